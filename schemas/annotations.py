@@ -1,0 +1,152 @@
+"""What the ``.avsc`` says beyond Avro: the table, its partitions, lateness, and what is personal."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from schemas.errors import ContractError
+from schemas.model import NOT_PERSONAL, Generalise, Mask, NotPersonal, Pii
+
+_DURATION = re.compile(r"([1-9][0-9]{0,5})([smhd])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,127}")
+E = TypeVar("E", bound=StrEnum)
+
+
+class Partition(StrEnum):
+    """How finely a table is cut by event time."""
+
+    HOUR = "hour"
+    DAY = "day"
+    MONTH = "month"
+
+
+@dataclass(frozen=True, slots=True)
+class TableOptions:
+    """The record's ``headrace`` annotation, typed.
+
+    ``late_after`` and ``ahead_at_most`` bound the event time against the first publish time.
+    """
+
+    table: str
+    event_time: str
+    partition: Partition
+    cluster: tuple[str, ...]
+    expire_after_days: int | None
+    require_partition_filter: bool
+    late_after: timedelta
+    ahead_at_most: timedelta
+    identity: tuple[str, ...]
+
+
+def parse_duration(text: object, where: str) -> timedelta:
+    """Read ``400d``, ``12h``, ``10m`` or ``30s``.
+
+    >>> parse_duration("10m", "here")
+    datetime.timedelta(seconds=600)
+    """
+    match = _DURATION.fullmatch(text) if isinstance(text, str) else None
+    if not match:
+        raise ContractError(where, "not a duration", 'write a number and s, m, h or d, such as "10m"')
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def parse_table_options(annotation: object, where: str) -> TableOptions:
+    """Read a record's ``headrace`` annotation; ContractError for what is missing, misspelt or mistyped."""
+    given = _mapping(annotation, where)
+    known = TableOptions.__dataclass_fields__
+    _refuse_unknown(given, set(known), where)
+    return TableOptions(
+        table=_identifier(given, "table", where),
+        event_time=_identifier(given, "event_time", where),
+        partition=_member(Partition, given.get("partition", "day"), f"{where}.partition"),
+        cluster=_names(given.get("cluster", []), f"{where}.cluster", at_most=4),
+        expire_after_days=_positive(given.get("expire_after_days"), f"{where}.expire_after_days"),
+        require_partition_filter=_boolean(
+            given.get("require_partition_filter", False), f"{where}.require_partition_filter"
+        ),
+        late_after=parse_duration(given.get("late_after"), f"{where}.late_after"),
+        ahead_at_most=parse_duration(given.get("ahead_at_most"), f"{where}.ahead_at_most"),
+        identity=_names(given.get("identity", []), f"{where}.identity"),
+    )
+
+
+def parse_pii(annotation: object, where: str) -> Pii | NotPersonal:
+    """Read a field's ``pii`` annotation: ``"none"``, or a kind and a mask with the mask's own parameters."""
+    if annotation == "none":
+        return NOT_PERSONAL
+    given = _mapping(annotation, where)
+    mask = _member(Mask, given.get("mask"), f"{where}.mask")
+    _refuse_unknown(given, {"kind", "mask"} | _PARAMETERS.get(mask, set()), where)
+    pii = Pii(
+        kind=_identifier(given, "kind", where),
+        mask=mask,
+        keep_first=_positive(given.get("keep_first"), f"{where}.keep_first") or 0,
+        keep_last=_positive(given.get("keep_last"), f"{where}.keep_last") or 0,
+        to=_member(Generalise, given["to"], f"{where}.to") if "to" in given else None,
+        size=_positive(given.get("size"), f"{where}.size"),
+    )
+    _check_parameters(pii, where)
+    return pii
+
+
+_PARAMETERS = {Mask.PARTIAL: {"keep_first", "keep_last"}, Mask.GENERALISE: {"to", "size"}}
+
+
+def _check_parameters(pii: Pii, where: str) -> None:
+    if pii.mask is Mask.PARTIAL and not pii.keep_first + pii.keep_last:
+        raise ContractError(where, "partial keeps nothing", "say keep_first or keep_last, or use redact")
+    if pii.mask is Mask.GENERALISE and pii.to is None:
+        raise ContractError(where, "generalise to what?", f"say to: {', '.join(Generalise)}")
+    if (pii.to is Generalise.BUCKET) != (pii.size is not None):
+        raise ContractError(where, "a bucket has a size and nothing else has", 'say "to": "bucket" and a size')
+
+
+def _mapping(value: object, where: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ContractError(where, "missing, or no JSON object", "see docs/contracts.md for what it holds")
+    return value
+
+
+def _refuse_unknown(given: Mapping[str, Any], known: set[str], where: str) -> None:
+    for key in sorted(set(given) - known):
+        raise ContractError(where, f"unknown annotation {key!r}", f"known are {', '.join(sorted(known))}")
+
+
+def _identifier(given: Mapping[str, Any], key: str, where: str) -> str:
+    value = given.get(key)
+    if not isinstance(value, str) or not _IDENTIFIER.fullmatch(value):
+        raise ContractError(f"{where}.{key}", "missing or not a name", "use lower case letters, digits and _")
+    return value
+
+
+def _member(members: type[E], value: object, where: str) -> E:
+    if not isinstance(value, str) or value not in set(members):
+        raise ContractError(where, "not one of the known values", f"choose from {', '.join(members)}")
+    return members(value)
+
+
+def _names(value: object, where: str, at_most: int = 16) -> tuple[str, ...]:
+    good = isinstance(value, list) and all(isinstance(name, str) for name in value)
+    if not good or len(set(value)) != len(value) or len(value) > at_most:  # type: ignore[arg-type]
+        raise ContractError(where, "not a list of different field names", f"name at most {at_most} fields")
+    return tuple(value)  # type: ignore[arg-type]
+
+
+def _positive(value: object, where: str) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ContractError(where, "not a positive whole number", "write a number from 1 on")
+    return value
+
+
+def _boolean(value: object, where: str) -> bool:
+    if not isinstance(value, bool):
+        raise ContractError(where, "neither true nor false", "write true or false")
+    return value

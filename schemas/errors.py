@@ -1,0 +1,37 @@
+"""What can be wrong with a contract, an event or a message."""
+
+from __future__ import annotations
+
+
+class ContractError(ValueError):
+    """A contract that the lint refuses; says where, why and the remedy."""
+
+    def __init__(self, where: str, why: str, remedy: str) -> None:
+        super().__init__(f"{where}: {why}; {remedy}")
+        self.where = where
+
+
+class UnknownSchemaError(LookupError):
+    """No contract answers to this subject and version."""
+
+
+class MalformedEnvelopeError(ValueError):
+    """The attributes do not say what every event must say."""
+
+
+class UndecodableError(ValueError):
+    """The payload is not one datum of its contract: says the field and the byte, never a value."""
+
+    def __init__(self, why: str, path: str = "", offset: int | None = None) -> None:
+        place = f"{path}: " if path else ""
+        at = "" if offset is None else f" at byte {offset}"
+        super().__init__(f"{place}{why}{at}")
+        self.why, self.path, self.offset = why, path, offset
+
+
+class InvalidEventError(ValueError):
+    """An event that its contract refuses: names field, the value's type and the remedy, never the value."""
+
+    def __init__(self, path: str, why: str, remedy: str) -> None:
+        super().__init__(f"{path}: {why}; {remedy}")
+        self.path = path

@@ -1,0 +1,197 @@
+"""Avro JSON into the tree of :mod:`schemas.model`, refusing what the tree cannot hold."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from schemas.annotations import parse_pii
+from schemas.errors import ContractError
+from schemas.model import (
+    MISSING,
+    Array,
+    Decimal,
+    Enumeration,
+    Field,
+    Fixed,
+    Kind,
+    Map,
+    Optional,
+    Record,
+    Scalar,
+    Type,
+)
+
+MAX_DEPTH = 32
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+_PRIMITIVES = {"boolean", "int", "long", "float", "double", "string", "bytes"}
+_LOGICAL = {
+    ("int", "date"): Kind.DATE,
+    ("int", "time-millis"): Kind.TIME_MILLIS,
+    ("long", "time-micros"): Kind.TIME_MICROS,
+    ("long", "timestamp-millis"): Kind.TIMESTAMP_MILLIS,
+    ("long", "timestamp-micros"): Kind.TIMESTAMP_MICROS,
+    ("long", "local-timestamp-millis"): Kind.LOCAL_TIMESTAMP_MILLIS,
+    ("long", "local-timestamp-micros"): Kind.LOCAL_TIMESTAMP_MICROS,
+    ("string", "uuid"): Kind.UUID,
+}
+_RECORD_KEYS = {"type", "name", "namespace", "doc", "fields", "headrace"}
+_FIELD_KEYS = {"name", "type", "doc", "default", "pii"}
+
+
+def parse_record(avro: Mapping[str, Any], where: str) -> Record:
+    """Turn a record's JSON into a tree. ContractError says where, why and the remedy."""
+    if avro.get("type") != "record":
+        raise ContractError(where, "not a record", 'an event is a record: say "type": "record"')
+    return _Parser().record(avro, where, 1)
+
+
+class _Parser:
+    """Remembers named types, so that a name used again finds its definition and a recursive one is refused."""
+
+    def __init__(self) -> None:
+        self._named: dict[str, Type] = {}
+        self._open: set[str] = set()
+
+    def record(self, avro: Mapping[str, Any], where: str, depth: int) -> Record:
+        _refuse_keys(avro, _RECORD_KEYS if depth == 1 else _RECORD_KEYS - {"headrace"}, where)
+        name = self._declare(avro, where)
+        fields = avro.get("fields")
+        if not isinstance(fields, list) or not fields:
+            raise ContractError(where, "a record without fields", "give it a field: empty items cost nothing to send")
+        self._open.add(name)
+        parsed = tuple(self._field(field, where, depth) for field in fields)
+        self._open.discard(name)
+        lowered = [field.name.lower() for field in parsed]
+        for twin in {name for name in lowered if lowered.count(name) > 1}:
+            raise ContractError(f"{where}.{twin}", "named twice", "BigQuery ignores case: rename one")
+        record = Record(name, parsed)
+        self._named[name] = record
+        return record
+
+    def _field(self, avro: object, where: str, depth: int) -> Field:
+        if not isinstance(avro, Mapping):
+            raise ContractError(where, "a field that is no JSON object", "write name and type")
+        name = _name(avro.get("name"), where)
+        where = f"{where}.{name}"
+        _refuse_keys(avro, _FIELD_KEYS, where)
+        return Field(
+            name=name,
+            type=self._type(avro.get("type"), where, depth + 1),
+            doc=str(avro.get("doc", "")),
+            default=avro.get("default", MISSING),
+            pii=parse_pii(avro["pii"], f"{where}.pii") if "pii" in avro else None,
+        )
+
+    def _type(self, avro: object, where: str, depth: int) -> Type:
+        if depth > MAX_DEPTH:
+            raise ContractError(where, f"nested deeper than {MAX_DEPTH}", "flatten the record")
+        if isinstance(avro, list):
+            return self._union(avro, where, depth)
+        if isinstance(avro, str):
+            return self._named_or_primitive(avro, where)
+        if not isinstance(avro, Mapping):
+            raise ContractError(where, "has no type", "give it an Avro type")
+        return self._complex(avro, where, depth)
+
+    def _complex(self, avro: Mapping[str, Any], where: str, depth: int) -> Type:
+        match avro.get("type"):
+            case "record":
+                return self.record(avro, where, depth)
+            case "array":
+                return Array(self._type(avro.get("items"), where, depth + 1))
+            case "map":
+                return Map(self._type(avro.get("values"), where, depth + 1))
+            case "enum":
+                return self._enum(avro, where)
+            case "fixed":
+                return self._fixed(avro, where)
+            case _:
+                return self._annotated(avro, where, depth)
+
+    def _annotated(self, avro: Mapping[str, Any], where: str, depth: int) -> Type:
+        base, logical = avro.get("type"), avro.get("logicalType")
+        if logical is None:
+            return self._type(base, where, depth)
+        if base == "bytes" and logical == "decimal":
+            return _decimal(avro, where, None)
+        kind = _LOGICAL.get((str(base), str(logical)))
+        if kind is None:
+            raise ContractError(where, f"logical type {logical!r} on {base!r}", "see docs/contracts.md for the types")
+        return Scalar(kind)
+
+    def _named_or_primitive(self, name: str, where: str) -> Type:
+        if name in _PRIMITIVES:
+            return Scalar(Kind(name))
+        if name == "null":
+            raise ContractError(where, "null is no value", 'make another type optional: ["null", type]')
+        short = name.rpartition(".")[2]
+        if short in self._open:
+            raise ContractError(where, f"{short} contains itself", "a row has no recursive columns: refer by id")
+        if short not in self._named:
+            raise ContractError(where, f"unknown type {name!r}", "define it before its first use")
+        return self._named[short]
+
+    def _union(self, branches: list[Any], where: str, depth: int) -> Type:
+        if len(branches) != 2 or branches.count("null") != 1:
+            raise ContractError(
+                where, "a union of more than null and one type", "a column has one type: use an optional field for each"
+            )
+        null_first = branches[0] == "null"
+        item = self._type(branches[1 if null_first else 0], where, depth + 1)
+        return Optional(item, null_first)
+
+    def _enum(self, avro: Mapping[str, Any], where: str) -> Enumeration:
+        name = self._declare(avro, where)
+        symbols = avro.get("symbols")
+        if not isinstance(symbols, list) or not symbols or len(set(symbols)) != len(symbols):
+            raise ContractError(where, "an enum without different symbols", "list its symbols")
+        parsed = Enumeration(tuple(_name(symbol, where) for symbol in symbols), avro.get("default"))
+        if parsed.default is not None and parsed.default not in parsed.symbols:
+            raise ContractError(where, "its default is no symbol of it", "choose one of the symbols")
+        self._named[name] = parsed
+        return parsed
+
+    def _fixed(self, avro: Mapping[str, Any], where: str) -> Type:
+        name = self._declare(avro, where)
+        size = avro.get("size")
+        if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= 1_048_576:
+            raise ContractError(where, "a fixed of no bytes or of too many", "give a size from 1 to 1048576")
+        parsed = _decimal(avro, where, size) if avro.get("logicalType") == "decimal" else Fixed(size)
+        self._named[name] = parsed
+        return parsed
+
+    def _declare(self, avro: Mapping[str, Any], where: str) -> str:
+        if "aliases" in avro:
+            raise ContractError(where, "has aliases", "add the new field beside the old one instead")
+        name = _name(avro.get("name"), where)
+        if name in self._named or name in self._open:
+            raise ContractError(where, f"{name} is defined twice", "define it once and use its name")
+        return name
+
+
+def _decimal(avro: Mapping[str, Any], where: str, size: int | None) -> Decimal:
+    precision, scale = avro.get("precision"), avro.get("scale", 0)
+    for number in (precision, scale):
+        if isinstance(number, bool) or not isinstance(number, int):
+            raise ContractError(where, "a decimal without precision and scale", "write both as whole numbers")
+    assert isinstance(precision, int)  # noqa: S101 checked above, for the type checker
+    if not 1 <= precision <= 76 or not 0 <= scale <= min(precision, 38) or precision - scale > 38:
+        raise ContractError(
+            where, "a decimal that BIGNUMERIC cannot hold", "at most 38 digits before the point and 38 after it"
+        )
+    return Decimal(precision, scale, size)
+
+
+def _name(value: object, where: str) -> str:
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
+        raise ContractError(where, "a name that is none", "use letters, digits and _, at most 128")
+    return value
+
+
+def _refuse_keys(avro: Mapping[str, Any], known: set[str], where: str) -> None:
+    for key in sorted(set(avro) - known):
+        if key == "aliases":
+            raise ContractError(where, "has aliases", "add the new field beside the old one instead")
+        raise ContractError(where, f"unknown key {key!r}", f"known are {', '.join(sorted(known))}")
