@@ -132,10 +132,10 @@ def _member(members: type[E], value: object, where: str) -> E:
 
 
 def _names(value: object, where: str, at_most: int = 16) -> tuple[str, ...]:
-    good = isinstance(value, list) and all(isinstance(name, str) for name in value)
-    if not good or len(set(value)) != len(value) or len(value) > at_most:  # type: ignore[arg-type]
+    names = tuple(name for name in value if isinstance(name, str)) if isinstance(value, list) else None
+    if names is None or len(names) != len(value) or len(set(names)) != len(names) or len(names) > at_most:  # type: ignore[arg-type]
         raise ContractError(where, "not a list of different field names", f"name at most {at_most} fields")
-    return tuple(value)  # type: ignore[arg-type]
+    return names
 
 
 def _positive(value: object, where: str) -> int | None:

@@ -136,7 +136,9 @@ class _Parser:
     def _union(self, branches: list[Any], where: str, depth: int) -> Type:
         if len(branches) != 2 or branches.count("null") != 1:
             raise ContractError(
-                where, "a union of more than null and one type", "a column has one type: use an optional field for each"
+                where,
+                "a union of more than null and one type",
+                "a column has one type: use an optional field for each",
             )
         null_first = branches[0] == "null"
         item = self._type(branches[1 if null_first else 0], where, depth + 1)
@@ -179,7 +181,9 @@ def _decimal(avro: Mapping[str, Any], where: str, size: int | None) -> Decimal:
     assert isinstance(precision, int)  # noqa: S101 checked above, for the type checker
     if not 1 <= precision <= 76 or not 0 <= scale <= min(precision, 38) or precision - scale > 38:
         raise ContractError(
-            where, "a decimal that BIGNUMERIC cannot hold", "at most 38 digits before the point and 38 after it"
+            where,
+            "a decimal that BIGNUMERIC cannot hold",
+            "at most 38 digits before the point and 38 after it",
         )
     return Decimal(precision, scale, size)
 

@@ -1,0 +1,172 @@
+"""Rules a contract must keep, so that no payload can hurt and no personal value can slip through."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from schemas.annotations import TableOptions
+from schemas.errors import ContractError
+from schemas.model import (
+    INSTANTS,
+    NUMBERS,
+    Array,
+    Decimal,
+    Enumeration,
+    Field,
+    Fixed,
+    Generalise,
+    Kind,
+    Map,
+    Mask,
+    NotPersonal,
+    Optional,
+    Pii,
+    Record,
+    Scalar,
+    bare,
+    inner,
+    walk,
+)
+
+# BigQuery's streaming refuses rows of partitions further back
+# (cloud.google.com/bigquery/docs/streaming-data-into-bigquery).
+STREAMING_REACHES_BACK: Final = timedelta(days=1825)
+_TOKENISED: Final = frozenset({Kind.STRING, Kind.UUID, Kind.INT, Kind.LONG, Kind.BYTES})
+_CLUSTERED: Final = frozenset({Kind.STRING, Kind.UUID, Kind.INT, Kind.LONG, Kind.BOOLEAN, Kind.DATE} | INSTANTS)
+
+
+def lint(record: Record, options: TableOptions, where: str) -> None:
+    """Check one contract; ContractError for the first rule it breaks."""
+    fields = {field.name: field for field in record.fields}
+    _check_event_time(fields, options, where)
+    _check_lateness(options, where)
+    _check_identity(fields, options, where)
+    _check_clustering(fields, options, where)
+    _check_classified(record, where)
+    for path, field in walk(record):
+        _check_names(field, f"{where}.{path}")
+        _check_arrays(field, f"{where}.{path}")
+        if field.mask:
+            _check_mask(field, field.mask, f"{where}.{path}")
+
+
+def _check_event_time(fields: dict[str, Field], options: TableOptions, where: str) -> None:
+    field = fields.get(options.event_time)
+    place = f"{where}.headrace.event_time"
+    if field is None:
+        raise ContractError(place, f"no field {options.event_time}", "name a field of this record")
+    if not isinstance(field.type, Scalar) or field.type.kind not in INSTANTS:
+        raise ContractError(place, "not a timestamp that is never null", "name a timestamp-micros or -millis field")
+    if field.mask:
+        raise ContractError(place, "a masked event time", "choose a field that is not personal")
+
+
+def _check_lateness(options: TableOptions, where: str) -> None:
+    place = f"{where}.headrace.late_after"
+    if options.late_after > STREAMING_REACHES_BACK:
+        raise ContractError(place, "beyond 1825 days, where BigQuery refuses rows", "accept events up to 1825d")
+    if options.expire_after_days and options.late_after > timedelta(days=options.expire_after_days):
+        raise ContractError(place, "beyond expire_after_days, where rows vanish at once", "let rows live longer")
+    if options.ahead_at_most > timedelta(days=365):
+        raise ContractError(
+            f"{where}.headrace.ahead_at_most",
+            "beyond a year, where BigQuery refuses rows",
+            "accept up to 365d",
+        )
+
+
+def _check_identity(fields: dict[str, Field], options: TableOptions, where: str) -> None:
+    for name in options.identity:
+        place = f"{where}.headrace.identity.{name}"
+        field = fields.get(name)
+        if field is None:
+            raise ContractError(place, "no such field", "name fields of this record")
+        if field.mask:
+            raise ContractError(place, "personal, and ids are never masked", "choose fields that are not personal")
+        exact = isinstance(field.type, Scalar | Enumeration | Decimal | Fixed)
+        if not exact or (isinstance(field.type, Scalar) and field.type.kind in {Kind.FLOAT, Kind.DOUBLE}):
+            raise ContractError(place, "not one exact value that is never null", "choose such fields")
+
+
+def _check_clustering(fields: dict[str, Field], options: TableOptions, where: str) -> None:
+    for name in options.cluster:
+        place = f"{where}.headrace.cluster.{name}"
+        if name not in fields:
+            raise ContractError(place, "no such field", "name fields of this record")
+        field = fields[name]
+        type_ = bare(field.type)
+        if field.mask and field.mask.mask is Mask.DROP:
+            raise ContractError(place, "a dropped column", "cluster by a column that is written")
+        good = isinstance(type_, Enumeration | Decimal) or (isinstance(type_, Scalar) and type_.kind in _CLUSTERED)
+        if not good:
+            raise ContractError(place, "a type BigQuery does not cluster by", "choose text, a whole number or a time")
+
+
+def _check_names(field: Field, where: str) -> None:
+    if field.name.startswith("_"):
+        raise ContractError(where, "begins with _, which is kept for columns of ours", "rename it")
+
+
+def _check_arrays(field: Field, where: str) -> None:
+    type_ = field.type
+    if isinstance(type_, Optional) and isinstance(type_.item, Array | Map):
+        raise ContractError(where, "an optional array or map", "a repeated column is never null: default it to empty")
+    type_ = bare(type_)
+    while isinstance(type_, Array | Map):
+        items = type_.items if isinstance(type_, Array) else type_.values
+        if isinstance(type_, Array) and isinstance(items, Array | Map | Optional):
+            raise ContractError(where, "an array of arrays, maps or nulls", "wrap the item in a record")
+        if isinstance(type_, Map) and isinstance(items, Array | Map):
+            raise ContractError(where, "a map of arrays or maps", "wrap the value in a record")
+        type_ = items
+
+
+def _check_classified(record: Record, where: str) -> None:
+    fields = list(walk(record))
+    if all(field.pii is None for _, field in fields):
+        return
+    covered: tuple[str, ...] = ()
+    for path, field in fields:
+        if path.startswith(covered):
+            continue
+        whole = isinstance(inner(field.type), Record)
+        if isinstance(field.pii, Pii):
+            covered += (f"{path}.",)
+        elif whole and isinstance(field.pii, NotPersonal):
+            raise ContractError(f"{where}.{path}", "a record said to be not personal as a whole", "classify its fields")
+        elif not whole and field.pii is None:
+            raise ContractError(
+                f"{where}.{path}",
+                "not classified, in a subject with personal data",
+                'say "pii": "none" or a mask',
+            )
+
+
+def _check_mask(field: Field, pii: Pii, where: str) -> None:
+    value = inner(field.type)
+    match pii.mask:
+        case Mask.REDACT | Mask.DROP:
+            good = True
+        case Mask.TOKENISE:
+            good = isinstance(value, Enumeration) or (isinstance(value, Scalar) and value.kind in _TOKENISED)
+        case Mask.PARTIAL:
+            good = value == Scalar(Kind.STRING) and not _in_map(field)
+        case Mask.GENERALISE:
+            good = _generalises(pii, value) and not _in_map(field)
+    if not good:
+        raise ContractError(where, f"{pii.mask} does not fit its type", "see docs/contracts.md, or use redact")
+
+
+def _generalises(pii: Pii, value: object) -> bool:
+    match pii.to:
+        case Generalise.MONTH | Generalise.YEAR:
+            return isinstance(value, Scalar) and value.kind in {Kind.DATE} | INSTANTS
+        case Generalise.NETWORK:
+            return value == Scalar(Kind.STRING)
+        case _:
+            return isinstance(value, Scalar) and value.kind in NUMBERS
+
+
+def _in_map(field: Field) -> bool:
+    return isinstance(bare(field.type), Map)

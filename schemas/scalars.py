@@ -1,0 +1,123 @@
+"""Strict readers of Avro's scalar types, logical types among them."""
+
+from __future__ import annotations
+
+import decimal
+import re
+import struct
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
+
+from schemas.model import Decimal, Kind
+from schemas.varint import Malformed, read_length, read_long
+
+Read: TypeAlias = Callable[[bytes, int], tuple[Any, int]]
+
+DAY_MILLIS: Final = 86_400_000
+# BigQuery's DATE, DATETIME and TIMESTAMP reach from year 1 to 9999; in days and microseconds since 1970.
+FIRST_DAY, LAST_DAY = -719_162, 2_932_896
+FIRST_MICRO, LAST_MICRO = FIRST_DAY * DAY_MILLIS * 1000, (LAST_DAY + 1) * DAY_MILLIS * 1000 - 1
+_UUID = re.compile(rb"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
+_DIGITS = decimal.Context(prec=80, traps=[decimal.Inexact, decimal.InvalidOperation])
+_FLOAT = struct.Struct("<f").unpack_from
+_DOUBLE = struct.Struct("<d").unpack_from
+
+
+def scalar_reader(kind: Kind) -> Read:
+    """The reader of one kind: takes the data and a position, gives the value and the position after it."""
+    return _READERS[kind]
+
+
+def _boolean(data: bytes, position: int) -> tuple[bool, int]:
+    byte = data[position]
+    if byte > 1:
+        raise Malformed("neither true nor false", position)
+    return byte == 1, position + 1
+
+
+def _float(data: bytes, position: int) -> tuple[float, int]:
+    return _FLOAT(data, position)[0], position + 4
+
+
+def _double(data: bytes, position: int) -> tuple[float, int]:
+    return _DOUBLE(data, position)[0], position + 8
+
+
+def _bytes(data: bytes, position: int) -> tuple[bytes, int]:
+    length, position = read_length(data, position)
+    end = position + length
+    return data[position:end], end
+
+
+def _string(data: bytes, position: int) -> tuple[str, int]:
+    length, start = read_length(data, position)
+    end = start + length
+    try:
+        return data[start:end].decode(), end
+    except UnicodeDecodeError:
+        raise Malformed("not UTF-8", position) from None
+
+
+def _uuid(data: bytes, position: int) -> tuple[str, int]:
+    value, end = _bytes(data, position)
+    if not _UUID.fullmatch(value):
+        raise Malformed("not a UUID", position)
+    return value.decode().lower(), end
+
+
+def _bounded(low: int, high: int, scale: int = 1, why: str = "out of range") -> Read:
+    def bounded(data: bytes, position: int) -> tuple[int, int]:
+        value, after = read_long(data, position)
+        if not low <= value <= high:
+            raise Malformed(why, position)
+        return value * scale, after
+
+    return bounded
+
+
+def decimal_reader(type_: Decimal) -> Read:
+    """The reader of one decimal: at most as many bytes and digits as its precision needs."""
+    limit = 10**type_.precision
+    longest = (limit.bit_length() + 8) // 8
+    scale = -type_.scale
+    size = type_.size
+
+    def unscaled(data: bytes, position: int) -> tuple[decimal.Decimal, int]:
+        start = position
+        if size is None:
+            length, position = read_length(data, position)
+            if not 1 <= length <= longest:
+                raise Malformed("a decimal of no bytes or of too many", start)
+        else:
+            length = size
+            if position + length > len(data):
+                raise IndexError
+        end = position + length
+        number = int.from_bytes(data[position:end], "big", signed=True)
+        if not -limit < number < limit:
+            raise Malformed("more digits than its precision", start)
+        return decimal.Decimal(number).scaleb(scale, _DIGITS), end
+
+    return unscaled
+
+
+_INT_RANGE = (-(2**31), 2**31 - 1)
+_READERS: Final[dict[Kind, Read]] = {
+    Kind.BOOLEAN: _boolean,
+    Kind.INT: _bounded(*_INT_RANGE, why="an int beyond 32 bits"),
+    Kind.LONG: read_long,
+    Kind.FLOAT: _float,
+    Kind.DOUBLE: _double,
+    Kind.STRING: _string,
+    Kind.BYTES: _bytes,
+    Kind.UUID: _uuid,
+    Kind.DATE: _bounded(FIRST_DAY, LAST_DAY, why="a date outside years 1 to 9999"),
+    Kind.TIME_MILLIS: _bounded(0, DAY_MILLIS - 1, 1000, "a time of no day"),
+    Kind.TIME_MICROS: _bounded(0, DAY_MILLIS * 1000 - 1, why="a time of no day"),
+    Kind.TIMESTAMP_MILLIS: _bounded(FIRST_MICRO // 1000, LAST_MICRO // 1000, 1000, "a time outside years 1 to 9999"),
+    Kind.TIMESTAMP_MICROS: _bounded(FIRST_MICRO, LAST_MICRO, why="a time outside years 1 to 9999"),
+    Kind.LOCAL_TIMESTAMP_MILLIS: _bounded(
+        FIRST_MICRO // 1000, LAST_MICRO // 1000, 1000, "a time outside years 1 to 9999"
+    ),
+    Kind.LOCAL_TIMESTAMP_MICROS: _bounded(FIRST_MICRO, LAST_MICRO, why="a time outside years 1 to 9999"),
+}

@@ -1,0 +1,52 @@
+"""Avro's variable-length integers, read strictly."""
+
+from __future__ import annotations
+
+
+class Malformed(Exception):  # noqa: N818 internal signal, turned into UndecodableError with its path
+    """These bytes are not what the type says; *path* grows while it rises through records."""
+
+    def __init__(self, why: str, offset: int) -> None:
+        super().__init__(why)
+        self.why, self.offset = why, offset
+        self.path: list[str] = []
+
+
+def read_long(data: bytes, position: int) -> tuple[int, int]:
+    """Read one zigzag varint of at most 64 bits.
+
+    Raises:
+        Malformed: longer than it needs to be, or beyond 64 bits.
+        IndexError: the data ends in it.
+
+    >>> read_long(bytes([0x80, 0x02]), 0)
+    (128, 2)
+    """
+    byte = data[position]
+    if byte < 0x80:
+        return (byte >> 1) ^ -(byte & 1), position + 1
+    start = position
+    result = byte & 0x7F
+    shift = 7
+    while True:
+        position += 1
+        byte = data[position]
+        result |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            break
+        shift += 7
+        if shift > 63:
+            raise Malformed("an integer of more than 64 bits", start)
+    if byte == 0 or result >> 64:
+        raise Malformed("an integer longer than it needs to be", start)
+    return (result >> 1) ^ -(result & 1), position + 1
+
+
+def read_length(data: bytes, position: int) -> tuple[int, int]:
+    """Read a length; Malformed when it is negative or goes beyond the data."""
+    length, after = read_long(data, position)
+    if length < 0:
+        raise Malformed("a negative length", position)
+    if length > len(data) - after:
+        raise Malformed("ends in the middle", position)
+    return length, after
