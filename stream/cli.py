@@ -1,0 +1,163 @@
+"""The ``headrace`` command line. Data goes to stdout, everything else to stderr; heavy imports wait for their command."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from stream.exits import Exit, explain
+
+app = typer.Typer(
+    help="Streaming ingestion from Pub/Sub to BigQuery.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+dead_letters_app = typer.Typer(help="Look at what the job refused.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(dead_letters_app, name="dead-letters")
+
+Project = Annotated[str | None, typer.Option(help="Google Cloud project [HEADRACE_PROJECT].")]
+Dataset = Annotated[str | None, typer.Option(help="BigQuery dataset [HEADRACE_DATASET].")]
+Contracts = Annotated[Path | None, typer.Option(help="Folder of .avsc files [HEADRACE_CONTRACTS].")]
+Format = Annotated[str, typer.Option("--format", help="table, json or ndjson.")]
+Json = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
+
+
+def _settings(project: str | None, dataset: str | None = None, contracts: Path | None = None, **more: Any) -> Any:
+    from stream.clients import describe_emulators
+    from stream.settings import load_settings
+
+    line = describe_emulators()
+    if line:
+        typer.echo(line, err=True)
+    return load_settings(project=project, dataset=dataset, contracts=contracts, **more)
+
+
+@app.command()
+def up() -> None:
+    """Start both emulators and keep them until Ctrl-C; prints the variables to export.
+
+    Examples: headrace up  |  eval "$(headrace up --help >/dev/null; cat .headrace/emulators.env)"
+    """
+    from stream.commands.up import up_until_interrupted
+
+    up_until_interrupted(Path(".headrace"))
+
+
+@app.command()
+def provision(
+    project: Project = None,
+    dataset: Dataset = None,
+    contracts: Contracts = None,
+    dry_run: Annotated[bool, typer.Option(help="Print the plan and change nothing.")] = False,
+) -> None:
+    """Create topics, subscriptions, dataset and tables; run again, it changes nothing.
+
+    Examples: headrace provision --project my-project --dry-run  |  headrace provision --project my-project
+    """
+    from stream.commands.provision import provision as run_provision
+
+    run_provision(_settings(project, dataset, contracts), dry_run)
+
+
+@app.command()
+def publish(
+    subject: Annotated[str, typer.Argument(help="Which contract the events follow.")],
+    file: Annotated[Path | None, typer.Argument(help="NDJSON, one event a line; default: stdin.")] = None,
+    project: Project = None,
+    contracts: Contracts = None,
+    source: Annotated[str, typer.Option(help="What ce-source says.")] = "/headrace/publish",
+) -> None:
+    """Publish events, one JSON object a line; nothing is sent when one of them is invalid.
+
+    Examples: headrace publish flight_departed flights.ndjson  |  headrace publish flight_departed < flights.ndjson
+    """
+    from stream.commands.publish import publish_lines
+
+    settings = _settings(project, None, contracts)
+    stream = sys.stdin if file is None else file.open()
+    with stream:
+        publish_lines(settings, subject, stream, source)
+
+
+@app.command()
+def run(
+    project: Project = None,
+    dataset: Dataset = None,
+    contracts: Contracts = None,
+    masking_key_file: Annotated[Path | None, typer.Option(help="Key of the tokens.")] = None,
+) -> None:
+    """Run the job on the embedded engine until SIGTERM or Ctrl-C, which drain it.
+
+    Examples: headrace run --project my-project --masking-key-file masking.key
+    """
+    from stream.commands.run import run_until_stopped
+
+    run_until_stopped(_settings(project, dataset, contracts, masking_key_file=masking_key_file))
+
+
+@app.command()
+def demo(
+    events: Annotated[str, typer.Option(help='How many flights: a number, or "all" for 336,776.')] = "20000",
+    json_output: Json = False,
+    keep: Annotated[bool, typer.Option(help="Leave everything running until Ctrl-C.")] = False,
+) -> None:
+    """Run the whole service on real flights and planted faults, and show what happened.
+
+    Examples: headrace demo  |  headrace demo --events all --json
+    """
+    from stream.demo.command import demo as run_demo
+
+    if events != "all" and not (events.isdigit() and int(events) > 0):
+        raise typer.BadParameter('a number above 0, or "all"', param_hint="--events")
+    raise typer.Exit(run_demo(None if events == "all" else int(events), json_output, keep))
+
+
+@dead_letters_app.command("list")
+def dead_letters_list(
+    project: Project = None,
+    reason: Annotated[str | None, typer.Option(help="Only letters with this reason.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Letters to look at, at most.")] = 1000,
+    format_: Format = "table",
+    json_output: Json = False,
+) -> None:
+    """List dead letters without taking any away: reason, subject, when, and what was wrong; never a payload.
+
+    Examples: headrace dead-letters list  |  headrace dead-letters list --reason too_late --format ndjson
+    """
+    from stream.commands.dead_letters import list_dead_letters
+
+    list_dead_letters(_settings(project), reason, limit, "json" if json_output else format_)
+
+
+@app.command()
+def audit(
+    project: Project = None,
+    dataset: Dataset = None,
+    contracts: Contracts = None,
+    format_: Format = "table",
+    json_output: Json = False,
+) -> None:
+    """Check for each subject that what was received was written, or a duplicate, or dead-lettered; exit 1 if not.
+
+    Examples: headrace audit --project my-project  |  headrace audit --project my-project --json
+    """
+    from stream.commands.audit import audit as run_audit
+
+    settings = _settings(project, dataset, contracts)
+    raise typer.Exit(run_audit(settings, "json" if json_output else format_))
+
+
+def main() -> None:
+    """Run the command line with the exit codes of :mod:`stream.exits`."""
+    try:
+        app(standalone_mode=True)
+    except KeyboardInterrupt:
+        sys.exit(Exit.INTERRUPTED)
+    except Exception as error:  # the last place: turned into a sentence and a stable exit code
+        code, sentence = explain(error)
+        typer.echo(f"headrace: {sentence}", err=True)
+        sys.exit(code)

@@ -1,0 +1,94 @@
+"""Each event id once per table: decided by comparing hashes, remembered in bounded state."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from stream.batch import MicroBatch
+from stream.deadletter import Reason, Refusal
+
+_ENTRY: Final = struct.Struct(">16sq")  # event key, content hash
+_CONFLICT: Final = "another event with this ce-id and another payload was written before"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What deduplication says of a batch: rows that are new, exact duplicates, and conflicts; by index."""
+
+    fresh: list[int]
+    duplicates: list[int]
+    conflicts: list[Refusal]
+
+
+class SeenIds:
+    """The event keys that one (table, shard) remembers, each with the hash of its content.
+
+    Two generations: when the recent one has grown to half the budget it becomes the older one, and what was
+    older is forgotten as a whole. *version* is a hash chained over all that was ever remembered: whoever
+    holds the ids of a version need not read them again, and whoever lost a commit sees that it has to.
+    """
+
+    def __init__(self, older: Iterable[bytes] = (), recent: Iterable[bytes] = (), version: bytes = b"") -> None:
+        self._older = _unpack(older)
+        self._recent = _unpack(recent)
+        self.version = version
+
+    def __len__(self) -> int:
+        return len(self._older) + len(self._recent)
+
+    def decide(self, batch: MicroBatch) -> Decision:
+        """Sort a batch's rows into fresh, duplicate and conflicting; remembers nothing yet."""
+        here: dict[bytes, int] = {}
+        decision = Decision([], [], [])
+        for index, (key, content) in enumerate(_entries(batch)):
+            known = _first(key, here, self._recent, self._older)
+            if known is None:
+                here[key] = content
+                decision.fresh.append(index)
+            elif known == content:
+                decision.duplicates.append(index)
+            else:
+                decision.conflicts.append(Refusal(index, Reason.ID_CONFLICT, _CONFLICT))
+        return decision
+
+    def remember(self, written: MicroBatch) -> bytes:
+        """Remember every row of *written*; the chunk is what state must keep of it."""
+        entries = _entries(written)
+        self._recent.update(entries)
+        chunk = _pack(entries)
+        self.version = hashlib.blake2b(chunk, key=self.version, digest_size=16).digest()
+        return chunk
+
+    def is_due(self, budget: int) -> bool:
+        """Say whether the recent generation has grown to half of *budget* ids."""
+        return len(self._recent) >= max(budget // 2, 1)
+
+    def turn(self) -> bytes:
+        """Let the recent generation be the older one; the chunk is the whole of it."""
+        self._older, self._recent = self._recent, {}
+        return _pack(list(self._older.items()))
+
+
+def _first(key: bytes, *generations: Mapping[bytes, int]) -> int | None:
+    for generation in generations:
+        content = generation.get(key)
+        if content is not None:
+            return content
+    return None
+
+
+def _entries(batch: MicroBatch) -> list[tuple[bytes, int]]:
+    keys, contents = batch.notes.column("event_key"), batch.notes.column("content_hash")
+    return list(zip(keys.to_pylist(), contents.to_pylist(), strict=True))
+
+
+def _pack(entries: Sequence[tuple[bytes, int]]) -> bytes:
+    return b"".join(_ENTRY.pack(key, content) for key, content in entries)
+
+
+def _unpack(chunks: Iterable[bytes]) -> dict[bytes, int]:
+    return {key: content for chunk in chunks for key, content in _ENTRY.iter_unpack(chunk)}

@@ -1,0 +1,153 @@
+"""Personal values masked in Arrow columns, before anything can store them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
+
+import apache_beam as beam
+import pyarrow as pa
+
+from schemas.masked import masked
+from schemas.model import Array, Field, Map, Mask, Optional, Pii, Record, Type
+from schemas.registry import Contract, Registry
+from stream.batch import MicroBatch
+from stream.masks import generalise, keep_part, tokeniser
+from stream.tables import META_SCHEMA, arrow_schema, arrow_type
+
+ArrayMask: TypeAlias = Callable[[pa.Array], pa.Array]
+
+
+class Masker:
+    """Masks the rows of one contract; compiled once, with the key that tokens are made with."""
+
+    def __init__(self, contract: Contract, key: bytes) -> None:
+        self.schema = pa.schema([*arrow_schema(masked(contract.record)), *META_SCHEMA])
+        self._masks = [_field_mask(f, key) for f in contract.record.fields]
+
+    def mask(self, rows: pa.RecordBatch) -> pa.RecordBatch:
+        """Give the rows as they may be written; dropped columns are gone."""
+        columns = rows.columns
+        kept = [mask(column) for mask, column in zip(self._masks, columns, strict=False) if mask is not None]
+        return pa.RecordBatch.from_arrays(kept + columns[len(self._masks) :], schema=self.schema)
+
+
+def _field_mask(f: Field, key: bytes) -> ArrayMask | None:
+    pii = f.mask
+    if pii is None:
+        return _inside(f.type, key) or _unchanged
+    if pii.mask is Mask.DROP:
+        return None
+    if pii.mask is Mask.REDACT:
+        return _emptied(f.type)
+    return _leaves(f.type, _leaf_mask(pii, key))
+
+
+def _unchanged(column: pa.Array) -> pa.Array:
+    return column
+
+
+def _leaf_mask(pii: Pii, key: bytes) -> ArrayMask:
+    match pii.mask:
+        case Mask.TOKENISE:
+            return tokeniser(pii.kind, key)
+        case Mask.PARTIAL:
+            return lambda column: keep_part(column, pii.keep_first, pii.keep_last)
+        case _:
+            return lambda column: generalise(column, pii)
+
+
+def _emptied(type_: Type) -> ArrayMask:
+    """Nulls, or for a column that is never null, arrays of nothing."""
+    if isinstance(type_, Array | Map):
+        return lambda column: pa.array([[]] * len(column), column.type)
+    return lambda column: pa.nulls(len(column), column.type)
+
+
+def _inside(type_: Type, key: bytes) -> ArrayMask | None:
+    """Mask the personal fields within a record, however deep; None when there is no record."""
+    match type_:
+        case Optional():
+            return _inside(type_.item, key)
+        case Array():
+            within = _inside(type_.items, key)
+            return None if within is None else lambda column: _map_items(column, within)
+        case Map():
+            within = _inside(type_.values, key)
+            return None if within is None else lambda column: _map_entries(column, _unchanged, within)
+        case Record():
+            return _record_mask(type_, key)
+        case _:
+            return None
+
+
+def _record_mask(record: Record, key: bytes) -> ArrayMask:
+    masks = [_field_mask(f, key) for f in record.fields]
+    fields = list(arrow_type(masked(record)))
+
+    def mask(column: pa.Array) -> pa.Array:
+        children = [mask(column.field(i)) for i, mask in enumerate(masks) if mask is not None]
+        return pa.StructArray.from_arrays(children, fields=fields, mask=column.is_null())
+
+    return mask
+
+
+def _leaves(type_: Type, mask: ArrayMask) -> ArrayMask:
+    """Apply *mask* to every innermost value; to the keys of a map too."""
+    match type_:
+        case Optional():
+            return _leaves(type_.item, mask)
+        case Array():
+            within = _leaves(type_.items, mask)
+            return lambda column: _map_items(column, within)
+        case Map():
+            within = _leaves(type_.values, mask)
+            return lambda column: _map_entries(column, mask, within)
+        case _:
+            return mask
+
+
+def _map_items(column: pa.Array, mask: ArrayMask) -> pa.Array:
+    items = mask(column.values)
+    item = pa.field("item", items.type, column.type.value_field.nullable)
+    return pa.ListArray.from_arrays(column.offsets, items, type=pa.list_(item))
+
+
+def _map_entries(column: pa.Array, mask_key: ArrayMask, mask_value: ArrayMask) -> pa.Array:
+    entries = column.values
+    keys, values = mask_key(entries.field(0)), mask_value(entries.field(1))
+    fields = [
+        pa.field("key", keys.type, nullable=False),
+        pa.field("value", values.type, entries.type.field(1).nullable),
+    ]
+    struct = pa.StructArray.from_arrays([keys, values], fields=fields)
+    item = pa.field("item", struct.type, column.type.value_field.nullable)
+    return pa.ListArray.from_arrays(column.offsets, struct, type=pa.list_(item))
+
+
+class _MaskFn(beam.DoFn):  # type: ignore[misc]
+    def __init__(self, registry: Registry, key: bytes) -> None:
+        self._registry = registry
+        self._key = key
+
+    def setup(self) -> None:
+        self._maskers: dict[str, Masker] = {}
+
+    def process(self, batch: MicroBatch) -> Iterator[MicroBatch]:
+        masker = self._maskers.get(batch.subject)
+        if masker is None:
+            masker = self._maskers[batch.subject] = Masker(self._registry.latest(batch.subject), self._key)
+        yield replace(batch, rows=masker.mask(batch.rows))
+
+
+@dataclass
+class MaskPersonalData(beam.PTransform):  # type: ignore[misc]
+    """Mask what the contract calls personal, in the same stage as Decode: nothing unmasked crosses a shuffle."""
+
+    registry: Registry = field(repr=False)
+    key: bytes = field(repr=False)
+
+    def expand(self, batches: beam.PCollection) -> Any:
+        """Mask."""
+        return batches | "MaskColumns" >> beam.ParDo(_MaskFn(self.registry, self.key)).with_output_types(MicroBatch)

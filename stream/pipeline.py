@@ -1,0 +1,63 @@
+"""The whole job on one page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import apache_beam as beam
+
+from schemas.registry import Registry
+from stream.deadletter import PublishDeadLetters
+from stream.decode import Decode
+from stream.mask import MaskPersonalData
+from stream.tally import AppendTallies
+from stream.window import AssignWindows
+from stream.write import WriteOptions, WriteRows
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What the pipeline is built from: plain values; nothing is opened before the job runs."""
+
+    registry: Registry = field(repr=False)
+    project: str
+    tables: dict[str, str]
+    tallies_table: str
+    dead_letter_topic: str
+    name: str
+    window: timedelta
+    shards: int
+    ids_remembered: int
+    clock: Callable[[], int]
+    masking_key: bytes = field(repr=False)
+    sealing_key: bytes = field(repr=False)
+
+
+def ingest(messages: beam.PCollection, job: Job) -> None:
+    """Wire every step, from lists of messages, each of one subject, to rows, dead letters and tallies."""
+    decoded = messages | "Decode" >> Decode(job.registry, job.window, job.clock, job.sealing_key)
+    masked = decoded.batches | "Mask" >> MaskPersonalData(job.registry, job.masking_key)
+    windowed = masked | "Window" >> AssignWindows(job.registry, job.window, job.sealing_key)
+    written = windowed.batches | "Write" >> WriteRows(_write_options(job))
+
+    # Each in the stage that refused, so that no raw message crosses a shuffle on its way out.
+    publish = PublishDeadLetters(job.dead_letter_topic, job.name)
+    decoded.dead_letters | "PublishUnreadable" >> publish
+    windowed.dead_letters | "PublishOutOfBounds" >> publish
+    written.dead_letters | "PublishUnwritable" >> publish
+
+    tallies = (decoded.tallies, windowed.tallies, written.tallies) | "GatherTallies" >> beam.Flatten()
+    tallies | "Tally" >> AppendTallies(job.project, job.tallies_table, job.clock)
+
+
+def _write_options(job: Job) -> WriteOptions:
+    return WriteOptions(
+        project=job.project,
+        tables=job.tables,
+        shards=job.shards,
+        ids_remembered=job.ids_remembered,
+        window=job.window,
+        key=job.sealing_key,
+    )

@@ -1,0 +1,46 @@
+"""The original messages of a micro-batch, encrypted while they ride along with its masked rows.
+
+They are needed only when a later step refuses a row: then they are opened to make its dead letter.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import orjson
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from stream.message import Message
+
+_NONCE_BYTES = 12
+_LENGTH_BYTES = 4
+
+
+def new_key() -> bytes:
+    """Make a key for one job: 256 random bits."""
+    return AESGCM.generate_key(bit_length=256)
+
+
+def seal(messages: Sequence[Message], key: bytes) -> bytes:
+    """Encrypt *messages* (AES-256-GCM): nonce, then ciphertext of a JSON header and all payloads."""
+    header = orjson.dumps(
+        [(m.subject, len(m.data), dict(m.attributes), m.message_id, m.published_at, m.ordering_key) for m in messages]
+    )
+    plain = b"".join([len(header).to_bytes(_LENGTH_BYTES, "big"), header, *(m.data for m in messages)])
+    nonce = os.urandom(_NONCE_BYTES)
+    return nonce + AESGCM(key).encrypt(nonce, plain, None)
+
+
+def unseal(sealed: bytes, key: bytes) -> list[Message]:
+    """Decrypt what :func:`seal` made; ``cryptography.exceptions.InvalidTag`` for another key or changed bytes."""
+    plain = AESGCM(key).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], None)
+    position = _LENGTH_BYTES + int.from_bytes(plain[:_LENGTH_BYTES], "big")
+    messages = []
+    for subject, length, attributes, message_id, published_at, ordering_key in orjson.loads(
+        plain[_LENGTH_BYTES:position]
+    ):
+        data = plain[position : position + length]
+        messages.append(Message(subject, data, attributes, message_id, published_at, ordering_key))
+        position += length
+    return messages

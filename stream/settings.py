@@ -1,0 +1,100 @@
+"""Everything the operator can turn: flags over ``HEADRACE_*`` over ``headrace.toml`` over defaults."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from schemas.annotations import parse_duration
+from schemas.registry import Registry
+
+
+class SettingsError(ValueError):
+    """A setting is missing, misspelt or out of range; says which and where it may come from."""
+
+
+class Settings(BaseSettings):
+    """What the job and the commands are built from: plain values, checked."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="HEADRACE_", toml_file="headrace.toml", extra="forbid", frozen=True, hide_input_in_errors=True
+    )
+
+    project: str = Field(description="Google Cloud project", pattern=r"^[a-z][a-z0-9-]{2,61}[a-z0-9]$")
+    dataset: str = Field("headrace", description="BigQuery dataset", pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,200}$")
+    location: str = Field("EU", description="where the dataset is created")
+    contracts: Path | None = Field(None, description="folder of .avsc files; default: the sample contracts")
+    masking_key_file: Path | None = Field(None, description="file of at least 32 random bytes; tokens depend on it")
+    pipeline: str = Field("headrace", description="name of this job in dead letters and metrics")
+    window: timedelta = Field(timedelta(minutes=1), description="length of an event-time window, such as 1m")
+    batch_messages: int = Field(1000, ge=1, le=10_000, description="messages in a micro-batch at most")
+    bundle_messages: int = Field(5000, ge=1, le=100_000, description="messages between two acknowledgements")
+    shards: int = Field(1, ge=1, le=1000, description="shards of a table's deduplication; never change on a live job")
+    ids_remembered: int = Field(2_000_000, ge=2, description="event ids remembered for each table")
+
+    @field_validator("window", mode="before")
+    @classmethod
+    def _read_duration(cls, value: Any) -> Any:
+        return parse_duration(value, "window") if isinstance(value, str) else value
+
+    @field_validator("window")
+    @classmethod
+    def _positive(cls, value: timedelta) -> timedelta:
+        if value <= timedelta(0):
+            raise ValueError("must be longer than nothing")
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags, then environment, then the file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    def registry(self) -> Registry:
+        """Load the contracts this job serves."""
+        return Registry.load(self.contracts)
+
+
+def load_settings(**flags: Any) -> Settings:
+    """Read the settings; flags that are None were not given.
+
+    Raises:
+        SettingsError: names every setting that is missing or wrong, never its value.
+    """
+    try:
+        return Settings(**{name: value for name, value in flags.items() if value is not None})
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise SettingsError(f"{problems}; set it by flag, as HEADRACE_<NAME>, or in headrace.toml") from error
+
+
+def read_masking_key(path: Path | None) -> bytes:
+    """Read the key that tokens are made with.
+
+    Raises:
+        SettingsError: no file is named, or it holds fewer than 32 bytes.
+    """
+    if path is None:
+        raise SettingsError("masking_key_file: missing; make one with `head -c 32 /dev/urandom > masking.key`")
+    try:
+        key = path.read_bytes()
+    except OSError as error:
+        raise SettingsError(f"masking_key_file: cannot be read ({error.strerror})") from error
+    if len(key) < 32:
+        raise SettingsError("masking_key_file: shorter than 32 bytes; use at least 32 random bytes")
+    return key

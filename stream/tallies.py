@@ -1,0 +1,130 @@
+"""What is counted: how many events of a subject and window had which outcome, and which events they were.
+
+The hashes are sums modulo 2^64 over the events, so they do not depend on order or on how events were grouped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any, Final
+
+import apache_beam as beam
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stream.batch import MicroBatch, from_ipc, to_ipc
+from stream.deadletter import Refusal
+from stream.message import Message
+
+TALLIES: Final = "tallies"
+
+
+class Outcome(StrEnum):
+    """What is counted of an event; every one received ends in exactly one of the others."""
+
+    RECEIVED = "received"
+    WRITTEN = "written"
+    DUPLICATE = "duplicate"
+    DROPPED = "dropped"
+    DEAD_LETTERED = "dead_lettered"
+
+
+COUNTS: Final = pa.schema(
+    [
+        ("subject", pa.string()),
+        ("outcome", pa.string()),
+        ("reason", pa.string()),
+        ("window_start", pa.int64()),  # microseconds since 1970
+        ("events", pa.int64()),
+        ("id_hash", pa.int64()),
+        ("content_hash", pa.int64()),
+    ]
+)
+_KEYS = ["subject", "outcome", "reason", "window_start"]
+_SUMS = ["events", "id_hash", "content_hash"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Counts of schema :data:`COUNTS`, each subject, outcome, reason and window once."""
+
+    counts: pa.RecordBatch = field(repr=False)
+
+
+class TallyCoder(beam.coders.Coder):  # type: ignore[misc]
+    """A tally as an Arrow IPC stream."""
+
+    def encode(self, tally: Tally) -> bytes:
+        """Write the counts."""
+        return to_ipc(tally.counts)
+
+    def decode(self, encoded: bytes) -> Tally:
+        """Read the counts back."""
+        return Tally(from_ipc(encoded))
+
+    def is_deterministic(self) -> bool:
+        """Nothing promises the order of counts."""
+        return False
+
+    def to_type_hint(self) -> Any:
+        """What this codes."""
+        return Tally
+
+
+beam.coders.registry.register_coder(Tally, TallyCoder)
+
+
+def window_starts(moments: pa.Array, window: timedelta) -> pa.Array:
+    """Round moments, in microseconds, down to the start of their window, before 1970 too."""
+    size = pa.scalar(window // timedelta(microseconds=1), pa.int64())
+    quotient = pc.divide(moments, size)
+    negative = pc.less(moments, pc.multiply(quotient, size))
+    return pc.multiply(pc.subtract(quotient, pc.cast(negative, pa.int64())), size)
+
+
+def tally_rows(batch: MicroBatch, outcome: Outcome, window: timedelta, reason: str | None = None) -> Tally:
+    """Count every row of *batch* under its event time's window."""
+    ids = [int.from_bytes(key[:8], "big", signed=True) for key in batch.notes.column("event_key").to_pylist()]
+    windows = window_starts(batch.notes.column("event_time"), window)
+    return _tally(batch.subject, outcome, reason, windows, ids, batch.notes.column("content_hash"))
+
+
+def tally_unread(messages: Sequence[Message], outcome: Outcome, window: timedelta, reason: str | None = None) -> Tally:
+    """Count messages that could not be read, under their topic's subject and their publish time; no hashes."""
+    windows = window_starts(pa.array([message.published_at for message in messages], pa.int64()), window)
+    zeros = [0] * len(messages)
+    return _tally(messages[0].subject, outcome, reason, windows, zeros, zeros)
+
+
+def tally_refusals(batch: MicroBatch, refusals: Sequence[Refusal], window: timedelta) -> list[Tally]:
+    """Count refused rows of *batch*, by reason."""
+    tallies = []
+    for reason in sorted({refusal.reason for refusal in refusals}):
+        refused = batch.take([refusal.index for refusal in refusals if refusal.reason is reason])
+        tallies.append(tally_rows(refused, Outcome.DEAD_LETTERED, window, reason))
+    return tallies
+
+
+def add_up(tallies: Sequence[Tally]) -> Tally:
+    """Add counts of the same subject, outcome, reason and window."""
+    table = pa.Table.from_batches([tally.counts for tally in tallies], COUNTS)
+    grouped = table.group_by(_KEYS).aggregate([(name, "sum") for name in _SUMS])
+    renamed = grouped.select([*_KEYS, *(f"{name}_sum" for name in _SUMS)]).rename_columns(COUNTS.names)
+    return Tally(renamed.combine_chunks().to_batches()[0])
+
+
+def _tally(subject: str, outcome: Outcome, reason: str | None, windows: pa.Array, ids: Any, contents: Any) -> Tally:
+    count = len(windows)
+    columns = [
+        pa.repeat(pa.scalar(subject), count),
+        pa.repeat(pa.scalar(str(outcome)), count),
+        pa.repeat(pa.scalar(reason, pa.string()), count),
+        windows,
+        pa.repeat(pa.scalar(1, pa.int64()), count),
+        pa.array(ids, pa.int64()),
+        pa.array(contents, pa.int64()),
+    ]
+    return add_up([Tally(pa.RecordBatch.from_arrays(columns, schema=COUNTS))])

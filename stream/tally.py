@@ -1,0 +1,82 @@
+"""The audit's evidence: counts per subject and window, appended before anything is acknowledged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import apache_beam as beam
+import pyarrow as pa
+
+from stream.append import AppendError, TableAppender
+from stream.clients import open_write
+from stream.tables import TALLY_SCHEMA
+from stream.tallies import COUNTS, Tally, add_up
+
+_SUMMED: Final = ["subject", "outcome", "reason"]
+_LISTED: Final = ["window_start", "events", "id_hash", "content_hash"]
+
+
+def tally_lines(tally: Tally, now: int) -> pa.RecordBatch:
+    """One line for each subject, outcome and reason, with the counts of its windows listed; *now* in microseconds."""
+    table = pa.Table.from_batches([tally.counts], COUNTS)
+    grouped = table.group_by(_SUMMED).aggregate([("events", "sum"), *((name, "list") for name in _LISTED)])
+    windows = _windows(grouped)
+    columns = {
+        "subject": grouped["subject"].combine_chunks(),
+        "outcome": grouped["outcome"].combine_chunks(),
+        "reason": grouped["reason"].combine_chunks(),
+        "tallied_at": pa.array([now] * len(grouped), TALLY_SCHEMA.field("tallied_at").type),
+        "events": grouped["events_sum"].combine_chunks(),
+        "windows": windows,
+    }
+    return pa.RecordBatch.from_arrays([columns[f.name] for f in TALLY_SCHEMA], schema=TALLY_SCHEMA)
+
+
+def _windows(grouped: pa.Table) -> pa.Array:
+    lists = [grouped[f"{name}_list"].combine_chunks() for name in _LISTED]
+    type_ = TALLY_SCHEMA.field("windows").type
+    starts = lists[0].values.cast(type_.value_type.field("window_start").type)
+    children = [starts, *(column.values for column in lists[1:])]
+    struct = pa.StructArray.from_arrays(children, fields=list(type_.value_type))
+    return pa.ListArray.from_arrays(lists[0].offsets, struct, type=type_)
+
+
+class _TallyFn(beam.DoFn):  # type: ignore[misc]
+    def __init__(self, project: str, table: str, clock: Callable[[], int]) -> None:
+        self._project = project
+        self._table = table
+        self._clock = clock
+
+    def setup(self) -> None:
+        self._appender = TableAppender(open_write(self._project), self._table)
+
+    def start_bundle(self) -> None:
+        self._tallies: list[Tally] = []
+
+    def process(self, tally: Tally) -> None:
+        self._tallies.append(tally)
+
+    def finish_bundle(self) -> None:
+        if not self._tallies:
+            return
+        refused = self._appender.append(tally_lines(add_up(self._tallies), self._clock()))
+        if refused:
+            raise AppendError(f"{self._table}: {refused[0].detail}; run `headrace provision`")
+
+    def teardown(self) -> None:
+        self._appender.close()
+
+
+@dataclass
+class AppendTallies(beam.PTransform):  # type: ignore[misc]
+    """Add up the tallies of a bundle and append them."""
+
+    project: str
+    table: str
+    clock: Callable[[], int]
+
+    def expand(self, tallies: beam.PCollection) -> Any:
+        """Add up and append."""
+        return tallies | "AddUpAndAppend" >> beam.ParDo(_TallyFn(self.project, self.table, self.clock))
