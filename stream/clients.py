@@ -1,0 +1,64 @@
+"""The one place that opens Google clients, on the emulators when their variables are set."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Final
+
+import grpc
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import bigquery
+from google.cloud.bigquery_storage_v1 import BigQueryWriteClient
+from google.cloud.bigquery_storage_v1.services.big_query_write.transports import BigQueryWriteGrpcTransport
+from google.pubsub_v1 import PublisherClient, SubscriberClient
+from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
+from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
+
+PUBSUB: Final = "PUBSUB_EMULATOR_HOST"
+BIGQUERY: Final = "BIGQUERY_EMULATOR_HOST"
+BIGQUERY_STORAGE: Final = "BIGQUERY_STORAGE_EMULATOR_HOST"
+_UNLIMITED: Final = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
+
+
+def open_gapic_publisher() -> PublisherClient:
+    """Open a client that publishes requests as they are given, with any attribute name."""
+    host = os.environ.get(PUBSUB)
+    if not host:
+        return PublisherClient()
+    return PublisherClient(transport=PublisherGrpcTransport(channel=_channel(host)))
+
+
+def open_subscriber() -> SubscriberClient:
+    """Open a client for unary Pull and acknowledgements."""
+    host = os.environ.get(PUBSUB)
+    if not host:
+        return SubscriberClient()
+    return SubscriberClient(transport=SubscriberGrpcTransport(channel=_channel(host)))
+
+
+def open_bigquery(project: str) -> bigquery.Client:
+    """Open a client for tables and queries."""
+    host = os.environ.get(BIGQUERY)
+    if not host:
+        return bigquery.Client(project)
+    return bigquery.Client(
+        project, credentials=AnonymousCredentials(), client_options={"api_endpoint": f"http://{host}"}
+    )
+
+
+def open_write(project: str) -> BigQueryWriteClient:
+    """Open a client for appends; *project* is the one whose quota pays."""
+    host = os.environ.get(BIGQUERY_STORAGE)
+    if not host:
+        return BigQueryWriteClient(client_options={"quota_project_id": project})
+    return BigQueryWriteClient(transport=BigQueryWriteGrpcTransport(channel=_channel(host)))
+
+
+def describe_emulators() -> str | None:
+    """One line that says which emulators are used instead of Google Cloud; None when none is."""
+    used = [f"{name}={os.environ[name]}" for name in (PUBSUB, BIGQUERY, BIGQUERY_STORAGE) if os.environ.get(name)]
+    return f"using emulators: {', '.join(used)}" if used else None
+
+
+def _channel(host: str) -> Any:
+    return grpc.insecure_channel(host, options=_UNLIMITED)

@@ -1,0 +1,43 @@
+"""What the project's resources are called: everything follows from subjects and settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+DEAD_LETTERS: Final = "headrace-dead-letters"
+TALLIES: Final = "headrace_tallies"
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Full names of the resources in one project and dataset."""
+
+    project: str
+    dataset: str = "headrace"
+
+    def topic(self, subject: str) -> str:
+        """The topic producers publish *subject* to."""
+        return f"projects/{self.project}/topics/{subject}"
+
+    def subscription(self, subject: str) -> str:
+        """The subscription the job reads *subject* from."""
+        return f"projects/{self.project}/subscriptions/headrace-{subject}"
+
+    @property
+    def dead_letter_topic(self) -> str:
+        """Where refused messages go."""
+        return f"projects/{self.project}/topics/{DEAD_LETTERS}"
+
+    @property
+    def dead_letter_subscription(self) -> str:
+        """Where people look at refused messages."""
+        return f"projects/{self.project}/subscriptions/{DEAD_LETTERS}"
+
+    def table(self, table: str) -> str:
+        """A table, as the Storage Write API names it."""
+        return f"projects/{self.project}/datasets/{self.dataset}/tables/{table}"
+
+    def sql(self, table: str) -> str:
+        """A table, as SQL names it."""
+        return f"`{self.project}.{self.dataset}.{table}`"

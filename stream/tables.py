@@ -1,0 +1,227 @@
+"""Avro types as Arrow and BigQuery types, in one table, and the BigQuery table of a contract."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import pyarrow as pa
+from google.cloud import bigquery
+
+from schemas.annotations import Partition
+from schemas.masked import masked
+from schemas.model import (
+    Array,
+    Decimal,
+    Enumeration,
+    Field,
+    Fixed,
+    Kind,
+    Map,
+    Optional,
+    Record,
+    Scalar,
+    Type,
+    bare,
+)
+from schemas.registry import Contract
+from stream.names import TALLIES
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    arrow: pa.DataType
+    bigquery: str
+
+
+_MICROS = pa.timestamp("us")
+_INSTANT = _Column(pa.timestamp("us", "UTC"), "TIMESTAMP")
+_SCALARS: Final = {
+    Kind.BOOLEAN: _Column(pa.bool_(), "BOOL"),
+    Kind.INT: _Column(pa.int32(), "INT64"),
+    Kind.LONG: _Column(pa.int64(), "INT64"),
+    Kind.FLOAT: _Column(pa.float32(), "FLOAT64"),
+    Kind.DOUBLE: _Column(pa.float64(), "FLOAT64"),
+    Kind.STRING: _Column(pa.string(), "STRING"),
+    Kind.BYTES: _Column(pa.binary(), "BYTES"),
+    Kind.UUID: _Column(pa.string(), "STRING"),
+    Kind.DATE: _Column(pa.date32(), "DATE"),
+    Kind.TIME_MILLIS: _Column(pa.time64("us"), "TIME"),
+    Kind.TIME_MICROS: _Column(pa.time64("us"), "TIME"),
+    Kind.TIMESTAMP_MILLIS: _INSTANT,
+    Kind.TIMESTAMP_MICROS: _INSTANT,
+    Kind.LOCAL_TIMESTAMP_MILLIS: _Column(_MICROS, "DATETIME"),
+    Kind.LOCAL_TIMESTAMP_MICROS: _Column(_MICROS, "DATETIME"),
+}
+_TEXT: Final = _SCALARS[Kind.STRING]
+
+META_SCHEMA: Final = pa.schema(
+    [
+        pa.field("_event_id", pa.string(), nullable=False),
+        pa.field("_event_time", _INSTANT.arrow, nullable=False),
+        pa.field("_ingested_at", _INSTANT.arrow, nullable=False),
+        pa.field("_schema_version", pa.int64(), nullable=False),
+        pa.field("_source", pa.string(), nullable=False),
+    ]
+)
+_META_FIELDS: Final = (
+    ("_event_id", "STRING", "Identity of the event: each stands here once"),
+    ("_event_time", "TIMESTAMP", "When the event happened; the table is partitioned by it"),
+    ("_ingested_at", "TIMESTAMP", "When the job decoded the event"),
+    ("_schema_version", "INT64", "Version of the contract the event was written with"),
+    ("_source", "STRING", "Who published the event"),
+)
+
+TALLY_SCHEMA: Final = pa.schema(
+    [
+        pa.field("subject", pa.string(), nullable=False),
+        pa.field("outcome", pa.string(), nullable=False),
+        pa.field("reason", pa.string()),
+        pa.field("tallied_at", _INSTANT.arrow, nullable=False),
+        pa.field("events", pa.int64(), nullable=False),
+        pa.field(
+            "windows",
+            pa.list_(
+                pa.field(
+                    "item",
+                    pa.struct(
+                        [
+                            pa.field("window_start", _INSTANT.arrow, nullable=False),
+                            pa.field("events", pa.int64(), nullable=False),
+                            pa.field("id_hash", pa.int64(), nullable=False),
+                            pa.field("content_hash", pa.int64(), nullable=False),
+                        ]
+                    ),
+                    nullable=False,
+                )
+            ),
+            nullable=False,
+        ),
+    ]
+)
+
+
+def arrow_type(type_: Type) -> pa.DataType:
+    """The Arrow type of a contract's type; whether it may be null is a matter of its field."""
+    match type_:
+        case Optional():
+            return arrow_type(type_.item)
+        case Record():
+            return pa.struct(list(arrow_schema(type_)))
+        case Array():
+            return pa.list_(_arrow_field("item", type_.items))
+        case Map():
+            entry = [pa.field("key", pa.string(), nullable=False), _arrow_field("value", type_.values)]
+            return pa.list_(pa.field("item", pa.struct(entry), nullable=False))
+        case _:
+            return _column(type_).arrow
+
+
+def arrow_schema(record: Record) -> pa.Schema:
+    """The Arrow fields of a record, in its order."""
+    return pa.schema([_arrow_field(field.name, field.type) for field in record.fields])
+
+
+def bigquery_fields(record: Record) -> list[bigquery.SchemaField]:
+    """The BigQuery columns of a record, with modes and descriptions."""
+    return [_bigquery_field(field) for field in record.fields]
+
+
+def row_schema(contract: Contract) -> pa.Schema:
+    """The Arrow schema of a contract's rows: the payload after masking, then our own columns."""
+    return pa.schema([*arrow_schema(masked(contract.record)), *META_SCHEMA])
+
+
+def table_for(contract: Contract, project: str, dataset: str) -> bigquery.Table:
+    """The table that a contract describes."""
+    meta = [bigquery.SchemaField(name, type_, "REQUIRED", description) for name, type_, description in _META_FIELDS]
+    options = contract.options
+    table = bigquery.Table(f"{project}.{dataset}.{options.table}", [*bigquery_fields(masked(contract.record)), *meta])
+    table.description = contract.doc or None
+    table.time_partitioning = _partitioning(options.partition, "_event_time", options.expire_after_days)
+    table.require_partition_filter = options.require_partition_filter
+    if options.cluster:
+        table.clustering_fields = list(options.cluster)
+    return table
+
+
+def tallies_table(project: str, dataset: str) -> bigquery.Table:
+    """The table of counts that the audit reads."""
+    fields = [
+        bigquery.SchemaField("subject", "STRING", "REQUIRED", "Whose events were counted"),
+        bigquery.SchemaField("outcome", "STRING", "REQUIRED", "received, written, duplicate, dropped or dead_lettered"),
+        bigquery.SchemaField("reason", "STRING", "NULLABLE", "Why they were dead-lettered"),
+        bigquery.SchemaField("tallied_at", "TIMESTAMP", "REQUIRED", "When they were counted"),
+        bigquery.SchemaField("events", "INT64", "REQUIRED", "How many, over all windows"),
+        bigquery.SchemaField(
+            "windows",
+            "RECORD",
+            "REPEATED",
+            "The same by event-time window",
+            fields=[
+                bigquery.SchemaField("window_start", "TIMESTAMP", "REQUIRED", "Start of the window"),
+                bigquery.SchemaField("events", "INT64", "REQUIRED", "How many in this window"),
+                bigquery.SchemaField("id_hash", "INT64", "REQUIRED", "Sum of their ids' hashes, modulo 2^64"),
+                bigquery.SchemaField("content_hash", "INT64", "REQUIRED", "Sum of their payloads' hashes, modulo 2^64"),
+            ],
+        ),
+    ]
+    table = bigquery.Table(f"{project}.{dataset}.{TALLIES}", fields)
+    table.description = "What the job counted: every event received ends in exactly one other outcome"
+    table.time_partitioning = _partitioning(Partition.DAY, "tallied_at", None)
+    table.clustering_fields = ["subject", "outcome"]
+    return table
+
+
+def _arrow_field(name: str, type_: Type) -> pa.Field:
+    return pa.field(name, arrow_type(type_), nullable=isinstance(type_, Optional))
+
+
+def _column(type_: Type) -> _Column:
+    match type_:
+        case Scalar():
+            return _SCALARS[type_.kind]
+        case Enumeration():
+            return _TEXT
+        case Fixed():
+            return _SCALARS[Kind.BYTES]
+        case Decimal():
+            return _decimal(type_)
+        case _:
+            raise TypeError(f"no column of one value: {type(type_).__name__}")
+
+
+def _decimal(type_: Decimal) -> _Column:
+    """NUMERIC holds 29 digits before the point and 9 after it, BIGNUMERIC 38 and 38."""
+    if type_.scale <= 9 and type_.precision - type_.scale <= 29:
+        return _Column(pa.decimal128(type_.precision, type_.scale), "NUMERIC")
+    return _Column(pa.decimal256(type_.precision, type_.scale), "BIGNUMERIC")
+
+
+def _bigquery_field(field: Field) -> bigquery.SchemaField:
+    type_ = bare(field.type)
+    description = field.doc or None
+    match type_:
+        case Array():
+            return _field_of(field.name, type_.items, "REPEATED", description)
+        case Map():
+            key = bigquery.SchemaField("key", "STRING", "REQUIRED")
+            value = _bigquery_field(Field("value", type_.values))
+            return bigquery.SchemaField(field.name, "RECORD", "REPEATED", description, fields=[key, value])
+        case _:
+            return _field_of(field.name, type_, "NULLABLE" if field.optional else "REQUIRED", description)
+
+
+def _field_of(name: str, type_: Type, mode: str, description: str | None) -> bigquery.SchemaField:
+    if isinstance(type_, Record):
+        return bigquery.SchemaField(name, "RECORD", mode, description, fields=bigquery_fields(type_))
+    if isinstance(type_, Decimal):
+        return bigquery.SchemaField(
+            name, _column(type_).bigquery, mode, description, precision=type_.precision, scale=type_.scale
+        )
+    return bigquery.SchemaField(name, _column(type_).bigquery, mode, description)
+
+
+def _partitioning(partition: Partition, field: str, days: int | None) -> bigquery.TimePartitioning:
+    expiration = None if days is None else days * 86_400_000
+    return bigquery.TimePartitioning(type_=partition.upper(), field=field, expiration_ms=expiration)
