@@ -63,7 +63,7 @@ def parse_table_options(annotation: object, where: str) -> TableOptions:
     _refuse_unknown(given, set(known), where)
     return TableOptions(
         table=_identifier(given, "table", where),
-        event_time=_identifier(given, "event_time", where),
+        event_time=_names([given.get("event_time")], f"{where}.event_time")[0],
         partition=_member(Partition, given.get("partition", "day"), f"{where}.partition"),
         cluster=_names(given.get("cluster", []), f"{where}.cluster", at_most=4),
         expire_after_days=_positive(given.get("expire_after_days"), f"{where}.expire_after_days"),

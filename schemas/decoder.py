@@ -16,12 +16,11 @@ from typing import Any, Final, TypeAlias
 
 from schemas.defaults import default_value
 from schemas.errors import ContractError, UndecodableError
-from schemas.model import Array, Decimal, Enumeration, Fixed, Kind, Map, Optional, Record, Scalar, Type
+from schemas.model import MAX_ITEMS, Array, Decimal, Enumeration, Fixed, Kind, Map, Optional, Record, Scalar, Type
 from schemas.scalars import decimal_reader, scalar_reader
 from schemas.varint import Malformed, read_length, read_long
 
 MAX_PAYLOAD_BYTES: Final = 1_048_576
-MAX_ITEMS: Final = 100_000  # of one array or map
 
 Read: TypeAlias = Callable[[bytes, int], tuple[Any, int]]
 Decode: TypeAlias = Callable[[bytes], list[Any]]
@@ -36,9 +35,9 @@ def compile_decoder(writer: Record, reader: Record) -> Decode:
     Raises:
         ContractError: *reader* cannot read what *writer* wrote.
     """
-    steps = _record_steps(writer, reader)
+    steps = _record_steps(writer, reader, "")
     width = len(reader.fields)
-    defaults = _defaults(writer, reader)
+    defaults = _defaults(writer, reader, "")
 
     def decode(data: bytes) -> list[Any]:
         if len(data) > MAX_PAYLOAD_BYTES:
@@ -64,18 +63,19 @@ def compile_decoder(writer: Record, reader: Record) -> Decode:
     return decode
 
 
-def _record_steps(writer: Record, reader: Record) -> list[tuple[str, int, Read]]:
+def _record_steps(writer: Record, reader: Record, path: str) -> list[tuple[str, int, Read]]:
     places = {field.name: (index, field) for index, field in enumerate(reader.fields)}
     steps = []
     for field in writer.fields:
         index, target = places.get(field.name, (-1, field))
-        steps.append((field.name, index, _reader(field.type, target.type, field.name)))
+        steps.append((field.name, index, _reader(field.type, target.type, f"{path}{field.name}")))
     return steps
 
 
-def _defaults(writer: Record, reader: Record) -> list[tuple[int, Any]]:
+def _defaults(writer: Record, reader: Record, path: str) -> list[tuple[int, Any]]:
     written = {field.name for field in writer.fields}
-    return [(index, default_value(field)) for index, field in enumerate(reader.fields) if field.name not in written]
+    new = [(index, field) for index, field in enumerate(reader.fields) if field.name not in written]
+    return [(index, default_value(field, f"{path}{field.name}")) for index, field in new]
 
 
 def _reader(writer: Type, reader: Type, path: str) -> Read:
@@ -85,7 +85,7 @@ def _reader(writer: Type, reader: Type, path: str) -> Read:
         case _, Optional():
             return _reader(writer, reader.item, path)
         case Record(), Record():
-            return _record(writer, reader)
+            return _record(writer, reader, f"{path}.")
         case Array(), Array():
             return _array(_reader(writer.items, reader.items, path))
         case Map(), Map():
@@ -141,9 +141,9 @@ def _optional(read: Read, null_first: bool) -> Read:
     return optional
 
 
-def _record(writer: Record, reader: Record) -> Read:
-    steps = [(name, index >= 0, read) for name, index, read in _record_steps(writer, reader)]
-    defaults = {reader.fields[index].name: value for index, value in _defaults(writer, reader)}
+def _record(writer: Record, reader: Record, path: str) -> Read:
+    steps = [(name, index >= 0, read) for name, index, read in _record_steps(writer, reader, path)]
+    defaults = {reader.fields[index].name: value for index, value in _defaults(writer, reader, path)}
 
     def record(data: bytes, position: int) -> tuple[Any, int]:
         fields = dict(defaults)

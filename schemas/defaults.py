@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
-from schemas.errors import ContractError
-from schemas.model import MISSING, Array, Enumeration, Field, Kind, Map, Optional, Scalar
+from schemas.errors import ContractError, InvalidEventError
+from schemas.model import MISSING, Array, Enumeration, Field, Kind, Map, Optional, Record, Scalar
+from schemas.validate import validate
 
-_PLAIN = {
+_PLAIN: Final = {
     Kind.BOOLEAN: bool,
     Kind.INT: int,
     Kind.LONG: int,
@@ -17,16 +18,20 @@ _PLAIN = {
 }
 
 
-def default_value(field: Field) -> Any:
+def default_value(field: Field, where: str) -> Any:
     """The Arrow-ready value of a field that the writer did not know.
 
     Raises:
         ContractError: the field has no default, or one of a type that is not supported.
     """
     value, type_ = field.default, field.type
-    if value is None and isinstance(type_, Optional):
-        return None
+    if value is MISSING:
+        raise ContractError(where, "is new and has no default", 'make it optional with "default": null')
     if isinstance(type_, Optional):
+        if (value is None) != type_.null_first:
+            raise ContractError(where, "a default of its union's second branch", "put the default's branch first")
+        if value is None:
+            return None
         type_ = type_.item
     match type_:
         case Array() if value == []:
@@ -35,11 +40,15 @@ def default_value(field: Field) -> Any:
             return []
         case Enumeration() if value in type_.symbols:
             return value
-        case Scalar(kind) if kind in _PLAIN and type(value) in {
-            _PLAIN[kind],
-            int if kind != Kind.STRING else str,
-        }:
+        case Scalar(kind) if kind in _PLAIN and _fits(field, value):
             return _PLAIN[kind](value)
         case _:
-            why = "has no default" if value is MISSING else "has a default that is not supported"
-            raise ContractError(field.name, f"is new and {why}", 'make it optional with "default": null')
+            raise ContractError(where, "a default that does not fit or is not supported", "default it to null")
+
+
+def _fits(field: Field, value: object) -> bool:
+    try:
+        validate(Record(field.name, (field,)), {field.name: value})
+    except InvalidEventError:
+        return False
+    return True

@@ -18,7 +18,7 @@ MICROSECOND = timedelta(microseconds=1)
 
 _SUBJECT = re.compile(r"[a-z][a-z0-9_]{2,99}")
 _REFERENCE = re.compile(r"headrace:([a-z][a-z0-9_]{2,99}):([1-9][0-9]{0,5})")
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z", re.ASCII)
 # The draft says content-type, its example ce-datacontenttype, the Go SDK Content-Type: write the first, read all.
 _CONTENT_TYPE_NAMES = ("content-type", "ce-datacontenttype")
 _ID_BYTES = 1024  # the service's limit on an attribute's value

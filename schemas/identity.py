@@ -10,6 +10,7 @@ from typing import Any, Final
 from uuid import UUID, uuid5
 
 from schemas.envelope import to_rfc3339
+from schemas.model import Kind, Scalar
 from schemas.registry import Contract
 
 # The namespace of every derived id; changing it would change what "the same event" means.
@@ -24,7 +25,11 @@ def derive_event_id(contract: Contract, fields: Mapping[str, Any]) -> str | None
     """
     if not contract.options.identity:
         return None
-    values = [_canonical(fields[name]) for name in contract.options.identity]
+    known = {field.name: field for field in contract.record.fields}
+    values = []
+    for name in contract.options.identity:
+        value = _canonical(fields.get(name, known[name].default))
+        values.append(value.lower() if known[name].type == Scalar(Kind.UUID) else value)
     named = json.dumps([contract.subject, *values], ensure_ascii=False, separators=(",", ":"))
     return str(uuid5(NAMESPACE, named))
 
@@ -36,10 +41,16 @@ def _canonical(value: Any) -> Any:
         case datetime() | date() | time():
             return value.isoformat()
         case Decimal():
-            return format(value.normalize(), "f") if value else "0"
+            return _plain(value) if value else "0"
         case bytes():
             return value.hex()
         case UUID():
             return str(value)
         case _:
             return value
+
+
+def _plain(value: Decimal) -> str:
+    """Every digit and no trailing zero; ``normalize`` would round to the context's 28 digits."""
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text

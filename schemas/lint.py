@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from schemas.annotations import TableOptions
+from schemas.annotations import Partition, TableOptions
+from schemas.defaults import default_value
 from schemas.errors import ContractError
 from schemas.model import (
     INSTANTS,
+    MISSING,
     NUMBERS,
     Array,
     Decimal,
@@ -32,13 +34,24 @@ from schemas.model import (
 # BigQuery's streaming refuses rows of partitions further back
 # (cloud.google.com/bigquery/docs/streaming-data-into-bigquery).
 STREAMING_REACHES_BACK: Final = timedelta(days=1825)
+MAX_PARTITIONS: Final = 10_000  # BigQuery's limit for one table
 _TOKENISED: Final = frozenset({Kind.STRING, Kind.UUID, Kind.INT, Kind.LONG, Kind.BYTES})
-_CLUSTERED: Final = frozenset({Kind.STRING, Kind.UUID, Kind.INT, Kind.LONG, Kind.BOOLEAN, Kind.DATE} | INSTANTS)
+_CLUSTERED: Final = INSTANTS | {
+    Kind.STRING,
+    Kind.UUID,
+    Kind.INT,
+    Kind.LONG,
+    Kind.BOOLEAN,
+    Kind.DATE,
+    Kind.LOCAL_TIMESTAMP_MILLIS,
+    Kind.LOCAL_TIMESTAMP_MICROS,
+}
 
 
 def lint(record: Record, options: TableOptions, where: str) -> None:
     """Check one contract; ContractError for the first rule it breaks."""
     fields = {field.name: field for field in record.fields}
+    _check_table(options, where)
     _check_event_time(fields, options, where)
     _check_lateness(options, where)
     _check_identity(fields, options, where)
@@ -47,8 +60,22 @@ def lint(record: Record, options: TableOptions, where: str) -> None:
     for path, field in walk(record):
         _check_names(field, f"{where}.{path}")
         _check_arrays(field, f"{where}.{path}")
+        if field.default is not MISSING:
+            default_value(field, f"{where}.{path}")
         if field.mask:
             _check_mask(field, field.mask, f"{where}.{path}")
+
+
+def _check_table(options: TableOptions, where: str) -> None:
+    if options.table.startswith("headrace_"):
+        raise ContractError(f"{where}.headrace.table", "begins with headrace_, kept for tables of ours", "rename it")
+    days = options.expire_after_days
+    if options.partition is Partition.HOUR and (days is None or days * 24 > MAX_PARTITIONS):
+        raise ContractError(
+            f"{where}.headrace.partition",
+            f"more hours than the {MAX_PARTITIONS} partitions of a table",
+            f"say expire_after_days of at most {MAX_PARTITIONS // 24}, or partition by day",
+        )
 
 
 def _check_event_time(fields: dict[str, Field], options: TableOptions, where: str) -> None:
@@ -117,7 +144,7 @@ def _check_arrays(field: Field, where: str) -> None:
         items = type_.items if isinstance(type_, Array) else type_.values
         if isinstance(type_, Array) and isinstance(items, Array | Map | Optional):
             raise ContractError(where, "an array of arrays, maps or nulls", "wrap the item in a record")
-        if isinstance(type_, Map) and isinstance(items, Array | Map):
+        if isinstance(type_, Map) and isinstance(bare(items), Array | Map):
             raise ContractError(where, "a map of arrays or maps", "wrap the value in a record")
         type_ = items
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import Any, Final, TypeAlias
 
 
@@ -28,6 +28,7 @@ class Kind(StrEnum):
     LOCAL_TIMESTAMP_MICROS = "local-timestamp-micros"
 
 
+MAX_ITEMS: Final = 100_000  # of one array or map
 NUMBERS: Final = frozenset({Kind.INT, Kind.LONG, Kind.FLOAT, Kind.DOUBLE})
 INSTANTS: Final = frozenset({Kind.TIMESTAMP_MILLIS, Kind.TIMESTAMP_MICROS})
 
@@ -130,6 +131,7 @@ class Pii:
     size: int | None = None
 
 
+@dataclass(frozen=True, slots=True, repr=False)
 class NotPersonal:
     """The field says ``"pii": "none"``."""
 
@@ -137,8 +139,14 @@ class NotPersonal:
         return "NOT_PERSONAL"
 
 
+class Missing(Enum):
+    """A field without a default: an enum, so that it is itself after pickling too."""
+
+    MISSING = "missing"
+
+
 NOT_PERSONAL: Final = NotPersonal()
-MISSING: Final = object()
+MISSING: Final = Missing.MISSING
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,8 @@ from schemas.model import (
 )
 
 MAX_DEPTH = 32
+MAX_LEVELS = 15  # of nested records: BigQuery's limit, and a map is one
+MAX_COLUMNS = 10_000  # of one table, nested ones among them: BigQuery's limit
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _PRIMITIVES = {"boolean", "int", "long", "float", "double", "string", "bytes"}
 _LOGICAL = {
@@ -37,6 +39,13 @@ _LOGICAL = {
     ("string", "uuid"): Kind.UUID,
 }
 _RECORD_KEYS = {"type", "name", "namespace", "doc", "fields", "headrace"}
+_TYPE_KEYS = {
+    "array": {"type", "items"},
+    "map": {"type", "values"},
+    "enum": {"type", "name", "namespace", "doc", "symbols", "default"},
+    "fixed": {"type", "name", "namespace", "doc", "size", "logicalType", "precision", "scale"},
+}
+_ANNOTATED_KEYS = {"type", "logicalType", "precision", "scale"}
 _FIELD_KEYS = {"name", "type", "doc", "default", "pii"}
 
 
@@ -53,6 +62,7 @@ class _Parser:
     def __init__(self) -> None:
         self._named: dict[str, Type] = {}
         self._open: set[str] = set()
+        self._sizes: dict[str, tuple[int, int]] = {}  # of each record: levels and columns, used names unfolded
 
     def record(self, avro: Mapping[str, Any], where: str, depth: int) -> Record:
         _refuse_keys(avro, _RECORD_KEYS if depth == 1 else _RECORD_KEYS - {"headrace"}, where)
@@ -66,9 +76,31 @@ class _Parser:
         lowered = [field.name.lower() for field in parsed]
         for twin in {name for name in lowered if lowered.count(name) > 1}:
             raise ContractError(f"{where}.{twin}", "named twice", "BigQuery ignores case: rename one")
+        self._measure(name, parsed, where)
         record = Record(name, parsed)
         self._named[name] = record
         return record
+
+    def _measure(self, name: str, fields: tuple[Field, ...], where: str) -> None:
+        sizes = [self._size(field.type) for field in fields]
+        levels, columns = 1 + max(levels for levels, _ in sizes), 1 + sum(columns for _, columns in sizes)
+        if levels > MAX_LEVELS + 1:  # the outermost record is the row itself
+            raise ContractError(where, f"records nested deeper than {MAX_LEVELS}", "flatten the record")
+        if columns > MAX_COLUMNS:
+            raise ContractError(where, f"more than {MAX_COLUMNS} columns, used types unfolded", "split the event")
+        self._sizes[name] = levels, columns
+
+    def _size(self, type_: Type) -> tuple[int, int]:
+        match type_:
+            case Record():
+                return self._sizes[type_.name]
+            case Optional(item=item) | Array(items=item):
+                return self._size(item)
+            case Map():
+                levels, columns = self._size(type_.values)
+                return levels + 1, columns + 2
+            case _:
+                return 0, 1
 
     def _field(self, avro: object, where: str, depth: int) -> Field:
         if not isinstance(avro, Mapping):
@@ -96,7 +128,10 @@ class _Parser:
         return self._complex(avro, where, depth)
 
     def _complex(self, avro: Mapping[str, Any], where: str, depth: int) -> Type:
-        match avro.get("type"):
+        base = avro.get("type")
+        if isinstance(base, str) and base in _TYPE_KEYS:
+            _refuse_keys(avro, _TYPE_KEYS[base], where)
+        match base:
             case "record":
                 return self.record(avro, where, depth)
             case "array":
@@ -111,14 +146,15 @@ class _Parser:
                 return self._annotated(avro, where, depth)
 
     def _annotated(self, avro: Mapping[str, Any], where: str, depth: int) -> Type:
+        _refuse_keys(avro, _ANNOTATED_KEYS, where)
         base, logical = avro.get("type"), avro.get("logicalType")
         if logical is None:
-            return self._type(base, where, depth)
+            return self._type(base, where, depth + 1)
         if base == "bytes" and logical == "decimal":
             return _decimal(avro, where, None)
         kind = _LOGICAL.get((str(base), str(logical)))
         if kind is None:
-            raise ContractError(where, f"logical type {logical!r} on {base!r}", "see docs/contracts.md for the types")
+            raise _unknown_logical_type(logical, base, where)
         return Scalar(kind)
 
     def _named_or_primitive(self, name: str, where: str) -> Type:
@@ -147,9 +183,10 @@ class _Parser:
     def _enum(self, avro: Mapping[str, Any], where: str) -> Enumeration:
         name = self._declare(avro, where)
         symbols = avro.get("symbols")
-        if not isinstance(symbols, list) or not symbols or len(set(symbols)) != len(symbols):
+        names = tuple(_name(symbol, where) for symbol in symbols) if isinstance(symbols, list) else ()
+        if not names or len(set(names)) != len(names):
             raise ContractError(where, "an enum without different symbols", "list its symbols")
-        parsed = Enumeration(tuple(_name(symbol, where) for symbol in symbols), avro.get("default"))
+        parsed = Enumeration(names, avro.get("default"))
         if parsed.default is not None and parsed.default not in parsed.symbols:
             raise ContractError(where, "its default is no symbol of it", "choose one of the symbols")
         self._named[name] = parsed
@@ -160,13 +197,14 @@ class _Parser:
         size = avro.get("size")
         if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= 1_048_576:
             raise ContractError(where, "a fixed of no bytes or of too many", "give a size from 1 to 1048576")
-        parsed = _decimal(avro, where, size) if avro.get("logicalType") == "decimal" else Fixed(size)
+        logical = avro.get("logicalType")
+        if logical not in (None, "decimal"):
+            raise _unknown_logical_type(logical, "fixed", where)
+        parsed = _decimal(avro, where, size) if logical else Fixed(size)
         self._named[name] = parsed
         return parsed
 
     def _declare(self, avro: Mapping[str, Any], where: str) -> str:
-        if "aliases" in avro:
-            raise ContractError(where, "has aliases", "add the new field beside the old one instead")
         name = _name(avro.get("name"), where)
         if name in self._named or name in self._open:
             raise ContractError(where, f"{name} is defined twice", "define it once and use its name")
@@ -185,7 +223,13 @@ def _decimal(avro: Mapping[str, Any], where: str, size: int | None) -> Decimal:
             "a decimal that BIGNUMERIC cannot hold",
             "at most 38 digits before the point and 38 after it",
         )
+    if size is not None and 10**precision > 2 ** (8 * size - 1):
+        raise ContractError(where, "a fixed too small for its precision", "make it larger, or the precision smaller")
     return Decimal(precision, scale, size)
+
+
+def _unknown_logical_type(logical: object, base: object, where: str) -> ContractError:
+    return ContractError(where, f"logical type {logical!r} on {base!r}", "see docs/contracts.md for the types")
 
 
 def _name(value: object, where: str) -> str:

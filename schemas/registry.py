@@ -12,9 +12,10 @@ from importlib.resources.abc import Traversable
 from typing import Any
 
 import fastavro
+from fastavro.schema import SchemaParseException, UnknownType
 
 from schemas.annotations import TableOptions, parse_table_options
-from schemas.envelope import SchemaRef, is_subject
+from schemas.envelope import SchemaRef
 from schemas.errors import ContractError, UnknownSchemaError
 from schemas.lint import lint
 from schemas.model import Record
@@ -73,7 +74,9 @@ def parse_contract(ref: SchemaRef, text: str) -> Contract:
     record = parse_record(avro, where)
     options = parse_table_options(avro.get("headrace"), f"{where}.headrace")
     lint(record, options, where)
-    return Contract(ref, record, options, str(avro.get("doc", "")), fingerprint(avro), text)
+    contract = Contract(ref, record, options, str(avro.get("doc", "")), fingerprint(avro), text)
+    _check_avro(contract, where)
+    return contract
 
 
 class Registry:
@@ -135,9 +138,19 @@ def _read(entry: Traversable) -> str:
 
 def _ref_of_file(name: str) -> SchemaRef:
     subject, _, version = name.removesuffix(".avsc").rpartition(".v")
-    if not is_subject(subject) or not version.isascii() or not version.isdigit() or version.startswith("0"):
-        raise ContractError(name, "not the name of a contract", "call it <subject>.v<N>.avsc, subject in lower case")
-    return SchemaRef(subject, int(version))
+    try:
+        return SchemaRef.parse(f"headrace:{subject}:{version}")
+    except ValueError:
+        raise ContractError(
+            name, "not the name of a contract", "call it <subject>.v<N>.avsc, subject in lower case"
+        ) from None
+
+
+def _check_avro(contract: Contract, where: str) -> None:
+    try:
+        _ = contract.avro
+    except (SchemaParseException, UnknownType, TypeError, ValueError) as error:
+        raise ContractError(where, f"fastavro refuses it ({error})", "see the Avro specification") from error
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

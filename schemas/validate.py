@@ -5,16 +5,18 @@ Errors name the field, the value's type and the remedy, never the value: it may 
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sized
 from datetime import date, datetime, time
 from decimal import Decimal as Number
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
+from schemas.envelope import EPOCH
 from schemas.errors import InvalidEventError
 from schemas.model import (
     INSTANTS,
+    MAX_ITEMS,
     MISSING,
     Array,
     Decimal,
@@ -30,12 +32,15 @@ from schemas.model import (
 
 _INTEGERS = {Kind.INT: 31, Kind.LONG: 63}
 _LOCAL = {Kind.LOCAL_TIMESTAMP_MILLIS, Kind.LOCAL_TIMESTAMP_MICROS}
+_MILLIS: Final = {Kind.TIME_MILLIS, Kind.TIMESTAMP_MILLIS, Kind.LOCAL_TIMESTAMP_MILLIS}
+_FIRST: Final = datetime.min.replace(tzinfo=EPOCH.tzinfo) - EPOCH
+_LAST: Final = datetime.max.replace(tzinfo=EPOCH.tzinfo) - EPOCH
+_LARGEST: Final = {Kind.FLOAT: 3.4028234663852886e38, Kind.DOUBLE: 1.7976931348623157e308}
+_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _WANTED = {
     Kind.BOOLEAN: (bool, "give True or False"),
     Kind.STRING: (str, "give a str"),
     Kind.BYTES: (bytes, "give bytes"),
-    Kind.TIME_MILLIS: (time, "give a datetime.time"),
-    Kind.TIME_MICROS: (time, "give a datetime.time"),
 }
 
 
@@ -67,6 +72,7 @@ def _check(type_: Type, value: Any, path: str) -> None:
         case Array():
             if not isinstance(value, list | tuple):
                 raise _wrong(path, value, "give a list")
+            _check_count(value, path)
             for index, item in enumerate(value):
                 _check(type_.items, item, f"{path}[{index}]")
         case Map():
@@ -86,9 +92,11 @@ def _check(type_: Type, value: Any, path: str) -> None:
 def _check_map(type_: Map, value: Any, path: str) -> None:
     if not isinstance(value, Mapping):
         raise _wrong(path, value, "give a dict")
+    _check_count(value, path)
     for key, item in value.items():
         if not isinstance(key, str):
             raise _wrong(f"{path} (a key)", key, "give str keys")
+        _check_text(key, f"{path} (a key)")
         _check(type_.values, item, f"{path} (a value)")
 
 
@@ -98,7 +106,8 @@ def _check_decimal(type_: Decimal, value: Any, path: str) -> None:
         raise _wrong(path, value, f"give {shape}")
     _, digits, exponent = value.as_tuple()
     assert isinstance(exponent, int)  # noqa: S101 finite, for the type checker
-    if -exponent > type_.scale or len(digits) + exponent + type_.scale > type_.precision:
+    count = len(digits) if value else 0
+    if -exponent > type_.scale or count + exponent + type_.scale > type_.precision:
         raise _wrong(path, value, f"round it to {shape}")
 
 
@@ -112,14 +121,22 @@ def _check_scalar(kind: Kind, value: Any, path: str) -> None:
     elif kind in {Kind.FLOAT, Kind.DOUBLE}:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise _wrong(path, value, "give a float")
-        if kind is Kind.FLOAT and math.isfinite(value) and abs(value) > 3.4028234663852886e38:
-            raise InvalidEventError(path, "a float beyond 32 bits", "use a double in the contract")
+        if _LARGEST[kind] < abs(value) != float("inf"):
+            raise InvalidEventError(path, f"a number beyond a {kind}", "use a larger type in the contract")
     elif kind in INSTANTS:
-        if not isinstance(value, datetime) or value.tzinfo is None:
+        if not isinstance(value, datetime) or value.utcoffset() is None:
             raise _wrong(path, value, "give an aware datetime, such as datetime.now(UTC)")
+        if not _FIRST <= value - EPOCH <= _LAST:
+            raise InvalidEventError(path, "outside years 1 to 9999 in UTC", "check its time zone")
+        _check_precision(kind, value, path)
     elif kind in _LOCAL:
         if not isinstance(value, datetime) or value.tzinfo is not None:
             raise _wrong(path, value, "give a datetime without a time zone")
+        _check_precision(kind, value, path)
+    elif kind in {Kind.TIME_MILLIS, Kind.TIME_MICROS}:
+        if not isinstance(value, time) or value.tzinfo is not None:
+            raise _wrong(path, value, "give a datetime.time without a time zone")
+        _check_precision(kind, value, path)
     elif kind is Kind.DATE:
         if not isinstance(value, date) or isinstance(value, datetime):
             raise _wrong(path, value, "give a datetime.date")
@@ -134,14 +151,20 @@ def _check_scalar(kind: Kind, value: Any, path: str) -> None:
 
 
 def _check_uuid(value: Any, path: str) -> None:
-    if isinstance(value, UUID):
-        return
-    try:
-        good = isinstance(value, str) and len(value) == 36 and UUID(value) is not None
-    except ValueError:
-        good = False
-    if not good:
+    if not isinstance(value, UUID) and not (isinstance(value, str) and _UUID.fullmatch(value)):
         raise _wrong(path, value, "give a uuid.UUID or its 36 characters")
+
+
+def _check_precision(kind: Kind, value: datetime | time, path: str) -> None:
+    if kind in _MILLIS and value.microsecond % 1000:
+        raise InvalidEventError(
+            path, "finer than a millisecond", "round it, or use the type in microseconds in the contract"
+        )
+
+
+def _check_count(value: Sized, path: str) -> None:
+    if len(value) > MAX_ITEMS:
+        raise InvalidEventError(path, f"more than {MAX_ITEMS} items", "send several events")
 
 
 def _check_text(value: str, path: str) -> None:
