@@ -134,8 +134,8 @@ def a_booking(**changes: Any) -> dict[str, Any]:
             "carbon_kilograms": 912.7,
             "check_in_opens": time(6, 0, 0, 1),
             "paid_at": MOMENT,
-            "departs_local": datetime(2026, 4, 1, 8, 25, 0, 7),  # noqa: DTZ001 wall clock
-            "held_until_local": datetime(2026, 3, 20, 23, 59),  # noqa: DTZ001 wall clock
+            "departs_local": datetime(2026, 4, 1, 8, 25, 0, 7),
+            "held_until_local": datetime(2026, 3, 20, 23, 59),
             "signature": b"\x00\xff\x10",
             "checksum": b"12345678",
             "exchange_rate": Decimal("1.0837"),

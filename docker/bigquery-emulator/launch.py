@@ -1,0 +1,40 @@
+"""Start bqemulator 1.4.0 offline, with nested columns: ``python launch.py start --rest-port ... --grpc-port ...``.
+
+Three defects of that version are mended here. It fetches two DuckDB extensions at start: the same files come in
+wheels. Its AppendRows builds the Arrow schema of a table from name, type and mode alone, so a RECORD column has no
+fields. And it stores BIGNUMERIC as a decimal wider than DuckDB has, so no such column can be made: here it keeps
+38 digits, 18 of them after the point.
+"""
+
+import pyarrow as pa
+from bqemulator.api.routes import tabledata
+from bqemulator.cli import main
+from bqemulator.grpc_api import write_servicer
+from bqemulator.storage import type_map
+from duckdb_extensions import import_extension
+
+
+def described(field):
+    """A field of the catalogue as the schema builder wants it, sub-fields included."""
+    plain = {"name": field.name, "type": field.type, "mode": field.mode}
+    nested = [described(child) for child in getattr(field, "fields", None) or ()]
+    return {**plain, "fields": nested} if nested else plain
+
+
+def arrow_schema(table):
+    """The Arrow schema of a table, nested columns included."""
+    return tabledata._build_arrow_schema([described(field) for field in table.schema_.fields])
+
+
+def scalar_type(name, original=tabledata._bq_type_to_arrow):
+    """The Arrow type of a column of one value."""
+    return pa.decimal128(38, 18) if name.upper() == "BIGNUMERIC" else original(name)
+
+
+if __name__ == "__main__":
+    import_extension("spatial")
+    import_extension("avro")
+    type_map._BQ_TO_DUCKDB["BIGNUMERIC"] = "DECIMAL(38, 18)"
+    tabledata._bq_type_to_arrow = scalar_type
+    write_servicer._table_arrow_schema = arrow_schema
+    main()

@@ -1,0 +1,185 @@
+"""Both emulators as child processes: found, started, waited for, and ended with all they started."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from stream.clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB
+
+START_SECONDS: Final = 90.0
+END_SECONDS: Final = 5.0
+_POLL_SECONDS: Final = 0.05
+_JAR = "platform/pubsub-emulator/lib/cloud-pubsub-emulator-*-all.jar"
+_ROOTS: Final = ("/usr/lib/google-cloud-sdk", "~/google-cloud-sdk", "/opt/google-cloud-sdk", "/snap/google-cloud-sdk/current")
+_LAUNCHER = Path(__file__).parent.parent / "docker" / "bigquery-emulator"
+_PR_SET_PDEATHSIG = 1
+
+
+class EmulatorMissingError(RuntimeError):
+    """Something that an emulator needs is not installed; one sentence says what and how."""
+
+
+class EmulatorFailedError(RuntimeError):
+    """An emulator ended before it was ready; names its log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Emulators:
+    """Where the emulators listen, each as ``127.0.0.1:port``."""
+
+    pubsub_host: str
+    bigquery_rest: str
+    bigquery_grpc: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that point every client at them."""
+        return {PUBSUB: self.pubsub_host, BIGQUERY: self.bigquery_rest, BIGQUERY_STORAGE: self.bigquery_grpc}
+
+
+@contextmanager
+def running_emulators(logs: Path) -> Iterator[Emulators]:
+    """Start both emulators, wait until they answer, and end them and all their children afterwards.
+
+    They end with this process too, however it ends. Their output goes to files in *logs*.
+
+    Raises:
+        EmulatorMissingError: Java, the Pub/Sub emulator or the BigQuery emulator is not installed.
+        EmulatorFailedError: one of them ended or did not answer in time.
+    """
+    commands = _pubsub_command(), _bigquery_command()
+    logs.mkdir(parents=True, exist_ok=True)
+    pubsub, rest, grpc = (f"127.0.0.1:{port}" for port in _free_ports(3))
+    processes: list[subprocess.Popen[bytes]] = []
+    try:
+        pubsub_log, bigquery_log = logs / "pubsub-emulator.log", logs / "bigquery-emulator.log"
+        processes.append(_start([*commands[0], *_pubsub_flags(pubsub)], pubsub_log))
+        processes.append(_start([*commands[1], *_bigquery_flags(rest, grpc)], bigquery_log))
+        _wait_for(pubsub, "/", processes[0], pubsub_log)
+        _wait_for(rest, "/healthz", processes[1], bigquery_log)
+        yield Emulators(pubsub, rest, grpc)
+    finally:
+        for process in processes:
+            _end(process)
+
+
+def _pubsub_command() -> list[str]:
+    java = shutil.which("java")
+    if java is None:
+        raise EmulatorMissingError(
+            "Java is missing: install Java 17 or newer (Debian: apt install default-jre-headless) and put it on PATH"
+        )
+    return [java, "-jar", str(_find_jar())]
+
+
+def _find_jar() -> Path:
+    given = os.environ.get("HEADRACE_PUBSUB_EMULATOR_JAR")
+    if given:
+        return Path(given)
+    gcloud = shutil.which("gcloud")
+    roots = [*_ROOTS, *([str(Path(gcloud).resolve().parent.parent)] if gcloud else [])]
+    for root in roots:
+        found = sorted(Path(root).expanduser().glob(_JAR))
+        if found:
+            return found[-1]
+    raise EmulatorMissingError(
+        "the Pub/Sub emulator is missing: run `gcloud components install pubsub-emulator` "
+        "(Debian: apt install google-cloud-cli-pubsub-emulator), or name its jar in HEADRACE_PUBSUB_EMULATOR_JAR"
+    )
+
+
+def _bigquery_command() -> list[str]:
+    python = _LAUNCHER / ".venv" / "bin" / "python"
+    if not python.exists():
+        raise EmulatorMissingError("the BigQuery emulator is missing: run `make setup` in a clone of headrace")
+    return [str(python), str(_LAUNCHER / "launch.py")]
+
+
+def _pubsub_flags(address: str) -> list[str]:
+    host, port = address.split(":")
+    return [f"--host={host}", f"--port={port}"]
+
+
+def _bigquery_flags(rest: str, grpc: str) -> list[str]:
+    ports = ["--rest-port", rest.split(":")[1], "--grpc-port", grpc.split(":")[1]]
+    return ["start", *ports, "--project", "headrace-demo"]
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def _start(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C is for us: the emulators end after the job has drained
+            preexec_fn=_die_with_parent,  # noqa: PLW1509 one system call
+        )
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _wait_for(address: str, path: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    pause = threading.Event()
+    for _ in range(int(START_SECONDS / _POLL_SECONDS)):
+        if process.poll() is not None:
+            raise EmulatorFailedError(f"an emulator ended at once with code {process.returncode}; see {log}")
+        if _answers(f"http://{address}{path}"):
+            return
+        pause.wait(_POLL_SECONDS)
+    raise EmulatorFailedError(f"an emulator did not answer within {START_SECONDS:.0f} s; see {log}")
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5):  # noqa: S310 our own http address
+            return True
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    try:
+        family = [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]
+    except psutil.NoSuchProcess:
+        family = []
+    for member in family:
+        _signal(member, signal.SIGTERM)
+    _, alive = psutil.wait_procs(family, timeout=END_SECONDS)
+    for member in alive:
+        _signal(member, signal.SIGKILL)
+    process.wait()
+
+
+def _signal(process: psutil.Process, number: signal.Signals) -> None:
+    try:
+        process.send_signal(number)
+    except psutil.NoSuchProcess:
+        return
