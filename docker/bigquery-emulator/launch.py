@@ -1,13 +1,13 @@
 """Start bqemulator 1.4.0 offline, with nested columns: ``python launch.py start --rest-port ... --grpc-port ...``.
 
-Three defects of that version are mended here. It fetches two DuckDB extensions at start: the same files come in
+Four defects of that version are mended here. It fetches two DuckDB extensions at start: the same files come in
 wheels. Its AppendRows builds the Arrow schema of a table from name, type and mode alone, so a RECORD column has no
 fields. And it stores BIGNUMERIC as a decimal wider than DuckDB has, so no such column can be made: here it keeps
-38 digits, 18 of them after the point.
+38 digits, 18 of them after the point. And it forgets a table's requirePartitionFilter.
 """
 
 import pyarrow as pa
-from bqemulator.api.routes import tabledata
+from bqemulator.api.routes import tabledata, tables
 from bqemulator.cli import main
 from bqemulator.grpc_api import write_servicer
 from bqemulator.storage import type_map
@@ -31,10 +31,27 @@ def scalar_type(name, original=tabledata._bq_type_to_arrow):
     return pa.decimal128(38, 18) if name.upper() == "BIGNUMERIC" else original(name)
 
 
+def table_of_request(project, dataset, body, *rest, original=tables._rest_to_table_meta):
+    """A table as it is kept: the partition filter stands among the partitioning."""
+    required = body.get("requirePartitionFilter", False)
+    if "timePartitioning" in body:
+        body = {**body, "timePartitioning": {**body["timePartitioning"], "requirePartitionFilter": required}}
+    return original(project, dataset, body, *rest)
+
+
+def answer_with_table(table, original=tables._table_to_rest):
+    """A table as BigQuery describes it: the partition filter stands on the table."""
+    body = original(table)
+    required = body.get("timePartitioning", {}).pop("requirePartitionFilter", False)
+    return {**body, "requirePartitionFilter": required}
+
+
 if __name__ == "__main__":
     import_extension("spatial")
     import_extension("avro")
     type_map._BQ_TO_DUCKDB["BIGNUMERIC"] = "DECIMAL(38, 18)"
+    tables._rest_to_table_meta = table_of_request
+    tables._table_to_rest = answer_with_table
     tabledata._bq_type_to_arrow = scalar_type
     write_servicer._table_arrow_schema = arrow_schema
     main()
