@@ -54,9 +54,7 @@ def nested_by_name(levels: int) -> list[Any]:
 def doubling(levels: int) -> list[Any]:
     """Fields of which each holds the record before it twice."""
     fields: list[Any] = [("f0", a_record("R0", ("a", "int")))]
-    return fields + [
-        (f"f{i}", a_record(f"R{i}", ("a", f"R{i - 1}"), ("b", f"R{i - 1}"))) for i in range(1, levels)
-    ]
+    return fields + [(f"f{i}", a_record(f"R{i}", ("a", f"R{i - 1}"), ("b", f"R{i - 1}"))) for i in range(1, levels)]
 
 
 def deep_types(levels: int) -> Any:
