@@ -1,4 +1,4 @@
-"""The ``headrace`` command line. Data goes to stdout, everything else to stderr; heavy imports wait for their command."""
+"""The ``headrace`` command line. Data goes to stdout, the rest to stderr; heavy imports wait for their command."""
 
 from __future__ import annotations
 

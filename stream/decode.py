@@ -114,7 +114,7 @@ def decode(messages: Sequence[Message], decoder: Decoder, now: int, key: bytes) 
 
 def _rows(events: Sequence[Event], schema: pa.Schema, now: int) -> pa.RecordBatch:
     count = len(events)
-    columns = [*zip(*(event.values for event in events), strict=True)]
+    columns: list[Sequence[Any]] = [*zip(*(event.values for event in events), strict=True)]
     columns += [
         [event.envelope.event_id for event in events],
         [event.event_time for event in events],

@@ -25,7 +25,12 @@ START_SECONDS: Final = 90.0
 END_SECONDS: Final = 5.0
 _POLL_SECONDS: Final = 0.05
 _JAR = "platform/pubsub-emulator/lib/cloud-pubsub-emulator-*-all.jar"
-_ROOTS: Final = ("/usr/lib/google-cloud-sdk", "~/google-cloud-sdk", "/opt/google-cloud-sdk", "/snap/google-cloud-sdk/current")
+_ROOTS: Final = (
+    "/usr/lib/google-cloud-sdk",
+    "~/google-cloud-sdk",
+    "/opt/google-cloud-sdk",
+    "/snap/google-cloud-sdk/current",
+)
 _LAUNCHER = Path(__file__).parent.parent / "docker" / "bigquery-emulator"
 _PR_SET_PDEATHSIG = 1
 
@@ -136,7 +141,7 @@ def _start(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C is for us: the emulators end after the job has drained
-            preexec_fn=_die_with_parent,  # noqa: PLW1509 one system call
+            preexec_fn=_die_with_parent,
         )
 
 

@@ -71,15 +71,21 @@ def _inside(type_: Type, key: bytes) -> ArrayMask | None:
         case Optional():
             return _inside(type_.item, key)
         case Array():
-            within = _inside(type_.items, key)
-            return None if within is None else lambda column: _map_items(column, within)
+            return _on_items(_inside(type_.items, key))
         case Map():
-            within = _inside(type_.values, key)
-            return None if within is None else lambda column: _map_entries(column, _unchanged, within)
+            return _on_values(_inside(type_.values, key))
         case Record():
             return _record_mask(type_, key)
         case _:
             return None
+
+
+def _on_items(mask: ArrayMask | None) -> ArrayMask | None:
+    return None if mask is None else lambda column: _map_items(column, mask)
+
+
+def _on_values(mask: ArrayMask | None) -> ArrayMask | None:
+    return None if mask is None else lambda column: _map_entries(column, _unchanged, mask)
 
 
 def _record_mask(record: Record, key: bytes) -> ArrayMask:

@@ -179,4 +179,5 @@ def _bind(call: Callable[..., Any], **arguments: Any) -> Callable[[], Any]:
 
 
 def _type(column: bigquery.SchemaField) -> str:
-    return _SYNONYMS.get(column.field_type, column.field_type)
+    type_ = str(column.field_type)
+    return _SYNONYMS.get(type_, type_)

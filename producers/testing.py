@@ -1,0 +1,65 @@
+"""A publisher for your tests: remembers what was published, and decodes it again."""
+
+from __future__ import annotations
+
+import io
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+import fastavro
+
+from schemas import Envelope, Registry
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedMessage:
+    """One message as it would have gone to the topic of *subject*."""
+
+    subject: str
+    data: bytes = field(repr=False)
+    attributes: dict[str, str] = field(repr=False)
+    ordering_key: str = ""
+
+
+class FakePublisher:
+    """Stands in for :class:`producers.PubSubPublisher`; events are checked against their contract all the same.
+
+    Set *failure* to make every publish fail with it.
+
+    >>> from producers import EventProducer
+    >>> fake = FakePublisher()
+    >>> producer = EventProducer(fake, source="/checkout")
+    >>> fake.messages
+    []
+    """
+
+    def __init__(self) -> None:
+        self.messages: list[PublishedMessage] = []
+        self.failure: Exception | None = None
+        self.closed = False
+
+    def publish(self, subject: str, data: bytes, attributes: dict[str, str], ordering_key: str) -> Future[str]:
+        """Remember the message; the future gives its number."""
+        future: Future[str] = Future()
+        if self.failure is not None:
+            future.set_exception(self.failure)
+            return future
+        self.messages.append(PublishedMessage(subject, data, dict(attributes), ordering_key))
+        future.set_result(str(len(self.messages)))
+        return future
+
+    def close(self) -> None:
+        """Remember that it was closed."""
+        self.closed = True
+
+    def events(self, subject: str, registry: Registry | None = None) -> list[dict[str, Any]]:
+        """The fields of every event published under *subject*, decoded."""
+        registry = registry or Registry.load()
+        return [_decode(message, registry) for message in self.messages if message.subject == subject]
+
+
+def _decode(message: PublishedMessage, registry: Registry) -> dict[str, Any]:
+    schema = registry[Envelope.from_attributes(message.attributes).schema].avro
+    decoded: Any = fastavro.schemaless_reader(io.BytesIO(message.data), schema, None)
+    return dict(decoded)

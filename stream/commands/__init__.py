@@ -1,0 +1,1 @@
+"""What each command does; :mod:`stream.cli` says how it is called."""

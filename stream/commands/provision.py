@@ -1,0 +1,24 @@
+"""``headrace provision``: show the plan, then apply it."""
+
+from __future__ import annotations
+
+from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
+from stream.names import Names
+from stream.output import say
+from stream.provision import Clients, apply, plan
+from stream.settings import Settings
+
+
+def provision(settings: Settings, dry_run: bool) -> None:
+    """Create what is missing and update what may be updated; say what was done."""
+    clients = Clients(open_gapic_publisher(), open_subscriber(), open_bigquery(settings.project))
+    changes = plan(settings.registry(), Names(settings.project, settings.dataset), settings.location, clients)
+    for change in changes:
+        say(f"{change.action} {change.what} {change.name}")
+    if not changes:
+        say("nothing to change: everything is as the contracts say")
+    elif dry_run:
+        say(f"{len(changes)} changes; run without --dry-run to make them")
+    else:
+        apply(changes)
+        say(f"{len(changes)} changes made")

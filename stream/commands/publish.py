@@ -1,0 +1,40 @@
+"""``headrace publish``: events from NDJSON, through the SDK."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from producers import EventProducer, InvalidEventError, PubSubPublisher
+from schemas import Contract
+from schemas.from_json import fields_from_json
+from schemas.validate import validate
+from stream.output import say
+from stream.settings import Settings
+
+
+class InvalidLineError(ValueError):
+    """A line is not an event of its contract; says which line and why, never its values."""
+
+
+def publish_lines(settings: Settings, subject: str, lines: Iterable[str], source: str) -> None:
+    """Check every line, then publish all of them and wait until each is confirmed."""
+    registry = settings.registry()
+    contract = registry.latest(subject)
+    events = [_event(contract, number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    with EventProducer(PubSubPublisher(settings.project), source=source, registry=registry) as producer:
+        for fields in events:
+            producer.publish(subject, fields)
+    say(f"published {len(events):,} events to {subject}")
+
+
+def _event(contract: Contract, number: int, line: str) -> dict[str, Any]:
+    try:
+        fields: dict[str, Any] = fields_from_json(contract.record, json.loads(line))
+        validate(contract.record, fields)
+    except InvalidEventError as error:
+        raise InvalidLineError(f"line {number}: {error}") from None
+    except json.JSONDecodeError as error:
+        raise InvalidLineError(f"line {number}: not JSON ({error.msg}); write one JSON object a line") from None
+    return fields

@@ -1,0 +1,63 @@
+"""What a person sees: tables for a terminal, JSON for a program."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+SCHEMA_VERSION: Final = 1
+FORMATS: Final = ("table", "json", "ndjson")
+
+
+class FormatError(ValueError):
+    """No such format."""
+
+
+def show(name: str, rows: Sequence[Mapping[str, Any]], format_: str, **summary: Any) -> None:
+    """Print *rows* to stdout: a table, one JSON object with a summary, or a JSON object a line."""
+    if format_ not in FORMATS:
+        raise FormatError(f"--format: not one of {', '.join(FORMATS)}")
+    if format_ == "json":
+        print_json({"schema_version": SCHEMA_VERSION, **summary, name: list(rows)})
+    elif format_ == "ndjson":
+        for row in rows:
+            print_json(row)
+    else:
+        _print_table(rows)
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON object on one line."""
+    sys.stdout.write(json.dumps(value, default=str, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def say(text: str) -> None:
+    """Tell the person something; stderr, so that stdout stays data."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+def _print_table(rows: Sequence[Mapping[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    if not rows:
+        say("nothing to show")
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in rows[0]:
+        numeric = all(isinstance(row[column], int | float) for row in rows)
+        table.add_column(column.replace("_", " "), justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(_cell(value)) for value in row.values()))
+    Console().print(table)
+
+
+def _cell(value: Any) -> str:
+    """A value as one cell; control characters are shown, not obeyed."""
+    text = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+    return "".join(letter if letter.isprintable() else "�" for letter in text)
