@@ -36,15 +36,14 @@ def compile_decoder(writer: Record, reader: Record) -> Decode:
         ContractError: *reader* cannot read what *writer* wrote.
     """
     steps = _record_steps(writer, reader, "")
-    width = len(reader.fields)
-    defaults = _defaults(writer, reader, "")
+    empty: list[Any] = [None] * len(reader.fields)
+    for place, default in _defaults(writer, reader, ""):
+        empty[place] = default
 
     def decode(data: bytes) -> list[Any]:
         if len(data) > MAX_PAYLOAD_BYTES:
             raise UndecodableError(f"larger than {MAX_PAYLOAD_BYTES} bytes")
-        row: list[Any] = [None] * width
-        for index, value in defaults:
-            row[index] = value
+        row = empty.copy()
         position = 0
         name = ""
         try:

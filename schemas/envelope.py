@@ -16,7 +16,6 @@ CONTENT_TYPE = "application/avro"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
-_SUBJECT = re.compile(r"[a-z][a-z0-9_]{2,99}")
 _REFERENCE = re.compile(r"headrace:([a-z][a-z0-9_]{2,99}):([1-9][0-9]{0,5})")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z", re.ASCII)
 # The draft says content-type, its example ce-datacontenttype, the Go SDK Content-Type: write the first, read all.
@@ -47,11 +46,6 @@ class SchemaRef:
 
     def __str__(self) -> str:
         return f"headrace:{self.subject}:{self.version}"
-
-
-def is_subject(name: str) -> bool:
-    """Say whether *name* can name a subject, its topic and its subscription."""
-    return _SUBJECT.fullmatch(name) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,6 +178,8 @@ class _Parser:
             )
         null_first = branches[0] == "null"
         item = self._type(branches[1 if null_first else 0], where, depth + 1)
+        if isinstance(item, Optional):
+            raise ContractError(where, "a union in a union", "say null once")
         return Optional(item, null_first)
 
     def _enum(self, avro: Mapping[str, Any], where: str) -> Enumeration:

@@ -44,14 +44,14 @@ def a_field(field: Any) -> dict[str, Any]:
     return {"name": name, "type": type_, **(more[0] if more else {})}
 
 
-def contract_json(*fields: Any, event_time: Any = TIMESTAMP, **annotations: Any) -> dict[str, Any]:
+def contract_json(*fields: Any, at: Any = TIMESTAMP, **annotations: Any) -> dict[str, Any]:
     """A contract's JSON: *fields*, then the event time ``at``; an annotation of None is left out."""
     headrace = {"table": "things", "event_time": "at", "late_after": "30d", "ahead_at_most": "10m"} | annotations
     return {
         "type": "record",
         "name": "ThingHappened",
         "headrace": {key: value for key, value in headrace.items() if value is not None},
-        "fields": [*(a_field(field) for field in fields), {"name": "at", "type": event_time}],
+        "fields": [*(a_field(field) for field in fields), {"name": "at", "type": at}],
     }
 
 

@@ -120,7 +120,7 @@ def test_a_payload_has_a_largest_size(extra: int, good: bool) -> None:
     if good:
         assert decode(contract, payload)["at"] == MICROS
     else:
-        with pytest.raises(UndecodableError, match="^larger than 1048576 bytes$"):
+        with pytest.raises(UndecodableError, match=r"^larger than 1048576 bytes$"):
             decode(contract, payload)
 
 
@@ -150,15 +150,6 @@ def test_an_older_booking_is_read_with_the_defaults_of_the_newer() -> None:
         passengers=[{"name": "Ada", "birth_date": date(1985, 12, 10), "document": "X1234567", "seat": None}],
     ) | {"ratings": {}, "tags": []}
     assert row == decode(BOOKING, encode(BOOKING, newer))
-
-
-def test_defaults_are_not_shared_between_rows() -> None:
-    read = compile_decoder(BOOKING_V1.record, BOOKING.record)
-    payload = encode(BOOKING_V1, a_booking_v1())
-    tags = [field.name for field in BOOKING.record.fields].index("tags")
-    read(payload)[tags].append("changed")
-
-    assert read(payload)[tags] == []
 
 
 def resolved(writer: Any, reader: Any, value: Any) -> Any:

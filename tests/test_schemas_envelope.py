@@ -135,7 +135,7 @@ def test_the_event_time_is_read_to_the_microsecond(text: str, micros: int) -> No
     ],
 )
 def test_an_event_time_in_another_form_is_refused(text: str) -> None:
-    with pytest.raises(MalformedEnvelopeError, match="^ce-time "):
+    with pytest.raises(MalformedEnvelopeError, match=r"^ce-time "):
         Envelope.from_attributes(an_envelope().to_attributes() | {"ce-time": text})
 
 

@@ -53,11 +53,9 @@ def refusal(*fields: Any, make: Any = a_contract, **annotations: Any) -> str:
 
 
 def assert_says(message: str, where: str, why: str, remedy: str) -> None:
-    place, said_why, said_remedy = message.removeprefix("thing_happened.v1").split(";")[0].split(": ", 1) + [
-        message.split("; ", 1)[1]
-    ]
-    assert message.startswith("thing_happened.v1")
-    assert place.lstrip(".") == where
+    place, _, said = message.partition(": ")
+    said_why, _, said_remedy = said.partition("; ")
+    assert place == f"thing_happened.v1.{where}".rstrip(".")
     assert why in said_why
     assert remedy in said_remedy
 
@@ -124,7 +122,7 @@ def test_a_contract_without_annotation_is_refused(annotation: Any) -> None:
         pytest.param(["null", "int", "string"], "f", "more than null and one type", "optional field", id="a union"),
         pytest.param(["int", "string"], "f", "more than null and one type", "optional field", id="a union of two"),
         pytest.param(["null", "null"], "f", "more than null and one type", "optional field", id="nulls"),
-        pytest.param(["null", ["null", "int"]], "f", "optional", "", id="a union in a union"),
+        pytest.param(["null", ["null", "int"]], "f", "a union in a union", "null once", id="a union in a union"),
         pytest.param("null", "f", "null is no value", '["null", type]', id="null"),
         pytest.param("integer", "f", "unknown type 'integer'", "define it", id="an unknown type"),
         pytest.param(7, "f", "has no type", "Avro type", id="a number for a type"),
@@ -300,7 +298,7 @@ def test_a_classified_subject_is_accepted(field: Any) -> None:
 
 @pytest.mark.parametrize("name", ["event_type", "scheduledAt"])
 def test_a_subject_without_personal_data_needs_no_classification_and_any_field_name(name: str) -> None:
-    a_contract((name, TIMESTAMP), event_time=TIMESTAMP, cluster=[name], identity=[name])
+    a_contract((name, TIMESTAMP), cluster=[name], identity=[name])
 
 
 def test_the_event_time_may_have_any_name_avro_allows() -> None:
@@ -355,5 +353,5 @@ def test_a_duration_has_a_unit(text: str, seconds: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "10", "m", "-1d", "1.5h", "1w", "10 m", "10m\n", "\u0661m", "9999999d", None, 7])
 def test_another_duration_is_refused(text: Any) -> None:
-    with pytest.raises(ContractError, match="^here: not a duration; "):
+    with pytest.raises(ContractError, match=r"^here: not a duration; "):
         parse_duration(text, "here")
