@@ -1,0 +1,73 @@
+"""Which values of an event are personal, as the contract says, in the forms in which they might leak."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from schemas.model import Array, Field, Generalise, Map, Optional, Pii, Record, Type, inner
+
+SHORTEST: Final = 5  # shorter texts stand in other values by chance
+
+
+def personal_values(record: Record, fields: Mapping[str, Any]) -> set[str]:
+    """Every personal value of an event as text; values that a mask leaves as they are do not count."""
+    return {text for text in _of_record(record, fields) if len(text) >= SHORTEST}
+
+
+def _of_record(record: Record, fields: Mapping[str, Any]) -> Iterator[str]:
+    for field in record.fields:
+        value = fields.get(field.name)
+        if value is None:
+            continue
+        if field.mask:
+            yield from (str(leaf) for leaf in _leaves(value) if not _is_coarse(leaf, field.mask))
+        else:
+            yield from _nested(field, value)
+
+
+def _nested(field: Field, value: Any) -> Iterator[str]:
+    record = inner(field.type)
+    if isinstance(record, Record):
+        for each in _records(field.type, value):
+            yield from _of_record(record, each)
+
+
+def _records(type_: Type, value: Any) -> Iterator[Mapping[str, Any]]:
+    match type_:
+        case Optional():
+            if value is not None:
+                yield from _records(type_.item, value)
+        case Array():
+            for item in value:
+                yield from _records(type_.items, item)
+        case Map():
+            for item in value.values():
+                yield from _records(type_.values, item)
+        case _:
+            yield value
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield key
+            yield from _leaves(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _leaves(item)
+    else:
+        yield value
+
+
+def _is_coarse(value: Any, pii: Pii) -> bool:
+    """Whether generalising changes nothing: the first of a month, a multiple of the bucket."""
+    match pii.to:
+        case Generalise.MONTH:
+            return bool(value.day == 1)
+        case Generalise.YEAR:
+            return bool(value.day == value.month == 1)
+        case Generalise.BUCKET:
+            return value % (pii.size or 1) == 0  # type: ignore[no-any-return]
+        case _:
+            return False

@@ -1,0 +1,160 @@
+"""What the demo publishes: real flights, synthetic bookings, and faults planted among them."""
+
+from __future__ import annotations
+
+import io
+import random
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import fastavro
+
+from schemas.envelope import Envelope, SchemaRef
+from schemas.identity import derive_event_id
+from schemas.registry import Contract, Registry
+from stream.demo.bookings import SUBJECT as BOOKING
+from stream.demo.bookings import bookings
+from stream.demo.flights import SUBJECT as FLIGHT
+from stream.demo.flights import flights
+from stream.demo.personal import personal_values
+
+SOURCE: Final = "/demo"
+BOOKINGS: Final = 600
+_FAR: Final = 500  # messages between an event and its late duplicate
+_FLIGHTS_PER_DUPLICATE: Final = 100
+_FLIGHTS_PER_FAULT: Final = 400
+_BOOKINGS_PER_FAULT: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """One message, and what must become of it: *fate* is written, duplicate or a reason."""
+
+    subject: str
+    data: bytes = field(repr=False)
+    attributes: dict[str, str] = field(repr=False)
+    fate: str = "written"
+
+
+@dataclass(slots=True)
+class Planting:
+    """Iterate once to get the messages in order; afterwards *fates* and *personal* say what was among them."""
+
+    registry: Registry
+    flights: int | None
+    now: datetime
+    seed: int = 7
+    fates: Counter[str] = field(default_factory=Counter)
+    personal: set[str] = field(default_factory=set, repr=False)
+
+    def __iter__(self) -> Iterator[Planted]:
+        chance = random.Random(self.seed)
+        for message in _delayed(self._bookings(chance), self._flights(chance)):
+            self.fates[message.fate] += 1
+            yield message
+
+    def _flights(self, chance: random.Random) -> Iterator[Planted]:
+        contract = self.registry.latest(FLIGHT)
+        for number, fields in enumerate(flights(self.flights, self.now)):
+            event_id = derive_event_id(contract, fields) or ""
+            event = _event(contract, fields, event_id, "scheduled_at")
+            yield event
+            if number % _FLIGHTS_PER_DUPLICATE == 0:
+                yield _again(event)
+            if number % _FLIGHTS_PER_FAULT == 0:
+                yield _FAULTS[number // _FLIGHTS_PER_FAULT % len(_FAULTS)](event, chance)
+
+    def _bookings(self, chance: random.Random) -> Iterator[Planted]:
+        for number, (version, fields) in enumerate(bookings(BOOKINGS, self.now, self.seed)):
+            contract = self.registry[SchemaRef(BOOKING, version)]
+            self.personal |= personal_values(contract.record, fields)
+            event_id = f"booking-{fields['booking_id']}"
+            event = _event(contract, fields, event_id, "created_at")
+            yield event
+            match number % 20:
+                case 3:
+                    yield _again(event)
+                case 7:
+                    yield _misdated(contract, fields, event_id, contract.options.late_after, "too_late", self.now)
+                case 11:
+                    ahead = -contract.options.ahead_at_most
+                    yield _misdated(contract, fields, event_id, ahead, "in_the_future", self.now)
+                case 15:
+                    other = {**fields, "paid": not fields["paid"]}
+                    conflicting = _event(contract, other, event_id, "created_at")
+                    yield Planted(BOOKING, conflicting.data, conflicting.attributes, "id_conflict")
+                case _ if number % _BOOKINGS_PER_FAULT == 0:
+                    yield _FAULTS[number // _BOOKINGS_PER_FAULT % len(_FAULTS)](event, chance)
+
+
+def _delayed(first: Iterable[Planted], second: Iterable[Planted]) -> Iterator[Planted]:
+    """Put the streams one into the other, and hold every other duplicate back for a while."""
+    waiting: deque[Planted] = deque()
+    position = 0
+    for message in _mixed(iter(first), iter(second)):
+        position += 1
+        if message.fate == "duplicate" and position % 2:
+            waiting.append(message)
+            continue
+        yield message
+        if len(waiting) > 3 and position % _FAR == 0:
+            yield waiting.popleft()
+    yield from waiting
+
+
+def _mixed(few: Iterator[Planted], many: Iterator[Planted]) -> Iterator[Planted]:
+    for number, message in enumerate(many):
+        yield message
+        if number % 10 == 0:
+            yield from _next(few)
+    yield from few
+
+
+def _next(messages: Iterator[Planted]) -> Iterator[Planted]:
+    message = next(messages, None)
+    if message is not None:
+        yield message
+
+
+def _event(contract: Contract, fields: Mapping[str, Any], event_id: str, event_time: str) -> Planted:
+    out = io.BytesIO()
+    fastavro.schemaless_writer(out, contract.avro, fields)
+    envelope = Envelope(event_id, contract.ref, fields[event_time], SOURCE)
+    return Planted(contract.subject, out.getvalue(), envelope.to_attributes())
+
+
+def _again(event: Planted) -> Planted:
+    return Planted(event.subject, event.data, event.attributes, "duplicate")
+
+
+def _misdated(
+    contract: Contract, fields: Mapping[str, Any], event_id: str, age: timedelta, fate: str, now: datetime
+) -> Planted:
+    """The same booking beyond a bound by an hour, under an id of its own."""
+    beyond = timedelta(hours=1) if age > timedelta(0) else -timedelta(hours=1)
+    moved = {**fields, "created_at": now - age - beyond}
+    event = _event(contract, moved, f"{event_id}-{fate}", "created_at")
+    return Planted(event.subject, event.data, event.attributes, fate)
+
+
+def _faulty(event: Planted, fate: str, data: bytes | None = None, **attributes: str | None) -> Planted:
+    """Another event's message made faulty, under an id of its own."""
+    changed: dict[str, str | None] = {**event.attributes, "ce-id": event.attributes["ce-id"] + "-fault"}
+    changed |= {name.replace("_", "-"): value for name, value in attributes.items()}
+    kept = {name: value for name, value in changed.items() if value is not None}
+    return Planted(event.subject, event.data if data is None else data, kept, fate)
+
+
+_FAULTS: Final = (
+    lambda e, chance: _faulty(e, "undecodable_payload", e.data[: chance.randrange(len(e.data))]),
+    lambda e, chance: _faulty(e, "undecodable_payload", e.data + chance.randbytes(chance.randrange(1, 9))),
+    lambda e, _: _faulty(e, "unknown_schema", ce_dataschema=f"headrace:{e.subject}:99"),
+    lambda e, _: _faulty(e, "unknown_schema", ce_dataschema="headrace:no_such_subject:1", ce_type="no_such_subject"),
+    lambda e, _: _faulty(e, "malformed_envelope", ce_id=None),
+    lambda e, _: _faulty(e, "malformed_envelope", ce_time=None),
+    lambda e, _: _faulty(e, "malformed_envelope", ce_time="2001-01-01T00:00:00Z"),
+    lambda e, _: Planted(e.subject, e.data, {}, "malformed_envelope"),
+)
