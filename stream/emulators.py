@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import shutil
 import signal
@@ -20,6 +19,7 @@ from typing import Final
 import psutil
 
 from stream.clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB
+from stream.processes import die_with_parent
 
 START_SECONDS: Final = 90.0
 END_SECONDS: Final = 5.0
@@ -32,7 +32,6 @@ _ROOTS: Final = (
     "/snap/google-cloud-sdk/current",
 )
 _LAUNCHER = Path(__file__).parent.parent / "docker" / "bigquery-emulator"
-_PR_SET_PDEATHSIG = 1
 
 
 class EmulatorMissingError(RuntimeError):
@@ -141,12 +140,8 @@ def _start(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C is for us: the emulators end after the job has drained
-            preexec_fn=_die_with_parent,
+            preexec_fn=die_with_parent,
         )
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _wait_for(address: str, path: str, process: subprocess.Popen[bytes], log: Path) -> None:

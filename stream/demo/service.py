@@ -1,0 +1,121 @@
+"""The parts of a running demo: the job as a process of its own, the publishing, and the watching."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from google.cloud import bigquery
+from google.pubsub_v1 import PublisherClient
+from google.pubsub_v1.types import PubsubMessage
+
+from stream.demo.planting import Planted, Planting
+from stream.names import TALLIES, Names
+from stream.processes import die_with_parent
+
+STALLED_SECONDS: Final = 60.0
+DRAIN_SECONDS: Final = 60.0
+REQUEST_MESSAGES: Final = 500
+_POLL_SECONDS: Final = 0.5
+
+
+class DemoFailedError(RuntimeError):
+    """The demo did not come to its end; says why."""
+
+
+@contextmanager
+def running_job(environment: Mapping[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run ``headrace run`` as a child, and drain it at the end; it ends with this process, however that ends."""
+    command = [sys.executable, "-c", "from stream.cli import main; main()", "run"]
+    with log.open("wb") as output:
+        job = subprocess.Popen(
+            command,
+            env={**os.environ, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=die_with_parent,
+        )
+    try:
+        yield job
+    finally:
+        drain(job, log)
+
+
+def drain(job: subprocess.Popen[bytes], log: Path) -> None:
+    """Ask the job to drain and wait for it."""
+    if job.poll() is None:
+        job.send_signal(signal.SIGTERM)
+    try:
+        code = job.wait(DRAIN_SECONDS)
+    except subprocess.TimeoutExpired:
+        job.kill()
+        job.wait()
+        raise DemoFailedError(f"the job did not drain within {DRAIN_SECONDS:.0f} s; see {log}") from None
+    if code != 0:
+        raise DemoFailedError(f"the job ended with code {code}; see {log}")
+
+
+def publish(planting: Planting, names: Names, publisher: PublisherClient, published: Callable[[int], None]) -> int:
+    """Publish everything planted, in requests of one topic each; returns how many messages."""
+    waiting: dict[str, list[PubsubMessage]] = {}
+    total = 0
+    for planted in planting:
+        request = waiting.setdefault(planted.subject, [])
+        request.append(_message(planted))
+        if len(request) == REQUEST_MESSAGES:
+            publisher.publish(topic=names.topic(planted.subject), messages=request)
+            total += len(waiting.pop(planted.subject))
+            published(total)
+    for subject, request in waiting.items():
+        publisher.publish(topic=names.topic(subject), messages=request)
+        total += len(request)
+    published(total)
+    return total
+
+
+def _message(planted: Planted) -> PubsubMessage:
+    return PubsubMessage(data=planted.data, attributes=planted.attributes)
+
+
+def wait_until_received(
+    expected: int, job: subprocess.Popen[bytes], log: Path, count: Callable[[], int], progress: Callable[[int], None]
+) -> None:
+    """Wait until *count* has reached *expected*.
+
+    Raises:
+        DemoFailedError: the job ended, or nothing moved for a minute.
+    """
+    pause = threading.Event()
+    seen, moved = -1, time.monotonic()
+    while (now := count()) < expected:
+        if job.poll() is not None:
+            raise DemoFailedError(f"the job ended with code {job.returncode}; see {log}")
+        if now != seen:
+            seen, moved = now, time.monotonic()
+            progress(now)
+        elif time.monotonic() - moved > STALLED_SECONDS:
+            raise DemoFailedError(f"nothing moved for {STALLED_SECONDS:.0f} s at {now:,} of {expected:,}; see {log}")
+        pause.wait(_POLL_SECONDS)
+    progress(now)
+
+
+def received(client: bigquery.Client, names: Names) -> int:
+    """How many events the tallies say have been received and have an outcome."""
+    query = f"""
+        SELECT
+            COALESCE(SUM(IF(outcome = 'received', events, 0)), 0) AS received,
+            COALESCE(SUM(IF(outcome != 'received', events, 0)), 0) AS settled
+        FROM {names.sql(TALLIES)} WHERE tallied_at IS NOT NULL
+    """  # noqa: S608 names are ours
+    row = next(iter(client.query_and_wait(query)))
+    return int(min(row["received"], row["settled"]))

@@ -1,0 +1,14 @@
+"""Child processes that never outlive us."""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+from typing import Final
+
+_PR_SET_PDEATHSIG: Final = 1
+
+
+def die_with_parent() -> None:
+    """In a child, before it becomes another program: ask Linux to kill it when its parent ends, however that ends."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
