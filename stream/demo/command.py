@@ -1,0 +1,150 @@
+"""``headrace demo``: both emulators, real events, the job, and what came of them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+
+from schemas.envelope import SchemaRef
+from schemas.model import Pii, inner, walk
+from schemas.registry import Registry
+from stream.audit import count_subjects
+from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
+from stream.demo.bookings import SUBJECT as BOOKING
+from stream.demo.bookings import bookings
+from stream.demo.planting import BOOKINGS, Planting
+from stream.demo.report import Report, make_report, print_masking, print_report, table_facts
+from stream.demo.service import publish, received, running_job, wait_until_received
+from stream.demo.unmasked import unmasked_hits
+from stream.emulators import running_emulators
+from stream.exits import Exit
+from stream.names import Names
+from stream.output import print_json, say
+from stream.provision import Clients, apply, plan
+
+PROJECT: Final = "headrace-demo"
+
+
+def demo(flights: int | None, json_output: bool, keep: bool) -> Exit:
+    """Run the whole service once; exit 1 when the counts do not reconcile.
+
+    Raises:
+        EmulatorMissingError: Java or an emulator is not installed.
+        DemoFailedError: the job ended, or stood still.
+    """
+    signal.signal(signal.SIGTERM, _interrupt)
+    console = Console(stderr=json_output)
+    with tempfile.TemporaryDirectory(prefix="headrace-demo-") as name:
+        directory = Path(name)
+        say("starting the Pub/Sub and BigQuery emulators ...")
+        with running_emulators(directory) as emulators, _environment(emulators.environment, directory) as variables:
+            report = _run(flights, directory, variables, console, keep)
+            if json_output:
+                print_json(report.as_dict())
+        return Exit.DONE if report.reconciled else Exit.FOUND
+
+
+def _run(flights: int | None, directory: Path, variables: Mapping[str, str], console: Console, keep: bool) -> Report:
+    registry, names = Registry.load(), Names(PROJECT)
+    client, publisher = open_bigquery(PROJECT), open_gapic_publisher()
+    changes = plan(registry, names, "EU", Clients(publisher, open_subscriber(), client))
+    apply(changes)
+    say(f"provisioned {len(changes)} topics, subscriptions and tables")
+    planting = Planting(registry, flights, datetime.now(UTC))
+    log = directory / "job.log"
+    line = _ProgressLine()
+    with running_job(variables, log) as job:
+        started = time.monotonic()
+        total = publish(planting, names, publisher, lambda sent: line.show(sent, received(client, names)))
+        wait_until_received(total, job, log, lambda: received(client, names), lambda settled: line.show(total, settled))
+        seconds = time.monotonic() - started
+        line.end()
+        hits = unmasked_hits(planting.personal, registry, names, client)
+        counts = count_subjects(registry, names, client)
+        report = make_report(planting.fates, counts, table_facts(registry, names, client), hits, seconds)
+        _show_masking(registry, names, client, planting.now, console)
+        print_report(report, console)
+        _show_next(console, keep, variables)
+        if keep:
+            say("everything keeps running; Ctrl-C ends it")
+            signal.sigwait({signal.SIGINT, signal.SIGTERM})
+    return report
+
+
+@contextmanager
+def _environment(emulators: Mapping[str, str], directory: Path) -> Iterator[dict[str, str]]:
+    """Point this process, and the job's, at the emulators and at a fresh masking key."""
+    key = directory / "masking.key"
+    key.touch(0o600)
+    key.write_bytes(os.urandom(32))
+    variables = {**emulators, "HEADRACE_PROJECT": PROJECT, "HEADRACE_MASKING_KEY_FILE": str(key)}
+    before = dict(os.environ)
+    os.environ.update(variables)
+    try:
+        yield variables
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+class _ProgressLine:
+    """One line that is rewritten on a terminal, and a line now and then elsewhere."""
+
+    def __init__(self) -> None:
+        self._live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self._next = 0.0
+
+    def show(self, published: int, settled: int) -> None:
+        now = time.monotonic()
+        if now < self._next:
+            return
+        self._next = now + (0.2 if self._live else 5.0)
+        text = f"published {published:,}, written or refused {settled:,}"
+        sys.stderr.write(f"\r{text}\033[K" if self._live else f"{text}\n")
+        sys.stderr.flush()
+
+    def end(self) -> None:
+        if self._live:
+            sys.stderr.write("\r\033[K")
+
+
+def _show_masking(registry: Registry, names: Names, client: Any, now: datetime, console: Console) -> None:
+    version, sent = next(
+        (version, fields) for version, fields in bookings(BOOKINGS, now) if version == 2 and fields["passengers"]
+    )
+    contract = registry[SchemaRef(BOOKING, version)]
+    query = f"""
+        SELECT * FROM {names.sql(contract.options.table)}
+        WHERE _event_time >= TIMESTAMP '0001-01-01' AND _event_id = 'booking-{sent["booking_id"]}'
+    """  # noqa: S608 ids are ours
+    stored = dict(next(iter(client.query_and_wait(query))).items())
+    personal = {path.partition(".")[0] for path, field in walk(contract.record) if isinstance(field.pii, Pii)}
+    names_shown = [f.name for f in contract.record.fields if f.name in personal and inner(f.type) is not None]
+    print_masking(sent, stored, names_shown, console)
+
+
+def _show_next(console: Console, keep: bool, variables: Mapping[str, str]) -> None:
+    console.print()
+    if keep:
+        console.print("In another terminal:", style="bold")
+        for name, value in variables.items():
+            console.print(f"  export {name}={value}", soft_wrap=True, highlight=False)
+        console.print("  headrace dead-letters list\n  headrace audit", highlight=False)
+    else:
+        console.print("Next:", style="bold")
+        console.print("  headrace demo --keep          leave it running and look around", highlight=False)
+        console.print("  headrace demo --events all    all 336,776 flights of the year", highlight=False)
+
+
+def _interrupt(number: int, frame: Any) -> None:
+    raise KeyboardInterrupt
