@@ -1,20 +1,20 @@
 # Two commands matter: `make demo` and `make test`. Both begin with `make setup`.
-UV := $(shell command -v uv 2>/dev/null || echo .venv/uv/bin/uv)
+UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 BIN := .venv/bin
 
-.PHONY: setup demo check test clean
+.PHONY: setup demo check test bench clean
 
 setup: $(UV) ## install everything, locked; result: .venv/bin/headrace
 	@$(UV) sync --quiet --locked
 	@$(UV) sync --quiet --locked --project docker/bigquery-emulator
 
-.venv/uv/bin/uv:
-	@python3 -m venv .venv/uv
-	@.venv/uv/bin/pip install --quiet uv
+.uv/bin/uv:
+	@python3 -m venv .uv
+	@.uv/bin/pip install --quiet --disable-pip-version-check uv
 
 check: setup ## format, lint, types, imports, doctests, unit tests: under a minute
-	@$(BIN)/ruff format --check .
-	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/pytest -q -m "not emulators"
@@ -25,5 +25,8 @@ test: check ## everything, on the real emulators
 demo: setup ## the whole service on real flights, in one minute
 	@$(BIN)/headrace demo
 
+bench: setup ## the same events through headrace and its peers
+	@$(BIN)/python -m benchmarks
+
 clean:
-	@rm -rf .venv docker/bigquery-emulator/.venv .mypy_cache .ruff_cache .pytest_cache
+	@rm -rf .venv .uv docker/bigquery-emulator/.venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

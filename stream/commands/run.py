@@ -5,8 +5,10 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
+from schemas.registry import Registry
 from stream.clients import open_subscriber
 from stream.clock import now_micros
 from stream.engine.embedded import Embedded, Progress
@@ -20,9 +22,8 @@ from stream.settings import Settings, read_masking_key
 REPORT_SECONDS: Final = 10.0
 
 
-def build_job(settings: Settings) -> Job:
-    """The job that *settings* describe; opens nothing but the contracts and the key file."""
-    registry = settings.registry()
+def job_for(settings: Settings, registry: Registry, masking_key: bytes, clock: Callable[[], int]) -> Job:
+    """The job that *settings* and contracts describe; opens nothing."""
     names = Names(settings.project, settings.dataset)
     return Job(
         registry=registry,
@@ -34,15 +35,15 @@ def build_job(settings: Settings) -> Job:
         window=settings.window,
         shards=settings.shards,
         ids_remembered=settings.ids_remembered,
-        clock=now_micros,
-        masking_key=read_masking_key(settings.masking_key_file),
+        clock=clock,
+        masking_key=masking_key,
         sealing_key=new_key(),
     )
 
 
 def build_engine(settings: Settings) -> Embedded:
     """The embedded engine for *settings*, not started."""
-    job = build_job(settings)
+    job = job_for(settings, settings.registry(), read_masking_key(settings.masking_key_file), now_micros)
     names = Names(settings.project, settings.dataset)
     subscriptions = {subject: names.subscription(subject) for subject in job.registry.subjects}
     puller = Puller(open_subscriber(), subscriptions)

@@ -61,12 +61,14 @@ def _leaves(value: Any) -> Iterator[Any]:
 
 
 def _is_coarse(value: Any, pii: Pii) -> bool:
-    """Whether generalising changes nothing: the first of a month, a multiple of the bucket."""
+    """Whether generalising changes nothing: the first of a month, a network's own address, a multiple of the bucket."""
     match pii.to:
         case Generalise.MONTH:
             return bool(value.day == 1)
         case Generalise.YEAR:
             return bool(value.day == value.month == 1)
+        case Generalise.NETWORK:
+            return str(value).endswith((".0", "::"))
         case Generalise.BUCKET:
             return value % (pii.size or 1) == 0  # type: ignore[no-any-return]
         case _:

@@ -1,0 +1,49 @@
+"""Messages of every subject's subscription, in lists of one subject each, as Dataflow reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.io.gcp.pubsub import PubsubMessage, ReadFromPubSub
+from apache_beam.transforms.util import BatchElements
+
+from schemas.envelope import to_micros
+from stream.message import Message
+
+
+def from_beam(message: PubsubMessage, subject: str) -> Message:
+    """Take over a message as Beam gives it."""
+    return Message(
+        subject=subject,
+        data=message.data,
+        attributes=dict(message.attributes or {}),
+        message_id=message.message_id or "",
+        published_at=to_micros(message.publish_time),
+        ordering_key=message.ordering_key or "",
+    )
+
+
+@dataclass
+class ReadSubscriptions(beam.PTransform):  # type: ignore[misc]
+    """Read each subject's subscription. The embedded engine pulls for itself: see ``stream.engine.embedded``."""
+
+    subscriptions: Mapping[str, str]
+    batch_messages: int
+
+    def expand(self, begin: Any) -> beam.PCollection:
+        """One branch a subject; labels come from subjects, which never change their names."""
+        branches = [self._branch(begin, subject, path) for subject, path in sorted(self.subscriptions.items())]
+        return branches | "GatherSubjects" >> beam.Flatten()
+
+    def _branch(self, begin: Any, subject: str, path: str) -> beam.PCollection:
+        read = ReadFromPubSub(subscription=path, with_attributes=True)
+        batch = BatchElements(min_batch_size=1, max_batch_size=self.batch_messages)
+        return (
+            begin
+            | f"Read[{subject}]" >> read
+            | f"TakeOver[{subject}]" >> beam.Map(from_beam, subject)
+            | f"Batch[{subject}]" >> batch
+        )

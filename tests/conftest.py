@@ -1,0 +1,23 @@
+"""Both emulators, once for all tests that talk, and a project of its own for each test."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from stream.emulators import Emulators, running_emulators
+
+
+@pytest.fixture(scope="session")
+def emulators(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulators]:
+    with running_emulators(tmp_path_factory.mktemp("emulators")) as running, pytest.MonkeyPatch.context() as patch:
+        for name, value in running.environment.items():
+            patch.setenv(name, value)
+        yield running
+
+
+@pytest.fixture
+def project(emulators: Emulators) -> str:
+    return f"test-{uuid.uuid4().hex[:10]}"

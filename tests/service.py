@@ -1,0 +1,111 @@
+"""The whole service in one process, on the emulators, for tests that follow an event from end to end."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from google.api_core.exceptions import DeadlineExceeded
+from google.pubsub_v1.types import PubsubMessage
+
+from schemas.registry import Registry
+from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
+from stream.clock import now_micros
+from stream.commands.run import job_for
+from stream.engine.embedded import Embedded
+from stream.engine.puller import Puller
+from stream.names import Names
+from stream.provision import Clients, apply, plan
+from stream.settings import Settings
+
+KEY = bytes(range(32))
+
+
+@dataclass
+class Service:
+    """A provisioned project."""
+
+    registry: Registry
+    settings: Settings
+
+    @property
+    def names(self) -> Names:
+        return Names(self.settings.project, self.settings.dataset)
+
+    def provision(self) -> int:
+        clients = Clients(open_gapic_publisher(), open_subscriber(), open_bigquery(self.settings.project))
+        changes = plan(self.registry, self.names, "EU", clients)
+        apply(changes)
+        return len(changes)
+
+    def publish(self, subject: str, messages: Sequence[tuple[bytes, dict[str, str]]]) -> None:
+        publisher = open_gapic_publisher()
+        wire = [PubsubMessage(data=data, attributes=attributes) for data, attributes in messages]
+        for start in range(0, len(wire), 500):
+            publisher.publish(topic=self.names.topic(subject), messages=wire[start : start + 500])
+
+    def engine(self) -> Embedded:
+        job = job_for(self.settings, self.registry, KEY, now_micros)
+        subscriptions = {subject: self.names.subscription(subject) for subject in self.registry.subjects}
+        puller = Puller(open_subscriber(), subscriptions)
+        return Embedded(job, puller, self.settings.bundle_messages, self.settings.batch_messages)
+
+    def run_until(self, acknowledged: int) -> Embedded:
+        """Run the job until so many messages are acknowledged, then drain it."""
+        engine = self.engine()
+
+        def stop_when_done(progress: Any) -> None:
+            if progress.acknowledged >= acknowledged:
+                engine.stop.set()
+
+        engine.on_progress = stop_when_done
+        with _giving_up(engine, 120):
+            engine.run()
+        return engine
+
+    def rows(self, table: str, columns: str = "*") -> list[dict[str, Any]]:
+        query = f"SELECT {columns} FROM {self.names.sql(table)}"
+        return [dict(row.items()) for row in open_bigquery(self.settings.project).query_and_wait(query)]
+
+    def dead_letters(self, count: int) -> list[PubsubMessage]:
+        """Wait for *count* dead letters, acknowledge and return them."""
+        subscriber = open_subscriber()
+        subscription = self.names.dead_letter_subscription
+        letters: list[PubsubMessage] = []
+        while len(letters) < count:
+            response = subscriber.pull(subscription=subscription, max_messages=1000, timeout=30)
+            subscriber.acknowledge(
+                subscription=subscription, ack_ids=[each.ack_id for each in response.received_messages]
+            )
+            letters += [each.message for each in response.received_messages]
+        return letters
+
+    def waiting(self, subject: str) -> int:
+        """How many messages a pull still finds."""
+        try:
+            response = open_subscriber().pull(
+                subscription=self.names.subscription(subject), max_messages=1000, timeout=2, retry=None
+            )
+        except DeadlineExceeded:
+            return 0
+        return len(response.received_messages)
+
+
+def a_service(project: str, registry: Registry | None = None, **settings: Any) -> Service:
+    """A service of the package's contracts, provisioned."""
+    service = Service(registry or Registry.load(), Settings(project=project, **settings))
+    service.provision()
+    return service
+
+
+@contextmanager
+def _giving_up(engine: Embedded, seconds: float) -> Iterator[None]:
+    timer = threading.Timer(seconds, engine.stop.set)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
