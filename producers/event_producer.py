@@ -9,7 +9,6 @@ import threading
 import weakref
 from collections.abc import Mapping
 from concurrent.futures import Future, wait
-from datetime import datetime
 from types import TracebackType
 from typing import Any, Final
 
@@ -19,9 +18,7 @@ import uuid_utils
 from producers.publisher import Publisher
 from schemas import Contract, Envelope, InvalidEventError, Registry
 from schemas.decoder import MAX_PAYLOAD_BYTES
-from schemas.envelope import from_micros, to_micros
 from schemas.identity import derive_event_id
-from schemas.model import Kind, Scalar
 from schemas.validate import validate
 
 MAX_ID_BYTES: Final = 1024
@@ -148,17 +145,7 @@ class EventProducer:
             event_id = derive_event_id(contract, fields) or str(uuid_utils.uuid7())
         elif not event_id or len(event_id.encode()) > MAX_ID_BYTES:
             raise ValueError(f"event_id: empty, or longer than {MAX_ID_BYTES} bytes; give a short unique text")
-        return Envelope(event_id, contract.ref, _event_time(contract, fields), self._source)
-
-
-def _event_time(contract: Contract, fields: Mapping[str, Any]) -> datetime:
-    """The event time as the payload holds it: to the millisecond where the contract says millis."""
-    name = contract.options.event_time
-    micros = to_micros(fields[name])
-    field = next(field for field in contract.record.fields if field.name == name)
-    if field.type == Scalar(Kind.TIMESTAMP_MILLIS):
-        micros -= micros % 1000
-    return from_micros(micros)
+        return Envelope(event_id, contract.ref, fields[contract.options.event_time], self._source)
 
 
 def _encode(contract: Contract, fields: Mapping[str, Any]) -> bytes:
