@@ -21,7 +21,7 @@ from stream.deadletter import DEAD_LETTERS, DeadLetter, Reason, Refusal
 from stream.message import Message
 from stream.sealing import seal
 from stream.tables import META_SCHEMA, arrow_schema
-from stream.tallies import TALLIES, Outcome, tally_rows, tally_unread
+from stream.tallies import TALLIES, Outcome, Tally, tally_rows, tally_unread
 
 STAGE: Final = "decode"
 
@@ -204,6 +204,6 @@ class Decode(beam.PTransform):  # type: ignore[misc]
         outputs = messages | "DecodeMessages" >> beam.ParDo(decode_fn).with_outputs(
             DEAD_LETTERS, TALLIES, main="batches"
         )
-        batches = outputs["batches"]
-        batches.element_type = MicroBatch
-        return Decoded(batches, outputs[DEAD_LETTERS], outputs[TALLIES])
+        outputs["batches"].element_type = MicroBatch
+        outputs[TALLIES].element_type = Tally
+        return Decoded(outputs["batches"], outputs[DEAD_LETTERS], outputs[TALLIES])

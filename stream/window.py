@@ -15,7 +15,7 @@ from apache_beam.pvalue import TaggedOutput
 from schemas.registry import Contract, Registry
 from stream.batch import MicroBatch
 from stream.deadletter import DEAD_LETTERS, Reason, Refusal, dead_letters
-from stream.tallies import TALLIES, tally_refusals, window_starts
+from stream.tallies import TALLIES, Tally, tally_refusals, window_starts
 
 STAGE: Final = "window"
 _MICROSECOND = timedelta(microseconds=1)
@@ -91,4 +91,5 @@ class AssignWindows(beam.PTransform):  # type: ignore[misc]
             DEAD_LETTERS, TALLIES, main="batches"
         )
         outputs["batches"].element_type = MicroBatch
+        outputs[TALLIES].element_type = Tally
         return Windowed(outputs["batches"], outputs[DEAD_LETTERS], outputs[TALLIES])

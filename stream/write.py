@@ -148,4 +148,5 @@ class WriteRows(beam.PTransform):  # type: ignore[misc]
         outputs = keyed | "DeduplicateAndAppend" >> beam.ParDo(_WriteFn(self.options)).with_outputs(
             DEAD_LETTERS, TALLIES
         )
+        outputs[TALLIES].element_type = Tally
         return Written(outputs[DEAD_LETTERS], outputs[TALLIES])

@@ -1,0 +1,54 @@
+"""The job as a process of its own, for tests that signal it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from stream.processes import die_with_parent
+
+COMMAND = [sys.executable, "-c", "from stream.cli import main; main()"]
+
+
+@contextmanager
+def a_running_job(project: str, key: Path, *arguments: str, **settings: str) -> Iterator[subprocess.Popen[str]]:
+    """``headrace run``, past its first line; killed at the end when it still runs."""
+    variables = {f"HEADRACE_{name.upper()}": value for name, value in settings.items()}
+    job = subprocess.Popen(
+        [*COMMAND, "run", "--project", project, "--masking-key-file", str(key), *arguments],
+        env={**os.environ, **variables},
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=die_with_parent,
+    )
+    try:
+        assert job.stderr is not None
+        for line in job.stderr:
+            if line.startswith("running:"):
+                break
+        yield job
+    finally:
+        job.kill()
+        job.wait()
+        job.stderr.close()
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 120) -> None:
+    """Wait for a condition, and fail when it does not come."""
+    pause, deadline = threading.Event(), time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come"
+        pause.wait(0.2)
+
+
+def a_key(folder: Path) -> Path:
+    """A masking key in a file."""
+    key = folder / "masking.key"
+    key.write_bytes(bytes(range(32)))
+    return key

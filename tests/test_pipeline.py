@@ -1,0 +1,110 @@
+"""The graph that Dataflow gets: what an update of a running job depends on is pinned here."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import apache_beam as beam
+import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.portability.api import beam_runner_api_pb2
+from apache_beam.runners.pipeline_context import PipelineContext
+
+from stream.pipeline import Job, ingest
+from stream.read import ReadSubscriptions
+from tests.builders import PACKAGE
+
+LABELS = [
+    "Decode/DecodeMessages",
+    "GatherTallies",
+    "Mask/MaskColumns",
+    "PublishOutOfBounds/Publish",
+    "PublishUnreadable/Publish",
+    "PublishUnwritable/Publish",
+    "Read/Batch[booking_created]",
+    "Read/Batch[flight_departed]",
+    "Read/GatherSubjects",
+    "Read/Read[booking_created]",
+    "Read/Read[flight_departed]",
+    "Read/TakeOver[booking_created]",
+    "Read/TakeOver[flight_departed]",
+    "Tally/AddUpAndAppend",
+    "Window/AssignToWindows",
+    "Write/DeduplicateAndAppend",
+    "Write/KeyByTableAndShard",
+]
+
+
+def the_graph() -> Any:
+    job = Job(
+        registry=PACKAGE,
+        project="a-project",
+        tables={subject: f"projects/a-project/datasets/d/tables/{subject}" for subject in PACKAGE.subjects},
+        tallies_table="projects/a-project/datasets/d/tables/headrace_tallies",
+        dead_letter_topic="projects/a-project/topics/headrace-dead-letters",
+        name="headrace",
+        window=timedelta(minutes=1),
+        shards=16,
+        ids_remembered=1000,
+        clock=lambda: 0,
+        masking_key=b"m" * 32,
+        sealing_key=b"s" * 32,
+    )
+    subscriptions = {subject: f"projects/a-project/subscriptions/headrace-{subject}" for subject in PACKAGE.subjects}
+    pipeline = beam.Pipeline(options=PipelineOptions(["--streaming"]))
+    ingest(pipeline | "Read" >> ReadSubscriptions(subscriptions, 500), job)
+    return pipeline.to_runner_api()
+
+
+GRAPH = the_graph()
+TRANSFORMS = {each.unique_name: each for each in GRAPH.components.transforms.values()}
+
+
+def test_labels_are_pinned() -> None:
+    ours = {name for name in TRANSFORMS if (name.count("/") <= 1 and "/" in name) or name == "GatherTallies"}
+    assert sorted(ours) == LABELS
+
+
+def test_state_of_deduplication_is_pinned() -> None:
+    stateful = {}
+    for name, transform in TRANSFORMS.items():
+        if transform.spec.urn == "beam:transform:pardo:v1":
+            payload = beam_runner_api_pb2.ParDoPayload.FromString(transform.spec.payload)
+            if payload.state_specs:
+                stateful[name] = {state: spec.WhichOneof("spec") for state, spec in payload.state_specs.items()}
+            assert not payload.timer_family_specs
+    assert stateful == {
+        "Write/DeduplicateAndAppend/ParDo(_WriteFn)": {
+            "seen_recent": "bag_spec",
+            "seen_older": "bag_spec",
+            "seen_version": "read_modify_write_spec",
+        }
+    }
+
+
+@pytest.mark.parametrize(
+    ("collection", "coder"),
+    [
+        ("Write/KeyByTableAndShard", "TupleCoder[TupleCoder[StrUtf8Coder, VarIntCoder], MicroBatchCoder]"),
+        ("GatherTallies", "TallyCoder"),
+    ],
+)
+def test_what_crosses_stages_has_a_coder_of_its_own(collection: str, coder: str) -> None:
+    (output,) = TRANSFORMS[collection].outputs.values()
+    context = PipelineContext(GRAPH.components)
+    assert str(context.coders.get_by_id(GRAPH.components.pcollections[output].coder_id)) == coder
+
+
+def test_there_is_no_java() -> None:
+    assert {environment.urn for environment in GRAPH.components.environments.values()} <= {
+        "beam:env:docker:v1",
+        "beam:env:default:v1",
+        "beam:env:embedded_python:v1",
+    }
+    assert not [name for name, each in TRANSFORMS.items() if "external" in each.spec.urn or "java" in each.spec.urn]
+    assert not any(
+        "java" in dependency.type_urn
+        for environment in GRAPH.components.environments.values()
+        for dependency in environment.dependencies
+    )
