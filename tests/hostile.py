@@ -81,7 +81,10 @@ PAYLOADS: dict[str, tuple[Contract, bytes]] = {
     "an array of 2^62 longs": (of(array("long")), long(2**62)),
     "an array of -2^63 longs": (of(array("long")), long(-(2**63)) + long(1)),
     "an array of more items than allowed": (of(array("boolean")), long(100_001) + bytes(100_001) + b"\0" + AT),
-    "an array of more items than allowed, in blocks": (of(array("boolean")), (long(50_001) + bytes(50_001)) * 3),
+    "an array of more items than allowed, in blocks": (
+        of(array("boolean")),
+        (long(50_001) + bytes(50_001)) * 2 + b"\0" + AT,
+    ),
     "a block of more bytes than it holds": (of(array("long")), long(-2) + long(3) + b"\2\4\0" + AT),
     "a block of fewer bytes than it holds": (of(array("long")), long(-2) + long(1) + b"\2\4\0" + AT),
     "a block that ends beyond the data": (of(array("long")), long(-2) + long(2**40) + b"\2\4\0" + AT),
@@ -140,8 +143,9 @@ CONTRACTS: dict[str, Callable[[], Contract]] = {
     "records 17 deep": lambda: of(deep_records(17)),
     "records 200 deep": lambda: of(deep_records(200)),
     "records 20,000 deep by name": lambda: a_contract(*nested_by_name(20_000)),
+    "2^14 columns by name": lambda: a_contract(*doubling(14)),
     "2^30 columns by name": lambda: a_contract(*doubling(30)),
-    "300 types in types": lambda: of(deep_types(300)),
+    "600 types in types": lambda: of(deep_types(600)),
     "a decimal of 77 digits": lambda: of(a_decimal(77, 38)),
     "a decimal of 39 digits before the point": lambda: of(a_decimal(39, 0)),
 }

@@ -1,0 +1,140 @@
+"""``python -m benchmarks``: the same flights through Headrace, the loop and the textbook pipeline."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.resources import files
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import psutil
+from google.pubsub_v1.types import PubsubMessage
+
+from benchmarks import peer_loop
+from schemas.envelope import Envelope
+from schemas.identity import derive_event_id
+from schemas.registry import Registry
+from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
+from stream.demo.flights import SUBJECT, flights
+from stream.emulators import running_emulators
+from stream.names import Names
+from stream.processes import die_with_parent
+from stream.provision import Clients, apply, plan
+from tests.builders import encode
+
+EVENTS = int(os.environ.get("BENCH_EVENTS", "40000"))
+SLOW_EVENTS = 2000
+REPEATED = 20  # every 20th message is sent twice: 5 % duplicates
+WARM = 0.1  # the first tenth is not measured: start-up is not throughput
+
+
+def messages(registry: Registry, count: int) -> Iterator[PubsubMessage]:
+    contract = registry.latest(SUBJECT)
+    for number, fields in enumerate(flights(count, datetime.now(UTC))):
+        envelope = Envelope(derive_event_id(contract, fields) or "", contract.ref, fields["scheduled_at"], "/bench")
+        message = PubsubMessage(data=encode(contract, fields), attributes=envelope.to_attributes())
+        yield message
+        if number % REPEATED == 0:
+            yield message
+
+
+def prepared(project: str, registry: Registry, events: int) -> Names:
+    names = Names(project)
+    publisher = open_gapic_publisher()
+    apply(plan(registry, names, "EU", Clients(publisher, open_subscriber(), open_bigquery(project))))
+    source = islice(messages(registry, events), events)
+    while chunk := list(islice(source, 500)):
+        publisher.publish(topic=names.topic(SUBJECT), messages=chunk)
+    return names
+
+
+def rows(names: Names) -> int:
+    query = f"SELECT COUNT(*) AS n FROM {names.sql('flights')}"
+    return int(next(iter(open_bigquery(names.project).query_and_wait(query)))["n"])
+
+
+@contextmanager
+def child(command: list[str], **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(
+        [sys.executable, *command],
+        env={**os.environ, **environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=die_with_parent,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def rate(count: Callable[[], int], total: int, pid: int) -> dict[str, Any]:
+    """Watch *count* grow to *total*: rows a second after the first tenth, and the process's memory."""
+    pause, start, at_start, resident = threading.Event(), 0.0, 0, []
+    while (now := count()) < total:
+        if not start and now > total * WARM:
+            start, at_start = time.monotonic(), now
+        resident.append(psutil.Process(pid).memory_info().rss >> 20)
+        pause.wait(0.1)
+    seconds = time.monotonic() - start
+    return {"rows_per_second": round((total - at_start) / seconds), "rss_mib": max(resident)}
+
+
+def headrace(registry: Registry, events: int, key: Path) -> dict[str, Any]:
+    names = prepared("bench-headrace", registry, events)
+    expected = len({m.attributes["ce-id"] for m in islice(messages(registry, events), events)})
+    code = "from stream.cli import main; main()"
+    environment = {"HEADRACE_PROJECT": names.project, "HEADRACE_MASKING_KEY_FILE": str(key)}
+    with child(["-c", code, "run"], **environment) as process:
+        measured = rate(lambda: rows(names), expected, process.pid)
+    return {"events": events, **measured}
+
+
+def loop(registry: Registry, events: int) -> dict[str, Any]:
+    names = prepared("bench-loop", registry, events)
+    client, table = open_bigquery(names.project), f"{names.project}.{names.dataset}.flights"
+    schema = registry.latest(SUBJECT).avro
+    start = time.monotonic()
+    written = peer_loop.run(open_subscriber(), names.subscription(SUBJECT), client, table, schema, events)
+    return {"events": events, "rows_per_second": round(written / (time.monotonic() - start))}
+
+
+def beam(registry: Registry, events: int) -> dict[str, Any]:
+    names = prepared("bench-beam", registry, events)
+    contract = str(files("schemas") / "avro" / f"{SUBJECT}.v1.avsc")
+    table = f"{names.project}.{names.dataset}.flights"
+    arguments = [names.project, names.subscription(SUBJECT), table, contract]
+    with child(["-m", "benchmarks.peer_beam", *arguments]) as process:
+        measured = rate(lambda: rows(names), int(events * 0.95), process.pid)
+    return {"events": events, **measured}
+
+
+def main() -> None:
+    registry = Registry.load()
+    with tempfile.TemporaryDirectory() as directory, running_emulators(Path(directory)) as emulators:
+        os.environ.update(emulators.environment)
+        key = Path(directory) / "key"
+        key.write_bytes(os.urandom(32))
+        figures = {
+            "headrace": headrace(registry, EVENTS, key),
+            "loop": loop(registry, EVENTS // 2),
+            "textbook_beam": beam(registry, SLOW_EVENTS),
+        }
+    ours = figures["headrace"]["rows_per_second"]
+    ratios = {name: round(ours / each["rows_per_second"], 1) for name, each in figures.items() if name != "headrace"}
+    print(json.dumps({**figures, "ratio": ratios}, indent=2))
+
+
+if __name__ == "__main__":
+    main()
