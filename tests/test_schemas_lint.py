@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from schemas.annotations import Partition, parse_duration
+from schemas.annotations import Partition, TableOptions, parse_duration
 from schemas.envelope import SchemaRef
 from schemas.errors import ContractError
-from schemas.model import Generalise, Mask, Pii
+from schemas.model import Generalise, Kind, Mask, Pii
 from schemas.registry import Contract, parse_contract
 from tests.builders import TIMESTAMP, a_contract, a_decimal, a_record, contract_json
 
@@ -355,3 +356,17 @@ def test_a_duration_has_a_unit(text: str, seconds: int) -> None:
 def test_another_duration_is_refused(text: Any) -> None:
     with pytest.raises(ContractError, match=r"^here: not a duration; "):
         parse_duration(text, "here")
+
+
+def test_the_example_of_the_documentation_is_a_contract() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "contracts.md").read_text()
+    example = page.partition("```json\n")[2].partition("```")[0]
+
+    assert parse_contract(SchemaRef("parcel_delivered", 1), example).options.table == "deliveries"
+
+
+def test_the_documentation_names_every_annotation_mask_and_type() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "contracts.md").read_text()
+
+    for name in [*TableOptions.__dataclass_fields__, *Mask, *Generalise, *Kind]:
+        assert f"`{name}`" in page or f'"{name}"' in page, name
