@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -134,7 +135,7 @@ def row_schema(contract: Contract) -> pa.Schema:
 
 def table_for(contract: Contract, project: str, dataset: str) -> bigquery.Table:
     """The table that a contract describes."""
-    meta = [bigquery.SchemaField(name, type_, "REQUIRED", description) for name, type_, description in _META_FIELDS]
+    meta = [_plain(name, type_, "REQUIRED", description) for name, type_, description in _META_FIELDS]
     options = contract.options
     table = bigquery.Table(f"{project}.{dataset}.{options.table}", [*bigquery_fields(masked(contract.record)), *meta])
     table.description = contract.doc or None
@@ -148,21 +149,21 @@ def table_for(contract: Contract, project: str, dataset: str) -> bigquery.Table:
 def tallies_table(project: str, dataset: str) -> bigquery.Table:
     """The table of counts that the audit reads."""
     fields = [
-        bigquery.SchemaField("subject", "STRING", "REQUIRED", "Whose events were counted"),
-        bigquery.SchemaField("outcome", "STRING", "REQUIRED", "received, written, duplicate, dropped or dead_lettered"),
-        bigquery.SchemaField("reason", "STRING", "NULLABLE", "Why they were dead-lettered"),
-        bigquery.SchemaField("tallied_at", "TIMESTAMP", "REQUIRED", "When they were counted"),
-        bigquery.SchemaField("events", "INT64", "REQUIRED", "How many, over all windows"),
-        bigquery.SchemaField(
+        _plain("subject", "STRING", "REQUIRED", "Whose events were counted"),
+        _plain("outcome", "STRING", "REQUIRED", "received, written, duplicate, dropped or dead_lettered"),
+        _plain("reason", "STRING", "NULLABLE", "Why they were dead-lettered"),
+        _plain("tallied_at", "TIMESTAMP", "REQUIRED", "When they were counted"),
+        _plain("events", "INT64", "REQUIRED", "How many, over all windows"),
+        _plain(
             "windows",
             "RECORD",
             "REPEATED",
             "The same by event-time window",
-            fields=[
-                bigquery.SchemaField("window_start", "TIMESTAMP", "REQUIRED", "Start of the window"),
-                bigquery.SchemaField("events", "INT64", "REQUIRED", "How many in this window"),
-                bigquery.SchemaField("id_hash", "INT64", "REQUIRED", "Sum of their ids' hashes, modulo 2^64"),
-                bigquery.SchemaField("content_hash", "INT64", "REQUIRED", "Sum of their payloads' hashes, modulo 2^64"),
+            [
+                _plain("window_start", "TIMESTAMP", "REQUIRED", "Start of the window"),
+                _plain("events", "INT64", "REQUIRED", "How many in this window"),
+                _plain("id_hash", "INT64", "REQUIRED", "Sum of their ids' hashes, modulo 2^64"),
+                _plain("content_hash", "INT64", "REQUIRED", "Sum of their payloads' hashes, modulo 2^64"),
             ],
         ),
     ]
@@ -200,26 +201,33 @@ def _decimal(type_: Decimal) -> _Column:
 
 def _bigquery_field(field: Field) -> bigquery.SchemaField:
     type_ = bare(field.type)
-    description = field.doc or None
     match type_:
         case Array():
-            return _field_of(field.name, type_.items, "REPEATED", description)
+            return _field_of(field.name, type_.items, "REPEATED", field.doc)
         case Map():
-            key = bigquery.SchemaField("key", "STRING", "REQUIRED")
+            key = _plain("key", "STRING", "REQUIRED")
             value = _bigquery_field(Field("value", type_.values))
-            return bigquery.SchemaField(field.name, "RECORD", "REPEATED", description, fields=[key, value])
+            return _plain(field.name, "RECORD", "REPEATED", field.doc, [key, value])
         case _:
-            return _field_of(field.name, type_, "NULLABLE" if field.optional else "REQUIRED", description)
+            return _field_of(field.name, type_, "NULLABLE" if field.optional else "REQUIRED", field.doc)
 
 
-def _field_of(name: str, type_: Type, mode: str, description: str | None) -> bigquery.SchemaField:
+def _field_of(name: str, type_: Type, mode: str, doc: str) -> bigquery.SchemaField:
     if isinstance(type_, Record):
-        return bigquery.SchemaField(name, "RECORD", mode, description, fields=bigquery_fields(type_))
-    if isinstance(type_, Decimal):
-        return bigquery.SchemaField(
-            name, _column(type_).bigquery, mode, description, precision=type_.precision, scale=type_.scale
-        )
-    return bigquery.SchemaField(name, _column(type_).bigquery, mode, description)
+        return _plain(name, "RECORD", mode, doc, bigquery_fields(type_))
+    column = _plain(name, _column(type_).bigquery, mode, doc)
+    if not isinstance(type_, Decimal):
+        return column
+    limits = {"precision": type_.precision, "scale": type_.scale}
+    return bigquery.SchemaField.from_api_repr({**column.to_api_repr(), **limits})
+
+
+def _plain(
+    name: str, type_: str, mode: str, doc: str = "", fields: Sequence[bigquery.SchemaField] = ()
+) -> bigquery.SchemaField:
+    """A column; the description goes by name, since SchemaField's fourth parameter is a default value in SQL."""
+    described = {"description": doc} if doc else {}
+    return bigquery.SchemaField(name, type_, mode, fields=fields, **described)
 
 
 def _partitioning(partition: Partition, field: str, days: int | None) -> bigquery.TimePartitioning:
