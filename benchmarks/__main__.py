@@ -69,7 +69,6 @@ def child(command: list[str], **environment: str) -> Iterator[subprocess.Popen[b
         [sys.executable, *command],
         env={**os.environ, **environment},
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
         preexec_fn=die_with_parent,
     )
     try:

@@ -1,16 +1,21 @@
 """Start bqemulator 1.4.0 offline, with nested columns: ``python launch.py start --rest-port ... --grpc-port ...``.
 
-Four defects of that version are mended here. It fetches two DuckDB extensions at start: the same files come in
+Five defects of that version are mended here. It fetches two DuckDB extensions at start: the same files come in
 wheels. Its AppendRows builds the Arrow schema of a table from name, type and mode alone, so a RECORD column has no
 fields. And it stores BIGNUMERIC as a decimal wider than DuckDB has, so no such column can be made: here it keeps
-38 digits, 18 of them after the point. And it forgets a table's requirePartitionFilter.
+38 digits, 18 of them after the point. And it forgets a table's requirePartitionFilter. Last, queries and
+appends share one DuckDB connection in two threads: an append waits for the GIL with the connection locked, while the
+query waits for the connection with the GIL held, and nothing moves again. Here each thread has a cursor of its own.
 """
+
+import threading
+
 
 import pyarrow as pa
 from bqemulator.api.routes import tabledata, tables
 from bqemulator.cli import main
 from bqemulator.grpc_api import write_servicer
-from bqemulator.storage import type_map
+from bqemulator.storage import engine, type_map
 from duckdb_extensions import import_extension
 
 
@@ -46,9 +51,24 @@ def answer_with_table(table, original=tables._table_to_rest):
     return {**body, "requirePartitionFilter": required}
 
 
+CURSORS = threading.local()
+
+
+def connection_of_thread(self, original=engine.DuckDBEngine.connection.fget):
+    """The connection for the thread that serves REST, and a cursor on it for each other."""
+    connection = original(self)
+    if threading.current_thread() is threading.main_thread():
+        return connection
+    if getattr(CURSORS, "of", None) is not connection:
+        CURSORS.of, CURSORS.cursor = connection, connection.cursor()
+        CURSORS.cursor.execute("SET TimeZone = 'UTC'")
+    return CURSORS.cursor
+
+
 if __name__ == "__main__":
     import_extension("spatial")
     import_extension("avro")
+    engine.DuckDBEngine.connection = property(connection_of_thread)
     type_map._BQ_TO_DUCKDB["BIGNUMERIC"] = "DECIMAL(38, 18)"
     tables._rest_to_table_meta = table_of_request
     tables._table_to_rest = answer_with_table
