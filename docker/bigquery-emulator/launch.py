@@ -10,7 +10,6 @@ query waits for the connection with the GIL held, and nothing moves again. Here 
 
 import threading
 
-
 import pyarrow as pa
 from bqemulator.api.routes import tabledata, tables
 from bqemulator.cli import main
