@@ -40,7 +40,7 @@ def _settings(project: str | None, dataset: str | None = None, contracts: Path |
 def up() -> None:
     """Start both emulators and keep them until Ctrl-C; prints the variables to export.
 
-    Examples: headrace up  |  eval "$(headrace up --help >/dev/null; cat .headrace/emulators.env)"
+    Examples: headrace up  |  source .headrace/emulators.env (in another terminal)
     """
     from stream.commands.up import up_until_interrupted
 

@@ -8,9 +8,8 @@ import signal
 import socket
 import subprocess
 import threading
-import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,8 +73,8 @@ def running_emulators(logs: Path) -> Iterator[Emulators]:
         pubsub_log, bigquery_log = logs / "pubsub-emulator.log", logs / "bigquery-emulator.log"
         processes.append(_start([*commands[0], *_pubsub_flags(pubsub)], pubsub_log))
         processes.append(_start([*commands[1], *_bigquery_flags(rest, grpc)], bigquery_log))
-        _wait_for(pubsub, "/", processes[0], pubsub_log)
-        _wait_for(rest, "/healthz", processes[1], bigquery_log)
+        _wait_until(lambda: _answers(f"http://{pubsub}/"), processes[0], pubsub_log)
+        _wait_until(lambda: _answers(f"http://{rest}/readyz") and _listens(grpc), processes[1], bigquery_log)
         yield Emulators(pubsub, rest, grpc)
     finally:
         for process in processes:
@@ -94,6 +93,8 @@ def _pubsub_command() -> list[str]:
 def _find_jar() -> Path:
     given = os.environ.get("HEADRACE_PUBSUB_EMULATOR_JAR")
     if given:
+        if not Path(given).is_file():
+            raise EmulatorMissingError(f"HEADRACE_PUBSUB_EMULATOR_JAR: no file {given}; name the jar, or unset it")
         return Path(given)
     gcloud = shutil.which("gcloud")
     roots = [*_ROOTS, *([str(Path(gcloud).resolve().parent.parent)] if gcloud else [])]
@@ -144,12 +145,12 @@ def _start(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
         )
 
 
-def _wait_for(address: str, path: str, process: subprocess.Popen[bytes], log: Path) -> None:
+def _wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], log: Path) -> None:
     pause = threading.Event()
     for _ in range(int(START_SECONDS / _POLL_SECONDS)):
         if process.poll() is not None:
             raise EmulatorFailedError(f"an emulator ended at once with code {process.returncode}; see {log}")
-        if _answers(f"http://{address}{path}"):
+        if ready():
             return
         pause.wait(_POLL_SECONDS)
     raise EmulatorFailedError(f"an emulator did not answer within {START_SECONDS:.0f} s; see {log}")
@@ -159,8 +160,16 @@ def _answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=5):  # noqa: S310 our own http address
             return True
-    except urllib.error.HTTPError:
-        return True
+    except OSError:
+        return False
+
+
+def _listens(address: str) -> bool:
+    """The BigQuery emulator serves REST before it opens its gRPC port."""
+    host, port = address.split(":")
+    try:
+        with socket.create_connection((host, int(port)), timeout=5):
+            return True
     except OSError:
         return False
 

@@ -10,7 +10,7 @@ from google.api_core.exceptions import NotFound
 from google.cloud import bigquery
 from google.protobuf.duration_pb2 import Duration
 from google.pubsub_v1 import PublisherClient, SubscriberClient
-from google.pubsub_v1.types import Subscription
+from google.pubsub_v1.types import ExpirationPolicy, Subscription
 
 from schemas.registry import Registry
 from stream.names import Names
@@ -68,15 +68,27 @@ def _pubsub_changes(registry: Registry, names: Names, clients: Clients) -> Itera
     for topic, subscription in pairs:
         if _missing(clients.publisher.get_topic, topic=topic):
             yield Change("create", "topic", topic, _bind(clients.publisher.create_topic, name=topic))
-        if _missing(clients.subscriber.get_subscription, subscription=subscription):
-            request = Subscription(
-                name=subscription,
-                topic=topic,
-                ack_deadline_seconds=ACK_SECONDS,
-                message_retention_duration=Duration(seconds=RETENTION_SECONDS),
-            )
-            create = _bind(clients.subscriber.create_subscription, request=request)
+        try:
+            existing = clients.subscriber.get_subscription(subscription=subscription)
+        except NotFound:
+            create = _bind(clients.subscriber.create_subscription, request=_subscription(subscription, topic))
             yield Change("create", "subscription", subscription, create)
+            continue
+        if existing.topic != topic:
+            raise ProvisionError(
+                f"{subscription}: it belongs to {existing.topic} and receives nothing from {topic}; "
+                "pull what it still holds, delete it, and provision again"
+            )
+
+
+def _subscription(name: str, topic: str) -> Subscription:
+    return Subscription(
+        name=name,
+        topic=topic,
+        ack_deadline_seconds=ACK_SECONDS,
+        message_retention_duration=Duration(seconds=RETENTION_SECONDS),
+        expiration_policy=ExpirationPolicy(),  # never: by default, 31 days without a pull delete it and its messages
+    )
 
 
 def _dataset_changes(names: Names, location: str, client: bigquery.Client) -> Iterator[Change]:
@@ -96,28 +108,29 @@ def _table_changes(registry: Registry, names: Names, client: bigquery.Client) ->
         except NotFound:
             yield Change("create", "table", name, _bind(client.create_table, table=table))
             continue
-        fields = _fields_to_update(existing, table, name)
+        fields = _differences(existing, table, name)
         if fields:
-            for each in fields:
-                setattr(existing, each, getattr(table, each))
-            yield Change("update", "table", name, _bind(client.update_table, table=existing, fields=fields))
+            for each, value in fields.items():
+                setattr(existing, each, value)
+            yield Change("update", "table", name, _bind(client.update_table, table=existing, fields=list(fields)))
 
 
-def _fields_to_update(existing: bigquery.Table, wanted: bigquery.Table, name: str) -> list[str]:
+def _differences(existing: bigquery.Table, wanted: bigquery.Table, name: str) -> dict[str, Any]:
+    """The properties to change, with their new values."""
     _refuse_repartitioning(existing, wanted, name)
-    fields = []
-    if _columns(existing.schema) != _columns(wanted.schema):
-        _refuse_incompatible(existing.schema, wanted.schema, name)
-        fields.append("schema")
+    found: dict[str, Any] = {}
+    schema = _merged(existing.schema, wanted.schema, name)
+    if _columns(existing.schema) != _columns(schema):
+        found["schema"] = schema
     if existing.description != wanted.description:
-        fields.append("description")
+        found["description"] = wanted.description
     if list(existing.clustering_fields or []) != list(wanted.clustering_fields or []):
-        fields.append("clustering_fields")
+        found["clustering_fields"] = wanted.clustering_fields
     if bool(existing.require_partition_filter) != bool(wanted.require_partition_filter):
-        fields.append("require_partition_filter")
+        found["require_partition_filter"] = wanted.require_partition_filter
     if existing.time_partitioning.expiration_ms != wanted.time_partitioning.expiration_ms:
-        fields.append("time_partitioning")
-    return fields
+        found["time_partitioning"] = wanted.time_partitioning
+    return found
 
 
 def _refuse_repartitioning(existing: bigquery.Table, wanted: bigquery.Table, name: str) -> None:
@@ -129,25 +142,44 @@ def _refuse_repartitioning(existing: bigquery.Table, wanted: bigquery.Table, nam
         )
 
 
-def _refuse_incompatible(
+def _merged(
     existing: Sequence[bigquery.SchemaField], wanted: Sequence[bigquery.SchemaField], name: str
-) -> None:
-    """Allow new columns that may be null, REQUIRED relaxed to NULLABLE, and other descriptions; nothing else."""
-    have = {each.name: each for each in existing}
-    for column in wanted:
-        place = f"{name}.{column.name}"
-        old = have.pop(column.name, None)
-        if old is None:
-            if column.mode == "REQUIRED":
-                raise ProvisionError(f"{place}: a new column cannot be REQUIRED; make the field optional")
-            continue
-        relaxed = old.mode == "REQUIRED" and column.mode == "NULLABLE"
-        if _type(old) != _type(column) or not (old.mode == column.mode or relaxed):
-            raise ProvisionError(f"{place}: another type or mode than the contract says; add a field instead")
-        _refuse_incompatible(old.fields, column.fields, place)
-    for gone in have.values():
-        if gone.mode == "REQUIRED":
-            raise ProvisionError(f"{name}.{gone.name}: REQUIRED, and the contract has it no longer; keep the field")
+) -> list[bigquery.SchemaField]:
+    """The table's columns in its own order, as BigQuery keeps them, then the new ones."""
+    new = {column.name: column for column in wanted}
+    kept = [_merged_column(old, new.pop(old.name, None), f"{name}.{old.name}") for old in existing]
+    for column in new.values():
+        if column.mode == "REQUIRED":
+            raise ProvisionError(f"{name}.{column.name}: a new column cannot be REQUIRED; make the field optional")
+    return [*kept, *new.values()]
+
+
+def _merged_column(old: bigquery.SchemaField, new: bigquery.SchemaField | None, place: str) -> bigquery.SchemaField:
+    """The column, relaxed or described anew; what people added to it, such as policy tags, stays.
+
+    A column that the contract has no longer stays with its rows, and may be null from now on.
+    """
+    changed = old.to_api_repr()
+    if new is None:
+        changed["mode"] = "NULLABLE" if old.mode == "REQUIRED" else old.mode
+        return bigquery.SchemaField.from_api_repr(changed)
+    relaxed = old.mode == "REQUIRED" and new.mode == "NULLABLE"
+    if _type(old) != _type(new) or not (old.mode == new.mode or relaxed) or _narrower(old, new):
+        raise ProvisionError(f"{place}: another type or mode than the contract says; add a field instead")
+    changed |= {"mode": new.mode, "description": new.description or ""}
+    if old.fields:
+        changed["fields"] = [column.to_api_repr() for column in _merged(old.fields, new.fields, place)]
+    if old.precision is not None:
+        changed |= {"precision": new.precision, "scale": new.scale}
+    return bigquery.SchemaField.from_api_repr(changed)
+
+
+def _narrower(old: bigquery.SchemaField, new: bigquery.SchemaField) -> bool:
+    """Whether a decimal would lose digits before or after the point; without limits it holds all of its type."""
+    if old.precision is None:
+        return False
+    scale, new_scale = old.scale or 0, new.scale or 0
+    return bool(new_scale < scale or new.precision - new_scale < old.precision - scale)
 
 
 _SYNONYMS = {"BOOLEAN": "BOOL", "INTEGER": "INT64", "FLOAT": "FLOAT64", "STRUCT": "RECORD"}
@@ -155,13 +187,7 @@ _SYNONYMS = {"BOOLEAN": "BOOL", "INTEGER": "INT64", "FLOAT": "FLOAT64", "STRUCT"
 
 def _columns(fields: Sequence[bigquery.SchemaField]) -> list[Any]:
     return [
-        (
-            each.name,
-            _type(each),
-            each.mode,
-            each.description or "",
-            _columns(each.fields),
-        )
+        (each.name, each.mode, each.description or "", each.precision, each.scale, _columns(each.fields))
         for each in fields
     ]
 

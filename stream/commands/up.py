@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 
 from stream.emulators import running_emulators
 from stream.output import say
+from stream.processes import wait_for_interrupt
 
 
 def up_until_interrupted(directory: Path) -> None:
     """Start both emulators, print the variables to export on stdout, and end them on Ctrl-C or SIGTERM."""
-    signals = {signal.SIGINT, signal.SIGTERM}
     with running_emulators(directory) as emulators:
         lines = [f"export {name}={value}" for name, value in emulators.environment.items()]
         (directory / "emulators.env").write_text("\n".join(lines) + "\n")
         print("\n".join(lines), flush=True)  # noqa: T201 the command's data
         say(f"emulators are running; in another terminal: source {directory}/emulators.env")
         say("Ctrl-C ends them, and all they hold")
-        signal.pthread_sigmask(signal.SIG_BLOCK, signals)
-        signal.sigwait(signals)
+        wait_for_interrupt()

@@ -30,6 +30,7 @@ from stream.emulators import running_emulators
 from stream.exits import Exit
 from stream.names import Names
 from stream.output import print_json, say
+from stream.processes import wait_for_interrupt
 from stream.provision import Clients, apply, plan
 
 PROJECT: Final = "headrace-demo"
@@ -77,7 +78,7 @@ def _run(flights: int | None, directory: Path, variables: Mapping[str, str], con
         _show_next(console, keep, variables)
         if keep:
             say("everything keeps running; Ctrl-C ends it")
-            signal.sigwait({signal.SIGINT, signal.SIGTERM})
+            wait_for_interrupt()
     return report
 
 

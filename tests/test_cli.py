@@ -1,0 +1,94 @@
+"""The command line as a person or a script meets it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stream.exits import Exit, explain
+from stream.settings import SettingsError, load_settings, read_masking_key
+
+MAIN = [sys.executable, "-c", "from stream.cli import main; main()"]
+COMMANDS = ["up", "provision", "publish", "run", "demo", "dead-letters", "audit"]
+
+
+def headrace(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("HEADRACE_", "PUBSUB_", "BIGQ"))}
+    return subprocess.run(
+        [*MAIN, *arguments], capture_output=True, text=True, timeout=60, env={**clean, **variables}, check=False
+    )
+
+
+def test_help_names_every_command() -> None:
+    shown = headrace("--help")
+    assert shown.returncode == Exit.DONE
+    assert [name for name in COMMANDS if name not in shown.stdout] == []
+
+
+@pytest.mark.parametrize("command", [*COMMANDS[:-2], "audit"])
+def test_every_command_has_help_with_examples(command: str) -> None:
+    arguments = [command, "--help"] if command != "dead-letters" else [command, "list", "--help"]
+    assert "Examples:" in headrace(*arguments).stdout
+
+
+def test_help_imports_nothing_heavy() -> None:
+    heavy = "('apache_beam', 'google.cloud', 'grpc', 'pyarrow', 'pydantic')"
+    code = f"import sys, stream.cli; print([m for m in {heavy} if m in sys.modules])"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert shown.stdout.strip() == "[]"
+
+
+def test_a_missing_project_is_a_sentence_and_exit_3(tmp_path: Path) -> None:
+    shown = headrace("audit")
+    assert shown.returncode == Exit.CONFIGURATION
+    assert "project" in shown.stderr
+    assert "HEADRACE_" in shown.stderr
+    assert "Traceback" not in shown.stderr
+
+
+def test_a_wrong_option_is_exit_2() -> None:
+    assert headrace("demo", "--events", "none").returncode == Exit.USAGE
+
+
+def test_an_invalid_line_is_named_and_nothing_is_sent(tmp_path: Path) -> None:
+    lines = tmp_path / "events.ndjson"
+    lines.write_text('{"carrier": "UA", "flight": "a secret"}\n')
+    shown = headrace("publish", "flight_departed", str(lines), "--project", "a-project")
+    assert shown.returncode == Exit.FOUND
+    assert "line 1: flight" in shown.stderr
+    assert "secret" not in shown.stderr
+
+
+def test_a_bug_is_exit_70_without_a_traceback() -> None:
+    code, sentence = explain(KeyError("a secret"))
+    assert code == Exit.BUG
+    assert "secret" not in sentence
+
+
+def test_flags_win_over_environment_over_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("headrace.toml").write_text('project = "from-file"\ndataset = "from_file"\nwindow = "5m"\n')
+    monkeypatch.setenv("HEADRACE_DATASET", "from_environment")
+    settings = load_settings(project="from-flag", dataset=None)
+    assert (settings.project, settings.dataset) == ("from-flag", "from_environment")
+    assert settings.window.total_seconds() == 300
+
+
+@pytest.mark.parametrize("line", ['projct = "x"', "window = 0", 'window = "soon"', "batch_messages = 0"])
+def test_a_wrong_setting_is_named(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("headrace.toml").write_text(f'project = "a-project"\n{line}\n' if "projct" not in line else line)
+    with pytest.raises((SettingsError, ValueError), match=line.split(" ")[0]):
+        load_settings()
+
+
+def test_a_masking_key_must_be_there_and_long_enough(tmp_path: Path) -> None:
+    short = tmp_path / "short"
+    short.write_bytes(b"x")
+    for path in (None, tmp_path / "missing", short):
+        with pytest.raises(SettingsError, match="masking_key_file"):
+            read_masking_key(path)
