@@ -125,7 +125,8 @@ class TableAppender:
     def _open(self) -> Iterator[AppendRowsResponse]:
         requests = self._requests
         # The first request must be waiting: the call blocks until it is answered.
-        return iter(self._client.append_rows(iter(requests.get, None), metadata=_routing(self._stream)))
+        # The client's own retry would send the rest of the requests without those it has taken already, and hang.
+        return iter(self._client.append_rows(iter(requests.get, None), metadata=_routing(self._stream), retry=None))
 
 
 def _routing(stream: str) -> list[tuple[str, str]]:

@@ -1,0 +1,187 @@
+"""Provisioning on both emulators: what is made comes back, and making it again changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from google.api_core.exceptions import NotFound
+from google.cloud import bigquery
+
+from schemas.registry import Contract, Registry
+from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
+from stream.names import TALLIES, Names
+from stream.provision import Change, Clients, ProvisionError, apply, plan
+from stream.tables import table_for, tallies_table
+from tests.builders import a_contract
+
+pytestmark = pytest.mark.emulators
+PACKAGE = Registry.load()
+
+
+@dataclass
+class Place:
+    """A project of the emulators, and what can be done to it."""
+
+    names: Names
+    clients: Clients
+
+    def plan(self, registry: Registry) -> list[Change]:
+        return plan(registry, self.names, "EU", self.clients)
+
+    def provision(self, registry: Registry) -> list[str]:
+        changes = self.plan(registry)
+        apply(changes)
+        return [f"{change.action} {change.what} {change.name.rpartition('/')[2]}" for change in changes]
+
+    def table(self, name: str) -> bigquery.Table:
+        return self.clients.bigquery.get_table(f"{self.names.project}.{self.names.dataset}.{name}")
+
+
+@pytest.fixture
+def place(project: str) -> Place:
+    clients = Clients(open_gapic_publisher(), open_subscriber(), open_bigquery(project))
+    return Place(Names(project), clients)
+
+
+def things(*fields: Any, **annotations: Any) -> Registry:
+    contract = a_contract(*fields, **annotations)
+    return Registry({contract.ref: contract})
+
+
+def columns(fields: Sequence[bigquery.SchemaField]) -> list[Any]:
+    return [(each.name, each.field_type, each.mode, each.description, columns(each.fields)) for each in fields]
+
+
+def table_properties(table: bigquery.Table) -> dict[str, Any]:
+    partitioning = table.time_partitioning
+    return {
+        "columns": columns(table.schema),
+        "description": table.description,
+        "partitioning": (partitioning.type_, partitioning.field, partitioning.expiration_ms),
+        "clustering": table.clustering_fields,
+        "filter": bool(table.require_partition_filter),
+    }
+
+
+@pytest.mark.parametrize("contract", [PACKAGE.latest(subject) for subject in PACKAGE.subjects], ids=PACKAGE.subjects)
+def test_a_table_comes_back_as_its_contract_describes_it(place: Place, contract: Contract) -> None:
+    place.provision(PACKAGE)
+
+    wanted = table_for(contract, place.names.project, place.names.dataset)
+    assert table_properties(place.table(contract.options.table)) == table_properties(wanted)
+
+
+def test_the_tallies_come_back_as_described(place: Place) -> None:
+    place.provision(PACKAGE)
+
+    wanted = tallies_table(place.names.project, place.names.dataset)
+    assert table_properties(place.table(TALLIES)) == table_properties(wanted)
+
+
+@pytest.mark.parametrize("partition", ["hour", "day", "month"])
+def test_partitions_expiry_and_filter_are_those_of_the_contract(place: Place, partition: str) -> None:
+    options = {"cluster": ["city"], "expire_after_days": 90, "require_partition_filter": True}
+    place.provision(things(("city", "string"), partition=partition, **options))
+
+    table = place.table("things")
+    assert (table.time_partitioning.type_, table.time_partitioning.field) == (partition.upper(), "_event_time")
+    assert table.time_partitioning.expiration_ms == 90 * 86_400_000
+    assert table.clustering_fields == ["city"]
+    assert table.require_partition_filter is True
+
+
+def test_everything_is_made_once_and_the_second_run_plans_nothing(place: Place) -> None:
+    made = place.provision(PACKAGE)
+
+    project, dataset = place.names.project, place.names.dataset
+    assert f"create dataset {project}.{dataset}" in made
+    assert {"create topic flight_departed", "create subscription headrace-flight_departed"} <= set(made)
+    assert {"create topic headrace-dead-letters", "create subscription headrace-dead-letters"} <= set(made)
+    assert place.plan(PACKAGE) == []
+
+
+@pytest.mark.parametrize("subject", [*PACKAGE.subjects, None])
+def test_a_subscription_reads_its_topic_and_never_expires(place: Place, subject: str | None) -> None:
+    place.provision(PACKAGE)
+
+    name = place.names.subscription(subject) if subject else place.names.dead_letter_subscription
+    found = place.clients.subscriber.get_subscription(subscription=name)
+    assert found.topic == (place.names.topic(subject) if subject else place.names.dead_letter_topic)
+    assert found.ack_deadline_seconds == 60
+    assert found.message_retention_duration.days == 7
+    assert "expiration_policy" in found
+    assert not found.expiration_policy.ttl
+
+
+def test_a_plan_changes_nothing(place: Place) -> None:
+    place.plan(PACKAGE)
+
+    with pytest.raises(NotFound):
+        place.clients.bigquery.get_dataset(place.names.dataset)
+    with pytest.raises(NotFound):
+        place.clients.publisher.get_topic(topic=place.names.topic("flight_departed"))
+
+
+def test_what_bigquery_can_change_is_updated(place: Place) -> None:
+    place.provision(things(("city", "string"), expire_after_days=90))
+    described = {"name": "city", "type": ["null", "string"], "doc": "Where"}
+    newer = things(described, ("size", ["null", "int"]), expire_after_days=120, require_partition_filter=True)
+
+    done = place.provision(newer)
+
+    table = place.table("things")
+    found = {column.name: column for column in table.schema}
+    assert done == [f"update table {place.names.project}.{place.names.dataset}.things"]
+    assert (found["city"].mode, found["city"].description) == ("NULLABLE", "Where")
+    assert table.schema[-1].name == "size"
+    assert table.time_partitioning.expiration_ms == 120 * 86_400_000
+    assert table.require_partition_filter is True
+    assert place.plan(newer) == []
+
+
+def test_a_field_that_is_gone_leaves_its_column(place: Place) -> None:
+    place.provision(things(("city", "string"), ("size", "int")))
+    newer = things(("city", "string"))
+
+    place.provision(newer)
+
+    found = {column.name: column.mode for column in place.table("things").schema}
+    assert found["size"] == "NULLABLE"
+    assert place.plan(newer) == []
+
+
+REFUSED = [
+    pytest.param(things(("city", "long")), r"things\.city: .*; add a field instead", id="another type"),
+    pytest.param(things(("city", "string"), ("size", "int")), r"things\.size: .* optional", id="new and required"),
+    pytest.param(things(("city", "string"), partition="month"), r"things: partitioned otherwise", id="partitioning"),
+]
+
+
+@pytest.mark.parametrize(("newer", "message"), REFUSED)
+def test_what_bigquery_cannot_change_is_refused_before_anything_is_changed(
+    place: Place, newer: Registry, message: str
+) -> None:
+    place.provision(things(("city", "string")))
+    other = a_contract(subject="another_thing", table="others")
+    before = table_properties(place.table("things"))
+
+    with pytest.raises(ProvisionError, match=message):
+        place.provision(Registry({other.ref: other, **{contract.ref: contract for contract in newer}}))
+
+    assert table_properties(place.table("things")) == before
+    with pytest.raises(NotFound):
+        place.table("others")
+    with pytest.raises(NotFound):
+        place.clients.publisher.get_topic(topic=place.names.topic("another_thing"))
+
+
+def test_a_subscription_that_outlived_its_topic_is_refused(place: Place) -> None:
+    registry = things(("city", "string"))
+    place.provision(registry)
+    place.clients.publisher.delete_topic(topic=place.names.topic("thing_happened"))
+
+    with pytest.raises(ProvisionError, match=r"headrace-thing_happened: .* delete it, and provision again"):
+        place.plan(registry)
