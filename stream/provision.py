@@ -119,7 +119,7 @@ def _differences(existing: bigquery.Table, wanted: bigquery.Table, name: str) ->
     """The properties to change, with their new values."""
     _refuse_repartitioning(existing, wanted, name)
     found: dict[str, Any] = {}
-    schema = _merged(existing.schema, wanted.schema, name)
+    schema = merged_columns(existing.schema, wanted.schema, name)
     if _columns(existing.schema) != _columns(schema):
         found["schema"] = schema
     if existing.description != wanted.description:
@@ -142,10 +142,14 @@ def _refuse_repartitioning(existing: bigquery.Table, wanted: bigquery.Table, nam
         )
 
 
-def _merged(
+def merged_columns(
     existing: Sequence[bigquery.SchemaField], wanted: Sequence[bigquery.SchemaField], name: str
 ) -> list[bigquery.SchemaField]:
-    """The table's columns in its own order, as BigQuery keeps them, then the new ones."""
+    """Give the table's columns in its own order, as BigQuery keeps them, then the new ones.
+
+    Raises:
+        ProvisionError: a column of *wanted* is new and REQUIRED, or differs in a way BigQuery cannot change.
+    """
     new = {column.name: column for column in wanted}
     kept = [_merged_column(old, new.pop(old.name, None), f"{name}.{old.name}") for old in existing]
     for column in new.values():
@@ -159,16 +163,18 @@ def _merged_column(old: bigquery.SchemaField, new: bigquery.SchemaField | None, 
 
     A column that the contract has no longer stays with its rows, and may be null from now on.
     """
-    changed = old.to_api_repr()
+    changed = dict(old.to_api_repr())  # a copy: it hands out the column itself
     if new is None:
         changed["mode"] = "NULLABLE" if old.mode == "REQUIRED" else old.mode
         return bigquery.SchemaField.from_api_repr(changed)
     relaxed = old.mode == "REQUIRED" and new.mode == "NULLABLE"
     if _type(old) != _type(new) or not (old.mode == new.mode or relaxed) or _narrower(old, new):
         raise ProvisionError(f"{place}: another type or mode than the contract says; add a field instead")
-    changed |= {"mode": new.mode, "description": new.description or ""}
+    changed["mode"] = new.mode
+    if old.description or new.description:
+        changed["description"] = new.description or ""
     if old.fields:
-        changed["fields"] = [column.to_api_repr() for column in _merged(old.fields, new.fields, place)]
+        changed["fields"] = [column.to_api_repr() for column in merged_columns(old.fields, new.fields, place)]
     if old.precision is not None:
         changed |= {"precision": new.precision, "scale": new.scale}
     return bigquery.SchemaField.from_api_repr(changed)

@@ -49,6 +49,16 @@ def test_a_repeated_column_the_contract_has_no_longer_stays_repeated() -> None:
     assert kept.mode == "REPEATED"
 
 
+@pytest.mark.parametrize("want", [[], [a_column(description="Where")]], ids=["gone", "described"])
+def test_merging_leaves_what_exists_as_it_is(want: list[SchemaField]) -> None:
+    have = a_column(mode="REQUIRED")
+
+    (merged,) = merged_columns([have], want, "t")
+
+    assert (have.mode, have.description) == ("REQUIRED", None)
+    assert merged.mode == "NULLABLE"
+
+
 def test_policy_tags_that_people_set_stay_when_the_description_changes() -> None:
     tags = PolicyTagList(names=["projects/p/locations/eu/taxonomies/1/policyTags/2"])
 
