@@ -2,57 +2,43 @@
 
 from __future__ import annotations
 
-import atexit
 import io
-import os
-import threading
-import weakref
+import struct
 from collections.abc import Mapping
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, Final
 
 import fastavro
 import uuid_utils
 
-from producers.publisher import Publisher
+from producers.in_flight import InFlight
+from producers.publisher import ProducerClosedError, Publisher
 from schemas import Contract, Envelope, InvalidEventError, Registry
 from schemas.decoder import MAX_PAYLOAD_BYTES
 from schemas.identity import derive_event_id
 from schemas.validate import validate
 
-MAX_ID_BYTES: Final = 1024
-EXIT_FLUSH_SECONDS: Final = 60.0
-
-
-class PublishError(RuntimeError):
-    """Events were not published; says how many and why the first was not, never what they held."""
-
-
-class ProducerClosedError(RuntimeError):
-    """The producer was closed before."""
+MAX_ATTRIBUTE_BYTES: Final = 1024  # Pub/Sub's limit on an attribute's value and on an ordering key
 
 
 class EventProducer:
     """Publishes events of the contracts in *registry*, by default those that come with the package.
 
-    *source* says who publishes, as a path such as ``/checkout``; it becomes ``ce-source``. Thread-safe. Use it as a
-    context manager, or ``close()`` it; what is still under way when the process exits is waited for.
+    *source* says who publishes, as a path such as ``/checkout``; it becomes ``ce-source``. The producer closes
+    *publisher* when it is closed. Thread-safe.
+
+    Use it as a context manager, or ``close()`` it. What is still under way when the process exits, or a
+    ``multiprocessing`` child does, is waited for, at most a minute, and losses are logged; ``os._exit`` and signals
+    that are not handled skip that. A forked child starts with nothing under way.
     """
 
-    _lock: threading.Lock
-    _outstanding: set[Future[str]]
-    _failures: list[BaseException]
-    _closed: bool
-
     def __init__(self, publisher: Publisher, *, source: str, registry: Registry | None = None) -> None:
-        if not source:
-            raise ValueError('source: empty; say who publishes, such as "/checkout"')
+        self._source = _short_text(source, "source", 'say who publishes, such as "/checkout"')
         self._publisher = publisher
-        self._source = source
         self._registry = registry if registry is not None else Registry.load()
-        self._start_afresh()
-        _PRODUCERS.add(self)
+        self._in_flight = InFlight()
+        self._closed = False
 
     def publish(
         self,
@@ -64,29 +50,35 @@ class EventProducer:
     ) -> Future[str]:
         """Check *fields* against the newest contract of *subject* and send them.
 
-        The event's id is *event_id*, else derived from the contract's ``identity``, else random (UUIDv7); made once,
-        so that every retry sends the same. Blocks while too much is outstanding.
+        *fields* maps names to Python values: aware datetimes, ``decimal.Decimal``, dicts, lists; those with a
+        default may be left out. The event's id is *event_id*, else derived from the contract's ``identity``, else
+        random (UUIDv7); made once, so that every retry sends the same. Give *event_id* where a failed event may be
+        published again and the contract declares no identity.
+
+        Events of one *ordering_key* arrive in the order they were published. Like every attribute the key is never
+        masked: nothing personal belongs there, nor in *event_id*.
+
+        Blocks while too much is outstanding. From a coroutine, ``await asyncio.wrap_future(future)``.
 
         Returns:
             A future that gives Pub/Sub's message id, or raises what made publishing fail.
 
         Raises:
             UnknownSchemaError: no contract for *subject*.
-            InvalidEventError: a field does not fit; names the field, the value's type and the remedy.
+            InvalidEventError: a field does not fit, or the event is larger than 1 MiB; names the field, the value's
+                type and the remedy. Nothing was sent.
+            ValueError: *event_id* or *ordering_key* is no text of 1 to 1,024 bytes.
             ProducerClosedError: after ``close()``.
         """
         if self._closed:
             raise ProducerClosedError("this producer is closed; make a new one")
         contract = self._registry.latest(subject)
         validate(contract.record, fields)
-        data = _encode(contract, fields)
         attributes = self._envelope(contract, fields, event_id).to_attributes()
-        if ordering_key:
-            attributes["ce-partitionkey"] = ordering_key
-        future = self._publisher.publish(subject, data, attributes, ordering_key or "")
-        with self._lock:
-            self._outstanding.add(future)
-        future.add_done_callback(self._forget)
+        if ordering_key is not None:
+            attributes["ce-partitionkey"] = _short_text(ordering_key, "ordering_key", "leave it out for any order")
+        future = self._publisher.publish(subject, _encode(contract, fields), attributes, ordering_key or "")
+        self._in_flight.add(future)
         return future
 
     def flush(self, timeout: float | None = None) -> None:
@@ -94,24 +86,12 @@ class EventProducer:
 
         Raises:
             TimeoutError: some events are still under way; they may arrive yet.
-            PublishError: some events failed since the last flush.
+            PublishError: some events failed since the last flush; says how many.
         """
-        with self._lock:
-            outstanding = set(self._outstanding)
-        late = wait(outstanding, timeout).not_done
-        if late:
-            raise TimeoutError(f"{len(late)} events are still under way after {timeout} s; flush again")
-        with self._lock:
-            failures, self._failures = self._failures, []
-        if failures:
-            raise PublishError(
-                f"{len(failures)} events were not published ({type(failures[0]).__name__}); publish them again"
-            ) from failures[0]
+        self._in_flight.wait(timeout)
 
     def close(self, timeout: float | None = None) -> None:
-        """Flush, then let the publisher go. Closing twice does nothing."""
-        if self._closed:
-            return
+        """Flush, then close the publisher; raises as ``flush`` does. Closing twice does nothing more."""
         self._closed = True
         try:
             self.flush(timeout)
@@ -126,31 +106,23 @@ class EventProducer:
     ) -> None:
         self.close()
 
-    def _start_afresh(self) -> None:
-        """Hold nothing under way; in a forked child too, where the parent's futures would never settle."""
-        self._lock = threading.Lock()
-        self._outstanding = set()
-        self._failures = []
-        self._closed = False
-
-    def _forget(self, future: Future[str]) -> None:
-        error = future.exception()
-        with self._lock:
-            self._outstanding.discard(future)
-            if error is not None:
-                self._failures.append(error)
-
     def _envelope(self, contract: Contract, fields: Mapping[str, Any], event_id: str | None) -> Envelope:
-        if event_id is None:
+        if event_id is not None:
+            _short_text(event_id, "event_id", "give a text that no other event has, or leave it out")
+        else:
             event_id = derive_event_id(contract, fields) or str(uuid_utils.uuid7())
-        elif not event_id or len(event_id.encode()) > MAX_ID_BYTES:
-            raise ValueError(f"event_id: empty, or longer than {MAX_ID_BYTES} bytes; give a short unique text")
+        # Exactly what the payload stores: validation refuses a time finer than its type.
         return Envelope(event_id, contract.ref, fields[contract.options.event_time], self._source)
 
 
 def _encode(contract: Contract, fields: Mapping[str, Any]) -> bytes:
     out = io.BytesIO()
-    fastavro.schemaless_writer(out, contract.avro, fields)
+    try:
+        fastavro.schemaless_writer(out, contract.avro, fields)
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, struct.error) as error:
+        raise InvalidEventError(  # its text, and its cause, may quote the value
+            contract.subject, f"Avro cannot hold it ({type(error).__name__})", "give plain values of the fields' types"
+        ) from None
     data = out.getvalue()
     if len(data) > MAX_PAYLOAD_BYTES:
         raise InvalidEventError(
@@ -159,18 +131,11 @@ def _encode(contract: Contract, fields: Mapping[str, Any]) -> bytes:
     return data
 
 
-_PRODUCERS: weakref.WeakSet[EventProducer] = weakref.WeakSet()
-
-
-def _close_all() -> None:
-    for producer in list(_PRODUCERS):
-        producer.close(EXIT_FLUSH_SECONDS)
-
-
-def _refresh_all() -> None:
-    for producer in list(_PRODUCERS):
-        producer._start_afresh()
-
-
-atexit.register(_close_all)
-os.register_at_fork(after_in_child=_refresh_all)
+def _short_text(value: object, name: str, remedy: str) -> str:
+    """Give *value* back if an attribute can hold it; the error never tells it."""
+    try:
+        if isinstance(value, str) and 1 <= len(value.encode()) <= MAX_ATTRIBUTE_BYTES:
+            return value
+    except UnicodeEncodeError:
+        pass
+    raise ValueError(f"{name}: not a text of 1 to {MAX_ATTRIBUTE_BYTES} bytes in UTF-8; {remedy}")

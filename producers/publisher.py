@@ -2,32 +2,54 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable
+import threading
+import weakref
+from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import Any, Final, Protocol
 
+from google import pubsub_v1 as gapic
 from google.cloud import pubsub_v1
+from google.cloud.pubsub_v1.publisher.exceptions import PublishToPausedOrderingKeyException
 
 MAX_OUTSTANDING_MESSAGES: Final = 10_000
 MAX_OUTSTANDING_BYTES: Final = 64 * 1024 * 1024
+BATCH_MESSAGES: Final = 500  # the service takes 1,000 a request
+BATCH_BYTES: Final = 1_000_000
+BATCH_SECONDS: Final = 0.01
+MAX_BATCH_SECONDS: Final = 10.0  # a flush waits this long for a batch that does not fill, and an exit a minute at most
+
+# The client takes attributes as keyword arguments: one of these names would be read as another argument.
+_TAKEN: Final = frozenset({"self", "topic", "data", "ordering_key", "retry", "timeout"})
+
+
+class ProducerClosedError(RuntimeError):
+    """The producer or publisher was closed before."""
 
 
 class Publisher(Protocol):
     """Sends messages; what :class:`producers.EventProducer` needs of a transport."""
 
     def publish(self, subject: str, data: bytes, attributes: dict[str, str], ordering_key: str) -> Future[str]:
-        """Send one message to the topic of *subject*; the future gives the broker's message id, or raises."""
+        """Send one message to the topic of *subject*; the future gives the broker's message id, or raises.
+
+        The future must settle by itself, without another call. ``""`` is no ordering key.
+        """
 
     def close(self) -> None:
-        """Send what is still held and let go of the connection."""
+        """Let go of the connection; called when all is settled or given up. Closing twice does nothing."""
 
 
 class PubSubPublisher:
     """Publishes to ``projects/<project>/topics/<subject>``, in batches, blocking when too much is under way.
 
     The client is opened at the first publish and again in a forked child, so a server may fork after it has made
-    its producer. ``PUBSUB_EMULATOR_HOST`` is honoured.
+    its producer; fork while nothing is under way. ``PUBSUB_EMULATOR_HOST`` is honoured. Thread-safe.
+
+    A batch is sent at *batch_messages*, *batch_bytes* or after *batch_seconds*, whichever comes first. *ordered*
+    allows ordering keys; the Pub/Sub client then retries without end, instead of for ten minutes.
     """
 
     def __init__(
@@ -36,58 +58,111 @@ class PubSubPublisher:
         *,
         max_outstanding_messages: int = MAX_OUTSTANDING_MESSAGES,
         max_outstanding_bytes: int = MAX_OUTSTANDING_BYTES,
+        batch_messages: int = BATCH_MESSAGES,
+        batch_bytes: int = BATCH_BYTES,
+        batch_seconds: float = BATCH_SECONDS,
         ordered: bool = False,
     ) -> None:
+        if not project:
+            raise ValueError("project: empty; name the Google Cloud project of the topics")
+        if min(max_outstanding_messages, max_outstanding_bytes, batch_messages, batch_bytes) < 1:
+            raise ValueError("a limit below 1; give positive numbers of messages and bytes")
+        if not 0 <= batch_seconds <= MAX_BATCH_SECONDS:
+            raise ValueError(f"batch_seconds: not between 0 and {MAX_BATCH_SECONDS}; give seconds, such as 0.01")
         self._project = project
-        self._messages = max_outstanding_messages
-        self._bytes = max_outstanding_bytes
         self._ordered = ordered
+        self._batch = pubsub_v1.types.BatchSettings(batch_bytes, batch_seconds, batch_messages)
+        self._flow = pubsub_v1.types.PublishFlowControl(
+            max_outstanding_messages, max_outstanding_bytes, pubsub_v1.types.LimitExceededBehavior.BLOCK
+        )
+        self._lock = threading.Lock()
         self._client: pubsub_v1.PublisherClient | None = None
-        self._owner = 0
+        self._closed = False
+        _publishers.add(self)
 
     def publish(self, subject: str, data: bytes, attributes: dict[str, str], ordering_key: str) -> Future[str]:
-        """Hand one message to the client; blocks while too many messages or bytes are outstanding."""
-        client = self._opened()
-        topic = f"projects/{self._project}/topics/{subject}"
-        outcome: Future[str] = Future()
+        """Hand one event's message to the client; blocks while too many messages or bytes are outstanding."""
+        return self.publish_message(subject, data, attributes, ordering_key)
+
+    def publish_message(
+        self, topic_id: str, data: bytes, attributes: Mapping[str, str], ordering_key: str = ""
+    ) -> Future[str]:
+        """Publish any bytes and attributes, unchanged, to the topic *topic_id* of the project.
+
+        After a failure all that was already handed over with the same ordering key fails too, and the key goes on
+        with the next message published. Blocks like :meth:`publish`; do not call it from a future's callback.
+
+        Returns:
+            A future that gives Pub/Sub's message id, or raises what made publishing fail. One that timed out may
+            have arrived all the same.
+
+        Raises:
+            ValueError: an ordering key, and the publisher is not *ordered*.
+            ProducerClosedError: after ``close()``.
+        """
+        if ordering_key and not self._ordered:
+            raise ValueError("ordering_key: this publisher is not ordered; make it with PubSubPublisher(ordered=True)")
+        client, topic = self._opened(), f"projects/{self._project}/topics/{topic_id}"
+        if not _TAKEN.isdisjoint(attributes):
+            return _publish_at_once(client, topic, data, attributes, ordering_key)
         sent = client.publish(topic, data, ordering_key=ordering_key, **attributes)
-        sent.add_done_callback(_settle(outcome, client, topic, ordering_key))
-        return outcome
+        if ordering_key and _is_paused(sent):
+            # Resuming from a callback instead would wait for a lock that the client holds while it fails a batch.
+            with contextlib.suppress(RuntimeError):  # another thread has resumed it
+                client.resume_publish(topic, ordering_key)
+            sent = client.publish(topic, data, ordering_key=ordering_key, **attributes)
+        future: Future[str] = sent
+        return future
 
     def close(self) -> None:
-        """Send what waits and stop the client's threads; a client of the parent process is left alone."""
-        if self._client is not None and self._owner == os.getpid():
-            self._client.stop()
-        self._client = None
+        """Send what waits and stop the client. Messages behind another of the same ordering key are given up."""
+        with self._lock:
+            client, self._client, self._closed = self._client, None, True
+        if client is not None:
+            client.stop()
 
     def _opened(self) -> pubsub_v1.PublisherClient:
-        if self._client is None or self._owner != os.getpid():
-            self._client = pubsub_v1.PublisherClient(
-                publisher_options=pubsub_v1.types.PublisherOptions(
-                    enable_message_ordering=self._ordered,
-                    flow_control=pubsub_v1.types.PublishFlowControl(
-                        message_limit=self._messages,
-                        byte_limit=self._bytes,
-                        limit_exceeded_behavior=pubsub_v1.types.LimitExceededBehavior.BLOCK,
-                    ),
+        with self._lock:
+            if self._closed:
+                raise ProducerClosedError("this publisher is closed; make a new one")
+            if self._client is None:
+                self._client = pubsub_v1.PublisherClient(
+                    self._batch,
+                    pubsub_v1.types.PublisherOptions(enable_message_ordering=self._ordered, flow_control=self._flow),
                 )
-            )
-            self._owner = os.getpid()
-        return self._client
+            return self._client
+
+    def _leave_client_to_the_parent(self) -> None:
+        self._lock = threading.Lock()
+        if self._client is not None:
+            _of_the_parent.append(self._client)
+        self._client = None
 
 
-def _settle(
-    outcome: Future[str], client: pubsub_v1.PublisherClient, topic: str, ordering_key: str
-) -> Callable[[Any], None]:
-    """Carry a result over; after a failure let its ordering key go on, which the client would block for ever."""
+def _is_paused(sent: Any) -> bool:
+    return sent.done() and isinstance(sent.exception(), PublishToPausedOrderingKeyException)
 
-    def settle(sent: Any) -> None:
-        error = sent.exception()
-        if error is None:
-            outcome.set_result(sent.result())
-            return
-        if ordering_key:
-            client.resume_publish(topic, ordering_key)
-        outcome.set_exception(error)
 
-    return settle
+def _publish_at_once(
+    client: pubsub_v1.PublisherClient, topic: str, data: bytes, attributes: Mapping[str, str], ordering_key: str
+) -> Future[str]:
+    """Publish past the client's batches, where an attribute may have any name."""
+    message = pubsub_v1.types.PubsubMessage(data=data, attributes=dict(attributes), ordering_key=ordering_key)
+    future: Future[str] = Future()
+    try:
+        future.set_result(gapic.PublisherClient.publish(client, topic=topic, messages=[message]).message_ids[0])
+    except Exception as error:
+        future.set_exception(error)
+    return future
+
+
+_publishers: weakref.WeakSet[PubSubPublisher] = weakref.WeakSet()
+_of_the_parent: list[pubsub_v1.PublisherClient] = []  # kept: a child must not close its parent's connections
+
+
+def _leave_clients_to_the_parent() -> None:
+    for publisher in list(_publishers):
+        publisher._leave_client_to_the_parent()
+
+
+os.register_at_fork(after_in_child=_leave_clients_to_the_parent)

@@ -19,13 +19,14 @@ class PublishedMessage:
     subject: str
     data: bytes = field(repr=False)
     attributes: dict[str, str] = field(repr=False)
-    ordering_key: str = ""
+    ordering_key: str = field(default="", repr=False)
 
 
 class FakePublisher:
     """Stands in for :class:`producers.PubSubPublisher`; events are checked against their contract all the same.
 
-    Set *failure* to make every publish fail with it.
+    ``messages`` holds what was published, in order. Set ``failure`` to make every publish from then on fail with it,
+    and to None to let them succeed again. Message ids count from ``"1"``.
 
     >>> from producers import EventProducer
     >>> fake = FakePublisher()
@@ -54,7 +55,11 @@ class FakePublisher:
         self.closed = True
 
     def events(self, subject: str, registry: Registry | None = None) -> list[dict[str, Any]]:
-        """The fields of every event published under *subject*, decoded."""
+        """The fields of every event published under *subject*, as Python values, in order.
+
+        Raises:
+            UnknownSchemaError: *registry*, by default the contracts of the package, does not hold its contract.
+        """
         registry = registry or Registry.load()
         return [_decode(message, registry) for message in self.messages if message.subject == subject]
 
