@@ -2,52 +2,219 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from google.api_core.exceptions import NotFound
+from google.pubsub_v1.types import PubsubMessage
 
-from producers import EventProducer, PubSubPublisher
-from stream.clients import open_subscriber
-from tests.builders import a_flight
-from tests.service import a_service
+from producers import EventProducer, PublishError, PubSubPublisher
+from schemas import Envelope
+from schemas.identity import derive_event_id
+from stream.clients import open_gapic_publisher, open_subscriber
+from tests.builders import BOOKING, FLIGHT, a_booking, a_flight, decode
 
 pytestmark = pytest.mark.emulators
 
-
-def drained(service: object, subject: str, count: int) -> list[dict[str, str]]:
-    subscriber, subscription = open_subscriber(), service.names.subscription(subject)  # type: ignore[attr-defined]
-    attributes: list[dict[str, str]] = []
-    while len(attributes) < count:
-        received = subscriber.pull(subscription=subscription, max_messages=1000, timeout=30).received_messages
-        subscriber.acknowledge(subscription=subscription, ack_ids=[each.ack_id for each in received])
-        attributes += [dict(each.message.attributes) for each in received]
-    return attributes
+SUBJECT = "flight_departed"
 
 
-def test_more_events_than_may_be_outstanding_all_arrive(project: str) -> None:
-    service = a_service(project)
-    start = datetime.now(UTC)
-    publisher = PubSubPublisher(project, max_outstanding_messages=50, max_outstanding_bytes=10_000)
-    with EventProducer(publisher, source="/test") as producer:
-        for number in range(2000):
-            at = start + timedelta(seconds=number)
-            producer.publish("flight_departed", a_flight(flight=number, scheduled_at=at))
-    arrived = drained(service, "flight_departed", 2000)
-    assert len({each["ce-id"] for each in arrived}) == 2000
-    assert {each["ce-source"] for each in arrived} == {"/test"}
+class Topic:
+    """A topic of a project and a subscription that sees all of it."""
+
+    def __init__(self, project: str, name: str = SUBJECT, ordered: bool = False) -> None:
+        self._subscriber = open_subscriber()
+        self._subscription = f"projects/{project}/subscriptions/{name}"
+        topic = f"projects/{project}/topics/{name}"
+        open_gapic_publisher().create_topic(name=topic)
+        self._subscriber.create_subscription(
+            request={"name": self._subscription, "topic": topic, "enable_message_ordering": ordered}
+        )
+
+    def messages(self, count: int) -> list[PubsubMessage]:
+        """Wait for so many messages."""
+        messages: list[PubsubMessage] = []
+        while len(messages) < count:
+            received = self._subscriber.pull(
+                subscription=self._subscription, max_messages=1000, timeout=30
+            ).received_messages
+            messages += [each.message for each in received]
+            self._subscriber.acknowledge(subscription=self._subscription, ack_ids=[each.ack_id for each in received])
+        return messages
 
 
-def test_a_process_that_exits_without_closing_loses_nothing(project: str) -> None:
-    service = a_service(project)
-    code = f"""
+@pytest.fixture
+def topic(project: str) -> Topic:
+    return Topic(project)
+
+
+def flights(count: int) -> Iterator[dict[str, Any]]:
+    start = datetime(2026, 3, 1, tzinfo=UTC)
+    return (a_flight(flight=number, scheduled_at=start + timedelta(minutes=number)) for number in range(count))
+
+
+def numbers(messages: list[PubsubMessage]) -> list[int]:
+    return [decode(FLIGHT, message.data)["flight"] for message in messages]
+
+
+def run(project: str, code: str, seconds: float = 60) -> None:
+    preamble = f"""
+import os, sys, multiprocessing
 from producers import EventProducer, PubSubPublisher
 from tests.builders import a_flight
 producer = EventProducer(PubSubPublisher({project!r}), source="/short-lived")
-for number in range(20):
-    producer.publish("flight_departed", a_flight(flight=number))
+def publish(*numbers):
+    return [producer.publish("flight_departed", a_flight(flight=number)) for number in numbers]
 """
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60, env=dict(os.environ))
-    assert len(drained(service, "flight_departed", 20)) == 20
+    done = subprocess.run([sys.executable, "-c", preamble + code], capture_output=True, text=True, timeout=seconds)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_two_thousand_events_arrive_whole(project: str, topic: Topic) -> None:
+    sent = list(flights(2000))
+    with EventProducer(PubSubPublisher(project), source="/test") as producer:
+        futures = [producer.publish(SUBJECT, fields) for fields in sent]
+    arrived = topic.messages(2000)
+    assert {future.result() for future in futures} == {message.message_id for message in arrived}
+    envelopes = {Envelope.from_attributes(message.attributes) for message in arrived}
+    assert envelopes == {
+        Envelope(derive_event_id(FLIGHT, fields) or "", FLIGHT.ref, fields["scheduled_at"], "/test") for fields in sent
+    }
+    assert sorted(numbers(arrived)) == list(range(2000))
+
+
+def test_a_value_of_every_type_arrives_as_bytes_the_job_reads(project: str) -> None:
+    topic = Topic(project, "booking_created")
+    with EventProducer(PubSubPublisher(project), source="/test") as producer:
+        producer.publish("booking_created", a_booking())
+    (message,) = topic.messages(1)
+    assert decode(BOOKING, message.data)["email"] == "ada@example.com"
+
+
+def test_never_more_is_under_way_than_allowed(project: str, topic: Topic) -> None:
+    under_way: set[Future[str]] = set()
+    most = 0
+    publisher = PubSubPublisher(project, max_outstanding_messages=5, max_outstanding_bytes=2_000)
+    with EventProducer(publisher, source="/test") as producer:
+        for fields in flights(300):
+            under_way.add(producer.publish(SUBJECT, fields))
+            under_way = {future for future in under_way if not future.done()}
+            most = max(most, len(under_way))
+    assert 1 <= most <= 5
+    assert len(topic.messages(300)) == 300
+
+
+def test_a_message_larger_than_all_that_may_be_outstanding_fails_instead_of_waiting(project: str, topic: Topic) -> None:
+    producer = EventProducer(PubSubPublisher(project, max_outstanding_bytes=100), source="/test")
+    future = producer.publish(SUBJECT, a_flight())
+    with pytest.raises(PublishError, match="FlowControlLimitError"):
+        producer.close()
+    assert future.exception() is not None
+
+
+def test_a_topic_that_is_missing_fails_the_future_and_the_flush(project: str) -> None:
+    producer = EventProducer(PubSubPublisher(project), source="/test")
+    futures = [producer.publish(SUBJECT, fields) for fields in flights(3)]
+    with pytest.raises(PublishError, match=r"3 events were not published \(NotFound\)"):
+        producer.flush()
+    assert {type(future.exception()) for future in futures} == {NotFound}
+    Topic(project)
+    producer.publish(SUBJECT, a_flight())
+    producer.close()
+
+
+def test_a_key_goes_on_after_its_events_failed(project: str) -> None:
+    publisher = PubSubPublisher(project, ordered=True, batch_messages=3)
+    producer = EventProducer(publisher, source="/test")
+    for fields in flights(20):
+        producer.publish(SUBJECT, fields, ordering_key="EWR")
+    with pytest.raises(PublishError, match="20 events"):
+        producer.flush(timeout=60)
+    topic = Topic(project, ordered=True)
+    for fields in flights(20):
+        producer.publish(SUBJECT, fields, ordering_key="EWR")
+    producer.close(timeout=60)
+    arrived = topic.messages(20)
+    assert numbers(arrived) == list(range(20))
+    assert {(message.ordering_key, message.attributes["ce-partitionkey"]) for message in arrived} == {("EWR", "EWR")}
+
+
+def test_any_message_is_published_unchanged(project: str, topic: Topic) -> None:
+    attributes = {
+        "topic": "a",
+        "data": "b",
+        "timeout": "c",
+        "retry": "",
+        "self": "e",
+        "ordering_key": "f",
+        "ce-id": "g",
+    }
+    publisher = PubSubPublisher(project)
+    sent = {
+        publisher.publish_message(SUBJECT, b"\x00\xff", attributes).result(60),
+        publisher.publish_message(SUBJECT, b"\x00\xff", {"plain": "name"}).result(60),
+    }
+    publisher.close()
+    arrived = topic.messages(2)
+    assert sent == {message.message_id for message in arrived}
+    assert {message.data for message in arrived} == {b"\x00\xff"}
+    by_size = sorted((dict(message.attributes) for message in arrived), key=len)
+    assert by_size == [{"plain": "name"}, attributes]
+
+
+def test_an_attribute_name_makes_no_difference_to_a_failure(project: str) -> None:
+    future = PubSubPublisher(project).publish_message("no_such_topic", b"", {"topic": "a"})
+    assert isinstance(future.exception(60), NotFound)
+
+
+def test_a_process_that_exits_without_closing_loses_nothing(project: str, topic: Topic) -> None:
+    run(project, "publish(*range(20))")
+    assert sorted(numbers(topic.messages(20))) == list(range(20))
+
+
+def test_an_exit_waits_for_a_batch_that_does_not_fill(project: str, topic: Topic) -> None:
+    run(
+        project,
+        f"slow = PubSubPublisher({project!r}, batch_seconds=2)\n"
+        'EventProducer(slow, source="/s").publish("flight_departed", a_flight())',
+    )
+    assert len(topic.messages(1)) == 1
+
+
+def test_parent_and_forked_children_each_publish_their_own(project: str, topic: Topic) -> None:
+    run(
+        project,
+        """
+for future in publish(0, 1): future.result(30)
+children = []
+for number in (10, 20, 30):
+    pid = os.fork()
+    if pid == 0:
+        publish(number, number + 1)
+        sys.exit(0)
+    children.append(pid)
+publish(2, 3)
+assert [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children] == [0, 0, 0]
+publish(4)
+""",
+    )
+    assert sorted(numbers(topic.messages(11))) == [0, 1, 2, 3, 4, 10, 11, 20, 21, 30, 31]
+
+
+def test_the_children_of_a_pool_lose_nothing(project: str, topic: Topic) -> None:
+    run(
+        project,
+        """
+publish(0)[0].result(30)
+children = [multiprocessing.get_context("fork").Process(target=publish, args=(number,)) for number in (1, 2)]
+for child in children: child.start()
+for child in children: child.join()
+assert [child.exitcode for child in children] == [0, 0]
+""",
+    )
+    assert sorted(numbers(topic.messages(3))) == [0, 1, 2]
