@@ -46,7 +46,7 @@ class PubSubPublisher:
     """Publishes to ``projects/<project>/topics/<subject>``, in batches, blocking when too much is under way.
 
     The client is opened at the first publish and again in a forked child, so a server may fork after it has made
-    its producer; fork while nothing is under way. ``PUBSUB_EMULATOR_HOST`` is honoured. Thread-safe.
+    its producer, best while nothing is under way. ``PUBSUB_EMULATOR_HOST`` is honoured. Thread-safe.
 
     A batch is sent at *batch_messages*, *batch_bytes* or after *batch_seconds*, whichever comes first. *ordered*
     allows ordering keys; the Pub/Sub client then retries without end, instead of for ten minutes.

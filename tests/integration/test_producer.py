@@ -44,7 +44,9 @@ class Topic:
                 subscription=self._subscription, max_messages=1000, timeout=30
             ).received_messages
             messages += [each.message for each in received]
-            self._subscriber.acknowledge(subscription=self._subscription, ack_ids=[each.ack_id for each in received])
+            if received:
+                ack_ids = [each.ack_id for each in received]
+                self._subscriber.acknowledge(subscription=self._subscription, ack_ids=ack_ids)
         return messages
 
 
