@@ -1,0 +1,78 @@
+"""What BigQuery's answer to an append at an offset means: one rule for both engines, and nothing but thinking.
+
+The codes are those of ``google.rpc.Code``; the names those of the Storage Write API's ``StorageErrorCode``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from google.rpc import code_pb2 as code
+
+
+class Verdict(StrEnum):
+    """What has become of one append, and so what to do next."""
+
+    WRITTEN = "written"  # every row stands in the table, once
+    UNKNOWN = "unknown"  # perhaps written: append the same bytes at the same offset again
+    ROWS_REFUSED = "rows_refused"  # nothing was written; the answer names the guilty rows
+    BATCH_REFUSED = "batch_refused"  # nothing was written, and no row is named: halve the batch
+    STREAM_GONE = "stream_gone"  # finalised, or not there: find out what it holds, then open another
+    BLOCKED = "blocked"  # a person must mend something; no row is to blame, so wait
+    HALT = "halt"  # the stream holds what nobody committed: somebody else wrote, or the state is an old copy
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer: *status* is 0 when all is well, *storage* the service's own name of an error, *refused* maps the
+    index of a row to the name of its error."""
+
+    status: int = code.OK
+    storage: str = ""
+    refused: Mapping[int, str] = field(default_factory=dict)
+
+
+_BY_STORAGE: Final = {
+    "OFFSET_OUT_OF_RANGE": Verdict.HALT,
+    "STREAM_FINALIZED": Verdict.STREAM_GONE,
+    "STREAM_NOT_FOUND": Verdict.STREAM_GONE,
+    "INVALID_STREAM_STATE": Verdict.STREAM_GONE,
+    "TABLE_NOT_FOUND": Verdict.BLOCKED,
+    "SCHEMA_MISMATCH_EXTRA_FIELDS": Verdict.BLOCKED,
+}
+_BY_STATUS: Final = {
+    code.OK: Verdict.WRITTEN,
+    code.OUT_OF_RANGE: Verdict.HALT,
+    code.FAILED_PRECONDITION: Verdict.STREAM_GONE,  # how the emulator answers on a finalised stream
+    code.NOT_FOUND: Verdict.STREAM_GONE,  # of the stream or of its table: opening another tells
+    code.INVALID_ARGUMENT: Verdict.BATCH_REFUSED,
+    code.PERMISSION_DENIED: Verdict.BLOCKED,
+    code.UNAUTHENTICATED: Verdict.BLOCKED,
+    code.CANCELLED: Verdict.UNKNOWN,
+    code.UNKNOWN: Verdict.UNKNOWN,
+    code.DEADLINE_EXCEEDED: Verdict.UNKNOWN,
+    code.RESOURCE_EXHAUSTED: Verdict.UNKNOWN,
+    code.ABORTED: Verdict.UNKNOWN,
+    code.INTERNAL: Verdict.UNKNOWN,
+    code.UNAVAILABLE: Verdict.UNKNOWN,
+}
+
+
+def judge(answer: Answer, attempted: bool) -> Verdict:
+    """Say what *answer* means; *attempted*: the same bytes may have been sent to this offset before.
+
+    An offset that is taken is our own earlier attempt, if there may have been one; otherwise somebody else's.
+
+    >>> judge(Answer(code.ALREADY_EXISTS), attempted=True).value
+    'written'
+    >>> judge(Answer(code.ALREADY_EXISTS), attempted=False).value
+    'halt'
+    """
+    if answer.refused:
+        return Verdict.ROWS_REFUSED
+    if answer.status == code.ALREADY_EXISTS or answer.storage == "OFFSET_ALREADY_EXISTS":
+        return Verdict.WRITTEN if attempted else Verdict.HALT
+    return _BY_STORAGE.get(answer.storage) or _BY_STATUS.get(answer.status, Verdict.HALT)
