@@ -2,37 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import timedelta
-
 import apache_beam as beam
 
-from schemas.registry import Registry
 from stream.deadletter import PublishDeadLetters
 from stream.decode import Decode
+from stream.job import Job
 from stream.mask import MaskPersonalData
 from stream.tally import AppendTallies
 from stream.window import AssignWindows
 from stream.write import WriteOptions, WriteRows
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What the pipeline is built from: plain values; nothing is opened before the job runs."""
-
-    registry: Registry = field(repr=False)
-    project: str
-    tables: dict[str, str]
-    tallies_table: str
-    dead_letter_topic: str
-    name: str
-    window: timedelta
-    shards: int
-    ids_remembered: int
-    clock: Callable[[], int]
-    masking_key: bytes = field(repr=False)
-    sealing_key: bytes = field(repr=False)
 
 
 def ingest(messages: beam.PCollection, job: Job) -> None:
