@@ -6,10 +6,14 @@ fields. And it stores BIGNUMERIC as a decimal wider than DuckDB has, so no such 
 38 digits, 18 of them after the point. And it forgets a table's requirePartitionFilter. Last, queries and
 appends share one DuckDB connection in two threads: an append waits for the GIL with the connection locked, while the
 query waits for the connection with the GIL held, and nothing moves again. Here each thread has a cursor of its own.
+An open AppendRows call keeps a thread of its pool, which has six on two processors: here it has as many as are needed.
 """
 
+import functools
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
+import grpc
 import pyarrow as pa
 from bqemulator.api.routes import tabledata, tables
 from bqemulator.cli import main
@@ -64,7 +68,10 @@ def connection_of_thread(self, original=engine.DuckDBEngine.connection.fget):
     return CURSORS.cursor
 
 
+THREADS = 256  # made when needed, so an idle emulator has few
+
 if __name__ == "__main__":
+    grpc.aio.server = functools.partial(grpc.aio.server, migration_thread_pool=ThreadPoolExecutor(THREADS))
     import_extension("spatial")
     import_extension("avro")
     engine.DuckDBEngine.connection = property(connection_of_thread)
