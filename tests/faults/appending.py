@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import queue
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
@@ -34,6 +36,24 @@ def append(
     requests = iter([append_request(stream, rows, offset)])
     answers: Iterator[Any] = iter(client.append_rows(requests, retry=None, timeout=seconds))
     return next(answers)
+
+
+@contextmanager
+def a_connection(client: BigQueryWriteClient) -> Iterator[Callable[[wire.AppendRowsRequest], wire.AppendRowsResponse]]:
+    """One connection for several requests: call it with each, for its answer."""
+    requests: queue.SimpleQueue[wire.AppendRowsRequest | None] = queue.SimpleQueue()
+    answers: list[Iterator[Any]] = []
+
+    def send(request: wire.AppendRowsRequest) -> wire.AppendRowsResponse:
+        requests.put(request)
+        if not answers:  # the call blocks until the first answer, so the first request must be waiting
+            answers.append(iter(client.append_rows(iter(requests.get, None), retry=None)))
+        return next(answers[0])
+
+    try:
+        yield send
+    finally:
+        requests.put(None)
 
 
 def storage_error(response: wire.AppendRowsResponse) -> str:
