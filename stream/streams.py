@@ -63,8 +63,8 @@ class WriteStreams:
             return None
         return int(done.row_count)
 
-    def append(self, stream: str, offset: int, rows: Rows) -> Answer:
-        """Append *rows* at *offset*; an answer that does not come in time is DEADLINE_EXCEEDED."""
+    def append(self, stream: str, offset: int | None, rows: Rows) -> Answer:
+        """Append *rows* at *offset*, None on a default stream; no answer in time is DEADLINE_EXCEEDED."""
         connection = self._connections.get(stream)
         if connection is None:
             connection = self._connections[stream] = _Connection(self._client, stream)

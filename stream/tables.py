@@ -26,7 +26,7 @@ from schemas.model import (
     bare,
 )
 from schemas.registry import Contract
-from stream.names import TALLIES
+from stream.names import ENGINES, TALLIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +101,19 @@ TALLY_SCHEMA: Final = pa.schema(
     ]
 )
 
+ENGINES_SCHEMA: Final = pa.schema(
+    [
+        pa.field("engine", pa.string(), nullable=False),
+        pa.field("holder", pa.string(), nullable=False),
+        pa.field("subscriptions", pa.list_(pa.field("item", pa.string(), nullable=False)), nullable=False),
+        pa.field("streams", pa.list_(pa.field("item", pa.string(), nullable=False)), nullable=False),
+        pa.field("stated_at", _INSTANT.arrow, nullable=False),
+        pa.field("claimed_until", _INSTANT.arrow, nullable=False),
+        pa.field("released", pa.bool_(), nullable=False),
+    ]
+)
+ENGINES_KEPT_DAYS: Final = 7
+
 
 def arrow_type(type_: Type) -> pa.DataType:
     """The Arrow type of a contract's type; whether it may be null is a matter of its field."""
@@ -171,6 +184,23 @@ def tallies_table(project: str, dataset: str) -> bigquery.Table:
     table.description = "What the job counted: every event received ends in exactly one other outcome"
     table.time_partitioning = _partitioning(Partition.DAY, "tallied_at", None)
     table.clustering_fields = ["subject", "outcome"]
+    return table
+
+
+def engines_table(project: str, dataset: str) -> bigquery.Table:
+    """The table in which engines say what they read, so that no two read the same."""
+    fields = [
+        _plain("engine", "STRING", "REQUIRED", "Which journal the engine has"),
+        _plain("holder", "STRING", "REQUIRED", "Host and process of the engine"),
+        _plain("subscriptions", "STRING", "REPEATED", "What it reads"),
+        _plain("streams", "STRING", "REPEATED", "What it appends to"),
+        _plain("stated_at", "TIMESTAMP", "REQUIRED", "When it said so"),
+        _plain("claimed_until", "TIMESTAMP", "REQUIRED", "Until when this holds, unless it is said again"),
+        _plain("released", "BOOL", "REQUIRED", "Whether it has ended in good order"),
+    ]
+    table = bigquery.Table(f"{project}.{dataset}.{ENGINES}", fields)
+    table.description = "Which engine reads which subscriptions; written and read by the engines alone"
+    table.time_partitioning = _partitioning(Partition.DAY, "stated_at", ENGINES_KEPT_DAYS)
     return table
 
 

@@ -30,13 +30,14 @@ _SCHEMA: Final = """
     CREATE TABLE heads (
         seq INTEGER PRIMARY KEY AUTOINCREMENT, target TEXT NOT NULL, count INTEGER NOT NULL,
         schema BLOB NOT NULL, rows BLOB NOT NULL, notes BLOB NOT NULL);
-    CREATE TABLE remembered (target TEXT PRIMARY KEY, generation INTEGER NOT NULL, since INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE remembered (
+        target TEXT PRIMARY KEY, generation INTEGER NOT NULL, since INTEGER NOT NULL) WITHOUT ROWID;
     CREATE TABLE ids (
         seq INTEGER PRIMARY KEY, target TEXT NOT NULL, generation INTEGER NOT NULL, newest INTEGER NOT NULL,
         entries BLOB NOT NULL);
     CREATE TABLE receipts (
         seq INTEGER PRIMARY KEY, target TEXT NOT NULL, generation INTEGER NOT NULL, entries BLOB NOT NULL);
-    CREATE TABLE tallies (seq INTEGER PRIMARY KEY, counts BLOB NOT NULL);
+    CREATE TABLE tallies (seq INTEGER PRIMARY KEY AUTOINCREMENT, counts BLOB NOT NULL);
 """
 
 
@@ -131,11 +132,9 @@ class Transaction:
         """Keep counts until they are appended to the table of tallies."""
         self._execute("INSERT INTO tallies (counts) VALUES (?)", (counts,))
 
-    def take_tallies(self) -> list[bytes]:
-        """Take all counts kept so far."""
-        taken = [counts for (counts,) in self._execute("SELECT counts FROM tallies ORDER BY seq")]
-        self._execute("DELETE FROM tallies")
-        return taken
+    def forget_tallies(self, last: int) -> None:
+        """Drop the counts up to *last*: they are in this transaction's head."""
+        self._execute("DELETE FROM tallies WHERE seq <= ?", (last,))
 
 
 class Journal:
@@ -217,13 +216,18 @@ class Journal:
         older, recent = ([e for (e,) in self._rows(query, target, g)] for g in (generation - 1, generation))
         return Remembered(generation, since, older, recent)
 
+    def since(self, target: str) -> int:
+        """Since when the ids of *target* are complete, by publish time in microseconds."""
+        return int(self._rows("SELECT since FROM remembered WHERE target = ?", target)[0][0])
+
     def receipts(self, target: str) -> list[tuple[int, bytes]]:
         """Packed receipts of *target*, each with its generation."""
         return self._rows("SELECT generation, entries FROM receipts WHERE target = ? ORDER BY seq", target)
 
-    def has_tallies(self) -> bool:
-        """Whether counts wait to be appended."""
-        return bool(self._rows("SELECT 1 FROM tallies LIMIT 1"))
+    def tallies(self) -> tuple[int, list[bytes]]:
+        """The counts kept so far, and the number of the last of them."""
+        kept = self._rows("SELECT seq, counts FROM tallies ORDER BY seq")
+        return (kept[-1][0] if kept else 0), [counts for _, counts in kept]
 
     def facts(self) -> dict[str, Any]:
         """What the journal holds, in numbers, for people."""
@@ -259,9 +263,7 @@ class Journal:
         return found[0][0] if found else None
 
 
-_START_AFRESH: Final = (
-    "move the folder away to start afresh: messages that come again are then looked up in the tables"
-)
+_START_AFRESH: Final = "move the folder away to start afresh: messages that come again are then looked up in the tables"
 
 
 def _private(directory: Path) -> None:
@@ -288,7 +290,7 @@ def _prepare(connection: apsw.Connection, directory: Path) -> None:
     for setting in settings:
         connection.execute(setting)
     connection.execute("BEGIN IMMEDIATE")
-    (made,) = connection.execute("PRAGMA user_version").fetchone()
+    made = connection.pragma("user_version")
     if made == 0:
         connection.execute(_SCHEMA)
         connection.execute("INSERT INTO meta VALUES ('journal', ?), ('epoch', 0)", (uuid.uuid4().hex,))
@@ -308,5 +310,6 @@ def _named_errors(directory: Path) -> Iterator[None]:
         raise DiskFullError(f"{directory}: no space left for the journal; free some, it goes on by itself") from error
     except apsw.IOError as error:
         raise JournalBrokenError(
-            f"{directory}: the disk failed while the journal was written, so nobody knows what it holds; {_START_AFRESH}"
+            f"{directory}: the disk failed while the journal was written, and nobody knows what it holds now; "
+            f"{_START_AFRESH}"
         ) from error

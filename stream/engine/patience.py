@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 
 import structlog
 from google.api_core.exceptions import (
+    Conflict,
     Forbidden,
     GatewayTimeout,
     NotFound,
@@ -27,6 +28,7 @@ from stream.engine.status import SubjectStatus
 FIRST_SECONDS: Final = 0.2
 LONGEST_SECONDS: Final = 15.0
 TROUBLE: Final = (
+    Conflict,
     NotFound,
     Forbidden,
     Unauthorized,
@@ -48,9 +50,10 @@ class StoppedError(Exception):
 
 
 class Patience:
-    """Insists on what must succeed before a subject goes on, until *stop* is set."""
+    """Insists on what must succeed before one part (*where*) of a subject goes on, until *stop* is set."""
 
-    def __init__(self, status: SubjectStatus, stop: threading.Event) -> None:
+    def __init__(self, where: str, status: SubjectStatus, stop: threading.Event) -> None:
+        self._where = where
         self._status = status
         self._stop = stop
         self._pause = FIRST_SECONDS
@@ -72,7 +75,7 @@ class Patience:
 
     def wait(self, sentence: str) -> None:
         """Say what is in the way, when that is news, and wait before the next try; StoppedError when told to stop."""
-        if self._status.block(sentence):
+        if self._status.block(self._where, sentence):
             _LOG.warning("blocked", subject=self._status.subject, needs=sentence)
         pause, self._pause = self._pause, min(self._pause * 2, LONGEST_SECONDS)
         if self._stop.wait(pause * random.uniform(0.5, 1.0)):  # noqa: S311 not a secret
@@ -81,7 +84,7 @@ class Patience:
     def mended(self) -> None:
         """Go on: nothing is in the way."""
         self._pause = FIRST_SECONDS
-        if self._status.unblock():
+        if self._status.unblock(self._where):
             _LOG.info("mended", subject=self._status.subject)
 
 

@@ -72,7 +72,8 @@ class Puller:
             self._changed.wait_for(lambda: self._waiting or self.failure, wait_seconds)
             if self.failure is not None:
                 raise self.failure
-            taken, count = [], 0
+            taken: list[Pulled] = []
+            count = 0
             while self._waiting and (not taken or count + len(self._waiting[0].messages) <= at_most):
                 taken.append(self._waiting.popleft())
                 count += len(taken[-1].messages)

@@ -13,24 +13,22 @@ class SubjectStatus:
 
     subject: str
     ready: bool = False
-    blocked: str = ""
-    held: int = 0
+    in_the_way: dict[str, str] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
     dead_letters: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def block(self, sentence: str) -> bool:
-        """Note what is in the way; True when that is news."""
+    def block(self, where: str, sentence: str) -> bool:
+        """Note what is in the way of *where*; True when that is news."""
         with self._lock:
-            news = self.blocked != sentence
-            self.blocked = sentence
+            news = self.in_the_way.get(where) != sentence
+            self.in_the_way[where] = sentence
             return news
 
-    def unblock(self) -> bool:
-        """Note that nothing is; True when something was."""
+    def unblock(self, where: str) -> bool:
+        """Note that nothing is in the way there; True when something was."""
         with self._lock:
-            was, self.blocked = self.blocked, ""
-            return bool(was)
+            return self.in_the_way.pop(where, None) is not None
 
     def count(self, name: str, events: int = 1) -> None:
         """Count *events*: received, written, duplicate, redelivered or acknowledged."""
@@ -58,4 +56,4 @@ class EngineStatus:
     @property
     def ready(self) -> bool:
         """Whether every subject is pulled and nothing is in the way."""
-        return self.alive and all(each.ready and not each.blocked for each in self.subjects.values())
+        return self.alive and all(each.ready and not each.in_the_way for each in self.subjects.values())

@@ -21,7 +21,6 @@ from stream.failpoints import reached
 from stream.streams import Rows, WriteStreams
 from stream.verdicts import Verdict, judge
 
-
 T = TypeVar("T")
 
 
@@ -45,8 +44,8 @@ class Head:
 class Bookkeeping(Protocol):
     """What a table's owner notes of its rows; called within transactions and around them."""
 
-    def written(self, transaction: Transaction, notes: pa.RecordBatch, rows: pa.RecordBatch) -> None:
-        """These rows stand in the table."""
+    def written(self, transaction: Transaction, notes: pa.RecordBatch, rows: pa.RecordBatch) -> Callable[[], None]:
+        """These rows stand in the table; returns what is to be done once that is committed."""
 
     def refuse(self, head: Head, refused: Mapping[int, str]) -> Callable[[Transaction], None]:
         """Make dead letters of the rows at these indexes, durably; returns what to commit with their removal."""
@@ -56,6 +55,16 @@ class Bookkeeping(Protocol):
 
     def missing_columns(self, rows: pa.RecordBatch) -> Sequence[str]:
         """Name the columns of *rows* that the table does not have."""
+
+
+class Guard(Protocol):
+    """What keeps two engines from writing the same tables."""
+
+    def check(self) -> None:
+        """FencedError when another engine has taken over."""
+
+    def announce(self, stream: str) -> None:
+        """Tell the others that this engine is about to append to *stream*."""
 
 
 class TableWriter:
@@ -69,6 +78,8 @@ class TableWriter:
         streams: WriteStreams,
         patience: Patience,
         bookkeeping: Bookkeeping,
+        guard: Guard,
+        reached: Callable[[str], None] = reached,
     ) -> None:
         self._target = target
         self._path = path
@@ -76,6 +87,8 @@ class TableWriter:
         self._streams = streams
         self._patience = patience
         self._books = bookkeeping
+        self._guard = guard
+        self._reached = reached
         self._queue: deque[Head] = deque()
         self._stream = ""
         self._offset = 0
@@ -92,19 +105,19 @@ class TableWriter:
             self._stream, self._offset = left
         self._replace_stream()
         self.settle()
-        reached("recovered")
+        self._reached("recovered")
 
     def write(self, rows: pa.RecordBatch, notes: pa.RecordBatch, also: Callable[[Transaction], None]) -> None:
         """Commit *rows* with what *also* notes, append them, and return when each is written or refused."""
 
         def commit() -> StoredHead | None:
-            reached("before_commit")
+            self._reached("before_commit")
             with self._journal.transaction() as transaction:
                 also(transaction)
                 return self._add(transaction, rows, notes) if rows.num_rows else None
 
         stored = self._insist_on_disk(commit)
-        reached("committed")
+        self._reached("committed")
         if stored is not None:
             self._queue.append(Head(stored.seq, rows, notes))
             self.settle()
@@ -114,7 +127,7 @@ class TableWriter:
         while self._queue:
             head = self._queue[0]
             answer = self._streams.append(self._stream, self._offset, _wire(head.rows))
-            reached("appended")
+            self._reached("appended")
             match judge(answer, head.attempted):
                 case Verdict.WRITTEN:
                     self._patience.mended()
@@ -128,39 +141,43 @@ class TableWriter:
                     self._narrow(head)
                 case Verdict.STREAM_GONE:
                     head.attempted = True
+                    self._guard.check()  # was it finalised by another engine that took over?
                     self._replace_stream()
                 case Verdict.BLOCKED:
                     self._patience.wait(self._needs("the job needs bigquery.tables.updateData on it"))
                 case Verdict.HALT:
                     raise HaltError(
-                        f"{self._stream}: offset {self._offset} is not where {len(head):,} committed rows belong; somebody "
-                        "else appended to this stream, or the journal is an old copy; see docs/promises.md"
+                        f"{self._stream}: offset {self._offset} is not where {len(head):,} committed rows belong; "
+                        "somebody else appended to this stream, or the journal is an old copy; see docs/promises.md"
                     )
 
     def _commit_written(self, head: Head) -> None:
-        def commit() -> None:
-            reached("before_fate")
+        def commit() -> Callable[[], None]:
+            self._reached("before_fate")
             with self._journal.transaction() as transaction:
                 transaction.remove_head(head.seq)
                 transaction.advance(self._target, len(head))
-                self._books.written(transaction, head.notes, head.rows)
+                return self._books.written(transaction, head.notes, head.rows)
 
-        self._insist_on_disk(commit)
-        reached("fate_committed")
+        committed = self._insist_on_disk(commit)
+        self._reached("fate_committed")
+        committed()
         self._offset += len(head)
         self._queue.popleft()
 
     def _refuse(self, head: Head, refused: Mapping[int, str]) -> None:
         """Make letters of the guilty rows and go on with the others, at the same offset: none was written."""
         also = self._books.refuse(head, refused)
-        reached("refusal_published")
+        self._reached("refusal_published")
         kept = [index for index in range(len(head)) if index not in refused]
         self._rewrite(head, [kept] if kept else [], also)
-        reached("refusal_committed")
+        self._reached("refusal_committed")
 
     def _narrow(self, head: Head) -> None:
         """Find the guilty row among rows that were refused as a whole."""
-        missing = self._patience.insist(self._needs("it cannot be read"), lambda: self._books.missing_columns(head.rows))
+        missing = self._patience.insist(
+            self._needs("it cannot be read"), lambda: self._books.missing_columns(head.rows)
+        )
         if missing:
             self._patience.wait(self._needs(f"the table has no column {', '.join(missing)}"))
         elif len(head) == 1:
@@ -188,22 +205,24 @@ class TableWriter:
         head = self._queue[0] if self._queue else None
         if self._stream:
             written = self._finalised_with(head)
-            reached("stream_finalised")
+            self._reached("stream_finalised")
             if head is not None and written:
                 self._commit_written(head)
         name = self._patience.insist(
             self._needs("the job needs bigquery.tables.updateData on it"), lambda: self._streams.create(self._path)
         )
 
+        self._patience.insist(self._needs("its new stream cannot be announced"), lambda: self._guard.announce(name))
+
         def commit() -> None:
             with self._journal.transaction() as transaction:
                 transaction.open_stream(self._target, name)
 
         self._insist_on_disk(commit)
-        reached("stream_opened")
+        self._reached("stream_opened")
         self._stream, self._offset = name, 0
         if self._queue:
-            reached("head_moved")
+            self._reached("head_moved")
 
     def _finalised_with(self, head: Head | None) -> bool:
         """Finalise the stream; whether *head* is in it. HaltError when it holds anything else."""
