@@ -9,12 +9,13 @@ from datetime import timedelta
 import apache_beam as beam
 
 from schemas.registry import Registry
-from stream.deadletter import PublishDeadLetters
-from stream.decode import Decode
-from stream.mask import MaskPersonalData
-from stream.tally import AppendTallies
-from stream.window import AssignWindows
-from stream.write import WriteOptions, WriteRows
+from stream.dataflow import coders  # noqa: F401 they register themselves
+from stream.dataflow.deadletters import PublishDeadLetters
+from stream.dataflow.decode import Decode
+from stream.dataflow.mask import MaskPersonalData
+from stream.dataflow.tally import AppendTallies
+from stream.dataflow.window import AssignWindows
+from stream.dataflow.write import WriteOptions, WriteRows
 
 
 @dataclass(frozen=True, slots=True)

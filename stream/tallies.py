@@ -11,15 +11,12 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-import apache_beam as beam
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stream.batch import MicroBatch, from_ipc, to_ipc
+from stream.batch import MicroBatch
 from stream.deadletter import Refusal
 from stream.message import Message
-
-TALLIES: Final = "tallies"
 
 
 class Outcome(StrEnum):
@@ -52,29 +49,6 @@ class Tally:
     """Counts of schema :data:`COUNTS`, each subject, outcome, reason and window once."""
 
     counts: pa.RecordBatch = field(repr=False)
-
-
-class TallyCoder(beam.coders.Coder):  # type: ignore[misc]
-    """A tally as an Arrow IPC stream."""
-
-    def encode(self, tally: Tally) -> bytes:
-        """Write the counts."""
-        return to_ipc(tally.counts)
-
-    def decode(self, encoded: bytes) -> Tally:
-        """Read the counts back."""
-        return Tally(from_ipc(encoded))
-
-    def is_deterministic(self) -> bool:
-        """Nothing promises the order of counts."""
-        return False
-
-    def to_type_hint(self) -> Any:
-        """What this codes."""
-        return Tally
-
-
-beam.coders.registry.register_coder(Tally, TallyCoder)
 
 
 def window_starts(moments: pa.Array, window: timedelta) -> pa.Array:
