@@ -94,7 +94,9 @@ def run(
     contracts: Contracts = None,
     masking_key_file: Annotated[Path | None, typer.Option(help="Key of the tokens.")] = None,
     journal: Journal = None,
-    health: Annotated[str | None, typer.Option(help="Where to serve /healthz, /readyz and /metrics: host:port.")] = None,
+    health: Annotated[
+        str | None, typer.Option(help="Where to serve /healthz, /readyz and /metrics: host:port.")
+    ] = None,
     log_format: Annotated[str | None, typer.Option(help="text, json, or auto: text on a terminal.")] = None,
 ) -> None:
     """Run the job on the embedded engine until SIGTERM or Ctrl-C, which drain it.

@@ -31,7 +31,7 @@ from stream.lookup import is_empty, stored_ids
 from stream.message import Message
 from stream.names import Names
 from stream.streams import MAX_REQUEST_BYTES, WriteStreams
-from stream.tallies import Outcome, Tally, add_up, tally_rows
+from stream.tallies import Outcome, Tally, add_up, tally_rows, tally_written
 
 STAGE: Final = "write"
 WAIT_SECONDS: Final = 0.2  # for the first message of a round; also how soon a stop is seen
@@ -173,9 +173,7 @@ class SubjectLoop:
         transaction.remember(self._table, self._generation, pc.max(notes.column("published_at")).as_py(), entries)
         transaction.receive(self._table, self._receipts.generation, receipts)
         window = self._job.window
-        self._tally(
-            transaction, [tally_rows(batch, Outcome.RECEIVED, window), tally_rows(batch, Outcome.WRITTEN, window)]
-        )
+        self._tally(transaction, [tally_rows(batch, Outcome.RECEIVED, window), tally_written(batch, window)])
 
         def committed() -> None:
             self._seen.remember(batch)

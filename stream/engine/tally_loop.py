@@ -82,9 +82,7 @@ class TallyLoop:
         now, numbers = self._job.clock(), itertools.count()
         counts = [Tally(from_ipc(chunk)) for chunk in chunks] + [_nothing_new(subject, now) for subject in complete]
         # A name that no other line has: the counts are numbered, and so is each time nothing new was said.
-        lines = tally_lines(
-            add_up(counts), now, lambda: f"{self._journal.id}-{last}-{now}-{next(numbers)}", complete
-        )
+        lines = tally_lines(add_up(counts), now, lambda: f"{self._journal.id}-{last}-{now}-{next(numbers)}", complete)
 
         def also(transaction: Transaction) -> None:
             transaction.forget_tallies(last)
@@ -127,4 +125,3 @@ def _nothing_new(subject: str, now: int) -> Tally:
     """No events: only a line to say completeness on."""
     row = {"subject": subject, "outcome": str(Outcome.RECEIVED), "reason": None, "window_start": now}
     return Tally(pa.RecordBatch.from_pylist([row | {"events": 0, "id_hash": 0, "content_hash": 0}], COUNTS))
-
