@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Final
 
-import apache_beam as beam
 import pyarrow as pa
 
 # What the job notes of each row beside its columns. Hashes are 64-bit, as signed integers; times in microseconds.
@@ -45,36 +43,6 @@ class MicroBatch:
             return self
         chosen = pa.array(indices, pa.int64())
         return replace(self, rows=self.rows.take(chosen), notes=self.notes.take(chosen))
-
-
-class MicroBatchCoder(beam.coders.Coder):  # type: ignore[misc]
-    """A micro-batch as bytes: subject, rows, notes (Arrow IPC streams) and sealed messages, each with its length."""
-
-    def encode(self, batch: MicroBatch) -> bytes:
-        """Write the four parts."""
-        parts = (batch.subject.encode(), to_ipc(batch.rows), to_ipc(batch.notes), batch.sealed)
-        return b"".join(piece for part in parts for piece in (struct.pack(">I", len(part)), part))
-
-    def decode(self, encoded: bytes) -> MicroBatch:
-        """Read the four parts back."""
-        parts, position = [], 0
-        while position < len(encoded):
-            (length,) = struct.unpack_from(">I", encoded, position)
-            parts.append(encoded[position + 4 : position + 4 + length])
-            position += 4 + length
-        subject, rows, notes, sealed = parts
-        return MicroBatch(subject.decode(), from_ipc(rows), from_ipc(notes), sealed)
-
-    def is_deterministic(self) -> bool:
-        """Sealing draws a nonce, so equal batches differ in bytes."""
-        return False
-
-    def to_type_hint(self) -> Any:
-        """What this codes."""
-        return MicroBatch
-
-
-beam.coders.registry.register_coder(MicroBatch, MicroBatchCoder)
 
 
 def to_ipc(batch: pa.RecordBatch) -> bytes:

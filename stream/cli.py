@@ -19,9 +19,13 @@ app = typer.Typer(
 dead_letters_app = typer.Typer(help="Look at what the job refused.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(dead_letters_app, name="dead-letters")
 
+journal_app = typer.Typer(help="Look at the embedded engine's journal.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(journal_app, name="journal")
+
 Project = Annotated[str | None, typer.Option(help="Google Cloud project [HEADRACE_PROJECT].")]
 Dataset = Annotated[str | None, typer.Option(help="BigQuery dataset [HEADRACE_DATASET].")]
 Contracts = Annotated[Path | None, typer.Option(help="Folder of .avsc files [HEADRACE_CONTRACTS].")]
+Journal = Annotated[Path | None, typer.Option(help="Folder of the journal [HEADRACE_JOURNAL].")]
 Format = Annotated[str, typer.Option("--format", help="table, json or ndjson.")]
 Json = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
 
@@ -89,14 +93,31 @@ def run(
     dataset: Dataset = None,
     contracts: Contracts = None,
     masking_key_file: Annotated[Path | None, typer.Option(help="Key of the tokens.")] = None,
+    journal: Journal = None,
+    health: Annotated[
+        str | None, typer.Option(help="Where to serve /healthz, /readyz and /metrics: host:port.")
+    ] = None,
+    log_format: Annotated[str | None, typer.Option(help="text, json, or auto: text on a terminal.")] = None,
 ) -> None:
     """Run the job on the embedded engine until SIGTERM or Ctrl-C, which drain it.
 
-    Examples: headrace run --project my-project --masking-key-file masking.key
+    Examples: headrace run --project my-project --masking-key-file masking.key  |  headrace run --health :8081
     """
     from stream.commands.run import run_until_stopped
 
-    run_until_stopped(_settings(project, dataset, contracts, masking_key_file=masking_key_file))
+    more = {"masking_key_file": masking_key_file, "journal": journal, "health": health, "log_format": log_format}
+    run_until_stopped(_settings(project, dataset, contracts, **more))
+
+
+@journal_app.command("inspect")
+def journal_inspect(journal: Journal = None, format_: Format = "table", json_output: Json = False) -> None:
+    """Say what a journal holds: streams, rows in flight, ids, counts; works beside a running engine.
+
+    Examples: headrace journal inspect  |  headrace journal inspect --journal /var/lib/headrace --json
+    """
+    from stream.commands.journal import inspect_journal
+
+    inspect_journal(journal, "json" if json_output else format_)
 
 
 @app.command()

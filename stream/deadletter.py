@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
-import apache_beam as beam
+from google.pubsub_v1 import PublisherClient
 from google.pubsub_v1.types import PubsubMessage
 
 from schemas.envelope import from_micros, to_rfc3339
 from stream.batch import MicroBatch
-from stream.clients import open_gapic_publisher
 from stream.message import Message
-from stream.sealing import unseal
 
-DEAD_LETTERS: Final = "dead_letters"
 PREFIX: Final = "headrace-dl-"
 MAX_DETAIL_BYTES: Final = 1000
 PUBLISH_SECONDS: Final = 60.0
@@ -71,43 +68,42 @@ class DeadLetter:
         }
 
 
-def dead_letters(batch: MicroBatch, refusals: Sequence[Refusal], stage: str, key: bytes) -> Iterator[DeadLetter]:
-    """Open the sealed messages of *batch* and make a dead letter of each refused row."""
-    if not refusals:
-        return
-    messages = unseal(batch.sealed, key)
+def unread_letters(messages: Sequence[Message], refusals: Sequence[Refusal], stage: str) -> Iterator[DeadLetter]:
+    """Make a dead letter of each message refused before it became a row; refusals are by index in *messages*."""
+    for refusal in refusals:
+        yield DeadLetter(messages[refusal.index], refusal.reason, stage, refusal.detail)
+
+
+def dead_letters(
+    messages: Sequence[Message], batch: MicroBatch, refusals: Sequence[Refusal], stage: str
+) -> Iterator[DeadLetter]:
+    """Make a dead letter of each refused row; refusals are by index in *batch*, which was read from *messages*."""
     places = batch.notes.column("message")
     for refusal in refusals:
         message = messages[places[refusal.index].as_py()]
         yield DeadLetter(message, refusal.reason, stage, refusal.detail)
 
 
-class _PublishFn(beam.DoFn):  # type: ignore[misc]
-    def __init__(self, topic: str, pipeline: str) -> None:
-        self._topic = topic
-        self._pipeline = pipeline
+def publish_letters(
+    publisher: PublisherClient, topic: str, letters: Iterable[DeadLetter], pipeline: str, refused_at: datetime
+) -> None:
+    """Publish *letters* in requests within the service's limits; returns when each is confirmed.
 
-    def setup(self) -> None:
-        self._publisher = open_gapic_publisher()
-
-    def start_bundle(self) -> None:
-        self._letters: list[PubsubMessage] = []
-
-    def process(self, letter: DeadLetter) -> None:
-        message = PubsubMessage(
-            data=letter.message.data,
-            attributes=letter.attributes(datetime.now(UTC), self._pipeline),
-            ordering_key=letter.message.ordering_key,
-        )
-        self._letters.append(message)
-
-    def finish_bundle(self) -> None:
-        for request in requests(self._letters):
-            self._publisher.publish(topic=self._topic, messages=request, timeout=PUBLISH_SECONDS)
+    Raises what the client raises when one is not; those before it are published then.
+    """
+    for request in _requests([_wire(letter, pipeline, refused_at) for letter in letters]):
+        publisher.publish(topic=topic, messages=request, timeout=PUBLISH_SECONDS)
 
 
-def requests(letters: Sequence[PubsubMessage]) -> Iterator[list[PubsubMessage]]:
-    """Cut *letters* into publish requests within the service's limits."""
+def _wire(letter: DeadLetter, pipeline: str, refused_at: datetime) -> PubsubMessage:
+    return PubsubMessage(
+        data=letter.message.data,
+        attributes=letter.attributes(refused_at, pipeline),
+        ordering_key=letter.message.ordering_key,
+    )
+
+
+def _requests(letters: Sequence[PubsubMessage]) -> Iterator[list[PubsubMessage]]:
     request: list[PubsubMessage] = []
     size = 0
     for letter in letters:
@@ -119,15 +115,3 @@ def requests(letters: Sequence[PubsubMessage]) -> Iterator[list[PubsubMessage]]:
         size += weight
     if request:
         yield request
-
-
-@dataclass
-class PublishDeadLetters(beam.PTransform):  # type: ignore[misc]
-    """Publish every dead letter, and end the bundle only when each is confirmed."""
-
-    topic: str
-    pipeline: str
-
-    def expand(self, letters: beam.PCollection) -> Any:
-        """Publish, in the stage that refused: raw messages cross no shuffle."""
-        return letters | "Publish" >> beam.ParDo(_PublishFn(self.topic, self.pipeline))

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
-import apache_beam as beam
 import pyarrow as pa
-from apache_beam.pvalue import TaggedOutput
 
 from schemas.decoder import compile_decoder
 from schemas.envelope import Envelope, SchemaRef, to_micros
 from schemas.errors import MalformedEnvelopeError, UndecodableError, UnknownSchemaError
 from schemas.registry import Registry
 from stream.batch import NOTES, MicroBatch
-from stream.deadletter import DEAD_LETTERS, DeadLetter, Reason, Refusal
+from stream.deadletter import Reason, Refusal
 from stream.message import Message
-from stream.sealing import seal
 from stream.tables import META_SCHEMA, arrow_schema
-from stream.tallies import TALLIES, Outcome, Tally, tally_rows, tally_unread
+from stream.tallies import Outcome, Tally, tally_rows, tally_unread
 
 STAGE: Final = "decode"
 
@@ -89,10 +85,10 @@ class DecodedMessages(NamedTuple):
     refusals: list[Refusal]
 
 
-def decode(messages: Sequence[Message], decoder: Decoder, now: int, key: bytes) -> DecodedMessages:
+def decode(messages: Sequence[Message], decoder: Decoder, now: int) -> DecodedMessages:
     """Read *messages*, all of one subject, into one micro-batch; *now* is in microseconds since 1970.
 
-    What cannot be read is refused by index, and takes no neighbour down.
+    What cannot be read is refused by index, and takes no neighbour down. Nothing is sealed yet.
     """
     events: list[tuple[int, Event]] = []
     refusals = []
@@ -107,9 +103,21 @@ def decode(messages: Sequence[Message], decoder: Decoder, now: int, key: bytes) 
         subject=decoder.contract.subject,
         rows=_rows([event for _, event in events], decoder.schema, now),
         notes=_notes(events, messages),
-        sealed=seal(messages, key),
+        sealed=b"",
     )
     return DecodedMessages(batch, refusals)
+
+
+def tally_decoded(messages: Sequence[Message], decoded: DecodedMessages, window: timedelta) -> list[Tally]:
+    """Count *messages* as received, and those refused as dead-lettered too, by reason."""
+    tallies = []
+    if decoded.batch is not None:
+        tallies.append(tally_rows(decoded.batch, Outcome.RECEIVED, window))
+    for reason in sorted({refusal.reason for refusal in decoded.refusals}):
+        refused = [messages[refusal.index] for refusal in decoded.refusals if refusal.reason is reason]
+        tallies.append(tally_unread(refused, Outcome.RECEIVED, window))
+        tallies.append(tally_unread(refused, Outcome.DEAD_LETTERED, window, reason))
+    return tallies
 
 
 def _rows(events: Sequence[Event], schema: pa.Schema, now: int) -> pa.RecordBatch:
@@ -147,63 +155,3 @@ def event_key(event_id: str) -> bytes:
 def content_hash(data: bytes) -> int:
     """64 bits of the payload, as a signed integer."""
     return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big", signed=True)
-
-
-class _DecodeFn(beam.DoFn):  # type: ignore[misc]
-    def __init__(self, registry: Registry, window: timedelta, clock: Callable[[], int], key: bytes) -> None:
-        self._registry = registry
-        self._window = window
-        self._clock = clock
-        self._key = key
-
-    def setup(self) -> None:
-        self._decoders: dict[str, Decoder] = {}
-
-    def process(self, messages: Sequence[Message]) -> Iterator[MicroBatch | TaggedOutput]:
-        subject = messages[0].subject
-        decoder = self._decoders.get(subject)
-        if decoder is None:
-            decoder = self._decoders[subject] = Decoder(self._registry, subject)
-        decoded = decode(messages, decoder, self._clock(), self._key)
-        yield from self._account(messages, decoded)
-        for refusal in decoded.refusals:
-            letter = DeadLetter(messages[refusal.index], refusal.reason, STAGE, refusal.detail)
-            yield TaggedOutput(DEAD_LETTERS, letter)
-        if decoded.batch is not None:
-            yield decoded.batch
-
-    def _account(self, messages: Sequence[Message], decoded: DecodedMessages) -> Iterator[TaggedOutput]:
-        if decoded.batch is not None:
-            yield TaggedOutput(TALLIES, tally_rows(decoded.batch, Outcome.RECEIVED, self._window))
-        for reason in sorted({refusal.reason for refusal in decoded.refusals}):
-            refused = [messages[refusal.index] for refusal in decoded.refusals if refusal.reason is reason]
-            yield TaggedOutput(TALLIES, tally_unread(refused, Outcome.RECEIVED, self._window))
-            yield TaggedOutput(TALLIES, tally_unread(refused, Outcome.DEAD_LETTERED, self._window, reason))
-
-
-class Decoded(NamedTuple):
-    """The three ways out of :class:`Decode`."""
-
-    batches: beam.PCollection
-    dead_letters: beam.PCollection
-    tallies: beam.PCollection
-
-
-@dataclass
-class Decode(beam.PTransform):  # type: ignore[misc]
-    """Turn lists of messages, each of one subject, into micro-batches; set aside what cannot be read."""
-
-    registry: Registry = field(repr=False)
-    window: timedelta
-    clock: Callable[[], int]
-    key: bytes = field(repr=False)
-
-    def expand(self, messages: beam.PCollection) -> Decoded:
-        """Decode."""
-        decode_fn = _DecodeFn(self.registry, self.window, self.clock, self.key)
-        outputs = messages | "DecodeMessages" >> beam.ParDo(decode_fn).with_outputs(
-            DEAD_LETTERS, TALLIES, main="batches"
-        )
-        outputs["batches"].element_type = MicroBatch
-        outputs[TALLIES].element_type = Tally
-        return Decoded(outputs["batches"], outputs[DEAD_LETTERS], outputs[TALLIES])

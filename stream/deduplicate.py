@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -40,13 +40,18 @@ class SeenIds:
     def __len__(self) -> int:
         return len(self._older) + len(self._recent)
 
-    def decide(self, batch: MicroBatch) -> Decision:
-        """Sort a batch's rows into fresh, duplicate and conflicting; remembers nothing yet."""
+    def decide(self, batch: MicroBatch, stored: Container[int] = ()) -> Decision:
+        """Sort a batch's rows into fresh, duplicate and conflicting; remembers nothing yet.
+
+        The rows at the indexes *stored* are known to be in the table already; with what content, nobody remembers.
+        """
         here: dict[bytes, int] = {}
         decision = Decision([], [], [])
         for index, (key, content) in enumerate(_entries(batch)):
             known = _first(key, here, self._recent, self._older)
-            if known is None:
+            if known is None and index in stored:
+                decision.duplicates.append(index)
+            elif known is None:
                 here[key] = content
                 decision.fresh.append(index)
             elif known == content:
@@ -54,6 +59,10 @@ class SeenIds:
             else:
                 decision.conflicts.append(Refusal(index, Reason.ID_CONFLICT, _CONFLICT))
         return decision
+
+    def packed(self, batch: MicroBatch) -> bytes:
+        """What state must keep of a batch to remember its rows."""
+        return _pack(_entries(batch))
 
     def remember(self, written: MicroBatch) -> bytes:
         """Remember every row of *written*; the chunk is what state must keep of it."""

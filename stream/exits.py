@@ -16,6 +16,7 @@ class Exit(IntEnum):
     CONFIGURATION = 3
     PERMISSION = 4
     UNREACHABLE = 5
+    HALTED = 6  # what is stored is not what was committed, or another engine took over; nothing was acknowledged
     BUG = 70
     INTERRUPTED = 130
 
@@ -27,6 +28,12 @@ _BY_NAME = {
     "UnknownSchemaError": Exit.CONFIGURATION,
     "EmulatorMissingError": Exit.CONFIGURATION,
     "NotFound": Exit.CONFIGURATION,
+    "InUseError": Exit.CONFIGURATION,
+    "FailpointError": Exit.CONFIGURATION,
+    "HaltError": Exit.HALTED,
+    "FencedError": Exit.HALTED,
+    "JournalBrokenError": Exit.HALTED,
+    "JournalError": Exit.CONFIGURATION,
     "InvalidEventError": Exit.FOUND,
     "InvalidLineError": Exit.FOUND,
     "DefaultCredentialsError": Exit.PERMISSION,

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from collections.abc import Callable
+from typing import TypeAlias
 
-import apache_beam as beam
 import pyarrow as pa
 
 from schemas.masked import masked
 from schemas.model import Array, Field, Map, Mask, Optional, Pii, Record, Type
-from schemas.registry import Contract, Registry
-from stream.batch import MicroBatch
+from schemas.registry import Contract
 from stream.masks import generalise, keep_part, tokeniser
 from stream.tables import META_SCHEMA, arrow_schema, arrow_type
 
@@ -130,30 +127,3 @@ def _map_entries(column: pa.Array, mask_key: ArrayMask, mask_value: ArrayMask) -
     struct = pa.StructArray.from_arrays([keys, values], fields=fields)
     item = pa.field("item", struct.type, column.type.value_field.nullable)
     return pa.ListArray.from_arrays(column.offsets, struct, type=pa.list_(item))
-
-
-class _MaskFn(beam.DoFn):  # type: ignore[misc]
-    def __init__(self, registry: Registry, key: bytes) -> None:
-        self._registry = registry
-        self._key = key
-
-    def setup(self) -> None:
-        self._maskers: dict[str, Masker] = {}
-
-    def process(self, batch: MicroBatch) -> Iterator[MicroBatch]:
-        masker = self._maskers.get(batch.subject)
-        if masker is None:
-            masker = self._maskers[batch.subject] = Masker(self._registry.latest(batch.subject), self._key)
-        yield replace(batch, rows=masker.mask(batch.rows))
-
-
-@dataclass
-class MaskPersonalData(beam.PTransform):  # type: ignore[misc]
-    """Mask what the contract calls personal, in the same stage as Decode: nothing unmasked crosses a shuffle."""
-
-    registry: Registry = field(repr=False)
-    key: bytes = field(repr=False)
-
-    def expand(self, batches: beam.PCollection) -> Any:
-        """Mask."""
-        return batches | "MaskColumns" >> beam.ParDo(_MaskFn(self.registry, self.key)).with_output_types(MicroBatch)

@@ -7,6 +7,7 @@ from typing import Final
 
 DEAD_LETTERS: Final = "headrace-dead-letters"
 TALLIES: Final = "headrace_tallies"
+ENGINES: Final = "headrace_engines"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,37 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import timedelta
-
 import apache_beam as beam
 
-from schemas.registry import Registry
-from stream.deadletter import PublishDeadLetters
-from stream.decode import Decode
-from stream.mask import MaskPersonalData
-from stream.tally import AppendTallies
-from stream.window import AssignWindows
-from stream.write import WriteOptions, WriteRows
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What the pipeline is built from: plain values; nothing is opened before the job runs."""
-
-    registry: Registry = field(repr=False)
-    project: str
-    tables: dict[str, str]
-    tallies_table: str
-    dead_letter_topic: str
-    name: str
-    window: timedelta
-    shards: int
-    ids_remembered: int
-    clock: Callable[[], int]
-    masking_key: bytes = field(repr=False)
-    sealing_key: bytes = field(repr=False)
+from stream.dataflow import coders  # noqa: F401 they register themselves
+from stream.dataflow.deadletters import PublishDeadLetters
+from stream.dataflow.decode import Decode
+from stream.dataflow.mask import MaskPersonalData
+from stream.dataflow.tally import AppendTallies
+from stream.dataflow.window import AssignWindows
+from stream.dataflow.write import WriteOptions, WriteRows
+from stream.job import Job
 
 
 def ingest(messages: beam.PCollection, job: Job) -> None:

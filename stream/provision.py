@@ -14,7 +14,7 @@ from google.pubsub_v1.types import ExpirationPolicy, Subscription
 
 from schemas.registry import Registry
 from stream.names import Names
-from stream.tables import table_for, tallies_table
+from stream.tables import engines_table, table_for, tallies_table
 
 ACK_SECONDS: Final = 60
 RETENTION_SECONDS: Final = 7 * 86_400
@@ -101,7 +101,7 @@ def _dataset_changes(names: Names, location: str, client: bigquery.Client) -> It
 
 def _table_changes(registry: Registry, names: Names, client: bigquery.Client) -> Iterator[Change]:
     wanted = [table_for(registry.latest(subject), names.project, names.dataset) for subject in registry.subjects]
-    for table in [*wanted, tallies_table(names.project, names.dataset)]:
+    for table in [*wanted, *(make(names.project, names.dataset) for make in (tallies_table, engines_table))]:
         name = f"{table.project}.{table.dataset_id}.{table.table_id}"
         try:
             existing = client.get_table(table)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
@@ -36,8 +36,14 @@ class Settings(BaseSettings):
     masking_key_file: Path | None = Field(None, description="file of at least 32 random bytes; tokens depend on it")
     pipeline: str = Field("headrace", description="name of this job in dead letters and metrics")
     window: timedelta = Field(timedelta(minutes=1), description="length of an event-time window, such as 1m")
-    batch_messages: int = Field(1000, ge=1, le=10_000, description="messages in a micro-batch at most")
-    bundle_messages: int = Field(5000, ge=1, le=100_000, description="messages between two acknowledgements")
+    journal: Path = Field(Path(".headrace/journal"), description="folder of the embedded engine's journal")
+    round_messages: int = Field(5000, ge=1, le=100_000, description="messages of a micro-batch at most")
+    append_seconds: float = Field(30.0, gt=0, le=600, description="how long BigQuery may take to confirm an append")
+    lease_seconds: float = Field(30.0, ge=1, le=3600, description="how long a silent engine keeps others away")
+    health: str | None = Field(
+        None, description="address of /healthz, /readyz and /metrics", pattern=r"^[A-Za-z0-9_.\-\[\]:]*:[0-9]{1,5}$"
+    )
+    log_format: Literal["auto", "text", "json"] = Field("auto", description="auto: text on a terminal, else JSON")
     shards: int = Field(1, ge=1, le=1000, description="shards of a table's deduplication; never change on a live job")
     ids_remembered: int = Field(2_000_000, ge=2, description="event ids remembered for each table")
 

@@ -26,7 +26,7 @@ from schemas.model import (
     bare,
 )
 from schemas.registry import Contract
-from stream.names import TALLIES
+from stream.names import ENGINES, TALLIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,8 @@ TALLY_SCHEMA: Final = pa.schema(
         pa.field("outcome", pa.string(), nullable=False),
         pa.field("reason", pa.string()),
         pa.field("tallied_at", _INSTANT.arrow, nullable=False),
+        pa.field("tally_id", pa.string(), nullable=False),
+        pa.field("complete_until", _INSTANT.arrow),
         pa.field("events", pa.int64(), nullable=False),
         pa.field(
             "windows",
@@ -100,6 +102,19 @@ TALLY_SCHEMA: Final = pa.schema(
         ),
     ]
 )
+
+ENGINES_SCHEMA: Final = pa.schema(
+    [
+        pa.field("engine", pa.string(), nullable=False),
+        pa.field("holder", pa.string(), nullable=False),
+        pa.field("subscriptions", pa.list_(pa.field("item", pa.string(), nullable=False)), nullable=False),
+        pa.field("streams", pa.list_(pa.field("item", pa.string(), nullable=False)), nullable=False),
+        pa.field("stated_at", _INSTANT.arrow, nullable=False),
+        pa.field("claimed_until", _INSTANT.arrow, nullable=False),
+        pa.field("released", pa.bool_(), nullable=False),
+    ]
+)
+ENGINES_KEPT_DAYS: Final = 7
 
 
 def arrow_type(type_: Type) -> pa.DataType:
@@ -153,6 +168,13 @@ def tallies_table(project: str, dataset: str) -> bigquery.Table:
         _plain("outcome", "STRING", "REQUIRED", "received, written, duplicate, dropped or dead_lettered"),
         _plain("reason", "STRING", "NULLABLE", "Why they were dead-lettered"),
         _plain("tallied_at", "TIMESTAMP", "REQUIRED", "When they were counted"),
+        _plain("tally_id", "STRING", "REQUIRED", "Identity of this line: each stands here once"),
+        _plain(
+            "complete_until",
+            "TIMESTAMP",
+            "NULLABLE",
+            "Every message of the subject that was published before this has its outcome",
+        ),
         _plain("events", "INT64", "REQUIRED", "How many, over all windows"),
         _plain(
             "windows",
@@ -163,7 +185,12 @@ def tallies_table(project: str, dataset: str) -> bigquery.Table:
                 _plain("window_start", "TIMESTAMP", "REQUIRED", "Start of the window"),
                 _plain("events", "INT64", "REQUIRED", "How many in this window"),
                 _plain("id_hash", "INT64", "REQUIRED", "Sum of their ids' hashes, modulo 2^64"),
-                _plain("content_hash", "INT64", "REQUIRED", "Sum of their payloads' hashes, modulo 2^64"),
+                _plain(
+                    "content_hash",
+                    "INT64",
+                    "REQUIRED",
+                    "Sum of hashes, modulo 2^64: of rows where written, else of payloads",
+                ),
             ],
         ),
     ]
@@ -171,6 +198,23 @@ def tallies_table(project: str, dataset: str) -> bigquery.Table:
     table.description = "What the job counted: every event received ends in exactly one other outcome"
     table.time_partitioning = _partitioning(Partition.DAY, "tallied_at", None)
     table.clustering_fields = ["subject", "outcome"]
+    return table
+
+
+def engines_table(project: str, dataset: str) -> bigquery.Table:
+    """The table in which engines say what they read, so that no two read the same."""
+    fields = [
+        _plain("engine", "STRING", "REQUIRED", "Which journal the engine has"),
+        _plain("holder", "STRING", "REQUIRED", "Host and process of the engine"),
+        _plain("subscriptions", "STRING", "REPEATED", "What it reads"),
+        _plain("streams", "STRING", "REPEATED", "What it appends to"),
+        _plain("stated_at", "TIMESTAMP", "REQUIRED", "When it said so"),
+        _plain("claimed_until", "TIMESTAMP", "REQUIRED", "Until when this holds, unless it is said again"),
+        _plain("released", "BOOL", "REQUIRED", "Whether it has ended in good order"),
+    ]
+    table = bigquery.Table(f"{project}.{dataset}.{ENGINES}", fields)
+    table.description = "Which engine reads which subscriptions; written and read by the engines alone"
+    table.time_partitioning = _partitioning(Partition.DAY, "stated_at", ENGINES_KEPT_DAYS)
     return table
 
 

@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Final
 
-import apache_beam as beam
 import pyarrow as pa
 
-from stream.append import AppendError, TableAppender
-from stream.clients import open_write
 from stream.tables import TALLY_SCHEMA
-from stream.tallies import COUNTS, Tally, add_up
+from stream.tallies import COUNTS, Tally
 
 _SUMMED: Final = ["subject", "outcome", "reason"]
 _LISTED: Final = ["window_start", "events", "id_hash", "content_hash"]
 
 
-def tally_lines(tally: Tally, now: int) -> pa.RecordBatch:
-    """One line for each subject, outcome and reason, with the counts of its windows listed; *now* in microseconds."""
+def tally_lines(
+    tally: Tally, now: int, new_id: Callable[[], str], complete_until: Mapping[str, int] | None = None
+) -> pa.RecordBatch:
+    """One line for each subject, outcome and reason, with the counts of its windows listed.
+
+    *new_id* names each line once and for all. *complete_until* says of a subject until which publish time every
+    message has its outcome. Times are in microseconds since 1970.
+    """
+    until = complete_until or {}
     table = pa.Table.from_batches([tally.counts], COUNTS)
     grouped = table.group_by(_SUMMED).aggregate([("events", "sum"), *((name, "list") for name in _LISTED)])
-    windows = _windows(grouped)
+    instant = TALLY_SCHEMA.field("tallied_at").type
     columns = {
         "subject": grouped["subject"].combine_chunks(),
         "outcome": grouped["outcome"].combine_chunks(),
         "reason": grouped["reason"].combine_chunks(),
-        "tallied_at": pa.array([now] * len(grouped), TALLY_SCHEMA.field("tallied_at").type),
+        "tallied_at": pa.array([now] * len(grouped), instant),
+        "tally_id": pa.array([new_id() for _ in range(len(grouped))], pa.string()),
+        "complete_until": pa.array([until.get(name) for name in grouped["subject"].to_pylist()], instant),
         "events": grouped["events_sum"].combine_chunks(),
-        "windows": windows,
+        "windows": _windows(grouped),
     }
     return pa.RecordBatch.from_arrays([columns[f.name] for f in TALLY_SCHEMA], schema=TALLY_SCHEMA)
 
@@ -41,42 +46,3 @@ def _windows(grouped: pa.Table) -> pa.Array:
     children = [starts, *(column.values for column in lists[1:])]
     struct = pa.StructArray.from_arrays(children, fields=list(type_.value_type))
     return pa.ListArray.from_arrays(lists[0].offsets, struct, type=type_)
-
-
-class _TallyFn(beam.DoFn):  # type: ignore[misc]
-    def __init__(self, project: str, table: str, clock: Callable[[], int]) -> None:
-        self._project = project
-        self._table = table
-        self._clock = clock
-
-    def setup(self) -> None:
-        self._appender = TableAppender(open_write(self._project), self._table)
-
-    def start_bundle(self) -> None:
-        self._tallies: list[Tally] = []
-
-    def process(self, tally: Tally) -> None:
-        self._tallies.append(tally)
-
-    def finish_bundle(self) -> None:
-        if not self._tallies:
-            return
-        refused = self._appender.append(tally_lines(add_up(self._tallies), self._clock()))
-        if refused:
-            raise AppendError(f"{self._table}: {refused[0].detail}; run `headrace provision`")
-
-    def teardown(self) -> None:
-        self._appender.close()
-
-
-@dataclass
-class AppendTallies(beam.PTransform):  # type: ignore[misc]
-    """Add up the tallies of a bundle and append them."""
-
-    project: str
-    table: str
-    clock: Callable[[], int]
-
-    def expand(self, tallies: beam.PCollection) -> Any:
-        """Add up and append."""
-        return tallies | "AddUpAndAppend" >> beam.ParDo(_TallyFn(self.project, self.table, self.clock))

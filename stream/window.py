@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final, NamedTuple
 
-import apache_beam as beam
 import pyarrow as pa
 import pyarrow.compute as pc
-from apache_beam.pvalue import TaggedOutput
 
-from schemas.registry import Contract, Registry
+from schemas.registry import Contract
 from stream.batch import MicroBatch
-from stream.deadletter import DEAD_LETTERS, Reason, Refusal, dead_letters
-from stream.tallies import TALLIES, Tally, tally_refusals, window_starts
+from stream.deadletter import Reason, Refusal
+from stream.tallies import window_starts
 
 STAGE: Final = "window"
 _MICROSECOND = timedelta(microseconds=1)
@@ -50,46 +47,3 @@ def assign_windows(batch: MicroBatch, contract: Contract, window: timedelta) -> 
 
 def _refusals(mask: pa.Array, reason: Reason, detail: str) -> list[Refusal]:
     return [Refusal(index, reason, detail) for index in pc.indices_nonzero(mask).to_pylist()]
-
-
-class _WindowFn(beam.DoFn):  # type: ignore[misc]
-    def __init__(self, registry: Registry, window: timedelta, key: bytes) -> None:
-        self._registry = registry
-        self._window = window
-        self._key = key
-
-    def process(self, batch: MicroBatch) -> Iterator[MicroBatch | TaggedOutput]:
-        windowed = assign_windows(batch, self._registry.latest(batch.subject), self._window)
-        for tally in tally_refusals(batch, windowed.refusals, self._window):
-            yield TaggedOutput(TALLIES, tally)
-        for letter in dead_letters(batch, windowed.refusals, STAGE, self._key):
-            yield TaggedOutput(DEAD_LETTERS, letter)
-        if windowed.batch is not None:
-            yield windowed.batch
-
-
-class Windowed(NamedTuple):
-    """The three ways out of :class:`AssignWindows`."""
-
-    batches: beam.PCollection
-    dead_letters: beam.PCollection
-    tallies: beam.PCollection
-
-
-@dataclass
-class AssignWindows(beam.PTransform):  # type: ignore[misc]
-    """Give every row its window, never splitting a batch by it; set aside what is too late or in the future."""
-
-    registry: Registry = field(repr=False)
-    window: timedelta
-    key: bytes = field(repr=False)
-
-    def expand(self, batches: beam.PCollection) -> Windowed:
-        """Assign."""
-        window_fn = _WindowFn(self.registry, self.window, self.key)
-        outputs = batches | "AssignToWindows" >> beam.ParDo(window_fn).with_outputs(
-            DEAD_LETTERS, TALLIES, main="batches"
-        )
-        outputs["batches"].element_type = MicroBatch
-        outputs[TALLIES].element_type = Tally
-        return Windowed(outputs["batches"], outputs[DEAD_LETTERS], outputs[TALLIES])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from google.api_core.exceptions import DeadlineExceeded
@@ -14,9 +16,9 @@ from google.pubsub_v1.types import PubsubMessage
 from schemas.registry import Registry
 from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
 from stream.clock import now_micros
-from stream.commands.run import job_for
+from stream.commands.run import build_engine, job_for
 from stream.engine.embedded import Embedded
-from stream.engine.puller import Puller
+from stream.engine.journal import Journal
 from stream.names import Names
 from stream.provision import Clients, apply, plan
 from stream.settings import Settings
@@ -49,9 +51,7 @@ class Service:
 
     def engine(self) -> Embedded:
         job = job_for(self.settings, self.registry, KEY, now_micros)
-        subscriptions = {subject: self.names.subscription(subject) for subject in self.registry.subjects}
-        puller = Puller(open_subscriber(), subscriptions)
-        return Embedded(job, puller, self.settings.bundle_messages, self.settings.batch_messages)
+        return build_engine(self.settings, job, Journal.open(self.settings.journal))
 
     def run_until(self, acknowledged: int) -> Embedded:
         """Run the job until so many messages are acknowledged, then drain it."""
@@ -96,7 +96,8 @@ class Service:
 
 def a_service(project: str, registry: Registry | None = None, **settings: Any) -> Service:
     """A service of the package's contracts, provisioned."""
-    service = Service(registry or Registry.load(), Settings(project=project, **settings))
+    journal = settings.pop("journal", None) or Path(tempfile.mkdtemp(prefix="headrace-journal-"))
+    service = Service(registry or Registry.load(), Settings(project=project, journal=journal, **settings))
     service.provision()
     return service
 

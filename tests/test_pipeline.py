@@ -11,8 +11,9 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.portability.api import beam_runner_api_pb2
 from apache_beam.runners.pipeline_context import PipelineContext
 
-from stream.pipeline import Job, ingest
-from stream.read import ReadSubscriptions
+from stream.dataflow.read import ReadSubscriptions
+from stream.job import Job
+from stream.pipeline import ingest
 from tests.builders import PACKAGE
 
 LABELS = [

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable
 from typing import Any, Final
 
+import structlog
+
 from schemas.registry import Registry
-from stream.clients import open_subscriber
+from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber, open_write
 from stream.clock import now_micros
-from stream.engine.embedded import Embedded, Progress
-from stream.engine.puller import Puller
+from stream.engine.embedded import Embedded, EngineClients, Progress
+from stream.engine.journal import Journal
+from stream.health import serving_health
+from stream.job import Job
+from stream.logs import set_up_logs
 from stream.names import TALLIES, Names
-from stream.output import say
-from stream.pipeline import Job
 from stream.sealing import new_key
 from stream.settings import Settings, read_masking_key
+from stream.streams import WriteStreams
 
 REPORT_SECONDS: Final = 10.0
+_LOG = structlog.get_logger("headrace")
 
 
 def job_for(settings: Settings, registry: Registry, masking_key: bytes, clock: Callable[[], int]) -> Job:
@@ -41,13 +48,23 @@ def job_for(settings: Settings, registry: Registry, masking_key: bytes, clock: C
     )
 
 
-def build_engine(settings: Settings) -> Embedded:
+def build_engine(settings: Settings, job: Job, journal: Journal) -> Embedded:
     """The embedded engine for *settings*, not started."""
-    job = job_for(settings, settings.registry(), read_masking_key(settings.masking_key_file), now_micros)
-    names = Names(settings.project, settings.dataset)
-    subscriptions = {subject: names.subscription(subject) for subject in job.registry.subjects}
-    puller = Puller(open_subscriber(), subscriptions)
-    return Embedded(job, puller, settings.bundle_messages, settings.batch_messages)
+    clients = EngineClients(
+        subscriber=open_subscriber(),
+        publisher=open_gapic_publisher(),
+        bigquery=open_bigquery(settings.project),
+        streams=WriteStreams(open_write(settings.project), settings.append_seconds),
+    )
+    return Embedded(
+        job=job,
+        names=Names(settings.project, settings.dataset),
+        journal=journal,
+        clients=clients,
+        holder=f"{socket.gethostname()}, process {os.getpid()}",
+        lease_seconds=settings.lease_seconds,
+        round_messages=settings.round_messages,
+    )
 
 
 class _Reporter:
@@ -61,19 +78,22 @@ class _Reporter:
         now = time.monotonic()
         if now >= self._next and progress.acknowledged != self._said:
             rate = (progress.acknowledged - self._said) / (now - self._next + REPORT_SECONDS)
-            say(f"{progress.acknowledged:,} events acknowledged, {rate:,.0f} a second")
+            _LOG.info("acknowledged", events=progress.acknowledged, a_second=round(rate))
             self._next, self._said = now + REPORT_SECONDS, progress.acknowledged
 
 
 def run_until_stopped(settings: Settings) -> None:
     """Run until SIGTERM or Ctrl-C, then drain: what was pulled is written and acknowledged."""
-    engine = build_engine(settings)
+    set_up_logs(settings.log_format)
+    job = job_for(settings, settings.registry(), read_masking_key(settings.masking_key_file), now_micros)
+    engine = build_engine(settings, job, Journal.open(settings.journal))
     engine.on_progress = _Reporter()
     _stop_on_signals(engine.stop)
-    subjects = ", ".join(engine.job.registry.subjects)
-    say(f"running: {subjects} -> {settings.project}.{settings.dataset}; Ctrl-C drains and ends")
-    engine.run()
-    say(f"drained: {engine.progress.acknowledged:,} events acknowledged")
+    into = f"{settings.project}.{settings.dataset}"
+    with serving_health(settings.health, engine.status, settings.pipeline):
+        _LOG.info("running", subjects=job.registry.subjects, into=into, journal=str(settings.journal))
+        engine.run()
+    _LOG.info("drained", events=engine.progress.acknowledged)
 
 
 def _stop_on_signals(stop: threading.Event) -> None:

@@ -89,6 +89,7 @@ def _environment(emulators: Mapping[str, str], directory: Path) -> Iterator[dict
     key.touch(0o600)
     key.write_bytes(os.urandom(32))
     variables = {**emulators, "HEADRACE_PROJECT": PROJECT, "HEADRACE_MASKING_KEY_FILE": str(key)}
+    variables["HEADRACE_JOURNAL"] = str(directory / "journal")
     before = dict(os.environ)
     os.environ.update(variables)
     try:

@@ -1,154 +1,203 @@
-"""Messages out of every subject's subscription, fairly, and acknowledgements back."""
+"""Messages out of one subscription, their leases kept while they are held, and acknowledgements back."""
 
 from __future__ import annotations
 
-import logging
-import queue
 import threading
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from google.api_core.exceptions import Aborted, DeadlineExceeded, InternalServerError, ServiceUnavailable
+import structlog
+from google.api_core.exceptions import DeadlineExceeded
+from google.pubsub_v1 import SubscriberClient
 from google.pubsub_v1.types import PullRequest, PullResponse
 
+from stream.engine.patience import TROUBLE, Patience, StoppedError
 from stream.message import Message
 
-_LOG = logging.getLogger(__name__)
 PULL_MESSAGES: Final = 1000
 PULL_SECONDS: Final = 1.0  # an empty Pull would block for minutes, and SIGTERM with it
+CALL_SECONDS: Final = 10.0
 ACK_IDS: Final = 1000  # of one request; a request is 512 KiB at most
-BACKOFF_SECONDS: Final = 1.0
-_TRANSIENT: Final = (Aborted, InternalServerError, ServiceUnavailable)
+WAITING_MESSAGES: Final = 10_000
+WAITING_BYTES: Final = 32 * 1024 * 1024
+_LOG = structlog.get_logger("headrace")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class Pulled:
-    """The messages of one Pull, all of one subject, and what acknowledges them."""
+    """The messages of one Pull, what acknowledges them, and until when they are leased (monotonic seconds)."""
 
     messages: list[Message] = field(repr=False)
     ack_ids: list[str] = field(repr=False)
+    leased_until: float
+    bytes: int = 0
 
 
 class Puller:
-    """One thread a subject pulls into a short queue; ``take`` empties the queues in turn.
+    """Pulls one subject ahead of its loop. What waits is bounded, so a slow sink leaves the backlog in Pub/Sub.
 
-    What waits in the queues is bounded, so a slow sink leaves the backlog in Pub/Sub. Unary Pull: StreamingPull
-    manages an eighth of its rate in Python and has stopped silently before.
+    Unary Pull: StreamingPull manages an eighth of its rate in Python and has stopped silently before.
     """
 
-    def __init__(self, subscriber: Any, subscriptions: Mapping[str, str], waiting_pulls: int = 20) -> None:
+    def __init__(self, subscriber: SubscriberClient, subject: str, subscription: str, patience: Patience) -> None:
         self._subscriber = subscriber
-        self._subscriptions = dict(subscriptions)
-        self._waiting_pulls = waiting_pulls
-        self._queues: dict[str, queue.Queue[Pulled]] = {}
+        self._subject = subject
+        self._subscription = subscription
+        self._patience = patience
+        self._waiting: deque[Pulled] = deque()
+        self._held: set[Pulled] = set()
+        self._changed = threading.Condition()
         self._stop = threading.Event()
-        self._arrived = threading.Event()
-        self._failure: Exception | None = None
+        self._deadline = 10.0
+        self._drained_at = 0
         self._threads: list[threading.Thread] = []
+        self.failure: BaseException | None = None
 
     def start(self) -> None:
-        """Begin to pull."""
-        for subject in self._subscriptions:
-            self._queues[subject] = queue.Queue(self._waiting_pulls)
-            thread = threading.Thread(target=self._guarded, args=(subject,), name=f"pull-{subject}", daemon=True)
+        """Begin to pull and to keep leases."""
+        for name, work in (("pull", self._pull_on), ("lease", self._keep_leases)):
+            thread = threading.Thread(target=self._guarded, args=(work,), name=f"{name}-{self._subject}", daemon=True)
             self._threads.append(thread)
             thread.start()
 
     def take(self, at_most: int, wait_seconds: float) -> list[Pulled]:
-        """Take what has arrived, from each subject in turn, up to about *at_most* messages.
+        """Take what has arrived, up to about *at_most* messages; waits up to *wait_seconds* for the first.
 
-        Waits up to *wait_seconds* for the first. Raises what made pulling impossible.
+        Raises what made pulling impossible.
         """
-        if self._failure is not None:
-            raise self._failure
-        taken = self._sweep(at_most)
-        if not taken:
-            self._arrived.clear()
-            taken = self._sweep(at_most) or (self._arrived.wait(wait_seconds) and self._sweep(at_most)) or []
-        return taken
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self.failure, wait_seconds)
+            if self.failure is not None:
+                raise self.failure
+            taken: list[Pulled] = []
+            count = 0
+            while self._waiting and (not taken or count + len(self._waiting[0].messages) <= at_most):
+                taken.append(self._waiting.popleft())
+                count += len(taken[-1].messages)
+            self._changed.notify_all()
+            return taken
 
-    def acknowledge(self, pulled: Sequence[Pulled]) -> None:
+    @property
+    def drained_at(self) -> int:
+        """When a pull last began that found the subscription empty, while nothing was held; microseconds, or 0."""
+        with self._changed:
+            return 0 if self._held else self._drained_at
+
+    @property
+    def held(self) -> int:
+        """How many messages are leased and not yet acknowledged."""
+        with self._changed:
+            return sum(len(pulled.messages) for pulled in self._held)
+
+    def acknowledge(self, pulled: Iterable[Pulled]) -> None:
         """Acknowledge messages whose fate is durable. An acknowledgement that gets lost means redelivery."""
-        self._by_subscription(pulled, self._acknowledge)
+        pulled = list(pulled)
+        self._let_go(pulled)
+        for ids in _requests(pulled):
+            try:
+                self._subscriber.acknowledge(
+                    subscription=self._subscription, ack_ids=ids, retry=None, timeout=CALL_SECONDS
+                )
+            except TROUBLE as error:
+                _LOG.warning("acknowledgements_lost", subject=self._subject, count=len(ids), error=type(error).__name__)
+
+    def hand_back(self, pulled: Iterable[Pulled]) -> None:
+        """Let Pub/Sub deliver these again at once."""
+        pulled = list(pulled)
+        self._let_go(pulled)
+        self._modify(pulled, 0)
 
     def stop(self) -> None:
-        """Stop pulling and hand back what nobody took."""
+        """Stop pulling and hand back all that is held."""
         self._stop.set()
+        with self._changed:
+            self._changed.notify_all()
         for thread in self._threads:
             thread.join()
-        untaken = self._sweep(10**9)
-        self._by_subscription(untaken, self._hand_back)
+        self._waiting.clear()
+        self.hand_back(list(self._held))
 
-    def _guarded(self, subject: str) -> None:
+    def _guarded(self, work: Any) -> None:
         try:
-            self._pull_on(subject)
-        except Exception as error:  # take() raises it in the engine's thread
-            self._failure = error
-            self._arrived.set()
+            work()
+        except StoppedError:
+            return
+        except BaseException as error:  # take() raises it in the loop's thread
+            with self._changed:
+                self.failure = error
+                self._changed.notify_all()
 
-    def _pull_on(self, subject: str) -> None:
-        while not self._stop.is_set():
-            pulled = self._pull(subject)
-            while pulled.messages and not self._stop.is_set():
-                try:
-                    self._queues[subject].put(pulled, timeout=PULL_SECONDS)
-                except queue.Full:
-                    continue
-                self._arrived.set()
-                break
-            else:
+    def _pull_on(self) -> None:
+        needs = f"{self._subscription}: the job needs roles/pubsub.subscriber on it; `headrace provision` makes it"
+        found = self._patience.insist(
+            needs,
+            lambda: self._subscriber.get_subscription(
+                subscription=self._subscription, retry=None, timeout=CALL_SECONDS
+            ),
+        )
+        self._deadline = float(found.ack_deadline_seconds or 10)
+        while self._has_room():
+            pulled = self._patience.insist(needs, self._pull)
+            with self._changed:
                 if pulled.messages:
-                    self._by_subscription([pulled], self._hand_back)
+                    self._held.add(pulled)
+                    self._waiting.append(pulled)
+                    self._changed.notify_all()
 
-    def _pull(self, subject: str) -> Pulled:
-        request = PullRequest(subscription=self._subscriptions[subject], max_messages=PULL_MESSAGES)
+    def _has_room(self) -> bool:
+        """Wait for room; False when told to stop."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._stop.is_set() or self._room())
+        return not self._stop.is_set()
+
+    def _room(self) -> bool:
+        messages = sum(len(pulled.messages) for pulled in self._waiting)
+        return messages < WAITING_MESSAGES and sum(pulled.bytes for pulled in self._waiting) < WAITING_BYTES
+
+    def _pull(self) -> Pulled:
+        request = PullRequest(subscription=self._subscription, max_messages=PULL_MESSAGES)
+        began, leased_until = time.time_ns() // 1000, time.monotonic() + self._deadline
         try:
             response = self._subscriber.pull(request=request, timeout=PULL_SECONDS, retry=None)
         except DeadlineExceeded:
-            return Pulled([], [])
-        except _TRANSIENT as error:
-            _LOG.warning("pull of %s failed (%s); trying again", subject, type(error).__name__)
-            self._stop.wait(BACKOFF_SECONDS)
-            return Pulled([], [])
+            self._drained_at = began
+            return Pulled([], [], leased_until)
         received = PullResponse.pb(response).received_messages
-        return Pulled([_message(subject, one.message) for one in received], [one.ack_id for one in received])
+        messages = [_message(self._subject, one.message) for one in received]
+        return Pulled(messages, [one.ack_id for one in received], leased_until, sum(len(m.data) for m in messages))
 
-    def _sweep(self, at_most: int) -> list[Pulled]:
-        taken: list[Pulled] = []
-        count = 0
-        progressed = True
-        while progressed and count < at_most:
-            progressed = False
-            for waiting in self._queues.values():
-                try:
-                    pulled = waiting.get_nowait()
-                except queue.Empty:
-                    continue
-                taken.append(pulled)
-                count += len(pulled.messages)
-                progressed = True
-        return taken
+    def _keep_leases(self) -> None:
+        while not self._stop.wait(min(self._deadline / 4, 5.0)):
+            with self._changed:
+                due = [p for p in self._held if p.leased_until - time.monotonic() < self._deadline / 2]
+            self._modify(due, int(self._deadline))
+            for pulled in due:
+                pulled.leased_until = time.monotonic() + self._deadline
 
-    def _by_subscription(self, pulled: Sequence[Pulled], act: Callable[[str, list[str]], None]) -> None:
-        ids: dict[str, list[str]] = {}
-        for one in pulled:
-            ids.setdefault(one.messages[0].subject, []).extend(one.ack_ids)
-        for subject, ack_ids in ids.items():
-            for start in range(0, len(ack_ids), ACK_IDS):
-                act(self._subscriptions[subject], ack_ids[start : start + ACK_IDS])
+    def _let_go(self, pulled: Iterable[Pulled]) -> None:
+        with self._changed:
+            self._held.difference_update(pulled)
 
-    def _acknowledge(self, subscription: str, ack_ids: list[str]) -> None:
-        try:
-            self._subscriber.acknowledge(subscription=subscription, ack_ids=ack_ids)
-        except (*_TRANSIENT, DeadlineExceeded) as error:
-            _LOG.warning("%d acknowledgements lost (%s); they will come again", len(ack_ids), type(error).__name__)
+    def _modify(self, pulled: Iterable[Pulled], seconds: int) -> None:
+        for ids in _requests(pulled):
+            try:
+                self._subscriber.modify_ack_deadline(
+                    subscription=self._subscription,
+                    ack_ids=ids,
+                    ack_deadline_seconds=seconds,
+                    retry=None,
+                    timeout=CALL_SECONDS,
+                )
+            except TROUBLE as error:
+                _LOG.warning("leases_not_changed", subject=self._subject, count=len(ids), error=type(error).__name__)
 
-    def _hand_back(self, subscription: str, ack_ids: list[str]) -> None:
-        try:
-            self._subscriber.modify_ack_deadline(subscription=subscription, ack_ids=ack_ids, ack_deadline_seconds=0)
-        except (*_TRANSIENT, DeadlineExceeded) as error:
-            _LOG.warning("%d messages not handed back (%s)", len(ack_ids), type(error).__name__)
+
+def _requests(pulled: Iterable[Pulled]) -> Iterable[list[str]]:
+    ids = [ack_id for one in pulled for ack_id in one.ack_ids]
+    return [ids[start : start + ACK_IDS] for start in range(0, len(ids), ACK_IDS)]
 
 
 def _message(subject: str, message: Any) -> Message:

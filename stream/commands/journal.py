@@ -1,0 +1,27 @@
+"""``headrace journal inspect``: what the embedded engine's journal holds."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from stream.engine.journal import FILE, Journal, JournalError
+from stream.output import say, show
+from stream.settings import Settings
+
+DEFAULT: Final = Settings.model_fields["journal"].default
+
+
+def inspect_journal(given: Path | None, format_: str) -> None:
+    """Print a line for each table, and what the journal holds besides; JournalError when there is none."""
+    directory = given or Path(os.environ.get("HEADRACE_JOURNAL", DEFAULT))
+    if not (directory / FILE).exists():
+        raise JournalError(f"{directory}: no journal there; name its folder with --journal")
+    facts = Journal.open(directory).facts()
+    tables = facts.pop("tables")
+    show("tables", tables, format_, **facts)
+    if format_ == "table":
+        owner = f"epoch {facts['epoch']}, last owned by {facts['holder']}" if facts["epoch"] else "never owned"
+        say(f"journal {facts['journal']}: {owner}; {facts['bytes']:,} bytes")
+        say(f"{facts['ids_remembered']:,} ids remembered, {facts['tallies_waiting']:,} counts to be appended")

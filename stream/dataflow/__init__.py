@@ -1,0 +1,1 @@
+"""The steps as Beam carries them; what they do is thought in the modules of the same names."""

@@ -1,0 +1,61 @@
+"""Window as Beam carries it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import NamedTuple
+
+import apache_beam as beam
+from apache_beam.pvalue import TaggedOutput
+
+from schemas.registry import Registry
+from stream.batch import MicroBatch
+from stream.dataflow.outputs import DEAD_LETTERS, TALLIES
+from stream.dataflow.sealed import sealed_letters
+from stream.tallies import Tally, tally_refusals
+from stream.window import STAGE, assign_windows
+
+
+class _WindowFn(beam.DoFn):  # type: ignore[misc]
+    def __init__(self, registry: Registry, window: timedelta, key: bytes) -> None:
+        self._registry = registry
+        self._window = window
+        self._key = key
+
+    def process(self, batch: MicroBatch) -> Iterator[MicroBatch | TaggedOutput]:
+        windowed = assign_windows(batch, self._registry.latest(batch.subject), self._window)
+        for tally in tally_refusals(batch, windowed.refusals, self._window):
+            yield TaggedOutput(TALLIES, tally)
+        for letter in sealed_letters(batch, windowed.refusals, STAGE, self._key):
+            yield TaggedOutput(DEAD_LETTERS, letter)
+        if windowed.batch is not None:
+            yield windowed.batch
+
+
+class Windowed(NamedTuple):
+    """The three ways out of :class:`AssignWindows`."""
+
+    batches: beam.PCollection
+    dead_letters: beam.PCollection
+    tallies: beam.PCollection
+
+
+@dataclass
+class AssignWindows(beam.PTransform):  # type: ignore[misc]
+    """Give every row its window, never splitting a batch by it; set aside what is too late or in the future."""
+
+    registry: Registry = field(repr=False)
+    window: timedelta
+    key: bytes = field(repr=False)
+
+    def expand(self, batches: beam.PCollection) -> Windowed:
+        """Assign."""
+        window_fn = _WindowFn(self.registry, self.window, self.key)
+        outputs = batches | "AssignToWindows" >> beam.ParDo(window_fn).with_outputs(
+            DEAD_LETTERS, TALLIES, main="batches"
+        )
+        outputs["batches"].element_type = MicroBatch
+        outputs[TALLIES].element_type = Tally
+        return Windowed(outputs["batches"], outputs[DEAD_LETTERS], outputs[TALLIES])

@@ -1,0 +1,315 @@
+"""The embedded engine's memory on disk: what is appended to a table was committed here before.
+
+SQLite in WAL mode with ``synchronous=FULL``: a transaction that returned survives ``kill -9`` and a power cut, and a
+torn tail is dropped when the file is opened. Rows in it are masked; no message as it came is ever kept here.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import apsw
+
+from stream.engine.ownership import Ownership
+
+FILE: Final = "journal.db"
+FORMAT: Final = 1
+BUSY_MILLISECONDS: Final = 5_000
+_WAL_BYTES: Final = 64 * 1024 * 1024
+_SCHEMA: Final = """
+    CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+    CREATE TABLE streams (target TEXT PRIMARY KEY, name TEXT NOT NULL, next_offset INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE heads (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT, target TEXT NOT NULL, count INTEGER NOT NULL,
+        schema BLOB NOT NULL, rows BLOB NOT NULL, notes BLOB NOT NULL);
+    CREATE TABLE remembered (
+        target TEXT PRIMARY KEY, generation INTEGER NOT NULL, since INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE ids (
+        seq INTEGER PRIMARY KEY, target TEXT NOT NULL, generation INTEGER NOT NULL, newest INTEGER NOT NULL,
+        entries BLOB NOT NULL);
+    CREATE TABLE receipts (
+        seq INTEGER PRIMARY KEY, target TEXT NOT NULL, generation INTEGER NOT NULL, entries BLOB NOT NULL);
+    CREATE TABLE tallies (seq INTEGER PRIMARY KEY AUTOINCREMENT, counts BLOB NOT NULL);
+"""
+
+
+class JournalError(RuntimeError):
+    """The journal cannot be used as it is; says why and the remedy."""
+
+
+class JournalBrokenError(JournalError):
+    """Writing failed half way: nobody knows what of it is on disk."""
+
+
+class DiskFullError(JournalError):
+    """No room for another transaction; nothing of it was kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredHead:
+    """One committed batch whose fate is open: the bytes to append, and *notes* on each row."""
+
+    seq: int
+    count: int
+    schema: bytes = field(repr=False)
+    rows: bytes = field(repr=False)
+    notes: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """The ids of one target: packed entries of two generations, and since when they are complete (microseconds)."""
+
+    generation: int
+    since: int
+    older: list[bytes] = field(repr=False)
+    recent: list[bytes] = field(repr=False)
+
+
+class Transaction:
+    """What may be changed within one commit; *target* is a table's name."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._execute: Callable[..., Any] = connection.execute
+
+    def add_head(self, target: str, count: int, schema: bytes, rows: bytes, notes: bytes) -> StoredHead:
+        """Put a batch at the end of its table's queue."""
+        insert = "INSERT INTO heads (target, count, schema, rows, notes) VALUES (?, ?, ?, ?, ?) RETURNING seq"
+        (seq,) = self._execute(insert, (target, count, schema, rows, notes)).fetchone()
+        return StoredHead(seq, count, schema, rows, notes)
+
+    def remove_head(self, seq: int) -> None:
+        """Take a batch out of the queue: its fate is in this transaction."""
+        self._execute("DELETE FROM heads WHERE seq = ?", (seq,))
+
+    def advance(self, target: str, count: int) -> None:
+        """Note that *count* more rows stand in the target's stream."""
+        self._execute("UPDATE streams SET next_offset = next_offset + ? WHERE target = ?", (count, target))
+
+    def open_stream(self, target: str, name: str) -> None:
+        """Append to the stream *name* from now on, from offset 0."""
+        self._execute("INSERT OR REPLACE INTO streams VALUES (?, ?, 0)", (target, name))
+
+    def remember(self, target: str, generation: int, newest: int, entries: bytes) -> None:
+        """Remember packed ids; *newest* is the latest publish time among them."""
+        insert = "INSERT INTO ids (target, generation, newest, entries) VALUES (?, ?, ?, ?)"
+        self._execute(insert, (target, generation, newest, entries))
+
+    def start_generation(self, target: str, generation: int) -> None:
+        """Forget the ids of all but the last two generations; what was published until then is looked up instead."""
+        old = self._execute(
+            "SELECT max(newest) FROM ids WHERE target = ? AND generation < ?", (target, generation - 1)
+        ).fetchone()[0]
+        self._execute("DELETE FROM ids WHERE target = ? AND generation < ?", (target, generation - 1))
+        self._execute(
+            "UPDATE remembered SET generation = ?, since = max(since, ?) WHERE target = ?",
+            (generation, old if old is not None else 0, target),
+        )
+
+    def remember_since(self, target: str, moment: int) -> None:
+        """State that ids are complete only for what was published after *moment*."""
+        self._execute(
+            "INSERT INTO remembered VALUES (?, 0, ?) ON CONFLICT (target) DO UPDATE SET since = max(since, ?)",
+            (target, moment, moment),
+        )
+
+    def receive(self, target: str, generation: int, entries: bytes) -> None:
+        """Remember messages whose fate is durable; those of all but the last two generations are forgotten."""
+        if entries:
+            insert = "INSERT INTO receipts (target, generation, entries) VALUES (?, ?, ?)"
+            self._execute(insert, (target, generation, entries))
+            self._execute("DELETE FROM receipts WHERE target = ? AND generation < ?", (target, generation - 1))
+
+    def tally(self, counts: bytes) -> None:
+        """Keep counts until they are appended to the table of tallies."""
+        self._execute("INSERT INTO tallies (counts) VALUES (?)", (counts,))
+
+    def forget_tallies(self, last: int) -> None:
+        """Drop the counts up to *last*: they are in this transaction's head."""
+        self._execute("DELETE FROM tallies WHERE seq <= ?", (last,))
+
+
+class Journal:
+    """One engine's journal. Thread-safe; every transaction checks that this process still owns it."""
+
+    def __init__(self, connection: apsw.Connection, directory: Path) -> None:
+        self._connection = connection
+        self._lock = threading.RLock()
+        self.directory = directory
+        self.ownership = Ownership(connection, directory)
+
+    @classmethod
+    def open(cls, directory: Path, vfs: str | None = None) -> Journal:
+        """Open the journal in *directory*, which is made (0700) when it is not there.
+
+        Raises:
+            JournalError: a symbolic link, no journal of this version, or another process writes to it right now.
+        """
+        _private(directory)
+        try:
+            connection = apsw.Connection(str(directory / FILE), vfs=vfs)
+            connection.set_busy_timeout(BUSY_MILLISECONDS)
+            _prepare(connection, directory)
+        except apsw.BusyError as error:
+            raise JournalError(f"{directory}: another process holds the journal; end it first") from error
+        except (apsw.NotADBError, apsw.CorruptError) as error:
+            raise JournalError(f"{directory}: no journal, or a damaged one; {_START_AFRESH}") from error
+        except apsw.CantOpenError as error:
+            raise JournalError(f"{directory}: the journal cannot be opened; the job must own the folder") from error
+        return cls(connection, directory)
+
+    @property
+    def id(self) -> str:
+        """Made once with the file; tells journals apart."""
+        with self._lock:
+            return str(self._value("journal"))
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """Change all or nothing; durable on return.
+
+        Raises:
+            FencedError: another engine has taken the journal over.
+            DiskFullError: no room; nothing was changed.
+            JournalBrokenError: the disk failed; what is on it is not known.
+        """
+        with self._lock, _named_errors(self.directory):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                self.ownership.check()
+                yield Transaction(self._connection)
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def stream(self, target: str) -> tuple[str, int] | None:
+        """The stream that *target* is appended to, and the offset of its head."""
+        row = self._rows("SELECT name, next_offset FROM streams WHERE target = ?", target)
+        return row[0] if row else None
+
+    def streams(self) -> list[str]:
+        """Every stream this journal appends to."""
+        return [name for (name,) in self._rows("SELECT name FROM streams ORDER BY target")]
+
+    def heads(self, target: str) -> list[StoredHead]:
+        """Batches committed for *target* whose fate is open, in order."""
+        query = "SELECT seq, count, schema, rows, notes FROM heads WHERE target = ? ORDER BY seq"
+        return [StoredHead(*row) for row in self._rows(query, target)]
+
+    def remembered(self, target: str) -> Remembered | None:
+        """The ids of *target*; None when it was never served."""
+        found = self._rows("SELECT generation, since FROM remembered WHERE target = ?", target)
+        if not found:
+            return None
+        ((generation, since),) = found
+        query = "SELECT entries FROM ids WHERE target = ? AND generation = ? ORDER BY seq"
+        older, recent = ([e for (e,) in self._rows(query, target, g)] for g in (generation - 1, generation))
+        return Remembered(generation, since, older, recent)
+
+    def since(self, target: str) -> int:
+        """Since when the ids of *target* are complete, by publish time in microseconds."""
+        return int(self._rows("SELECT since FROM remembered WHERE target = ?", target)[0][0])
+
+    def receipts(self, target: str) -> list[tuple[int, bytes]]:
+        """Packed receipts of *target*, each with its generation."""
+        return self._rows("SELECT generation, entries FROM receipts WHERE target = ? ORDER BY seq", target)
+
+    def tallies(self) -> tuple[int, list[bytes]]:
+        """The counts kept so far, and the number of the last of them."""
+        kept = self._rows("SELECT seq, counts FROM tallies ORDER BY seq")
+        return (kept[-1][0] if kept else 0), [counts for _, counts in kept]
+
+    def facts(self) -> dict[str, Any]:
+        """What the journal holds, in numbers, for people."""
+        ids = "SELECT coalesce(sum(length(entries) / 24), 0) FROM ids"
+        return {
+            "journal": self.id,
+            "epoch": self._value("epoch"),
+            "holder": self._value("holder"),
+            "bytes": sum(path.stat().st_size for path in self.directory.iterdir()),
+            "ids_remembered": self._rows(ids)[0][0],
+            "tallies_waiting": self._rows("SELECT count(*) FROM tallies")[0][0],
+            "tables": [
+                {"table": target, "stream": name, "next_offset": offset, "in_flight": self._in_flight(target)}
+                for target, name, offset in self._rows("SELECT target, name, next_offset FROM streams ORDER BY target")
+            ],
+        }
+
+    def close(self) -> None:
+        """Give the journal up in good order: the next engine need not wait."""
+        with self._lock:
+            self.ownership.release()
+            self._connection.close()
+
+    def _in_flight(self, target: str) -> int:
+        return int(self._rows("SELECT coalesce(sum(count), 0) FROM heads WHERE target = ?", target)[0][0])
+
+    def _rows(self, query: str, *values: Any) -> list[Any]:
+        with self._lock:
+            return list(self._connection.execute(query, values))
+
+    def _value(self, name: str) -> Any:
+        found = self._rows("SELECT value FROM meta WHERE name = ?", name)
+        return found[0][0] if found else None
+
+
+_START_AFRESH: Final = "move the folder away to start afresh: messages that come again are then looked up in the tables"
+
+
+def _private(directory: Path) -> None:
+    """Make the folder for us alone, and refuse links: what is written there must land there."""
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise JournalError(f"{directory}: cannot be made ({error.strerror}); name another folder") from error
+    if any(path.is_symlink() for path in (directory, directory / FILE)):
+        raise JournalError(f"{directory}: a symbolic link; name the folder itself")
+    status = directory.stat()
+    if status.st_uid != os.getuid() or stat.S_IMODE(status.st_mode) & 0o077:
+        raise JournalError(f"{directory}: others may read or write it; chmod 700, owned by the job")
+    os.close(os.open(directory / FILE, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600))
+
+
+def _prepare(connection: apsw.Connection, directory: Path) -> None:
+    settings: Iterable[str] = (
+        "PRAGMA auto_vacuum = INCREMENTAL",
+        "PRAGMA journal_mode = WAL",
+        "PRAGMA synchronous = FULL",
+        f"PRAGMA journal_size_limit = {_WAL_BYTES}",
+    )
+    for setting in settings:
+        connection.execute(setting)
+    connection.execute("BEGIN IMMEDIATE")
+    made = connection.pragma("user_version")
+    if made == 0:
+        connection.execute(_SCHEMA)
+        connection.execute("INSERT INTO meta VALUES ('journal', ?), ('epoch', 0)", (uuid.uuid4().hex,))
+        connection.execute(f"PRAGMA user_version = {FORMAT}")
+    connection.execute("COMMIT")
+    if made not in (0, FORMAT):
+        raise JournalError(f"{directory}: a journal of format {made}, this is format {FORMAT}; {_START_AFRESH}")
+    connection.execute("PRAGMA incremental_vacuum")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+@contextmanager
+def _named_errors(directory: Path) -> Iterator[None]:
+    try:
+        yield
+    except apsw.FullError as error:
+        raise DiskFullError(f"{directory}: no space left for the journal; free some, it goes on by itself") from error
+    except apsw.IOError as error:
+        raise JournalBrokenError(
+            f"{directory}: the disk failed while the journal was written, and nobody knows what it holds now; "
+            f"{_START_AFRESH}"
+        ) from error

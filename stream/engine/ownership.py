@@ -1,0 +1,110 @@
+"""Who owns a journal: one process, by an epoch that every transaction checks and a lease that must be renewed.
+
+The owner of an epoch holds a lock on the epoch's own file. A process that died holds no lock, so the next one need
+not wait for the lease; one that is merely stopped keeps its lock, loses its lease, and finds another epoch when it
+wakes up.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from typing import Any, Final
+
+import apsw
+
+_SECOND: Final = 1_000_000
+
+
+class InUseError(RuntimeError):
+    """Another engine is at work here; says which one, and what to do."""
+
+
+class FencedError(RuntimeError):
+    """Another engine has taken over; this one must stop, and has done no harm."""
+
+
+class Ownership:
+    """The epoch and the lease in one journal; times are wall clock, in microseconds."""
+
+    def __init__(self, connection: apsw.Connection, directory: Path) -> None:
+        self._connection = connection
+        self._directory = directory
+        self._lock: int | None = None
+        self.epoch = 0
+
+    def claim(self, holder: str, now: int, lease_seconds: float) -> None:
+        """Take the next epoch.
+
+        Raises:
+            InUseError: another process owns the journal, and has renewed its lease.
+        """
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            epoch = int(self._value("epoch") or 0)
+            if self._is_held(epoch) and int(self._value("expires") or 0) > now:
+                raise InUseError(
+                    f"{self._directory}: the journal is owned by {self._value('holder')}; "
+                    "stop that engine, or give this one a journal and subscriptions of its own"
+                )
+            self._lock = self._hold(epoch + 1)
+            self._store(epoch=epoch + 1, holder=holder, expires=now + int(lease_seconds * _SECOND))
+            self._connection.execute("COMMIT")
+        except apsw.BusyError as error:
+            raise InUseError(f"{self._directory}: another process writes to the journal; end it first") from error
+        finally:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+        self.epoch = epoch + 1
+        for old in self._directory.glob("epoch-*.lock"):
+            if old != self._file(self.epoch):
+                old.unlink(missing_ok=True)
+
+    def check(self) -> None:
+        """Within a transaction: FencedError when another epoch has begun."""
+        epoch = self._value("epoch")
+        if not self.epoch or epoch != self.epoch:
+            raise FencedError(
+                f"{self._directory}: another engine ({self._value('holder')}) has taken the journal over; "
+                "this one was stopped for longer than its lease and ends now"
+            )
+
+    def renew(self, now: int, lease_seconds: float) -> None:
+        """Within a transaction: put the end of the lease off."""
+        self._store(expires=now + int(lease_seconds * _SECOND))
+
+    def release(self) -> None:
+        """Give the lock up, and with it the lease."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _is_held(self, epoch: int) -> bool:
+        path = self._file(epoch)
+        if not path.exists():
+            return False
+        handle = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(handle)
+        return False
+
+    def _hold(self, epoch: int) -> int:
+        handle = os.open(self._file(epoch), os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        return handle
+
+    def _file(self, epoch: int) -> Path:
+        return self._directory / f"epoch-{epoch}.lock"
+
+    def _value(self, name: str) -> Any:
+        found = self._connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+        return found[0] if found else None
+
+    def _store(self, **values: Any) -> None:
+        for name, value in values.items():
+            self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))

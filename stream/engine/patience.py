@@ -1,0 +1,92 @@
+"""Waiting until what is in the way is mended: who needs what is said once, and tried again with growing pauses."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+import structlog
+from google.api_core.exceptions import (
+    Conflict,
+    Forbidden,
+    GatewayTimeout,
+    NotFound,
+    RetryError,
+    ServerError,
+    TooManyRequests,
+    Unauthorized,
+)
+from google.auth.exceptions import GoogleAuthError
+from requests.exceptions import ConnectionError as RequestsConnectionError
+from requests.exceptions import Timeout
+
+from stream.engine.journal import DiskFullError
+from stream.engine.status import SubjectStatus
+
+FIRST_SECONDS: Final = 0.2
+LONGEST_SECONDS: Final = 15.0
+TROUBLE: Final = (
+    Conflict,
+    NotFound,
+    Forbidden,
+    Unauthorized,
+    TooManyRequests,
+    ServerError,
+    GatewayTimeout,
+    RetryError,
+    GoogleAuthError,
+    RequestsConnectionError,
+    Timeout,
+    DiskFullError,
+)
+_LOG = structlog.get_logger("headrace")
+T = TypeVar("T")
+
+
+class StoppedError(Exception):
+    """The engine was told to stop while something was in the way; nothing was acknowledged."""
+
+
+class Patience:
+    """Insists on what must succeed before one part (*where*) of a subject goes on, until *stop* is set."""
+
+    def __init__(self, where: str, status: SubjectStatus, stop: threading.Event) -> None:
+        self._where = where
+        self._status = status
+        self._stop = stop
+        self._pause = FIRST_SECONDS
+
+    def insist(self, need: str, attempt: Callable[[], T]) -> T:
+        """Try *attempt* until it succeeds; *need* says whom to ask for what when it does not.
+
+        Raises:
+            StoppedError: the engine was told to stop first.
+        """
+        while True:
+            try:
+                done = attempt()
+            except TROUBLE as error:
+                self.wait(f"{_what(error)}: {need}")
+            else:
+                self.mended()
+                return done
+
+    def wait(self, sentence: str) -> None:
+        """Say what is in the way, when that is news, and wait before the next try; StoppedError when told to stop."""
+        if self._status.block(self._where, sentence):
+            _LOG.warning("blocked", subject=self._status.subject, needs=sentence)
+        pause, self._pause = self._pause, min(self._pause * 2, LONGEST_SECONDS)
+        if self._stop.wait(pause * random.uniform(0.5, 1.0)):  # noqa: S311 not a secret
+            raise StoppedError(sentence)
+
+    def mended(self) -> None:
+        """Go on: nothing is in the way."""
+        self._pause = FIRST_SECONDS
+        if self._status.unblock(self._where):
+            _LOG.info("mended", subject=self._status.subject)
+
+
+def _what(error: BaseException) -> str:
+    return str(error) if isinstance(error, DiskFullError) else type(error).__name__

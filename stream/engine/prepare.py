@@ -1,0 +1,64 @@
+"""From messages to rows that may be written: decoded, masked, windowed; and dead letters of all the others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from schemas.registry import Registry
+from stream import decode as decoding
+from stream import window as windowing
+from stream.batch import MicroBatch
+from stream.deadletter import DeadLetter, Refusal, dead_letters, unread_letters
+from stream.mask import Masker
+from stream.message import Message
+from stream.tallies import Outcome, Tally, tally_refusals, tally_rows, tally_unread
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Rows within bounds, and what is to be said of every message that gave none."""
+
+    batch: MicroBatch | None
+    letters: list[DeadLetter] = field(repr=False)
+    tallies: list[Tally]
+
+
+class Preparation:
+    """The way of one subject's messages until they are rows; compiled once."""
+
+    def __init__(self, registry: Registry, subject: str, window: timedelta, masking_key: bytes) -> None:
+        self._contract = registry.latest(subject)
+        self._decoder = decoding.Decoder(registry, subject)
+        self._masker = Masker(self._contract, masking_key)
+        self._window = window
+
+    def prepare(self, messages: Sequence[Message], now: int) -> Prepared:
+        """Decode, mask and window *messages*; *now* is in microseconds since 1970."""
+        decoded = decoding.decode(messages, self._decoder, now)
+        letters = list(unread_letters(messages, decoded.refusals, decoding.STAGE))
+        tallies = self._tally_unread(messages, decoded.refusals)
+        if decoded.batch is None:
+            return Prepared(None, letters, tallies)
+        masked = replace(decoded.batch, rows=self._masker.mask(decoded.batch.rows))
+        windowed = windowing.assign_windows(masked, self._contract, self._window)
+        letters += dead_letters(messages, masked, windowed.refusals, windowing.STAGE)
+        tallies += tally_refused(masked, windowed.refusals, self._window)
+        return Prepared(windowed.batch, letters, tallies)
+
+    def _tally_unread(self, messages: Sequence[Message], refusals: Sequence[Refusal]) -> list[Tally]:
+        tallies = []
+        for reason in sorted({refusal.reason for refusal in refusals}):
+            refused = [messages[refusal.index] for refusal in refusals if refusal.reason is reason]
+            tallies.append(tally_unread(refused, Outcome.RECEIVED, self._window))
+            tallies.append(tally_unread(refused, Outcome.DEAD_LETTERED, self._window, reason))
+        return tallies
+
+
+def tally_refused(batch: MicroBatch, refusals: Sequence[Refusal], window: timedelta) -> list[Tally]:
+    """Count rows as received and dead-lettered."""
+    if not refusals:
+        return []
+    refused = batch.take([refusal.index for refusal in refusals])
+    return [tally_rows(refused, Outcome.RECEIVED, window), *tally_refusals(batch, refusals, window)]

@@ -1,0 +1,59 @@
+"""How the engine is: what each subject has done, and what is in its way."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+
+
+@dataclass
+class SubjectStatus:
+    """One subject. Counts are of this process alone; the tallies in BigQuery are the durable ones."""
+
+    subject: str
+    ready: bool = False
+    in_the_way: dict[str, str] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
+    dead_letters: Counter[str] = field(default_factory=Counter)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def block(self, where: str, sentence: str) -> bool:
+        """Note what is in the way of *where*; True when that is news."""
+        with self._lock:
+            news = self.in_the_way.get(where) != sentence
+            self.in_the_way[where] = sentence
+            return news
+
+    def unblock(self, where: str) -> bool:
+        """Note that nothing is in the way there; True when something was."""
+        with self._lock:
+            return self.in_the_way.pop(where, None) is not None
+
+    def count(self, name: str, events: int = 1) -> None:
+        """Count *events*: received, written, duplicate, redelivered or acknowledged."""
+        with self._lock:
+            self.counts[name] += events
+
+    def refuse(self, reason: str, events: int) -> None:
+        """Count dead letters."""
+        with self._lock:
+            self.dead_letters[reason] += events
+
+
+@dataclass
+class EngineStatus:
+    """The whole engine: *failure* ends it."""
+
+    subjects: dict[str, SubjectStatus]
+    failure: BaseException | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether it is worth leaving the process alone."""
+        return self.failure is None
+
+    @property
+    def ready(self) -> bool:
+        """Whether every subject is pulled and nothing is in the way."""
+        return self.alive and all(each.ready and not each.in_the_way for each in self.subjects.values())

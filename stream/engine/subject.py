@@ -1,0 +1,311 @@
+"""One subject from its subscription to its table: pull, prepare, decide, write, acknowledge; round after round."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import structlog
+from google.cloud import bigquery
+from google.pubsub_v1 import PublisherClient
+
+from schemas.envelope import from_micros
+from stream.batch import MicroBatch, to_ipc
+from stream.deadletter import DeadLetter, Reason, Refusal, dead_letters, publish_letters
+from stream.deduplicate import SeenIds
+from stream.engine.journal import Journal, Transaction
+from stream.engine.patience import Patience
+from stream.engine.prepare import Preparation, tally_refused
+from stream.engine.puller import Pulled, Puller
+from stream.engine.receipts import Receipts, receipt
+from stream.engine.status import SubjectStatus
+from stream.engine.table_writer import Guard, Head, TableWriter
+from stream.failpoints import reached
+from stream.job import Job
+from stream.lookup import is_empty, stored_ids
+from stream.message import Message
+from stream.names import Names
+from stream.streams import MAX_REQUEST_BYTES, WriteStreams
+from stream.tallies import Outcome, Tally, add_up, tally_rows, tally_written
+
+STAGE: Final = "write"
+WAIT_SECONDS: Final = 0.2  # for the first message of a round; also how soon a stop is seen
+SKEW_MICROSECONDS: Final = 60_000_000  # how far our clock may be behind Pub/Sub's
+_LOG = structlog.get_logger("headrace")
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """What one subject talks to."""
+
+    publisher: PublisherClient
+    bigquery: bigquery.Client
+    streams: WriteStreams
+
+
+class SubjectLoop:
+    """Runs one subject until *stop*; its thread is the only one that uses it, but for :attr:`complete_until`."""
+
+    def __init__(
+        self,
+        job: Job,
+        subject: str,
+        names: Names,
+        journal: Journal,
+        clients: Clients,
+        puller: Puller,
+        status: SubjectStatus,
+        stop: threading.Event,
+        guard: Guard,
+        round_messages: int,
+    ) -> None:
+        self._job = job
+        self._subject = subject
+        self._table = job.registry.latest(subject).options.table
+        self._sql = names.sql(self._table)
+        self._journal = journal
+        self._clients = clients
+        self._puller = puller
+        self._status = status
+        self._stop = stop
+        self._round_messages = round_messages
+        self._patience = Patience("write", status, stop)
+        self._preparation = Preparation(job.registry, subject, job.window, job.masking_key)
+        self._messages: Sequence[Message] = ()
+        self._writer = TableWriter(
+            self._table, job.tables[subject], journal, clients.streams, self._patience, self, guard
+        )
+        self.complete_until = 0
+
+    def recover(self, taken_over: bool) -> None:
+        """Load what the journal remembers, and settle what an earlier process left open.
+
+        *taken_over*: another journal's engine has written this subject since this journal last did.
+        """
+        if taken_over or self._journal.remembered(self._table) is None:
+            self._remember_since(0 if self._is_new() else self._job.clock() + SKEW_MICROSECONDS)
+        remembered = self._journal.remembered(self._table)
+        assert remembered is not None  # noqa: S101 stated just above
+        self._generation, self._since = remembered.generation, remembered.since
+        self._seen = SeenIds(remembered.older, remembered.recent)
+        self._receipts = Receipts(self._journal.receipts(self._table))
+        self._writer.recover()
+        self._status.ready = True
+
+    def run(self) -> None:
+        """Go round until told to stop. Raises StoppedError, HaltError, FencedError, JournalError."""
+        while not self._stop.is_set():
+            pulled = self._puller.take(self._round_messages, WAIT_SECONDS)
+            if pulled:
+                self._round(pulled)
+            self.complete_until = max(self.complete_until, self._puller.drained_at)
+
+    def _round(self, pulled: Sequence[Pulled]) -> None:
+        reached("pulled")
+        new: dict[bytes, Message] = {}
+        messages = [message for each in pulled for message in each.messages]
+        for message in messages:
+            key = receipt(message.message_id)
+            if key not in self._receipts:
+                new.setdefault(key, message)
+        self._status.count("received", len(new))
+        self._status.count("redelivered", len(messages) - len(new))
+        if new:
+            self._ingest(list(new.values()))
+        self._puller.acknowledge(pulled)
+        self._status.count("acknowledged", len(messages))
+        reached("acknowledged")
+
+    def _ingest(self, messages: Sequence[Message]) -> None:
+        self._messages = messages
+        prepared = self._preparation.prepare(messages, self._job.clock())
+        reached("decoded")
+        letters, tallies = list(prepared.letters), list(prepared.tallies)
+        parts: list[MicroBatch] = []
+        settled = list(messages)
+        if prepared.batch is not None:
+            batch = _with_receipts(prepared.batch, messages)
+            decision = self._seen.decide(batch, self._stored(batch))
+            reached("looked_up")
+            parts, too_large = within_requests(batch, decision.fresh)
+            refusals = [*decision.conflicts, *too_large]
+            letters += dead_letters(messages, batch, refusals, STAGE)
+            tallies += tally_refused(batch, refusals, self._job.window)
+            tallies += self._tally_duplicates(batch.take(decision.duplicates))
+            pending = {index for part in parts for index in part.notes.column("message").to_pylist()}
+            settled = [message for index, message in enumerate(messages) if index not in pending]
+        self._publish(letters)
+        reached("letters_published")
+        self._write(parts, settled, tallies)
+        self._turn_when_due()
+
+    def _write(self, parts: Sequence[MicroBatch], settled: Sequence[Message], tallies: Sequence[Tally]) -> None:
+        """Commit what is settled already with the first part, then write part after part."""
+        receipts = b"".join(receipt(message.message_id) for message in settled)
+
+        def also(transaction: Transaction) -> None:
+            transaction.receive(self._table, self._receipts.generation, receipts)
+            self._tally(transaction, tallies)
+
+        if not parts:
+            self._patience.insist("the journal's disk needs room", lambda: self._commit(also))
+        for number, part in enumerate(parts):
+            self._writer.write(part.rows, part.notes, also if number == 0 else _nothing)
+        self._receipts.add(receipts)
+
+    def _commit(self, also: Callable[[Transaction], None]) -> None:
+        reached("before_commit")
+        with self._journal.transaction() as transaction:
+            also(transaction)
+        reached("committed")
+
+    # What the writer notes of its rows.
+
+    def written(self, transaction: Transaction, notes: pa.RecordBatch, rows: pa.RecordBatch) -> Callable[[], None]:
+        """Remember the ids of these rows and the receipts of their messages, and count them."""
+        batch = MicroBatch(self._subject, rows, notes, b"")
+        entries, receipts = self._seen.packed(batch), _receipts_of(notes)
+        transaction.remember(self._table, self._generation, pc.max(notes.column("published_at")).as_py(), entries)
+        transaction.receive(self._table, self._receipts.generation, receipts)
+        window = self._job.window
+        self._tally(transaction, [tally_rows(batch, Outcome.RECEIVED, window), tally_written(batch, window)])
+
+        def committed() -> None:
+            self._seen.remember(batch)
+            self._receipts.add(receipts)
+            self._status.count("written", len(batch))
+
+        return committed
+
+    def refuse(self, head: Head, refused: Mapping[int, str]) -> Callable[[Transaction], None]:
+        """Publish dead letters of refused rows, and give what counts them.
+
+        Rows that an earlier process committed are only taken back: their messages were never acknowledged, so they
+        come again, and are refused with the message at hand.
+        """
+        if not self._messages:
+            return _nothing
+        batch = MicroBatch(self._subject, head.rows, head.notes, b"")
+        refusals = [
+            Refusal(index, Reason.REFUSED_BY_BIGQUERY, f"BigQuery refused the row: {name}")
+            for index, name in refused.items()
+        ]
+        self._publish(list(dead_letters(self._messages, batch, refusals, STAGE)))
+        receipts = _receipts_of(batch.take(list(refused)).notes)
+        self._receipts.add(receipts)
+
+        def also(transaction: Transaction) -> None:
+            transaction.receive(self._table, self._receipts.generation, receipts)
+            self._tally(transaction, tally_refused(batch, refusals, self._job.window))
+
+        return also
+
+    def stored(self, rows: pa.RecordBatch) -> int:
+        """Count the rows whose id stands in the table."""
+        return len(self._look_up(rows.column("_event_id").to_pylist(), rows.column("_event_time")))
+
+    def missing_columns(self, rows: pa.RecordBatch) -> Sequence[str]:
+        """Name the columns that the table does not have."""
+        table = self._clients.bigquery.get_table(self._sql.strip("`"), retry=None)
+        there = {column.name for column in table.schema}
+        return [name for name in rows.schema.names if name not in there]
+
+    # Older than what is remembered.
+
+    def _stored(self, batch: MicroBatch) -> set[int]:
+        """The rows of messages that were published before ids were remembered, and stand in the table."""
+        old = pc.indices_nonzero(pc.less_equal(batch.notes.column("published_at"), self._since)).to_pylist()
+        if not old:
+            return set()
+        rows = batch.rows.take(pa.array(old, pa.int64()))
+        ids = rows.column("_event_id").to_pylist()
+        found = self._patience.insist(
+            f"{self._sql}: the job needs bigquery.jobs.create, and bigquery.tables.getData on it",
+            lambda: self._look_up(ids, rows.column("_event_time")),
+        )
+        return {index for index, event_id in zip(old, ids, strict=True) if event_id in found}
+
+    def _look_up(self, ids: Sequence[str], times: pa.Array) -> set[str]:
+        bounds = pc.min_max(times).as_py()
+        within = ("_event_time", bounds["min"], bounds["max"])
+        return stored_ids(self._clients.bigquery, self._sql, "_event_id", ids, within)
+
+    def _is_new(self) -> bool:
+        return self._patience.insist(
+            f"{self._sql}: the job needs bigquery.jobs.create, and bigquery.tables.getData on it; "
+            "`headrace provision` makes it",
+            lambda: is_empty(self._clients.bigquery, self._sql, "_event_time"),
+        )
+
+    def _remember_since(self, moment: int) -> None:
+        with self._journal.transaction() as transaction:
+            transaction.remember_since(self._table, moment)
+        since = str(from_micros(moment)) if moment else "the first message"
+        _LOG.info("remembers", subject=self._subject, since=since)
+
+    def _turn_when_due(self) -> None:
+        if not self._seen.is_due(self._job.ids_remembered):
+            return
+        self._generation += 1
+        with self._journal.transaction() as transaction:
+            transaction.start_generation(self._table, self._generation)
+        reached("ids_turned")
+        self._seen.turn()
+        remembered = self._journal.since(self._table)
+        self._since = remembered
+
+    def _publish(self, letters: Sequence[DeadLetter]) -> None:
+        if not letters:
+            return
+        topic, now = self._job.dead_letter_topic, datetime.now(UTC)
+        self._patience.insist(
+            f"{topic}: the job needs roles/pubsub.publisher on it; `headrace provision` makes it",
+            lambda: publish_letters(self._clients.publisher, topic, letters, self._job.name, now),
+        )
+        for letter in letters:
+            self._status.refuse(letter.reason, 1)
+
+    def _tally_duplicates(self, duplicates: MicroBatch) -> list[Tally]:
+        if not len(duplicates):
+            return []
+        self._status.count("duplicate", len(duplicates))
+        window = self._job.window
+        return [tally_rows(duplicates, Outcome.RECEIVED, window), tally_rows(duplicates, Outcome.DUPLICATE, window)]
+
+    def _tally(self, transaction: Transaction, tallies: Sequence[Tally]) -> None:
+        if tallies:
+            transaction.tally(to_ipc(add_up(tallies).counts))
+
+
+def within_requests(batch: MicroBatch, indices: Sequence[int]) -> tuple[list[MicroBatch], list[Refusal]]:
+    """Cut the rows at *indices* into batches that one request can hold; refuse, by index, rows that none can."""
+    if not indices:
+        return [], []
+    part = batch.take(indices)
+    if part.rows.nbytes < MAX_REQUEST_BYTES // 2 or len(part.rows.serialize()) <= MAX_REQUEST_BYTES:
+        return [part], []
+    if len(indices) == 1:
+        return [], [Refusal(indices[0], Reason.ROW_TOO_LARGE, f"the row has more than {MAX_REQUEST_BYTES} bytes")]
+    middle = len(indices) // 2
+    first, refused = within_requests(batch, indices[:middle])
+    second, refused_too = within_requests(batch, indices[middle:])
+    return first + second, refused + refused_too
+
+
+def _with_receipts(batch: MicroBatch, messages: Sequence[Message]) -> MicroBatch:
+    places = batch.notes.column("message").to_pylist()
+    receipts = pa.array([receipt(messages[place].message_id) for place in places], pa.binary(16))
+    return MicroBatch(batch.subject, batch.rows, batch.notes.append_column("receipt", receipts), batch.sealed)
+
+
+def _receipts_of(notes: pa.RecordBatch) -> bytes:
+    return b"".join(notes.column("receipt").to_pylist())
+
+
+def _nothing(transaction: Transaction) -> None:
+    """Add nothing to a commit."""

@@ -1,0 +1,273 @@
+"""One table's rows, each appended exactly once: committed, appended, and what became of them committed again.
+
+The head of a table's queue is appended to the table's stream at the stream's next offset, and nothing else is, so a
+lost answer is asked for again with the same bytes at the same offset, also by the next process. A stream is replaced
+only after it was finalised, when the number of its rows says whether the head is among them.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+import pyarrow as pa
+
+from stream.batch import from_ipc, to_ipc
+from stream.engine.journal import Journal, StoredHead, Transaction
+from stream.engine.patience import Patience
+from stream.failpoints import reached
+from stream.streams import Rows, WriteStreams
+from stream.verdicts import Verdict, judge
+
+T = TypeVar("T")
+
+
+class HaltError(RuntimeError):
+    """A stream or the journal holds what nobody committed; nothing more may be written. Says which and where."""
+
+
+@dataclass
+class Head:
+    """A committed batch whose fate is open. *attempted*: it may have been sent before."""
+
+    seq: int
+    rows: pa.RecordBatch = field(repr=False)
+    notes: pa.RecordBatch = field(repr=False)
+    attempted: bool = False
+
+    def __len__(self) -> int:
+        return int(self.rows.num_rows)
+
+
+class Bookkeeping(Protocol):
+    """What a table's owner notes of its rows; called within transactions and around them."""
+
+    def written(self, transaction: Transaction, notes: pa.RecordBatch, rows: pa.RecordBatch) -> Callable[[], None]:
+        """These rows stand in the table; returns what is to be done once that is committed."""
+
+    def refuse(self, head: Head, refused: Mapping[int, str]) -> Callable[[Transaction], None]:
+        """Make dead letters of the rows at these indexes, durably; returns what to commit with their removal."""
+
+    def stored(self, rows: pa.RecordBatch) -> int:
+        """Count how many of *rows* the table holds already."""
+
+    def missing_columns(self, rows: pa.RecordBatch) -> Sequence[str]:
+        """Name the columns of *rows* that the table does not have."""
+
+
+class Guard(Protocol):
+    """What keeps two engines from writing the same tables."""
+
+    def check(self) -> None:
+        """FencedError when another engine has taken over."""
+
+    def announce(self, stream: str) -> None:
+        """Tell the others that this engine is about to append to *stream*."""
+
+
+class TableWriter:
+    """Writes one table; *path* is ``projects/P/datasets/D/tables/T``, *target* its name in the journal."""
+
+    def __init__(
+        self,
+        target: str,
+        path: str,
+        journal: Journal,
+        streams: WriteStreams,
+        patience: Patience,
+        bookkeeping: Bookkeeping,
+        guard: Guard,
+        reached: Callable[[str], None] = reached,
+    ) -> None:
+        self._target = target
+        self._path = path
+        self._journal = journal
+        self._streams = streams
+        self._patience = patience
+        self._books = bookkeeping
+        self._guard = guard
+        self._reached = reached
+        self._queue: deque[Head] = deque()
+        self._stream = ""
+        self._offset = 0
+
+    def recover(self) -> None:
+        """Settle what an earlier process left open, and open a stream of our own.
+
+        Raises:
+            HaltError: the old stream does not hold what was committed.
+        """
+        self._queue = deque(_from_journal(head) for head in self._journal.heads(self._target))
+        left = self._journal.stream(self._target)
+        if left is not None:
+            self._stream, self._offset = left
+        self._replace_stream()
+        self.settle()
+        self._reached("recovered")
+
+    def write(self, rows: pa.RecordBatch, notes: pa.RecordBatch, also: Callable[[Transaction], None]) -> None:
+        """Commit *rows* with what *also* notes, append them, and return when each is written or refused."""
+
+        def commit() -> StoredHead | None:
+            self._reached("before_commit")
+            with self._journal.transaction() as transaction:
+                also(transaction)
+                return self._add(transaction, rows, notes) if rows.num_rows else None
+
+        stored = self._insist_on_disk(commit)
+        self._reached("committed")
+        if stored is not None:
+            self._queue.append(Head(stored.seq, rows, notes))
+            self.settle()
+
+    def settle(self) -> None:
+        """Append what is queued until every row has its fate."""
+        while self._queue:
+            head = self._queue[0]
+            answer = self._streams.append(self._stream, self._offset, _wire(head.rows))
+            self._reached("appended")
+            match judge(answer, head.attempted):
+                case Verdict.WRITTEN:
+                    self._patience.mended()
+                    self._commit_written(head)
+                case Verdict.UNKNOWN:
+                    head.attempted = True
+                    self._patience.wait(f"{self._path}: BigQuery does not confirm rows; trying again")
+                case Verdict.ROWS_REFUSED:
+                    self._refuse(head, answer.refused)
+                case Verdict.BATCH_REFUSED:
+                    self._narrow(head)
+                case Verdict.STREAM_GONE:
+                    head.attempted = True
+                    self._guard.check()  # was it finalised by another engine that took over?
+                    self._replace_stream()
+                case Verdict.BLOCKED:
+                    self._patience.wait(self._needs("the job needs bigquery.tables.updateData on it"))
+                case Verdict.HALT:
+                    raise HaltError(
+                        f"{self._stream}: offset {self._offset} is not where {len(head):,} committed rows belong; "
+                        "somebody else appended to this stream, or the journal is an old copy; see docs/promises.md"
+                    )
+
+    def _commit_written(self, head: Head) -> None:
+        def commit() -> Callable[[], None]:
+            self._reached("before_fate")
+            with self._journal.transaction() as transaction:
+                transaction.remove_head(head.seq)
+                transaction.advance(self._target, len(head))
+                return self._books.written(transaction, head.notes, head.rows)
+
+        committed = self._insist_on_disk(commit)
+        self._reached("fate_committed")
+        committed()
+        self._offset += len(head)
+        self._queue.popleft()
+
+    def _refuse(self, head: Head, refused: Mapping[int, str]) -> None:
+        """Make letters of the guilty rows and go on with the others, at the same offset: none was written."""
+        also = self._books.refuse(head, refused)
+        self._reached("refusal_published")
+        kept = [index for index in range(len(head)) if index not in refused]
+        self._rewrite(head, [kept] if kept else [], also)
+        self._reached("refusal_committed")
+
+    def _narrow(self, head: Head) -> None:
+        """Find the guilty row among rows that were refused as a whole."""
+        missing = self._patience.insist(
+            self._needs("it cannot be read"), lambda: self._books.missing_columns(head.rows)
+        )
+        if missing:
+            self._patience.wait(self._needs(f"the table has no column {', '.join(missing)}"))
+        elif len(head) == 1:
+            self._refuse(head, {0: "INVALID_ARGUMENT"})
+        else:
+            middle = len(head) // 2
+            self._rewrite(head, [range(middle), range(middle, len(head))], lambda _: None)
+
+    def _rewrite(self, head: Head, parts: Sequence[Sequence[int]], also: Callable[[Transaction], None]) -> None:
+        """Put *parts* of a head in its place."""
+        pieces = [(head.rows.take(pa.array(p, pa.int64())), head.notes.take(pa.array(p, pa.int64()))) for p in parts]
+
+        def commit() -> list[Head]:
+            with self._journal.transaction() as transaction:
+                transaction.remove_head(head.seq)
+                also(transaction)
+                return [Head(self._add(transaction, *piece).seq, *piece) for piece in pieces]
+
+        heads = self._insist_on_disk(commit)
+        self._queue.popleft()
+        self._queue.extendleft(reversed(heads))
+
+    def _replace_stream(self) -> None:
+        """Finalise the stream, find out whether it holds the head, and open another."""
+        head = self._queue[0] if self._queue else None
+        if self._stream:
+            written = self._finalised_with(head)
+            self._reached("stream_finalised")
+            if head is not None and written:
+                self._commit_written(head)
+        name = self._patience.insist(
+            self._needs("the job needs bigquery.tables.updateData on it"), lambda: self._streams.create(self._path)
+        )
+
+        self._patience.insist(self._needs("its new stream cannot be announced"), lambda: self._guard.announce(name))
+
+        def commit() -> None:
+            with self._journal.transaction() as transaction:
+                transaction.open_stream(self._target, name)
+
+        self._insist_on_disk(commit)
+        self._reached("stream_opened")
+        self._stream, self._offset = name, 0
+        if self._queue:
+            self._reached("head_moved")
+
+    def _finalised_with(self, head: Head | None) -> bool:
+        """Finalise the stream; whether *head* is in it. HaltError when it holds anything else."""
+        count = self._patience.insist(
+            self._needs("its stream cannot be finalised"), lambda: self._streams.finalise(self._stream)
+        )
+        if count is None:
+            return head is not None and self._found(head)
+        if head is not None and count == self._offset + len(head):
+            return True
+        if count != self._offset:
+            raise HaltError(
+                f"{self._stream}: holds {count:,} rows where {self._offset:,} were committed; somebody else appended "
+                "to this stream, or the journal is an old copy; see docs/promises.md"
+            )
+        return False
+
+    def _found(self, head: Head) -> bool:
+        """The stream is gone with its count: ask the table itself."""
+        found = self._patience.insist(
+            self._needs("the job needs bigquery.jobs.create, and bigquery.tables.getData on it"),
+            lambda: self._books.stored(head.rows),
+        )
+        if found not in (0, len(head)):
+            raise HaltError(
+                f"{self._path}: {found:,} of {len(head):,} rows that were appended together stand in the table"
+            )
+        return found > 0
+
+    def _add(self, transaction: Transaction, rows: pa.RecordBatch, notes: pa.RecordBatch) -> StoredHead:
+        wire = _wire(rows)
+        return transaction.add_head(self._target, rows.num_rows, wire.schema, wire.data, to_ipc(notes))
+
+    def _insist_on_disk(self, commit: Callable[[], T]) -> T:
+        return self._patience.insist("the journal's disk needs room", commit)
+
+    def _needs(self, what: str) -> str:
+        return f"{self._path}: {what}; `headrace provision` makes tables and columns"
+
+
+def _wire(rows: pa.RecordBatch) -> Rows:
+    return Rows(rows.schema.serialize().to_pybytes(), rows.serialize().to_pybytes())
+
+
+def _from_journal(stored: StoredHead) -> Head:
+    schema = pa.ipc.read_schema(pa.py_buffer(stored.schema))
+    rows = pa.ipc.read_record_batch(pa.py_buffer(stored.rows), schema)
+    return Head(stored.seq, rows, from_ipc(stored.notes), attempted=True)

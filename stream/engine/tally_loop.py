@@ -1,0 +1,127 @@
+"""Counts from the journal to the table of tallies, coalesced, and each exactly once."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import structlog
+
+from stream.batch import from_ipc
+from stream.engine.journal import Journal, Transaction
+from stream.engine.patience import Patience
+from stream.engine.status import SubjectStatus
+from stream.engine.subject import Clients
+from stream.engine.table_writer import Guard, HaltError, Head, TableWriter
+from stream.failpoints import reached
+from stream.job import Job
+from stream.lookup import stored_ids
+from stream.names import TALLIES, Names
+from stream.tallies import COUNTS, Outcome, Tally, add_up
+from stream.tally import tally_lines
+
+FLUSH_SECONDS: Final = 1.0
+SAY_AGAIN: Final = 60_000_000  # microseconds after which a subject without events is said to be complete again
+_FAILPOINTS: Final = {"committed": "tally_committed", "appended": "tally_appended", "fate_committed": "tally_settled"}
+_LOG = structlog.get_logger("headrace")
+
+
+class TallyLoop:
+    """Appends what has been counted, about once a second; *complete_until* gives each subject's, in microseconds."""
+
+    def __init__(
+        self,
+        job: Job,
+        names: Names,
+        journal: Journal,
+        clients: Clients,
+        status: SubjectStatus,
+        stop: threading.Event,
+        guard: Guard,
+        complete_until: Callable[[], Mapping[str, int]],
+    ) -> None:
+        self._job = job
+        self._sql = names.sql(TALLIES)
+        self._journal = journal
+        self._clients = clients
+        self._status = status
+        self._stop = stop
+        self._complete_until = complete_until
+        self._said: dict[str, int] = {}
+        self._writer = TableWriter(
+            TALLIES,
+            job.tallies_table,
+            journal,
+            clients.streams,
+            Patience("tallies", status, stop),
+            self,
+            guard,
+            lambda name: reached(_FAILPOINTS.get(name, "")),
+        )
+
+    def recover(self) -> None:
+        """Settle what an earlier process left open."""
+        self._writer.recover()
+        self._status.ready = True
+
+    def run(self) -> None:
+        """Flush until told to stop."""
+        while not self._stop.wait(FLUSH_SECONDS):
+            self.flush()
+
+    def flush(self) -> None:
+        """Append all that is counted so far."""
+        last, chunks = self._journal.tallies()
+        complete = self._news()
+        if not chunks and not complete:
+            return
+        now, numbers = self._job.clock(), itertools.count()
+        counts = [Tally(from_ipc(chunk)) for chunk in chunks] + [_nothing_new(subject, now) for subject in complete]
+        # A name that no other line has: the counts are numbered, and so is each time nothing new was said.
+        lines = tally_lines(add_up(counts), now, lambda: f"{self._journal.id}-{last}-{now}-{next(numbers)}", complete)
+
+        def also(transaction: Transaction) -> None:
+            transaction.forget_tallies(last)
+
+        notes = pa.RecordBatch.from_pydict({"none": pa.nulls(lines.num_rows)})
+        self._writer.write(lines, notes, also)
+        self._said |= complete
+
+    def _news(self) -> dict[str, int]:
+        """Each subject's completeness that has not been said, or not for a while."""
+        return {
+            subject: moment
+            for subject, moment in self._complete_until().items()
+            if moment >= self._said.get(subject, 0) + SAY_AGAIN
+        }
+
+    def written(self, transaction: Transaction, notes: pa.RecordBatch, rows: pa.RecordBatch) -> Callable[[], None]:
+        """Nothing more is noted of tallies."""
+        return lambda: None
+
+    def refuse(self, head: Head, refused: Mapping[int, str]) -> Callable[[Transaction], None]:
+        """Counts are never given up."""
+        raise HaltError(f"{self._sql}: BigQuery refuses tallies ({next(iter(refused.values()))}); report this")
+
+    def stored(self, rows: pa.RecordBatch) -> int:
+        """Count the lines whose id stands in the table."""
+        times = pc.min_max(rows.column("tallied_at")).as_py()
+        ids = rows.column("tally_id").to_pylist()
+        within = ("tallied_at", times["min"], times["max"])
+        return len(stored_ids(self._clients.bigquery, self._sql, "tally_id", ids, within))
+
+    def missing_columns(self, rows: pa.RecordBatch) -> Sequence[str]:
+        """Name the columns that the table does not have."""
+        table = self._clients.bigquery.get_table(self._sql.strip("`"), retry=None)
+        there = {column.name for column in table.schema}
+        return [name for name in rows.schema.names if name not in there]
+
+
+def _nothing_new(subject: str, now: int) -> Tally:
+    """No events: only a line to say completeness on."""
+    row = {"subject": subject, "outcome": str(Outcome.RECEIVED), "reason": None, "window_start": now}
+    return Tally(pa.RecordBatch.from_pylist([row | {"events": 0, "id_hash": 0, "content_hash": 0}], COUNTS))

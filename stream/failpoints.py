@@ -1,0 +1,75 @@
+"""Named places where a test may kill the process: ``HEADRACE_CRASH_AT=name:nth``, listed in docs/failpoints.md.
+
+Unset, a place costs one call of an empty function.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from typing import Final
+
+NAMES: Final = frozenset(
+    {
+        "claimed",
+        "stream_finalised",
+        "stream_opened",
+        "head_moved",
+        "recovered",
+        "pulled",
+        "decoded",
+        "looked_up",
+        "letters_published",
+        "before_commit",
+        "committed",
+        "append_sent",
+        "appended",
+        "before_fate",
+        "fate_committed",
+        "acknowledged",
+        "refusal_published",
+        "refusal_committed",
+        "tally_committed",
+        "tally_appended",
+        "tally_settled",
+        "ids_turned",
+        "drained",
+    }
+)
+
+
+class FailpointError(ValueError):
+    """``HEADRACE_CRASH_AT`` names no failpoint, or no number."""
+
+
+def crashing_at(plan: str) -> Callable[[str], None]:
+    """Make the function that kills this process, as ``kill -9`` would, when it reaches a name for the nth time.
+
+    Raises:
+        FailpointError: *plan* is not ``name:nth`` with a known name and a number from 1 on.
+    """
+    name, _, text = plan.partition(":")
+    if name not in NAMES or not text.isdigit() or int(text) < 1:
+        raise FailpointError(f"HEADRACE_CRASH_AT: write name:nth; names are {', '.join(sorted(NAMES))}")
+    nth, lock, reached_before = int(text), threading.Lock(), 0
+
+    def reach(here: str) -> None:
+        nonlocal reached_before
+        if here != name:
+            return
+        with lock:
+            reached_before += 1
+            if reached_before == nth:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    return reach
+
+
+def _pass(name: str) -> None:
+    """Do nothing: no failpoint is set."""
+
+
+_PLAN: Final = os.environ.get("HEADRACE_CRASH_AT")
+reached: Final[Callable[[str], None]] = crashing_at(_PLAN) if _PLAN else _pass

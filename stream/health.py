@@ -1,0 +1,105 @@
+"""``/healthz``, ``/readyz`` and ``/metrics`` of a running engine: is it alive, does it work, and how much."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Final
+
+from prometheus_client import CollectorRegistry, exposition
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from stream.engine.status import EngineStatus
+
+_COUNTERS: Final = {
+    "received": ("headrace_pipeline_events_received", "Messages pulled, redeliveries aside"),
+    "written": ("headrace_pipeline_rows_written", "Rows confirmed by BigQuery"),
+    "duplicate": ("headrace_pipeline_duplicates", "Events that were there already"),
+    "redelivered": ("headrace_pipeline_redelivered_messages", "Messages whose fate was known already"),
+    "acknowledged": ("headrace_pipeline_messages_acknowledged", "Messages acknowledged"),
+}
+
+
+class StatusCollector(Collector):
+    """Turns an engine's status into Prometheus metrics, each time it is asked."""
+
+    def __init__(self, status: EngineStatus, pipeline: str) -> None:
+        self._status = status
+        self._pipeline = pipeline
+
+    def collect(self) -> Iterable[Metric]:
+        """Every metric of the catalogue that this process can count."""
+        labels = ["pipeline", "subject"]
+        subjects = list(self._status.subjects.values())
+        for name, (metric, help_) in _COUNTERS.items():
+            family = CounterMetricFamily(metric, help_, labels=labels)
+            for each in subjects:
+                family.add_metric([self._pipeline, each.subject], each.counts[name])
+            yield family
+        letters = CounterMetricFamily("headrace_pipeline_dead_letters", "Messages refused", labels=[*labels, "reason"])
+        blocked = GaugeMetricFamily("headrace_pipeline_blocked", "1 while something is in the way", labels=labels)
+        for each in subjects:
+            blocked.add_metric([self._pipeline, each.subject], int(bool(each.in_the_way)))
+            for reason, count in dict(each.dead_letters).items():
+                letters.add_metric([self._pipeline, each.subject, reason], count)
+        yield letters
+        yield blocked
+
+
+@contextmanager
+def serving_health(address: str | None, status: EngineStatus, pipeline: str) -> Iterator[None]:
+    """Serve the three pages on *address* (``host:port``) while the block runs; on none, do nothing."""
+    if address is None:
+        yield
+        return
+    host, _, port = address.rpartition(":")
+    registry = CollectorRegistry()
+    registry.register(StatusCollector(status, pipeline))
+    server = ThreadingHTTPServer((host.strip("[]") or "127.0.0.1", int(port)), _handler(status, registry))
+    thread = threading.Thread(target=server.serve_forever, name="health", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def _handler(status: EngineStatus, registry: CollectorRegistry) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            match self.path:
+                case "/healthz":
+                    self._answer(200 if status.alive else 503, "application/json", _page(status))
+                case "/readyz":
+                    self._answer(200 if status.ready else 503, "application/json", _page(status))
+                case "/metrics":
+                    self._answer(200, exposition.CONTENT_TYPE_LATEST, exposition.generate_latest(registry))
+                case _:
+                    self._answer(404, "text/plain", b"/healthz, /readyz or /metrics\n")
+
+        def _answer(self, code: int, type_: str, body: bytes) -> None:
+            self.send_response(code)
+            self.send_header("Content-Type", type_)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *arguments: Any) -> None:
+            """Say nothing: probes come every few seconds."""
+
+    return Handler
+
+
+def _page(status: EngineStatus) -> bytes:
+    subjects = {
+        name: {"ready": each.ready, "in_the_way": list(each.in_the_way.values()), **each.counts}
+        for name, each in status.subjects.items()
+    }
+    page = {"alive": status.alive, "ready": status.ready, "subjects": subjects}
+    return (json.dumps(page, indent=2) + "\n").encode()

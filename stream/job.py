@@ -1,0 +1,27 @@
+"""What a job is: plain values, for either engine; nothing is opened before it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from schemas.registry import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What both engines are built from."""
+
+    registry: Registry = field(repr=False)
+    project: str
+    tables: dict[str, str]
+    tallies_table: str
+    dead_letter_topic: str
+    name: str
+    window: timedelta
+    shards: int
+    ids_remembered: int
+    clock: Callable[[], int]
+    masking_key: bytes = field(repr=False)
+    sealing_key: bytes = field(repr=False)

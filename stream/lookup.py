@@ -1,0 +1,43 @@
+"""Ask a table which rows it holds already: for messages older than what is remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from google.cloud import bigquery
+from google.cloud.bigquery import ArrayQueryParameter, ScalarQueryParameter
+
+QUERY_SECONDS: Final = 60.0
+
+
+def stored_ids(
+    client: bigquery.Client, table: str, column: str, ids: Sequence[str], times: tuple[str, datetime, datetime]
+) -> set[str]:
+    """The ones of *ids* that *column* of *table* (as SQL names it) holds, in rows whose time is within bounds.
+
+    *times* is the partitioning column with its first and last moment, both included: only those partitions are read.
+    Raises what the client raises.
+    """
+    time_column, first, last = times
+    query = f"""
+        SELECT DISTINCT {column} AS id FROM {table}
+        WHERE {time_column} BETWEEN @first AND @last AND {column} IN UNNEST(@ids)
+    """  # noqa: S608 names come from checked settings and contracts
+    parameters = [
+        ArrayQueryParameter("ids", "STRING", list(ids)),
+        ScalarQueryParameter("first", "TIMESTAMP", first),
+        ScalarQueryParameter("last", "TIMESTAMP", last),
+    ]
+    config = bigquery.QueryJobConfig(query_parameters=parameters)
+    rows = client.query_and_wait(query, job_config=config, wait_timeout=QUERY_SECONDS, job_retry=None, retry=None)
+    return {row["id"] for row in rows}
+
+
+def is_empty(client: bigquery.Client, table: str, time_column: str) -> bool:
+    """Whether *table*, as SQL names it, has no row at all."""
+    query = f"""
+        SELECT 1 AS one FROM {table} WHERE {time_column} >= TIMESTAMP '0001-01-01' LIMIT 1
+    """  # noqa: S608 names come from checked settings and contracts
+    return not list(client.query_and_wait(query, wait_timeout=QUERY_SECONDS, job_retry=None, retry=None))
