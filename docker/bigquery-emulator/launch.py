@@ -1,18 +1,23 @@
 """Start bqemulator 1.4.0 offline, with nested columns: ``python launch.py start --rest-port ... --grpc-port ...``.
 
-Five defects of that version are mended here. It fetches two DuckDB extensions at start: the same files come in
+Eight defects of that version are mended here. It fetches two DuckDB extensions at start: the same files come in
 wheels. Its AppendRows builds the Arrow schema of a table from name, type and mode alone, so a RECORD column has no
 fields. And it stores BIGNUMERIC as a decimal wider than DuckDB has, so no such column can be made: here it keeps
-38 digits, 18 of them after the point. And it forgets a table's requirePartitionFilter. Last, queries and
+38 digits, 18 of them after the point. And it forgets a table's requirePartitionFilter. And queries and
 appends share one DuckDB connection in two threads: an append waits for the GIL with the connection locked, while the
 query waits for the connection with the GIL held, and nothing moves again. Here each thread has a cursor of its own.
 An open AppendRows call keeps a thread of its pool, which has six on two processors: here it has as many as are needed.
+Last, two about offsets. FinalizeWriteStream does not wait for an append that is under way, and counts rows that are not
+in the table yet. And an append whose insert fails has taken its offset all the same, so that the same rows at the same
+offset are answered with ALREADY_EXISTS and never written.
 """
 
 import functools
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 
+import duckdb
 import grpc
 import pyarrow as pa
 from bqemulator.api.routes import tabledata, tables
@@ -20,6 +25,7 @@ from bqemulator.cli import main
 from bqemulator.grpc_api import write_servicer
 from bqemulator.storage import engine, type_map
 from duckdb_extensions import import_extension
+from google.cloud.bigquery_storage_v1.types import FinalizeWriteStreamRequest
 
 
 def described(field):
@@ -70,7 +76,29 @@ def connection_of_thread(self, original=engine.DuckDBEngine.connection.fget):
 
 THREADS = 256  # made when needed, so an idle emulator has few
 
-if __name__ == "__main__":
+
+def finalise_in_turn(
+    self, request_bytes, context, original=write_servicer.BigQueryWriteHandler._handle_finalize_write_stream
+):
+    """Finalise a stream when no append is under way on it."""
+    stream = self._manager.get(FinalizeWriteStreamRequest.deserialize(request_bytes).name)
+    with stream.lock if stream else nullcontext():
+        return original(self, request_bytes, context)
+
+
+def append_or_not(self, stream, *rest, original=write_servicer.BigQueryWriteHandler._perform_append):
+    """Append; when the insert fails the stream is as it was."""
+    with stream.lock:
+        before = stream.next_offset, stream.row_count
+        try:
+            return original(self, stream, *rest)
+        except duckdb.Error:
+            stream.next_offset, stream.row_count = before
+            raise
+
+
+def mend():
+    """Put the mended parts in place."""
     grpc.aio.server = functools.partial(grpc.aio.server, migration_thread_pool=ThreadPoolExecutor(THREADS))
     import_extension("spatial")
     import_extension("avro")
@@ -80,4 +108,10 @@ if __name__ == "__main__":
     tables._table_to_rest = answer_with_table
     tabledata._bq_type_to_arrow = scalar_type
     write_servicer._table_arrow_schema = arrow_schema
+    write_servicer.BigQueryWriteHandler._handle_finalize_write_stream = finalise_in_turn
+    write_servicer.BigQueryWriteHandler._perform_append = append_or_not
+
+
+if __name__ == "__main__":
+    mend()
     main()

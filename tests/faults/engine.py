@@ -1,0 +1,101 @@
+"""The engine as a process of its own: started, signalled by its id, waited for, and read."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from stream.processes import die_with_parent
+
+ROOT: Final = Path(__file__).parents[2]
+# Modules to load come first: a disk that fails, an engine with one function replaced.
+_START: Final = """
+import importlib, sys
+for module in filter(None, sys.argv.pop(1).split(",")):
+    importlib.import_module(module)
+from stream.cli import main
+main()
+"""
+
+
+class Engine:
+    """``headrace run``."""
+
+    def __init__(
+        self,
+        folder: Path,
+        project: str,
+        key: bytes,
+        environment: Mapping[str, str],
+        load: Sequence[str] = (),
+        number: int = 1,
+    ) -> None:
+        key_file = folder / "masking.key"
+        key_file.write_bytes(key)
+        self.log = folder / f"engine-{number}.log"
+        command = [sys.executable, "-c", _START, ",".join(load), "run", "--project", project]
+        with self.log.open("wb") as output:
+            self._process = subprocess.Popen(
+                [*command, "--masking-key-file", str(key_file)],
+                env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=die_with_parent,
+            )
+
+    @property
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+    def says(self, *words: str) -> bool:
+        """Whether one line of its log holds all of *words*."""
+        return any(all(word in line for word in words) for line in self.log.read_text(errors="replace").splitlines())
+
+    def wait_until_running(self) -> None:
+        """Wait for its first line, or its end."""
+        deadline = time.monotonic() + 60
+        while self.is_alive and not self.says("running"):
+            assert time.monotonic() < deadline, f"the engine does not start; {self.tail()}"
+            threading.Event().wait(0.05)
+
+    def tail(self) -> str:
+        """The end of its log."""
+        return f"end of {self.log}:\n" + "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])
+
+    def kill(self) -> None:
+        """SIGKILL, and wait."""
+        self._process.kill()
+        self._process.wait()
+
+    def pause(self) -> None:
+        """SIGSTOP: it does nothing, and does not know."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
+
+    def ask_to_stop(self) -> None:
+        self._process.send_signal(signal.SIGTERM)
+
+    def drain(self, seconds: float = 30) -> int:
+        """SIGTERM; its exit code."""
+        if self.is_alive:
+            self.ask_to_stop()
+        return self.wait(seconds)
+
+    def wait(self, seconds: float = 60) -> int:
+        """Its exit code, once it has ended by itself."""
+        try:
+            return self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"the engine did not end within {seconds:.0f} s; {self.tail()}") from None

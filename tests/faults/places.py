@@ -1,0 +1,41 @@
+"""Where the emulators are, and clients for just there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import grpc
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import bigquery
+from google.pubsub_v1 import PublisherClient, SubscriberClient
+from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
+from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
+
+from stream.clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB
+from tests.faults.scripted_streams import UNLIMITED
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Three addresses, each ``127.0.0.1:port``; the harness's own clients ignore the environment."""
+
+    pubsub: str
+    rest: str
+    grpc: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {PUBSUB: self.pubsub, BIGQUERY: self.rest, BIGQUERY_STORAGE: self.grpc}
+
+    def publisher(self) -> PublisherClient:
+        return PublisherClient(transport=PublisherGrpcTransport(channel=self._channel()))
+
+    def subscriber(self) -> SubscriberClient:
+        return SubscriberClient(transport=SubscriberGrpcTransport(channel=self._channel()))
+
+    def bigquery(self, project: str) -> bigquery.Client:
+        options = {"api_endpoint": f"http://{self.rest}"}
+        return bigquery.Client(project, credentials=AnonymousCredentials(), client_options=options)
+
+    def _channel(self) -> grpc.Channel:
+        return grpc.insecure_channel(self.pubsub, options=UNLIMITED)

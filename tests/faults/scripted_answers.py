@@ -1,0 +1,84 @@
+"""Answers for the script: what BigQuery may say, and the emulator never does."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import grpc
+from google.cloud.bigquery_storage_v1 import types as wire
+
+from tests.faults.scripted_streams import AbortedCallError, Append, Rule, error
+
+
+def answer(status: grpc.StatusCode, storage: str = "") -> Rule:
+    """Write nothing and answer with an error."""
+    return lambda _: error(status, storage)
+
+
+def abort(status: grpc.StatusCode) -> Rule:
+    """Write nothing and end the call with a status."""
+
+    def rule(_: Append) -> wire.AppendRowsResponse:
+        raise AbortedCallError(status)
+
+    return rule
+
+
+def refuse_rows(guilty: Callable[[dict[str, Any]], bool]) -> Rule:
+    """Name the guilty rows by index, and write nothing of a request that holds one."""
+
+    def rule(append: Append) -> wire.AppendRowsResponse:
+        indices = [index for index, row in enumerate(append.rows.to_pylist()) if guilty(row)]
+        if not indices:
+            return append.write()
+        code = wire.RowError.RowErrorCode.FIELDS_ERROR
+        errors = [wire.RowError(index=index, code=code, message="a value may stand here") for index in indices]
+        refused = error(grpc.StatusCode.INVALID_ARGUMENT)
+        refused.row_errors = errors
+        return refused
+
+    return rule
+
+
+def refuse_batch(guilty: Callable[[dict[str, Any]], bool]) -> Rule:
+    """Refuse a request that holds a guilty row as a whole, naming none."""
+
+    def rule(append: Append) -> wire.AppendRowsResponse:
+        if any(guilty(row) for row in append.rows.to_pylist()):
+            return error(grpc.StatusCode.INVALID_ARGUMENT)
+        return append.write()
+
+    return rule
+
+
+def lose_answer(append: Append) -> wire.AppendRowsResponse:
+    """Write, and then end the call as if the connection had broken."""
+    append.write()
+    raise AbortedCallError(grpc.StatusCode.UNAVAILABLE)
+
+
+def never_answer(released: threading.Event) -> Rule:
+    """Write, and then say nothing until *released*."""
+
+    def rule(append: Append) -> wire.AppendRowsResponse:
+        append.write()
+        released.wait(120)
+        raise AbortedCallError(grpc.StatusCode.UNAVAILABLE)
+
+    return rule
+
+
+def with_updated_schema(*columns: str) -> Rule:
+    """Write, and mention that the table has more columns now."""
+
+    def rule(append: Append) -> wire.AppendRowsResponse:
+        response = append.write()
+        names = [*append.rows.schema.names, *columns]
+        string = wire.TableFieldSchema.Type.STRING
+        fields = [wire.TableFieldSchema(name=name, type_=string) for name in names]
+        response.updated_schema = wire.TableSchema(fields=fields)
+        return response
+
+    return rule

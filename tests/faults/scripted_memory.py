@@ -1,0 +1,91 @@
+"""The work of a scripted server done in memory, as BigQuery does it."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+import pyarrow as pa
+from google.cloud.bigquery_storage_v1 import BigQueryWriteClient
+from google.cloud.bigquery_storage_v1 import types as wire
+
+from tests.faults.scripted_streams import AbortedCallError, ScriptedServer, a_client, a_scripted_server, error
+
+
+@dataclass
+class _Stream:
+    table: str
+    kind: int
+    batches: list[pa.RecordBatch] = field(default_factory=list)
+    finalised: bool = False
+
+    @property
+    def end(self) -> int:
+        return sum(batch.num_rows for batch in self.batches)
+
+
+class MemoryStreams:
+    """Streams as BigQuery keeps them, in memory: offsets are checked, and a finalised stream takes nothing."""
+
+    def __init__(self) -> None:
+        self.streams: dict[str, _Stream] = {}
+        self._lock = threading.RLock()
+
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        """What stands in *table* (its short name)."""
+        found = [stream for stream in self.streams.values() if stream.table.endswith(f"/tables/{table}")]
+        return [row for stream in found for batch in stream.batches for row in batch.to_pylist()]
+
+    def connect(self) -> MemoryStreams:
+        return self
+
+    def close(self) -> None:
+        """Nothing is held by a connection."""
+
+    def create(self, request: wire.CreateWriteStreamRequest) -> wire.WriteStream:
+        name = f"{request.parent}/streams/{uuid.uuid4().hex[:16]}"
+        self.streams[name] = _Stream(request.parent, request.write_stream.type_)
+        return wire.WriteStream(name=name, type_=request.write_stream.type_)
+
+    def get(self, request: wire.GetWriteStreamRequest) -> wire.WriteStream:
+        return wire.WriteStream(name=request.name, type_=self._find(request.name).kind)
+
+    def finalize(self, request: wire.FinalizeWriteStreamRequest) -> wire.FinalizeWriteStreamResponse:
+        with self._lock:
+            stream = self._find(request.name)
+            stream.finalised = True
+            return wire.FinalizeWriteStreamResponse(row_count=stream.end)
+
+    def append(self, request: wire.AppendRowsRequest, rows: pa.RecordBatch) -> wire.AppendRowsResponse:
+        offset = request.offset if wire.AppendRowsRequest.pb(request).HasField("offset") else None
+        with self._lock:
+            stream = self._find(request.write_stream)
+            end = stream.end
+            if stream.finalised:
+                return error(grpc.StatusCode.INVALID_ARGUMENT, "STREAM_FINALIZED")
+            if offset is not None and offset < end:
+                return error(grpc.StatusCode.ALREADY_EXISTS, "OFFSET_ALREADY_EXISTS")
+            if offset is not None and offset > end:
+                return error(grpc.StatusCode.OUT_OF_RANGE, "OFFSET_OUT_OF_RANGE")
+            stream.batches.append(rows)
+        return wire.AppendRowsResponse(append_result=wire.AppendRowsResponse.AppendResult(offset=end))
+
+    def _find(self, name: str) -> _Stream:
+        if name.endswith("/streams/_default"):
+            return self.streams.setdefault(name, _Stream(name.removesuffix("/streams/_default"), 1))
+        if name not in self.streams:
+            raise AbortedCallError(grpc.StatusCode.NOT_FOUND, "no such stream")
+        return self.streams[name]
+
+
+@contextmanager
+def a_scripted_memory() -> Iterator[tuple[ScriptedServer, MemoryStreams, BigQueryWriteClient]]:
+    """A scripted server, the streams it keeps in memory, and a client for it."""
+    streams = MemoryStreams()
+    with a_scripted_server(streams) as server, a_client(server.address) as client:
+        yield server, streams, client

@@ -1,0 +1,167 @@
+"""A checker that never failed proves nothing: each check is shown a run with the one thing wrong that it is for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from tests.faults.oracle import Check, Evidence, Letter, Row, Sent, judge
+
+
+def sent(probe: str, event_id: str = "", fate: str = "written", digest: str = "", **changes: bool) -> Sent:
+    """An event whose row holds its payload's digest."""
+    event_id, digest = event_id or f"e{probe}", digest or f"d{probe}"
+    row = {"payload": digest} if fate == "written" else None
+    return Sent(probe, "things", event_id, digest, fate, row, **changes)
+
+
+def row(event_id: str, payload: str) -> Row:
+    return Row("things", event_id, {"payload": payload})
+
+
+def tallies(written: int, duplicate: int, conflicts: int, late: int) -> dict[tuple[str, str, str | None], int]:
+    return {
+        ("things", "received", None): written + duplicate + conflicts + late,
+        ("things", "written", None): written,
+        ("things", "duplicate", None): duplicate,
+        ("things", "dead_lettered", "id_conflict"): conflicts,
+        ("things", "dead_lettered", "too_late"): late,
+    }
+
+
+#  1 written | 2 written, twice sent | 4 and 5 one id, two payloads: 4 won | 6 too late
+RUN = Evidence(
+    sent=(
+        sent("1"),
+        sent("2"),
+        sent("3", "e2", digest="d2"),
+        sent("4", "rivals"),
+        sent("5", "rivals"),
+        sent("6", fate="too_late"),
+    ),
+    rows=(row("e1", "d1"), row("e2", "d2"), row("rivals", "d4")),
+    letters=(Letter("5", "d5", "id_conflict"), Letter("6", "d6", "too_late")),
+    pending=frozenset(),
+    tallies=tallies(3, 1, 1, 1),
+)
+
+
+def names(evidence: Evidence) -> set[Check]:
+    return {violation.check for violation in judge(evidence)}
+
+
+def test_a_healthy_run_has_no_violation() -> None:
+    assert judge(RUN) == []
+
+
+def test_either_of_two_payloads_with_one_id_may_win() -> None:
+    rows = (*RUN.rows[:2], row("rivals", "d5"))
+    letters = (Letter("4", "d4", "id_conflict"), RUN.letters[1])
+    assert judge(replace(RUN, rows=rows, letters=letters)) == []
+
+
+def without_row(evidence: Evidence, event_id: str) -> Evidence:
+    return replace(evidence, rows=tuple(each for each in evidence.rows if each.event_id != event_id))
+
+
+def with_row(evidence: Evidence, *rows: Row) -> Evidence:
+    return replace(evidence, rows=(*evidence.rows, *rows))
+
+
+def with_letters(evidence: Evidence, *letters: Letter) -> Evidence:
+    return replace(evidence, letters=(*evidence.letters, *letters))
+
+
+def with_tally(evidence: Evidence, outcome: str, reason: str | None, count: int) -> Evidence:
+    return replace(evidence, tallies={**evidence.tallies, ("things", outcome, reason): count})
+
+
+PLANTED = [
+    pytest.param(lambda run: without_row(run, "e1"), Check.LOST, id="a row is missing"),
+    pytest.param(lambda run: replace(run, letters=run.letters[:1]), Check.LOST, id="a letter is missing"),
+    pytest.param(lambda run: replace(run, letters=run.letters[1:]), Check.LOST, id="the losing payload is missing"),
+    pytest.param(
+        lambda run: replace(without_row(run, "e1"), at_rest=False),
+        Check.ACKNOWLEDGED_WITHOUT_FATE,
+        id="the engine is dead and owes a row that nobody holds",
+    ),
+    pytest.param(lambda run: replace(run, pending=frozenset("1")), Check.STILL_PENDING, id="never acknowledged"),
+    pytest.param(lambda run: with_row(run, row("e1", "d1")), Check.DOUBLED_ROW, id="a row twice"),
+    pytest.param(lambda run: with_row(run, row("rivals", "d5")), Check.DOUBLED_ROW, id="both payloads of an id"),
+    pytest.param(
+        lambda run: with_row(without_row(run, "e1"), row("e1", "x")), Check.WRONG_CONTENTS, id="another value"
+    ),
+    pytest.param(lambda run: with_row(run, row("nobody", "x")), Check.UNEXPECTED_ROW, id="a row of nothing"),
+    pytest.param(lambda run: with_row(run, row("e6", "d6")), Check.UNEXPECTED_ROW, id="a refused event written"),
+    pytest.param(lambda run: with_letters(run, run.letters[0]), Check.DOUBLED_LETTER, id="a letter twice"),
+    pytest.param(
+        lambda run: replace(run, letters=(run.letters[0], Letter("6", "d6", "in_the_future"))),
+        Check.WRONG_REASON,
+        id="another reason",
+    ),
+    pytest.param(
+        lambda run: with_letters(without_row(run, "e1"), Letter("1", "d1", "too_late")),
+        Check.WRONGLY_REFUSED,
+        id="a good event refused",
+    ),
+    pytest.param(
+        lambda run: with_letters(without_row(run, "rivals"), Letter("4", "d4", "id_conflict")),
+        Check.WRONGLY_REFUSED,
+        id="both payloads in conflict with each other",
+    ),
+    pytest.param(
+        lambda run: with_letters(run, Letter("1", "d1", "id_conflict")),
+        Check.DEAD_LETTERED_AND_WRITTEN,
+        id="a letter and a row",
+    ),
+    pytest.param(lambda run: with_letters(run, Letter("?", "d", "too_late")), Check.UNEXPECTED_LETTER, id="no sender"),
+    pytest.param(
+        lambda run: replace(run, letters=(run.letters[0], Letter("6", "changed", "too_late"))),
+        Check.UNEXPECTED_LETTER,
+        id="other bytes",
+    ),
+    pytest.param(lambda run: with_tally(run, "duplicate", None, 2), Check.TALLIES_UNBALANCED, id="one too many"),
+    pytest.param(lambda run: with_tally(run, "written", None, 2), Check.TALLIES_DIFFER_FROM_ROWS, id="a row uncounted"),
+    pytest.param(
+        lambda run: with_tally(run, "dead_lettered", "too_late", 2),
+        Check.TALLIES_DIFFER_FROM_LETTERS,
+        id="a letter counted twice",
+    ),
+    pytest.param(
+        lambda run: replace(run, tallies=tallies(3, 2, 1, 1)),
+        Check.TALLIES_DIFFER_FROM_MESSAGES,
+        id="a redelivery counted as a message",
+    ),
+]
+
+
+@pytest.mark.parametrize(("plant", "check"), PLANTED)
+def test_what_is_planted_is_found_by_name(plant: Callable[[Evidence], Evidence], check: Check) -> None:
+    assert check in names(plant(RUN))
+
+
+def test_every_check_has_something_planted() -> None:
+    assert {case.values[1] for case in PLANTED} == set(Check)
+
+
+def test_a_dead_engine_owes_nothing_that_is_still_pending() -> None:
+    dead = replace(without_row(RUN, "e1"), at_rest=False, pending=frozenset("1"), tallies={})
+    assert judge(dead) == []
+
+
+def test_a_killed_engine_may_send_a_letter_again() -> None:
+    assert judge(replace(with_letters(RUN, RUN.letters[0]), letters_may_repeat=True)) == []
+
+
+def test_what_nobody_knows_to_be_published_may_be_there_or_not() -> None:
+    absent = replace(RUN, sent=(*RUN.sent, sent("7", indeterminate=True)))
+    present = replace(with_row(absent, row("e7", "d7")), tallies=tallies(4, 1, 1, 1))
+    assert judge(absent) == []
+    assert judge(present) == []
+
+
+def test_a_violation_never_says_a_value() -> None:
+    wrong = with_row(without_row(RUN, "e1"), row("e1", "a secret"))
+    assert "a secret" not in str(judge(wrong)) + repr(wrong)

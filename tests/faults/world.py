@@ -1,0 +1,242 @@
+"""One scenario's world: a project of its own, what is published into it, the engine as a process, and the evidence."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from google.api_core.exceptions import DeadlineExceeded, GoogleAPICallError
+from google.protobuf.field_mask_pb2 import FieldMask
+from google.pubsub_v1.types import PubsubMessage, Subscription, UpdateSubscriptionRequest
+
+from schemas.registry import Registry
+from stream.deadletter import PREFIX
+from stream.names import TALLIES, Names
+from stream.provision import Clients, apply, plan
+from tests.faults.engine import Engine
+from tests.faults.expected import normal
+from tests.faults.mix import PROBE, Message, Mix, digest
+from tests.faults.oracle import Evidence, Letter, Row, Sent, judge
+from tests.faults.places import Places
+
+KEY: Final = bytes(range(32))
+ACK_SECONDS: Final = 10  # the shortest Pub/Sub allows: what a killed engine held comes again after it
+QUIET_SECONDS: Final = 25.0  # nothing moved for so long: the run is over, well or not
+_EMPTY_SECONDS: Final = 0.7  # a pull that finds nothing waits so long
+_REQUEST: Final = 200
+
+
+@dataclass
+class World:
+    """A provisioned project on the emulators at *places*; the engine is pointed at *route*, which may lead through
+    proxies."""
+
+    folder: Path
+    seed: int
+    project: str
+    places: Places
+    registry: Registry = field(default_factory=Registry.load)
+    settings: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.route = self.places
+        self.names = Names(self.project)
+        self.mix = Mix(self.seed, datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0), KEY)
+        self.publisher, self.subscriber = self.places.publisher(), self.places.subscriber()
+        self.bigquery = self.places.bigquery(self.project)
+        self.sent: list[Sent] = []
+        self.letters: list[Letter] = []
+        self.engines: list[Engine] = []
+        self.killed_at: float | None = None
+
+    # Before.
+
+    def provision(self) -> None:
+        """Make everything, with leases as short as they may be."""
+        apply(plan(self.registry, self.names, "EU", Clients(self.publisher, self.subscriber, self.bigquery)))
+        for subject in self.registry.subjects:
+            self.shorten_leases(self.names.subscription(subject))
+
+    def shorten_leases(self, subscription: str) -> None:
+        changed = Subscription(name=subscription, ack_deadline_seconds=ACK_SECONDS)
+        mask = FieldMask(paths=["ack_deadline_seconds"])
+        self.subscriber.update_subscription(request=UpdateSubscriptionRequest(subscription=changed, update_mask=mask))
+
+    def publish(self, messages: Sequence[Message]) -> None:
+        """Publish; what is not confirmed may be there or not."""
+        by_subject: dict[str, list[Message]] = {}
+        for message in messages:
+            by_subject.setdefault(message.sent.subject, []).append(message)
+        for subject, of_it in by_subject.items():
+            for start in range(0, len(of_it), _REQUEST):
+                self._publish(subject, of_it[start : start + _REQUEST])
+
+    def _publish(self, subject: str, messages: Sequence[Message]) -> None:
+        wire = [PubsubMessage(data=message.data, attributes=message.attributes) for message in messages]
+        try:
+            self.publisher.publish(topic=self.names.topic(subject), messages=wire, retry=None, timeout=20)
+            self.sent += [message.sent for message in messages]
+        except GoogleAPICallError:
+            self.sent += [replace(message.sent, indeterminate=True) for message in messages]
+
+    # The engine.
+
+    def start(
+        self, crash_at: str | None = None, load: Sequence[str] = (), wait: bool = True, **settings: str
+    ) -> Engine:
+        """Start ``headrace run``; with *wait*, return when it runs, or has ended."""
+        environment = {
+            **self.route.environment,
+            "HEADRACE_JOURNAL": str(self.folder / "journal"),
+            "HEADRACE_APPEND_SECONDS": "2",
+            "HEADRACE_LEASE_SECONDS": "2",
+            "HEADRACE_ROUND_MESSAGES": "100",
+            "HEADRACE_LOG_FORMAT": "text",
+            **({"HEADRACE_CRASH_AT": crash_at} if crash_at else {}),
+            **{f"HEADRACE_{name.upper()}": value for name, value in (self.settings | settings).items()},
+        }
+        engine = Engine(self.folder, self.project, KEY, environment, load, len(self.engines) + 1)
+        self.engines.append(engine)
+        if wait:
+            engine.wait_until_running()
+        return engine
+
+    def kill(self, engine: Engine) -> None:
+        """SIGKILL."""
+        engine.kill()
+        self.killed_at = time.monotonic()
+
+    def crash(self, crash_at: str, load: Sequence[str] = (), **settings: str) -> Engine:
+        """Run an engine until it kills itself at *crash_at* (``name:nth``)."""
+        engine = self.start(crash_at, load, wait=False, **settings)
+        assert engine.wait() == -9, f"the engine did not come to {crash_at}; {engine.tail()}"
+        self.killed_at = time.monotonic()
+        return engine
+
+    def settle(self, engine: Engine, seconds: float = 90) -> Evidence:
+        """Wait until all is counted, or nothing moves any more; drain the engine; give the evidence at rest."""
+        deadline, seen, moved = time.monotonic() + seconds, None, time.monotonic()
+        while time.monotonic() < deadline and not self.is_settled():
+            assert engine.is_alive, f"the engine ended with code {engine.wait()}; {engine.tail()}"
+            now = self.tallied()
+            if now != seen:
+                seen, moved = now, time.monotonic()
+            if time.monotonic() - moved > QUIET_SECONDS:
+                break
+            threading.Event().wait(0.25)
+        self._wait_for_redelivery()
+        code = engine.drain()
+        assert code == 0, f"the engine ended with code {code}; {engine.tail()}"
+        return self.evidence()
+
+    def is_settled(self) -> bool:
+        """Whether every message has been counted as received, and under what became of it."""
+        tallied = self.tallied()
+        received = sum(count for key, count in tallied.items() if key[1] == "received")
+        return received >= sum(not each.indeterminate for each in self.sent) and sum(tallied.values()) == 2 * received
+
+    def _wait_for_redelivery(self) -> None:
+        """What a killed engine held and had done already comes again, and is to be acknowledged by the next."""
+        if self.killed_at is not None:
+            threading.Event().wait(max(0.0, self.killed_at + ACK_SECONDS + 2.0 - time.monotonic()))
+
+    # After.
+
+    def check(self, evidence: Evidence) -> None:
+        """Fail with every violation that the oracle finds, and with what it takes to see it again."""
+        violations = judge(evidence)
+        again = f"FAULTS_SEED={self.seed}; engine's log: {self.engines[-1].log if self.engines else 'none'}"
+        told = "\n".join(f"  {each.check}: {each.detail}" for each in violations[:20])
+        assert not violations, f"{len(violations)} violations ({again})\n{told}"
+
+    def evidence(self, at_rest: bool = True) -> Evidence:
+        """Everything there is to see from outside; no engine may be running."""
+        with ThreadPoolExecutor() as threads:
+            pending = threads.map(self._pending, self.registry.subjects)
+            self.letters += threads.submit(self._letters).result()
+            probes = frozenset(probe for found in pending for probe in found)
+        return Evidence(
+            sent=self.sent,
+            rows=[row for subject in self.registry.subjects for row in self.rows(subject)],
+            letters=self.letters,
+            pending=probes,
+            tallies=self.tallied(),
+            at_rest=at_rest,
+            letters_may_repeat=self.killed_at is not None,
+        )
+
+    def rows(self, subject: str) -> Iterator[Row]:
+        """What stands in a subject's table."""
+        table = self.names.sql(self.registry.latest(subject).options.table)
+        for row in self.query(f"SELECT * FROM {table}"):
+            values = normal({name: value for name, value in row.items() if name != "_ingested_at"})
+            yield Row(subject, values["_event_id"], values)
+
+    def count(self, subject: str) -> int:
+        """How many rows a subject's table has."""
+        return self.query(f"SELECT COUNT(*) AS n FROM {self.names.sql(self.registry.latest(subject).options.table)}")[
+            0
+        ]["n"]
+
+    def tallied(self) -> dict[tuple[str, str, str | None], int]:
+        """The counts in the table of tallies."""
+        query = (
+            f"SELECT subject, outcome, reason, SUM(events) AS events FROM {self.names.sql(TALLIES)} GROUP BY 1, 2, 3"
+        )
+        return {(row["subject"], row["outcome"], row["reason"]): row["events"] for row in self.query(query)}
+
+    def query(self, query: str) -> list[dict[str, Any]]:
+        return [dict(row.items()) for row in self.bigquery.query_and_wait(query)]
+
+    def _pending(self, subject: str) -> list[str]:
+        pulled = self._pull_all(self.names.subscription(subject), acknowledge=False)
+        return [message.attributes[PROBE] for message in pulled]
+
+    def _letters(self) -> list[Letter]:
+        pulled = self._pull_all(self.names.dead_letter_subscription, acknowledge=True)
+        return [
+            Letter(each.attributes.get(PROBE, "?"), digest(each.data), each.attributes[f"{PREFIX}reason"])
+            for each in pulled
+        ]
+
+    def _pull_all(self, subscription: str, acknowledge: bool) -> Iterable[PubsubMessage]:
+        found: list[PubsubMessage] = []
+        while True:
+            try:
+                response = self.subscriber.pull(
+                    subscription=subscription, max_messages=1000, timeout=_EMPTY_SECONDS, retry=None
+                )
+            except DeadlineExceeded:
+                return found
+            ids = [each.ack_id for each in response.received_messages]
+            if ids and acknowledge:
+                self.subscriber.acknowledge(subscription=subscription, ack_ids=ids)
+            found += [each.message for each in response.received_messages]
+
+
+@contextmanager
+def a_world(folder: Path, seed: int, project: str, places: Places, **settings: str) -> Iterator[World]:
+    """A provisioned world; every engine that still runs at the end is killed."""
+    world = World(folder, seed, project, places, settings=settings)
+    world.provision()
+    try:
+        yield world
+    finally:
+        for engine in world.engines:
+            engine.kill()
+
+
+def until(condition: Callable[[], bool], engine: Engine, seconds: float = 60) -> None:
+    """Wait for a condition while *engine* lives."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert engine.is_alive, f"the engine ended with code {engine.wait()}; {engine.tail()}"
+        assert time.monotonic() < deadline, f"it did not come in {seconds:.0f} s; {engine.tail()}"
+        threading.Event().wait(0.1)
