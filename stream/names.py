@@ -7,6 +7,7 @@ from typing import Final
 
 DEAD_LETTERS: Final = "headrace-dead-letters"
 TALLIES: Final = "headrace_tallies"
+COMPLETENESS: Final = "headrace_completeness"
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,8 @@ TALLY_SCHEMA: Final = pa.schema(
         pa.field("outcome", pa.string(), nullable=False),
         pa.field("reason", pa.string()),
         pa.field("tallied_at", _INSTANT.arrow, nullable=False),
+        pa.field("tally_id", pa.string(), nullable=False),
+        pa.field("complete_until", _INSTANT.arrow),
         pa.field("events", pa.int64(), nullable=False),
         pa.field(
             "windows",
@@ -153,6 +155,13 @@ def tallies_table(project: str, dataset: str) -> bigquery.Table:
         _plain("outcome", "STRING", "REQUIRED", "received, written, duplicate, dropped or dead_lettered"),
         _plain("reason", "STRING", "NULLABLE", "Why they were dead-lettered"),
         _plain("tallied_at", "TIMESTAMP", "REQUIRED", "When they were counted"),
+        _plain("tally_id", "STRING", "REQUIRED", "Identity of this line: each stands here once"),
+        _plain(
+            "complete_until",
+            "TIMESTAMP",
+            "NULLABLE",
+            "Every message of the subject that was published before this has its outcome",
+        ),
         _plain("events", "INT64", "REQUIRED", "How many, over all windows"),
         _plain(
             "windows",
@@ -163,7 +172,12 @@ def tallies_table(project: str, dataset: str) -> bigquery.Table:
                 _plain("window_start", "TIMESTAMP", "REQUIRED", "Start of the window"),
                 _plain("events", "INT64", "REQUIRED", "How many in this window"),
                 _plain("id_hash", "INT64", "REQUIRED", "Sum of their ids' hashes, modulo 2^64"),
-                _plain("content_hash", "INT64", "REQUIRED", "Sum of their payloads' hashes, modulo 2^64"),
+                _plain(
+                    "content_hash",
+                    "INT64",
+                    "REQUIRED",
+                    "Sum of hashes, modulo 2^64: of rows where written, else of payloads",
+                ),
             ],
         ),
     ]

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from stream.batch import MicroBatch
 from stream.deadletter import Refusal
 from stream.message import Message
+from stream.row_hash import row_hashes
 
 
 class Outcome(StrEnum):
@@ -61,9 +62,19 @@ def window_starts(moments: pa.Array, window: timedelta) -> pa.Array:
 
 def tally_rows(batch: MicroBatch, outcome: Outcome, window: timedelta, reason: str | None = None) -> Tally:
     """Count every row of *batch* under its event time's window."""
-    ids = [int.from_bytes(key[:8], "big", signed=True) for key in batch.notes.column("event_key").to_pylist()]
     windows = window_starts(batch.notes.column("event_time"), window)
-    return _tally(batch.subject, outcome, reason, windows, ids, batch.notes.column("content_hash"))
+    return _tally(batch.subject, outcome, reason, windows, _ids(batch), batch.notes.column("content_hash"))
+
+
+def tally_written(batch: MicroBatch, window: timedelta) -> Tally:
+    """Count every row of *batch* as written; the content is that of the row, so that a table can be held against it."""
+    windows = window_starts(batch.notes.column("event_time"), window)
+    return _tally(batch.subject, Outcome.WRITTEN, None, windows, _ids(batch), row_hashes(batch.rows))
+
+
+def id_hash(event_key: bytes) -> int:
+    """64 bits of an event's key, as a signed integer."""
+    return int.from_bytes(event_key[:8], "big", signed=True)
 
 
 def tally_unread(messages: Sequence[Message], outcome: Outcome, window: timedelta, reason: str | None = None) -> Tally:
@@ -88,6 +99,10 @@ def add_up(tallies: Sequence[Tally]) -> Tally:
     grouped = table.group_by(_KEYS).aggregate([(name, "sum") for name in _SUMS])
     renamed = grouped.select([*_KEYS, *(f"{name}_sum" for name in _SUMS)]).rename_columns(COUNTS.names)
     return Tally(renamed.combine_chunks().to_batches()[0])
+
+
+def _ids(batch: MicroBatch) -> list[int]:
+    return [id_hash(key) for key in batch.notes.column("event_key").to_pylist()]
 
 
 def _tally(subject: str, outcome: Outcome, reason: str | None, windows: pa.Array, ids: Any, contents: Any) -> Tally:

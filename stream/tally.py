@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import pyarrow as pa
@@ -13,18 +14,27 @@ _SUMMED: Final = ["subject", "outcome", "reason"]
 _LISTED: Final = ["window_start", "events", "id_hash", "content_hash"]
 
 
-def tally_lines(tally: Tally, now: int) -> pa.RecordBatch:
-    """One line for each subject, outcome and reason, with the counts of its windows listed; *now* in microseconds."""
+def tally_lines(
+    tally: Tally, now: int, new_id: Callable[[], str], complete_until: Mapping[str, int] | None = None
+) -> pa.RecordBatch:
+    """One line for each subject, outcome and reason, with the counts of its windows listed.
+
+    *new_id* names each line once and for all. *complete_until* says of a subject until which publish time every
+    message has its outcome. Times are in microseconds since 1970.
+    """
+    until = complete_until or {}
     table = pa.Table.from_batches([tally.counts], COUNTS)
     grouped = table.group_by(_SUMMED).aggregate([("events", "sum"), *((name, "list") for name in _LISTED)])
-    windows = _windows(grouped)
+    instant = TALLY_SCHEMA.field("tallied_at").type
     columns = {
         "subject": grouped["subject"].combine_chunks(),
         "outcome": grouped["outcome"].combine_chunks(),
         "reason": grouped["reason"].combine_chunks(),
-        "tallied_at": pa.array([now] * len(grouped), TALLY_SCHEMA.field("tallied_at").type),
+        "tallied_at": pa.array([now] * len(grouped), instant),
+        "tally_id": pa.array([new_id() for _ in range(len(grouped))], pa.string()),
+        "complete_until": pa.array([until.get(name) for name in grouped["subject"].to_pylist()], instant),
         "events": grouped["events_sum"].combine_chunks(),
-        "windows": windows,
+        "windows": _windows(grouped),
     }
     return pa.RecordBatch.from_arrays([columns[f.name] for f in TALLY_SCHEMA], schema=TALLY_SCHEMA)
 

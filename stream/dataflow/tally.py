@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 import apache_beam as beam
 
@@ -12,6 +13,10 @@ from stream.append import AppendError, TableAppender
 from stream.clients import open_write
 from stream.tallies import Tally, add_up
 from stream.tally import tally_lines
+
+
+def _new_id() -> str:
+    return str(uuid4())
 
 
 class _TallyFn(beam.DoFn):  # type: ignore[misc]
@@ -32,7 +37,7 @@ class _TallyFn(beam.DoFn):  # type: ignore[misc]
     def finish_bundle(self) -> None:
         if not self._tallies:
             return
-        refused = self._appender.append(tally_lines(add_up(self._tallies), self._clock()))
+        refused = self._appender.append(tally_lines(add_up(self._tallies), self._clock(), _new_id))
         if refused:
             raise AppendError(f"{self._table}: {refused[0].detail}; run `headrace provision`")
 

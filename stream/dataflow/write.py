@@ -18,7 +18,7 @@ from stream.clients import open_write
 from stream.dataflow.outputs import DEAD_LETTERS, TALLIES
 from stream.dataflow.sealed import sealed_letters
 from stream.deduplicate import SeenIds
-from stream.tallies import Outcome, Tally, tally_refusals, tally_rows
+from stream.tallies import Outcome, Tally, tally_refusals, tally_rows, tally_written
 from stream.write import STAGE, Fates, Keyed, split_by_shard, write
 
 
@@ -67,7 +67,7 @@ class _WriteFn(beam.DoFn):  # type: ignore[misc]
     def _account(self, batch: MicroBatch, fates: Fates) -> Iterator[Tally]:
         window = self._options.window
         if len(fates.written):
-            yield tally_rows(fates.written, Outcome.WRITTEN, window)
+            yield tally_written(fates.written, window)
         if len(fates.duplicates):
             yield tally_rows(fates.duplicates, Outcome.DUPLICATE, window)
         yield from tally_refusals(batch, fates.refusals, window)
