@@ -32,7 +32,7 @@ def completeness_view(project: str, dataset: str) -> bigquery.Table:
 
 def view_differs(existing: bigquery.Table, wanted: bigquery.Table) -> bool:
     """Whether query or descriptions are others."""
-    return _described(existing) != _described(wanted)
+    return bool(_described(existing) != _described(wanted))
 
 
 def put_view(client: bigquery.Client, wanted: bigquery.Table) -> None:
