@@ -17,11 +17,11 @@ from typing import Final
 from google.cloud import bigquery
 
 from schemas.registry import Contract, Registry
-from stream.audit_contents import read_hashes, readable_columns
+from stream.audit_contents import read_back, readable_columns
 from stream.audit_expiry import Expiry
 from stream.audit_queries import Statement, statements, stored_windows, tallied_windows
 from stream.audit_scope import Scope, chosen
-from stream.audit_windows import NOTHING, Finding, Hashes, Kind, Window, compare_contents, judge, side_by_side
+from stream.audit_windows import Finding, Kind, ReadBack, Window, compare_contents, judge, side_by_side
 from stream.clock import now_micros
 from stream.names import Names
 from stream.tables import row_schema
@@ -132,14 +132,14 @@ def _audit_subject(
         if scope.contents and comparable:
             columns = readable_columns(table, _known_columns(registry, contract))
             begin, end = comparable[0].start, comparable[-1].start + scope.window_micros
-            hashes = read_hashes(client, sql, columns, begin, end, scope.window)
-            result.find(_other_contents(comparable, hashes))
+            found = read_back(client, sql, columns, begin, end, scope.window)
+            result.find(_other_contents(comparable, found))
     return result
 
 
-def _other_contents(windows: Iterable[Window], hashes: Mapping[int, Hashes]) -> Iterator[Finding]:
+def _other_contents(windows: Iterable[Window], found: Mapping[int, ReadBack]) -> Iterator[Finding]:
     for window in windows:
-        yield from compare_contents(window, hashes.get(window.start, NOTHING))
+        yield from compare_contents(window, found.get(window.start, ReadBack()))
 
 
 def _known_columns(registry: Registry, contract: Contract) -> set[str]:

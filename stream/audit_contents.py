@@ -11,7 +11,7 @@ from google.cloud import bigquery
 
 from schemas.envelope import from_micros
 from stream.audit_queries import signed
-from stream.audit_windows import NOTHING, Hashes
+from stream.audit_windows import Hashes, ReadBack
 from stream.decode import event_key
 from stream.row_hash import LEFT_OUT, row_hashes
 from stream.tallies import id_hash, window_starts
@@ -19,21 +19,21 @@ from stream.tallies import id_hash, window_starts
 _PAGE_ROWS: Final = 5_000
 
 
-def read_hashes(
+def read_back(
     client: bigquery.Client, table: str, columns: Sequence[str], begin: int, end: int, window: timedelta
-) -> Mapping[int, Hashes]:
+) -> Mapping[int, ReadBack]:
     """Read the rows with event times from *begin* to before *end*, page by page, and add up by window.
 
     Times are in microseconds since 1970; *table* is as SQL names it.
     """
-    sums: dict[int, Hashes] = {}
+    found: dict[int, ReadBack] = {}
     for rows in _pages(client, table, columns, begin, end):
         starts = window_starts(rows.column("_event_time").cast(pa.int64()), window).to_pylist()
         ids = [id_hash(event_key(event_id)) for event_id in rows.column("_event_id").to_pylist()]
         for start, id_, content in zip(starts, ids, row_hashes(rows).to_pylist(), strict=True):
-            before = sums.get(start, NOTHING)
-            sums[start] = Hashes(signed(before.ids + id_), signed(before.contents + content))
-    return sums
+            count, before = found.get(start, ReadBack())
+            found[start] = ReadBack(count + 1, Hashes(signed(before.ids + id_), signed(before.contents + content)))
+    return found
 
 
 def readable_columns(table: bigquery.Table, known: Container[str]) -> list[str]:

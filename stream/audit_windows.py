@@ -57,6 +57,13 @@ class Hashes(NamedTuple):
 NOTHING: Final = Hashes(0, 0)
 
 
+class ReadBack(NamedTuple):
+    """The rows of a window that were read back: how many, and their hashes."""
+
+    rows: int = 0
+    hashes: Hashes = NOTHING
+
+
 @dataclass(slots=True)
 class Tallied:
     """What the tallies say of a window.
@@ -149,10 +156,12 @@ def judge(window: Window, expired: bool) -> Iterator[Finding]:
             yield Finding(kind, window.start, events)
 
 
-def compare_contents(window: Window, found: Hashes) -> Iterator[Finding]:
-    """Say whether the rows read back are those that were tallied."""
-    tallied = window.tallied.hashes
-    if found.ids != tallied.ids:
+def compare_contents(window: Window, found: ReadBack) -> Iterator[Finding]:
+    """Say whether the rows read back are those that were tallied; rows come and go while an audit looks, too."""
+    tallied, more = window.tallied.hashes, found.rows - window.stored.ids
+    if more:
+        yield Finding(Kind.IN_FLIGHT if more > 0 else Kind.LOST, window.start, abs(more))
+    elif found.hashes.ids != tallied.ids:
         yield Finding(Kind.REPLACED, window.start, None)
-    elif found.contents != tallied.contents:
+    elif found.hashes.contents != tallied.contents:
         yield Finding(Kind.CHANGED, window.start, None)

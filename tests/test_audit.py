@@ -13,7 +13,18 @@ from schemas.registry import Registry
 from stream.audit import MOST_FINDINGS, SubjectAudit
 from stream.audit_expiry import Expiry, moment_of
 from stream.audit_scope import Scope, ScopeError, chosen, parse_grace, parse_since
-from stream.audit_windows import Finding, Hashes, Kind, Stored, Tallied, Window, compare_contents, judge, side_by_side
+from stream.audit_windows import (
+    Finding,
+    Hashes,
+    Kind,
+    ReadBack,
+    Stored,
+    Tallied,
+    Window,
+    compare_contents,
+    judge,
+    side_by_side,
+)
 from tests.builders import MOMENT
 
 NOW = to_micros(MOMENT)
@@ -66,9 +77,16 @@ def test_rows_missing_from_an_expired_partition_are_no_difference_and_rows_too_m
 def test_other_ids_are_replaced_and_other_contents_changed() -> None:
     window = Window(0, of(hashes=Hashes(1, 2)), Stored(5))
 
-    assert list(compare_contents(window, Hashes(1, 2))) == []
-    assert list(compare_contents(window, Hashes(1, 3))) == [Finding(Kind.CHANGED, 0, None)]
-    assert list(compare_contents(window, Hashes(3, 2))) == [Finding(Kind.REPLACED, 0, None)]
+    assert list(compare_contents(window, ReadBack(5, Hashes(1, 2)))) == []
+    assert list(compare_contents(window, ReadBack(5, Hashes(1, 3)))) == [Finding(Kind.CHANGED, 0, None)]
+    assert list(compare_contents(window, ReadBack(5, Hashes(3, 2)))) == [Finding(Kind.REPLACED, 0, None)]
+
+
+def test_a_row_that_came_or_went_while_the_audit_looked_is_not_taken_for_a_change() -> None:
+    window = Window(0, of(hashes=Hashes(1, 2)), Stored(5))
+
+    assert list(compare_contents(window, ReadBack(6, Hashes(9, 9)))) == [Finding(Kind.IN_FLIGHT, 0, 1)]
+    assert list(compare_contents(window, ReadBack(3, Hashes(9, 9)))) == [Finding(Kind.LOST, 0, 2)]
 
 
 @pytest.mark.parametrize("stored", [Stored(4), Stored(5, 1), Stored(6)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -45,6 +46,7 @@ def _show_people(audits: Sequence[SubjectAudit]) -> None:
     differing = [line for each in audits for line in _windows(each) if not line["excused"]]
     if not differing:
         return
+    sys.stdout.write("\n")
     show("windows", [_window_line(line) for line in differing[:MOST_SHOWN]], "table")
     more = sum(sum(each.windows[kind] for kind in each.windows if not kind.excused) for each in audits) - MOST_SHOWN
     if more > 0:
