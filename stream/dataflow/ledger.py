@@ -115,11 +115,11 @@ class Ledger:
         is accepted after all could not be told from them.
         """
         rows = streams.finalise(head.stream)
-        end = Head(streams.open(), 0, now)
-        if rows == head.offset + len(head):
-            return self._written(streams, head.batches, end, now)
-        if rows != head.offset:
+        if rows not in (head.offset, head.offset + len(head)):
             raise HaltError(f"{head.stream}: has {rows} rows, {head.offset} and perhaps {len(head)} were committed")
+        end = Head(streams.open(), 0, now)
+        if rows != head.offset:
+            return self._written(streams, head.batches, end, now)
         batches = head.batches
         fates: list[Fates] = []
         if verdict is Verdict.BATCH_REFUSED and len(head) > 1:
