@@ -66,21 +66,24 @@ def test_labels_are_pinned() -> None:
     assert sorted(ours) == LABELS
 
 
-def test_state_of_deduplication_is_pinned() -> None:
-    stateful = {}
+def test_state_and_timer_of_the_stateful_step_are_pinned() -> None:
+    states, timers = {}, {}
     for name, transform in TRANSFORMS.items():
         if transform.spec.urn == "beam:transform:pardo:v1":
             payload = beam_runner_api_pb2.ParDoPayload.FromString(transform.spec.payload)
-            if payload.state_specs:
-                stateful[name] = {state: spec.WhichOneof("spec") for state, spec in payload.state_specs.items()}
-            assert not payload.timer_family_specs
-    assert stateful == {
-        "Write/DeduplicateAndAppend/ParDo(_WriteFn)": {
-            "seen_recent": "bag_spec",
-            "seen_older": "bag_spec",
-            "seen_version": "read_modify_write_spec",
-        }
+            for state, spec in payload.state_specs.items():
+                states[name, state] = spec.WhichOneof("spec")
+            for timer, family in payload.timer_family_specs.items():
+                timers[name, timer] = family.time_domain
+    step = "Write/DeduplicateAndAppend/ParDo(_WriteFn)"
+    assert states == {
+        (step, "ids_even"): "bag_spec",
+        (step, "ids_odd"): "bag_spec",
+        (step, "ids_version"): "read_modify_write_spec",
+        (step, "queue"): "bag_spec",
+        (step, "head"): "read_modify_write_spec",
     }
+    assert timers == {(step, "ts-append"): beam_runner_api_pb2.TimeDomain.PROCESSING_TIME}
 
 
 @pytest.mark.parametrize(
