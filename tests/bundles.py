@@ -23,7 +23,7 @@ from stream.dataflow.ledger import IDLE_MICROS, HaltError, Ledger, Streams
 from stream.dataflow.sealed import sealed_letters
 from stream.deadletter import DeadLetter
 from stream.message import Message
-from stream.tallies import Outcome, Tally, add_up, tally_rows
+from stream.tallies import Outcome, Tally, add_up, tally_rows, tally_written
 from tests.ledgers import (
     SEALING_KEY,
     BundleLostError,
@@ -209,11 +209,11 @@ class Simulator:
     def _unbalanced(self) -> Iterator[str]:
         received = _sums([tally_rows(a_batch(self.sent), Outcome.RECEIVED, WINDOW)])
         fates = _sums(self.tallies)
-        if received != fates:
+        if received[:2] != fates[:2]:  # of written events the content is that of the row, not of the payload
             yield f"received {received}, fates {fates}"
         written = [tally for tally in self.tallies if tally.counts.column("outcome")[0].as_py() == "written"]
         stored = [a_message(event_id, content) for event_id, content in self.table.rows]
-        expected = _sums([tally_rows(a_batch(stored), Outcome.WRITTEN, WINDOW)]) if stored else (0, 0, 0)
+        expected = _sums([tally_written(a_batch(stored), WINDOW)]) if stored else (0, 0, 0)
         if expected != _sums(written):
             yield "what was counted as written is not what was written"
         letters = [tally for tally in self.tallies if tally.counts.column("outcome")[0].as_py() == "dead_lettered"]
