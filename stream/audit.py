@@ -95,10 +95,10 @@ def audit(registry: Registry, names: Names, client: bigquery.Client, scope: Scop
     Raises:
         ScopeError: a subject has no contract.
     """
+    subjects = chosen(registry, scope)
     said = statements(names, client)
     return [
-        _audit_subject(registry, subject, said.get(subject, Statement()), names, client, scope)
-        for subject in chosen(registry, scope)
+        _audit_subject(registry, subject, said.get(subject, Statement()), names, client, scope) for subject in subjects
     ]
 
 

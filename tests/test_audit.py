@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -195,3 +196,9 @@ def test_nothing_is_gone_from_a_table_that_keeps_everything() -> None:
 
 def test_a_window_that_begins_before_time_does_has_a_time_all_the_same() -> None:
     assert moment_of(-(10**18)) == datetime(1, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_the_documentation_explains_every_word(kind: Kind) -> None:
+    page = (Path(__file__).parent.parent / "docs" / "audit.md").read_text()
+    assert f"| `{kind}` |" in page
