@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pyarrow as pa
 import pytest
 from google.rpc import code_pb2
 
 from stream.append import AppendError
 from stream.batch import MicroBatch
-from stream.dataflow import ledger as module
+from stream.dataflow import outbox as module
 from stream.dataflow.cells import Memory
 from stream.dataflow.fates import Fates
-from stream.dataflow.ledger import IDLE_MICROS, HaltError, Ledger, Settled
+from stream.dataflow.ledger import Ledger
+from stream.dataflow.outbox import IDLE_MICROS, HaltError, Outbox, Settled
 from stream.dataflow.packing import Head, Waiting, pack_head, pack_waiting, unpack_head, unpack_waiting
+from stream.dataflow.tally import added_up, as_batch
 from stream.deadletter import Reason
+from stream.tallies import Outcome, tally_rows
 from stream.verdicts import Answer
-from tests.ledgers import Cells, Table, a_batch, a_message, the_ids, the_queue
+from tests.ledgers import KEY, Cells, Table, a_batch, a_message, the_ids, the_queue
 
 
 class Shard:
@@ -29,7 +34,9 @@ class Shard:
 
     @property
     def ledger(self) -> Ledger:
-        return Ledger(the_ids(self.cells, Memory(), budget=self.budget), the_queue(self.cells))
+        memory = Memory()
+        outbox = Outbox(KEY, memory, the_queue(self.cells))
+        return Ledger(the_ids(self.cells, memory, budget=self.budget), outbox)
 
     def enqueue(self, *events: str) -> Fates:
         return self.ledger.enqueue(a_batch([a_message(event[0], event) for event in events]))
@@ -92,7 +99,7 @@ def test_batches_that_wait_are_joined_into_one_append_of_one_schema() -> None:
 
 
 def test_no_more_is_joined_than_fits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "HEAD_BYTES", 2 * module._size(a_batch([a_message("a", "a1")]).rows))
+    monkeypatch.setattr(module, "HEAD_BYTES", 2 * module.size(a_batch([a_message("a", "a1")]).rows))
     shard = Shard()
     for name in "abcde":
         shard.enqueue(f"{name}1")
@@ -223,3 +230,18 @@ def test_what_state_holds_is_read_back_as_it_was() -> None:
     assert unpack_head(pack_head(Head("s", 7, 8, batches))) == Head("s", 7, 8, batches)
     assert unpack_head(pack_head(Head("s", 7, 8))) == Head("s", 7, 8)
     assert unpack_waiting(pack_waiting(Waiting(batches[0], alone=True))) == Waiting(batches[0], alone=True)
+
+
+def test_tallies_that_wait_together_are_added_up_and_appended_once() -> None:
+    cells: Cells = {}
+    table = Table()
+    for number in range(3):
+        events = a_batch([a_message(f"{number}{place}", "x") for place in range(2)])
+        tally = tally_rows(events, Outcome.WRITTEN, timedelta(minutes=1))
+        Outbox(KEY, Memory(), the_queue(cells), added_up).add(as_batch(tally.counts))
+    for now in (1, 2, 3):  # assign; append; nothing more
+        settled = Outbox(KEY, Memory(), the_queue(cells), added_up).append(table, now)
+    assert settled.again is None
+    ((subject, outcome, reason, tallied_at, events_counted, _windows),) = table.rows
+    assert (subject, outcome, reason, events_counted) == ("things", "written", None, 6)
+    assert tallied_at.microsecond == 1, "the time is the head's, so that each attempt sends the same bytes"
