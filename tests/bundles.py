@@ -19,12 +19,14 @@ from stream.append import AppendError
 from stream.batch import MicroBatch
 from stream.dataflow.cells import Ids, Memory
 from stream.dataflow.fates import Fates, tally_fates
-from stream.dataflow.ledger import IDLE_MICROS, HaltError, Ledger, Streams
+from stream.dataflow.ledger import Ledger
+from stream.dataflow.outbox import IDLE_MICROS, HaltError, Outbox, Streams
 from stream.dataflow.sealed import sealed_letters
 from stream.deadletter import DeadLetter
 from stream.message import Message
 from stream.tallies import Outcome, Tally, add_up, tally_rows, tally_written
 from tests.ledgers import (
+    KEY,
     SEALING_KEY,
     BundleLostError,
     Cells,
@@ -43,7 +45,7 @@ class Carrier:
     """The engine under test: what the DoFn does in ``process`` and when its timer fires. Broken ones override."""
 
     ids: type[Ids] = Ids
-    ledger: type[Ledger] = Ledger
+    outbox: type[Outbox] = Outbox
 
     def process(self, ledger: Ledger, batch: MicroBatch, streams: Streams, now: int) -> list[Fates]:
         return [ledger.enqueue(batch)]
@@ -154,7 +156,8 @@ class Simulator:
             self._commit(cells, timer, taken, fates)
 
     def _ledger(self, cells: Cells, memory: Memory) -> Ledger:
-        return self.carrier.ledger(the_ids(cells, memory, self.carrier.ids), the_queue(cells))
+        outbox = self.carrier.outbox(KEY, memory, the_queue(cells))
+        return Ledger(the_ids(cells, memory, self.carrier.ids), outbox)
 
     def _batches(self, messages: list[Message]) -> Iterator[MicroBatch]:
         while messages:

@@ -85,13 +85,13 @@ class Table:
     table = "projects/p/datasets/d/tables/things"
 
     def __init__(self) -> None:
-        self.streams: dict[str, list[tuple[str, str]]] = {}
+        self.streams: dict[str, list[tuple[Any, ...]]] = {}
         self.finalised: set[str] = set()
         self.named: set[str] = set()
         self.unnamed: set[str] = set()
 
     @property
-    def rows(self) -> list[tuple[str, str]]:
+    def rows(self) -> list[tuple[Any, ...]]:
         return [row for rows in self.streams.values() for row in rows]
 
     def open(self) -> str:
@@ -108,10 +108,10 @@ class Table:
             return Answer(code_pb2.ALREADY_EXISTS, "OFFSET_ALREADY_EXISTS")
         if offset > len(written):
             return Answer(code_pb2.OUT_OF_RANGE, "OFFSET_OUT_OF_RANGE")
-        refused = {index: "FIELDS_ERROR" for index, (event_id, _) in enumerate(values) if event_id in self.named}
+        refused = {index: "FIELDS_ERROR" for index, (event_id, *_) in enumerate(values) if event_id in self.named}
         if refused:
             return Answer(code_pb2.INVALID_ARGUMENT, refused=refused)
-        if any(event_id in self.unnamed for event_id, _ in values):
+        if any(event_id in self.unnamed for event_id, *_ in values):
             return Answer(code_pb2.INVALID_ARGUMENT)
         written += values
         return Answer()

@@ -12,7 +12,8 @@ from google.rpc import code_pb2
 from stream.batch import MicroBatch
 from stream.dataflow.cells import Ids
 from stream.dataflow.fates import Fates
-from stream.dataflow.ledger import Ledger, Settled, Streams
+from stream.dataflow.ledger import Ledger
+from stream.dataflow.outbox import Outbox, Settled, Streams
 from stream.dataflow.packing import Head, unpack_head
 from stream.deduplicate import SeenIds
 from stream.verdicts import Answer, Verdict
@@ -107,7 +108,7 @@ class RemembersWhatIsWritten(Carrier):
 class RewritesAHeadInPlace(Carrier):
     """A head without its refused rows is appended at the same offset of the same stream."""
 
-    class ledger(Ledger):  # noqa: N801 stands in for the class
+    class outbox(Outbox):  # noqa: N801 stands in for the class
         def _replace(self, streams: Streams, head: Head, answer: Answer, verdict: Verdict, now: int) -> Settled:
             if verdict is Verdict.STREAM_GONE:
                 return super()._replace(streams, head, answer, verdict, now)

@@ -30,6 +30,7 @@ LABELS = [
     "Read/TakeOver[booking_created]",
     "Read/TakeOver[flight_departed]",
     "Tally/AddUpAndAppend",
+    "Tally/KeyBySubject",
     "Window/AssignToWindows",
     "Write/DeduplicateAndAppend",
     "Write/KeyByTableAndShard",
@@ -66,7 +67,7 @@ def test_labels_are_pinned() -> None:
     assert sorted(ours) == LABELS
 
 
-def test_state_and_timer_of_the_stateful_step_are_pinned() -> None:
+def test_state_and_timers_of_the_stateful_steps_are_pinned() -> None:
     states, timers = {}, {}
     for name, transform in TRANSFORMS.items():
         if transform.spec.urn == "beam:transform:pardo:v1":
@@ -75,15 +76,18 @@ def test_state_and_timer_of_the_stateful_step_are_pinned() -> None:
                 states[name, state] = spec.WhichOneof("spec")
             for timer, family in payload.timer_family_specs.items():
                 timers[name, timer] = family.time_domain
-    step = "Write/DeduplicateAndAppend/ParDo(_WriteFn)"
+    step, tally = "Write/DeduplicateAndAppend/ParDo(_WriteFn)", "Tally/AddUpAndAppend"
     assert states == {
         (step, "ids_even"): "bag_spec",
         (step, "ids_odd"): "bag_spec",
         (step, "ids_version"): "read_modify_write_spec",
         (step, "queue"): "bag_spec",
         (step, "head"): "read_modify_write_spec",
+        (tally, "queue"): "bag_spec",
+        (tally, "head"): "read_modify_write_spec",
     }
-    assert timers == {(step, "ts-append"): beam_runner_api_pb2.TimeDomain.PROCESSING_TIME}
+    processing_time = beam_runner_api_pb2.TimeDomain.PROCESSING_TIME
+    assert timers == {(step, "ts-append"): processing_time, (tally, "ts-append"): processing_time}
 
 
 @pytest.mark.parametrize(
@@ -91,6 +95,7 @@ def test_state_and_timer_of_the_stateful_step_are_pinned() -> None:
     [
         ("Write/KeyByTableAndShard", "TupleCoder[TupleCoder[StrUtf8Coder, VarIntCoder], MicroBatchCoder]"),
         ("GatherTallies", "TallyCoder"),
+        ("Tally/KeyBySubject", "TupleCoder[TupleCoder[StrUtf8Coder, VarIntCoder], TallyCoder]"),
     ],
 )
 def test_what_crosses_stages_has_a_coder_of_its_own(collection: str, coder: str) -> None:

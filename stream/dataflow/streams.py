@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from typing import Any, Final
 
 import pyarrow as pa
@@ -15,6 +16,7 @@ from google.cloud.bigquery_storage_v1.types import (
     StorageError,
     WriteStream,
 )
+from google.protobuf import any_pb2
 from google.rpc import code_pb2
 
 from stream.verdicts import Answer
@@ -71,11 +73,10 @@ def _answer(response: Any) -> Answer:
 
 def _failure(error: GoogleAPICallError) -> Answer:
     status = error.grpc_status_code.value[0] if error.grpc_status_code else code_pb2.UNKNOWN
-    named = next((detail for detail in error.details if isinstance(detail, StorageError.pb())), None)
-    return Answer(status, "" if named is None else StorageError.StorageErrorCode(named.code).name)
+    return Answer(status, _storage_error(each for each in error.details if isinstance(each, any_pb2.Any)))
 
 
-def _storage_error(details: Any) -> str:
+def _storage_error(details: Iterable[Any]) -> str:
     """The service's own name of an error, when it gives one."""
     for detail in details:
         storage_error = StorageError.pb()()

@@ -1,8 +1,8 @@
 """Deduplicate and Append as Beam carries them: one stateful step, exactly once.
 
-Promised: each row of a committed bundle stands in its table once, whatever is run again; see ``ledger.py`` for how.
-Its ids are compared with those that the budget still remembers. Dead letters and tallies leave with the commit, and
-are published and appended by the steps behind, at least once.
+Promised: each row of a committed bundle stands in its table once, whatever is run again; see ``outbox.py`` for how.
+Its ids are compared with those that the budget still remembers. Tallies leave with the commit and are appended as
+rows are; dead letters leave with it too, and are published at least once.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from stream.clients import open_write
 from stream.dataflow.cells import Ids, Key, Memory, Queue
 from stream.dataflow.fates import Fates, tally_fates
 from stream.dataflow.ledger import Ledger
+from stream.dataflow.outbox import Outbox
 from stream.dataflow.outputs import DEAD_LETTERS, TALLIES
 from stream.dataflow.sealed import sealed_letters
 from stream.dataflow.streams import TableStreams
@@ -84,7 +85,8 @@ class _WriteFn(beam.DoFn):  # type: ignore[misc]
 
     def _ledger(self, key: Key, even: Any, odd: Any, version: Any, queue: Any, head: Any) -> Ledger:
         budget = self._options.ids_remembered // self._options.shards
-        return Ledger(Ids(key, even, odd, version, self._memory, budget), Queue(queue, head))
+        ids = Ids(key, even, odd, version, self._memory, budget)
+        return Ledger(ids, Outbox(key, self._memory, Queue(queue, head)))
 
     def _streams_of(self, subject: str) -> TableStreams:
         streams = self._streams.get(subject)
