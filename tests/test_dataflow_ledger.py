@@ -242,6 +242,6 @@ def test_tallies_that_wait_together_are_added_up_and_appended_once() -> None:
     for now in (1, 2, 3):  # assign; append; nothing more
         settled = Outbox(KEY, Memory(), the_queue(cells), added_up).append(table, now)
     assert settled.again is None
-    ((subject, outcome, reason, tallied_at, events_counted, _windows),) = table.rows
+    ((subject, outcome, reason, tallied_at, _id, _until, events_counted, _windows),) = table.rows
     assert (subject, outcome, reason, events_counted) == ("things", "written", None, 6)
     assert tallied_at.microsecond == 1, "the time is the head's, so that each attempt sends the same bytes"
