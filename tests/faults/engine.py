@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
+
+import psutil
 
 from stream.processes import die_with_parent
 
@@ -40,6 +44,7 @@ class Engine:
         key_file = folder / "masking.key"
         key_file.write_bytes(key)
         self.log = folder / f"engine-{number}.log"
+        self._health = environment.get("HEADRACE_HEALTH", "")
         command = [sys.executable, "-c", _START, ",".join(load), "run", "--project", project]
         with self.log.open("wb") as output:
             self._process = subprocess.Popen(
@@ -60,6 +65,25 @@ class Engine:
     def says(self, *words: str) -> bool:
         """Whether one line of its log holds all of *words*."""
         return any(all(word in line for word in words) for line in self.log.read_text(errors="replace").splitlines())
+
+    def counted(self, subject: str, name: str) -> int:
+        """A count of this process: received, written, duplicate, redelivered or acknowledged."""
+        with urllib.request.urlopen(f"http://{self._health}/healthz", timeout=10) as page:
+            return int(json.load(page)["subjects"][subject].get(name, 0))
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether every subject is pulled and nothing is in the way."""
+        try:
+            with urllib.request.urlopen(f"http://{self._health}/readyz", timeout=10):
+                return True
+        except OSError:
+            return False
+
+    @property
+    def memory(self) -> int:
+        """Resident bytes."""
+        return int(psutil.Process(self._process.pid).memory_info().rss)
 
     def wait_until_running(self) -> None:
         """Wait for its first line, or its end."""

@@ -18,7 +18,8 @@ from google.pubsub_v1.types import PubsubMessage, Subscription, UpdateSubscripti
 
 from schemas.registry import Registry
 from stream.deadletter import PREFIX
-from stream.names import TALLIES, Names
+from stream.emulators import _free_ports as free_ports
+from stream.names import ENGINES, TALLIES, Names
 from stream.provision import Clients, apply, plan
 from tests.faults.engine import Engine
 from tests.faults.expected import normal
@@ -99,6 +100,7 @@ class World:
             "HEADRACE_LEASE_SECONDS": "2",
             "HEADRACE_ROUND_MESSAGES": "100",
             "HEADRACE_LOG_FORMAT": "text",
+            "HEADRACE_HEALTH": f"127.0.0.1:{free_ports(1)[0]}",
             **({"HEADRACE_CRASH_AT": crash_at} if crash_at else {}),
             **{f"HEADRACE_{name.upper()}": value for name, value in (self.settings | settings).items()},
         }
@@ -111,13 +113,17 @@ class World:
     def kill(self, engine: Engine) -> None:
         """SIGKILL."""
         engine.kill()
+        self.mourn()
+
+    def mourn(self) -> None:
+        """Note that an engine has ended just now without giving back what it held."""
         self.killed_at = time.monotonic()
 
     def crash(self, crash_at: str, load: Sequence[str] = (), **settings: str) -> Engine:
         """Run an engine until it kills itself at *crash_at* (``name:nth``)."""
         engine = self.start(crash_at, load, wait=False, **settings)
         assert engine.wait() == -9, f"the engine did not come to {crash_at}; {engine.tail()}"
-        self.killed_at = time.monotonic()
+        self.mourn()
         return engine
 
     def settle(self, engine: Engine, seconds: float = 90) -> Evidence:
@@ -135,6 +141,11 @@ class World:
         code = engine.drain()
         assert code == 0, f"the engine ended with code {code}; {engine.tail()}"
         return self.evidence()
+
+    def owed(self) -> Evidence:
+        """The evidence while no engine runs, once Pub/Sub has taken back what the dead one held."""
+        self._wait_for_redelivery()
+        return self.evidence(at_rest=False)
 
     def is_settled(self) -> bool:
         """Whether every message has been counted as received, and under what became of it."""
@@ -185,6 +196,11 @@ class World:
             0
         ]["n"]
 
+    def announced_streams(self) -> list[str]:
+        """The streams that the engine says it appends to."""
+        query = f"SELECT streams FROM {self.names.sql(ENGINES)} ORDER BY stated_at DESC LIMIT 1"
+        return list(self.query(query)[0]["streams"])
+
     def tallied(self) -> dict[tuple[str, str, str | None], int]:
         """The counts in the table of tallies."""
         query = (
@@ -208,17 +224,24 @@ class World:
 
     def _pull_all(self, subscription: str, acknowledge: bool) -> Iterable[PubsubMessage]:
         found: list[PubsubMessage] = []
-        while True:
+        held: list[str] = []
+        empty = 0
+        while empty < 2:  # one may be empty while messages are on their way
             try:
                 response = self.subscriber.pull(
                     subscription=subscription, max_messages=1000, timeout=_EMPTY_SECONDS, retry=None
                 )
             except DeadlineExceeded:
-                return found
+                break
+            empty = 0 if response.received_messages else empty + 1
             ids = [each.ack_id for each in response.received_messages]
+            held += ids
             if ids and acknowledge:
                 self.subscriber.acknowledge(subscription=subscription, ack_ids=ids)
             found += [each.message for each in response.received_messages]
+        if held and not acknowledge:  # nobody was here
+            self.subscriber.modify_ack_deadline(subscription=subscription, ack_ids=held, ack_deadline_seconds=0)
+        return found
 
 
 @contextmanager
