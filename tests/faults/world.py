@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,7 +22,7 @@ from stream.deadletter import PREFIX
 from stream.emulators import _free_ports as free_ports
 from stream.names import ENGINES, TALLIES, Names
 from stream.provision import Clients, apply, plan
-from tests.faults.engine import Engine
+from tests.faults.engine import ROOT, Engine
 from tests.faults.expected import normal
 from tests.faults.mix import PROBE, Message, Mix, digest
 from tests.faults.oracle import Evidence, Letter, Row, Sent, judge
@@ -86,6 +87,11 @@ class World:
             self.sent += [message.sent for message in messages]
         except GoogleAPICallError:
             self.sent += [replace(message.sent, indeterminate=True) for message in messages]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """For processes other than the engine."""
+        return {**os.environ, "PYTHONPATH": str(ROOT)}
 
     # The engine.
 
