@@ -18,7 +18,8 @@ COMMAND = [sys.executable, "-c", "from stream.cli import main; main()"]
 
 @contextmanager
 def a_running_job(project: str, key: Path, *arguments: str, **settings: str) -> Iterator[subprocess.Popen[str]]:
-    """``headrace run``, past its first line; killed at the end when it still runs."""
+    """``headrace run``, past its first line; killed at the end when it still runs. Its journal lies beside *key*."""
+    settings = {"journal": str(key.parent / "journal"), "log_format": "json", **settings}
     variables = {f"HEADRACE_{name.upper()}": value for name, value in settings.items()}
     job = subprocess.Popen(
         [*COMMAND, "run", "--project", project, "--masking-key-file", str(key), *arguments],
@@ -30,7 +31,7 @@ def a_running_job(project: str, key: Path, *arguments: str, **settings: str) -> 
     try:
         assert job.stderr is not None
         for line in job.stderr:
-            if line.startswith("running:"):
+            if '"event": "running"' in line:
                 break
         yield job
     finally:

@@ -78,7 +78,7 @@ def test_flags_win_over_environment_over_file(tmp_path: Path, monkeypatch: pytes
     assert settings.window.total_seconds() == 300
 
 
-@pytest.mark.parametrize("line", ['projct = "x"', "window = 0", 'window = "soon"', "batch_messages = 0"])
+@pytest.mark.parametrize("line", ['projct = "x"', "window = 0", 'window = "soon"', "round_messages = 0"])
 def test_a_wrong_setting_is_named(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("headrace.toml").write_text(f'project = "a-project"\n{line}\n' if "projct" not in line else line)

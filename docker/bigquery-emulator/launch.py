@@ -1,20 +1,24 @@
 """Start bqemulator 1.4.0 offline, with nested columns: ``python launch.py start --rest-port ... --grpc-port ...``.
 
-Seven defects of that version are mended here. It fetches two DuckDB extensions at start: the same files come in
+Eight defects of that version are mended here. It fetches two DuckDB extensions at start: the same files come in
 wheels. Its AppendRows builds the Arrow schema of a table from name, type and mode alone, so a RECORD column has no
 fields. And it stores BIGNUMERIC as a decimal wider than DuckDB has, so no such column can be made: here it keeps
 38 digits, 18 of them after the point. And it forgets a table's requirePartitionFilter. And queries and
 appends share one DuckDB connection in two threads: an append waits for the GIL with the connection locked, while the
 query waits for the connection with the GIL held, and nothing moves again. Here each thread has a cursor of its own.
+An open AppendRows call keeps a thread of its pool, which has six on two processors: here it has as many as are needed.
 Last, two about offsets. FinalizeWriteStream does not wait for an append that is under way, and counts rows that are not
 in the table yet. And an append whose insert fails has taken its offset all the same, so that the same rows at the same
 offset are answered with ALREADY_EXISTS and never written.
 """
 
+import functools
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 
 import duckdb
+import grpc
 import pyarrow as pa
 from bqemulator.api.routes import tabledata, tables
 from bqemulator.cli import main
@@ -70,6 +74,9 @@ def connection_of_thread(self, original=engine.DuckDBEngine.connection.fget):
     return CURSORS.cursor
 
 
+THREADS = 256  # made when needed, so an idle emulator has few
+
+
 def finalise_in_turn(
     self, request_bytes, context, original=write_servicer.BigQueryWriteHandler._handle_finalize_write_stream
 ):
@@ -92,6 +99,7 @@ def append_or_not(self, stream, *rest, original=write_servicer.BigQueryWriteHand
 
 def mend():
     """Put the mended parts in place."""
+    grpc.aio.server = functools.partial(grpc.aio.server, migration_thread_pool=ThreadPoolExecutor(THREADS))
     import_extension("spatial")
     import_extension("avro")
     engine.DuckDBEngine.connection = property(connection_of_thread)

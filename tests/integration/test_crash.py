@@ -56,11 +56,11 @@ def test_nothing_is_lost_through_twenty_kills_at_random_moments(
     publish_flights(service, EVENTS)
 
     for _ in range(KILLS):
-        with a_running_job(project, key, bundle_messages="500") as job:
+        with a_running_job(project, key, round_messages="500") as job:
             pause.wait(chance.uniform(0, 1.5))
             job.send_signal(signal.SIGKILL)
             assert job.wait() == -signal.SIGKILL
-    with a_running_job(project, key, bundle_messages="500"):
+    with a_running_job(project, key, round_messages="500"):
         wait_for(lambda: distinct(service)[1] == EVENTS, 200)
 
     total, ids = distinct(service)
@@ -72,7 +72,7 @@ def test_nothing_is_lost_through_twenty_kills_at_random_moments(
 def test_sigterm_drains_what_was_pulled_and_exits_0(project: str, tmp_path: Path) -> None:
     service = a_service(project)
     publish_flights(service, 3000)
-    with a_running_job(project, a_key(tmp_path), bundle_messages="500") as job:
+    with a_running_job(project, a_key(tmp_path), round_messages="500") as job:
         wait_for(lambda: distinct(service)[0] > 0)
         job.send_signal(signal.SIGTERM)
         assert job.wait(60) == 0

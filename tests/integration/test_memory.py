@@ -20,7 +20,7 @@ def test_memory_does_not_grow_with_the_events_seen(project: str, tmp_path: Path)
     #  publish 28,000 |run ... a third: warm ... the end|
     service = a_service(project)
     publish_flights(service, EVENTS)
-    with a_running_job(project, a_key(tmp_path), bundle_messages="1000") as job:
+    with a_running_job(project, a_key(tmp_path), round_messages="1000") as job:
         process = psutil.Process(job.pid)
         wait_for(lambda: distinct(service)[0] >= EVENTS // 3)
         warm = process.memory_info().rss

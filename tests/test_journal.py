@@ -1,0 +1,230 @@
+"""The journal: what was committed is there again, and only one engine writes to it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import apsw
+import pytest
+
+from stream.engine.journal import FILE, DiskFullError, Journal, JournalError, StoredHead
+from stream.engine.ownership import FencedError, InUseError
+
+SECOND = 1_000_000
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from stream.engine.journal import Journal
+
+journal = Journal.open(Path(sys.argv[1]))
+journal.ownership.claim("a process", 0, 3600)
+with journal.transaction() as transaction:
+    transaction.tally(b"counted")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def a_journal(folder: Path, holder: str = "one", now: int = 0, lease_seconds: float = 30) -> Journal:
+    journal = Journal.open(folder / "journal")
+    journal.ownership.claim(holder, now, lease_seconds)
+    return journal
+
+
+def test_what_was_committed_is_there_when_it_is_opened_again(tmp_path: Path) -> None:
+    journal = a_journal(tmp_path)
+    with journal.transaction() as transaction:
+        transaction.open_stream("t", "streams/1")
+        transaction.advance("t", 5)
+        head = transaction.add_head("t", 2, b"schema", b"rows", b"notes")
+        transaction.remember_since("t", 7)
+        transaction.remember("t", 0, 9, b"i" * 24)
+        transaction.receive("t", 0, b"r" * 16)
+        transaction.tally(b"counts")
+    journal.close()
+
+    again = a_journal(tmp_path)
+    assert again.stream("t") == ("streams/1", 5)
+    assert again.heads("t") == [head] == [StoredHead(1, 2, b"schema", b"rows", b"notes")]
+    remembered = again.remembered("t")
+    assert remembered is not None
+    assert (remembered.since, remembered.recent, remembered.older) == (7, [b"i" * 24], [])
+    assert again.receipts("t") == [(0, b"r" * 16)]
+    assert again.tallies() == (1, [b"counts"])
+
+
+def test_a_transaction_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    journal = a_journal(tmp_path)
+    with pytest.raises(LookupError), journal.transaction() as transaction:
+        transaction.tally(b"counts")
+        raise LookupError
+    assert journal.tallies() == (0, [])
+
+
+def test_heads_keep_their_order_and_numbers_are_never_used_twice(tmp_path: Path) -> None:
+    journal = a_journal(tmp_path)
+    with journal.transaction() as transaction:
+        first = transaction.add_head("t", 1, b"", b"a", b"")
+        transaction.add_head("other", 1, b"", b"x", b"")
+        transaction.add_head("t", 1, b"", b"b", b"")
+        transaction.remove_head(first.seq)
+        transaction.add_head("t", 1, b"", b"c", b"")
+    assert [head.rows for head in journal.heads("t")] == [b"b", b"c"]
+    assert [head.seq for head in journal.heads("t")] == [3, 4]
+
+
+def test_of_ids_the_last_two_generations_are_kept_and_the_rest_is_looked_up(tmp_path: Path) -> None:
+    journal = a_journal(tmp_path)
+    with journal.transaction() as transaction:
+        transaction.remember_since("t", 0)
+        transaction.remember("t", 0, 100, b"a" * 24)
+        transaction.start_generation("t", 1)
+        transaction.remember("t", 1, 200, b"b" * 24)
+    assert journal.since("t") == 0, "nothing is forgotten yet"
+    with journal.transaction() as transaction:
+        transaction.start_generation("t", 2)
+        transaction.remember("t", 2, 300, b"c" * 24)
+
+    remembered = journal.remembered("t")
+    assert remembered is not None
+    assert (remembered.older, remembered.recent, remembered.since) == ([b"b" * 24], [b"c" * 24], 100)
+
+
+def test_an_owner_that_has_died_keeps_nobody_waiting(tmp_path: Path) -> None:
+    folder = tmp_path / "journal"
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(folder)], cwd=Path(__file__).parents[1])
+    assert killed.returncode == -9
+
+    journal = Journal.open(folder)
+    journal.ownership.claim("the next", 1, 30)
+    assert journal.tallies() == (1, [b"counted"])
+
+
+def test_a_second_engine_is_refused_while_the_first_lives_and_told_who_it_is(tmp_path: Path) -> None:
+    first = a_journal(tmp_path, "host-a, process 7")
+    second = Journal.open(tmp_path / "journal")
+    with pytest.raises(InUseError, match="host-a, process 7"):
+        second.ownership.claim("two", 29 * SECOND, 30)
+    first.close()
+    second.ownership.claim("two", 29 * SECOND, 30)
+
+
+def test_an_owner_that_was_stopped_for_longer_than_its_lease_is_fenced_off(tmp_path: Path) -> None:
+    #  0s              30s                  31s
+    #  |one claims     |its lease runs out  |two claims, one wakes up
+    first = a_journal(tmp_path, "one")
+    second = Journal.open(tmp_path / "journal")
+    second.ownership.claim("two", 31 * SECOND, 30)
+
+    with pytest.raises(FencedError, match="two"), first.transaction() as transaction:
+        transaction.tally(b"too late")
+    assert second.tallies() == (0, [])
+
+
+def test_a_renewed_lease_keeps_others_away(tmp_path: Path) -> None:
+    first = a_journal(tmp_path)
+    with first.transaction():
+        first.ownership.renew(20 * SECOND, 30)
+    with pytest.raises(InUseError):
+        Journal.open(tmp_path / "journal").ownership.claim("two", 40 * SECOND, 30)
+
+
+def test_nothing_is_written_by_one_who_has_not_claimed(tmp_path: Path) -> None:
+    with pytest.raises(FencedError), Journal.open(tmp_path / "journal").transaction():
+        pass
+
+
+def test_only_the_job_may_read_it(tmp_path: Path) -> None:
+    journal = a_journal(tmp_path)
+    with journal.transaction() as transaction:
+        transaction.tally(b"counts")
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "journal").iterdir()}
+    assert set(modes.values()) == {0o600}
+    assert stat.S_IMODE((tmp_path / "journal").stat().st_mode) == 0o700
+
+
+def test_a_folder_that_others_may_read_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "journal"
+    folder.mkdir(mode=0o755)
+    with pytest.raises(JournalError, match="chmod 700"):
+        Journal.open(folder)
+
+
+@pytest.mark.parametrize("what", ["folder", "file"])
+def test_symbolic_links_are_refused(tmp_path: Path, what: str) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir(mode=0o700)
+    folder = tmp_path / "journal"
+    if what == "folder":
+        folder.symlink_to(elsewhere)
+    else:
+        folder.mkdir(mode=0o700)
+        (folder / FILE).symlink_to(elsewhere / "victim")
+    with pytest.raises(JournalError, match="symbolic link"):
+        Journal.open(folder)
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_what_is_no_journal_is_named_with_its_remedy(tmp_path: Path) -> None:
+    folder = tmp_path / "journal"
+    folder.mkdir(mode=0o700)
+    (folder / FILE).write_bytes(b"something else" * 100)
+    with pytest.raises(JournalError, match="move the folder away"):
+        Journal.open(folder)
+
+
+def test_a_journal_of_another_format_is_left_alone(tmp_path: Path) -> None:
+    a_journal(tmp_path).close()
+    apsw.Connection(str(tmp_path / "journal" / FILE)).pragma("user_version", 99)
+    with pytest.raises(JournalError, match="format 99"):
+        Journal.open(tmp_path / "journal")
+
+
+def test_a_torn_tail_is_dropped_wherever_it_was_torn(tmp_path: Path) -> None:
+    journal = a_journal(tmp_path)
+    with journal.transaction() as transaction:
+        transaction.tally(b"first")
+    wal = tmp_path / "journal" / f"{FILE}-wal"
+    whole = wal.stat().st_size
+    with journal.transaction() as transaction:
+        transaction.tally(b"second")
+    torn = wal.stat().st_size
+    assert torn > whole
+    for number, size in enumerate([*range(whole, torn, 97), torn - 1]):
+        copy = tmp_path / f"copy-{number}"
+        shutil.copytree(tmp_path / "journal", copy)
+        (copy / f"{FILE}-shm").unlink(missing_ok=True)
+        os.truncate(copy / f"{FILE}-wal", size)
+        copy.chmod(0o700)
+        assert Journal.open(copy).tallies()[1] == [b"first"], f"torn at {size}"
+
+
+def test_a_full_disk_changes_nothing_and_ends_when_there_is_room(tmp_path: Path) -> None:
+    journal = a_journal(tmp_path)
+    pages = journal._connection.pragma("page_count")
+    journal._connection.pragma("max_page_count", pages + 2)
+    with pytest.raises(DiskFullError, match="free some"), journal.transaction() as transaction:
+        transaction.tally(b"x" * 100_000)
+    assert journal.tallies() == (0, [])
+
+    journal._connection.pragma("max_page_count", pages + 1000)
+    with journal.transaction() as transaction:
+        transaction.tally(b"x" * 100_000)
+    assert len(journal.tallies()[1]) == 1
+
+
+def test_its_facts_count_what_is_in_flight(tmp_path: Path) -> None:
+    journal = a_journal(tmp_path, "host-a, process 7")
+    with journal.transaction() as transaction:
+        transaction.open_stream("t", "streams/1")
+        transaction.add_head("t", 40, b"", b"", b"")
+        transaction.add_head("t", 2, b"", b"", b"")
+        transaction.remember_since("t", 0)
+        transaction.remember("t", 0, 1, b"i" * 72)
+    facts = journal.facts()
+    assert facts["tables"] == [{"table": "t", "stream": "streams/1", "next_offset": 0, "in_flight": 42}]
+    assert (facts["ids_remembered"], facts["epoch"], facts["holder"]) == (3, 1, "host-a, process 7")
