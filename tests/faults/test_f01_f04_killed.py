@@ -63,6 +63,14 @@ def test_f04_a_torn_end_of_the_journal_is_dropped(world: World, tmp_path: Path) 
     world.check(world.settle(world.start(journal=str(torn))))
 
 
+@pytest.mark.parametrize("failpoint", ["before_commit", "committed", "fate_committed"])
+def test_f04_the_power_fails(world: World, failpoint: str) -> None:
+    world.publish(world.mix.everything(flights=240, booked=20))
+    nth = world.mix.chance.randrange(1, 4)
+    world.crash(f"{failpoint}:{nth}", load=["tests.faults.power"], power_torn=str(world.seed))
+    world.check(world.settle(world.start()))
+
+
 def _tear(journal: Path, torn: Path, length: int) -> None:
     """A copy whose log ends after *length* bytes, as a power cut leaves it; the index of the log is never on disk."""
     shutil.copytree(journal, torn, ignore=shutil.ignore_patterns("*-shm"))

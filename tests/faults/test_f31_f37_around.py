@@ -8,6 +8,7 @@ import pytest
 
 from tests.faults.world import World, until
 
+POWER = "tests.faults.power"
 pytestmark = [pytest.mark.emulators, pytest.mark.faults]
 
 
@@ -26,6 +27,34 @@ def test_f31_without_a_dead_letter_topic_nothing_is_acknowledged(world: World) -
 def test_f31_killed_between_a_letter_and_its_commit(world: World) -> None:
     world.publish(world.mix.everything(flights=200, booked=20))
     world.crash("letters_published:1")
+    world.check(world.settle(world.start()))
+
+
+@pytest.mark.faults_quick
+def test_f35_a_full_disk_stops_everything_until_there_is_room(world: World) -> None:
+    control = world.folder / "disk"
+    engine = world.start(load=[POWER], power_control=str(control))
+    until(lambda: engine.is_ready, engine)
+    control.write_text("full")
+    world.publish(world.mix.everything(flights=150, booked=20))
+    until(lambda: engine.says("blocked", "no space"), engine)
+    assert engine.counted("flight_departed", "acknowledged") == 0
+    assert world.count("flight_departed") == 0
+    control.write_text("")
+    world.check(world.settle(engine))
+
+
+def test_f35_after_a_sync_that_failed_the_journal_is_not_trusted(world: World) -> None:
+    control = world.folder / "disk"
+    engine = world.start(load=[POWER], power_control=str(control))
+    until(lambda: engine.is_ready, engine)
+    world.publish([world.mix.flight() for _ in range(800)])
+    until(lambda: world.count("flight_departed") > 0, engine)
+    control.write_text("eio")
+    assert engine.wait(30) not in (0, 70), engine.tail()
+    assert engine.says("disk failed"), engine.tail()
+    world.mourn()
+    world.check(world.owed())
     world.check(world.settle(world.start()))
 
 

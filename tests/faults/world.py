@@ -132,7 +132,7 @@ class World:
         self.mourn()
         return engine
 
-    def settle(self, engine: Engine, seconds: float = 90) -> Evidence:
+    def settle(self, engine: Engine, seconds: float = 90, quiet: float = QUIET_SECONDS) -> Evidence:
         """Wait until all is counted, or nothing moves any more; drain the engine; give the evidence at rest."""
         deadline, seen, moved = time.monotonic() + seconds, None, time.monotonic()
         while time.monotonic() < deadline and not self.is_settled():
@@ -140,7 +140,7 @@ class World:
             now = self.tallied()
             if now != seen:
                 seen, moved = now, time.monotonic()
-            if time.monotonic() - moved > QUIET_SECONDS:
+            if time.monotonic() - moved > quiet:
                 break
             threading.Event().wait(0.25)
         self._wait_for_redelivery()
