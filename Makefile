@@ -2,7 +2,7 @@
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 BIN := .venv/bin
 
-.PHONY: setup demo check test bench clean
+.PHONY: setup demo check test faults bench clean
 
 setup: $(UV) ## install everything, locked; result: .venv/bin/headrace
 	@$(UV) sync --quiet --locked
@@ -20,7 +20,10 @@ check: setup ## format, lint, types, imports, doctests, unit tests: under a minu
 	@$(BIN)/pytest -q -m "not emulators"
 
 test: check ## everything, on the real emulators
-	@$(BIN)/pytest -q -m emulators
+	@$(BIN)/pytest -q -m "emulators and (not faults or faults_quick)"
+
+faults: setup ## every fault of the catalogue, each with two seeds; under ten minutes
+	@$(BIN)/python -m tests.faults
 
 demo: setup ## the whole service on real flights, in one minute
 	@$(BIN)/headrace demo

@@ -19,9 +19,18 @@ FIXED_SEED = 20_260_314
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Two seeds for each scenario, one of them new each time; ``FAULTS_SEED`` gives the one to see again."""
     if "seed" in metafunc.fixturenames:
-        given = os.environ.get("FAULTS_SEED")
-        seeds = [int(given)] if given else [FIXED_SEED, random.SystemRandom().randrange(10**8)]
-        metafunc.parametrize("seed", seeds, ids=[f"seed={seed}" for seed in seeds])
+        given = os.environ.get("FAULTS_SEED") or os.environ.get("FAULTS_SEEDS")
+        seeds = given.split(",") if given else [FIXED_SEED, random.SystemRandom().randrange(10**8)]
+        metafunc.parametrize("seed", [int(seed) for seed in seeds], ids=[f"seed={seed}" for seed in seeds])
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep one share of the scenarios (``FAULTS_SHARD=0/3``): ``python -m tests.faults`` runs all shares at once."""
+    shard = os.environ.get("FAULTS_SHARD")
+    if shard:
+        number, count = map(int, shard.split("/"))
+        config.hook.pytest_deselected(items=[item for index, item in enumerate(items) if index % count != number])
+        items[:] = items[number::count]
 
 
 @pytest.fixture

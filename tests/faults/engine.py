@@ -71,6 +71,15 @@ class Engine:
             return int(json.load(page)["subjects"][subject].get(name, 0))
 
     @property
+    def is_ready(self) -> bool:
+        """Whether every subject is pulled and nothing is in the way."""
+        try:
+            with urllib.request.urlopen(f"http://{self._health}/readyz", timeout=10):
+                return True
+        except OSError:
+            return False
+
+    @property
     def memory(self) -> int:
         """Resident bytes."""
         return int(psutil.Process(self._process.pid).memory_info().rss)

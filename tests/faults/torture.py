@@ -261,9 +261,9 @@ How: each round is a project of its own. Events are published in slices, flights
 conflicts, truncated, late, early and nameless messages among them, and rows that a server in front of the emulator
 refuses. An engine is started on each slice and dies: by SIGKILL at a random moment within 1.5 s of running, or by its
 own hand at a failpoint. Ids are remembered for 4,000 events only, so what comes again is often older than what is
-remembered, and is looked up. At the end one engine drains what is left, and the oracle (`tests/faults/oracle.py`) compares every row with
-its event, masked, every dead letter with its message, and the tallies with both. The oracle itself is shown to fail
-where it should (`tests/faults/test_oracle.py`, `tests/faults/broken/`).
+remembered, and is looked up. At the end one engine drains what is left, and the oracle (`tests/faults/oracle.py`)
+compares every row with its event, masked, every dead letter with its message, and the tallies with both. The oracle
+itself is shown to fail where it should (`tests/faults/test_oracle.py`, `tests/faults/broken/`).
 """
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,7 +22,7 @@ from stream.deadletter import PREFIX
 from stream.emulators import _free_ports as free_ports
 from stream.names import ENGINES, TALLIES, Names
 from stream.provision import Clients, apply, plan
-from tests.faults.engine import Engine
+from tests.faults.engine import ROOT, Engine
 from tests.faults.expected import normal
 from tests.faults.mix import PROBE, Message, Mix, digest
 from tests.faults.oracle import Evidence, Letter, Row, Sent, judge
@@ -87,6 +88,11 @@ class World:
         except GoogleAPICallError:
             self.sent += [replace(message.sent, indeterminate=True) for message in messages]
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """For processes other than the engine."""
+        return {**os.environ, "PYTHONPATH": str(ROOT)}
+
     # The engine.
 
     def start(
@@ -126,7 +132,7 @@ class World:
         self.mourn()
         return engine
 
-    def settle(self, engine: Engine, seconds: float = 90) -> Evidence:
+    def settle(self, engine: Engine, seconds: float = 90, quiet: float = QUIET_SECONDS) -> Evidence:
         """Wait until all is counted, or nothing moves any more; drain the engine; give the evidence at rest."""
         deadline, seen, moved = time.monotonic() + seconds, None, time.monotonic()
         while time.monotonic() < deadline and not self.is_settled():
@@ -134,7 +140,7 @@ class World:
             now = self.tallied()
             if now != seen:
                 seen, moved = now, time.monotonic()
-            if time.monotonic() - moved > QUIET_SECONDS:
+            if time.monotonic() - moved > quiet:
                 break
             threading.Event().wait(0.25)
         self._wait_for_redelivery()

@@ -1,0 +1,1 @@
+"""Engines with one thing wrong each: importing a module breaks the engine of this process."""

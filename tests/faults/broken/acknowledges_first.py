@@ -1,0 +1,16 @@
+"""Acknowledges what it has pulled before anything of it is durable."""
+
+from __future__ import annotations
+
+from stream.engine.puller import Pulled, Puller
+
+_take = Puller.take
+
+
+def take(self: Puller, at_most: int, wait_seconds: float) -> list[Pulled]:
+    pulled = _take(self, at_most, wait_seconds)
+    self.acknowledge(pulled)
+    return pulled
+
+
+Puller.take = take  # type: ignore[method-assign]

@@ -1,0 +1,20 @@
+"""Lets late events fall without a word."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from schemas.registry import Contract
+from stream import window
+from stream.batch import MicroBatch
+from stream.deadletter import Reason
+
+_assign = window.assign_windows
+
+
+def assign_and_drop(batch: MicroBatch, contract: Contract, length: timedelta) -> window.WindowedBatch:
+    kept, refusals = _assign(batch, contract, length)
+    return window.WindowedBatch(kept, [each for each in refusals if each.reason is not Reason.TOO_LATE])
+
+
+window.assign_windows = assign_and_drop

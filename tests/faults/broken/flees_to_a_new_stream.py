@@ -1,0 +1,20 @@
+"""Opens a new stream when an answer is lost, and does not ask the old one what it holds."""
+
+from __future__ import annotations
+
+from stream.engine import table_writer
+from stream.engine.table_writer import Head, TableWriter
+from stream.verdicts import Answer, Verdict, judge
+
+
+def judge_badly(answer: Answer, attempted: bool) -> Verdict:
+    verdict = judge(answer, attempted)
+    return Verdict.STREAM_GONE if verdict is Verdict.UNKNOWN else verdict
+
+
+def nothing_was_written(self: TableWriter, head: Head | None) -> bool:
+    return False
+
+
+table_writer.judge = judge_badly
+TableWriter._finalised_with = nothing_was_written  # type: ignore[method-assign]

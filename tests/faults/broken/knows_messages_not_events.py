@@ -1,0 +1,24 @@
+"""Deduplicates by Pub/Sub's message id, which is another one when an event is published again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from stream import decode
+from stream.message import Message
+
+_notes = decode._notes
+
+
+def notes_by_message(
+    events: Sequence[tuple[int, decode.Event]], messages: Sequence[Message], *rest: object
+) -> pa.RecordBatch:
+    notes = _notes(events, messages, *rest)
+    keys = [decode.event_key(messages[index].message_id) for index, _ in events]
+    place = notes.schema.get_field_index("event_key")
+    return notes.set_column(place, notes.schema.field(place), pa.array(keys, notes.schema.field(place).type))
+
+
+decode._notes = notes_by_message
