@@ -103,8 +103,6 @@ def run(
 
     Examples: headrace run --project my-project --masking-key-file masking.key  |  headrace run --health :8081
     """
-    # The BigQuery client imports pandas where it is installed, for half of the time to start; nothing here uses it.
-    sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]
     from stream.commands.run import run_until_stopped
 
     more = {"masking_key_file": masking_key_file, "journal": journal, "health": health, "log_format": log_format}
