@@ -14,8 +14,7 @@ pytestmark = [pytest.mark.emulators, pytest.mark.faults]
 
 @pytest.mark.faults_quick
 def test_f31_without_a_dead_letter_topic_nothing_is_acknowledged(world: World) -> None:
-    world.publisher.delete_topic(topic=world.names.dead_letter_topic)
-    world.subscriber.delete_subscription(subscription=world.names.dead_letter_subscription)
+    world.take_dead_letters_away()
     world.publish([world.mix.late(), *(world.mix.flight() for _ in range(80)), world.mix.late()])
     engine = world.start()
     until(lambda: engine.says("blocked", "dead-letters"), engine)

@@ -71,6 +71,11 @@ class World:
         mask = FieldMask(paths=["ack_deadline_seconds"])
         self.subscriber.update_subscription(request=UpdateSubscriptionRequest(subscription=changed, update_mask=mask))
 
+    def take_dead_letters_away(self) -> None:
+        """Delete the dead-letter topic; ``provision`` brings it back."""
+        self.subscriber.delete_subscription(subscription=self.names.dead_letter_subscription)
+        self.publisher.delete_topic(topic=self.names.dead_letter_topic)
+
     def publish(self, messages: Sequence[Message]) -> None:
         """Publish; what is not confirmed may be there or not."""
         by_subject: dict[str, list[Message]] = {}
