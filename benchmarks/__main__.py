@@ -28,7 +28,7 @@ from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
 from stream.demo.flights import SUBJECT, flights
 from stream.emulators import running_emulators
 from stream.names import Names
-from stream.processes import die_with_parent
+from stream.processes import tied
 from stream.provision import Clients, apply, plan
 from tests.builders import encode
 
@@ -66,10 +66,9 @@ def rows(names: Names) -> int:
 @contextmanager
 def child(command: list[str], **environment: str) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
-        [sys.executable, *command],
+        tied([sys.executable, *command]),
         env={**os.environ, **environment},
         stdout=subprocess.DEVNULL,
-        preexec_fn=die_with_parent,
     )
     try:
         yield process

@@ -1,95 +1,148 @@
-"""Do the counts reconcile: tallies among themselves, and tallies with what the tables hold."""
+"""Do the counts reconcile: tallies among themselves, and tallies with what the tables hold.
+
+Everything is asked of BigQuery; nothing the job says about itself is used. Dead letters are held against nothing: the
+dead-letter subscription cannot be counted without taking messages from people who look at them, and forgets them after
+some days. A letter tallied as such is an outcome like the others.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Final
 
 from google.cloud import bigquery
 
-from schemas.registry import Registry
-from stream.names import TALLIES, Names
+from schemas.registry import Contract, Registry
+from stream.audit_contents import read_back, readable_columns
+from stream.audit_expiry import Expiry
+from stream.audit_queries import Statement, statements, stored_windows, tallied_windows
+from stream.audit_scope import Scope, chosen
+from stream.audit_windows import Finding, Kind, ReadBack, Window, compare_contents, judge, side_by_side
+from stream.clock import now_micros
+from stream.names import Names
+from stream.tables import row_schema
+
+MOST_FINDINGS: Final = 1000
+_DAY: Final = 86_400_000_000  # microseconds
 
 
-@dataclass(frozen=True, slots=True)
-class SubjectCounts:
-    """What was counted of one subject, and what its table holds."""
+@dataclass(slots=True)
+class SubjectAudit:
+    """What was counted of one subject, what its table holds, and what does not fit.
+
+    *findings* names the first :data:`MOST_FINDINGS` of them; *events* and *windows* count all, by kind.
+    """
 
     subject: str
-    received: int
-    written: int
-    duplicates: int
-    dropped: int
-    dead_lettered: Mapping[str, int]
-    rows: int
-    distinct_event_ids: int
-
-    @property
-    def accounted(self) -> int:
-        """Events with an outcome."""
-        return self.written + self.duplicates + self.dropped + sum(self.dead_lettered.values())
+    table: str
+    complete_until: datetime | None
+    received: int = 0
+    written: int = 0
+    duplicates: int = 0
+    dropped: int = 0
+    dead_lettered: Counter[str] = field(default_factory=Counter)
+    rows: int = 0
+    distinct_event_ids: int = 0
+    events: Counter[Kind] = field(default_factory=Counter)
+    windows: Counter[Kind] = field(default_factory=Counter)
+    findings: list[Finding] = field(default_factory=list)
 
     @property
     def differences(self) -> list[str]:
         """What does not fit, in words; empty when everything does."""
-        found = []
-        if self.received != self.accounted:
-            found.append(f"{self.received - self.accounted:+,} received without an outcome")
-        if self.rows != self.written:
-            found.append(f"{self.rows - self.written:+,} rows against what was tallied as written")
-        if self.rows != self.distinct_event_ids:
-            found.append(f"{self.rows - self.distinct_event_ids:,} rows with an id that another row has")
-        return found
+        return [self.sentence(kind) for kind in Kind if self.windows[kind] and not kind.excused]
 
-    def as_dict(self) -> dict[str, Any]:
-        """Everything, for JSON."""
-        return {**asdict(self), "differences": self.differences, "reconciled": not self.differences}
+    @property
+    def excused(self) -> list[str]:
+        """What is not there and need not be, in words."""
+        return [self.sentence(kind) for kind in Kind if self.windows[kind] and kind.excused]
+
+    def sentence(self, kind: Kind) -> str:
+        """Say how much there is of a kind."""
+        windows = f"{self.windows[kind]:,} window{'s' if self.windows[kind] != 1 else ''}"
+        many = f"{self.events[kind]:,} in {windows}" if self.events[kind] else f"in {windows}"
+        return f"{kind}: {many} ({kind.words})"
+
+    def count(self, window: Window) -> None:
+        """Add a window to the totals."""
+        tallied, stored = window.tallied, window.stored
+        self.received += tallied.received
+        self.written += tallied.written
+        self.duplicates += tallied.duplicates
+        self.dropped += tallied.dropped
+        self.dead_lettered.update(tallied.dead_lettered)
+        self.rows += stored.ids + stored.doubled
+        self.distinct_event_ids += stored.ids
+
+    def find(self, findings: Iterable[Finding]) -> None:
+        """Add findings."""
+        for finding in findings:
+            self.events[finding.kind] += finding.events or 0
+            self.windows[finding.kind] += 1
+            if len(self.findings) < MOST_FINDINGS:
+                self.findings.append(finding)
 
 
-def count_subjects(registry: Registry, names: Names, client: bigquery.Client) -> list[SubjectCounts]:
-    """Query the tallies and every table.
+def audit(registry: Registry, names: Names, client: bigquery.Client, scope: Scope) -> list[SubjectAudit]:
+    """Audit every subject that *scope* chooses.
 
     A message that is delivered again after a crash is received again, and counted again: it is a duplicate then.
+
+    Raises:
+        ScopeError: a subject has no contract.
     """
-    tallied = _tallied(names, client)
-    counts = []
-    for subject in registry.subjects:
-        outcomes = tallied.get(subject, {})
-        rows, distinct = _stored(names.sql(registry.latest(subject).options.table), client)
-        counts.append(
-            SubjectCounts(
-                subject=subject,
-                received=sum(outcomes.get("received", {}).values()),
-                written=sum(outcomes.get("written", {}).values()),
-                duplicates=sum(outcomes.get("duplicate", {}).values()),
-                dropped=sum(outcomes.get("dropped", {}).values()),
-                dead_lettered={str(k): v for k, v in sorted(outcomes.get("dead_lettered", {}).items())},
-                rows=rows,
-                distinct_event_ids=distinct,
-            )
-        )
-    return counts
+    subjects = chosen(registry, scope)
+    said = statements(names, client)
+    return [
+        _audit_subject(registry, subject, said.get(subject, Statement()), names, client, scope) for subject in subjects
+    ]
 
 
-def _tallied(names: Names, client: bigquery.Client) -> dict[str, dict[str, dict[str | None, int]]]:
-    query = f"""
-        SELECT subject, outcome, reason, SUM(events) AS events
-        FROM {names.sql(TALLIES)}
-        WHERE tallied_at IS NOT NULL
-        GROUP BY subject, outcome, reason
-    """  # noqa: S608 names come from checked settings
-    tallied: dict[str, dict[str, dict[str | None, int]]] = {}
-    for row in client.query_and_wait(query):
-        tallied.setdefault(row["subject"], {}).setdefault(row["outcome"], {})[row["reason"]] = row["events"]
-    return tallied
+def count_subjects(
+    registry: Registry, names: Names, client: bigquery.Client, clock: Callable[[], int] = now_micros
+) -> list[SubjectAudit]:
+    """Audit everything, day by day, and excuse nothing as on its way: for when the job has come to rest."""
+    return audit(registry, names, client, Scope(now=clock(), window=timedelta(days=1), grace=timedelta(0)))
 
 
-def _stored(table: str, client: bigquery.Client) -> tuple[int, int]:
-    query = f"""
-        SELECT COUNT(*) AS total, COUNT(DISTINCT _event_id) AS ids
-        FROM {table}
-        WHERE _event_time >= TIMESTAMP '0001-01-01'
-    """  # noqa: S608 names come from checked settings and contracts
-    row = next(iter(client.query_and_wait(query)))
-    return row["total"], row["ids"]
+def _audit_subject(
+    registry: Registry, subject: str, said: Statement, names: Names, client: bigquery.Client, scope: Scope
+) -> SubjectAudit:
+    contract = registry.latest(subject)
+    table = client.get_table(f"{names.project}.{names.dataset}.{contract.options.table}")
+    expiry = Expiry.of(table, scope.now)
+    settled, sql = scope.settled(said.complete_until), names.sql(contract.options.table)
+    result = SubjectAudit(subject, contract.options.table, said.complete_until)
+    if said.copied_lines:
+        result.find([Finding(Kind.COPIED, None, said.copied_lines)])
+    windows = side_by_side(
+        tallied_windows(subject, settled, scope, names, client), stored_windows(sql, settled, scope, client)
+    )
+    for _, day in groupby(windows, key=lambda window: window.start // _DAY):
+        comparable = []
+        for window in day:
+            result.count(window)
+            result.find(judge(window, expiry.has_passed(window.start)))
+            if window.comparable:
+                comparable.append(window)
+        if scope.contents and comparable:
+            columns = readable_columns(table, _known_columns(registry, contract))
+            begin, end = comparable[0].start, comparable[-1].start + scope.window_micros
+            found = read_back(client, sql, columns, begin, end, scope.window)
+            result.find(_other_contents(comparable, found))
+    return result
+
+
+def _other_contents(windows: Iterable[Window], found: Mapping[int, ReadBack]) -> Iterator[Finding]:
+    for window in windows:
+        yield from compare_contents(window, found.get(window.start, ReadBack()))
+
+
+def _known_columns(registry: Registry, contract: Contract) -> set[str]:
+    """Every column that some version of the contract has: older rows have what newer versions dropped."""
+    versions = [each for each in registry if each.subject == contract.subject]
+    return {name for version in versions for name in row_schema(version).names}

@@ -159,17 +159,27 @@ def audit(
     project: Project = None,
     dataset: Dataset = None,
     contracts: Contracts = None,
+    since: Annotated[str | None, typer.Option(help="Event times from then on: 6h, 30d, or RFC 3339.")] = None,
+    subject: Annotated[list[str] | None, typer.Option(help="Only this one; may be given again.")] = None,
+    contents: Annotated[bool, typer.Option(help="Read the rows back, and compare what they say.")] = False,
+    grace: Annotated[str, typer.Option(help="How long something may be on its way: 0s, 1m.")] = "1m",
+    window: Annotated[str | None, typer.Option(help="Compare by windows of 1m, 1h, 1d [HEADRACE_WINDOW].")] = None,
     format_: Format = "table",
     json_output: Json = False,
 ) -> None:
-    """Check for each subject that what was received was written, or a duplicate, or dead-lettered; exit 1 if not.
+    """Hold what was tallied against what the tables hold, window by window; exit 1 on a difference.
 
-    Examples: headrace audit --project my-project  |  headrace audit --project my-project --json
+    Examples: headrace audit --project my-project  |  headrace audit --since 6h --contents --format json
     """
-    from stream.commands.audit import audit as run_audit
+    from stream.audit_scope import Scope, parse_grace, parse_since
+    from stream.clock import now_micros
+    from stream.commands.audit import run_audit
 
-    settings = _settings(project, dataset, contracts)
-    raise typer.Exit(run_audit(settings, "json" if json_output else format_))
+    settings, now = _settings(project, dataset, contracts, window=window), now_micros()
+    scope = Scope(now=now, window=settings.window, grace=parse_grace(grace), subjects=subject or (), contents=contents)
+    if since is not None:
+        scope = scope.from_then_on(parse_since(since, now))
+    raise typer.Exit(run_audit(settings, scope, "json" if json_output else format_))
 
 
 def main() -> None:

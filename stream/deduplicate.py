@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -69,7 +69,7 @@ class SeenIds:
         entries = _entries(written)
         self._recent.update(entries)
         chunk = _pack(entries)
-        self.version = hashlib.blake2b(chunk, key=self.version, digest_size=16).digest()
+        self.version = chained(self.version, chunk)
         return chunk
 
     def is_due(self, budget: int) -> bool:
@@ -80,6 +80,16 @@ class SeenIds:
         """Let the recent generation be the older one; the chunk is the whole of it."""
         self._older, self._recent = self._recent, {}
         return _pack(list(self._older.items()))
+
+
+def chained(version: bytes, chunk: bytes) -> bytes:
+    """The version after *version* when *chunk* is what changed."""
+    return hashlib.blake2b(chunk, key=version, digest_size=16).digest()
+
+
+def without(chunks: Iterable[bytes], keys: Collection[bytes]) -> bytes:
+    """What state must keep of *chunks* once the event *keys* are forgotten."""
+    return _pack([entry for entry in _unpack(chunks).items() if entry[0] not in keys])
 
 
 def _first(key: bytes, *generations: Mapping[bytes, int]) -> int | None:

@@ -18,7 +18,7 @@ from typing import Final
 import psutil
 
 from stream.clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB
-from stream.processes import die_with_parent
+from stream.processes import tied
 
 START_SECONDS: Final = 90.0
 END_SECONDS: Final = 5.0
@@ -136,12 +136,11 @@ def _free_ports(count: int) -> list[int]:
 def _start(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
     with log.open("wb") as output:
         return subprocess.Popen(
-            command,
+            tied(command),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C is for us: the emulators end after the job has drained
-            preexec_fn=die_with_parent,
         )
 
 

@@ -22,6 +22,8 @@ class Exit(IntEnum):
 
 
 _BY_NAME = {
+    "FormatError": Exit.USAGE,
+    "ScopeError": Exit.USAGE,
     "SettingsError": Exit.CONFIGURATION,
     "ContractError": Exit.CONFIGURATION,
     "ProvisionError": Exit.CONFIGURATION,

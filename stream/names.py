@@ -8,6 +8,7 @@ from typing import Final
 DEAD_LETTERS: Final = "headrace-dead-letters"
 TALLIES: Final = "headrace_tallies"
 ENGINES: Final = "headrace_engines"
+COMPLETENESS: Final = "headrace_completeness"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,7 @@ class FormatError(ValueError):
 
 def show(name: str, rows: Sequence[Mapping[str, Any]], format_: str, **summary: Any) -> None:
     """Print *rows* to stdout: a table, one JSON object with a summary, or a JSON object a line."""
-    if format_ not in FORMATS:
-        raise FormatError(f"--format: not one of {', '.join(FORMATS)}")
+    check_format(format_)
     if format_ == "json":
         print_json({"schema_version": SCHEMA_VERSION, **summary, name: list(rows)})
     elif format_ == "ndjson":
@@ -26,6 +25,16 @@ def show(name: str, rows: Sequence[Mapping[str, Any]], format_: str, **summary: 
             print_json(row)
     else:
         _print_table(rows)
+
+
+def check_format(format_: str) -> None:
+    """Refuse a format before any work is done.
+
+    Raises:
+        FormatError: there is no such format.
+    """
+    if format_ not in FORMATS:
+        raise FormatError(f"--format: not one of {', '.join(FORMATS)}")
 
 
 def print_json(value: Any) -> None:

@@ -38,5 +38,6 @@ def _write_options(job: Job) -> WriteOptions:
         shards=job.shards,
         ids_remembered=job.ids_remembered,
         window=job.window,
+        clock=job.clock,
         key=job.sealing_key,
     )

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-import ctypes
+import os
 import signal
+import sys
+from collections.abc import Sequence
 from typing import Final
 
-_PR_SET_PDEATHSIG: Final = 1
+# A program of its own that asks Linux to kill it when its parent ends, and then becomes the command. Asking between
+# fork and exec instead would run gRPC's fork handlers in the child, which now and then abort it.
+_TIE: Final = """
+import ctypes, os, signal, sys
+ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+if os.getppid() == int(sys.argv[1]):
+    os.execvp(sys.argv[2], sys.argv[2:])
+"""
 
 
-def die_with_parent() -> None:
-    """In a child, before it becomes another program: ask Linux to kill it when its parent ends, however that ends."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+def tied(command: Sequence[str]) -> list[str]:
+    """Give *command* as one that ends with this process, however this process ends."""
+    return [sys.executable, "-I", "-S", "-c", _TIE, str(os.getpid()), *command]
 
 
 def wait_for_interrupt() -> None:

@@ -1,4 +1,4 @@
-"""Topics, subscriptions, dataset and tables: what should be there, what is, and the changes between the two."""
+"""Topics, subscriptions, dataset, tables and a view: what should be there, what is, and the changes between the two."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from google.pubsub_v1 import PublisherClient, SubscriberClient
 from google.pubsub_v1.types import ExpirationPolicy, Subscription
 
 from schemas.registry import Registry
+from stream.completeness import completeness_view, put_view, view_differs
 from stream.names import Names
 from stream.tables import engines_table, table_for, tallies_table
 
@@ -47,12 +48,13 @@ def plan(registry: Registry, names: Names, location: str, clients: Clients) -> l
     """Compare what exists with what the contracts say.
 
     Raises:
-        ProvisionError: a table differs in a way BigQuery cannot change.
+        ProvisionError: a table differs in a way BigQuery cannot change, or stands where the view belongs.
     """
     return [
         *_pubsub_changes(registry, names, clients),
         *_dataset_changes(names, location, clients.bigquery),
         *_table_changes(registry, names, clients.bigquery),
+        *_view_changes(names, clients.bigquery),
     ]
 
 
@@ -113,6 +115,21 @@ def _table_changes(registry: Registry, names: Names, client: bigquery.Client) ->
             for each, value in fields.items():
                 setattr(existing, each, value)
             yield Change("update", "table", name, _bind(client.update_table, table=existing, fields=list(fields)))
+
+
+def _view_changes(names: Names, client: bigquery.Client) -> Iterator[Change]:
+    view = completeness_view(names.project, names.dataset)
+    name = f"{view.project}.{view.dataset_id}.{view.table_id}"
+    put = _bind(put_view, client=client, wanted=view)
+    try:
+        existing = client.get_table(view)
+    except NotFound:
+        yield Change("create", "view", name, put)
+        return
+    if existing.table_type != "VIEW":
+        raise ProvisionError(f"{name}: a table stands where a view belongs; rename it, and provision again")
+    if view_differs(existing, view):
+        yield Change("update", "view", name, put)
 
 
 def _differences(existing: bigquery.Table, wanted: bigquery.Table, name: str) -> dict[str, Any]:

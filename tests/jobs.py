@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from stream.processes import die_with_parent
+from stream.processes import tied
 
 COMMAND = [sys.executable, "-c", "from stream.cli import main; main()"]
 
@@ -22,11 +22,10 @@ def a_running_job(project: str, key: Path, *arguments: str, **settings: str) -> 
     settings = {"journal": str(key.parent / "journal"), "log_format": "json", **settings}
     variables = {f"HEADRACE_{name.upper()}": value for name, value in settings.items()}
     job = subprocess.Popen(
-        [*COMMAND, "run", "--project", project, "--masking-key-file", str(key), *arguments],
+        tied([*COMMAND, "run", "--project", project, "--masking-key-file", str(key), *arguments]),
         env={**os.environ, **variables},
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=die_with_parent,
     )
     try:
         assert job.stderr is not None

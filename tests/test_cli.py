@@ -54,6 +54,16 @@ def test_a_wrong_option_is_exit_2() -> None:
     assert headrace("demo", "--events", "none").returncode == Exit.USAGE
 
 
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--since", "yesterday"), ("--grace", "soon"), ("--format", "xml"), ("--subject", "no_such_thing")],
+)
+def test_an_option_of_the_audit_that_cannot_be_read_is_named(option: str, value: str) -> None:
+    shown = headrace("audit", "--project", "a-project", option, value, BIGQUERY_EMULATOR_HOST="127.0.0.1:1")
+    assert shown.returncode == Exit.USAGE
+    assert option in shown.stderr
+
+
 def test_an_invalid_line_is_named_and_nothing_is_sent(tmp_path: Path) -> None:
     lines = tmp_path / "events.ndjson"
     lines.write_text('{"carrier": "UA", "flight": "a secret"}\n')

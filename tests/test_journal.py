@@ -59,9 +59,14 @@ def test_what_was_committed_is_there_when_it_is_opened_again(tmp_path: Path) -> 
 
 def test_a_transaction_that_fails_leaves_nothing(tmp_path: Path) -> None:
     journal = a_journal(tmp_path)
-    with pytest.raises(LookupError), journal.transaction() as transaction:
-        transaction.tally(b"counts")
-        raise LookupError
+
+    def fail() -> None:
+        with journal.transaction() as transaction:
+            transaction.tally(b"counts")
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        fail()
     assert journal.tallies() == (0, [])
 
 

@@ -31,6 +31,7 @@ LABELS = [
     "Read/TakeOver[booking_created]",
     "Read/TakeOver[flight_departed]",
     "Tally/AddUpAndAppend",
+    "Tally/KeyBySubject",
     "Window/AssignToWindows",
     "Write/DeduplicateAndAppend",
     "Write/KeyByTableAndShard",
@@ -67,21 +68,27 @@ def test_labels_are_pinned() -> None:
     assert sorted(ours) == LABELS
 
 
-def test_state_of_deduplication_is_pinned() -> None:
-    stateful = {}
+def test_state_and_timers_of_the_stateful_steps_are_pinned() -> None:
+    states, timers = {}, {}
     for name, transform in TRANSFORMS.items():
         if transform.spec.urn == "beam:transform:pardo:v1":
             payload = beam_runner_api_pb2.ParDoPayload.FromString(transform.spec.payload)
-            if payload.state_specs:
-                stateful[name] = {state: spec.WhichOneof("spec") for state, spec in payload.state_specs.items()}
-            assert not payload.timer_family_specs
-    assert stateful == {
-        "Write/DeduplicateAndAppend/ParDo(_WriteFn)": {
-            "seen_recent": "bag_spec",
-            "seen_older": "bag_spec",
-            "seen_version": "read_modify_write_spec",
-        }
+            for state, spec in payload.state_specs.items():
+                states[name, state] = spec.WhichOneof("spec")
+            for timer, family in payload.timer_family_specs.items():
+                timers[name, timer] = family.time_domain
+    step, tally = "Write/DeduplicateAndAppend/ParDo(_WriteFn)", "Tally/AddUpAndAppend"
+    assert states == {
+        (step, "ids_even"): "bag_spec",
+        (step, "ids_odd"): "bag_spec",
+        (step, "ids_version"): "read_modify_write_spec",
+        (step, "queue"): "bag_spec",
+        (step, "head"): "read_modify_write_spec",
+        (tally, "queue"): "bag_spec",
+        (tally, "head"): "read_modify_write_spec",
     }
+    processing_time = beam_runner_api_pb2.TimeDomain.PROCESSING_TIME
+    assert timers == {(step, "ts-append"): processing_time, (tally, "ts-append"): processing_time}
 
 
 @pytest.mark.parametrize(
@@ -89,6 +96,7 @@ def test_state_of_deduplication_is_pinned() -> None:
     [
         ("Write/KeyByTableAndShard", "TupleCoder[TupleCoder[StrUtf8Coder, VarIntCoder], MicroBatchCoder]"),
         ("GatherTallies", "TallyCoder"),
+        ("Tally/KeyBySubject", "TupleCoder[TupleCoder[StrUtf8Coder, VarIntCoder], TallyCoder]"),
     ],
 )
 def test_what_crosses_stages_has_a_coder_of_its_own(collection: str, coder: str) -> None:

@@ -1,11 +1,12 @@
 """Start bqemulator 1.4.0 offline, with nested columns: ``python launch.py start --rest-port ... --grpc-port ...``.
 
-Eight defects of that version are mended here. It fetches two DuckDB extensions at start: the same files come in
+Nine defects of that version are mended here. It fetches two DuckDB extensions at start: the same files come in
 wheels. Its AppendRows builds the Arrow schema of a table from name, type and mode alone, so a RECORD column has no
 fields. And it stores BIGNUMERIC as a decimal wider than DuckDB has, so no such column can be made: here it keeps
-38 digits, 18 of them after the point. And it forgets a table's requirePartitionFilter. And queries and
-appends share one DuckDB connection in two threads: an append waits for the GIL with the connection locked, while the
-query waits for the connection with the GIL held, and nothing moves again. Here each thread has a cursor of its own.
+38 digits, 18 of them after the point. And it forgets a table's requirePartitionFilter, and keeps a view's query to
+itself. And queries and appends share one DuckDB connection in two threads: an append waits for the GIL with the
+connection locked, while the query waits for the connection with the GIL held, and nothing moves again. Here each
+thread has a cursor of its own.
 An open AppendRows call keeps a thread of its pool, which has six on two processors: here it has as many as are needed.
 Last, two about offsets. FinalizeWriteStream does not wait for an append that is under way, and counts rows that are not
 in the table yet. And an append whose insert fails has taken its offset all the same, so that the same rows at the same
@@ -54,10 +55,11 @@ def table_of_request(project, dataset, body, *rest, original=tables._rest_to_tab
 
 
 def answer_with_table(table, original=tables._table_to_rest):
-    """A table as BigQuery describes it: the partition filter stands on the table."""
+    """A table as BigQuery describes it: the partition filter stands on the table, and a view has its query."""
     body = original(table)
     required = body.get("timePartitioning", {}).pop("requirePartitionFilter", False)
-    return {**body, "requirePartitionFilter": required}
+    view = {"view": {"query": table.view_query, "useLegacySql": False}} if table.view_query else {}
+    return {**body, **view, "requirePartitionFilter": required}
 
 
 CURSORS = threading.local()

@@ -1,28 +1,111 @@
-"""``headrace audit``: print the counts, and exit 1 when they do not reconcile."""
+"""``headrace audit``: print the counts and the windows that differ, and exit 1 when they do not reconcile."""
 
 from __future__ import annotations
 
-from stream.audit import count_subjects
+import sys
+from collections.abc import Sequence
+from typing import Any, Final
+
+from schemas.envelope import to_rfc3339
+from stream.audit import SubjectAudit, audit
+from stream.audit_expiry import moment_of
+from stream.audit_scope import Scope
+from stream.audit_windows import Finding
 from stream.clients import open_bigquery
 from stream.exits import Exit
 from stream.names import Names
-from stream.output import say, show
+from stream.output import check_format, print_json, say, show
 from stream.settings import Settings
 
+MOST_SHOWN: Final = 20
 
-def audit(settings: Settings, format_: str) -> Exit:
-    """Count every subject, and say *reconciled* or what differs."""
+
+def run_audit(settings: Settings, scope: Scope, format_: str) -> Exit:
+    """Audit what *scope* chooses, and say *reconciled* or what differs."""
+    check_format(format_)
     names = Names(settings.project, settings.dataset)
-    counts = count_subjects(settings.registry(), names, open_bigquery(settings.project))
-    reconciled = not any(count.differences for count in counts)
-    rows = [count.as_dict() for count in counts]
+    audits = audit(settings.registry(), names, open_bigquery(settings.project), scope)
+    reconciled = not any(each.differences for each in audits)
     if format_ == "table":
-        for row in rows:
-            row["dead_lettered"] = sum(row["dead_lettered"].values())
-            del row["differences"]
-    show("subjects", rows, format_, reconciled=reconciled)
-    for count in counts:
-        for difference in count.differences:
-            say(f"{count.subject}: {difference}")
+        _show_people(audits)
+    elif format_ == "ndjson":
+        for each in audits:
+            print_json(_as_dict(each) | {"windows": _windows(each)})
+    else:
+        windows = [line for each in audits for line in _windows(each)]
+        show("subjects", [_as_dict(each) for each in audits], format_, reconciled=reconciled, windows=windows)
+    for each in audits:
+        for sentence in [*each.excused, *each.differences]:
+            say(f"{each.subject}: {sentence}")
     say("reconciled" if reconciled else "NOT reconciled")
     return Exit.DONE if reconciled else Exit.FOUND
+
+
+def _show_people(audits: Sequence[SubjectAudit]) -> None:
+    show("subjects", [_line(each) for each in audits], "table")
+    differing = [line for each in audits for line in _windows(each) if not line["excused"]]
+    if not differing:
+        return
+    sys.stdout.write("\n")
+    show("windows", [_window_line(line) for line in differing[:MOST_SHOWN]], "table")
+    more = sum(sum(each.windows[kind] for kind in each.windows if not kind.excused) for each in audits) - MOST_SHOWN
+    if more > 0:
+        say(f"and {more:,} more; --format json names up to 1,000 of each subject")
+
+
+def _line(each: SubjectAudit) -> dict[str, Any]:
+    return {
+        "subject": each.subject,
+        "received": each.received,
+        "written": each.written,
+        "duplicates": each.duplicates,
+        "dead_lettered": each.dead_lettered.total(),
+        "rows": each.rows,
+        "complete_until": _moment(each.complete_until),
+    }
+
+
+def _as_dict(each: SubjectAudit) -> dict[str, Any]:
+    return {
+        "subject": each.subject,
+        "table": each.table,
+        "received": each.received,
+        "written": each.written,
+        "duplicates": each.duplicates,
+        "dropped": each.dropped,
+        "dead_lettered": dict(sorted(each.dead_lettered.items())),
+        "rows": each.rows,
+        "distinct_event_ids": each.distinct_event_ids,
+        "complete_until": None if each.complete_until is None else to_rfc3339(each.complete_until),
+        "found": {kind: {"windows": each.windows[kind], "events": each.events[kind]} for kind in sorted(each.windows)},
+        "differences": each.differences,
+        "reconciled": not each.differences,
+    }
+
+
+def _windows(each: SubjectAudit) -> list[dict[str, Any]]:
+    return [_window(each.subject, finding) for finding in each.findings]
+
+
+def _window(subject: str, finding: Finding) -> dict[str, Any]:
+    return {
+        "subject": subject,
+        "window_start": None if finding.start is None else to_rfc3339(moment_of(finding.start)),
+        "kind": finding.kind,
+        "events": finding.events,
+        "excused": finding.kind.excused,
+    }
+
+
+def _window_line(line: dict[str, Any]) -> dict[str, Any]:
+    events = "some" if line["events"] is None else f"{line['events']:,}"
+    return {
+        "window": line["window_start"] or "(all)",
+        "subject": line["subject"],
+        "what": line["kind"],
+        "events": events,
+    }
+
+
+def _moment(moment: Any) -> str:
+    return "unknown" if moment is None else to_rfc3339(moment.replace(microsecond=0))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import struct
 from typing import Any
 
 import apache_beam as beam
 
 from stream.batch import MicroBatch, from_ipc, to_ipc
+from stream.dataflow.packing import pack_batch, unpack_batch
 from stream.tallies import Tally
 
 
@@ -16,18 +16,11 @@ class MicroBatchCoder(beam.coders.Coder):  # type: ignore[misc]
 
     def encode(self, batch: MicroBatch) -> bytes:
         """Write the four parts."""
-        parts = (batch.subject.encode(), to_ipc(batch.rows), to_ipc(batch.notes), batch.sealed)
-        return b"".join(piece for part in parts for piece in (struct.pack(">I", len(part)), part))
+        return pack_batch(batch)
 
     def decode(self, encoded: bytes) -> MicroBatch:
         """Read the four parts back."""
-        parts, position = [], 0
-        while position < len(encoded):
-            (length,) = struct.unpack_from(">I", encoded, position)
-            parts.append(encoded[position + 4 : position + 4 + length])
-            position += 4 + length
-        subject, rows, notes, sealed = parts
-        return MicroBatch(subject.decode(), from_ipc(rows), from_ipc(notes), sealed)
+        return unpack_batch(encoded)
 
     def is_deterministic(self) -> bool:
         """Sealing draws a nonce, so equal batches differ in bytes."""

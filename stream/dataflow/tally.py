@@ -1,18 +1,52 @@
-"""Tally as Beam carries it."""
+"""Tally as Beam carries it: tallies wait in state and are appended as rows are, each exactly once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
 import apache_beam as beam
+import pyarrow as pa
+from apache_beam.coders import BytesCoder
+from apache_beam.transforms.timeutil import TimeDomain
+from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec, TimerSpec, on_timer
+from apache_beam.utils.timestamp import Timestamp
 
-from stream.append import AppendError, TableAppender
+from stream.append import AppendError
+from stream.batch import NOTES, MicroBatch
 from stream.clients import open_write
+from stream.dataflow.cells import Key, Memory, Queue
+from stream.dataflow.outbox import Outbox
+from stream.dataflow.streams import TableStreams
 from stream.tallies import Tally, add_up
 from stream.tally import tally_lines
+
+_QUEUE: Final = BagStateSpec("queue", BytesCoder())
+_HEAD: Final = ReadModifyWriteStateSpec("head", BytesCoder())
+_APPEND: Final = TimerSpec("append", TimeDomain.REAL_TIME)
+
+
+def by_subject(tally: Tally) -> Iterator[tuple[Key, Tally]]:
+    """Key a tally by its subject, so that each subject's are added up in one place."""
+    if tally.counts.num_rows:
+        yield (tally.counts.column("subject")[0].as_py(), 0), tally
+
+
+def as_batch(rows: pa.RecordBatch) -> MicroBatch:
+    """Rows that are no events, as what waits in an outbox."""
+    nothing = [pa.array([bytes(16)] * rows.num_rows, NOTES.field(0).type)]
+    nothing += [pa.array([0] * rows.num_rows, each.type) for each in list(NOTES)[1:]]
+    return MicroBatch("", rows, pa.RecordBatch.from_arrays(nothing, schema=NOTES), b"")
+
+
+def added_up(batches: Sequence[MicroBatch], now: int) -> list[MicroBatch]:
+    """Add up the tallies that go into one append; *now* in microseconds since 1970.
+
+    The lines get their ids here, and are committed with them before they are appended.
+    """
+    return [as_batch(tally_lines(add_up([Tally(batch.rows) for batch in batches]), now, _new_id))]
 
 
 def _new_id() -> str:
@@ -26,33 +60,52 @@ class _TallyFn(beam.DoFn):  # type: ignore[misc]
         self._clock = clock
 
     def setup(self) -> None:
-        self._appender = TableAppender(open_write(self._project), self._table)
+        self._streams = TableStreams(open_write(self._project), self._table)
+        self._memory = Memory()
 
     def start_bundle(self) -> None:
-        self._tallies: list[Tally] = []
+        self._memory.begin_bundle()
 
-    def process(self, tally: Tally) -> None:
-        self._tallies.append(tally)
+    def process(
+        self,
+        keyed: tuple[Key, Tally],
+        queue: Any = beam.DoFn.StateParam(_QUEUE),
+        head: Any = beam.DoFn.StateParam(_HEAD),
+        timer: Any = beam.DoFn.TimerParam(_APPEND),
+    ) -> None:
+        key, tally = keyed
+        self._outbox(key, queue, head).add(as_batch(tally.counts))
+        timer.set(Timestamp(micros=self._clock()))
 
-    def finish_bundle(self) -> None:
-        if not self._tallies:
-            return
-        refused = self._appender.append(tally_lines(add_up(self._tallies), self._clock(), _new_id))
-        if refused:
-            raise AppendError(f"{self._table}: {refused[0].detail}; run `headrace provision`")
+    @on_timer(_APPEND)  # type: ignore[untyped-decorator]
+    def append(
+        self,
+        key: Any = beam.DoFn.KeyParam,
+        queue: Any = beam.DoFn.StateParam(_QUEUE),
+        head: Any = beam.DoFn.StateParam(_HEAD),
+        timer: Any = beam.DoFn.TimerParam(_APPEND),
+    ) -> None:
+        now = self._clock()
+        settled = self._outbox(key, queue, head).append(self._streams, now)
+        for fates in settled.fates:
+            if fates.refusals:
+                raise AppendError(f"{self._table}: {fates.refusals[0].detail}; run `headrace provision`")
+        if settled.again is not None:
+            timer.set(Timestamp(micros=now) + settled.again)
 
-    def teardown(self) -> None:
-        self._appender.close()
+    def _outbox(self, key: Key, queue: Any, head: Any) -> Outbox:
+        return Outbox(key, self._memory, Queue(queue, head), added_up)
 
 
 @dataclass
 class AppendTallies(beam.PTransform):  # type: ignore[misc]
-    """Add up the tallies of a bundle and append them."""
+    """Add up tallies of a subject that wait together, and append them."""
 
     project: str
     table: str
     clock: Callable[[], int]
 
     def expand(self, tallies: beam.PCollection) -> Any:
-        """Add up and append."""
-        return tallies | "AddUpAndAppend" >> beam.ParDo(_TallyFn(self.project, self.table, self.clock))
+        """Key, add up and append."""
+        keyed = tallies | "KeyBySubject" >> beam.FlatMap(by_subject).with_output_types(tuple[Key, Tally])
+        return keyed | "AddUpAndAppend" >> beam.ParDo(_TallyFn(self.project, self.table, self.clock))

@@ -1,86 +1,105 @@
-"""Deduplicate and Append as one stateful step: an id is remembered in the commit that its row is written in."""
+"""Deduplicate and Append as Beam carries them: one stateful step, exactly once.
+
+Promised: each row of a committed bundle stands in its table once, whatever is run again; see ``outbox.py`` for how.
+Its ids are compared with those that the budget still remembers. Tallies leave with the commit and are appended as
+rows are; dead letters leave with it too, and are published at least once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import apache_beam as beam
 from apache_beam.coders import BytesCoder
 from apache_beam.pvalue import TaggedOutput
-from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec
+from apache_beam.transforms.timeutil import TimeDomain
+from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec, TimerSpec, on_timer
+from apache_beam.utils.timestamp import Timestamp
 
-from stream.append import TableAppender
-from stream.batch import MicroBatch
 from stream.clients import open_write
+from stream.dataflow.cells import Ids, Key, Memory, Queue
+from stream.dataflow.fates import Fates, tally_fates
+from stream.dataflow.ledger import Ledger
+from stream.dataflow.outbox import Outbox
 from stream.dataflow.outputs import DEAD_LETTERS, TALLIES
 from stream.dataflow.sealed import sealed_letters
-from stream.deduplicate import SeenIds
-from stream.tallies import Outcome, Tally, tally_refusals, tally_rows, tally_written
-from stream.write import STAGE, Fates, Keyed, split_by_shard, write
+from stream.dataflow.streams import TableStreams
+from stream.tallies import Tally
+from stream.write import STAGE, Keyed, split_by_shard
+
+_EVEN: Final = BagStateSpec("ids_even", BytesCoder())
+_ODD: Final = BagStateSpec("ids_odd", BytesCoder())
+_VERSION: Final = ReadModifyWriteStateSpec("ids_version", BytesCoder())
+_QUEUE: Final = BagStateSpec("queue", BytesCoder())
+_HEAD: Final = ReadModifyWriteStateSpec("head", BytesCoder())
+_APPEND: Final = TimerSpec("append", TimeDomain.REAL_TIME)
 
 
 class _WriteFn(beam.DoFn):  # type: ignore[misc]
-    RECENT = BagStateSpec("seen_recent", BytesCoder())
-    OLDER = BagStateSpec("seen_older", BytesCoder())
-    VERSION = ReadModifyWriteStateSpec("seen_version", BytesCoder())
-
     def __init__(self, options: WriteOptions) -> None:
         self._options = options
 
     def setup(self) -> None:
         self._client = open_write(self._options.project)
-        self._appenders: dict[str, TableAppender] = {}
-        self._seen: dict[tuple[str, int], SeenIds] = {}
+        self._streams: dict[str, TableStreams] = {}
+        self._memory = Memory()
+
+    def start_bundle(self) -> None:
+        self._memory.begin_bundle()
 
     def process(
         self,
         keyed: Keyed,
-        recent: Any = beam.DoFn.StateParam(RECENT),
-        older: Any = beam.DoFn.StateParam(OLDER),
-        version: Any = beam.DoFn.StateParam(VERSION),
+        even: Any = beam.DoFn.StateParam(_EVEN),
+        odd: Any = beam.DoFn.StateParam(_ODD),
+        version: Any = beam.DoFn.StateParam(_VERSION),
+        queue: Any = beam.DoFn.StateParam(_QUEUE),
+        head: Any = beam.DoFn.StateParam(_HEAD),
+        timer: Any = beam.DoFn.TimerParam(_APPEND),
     ) -> Iterator[TaggedOutput]:
         key, batch = keyed
-        seen = self._seen_ids(key, recent, older, version)
-        fates = write(batch, seen, self._appender(batch.subject))
-        if len(fates.written):
-            recent.add(seen.remember(fates.written))
-            version.write(seen.version)
-        if seen.is_due(self._options.ids_remembered // self._options.shards):
-            older.clear()
-            older.add(seen.turn())
-            recent.clear()
-        for tally in self._account(batch, fates):
-            yield TaggedOutput(TALLIES, tally)
-        for letter in sealed_letters(batch, fates.refusals, STAGE, self._options.key):
-            yield TaggedOutput(DEAD_LETTERS, letter)
+        fates = self._ledger(key, even, odd, version, queue, head).enqueue(batch)
+        # Due at once: a timer that is set again and again must not move away.
+        timer.set(Timestamp(micros=self._options.clock()))
+        yield from self._account([fates])
 
-    def _seen_ids(self, key: tuple[str, int], recent: Any, older: Any, version: Any) -> SeenIds:
-        committed = version.read() or b""
-        seen = self._seen.get(key)
-        if seen is None or seen.version != committed:
-            seen = self._seen[key] = SeenIds(older.read(), recent.read(), committed)
-        return seen
+    @on_timer(_APPEND)  # type: ignore[untyped-decorator]
+    def append(
+        self,
+        key: Any = beam.DoFn.KeyParam,
+        even: Any = beam.DoFn.StateParam(_EVEN),
+        odd: Any = beam.DoFn.StateParam(_ODD),
+        version: Any = beam.DoFn.StateParam(_VERSION),
+        queue: Any = beam.DoFn.StateParam(_QUEUE),
+        head: Any = beam.DoFn.StateParam(_HEAD),
+        timer: Any = beam.DoFn.TimerParam(_APPEND),
+    ) -> Iterator[TaggedOutput]:
+        now = self._options.clock()
+        settled = self._ledger(key, even, odd, version, queue, head).append(self._streams_of(key[0]), now)
+        if settled.again is not None:
+            timer.set(Timestamp(micros=now) + settled.again)
+        yield from self._account(settled.fates)
 
-    def _account(self, batch: MicroBatch, fates: Fates) -> Iterator[Tally]:
-        window = self._options.window
-        if len(fates.written):
-            yield tally_written(fates.written, window)
-        if len(fates.duplicates):
-            yield tally_rows(fates.duplicates, Outcome.DUPLICATE, window)
-        yield from tally_refusals(batch, fates.refusals, window)
+    def _ledger(self, key: Key, even: Any, odd: Any, version: Any, queue: Any, head: Any) -> Ledger:
+        budget = self._options.ids_remembered // self._options.shards
+        ids = Ids(key, even, odd, version, self._memory, budget)
+        return Ledger(ids, Outbox(key, self._memory, Queue(queue, head)))
 
-    def _appender(self, subject: str) -> TableAppender:
-        appender = self._appenders.get(subject)
-        if appender is None:
-            appender = self._appenders[subject] = TableAppender(self._client, self._options.tables[subject])
-        return appender
+    def _streams_of(self, subject: str) -> TableStreams:
+        streams = self._streams.get(subject)
+        if streams is None:
+            streams = self._streams[subject] = TableStreams(self._client, self._options.tables[subject])
+        return streams
 
-    def teardown(self) -> None:
-        for appender in self._appenders.values():
-            appender.close()
+    def _account(self, fates: Iterable[Fates]) -> Iterator[TaggedOutput]:
+        for each in fates:
+            for tally in tally_fates(each, self._options.window):
+                yield TaggedOutput(TALLIES, tally)
+            for letter in sealed_letters(each.batch, each.refusals, STAGE, self._options.key):
+                yield TaggedOutput(DEAD_LETTERS, letter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +111,7 @@ class WriteOptions:
     shards: int
     ids_remembered: int
     window: timedelta
+    clock: Callable[[], int]
     key: bytes = field(repr=False)
 
 

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from schemas.registry import Registry
-from stream.audit import SubjectCounts
+from stream.audit import SubjectAudit
 from stream.names import Names
 
 _NOT_REASONS = {"written", "duplicate"}
@@ -53,7 +53,7 @@ class Report:
 
 
 def make_report(
-    fates: Counter[str], counts: Sequence[SubjectCounts], tables: list[TableFacts], hits: int, seconds: float
+    fates: Counter[str], counts: Sequence[SubjectAudit], tables: list[TableFacts], hits: int, seconds: float
 ) -> Report:
     """Put together what was planted and what was found, and judge whether they agree."""
     expected = expected_of(fates)

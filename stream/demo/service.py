@@ -19,7 +19,7 @@ from google.pubsub_v1.types import PubsubMessage
 
 from stream.demo.planting import Planted, Planting
 from stream.names import TALLIES, Names
-from stream.processes import die_with_parent
+from stream.processes import tied
 
 STALLED_SECONDS: Final = 60.0
 DRAIN_SECONDS: Final = 60.0
@@ -37,13 +37,12 @@ def running_job(environment: Mapping[str, str], log: Path) -> Iterator[subproces
     command = [sys.executable, "-c", "from stream.cli import main; main()", "run"]
     with log.open("wb") as output:
         job = subprocess.Popen(
-            command,
+            tied(command),
             env={**os.environ, **environment},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=die_with_parent,
         )
     try:
         yield job

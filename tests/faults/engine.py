@@ -16,7 +16,7 @@ from typing import Final
 
 import psutil
 
-from stream.processes import die_with_parent
+from stream.processes import tied
 
 ROOT: Final = Path(__file__).parents[2]
 # Modules to load come first: a disk that fails, an engine with one function replaced.
@@ -48,14 +48,13 @@ class Engine:
         command = [sys.executable, "-c", _START, ",".join(load), "run", "--project", project]
         with self.log.open("wb") as output:
             self._process = subprocess.Popen(
-                [*command, "--masking-key-file", str(key_file)],
+                tied([*command, "--masking-key-file", str(key_file)]),
                 env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=die_with_parent,
             )
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import grpc
@@ -30,16 +30,19 @@ def refuse_rows(guilty: Callable[[dict[str, Any]], bool]) -> Rule:
     """Name the guilty rows by index, and write nothing of a request that holds one."""
 
     def rule(append: Append) -> wire.AppendRowsResponse:
-        indices = [index for index, row in enumerate(append.rows.to_pylist()) if guilty(row)]
-        if not indices:
-            return append.write()
-        code = wire.RowError.RowErrorCode.FIELDS_ERROR
-        errors = [wire.RowError(index=index, code=code, message="a value may stand here") for index in indices]
-        refused = error(grpc.StatusCode.INVALID_ARGUMENT)
-        refused.row_errors = errors
-        return refused
+        return refuse_indices(append, [index for index, row in enumerate(append.rows.to_pylist()) if guilty(row)])
 
     return rule
+
+
+def refuse_indices(append: Append, indices: Sequence[int]) -> wire.AppendRowsResponse:
+    """Name the rows at *indices*, and write nothing; write all when there are none."""
+    if not indices:
+        return append.write()
+    code = wire.RowError.RowErrorCode.FIELDS_ERROR
+    refused = error(grpc.StatusCode.INVALID_ARGUMENT)
+    refused.row_errors = [wire.RowError(index=index, code=code, message="a value may stand here") for index in indices]
+    return refused
 
 
 def refuse_batch(guilty: Callable[[dict[str, Any]], bool]) -> Rule:

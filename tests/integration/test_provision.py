@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,7 +13,8 @@ from google.cloud import bigquery
 
 from schemas.registry import Contract, Registry
 from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
-from stream.names import TALLIES, Names
+from stream.completeness import completeness_view
+from stream.names import COMPLETENESS, TALLIES, Names
 from stream.provision import Change, Clients, ProvisionError, apply, plan
 from stream.tables import table_for, tallies_table
 from tests.builders import a_contract
@@ -185,3 +187,60 @@ def test_a_subscription_that_outlived_its_topic_is_refused(place: Place) -> None
 
     with pytest.raises(ProvisionError, match=r"headrace-thing_happened: .* delete it, and provision again"):
         place.plan(registry)
+
+
+def test_the_view_of_completeness_comes_back_as_described(place: Place) -> None:
+    made = place.provision(PACKAGE)
+
+    wanted = completeness_view(place.names.project, place.names.dataset)
+    view = place.table(COMPLETENESS)
+    assert made[-1] == f"create view {place.names.project}.{place.names.dataset}.{COMPLETENESS}"
+    assert (view.table_type, view.view_query, view.description) == ("VIEW", wanted.view_query, wanted.description)
+    assert [(column.name, bool(column.description)) for column in view.schema] == [
+        ("subject", True),
+        ("complete_until", True),
+    ]
+
+
+def test_a_view_that_asks_something_else_is_put_right(place: Place) -> None:
+    place.provision(PACKAGE)
+    view = place.table(COMPLETENESS)
+    view.view_query = "SELECT 'nobody' AS subject, TIMESTAMP '2026-01-01' AS complete_until"
+    place.clients.bigquery.update_table(view, ["view_query"])
+
+    done = place.provision(PACKAGE)
+
+    assert done == [f"update view {place.names.project}.{place.names.dataset}.{COMPLETENESS}"]
+    assert (
+        place.table(COMPLETENESS).view_query == completeness_view(place.names.project, place.names.dataset).view_query
+    )
+    assert place.plan(PACKAGE) == []
+
+
+def test_the_view_says_the_latest_statement_of_each_subject(place: Place) -> None:
+    place.provision(PACKAGE)
+    lines = [
+        "('one', 'received', CURRENT_TIMESTAMP(), 'a', TIMESTAMP '2026-03-14 15:00:00+00', 1)",
+        "('one', 'received', CURRENT_TIMESTAMP(), 'b', TIMESTAMP '2026-03-14 15:01:00+00', 1)",
+        "('one', 'written', CURRENT_TIMESTAMP(), 'c', NULL, 1)",
+        "('two', 'written', CURRENT_TIMESTAMP(), 'd', NULL, 1)",
+    ]
+    columns = "subject, outcome, tallied_at, tally_id, complete_until, events"
+    insert = f"INSERT INTO {place.names.sql(TALLIES)} ({columns}) VALUES {', '.join(lines)}"
+    place.clients.bigquery.query_and_wait(insert)
+
+    found = place.clients.bigquery.query_and_wait(f"SELECT * FROM {place.names.sql(COMPLETENESS)}")
+
+    assert {row["subject"]: row["complete_until"] for row in found} == {
+        "one": datetime(2026, 3, 14, 15, 1, tzinfo=UTC),
+        "two": None,
+    }
+
+
+def test_a_table_where_the_view_belongs_is_refused(place: Place) -> None:
+    place.clients.bigquery.create_dataset(place.names.dataset)
+    name = f"{place.names.project}.{place.names.dataset}.{COMPLETENESS}"
+    place.clients.bigquery.create_table(bigquery.Table(name, [bigquery.SchemaField("subject", "STRING")]))
+
+    with pytest.raises(ProvisionError, match=f"{COMPLETENESS}: a table stands where a view belongs"):
+        place.plan(PACKAGE)

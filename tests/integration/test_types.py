@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import struct
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta, timezone
@@ -16,6 +17,10 @@ from hypothesis import strategies as st
 
 from producers import EventProducer, PubSubPublisher
 from schemas.registry import Registry
+from stream.audit import audit
+from stream.audit_scope import Scope
+from stream.clients import open_bigquery
+from stream.clock import now_micros
 from tests.builders import a_decimal, a_record
 from tests.service import Service, a_service
 
@@ -225,3 +230,15 @@ EVENTS = st.fixed_dictionaries(
 def test_generated_events_survive(service: Service, events: list[dict[str, Any]]) -> None:
     for row, event in zip(round_trip(service, events), events, strict=True):
         assert_same(row, event)
+
+
+ODD = {"double": math.nan, "float": math.inf, "words": [], "items": [], "map": {}, "string": ""}
+
+
+def test_what_a_row_of_any_type_says_is_the_same_when_it_is_read_back(service: Service) -> None:
+    round_trip(service, [LOW, HIGH, HIGH | ODD, LOW | {"double": -0.0, "float": -math.inf}])
+
+    scope = Scope(now=now_micros(), window=timedelta(minutes=1), grace=timedelta(0), contents=True)
+    (found,) = audit(service.registry, service.names, open_bigquery(service.settings.project), scope)
+
+    assert (found.written, found.rows, found.findings) == (4, 4, [])

@@ -1,0 +1,54 @@
+"""Rows read back, and the hashes of each window's ids and contents added up."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Final
+
+import pyarrow as pa
+from google.cloud import bigquery
+
+from schemas.envelope import from_micros
+from stream.audit_queries import signed
+from stream.audit_windows import Hashes, ReadBack
+from stream.decode import event_key
+from stream.row_hash import LEFT_OUT, row_hashes
+from stream.tallies import id_hash, window_starts
+
+_PAGE_ROWS: Final = 5_000
+
+
+def read_back(
+    client: bigquery.Client, table: str, columns: Sequence[str], begin: int, end: int, window: timedelta
+) -> Mapping[int, ReadBack]:
+    """Read the rows with event times from *begin* to before *end*, page by page, and add up by window.
+
+    Times are in microseconds since 1970; *table* is as SQL names it.
+    """
+    found: dict[int, ReadBack] = {}
+    for rows in _pages(client, table, columns, begin, end):
+        starts = window_starts(rows.column("_event_time").cast(pa.int64()), window).to_pylist()
+        ids = [id_hash(event_key(event_id)) for event_id in rows.column("_event_id").to_pylist()]
+        for start, id_, content in zip(starts, ids, row_hashes(rows).to_pylist(), strict=True):
+            count, before = found.get(start, ReadBack())
+            found[start] = ReadBack(count + 1, Hashes(signed(before.ids + id_), signed(before.contents + content)))
+    return found
+
+
+def readable_columns(table: bigquery.Table, known: Container[str]) -> list[str]:
+    """Columns of *table* that some version of the contract has; what people added for themselves is theirs."""
+    return [column.name for column in table.schema if column.name in known and column.name != LEFT_OUT]
+
+
+def _pages(
+    client: bigquery.Client, table: str, columns: Sequence[str], begin: int, end: int
+) -> Iterator[pa.RecordBatch]:
+    chosen = ", ".join(f"`{name}`" for name in columns)
+    query = f"SELECT {chosen} FROM {table} WHERE _event_time >= @begin AND _event_time < @until"  # noqa: S608 checked
+    config = bigquery.QueryJobConfig(query_parameters=[_moment("begin", begin), _moment("until", end)])
+    yield from client.query_and_wait(query, job_config=config, page_size=_PAGE_ROWS).to_arrow_iterable()
+
+
+def _moment(name: str, micros: int) -> Any:
+    return bigquery.ScalarQueryParameter(name, "TIMESTAMP", from_micros(micros))

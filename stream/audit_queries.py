@@ -1,0 +1,129 @@
+"""What the audit asks: the tallies and the tables themselves, never the job."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import groupby
+from typing import Any, Final, NamedTuple
+
+from google.cloud import bigquery
+
+from stream.audit_scope import Scope
+from stream.audit_windows import Hashes, Stored, Tallied
+from stream.names import TALLIES, Names
+from stream.tallies import Outcome
+
+_PAGE_ROWS: Final = 50_000
+
+
+class Statement(NamedTuple):
+    """What is said of a subject as a whole: until when it is complete, and tally lines that stand there again."""
+
+    complete_until: datetime | None = None
+    copied_lines: int = 0
+
+
+def statements(names: Names, client: bigquery.Client) -> dict[str, Statement]:
+    """Ask for the statement of every subject that was ever tallied."""
+    query = f"""
+        SELECT subject, MAX(complete_until) AS complete_until, COUNT(*) - COUNT(DISTINCT tally_id) AS copied
+        FROM {names.sql(TALLIES)}
+        WHERE tallied_at IS NOT NULL
+        GROUP BY subject
+    """  # noqa: S608 names come from checked settings
+    rows = client.query_and_wait(query)
+    return {row["subject"]: Statement(row["complete_until"], row["copied"]) for row in rows}
+
+
+def tallied_windows(
+    subject: str, settled: datetime, scope: Scope, names: Names, client: bigquery.Client
+) -> Iterator[tuple[int, Tallied]]:
+    """Give what was tallied of each window, in order; a line that stands there twice counts once.
+
+    A hash is added up in two halves, since its sum is wider than INT64.
+    """
+    query = f"""
+        SELECT {_window_of("moment", scope)} AS start, outcome, reason, SUM(events) AS events,
+            SUM(IF(tallied_at > @settled, events, 0)) AS recent,
+            SUM(DIV(id_hash, 4294967296)) AS ids_high, SUM(MOD(id_hash, 4294967296)) AS ids_low,
+            SUM(DIV(content_hash, 4294967296)) AS contents_high, SUM(MOD(content_hash, 4294967296)) AS contents_low
+        FROM (
+            SELECT line.outcome, line.reason, line.tallied_at, UNIX_MICROS(each.window_start) AS moment,
+                each.events, each.id_hash, each.content_hash
+            FROM (
+                SELECT outcome, reason, tallied_at, windows,
+                    ROW_NUMBER() OVER (PARTITION BY tally_id ORDER BY tallied_at) AS nth
+                FROM {names.sql(TALLIES)}
+                WHERE tallied_at IS NOT NULL AND subject = @subject
+            ) AS line, UNNEST(line.windows) AS each
+            WHERE line.nth = 1 AND each.window_start >= @first
+        )
+        GROUP BY start, outcome, reason
+        ORDER BY start
+    """  # noqa: S608 names come from checked settings
+    subject_parameter = bigquery.ScalarQueryParameter("subject", "STRING", subject)
+    rows = client.query_and_wait(query, job_config=_parameters(scope, settled, subject_parameter), page_size=_PAGE_ROWS)
+    for start, lines in groupby(rows, key=lambda row: row["start"]):
+        tallied = Tallied()
+        for line in lines:
+            _add(tallied, line)
+        yield start, tallied
+
+
+def stored_windows(
+    table: str, settled: datetime, scope: Scope, client: bigquery.Client
+) -> Iterator[tuple[int, Stored]]:
+    """Give what *table*, as SQL names it, holds of each window, in order."""
+    query = f"""
+        SELECT {_window_of("moment", scope)} AS start,
+            COUNTIF(nth = 1) AS ids, COUNTIF(nth > 1) AS doubled, COUNTIF(nth = 1 AND lately) AS recent
+        FROM (
+            SELECT UNIX_MICROS(_event_time) AS moment, _ingested_at > @settled AS lately,
+                ROW_NUMBER() OVER (PARTITION BY _event_id ORDER BY _ingested_at, _event_time) AS nth
+            FROM {table}
+            WHERE _event_time >= @first
+        )
+        GROUP BY start
+        ORDER BY start
+    """  # noqa: S608 names come from checked settings and contracts
+    for row in client.query_and_wait(query, job_config=_parameters(scope, settled), page_size=_PAGE_ROWS):
+        yield row["start"], Stored(row["ids"], row["doubled"], row["recent"])
+
+
+def signed(number: int) -> int:
+    """Take a number modulo 2^64, as a signed integer."""
+    return (number + 2**63) % 2**64 - 2**63
+
+
+def _add(tallied: Tallied, line: Any) -> None:
+    if line["outcome"] == Outcome.RECEIVED:
+        tallied.received += line["events"]
+        tallied.recent_received += line["recent"]
+        return
+    tallied.recent_settled += line["recent"]
+    match line["outcome"]:
+        case Outcome.WRITTEN:
+            tallied.written += line["events"]
+            tallied.hashes = Hashes(_whole(line, "ids"), _whole(line, "contents"))
+        case Outcome.DUPLICATE:
+            tallied.duplicates += line["events"]
+        case Outcome.DROPPED:
+            tallied.dropped += line["events"]
+        case _:
+            tallied.dead_lettered[line["reason"] or ""] = line["events"]
+
+
+def _whole(line: Any, name: str) -> int:
+    return signed(line[f"{name}_high"] * 2**32 + line[f"{name}_low"])
+
+
+def _window_of(moment: str, scope: Scope) -> str:
+    size = scope.window_micros
+    return f"{moment} - MOD(MOD({moment}, {size}) + {size}, {size})"
+
+
+def _parameters(scope: Scope, settled: datetime, *more: bigquery.ScalarQueryParameter) -> bigquery.QueryJobConfig:
+    first = bigquery.ScalarQueryParameter("first", "TIMESTAMP", scope.first)
+    until = bigquery.ScalarQueryParameter("settled", "TIMESTAMP", settled)
+    return bigquery.QueryJobConfig(query_parameters=[first, until, *more])

@@ -1,0 +1,107 @@
+"""What an audit looks at: which subjects, since when, in which windows, and what it excuses as still on its way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from schemas.annotations import parse_duration
+from schemas.envelope import from_micros
+from schemas.errors import ContractError
+from schemas.registry import Registry
+
+GRACE: Final = timedelta(minutes=1)
+_BEGINNING: Final = datetime(1, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+class ScopeError(ValueError):
+    """The audit was asked for something that is not there or cannot be read; says what and the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The bounds of one audit. *now* in microseconds since 1970.
+
+    *since* is an event time, and begins with the window that it falls into. *grace* is how long an event may be
+    without an outcome, or a row without a tally, before that is a difference; a subject that says until when it is
+    complete is excused nothing before that.
+    """
+
+    now: int
+    window: timedelta
+    since: datetime = _BEGINNING
+    grace: timedelta = GRACE
+    subjects: Sequence[str] = ()
+    contents: bool = False
+
+    @property
+    def window_micros(self) -> int:
+        """The length of a window in microseconds."""
+        return self.window // _MICROSECOND
+
+    @property
+    def first(self) -> datetime:
+        """Start of the first window."""
+        if self.since <= _BEGINNING + self.window:
+            return _BEGINNING
+        return self.since - (self.since - from_micros(0)) % self.window
+
+    def from_then_on(self, since: datetime) -> Scope:
+        """Give the same, from an event time on."""
+        return replace(self, since=since)
+
+    def settled(self, complete_until: datetime | None) -> datetime:
+        """Give the time up to which nothing is on its way any more."""
+        excused = from_micros(self.now) - self.grace
+        return excused if complete_until is None else max(complete_until, excused)
+
+
+def parse_since(text: str, now: int) -> datetime:
+    """Read RFC 3339, a date, or how long before *now* (microseconds since 1970).
+
+    >>> parse_since("6h", 86_400_000_000).isoformat()
+    '1970-01-01T18:00:00+00:00'
+    >>> parse_since("2026-03-14", 0).isoformat()
+    '2026-03-14T00:00:00+00:00'
+
+    Raises:
+        ScopeError: it is none of them, or further back than time goes.
+    """
+    try:
+        return from_micros(now) - parse_duration(text, "--since")
+    except ContractError:
+        pass
+    except OverflowError as error:
+        raise ScopeError("--since: before the year 1; leave it out for everything") from error
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ScopeError('--since: no time; write "6h", "30d", "2026-03-14" or "2026-03-14T15:00:00Z"') from error
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def parse_grace(text: str) -> timedelta:
+    """Read how long something may be on its way, such as ``1m`` or ``0s``.
+
+    Raises:
+        ScopeError: it is no duration.
+    """
+    try:
+        return timedelta() if text == "0s" else parse_duration(text, "--grace")
+    except ContractError as error:
+        raise ScopeError('--grace: no duration; write a number and s, m, h or d, such as "1m"') from error
+
+
+def chosen(registry: Registry, scope: Scope) -> Sequence[str]:
+    """Give the subjects to audit.
+
+    Raises:
+        ScopeError: a subject has no contract.
+    """
+    for subject in scope.subjects:
+        if subject not in registry.subjects:
+            raise ScopeError(f"--subject: no contract for it; there are {', '.join(registry.subjects)}")
+    return sorted(set(scope.subjects)) or registry.subjects

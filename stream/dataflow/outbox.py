@@ -1,0 +1,232 @@
+"""Exactly once on Dataflow: what is appended was committed before, by an earlier bundle.
+
+``add`` queues; only ``append`` sends, and only a head that is in committed state. So a bundle that is run again,
+differently grouped, or by a worker that has been replaced, sends the same rows to the same offset.
+No Beam here: a test can replay bundles in every way a runner may.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple, Protocol
+
+import pyarrow as pa
+
+from stream.append import MAX_REQUEST_BYTES, AppendError
+from stream.batch import MicroBatch
+from stream.dataflow.cells import Key, Memory, Queue
+from stream.dataflow.fates import Fates
+from stream.dataflow.packing import Head, Waiting
+from stream.deadletter import Reason, Refusal
+from stream.verdicts import Answer, Verdict, judge
+
+HEAD_BYTES: Final = 4_000_000  # batches are joined up to this size, so that many shards make few requests
+IDLE_MICROS: Final = 3_600_000_000  # a stream without an append for so long is replaced before its next
+NEXT_SECONDS: Final = 0.02  # a head waits for its own commit; the next bundle appends it
+BACKOFF_SECONDS: Final = 5.0
+
+
+class HaltError(RuntimeError):
+    """A stream holds what state has not committed: somebody else wrote to it, or the state is an old copy."""
+
+
+class Streams(Protocol):
+    """One table's COMMITTED streams."""
+
+    table: str
+
+    def open(self) -> str:
+        """Open a new stream."""
+
+    def append(self, stream: str, offset: int, rows: pa.RecordBatch) -> Answer:
+        """Append once; never raises for what an answer can say."""
+
+    def finalise(self, stream: str) -> int | None:
+        """Let nothing more be appended, now or late; the number of rows, None when there is no such stream."""
+
+
+class Settled(NamedTuple):
+    """Fates decided by one append, and in how many seconds to come again; None when nothing waits."""
+
+    fates: list[Fates]
+    again: float | None
+
+
+def as_they_are(batches: Sequence[MicroBatch], now: int) -> Sequence[MicroBatch]:
+    """Join nothing."""
+    return batches
+
+
+@dataclass(frozen=True, slots=True)
+class Outbox:
+    """What one key still has to append, and the stream it goes to. Every change is part of the bundle's commit.
+
+    *join* may make fewer rows of the batches that become a head; it is given the time in microseconds since 1970.
+    """
+
+    key: Key
+    memory: Memory
+    queue: Queue
+    join: Callable[[Sequence[MicroBatch], int], Sequence[MicroBatch]] = as_they_are
+
+    def add(self, batch: MicroBatch) -> list[Refusal]:
+        """Let *batch* wait, in parts that fit into a request; the refusals are rows that do not."""
+        too_large = []
+        for indices in _cut(batch, list(range(len(batch)))):
+            part = batch.take(indices)
+            if size(part.rows) > MAX_REQUEST_BYTES:
+                too_large.append(Refusal(indices[0], Reason.ROW_TOO_LARGE, f"more than {MAX_REQUEST_BYTES} bytes"))
+            else:
+                self.queue.add(Waiting(part))
+        return too_large
+
+    def append(self, streams: Streams, now: int) -> Settled:
+        """Append the committed head once, note its fate, and assign the next; *now* in microseconds since 1970.
+
+        Raises:
+            HaltError: the stream holds other rows than were committed.
+            AppendError: the table is missing or may not be written. Both fail the bundle; nothing is lost.
+        """
+        if self.key in self.memory.assigned:
+            return Settled([], NEXT_SECONDS)
+        head = self.queue.read_head()
+        if head is None:
+            head = Head("", 0, now)
+        if not head.batches:
+            return Settled([], self._assign(streams, head, now))
+        answer = streams.append(head.stream, head.offset, head.rows)
+        match judge(answer, attempted=True):  # a committed head may have been sent by any bundle before
+            case Verdict.WRITTEN:
+                end = replace(head, offset=head.offset + len(head), batches=())
+                return self._written(streams, head.batches, end, now)
+            case Verdict.UNKNOWN:
+                return Settled([], BACKOFF_SECONDS)
+            case Verdict.HALT:
+                raise HaltError(f"{head.stream}: not as committed at offset {head.offset}; see `headrace audit`")
+            case Verdict.BLOCKED:
+                raise AppendError(
+                    f"{streams.table}: BigQuery refuses rows ({answer.storage or answer.status}); "
+                    "run `headrace provision`, and give the job roles/bigquery.dataEditor on the dataset"
+                )
+            case verdict:
+                return self._replace(streams, head, answer, verdict, now)
+
+    def _written(self, streams: Streams, batches: Sequence[MicroBatch], end: Head, now: int) -> Settled:
+        fates = [Fates(batch, range(len(batch))) for batch in batches]
+        return Settled(fates, self._assign(streams, end, now))
+
+    def _replace(self, streams: Streams, head: Head, answer: Answer, verdict: Verdict, now: int) -> Settled:
+        """Go on in a new stream, once the old one's end says what became of the head.
+
+        Also when the head must change: were other rows sent to the same offset, an attempt that arrives late and
+        is accepted after all could not be told from them.
+        """
+        rows = streams.finalise(head.stream)
+        if rows not in (head.offset, head.offset + len(head)):
+            raise HaltError(f"{head.stream}: has {rows} rows, {head.offset} and perhaps {len(head)} were committed")
+        end = Head(streams.open(), 0, now)
+        if rows != head.offset:
+            return self._written(streams, head.batches, end, now)
+        batches = head.batches
+        fates: list[Fates] = []
+        if verdict is Verdict.BATCH_REFUSED and len(head) > 1:
+            batches = self._first_half(head.batches)
+        elif verdict is not Verdict.STREAM_GONE:
+            batches, fates = self._without(head.batches, answer.refused or {0: "INVALID_ARGUMENT"})
+        if not batches:
+            return Settled(fates, self._assign(streams, end, now))
+        return Settled(fates, self._commit(replace(end, batches=batches)))
+
+    def _first_half(self, batches: tuple[MicroBatch, ...]) -> tuple[MicroBatch, ...]:
+        first, second = _halves(batches)
+        for batch in second:
+            self.queue.add(Waiting(batch, alone=True))
+        return first
+
+    def _without(
+        self, batches: Sequence[MicroBatch], refused: Mapping[int, str]
+    ) -> tuple[tuple[MicroBatch, ...], list[Fates]]:
+        """Take out the rows that are refused."""
+        kept, fates, start = [], [], 0
+        for batch in batches:
+            refusals = [
+                Refusal(index - start, Reason.REFUSED_BY_BIGQUERY, f"BigQuery refused the row: {name}")
+                for index, name in refused.items()
+                if start <= index < start + len(batch)
+            ]
+            start += len(batch)
+            bad = {refusal.index for refusal in refusals}
+            good = [index for index in range(len(batch)) if index not in bad]
+            if bad:
+                fates.append(Fates(batch, refusals=refusals))
+            if good:
+                kept.append(batch.take(good))
+        return tuple(kept), fates
+
+    def _assign(self, streams: Streams, end: Head, now: int) -> float | None:
+        """Let what waits be the next head, at the end of the stream."""
+        chosen, rest = _choose(self.queue.read())
+        if not chosen:
+            self.queue.write_head(end)
+            return None
+        self.queue.replace(rest)
+        if not end.stream or now - end.assigned_at > IDLE_MICROS:
+            end = self._reopened(streams, end)
+        return self._commit(replace(end, assigned_at=now, batches=tuple(self.join(chosen, now))))
+
+    def _reopened(self, streams: Streams, end: Head) -> Head:
+        """A new stream; the old one, which nothing is undecided in, must end where state says."""
+        rows = streams.finalise(end.stream) if end.stream else None
+        if rows not in (None, end.offset):
+            raise HaltError(f"{end.stream}: has {rows} rows, {end.offset} were committed")
+        return replace(end, stream=streams.open(), offset=0)
+
+    def _commit(self, head: Head) -> float:
+        self.queue.write_head(head)
+        self.memory.assigned.add(self.key)
+        return NEXT_SECONDS
+
+
+def _choose(waiting: Sequence[Waiting]) -> tuple[list[MicroBatch], list[Waiting]]:
+    """Choose batches that go into one request: of one schema, up to HEAD_BYTES; a half goes alone."""
+    alone = next((each for each in waiting if each.alone), None)
+    if alone is not None:
+        return [alone.batch], [each for each in waiting if each is not alone]
+    chosen: list[MicroBatch] = []
+    rest, total = [], 0
+    for each in waiting:
+        weight = size(each.batch.rows)
+        fits = not chosen or (total + weight <= HEAD_BYTES and each.batch.rows.schema.equals(chosen[0].rows.schema))
+        if fits:
+            chosen.append(each.batch)
+            total += weight
+        else:
+            rest.append(each)
+    return chosen, rest
+
+
+def _halves(batches: tuple[MicroBatch, ...]) -> tuple[tuple[MicroBatch, ...], tuple[MicroBatch, ...]]:
+    if len(batches) > 1:
+        middle = len(batches) // 2
+        return batches[:middle], batches[middle:]
+    (batch,) = batches
+    middle = len(batch) // 2
+    return (batch.take(range(middle)),), (batch.take(range(middle, len(batch))),)
+
+
+def size(rows: pa.RecordBatch) -> int:
+    """Bytes of *rows* in a request."""
+    return int(pa.ipc.get_record_batch_size(rows))
+
+
+def _cut(batch: MicroBatch, indices: list[int]) -> Iterator[list[int]]:
+    """Cut the rows at *indices* until each part fits into a request, or is one row."""
+    if not indices:
+        return
+    if len(indices) == 1 or size(batch.take(indices).rows) <= MAX_REQUEST_BYTES:
+        yield indices
+        return
+    middle = len(indices) // 2
+    yield from _cut(batch, indices[:middle])
+    yield from _cut(batch, indices[middle:])

@@ -1,0 +1,149 @@
+"""The Beam job on the emulators: FnApiRunner made to stream, and a source that acknowledges what has been written.
+
+FnApiRunner runs an unbounded splittable DoFn continuously, but holds back the input of every stage behind a
+shuffle until the watermark reaches the end of time. After each bundle this runner
+
+1. moves the pending data of such stages (never their timers) to the ready queue, and
+2. puts the source's own continuation behind everything else that is ready.
+
+Processing-time timers fire at once there, each in a bundle of its own. So when the source's next bundle begins,
+every stage has finished all that came from the bundles before it, and what was queued has been appended.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import apache_beam as beam
+from apache_beam.io.restriction_trackers import OffsetRange, OffsetRestrictionTracker
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner, fn_runner
+from apache_beam.transforms.core import RestrictionProvider
+
+from stream.engine.puller import Pulled, Puller
+from stream.message import Message
+from stream.pipeline import Job, ingest
+
+SOURCE: Final = "Pull"  # part of the label of the reading step
+FOREVER: Final = 2**62
+WAIT_SECONDS: Final = 0.2
+
+
+class StreamingFnApiRunner(FnApiRunner):
+    """FnApiRunner that streams."""
+
+    def _execute_bundle(self, context: Any, bundle_context_manager: Any, bundle_input: Any) -> Any:
+        result = super()._execute_bundle(context, bundle_context_manager, bundle_input)
+        ready, pending = context.queues.ready_inputs, context.queues.watermark_pending_inputs
+        held = []
+        while len(pending):
+            (stage, watermark), waiting = pending.deque()
+            if waiting.data and not waiting.timers:
+                ready.enque((stage, waiting))
+            else:
+                held.append(((stage, watermark), waiting))
+        for entry in held:
+            pending.enque(entry)
+        waiting_inputs = [ready.deque() for _ in range(len(ready))]
+        for entry in sorted(waiting_inputs, key=lambda entry: SOURCE in entry[0]):
+            ready.enque(entry)
+        return result
+
+
+@contextmanager
+def flat_monitoring() -> Iterator[None]:
+    """Let the runner forget each bundle's monitoring infos: it nests them until it fails."""
+    original = fn_runner.consolidate_monitoring_infos
+    fn_runner.consolidate_monitoring_infos = _forget
+    try:
+        yield
+    finally:
+        fn_runner.consolidate_monitoring_infos = original
+
+
+def _forget(*_: Iterable[Any], **__: Any) -> list[Any]:
+    return []
+
+
+@dataclass
+class BeamEngine:
+    """One run of the job, until so many messages are acknowledged, or *stop* is set."""
+
+    job: Job
+    puller: Puller
+    until: int
+    bundle_messages: int = 500
+    batch_messages: int = 100
+    stop: threading.Event = field(default_factory=threading.Event)
+    acknowledged: int = 0
+    unsettled: list[Pulled] = field(default_factory=list)
+
+    def run(self, seconds: float = 120) -> None:
+        """Run the pipeline; gives up after *seconds*."""
+        giving_up = threading.Timer(seconds, self.stop.set)
+        _RUNNING["engine"] = self
+        giving_up.start()
+        self.puller.start()
+        try:
+            with flat_monitoring():
+                pipeline = beam.Pipeline(runner=StreamingFnApiRunner(), options=PipelineOptions([]))
+                source = pipeline | "Start" >> beam.Create(["engine"])
+                ingest(source | SOURCE >> beam.ParDo(_PullFn()), self.job)
+                pipeline.run().wait_until_finish()
+            self.settle()
+        finally:
+            giving_up.cancel()
+            self.puller.stop()
+            del _RUNNING["engine"]
+
+    def settle(self) -> None:
+        """Acknowledge the messages of the bundle before: every stage has finished with them."""
+        self.puller.acknowledge(self.unsettled)
+        self.acknowledged += sum(len(pulled.messages) for pulled in self.unsettled)
+        self.unsettled = []
+        if self.acknowledged >= self.until:
+            self.stop.set()
+
+    def next_bundle(self) -> Iterator[list[Message]]:
+        """Take messages for one bundle, in lists of one subject each."""
+        self.unsettled = self.puller.take(self.bundle_messages, WAIT_SECONDS)
+        by_subject: dict[str, list[Message]] = {}
+        for pulled in self.unsettled:
+            by_subject.setdefault(pulled.messages[0].subject, []).extend(pulled.messages)
+        for messages in by_subject.values():
+            for start in range(0, len(messages), self.batch_messages):
+                yield messages[start : start + self.batch_messages]
+
+
+_RUNNING: Final[dict[str, BeamEngine]] = {}  # Beam pickles its DoFns, so they find their engine here
+
+
+class _Forever(RestrictionProvider):
+    def initial_restriction(self, element: str) -> OffsetRange:
+        return OffsetRange(0, FOREVER)
+
+    def create_tracker(self, restriction: OffsetRange) -> OffsetRestrictionTracker:
+        return OffsetRestrictionTracker(restriction)
+
+    def restriction_size(self, element: str, restriction: OffsetRange) -> int:
+        return 1
+
+
+_FOREVER_PARAM: Final = beam.DoFn.RestrictionParam(_Forever())
+
+
+class _PullFn(beam.DoFn):
+    @beam.DoFn.unbounded_per_element()
+    def process(self, name: str, tracker: Any = _FOREVER_PARAM) -> Iterator[list[Message]]:
+        engine = _RUNNING[name]
+        engine.settle()
+        if engine.stop.is_set():
+            tracker.try_claim(FOREVER - 1)
+            return
+        tracker.try_claim(tracker.current_restriction().start)
+        yield from engine.next_bundle()
+        tracker.defer_remainder()

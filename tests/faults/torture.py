@@ -1,0 +1,270 @@
+"""``make torture``: a million events, three hundred kills at random moments, every failpoint twenty times.
+
+It goes in rounds, each a world of its own with a seed of its own: what a round has shown is kept, so that it can be
+interrupted and goes on where it was. The last round writes the report.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import platform
+import random
+import shutil
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+from google.cloud.bigquery_storage_v1 import types as wire
+
+from stream.emulators import Emulators, running_emulators
+from stream.failpoints import NAMES
+from tests.faults.mix import Message, Mix
+from tests.faults.oracle import judge
+from tests.faults.places import Places
+from tests.faults.scripted_answers import refuse_indices
+from tests.faults.scripted_behind import streams_behind
+from tests.faults.scripted_streams import Append, a_scripted_server
+from tests.faults.world import World, a_world
+
+EVENTS: Final = int(os.environ.get("TORTURE_EVENTS", "1000000"))
+KILLS: Final = int(os.environ.get("TORTURE_KILLS", "300"))
+HITS: Final = int(os.environ.get("TORTURE_HITS", "20"))
+ROUNDS: Final = int(os.environ.get("TORTURE_ROUNDS", "20"))
+FOLDER: Final = Path(os.environ.get("TORTURE_FOLDER", ".headrace/torture"))
+REPORT: Final = Path(__file__).parents[2] / "docs" / "reports" / "torture.md"
+BLOCK: Final = 400
+KILL: Final = "kill -9"
+REFUSED: Final = "refuse-"  # BigQuery, as scripted, refuses rows whose id begins so
+SETTINGS: Final = {
+    "append_seconds": "20",
+    "lease_seconds": "5",
+    "round_messages": "250",
+    "ids_remembered": "4000",
+    "log_format": "json",
+}
+_LATER: Final = {"pulled", "decoded", "looked_up", "letters_published", "before_commit", "committed", "append_sent"} | {
+    "appended",
+    "before_fate",
+    "fate_committed",
+    "acknowledged",
+}
+_PAUSE: Final = threading.Event()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one round does."""
+
+    number: int
+    seed: int
+    events: int
+    deaths: tuple[str, ...]
+
+
+def plan_of(number: int, seed: int) -> Plan:
+    """The deaths of a round in their order: kills at random moments, and every failpoint."""
+    chance = random.Random(seed)
+    deaths = [KILL] * (KILLS // ROUNDS) + sorted(NAMES) * (HITS // ROUNDS)
+    chance.shuffle(deaths)
+    return Plan(number, seed, EVENTS // ROUNDS, tuple(deaths))
+
+
+def messages_of(mix: Mix, events: int) -> list[Message]:
+    """A round's messages: flights and bookings with faults among them, and rows that BigQuery will refuse."""
+    booked = iter(mix.everything(flights=0, booked=events // 10))
+    everything: list[Message] = []
+    while len(everything) < events:
+        block = [*mix.everything(flights=BLOCK, booked=0), *itertools.islice(booked, BLOCK // 8)]
+        refused = (f"{REFUSED}{mix.seed}-{len(everything)}-{place}" for place in range(2))
+        block += [mix.flight(event_id, fate="refused_by_bigquery") for event_id in refused]
+        mix.chance.shuffle(block)  # an event's second message stays within its block, so within the horizon
+        everything += block
+    return everything
+
+
+def run_round(plan: Plan, emulators: Emulators, folder: Path) -> dict[str, Any]:
+    """One round; raises AssertionError with what the oracle found."""
+    places = Places(emulators.pubsub_host, emulators.bigquery_rest, emulators.bigquery_grpc)
+    started = time.monotonic()
+    with (
+        _refusing(places) as route,
+        a_world(folder, plan.seed, f"torture-{plan.seed}", places, **SETTINGS) as world,
+    ):
+        world.route = route
+        messages = messages_of(world.mix, plan.events)
+        reached, slices = Counter[str](), _slices(messages, len(plan.deaths) + 1)
+        for death in plan.deaths:
+            world.publish(next(slices))
+            reached[death] += _die(world, death)
+        for rest in slices:
+            world.publish(rest)
+        evidence = world.settle(world.start(), seconds=900)
+        violations = judge(evidence)
+        assert not violations, _told(plan, violations)
+        tallies = Counter[str]()
+        for (_, outcome, _), count in evidence.tallies.items():
+            tallies[outcome] += count
+        return {
+            "number": plan.number,
+            "seed": plan.seed,
+            "events": len(messages),
+            "rows": len(evidence.rows),
+            "letters": len({letter.probe for letter in evidence.letters}),
+            "tallies": dict(tallies),
+            "deaths": dict(reached),
+            "seconds": round(time.monotonic() - started),
+        }
+
+
+def _slices(messages: Sequence[Message], count: int) -> Iterator[Sequence[Message]]:
+    size = -(-len(messages) // count)
+    return iter([messages[start : start + size] for start in range(0, len(messages), size)])
+
+
+def _die(world: World, death: str) -> int:
+    """Start an engine and let it die; 1 when it died where it should."""
+    chance = world.mix.chance
+    if death == KILL:
+        engine = world.start()
+        _PAUSE.wait(chance.uniform(0, 1.5))
+        world.kill(engine)
+        return 1
+    if death == "head_moved" and not _die(world, "committed"):
+        return 0
+    for nth in (chance.randrange(1, 4) if death in _LATER else 1, 1):
+        engine = world.start(f"{death}:{nth}", wait=death == "drained")
+        if death == "drained":
+            engine.ask_to_stop()
+        try:
+            code = engine.wait(20)
+        except AssertionError:
+            world.kill(engine)
+            continue
+        world.mourn()
+        assert code == -9, f"the engine ended with code {code} instead of at {death}; {engine.tail()}"
+        return 1
+    return 0
+
+
+@contextmanager
+def _refusing(places: Places) -> Iterator[Places]:
+    """The way to the emulator through a server that refuses some rows, as BigQuery may and the emulator never does."""
+
+    def guilty(append: Append) -> wire.AppendRowsResponse:
+        ids = append.values("_event_id")
+        return refuse_indices(append, [index for index, id_ in enumerate(ids) if id_.startswith(REFUSED)])
+
+    with streams_behind(places.grpc) as behind, a_scripted_server(behind) as scripted:
+        scripted.script.add(guilty, times=None, table="flights")
+        yield Places(places.pubsub, places.rest, scripted.address)
+
+
+def _told(plan: Plan, violations: Sequence[Any]) -> str:
+    told = "\n".join(f"  {each.check}: {each.detail}" for each in violations[:20])
+    return f"round {plan.number} (seed {plan.seed}): {len(violations)} violations\n{told}"
+
+
+def main() -> int:
+    """Run the rounds that are still to be run; 1 when one of them found something."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    kept = FOLDER / "rounds.ndjson"
+    rounds = [json.loads(line) for line in kept.read_text().splitlines()] if kept.exists() else []
+    chance = random.SystemRandom()
+    for number in range(len(rounds) + 1, ROUNDS + 1):
+        plan = plan_of(number, chance.randrange(10**8))
+        folder = FOLDER / f"round-{number}"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        print(f"round {number} of {ROUNDS}: seed {plan.seed}, {len(plan.deaths)} deaths", flush=True)
+        with running_emulators(folder) as emulators:
+            done = run_round(plan, emulators, folder)
+        with kept.open("a") as file:
+            file.write(json.dumps(done) + "\n")
+        rounds.append(done)
+        print(_progress(rounds), flush=True)
+        shutil.rmtree(folder)
+    REPORT.parent.mkdir(parents=True, exist_ok=True)
+    REPORT.write_text(report(rounds))
+    print(f"report: {REPORT}")
+    return 0
+
+
+def _progress(rounds: Sequence[dict[str, Any]]) -> str:
+    events, seconds = (sum(each[name] for each in rounds) for name in ("events", "seconds"))
+    deaths = sum(sum(each["deaths"].values()) for each in rounds)
+    return f"  {events:,} events, {deaths:,} deaths, {seconds:,} s: 0 lost, 0 doubled, 0 wrong, tallies equal"
+
+
+def report(rounds: Sequence[dict[str, Any]]) -> str:
+    """The report, in Markdown."""
+    deaths = Counter[str]()
+    for each in rounds:
+        deaths.update(each["deaths"])
+    kills, total = deaths.pop(KILL, 0), {name: sum(each[name] for each in rounds) for name in ("events", "rows")}
+    lines = [
+        _INTRODUCTION.format(
+            date=datetime.now(UTC).date(),
+            events=total["events"],
+            rows=total["rows"],
+            letters=sum(each["letters"] for each in rounds),
+            kills=kills,
+            failpoints=sum(deaths.values()),
+            bound=3 / max(1, kills),
+            rounds=len(rounds),
+            minutes=sum(each["seconds"] for each in rounds) / 60,
+            python=platform.python_version(),
+            system=platform.platform(),
+            versions=", ".join(f"{name} {version(name)}" for name in ("apsw", "pyarrow", "google-cloud-pubsub")),
+        ),
+        "| failpoint | times the process died there |",
+        "| --- | ---: |",
+        *(f"| `{name}` | {deaths[name]} |" for name in sorted(NAMES)),
+        "",
+        "| round | seed | events | rows | dead letters | received | duplicates | deaths | seconds |",
+        "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+        *(
+            f"| {each['number']} | {each['seed']} | {each['events']:,} | {each['rows']:,} | {each['letters']:,} "
+            f"| {each['tallies']['received']:,} | {each['tallies'].get('duplicate', 0):,} "
+            f"| {sum(each['deaths'].values())} | {each['seconds']} |"
+            for each in rounds
+        ),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+_INTRODUCTION: Final = """\
+# Torture
+
+These are figures of the **embedded engine on the emulators**, on one machine. They say nothing of Dataflow, and of
+BigQuery and Pub/Sub only as far as their emulators answer as they do (`tests/faults/test_conformance.py`).
+
+`make torture` made this page on {date} with Python {python} on {system} ({versions}).
+
+**{events:,} events, {kills:,} kills at random moments and {failpoints:,} deaths at failpoints: 0 lost, 0 doubled rows,
+0 wrong contents, tallies equal.** {rows:,} rows and {letters:,} dead letters in {rounds} rounds, {minutes:.0f} minutes.
+
+Zero in {kills:,} independent kills bounds the chance that one does harm: below {bound:.1%}, with 95 % confidence (the
+rule of three). It is no proof that it is zero.
+
+How: each round is a project of its own. Events are published in slices, flights and bookings with duplicates,
+conflicts, truncated, late, early and nameless messages among them, and rows that a server in front of the emulator
+refuses. An engine is started on each slice and dies: by SIGKILL at a random moment within 1.5 s of running, or by its
+own hand at a failpoint. Ids are remembered for 4,000 events only, so what comes again is often older than what is
+remembered, and is looked up. At the end one engine drains what is left, and the oracle (`tests/faults/oracle.py`)
+compares every row with its event, masked, every dead letter with its message, and the tallies with both. The oracle
+itself is shown to fail where it should (`tests/faults/test_oracle.py`, `tests/faults/broken/`).
+"""
+
+if __name__ == "__main__":
+    sys.exit(main())

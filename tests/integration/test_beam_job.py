@@ -1,0 +1,88 @@
+"""The job that Dataflow gets, run on both emulators: state, timers, committed streams, dead letters and tallies."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+
+import pyarrow as pa
+import pytest
+from google.cloud import bigquery
+
+from stream.audit import count_subjects
+from stream.clients import open_bigquery, open_subscriber, open_write
+from stream.clock import now_micros
+from stream.dataflow.streams import TableStreams
+from stream.deadletter import PREFIX
+from stream.engine.puller import Puller
+from stream.names import TALLIES
+from stream.pipeline import Job
+from stream.sealing import new_key
+from stream.verdicts import Verdict, judge
+from tests.beam_engine import BeamEngine
+from tests.integration.test_service import flight_message
+from tests.service import Service, a_service
+
+pytestmark = pytest.mark.emulators
+SHARDS = 4
+
+
+def the_job(service: Service) -> Job:
+    names, registry = service.names, service.registry
+    return Job(
+        registry=registry,
+        project=names.project,
+        tables={subject: names.table(registry.latest(subject).options.table) for subject in registry.subjects},
+        tallies_table=names.table(TALLIES),
+        dead_letter_topic=names.dead_letter_topic,
+        name="beam",
+        window=timedelta(minutes=1),
+        shards=SHARDS,
+        ids_remembered=100_000,
+        clock=now_micros,
+        masking_key=bytes(range(32)),
+        sealing_key=new_key(),
+    )
+
+
+def run_until(service: Service, acknowledged: int) -> None:
+    subscriptions = {subject: service.names.subscription(subject) for subject in service.registry.subjects}
+    engine = BeamEngine(the_job(service), Puller(open_subscriber(), subscriptions), acknowledged)
+    engine.run()
+    assert engine.acknowledged == acknowledged
+
+
+def test_the_beam_job_writes_each_event_once_and_accounts_for_every_message(project: str) -> None:
+    service = a_service(project)
+    messages = [flight_message(f"flight-{number}", flight=number) for number in range(900)]
+    conflict = flight_message("flight-7", flight=70_007)
+    truncated = (messages[0][0][:-2], messages[0][1])
+    service.publish("flight_departed", [*messages, *messages[:40], conflict, truncated])
+
+    run_until(service, acknowledged=942)
+
+    rows = service.rows("flights", "_event_id, flight")
+    assert sorted(row["flight"] for row in rows) == list(range(900))
+    reasons = Counter(letter.attributes[f"{PREFIX}reason"] for letter in service.dead_letters(2))
+    assert reasons == {"id_conflict": 1, "undecodable_payload": 1}
+    counts = {each.subject: each for each in count_subjects(service.registry, service.names, open_bigquery(project))}
+    flights = counts["flight_departed"]
+    assert (flights.received, flights.written, flights.duplicates) == (942, 900, 40)
+    assert flights.dead_lettered == {"id_conflict": 1, "undecodable_payload": 1}
+    assert flights.differences == []
+
+
+def test_streams_of_the_emulator_answer_as_the_ledger_expects(project: str) -> None:
+    table = bigquery.Table(f"{project}.headrace.numbers", [bigquery.SchemaField("number", "INT64")])
+    service = a_service(project)
+    open_bigquery(project).create_table(table)
+    streams = TableStreams(open_write(project), service.names.table("numbers"))
+    rows = pa.RecordBatch.from_pydict({"number": [1, 2]})
+
+    stream = streams.open()
+    verdicts = [judge(streams.append(stream, offset, rows), attempted=True) for offset in (0, 0, 5)]
+    assert verdicts == [Verdict.WRITTEN, Verdict.WRITTEN, Verdict.HALT]
+    assert [streams.finalise(stream), streams.finalise(stream)] == [2, 2]
+    assert judge(streams.append(stream, 2, rows), attempted=True) is Verdict.STREAM_GONE
+    assert streams.finalise(f"{stream}-never") is None
+    assert len(service.rows("numbers")) == 2

@@ -1,0 +1,172 @@
+"""What the ledger works on, in memory: batches of things, state that can be copied, and BigQuery's streams."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import pyarrow as pa
+from google.rpc import code_pb2
+
+from stream.batch import NOTES, MicroBatch
+from stream.dataflow.cells import Ids, Memory, Queue
+from stream.decode import content_hash, event_key
+from stream.message import Message
+from stream.sealing import seal
+from stream.verdicts import Answer
+
+KEY: Final = ("things", 0)
+SEALING_KEY: Final = bytes(32)
+LOST: Final = Answer(code_pb2.UNAVAILABLE)
+Cells = dict[str, tuple[bytes, ...]]
+
+
+def a_message(event_id: str, content: str) -> Message:
+    return Message("things", content.encode(), {"ce-id": event_id}, "m", 0)
+
+
+def a_batch(messages: list[Message]) -> MicroBatch:
+    ids = [message.attributes["ce-id"] for message in messages]
+    columns: list[Any] = [
+        [event_key(event_id) for event_id in ids],
+        [content_hash(message.data) for message in messages],
+        *([0] * len(ids) for _ in range(3)),
+        range(len(ids)),
+    ]
+    notes = pa.RecordBatch.from_arrays([pa.array(c, f.type) for c, f in zip(columns, NOTES, strict=True)], schema=NOTES)
+    rows = pa.RecordBatch.from_pydict({"id": ids, "content": [message.data.decode() for message in messages]})
+    return MicroBatch("things", rows, notes, seal(messages, SEALING_KEY))
+
+
+class State:
+    """One value or bag in a bundle's copy of what is committed."""
+
+    def __init__(self, cells: Cells, name: str) -> None:
+        self._cells, self._name = cells, name
+
+    def read_all(self) -> tuple[bytes, ...]:
+        return self._cells.get(self._name, ())
+
+    def clear(self) -> None:
+        self._cells[self._name] = ()
+
+
+class ABag(State):
+    def read(self) -> Iterable[bytes]:
+        return self.read_all()
+
+    def add(self, value: bytes) -> None:
+        self._cells[self._name] = (value, *self.read_all())  # in no order that anyone may rely on
+
+
+class ACell(State):
+    def read(self) -> bytes | None:
+        return next(iter(self.read_all()), None)
+
+    def write(self, value: bytes) -> None:
+        self._cells[self._name] = (value,)
+
+
+def the_ids(cells: Cells, memory: Memory, class_: type[Ids] = Ids, budget: int = 10**6) -> Ids:
+    """The ids kept in *cells*."""
+    return class_(KEY, ABag(cells, "ids_even"), ABag(cells, "ids_odd"), ACell(cells, "ids_version"), memory, budget)
+
+
+def the_queue(cells: Cells) -> Queue:
+    """What waits in *cells*, and the head."""
+    return Queue(ABag(cells, "queue"), ACell(cells, "head"))
+
+
+class Table:
+    """COMMITTED streams with offsets, as BigQuery keeps them; *named* rows are refused by index, *unnamed* without."""
+
+    table = "projects/p/datasets/d/tables/things"
+
+    def __init__(self) -> None:
+        self.streams: dict[str, list[tuple[Any, ...]]] = {}
+        self.finalised: set[str] = set()
+        self.named: set[str] = set()
+        self.unnamed: set[str] = set()
+
+    @property
+    def rows(self) -> list[tuple[Any, ...]]:
+        return [row for rows in self.streams.values() for row in rows]
+
+    def open(self) -> str:
+        stream = f"{self.table}/streams/{len(self.streams)}"
+        self.streams[stream] = []
+        return stream
+
+    def append(self, stream: str, offset: int, rows: pa.RecordBatch) -> Answer:
+        written = self.streams[stream]
+        values = [tuple(row.values()) for row in rows.to_pylist()]
+        if stream in self.finalised:
+            return Answer(code_pb2.INVALID_ARGUMENT, "STREAM_FINALIZED")
+        if offset < len(written):
+            return Answer(code_pb2.ALREADY_EXISTS, "OFFSET_ALREADY_EXISTS")
+        if offset > len(written):
+            return Answer(code_pb2.OUT_OF_RANGE, "OFFSET_OUT_OF_RANGE")
+        refused = {index: "FIELDS_ERROR" for index, (event_id, *_) in enumerate(values) if event_id in self.named}
+        if refused:
+            return Answer(code_pb2.INVALID_ARGUMENT, refused=refused)
+        if any(event_id in self.unnamed for event_id, *_ in values):
+            return Answer(code_pb2.INVALID_ARGUMENT)
+        written += values
+        return Answer()
+
+    def finalise(self, stream: str) -> int | None:
+        self.finalised.add(stream)
+        return len(self.streams[stream])
+
+
+class BundleLostError(Exception):
+    """The worker died in the middle of a bundle."""
+
+
+@dataclass
+class Network:
+    """The way to the table: requests and answers get lost, and appends arrive late."""
+
+    real: Table
+    random: random.Random
+    trouble: float
+    late: list[tuple[str, int, pa.RecordBatch]] = field(default_factory=list)
+
+    @property
+    def table(self) -> str:
+        return self.real.table
+
+    def open(self) -> str:
+        stream = self.real.open()
+        self._perhaps_die()
+        return stream
+
+    def append(self, stream: str, offset: int, rows: pa.RecordBatch) -> Answer:
+        if self.random.random() >= self.trouble:
+            return self.real.append(stream, offset, rows)
+        match self.random.randrange(4):
+            case 0:
+                return LOST
+            case 1:
+                self.late.append((stream, offset, rows))
+                return LOST
+            case 2:
+                self.real.append(stream, offset, rows)
+                return LOST
+            case _:
+                return Answer(code_pb2.PERMISSION_DENIED)
+
+    def finalise(self, stream: str) -> int | None:
+        rows = self.real.finalise(stream)
+        self._perhaps_die()
+        return rows
+
+    def deliver_one(self) -> None:
+        if self.late:
+            self.real.append(*self.late.pop(self.random.randrange(len(self.late))))
+
+    def _perhaps_die(self) -> None:
+        if self.random.random() < self.trouble / 2:
+            raise BundleLostError

@@ -1,0 +1,180 @@
+"""Each event once, however the runner runs its bundles; and the simulator sees every way of getting it wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pyarrow as pa
+import pytest
+from google.rpc import code_pb2
+
+from stream.batch import MicroBatch
+from stream.dataflow.cells import Ids
+from stream.dataflow.fates import Fates
+from stream.dataflow.ledger import Ledger
+from stream.dataflow.outbox import Outbox, Settled, Streams
+from stream.dataflow.packing import Head, unpack_head
+from stream.deduplicate import SeenIds
+from stream.verdicts import Answer, Verdict
+from tests.bundles import Carrier, Simulator
+from tests.ledgers import Network, a_message
+
+SEEDS = 60
+
+
+def test_each_event_is_written_or_refused_once_whatever_happens_to_bundles() -> None:
+    wrong = {seed: found for seed in range(SEEDS) if (found := Simulator(seed, Carrier()).run())}
+    assert wrong == {}, "by seed"
+
+
+def again(ledger: Ledger, streams: Streams, now: int) -> Settled:
+    """Append without waiting for the commit."""
+    ledger.ids.memory.assigned.clear()
+    return ledger.append(streams, now)
+
+
+class AppendsInProcess(Carrier):
+    """The batch is appended by the bundle that brings it."""
+
+    def process(self, ledger: Ledger, batch: MicroBatch, streams: Streams, now: int) -> list[Fates]:
+        fates = super().process(ledger, batch, streams, now)
+        for _ in range(2):  # one assigns, one appends
+            fates += again(ledger, streams, now).fates
+        return fates
+
+
+class AppendsInTheBundleThatAssigns(Carrier):
+    """A timer that fires again in its bundle appends the head that is not committed yet."""
+
+    def on_timer(self, ledger: Ledger, streams: Streams, now: int) -> tuple[list[Fates], bool]:
+        settled = again(ledger, streams, now)
+        return settled.fates, settled.again is not None
+
+
+class _Forgetful(Streams):
+    """Streams that are never finalised, and so said to end where the head was to go."""
+
+    def __init__(self, network: Network, gone: int) -> None:
+        self._network, self._gone, self._offset, self.table = network, gone, 0, network.table
+
+    def open(self) -> str:
+        return self._network.open()
+
+    def append(self, stream: str, offset: int, rows: pa.RecordBatch) -> Answer:
+        self._offset = offset
+        answer = self._network.append(stream, offset, rows)
+        return Answer(code_pb2.NOT_FOUND, "STREAM_NOT_FOUND") if answer.status == self._gone else answer
+
+    def finalise(self, stream: str) -> int:
+        return self._offset
+
+
+class _NewStream(Carrier):
+    gone: int
+
+    def on_timer(self, ledger: Ledger, streams: Streams, now: int) -> tuple[list[Fates], bool]:
+        assert isinstance(streams, Network)
+        return super().on_timer(ledger, _Forgetful(streams, self.gone), now)
+
+
+class StartsAnewWhereAnOffsetIsTaken(_NewStream):
+    """ALREADY_EXISTS counts as a failure, and the head goes to a new stream."""
+
+    gone = code_pb2.ALREADY_EXISTS
+
+
+class StartsAnewOnTimeout(_NewStream):
+    """An unknown answer counts as a failure, and the head goes to a new stream."""
+
+    gone = code_pb2.UNAVAILABLE
+
+
+class RemembersWhatIsWritten(Carrier):
+    """Ids are remembered when their rows are written, not when they are queued."""
+
+    class ids(Ids):  # noqa: N801 stands in for the class
+        def remember(self, batch: MicroBatch) -> None:
+            pass
+
+    def on_timer(self, ledger: Ledger, streams: Streams, now: int) -> tuple[list[Fates], bool]:
+        fates, timer = super().on_timer(ledger, streams, now)
+        for each in fates:
+            if each.written:
+                Ids.remember(ledger.ids, each.batch)
+        return fates, timer
+
+
+class RewritesAHeadInPlace(Carrier):
+    """A head without its refused rows is appended at the same offset of the same stream."""
+
+    class outbox(Outbox):  # noqa: N801 stands in for the class
+        def _replace(self, streams: Streams, head: Head, answer: Answer, verdict: Verdict, now: int) -> Settled:
+            if verdict is Verdict.STREAM_GONE:
+                return super()._replace(streams, head, answer, verdict, now)
+            if verdict is Verdict.BATCH_REFUSED and len(head) > 1:
+                return Settled([], self._commit(replace(head, batches=self._first_half(head.batches))))
+            batches, fates = self._without(head.batches, answer.refused or {0: "INVALID_ARGUMENT"})
+            if batches:
+                return Settled(fates, self._commit(replace(head, batches=batches)))
+            return Settled(fates, self._assign(streams, replace(head, batches=()), now))
+
+
+class TrustsItsMemory(Carrier):
+    """A worker's unpacked ids are used without asking whether they are the committed ones."""
+
+    class ids(Ids):  # noqa: N801 stands in for the class
+        def seen(self) -> SeenIds:
+            known = self.memory.seen.get(self.key)
+            return super().seen() if known is None else known
+
+
+class KeepsRefusedIds(Carrier):
+    """An id is remembered although its row was refused."""
+
+    class ids(Ids):  # noqa: N801 stands in for the class
+        def forget(self, batch: MicroBatch) -> None:
+            pass
+
+
+BROKEN: Sequence[type[Carrier]] = [
+    AppendsInProcess,
+    AppendsInTheBundleThatAssigns,
+    StartsAnewWhereAnOffsetIsTaken,
+    StartsAnewOnTimeout,
+    RemembersWhatIsWritten,
+    TrustsItsMemory,
+    KeepsRefusedIds,
+]
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_a_broken_engine_is_caught(broken: type[Carrier]) -> None:
+    for seed in range(SEEDS):
+        found = Simulator(seed, broken()).run()
+        if found:
+            print(f"{broken.__name__}: seed {seed}: {found[:3]}")
+            return
+    pytest.fail(f"not caught in {SEEDS} seeds")
+
+
+@pytest.mark.parametrize(("carrier", "sound"), [(Carrier(), True), (RewritesAHeadInPlace(), False)])
+def test_an_attempt_that_arrives_late_and_is_accepted_after_all_is_told_from_the_rest(
+    carrier: Carrier, sound: bool
+) -> None:
+    #  append a, b: late | again: b refused | table mended | the late one arrives: a, b | append a
+    simulator = Simulator(0, carrier, [a_message("a", "1"), a_message("b", "1")])
+    table = simulator.table
+    table.named, table.unnamed, simulator.network.trouble = {"b"}, set(), 0
+    simulator.step(bring=2)
+    simulator.step()
+    (head,) = [unpack_head(value) for value in simulator.history[-1].cells["head"]]
+    simulator.network.late.append((head.stream, head.offset, head.rows))
+
+    simulator.step()
+    table.named = set()
+    simulator.network.deliver_one()
+    while simulator.history[-1].timer:
+        simulator.step()
+
+    assert (list(simulator.differences({"b"})) == []) is sound
