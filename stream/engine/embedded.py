@@ -235,12 +235,12 @@ class Embedded:
     def _renew_on(self) -> None:
         """Keep both leases until the engine has ended."""
         while not self._finished.wait(self.lease_seconds / 3):
-            with self.journal.transaction():
-                self.journal.ownership.renew(self.job.clock(), self.lease_seconds)
             try:
+                with self.journal.transaction():
+                    self.journal.ownership.renew(self.job.clock(), self.lease_seconds)
                 with self._claim_lock:
                     self._state()
-            except TROUBLE as error:
+            except TROUBLE as error:  # a full disk among them: it is for the loops to say, and to wait for
                 _LOG.warning("claim_not_renewed", error=type(error).__name__)
 
     def _release(self) -> None:

@@ -94,7 +94,7 @@ class SubjectLoop:
         self._generation, self._since = remembered.generation, remembered.since
         self._seen = SeenIds(remembered.older, remembered.recent)
         self._receipts = Receipts(self._journal.receipts(self._table))
-        self._writer.recover()
+        self._writer.recover(taken_over)
         self._status.ready = True
 
     def run(self) -> None:

@@ -93,8 +93,11 @@ class TableWriter:
         self._stream = ""
         self._offset = 0
 
-    def recover(self) -> None:
+    def recover(self, taken_over: bool = False) -> None:
         """Settle what an earlier process left open, and open a stream of our own.
+
+        *taken_over*: another journal's engine has been given the same messages since. What was committed here and not
+        written is taken back then: it was never acknowledged, so the other engine has written it, or it comes again.
 
         Raises:
             HaltError: the old stream does not hold what was committed.
@@ -104,6 +107,8 @@ class TableWriter:
         if left is not None:
             self._stream, self._offset = left
         self._replace_stream()
+        if taken_over:
+            self._take_back()
         self.settle()
         self._reached("recovered")
 
@@ -223,6 +228,17 @@ class TableWriter:
         self._stream, self._offset = name, 0
         if self._queue:
             self._reached("head_moved")
+
+    def _take_back(self) -> None:
+        """Forget every batch whose rows are not written."""
+
+        def commit() -> None:
+            with self._journal.transaction() as transaction:
+                for head in self._queue:
+                    transaction.remove_head(head.seq)
+
+        self._insist_on_disk(commit)
+        self._queue.clear()
 
     def _finalised_with(self, head: Head | None) -> bool:
         """Finalise the stream; whether *head* is in it. HaltError when it holds anything else."""

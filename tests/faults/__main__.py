@@ -50,7 +50,12 @@ def _start(number: int, seeds: str, output: Path) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             command,
             cwd=ROOT,
-            env={**os.environ, "FAULTS_SHARD": f"{number}/{SHARDS}", "FAULTS_SEEDS": seeds},
+            env={
+                **os.environ,
+                "FAULTS_SHARD": f"{number}/{SHARDS}",
+                "FAULTS_SEEDS": seeds,
+                "GRPC_ENABLE_FORK_SUPPORT": "0",
+            },
             stdout=to,
             stderr=subprocess.STDOUT,
         )

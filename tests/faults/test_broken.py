@@ -69,7 +69,7 @@ def test_it_drops_what_is_late(world: World) -> None:
 
 @pytest.mark.faults_quick
 def test_it_hopes_for_letters(world: World) -> None:
-    world.publisher.delete_topic(topic=world.names.dead_letter_topic)
+    world.take_dead_letters_away()
     world.publish([*(world.mix.flight() for _ in range(40)), world.mix.late()])
     engine = world.start(load=broken("hopes_for_letters"))
     until(lambda: world.count("flight_departed") == 40, engine)

@@ -143,7 +143,6 @@ def test_f27_missing_and_odd_attributes(world: World) -> None:
         {"ce_time": "yesterday"},
         {"ce_source": None},
         {"ce_dataschema": None},
-        {"ce_specversion": "9"},
         {"content_type": "application/json"},
     ]
     bad = [mix.faulty(model, "malformed_envelope", **change) for change in changes]
@@ -154,7 +153,7 @@ def test_f27_missing_and_odd_attributes(world: World) -> None:
 
 
 PRODUCER = """
-import sys
+import os, sys
 from datetime import UTC, datetime, timedelta
 from schemas.registry import Registry
 from producers import EventProducer, PubSubPublisher
@@ -165,7 +164,8 @@ start = datetime.now(UTC).replace(microsecond=0) - timedelta(days=3)
 for number in range(100_000):
     at = start + timedelta(seconds=number)
     sent = producer.publish("flight_departed", a_flight(flight=number, scheduled_at=at, departed_at=None))
-    sent.add_done_callback(lambda future, number=number: print(number, future.exception() is None, flush=True))
+    told = lambda future, number=number: os.write(1, f"{number} {future.exception() is None}\\n".encode())
+    sent.add_done_callback(told)  # one write a line: callbacks come from several threads
 """
 
 
@@ -195,7 +195,7 @@ def test_f30_rows_over_the_limit_and_batches_over_the_limit(world: World) -> Non
     mix = world.mix
     small = [mix.flight() for _ in range(30)]
     wide = [mix.flight(tail_number="w" * 250_000) for _ in range(60)]
-    over = mix.flight(fate="row_too_large", tail_number="o" * 9_200_000)
+    over = mix.flight(fate="undecodable_payload", tail_number="o" * 9_200_000)  # a payload is 1 MiB at most
     for message in [*small, over, *wide]:
         world.publish([message])
     world.check(world.settle(world.start(round_messages="1000")))
