@@ -3,8 +3,8 @@
 FnApiRunner runs an unbounded splittable DoFn continuously, but holds back the input of every stage behind a
 shuffle until the watermark reaches the end of time. After each bundle this runner
 
-1. moves the pending data of such stages (never their timers) to the ready queue, and
-2. puts the source's own continuation behind everything else that is ready.
+1. moves the pending data of such stages to the ready queue, and processing-time timers, whatever their time, and
+2. holds the source's own continuation back until nothing else is ready.
 
 So when the source's next bundle begins, every stage has finished all that came from the bundles before it:
 whatever the source acknowledges then has been written.
@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner, fn_runner
+from apache_beam.runners.portability.fn_api_runner.execution import ListBuffer
+from apache_beam.runners.portability.fn_api_runner.fn_runner import DataInput
 
 SOURCE: Final = "Pull"  # part of the label of the reading step
 
@@ -24,10 +26,14 @@ SOURCE: Final = "Pull"  # part of the label of the reading step
 class StreamingFnApiRunner(FnApiRunner):  # type: ignore[misc]
     """FnApiRunner that streams, with flat memory."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._source: list[Any] = []  # its continuation, while anything else is ready
+
     def _execute_bundle(self, context: Any, bundle_context_manager: Any, bundle_input: Any) -> Any:
         result = super()._execute_bundle(context, bundle_context_manager, bundle_input)
         _release_data(context.queues)
-        _put_source_last(context.queues.ready_inputs)
+        _order(context.queues, self._source)
         return result
 
 
@@ -44,10 +50,25 @@ def _release_data(queues: Any) -> None:
         pending.enque(entry)
 
 
-def _put_source_last(ready: Any) -> None:
-    waiting = [ready.deque() for _ in range(len(ready))]
-    for entry in sorted(waiting, key=lambda entry: SOURCE in entry[0]):
-        ready.enque(entry)
+def _order(queues: Any, held: list[Any]) -> None:
+    """Put what the source would go on with behind everything else, timers of its own stage too."""
+    ready = queues.ready_inputs
+    entries = [ready.deque() for _ in range(len(ready))]
+    timed = queues.time_pending_inputs  # looked at only when nothing is ready, and the source always is
+    while len(timed):
+        (stage, _), waiting = timed.deque()
+        entries.append((stage, waiting))
+    for stage, waiting in entries:
+        if SOURCE not in stage:
+            ready.enque((stage, waiting))
+            continue
+        if any(len(list(buffer)) for buffer in waiting.data.values()):
+            held.append((stage, DataInput(waiting.data, {})))
+        if waiting.timers:
+            empty = {name: ListBuffer(None) for name in waiting.data}
+            ready.enque((stage, DataInput(empty, waiting.timers)))
+    while held and not len(ready):
+        ready.enque(held.pop())
 
 
 @contextmanager
