@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -40,21 +40,20 @@ class SeenIds:
     def __len__(self) -> int:
         return len(self._older) + len(self._recent)
 
-    def decide(self, batch: MicroBatch, stored: Container[int] = ()) -> Decision:
+    def decide(self, batch: MicroBatch, stored: Mapping[int, bool] | None = None) -> Decision:
         """Sort a batch's rows into fresh, duplicate and conflicting; remembers nothing yet.
 
-        The rows at the indexes *stored* are known to be in the table already; with what content, nobody remembers.
+        *stored* are the indexes of rows whose id was found in the table itself, and whether with the same content.
         """
         here: dict[bytes, int] = {}
+        found = stored or {}
         decision = Decision([], [], [])
         for index, (key, content) in enumerate(_entries(batch)):
             known = _first(key, here, self._recent, self._older)
-            if known is None and index in stored:
-                decision.duplicates.append(index)
-            elif known is None:
+            if known is None and index not in found:
                 here[key] = content
                 decision.fresh.append(index)
-            elif known == content:
+            elif found[index] if known is None else known == content:
                 decision.duplicates.append(index)
             else:
                 decision.conflicts.append(Refusal(index, Reason.ID_CONFLICT, _CONFLICT))

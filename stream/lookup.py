@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from google.cloud import bigquery
 from google.cloud.bigquery import ArrayQueryParameter, ScalarQueryParameter
+
+from stream.row_hash import row_hashes
 
 QUERY_SECONDS: Final = 60.0
 
@@ -25,14 +27,30 @@ def stored_ids(
         SELECT DISTINCT {column} AS id FROM {table}
         WHERE {time_column} BETWEEN @first AND @last AND {column} IN UNNEST(@ids)
     """  # noqa: S608 names come from checked settings and contracts
-    parameters = [
-        ArrayQueryParameter("ids", "STRING", list(ids)),
-        ScalarQueryParameter("first", "TIMESTAMP", first),
-        ScalarQueryParameter("last", "TIMESTAMP", last),
-    ]
-    config = bigquery.QueryJobConfig(query_parameters=parameters)
+    config = bigquery.QueryJobConfig(query_parameters=_parameters(ids, first, last))
     rows = client.query_and_wait(query, job_config=config, wait_timeout=QUERY_SECONDS, job_retry=None, retry=None)
     return {row["id"] for row in rows}
+
+
+def stored_contents(
+    client: bigquery.Client, table: str, columns: Sequence[str], ids: Sequence[str], within: tuple[datetime, datetime]
+) -> dict[str, int]:
+    """The hash of the row (``stream.row_hash``) of each of *ids*, over *columns*; ids that are not there are left out.
+
+    *within* are the first and last moment of ``_event_time``. Raises what the client raises.
+    """
+    chosen = ", ".join(f"`{name}`" for name in columns)
+    query = f"""
+        SELECT {chosen} FROM {table}
+        WHERE _event_time BETWEEN @first AND @last AND _event_id IN UNNEST(@ids)
+    """  # noqa: S608 names come from checked settings and contracts
+    config = bigquery.QueryJobConfig(query_parameters=_parameters(ids, *within))
+    found = client.query_and_wait(query, job_config=config, wait_timeout=QUERY_SECONDS, job_retry=None, retry=None)
+    return {
+        event_id: content
+        for rows in found.to_arrow_iterable()
+        for event_id, content in zip(rows.column("_event_id").to_pylist(), row_hashes(rows).to_pylist(), strict=True)
+    }
 
 
 def is_empty(client: bigquery.Client, table: str, time_column: str) -> bool:
@@ -41,3 +59,11 @@ def is_empty(client: bigquery.Client, table: str, time_column: str) -> bool:
         SELECT 1 AS one FROM {table} WHERE {time_column} >= TIMESTAMP '0001-01-01' LIMIT 1
     """  # noqa: S608 names come from checked settings and contracts
     return not list(client.query_and_wait(query, wait_timeout=QUERY_SECONDS, job_retry=None, retry=None))
+
+
+def _parameters(ids: Sequence[str], first: datetime, last: datetime) -> list[Any]:
+    return [
+        ArrayQueryParameter("ids", "STRING", list(ids)),
+        ScalarQueryParameter("first", "TIMESTAMP", first),
+        ScalarQueryParameter("last", "TIMESTAMP", last),
+    ]

@@ -3,17 +3,18 @@
 FnApiRunner runs an unbounded splittable DoFn continuously, but holds back the input of every stage behind a
 shuffle until the watermark reaches the end of time. After each bundle this runner
 
-1. moves the pending data of such stages (never their timers) to the ready queue, and
-2. puts the source's own continuation behind everything else that is ready.
+1. moves the pending data of such stages to the ready queue, and processing-time timers, whatever their time, and
+2. holds the source's own continuation back until nothing else is ready. The runner would merge it with timers of the
+   stage it is fused into, and so acknowledge before those have appended.
 
-Processing-time timers fire at once there, each in a bundle of its own. So when the source's next bundle begins,
-every stage has finished all that came from the bundles before it, and what was queued has been appended.
+So when the source's next bundle begins, every stage has finished all that came from the bundles before it, every
+timer has fired in bundles of its own, and what was queued has been appended.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -22,6 +23,8 @@ import apache_beam as beam
 from apache_beam.io.restriction_trackers import OffsetRange, OffsetRestrictionTracker
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner, fn_runner
+from apache_beam.runners.portability.fn_api_runner.execution import ListBuffer
+from apache_beam.runners.portability.fn_api_runner.fn_runner import DataInput
 from apache_beam.transforms.core import RestrictionProvider
 
 from stream.engine.puller import Pulled, Puller
@@ -36,6 +39,10 @@ WAIT_SECONDS: Final = 0.2
 class StreamingFnApiRunner(FnApiRunner):
     """FnApiRunner that streams."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._source: list[Any] = []  # its continuation, while anything else is ready
+
     def _execute_bundle(self, context: Any, bundle_context_manager: Any, bundle_input: Any) -> Any:
         result = super()._execute_bundle(context, bundle_context_manager, bundle_input)
         ready, pending = context.queues.ready_inputs, context.queues.watermark_pending_inputs
@@ -48,10 +55,29 @@ class StreamingFnApiRunner(FnApiRunner):
                 held.append(((stage, watermark), waiting))
         for entry in held:
             pending.enque(entry)
-        waiting_inputs = [ready.deque() for _ in range(len(ready))]
-        for entry in sorted(waiting_inputs, key=lambda entry: SOURCE in entry[0]):
-            ready.enque(entry)
+        _order(context.queues, self._source)
         return result
+
+
+def _order(queues: Any, held: list[Any]) -> None:
+    """Put what the source would go on with behind everything else, timers of its own stage too."""
+    ready = queues.ready_inputs
+    entries = [ready.deque() for _ in range(len(ready))]
+    timed = queues.time_pending_inputs  # looked at only when nothing is ready, and the source always is
+    while len(timed):
+        (stage, _), waiting = timed.deque()
+        entries.append((stage, waiting))
+    for stage, waiting in entries:
+        if SOURCE not in stage:
+            ready.enque((stage, waiting))
+            continue
+        if any(len(list(buffer)) for buffer in waiting.data.values()):
+            held.append((stage, DataInput(waiting.data, {})))
+        if waiting.timers:
+            empty = {name: ListBuffer(None) for name in waiting.data}
+            ready.enque((stage, DataInput(empty, waiting.timers)))
+    while held and not len(ready):
+        ready.enque(held.pop())
 
 
 @contextmanager
@@ -80,6 +106,7 @@ class BeamEngine:
     batch_messages: int = 100
     stop: threading.Event = field(default_factory=threading.Event)
     acknowledged: int = 0
+    on_acknowledged: Callable[[int], None] = lambda count: None
     unsettled: list[Pulled] = field(default_factory=list)
 
     def run(self, seconds: float = 120) -> None:
@@ -105,6 +132,7 @@ class BeamEngine:
         self.puller.acknowledge(self.unsettled)
         self.acknowledged += sum(len(pulled.messages) for pulled in self.unsettled)
         self.unsettled = []
+        self.on_acknowledged(self.acknowledged)
         if self.acknowledged >= self.until:
             self.stop.set()
 

@@ -245,3 +245,20 @@ def test_tallies_that_wait_together_are_added_up_and_appended_once() -> None:
     ((subject, outcome, reason, tallied_at, _id, _until, events_counted, _windows),) = table.rows
     assert (subject, outcome, reason, events_counted) == ("things", "written", None, 6)
     assert tallied_at.microsecond == 1, "the time is the head's, so that each attempt sends the same bytes"
+
+
+def test_tallies_refused_as_a_whole_are_halved_and_never_added_up_twice() -> None:
+    cells: Cells = {}
+    table = Table()
+    table.unnamed = {"things"}
+    events = a_batch([a_message("a", "x")])
+    for outcome in (Outcome.RECEIVED, Outcome.WRITTEN):
+        tally = tally_rows(events, outcome, timedelta(minutes=1))
+        Outbox(KEY, Memory(), the_queue(cells), added_up).add(as_batch(tally.counts))
+    for now in (1, 2):  # assign; refused and halved
+        Outbox(KEY, Memory(), the_queue(cells), added_up).append(table, now)
+    table.unnamed = set()
+    again: float | None = 0
+    while again is not None:
+        again = Outbox(KEY, Memory(), the_queue(cells), added_up).append(table, 3).again
+    assert sorted(row[1] for row in table.rows) == ["received", "written"]

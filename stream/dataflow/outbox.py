@@ -166,14 +166,17 @@ class Outbox:
 
     def _assign(self, streams: Streams, end: Head, now: int) -> float | None:
         """Let what waits be the next head, at the end of the stream."""
-        chosen, rest = _choose(self.queue.read())
-        if not chosen:
+        waiting = self.queue.read()
+        if not waiting:
             self.queue.write_head(end)
             return None
-        self.queue.replace(rest)
+        alone = [each for each in waiting if each.alone][:1]
+        chosen = alone or _fitting(waiting)
+        self.queue.replace(each for each in waiting if not any(each is one for one in chosen))
+        batches = [each.batch for each in chosen]
         if not end.stream or now - end.assigned_at > IDLE_MICROS:
             end = self._reopened(streams, end)
-        return self._commit(replace(end, assigned_at=now, batches=tuple(self.join(chosen, now))))
+        return self._commit(replace(end, assigned_at=now, batches=tuple(batches if alone else self.join(batches, now))))
 
     def _reopened(self, streams: Streams, end: Head) -> Head:
         """A new stream; the old one, which nothing is undecided in, must end where state says."""
@@ -188,22 +191,16 @@ class Outbox:
         return NEXT_SECONDS
 
 
-def _choose(waiting: Sequence[Waiting]) -> tuple[list[MicroBatch], list[Waiting]]:
-    """Choose batches that go into one request: of one schema, up to HEAD_BYTES; a half goes alone."""
-    alone = next((each for each in waiting if each.alone), None)
-    if alone is not None:
-        return [alone.batch], [each for each in waiting if each is not alone]
-    chosen: list[MicroBatch] = []
-    rest, total = [], 0
-    for each in waiting:
+def _fitting(waiting: Sequence[Waiting]) -> list[Waiting]:
+    """Choose what goes into one request: of one schema, up to HEAD_BYTES."""
+    fitting = [waiting[0]]
+    schema, total = waiting[0].batch.rows.schema, size(waiting[0].batch.rows)
+    for each in waiting[1:]:
         weight = size(each.batch.rows)
-        fits = not chosen or (total + weight <= HEAD_BYTES and each.batch.rows.schema.equals(chosen[0].rows.schema))
-        if fits:
-            chosen.append(each.batch)
+        if total + weight <= HEAD_BYTES and each.batch.rows.schema.equals(schema):
+            fitting.append(each)
             total += weight
-        else:
-            rest.append(each)
-    return chosen, rest
+    return fitting
 
 
 def _halves(batches: tuple[MicroBatch, ...]) -> tuple[tuple[MicroBatch, ...], tuple[MicroBatch, ...]]:

@@ -26,9 +26,10 @@ from stream.dataflow.ledger import Ledger
 from stream.dataflow.outbox import Outbox
 from stream.dataflow.outputs import DEAD_LETTERS, TALLIES
 from stream.dataflow.sealed import sealed_letters
+from stream.dataflow.shards import split_sealed
 from stream.dataflow.streams import TableStreams
 from stream.tallies import Tally
-from stream.write import STAGE, Keyed, split_by_shard
+from stream.write import STAGE, Keyed
 
 _EVEN: Final = BagStateSpec("ids_even", BytesCoder())
 _ODD: Final = BagStateSpec("ids_odd", BytesCoder())
@@ -130,9 +131,8 @@ class WriteRows(beam.PTransform):  # type: ignore[misc]
 
     def expand(self, batches: beam.PCollection) -> Written:
         """Key by table and shard, then deduplicate and append."""
-        keyed = batches | "KeyByTableAndShard" >> beam.FlatMap(split_by_shard, self.options.shards).with_output_types(
-            Keyed
-        )
+        split = beam.FlatMap(split_sealed, self.options.shards, self.options.key).with_output_types(Keyed)
+        keyed = batches | "KeyByTableAndShard" >> split
         outputs = keyed | "DeduplicateAndAppend" >> beam.ParDo(_WriteFn(self.options)).with_outputs(
             DEAD_LETTERS, TALLIES
         )

@@ -104,14 +104,16 @@ class Transaction:
         self._execute(insert, (target, generation, newest, entries))
 
     def start_generation(self, target: str, generation: int) -> None:
-        """Forget the ids of all but the last two generations; what was published until then is looked up instead."""
-        old = self._execute(
-            "SELECT max(newest) FROM ids WHERE target = ? AND generation < ?", (target, generation - 1)
-        ).fetchone()[0]
+        """Forget the ids of the last generation but one, and look up from now on what is older than this generation.
+
+        That is a whole generation more than what is forgotten: of two messages with one id, published one shortly
+        after the other, the second may come much later, and its id be forgotten with the first.
+        """
+        (newest,) = self._execute("SELECT max(newest) FROM ids WHERE target = ?", (target,)).fetchone()
         self._execute("DELETE FROM ids WHERE target = ? AND generation < ?", (target, generation - 1))
         self._execute(
             "UPDATE remembered SET generation = ?, since = max(since, ?) WHERE target = ?",
-            (generation, old if old is not None else 0, target),
+            (generation, newest or 0, target),
         )
 
     def remember_since(self, target: str, moment: int) -> None:

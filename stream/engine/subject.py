@@ -27,9 +27,10 @@ from stream.engine.status import SubjectStatus
 from stream.engine.table_writer import Guard, Head, TableWriter
 from stream.failpoints import reached
 from stream.job import Job
-from stream.lookup import is_empty, stored_ids
+from stream.lookup import is_empty, stored_contents, stored_ids
 from stream.message import Message
 from stream.names import Names
+from stream.row_hash import LEFT_OUT, row_hashes
 from stream.streams import MAX_REQUEST_BYTES, WriteStreams
 from stream.tallies import Outcome, Tally, add_up, tally_rows, tally_written
 
@@ -217,22 +218,35 @@ class SubjectLoop:
 
     # Older than what is remembered.
 
-    def _stored(self, batch: MicroBatch) -> set[int]:
-        """The rows of messages that were published before ids were remembered, and stand in the table."""
+    def _stored(self, batch: MicroBatch) -> dict[int, bool]:
+        """The rows of messages that were published before ids were remembered, and whose id stands in the table; and
+        whether with the same content."""
         old = pc.indices_nonzero(pc.less_equal(batch.notes.column("published_at"), self._since)).to_pylist()
         if not old:
-            return set()
+            return {}
         rows = batch.rows.take(pa.array(old, pa.int64()))
         ids = rows.column("_event_id").to_pylist()
-        found = self._patience.insist(
+        there = self._patience.insist(
             f"{self._sql}: the job needs bigquery.jobs.create, and bigquery.tables.getData on it",
-            lambda: self._look_up(ids, rows.column("_event_time")),
+            lambda: self._contents(rows, ids),
         )
-        return {index for index, event_id in zip(old, ids, strict=True) if event_id in found}
+        hashes = row_hashes(rows).to_pylist()
+        return {
+            index: there[event_id] == content
+            for index, event_id, content in zip(old, ids, hashes, strict=True)
+            if event_id in there
+        }
+
+    def _contents(self, rows: pa.RecordBatch, ids: Sequence[str]) -> dict[str, int]:
+        times = rows.column("_event_time")
+        found = self._look_up(ids, times)
+        if not found:
+            return {}
+        columns = [name for name in rows.schema.names if name != LEFT_OUT]
+        return stored_contents(self._clients.bigquery, self._sql, columns, sorted(found), _bounds(times))
 
     def _look_up(self, ids: Sequence[str], times: pa.Array) -> set[str]:
-        bounds = pc.min_max(times).as_py()
-        within = ("_event_time", bounds["min"], bounds["max"])
+        within = ("_event_time", *_bounds(times))
         return stored_ids(self._clients.bigquery, self._sql, "_event_id", ids, within)
 
     def _is_new(self) -> bool:
@@ -301,6 +315,11 @@ def _with_receipts(batch: MicroBatch, messages: Sequence[Message]) -> MicroBatch
     places = batch.notes.column("message").to_pylist()
     receipts = pa.array([receipt(messages[place].message_id) for place in places], pa.binary(16))
     return MicroBatch(batch.subject, batch.rows, batch.notes.append_column("receipt", receipts), batch.sealed)
+
+
+def _bounds(times: pa.Array) -> tuple[datetime, datetime]:
+    bounds = pc.min_max(times).as_py()
+    return bounds["min"], bounds["max"]
 
 
 def _receipts_of(notes: pa.RecordBatch) -> bytes:

@@ -12,7 +12,7 @@ import time
 import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import psutil
 
@@ -45,11 +45,17 @@ class Engine:
         key_file.write_bytes(key)
         self.log = folder / f"engine-{number}.log"
         self._health = environment.get("HEADRACE_HEALTH", "")
-        command = [sys.executable, "-c", _START, ",".join(load), "run", "--project", project]
-        with self.log.open("wb") as output:
-            self._process = subprocess.Popen(
-                tied([*command, "--masking-key-file", str(key_file)]),
-                env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        arguments = ["run", "--project", project, "--masking-key-file", str(key_file)]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+        self._process = self.spawn([",".join(load), *arguments], environment, folder, self.log)
+
+    @staticmethod
+    def spawn(arguments: Sequence[str], environment: Mapping[str, str], folder: Path, log: Path) -> Any:
+        """Start the process; what is returned is used as a ``subprocess.Popen``."""
+        with log.open("wb") as output:
+            return subprocess.Popen(
+                tied([sys.executable, "-c", _START, *arguments]),
+                env=environment,
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -70,8 +70,9 @@ class Mix:
         return self._as(message, message.data, message.attributes, message.sent.fate, message.sent.row)
 
     def rival(self, message: Message) -> Message:
-        """Another flight with the id of *message*: whichever comes second is a conflict."""
-        return self.flight(event_id=message.sent.event_id)
+        """Another flight with the id of *message*, of the same moment: whichever comes second is a conflict."""
+        at = datetime.fromisoformat(message.attributes["ce-time"])
+        return self.flight(event_id=message.sent.event_id, scheduled_at=at, departed_at=at + timedelta(minutes=5))
 
     def faulty(self, message: Message, fate: str, data: bytes | None = None, **attributes: str | None) -> Message:
         """*message* made wrong, under an id of its own."""

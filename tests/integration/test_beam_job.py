@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import timedelta
 
 import pyarrow as pa
 import pytest
 from google.cloud import bigquery
 
-from stream.audit import count_subjects
+from stream.audit import SubjectCounts, count_subjects
 from stream.clients import open_bigquery, open_subscriber, open_write
 from stream.clock import now_micros
 from stream.dataflow.streams import TableStreams
@@ -48,8 +47,20 @@ def the_job(service: Service) -> Job:
 def run_until(service: Service, acknowledged: int) -> None:
     subscriptions = {subject: service.names.subscription(subject) for subject in service.registry.subjects}
     engine = BeamEngine(the_job(service), Puller(open_subscriber(), subscriptions), acknowledged)
+    accounted: list[tuple[int, int]] = []
+
+    def account(count: int) -> None:
+        accounted.append((count, sum(each.accounted for each in counts(service).values())))
+
+    engine.on_acknowledged = account
     engine.run()
     assert engine.acknowledged == acknowledged
+    assert [each for each in accounted if each[0] > each[1]] == [], "acknowledged before it was accounted for"
+
+
+def counts(service: Service) -> dict[str, SubjectCounts]:
+    found = count_subjects(service.registry, service.names, open_bigquery(service.settings.project))
+    return {each.subject: each for each in found}
 
 
 def test_the_beam_job_writes_each_event_once_and_accounts_for_every_message(project: str) -> None:
@@ -63,10 +74,9 @@ def test_the_beam_job_writes_each_event_once_and_accounts_for_every_message(proj
 
     rows = service.rows("flights", "_event_id, flight")
     assert sorted(row["flight"] for row in rows) == list(range(900))
-    reasons = Counter(letter.attributes[f"{PREFIX}reason"] for letter in service.dead_letters(2))
-    assert reasons == {"id_conflict": 1, "undecodable_payload": 1}
-    counts = {each.subject: each for each in count_subjects(service.registry, service.names, open_bigquery(project))}
-    flights = counts["flight_departed"]
+    letters = {letter.attributes[f"{PREFIX}reason"]: letter.data for letter in service.dead_letters(2)}
+    assert letters == {"id_conflict": conflict[0], "undecodable_payload": truncated[0]}
+    flights = counts(service)["flight_departed"]
     assert (flights.received, flights.written, flights.duplicates) == (942, 900, 40)
     assert flights.dead_lettered == {"id_conflict": 1, "undecodable_payload": 1}
     assert flights.differences == []
