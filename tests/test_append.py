@@ -13,7 +13,7 @@ from google.rpc.status_pb2 import Status
 
 from stream.append import AppendError, TableAppender
 from stream.deadletter import Reason
-from tests.scripted_write import ScriptedWrite, a_scripted_write
+from tests.faults.scripted_memory import Told, a_scripted_write
 
 INVALID_ARGUMENT = 3
 FINE = AppendRowsResponse(append_result=AppendRowsResponse.AppendResult())
@@ -23,7 +23,7 @@ def rows(*values: Any) -> pa.RecordBatch:
     return pa.RecordBatch.from_pydict({"value": list(values)})
 
 
-def append(answer: Callable[[pa.RecordBatch], Any], batch: pa.RecordBatch) -> tuple[list[Any], ScriptedWrite]:
+def append(answer: Callable[[pa.RecordBatch], Any], batch: pa.RecordBatch) -> tuple[list[Any], Told]:
     with a_scripted_write(answer) as (script, client):
         appender = TableAppender(client, "projects/p/datasets/d/tables/t")
         try:

@@ -14,7 +14,7 @@ from google.rpc.status_pb2 import Status
 
 from stream.dataflow.streams import TableStreams
 from stream.verdicts import Answer, Verdict, judge
-from tests.scripted_write import a_scripted_write
+from tests.faults.scripted_memory import a_scripted_write
 
 TABLE = "projects/p/datasets/d/tables/t"
 ROWS = pa.RecordBatch.from_pydict({"value": [1, 2]})
