@@ -83,11 +83,9 @@ class SubjectLoop:
         )
         self.complete_until = 0
 
-    def recover(self, taken_over: bool) -> None:
-        """Load what the journal remembers, and settle what an earlier process left open.
-
-        *taken_over*: another journal's engine has written this subject since this journal last did.
-        """
+    def recover(self) -> None:
+        """Load what the journal remembers, and settle what an earlier process left open."""
+        taken_over = self._journal.is_taken_over(self._table)
         if taken_over or self._journal.remembered(self._table) is None:
             self._remember_since(0 if self._is_new() else self._job.clock() + SKEW_MICROSECONDS)
         remembered = self._journal.remembered(self._table)
@@ -96,6 +94,9 @@ class SubjectLoop:
         self._seen = SeenIds(remembered.older, remembered.recent)
         self._receipts = Receipts(self._journal.receipts(self._table))
         self._writer.recover(taken_over)
+        if taken_over:
+            with self._journal.transaction() as transaction:
+                transaction.settle_takeover(self._table)
         self._status.ready = True
 
     def run(self) -> None:
@@ -111,7 +112,7 @@ class SubjectLoop:
         new: dict[bytes, Message] = {}
         messages = [message for each in pulled for message in each.messages]
         for message in messages:
-            key = receipt(message.message_id)
+            key = receipt(message)
             if key not in self._receipts:
                 new.setdefault(key, message)
         self._status.count("received", len(new))
@@ -147,7 +148,7 @@ class SubjectLoop:
 
     def _write(self, parts: Sequence[MicroBatch], settled: Sequence[Message], tallies: Sequence[Tally]) -> None:
         """Commit what is settled already with the first part, then write part after part."""
-        receipts = b"".join(receipt(message.message_id) for message in settled)
+        receipts = b"".join(receipt(message) for message in settled)
 
         def also(transaction: Transaction) -> None:
             transaction.receive(self._table, self._receipts.generation, receipts)
@@ -313,7 +314,7 @@ def within_requests(batch: MicroBatch, indices: Sequence[int]) -> tuple[list[Mic
 
 def _with_receipts(batch: MicroBatch, messages: Sequence[Message]) -> MicroBatch:
     places = batch.notes.column("message").to_pylist()
-    receipts = pa.array([receipt(messages[place].message_id) for place in places], pa.binary(16))
+    receipts = pa.array([receipt(messages[place]) for place in places], pa.binary(16))
     return MicroBatch(batch.subject, batch.rows, batch.notes.append_column("receipt", receipts), batch.sealed)
 
 
