@@ -87,11 +87,11 @@ def test_the_ids_of_two_generations_are_kept_and_what_is_older_than_the_last_is_
     with journal.transaction() as transaction:
         transaction.remember_since("t", 0)
         transaction.remember("t", 0, 100, b"a" * 24)
-        transaction.start_generation("t", 1)
+        transaction.start_generation("t", 1, 150)
         transaction.remember("t", 1, 200, b"b" * 24)
-    assert journal.since("t") == 100
+    assert journal.since("t") == 150
     with journal.transaction() as transaction:
-        transaction.start_generation("t", 2)
+        transaction.start_generation("t", 2, 180)
         transaction.remember("t", 2, 300, b"c" * 24)
 
     remembered = journal.remembered("t")

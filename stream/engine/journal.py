@@ -103,8 +103,8 @@ class Transaction:
         insert = "INSERT INTO ids (target, generation, newest, entries) VALUES (?, ?, ?, ?)"
         self._execute(insert, (target, generation, newest, entries))
 
-    def start_generation(self, target: str, generation: int) -> None:
-        """Forget the ids of the last generation but one, and look up from now on what is older than this generation.
+    def start_generation(self, target: str, generation: int, now: int) -> None:
+        """Forget the ids of the last generation but one, and look up from now on what was published before *now*.
 
         That is a whole generation more than what is forgotten: of two messages with one id, published one shortly
         after the other, the second may come much later, and its id be forgotten with the first.
@@ -113,7 +113,7 @@ class Transaction:
         self._execute("DELETE FROM ids WHERE target = ? AND generation < ?", (target, generation - 1))
         self._execute(
             "UPDATE remembered SET generation = ?, since = max(since, ?) WHERE target = ?",
-            (generation, newest or 0, target),
+            (generation, max(newest or 0, now), target),
         )
 
     def remember_since(self, target: str, moment: int) -> None:
