@@ -100,10 +100,10 @@ class Embedded:
         self.journal.ownership.claim(self.holder, self.job.clock(), self.lease_seconds)
         heartbeat = threading.Thread(target=self._guarded, args=(self._renew_on,), name="lease", daemon=True)
         try:
-            taken_over = self._claim()
+            self._claim()
             reached("claimed")
             heartbeat.start()
-            self._run_loops(taken_over)
+            self._run_loops()
         except StoppedError:
             _LOG.info("stopped_while_blocked")
         finally:
@@ -134,10 +134,18 @@ class Embedded:
             self._announced.add(stream)
             self._state()
 
-    def _claim(self) -> bool:
-        """Claim the subscriptions; whether another journal's engine has read them since this one did."""
+    def _claim(self) -> None:
+        """Claim the subscriptions.
+
+        Whether another journal's engine has read them since this one did is kept in the journal before the claim,
+        which would hide it, is stated.
+        """
         now = self._now()
         before = self._patience.insist(_NEEDS, lambda: self._claims.own(now))
+        former = self._patience.insist(_NEEDS, lambda: self._claims.others(now))
+        if any(before is None or each.at > before.at for each in former):
+            with self.journal.transaction() as transaction:
+                transaction.take_over()
         self._announced |= set(self.journal.streams())
         self._patience.insist(_NEEDS, self._state)
         others = self._patience.insist(_NEEDS, lambda: self._claims.others(now))
@@ -150,7 +158,6 @@ class Embedded:
             )
         for other in others:
             self._fence_off(other)
-        return any(before is None or each.at > before.at for each in others)
 
     def _fence_off(self, other: Claimant) -> None:
         """Finalise the streams of an engine that has not ended in good order: it may only be stopped."""
@@ -161,7 +168,7 @@ class Embedded:
             self._patience.insist(f"{stream}: it cannot be finalised", finalise)
         _LOG.info("fenced_off", holder=other.holder, streams=len(other.streams))
 
-    def _run_loops(self, taken_over: bool) -> None:
+    def _run_loops(self) -> None:
         loops = {subject: self._subject_loop(subject) for subject in self.job.registry.subjects}
         tallies = TallyLoop(
             self.job,
@@ -174,7 +181,7 @@ class Embedded:
             lambda: {subject: loop.complete_until for subject, (loop, _) in loops.items() if loop.complete_until},
         )
         threads = [
-            threading.Thread(target=self._guarded, args=(self._run_subject, *pair, taken_over), name=subject)
+            threading.Thread(target=self._guarded, args=(self._run_subject, *pair), name=subject)
             for subject, pair in loops.items()
         ]
         tally_thread = threading.Thread(target=self._guarded, args=(self._run_tallies, tallies), name=_TALLIES)
@@ -210,8 +217,8 @@ class Embedded:
     def _subject_clients(self) -> Clients:
         return Clients(self.clients.publisher, self.clients.bigquery, self.clients.streams)
 
-    def _run_subject(self, loop: SubjectLoop, puller: Puller, taken_over: bool) -> None:
-        loop.recover(taken_over)
+    def _run_subject(self, loop: SubjectLoop, puller: Puller) -> None:
+        loop.recover()
         puller.start()
         try:
             loop.run()

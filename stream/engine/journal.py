@@ -130,6 +130,14 @@ class Transaction:
             self._execute(insert, (target, generation, entries))
             self._execute("DELETE FROM receipts WHERE target = ? AND generation < ?", (target, generation - 1))
 
+    def take_over(self) -> None:
+        """Note that another journal's engine has been given the messages of every table since: until it is undone."""
+        self._execute("INSERT OR REPLACE INTO meta SELECT 'taken_over ' || target, 1 FROM streams")
+
+    def settle_takeover(self, target: str) -> None:
+        """Note that nothing of before the takeover is left open for *target*."""
+        self._execute("DELETE FROM meta WHERE name = 'taken_over ' || ?", (target,))
+
     def tally(self, counts: bytes) -> None:
         """Keep counts until they are appended to the table of tallies."""
         self._execute("INSERT INTO tallies (counts) VALUES (?)", (counts,))
@@ -193,6 +201,11 @@ class Journal:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
+
+    def is_taken_over(self, target: str) -> bool:
+        """Whether another journal's engine has been given the messages of *target* since this one wrote."""
+        with self._lock:
+            return self._value(f"taken_over {target}") is not None
 
     def stream(self, target: str) -> tuple[str, int] | None:
         """The stream that *target* is appended to, and the offset of its head."""

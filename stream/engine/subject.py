@@ -83,11 +83,9 @@ class SubjectLoop:
         )
         self.complete_until = 0
 
-    def recover(self, taken_over: bool) -> None:
-        """Load what the journal remembers, and settle what an earlier process left open.
-
-        *taken_over*: another journal's engine has written this subject since this journal last did.
-        """
+    def recover(self) -> None:
+        """Load what the journal remembers, and settle what an earlier process left open."""
+        taken_over = self._journal.is_taken_over(self._table)
         if taken_over or self._journal.remembered(self._table) is None:
             self._remember_since(0 if self._is_new() else self._job.clock() + SKEW_MICROSECONDS)
         remembered = self._journal.remembered(self._table)
@@ -96,6 +94,9 @@ class SubjectLoop:
         self._seen = SeenIds(remembered.older, remembered.recent)
         self._receipts = Receipts(self._journal.receipts(self._table))
         self._writer.recover(taken_over)
+        if taken_over:
+            with self._journal.transaction() as transaction:
+                transaction.settle_takeover(self._table)
         self._status.ready = True
 
     def run(self) -> None:
@@ -111,7 +112,7 @@ class SubjectLoop:
         new: dict[bytes, Message] = {}
         messages = [message for each in pulled for message in each.messages]
         for message in messages:
-            key = receipt(message.message_id)
+            key = receipt(message)
             if key not in self._receipts:
                 new.setdefault(key, message)
         self._status.count("received", len(new))
@@ -129,7 +130,7 @@ class SubjectLoop:
         self._publish(prepared.letters)
         batch = None if prepared.batch is None else _with_receipts(prepared.batch, messages)
         rows = set() if batch is None else set(batch.notes.column("message").to_pylist())
-        unread = [receipt(each.message_id) for index, each in enumerate(messages) if index not in rows]
+        unread = [receipt(each) for index, each in enumerate(messages) if index not in rows]
         if batch is None:
             self._settle([], b"".join(unread), prepared.tallies)
         else:
@@ -329,7 +330,7 @@ def within_requests(batch: MicroBatch, indices: Sequence[int]) -> tuple[list[Mic
 
 def _with_receipts(batch: MicroBatch, messages: Sequence[Message]) -> MicroBatch:
     places = batch.notes.column("message").to_pylist()
-    receipts = pa.array([receipt(messages[place].message_id) for place in places], pa.binary(16))
+    receipts = pa.array([receipt(messages[place]) for place in places], pa.binary(16))
     return MicroBatch(batch.subject, batch.rows, batch.notes.append_column("receipt", receipts), batch.sealed)
 
 
