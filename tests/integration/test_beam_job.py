@@ -11,12 +11,12 @@ from google.cloud import bigquery
 from stream.audit import SubjectCounts, count_subjects
 from stream.clients import open_bigquery, open_subscriber, open_write
 from stream.clock import now_micros
-from stream.dataflow.streams import TableStreams
 from stream.deadletter import PREFIX
 from stream.engine.puller import Puller
 from stream.names import TALLIES
 from stream.pipeline import Job
 from stream.sealing import new_key
+from stream.streams import Rows, WriteStreams
 from stream.verdicts import Verdict, judge
 from tests.beam_engine import BeamEngine
 from tests.integration.test_service import flight_message
@@ -86,13 +86,14 @@ def test_streams_of_the_emulator_answer_as_the_ledger_expects(project: str) -> N
     table = bigquery.Table(f"{project}.headrace.numbers", [bigquery.SchemaField("number", "INT64")])
     service = a_service(project)
     open_bigquery(project).create_table(table)
-    streams = TableStreams(open_write(project), service.names.table("numbers"))
-    rows = pa.RecordBatch.from_pydict({"number": [1, 2]})
+    streams = WriteStreams(open_write(project), append_seconds=30)
+    rows = Rows.of(pa.RecordBatch.from_pydict({"number": [1, 2]}))
 
-    stream = streams.open()
+    stream = streams.create(service.names.table("numbers"))
     verdicts = [judge(streams.append(stream, offset, rows), attempted=True) for offset in (0, 0, 5)]
     assert verdicts == [Verdict.WRITTEN, Verdict.WRITTEN, Verdict.HALT]
     assert [streams.finalise(stream), streams.finalise(stream)] == [2, 2]
     assert judge(streams.append(stream, 2, rows), attempted=True) is Verdict.STREAM_GONE
     assert streams.finalise(f"{stream}-never") is None
+    streams.close_all()
     assert len(service.rows("numbers")) == 2
