@@ -2,7 +2,7 @@
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 BIN := .venv/bin
 
-.PHONY: setup demo check test faults bench clean
+.PHONY: setup demo check test faults torture bench clean
 
 setup: $(UV) ## install everything, locked; result: .venv/bin/headrace
 	@$(UV) sync --quiet --locked
@@ -24,6 +24,9 @@ test: check ## everything, on the real emulators
 
 faults: setup ## every fault of the catalogue, each with two seeds; under ten minutes
 	@$(BIN)/python -m tests.faults
+
+torture: setup ## a million events, 300 kills, every failpoint twenty times; an hour, and it can be interrupted
+	@$(BIN)/python -m tests.faults.torture
 
 demo: setup ## the whole service on real flights, in one minute
 	@$(BIN)/headrace demo

@@ -137,9 +137,11 @@ class TableWriter:
                     head.attempted = True
                     self._patience.wait(f"{self._path}: BigQuery does not confirm rows; trying again")
                 case Verdict.ROWS_REFUSED:
-                    self._refuse(head, answer.refused)
+                    if not self._arrived_late(head):
+                        self._refuse(head, answer.refused)
                 case Verdict.BATCH_REFUSED:
-                    self._narrow(head)
+                    if not self._arrived_late(head):
+                        self._narrow(head)
                 case Verdict.STREAM_GONE:
                     head.attempted = True
                     self._guard.check()  # was it finalised by another engine that took over?
@@ -165,6 +167,15 @@ class TableWriter:
         committed()
         self._offset += len(head)
         self._queue.popleft()
+
+    def _arrived_late(self, head: Head) -> bool:
+        """Before a head is changed: an earlier attempt at it may still be on its way, and be accepted when it comes.
+
+        So the stream is closed to it first; whether it has come before that, the stream says.
+        """
+        if head.attempted:
+            self._replace_stream()
+        return not self._queue or self._queue[0] is not head
 
     def _refuse(self, head: Head, refused: Mapping[int, str]) -> None:
         """Make letters of the guilty rows and go on with the others, at the same offset: none was written."""
@@ -223,6 +234,7 @@ class TableWriter:
         self._reached("stream_opened")
         self._stream, self._offset = name, 0
         if self._queue:
+            self._queue[0].attempted = False  # not on this stream
             self._reached("head_moved")
 
     def _take_back(self) -> None:

@@ -1,0 +1,240 @@
+"""One table's writer, against a server that answers as BigQuery may: each row once, or refused, or the engine halts."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import grpc
+import pyarrow as pa
+import pytest
+
+from stream.engine.journal import Journal, Transaction
+from stream.engine.ownership import FencedError
+from stream.engine.patience import Patience, StoppedError
+from stream.engine.status import SubjectStatus
+from stream.engine.table_writer import HaltError, Head, TableWriter
+from stream.streams import WriteStreams
+from tests.faults import scripted_answers as answers
+from tests.faults.scripted_memory import MemoryStreams, a_scripted_memory
+from tests.faults.scripted_streams import ScriptedServer
+
+PATH = "projects/p/datasets/d/tables/things"
+
+
+@dataclass
+class Books:
+    """What the writer says of its rows."""
+
+    server: ScriptedServer
+    streams: MemoryStreams
+    writer_of: Callable[[Books], TableWriter]
+    stop: threading.Event = field(default_factory=threading.Event)
+    status: SubjectStatus = field(default_factory=lambda: SubjectStatus("things"))
+    told: list[int] = field(default_factory=list)
+    refused: list[int] = field(default_factory=list)
+    announced: list[str] = field(default_factory=list)
+    columns_missing: list[str] = field(default_factory=list)
+    taken_over: bool = False
+
+    def written(self, transaction: Transaction, notes: pa.RecordBatch, rows: pa.RecordBatch) -> Callable[[], None]:
+        return lambda: self.told.extend(rows.column(0).to_pylist())
+
+    def refuse(self, head: Head, refused: Mapping[int, str]) -> Callable[[Transaction], None]:
+        self.refused += [head.rows.column(0)[index].as_py() for index in refused]
+        return lambda _: None
+
+    def stored(self, rows: pa.RecordBatch) -> int:
+        return len(set(rows.column(0).to_pylist()) & set(self.rows))
+
+    def missing_columns(self, rows: pa.RecordBatch) -> Sequence[str]:
+        return [self.columns_missing.pop()] if self.columns_missing else []
+
+    def check(self) -> None:
+        if self.taken_over:
+            raise FencedError("taken over")
+
+    def announce(self, stream: str) -> None:
+        self.announced.append(stream)
+
+    @property
+    def rows(self) -> list[int]:
+        """What stands in the table."""
+        return [row["value"] for row in self.streams.rows("things")]
+
+    def restarted(self) -> TableWriter:
+        """The writer of the next process, on the same journal, recovered."""
+        writer = self.writer_of(self)
+        writer.recover()
+        return writer
+
+
+@pytest.fixture
+def books(tmp_path: Path) -> Iterator[Books]:
+    journal = Journal.open(tmp_path / "journal")
+    journal.ownership.claim("a test", 0, 3600)
+    with a_scripted_memory() as (server, streams, client):
+
+        def writer_of(books: Books) -> TableWriter:
+            patience = Patience("write", books.status, books.stop)
+            return TableWriter("things", PATH, journal, WriteStreams(client, 0.5), patience, books, books)
+
+        yield Books(server, streams, writer_of)
+    journal.close()
+
+
+def write(writer: TableWriter, *values: int) -> None:
+    rows = pa.RecordBatch.from_pydict({"value": pa.array(values, pa.int64())})
+    writer.write(rows, rows, lambda _: None)
+
+
+def test_rows_are_appended_in_order_to_a_stream_that_was_announced(books: Books) -> None:
+    writer = books.restarted()
+    write(writer, 1, 2)
+    write(writer, 3)
+    assert books.rows == books.told == [1, 2, 3]
+    assert books.announced == list(books.streams.streams)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        pytest.param(answers.abort(grpc.StatusCode.UNAVAILABLE), id="not written, call ended"),
+        pytest.param(answers.answer(grpc.StatusCode.RESOURCE_EXHAUSTED), id="not written, told so"),
+        pytest.param(answers.lose_answer, id="written, call ended"),
+        pytest.param(answers.never_answer(threading.Event()), id="written, no answer in time"),
+    ],
+)
+def test_an_unknown_fate_is_asked_for_again_at_the_same_offset(books: Books, rule: answers.Rule) -> None:
+    writer = books.restarted()
+    write(writer, 1)
+    books.server.script.add(rule, times=1)
+    write(writer, 2, 3)
+    write(writer, 4)
+    assert books.rows == books.told == [1, 2, 3, 4]
+    assert len(books.streams.streams) == 1, "never on another stream"
+
+
+def test_guilty_rows_are_refused_and_the_others_written_in_their_order(books: Books) -> None:
+    writer = books.restarted()
+    books.server.script.add(answers.refuse_rows(lambda row: row["value"] in (20, 40)), times=1)
+    write(writer, 10, 20, 30, 40, 50)
+    assert (books.rows, books.refused) == ([10, 30, 50], [20, 40])
+
+
+def test_a_batch_of_guilty_rows_alone_leaves_nothing(books: Books) -> None:
+    writer = books.restarted()
+    books.server.script.add(answers.refuse_rows(lambda _: True), times=1)
+    write(writer, 1, 2)
+    write(writer, 3)
+    assert (books.rows, books.refused) == ([3], [1, 2])
+
+
+def test_a_batch_refused_as_a_whole_is_halved_down_to_the_guilty_row(books: Books) -> None:
+    writer = books.restarted()
+    books.server.script.add(answers.refuse_batch(lambda row: row["value"] == 37), times=None)
+    write(writer, *range(64))
+    assert books.refused == [37]
+    assert books.rows == [value for value in range(64) if value != 37]
+    assert len(books.server.script.seen) <= 2 * 6 + 1
+
+
+def test_a_table_that_lacks_a_column_blames_no_row(books: Books) -> None:
+    writer = books.restarted()
+    books.columns_missing.append("value")
+    books.server.script.add(answers.refuse_batch(lambda _: True), times=1)
+    write(writer, 1, 2)
+    assert (books.rows, books.refused) == ([1, 2], [])
+
+
+def test_before_a_batch_is_changed_its_stream_is_closed_to_an_attempt_that_may_be_on_its_way(books: Books) -> None:
+    #  |sent, no answer|sent again: a row is refused|the first attempt arrives
+    writer = books.restarted()
+    books.server.script.add(answers.abort(grpc.StatusCode.UNAVAILABLE), times=1)
+    books.server.script.add(answers.refuse_rows(lambda row: row["value"] == 2), times=None)
+    write(writer, 1, 2)
+    first, second = books.streams.streams.values()
+    assert first.finalised
+    assert (books.refused, books.rows) == ([2], [1])
+    assert second.end == 1
+
+
+@pytest.mark.parametrize("status", [grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAUTHENTICATED])
+def test_a_missing_permission_is_waited_for_and_said(books: Books, status: grpc.StatusCode) -> None:
+    writer = books.restarted()
+    said: list[str] = []
+    books.status.block = lambda where, sentence: said.append(sentence) is None  # type: ignore[method-assign]
+    books.server.script.add(answers.answer(status), times=1)
+    write(writer, 1)
+    assert (books.rows, books.refused) == ([1], [])
+    assert "updateData" in said[0]
+    assert PATH in said[0]
+
+
+def test_a_stream_that_was_finalised_by_somebody_is_replaced_once_its_count_is_known(books: Books) -> None:
+    writer = books.restarted()
+    write(writer, 1, 2)
+    (stream,) = books.streams.streams.values()
+    stream.finalised = True
+    write(writer, 3)
+    assert books.rows == [1, 2, 3]
+    assert len(books.announced) == 2
+
+
+def test_a_stream_that_is_gone_is_replaced_and_the_table_asked(books: Books) -> None:
+    writer = books.restarted()
+    write(writer, 1, 2)
+    kept = books.streams.streams.popitem()[1]
+    write(writer, 3)
+    books.streams.streams["older"] = kept
+    assert sorted(books.rows) == [1, 2, 3]
+
+
+def test_who_was_taken_over_does_not_go_on(books: Books) -> None:
+    writer = books.restarted()
+    (stream,) = books.streams.streams.values()
+    stream.finalised, books.taken_over = True, True
+    with pytest.raises(FencedError):
+        write(writer, 1)
+    assert books.rows == []
+
+
+@pytest.mark.parametrize("status", [grpc.StatusCode.OUT_OF_RANGE, grpc.StatusCode.ALREADY_EXISTS])
+def test_an_offset_that_is_not_ours_halts(books: Books, status: grpc.StatusCode) -> None:
+    writer = books.restarted()
+    books.server.script.add(answers.answer(status), times=1)
+    with pytest.raises(HaltError, match=f"{PATH}/streams/.*offset 0"):
+        write(writer, 1)
+    assert books.rows == []
+
+
+def test_a_stream_with_more_rows_than_were_committed_halts_the_next_process(books: Books) -> None:
+    writer = books.restarted()
+    write(writer, 1)
+    (stream,) = books.streams.streams.values()
+    stream.batches.append(pa.RecordBatch.from_pydict({"value": [99]}))
+    with pytest.raises(HaltError, match="holds 2 rows where 1 were committed"):
+        books.restarted()
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        pytest.param(answers.lose_answer, id="written"),
+        pytest.param(answers.abort(grpc.StatusCode.UNAVAILABLE), id="not written"),
+    ],
+)
+def test_what_was_committed_and_not_settled_is_settled_by_the_next_process(books: Books, rule: answers.Rule) -> None:
+    writer = books.restarted()
+    write(writer, 1)
+    books.server.script.add(rule, times=1)
+    books.stop.set()
+    with pytest.raises(StoppedError):
+        write(writer, 2, 3)
+    books.stop.clear()
+
+    writer = books.restarted()
+    write(writer, 4)
+    assert books.rows == books.told == [1, 2, 3, 4]
