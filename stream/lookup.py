@@ -1,4 +1,4 @@
-"""Ask a table which rows it holds already: for messages older than what is remembered."""
+"""Ask a table what it holds already: rows of messages older than what is remembered, and columns."""
 
 from __future__ import annotations
 
@@ -59,6 +59,12 @@ def is_empty(client: bigquery.Client, table: str, time_column: str) -> bool:
         SELECT 1 AS one FROM {table} WHERE {time_column} >= TIMESTAMP '0001-01-01' LIMIT 1
     """  # noqa: S608 names come from checked settings and contracts
     return not list(client.query_and_wait(query, wait_timeout=QUERY_SECONDS, job_retry=None, retry=None))
+
+
+def missing_columns(client: bigquery.Client, table: str, names: Sequence[str]) -> list[str]:
+    """The ones of *names* that are no columns of *table*, as SQL names it. Raises what the client raises."""
+    there = {column.name for column in client.get_table(table.strip("`"), retry=None).schema}
+    return [name for name in names if name not in there]
 
 
 def _parameters(ids: Sequence[str], first: datetime, last: datetime) -> list[Any]:

@@ -15,8 +15,9 @@ from stream.engine.journal import Journal, Transaction
 from stream.engine.ownership import FencedError
 from stream.engine.patience import Patience, StoppedError
 from stream.engine.status import SubjectStatus
-from stream.engine.table_writer import HaltError, Head, TableWriter
+from stream.engine.table_writer import Head, TableWriter
 from stream.streams import WriteStreams
+from stream.verdicts import HaltError
 from tests.faults import scripted_answers as answers
 from tests.faults.scripted_memory import MemoryStreams, a_scripted_memory
 from tests.faults.scripted_streams import ScriptedServer

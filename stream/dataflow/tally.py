@@ -14,12 +14,11 @@ from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec, TimerSpec, on_timer
 from apache_beam.utils.timestamp import Timestamp
 
-from stream.append import AppendError
 from stream.batch import NOTES, MicroBatch
 from stream.clients import open_write
 from stream.dataflow.cells import Key, Memory, Queue
-from stream.dataflow.outbox import Outbox
-from stream.dataflow.streams import TableStreams
+from stream.dataflow.outbox import APPEND_SECONDS, AppendError, Outbox
+from stream.streams import WriteStreams
 from stream.tallies import Tally, add_up
 from stream.tally import tally_lines
 
@@ -60,11 +59,18 @@ class _TallyFn(beam.DoFn):  # type: ignore[misc]
         self._clock = clock
 
     def setup(self) -> None:
-        self._streams = TableStreams(open_write(self._project), self._table)
+        self._streams = WriteStreams(open_write(self._project), APPEND_SECONDS)
         self._memory = Memory()
 
     def start_bundle(self) -> None:
         self._memory.begin_bundle()
+
+    def finish_bundle(self) -> None:
+        """Any worker may run the next bundle of a key: connections kept would be as many as keys and workers."""
+        self._streams.close_all()
+
+    def teardown(self) -> None:
+        self._streams.close_all()
 
     def process(
         self,
@@ -94,7 +100,7 @@ class _TallyFn(beam.DoFn):  # type: ignore[misc]
             timer.set(Timestamp(micros=now) + settled.again)
 
     def _outbox(self, key: Key, queue: Any, head: Any) -> Outbox:
-        return Outbox(key, self._memory, Queue(queue, head), added_up)
+        return Outbox(key, self._table, self._memory, Queue(queue, head), added_up)
 
 
 @dataclass

@@ -83,9 +83,8 @@ class Claims:
             "serving": serving,
             "released": released,
         }
-        batch = pa.RecordBatch.from_pylist([row], ENGINES_SCHEMA)
-        rows = Rows(ENGINES_SCHEMA.serialize().to_pybytes(), batch.serialize().to_pybytes())
-        answer = self._streams.append(self._stream, None, rows)
+        rows = pa.RecordBatch.from_pylist([row], ENGINES_SCHEMA)
+        answer = self._streams.append(self._stream, None, Rows.of(rows))
         if answer.status:
             raise from_grpc_status(answer.status, f"{self._sql}: the claim was not taken")
 

@@ -16,7 +16,7 @@ from google.pubsub_v1 import PublisherClient
 
 from schemas.envelope import from_micros
 from stream.batch import MicroBatch, to_ipc
-from stream.deadletter import DeadLetter, Reason, Refusal, dead_letters, publish_letters
+from stream.deadletter import DeadLetter, dead_letters, publish_letters
 from stream.deduplicate import SeenIds
 from stream.engine.journal import Journal, Transaction
 from stream.engine.patience import Patience
@@ -27,14 +27,14 @@ from stream.engine.status import SubjectStatus
 from stream.engine.table_writer import Guard, Head, TableWriter
 from stream.failpoints import reached
 from stream.job import Job
-from stream.lookup import is_empty, stored_contents, stored_ids
+from stream.lookup import is_empty, missing_columns, stored_contents, stored_ids
 from stream.message import Message
 from stream.names import Names
 from stream.row_hash import LEFT_OUT, row_hashes
-from stream.streams import MAX_REQUEST_BYTES, WriteStreams
+from stream.streams import WriteStreams
 from stream.tallies import Outcome, Tally, add_up, tally_rows, tally_written
+from stream.write import STAGE, refusals_by_bigquery, within_requests
 
-STAGE: Final = "write"
 WAIT_SECONDS: Final = 0.2  # for the first message of a round; also how soon a stop is seen
 SKEW_MICROSECONDS: Final = 60_000_000  # how far our clock may be behind Pub/Sub's
 _LOG = structlog.get_logger("headrace")
@@ -209,10 +209,7 @@ class SubjectLoop:
         if not self._messages:
             return _nothing
         batch = MicroBatch(self._subject, head.rows, head.notes, b"")
-        refusals = [
-            Refusal(index, Reason.REFUSED_BY_BIGQUERY, f"BigQuery refused the row: {name}")
-            for index, name in refused.items()
-        ]
+        refusals = refusals_by_bigquery(refused)
         self._publish(list(dead_letters(self._messages, batch, refusals, STAGE)))
         receipts = _receipts_of(batch.take(list(refused)).notes)
         self._receipts.add(receipts)
@@ -229,9 +226,7 @@ class SubjectLoop:
 
     def missing_columns(self, rows: pa.RecordBatch) -> Sequence[str]:
         """Name the columns that the table does not have."""
-        table = self._clients.bigquery.get_table(self._sql.strip("`"), retry=None)
-        there = {column.name for column in table.schema}
-        return [name for name in rows.schema.names if name not in there]
+        return missing_columns(self._clients.bigquery, self._sql, rows.schema.names)
 
     # Older than what is remembered.
 
@@ -311,21 +306,6 @@ class SubjectLoop:
     def _tally(self, transaction: Transaction, tallies: Sequence[Tally]) -> None:
         if tallies:
             transaction.tally(to_ipc(add_up(tallies).counts))
-
-
-def within_requests(batch: MicroBatch, indices: Sequence[int]) -> tuple[list[MicroBatch], list[Refusal]]:
-    """Cut the rows at *indices* into batches that one request can hold; refuse, by index, rows that none can."""
-    if not indices:
-        return [], []
-    part = batch.take(indices)
-    if part.rows.nbytes < MAX_REQUEST_BYTES // 2 or len(part.rows.serialize()) <= MAX_REQUEST_BYTES:
-        return [part], []
-    if len(indices) == 1:
-        return [], [Refusal(indices[0], Reason.ROW_TOO_LARGE, f"the row has more than {MAX_REQUEST_BYTES} bytes")]
-    middle = len(indices) // 2
-    first, refused = within_requests(batch, indices[:middle])
-    second, refused_too = within_requests(batch, indices[middle:])
-    return first + second, refused + refused_too
 
 
 def _with_receipts(batch: MicroBatch, messages: Sequence[Message]) -> MicroBatch:

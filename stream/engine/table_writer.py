@@ -19,13 +19,9 @@ from stream.engine.journal import Journal, StoredHead, Transaction
 from stream.engine.patience import Patience
 from stream.failpoints import reached
 from stream.streams import Rows, WriteStreams
-from stream.verdicts import Verdict, judge
+from stream.verdicts import HaltError, Verdict, judge
 
 T = TypeVar("T")
-
-
-class HaltError(RuntimeError):
-    """A stream or the journal holds what nobody committed; nothing more may be written. Says which and where."""
 
 
 @dataclass
@@ -131,7 +127,7 @@ class TableWriter:
         """Append what is queued until every row has its fate."""
         while self._queue:
             head = self._queue[0]
-            answer = self._streams.append(self._stream, self._offset, _wire(head.rows))
+            answer = self._streams.append(self._stream, self._offset, Rows.of(head.rows))
             self._reached("appended")
             match judge(answer, head.attempted):
                 case Verdict.WRITTEN:
@@ -281,7 +277,7 @@ class TableWriter:
         return found > 0
 
     def _add(self, transaction: Transaction, rows: pa.RecordBatch, notes: pa.RecordBatch) -> StoredHead:
-        wire = _wire(rows)
+        wire = Rows.of(rows)
         return transaction.add_head(self._target, rows.num_rows, wire.schema, wire.data, to_ipc(notes))
 
     def _insist_on_disk(self, commit: Callable[[], T]) -> T:
@@ -289,10 +285,6 @@ class TableWriter:
 
     def _needs(self, what: str) -> str:
         return f"{self._path}: {what}; `headrace provision` makes tables and columns"
-
-
-def _wire(rows: pa.RecordBatch) -> Rows:
-    return Rows(rows.schema.serialize().to_pybytes(), rows.serialize().to_pybytes())
 
 
 def _from_journal(stored: StoredHead) -> Head:

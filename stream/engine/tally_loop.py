@@ -16,13 +16,14 @@ from stream.engine.journal import Journal, Transaction
 from stream.engine.patience import Patience
 from stream.engine.status import SubjectStatus
 from stream.engine.subject import Clients
-from stream.engine.table_writer import Guard, HaltError, Head, TableWriter
+from stream.engine.table_writer import Guard, Head, TableWriter
 from stream.failpoints import reached
 from stream.job import Job
-from stream.lookup import stored_ids
+from stream.lookup import missing_columns, stored_ids
 from stream.names import TALLIES, Names
 from stream.tallies import COUNTS, Outcome, Tally, add_up
 from stream.tally import tally_lines
+from stream.verdicts import HaltError
 
 FLUSH_SECONDS: Final = 1.0
 SAY_AGAIN: Final = 60_000_000  # microseconds after which a subject without events is said to be complete again
@@ -116,9 +117,7 @@ class TallyLoop:
 
     def missing_columns(self, rows: pa.RecordBatch) -> Sequence[str]:
         """Name the columns that the table does not have."""
-        table = self._clients.bigquery.get_table(self._sql.strip("`"), retry=None)
-        there = {column.name for column in table.schema}
-        return [name for name in rows.schema.names if name not in there]
+        return missing_columns(self._clients.bigquery, self._sql, rows.schema.names)
 
 
 def _nothing_new(subject: str, now: int) -> Tally:
