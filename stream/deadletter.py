@@ -92,7 +92,7 @@ def publish_letters(
     Raises what the client raises when one is not; those before it are published then.
     """
     for request in _requests([_wire(letter, pipeline, refused_at) for letter in letters]):
-        publisher.publish(topic=topic, messages=request, timeout=PUBLISH_SECONDS)
+        publisher.publish(topic=topic, messages=request, retry=None, timeout=PUBLISH_SECONDS)
 
 
 def _wire(letter: DeadLetter, pipeline: str, refused_at: datetime) -> PubsubMessage:

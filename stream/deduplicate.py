@@ -17,11 +17,16 @@ _CONFLICT: Final = "another event with this ce-id and another payload was writte
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What deduplication says of a batch: rows that are new, exact duplicates, and conflicts; by index."""
+    """What deduplication says of a batch: rows that are new, exact duplicates, and conflicts; by index.
+
+    *rivals* are those conflicts whose other event is in the same batch: which of the two counts is not settled before
+    that one is written.
+    """
 
     fresh: list[int]
     duplicates: list[int]
     conflicts: list[Refusal]
+    rivals: list[int]
 
 
 class SeenIds:
@@ -47,7 +52,7 @@ class SeenIds:
         """
         here: dict[bytes, int] = {}
         found = stored or {}
-        decision = Decision([], [], [])
+        decision = Decision([], [], [], [])
         for index, (key, content) in enumerate(_entries(batch)):
             known = _first(key, here, self._recent, self._older)
             if known is None and index not in found:
@@ -57,6 +62,8 @@ class SeenIds:
                 decision.duplicates.append(index)
             else:
                 decision.conflicts.append(Refusal(index, Reason.ID_CONFLICT, _CONFLICT))
+                if key in here:
+                    decision.rivals.append(index)
         return decision
 
     def packed(self, batch: MicroBatch) -> bytes:

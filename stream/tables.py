@@ -111,10 +111,11 @@ ENGINES_SCHEMA: Final = pa.schema(
         pa.field("streams", pa.list_(pa.field("item", pa.string(), nullable=False)), nullable=False),
         pa.field("stated_at", _INSTANT.arrow, nullable=False),
         pa.field("claimed_until", _INSTANT.arrow, nullable=False),
+        pa.field("serving", pa.bool_(), nullable=False),
         pa.field("released", pa.bool_(), nullable=False),
     ]
 )
-ENGINES_KEPT_DAYS: Final = 7
+ENGINES_KEPT_DAYS: Final = 2
 
 
 def arrow_type(type_: Type) -> pa.DataType:
@@ -210,6 +211,7 @@ def engines_table(project: str, dataset: str) -> bigquery.Table:
         _plain("streams", "STRING", "REPEATED", "What it appends to"),
         _plain("stated_at", "TIMESTAMP", "REQUIRED", "When it said so"),
         _plain("claimed_until", "TIMESTAMP", "REQUIRED", "Until when this holds, unless it is said again"),
+        _plain("serving", "BOOL", "REQUIRED", "Whether it works already; before, it only looks for others"),
         _plain("released", "BOOL", "REQUIRED", "Whether it has ended in good order"),
     ]
     table = bigquery.Table(f"{project}.{dataset}.{ENGINES}", fields)

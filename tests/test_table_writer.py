@@ -75,7 +75,7 @@ class Books:
 @pytest.fixture
 def books(tmp_path: Path) -> Iterator[Books]:
     journal = Journal.open(tmp_path / "journal")
-    journal.ownership.claim("a test", 0, 3600)
+    journal.claim("a test", 0, 3600)
     with a_scripted_memory() as (server, streams, client):
 
         def writer_of(books: Books) -> TableWriter:

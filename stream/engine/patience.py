@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 
 import structlog
 from google.api_core.exceptions import (
+    Cancelled,
     Conflict,
     Forbidden,
     GatewayTimeout,
@@ -28,6 +29,7 @@ from stream.engine.status import SubjectStatus
 FIRST_SECONDS: Final = 0.2
 LONGEST_SECONDS: Final = 15.0
 TROUBLE: Final = (
+    Cancelled,
     Conflict,
     NotFound,
     Forbidden,
@@ -39,6 +41,7 @@ TROUBLE: Final = (
     GoogleAuthError,
     RequestsConnectionError,
     Timeout,
+    TimeoutError,
     DiskFullError,
 )
 _LOG = structlog.get_logger("headrace")

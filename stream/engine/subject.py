@@ -83,11 +83,9 @@ class SubjectLoop:
         )
         self.complete_until = 0
 
-    def recover(self, taken_over: bool) -> None:
-        """Load what the journal remembers, and settle what an earlier process left open.
-
-        *taken_over*: another journal's engine has written this subject since this journal last did.
-        """
+    def recover(self) -> None:
+        """Load what the journal remembers, and settle what an earlier process left open."""
+        taken_over = self._journal.is_taken_over(self._table)
         if taken_over or self._journal.remembered(self._table) is None:
             self._remember_since(0 if self._is_new() else self._job.clock() + SKEW_MICROSECONDS)
         remembered = self._journal.remembered(self._table)
@@ -96,6 +94,9 @@ class SubjectLoop:
         self._seen = SeenIds(remembered.older, remembered.recent)
         self._receipts = Receipts(self._journal.receipts(self._table))
         self._writer.recover(taken_over)
+        if taken_over:
+            with self._journal.transaction() as transaction:
+                transaction.settle_takeover(self._table)
         self._status.ready = True
 
     def run(self) -> None:
@@ -111,7 +112,7 @@ class SubjectLoop:
         new: dict[bytes, Message] = {}
         messages = [message for each in pulled for message in each.messages]
         for message in messages:
-            key = receipt(message.message_id)
+            key = receipt(message)
             if key not in self._receipts:
                 new.setdefault(key, message)
         self._status.count("received", len(new))
@@ -126,28 +127,44 @@ class SubjectLoop:
         self._messages = messages
         prepared = self._preparation.prepare(messages, self._job.clock())
         reached("decoded")
-        letters, tallies = list(prepared.letters), list(prepared.tallies)
-        parts: list[MicroBatch] = []
-        settled = list(messages)
-        if prepared.batch is not None:
-            batch = _with_receipts(prepared.batch, messages)
-            decision = self._seen.decide(batch, self._stored(batch))
-            reached("looked_up")
-            parts, too_large = within_requests(batch, decision.fresh)
-            refusals = [*decision.conflicts, *too_large]
-            letters += dead_letters(messages, batch, refusals, STAGE)
-            tallies += tally_refused(batch, refusals, self._job.window)
-            tallies += self._tally_duplicates(batch.take(decision.duplicates))
-            pending = {index for part in parts for index in part.notes.column("message").to_pylist()}
-            settled = [message for index, message in enumerate(messages) if index not in pending]
-        self._publish(letters)
-        reached("letters_published")
-        self._write(parts, settled, tallies)
+        self._publish(prepared.letters)
+        batch = None if prepared.batch is None else _with_receipts(prepared.batch, messages)
+        rows = set() if batch is None else set(batch.notes.column("message").to_pylist())
+        unread = [receipt(each) for index, each in enumerate(messages) if index not in rows]
+        if batch is None:
+            self._settle([], b"".join(unread), prepared.tallies)
+        else:
+            self._settle_rows(batch, b"".join(unread), prepared.tallies)
         self._turn_when_due()
 
-    def _write(self, parts: Sequence[MicroBatch], settled: Sequence[Message], tallies: Sequence[Tally]) -> None:
+    def _settle_rows(self, batch: MicroBatch, receipts: bytes, tallies: Sequence[Tally]) -> None:
+        """Decide on each row and settle it; *receipts* and *tallies* are of messages that gave none.
+
+        A row whose rival is in the same batch waits until the rival is written: had it been dead-lettered before, and
+        the two come again in another order, it would be written too.
+        """
+        decision = self._seen.decide(batch, self._stored(batch))
+        reached("looked_up")
+        rivals = set(decision.rivals)
+        parts, too_large = within_requests(batch, decision.fresh)
+        refusals = [*(each for each in decision.conflicts if each.index not in rivals), *too_large]
+        self._publish(list(dead_letters(self._messages, batch, refusals, STAGE)))
+        reached("letters_published")
+        duplicates, refused = batch.take(decision.duplicates), batch.take([refusal.index for refusal in refusals])
+        self._settle(
+            parts,
+            receipts + _receipts_of(duplicates.notes) + _receipts_of(refused.notes),
+            [
+                *tallies,
+                *tally_refused(batch, refusals, self._job.window),
+                *self._tally_duplicates(duplicates),
+            ],
+        )
+        if rivals:
+            self._settle_rows(batch.take(sorted(rivals)), b"", [])
+
+    def _settle(self, parts: Sequence[MicroBatch], receipts: bytes, tallies: Sequence[Tally]) -> None:
         """Commit what is settled already with the first part, then write part after part."""
-        receipts = b"".join(receipt(message.message_id) for message in settled)
 
         def also(transaction: Transaction) -> None:
             transaction.receive(self._table, self._receipts.generation, receipts)
@@ -262,7 +279,7 @@ class SubjectLoop:
             return
         self._generation += 1
         with self._journal.transaction() as transaction:
-            transaction.start_generation(self._table, self._generation)
+            transaction.start_generation(self._table, self._generation, self._job.clock())
         reached("ids_turned")
         self._seen.turn()
         remembered = self._journal.since(self._table)
@@ -293,7 +310,7 @@ class SubjectLoop:
 
 def _with_receipts(batch: MicroBatch, messages: Sequence[Message]) -> MicroBatch:
     places = batch.notes.column("message").to_pylist()
-    receipts = pa.array([receipt(messages[place].message_id) for place in places], pa.binary(16))
+    receipts = pa.array([receipt(messages[place]) for place in places], pa.binary(16))
     return MicroBatch(batch.subject, batch.rows, batch.notes.append_column("receipt", receipts), batch.sealed)
 
 

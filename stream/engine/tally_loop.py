@@ -76,8 +76,8 @@ class TallyLoop:
 
     def flush(self) -> None:
         """Append all that is counted so far."""
+        complete = self._news()  # before the counts: what is complete by then is among them
         last, chunks = self._journal.tallies()
-        complete = self._news()
         if not chunks and not complete:
             return
         now, numbers = self._job.clock(), itertools.count()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +14,7 @@ import pyarrow as pa
 from google.cloud.bigquery_storage_v1 import BigQueryWriteClient
 from google.cloud.bigquery_storage_v1 import types as wire
 
-from tests.faults.scripted_streams import AbortedCallError, ScriptedServer, a_client, a_scripted_server, error
+from tests.faults.scripted_streams import AbortedCallError, Append, ScriptedServer, a_client, a_scripted_server, error
 
 
 @dataclass
@@ -90,3 +90,34 @@ def a_scripted_memory() -> Iterator[tuple[ScriptedServer, MemoryStreams, BigQuer
     streams = MemoryStreams()
     with a_scripted_server(streams) as server, a_client(server.address) as client:
         yield server, streams, client
+
+
+class Told:
+    """A script that is one function of a request's rows, which may raise a gRPC status; keeps what it was asked."""
+
+    def __init__(self, answer: Callable[[pa.RecordBatch], wire.AppendRowsResponse]) -> None:
+        self._answer = answer
+        self.requests: list[list[Any]] = []
+        self.written: list[Any] = []
+
+    def __call__(self, append: Append) -> wire.AppendRowsResponse:
+        values = append.values()
+        self.requests.append(values)
+        try:
+            response = self._answer(append.rows)
+        except grpc.RpcError as error:
+            raise AbortedCallError(error.args[0], error.args[1]) from error
+        if not response.row_errors and not response.error.code:
+            self.written += values
+        return response
+
+
+@contextmanager
+def a_scripted_write(
+    answer: Callable[[pa.RecordBatch], wire.AppendRowsResponse],
+) -> Iterator[tuple[Told, BigQueryWriteClient]]:
+    """A server whose every answer to an append is *answer*'s, and a client for it."""
+    told = Told(answer)
+    with a_scripted_memory() as (server, _, client):
+        server.script.add(told, times=None)
+        yield told, client

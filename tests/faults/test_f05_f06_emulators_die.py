@@ -36,6 +36,7 @@ def test_f05_pubsub_comes_back_empty(
         engine = world.start()
         world.publish(world.mix.everything(flights=120, booked=20))
         until(world.is_settled, engine)
+        world.collect_letters()
         world.publish([world.mix.flight() for _ in range(200)])
         mortal_pubsub.kill()
         lost_by_the_broker: list[Sent] = world.sent[-200:]

@@ -222,6 +222,10 @@ class World:
     def query(self, query: str) -> list[dict[str, Any]]:
         return [dict(row.items()) for row in self.bigquery.query_and_wait(query)]
 
+    def collect_letters(self) -> None:
+        """Take what the dead-letter topic holds; an emulator of Pub/Sub that is killed loses it."""
+        self.letters += self._letters()
+
     def _pending(self, subject: str) -> list[str]:
         pulled = self._pull_all(self.names.subscription(subject), acknowledge=False)
         return [message.attributes[PROBE] for message in pulled]
