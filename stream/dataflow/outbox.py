@@ -24,7 +24,6 @@ HEAD_BYTES: Final = 4_000_000  # batches are joined up to this size, so that man
 IDLE_MICROS: Final = 3_600_000_000  # a stream without an append for so long is replaced before its next
 NEXT_SECONDS: Final = 0.02  # a head waits for its own commit; the next bundle appends it
 BACKOFF_SECONDS: Final = 5.0
-APPEND_SECONDS: Final = 30.0  # how long BigQuery may take to confirm an append
 
 
 class AppendError(RuntimeError):

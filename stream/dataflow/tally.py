@@ -15,10 +15,9 @@ from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateS
 from apache_beam.utils.timestamp import Timestamp
 
 from stream.batch import NOTES, MicroBatch
-from stream.clients import open_write
-from stream.dataflow.cells import Key, Memory, Queue
-from stream.dataflow.outbox import APPEND_SECONDS, AppendError, Outbox
-from stream.streams import WriteStreams
+from stream.dataflow.appending import AppendingFn
+from stream.dataflow.cells import Key, Queue
+from stream.dataflow.outbox import AppendError, Outbox
 from stream.tallies import Tally, add_up
 from stream.tally import tally_lines
 
@@ -52,25 +51,11 @@ def _new_id() -> str:
     return str(uuid4())
 
 
-class _TallyFn(beam.DoFn):  # type: ignore[misc]
+class _TallyFn(AppendingFn):
     def __init__(self, project: str, table: str, clock: Callable[[], int]) -> None:
-        self._project = project
+        super().__init__(project)
         self._table = table
         self._clock = clock
-
-    def setup(self) -> None:
-        self._streams = WriteStreams(open_write(self._project), APPEND_SECONDS)
-        self._memory = Memory()
-
-    def start_bundle(self) -> None:
-        self._memory.begin_bundle()
-
-    def finish_bundle(self) -> None:
-        """Any worker may run the next bundle of a key: connections kept would be as many as keys and workers."""
-        self._streams.close_all()
-
-    def teardown(self) -> None:
-        self._streams.close_all()
 
     def process(
         self,

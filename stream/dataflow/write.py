@@ -19,15 +19,14 @@ from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec, TimerSpec, on_timer
 from apache_beam.utils.timestamp import Timestamp
 
-from stream.clients import open_write
-from stream.dataflow.cells import Ids, Key, Memory, Queue
+from stream.dataflow.appending import AppendingFn
+from stream.dataflow.cells import Ids, Key, Queue
 from stream.dataflow.fates import Fates, tally_fates
 from stream.dataflow.ledger import Ledger
-from stream.dataflow.outbox import APPEND_SECONDS, Outbox
+from stream.dataflow.outbox import Outbox
 from stream.dataflow.outputs import DEAD_LETTERS, TALLIES
 from stream.dataflow.sealed import sealed_letters
 from stream.dataflow.shards import Keyed, split_sealed
-from stream.streams import WriteStreams
 from stream.tallies import Tally
 from stream.write import STAGE
 
@@ -39,23 +38,10 @@ _HEAD: Final = ReadModifyWriteStateSpec("head", BytesCoder())
 _APPEND: Final = TimerSpec("append", TimeDomain.REAL_TIME)
 
 
-class _WriteFn(beam.DoFn):  # type: ignore[misc]
+class _WriteFn(AppendingFn):
     def __init__(self, options: WriteOptions) -> None:
+        super().__init__(options.project)
         self._options = options
-
-    def setup(self) -> None:
-        self._streams = WriteStreams(open_write(self._options.project), APPEND_SECONDS)
-        self._memory = Memory()
-
-    def start_bundle(self) -> None:
-        self._memory.begin_bundle()
-
-    def finish_bundle(self) -> None:
-        """Any worker may run the next bundle of a key: connections kept would be as many as keys and workers."""
-        self._streams.close_all()
-
-    def teardown(self) -> None:
-        self._streams.close_all()
 
     def process(
         self,
