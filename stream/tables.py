@@ -220,6 +220,29 @@ def engines_table(project: str, dataset: str) -> bigquery.Table:
     return table
 
 
+def misfits(existing: Sequence[bigquery.SchemaField], wanted: Sequence[bigquery.SchemaField]) -> list[str]:
+    """Say why no row of *wanted* columns can be written to a table of *existing* ones; nothing when they can."""
+    there, asked = {column.name: column for column in existing}, {column.name: column for column in wanted}
+    found = [f"the table has no column {name}" for name in asked if name not in there]
+    found += [
+        f"column {name} is {type_of(there[name])} there and {type_of(column)} in the contract"
+        for name, column in asked.items()
+        if name in there and type_of(there[name]) != type_of(column)
+    ]
+    required = [name for name, column in there.items() if column.mode == "REQUIRED"]
+    found += [f"column {n} is REQUIRED there" for n in required if n not in asked or asked[n].mode != "REQUIRED"]
+    return found
+
+
+_SYNONYMS: Final = {"BOOLEAN": "BOOL", "INTEGER": "INT64", "FLOAT": "FLOAT64", "STRUCT": "RECORD"}
+
+
+def type_of(column: bigquery.SchemaField) -> str:
+    """A column's type, by one name where BigQuery has two."""
+    type_ = str(column.field_type)
+    return _SYNONYMS.get(type_, type_)
+
+
 def _arrow_field(name: str, type_: Type) -> pa.Field:
     return pa.field(name, arrow_type(type_), nullable=isinstance(type_, Optional))
 

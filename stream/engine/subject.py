@@ -24,14 +24,15 @@ from stream.engine.prepare import Preparation, tally_refused
 from stream.engine.puller import Pulled, Puller
 from stream.engine.receipts import Receipts, receipt
 from stream.engine.status import SubjectStatus
-from stream.engine.table_writer import Guard, Head, TableWriter
+from stream.engine.table_writer import Fence, Head, TableWriter
 from stream.failpoints import reached
 from stream.job import Job
-from stream.lookup import is_empty, missing_columns, stored_contents, stored_ids
+from stream.lookup import is_empty, stored_contents, stored_ids
 from stream.message import Message
 from stream.names import Names
 from stream.row_hash import LEFT_OUT, row_hashes
 from stream.streams import WriteStreams
+from stream.tables import misfits, table_for
 from stream.tallies import Outcome, Tally, add_up, tally_rows, tally_written
 from stream.write import STAGE, refusals_by_bigquery, within_requests
 
@@ -62,13 +63,14 @@ class SubjectLoop:
         puller: Puller,
         status: SubjectStatus,
         stop: threading.Event,
-        guard: Guard,
+        fence: Fence,
         round_messages: int,
     ) -> None:
         self._job = job
         self._subject = subject
         self._table = job.registry.latest(subject).options.table
         self._sql = names.sql(self._table)
+        self._columns = table_for(job.registry.latest(subject), names.project, names.dataset).schema
         self._journal = journal
         self._clients = clients
         self._puller = puller
@@ -79,7 +81,7 @@ class SubjectLoop:
         self._preparation = Preparation(job.registry, subject, job.window, job.masking_key)
         self._messages: Sequence[Message] = ()
         self._writer = TableWriter(
-            self._table, job.tables[subject], journal, clients.streams, self._patience, self, guard
+            self._table, job.tables[subject], journal, clients.streams, self._patience, self, fence
         )
         self.complete_until = 0
 
@@ -224,9 +226,10 @@ class SubjectLoop:
         """Count the rows whose id stands in the table."""
         return len(self._look_up(rows.column("_event_id").to_pylist(), rows.column("_event_time")))
 
-    def missing_columns(self, rows: pa.RecordBatch) -> Sequence[str]:
-        """Name the columns that the table does not have."""
-        return missing_columns(self._clients.bigquery, self._sql, rows.schema.names)
+    def misfits(self) -> Sequence[str]:
+        """Say in what the table is not as the contract wants it."""
+        table = self._clients.bigquery.get_table(self._sql.strip("`"), retry=None)
+        return misfits(table.schema, self._columns)
 
     # Older than what is remembered.
 
@@ -269,8 +272,11 @@ class SubjectLoop:
         )
 
     def _remember_since(self, moment: int) -> None:
-        with self._journal.transaction() as transaction:
-            transaction.remember_since(self._table, moment)
+        def commit() -> None:
+            with self._journal.transaction() as transaction:
+                transaction.remember_since(self._table, moment)
+
+        self._patience.insist("the journal's disk needs room", commit)
         since = str(from_micros(moment)) if moment else "the first message"
         _LOG.info("remembers", subject=self._subject, since=since)
 
@@ -278,8 +284,12 @@ class SubjectLoop:
         if not self._seen.is_due(self._job.ids_remembered):
             return
         self._generation += 1
-        with self._journal.transaction() as transaction:
-            transaction.start_generation(self._table, self._generation, self._job.clock())
+
+        def commit() -> None:
+            with self._journal.transaction() as transaction:
+                transaction.start_generation(self._table, self._generation, self._job.clock())
+
+        self._patience.insist("the journal's disk needs room", commit)
         reached("ids_turned")
         self._seen.turn()
         remembered = self._journal.since(self._table)

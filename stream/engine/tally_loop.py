@@ -16,11 +16,12 @@ from stream.engine.journal import Journal, Transaction
 from stream.engine.patience import Patience
 from stream.engine.status import SubjectStatus
 from stream.engine.subject import Clients
-from stream.engine.table_writer import Guard, Head, TableWriter
+from stream.engine.table_writer import Fence, Head, TableWriter
 from stream.failpoints import reached
 from stream.job import Job
-from stream.lookup import missing_columns, stored_ids
+from stream.lookup import stored_ids
 from stream.names import TALLIES, Names
+from stream.tables import misfits, tallies_table
 from stream.tallies import COUNTS, Outcome, Tally, add_up
 from stream.tally import tally_lines
 from stream.verdicts import HaltError
@@ -42,7 +43,7 @@ class TallyLoop:
         clients: Clients,
         status: SubjectStatus,
         stop: threading.Event,
-        guard: Guard,
+        fence: Fence,
         complete_until: Callable[[], Mapping[str, int]],
     ) -> None:
         self._job = job
@@ -60,7 +61,7 @@ class TallyLoop:
             clients.streams,
             Patience("tallies", status, stop),
             self,
-            guard,
+            fence,
             lambda name: reached(_FAILPOINTS.get(name, "")),
         )
 
@@ -115,9 +116,10 @@ class TallyLoop:
         within = ("tallied_at", times["min"], times["max"])
         return len(stored_ids(self._clients.bigquery, self._sql, "tally_id", ids, within))
 
-    def missing_columns(self, rows: pa.RecordBatch) -> Sequence[str]:
-        """Name the columns that the table does not have."""
-        return missing_columns(self._clients.bigquery, self._sql, rows.schema.names)
+    def misfits(self) -> Sequence[str]:
+        """Say in what the table is not as it should be."""
+        table = self._clients.bigquery.get_table(self._sql.strip("`"), retry=None)
+        return misfits(table.schema, tallies_table(table.project, table.dataset_id).schema)
 
 
 def _nothing_new(subject: str, now: int) -> Tally:
