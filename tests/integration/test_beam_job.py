@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import replace
 
 import pyarrow as pa
@@ -14,7 +13,6 @@ from stream.clients import open_bigquery, open_subscriber, open_write
 from stream.clock import now_micros
 from stream.commands.run import job_for
 from stream.deadletter import PREFIX
-from stream.engine.patience import Patience
 from stream.engine.puller import Puller
 from stream.engine.status import SubjectStatus
 from stream.job import Job
@@ -33,9 +31,9 @@ def the_job(service: Service) -> Job:
 
 
 def the_pullers(service: Service) -> list[Puller]:
-    subscriber, stop = open_subscriber(), threading.Event()
+    subscriber = open_subscriber()
     return [
-        Puller(subscriber, subject, service.names.subscription(subject), Patience("pull", SubjectStatus(subject), stop))
+        Puller(subscriber, subject, service.names.subscription(subject), SubjectStatus(subject))
         for subject in service.registry.subjects
     ]
 
