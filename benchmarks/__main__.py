@@ -89,12 +89,15 @@ def rate(count: Callable[[], int], total: int, pid: int) -> dict[str, Any]:
     return {"rows_per_second": round((total - at_start) / seconds), "rss_mib": max(resident)}
 
 
-def headrace(registry: Registry, events: int, key: Path) -> dict[str, Any]:
-    names = prepared("bench-headrace", registry, events)
+def headrace(registry: Registry, events: int, key: Path, module: str = "benchmarks.exactly_once") -> dict[str, Any]:
+    names = prepared(module.replace(".", "-").replace("_", "-"), registry, events)
     expected = len({m.attributes["ce-id"] for m in islice(messages(registry, events), events)})
-    code = "from stream.cli import main; main()"
-    environment = {"HEADRACE_PROJECT": names.project, "HEADRACE_MASKING_KEY_FILE": str(key)}
-    with child(["-c", code, "run"], **environment) as process:
+    environment = {
+        "HEADRACE_PROJECT": names.project,
+        "HEADRACE_MASKING_KEY_FILE": str(key),
+        "HEADRACE_JOURNAL": str(key.parent / module),
+    }
+    with child(["-m", module, "run"], **environment) as process:
         measured = rate(lambda: rows(names), expected, process.pid)
     return {"events": events, **measured}
 
@@ -126,11 +129,12 @@ def main() -> None:
         key.write_bytes(os.urandom(32))
         figures = {
             "headrace": headrace(registry, EVENTS, key),
+            "headrace_at_least_once": headrace(registry, EVENTS, key, "benchmarks.at_least_once"),
             "loop": loop(registry, EVENTS // 2),
             "textbook_beam": beam(registry, SLOW_EVENTS),
         }
     ours = figures["headrace"]["rows_per_second"]
-    ratios = {name: round(ours / each["rows_per_second"], 1) for name, each in figures.items() if name != "headrace"}
+    ratios = {name: round(ours / each["rows_per_second"], 2) for name, each in figures.items() if name != "headrace"}
     print(json.dumps({**figures, "ratio": ratios}, indent=2))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -17,10 +18,15 @@ from stream.message import Message
 
 PREFIX: Final = "headrace-dl-"
 MAX_DETAIL_BYTES: Final = 1000
-PUBLISH_SECONDS: Final = 60.0
+PUBLISH_SECONDS: Final = 30.0
 # One publish request: cloud.google.com/pubsub/quotas#resource_limits, with room for framing.
 MAX_REQUEST_MESSAGES: Final = 1000
 MAX_REQUEST_BYTES: Final = 9_000_000
+# One message may have 100 attributes, and 10 MB with them; ours need room for themselves.
+MAX_FOREIGN_ATTRIBUTES: Final = 85
+MAX_LETTER_BYTES: Final = 9_900_000
+RESERVED: Final = "goog"  # Pub/Sub stamps such attributes on messages, and lets nobody publish them
+KEPT_AS: Final = f"{PREFIX}original-"
 
 
 class Reason(StrEnum):
@@ -55,17 +61,38 @@ class DeadLetter:
     detail: str = field(repr=False)
 
     def attributes(self, refused_at: datetime, pipeline: str) -> dict[str, str]:
-        """The original attributes, unchanged, and ours under ``headrace-dl-``."""
-        return dict(self.message.attributes) | {
-            f"{PREFIX}reason": self.reason,
-            f"{PREFIX}stage": self.stage,
-            f"{PREFIX}error": self.detail.encode()[:MAX_DETAIL_BYTES].decode(errors="ignore"),
-            f"{PREFIX}time": to_rfc3339(refused_at),
-            f"{PREFIX}pipeline": pipeline,
-            f"{PREFIX}subject": self.message.subject,
-            f"{PREFIX}message-id": self.message.message_id,
-            f"{PREFIX}publish-time": to_rfc3339(from_micros(self.message.published_at)),
-        }
+        """The original attributes, unchanged, and ours under ``headrace-dl-``.
+
+        Those that Pub/Sub reserves are kept under ``headrace-dl-original-``. Of more than 85 the event's own and the
+        first by name are kept, and ``headrace-dl-left-out`` says how many are not.
+        """
+        return (
+            _publishable(self.message.attributes)
+            | _ordering(self.message)
+            | {
+                f"{PREFIX}reason": self.reason,
+                f"{PREFIX}stage": self.stage,
+                f"{PREFIX}error": self.detail.encode()[:MAX_DETAIL_BYTES].decode(errors="ignore"),
+                f"{PREFIX}time": to_rfc3339(refused_at),
+                f"{PREFIX}pipeline": pipeline,
+                f"{PREFIX}subject": self.message.subject,
+                f"{PREFIX}message-id": self.message.message_id,
+                f"{PREFIX}publish-time": to_rfc3339(from_micros(self.message.published_at)),
+            }
+        )
+
+
+def _publishable(attributes: Mapping[str, str]) -> dict[str, str]:
+    renamed = {KEPT_AS + name if name.startswith(RESERVED) else name: value for name, value in attributes.items()}
+    if len(renamed) <= MAX_FOREIGN_ATTRIBUTES:
+        return renamed
+    kept = sorted(renamed, key=lambda name: (not name.startswith(("ce-", KEPT_AS)), name))[:MAX_FOREIGN_ATTRIBUTES]
+    return {name: renamed[name] for name in kept} | {f"{PREFIX}left-out": str(len(renamed) - len(kept))}
+
+
+def _ordering(message: Message) -> dict[str, str]:
+    """The key as an attribute: letters of several keys go in one request, where one key is allowed."""
+    return {f"{PREFIX}ordering-key": message.ordering_key} if message.ordering_key else {}
 
 
 def unread_letters(messages: Sequence[Message], refusals: Sequence[Refusal], stage: str) -> Iterator[DeadLetter]:
@@ -92,15 +119,18 @@ def publish_letters(
     Raises what the client raises when one is not; those before it are published then.
     """
     for request in _requests([_wire(letter, pipeline, refused_at) for letter in letters]):
-        publisher.publish(topic=topic, messages=request, timeout=PUBLISH_SECONDS)
+        publisher.publish(topic=topic, messages=request, retry=None, timeout=PUBLISH_SECONDS)
 
 
 def _wire(letter: DeadLetter, pipeline: str, refused_at: datetime) -> PubsubMessage:
-    return PubsubMessage(
-        data=letter.message.data,
-        attributes=letter.attributes(refused_at, pipeline),
-        ordering_key=letter.message.ordering_key,
-    )
+    """The letter as a message; data that leaves the attributes no room is cut, and its length and hash are said."""
+    data, attributes = letter.message.data, letter.attributes(refused_at, pipeline)
+    room = MAX_LETTER_BYTES - sum(len(name.encode()) + len(value.encode()) for name, value in attributes.items())
+    if len(data) > room:
+        attributes[f"{PREFIX}data-bytes"] = str(len(data))
+        attributes[f"{PREFIX}data-sha256"] = hashlib.sha256(data).hexdigest()
+        data = data[:room]
+    return PubsubMessage(data=data, attributes=attributes)
 
 
 def _requests(letters: Sequence[PubsubMessage]) -> Iterator[list[PubsubMessage]]:

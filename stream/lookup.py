@@ -1,4 +1,4 @@
-"""Ask a table which rows it holds already: for messages older than what is remembered."""
+"""Ask a table what it holds already: rows of messages older than what is remembered."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from google.cloud.bigquery import ArrayQueryParameter, ScalarQueryParameter
 from stream.row_hash import row_hashes
 
 QUERY_SECONDS: Final = 60.0
+_QUERY_IDS: Final = 5_000  # an id has a kilobyte at most, and a query's parameters ten megabytes
 
 
 def stored_ids(
@@ -22,6 +23,15 @@ def stored_ids(
     *times* is the partitioning column with its first and last moment, both included: only those partitions are read.
     Raises what the client raises.
     """
+    found: set[str] = set()
+    for start in range(0, len(ids), _QUERY_IDS):
+        found |= _stored(client, table, column, ids[start : start + _QUERY_IDS], times)
+    return found
+
+
+def _stored(
+    client: bigquery.Client, table: str, column: str, ids: Sequence[str], times: tuple[str, datetime, datetime]
+) -> set[str]:
     time_column, first, last = times
     query = f"""
         SELECT DISTINCT {column} AS id FROM {table}

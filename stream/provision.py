@@ -15,7 +15,7 @@ from google.pubsub_v1.types import ExpirationPolicy, Subscription
 from schemas.registry import Registry
 from stream.completeness import completeness_view, put_view, view_differs
 from stream.names import Names
-from stream.tables import engines_table, table_for, tallies_table
+from stream.tables import engines_table, table_for, tallies_table, type_of
 
 ACK_SECONDS: Final = 60
 RETENTION_SECONDS: Final = 7 * 86_400
@@ -185,7 +185,7 @@ def _merged_column(old: bigquery.SchemaField, new: bigquery.SchemaField | None, 
         changed["mode"] = "NULLABLE" if old.mode == "REQUIRED" else old.mode
         return bigquery.SchemaField.from_api_repr(changed)
     relaxed = old.mode == "REQUIRED" and new.mode == "NULLABLE"
-    if _type(old) != _type(new) or not (old.mode == new.mode or relaxed) or _narrower(old, new):
+    if type_of(old) != type_of(new) or not (old.mode == new.mode or relaxed) or _narrower(old, new):
         raise ProvisionError(f"{place}: another type or mode than the contract says; add a field instead")
     changed["mode"] = new.mode
     if old.description or new.description:
@@ -205,9 +205,6 @@ def _narrower(old: bigquery.SchemaField, new: bigquery.SchemaField) -> bool:
     return bool(new_scale < scale or new.precision - new_scale < old.precision - scale)
 
 
-_SYNONYMS = {"BOOLEAN": "BOOL", "INTEGER": "INT64", "FLOAT": "FLOAT64", "STRUCT": "RECORD"}
-
-
 def _columns(fields: Sequence[bigquery.SchemaField]) -> list[Any]:
     return [
         (each.name, each.mode, each.description or "", each.precision, each.scale, _columns(each.fields))
@@ -225,8 +222,3 @@ def _missing(get: Callable[..., Any], **name: str) -> bool:
 
 def _bind(call: Callable[..., Any], **arguments: Any) -> Callable[[], Any]:
     return lambda: call(**arguments)
-
-
-def _type(column: bigquery.SchemaField) -> str:
-    type_ = str(column.field_type)
-    return _SYNONYMS.get(type_, type_)

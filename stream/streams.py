@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import queue
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import grpc
+import pyarrow as pa
 from google.api_core.exceptions import FailedPrecondition, InvalidArgument, NotFound
 from google.cloud.bigquery_storage_v1 import BigQueryWriteClient
 from google.cloud.bigquery_storage_v1.types import (
@@ -22,7 +24,9 @@ from google.cloud.bigquery_storage_v1.types import (
     StorageError,
     WriteStream,
 )
+from google.protobuf.message import DecodeError
 from google.rpc import code_pb2 as code
+from google.rpc.status_pb2 import Status
 
 from stream.failpoints import reached
 from stream.verdicts import Answer
@@ -30,6 +34,7 @@ from stream.verdicts import Answer
 # A request is 10 MB at most (cloud.google.com/bigquery/quotas#write-api-limits); room is left for framing.
 MAX_REQUEST_BYTES: Final = 9_000_000
 CALL_SECONDS: Final = 30.0
+_DETAILS: Final = "grpc-status-details-bin"  # where gRPC puts the google.rpc.Status of a call that failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,11 @@ class Rows:
 
     schema: bytes = field(repr=False)
     data: bytes = field(repr=False)
+
+    @classmethod
+    def of(cls, rows: pa.RecordBatch) -> Rows:
+        """Serialise *rows*; the same rows are the same bytes, each time they are sent."""
+        return cls(rows.schema.serialize().to_pybytes(), rows.serialize().to_pybytes())
 
 
 class WriteStreams:
@@ -66,6 +76,9 @@ class WriteStreams:
     def append(self, stream: str, offset: int | None, rows: Rows) -> Answer:
         """Append *rows* at *offset*, None on a default stream; no answer in time is DEADLINE_EXCEEDED."""
         connection = self._connections.get(stream)
+        if connection is not None and connection.broken:  # while it was idle: its end is no answer to this append
+            self.close(stream)
+            connection = None
         if connection is None:
             connection = self._connections[stream] = _Connection(self._client, stream)
         request = AppendRowsRequest(write_stream=stream, offset=offset)
@@ -121,11 +134,11 @@ class _Connection:
         try:
             for response in self._call:
                 self._answers.put(_answer(response))
-            status: int = code.UNAVAILABLE
+            end = Answer(code.UNAVAILABLE)
         except grpc.RpcError as error:
-            status = error.code().value[0]
+            end = _failure(error)
         self.broken = True
-        self._answers.put(Answer(status))
+        self._answers.put(end)
 
 
 def _answer(response: AppendRowsResponse) -> Answer:
@@ -134,7 +147,18 @@ def _answer(response: AppendRowsResponse) -> Answer:
     return Answer(status.code, _storage_error(status), refused)
 
 
+def _failure(error: Any) -> Answer:
+    """A call that failed is an answer too, and may carry the service's own name of the error in its last metadata."""
+    storage = ""
+    for key, value in error.trailing_metadata() or ():
+        if key == _DETAILS:
+            with suppress(DecodeError):
+                storage = _storage_error(Status.FromString(value))
+    return Answer(error.code().value[0], storage)
+
+
 def _storage_error(status: Any) -> str:
+    """The service's own name of an error, when it gives one."""
     for detail in status.details:
         error = StorageError.pb()()
         if detail.Unpack(error):

@@ -111,10 +111,11 @@ ENGINES_SCHEMA: Final = pa.schema(
         pa.field("streams", pa.list_(pa.field("item", pa.string(), nullable=False)), nullable=False),
         pa.field("stated_at", _INSTANT.arrow, nullable=False),
         pa.field("claimed_until", _INSTANT.arrow, nullable=False),
+        pa.field("serving", pa.bool_(), nullable=False),
         pa.field("released", pa.bool_(), nullable=False),
     ]
 )
-ENGINES_KEPT_DAYS: Final = 7
+ENGINES_KEPT_DAYS: Final = 2
 
 
 def arrow_type(type_: Type) -> pa.DataType:
@@ -210,12 +211,36 @@ def engines_table(project: str, dataset: str) -> bigquery.Table:
         _plain("streams", "STRING", "REPEATED", "What it appends to"),
         _plain("stated_at", "TIMESTAMP", "REQUIRED", "When it said so"),
         _plain("claimed_until", "TIMESTAMP", "REQUIRED", "Until when this holds, unless it is said again"),
+        _plain("serving", "BOOL", "REQUIRED", "Whether it works already; before, it only looks for others"),
         _plain("released", "BOOL", "REQUIRED", "Whether it has ended in good order"),
     ]
     table = bigquery.Table(f"{project}.{dataset}.{ENGINES}", fields)
     table.description = "Which engine reads which subscriptions; written and read by the engines alone"
     table.time_partitioning = _partitioning(Partition.DAY, "stated_at", ENGINES_KEPT_DAYS)
     return table
+
+
+def misfits(existing: Sequence[bigquery.SchemaField], wanted: Sequence[bigquery.SchemaField]) -> list[str]:
+    """Say why no row of *wanted* columns can be written to a table of *existing* ones; nothing when they can."""
+    there, asked = {column.name: column for column in existing}, {column.name: column for column in wanted}
+    found = [f"the table has no column {name}" for name in asked if name not in there]
+    found += [
+        f"column {name} is {type_of(there[name])} there and {type_of(column)} in the contract"
+        for name, column in asked.items()
+        if name in there and type_of(there[name]) != type_of(column)
+    ]
+    required = [name for name, column in there.items() if column.mode == "REQUIRED"]
+    found += [f"column {n} is REQUIRED there" for n in required if n not in asked or asked[n].mode != "REQUIRED"]
+    return found
+
+
+_SYNONYMS: Final = {"BOOLEAN": "BOOL", "INTEGER": "INT64", "FLOAT": "FLOAT64", "STRUCT": "RECORD"}
+
+
+def type_of(column: bigquery.SchemaField) -> str:
+    """A column's type, by one name where BigQuery has two."""
+    type_ = str(column.field_type)
+    return _SYNONYMS.get(type_, type_)
 
 
 def _arrow_field(name: str, type_: Type) -> pa.Field:

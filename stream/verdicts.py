@@ -25,6 +25,10 @@ class Verdict(StrEnum):
     HALT = "halt"  # the stream holds what nobody committed: somebody else wrote, or the state is an old copy
 
 
+class HaltError(RuntimeError):
+    """A stream holds what nobody committed, or the state is an old copy: nothing more may be written. Says where."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """One answer: *status* is 0 when all is well, *storage* the service's own name of an error, *refused* maps the

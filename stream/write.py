@@ -1,24 +1,42 @@
-"""Rows of a batch by shard: what one (table, shard) decides, no other does."""
+"""Write: what both engines do to rows before an append and after a refusal."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from typing import Final
 
+import pyarrow as pa
+
 from stream.batch import MicroBatch
+from stream.deadletter import Reason, Refusal
+from stream.streams import MAX_REQUEST_BYTES
 
 STAGE: Final = "write"
-Keyed = tuple[tuple[str, int], MicroBatch]
 
 
-def split_by_shard(batch: MicroBatch, shards: int) -> Iterator[Keyed]:
-    """Key the rows of *batch* by (subject, shard); a shard is the hash of the id modulo *shards*."""
-    if shards == 1:
-        yield (batch.subject, 0), batch
-        return
-    places: list[list[int]] = [[] for _ in range(shards)]
-    for index, key in enumerate(batch.notes.column("event_key").to_pylist()):
-        places[int.from_bytes(key[:4], "big") % shards].append(index)
-    for shard, indices in enumerate(places):
-        if indices:
-            yield (batch.subject, shard), batch.take(indices)
+def within_requests(batch: MicroBatch, indices: Sequence[int]) -> tuple[list[MicroBatch], list[Refusal]]:
+    """Cut the rows at *indices* into batches that one request can hold; refuse, by index, rows that none can."""
+    if not indices:
+        return [], []
+    part = batch.take(indices)
+    if request_bytes(part.rows) <= MAX_REQUEST_BYTES:
+        return [part], []
+    if len(indices) == 1:
+        return [], [Refusal(indices[0], Reason.ROW_TOO_LARGE, f"the row has more than {MAX_REQUEST_BYTES} bytes")]
+    middle = len(indices) // 2
+    first, refused = within_requests(batch, indices[:middle])
+    second, refused_too = within_requests(batch, indices[middle:])
+    return first + second, refused + refused_too
+
+
+def request_bytes(rows: pa.RecordBatch) -> int:
+    """How many bytes *rows* have in a request."""
+    return int(pa.ipc.get_record_batch_size(rows))
+
+
+def refusals_by_bigquery(refused: Mapping[int, str]) -> list[Refusal]:
+    """Say of each row by index that BigQuery refused it: the error's name only, for its text may hold the value."""
+    return [
+        Refusal(index, Reason.REFUSED_BY_BIGQUERY, f"BigQuery refused the row: {name}")
+        for index, name in refused.items()
+    ]

@@ -14,7 +14,7 @@ timer has fired in bundles of its own, and what was queued has been appended.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -100,21 +100,22 @@ class BeamEngine:
     """One run of the job, until so many messages are acknowledged, or *stop* is set."""
 
     job: Job
-    puller: Puller
+    pullers: Sequence[Puller]  # one a subject
     until: int
     bundle_messages: int = 500
     batch_messages: int = 100
     stop: threading.Event = field(default_factory=threading.Event)
     acknowledged: int = 0
     on_acknowledged: Callable[[int], None] = lambda count: None
-    unsettled: list[Pulled] = field(default_factory=list)
+    unsettled: list[tuple[Puller, list[Pulled]]] = field(default_factory=list)
 
     def run(self, seconds: float = 120) -> None:
         """Run the pipeline; gives up after *seconds*."""
         giving_up = threading.Timer(seconds, self.stop.set)
         _RUNNING["engine"] = self
         giving_up.start()
-        self.puller.start()
+        for puller in self.pullers:
+            puller.start()
         try:
             with flat_monitoring():
                 pipeline = beam.Pipeline(runner=StreamingFnApiRunner(), options=PipelineOptions([]))
@@ -124,13 +125,15 @@ class BeamEngine:
             self.settle()
         finally:
             giving_up.cancel()
-            self.puller.stop()
+            for puller in self.pullers:
+                puller.stop()
             del _RUNNING["engine"]
 
     def settle(self) -> None:
         """Acknowledge the messages of the bundle before: every stage has finished with them."""
-        self.puller.acknowledge(self.unsettled)
-        self.acknowledged += sum(len(pulled.messages) for pulled in self.unsettled)
+        for puller, taken in self.unsettled:
+            puller.acknowledge(taken)
+            self.acknowledged += sum(len(pulled.messages) for pulled in taken)
         self.unsettled = []
         self.on_acknowledged(self.acknowledged)
         if self.acknowledged >= self.until:
@@ -138,11 +141,9 @@ class BeamEngine:
 
     def next_bundle(self) -> Iterator[list[Message]]:
         """Take messages for one bundle, in lists of one subject each."""
-        self.unsettled = self.puller.take(self.bundle_messages, WAIT_SECONDS)
-        by_subject: dict[str, list[Message]] = {}
-        for pulled in self.unsettled:
-            by_subject.setdefault(pulled.messages[0].subject, []).extend(pulled.messages)
-        for messages in by_subject.values():
+        self.unsettled = [(puller, puller.take(self.bundle_messages, WAIT_SECONDS)) for puller in self.pullers]
+        for _, taken in self.unsettled:
+            messages = [message for pulled in taken for message in pulled.messages]
             for start in range(0, len(messages), self.batch_messages):
                 yield messages[start : start + self.batch_messages]
 

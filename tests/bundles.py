@@ -15,19 +15,20 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
-from stream.append import AppendError
 from stream.batch import MicroBatch
 from stream.dataflow.cells import Ids, Memory
 from stream.dataflow.fates import Fates, tally_fates
 from stream.dataflow.ledger import Ledger
-from stream.dataflow.outbox import IDLE_MICROS, HaltError, Outbox, Streams
+from stream.dataflow.outbox import IDLE_MICROS, AppendError, Outbox, Streams
 from stream.dataflow.sealed import sealed_letters
 from stream.deadletter import DeadLetter
 from stream.message import Message
 from stream.tallies import Outcome, Tally, add_up, tally_rows, tally_written
+from stream.verdicts import HaltError
 from tests.ledgers import (
     KEY,
     SEALING_KEY,
+    TABLE,
     BundleLostError,
     Cells,
     Network,
@@ -156,7 +157,7 @@ class Simulator:
             self._commit(cells, timer, taken, fates)
 
     def _ledger(self, cells: Cells, memory: Memory) -> Ledger:
-        outbox = self.carrier.outbox(KEY, memory, the_queue(cells))
+        outbox = self.carrier.outbox(KEY, TABLE, memory, the_queue(cells))
         return Ledger(the_ids(cells, memory, self.carrier.ids), outbox)
 
     def _batches(self, messages: list[Message]) -> Iterator[MicroBatch]:

@@ -15,11 +15,13 @@ from stream.dataflow.cells import Ids, Memory, Queue
 from stream.decode import content_hash, event_key
 from stream.message import Message
 from stream.sealing import seal
+from stream.streams import Rows
 from stream.verdicts import Answer
 
 KEY: Final = ("things", 0)
 SEALING_KEY: Final = bytes(32)
 LOST: Final = Answer(code_pb2.UNAVAILABLE)
+TABLE: Final = "projects/p/datasets/d/tables/things"
 Cells = dict[str, tuple[bytes, ...]]
 
 
@@ -82,8 +84,6 @@ def the_queue(cells: Cells) -> Queue:
 class Table:
     """COMMITTED streams with offsets, as BigQuery keeps them; *named* rows are refused by index, *unnamed* without."""
 
-    table = "projects/p/datasets/d/tables/things"
-
     def __init__(self) -> None:
         self.streams: dict[str, list[tuple[Any, ...]]] = {}
         self.finalised: set[str] = set()
@@ -94,14 +94,15 @@ class Table:
     def rows(self) -> list[tuple[Any, ...]]:
         return [row for rows in self.streams.values() for row in rows]
 
-    def open(self) -> str:
-        stream = f"{self.table}/streams/{len(self.streams)}"
+    def create(self, table: str) -> str:
+        stream = f"{table}/streams/{len(self.streams)}"
         self.streams[stream] = []
         return stream
 
-    def append(self, stream: str, offset: int, rows: pa.RecordBatch) -> Answer:
+    def append(self, stream: str, offset: int, rows: Rows) -> Answer:
         written = self.streams[stream]
-        values = [tuple(row.values()) for row in rows.to_pylist()]
+        sent = pa.ipc.read_record_batch(pa.py_buffer(rows.data), pa.ipc.read_schema(pa.py_buffer(rows.schema)))
+        values = [tuple(row.values()) for row in sent.to_pylist()]
         if stream in self.finalised:
             return Answer(code_pb2.INVALID_ARGUMENT, "STREAM_FINALIZED")
         if offset < len(written):
@@ -132,18 +133,14 @@ class Network:
     real: Table
     random: random.Random
     trouble: float
-    late: list[tuple[str, int, pa.RecordBatch]] = field(default_factory=list)
+    late: list[tuple[str, int, Rows]] = field(default_factory=list)
 
-    @property
-    def table(self) -> str:
-        return self.real.table
-
-    def open(self) -> str:
-        stream = self.real.open()
+    def create(self, table: str) -> str:
+        stream = self.real.create(table)
         self._perhaps_die()
         return stream
 
-    def append(self, stream: str, offset: int, rows: pa.RecordBatch) -> Answer:
+    def append(self, stream: str, offset: int, rows: Rows) -> Answer:
         if self.random.random() >= self.trouble:
             return self.real.append(stream, offset, rows)
         match self.random.randrange(4):

@@ -8,19 +8,20 @@ import pyarrow as pa
 import pytest
 from google.rpc import code_pb2
 
-from stream.append import AppendError
 from stream.batch import MicroBatch
 from stream.dataflow import outbox as module
 from stream.dataflow.cells import Memory
 from stream.dataflow.fates import Fates
 from stream.dataflow.ledger import Ledger
-from stream.dataflow.outbox import IDLE_MICROS, HaltError, Outbox, Settled
+from stream.dataflow.outbox import IDLE_MICROS, AppendError, Outbox, Settled
 from stream.dataflow.packing import Head, Waiting, pack_head, pack_waiting, unpack_head, unpack_waiting
 from stream.dataflow.tally import added_up, as_batch
 from stream.deadletter import Reason
+from stream.streams import Rows
 from stream.tallies import Outcome, tally_rows
-from stream.verdicts import Answer
-from tests.ledgers import KEY, Cells, Table, a_batch, a_message, the_ids, the_queue
+from stream.verdicts import Answer, HaltError
+from stream.write import request_bytes
+from tests.ledgers import KEY, TABLE, Cells, Table, a_batch, a_message, the_ids, the_queue
 
 
 class Shard:
@@ -35,7 +36,7 @@ class Shard:
     @property
     def ledger(self) -> Ledger:
         memory = Memory()
-        outbox = Outbox(KEY, memory, the_queue(self.cells))
+        outbox = Outbox(KEY, TABLE, memory, the_queue(self.cells))
         return Ledger(the_ids(self.cells, memory, budget=self.budget), outbox)
 
     def enqueue(self, *events: str) -> Fates:
@@ -99,7 +100,7 @@ def test_batches_that_wait_are_joined_into_one_append_of_one_schema() -> None:
 
 
 def test_no_more_is_joined_than_fits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "HEAD_BYTES", 2 * module.size(a_batch([a_message("a", "a1")]).rows))
+    monkeypatch.setattr(module, "HEAD_BYTES", 2 * request_bytes(a_batch([a_message("a", "a1")]).rows))
     shard = Shard()
     for name in "abcde":
         shard.enqueue(f"{name}1")
@@ -112,7 +113,7 @@ def test_no_more_is_joined_than_fits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_row_no_request_can_hold_is_refused_and_its_neighbours_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_REQUEST_BYTES", 2000)
+    monkeypatch.setattr("stream.write.MAX_REQUEST_BYTES", 2000)
     shard = Shard()
     fates = shard.enqueue("a1", "b" * 3000, "c1")
     assert [(refusal.index, refusal.reason) for refusal in fates.refusals] == [(1, Reason.ROW_TOO_LARGE)]
@@ -160,7 +161,7 @@ def test_a_finalised_stream_that_holds_the_head_means_written() -> None:
     shard.enqueue("a1")
     shard.append()
     (stream,) = shard.table.streams
-    shard.table.append(stream, 0, a_batch([a_message("a", "a1")]).rows)
+    shard.table.append(stream, 0, Rows.of(a_batch([a_message("a", "a1")]).rows))
     shard.table.finalise(stream)
     (fates,) = shard.settle()
     assert list(fates.written) == [0]
@@ -191,7 +192,7 @@ def test_a_gap_before_the_offset_halts() -> None:
 
 
 class Denied(Table):
-    def append(self, stream: str, offset: int, rows: pa.RecordBatch) -> Answer:
+    def append(self, stream: str, offset: int, rows: Rows) -> Answer:
         return Answer(code_pb2.PERMISSION_DENIED)
 
 
@@ -238,9 +239,9 @@ def test_tallies_that_wait_together_are_added_up_and_appended_once() -> None:
     for number in range(3):
         events = a_batch([a_message(f"{number}{place}", "x") for place in range(2)])
         tally = tally_rows(events, Outcome.WRITTEN, timedelta(minutes=1))
-        Outbox(KEY, Memory(), the_queue(cells), added_up).add(as_batch(tally.counts))
+        Outbox(KEY, TABLE, Memory(), the_queue(cells), added_up).add(as_batch(tally.counts))
     for now in (1, 2, 3):  # assign; append; nothing more
-        settled = Outbox(KEY, Memory(), the_queue(cells), added_up).append(table, now)
+        settled = Outbox(KEY, TABLE, Memory(), the_queue(cells), added_up).append(table, now)
     assert settled.again is None
     ((subject, outcome, reason, tallied_at, _id, _until, events_counted, _windows),) = table.rows
     assert (subject, outcome, reason, events_counted) == ("things", "written", None, 6)
@@ -254,11 +255,11 @@ def test_tallies_refused_as_a_whole_are_halved_and_never_added_up_twice() -> Non
     events = a_batch([a_message("a", "x")])
     for outcome in (Outcome.RECEIVED, Outcome.WRITTEN):
         tally = tally_rows(events, outcome, timedelta(minutes=1))
-        Outbox(KEY, Memory(), the_queue(cells), added_up).add(as_batch(tally.counts))
+        Outbox(KEY, TABLE, Memory(), the_queue(cells), added_up).add(as_batch(tally.counts))
     for now in (1, 2):  # assign; refused and halved
-        Outbox(KEY, Memory(), the_queue(cells), added_up).append(table, now)
+        Outbox(KEY, TABLE, Memory(), the_queue(cells), added_up).append(table, now)
     table.unnamed = set()
     again: float | None = 0
     while again is not None:
-        again = Outbox(KEY, Memory(), the_queue(cells), added_up).append(table, 3).again
+        again = Outbox(KEY, TABLE, Memory(), the_queue(cells), added_up).append(table, 3).again
     assert sorted(row[1] for row in table.rows) == ["received", "written"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import pyarrow as pa
 import pytest
 from google.rpc import code_pb2
 
@@ -16,6 +15,7 @@ from stream.dataflow.ledger import Ledger
 from stream.dataflow.outbox import Outbox, Settled, Streams
 from stream.dataflow.packing import Head, unpack_head
 from stream.deduplicate import SeenIds
+from stream.streams import Rows
 from stream.verdicts import Answer, Verdict
 from tests.bundles import Carrier, Simulator
 from tests.ledgers import Network, a_message
@@ -56,12 +56,12 @@ class _Forgetful(Streams):
     """Streams that are never finalised, and so said to end where the head was to go."""
 
     def __init__(self, network: Network, gone: int) -> None:
-        self._network, self._gone, self._offset, self.table = network, gone, 0, network.table
+        self._network, self._gone, self._offset = network, gone, 0
 
-    def open(self) -> str:
-        return self._network.open()
+    def create(self, table: str) -> str:
+        return self._network.create(table)
 
-    def append(self, stream: str, offset: int, rows: pa.RecordBatch) -> Answer:
+    def append(self, stream: str, offset: int, rows: Rows) -> Answer:
         self._offset = offset
         answer = self._network.append(stream, offset, rows)
         return Answer(code_pb2.NOT_FOUND, "STREAM_NOT_FOUND") if answer.status == self._gone else answer
@@ -169,7 +169,7 @@ def test_an_attempt_that_arrives_late_and_is_accepted_after_all_is_told_from_the
     simulator.step(bring=2)
     simulator.step()
     (head,) = [unpack_head(value) for value in simulator.history[-1].cells["head"]]
-    simulator.network.late.append((head.stream, head.offset, head.rows))
+    simulator.network.late.append((head.stream, head.offset, Rows.of(head.rows)))
 
     simulator.step()
     table.named = set()

@@ -22,7 +22,7 @@ from pathlib import Path
 from stream.engine.journal import Journal
 
 journal = Journal.open(Path(sys.argv[1]))
-journal.ownership.claim("a process", 0, 3600)
+journal.claim("a process", 0, 3600)
 with journal.transaction() as transaction:
     transaction.tally(b"counted")
 os.kill(os.getpid(), signal.SIGKILL)
@@ -31,7 +31,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 def a_journal(folder: Path, holder: str = "one", now: int = 0, lease_seconds: float = 30) -> Journal:
     journal = Journal.open(folder / "journal")
-    journal.ownership.claim(holder, now, lease_seconds)
+    journal.claim(holder, now, lease_seconds)
     return journal
 
 
@@ -105,7 +105,7 @@ def test_an_owner_that_has_died_keeps_nobody_waiting(tmp_path: Path) -> None:
     assert killed.returncode == -9
 
     journal = Journal.open(folder)
-    journal.ownership.claim("the next", 1, 30)
+    journal.claim("the next", 1, 30)
     assert journal.tallies() == (1, [b"counted"])
 
 
@@ -113,9 +113,9 @@ def test_a_second_engine_is_refused_while_the_first_lives_and_told_who_it_is(tmp
     first = a_journal(tmp_path, "host-a, process 7")
     second = Journal.open(tmp_path / "journal")
     with pytest.raises(InUseError, match="host-a, process 7"):
-        second.ownership.claim("two", 29 * SECOND, 30)
+        second.claim("two", 29 * SECOND, 30)
     first.close()
-    second.ownership.claim("two", 29 * SECOND, 30)
+    second.claim("two", 29 * SECOND, 30)
 
 
 def test_an_owner_that_was_stopped_for_longer_than_its_lease_is_fenced_off(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_an_owner_that_was_stopped_for_longer_than_its_lease_is_fenced_off(tmp_p
     #  |one claims     |its lease runs out  |two claims, one wakes up
     first = a_journal(tmp_path, "one")
     second = Journal.open(tmp_path / "journal")
-    second.ownership.claim("two", 31 * SECOND, 30)
+    second.claim("two", 31 * SECOND, 30)
 
     with pytest.raises(FencedError, match="two"), first.transaction() as transaction:
         transaction.tally(b"too late")
@@ -135,7 +135,7 @@ def test_a_renewed_lease_keeps_others_away(tmp_path: Path) -> None:
     with first.transaction():
         first.ownership.renew(20 * SECOND, 30)
     with pytest.raises(InUseError):
-        Journal.open(tmp_path / "journal").ownership.claim("two", 40 * SECOND, 30)
+        Journal.open(tmp_path / "journal").claim("two", 40 * SECOND, 30)
 
 
 def test_nothing_is_written_by_one_who_has_not_claimed(tmp_path: Path) -> None:

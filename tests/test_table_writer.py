@@ -15,8 +15,9 @@ from stream.engine.journal import Journal, Transaction
 from stream.engine.ownership import FencedError
 from stream.engine.patience import Patience, StoppedError
 from stream.engine.status import SubjectStatus
-from stream.engine.table_writer import HaltError, Head, TableWriter
+from stream.engine.table_writer import Head, TableWriter
 from stream.streams import WriteStreams
+from stream.verdicts import HaltError
 from tests.faults import scripted_answers as answers
 from tests.faults.scripted_memory import MemoryStreams, a_scripted_memory
 from tests.faults.scripted_streams import ScriptedServer
@@ -36,7 +37,7 @@ class Books:
     told: list[int] = field(default_factory=list)
     refused: list[int] = field(default_factory=list)
     announced: list[str] = field(default_factory=list)
-    columns_missing: list[str] = field(default_factory=list)
+    table_misfits: list[str] = field(default_factory=list)
     taken_over: bool = False
 
     def written(self, transaction: Transaction, notes: pa.RecordBatch, rows: pa.RecordBatch) -> Callable[[], None]:
@@ -49,8 +50,8 @@ class Books:
     def stored(self, rows: pa.RecordBatch) -> int:
         return len(set(rows.column(0).to_pylist()) & set(self.rows))
 
-    def missing_columns(self, rows: pa.RecordBatch) -> Sequence[str]:
-        return [self.columns_missing.pop()] if self.columns_missing else []
+    def misfits(self) -> Sequence[str]:
+        return [self.table_misfits.pop()] if self.table_misfits else []
 
     def check(self) -> None:
         if self.taken_over:
@@ -74,7 +75,7 @@ class Books:
 @pytest.fixture
 def books(tmp_path: Path) -> Iterator[Books]:
     journal = Journal.open(tmp_path / "journal")
-    journal.ownership.claim("a test", 0, 3600)
+    journal.claim("a test", 0, 3600)
     with a_scripted_memory() as (server, streams, client):
 
         def writer_of(books: Books) -> TableWriter:
@@ -141,9 +142,9 @@ def test_a_batch_refused_as_a_whole_is_halved_down_to_the_guilty_row(books: Book
     assert len(books.server.script.seen) <= 2 * 6 + 1
 
 
-def test_a_table_that_lacks_a_column_blames_no_row(books: Books) -> None:
+def test_a_table_that_is_not_as_its_contract_blames_no_row(books: Books) -> None:
     writer = books.restarted()
-    books.columns_missing.append("value")
+    books.table_misfits.append("the table has no column value")
     books.server.script.add(answers.refuse_batch(lambda _: True), times=1)
     write(writer, 1, 2)
     assert (books.rows, books.refused) == ([1, 2], [])
@@ -238,3 +239,24 @@ def test_what_was_committed_and_not_settled_is_settled_by_the_next_process(books
     writer = books.restarted()
     write(writer, 4)
     assert books.rows == books.told == [1, 2, 3, 4]
+
+
+def test_what_is_left_of_a_halved_batch_is_settled_by_the_next_process_in_its_order(books: Books) -> None:
+    #  |2 refused as a whole: halved|first half written|process ends|next process
+    writer = books.restarted()
+    books.server.script.add(answers.refuse_batch(lambda _: True), times=1)
+    books.server.script.add(lambda append: append.write(), times=1)
+    books.server.script.add(answers.lose_answer, times=1)
+
+    def end() -> None:
+        if len(books.server.script.seen) == 3:
+            books.stop.set()
+
+    books.status.block = lambda where, sentence: end() is None  # type: ignore[method-assign]
+    with pytest.raises(StoppedError):
+        write(writer, 1, 2, 3, 4)
+    books.stop.clear()
+
+    writer = books.restarted()
+    write(writer, 5)
+    assert books.rows == books.told == [1, 2, 3, 4, 5]

@@ -50,11 +50,13 @@ def job_for(settings: Settings, registry: Registry, masking_key: bytes, clock: C
 
 def build_engine(settings: Settings, job: Job, journal: Journal) -> Embedded:
     """The embedded engine for *settings*, not started."""
+    write = open_write(settings.project)
     clients = EngineClients(
         subscriber=open_subscriber(),
         publisher=open_gapic_publisher(),
         bigquery=open_bigquery(settings.project),
-        streams=WriteStreams(open_write(settings.project), settings.append_seconds),
+        streams=WriteStreams(write, settings.append_seconds),
+        claim_streams=WriteStreams(write, min(settings.append_seconds, settings.lease_seconds / 3)),
     )
     return Embedded(
         job=job,

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import NamedTuple
 
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
 
 from schemas.registry import Registry
 from stream.batch import MicroBatch
-from stream.dataflow.outputs import DEAD_LETTERS, TALLIES
+from stream.dataflow.outputs import BATCHES, DEAD_LETTERS, TALLIES, Outputs, three_ways
 from stream.deadletter import unread_letters
 from stream.decode import STAGE, Decoder, decode, tally_decoded
 from stream.message import Message
 from stream.sealing import seal
-from stream.tallies import Tally
 
 
 class _DecodeFn(beam.DoFn):  # type: ignore[misc]
@@ -44,14 +42,6 @@ class _DecodeFn(beam.DoFn):  # type: ignore[misc]
             yield replace(decoded.batch, sealed=seal(messages, self._key))
 
 
-class Decoded(NamedTuple):
-    """The three ways out of :class:`Decode`."""
-
-    batches: beam.PCollection
-    dead_letters: beam.PCollection
-    tallies: beam.PCollection
-
-
 @dataclass
 class Decode(beam.PTransform):  # type: ignore[misc]
     """Turn lists of messages, each of one subject, into micro-batches; set aside what cannot be read."""
@@ -61,12 +51,8 @@ class Decode(beam.PTransform):  # type: ignore[misc]
     clock: Callable[[], int]
     key: bytes = field(repr=False)
 
-    def expand(self, messages: beam.PCollection) -> Decoded:
+    def expand(self, messages: beam.PCollection) -> Outputs:
         """Decode."""
         decode_fn = _DecodeFn(self.registry, self.window, self.clock, self.key)
-        outputs = messages | "DecodeMessages" >> beam.ParDo(decode_fn).with_outputs(
-            DEAD_LETTERS, TALLIES, main="batches"
-        )
-        outputs["batches"].element_type = MicroBatch
-        outputs[TALLIES].element_type = Tally
-        return Decoded(outputs["batches"], outputs[DEAD_LETTERS], outputs[TALLIES])
+        outputs = messages | "DecodeMessages" >> beam.ParDo(decode_fn).with_outputs(DEAD_LETTERS, TALLIES, main=BATCHES)
+        return three_ways(outputs)

@@ -7,19 +7,18 @@ No Beam here: a test can replay bundles in every way a runner may.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple, Protocol
 
-import pyarrow as pa
-
-from stream.append import MAX_REQUEST_BYTES, AppendError
 from stream.batch import MicroBatch
 from stream.dataflow.cells import Key, Memory, Queue
 from stream.dataflow.fates import Fates
 from stream.dataflow.packing import Head, Waiting
-from stream.deadletter import Reason, Refusal
-from stream.verdicts import Answer, Verdict, judge
+from stream.deadletter import Refusal
+from stream.streams import Rows
+from stream.verdicts import Answer, HaltError, Verdict, judge
+from stream.write import refusals_by_bigquery, request_bytes, within_requests
 
 HEAD_BYTES: Final = 4_000_000  # batches are joined up to this size, so that many shards make few requests
 IDLE_MICROS: Final = 3_600_000_000  # a stream without an append for so long is replaced before its next
@@ -27,19 +26,17 @@ NEXT_SECONDS: Final = 0.02  # a head waits for its own commit; the next bundle a
 BACKOFF_SECONDS: Final = 5.0
 
 
-class HaltError(RuntimeError):
-    """A stream holds what state has not committed: somebody else wrote to it, or the state is an old copy."""
+class AppendError(RuntimeError):
+    """BigQuery refuses appends to a table; says which and what is needed. No row is to blame."""
 
 
 class Streams(Protocol):
-    """One table's COMMITTED streams."""
+    """What the outbox does with COMMITTED streams; see :class:`stream.streams.WriteStreams`."""
 
-    table: str
+    def create(self, table: str) -> str:
+        """Make a new stream."""
 
-    def open(self) -> str:
-        """Open a new stream."""
-
-    def append(self, stream: str, offset: int, rows: pa.RecordBatch) -> Answer:
+    def append(self, stream: str, offset: int, rows: Rows) -> Answer:
         """Append once; never raises for what an answer can say."""
 
     def finalise(self, stream: str) -> int | None:
@@ -62,23 +59,21 @@ def as_they_are(batches: Sequence[MicroBatch], now: int) -> Sequence[MicroBatch]
 class Outbox:
     """What one key still has to append, and the stream it goes to. Every change is part of the bundle's commit.
 
+    *table* is ``projects/P/datasets/D/tables/T``.
     *join* may make fewer rows of the batches that become a head; it is given the time in microseconds since 1970.
     """
 
     key: Key
+    table: str
     memory: Memory
     queue: Queue
     join: Callable[[Sequence[MicroBatch], int], Sequence[MicroBatch]] = as_they_are
 
     def add(self, batch: MicroBatch) -> list[Refusal]:
         """Let *batch* wait, in parts that fit into a request; the refusals are rows that do not."""
-        too_large = []
-        for indices in _cut(batch, list(range(len(batch)))):
-            part = batch.take(indices)
-            if size(part.rows) > MAX_REQUEST_BYTES:
-                too_large.append(Refusal(indices[0], Reason.ROW_TOO_LARGE, f"more than {MAX_REQUEST_BYTES} bytes"))
-            else:
-                self.queue.add(Waiting(part))
+        parts, too_large = within_requests(batch, range(len(batch)))
+        for part in parts:
+            self.queue.add(Waiting(part))
         return too_large
 
     def append(self, streams: Streams, now: int) -> Settled:
@@ -95,7 +90,7 @@ class Outbox:
             head = Head("", 0, now)
         if not head.batches:
             return Settled([], self._assign(streams, head, now))
-        answer = streams.append(head.stream, head.offset, head.rows)
+        answer = streams.append(head.stream, head.offset, Rows.of(head.rows))
         match judge(answer, attempted=True):  # a committed head may have been sent by any bundle before
             case Verdict.WRITTEN:
                 end = replace(head, offset=head.offset + len(head), batches=())
@@ -106,7 +101,7 @@ class Outbox:
                 raise HaltError(f"{head.stream}: not as committed at offset {head.offset}; see `headrace audit`")
             case Verdict.BLOCKED:
                 raise AppendError(
-                    f"{streams.table}: BigQuery refuses rows ({answer.storage or answer.status}); "
+                    f"{self.table}: BigQuery refuses rows ({answer.storage or answer.status}); "
                     "run `headrace provision`, and give the job roles/bigquery.dataEditor on the dataset"
                 )
             case verdict:
@@ -125,7 +120,7 @@ class Outbox:
         rows = streams.finalise(head.stream)
         if rows not in (head.offset, head.offset + len(head)):
             raise HaltError(f"{head.stream}: has {rows} rows, {head.offset} and perhaps {len(head)} were committed")
-        end = Head(streams.open(), 0, now)
+        end = Head(streams.create(self.table), 0, now)
         if rows != head.offset:
             return self._written(streams, head.batches, end, now)
         batches = head.batches
@@ -150,16 +145,11 @@ class Outbox:
         """Take out the rows that are refused."""
         kept, fates, start = [], [], 0
         for batch in batches:
-            refusals = [
-                Refusal(index - start, Reason.REFUSED_BY_BIGQUERY, f"BigQuery refused the row: {name}")
-                for index, name in refused.items()
-                if start <= index < start + len(batch)
-            ]
+            bad = {index - start: name for index, name in refused.items() if start <= index < start + len(batch)}
             start += len(batch)
-            bad = {refusal.index for refusal in refusals}
             good = [index for index in range(len(batch)) if index not in bad]
             if bad:
-                fates.append(Fates(batch, refusals=refusals))
+                fates.append(Fates(batch, refusals=refusals_by_bigquery(bad)))
             if good:
                 kept.append(batch.take(good))
         return tuple(kept), fates
@@ -183,7 +173,7 @@ class Outbox:
         rows = streams.finalise(end.stream) if end.stream else None
         if rows not in (None, end.offset):
             raise HaltError(f"{end.stream}: has {rows} rows, {end.offset} were committed")
-        return replace(end, stream=streams.open(), offset=0)
+        return replace(end, stream=streams.create(self.table), offset=0)
 
     def _commit(self, head: Head) -> float:
         self.queue.write_head(head)
@@ -194,9 +184,9 @@ class Outbox:
 def _fitting(waiting: Sequence[Waiting]) -> list[Waiting]:
     """Choose what goes into one request: of one schema, up to HEAD_BYTES."""
     fitting = [waiting[0]]
-    schema, total = waiting[0].batch.rows.schema, size(waiting[0].batch.rows)
+    schema, total = waiting[0].batch.rows.schema, request_bytes(waiting[0].batch.rows)
     for each in waiting[1:]:
-        weight = size(each.batch.rows)
+        weight = request_bytes(each.batch.rows)
         if total + weight <= HEAD_BYTES and each.batch.rows.schema.equals(schema):
             fitting.append(each)
             total += weight
@@ -210,20 +200,3 @@ def _halves(batches: tuple[MicroBatch, ...]) -> tuple[tuple[MicroBatch, ...], tu
     (batch,) = batches
     middle = len(batch) // 2
     return (batch.take(range(middle)),), (batch.take(range(middle, len(batch))),)
-
-
-def size(rows: pa.RecordBatch) -> int:
-    """Bytes of *rows* in a request."""
-    return int(pa.ipc.get_record_batch_size(rows))
-
-
-def _cut(batch: MicroBatch, indices: list[int]) -> Iterator[list[int]]:
-    """Cut the rows at *indices* until each part fits into a request, or is one row."""
-    if not indices:
-        return
-    if len(indices) == 1 or size(batch.take(indices).rows) <= MAX_REQUEST_BYTES:
-        yield indices
-        return
-    middle = len(indices) // 2
-    yield from _cut(batch, indices[:middle])
-    yield from _cut(batch, indices[middle:])

@@ -1,4 +1,4 @@
-"""Rows by shard, each with its own messages."""
+"""Rows by shard, each with its own messages: what one (table, shard) decides, no other does."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from dataclasses import replace
 import pyarrow as pa
 
 from stream.batch import MicroBatch
+from stream.dataflow.cells import Key
 from stream.sealing import seal, unseal
-from stream.write import Keyed, split_by_shard
+
+Keyed = tuple[Key, MicroBatch]
 
 
 def split_sealed(batch: MicroBatch, shards: int, key: bytes) -> Iterator[Keyed]:
     """Key rows by (subject, shard), each shard with its own messages: state would hold the others' many times."""
-    parts = list(split_by_shard(batch, shards))
+    parts = list(_split(batch, shards))
     if len(parts) == 1:
         yield from parts
         return
@@ -24,3 +26,16 @@ def split_sealed(batch: MicroBatch, shards: int, key: bytes) -> Iterator[Keyed]:
         own = [messages[index] for index in part.notes.column(place).to_pylist()]
         notes = part.notes.set_column(place, part.notes.schema.field(place), pa.array(range(len(own)), pa.int32()))
         yield shard, replace(part, notes=notes, sealed=seal(own, key))
+
+
+def _split(batch: MicroBatch, shards: int) -> Iterator[Keyed]:
+    """A shard is the hash of the id modulo *shards*."""
+    if shards == 1:
+        yield (batch.subject, 0), batch
+        return
+    places: list[list[int]] = [[] for _ in range(shards)]
+    for index, key in enumerate(batch.notes.column("event_key").to_pylist()):
+        places[int.from_bytes(key[:4], "big") % shards].append(index)
+    for shard, indices in enumerate(places):
+        if indices:
+            yield (batch.subject, shard), batch.take(indices)

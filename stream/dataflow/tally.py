@@ -14,12 +14,10 @@ from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec, TimerSpec, on_timer
 from apache_beam.utils.timestamp import Timestamp
 
-from stream.append import AppendError
 from stream.batch import NOTES, MicroBatch
-from stream.clients import open_write
-from stream.dataflow.cells import Key, Memory, Queue
-from stream.dataflow.outbox import Outbox
-from stream.dataflow.streams import TableStreams
+from stream.dataflow.appending import AppendingFn
+from stream.dataflow.cells import Key, Queue
+from stream.dataflow.outbox import AppendError, Outbox
 from stream.tallies import Tally, add_up
 from stream.tally import tally_lines
 
@@ -53,18 +51,11 @@ def _new_id() -> str:
     return str(uuid4())
 
 
-class _TallyFn(beam.DoFn):  # type: ignore[misc]
+class _TallyFn(AppendingFn):
     def __init__(self, project: str, table: str, clock: Callable[[], int]) -> None:
-        self._project = project
+        super().__init__(project)
         self._table = table
         self._clock = clock
-
-    def setup(self) -> None:
-        self._streams = TableStreams(open_write(self._project), self._table)
-        self._memory = Memory()
-
-    def start_bundle(self) -> None:
-        self._memory.begin_bundle()
 
     def process(
         self,
@@ -94,7 +85,7 @@ class _TallyFn(beam.DoFn):  # type: ignore[misc]
             timer.set(Timestamp(micros=now) + settled.again)
 
     def _outbox(self, key: Key, queue: Any, head: Any) -> Outbox:
-        return Outbox(key, self._memory, Queue(queue, head), added_up)
+        return Outbox(key, self._table, self._memory, Queue(queue, head), added_up)
 
 
 @dataclass

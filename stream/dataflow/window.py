@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import NamedTuple
 
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
 
 from schemas.registry import Registry
 from stream.batch import MicroBatch
-from stream.dataflow.outputs import DEAD_LETTERS, TALLIES
+from stream.dataflow.outputs import BATCHES, DEAD_LETTERS, TALLIES, Outputs, three_ways
 from stream.dataflow.sealed import sealed_letters
-from stream.tallies import Tally, tally_refusals
+from stream.tallies import tally_refusals
 from stream.window import STAGE, assign_windows
 
 
@@ -34,14 +33,6 @@ class _WindowFn(beam.DoFn):  # type: ignore[misc]
             yield windowed.batch
 
 
-class Windowed(NamedTuple):
-    """The three ways out of :class:`AssignWindows`."""
-
-    batches: beam.PCollection
-    dead_letters: beam.PCollection
-    tallies: beam.PCollection
-
-
 @dataclass
 class AssignWindows(beam.PTransform):  # type: ignore[misc]
     """Give every row its window, never splitting a batch by it; set aside what is too late or in the future."""
@@ -50,12 +41,8 @@ class AssignWindows(beam.PTransform):  # type: ignore[misc]
     window: timedelta
     key: bytes = field(repr=False)
 
-    def expand(self, batches: beam.PCollection) -> Windowed:
+    def expand(self, batches: beam.PCollection) -> Outputs:
         """Assign."""
         window_fn = _WindowFn(self.registry, self.window, self.key)
-        outputs = batches | "AssignToWindows" >> beam.ParDo(window_fn).with_outputs(
-            DEAD_LETTERS, TALLIES, main="batches"
-        )
-        outputs["batches"].element_type = MicroBatch
-        outputs[TALLIES].element_type = Tally
-        return Windowed(outputs["batches"], outputs[DEAD_LETTERS], outputs[TALLIES])
+        outputs = batches | "AssignToWindows" >> beam.ParDo(window_fn).with_outputs(DEAD_LETTERS, TALLIES, main=BATCHES)
+        return three_ways(outputs)

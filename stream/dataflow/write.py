@@ -19,17 +19,16 @@ from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec, TimerSpec, on_timer
 from apache_beam.utils.timestamp import Timestamp
 
-from stream.clients import open_write
-from stream.dataflow.cells import Ids, Key, Memory, Queue
+from stream.dataflow.appending import AppendingFn
+from stream.dataflow.cells import Ids, Key, Queue
 from stream.dataflow.fates import Fates, tally_fates
 from stream.dataflow.ledger import Ledger
 from stream.dataflow.outbox import Outbox
 from stream.dataflow.outputs import DEAD_LETTERS, TALLIES
 from stream.dataflow.sealed import sealed_letters
-from stream.dataflow.shards import split_sealed
-from stream.dataflow.streams import TableStreams
+from stream.dataflow.shards import Keyed, split_sealed
 from stream.tallies import Tally
-from stream.write import STAGE, Keyed
+from stream.write import STAGE
 
 _EVEN: Final = BagStateSpec("ids_even", BytesCoder())
 _ODD: Final = BagStateSpec("ids_odd", BytesCoder())
@@ -39,17 +38,10 @@ _HEAD: Final = ReadModifyWriteStateSpec("head", BytesCoder())
 _APPEND: Final = TimerSpec("append", TimeDomain.REAL_TIME)
 
 
-class _WriteFn(beam.DoFn):  # type: ignore[misc]
+class _WriteFn(AppendingFn):
     def __init__(self, options: WriteOptions) -> None:
+        super().__init__(options.project)
         self._options = options
-
-    def setup(self) -> None:
-        self._client = open_write(self._options.project)
-        self._streams: dict[str, TableStreams] = {}
-        self._memory = Memory()
-
-    def start_bundle(self) -> None:
-        self._memory.begin_bundle()
 
     def process(
         self,
@@ -79,7 +71,7 @@ class _WriteFn(beam.DoFn):  # type: ignore[misc]
         timer: Any = beam.DoFn.TimerParam(_APPEND),
     ) -> Iterator[TaggedOutput]:
         now = self._options.clock()
-        settled = self._ledger(key, even, odd, version, queue, head).append(self._streams_of(key[0]), now)
+        settled = self._ledger(key, even, odd, version, queue, head).append(self._streams, now)
         if settled.again is not None:
             timer.set(Timestamp(micros=now) + settled.again)
         yield from self._account(settled.fates)
@@ -87,13 +79,7 @@ class _WriteFn(beam.DoFn):  # type: ignore[misc]
     def _ledger(self, key: Key, even: Any, odd: Any, version: Any, queue: Any, head: Any) -> Ledger:
         budget = self._options.ids_remembered // self._options.shards
         ids = Ids(key, even, odd, version, self._memory, budget)
-        return Ledger(ids, Outbox(key, self._memory, Queue(queue, head)))
-
-    def _streams_of(self, subject: str) -> TableStreams:
-        streams = self._streams.get(subject)
-        if streams is None:
-            streams = self._streams[subject] = TableStreams(self._client, self._options.tables[subject])
-        return streams
+        return Ledger(ids, Outbox(key, self._options.tables[key[0]], self._memory, Queue(queue, head)))
 
     def _account(self, fates: Iterable[Fates]) -> Iterator[TaggedOutput]:
         for each in fates:

@@ -8,7 +8,7 @@ comes next finalises them, so that the former engine, should it only have been s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -22,7 +22,7 @@ from stream.lookup import QUERY_SECONDS
 from stream.streams import Rows, WriteStreams
 from stream.tables import ENGINES_SCHEMA
 
-HISTORY: Final = timedelta(days=7)  # what the table keeps; older claims have run out, and their streams are gone
+HISTORY: Final = timedelta(days=1)  # the table keeps two; older claims have run out
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +34,15 @@ class Claimant:
     until: datetime
     streams: tuple[str, ...]
     released: bool
-    at: datetime
+    served_at: datetime | None
 
     def is_live(self, now: datetime) -> bool:
         """Whether it may still append."""
         return not self.released and self.until > now
+
+    def served_since(self, moment: datetime | None) -> bool:
+        """Whether it has been given messages after *moment*; None is before everything."""
+        return self.served_at is not None and (moment is None or self.served_at > moment)
 
 
 class Claims:
@@ -62,8 +66,13 @@ class Claims:
         self._client = client
         self._streams = streams
 
-    def state(self, now: datetime, until: datetime, streams: Sequence[str], released: bool = False) -> None:
-        """Append what this engine claims; raises the service's error when that does not succeed."""
+    def state(
+        self, now: datetime, until: datetime, streams: Sequence[str], *, serving: bool, released: bool = False
+    ) -> None:
+        """Append what this engine claims; raises the service's error when that does not succeed.
+
+        Released and not *serving* withdraws: what this engine had stated before it began to look holds again.
+        """
         row = {
             "engine": self._engine,
             "holder": self._holder,
@@ -71,11 +80,11 @@ class Claims:
             "streams": list(streams),
             "stated_at": now,
             "claimed_until": until,
+            "serving": serving,
             "released": released,
         }
-        batch = pa.RecordBatch.from_pylist([row], ENGINES_SCHEMA)
-        rows = Rows(ENGINES_SCHEMA.serialize().to_pybytes(), batch.serialize().to_pybytes())
-        answer = self._streams.append(self._stream, None, rows)
+        rows = pa.RecordBatch.from_pylist([row], ENGINES_SCHEMA)
+        answer = self._streams.append(self._stream, None, Rows.of(rows))
         if answer.status:
             raise from_grpc_status(answer.status, f"{self._sql}: the claim was not taken")
 
@@ -89,7 +98,7 @@ class Claims:
 
     def _last(self, now: datetime) -> list[Claimant]:
         query = f"""
-            SELECT engine, holder, claimed_until, streams, released, stated_at
+            SELECT engine, holder, claimed_until, streams, serving, released, stated_at
             FROM {self._sql}
             WHERE stated_at >= @oldest
                 AND EXISTS (SELECT 1 FROM UNNEST(subscriptions) AS name WHERE name IN UNNEST(@subscriptions))
@@ -103,15 +112,32 @@ class Claims:
         rows = self._client.query_and_wait(
             query, job_config=config, wait_timeout=QUERY_SECONDS, job_retry=None, retry=None
         )
-        last: dict[str, Claimant] = {}
-        for row in rows:
-            last[row["engine"]] = _claimant(row, last.get(row["engine"]))
-        return list(last.values())
+        return last_claims(dict(row.items()) for row in rows)
 
 
-def _claimant(row: Any, before: Claimant | None) -> Claimant:
+def last_claims(rows: Iterable[Mapping[str, Any]]) -> list[Claimant]:
+    """What holds of each engine after *rows* of the table, in the order they were stated."""
+    last: dict[str, Claimant] = {}
+    served: dict[str, Claimant | None] = {}
+    for row in rows:
+        engine = row["engine"]
+        if row["released"] and not row["serving"]:
+            before = served.get(engine)
+            if before is None:
+                last.pop(engine, None)
+            else:
+                last[engine] = before
+            continue
+        last[engine] = _claimant(row, last.get(engine))
+        if row["serving"]:
+            served[engine] = last[engine]
+    return list(last.values())
+
+
+def _claimant(row: Mapping[str, Any], before: Claimant | None) -> Claimant:
     """One claim; streams of earlier claims stay in question until they are released."""
     streams = tuple(row["streams"])
     if before is not None and not before.released:
         streams += tuple(name for name in before.streams if name not in streams)
-    return Claimant(row["engine"], row["holder"], row["claimed_until"], streams, row["released"], row["stated_at"])
+    served_at = row["stated_at"] if row["serving"] else before.served_at if before is not None else None
+    return Claimant(row["engine"], row["holder"], row["claimed_until"], streams, row["released"], served_at)

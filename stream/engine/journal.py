@@ -37,6 +37,8 @@ _SCHEMA: Final = """
         entries BLOB NOT NULL);
     CREATE TABLE receipts (
         seq INTEGER PRIMARY KEY, target TEXT NOT NULL, generation INTEGER NOT NULL, entries BLOB NOT NULL);
+    CREATE INDEX ids_by_generation ON ids (target, generation);
+    CREATE INDEX receipts_by_generation ON receipts (target, generation);
     CREATE TABLE tallies (seq INTEGER PRIMARY KEY AUTOINCREMENT, counts BLOB NOT NULL);
 """
 
@@ -153,6 +155,7 @@ class Journal:
     def __init__(self, connection: apsw.Connection, directory: Path) -> None:
         self._connection = connection
         self._lock = threading.RLock()
+        self._broken = ""
         self.directory = directory
         self.ownership = Ownership(connection, directory)
 
@@ -174,6 +177,8 @@ class Journal:
             raise JournalError(f"{directory}: no journal, or a damaged one; {_START_AFRESH}") from error
         except apsw.CantOpenError as error:
             raise JournalError(f"{directory}: the journal cannot be opened; the job must own the folder") from error
+        except (apsw.FullError, apsw.IOError) as error:
+            raise JournalError(f"{directory}: the journal cannot be written; free space, or mend the disk") from error
         return cls(connection, directory)
 
     @property
@@ -191,7 +196,9 @@ class Journal:
             DiskFullError: no room; nothing was changed.
             JournalBrokenError: the disk failed; what is on it is not known.
         """
-        with self._lock, _named_errors(self.directory):
+        with self._lock, self._named_errors():
+            if self._broken:
+                raise JournalBrokenError(self._broken)
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 self.ownership.check()
@@ -201,6 +208,28 @@ class Journal:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
+
+    def claim(self, holder: str, now: int, lease_seconds: float) -> None:
+        """Own the journal from now on; InUseError when somebody else does. *now* in microseconds since 1970."""
+        with self._lock, self._named_errors():
+            self.ownership.claim(holder, now, lease_seconds)
+
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except apsw.FullError as error:
+            raise DiskFullError(
+                f"{self.directory}: no space left for the journal; free some, it goes on by itself"
+            ) from error
+        except apsw.BusyError as error:
+            raise JournalError(f"{self.directory}: another process holds the journal; end it first") from error
+        except apsw.IOError as error:
+            self._broken = (
+                f"{self.directory}: the disk failed while the journal was written, and nobody knows what it holds now; "
+                f"{_START_AFRESH}"
+            )
+            raise JournalBrokenError(self._broken) from error
 
     def is_taken_over(self, target: str) -> bool:
         """Whether another journal's engine has been given the messages of *target* since this one wrote."""
@@ -266,6 +295,10 @@ class Journal:
             self.ownership.release()
             self._connection.close()
 
+    def in_flight(self) -> int:
+        """How many rows are committed whose fate is open."""
+        return int(self._rows("SELECT coalesce(sum(count), 0) FROM heads")[0][0])
+
     def _in_flight(self, target: str) -> int:
         return int(self._rows("SELECT coalesce(sum(count), 0) FROM heads WHERE target = ?", target)[0][0])
 
@@ -313,18 +346,5 @@ def _prepare(connection: apsw.Connection, directory: Path) -> None:
     connection.execute("COMMIT")
     if made not in (0, FORMAT):
         raise JournalError(f"{directory}: a journal of format {made}, this is format {FORMAT}; {_START_AFRESH}")
-    connection.execute("PRAGMA incremental_vacuum")
+    list(connection.execute("PRAGMA incremental_vacuum"))  # a page a step
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-
-@contextmanager
-def _named_errors(directory: Path) -> Iterator[None]:
-    try:
-        yield
-    except apsw.FullError as error:
-        raise DiskFullError(f"{directory}: no space left for the journal; free some, it goes on by itself") from error
-    except apsw.IOError as error:
-        raise JournalBrokenError(
-            f"{directory}: the disk failed while the journal was written, and nobody knows what it holds now; "
-            f"{_START_AFRESH}"
-        ) from error

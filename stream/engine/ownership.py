@@ -57,9 +57,7 @@ class Ownership:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
         self.epoch = epoch + 1
-        for old in self._directory.glob("epoch-*.lock"):
-            if old != self._file(self.epoch):
-                old.unlink(missing_ok=True)
+        self._file(epoch).unlink(missing_ok=True)
 
     def check(self) -> None:
         """Within a transaction: FencedError when another epoch has begun."""

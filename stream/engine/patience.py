@@ -41,6 +41,7 @@ TROUBLE: Final = (
     GoogleAuthError,
     RequestsConnectionError,
     Timeout,
+    TimeoutError,
     DiskFullError,
 )
 _LOG = structlog.get_logger("headrace")

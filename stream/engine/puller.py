@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import structlog
-from google.api_core.exceptions import DeadlineExceeded
+from google.api_core.exceptions import DeadlineExceeded, GoogleAPICallError
 from google.pubsub_v1 import SubscriberClient
 from google.pubsub_v1.types import PullRequest, PullResponse
 
 from stream.engine.patience import TROUBLE, Patience, StoppedError
+from stream.engine.status import SubjectStatus
 from stream.message import Message
 
 PULL_MESSAGES: Final = 1000
@@ -42,16 +43,17 @@ class Puller:
     Unary Pull: StreamingPull manages an eighth of its rate in Python and has stopped silently before.
     """
 
-    def __init__(self, subscriber: SubscriberClient, subject: str, subscription: str, patience: Patience) -> None:
+    def __init__(self, subscriber: SubscriberClient, subject: str, subscription: str, status: SubjectStatus) -> None:
         self._subscriber = subscriber
         self._subject = subject
         self._subscription = subscription
-        self._patience = patience
+        self._stop = threading.Event()
+        self._patience = Patience("pull", status, self._stop)
         self._waiting: deque[Pulled] = deque()
         self._held: set[Pulled] = set()
         self._changed = threading.Condition()
-        self._stop = threading.Event()
         self._deadline = 10.0
+        self._empty_since = 0
         self._drained_at = 0
         self._threads: list[threading.Thread] = []
         self.failure: BaseException | None = None
@@ -82,15 +84,12 @@ class Puller:
 
     @property
     def drained_at(self) -> int:
-        """When a pull last began that found the subscription empty, while nothing was held; microseconds, or 0."""
+        """All that was published before then has been settled, as far as pulling shows; microseconds, or 0.
+
+        Pulls must have found nothing for as long as somebody who died may still hold messages.
+        """
         with self._changed:
             return 0 if self._held else self._drained_at
-
-    @property
-    def held(self) -> int:
-        """How many messages are leased and not yet acknowledged."""
-        with self._changed:
-            return sum(len(pulled.messages) for pulled in self._held)
 
     def acknowledge(self, pulled: Iterable[Pulled]) -> None:
         """Acknowledge messages whose fate is durable. An acknowledgement that gets lost means redelivery."""
@@ -101,7 +100,7 @@ class Puller:
                 self._subscriber.acknowledge(
                     subscription=self._subscription, ack_ids=ids, retry=None, timeout=CALL_SECONDS
                 )
-            except TROUBLE as error:
+            except (GoogleAPICallError, *TROUBLE) as error:
                 _LOG.warning("acknowledgements_lost", subject=self._subject, count=len(ids), error=type(error).__name__)
 
     def hand_back(self, pulled: Iterable[Pulled]) -> None:
@@ -132,13 +131,7 @@ class Puller:
 
     def _pull_on(self) -> None:
         needs = f"{self._subscription}: the job needs roles/pubsub.subscriber on it; `headrace provision` makes it"
-        found = self._patience.insist(
-            needs,
-            lambda: self._subscriber.get_subscription(
-                subscription=self._subscription, retry=None, timeout=CALL_SECONDS
-            ),
-        )
-        self._deadline = float(found.ack_deadline_seconds or 10)
+        self._deadline = self._patience.insist(needs, self._ask_for_deadline)
         while self._has_room():
             pulled = self._patience.insist(needs, self._pull)
             with self._changed:
@@ -163,11 +156,26 @@ class Puller:
         try:
             response = self._subscriber.pull(request=request, timeout=PULL_SECONDS, retry=None)
         except DeadlineExceeded:
-            self._drained_at = began
+            self._note_empty(began)
             return Pulled([], [], leased_until)
+        self._empty_since = 0
         received = PullResponse.pb(response).received_messages
         messages = [_message(self._subject, one.message) for one in received]
         return Pulled(messages, [one.ack_id for one in received], leased_until, sum(len(m.data) for m in messages))
+
+    def _note_empty(self, began: int) -> None:
+        """A pull found nothing, or Pub/Sub did not answer: asked now and then, it says which."""
+        wait = int(self._deadline * 1_000_000)
+        self._empty_since = self._empty_since or began
+        if began - max(self._empty_since, self._drained_at + wait) > wait:
+            self._ask_for_deadline()
+            self._drained_at = began - wait
+
+    def _ask_for_deadline(self) -> float:
+        subscription = self._subscriber.get_subscription(
+            subscription=self._subscription, retry=None, timeout=CALL_SECONDS
+        )
+        return float(subscription.ack_deadline_seconds or 10)
 
     def _keep_leases(self) -> None:
         while not self._stop.wait(min(self._deadline / 4, 5.0)):
@@ -191,7 +199,7 @@ class Puller:
                     retry=None,
                     timeout=CALL_SECONDS,
                 )
-            except TROUBLE as error:
+            except (GoogleAPICallError, *TROUBLE) as error:
                 _LOG.warning("leases_not_changed", subject=self._subject, count=len(ids), error=type(error).__name__)
 
 

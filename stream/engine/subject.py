@@ -16,7 +16,7 @@ from google.pubsub_v1 import PublisherClient
 
 from schemas.envelope import from_micros
 from stream.batch import MicroBatch, to_ipc
-from stream.deadletter import DeadLetter, Reason, Refusal, dead_letters, publish_letters
+from stream.deadletter import DeadLetter, dead_letters, publish_letters
 from stream.deduplicate import SeenIds
 from stream.engine.journal import Journal, Transaction
 from stream.engine.patience import Patience
@@ -24,17 +24,18 @@ from stream.engine.prepare import Preparation, tally_refused
 from stream.engine.puller import Pulled, Puller
 from stream.engine.receipts import Receipts, receipt
 from stream.engine.status import SubjectStatus
-from stream.engine.table_writer import Guard, Head, TableWriter
+from stream.engine.table_writer import Fence, Head, TableWriter
 from stream.failpoints import reached
 from stream.job import Job
 from stream.lookup import is_empty, stored_contents, stored_ids
 from stream.message import Message
 from stream.names import Names
 from stream.row_hash import LEFT_OUT, row_hashes
-from stream.streams import MAX_REQUEST_BYTES, WriteStreams
+from stream.streams import WriteStreams
+from stream.tables import misfits, table_for
 from stream.tallies import Outcome, Tally, add_up, tally_rows, tally_written
+from stream.write import STAGE, refusals_by_bigquery, within_requests
 
-STAGE: Final = "write"
 WAIT_SECONDS: Final = 0.2  # for the first message of a round; also how soon a stop is seen
 SKEW_MICROSECONDS: Final = 60_000_000  # how far our clock may be behind Pub/Sub's
 _LOG = structlog.get_logger("headrace")
@@ -62,13 +63,14 @@ class SubjectLoop:
         puller: Puller,
         status: SubjectStatus,
         stop: threading.Event,
-        guard: Guard,
+        fence: Fence,
         round_messages: int,
     ) -> None:
         self._job = job
         self._subject = subject
         self._table = job.registry.latest(subject).options.table
         self._sql = names.sql(self._table)
+        self._columns = table_for(job.registry.latest(subject), names.project, names.dataset).schema
         self._journal = journal
         self._clients = clients
         self._puller = puller
@@ -79,7 +81,7 @@ class SubjectLoop:
         self._preparation = Preparation(job.registry, subject, job.window, job.masking_key)
         self._messages: Sequence[Message] = ()
         self._writer = TableWriter(
-            self._table, job.tables[subject], journal, clients.streams, self._patience, self, guard
+            self._table, job.tables[subject], journal, clients.streams, self._patience, self, fence
         )
         self.complete_until = 0
 
@@ -209,10 +211,7 @@ class SubjectLoop:
         if not self._messages:
             return _nothing
         batch = MicroBatch(self._subject, head.rows, head.notes, b"")
-        refusals = [
-            Refusal(index, Reason.REFUSED_BY_BIGQUERY, f"BigQuery refused the row: {name}")
-            for index, name in refused.items()
-        ]
+        refusals = refusals_by_bigquery(refused)
         self._publish(list(dead_letters(self._messages, batch, refusals, STAGE)))
         receipts = _receipts_of(batch.take(list(refused)).notes)
         self._receipts.add(receipts)
@@ -227,11 +226,10 @@ class SubjectLoop:
         """Count the rows whose id stands in the table."""
         return len(self._look_up(rows.column("_event_id").to_pylist(), rows.column("_event_time")))
 
-    def missing_columns(self, rows: pa.RecordBatch) -> Sequence[str]:
-        """Name the columns that the table does not have."""
+    def misfits(self) -> Sequence[str]:
+        """Say in what the table is not as the contract wants it."""
         table = self._clients.bigquery.get_table(self._sql.strip("`"), retry=None)
-        there = {column.name for column in table.schema}
-        return [name for name in rows.schema.names if name not in there]
+        return misfits(table.schema, self._columns)
 
     # Older than what is remembered.
 
@@ -274,8 +272,11 @@ class SubjectLoop:
         )
 
     def _remember_since(self, moment: int) -> None:
-        with self._journal.transaction() as transaction:
-            transaction.remember_since(self._table, moment)
+        def commit() -> None:
+            with self._journal.transaction() as transaction:
+                transaction.remember_since(self._table, moment)
+
+        self._patience.insist("the journal's disk needs room", commit)
         since = str(from_micros(moment)) if moment else "the first message"
         _LOG.info("remembers", subject=self._subject, since=since)
 
@@ -283,8 +284,12 @@ class SubjectLoop:
         if not self._seen.is_due(self._job.ids_remembered):
             return
         self._generation += 1
-        with self._journal.transaction() as transaction:
-            transaction.start_generation(self._table, self._generation, self._job.clock())
+
+        def commit() -> None:
+            with self._journal.transaction() as transaction:
+                transaction.start_generation(self._table, self._generation, self._job.clock())
+
+        self._patience.insist("the journal's disk needs room", commit)
         reached("ids_turned")
         self._seen.turn()
         remembered = self._journal.since(self._table)
@@ -311,21 +316,6 @@ class SubjectLoop:
     def _tally(self, transaction: Transaction, tallies: Sequence[Tally]) -> None:
         if tallies:
             transaction.tally(to_ipc(add_up(tallies).counts))
-
-
-def within_requests(batch: MicroBatch, indices: Sequence[int]) -> tuple[list[MicroBatch], list[Refusal]]:
-    """Cut the rows at *indices* into batches that one request can hold; refuse, by index, rows that none can."""
-    if not indices:
-        return [], []
-    part = batch.take(indices)
-    if part.rows.nbytes < MAX_REQUEST_BYTES // 2 or len(part.rows.serialize()) <= MAX_REQUEST_BYTES:
-        return [part], []
-    if len(indices) == 1:
-        return [], [Refusal(indices[0], Reason.ROW_TOO_LARGE, f"the row has more than {MAX_REQUEST_BYTES} bytes")]
-    middle = len(indices) // 2
-    first, refused = within_requests(batch, indices[:middle])
-    second, refused_too = within_requests(batch, indices[middle:])
-    return first + second, refused + refused_too
 
 
 def _with_receipts(batch: MicroBatch, messages: Sequence[Message]) -> MicroBatch:

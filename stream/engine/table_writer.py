@@ -19,13 +19,9 @@ from stream.engine.journal import Journal, StoredHead, Transaction
 from stream.engine.patience import Patience
 from stream.failpoints import reached
 from stream.streams import Rows, WriteStreams
-from stream.verdicts import Verdict, judge
+from stream.verdicts import HaltError, Verdict, judge
 
 T = TypeVar("T")
-
-
-class HaltError(RuntimeError):
-    """A stream or the journal holds what nobody committed; nothing more may be written. Says which and where."""
 
 
 @dataclass
@@ -53,11 +49,11 @@ class Bookkeeping(Protocol):
     def stored(self, rows: pa.RecordBatch) -> int:
         """Count how many of *rows* the table holds already."""
 
-    def missing_columns(self, rows: pa.RecordBatch) -> Sequence[str]:
-        """Name the columns of *rows* that the table does not have."""
+    def misfits(self) -> Sequence[str]:
+        """Say in what the table is not as its contract wants it, so that no row can be written."""
 
 
-class Guard(Protocol):
+class Fence(Protocol):
     """What keeps two engines from writing the same tables."""
 
     def check(self) -> None:
@@ -78,7 +74,7 @@ class TableWriter:
         streams: WriteStreams,
         patience: Patience,
         bookkeeping: Bookkeeping,
-        guard: Guard,
+        fence: Fence,
         reached: Callable[[str], None] = reached,
     ) -> None:
         self._target = target
@@ -87,7 +83,7 @@ class TableWriter:
         self._streams = streams
         self._patience = patience
         self._books = bookkeeping
-        self._guard = guard
+        self._fence = fence
         self._reached = reached
         self._queue: deque[Head] = deque()
         self._stream = ""
@@ -106,7 +102,7 @@ class TableWriter:
         left = self._journal.stream(self._target)
         if left is not None:
             self._stream, self._offset = left
-        self._replace_stream()
+        self._replace_stream(taken_over)
         if taken_over:
             self._take_back()
         self.settle()
@@ -131,7 +127,7 @@ class TableWriter:
         """Append what is queued until every row has its fate."""
         while self._queue:
             head = self._queue[0]
-            answer = self._streams.append(self._stream, self._offset, _wire(head.rows))
+            answer = self._streams.append(self._stream, self._offset, Rows.of(head.rows))
             self._reached("appended")
             match judge(answer, head.attempted):
                 case Verdict.WRITTEN:
@@ -147,8 +143,10 @@ class TableWriter:
                     if not self._arrived_late(head):
                         self._narrow(head)
                 case Verdict.STREAM_GONE:
+                    if not self._offset:  # nothing was ever written to it: do not go round in circles
+                        self._patience.wait(self._needs("a new stream takes no rows"))
                     head.attempted = True
-                    self._guard.check()  # was it finalised by another engine that took over?
+                    self._fence.check()  # was it finalised by another engine that took over?
                     self._replace_stream()
                 case Verdict.BLOCKED:
                     self._patience.wait(self._needs("the job needs bigquery.tables.updateData on it"))
@@ -191,11 +189,9 @@ class TableWriter:
 
     def _narrow(self, head: Head) -> None:
         """Find the guilty row among rows that were refused as a whole."""
-        missing = self._patience.insist(
-            self._needs("it cannot be read"), lambda: self._books.missing_columns(head.rows)
-        )
-        if missing:
-            self._patience.wait(self._needs(f"the table has no column {', '.join(missing)}"))
+        misfits = self._patience.insist(self._needs("it cannot be read"), self._books.misfits)
+        if misfits:
+            self._patience.wait(self._needs("; ".join(misfits)))
         elif len(head) == 1:
             self._refuse(head, {0: "INVALID_ARGUMENT"})
         else:
@@ -206,21 +202,25 @@ class TableWriter:
         """Put *parts* of a head in its place."""
         pieces = [(head.rows.take(pa.array(p, pa.int64())), head.notes.take(pa.array(p, pa.int64()))) for p in parts]
 
+        later = [(each.rows, each.notes) for each in self._queue if each is not head]
+
         def commit() -> list[Head]:
             with self._journal.transaction() as transaction:
-                transaction.remove_head(head.seq)
+                for each in self._queue:
+                    transaction.remove_head(each.seq)
                 also(transaction)
-                return [Head(self._add(transaction, *piece).seq, *piece) for piece in pieces]
+                return [Head(self._add(transaction, *piece).seq, *piece) for piece in [*pieces, *later]]
 
-        heads = self._insist_on_disk(commit)
-        self._queue.popleft()
-        self._queue.extendleft(reversed(heads))
+        self._queue = deque(self._insist_on_disk(commit))
 
-    def _replace_stream(self) -> None:
-        """Finalise the stream, find out whether it holds the head, and open another."""
+    def _replace_stream(self, taken_over: bool = False) -> None:
+        """Finalise the stream, find out whether it holds the head, and open another.
+
+        *taken_over*: rows in the table may be those of another engine, and say nothing of the head.
+        """
         head = self._queue[0] if self._queue else None
         if self._stream:
-            written = self._finalised_with(head)
+            written = self._finalised_with(head, taken_over)
             self._reached("stream_finalised")
             if head is not None and written:
                 self._commit_written(head)
@@ -228,7 +228,7 @@ class TableWriter:
             self._needs("the job needs bigquery.tables.updateData on it"), lambda: self._streams.create(self._path)
         )
 
-        self._patience.insist(self._needs("its new stream cannot be announced"), lambda: self._guard.announce(name))
+        self._patience.insist(self._needs("its new stream cannot be announced"), lambda: self._fence.announce(name))
 
         def commit() -> None:
             with self._journal.transaction() as transaction:
@@ -252,13 +252,13 @@ class TableWriter:
         self._insist_on_disk(commit)
         self._queue.clear()
 
-    def _finalised_with(self, head: Head | None) -> bool:
+    def _finalised_with(self, head: Head | None, taken_over: bool) -> bool:
         """Finalise the stream; whether *head* is in it. HaltError when it holds anything else."""
         count = self._patience.insist(
             self._needs("its stream cannot be finalised"), lambda: self._streams.finalise(self._stream)
         )
         if count is None:
-            return head is not None and self._found(head)
+            return head is not None and not taken_over and self._found(head)
         if head is not None and count == self._offset + len(head):
             return True
         if count != self._offset:
@@ -281,7 +281,7 @@ class TableWriter:
         return found > 0
 
     def _add(self, transaction: Transaction, rows: pa.RecordBatch, notes: pa.RecordBatch) -> StoredHead:
-        wire = _wire(rows)
+        wire = Rows.of(rows)
         return transaction.add_head(self._target, rows.num_rows, wire.schema, wire.data, to_ipc(notes))
 
     def _insist_on_disk(self, commit: Callable[[], T]) -> T:
@@ -289,10 +289,6 @@ class TableWriter:
 
     def _needs(self, what: str) -> str:
         return f"{self._path}: {what}; `headrace provision` makes tables and columns"
-
-
-def _wire(rows: pa.RecordBatch) -> Rows:
-    return Rows(rows.schema.serialize().to_pybytes(), rows.serialize().to_pybytes())
 
 
 def _from_journal(stored: StoredHead) -> Head:

@@ -16,13 +16,15 @@ from stream.engine.journal import Journal, Transaction
 from stream.engine.patience import Patience
 from stream.engine.status import SubjectStatus
 from stream.engine.subject import Clients
-from stream.engine.table_writer import Guard, HaltError, Head, TableWriter
+from stream.engine.table_writer import Fence, Head, TableWriter
 from stream.failpoints import reached
 from stream.job import Job
 from stream.lookup import stored_ids
 from stream.names import TALLIES, Names
+from stream.tables import misfits, tallies_table
 from stream.tallies import COUNTS, Outcome, Tally, add_up
 from stream.tally import tally_lines
+from stream.verdicts import HaltError
 
 FLUSH_SECONDS: Final = 1.0
 SAY_AGAIN: Final = 60_000_000  # microseconds after which a subject without events is said to be complete again
@@ -41,7 +43,7 @@ class TallyLoop:
         clients: Clients,
         status: SubjectStatus,
         stop: threading.Event,
-        guard: Guard,
+        fence: Fence,
         complete_until: Callable[[], Mapping[str, int]],
     ) -> None:
         self._job = job
@@ -59,7 +61,7 @@ class TallyLoop:
             clients.streams,
             Patience("tallies", status, stop),
             self,
-            guard,
+            fence,
             lambda name: reached(_FAILPOINTS.get(name, "")),
         )
 
@@ -75,8 +77,8 @@ class TallyLoop:
 
     def flush(self) -> None:
         """Append all that is counted so far."""
+        complete = self._news()  # before the counts: what is complete by then is among them
         last, chunks = self._journal.tallies()
-        complete = self._news()
         if not chunks and not complete:
             return
         now, numbers = self._job.clock(), itertools.count()
@@ -114,11 +116,10 @@ class TallyLoop:
         within = ("tallied_at", times["min"], times["max"])
         return len(stored_ids(self._clients.bigquery, self._sql, "tally_id", ids, within))
 
-    def missing_columns(self, rows: pa.RecordBatch) -> Sequence[str]:
-        """Name the columns that the table does not have."""
+    def misfits(self) -> Sequence[str]:
+        """Say in what the table is not as it should be."""
         table = self._clients.bigquery.get_table(self._sql.strip("`"), retry=None)
-        there = {column.name for column in table.schema}
-        return [name for name in rows.schema.names if name not in there]
+        return misfits(table.schema, tallies_table(table.project, table.dataset_id).schema)
 
 
 def _nothing_new(subject: str, now: int) -> Tally:

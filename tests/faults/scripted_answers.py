@@ -17,11 +17,17 @@ def answer(status: grpc.StatusCode, storage: str = "") -> Rule:
     return lambda _: error(status, storage)
 
 
-def abort(status: grpc.StatusCode) -> Rule:
-    """Write nothing and end the call with a status."""
+def abort(status: grpc.StatusCode, storage: str = "") -> Rule:
+    """Write nothing and end the call with a status; *storage* is the service's own name of it, in the details."""
+    details = wire.AppendRowsResponse.pb(error(status, storage)).error.SerializeToString() if storage else b""
+    return abort_with(status, details)
+
+
+def abort_with(status: grpc.StatusCode, details: bytes) -> Rule:
+    """Write nothing and end the call with a status and details of it."""
 
     def rule(_: Append) -> wire.AppendRowsResponse:
-        raise AbortedCallError(status)
+        raise AbortedCallError(status, details=details)
 
     return rule
 

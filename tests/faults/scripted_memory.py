@@ -35,6 +35,7 @@ class MemoryStreams:
     def __init__(self) -> None:
         self.streams: dict[str, _Stream] = {}
         self._lock = threading.RLock()
+        self.missing = grpc.StatusCode.NOT_FOUND  # said of a stream that is not there
 
     def rows(self, table: str) -> list[dict[str, Any]]:
         """What stands in *table* (its short name)."""
@@ -79,7 +80,7 @@ class MemoryStreams:
         if name.endswith("/streams/_default"):
             return self.streams.setdefault(name, _Stream(name.removesuffix("/streams/_default"), 1))
         if name not in self.streams:
-            raise AbortedCallError(grpc.StatusCode.NOT_FOUND, "no such stream")
+            raise AbortedCallError(self.missing, "no such stream")
         return self.streams[name]
 
 

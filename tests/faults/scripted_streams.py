@@ -27,9 +27,9 @@ UNLIMITED: Final = [("grpc.max_send_message_length", -1), ("grpc.max_receive_mes
 class AbortedCallError(Exception):
     """End the call with a gRPC status instead of an answer."""
 
-    def __init__(self, status: grpc.StatusCode, detail: str = "by the script") -> None:
+    def __init__(self, status: grpc.StatusCode, detail: str = "by the script", details: bytes = b"") -> None:
         super().__init__(detail)
-        self.status, self.detail = status, detail
+        self.status, self.detail, self.details = status, detail, details
 
 
 def error(status: grpc.StatusCode, storage: str = "", message: str = "by the script") -> wire.AppendRowsResponse:
@@ -120,6 +120,7 @@ class ScriptedServer:
         self.streams = streams
         self.script = Script()
         self.created = 0
+        self._calls: list[grpc.ServicerContext] = []
         self.address = ""
 
     def handlers(self) -> dict[str, grpc.RpcMethodHandler]:
@@ -145,18 +146,26 @@ class ScriptedServer:
         )
         return calls
 
+    def end_calls(self) -> None:
+        """End every call to AppendRows, as BigQuery ends idle ones."""
+        for context in self._calls:
+            context.cancel()
+
     def _create(self, request: wire.CreateWriteStreamRequest) -> wire.WriteStream:
         self.created += 1
         return self.streams.create(request)
 
     def _append_rows(self, requests: Iterator[wire.AppendRowsRequest], context: grpc.ServicerContext) -> Any:
         connection, schema = self.streams.connect(), b""
+        self._calls.append(context)
         try:
             for request in requests:
                 schema = request.arrow_rows.writer_schema.serialized_schema or schema
                 request.arrow_rows.writer_schema.serialized_schema = schema  # its first bearer may not be passed on
                 yield self.script.answer(_read(request, connection))
         except AbortedCallError as aborted:
+            if aborted.details:
+                context.set_trailing_metadata([("grpc-status-details-bin", aborted.details)])
             context.abort(aborted.status, aborted.detail)
         finally:
             connection.close()

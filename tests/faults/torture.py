@@ -197,10 +197,10 @@ def main() -> int:
         with kept.open("a") as file:
             file.write(json.dumps(done) + "\n")
         rounds.append(done)
+        REPORT.parent.mkdir(parents=True, exist_ok=True)
+        REPORT.write_text(report(rounds))
         print(_progress(rounds), flush=True)
         shutil.rmtree(folder)
-    REPORT.parent.mkdir(parents=True, exist_ok=True)
-    REPORT.write_text(report(rounds))
     print(f"report: {REPORT}")
     return 0
 

@@ -2,55 +2,50 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import threading
+from dataclasses import replace
 
 import pyarrow as pa
 import pytest
 from google.cloud import bigquery
 
-from stream.audit import SubjectCounts, count_subjects
+from stream.audit import SubjectAudit, count_subjects
 from stream.clients import open_bigquery, open_subscriber, open_write
 from stream.clock import now_micros
-from stream.dataflow.streams import TableStreams
+from stream.commands.run import job_for
 from stream.deadletter import PREFIX
+from stream.engine.patience import Patience
 from stream.engine.puller import Puller
-from stream.names import TALLIES
-from stream.pipeline import Job
-from stream.sealing import new_key
+from stream.engine.status import SubjectStatus
+from stream.job import Job
+from stream.streams import Rows, WriteStreams
 from stream.verdicts import Verdict, judge
 from tests.beam_engine import BeamEngine
 from tests.integration.test_service import flight_message
-from tests.service import Service, a_service
+from tests.service import KEY, Service, a_service
 
 pytestmark = pytest.mark.emulators
 SHARDS = 4
 
 
 def the_job(service: Service) -> Job:
-    names, registry = service.names, service.registry
-    return Job(
-        registry=registry,
-        project=names.project,
-        tables={subject: names.table(registry.latest(subject).options.table) for subject in registry.subjects},
-        tallies_table=names.table(TALLIES),
-        dead_letter_topic=names.dead_letter_topic,
-        name="beam",
-        window=timedelta(minutes=1),
-        shards=SHARDS,
-        ids_remembered=100_000,
-        clock=now_micros,
-        masking_key=bytes(range(32)),
-        sealing_key=new_key(),
-    )
+    return replace(job_for(service.settings, service.registry, KEY, now_micros), shards=SHARDS)
+
+
+def the_pullers(service: Service) -> list[Puller]:
+    subscriber, stop = open_subscriber(), threading.Event()
+    return [
+        Puller(subscriber, subject, service.names.subscription(subject), Patience("pull", SubjectStatus(subject), stop))
+        for subject in service.registry.subjects
+    ]
 
 
 def run_until(service: Service, acknowledged: int) -> None:
-    subscriptions = {subject: service.names.subscription(subject) for subject in service.registry.subjects}
-    engine = BeamEngine(the_job(service), Puller(open_subscriber(), subscriptions), acknowledged)
+    engine = BeamEngine(the_job(service), the_pullers(service), acknowledged)
     accounted: list[tuple[int, int]] = []
 
     def account(count: int) -> None:
-        accounted.append((count, sum(each.accounted for each in counts(service).values())))
+        accounted.append((count, sum(map(accounted_for, counts(service).values()))))
 
     engine.on_acknowledged = account
     engine.run()
@@ -58,7 +53,12 @@ def run_until(service: Service, acknowledged: int) -> None:
     assert [each for each in accounted if each[0] > each[1]] == [], "acknowledged before it was accounted for"
 
 
-def counts(service: Service) -> dict[str, SubjectCounts]:
+def accounted_for(subject: SubjectAudit) -> int:
+    """How many of its messages have their outcome."""
+    return subject.written + subject.duplicates + subject.dropped + subject.dead_lettered.total()
+
+
+def counts(service: Service) -> dict[str, SubjectAudit]:
     found = count_subjects(service.registry, service.names, open_bigquery(service.settings.project))
     return {each.subject: each for each in found}
 
@@ -86,13 +86,14 @@ def test_streams_of_the_emulator_answer_as_the_ledger_expects(project: str) -> N
     table = bigquery.Table(f"{project}.headrace.numbers", [bigquery.SchemaField("number", "INT64")])
     service = a_service(project)
     open_bigquery(project).create_table(table)
-    streams = TableStreams(open_write(project), service.names.table("numbers"))
-    rows = pa.RecordBatch.from_pydict({"number": [1, 2]})
+    streams = WriteStreams(open_write(project), append_seconds=30)
+    rows = Rows.of(pa.RecordBatch.from_pydict({"number": [1, 2]}))
 
-    stream = streams.open()
+    stream = streams.create(service.names.table("numbers"))
     verdicts = [judge(streams.append(stream, offset, rows), attempted=True) for offset in (0, 0, 5)]
     assert verdicts == [Verdict.WRITTEN, Verdict.WRITTEN, Verdict.HALT]
     assert [streams.finalise(stream), streams.finalise(stream)] == [2, 2]
     assert judge(streams.append(stream, 2, rows), attempted=True) is Verdict.STREAM_GONE
     assert streams.finalise(f"{stream}-never") is None
+    streams.close_all()
     assert len(service.rows("numbers")) == 2

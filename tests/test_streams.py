@@ -1,0 +1,173 @@
+"""What a writer hears when BigQuery answers in every way it may; the server is scripted, the wire is real."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import grpc
+import pyarrow as pa
+import pytest
+from google.rpc import code_pb2
+
+from stream.streams import Rows, WriteStreams
+from stream.verdicts import Answer, Verdict, judge
+from tests.faults import scripted_answers as answers
+from tests.faults.scripted_memory import MemoryStreams, a_scripted_memory
+from tests.faults.scripted_streams import Rule, ScriptedServer
+
+TABLE: Final = "projects/p/datasets/d/tables/things"
+OFFSET_TAKEN: Final = Answer(code_pb2.ALREADY_EXISTS, "OFFSET_ALREADY_EXISTS")
+Writing = tuple[WriteStreams, MemoryStreams, ScriptedServer]
+
+
+@contextmanager
+def writing(seconds: float = 20) -> Iterator[Writing]:
+    with a_scripted_memory() as (server, memory, client):
+        streams = WriteStreams(client, seconds)
+        try:
+            yield streams, memory, server
+        finally:
+            streams.close_all()
+            for thread in threads_that_read():
+                thread.join(10)
+
+
+def rows(*values: int) -> Rows:
+    return Rows.of(pa.RecordBatch.from_pydict({"value": list(values)}))
+
+
+def values(memory: MemoryStreams) -> list[int]:
+    return [row["value"] for row in memory.rows("things")]
+
+
+def threads_that_read() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "append-answers"]
+
+
+def hear(rule: Rule) -> Answer:
+    with writing() as (streams, _, server):
+        server.script.add(rule)
+        return streams.append(streams.create(TABLE), 0, rows(1, 2))
+
+
+def test_rows_are_written_once_and_in_order_over_one_connection() -> None:
+    with writing() as (streams, memory, _):
+        stream = streams.create(TABLE)
+        said = [streams.append(stream, offset, rows(offset, offset + 1)) for offset in (0, 2, 4, 2)]
+    assert said == [Answer(), Answer(), Answer(), OFFSET_TAKEN]
+    assert values(memory) == [0, 1, 2, 3, 4, 5]
+
+
+def test_a_default_stream_has_no_offsets() -> None:
+    with writing() as (streams, memory, _):
+        assert streams.append(f"{TABLE}/streams/_default", None, rows(1)) == Answer()
+    assert values(memory) == [1]
+
+
+def test_a_finalised_stream_takes_nothing_and_says_how_many_rows_it_has() -> None:
+    with writing() as (streams, _, _):
+        stream = streams.create(TABLE)
+        streams.append(stream, 0, rows(1, 2))
+        assert [streams.finalise(stream), streams.finalise(stream)] == [2, 2]
+        late = streams.append(stream, 2, rows(3))
+    assert late == Answer(code_pb2.INVALID_ARGUMENT, "STREAM_FINALIZED")
+
+
+@pytest.mark.parametrize(
+    "status", [grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION]
+)
+def test_a_stream_that_is_not_there_has_no_number_of_rows(status: grpc.StatusCode) -> None:
+    with writing() as (streams, memory, _):
+        memory.missing = status
+        assert streams.finalise(f"{TABLE}/streams/0123456789abcdef") is None
+
+
+@pytest.mark.parametrize("kind", [answers.answer, answers.abort])
+@pytest.mark.parametrize(
+    ("status", "name", "verdict"),
+    [
+        (grpc.StatusCode.ALREADY_EXISTS, "OFFSET_ALREADY_EXISTS", Verdict.WRITTEN),
+        (grpc.StatusCode.OUT_OF_RANGE, "OFFSET_OUT_OF_RANGE", Verdict.HALT),
+        (grpc.StatusCode.INVALID_ARGUMENT, "STREAM_FINALIZED", Verdict.STREAM_GONE),
+        (grpc.StatusCode.NOT_FOUND, "TABLE_NOT_FOUND", Verdict.BLOCKED),
+        (grpc.StatusCode.INVALID_ARGUMENT, "SCHEMA_MISMATCH_EXTRA_FIELDS", Verdict.BLOCKED),
+    ],
+)
+def test_an_error_keeps_the_service_s_own_name_in_an_answer_and_when_the_call_fails(
+    kind: Callable[[grpc.StatusCode, str], Rule], status: grpc.StatusCode, name: str, verdict: Verdict
+) -> None:
+    answer = hear(kind(status, name))
+    assert answer == Answer(status.value[0], name)
+    assert judge(answer, attempted=True) is verdict
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict"),
+    [
+        (grpc.StatusCode.UNAVAILABLE, Verdict.UNKNOWN),
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, Verdict.UNKNOWN),
+        (grpc.StatusCode.DEADLINE_EXCEEDED, Verdict.UNKNOWN),
+        (grpc.StatusCode.NOT_FOUND, Verdict.STREAM_GONE),
+        (grpc.StatusCode.PERMISSION_DENIED, Verdict.BLOCKED),
+    ],
+)
+def test_a_call_that_fails_is_an_answer_too(status: grpc.StatusCode, verdict: Verdict) -> None:
+    answer = hear(answers.abort(status))
+    assert answer == Answer(status.value[0])
+    assert judge(answer, attempted=True) is verdict
+
+
+def test_details_that_cannot_be_read_leave_the_status() -> None:
+    assert hear(answers.abort_with(grpc.StatusCode.ABORTED, b"\xff")) == Answer(code_pb2.ABORTED)
+
+
+def test_rows_that_are_refused_are_named_without_their_values() -> None:
+    answer = hear(answers.refuse_rows(lambda row: row["value"] == 2))
+    assert answer == Answer(code_pb2.INVALID_ARGUMENT, "", {1: "FIELDS_ERROR"})
+
+
+def test_after_a_passing_failure_the_same_rows_go_to_the_same_offset() -> None:
+    with writing() as (streams, memory, server):
+        server.script.add(answers.abort(grpc.StatusCode.UNAVAILABLE))
+        stream = streams.create(TABLE)
+        said = [streams.append(stream, 0, rows(1, 2)) for _ in range(2)]
+    assert said == [Answer(code_pb2.UNAVAILABLE), Answer()]
+    assert values(memory) == [1, 2]
+
+
+def test_an_answer_that_never_comes_is_waited_for_so_long_and_not_mistaken_for_the_next() -> None:
+    released = threading.Event()
+    with writing(seconds=0.5) as (streams, memory, server):
+        server.script.add(answers.never_answer(released))
+        stream = streams.create(TABLE)
+        lost = streams.append(stream, 0, rows(1))
+        again = streams.append(stream, 0, rows(1))
+        released.set()
+    assert (lost, again) == (Answer(code_pb2.DEADLINE_EXCEEDED), OFFSET_TAKEN)
+    assert values(memory) == [1]
+
+
+def test_a_connection_that_ended_while_it_was_idle_is_opened_anew() -> None:
+    with writing() as (streams, memory, server):
+        stream = streams.create(TABLE)
+        streams.append(stream, 0, rows(1))
+        (reading,) = threads_that_read()
+        server.end_calls()
+        reading.join(10)
+        assert streams.append(stream, 1, rows(2)) == Answer()
+    assert values(memory) == [1, 2]
+
+
+def test_no_thread_is_left_when_connections_are_closed() -> None:
+    with writing() as (streams, _, _):
+        for _ in range(3):
+            streams.append(streams.create(TABLE), 0, rows(1))
+        reading = threads_that_read()
+        assert len(reading) == 3
+        streams.close_all()
+        for thread in reading:
+            thread.join(10)
+        assert not any(thread.is_alive() for thread in reading)
