@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tests.faults.not_there import NOT_THERE
 
-SHARDS = 3
+SHARDS = 4
 ROOT = Path(__file__).parents[2]
 
 

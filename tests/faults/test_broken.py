@@ -40,7 +40,7 @@ def test_it_refuses_what_exists(world: World) -> None:
         server.script.add(answers.lose_answer, table=FLIGHTS)
         world.publish([world.mix.flight() for _ in range(40)])
         evidence = world.settle(world.start(load=broken("refuses_what_exists")), quiet=QUIET)
-    assert Check.DEAD_LETTERED_AND_WRITTEN in found(evidence)
+    assert Check.DOUBLED_ROW in found(evidence)
 
 
 @pytest.mark.faults_quick
