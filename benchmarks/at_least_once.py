@@ -13,8 +13,9 @@ from typing import Any
 import pyarrow as pa
 
 from stream.cli import main
-from stream.engine.journal import Journal, Remembered, StoredHead, Transaction
+from stream.engine.journal import Journal, Remembered
 from stream.engine.table_writer import TableWriter
+from stream.engine.transaction import StoredHead, Transaction
 from stream.streams import Rows, WriteStreams
 from stream.verdicts import Answer
 

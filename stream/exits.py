@@ -42,7 +42,6 @@ _BY_NAME = {
     "Forbidden": Exit.PERMISSION,
     "PermissionDenied": Exit.PERMISSION,
     "Unauthenticated": Exit.PERMISSION,
-    "AppendError": Exit.PERMISSION,
     "ServiceUnavailable": Exit.UNREACHABLE,
     "DeadlineExceeded": Exit.UNREACHABLE,
     "RetryError": Exit.UNREACHABLE,

@@ -12,8 +12,9 @@ from pathlib import Path
 import apsw
 import pytest
 
-from stream.engine.journal import FILE, DiskFullError, Journal, JournalError, StoredHead
+from stream.engine.journal import FILE, DiskFullError, Journal, JournalError
 from stream.engine.ownership import FencedError, InUseError
+from stream.engine.transaction import StoredHead
 
 SECOND = 1_000_000
 KILLED = """

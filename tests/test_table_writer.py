@@ -11,11 +11,12 @@ import grpc
 import pyarrow as pa
 import pytest
 
-from stream.engine.journal import Journal, Transaction
+from stream.engine.journal import Journal
 from stream.engine.ownership import FencedError
 from stream.engine.patience import Patience, StoppedError
 from stream.engine.status import SubjectStatus
 from stream.engine.table_writer import Head, TableWriter
+from stream.engine.transaction import Transaction
 from stream.streams import WriteStreams
 from stream.verdicts import HaltError
 from tests.faults import scripted_answers as answers

@@ -18,21 +18,21 @@ from schemas.envelope import from_micros
 from stream.batch import MicroBatch, to_ipc
 from stream.deadletter import DeadLetter, dead_letters, publish_letters
 from stream.deduplicate import SeenIds
-from stream.engine.journal import Journal, Transaction
+from stream.engine.journal import Journal
 from stream.engine.patience import Patience
 from stream.engine.prepare import Preparation, tally_refused
 from stream.engine.puller import Pulled, Puller
 from stream.engine.receipts import Receipts, receipt
 from stream.engine.status import SubjectStatus
+from stream.engine.stored_rows import StoredRows
 from stream.engine.table_writer import Fence, Head, TableWriter
+from stream.engine.transaction import Transaction
 from stream.failpoints import reached
 from stream.job import Job
-from stream.lookup import is_empty, stored_contents, stored_ids
 from stream.message import Message
 from stream.names import Names
-from stream.row_hash import LEFT_OUT, row_hashes
 from stream.streams import WriteStreams
-from stream.tables import misfits, table_for
+from stream.tables import table_for
 from stream.tallies import Outcome, Tally, add_up, tally_rows, tally_written
 from stream.write import STAGE, refusals_by_bigquery, within_requests
 
@@ -69,8 +69,13 @@ class SubjectLoop:
         self._job = job
         self._subject = subject
         self._table = job.registry.latest(subject).options.table
-        self._sql = names.sql(self._table)
-        self._columns = table_for(job.registry.latest(subject), names.project, names.dataset).schema
+        sql = names.sql(self._table)
+        columns = table_for(job.registry.latest(subject), names.project, names.dataset).schema
+        self._stored_rows = StoredRows(clients.bigquery, sql, columns)
+        self._needs_queries = (
+            f"{sql}: the job needs bigquery.jobs.create, and bigquery.tables.getData on it; "
+            "`headrace provision` makes it"
+        )
         self._journal = journal
         self._clients = clients
         self._puller = puller
@@ -89,7 +94,8 @@ class SubjectLoop:
         """Load what the journal remembers, and settle what an earlier process left open."""
         taken_over = self._journal.is_taken_over(self._table)
         if taken_over or self._journal.remembered(self._table) is None:
-            self._remember_since(0 if self._is_new() else self._job.clock() + SKEW_MICROSECONDS)
+            is_new = self._patience.insist(self._needs_queries, self._stored_rows.is_empty)
+            self._remember_since(0 if is_new else self._job.clock() + SKEW_MICROSECONDS)
         remembered = self._journal.remembered(self._table)
         assert remembered is not None  # noqa: S101 stated just above
         self._generation, self._since = remembered.generation, remembered.since
@@ -224,14 +230,11 @@ class SubjectLoop:
 
     def stored(self, rows: pa.RecordBatch) -> int:
         """Count the rows whose id stands in the table."""
-        return len(self._look_up(rows.column("_event_id").to_pylist(), rows.column("_event_time")))
+        return self._stored_rows.count(rows)
 
     def misfits(self) -> Sequence[str]:
         """Say in what the table is not as the contract wants it."""
-        table = self._clients.bigquery.get_table(self._sql.strip("`"), retry=None)
-        return misfits(table.schema, self._columns)
-
-    # Older than what is remembered.
+        return self._stored_rows.misfits()
 
     def _stored(self, batch: MicroBatch) -> dict[int, bool]:
         """The rows of messages that were published before ids were remembered, and whose id stands in the table; and
@@ -240,36 +243,10 @@ class SubjectLoop:
         if not old:
             return {}
         rows = batch.rows.take(pa.array(old, pa.int64()))
-        ids = rows.column("_event_id").to_pylist()
-        there = self._patience.insist(
-            f"{self._sql}: the job needs bigquery.jobs.create, and bigquery.tables.getData on it",
-            lambda: self._contents(rows, ids),
-        )
-        hashes = row_hashes(rows).to_pylist()
-        return {
-            index: there[event_id] == content
-            for index, event_id, content in zip(old, ids, hashes, strict=True)
-            if event_id in there
-        }
+        same = self._patience.insist(self._needs_queries, lambda: self._stored_rows.compare(rows))
+        return {old[index]: is_same for index, is_same in same.items()}
 
-    def _contents(self, rows: pa.RecordBatch, ids: Sequence[str]) -> dict[str, int]:
-        times = rows.column("_event_time")
-        found = self._look_up(ids, times)
-        if not found:
-            return {}
-        columns = [name for name in rows.schema.names if name != LEFT_OUT]
-        return stored_contents(self._clients.bigquery, self._sql, columns, sorted(found), _bounds(times))
-
-    def _look_up(self, ids: Sequence[str], times: pa.Array) -> set[str]:
-        within = ("_event_time", *_bounds(times))
-        return stored_ids(self._clients.bigquery, self._sql, "_event_id", ids, within)
-
-    def _is_new(self) -> bool:
-        return self._patience.insist(
-            f"{self._sql}: the job needs bigquery.jobs.create, and bigquery.tables.getData on it; "
-            "`headrace provision` makes it",
-            lambda: is_empty(self._clients.bigquery, self._sql, "_event_time"),
-        )
+    # What is remembered.
 
     def _remember_since(self, moment: int) -> None:
         def commit() -> None:
@@ -292,8 +269,7 @@ class SubjectLoop:
         self._patience.insist("the journal's disk needs room", commit)
         reached("ids_turned")
         self._seen.turn()
-        remembered = self._journal.since(self._table)
-        self._since = remembered
+        self._since = self._journal.since(self._table)
 
     def _publish(self, letters: Sequence[DeadLetter]) -> None:
         if not letters:
@@ -322,11 +298,6 @@ def _with_receipts(batch: MicroBatch, messages: Sequence[Message]) -> MicroBatch
     places = batch.notes.column("message").to_pylist()
     receipts = pa.array([receipt(messages[place]) for place in places], pa.binary(16))
     return MicroBatch(batch.subject, batch.rows, batch.notes.append_column("receipt", receipts), batch.sealed)
-
-
-def _bounds(times: pa.Array) -> tuple[datetime, datetime]:
-    bounds = pc.min_max(times).as_py()
-    return bounds["min"], bounds["max"]
 
 
 def _receipts_of(notes: pa.RecordBatch) -> bytes:

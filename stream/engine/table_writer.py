@@ -15,8 +15,9 @@ from typing import Protocol, TypeVar
 import pyarrow as pa
 
 from stream.batch import from_ipc, to_ipc
-from stream.engine.journal import Journal, StoredHead, Transaction
+from stream.engine.journal import Journal
 from stream.engine.patience import Patience
+from stream.engine.transaction import StoredHead, Transaction
 from stream.failpoints import reached
 from stream.streams import Rows, WriteStreams
 from stream.verdicts import HaltError, Verdict, judge

@@ -12,11 +12,12 @@ import pyarrow.compute as pc
 import structlog
 
 from stream.batch import from_ipc
-from stream.engine.journal import Journal, Transaction
+from stream.engine.journal import Journal
 from stream.engine.patience import Patience
 from stream.engine.status import SubjectStatus
 from stream.engine.subject import Clients
 from stream.engine.table_writer import Fence, Head, TableWriter
+from stream.engine.transaction import Transaction
 from stream.failpoints import reached
 from stream.job import Job
 from stream.lookup import stored_ids

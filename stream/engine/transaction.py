@@ -1,0 +1,93 @@
+"""What may be changed in the journal within one commit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import apsw
+
+
+@dataclass(frozen=True, slots=True)
+class StoredHead:
+    """One committed batch whose fate is open: the bytes to append, and *notes* on each row."""
+
+    seq: int
+    count: int
+    schema: bytes = field(repr=False)
+    rows: bytes = field(repr=False)
+    notes: bytes = field(repr=False)
+
+
+class Transaction:
+    """What may be changed within one commit; *target* is a table's name."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._execute: Callable[..., Any] = connection.execute
+
+    def add_head(self, target: str, count: int, schema: bytes, rows: bytes, notes: bytes) -> StoredHead:
+        """Put a batch at the end of its table's queue."""
+        insert = "INSERT INTO heads (target, count, schema, rows, notes) VALUES (?, ?, ?, ?, ?) RETURNING seq"
+        (seq,) = self._execute(insert, (target, count, schema, rows, notes)).fetchone()
+        return StoredHead(seq, count, schema, rows, notes)
+
+    def remove_head(self, seq: int) -> None:
+        """Take a batch out of the queue: its fate is in this transaction."""
+        self._execute("DELETE FROM heads WHERE seq = ?", (seq,))
+
+    def advance(self, target: str, count: int) -> None:
+        """Note that *count* more rows stand in the target's stream."""
+        self._execute("UPDATE streams SET next_offset = next_offset + ? WHERE target = ?", (count, target))
+
+    def open_stream(self, target: str, name: str) -> None:
+        """Append to the stream *name* from now on, from offset 0."""
+        self._execute("INSERT OR REPLACE INTO streams VALUES (?, ?, 0)", (target, name))
+
+    def remember(self, target: str, generation: int, newest: int, entries: bytes) -> None:
+        """Remember packed ids; *newest* is the latest publish time among them."""
+        insert = "INSERT INTO ids (target, generation, newest, entries) VALUES (?, ?, ?, ?)"
+        self._execute(insert, (target, generation, newest, entries))
+
+    def start_generation(self, target: str, generation: int, now: int) -> None:
+        """Forget the ids of the last generation but one, and look up from now on what was published before *now*.
+
+        That is a whole generation more than what is forgotten: of two messages with one id, published one shortly
+        after the other, the second may come much later, and its id be forgotten with the first.
+        """
+        (newest,) = self._execute("SELECT max(newest) FROM ids WHERE target = ?", (target,)).fetchone()
+        self._execute("DELETE FROM ids WHERE target = ? AND generation < ?", (target, generation - 1))
+        self._execute(
+            "UPDATE remembered SET generation = ?, since = max(since, ?) WHERE target = ?",
+            (generation, max(newest or 0, now), target),
+        )
+
+    def remember_since(self, target: str, moment: int) -> None:
+        """State that ids are complete only for what was published after *moment*."""
+        self._execute(
+            "INSERT INTO remembered VALUES (?, 0, ?) ON CONFLICT (target) DO UPDATE SET since = max(since, ?)",
+            (target, moment, moment),
+        )
+
+    def receive(self, target: str, generation: int, entries: bytes) -> None:
+        """Remember messages whose fate is durable; those of all but the last two generations are forgotten."""
+        if entries:
+            insert = "INSERT INTO receipts (target, generation, entries) VALUES (?, ?, ?)"
+            self._execute(insert, (target, generation, entries))
+            self._execute("DELETE FROM receipts WHERE target = ? AND generation < ?", (target, generation - 1))
+
+    def take_over(self) -> None:
+        """Note that another journal's engine has been given the messages of every table since: until it is undone."""
+        self._execute("INSERT OR REPLACE INTO meta SELECT 'taken_over ' || target, 1 FROM streams")
+
+    def settle_takeover(self, target: str) -> None:
+        """Note that nothing of before the takeover is left open for *target*."""
+        self._execute("DELETE FROM meta WHERE name = 'taken_over ' || ?", (target,))
+
+    def tally(self, counts: bytes) -> None:
+        """Keep counts until they are appended to the table of tallies."""
+        self._execute("INSERT INTO tallies (counts) VALUES (?)", (counts,))
+
+    def forget_tallies(self, last: int) -> None:
+        """Drop the counts up to *last*: they are in this transaction's head."""
+        self._execute("DELETE FROM tallies WHERE seq <= ?", (last,))

@@ -1,0 +1,97 @@
+"""A journal that is lost, and engines with different journals on the same subscriptions."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from stream.deadletter import PREFIX
+from stream.settings import Settings
+from tests.integration.test_service import flight_message
+from tests.jobs import COMMAND, a_key, a_running_job
+from tests.service import Service, a_service
+
+pytestmark = pytest.mark.emulators
+
+
+def with_journal(service: Service, journal: Path) -> Service:
+    return Service(service.registry, Settings(project=service.settings.project, journal=journal))
+
+
+def test_without_its_journal_the_engine_asks_the_table_what_it_has_written(project: str, tmp_path: Path) -> None:
+    #  |200 written|journal lost|the same 200 again, and another flight under an id of theirs, of the same moment|
+    service = a_service(project)
+    messages = [flight_message(f"flight-{number}", flight=number) for number in range(200)]
+    moment = messages[7][1]["ce-time"]
+    service.publish("flight_departed", messages)
+    service.run_until(acknowledged=200)
+
+    other = flight_message("flight-7", flight=9999)
+    assert other[1]["ce-time"] >= moment
+    service.publish("flight_departed", [*messages, other])
+    with_journal(service, tmp_path / "new").run_until(acknowledged=201)
+
+    rows = service.rows("flights", "flight")
+    assert sorted(row["flight"] for row in rows) == list(range(200))
+    (letter,) = service.dead_letters(1)
+    assert letter.attributes[f"{PREFIX}reason"] == "id_conflict"
+
+
+def test_an_engine_with_another_journal_is_refused_and_told_who_is_there(project: str, tmp_path: Path) -> None:
+    a_service(project)
+    key = a_key(tmp_path)
+    with a_running_job(project, key) as job:
+        second = subprocess.run(
+            [*COMMAND, "run", "--project", project, "--masking-key-file", str(key), "--journal", str(tmp_path / "two")],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            env=dict(os.environ),
+        )
+        assert job.poll() is None, "the first goes on"
+    assert second.returncode == 3
+    assert f"process {job.pid}" in second.stderr
+    assert "stop it" in second.stderr
+
+
+def test_an_engine_on_the_same_journal_is_refused_and_told_who_is_there(project: str, tmp_path: Path) -> None:
+    a_service(project)
+    key = a_key(tmp_path)
+    with a_running_job(project, key) as job:
+        second = subprocess.run(
+            [
+                *COMMAND,
+                "run",
+                "--project",
+                project,
+                "--masking-key-file",
+                str(key),
+                "--journal",
+                str(tmp_path / "journal"),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            env=dict(os.environ),
+        )
+    assert second.returncode == 3
+    assert f"process {job.pid}" in second.stderr
+
+
+def test_what_a_journal_holds_can_be_looked_at_beside_a_running_engine(project: str, tmp_path: Path) -> None:
+    service = with_journal(a_service(project), tmp_path / "journal")
+    service.publish("flight_departed", [flight_message(f"flight-{number}", flight=number) for number in range(30)])
+    service.run_until(acknowledged=30)
+    with a_running_job(project, a_key(tmp_path)):
+        shown = subprocess.run(
+            [*COMMAND, "journal", "inspect", "--journal", str(tmp_path / "journal")],
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    assert shown.returncode == 0, shown.stderr
+    assert "flights" in shown.stdout
+    assert "30 ids remembered" in shown.stderr

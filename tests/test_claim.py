@@ -1,0 +1,64 @@
+"""What the rows of claims say of each engine."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from stream.engine.claim import last_claims
+
+START = datetime(2026, 3, 14, 12, tzinfo=UTC)
+
+
+def a_row(second: int, engine: str = "a", streams: tuple[str, ...] = (), **changes: Any) -> dict[str, Any]:
+    stated = START + timedelta(seconds=second)
+    row = {"engine": engine, "holder": f"holder of {engine}", "streams": list(streams), "stated_at": stated}
+    return row | {"claimed_until": stated + timedelta(seconds=30), "serving": True, "released": False} | changes
+
+
+def test_an_engine_is_live_until_its_last_claim_runs_out() -> None:
+    (claim,) = last_claims([a_row(0), a_row(10)])
+    assert claim.is_live(START + timedelta(seconds=39))
+    assert not claim.is_live(START + timedelta(seconds=40))
+
+
+def test_one_that_released_is_not() -> None:
+    (claim,) = last_claims([a_row(0), a_row(10, released=True)])
+    assert not claim.is_live(START + timedelta(seconds=11))
+
+
+def test_streams_stay_in_question_until_they_are_released() -> None:
+    #  a: claims s1|crashes|claims s2|             a: releases|claims s3
+    rows = [a_row(0, streams=("s1",)), a_row(60, streams=("s2",))]
+    assert set(last_claims(rows)[0].streams) == {"s1", "s2"}
+    rows += [a_row(70, streams=("s1", "s2"), released=True), a_row(80, streams=("s3",))]
+    assert set(last_claims(rows)[0].streams) == {"s3"}
+
+
+def test_one_that_only_looked_and_withdrew_leaves_what_was_before() -> None:
+    #  a: serves|runs out|looks, sees b, withdraws
+    rows = [
+        a_row(0, streams=("s1",)),
+        a_row(100, streams=("s1",), serving=False),
+        a_row(101, serving=False, released=True),
+    ]
+    (claim,) = last_claims(rows)
+    assert (claim.streams, claim.served_at, claim.released) == (("s1",), START, False)
+    assert not claim.is_live(START + timedelta(seconds=101))
+
+
+def test_one_that_only_ever_looked_and_withdrew_is_nobody() -> None:
+    assert last_claims([a_row(0, serving=False), a_row(1, serving=False, released=True)]) == []
+
+
+def test_who_looks_is_live_and_has_not_served() -> None:
+    (claim,) = last_claims([a_row(0, serving=False)])
+    assert claim.is_live(START + timedelta(seconds=1))
+    assert not claim.served_since(None)
+
+
+def test_who_served_after_a_moment_is_found() -> None:
+    (claim,) = last_claims([a_row(0), a_row(50, released=True)])
+    assert claim.served_since(START)
+    assert not claim.served_since(START + timedelta(seconds=50))
+    assert claim.served_since(None)
