@@ -270,6 +270,22 @@ own hand at a failpoint. Ids are remembered for 2,000 events only, so what comes
 remembered, and is looked up. At the end one engine drains what is left, and the oracle (`tests/faults/oracle.py`)
 compares every row with its event, masked, every dead letter with its message, and the tallies with both. The oracle
 itself is shown to fail where it should (`tests/faults/test_oracle.py`, `tests/faults/broken/`).
+
+Found and mended on the way, by torture, by the faults of the catalogue, or by reading for them:
+
+* Two events with one id in one batch: the second was dead-lettered before the first was written. Killed there, both
+  came again in another order, and the second was written too. Rivals now wait until the first is written.
+* Ids reached back to the newest forgotten message. A copy published just after it and held by an engine that died was
+  written again, thousands of events later. They now reach back to the moment of forgetting.
+* What was found in the table was taken for a duplicate without a look at its contents, and a conflict was lost.
+* A batch that may still be on its way was changed at its offset; its stream is now closed first.
+* Halved batches came back from the journal in another order, and the engine halted at every start.
+* An engine that had been taken over, refused and started again forgot that it had been; one that woke up after the
+  other had already ended went on as if nothing had been.
+* A restarted Pub/Sub emulator counts its message ids from 1 again, and receipts took new messages for old ones.
+* A full disk, or a cancelled call, while a lease was renewed ended the engine.
+* The BigQuery emulator finalised streams while an append was under way, and kept the offset of an insert that had
+  failed; both are mended in its launcher, or no figure here would mean anything.
 """
 
 if __name__ == "__main__":
