@@ -5,6 +5,7 @@ The hashes are sums modulo 2^64 over the events, so they do not depend on order 
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -102,18 +103,31 @@ def add_up(tallies: Sequence[Tally]) -> Tally:
 
 
 def _ids(batch: MicroBatch) -> list[int]:
-    return [id_hash(key) for key in batch.notes.column("event_key").to_pylist()]
+    """What :func:`id_hash` says of each event's key, all at once."""
+    keys = batch.notes.column("event_key")
+    packed = memoryview(keys.buffers()[1])[keys.offset * 16 : (keys.offset + len(keys)) * 16]
+    return [first for (first,) in _FIRST_HALF.iter_unpack(packed)]
 
 
 def _tally(subject: str, outcome: Outcome, reason: str | None, windows: pa.Array, ids: Any, contents: Any) -> Tally:
-    count = len(windows)
-    columns = [
-        pa.repeat(pa.scalar(subject), count),
-        pa.repeat(pa.scalar(str(outcome)), count),
-        pa.repeat(pa.scalar(reason, pa.string()), count),
-        windows,
-        pa.repeat(pa.scalar(1, pa.int64()), count),
-        pa.array(ids, pa.int64()),
-        pa.array(contents, pa.int64()),
-    ]
-    return add_up([Tally(pa.RecordBatch.from_arrays(columns, schema=COUNTS))])
+    columns = {
+        "window_start": windows,
+        "id_hash": pa.array(ids, pa.int64()),
+        "content_hash": pa.array(contents, pa.int64()),
+    }
+    sums = [("id_hash", "sum"), ("content_hash", "sum"), ([], "count_all")]
+    grouped = pa.table(columns).group_by("window_start").aggregate(sums).combine_chunks()
+    count = len(grouped)
+    values = {
+        "subject": pa.repeat(pa.scalar(subject), count),
+        "outcome": pa.repeat(pa.scalar(str(outcome)), count),
+        "reason": pa.repeat(pa.scalar(reason, pa.string()), count),
+        "window_start": grouped["window_start"].combine_chunks(),
+        "events": grouped["count_all"].combine_chunks(),
+        "id_hash": grouped["id_hash_sum"].combine_chunks(),
+        "content_hash": grouped["content_hash_sum"].combine_chunks(),
+    }
+    return Tally(pa.RecordBatch.from_arrays([values[name] for name in COUNTS.names], schema=COUNTS))
+
+
+_FIRST_HALF: Final = struct.Struct(">q8x")
