@@ -17,7 +17,7 @@ check: setup ## format, lint, types, imports, doctests, unit tests: under a minu
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/pytest -q -m "not emulators"
+	@$(BIN)/pytest -q -n 2 -m "not emulators"
 
 test: check ## everything, on the real emulators
 	@$(BIN)/pytest -q -m "emulators and not faults"
