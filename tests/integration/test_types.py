@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -138,16 +139,16 @@ def write_contract(folder: Path) -> Registry:
 
 def round_trip(service: Service, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Publish *events* through the SDK, run the job, and give the rows in the same order."""
-    now = datetime.now(UTC).replace(microsecond=123_000)
+    now, run = datetime.now(UTC).replace(microsecond=123_000), uuid4().hex  # two runs may begin in one second
     with EventProducer(
         PubSubPublisher(service.settings.project), source="/types", registry=service.registry
     ) as producer:
         for number, event in enumerate(events):
             fields = {f"f_{name}": value for name, value in event.items()}
-            producer.publish("everything_happened", {"at": now, **fields}, event_id=f"{now.isoformat()}-{number}")
+            producer.publish("everything_happened", {"at": now, **fields}, event_id=f"{run}-{number}")
     service.run_until(acknowledged=len(events))
     rows = {row["_event_id"]: row for row in service.rows("everything")}
-    return [rows[f"{now.isoformat()}-{number}"] for number in range(len(events))]
+    return [rows[f"{run}-{number}"] for number in range(len(events))]
 
 
 def stored(value: Any) -> Any:
