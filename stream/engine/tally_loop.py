@@ -9,7 +9,6 @@ from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import structlog
 
 from stream.batch import from_ipc
 from stream.engine.journal import Journal
@@ -30,7 +29,6 @@ from stream.verdicts import HaltError
 FLUSH_SECONDS: Final = 1.0
 SAY_AGAIN: Final = 60_000_000  # microseconds after which a subject without events is said to be complete again
 _FAILPOINTS: Final = {"committed": "tally_committed", "appended": "tally_appended", "fate_committed": "tally_settled"}
-_LOG = structlog.get_logger("headrace")
 
 
 class TallyLoop:
