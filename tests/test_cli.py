@@ -5,34 +5,58 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from stream.cli import main
 from stream.exits import Exit, explain
 from stream.settings import SettingsError, load_settings, read_masking_key
 
-MAIN = [sys.executable, "-c", "from stream.cli import main; main()"]
 COMMANDS = ["up", "provision", "publish", "run", "demo", "dead-letters", "audit"]
 
 
-def headrace(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("HEADRACE_", "PUBSUB_", "BIGQ"))}
-    return subprocess.run(
-        [*MAIN, *arguments], capture_output=True, text=True, timeout=60, env={**clean, **variables}, check=False
-    )
+@dataclass(frozen=True)
+class Shown:
+    """What a command ended with."""
+
+    code: int
+    out: str
+    err: str
 
 
-def test_help_names_every_command() -> None:
+Headrace = Callable[..., Shown]
+
+
+@pytest.fixture
+def headrace(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Headrace:
+    """The command line in this process; arguments and environment variables as given, and no others."""
+
+    def run(*arguments: str, **variables: str) -> Shown:
+        for name in [each for each in os.environ if each.startswith(("HEADRACE_", "PUBSUB_", "BIGQ"))]:
+            monkeypatch.delenv(name)
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(sys, "argv", ["headrace", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return Shown(int(ended.value.code or 0), *capsys.readouterr())
+
+    return run
+
+
+def test_help_names_every_command(headrace: Headrace) -> None:
     shown = headrace("--help")
-    assert shown.returncode == Exit.DONE
-    assert [name for name in COMMANDS if name not in shown.stdout] == []
+    assert shown.code == Exit.DONE
+    assert [name for name in COMMANDS if name not in shown.out] == []
 
 
 @pytest.mark.parametrize("command", [*COMMANDS[:-2], "audit"])
-def test_every_command_has_help_with_examples(command: str) -> None:
+def test_every_command_has_help_with_examples(headrace: Headrace, command: str) -> None:
     arguments = [command, "--help"] if command != "dead-letters" else [command, "list", "--help"]
-    assert "Examples:" in headrace(*arguments).stdout
+    assert "Examples:" in headrace(*arguments).out
 
 
 def test_help_imports_nothing_heavy() -> None:
@@ -42,35 +66,35 @@ def test_help_imports_nothing_heavy() -> None:
     assert shown.stdout.strip() == "[]"
 
 
-def test_a_missing_project_is_a_sentence_and_exit_3(tmp_path: Path) -> None:
+def test_a_missing_project_is_a_sentence_and_exit_3(headrace: Headrace, tmp_path: Path) -> None:
     shown = headrace("audit")
-    assert shown.returncode == Exit.CONFIGURATION
-    assert "project" in shown.stderr
-    assert "HEADRACE_" in shown.stderr
-    assert "Traceback" not in shown.stderr
+    assert shown.code == Exit.CONFIGURATION
+    assert "project" in shown.err
+    assert "HEADRACE_" in shown.err
+    assert "Traceback" not in shown.err
 
 
-def test_a_wrong_option_is_exit_2() -> None:
-    assert headrace("demo", "--events", "none").returncode == Exit.USAGE
+def test_a_wrong_option_is_exit_2(headrace: Headrace) -> None:
+    assert headrace("demo", "--events", "none").code == Exit.USAGE
 
 
 @pytest.mark.parametrize(
     ("option", "value"),
     [("--since", "yesterday"), ("--grace", "soon"), ("--format", "xml"), ("--subject", "no_such_thing")],
 )
-def test_an_option_of_the_audit_that_cannot_be_read_is_named(option: str, value: str) -> None:
+def test_an_option_of_the_audit_that_cannot_be_read_is_named(headrace: Headrace, option: str, value: str) -> None:
     shown = headrace("audit", "--project", "a-project", option, value, BIGQUERY_EMULATOR_HOST="127.0.0.1:1")
-    assert shown.returncode == Exit.USAGE
-    assert option in shown.stderr
+    assert shown.code == Exit.USAGE
+    assert option in shown.err
 
 
-def test_an_invalid_line_is_named_and_nothing_is_sent(tmp_path: Path) -> None:
+def test_an_invalid_line_is_named_and_nothing_is_sent(headrace: Headrace, tmp_path: Path) -> None:
     lines = tmp_path / "events.ndjson"
     lines.write_text('{"carrier": "UA", "flight": "a secret"}\n')
     shown = headrace("publish", "flight_departed", str(lines), "--project", "a-project")
-    assert shown.returncode == Exit.FOUND
-    assert "line 1: flight" in shown.stderr
-    assert "secret" not in shown.stderr
+    assert shown.code == Exit.FOUND
+    assert "line 1: flight" in shown.err
+    assert "secret" not in shown.err
 
 
 def test_a_bug_is_exit_70_without_a_traceback() -> None:
