@@ -118,8 +118,20 @@ def publish_letters(
 
     Raises what the client raises when one is not; those before it are published then.
     """
-    for request in _requests([_wire(letter, pipeline, refused_at) for letter in letters]):
-        publisher.publish(topic=topic, messages=request, retry=None, timeout=PUBLISH_SECONDS)
+    for request in letter_requests(letters, pipeline, refused_at):
+        publish_request(publisher, topic, request)
+
+
+def letter_requests(
+    letters: Iterable[DeadLetter], pipeline: str, refused_at: datetime
+) -> Iterator[list[PubsubMessage]]:
+    """Letters as messages, in requests within the service's limits."""
+    return _requests([_wire(letter, pipeline, refused_at) for letter in letters])
+
+
+def publish_request(publisher: PublisherClient, topic: str, messages: Sequence[PubsubMessage]) -> None:
+    """Publish one request; returns when all of it is confirmed, and raises what the client raises when it is not."""
+    publisher.publish(topic=topic, messages=messages, retry=None, timeout=PUBLISH_SECONDS)
 
 
 def _wire(letter: DeadLetter, pipeline: str, refused_at: datetime) -> PubsubMessage:

@@ -6,23 +6,21 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 import pyarrow as pa
-import pyarrow.compute as pc
-import structlog
 from google.cloud import bigquery
 from google.pubsub_v1 import PublisherClient
 
-from schemas.envelope import from_micros
 from stream.batch import MicroBatch, to_ipc
-from stream.deadletter import DeadLetter, dead_letters, publish_letters
-from stream.deduplicate import SeenIds
+from stream.deadletter import DeadLetter, dead_letters, letter_requests, publish_request
 from stream.engine.journal import Journal
+from stream.engine.memory import NEEDS_ROOM, Memory, receipts_of, with_receipts
 from stream.engine.patience import Patience
 from stream.engine.prepare import Preparation, tally_refused
 from stream.engine.puller import Pulled, Puller
-from stream.engine.receipts import Receipts, receipt
+from stream.engine.receipts import receipt
 from stream.engine.status import SubjectStatus
 from stream.engine.stored_rows import StoredRows
 from stream.engine.table_writer import Fence, Head, TableWriter
@@ -37,8 +35,6 @@ from stream.tallies import Outcome, Tally, add_up, tally_rows, tally_written
 from stream.write import STAGE, refusals_by_bigquery, within_requests
 
 WAIT_SECONDS: Final = 0.2  # for the first message of a round; also how soon a stop is seen
-SKEW_MICROSECONDS: Final = 60_000_000  # how far our clock may be behind Pub/Sub's
-_LOG = structlog.get_logger("headrace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +68,6 @@ class SubjectLoop:
         sql = names.sql(self._table)
         columns = table_for(job.registry.latest(subject), names.project, names.dataset).schema
         self._stored_rows = StoredRows(clients.bigquery, sql, columns)
-        self._needs_queries = (
-            f"{sql}: the job needs bigquery.jobs.create, and bigquery.tables.getData on it; "
-            "`headrace provision` makes it"
-        )
         self._journal = journal
         self._clients = clients
         self._puller = puller
@@ -83,6 +75,13 @@ class SubjectLoop:
         self._stop = stop
         self._round_messages = round_messages
         self._patience = Patience("write", status, stop)
+        needs_queries = (
+            f"{sql}: the job needs bigquery.jobs.create, and bigquery.tables.getData on it; "
+            "`headrace provision` makes it"
+        )
+        self._memory = Memory(
+            self._table, journal, self._stored_rows, needs_queries, self._patience, job.clock, job.ids_remembered
+        )
         self._preparation = Preparation(job.registry, subject, job.window, job.masking_key)
         self._messages: Sequence[Message] = ()
         self._writer = TableWriter(
@@ -93,14 +92,7 @@ class SubjectLoop:
     def recover(self) -> None:
         """Load what the journal remembers, and settle what an earlier process left open."""
         taken_over = self._journal.is_taken_over(self._table)
-        if taken_over or self._journal.remembered(self._table) is None:
-            is_new = self._patience.insist(self._needs_queries, self._stored_rows.is_empty)
-            self._remember_since(0 if is_new else self._job.clock() + SKEW_MICROSECONDS)
-        remembered = self._journal.remembered(self._table)
-        assert remembered is not None  # noqa: S101 stated just above
-        self._generation, self._since = remembered.generation, remembered.since
-        self._seen = SeenIds(remembered.older, remembered.recent)
-        self._receipts = Receipts(self._journal.receipts(self._table))
+        self._memory.recall(taken_over)
         self._writer.recover(taken_over)
         if taken_over:
             with self._journal.transaction() as transaction:
@@ -117,16 +109,12 @@ class SubjectLoop:
 
     def _round(self, pulled: Sequence[Pulled]) -> None:
         reached("pulled")
-        new: dict[bytes, Message] = {}
         messages = [message for each in pulled for message in each.messages]
-        for message in messages:
-            key = receipt(message)
-            if key not in self._receipts:
-                new.setdefault(key, message)
+        new = self._memory.unsettled(messages)
         self._status.count("received", len(new))
         self._status.count("redelivered", len(messages) - len(new))
         if new:
-            self._ingest(list(new.values()))
+            self._ingest(new)
         self._puller.acknowledge(pulled)
         self._status.count("acknowledged", len(messages))
         reached("acknowledged")
@@ -136,14 +124,14 @@ class SubjectLoop:
         prepared = self._preparation.prepare(messages, self._job.clock())
         reached("decoded")
         self._publish(prepared.letters)
-        batch = None if prepared.batch is None else _with_receipts(prepared.batch, messages)
+        batch = None if prepared.batch is None else with_receipts(prepared.batch, messages)
         rows = set() if batch is None else set(batch.notes.column("message").to_pylist())
         unread = [receipt(each) for index, each in enumerate(messages) if index not in rows]
         if batch is None:
             self._settle([], b"".join(unread), prepared.tallies)
         else:
             self._settle_rows(batch, b"".join(unread), prepared.tallies)
-        self._turn_when_due()
+        self._memory.turn_when_due()
 
     def _settle_rows(self, batch: MicroBatch, receipts: bytes, tallies: Sequence[Tally]) -> None:
         """Decide on each row and settle it; *receipts* and *tallies* are of messages that gave none.
@@ -151,8 +139,7 @@ class SubjectLoop:
         A row whose rival is in the same batch waits until the rival is written: had it been dead-lettered before, and
         the two come again in another order, it would be written too.
         """
-        decision = self._seen.decide(batch, self._stored(batch))
-        reached("looked_up")
+        decision = self._memory.decide(batch)
         rivals = set(decision.rivals)
         parts, too_large = within_requests(batch, decision.fresh)
         refusals = [*(each for each in decision.conflicts if each.index not in rivals), *too_large]
@@ -161,7 +148,7 @@ class SubjectLoop:
         duplicates, refused = batch.take(decision.duplicates), batch.take([refusal.index for refusal in refusals])
         self._settle(
             parts,
-            receipts + _receipts_of(duplicates.notes) + _receipts_of(refused.notes),
+            receipts + receipts_of(duplicates.notes) + receipts_of(refused.notes),
             [
                 *tallies,
                 *tally_refused(batch, refusals, self._job.window),
@@ -175,14 +162,14 @@ class SubjectLoop:
         """Commit what is settled already with the first part, then write part after part."""
 
         def also(transaction: Transaction) -> None:
-            transaction.receive(self._table, self._receipts.generation, receipts)
+            self._memory.settle(transaction, receipts)
             self._tally(transaction, tallies)
 
         if not parts:
-            self._patience.insist("the journal's disk needs room", lambda: self._commit(also))
+            self._patience.insist(NEEDS_ROOM, lambda: self._commit(also))
         for number, part in enumerate(parts):
             self._writer.write(part.rows, part.notes, also if number == 0 else _nothing)
-        self._receipts.add(receipts)
+        self._memory.settled(receipts)
 
     def _commit(self, also: Callable[[Transaction], None]) -> None:
         reached("before_commit")
@@ -193,17 +180,14 @@ class SubjectLoop:
     # What the writer notes of its rows.
 
     def written(self, transaction: Transaction, notes: pa.RecordBatch, rows: pa.RecordBatch) -> Callable[[], None]:
-        """Remember the ids of these rows and the receipts of their messages, and count them."""
+        """Remember these rows, and count them."""
         batch = MicroBatch(self._subject, rows, notes, b"")
-        entries, receipts = self._seen.packed(batch), _receipts_of(notes)
-        transaction.remember(self._table, self._generation, pc.max(notes.column("published_at")).as_py(), entries)
-        transaction.receive(self._table, self._receipts.generation, receipts)
+        remembered = self._memory.written(transaction, batch)
         window = self._job.window
         self._tally(transaction, [tally_rows(batch, Outcome.RECEIVED, window), tally_written(batch, window)])
 
         def committed() -> None:
-            self._seen.remember(batch)
-            self._receipts.add(receipts)
+            remembered()
             self._status.count("written", len(batch))
 
         return committed
@@ -219,11 +203,11 @@ class SubjectLoop:
         batch = MicroBatch(self._subject, head.rows, head.notes, b"")
         refusals = refusals_by_bigquery(refused)
         self._publish(list(dead_letters(self._messages, batch, refusals, STAGE)))
-        receipts = _receipts_of(batch.take(list(refused)).notes)
-        self._receipts.add(receipts)
+        receipts = receipts_of(batch.take(list(refused)).notes)
+        self._memory.settled(receipts)
 
         def also(transaction: Transaction) -> None:
-            transaction.receive(self._table, self._receipts.generation, receipts)
+            self._memory.settle(transaction, receipts)
             self._tally(transaction, tally_refused(batch, refusals, self._job.window))
 
         return also
@@ -236,49 +220,13 @@ class SubjectLoop:
         """Say in what the table is not as the contract wants it."""
         return self._stored_rows.misfits()
 
-    def _stored(self, batch: MicroBatch) -> dict[int, bool]:
-        """The rows of messages that were published before ids were remembered, and whose id stands in the table; and
-        whether with the same content."""
-        old = pc.indices_nonzero(pc.less_equal(batch.notes.column("published_at"), self._since)).to_pylist()
-        if not old:
-            return {}
-        rows = batch.rows.take(pa.array(old, pa.int64()))
-        same = self._patience.insist(self._needs_queries, lambda: self._stored_rows.compare(rows))
-        return {old[index]: is_same for index, is_same in same.items()}
-
-    # What is remembered.
-
-    def _remember_since(self, moment: int) -> None:
-        def commit() -> None:
-            with self._journal.transaction() as transaction:
-                transaction.remember_since(self._table, moment)
-
-        self._patience.insist("the journal's disk needs room", commit)
-        since = str(from_micros(moment)) if moment else "the first message"
-        _LOG.info("remembers", subject=self._subject, since=since)
-
-    def _turn_when_due(self) -> None:
-        if not self._seen.is_due(self._job.ids_remembered):
-            return
-        self._generation += 1
-
-        def commit() -> None:
-            with self._journal.transaction() as transaction:
-                transaction.start_generation(self._table, self._generation, self._job.clock())
-
-        self._patience.insist("the journal's disk needs room", commit)
-        reached("ids_turned")
-        self._seen.turn()
-        self._since = self._journal.since(self._table)
-
     def _publish(self, letters: Sequence[DeadLetter]) -> None:
         if not letters:
             return
         topic, now = self._job.dead_letter_topic, datetime.now(UTC)
-        self._patience.insist(
-            f"{topic}: the job needs roles/pubsub.publisher on it; `headrace provision` makes it",
-            lambda: publish_letters(self._clients.publisher, topic, letters, self._job.name, now),
-        )
+        need = f"{topic}: the job needs roles/pubsub.publisher on it; `headrace provision` makes it"
+        for request in letter_requests(letters, self._job.name, now):  # what is confirmed is not sent again
+            self._patience.insist(need, partial(publish_request, self._clients.publisher, topic, request))
         for letter in letters:
             self._status.refuse(letter.reason, 1)
 
@@ -292,16 +240,6 @@ class SubjectLoop:
     def _tally(self, transaction: Transaction, tallies: Sequence[Tally]) -> None:
         if tallies:
             transaction.tally(to_ipc(add_up(tallies).counts))
-
-
-def _with_receipts(batch: MicroBatch, messages: Sequence[Message]) -> MicroBatch:
-    places = batch.notes.column("message").to_pylist()
-    receipts = pa.array([receipt(messages[place]) for place in places], pa.binary(16))
-    return MicroBatch(batch.subject, batch.rows, batch.notes.append_column("receipt", receipts), batch.sealed)
-
-
-def _receipts_of(notes: pa.RecordBatch) -> bytes:
-    return b"".join(notes.column("receipt").to_pylist())
 
 
 def _nothing(transaction: Transaction) -> None:

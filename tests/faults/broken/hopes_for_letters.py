@@ -8,7 +8,7 @@ from google.api_core.exceptions import GoogleAPICallError
 
 from stream.engine import subject
 
-_publish = subject.publish_letters
+_publish = subject.publish_request
 
 
 def publish_and_hope(*arguments: Any) -> None:
@@ -18,4 +18,4 @@ def publish_and_hope(*arguments: Any) -> None:
         return
 
 
-subject.publish_letters = publish_and_hope
+subject.publish_request = publish_and_hope

@@ -1,0 +1,145 @@
+"""What one subject remembers: ids that stand in its table, and messages whose fate is durable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import structlog
+
+from schemas.envelope import from_micros
+from stream.batch import MicroBatch
+from stream.deduplicate import Decision, SeenIds
+from stream.engine.journal import Journal
+from stream.engine.patience import Patience
+from stream.engine.receipts import Receipts, receipt
+from stream.engine.stored_rows import StoredRows
+from stream.engine.transaction import Transaction
+from stream.failpoints import reached
+from stream.message import Message
+
+SKEW_MICROSECONDS: Final = 60_000_000  # how far our clock may be behind Pub/Sub's
+NEEDS_ROOM: Final = "the journal's disk needs room"
+_LOG = structlog.get_logger("headrace")
+
+
+class Memory:
+    """The memory of one *table*: in the journal, and what is looked up often in this process too.
+
+    *budget* is how many ids are remembered; *clock* gives microseconds since 1970. Ids of messages that were published
+    before they are remembered are looked up in the table itself.
+    """
+
+    def __init__(
+        self,
+        table: str,
+        journal: Journal,
+        stored_rows: StoredRows,
+        needs_queries: str,
+        patience: Patience,
+        clock: Callable[[], int],
+        budget: int,
+    ) -> None:
+        self._table = table
+        self._journal = journal
+        self._stored_rows = stored_rows
+        self._needs_queries = needs_queries
+        self._patience = patience
+        self._clock = clock
+        self._budget = budget
+
+    def recall(self, taken_over: bool) -> None:
+        """Load what the journal holds. When it holds nothing, or another journal's engine has been given the messages
+        since (*taken_over*), everything published until now is looked up."""
+        if taken_over or self._journal.remembered(self._table) is None:
+            is_new = self._patience.insist(self._needs_queries, self._stored_rows.is_empty)
+            self._remember_since(0 if is_new else self._clock() + SKEW_MICROSECONDS)
+        remembered = self._journal.remembered(self._table)
+        assert remembered is not None  # noqa: S101 stated just above
+        self._generation, self._since = remembered.generation, remembered.since
+        self._seen = SeenIds(remembered.older, remembered.recent)
+        self._receipts = Receipts(self._journal.receipts(self._table))
+
+    def unsettled(self, messages: Sequence[Message]) -> list[Message]:
+        """Those of *messages* whose fate is open, each once."""
+        found: dict[bytes, Message] = {}
+        for message in messages:
+            key = receipt(message)
+            if key not in self._receipts:
+                found.setdefault(key, message)
+        return list(found.values())
+
+    def decide(self, batch: MicroBatch) -> Decision:
+        """Sort rows into fresh, duplicate and conflicting."""
+        decision = self._seen.decide(batch, self._stored(batch))
+        reached("looked_up")
+        return decision
+
+    def written(self, transaction: Transaction, batch: MicroBatch) -> Callable[[], None]:
+        """Remember rows that stand in the table, and their messages; what is returned is done once it is committed."""
+        newest = pc.max(batch.notes.column("published_at")).as_py()
+        transaction.remember(self._table, self._generation, newest, self._seen.packed(batch))
+        receipts = receipts_of(batch.notes)
+        self.settle(transaction, receipts)
+
+        def committed() -> None:
+            self._seen.remember(batch)
+            self.settled(receipts)
+
+        return committed
+
+    def settle(self, transaction: Transaction, receipts: bytes) -> None:
+        """Remember messages whose fate is durable with this transaction."""
+        transaction.receive(self._table, self._receipts.generation, receipts)
+
+    def settled(self, receipts: bytes) -> None:
+        """Know them in this process too, now that it is committed."""
+        self._receipts.add(receipts)
+
+    def turn_when_due(self) -> None:
+        """Forget the older half of the ids when the budget is used up."""
+        if not self._seen.is_due(self._budget):
+            return
+        self._generation += 1
+
+        def commit() -> None:
+            with self._journal.transaction() as transaction:
+                transaction.start_generation(self._table, self._generation, self._clock())
+
+        self._patience.insist(NEEDS_ROOM, commit)
+        reached("ids_turned")
+        self._seen.turn()
+        self._since = self._journal.since(self._table)
+
+    def _stored(self, batch: MicroBatch) -> dict[int, bool]:
+        """The rows of messages that were published before ids were remembered, and whose id stands in the table; and
+        whether with the same content."""
+        old = pc.indices_nonzero(pc.less_equal(batch.notes.column("published_at"), self._since)).to_pylist()
+        if not old:
+            return {}
+        rows = batch.rows.take(pa.array(old, pa.int64()))
+        same = self._patience.insist(self._needs_queries, lambda: self._stored_rows.compare(rows))
+        return {old[index]: is_same for index, is_same in same.items()}
+
+    def _remember_since(self, moment: int) -> None:
+        def commit() -> None:
+            with self._journal.transaction() as transaction:
+                transaction.remember_since(self._table, moment)
+
+        self._patience.insist(NEEDS_ROOM, commit)
+        since = str(from_micros(moment)) if moment else "the first message"
+        _LOG.info("remembers", table=self._table, since=since)
+
+
+def with_receipts(batch: MicroBatch, messages: Sequence[Message]) -> MicroBatch:
+    """Note the receipt of its message on each row."""
+    places = batch.notes.column("message").to_pylist()
+    receipts = pa.array([receipt(messages[place]) for place in places], pa.binary(16))
+    return MicroBatch(batch.subject, batch.rows, batch.notes.append_column("receipt", receipts), batch.sealed)
+
+
+def receipts_of(notes: pa.RecordBatch) -> bytes:
+    """The receipts noted on rows, packed."""
+    return b"".join(notes.column("receipt").to_pylist())
