@@ -14,8 +14,8 @@ import pyarrow as pa
 
 from stream.cli import main
 from stream.engine.journal import Journal, Remembered
-from stream.engine.table_writer import TableWriter
-from stream.engine.transaction import StoredHead, Transaction
+from stream.engine.table_writer import Head, TableWriter
+from stream.engine.transaction import Transaction
 from stream.streams import Rows, WriteStreams
 from stream.verdicts import Answer
 
@@ -45,8 +45,8 @@ def no_transaction(journal: Journal) -> Iterator[Transaction]:
     yield Nothing()
 
 
-def only_a_number(writer: TableWriter, transaction: Transaction, rows: pa.RecordBatch, notes: Any) -> StoredHead:
-    return StoredHead(next(NUMBERS), rows.num_rows, b"", b"", b"")
+def only_a_number(writer: TableWriter, transaction: Transaction, rows: pa.RecordBatch, notes: pa.RecordBatch) -> Head:
+    return Head(next(NUMBERS), rows, notes, Rows.of(rows))
 
 
 def append_anywhere(streams: WriteStreams, stream: str, offset: int | None, rows: Rows) -> Answer:

@@ -27,11 +27,13 @@ T = TypeVar("T")
 
 @dataclass
 class Head:
-    """A committed batch whose fate is open. *attempted*: it may have been sent before."""
+    """A committed batch whose fate is open: *wire* is *rows* as committed, and as sent. *attempted*: it may have been
+    sent before."""
 
     seq: int
     rows: pa.RecordBatch = field(repr=False)
     notes: pa.RecordBatch = field(repr=False)
+    wire: Rows = field(repr=False)
     attempted: bool = False
 
     def __len__(self) -> int:
@@ -112,23 +114,23 @@ class TableWriter:
     def write(self, rows: pa.RecordBatch, notes: pa.RecordBatch, also: Callable[[Transaction], None]) -> None:
         """Commit *rows* with what *also* notes, append them, and return when each is written or refused."""
 
-        def commit() -> StoredHead | None:
+        def commit() -> Head | None:
             self._reached("before_commit")
             with self._journal.transaction() as transaction:
                 also(transaction)
                 return self._add(transaction, rows, notes) if rows.num_rows else None
 
-        stored = self._insist_on_disk(commit)
+        head = self._insist_on_disk(commit)
         self._reached("committed")
-        if stored is not None:
-            self._queue.append(Head(stored.seq, rows, notes))
+        if head is not None:
+            self._queue.append(head)
             self.settle()
 
     def settle(self) -> None:
         """Append what is queued until every row has its fate."""
         while self._queue:
             head = self._queue[0]
-            answer = self._streams.append(self._stream, self._offset, Rows.of(head.rows))
+            answer = self._streams.append(self._stream, self._offset, head.wire)
             self._reached("appended")
             match judge(answer, head.attempted):
                 case Verdict.WRITTEN:
@@ -210,7 +212,7 @@ class TableWriter:
                 for each in self._queue:
                     transaction.remove_head(each.seq)
                 also(transaction)
-                return [Head(self._add(transaction, *piece).seq, *piece) for piece in [*pieces, *later]]
+                return [self._add(transaction, *piece) for piece in [*pieces, *later]]
 
         self._queue = deque(self._insist_on_disk(commit))
 
@@ -281,9 +283,10 @@ class TableWriter:
             )
         return found > 0
 
-    def _add(self, transaction: Transaction, rows: pa.RecordBatch, notes: pa.RecordBatch) -> StoredHead:
+    def _add(self, transaction: Transaction, rows: pa.RecordBatch, notes: pa.RecordBatch) -> Head:
         wire = Rows.of(rows)
-        return transaction.add_head(self._target, rows.num_rows, wire.schema, wire.data, to_ipc(notes))
+        stored = transaction.add_head(self._target, rows.num_rows, wire.schema, wire.data, to_ipc(notes))
+        return Head(stored.seq, rows, notes, wire)
 
     def _insist_on_disk(self, commit: Callable[[], T]) -> T:
         return self._patience.insist("the journal's disk needs room", commit)
@@ -295,4 +298,4 @@ class TableWriter:
 def _from_journal(stored: StoredHead) -> Head:
     schema = pa.ipc.read_schema(pa.py_buffer(stored.schema))
     rows = pa.ipc.read_record_batch(pa.py_buffer(stored.rows), schema)
-    return Head(stored.seq, rows, from_ipc(stored.notes), attempted=True)
+    return Head(stored.seq, rows, from_ipc(stored.notes), Rows(stored.schema, stored.rows), attempted=True)
