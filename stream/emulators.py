@@ -21,6 +21,7 @@ from stream.clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB
 from stream.processes import tied
 
 START_SECONDS: Final = 90.0
+STARTS: Final = 3
 END_SECONDS: Final = 5.0
 _POLL_SECONDS: Final = 0.05
 _JAR = "platform/pubsub-emulator/lib/cloud-pubsub-emulator-*-all.jar"
@@ -67,18 +68,36 @@ def running_emulators(logs: Path) -> Iterator[Emulators]:
     """
     commands = _pubsub_command(), _bigquery_command()
     logs.mkdir(parents=True, exist_ok=True)
-    pubsub, rest, grpc = (f"127.0.0.1:{port}" for port in _free_ports(3))
     processes: list[subprocess.Popen[bytes]] = []
     try:
-        pubsub_log, bigquery_log = logs / "pubsub-emulator.log", logs / "bigquery-emulator.log"
-        processes.append(_start([*commands[0], *_pubsub_flags(pubsub)], pubsub_log))
-        processes.append(_start([*commands[1], *_bigquery_flags(rest, grpc)], bigquery_log))
-        _wait_until(lambda: _answers(f"http://{pubsub}/"), processes[0], pubsub_log)
-        _wait_until(lambda: _answers(f"http://{rest}/readyz") and _listens(grpc), processes[1], bigquery_log)
-        yield Emulators(pubsub, rest, grpc)
+        for tries_left in reversed(range(STARTS)):
+            try:
+                emulators = _start_both(commands, logs, processes)
+                break
+            except EmulatorFailedError:  # somebody may have taken a port that was free when we looked
+                _end_all(processes)
+                if not tries_left:
+                    raise
+        yield emulators
     finally:
-        for process in processes:
-            _end(process)
+        _end_all(processes)
+
+
+def _start_both(
+    commands: tuple[Sequence[str], Sequence[str]], logs: Path, processes: list[subprocess.Popen[bytes]]
+) -> Emulators:
+    pubsub, rest, grpc = (f"127.0.0.1:{port}" for port in _free_ports(3))
+    pubsub_log, bigquery_log = logs / "pubsub-emulator.log", logs / "bigquery-emulator.log"
+    processes.append(_start([*commands[0], *_pubsub_flags(pubsub)], pubsub_log))
+    processes.append(_start([*commands[1], *_bigquery_flags(rest, grpc)], bigquery_log))
+    _wait_until(lambda: _answers(f"http://{pubsub}/"), processes[0], pubsub_log)
+    _wait_until(lambda: _answers(f"http://{rest}/readyz") and _listens(grpc), processes[1], bigquery_log)
+    return Emulators(pubsub, rest, grpc)
+
+
+def _end_all(processes: list[subprocess.Popen[bytes]]) -> None:
+    while processes:
+        _end(processes.pop())
 
 
 def _pubsub_command() -> list[str]:

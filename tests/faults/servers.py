@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import signal
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,7 @@ import psutil
 from stream import emulators
 
 
-class Server:
+class Server(abc.ABC):
     """A process that listens; *start* waits until it answers."""
 
     def __init__(self, command: Sequence[str], log: Path) -> None:
@@ -25,9 +26,9 @@ class Server:
         self._process = emulators._start(self._command, self._log)
         emulators._wait_until(self.answers, self._process, self._log)
 
+    @abc.abstractmethod
     def answers(self) -> bool:
         """Whether it is there."""
-        raise NotImplementedError
 
     def kill(self) -> None:
         """SIGKILL it and all it started."""
