@@ -100,6 +100,13 @@ def to_rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
 
 
+def read_rfc3339(text: str) -> datetime:
+    """Read what :func:`to_rfc3339` writes; ValueError when it is not that, or no time of any day."""
+    if not _TIME.fullmatch(text):
+        raise ValueError("not RFC 3339 in UTC, ending in Z")
+    return datetime.fromisoformat(text)
+
+
 def to_micros(moment: datetime) -> int:
     """Count the microseconds from 1970 to an aware time.
 

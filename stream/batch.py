@@ -15,6 +15,7 @@ NOTES: Final = pa.schema(
         ("content_hash", pa.int64()),  # hash of the payload: same id, same content?
         ("event_time", pa.int64()),
         ("published_at", pa.int64()),
+        ("first_published_at", pa.int64()),  # earlier than that when the message was replayed
         ("window_start", pa.int64()),  # 0 until Window has run
         ("message", pa.int32()),  # index among the sealed messages
     ]

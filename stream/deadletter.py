@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from importlib import metadata
 from typing import Final
 
 from google.pubsub_v1 import PublisherClient
@@ -15,6 +16,8 @@ from google.pubsub_v1.types import PubsubMessage
 from schemas.envelope import from_micros, to_rfc3339
 from stream.batch import MicroBatch
 from stream.message import Message
+from stream.names import Names
+from stream.replays import Replay, without_replay
 
 PREFIX: Final = "headrace-dl-"
 MAX_DETAIL_BYTES: Final = 1000
@@ -22,11 +25,13 @@ PUBLISH_SECONDS: Final = 30.0
 # One publish request: cloud.google.com/pubsub/quotas#resource_limits, with room for framing.
 MAX_REQUEST_MESSAGES: Final = 1000
 MAX_REQUEST_BYTES: Final = 9_000_000
-# One message may have 100 attributes, and 10 MB with them; ours need room for themselves.
-MAX_FOREIGN_ATTRIBUTES: Final = 85
-MAX_LETTER_BYTES: Final = 9_900_000
-RESERVED: Final = "goog"  # Pub/Sub stamps such attributes on messages, and lets nobody publish them
+# A message may have 100 attributes, and 10 MB with them; ours need room, and so has a piece's row in the archive.
+MAX_FOREIGN_ATTRIBUTES: Final = 80
+MAX_PIECE_BYTES: Final = 8_500_000
+MAX_NAME_BYTES: Final = 256
+RESERVED: Final = ("goog", PREFIX)  # Pub/Sub lets nobody publish the first, and the second are ours
 KEPT_AS: Final = f"{PREFIX}original-"
+_EVENT: Final = ("ce-", "content-type")  # the attributes that say what an event is: in the first piece
 
 
 class Reason(StrEnum):
@@ -52,6 +57,15 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class Sender:
+    """Which job makes dead letters: *pipeline* is its name, *version* Headrace's own."""
+
+    project: str
+    pipeline: str
+    version: str = field(default_factory=lambda: metadata.version("headrace"))
+
+
+@dataclass(frozen=True, slots=True)
 class DeadLetter:
     """One refused message, whole enough to be sent again."""
 
@@ -60,39 +74,43 @@ class DeadLetter:
     stage: str
     detail: str = field(repr=False)
 
-    def attributes(self, refused_at: datetime, pipeline: str) -> dict[str, str]:
-        """The original attributes, unchanged, and ours under ``headrace-dl-``.
+    def attributes(self, refused_at: datetime, sender: Sender) -> dict[str, str]:
+        """What is said of the message, under ``headrace-dl-``.
 
-        Those that Pub/Sub reserves are kept under ``headrace-dl-original-``. Of more than 85 the event's own and the
-        first by name are kept, and ``headrace-dl-left-out`` says how many are not.
+        A message that is refused again after a replay is the same letter, and another attempt.
         """
-        return (
-            _publishable(self.message.attributes)
-            | _ordering(self.message)
-            | {
-                f"{PREFIX}reason": self.reason,
-                f"{PREFIX}stage": self.stage,
-                f"{PREFIX}error": self.detail.encode()[:MAX_DETAIL_BYTES].decode(errors="ignore"),
-                f"{PREFIX}time": to_rfc3339(refused_at),
-                f"{PREFIX}pipeline": pipeline,
-                f"{PREFIX}subject": self.message.subject,
-                f"{PREFIX}message-id": self.message.message_id,
-                f"{PREFIX}publish-time": to_rfc3339(from_micros(self.message.published_at)),
-            }
-        )
+        message = self.message
+        source = Names(sender.project).subscription(message.subject)
+        replay = Replay.from_attributes(message.attributes)
+        return {
+            f"{PREFIX}id": new_letter_id(source, message.message_id, message.published_at)
+            if replay is None
+            else replay.letter_id,
+            f"{PREFIX}attempt": str(1 if replay is None else replay.count + 1),
+            f"{PREFIX}reason": self.reason,
+            f"{PREFIX}stage": self.stage,
+            f"{PREFIX}error": self.detail.encode()[:MAX_DETAIL_BYTES].decode(errors="ignore"),
+            f"{PREFIX}time": to_rfc3339(refused_at),
+            f"{PREFIX}pipeline": sender.pipeline,
+            f"{PREFIX}version": sender.version,
+            f"{PREFIX}subject": message.subject,
+            f"{PREFIX}source-subscription": source,
+            f"{PREFIX}message-id": message.message_id,
+            f"{PREFIX}publish-time": to_rfc3339(from_micros(message.published_at)),
+            f"{PREFIX}first-publish-time": to_rfc3339(from_micros(message.first_published_at)),
+            # As an attribute: letters of several keys go in one request, where one key is allowed.
+            **({f"{PREFIX}ordering-key": message.ordering_key} if message.ordering_key else {}),
+        }
 
 
-def _publishable(attributes: Mapping[str, str]) -> dict[str, str]:
-    renamed = {KEPT_AS + name if name.startswith(RESERVED) else name: value for name, value in attributes.items()}
-    if len(renamed) <= MAX_FOREIGN_ATTRIBUTES:
-        return renamed
-    kept = sorted(renamed, key=lambda name: (not name.startswith(("ce-", KEPT_AS)), name))[:MAX_FOREIGN_ATTRIBUTES]
-    return {name: renamed[name] for name in kept} | {f"{PREFIX}left-out": str(len(renamed) - len(kept))}
+def new_letter_id(subscription: str, message_id: str, published_at: int) -> str:
+    """The name of a letter, for ever: the same message gives the same, however often it is refused.
 
-
-def _ordering(message: Message) -> dict[str, str]:
-    """The key as an attribute: letters of several keys go in one request, where one key is allowed."""
-    return {f"{PREFIX}ordering-key": message.ordering_key} if message.ordering_key else {}
+    >>> new_letter_id("projects/p/subscriptions/s", "17", 0)
+    'd599701e74ac709781bb'
+    """
+    name = f"{subscription} {message_id} {published_at}"
+    return hashlib.blake2b(name.encode(), digest_size=10).hexdigest()
 
 
 def unread_letters(messages: Sequence[Message], refusals: Sequence[Refusal], stage: str) -> Iterator[DeadLetter]:
@@ -112,21 +130,21 @@ def dead_letters(
 
 
 def publish_letters(
-    publisher: PublisherClient, topic: str, letters: Iterable[DeadLetter], pipeline: str, refused_at: datetime
+    publisher: PublisherClient, topic: str, letters: Iterable[DeadLetter], sender: Sender, refused_at: datetime
 ) -> None:
     """Publish *letters* in requests within the service's limits; returns when each is confirmed.
 
     Raises what the client raises when one is not; those before it are published then.
     """
-    for request in letter_requests(letters, pipeline, refused_at):
+    for request in letter_requests(letters, sender, refused_at):
         publish_request(publisher, topic, request)
 
 
 def letter_requests(
-    letters: Iterable[DeadLetter], pipeline: str, refused_at: datetime
+    letters: Iterable[DeadLetter], sender: Sender, refused_at: datetime
 ) -> Iterator[list[PubsubMessage]]:
     """Letters as messages, in requests within the service's limits."""
-    return _requests([_wire(letter, pipeline, refused_at) for letter in letters])
+    return _requests([piece for letter in letters for piece in _pieces(letter, sender, refused_at)])
 
 
 def publish_request(publisher: PublisherClient, topic: str, messages: Sequence[PubsubMessage]) -> None:
@@ -134,15 +152,33 @@ def publish_request(publisher: PublisherClient, topic: str, messages: Sequence[P
     publisher.publish(topic=topic, messages=messages, retry=None, timeout=PUBLISH_SECONDS)
 
 
-def _wire(letter: DeadLetter, pipeline: str, refused_at: datetime) -> PubsubMessage:
-    """The letter as a message; data that leaves the attributes no room is cut, and its length and hash are said."""
-    data, attributes = letter.message.data, letter.attributes(refused_at, pipeline)
-    room = MAX_LETTER_BYTES - sum(len(name.encode()) + len(value.encode()) for name, value in attributes.items())
-    if len(data) > room:
-        attributes[f"{PREFIX}data-bytes"] = str(len(data))
-        attributes[f"{PREFIX}data-sha256"] = hashlib.sha256(data).hexdigest()
-        data = data[:room]
-    return PubsubMessage(data=data, attributes=attributes)
+def _pieces(letter: DeadLetter, sender: Sender, refused_at: datetime) -> Iterator[PubsubMessage]:
+    """The letter as one message; as several, each of which says so, when it has more bytes or attributes than one may.
+
+    The original bytes and attributes are unchanged; names that nobody may publish go under ``headrace-dl-original-``.
+    """
+    ours, data = letter.attributes(refused_at, sender), letter.message.data
+    foreign = _publishable(without_replay(letter.message.attributes))
+    shares = [
+        foreign[start : start + MAX_FOREIGN_ATTRIBUTES] for start in range(0, len(foreign), MAX_FOREIGN_ATTRIBUTES)
+    ]
+    slices = [data[start : start + MAX_PIECE_BYTES] for start in range(0, len(data), MAX_PIECE_BYTES)]
+    count = max(1, len(shares), len(slices))
+    if count > 1:
+        ours[f"{PREFIX}data-bytes"] = str(len(data))
+        ours[f"{PREFIX}data-sha256"] = hashlib.sha256(data).hexdigest()
+    for number in range(count):
+        if count > 1:
+            ours[f"{PREFIX}piece"] = f"{number + 1}/{count}"
+        share = dict(shares[number]) if number < len(shares) else {}
+        yield PubsubMessage(data=slices[number] if number < len(slices) else b"", attributes=share | ours)
+
+
+def _publishable(attributes: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The attributes by names that may be published, the event's own first."""
+    named = [(KEPT_AS + name if name.startswith(RESERVED) else name, value) for name, value in attributes.items()]
+    fitting = [each for each in named if len(each[0].encode()) <= MAX_NAME_BYTES]
+    return sorted(fitting, key=lambda each: (not each[0].startswith(_EVENT), each[0]))
 
 
 def _requests(letters: Sequence[PubsubMessage]) -> Iterator[list[PubsubMessage]]:

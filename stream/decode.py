@@ -140,6 +140,7 @@ def _notes(events: Sequence[tuple[int, Event]], messages: Sequence[Message]) -> 
         [content_hash(messages[index].data) for index, _ in events],
         [event.event_time for _, event in events],
         [messages[index].published_at for index, _ in events],
+        [messages[index].first_published_at for index, _ in events],
         [0] * len(events),
         [index for index, _ in events],
     ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from schemas.registry import Registry
+from stream.deadletter import Sender
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +26,8 @@ class Job:
     clock: Callable[[], int]
     masking_key: bytes = field(repr=False)
     sealing_key: bytes = field(repr=False)
+
+    @property
+    def sender(self) -> Sender:
+        """What dead letters say of the job that made them."""
+        return Sender(self.project, self.name)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from stream.replays import Replay
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -20,3 +22,9 @@ class Message:
     message_id: str
     published_at: int
     ordering_key: str = field(default="", repr=False)
+
+    @property
+    def first_published_at(self) -> int:
+        """When the event first reached Pub/Sub: earlier than *published_at* when the message was replayed."""
+        replay = Replay.from_attributes(self.attributes)
+        return self.published_at if replay is None else replay.first_published

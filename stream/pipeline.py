@@ -22,7 +22,7 @@ def ingest(messages: beam.PCollection, job: Job) -> None:
     written = windowed.batches | "Write" >> WriteRows(_write_options(job))
 
     # Each in the stage that refused, so that no raw message crosses a shuffle on its way out.
-    publish = PublishDeadLetters(job.dead_letter_topic, job.name)
+    publish = PublishDeadLetters(job.dead_letter_topic, job.sender)
     decoded.dead_letters | "PublishUnreadable" >> publish
     windowed.dead_letters | "PublishOutOfBounds" >> publish
     written.dead_letters | "PublishUnwritable" >> publish

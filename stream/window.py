@@ -28,10 +28,11 @@ class WindowedBatch(NamedTuple):
 def assign_windows(batch: MicroBatch, contract: Contract, window: timedelta) -> WindowedBatch:
     """Note each row's window; refuse rows that are later or further in the future than the contract allows.
 
-    Event time is measured against publish time, so that a backlog is no reason to refuse anything.
+    Event time is measured against the first publish time, so that neither a backlog nor a replay is a reason to refuse
+    anything.
     """
     notes = batch.notes
-    ages = pc.subtract(notes.column("published_at"), notes.column("event_time"))
+    ages = pc.subtract(notes.column("first_published_at"), notes.column("event_time"))
     late = pc.greater(ages, contract.options.late_after // _MICROSECOND)
     early = pc.less(ages, -(contract.options.ahead_at_most // _MICROSECOND))
     place = notes.schema.get_field_index("window_start")

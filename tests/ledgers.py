@@ -34,7 +34,7 @@ def a_batch(messages: list[Message]) -> MicroBatch:
     columns: list[Any] = [
         [event_key(event_id) for event_id in ids],
         [content_hash(message.data) for message in messages],
-        *([0] * len(ids) for _ in range(3)),
+        *([0] * len(ids) for _ in range(4)),
         range(len(ids)),
     ]
     notes = pa.RecordBatch.from_arrays([pa.array(c, f.type) for c, f in zip(columns, NOTES, strict=True)], schema=NOTES)

@@ -11,7 +11,7 @@ def a_batch(*events: tuple[str, int]) -> MicroBatch:
     columns = [
         [name.encode().ljust(16, b"_") for name, _ in events],
         [content for _, content in events],
-        *([0] * len(events) for _ in range(4)),
+        *([0] * len(events) for _ in range(5)),
     ]
     arrays = [pa.array(column, field.type) for column, field in zip(columns, NOTES, strict=True)]
     notes = pa.RecordBatch.from_arrays(arrays, schema=NOTES)

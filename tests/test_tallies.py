@@ -21,7 +21,7 @@ def a_batch(*numbers: int, subject: str = "things") -> MicroBatch:
         [number.to_bytes(16, "big") for number in numbers],
         [number * 7 for number in numbers],
         [number * 60_000_000 for number in numbers],
-        *([0] * len(numbers) for _ in range(3)),
+        *([0] * len(numbers) for _ in range(4)),
     ]
     notes = pa.RecordBatch.from_arrays(
         [pa.array(column, f.type) for column, f in zip(columns, NOTES, strict=True)], schema=NOTES

@@ -18,7 +18,8 @@ SECOND = timedelta(seconds=1)
 def a_batch(*event_times: datetime) -> MicroBatch:
     count = len(event_times)
     times = [to_micros(at) for at in event_times]
-    columns = [[bytes(16)] * count, [0] * count, times, [to_micros(PUBLISHED)] * count, [0] * count, range(count)]
+    published = [to_micros(PUBLISHED)] * count
+    columns = [[bytes(16)] * count, [0] * count, times, published, published, [0] * count, range(count)]
     arrays = [pa.array(column, field.type) for column, field in zip(columns, NOTES, strict=True)]
     rows = pa.RecordBatch.from_pydict({"n": list(range(count))})
     return MicroBatch("flight_departed", rows, pa.RecordBatch.from_arrays(arrays, schema=NOTES), b"")

@@ -9,13 +9,13 @@ from typing import Any
 import apache_beam as beam
 
 from stream.clients import open_gapic_publisher
-from stream.deadletter import DeadLetter, publish_letters
+from stream.deadletter import DeadLetter, Sender, publish_letters
 
 
 class _PublishFn(beam.DoFn):  # type: ignore[misc]
-    def __init__(self, topic: str, pipeline: str) -> None:
+    def __init__(self, topic: str, sender: Sender) -> None:
         self._topic = topic
-        self._pipeline = pipeline
+        self._sender = sender
 
     def setup(self) -> None:
         self._publisher = open_gapic_publisher()
@@ -27,7 +27,7 @@ class _PublishFn(beam.DoFn):  # type: ignore[misc]
         self._letters.append(letter)
 
     def finish_bundle(self) -> None:
-        publish_letters(self._publisher, self._topic, self._letters, self._pipeline, datetime.now(UTC))
+        publish_letters(self._publisher, self._topic, self._letters, self._sender, datetime.now(UTC))
 
 
 @dataclass
@@ -35,8 +35,8 @@ class PublishDeadLetters(beam.PTransform):  # type: ignore[misc]
     """Publish every dead letter, and end the bundle only when each is confirmed."""
 
     topic: str
-    pipeline: str
+    sender: Sender
 
     def expand(self, letters: beam.PCollection) -> Any:
         """Publish, in the stage that refused: raw messages cross no shuffle."""
-        return letters | "Publish" >> beam.ParDo(_PublishFn(self.topic, self.pipeline))
+        return letters | "Publish" >> beam.ParDo(_PublishFn(self.topic, self.sender))

@@ -225,7 +225,7 @@ class SubjectLoop:
             return
         topic, now = self._job.dead_letter_topic, datetime.now(UTC)
         need = f"{topic}: the job needs roles/pubsub.publisher on it; `headrace provision` makes it"
-        for request in letter_requests(letters, self._job.name, now):  # what is confirmed is not sent again
+        for request in letter_requests(letters, self._job.sender, now):  # what is confirmed is not sent again
             self._patience.insist(need, partial(publish_request, self._clients.publisher, topic, request))
         for letter in letters:
             self._status.refuse(letter.reason, 1)

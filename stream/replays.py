@@ -1,0 +1,59 @@
+"""What a replayed message says of its letter: three attributes that the job reads and takes off again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from schemas.envelope import from_micros, read_rfc3339, to_micros, to_rfc3339
+
+PREFIX: Final = "headrace-replay-"
+_ID: Final = re.compile(r"[0-9a-f]{20}")
+_COUNT: Final = re.compile(r"[1-9][0-9]{0,5}")
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """A message that was dead-lettered as *letter_id*, *count* times so far.
+
+    *first_published* is when its event first reached Pub/Sub, in microseconds since 1970: lateness is measured
+    against it, or every letter would be too late by the time somebody has mended it.
+    """
+
+    letter_id: str
+    count: int
+    first_published: int
+
+    def to_attributes(self) -> dict[str, str]:
+        """Write it beside the event's own attributes."""
+        return {
+            f"{PREFIX}id": self.letter_id,
+            f"{PREFIX}count": str(self.count),
+            f"{PREFIX}first-published": to_rfc3339(from_micros(self.first_published)),
+        }
+
+    @classmethod
+    def from_attributes(cls, attributes: Mapping[str, str]) -> Replay | None:
+        """Read it; None when the message is no replay, or says so in a way nobody of ours does."""
+        letter_id = attributes.get(f"{PREFIX}id")
+        if letter_id is None:
+            return None
+        count, first = attributes.get(f"{PREFIX}count", ""), _moment(attributes.get(f"{PREFIX}first-published", ""))
+        if not _ID.fullmatch(letter_id) or not _COUNT.fullmatch(count) or first is None:
+            return None
+        return cls(letter_id, int(count), to_micros(first))
+
+
+def without_replay(attributes: Mapping[str, str]) -> dict[str, str]:
+    """The event's own attributes."""
+    return {name: value for name, value in attributes.items() if not name.startswith(PREFIX)}
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return read_rfc3339(text)
+    except ValueError:
+        return None
