@@ -45,6 +45,8 @@ class Reason(StrEnum):
     ID_CONFLICT = "id_conflict"
     REFUSED_BY_BIGQUERY = "refused_by_bigquery"
     ROW_TOO_LARGE = "row_too_large"
+    UNDELIVERED = "undelivered"  # Pub/Sub itself put the message aside
+    UNEXPLAINED = "unexplained"  # somebody else published to the dead-letter topic
 
 
 @dataclass(frozen=True, slots=True)

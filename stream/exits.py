@@ -32,6 +32,8 @@ _BY_NAME = {
     "NotFound": Exit.CONFIGURATION,
     "InUseError": Exit.CONFIGURATION,
     "FailpointError": Exit.CONFIGURATION,
+    "SealedError": Exit.CONFIGURATION,
+    "ArchiveError": Exit.CONFIGURATION,
     "HaltError": Exit.HALTED,
     "FencedError": Exit.HALTED,
     "JournalBrokenError": Exit.HALTED,

@@ -9,6 +9,7 @@ DEAD_LETTERS: Final = "headrace-dead-letters"
 TALLIES: Final = "headrace_tallies"
 ENGINES: Final = "headrace_engines"
 COMPLETENESS: Final = "headrace_completeness"
+ARCHIVE: Final = "headrace_dead_letters"  # a dataset of its own: whoever reads the tables may not read raw messages
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,7 @@ class Names:
 
     project: str
     dataset: str = "headrace"
+    archive: str = ARCHIVE
 
     def topic(self, subject: str) -> str:
         """The topic producers publish *subject* to."""

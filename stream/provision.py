@@ -14,6 +14,7 @@ from google.pubsub_v1.types import ExpirationPolicy, Subscription
 
 from schemas.registry import Registry
 from stream.completeness import completeness_view, put_view, view_differs
+from stream.letters.tables import archive_tables
 from stream.names import Names
 from stream.tables import engines_table, table_for, tallies_table, type_of
 
@@ -52,7 +53,8 @@ def plan(registry: Registry, names: Names, location: str, clients: Clients) -> l
     """
     return [
         *_pubsub_changes(registry, names, clients),
-        *_dataset_changes(names, location, clients.bigquery),
+        *_dataset_changes(f"{names.project}.{names.dataset}", location, clients.bigquery),
+        *_dataset_changes(f"{names.project}.{names.archive}", location, clients.bigquery),
         *_table_changes(registry, names, clients.bigquery),
         *_view_changes(names, clients.bigquery),
     ]
@@ -93,8 +95,7 @@ def _subscription(name: str, topic: str) -> Subscription:
     )
 
 
-def _dataset_changes(names: Names, location: str, client: bigquery.Client) -> Iterator[Change]:
-    name = f"{names.project}.{names.dataset}"
+def _dataset_changes(name: str, location: str, client: bigquery.Client) -> Iterator[Change]:
     if _missing(client.get_dataset, dataset_ref=name):
         dataset = bigquery.Dataset(name)
         dataset.location = location
@@ -103,7 +104,8 @@ def _dataset_changes(names: Names, location: str, client: bigquery.Client) -> It
 
 def _table_changes(registry: Registry, names: Names, client: bigquery.Client) -> Iterator[Change]:
     wanted = [table_for(registry.latest(subject), names.project, names.dataset) for subject in registry.subjects]
-    for table in [*wanted, *(make(names.project, names.dataset) for make in (tallies_table, engines_table))]:
+    wanted += [make(names.project, names.dataset) for make in (tallies_table, engines_table)]
+    for table in [*wanted, *archive_tables(names.project, names.archive)]:
         name = f"{table.project}.{table.dataset_id}.{table.table_id}"
         try:
             existing = client.get_table(table)

@@ -22,19 +22,23 @@ def new_key() -> bytes:
     return AESGCM.generate_key(bit_length=256)
 
 
-def seal(messages: Sequence[Message], key: bytes) -> bytes:
-    """Encrypt *messages* (AES-256-GCM): nonce, then ciphertext of a JSON header and all payloads."""
+def seal(messages: Sequence[Message], key: bytes, context: bytes | None = None) -> bytes:
+    """Encrypt *messages* (AES-256-GCM): nonce, then ciphertext of a JSON header and all payloads.
+
+    What is sealed for one *context* cannot be opened in another.
+    """
     header = orjson.dumps(
         [(m.subject, len(m.data), dict(m.attributes), m.message_id, m.published_at, m.ordering_key) for m in messages]
     )
     plain = b"".join([len(header).to_bytes(_LENGTH_BYTES, "big"), header, *(m.data for m in messages)])
     nonce = os.urandom(_NONCE_BYTES)
-    return nonce + AESGCM(key).encrypt(nonce, plain, None)
+    return nonce + AESGCM(key).encrypt(nonce, plain, context)
 
 
-def unseal(sealed: bytes, key: bytes) -> list[Message]:
-    """Decrypt what :func:`seal` made; ``cryptography.exceptions.InvalidTag`` for another key or changed bytes."""
-    plain = AESGCM(key).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], None)
+def unseal(sealed: bytes, key: bytes, context: bytes | None = None) -> list[Message]:
+    """Decrypt what :func:`seal` made; ``cryptography.exceptions.InvalidTag`` for another key or context, or changed
+    bytes."""
+    plain = AESGCM(key).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], context)
     position = _LENGTH_BYTES + int.from_bytes(plain[:_LENGTH_BYTES], "big")
     messages = []
     for subject, length, attributes, message_id, published_at, ordering_key in orjson.loads(

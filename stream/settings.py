@@ -16,6 +16,7 @@ from pydantic_settings import (
 
 from schemas.annotations import parse_duration
 from schemas.registry import Registry
+from stream.names import ARCHIVE, Names
 
 
 class SettingsError(ValueError):
@@ -34,6 +35,12 @@ class Settings(BaseSettings):
     location: str = Field("EU", description="where the dataset is created")
     contracts: Path | None = Field(None, description="folder of .avsc files; default: the sample contracts")
     masking_key_file: Path | None = Field(None, description="file of at least 32 random bytes; tokens depend on it")
+    archive_dataset: str = Field(
+        ARCHIVE, description="BigQuery dataset of the dead letters' archive", pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,200}$"
+    )
+    archive_key_file: Path | None = Field(
+        None, description="file of at least 32 random bytes; who has it collects dead letters and reads them"
+    )
     pipeline: str = Field("headrace", description="name of this job in dead letters and metrics")
     window: timedelta = Field(timedelta(minutes=1), description="length of an event-time window, such as 1m")
     journal: Path = Field(Path(".headrace/journal"), description="folder of the embedded engine's journal")
@@ -71,6 +78,11 @@ class Settings(BaseSettings):
         """Flags, then environment, then the file."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
+    @property
+    def names(self) -> Names:
+        """What the resources of this project are called."""
+        return Names(self.project, self.dataset, self.archive_dataset)
+
     def registry(self) -> Registry:
         """Load the contracts this job serves."""
         return Registry.load(self.contracts)
@@ -95,12 +107,21 @@ def read_masking_key(path: Path | None) -> bytes:
     Raises:
         SettingsError: no file is named, or it holds fewer than 32 bytes.
     """
+    return _read_key(path, "masking_key_file", "masking.key")
+
+
+def read_archive_key(path: Path | None) -> bytes:
+    """Read what the key of the dead letters' archive is made from; raises SettingsError likewise."""
+    return _read_key(path, "archive_key_file", "archive.key")
+
+
+def _read_key(path: Path | None, name: str, file: str) -> bytes:
     if path is None:
-        raise SettingsError("masking_key_file: missing; make one with `head -c 32 /dev/urandom > masking.key`")
+        raise SettingsError(f"{name}: missing; make one with `head -c 32 /dev/urandom > {file}`")
     try:
         key = path.read_bytes()
     except OSError as error:
-        raise SettingsError(f"masking_key_file: cannot be read ({error.strerror})") from error
+        raise SettingsError(f"{name}: cannot be read ({error.strerror})") from error
     if len(key) < 32:
-        raise SettingsError("masking_key_file: shorter than 32 bytes; use at least 32 random bytes")
+        raise SettingsError(f"{name}: shorter than 32 bytes; use at least 32 random bytes")
     return key

@@ -13,7 +13,6 @@ from stream.audit_scope import Scope
 from stream.audit_windows import Finding
 from stream.clients import open_bigquery
 from stream.exits import Exit
-from stream.names import Names
 from stream.output import check_format, print_json, say, show
 from stream.settings import Settings
 
@@ -23,7 +22,7 @@ MOST_SHOWN: Final = 20
 def run_audit(settings: Settings, scope: Scope, format_: str) -> Exit:
     """Audit what *scope* chooses, and say *reconciled* or what differs."""
     check_format(format_)
-    names = Names(settings.project, settings.dataset)
+    names = settings.names
     audits = audit(settings.registry(), names, open_bigquery(settings.project), scope)
     reconciled = not any(each.differences for each in audits)
     if format_ == "table":

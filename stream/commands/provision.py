@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
-from stream.names import Names
 from stream.output import say
 from stream.provision import Clients, apply, plan
 from stream.settings import Settings
@@ -12,7 +11,7 @@ from stream.settings import Settings
 def provision(settings: Settings, dry_run: bool) -> None:
     """Create what is missing and update what may be updated; say what was done."""
     clients = Clients(open_gapic_publisher(), open_subscriber(), open_bigquery(settings.project))
-    changes = plan(settings.registry(), Names(settings.project, settings.dataset), settings.location, clients)
+    changes = plan(settings.registry(), settings.names, settings.location, clients)
     for change in changes:
         say(f"{change.action} {change.what} {change.name}")
     if not changes:

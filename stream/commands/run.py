@@ -16,12 +16,13 @@ import structlog
 from schemas.registry import Registry
 from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber, open_write
 from stream.clock import now_micros
+from stream.commands.archive import collecting
 from stream.engine.embedded import Embedded, EngineClients, Progress
 from stream.engine.journal import Journal
 from stream.health import serving_health
 from stream.job import Job
 from stream.logs import set_up_logs
-from stream.names import TALLIES, Names
+from stream.names import TALLIES
 from stream.sealing import new_key
 from stream.settings import Settings, read_masking_key
 from stream.streams import WriteStreams
@@ -32,7 +33,7 @@ _LOG = structlog.get_logger("headrace")
 
 def job_for(settings: Settings, registry: Registry, masking_key: bytes, clock: Callable[[], int]) -> Job:
     """The job that *settings* and contracts describe; opens nothing."""
-    names = Names(settings.project, settings.dataset)
+    names = settings.names
     return Job(
         registry=registry,
         project=settings.project,
@@ -61,7 +62,7 @@ def build_engine(settings: Settings, job: Job, journal: Journal) -> Embedded:
     )
     return Embedded(
         job=job,
-        names=Names(settings.project, settings.dataset),
+        names=settings.names,
         journal=journal,
         clients=clients,
         holder=f"{socket.gethostname()}, process {os.getpid()}",
@@ -94,7 +95,7 @@ def run_until_stopped(settings: Settings) -> None:
     _stop_on_signals(engine.stop)
     _collect_less_often()
     into = f"{settings.project}.{settings.dataset}"
-    with serving_health(settings.health, engine.status, settings.pipeline):
+    with serving_health(settings.health, engine.status, settings.pipeline), collecting(settings):
         _LOG.info("running", subjects=job.registry.subjects, into=into, journal=str(settings.journal))
         engine.run()
     _LOG.info("drained", events=engine.progress.acknowledged)

@@ -1,0 +1,1 @@
+"""Dead letters as people handle them: kept in an archive, looked at, mended, replayed."""

@@ -1,0 +1,135 @@
+"""The archive: letters and what is done with them, appended to BigQuery and never changed.
+
+Rows are appended at least once: a letter's refusal is known by (letter, attempt, piece), and counts once however often
+it stands there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+import orjson
+import pyarrow as pa
+
+from stream.letters.facts import Fact, Step
+from stream.letters.keys import ArchiveKey
+from stream.letters.letter import Piece
+from stream.letters.tables import FACT_SCHEMA, FACTS, LETTER_SCHEMA, LETTERS, TRAIL, TRAIL_SCHEMA
+from stream.streams import MAX_REQUEST_BYTES, Rows, WriteStreams
+from stream.verdicts import Verdict, judge
+
+TRIES: Final = 3
+
+
+class ArchiveError(RuntimeError):
+    """The archive takes no rows; says which table and what is needed. Nothing is lost: whoever appends tries again."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveNames:
+    """Where the archive is."""
+
+    project: str
+    dataset: str
+
+    def sql(self, table: str) -> str:
+        """A table, as SQL names it."""
+        return f"`{self.project}.{self.dataset}.{table}`"
+
+    def path(self, table: str) -> str:
+        """A table, as the Storage Write API names it."""
+        return f"projects/{self.project}/datasets/{self.dataset}/tables/{table}"
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """Appends to the archive; *clock* gives aware times in UTC. Opens nothing before it is used."""
+
+    names: ArchiveNames
+    streams: WriteStreams
+    key: ArchiveKey = field(repr=False)
+    clock: Callable[[], datetime]
+
+    def keep(self, pieces: Sequence[Piece]) -> None:
+        """Append refusals; returns when BigQuery has confirmed each. Raises ArchiveError."""
+        now = self.clock()
+        for rows in _within_requests([self._letter(piece, now) for piece in pieces]):
+            self._append(LETTERS, LETTER_SCHEMA, rows)
+
+    def note(self, facts: Sequence[Fact]) -> None:
+        """Append what was done; returns when BigQuery has confirmed it. Raises ArchiveError."""
+        for rows in _within_requests([self._fact(fact) for fact in facts]):
+            self._append(FACTS, FACT_SCHEMA, rows)
+
+    def step(self, step: Step) -> None:
+        """Append a line of the trail. Raises ArchiveError."""
+        row = {name: getattr(step, name) for name in TRAIL_SCHEMA.names if name != "filter"}
+        self._append(TRAIL, TRAIL_SCHEMA, [row | {"filter": orjson.dumps(dict(step.filter)).decode()}])
+
+    def _letter(self, piece: Piece, now: datetime) -> dict[str, Any]:
+        letter = piece.letter
+        own = {name: getattr(letter, name) for name in LETTER_SCHEMA.names if hasattr(letter, name)}
+        return own | {
+            "letter_id": letter.id,
+            "piece": piece.number,
+            "pieces": piece.count,
+            "event_id": letter.attributes.get("ce-id"),
+            "claimed": letter.attributes.get("ce-dataschema"),
+            "source": letter.attributes.get("ce-source"),
+            "bytes": piece.bytes,
+            "collected_at": now,
+            "key_id": self.key.id,
+            "sealed": self.key.seal(letter, place_of(letter.id, letter.attempt, piece.number)),
+        }
+
+    def _fact(self, fact: Fact) -> dict[str, Any]:
+        own = {name: getattr(fact, name) for name in FACT_SCHEMA.names if hasattr(fact, name)}
+        if fact.mended is None:
+            return own
+        place = place_of_edit(fact.letter_id, fact.operation)
+        return own | {"key_id": self.key.id, "sealed": self.key.seal(fact.mended, place)}
+
+    def _append(self, table: str, schema: pa.Schema, rows: list[dict[str, Any]]) -> None:
+        path = self.names.path(table)
+        batch = pa.RecordBatch.from_pylist(rows, schema=schema)
+        for _ in range(TRIES):
+            answer = self.streams.append(f"{path}/streams/_default", None, Rows.of(batch))
+            verdict = judge(answer, attempted=True)
+            if verdict is Verdict.WRITTEN:
+                return
+            if verdict is not Verdict.UNKNOWN:
+                break
+        raise ArchiveError(
+            f"{path}: BigQuery takes no rows ({answer.storage or answer.status}); it needs "
+            "bigquery.tables.updateData on it; `headrace provision` makes it"
+        )
+
+
+def place_of(letter_id: str, attempt: int, piece: int) -> str:
+    """Where a piece belongs; sealed with it."""
+    return f"{letter_id} attempt {attempt} piece {piece}"
+
+
+def place_of_edit(letter_id: str, operation: str) -> str:
+    """Where an edited payload belongs; sealed with it."""
+    return f"{letter_id} edited by {operation}"
+
+
+def _within_requests(rows: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    request: list[dict[str, Any]] = []
+    size = 0
+    for row in rows:
+        weight = len(row.get("sealed") or b"") + _ROW_BYTES
+        if request and size + weight > MAX_REQUEST_BYTES:
+            yield request
+            request, size = [], 0
+        request.append(row)
+        size += weight
+    if request:
+        yield request
+
+
+_ROW_BYTES: Final = 10_000  # everything but what is sealed: a dozen texts of a kilobyte at most

@@ -1,0 +1,82 @@
+"""From the dead-letter topic to the archive, by an identity of its own: it alone may do both."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, Final
+
+import structlog
+from google.api_core.exceptions import DeadlineExceeded, GoogleAPICallError
+from google.pubsub_v1 import SubscriberClient
+from google.pubsub_v1.types import PullResponse
+
+from stream.letters.archive import Archive, ArchiveError
+from stream.letters.letter import read_pieces
+
+PULL_MESSAGES: Final = 1000
+PULL_SECONDS: Final = 1.0
+ACKNOWLEDGE_SECONDS: Final = 30.0
+FIRST_PAUSE: Final = 0.5
+LONGEST_PAUSE: Final = 30.0
+_LOG = structlog.get_logger("headrace")
+
+
+class Collector:
+    """Moves letters until *stop* is set: acknowledged when they stand in the archive, and not before."""
+
+    def __init__(
+        self, subscriber: SubscriberClient, subscription: str, archive: Archive, stop: threading.Event
+    ) -> None:
+        self._subscriber = subscriber
+        self._subscription = subscription
+        self._archive = archive
+        self._stop = stop
+        self.collected = 0
+
+    def run(self) -> None:
+        """Collect until told to stop; what is in the way is said once, and tried again with growing pauses."""
+        pause, said = FIRST_PAUSE, ""
+        while not self._stop.is_set():
+            try:
+                self.collect()
+            except (ArchiveError, GoogleAPICallError) as error:
+                need = str(error) if isinstance(error, ArchiveError) else f"{type(error).__name__}: {self._need}"
+                if need != said:
+                    _LOG.warning("letters_wait", needs=need)
+                said = need
+                self._stop.wait(pause)
+                pause = min(pause * 2, LONGEST_PAUSE)
+            else:
+                if said:
+                    _LOG.info("letters_go_on")
+                pause, said = FIRST_PAUSE, ""
+
+    def collect(self) -> int:
+        """Move what one pull brings; how many messages that were.
+
+        Raises ArchiveError, and what the client raises; the messages come again then.
+        """
+        received = self._pull()
+        if received:
+            self._archive.keep([piece for each in received for piece in read_pieces(each.message)])
+            self._subscriber.acknowledge(
+                subscription=self._subscription,
+                ack_ids=[each.ack_id for each in received],
+                retry=None,
+                timeout=ACKNOWLEDGE_SECONDS,
+            )
+            self.collected += len(received)
+        return len(received)
+
+    def _pull(self) -> list[Any]:
+        try:
+            response = self._subscriber.pull(
+                subscription=self._subscription, max_messages=PULL_MESSAGES, retry=None, timeout=PULL_SECONDS
+            )
+        except DeadlineExceeded:
+            return []
+        return list(PullResponse.pb(response).received_messages)
+
+    @property
+    def _need(self) -> str:
+        return f"{self._subscription}: the collector needs roles/pubsub.subscriber on it; `headrace provision` makes it"

@@ -1,0 +1,180 @@
+"""One dead letter, as it is read from the dead-letter topic."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Final
+
+from schemas.envelope import EPOCH, from_micros, read_rfc3339, to_micros
+from stream.deadletter import KEPT_AS, MAX_PIECE_BYTES, PREFIX, Reason, new_letter_id
+from stream.replays import Replay, without_replay
+
+FORWARDED: Final = "CloudPubSubDeadLetterSource"  # what Pub/Sub itself says of messages that it gave up delivering
+_PIECE: Final = re.compile(r"([1-9][0-9]{0,3})/([1-9][0-9]{0,3})")
+_SUBSCRIPTION: Final = re.compile(r"(?:projects/[^/]+/subscriptions/)?headrace-([a-z][a-z0-9_]{2,99})")
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One refusal of one message: its bytes and attributes as they came, and why, when and where it was refused.
+
+    *id* stays the same through replays, *attempt* counts refusals from 1. Times are aware, in UTC.
+    """
+
+    id: str
+    attempt: int
+    reason: str
+    stage: str
+    detail: str
+    subject: str
+    refused_at: datetime
+    pipeline: str
+    version: str
+    source_subscription: str
+    message_id: str
+    published_at: datetime
+    first_published_at: datetime
+    data: bytes = field(repr=False)
+    attributes: Mapping[str, str] = field(repr=False)
+    ordering_key: str = field(default="", repr=False)
+
+    @property
+    def replay(self) -> Replay:
+        """What a message that replays this letter says of it."""
+        return Replay(self.id, self.attempt, to_micros(self.first_published_at))
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What one message or one row holds of a letter: the *number*-th of *count*, from 1; *bytes* are the whole's."""
+
+    letter: Letter
+    number: int
+    count: int
+    bytes: int
+
+
+def read_pieces(message: Any) -> list[Piece]:
+    """Read what one message of the dead-letter topic holds; *message* is a ``PubsubMessage`` in protobuf's own form.
+
+    Letters of this job, messages that Pub/Sub itself forwarded, and whatever else is published there: nothing is
+    refused here, for there is no place behind this one.
+    """
+    attributes = dict(message.attributes)
+    try:
+        piece = _ours(message, attributes)
+    except (KeyError, ValueError):
+        piece = _others(message, attributes)
+    return _within_a_row(piece)
+
+
+def joined(pieces: Iterable[Piece]) -> Letter | None:
+    """Put the pieces of one refusal together, in any order and some of them twice; None when one is missing."""
+    by_number = {piece.number: piece for piece in pieces}
+    first = by_number.get(1)
+    if first is None or any(number not in by_number for number in range(1, first.count + 1)):
+        return None
+    ordered = [by_number[number].letter for number in range(1, first.count + 1)]
+    attributes = {name: value for letter in ordered for name, value in letter.attributes.items()}
+    return replace(first.letter, data=b"".join(letter.data for letter in ordered), attributes=attributes)
+
+
+def _ours(message: Any, attributes: Mapping[str, str]) -> Piece:
+    """KeyError or ValueError when this is no letter of ours."""
+    said = {name.removeprefix(PREFIX): value for name, value in attributes.items() if name.startswith(PREFIX)}
+    match = _PIECE.fullmatch(said.get("piece", "1/1"))
+    if match is None or int(match[1]) > int(match[2]):
+        raise ValueError("no piece of a letter")
+    published_at = read_rfc3339(said["publish-time"])
+    letter = Letter(
+        id=said["id"],
+        attempt=int(said["attempt"]),
+        reason=said["reason"],
+        stage=said["stage"],
+        detail=said["error"],
+        subject=said["subject"],
+        refused_at=read_rfc3339(said["time"]),
+        pipeline=said["pipeline"],
+        version=said["version"],
+        source_subscription=said["source-subscription"],
+        message_id=said["message-id"],
+        published_at=published_at,
+        first_published_at=read_rfc3339(said["first-publish-time"]),
+        data=message.data,
+        attributes=_as_they_came(attributes),
+        ordering_key=said.get("ordering-key", ""),
+    )
+    return Piece(letter, int(match[1]), int(match[2]), int(said.get("data-bytes", len(message.data))))
+
+
+def _others(message: Any, attributes: Mapping[str, str]) -> Piece:
+    """A message that Pub/Sub gave up delivering, or one that somebody else published here."""
+    forwarded = {n.removeprefix(FORWARDED): value for n, value in attributes.items() if n.startswith(FORWARDED)}
+    own = {name: value for name, value in attributes.items() if not name.startswith(FORWARDED)}
+    arrived = _arrival(message)
+    published = _moment(forwarded.get("TopicPublishTime", ""), arrived)
+    source, replay = forwarded.get("Subscription", ""), Replay.from_attributes(attributes)
+    subject = _SUBSCRIPTION.fullmatch(source)
+    if forwarded:
+        detail = f"Pub/Sub gave up after {forwarded.get('DeliveryCount', 'too many')} deliveries"
+    else:
+        detail = "published to the dead-letter topic by somebody else: it says nothing of why"
+    letter = Letter(
+        id=new_letter_id(source, message.message_id, to_micros(arrived)) if replay is None else replay.letter_id,
+        attempt=1 if replay is None else replay.count + 1,
+        reason=Reason.UNDELIVERED if forwarded else Reason.UNEXPLAINED,
+        stage="pubsub" if forwarded else "",
+        detail=detail,
+        subject=subject[1] if subject else own.get("ce-type", ""),
+        refused_at=arrived,
+        pipeline="",
+        version="",
+        source_subscription=source,
+        message_id=message.message_id,
+        published_at=published,
+        first_published_at=published if replay is None else from_micros(replay.first_published),
+        data=message.data,
+        attributes=without_replay(own),
+        ordering_key=message.ordering_key,
+    )
+    return Piece(letter, 1, 1, len(message.data))
+
+
+def _as_they_came(attributes: Mapping[str, str]) -> dict[str, str]:
+    own = {name: value for name, value in attributes.items() if not name.startswith(PREFIX)}
+    kept = {n.removeprefix(KEPT_AS): value for n, value in attributes.items() if n.startswith(KEPT_AS)}
+    return own | kept
+
+
+def _within_a_row(piece: Piece) -> list[Piece]:
+    """Pub/Sub takes larger messages than a row of the archive may be."""
+    data = piece.letter.data
+    if len(data) <= MAX_PIECE_BYTES:
+        return [piece]
+    slices = [data[start : start + MAX_PIECE_BYTES] for start in range(0, len(data), MAX_PIECE_BYTES)]
+    return [
+        Piece(
+            replace(piece.letter, data=share, attributes=piece.letter.attributes if number == 1 else {}),
+            number,
+            len(slices),
+            piece.bytes,
+        )
+        for number, share in enumerate(slices, start=1)
+    ]
+
+
+def _arrival(message: Any) -> datetime:
+    published = message.publish_time
+    return from_micros(published.seconds * 1_000_000 + published.nanos // 1000)
+
+
+def _moment(text: str, otherwise: datetime) -> datetime:
+    """A time as Pub/Sub writes it, to the nanosecond at times."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return otherwise
+    return moment if moment.tzinfo is not None and moment > EPOCH else otherwise

@@ -1,0 +1,237 @@
+"""Reading the archive: letters by filter, in groups, and whole. Looking changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Final
+
+from google.cloud import bigquery
+from google.cloud.bigquery import ArrayQueryParameter, QueryJobConfig, ScalarQueryParameter
+
+from stream.letters.archive import ArchiveNames, place_of, place_of_edit
+from stream.letters.facts import Action, State
+from stream.letters.filters import Filter, conditions, parameters, states_of_letters
+from stream.letters.keys import ArchiveKey, SealedError
+from stream.letters.letter import Letter, Piece, joined
+from stream.letters.tables import FACTS, LETTERS, TRAIL
+
+QUERY_SECONDS: Final = 60.0
+PAGE: Final = 1000
+GROUPS: Final = ("reason", "subject", "claimed", "source", "state", "stage", "version", "hour", "day")
+_UNITS: Final = {"hour": "HOUR", "day": "DAY"}
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A letter in a list: everything but what is sealed."""
+
+    letter_id: str
+    attempt: int
+    state: State
+    edited: bool
+    reason: str
+    stage: str
+    detail: str
+    subject: str
+    event_id: str
+    claimed: str
+    source: str
+    bytes: int
+    refused_at: datetime
+    first_published_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Letters that have *by* in common; *example* is the id of the newest."""
+
+    by: Mapping[str, str]
+    letters: int
+    first_seen: datetime
+    last_seen: datetime
+    example: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A letter from the archive, whole: as it was refused last, and as it is now when it was edited since."""
+
+    refused: Letter = field(repr=False)
+    mended: Letter | None = field(repr=False)
+    state: State
+
+    @property
+    def now(self) -> Letter:
+        """What a replay sends."""
+        return self.mended or self.refused
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Reads the archive. Methods raise what the client raises, and SealedError when the key is another."""
+
+    client: bigquery.Client
+    names: ArchiveNames
+    key: ArchiveKey | None = field(repr=False)
+
+    def find(self, wanted: Filter, limit: int, offset: int = 0) -> list[Listed]:
+        """The letters that match, the newest refusal first."""
+        query = f"""
+            SELECT * FROM ({self._states()}) WHERE {conditions(wanted)}
+            ORDER BY refused_at DESC, letter_id LIMIT {int(limit)} OFFSET {int(offset)}
+        """  # noqa: S608 names come from checked settings, values are parameters
+        return [_listed(row) for row in self._query(query, parameters(wanted))]
+
+    def count(self, wanted: Filter) -> int:
+        """How many match."""
+        query = f"SELECT COUNT(*) AS n FROM ({self._states()}) WHERE {conditions(wanted)}"  # noqa: S608 as above
+        return int(next(iter(self._query(query, parameters(wanted))))["n"])
+
+    def group(self, wanted: Filter, by: Sequence[str]) -> list[Group]:
+        """The letters that match, counted by what is named (:data:`GROUPS`), the largest group first."""
+        columns = {
+            name: f"TIMESTAMP_TRUNC(refused_at, {_UNITS[name]})" if name in _UNITS else f"COALESCE({name}, '')"
+            for name in by
+        }
+        chosen = ", ".join(f"{expression} AS by_{name}" for name, expression in columns.items())
+        query = f"""
+            SELECT {chosen}, COUNT(*) AS letters, MIN(refused_at) AS first_seen, MAX(refused_at) AS last_seen,
+                MAX(letter_id) AS example
+            FROM ({self._states()}) WHERE {conditions(wanted)}
+            GROUP BY {", ".join(columns.values())} ORDER BY letters DESC, last_seen DESC
+        """  # noqa: S608 as above
+        return [
+            Group(
+                {name: _text(row[f"by_{name}"]) for name in by},
+                row["letters"],
+                row["first_seen"],
+                row["last_seen"],
+                row["example"],
+            )
+            for row in self._query(query, parameters(wanted))
+        ]
+
+    def ids(self, wanted: Filter) -> list[str]:
+        """The ids of all that match, the oldest refusal first."""
+        query = f"""
+            SELECT letter_id FROM ({self._states()}) WHERE {conditions(wanted)} ORDER BY refused_at, letter_id
+        """  # noqa: S608 as above
+        return [row["letter_id"] for row in self._query(query, parameters(wanted))]
+
+    def read(self, ids: Sequence[str]) -> Iterator[Kept]:
+        """The letters named, whole, in that order; those of which a piece is not there yet are left out.
+
+        Raises:
+            SealedError: there is no key, or another is needed.
+        """
+        for start in range(0, len(ids), PAGE):
+            page = ids[start : start + PAGE]
+            states = self._states_of(page)
+            refused, edits = self._refusals(page), self._edits(page)
+            for letter_id in page:
+                letter = joined(refused.get(letter_id, ()))
+                if letter is not None:
+                    yield Kept(letter, _mended(letter, edits.get(letter_id)), states[letter_id])
+
+    def attempts(self, letter_id: str) -> list[dict[str, Any]]:
+        """Every refusal of one letter, the first first."""
+        query = f"""
+            SELECT attempt, refused_at, reason, stage, detail, version FROM {self.names.sql(LETTERS)}
+            WHERE letter_id = @id AND piece = 1 GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY attempt, refused_at
+        """  # noqa: S608 as above
+        rows = self._query(query, [ScalarQueryParameter("id", "STRING", letter_id)])
+        return list({row["attempt"]: dict(row) for row in rows}.values())
+
+    def facts(self, letter_id: str) -> list[dict[str, Any]]:
+        """What was done with one letter, the first first."""
+        query = f"""
+            SELECT done_at, action, attempt, who, why, operation FROM {self.names.sql(FACTS)}
+            WHERE letter_id = @id GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY done_at
+        """  # noqa: S608 as above
+        return [dict(row) for row in self._query(query, [ScalarQueryParameter("id", "STRING", letter_id)])]
+
+    def trail(self, limit: int) -> list[dict[str, Any]]:
+        """The last lines of the trail, the newest first."""
+        query = f"""
+            SELECT done_at, action, who, filter, why, letters, outcome, operation FROM {self.names.sql(TRAIL)}
+            ORDER BY done_at DESC, outcome IS NULL LIMIT {int(limit)}
+        """  # noqa: S608 as above
+        return [dict(row) for row in self._query(query, [])]
+
+    def _states(self) -> str:
+        return states_of_letters(self.names.sql(LETTERS), self.names.sql(FACTS))
+
+    def _states_of(self, ids: Sequence[str]) -> dict[str, State]:
+        query = f"SELECT letter_id, state FROM ({self._states()}) WHERE letter_id IN UNNEST(@page)"  # noqa: S608
+        given = [*parameters(Filter()), ArrayQueryParameter("page", "STRING", list(ids))]
+        return {row["letter_id"]: State(row["state"]) for row in self._query(query, given)}
+
+    def _refusals(self, ids: Sequence[str]) -> dict[str, list[Piece]]:
+        """The pieces of each letter's last refusal."""
+        query = f"SELECT * FROM {self.names.sql(LETTERS)} WHERE letter_id IN UNNEST(@page)"  # noqa: S608 as above
+        last: dict[str, int] = {}
+        found: dict[str, list[Piece]] = {}
+        for row in self._query(query, [ArrayQueryParameter("page", "STRING", list(ids))]):
+            letter_id, attempt = row["letter_id"], row["attempt"]
+            if attempt > last.get(letter_id, 0):
+                last[letter_id], found[letter_id] = attempt, []
+            if attempt == last[letter_id]:
+                found[letter_id].append(self._piece(row))
+        return found
+
+    def _piece(self, row: Mapping[str, Any]) -> Piece:
+        place = place_of(row["letter_id"], row["attempt"], row["piece"])
+        data, attributes, ordering_key = self._key.unseal(row["sealed"], row["key_id"], place)
+        names = [name for name in Letter.__slots__ if name in row and name not in ("data", "attributes")]
+        own = {name: row[name] for name in names}
+        letter = Letter(**own, id=row["letter_id"], data=data, attributes=attributes, ordering_key=ordering_key)
+        return Piece(letter, row["piece"], row["pieces"], row["bytes"])
+
+    def _edits(self, ids: Sequence[str]) -> dict[str, tuple[int, bytes, Mapping[str, str], str]]:
+        """The last edit of each letter that has one: at which attempt, and what it made of it."""
+        query = f"""
+            SELECT letter_id, attempt, operation, key_id, sealed FROM {self.names.sql(FACTS)}
+            WHERE action = '{Action.EDITED}' AND letter_id IN UNNEST(@page) ORDER BY done_at
+        """  # noqa: S608 as above
+        found = {}
+        for row in self._query(query, [ArrayQueryParameter("page", "STRING", list(ids))]):
+            place = place_of_edit(row["letter_id"], row["operation"])
+            found[row["letter_id"]] = (row["attempt"], *self._key.unseal(row["sealed"], row["key_id"], place))
+        return found
+
+    @property
+    def _key(self) -> ArchiveKey:
+        if self.key is None:
+            raise SealedError("archive_key_file: missing; what is sealed in the archive cannot be read without it")
+        return self.key
+
+    def _query(self, query: str, given: list[Any]) -> Iterator[Mapping[str, Any]]:
+        config = QueryJobConfig(query_parameters=given)
+        rows = self.client.query_and_wait(query, job_config=config, wait_timeout=QUERY_SECONDS, retry=None)
+        for batch in rows.to_arrow_iterable():
+            yield from batch.to_pylist()
+
+
+def _mended(letter: Letter, edit: tuple[int, bytes, Mapping[str, str], str] | None) -> Letter | None:
+    """The letter as edited; an edit of an earlier attempt was sent with its replay, and is in the letter already."""
+    if edit is None or edit[0] != letter.attempt:
+        return None
+    _, data, attributes, ordering_key = edit
+    return replace(letter, data=data, attributes=attributes, ordering_key=ordering_key)
+
+
+def _listed(row: Mapping[str, Any]) -> Listed:
+    own = {name: row[name] for name in Listed.__slots__ if name not in ("event_id", "claimed", "source", "state")}
+    return Listed(
+        **own,
+        event_id=row["event_id"] or "",
+        claimed=row["claimed"] or "",
+        source=row["source"] or "",
+        state=State(row["state"]),
+    )
+
+
+def _text(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)

@@ -1,0 +1,189 @@
+"""Dead letters in their archive: collected once, found, and opened as they were, on the emulators."""
+
+from __future__ import annotations
+
+import os
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.pubsub_v1.types import PubsubMessage
+
+from schemas.registry import Registry
+from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
+from stream.commands.archive import open_archive, open_collector, open_reader
+from stream.deadletter import DeadLetter, Reason, Sender, publish_letters
+from stream.letters.collector import Collector
+from stream.letters.facts import Action, Fact, State
+from stream.letters.filters import Filter
+from stream.letters.keys import ArchiveKey, SealedError
+from stream.letters.letter import Letter
+from stream.letters.reading import Reader
+from stream.message import Message
+from stream.provision import Clients, apply, plan
+from stream.settings import Settings
+
+pytestmark = pytest.mark.emulators
+NOW = datetime.now(UTC).replace(hour=15, minute=9, second=26, microsecond=0) - timedelta(days=1)
+
+
+class Post:
+    """A provisioned project, what publishes letters to it, and the archive."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.publisher = open_gapic_publisher()
+        clients = Clients(self.publisher, open_subscriber(), open_bigquery(settings.project))
+        apply(plan(Registry.load(), settings.names, "EU", clients))
+        self.collector: Collector = open_collector(settings, threading.Event())
+        self.archive, self.reader = open_archive(settings), open_reader(settings)
+
+    def send(self, *letters: DeadLetter, at: datetime = NOW) -> None:
+        sender = Sender(self.settings.project, "a-job", "1.2.3")
+        publish_letters(self.publisher, self.settings.names.dead_letter_topic, letters, sender, at)
+
+    def collect(self, messages: int) -> None:
+        while self.collector.collected < messages:
+            self.collector.collect()
+
+    def only(self) -> Letter:
+        (kept,) = self.reader.read(self.reader.ids(Filter()))
+        return kept.refused
+
+    def did(self, letter: Letter, action: Action, mended: Letter | None = None) -> None:
+        self.archive.note([Fact(letter.id, letter.attempt, action, datetime.now(UTC), "me", "an-op", "", mended)])
+
+
+@pytest.fixture
+def post(project: str, tmp_path: Path) -> Post:
+    key = tmp_path / "archive.key"
+    key.write_bytes(os.urandom(32))
+    return Post(Settings(project=project, archive_key_file=key))
+
+
+def a_letter(name: str = "m1", reason: Reason = Reason.TOO_LATE, data: bytes = b"\x00\xff", **more: Any) -> DeadLetter:
+    attributes = {"ce-id": name, "ce-source": "/shop", "ce-dataschema": "headrace:booking_created:9", **more}
+    return DeadLetter(Message("booking_created", data, attributes, name, 1_000_000), reason, "window", "why it was")
+
+
+def test_a_letter_comes_back_as_it_was(post: Post) -> None:
+    post.send(a_letter(shop="7", googclient_x="y"))
+    post.collect(1)
+    letter = post.only()
+    assert letter.data == b"\x00\xff"
+    assert letter.attributes == {
+        "ce-id": "m1",
+        "ce-source": "/shop",
+        "ce-dataschema": "headrace:booking_created:9",
+        "shop": "7",
+        "googclient_x": "y",
+    }
+    assert (letter.reason, letter.refused_at, letter.pipeline, letter.version) == ("too_late", NOW, "a-job", "1.2.3")
+    assert letter.source_subscription.endswith("headrace-booking_created")
+
+
+def test_a_letter_that_is_published_twice_is_one(post: Post) -> None:
+    post.send(a_letter(), a_letter())
+    post.collect(2)
+    assert len(post.reader.find(Filter(), 10)) == post.reader.count(Filter()) == 1
+    post.only()
+
+
+def test_a_letter_in_pieces_comes_back_whole(post: Post) -> None:
+    data, many = os.urandom(9_900_000), {f"n{number}": "x" for number in range(90)}
+    post.send(a_letter(data=data, **many))
+    post.collect(2)
+    letter = post.only()
+    assert letter.data == data
+    assert len(letter.attributes) == 93
+
+
+def test_letters_are_found_by_what_is_said_of_them(post: Post) -> None:
+    hour = timedelta(hours=1)
+    post.send(a_letter("a"), a_letter("b", Reason.UNKNOWN_SCHEMA), at=NOW)
+    post.send(a_letter("c"), at=NOW + hour)
+    post.collect(3)
+
+    def found(**wanted: Any) -> list[str]:
+        return [each.event_id for each in post.reader.find(Filter(**wanted), 10)]
+
+    assert set(found()) == {"a", "b", "c"}
+    assert found(reasons=("unknown_schema",)) == ["b"]
+    assert found(since=NOW + hour / 2) == ["c"]
+    assert set(found(until=NOW + hour / 2)) == {"a", "b"}
+    assert found(subjects=("flight_departed",)) == found(sources=("/elsewhere",)) == found(text="no such") == []
+    assert len(found(claimed=("headrace:booking_created:9",), sources=("/shop",), text="WHY", states=("open",))) == 3
+    (listed,) = post.reader.find(Filter(reasons=("unknown_schema",)), 10)
+    assert [each.letter_id for each in post.reader.find(Filter(ids=(listed.letter_id[:6],)), 10)] == [listed.letter_id]
+
+
+def test_letters_are_counted_in_groups(post: Post) -> None:
+    post.send(a_letter("a"), a_letter("b"), a_letter("c", Reason.UNKNOWN_SCHEMA))
+    post.collect(3)
+    groups = post.reader.group(Filter(), ["reason", "subject", "hour"])
+    assert [(dict(group.by)["reason"], group.letters) for group in groups] == [("too_late", 2), ("unknown_schema", 1)]
+    assert dict(groups[0].by)["hour"].startswith(f"{NOW.date()}T15:00:00")
+
+
+def test_what_is_done_with_a_letter_is_its_state_until_it_is_refused_again(post: Post) -> None:
+    #  refused | replayed | refused again | discarded
+    post.send(a_letter())
+    post.collect(1)
+    letter = post.only()
+
+    def states() -> list[State]:
+        return [each.state for each in post.reader.find(Filter(), 10)]
+
+    assert states() == [State.OPEN]
+    post.did(letter, Action.REPLAYED)
+    assert states() == [State.REPLAYED]
+    post.send(a_letter(**letter.replay.to_attributes()))
+    post.collect(2)
+    again = post.only()
+    assert (again.id, again.attempt, again.first_published_at) == (letter.id, 2, letter.first_published_at)
+    assert states() == [State.OPEN]
+    post.did(again, Action.DISCARDED)
+    assert states() == [State.DISCARDED]
+    assert [each["attempt"] for each in post.reader.attempts(letter.id)] == [1, 2]
+    assert [each["action"] for each in post.reader.facts(letter.id)] == ["replayed", "discarded"]
+
+
+def test_an_edited_letter_is_kept_beside_what_was_refused(post: Post) -> None:
+    post.send(a_letter())
+    post.collect(1)
+    letter = post.only()
+    edited = Letter(**{name: getattr(letter, name) for name in Letter.__slots__} | {"data": b"better"})
+    post.did(letter, Action.EDITED, edited)
+    (kept,) = post.reader.read([letter.id])
+    assert (kept.refused.data, kept.now.data) == (b"\x00\xff", b"better")
+    assert post.reader.find(Filter(), 1)[0].edited
+
+
+def test_what_pubsub_itself_put_aside_is_in_the_same_list(post: Post) -> None:
+    attributes = {
+        "ce-id": "e1",
+        "CloudPubSubDeadLetterSourceSubscription": "headrace-booking_created",
+        "CloudPubSubDeadLetterSourceDeliveryCount": "5",
+        "CloudPubSubDeadLetterSourceTopicPublishTime": "2026-03-14T15:09:26.535Z",
+    }
+    foreign = [PubsubMessage(data=b"x", attributes=attributes), PubsubMessage(data=b"y", attributes={"who": "knows"})]
+    post.publisher.publish(topic=post.settings.names.dead_letter_topic, messages=foreign)
+    post.collect(2)
+    letters = {each.reason: each for each in (kept.refused for kept in post.reader.read(post.reader.ids(Filter())))}
+    forwarded = letters[Reason.UNDELIVERED]
+    assert (forwarded.subject, forwarded.attributes, forwarded.data) == ("booking_created", {"ce-id": "e1"}, b"x")
+    assert forwarded.published_at == datetime(2026, 3, 14, 15, 9, 26, 535_000, UTC)
+    assert letters[Reason.UNEXPLAINED].attributes == {"who": "knows"}
+
+
+def test_nothing_raw_stands_in_the_archive_and_another_key_opens_nothing(post: Post) -> None:
+    post.send(a_letter(data=b"a secret of somebody", shop="another secret"))
+    post.collect(1)
+    rows = post.reader.client.query_and_wait(f"SELECT * FROM {post.reader.names.sql('letters')}")
+    assert "secret" not in str([dict(row) for row in rows])
+    assert "secret" not in repr(post.only())
+    other = Reader(post.reader.client, post.reader.names, ArchiveKey.of(b"other" * 8))
+    with pytest.raises(SealedError, match="archive_key_file"):
+        list(other.read(other.ids(Filter())))
