@@ -11,6 +11,16 @@ ENGINES: Final = "headrace_engines"
 COMPLETENESS: Final = "headrace_completeness"
 
 
+def sql_name(table: str) -> str:
+    """A table as SQL names it, from its name in the Storage Write API.
+
+    >>> sql_name("projects/p/datasets/d/tables/t")
+    '`p.d.t`'
+    """
+    _, project, _, dataset, _, name = table.split("/")
+    return f"`{project}.{dataset}.{name}`"
+
+
 @dataclass(frozen=True, slots=True)
 class Names:
     """Full names of the resources in one project and dataset."""
