@@ -82,10 +82,14 @@ class SeenIds:
         """Say whether the recent generation has grown to half of *budget* ids."""
         return len(self._recent) >= max(budget // 2, 1)
 
-    def turn(self) -> bytes:
-        """Let the recent generation be the older one; the chunk is the whole of it."""
-        self._older, self._recent = self._recent, {}
-        return _pack(list(self._older.items()))
+    def turn(self, keep: Collection[bytes] = ()) -> bytes:
+        """Let the recent generation be the older one. Of what was older only the event keys to *keep* stay, in the
+        older one too; the chunk is what state must keep of them."""
+        kept = [(key, self._older[key]) for key in sorted(keep) if key in self._older]
+        self._older, self._recent = self._recent | dict(kept), {}
+        chunk = _pack(kept)
+        self.version = chained(self.version, chunk)
+        return chunk
 
 
 def chained(version: bytes, chunk: bytes) -> bytes:

@@ -12,6 +12,16 @@ COMPLETENESS: Final = "headrace_completeness"
 ARCHIVE: Final = "headrace_dead_letters"  # a dataset of its own: whoever reads the tables may not read raw messages
 
 
+def sql_name(table: str) -> str:
+    """A table as SQL names it, from its name in the Storage Write API.
+
+    >>> sql_name("projects/p/datasets/d/tables/t")
+    '`p.d.t`'
+    """
+    _, project, _, dataset, _, name = table.split("/")
+    return f"`{project}.{dataset}.{name}`"
+
+
 @dataclass(frozen=True, slots=True)
 class Names:
     """Full names of the resources in one project and dataset."""

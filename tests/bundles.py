@@ -1,8 +1,11 @@
 """Bundles of the stateful step as a runner may run them, against a model of BigQuery's streams.
 
 A bundle works on a copy of what is committed, and is committed as a whole or not at all. Bundles are run again in
-other groups, commits are lost after appends went out, answers are lost, appends arrive late, worker memory is lost
-or old, and a worker that has been replaced goes on with what was committed long ago. All of it from one seed.
+other groups, commits are lost after appends went out, answers and lookups are lost, appends arrive late, streams
+vanish, worker memory is lost or old, and a worker that has been replaced goes on with what was committed long ago.
+Messages come again after they were acknowledged, events are published again, and the table may hold rows of an earlier
+job, of which state knows nothing. In half the seeds so few ids are remembered that most are forgotten. All of it from
+one seed.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
 
@@ -48,8 +51,12 @@ class Carrier:
     ids: type[Ids] = Ids
     outbox: type[Outbox] = Outbox
 
+    def asked(self, network: Network) -> Network:
+        """Who answers lookups."""
+        return network
+
     def process(self, ledger: Ledger, batch: MicroBatch, streams: Streams, now: int) -> list[Fates]:
-        return [ledger.enqueue(batch)]
+        return [ledger.enqueue(batch, now)]
 
     def on_timer(self, ledger: Ledger, streams: Streams, now: int) -> tuple[list[Fates], bool]:
         settled = ledger.append(streams, now)
@@ -71,15 +78,19 @@ class Simulator:
     def __init__(self, seed: int, carrier: Carrier, sent: Sequence[Message] | None = None) -> None:
         self.random = random.Random(seed)
         self.carrier = carrier
+        self.now = 1
         self.table = Table()
         self.network = Network(self.table, self.random, trouble=0.3)
+        self.budget = self.random.choice([4, 8, 10**6, 10**6])
+        self.has_vanishing_streams = self.random.random() < 0.5  # else events are published again beyond the horizon
+        self.beyond: Counter[str] = Counter()
+        self.earlier = [] if sent is not None or self.random.random() < 0.5 else self._earlier_rows()
         self.sent = [self._any_message() for _ in range(40)] if sent is None else list(sent)
         self.pending = list(self.sent)
         self.workers = [Memory(), Memory()]
         self.history = [Committed()]
         self.letters: list[DeadLetter] = []
         self.tallies: list[Tally] = []
-        self.now = 0
         ids = sorted({message.attributes["ce-id"] for message in self.sent})
         self.difficult = set(self.random.sample(ids, min(4, len(ids))))
         self._mend()
@@ -101,9 +112,15 @@ class Simulator:
         """One bundle of *bring* messages, or one of the timer, without trouble."""
         self._bundle(self.history[-1], False, bring, timers=0 if bring else 1)
 
+    def _earlier_rows(self) -> list[tuple[str, str]]:
+        """What an earlier job has written, whose state is gone."""
+        rows = [(f"e{number}", f"e{number}a") for number in self.random.sample(range(25), 12)]
+        self.table.streams[self.table.create(TABLE)] += rows
+        return rows
+
     def _any_message(self) -> Message:
         event_id = f"e{self.random.randrange(25)}"
-        return a_message(event_id, f"{event_id}{self.random.choice('aaaaaaab')}")
+        return a_message(event_id, f"{event_id}{self.random.choice('aaaaaaab')}", self.now)
 
     def _trouble(self) -> None:
         chance = self.random.random()
@@ -114,15 +131,45 @@ class Simulator:
             self.network.deliver_one()
         elif chance < 0.2:
             self._mend()
-        elif chance < 0.3:
+        elif chance < 0.25:
+            self._come_again()
+        elif chance < 0.27 and self.has_vanishing_streams and self.table.streams:
+            self.table.gone.add(self.random.choice(list(self.table.streams)[-2:]))
+        elif chance < 0.35:
             self._zombie()
         else:
             self._any_bundle(self.history[-1], lost=self.random.random() < 0.3)
 
+    def _come_again(self) -> None:
+        """A message is delivered again, or its event published again."""
+        message = self.random.choice(self.sent)
+        if self.random.random() < 0.5:
+            self._send(message)
+        else:
+            self._publish(message)
+
+    def _publish(self, message: Message) -> None:
+        """Publish an event again. Beyond the horizon its row says nothing any more of a head whose stream is gone."""
+        if self.has_vanishing_streams and self._is_beyond(message):
+            return
+        self.beyond[message.attributes["ce-id"]] += self._is_beyond(message)
+        self._send(replace(message, published_at=self.now))
+
+    def _send(self, message: Message) -> None:
+        self.sent.append(message)
+        self.pending.append(message)
+
+    def _is_beyond(self, message: Message) -> bool:
+        """Whether the event, if it is published now, may be written again: its id is forgotten, or was never known."""
+        ids = the_ids(dict(self.history[-1].cells), Memory(), budget=self.budget)
+        since = ids.since()
+        known = ids.seen().decide(a_batch([message])).fresh == []
+        return since is not None and self.now > since and not known and self.table.count(a_batch([message]).rows) > 0
+
     def _mend(self) -> None:
         """What was refused is accepted from now on, or the other way round: somebody changes the table."""
-        self.table.named = {each for each in self.difficult if self.random.random() < 0.4}
-        self.table.unnamed = {each for each in self.difficult - self.table.named if self.random.random() < 0.3}
+        self.table.named = {each for each in sorted(self.difficult) if self.random.random() < 0.4}
+        self.table.unnamed = {each for each in sorted(self.difficult - self.table.named) if self.random.random() < 0.3}
 
     def _zombie(self) -> None:
         with suppress(HaltError):  # as it should: its bundle fails
@@ -157,8 +204,9 @@ class Simulator:
             self._commit(cells, timer, taken, fates)
 
     def _ledger(self, cells: Cells, memory: Memory) -> Ledger:
-        outbox = self.carrier.outbox(KEY, TABLE, memory, the_queue(cells))
-        return Ledger(the_ids(cells, memory, self.carrier.ids), outbox)
+        asked = self.carrier.asked(self.network)
+        outbox = self.carrier.outbox(KEY, TABLE, asked, memory, the_queue(cells))
+        return Ledger(the_ids(cells, memory, self.carrier.ids, self.budget), outbox, asked)
 
     def _batches(self, messages: list[Message]) -> Iterator[MicroBatch]:
         while messages:
@@ -191,9 +239,8 @@ class Simulator:
     def _replay(self) -> None:
         """BigQuery takes every row now, and people replay what was refused."""
         self.table.named = self.table.unnamed = set()
-        replayed = [letter.message for letter in self.letters]
-        self.sent += replayed
-        self.pending += replayed
+        for letter in list(self.letters):
+            self._publish(letter.message)
         self._quiesce()
 
     def _late_zombie(self, base: Committed) -> None:
@@ -205,7 +252,9 @@ class Simulator:
         if self.pending or last.timer or last.cells.get("queue"):
             yield "something is left over"
         rows = Counter(event_id for event_id, _ in self.table.rows)
-        yield from (f"{event_id} has {count} rows" for event_id, count in rows.items() if count > 1)
+        yield from (
+            f"{event_id} has {count} rows" for event_id, count in rows.items() if count > 1 + self.beyond[event_id]
+        )
         for event_id in {message.attributes["ce-id"] for message in self.sent} - rows.keys() - refused:
             yield f"{event_id} is lost"
         yield from self._unbalanced()
@@ -216,7 +265,8 @@ class Simulator:
         if received[:2] != fates[:2]:  # of written events the content is that of the row, not of the payload
             yield f"received {received}, fates {fates}"
         written = [tally for tally in self.tallies if tally.counts.column("outcome")[0].as_py() == "written"]
-        stored = [a_message(event_id, content) for event_id, content in self.table.rows]
+        rows = Counter(self.table.rows) - Counter(self.earlier)
+        stored = [a_message(event_id, content) for event_id, content in rows.elements()]
         expected = _sums([tally_written(a_batch(stored), WINDOW)]) if stored else (0, 0, 0)
         if expected != _sums(written):
             yield "what was counted as written is not what was written"

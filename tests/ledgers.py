@@ -25,8 +25,8 @@ TABLE: Final = "projects/p/datasets/d/tables/things"
 Cells = dict[str, tuple[bytes, ...]]
 
 
-def a_message(event_id: str, content: str) -> Message:
-    return Message("things", content.encode(), {"ce-id": event_id}, "m", 0)
+def a_message(event_id: str, content: str, published_at: int = 0) -> Message:
+    return Message("things", content.encode(), {"ce-id": event_id}, "m", published_at)
 
 
 def a_batch(messages: list[Message]) -> MicroBatch:
@@ -34,7 +34,9 @@ def a_batch(messages: list[Message]) -> MicroBatch:
     columns: list[Any] = [
         [event_key(event_id) for event_id in ids],
         [content_hash(message.data) for message in messages],
-        *([0] * len(ids) for _ in range(4)),
+        [0] * len(ids),
+        [message.published_at for message in messages],
+        *([0] * len(ids) for _ in range(2)),
         range(len(ids)),
     ]
     notes = pa.RecordBatch.from_arrays([pa.array(c, f.type) for c, f in zip(columns, NOTES, strict=True)], schema=NOTES)
@@ -82,9 +84,14 @@ def the_queue(cells: Cells) -> Queue:
 
 
 class Table:
-    """COMMITTED streams with offsets, as BigQuery keeps them; *named* rows are refused by index, *unnamed* without."""
+    """COMMITTED streams with offsets, as BigQuery keeps them; *named* rows are refused by index, *unnamed* without.
+
+    Streams that are *gone* take nothing and have no count; their rows stay. *asked*: how often it was queried.
+    """
 
     def __init__(self) -> None:
+        self.asked = 0
+        self.gone: set[str] = set()
         self.streams: dict[str, list[tuple[Any, ...]]] = {}
         self.finalised: set[str] = set()
         self.named: set[str] = set()
@@ -100,6 +107,8 @@ class Table:
         return stream
 
     def append(self, stream: str, offset: int, rows: Rows) -> Answer:
+        if stream in self.gone:
+            return Answer(code_pb2.NOT_FOUND, "STREAM_NOT_FOUND")
         written = self.streams[stream]
         sent = pa.ipc.read_record_batch(pa.py_buffer(rows.data), pa.ipc.read_schema(pa.py_buffer(rows.schema)))
         values = [tuple(row.values()) for row in sent.to_pylist()]
@@ -119,7 +128,20 @@ class Table:
 
     def finalise(self, stream: str) -> int | None:
         self.finalised.add(stream)
-        return len(self.streams[stream])
+        return None if stream in self.gone else len(self.streams[stream])
+
+    def is_empty(self) -> bool:
+        self.asked += 1
+        return not self.rows
+
+    def compare(self, rows: pa.RecordBatch) -> dict[int, bool]:
+        self.asked += 1
+        stored = dict(self.rows)
+        sent = zip(rows.column("id").to_pylist(), rows.column("content").to_pylist(), strict=True)
+        return {index: stored[id_] == content for index, (id_, content) in enumerate(sent) if id_ in stored}
+
+    def count(self, rows: pa.RecordBatch) -> int:
+        return len({row["id"] for row in rows.to_pylist()} & {event_id for event_id, *_ in self.rows})
 
 
 class BundleLostError(Exception):
@@ -159,6 +181,18 @@ class Network:
         rows = self.real.finalise(stream)
         self._perhaps_die()
         return rows
+
+    def is_empty(self) -> bool:
+        self._perhaps_die()
+        return self.real.is_empty()
+
+    def compare(self, rows: pa.RecordBatch) -> dict[int, bool]:
+        self._perhaps_die()
+        return self.real.compare(rows)
+
+    def count(self, rows: pa.RecordBatch) -> int:
+        self._perhaps_die()
+        return self.real.count(rows)
 
     def deliver_one(self) -> None:
         if self.late:

@@ -22,6 +22,7 @@ def test_no_connection_outlives_the_bundle_or_the_step(
 ) -> None:
     with a_scripted_memory() as (_, _, client):
         monkeypatch.setattr(module, "open_write", lambda project: client)
+        monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", "127.0.0.1:1")  # nothing is asked
         before = set(threading.enumerate())
         step = AppendingFn("p")
         step.setup()

@@ -17,6 +17,7 @@ from stream.dataflow.outbox import IDLE_MICROS, AppendError, Outbox, Settled
 from stream.dataflow.packing import Head, Waiting, pack_head, pack_waiting, unpack_head, unpack_waiting
 from stream.dataflow.tally import added_up, as_batch
 from stream.deadletter import Reason
+from stream.stored_rows import SKEW_MICROSECONDS
 from stream.streams import Rows
 from stream.tallies import Outcome, tally_rows
 from stream.verdicts import Answer, HaltError
@@ -36,11 +37,12 @@ class Shard:
     @property
     def ledger(self) -> Ledger:
         memory = Memory()
-        outbox = Outbox(KEY, TABLE, memory, the_queue(self.cells))
-        return Ledger(the_ids(self.cells, memory, budget=self.budget), outbox)
+        outbox = Outbox(KEY, TABLE, self.table, memory, the_queue(self.cells))
+        return Ledger(the_ids(self.cells, memory, budget=self.budget), outbox, self.table)
 
-    def enqueue(self, *events: str) -> Fates:
-        return self.ledger.enqueue(a_batch([a_message(event[0], event) for event in events]))
+    def enqueue(self, *events: str, published_at: int = 1) -> Fates:
+        batch = a_batch([a_message(event[0], event, published_at) for event in events])
+        return self.ledger.enqueue(batch, self.now)
 
     def append(self) -> Settled:
         return self.ledger.append(self.table, self.now)
@@ -91,7 +93,7 @@ def test_batches_that_wait_are_joined_into_one_append_of_one_schema() -> None:
         shard.enqueue(event)
     other = a_batch([a_message("d", "d1")])
     wider = other.rows.append_column("more", pa.array(["x"]))
-    shard.ledger.enqueue(MicroBatch("things", wider, other.notes, other.sealed))
+    shard.ledger.enqueue(MicroBatch("things", wider, other.notes, other.sealed), 0)
     shard.append()
     head = the_queue(shard.cells).read_head()
     assert head is not None
@@ -210,10 +212,77 @@ def test_the_older_half_of_the_ids_is_forgotten_at_the_budget_and_nothing_is_cop
     shard = Shard(budget=4)
     for name in "abcd":
         shard.enqueue(f"{name}1")
+        shard.settle()
     sizes = {name: [len(chunk) for chunk in shard.cells[name]] for name in ("ids_even", "ids_odd")}
     assert sizes == {"ids_even": [], "ids_odd": [24, 24]}
-    fates = shard.enqueue("c1", "a1")
+    assert list(shard.enqueue("c1", published_at=2).duplicates) == [0]
+    assert list(shard.enqueue("a1", published_at=2).duplicates) == [], "beyond the horizon"
+
+
+def test_an_id_whose_row_still_waits_is_not_forgotten() -> None:
+    #  a b | c d | e f |: nothing is appended
+    shard = Shard(budget=4)
+    for name in "abcdef":
+        shard.enqueue(f"{name}1")
+    assert list(shard.enqueue("a1", "d1", published_at=9).duplicates) == [0, 1]
+    shard.settle()
+    for name in "ghij":
+        shard.enqueue(f"{name}1")
+    assert list(shard.enqueue("a1", published_at=9).duplicates) == [], "written by now"
+
+
+def test_what_was_published_before_ids_were_forgotten_is_looked_up_in_the_table() -> None:
+    shard = Shard(budget=4)
+    shard.now = 5
+    for name in "abcd":
+        shard.enqueue(f"{name}1")
+        shard.settle()
+    fates = shard.enqueue("a1", "b2", "e1", published_at=5)
+    assert (list(fates.duplicates), [refusal.index for refusal in fates.refusals]) == ([0], [1])
+    shard.settle()
+    assert sorted(shard.ids) == list("abcde")
+
+
+def test_what_is_newer_than_what_is_remembered_asks_the_table_nothing() -> None:
+    shard = Shard()
+    for name in "abc":
+        shard.enqueue(f"{name}1")
+    assert shard.table.asked == 1, "once, whether it is empty"
+
+
+def test_rows_of_an_earlier_job_are_not_written_again() -> None:
+    shard = Shard()
+    shard.table.streams[shard.table.create(TABLE)].append(("a", "a1"))
+    fates = shard.enqueue("a1", "b1", published_at=SKEW_MICROSECONDS)
     assert list(fates.duplicates) == [0]
+    shard.settle()
+    assert sorted(shard.ids) == ["a", "b"]
+    assert shard.enqueue("a1", published_at=SKEW_MICROSECONDS + 1).duplicates == [], "published after the job began"
+
+
+@pytest.mark.parametrize("is_written", [True, False])
+def test_a_head_whose_stream_is_gone_with_its_count_is_looked_up_in_the_table(is_written: bool) -> None:
+    shard = Shard()
+    shard.enqueue("a1", "b1")
+    shard.append()
+    (stream,) = shard.table.streams
+    if is_written:
+        shard.table.append(stream, 0, Rows.of(a_batch([a_message("a", "a1"), a_message("b", "b1")]).rows))
+    shard.table.gone.add(stream)
+    (fates,) = shard.settle()
+    assert list(fates.written) == [0, 1]
+    assert shard.ids == ["a", "b"]
+
+
+def test_a_head_of_which_a_part_stands_in_the_table_halts() -> None:
+    shard = Shard()
+    shard.enqueue("a1", "b1")
+    shard.append()
+    (stream,) = shard.table.streams
+    shard.table.append(stream, 0, Rows.of(a_batch([a_message("a", "a1")]).rows))
+    shard.table.gone.add(stream)
+    with pytest.raises(HaltError, match="1 of 2 rows that were appended together"):
+        shard.append()
 
 
 def test_a_worker_reads_the_bags_only_when_it_does_not_know_the_version() -> None:
@@ -239,9 +308,9 @@ def test_tallies_that_wait_together_are_added_up_and_appended_once() -> None:
     for number in range(3):
         events = a_batch([a_message(f"{number}{place}", "x") for place in range(2)])
         tally = tally_rows(events, Outcome.WRITTEN, timedelta(minutes=1))
-        Outbox(KEY, TABLE, Memory(), the_queue(cells), added_up).add(as_batch(tally.counts))
+        Outbox(KEY, TABLE, table, Memory(), the_queue(cells), added_up).add(as_batch(tally.counts))
     for now in (1, 2, 3):  # assign; append; nothing more
-        settled = Outbox(KEY, TABLE, Memory(), the_queue(cells), added_up).append(table, now)
+        settled = Outbox(KEY, TABLE, table, Memory(), the_queue(cells), added_up).append(table, now)
     assert settled.again is None
     ((subject, outcome, reason, tallied_at, _id, _until, events_counted, _windows),) = table.rows
     assert (subject, outcome, reason, events_counted) == ("things", "written", None, 6)
@@ -255,11 +324,11 @@ def test_tallies_refused_as_a_whole_are_halved_and_never_added_up_twice() -> Non
     events = a_batch([a_message("a", "x")])
     for outcome in (Outcome.RECEIVED, Outcome.WRITTEN):
         tally = tally_rows(events, outcome, timedelta(minutes=1))
-        Outbox(KEY, TABLE, Memory(), the_queue(cells), added_up).add(as_batch(tally.counts))
+        Outbox(KEY, TABLE, table, Memory(), the_queue(cells), added_up).add(as_batch(tally.counts))
     for now in (1, 2):  # assign; refused and halved
-        Outbox(KEY, TABLE, Memory(), the_queue(cells), added_up).append(table, now)
+        Outbox(KEY, TABLE, table, Memory(), the_queue(cells), added_up).append(table, now)
     table.unnamed = set()
     again: float | None = 0
     while again is not None:
-        again = Outbox(KEY, TABLE, Memory(), the_queue(cells), added_up).append(table, 3).again
+        again = Outbox(KEY, TABLE, table, Memory(), the_queue(cells), added_up).append(table, 3).again
     assert sorted(row[1] for row in table.rows) == ["received", "written"]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
+import pyarrow as pa
 import pytest
 from google.rpc import code_pb2
 
 from stream.batch import MicroBatch
-from stream.dataflow.cells import Ids
+from stream.dataflow.cells import Ids, Mark
 from stream.dataflow.fates import Fates
 from stream.dataflow.ledger import Ledger
 from stream.dataflow.outbox import Outbox, Settled, Streams
@@ -137,6 +138,57 @@ class KeepsRefusedIds(Carrier):
             pass
 
 
+class DoesNotLookUp(Carrier):
+    """What is not remembered counts as new, however old its message."""
+
+    class _Silent(Network):
+        def compare(self, rows: pa.RecordBatch) -> dict[int, bool]:
+            return {}
+
+    def asked(self, network: Network) -> Network:
+        return self._Silent(network.real, network.random, network.trouble)
+
+
+class TrustsNewState(Carrier):
+    """New state counts as knowing all, although the table holds rows."""
+
+    class _Empty(Network):
+        def is_empty(self) -> bool:
+            return True
+
+    def asked(self, network: Network) -> Network:
+        return self._Empty(network.real, network.random, network.trouble)
+
+
+class ForgetsWhatWaits(Carrier):
+    """An id is forgotten although its row is not in the table yet."""
+
+    class outbox(Outbox):  # noqa: N801 stands in for the class
+        def waiting(self) -> Iterator[MicroBatch]:
+            return iter(())
+
+
+class ForgetsWithoutNoting(Carrier):
+    """Ids are forgotten, and messages of before are looked up no more than earlier."""
+
+    class ids(Ids):  # noqa: N801 stands in for the class
+        def turn_when_due(self, waiting: Callable[[], Iterable[MicroBatch]], now: int) -> None:
+            since = self.since()
+            Ids.turn_when_due(self, waiting, now)
+            self._write((self._read() or Mark())._replace(since=since or 0))
+
+
+class TakesAGoneStreamForEmpty(Carrier):
+    """A head whose stream is gone is appended again without a look at the table."""
+
+    class _Blind(Network):
+        def count(self, rows: pa.RecordBatch) -> int:
+            return 0
+
+    def asked(self, network: Network) -> Network:
+        return self._Blind(network.real, network.random, network.trouble)
+
+
 BROKEN: Sequence[type[Carrier]] = [
     AppendsInProcess,
     AppendsInTheBundleThatAssigns,
@@ -145,6 +197,11 @@ BROKEN: Sequence[type[Carrier]] = [
     RemembersWhatIsWritten,
     TrustsItsMemory,
     KeepsRefusedIds,
+    DoesNotLookUp,
+    TrustsNewState,
+    ForgetsWhatWaits,
+    ForgetsWithoutNoting,
+    TakesAGoneStreamForEmpty,
 ]
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 import apache_beam as beam
 
-from stream.clients import open_write
+from stream.clients import open_bigquery, open_write
 from stream.dataflow.cells import Memory
 from stream.streams import WriteStreams
 
@@ -14,14 +14,15 @@ APPEND_SECONDS: Final = 30.0  # how long BigQuery may take to confirm an append
 
 
 class AppendingFn(beam.DoFn):  # type: ignore[misc]
-    """Gives ``_streams`` and ``_memory`` to a step. *project* is the one whose quota pays for appends."""
+    """Gives ``_streams``, ``_bigquery`` and ``_memory`` to a step. *project* is the one whose quota pays."""
 
     def __init__(self, project: str) -> None:
         self._project = project
 
     def setup(self) -> None:
-        """Open a client."""
+        """Open clients."""
         self._streams = WriteStreams(open_write(self._project), APPEND_SECONDS)
+        self._bigquery = open_bigquery(self._project)
         self._memory = Memory()
 
     def start_bundle(self) -> None:
@@ -34,5 +35,6 @@ class AppendingFn(beam.DoFn):  # type: ignore[misc]
         self._streams.close_all()
 
     def teardown(self) -> None:
-        """Close what a bundle that failed has left open."""
+        """Close what a bundle that failed has left open, and the client for lookups."""
         self._streams.close_all()
+        self._bigquery.close()

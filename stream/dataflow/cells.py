@@ -6,9 +6,11 @@ Beam's state objects have these methods; so has whoever replays bundles in a tes
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, NamedTuple, Protocol
+
+import pyarrow.compute as pc
 
 from stream.batch import MicroBatch
 from stream.dataflow.packing import Head, Waiting, pack_head, pack_waiting, unpack_head, unpack_waiting
@@ -52,11 +54,24 @@ class Memory:
         self.assigned.clear()
 
 
+class Mark(NamedTuple):
+    """What one cell says of the ids: how often they have turned, since when they are complete, the newest publish time
+    among them (both in microseconds since 1970), and their version."""
+
+    turns: int = 0
+    since: int = 0
+    newest: int = 0
+    version: bytes = b""
+
+
+_TIMES: Final = struct.Struct(">qqq")
+
+
 @dataclass(frozen=True, slots=True)
 class Ids:
     """Ids remembered, in two bags by age: each half of the budget the older bag is emptied and becomes the newer.
 
-    So nothing is copied, and no bag is read while the worker's memory has the committed version.
+    So nothing written is copied, and no bag is read while the worker's memory has the committed version.
     """
 
     key: Key
@@ -68,23 +83,45 @@ class Ids:
 
     def seen(self) -> SeenIds:
         """The ids as committed, and as changed in this bundle."""
-        turns, version = self._read_version()
+        mark = self._read() or Mark()
         seen = self.memory.seen.get(self.key)
-        if seen is None or seen.version != version:
-            seen = SeenIds(self._bag(turns + 1).read(), self._bag(turns).read(), version)
+        if seen is None or seen.version != mark.version:
+            seen = SeenIds(self._bag(mark.turns + 1).read(), self._bag(mark.turns).read(), mark.version)
             self.memory.seen[self.key] = seen
         return seen
 
+    def since(self) -> int | None:
+        """Of messages published after this moment every id is remembered; None when nothing is known yet."""
+        mark = self._read()
+        return None if mark is None else mark.since
+
+    def begin(self, since: int) -> None:
+        """Remember ids of messages that are published after *since*, in microseconds since 1970."""
+        self._write(Mark(since=since))
+
     def remember(self, batch: MicroBatch) -> None:
         """Remember every row of *batch*: from here on it is pending, then written."""
+        seen, mark = self.seen(), self._read() or Mark()
+        self._bag(mark.turns).add(seen.remember(batch))
+        newest = max(mark.newest, pc.max(batch.notes.column("published_at")).as_py())
+        self._write(mark._replace(newest=newest, version=seen.version))
+
+    def turn_when_due(self, waiting: Callable[[], Iterable[MicroBatch]], now: int) -> None:
+        """Forget the older half of the ids when the budget is used up; what was published until *now* is looked up
+        from here on.
+
+        Ids of rows that are *waiting* stay: they do not stand in the table yet, so no lookup would find them.
+        """
         seen = self.seen()
-        turns, _ = self._read_version()
-        self._bag(turns).add(seen.remember(batch))
-        if seen.is_due(self.budget):
-            seen.turn()
-            turns += 1
-            self._bag(turns).clear()
-        self._write_version(turns, seen.version)
+        if not seen.is_due(self.budget):
+            return
+        mark = self._read() or Mark()
+        keep = {key for batch in waiting() for key in batch.notes.column("event_key").to_pylist()}
+        kept = seen.turn(keep)
+        if kept:
+            self._bag(mark.turns).add(kept)
+        self._bag(mark.turns + 1).clear()
+        self._write(Mark(mark.turns + 1, max(mark.since, mark.newest, now), mark.newest, seen.version))
 
     def forget(self, batch: MicroBatch) -> None:
         """Forget every row of *batch*: it becomes a dead letter in this commit, and may be replayed."""
@@ -93,19 +130,22 @@ class Ids:
             kept = without(bag.read(), keys)
             bag.clear()
             bag.add(kept)
-        turns, version = self._read_version()
-        self._write_version(turns, chained(version, b"".join(sorted(keys))))
+        mark = self._read() or Mark()
+        self._write(mark._replace(version=chained(mark.version, b"".join(sorted(keys)))))
         self.memory.seen.pop(self.key, None)
 
     def _bag(self, turn: int) -> Bag:
         return self.odd if turn % 2 else self.even
 
-    def _read_version(self) -> tuple[int, bytes]:
+    def _read(self) -> Mark | None:
         value = self.version.read()
-        return (struct.unpack_from(">q", value)[0], value[8:]) if value else (0, b"")
+        if value is None:
+            return None
+        turns, since, newest = _TIMES.unpack_from(value)
+        return Mark(turns, since, newest, value[_TIMES.size :])
 
-    def _write_version(self, turns: int, version: bytes) -> None:
-        self.version.write(struct.pack(">q", turns) + version)
+    def _write(self, mark: Mark) -> None:
+        self.version.write(_TIMES.pack(mark.turns, mark.since, mark.newest) + mark.version)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
+
+import pyarrow as pa
 
 from stream.batch import MicroBatch
 from stream.dataflow.cells import Ids
 from stream.dataflow.fates import Fates
 from stream.dataflow.outbox import Outbox, Settled, Streams
 from stream.deadletter import Refusal
+from stream.stored_rows import SKEW_MICROSECONDS, compare_old
+
+
+class Table(Protocol):
+    """What the table itself says of ids that are not remembered."""
+
+    def is_empty(self) -> bool:
+        """Whether there is no row at all."""
+
+    def compare(self, rows: pa.RecordBatch) -> Mapping[int, bool]:
+        """Give the indexes of *rows* whose id stands there, and whether with the same content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,18 +32,34 @@ class Ledger:
 
     ids: Ids
     outbox: Outbox
+    table: Table
 
-    def enqueue(self, batch: MicroBatch) -> Fates:
-        """Decide every row. Fresh rows are remembered and wait; the fates of the others are given."""
-        decision = self.ids.seen().decide(batch)
+    def enqueue(self, batch: MicroBatch, now: int) -> Fates:
+        """Decide every row. Fresh rows are remembered and wait; the fates of the others are given.
+
+        Rows of messages older than what is remembered are looked up in the table; *now* in microseconds since 1970.
+        Raises what the table raises.
+        """
+        stored = compare_old(batch, self._since(now), self.table.compare)
+        decision = self.ids.seen().decide(batch, stored)
         fresh = batch.take(decision.fresh)
         too_large = self.outbox.add(fresh)
         bad = {refusal.index for refusal in too_large}
         good = [index for index in range(len(fresh)) if index not in bad]
         if good:
             self.ids.remember(fresh.take(good))
+            self.ids.turn_when_due(self.outbox.waiting, now)
         refusals = [Refusal(decision.fresh[each.index], each.reason, each.detail) for each in too_large]
         return Fates(batch, (), decision.duplicates, decision.conflicts + refusals)
+
+    def _since(self, now: int) -> int:
+        """Since when ids are remembered: from the first message on when the table is empty at first sight, otherwise
+        from now on, for the rows that stand there may be of messages that come again."""
+        since = self.ids.since()
+        if since is None:
+            since = 0 if self.table.is_empty() else now + SKEW_MICROSECONDS
+            self.ids.begin(since)
+        return since
 
     def append(self, streams: Streams, now: int) -> Settled:
         """Append what is committed, and forget the ids of rows that BigQuery refuses; see :class:`Outbox`."""

@@ -7,9 +7,11 @@ No Beam here: a test can replay bundles in every way a runner may.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple, Protocol
+
+import pyarrow as pa
 
 from stream.batch import MicroBatch
 from stream.dataflow.cells import Key, Memory, Queue
@@ -43,6 +45,13 @@ class Streams(Protocol):
         """Let nothing more be appended, now or late; the number of rows, None when there is no such stream."""
 
 
+class Counted(Protocol):
+    """What the table itself says of a head whose stream is gone."""
+
+    def count(self, rows: pa.RecordBatch) -> int:
+        """Count the ones of *rows* whose id stands in the table."""
+
+
 class Settled(NamedTuple):
     """Fates decided by one append, and in how many seconds to come again; None when nothing waits."""
 
@@ -65,6 +74,7 @@ class Outbox:
 
     key: Key
     table: str
+    stored: Counted
     memory: Memory
     queue: Queue
     join: Callable[[Sequence[MicroBatch], int], Sequence[MicroBatch]] = as_they_are
@@ -76,11 +86,19 @@ class Outbox:
             self.queue.add(Waiting(part))
         return too_large
 
+    def waiting(self) -> Iterator[MicroBatch]:
+        """Everything whose fate is open; reads the bag."""
+        for waiting in self.queue.read():
+            yield waiting.batch
+        head = self.queue.read_head()
+        if head is not None:
+            yield from head.batches
+
     def append(self, streams: Streams, now: int) -> Settled:
         """Append the committed head once, note its fate, and assign the next; *now* in microseconds since 1970.
 
         Raises:
-            HaltError: the stream holds other rows than were committed.
+            HaltError: the stream, or the table once the stream is gone, holds other rows than were committed.
             AppendError: the table is missing or may not be written. Both fail the bundle; nothing is lost.
         """
         if self.key in self.memory.assigned:
@@ -117,11 +135,9 @@ class Outbox:
         Also when the head must change: were other rows sent to the same offset, an attempt that arrives late and
         is accepted after all could not be told from them.
         """
-        rows = streams.finalise(head.stream)
-        if rows not in (head.offset, head.offset + len(head)):
-            raise HaltError(f"{head.stream}: has {rows} rows, {head.offset} and perhaps {len(head)} were committed")
+        is_written = self._is_written(streams, head)
         end = Head(streams.create(self.table), 0, now)
-        if rows != head.offset:
+        if is_written:
             return self._written(streams, head.batches, end, now)
         batches = head.batches
         fates: list[Fates] = []
@@ -132,6 +148,29 @@ class Outbox:
         if not batches:
             return Settled(fates, self._assign(streams, end, now))
         return Settled(fates, self._commit(replace(end, batches=batches)))
+
+    def _is_written(self, streams: Streams, head: Head) -> bool:
+        """Let nothing more come to the head's stream; whether the head has."""
+        rows = streams.finalise(head.stream)
+        if rows is None:
+            return self._is_stored(head)
+        if rows not in (head.offset, head.offset + len(head)):
+            raise HaltError(f"{head.stream}: has {rows} rows, {head.offset} and perhaps {len(head)} were committed")
+        return rows != head.offset
+
+    def _is_stored(self, head: Head) -> bool:
+        """The stream is gone with its count: ask the table itself.
+
+        Sound because it is asked after the stream was found gone. An attempt at the head that arrives later finds no
+        stream and is refused; one that was accepted before is seen by the query, for rows of a COMMITTED stream are
+        there to be read once they are appended. The head's rows can have come there by no other way: nobody else
+        decides their ids, and each was found in neither memory nor table when it was decided. An append is atomic, so
+        it is all or none.
+        """
+        found = self.stored.count(head.rows)
+        if found not in (0, len(head)):
+            raise HaltError(f"{self.table}: {found} of {len(head)} rows that were appended together stand in the table")
+        return found > 0
 
     def _first_half(self, batches: tuple[MicroBatch, ...]) -> tuple[MicroBatch, ...]:
         first, second = _halves(batches)

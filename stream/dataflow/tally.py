@@ -17,6 +17,7 @@ from apache_beam.utils.timestamp import Timestamp
 from stream.batch import NOTES, MicroBatch
 from stream.dataflow.appending import AppendingFn
 from stream.dataflow.cells import Key, Queue
+from stream.dataflow.lookups import TallyTable
 from stream.dataflow.outbox import AppendError, Outbox
 from stream.tallies import Tally, add_up
 from stream.tally import tally_lines
@@ -85,7 +86,8 @@ class _TallyFn(AppendingFn):
             timer.set(Timestamp(micros=now) + settled.again)
 
     def _outbox(self, key: Key, queue: Any, head: Any) -> Outbox:
-        return Outbox(key, self._table, self._memory, Queue(queue, head), added_up)
+        stored = TallyTable(self._bigquery, self._table)
+        return Outbox(key, self._table, stored, self._memory, Queue(queue, head), added_up)
 
 
 @dataclass

@@ -1,8 +1,10 @@
 """Deduplicate and Append as Beam carries them: one stateful step, exactly once.
 
 Promised: each row of a committed bundle stands in its table once, whatever is run again; see ``outbox.py`` for how.
-Its ids are compared with those that the budget still remembers. Tallies leave with the commit and are appended as
-rows are; dead letters leave with it too, and are published at least once.
+Ids are compared with those that the budget still remembers. Ids of messages published before that are looked up in the
+table: the job needs ``bigquery.jobs.create``, and ``bigquery.tables.getData`` on it, and a lookup that fails fails its
+bundle. Tallies leave with the commit and are appended as rows are; dead letters leave with it too, and are published
+at least once.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from stream.dataflow.appending import AppendingFn
 from stream.dataflow.cells import Ids, Key, Queue
 from stream.dataflow.fates import Fates, tally_fates
 from stream.dataflow.ledger import Ledger
+from stream.dataflow.lookups import EventTable
 from stream.dataflow.outbox import Outbox
 from stream.dataflow.outputs import DEAD_LETTERS, TALLIES
 from stream.dataflow.sealed import sealed_letters
@@ -54,9 +57,10 @@ class _WriteFn(AppendingFn):
         timer: Any = beam.DoFn.TimerParam(_APPEND),
     ) -> Iterator[TaggedOutput]:
         key, batch = keyed
-        fates = self._ledger(key, even, odd, version, queue, head).enqueue(batch)
+        now = self._options.clock()
+        fates = self._ledger(key, even, odd, version, queue, head).enqueue(batch, now)
         # Due at once: a timer that is set again and again must not move away.
-        timer.set(Timestamp(micros=self._options.clock()))
+        timer.set(Timestamp(micros=now))
         yield from self._account([fates])
 
     @on_timer(_APPEND)  # type: ignore[untyped-decorator]
@@ -79,7 +83,9 @@ class _WriteFn(AppendingFn):
     def _ledger(self, key: Key, even: Any, odd: Any, version: Any, queue: Any, head: Any) -> Ledger:
         budget = self._options.ids_remembered // self._options.shards
         ids = Ids(key, even, odd, version, self._memory, budget)
-        return Ledger(ids, Outbox(key, self._options.tables[key[0]], self._memory, Queue(queue, head)))
+        path = self._options.tables[key[0]]
+        table = EventTable(self._bigquery, path)
+        return Ledger(ids, Outbox(key, path, table, self._memory, Queue(queue, head)), table)
 
     def _account(self, fates: Iterable[Fates]) -> Iterator[TaggedOutput]:
         for each in fates:

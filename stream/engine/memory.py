@@ -15,12 +15,11 @@ from stream.deduplicate import Decision, SeenIds
 from stream.engine.journal import Journal
 from stream.engine.patience import Patience
 from stream.engine.receipts import Receipts, receipt
-from stream.engine.stored_rows import StoredRows
 from stream.engine.transaction import Transaction
 from stream.failpoints import reached
 from stream.message import Message
+from stream.stored_rows import SKEW_MICROSECONDS, StoredRows, compare_old
 
-SKEW_MICROSECONDS: Final = 60_000_000  # how far our clock may be behind Pub/Sub's
 NEEDS_ROOM: Final = "the journal's disk needs room"
 _LOG = structlog.get_logger("headrace")
 
@@ -116,12 +115,11 @@ class Memory:
     def _stored(self, batch: MicroBatch) -> dict[int, bool]:
         """The rows of messages that were published before ids were remembered, and whose id stands in the table; and
         whether with the same content."""
-        old = pc.indices_nonzero(pc.less_equal(batch.notes.column("published_at"), self._since)).to_pylist()
-        if not old:
-            return {}
-        rows = batch.rows.take(pa.array(old, pa.int64()))
-        same = self._patience.insist(self._needs_queries, lambda: self._stored_rows.compare(rows))
-        return {old[index]: is_same for index, is_same in same.items()}
+
+        def compare(rows: pa.RecordBatch) -> dict[int, bool]:
+            return self._patience.insist(self._needs_queries, lambda: self._stored_rows.compare(rows))
+
+        return compare_old(batch, self._since, compare)
 
     def _remember_since(self, moment: int) -> None:
         def commit() -> None:

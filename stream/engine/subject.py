@@ -22,13 +22,13 @@ from stream.engine.prepare import Preparation, tally_refused
 from stream.engine.puller import Pulled, Puller
 from stream.engine.receipts import receipt
 from stream.engine.status import SubjectStatus
-from stream.engine.stored_rows import StoredRows
 from stream.engine.table_writer import Fence, Head, TableWriter
 from stream.engine.transaction import Transaction
 from stream.failpoints import reached
 from stream.job import Job
 from stream.message import Message
 from stream.names import Names
+from stream.stored_rows import StoredRows
 from stream.streams import WriteStreams
 from stream.tables import table_for
 from stream.tallies import Outcome, Tally, add_up, tally_rows, tally_written
@@ -66,8 +66,8 @@ class SubjectLoop:
         self._subject = subject
         self._table = job.registry.latest(subject).options.table
         sql = names.sql(self._table)
-        columns = table_for(job.registry.latest(subject), names.project, names.dataset).schema
-        self._stored_rows = StoredRows(clients.bigquery, sql, columns)
+        self._columns = table_for(job.registry.latest(subject), names.project, names.dataset).schema
+        self._stored_rows = StoredRows(clients.bigquery, sql)
         self._journal = journal
         self._clients = clients
         self._puller = puller
@@ -218,7 +218,7 @@ class SubjectLoop:
 
     def misfits(self) -> Sequence[str]:
         """Say in what the table is not as the contract wants it."""
-        return self._stored_rows.misfits()
+        return self._stored_rows.misfits(self._columns)
 
     def _publish(self, letters: Sequence[DeadLetter]) -> None:
         if not letters:

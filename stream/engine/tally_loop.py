@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from stream.batch import from_ipc
 from stream.engine.journal import Journal
@@ -19,8 +18,8 @@ from stream.engine.table_writer import Fence, Head, TableWriter
 from stream.engine.transaction import Transaction
 from stream.failpoints import reached
 from stream.job import Job
-from stream.lookup import stored_ids
 from stream.names import TALLIES, Names
+from stream.stored_rows import StoredTallies
 from stream.tables import misfits, tallies_table
 from stream.tallies import COUNTS, Outcome, Tally, add_up
 from stream.tally import tally_lines
@@ -110,10 +109,7 @@ class TallyLoop:
 
     def stored(self, rows: pa.RecordBatch) -> int:
         """Count the lines whose id stands in the table."""
-        times = pc.min_max(rows.column("tallied_at")).as_py()
-        ids = rows.column("tally_id").to_pylist()
-        within = ("tallied_at", times["min"], times["max"])
-        return len(stored_ids(self._clients.bigquery, self._sql, "tally_id", ids, within))
+        return StoredTallies(self._clients.bigquery, self._sql).count(rows)
 
     def misfits(self) -> Sequence[str]:
         """Say in what the table is not as it should be."""

@@ -80,6 +80,22 @@ def test_the_beam_job_writes_each_event_once_and_accounts_for_every_message(proj
     assert flights.differences == []
 
 
+def test_events_that_an_earlier_job_has_written_are_not_written_again(project: str) -> None:
+    service = a_service(project)
+    messages = [flight_message(f"flight-{number}", flight=number) for number in range(60)]
+    service.publish("flight_departed", messages)
+    run_until(service, acknowledged=60)
+
+    conflict = flight_message("flight-7", flight=70_007)
+    service.publish("flight_departed", [*messages[:40], conflict, flight_message("flight-60", flight=60)])
+    run_until(service, acknowledged=42)  # its state is new
+
+    assert sorted(row["flight"] for row in service.rows("flights", "flight")) == list(range(61))
+    flights = counts(service)["flight_departed"]
+    assert (flights.written, flights.duplicates, flights.dead_lettered) == (61, 40, {"id_conflict": 1})
+    assert flights.differences == []
+
+
 def test_streams_of_the_emulator_answer_as_the_ledger_expects(project: str) -> None:
     table = bigquery.Table(f"{project}.headrace.numbers", [bigquery.SchemaField("number", "INT64")])
     service = a_service(project)

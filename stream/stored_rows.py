@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from google.cloud import bigquery
 
+from stream.batch import MicroBatch
 from stream.lookup import is_empty, stored_contents, stored_ids
 from stream.row_hash import LEFT_OUT, row_hashes
 from stream.tables import misfits
 
+SKEW_MICROSECONDS: Final = 60_000_000  # how far our clock may be behind Pub/Sub's
+
 
 class StoredRows:
-    """One table, as SQL names it, whose contract wants *columns*. Every method raises what the client raises."""
+    """One table, as SQL names it. Every method raises what the client raises."""
 
-    def __init__(self, client: bigquery.Client, table: str, columns: Sequence[bigquery.SchemaField]) -> None:
+    def __init__(self, client: bigquery.Client, table: str) -> None:
         self._client = client
         self._table = table
-        self._columns = columns
 
     def is_empty(self) -> bool:
         """Whether there is no row at all."""
@@ -40,14 +43,39 @@ class StoredRows:
         pairs = zip(rows.column("_event_id").to_pylist(), row_hashes(rows).to_pylist(), strict=True)
         return {index: contents[id_] == own for index, (id_, own) in enumerate(pairs) if id_ in contents}
 
-    def misfits(self) -> list[str]:
-        """Say in what the table is not as the contract wants it."""
+    def misfits(self, columns: Sequence[bigquery.SchemaField]) -> list[str]:
+        """Say in what the table has not the *columns* that its contract wants."""
         table = self._client.get_table(self._table.strip("`"), retry=None)
-        return misfits(table.schema, self._columns)
+        return misfits(table.schema, columns)
 
     def _look_up(self, rows: pa.RecordBatch) -> set[str]:
         ids = rows.column("_event_id").to_pylist()
         return stored_ids(self._client, self._table, "_event_id", ids, ("_event_time", *_bounds(rows)))
+
+
+class StoredTallies:
+    """The table of tallies, as SQL names it."""
+
+    def __init__(self, client: bigquery.Client, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def count(self, rows: pa.RecordBatch) -> int:
+        """Count the lines whose id stands there; raises what the client raises."""
+        times = pc.min_max(rows.column("tallied_at")).as_py()
+        within = ("tallied_at", times["min"], times["max"])
+        return len(stored_ids(self._client, self._table, "tally_id", rows.column("tally_id").to_pylist(), within))
+
+
+def compare_old(
+    batch: MicroBatch, since: int, compare: Callable[[pa.RecordBatch], Mapping[int, bool]]
+) -> dict[int, bool]:
+    """The indexes of rows whose id stands in the table, and whether with the same content: of messages that were
+    published at or before *since* (microseconds since 1970). When there is none, the table is not asked."""
+    old = pc.indices_nonzero(pc.less_equal(batch.notes.column("published_at"), since)).to_pylist()
+    if not old:
+        return {}
+    return {old[index]: is_same for index, is_same in compare(batch.rows.take(pa.array(old, pa.int64()))).items()}
 
 
 def _bounds(rows: pa.RecordBatch) -> tuple[datetime, datetime]:

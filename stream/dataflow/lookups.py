@@ -1,0 +1,67 @@
+"""What tables themselves say, on Dataflow: a lookup that fails fails its bundle, and says who needs what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pyarrow as pa
+from google.api_core.exceptions import GoogleAPIError
+from google.auth.exceptions import GoogleAuthError
+from google.cloud import bigquery
+from requests.exceptions import ConnectionError as RequestsConnectionError
+from requests.exceptions import Timeout
+
+from stream.names import sql_name
+from stream.stored_rows import StoredRows, StoredTallies
+
+
+class LookupFailedError(RuntimeError):
+    """A table could not be asked; says which and what is needed. No row is to blame, and none is lost."""
+
+
+class EventTable:
+    """The table ``projects/P/datasets/D/tables/T`` of a subject. Every method raises LookupFailedError."""
+
+    def __init__(self, client: bigquery.Client, table: str) -> None:
+        self._table = table
+        self._stored = StoredRows(client, sql_name(table))
+
+    def is_empty(self) -> bool:
+        """Whether there is no row at all."""
+        with _asking(self._table):
+            return self._stored.is_empty()
+
+    def compare(self, rows: pa.RecordBatch) -> dict[int, bool]:
+        """Give the indexes of *rows* whose id stands there, and whether with the same content."""
+        with _asking(self._table):
+            return self._stored.compare(rows)
+
+    def count(self, rows: pa.RecordBatch) -> int:
+        """Count the ones of *rows* whose id stands there."""
+        with _asking(self._table):
+            return self._stored.count(rows)
+
+
+class TallyTable:
+    """The table of tallies, named as above."""
+
+    def __init__(self, client: bigquery.Client, table: str) -> None:
+        self._table = table
+        self._stored = StoredTallies(client, sql_name(table))
+
+    def count(self, rows: pa.RecordBatch) -> int:
+        """Count the lines whose id stands there; raises LookupFailedError."""
+        with _asking(self._table):
+            return self._stored.count(rows)
+
+
+@contextmanager
+def _asking(table: str) -> Iterator[None]:
+    try:
+        yield
+    except (GoogleAPIError, GoogleAuthError, RequestsConnectionError, Timeout, TimeoutError) as error:
+        raise LookupFailedError(
+            f"{table}: {type(error).__name__} when it was asked what it holds; the job needs bigquery.jobs.create, "
+            "and bigquery.tables.getData on it; `headrace provision` makes it"
+        ) from error
