@@ -77,12 +77,14 @@ class Envelope:
             MalformedEnvelopeError: an attribute is missing or not what it should be; names it, not its value.
         """
         event_id = _required(attributes, "ce-id")
-        if len(event_id.encode()) > _ID_BYTES:
-            raise MalformedEnvelopeError("ce-id", f"is longer than {_ID_BYTES} bytes")
         try:
+            if len(event_id.encode()) > _ID_BYTES:
+                raise MalformedEnvelopeError("ce-id", f"is longer than {_ID_BYTES} bytes")
             schema = SchemaRef.parse(_required(attributes, "ce-dataschema"))
         except MalformedEnvelopeError:
             raise
+        except UnicodeEncodeError as error:
+            raise MalformedEnvelopeError("ce-id", "holds half a character") from error
         except ValueError as error:
             raise MalformedEnvelopeError("ce-dataschema", f"is {error}") from error
         if attributes.get("ce-type", schema.subject) != schema.subject:

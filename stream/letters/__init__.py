@@ -1,0 +1,1 @@
+"""Dead letters as people handle them: looked at, explained, mended and sent again."""
