@@ -96,13 +96,14 @@ def map_reader(read: Read) -> Read:
     read_key = scalar_reader(Kind.STRING)
 
     def entry(data: bytes, position: int) -> tuple[Any, int]:
-        part = "key"
         try:
             key, position = read_key(data, position)
-            part = "value"
+        except FAILURES as error:
+            raise placed(error, position, "key") from None
+        try:
             value, position = read(data, position)
         except FAILURES as error:
-            raise placed(error, position, part) from None
+            raise placed(error, position, "value") from None
         return {"key": key, "value": value}, position
 
     read_entries = array_reader(entry)
