@@ -10,19 +10,18 @@ A datum of an older version is resolved to the newest one while it is read.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
+from schemas.containers import FAILURES, array_reader, joined, map_reader, optional_reader, placed, record_reader
 from schemas.defaults import default_value
 from schemas.errors import ContractError, UndecodableError
-from schemas.model import MAX_ITEMS, Array, Decimal, Enumeration, Fixed, Kind, Map, Optional, Record, Scalar, Type
-from schemas.scalars import decimal_reader, scalar_reader
-from schemas.varint import Malformed, read_length, read_long
+from schemas.model import Array, Decimal, Enumeration, Fixed, Kind, Map, Optional, Record, Scalar, Type
+from schemas.scalars import Read, decimal_reader, scalar_reader
+from schemas.varint import Malformed, read_long
 
 MAX_PAYLOAD_BYTES: Final = 1_048_576
 
-Read: TypeAlias = Callable[[bytes, int], tuple[Any, int]]
 Decode: TypeAlias = Callable[[bytes], list[Any]]
 
 
@@ -51,15 +50,19 @@ def compile_decoder(writer: Record, reader: Record) -> Decode:
                 value, position = read(data, position)
                 if index >= 0:
                     row[index] = value
-        except Malformed as error:
-            raise UndecodableError(error.why, ".".join([name, *error.path]), error.offset) from None
-        except (IndexError, struct.error):
-            raise UndecodableError("ends in the middle", name, len(data)) from None
+        except FAILURES as error:
+            failure = placed(error, position, name)
+            raise UndecodableError(failure.why, joined(failure.path), failure.offset) from None
         if position != len(data):
             raise UndecodableError(f"{len(data) - position} bytes follow the last field", offset=position)
         return row
 
     return decode
+
+
+def value_reader(type_: Type) -> Read:
+    """The reader of one value of *type_*, wherever it stands."""
+    return _reader(type_, type_, "")
 
 
 def _record_steps(writer: Record, reader: Record, path: str) -> list[tuple[str, int, Read]]:
@@ -80,15 +83,15 @@ def _defaults(writer: Record, reader: Record, path: str) -> list[tuple[int, Any]
 def _reader(writer: Type, reader: Type, path: str) -> Read:
     match writer, reader:
         case Optional(), Optional():
-            return _optional(_reader(writer.item, reader.item, path), writer.null_first)
+            return optional_reader(_reader(writer.item, reader.item, path), writer.null_first)
         case _, Optional():
             return _reader(writer, reader.item, path)
         case Record(), Record():
             return _record(writer, reader, f"{path}.")
         case Array(), Array():
-            return _array(_reader(writer.items, reader.items, path))
+            return array_reader(_reader(writer.items, reader.items, path))
         case Map(), Map():
-            return _map(_reader(writer.values, reader.values, path))
+            return map_reader(_reader(writer.values, reader.values, path))
         case Enumeration(), Enumeration():
             return _enumeration(writer, reader, path)
         case Decimal(), Decimal() if (writer.precision, writer.scale) == (reader.precision, reader.scale):
@@ -126,89 +129,10 @@ def _scalar(writer: Scalar, reader: Scalar, path: str) -> Read:
     return promoted
 
 
-def _optional(read: Read, null_first: bool) -> Read:
-    null, value = (0, 2) if null_first else (2, 0)  # zigzag of the branch's index
-
-    def optional(data: bytes, position: int) -> tuple[Any, int]:
-        branch = data[position]
-        if branch == value:
-            return read(data, position + 1)
-        if branch == null:
-            return None, position + 1
-        raise Malformed("no branch of its union", position)
-
-    return optional
-
-
 def _record(writer: Record, reader: Record, path: str) -> Read:
     steps = [(name, index >= 0, read) for name, index, read in _record_steps(writer, reader, path)]
     defaults = {reader.fields[index].name: value for index, value in _defaults(writer, reader, path)}
-
-    def record(data: bytes, position: int) -> tuple[Any, int]:
-        fields = dict(defaults)
-        name = ""
-        try:
-            for name, kept, read in steps:
-                value, position = read(data, position)
-                if kept:
-                    fields[name] = value
-        except Malformed as error:
-            error.path.insert(0, name)
-            raise
-        return fields, position
-
-    return record
-
-
-def _blocks(data: bytes, position: int, seen: int) -> tuple[int, int, int]:
-    """Read a block's count: items in it, position of the first, and where it must end (-1: not said)."""
-    start = position
-    count, position = read_long(data, position)
-    end = -1
-    if count < 0:
-        size, position = read_length(data, position)
-        count, end = -count, position + size
-    if seen + count > MAX_ITEMS:
-        raise Malformed(f"more than {MAX_ITEMS} items", start)
-    if count > len(data) - position:  # every item is a byte at least: the lint refuses empty ones
-        raise Malformed("more items than bytes", start)
-    return count, position, end
-
-
-def _array(read: Read) -> Read:
-    def array(data: bytes, position: int) -> tuple[Any, int]:
-        items: list[Any] = []
-        while True:
-            count, position, end = _blocks(data, position, len(items))
-            if not count:
-                return items, position
-            for _ in range(count):
-                item, position = read(data, position)
-                items.append(item)
-            if end >= 0 and position != end:
-                raise Malformed("a block of another size than it says", position)
-
-    return array
-
-
-def _map(read: Read) -> Read:
-    read_key = scalar_reader(Kind.STRING)
-
-    def entry(data: bytes, position: int) -> tuple[Any, int]:
-        key, position = read_key(data, position)
-        value, position = read(data, position)
-        return {"key": key, "value": value}, position
-
-    read_entries = _array(entry)
-
-    def map_(data: bytes, position: int) -> tuple[Any, int]:
-        start = position
-        entries, position = read_entries(data, position)
-        if len({entry["key"] for entry in entries}) != len(entries):
-            raise Malformed("a key stands twice", start)
-        return entries, position
-
-    return map_
+    return record_reader(steps, defaults)
 
 
 def _enumeration(writer: Enumeration, reader: Enumeration, path: str) -> Read:

@@ -77,16 +77,18 @@ class Envelope:
             MalformedEnvelopeError: an attribute is missing or not what it should be; names it, not its value.
         """
         event_id = _required(attributes, "ce-id")
-        if len(event_id.encode()) > _ID_BYTES:
-            raise MalformedEnvelopeError(f"ce-id is longer than {_ID_BYTES} bytes")
         try:
+            if len(event_id.encode()) > _ID_BYTES:
+                raise MalformedEnvelopeError("ce-id", f"is longer than {_ID_BYTES} bytes")
             schema = SchemaRef.parse(_required(attributes, "ce-dataschema"))
         except MalformedEnvelopeError:
             raise
+        except UnicodeEncodeError as error:
+            raise MalformedEnvelopeError("ce-id", "holds half a character") from error
         except ValueError as error:
-            raise MalformedEnvelopeError(f"ce-dataschema is {error}") from error
+            raise MalformedEnvelopeError("ce-dataschema", f"is {error}") from error
         if attributes.get("ce-type", schema.subject) != schema.subject:
-            raise MalformedEnvelopeError("ce-type names another subject than ce-dataschema")
+            raise MalformedEnvelopeError("ce-type", "names another subject than ce-dataschema")
         _check_content_type(attributes)
         return cls(event_id, schema, _event_time(attributes), _required(attributes, "ce-source"))
 
@@ -124,18 +126,18 @@ def from_micros(micros: int) -> datetime:
 def _required(attributes: Mapping[str, str], name: str) -> str:
     value = attributes.get(name)
     if not value:
-        raise MalformedEnvelopeError(f"{name} is {'empty' if value == '' else 'missing'}")
+        raise MalformedEnvelopeError(name, "is empty" if value == "" else "is missing")
     return value
 
 
 def _event_time(attributes: Mapping[str, str]) -> datetime:
     text = _required(attributes, "ce-time")
     if not _TIME.fullmatch(text):
-        raise MalformedEnvelopeError("ce-time is not RFC 3339 in UTC, ending in Z")
+        raise MalformedEnvelopeError("ce-time", "is not RFC 3339 in UTC, ending in Z")
     try:
         return datetime.fromisoformat(text)
     except ValueError as error:
-        raise MalformedEnvelopeError("ce-time is no time of any day") from error
+        raise MalformedEnvelopeError("ce-time", "is no time of any day") from error
 
 
 def _check_content_type(attributes: Mapping[str, str]) -> None:
@@ -143,4 +145,4 @@ def _check_content_type(attributes: Mapping[str, str]) -> None:
         return
     for name, value in attributes.items():
         if name.lower() in _CONTENT_TYPE_NAMES and value.lower().partition(";")[0].strip() != CONTENT_TYPE:
-            raise MalformedEnvelopeError(f"{name} is not {CONTENT_TYPE}")
+            raise MalformedEnvelopeError(name, f"is not {CONTENT_TYPE}")

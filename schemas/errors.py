@@ -16,11 +16,19 @@ class UnknownSchemaError(LookupError):
 
 
 class MalformedEnvelopeError(ValueError):
-    """The attributes do not say what every event must say."""
+    """The attributes do not say what every event must say: names the *attribute*, never its value."""
+
+    def __init__(self, attribute: str, why: str) -> None:
+        super().__init__(f"{attribute} {why}")
+        self.attribute, self.why = attribute, why
 
 
 class UndecodableError(ValueError):
-    """The payload is not one datum of its contract: says the field and the byte, never a value."""
+    """The payload is not one datum of its contract: says the field and the byte, never a value.
+
+    *path* is the innermost field, such as ``items[2].price`` or ``labels[0].key``, empty for the payload as a whole;
+    *offset* is the byte at which its value begins, or the first one too many; None where no byte is to blame.
+    """
 
     def __init__(self, why: str, path: str = "", offset: int | None = None) -> None:
         place = f"{path}: " if path else ""

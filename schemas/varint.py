@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class Malformed(Exception):  # noqa: N818 internal signal, turned into UndecodableError with its path
-    """These bytes are not what the type says; *path* grows while it rises through records."""
+    """These bytes are not what the type says; *path* grows while it rises."""
 
     def __init__(self, why: str, offset: int) -> None:
         super().__init__(why)

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from stream.letters.terminal import safe
+
 SCHEMA_VERSION: Final = 1
 FORMATS: Final = ("table", "json", "ndjson")
 
@@ -69,4 +71,4 @@ def _print_table(rows: Sequence[Mapping[str, Any]]) -> None:
 def _cell(value: Any) -> str:
     """A value as one cell; control characters are shown, not obeyed."""
     text = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
-    return "".join(letter if letter.isprintable() else "�" for letter in text)
+    return safe(text)

@@ -100,8 +100,8 @@ def test_the_error_names_field_and_byte_and_never_a_value() -> None:
 
     with pytest.raises(UndecodableError) as raised:
         decode(BOOKING, bytes(payload))
-    assert (raised.value.path, raised.value.offset) == ("passengers.name", at - 1)
-    assert str(raised.value) == f"passengers.name: not UTF-8 at byte {at - 1}"
+    assert (raised.value.path, raised.value.offset) == ("passengers[0].name", at - 1)
+    assert str(raised.value) == f"passengers[0].name: not UTF-8 at byte {at - 1}"
     assert raised.value.__suppress_context__, "a context would show the value in a traceback"
 
 

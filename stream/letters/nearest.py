@@ -1,0 +1,63 @@
+"""Which contract fits a payload, or comes closest to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from schemas.decoder import compile_decoder
+from schemas.envelope import SchemaRef
+from schemas.errors import UndecodableError
+from schemas.model import Record
+from schemas.registry import Contract, Registry
+
+
+class Match(NamedTuple):
+    """How far *contract* reads the payload: whole when there is no *stop*, else so many of its outermost fields."""
+
+    contract: Contract
+    fields_read: int
+    stop: UndecodableError | None
+
+
+def nearest(registry: Registry, subject: str, claimed: SchemaRef | None, data: bytes) -> Match | None:
+    """The first contract that reads all of *data*, else the one that reads most fields, then most bytes.
+
+    Tried in this order: the one claimed, the subject's others from the newest on, those of other subjects. None for
+    an empty registry.
+    """
+    best: Match | None = None
+    for contract in _candidates(registry, subject, claimed):
+        match = _match(contract, data)
+        if match.stop is None:
+            return match
+        if best is None or _reach(match) > _reach(best):
+            best = match
+    return best
+
+
+def _candidates(registry: Registry, subject: str, claimed: SchemaRef | None) -> Iterator[Contract]:
+    yield from sorted(
+        registry,
+        key=lambda each: (each.ref != claimed, each.subject != subject, each.subject, -each.ref.version),
+    )
+
+
+def _match(contract: Contract, data: bytes) -> Match:
+    try:
+        compile_decoder(contract.record, contract.record)(data)
+    except UndecodableError as stop:
+        return Match(contract, _fields_before(contract.record, stop), stop)
+    return Match(contract, len(contract.record.fields), None)
+
+
+def _fields_before(record: Record, stop: UndecodableError) -> int:
+    if stop.offset is None:
+        return 0
+    name = stop.path.partition(".")[0].partition("[")[0]
+    return next((index for index, f in enumerate(record.fields) if f.name == name), len(record.fields))
+
+
+def _reach(match: Match) -> tuple[int, int]:
+    offset = match.stop.offset if match.stop is not None else None
+    return match.fields_read, offset or 0
