@@ -20,12 +20,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from stream.emulators import running_emulators
 from tests.faults.engine import Engine
 from tests.faults.operations import SETTINGS, count, seconds_until
-from tests.faults.places import Places
 from tests.faults.proxy import Proxy, a_proxy
-from tests.faults.steady import Sample, beside, look_steadily, publish_steadily
+from tests.faults.steady import Sample, beside, look_steadily, patient_emulators, publish_steadily
 from tests.faults.world import World, a_world
 
 SECONDS: Final = float(os.environ.get("OUTAGE_SECONDS", "600"))
@@ -100,19 +98,19 @@ def measure(world: World, proxies: Sequence[Proxy]) -> dict[str, Any]:
 def main() -> int:
     """Measure; 1 when something is wrong or the engine has grown too large."""
     seed = random.SystemRandom().randrange(10**8)
-    with tempfile.TemporaryDirectory() as name, running_emulators(Path(name)) as emulators:
-        places = Places(emulators.pubsub_host, emulators.bigquery_rest, emulators.bigquery_grpc)
-        with (
-            a_proxy(places.grpc) as grpc,
-            a_proxy(places.rest) as rest,
-            a_world(Path(name), seed, f"outage-{seed}", places, **SETTINGS) as world,
-        ):
-            world.route = replace(places, grpc=grpc.address, rest=rest.address)
-            try:
-                report = measure(world, [grpc, rest])
-            except AssertionError as wrong:
-                print(f"outage, seed {seed}: {wrong}")
-                return 1
+    with (
+        tempfile.TemporaryDirectory() as name,
+        patient_emulators(Path(name)) as places,
+        a_proxy(places.grpc) as grpc,
+        a_proxy(places.rest) as rest,
+        a_world(Path(name), seed, f"outage-{seed}", places, **SETTINGS) as world,
+    ):
+        world.route = replace(places, grpc=grpc.address, rest=rest.address)
+        try:
+            report = measure(world, [grpc, rest])
+        except AssertionError as wrong:
+            print(f"outage, seed {seed}: {wrong}")
+            return 1
     print(json.dumps(report))
     return int(report["rss_mib"]["max"] >= LIMIT_MIB)
 

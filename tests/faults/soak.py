@@ -18,13 +18,11 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from stream.emulators import running_emulators
 from tests.faults import soak_report
 from tests.faults.mix import Message, Mix
-from tests.faults.places import Places
 from tests.faults.proxy import a_proxy
 from tests.faults.soak_faults import FAULTS, Scene, drawn
-from tests.faults.steady import Sample, beside, look_steadily, publish_steadily
+from tests.faults.steady import Sample, beside, look_steadily, patient_emulators, publish_steadily
 from tests.faults.world import World, a_world
 
 SECONDS: Final = float(os.environ.get("SOAK_SECONDS", "3600"))
@@ -38,8 +36,8 @@ BLOCK: Final = 400
 SETTINGS: Final = {
     "append_seconds": "20",
     "lease_seconds": "5",
-    "round_messages": "250",
-    "ids_remembered": "5000",
+    "round_messages": "1000",
+    "ids_remembered": "20000",  # two generations of flights are full in less than two minutes
     "log_format": "json",
 }
 
@@ -120,21 +118,20 @@ def main() -> int:
     file.unlink(missing_ok=True)
     folder.mkdir(parents=True)
     print(f"seed {seed}; samples: {file}", flush=True)
-    with running_emulators(folder) as emulators:
-        places = Places(emulators.pubsub_host, emulators.bigquery_rest, emulators.bigquery_grpc)
-        with (
-            a_proxy(places.pubsub) as pubsub,
-            a_proxy(places.rest) as rest,
-            a_proxy(places.grpc) as grpc,
-            a_world(folder, seed, f"soak-{seed}", places, **SETTINGS) as world,
-        ):
-            scene = Scene(world, pubsub, rest, grpc)
-            world.route = scene.route
-            try:
-                done = soak(scene, file)
-            except AssertionError as wrong:
-                print(f"soak, seed {seed}: {wrong}")
-                return 1
+    with (
+        patient_emulators(folder) as places,
+        a_proxy(places.pubsub) as pubsub,
+        a_proxy(places.rest) as rest,
+        a_proxy(places.grpc) as grpc,
+        a_world(folder, seed, f"soak-{seed}", places, **SETTINGS) as world,
+    ):
+        scene = Scene(world, pubsub, rest, grpc)
+        world.route = scene.route
+        try:
+            done = soak(scene, file)
+        except AssertionError as wrong:
+            print(f"soak, seed {seed}: {wrong}")
+            return 1
     print(f"report: {soak_report.write(done)}")
     shutil.rmtree(folder)
     return 0
