@@ -2,7 +2,7 @@
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 BIN := .venv/bin
 
-.PHONY: setup demo check test faults torture bench clean
+.PHONY: setup demo check test faults torture soak outage bench clean
 
 setup: $(UV) ## install everything, locked; result: .venv/bin/headrace
 	@$(UV) sync --quiet --locked
@@ -28,6 +28,12 @@ faults: setup ## every fault of the catalogue, each with two seeds; about ten mi
 
 torture: setup ## a million events, 300 kills, every failpoint twenty times; an hour, and it can be interrupted
 	@$(BIN)/python -m tests.faults.torture
+
+soak: setup ## an hour of steady events with a fault each minute, and what the engine grows by meanwhile
+	@$(BIN)/python -m tests.faults.soak
+
+outage: setup ## BigQuery away for ten minutes while events keep coming: memory, and how soon it has caught up
+	@$(BIN)/python -m tests.faults.outage
 
 demo: setup ## the whole service on real flights, in one minute
 	@$(BIN)/headrace demo

@@ -11,6 +11,9 @@ An open AppendRows call keeps a thread of its pool, which has six on two process
 Last, two about offsets. FinalizeWriteStream does not wait for an append that is under way, and counts rows that are not
 in the table yet. And an append whose insert fails has taken its offset all the same, so that the same rows at the same
 offset are answered with ALREADY_EXISTS and never written.
+
+And one for long runs, only where BQEMU_TIME_TRAVEL_RETENTION_DAYS is 0: at every append it copies the whole table for
+time travel, and keeps the copy for that many days and at least a minute. Then it makes none.
 """
 
 import functools
@@ -23,8 +26,10 @@ import grpc
 import pyarrow as pa
 from bqemulator.api.routes import tabledata, tables
 from bqemulator.cli import main
+from bqemulator.domain.events import TableDataChanged
 from bqemulator.grpc_api import write_servicer
 from bqemulator.storage import engine, type_map
+from bqemulator.versioning import snapshots
 from duckdb_extensions import import_extension
 from google.cloud.bigquery_storage_v1.types import FinalizeWriteStreamRequest
 
@@ -99,6 +104,14 @@ def append_or_not(self, stream, *rest, original=write_servicer.BigQueryWriteHand
             raise
 
 
+def record_change(self, *table, original=snapshots.SnapshotManager.record_change):
+    """Say that a table has changed, and keep a copy of it where copies are kept at all."""
+    if self._retention_days:
+        return original(self, *table)
+    self._events.publish(TableDataChanged(*table))
+    return None
+
+
 def mend():
     """Put the mended parts in place."""
     grpc.aio.server = functools.partial(grpc.aio.server, migration_thread_pool=ThreadPoolExecutor(THREADS))
@@ -109,6 +122,7 @@ def mend():
     tables._rest_to_table_meta = table_of_request
     tables._table_to_rest = answer_with_table
     tabledata._bq_type_to_arrow = scalar_type
+    snapshots.SnapshotManager.record_change = record_change
     write_servicer._table_arrow_schema = arrow_schema
     write_servicer.BigQueryWriteHandler._handle_finalize_write_stream = finalise_in_turn
     write_servicer.BigQueryWriteHandler._perform_append = append_or_not

@@ -86,9 +86,13 @@ class Engine:
             return False
 
     @property
+    def pid(self) -> int:
+        return int(self._process.pid)
+
+    @property
     def memory(self) -> int:
         """Resident bytes."""
-        return int(psutil.Process(self._process.pid).memory_info().rss)
+        return int(psutil.Process(self.pid).memory_info().rss)
 
     def wait_until_running(self) -> None:
         """Wait for its first line, or its end."""

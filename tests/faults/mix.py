@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import random
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -99,6 +100,12 @@ class Mix:
     def everything(self, flights: int, booked: int) -> list[Message]:
         """So many good events of each kind in order, with a duplicate or a fault after every tenth or so."""
         return [*self._mixed_flights(flights), *self._mixed_bookings(booked)]
+
+    def blocks(self, flights: int) -> Iterator[list[Message]]:
+        """Without end: so many good flights with their faults, and an eighth as many bookings, none of them twice."""
+        booked = self._mixed_bookings(sys.maxsize)
+        while True:
+            yield [*self._mixed_flights(flights), *itertools.islice(booked, flights // 8)]
 
     def _mixed_flights(self, count: int) -> Iterator[Message]:
         held: list[Message] = []

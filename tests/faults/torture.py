@@ -6,7 +6,6 @@ interrupted and goes on where it was. The last round writes the report.
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import platform
@@ -84,10 +83,10 @@ def plan_of(number: int, seed: int) -> Plan:
 
 def messages_of(mix: Mix, events: int) -> list[Message]:
     """A round's messages: flights and bookings with faults among them, and rows that BigQuery will refuse."""
-    booked = iter(mix.everything(flights=0, booked=events // 10))
     everything: list[Message] = []
+    blocks = mix.blocks(BLOCK)
     while len(everything) < events:
-        block = [*mix.everything(flights=BLOCK, booked=0), *itertools.islice(booked, BLOCK // 8)]
+        block = next(blocks)
         refused = (f"{REFUSED}{mix.seed}-{len(everything)}-{place}" for place in range(2))
         block += [mix.flight(event_id, fate="refused_by_bigquery") for event_id in refused]
         mix.chance.shuffle(block)  # an event's second message stays within its block, so within the horizon
