@@ -1,6 +1,6 @@
 """Start bqemulator 1.4.0 offline, with nested columns: ``python launch.py start --rest-port ... --grpc-port ...``.
 
-Nine defects of that version are mended here. It fetches two DuckDB extensions at start: the same files come in
+Eleven defects of that version are mended here. It fetches two DuckDB extensions at start: the same files come in
 wheels. Its AppendRows builds the Arrow schema of a table from name, type and mode alone, so a RECORD column has no
 fields. And it stores BIGNUMERIC as a decimal wider than DuckDB has, so no such column can be made: here it keeps
 38 digits, 18 of them after the point. And it forgets a table's requirePartitionFilter, and keeps a view's query to
@@ -11,9 +11,8 @@ An open AppendRows call keeps a thread of its pool, which has six on two process
 Last, two about offsets. FinalizeWriteStream does not wait for an append that is under way, and counts rows that are not
 in the table yet. And an append whose insert fails has taken its offset all the same, so that the same rows at the same
 offset are answered with ALREADY_EXISTS and never written.
-
-And one for long runs, only where BQEMU_TIME_TRAVEL_RETENTION_DAYS is 0: at every append it copies the whole table for
-time travel, and keeps the copy for that many days and at least a minute. Then it makes none.
+At every append it copies the whole table for time travel, and keeps the copies for days: here it makes none. And it
+answers a query that fails with no rows and code 200, which the client takes for an empty result: here with an error.
 """
 
 import functools
@@ -24,7 +23,7 @@ from contextlib import nullcontext
 import duckdb
 import grpc
 import pyarrow as pa
-from bqemulator.api.routes import tabledata, tables
+from bqemulator.api.routes import jobs, tabledata, tables
 from bqemulator.cli import main
 from bqemulator.domain.events import TableDataChanged
 from bqemulator.grpc_api import write_servicer
@@ -104,12 +103,9 @@ def append_or_not(self, stream, *rest, original=write_servicer.BigQueryWriteHand
             raise
 
 
-def record_change(self, *table, original=snapshots.SnapshotManager.record_change):
-    """Say that a table has changed, and keep a copy of it where copies are kept at all."""
-    if self._retention_days:
-        return original(self, *table)
+def record_change(self, *table):
+    """Say that a table has changed, and keep no copy of it."""
     self._events.publish(TableDataChanged(*table))
-    return None
 
 
 def mend():
@@ -123,6 +119,7 @@ def mend():
     tables._table_to_rest = answer_with_table
     tabledata._bq_type_to_arrow = scalar_type
     snapshots.SnapshotManager.record_change = record_change
+    jobs._SQL_EXECUTION_DOMAIN_ERRORS = ()  # those that it would answer with code 200
     write_servicer._table_arrow_schema = arrow_schema
     write_servicer.BigQueryWriteHandler._handle_finalize_write_stream = finalise_in_turn
     write_servicer.BigQueryWriteHandler._perform_append = append_or_not

@@ -37,7 +37,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture
 def places(emulators: Emulators) -> Places:
-    return Places(emulators.pubsub_host, emulators.bigquery_rest, emulators.bigquery_grpc)
+    return Places.of(emulators)
 
 
 @pytest.fixture

@@ -74,7 +74,7 @@ def main() -> int:
     """Measure, then let the oracle judge."""
     seed = random.SystemRandom().randrange(10**8)
     with tempfile.TemporaryDirectory() as name, running_emulators(Path(name)) as emulators:
-        places = Places(emulators.pubsub_host, emulators.bigquery_rest, emulators.bigquery_grpc)
+        places = Places.of(emulators)
         with a_world(Path(name), seed, f"operations-{seed}", places, **SETTINGS) as world:
             first, drained = first_rows(world), drains(world)
             world.check(world.settle(world.start(), seconds=600))

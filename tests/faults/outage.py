@@ -20,10 +20,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from stream.emulators import running_emulators
 from tests.faults.engine import Engine
 from tests.faults.operations import SETTINGS, count, seconds_until
+from tests.faults.places import Places
 from tests.faults.proxy import Proxy, a_proxy
-from tests.faults.steady import Sample, beside, look_steadily, patient_emulators, publish_steadily
+from tests.faults.steady import Sample, beside, look_steadily, publish_steadily
 from tests.faults.world import World, a_world
 
 SECONDS: Final = float(os.environ.get("OUTAGE_SECONDS", "600"))
@@ -100,12 +102,12 @@ def main() -> int:
     seed = random.SystemRandom().randrange(10**8)
     with (
         tempfile.TemporaryDirectory() as name,
-        patient_emulators(Path(name)) as places,
-        a_proxy(places.grpc) as grpc,
-        a_proxy(places.rest) as rest,
-        a_world(Path(name), seed, f"outage-{seed}", places, **SETTINGS) as world,
+        running_emulators(Path(name)) as emulators,
+        a_proxy(emulators.bigquery_grpc) as grpc,
+        a_proxy(emulators.bigquery_rest) as rest,
+        a_world(Path(name), seed, f"outage-{seed}", Places.of(emulators), **SETTINGS) as world,
     ):
-        world.route = replace(places, grpc=grpc.address, rest=rest.address)
+        world.route = replace(world.places, grpc=grpc.address, rest=rest.address)
         try:
             report = measure(world, [grpc, rest])
         except AssertionError as wrong:

@@ -12,6 +12,7 @@ from google.pubsub_v1.services.publisher.transports import PublisherGrpcTranspor
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
 from stream.clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB
+from stream.emulators import Emulators
 from tests.faults.scripted_streams import UNLIMITED
 
 
@@ -22,6 +23,10 @@ class Places:
     pubsub: str
     rest: str
     grpc: str
+
+    @classmethod
+    def of(cls, emulators: Emulators) -> Places:
+        return cls(emulators.pubsub_host, emulators.bigquery_rest, emulators.bigquery_grpc)
 
     @property
     def environment(self) -> dict[str, str]:

@@ -18,11 +18,13 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from stream.emulators import running_emulators
 from tests.faults import soak_report
 from tests.faults.mix import Message, Mix
+from tests.faults.places import Places
 from tests.faults.proxy import a_proxy
 from tests.faults.soak_faults import FAULTS, Scene, drawn
-from tests.faults.steady import Sample, beside, look_steadily, patient_emulators, publish_steadily
+from tests.faults.steady import Sample, beside, look_steadily, publish_steadily
 from tests.faults.world import World, a_world
 
 SECONDS: Final = float(os.environ.get("SOAK_SECONDS", "3600"))
@@ -119,11 +121,11 @@ def main() -> int:
     folder.mkdir(parents=True)
     print(f"seed {seed}; samples: {file}", flush=True)
     with (
-        patient_emulators(folder) as places,
-        a_proxy(places.pubsub) as pubsub,
-        a_proxy(places.rest) as rest,
-        a_proxy(places.grpc) as grpc,
-        a_world(folder, seed, f"soak-{seed}", places, **SETTINGS) as world,
+        running_emulators(folder) as emulators,
+        a_proxy(emulators.pubsub_host) as pubsub,
+        a_proxy(emulators.bigquery_rest) as rest,
+        a_proxy(emulators.bigquery_grpc) as grpc,
+        a_world(folder, seed, f"soak-{seed}", Places.of(emulators), **SETTINGS) as world,
     ):
         scene = Scene(world, pubsub, rest, grpc)
         world.route = scene.route

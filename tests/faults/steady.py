@@ -1,4 +1,4 @@
-"""What long runs share: messages at a steady pace, a steady look at the engine, and emulators that bear it."""
+"""What long runs share: messages at a steady pace, a steady look at the engine."""
 
 from __future__ import annotations
 
@@ -9,15 +9,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import psutil
-import pytest
 
-from stream.emulators import running_emulators
 from tests.faults.mix import Message
-from tests.faults.places import Places
 from tests.faults.world import World
 
 TICK_SECONDS: Final = 0.25
@@ -59,15 +55,6 @@ def journal_bytes(world: World) -> int:
         except FileNotFoundError:
             continue
     return total
-
-
-@contextmanager
-def patient_emulators(folder: Path) -> Iterator[Places]:
-    """The emulators; BigQuery's would copy the whole table at every append, and an hour of copies fits nowhere."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BQEMU_TIME_TRAVEL_RETENTION_DAYS", "0")
-        with running_emulators(folder) as emulators:
-            yield Places(emulators.pubsub_host, emulators.bigquery_rest, emulators.bigquery_grpc)
 
 
 @contextmanager

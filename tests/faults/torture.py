@@ -96,7 +96,7 @@ def messages_of(mix: Mix, events: int) -> list[Message]:
 
 def run_round(plan: Plan, emulators: Emulators, folder: Path) -> dict[str, Any]:
     """One round; raises AssertionError with what the oracle found."""
-    places = Places(emulators.pubsub_host, emulators.bigquery_rest, emulators.bigquery_grpc)
+    places = Places.of(emulators)
     started = time.monotonic()
     with (
         _refusing(places) as route,
