@@ -6,6 +6,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Final
 
+from google.cloud.bigquery import DEFAULT_RETRY
+
 from schemas.envelope import to_rfc3339
 from stream.audit import SubjectAudit, audit
 from stream.audit_expiry import moment_of
@@ -17,13 +19,17 @@ from stream.output import check_format, print_json, say, show
 from stream.settings import Settings
 
 MOST_SHOWN: Final = 20
+REACH_SECONDS: Final = 10.0
 
 
 def run_audit(settings: Settings, scope: Scope, format_: str) -> Exit:
     """Audit what *scope* chooses, and say *reconciled* or what differs."""
     check_format(format_)
     names = settings.names
-    audits = audit(settings.registry(), names, open_bigquery(settings.project), scope)
+    client = open_bigquery(settings.project)
+    # Its own retries last ten minutes: whoever mistyped an address should not wait for them.
+    client.get_dataset(f"{names.project}.{names.dataset}", retry=DEFAULT_RETRY.with_timeout(REACH_SECONDS))
+    audits = audit(settings.registry(), names, client, scope)
     reconciled = not any(each.differences for each in audits)
     if format_ == "table":
         _show_people(audits)
