@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -69,10 +70,9 @@ def confirmed(question: str, sure: bool) -> bool:
     """Whether the person says yes; ChoiceError where nobody can be asked."""
     if sure:
         return True
-    try:
-        return typer.confirm(question, err=True)
-    except typer.Abort:
-        raise ChoiceError("nobody to ask, and nothing is done; say --yes where that is meant") from None
+    if not sys.stdin.isatty():
+        raise ChoiceError(f"{question} nobody is there to ask, and nothing is done; add --yes where that is meant")
+    return typer.confirm(question, err=True)
 
 
 def _not_there(names: ArchiveNames) -> str:
