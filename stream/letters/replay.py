@@ -19,6 +19,7 @@ from google.api_core.exceptions import (
     InternalServerError,
     InvalidArgument,
     NotFound,
+    PermissionDenied,
     ServiceUnavailable,
     TooManyRequests,
 )
@@ -27,7 +28,7 @@ from google.pubsub_v1 import PublisherClient
 from schemas.registry import Registry
 from stream.deadletter import publish_request
 from stream.failpoints import reached
-from stream.letters.archive import Archive, ArchiveError
+from stream.letters.archive import Archive
 from stream.letters.facts import Action, Fact, Step
 from stream.letters.judging import Judge
 from stream.letters.letter import Letter
@@ -100,6 +101,8 @@ def replay(
         ArchiveError: what was sent cannot be marked.
     """
     run = _Run(made, desk, errand, pace, progress)
+    if not made.chosen:
+        return run.result
     with run.on_the_trail():
         for page in pages(made.chosen):
             run.send(page)
@@ -159,14 +162,17 @@ class _Run:
         return kept.state in self._plan.wanted.states and kept.refused.refused_at < self._plan.began
 
     def _send_and_mark(self, letters: Sequence[Letter]) -> None:
-        sent = []
-        for request in requests(letters):
-            sent += self._publish(request)
-            reached("replay_sent")
-        reached("replay_published")
-        self._mark(sent)
-        reached("replay_noted")
-        self.result.sent += len(sent)
+        sent: list[Letter] = []
+        try:
+            for request in requests(letters):
+                sent += self._publish(request)
+                reached("replay_sent")
+        finally:  # what was confirmed is marked, whatever happened to the others
+            reached("replay_published")
+            if sent:
+                self._mark(sent)
+            reached("replay_noted")
+            self.result.sent += len(sent)
         self.result.seconds = self._desk.seconds() - self._began
         done = self.result.sent + self.result.passed_over + self.result.refused
         self._progress(Progress(done, len(self._plan.chosen), self.result.seconds))
@@ -200,11 +206,14 @@ class _Run:
                 publish_request(self._desk.publisher, topic, request.messages)
             except _PASSING as error:
                 if pause is None:
-                    raise ReplayError(f"{topic}: {type(error).__name__}, again and again; run it again later") from error
+                    need = "cannot be reached; run it again, and it goes on"
+                    raise ReplayError(f"{topic}: {type(error).__name__}, {need}") from error
                 if self._pace.pause(pause):
                     raise _StoppedError from error
             except NotFound as error:
                 raise ReplayError(f"{topic}: there is no such topic; `headrace provision` makes it") from error
+            except PermissionDenied as error:
+                raise PermissionDenied(f"{topic}: a replay needs roles/pubsub.publisher on it") from error
             else:
                 return
 
@@ -217,6 +226,3 @@ class _Run:
         self.result.outcome = outcome
         self.result.seconds = self._desk.seconds() - self._began
         self._step(outcome)
-
-
-__all__ = ["ArchiveError", "Desk", "Errand", "ReplayError", "Result", "replay"]
