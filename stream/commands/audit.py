@@ -14,7 +14,10 @@ from stream.audit_expiry import moment_of
 from stream.audit_scope import Scope
 from stream.audit_windows import Finding
 from stream.clients import open_bigquery
+from stream.commands.archive import archive_names
 from stream.exits import Exit
+from stream.letters.facts import State
+from stream.letters.standing import Standing, letters_by_subject
 from stream.output import check_format, print_json, say, show
 from stream.settings import Settings
 
@@ -30,20 +33,31 @@ def run_audit(settings: Settings, scope: Scope, format_: str) -> Exit:
     # Its own retries last ten minutes: whoever mistyped an address should not wait for them.
     client.get_dataset(f"{names.project}.{names.dataset}", retry=DEFAULT_RETRY.with_timeout(REACH_SECONDS))
     audits = audit(settings.registry(), names, client, scope)
+    standing = letters_by_subject(client, archive_names(settings))
     reconciled = not any(each.differences for each in audits)
     if format_ == "table":
         _show_people(audits)
     elif format_ == "ndjson":
         for each in audits:
-            print_json(_as_dict(each) | {"windows": _windows(each)})
+            print_json(_as_dict(each) | {"letters": _letters(each, standing), "windows": _windows(each)})
     else:
         windows = [line for each in audits for line in _windows(each)]
-        show("subjects", [_as_dict(each) for each in audits], format_, reconciled=reconciled, windows=windows)
+        subjects = [_as_dict(each) | {"letters": _letters(each, standing)} for each in audits]
+        show("subjects", subjects, format_, reconciled=reconciled, windows=windows)
     for each in audits:
+        counts = _letters(each, standing)
+        if counts and any(counts.values()):
+            said = ", ".join(f"{count:,} {state}" for state, count in counts.items())
+            say(f"{each.subject}: letters in the archive: {said}")
         for sentence in [*each.excused, *each.differences]:
             say(f"{each.subject}: {sentence}")
     say("reconciled" if reconciled else "NOT reconciled")
     return Exit.DONE if reconciled else Exit.FOUND
+
+
+def _letters(each: SubjectAudit, standing: Standing | None) -> dict[str, int] | None:
+    """How many letters of a subject stand where; None when there is no archive that can be read."""
+    return None if standing is None else {state: standing[each.subject, state] for state in State}
 
 
 def _show_people(audits: Sequence[SubjectAudit]) -> None:

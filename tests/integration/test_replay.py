@@ -91,7 +91,7 @@ class Office:
     def command(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         settings = self.service.settings
         return subprocess.run(
-            [*COMMAND, "replay", "--project", settings.project, "--yes", *arguments],
+            [*COMMAND, *arguments, "--project", settings.project],
             env={**os.environ, "HEADRACE_ARCHIVE_KEY_FILE": str(self.key), **variables},
             capture_output=True,
             text=True,
@@ -141,6 +141,14 @@ def test_letters_of_a_version_that_was_unknown_pass_once_it_is_known(office: Off
     office.check()
     trail = [(each["action"], each["letters"], each["outcome"] or "") for each in office.reader.trail(10)]
     assert sorted(trail) == [("replay", 0, ""), ("replay", 20, "done")]
+
+    audited = json.loads(office.command("audit", "--json", "--grace", "0s").stdout)
+    bookings = {each["subject"]: each for each in audited["subjects"]}["booking_created"]
+    assert (bookings["received"], bookings["written"], bookings["dead_lettered"]) == (40, 20, {"unknown_schema": 20})
+    assert bookings["letters"] == {"open": 0, "replayed": 20, "discarded": 0}
+    assert audited["reconciled"]
+    elsewhere = office.command("audit", "--json", HEADRACE_ARCHIVE_DATASET="not_there")
+    assert [each["letters"] for each in json.loads(elsewhere.stdout)["subjects"]] == [None, None]
 
 
 def test_what_would_fail_today_stays_and_when_it_is_sent_it_is_the_same_letter_again(office: Office) -> None:
@@ -266,9 +274,9 @@ def test_killed_at_a_failpoint_it_goes_on_when_it_is_run_again(office: Office, f
     office.service.publish("booking_created", [a_wire(name) for name in names])
     office.ingest(12, letters=12, registry=KNOWS_ONE_VERSION)
 
-    died = office.command("--json", "--rate", "400", HEADRACE_CRASH_AT=f"{failpoint}:1")
+    died = office.command("replay", "--yes", "--json", "--rate", "400", HEADRACE_CRASH_AT=f"{failpoint}:1")
     assert died.returncode == -9, died.stderr
-    went_on = office.command("--json")
+    went_on = office.command("replay", "--yes", "--json")
     assert went_on.returncode == 0, went_on.stderr
     sent = office_sent(json.loads(went_on.stdout))
     waiting = 12 + (12 if failpoint in ("replay_sent", "replay_published") else 0)
@@ -309,7 +317,7 @@ def test_the_command_says_what_would_be_done_within_eighty_columns(office: Offic
     office.service.publish("booking_created", [(data[:-2], attributes)])
     office.ingest(3, letters=3, registry=KNOWS_ONE_VERSION)
 
-    shown = office.command("--dry-run", COLUMNS="80")
+    shown = office.command("replay", "--dry-run", COLUMNS="80")
     assert shown.returncode == 0, shown.stderr
     for word in ("unknown_schema", "would pass", "undecodable_payload"):
         assert word in shown.stdout
@@ -318,4 +326,4 @@ def test_the_command_says_what_would_be_done_within_eighty_columns(office: Offic
     assert max(map(len, lines)) <= 80
     assert office.letters() == [(name, 1, State.OPEN) for name in ("b1", "b2", "b3")]
     refused = office.service.settings.model_copy(update={"archive_dataset": "not_there"})
-    assert "provision" in office.command("--dry-run", HEADRACE_ARCHIVE_DATASET=refused.archive_dataset).stderr
+    assert "provision" in office.command("replay", "--dry-run", HEADRACE_ARCHIVE_DATASET=refused.archive_dataset).stderr
