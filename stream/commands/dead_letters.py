@@ -48,9 +48,9 @@ def group_letters(settings: Settings, wanted: Filter, by: str, format_: str) -> 
             return
         if groups:
             _print_groups(names, groups, service.clock())
+            count = sum(each.letters for each in groups)
             example = groups[0].example[:SHORT]
-            say(f"{_letters(sum(each.letters for each in groups))} in {len(groups):,} groups; next: ")
-            say(f"`headrace dead-letters show {example}` explains one of the first")
+            say(f"{_letters(count)} in {len(groups):,} groups; next: `headrace dead-letters show {example}`")
         else:
             say("no letter matches; --state all looks beyond the open ones")
 
