@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import io
-import struct
 from collections.abc import Mapping
 from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, Final
 
-import fastavro
 import uuid_utils
 
 from producers.in_flight import InFlight
 from producers.publisher import ProducerClosedError, Publisher
-from schemas import Contract, Envelope, InvalidEventError, Registry
-from schemas.decoder import MAX_PAYLOAD_BYTES
+from schemas import Contract, Envelope, Registry
+from schemas.encode import encode
 from schemas.identity import derive_event_id
 from schemas.validate import validate
 
@@ -77,7 +74,7 @@ class EventProducer:
         attributes = self._envelope(contract, fields, event_id).to_attributes()
         if ordering_key is not None:
             attributes["ce-partitionkey"] = _short_text(ordering_key, "ordering_key", "leave it out for any order")
-        future = self._publisher.publish(subject, _encode(contract, fields), attributes, ordering_key or "")
+        future = self._publisher.publish(subject, encode(contract, fields), attributes, ordering_key or "")
         self._in_flight.add(future)
         return future
 
@@ -113,22 +110,6 @@ class EventProducer:
             event_id = derive_event_id(contract, fields) or str(uuid_utils.uuid7())
         # Exactly what the payload stores: validation refuses a time finer than its type.
         return Envelope(event_id, contract.ref, fields[contract.options.event_time], self._source)
-
-
-def _encode(contract: Contract, fields: Mapping[str, Any]) -> bytes:
-    out = io.BytesIO()
-    try:
-        fastavro.schemaless_writer(out, contract.avro, fields)
-    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, struct.error) as error:
-        raise InvalidEventError(  # its text, and its cause, may quote the value
-            contract.subject, f"Avro cannot hold it ({type(error).__name__})", "give plain values of the fields' types"
-        ) from None
-    data = out.getvalue()
-    if len(data) > MAX_PAYLOAD_BYTES:
-        raise InvalidEventError(
-            contract.subject, f"an event of {len(data)} bytes", f"send at most {MAX_PAYLOAD_BYTES}; split it"
-        )
-    return data
 
 
 def _short_text(value: object, name: str, remedy: str) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from stream.cli_letters import dead_letters_app
+from stream.cli_options import Contracts, Dataset, Format, Journal, Json, Project, read_settings
 from stream.exits import Exit, explain
 
 app = typer.Typer(
@@ -16,28 +18,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-dead_letters_app = typer.Typer(help="Look at what the job refused.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(dead_letters_app, name="dead-letters")
 
 journal_app = typer.Typer(help="Look at the embedded engine's journal.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(journal_app, name="journal")
-
-Project = Annotated[str | None, typer.Option(help="Google Cloud project [HEADRACE_PROJECT].")]
-Dataset = Annotated[str | None, typer.Option(help="BigQuery dataset [HEADRACE_DATASET].")]
-Contracts = Annotated[Path | None, typer.Option(help="Folder of .avsc files [HEADRACE_CONTRACTS].")]
-Journal = Annotated[Path | None, typer.Option(help="Folder of the journal [HEADRACE_JOURNAL].")]
-Format = Annotated[str, typer.Option("--format", help="table, json or ndjson.")]
-Json = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
-
-
-def _settings(project: str | None, dataset: str | None = None, contracts: Path | None = None, **more: Any) -> Any:
-    from stream.clients import describe_emulators
-    from stream.settings import load_settings
-
-    line = describe_emulators()
-    if line:
-        typer.echo(line, err=True)
-    return load_settings(project=project, dataset=dataset, contracts=contracts, **more)
 
 
 @app.command()
@@ -64,7 +48,7 @@ def provision(
     """
     from stream.commands.provision import provision as run_provision
 
-    run_provision(_settings(project, dataset, contracts), dry_run)
+    run_provision(read_settings(project, dataset, contracts), dry_run)
 
 
 @app.command()
@@ -81,7 +65,7 @@ def publish(
     """
     from stream.commands.publish import publish_lines
 
-    settings = _settings(project, None, contracts)
+    settings = read_settings(project, None, contracts)
     stream = sys.stdin if file is None else file.open()
     with stream:
         publish_lines(settings, subject, stream, source)
@@ -106,7 +90,7 @@ def run(
     from stream.commands.run import run_until_stopped
 
     more = {"masking_key_file": masking_key_file, "journal": journal, "health": health, "log_format": log_format}
-    run_until_stopped(_settings(project, dataset, contracts, **more))
+    run_until_stopped(read_settings(project, dataset, contracts, **more))
 
 
 @journal_app.command("inspect")
@@ -137,23 +121,6 @@ def demo(
     raise typer.Exit(run_demo(None if events == "all" else int(events), json_output, keep))
 
 
-@dead_letters_app.command("list")
-def dead_letters_list(
-    project: Project = None,
-    reason: Annotated[str | None, typer.Option(help="Only letters with this reason.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="Letters to look at, at most.")] = 1000,
-    format_: Format = "table",
-    json_output: Json = False,
-) -> None:
-    """List dead letters without taking any away: reason, subject, when, and what was wrong; never a payload.
-
-    Examples: headrace dead-letters list  |  headrace dead-letters list --reason too_late --format ndjson
-    """
-    from stream.commands.dead_letters import list_dead_letters
-
-    list_dead_letters(_settings(project), reason, limit, "json" if json_output else format_)
-
-
 @app.command()
 def audit(
     project: Project = None,
@@ -175,7 +142,7 @@ def audit(
     from stream.clock import now_micros
     from stream.commands.audit import run_audit
 
-    settings, now = _settings(project, dataset, contracts, window=window), now_micros()
+    settings, now = read_settings(project, dataset, contracts, window=window), now_micros()
     scope = Scope(now=now, window=settings.window, grace=parse_grace(grace), subjects=subject or (), contents=contents)
     if since is not None:
         scope = scope.from_then_on(parse_since(since, now))

@@ -40,8 +40,8 @@ def check_format(format_: str) -> None:
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON object on one line."""
-    sys.stdout.write(json.dumps(value, default=str, ensure_ascii=False) + "\n")
+    """Print one JSON object on one line, in ASCII: some characters beyond it would be obeyed by a terminal."""
+    sys.stdout.write(json.dumps(value, default=str) + "\n")
     sys.stdout.flush()
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 # A program of its own that asks Linux to kill it when its parent ends, and then becomes the command. Asking between
 # fork and exec instead would run gRPC's fork handlers in the child, which now and then abort it.
@@ -29,3 +30,13 @@ def wait_for_interrupt() -> None:
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     signal.sigwait(signals)
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def stop_on_signals(stop: threading.Event) -> None:
+    """Set *stop* at SIGTERM or Ctrl-C."""
+
+    def handle(number: int, frame: Any) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, handle)
+    signal.signal(signal.SIGINT, handle)

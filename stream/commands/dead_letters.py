@@ -1,65 +1,166 @@
-"""``headrace dead-letters list``: look at dead letters and put each back."""
+"""``headrace dead-letters list|discard|reopen``: what the archive says, printed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
 from typing import Any, Final
 
-from google.api_core.exceptions import DeadlineExceeded
-from google.pubsub_v1 import SubscriberClient
-from google.pubsub_v1.types import PullResponse
-
-from stream.clients import open_subscriber
-from stream.deadletter import PREFIX
-from stream.names import Names
-from stream.output import say, show
+from schemas.envelope import to_rfc3339
+from stream.columns import print_columns
+from stream.commands.letters import chosen, confirmed, letters_of
+from stream.letters.ages import age
+from stream.letters.filters import Filter
+from stream.letters.reading import GROUPS, Group, Listed
+from stream.letters.service import SHORT, ChoiceError
+from stream.output import check_format, say, show
 from stream.settings import Settings
 
-PULL_SECONDS: Final = 2.0
+OPEN: Final = ("open",)
 
 
-def list_dead_letters(settings: Settings, reason: str | None, limit: int, format_: str) -> None:
-    """Print one line for each dead letter, newest last; never a payload."""
-    subscription = Names(settings.project).dead_letter_subscription
-    letters = [letter for letter in peek(open_subscriber(), subscription, limit) if reason in (None, letter["reason"])]
-    letters.sort(key=lambda letter: letter["refused_at"])
-    show("dead_letters", letters, format_, count=len(letters))
-    if format_ == "table" and letters:
-        counts = {each["reason"]: sum(1 for one in letters if one["reason"] == each["reason"]) for each in letters}
-        say(", ".join(f"{count:,} {name}" for name, count in sorted(counts.items())))
+def list_letters(settings: Settings, wanted: Filter, limit: int, page: int, format_: str) -> None:
+    """Print the letters that match, the newest refusal first."""
+    check_format(format_)
+    with letters_of(settings) as service:
+        matching = service.reader.count(wanted)
+        letters = service.reader.find(wanted, limit, (page - 1) * limit)
+        if format_ != "table":
+            show("dead_letters", [plain(asdict(each)) for each in letters], format_, count=matching, page=page)
+            return
+        if letters:
+            _print_letters(letters, service.clock())
+        say(_what_next(letters, matching, limit, page))
 
 
-def peek(subscriber: SubscriberClient, subscription: str, limit: int) -> Iterator[dict[str, Any]]:
-    """Pull dead letters, describe each, and give all of them back to the subscription at the end."""
-    held: list[str] = []
-    try:
-        while len(held) < limit:
-            try:
-                response = subscriber.pull(
-                    subscription=subscription, max_messages=min(1000, limit - len(held)), timeout=PULL_SECONDS
-                )
-            except DeadlineExceeded:
-                return
-            received = PullResponse.pb(response).received_messages
-            if not received:
-                return
-            held += [one.ack_id for one in received]
-            yield from (_describe(one.message) for one in received)
-    finally:
-        for start in range(0, len(held), 1000):
-            subscriber.modify_ack_deadline(
-                subscription=subscription, ack_ids=held[start : start + 1000], ack_deadline_seconds=0
-            )
+def group_letters(settings: Settings, wanted: Filter, by: str, format_: str) -> None:
+    """Print how many letters there are of each kind; ChoiceError when *by* names what letters are not grouped by."""
+    check_format(format_)
+    names = [name.strip() for name in by.split(",") if name.strip()]
+    unknown = [name for name in names if name not in GROUPS]
+    if unknown or not names:
+        raise ChoiceError(f"--group-by: write some of {', '.join(GROUPS)}, with commas between")
+    with letters_of(settings) as service:
+        groups = service.reader.group(wanted, names)
+        if format_ != "table":
+            show("groups", [_group(each) for each in groups], format_, count=sum(each.letters for each in groups))
+            return
+        if groups:
+            _print_groups(names, groups, service.clock())
+            count = sum(each.letters for each in groups)
+            example = groups[0].example[:SHORT]
+            say(f"{_letters(count)} in {len(groups):,} groups; next: `headrace dead-letters show {example}`")
+        else:
+            say("no letter matches; --state all looks beyond the open ones")
 
 
-def _describe(message: Any) -> dict[str, Any]:
-    attributes = dict(message.attributes)
+def discard_letters(settings: Settings, wanted: Filter, why: str, sure: bool) -> None:
+    """Discard the open letters that are chosen, and say how many."""
+    with letters_of(settings) as service:
+        letters = chosen(service, wanted, OPEN, "discard")
+        if not _agreed(letters, wanted, "discard", sure):
+            return
+        count = service.discard(letters, wanted, why)
+        say(f"discarded {_letters(count)}{_others(len(letters) - count, 'not open')}")
+        if count:
+            say("they stay in the archive; `headrace dead-letters reopen` takes it back")
+
+
+def reopen_letters(settings: Settings, wanted: Filter, why: str, sure: bool) -> None:
+    """Reopen the discarded and replayed letters that are chosen, and say how many."""
+    with letters_of(settings) as service:
+        letters = chosen(service, wanted, ("discarded",), "reopen")
+        if not _agreed(letters, wanted, "reopen", sure):
+            return
+        count = service.reopen(letters, wanted, why)
+        say(f"reopened {_letters(count)}{_others(len(letters) - count, 'open already')}")
+        if count:
+            say("`headrace dead-letters list` shows them")
+
+
+def _print_letters(letters: Sequence[Listed], now: datetime) -> None:
+    states = len({each.state for each in letters}) > 1
+    rows = [
+        [
+            each.letter_id[:SHORT],
+            age(each.refused_at, now),
+            *([each.state.value] if states else []),
+            each.reason,
+            each.subject or "-",
+            _marks(each) + each.detail,
+        ]
+        for each in letters
+    ]
+    names = ["id", "age", *(["state"] if states else []), "reason", "subject", "detail"]
+    print_columns(names, rows, ["subject", "detail"], right="age")
+
+
+def _marks(letter: Listed) -> str:
+    marks = ["edited"] if letter.edited else []
+    if letter.attempt > 1:
+        marks.append(f"attempt {letter.attempt}")
+    return f"[{', '.join(marks)}] " if marks else ""
+
+
+def _print_groups(names: Sequence[str], groups: Sequence[Group], now: datetime) -> None:
+    rows = [
+        [
+            *(_cell(name, each.by[name]) for name in names),
+            f"{each.letters:,}",
+            age(each.first_seen, now),
+            age(each.last_seen, now),
+            each.example[:SHORT],
+        ]
+        for each in groups
+    ]
+    print_columns([*names, "letters", "first", "last", "example"], rows, names, right="letters")
+
+
+def _cell(name: str, value: str) -> str:
+    if name == "hour":
+        return datetime.fromisoformat(value).strftime("%m-%d %Hh")
+    return value[:10] if name == "day" else value or "-"
+
+
+def _what_next(letters: Sequence[Listed], matching: int, limit: int, page: int) -> str:
+    if not matching:
+        return "no letter matches; --state all looks beyond the open ones"
+    if not letters:
+        return f"{_letters(matching)}, and none on page {page}; leave --page out"
+    shown = f"{_letters(matching)}, the newest first"
+    if len(letters) < matching:
+        first = (page - 1) * limit + 1
+        shown = f"{first:,} to {first + len(letters) - 1:,} of {_letters(matching)}"
+        if first + len(letters) - 1 < matching:
+            shown += f" (--page {page + 1} goes on, --group-by reason,subject counts them)"
+    return f"{shown}; next: `headrace dead-letters show {letters[0].letter_id[:SHORT]}`"
+
+
+def _group(group: Group) -> dict[str, Any]:
     return {
-        "refused_at": attributes.get(f"{PREFIX}time", ""),
-        "reason": attributes.get(f"{PREFIX}reason", "unknown"),
-        "subject": attributes.get(f"{PREFIX}subject", ""),
-        "stage": attributes.get(f"{PREFIX}stage", ""),
-        "event_id": attributes.get("ce-id", ""),
-        "bytes": len(message.data),
-        "error": attributes.get(f"{PREFIX}error", ""),
+        **group.by,
+        "letters": group.letters,
+        "first_seen": to_rfc3339(group.first_seen),
+        "last_seen": to_rfc3339(group.last_seen),
+        "example": group.example,
     }
+
+
+def _agreed(letters: Sequence[Listed], wanted: Filter, verb: str, sure: bool) -> bool:
+    """Whether it is meant: ids are, a filter is asked about."""
+    only_ids = wanted == Filter(ids=wanted.ids)
+    return not letters or confirmed(f"{verb} {_letters(len(letters))}?", sure or only_ids)
+
+
+def plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    """*row* with times as text."""
+    return {name: to_rfc3339(value) if isinstance(value, datetime) else value for name, value in row.items()}
+
+
+def _letters(count: int) -> str:
+    return "1 letter" if count == 1 else f"{count:,} letters"
+
+
+def _others(count: int, why: str) -> str:
+    return f"; {_letters(count)} {'is' if count == 1 else 'are'} {why}" if count else ""

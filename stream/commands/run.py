@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 import socket
-import threading
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
@@ -23,6 +21,7 @@ from stream.health import serving_health
 from stream.job import Job
 from stream.logs import set_up_logs
 from stream.names import TALLIES
+from stream.processes import stop_on_signals
 from stream.sealing import new_key
 from stream.settings import Settings, read_masking_key
 from stream.streams import WriteStreams
@@ -92,7 +91,7 @@ def run_until_stopped(settings: Settings) -> None:
     job = job_for(settings, settings.registry(), read_masking_key(settings.masking_key_file), now_micros)
     engine = build_engine(settings, job, Journal.open(settings.journal))
     engine.on_progress = _Reporter()
-    _stop_on_signals(engine.stop)
+    stop_on_signals(engine.stop)
     _collect_less_often()
     into = f"{settings.project}.{settings.dataset}"
     with serving_health(settings.health, engine.status, settings.pipeline), collecting(settings):
@@ -105,11 +104,3 @@ def _collect_less_often() -> None:
     """A round makes thousands of lists and no cycles: looking through them for garbage takes a tenth of the time."""
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
-
-
-def _stop_on_signals(stop: threading.Event) -> None:
-    def handle(number: int, frame: Any) -> None:
-        stop.set()
-
-    signal.signal(signal.SIGTERM, handle)
-    signal.signal(signal.SIGINT, handle)

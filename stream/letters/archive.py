@@ -67,7 +67,8 @@ class Archive:
     def step(self, step: Step) -> None:
         """Append a line of the trail. Raises ArchiveError."""
         row = {name: getattr(step, name) for name in TRAIL_SCHEMA.names if name != "filter"}
-        self._append(TRAIL, TRAIL_SCHEMA, [row | {"filter": orjson.dumps(dict(step.filter)).decode()}])
+        said = {"filter": orjson.dumps(dict(step.filter)).decode(), "outcome": step.outcome or None}
+        self._append(TRAIL, TRAIL_SCHEMA, [row | said])
 
     def _letter(self, piece: Piece, now: datetime) -> dict[str, Any]:
         letter = piece.letter

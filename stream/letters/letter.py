@@ -68,7 +68,12 @@ def read_pieces(message: Any) -> list[Piece]:
         piece = _ours(message, attributes)
     except (KeyError, ValueError):
         piece = _others(message, attributes)
-    return _within_a_row(piece)
+    return _within_rows(piece)
+
+
+def as_pieces(letter: Letter) -> list[Piece]:
+    """The rows that hold a letter."""
+    return _within_rows(Piece(letter, 1, 1, len(letter.data)))
 
 
 def joined(pieces: Iterable[Piece]) -> Letter | None:
@@ -149,7 +154,7 @@ def _as_they_came(attributes: Mapping[str, str]) -> dict[str, str]:
     return own | kept
 
 
-def _within_a_row(piece: Piece) -> list[Piece]:
+def _within_rows(piece: Piece) -> list[Piece]:
     """Pub/Sub takes larger messages than a row of the archive may be."""
     data = piece.letter.data
     if len(data) <= MAX_PIECE_BYTES:

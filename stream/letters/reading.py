@@ -144,6 +144,12 @@ class Reader:
         rows = self._query(query, [ScalarQueryParameter("id", "STRING", letter_id)])
         return list({row["attempt"]: dict(row) for row in rows}.values())
 
+    def known(self, ids: Sequence[str]) -> set[tuple[str, int]]:
+        """Which of the letters named are there, each with its attempts."""
+        query = f"SELECT letter_id, attempt FROM {self.names.sql(LETTERS)} WHERE letter_id IN UNNEST(@page)"  # noqa: S608
+        rows = self._query(query, [ArrayQueryParameter("page", "STRING", list(ids))])
+        return {(row["letter_id"], row["attempt"]) for row in rows}
+
     def facts(self, letter_id: str) -> list[dict[str, Any]]:
         """What was done with one letter, the first first."""
         query = f"""

@@ -1,0 +1,108 @@
+"""How long an operator waits for a list and for a letter, with many of them in the archive.
+
+``LETTERS=100000 python -m benchmarks.dead_letters`` prints one JSON object: seconds inside a process that has
+everything imported, and seconds of the command as a shell runs it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from stream.cli import app
+from stream.commands.archive import open_archive
+from stream.deadletter import Reason
+from stream.emulators import running_emulators
+from stream.letters.letter import Letter, as_pieces
+from stream.settings import load_settings
+from tests.letters import NOW, a_letter, provision_archive
+
+BATCH = 5000
+TIMES = 3
+LIST = ["dead-letters", "list", "--group-by", "reason,subject,hour"]
+
+
+def letters(count: int) -> Iterator[Letter]:
+    """Letters of every reason, over the last days."""
+    reasons, one = list(Reason), a_letter()
+    for number in range(count):
+        yield replace(
+            one,
+            id=f"{number * 2654435761 % 2**64:016x}{number % 2**16:04x}",
+            reason=reasons[number % len(reasons)],
+            refused_at=NOW - timedelta(seconds=number % 200_000),
+            message_id=str(number),
+            attributes={**one.attributes, "ce-id": f"e{number}"},
+        )
+
+
+def fill(count: int) -> float:
+    """Put *count* letters into the archive; how many seconds that took."""
+    archive, began = open_archive(load_settings()), time.perf_counter()
+    batch: list[Any] = []
+    for letter in letters(count):
+        batch += as_pieces(letter)
+        if len(batch) == BATCH:
+            archive.keep(batch)
+            batch = []
+    archive.keep(batch)
+    return time.perf_counter() - began
+
+
+def inside(arguments: list[str]) -> float:
+    """Seconds of a command in this process; the best of a few."""
+    return min(_inside(arguments) for _ in range(TIMES))
+
+
+def _inside(arguments: list[str]) -> float:
+    began = time.perf_counter()
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        app(arguments, standalone_mode=False)
+    return time.perf_counter() - began
+
+
+def as_process(arguments: list[str]) -> float:
+    """Seconds of a command as a process; the best of a few."""
+    return min(_as_process(arguments) for _ in range(TIMES))
+
+
+def _as_process(arguments: list[str]) -> float:
+    began = time.perf_counter()
+    subprocess.run([Path(sys.executable).parent / "headrace", *arguments], check=True, capture_output=True)
+    return time.perf_counter() - began
+
+
+def main() -> None:
+    count = int(os.environ.get("LETTERS", "100000"))
+    with tempfile.TemporaryDirectory() as name, running_emulators(Path(name)) as emulators:
+        key = Path(name) / "archive.key"
+        key.write_bytes(os.urandom(32))
+        os.environ |= emulators.environment
+        os.environ |= {"HEADRACE_PROJECT": "benchmark", "HEADRACE_ARCHIVE_KEY_FILE": str(key)}
+        provision_archive(load_settings())
+        filled = fill(count)
+        show = ["dead-letters", "show", next(letters(1)).id]
+        measured = {
+            "letters": count,
+            "seconds_to_fill": round(filled, 1),
+            "cpus": os.cpu_count(),
+            "load": round(os.getloadavg()[0], 1),
+        }
+        for kind, arguments in (("list_group_by", LIST), ("list", LIST[:2]), ("show", show)):
+            measured[kind] = {"inside": round(inside(arguments), 2), "process": round(as_process(arguments), 2)}
+        print(json.dumps(measured))
+
+
+if __name__ == "__main__":
+    main()

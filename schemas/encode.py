@@ -1,0 +1,35 @@
+"""An event as the bytes that go over the wire: the one encoder of producers and of those who mend events."""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+import fastavro
+
+from schemas.decoder import MAX_PAYLOAD_BYTES
+from schemas.errors import InvalidEventError
+from schemas.registry import Contract
+
+
+def encode(contract: Contract, fields: Mapping[str, Any]) -> bytes:
+    """Encode *fields*, which :func:`schemas.validate.validate` has accepted.
+
+    Raises:
+        InvalidEventError: Avro cannot hold them, or they are larger than 1 MiB; never tells a value.
+    """
+    out = io.BytesIO()
+    try:
+        fastavro.schemaless_writer(out, contract.avro, fields)
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, struct.error) as error:
+        raise InvalidEventError(  # its text, and its cause, may quote the value
+            contract.subject, f"Avro cannot hold it ({type(error).__name__})", "give plain values of the fields' types"
+        ) from None
+    data = out.getvalue()
+    if len(data) > MAX_PAYLOAD_BYTES:
+        raise InvalidEventError(
+            contract.subject, f"an event of {len(data)} bytes", f"send at most {MAX_PAYLOAD_BYTES}; split it"
+        )
+    return data

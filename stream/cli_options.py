@@ -1,0 +1,26 @@
+"""Options that several commands have, and the settings they add up to; imports nothing heavy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Project = Annotated[str | None, typer.Option(help="Google Cloud project [HEADRACE_PROJECT].")]
+Dataset = Annotated[str | None, typer.Option(help="BigQuery dataset [HEADRACE_DATASET].")]
+Contracts = Annotated[Path | None, typer.Option(help="Folder of .avsc files [HEADRACE_CONTRACTS].")]
+Journal = Annotated[Path | None, typer.Option(help="Folder of the journal [HEADRACE_JOURNAL].")]
+Format = Annotated[str, typer.Option("--format", help="table, json or ndjson.")]
+Json = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
+
+
+def read_settings(project: str | None, dataset: str | None = None, contracts: Path | None = None, **more: Any) -> Any:
+    """The settings, flags first; says which emulators are used."""
+    from stream.clients import describe_emulators
+    from stream.settings import load_settings
+
+    line = describe_emulators()
+    if line:
+        typer.echo(line, err=True)
+    return load_settings(project=project, dataset=dataset, contracts=contracts, **more)

@@ -1,0 +1,94 @@
+"""Text that fits a terminal: columns that are cut, and sentences that are wrapped, by the cells they take."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from rich.cells import cell_len, set_cell_size
+
+from stream.letters.terminal import safe
+
+NARROWEST: Final = 60
+WIDEST: Final = 160
+_GAP: Final = "  "
+_CUT: Final = "…"
+
+
+def width() -> int:
+    """How many columns there are: the terminal's, or 80."""
+    return min(WIDEST, max(NARROWEST, shutil.get_terminal_size((80, 24)).columns))
+
+
+def print_columns(
+    names: Sequence[str], rows: Sequence[Sequence[str]], shrinking: Sequence[str], right: str = ""
+) -> None:
+    """Print a table to stdout, no wider than the terminal: columns named in *shrinking* give way, the last one first.
+
+    The column *right* is aligned to the right. Texts may come from anywhere: what a terminal would obey is shown.
+    """
+    cells = [list(names), *([safe(text) for text in row] for row in rows)]
+    widths = [max(cell_len(row[place]) for row in cells) for place in range(len(names))]
+    over = sum(widths) + len(_GAP) * (len(names) - 1) - width()
+    for name in reversed(shrinking):
+        place = names.index(name)
+        given = max(0, min(over, widths[place] - max(8, cell_len(name))))
+        widths[place] -= given
+        over -= given
+    for row in cells:
+        fitted = [
+            cut(text, size).rjust(size) if name == right else _padded(cut(text, size), size)
+            for name, text, size in zip(names, row, widths, strict=True)
+        ]
+        sys.stdout.write(_GAP.join(fitted).rstrip() + "\n")
+
+
+def cut(text: str, cells: int) -> str:
+    """*text* in so many cells at most.
+
+    >>> cut("undecodable", 6)
+    'undec…'
+    """
+    return text if cell_len(text) <= cells else set_cell_size(text, cells - 1).rstrip() + _CUT
+
+
+def _padded(text: str, cells: int) -> str:
+    return text + " " * (cells - cell_len(text))
+
+
+def wrapped(text: str, cells: int) -> Iterator[str]:
+    r"""Break *text* into lines of so many cells at most, between words where that is possible.
+
+    >>> list(wrapped("a few words", 5))
+    ['a few', 'words']
+    """
+    line = ""
+    for word in text.split(" "):
+        if line and cell_len(line) + 1 + cell_len(word) > cells:
+            yield line
+            line = word
+        else:
+            line = f"{line} {word}" if line else word
+        while cell_len(line) > cells:
+            head = _head(line, cells)
+            yield head
+            line = line[len(head) :]
+    yield line
+
+
+def _head(text: str, cells: int) -> str:
+    taken = 0
+    for place, letter in enumerate(text):
+        taken += cell_len(letter)
+        if taken > cells:
+            return text[: max(1, place)]
+    return text
+
+
+def print_labelled(label: str, text: str, column: int = 13) -> None:
+    """Print *text* beside its label, wrapped beneath itself; safe for a terminal."""
+    lines = list(wrapped(safe(text), width() - column))
+    for place, line in enumerate(lines):
+        sys.stdout.write(f"{label if place == 0 else '':<{column}}{line}".rstrip() + "\n")

@@ -1,0 +1,78 @@
+"""What the options of a command say of the letters it means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from stream.audit_scope import ScopeError, parse_since
+from stream.cli_filters import ALL
+from stream.clock import now_micros
+from stream.deadletter import Reason
+from stream.letters.facts import State
+from stream.letters.filters import Filter
+from stream.letters.service import ChoiceError
+
+
+def read_filter(
+    *,
+    ids: Sequence[str] | None,
+    reason: Sequence[str] | None,
+    subject: Sequence[str] | None,
+    claimed: Sequence[str] | None,
+    source: Sequence[str] | None,
+    state: Sequence[str] | None,
+    since: str | None,
+    until: str | None,
+    text: str,
+    default_states: Sequence[str],
+    now: Callable[[], int] = now_micros,
+) -> Filter:
+    """The filter that is meant; *default_states* where neither ids nor states are given.
+
+    Raises:
+        ChoiceError: a reason or state is none that there is.
+        ScopeError: a time cannot be read.
+    """
+    _check(reason, [each.value for each in Reason], "--reason")
+    _check(state, [*State, ALL], "--state")
+    states = state or (() if ids else default_states)
+    return Filter(
+        ids=tuple(each.lower() for each in ids or ()),
+        reasons=tuple(reason or ()),
+        subjects=tuple(subject or ()),
+        claimed=tuple(_reference(each) for each in claimed or ()),
+        sources=tuple(source or ()),
+        states=() if ALL in states else tuple(states),
+        since=_moment(since, "--since", now),
+        until=_moment(until, "--until", now),
+        text=text,
+    )
+
+
+def chooses_nothing(wanted: Filter, default_states: Sequence[str]) -> bool:
+    """Whether *wanted* is what it is when nobody says which letters are meant."""
+    return wanted in (Filter(), Filter(states=tuple(default_states)))
+
+
+def _check(given: Sequence[str] | None, known: Sequence[str], option: str) -> None:
+    for each in given or ():
+        if each not in known:
+            raise ChoiceError(f"{option} {each[:40]!r}: there is none such; write one of {', '.join(known)}")
+
+
+def _reference(text: str) -> str:
+    """As attributes have it: ``booking_created:2`` and ``booking_created.v2`` are short for it."""
+    if text.startswith("headrace:"):
+        return text
+    subject, dot, version = text.rpartition(".v")
+    return f"headrace:{subject}:{version}" if dot else f"headrace:{text}"
+
+
+def _moment(text: str | None, option: str, now: Callable[[], int]) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        return parse_since(text, now())
+    except ScopeError as error:
+        raise ScopeError(str(error).replace("--since", option)) from None

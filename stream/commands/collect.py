@@ -1,0 +1,26 @@
+"""``headrace dead-letters collect``: the collector as a service, until it is told to stop."""
+
+from __future__ import annotations
+
+import threading
+
+import structlog
+
+from stream.commands.archive import open_collector
+from stream.logs import set_up_logs
+from stream.processes import stop_on_signals
+from stream.settings import Settings
+
+_LOG = structlog.get_logger("headrace")
+
+
+def collect_until_stopped(settings: Settings) -> None:
+    """Collect until SIGTERM or Ctrl-C; what was pulled is in the archive then, or comes again."""
+    set_up_logs(settings.log_format)
+    stop = threading.Event()
+    collector = open_collector(settings, stop)
+    stop_on_signals(stop)
+    names = settings.names
+    _LOG.info("collecting", subscription=names.dead_letter_subscription, into=f"{settings.project}.{names.archive}")
+    collector.run()
+    _LOG.info("stopped", letters=collector.collected)

@@ -1,0 +1,189 @@
+"""``headrace dead-letters show``: one letter, and everything a person needs to decide what to do with it."""
+
+from __future__ import annotations
+
+import base64
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from schemas.envelope import to_rfc3339
+from stream.columns import cut, print_labelled, width
+from stream.commands.dead_letters_history import print_story, story
+from stream.commands.letters import letters_of
+from stream.letters.ages import age
+from stream.letters.explanation import Explanation, Nearest, Stop
+from stream.letters.hexdump import hexdump
+from stream.letters.letter import Letter
+from stream.letters.remedies import next_step, page
+from stream.letters.service import Letters, Shown
+from stream.letters.terminal import safe
+from stream.output import check_format, print_json, say
+from stream.settings import Settings
+
+MOST_FIELDS: Final = 40
+_OPEN_NAMES: Final = ("ce-", "content-type", "traceparent")  # what design keeps free of personal data
+
+
+def show_letter(settings: Settings, letter_id: str, reveal: bool, why: str, format_: str) -> None:
+    """Print one letter; with *reveal* personal values too, which is recorded first."""
+    check_format(format_)
+    if format_ == "ndjson":
+        format_ = "json"
+    with letters_of(settings) as service:
+        letter = service.one(letter_id)
+        shown = service.show(letter, reveal=reveal, why=why)
+    if format_ == "json":
+        print_json(_as_dict(shown, reveal))
+    else:
+        _print(service, shown, reveal)
+
+
+def _print(service: Letters, shown: Shown, reveal: bool) -> None:
+    letter, explanation = shown.kept.refused, shown.explanation
+    since = age(letter.refused_at, service.clock())
+    print_labelled("letter", f"{letter.id}: {shown.kept.state}, attempt {letter.attempt}, refused {since} ago")
+    print_labelled("reason", f"{letter.reason}{f' at {letter.stage}' if letter.stage else ''}")
+    print_labelled("detail", letter.detail)
+    print_labelled("refused", _refused(letter))
+    print_labelled(
+        "subject", f"{letter.subject or '(not known)'}, from {letter.source_subscription or '(nobody says)'}"
+    )
+    print_labelled("published", _published(letter))
+    for label, text in _contracts(explanation):
+        print_labelled(label, text)
+    _print_attributes(letter, reveal)
+    _print_fields(explanation)
+    _print_bytes(letter, explanation, reveal)
+    sys.stdout.write("\n")
+    print_story(story(shown.attempts, shown.facts))
+    sys.stdout.write("\n")
+    if shown.now is not None:
+        print_labelled("edited", "accepted by decode today" if shown.now.accepted else f"refused: {shown.now.detail}")
+    print_labelled("next", _next(shown))
+    print_labelled("", page(letter.reason))
+    if not reveal and _hides(explanation):
+        say('personal values are hidden; --reveal --why "..." shows them, and is recorded')
+
+
+def _refused(letter: Letter) -> str:
+    by = f", by {letter.pipeline} {letter.version}" if letter.pipeline else ""
+    return to_rfc3339(letter.refused_at) + by
+
+
+def _published(letter: Letter) -> str:
+    first = letter.first_published_at
+    again = f", first {to_rfc3339(first)}" if first != letter.published_at else ""
+    return f"{to_rfc3339(letter.published_at)}{again}, message {letter.message_id}"
+
+
+def _next(shown: Shown) -> str:
+    letter = shown.kept.refused
+    if shown.kept.state != "open":
+        return f"Nothing: it is {shown.kept.state}; `headrace dead-letters reopen {letter.id[:10]}` takes that back."
+    verdict = shown.now or shown.explanation.today
+    if shown.now is not None and verdict.accepted:
+        return f"Replay it: `headrace replay {letter.id[:10]}`."
+    if letter.reason in _DECODED and verdict.accepted:
+        return f"Today it would be read: `headrace replay {letter.id[:10]}`."
+    return next_step(letter.reason, letter.id)
+
+
+_DECODED: Final = ("malformed_envelope", "unknown_schema", "undecodable_payload")
+
+
+def _contracts(explanation: Explanation) -> Iterator[tuple[str, str]]:
+    if explanation.envelope is not None:
+        yield "envelope", f"{explanation.envelope.attribute} {explanation.envelope.why}"
+    claimed = explanation.claimed or "nothing that can be read"
+    if explanation.claimed and not explanation.known:
+        yield "claims", f"{claimed}, which is not known here"
+    elif explanation.claimed:
+        yield "claims", f"{claimed}, which {_stops(explanation.stop)}"
+    else:
+        yield "claims", claimed
+    nearest = explanation.nearest
+    if nearest is not None and nearest.contract != explanation.claimed:
+        yield "nearest", _nearest(nearest)
+    if explanation.looks_like:
+        yield "looks like", explanation.looks_like
+    today = explanation.today
+    yield "today", "decode would accept it" if today.accepted else f"decode would refuse it: {today.detail}"
+
+
+def _nearest(nearest: Nearest) -> str:
+    if nearest.stop is None:
+        return f"{nearest.contract}, which reads all of its {nearest.fields} fields"
+    return f"{nearest.contract}: {nearest.fields_read} of {nearest.fields} fields; it {_stops(nearest.stop)}"
+
+
+def _stops(stop: Stop | None) -> str:
+    if stop is None:
+        return "reads all of it"
+    where = f"stops at {stop.path}" if stop.path else "refuses it"
+    return where + ("" if stop.offset is None else f", byte {stop.offset:,}") + f": {stop.why}"
+
+
+def _print_attributes(letter: Letter, reveal: bool) -> None:
+    sys.stdout.write("\n")
+    names = sorted(letter.attributes, key=lambda name: (not name.startswith(_OPEN_NAMES), name))
+    for name in names[:MOST_FIELDS]:
+        value = letter.attributes[name]
+        seen = reveal or name.startswith(_OPEN_NAMES)
+        _line(name, value if seen else f"({len(value.encode()):,} bytes)")
+    if len(names) > MOST_FIELDS:
+        sys.stdout.write(f"... and {len(names) - MOST_FIELDS:,} more attributes\n")
+    if letter.ordering_key:
+        key = letter.ordering_key
+        _line("ordering key", key if reveal else f"({len(key.encode()):,} bytes)")
+
+
+def _line(name: str, text: str, column: int = 30) -> None:
+    label = cut(safe(name), column - 2)
+    sys.stdout.write(f"{label:<{column}}{cut(safe(text), width() - column)}".rstrip() + "\n")
+
+
+def _print_fields(explanation: Explanation) -> None:
+    fields = explanation.fields
+    if not fields:
+        return
+    sys.stdout.write(f"\n{len(fields) + explanation.fields_left_out:,} values, read as {explanation.read_as}\n")
+    for each in fields[-MOST_FIELDS:]:
+        _line(f"{each.start:>6} {each.path}", each.text, 38)
+    stop = explanation.marked
+    if stop is not None and stop.path:
+        _line(f"{'' if stop.offset is None else stop.offset:>6} {stop.path}", f"<- {stop.why}", 38)
+
+
+def _print_bytes(letter: Letter, explanation: Explanation, reveal: bool) -> None:
+    sys.stdout.write(f"\n{len(letter.data):,} bytes\n")
+    if letter.data:
+        sys.stdout.write(hexdump(letter.data, explanation, reveal=reveal) + "\n")
+
+
+def _hides(explanation: Explanation) -> bool:
+    return any(each.hidden for each in explanation.fields) or not explanation.fields
+
+
+def _as_dict(shown: Shown, reveal: bool) -> dict[str, Any]:
+    letter = shown.kept.refused
+    own = {
+        name: getattr(letter, name) for name in Letter.__slots__ if name not in ("data", "attributes", "ordering_key")
+    }
+    said = {
+        **{name: to_rfc3339(value) if name.endswith("_at") else value for name, value in own.items()},
+        "state": shown.kept.state,
+        "attributes": _seen(letter.attributes, reveal),
+        "explanation": shown.explanation.to_json(),
+        "edited": None if shown.now is None else {"accepted": shown.now.accepted, "detail": shown.now.detail},
+        "history": [each | {"when": to_rfc3339(each["when"])} for each in story(shown.attempts, shown.facts)],
+        "next": _next(shown),
+        "page": page(letter.reason),
+    }
+    if reveal:
+        said |= {"data": base64.b64encode(letter.data).decode(), "ordering_key": letter.ordering_key}
+    return {"schema_version": 1, "letter": said}
+
+
+def _seen(attributes: Mapping[str, str], reveal: bool) -> dict[str, str | None]:
+    return {name: value if reveal or name.startswith(_OPEN_NAMES) else None for name, value in attributes.items()}

@@ -1,0 +1,162 @@
+"""``headrace dead-letters edit``: in an editor or by a patch, shown and asked before it is recorded."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from schemas.envelope import SchemaRef
+from stream.columns import print_labelled
+from stream.commands.letters import chosen, confirmed, letters_of
+from stream.editor import edited
+from stream.letters.changes import MendError, assignments, read_change
+from stream.letters.differences import Difference
+from stream.letters.editing import Plan, edit, plan
+from stream.letters.facts import State
+from stream.letters.filters import Filter
+from stream.letters.mend import Change, readable_as
+from stream.letters.reading import Listed
+from stream.letters.service import SHORT, ChoiceError, Letters
+from stream.letters.terminal import safe
+from stream.output import say
+from stream.settings import Settings
+
+OPEN: Final = ("open",)
+MOST_DIFFERENCES: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the options of ``edit`` say, as they were given."""
+
+    patch: str | None = field(default=None, repr=False)
+    payload: Path | None = None
+    set_attributes: Sequence[str] = field(default=(), repr=False)
+    unset_attributes: Sequence[str] = ()
+    read_as: str | None = None
+
+    def change(self) -> Change:
+        """Read files and texts.
+
+        Raises:
+            MendError: something is not what its option takes.
+        """
+        if self.patch is not None and self.payload is not None:
+            raise MendError("--patch and --payload: give one of them")
+        return Change(
+            patch=None if self.patch is None else read_change(_text_of(self.patch), "--patch"),
+            payload=None if self.payload is None else read_change(_file(self.payload, "--payload"), "--payload"),
+            set_attributes=dict(assignments(self.set_attributes)),
+            unset_attributes=tuple(self.unset_attributes),
+            read_as=None if self.read_as is None else _reference(self.read_as),
+        )
+
+
+def edit_letters(settings: Settings, wanted: Filter, wish: Wish, why: str, sure: bool, reveal: bool) -> None:
+    """Change the letters that are chosen; without a change, open the one letter in an editor."""
+    change = wish.change()
+    with letters_of(settings) as service:
+        letters = chosen(service, wanted, OPEN, "edit")
+        if change == Change():
+            change = _edited(service, letters, why)
+        planned = plan(service, letters, change, reveal=reveal)
+        if reveal:
+            service.record_reveal([each for each in planned.letters if each.letter_id in planned.examples], why)
+        _show(planned)
+        if not planned.letters:
+            raise MendError(_none(letters, planned))
+        only_one = len(letters) == 1 and bool(wanted.ids)
+        if not confirmed(f"edit {_letters(len(planned.letters))}?", sure or only_one):
+            say("nothing is changed")
+            return
+        count = edit(service, planned.letters, change, wanted, why)
+        say(f"edited {_letters(count)}; what was refused stays beside it for ever")
+        say(
+            f"next: `headrace replay {planned.letters[0].letter_id[:SHORT]}`"
+            if count == 1
+            else "next: `headrace replay`"
+        )
+
+
+def _edited(service: Letters, letters: Sequence[Listed], why: str) -> Change:
+    """What a person makes of the event in an editor.
+
+    Raises:
+        ChoiceError: several letters, or no terminal.
+        MendError: the letter cannot be read, or what was saved is no event.
+        EditorError: there is no editor.
+    """
+    if len(letters) != 1:
+        raise ChoiceError(
+            "several letters and no change: say it with --patch, --set-attribute, --unset-attribute or --as"
+        )
+    if letters[0].state is not State.OPEN:
+        raise MendError(
+            f"it is {letters[0].state}; `headrace dead-letters reopen {letters[0].letter_id[:SHORT]}` it first"
+        )
+    kept = next(service.kept(letters), None)
+    if kept is None:
+        raise ChoiceError(f"{letters[0].letter_id}: a piece of it is still to be collected; ask again in a while")
+    _, event = readable_as(kept.now, service.registry)
+    service.record_reveal(letters, why or "opened in an editor")
+    text = edited(json.dumps(event, indent=2) + "\n")
+    return Change(payload=read_change(text, "the editor's file"))
+
+
+def _show(planned: Plan) -> None:
+    for letter_id, lines in planned.examples.items():
+        sys.stdout.write(f"{letter_id[:SHORT]}\n")
+        for each in lines[:MOST_DIFFERENCES]:
+            _print_difference(each)
+        if len(lines) > MOST_DIFFERENCES:
+            sys.stdout.write(f"  ... and {len(lines) - MOST_DIFFERENCES:,} more\n")
+    sys.stdout.flush()
+    more = len(planned.letters) - len(planned.examples)
+    if more > 0:
+        say(f"and {_letters(more)} more")
+    for why, count in sorted(planned.refused.items(), key=lambda each: -each[1])[:5]:
+        say(safe(f"not {_letters(count)}: {why}"))
+
+
+def _print_difference(each: Difference) -> None:
+    print_labelled(f"  {safe(each.what)}", "", len(each.what) + 3)
+    print_labelled("    -", each.before, 6)
+    print_labelled("    +", each.after, 6)
+
+
+def _none(letters: Sequence[Listed], planned: Plan) -> str:
+    if not letters:
+        return "no open letter matches; `headrace dead-letters list` shows them"
+    if len(planned.refused) == 1:
+        return f"nothing is changed: {next(iter(planned.refused))}"
+    return "nothing is changed: it fits none of them"
+
+
+def _text_of(given: str) -> str:
+    """A patch as text: JSON itself, or the name of a file."""
+    return given if given.lstrip().startswith(("{", "[")) else _file(Path(given), "--patch")
+
+
+def _file(path: Path, option: str) -> str:
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise MendError(
+            f"{option} {path}: cannot be read ({getattr(error, 'strerror', None) or 'not UTF-8'})"
+        ) from None
+
+
+def _reference(text: str) -> SchemaRef:
+    subject, dot, version = text.rpartition(".v")
+    try:
+        return SchemaRef.parse(f"headrace:{subject}:{version}" if dot else f"headrace:{text.removeprefix('headrace:')}")
+    except ValueError:
+        raise MendError("--as: write SUBJECT:VERSION, such as booking_created:2") from None
+
+
+def _letters(count: int) -> str:
+    return "1 letter" if count == 1 else f"{count:,} letters"

@@ -1,0 +1,101 @@
+"""``headrace dead-letters history``: what was done, with one letter or with all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from stream.columns import print_columns
+from stream.commands.dead_letters import plain
+from stream.commands.letters import letters_of
+from stream.letters.service import SHORT, Letters
+from stream.output import check_format, say, show
+from stream.settings import Settings
+
+
+def show_history(settings: Settings, letter_id: str | None, limit: int, format_: str) -> None:
+    """Print what was done: with one letter, or by everybody with all of them."""
+    check_format(format_)
+    with letters_of(settings) as service:
+        if letter_id is None:
+            _show_trail(service, limit, format_)
+        else:
+            _show_one(service, letter_id, format_)
+
+
+def story(attempts: Sequence[Mapping[str, Any]], facts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Refusals of a letter and what was done with it, the first first."""
+    told = [
+        {
+            "when": each["refused_at"],
+            "what": "refused",
+            "attempt": each["attempt"],
+            "who": each["stage"],
+            "why": f"{each['reason']}: {each['detail']}",
+        }
+        for each in attempts
+    ]
+    told += [
+        {
+            "when": each["done_at"],
+            "what": each["action"],
+            "attempt": each["attempt"],
+            "who": each["who"],
+            "why": each["why"] or "",
+        }
+        for each in facts
+    ]
+    return sorted(told, key=lambda each: each["when"])
+
+
+def print_story(told: Sequence[Mapping[str, Any]]) -> None:
+    """Print a letter's story as a table."""
+    rows = [[_short(each["when"]), each["what"], str(each["attempt"]), each["who"], each["why"]] for each in told]
+    print_columns(["when", "what", "attempt", "by", "why"], rows, ["by", "why"], right="attempt")
+
+
+def _show_one(service: Letters, letter_id: str, format_: str) -> None:
+    letter = service.one(letter_id)
+    told = story(service.reader.attempts(letter.letter_id), service.reader.facts(letter.letter_id))
+    if format_ != "table":
+        show("history", [plain(each) for each in told], format_, letter_id=letter.letter_id, state=letter.state)
+        return
+    print_story(told)
+    say(f"letter {letter.letter_id} is {letter.state}; `headrace dead-letters show {letter.letter_id[:SHORT]}`")
+
+
+def _show_trail(service: Letters, limit: int, format_: str) -> None:
+    lines: dict[str, dict[str, Any]] = {}
+    for line in service.reader.trail(limit * 2):
+        lines.setdefault(line["operation"], line)  # how it ended stands before how it began
+    told = list(lines.values())[:limit]
+    if format_ != "table":
+        show("trail", [plain(each) | {"filter": json.loads(each["filter"] or "{}")} for each in told], format_)
+        return
+    rows = [
+        [
+            _short(each["done_at"]),
+            each["action"],
+            f"{each['letters']:,}",
+            each["outcome"] or "began",
+            each["who"],
+            _chose(each["filter"]),
+            each["why"] or "",
+        ]
+        for each in told
+    ]
+    if rows:
+        names = ["when", "what", "letters", "outcome", "who", "which", "why"]
+        print_columns(names, rows, ["who", "which", "why"], right="letters")
+    say(f"{len(told):,} entries of the trail, the newest first; `headrace dead-letters history ID` tells of one letter")
+
+
+def _chose(said: str | None) -> str:
+    chosen_by = json.loads(said or "{}")
+    return " ".join(f"{name}={','.join(v) if isinstance(v, list) else v}" for name, v in chosen_by.items()) or "-"
+
+
+def _short(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,63 @@
+"""``headrace dead-letters export|import``: letters to a file and back, bytes and all."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from stream.commands.letters import letters_of
+from stream.letters.filters import Filter
+from stream.letters.moving import export, import_lines
+from stream.letters.service import ChoiceError
+from stream.output import say
+from stream.settings import Settings
+
+
+def export_letters(settings: Settings, path: Path, wanted: Filter, why: str) -> None:
+    """Write the letters that match, a line each, into a file that only its owner may read."""
+    with letters_of(settings) as service, _written(path) as out:
+        count = 0
+        for line in export(service, service.matching(wanted), wanted, why):
+            out.write(line + "\n")
+            count += 1
+    say(
+        f"exported {count:,} letters, personal data among them; `headrace dead-letters import` brings them in elsewhere"
+    )
+
+
+def import_letters(settings: Settings, path: Path, why: str) -> None:
+    """Bring in the letters of an export that the archive does not have."""
+    with letters_of(settings) as service, _read(path) as lines:
+        new, there = import_lines(service, lines, why)
+    say(f"imported {new:,} letters; {there:,} were there already")
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[TextIO]:
+    if str(path) == "-":
+        yield sys.stdout
+        sys.stdout.flush()
+        return
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise ChoiceError(f"{path}: cannot be made ({error.strerror}); name a file that is not there yet") from None
+    with os.fdopen(descriptor, "w") as out:
+        yield out
+
+
+@contextmanager
+def _read(path: Path) -> Iterator[TextIO]:
+    if str(path) == "-":
+        yield sys.stdin
+        return
+    try:
+        file = path.open(encoding="utf-8")
+    except OSError as error:
+        raise ChoiceError(f"{path}: cannot be read ({error.strerror})") from None
+    with file:
+        yield file

@@ -1,0 +1,77 @@
+"""What an edit changes, line by line; personal values stay hidden."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from schemas.model import Array, Map, Pii, Record, Type, bare
+from stream.letters.letter import Letter
+from stream.letters.mend import Mended
+
+ABSENT: Final = "(none)"
+UNSURE: Final = "(hidden: may be misread)"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One field or attribute, before and after; texts as a person reads them. Unsafe for a terminal."""
+
+    what: str
+    before: str = field(repr=False)
+    after: str = field(repr=False)
+
+
+def differences(letter: Letter, mended: Mended, *, reveal: bool = False) -> list[Difference]:
+    """What *mended* changes in *letter*, fields first; with *reveal* no value is hidden."""
+    return [*_fields(mended, reveal), *_attributes(letter.attributes, mended.letter.attributes)]
+
+
+def _fields(mended: Mended, reveal: bool) -> Iterator[Difference]:
+    record = mended.contract.record
+    after = dict(_leaves(record, mended.after, "", None))
+    before = dict(_leaves(record, mended.before, "", None)) if mended.before is not None else {}
+    for path in dict.fromkeys([*before, *after]):
+        (old, kind), (new, other) = before.get(path, (ABSENT, None)), after.get(path, (ABSENT, None))
+        if old == new:
+            continue
+        personal = kind or other
+        if personal is not None and not reveal:
+            hidden = f"(personal: {personal.kind})"
+            old, new = hidden if old != ABSENT else old, hidden if new != ABSENT else new
+        elif old != ABSENT and not (mended.sure or reveal):
+            old = UNSURE
+        yield Difference(path, old, new)
+
+
+def _leaves(type_: Type | None, value: Any, path: str, pii: Pii | None) -> Iterator[tuple[str, tuple[str, Pii | None]]]:
+    """The innermost values with their paths; what is personal is one value as a whole, whatever it holds."""
+    inside = bare(type_) if type_ is not None else None
+    if pii is not None or not value or not isinstance(value, Mapping | list):
+        yield path, (json.dumps(value, ensure_ascii=False), pii)
+    elif isinstance(value, Mapping):
+        for name, item in value.items():
+            part, personal = _part(inside, name)
+            yield from _leaves(part, item, f"{path}.{name}" if path else name, personal)
+    else:
+        for index, item in enumerate(value):
+            yield from _leaves(inside.items if isinstance(inside, Array) else None, item, f"{path}[{index}]", None)
+
+
+def _part(type_: Type | None, name: str) -> tuple[Type | None, Pii | None]:
+    if isinstance(type_, Map):
+        return type_.values, None
+    if isinstance(type_, Record):
+        found = next((f for f in type_.fields if f.name == name), None)
+        if found is not None:
+            return found.type, found.mask
+    return None, None
+
+
+def _attributes(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Difference]:
+    for name in sorted({*before, *after}):
+        old, new = before.get(name), after.get(name)
+        if old != new:
+            yield Difference(f"attribute {name}", ABSENT if old is None else old, ABSENT if new is None else new)

@@ -1,0 +1,107 @@
+"""Letters as lines of JSON, whole: for another archive, for a support case, for keeping. Personal data inside."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Final
+
+from schemas.envelope import read_rfc3339, to_rfc3339
+from stream.letters.facts import State
+from stream.letters.letter import Letter
+from stream.letters.reading import Kept
+
+VERSION: Final = 1
+_TIMES: Final = ("refused_at", "published_at", "first_published_at")
+_SEALED: Final = ("data", "attributes", "ordering_key")
+
+
+class ImportLineError(ValueError):
+    """A line is not one of an export; says which and what is wrong with it, never what stands there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """A letter as an export holds it."""
+
+    letter: Letter = field(repr=False)
+    mended: Letter | None = field(repr=False)
+    state: State
+
+
+def to_line(kept: Kept) -> str:
+    """One letter as one line, in ASCII: a terminal obeys none of it."""
+    letter = {name: getattr(kept.refused, name) for name in Letter.__slots__ if name not in _SEALED}
+    written = {name: to_rfc3339(value) if name in _TIMES else value for name, value in letter.items()}
+    mended = _sealed(kept.mended) if kept.mended else None
+    return json.dumps(
+        {"headrace_letter": VERSION, "state": kept.state, **written, **_sealed(kept.refused), "edited": mended}
+    )
+
+
+def read_lines(lines: Iterable[str]) -> Iterator[Exported]:
+    """Read what :func:`to_line` wrote.
+
+    Raises:
+        ImportLineError: a line is not that.
+    """
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            yield _exported(json.loads(line))
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            why = f"no {error}" if isinstance(error, KeyError) else type(error).__name__
+            raise ImportLineError(
+                f"line {number}: not a letter as `headrace dead-letters export` writes it ({why}); "
+                "those before it are imported"
+            ) from None
+
+
+def _sealed(letter: Letter) -> dict[str, Any]:
+    return {
+        "data": base64.b64encode(letter.data).decode(),
+        "attributes": dict(letter.attributes),
+        "ordering_key": letter.ordering_key,
+    }
+
+
+def _exported(line: Mapping[str, Any]) -> Exported:
+    if line["headrace_letter"] != VERSION:
+        raise ValueError("another version")
+    own: dict[str, Any] = {name: _read(name, line[name]) for name in Letter.__slots__ if name not in _SEALED}
+    if not _is_id(own["id"]) or own["attempt"] < 1:
+        raise ValueError("no identity")
+    letter = Letter(**own, **_unsealed(line))
+    edited = line["edited"]
+    return Exported(letter, None if edited is None else replace(letter, **_unsealed(edited)), State(line["state"]))
+
+
+def _is_id(text: str) -> bool:
+    return len(text) == 20 and set(text) <= set("0123456789abcdef")
+
+
+def _read(name: str, value: Any) -> str | int | datetime:
+    if name == "attempt":
+        if type(value) is not int:
+            raise TypeError(name)
+        return value
+    if not isinstance(value, str):
+        raise TypeError(name)
+    return read_rfc3339(value) if name in _TIMES else value
+
+
+def _unsealed(line: Mapping[str, Any]) -> dict[str, Any]:
+    attributes, ordering_key = line["attributes"], line["ordering_key"]
+    texts: Sequence[Any] = [ordering_key, *attributes, *attributes.values()]
+    if not all(isinstance(each, str) for each in texts):
+        raise TypeError("attributes")
+    try:
+        data = base64.b64decode(line["data"], validate=True)
+    except binascii.Error:
+        raise ValueError("data") from None
+    return {"data": data, "attributes": attributes, "ordering_key": ordering_key}

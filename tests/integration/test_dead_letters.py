@@ -1,0 +1,362 @@
+"""Dead letters as an operator meets them: through the command line, on the emulators."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stream.cli import main
+from stream.commands.archive import open_reader
+from stream.deadletter import Reason
+from stream.exits import Exit
+from stream.letters.filters import Filter
+from stream.letters.letter import Letter
+from stream.settings import Settings
+from tests.builders import BOOKING, BOOKING_V1, FLIGHT, a_booking, a_booking_v1, a_flight, encode
+from tests.letters import NOW, a_letter, keep, provision_archive, with_attributes
+
+pytestmark = pytest.mark.emulators
+SECRET = "ada@example.com"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a command ended with."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+class Desk:
+    """A project with an archive, and the command line in this process."""
+
+    def __init__(self, settings: Settings, capsys: Any, patch: pytest.MonkeyPatch) -> None:
+        self.settings = settings
+        self._capsys = capsys
+        self._patch = patch
+        patch.setenv("HEADRACE_PROJECT", settings.project)
+        patch.setenv("HEADRACE_ARCHIVE_KEY_FILE", str(settings.archive_key_file))
+        patch.setenv("HEADRACE_OPERATOR", "ada")
+        patch.setenv("COLUMNS", "80")
+
+    def __call__(self, *arguments: str) -> Shown:
+        self._patch.setattr(sys, "argv", ["headrace", "dead-letters", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return Shown(int(ended.value.code or 0), *self._capsys.readouterr())
+
+    def done(self, *arguments: str) -> Shown:
+        shown = self(*arguments)
+        assert shown.code == Exit.DONE, shown.err
+        assert_fits(shown)
+        return shown
+
+    def keep(self, *letters: Letter) -> Sequence[Letter]:
+        keep(self.settings, letters)
+        return letters
+
+    def state(self, letter: Letter) -> str:
+        return str(self.reader.find(Filter(ids=(letter.id,)), 1)[0].state)
+
+    def trail(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.done("history", "--format", "ndjson").out.splitlines()]
+
+    @property
+    def reader(self) -> Any:
+        return open_reader(self.settings)
+
+
+def assert_fits(shown: Shown) -> None:
+    """Nothing that a terminal would obey; a table is 80 columns wide at most."""
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", shown.out + shown.err)
+    if not shown.out.startswith("{"):
+        assert [line for line in shown.out.splitlines() if len(line) > 80] == []
+
+
+@pytest.fixture
+def settings(project: str, tmp_path: Path) -> Settings:
+    key = tmp_path / "archive.key"
+    key.write_bytes(os.urandom(32))
+    return Settings(project=project, archive_key_file=key)
+
+
+@pytest.fixture
+def desk(settings: Settings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Desk:
+    provision_archive(settings)
+    return Desk(settings, capsys, monkeypatch)
+
+
+def unknown_version(name: str) -> Letter:
+    data = encode(BOOKING_V1, a_booking_v1())
+    letter = a_letter(name, reason=Reason.UNKNOWN_SCHEMA, stage="decode", data=data)
+    detail = "no contract booking_created.v9 here"
+    return with_attributes(replace(letter, detail=detail), ce_dataschema="headrace:booking_created:9")
+
+
+def broken(name: str) -> Letter:
+    data = encode(BOOKING, a_booking())[:-20]
+    return a_letter(
+        name, reason=Reason.UNDECODABLE_PAYLOAD, stage="decode", data=data, detail="tags: ends in the middle"
+    )
+
+
+def test_letters_are_listed_the_newest_first_with_what_to_do_next(desk: Desk) -> None:
+    desk.keep(a_letter("a"), unknown_version("b"), a_letter("c", refused_at=NOW + timedelta(hours=1)))
+    shown = desk.done("list")
+    lines = shown.out.splitlines()
+    assert lines[0].split() == ["id", "age", "reason", "subject", "detail"]
+    assert lines[1].startswith(a_letter("c").id[:10])
+    assert "3 letters" in shown.err
+    assert f"show {a_letter('c').id[:10]}" in shown.err
+    assert len(desk.done("list", "--reason", "unknown_schema", "--format", "ndjson").out.splitlines()) == 1
+    listed = desk.done("list", "--claimed", "booking_created:9", "--json").json
+    assert (listed["count"], listed["dead_letters"][0]["reason"]) == (1, "unknown_schema")
+    assert "--page 2" in desk.done("list", "--limit", "2").err
+    assert len(desk.done("list", "--limit", "2", "--page", "2").out.splitlines()) == 2
+    for nobody in (["--since", "1h"], ["--until", "1d"], ["--text", "no such"], ["--source", "/x"], ["--subject", "x"]):
+        assert "no letter matches" in desk.done("list", *nobody).err
+
+
+def test_letters_are_counted_in_groups_with_an_example(desk: Desk) -> None:
+    desk.keep(*[a_letter(f"late-{n}") for n in range(3)], unknown_version("u"))
+    shown = desk.done("list", "--group-by", "reason,subject,hour")
+    lines = shown.out.splitlines()
+    assert lines[0].split() == ["reason", "subject", "hour", "letters", "first", "last", "example"]
+    assert [line.split()[0] for line in lines[1:]] == ["too_late", "unknown_schema"]
+    assert "4 letters in 2 groups" in shown.err
+    groups = desk.done("list", "--group-by", "reason", "--json").json["groups"]
+    assert [(each["reason"], each["letters"]) for each in groups] == [("too_late", 3), ("unknown_schema", 1)]
+    assert desk("list", "--group-by", "colour").code == Exit.USAGE
+
+
+def test_show_explains_a_letter_and_hides_what_is_personal(desk: Desk) -> None:
+    (letter,) = desk.keep(with_attributes(broken("b"), shop=SECRET))
+    shown = desk.done("show", letter.id[:6])
+    for said in ("undecodable_payload", "stops at", "byte", "booking_created.v2", "refused", "^^", "next"):
+        assert said in shown.out
+    assert "docs/dead-letters/undecodable_payload.md" in shown.out
+    assert "--reveal" in shown.err
+    as_json = desk.done("show", letter.id, "--json")
+    assert as_json.json["letter"]["explanation"]["stop"]["offset"] is not None
+    for each in (shown.out, as_json.out):
+        assert SECRET not in each
+        assert "4111111111111111" not in each
+
+
+def test_what_is_revealed_is_recorded_before_it_is_shown(desk: Desk) -> None:
+    (letter,) = desk.keep(a_letter())
+    refused = desk("show", letter.id, "--reveal")
+    assert refused.code == Exit.USAGE
+    assert "--why" in refused.err
+    assert desk.trail() == []
+    assert SECRET in desk.done("show", letter.id, "--reveal", "--why", "ticket 17").out
+    (line,) = desk.trail()
+    assert (line["action"], line["who"], line["why"], line["outcome"]) == ("reveal", "ada", "ticket 17", "done")
+    assert "revealed" in desk.done("history", letter.id).out
+
+
+def test_a_patch_is_shown_recorded_and_kept_beside_what_was_refused(desk: Desk) -> None:
+    (letter,) = desk.keep(a_letter())
+    patch = '{"email": "eve@example.com", "total": "12.50"}'
+    shown = desk.done("edit", letter.id[:8], "--patch", patch, "--why", "typo")
+    assert '"12.50"' in shown.out
+    assert SECRET not in shown.out
+    assert "eve@" not in shown.out
+    assert "headrace replay" in shown.err
+    (kept,) = desk.reader.read([letter.id])
+    assert kept.refused == letter
+    assert kept.now.data == encode(BOOKING, a_booking(email="eve@example.com", total=Decimal("12.5")))
+    assert "[edited]" in desk.done("list").out
+    assert "accepted by decode today" in desk.done("show", letter.id).out
+    assert [each["what"] for each in desk.done("history", letter.id, "--json").json["history"]] == ["refused", "edited"]
+
+
+def test_letters_of_an_unknown_version_are_given_one_that_fits_all_at_once(desk: Desk) -> None:
+    desk.keep(*[unknown_version(f"u{n}") for n in range(5)], broken("b"))
+    arguments = ("edit", "--reason", "unknown_schema", "--as", "booking_created:1")
+    asked = desk(*arguments)
+    assert asked.code == Exit.USAGE
+    assert "--yes" in asked.err
+    shown = desk.done(*arguments, "--yes", "--why", "they sent v1")
+    assert "edited 5 letters" in shown.err
+    for kept in desk.reader.read(desk.reader.ids(Filter(reasons=("unknown_schema",)))):
+        assert kept.now.attributes["ce-dataschema"] == "headrace:booking_created:1"
+        assert kept.now.data == kept.refused.data
+    assert desk.trail()[0]["letters"] == 5
+
+
+def test_an_edit_that_does_not_fit_names_the_field_and_no_value(desk: Desk) -> None:
+    (letter, bad) = desk.keep(a_letter(), broken("b"))
+    refused = desk("edit", letter.id, "--patch", '{"total": "a secret"}')
+    assert refused.code == Exit.FOUND
+    assert "total" in refused.err
+    assert "secret" not in refused.err + refused.out
+    assert "--payload" in desk("edit", bad.id, "--patch", '{"total": "1"}').err
+    assert desk.reader.facts(letter.id) == []
+
+
+def test_the_editor_gets_the_event_and_gives_it_back(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (letter,) = desk.keep(a_letter())
+    editor = tmp_path / "editor"
+    editor.write_text("#!/bin/sh\nsed -i 's/window seat/aisle seat/' \"$1\"\n")
+    editor.chmod(0o700)
+    monkeypatch.setenv("EDITOR", str(editor))
+    monkeypatch.setenv("VISUAL", str(editor))
+    desk.done("edit", letter.id)
+    (kept,) = desk.reader.read([letter.id])
+    assert kept.now.data == encode(BOOKING, a_booking(notes="aisle seat"))
+    assert [each["action"] for each in desk.reader.facts(letter.id)] == ["revealed", "edited"]
+
+
+def test_discarding_needs_a_reason_and_is_taken_back_by_reopening(desk: Desk) -> None:
+    (letter, other) = desk.keep(a_letter("a"), a_letter("b"))
+    assert desk("discard", letter.id).code == Exit.USAGE
+    assert desk("discard", "--why", "x").code == Exit.USAGE
+    assert "discarded 1 letter" in desk.done("discard", letter.id, "--why", "a test").err
+    assert (desk.state(letter), desk.state(other)) == ("discarded", "open")
+    assert "not open" in desk.done("discard", letter.id, "--why", "again").err
+    assert "reopened 1 letter" in desk.done("reopen", letter.id).err
+    assert desk.state(letter) == "open"
+    assert "discarded 2 letters" in desk.done("discard", "--reason", "too_late", "--why", "old", "--yes").err
+    told = desk.done("history", letter.id, "--json").json["history"]
+    assert [each["what"] for each in told] == ["refused", "discarded", "reopened", "discarded"]
+
+
+def test_an_export_comes_back_as_it_was_and_twice_changes_nothing(
+    desk: Desk, tmp_path: Path, project: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    letters = desk.keep(a_letter("a"), broken("b"), a_letter("c", data=os.urandom(9_000_000)))
+    desk.done("edit", letters[0].id, "--patch", '{"notes": "aisle"}')
+    desk.done("discard", letters[1].id, "--why", "broken")
+    file = tmp_path / "letters.ndjson"
+    assert desk("export", "--file", str(file)).code == Exit.USAGE
+    desk.done("export", "--file", str(file), "--why", "to move")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert desk("export", "--file", str(file), "--why", "again").code == Exit.USAGE
+    before = {kept.refused.id: kept for kept in desk.reader.read([each.id for each in letters])}
+
+    elsewhere = Settings(project=f"{project}-2", archive_key_file=desk.settings.archive_key_file)
+    provision_archive(elsewhere)
+    monkeypatch.setenv("HEADRACE_PROJECT", elsewhere.project)
+    assert "imported 3 letters" in desk.done("import", str(file)).err
+    assert "imported 0 letters; 3 were there" in desk.done("import", str(file)).err
+    after = {kept.refused.id: kept for kept in open_reader(elsewhere).read([each.id for each in letters])}
+    assert after == before
+    assert {line["action"] for line in desk.trail()} == {"import"}
+
+
+def test_a_broken_line_of_an_import_is_named(desk: Desk, tmp_path: Path) -> None:
+    file = tmp_path / "letters.ndjson"
+    file.write_text('{"headrace_letter": 1, "id": "a secret"}\n')
+    refused = desk("import", str(file))
+    assert refused.code == Exit.FOUND
+    assert "line 1" in refused.err
+    assert "secret" not in refused.err
+
+
+def test_an_id_that_is_nobodys_or_several_letters_is_a_sentence(desk: Desk) -> None:
+    desk.keep(a_letter("a", id="abcd" + "0" * 16), a_letter("b", id="abcd" + "1" * 16))
+    for given, said in [("abcd", "2 letters begin so"), ("ffff", "no such letter"), ("'; drop", "no id of a letter")]:
+        shown = desk("show", given)
+        assert shown.code == Exit.USAGE
+        assert said in shown.err
+
+
+def test_an_archive_or_key_that_is_missing_is_a_sentence(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    (letter,) = desk.keep(a_letter())
+    monkeypatch.delenv("HEADRACE_ARCHIVE_KEY_FILE")
+    assert letter.id[:10] in desk.done("list").out
+    shown = desk("show", letter.id)
+    assert shown.code == Exit.CONFIGURATION
+    assert "archive_key_file" in shown.err
+    monkeypatch.setenv("HEADRACE_ARCHIVE_DATASET", "nowhere")
+    missing = desk("list")
+    assert missing.code == Exit.CONFIGURATION
+    assert "headrace provision" in missing.err
+
+
+def test_a_letter_without_a_contract_is_shown_all_the_same(desk: Desk) -> None:
+    foreign = a_letter("x", reason=Reason.UNEXPLAINED, subject="", attributes={"who": "knows"}, data=b"\x1b[31m")
+    flight = a_letter("f", FLIGHT, data=encode(FLIGHT, a_flight()))
+    desk.keep(foreign, flight)
+    assert "docs/dead-letters/unexplained.md" in desk.done("show", foreign.id).out
+    assert "next" in desk.done("show", flight.id).out
+
+
+OVERRIDE, ESCAPES = "\u202e\u2066\u200b", "\x1b]0;owned\x07\x1b[2J\x9b31m\r\n"
+FORMULA = '=HYPERLINK("http://x")'
+
+
+def hostile(number: int) -> Letter:
+    """A letter whose every text is out to harm whoever looks at it; a few are as large as Pub/Sub allows."""
+    nasty = (ESCAPES, OVERRIDE, FORMULA, "\u0000\u0007", "'; DROP TABLE letters; --", "\u00e9\U0001f600" * 20)[
+        number % 6
+    ]
+    attributes = {f"{nasty}{n}"[:200]: nasty for n in range(number % 4)}
+    if number % 250 == 0:
+        attributes |= {f"n{n:02}": "x" * 1024 for n in range(90)}
+    return a_letter(
+        f"hostile-{number}",
+        attributes={"ce-id": f"{nasty}{number}", "ce-source": nasty, "ce-dataschema": nasty, **attributes},
+        data=os.urandom(2**20) if number % 100 == 0 else (nasty * 9).encode(),
+        reason=list(Reason)[number % len(Reason)],
+        detail=f"{nasty} {number}",
+        subject=nasty if number % 5 == 0 else "booking_created",
+        stage=nasty,
+        pipeline=nasty,
+        source_subscription=nasty,
+        message_id=f"{number}{nasty}",
+        ordering_key=nasty,
+    )
+
+
+def test_a_thousand_hostile_letters_are_looked_at_and_moved_unharmed_and_harmless(
+    desk: Desk, tmp_path: Path, project: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    letters = {each.id: each for each in desk.keep(*map(hostile, range(1000)))}
+    for page in range(1, 5):
+        desk.done("list", "--limit", "250", "--page", str(page))
+    desk.done("list", "--limit", "1000", "--format", "ndjson")
+    desk.done("list", "--group-by", "reason,subject,source,claimed")
+    for number in range(0, 1000, 110):
+        shown = desk.done("show", hostile(number).id)
+        desk.done("show", hostile(number).id, "--json")
+        assert "docs/dead-letters/" in shown.out
+    for number in range(6):
+        desk.done("show", hostile(number).id, "--reveal", "--why", ESCAPES)
+    desk.done("discard", hostile(1).id, "--why", OVERRIDE)
+    desk.done("history", hostile(1).id)
+    desk.done("history")
+    file = tmp_path / "letters.ndjson"
+    desk.done("export", "--file", str(file), "--why", "to move")
+    assert file.read_bytes().isascii()
+
+    elsewhere = Settings(project=f"{project}-2", archive_key_file=desk.settings.archive_key_file)
+    provision_archive(elsewhere)
+    monkeypatch.setenv("HEADRACE_PROJECT", elsewhere.project)
+    assert "imported 1,000 letters" in desk.done("import", str(file)).err
+    assert "imported 0 letters" in desk.done("import", str(file)).err
+    reader = open_reader(elsewhere)
+    ids = reader.ids(Filter())
+    assert len(ids) == len(letters)
+    for start in range(0, 1000, 100):
+        for kept in reader.read(ids[start : start + 100]):
+            assert kept.refused == letters[kept.refused.id]
