@@ -68,6 +68,8 @@ def all_letters(service: Service) -> list[PubsubMessage]:
             found = subscriber.pull(subscription=subscription, max_messages=1000, timeout=3, retry=None)
         except DeadlineExceeded:
             return letters
+        if not found.received_messages:
+            continue
         subscriber.acknowledge(subscription=subscription, ack_ids=[each.ack_id for each in found.received_messages])
         letters += [each.message for each in found.received_messages]
 
