@@ -59,7 +59,7 @@ class Scope:
         return excused if complete_until is None else max(complete_until, excused)
 
 
-def parse_since(text: str, now: int) -> datetime:
+def parse_since(text: str, now: int, option: str = "--since") -> datetime:
     """Read RFC 3339, a date, or how long before *now* (microseconds since 1970).
 
     >>> parse_since("6h", 86_400_000_000).isoformat()
@@ -71,15 +71,15 @@ def parse_since(text: str, now: int) -> datetime:
         ScopeError: it is none of them, or further back than time goes.
     """
     try:
-        return from_micros(now) - parse_duration(text, "--since")
+        return from_micros(now) - parse_duration(text, option)
     except ContractError:
         pass
     except OverflowError as error:
-        raise ScopeError("--since: before the year 1; leave it out for everything") from error
+        raise ScopeError(f"{option}: before the year 1; leave it out for everything") from error
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise ScopeError('--since: no time; write "6h", "30d", "2026-03-14" or "2026-03-14T15:00:00Z"') from error
+        raise ScopeError(f'{option}: no time; write "6h", "30d", "2026-03-14" or "2026-03-14T15:00:00Z"') from error
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 

@@ -10,6 +10,7 @@ import typer
 
 from stream.cli_letters import dead_letters_app
 from stream.cli_options import Contracts, Dataset, Format, Journal, Json, Project, read_settings
+from stream.cli_replay import replay
 from stream.exits import Exit, explain
 
 app = typer.Typer(
@@ -19,6 +20,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(dead_letters_app, name="dead-letters")
+app.command()(replay)
 
 journal_app = typer.Typer(help="Look at the embedded engine's journal.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(journal_app, name="journal")

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-NAMES: Final = frozenset(
+ENGINE: Final = frozenset(
     {
         "claimed",
         "stream_finalised",
@@ -38,6 +38,10 @@ NAMES: Final = frozenset(
         "drained",
     }
 )
+REPLAY: Final = frozenset(
+    {"replay_began", "replay_read", "replay_sent", "replay_published", "replay_noted", "replay_ended"}
+)
+NAMES: Final = ENGINE | REPLAY
 
 
 class FailpointError(ValueError):

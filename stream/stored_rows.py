@@ -71,8 +71,11 @@ def compare_old(
     batch: MicroBatch, since: int, compare: Callable[[pa.RecordBatch], Mapping[int, bool]]
 ) -> dict[int, bool]:
     """The indexes of rows whose id stands in the table, and whether with the same content: of messages that were
-    published at or before *since* (microseconds since 1970). When there is none, the table is not asked."""
-    old = pc.indices_nonzero(pc.less_equal(batch.notes.column("published_at"), since)).to_pylist()
+    published at or before *since* (microseconds since 1970), and of all that were replayed: what was written with their
+    id may be forgotten, however late they come. When there is none of either, the table is not asked."""
+    published, first_published = batch.notes.column("published_at"), batch.notes.column("first_published_at")
+    asked = pc.or_(pc.less_equal(published, since), pc.less(first_published, published))
+    old = pc.indices_nonzero(asked).to_pylist()
     if not old:
         return {}
     return {old[index]: is_same for index, is_same in compare(batch.rows.take(pa.array(old, pa.int64()))).items()}

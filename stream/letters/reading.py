@@ -120,6 +120,13 @@ class Reader:
         """  # noqa: S608 as above
         return [row["letter_id"] for row in self._query(query, parameters(wanted))]
 
+    def sizes(self, wanted: Filter) -> list[tuple[str, int]]:
+        """The ids of all that match with the bytes of their payloads, the oldest refusal first."""
+        query = f"""
+            SELECT letter_id, bytes FROM ({self._states()}) WHERE {conditions(wanted)} ORDER BY refused_at, letter_id
+        """  # noqa: S608 as above
+        return [(row["letter_id"], row["bytes"]) for row in self._query(query, parameters(wanted))]
+
     def read(self, ids: Sequence[str]) -> Iterator[Kept]:
         """The letters named, whole, in that order; those of which a piece is not there yet are left out.
 

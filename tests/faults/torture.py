@@ -27,7 +27,7 @@ import pytest
 from google.cloud.bigquery_storage_v1 import types as wire
 
 from stream.emulators import Emulators, running_emulators
-from stream.failpoints import NAMES
+from stream.failpoints import ENGINE
 from tests.faults.engine import Engine
 from tests.faults.mix import Message, Mix
 from tests.faults.oracle import judge
@@ -76,7 +76,7 @@ class Plan:
 def plan_of(number: int, seed: int) -> Plan:
     """The deaths of a round in their order: kills at random moments, and every failpoint."""
     chance = random.Random(seed)
-    deaths = [KILL] * (KILLS // ROUNDS) + sorted(NAMES) * (HITS // ROUNDS)
+    deaths = [KILL] * (KILLS // ROUNDS) + sorted(ENGINE) * (HITS // ROUNDS)
     chance.shuffle(deaths)
     return Plan(number, seed, EVENTS // ROUNDS, tuple(deaths))
 
@@ -233,7 +233,7 @@ def report(rounds: Sequence[dict[str, Any]]) -> str:
         ),
         "| failpoint | times the process died there |",
         "| --- | ---: |",
-        *(f"| `{name}` | {deaths[name]} |" for name in sorted(NAMES)),
+        *(f"| `{name}` | {deaths[name]} |" for name in sorted(ENGINE)),
         "",
         "| round | seed | events | rows | dead letters | received | duplicates | deaths | seconds |",
         "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",

@@ -1,0 +1,94 @@
+"""Letters as messages that are sent again: what goes into each, what Pub/Sub would not take, and in which requests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+from google.pubsub_v1.types import PubsubMessage
+
+from stream.deadletter import MAX_NAME_BYTES, MAX_REQUEST_BYTES, MAX_REQUEST_MESSAGES
+from stream.letters.letter import Letter
+from stream.replays import Replay
+
+STAMP: Final = "goog"  # Pub/Sub's own attributes, which it lets nobody publish
+# cloud.google.com/pubsub/quotas#resource_limits; a message needs some bytes of its request for framing.
+MAX_ATTRIBUTES: Final = 100
+MAX_VALUE_BYTES: Final = 1024
+MAX_MESSAGE_BYTES: Final = 9_999_000
+
+
+class Request(NamedTuple):
+    """Letters that go in one request, all of one subject and one ordering key, as the service asks; and as messages."""
+
+    subject: str
+    letters: Sequence[Letter]
+    messages: Sequence[PubsubMessage]
+
+    def halves(self) -> tuple[Request, Request]:
+        """Cut it in two."""
+        middle = len(self.letters) // 2
+        return (
+            Request(self.subject, self.letters[:middle], self.messages[:middle]),
+            Request(self.subject, self.letters[middle:], self.messages[middle:]),
+        )
+
+
+def attributes_to_send(letter: Letter) -> dict[str, str]:
+    """The letter's own attributes without Pub/Sub's stamps, and what says that it is replayed."""
+    own = {name: value for name, value in letter.attributes.items() if not name.startswith(STAMP)}
+    return own | letter.replay.to_attributes()
+
+
+def is_stamped(letter: Letter) -> bool:
+    """Whether attributes are left out of what is sent."""
+    return any(name.startswith(STAMP) for name in letter.attributes)
+
+
+def to_message(letter: Letter) -> PubsubMessage:
+    """The message that replays *letter*: its bytes, attributes and ordering key."""
+    return PubsubMessage(data=letter.data, attributes=attributes_to_send(letter), ordering_key=letter.ordering_key)
+
+
+def misfit(letter: Letter) -> str:
+    """Why Pub/Sub, or the job, would not take *letter* as a replay, with the remedy; empty when they would."""
+    attributes = attributes_to_send(letter)
+    if Replay.from_attributes(attributes) != letter.replay:
+        return "its id is none of ours, so that it would not be known again: export it and publish it anew"
+    if len(attributes) > MAX_ATTRIBUTES:
+        ours = len(letter.replay.to_attributes())
+        return f"too many attributes: a replay adds {ours} and {MAX_ATTRIBUTES} may be; edit it"
+    if any(len(name.encode()) > MAX_NAME_BYTES or not name for name in attributes):
+        return f"an attribute's name is empty or longer than {MAX_NAME_BYTES} bytes; edit it"
+    if any(len(value.encode()) > MAX_VALUE_BYTES for value in attributes.values()):
+        return f"an attribute is longer than {MAX_VALUE_BYTES} bytes; edit it"
+    if len(letter.ordering_key.encode()) > MAX_VALUE_BYTES:
+        return f"its ordering key is longer than {MAX_VALUE_BYTES} bytes; edit it"
+    if len(letter.data) > MAX_REQUEST_BYTES and PubsubMessage.pb(to_message(letter)).ByteSize() > MAX_MESSAGE_BYTES:
+        return "too large: with what a replay adds it has more than 10 MB; edit it"
+    return ""
+
+
+def requests(letters: Sequence[Letter]) -> Iterator[Request]:
+    """Cut *letters* into requests within the service's limits; those of one ordering key stay in order."""
+    by_key: dict[tuple[str, str], list[Letter]] = {}
+    for letter in letters:
+        by_key.setdefault((letter.subject, letter.ordering_key), []).append(letter)
+    for (subject, _), of_key in by_key.items():
+        yield from _within_limits(subject, of_key)
+
+
+def _within_limits(subject: str, letters: Sequence[Letter]) -> Iterator[Request]:
+    taken: list[Letter] = []
+    messages: list[PubsubMessage] = []
+    size = 0
+    for letter in letters:
+        message = to_message(letter)
+        weight = PubsubMessage.pb(message).ByteSize()
+        if taken and (size + weight > MAX_REQUEST_BYTES or len(taken) == MAX_REQUEST_MESSAGES):
+            yield Request(subject, taken, messages)
+            taken, messages, size = [], [], 0
+        taken.append(letter)
+        messages.append(message)
+        size += weight
+    yield Request(subject, taken, messages)
