@@ -15,7 +15,7 @@ from stream.cli import main
 from stream.exits import Exit, explain
 from stream.settings import SettingsError, load_settings, read_masking_key
 
-COMMANDS = ["up", "provision", "publish", "run", "demo", "dead-letters", "audit"]
+COMMANDS = ["up", "provision", "publish", "run", "resume", "demo", "dead-letters", "audit"]
 
 
 @dataclass(frozen=True)
