@@ -25,9 +25,9 @@ REACH_SECONDS: Final = 10.0
 def run_audit(settings: Settings, scope: Scope, format_: str) -> Exit:
     """Audit what *scope* chooses, and say *reconciled* or what differs."""
     check_format(format_)
-    names, registry = settings.names, settings.registry()
-    chosen(registry, scope)  # a subject that is not there is named before BigQuery is asked
-    client = open_bigquery(settings.project)
+    names = settings.names
+    registry, client = settings.registry(), open_bigquery(settings.project)
+    chosen(registry, scope)  # a mistyped subject is said before anything is asked
     # Its own retries last ten minutes: whoever mistyped an address should not wait for them.
     client.get_dataset(f"{names.project}.{names.dataset}", retry=DEFAULT_RETRY.with_timeout(REACH_SECONDS))
     audits = audit(registry, names, client, scope)
