@@ -114,7 +114,8 @@ def _print_groups(names: Sequence[str], groups: Sequence[Group], now: datetime) 
         ]
         for each in groups
     ]
-    print_columns([*names, "letters", "first", "last", "example"], rows, names, right="letters")
+    giving_way = [name for name in names if name not in ("hour", "day")]
+    print_columns([*names, "letters", "first", "last", "example"], rows, giving_way, right="letters")
 
 
 def _cell(name: str, value: str) -> str:

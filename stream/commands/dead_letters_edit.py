@@ -66,6 +66,8 @@ def edit_letters(settings: Settings, wanted: Filter, wish: Wish, why: str, sure:
         planned = plan(service, letters, change, reveal=reveal)
         if reveal:
             service.record_reveal([each for each in planned.letters if each.letter_id in planned.examples], why)
+        if not planned.letters and len(planned.refused) <= 1:
+            raise MendError(_none(letters, planned))
         _show(planned)
         if not planned.letters:
             raise MendError(_none(letters, planned))
