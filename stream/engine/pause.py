@@ -69,7 +69,7 @@ class Gate:
     def run(self, serve: Callable[[], None]) -> None:
         """Serve whenever the subject need not wait, until told to stop."""
         if self._state() == PAUSED:
-            self._say("it was paused before this start, and no sample could be read since")
+            self._say("it was paused before this start, and waits for a sample that can be read")
         next_sample = 0.0
         while self._wait(next_sample):
             opened_at = time.monotonic()
