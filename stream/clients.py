@@ -6,6 +6,8 @@ Each takes half a second to import: a command waits for those that it opens, and
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -16,7 +18,9 @@ if TYPE_CHECKING:
 PUBSUB: Final = "PUBSUB_EMULATOR_HOST"
 BIGQUERY: Final = "BIGQUERY_EMULATOR_HOST"
 BIGQUERY_STORAGE: Final = "BIGQUERY_STORAGE_EMULATOR_HOST"
-_UNLIMITED: Final = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
+# Left to itself gRPC waits up to two minutes before it connects again, and after an outage all would wait with it.
+_RECONNECT: Final = [("grpc.max_reconnect_backoff_ms", 5_000)]
+_OPTIONS: Final = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1), *_RECONNECT]
 
 
 def open_gapic_publisher() -> PublisherClient:
@@ -26,7 +30,7 @@ def open_gapic_publisher() -> PublisherClient:
 
     host = os.environ.get(PUBSUB)
     if not host:
-        return PublisherClient()
+        return PublisherClient(transport=_transport(PublisherGrpcTransport))
     return PublisherClient(transport=PublisherGrpcTransport(channel=_channel(host)))
 
 
@@ -37,7 +41,7 @@ def open_subscriber() -> SubscriberClient:
 
     host = os.environ.get(PUBSUB)
     if not host:
-        return SubscriberClient()
+        return SubscriberClient(transport=_transport(SubscriberGrpcTransport))
     return SubscriberClient(transport=SubscriberGrpcTransport(channel=_channel(host)))
 
 
@@ -61,7 +65,8 @@ def open_write(project: str) -> BigQueryWriteClient:
 
     host = os.environ.get(BIGQUERY_STORAGE)
     if not host:
-        return BigQueryWriteClient(client_options={"quota_project_id": project})
+        transport = _transport(BigQueryWriteGrpcTransport)
+        return BigQueryWriteClient(transport=transport, client_options={"quota_project_id": project})
     return BigQueryWriteClient(transport=BigQueryWriteGrpcTransport(channel=_channel(host)))
 
 
@@ -71,7 +76,16 @@ def describe_emulators() -> str | None:
     return f"using emulators: {', '.join(used)}" if used else None
 
 
+def _transport(class_: Any) -> Any:
+    """The client's own transport, but for how long its channel waits before it connects again."""
+
+    def channel(host: str, *, options: Sequence[tuple[str, Any]], **given: Any) -> Any:
+        return class_.create_channel(host, options=[*options, *_RECONNECT], **given)
+
+    return partial(class_, channel=channel)
+
+
 def _channel(host: str) -> Any:
     import grpc
 
-    return grpc.insecure_channel(host, options=_UNLIMITED)
+    return grpc.insecure_channel(host, options=_OPTIONS)

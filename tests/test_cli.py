@@ -53,7 +53,7 @@ def test_help_names_every_command(headrace: Headrace) -> None:
     assert [name for name in COMMANDS if name not in shown.out] == []
 
 
-@pytest.mark.parametrize("command", [*COMMANDS[:-3], "replay", "audit"])
+@pytest.mark.parametrize("command", [*COMMANDS[:-3], *COMMANDS[-2:]])
 def test_every_command_has_help_with_examples(headrace: Headrace, command: str) -> None:
     arguments = [command, "--help"] if command != "dead-letters" else [command, "list", "--help"]
     assert "Examples:" in headrace(*arguments).out
