@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from google.pubsub_v1.types import PubsubMessage
 
@@ -16,6 +16,7 @@ STAMP: Final = "goog"  # Pub/Sub's own attributes, which it lets nobody publish
 MAX_ATTRIBUTES: Final = 100
 MAX_VALUE_BYTES: Final = 1024
 MAX_MESSAGE_BYTES: Final = 9_999_000
+_MESSAGE: Final = PubsubMessage.meta.pb
 
 
 class Request(NamedTuple):
@@ -23,7 +24,7 @@ class Request(NamedTuple):
 
     subject: str
     letters: Sequence[Letter]
-    messages: Sequence[PubsubMessage]
+    messages: Sequence[Any]
 
     def halves(self) -> tuple[Request, Request]:
         """Cut it in two."""
@@ -45,9 +46,10 @@ def is_stamped(letter: Letter) -> bool:
     return any(name.startswith(STAMP) for name in letter.attributes)
 
 
-def to_message(letter: Letter) -> PubsubMessage:
-    """The message that replays *letter*: its bytes, attributes and ordering key."""
-    return PubsubMessage(data=letter.data, attributes=attributes_to_send(letter), ordering_key=letter.ordering_key)
+def to_message(letter: Letter) -> Any:
+    """The message that replays *letter*: its bytes, attributes and ordering key; in protobuf's own form, as the other
+    takes longer to make than all the rest."""
+    return _MESSAGE(data=letter.data, attributes=attributes_to_send(letter), ordering_key=letter.ordering_key)
 
 
 def misfit(letter: Letter) -> str:
@@ -64,7 +66,7 @@ def misfit(letter: Letter) -> str:
         return f"an attribute is longer than {MAX_VALUE_BYTES} bytes; edit it"
     if len(letter.ordering_key.encode()) > MAX_VALUE_BYTES:
         return f"its ordering key is longer than {MAX_VALUE_BYTES} bytes; edit it"
-    if len(letter.data) > MAX_REQUEST_BYTES and PubsubMessage.pb(to_message(letter)).ByteSize() > MAX_MESSAGE_BYTES:
+    if len(letter.data) > MAX_REQUEST_BYTES and to_message(letter).ByteSize() > MAX_MESSAGE_BYTES:
         return "too large: with what a replay adds it has more than 10 MB; edit it"
     return ""
 
@@ -80,11 +82,11 @@ def requests(letters: Sequence[Letter]) -> Iterator[Request]:
 
 def _within_limits(subject: str, letters: Sequence[Letter]) -> Iterator[Request]:
     taken: list[Letter] = []
-    messages: list[PubsubMessage] = []
+    messages: list[Any] = []
     size = 0
     for letter in letters:
         message = to_message(letter)
-        weight = PubsubMessage.pb(message).ByteSize()
+        weight = message.ByteSize()
         if taken and (size + weight > MAX_REQUEST_BYTES or len(taken) == MAX_REQUEST_MESSAGES):
             yield Request(subject, taken, messages)
             taken, messages, size = [], [], 0

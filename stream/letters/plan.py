@@ -6,12 +6,14 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from schemas.registry import Registry
+from stream.letters.ahead import one_ahead
 from stream.letters.facts import State
 from stream.letters.filters import Filter
 from stream.letters.judging import Judge, Judged, Prospect
+from stream.letters.letter import Letter
 from stream.letters.outgoing import is_stamped
 from stream.letters.reading import Reader
 
@@ -20,7 +22,14 @@ PAGE_LETTERS: Final = 1000
 PAGE_BYTES: Final = 32_000_000
 MOST_WHYS: Final = 1000
 OTHERS: Final = "and others"
-Sized = tuple[str, int]
+
+
+class Entry(NamedTuple):
+    """A letter to come: its id, the size of its payload, and its :func:`fingerprint` once it was looked at."""
+
+    letter_id: str
+    bytes: int
+    fingerprint: int = 0
 
 
 @dataclass(slots=True)
@@ -38,7 +47,7 @@ class Why:
 class Plan:
     """Letters that match *wanted* and were refused before *began*, counted by the reason of their refusal.
 
-    *chosen* are the ids of those to be sent, with their sizes; *incomplete* have a piece that is not there yet, of
+    *chosen* are those to be sent; *incomplete* have a piece that is not there yet, of
     *stamped* some attributes are left out. *looked_at* is less than *matching* when it was enough.
     """
 
@@ -51,7 +60,7 @@ class Plan:
     stamped: int = 0
     by_reason: dict[str, Counter[Prospect]] = field(default_factory=dict)
     whys: dict[tuple[Prospect, str, str], Why] = field(default_factory=dict)
-    chosen: list[Sized] = field(default_factory=list, repr=False)
+    chosen: list[Entry] = field(default_factory=list, repr=False)
 
     def count(self, *prospects: Prospect) -> int:
         """How many letters have one of *prospects*."""
@@ -64,7 +73,7 @@ class Plan:
         if judged.prospect is not Prospect.PASSES:
             self._say(judged)
         if judged.prospect in self.prospects:
-            self.chosen.append((letter.id, size))
+            self.chosen.append(Entry(letter.id, size, fingerprint(letter)))
             self.stamped += is_stamped(letter)
 
     def _say(self, judged: Judged) -> None:
@@ -86,18 +95,21 @@ def plan(
     """Judge the letters that match, those that are open unless *wanted* names states, the oldest first.
 
     Refused before *now* (aware), so that what comes back from a replay is no part of it. Stops when *most* are chosen.
-    *looked* is told how many have been looked at, of how many. Memory holds ids, and one page of letters.
+    *looked* is told how many have been looked at, of how many. Memory holds ids, and two pages of letters.
 
     Raises what the reader raises.
     """
     until = now if wanted.until is None else min(now, wanted.until)
     wanted = replace(wanted, states=wanted.states or (State.OPEN,), until=until)
     made, judge = Plan(wanted, prospects, now), Judge(registry)
-    matching = reader.sizes(wanted)
+    matching = [Entry(*each) for each in reader.sizes(wanted)]
     made.matching = len(matching)
-    for page in pages(matching):
-        sizes = dict(page)
-        letters = [kept.now for kept in reader.read(list(sizes))]
+
+    def read(page: Sequence[Entry]) -> list[Letter]:
+        return [kept.now for kept in reader.read([each.letter_id for each in page])]
+
+    for page, letters in one_ahead(pages(matching), read):
+        sizes = {each.letter_id: each.bytes for each in page}
         made.incomplete += len(page) - len(letters)
         for judged in judge.judge(letters):
             made.add(judged, sizes[judged.letter.id])
@@ -109,15 +121,20 @@ def plan(
     return made
 
 
-def pages(sized: Sequence[Sized]) -> Iterator[list[Sized]]:
+def fingerprint(letter: Letter) -> int:
+    """What tells whether a letter was edited since, or refused again; means nothing to another process."""
+    return hash((letter.attempt, letter.data, frozenset(letter.attributes.items()), letter.ordering_key))
+
+
+def pages(sized: Sequence[Entry]) -> Iterator[list[Entry]]:
     """Cut into pages of which memory can hold one: so many letters at most, and so many bytes, or one letter."""
-    page: list[Sized] = []
+    page: list[Entry] = []
     size = 0
     for each in sized:
-        if page and (len(page) == PAGE_LETTERS or size + each[1] > PAGE_BYTES):
+        if page and (len(page) == PAGE_LETTERS or size + each.bytes > PAGE_BYTES):
             yield page
             page, size = [], 0
         page.append(each)
-        size += each[1]
+        size += each.bytes
     if page:
         yield page

@@ -15,11 +15,21 @@ from stream.letters.facts import Action, State
 from stream.letters.filters import Filter, conditions, parameters, states_of_letters
 from stream.letters.keys import ArchiveKey, SealedError
 from stream.letters.letter import Letter, Piece, joined
-from stream.letters.tables import FACTS, LETTERS, TRAIL
+from stream.letters.tables import FACTS, LETTER_SCHEMA, LETTERS, TRAIL
 
 QUERY_SECONDS: Final = 60.0
 PAGE: Final = 1000
 GROUPS: Final = ("reason", "subject", "claimed", "source", "state", "stage", "version", "hour", "day")
+_STATES: Final[Mapping[str, State]] = {
+    Action.REPLAYED: State.REPLAYED,
+    Action.DISCARDED: State.DISCARDED,
+    Action.REOPENED: State.OPEN,
+}
+_WHOLE: Final = ", ".join(
+    name
+    for name in LETTER_SCHEMA.names
+    if name in Letter.__slots__ or name in ("letter_id", "piece", "pieces", "bytes", "key_id", "sealed")
+)
 _UNITS: Final = {"hour": "HOUR", "day": "DAY"}
 
 
@@ -135,12 +145,12 @@ class Reader:
         """
         for start in range(0, len(ids), PAGE):
             page = ids[start : start + PAGE]
-            states = self._states_of(page)
-            refused, edits = self._refusals(page), self._edits(page)
+            refused, done = self._refusals(page), self._done_with(page)
             for letter_id in page:
                 letter = joined(refused.get(letter_id, ()))
                 if letter is not None:
-                    yield Kept(letter, _mended(letter, edits.get(letter_id)), states[letter_id])
+                    facts = [fact for fact in done.get(letter_id, ()) if fact["attempt"] == letter.attempt]
+                    yield Kept(letter, self._mended(letter, facts), _state(facts))
 
     def attempts(self, letter_id: str) -> list[dict[str, Any]]:
         """Every refusal of one letter, the first first."""
@@ -153,8 +163,8 @@ class Reader:
 
     def known(self, ids: Sequence[str]) -> set[tuple[str, int]]:
         """Which of the letters named are there, each with its attempts."""
-        query = f"SELECT letter_id, attempt FROM {self.names.sql(LETTERS)} WHERE letter_id IN UNNEST(@page)"  # noqa: S608
-        rows = self._query(query, [ArrayQueryParameter("page", "STRING", list(ids))])
+        query = f"SELECT letter_id, attempt FROM {self.names.sql(LETTERS)} WHERE letter_id IN UNNEST(SPLIT(@page))"  # noqa: S608
+        rows = self._query(query, [_page(ids)])
         return {(row["letter_id"], row["attempt"]) for row in rows}
 
     def facts(self, letter_id: str) -> list[dict[str, Any]]:
@@ -176,17 +186,12 @@ class Reader:
     def _states(self) -> str:
         return states_of_letters(self.names.sql(LETTERS), self.names.sql(FACTS))
 
-    def _states_of(self, ids: Sequence[str]) -> dict[str, State]:
-        query = f"SELECT letter_id, state FROM ({self._states()}) WHERE letter_id IN UNNEST(@page)"  # noqa: S608
-        given = [*parameters(Filter()), ArrayQueryParameter("page", "STRING", list(ids))]
-        return {row["letter_id"]: State(row["state"]) for row in self._query(query, given)}
-
     def _refusals(self, ids: Sequence[str]) -> dict[str, list[Piece]]:
         """The pieces of each letter's last refusal."""
-        query = f"SELECT * FROM {self.names.sql(LETTERS)} WHERE letter_id IN UNNEST(@page)"  # noqa: S608 as above
+        query = f"SELECT {_WHOLE} FROM {self.names.sql(LETTERS)} WHERE letter_id IN UNNEST(SPLIT(@page))"  # noqa: S608
         last: dict[str, int] = {}
         found: dict[str, list[Piece]] = {}
-        for row in self._query(query, [ArrayQueryParameter("page", "STRING", list(ids))]):
+        for row in self._query(query, [_page(ids)]):
             letter_id, attempt = row["letter_id"], row["attempt"]
             if attempt > last.get(letter_id, 0):
                 last[letter_id], found[letter_id] = attempt, []
@@ -202,17 +207,26 @@ class Reader:
         letter = Letter(**own, id=row["letter_id"], data=data, attributes=attributes, ordering_key=ordering_key)
         return Piece(letter, row["piece"], row["pieces"], row["bytes"])
 
-    def _edits(self, ids: Sequence[str]) -> dict[str, tuple[int, bytes, Mapping[str, str], str]]:
-        """The last edit of each letter that has one: at which attempt, and what it made of it."""
+    def _done_with(self, ids: Sequence[str]) -> dict[str, list[Mapping[str, Any]]]:
+        """What was done with each letter that something was done with, the first first."""
         query = f"""
-            SELECT letter_id, attempt, operation, key_id, sealed FROM {self.names.sql(FACTS)}
-            WHERE action = '{Action.EDITED}' AND letter_id IN UNNEST(@page) ORDER BY done_at
+            SELECT letter_id, attempt, action, operation, key_id, sealed FROM {self.names.sql(FACTS)}
+            WHERE action IN UNNEST(@actions) AND letter_id IN UNNEST(SPLIT(@page)) ORDER BY done_at
         """  # noqa: S608 as above
-        found = {}
-        for row in self._query(query, [ArrayQueryParameter("page", "STRING", list(ids))]):
-            place = place_of_edit(row["letter_id"], row["operation"])
-            found[row["letter_id"]] = (row["attempt"], *self._key.unseal(row["sealed"], row["key_id"], place))
+        actions = ArrayQueryParameter("actions", "STRING", [Action.EDITED, *_STATES])
+        found: dict[str, list[Mapping[str, Any]]] = {}
+        for row in self._query(query, [actions, _page(ids)]):
+            found.setdefault(row["letter_id"], []).append(row)
         return found
+
+    def _mended(self, letter: Letter, facts: Sequence[Mapping[str, Any]]) -> Letter | None:
+        """The letter as it was edited last; an edit of an earlier attempt was sent with its replay, and is in it."""
+        edits = [fact for fact in facts if fact["action"] == Action.EDITED]
+        if not edits:
+            return None
+        place = place_of_edit(letter.id, edits[-1]["operation"])
+        data, attributes, ordering_key = self._key.unseal(edits[-1]["sealed"], edits[-1]["key_id"], place)
+        return replace(letter, data=data, attributes=attributes, ordering_key=ordering_key)
 
     @property
     def _key(self) -> ArchiveKey:
@@ -227,12 +241,14 @@ class Reader:
             yield from batch.to_pylist()
 
 
-def _mended(letter: Letter, edit: tuple[int, bytes, Mapping[str, str], str] | None) -> Letter | None:
-    """The letter as edited; an edit of an earlier attempt was sent with its replay, and is in the letter already."""
-    if edit is None or edit[0] != letter.attempt:
-        return None
-    _, data, attributes, ordering_key = edit
-    return replace(letter, data=data, attributes=attributes, ordering_key=ordering_key)
+def _page(ids: Sequence[str]) -> ScalarQueryParameter:
+    """Ids as one text: a thousand values of an array take longer to be read than the letters."""
+    return ScalarQueryParameter("page", "STRING", ",".join(ids))
+
+
+def _state(facts: Sequence[Mapping[str, Any]]) -> State:
+    """Where a letter stands after these facts about its last attempt."""
+    return ([State.OPEN] + [_STATES[fact["action"]] for fact in facts if fact["action"] in _STATES])[-1]
 
 
 def _listed(row: Mapping[str, Any]) -> Listed:

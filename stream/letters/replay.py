@@ -28,13 +28,14 @@ from google.pubsub_v1 import PublisherClient
 from schemas.registry import Registry
 from stream.deadletter import publish_request
 from stream.failpoints import reached
+from stream.letters.ahead import one_ahead
 from stream.letters.archive import Archive
 from stream.letters.facts import Action, Fact, Step
 from stream.letters.judging import Judge
 from stream.letters.letter import Letter
 from stream.letters.outgoing import Request, requests
 from stream.letters.pacing import Pace, Progress
-from stream.letters.plan import PAGE_LETTERS, Plan, Sized, pages
+from stream.letters.plan import PAGE_LETTERS, Entry, Plan, fingerprint, pages
 from stream.letters.reading import Kept, Reader
 from stream.names import Names
 
@@ -104,8 +105,7 @@ def replay(
     if not made.chosen:
         return run.result
     with run.on_the_trail():
-        for page in pages(made.chosen):
-            run.send(page)
+        run.send_all()
         reached("replay_ended")
     return run.result
 
@@ -143,19 +143,34 @@ class _Run:
         else:
             self._end(DONE)
 
-    def send(self, page: Sequence[Sized]) -> None:
-        """Read a page, and send what is still to be sent, some at once as the pace allows."""
-        kept = list(self._desk.reader.read([letter_id for letter_id, _ in page]))
+    def send_all(self) -> None:
+        """Send page after page; the next is read meanwhile."""
+        for page, kept in one_ahead(pages(self._plan.chosen), self._read):
+            self._send(page, kept)
+
+    def _read(self, page: Sequence[Entry]) -> Sequence[Kept]:
+        kept = list(self._desk.reader.read([each.letter_id for each in page]))
         reached("replay_read")
-        letters = [each.now for each in kept if self._is_still_meant(each)]
-        judged = [each.letter for each in self._judge.judge(letters) if each.prospect in self._plan.prospects]
-        self.result.passed_over += len(page) - len(judged)
+        return kept
+
+    def _send(self, page: Sequence[Entry], kept: Sequence[Kept]) -> None:
+        """Send what is still to be sent of a page, some at once as the pace allows."""
+        meant = self._as_planned(page, [each.now for each in kept if self._is_still_meant(each)])
+        self.result.passed_over += len(page) - len(meant)
         most = self._pace.at_once(PAGE_LETTERS)
-        for start in range(0, len(judged), most):
-            together = judged[start : start + most]
+        for start in range(0, len(meant), most):
+            together = meant[start : start + most]
             if not self._pace.take(len(together)):
                 raise _StoppedError
             self._send_and_mark(together)
+
+    def _as_planned(self, page: Sequence[Entry], letters: Sequence[Letter]) -> list[Letter]:
+        """Those that are as they were when they were judged; what was edited meanwhile is judged again."""
+        known = {each.letter_id: each.fingerprint for each in page}
+        changed = [each for each in letters if fingerprint(each) != known[each.id]]
+        judged = self._judge.judge(changed)
+        others = {each.letter.id for each in judged if each.prospect not in self._plan.prospects}
+        return [each for each in letters if each.id not in others]
 
     def _is_still_meant(self, kept: Kept) -> bool:
         """Whether nobody else took it meanwhile, and it is not back already."""
