@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from schemas.errors import ContractError
 from schemas.model import NOT_PERSONAL, Generalise, Mask, NotPersonal, Pii
 
+_PERCENT = re.compile(r"([1-9][0-9]?|100)%")
 _DURATION = re.compile(r"([1-9][0-9]{0,5})([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,127}")
@@ -30,7 +31,8 @@ class Partition(StrEnum):
 class TableOptions:
     """The record's ``headrace`` annotation, typed.
 
-    ``late_after`` and ``ahead_at_most`` bound the event time against the first publish time.
+    ``late_after`` and ``ahead_at_most`` bound the event time against the first publish time; ``refuse_at_most`` is the
+    percentage of unreadable messages beyond which the subject waits.
     """
 
     table: str
@@ -41,6 +43,7 @@ class TableOptions:
     require_partition_filter: bool
     late_after: timedelta
     ahead_at_most: timedelta
+    refuse_at_most: int
     identity: tuple[str, ...]
 
 
@@ -54,6 +57,18 @@ def parse_duration(text: object, where: str) -> timedelta:
     if not match:
         raise ContractError(where, "not a duration", 'write a number and s, m, h or d, such as "10m"')
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def parse_percent(text: object, where: str) -> int:
+    """Read ``1%`` to ``100%``.
+
+    >>> parse_percent("50%", "here")
+    50
+    """
+    match = _PERCENT.fullmatch(text) if isinstance(text, str) else None
+    if not match:
+        raise ContractError(where, "not a percentage", 'write a whole number from 1 to 100 and %, such as "50%"')
+    return int(match[1])
 
 
 def parse_table_options(annotation: object, where: str) -> TableOptions:
@@ -72,6 +87,7 @@ def parse_table_options(annotation: object, where: str) -> TableOptions:
         ),
         late_after=parse_duration(given.get("late_after"), f"{where}.late_after"),
         ahead_at_most=parse_duration(given.get("ahead_at_most"), f"{where}.ahead_at_most"),
+        refuse_at_most=parse_percent(given.get("refuse_at_most", "50%"), f"{where}.refuse_at_most"),
         identity=_names(given.get("identity", []), f"{where}.identity"),
     )
 

@@ -95,6 +95,21 @@ def run(
     run_until_stopped(read_settings(project, dataset, contracts, **more))
 
 
+@app.command()
+def resume(
+    subject: Annotated[str, typer.Argument(help="The subject that is paused.")],
+    journal: Journal = None,
+) -> None:
+    """Let a subject go on that the flood guard holds: what cannot be read becomes dead letters.
+
+    Run it where the engine's journal is. Examples: headrace resume flight_departed  |
+    headrace resume flight_departed --journal /var/lib/headrace
+    """
+    from stream.commands.resume import resume_subject
+
+    resume_subject(subject, journal)
+
+
 @journal_app.command("inspect")
 def journal_inspect(journal: Journal = None, format_: Format = "table", json_output: Json = False) -> None:
     """Say what a journal holds: streams, rows in flight, ids, counts; works beside a running engine.

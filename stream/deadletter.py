@@ -8,16 +8,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from importlib import metadata
-from typing import Final
-
-from google.pubsub_v1 import PublisherClient
-from google.pubsub_v1.types import PubsubMessage
+from typing import TYPE_CHECKING, Final
 
 from schemas.envelope import from_micros, to_rfc3339
 from stream.batch import MicroBatch
 from stream.message import Message
 from stream.names import Names
 from stream.replays import Replay, without_replay
+
+if TYPE_CHECKING:  # a third of a second: who only reads letters does not wait for it
+    from google.pubsub_v1 import PublisherClient
+    from google.pubsub_v1.types import PubsubMessage
 
 PREFIX: Final = "headrace-dl-"
 MAX_DETAIL_BYTES: Final = 1000
@@ -159,6 +160,8 @@ def _pieces(letter: DeadLetter, sender: Sender, refused_at: datetime) -> Iterato
 
     The original bytes and attributes are unchanged; names that nobody may publish go under ``headrace-dl-original-``.
     """
+    from google.pubsub_v1.types import PubsubMessage
+
     ours, data = letter.attributes(refused_at, sender), letter.message.data
     foreign = _publishable(without_replay(letter.message.attributes))
     shares = [
@@ -184,6 +187,8 @@ def _publishable(attributes: Mapping[str, str]) -> list[tuple[str, str]]:
 
 
 def _requests(letters: Sequence[PubsubMessage]) -> Iterator[list[PubsubMessage]]:
+    from google.pubsub_v1.types import PubsubMessage
+
     request: list[PubsubMessage] = []
     size = 0
     for letter in letters:

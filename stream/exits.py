@@ -36,6 +36,7 @@ _BY_NAME = {
     "SealedError": Exit.CONFIGURATION,
     "ArchiveError": Exit.CONFIGURATION,
     "NoArchiveError": Exit.CONFIGURATION,
+    "EditorError": Exit.CONFIGURATION,
     "ReplayError": Exit.CONFIGURATION,
     "HaltError": Exit.HALTED,
     "FencedError": Exit.HALTED,

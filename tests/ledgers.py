@@ -36,7 +36,8 @@ def a_batch(messages: list[Message]) -> MicroBatch:
         [content_hash(message.data) for message in messages],
         [0] * len(ids),
         [message.published_at for message in messages],
-        *([0] * len(ids) for _ in range(2)),
+        [message.first_published_at for message in messages],
+        [0] * len(ids),
         range(len(ids)),
     ]
     notes = pa.RecordBatch.from_arrays([pa.array(c, f.type) for c, f in zip(columns, NOTES, strict=True)], schema=NOTES)

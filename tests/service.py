@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,10 +55,14 @@ class Service:
 
     def run_until(self, acknowledged: int) -> Embedded:
         """Run the job until so many messages are acknowledged, then drain it."""
+        return self.run_when(lambda engine: engine.progress.acknowledged >= acknowledged)
+
+    def run_when(self, done: Callable[[Embedded], bool]) -> Embedded:
+        """Run the job until something holds, then drain it."""
         engine = self.engine()
 
         def stop_when_done(progress: Any) -> None:
-            if progress.acknowledged >= acknowledged:
+            if done(engine):
                 engine.stop.set()
 
         engine.on_progress = stop_when_done

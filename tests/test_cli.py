@@ -15,7 +15,7 @@ from stream.cli import main
 from stream.exits import Exit, explain
 from stream.settings import SettingsError, load_settings, read_masking_key
 
-COMMANDS = ["up", "provision", "publish", "run", "demo", "dead-letters", "replay", "audit"]
+COMMANDS = ["up", "provision", "publish", "run", "resume", "demo", "dead-letters", "replay", "audit"]
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def test_help_names_every_command(headrace: Headrace) -> None:
     assert [name for name in COMMANDS if name not in shown.out] == []
 
 
-@pytest.mark.parametrize("command", [*COMMANDS[:-3], "replay", "audit"])
+@pytest.mark.parametrize("command", [*COMMANDS[:-3], *COMMANDS[-2:]])
 def test_every_command_has_help_with_examples(headrace: Headrace, command: str) -> None:
     arguments = [command, "--help"] if command != "dead-letters" else [command, "list", "--help"]
     assert "Examples:" in headrace(*arguments).out

@@ -97,6 +97,10 @@ def assert_says(message: str, where: str, why: str, remedy: str) -> None:
             {"late_after": "31d", "expire_after_days": 30}, "late_after", "expire_after_days", "longer", id="vanishing"
         ),
         pytest.param({"ahead_at_most": None}, "ahead_at_most", "not a duration", "10m", id="no bound ahead"),
+        *(
+            pytest.param({"refuse_at_most": text}, "refuse_at_most", "not a percentage", "50%", id=f"share of {text!r}")
+            for text in ("0%", "101%", "50", 50, 0.5, "5.5%", "-1%", "half")
+        ),
         pytest.param({"ahead_at_most": "366d"}, "ahead_at_most", "beyond a year", "365d", id="too far ahead"),
         pytest.param({"identity": ["nowhere"]}, "identity.nowhere", "no such field", "fields of", id="no such key"),
         pytest.param({"identity": ["size"]}, "identity.size", "not one exact value", "such", id="a float for a key"),
@@ -317,12 +321,14 @@ def test_annotations_are_read_into_types() -> None:
         expire_after_days=90,
         require_partition_filter=True,
         late_after="12h",
+        refuse_at_most="80%",
         identity=["text", "at"],
     ).options
 
     assert (options.table, options.event_time, options.partition) == ("things", "at", Partition.MONTH)
     assert (options.cluster, options.identity) == (("text",), ("text", "at"))
     assert (options.expire_after_days, options.require_partition_filter) == (90, True)
+    assert options.refuse_at_most == 80
     assert (options.late_after, options.ahead_at_most) == (timedelta(hours=12), timedelta(minutes=10))
 
 
@@ -331,6 +337,7 @@ def test_what_is_left_out_has_plain_defaults() -> None:
 
     assert (options.partition, options.cluster, options.identity) == (Partition.DAY, (), ())
     assert (options.expire_after_days, options.require_partition_filter) == (None, False)
+    assert options.refuse_at_most == 50
 
 
 def test_a_mask_is_read_with_its_parameters() -> None:

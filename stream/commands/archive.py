@@ -6,14 +6,17 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from stream.clients import open_bigquery, open_subscriber, open_write
 from stream.letters.archive import Archive, ArchiveNames
-from stream.letters.collector import Collector
 from stream.letters.keys import ArchiveKey
 from stream.letters.reading import Reader
 from stream.settings import Settings, read_archive_key
 from stream.streams import WriteStreams
+
+if TYPE_CHECKING:
+    from stream.letters.collector import Collector
 
 
 def archive_names(settings: Settings) -> ArchiveNames:
@@ -52,6 +55,8 @@ def collecting(settings: Settings) -> Iterator[None]:
 
 def open_collector(settings: Settings, stop: threading.Event) -> Collector:
     """The collector, which ends when *stop* is set; SettingsError without a key."""
+    from stream.letters.collector import Collector  # looking at letters needs no client of Pub/Sub
+
     return Collector(open_subscriber(), settings.names.dead_letter_subscription, open_archive(settings), stop)
 
 

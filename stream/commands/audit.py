@@ -11,7 +11,7 @@ from google.cloud.bigquery import DEFAULT_RETRY
 from schemas.envelope import to_rfc3339
 from stream.audit import SubjectAudit, audit
 from stream.audit_expiry import moment_of
-from stream.audit_scope import Scope
+from stream.audit_scope import Scope, chosen
 from stream.audit_windows import Finding
 from stream.clients import open_bigquery
 from stream.commands.archive import archive_names
@@ -29,10 +29,11 @@ def run_audit(settings: Settings, scope: Scope, format_: str) -> Exit:
     """Audit what *scope* chooses, and say *reconciled* or what differs."""
     check_format(format_)
     names = settings.names
-    client = open_bigquery(settings.project)
+    registry, client = settings.registry(), open_bigquery(settings.project)
+    chosen(registry, scope)  # a mistyped subject is said before anything is asked
     # Its own retries last ten minutes: whoever mistyped an address should not wait for them.
     client.get_dataset(f"{names.project}.{names.dataset}", retry=DEFAULT_RETRY.with_timeout(REACH_SECONDS))
-    audits = audit(settings.registry(), names, client, scope)
+    audits = audit(registry, names, client, scope)
     standing = letters_by_subject(client, archive_names(settings))
     reconciled = not any(each.differences for each in audits)
     if format_ == "table":

@@ -86,7 +86,9 @@ def _next(shown: Shown) -> str:
         return f"Replay it: `headrace replay {letter.id[:10]}`."
     if letter.reason in _DECODED and verdict.accepted:
         return f"Today it would be read: `headrace replay {letter.id[:10]}`."
-    return next_step(letter.reason, letter.id)
+    nearest = shown.explanation.nearest
+    fits = nearest.contract if nearest is not None and nearest.stop is None else "SUBJECT:VERSION"
+    return next_step(letter.reason, letter.id).replace("SUBJECT:VERSION", fits)
 
 
 _DECODED: Final = ("malformed_envelope", "unknown_schema", "undecodable_payload")
@@ -144,20 +146,32 @@ def _line(name: str, text: str, column: int = 30) -> None:
 
 
 def _print_fields(explanation: Explanation) -> None:
-    fields = explanation.fields
+    fields, stop = explanation.fields, explanation.marked
     if not fields:
         return
-    sys.stdout.write(f"\n{len(fields) + explanation.fields_left_out:,} values, read as {explanation.read_as}\n")
-    for each in fields[-MOST_FIELDS:]:
+    count = f"{len(fields) + explanation.fields_left_out:,} values, read as {explanation.read_as}"
+    if all(each.hidden for each in fields):
+        sys.stdout.write(f"\n{count}: all hidden, {fields[0].hidden.removeprefix('hidden: ')}\n")
+        return
+    sys.stdout.write(f"\n{count}, each with the byte at which it begins\n")
+    shown = fields[:MOST_FIELDS] if stop is None else fields[-MOST_FIELDS:]
+    left = len(fields) + explanation.fields_left_out - len(shown)
+    if left and stop is not None:
+        sys.stdout.write(f"   ... {left:,} before these\n")
+    for each in shown:
         _line(f"{each.start:>6} {each.path}", each.text, 38)
-    stop = explanation.marked
+    if left and stop is None:
+        sys.stdout.write(f"   ... {left:,} after these; --json has more\n")
     if stop is not None and stop.path:
         _line(f"{'' if stop.offset is None else stop.offset:>6} {stop.path}", f"<- {stop.why}", 38)
 
 
 def _print_bytes(letter: Letter, explanation: Explanation, reveal: bool) -> None:
+    """The bytes around the stop, where there is one and something of them may be seen."""
     sys.stdout.write(f"\n{len(letter.data):,} bytes\n")
-    if letter.data:
+    stops = explanation.marked is not None or not explanation.fields
+    seen = reveal or any(not each.hidden for each in explanation.fields)
+    if letter.data and (reveal or (stops and seen)):
         sys.stdout.write(hexdump(letter.data, explanation, reveal=reveal) + "\n")
 
 

@@ -48,9 +48,9 @@ def group_letters(settings: Settings, wanted: Filter, by: str, format_: str) -> 
             return
         if groups:
             _print_groups(names, groups, service.clock())
+            count = sum(each.letters for each in groups)
             example = groups[0].example[:SHORT]
-            say(f"{_letters(sum(each.letters for each in groups))} in {len(groups):,} groups; next: ")
-            say(f"`headrace dead-letters show {example}` explains one of the first")
+            say(f"{_letters(count)} in {len(groups):,} groups; next: `headrace dead-letters show {example}`")
         else:
             say("no letter matches; --state all looks beyond the open ones")
 
@@ -114,7 +114,8 @@ def _print_groups(names: Sequence[str], groups: Sequence[Group], now: datetime) 
         ]
         for each in groups
     ]
-    print_columns([*names, "letters", "first", "last", "example"], rows, names, right="letters")
+    giving_way = [name for name in names if name not in ("hour", "day")]
+    print_columns([*names, "letters", "first", "last", "example"], rows, giving_way, right="letters")
 
 
 def _cell(name: str, value: str) -> str:

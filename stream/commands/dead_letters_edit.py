@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-import click
-
 from schemas.envelope import SchemaRef
 from stream.columns import print_labelled
 from stream.commands.letters import chosen, confirmed, letters_of
+from stream.editor import edited
 from stream.letters.changes import MendError, assignments, read_change
 from stream.letters.differences import Difference
 from stream.letters.editing import Plan, edit, plan
@@ -67,6 +66,8 @@ def edit_letters(settings: Settings, wanted: Filter, wish: Wish, why: str, sure:
         planned = plan(service, letters, change, reveal=reveal)
         if reveal:
             service.record_reveal([each for each in planned.letters if each.letter_id in planned.examples], why)
+        if not planned.letters and len(planned.refused) <= 1:
+            raise MendError(_none(letters, planned))
         _show(planned)
         if not planned.letters:
             raise MendError(_none(letters, planned))
@@ -88,7 +89,8 @@ def _edited(service: Letters, letters: Sequence[Listed], why: str) -> Change:
 
     Raises:
         ChoiceError: several letters, or no terminal.
-        MendError: the letter cannot be read, or nothing was saved.
+        MendError: the letter cannot be read, or what was saved is no event.
+        EditorError: there is no editor.
     """
     if len(letters) != 1:
         raise ChoiceError(
@@ -103,9 +105,7 @@ def _edited(service: Letters, letters: Sequence[Listed], why: str) -> Change:
         raise ChoiceError(f"{letters[0].letter_id}: a piece of it is still to be collected; ask again in a while")
     _, event = readable_as(kept.now, service.registry)
     service.record_reveal(letters, why or "opened in an editor")
-    text = click.edit(json.dumps(event, indent=2) + "\n", extension=".json")
-    if text is None:
-        raise MendError("nothing was saved, and nothing is changed")
+    text = edited(json.dumps(event, indent=2) + "\n")
     return Change(payload=read_change(text, "the editor's file"))
 
 

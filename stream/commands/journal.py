@@ -13,12 +13,18 @@ from stream.settings import Settings
 DEFAULT: Final = Settings.model_fields["journal"].default
 
 
-def inspect_journal(given: Path | None, format_: str) -> None:
-    """Print a line for each table, and what the journal holds besides; JournalError when there is none."""
+def open_existing(given: Path | None) -> Journal:
+    """Open the journal in the folder that is *given* or set, also beside a running engine; JournalError when there is
+    none."""
     directory = given or Path(os.environ.get("HEADRACE_JOURNAL", DEFAULT))
     if not (directory / FILE).exists():
         raise JournalError(f"{directory}: no journal there; name its folder with --journal")
-    facts = Journal.open(directory).facts()
+    return Journal.open(directory)
+
+
+def inspect_journal(given: Path | None, format_: str) -> None:
+    """Print a line for each table, and what the journal holds besides; JournalError when there is none."""
+    facts = open_existing(given).facts()
     tables = facts.pop("tables")
     show("tables", tables, format_, **facts)
     if format_ == "table":

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ from schemas.model import Pii, inner, walk
 from schemas.registry import Registry
 from stream.audit import count_subjects
 from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
+from stream.commands.archive import open_reader
+from stream.commands.dead_letters import group_letters
 from stream.demo.bookings import SUBJECT as BOOKING
 from stream.demo.bookings import bookings
 from stream.demo.planting import BOOKINGS, Planting
@@ -28,12 +31,15 @@ from stream.demo.service import publish, received, running_job, wait_until_recei
 from stream.demo.unmasked import unmasked_hits
 from stream.emulators import running_emulators
 from stream.exits import Exit
+from stream.letters.filters import Filter
 from stream.names import Names
 from stream.output import print_json, say
 from stream.processes import wait_for_interrupt
 from stream.provision import Clients, apply, plan
+from stream.settings import load_settings
 
 PROJECT: Final = "headrace-demo"
+COLLECTED_SECONDS: Final = 20.0
 
 
 def demo(flights: int | None, json_output: bool, keep: bool) -> Exit:
@@ -49,13 +55,15 @@ def demo(flights: int | None, json_output: bool, keep: bool) -> Exit:
         directory = Path(name)
         say("starting the Pub/Sub and BigQuery emulators ...")
         with running_emulators(directory) as emulators, _environment(emulators.environment, directory) as variables:
-            report = _run(flights, directory, variables, console, keep)
+            report = _run(flights, directory, variables, console, keep, json_output)
             if json_output:
                 print_json(report.as_dict())
         return Exit.DONE if report.reconciled else Exit.FOUND
 
 
-def _run(flights: int | None, directory: Path, variables: Mapping[str, str], console: Console, keep: bool) -> Report:
+def _run(
+    flights: int | None, directory: Path, variables: Mapping[str, str], console: Console, keep: bool, json_output: bool
+) -> Report:
     registry, names = Registry.load(), Names(PROJECT)
     client, publisher = open_bigquery(PROJECT), open_gapic_publisher()
     changes = plan(registry, names, "EU", Clients(publisher, open_subscriber(), client))
@@ -75,6 +83,8 @@ def _run(flights: int | None, directory: Path, variables: Mapping[str, str], con
         report = make_report(planting.fates, counts, table_facts(registry, names, client), hits, seconds)
         _show_masking(registry, names, client, planting.now, console)
         print_report(report, console)
+        if not json_output:
+            _show_letters(sum(report.dead_lettered.values()))
         _show_next(console, keep, variables)
         if keep:
             say("everything keeps running; Ctrl-C ends it")
@@ -84,12 +94,13 @@ def _run(flights: int | None, directory: Path, variables: Mapping[str, str], con
 
 @contextmanager
 def _environment(emulators: Mapping[str, str], directory: Path) -> Iterator[dict[str, str]]:
-    """Point this process, and the job's, at the emulators and at a fresh masking key."""
-    key = directory / "masking.key"
-    key.touch(0o600)
-    key.write_bytes(os.urandom(32))
-    variables = {**emulators, "HEADRACE_PROJECT": PROJECT, "HEADRACE_MASKING_KEY_FILE": str(key)}
-    variables["HEADRACE_JOURNAL"] = str(directory / "journal")
+    """Point this process, and the job's, at the emulators and at fresh keys."""
+    variables = {**emulators, "HEADRACE_PROJECT": PROJECT, "HEADRACE_JOURNAL": str(directory / "journal")}
+    for name in ("masking", "archive"):
+        key = directory / f"{name}.key"
+        key.touch(0o600)
+        key.write_bytes(os.urandom(32))
+        variables[f"HEADRACE_{name.upper()}_KEY_FILE"] = str(key)
     before = dict(os.environ)
     os.environ.update(variables)
     try:
@@ -133,6 +144,17 @@ def _show_masking(registry: Registry, names: Names, client: Any, now: datetime, 
     personal = {path.partition(".")[0] for path, field in walk(contract.record) if isinstance(field.pii, Pii)}
     names_shown = [f.name for f in contract.record.fields if f.name in personal and inner(f.type) is not None]
     print_masking(sent, stored, names_shown, console)
+
+
+def _show_letters(expected: int) -> None:
+    """What an operator sees of the planted faults, as soon as the collector has moved them into the archive."""
+    settings = load_settings()
+    reader, pause = open_reader(settings), threading.Event()
+    until = time.monotonic() + COLLECTED_SECONDS
+    while reader.count(Filter()) < expected and time.monotonic() < until:
+        pause.wait(0.2)
+    say("\n$ headrace dead-letters list --group-by reason,subject")
+    group_letters(settings, Filter(), "reason,subject", "table")
 
 
 def _show_next(console: Console, keep: bool, variables: Mapping[str, str]) -> None:

@@ -15,6 +15,7 @@ from stream.engine.claim import Claims
 from stream.engine.guard import Guard
 from stream.engine.journal import Journal
 from stream.engine.patience import TROUBLE, Patience, StoppedError
+from stream.engine.pause import Gate
 from stream.engine.puller import Puller
 from stream.engine.status import EngineStatus, SubjectStatus
 from stream.engine.subject import Clients, SubjectLoop
@@ -130,11 +131,11 @@ class Embedded:
             self.status.subjects[_TALLIES],
             self.stop,
             self._guard,
-            lambda: {subject: loop.complete_until for subject, (loop, _) in loops.items() if loop.complete_until},
+            lambda: {subject: loop.complete_until for subject, (loop, *_) in loops.items() if loop.complete_until},
         )
         threads = [
-            threading.Thread(target=self._guarded, args=(self._run_subject, *pair), name=subject)
-            for subject, pair in loops.items()
+            threading.Thread(target=self._guarded, args=(self._run_subject, *parts), name=subject)
+            for subject, parts in loops.items()
         ]
         tally_thread = threading.Thread(target=self._guarded, args=(self._run_tallies, tallies), name=_TALLIES)
         for thread in [*threads, tally_thread]:
@@ -147,9 +148,10 @@ class Embedded:
         if self.status.alive and self.status.subjects[_TALLIES].ready:
             tallies.flush()
 
-    def _subject_loop(self, subject: str) -> tuple[SubjectLoop, Puller]:
+    def _subject_loop(self, subject: str) -> tuple[SubjectLoop, Puller, Gate]:
         status = self.status.subjects[subject]
         puller = Puller(self.clients.subscriber, subject, self.names.subscription(subject), status)
+        gate = Gate(self.job, subject, self.journal, puller, status, self.stop)
         loop = SubjectLoop(
             self.job,
             subject,
@@ -161,19 +163,23 @@ class Embedded:
             self.stop,
             self._guard,
             self.round_messages,
+            gate,
         )
-        return loop, puller
+        return loop, puller, gate
 
     def _subject_clients(self) -> Clients:
         return Clients(self.clients.publisher, self.clients.bigquery, self.clients.streams)
 
-    def _run_subject(self, loop: SubjectLoop, puller: Puller) -> None:
+    def _run_subject(self, loop: SubjectLoop, puller: Puller, gate: Gate) -> None:
+        def serve() -> None:
+            puller.start()
+            try:
+                loop.run()
+            finally:
+                puller.stop()
+
         loop.recover()
-        puller.start()
-        try:
-            loop.run()
-        finally:
-            puller.stop()
+        gate.run(serve)
 
     def _run_tallies(self, tallies: TallyLoop) -> None:
         tallies.recover()

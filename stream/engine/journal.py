@@ -23,6 +23,8 @@ from stream.engine.transaction import StoredHead, Transaction
 
 FILE: Final = "journal.db"
 FORMAT: Final = 1
+PAUSED: Final = "paused"
+LET_THROUGH: Final = "let through"
 BUSY_MILLISECONDS: Final = 5_000
 _WAL_BYTES: Final = 64 * 1024 * 1024
 _SCHEMA: Final = """
@@ -152,6 +154,18 @@ class Journal:
         """Whether another journal's engine has been given the messages of *target* since this one wrote."""
         with self._lock:
             return self._value(f"taken_over {target}") is not None
+
+    def floods(self) -> dict[str, str]:
+        """The subjects that wait, or may be dead-lettered whole: PAUSED or LET_THROUGH."""
+        rows = self._rows("SELECT name, value FROM meta WHERE name GLOB 'flood *' ORDER BY name")
+        return {name.removeprefix("flood "): state for name, state in rows}
+
+    def let_through(self, subject: str) -> None:
+        """Tell the engine that owns this journal, or the next one, to go on with a subject that waits."""
+        with self._lock, self._named_errors():
+            self._connection.execute(
+                "UPDATE meta SET value = ? WHERE name = 'flood ' || ? AND value = ?", (LET_THROUGH, subject, PAUSED)
+            )
 
     def stream(self, target: str) -> tuple[str, int] | None:
         """The stream that *target* is appended to, and the offset of its head."""

@@ -58,8 +58,16 @@ class Puller:
         self._threads: list[threading.Thread] = []
         self.failure: BaseException | None = None
 
+    @property
+    def needs(self) -> str:
+        """Whom to ask for what when pulling fails."""
+        return f"{self._subscription}: the job needs roles/pubsub.subscriber on it; `headrace provision` makes it"
+
     def start(self) -> None:
-        """Begin to pull and to keep leases."""
+        """Begin to pull and to keep leases; again, after a stop."""
+        self._stop.clear()
+        self._threads.clear()
+        self._empty_since = 0  # what was handed back is waiting again
         for name, work in (("pull", self._pull_on), ("lease", self._keep_leases)):
             thread = threading.Thread(target=self._guarded, args=(work,), name=f"{name}-{self._subject}", daemon=True)
             self._threads.append(thread)
@@ -109,6 +117,15 @@ class Puller:
         self._let_go(pulled)
         self._modify(pulled, 0)
 
+    def sample(self, at_most: int) -> list[Message]:
+        """Pull a few messages to look at while pulling is stopped, and hand them back; none when none is there."""
+        try:
+            pulled = self._receive(at_most)
+        except DeadlineExceeded:
+            return []
+        self._modify([pulled], 0)
+        return pulled.messages
+
     def stop(self) -> None:
         """Stop pulling and hand back all that is held."""
         self._stop.set()
@@ -130,10 +147,9 @@ class Puller:
                 self._changed.notify_all()
 
     def _pull_on(self) -> None:
-        needs = f"{self._subscription}: the job needs roles/pubsub.subscriber on it; `headrace provision` makes it"
-        self._deadline = self._patience.insist(needs, self._ask_for_deadline)
+        self._deadline = self._patience.insist(self.needs, self._ask_for_deadline)
         while self._has_room():
-            pulled = self._patience.insist(needs, self._pull)
+            pulled = self._patience.insist(self.needs, self._pull)
             with self._changed:
                 if pulled.messages:
                     self._held.add(pulled)
@@ -151,14 +167,19 @@ class Puller:
         return messages < WAITING_MESSAGES and sum(pulled.bytes for pulled in self._waiting) < WAITING_BYTES
 
     def _pull(self) -> Pulled:
-        request = PullRequest(subscription=self._subscription, max_messages=PULL_MESSAGES)
-        began, leased_until = time.time_ns() // 1000, time.monotonic() + self._deadline
+        began = time.time_ns() // 1000
         try:
-            response = self._subscriber.pull(request=request, timeout=PULL_SECONDS, retry=None)
+            pulled = self._receive(PULL_MESSAGES)
         except DeadlineExceeded:
             self._note_empty(began)
-            return Pulled([], [], leased_until)
+            return Pulled([], [], 0)
         self._empty_since = 0
+        return pulled
+
+    def _receive(self, at_most: int) -> Pulled:
+        request = PullRequest(subscription=self._subscription, max_messages=at_most)
+        leased_until = time.monotonic() + self._deadline
+        response = self._subscriber.pull(request=request, timeout=PULL_SECONDS, retry=None)
         received = PullResponse.pb(response).received_messages
         messages = [_message(self._subject, one.message) for one in received]
         return Pulled(messages, [one.ack_id for one in received], leased_until, sum(len(m.data) for m in messages))

@@ -5,6 +5,9 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Final
+
+FLOOD: Final = "flood"  # where a subject is in its own way
 
 
 @dataclass
@@ -17,6 +20,11 @@ class SubjectStatus:
     counts: Counter[str] = field(default_factory=Counter)
     dead_letters: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    @property
+    def paused(self) -> bool:
+        """Whether the flood guard holds it."""
+        return FLOOD in self.in_the_way
 
     def block(self, where: str, sentence: str) -> bool:
         """Note what is in the way of *where*; True when that is news."""

@@ -18,7 +18,8 @@ from stream.deadletter import DeadLetter, dead_letters, letter_requests, publish
 from stream.engine.journal import Journal
 from stream.engine.memory import NEEDS_ROOM, Memory, receipts_of, with_receipts
 from stream.engine.patience import Patience
-from stream.engine.prepare import Preparation, tally_refused
+from stream.engine.pause import Gate
+from stream.engine.prepare import tally_refused
 from stream.engine.puller import Pulled, Puller
 from stream.engine.receipts import receipt
 from stream.engine.status import SubjectStatus
@@ -61,6 +62,7 @@ class SubjectLoop:
         stop: threading.Event,
         fence: Fence,
         round_messages: int,
+        preparation: Gate,
     ) -> None:
         self._job = job
         self._subject = subject
@@ -82,7 +84,7 @@ class SubjectLoop:
         self._memory = Memory(
             self._table, journal, self._stored_rows, needs_queries, self._patience, job.clock, job.ids_remembered
         )
-        self._preparation = Preparation(job.registry, subject, job.window, job.masking_key)
+        self._preparation = preparation
         self._messages: Sequence[Message] = ()
         self._writer = TableWriter(
             self._table, job.tables[subject], journal, clients.streams, self._patience, self, fence
@@ -100,7 +102,7 @@ class SubjectLoop:
         self._status.ready = True
 
     def run(self) -> None:
-        """Go round until told to stop. Raises StoppedError, HaltError, FencedError, JournalError."""
+        """Go round until told to stop. Raises FloodError, StoppedError, HaltError, FencedError, JournalError."""
         while not self._stop.is_set():
             pulled = self._puller.take(self._round_messages, WAIT_SECONDS)
             if pulled:
@@ -111,10 +113,9 @@ class SubjectLoop:
         reached("pulled")
         messages = [message for each in pulled for message in each.messages]
         new = self._memory.unsettled(messages)
-        self._status.count("received", len(new))
-        self._status.count("redelivered", len(messages) - len(new))
         if new:
             self._ingest(new)
+        self._status.count("redelivered", len(messages) - len(new))
         self._puller.acknowledge(pulled)
         self._status.count("acknowledged", len(messages))
         reached("acknowledged")
@@ -122,6 +123,7 @@ class SubjectLoop:
     def _ingest(self, messages: Sequence[Message]) -> None:
         self._messages = messages
         prepared = self._preparation.prepare(messages, self._job.clock())
+        self._status.count("received", len(messages))
         reached("decoded")
         self._publish(prepared.letters)
         batch = None if prepared.batch is None else with_receipts(prepared.batch, messages)

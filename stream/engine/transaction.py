@@ -84,6 +84,12 @@ class Transaction:
         """Note that nothing of before the takeover is left open for *target*."""
         self._execute("DELETE FROM meta WHERE name = 'taken_over ' || ?", (target,))
 
+    def note_flood(self, subject: str, state: str | None) -> None:
+        """Note whether *subject* waits, or may be dead-lettered whole; None for neither."""
+        self._execute("DELETE FROM meta WHERE name = 'flood ' || ?", (subject,))
+        if state is not None:
+            self._execute("INSERT INTO meta VALUES ('flood ' || ?, ?)", (subject, state))
+
     def tally(self, counts: bytes) -> None:
         """Keep counts until they are appended to the table of tallies."""
         self._execute("INSERT INTO tallies (counts) VALUES (?)", (counts,))

@@ -25,7 +25,8 @@ NEXT: Final[Mapping[Reason, str]] = {
         "more with late_after in the contract, or discard it."
     ),
     Reason.IN_THE_FUTURE: (
-        "Mend the event time with `headrace dead-letters edit {id} --patch`, or replay it when that time has come."
+        "Replaying alone cannot help: mend the event time with `headrace dead-letters edit {id} --patch`, or allow "
+        "more with ahead_at_most in the contract."
     ),
     Reason.ID_CONFLICT: (
         "Another event with the same id is in the table: compare the two, then discard this one or give it an id of "

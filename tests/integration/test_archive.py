@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,8 +24,10 @@ from stream.letters.keys import ArchiveKey, SealedError
 from stream.letters.letter import Letter
 from stream.letters.reading import Reader
 from stream.message import Message
+from stream.processes import tied
 from stream.provision import Clients, apply, plan
 from stream.settings import Settings
+from tests.jobs import COMMAND, wait_for
 
 pytestmark = pytest.mark.emulators
 NOW = datetime.now(UTC).replace(hour=15, minute=9, second=26, microsecond=0) - timedelta(days=1)
@@ -125,6 +129,26 @@ def test_letters_are_counted_in_groups(post: Post) -> None:
     groups = post.reader.group(Filter(), ["reason", "subject", "hour"])
     assert [(dict(group.by)["reason"], group.letters) for group in groups] == [("too_late", 2), ("unknown_schema", 1)]
     assert dict(groups[0].by)["hour"].startswith(f"{NOW.date()}T15:00:00")
+
+
+def test_a_collector_of_its_own_runs_until_it_is_told_to_stop(post: Post, tmp_path: Path) -> None:
+    post.send(a_letter())
+    settings = {"HEADRACE_PROJECT": post.settings.project}
+    environment = {**os.environ, **settings, "HEADRACE_ARCHIVE_KEY_FILE": str(post.settings.archive_key_file)}
+    log = tmp_path / "collector.log"
+    with log.open("wb") as output:
+        collector = subprocess.Popen(
+            tied([*COMMAND, "dead-letters", "collect"]), env=environment, stdout=output, stderr=output
+        )
+    try:
+        wait_for(lambda: collector.poll() is not None or post.reader.count(Filter()) == 1, 60)
+        collector.send_signal(signal.SIGTERM)
+        assert collector.wait(30) == 0, log.read_text()
+    finally:
+        collector.kill()
+        collector.wait()
+    assert post.only().data == b"\x00\xff"
+    assert "stopped" in log.read_text()
 
 
 def test_what_is_done_with_a_letter_is_its_state_until_it_is_refused_again(post: Post) -> None:

@@ -79,7 +79,7 @@ def test_a_kept_demo_can_be_looked_at_and_leaves_nothing_behind() -> None:
             if "everything keeps running" in line:
                 break
         family = psutil.Process(demo.pid).children(recursive=True)
-        letters = headrace("dead-letters", "list", "--format", "json", **variables)
+        letters = headrace("dead-letters", "list", "--limit", "1000", "--format", "json", **variables)
         audit = headrace("audit", "--json", **variables)
         demo.send_signal(signal.SIGINT)
         assert demo.wait(60) == 0

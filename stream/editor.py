@@ -1,0 +1,34 @@
+"""A text in the person's own editor."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+
+class EditorError(RuntimeError):
+    """No editor could be used; says which and the remedy."""
+
+
+def edited(text: str, environment: Mapping[str, str] = os.environ) -> str:
+    """What a person makes of *text*, in ``VISUAL``, ``EDITOR`` or vi; nobody else may read the file, and it is removed.
+
+    Raises:
+        EditorError: it cannot be started, ended with an error, or left no text.
+    """
+    command = environment.get("VISUAL") or environment.get("EDITOR") or "vi"
+    with tempfile.TemporaryDirectory(prefix="headrace-") as folder:  # for its owner alone
+        file = Path(folder) / "event.json"
+        file.write_text(text)
+        try:
+            code = subprocess.run([*shlex.split(command), str(file)], check=False).returncode
+            result = file.read_text()
+        except (OSError, UnicodeDecodeError, ValueError) as error:
+            raise EditorError(f"{command}: cannot be used ({type(error).__name__}); set EDITOR") from None
+    if code != 0:
+        raise EditorError(f"{command}: ended with code {code}; nothing is changed")
+    return result

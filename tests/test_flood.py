@@ -1,0 +1,146 @@
+"""The flood guard: how many letters get out, whatever comes; and who is never stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stream.dataflow.decode import _DecodeFn
+from stream.deadletter import Reason
+from stream.flood import FLOOR, WINDOW, FloodError, FloodGuard
+from stream.message import Message
+from tests.builders import PACKAGE
+
+SECOND = 1_000_000
+MINUTE = 60 * SECOND
+Round = tuple[int, int, int]  # when, how many, and how many of them are refused
+
+
+def bad(count: int, reason: Reason = Reason.UNKNOWN_SCHEMA) -> dict[Reason, int]:
+    return {reason: count}
+
+
+def let_through(guard: FloodGuard, rounds: Sequence[Round]) -> list[Round]:
+    """The rounds that are not held."""
+    return [each for each in rounds if not guard.judge(each[0], each[1], bad(each[2]))]
+
+
+@st.composite
+def rounds(draw: st.DrawFn) -> list[Round]:
+    now, drawn = 0, []
+    for _ in range(draw(st.integers(1, 60))):
+        now += draw(st.integers(0, 40)) * SECOND // draw(st.sampled_from([1, 10]))
+        received = draw(st.integers(1, 40))
+        drawn.append((now, received, draw(st.sampled_from([0, received, draw(st.integers(0, received))]))))
+    return drawn
+
+
+@given(rounds(), st.integers(1, 100), st.integers(1, 100))
+def test_letters_stay_within_the_bound_whatever_comes(drawn: list[Round], percent: int, floor: int) -> None:
+    #  of any stretch within a minute: fewer letters than the floor and the limit's share together
+    passed = let_through(FloodGuard(percent, floor=floor), drawn)
+    for first in range(len(passed)):
+        received = letters = 0
+        for now, more, refused in passed[first:]:
+            if now - passed[first][0] >= MINUTE:
+                break
+            received, letters = received + more, letters + refused
+            assert letters * 100 < floor * 100 + percent * received
+
+
+@given(rounds(), st.integers(1, 100), st.lists(st.integers(1, 5000), max_size=50), st.integers(0, 5000))
+def test_once_every_message_fails_fewer_than_the_floor_and_a_round_get_out(
+    before: list[Round], percent: int, sizes: list[int], begins: int
+) -> None:
+    #  whatever | a round in which it begins | bad | bad | bad ...      all within a minute
+    guard = FloodGuard(percent if percent < 100 else 99)
+    let_through(guard, before)
+    now = before[-1][0]
+    flood = [(now, 5000, begins), *((now + number * SECOND, size, size) for number, size in enumerate(sizes, 1))]
+    assert sum(refused for _, _, refused in let_through(guard, flood)) < FLOOR + 5000
+
+
+@given(st.lists(st.integers(1, 300), min_size=1, max_size=300))
+def test_a_poison_minority_never_stops_a_subject(sizes: list[int]) -> None:
+    guard = FloodGuard(50)
+    spread = [(number * SECOND, 20 * size, size) for number, size in enumerate(sizes)]
+    assert let_through(guard, spread) == spread
+
+
+def test_a_quiet_subject_is_never_stopped() -> None:
+    guard = FloodGuard(50)
+    quiet = [(number * SECOND, 16, 16) for number in range(300)]  # 960 a minute
+    assert let_through(guard, quiet) == quiet
+
+
+def test_much_that_went_well_before_does_not_delay_it() -> None:
+    guard = FloodGuard(50)
+    let_through(guard, [(number * SECOND, 5000, 0) for number in range(50)])
+    flood = [(50 * SECOND + number, 400, 400) for number in range(50)]
+    assert let_through(guard, flood) == flood[:2]
+
+
+@pytest.mark.parametrize(
+    "reason", sorted(set(Reason) - {"malformed_envelope", "unknown_schema", "undecodable_payload"})
+)
+def test_what_no_deploy_would_mend_does_not_count(reason: Reason) -> None:
+    guard = FloodGuard(50)
+    assert not guard.judge(0, 5000, bad(5000, reason))
+
+
+def test_a_hundred_per_cent_is_no_limit() -> None:
+    assert not FloodGuard(100).judge(0, 50_000, bad(50_000))
+
+
+def test_a_held_subject_is_held_until_a_round_is_good_however_long_it_takes() -> None:
+    guard = FloodGuard(50)
+    assert guard.judge(0, 2000, bad(2000))
+    assert guard.judge(10 * MINUTE, 1, bad(1))
+    assert not guard.judge(11 * MINUTE, 10, bad(5))
+    assert not guard.judge(12 * MINUTE, 1, bad(1))
+
+
+def test_a_sample_lets_it_go_on_when_it_is_good_and_not_when_it_is_empty() -> None:
+    guard = FloodGuard(50)
+    assert [guard.passes(0, {}), guard.passes(100, bad(51)), guard.passes(100, bad(50))] == [False, False, True]
+
+
+def test_after_the_command_all_goes_through_until_the_share_has_fallen_once() -> None:
+    guard = FloodGuard(50)
+    assert guard.judge(0, 5000, bad(5000))
+    guard.let_through(SECOND)
+    flood = [(number * SECOND, 5000, 5000) for number in range(2, 200)]
+    assert let_through(guard, flood) == flood
+    assert guard.lets_all_through
+    assert not guard.judge(200 * SECOND, 500, {})
+    assert guard.lets_all_through, "so few say nothing"
+    assert not guard.judge(201 * SECOND, 500, {})
+    assert not guard.lets_all_through
+    assert guard.judge(202 * SECOND, 5000, bad(5000))
+
+
+def test_a_quiet_subject_is_guarded_again_after_a_good_minute() -> None:
+    guard = FloodGuard(50, timedelta(minutes=1))
+    guard.let_through(0)
+    let_through(guard, [(50 * SECOND, 10, 0), (59 * SECOND, 10, 0)])
+    assert guard.lets_all_through
+    let_through(guard, [(60 * SECOND, 10, 0)])
+    assert not guard.lets_all_through
+
+
+def test_on_dataflow_a_bundle_fails_before_any_letter_and_again_until_it_can_be_read() -> None:
+    def bundle(now: int, count: int, key: bytes = b"k" * 32) -> int:
+        step = _DecodeFn(PACKAGE, WINDOW, lambda: now, key)  # a bundle that fails takes its step along
+        step.setup()
+        unreadable = [Message("flight_departed", b"\xff", {}, str(number), 0) for number in range(count)]
+        return len([each for each in step.process(unreadable) if each.tag == "dead_letters"])
+
+    assert bundle(0, FLOOR - 1) == FLOOR - 1
+    for now in (0, SECOND, 10 * MINUTE):
+        with pytest.raises(FloodError, match=r"flight_departed: 1 of 1 .* stay in Pub/Sub"):
+            bundle(now, 1)
+    assert bundle(10 * MINUTE, 1, b"another job".ljust(32)) == 1
