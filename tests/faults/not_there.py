@@ -9,5 +9,4 @@ NOT_THERE: Final = {
     "F13 (a column added to the contract while running)": "contracts are read at start; a new one needs a restart",
     "F22": "no mask is the user's own code, and the built-in ones are total; a step that raises ends the engine",
     "F26 (registry down, or another schema under a known name)": "contracts come from a folder, not from a service",
-    "F33, F34": "there is no replay command",
 }
