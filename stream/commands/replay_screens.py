@@ -18,6 +18,12 @@ WORDS: Final = {
     Prospect.UNKNOWN: "not known before",
     Prospect.STUCK: "cannot be sent",
 }
+_COLUMNS: Final = {
+    Prospect.PASSES: "pass",
+    Prospect.FAILS: "fail",
+    Prospect.UNKNOWN: "not known",
+    Prospect.STUCK: "cannot be sent",
+}
 
 
 def show_plan(made: Plan) -> None:
@@ -29,7 +35,7 @@ def show_plan(made: Plan) -> None:
         )
         return
     rows = [
-        {"refused_as": reason, "letters": counts.total(), **{WORDS[each]: counts[each] for each in Prospect}}
+        {"refused_as": reason, "letters": counts.total(), **{_COLUMNS[each]: counts[each] for each in Prospect}}
         for reason, counts in sorted(made.by_reason.items(), key=lambda each: -each[1].total())
     ]
     show("plan", rows, "table")

@@ -319,7 +319,7 @@ def test_the_command_says_what_would_be_done_within_eighty_columns(office: Offic
 
     shown = office.command("replay", "--dry-run", COLUMNS="80")
     assert shown.returncode == 0, shown.stderr
-    for word in ("unknown_schema", "would pass", "undecodable_payload"):
+    for word in ("unknown_schema", "would fail", "undecodable_payload"):
         assert word in shown.stdout
     assert "dead-letters edit" in shown.stderr
     lines = [line for line in (shown.stdout + shown.stderr).splitlines() if not line.startswith("using emulators")]
