@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from schemas.envelope import from_micros, to_rfc3339
 from stream.batch import MicroBatch
+from stream.batches import in_batches
 from stream.message import Message
 from stream.names import Names
 from stream.replays import Replay, without_replay
@@ -189,14 +190,6 @@ def _publishable(attributes: Mapping[str, str]) -> list[tuple[str, str]]:
 def _requests(letters: Sequence[PubsubMessage]) -> Iterator[list[PubsubMessage]]:
     from google.pubsub_v1.types import PubsubMessage
 
-    request: list[PubsubMessage] = []
-    size = 0
-    for letter in letters:
-        weight = PubsubMessage.pb(letter).ByteSize()
-        if request and (size + weight > MAX_REQUEST_BYTES or len(request) == MAX_REQUEST_MESSAGES):
-            yield request
-            request, size = [], 0
-        request.append(letter)
-        size += weight
-    if request:
-        yield request
+    yield from in_batches(
+        letters, lambda letter: PubsubMessage.pb(letter).ByteSize(), MAX_REQUEST_BYTES, MAX_REQUEST_MESSAGES
+    )

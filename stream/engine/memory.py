@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,14 +12,13 @@ from schemas.envelope import from_micros
 from stream.batch import MicroBatch
 from stream.deduplicate import Decision, SeenIds
 from stream.engine.journal import Journal
-from stream.engine.patience import Patience
+from stream.engine.patience import NEEDS_ROOM, Patience
 from stream.engine.receipts import Receipts, receipt
 from stream.engine.transaction import Transaction
 from stream.failpoints import reached
 from stream.message import Message
 from stream.stored_rows import SKEW_MICROSECONDS, StoredRows, compare_old
 
-NEEDS_ROOM: Final = "the journal's disk needs room"
 _LOG = structlog.get_logger("headrace")
 
 

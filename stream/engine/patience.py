@@ -28,6 +28,7 @@ from stream.engine.status import SubjectStatus
 
 FIRST_SECONDS: Final = 0.2
 LONGEST_SECONDS: Final = 15.0
+NEEDS_ROOM: Final = "the journal's disk needs room"
 TROUBLE: Final = (
     Cancelled,
     Conflict,

@@ -15,8 +15,7 @@ import structlog
 
 from stream.deadletter import Reason
 from stream.engine.journal import LET_THROUGH, PAUSED, Journal
-from stream.engine.memory import NEEDS_ROOM
-from stream.engine.patience import Patience
+from stream.engine.patience import NEEDS_ROOM, Patience
 from stream.engine.prepare import Preparation, Prepared
 from stream.engine.puller import Puller
 from stream.engine.status import FLOOD, SubjectStatus

@@ -16,8 +16,8 @@ from google.pubsub_v1 import PublisherClient
 from stream.batch import MicroBatch, to_ipc
 from stream.deadletter import DeadLetter, dead_letters, letter_requests, publish_request
 from stream.engine.journal import Journal
-from stream.engine.memory import NEEDS_ROOM, Memory, receipts_of, with_receipts
-from stream.engine.patience import Patience
+from stream.engine.memory import Memory, receipts_of, with_receipts
+from stream.engine.patience import NEEDS_ROOM, Patience
 from stream.engine.pause import Gate
 from stream.engine.prepare import tally_refused
 from stream.engine.puller import Pulled, Puller

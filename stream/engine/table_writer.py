@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from stream.batch import from_ipc, to_ipc
 from stream.engine.journal import Journal
-from stream.engine.patience import Patience
+from stream.engine.patience import NEEDS_ROOM, Patience
 from stream.engine.transaction import StoredHead, Transaction
 from stream.failpoints import reached
 from stream.streams import Rows, WriteStreams
@@ -289,7 +289,7 @@ class TableWriter:
         return Head(stored.seq, rows, notes, wire)
 
     def _insist_on_disk(self, commit: Callable[[], T]) -> T:
-        return self._patience.insist("the journal's disk needs room", commit)
+        return self._patience.insist(NEEDS_ROOM, commit)
 
     def _needs(self, what: str) -> str:
         return f"{self._path}: {what}; `headrace provision` makes tables and columns"

@@ -14,6 +14,7 @@ from typing import Any, Final
 import orjson
 import pyarrow as pa
 
+from stream.batches import in_batches
 from stream.letters.facts import Fact, Step
 from stream.letters.keys import ArchiveKey
 from stream.letters.letter import Piece
@@ -120,17 +121,7 @@ def place_of_edit(letter_id: str, operation: str) -> str:
 
 
 def _within_requests(rows: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    request: list[dict[str, Any]] = []
-    size = 0
-    for row in rows:
-        weight = len(row.get("sealed") or b"") + _ROW_BYTES
-        if request and size + weight > MAX_REQUEST_BYTES:
-            yield request
-            request, size = [], 0
-        request.append(row)
-        size += weight
-    if request:
-        yield request
+    return in_batches(rows, lambda row: len(row.get("sealed") or b"") + _ROW_BYTES, MAX_REQUEST_BYTES)
 
 
 _ROW_BYTES: Final = 10_000  # everything but what is sealed: a dozen texts of a kilobyte at most

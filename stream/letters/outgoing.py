@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from google.pubsub_v1.types import PubsubMessage
 
+from stream.batches import in_batches
 from stream.deadletter import MAX_NAME_BYTES, MAX_REQUEST_BYTES, MAX_REQUEST_MESSAGES
 from stream.letters.letter import Letter
 from stream.replays import Replay
@@ -81,16 +82,6 @@ def requests(letters: Sequence[Letter]) -> Iterator[Request]:
 
 
 def _within_limits(subject: str, letters: Sequence[Letter]) -> Iterator[Request]:
-    taken: list[Letter] = []
-    messages: list[Any] = []
-    size = 0
-    for letter in letters:
-        message = to_message(letter)
-        weight = message.ByteSize()
-        if taken and (size + weight > MAX_REQUEST_BYTES or len(taken) == MAX_REQUEST_MESSAGES):
-            yield Request(subject, taken, messages)
-            taken, messages, size = [], [], 0
-        taken.append(letter)
-        messages.append(message)
-        size += weight
-    yield Request(subject, taken, messages)
+    pairs = ((letter, to_message(letter)) for letter in letters)
+    for batch in in_batches(pairs, lambda pair: int(pair[1].ByteSize()), MAX_REQUEST_BYTES, MAX_REQUEST_MESSAGES):
+        yield Request(subject, [letter for letter, _ in batch], [message for _, message in batch])

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from schemas.registry import Registry
+from stream.batches import in_batches
 from stream.letters.ahead import one_ahead
 from stream.letters.facts import State
 from stream.letters.filters import Filter
@@ -128,13 +129,4 @@ def fingerprint(letter: Letter) -> int:
 
 def pages(sized: Sequence[Entry]) -> Iterator[list[Entry]]:
     """Cut into pages of which memory can hold one: so many letters at most, and so many bytes, or one letter."""
-    page: list[Entry] = []
-    size = 0
-    for each in sized:
-        if page and (len(page) == PAGE_LETTERS or size + each.bytes > PAGE_BYTES):
-            yield page
-            page, size = [], 0
-        page.append(each)
-        size += each.bytes
-    if page:
-        yield page
+    return in_batches(sized, lambda each: each.bytes, PAGE_BYTES, PAGE_LETTERS)

@@ -125,10 +125,7 @@ class Reader:
 
     def ids(self, wanted: Filter) -> list[str]:
         """The ids of all that match, the oldest refusal first."""
-        query = f"""
-            SELECT letter_id FROM ({self._states()}) WHERE {conditions(wanted)} ORDER BY refused_at, letter_id
-        """  # noqa: S608 as above
-        return [row["letter_id"] for row in self._query(query, parameters(wanted))]
+        return [letter_id for letter_id, _ in self.sizes(wanted)]
 
     def sizes(self, wanted: Filter) -> list[tuple[str, int]]:
         """The ids of all that match with the bytes of their payloads, the oldest refusal first."""

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from schemas.registry import Registry
+from stream.batches import in_batches
 from stream.letters.archive import Archive
 from stream.letters.explain import explain
 from stream.letters.explanation import Explanation, Verdict
@@ -172,13 +173,4 @@ _VERBS: Final = {Action.DISCARDED: "discard", Action.REOPENED: "reopen"}
 
 
 def _pages(letters: Sequence[Listed]) -> Iterator[list[Listed]]:
-    page: list[Listed] = []
-    size = 0
-    for letter in letters:
-        if page and (size + letter.bytes > PAGE_BYTES or len(page) == PAGE):
-            yield page
-            page, size = [], 0
-        page.append(letter)
-        size += letter.bytes
-    if page:
-        yield page
+    return in_batches(letters, lambda letter: letter.bytes, PAGE_BYTES, PAGE)
