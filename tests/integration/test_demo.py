@@ -43,6 +43,7 @@ def test_the_readme_names_these_commands_and_no_others() -> None:
         ".venv/bin/headrace --help",
         ".venv/bin/headrace demo --events 2000 --json",
         "headrace dead-letters list",
+        "headrace replay --dry-run",
         "headrace audit",
         "headrace journal inspect",
     ]
