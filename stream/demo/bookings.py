@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -17,14 +17,16 @@ _CHANNELS = ("WEB", "APP", "AGENT", "OTHER")
 _SPREAD: Final = timedelta(days=20)  # well within late_after
 
 
-def bookings(count: int, now: datetime, seed: int = 7) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield *count* events of the last twenty days as (version, fields); every third of version 1."""
+def bookings(
+    count: int, now: datetime, seed: int = 7, versions: Sequence[int] = (1, 2, 2)
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield *count* events of the last twenty days as (version, fields), of *versions* in turn."""
     chance = random.Random(seed)
     faker = Faker(["en_US", "de_DE", "ja_JP"])
     faker.seed_instance(seed)
     for number in range(count):
         created = (now - _SPREAD * chance.random()).replace(microsecond=chance.randrange(1_000_000))
-        version = 1 if number % 3 == 0 else 2
+        version = versions[number % len(versions)]
         fields = _first_version(chance, faker, created)
         if version == 2:
             fields |= _second_version(chance, faker, created)

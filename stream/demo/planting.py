@@ -60,7 +60,7 @@ class Planting:
         contract = self.registry.latest(FLIGHT)
         for number, fields in enumerate(flights(self.flights, self.now)):
             event_id = derive_event_id(contract, fields) or ""
-            event = _event(contract, fields, event_id, "scheduled_at")
+            event = event_of(contract, fields, event_id, "scheduled_at")
             yield event
             if number % _FLIGHTS_PER_DUPLICATE == 0:
                 yield _again(event)
@@ -72,7 +72,7 @@ class Planting:
             contract = self.registry[SchemaRef(BOOKING, version)]
             self.personal |= personal_values(contract.record, fields)
             event_id = f"booking-{fields['booking_id']}"
-            event = _event(contract, fields, event_id, "created_at")
+            event = event_of(contract, fields, event_id, "created_at")
             yield event
             match number % 20:
                 case 3:
@@ -84,7 +84,7 @@ class Planting:
                     yield _misdated(contract, fields, event_id, ahead, "in_the_future", self.now)
                 case 15:
                     other = {**fields, "paid": not fields["paid"]}
-                    conflicting = _event(contract, other, event_id, "created_at")
+                    conflicting = event_of(contract, other, event_id, "created_at")
                     yield Planted(BOOKING, conflicting.data, conflicting.attributes, "id_conflict")
                 case _ if number % _BOOKINGS_PER_FAULT == 0:
                     yield _FAULTS[number // _BOOKINGS_PER_FAULT % len(_FAULTS)](event, chance)
@@ -119,10 +119,13 @@ def _next(messages: Iterator[Planted]) -> Iterator[Planted]:
         yield message
 
 
-def _event(contract: Contract, fields: Mapping[str, Any], event_id: str, event_time: str) -> Planted:
+def event_of(
+    contract: Contract, fields: Mapping[str, Any], event_id: str, event_time: str, source: str = SOURCE
+) -> Planted:
+    """The message of one event, encoded by a writer that is not ours; *event_time* names the field that says when."""
     out = io.BytesIO()
     fastavro.schemaless_writer(out, contract.avro, fields)
-    envelope = Envelope(event_id, contract.ref, fields[event_time], SOURCE)
+    envelope = Envelope(event_id, contract.ref, fields[event_time], source)
     return Planted(contract.subject, out.getvalue(), envelope.to_attributes())
 
 
@@ -136,7 +139,7 @@ def _misdated(
     """The same booking beyond a bound by an hour, under an id of its own."""
     beyond = timedelta(hours=1) if age > timedelta(0) else -timedelta(hours=1)
     moved = {**fields, "created_at": now - age - beyond}
-    event = _event(contract, moved, f"{event_id}-{fate}", "created_at")
+    event = event_of(contract, moved, f"{event_id}-{fate}", "created_at")
     return Planted(event.subject, event.data, event.attributes, fate)
 
 

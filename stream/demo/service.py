@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -17,7 +17,7 @@ from google.cloud import bigquery
 from google.pubsub_v1 import PublisherClient
 from google.pubsub_v1.types import PubsubMessage
 
-from stream.demo.planting import Planted, Planting
+from stream.demo.planting import Planted
 from stream.names import TALLIES, Names
 from stream.processes import tied
 
@@ -64,7 +64,9 @@ def drain(job: subprocess.Popen[bytes], log: Path) -> None:
         raise DemoFailedError(f"the job ended with code {code}; see {log}")
 
 
-def publish(planting: Planting, names: Names, publisher: PublisherClient, published: Callable[[int], None]) -> int:
+def publish(
+    planting: Iterable[Planted], names: Names, publisher: PublisherClient, published: Callable[[int], None]
+) -> int:
     """Publish everything planted, in requests of one topic each; returns how many messages."""
     waiting: dict[str, list[PubsubMessage]] = {}
     total = 0

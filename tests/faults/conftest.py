@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from stream.emulators import Emulators
+from tests.faults.engine import Engine
 from tests.faults.places import Places
+from tests.faults.warm import a_nursery
 from tests.faults.world import World, a_world
 
 # Importing these changes the process: they are for the engine's own, and pytest looks for doctests everywhere.
@@ -33,6 +35,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         number, count = map(int, shard.split("/"))
         config.hook.pytest_deselected(items=[item for index, item in enumerate(items) if index % count != number])
         items[:] = items[number::count]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def warm_engines() -> Iterator[None]:
+    """Engines start warm here; how long a cold one takes is what ``tests.faults.operations`` measures."""
+    with a_nursery() as nursery, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Engine, "spawn", staticmethod(nursery.spawn))
+        yield
 
 
 @pytest.fixture

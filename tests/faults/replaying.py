@@ -45,9 +45,8 @@ class Replaying:
 
     def bookings(self, count: int) -> list[Message]:
         """Bookings of version 2."""
-        made = bookings(4 * count, self.world.mix.now, self.world.seed)
-        second = (fields for version, fields in made if version == 2)
-        return [self.world.mix.booking(2, fields) for fields in itertools.islice(second, count)]
+        made = bookings(count, self.world.mix.now, self.world.seed, versions=(2,))
+        return [self.world.mix.booking(version, fields) for version, fields in made]
 
     def make_letters(self, messages: Sequence[Message], seconds: float = 60) -> None:
         """Let an engine refuse and collect them that knows version 1 only."""

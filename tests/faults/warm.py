@@ -1,7 +1,7 @@
 """Engines that start at once: forked from a process that has imported what takes long and opened nothing.
 
-Only for runs that start hundreds of engines. Each is a process of its own, with its own environment and folder, and is
-killed by its own id, as one that was started from the beginning.
+Most of an engine's start is imports, and ``make faults`` starts hundreds. Each is a process of its own, with its own
+environment and folder, and is killed by its own id, as one that was started from the beginning.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from stream.processes import tied
 ROOT: Final = Path(__file__).parents[2]
 # Everything but our own modules, which read their environment when they are imported.
 _NURSERY: Final = """
-import ctypes, json, os, signal, sys
+import ctypes, importlib, json, os, signal, sys
 import apsw, fastavro, prometheus_client, pyarrow, pyarrow.compute, pydantic_settings, structlog, typer
 import google.cloud.bigquery, google.cloud.bigquery_storage_v1, google.pubsub_v1, google.rpc.code_pb2
 
 codes = {}
 
-def fork(arguments, environment, folder, log):
+def fork(modules, arguments, environment, folder, log):
     pid = os.fork()
     if pid:
         return pid
@@ -45,6 +45,8 @@ def fork(arguments, environment, folder, log):
     sys.argv = ["headrace", *arguments]
     sys.path.insert(0, environment["PYTHONPATH"])
     try:
+        for module in modules:
+            importlib.import_module(module)
         from stream.cli import main
         main()
     except SystemExit as end:
@@ -115,10 +117,11 @@ class Nursery:
             return json.loads(self._process.stdout.readline())
 
     def spawn(self, arguments: Sequence[str], environment: Mapping[str, str], folder: Path, log: Path) -> Process:
-        """Start an engine; the first of *arguments* names modules to load first, of which there are none here."""
-        assert not arguments[0]
+        """Start an engine; the first of *arguments* names modules to load first."""
         log.touch()
-        return Process(self, self.ask("fork", arguments[1:], dict(environment), str(folder), str(log)))
+        modules, *rest = arguments
+        loaded = [*filter(None, modules.split(","))]
+        return Process(self, self.ask("fork", loaded, rest, dict(environment), str(folder), str(log)))
 
     def close(self) -> None:
         """End it."""

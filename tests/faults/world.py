@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -161,8 +161,12 @@ class World:
     def is_settled(self) -> bool:
         """Whether every message has been counted as received, and under what became of it."""
         tallied = self.tallied()
-        received = sum(count for key, count in tallied.items() if key[1] == "received")
+        received = _received(tallied)
         return received >= sum(not each.indeterminate for each in self.sent) and sum(tallied.values()) == 2 * received
+
+    def received(self) -> int:
+        """How many messages have been counted as received."""
+        return _received(self.tallied())
 
     def _wait_for_redelivery(self) -> None:
         """What a killed engine held and had done already comes again, and is to be acknowledged by the next."""
@@ -233,8 +237,8 @@ class World:
     def _letters(self) -> list[Letter]:
         pulled = self._pull_all(self.names.dead_letter_subscription, acknowledge=True)
         return [
-            Letter(each.attributes.get(PROBE, "?"), digest(each.data), each.attributes[f"{PREFIX}reason"])
-            for each in pulled
+            Letter(attributes.get(PROBE, "?"), digest(data), attributes[f"{PREFIX}reason"])
+            for attributes, data in _whole(pulled)
         ]
 
     def _pull_all(self, subscription: str, acknowledge: bool) -> Iterable[PubsubMessage]:
@@ -257,6 +261,23 @@ class World:
         if held and not acknowledge:  # nobody was here
             self.subscriber.modify_ack_deadline(subscription=subscription, ack_ids=held, ack_deadline_seconds=0)
         return found
+
+
+def _received(tallied: Mapping[tuple[str, str, str | None], int]) -> int:
+    return sum(count for (_, outcome, _), count in tallied.items() if outcome == "received")
+
+
+def _whole(pulled: Iterable[PubsubMessage]) -> Iterator[tuple[Mapping[str, str], bytes]]:
+    """Attributes and bytes of each letter; one that is too large for a message comes in pieces."""
+    in_pieces: dict[str, dict[int, PubsubMessage]] = {}
+    for each in pulled:
+        number, _, count = each.attributes.get(f"{PREFIX}piece", "1/1").partition("/")
+        if count == "1":
+            yield each.attributes, each.data
+        else:
+            in_pieces.setdefault(each.attributes[f"{PREFIX}id"], {})[int(number)] = each
+    for pieces in in_pieces.values():
+        yield pieces[min(pieces)].attributes, b"".join(pieces[number].data for number in sorted(pieces))
 
 
 @contextmanager

@@ -1,0 +1,66 @@
+"""``python -m stream.demo.mishap``: the bookings of docs/dead-letters/story.md, published by three applications.
+
+The shop does all right. The app was deployed with version 2 before the job knew it. The campaign's page sells one journey
+for 49.00, and writes that price as text where the contract has a decimal.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from schemas.envelope import SchemaRef
+from schemas.registry import Registry
+from stream.clients import open_gapic_publisher
+from stream.demo.bookings import SUBJECT, bookings
+from stream.demo.planting import Planted, event_of
+from stream.demo.service import publish
+from stream.output import say
+from stream.settings import load_settings
+
+BOOKINGS: Final = 5_000
+PRICE: Final = Decimal("49.00")
+_VERSIONS: Final = (1,) * 12 + (2,) + (1,) * 11 + (2,)  # 400 of 5,000 are of version 2
+_CAMPAIGNS: Final = frozenset([number for number in range(BOOKINGS) if _VERSIONS[number % 25] == 1][40::76])  # 60
+_AS_TEXT: Final = f"{PRICE:.18f}".encode()  # 21 bytes: as a decimal, a number of 50 digits
+_MARK: Final = Decimal("31415926535.897932384")
+
+
+def mishap(now: datetime, seed: int = 7) -> Iterator[Planted]:
+    """Yield the messages in order; *fate* says what becomes of each at first."""
+    registry = Registry.load()
+    for number, (version, fields) in enumerate(bookings(BOOKINGS, now, seed, _VERSIONS)):
+        contract = registry[SchemaRef(SUBJECT, version)]
+        name = f"booking-{fields['booking_id']}"
+        if version == 2:
+            yield replace(event_of(contract, fields, name, "created_at", "/app"), fate="unknown_schema")
+        elif number in _CAMPAIGNS:
+            marked = event_of(contract, {**fields, "total": _MARK}, name, "created_at", "/campaign")
+            yield replace(marked, data=_priced_as_text(marked.data), fate="undecodable_payload")
+        else:
+            yield event_of(contract, fields, name, "created_at", "/shop")
+
+
+def _priced_as_text(data: bytes) -> bytes:
+    """*data* with the price as text where the mark is: a length and a decimal's bytes."""
+    mark = int(_MARK.scaleb(9)).to_bytes(9)
+    before, _, after = data.partition(bytes([2 * len(mark)]) + mark)
+    return before + bytes([2 * len(_AS_TEXT)]) + _AS_TEXT + after
+
+
+def main() -> None:
+    """Publish them to the project of the settings."""
+    fates: Counter[Any] = Counter()
+    planted = list(mishap(datetime.now(UTC)))
+    fates.update(each.attributes["ce-source"] for each in planted)
+    sent = publish(planted, load_settings().names, open_gapic_publisher(), lambda sent: None)
+    said = ", ".join(f"{count:,} by {source}" for source, count in fates.most_common())
+    say(f"{sent:,} bookings are published: {said}")
+
+
+if __name__ == "__main__":
+    main()
