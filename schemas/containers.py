@@ -14,6 +14,7 @@ from schemas.model import MAX_ITEMS, Kind
 from schemas.scalars import Read, scalar_reader
 from schemas.varint import Malformed, read_length, read_long
 
+NO_BRANCH: Final = "no branch of its union"
 FAILURES: Final = (Malformed, IndexError, struct.error)  # the last two: the data ends
 
 
@@ -47,7 +48,7 @@ def optional_reader(read: Read, null_first: bool) -> Read:
                 raise placed(error, position + 1) from None
         if branch == null:
             return None, position + 1
-        raise Malformed("no branch of its union", position)
+        raise Malformed(NO_BRANCH, position)
 
     return optional
 

@@ -174,5 +174,7 @@ def main() -> None:
         sys.exit(Exit.INTERRUPTED)
     except Exception as error:  # the last place: turned into a sentence and a stable exit code
         code, sentence = explain(error)
-        typer.echo(f"headrace: {sentence}", err=True)
+        from stream.output import say
+
+        say(f"headrace: {sentence}")
         sys.exit(code)

@@ -18,9 +18,10 @@ Json = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
 def read_settings(project: str | None, dataset: str | None = None, contracts: Path | None = None, **more: Any) -> Any:
     """The settings, flags first; says which emulators are used."""
     from stream.clients import describe_emulators
+    from stream.output import say
     from stream.settings import load_settings
 
     line = describe_emulators()
     if line:
-        typer.echo(line, err=True)
+        say(line)
     return load_settings(project=project, dataset=dataset, contracts=contracts, **more)

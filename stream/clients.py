@@ -72,7 +72,9 @@ def open_write(project: str) -> BigQueryWriteClient:
 
 def describe_emulators() -> str | None:
     """One line that says which emulators are used instead of Google Cloud; None when none is."""
-    used = [f"{name}={os.environ[name]}" for name in (PUBSUB, BIGQUERY, BIGQUERY_STORAGE) if os.environ.get(name)]
+    pubsub, rest, grpc = (os.environ.get(name, "") for name in (PUBSUB, BIGQUERY, BIGQUERY_STORAGE))
+    bigquery = " and ".join(filter(None, [rest, grpc.removeprefix(rest.rpartition(":")[0])]))
+    used = [f"{name} {place}" for name, place in (("Pub/Sub", pubsub), ("BigQuery", bigquery)) if place]
     return f"using emulators: {', '.join(used)}" if used else None
 
 

@@ -7,10 +7,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from stream.columns import width, wrapped
 from stream.letters.terminal import safe
 
 SCHEMA_VERSION: Final = 1
 FORMATS: Final = ("table", "json", "ndjson")
+_NARROW: Final = 20
 
 
 class FormatError(ValueError):
@@ -46,7 +48,9 @@ def print_json(value: Any) -> None:
 
 
 def say(text: str) -> None:
-    """Tell the person something; stderr, so that stdout stays data."""
+    """Tell the person something; stderr, so that stdout stays data. A terminal gets it broken between words."""
+    if sys.stderr.isatty():
+        text = "\n".join(line for part in text.split("\n") for line in wrapped(part, width()))
     sys.stderr.write(text + "\n")
     sys.stderr.flush()
 
@@ -62,7 +66,9 @@ def _print_table(rows: Sequence[Mapping[str, Any]]) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in rows[0]:
         numeric = all(isinstance(row[column], int | float) for row in rows)
-        table.add_column(column.replace("_", " "), justify="right" if numeric else "left", overflow="fold")
+        least = min(_NARROW, max(len(_cell(row[column])) for row in rows))  # a heading gives way before a value does
+        name, justify = column.replace("_", " "), "right" if numeric else "left"
+        table.add_column(name, justify=justify, overflow="fold", min_width=least)  # type: ignore[arg-type]
     for row in rows:
         table.add_row(*(Text(_cell(value)) for value in row.values()))
     Console().print(table)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -17,9 +18,10 @@ from schemas.envelope import Envelope, SchemaRef
 from schemas.from_json import fields_from_json
 from schemas.registry import Contract, Registry
 from schemas.to_json import fields_to_json
+from schemas.trace import trace
 from schemas.validate import validate
 from stream.deadletter import Reason
-from stream.letters.changes import MendError, assignments, merged, read_change
+from stream.letters.changes import MendError, assignments, merged, put, read_change, value_at
 from stream.letters.differences import differences
 from stream.letters.letter import Letter
 from stream.letters.mend import Change, Mended, mend, readable_as
@@ -190,10 +192,40 @@ def test_a_payload_that_nothing_reads_is_replaced_as_a_whole() -> None:
     letter = a_letter(b"\xff\xff")
     with pytest.raises(MendError, match="--payload"):
         readable_as(letter, PACKAGE)
-    event = readable_as(a_booked(), PACKAGE)[1]
+    event = readable_as(a_booked(), PACKAGE).event
     mended = mend(letter, Change(payload=event), PACKAGE)
     assert mended.before is None
     assert mended.letter.data == a_booked().data
+
+
+def with_wrong_total(letter: Letter) -> Letter:
+    """The total is text where the contract has a decimal, as somebody's own serialiser writes it."""
+    text = b"49.000000000000000000"
+    total = next(leaf for leaf in trace(BOOKING.record, letter.data).leaves if leaf.path == "total")
+    data = letter.data[: total.start] + bytes([2 * len(text)]) + text + letter.data[total.end :]
+    return replace(letter, data=data)
+
+
+def test_a_wrong_value_is_patched_where_all_others_can_be_read() -> None:
+    mended = patched(with_wrong_total(a_booked()), total="49.00")
+    assert decode(BOOKING, mended.letter.data) == decode(BOOKING, a_booked(total=Decimal("49.00")).data)
+    (line,) = differences(with_wrong_total(a_booked()), mended)
+    assert (line.what, line.before, line.after) == ("total", '"(cannot be read)"', '"49.00"')
+
+
+@pytest.mark.parametrize("patch", [{}, {"notes": "seen"}, {"total": "(cannot be read)"}])
+def test_what_cannot_be_read_has_to_be_replaced(patch: dict[str, Any]) -> None:
+    with pytest.raises(MendError, match="total: cannot be read"):
+        patched(with_wrong_total(a_booked()), **patch)
+
+
+def test_a_wrong_value_of_an_entry_or_an_item_has_its_place_in_json() -> None:
+    event: dict[str, Any] = {"labels": {"a": "1", "b": "2"}, "segments": [{"fare": "1"}, {"fare": "2"}]}
+    put(event, "labels[1].value", "x")
+    put(event, "segments[1].fare", "y")
+    assert event == {"labels": {"a": "1", "b": "x"}, "segments": [{"fare": "1"}, {"fare": "y"}]}
+    assert (value_at(event, "labels[1].value"), value_at(event, "segments[1].fare")) == ("x", "y")
+    assert [value_at(event, path) for path in ("labels[2].value", "segments[2].fare", "no.such[0].place")] == [None] * 3
 
 
 def test_what_the_job_would_refuse_still_is_not_accepted() -> None:

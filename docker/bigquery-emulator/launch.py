@@ -1,6 +1,6 @@
 """Start bqemulator 1.4.0 offline, with nested columns: ``python launch.py start --rest-port ... --grpc-port ...``.
 
-Eleven defects of that version are mended here. It fetches two DuckDB extensions at start: the same files come in
+Twelve defects of that version are mended here. It fetches two DuckDB extensions at start: the same files come in
 wheels. Its AppendRows builds the Arrow schema of a table from name, type and mode alone, so a RECORD column has no
 fields. And it stores BIGNUMERIC as a decimal wider than DuckDB has, so no such column can be made: here it keeps
 38 digits, 18 of them after the point. And it forgets a table's requirePartitionFilter, and keeps a view's query to
@@ -13,6 +13,7 @@ in the table yet. And an append whose insert fails has taken its offset all the 
 offset are answered with ALREADY_EXISTS and never written.
 At every append it copies the whole table for time travel, and keeps the copies for days: here it makes none. And it
 answers a query that fails with no rows and code 200, which the client takes for an empty result: here with an error.
+A column that is added to a table later is in its catalogue alone, and no row can be appended: here the table has it.
 """
 
 import functools
@@ -24,6 +25,7 @@ import duckdb
 import grpc
 import pyarrow as pa
 from bqemulator.api.routes import jobs, tabledata, tables
+from bqemulator.catalog import duckdb_repository
 from bqemulator.cli import main
 from bqemulator.domain.events import TableDataChanged
 from bqemulator.grpc_api import write_servicer
@@ -103,6 +105,25 @@ def append_or_not(self, stream, *rest, original=write_servicer.BigQueryWriteHand
             raise
 
 
+def widen_table(self, table, original=duckdb_repository.DuckDBCatalogRepository.update_table):
+    """Keep what the catalogue says of a table; new columns, and columns with new fields, are the table's own too."""
+    before = self.get_table(table.project_id, table.dataset_id, table.table_id)
+    if before and table.table_type == "TABLE" and before.schema_ != table.schema_:
+        there = dict(columns_of(before))
+        name = tables.quoted_table_ref(table.project_id, table.dataset_id, table.table_id)
+        for column, kind in columns_of(table):
+            if column not in there:
+                self._engine.execute(f'ALTER TABLE {name} ADD COLUMN "{column}" {kind}')
+            elif kind != there[column]:
+                self._engine.execute(f'ALTER TABLE {name} ALTER COLUMN "{column}" TYPE {kind}')
+    return original(self, table)
+
+
+def columns_of(table):
+    """Names and DuckDB types of a table's columns."""
+    return type_map.bq_schema_to_duckdb_columns([tables._field_to_rest(field) for field in table.schema_.fields])
+
+
 def record_change(self, *table):
     """Say that a table has changed, and keep no copy of it."""
     self._events.publish(TableDataChanged(*table))
@@ -118,6 +139,7 @@ def mend():
     tables._rest_to_table_meta = table_of_request
     tables._table_to_rest = answer_with_table
     tabledata._bq_type_to_arrow = scalar_type
+    duckdb_repository.DuckDBCatalogRepository.update_table = widen_table
     snapshots.SnapshotManager.record_change = record_change
     jobs._SQL_EXECUTION_DOMAIN_ERRORS = ()  # those that it would answer with code 200
     write_servicer._table_arrow_schema = arrow_schema

@@ -15,7 +15,7 @@ from stream.letters.ages import age
 from stream.letters.explanation import Explanation, Nearest, Stop
 from stream.letters.hexdump import hexdump
 from stream.letters.letter import Letter
-from stream.letters.remedies import next_step, page
+from stream.letters.remedies import mend_values, next_step, page
 from stream.letters.service import Letters, Shown
 from stream.letters.terminal import safe
 from stream.output import check_format, print_json, say
@@ -87,6 +87,8 @@ def _next(shown: Shown) -> str:
     if letter.reason in _DECODED and verdict.accepted:
         return f"Today it would be read: `headrace replay {letter.id[:10]}`."
     nearest = shown.explanation.nearest
+    if shown.explanation.wrong and not (nearest and nearest.stop is None):
+        return mend_values(shown.explanation.wrong, letter.id)
     fits = nearest.contract if nearest is not None and nearest.stop is None else "SUBJECT:VERSION"
     return next_step(letter.reason, letter.id).replace("SUBJECT:VERSION", fits)
 

@@ -121,6 +121,8 @@ def _print_groups(names: Sequence[str], groups: Sequence[Group], now: datetime) 
 def _cell(name: str, value: str) -> str:
     if name == "hour":
         return datetime.fromisoformat(value).strftime("%m-%d %Hh")
+    if name == "claimed":
+        value = value.removeprefix("headrace:")
     return value[:10] if name == "day" else value or "-"
 
 

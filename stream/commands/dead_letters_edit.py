@@ -103,9 +103,9 @@ def _edited(service: Letters, letters: Sequence[Listed], why: str) -> Change:
     kept = next(service.kept(letters), None)
     if kept is None:
         raise ChoiceError(f"{letters[0].letter_id}: a piece of it is still to be collected; ask again in a while")
-    _, event = readable_as(kept.now, service.registry)
+    found = readable_as(kept.now, service.registry)
     service.record_reveal(letters, why or "opened in an editor")
-    text = edited(json.dumps(event, indent=2) + "\n")
+    text = edited(json.dumps(found.event, indent=2) + "\n")
     return Change(payload=read_change(text, "the editor's file"))
 
 

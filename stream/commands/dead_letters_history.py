@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from stream.columns import print_columns
+from stream.columns import print_columns, print_labelled
 from stream.commands.dead_letters import plain
 from stream.commands.letters import letters_of
 from stream.letters.service import SHORT, Letters
+from stream.letters.terminal import safe
 from stream.output import check_format, say, show
 from stream.settings import Settings
+
+_INDENT: Final = 9
 
 
 def show_history(settings: Settings, letter_id: str | None, limit: int, format_: str) -> None:
@@ -74,27 +78,23 @@ def _show_trail(service: Letters, limit: int, format_: str) -> None:
     if format_ != "table":
         show("trail", [plain(each) | {"filter": json.loads(each["filter"] or "{}")} for each in told], format_)
         return
-    rows = [
-        [
-            _short(each["done_at"]),
-            each["action"],
-            f"{each['letters']:,}",
-            each["outcome"] or "began",
-            each["who"],
-            _chose(each["filter"]),
-            each["why"] or "",
-        ]
-        for each in told
-    ]
-    if rows:
-        names = ["when", "what", "letters", "outcome", "who", "which", "why"]
-        print_columns(names, rows, ["who", "which", "why"], right="letters")
-    say(f"{len(told):,} entries of the trail, the newest first; `headrace dead-letters history ID` tells of one letter")
+    for each in told:
+        letters = f"{each['letters']:,} letter{'s' if each['letters'] != 1 else ''}"
+        outcome = each["outcome"] or "began, and did not end"
+        sys.stdout.write(f"{_short(each['done_at'])}  {each['action']}  {letters}  {outcome}, by {safe(each['who'])}\n")
+        print_labelled("  which", _chose(each["filter"]), _INDENT)
+        if each["why"]:
+            print_labelled("  why", each["why"], _INDENT)
+    sys.stdout.flush()
+    say(
+        f"{len(told):,} {'entry' if len(told) == 1 else 'entries'} of the trail, the newest first; "
+        "`headrace dead-letters history ID` tells of one letter"
+    )
 
 
 def _chose(said: str | None) -> str:
     chosen_by = json.loads(said or "{}")
-    return " ".join(f"{name}={','.join(v) if isinstance(v, list) else v}" for name, v in chosen_by.items()) or "-"
+    return " ".join(f"{name}={','.join(v) if isinstance(v, list) else v}" for name, v in chosen_by.items()) or "all"
 
 
 def _short(moment: datetime) -> str:

@@ -20,4 +20,4 @@ def provision(settings: Settings, dry_run: bool) -> None:
         say(f"{len(changes)} changes; run without --dry-run to make them")
     else:
         apply(changes)
-        say(f"{len(changes)} changes made")
+        say(f"{len(changes)} change{'s' if len(changes) != 1 else ''} made")

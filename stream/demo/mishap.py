@@ -1,7 +1,7 @@
 """``python -m stream.demo.mishap``: the bookings of docs/dead-letters/story.md, published by three applications.
 
-The shop does all right. The app was deployed with version 2 before the job knew it. The campaign's page sells one journey
-for 49.00, and writes that price as text where the contract has a decimal.
+The shop does all right. The app was deployed with version 2 before the job knew it. The page of a campaign sells one
+journey for 49.00, and writes that price as text where the contract has a decimal.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 from schemas.envelope import SchemaRef
 from schemas.registry import Registry
@@ -39,7 +39,7 @@ def mishap(now: datetime, seed: int = 7) -> Iterator[Planted]:
         if version == 2:
             yield replace(event_of(contract, fields, name, "created_at", "/app"), fate="unknown_schema")
         elif number in _CAMPAIGNS:
-            marked = event_of(contract, {**fields, "total": _MARK}, name, "created_at", "/campaign")
+            marked = event_of(contract, {**fields, "total": _MARK}, name, "created_at", "/promo")
             yield replace(marked, data=_priced_as_text(marked.data), fate="undecodable_payload")
         else:
             yield event_of(contract, fields, name, "created_at", "/shop")
@@ -54,11 +54,10 @@ def _priced_as_text(data: bytes) -> bytes:
 
 def main() -> None:
     """Publish them to the project of the settings."""
-    fates: Counter[Any] = Counter()
     planted = list(mishap(datetime.now(UTC)))
-    fates.update(each.attributes["ce-source"] for each in planted)
     sent = publish(planted, load_settings().names, open_gapic_publisher(), lambda sent: None)
-    said = ", ".join(f"{count:,} by {source}" for source, count in fates.most_common())
+    sources = Counter(each.attributes["ce-source"] for each in planted)
+    said = ", ".join(f"{count:,} by {source}" for source, count in sources.most_common())
     say(f"{sent:,} bookings are published: {said}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
@@ -12,6 +13,8 @@ from stream.replays import PREFIX as REPLAY
 MAX_VALUE_BYTES: Final = 1024  # Pub/Sub's limits
 MAX_NAME_BYTES: Final = 256
 MAX_ATTRIBUTES: Final = 100
+UNREADABLE: Final = "(cannot be read)"  # stands where a value is wrong that a change has to replace
+_STEP: Final = re.compile(r"[^.\[\]]+|\[[0-9]+\]")
 _TAKEN: Final = ("goog", "headrace-dl-", REPLAY)
 
 
@@ -82,6 +85,44 @@ def with_nulls(record: Record, value: Any) -> Any:
         name: with_nulls(type_, item) if isinstance(type_ := nested.get(name), Record) else item
         for name, item in value.items()
     }
+
+
+def value_at(event: Any, path: str) -> Any:
+    """What stands at *path* (``items[2].price``) of an event as JSON; None where the path leads nowhere."""
+    try:
+        place, step = _place(event, path)
+        return place[step]
+    except (KeyError, IndexError, TypeError):
+        return None
+
+
+def put(event: dict[str, Any], path: str, value: Any) -> None:
+    """Put *value* at *path*, which leads somewhere."""
+    place, step = _place(event, path)
+    place[step] = value
+
+
+def _place(event: Any, path: str) -> tuple[Any, str | int]:
+    """What holds the value at *path*, and under which name or index."""
+    names = iter(_STEP.findall(path))
+    place, step = event, _step(event, names)
+    while True:
+        try:
+            place, step = place[step], _step(place[step], names)
+        except StopIteration:
+            return place, step
+
+
+def _step(place: Any, names: Iterator[str]) -> str | int:
+    """The next step from *place*; an entry of a map is ``labels[2].value`` in a path, and has its key in JSON."""
+    name = next(names)
+    if not name.startswith("["):
+        return name
+    index = int(name[1:-1])
+    if not isinstance(place, Mapping):
+        return index
+    next(names)
+    return str(list(place)[index])
 
 
 def check_attributes(new: Mapping[str, str], count: int) -> None:

@@ -18,6 +18,7 @@ from schemas.envelope import Envelope, SchemaRef
 from schemas.errors import ContractError, MalformedEnvelopeError, UndecodableError, UnknownSchemaError
 from schemas.model import Enumeration, Kind, Record, Scalar, walk
 from schemas.registry import Contract, Registry
+from schemas.salvage import salvage
 from schemas.trace import KEPT, Leaf, Trace, pii_at, trace
 from stream.deadletter import Reason
 from stream.decode import Decoder, RefusedError
@@ -54,6 +55,7 @@ def explain(
         read_as=_name(read_as.ref) if read_as else None,
         fields=tuple(_decoded(leaf, screen) for leaf in traced.leaves),
         fields_left_out=traced.left_out,
+        wrong=_wrong(read_as.record, data) if read_as and traced.stop else (),
         nearest=_nearest(registry, match, attributes, data, screen) if match else None,
         looks_like=_looks_like(registry, subject, claimed, data) if match is None or match.stop else None,
         today=_verdict(registry, subject, attributes, data),
@@ -176,6 +178,13 @@ def _nearest(registry: Registry, match: Match, attributes: Mapping[str, str], da
         stop=_stop(record, match.stop, screen),
         verdict=_verdict(registry, ref.subject, claiming, data),
     )
+
+
+def _wrong(record: Record, data: bytes) -> tuple[str, ...]:
+    try:
+        return salvage(record, data).wrong
+    except UndecodableError:
+        return ()
 
 
 def _looks_like(registry: Registry, subject: str, claimed: SchemaRef | None, data: bytes) -> str | None:

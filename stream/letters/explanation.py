@@ -81,7 +81,8 @@ class Explanation:
     *looks_like* names another format that the payload seems to be in.
 
     *stop* is under the claimed contract, None when that reads all of it or is not known. *fields* is the part decoded
-    up to there, under *read_as*: the claimed contract, or while that is not known the nearest one.
+    up to there, under *read_as*: the claimed contract, or while that is not known the nearest one. *wrong* are the
+    values that stop it when all others can be read: a patch of these mends it.
     """
 
     subject: str
@@ -93,6 +94,7 @@ class Explanation:
     read_as: str | None
     fields: tuple[DecodedField, ...]
     fields_left_out: int
+    wrong: tuple[str, ...]
     nearest: Nearest | None
     looks_like: str | None
     today: Verdict

@@ -12,10 +12,20 @@ from schemas.envelope import SchemaRef, to_rfc3339
 from schemas.errors import ContractError, InvalidEventError, UndecodableError, UnknownSchemaError
 from schemas.from_json import fields_from_json
 from schemas.registry import Contract, Registry
+from schemas.salvage import salvage
 from schemas.to_json import fields_to_json
 from schemas.validate import validate
 from stream.decode import Decoder, RefusedError
-from stream.letters.changes import MendError, check_attributes, differ, merged, with_nulls
+from stream.letters.changes import (
+    UNREADABLE,
+    MendError,
+    check_attributes,
+    differ,
+    merged,
+    put,
+    value_at,
+    with_nulls,
+)
 from stream.letters.letter import Letter
 from stream.message import Message
 from stream.replays import without_replay
@@ -55,15 +65,24 @@ class Mended:
     sure: bool = True
 
 
-def readable_as(
-    letter: Letter, registry: Registry, read_as: SchemaRef | None = None
-) -> tuple[Contract, dict[str, Any]]:
-    """The contract that reads a letter's payload, and the payload as JSON.
+@dataclass(frozen=True, slots=True)
+class Readable:
+    """A payload as JSON, under *contract*; what stands at *wrong* (``items[2].price``) is only ``UNREADABLE``."""
+
+    contract: Contract
+    event: dict[str, Any] = field(repr=False)
+    wrong: tuple[str, ...] = ()
+
+
+def readable_as(letter: Letter, registry: Registry, read_as: SchemaRef | None = None) -> Readable:
+    """Read a letter's payload: whole with some contract, else but for values that a change can replace.
 
     Raises:
         MendError: no contract of its subject reads it, or *read_as* does not, or is not known.
     """
     candidates = [_contract(registry, letter.subject, read_as)] if read_as else _candidates(registry, letter)
+    if not candidates:
+        raise MendError(f"no contract for subject {letter.subject!r} here; name their folder with --contracts")
     why = ""
     for contract in candidates:
         try:
@@ -71,9 +90,16 @@ def readable_as(
         except UndecodableError as error:
             why = why or f"{_name(contract)} stops at {error}"
         else:
-            return contract, fields_to_json(contract.record, values)
-    if not candidates:
-        raise MendError(f"no contract for subject {letter.subject!r} here; name their folder with --contracts")
+            return Readable(contract, fields_to_json(contract.record, values))
+    for contract in candidates:
+        try:
+            salvaged = salvage(contract.record, letter.data)
+        except UndecodableError:
+            continue
+        event = fields_to_json(contract.record, salvaged.values)
+        for path in salvaged.wrong:
+            put(event, path, UNREADABLE)
+        return Readable(contract, event, salvaged.wrong)
     raise MendError(f"its payload cannot be read ({why}); give the whole event as JSON with --payload")
 
 
@@ -104,15 +130,20 @@ def mend(letter: Letter, change: Change, registry: Registry) -> Mended:
 def _contents(
     letter: Letter, change: Change, registry: Registry
 ) -> tuple[Contract, Mapping[str, Any] | None, Mapping[str, Any]]:
-    if change.payload is None:
-        contract, before = readable_as(letter, registry, change.read_as)
-        patched = before if change.patch is None else merged(contract.record, before, change.patch)
-        return contract, before, patched
     try:
-        contract, known = readable_as(letter, registry, change.read_as)
+        found = readable_as(letter, registry, change.read_as)
     except MendError:
+        if change.payload is None:
+            raise
         return _contract_of_new(letter, change, registry), None, change.payload
-    return contract, known, change.payload
+    if change.payload is not None:
+        after = change.payload
+    else:
+        after = found.event if change.patch is None else merged(found.contract.record, found.event, change.patch)
+    left = [path for path in found.wrong if value_at(after, path) == UNREADABLE]
+    if left:
+        raise MendError(f"{', '.join(left[:3])}: cannot be read; say what it should be with --patch")
+    return found.contract, found.event, after
 
 
 def _contract_of_new(letter: Letter, change: Change, registry: Registry) -> Contract:

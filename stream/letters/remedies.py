@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from stream.deadletter import Reason
@@ -53,6 +53,16 @@ NEXT: Final[Mapping[Reason, str]] = {
 def next_step(reason: str, letter_id: str) -> str:
     """What to do about a letter of *reason*: one sentence."""
     return NEXT[_known(reason)].format(id=letter_id[:10])
+
+
+def mend_values(wrong: Sequence[str], letter_id: str) -> str:
+    """What to do about a payload of which only the values at *wrong* cannot be read."""
+    named = ", ".join(wrong[:3]) + (", ..." if len(wrong) > 3 else "")
+    edit = f"headrace dead-letters edit {letter_id[:10]}"
+    if len(wrong) == 1 and "[" not in wrong[0]:
+        before, after = "".join(f'{{"{name}": ' for name in wrong[0].split(".")), "}" * (wrong[0].count(".") + 1)
+        edit = f"{edit} --patch '{before}...{after}'"
+    return f"Everything but {named} can be read: say what it should be with `{edit}`; then replay it."
 
 
 def page(reason: str) -> str:
