@@ -2,7 +2,8 @@
 
 A ``console`` block holds commands, each after ``$ ``, and below each what it prints. What differs each time is taken as
 the same: times, ages, durations, rates and counts of bytes held. Ids of letters are tied: where the page shows one, the
-run has another, and a later command of the page that names it is given the run's.
+run has another, and a later command of the page that names it is given the run's. A letter that the page shows is
+tied by its event.
 
     python -m tests.transcripts PAGE
 
@@ -12,6 +13,7 @@ writes into the page what its commands print today.
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import re
 import sys
@@ -30,7 +32,7 @@ from pexpect import replwrap
 ROOT: Final = Path(__file__).parent.parent
 COLUMNS: Final = 80
 # Commands that only look are run again until they say what the page says: the job may be still at work.
-LOOKING: Final = re.compile(r"headrace (dead-letters (list|show|history)|audit|replay .*--dry-run)")
+LOOKING: Final = re.compile(r"headrace (dead-letters (list|show|history)|audit|replay .*--dry-run)(?!.*--reveal)")
 PATIENCE_SECONDS: Final = 90.0
 COMMAND_SECONDS: Final = 120
 _BLOCK: Final = re.compile(r"(?<=^```console\n).*?(?=^```$)", re.DOTALL | re.MULTILINE)
@@ -40,8 +42,13 @@ _VARYING: Final = [
     (re.compile(r"\b\d+(?:\.\d+)? ?(?:s|m|h|min|seconds?|minutes?)\b(?: ago)?"), "AGE"),
     (re.compile(r"\b[\d,]+ a second\b"), "RATE"),
     (re.compile(r"\bmessage \d+\b"), "message N"),
-    (re.compile(r"127\.0\.0\.1:\d+"), "ADDRESS"),
+    (re.compile(r"\b(unknown|\d{4}-\d\d-\d\d \d\d:\d\dZ?)$"), "MOMENT"),
+    (re.compile(r"(127\.0\.0\.1)?:\d{4,5}\b"), "ADDRESS"),
 ]
+_SHOW: Final = re.compile(r"headrace dead-letters show ([0-9a-f]{10})\b")
+_EVENT: Final = re.compile(r"^ce-id +(\S+)$", re.MULTILINE)
+_LISTING: Final = "headrace dead-letters list --state all --limit 10000 --format ndjson"
+_DUMP: Final = re.compile(r"([0-9a-f]{8})  [0-9a-f·].*\|")  # times are among the bytes
 _NOTICE: Final = re.compile(r"\[\d+\][+-]? .*|\[\d+\] \d+")  # what the shell says of its jobs
 _TERMINAL: Final = {"TERM": "xterm", "LANG": "C.UTF-8"}
 _OURS: Final = re.compile("EMULATOR_HOST|^HEADRACE_(?!PUBSUB_EMULATOR_JAR)|^COLUMNS$")
@@ -119,12 +126,23 @@ def replay(page: str, terminal: Terminal, patience: float = PATIENCE_SECONDS) ->
     """Run a page's commands in order: each as the page has it, and as it was."""
     ids: dict[str, str] = {}
     for step in steps(page):
+        ids |= _tied_by_event(step, terminal)
         command = _renamed(step.command, ids)
         printed, until = terminal(command), time.monotonic() + patience
         while not same(step.printed, printed) and LOOKING.match(command) and time.monotonic() < until:
             printed = terminal(command)
-        ids |= zip(_ids(step.printed), _ids(printed), strict=False)
+        ids = dict(zip(_ids(step.printed), _ids(printed), strict=False)) | ids
         yield step, Step(command, printed)
+
+
+def _tied_by_event(step: Step, terminal: Terminal) -> dict[str, str]:
+    """A letter that the page shows is the letter of the same event: which one stands for many is chance."""
+    shown, event = _SHOW.match(step.command), _EVENT.search("\n".join(step.printed))
+    if not shown or not event:
+        return {}
+    listed = (json.loads(line) for line in terminal(_LISTING) if line.startswith("{"))
+    letter = next(each["letter_id"] for each in listed if each["event_id"] == event[1])
+    return {shown[1]: letter[:10]}
 
 
 def same(said: list[str], printed: list[str]) -> bool:
@@ -133,7 +151,7 @@ def same(said: list[str], printed: list[str]) -> bool:
 
 
 def _without_varying(line: str) -> str:
-    line = _ID.sub("ID", line)
+    line = _ID.sub("ID", _DUMP.sub(r"\1 bytes", line))
     for pattern, name in _VARYING:
         line = pattern.sub(name, line)
     return " ".join(line.split())
@@ -144,7 +162,7 @@ def _renamed(command: str, ids: Mapping[str, str]) -> str:
 
 
 def _ids(lines: list[str]) -> list[str]:
-    return [found for line in lines for found in _ID.findall(line)]
+    return [found for line in lines if not _DUMP.fullmatch(line) for found in _ID.findall(line)]
 
 
 def rewritten(page: str, steps: Iterable[Step]) -> str:

@@ -25,7 +25,7 @@ import duckdb
 import grpc
 import pyarrow as pa
 from bqemulator.api.routes import jobs, tabledata, tables
-from bqemulator.catalog import duckdb_repository
+from bqemulator.catalog import memory_repository
 from bqemulator.cli import main
 from bqemulator.domain.events import TableDataChanged
 from bqemulator.grpc_api import write_servicer
@@ -105,7 +105,7 @@ def append_or_not(self, stream, *rest, original=write_servicer.BigQueryWriteHand
             raise
 
 
-def widen_table(self, table, original=duckdb_repository.DuckDBCatalogRepository.update_table):
+def widen_table(self, table, original=memory_repository.MemoryCatalogRepository.update_table):
     """Keep what the catalogue says of a table; new columns, and columns with new fields, are the table's own too."""
     before = self.get_table(table.project_id, table.dataset_id, table.table_id)
     if before and table.table_type == "TABLE" and before.schema_ != table.schema_:
@@ -139,7 +139,7 @@ def mend():
     tables._rest_to_table_meta = table_of_request
     tables._table_to_rest = answer_with_table
     tabledata._bq_type_to_arrow = scalar_type
-    duckdb_repository.DuckDBCatalogRepository.update_table = widen_table
+    memory_repository.MemoryCatalogRepository.update_table = widen_table
     snapshots.SnapshotManager.record_change = record_change
     jobs._SQL_EXECUTION_DOMAIN_ERRORS = ()  # those that it would answer with code 200
     write_servicer._table_arrow_schema = arrow_schema

@@ -130,7 +130,7 @@ class Line:
         self._open = self._again
 
     def end(self) -> None:
-        """Leave the line."""
+        """Take the line away."""
         if self._open:
-            self._to.write("\n")
+            self._to.write(f"\r{'':<{_WIDTH}}\r")
             self._open = False
