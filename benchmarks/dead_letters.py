@@ -1,7 +1,7 @@
-"""How long an operator waits for a list and for a letter, with many of them in the archive.
+"""How long an operator waits for a list, for a letter and for a replay, with many letters in the archive.
 
 ``LETTERS=100000 python -m benchmarks.dead_letters`` prints one JSON object: seconds inside a process that has
-everything imported, and seconds of the command as a shell runs it.
+everything imported, and seconds of the command as a shell runs it; then all letters are replayed.
 """
 
 from __future__ import annotations
@@ -20,22 +20,32 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import psutil
+
+from schemas.envelope import Envelope
 from stream.cli import app
 from stream.commands.archive import open_archive
 from stream.deadletter import Reason
 from stream.emulators import running_emulators
 from stream.letters.letter import Letter, as_pieces
 from stream.settings import load_settings
+from tests.builders import BOOKING, a_booking, encode
 from tests.letters import NOW, a_letter, provision_archive
 
 BATCH = 5000
 TIMES = 3
+COMMAND = Path(sys.executable).parent / "headrace"
 LIST = ["dead-letters", "list", "--group-by", "reason,subject,hour"]
 
 
 def letters(count: int) -> Iterator[Letter]:
     """Letters of every reason, over the last days."""
-    reasons, one = list(Reason), a_letter()
+    reasons = list(Reason)
+    one = a_letter(
+        data=encode(BOOKING, a_booking(created_at=NOW)),
+        attributes=Envelope("e", BOOKING.ref, NOW, "/shop").to_attributes(),
+        first_published_at=NOW,
+    )
     for number in range(count):
         yield replace(
             one,
@@ -79,8 +89,27 @@ def as_process(arguments: list[str]) -> float:
 
 def _as_process(arguments: list[str]) -> float:
     began = time.perf_counter()
-    subprocess.run([Path(sys.executable).parent / "headrace", *arguments], check=True, capture_output=True)
+    subprocess.run([COMMAND, *arguments], check=True, capture_output=True)
     return time.perf_counter() - began
+
+
+def replay() -> dict[str, Any]:
+    """Send all of them again, as a process: letters a second, and its resident memory while it sends."""
+    began, held = time.perf_counter(), []
+    with psutil.Popen([COMMAND, "replay", "--yes", "--json"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as it:
+        while it.poll() is None:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                held.append((time.perf_counter() - began, it.memory_info().rss / 2**20))
+            time.sleep(0.5)
+        said = json.load(it.stdout)["result"]
+    seconds = time.perf_counter() - began
+    sending = [mib for at_, mib in held if at_ > seconds - said["seconds"] and mib]
+    return {
+        "sent": said["sent"],
+        "letters_a_second": round(said["sent"] / said["seconds"]),
+        "process": round(seconds, 1),
+        "rss_mib": {"first": round(sending[1]), "last": round(sending[-2]), "most": round(max(sending))},
+    }
 
 
 def main() -> None:
@@ -101,6 +130,7 @@ def main() -> None:
         }
         for kind, arguments in (("list_group_by", LIST), ("list", LIST[:2]), ("show", show)):
             measured[kind] = {"inside": round(inside(arguments), 2), "process": round(as_process(arguments), 2)}
+        measured["replay"] = replay()
         print(json.dumps(measured))
 
 
