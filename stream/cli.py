@@ -14,11 +14,29 @@ from stream.cli_replay import replay
 from stream.exits import Exit, explain
 
 app = typer.Typer(
-    help="Streaming ingestion from Pub/Sub to BigQuery.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        from importlib import metadata
+
+        typer.echo(metadata.version("headrace"))
+        raise typer.Exit
+
+
+@app.callback()
+def headrace(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say which version this is.")
+    ] = False,
+) -> None:
+    """Streaming ingestion from Pub/Sub to BigQuery."""
+
+
 app.add_typer(dead_letters_app, name="dead-letters")
 app.command()(replay)
 
@@ -28,7 +46,7 @@ app.add_typer(journal_app, name="journal")
 
 @app.command()
 def up() -> None:
-    """Start both emulators and keep them until Ctrl-C; prints the variables to export.
+    """Start both emulators and keep them until Ctrl-C. Prints the variables to export.
 
     Examples: headrace up  |  source .headrace/emulators.env (in another terminal)
     """
@@ -44,7 +62,7 @@ def provision(
     contracts: Contracts = None,
     dry_run: Annotated[bool, typer.Option(help="Print the plan and change nothing.")] = False,
 ) -> None:
-    """Create topics, subscriptions, dataset and tables; run again, it changes nothing.
+    """Create topics, subscriptions, dataset and tables. Run again, it changes nothing.
 
     Examples: headrace provision --project my-project --dry-run  |  headrace provision --project my-project
     """
@@ -61,7 +79,7 @@ def publish(
     contracts: Contracts = None,
     source: Annotated[str, typer.Option(help="What ce-source says.")] = "/headrace/publish",
 ) -> None:
-    """Publish events, one JSON object a line; nothing is sent when one of them is invalid.
+    """Publish events, one JSON object a line. Nothing is sent when one of them is invalid.
 
     Examples: headrace publish flight_departed flights.ndjson  |  headrace publish flight_departed < flights.ndjson
     """
@@ -85,7 +103,7 @@ def run(
     ] = None,
     log_format: Annotated[str | None, typer.Option(help="text, json, or auto: text on a terminal.")] = None,
 ) -> None:
-    """Run the job on the embedded engine until SIGTERM or Ctrl-C, which drain it.
+    """Run the job until SIGTERM or Ctrl-C, which drain it. It runs in this process, on the embedded engine.
 
     Examples: headrace run --project my-project --masking-key-file masking.key  |  headrace run --health :8081
     """
@@ -100,7 +118,7 @@ def resume(
     subject: Annotated[str, typer.Argument(help="The subject that is paused.")],
     journal: Journal = None,
 ) -> None:
-    """Let a subject go on that the flood guard holds: what cannot be read becomes dead letters.
+    """Let a subject go on that the flood guard holds. What cannot be read becomes dead letters.
 
     Run it where the engine's journal is. Examples: headrace resume flight_departed  |
     headrace resume flight_departed --journal /var/lib/headrace
@@ -112,7 +130,7 @@ def resume(
 
 @journal_app.command("inspect")
 def journal_inspect(journal: Journal = None, format_: Format = "table", json_output: Json = False) -> None:
-    """Say what a journal holds: streams, rows in flight, ids, counts; works beside a running engine.
+    """Say what a journal holds. Streams, rows in flight, ids, counts; works beside a running engine.
 
     Examples: headrace journal inspect  |  headrace journal inspect --journal /var/lib/headrace --json
     """
@@ -127,7 +145,7 @@ def demo(
     json_output: Json = False,
     keep: Annotated[bool, typer.Option(help="Leave everything running until Ctrl-C.")] = False,
 ) -> None:
-    """Run the whole service on real flights and planted faults, and show what happened.
+    """Run the whole service on real flights, in a minute. Faults are planted among them; shows what happened.
 
     Examples: headrace demo  |  headrace demo --events all --json
     """
@@ -151,7 +169,7 @@ def audit(
     format_: Format = "table",
     json_output: Json = False,
 ) -> None:
-    """Hold what was tallied against what the tables hold, window by window; exit 1 on a difference.
+    """Hold the tallies against the tables, window by window. Exit 1 on a difference.
 
     Examples: headrace audit --project my-project  |  headrace audit --since 6h --contents --format json
     """

@@ -34,7 +34,7 @@ def list_(
     format_: Format = "table",
     json_output: Json = False,
 ) -> None:
-    """List dead letters, open ones by default, the newest first; looking takes nothing away and shows no payload.
+    """List dead letters, the newest first. Open ones by default; looking takes nothing away and shows no payload.
 
     Examples: headrace dead-letters list --group-by reason,subject,hour  |  headrace dead-letters list --since 2h
     """
@@ -57,7 +57,7 @@ def show(
     format_: Format = "table",
     json_output: Json = False,
 ) -> None:
-    """Explain one letter: what is wrong, at which field and byte, what was done with it, and what to do next.
+    """Explain one letter, to the field and the byte. And say what was done with it, and what to do next.
 
     Examples: headrace dead-letters show 3f2a9c  |  headrace dead-letters show 3f2a9c --reveal --why "ticket 17"
     """
@@ -81,7 +81,7 @@ def edit(
     project: Project = None,
     contracts: Contracts = None,
 ) -> None:
-    """Mend letters: in $EDITOR, or with a patch for one or for all that match; what was refused stays beside it.
+    """Mend letters, in $EDITOR or with a patch. A patch may be for all that match; what was refused stays beside it.
 
     The result must be what the job's own decoder accepts. Nothing is sent: that is what replay is for.
 
@@ -101,7 +101,7 @@ def discard(
     yes: Yes = False,
     project: Project = None,
 ) -> None:
-    """Put open letters aside that need nothing more; they stay in the archive.
+    """Put open letters aside that need nothing more. They stay in the archive.
 
     Examples: headrace dead-letters discard 3f2a9c --why "a test"  |  headrace dead-letters discard --reason too_late
     --until 30d --why "nobody needs them"
@@ -131,7 +131,7 @@ def export(
     why: Annotated[str, typer.Option(help="The reason, for the trail: personal data goes out.")],
     project: Project = None,
 ) -> None:
-    """Write letters to a file, whole, one JSON object a line; recorded.
+    """Write letters to a file, whole. One JSON object a line; recorded.
 
     Examples: headrace dead-letters export --reason too_late --file late.ndjson --why "for the analysts"
     """
@@ -146,7 +146,7 @@ def import_(
     why: Why = "",
     project: Project = None,
 ) -> None:
-    """Bring letters in from a file that export wrote; those that are there already stay as they are.
+    """Bring letters in from a file that export wrote. Those that are there already stay as they are.
 
     Examples: headrace dead-letters import late.ndjson  |  headrace dead-letters import - < late.ndjson
     """
@@ -163,7 +163,7 @@ def history(
     format_: Format = "table",
     json_output: Json = False,
 ) -> None:
-    """Tell what was done, by whom and why: with one letter, or in all.
+    """Tell what was done, by whom and why. With one letter, or in all.
 
     Examples: headrace dead-letters history 3f2a9c  |  headrace dead-letters history --format ndjson
     """
@@ -177,7 +177,7 @@ def collect(
     project: Project = None,
     log_format: Annotated[str | None, typer.Option(help="text, json, or auto: text on a terminal.")] = None,
 ) -> None:
-    """Move letters from the dead-letter topic into the archive until SIGTERM or Ctrl-C: a service of its own.
+    """Move letters from their topic into the archive. A service of its own, until SIGTERM or Ctrl-C.
 
     Examples: headrace dead-letters collect  |  HEADRACE_ARCHIVE_KEY_FILE=archive.key headrace dead-letters collect
     """

@@ -25,7 +25,7 @@ def replay(
     format_: Format = "table",
     json_output: Json = False,
 ) -> None:
-    """Send dead letters again, open ones by default; first says which would pass today, and asks.
+    """Send dead letters again that would pass today. First says which would, and asks; open ones by default.
 
     What would fail today is not sent. Interrupted, run it again: it goes on where it was.
 

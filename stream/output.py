@@ -66,7 +66,8 @@ def _print_table(rows: Sequence[Mapping[str, Any]]) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in rows[0]:
         numeric = all(isinstance(row[column], int | float) for row in rows)
-        least = min(_NARROW, max(len(_cell(row[column])) for row in rows))  # a heading gives way before a value does
+        words = [word for row in rows for word in _cell(row[column]).split()]
+        least = min(_NARROW, max(map(len, words), default=0))  # a heading gives way before a word of a value does
         name, justify = column.replace("_", " "), "right" if numeric else "left"
         table.add_column(name, justify=justify, overflow="fold", min_width=least)  # type: ignore[arg-type]
     for row in rows:

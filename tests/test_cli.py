@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,17 @@ def test_help_names_every_command(headrace: Headrace) -> None:
     shown = headrace("--help")
     assert shown.code == Exit.DONE
     assert [name for name in COMMANDS if name not in shown.out] == []
+
+
+@pytest.mark.parametrize("group", [[], ["dead-letters"], ["journal"]])
+def test_the_list_of_commands_says_of_each_what_it_is_for_in_one_line(headrace: Headrace, group: list[str]) -> None:
+    _, _, listed = headrace(*group, "--help", COLUMNS="80").out.partition("Commands:\n")
+    assert [line for line in listed.splitlines() if line and not line.endswith(".")] == []
+    assert "..." not in listed
+
+
+def test_it_says_which_version_it_is(headrace: Headrace) -> None:
+    assert headrace("--version").out.strip() == metadata.version("headrace")
 
 
 @pytest.mark.parametrize("command", [*COMMANDS[:-3], *COMMANDS[-2:]])

@@ -42,7 +42,7 @@ _VARYING: Final = [
     (re.compile(r"\b\d+(?:\.\d+)? ?(?:s|m|h|min|seconds?|minutes?)\b(?: ago)?"), "AGE"),
     (re.compile(r"\b[\d,]+ a second\b"), "RATE"),
     (re.compile(r"\bmessage \d+\b"), "message N"),
-    (re.compile(r"\b(unknown|\d{4}-\d\d-\d\d \d\d:\d\dZ?)$"), "MOMENT"),
+    (re.compile(r"(?<=\d  )(?:unknown|TIME)$"), "UNTIL"),  # a table is complete
     (re.compile(r"(127\.0\.0\.1)?:\d{4,5}\b"), "ADDRESS"),
 ]
 _SHOW: Final = re.compile(r"headrace dead-letters show ([0-9a-f]{10})\b")

@@ -128,4 +128,4 @@ def _window_line(line: dict[str, Any]) -> dict[str, Any]:
 
 
 def _moment(moment: Any) -> str:
-    return "unknown" if moment is None else to_rfc3339(moment.replace(microsecond=0))
+    return "unknown" if moment is None else to_rfc3339(moment.replace(microsecond=0)).replace("T", " ")
