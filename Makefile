@@ -23,7 +23,7 @@ test: check ## everything, on the real emulators
 	@$(BIN)/pytest -q -m "emulators and not faults"
 	@FAULTS_SEED=20260314 $(BIN)/python -m tests.faults -m faults_quick
 
-faults: setup ## every fault of the catalogue, each with two seeds; about ten minutes
+faults: setup ## every fault of the catalogue, each with two seeds; about seven minutes
 	@$(BIN)/python -m tests.faults
 
 torture: setup ## a million events, 300 kills, every failpoint twenty times; an hour, and it can be interrupted

@@ -1,0 +1,33 @@
+"""A subject that the flood guard holds stays held through ``kill -9``, and loses nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from functools import partial
+
+import pytest
+
+from stream.flood import FLOOR
+from tests.faults.world import World, until
+
+pytestmark = [pytest.mark.emulators, pytest.mark.faults]
+ROUND = 100  # messages, as worlds have it
+
+
+def test_a_held_subject_stays_held_through_kills_and_all_comes_once_it_is_let_go(world: World) -> None:
+    #  1,700 that nobody can read | held, killed | a sample, killed | held | let go: letters
+    flood = [world.mix.truncated(world.mix.flight()) for _ in range(FLOOR + 700)]
+    world.publish(flood)
+    for _ in range(2):
+        engine = world.start()
+        until(partial(engine.says, "paused", "flight_departed"), engine)
+        world.kill(engine)
+    world.collect_letters()
+    assert len(world.letters) < FLOOR + ROUND, "while it is held none gets out"
+    resume = [sys.executable, "-c", "from stream.cli import main; main()", "resume", "flight_departed"]
+    subprocess.run(
+        [*resume, "--journal", str(world.folder / "journal")], env=world.environment, check=True, capture_output=True
+    )
+    world.check(world.settle(world.start()))
+    assert world.tallied()["flight_departed", "dead_lettered", "undecodable_payload"] == len(flood)
