@@ -12,12 +12,12 @@ setup: $(UV) ## install everything, locked; result: .venv/bin/headrace
 	@python3 -m venv .uv
 	@.uv/bin/pip install --quiet --disable-pip-version-check uv
 
-check: setup ## format, lint, types, imports, doctests, unit tests: under a minute
+check: setup ## format, lint, types, imports, doctests, unit tests: about a minute
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/pytest -q -n 2 -m "not emulators"
+	@$(BIN)/pytest -q -n 2 --dist worksteal -m "not emulators"
 
 test: check ## everything, on the real emulators
 	@$(BIN)/pytest -q -m "emulators and not faults"
