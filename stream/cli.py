@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
+from stream.cli_deploy import Rename, deploy_app
 from stream.cli_letters import dead_letters_app
-from stream.cli_options import Contracts, Dataset, Format, Journal, Json, Project, read_settings
+from stream.cli_options import Contracts, Dataset, Format, Journal, Json, Profile, Project, read_settings
 from stream.cli_replay import replay
 from stream.exits import Exit, explain
 
@@ -39,6 +40,7 @@ def headrace(
 
 app.add_typer(dead_letters_app, name="dead-letters")
 app.command()(replay)
+app.add_typer(deploy_app, name="deploy")
 
 journal_app = typer.Typer(help="Look at the embedded engine's journal.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(journal_app, name="journal")
@@ -102,14 +104,29 @@ def run(
         str | None, typer.Option(help="Where to serve /healthz, /readyz and /metrics: host:port.")
     ] = None,
     log_format: Annotated[str | None, typer.Option(help="text, json, or auto: text on a terminal.")] = None,
+    profile: Profile = None,
+    runner: Annotated[str | None, typer.Option(help="DataflowRunner: submit the job there and return.")] = None,
+    update: Annotated[bool, typer.Option(help="On Dataflow: replace the running job, with its state.")] = False,
+    rename: Rename = None,
 ) -> None:
     """Run the job until SIGTERM or Ctrl-C, which drain it. It runs in this process, on the embedded engine.
 
-    Examples: headrace run --project my-project --masking-key-file masking.key  |  headrace run --health :8081
+    Examples: headrace run --project my-project --masking-key-file masking.key  |  headrace run --health :8081  |
+    headrace run --runner DataflowRunner --profile prod --update
     """
+    more = {"masking_key_file": masking_key_file, "journal": journal, "health": health, "log_format": log_format}
+    if runner not in (None, "DataflowRunner"):
+        raise typer.BadParameter("DataflowRunner, or leave it out", param_hint="--runner")
+    if runner is not None:
+        from stream.commands.deploy import run_on_dataflow
+
+        run_on_dataflow(read_settings(project, dataset, contracts, profile=profile, **more), update, rename or [])
+        return
+    if update or rename:
+        raise typer.BadParameter("only with --runner DataflowRunner", param_hint="--update, --rename")
     from stream.commands.run import run_until_stopped
 
-    more = {"masking_key_file": masking_key_file, "journal": journal, "health": health, "log_format": log_format}
+    more["profile"] = profile
     run_until_stopped(read_settings(project, dataset, contracts, **more))
 
 

@@ -37,6 +37,7 @@ _BY_NAME = {
     "ArchiveError": Exit.CONFIGURATION,
     "NoArchiveError": Exit.CONFIGURATION,
     "EditorError": Exit.CONFIGURATION,
+    "GraphError": Exit.CONFIGURATION,
     "ReplayError": Exit.CONFIGURATION,
     "HaltError": Exit.HALTED,
     "FencedError": Exit.HALTED,

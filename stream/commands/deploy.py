@@ -1,0 +1,95 @@
+"""``headrace deploy``: what would be deployed, what an update would change, and how to drain."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from stream.deploy.compare import GOLDEN, Change, Graph, any_subject, compare, dump, load, renamed
+from stream.deploy.options import dataflow_flags, drain_commands
+from stream.exits import Exit
+from stream.output import print_json, say
+from stream.settings import Settings, SettingsError
+
+_NO_KEY = b"\0" * 32  # the graph is described and thrown away
+
+
+def parse_renames(pairs: list[str]) -> dict[str, str]:
+    """Read ``old=new`` pairs; raises SettingsError when one is not that."""
+    mapping = {}
+    for pair in pairs:
+        old, found, new = pair.partition("=")
+        if not (old and found and new):
+            raise SettingsError("--rename: not <old label>=<new label>")
+        mapping[old] = new
+    return mapping
+
+
+def plan(settings: Settings, against: Path | None, save: Path | None, renames: list[str], json_output: bool) -> Exit:
+    """Print graph, options and changes. FOUND when a running job cannot be updated to it."""
+    mapping = parse_renames(renames)
+    flags = dataflow_flags(settings, mapping=mapping)
+    new = current_graph(settings, flags)
+    if against is None:
+        changes = compare(renamed(any_subject(load(GOLDEN)), mapping), any_subject(new))
+    else:
+        changes = compare(renamed(load(against), mapping), new)
+    if save is not None:
+        save.write_text(dump(new), "utf-8")
+    if json_output:
+        print_json({"schema_version": 1, "graph": new, "options": flags, "changes": [_row(each) for each in changes]})
+    else:
+        sys.stdout.write(as_text(new, flags, changes))
+    return Exit.DONE if all(change.compatible for change in changes) else Exit.FOUND
+
+
+def current_graph(settings: Settings, flags: list[str]) -> Graph:
+    """The graph of these settings and contracts; keys are not read for it."""
+    from stream.deploy.graph import build, describe
+    from stream.deploy.submit import job_with
+
+    job = job_with(settings, settings.registry(), _NO_KEY, _NO_KEY)
+    pipeline = build(job, settings.names, settings.round_messages, flags)
+    return describe(pipeline.to_runner_api(), settings.shards)
+
+
+def as_text(graph: Graph, flags: list[str], changes: list[Change]) -> str:
+    """The plan for a person: steps with what they keep, options, changes."""
+    lines = [f"Graph: {len(graph['steps'])} steps, {graph['shards']} shards"]
+    for label, step in graph["steps"].items():
+        lines.append(f"  {label}")
+        lines += [
+            f"    {kind[:-1]} {name}: {value}"
+            for kind in ("coders", "states", "timers")
+            for name, value in _of(step, kind)
+        ]
+    lines += ["Options:", *(f"  {flag}" for flag in flags), "Changes for a running job:"]
+    lines += [f"  {'ok' if each.compatible else 'NOT COMPATIBLE'}  {each.step}: {each.what}" for each in changes]
+    if not changes:
+        lines.append("  none")
+    if not all(each.compatible for each in changes):
+        lines.append("Drain the running job and start a new one: headrace deploy drain")
+    return "\n".join(lines) + "\n"
+
+
+def drain(settings: Settings) -> None:
+    """Print the commands that drain the running job."""
+    sys.stdout.write("\n".join(drain_commands(settings)) + "\n")
+
+
+def run_on_dataflow(settings: Settings, update: bool, renames: list[str]) -> None:
+    """Submit the job and say its id; everything that can be refused is refused before a secret is read."""
+    from stream.deploy.submit import submit
+
+    flags = dataflow_flags(settings, update, parse_renames(renames))
+    say(f"submitted: {submit(settings, flags)}; look: headrace audit; drain: headrace deploy drain")
+
+
+def _of(step: Mapping[str, Any], kind: str) -> list[tuple[str, str]]:
+    return [(name, value) for name, value in step[kind].items()]
+
+
+def _row(change: Change) -> dict[str, Any]:
+    return {"step": change.step, "what": change.what, "compatible": change.compatible}
