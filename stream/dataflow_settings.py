@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Self
+from typing import Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -37,7 +37,7 @@ class DataflowSettings(BaseModel):
         description="key that encrypts state and staged files",
         pattern=r"^projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+$",
     )
-    streaming_engine: bool = Field(True, description="state and shuffle live in the service, not on the workers")
+    streaming_engine: Literal[True] = Field(True, description="always: Python jobs have no other on Dataflow")
     image: str | None = Field(
         None,
         description="image of the workers and the template, by digest",

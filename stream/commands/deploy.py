@@ -31,7 +31,7 @@ def plan(settings: Settings, against: Path | None, save: Path | None, renames: l
     """Print graph, options and changes. FOUND when a running job cannot be updated to it."""
     mapping = parse_renames(renames)
     flags = dataflow_flags(settings, mapping=mapping)
-    new = current_graph(settings, flags)
+    new = current_graph(settings)
     if against is None:
         changes = compare(renamed(any_subject(load(GOLDEN)), mapping), any_subject(new))
     else:
@@ -45,13 +45,13 @@ def plan(settings: Settings, against: Path | None, save: Path | None, renames: l
     return Exit.DONE if all(change.compatible for change in changes) else Exit.FOUND
 
 
-def current_graph(settings: Settings, flags: list[str]) -> Graph:
-    """The graph of these settings and contracts; keys are not read for it."""
+def current_graph(settings: Settings) -> Graph:
+    """The graph of these settings and contracts. No key is read, and no runner named: Beam would look for an account."""
     from stream.deploy.graph import build, describe
     from stream.deploy.submit import job_with
 
     job = job_with(settings, settings.registry(), _NO_KEY, _NO_KEY)
-    pipeline = build(job, settings.names, settings.round_messages, flags)
+    pipeline = build(job, settings.names, settings.round_messages, ["--streaming"])
     return describe(pipeline.to_runner_api(), settings.shards)
 
 

@@ -58,7 +58,7 @@ def dataflow_flags(settings: Settings, update: bool = False, mapping: Mapping[st
         "sdk_container_image": told.image,
         "sdk_location": "container",  # Beam is in the image: workers fetch nothing
     }
-    switches = ["streaming", *(["enable_streaming_engine"] if told.streaming_engine else [])]
+    switches = ["streaming", "enable_streaming_engine"]
     switches += ["no_use_public_ips"] if told.private_addresses else ["use_public_ips"]
     lines = [f"--{name}={value}" for name, value in flags.items() if value is not None]
     lines += [f"--{name}" for name in switches]
