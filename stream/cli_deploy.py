@@ -1,4 +1,4 @@
-"""``headrace deploy`` and ``headrace template``: what a person types. Heavy imports wait for their command."""
+"""``headrace deploy``: what a person types. Heavy imports wait for their command."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from stream.cli_options import Contracts, Dataset, Json, Profile, Project, read_
 Rename = Annotated[list[str] | None, typer.Option(help="A label that changed: old=new; may be given again.")]
 
 deploy_app = typer.Typer(help="Look at what Dataflow would get.", no_args_is_help=True, rich_markup_mode=None)
-template_app = typer.Typer(help="Build the Flex Template.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @deploy_app.command("plan")

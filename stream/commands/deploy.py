@@ -46,7 +46,7 @@ def plan(settings: Settings, against: Path | None, save: Path | None, renames: l
 
 
 def current_graph(settings: Settings) -> Graph:
-    """The graph of these settings and contracts. No key is read, and no runner named: Beam would look for an account."""
+    """The graph of these settings and contracts. No key, and no runner: for one, Beam looks for an account."""
     from stream.deploy.graph import build, describe
     from stream.deploy.submit import job_with
 
