@@ -38,6 +38,7 @@ _BY_NAME = {
     "NoArchiveError": Exit.CONFIGURATION,
     "EditorError": Exit.CONFIGURATION,
     "ReplayError": Exit.CONFIGURATION,
+    "PricesError": Exit.CONFIGURATION,
     "HaltError": Exit.HALTED,
     "FencedError": Exit.HALTED,
     "JournalBrokenError": Exit.HALTED,
