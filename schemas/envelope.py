@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from schemas.errors import MalformedEnvelopeError
 
-SPEC_VERSION: Final = "1.0"  # of CloudEvents; another one may mean something else by the same names
+SPEC_VERSION = "1.0"  # of CloudEvents; another one may mean something else by the same names
 CONTENT_TYPE = "application/avro"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
