@@ -38,6 +38,8 @@ _BY_NAME = {
     "NoArchiveError": Exit.CONFIGURATION,
     "EditorError": Exit.CONFIGURATION,
     "ReplayError": Exit.CONFIGURATION,
+    "MappingError": Exit.CONFIGURATION,
+    "BackfillError": Exit.CONFIGURATION,
     "HaltError": Exit.HALTED,
     "FencedError": Exit.HALTED,
     "JournalBrokenError": Exit.HALTED,

@@ -18,7 +18,9 @@ from stream.deadletter import Reason
 
 WINDOW: Final = timedelta(minutes=1)
 FLOOR: Final = 1_000  # messages; of fewer a share says little
-COUNTED: Final = frozenset({Reason.MALFORMED_ENVELOPE, Reason.UNKNOWN_SCHEMA, Reason.UNDECODABLE_PAYLOAD})
+COUNTED: Final = frozenset(
+    {Reason.MALFORMED_ENVELOPE, Reason.UNKNOWN_SCHEMA, Reason.UNDECODABLE_PAYLOAD, Reason.INVALID_LINE}
+)
 
 
 class FloodError(Exception):
