@@ -26,7 +26,7 @@ def backfill(
     format_: Format = "table",
     json_output: Json = False,
 ) -> None:
-    """Write files of history, as if their lines had been published. What has streamed in is not written again.
+    """Write files of history, as if they had been published. What has streamed in is not written again.
 
     Bad lines become dead letters: exit 1 then. Interrupted or killed, run it again: it goes on where it was.
 

@@ -108,6 +108,9 @@ def run_backfill(settings: Settings, subject: str, paths: Sequence[Path], mappin
         "dead_lettered": bad,
     }
     show("backfill", [counts], format_, dry_run=False, complete=source.finished)
+    for waiting in (each for each in engine.status.subjects.values() if source.finished and each.in_the_way):
+        say(f"{waiting.subject}: {'; '.join(waiting.in_the_way.values())}; run it again, nothing is counted twice")
+        return Exit.UNREACHABLE
     if not source.finished:
         say("interrupted; run it again and it goes on where it was")
     return _exit(source, bad)
