@@ -83,11 +83,9 @@ class FileSource:
         self._patience = patience
         self._stop = stop
         self._now = now
-        self._at = 0
         self._at_most = 1
         self._rounds = self._all_rounds()
-        self._reader: Reader | None = None
-        self._bytes_before = 0
+        self.fraction = 0.0  # of all files that is read; any thread may look
         self.settled_before = 0  # lines, by an earlier run
         self.finished = False
 
@@ -95,14 +93,6 @@ class FileSource:
     def drained_at(self) -> int:
         """Files say nothing of what is published."""
         return 0
-
-    @property
-    def fraction(self) -> float:
-        """How much of all files has been read, from 0 to 1."""
-        size = sum(each.size for each in self._files) or 1
-        reader = self._reader
-        here = 0.0 if reader is None else reader.fraction * self._files[self._at].size
-        return min((self._bytes_before + here) / size, 1.0)
 
     def start(self) -> None:
         """Nothing to begin: files are read as they are taken."""
@@ -134,14 +124,15 @@ class FileSource:
             transaction.note_place(key, int(line))
 
     def _all_rounds(self) -> Generator[Pulled, None, None]:
-        for at, file in enumerate(self._files):
-            self._at = at
+        before, total = 0, max(sum(each.size for each in self._files), 1)
+        for file in self._files:
             with file.path.open("rb") as opened:
-                self._reader = Reader(file.path, opened, self._mapping.delimiter)
-                place = Place(file.path.name, file.key, min(file.modified_at, self._now), self._reader.texts)
-                yield from self._file_rounds(self._reader.lines, place)
-            self._reader = None
-            self._bytes_before += file.size
+                reader = Reader(file.path, opened, self._mapping.delimiter)
+                place = Place(file.path.name, file.key, min(file.modified_at, self._now), reader.texts)
+                for pulled in self._file_rounds(reader.lines, place):
+                    self.fraction = (before + reader.fraction * file.size) / total
+                    yield pulled
+            before += file.size
 
     def _file_rounds(self, lines: Iterator[Line], place: Place) -> Iterator[Pulled]:
         settled = 0 if self._journal is None else self._journal.place(place.key)
