@@ -43,6 +43,7 @@ class Read:
         journal: Journal | None = None,
         now: int = NOW,
         at_most: int = 1000,
+        taken: list[int] | None = None,
     ) -> None:
         read, stop = read_mapping(mapping, contract), threading.Event()
         patience = Patience("place", SubjectStatus(contract.subject), stop)
@@ -51,6 +52,8 @@ class Read:
         self.rounds = []
         while not stop.is_set():
             self.rounds += self.source.take(at_most, 0)
+            if taken is not None:
+                taken.append(len(self.rounds[-1].messages))
 
     @property
     def messages(self) -> list[Message]:
@@ -215,10 +218,28 @@ def test_files_that_cannot_be_read_are_refused_before_any_is(tmp_path: Path, nam
 
 
 def test_a_file_that_is_cut_off_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
-    path = as_avro(tmp_path / "flights.avro", FLIGHT, FLIGHTS)
-    path.write_bytes(path.read_bytes()[:-40])
+    path = as_ndjson(tmp_path / "flights.ndjson", FLIGHT, FLIGHTS)
+    cut = as_avro(tmp_path / "flights.avro", FLIGHT, FLIGHTS * 2_000)
+    cut.write_bytes(cut.read_bytes()[:-40])
+    taken: list[int] = []
     with pytest.raises(BackfillError, match=r"flights.avro: cannot be read any further"):
-        Read(FLIGHT, [path])
+        Read(FLIGHT, [path, cut], at_most=100_000, taken=taken)
+    assert taken[0] == 5
+    assert 0 < taken[1] < 10_000
+
+
+def test_a_file_without_the_columns_that_are_wanted_is_refused_before_its_first_line(tmp_path: Path) -> None:
+    path = as_csv(tmp_path / "flights.csv", FLIGHT, FLIGHTS)
+    text = path.read_text().replace("cancelled", "cancelled,gate").replace("False", "False,7").replace("True", "True,7")
+    with pytest.raises(
+        BackfillError, match=r"flights.csv: no column 'no' for the field flight; its columns are carrier,"
+    ):
+        Read(FLIGHT, [path], a_mapping(tmp_path, '[fields]\nflight = "no"'))
+    with pytest.raises(BackfillError, match=r"no column 'origin' for the field origin"):
+        Read(FLIGHT, [a_file(tmp_path, "carrier,flight\nUA,1\n")])
+    with pytest.raises(BackfillError, match="no field takes gate"):
+        Read(FLIGHT, [a_file(tmp_path, text)])
+    assert Read(FLIGHT, [a_file(tmp_path, text)], a_mapping(tmp_path, "")).problems == []
 
 
 def test_what_is_acknowledged_is_not_read_again_unless_file_or_mapping_change(tmp_path: Path) -> None:

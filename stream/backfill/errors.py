@@ -12,3 +12,7 @@ class MappingError(ValueError):
 
 class BackfillError(RuntimeError):
     """A file that cannot be written as it is; says which, why and the remedy. What is written already stays."""
+
+
+class CutOffError(BackfillError):
+    """A file that cannot be read any further; what came before can be written."""

@@ -7,6 +7,7 @@ the file was written where that is earlier: so there is no lateness, and the sam
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from collections.abc import Mapping as Table
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
@@ -63,6 +64,27 @@ class Events:
         expiry = contract.options.expire_after_days
         self._days = min(STREAMED_DAYS, expiry or STREAMED_DAYS)
         self._oldest = from_micros(now) - timedelta(days=self._days)
+
+    def check_columns(self, columns: Collection[str], place: Place) -> None:
+        """Look whether a file has what its fields and ids are made of, before its first line becomes anything.
+
+        Raises:
+            BackfillError: it has not, or without a mapping it has more.
+        """
+        known = f"its columns are {', '.join(map(str, columns))}"
+        for each, origin in self._origins:
+            missing = not origin.constant and origin.column not in columns
+            if missing and (each.default is MISSING or each.name in self._mapping.fields):
+                raise BackfillError(f"{place.name}: no column {origin.column!r} for the field {each.name}; {known}")
+        for name in self._mapping.identity:
+            if name not in columns:
+                raise BackfillError(f"{place.name}: no column {name!r} for the identity; {known}")
+        more = set(columns) - {each.name for each, _ in self._origins}
+        if more and not self._mapping.given:
+            raise BackfillError(
+                f"{place.name}: no field takes {', '.join(sorted(map(str, more)))}; with a mapping, if only an empty "
+                "one, such columns are ignored"
+            )
 
     def message(self, line: Line, place: Place) -> Message:
         """The message of *line*.

@@ -17,7 +17,7 @@ import fastavro
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stream.backfill.errors import BackfillError
+from stream.backfill.errors import BackfillError, CutOffError
 
 MAX_LINE_BYTES: Final = 4 * 1024 * 1024
 BATCH_ROWS: Final = 1_000
@@ -41,13 +41,14 @@ Lines: TypeAlias = Iterator[Line]
 
 
 class Reader:
-    """One open file; *fraction* of it is read. *texts*: its values are all texts."""
+    """One open file; *fraction* of it is read. *texts*: its values are texts; *uniform*: every line has all columns."""
 
     def __init__(self, path: Path, file: BinaryIO, delimiter: str) -> None:
         kind = path.suffix.lower()
         if kind not in KINDS:
             raise BackfillError(f"{path}: not a format that is known by its ending; use {', '.join(KINDS)}")
         self.texts = kind == ".csv"
+        self.uniform = kind not in (".ndjson", ".jsonl")
         self._file = file
         self._size = max(path.stat().st_size, 1)
         self.lines: Lines = _named_errors(path, KINDS[kind](file, delimiter))
@@ -62,9 +63,9 @@ def _named_errors(path: Path, lines: Lines) -> Lines:
     try:
         yield from lines
     except (OSError, EOFError, ValueError, TypeError, LookupError, zlib.error, pa.ArrowException) as error:
-        raise BackfillError(
+        raise CutOffError(
             f"{path}: cannot be read any further ({type(error).__name__}); is it whole, and of the format its ending "
-            "says? What was read so far is settled"
+            "says? What could be read is written"
         ) from error
 
 

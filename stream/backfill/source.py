@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from schemas.registry import Contract
-from stream.backfill.errors import BackfillError
+from stream.backfill.errors import BackfillError, CutOffError
 from stream.backfill.events import Events, Place
 from stream.backfill.mapping import Mapping
 from stream.backfill.readers import KINDS, Line, Reader
@@ -129,24 +129,40 @@ class FileSource:
             with file.path.open("rb") as opened:
                 reader = Reader(file.path, opened, self._mapping.delimiter)
                 place = Place(file.path.name, file.key, min(file.modified_at, self._now), reader.texts)
-                for pulled in self._file_rounds(reader.lines, place):
+                lines = self._checked(reader.lines, place) if reader.uniform else reader.lines
+                for pulled in self._file_rounds(lines, place):
                     self.fraction = (before + reader.fraction * file.size) / total
                     yield pulled
             before += file.size
+
+    def _checked(self, lines: Iterator[Line], place: Place) -> Iterator[Line]:
+        """The same lines; the first that can be read shows whether the columns are those that are wanted."""
+        unchecked = True
+        for line in lines:
+            if unchecked and not line.problem:
+                self._events.check_columns(line.values.keys(), place)
+                unchecked = False
+            yield line
 
     def _file_rounds(self, lines: Iterator[Line], place: Place) -> Iterator[Pulled]:
         settled = 0 if self._journal is None else self._journal.place(place.key)
         messages: list[Message] = []
         size = number = 0
-        for line in lines:
-            if line.number <= settled:
-                self.settled_before += 1
-                continue
-            message = self._events.message(line, place)
-            messages.append(message)
-            size, number = size + len(message.data), line.number
-            if len(messages) >= self._at_most or size >= ROUND_BYTES:
-                yield Pulled(messages, [f"{place.key}:{number}"], 0.0, size)
-                messages, size = [], 0
+        cut_off: CutOffError | None = None
+        try:
+            for line in lines:
+                if line.number <= settled:
+                    self.settled_before += 1
+                    continue
+                message = self._events.message(line, place)
+                messages.append(message)
+                size, number = size + len(message.data), line.number
+                if len(messages) >= self._at_most or size >= ROUND_BYTES:
+                    yield Pulled(messages, [f"{place.key}:{number}"], 0.0, size)
+                    messages, size = [], 0
+        except CutOffError as error:
+            cut_off = error
         if messages:
             yield Pulled(messages, [f"{place.key}:{number}"], 0.0, size)
+        if cut_off is not None:
+            raise cut_off

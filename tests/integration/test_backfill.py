@@ -174,12 +174,12 @@ def test_bad_lines_become_dead_letters_with_file_and_line_and_their_neighbours_a
 
 
 def test_a_file_that_is_wrong_as_a_whole_is_not_poured_into_the_dead_letters(place: Place) -> None:
-    path = place.folder / "day.csv"
-    path.write_text("carrier\n" + "UA\n" * 2_000)
+    path = as_csv(place.folder / "day.csv", FLIGHT, flights(2_000))
+    path.write_text(path.read_text().replace("False", "no"))
     done = place.backfill(path)
     assert done.code == Exit.CONFIGURATION
     assert "2,000 of 2,000 messages refused" in done.said
-    assert "missing, and it has no default" in done.said
+    assert "day.csv, line 2: cancelled: " in done.said
     assert place.rows() == []
 
 
