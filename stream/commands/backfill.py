@@ -18,7 +18,7 @@ from stream.backfill.source import File, FileSource, look_at
 from stream.clients import open_bigquery, open_gapic_publisher, open_write
 from stream.clock import now_micros
 from stream.commands.line import Line
-from stream.commands.run import job_for
+from stream.commands.run import collect_less_often, job_for
 from stream.engine.embedded import Embedded, EngineClients, Progress
 from stream.engine.intake import Preparer, Source
 from stream.engine.journal import Journal
@@ -94,6 +94,7 @@ def run_backfill(settings: Settings, subject: str, paths: Sequence[Path], mappin
         line(before + progress.acknowledged, _estimate(before + progress.acknowledged, source.fraction))
 
     engine.on_progress = say_progress
+    collect_less_often()
     try:
         engine.run()
     finally:

@@ -93,7 +93,7 @@ def run_until_stopped(settings: Settings) -> None:
     engine = build_engine(settings, job, Journal.open(settings.journal))
     engine.on_progress = _Reporter()
     stop_on_signals(engine.stop)
-    _collect_less_often()
+    collect_less_often()
     into = f"{settings.project}.{settings.dataset}"
     with serving_health(settings.health, engine.status, settings.pipeline), collecting(settings):
         _LOG.info("running", subjects=job.registry.subjects, into=into, journal=str(settings.journal))
@@ -101,7 +101,7 @@ def run_until_stopped(settings: Settings) -> None:
     _LOG.info("drained", events=engine.progress.acknowledged)
 
 
-def _collect_less_often() -> None:
+def collect_less_often() -> None:
     """A round makes thousands of lists and no cycles: looking through them for garbage takes a tenth of the time."""
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
