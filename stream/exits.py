@@ -39,6 +39,8 @@ _BY_NAME = {
     "EditorError": Exit.CONFIGURATION,
     "ReplayError": Exit.CONFIGURATION,
     "PricesError": Exit.CONFIGURATION,
+    "MappingError": Exit.CONFIGURATION,
+    "BackfillError": Exit.CONFIGURATION,
     "HaltError": Exit.HALTED,
     "FencedError": Exit.HALTED,
     "JournalBrokenError": Exit.HALTED,
