@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from stream.cli_backfill import backfill
+from stream.cli_cost import cost_app
 from stream.cli_deploy import Rename, deploy_app
 from stream.cli_letters import dead_letters_app
 from stream.cli_options import Contracts, Dataset, Format, Journal, Json, Profile, Project, read_settings
@@ -40,7 +42,9 @@ def headrace(
 
 app.add_typer(dead_letters_app, name="dead-letters")
 app.command()(replay)
+app.add_typer(cost_app, name="cost")
 app.add_typer(deploy_app, name="deploy")
+app.command()(backfill)
 
 journal_app = typer.Typer(help="Look at the embedded engine's journal.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(journal_app, name="journal")
