@@ -12,14 +12,18 @@ from stream.dataflow.tally import AppendTallies
 from stream.dataflow.window import AssignWindows
 from stream.dataflow.write import WriteOptions, WriteRows
 from stream.job import Job
+from stream.keys import Key
 
 
-def ingest(messages: beam.PCollection, job: Job) -> None:
-    """Wire every step, from lists of messages, each of one subject, to rows, dead letters and tallies."""
-    decoded = messages | "Decode" >> Decode(job.registry, job.window, job.clock, job.sealing_key)
+def ingest(messages: beam.PCollection, job: Job, sealing: Key) -> None:
+    """Wire every step, from lists of messages, each of one subject, to rows, dead letters and tallies.
+
+    Keys are read where they are needed: the graph holds their names.
+    """
+    decoded = messages | "Decode" >> Decode(job.registry, job.window, job.clock, sealing)
     masked = decoded.batches | "Mask" >> MaskPersonalData(job.registry, job.masking_key)
-    windowed = masked | "Window" >> AssignWindows(job.registry, job.window, job.sealing_key)
-    written = windowed.batches | "Write" >> WriteRows(_write_options(job))
+    windowed = masked | "Window" >> AssignWindows(job.registry, job.window, sealing)
+    written = windowed.batches | "Write" >> WriteRows(_write_options(job, sealing))
 
     # Each in the stage that refused, so that no raw message crosses a shuffle on its way out.
     publish = PublishDeadLetters(job.dead_letter_topic, job.sender)
@@ -31,7 +35,7 @@ def ingest(messages: beam.PCollection, job: Job) -> None:
     tallies | "Tally" >> AppendTallies(job.project, job.tallies_table, job.clock)
 
 
-def _write_options(job: Job) -> WriteOptions:
+def _write_options(job: Job, sealing: Key) -> WriteOptions:
     return WriteOptions(
         project=job.project,
         tables=job.tables,
@@ -39,5 +43,5 @@ def _write_options(job: Job) -> WriteOptions:
         ids_remembered=job.ids_remembered,
         window=job.window,
         clock=job.clock,
-        key=job.sealing_key,
+        sealing=sealing,
     )

@@ -19,7 +19,6 @@ from apache_beam.options.pipeline_options import (
 from stream.cli import main
 from stream.deploy.compare import GOLDEN, compare, load, renamed
 from stream.deploy.options import dataflow_flags, drain_commands
-from stream.deploy.submit import sealing_key_from
 from stream.exits import Exit
 from stream.settings import Settings, SettingsError, load_settings
 
@@ -101,11 +100,6 @@ def test_a_drain_is_a_command_to_copy() -> None:
     (line,) = drain_commands(settings())
     assert line.startswith('gcloud dataflow jobs drain "$(gcloud dataflow jobs list --project=a-project')
     assert line.count("--region=europe-west1") == 2
-
-
-def test_the_sealing_key_is_the_same_for_every_update_and_has_256_bits() -> None:
-    assert sealing_key_from(b"s" * 40) == sealing_key_from(b"s" * 40) != sealing_key_from(b"t" * 40)
-    assert len(sealing_key_from(b"s" * 40)) == 32
 
 
 GRAPH = load(GOLDEN)

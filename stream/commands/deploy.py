@@ -13,8 +13,6 @@ from stream.exits import Exit
 from stream.output import print_json, say
 from stream.settings import Settings, SettingsError
 
-_NO_KEY = b"\0" * 32  # the graph is described and thrown away
-
 
 def parse_renames(pairs: list[str]) -> dict[str, str]:
     """Read ``old=new`` pairs; raises SettingsError when one is not that."""
@@ -46,13 +44,11 @@ def plan(settings: Settings, against: Path | None, save: Path | None, renames: l
 
 
 def current_graph(settings: Settings) -> Graph:
-    """The graph of these settings and contracts. No key, and no runner: for one, Beam looks for an account."""
-    from stream.deploy.graph import build, describe
-    from stream.deploy.submit import job_with
+    """The graph of these settings and contracts. It names no runner: for one, Beam looks for an account."""
+    from stream.deploy.graph import describe
+    from stream.deploy.submit import pipeline_for
 
-    job = job_with(settings, settings.registry(), _NO_KEY, _NO_KEY)
-    pipeline = build(job, settings.names, settings.round_messages, ["--streaming"])
-    return describe(pipeline.to_runner_api(), settings.shards)
+    return describe(pipeline_for(settings, ["--streaming"]).to_runner_api(), settings.shards)
 
 
 def as_text(graph: Graph, flags: list[str], changes: list[Change]) -> str:

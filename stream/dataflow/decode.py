@@ -22,22 +22,24 @@ from stream.dataflow.outputs import BATCHES, DEAD_LETTERS, TALLIES, Outputs, thr
 from stream.deadletter import unread_letters
 from stream.decode import STAGE, DecodedMessages, Decoder, decode, tally_decoded
 from stream.flood import FloodError, FloodGuard, describe
+from stream.keys import Key
 from stream.message import Message
-from stream.sealing import seal
+from stream.sealing import seal, sealing_key
 
 # By job and subject, for all threads of the process: a bundle that fails takes its DoFn along.
-_GUARDS: Final[dict[tuple[bytes, str], FloodGuard]] = {}
+_GUARDS: Final[dict[tuple[Key, str], FloodGuard]] = {}
 _GUARDED: Final = threading.Lock()
 
 
 class _DecodeFn(beam.DoFn):  # type: ignore[misc]
-    def __init__(self, registry: Registry, window: timedelta, clock: Callable[[], int], key: bytes) -> None:
+    def __init__(self, registry: Registry, window: timedelta, clock: Callable[[], int], sealing: Key) -> None:
         self._registry = registry
         self._window = window
         self._clock = clock
-        self._key = key
+        self._sealing = sealing
 
     def setup(self) -> None:
+        self._key = sealing_key(self._sealing.read())
         self._decoders: dict[str, Decoder] = {}
 
     def process(self, messages: Sequence[Message]) -> Iterator[MicroBatch | TaggedOutput]:
@@ -59,7 +61,7 @@ class _DecodeFn(beam.DoFn):  # type: ignore[misc]
         refused = Counter(refusal.reason for refusal in decoded.refusals)
         percent = self._registry.latest(subject).options.refuse_at_most
         with _GUARDED:
-            guard = _GUARDS.setdefault((self._key, subject), FloodGuard(percent))
+            guard = _GUARDS.setdefault((self._sealing, subject), FloodGuard(percent))
             held = guard.judge(self._clock(), len(messages), refused)
         if held:
             raise FloodError(
@@ -75,10 +77,10 @@ class Decode(beam.PTransform):  # type: ignore[misc]
     registry: Registry = field(repr=False)
     window: timedelta
     clock: Callable[[], int]
-    key: bytes = field(repr=False)
+    sealing: Key
 
     def expand(self, messages: beam.PCollection) -> Outputs:
         """Decode."""
-        decode_fn = _DecodeFn(self.registry, self.window, self.clock, self.key)
+        decode_fn = _DecodeFn(self.registry, self.window, self.clock, self.sealing)
         outputs = messages | "DecodeMessages" >> beam.ParDo(decode_fn).with_outputs(DEAD_LETTERS, TALLIES, main=BATCHES)
         return three_ways(outputs)

@@ -12,17 +12,18 @@ from apache_beam.runners.pipeline_context import PipelineContext
 from stream.dataflow.read import ReadSubscriptions
 from stream.deploy.compare import Graph
 from stream.job import Job
+from stream.keys import Key
 from stream.names import Names
 from stream.pipeline import ingest
 
 _PARDO = "beam:transform:pardo:v1"
 
 
-def build(job: Job, names: Names, batch_messages: int, flags: list[str]) -> beam.Pipeline:
+def build(job: Job, sealing: Key, names: Names, batch_messages: int, flags: list[str]) -> beam.Pipeline:
     """The pipeline, not run; talks to nobody."""
     subscriptions = {subject: names.subscription(subject) for subject in job.registry.subjects}
     pipeline = beam.Pipeline(options=PipelineOptions(flags))
-    ingest(pipeline | "Read" >> ReadSubscriptions(subscriptions, batch_messages), job)
+    ingest(pipeline | "Read" >> ReadSubscriptions(subscriptions, batch_messages), job, sealing)
     return pipeline
 
 

@@ -16,6 +16,7 @@ _NEEDED: Final = {
     "masking_key_secret": 'masking_key_secret = "projects/<project>/secrets/<name>/versions/<number>"',
     "sealing_key_secret": 'sealing_key_secret = "projects/<project>/secrets/<name>/versions/<number>"',
 }
+_SECRETS: Final = ("masking_key_secret", "sealing_key_secret")
 
 
 def check_deployable(settings: Settings) -> None:
@@ -27,10 +28,19 @@ def check_deployable(settings: Settings) -> None:
     refuse_emulators("dataflow")
     missing = [name for name in _NEEDED if getattr(settings.dataflow, name) is None]
     if missing:
-        table = f"[profile.{settings.profile}.dataflow]" if settings.profile else "[dataflow]"
-        raise SettingsError(
-            "; ".join(f"headrace.toml: dataflow.{name}: missing: add {_NEEDED[name]} under {table}" for name in missing)
-        )
+        raise _missing(settings, missing)
+
+
+def secret_names(settings: Settings) -> tuple[str, str]:
+    """The versions in Secret Manager that hold the masking and the sealing key.
+
+    Raises:
+        SettingsError: one is not named.
+    """
+    masking, sealing = settings.dataflow.masking_key_secret, settings.dataflow.sealing_key_secret
+    if masking is None or sealing is None:
+        raise _missing(settings, [name for name in _SECRETS if getattr(settings.dataflow, name) is None])
+    return masking, sealing
 
 
 def dataflow_flags(settings: Settings, update: bool = False, mapping: Mapping[str, str] | None = None) -> list[str]:
@@ -74,3 +84,9 @@ def drain_commands(settings: Settings) -> list[str]:
     place = f"--project={settings.project} --region={settings.dataflow.region or '<region>'}"
     found = f"gcloud dataflow jobs list {place} --status=active --filter=name={settings.pipeline} --format='value(id)'"
     return [f'gcloud dataflow jobs drain "$({found})" {place}']
+
+
+def _missing(settings: Settings, names: list[str]) -> SettingsError:
+    table = f"[profile.{settings.profile}.dataflow]" if settings.profile else "[dataflow]"
+    problems = [f"headrace.toml: dataflow.{name}: missing: add {_NEEDED[name]} under {table}" for name in names]
+    return SettingsError("; ".join(problems))
