@@ -10,10 +10,11 @@ import typer
 
 from stream.cli_backfill import backfill
 from stream.cli_cost import cost_app
-from stream.cli_deploy import Rename, deploy_app
+from stream.cli_deploy import deploy_app
 from stream.cli_letters import dead_letters_app
-from stream.cli_options import Contracts, Dataset, Format, Journal, Json, Profile, Project, read_settings
+from stream.cli_options import Contracts, Dataset, Format, Journal, Json, Profile, Project, Rename, read_settings
 from stream.cli_replay import replay
+from stream.cli_template import template_app
 from stream.exits import Exit, explain
 
 app = typer.Typer(
@@ -44,6 +45,7 @@ app.add_typer(dead_letters_app, name="dead-letters")
 app.command()(replay)
 app.add_typer(cost_app, name="cost")
 app.add_typer(deploy_app, name="deploy")
+app.add_typer(template_app, name="template")
 app.command()(backfill)
 
 journal_app = typer.Typer(help="Look at the embedded engine's journal.", no_args_is_help=True, rich_markup_mode=None)
@@ -119,18 +121,18 @@ def run(
     headrace run --runner DataflowRunner --profile prod --update
     """
     more = {"masking_key_file": masking_key_file, "journal": journal, "health": health, "log_format": log_format}
+    more["profile"] = profile
     if runner not in (None, "DataflowRunner"):
         raise typer.BadParameter("DataflowRunner, or leave it out", param_hint="--runner")
     if runner is not None:
         from stream.commands.deploy import run_on_dataflow
 
-        run_on_dataflow(read_settings(project, dataset, contracts, profile=profile, **more), update, rename or [])
+        run_on_dataflow(read_settings(project, dataset, contracts, **more), update, rename or [])
         return
     if update or rename:
         raise typer.BadParameter("only with --runner DataflowRunner", param_hint="--update, --rename")
     from stream.commands.run import run_until_stopped
 
-    more["profile"] = profile
     run_until_stopped(read_settings(project, dataset, contracts, **more))
 
 

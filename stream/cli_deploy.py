@@ -7,9 +7,7 @@ from typing import Annotated
 
 import typer
 
-from stream.cli_options import Contracts, Dataset, Json, Profile, Project, read_settings
-
-Rename = Annotated[list[str] | None, typer.Option(help="A label that changed: old=new; may be given again.")]
+from stream.cli_options import Contracts, Dataset, Json, Profile, Project, Rename, read_settings
 
 deploy_app = typer.Typer(help="Look at what Dataflow would get.", no_args_is_help=True, rich_markup_mode=None)
 

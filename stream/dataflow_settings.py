@@ -37,11 +37,14 @@ class DataflowSettings(BaseModel):
         description="key that encrypts state and staged files",
         pattern=r"^projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+$",
     )
-    streaming_engine: Literal[True] = Field(True, description="always: Python jobs have no other on Dataflow")
+    streaming_engine: Literal[True] = Field(True, description="always on: there is no other way here")
     image: str | None = Field(
         None,
         description="image of the workers and the template, by digest",
         pattern=r"^[a-z0-9./_-]+@sha256:[0-9a-f]{64}$",
+    )
+    template_file: str | None = Field(
+        None, description="gs:// file of the Flex Template", pattern=r"^gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]/.+$"
     )
     masking_key_secret: str | None = Field(None, description="version in Secret Manager: masking key", pattern=_SECRET)
     sealing_key_secret: str | None = Field(

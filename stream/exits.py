@@ -38,6 +38,7 @@ _BY_NAME = {
     "NoArchiveError": Exit.CONFIGURATION,
     "EditorError": Exit.CONFIGURATION,
     "GraphError": Exit.CONFIGURATION,
+    "GcloudError": Exit.CONFIGURATION,
     "ReplayError": Exit.CONFIGURATION,
     "PricesError": Exit.CONFIGURATION,
     "MappingError": Exit.CONFIGURATION,

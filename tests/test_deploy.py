@@ -18,7 +18,7 @@ from apache_beam.options.pipeline_options import (
 
 from stream.cli import main
 from stream.deploy.compare import GOLDEN, compare, load, renamed
-from stream.deploy.options import dataflow_flags, drain_commands
+from stream.deploy.options import dataflow_flags, drain_script
 from stream.exits import Exit
 from stream.settings import Settings, SettingsError, load_settings
 
@@ -86,7 +86,9 @@ def test_an_update_takes_the_running_jobs_place_with_labels_mapped() -> None:
 
 @pytest.mark.parametrize("name", ["region", "temp_location", "service_account", "image", "sealing_key_secret"])
 def test_what_dataflow_needs_is_asked_for_before_anything_is_made(name: str) -> None:
-    with pytest.raises(SettingsError, match=rf"headrace.toml: dataflow.{name}: missing: add {name} = .* under \[dataf"):
+    with pytest.raises(
+        SettingsError, match=rf"headrace.toml: dataflow.{name}: missing: add under \[dataflow\]: {name} = "
+    ):
         dataflow_flags(settings(**{name: None}))
 
 
@@ -97,9 +99,12 @@ def test_no_job_goes_to_dataflow_while_a_variable_names_an_emulator(monkeypatch:
 
 
 def test_a_drain_is_a_command_to_copy() -> None:
-    (line,) = drain_commands(settings())
-    assert line.startswith('gcloud dataflow jobs drain "$(gcloud dataflow jobs list --project=a-project')
-    assert line.count("--region=europe-west1") == 2
+    script = drain_script(settings())
+    assert script.startswith("job=$(gcloud dataflow jobs list --project=a-project --region=europe-west1")
+    assert 'gcloud dataflow jobs drain "$job"' in script
+    assert script.count("--region=europe-west1") == 2
+    with pytest.raises(SettingsError, match=r"dataflow.region: missing"):
+        drain_script(settings(region=None))
 
 
 GRAPH = load(GOLDEN)
@@ -115,9 +120,9 @@ CHANGES = [
     (lambda g: _without("states", "queue", g), "state queue: gone", False),
     (lambda g: g["steps"][STEP]["states"].update(more="bag_spec of BytesCoder"), "state more: new", True),
     (lambda g: g["steps"][STEP]["states"].update(queue="bag_spec of VarIntCoder"), "became bag_spec of VarInt", False),
-    (lambda g: g["steps"]["GatherTallies"]["coders"].update(None_="x"), "coder None_: new", True),
+    (lambda g: g["steps"]["GatherTallies"]["coders"].update(None_="x"), "output None_: new", True),
     (lambda g: g["steps"]["GatherTallies"].update(coders={"None": "PickleCoder"}), "became PickleCoder", False),
-    (lambda g: g["steps"][STEP]["timers"].update({"ts-append": "EVENT_TIME"}), "timer ts-append: PROC", False),
+    (lambda g: g["steps"][STEP]["timers"].update({"ts-append": "EVENT_TIME"}), "timer append: PROC", False),
     (lambda g: g["steps"]["GatherTallies"].update(does="beam:transform:pardo:v1"), "does: beam:transform:fl", False),
     (lambda g: g.update(shards=3), "shards: 16 became 3", False),
 ]
@@ -154,7 +159,7 @@ def test_a_plan_shows_graph_options_and_that_this_release_changes_nothing(
     out = capsys.readouterr().out
     assert "state ids_even: bag_spec of BytesCoder" in out
     assert "--max_num_workers=20" in out
-    assert out.endswith("Changes for a running job:\n  none\n")
+    assert out.endswith("Changes for a running job of this release:\n  none\n")
 
 
 def test_a_plan_that_a_running_job_cannot_take_exits_with_1(

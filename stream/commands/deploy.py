@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from stream.deploy.compare import GOLDEN, Change, Graph, any_subject, compare, dump, load, renamed
-from stream.deploy.options import dataflow_flags, drain_commands
+from stream.deploy.compare import GOLDEN, Change, Graph, any_subject, compare, dump, kept, load, renamed
+from stream.deploy.options import dataflow_flags, drain_script
 from stream.exits import Exit
 from stream.output import print_json, say
 from stream.settings import Settings, SettingsError
@@ -39,7 +38,7 @@ def plan(settings: Settings, against: Path | None, save: Path | None, renames: l
     if json_output:
         print_json({"schema_version": 1, "graph": new, "options": flags, "changes": [_row(each) for each in changes]})
     else:
-        sys.stdout.write(as_text(new, flags, changes))
+        sys.stdout.write(as_text(settings, new, flags, changes, against))
     return Exit.DONE if all(change.compatible for change in changes) else Exit.FOUND
 
 
@@ -51,17 +50,17 @@ def current_graph(settings: Settings) -> Graph:
     return describe(pipeline_for(settings, ["--streaming"]).to_runner_api(), settings.shards)
 
 
-def as_text(graph: Graph, flags: list[str], changes: list[Change]) -> str:
-    """The plan for a person: steps with what they keep, options, changes."""
-    lines = [f"Graph: {len(graph['steps'])} steps, {graph['shards']} shards"]
-    for label, step in graph["steps"].items():
+def as_text(
+    settings: Settings, graph: Graph, flags: list[str], changes: list[Change], against: Path | None = None
+) -> str:
+    """The plan for a person: steps with what they keep, options, changes; the branches of all subjects as one."""
+    subjects = settings.registry().subjects
+    lines = [f"Steps for {', '.join(subjects)}; {graph['shards']} shards:"]
+    for label, step in any_subject(graph)["steps"].items():
         lines.append(f"  {label}")
-        lines += [
-            f"    {kind[:-1]} {name}: {value}"
-            for kind in ("coders", "states", "timers")
-            for name, value in _of(step, kind)
-        ]
-    lines += ["Options:", *(f"  {flag}" for flag in flags), "Changes for a running job:"]
+        lines += [f"    {name}: {value}" for name, value in kept(step)]
+    lines += ["Options:", *(f"  {flag}" for flag in flags)]
+    lines.append(f"Changes for the job of {against}:" if against else "Changes for a running job of this release:")
     lines += [f"  {'ok' if each.compatible else 'NOT COMPATIBLE'}  {each.step}: {each.what}" for each in changes]
     if not changes:
         lines.append("  none")
@@ -72,7 +71,7 @@ def as_text(graph: Graph, flags: list[str], changes: list[Change]) -> str:
 
 def drain(settings: Settings) -> None:
     """Print the commands that drain the running job."""
-    sys.stdout.write("\n".join(drain_commands(settings)) + "\n")
+    sys.stdout.write(drain_script(settings))
 
 
 def run_on_dataflow(settings: Settings, update: bool, renames: list[str]) -> None:
@@ -81,10 +80,6 @@ def run_on_dataflow(settings: Settings, update: bool, renames: list[str]) -> Non
 
     flags = dataflow_flags(settings, update, parse_renames(renames))
     say(f"submitted: {submit(settings, flags)}; look: headrace audit; drain: headrace deploy drain")
-
-
-def _of(step: Mapping[str, Any], kind: str) -> list[tuple[str, str]]:
-    return [(name, value) for name, value in step[kind].items()]
 
 
 def _row(change: Change) -> dict[str, Any]:

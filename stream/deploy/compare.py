@@ -84,13 +84,24 @@ def _step(label: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> li
     changes = []
     if before["does"] != after["does"]:
         changes.append(Change(label, f"does: {before['does']} became {after['does']}", False))
-    for kind, one in (("coders", "coder"), ("states", "state"), ("timers", "timer")):
-        old, new = before[kind], after[kind]
-        for name in sorted(old.keys() - new.keys()):
-            changes.append(Change(label, f"{one} {name}: gone; what the running job keeps there would be lost", False))
-        for name in sorted(new.keys() - old.keys()):
-            changes.append(Change(label, f"{one} {name}: new, and empty in a running job", True))
-        for name in sorted(old.keys() & new.keys()):
-            if old[name] != new[name]:
-                changes.append(Change(label, f"{one} {name}: {old[name]} became {new[name]}", False))
-    return changes
+    old, new = dict(kept(before)), dict(kept(after))
+    for name in old.keys() - new.keys():
+        changes.append(Change(label, f"{name}: gone; what the running job keeps there would be lost", False))
+    for name in new.keys() - old.keys():
+        changes.append(Change(label, f"{name}: new, and empty in a running job", True))
+    for name in old.keys() & new.keys():
+        if old[name] != new[name]:
+            changes.append(Change(label, f"{name}: {old[name]} became {new[name]}", False))
+    return sorted(changes, key=lambda change: change.what)
+
+
+def kept(step: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What a running job depends on in *step*: outputs and state with their coders, timers.
+
+    >>> kept({"coders": {"None": "A", "late": "B"}, "states": {}, "timers": {"ts-go": "PROCESSING_TIME"}})
+    [('output', 'A'), ('output late', 'B'), ('timer go', 'PROCESSING_TIME')]
+    """
+    outputs = [("output" if name == "None" else f"output {name}", coder) for name, coder in step["coders"].items()]
+    states = [(f"state {name}", spec) for name, spec in step["states"].items()]
+    timers = [(f"timer {name.removeprefix('ts-')}", domain) for name, domain in step["timers"].items()]
+    return outputs + states + timers

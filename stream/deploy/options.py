@@ -3,32 +3,55 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Final
 
+from stream.dataflow_settings import DataflowSettings
 from stream.settings import Settings, SettingsError, refuse_emulators
 
-_NEEDED: Final = {
-    "region": 'region = "europe-west1"',
-    "temp_location": 'temp_location = "gs://<bucket>/temp"',
-    "service_account": 'service_account = "<name>@<project>.iam.gserviceaccount.com"',
-    "image": 'image = "<registry>/headrace@sha256:<digest>"',
-    "masking_key_secret": 'masking_key_secret = "projects/<project>/secrets/<name>/versions/<number>"',
-    "sealing_key_secret": 'sealing_key_secret = "projects/<project>/secrets/<name>/versions/<number>"',
+SECRETS: Final = ("masking_key_secret", "sealing_key_secret")
+_EXAMPLES: Final = {
+    "region": "europe-west1",
+    "temp_location": "gs://<bucket>/temp",
+    "service_account": "<name>@<project>.iam.gserviceaccount.com",
+    "image": "<registry>/headrace@sha256:<digest>",
+    "masking_key_secret": "projects/<project>/secrets/<name>/versions/<number>",
+    "sealing_key_secret": "projects/<project>/secrets/<name>/versions/<number>",
+    "template_file": "gs://<bucket>/templates/headrace.json",
 }
-_SECRETS: Final = ("masking_key_secret", "sealing_key_secret")
+_NEEDED: Final = [name for name in _EXAMPLES if name != "template_file"]
+_JOB_NAME: Final = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
+ALWAYS: Final = (
+    "--streaming",
+    "--enable_streaming_engine",
+    "--autoscaling_algorithm=THROUGHPUT_BASED",
+    "--sdk_location=container",  # Beam is in the image: workers fetch nothing
+)
 
 
 def check_deployable(settings: Settings) -> None:
     """Refuse what would fail on Dataflow only after resources were made.
 
     Raises:
-        SettingsError: a setting is missing that only Dataflow needs, or a variable names an emulator.
+        SettingsError: a setting is missing that only Dataflow needs, the job's name is none there, or a variable
+            names an emulator.
     """
     refuse_emulators("dataflow")
-    missing = [name for name in _NEEDED if getattr(settings.dataflow, name) is None]
-    if missing:
-        raise _missing(settings, missing)
+    if not _JOB_NAME.fullmatch(settings.pipeline):
+        raise SettingsError(
+            'headrace.toml: pipeline: no name for a job on Dataflow; use lower case, digits and hyphens: "headrace-eu"'
+        )
+    names = [name for name in _NEEDED if getattr(settings.dataflow, name) is None]
+    if names:
+        raise missing(settings, names)
+
+
+def missing(settings: Settings, names: Sequence[str]) -> SettingsError:
+    """What to say when those settings of ``[dataflow]`` are not set."""
+    table = f"profile.{settings.profile}.dataflow" if settings.profile else "dataflow"
+    examples = ", ".join(f'{name} = "{_EXAMPLES[name]}"' for name in names)
+    return SettingsError(f"headrace.toml: {table}.{names[0]}: missing: add under [{table}]: {examples}")
 
 
 def secret_names(settings: Settings) -> tuple[str, str]:
@@ -39,8 +62,13 @@ def secret_names(settings: Settings) -> tuple[str, str]:
     """
     masking, sealing = settings.dataflow.masking_key_secret, settings.dataflow.sealing_key_secret
     if masking is None or sealing is None:
-        raise _missing(settings, [name for name in _SECRETS if getattr(settings.dataflow, name) is None])
+        raise missing(settings, [name for name in SECRETS if getattr(settings.dataflow, name) is None])
     return masking, sealing
+
+
+def staging_location(told: DataflowSettings) -> str:
+    """Where files are staged: beside the temporary ones, unless the settings say where."""
+    return told.staging_location or f"{(told.temp_location or '').rstrip('/')}/staging"
 
 
 def dataflow_flags(settings: Settings, update: bool = False, mapping: Mapping[str, str] | None = None) -> list[str]:
@@ -57,21 +85,17 @@ def dataflow_flags(settings: Settings, update: bool = False, mapping: Mapping[st
         "region": told.region,
         "job_name": settings.pipeline,
         "temp_location": told.temp_location,
-        "staging_location": told.staging_location or f"{(told.temp_location or '').rstrip('/')}/staging",
+        "staging_location": staging_location(told),
         "num_workers": told.workers,
         "max_num_workers": told.max_workers,
-        "autoscaling_algorithm": "THROUGHPUT_BASED",
         "machine_type": told.machine_type,
         "subnetwork": told.subnetwork,
         "service_account_email": told.service_account,
         "dataflow_kms_key": told.kms_key,
         "sdk_container_image": told.image,
-        "sdk_location": "container",  # Beam is in the image: workers fetch nothing
     }
-    switches = ["streaming", "enable_streaming_engine"]
-    switches += ["no_use_public_ips"] if told.private_addresses else ["use_public_ips"]
     lines = [f"--{name}={value}" for name, value in flags.items() if value is not None]
-    lines += [f"--{name}" for name in switches]
+    lines += [*ALWAYS, "--no_use_public_ips" if told.private_addresses else "--use_public_ips"]
     if update:
         lines.append("--update")
     if mapping:
@@ -79,14 +103,18 @@ def dataflow_flags(settings: Settings, update: bool = False, mapping: Mapping[st
     return lines
 
 
-def drain_commands(settings: Settings) -> list[str]:
-    """The shell lines that drain the running job; nothing here runs them."""
-    place = f"--project={settings.project} --region={settings.dataflow.region or '<region>'}"
-    found = f"gcloud dataflow jobs list {place} --status=active --filter=name={settings.pipeline} --format='value(id)'"
-    return [f'gcloud dataflow jobs drain "$({found})" {place}']
+def drain_script(settings: Settings) -> str:
+    """The shell lines that drain the running job; nothing here runs them.
 
-
-def _missing(settings: Settings, names: list[str]) -> SettingsError:
-    table = f"[profile.{settings.profile}.dataflow]" if settings.profile else "[dataflow]"
-    problems = [f"headrace.toml: dataflow.{name}: missing: add {_NEEDED[name]} under {table}" for name in names]
-    return SettingsError("; ".join(problems))
+    Raises:
+        SettingsError: no region is set.
+    """
+    if settings.dataflow.region is None:
+        raise missing(settings, ["region"])
+    place = f"--project={settings.project} --region={settings.dataflow.region}"
+    running = f"--status=active --filter=name={settings.pipeline} --format='value(id)'"
+    return f"""\
+job=$(gcloud dataflow jobs list {place} \\
+  {running})
+gcloud dataflow jobs drain "$job" {place}
+"""
