@@ -31,24 +31,34 @@ class DataflowSettings(BaseModel):
         None, description="service account of the workers", pattern=r"^[a-z0-9-]+@[a-z0-9.-]+\.gserviceaccount\.com$"
     )
     temp_location: str | None = Field(None, description="gs:// folder for temporary files", pattern=_BUCKET)
-    staging_location: str | None = Field(None, description="gs:// folder for staged files", pattern=_BUCKET)
+    staging_location: str | None = Field(
+        None, description="gs:// folder for staged files; default: staging, within temp_location", pattern=_BUCKET
+    )
     kms_key: str | None = Field(
         None,
         description="key that encrypts state and staged files",
         pattern=r"^projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+$",
     )
-    streaming_engine: Literal[True] = Field(True, description="always on: there is no other way here")
+    streaming_engine: Literal[True] = Field(
+        True, description="Streaming Engine holds the state; cannot be switched off"
+    )
     image: str | None = Field(
         None,
         description="image of the workers and the template, by digest",
         pattern=r"^[a-z0-9./_-]+@sha256:[0-9a-f]{64}$",
     )
     template_file: str | None = Field(
-        None, description="gs:// file of the Flex Template", pattern=r"^gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]/.+$"
+        None,
+        description="gs:// file of the Flex Template; `headrace template` needs it",
+        pattern=r"^gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]/.+$",
     )
-    masking_key_secret: str | None = Field(None, description="version in Secret Manager: masking key", pattern=_SECRET)
+    masking_key_secret: str | None = Field(
+        None, description="version in Secret Manager that holds the masking key", pattern=_SECRET
+    )
     sealing_key_secret: str | None = Field(
-        None, description="version in Secret Manager: sealing key; never change on a live job", pattern=_SECRET
+        None,
+        description="version in Secret Manager that holds the sealing key; never change on a live job",
+        pattern=_SECRET,
     )
 
     @model_validator(mode="after")

@@ -102,7 +102,8 @@ def test_what_a_launch_gives_is_what_the_launcher_reads() -> None:
 def test_the_file_that_the_launcher_runs_refuses_in_a_sentence(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("sys.argv", ["main.py", "--project=a-project", "--shards=many"])
+    secrets = [f"--{name}={TOLD[name]}" for name in SECRETS]
+    monkeypatch.setattr("sys.argv", ["main.py", "--project=a-project", "--shards=many", *secrets])
     with pytest.raises(SystemExit) as ended:
         runpy.run_path(str(ROOT / "docker" / "flex" / "main.py"))
     assert ended.value.code == Exit.CONFIGURATION

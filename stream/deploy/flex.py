@@ -32,11 +32,14 @@ def read_arguments(arguments: Sequence[str]) -> tuple[Settings, list[str]]:
     """Settings and Beam's flags from what the launcher gives.
 
     Raises:
-        SettingsError: a parameter is missing or wrong.
+        SettingsError: a parameter is wrong.
+        SystemExit: a needed one is missing; argparse has said so.
     """
     parser = argparse.ArgumentParser(allow_abbrev=False)
-    for name in (*PARAMETERS, *SECRETS):
+    for name in PARAMETERS:
         parser.add_argument(f"--{name}")
+    for name in SECRETS:
+        parser.add_argument(f"--{name}", required=True)
     told, flags = parser.parse_known_args(arguments)
     project = PipelineOptions(flags).view_as(GoogleCloudOptions).project
     given = {name: getattr(told, name) for name in PARAMETERS}
