@@ -114,6 +114,9 @@ def run(
     runner: Annotated[str | None, typer.Option(help="DataflowRunner: submit the job there and return.")] = None,
     update: Annotated[bool, typer.Option(help="On Dataflow: replace the running job, with its state.")] = False,
     rename: Rename = None,
+    validate_only: Annotated[
+        bool, typer.Option("--validate-only", help="With --update: ask Dataflow whether it can; start nothing.")
+    ] = False,
 ) -> None:
     """Run the job until SIGTERM or Ctrl-C, which drain it. It runs in this process, on the embedded engine.
 
@@ -127,10 +130,13 @@ def run(
     if runner is not None:
         from stream.commands.deploy import run_on_dataflow
 
-        run_on_dataflow(read_settings(project, dataset, contracts, **more), update, rename or [])
+        if (rename or validate_only) and not update:
+            raise typer.BadParameter("only with --update", param_hint="--rename, --validate-only")
+        settings = read_settings(project, dataset, contracts, **more)
+        run_on_dataflow(settings, update, rename or [], validate_only)
         return
-    if update or rename:
-        raise typer.BadParameter("only with --runner DataflowRunner", param_hint="--update, --rename")
+    if update or rename or validate_only:
+        raise typer.BadParameter("only with --runner DataflowRunner", param_hint="--update, --rename, --validate-only")
     from stream.commands.run import run_until_stopped
 
     run_until_stopped(read_settings(project, dataset, contracts, **more))

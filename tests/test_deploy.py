@@ -84,6 +84,19 @@ def test_an_update_takes_the_running_jobs_place_with_labels_mapped() -> None:
     assert cloud.transform_name_mapping == {"Old": "New"} or json.loads(cloud.transform_name_mapping) == {"Old": "New"}
 
 
+def test_dataflow_can_be_asked_whether_an_update_fits_and_nothing_more() -> None:
+    asked = options(True, None, True).view_as(GoogleCloudOptions)
+    assert asked.update
+    assert asked.dataflow_service_options == ["graph_validate_only"]
+    assert not options(True).view_as(GoogleCloudOptions).dataflow_service_options
+
+
+def test_a_name_that_dataflow_would_refuse_is_refused_here() -> None:
+    named = load_settings(project="a-project", pipeline="Headrace EU", dataflow=TOLD)
+    with pytest.raises(SettingsError, match=r"headrace.toml: pipeline: .* use lower case"):
+        dataflow_flags(named)
+
+
 @pytest.mark.parametrize("name", ["region", "temp_location", "service_account", "image", "sealing_key_secret"])
 def test_what_dataflow_needs_is_asked_for_before_anything_is_made(name: str) -> None:
     with pytest.raises(

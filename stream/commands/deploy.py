@@ -74,12 +74,15 @@ def drain(settings: Settings) -> None:
     sys.stdout.write(drain_script(settings))
 
 
-def run_on_dataflow(settings: Settings, update: bool, renames: list[str]) -> None:
-    """Submit the job and say its id; everything that can be refused is refused before a secret is read."""
+def run_on_dataflow(settings: Settings, update: bool, renames: list[str], validate_only: bool = False) -> None:
+    """Submit the job and say its id; with *validate_only* that job only answers, in its messages."""
     from stream.deploy.submit import submit
 
-    flags = dataflow_flags(settings, update, parse_renames(renames))
-    say(f"submitted: {submit(settings, flags)}; look: headrace audit; drain: headrace deploy drain")
+    job = submit(settings, dataflow_flags(settings, update, parse_renames(renames), validate_only))
+    if validate_only:
+        say(f"asked: the messages of job {job} say whether the running job can be updated")
+    else:
+        say(f"submitted: {job}; look: headrace audit; drain: headrace deploy drain")
 
 
 def _row(change: Change) -> dict[str, Any]:

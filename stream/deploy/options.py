@@ -71,8 +71,12 @@ def staging_location(told: DataflowSettings) -> str:
     return told.staging_location or f"{(told.temp_location or '').rstrip('/')}/staging"
 
 
-def dataflow_flags(settings: Settings, update: bool = False, mapping: Mapping[str, str] | None = None) -> list[str]:
+def dataflow_flags(
+    settings: Settings, update: bool = False, mapping: Mapping[str, str] | None = None, validate_only: bool = False
+) -> list[str]:
     """Beam's flags for a job on Dataflow; *mapping* is from labels of the running job to new ones.
+
+    With *validate_only* Dataflow looks whether the running job can be updated, and leaves it alone.
 
     Raises:
         SettingsError: as `check_deployable`.
@@ -98,6 +102,8 @@ def dataflow_flags(settings: Settings, update: bool = False, mapping: Mapping[st
     lines += [*ALWAYS, "--no_use_public_ips" if told.private_addresses else "--use_public_ips"]
     if update:
         lines.append("--update")
+    if validate_only:
+        lines.append("--dataflow_service_options=graph_validate_only")
     if mapping:
         lines.append(f"--transform_name_mapping={json.dumps(dict(mapping), sort_keys=True)}")
     return lines
