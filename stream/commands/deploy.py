@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from stream.deploy.compare import GOLDEN, Change, Graph, any_subject, compare, dump, kept, load, renamed
-from stream.deploy.options import dataflow_flags, drain_script
+from stream.deploy.options import dataflow_flags, drain_script, secret_names
 from stream.exits import Exit
 from stream.output import print_json, say
 from stream.settings import Settings, SettingsError
@@ -47,7 +47,8 @@ def current_graph(settings: Settings) -> Graph:
     from stream.deploy.graph import describe
     from stream.deploy.submit import pipeline_for
 
-    return describe(pipeline_for(settings, ["--streaming"]).to_runner_api(), settings.shards)
+    graph = describe(pipeline_for(settings, ["--streaming"]).to_runner_api(), settings.shards)
+    return {**graph, "keys": dict(zip(("masking", "sealing"), secret_names(settings), strict=True))}
 
 
 def as_text(

@@ -44,7 +44,7 @@ def load(path: Path) -> Graph:
 
 
 def any_subject(graph: Graph) -> Graph:
-    """The same for whichever subjects: their branches are alike. No shards, which are the operator's choice.
+    """The same for whichever subjects: their branches are alike. No shards and keys: they are the operator's choice.
 
     >>> any_subject({"shards": 1, "steps": {"Read/Read[a]": {}, "Read/Read[b]": {}}})
     {'shards': None, 'steps': {'Read/Read[*]': {}}}
@@ -58,6 +58,7 @@ def compare(running: Graph, new: Graph) -> list[Change]:
     if running["shards"] != new["shards"]:
         what = f"shards: {running['shards']} became {new['shards']}; ids are remembered by shard, so rows would double"
         changes.append(Change("Write", what, False))
+    changes += _keys(running.get("keys", {}), new.get("keys", {}))
     before, after = running["steps"], new["steps"]
     for label in sorted(before.keys() - after.keys()):
         changes.append(Change(label, "label: gone; keep it, or map it to its new name with --rename", False))
@@ -66,6 +67,15 @@ def compare(running: Graph, new: Graph) -> list[Change]:
     for label in sorted(before.keys() & after.keys()):
         changes += _step(label, before[label], after[label])
     return sorted(changes, key=lambda change: change.compatible)
+
+
+def _keys(before: Mapping[str, str], after: Mapping[str, str]) -> list[Change]:
+    effects = {"masking": ("tokens made from then on differ", True), "sealing": ("what waits cannot be opened", False)}
+    return [
+        Change("Keys", f"{name} key: {before[name]} became {after[name]}; {effect}", compatible)
+        for name, (effect, compatible) in effects.items()
+        if name in before and name in after and before[name] != after[name]
+    ]
 
 
 def renamed(graph: Graph, mapping: Mapping[str, str]) -> Graph:

@@ -11,7 +11,7 @@ from stream.dataflow_settings import DataflowSettings
 from stream.settings import Settings, SettingsError, refuse_emulators
 
 SECRETS: Final = ("masking_key_secret", "sealing_key_secret")
-_EXAMPLES: Final = {
+EXAMPLES: Final = {
     "region": "europe-west1",
     "temp_location": "gs://<bucket>/temp",
     "service_account": "<name>@<project>.iam.gserviceaccount.com",
@@ -20,7 +20,7 @@ _EXAMPLES: Final = {
     "sealing_key_secret": "projects/<project>/secrets/<name>/versions/<number>",
     "template_file": "gs://<bucket>/templates/headrace.json",
 }
-_NEEDED: Final = [name for name in _EXAMPLES if name != "template_file"]
+_NEEDED: Final = [name for name in EXAMPLES if name != "template_file"]
 _JOB_NAME: Final = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 ALWAYS: Final = (
     "--streaming",
@@ -50,7 +50,7 @@ def check_deployable(settings: Settings) -> None:
 def missing(settings: Settings, names: Sequence[str]) -> SettingsError:
     """What to say when those settings of ``[dataflow]`` are not set."""
     table = f"profile.{settings.profile}.dataflow" if settings.profile else "dataflow"
-    examples = ", ".join(f'{name} = "{_EXAMPLES[name]}"' for name in names)
+    examples = ", ".join(f'{name} = "{EXAMPLES[name]}"' for name in names)
     return SettingsError(f"headrace.toml: {table}.{names[0]}: missing: add under [{table}]: {examples}")
 
 
