@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from stream.pull.errors import PullError
 
-_TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\b.*")
+_TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ].*)?")
 _NUMBER: Final = re.compile(r"-?[0-9]{1,30}", re.ASCII)
 _READ: Final[dict[str, Callable[[Any], Any]]] = {
     "datetime": datetime.fromisoformat,

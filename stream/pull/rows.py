@@ -168,7 +168,7 @@ def _page(records: str, response: Any, *_: Any, **__: Any) -> Any:
     """Read a page once, numbers as they are written, and refuse one without rows' list: it would pass as the last."""
     from dlt.common import jsonpath
 
-    if response.status_code >= 400:
+    if response.status_code >= 400 or response.is_redirect:
         return response
     try:
         page = json.loads(response.content, parse_float=Decimal)
