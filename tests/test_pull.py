@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -26,6 +27,7 @@ from stream.engine.patience import Patience
 from stream.engine.puller import Pulled
 from stream.engine.receipts import receipt
 from stream.engine.status import SubjectStatus
+from stream.exits import Exit, explain
 from stream.message import Message
 from stream.pull.cursor import Cursor, Reached, is_later
 from stream.pull.describe import Pull, read_pull
@@ -149,6 +151,18 @@ def test_a_row_of_a_database_is_the_message_a_producer_would_have_published(tmp_
     assert [each.attributes["ce-id"] for each in read.messages] == [derive_event_id(FLIGHT, each) for each in events]
     assert read.messages[0].attributes["ce-source"] == "/backfill/flights.toml"
     assert read.messages[0].published_at == to_micros(events[0]["scheduled_at"]), "nothing is late"
+
+
+def test_the_examples_in_the_docs_do_what_they_say(tmp_path: Path, database: str, monkeypatch: Variables) -> None:
+    monkeypatch.setenv("API_TOKEN", TOKEN)
+    page = (Path(__file__).parents[1] / "docs/sources.md").read_text()
+    sql, api = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    insert(database, flights(12))
+    assert Read(a_pull(tmp_path, sql)).all().payloads == payloads(flights(12))
+    with a_served_api(as_json(flights(12)), page=5) as served:
+        pull = a_pull(tmp_path, api.replace("https://api.example.com", served.url))
+        assert Read(pull).all().payloads == payloads(flights(12))
+        assert served.requests[0] == "/v1/departures?limit=500&page=1"
 
 
 @pytest.mark.skipif(not HAS_POSTGRESQL, reason="no PostgreSQL server is installed")
@@ -364,9 +378,10 @@ def test_columns_that_no_field_finds_are_refused_before_the_first_row(tmp_path: 
 
 def test_a_database_that_is_away_is_said_without_its_address(tmp_path: Path, monkeypatch: Variables) -> None:
     monkeypatch.setenv("FLIGHTS_DATABASE", "postgresql+psycopg://ada:hunter2@127.0.0.1:1/flights")
-    with pytest.raises(SourceAwayError, match="the database does not answer") as refused:
+    with pytest.raises(SourceAwayError, match=r"the database does not answer \(.*refused") as refused:
         Read(of_database(tmp_path)).all()
     assert "hunter2" not in str(refused.value)
+    assert explain(refused.value)[0] is Exit.UNREACHABLE
     monkeypatch.setenv("FLIGHTS_DATABASE", "oracle+oracledb://ada:hunter2@127.0.0.1:1/flights")
     with pytest.raises(PullError, match="it needs the driver oracledb; pip install oracledb"):
         Read(of_database(tmp_path)).all()
@@ -417,6 +432,7 @@ HEAD = 'subject = "flight_departed"\n'
         (HEAD + API.replace('records = "$"\n', ""), r"line 2: api.records: missing"),
         (HEAD + API.replace("single_page", "auto"), r"line 6: api.paging.type: no way of paging .*known are cursor"),
         (HEAD + API.replace("single_page", "offset"), r"line 6: api.paging.limit: not a whole number"),
+        (HEAD + API.replace("single_page", "json_link"), r"line 6: api.paging.next_url_path: missing"),
         (HEAD + API.replace('page" }', 'page", size = 5 }'), r"line 6: api.paging.size: not a key"),
         (
             HEAD + API + 'auth = { type = "bearer", token = "x" }',

@@ -33,6 +33,7 @@ _PAGING: Final[Dict[str, frozenset[str]]] = {
     "json_link": frozenset({"next_url_path"}),
     "header_link": frozenset({"links_next_key"}),
 }
+_NEXT: Final = {"cursor": "cursor_path", "header_cursor": "cursor_key", "json_link": "next_url_path"}
 _AUTH: Final[Dict[str, tuple[frozenset[str], frozenset[str]]]] = {  # texts, and references
     "bearer": (frozenset(), frozenset({"token"})),
     "api_key": (frozenset({"name", "location"}), frozenset({"api_key"})),
@@ -143,6 +144,8 @@ def _paging(table: Table) -> dict[str, Any]:
         raise table.wrong("type", "no way of paging that is known", f"known are {', '.join(sorted(_PAGING))}")
     table.only("type", *_PAGING[kind])
     given = _plain(table, (str, int))
+    if kind in _NEXT:  # dlt's own guess, when it is wrong, takes the first page for all there is
+        table.text(_NEXT[kind])
     if kind == "offset":
         table.whole("limit", 0, 1, 1_000_000)
     if kind in ("offset", "page_number"):  # without it the end is an empty page; dlt would look for "total"

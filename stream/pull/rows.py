@@ -50,13 +50,14 @@ def rows_of(pull: Pull, start: Any) -> Iterator[Any]:
     from requests import RequestException
     from sqlalchemy.exc import SQLAlchemyError
 
+    source, began = pull.source, False
     try:
-        if isinstance(pull.source, Sql):
-            yield from _of_table(pull.source, pull.cursor, start)
-        else:
-            yield from _of_api(pull.source, pull.cursor, start)
+        of = _of_table(source, pull.cursor, start) if isinstance(source, Sql) else _of_api(source, pull.cursor, start)
+        for row in of:
+            began = True
+            yield row
     except (DltException, SQLAlchemyError, RequestException, ImportError, ValueError, OSError) as error:
-        raise _explained(error) from error
+        raise _explained(error, began) from error
 
 
 def _of_table(sql: Sql, cursor: Cursor | None, start: Any) -> Iterator[Any]:
@@ -181,7 +182,7 @@ def _page(records: str, response: Any, *_: Any, **__: Any) -> Any:
     return response
 
 
-def _explained(error: BaseException) -> PullError:
+def _explained(error: BaseException, began: bool) -> PullError:
     import requests
     from sqlalchemy.exc import NoSuchTableError, OperationalError
 
@@ -192,7 +193,8 @@ def _explained(error: BaseException) -> PullError:
             case NoSuchTableError():
                 return PullError("sql.table: no such table or view; name one that this user may read")
             case OperationalError():
-                return SourceAwayError(f"sql: the database does not answer, or no longer{_AGAIN}")
+                why = type(each.orig).__name__ if began else _first_line(each.orig)  # with no row in it yet
+                return SourceAwayError(f"sql: the database does not answer ({why}){_AGAIN}")
             case ModuleNotFoundError():
                 return PullError(f"sql.url: it needs the driver {each.name}; pip install {each.name}")
             case requests.HTTPError(response=requests.Response() as response):
@@ -201,6 +203,10 @@ def _explained(error: BaseException) -> PullError:
                 return SourceAwayError(f"api: no answer ({type(each).__name__}){_AGAIN}")
     root = type(list(_causes(error))[-1]).__name__
     return PullError(f"it cannot be pulled any further ({root}){_AGAIN}")
+
+
+def _first_line(error: Any) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _refused(status: int) -> PullError:
