@@ -81,6 +81,8 @@ def cast(values: pa.Array, type_: pa.DataType) -> pa.Array:
         return values
     if values.type == FLOAT64 and type_ == INT64:
         values = pc.round(values, round_mode="half_towards_infinity")
+    if values.type == INT64 and type_ == FLOAT64:
+        return values.cast(type_, safe=False)  # rounded, beyond 2^53
     return values.cast(type_)
 
 
@@ -88,4 +90,6 @@ def may_become(type_: pa.DataType, declared: pa.DataType) -> bool:
     """Whether values of an expression may be written to a column of the *declared* type, those that fit it."""
     if type_ == NULL or of_column(declared) == type_:
         return True
-    return pa.types.is_decimal(declared) and (type_ == INT64 or pa.types.is_decimal(type_))
+    return (type_ == INT64 and is_number(of_column(declared))) or bool(
+        pa.types.is_decimal(declared) and pa.types.is_decimal(type_)
+    )
