@@ -183,7 +183,7 @@ def need(name: str, value: Node, type_: pa.DataType) -> Node:
 
 def unit_of(node: Any) -> str:
     """The name of a unit or part of time."""
-    return str(node.name).upper() if isinstance(node, exp.Expression) else ""
+    return str(node.name if isinstance(node, exp.Var | exp.Literal) else node.sql(dialect="bigquery")).upper()
 
 
 def _number(name: str, value: Node) -> Node:
