@@ -159,6 +159,13 @@ def test_a_label_that_is_mapped_has_not_gone_nor_what_is_within_it() -> None:
     assert compare(renamed(GRAPH, {"Write": "Store"}), new) == []
 
 
+def test_a_step_may_be_said_to_be_gone_but_not_one_that_keeps_something() -> None:
+    new = copy.deepcopy(GRAPH)
+    new["steps"] = {label: step for label, step in GRAPH["steps"].items() if not label.startswith(("Mask", "Write"))}
+    gone = [each.step for each in compare(renamed(GRAPH, {"Mask": "", "Write": ""}), new)]
+    assert gone == [STEP]
+
+
 def plan(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     told = "\n".join(f"{name} = {json.dumps(value)}" for name, value in TOLD.items())
     Path("headrace.toml").write_text(f'project = "a-project"\nshards = 16\n[profile.prod.dataflow]\n{told}\n')

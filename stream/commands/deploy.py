@@ -14,12 +14,12 @@ from stream.settings import Settings, SettingsError
 
 
 def parse_renames(pairs: list[str]) -> dict[str, str]:
-    """Read ``old=new`` pairs; raises SettingsError when one is not that."""
+    """Read ``old=new`` pairs, or ``old=`` for a step that is gone; raises SettingsError when one is not that."""
     mapping = {}
     for pair in pairs:
         old, found, new = pair.partition("=")
-        if not (old and found and new):
-            raise SettingsError("--rename: not <old label>=<new label>")
+        if not (old and found):
+            raise SettingsError("--rename: not <old label>=<new label>, nor <old label>= for a step that is gone")
         mapping[old] = new
     return mapping
 

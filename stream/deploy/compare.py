@@ -61,7 +61,7 @@ def compare(running: Graph, new: Graph) -> list[Change]:
     changes += _keys(running.get("keys", {}), new.get("keys", {}))
     before, after = running["steps"], new["steps"]
     for label in sorted(before.keys() - after.keys()):
-        changes.append(Change(label, "label: gone; keep it, or map it to its new name with --rename", False))
+        changes.append(Change(label, "label: gone; keep it, or give its new name with --rename", False))
     for label in sorted(after.keys() - before.keys()):
         changes.append(Change(label, "label: new", True))
     for label in sorted(before.keys() & after.keys()):
@@ -79,14 +79,20 @@ def _keys(before: Mapping[str, str], after: Mapping[str, str]) -> list[Change]:
 
 
 def renamed(graph: Graph, mapping: Mapping[str, str]) -> Graph:
-    """*graph* as an update with that mapping sees it; a name stands for all that is within it."""
-    return {**graph, "steps": {_rename(label, mapping): step for label, step in graph["steps"].items()}}
+    """*graph* as an update with that mapping sees it; a name stands for all that is within it, nothing for a step that
+    is gone, which one with state may not be."""
+    steps = {}
+    for label, step in graph["steps"].items():
+        new = _rename(label, mapping)
+        if new or step["states"]:
+            steps[new or label] = step
+    return {**graph, "steps": steps}
 
 
 def _rename(label: str, mapping: Mapping[str, str]) -> str:
     for old, new in mapping.items():
         if label == old or label.startswith(f"{old}/"):
-            return new + label[len(old) :]
+            return new and new + label[len(old) :]
     return label
 
 
