@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from schemas.errors import MalformedEnvelopeError
 
+SPEC_VERSION = "1.0"  # of CloudEvents; another one may mean something else by the same names
 CONTENT_TYPE = "application/avro"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -60,7 +61,7 @@ class Envelope:
     def to_attributes(self) -> dict[str, str]:
         """Write the envelope as Pub/Sub attributes."""
         return {
-            "ce-specversion": "1.0",
+            "ce-specversion": SPEC_VERSION,
             "ce-id": self.event_id,
             "ce-type": self.schema.subject,
             "ce-time": to_rfc3339(self.event_time),
@@ -89,6 +90,8 @@ class Envelope:
             raise MalformedEnvelopeError("ce-dataschema", f"is {error}") from error
         if attributes.get("ce-type", schema.subject) != schema.subject:
             raise MalformedEnvelopeError("ce-type", "names another subject than ce-dataschema")
+        if attributes.get("ce-specversion", SPEC_VERSION) != SPEC_VERSION:
+            raise MalformedEnvelopeError("ce-specversion", f"is not {SPEC_VERSION}")
         _check_content_type(attributes)
         return cls(event_id, schema, _event_time(attributes), _required(attributes, "ce-source"))
 

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from stream.cli_backfill import backfill
+from stream.cli_cost import cost_app
 from stream.cli_letters import dead_letters_app
 from stream.cli_options import Contracts, Dataset, Format, Journal, Json, Project, read_settings
 from stream.cli_replay import replay
@@ -39,6 +41,8 @@ def headrace(
 
 app.add_typer(dead_letters_app, name="dead-letters")
 app.command()(replay)
+app.add_typer(cost_app, name="cost")
+app.command()(backfill)
 
 journal_app = typer.Typer(help="Look at the embedded engine's journal.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(journal_app, name="journal")

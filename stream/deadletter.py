@@ -42,6 +42,7 @@ class Reason(StrEnum):
     MALFORMED_ENVELOPE = "malformed_envelope"
     UNKNOWN_SCHEMA = "unknown_schema"
     UNDECODABLE_PAYLOAD = "undecodable_payload"
+    INVALID_LINE = "invalid_line"  # of a file that is backfilled
     TOO_LATE = "too_late"
     IN_THE_FUTURE = "in_the_future"
     ID_CONFLICT = "id_conflict"

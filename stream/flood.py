@@ -2,9 +2,9 @@
 dead-letter topic.
 
 Counted is what the decode step refuses, for that is what a deploy can mend: a contract that was never added, a wrong
-one, a decoder that broke, producers that changed their envelope. Not counted is what no deploy could read better and
-waiting would not mend: dates out of bounds (a backfill would stop its subject), one id with two contents, rows that
-BigQuery refuses (the job waits when the table as a whole does not fit) or that are too large.
+one, a decoder that broke, producers that changed their envelope; and lines of files, which a mapping can mend. Not
+counted is what no deploy could read better and waiting would not mend: dates out of bounds, one id with two contents,
+rows that BigQuery refuses (the job waits when the table as a whole does not fit) or that are too large.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from stream.deadletter import Reason
 
 WINDOW: Final = timedelta(minutes=1)
 FLOOR: Final = 1_000  # messages; of fewer a share says little
-COUNTED: Final = frozenset({Reason.MALFORMED_ENVELOPE, Reason.UNKNOWN_SCHEMA, Reason.UNDECODABLE_PAYLOAD})
+COUNTED: Final = frozenset(
+    {Reason.MALFORMED_ENVELOPE, Reason.UNKNOWN_SCHEMA, Reason.UNDECODABLE_PAYLOAD, Reason.INVALID_LINE}
+)
 
 
 class FloodError(Exception):

@@ -77,5 +77,7 @@ def _print_table(rows: Sequence[Mapping[str, Any]]) -> None:
 
 def _cell(value: Any) -> str:
     """A value as one cell; control characters are shown, not obeyed."""
+    if isinstance(value, float):
+        return f"{value:,.2f}"
     text = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
     return safe(text)

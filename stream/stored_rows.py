@@ -16,6 +16,8 @@ from stream.row_hash import LEFT_OUT, row_hashes
 from stream.tables import misfits
 
 SKEW_MICROSECONDS: Final = 60_000_000  # how far our clock may be behind Pub/Sub's
+# Who sent the event, and by which version of its contract, is not what it says: a backfill's source is a file.
+_NOT_CONTENT: Final = frozenset({LEFT_OUT, "_source", "_schema_version"})
 
 
 class StoredRows:
@@ -38,9 +40,9 @@ class StoredRows:
         found = self._look_up(rows)
         if not found:
             return {}
-        names = [name for name in rows.schema.names if name != LEFT_OUT]
+        names = [name for name in rows.schema.names if name not in _NOT_CONTENT]
         contents = stored_contents(self._client, self._table, names, sorted(found), _bounds(rows))
-        pairs = zip(rows.column("_event_id").to_pylist(), row_hashes(rows).to_pylist(), strict=True)
+        pairs = zip(rows.column("_event_id").to_pylist(), row_hashes(rows.select(names)).to_pylist(), strict=True)
         return {index: contents[id_] == own for index, (id_, own) in enumerate(pairs) if id_ in contents}
 
     def misfits(self, columns: Sequence[bigquery.SchemaField]) -> list[str]:

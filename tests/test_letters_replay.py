@@ -13,7 +13,8 @@ import pytest
 from google.api_core.exceptions import InvalidArgument, NotFound, ServiceUnavailable
 
 from schemas.registry import Registry
-from stream.commands.replay import Line, Wish
+from stream.commands.line import Line
+from stream.commands.replay import Wish
 from stream.deadletter import Reason
 from stream.letters.facts import Fact, State, Step
 from stream.letters.filters import Filter

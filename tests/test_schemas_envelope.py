@@ -76,6 +76,7 @@ def test_a_missing_or_empty_attribute_is_named(name: str) -> None:
         pytest.param("ce-dataschema", "headrace:../secret_marker:1", id="a path"),
         pytest.param("ce-dataschema", "headrace:flight_departed:1\n", id="a line break"),
         pytest.param("ce-dataschema", "https://secret_marker/1", id="a URL"),
+        pytest.param("ce-specversion", "secret_marker", id="another version of CloudEvents"),
         pytest.param("content-type", "application/secret_marker", id="another content type"),
     ],
 )

@@ -1,6 +1,6 @@
 """Start bqemulator 1.4.0 offline, with nested columns: ``python launch.py start --rest-port ... --grpc-port ...``.
 
-Twelve defects of that version are mended here. It fetches two DuckDB extensions at start: the same files come in
+Thirteen defects of that version are mended here. It fetches two DuckDB extensions at start: the same files come in
 wheels. Its AppendRows builds the Arrow schema of a table from name, type and mode alone, so a RECORD column has no
 fields. And it stores BIGNUMERIC as a decimal wider than DuckDB has, so no such column can be made: here it keeps
 38 digits, 18 of them after the point. And it forgets a table's requirePartitionFilter, and keeps a view's query to
@@ -14,6 +14,8 @@ offset are answered with ALREADY_EXISTS and never written.
 At every append it copies the whole table for time travel, and keeps the copies for days: here it makes none. And it
 answers a query that fails with no rows and code 200, which the client takes for an empty result: here with an error.
 A column that is added to a table later is in its catalogue alone, and no row can be appended: here the table has it.
+And rows with a column that the table lacks, or without one that it requires, are written without a word: BigQuery
+refuses them, and so they are refused here, by the columns that the table has now.
 """
 
 import functools
@@ -105,6 +107,20 @@ def append_or_not(self, stream, *rest, original=write_servicer.BigQueryWriteHand
             raise
 
 
+def bind_to_table(self, stream, bound, context):
+    """The stream and the columns of its table as they are now, not as they were when the connection was made."""
+    return self._bind_stream_to_target(stream, context)
+
+
+def fit_to_table(rows, target, original=write_servicer._align_to_target):
+    """Rows in the order of the table's columns; those that do not fit it are refused, as BigQuery does."""
+    extra = [name for name in rows.column_names if name not in target.names]
+    missing = [column.name for column in target if not column.nullable and column.name not in rows.column_names]
+    if extra or missing:
+        raise ValueError(f"the table has no column {extra}" if extra else f"required columns are missing: {missing}")
+    return original(rows, target)
+
+
 def widen_table(self, table, original=memory_repository.MemoryCatalogRepository.update_table):
     """Keep what the catalogue says of a table; new columns, and columns with new fields, are the table's own too."""
     before = self.get_table(table.project_id, table.dataset_id, table.table_id)
@@ -145,6 +161,8 @@ def mend():
     write_servicer._table_arrow_schema = arrow_schema
     write_servicer.BigQueryWriteHandler._handle_finalize_write_stream = finalise_in_turn
     write_servicer.BigQueryWriteHandler._perform_append = append_or_not
+    write_servicer.BigQueryWriteHandler._ensure_stream_bound = bind_to_table
+    write_servicer._align_to_target = fit_to_table
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber,
 from stream.clock import now_micros
 from stream.commands.archive import collecting
 from stream.engine.embedded import Embedded, EngineClients, Progress
+from stream.engine.intake import from_subscriptions
 from stream.engine.journal import Journal
 from stream.health import serving_health
 from stream.job import Job
@@ -53,7 +54,6 @@ def build_engine(settings: Settings, job: Job, journal: Journal) -> Embedded:
     """The embedded engine for *settings*, not started."""
     write = open_write(settings.project)
     clients = EngineClients(
-        subscriber=open_subscriber(),
         publisher=open_gapic_publisher(),
         bigquery=open_bigquery(settings.project),
         streams=WriteStreams(write, settings.append_seconds),
@@ -64,6 +64,7 @@ def build_engine(settings: Settings, job: Job, journal: Journal) -> Embedded:
         names=settings.names,
         journal=journal,
         clients=clients,
+        intake=from_subscriptions(job, settings.names, journal, open_subscriber()),
         holder=f"{socket.gethostname()}, process {os.getpid()}",
         lease_seconds=settings.lease_seconds,
         round_messages=settings.round_messages,
@@ -92,7 +93,7 @@ def run_until_stopped(settings: Settings) -> None:
     engine = build_engine(settings, job, Journal.open(settings.journal))
     engine.on_progress = _Reporter()
     stop_on_signals(engine.stop)
-    _collect_less_often()
+    collect_less_often()
     into = f"{settings.project}.{settings.dataset}"
     with serving_health(settings.health, engine.status, settings.pipeline), collecting(settings):
         _LOG.info("running", subjects=job.registry.subjects, into=into, journal=str(settings.journal))
@@ -100,7 +101,7 @@ def run_until_stopped(settings: Settings) -> None:
     _LOG.info("drained", events=engine.progress.acknowledged)
 
 
-def _collect_less_often() -> None:
+def collect_less_often() -> None:
     """A round makes thousands of lists and no cycles: looking through them for garbage takes a tenth of the time."""
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)

@@ -9,14 +9,13 @@ from typing import Final
 
 import structlog
 from google.cloud import bigquery
-from google.pubsub_v1 import PublisherClient, SubscriberClient
+from google.pubsub_v1 import PublisherClient
 
 from stream.engine.claim import Claims
 from stream.engine.guard import Guard
+from stream.engine.intake import Intake, Preparer, Source
 from stream.engine.journal import Journal
 from stream.engine.patience import TROUBLE, Patience, StoppedError
-from stream.engine.pause import Gate
-from stream.engine.puller import Puller
 from stream.engine.status import EngineStatus, SubjectStatus
 from stream.engine.subject import Clients, SubjectLoop
 from stream.engine.tally_loop import TallyLoop
@@ -41,7 +40,6 @@ class Progress:
 class EngineClients:
     """Everything the engine talks to; a claim waits for its answer no longer than a lease allows."""
 
-    subscriber: SubscriberClient
     publisher: PublisherClient
     bigquery: bigquery.Client
     streams: WriteStreams
@@ -50,12 +48,13 @@ class EngineClients:
 
 @dataclass
 class Embedded:
-    """One run of the job. *stop* drains: what was pulled is finished and acknowledged, then ``run`` returns."""
+    """One run of the job. *stop* drains: what was taken in is finished and acknowledged, then ``run`` returns."""
 
     job: Job
     names: Names
     journal: Journal
     clients: EngineClients
+    intake: Intake
     holder: str
     lease_seconds: float
     round_messages: int
@@ -148,38 +147,37 @@ class Embedded:
         if self.status.alive and self.status.subjects[_TALLIES].ready:
             tallies.flush()
 
-    def _subject_loop(self, subject: str) -> tuple[SubjectLoop, Puller, Gate]:
+    def _subject_loop(self, subject: str) -> tuple[SubjectLoop, Source, Preparer]:
         status = self.status.subjects[subject]
-        puller = Puller(self.clients.subscriber, subject, self.names.subscription(subject), status)
-        gate = Gate(self.job, subject, self.journal, puller, status, self.stop)
+        source, preparer = self.intake(subject, status, self.stop)
         loop = SubjectLoop(
             self.job,
             subject,
             self.names,
             self.journal,
             self._subject_clients(),
-            puller,
+            source,
             status,
             self.stop,
             self._guard,
             self.round_messages,
-            gate,
+            preparer,
         )
-        return loop, puller, gate
+        return loop, source, preparer
 
     def _subject_clients(self) -> Clients:
         return Clients(self.clients.publisher, self.clients.bigquery, self.clients.streams)
 
-    def _run_subject(self, loop: SubjectLoop, puller: Puller, gate: Gate) -> None:
+    def _run_subject(self, loop: SubjectLoop, source: Source, preparer: Preparer) -> None:
         def serve() -> None:
-            puller.start()
+            source.start()
             try:
                 loop.run()
             finally:
-                puller.stop()
+                source.stop()
 
         loop.recover()
-        gate.run(serve)
+        preparer.run(serve)
 
     def _run_tallies(self, tallies: TallyLoop) -> None:
         tallies.recover()

@@ -167,6 +167,10 @@ class Journal:
                 "UPDATE meta SET value = ? WHERE name = 'flood ' || ? AND value = ?", (LET_THROUGH, subject, PAUSED)
             )
 
+    def place(self, file: str) -> int:
+        """The last line of *file* that has its fate, as those before it have; 0 when none has."""
+        return int(self._value(f"place {file}") or 0)
+
     def stream(self, target: str) -> tuple[str, int] | None:
         """The stream that *target* is appended to, and the offset of its head."""
         row = self._rows("SELECT name, next_offset FROM streams WHERE target = ?", target)

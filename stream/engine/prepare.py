@@ -28,9 +28,16 @@ class Prepared:
 class Preparation:
     """The way of one subject's messages until they are rows; compiled once."""
 
-    def __init__(self, registry: Registry, subject: str, window: timedelta, masking_key: bytes) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        subject: str,
+        window: timedelta,
+        masking_key: bytes,
+        decoder: decoding.Decoder | None = None,
+    ) -> None:
         self._contract = registry.latest(subject)
-        self._decoder = decoding.Decoder(registry, subject)
+        self._decoder = decoder or decoding.Decoder(registry, subject)
         self._masker = Masker(self._contract, masking_key)
         self._window = window
 

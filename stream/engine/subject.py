@@ -1,4 +1,4 @@
-"""One subject from its subscription to its table: pull, prepare, decide, write, acknowledge; round after round."""
+"""One subject from its source to its table: take, prepare, decide, write, acknowledge; round after round."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from google.pubsub_v1 import PublisherClient
 
 from stream.batch import MicroBatch, to_ipc
 from stream.deadletter import DeadLetter, dead_letters, letter_requests, publish_request
+from stream.engine.intake import Preparer, Source
 from stream.engine.journal import Journal
 from stream.engine.memory import Memory, receipts_of, with_receipts
 from stream.engine.patience import NEEDS_ROOM, Patience
-from stream.engine.pause import Gate
 from stream.engine.prepare import tally_refused
-from stream.engine.puller import Pulled, Puller
+from stream.engine.puller import Pulled
 from stream.engine.receipts import receipt
 from stream.engine.status import SubjectStatus
 from stream.engine.table_writer import Fence, Head, TableWriter
@@ -57,12 +57,12 @@ class SubjectLoop:
         names: Names,
         journal: Journal,
         clients: Clients,
-        puller: Puller,
+        source: Source,
         status: SubjectStatus,
         stop: threading.Event,
         fence: Fence,
         round_messages: int,
-        preparation: Gate,
+        preparer: Preparer,
     ) -> None:
         self._job = job
         self._subject = subject
@@ -72,7 +72,7 @@ class SubjectLoop:
         self._stored_rows = StoredRows(clients.bigquery, sql)
         self._journal = journal
         self._clients = clients
-        self._puller = puller
+        self._source = source
         self._status = status
         self._stop = stop
         self._round_messages = round_messages
@@ -84,7 +84,7 @@ class SubjectLoop:
         self._memory = Memory(
             self._table, journal, self._stored_rows, needs_queries, self._patience, job.clock, job.ids_remembered
         )
-        self._preparation = preparation
+        self._preparer = preparer
         self._messages: Sequence[Message] = ()
         self._writer = TableWriter(
             self._table, job.tables[subject], journal, clients.streams, self._patience, self, fence
@@ -104,10 +104,10 @@ class SubjectLoop:
     def run(self) -> None:
         """Go round until told to stop. Raises FloodError, StoppedError, HaltError, FencedError, JournalError."""
         while not self._stop.is_set():
-            pulled = self._puller.take(self._round_messages, WAIT_SECONDS)
+            pulled = self._source.take(self._round_messages, WAIT_SECONDS)
             if pulled:
                 self._round(pulled)
-            self.complete_until = max(self.complete_until, self._puller.drained_at)
+            self.complete_until = max(self.complete_until, self._source.drained_at)
 
     def _round(self, pulled: Sequence[Pulled]) -> None:
         reached("pulled")
@@ -116,13 +116,13 @@ class SubjectLoop:
         if new:
             self._ingest(new)
         self._status.count("redelivered", len(messages) - len(new))
-        self._puller.acknowledge(pulled)
+        self._source.acknowledge(pulled)
         self._status.count("acknowledged", len(messages))
         reached("acknowledged")
 
     def _ingest(self, messages: Sequence[Message]) -> None:
         self._messages = messages
-        prepared = self._preparation.prepare(messages, self._job.clock())
+        prepared = self._preparer.prepare(messages, self._job.clock())
         self._status.count("received", len(messages))
         reached("decoded")
         self._publish(prepared.letters)

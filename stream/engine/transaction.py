@@ -90,6 +90,10 @@ class Transaction:
         if state is not None:
             self._execute("INSERT INTO meta VALUES ('flood ' || ?, ?)", (subject, state))
 
+    def note_place(self, file: str, line: int) -> None:
+        """Note that the lines of *file* up to this one have their fate."""
+        self._execute("INSERT OR REPLACE INTO meta VALUES ('place ' || ?, ?)", (file, line))
+
     def tally(self, counts: bytes) -> None:
         """Keep counts until they are appended to the table of tallies."""
         self._execute("INSERT INTO tallies (counts) VALUES (?)", (counts,))

@@ -15,18 +15,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from schemas.envelope import Envelope, SchemaRef
-from schemas.errors import ContractError, MalformedEnvelopeError, UndecodableError, UnknownSchemaError
+from schemas.errors import MalformedEnvelopeError, UndecodableError, UnknownSchemaError
 from schemas.model import Enumeration, Kind, Record, Scalar, walk
 from schemas.registry import Contract, Registry
 from schemas.salvage import salvage
 from schemas.trace import KEPT, Leaf, Trace, pii_at, trace
-from stream.deadletter import Reason
-from stream.decode import Decoder, RefusedError
-from stream.letters.explanation import DecodedField, EnvelopeFault, Explanation, Nearest, Stop, Verdict
+from stream.letters.explanation import DecodedField, EnvelopeFault, Explanation, Nearest, Stop
 from stream.letters.guess import FRAME_BYTES, FRAMED, guess
 from stream.letters.nearest import Match, nearest
+from stream.letters.today import today
 from stream.letters.values import readable
-from stream.message import Message
 
 UNKNOWN: Final = "hidden: its contract is not known"
 DOUBTFUL: Final = "hidden: may be misread"
@@ -58,7 +56,7 @@ def explain(
         wrong=_wrong(read_as.record, data) if read_as and traced.stop else (),
         nearest=_nearest(registry, match, attributes, data, screen) if match else None,
         looks_like=_looks_like(registry, subject, claimed, data) if match is None or match.stop else None,
-        today=_verdict(registry, subject, attributes, data),
+        today=today(registry, subject, attributes, data),
     )
 
 
@@ -176,7 +174,7 @@ def _nearest(registry: Registry, match: Match, attributes: Mapping[str, str], da
         fields_read=match.fields_read,
         fields=len(record.fields),
         stop=_stop(record, match.stop, screen),
-        verdict=_verdict(registry, ref.subject, claiming, data),
+        verdict=today(registry, ref.subject, claiming, data),
     )
 
 
@@ -193,16 +191,3 @@ def _looks_like(registry: Registry, subject: str, claimed: SchemaRef | None, dat
         if inside and inside.stop is None:
             return FRAMED
     return guess(data)
-
-
-def _verdict(registry: Registry, subject: str, attributes: Mapping[str, str], data: bytes) -> Verdict:
-    """What the job's own decoding says."""
-    try:
-        Decoder(registry, subject).read(Message(subject, data, attributes, "", 0))
-    except RefusedError as refused:
-        return Verdict(False, refused.reason.value, refused.detail)
-    except UnknownSchemaError as error:
-        return Verdict(False, Reason.UNKNOWN_SCHEMA.value, str(error))
-    except ContractError as error:
-        return Verdict(False, "", str(error))
-    return Verdict(True, "", "")

@@ -9,13 +9,12 @@ from typing import Any
 from schemas.decoder import compile_decoder
 from schemas.encode import encode
 from schemas.envelope import SchemaRef, to_rfc3339
-from schemas.errors import ContractError, InvalidEventError, UndecodableError, UnknownSchemaError
+from schemas.errors import InvalidEventError, UndecodableError, UnknownSchemaError
 from schemas.from_json import fields_from_json
 from schemas.registry import Contract, Registry
 from schemas.salvage import salvage
 from schemas.to_json import fields_to_json
 from schemas.validate import validate
-from stream.decode import Decoder, RefusedError
 from stream.letters.changes import (
     UNREADABLE,
     MendError,
@@ -27,8 +26,7 @@ from stream.letters.changes import (
     with_nulls,
 )
 from stream.letters.letter import Letter
-from stream.message import Message
-from stream.replays import without_replay
+from stream.letters.today import today
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,13 +190,10 @@ def _attributes(given: Mapping[str, str], change: Change, contract: Contract, ev
 
 
 def _judge(letter: Letter, registry: Registry) -> None:
-    message = Message(letter.subject, letter.data, without_replay(letter.attributes), "", 0)
-    try:
-        Decoder(registry, letter.subject).read(message)
-    except RefusedError as refused:
-        raise MendError(f"the job would still refuse it as {refused.reason}: {refused.detail}") from None
-    except (UnknownSchemaError, ContractError) as error:
-        raise MendError(f"the job would still refuse it: {error}") from None
+    verdict = today(registry, letter.subject, letter.attributes, letter.data)
+    if not verdict.accepted:
+        named = f" as {verdict.reason}" if verdict.reason else ""
+        raise MendError(f"the job would still refuse it{named}: {verdict.detail}")
 
 
 def _name(contract: Contract) -> str:

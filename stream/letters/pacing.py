@@ -36,15 +36,16 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """So many of *total* letters *done* in so many *seconds*."""
+    """So many of *total* letters, or what *noun* says, *done* in so many *seconds*."""
 
     done: int
     total: int
     seconds: float
+    noun: str = "letters"
 
     @property
     def rate(self) -> float:
-        """Letters a second."""
+        """So many a second."""
         return self.done / self.seconds if self.seconds > 0 else 0.0
 
     @property
@@ -55,7 +56,7 @@ class Progress:
     def __str__(self) -> str:
         left = self.seconds_left
         time = "" if left is None or self.done >= self.total else f", {spoken(left)} left"
-        return f"{self.done:,} of {self.total:,} letters, {self.rate:,.0f} a second{time}"
+        return f"{self.done:,} of {self.total:,} {self.noun}, {self.rate:,.0f} a second{time}"
 
 
 def spoken(seconds: float) -> str:

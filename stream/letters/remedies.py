@@ -20,6 +20,10 @@ NEXT: Final[Mapping[Reason, str]] = {
         "Give it the contract that fits with `headrace dead-letters edit {id} --as SUBJECT:VERSION`, or the whole "
         "event with `--payload FILE`; then replay it."
     ),
+    Reason.INVALID_LINE: (
+        "The detail names file, line and field: mend the file or the mapping and backfill it again, then discard this; "
+        "or write the event with `headrace dead-letters edit {id} --payload FILE` and the envelope's attributes."
+    ),
     Reason.TOO_LATE: (
         "Replaying alone cannot help: mend a wrong event time with `headrace dead-letters edit {id} --patch`, allow "
         "more with late_after in the contract, or discard it."

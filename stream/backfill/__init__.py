@@ -1,0 +1,1 @@
+"""Files of history, read as if their lines were messages."""

@@ -1,0 +1,142 @@
+"""How the columns of files become the fields of a contract: a TOML file, checked as a whole before anything is read.
+
+Without one each field is the column of its own name.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping as Table
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from schemas.registry import Contract
+from stream.backfill.errors import MappingError
+
+_KEYS: Final = frozenset({"fields", "identity", "source", "null", "delimiter"})
+_FIELD_KEYS: Final = frozenset({"column", "value", "format", "zone"})
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where one field comes from: a *column*, with the *format* and the *zone* of its times, or a constant *value*."""
+
+    column: str = ""
+    value: Any = field(default=None, repr=False)
+    constant: bool = False
+    format: str = ""
+    zone: ZoneInfo | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """What is said of files. *null* are the texts of a CSV that stand for nothing; *given* is False without a file."""
+
+    fields: Table[str, Origin] = field(default_factory=dict)
+    identity: tuple[str, ...] = ()
+    source: str = ""
+    null: frozenset[str] = frozenset({""})
+    delimiter: str = ","
+    given: bool = False
+    digest: str = ""
+
+    def origin(self, name: str) -> Origin:
+        """Where the field *name* comes from."""
+        return self.fields.get(name) or Origin(column=name)
+
+
+def read_mapping(path: Path | None, contract: Contract) -> Mapping:
+    """Read the mapping at *path*, for the fields of *contract*.
+
+    Raises:
+        MappingError: it cannot be read, or says what is not known; or nothing tells one event from another.
+    """
+    mapping = Mapping() if path is None else _parse(path, contract)
+    if not contract.options.identity and not mapping.identity:
+        raise MappingError(
+            contract.subject,
+            "nothing says which lines are the same event: its contract declares no identity",
+            'declare it in the contract, or name columns in the mapping: identity = ["order", "line"]',
+        )
+    if contract.options.identity and mapping.identity:
+        raise MappingError(f"{path}: identity", "the contract declares it already", "leave it out of the mapping")
+    return mapping
+
+
+def _parse(path: Path, contract: Contract) -> Mapping:
+    try:
+        text = path.read_text()
+        table = tomllib.loads(text)
+    except OSError as error:
+        raise MappingError(str(path), f"cannot be read ({error.strerror})", "name a TOML file") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise MappingError(str(path), f"not TOML ({error})", "mend it") from error
+    _refuse_unknown(table, _KEYS, str(path))
+    delimiter = _typed(table, "delimiter", str, ",", path)
+    if len(delimiter) != 1 or delimiter in '"\r\n':
+        raise MappingError(f"{path}: delimiter", "not one character", 'write one, such as ";"')
+    return Mapping(
+        fields=_fields(_typed(table, "fields", dict, {}, path), contract, path),
+        identity=_texts(table, "identity", (), path),
+        source=_typed(table, "source", str, "", path),
+        null=frozenset(_texts(table, "null", ("",), path)),
+        delimiter=delimiter,
+        given=True,
+        digest=text,
+    )
+
+
+def _fields(table: Table[str, Any], contract: Contract, path: Path) -> dict[str, Origin]:
+    known = {each.name for each in contract.record.fields}
+    _refuse_unknown(table, known, f"{path}: fields")
+    return {name: _origin(given, f"{path}: fields.{name}") for name, given in table.items()}
+
+
+def _origin(given: Any, where: str) -> Origin:
+    if isinstance(given, str):
+        return Origin(column=given)
+    if not isinstance(given, dict):
+        raise MappingError(where, "neither a column nor a table", 'write "column" or { value = ... }')
+    _refuse_unknown(given, _FIELD_KEYS, where)
+    if ("column" in given) == ("value" in given):
+        raise MappingError(where, "a column or a value, and one of them", 'write { column = "..." } or { value = ... }')
+    if "value" in given:
+        if len(given) > 1:
+            raise MappingError(where, "a constant has no format", "write the value alone")
+        return Origin(value=given["value"], constant=True)
+    for key in given:
+        if not isinstance(given[key], str) or not given[key]:
+            raise MappingError(f"{where}.{key}", "not a text", "write it in quotes")
+    return Origin(column=given["column"], format=given.get("format", ""), zone=_zone(given.get("zone"), where))
+
+
+def _zone(name: str | None, where: str) -> ZoneInfo | None:
+    if name is None:
+        return None
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise MappingError(
+            f"{where}.zone", "no time zone that is known here", 'write one such as "Europe/Berlin"'
+        ) from error
+
+
+def _texts(table: Table[str, Any], key: str, default: tuple[str, ...], path: Path) -> tuple[str, ...]:
+    given = table.get(key, list(default))
+    if not isinstance(given, list) or not all(isinstance(each, str) for each in given):
+        raise MappingError(f"{path}: {key}", "not a list of texts", f'write {key} = ["..."]')
+    return tuple(given)
+
+
+def _typed(table: Table[str, Any], key: str, kind: type, default: Any, path: Path) -> Any:
+    value = table.get(key, default)
+    if not isinstance(value, kind):
+        raise MappingError(f"{path}: {key}", f"not a {kind.__name__}", "see docs/backfill.md")
+    return value
+
+
+def _refuse_unknown(given: Table[str, Any], known: frozenset[str] | set[str], where: str) -> None:
+    for key in sorted(set(given) - known):
+        raise MappingError(where, f"unknown {key!r}", f"known are {', '.join(sorted(known))}")

@@ -1,0 +1,53 @@
+"""Lines prepared as messages are; when too much of a file is no event, the run ends before it has written any of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from stream.backfill.errors import BackfillError
+from stream.backfill.events import BadLine
+from stream.deadletter import Reason
+from stream.decode import Decoder, Event, RefusedError
+from stream.engine.prepare import Preparation, Prepared
+from stream.flood import COUNTED, FloodGuard, describe
+from stream.job import Job
+from stream.message import Message
+
+
+class LineDecoder(Decoder):
+    """Reads lines that became messages, and refuses those that did not."""
+
+    def read(self, message: Message) -> Event:
+        """Read one message; RefusedError says why it cannot be used."""
+        if isinstance(message, BadLine):
+            raise RefusedError(Reason.INVALID_LINE, message.problem)
+        return super().read(message)
+
+
+class LinePreparer:
+    """Prepares the lines of one subject; never waits."""
+
+    def __init__(self, job: Job, subject: str) -> None:
+        decoder = LineDecoder(job.registry, subject)
+        self._preparation = Preparation(job.registry, subject, job.window, job.masking_key, decoder)
+        self._percent = job.registry.latest(subject).options.refuse_at_most
+        self._guard = FloodGuard(self._percent)
+
+    def prepare(self, messages: Sequence[Message], now: int) -> Prepared:
+        """Decode, mask and window *messages*; *now* is in microseconds since 1970.
+
+        Raises:
+            BackfillError: more of them is no event than the contract's refuse_at_most; nothing of them is published.
+        """
+        prepared = self._preparation.prepare(messages, now)
+        refused = Counter(letter.reason for letter in prepared.letters)
+        if self._guard.judge(now, len(messages), refused):
+            example = next((letter.detail for letter in prepared.letters if letter.reason in COUNTED), "none")
+            seen = describe(len(messages), refused, self._percent)
+            raise BackfillError(f"{seen}; for example: {example}; mend the file or the mapping, and run it again")
+        return prepared
+
+    def run(self, serve: Callable[[], None]) -> None:
+        """Read on, until told to stop."""
+        serve()

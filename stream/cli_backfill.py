@@ -1,0 +1,43 @@
+"""``headrace backfill``: how it is called; imports nothing heavy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stream.cli_options import Contracts, Dataset, Format, Json, Project, read_settings
+
+
+def backfill(
+    subject: Annotated[str, typer.Argument(help="Which contract the lines follow.")],
+    files: Annotated[list[Path], typer.Argument(help="CSV, NDJSON, Avro object files, Parquet; by their endings.")],
+    mapping: Annotated[Path | None, typer.Option(help="TOML file: which column is which field.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and check every line, and write nothing.")] = False,
+    journal: Annotated[
+        Path | None, typer.Option(help="Folder of the backfill's own journal; default: .headrace/backfill/SUBJECT.")
+    ] = None,
+    project: Project = None,
+    dataset: Dataset = None,
+    contracts: Contracts = None,
+    masking_key_file: Annotated[Path | None, typer.Option(help="Key of the tokens.")] = None,
+    log_format: Annotated[str | None, typer.Option(help="text, json, or auto: text on a terminal.")] = None,
+    format_: Format = "table",
+    json_output: Json = False,
+) -> None:
+    """Write files of history, as if they had been published. What has streamed in is not written again.
+
+    Bad lines become dead letters: exit 1 then. Interrupted or killed, run it again: it goes on where it was.
+
+    Examples: headrace backfill flight_departed flights.csv --mapping mapping.toml --dry-run  |
+    headrace backfill flight_departed 2025-*.parquet --masking-key-file masking.key
+    """
+    from stream.commands.backfill import check_files, run_backfill
+
+    more = {"masking_key_file": masking_key_file, "log_format": log_format}
+    more["journal"] = journal if journal is not None else Path(".headrace/backfill") / subject
+    settings = read_settings(project, dataset, contracts, **more)
+    format_ = "json" if json_output else format_
+    command = check_files if dry_run else run_backfill
+    raise typer.Exit(command(settings, subject, files, mapping, format_))

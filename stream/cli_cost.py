@@ -1,0 +1,44 @@
+"""``headrace cost``: how its command is called; imports nothing heavy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from stream.cli_options import Format, Json
+
+ROW_BYTES: Final = 100  # that a row of the sample contracts has more than its event
+cost_app = typer.Typer(help="What running it costs.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@cost_app.callback()
+def cost() -> None:
+    """What running it costs."""
+
+
+@cost_app.command("estimate")
+def estimate(
+    rate: Annotated[float, typer.Option(min=0.001, help="Events a second, on average over the month.")],
+    event_bytes: Annotated[int, typer.Option(min=1, max=1_048_576, help="Bytes of an encoded event.")],
+    row_bytes: Annotated[int | None, typer.Option(min=1, help="Bytes of a row; default: an event's, and 100.")] = None,
+    kept_days: Annotated[int, typer.Option(min=1, max=36_500, help="Days that rows are kept.")] = 400,
+    queried_tib: Annotated[float, typer.Option(min=0, help="TiB that queries read in a month.")] = 1.0,
+    refused: Annotated[float, typer.Option(min=0, max=1, help="Share of events that become dead letters.")] = 0.001,
+    events_a_vcpu: Annotated[float, typer.Option(min=1, help="Events a second that one vCPU takes.")] = 1000,
+    prices: Annotated[Path | None, typer.Option(help="Prices of your own, as a TOML file.")] = None,
+    format_: Format = "table",
+    json_output: Json = False,
+) -> None:
+    """Estimate what a load costs in a month. Item by item, with list prices of a stated date.
+
+    Examples: headrace cost estimate --rate 500 --event-bytes 400  |  headrace cost estimate --rate 20
+    --event-bytes 2000 --kept-days 30 --json
+    """
+    from stream.commands.cost import show_estimate
+    from stream.cost.estimate import Load
+
+    row = row_bytes or event_bytes + ROW_BYTES
+    load = Load(rate, event_bytes, row, kept_days, queried_tib, refused, events_a_vcpu)
+    show_estimate(load, prices, "json" if json_output else format_)

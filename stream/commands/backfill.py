@@ -1,0 +1,163 @@
+"""``headrace backfill``: files through the embedded engine, with a journal of their own."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from schemas.registry import Contract, Registry
+from stream.backfill.events import BadLine, Events
+from stream.backfill.mapping import Mapping, read_mapping
+from stream.backfill.preparer import LinePreparer
+from stream.backfill.source import File, FileSource, look_at
+from stream.clients import open_bigquery, open_gapic_publisher, open_write
+from stream.clock import now_micros
+from stream.commands.line import Line
+from stream.commands.run import collect_less_often, job_for
+from stream.engine.embedded import Embedded, EngineClients, Progress
+from stream.engine.intake import Preparer, Source
+from stream.engine.journal import Journal
+from stream.engine.patience import Patience
+from stream.engine.status import SubjectStatus
+from stream.exits import Exit
+from stream.logs import set_up_logs
+from stream.output import check_format, say, show
+from stream.processes import stop_on_signals
+from stream.settings import Settings, read_masking_key
+from stream.streams import WriteStreams
+
+MOST_SHOWN: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What is to be read, checked as far as that goes before a line is read."""
+
+    contract: Contract
+    mapping: Mapping
+    files: Sequence[File]
+    now: int
+
+    @classmethod
+    def of(cls, settings: Settings, subject: str, paths: Sequence[Path], mapping: Path | None) -> Reading:
+        """Raises MappingError, BackfillError, UnknownSchemaError."""
+        contract = settings.registry().latest(subject)
+        read = read_mapping(mapping, contract)
+        return cls(contract, read, look_at(paths, contract, read), now_micros())
+
+    def source(self, journal: Journal | None, patience: Patience, stop: threading.Event) -> FileSource:
+        """The files as the engine takes them."""
+        events = Events(self.contract, self.mapping, self.now)
+        return FileSource(self.files, events, self.mapping, journal, patience, stop, self.now)
+
+
+def check_files(settings: Settings, subject: str, paths: Sequence[Path], mapping: Path | None, format_: str) -> Exit:
+    """Read and check every line; nothing is opened but the files."""
+    check_format(format_)
+    reading, stop, line = (
+        Reading.of(settings, subject, paths, mapping),
+        threading.Event(),
+        Line("checked", noun="lines"),
+    )
+    stop_on_signals(stop)
+    source = reading.source(None, Patience("read", SubjectStatus(subject), stop), stop)
+    lines = bad = 0
+    while not stop.is_set():
+        for pulled in source.take(settings.round_messages, 0):
+            problems = [each.problem for each in pulled.messages if isinstance(each, BadLine)]
+            for problem in problems[: max(MOST_SHOWN - bad, 0)]:
+                say(problem)
+            lines, bad = lines + len(pulled.messages), bad + len(problems)
+            line(lines, _estimate(lines, source.fraction))
+    line.end()
+    counts = {"subject": subject, "lines": lines, "events": lines - bad, "invalid_line": bad}
+    show("backfill", [counts], format_, dry_run=True, complete=source.finished)
+    return _exit(source, bad)
+
+
+def run_backfill(settings: Settings, subject: str, paths: Sequence[Path], mapping: Path | None, format_: str) -> Exit:
+    """Write what the table does not hold yet, and say what became of every line."""
+    check_format(format_)
+    set_up_logs(settings.log_format)
+    reading = Reading.of(settings, subject, paths, mapping)
+    engine, source = build_backfill(settings, reading)
+    stop_on_signals(engine.stop)
+    status, line = engine.status.subjects[subject], Line("backfilled", noun="lines")
+
+    def say_progress(progress: Progress) -> None:
+        before = source.settled_before
+        line(before + progress.acknowledged, _estimate(before + progress.acknowledged, source.fraction))
+
+    engine.on_progress = say_progress
+    collect_less_often()
+    try:
+        engine.run()
+    finally:
+        line.end()
+    bad = sum(status.dead_letters.values())
+    counts: dict[str, Any] = {
+        "subject": subject,
+        "settled_before": source.settled_before,
+        "lines": status.counts["received"],
+        "written": status.counts["written"],
+        "duplicates": status.counts["duplicate"],
+        "dead_lettered": bad,
+    }
+    show("backfill", [counts], format_, dry_run=False, complete=source.finished)
+    for waiting in (each for each in engine.status.subjects.values() if source.finished and each.in_the_way):
+        say(f"{waiting.subject}: {'; '.join(waiting.in_the_way.values())}; run it again, nothing is counted twice")
+        return Exit.UNREACHABLE
+    if not source.finished:
+        say("interrupted; run it again and it goes on where it was")
+    return _exit(source, bad)
+
+
+def build_backfill(settings: Settings, reading: Reading) -> tuple[Embedded, FileSource]:
+    """The engine for one subject's files, not started. It claims the subject as an engine that streams does.
+
+    So neither writes what the other is about to write, and the one that streams next looks up what came before.
+    """
+    subject, stop = reading.contract.subject, threading.Event()
+    registry = Registry({each.ref: each for each in settings.registry() if each.subject == subject})
+    job = job_for(settings, registry, read_masking_key(settings.masking_key_file), now_micros)
+    journal = Journal.open(settings.journal)
+    write = open_write(settings.project)
+    status = SubjectStatus(subject)
+    source = reading.source(journal, Patience("place", status, stop), stop)
+
+    def intake(name: str, status: SubjectStatus, stop: threading.Event) -> tuple[Source, Preparer]:
+        return source, LinePreparer(job, name)
+
+    engine = Embedded(
+        job=job,
+        names=settings.names,
+        journal=journal,
+        clients=EngineClients(
+            publisher=open_gapic_publisher(),
+            bigquery=open_bigquery(settings.project),
+            streams=WriteStreams(write, settings.append_seconds),
+            claim_streams=WriteStreams(write, min(settings.append_seconds, settings.lease_seconds / 3)),
+        ),
+        intake=intake,
+        holder=f"a backfill on {socket.gethostname()}, process {os.getpid()}",
+        lease_seconds=settings.lease_seconds,
+        round_messages=settings.round_messages,
+        stop=stop,
+    )
+    return engine, source
+
+
+def _estimate(lines: int, fraction: float) -> int:
+    """How many lines there will be, by how much of the files they were."""
+    return max(lines, round(lines / fraction)) if fraction else lines
+
+
+def _exit(source: FileSource, bad: int) -> Exit:
+    if not source.finished:
+        return Exit.INTERRUPTED
+    return Exit.FOUND if bad else Exit.DONE

@@ -1,0 +1,44 @@
+"""``headrace cost estimate``: a month of a load, item by item."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from stream.cost.estimate import Load, estimate
+from stream.cost.prices import load_prices
+from stream.output import check_format, say, show
+
+
+def show_estimate(load: Load, prices_file: Path | None, format_: str) -> None:
+    """Print what *load* costs in a month; PricesError when there are no prices."""
+    check_format(format_)
+    prices = load_prices(prices_file)
+    items = estimate(load, prices)
+    total = sum(item.usd for item in items)
+    if format_ == "table":
+        rows: list[dict[str, Any]] = [
+            {
+                "what": item.what,
+                "because": item.why,
+                "a_month": f"{_short(item.quantity)} {item.price.unit}",
+                "usd": item.usd,
+            }
+            for item in items
+        ]
+        show("items", rows, format_)
+        say(f"{total:,.2f} US dollars a month for {load.month:,.0f} events")
+        say(f"list prices as of {prices.as_of} ({prices.region})")
+        say("they change: check them, or name your own with --prices; more in docs/cost.md")
+        return
+    every = [
+        {"what": item.what, "because": item.why, "quantity": item.quantity, "unit": item.price.unit, "usd": item.usd}
+        for item in items
+    ]
+    show(
+        "items", every, format_, usd_a_month=total, events_a_month=load.month, as_of=prices.as_of, region=prices.region
+    )
+
+
+def _short(quantity: float) -> str:
+    return f"{quantity:,.0f}" if quantity >= 100 else f"{quantity:.3g}"

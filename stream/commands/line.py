@@ -1,0 +1,50 @@
+"""How far a command is, for who waits for it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from stream.letters.pacing import Progress
+
+LINE_SECONDS: Final = 5.0
+REWRITE_SECONDS: Final = 0.2
+_WIDTH: Final = 79
+
+
+class Line:
+    """How far it is, on stderr: one line that is written again on a terminal, a line now and then elsewhere."""
+
+    def __init__(
+        self, verb: str, clock: Callable[[], float] = time.monotonic, to: Any = None, noun: str = "letters"
+    ) -> None:
+        self._verb = verb
+        self._noun = noun
+        self._clock = clock
+        self._to = to or sys.stderr
+        self._again = self._to.isatty()
+        self._began = clock()
+        self._next = self._began + (REWRITE_SECONDS if self._again else LINE_SECONDS)
+        self._open = False
+
+    def __call__(self, done: int, total: int) -> None:
+        """Say so when it is time."""
+        self.progress(Progress(done, total, self._clock() - self._began, self._noun))
+
+    def progress(self, progress: Progress) -> None:
+        """Say so when it is time."""
+        if self._clock() < self._next:
+            return
+        self._next = self._clock() + (REWRITE_SECONDS if self._again else LINE_SECONDS)
+        text = f"{self._verb} {progress}"[:_WIDTH]
+        self._to.write(f"\r{text:<{_WIDTH}}" if self._again else f"{text}\n")
+        self._to.flush()
+        self._open = self._again
+
+    def end(self) -> None:
+        """Take the line away."""
+        if self._open:
+            self._to.write(f"\r{'':<{_WIDTH}}\r")
+            self._open = False

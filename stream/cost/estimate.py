@@ -1,0 +1,100 @@
+"""What a load costs in a month: quantities, each with how it comes about. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from schemas.envelope import Envelope, SchemaRef
+from stream.cost.prices import Price, Prices
+
+MONTH_HOURS: Final = 730.5
+MONTH_SECONDS: Final = MONTH_HOURS * 3600
+GIB: Final = 2**30
+TIB: Final = 2**40
+LONG_TERM_DAYS: Final = 90  # a partition that nobody changed for so long costs half
+# What Pub/Sub counts beside payload and attributes: the timestamp, and a message id of 17 digits.
+_MESSAGE_BYTES: Final = 20 + 17
+_LETTER_BYTES: Final = 600  # what the job says of a refusal in attributes
+_WORKER_VCPUS: Final = 2  # n1-standard-2
+_WORKER_GIB: Final = 7.5
+_WORKER_DISK_GIB: Final = 30
+_SHUFFLES: Final = 1  # the job groups once, by table and shard
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What comes in: encoded bytes of an event, logical bytes of its row, days that rows are kept, TiB that queries
+    read in a month, and how many events a second one vCPU of Dataflow takes."""
+
+    events_a_second: float
+    event_bytes: int
+    row_bytes: int
+    kept_days: int
+    queried_tib: float
+    refused: float
+    events_a_vcpu: float
+
+    @property
+    def month(self) -> float:
+        """Events in a month."""
+        return self.events_a_second * MONTH_SECONDS
+
+    @property
+    def workers(self) -> int:
+        """Workers that are needed; one at least."""
+        return max(1, math.ceil(self.events_a_second / self.events_a_vcpu / _WORKER_VCPUS))
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One line: so much of *unit* in a month, at *price*."""
+
+    what: str
+    why: str
+    quantity: float
+    price: Price
+
+    @property
+    def usd(self) -> float:
+        """Dollars in a month."""
+        return self.price.of(self.quantity)
+
+
+def estimate(load: Load, prices: Prices) -> list[Item]:
+    """What *load* needs in a month, in the order of an event's way."""
+    return [Item(what, why, quantity, prices.by_name[name]) for what, why, name, quantity in _quantities(load)]
+
+
+def envelope_bytes() -> int:
+    """Bytes of the attributes that every event carries, with ids and names of usual length."""
+    moment = datetime(2026, 1, 1, 12, 30, 15, 123456, UTC)
+    attributes = Envelope("x" * 36, SchemaRef("a_subject_of_usual_length", 1), moment, "/a/source").to_attributes()
+    return sum(len(name) + len(value) for name, value in attributes.items())
+
+
+def _quantities(load: Load) -> Iterator[tuple[str, str, str, float]]:
+    message = load.event_bytes + envelope_bytes() + _MESSAGE_BYTES
+    letter = message + _LETTER_BYTES
+    passed = load.month * message * 2 + load.month * load.refused * letter * 2
+    yield "Pub/Sub", "each message published and delivered", "pubsub_throughput", passed / TIB
+    hours = load.workers * MONTH_HOURS
+    plural = "s" if load.workers > 1 else ""
+    yield "Dataflow vCPUs", f"{load.workers} worker{plural} of {_WORKER_VCPUS}", "dataflow_vcpu", hours * _WORKER_VCPUS
+    yield "Dataflow memory", f"{_WORKER_GIB} GiB a worker", "dataflow_memory", hours * _WORKER_GIB
+    grouped = load.month * message * _SHUFFLES
+    yield "Dataflow streaming", "each message grouped once", "dataflow_streaming_data", grouped / GIB
+    yield "Dataflow disks", f"{_WORKER_DISK_GIB} GiB a worker", "dataflow_disk", hours * _WORKER_DISK_GIB
+    written = load.month * ((1 - load.refused) * load.row_bytes + load.refused * letter)
+    yield "BigQuery ingestion", f"rows of {load.row_bytes:,} bytes", "bigquery_ingestion", written / GIB
+    a_day = written / GIB / (MONTH_HOURS / 24)
+    young = min(load.kept_days, LONG_TERM_DAYS)
+    yield "BigQuery storage", f"{young} days", "bigquery_active_storage", a_day * young
+    old = load.kept_days - young
+    if old:
+        yield "BigQuery storage, old", f"{old} days more", "bigquery_long_term_storage", a_day * old
+    if load.queried_tib:
+        yield "BigQuery queries", "bytes that they read", "bigquery_queries", load.queried_tib

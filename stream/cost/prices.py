@@ -1,0 +1,81 @@
+"""The prices, read from a file of their own."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+NAMES: Final = (
+    "pubsub_throughput",
+    "dataflow_vcpu",
+    "dataflow_memory",
+    "dataflow_streaming_data",
+    "dataflow_disk",
+    "bigquery_ingestion",
+    "bigquery_active_storage",
+    "bigquery_long_term_storage",
+    "bigquery_queries",
+)
+
+
+class PricesError(ValueError):
+    """A file of prices is not one: says which key, why and the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """US dollars for one *unit*; *free* of them a month cost nothing."""
+
+    usd: float
+    unit: str
+    source: str
+    free: float = 0.0
+
+    def of(self, quantity: float) -> float:
+        """Dollars for so many units in a month."""
+        return max(0.0, quantity - self.free) * self.usd
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """A price for each of :data:`NAMES`, as they were at *as_of* in *region*."""
+
+    as_of: str
+    region: str
+    by_name: Mapping[str, Price]
+
+
+def load_prices(path: Path | None = None) -> Prices:
+    """Read *path*, or the prices that come with the program.
+
+    Raises:
+        PricesError: it cannot be read, or lacks something.
+    """
+    try:
+        text = resources.files("stream.cost").joinpath("prices.toml").read_text() if path is None else path.read_text()
+        table = tomllib.loads(text)
+    except OSError as error:
+        raise PricesError(f"--prices {path}: cannot be read ({error.strerror})") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise PricesError(f"--prices {path}: not TOML ({error})") from None
+    unknown = set(table) - {*NAMES, "as_of", "region"}
+    if unknown:
+        raise PricesError(f"--prices: {sorted(unknown)[0]}: no such price; there are {', '.join(NAMES)}")
+    prices = {name: _price(name, table.get(name)) for name in NAMES}
+    return Prices(str(table.get("as_of", "an unknown date")), str(table.get("region", "an unknown region")), prices)
+
+
+def _price(name: str, table: Any) -> Price:
+    if not isinstance(table, dict):
+        raise PricesError(f"--prices: {name}: missing; write [{name}] with usd, unit and source")
+    try:
+        price = Price(**table)
+    except TypeError:
+        raise PricesError(f"--prices: {name}: write usd, unit, source and, where some is free, free") from None
+    if not all(isinstance(each, int | float) and each >= 0 for each in (price.usd, price.free)):
+        raise PricesError(f"--prices: {name}: usd and free are numbers, 0 or more")
+    return price

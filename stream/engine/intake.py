@@ -1,0 +1,61 @@
+"""Where a subject's messages come from, and how they are prepared: a subscription, or files of history."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol, TypeAlias
+
+from google.pubsub_v1 import SubscriberClient
+
+from stream.engine.journal import Journal
+from stream.engine.pause import Gate
+from stream.engine.prepare import Prepared
+from stream.engine.puller import Pulled, Puller
+from stream.engine.status import SubjectStatus
+from stream.job import Job
+from stream.message import Message
+from stream.names import Names
+
+
+class Source(Protocol):
+    """Gives messages, and takes back that their fate is durable."""
+
+    @property
+    def drained_at(self) -> int:
+        """All that was published before then has been settled; microseconds, or 0 when nobody knows."""
+
+    def start(self) -> None:
+        """Begin; again, after a stop."""
+
+    def take(self, at_most: int, wait_seconds: float) -> list[Pulled]:
+        """Take about *at_most* messages; waits up to *wait_seconds* for the first."""
+
+    def acknowledge(self, pulled: Iterable[Pulled]) -> None:
+        """These have their fate: they need not come again, and may."""
+
+    def stop(self) -> None:
+        """Hand back all that is held."""
+
+
+class Preparer(Protocol):
+    """Prepares messages, and decides when they are taken."""
+
+    def prepare(self, messages: Sequence[Message], now: int) -> Prepared:
+        """Decode, mask and window *messages*; *now* is in microseconds since 1970."""
+
+    def run(self, serve: Callable[[], None]) -> None:
+        """Call *serve* whenever messages may be taken, until told to stop."""
+
+
+Intake: TypeAlias = Callable[[str, SubjectStatus, threading.Event], tuple[Source, Preparer]]
+
+
+def from_subscriptions(job: Job, names: Names, journal: Journal, subscriber: SubscriberClient) -> Intake:
+    """Each subject from its own subscription; one of which too much is unreadable waits."""
+
+    def intake(subject: str, status: SubjectStatus, stop: threading.Event) -> tuple[Source, Preparer]:
+        puller = Puller(subscriber, subject, names.subscription(subject), status)
+        return puller, Gate(job, subject, journal, puller, status, stop)
+
+    return intake

@@ -1,0 +1,27 @@
+"""What the job's own decoding says of a message today; neither bounds of time nor the table are asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from schemas.errors import ContractError, UnknownSchemaError
+from schemas.registry import Registry
+from stream.deadletter import Reason
+from stream.decode import Decoder, RefusedError
+from stream.letters.explanation import Verdict
+from stream.message import Message
+from stream.replays import without_replay
+
+
+def today(registry: Registry, subject: str, attributes: Mapping[str, str], data: bytes) -> Verdict:
+    """Whether decoding would accept a message of *subject*'s topic, and what it would say if not. Raises nothing."""
+    message = Message(subject, data, without_replay(attributes), "", 0)
+    try:
+        Decoder(registry, subject).read(message)
+    except RefusedError as refused:
+        return Verdict(False, refused.reason.value, refused.detail)
+    except UnknownSchemaError as error:
+        return Verdict(False, Reason.UNKNOWN_SCHEMA.value, str(error))
+    except ContractError as error:
+        return Verdict(False, "", str(error))
+    return Verdict(True, "", "")
