@@ -47,8 +47,12 @@ class Calls:
     def note_query(self, project: str, sql: str) -> None:
         """A query: a job of the project, which reads every table it names."""
         self.note("jobs.query", f"projects/{project}")
+        self.note_tables("jobs.query (each table)", sql)
+
+    def note_tables(self, method: str, sql: str) -> None:
+        """Every table that *sql* names is read."""
         for table in re.findall(r"`([^`]+\.[^`]+\.[^`]+)`", sql):
-            self.note("jobs.query (each table)", _table_path(*table.split(".")))
+            self.note(method, _table_path(*table.split(".")))
 
 
 @contextmanager
@@ -107,14 +111,22 @@ def _note_request(calls: Calls, method: str, url: str, data: Any) -> None:
             calls.note("jobs.getQueryResults", f"projects/{project}")
         case ["projects", _, "datasets", _, "tables"]:
             calls.note(f"tables.{method}", path.rpartition("/")[0])
+            _note_view(calls, method, data)
         case ["projects", _, "datasets", _, "tables", _]:
             calls.note(f"tables.{method}", path)
+            _note_view(calls, method, data)
         case ["projects", project, "datasets"]:
             calls.note(f"datasets.{method}", f"projects/{project}")
         case ["projects", _, "datasets", _]:
             calls.note(f"datasets.{method}", path)
         case _:
             raise AssertionError(f"{method} {path}: a request that the recorder does not know")
+
+
+def _note_view(calls: Calls, method: str, data: Any) -> None:
+    view = json.loads(data).get("view") if data else None
+    if view:
+        calls.note_tables(f"tables.{method} (each table a view reads)", view["query"])
 
 
 def _table_path(project: str, dataset: str, table: str) -> str:

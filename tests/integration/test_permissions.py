@@ -13,20 +13,22 @@ import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
-from deploy.permissions import PRINCIPALS, covered, used_by_code
+from deploy.permissions import differences, principals
 from producers import EventProducer, PubSubPublisher
 from schemas.registry import Registry
 from stream.cli import app
 from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
 from stream.commands.archive import open_collector
+from stream.commands.backfill import Reading, build_backfill
 from stream.message import Message
 from stream.names import TALLIES
 from stream.provision import Clients, apply, plan
 from stream.settings import Settings
 from stream.stored_rows import StoredRows, StoredTallies
 from stream.tallies import Outcome, tally_unread
-from tests.builders import BOOKING, PACKAGE, a_booking, a_flight
+from tests.builders import BOOKING, FLIGHT, PACKAGE, a_booking, a_flight
 from tests.calls import Calls, recording
+from tests.files import as_ndjson
 from tests.integration.test_service import Wire, a_message, flight_message
 from tests.service import Service
 
@@ -56,6 +58,7 @@ class Day:
         settings = Settings(project=project, archive_key_file=folder / "archive.key", journal=folder / "journal")
         self.service = Service(PACKAGE, settings)
         self.calls = Calls(settings.names, PACKAGE)
+        self.flight = a_flight(scheduled_at=NOW, departed_at=NOW)
 
     def terraform(self) -> None:
         """Make what Terraform makes."""
@@ -67,20 +70,40 @@ class Day:
         with self.calls.by("provisioner"):
             self.service.registry = OLDER
             self.service.provision()
+        self.age_the_archive()
+        with self.calls.by("provisioner"):
             self.service.registry = PACKAGE
             assert self.service.provision() > 0, "an update"
 
+    def age_the_archive(self) -> None:
+        """Make its table as an older version has made it, so that there is something to update."""
+        names, client = self.service.names, open_bigquery(self.service.names.project)
+        letters = client.get_table(f"{names.project}.{names.archive}.letters")
+        letters.description = "as an older version described it"
+        client.update_table(letters, ["description"])
+
     def publish(self) -> None:
-        flight = a_flight(scheduled_at=NOW, departed_at=NOW)
         with (
             self.calls.by("publisher"),
             EventProducer(PubSubPublisher(self.service.settings.project), source="/a", registry=PACKAGE) as producer,
         ):
-            producer.publish("flight_departed", flight)
+            producer.publish("flight_departed", self.flight)
 
     def ingest(self, acknowledged: int) -> None:
         with self.calls.by("job"):
             self.service.run_until(acknowledged)
+
+    def backfill(self, folder: Path) -> None:
+        """A file with a flight that has streamed in, one that has not, and a line that is none."""
+        file = as_ndjson(folder / "flights.ndjson", FLIGHT, [self.flight, {**self.flight, "flight": 9}, {}])
+        settings = self.service.settings.model_copy(
+            update={"journal": folder / "backfill", "masking_key_file": folder / "masking.key"}
+        )
+        with self.calls.by("backfiller"):
+            engine, source = build_backfill(settings, Reading.of(settings, "flight_departed", [file], None))
+            engine.run()
+        assert source.finished
+        assert engine.status.subjects["flight_departed"].counts["written"] == 1
 
     def collect(self, letters: int) -> None:
         with self.calls.by("collector"):
@@ -88,13 +111,13 @@ class Day:
             while collector.collected < letters:
                 collector.collect()
 
-    def look_after_a_mishap(self) -> None:
+    def look_after_a_mishap(self, principal: str) -> None:
         """What the engine asks only when an append is refused or its fate is unknown."""
         names = self.service.names
         client = open_bigquery(names.project)
         tally = tally_unread([Message("flight_departed", b"", {}, "m", 1_000_000)], Outcome.RECEIVED, MINUTE).counts
         rows = tally.append_column("tally_id", pa.array(["t"])).append_column("tallied_at", pa.array([NOW]))
-        with self.calls.by("job"):
+        with self.calls.by(principal):
             StoredRows(client, names.sql("flights")).misfits([])
             StoredRows(client, names.sql(TALLIES)).misfits([])
             StoredTallies(client, names.sql(TALLIES)).count(rows)
@@ -116,15 +139,15 @@ def test_what_each_principal_uses_is_what_it_is_granted(project: str, tmp_path: 
         day.service.publish("flight_departed", [flight_message("f-1"), (b"x", {})])
         day.service.publish("booking_created", [a_wire("b-0"), (b"x", a_wire("b-1")[1])])
         day.ingest(5)
-        day.look_after_a_mishap()
-        day.collect(2)
+        day.look_after_a_mishap("job")
+        day.backfill(tmp_path)
+        day.look_after_a_mishap("backfiller")
+        day.collect(3)
         day.command("auditor", "audit", "--grace", "0s", key=False)
         of_people(day, tmp_path / "letters.ndjson")
-    used = {name: covered(name, day.calls.used[name]) for name in PRINCIPALS}
-    needed = {name: used[name] - used_by_code(name) for name in PRINCIPALS}
-    unused = {name: used_by_code(name) - used[name] for name in PRINCIPALS}
-    assert {name: more for name, more in needed.items() if more} == {}, "needed and not granted"
-    assert {name: more for name, more in unused.items() if more} == {}, "granted and not used"
+    found = {each.name: differences(each.name, day.calls.used[each.name]) for each in principals()}
+    assert {name: needed for name, (needed, _) in found.items() if needed} == {}, "needed and not granted"
+    assert {name: unused for name, (_, unused) in found.items() if unused} == {}, "granted and not used"
 
 
 def of_people(day: Day, file: Path) -> None:
@@ -132,12 +155,13 @@ def of_people(day: Day, file: Path) -> None:
     letters = ("dead-letters",)
     listed = json.loads(day.command("on_call", *letters, "list", "--json", key=False))
     day.command("on_call", *letters, "history", key=False)
-    first, second = (each["letter_id"] for each in listed["dead_letters"])
+    first, second, _ = (each["letter_id"] for each in listed["dead_letters"])
     day.command("operator", *letters, "show", first, "--reveal", "--why", "a test")
     day.command("operator", *letters, "discard", first, "--why", "a test", "--yes")
     day.command("operator", *letters, "reopen", first, "--why", "a test", "--yes")
     day.command("operator", *letters, "export", "--file", str(file), "--why", "a test")
     day.command("operator", *letters, "history", first)
+    day.command("operator", *letters, "history")
     day.command("replayer", "replay", "--also-failing", "--yes", "--why", "a test")
     file.write_text(file.read_text().replace(first, second[::-1]))
     day.command("importer", *letters, "import", str(file))
