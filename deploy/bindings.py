@@ -83,14 +83,16 @@ _TABLES: Final = {
 def bindings(principals: Sequence[Principal], grants: Sequence[Grant]) -> str:
     """The text of bindings.tf, formatted as ``terraform fmt`` would."""
     header = "# Generated from ../permissions.toml by `python -m deploy.permissions`; do not edit."
-    return "\n".join([header, "", *_members(principals), *_blocks(grants)])[:-1]
+    return "\n".join([header, "", *_members(principals), *_blocks(grants)])
 
 
 def _members(principals: Sequence[Principal]) -> Iterator[str]:
     """Who each principal is. Addresses are put together, not asked for: a plan must know them before they exist."""
+    named = [f'"{each.name}"' for each in principals if each.kind != "agent"]
     always = [each for each in principals if each.kind == "service" and not each.dataflow]
     on_dataflow = [each for each in principals if each.kind == "service" and each.dataflow]
     yield "locals {"
+    yield f"  identities = [{', '.join(named)}]\n"
     yield "  services = merge({"
     yield from _aligned([(each.name, _quoted(each.what)) for each in always], 4)
     yield "    }, var.dataflow ? {"

@@ -1,6 +1,8 @@
 # Generated from ../permissions.toml by `python -m deploy.permissions`; do not edit.
 
 locals {
+  identities = ["publisher", "job", "backfiller", "collector", "provisioner", "auditor", "on_call", "operator", "replayer", "importer", "analyst", "launcher"]
+
   services = merge({
     publisher   = "an application that publishes events"
     job         = "headrace run, embedded or as Dataflow's workers"
