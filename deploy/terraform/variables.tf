@@ -44,7 +44,7 @@ variable "tables_provisioned" {
 }
 
 variable "validate_at_topic" {
-  description = "Whether Pub/Sub refuses payloads that are not of the subject's newest contract; see docs/deploy.md"
+  description = "Whether Pub/Sub refuses payloads that are not of the subject's newest contract; see docs/terraform.md"
   type        = bool
   default     = false
 }

@@ -1,4 +1,4 @@
-# State holds names and addresses, and no secret: keys are put in by hand (docs/deploy.md).
+# State holds names and addresses, and no secret: keys are put in by hand (docs/terraform.md).
 terraform {
   required_version = ">= 1.9"
 
