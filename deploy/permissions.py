@@ -1,4 +1,4 @@
-"""The table of permissions, and what is generated from it: two pages and the Terraform bindings.
+"""The table of permissions, and what is generated from it: two pages and the Terraform bindings; and one query.
 
 ``python -m deploy.permissions`` writes them anew; a test says when that was forgotten.
 """
@@ -100,6 +100,7 @@ def covered(principal: str, used: set[tuple[str, str]]) -> set[tuple[str, str]]:
 def files() -> dict[Path, str]:
     """What is generated, and what it should hold."""
     from deploy.bindings import bindings
+    from deploy.open_letters import open_letters
     from deploy.pages import letters_page, page
 
     letters = ROOT / "docs/dead-letters/README.md"
@@ -107,6 +108,7 @@ def files() -> dict[Path, str]:
         ROOT / "docs/permissions.md": page(),
         letters: letters_page(letters.read_text()),
         ROOT / "deploy/terraform/bindings.tf": bindings(principals(), grants()),
+        ROOT / "deploy/terraform/open_letters.sql": open_letters(),
     }
 
 

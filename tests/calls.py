@@ -51,7 +51,7 @@ class Calls:
 
     def note_tables(self, method: str, sql: str) -> None:
         """Every table that *sql* names is read."""
-        for table in re.findall(r"`([^`]+\.[^`]+\.[^`]+)`", sql):
+        for table in re.findall(r"`([^`.\s]+\.[^`.\s]+\.[^`.\s]+)`", sql):
             self.note(method, _table_path(*table.split(".")))
 
 

@@ -7,8 +7,8 @@ data "google_project" "this" {
 
 resource "google_project_service" "apis" {
   for_each = toset(concat(
-    ["bigquery.googleapis.com", "cloudkms.googleapis.com", "iam.googleapis.com", "logging.googleapis.com"],
-    ["monitoring.googleapis.com", "pubsub.googleapis.com", "secretmanager.googleapis.com"],
+    ["bigquery.googleapis.com", "bigquerydatatransfer.googleapis.com", "cloudkms.googleapis.com", "iam.googleapis.com"],
+    ["logging.googleapis.com", "monitoring.googleapis.com", "pubsub.googleapis.com", "secretmanager.googleapis.com"],
     var.budget == null ? [] : ["billingbudgets.googleapis.com"],
     var.dataflow ? ["artifactregistry.googleapis.com", "compute.googleapis.com", "dataflow.googleapis.com"] : [],
   ))

@@ -5,6 +5,7 @@ locals {
   subscriptions = "monitored_resource=\"pubsub_subscription\",subscription_id=~\"headrace-.+\",subscription_id!=\"headrace-dead-letters\""
   topics        = "monitored_resource=\"pubsub_topic\",topic_id=~\"${join("|", keys(local.subjects))}\""
   dead_letters  = "monitored_resource=\"pubsub_topic\",topic_id=\"headrace-dead-letters\""
+  ageing        = one([for config in google_bigquery_data_transfer_config.open_letters : reverse(split("/", config.name))[0]])
 
   alerts = {
     latency = {
@@ -46,6 +47,11 @@ locals {
       severity = "ERROR"
       minutes  = 5
       query    = "max(pubsub_googleapis_com:subscription_oldest_unacked_message_age{monitored_resource=\"pubsub_subscription\",subscription_id=\"headrace-dead-letters\"}) > ${var.limits.letter_seconds}"
+    }
+    open-letters = {
+      severity = "WARNING"
+      minutes  = 0
+      query    = "sum(increase(bigquerydatatransfer_googleapis_com:transfer_config_completed_runs{monitored_resource=\"bigquery_dts_config\",completion_state=\"FAILED\",config_id=\"${coalesce(local.ageing, "none")}\"}[6h])) > 0"
     }
     cost-queries = {
       severity = "WARNING"

@@ -1,13 +1,14 @@
 # Generated from ../permissions.toml by `python -m deploy.permissions`; do not edit.
 
 locals {
-  identities = ["publisher", "job", "backfiller", "collector", "provisioner", "auditor", "on_call", "operator", "replayer", "importer", "analyst", "launcher"]
+  identities = ["publisher", "job", "backfiller", "collector", "watcher", "provisioner", "auditor", "on_call", "operator", "replayer", "importer", "analyst", "launcher"]
 
   services = merge({
     publisher   = "an application that publishes events"
     job         = "headrace run, embedded or as Dataflow's workers"
     backfiller  = "headrace backfill"
     collector   = "headrace dead-letters collect"
+    watcher     = "the scheduled query that fails while dead letters are open for too long"
     provisioner = "headrace provision, after Terraform"
     }, var.dataflow ? {
     launcher = "what starts, updates and drains the job on Dataflow: CI, or a scheduler"
@@ -17,6 +18,7 @@ locals {
     job            = concat(["serviceAccount:headrace-job@${var.project}.iam.gserviceaccount.com"], lookup(var.members, "job", []))
     backfiller     = concat(["serviceAccount:headrace-backfiller@${var.project}.iam.gserviceaccount.com"], lookup(var.members, "backfiller", []))
     collector      = concat(["serviceAccount:headrace-collector@${var.project}.iam.gserviceaccount.com"], lookup(var.members, "collector", []))
+    watcher        = concat(["serviceAccount:headrace-watcher@${var.project}.iam.gserviceaccount.com"], lookup(var.members, "watcher", []))
     provisioner    = concat(["serviceAccount:headrace-provisioner@${var.project}.iam.gserviceaccount.com"], lookup(var.members, "provisioner", []))
     auditor        = lookup(var.members, "auditor", [])
     on_call        = lookup(var.members, "on_call", [])
@@ -300,6 +302,61 @@ resource "google_secret_manager_secret_iam_member" "collector_archive_key" {
   secret_id = google_secret_manager_secret.keys["archive-key"].secret_id
   role      = "roles/secretmanager.secretAccessor"
   member    = each.value[0]
+
+  depends_on = [google_service_account.headrace]
+}
+
+resource "google_project_iam_custom_role" "watcher_project" {
+  project     = var.project
+  role_id     = "headrace_watcher_project"
+  title       = "Headrace: watcher on project"
+  permissions = ["bigquery.jobs.create"]
+}
+
+resource "google_project_iam_member" "watcher_project" {
+  for_each = { for pair in setproduct(local.members.watcher, [var.project]) : join(" ", pair) => pair }
+
+  project = var.project
+  role    = google_project_iam_custom_role.watcher_project.name
+  member  = each.value[0]
+
+  depends_on = [google_service_account.headrace]
+}
+
+resource "google_project_iam_custom_role" "watcher_letters" {
+  project     = var.project
+  role_id     = "headrace_watcher_letters"
+  title       = "Headrace: watcher on letters"
+  permissions = ["bigquery.tables.getData"]
+}
+
+resource "google_bigquery_table_iam_member" "watcher_letters" {
+  for_each = { for pair in setproduct(local.members.watcher, var.tables_provisioned ? ["letters"] : []) : join(" ", pair) => pair }
+
+  project    = var.project
+  dataset_id = google_bigquery_dataset.archive.dataset_id
+  table_id   = each.value[1]
+  role       = google_project_iam_custom_role.watcher_letters.name
+  member     = each.value[0]
+
+  depends_on = [google_service_account.headrace]
+}
+
+resource "google_project_iam_custom_role" "watcher_facts" {
+  project     = var.project
+  role_id     = "headrace_watcher_facts"
+  title       = "Headrace: watcher on facts"
+  permissions = ["bigquery.tables.getData"]
+}
+
+resource "google_bigquery_table_iam_member" "watcher_facts" {
+  for_each = { for pair in setproduct(local.members.watcher, var.tables_provisioned ? ["facts"] : []) : join(" ", pair) => pair }
+
+  project    = var.project
+  dataset_id = google_bigquery_dataset.archive.dataset_id
+  table_id   = each.value[1]
+  role       = google_project_iam_custom_role.watcher_facts.name
+  member     = each.value[0]
 
   depends_on = [google_service_account.headrace]
 }

@@ -103,6 +103,7 @@ variable "limits" {
     refused_share         = optional(number, 0.01)
     refused_an_hour       = optional(number, 20)
     letter_seconds        = optional(number, 3600)
+    open_letter_days      = optional(number, 7)
     stalled_minutes       = optional(number, 15)
     queried_gib_an_hour   = optional(number, 500)
     published_gib_an_hour = optional(number, 50)

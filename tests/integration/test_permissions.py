@@ -11,8 +11,10 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from google.api_core.exceptions import GoogleAPICallError
 from typer.testing import CliRunner
 
+from deploy.open_letters import open_letters
 from deploy.permissions import differences, principals
 from producers import EventProducer, PubSubPublisher
 from schemas.registry import Registry
@@ -122,6 +124,15 @@ class Day:
             StoredRows(client, names.sql(TALLIES)).misfits([])
             StoredTallies(client, names.sql(TALLIES)).count(rows)
 
+    def watch(self) -> None:
+        """Ask whether letters are open for too long, as the scheduled query does."""
+        names, client = self.service.names, open_bigquery(self.service.names.project)
+        with self.calls.by("watcher"):
+            (row,) = client.query_and_wait(open_letters(names.project, names.archive, "1"))
+        assert row["open_letters"] == 0
+        with pytest.raises(GoogleAPICallError, match="open for more than"):
+            client.query_and_wait(open_letters(names.project, names.archive, "0"))
+
     def command(self, principal: str, *arguments: str, key: bool = True) -> str:
         environment = self.environment | ({} if key else {"HEADRACE_ARCHIVE_KEY_FILE": None})
         with self.calls.by(principal):
@@ -143,6 +154,7 @@ def test_what_each_principal_uses_is_what_it_is_granted(project: str, tmp_path: 
         day.backfill(tmp_path)
         day.look_after_a_mishap("backfiller")
         day.collect(3)
+        day.watch()
         day.command("auditor", "audit", "--grace", "0s", key=False)
         of_people(day, tmp_path / "letters.ndjson")
     found = {each.name: differences(each.name, day.calls.used[each.name]) for each in principals()}
