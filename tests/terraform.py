@@ -169,3 +169,6 @@ def _inner(body: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 def _bare(name: str) -> str:
     return name.strip('"')
+
+
+READ: Final = Configuration.read()

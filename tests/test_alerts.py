@@ -12,9 +12,8 @@ import pytest
 from deploy.permissions import ROOT
 from stream.engine.status import EngineStatus, SubjectStatus
 from stream.health import StatusCollector
-from tests.terraform import FOLDER, Configuration, text_of
+from tests.terraform import FOLDER, READ, text_of
 
-READ = Configuration.read()
 ALERTS: Final[dict[str, dict[str, Any]]] = READ.locals["alerts"]
 RUNBOOKS = (ROOT / "docs/alerts.md").read_text()
 # https://docs.cloud.google.com/monitoring/api/metrics_gcp_p_z (pubsub) and .../metrics_gcp_a_b, .../metrics_gcp_d_h

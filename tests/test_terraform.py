@@ -12,9 +12,8 @@ from schemas.registry import Registry
 from stream.names import ARCHIVE, DEAD_LETTERS, Names
 from stream.provision import ACK_SECONDS, RETENTION_SECONDS
 from stream.settings import Settings
-from tests.terraform import FOLDER, Configuration, text_of
+from tests.terraform import FOLDER, READ, Configuration, text_of
 
-READ = Configuration.read()
 FILES = {path.name: path.read_text() for path in FOLDER.glob("*.tf")}
 
 

@@ -11,6 +11,7 @@ resource "google_project_service" "apis" {
     ["logging.googleapis.com", "monitoring.googleapis.com", "pubsub.googleapis.com", "secretmanager.googleapis.com"],
     var.budget == null ? [] : ["billingbudgets.googleapis.com"],
     var.dataflow ? ["artifactregistry.googleapis.com", "compute.googleapis.com", "dataflow.googleapis.com"] : [],
+    var.dataflow ? ["storage.googleapis.com"] : [],
   ))
 
   project            = var.project
