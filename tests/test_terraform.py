@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Mapping
 
+import hcl2
 import pytest
 
 from deploy.permissions import grants, principals
@@ -127,3 +129,11 @@ def test_services_have_accounts_and_people_have_none() -> None:
     declared = FILES["bindings.tf"].partition("  members = {")[0]
     for each in principals():
         assert (f"    {each.name} " in declared) == (each.kind == "service"), each.name
+
+
+def test_the_values_in_the_docs_are_variables() -> None:
+    page = (FOLDER / "../../docs/terraform.md").resolve().read_text()
+    example = textwrap.dedent(page.partition("```hcl\n")[2].partition("   ```")[0])
+    given = {name for name in hcl2.loads(example) if not name.startswith("__")}
+    assert given <= set(READ.variables)
+    assert {name for name, body in READ.variables.items() if "default" not in body} <= given
