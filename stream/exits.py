@@ -42,6 +42,7 @@ _BY_NAME = {
     "PricesError": Exit.CONFIGURATION,
     "MappingError": Exit.CONFIGURATION,
     "BackfillError": Exit.CONFIGURATION,
+    "SourceAwayError": Exit.UNREACHABLE,
     "HaltError": Exit.HALTED,
     "FencedError": Exit.HALTED,
     "JournalBrokenError": Exit.HALTED,

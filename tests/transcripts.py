@@ -166,6 +166,12 @@ def same(said: list[str], printed: list[str]) -> bool:
     return [_without_varying(line) for line in said] == [_without_varying(line) for line in printed]
 
 
+def assert_as_said(step: Step, done: Step) -> None:
+    """The command has printed what the page says."""
+    said, printed = "\n".join(step.printed), "\n".join(done.printed)
+    assert same(step.printed, done.printed), f"$ {done.command}\n--- page\n{said}\n--- terminal\n{printed}"
+
+
 def _without_varying(line: str) -> str:
     line = _ID.sub("ID", _DUMP.sub(r"\1 bytes", line))
     for pattern, name in _VARYING:
