@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +154,21 @@ def test_a_number_too_large_for_its_column_is_a_letter_without_the_number() -> N
     assert [letter.detail for letter in done.letters] == [
         "an expression of the contract: a value that cannot be converted"
     ]
+
+
+def test_a_whole_number_fits_a_narrow_decimal_and_any_double() -> None:
+    narrow = {"type": "bytes", "logicalType": "decimal", "precision": 3, "scale": 1}
+    contract = things(
+        derived=[
+            {"name": "exact", "type": narrow, "expression": "size"},
+            {"name": "about", "type": "float", "expression": "size"},
+        ]
+    )
+
+    done = prepared(contract, (99, "a"), (2**30, "b"), (None, "c"))
+
+    assert rows(done, "exact", "about") == [(Decimal("99.0"), 99.0), (None, None)]
+    assert [letter.message.message_id for letter in done.letters] == ["1"]
 
 
 def test_expressions_see_masked_values_only() -> None:
