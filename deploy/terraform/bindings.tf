@@ -361,6 +361,23 @@ resource "google_bigquery_table_iam_member" "watcher_facts" {
   depends_on = [google_service_account.headrace]
 }
 
+resource "google_project_iam_custom_role" "provisioner_project" {
+  project     = var.project
+  role_id     = "headrace_provisioner_project"
+  title       = "Headrace: provisioner on project"
+  permissions = ["bigquery.jobs.create"]
+}
+
+resource "google_project_iam_member" "provisioner_project" {
+  for_each = { for pair in setproduct(local.members.provisioner, [var.project]) : join(" ", pair) => pair }
+
+  project = var.project
+  role    = google_project_iam_custom_role.provisioner_project.name
+  member  = each.value[0]
+
+  depends_on = [google_service_account.headrace]
+}
+
 resource "google_project_iam_custom_role" "provisioner_topics" {
   project     = var.project
   role_id     = "headrace_provisioner_topics"
@@ -437,7 +454,7 @@ resource "google_project_iam_custom_role" "provisioner_dataset" {
   project     = var.project
   role_id     = "headrace_provisioner_dataset"
   title       = "Headrace: provisioner on dataset"
-  permissions = ["bigquery.datasets.get", "bigquery.tables.create", "bigquery.tables.get", "bigquery.tables.getData", "bigquery.tables.update"]
+  permissions = ["bigquery.datasets.get", "bigquery.tables.create", "bigquery.tables.delete", "bigquery.tables.get", "bigquery.tables.getData", "bigquery.tables.update"]
 }
 
 resource "google_bigquery_dataset_iam_member" "provisioner_dataset" {
