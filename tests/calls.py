@@ -108,7 +108,7 @@ def _note_request(calls: Calls, method: str, url: str, data: Any) -> None:
     match path.split("/"):
         case ["projects", project, "queries"]:
             calls.note_query(project, json.loads(data)["query"])
-        case ["projects", project, "jobs"] if method == "POST":
+        case ["projects", project, "jobs"] if method == "POST" and "query" in json.loads(data)["configuration"]:
             calls.note_query(project, json.loads(data)["configuration"]["query"]["query"])
         case ["projects", project, "queries" | "jobs", _]:
             calls.note("jobs.getQueryResults", f"projects/{project}")

@@ -28,9 +28,11 @@ from stream.provision import Clients, apply, plan
 from stream.settings import Settings
 from stream.stored_rows import StoredRows, StoredTallies
 from stream.tallies import Outcome, tally_unread
+from tests.beam_engine import BeamEngine, NamedKey
 from tests.builders import BOOKING, FLIGHT, PACKAGE, a_booking, a_flight
 from tests.calls import Calls, recording
 from tests.files import as_ndjson
+from tests.integration.test_beam_job import the_job, the_pullers
 from tests.integration.test_service import Wire, a_message, flight_message
 from tests.service import Service
 
@@ -168,6 +170,18 @@ def test_what_each_principal_uses_is_what_it_is_granted(project: str, tmp_path: 
     found = {each.name: differences(each.name, day.calls.used[each.name]) for each in principals()}
     assert {name: needed for name, (needed, _) in found.items() if needed} == {}, "needed and not granted"
     assert {name: unused for name, (_, unused) in found.items() if unused} == {}, "granted and not used"
+
+
+def test_the_job_that_dataflow_gets_needs_no_more(project: str, tmp_path: Path) -> None:
+    day = Day(project, tmp_path)
+    with recording(day.calls):
+        day.service.provision()
+        day.service.publish("flight_departed", [flight_message("f-1"), flight_message("f-1"), (b"x", {})])
+        with day.calls.by("job"):
+            BeamEngine(the_job(day.service), NamedKey("sealing"), the_pullers(day.service), 3).run()
+    used = day.calls.used["job"]
+    assert {("tables", "bigquery.tables.updateData"), ("dead_letter_topic", "pubsub.topics.publish")} <= used
+    assert differences("job", used)[0] == set(), "needed and not granted"
 
 
 def of_people(day: Day, file: Path) -> None:
