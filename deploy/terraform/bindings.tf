@@ -6,7 +6,7 @@ locals {
   services = merge({
     publisher   = "an application that publishes events"
     job         = "headrace run, embedded or as Dataflow's workers"
-    backfiller  = "headrace backfill"
+    backfiller  = "headrace backfill, from files or a source"
     collector   = "headrace dead-letters collect"
     watcher     = "the scheduled query that fails while dead letters are open for too long"
     provisioner = "headrace provision, after Terraform"
