@@ -13,6 +13,7 @@ from stream.cli_cost import cost_app
 from stream.cli_letters import dead_letters_app
 from stream.cli_options import Contracts, Dataset, Format, Journal, Json, Project, read_settings
 from stream.cli_replay import replay
+from stream.cli_tallies import tallies_app
 from stream.exits import Exit, explain
 
 app = typer.Typer(
@@ -43,6 +44,7 @@ app.add_typer(dead_letters_app, name="dead-letters")
 app.command()(replay)
 app.add_typer(cost_app, name="cost")
 app.command()(backfill)
+app.add_typer(tallies_app, name="tallies")
 
 journal_app = typer.Typer(help="Look at the embedded engine's journal.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(journal_app, name="journal")
