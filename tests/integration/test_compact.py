@@ -76,7 +76,7 @@ def sums(service: Service) -> dict[Any, tuple[int, int, int]]:
 
 @pytest.fixture
 def service(project: str) -> Service:
-    """Thirty lines of one day, and others: two reasons, the day after, lately, without windows, one that stands twice."""
+    """Thirty lines of one day, and others: two reasons, the day after, lately, no windows, one that stands twice."""
     service = a_service(project)
     lines = [a_line(number) for number in range(30)]
     lines += [a_line(n, outcome="dead_lettered", reason=("too_late", "id_conflict")[n % 2]) for n in range(30, 34)]
