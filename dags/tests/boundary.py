@@ -13,6 +13,8 @@ import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from email import message_from_string
+from email.header import decode_header, make_header
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -173,6 +175,22 @@ class CloudRunOperations:
         return operation
 
 
+class Mail:
+    """The client that sends mail."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+
+    def starttls(self, **_: Any) -> None:
+        pass
+
+    ehlo = close = starttls
+
+    def sendmail(self, *, from_addr: str, to_addrs: list[str], msg: str) -> None:
+        subject = str(make_header(decode_header(message_from_string(msg)["Subject"])))
+        self._cloud.mails.append(f"{', '.join(to_addrs)}: {' '.join(subject.split())}")
+
+
 def emulator(project: str | None, location: str | None = None) -> bigquery.Client:
     place = {"api_endpoint": f"http://{os.environ['BIGQUERY_EMULATOR_HOST']}"}
     return bigquery.Client(project, AnonymousCredentials(), location=location, client_options=place)
@@ -185,13 +203,6 @@ def replaced(cloud: Cloud) -> Iterator[None]:
     async def opened(client: Any) -> Any:
         return client
 
-    def connected(self: SmtpHook) -> SmtpHook:
-        self._smtp_client = SimpleNamespace(close=lambda: None)
-        return self
-
-    def send(self: SmtpHook, *, to: list[str], subject: str, **_: Any) -> None:
-        cloud.mails.append(f"{', '.join(to)}: {subject}")
-
     with ExitStack() as stack:
         for hook, name, replacement in [
             (GCSHook, "get_conn", lambda self: Storage(cloud)),
@@ -201,8 +212,7 @@ def replaced(cloud: Cloud) -> Iterator[None]:
             (CloudRunHook, "get_conn", lambda self, **_: CloudRun(cloud)),
             (CloudRunAsyncHook, "get_conn", lambda self, **_: opened(CloudRunOperations(cloud))),
             (BigQueryHook, "get_client", lambda self, project_id=None, location=None: emulator(project_id, location)),
-            (SmtpHook, "get_conn", connected),
-            (SmtpHook, "send_email_smtp", send),
+            (SmtpHook, "_build_client", lambda self: Mail(cloud)),
         ]:
             stack.enter_context(patch.object(hook, name, replacement))
         yield
