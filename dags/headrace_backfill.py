@@ -7,7 +7,8 @@ from typing import Any
 
 from airflow.providers.google.cloud.operators.dataflow import DataflowStartFlexTemplateOperator
 from airflow.providers.google.cloud.sensors.gcs import GCSObjectExistenceSensor
-from airflow.sdk import DAG, CronDataIntervalTimetable, task
+from airflow.sdk import DAG, task
+from airflow.timetables.interval import CronDataIntervalTimetable
 
 from headrace_dags.parts import careful, check, headrace, table, told
 from headrace_dags.settings import Backfill, Settings, load_settings, seconds
@@ -71,6 +72,7 @@ def backfill(settings: Settings, feed: Backfill) -> DAG:
         start_date=feed.first_run,
         catchup=True,
         max_active_runs=1,
+        is_paused_upon_creation=True,
         default_args=careful(settings),
         tags=["headrace"],
         **told(settings),
@@ -81,6 +83,7 @@ def backfill(settings: Settings, feed: Backfill) -> DAG:
             object=feed.file.format(day=DAY),
             google_cloud_conn_id=settings.google_conn_id,
             timeout=feed.wait_hours * 3600,
+            retries=0,  # it has waited long enough
             deferrable=True,
         )
         since = begun()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from airflow.sdk import DAG, CronTriggerTimetable, Param
+from airflow.sdk import DAG, Param
+from airflow.timetables.trigger import CronTriggerTimetable
 
 from headrace_dags.parts import careful, check, headrace, table, told
 from headrace_dags.settings import Settings, load_settings, seconds
@@ -30,6 +31,7 @@ with DAG(
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,
+    is_paused_upon_creation=True,
     default_args=careful(_SETTINGS),
     params={
         "since": Param(_SETTINGS.nightly.since, type="string", pattern=_DURATION, title="Audit event times since"),

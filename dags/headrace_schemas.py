@@ -14,6 +14,7 @@ with DAG(
     description="Topics, subscriptions, tables and columns as the image's contracts want them",
     schedule=None,
     max_active_runs=1,
+    is_paused_upon_creation=True,
     default_args=careful(_SETTINGS),
     tags=["headrace"],
     **told(_SETTINGS),

@@ -99,6 +99,8 @@ def load_settings() -> Settings:
     feeds = [_built(Backfill, each, "backfill") for each in given.pop("backfill", [])]
     for each in feeds:
         seconds(each.newest_within, "backfill.newest_within")
+        if "{day}" not in each.file:
+            raise SettingsError("backfill.file: without {day} every day would load the same file")
     parts: dict[str, Any] = {"backfill": feeds, "dataflow": _built(Dataflow, given.pop("dataflow", {}), "dataflow")}
     parts["nightly"] = _built(Nightly, given.pop("nightly", {}), "nightly")
     notify = given.pop("notify", None)
