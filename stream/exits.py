@@ -31,6 +31,7 @@ _BY_NAME = {
     "UnknownSchemaError": Exit.CONFIGURATION,
     "EmulatorMissingError": Exit.CONFIGURATION,
     "NotFound": Exit.CONFIGURATION,
+    "NoTopicError": Exit.CONFIGURATION,
     "InUseError": Exit.CONFIGURATION,
     "FailpointError": Exit.CONFIGURATION,
     "SealedError": Exit.CONFIGURATION,
@@ -41,6 +42,7 @@ _BY_NAME = {
     "PricesError": Exit.CONFIGURATION,
     "MappingError": Exit.CONFIGURATION,
     "BackfillError": Exit.CONFIGURATION,
+    "SourceAwayError": Exit.UNREACHABLE,
     "HaltError": Exit.HALTED,
     "FencedError": Exit.HALTED,
     "JournalBrokenError": Exit.HALTED,
@@ -56,6 +58,7 @@ _BY_NAME = {
     "ServiceUnavailable": Exit.UNREACHABLE,
     "DeadlineExceeded": Exit.UNREACHABLE,
     "RetryError": Exit.UNREACHABLE,
+    "PublishError": Exit.UNREACHABLE,
     "TimeoutError": Exit.UNREACHABLE,
     "ConnectionError": Exit.UNREACHABLE,
 }

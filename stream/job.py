@@ -28,6 +28,11 @@ class Job:
     sealing_key: bytes = field(repr=False)
 
     @property
+    def transforms(self) -> bool:
+        """Whether some contract has rows filtered, or columns derived."""
+        return any(self.registry.latest(each).transformations.in_the_job for each in self.registry.subjects)
+
+    @property
     def sender(self) -> Sender:
         """What dead letters say of the job that made them."""
         return Sender(self.project, self.name)

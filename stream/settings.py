@@ -16,6 +16,7 @@ from pydantic_settings import (
 
 from schemas.annotations import parse_duration
 from schemas.registry import Registry
+from schemas.transformations import Transformations
 from stream.names import ARCHIVE, Names
 
 
@@ -85,7 +86,18 @@ class Settings(BaseSettings):
 
     def registry(self) -> Registry:
         """Load the contracts this job serves."""
-        return Registry.load(self.contracts)
+        return load_contracts(self.contracts)
+
+
+def load_contracts(folder: Path | None) -> Registry:
+    """Load contracts, and check what they say of transformations too; raises ContractError."""
+    registry = Registry.load(folder)
+    for contract in map(registry.latest, registry.subjects):
+        if contract.transformations != Transformations():
+            from stream.transform import check_transformations  # pyarrow and sqlglot, where they are needed
+
+            check_transformations(contract)
+    return registry
 
 
 def load_settings(**flags: Any) -> Settings:

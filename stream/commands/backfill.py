@@ -8,7 +8,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from schemas.registry import Contract, Registry
 from stream.backfill.events import BadLine, Events
@@ -32,6 +32,25 @@ from stream.settings import Settings, read_masking_key
 from stream.streams import WriteStreams
 
 MOST_SHOWN: Final = 10
+
+
+class HistorySource(Source, Protocol):
+    """What gives lines, to its end. Its *fraction* is read, 0 when nobody knows how much there is."""
+
+    fraction: float
+    settled_before: int
+    finished: bool
+
+
+class History(Protocol):
+    """Lines of one contract, from wherever."""
+
+    @property
+    def contract(self) -> Contract:
+        """What the lines are events of."""
+
+    def source(self, journal: Journal | None, patience: Patience, stop: threading.Event) -> HistorySource:
+        """The lines as the engine takes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +77,13 @@ class Reading:
 
 def check_files(settings: Settings, subject: str, paths: Sequence[Path], mapping: Path | None, format_: str) -> Exit:
     """Read and check every line; nothing is opened but the files."""
+    return check(settings, Reading.of(settings, subject, paths, mapping), format_)
+
+
+def check(settings: Settings, reading: History, format_: str) -> Exit:
+    """Read and check every line of *reading*, and say which are no events."""
     check_format(format_)
-    reading, stop, line = (
-        Reading.of(settings, subject, paths, mapping),
-        threading.Event(),
-        Line("checked", noun="lines"),
-    )
+    subject, stop, line = reading.contract.subject, threading.Event(), Line("checked", noun="lines")
     stop_on_signals(stop)
     source = reading.source(None, Patience("read", SubjectStatus(subject), stop), stop)
     lines = bad = 0
@@ -82,9 +102,14 @@ def check_files(settings: Settings, subject: str, paths: Sequence[Path], mapping
 
 def run_backfill(settings: Settings, subject: str, paths: Sequence[Path], mapping: Path | None, format_: str) -> Exit:
     """Write what the table does not hold yet, and say what became of every line."""
+    return write(settings, Reading.of(settings, subject, paths, mapping), format_)
+
+
+def write(settings: Settings, reading: History, format_: str) -> Exit:
+    """Write what the table does not hold yet of *reading*, and say what became of every line."""
     check_format(format_)
     set_up_logs(settings.log_format)
-    reading = Reading.of(settings, subject, paths, mapping)
+    subject = reading.contract.subject
     engine, source = build_backfill(settings, reading)
     stop_on_signals(engine.stop)
     status, line = engine.status.subjects[subject], Line("backfilled", noun="lines")
@@ -117,7 +142,7 @@ def run_backfill(settings: Settings, subject: str, paths: Sequence[Path], mappin
     return _exit(source, bad)
 
 
-def build_backfill(settings: Settings, reading: Reading) -> tuple[Embedded, FileSource]:
+def build_backfill(settings: Settings, reading: History) -> tuple[Embedded, HistorySource]:
     """The engine for one subject's files, not started. It claims the subject as an engine that streams does.
 
     So neither writes what the other is about to write, and the one that streams next looks up what came before.
@@ -157,7 +182,7 @@ def _estimate(lines: int, fraction: float) -> int:
     return max(lines, round(lines / fraction)) if fraction else lines
 
 
-def _exit(source: FileSource, bad: int) -> Exit:
+def _exit(source: HistorySource, bad: int) -> Exit:
     if not source.finished:
         return Exit.INTERRUPTED
     return Exit.FOUND if bad else Exit.DONE

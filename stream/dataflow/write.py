@@ -84,7 +84,7 @@ class _WriteFn(AppendingFn):
         budget = self._options.ids_remembered // self._options.shards
         ids = Ids(key, even, odd, version, self._memory, budget)
         path = self._options.tables[key[0]]
-        table = EventTable(self._bigquery, path)
+        table = EventTable(self._bigquery, path, self._options.derived[key[0]])
         return Ledger(ids, Outbox(key, path, table, self._memory, Queue(queue, head)), table)
 
     def _account(self, fates: Iterable[Fates]) -> Iterator[TaggedOutput]:
@@ -97,10 +97,12 @@ class _WriteFn(AppendingFn):
 
 @dataclass(frozen=True, slots=True)
 class WriteOptions:
-    """Where rows go and what is remembered. *tables* maps a subject to ``projects/P/datasets/D/tables/T``."""
+    """Where rows go and what is remembered. *tables* maps a subject to ``projects/P/datasets/D/tables/T``, *derived* to
+    the columns of it that no event has."""
 
     project: str
     tables: dict[str, str]
+    derived: dict[str, frozenset[str]]
     shards: int
     ids_remembered: int
     window: timedelta
