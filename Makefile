@@ -1,8 +1,9 @@
 # Two commands matter: `make demo` and `make test`. Both begin with `make setup`.
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 BIN := .venv/bin
+TERRAFORM := $(firstword $(shell command -v terraform tofu 2>/dev/null))
 
-.PHONY: setup demo check test faults torture soak outage dags bench clean
+.PHONY: setup demo check test terraform-check faults torture soak outage dags bench clean
 
 setup: $(UV) ## install everything, locked; result: .venv/bin/headrace
 	@$(UV) sync --quiet --locked
@@ -22,6 +23,12 @@ check: setup ## format, lint, types, imports, doctests, unit tests: about a minu
 test: check ## everything, on the real emulators
 	@$(BIN)/pytest -q -m "emulators and not faults and not airflow"
 	@FAULTS_SEED=20260314 $(BIN)/python -m tests.faults -m faults_quick
+
+terraform-check: $(UV) ## Checkov on deploy/terraform, and `terraform fmt` where there is one
+	@$(UV) sync --quiet --locked --project deploy/checkov
+	@deploy/checkov/.venv/bin/checkov --config-file deploy/checkov/checkov.yaml
+	@for tool in $(TERRAFORM); do $$tool -chdir=deploy/terraform fmt -check -diff || exit 1; done
+	@echo ok
 
 faults: setup ## every fault of the catalogue, each with two seeds; about seven minutes
 	@$(BIN)/python -m tests.faults
@@ -46,4 +53,5 @@ bench: setup ## the same events through headrace and its peers
 	@$(BIN)/python -m benchmarks
 
 clean:
-	@rm -rf .venv .uv docker/bigquery-emulator/.venv dags/.venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf .venv .uv docker/bigquery-emulator/.venv deploy/checkov/.venv dags/.venv
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
