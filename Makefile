@@ -3,7 +3,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 BIN := .venv/bin
 TERRAFORM := $(firstword $(shell command -v terraform tofu 2>/dev/null))
 
-.PHONY: setup demo check test terraform-check faults torture soak outage bench clean
+.PHONY: setup demo check test terraform-check faults torture soak outage dags bench clean
 
 setup: $(UV) ## install everything, locked; result: .venv/bin/headrace
 	@$(UV) sync --quiet --locked
@@ -21,7 +21,7 @@ check: setup ## format, lint, types, imports, doctests, unit tests: about a minu
 	@$(BIN)/pytest -q -n 2 --dist worksteal -m "not emulators"
 
 test: check ## everything, on the real emulators
-	@$(BIN)/pytest -q -m "emulators and not faults"
+	@$(BIN)/pytest -q -m "emulators and not faults and not airflow"
 	@FAULTS_SEED=20260314 $(BIN)/python -m tests.faults -m faults_quick
 
 terraform-check: $(UV) ## Checkov on deploy/terraform, and `terraform fmt` where there is one
@@ -42,6 +42,10 @@ soak: setup ## an hour of steady events with a fault each minute, and what the e
 outage: setup ## BigQuery away for ten minutes while events keep coming: memory, and how soon it has caught up
 	@$(BIN)/python -m tests.faults.outage
 
+dags: setup ## the DAGs, run by Airflow on the emulators; installs 1.5 GB, then takes four minutes
+	@$(UV) sync --quiet --locked --project dags
+	@$(BIN)/pytest -q -m airflow
+
 demo: setup ## the whole service on real flights, in one minute
 	@$(BIN)/headrace demo
 
@@ -49,4 +53,5 @@ bench: setup ## the same events through headrace and its peers
 	@$(BIN)/python -m benchmarks
 
 clean:
-	@rm -rf .venv .uv docker/bigquery-emulator/.venv deploy/checkov/.venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf .venv .uv docker/bigquery-emulator/.venv deploy/checkov/.venv dags/.venv
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
