@@ -38,6 +38,8 @@ _BY_NAME = {
     "ArchiveError": Exit.CONFIGURATION,
     "NoArchiveError": Exit.CONFIGURATION,
     "EditorError": Exit.CONFIGURATION,
+    "GraphError": Exit.CONFIGURATION,
+    "GcloudError": Exit.CONFIGURATION,
     "ReplayError": Exit.CONFIGURATION,
     "PricesError": Exit.CONFIGURATION,
     "MappingError": Exit.CONFIGURATION,

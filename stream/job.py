@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from schemas.registry import Registry
 from stream.deadletter import Sender
+from stream.keys import Key
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +25,7 @@ class Job:
     shards: int
     ids_remembered: int
     clock: Callable[[], int]
-    masking_key: bytes = field(repr=False)
-    sealing_key: bytes = field(repr=False)
+    masking_key: Key
 
     @property
     def transforms(self) -> bool:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from stream.dataflow.decode import _DecodeFn
 from stream.deadletter import Reason
 from stream.flood import COUNTED, FLOOR, WINDOW, FloodError, FloodGuard
+from stream.keys import HeldKey
 from stream.message import Message
 from tests.builders import PACKAGE
 
@@ -131,8 +132,10 @@ def test_a_quiet_subject_is_guarded_again_after_a_good_minute() -> None:
 
 
 def test_on_dataflow_a_bundle_fails_before_any_letter_and_again_until_it_can_be_read() -> None:
-    def bundle(now: int, count: int, key: bytes = b"k" * 32) -> int:
-        step = _DecodeFn(PACKAGE, WINDOW, lambda: now, key)  # a bundle that fails takes its step along
+    def bundle(now: int, count: int, job: bytes = b"a job") -> int:
+        step = _DecodeFn(
+            PACKAGE, WINDOW, lambda: now, HeldKey(job.ljust(32))
+        )  # a bundle that fails takes its step along
         step.setup()
         unreadable = [Message("flight_departed", b"\xff", {}, str(number), 0) for number in range(count)]
         return len([each for each in step.process(unreadable) if each.tag == "dead_letters"])
@@ -141,4 +144,4 @@ def test_on_dataflow_a_bundle_fails_before_any_letter_and_again_until_it_can_be_
     for now in (0, SECOND, 10 * MINUTE):
         with pytest.raises(FloodError, match=r"flight_departed: 1 of 1 .* stay in Pub/Sub"):
             bundle(now, 1)
-    assert bundle(10 * MINUTE, 1, b"another job".ljust(32)) == 1
+    assert bundle(10 * MINUTE, 1, b"another job") == 1

@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-import apache_beam as beam
 import pytest
-from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.portability.api import beam_runner_api_pb2
 from apache_beam.runners.pipeline_context import PipelineContext
 
 from schemas.registry import Registry, parse_contract
-from stream.dataflow.read import ReadSubscriptions
+from stream.deploy.compare import GOLDEN, load
+from stream.deploy.graph import build, describe
 from stream.job import Job
-from stream.pipeline import ingest
+from stream.keys import HeldKey, Key, SecretVersion
+from stream.names import Names
 from tests.builders import FLIGHT, PACKAGE
 
 LABELS = [
@@ -40,7 +40,10 @@ LABELS = [
 ]
 
 
-def the_graph(registry: Registry = PACKAGE) -> Any:
+SEALING = SecretVersion("projects/a-project/secrets/sealing/versions/1")
+
+
+def the_graph(sealing: Key = SEALING, registry: Registry = PACKAGE) -> Any:
     job = Job(
         registry=registry,
         project="a-project",
@@ -52,13 +55,9 @@ def the_graph(registry: Registry = PACKAGE) -> Any:
         shards=16,
         ids_remembered=1000,
         clock=lambda: 0,
-        masking_key=b"m" * 32,
-        sealing_key=b"s" * 32,
+        masking_key=SecretVersion("projects/a-project/secrets/masking/versions/1"),
     )
-    subscriptions = {subject: f"projects/a-project/subscriptions/headrace-{subject}" for subject in registry.subjects}
-    pipeline = beam.Pipeline(options=PipelineOptions(["--streaming"]))
-    ingest(pipeline | "Read" >> ReadSubscriptions(subscriptions, 500), job)
-    return pipeline.to_runner_api()
+    return build(job, sealing, Names("a-project"), 500, ["--streaming"]).to_runner_api()
 
 
 GRAPH = the_graph()
@@ -75,7 +74,7 @@ def test_labels_are_pinned() -> None:
 
 def test_a_job_that_transforms_has_a_step_more_and_is_otherwise_the_same() -> None:
     contract = parse_contract(FLIGHT.ref, FLIGHT.json.replace('"headrace": {', '"headrace": {"where": "cancelled",', 1))
-    graph = the_graph(Registry({**{each.ref: each for each in PACKAGE}, contract.ref: contract}))
+    graph = the_graph(registry=Registry({**{each.ref: each for each in PACKAGE}, contract.ref: contract}))
 
     found = labels({each.unique_name: each for each in graph.components.transforms.values()})
 
@@ -117,6 +116,15 @@ def test_what_crosses_stages_has_a_coder_of_its_own(collection: str, coder: str)
     (output,) = TRANSFORMS[collection].outputs.values()
     context = PipelineContext(GRAPH.components)
     assert str(context.coders.get_by_id(GRAPH.components.pcollections[output].coder_id)) == coder
+
+
+def test_the_committed_graph_is_the_one_that_dataflow_gets() -> None:
+    assert load(GOLDEN) == describe(GRAPH, shards=16), "headrace deploy plan says what this means for a running job"
+
+
+def test_a_job_whose_key_would_travel_is_not_built() -> None:
+    with pytest.raises((TypeError, RuntimeError), match="a key is never pickled"):
+        the_graph(HeldKey(b"k" * 32))
 
 
 def test_there_is_no_java() -> None:

@@ -16,21 +16,23 @@ from stream.dataflow.flooding import Floodgate
 from stream.dataflow.outputs import BATCHES, DEAD_LETTERS, TALLIES, Outputs, three_ways
 from stream.deadletter import unread_letters
 from stream.decode import STAGE, Decoder, decode, tally_decoded
+from stream.keys import Key
 from stream.message import Message
-from stream.sealing import seal
+from stream.sealing import seal, sealing_key
 
 _REMEDY: Final = "update the job with contracts that can read them"
 
 
 class _DecodeFn(beam.DoFn):  # type: ignore[misc]
-    def __init__(self, registry: Registry, window: timedelta, clock: Callable[[], int], key: bytes) -> None:
+    def __init__(self, registry: Registry, window: timedelta, clock: Callable[[], int], sealing: Key) -> None:
         self._registry = registry
         self._window = window
         self._clock = clock
-        self._key = key
-        self._gate = Floodgate(registry, key, STAGE, _REMEDY)
+        self._sealing = sealing
+        self._gate = Floodgate(registry, sealing, STAGE, _REMEDY)
 
     def setup(self) -> None:
+        self._key = sealing_key(self._sealing.read())
         self._decoders: dict[str, Decoder] = {}
 
     def process(self, messages: Sequence[Message]) -> Iterator[MicroBatch | TaggedOutput]:
@@ -55,10 +57,10 @@ class Decode(beam.PTransform):  # type: ignore[misc]
     registry: Registry = field(repr=False)
     window: timedelta
     clock: Callable[[], int]
-    key: bytes = field(repr=False)
+    sealing: Key
 
     def expand(self, messages: beam.PCollection) -> Outputs:
         """Decode."""
-        decode_fn = _DecodeFn(self.registry, self.window, self.clock, self.key)
+        decode_fn = _DecodeFn(self.registry, self.window, self.clock, self.sealing)
         outputs = messages | "DecodeMessages" >> beam.ParDo(decode_fn).with_outputs(DEAD_LETTERS, TALLIES, main=BATCHES)
         return three_ways(outputs)

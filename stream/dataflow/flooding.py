@@ -15,9 +15,10 @@ from typing import Final
 from schemas.registry import Registry
 from stream.deadletter import Refusal
 from stream.flood import FloodError, FloodGuard, describe
+from stream.keys import Key
 
 # By job, step and subject, for all threads of the process: a bundle that fails takes its DoFn along.
-_GUARDS: Final[dict[tuple[bytes, str, str], FloodGuard]] = {}
+_GUARDS: Final[dict[tuple[Key, str, str], FloodGuard]] = {}
 _GUARDED: Final = threading.Lock()
 
 
@@ -26,7 +27,7 @@ class Floodgate:
     """Guards one step of one job, which *key* tells from others; *remedy* is what a person can do."""
 
     registry: Registry = field(repr=False)
-    key: bytes = field(repr=False)
+    key: Key
     step: str
     remedy: str
 

@@ -14,6 +14,8 @@ from stream.batch import MicroBatch
 from stream.dataflow.flooding import Floodgate
 from stream.dataflow.outputs import BATCHES, DEAD_LETTERS, TALLIES, Outputs, three_ways
 from stream.dataflow.sealed import sealed_letters
+from stream.keys import Key
+from stream.sealing import sealing_key
 from stream.tallies import Outcome, tally_refusals, tally_rows
 from stream.transform import STAGE, Transformer
 
@@ -21,14 +23,15 @@ _REMEDY = "update the job with a function or expression that can take them"
 
 
 class _TransformFn(beam.DoFn):  # type: ignore[misc]
-    def __init__(self, registry: Registry, window: timedelta, clock: Callable[[], int], key: bytes) -> None:
+    def __init__(self, registry: Registry, window: timedelta, clock: Callable[[], int], sealing: Key) -> None:
         self._registry = registry
         self._window = window
         self._clock = clock
-        self._key = key
-        self._gate = Floodgate(registry, key, STAGE, _REMEDY)
+        self._sealing = sealing
+        self._gate = Floodgate(registry, sealing, STAGE, _REMEDY)
 
     def setup(self) -> None:
+        self._key = sealing_key(self._sealing.read())
         self._transformers: dict[str, Transformer | None] = {}
 
     def process(self, batch: MicroBatch) -> Iterator[MicroBatch | TaggedOutput]:
@@ -58,11 +61,11 @@ class TransformRows(beam.PTransform):  # type: ignore[misc]
     registry: Registry = field(repr=False)
     window: timedelta
     clock: Callable[[], int]
-    key: bytes = field(repr=False)
+    sealing: Key
 
     def expand(self, batches: beam.PCollection) -> Outputs:
         """Transform."""
-        transform_fn = _TransformFn(self.registry, self.window, self.clock, self.key)
+        transform_fn = _TransformFn(self.registry, self.window, self.clock, self.sealing)
         outputs = batches | "TransformColumns" >> beam.ParDo(transform_fn).with_outputs(
             DEAD_LETTERS, TALLIES, main=BATCHES
         )
