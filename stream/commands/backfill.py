@@ -31,6 +31,7 @@ from stream.output import check_format, say, show
 from stream.processes import stop_on_signals
 from stream.settings import Settings, read_masking_key
 from stream.streams import WriteStreams
+from stream.transform import find_functions
 
 MOST_SHOWN: Final = 10
 
@@ -151,6 +152,7 @@ def build_backfill(settings: Settings, reading: History) -> tuple[Embedded, Hist
     subject, stop = reading.contract.subject, threading.Event()
     registry = Registry({each.ref: each for each in settings.registry() if each.subject == subject})
     job = job_for(settings, registry, HeldKey(read_masking_key(settings.masking_key_file)), now_micros)
+    find_functions(registry)
     journal = Journal.open(settings.journal)
     write = open_write(settings.project)
     status = SubjectStatus(subject)
