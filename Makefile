@@ -3,7 +3,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 BIN := .venv/bin
 TERRAFORM := $(firstword $(shell command -v terraform tofu 2>/dev/null))
 
-.PHONY: setup demo check test terraform-check faults torture soak outage dags bench clean
+.PHONY: setup demo check test production-check terraform-check faults torture soak outage dags bench clean
 
 setup: $(UV) ## install everything, locked; result: .venv/bin/headrace
 	@$(UV) sync --quiet --locked
@@ -28,6 +28,14 @@ terraform-check: $(UV) ## Checkov on deploy/terraform, and `terraform fmt` where
 	@$(UV) sync --quiet --locked --project deploy/checkov
 	@deploy/checkov/.venv/bin/checkov --config-file deploy/checkov/checkov.yaml
 	@for tool in $(TERRAFORM); do $$tool -chdir=deploy/terraform fmt -check -diff || exit 1; done
+	@echo ok
+
+# The rest of it is in `make test` too: what a deployment rests on, together.
+production-check: terraform-check dags ## images, template, graph, permissions, Terraform, DAGs, settings, documentation: ten minutes
+	@$(BIN)/pytest -q tests/test_images.py tests/test_template.py tests/test_deploy.py tests/test_pipeline.py \
+		tests/test_settings.py tests/test_settings_docs.py tests/test_permissions.py tests/test_terraform.py \
+		tests/test_terraform_plan.py tests/test_alerts.py tests/test_docs.py tests/test_dataflow_docs.py \
+		tests/integration/test_permissions.py tests/integration/test_drills.py
 	@echo ok
 
 faults: setup ## every fault of the catalogue, each with two seeds; about seven minutes
