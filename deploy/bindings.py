@@ -18,6 +18,11 @@ def _once(resource: str, kind: str, *arguments: tuple[str, str]) -> Kind:
     return kind, f'["{resource}"]', list(arguments)
 
 
+def _secret(name: str) -> Kind:
+    secret = f'google_secret_manager_secret.keys["{name}"].secret_id'
+    return _once(name, "secret_manager_secret", _PROJECT, ("secret_id", secret))
+
+
 _KINDS: Final[dict[str, Kind]] = {
     "project": ("project", "[var.project]", [_PROJECT]),
     "topics": ("pubsub_topic", _SUBJECTS, [_PROJECT, ("topic", "google_pubsub_topic.subjects[each.value[1]].name")]),
@@ -35,18 +40,9 @@ _KINDS: Final[dict[str, Kind]] = {
         _PROJECT,
         ("subscription", "google_pubsub_subscription.dead_letters.name"),
     ),
-    "masking_key": _once(
-        "masking-key",
-        "secret_manager_secret",
-        _PROJECT,
-        ("secret_id", 'google_secret_manager_secret.keys["masking-key"].secret_id'),
-    ),
-    "archive_key": _once(
-        "archive-key",
-        "secret_manager_secret",
-        _PROJECT,
-        ("secret_id", 'google_secret_manager_secret.keys["archive-key"].secret_id'),
-    ),
+    "masking_key": _secret("masking"),
+    "archive_key": _secret("archive"),
+    "sealing_key": _secret("sealing"),
     "key": _once("data", "kms_crypto_key", ("crypto_key_id", "google_kms_crypto_key.data.id")),
     "regional_key": _once("regional", "kms_crypto_key", ("crypto_key_id", "google_kms_crypto_key.regional.id")),
     "logs": _once(

@@ -47,7 +47,10 @@ class Calls:
     def note_query(self, project: str, sql: str) -> None:
         """A query: a job of the project, which reads every table it names, and changes the one it merges into."""
         self.note("jobs.query", f"projects/{project}")
-        self.note_tables("jobs.query (each table)", sql)
+        made = re.match(r"CREATE MATERIALIZED VIEW (`[^`]+`)", sql)
+        if made:
+            self.note_tables("jobs.query (the view it makes)", made[1])
+        self.note_tables("jobs.query (each table)", sql[made.end() :] if made else sql)
         merged = re.match(r"\s*MERGE `\S+`", sql)
         if merged:
             self.note_tables("jobs.query (the table it merges into)", merged[0])
@@ -108,7 +111,7 @@ def _note_request(calls: Calls, method: str, url: str, data: Any) -> None:
     match path.split("/"):
         case ["projects", project, "queries"]:
             calls.note_query(project, json.loads(data)["query"])
-        case ["projects", project, "jobs"] if method == "POST":
+        case ["projects", project, "jobs"] if method == "POST" and "query" in json.loads(data)["configuration"]:
             calls.note_query(project, json.loads(data)["configuration"]["query"]["query"])
         case ["projects", project, "queries" | "jobs", _]:
             calls.note("jobs.getQueryResults", f"projects/{project}")
@@ -152,6 +155,7 @@ def _resources(names: Names, registry: Registry) -> dict[str, str]:
         found[names.topic(subject)] = "topics"
         found[names.subscription(subject)] = "subscriptions"
         found[names.table(registry.latest(subject).options.table)] = "tables"
+        found |= {names.table(each.name): "rollups" for each in registry.latest(subject).transformations.rollups}
     for table in ("letters", "facts", "trail"):
         found[_table_path(names.project, names.archive, table)] = table
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import textwrap
 from collections.abc import Mapping
 
@@ -11,6 +12,7 @@ import pytest
 
 from deploy.permissions import grants, principals
 from schemas.registry import Registry
+from stream.dataflow_settings import DataflowSettings
 from stream.names import ARCHIVE, DEAD_LETTERS, Names
 from stream.provision import ACK_SECONDS, RETENTION_SECONDS
 from stream.settings import Settings
@@ -137,3 +139,9 @@ def test_the_values_in_the_docs_are_variables() -> None:
     given = {name for name in hcl2.loads(example) if not name.startswith("__")}
     assert given <= set(READ.variables)
     assert {name for name, body in READ.variables.items() if "default" not in body} <= given
+
+
+def test_what_is_printed_for_dataflow_are_settings() -> None:
+    printed = re.findall(r"^    (\w+) +=", FILES["outputs.tf"].partition('output "dataflow"')[2], re.M)
+    assert printed
+    assert set(printed) <= set(DataflowSettings.model_fields)

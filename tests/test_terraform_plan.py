@@ -42,8 +42,9 @@ ON: Final[dict[str, tuple[str, list[str]]]] = {
     "letters": ("table_id", ["letters"]),
     "facts": ("table_id", ["facts"]),
     "trail": ("table_id", ["trail"]),
-    "masking_key": ("secret_id", ["headrace-masking-key"]),
-    "archive_key": ("secret_id", ["headrace-archive-key"]),
+    "masking_key": ("secret_id", ["headrace-masking"]),
+    "archive_key": ("secret_id", ["headrace-archive"]),
+    "sealing_key": ("secret_id", ["headrace-sealing"]),
 }
 
 

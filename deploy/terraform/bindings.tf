@@ -6,7 +6,7 @@ locals {
   services = merge({
     publisher   = "an application that publishes events"
     job         = "headrace run, embedded or as Dataflow's workers"
-    backfiller  = "headrace backfill"
+    backfiller  = "headrace backfill, from files or a source"
     collector   = "headrace dead-letters collect"
     watcher     = "the scheduled query that fails while dead letters are open for too long"
     provisioner = "headrace provision, after Terraform"
@@ -154,10 +154,10 @@ resource "google_bigquery_table_iam_member" "job_engines" {
 }
 
 resource "google_secret_manager_secret_iam_member" "job_masking_key" {
-  for_each = { for pair in setproduct(local.members.job, ["masking-key"]) : join(" ", pair) => pair }
+  for_each = { for pair in setproduct(local.members.job, ["masking"]) : join(" ", pair) => pair }
 
   project   = var.project
-  secret_id = google_secret_manager_secret.keys["masking-key"].secret_id
+  secret_id = google_secret_manager_secret.keys["masking"].secret_id
   role      = "roles/secretmanager.secretAccessor"
   member    = each.value[0]
 
@@ -250,10 +250,10 @@ resource "google_bigquery_table_iam_member" "backfiller_engines" {
 }
 
 resource "google_secret_manager_secret_iam_member" "backfiller_masking_key" {
-  for_each = { for pair in setproduct(local.members.backfiller, ["masking-key"]) : join(" ", pair) => pair }
+  for_each = { for pair in setproduct(local.members.backfiller, ["masking"]) : join(" ", pair) => pair }
 
   project   = var.project
-  secret_id = google_secret_manager_secret.keys["masking-key"].secret_id
+  secret_id = google_secret_manager_secret.keys["masking"].secret_id
   role      = "roles/secretmanager.secretAccessor"
   member    = each.value[0]
 
@@ -298,10 +298,10 @@ resource "google_bigquery_table_iam_member" "collector_letters" {
 }
 
 resource "google_secret_manager_secret_iam_member" "collector_archive_key" {
-  for_each = { for pair in setproduct(local.members.collector, ["archive-key"]) : join(" ", pair) => pair }
+  for_each = { for pair in setproduct(local.members.collector, ["archive"]) : join(" ", pair) => pair }
 
   project   = var.project
-  secret_id = google_secret_manager_secret.keys["archive-key"].secret_id
+  secret_id = google_secret_manager_secret.keys["archive"].secret_id
   role      = "roles/secretmanager.secretAccessor"
   member    = each.value[0]
 
@@ -359,6 +359,23 @@ resource "google_bigquery_table_iam_member" "watcher_facts" {
   table_id   = each.value[1]
   role       = google_project_iam_custom_role.watcher_facts.name
   member     = each.value[0]
+
+  depends_on = [google_service_account.headrace]
+}
+
+resource "google_project_iam_custom_role" "provisioner_project" {
+  project     = var.project
+  role_id     = "headrace_provisioner_project"
+  title       = "Headrace: provisioner on project"
+  permissions = ["bigquery.jobs.create"]
+}
+
+resource "google_project_iam_member" "provisioner_project" {
+  for_each = { for pair in setproduct(local.members.provisioner, [var.project]) : join(" ", pair) => pair }
+
+  project = var.project
+  role    = google_project_iam_custom_role.provisioner_project.name
+  member  = each.value[0]
 
   depends_on = [google_service_account.headrace]
 }
@@ -439,7 +456,7 @@ resource "google_project_iam_custom_role" "provisioner_dataset" {
   project     = var.project
   role_id     = "headrace_provisioner_dataset"
   title       = "Headrace: provisioner on dataset"
-  permissions = ["bigquery.datasets.get", "bigquery.tables.create", "bigquery.tables.get", "bigquery.tables.getData", "bigquery.tables.update"]
+  permissions = ["bigquery.datasets.get", "bigquery.tables.create", "bigquery.tables.delete", "bigquery.tables.get", "bigquery.tables.getData", "bigquery.tables.update"]
 }
 
 resource "google_bigquery_dataset_iam_member" "provisioner_dataset" {
@@ -780,10 +797,10 @@ resource "google_bigquery_table_iam_member" "operator_trail" {
 }
 
 resource "google_secret_manager_secret_iam_member" "operator_archive_key" {
-  for_each = { for pair in setproduct(local.members.operator, ["archive-key"]) : join(" ", pair) => pair }
+  for_each = { for pair in setproduct(local.members.operator, ["archive"]) : join(" ", pair) => pair }
 
   project   = var.project
-  secret_id = google_secret_manager_secret.keys["archive-key"].secret_id
+  secret_id = google_secret_manager_secret.keys["archive"].secret_id
   role      = "roles/secretmanager.secretAccessor"
   member    = each.value[0]
 
@@ -876,10 +893,10 @@ resource "google_bigquery_table_iam_member" "replayer_trail" {
 }
 
 resource "google_secret_manager_secret_iam_member" "replayer_archive_key" {
-  for_each = { for pair in setproduct(local.members.replayer, ["archive-key"]) : join(" ", pair) => pair }
+  for_each = { for pair in setproduct(local.members.replayer, ["archive"]) : join(" ", pair) => pair }
 
   project   = var.project
-  secret_id = google_secret_manager_secret.keys["archive-key"].secret_id
+  secret_id = google_secret_manager_secret.keys["archive"].secret_id
   role      = "roles/secretmanager.secretAccessor"
   member    = each.value[0]
 
@@ -961,10 +978,10 @@ resource "google_bigquery_table_iam_member" "importer_trail" {
 }
 
 resource "google_secret_manager_secret_iam_member" "importer_archive_key" {
-  for_each = { for pair in setproduct(local.members.importer, ["archive-key"]) : join(" ", pair) => pair }
+  for_each = { for pair in setproduct(local.members.importer, ["archive"]) : join(" ", pair) => pair }
 
   project   = var.project
-  secret_id = google_secret_manager_secret.keys["archive-key"].secret_id
+  secret_id = google_secret_manager_secret.keys["archive"].secret_id
   role      = "roles/secretmanager.secretAccessor"
   member    = each.value[0]
 
@@ -1028,6 +1045,17 @@ resource "google_project_iam_member" "job_project_dataflow" {
   project = var.project
   role    = "roles/dataflow.worker"
   member  = each.value[0]
+
+  depends_on = [google_service_account.headrace]
+}
+
+resource "google_secret_manager_secret_iam_member" "job_sealing_key_dataflow" {
+  for_each = { for pair in setproduct(local.members.job, var.dataflow ? ["sealing"] : []) : join(" ", pair) => pair }
+
+  project   = var.project
+  secret_id = google_secret_manager_secret.keys["sealing"].secret_id
+  role      = "roles/secretmanager.secretAccessor"
+  member    = each.value[0]
 
   depends_on = [google_service_account.headrace]
 }

@@ -1,10 +1,10 @@
-# What only Dataflow needs: a bucket for the template and for temporary files, and a repository for the image.
+# What only Dataflow needs: a bucket for the template, for what is staged and for temporary files, and a repository for the image.
 
 resource "google_storage_bucket" "staging" {
   count = var.dataflow ? 1 : 0
 
   project                     = var.project
-  name                        = "${var.project}-headrace-staging"
+  name                        = "${var.project}-headrace"
   location                    = var.region
   uniform_bucket_level_access = true
   public_access_prevention    = "enforced"
@@ -17,17 +17,7 @@ resource "google_storage_bucket" "staging" {
     enabled = true
   }
 
-  # Temporary files that a killed worker has left, and templates that newer ones have replaced.
-  lifecycle_rule {
-    condition {
-      age            = 14
-      matches_prefix = ["temp/"]
-    }
-    action {
-      type = "Delete"
-    }
-  }
-
+  # Nothing is deleted by age: a running job's workers read what was staged when it started.
   lifecycle_rule {
     condition {
       num_newer_versions = 10

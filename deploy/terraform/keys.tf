@@ -42,7 +42,7 @@ resource "google_kms_crypto_key" "regional" {
 }
 
 resource "google_secret_manager_secret" "keys" {
-  for_each = toset(["masking-key", "archive-key"])
+  for_each = toset(concat(["masking", "archive"], var.dataflow ? ["sealing"] : []))
 
   project             = var.project
   secret_id           = "headrace-${each.value}"

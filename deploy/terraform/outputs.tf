@@ -9,11 +9,15 @@ output "secrets" {
 }
 
 output "dataflow" {
-  description = "What `[dataflow]` in headrace.toml needs to know"
+  description = "What belongs under [dataflow] in headrace.toml; the image's digest and the secrets' versions are yours"
   value = var.dataflow ? {
-    staging         = google_storage_bucket.staging[0].url
-    images          = "${var.region}-docker.pkg.dev/${var.project}/${google_artifact_registry_repository.images[0].repository_id}"
-    service_account = google_service_account.headrace["job"].email
-    kms_key         = google_kms_crypto_key.regional.id
+    region             = var.region
+    service_account    = google_service_account.headrace["job"].email
+    temp_location      = "${google_storage_bucket.staging[0].url}/temp"
+    template_file      = "${google_storage_bucket.staging[0].url}/templates/headrace.json"
+    kms_key            = google_kms_crypto_key.regional.id
+    image              = "${var.region}-docker.pkg.dev/${var.project}/${google_artifact_registry_repository.images[0].repository_id}/flex"
+    masking_key_secret = "${google_secret_manager_secret.keys["masking"].id}/versions/1"
+    sealing_key_secret = "${google_secret_manager_secret.keys["sealing"].id}/versions/1"
   } : null
 }

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from deploy.open_letters import open_letters
 from deploy.permissions import differences, principals
 from producers import EventProducer, PubSubPublisher
-from schemas.registry import Registry
+from schemas.registry import Registry, parse_contract
 from stream.cli import app
 from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
 from stream.commands.archive import open_collector
@@ -28,9 +28,11 @@ from stream.provision import Clients, apply, plan
 from stream.settings import Settings
 from stream.stored_rows import StoredRows, StoredTallies
 from stream.tallies import Outcome, tally_unread
+from tests.beam_engine import BeamEngine, NamedKey
 from tests.builders import BOOKING, FLIGHT, PACKAGE, a_booking, a_flight
 from tests.calls import Calls, recording
 from tests.files import as_ndjson
+from tests.integration.test_beam_job import the_job, the_pullers
 from tests.integration.test_service import Wire, a_message, flight_message
 from tests.service import Service
 
@@ -38,6 +40,13 @@ pytestmark = pytest.mark.emulators
 MINUTE = timedelta(minutes=1)
 BY_TERRAFORM = {"topic", "subscription", "dataset"}
 OLDER = Registry({each.ref: each for each in PACKAGE if each.ref != BOOKING.ref})
+WITH_ROLLUP = json.loads(FLIGHT.json)
+WITH_ROLLUP["headrace"]["rollups"] = [
+    {"name": "flights_by_carrier", "by": {"carrier": "carrier"}, "measures": {"flights": "COUNT(*)"}}
+]
+ROLLED_UP = Registry(
+    {**{each.ref: each for each in PACKAGE}, FLIGHT.ref: parse_contract(FLIGHT.ref, json.dumps(WITH_ROLLUP))}
+)
 NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=10)
 
 
@@ -59,7 +68,7 @@ class Day:
         }
         settings = Settings(project=project, archive_key_file=folder / "archive.key", journal=folder / "journal")
         self.service = Service(PACKAGE, settings)
-        self.calls = Calls(settings.names, PACKAGE)
+        self.calls = Calls(settings.names, ROLLED_UP)
         self.flight = a_flight(scheduled_at=NOW, departed_at=NOW)
 
     def terraform(self) -> None:
@@ -74,7 +83,7 @@ class Day:
             self.service.provision()
         self.age_the_archive()
         with self.calls.by("provisioner"):
-            self.service.registry = PACKAGE
+            self.service.registry = ROLLED_UP
             assert self.service.provision() > 0, "an update"
 
     def age_the_archive(self) -> None:
@@ -163,11 +172,24 @@ def test_what_each_principal_uses_is_what_it_is_granted(project: str, tmp_path: 
         day.collect(3)
         day.watch()
         day.command("auditor", "audit", "--grace", "0s", key=False)
+        day.command("auditor", "cost", "measure", key=False)
         of_people(day, tmp_path / "letters.ndjson")
         day.compact()
     found = {each.name: differences(each.name, day.calls.used[each.name]) for each in principals()}
     assert {name: needed for name, (needed, _) in found.items() if needed} == {}, "needed and not granted"
     assert {name: unused for name, (_, unused) in found.items() if unused} == {}, "granted and not used"
+
+
+def test_the_job_that_dataflow_gets_needs_no_more(project: str, tmp_path: Path) -> None:
+    day = Day(project, tmp_path)
+    with recording(day.calls):
+        day.service.provision()
+        day.service.publish("flight_departed", [flight_message("f-1"), flight_message("f-1"), (b"x", {})])
+        with day.calls.by("job"):
+            BeamEngine(the_job(day.service), NamedKey("sealing"), the_pullers(day.service), 3).run()
+    used = day.calls.used["job"]
+    assert {("tables", "bigquery.tables.updateData"), ("dead_letter_topic", "pubsub.topics.publish")} <= used
+    assert differences("job", used)[0] == set(), "needed and not granted"
 
 
 def of_people(day: Day, file: Path) -> None:
