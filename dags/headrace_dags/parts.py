@@ -13,22 +13,21 @@ from airflow.providers.smtp.notifications.smtp import SmtpNotifier
 from headrace_dags.settings import Settings
 
 
-def headrace(settings: Settings, task_id: str, arguments: Sequence[str], **more: Any) -> CloudRunExecuteJobOperator:
-    """Run a ``headrace`` command as the Cloud Run job; an exit code other than 0 fails the task."""
+def headrace(settings: Settings, task_id: str, arguments: Sequence[str]) -> CloudRunExecuteJobOperator:
+    """Run a ``headrace`` command as a Cloud Run job; an exit code other than 0 fails the task."""
     given = [*arguments, "--project", settings.project, "--dataset", settings.dataset]
     return CloudRunExecuteJobOperator(
         task_id=task_id,
         project_id=settings.project,
         region=settings.region,
-        job_name=settings.job,
+        job_name=settings.provision_job if arguments[0] == "provision" else settings.job,
         overrides={"container_overrides": [{"args": given}]},
         gcp_conn_id=settings.google_conn_id,
         deferrable=True,
-        **more,
     )
 
 
-def check(settings: Settings, task_id: str, sql: str, **more: Any) -> BigQueryInsertJobOperator:
+def check(settings: Settings, task_id: str, sql: str) -> BigQueryInsertJobOperator:
     """Run a query that ends in ``ERROR`` when it finds something.
 
     Not BigQueryCheckOperator: its trigger forgets the location, and finds no job outside of the US and the EU.
@@ -40,7 +39,6 @@ def check(settings: Settings, task_id: str, sql: str, **more: Any) -> BigQueryIn
         configuration={"query": {"query": sql, "useLegacySql": False}},
         gcp_conn_id=settings.google_conn_id,
         deferrable=True,
-        **more,
     )
 
 

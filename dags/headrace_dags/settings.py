@@ -83,6 +83,7 @@ class Settings:
     location: str = "EU"
     dataset: str = "headrace"
     job: str = "headrace"
+    provision_job: str = "headrace-provision"
     google_conn_id: str = "google_cloud_default"
     retries: int = 2
     retry_minutes: float = 5
