@@ -1,7 +1,8 @@
 """History from files against the same history streamed: equal tables, what each takes, and five kills on the way.
 
 ``FLIGHTS=20000 python -m benchmarks.backfill`` prints one JSON object; without FLIGHTS all 336,776. Rows are counted
-per second of wall time and of processor time (user and system, of the engine's process), after the first tenth.
+per second of wall time and of processor time (user and system, of the engine's process), after the first tenth; and
+what the process that reads took for all of them, its start included.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from schemas.registry import Registry
 from stream.backfill.mapping import read_mapping
 from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
 from stream.clock import now_micros
-from stream.commands.backfill import Reading, build_backfill
+from stream.commands.backfill import build_backfill, task_of
 from stream.commands.run import build_engine, collect_less_often, job_for
 from stream.demo.flights import SUBJECT, TOTAL, flights
 from stream.emulators import running_emulators
@@ -60,8 +61,9 @@ def timed(engine: Embedded, total: int, finish: bool) -> dict[str, Any]:
     done = next(tick for tick in reversed(ticks))
     first = next(tick for tick in ticks if tick[0] > total * WARM)
     last = next(tick for tick in ticks if tick[0] == done[0])
-    count = last[0] - first[0]
+    count, children = last[0] - first[0], os.times()
     return {
+        "reading_cpu_seconds": round(children.children_user + children.children_system, 1),
         "rows_per_second": round(count / max(last[1] - first[1], 0.1)),
         "rows_per_cpu_second": round(count / max(last[2] - first[2], 0.01)),
     }
@@ -77,7 +79,7 @@ def measure(kind: str, total: int, path: Path) -> None:
         job = job_for(settings, registry, read_masking_key(settings.masking_key_file), now_micros)
         engine = build_engine(settings, job, Journal.open(settings.journal))
     else:
-        engine, _ = build_backfill(settings, Reading.of(settings, SUBJECT, [path], None))
+        engine, _ = build_backfill(settings, task_of(settings, SUBJECT, [str(path)], None))
     print(json.dumps(timed(engine, total, finish=kind == "stream")))
 
 

@@ -12,7 +12,7 @@ from stream.cli_options import Contracts, Dataset, Format, Json, Project, read_s
 
 def backfill(
     subject: Annotated[str, typer.Argument(help="Which contract the lines follow.")],
-    files: Annotated[list[Path], typer.Argument(help="CSV, NDJSON, Avro object files, Parquet; by their endings.")],
+    files: Annotated[list[str], typer.Argument(help="CSV, NDJSON, Avro, Parquet by their endings; gs:// too.")],
     mapping: Annotated[Path | None, typer.Option(help="TOML file: which column is which field.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and check every line, and write nothing.")] = False,
     journal: Annotated[

@@ -17,9 +17,11 @@ from schemas.envelope import Envelope, to_micros
 from schemas.identity import derive_event_id
 from schemas.registry import Contract
 from stream.backfill.errors import BackfillError, MappingError
-from stream.backfill.events import FILE, LINE, BadLine, Events
+from stream.backfill.events import FILE, LINE, BadLine
+from stream.backfill.files import look_at
 from stream.backfill.mapping import read_mapping
-from stream.backfill.source import FileSource, look_at
+from stream.backfill.rounds import Task, rounds
+from stream.backfill.source import FileSource
 from stream.engine.journal import Journal
 from stream.engine.patience import Patience
 from stream.engine.status import SubjectStatus
@@ -47,8 +49,8 @@ class Read:
     ) -> None:
         read, stop = read_mapping(mapping, contract), threading.Event()
         patience = Patience("place", SubjectStatus(contract.subject), stop)
-        files = look_at(paths, contract, read)
-        self.source = FileSource(files, Events(contract, read, now), read, journal, patience, stop, now)
+        task = Task(contract, read, look_at(paths, contract, read), now, at_most)
+        self.source = FileSource(task, rounds, journal, patience, stop)
         self.rounds = []
         while not stop.is_set():
             self.rounds += self.source.take(at_most, 0)

@@ -6,15 +6,17 @@ import os
 import socket
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from schemas.registry import Contract, Registry
-from stream.backfill.events import BadLine, Events
-from stream.backfill.mapping import Mapping, read_mapping
+from schemas.registry import Registry
+from stream.backfill.events import BadLine
+from stream.backfill.files import look_at
+from stream.backfill.mapping import read_mapping
 from stream.backfill.preparer import LinePreparer
-from stream.backfill.source import File, FileSource, look_at
+from stream.backfill.reading_process import read_ahead
+from stream.backfill.rounds import Task, rounds
+from stream.backfill.source import FileSource
 from stream.clients import open_bigquery, open_gapic_publisher, open_write
 from stream.clock import now_micros
 from stream.commands.line import Line
@@ -34,38 +36,24 @@ from stream.streams import WriteStreams
 MOST_SHOWN: Final = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What is to be read, checked as far as that goes before a line is read."""
+def task_of(settings: Settings, subject: str, files: Sequence[str], mapping: Path | None) -> Task:
+    """What is to be read, checked as far as that goes before a line is read.
 
-    contract: Contract
-    mapping: Mapping
-    files: Sequence[File]
-    now: int
-
-    @classmethod
-    def of(cls, settings: Settings, subject: str, paths: Sequence[Path], mapping: Path | None) -> Reading:
-        """Raises MappingError, BackfillError, UnknownSchemaError."""
-        contract = settings.registry().latest(subject)
-        read = read_mapping(mapping, contract)
-        return cls(contract, read, look_at(paths, contract, read), now_micros())
-
-    def source(self, journal: Journal | None, patience: Patience, stop: threading.Event) -> FileSource:
-        """The files as the engine takes them."""
-        events = Events(self.contract, self.mapping, self.now)
-        return FileSource(self.files, events, self.mapping, journal, patience, stop, self.now)
+    Raises:
+        MappingError, BackfillError, UnknownSchemaError: it cannot be.
+    """
+    contract = settings.registry().latest(subject)
+    read = read_mapping(mapping, contract)
+    looked_at = look_at(files, contract, read, settings.project)
+    return Task(contract, read, looked_at, now_micros(), settings.round_messages)
 
 
-def check_files(settings: Settings, subject: str, paths: Sequence[Path], mapping: Path | None, format_: str) -> Exit:
+def check_files(settings: Settings, subject: str, files: Sequence[str], mapping: Path | None, format_: str) -> Exit:
     """Read and check every line; nothing is opened but the files."""
     check_format(format_)
-    reading, stop, line = (
-        Reading.of(settings, subject, paths, mapping),
-        threading.Event(),
-        Line("checked", noun="lines"),
-    )
+    task, stop, line = task_of(settings, subject, files, mapping), threading.Event(), Line("checked", noun="lines")
     stop_on_signals(stop)
-    source = reading.source(None, Patience("read", SubjectStatus(subject), stop), stop)
+    source = FileSource(task, rounds, None, Patience("read", SubjectStatus(subject), stop), stop)
     lines = bad = 0
     while not stop.is_set():
         for pulled in source.take(settings.round_messages, 0):
@@ -80,12 +68,11 @@ def check_files(settings: Settings, subject: str, paths: Sequence[Path], mapping
     return _exit(source, bad)
 
 
-def run_backfill(settings: Settings, subject: str, paths: Sequence[Path], mapping: Path | None, format_: str) -> Exit:
+def run_backfill(settings: Settings, subject: str, files: Sequence[str], mapping: Path | None, format_: str) -> Exit:
     """Write what the table does not hold yet, and say what became of every line."""
     check_format(format_)
     set_up_logs(settings.log_format)
-    reading = Reading.of(settings, subject, paths, mapping)
-    engine, source = build_backfill(settings, reading)
+    engine, source = build_backfill(settings, task_of(settings, subject, files, mapping))
     stop_on_signals(engine.stop)
     status, line = engine.status.subjects[subject], Line("backfilled", noun="lines")
 
@@ -117,18 +104,18 @@ def run_backfill(settings: Settings, subject: str, paths: Sequence[Path], mappin
     return _exit(source, bad)
 
 
-def build_backfill(settings: Settings, reading: Reading) -> tuple[Embedded, FileSource]:
+def build_backfill(settings: Settings, task: Task) -> tuple[Embedded, FileSource]:
     """The engine for one subject's files, not started. It claims the subject as an engine that streams does.
 
     So neither writes what the other is about to write, and the one that streams next looks up what came before.
     """
-    subject, stop = reading.contract.subject, threading.Event()
+    subject, stop = task.contract.subject, threading.Event()
     registry = Registry({each.ref: each for each in settings.registry() if each.subject == subject})
     job = job_for(settings, registry, read_masking_key(settings.masking_key_file), now_micros)
     journal = Journal.open(settings.journal)
     write = open_write(settings.project)
     status = SubjectStatus(subject)
-    source = reading.source(journal, Patience("place", status, stop), stop)
+    source = FileSource(task, read_ahead, journal, Patience("place", status, stop), stop)
 
     def intake(name: str, status: SubjectStatus, stop: threading.Event) -> tuple[Source, Preparer]:
         return source, LinePreparer(job, name)
