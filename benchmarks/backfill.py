@@ -27,12 +27,13 @@ from schemas.registry import Registry
 from stream.backfill.mapping import read_mapping
 from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
 from stream.clock import now_micros
-from stream.commands.backfill import build_backfill, task_of
+from stream.commands.backfill import Reading, build_backfill
 from stream.commands.run import build_engine, collect_less_often, job_for
 from stream.demo.flights import SUBJECT, TOTAL, flights
 from stream.emulators import running_emulators
 from stream.engine.embedded import Embedded, Progress
 from stream.engine.journal import Journal
+from stream.keys import HeldKey
 from stream.logs import set_up_logs
 from stream.names import Names
 from stream.provision import Clients, apply, plan
@@ -76,10 +77,10 @@ def measure(kind: str, total: int, path: Path) -> None:
     collect_less_often()
     if kind == "stream":
         registry = Registry({each.ref: each for each in settings.registry() if each.subject == SUBJECT})
-        job = job_for(settings, registry, read_masking_key(settings.masking_key_file), now_micros)
+        job = job_for(settings, registry, HeldKey(read_masking_key(settings.masking_key_file)), now_micros)
         engine = build_engine(settings, job, Journal.open(settings.journal))
     else:
-        engine, _ = build_backfill(settings, task_of(settings, SUBJECT, [str(path)], None))
+        engine, _ = build_backfill(settings, Reading.of(settings, SUBJECT, [str(path)], None))
     print(json.dumps(timed(engine, total, finish=kind == "stream")))
 
 

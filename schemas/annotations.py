@@ -15,6 +15,7 @@ from schemas.model import NOT_PERSONAL, Generalise, Mask, NotPersonal, Pii
 _PERCENT = re.compile(r"([1-9][0-9]?|100)%")
 _DURATION = re.compile(r"([1-9][0-9]{0,5})([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_TRANSFORMATIONS = {"where", "derived", "function", "rollups"}  # read by schemas/transformations.py
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,127}")
 E = TypeVar("E", bound=StrEnum)
 
@@ -74,8 +75,7 @@ def parse_percent(text: object, where: str) -> int:
 def parse_table_options(annotation: object, where: str) -> TableOptions:
     """Read a record's ``headrace`` annotation; ContractError for what is missing, misspelt or mistyped."""
     given = _mapping(annotation, where)
-    known = TableOptions.__dataclass_fields__
-    _refuse_unknown(given, set(known), where)
+    _refuse_unknown(given, set(TableOptions.__dataclass_fields__) | _TRANSFORMATIONS, where)
     return TableOptions(
         table=_identifier(given, "table", where),
         event_time=_names([given.get("event_time")], f"{where}.event_time")[0],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -48,14 +49,14 @@ _CLUSTERED: Final = INSTANTS | {
 }
 
 
-def lint(record: Record, options: TableOptions, where: str) -> None:
-    """Check one contract; ContractError for the first rule it breaks."""
+def lint(record: Record, options: TableOptions, where: str, derived: Sequence[Field] = ()) -> None:
+    """Check one contract, with its *derived* columns; ContractError for the first rule it breaks."""
     fields = {field.name: field for field in record.fields}
     _check_table(options, where)
     _check_event_time(fields, options, where)
     _check_lateness(options, where)
     _check_identity(fields, options, where)
-    _check_clustering(fields, options, where)
+    _check_clustering(fields | {field.name: field for field in derived}, options, where)
     _check_classified(record, where)
     for path, field in walk(record):
         _check_names(field, f"{where}.{path}")

@@ -56,6 +56,11 @@ def parse_record(avro: Mapping[str, Any], where: str) -> Record:
     return _Parser().record(avro, where, 1)
 
 
+def parse_type(avro: object, where: str) -> Type:
+    """Turn one type's JSON into a tree; it can name no other. ContractError likewise."""
+    return _Parser().type(avro, where, 1)
+
+
 class _Parser:
     """Remembers named types, so that a name used again finds its definition and a recursive one is refused."""
 
@@ -110,13 +115,13 @@ class _Parser:
         _refuse_keys(avro, _FIELD_KEYS, where)
         return Field(
             name=name,
-            type=self._type(avro.get("type"), where, depth + 1),
+            type=self.type(avro.get("type"), where, depth + 1),
             doc=str(avro.get("doc", "")),
             default=avro.get("default", MISSING),
             pii=parse_pii(avro["pii"], f"{where}.pii") if "pii" in avro else None,
         )
 
-    def _type(self, avro: object, where: str, depth: int) -> Type:
+    def type(self, avro: object, where: str, depth: int) -> Type:
         if depth > MAX_DEPTH:
             raise ContractError(where, f"nested deeper than {MAX_DEPTH}", "flatten the record")
         if isinstance(avro, list):
@@ -135,9 +140,9 @@ class _Parser:
             case "record":
                 return self.record(avro, where, depth)
             case "array":
-                return Array(self._type(avro.get("items"), where, depth + 1))
+                return Array(self.type(avro.get("items"), where, depth + 1))
             case "map":
-                return Map(self._type(avro.get("values"), where, depth + 1))
+                return Map(self.type(avro.get("values"), where, depth + 1))
             case "enum":
                 return self._enum(avro, where)
             case "fixed":
@@ -149,7 +154,7 @@ class _Parser:
         _refuse_keys(avro, _ANNOTATED_KEYS, where)
         base, logical = avro.get("type"), avro.get("logicalType")
         if logical is None:
-            return self._type(base, where, depth + 1)
+            return self.type(base, where, depth + 1)
         if base == "bytes" and logical == "decimal":
             return _decimal(avro, where, None)
         kind = _LOGICAL.get((str(base), str(logical)))
@@ -177,7 +182,7 @@ class _Parser:
                 "a column has one type: use an optional field for each",
             )
         null_first = branches[0] == "null"
-        item = self._type(branches[1 if null_first else 0], where, depth + 1)
+        item = self.type(branches[1 if null_first else 0], where, depth + 1)
         if isinstance(item, Optional):
             raise ContractError(where, "a union in a union", "say null once")
         return Optional(item, null_first)

@@ -20,6 +20,7 @@ from schemas.errors import ContractError, UnknownSchemaError
 from schemas.lint import lint
 from schemas.model import Record
 from schemas.parse import parse_record
+from schemas.transformations import Transformations, lint_transformations, parse_transformations, written
 
 MAX_FILE_BYTES = 1_048_576
 
@@ -31,6 +32,7 @@ class Contract:
     ref: SchemaRef
     record: Record
     options: TableOptions
+    transformations: Transformations
     doc: str
     fingerprint: str
     json: str
@@ -39,6 +41,11 @@ class Contract:
     def subject(self) -> str:
         """The name its topic, subscription and events carry."""
         return self.ref.subject
+
+    @cached_property
+    def written(self) -> Record:
+        """The record as it stands in its table: masked, and with derived columns."""
+        return written(self.record, self.transformations)
 
     @cached_property
     def avro(self) -> Any:
@@ -73,8 +80,10 @@ def parse_contract(ref: SchemaRef, text: str) -> Contract:
         raise ContractError(where, "not a record", 'an event is a record: say "type": "record"')
     record = parse_record(avro, where)
     options = parse_table_options(avro.get("headrace"), f"{where}.headrace")
-    lint(record, options, where)
-    contract = Contract(ref, record, options, str(avro.get("doc", "")), fingerprint(avro), text)
+    transformations = parse_transformations(avro["headrace"], f"{where}.headrace")
+    lint(record, options, where, [derived.field for derived in transformations.derived])
+    lint_transformations(record, options.table, transformations, f"{where}.headrace")
+    contract = Contract(ref, record, options, transformations, str(avro.get("doc", "")), fingerprint(avro), text)
     _check_avro(contract, where)
     return contract
 
@@ -162,6 +171,7 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _refuse_shared_tables(latest: Mapping[str, Contract]) -> None:
     owners: dict[str, str] = {}
     for subject, contract in latest.items():
-        other = owners.setdefault(contract.options.table, subject)
-        if other != subject:
-            raise ContractError(subject, f"{other} already writes table {contract.options.table}", "name another table")
+        for table in (contract.options.table, *(rollup.name for rollup in contract.transformations.rollups)):
+            other = owners.setdefault(table, subject)
+            if other != subject:
+                raise ContractError(subject, f"{other} already writes table {table}", "name another table")

@@ -10,9 +10,11 @@ import typer
 
 from stream.cli_backfill import backfill
 from stream.cli_cost import cost_app
+from stream.cli_deploy import deploy_app
 from stream.cli_letters import dead_letters_app
-from stream.cli_options import Contracts, Dataset, Format, Journal, Json, Project, read_settings
+from stream.cli_options import Contracts, Dataset, Format, Journal, Json, Profile, Project, Rename, read_settings
 from stream.cli_replay import replay
+from stream.cli_template import template_app
 from stream.exits import Exit, explain
 
 app = typer.Typer(
@@ -42,6 +44,8 @@ def headrace(
 app.add_typer(dead_letters_app, name="dead-letters")
 app.command()(replay)
 app.add_typer(cost_app, name="cost")
+app.add_typer(deploy_app, name="deploy")
+app.add_typer(template_app, name="template")
 app.command()(backfill)
 
 journal_app = typer.Typer(help="Look at the embedded engine's journal.", no_args_is_help=True, rich_markup_mode=None)
@@ -106,14 +110,35 @@ def run(
         str | None, typer.Option(help="Where to serve /healthz, /readyz and /metrics: host:port.")
     ] = None,
     log_format: Annotated[str | None, typer.Option(help="text, json, or auto: text on a terminal.")] = None,
+    profile: Profile = None,
+    runner: Annotated[str | None, typer.Option(help="DataflowRunner: submit the job there and return.")] = None,
+    update: Annotated[bool, typer.Option(help="On Dataflow: replace the running job, with its state.")] = False,
+    rename: Rename = None,
+    validate_only: Annotated[
+        bool, typer.Option("--validate-only", help="With --update: ask Dataflow whether it can; start nothing.")
+    ] = False,
 ) -> None:
     """Run the job until SIGTERM or Ctrl-C, which drain it. It runs in this process, on the embedded engine.
 
-    Examples: headrace run --project my-project --masking-key-file masking.key  |  headrace run --health :8081
+    Examples: headrace run --project my-project --masking-key-file masking.key  |  headrace run --health :8081  |
+    headrace run --runner DataflowRunner --profile prod --update
     """
+    more = {"masking_key_file": masking_key_file, "journal": journal, "health": health, "log_format": log_format}
+    more["profile"] = profile
+    if runner not in (None, "DataflowRunner"):
+        raise typer.BadParameter("DataflowRunner, or leave it out", param_hint="--runner")
+    if runner is not None:
+        from stream.commands.deploy import run_on_dataflow
+
+        if (rename or validate_only) and not update:
+            raise typer.BadParameter("only with --update", param_hint="--rename, --validate-only")
+        settings = read_settings(project, dataset, contracts, **more)
+        run_on_dataflow(settings, update, rename or [], validate_only)
+        return
+    if update or rename or validate_only:
+        raise typer.BadParameter("only with --runner DataflowRunner", param_hint="--update, --rename, --validate-only")
     from stream.commands.run import run_until_stopped
 
-    more = {"masking_key_file": masking_key_file, "journal": journal, "health": health, "log_format": log_format}
     run_until_stopped(read_settings(project, dataset, contracts, **more))
 
 

@@ -11,8 +11,13 @@ from stream.cli_options import Contracts, Dataset, Format, Json, Project, read_s
 
 
 def backfill(
-    subject: Annotated[str, typer.Argument(help="Which contract the lines follow.")],
-    files: Annotated[list[str], typer.Argument(help="CSV, NDJSON, Avro, Parquet by their endings; gs:// too.")],
+    subject: Annotated[str | None, typer.Argument(help="Which contract the lines follow; not with --from.")] = None,
+    files: Annotated[
+        list[str] | None, typer.Argument(help="CSV, NDJSON, Avro, Parquet, by their endings; gs:// too.")
+    ] = None,
+    from_: Annotated[
+        Path | None, typer.Option("--from", help="TOML file: a database or an API to pull from (docs/sources.md).")
+    ] = None,
     mapping: Annotated[Path | None, typer.Option(help="TOML file: which column is which field.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and check every line, and write nothing.")] = False,
     journal: Annotated[
@@ -31,13 +36,23 @@ def backfill(
     Bad lines become dead letters: exit 1 then. Interrupted or killed, run it again: it goes on where it was.
 
     Examples: headrace backfill flight_departed flights.csv --mapping mapping.toml --dry-run  |
-    headrace backfill flight_departed 2025-*.parquet --masking-key-file masking.key
+    headrace backfill flight_departed 2025-*.parquet --masking-key-file masking.key  |
+    headrace backfill --from orders.toml --masking-key-file masking.key
     """
+    format_ = "json" if json_output else format_
+    more = {"masking_key_file": masking_key_file, "log_format": log_format}
+    if from_ is not None:
+        if subject or files or mapping:
+            raise typer.BadParameter("says subject, rows and mapping itself: name nothing else", param_hint="--from")
+        from stream.commands.backfill_from import pull_backfill
+
+        settings = read_settings(project, dataset, contracts, **more)
+        raise typer.Exit(pull_backfill(settings, from_, journal, format_, dry_run))
+    if not subject or not files:
+        raise typer.BadParameter("name a subject and its files, or --from", param_hint="SUBJECT FILES")
     from stream.commands.backfill import check_files, run_backfill
 
-    more = {"masking_key_file": masking_key_file, "log_format": log_format}
     more["journal"] = journal if journal is not None else Path(".headrace/backfill") / subject
     settings = read_settings(project, dataset, contracts, **more)
-    format_ = "json" if json_output else format_
     command = check_files if dry_run else run_backfill
     raise typer.Exit(command(settings, subject, files, mapping, format_))

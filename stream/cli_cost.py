@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from stream.cli_options import Format, Json
+from stream.cli_options import Contracts, Dataset, Format, Json, Project, read_settings
 
 ROW_BYTES: Final = 100  # that a row of the sample contracts has more than its event
 cost_app = typer.Typer(help="What running it costs.", no_args_is_help=True, rich_markup_mode=None)
@@ -42,3 +42,27 @@ def estimate(
     row = row_bytes or event_bytes + ROW_BYTES
     load = Load(rate, event_bytes, row, kept_days, queried_tib, refused, events_a_vcpu)
     show_estimate(load, prices, "json" if json_output else format_)
+
+
+@cost_app.command("measure")
+def measure(
+    project: Project = None,
+    dataset: Dataset = None,
+    contracts: Contracts = None,
+    since: Annotated[str, typer.Option(help="Time, date, or how long ago: 6h, 30d.")] = "1d",
+    format_: Format = "table",
+    json_output: Json = False,
+) -> None:
+    """Say what load there has been. By tallies and tables; with it an estimate can be held against reality.
+
+    Examples: headrace cost measure  |  headrace cost measure --since 30d --json
+    """
+    from datetime import UTC, datetime
+
+    from stream.audit_scope import parse_since
+    from stream.clock import now_micros
+    from stream.commands.cost_measure import show_measured
+
+    settings, now = read_settings(project, dataset, contracts), now_micros()
+    moment = datetime.fromtimestamp(now / 1e6, UTC)
+    show_measured(settings, parse_since(since, now), moment, "json" if json_output else format_)

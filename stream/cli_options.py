@@ -11,6 +11,10 @@ Project = Annotated[str | None, typer.Option(help="Google Cloud project [HEADRAC
 Dataset = Annotated[str | None, typer.Option(help="BigQuery dataset [HEADRACE_DATASET].")]
 Contracts = Annotated[Path | None, typer.Option(help="Folder of .avsc files [HEADRACE_CONTRACTS].")]
 Journal = Annotated[Path | None, typer.Option(help="Folder of the journal [HEADRACE_JOURNAL].")]
+Profile = Annotated[str | None, typer.Option(help="Which profile of headrace.toml [HEADRACE_PROFILE].")]
+Rename = Annotated[
+    list[str] | None, typer.Option(help="A label that changed, old=new, or went, old= ; may be given again.")
+]
 Format = Annotated[str, typer.Option("--format", help="table, json or ndjson.")]
 Json = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from google.cloud import bigquery
     from google.cloud.bigquery_storage_v1 import BigQueryWriteClient
+    from google.cloud.secretmanager_v1 import SecretManagerServiceClient
     from google.pubsub_v1 import PublisherClient, SubscriberClient
 
 PUBSUB: Final = "PUBSUB_EMULATOR_HOST"
@@ -68,6 +69,13 @@ def open_write(project: str) -> BigQueryWriteClient:
         transport = _transport(BigQueryWriteGrpcTransport)
         return BigQueryWriteClient(transport=transport, client_options={"quota_project_id": project})
     return BigQueryWriteClient(transport=BigQueryWriteGrpcTransport(channel=_channel(host)))
+
+
+def open_secrets() -> SecretManagerServiceClient:
+    """Open a client that reads keys; there is no emulator for it."""
+    from google.cloud.secretmanager_v1 import SecretManagerServiceClient
+
+    return SecretManagerServiceClient()
 
 
 def describe_emulators() -> str | None:

@@ -45,6 +45,7 @@ class Reason(StrEnum):
     INVALID_LINE = "invalid_line"  # of a file that is backfilled
     TOO_LATE = "too_late"
     IN_THE_FUTURE = "in_the_future"
+    TRANSFORM_FAILED = "transform_failed"
     ID_CONFLICT = "id_conflict"
     REFUSED_BY_BIGQUERY = "refused_by_bigquery"
     ROW_TOO_LARGE = "row_too_large"

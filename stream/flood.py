@@ -1,8 +1,9 @@
 """Whether so much is refused that it must be our fault: then the subject waits, and its topic is not emptied into the
 dead-letter topic.
 
-Counted is what the decode step refuses, for that is what a deploy can mend: a contract that was never added, a wrong
-one, a decoder that broke, producers that changed their envelope; and lines of files, which a mapping can mend. Not
+Counted is what a deploy can mend: what the decode step refuses, for want of a contract or for a wrong one, since a
+decoder broke or producers changed their envelope; lines of files, which a mapping can mend; and what a transformation
+fails on. Not
 counted is what no deploy could read better and waiting would not mend: dates out of bounds, one id with two contents,
 rows that BigQuery refuses (the job waits when the table as a whole does not fit) or that are too large.
 """
@@ -19,7 +20,13 @@ from stream.deadletter import Reason
 WINDOW: Final = timedelta(minutes=1)
 FLOOR: Final = 1_000  # messages; of fewer a share says little
 COUNTED: Final = frozenset(
-    {Reason.MALFORMED_ENVELOPE, Reason.UNKNOWN_SCHEMA, Reason.UNDECODABLE_PAYLOAD, Reason.INVALID_LINE}
+    {
+        Reason.MALFORMED_ENVELOPE,
+        Reason.UNKNOWN_SCHEMA,
+        Reason.UNDECODABLE_PAYLOAD,
+        Reason.INVALID_LINE,
+        Reason.TRANSFORM_FAILED,
+    }
 )
 
 

@@ -19,6 +19,7 @@ _COUNTERS: Final = {
     "received": ("headrace_pipeline_events_received", "Messages pulled, redeliveries aside"),
     "written": ("headrace_pipeline_rows_written", "Rows confirmed by BigQuery"),
     "duplicate": ("headrace_pipeline_duplicates", "Events that were there already"),
+    "dropped": ("headrace_pipeline_events_dropped", "Events that their contract's filter left out"),
     "redelivered": ("headrace_pipeline_redelivered_messages", "Messages whose fate was known already"),
     "acknowledged": ("headrace_pipeline_messages_acknowledged", "Messages acknowledged"),
 }

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from schemas.registry import Registry
 from stream.deadletter import Sender
+from stream.keys import Key
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +25,12 @@ class Job:
     shards: int
     ids_remembered: int
     clock: Callable[[], int]
-    masking_key: bytes = field(repr=False)
-    sealing_key: bytes = field(repr=False)
+    masking_key: Key
+
+    @property
+    def transforms(self) -> bool:
+        """Whether some contract has rows filtered, or columns derived."""
+        return any(self.registry.latest(each).transformations.in_the_job for each in self.registry.subjects)
 
     @property
     def sender(self) -> Sender:

@@ -1,4 +1,4 @@
-"""Topics, subscriptions, dataset, tables and a view: what should be there, what is, and the changes between the two."""
+"""Topics, subscriptions, datasets, tables and views: what should be there, what is, and the changes between the two."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def plan(registry: Registry, names: Names, location: str, clients: Clients) -> l
     """Compare what exists with what the contracts say.
 
     Raises:
-        ProvisionError: a table differs in a way BigQuery cannot change, or stands where the view belongs.
+        ProvisionError: a table differs in a way BigQuery cannot change, or stands where a view belongs.
     """
     return [
         *_pubsub_changes(registry, names, clients),
@@ -57,6 +57,7 @@ def plan(registry: Registry, names: Names, location: str, clients: Clients) -> l
         *_dataset_changes(f"{names.project}.{names.archive}", location, clients.bigquery),
         *_table_changes(registry, names, clients.bigquery),
         *_view_changes(names, clients.bigquery),
+        *_rollup_changes(registry, names, clients.bigquery),
     ]
 
 
@@ -132,6 +133,24 @@ def _view_changes(names: Names, client: bigquery.Client) -> Iterator[Change]:
         raise ProvisionError(f"{name}: a table stands where a view belongs; rename it, and provision again")
     if view_differs(existing, view):
         yield Change("update", "view", name, put)
+
+
+def _rollup_changes(registry: Registry, names: Names, client: bigquery.Client) -> Iterator[Change]:
+    if not any(registry.latest(subject).transformations.rollups for subject in registry.subjects):
+        return
+    from stream.rollups import LABEL, put_rollup, rollup_views  # and sqlglot, where there is something for it
+
+    for view in rollup_views(registry, names):
+        put = _bind(put_rollup, client=client, wanted=view)
+        try:
+            existing = client.get_table(view.name)
+        except NotFound:
+            yield Change("create", "materialized view", view.name, put)
+            continue
+        if existing.table_type != "MATERIALIZED_VIEW":
+            raise ProvisionError(f"{view.name}: something else stands where a rollup belongs; rename the rollup")
+        if existing.labels.get(LABEL) != view.label or (existing.description or "") != view.doc:
+            yield Change("update", "materialized view", view.name, put)
 
 
 def _differences(existing: bigquery.Table, wanted: bigquery.Table, name: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -11,23 +12,28 @@ from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    TomlConfigSettingsSource,
 )
 
 from schemas.annotations import parse_duration
 from schemas.registry import Registry
+from schemas.transformations import Transformations
+from stream.clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB
+from stream.dataflow_settings import DataflowSettings
 from stream.names import ARCHIVE, Names
+from stream.profiles import Document, SettingsError
 
-
-class SettingsError(ValueError):
-    """A setting is missing, misspelt or out of range; says which and where it may come from."""
+__all__ = ["Settings", "SettingsError", "load_settings", "read_archive_key", "read_masking_key", "refuse_emulators"]
 
 
 class Settings(BaseSettings):
     """What the job and the commands are built from: plain values, checked."""
 
     model_config = SettingsConfigDict(
-        env_prefix="HEADRACE_", toml_file="headrace.toml", extra="forbid", frozen=True, hide_input_in_errors=True
+        env_prefix="HEADRACE_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
     project: str = Field(description="Google Cloud project", pattern=r"^[a-z][a-z0-9-]{2,61}[a-z0-9]$")
@@ -53,6 +59,12 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "text", "json"] = Field("auto", description="auto: text on a terminal, else JSON")
     shards: int = Field(1, ge=1, le=1000, description="shards of a table's deduplication; never change on a live job")
     ids_remembered: int = Field(2_000_000, ge=2, description="event ids remembered for each table")
+    profile: str | None = Field(None, description="which [profile.<name>] of headrace.toml lies over the settings")
+    production: bool = Field(False, description="refuse the emulators' variables; true in a profile prod or production")
+    dataflow: DataflowSettings = Field(
+        default_factory=lambda: DataflowSettings.model_validate({}),
+        description="where and on what the job runs on Dataflow",
+    )
 
     @field_validator("window", mode="before")
     @classmethod
@@ -75,8 +87,8 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Flags, then environment, then the file."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+        """Flags, then environment, then the file with the profile that either of them names."""
+        return init_settings, env_settings, _FileSource(settings_cls, init_settings)
 
     @property
     def names(self) -> Names:
@@ -85,7 +97,39 @@ class Settings(BaseSettings):
 
     def registry(self) -> Registry:
         """Load the contracts this job serves."""
-        return Registry.load(self.contracts)
+        return load_contracts(self.contracts)
+
+
+def load_contracts(folder: Path | None) -> Registry:
+    """Load contracts, and check what they say of transformations too; raises ContractError."""
+    registry = Registry.load(folder)
+    for contract in map(registry.latest, registry.subjects):
+        if contract.transformations != Transformations():
+            from stream.transform import check_transformations  # pyarrow and sqlglot, where they are needed
+
+            check_transformations(contract)
+    return registry
+
+
+class _FileSource(PydanticBaseSettingsSource):
+    """``headrace.toml``, read anew for each settings object; its keys are checked whichever profile is chosen."""
+
+    def __init__(self, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource) -> None:
+        super().__init__(settings_cls)
+        self._profile = init_settings().get("profile")
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        """Unused: the file is taken whole."""
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        profile, document = self._profile or os.environ.get("HEADRACE_PROFILE") or None, Document.read()
+        document.check_keys(
+            {name: DataflowSettings.model_fields if name == "dataflow" else None for name in Settings.model_fields}
+            | {"profile": None}
+        )
+        production = {"production": True} if profile in ("prod", "production") else {}
+        return production | document.settings(profile)
 
 
 def load_settings(**flags: Any) -> Settings:
@@ -94,11 +138,47 @@ def load_settings(**flags: Any) -> Settings:
     Raises:
         SettingsError: names every setting that is missing or wrong, never its value.
     """
+    given = {name: value for name, value in flags.items() if value is not None}
     try:
-        return Settings(**{name: value for name, value in flags.items() if value is not None})
+        settings = Settings(**given)
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        problems = "; ".join(_problem(each, given) for each in error.errors())
         raise SettingsError(f"{problems}; set it by flag, as HEADRACE_<NAME>, or in headrace.toml") from error
+    if settings.production:
+        refuse_emulators("production")
+    return settings
+
+
+def refuse_emulators(key: str) -> None:
+    """Refuse to touch a production project while a variable sends half of the calls to an emulator.
+
+    Raises:
+        SettingsError: names the variables, and *key*, which is why they are refused.
+    """
+    used = [name for name in (PUBSUB, BIGQUERY, BIGQUERY_STORAGE) if os.environ.get(name)]
+    if used:
+        raise SettingsError(
+            f"{Document.read().path}: {key}: set, but so is {', '.join(used)}: a production job uses no emulator; "
+            f"run `unset {' '.join(used)}`, or choose another profile"
+        )
+
+
+def _problem(error: Any, flags: dict[str, Any]) -> str:
+    """Key, what is wrong with it, and where it comes from; never its value."""
+    key = tuple(map(str, error["loc"]))
+    named, message = ".".join(key), error["msg"]
+    variable = "HEADRACE_" + "__".join(key).upper()
+    if key[0] in flags:
+        return f"{named}: {message} (--{key[0].replace('_', '-')})"
+    if variable in os.environ:
+        return f"{named}: {message} (variable {variable})"
+    profile, document = flags.get("profile") or os.environ.get("HEADRACE_PROFILE") or None, Document.read()
+    found = document.where(key, profile)
+    if found:
+        full, place = found
+        return f"{place}: {'.'.join(full)}: {message}"
+    missing = f'add {key[-1]} = "..." to {document.path}' if error["type"] == "missing" else str(document.path)
+    return f"{named}: {message} ({missing})"
 
 
 def read_masking_key(path: Path | None) -> bytes:

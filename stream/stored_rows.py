@@ -21,11 +21,15 @@ _NOT_CONTENT: Final = frozenset({LEFT_OUT, "_source", "_schema_version"})
 
 
 class StoredRows:
-    """One table, as SQL names it. Every method raises what the client raises."""
+    """One table, as SQL names it. Every method raises what the client raises.
 
-    def __init__(self, client: bigquery.Client, table: str) -> None:
+    What is *derived* is no content of an event either: it may be derived otherwise today.
+    """
+
+    def __init__(self, client: bigquery.Client, table: str, derived: frozenset[str] = frozenset()) -> None:
         self._client = client
         self._table = table
+        self._not_content = _NOT_CONTENT | derived
 
     def is_empty(self) -> bool:
         """Whether there is no row at all."""
@@ -40,7 +44,7 @@ class StoredRows:
         found = self._look_up(rows)
         if not found:
             return {}
-        names = [name for name in rows.schema.names if name not in _NOT_CONTENT]
+        names = [name for name in rows.schema.names if name not in self._not_content]
         contents = stored_contents(self._client, self._table, names, sorted(found), _bounds(rows))
         pairs = zip(rows.column("_event_id").to_pylist(), row_hashes(rows.select(names)).to_pylist(), strict=True)
         return {index: contents[id_] == own for index, (id_, own) in enumerate(pairs) if id_ in contents}

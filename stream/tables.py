@@ -10,7 +10,6 @@ import pyarrow as pa
 from google.cloud import bigquery
 
 from schemas.annotations import Partition
-from schemas.masked import masked
 from schemas.model import (
     Array,
     Decimal,
@@ -145,15 +144,20 @@ def bigquery_fields(record: Record) -> list[bigquery.SchemaField]:
 
 
 def row_schema(contract: Contract) -> pa.Schema:
-    """The Arrow schema of a contract's rows: the payload after masking, then our own columns."""
-    return pa.schema([*arrow_schema(masked(contract.record)), *META_SCHEMA])
+    """The Arrow schema of a contract's rows: the payload after masking, derived columns, then our own."""
+    return pa.schema([*arrow_schema(contract.written), *META_SCHEMA])
+
+
+def derived_columns(contract: Contract) -> frozenset[str]:
+    """The columns of a contract's table that no event has."""
+    return frozenset(derived.field.name for derived in contract.transformations.derived)
 
 
 def table_for(contract: Contract, project: str, dataset: str) -> bigquery.Table:
     """The table that a contract describes."""
     meta = [_plain(name, type_, "REQUIRED", description) for name, type_, description in _META_FIELDS]
     options = contract.options
-    table = bigquery.Table(f"{project}.{dataset}.{options.table}", [*bigquery_fields(masked(contract.record)), *meta])
+    table = bigquery.Table(f"{project}.{dataset}.{options.table}", [*bigquery_fields(contract.written), *meta])
     table.description = contract.doc or None
     table.time_partitioning = _partitioning(options.partition, "_event_time", options.expire_after_days)
     table.require_partition_filter = options.require_partition_filter

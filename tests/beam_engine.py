@@ -17,6 +17,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any, Final
 
 import apache_beam as beam
@@ -28,6 +29,7 @@ from apache_beam.runners.portability.fn_api_runner.fn_runner import DataInput
 from apache_beam.transforms.core import RestrictionProvider
 
 from stream.engine.puller import Pulled, Puller
+from stream.keys import Key
 from stream.message import Message
 from stream.pipeline import Job, ingest
 
@@ -80,6 +82,16 @@ def _order(queues: Any, held: list[Any]) -> None:
         ready.enque(held.pop())
 
 
+@dataclass(frozen=True, slots=True)
+class NamedKey:
+    """A key of which a graph holds the name alone, as it does of a version in Secret Manager."""
+
+    name: str
+
+    def read(self) -> bytes:
+        return sha256(self.name.encode()).digest()
+
+
 @contextmanager
 def flat_monitoring() -> Iterator[None]:
     """Let the runner forget each bundle's monitoring infos: it nests them until it fails."""
@@ -100,6 +112,7 @@ class BeamEngine:
     """One run of the job, until so many messages are acknowledged, or *stop* is set."""
 
     job: Job
+    sealing: Key
     pullers: Sequence[Puller]  # one a subject
     until: int
     bundle_messages: int = 500
@@ -120,7 +133,7 @@ class BeamEngine:
             with flat_monitoring():
                 pipeline = beam.Pipeline(runner=StreamingFnApiRunner(), options=PipelineOptions([]))
                 source = pipeline | "Start" >> beam.Create(["engine"])
-                ingest(source | SOURCE >> beam.ParDo(_PullFn()), self.job)
+                ingest(source | SOURCE >> beam.ParDo(_PullFn()), self.job, self.sealing)
                 pipeline.run().wait_until_finish()
             self.settle()
         finally:

@@ -19,6 +19,7 @@ from stream.clock import now_micros
 from stream.commands.run import build_engine, job_for
 from stream.engine.embedded import Embedded
 from stream.engine.journal import Journal
+from stream.keys import HeldKey
 from stream.names import Names
 from stream.provision import Clients, apply, plan
 from stream.settings import Settings
@@ -50,7 +51,7 @@ class Service:
             publisher.publish(topic=self.names.topic(subject), messages=wire[start : start + 500])
 
     def engine(self) -> Embedded:
-        job = job_for(self.settings, self.registry, KEY, now_micros)
+        job = job_for(self.settings, self.registry, HeldKey(KEY), now_micros)
         return build_engine(self.settings, job, Journal.open(self.settings.journal))
 
     def run_until(self, acknowledged: int) -> Embedded:

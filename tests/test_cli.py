@@ -138,3 +138,26 @@ def test_a_masking_key_must_be_there_and_long_enough(tmp_path: Path) -> None:
     for path in (None, tmp_path / "missing", short):
         with pytest.raises(SettingsError, match="masking_key_file"):
             read_masking_key(path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["backfill"], "name a subject and its files, or --from"),
+        (["backfill", "flight_departed"], "name a subject and its files, or --from"),
+        (["backfill", "flight_departed", "--from", "x.toml"], "name nothing else"),
+    ],
+)
+def test_a_backfill_has_files_or_a_source(headrace: Headrace, arguments: list[str], says: str) -> None:
+    shown = headrace(*arguments)
+    assert shown.code == Exit.USAGE
+    assert says in " ".join(shown.err.split())
+
+
+def test_a_wrong_source_is_refused_with_key_file_line_and_remedy(headrace: Headrace, tmp_path: Path) -> None:
+    path = tmp_path / "flights.toml"
+    path.write_text('subject = "flight_departed"\n[sql]\nurl = "postgresql://me:pw@db/x"\n')
+    shown = headrace("backfill", "--from", str(path), "--project", "test-project")
+    assert shown.code == Exit.CONFIGURATION
+    assert f"{path}, line 3: sql.url: a secret never stands in this file; refer to it: url = {{ env" in shown.err
+    assert "pw" not in shown.err

@@ -11,6 +11,7 @@ import pytest
 
 from stream.commands.cost import show_estimate
 from stream.cost.estimate import GIB, MONTH_SECONDS, TIB, Item, Load, envelope_bytes, estimate
+from stream.cost.measure import Measured, total
 from stream.cost.prices import NAMES, PricesError, load_prices
 
 LOAD = Load(
@@ -95,3 +96,10 @@ def test_the_table_fits_a_terminal_and_json_adds_up(
     show_estimate(LOAD, None, "json")
     said = json.loads(capsys.readouterr().out)
     assert said["usd_a_month"] == pytest.approx(sum(item["usd"] for item in said["items"]))
+
+
+def test_subjects_are_added_up_by_their_events() -> None:
+    few, many = Measured("few", 100, 1.0, 0.5, 1000), Measured("many", 300, 3.0, 0.1, 200)
+    assert total([few, many]) == Measured("all", 400, 4.0, pytest.approx(0.2), 400)
+    assert total([few, replace(many, row_bytes=None)]).row_bytes == 1000
+    assert total([]) == Measured("all", 0, 0.0, 0.0, None)

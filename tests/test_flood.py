@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from stream.dataflow.decode import _DecodeFn
 from stream.deadletter import Reason
-from stream.flood import FLOOR, WINDOW, FloodError, FloodGuard
+from stream.flood import COUNTED, FLOOR, WINDOW, FloodError, FloodGuard
+from stream.keys import HeldKey
 from stream.message import Message
 from tests.builders import PACKAGE
 
@@ -84,9 +85,7 @@ def test_much_that_went_well_before_does_not_delay_it() -> None:
     assert let_through(guard, flood) == flood[:2]
 
 
-@pytest.mark.parametrize(
-    "reason", sorted(set(Reason) - {"malformed_envelope", "unknown_schema", "undecodable_payload", "invalid_line"})
-)
+@pytest.mark.parametrize("reason", sorted(set(Reason) - COUNTED))
 def test_what_no_deploy_would_mend_does_not_count(reason: Reason) -> None:
     guard = FloodGuard(50)
     assert not guard.judge(0, 5000, bad(5000, reason))
@@ -133,8 +132,10 @@ def test_a_quiet_subject_is_guarded_again_after_a_good_minute() -> None:
 
 
 def test_on_dataflow_a_bundle_fails_before_any_letter_and_again_until_it_can_be_read() -> None:
-    def bundle(now: int, count: int, key: bytes = b"k" * 32) -> int:
-        step = _DecodeFn(PACKAGE, WINDOW, lambda: now, key)  # a bundle that fails takes its step along
+    def bundle(now: int, count: int, job: bytes = b"a job") -> int:
+        step = _DecodeFn(
+            PACKAGE, WINDOW, lambda: now, HeldKey(job.ljust(32))
+        )  # a bundle that fails takes its step along
         step.setup()
         unreadable = [Message("flight_departed", b"\xff", {}, str(number), 0) for number in range(count)]
         return len([each for each in step.process(unreadable) if each.tag == "dead_letters"])
@@ -143,4 +144,4 @@ def test_on_dataflow_a_bundle_fails_before_any_letter_and_again_until_it_can_be_
     for now in (0, SECOND, 10 * MINUTE):
         with pytest.raises(FloodError, match=r"flight_departed: 1 of 1 .* stay in Pub/Sub"):
             bundle(now, 1)
-    assert bundle(10 * MINUTE, 1, b"another job".ljust(32)) == 1
+    assert bundle(10 * MINUTE, 1, b"another job") == 1

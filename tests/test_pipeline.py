@@ -5,15 +5,15 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-import apache_beam as beam
 import pytest
-from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.portability.api import beam_runner_api_pb2
 from apache_beam.runners.pipeline_context import PipelineContext
 
-from stream.dataflow.read import ReadSubscriptions
+from stream.deploy.compare import GOLDEN, load
+from stream.deploy.graph import build, describe
 from stream.job import Job
-from stream.pipeline import ingest
+from stream.keys import HeldKey, Key, SecretVersion
+from stream.names import Names
 from tests.builders import PACKAGE
 
 LABELS = [
@@ -38,7 +38,10 @@ LABELS = [
 ]
 
 
-def the_graph() -> Any:
+SEALING = SecretVersion("projects/a-project/secrets/sealing/versions/1")
+
+
+def the_graph(sealing: Key = SEALING) -> Any:
     job = Job(
         registry=PACKAGE,
         project="a-project",
@@ -50,13 +53,9 @@ def the_graph() -> Any:
         shards=16,
         ids_remembered=1000,
         clock=lambda: 0,
-        masking_key=b"m" * 32,
-        sealing_key=b"s" * 32,
+        masking_key=SecretVersion("projects/a-project/secrets/masking/versions/1"),
     )
-    subscriptions = {subject: f"projects/a-project/subscriptions/headrace-{subject}" for subject in PACKAGE.subjects}
-    pipeline = beam.Pipeline(options=PipelineOptions(["--streaming"]))
-    ingest(pipeline | "Read" >> ReadSubscriptions(subscriptions, 500), job)
-    return pipeline.to_runner_api()
+    return build(job, sealing, Names("a-project"), 500, ["--streaming"]).to_runner_api()
 
 
 GRAPH = the_graph()
@@ -103,6 +102,15 @@ def test_what_crosses_stages_has_a_coder_of_its_own(collection: str, coder: str)
     (output,) = TRANSFORMS[collection].outputs.values()
     context = PipelineContext(GRAPH.components)
     assert str(context.coders.get_by_id(GRAPH.components.pcollections[output].coder_id)) == coder
+
+
+def test_the_committed_graph_is_the_one_that_dataflow_gets() -> None:
+    assert load(GOLDEN) == describe(GRAPH, shards=16), "headrace deploy plan says what this means for a running job"
+
+
+def test_a_job_whose_key_would_travel_is_not_built() -> None:
+    with pytest.raises((TypeError, RuntimeError), match="a key is never pickled"):
+        the_graph(HeldKey(b"k" * 32))
 
 
 def test_there_is_no_java() -> None:

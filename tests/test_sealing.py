@@ -6,13 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.message import Message
-from stream.sealing import new_key, seal, unseal
+from stream.sealing import seal, sealing_key, unseal
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
 MESSAGES = st.builds(
     Message, TEXT, st.binary(max_size=50), st.dictionaries(TEXT, TEXT, max_size=4), TEXT, st.integers(0, 2**60), TEXT
 )
-KEY = new_key()
+KEY = sealing_key(b"s" * 40)
 
 
 @given(st.lists(MESSAGES, max_size=5))
@@ -24,10 +24,15 @@ def test_nothing_can_be_read_or_changed_without_the_key() -> None:
     sealed = seal([Message("s", b"a secret payload", {"a": "secret"}, "1", 0)], KEY)
     assert b"secret" not in sealed
     with pytest.raises(InvalidTag):
-        unseal(sealed, new_key())
+        unseal(sealed, sealing_key(b"t" * 40))
     with pytest.raises(InvalidTag):
         unseal(sealed[:-1] + bytes([sealed[-1] ^ 1]), KEY)
 
 
 def test_a_message_does_not_show_what_it_holds() -> None:
     assert "secret" not in repr(Message("s", b"secret", {"a": "secret"}, "1", 0, "secret"))
+
+
+def test_every_worker_and_every_update_has_the_same_key_of_256_bits() -> None:
+    assert sealing_key(b"s" * 40) == KEY
+    assert len(KEY) == 32

@@ -15,9 +15,11 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import pty
 import re
 import sys
 import tempfile
+import termios
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -25,9 +27,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-import pexpect
 import psutil
-from pexpect import replwrap
+from pexpect import fdpexpect, replwrap
 
 ROOT: Final = Path(__file__).parent.parent
 COLUMNS: Final = 80
@@ -52,6 +53,9 @@ _DUMP: Final = re.compile(r"([0-9a-f]{8})  [0-9a-f·].*\|")  # times are among t
 _NOTICE: Final = re.compile(r"\[\d+\][+-]? .*|\[\d+\] \d+")  # what the shell says of its jobs
 _TERMINAL: Final = {"TERM": "xterm", "LANG": "C.UTF-8"}
 _OURS: Final = re.compile("EMULATOR_HOST|^HEADRACE_(?!PUBSUB_EMULATOR_JAR)|^COLUMNS$")
+_IN_CONTROL: Final = (
+    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
+)
 _OBEYED: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -67,18 +71,23 @@ class Terminal:
     """A shell in a terminal of 80 columns, as a person has it."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+        ours, theirs = pty.openpty()
+        termios.tcsetwinsize(ours, (50, COLUMNS))
+        _unechoed(theirs)
+        # Not pexpect.spawn, which forks: a process that has used gRPC must not.
         bashrc = Path(replwrap.__file__).with_name("bashrc.sh")
-        child = pexpect.spawn(
-            "bash",
-            ["--rcfile", str(bashrc)],
-            cwd=str(folder),
+        self._process = psutil.Popen(
+            [sys.executable, "-c", _IN_CONTROL, "bash", "--rcfile", str(bashrc), "-i"],
+            cwd=folder,
             env=dict(environment),
-            dimensions=(50, COLUMNS),
-            echo=False,
-            encoding="utf-8",
-            timeout=COMMAND_SECONDS,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
         )
-        self._pid = child.pid
+        os.close(theirs)
+        child = fdpexpect.fdspawn(ours, encoding="utf-8", timeout=COMMAND_SECONDS)
+        child.echo = False
         prompt = "PS1='[PEXPECT\\[\\]_PROMPT>' PS2='[PEXPECT\\[\\]_PROMPT+' PROMPT_COMMAND=''"  # not as it is shown
         self._shell = replwrap.REPLWrapper(child, r"\$", prompt, extra_init_cmd="export PAGER=cat")
 
@@ -93,11 +102,18 @@ class Terminal:
 
     def close(self) -> None:
         """End the shell and whatever it started."""
-        started = psutil.Process(self._pid).children(recursive=True)
-        self._shell.child.close(force=True)
+        started = [*self._process.children(recursive=True), self._process]
+        self._shell.child.close()
         for process in started:
             if process.is_running():
                 process.kill()
+        self._process.wait()
+
+
+def _unechoed(terminal: int) -> None:
+    settings = termios.tcgetattr(terminal)
+    settings[3] &= ~termios.ECHO
+    termios.tcsetattr(terminal, termios.TCSANOW, settings)
 
 
 @contextmanager
@@ -148,6 +164,12 @@ def _tied_by_event(step: Step, terminal: Terminal) -> dict[str, str]:
 def same(said: list[str], printed: list[str]) -> bool:
     """Whether both say the same, but for what differs each time."""
     return [_without_varying(line) for line in said] == [_without_varying(line) for line in printed]
+
+
+def assert_as_said(step: Step, done: Step) -> None:
+    """The command has printed what the page says."""
+    said, printed = "\n".join(step.printed), "\n".join(done.printed)
+    assert same(step.printed, done.printed), f"$ {done.command}\n--- page\n{said}\n--- terminal\n{printed}"
 
 
 def _without_varying(line: str) -> str:

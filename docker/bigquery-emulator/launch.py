@@ -1,6 +1,6 @@
 """Start bqemulator 1.4.0 offline, with nested columns: ``python launch.py start --rest-port ... --grpc-port ...``.
 
-Twelve defects of that version are mended here. It fetches two DuckDB extensions at start: the same files come in
+Fourteen defects of that version are mended here. It fetches two DuckDB extensions at start: the same files come in
 wheels. Its AppendRows builds the Arrow schema of a table from name, type and mode alone, so a RECORD column has no
 fields. And it stores BIGNUMERIC as a decimal wider than DuckDB has, so no such column can be made: here it keeps
 38 digits, 18 of them after the point. And it forgets a table's requirePartitionFilter, and keeps a view's query to
@@ -14,9 +14,13 @@ offset are answered with ALREADY_EXISTS and never written.
 At every append it copies the whole table for time travel, and keeps the copies for days: here it makes none. And it
 answers a query that fails with no rows and code 200, which the client takes for an empty result: here with an error.
 A column that is added to a table later is in its catalogue alone, and no row can be appended: here the table has it.
+And rows with a column that the table lacks, or without one that it requires, are written without a word: BigQuery
+refuses them, and so they are refused here, by the columns that the table has now.
+And it takes no materialized view that says how it is partitioned: here it does, and cuts nothing.
 """
 
 import functools
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -30,7 +34,7 @@ from bqemulator.cli import main
 from bqemulator.domain.events import TableDataChanged
 from bqemulator.grpc_api import write_servicer
 from bqemulator.storage import engine, type_map
-from bqemulator.versioning import snapshots
+from bqemulator.versioning import ddl, snapshots
 from duckdb_extensions import import_extension
 from google.cloud.bigquery_storage_v1.types import FinalizeWriteStreamRequest
 
@@ -64,7 +68,7 @@ def answer_with_table(table, original=tables._table_to_rest):
     """A table as BigQuery describes it: the partition filter stands on the table, and a view has its query."""
     body = original(table)
     required = body.get("timePartitioning", {}).pop("requirePartitionFilter", False)
-    view = {"view": {"query": table.view_query, "useLegacySql": False}} if table.view_query else {}
+    view = {"view": {"query": table.view_query, "useLegacySql": False}} if table.table_type == "VIEW" else {}
     return {**body, **view, "requirePartitionFilter": required}
 
 
@@ -105,6 +109,20 @@ def append_or_not(self, stream, *rest, original=write_servicer.BigQueryWriteHand
             raise
 
 
+def bind_to_table(self, stream, bound, context):
+    """The stream and the columns of its table as they are now, not as they were when the connection was made."""
+    return self._bind_stream_to_target(stream, context)
+
+
+def fit_to_table(rows, target, original=write_servicer._align_to_target):
+    """Rows in the order of the table's columns; those that do not fit it are refused, as BigQuery does."""
+    extra = [name for name in rows.column_names if name not in target.names]
+    missing = [column.name for column in target if not column.nullable and column.name not in rows.column_names]
+    if extra or missing:
+        raise ValueError(f"the table has no column {extra}" if extra else f"required columns are missing: {missing}")
+    return original(rows, target)
+
+
 def widen_table(self, table, original=memory_repository.MemoryCatalogRepository.update_table):
     """Keep what the catalogue says of a table; new columns, and columns with new fields, are the table's own too."""
     before = self.get_table(table.project_id, table.dataset_id, table.table_id)
@@ -124,6 +142,11 @@ def columns_of(table):
     return type_map.bq_schema_to_duckdb_columns([tables._field_to_rest(field) for field in table.schema_.fields])
 
 
+def parse_unpartitioned(self, sql, original=ddl.VersioningDDLRouter.parse):
+    """Read a statement about versions; of a materialized view, all but how it is partitioned."""
+    return original(self, re.sub(r"\A(CREATE MATERIALIZED VIEW \S+)\nPARTITION BY [^\n]+\n", r"\1\n", sql))
+
+
 def record_change(self, *table):
     """Say that a table has changed, and keep no copy of it."""
     self._events.publish(TableDataChanged(*table))
@@ -140,11 +163,14 @@ def mend():
     tables._table_to_rest = answer_with_table
     tabledata._bq_type_to_arrow = scalar_type
     memory_repository.MemoryCatalogRepository.update_table = widen_table
+    ddl.VersioningDDLRouter.parse = parse_unpartitioned
     snapshots.SnapshotManager.record_change = record_change
     jobs._SQL_EXECUTION_DOMAIN_ERRORS = ()  # those that it would answer with code 200
     write_servicer._table_arrow_schema = arrow_schema
     write_servicer.BigQueryWriteHandler._handle_finalize_write_stream = finalise_in_turn
     write_servicer.BigQueryWriteHandler._perform_append = append_or_not
+    write_servicer.BigQueryWriteHandler._ensure_stream_bound = bind_to_table
+    write_servicer._align_to_target = fit_to_table
 
 
 if __name__ == "__main__":

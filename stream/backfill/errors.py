@@ -8,6 +8,7 @@ class MappingError(ValueError):
 
     def __init__(self, where: str, why: str, remedy: str) -> None:
         super().__init__(f"{where}: {why}; {remedy}")
+        self.where, self.why, self.remedy = where, why, remedy
 
 
 class BackfillError(RuntimeError):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping as Table
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -53,7 +53,19 @@ def read_mapping(path: Path | None, contract: Contract) -> Mapping:
     Raises:
         MappingError: it cannot be read, or says what is not known; or nothing tells one event from another.
     """
-    mapping = Mapping() if path is None else _parse(path, contract)
+    return _told_apart(Mapping() if path is None else _parse(path, contract), contract, path)
+
+
+def mapping_of(table: Table[str, Any], contract: Contract, path: Path) -> Mapping:
+    """The mapping that a *table* of the file at *path* says, for the fields of *contract*.
+
+    Raises:
+        MappingError: it says what is not known, or nothing tells one event from another.
+    """
+    return _told_apart(_mapping(table, contract, path), contract, path)
+
+
+def _told_apart(mapping: Mapping, contract: Contract, path: Path | None) -> Mapping:
     if not contract.options.identity and not mapping.identity:
         raise MappingError(
             contract.subject,
@@ -73,6 +85,10 @@ def _parse(path: Path, contract: Contract) -> Mapping:
         raise MappingError(str(path), f"cannot be read ({error.strerror})", "name a TOML file") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise MappingError(str(path), f"not TOML ({error})", "mend it") from error
+    return replace(_mapping(table, contract, path), digest=text)
+
+
+def _mapping(table: Table[str, Any], contract: Contract, path: Path) -> Mapping:
     _refuse_unknown(table, _KEYS, str(path))
     delimiter = _typed(table, "delimiter", str, ",", path)
     if len(delimiter) != 1 or delimiter in '"\r\n':
@@ -84,7 +100,6 @@ def _parse(path: Path, contract: Contract) -> Mapping:
         null=frozenset(_texts(table, "null", ("",), path)),
         delimiter=delimiter,
         given=True,
-        digest=text,
     )
 
 
@@ -139,4 +154,5 @@ def _typed(table: Table[str, Any], key: str, kind: type, default: Any, path: Pat
 
 def _refuse_unknown(given: Table[str, Any], known: frozenset[str] | set[str], where: str) -> None:
     for key in sorted(set(given) - known):
-        raise MappingError(where, f"unknown {key!r}", f"known are {', '.join(sorted(known))}")
+        named = f"{where}.{key}" if ": " in where else f"{where}: {key}"
+        raise MappingError(named, f"unknown {key!r}", f"known are {', '.join(sorted(known))}")

@@ -6,10 +6,11 @@ import os
 import socket
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from schemas.registry import Registry
+from schemas.registry import Contract, Registry
 from stream.backfill.events import BadLine
 from stream.backfill.files import look_at
 from stream.backfill.mapping import read_mapping
@@ -27,6 +28,7 @@ from stream.engine.journal import Journal
 from stream.engine.patience import Patience
 from stream.engine.status import SubjectStatus
 from stream.exits import Exit
+from stream.keys import HeldKey
 from stream.logs import set_up_logs
 from stream.output import check_format, say, show
 from stream.processes import stop_on_signals
@@ -36,24 +38,60 @@ from stream.streams import WriteStreams
 MOST_SHOWN: Final = 10
 
 
-def task_of(settings: Settings, subject: str, files: Sequence[str], mapping: Path | None) -> Task:
-    """What is to be read, checked as far as that goes before a line is read.
+class HistorySource(Source, Protocol):
+    """What gives lines, to its end. Its *fraction* is read, 0 when nobody knows how much there is."""
 
-    Raises:
-        MappingError, BackfillError, UnknownSchemaError: it cannot be.
-    """
-    contract = settings.registry().latest(subject)
-    read = read_mapping(mapping, contract)
-    looked_at = look_at(files, contract, read, settings.project)
-    return Task(contract, read, looked_at, now_micros(), settings.round_messages)
+    fraction: float
+    settled_before: int
+    finished: bool
+
+
+class History(Protocol):
+    """Lines of one contract, from wherever."""
+
+    @property
+    def contract(self) -> Contract:
+        """What the lines are events of."""
+
+    def source(self, journal: Journal | None, patience: Patience, stop: threading.Event) -> HistorySource:
+        """The lines as the engine takes them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Files that are to be read, checked as far as that goes before a line is read."""
+
+    task: Task
+
+    @classmethod
+    def of(cls, settings: Settings, subject: str, files: Sequence[str], mapping: Path | None) -> Reading:
+        """Raises MappingError, BackfillError, UnknownSchemaError."""
+        contract = settings.registry().latest(subject)
+        read = read_mapping(mapping, contract)
+        looked_at = look_at(files, contract, read, settings.project)
+        return cls(Task(contract, read, looked_at, now_micros(), settings.round_messages))
+
+    @property
+    def contract(self) -> Contract:
+        """What the lines are events of."""
+        return self.task.contract
+
+    def source(self, journal: Journal | None, patience: Patience, stop: threading.Event) -> FileSource:
+        """The files as the engine takes them; what is written is read by another process."""
+        return FileSource(self.task, rounds if journal is None else read_ahead, journal, patience, stop)
 
 
 def check_files(settings: Settings, subject: str, files: Sequence[str], mapping: Path | None, format_: str) -> Exit:
     """Read and check every line; nothing is opened but the files."""
+    return check(settings, Reading.of(settings, subject, files, mapping), format_)
+
+
+def check(settings: Settings, reading: History, format_: str) -> Exit:
+    """Read and check every line of *reading*, and say which are no events."""
     check_format(format_)
-    task, stop, line = task_of(settings, subject, files, mapping), threading.Event(), Line("checked", noun="lines")
+    subject, stop, line = reading.contract.subject, threading.Event(), Line("checked", noun="lines")
     stop_on_signals(stop)
-    source = FileSource(task, rounds, None, Patience("read", SubjectStatus(subject), stop), stop)
+    source = reading.source(None, Patience("read", SubjectStatus(subject), stop), stop)
     lines = bad = 0
     while not stop.is_set():
         for pulled in source.take(settings.round_messages, 0):
@@ -70,9 +108,15 @@ def check_files(settings: Settings, subject: str, files: Sequence[str], mapping:
 
 def run_backfill(settings: Settings, subject: str, files: Sequence[str], mapping: Path | None, format_: str) -> Exit:
     """Write what the table does not hold yet, and say what became of every line."""
+    return write(settings, Reading.of(settings, subject, files, mapping), format_)
+
+
+def write(settings: Settings, reading: History, format_: str) -> Exit:
+    """Write what the table does not hold yet of *reading*, and say what became of every line."""
     check_format(format_)
     set_up_logs(settings.log_format)
-    engine, source = build_backfill(settings, task_of(settings, subject, files, mapping))
+    subject = reading.contract.subject
+    engine, source = build_backfill(settings, reading)
     stop_on_signals(engine.stop)
     status, line = engine.status.subjects[subject], Line("backfilled", noun="lines")
 
@@ -104,18 +148,18 @@ def run_backfill(settings: Settings, subject: str, files: Sequence[str], mapping
     return _exit(source, bad)
 
 
-def build_backfill(settings: Settings, task: Task) -> tuple[Embedded, FileSource]:
+def build_backfill(settings: Settings, reading: History) -> tuple[Embedded, HistorySource]:
     """The engine for one subject's files, not started. It claims the subject as an engine that streams does.
 
     So neither writes what the other is about to write, and the one that streams next looks up what came before.
     """
-    subject, stop = task.contract.subject, threading.Event()
+    subject, stop = reading.contract.subject, threading.Event()
     registry = Registry({each.ref: each for each in settings.registry() if each.subject == subject})
-    job = job_for(settings, registry, read_masking_key(settings.masking_key_file), now_micros)
+    job = job_for(settings, registry, HeldKey(read_masking_key(settings.masking_key_file)), now_micros)
     journal = Journal.open(settings.journal)
     write = open_write(settings.project)
     status = SubjectStatus(subject)
-    source = FileSource(task, read_ahead, journal, Patience("place", status, stop), stop)
+    source = reading.source(journal, Patience("place", status, stop), stop)
 
     def intake(name: str, status: SubjectStatus, stop: threading.Event) -> tuple[Source, Preparer]:
         return source, LinePreparer(job, name)
@@ -144,7 +188,7 @@ def _estimate(lines: int, fraction: float) -> int:
     return max(lines, round(lines / fraction)) if fraction else lines
 
 
-def _exit(source: FileSource, bad: int) -> Exit:
+def _exit(source: HistorySource, bad: int) -> Exit:
     if not source.finished:
         return Exit.INTERRUPTED
     return Exit.FOUND if bad else Exit.DONE

@@ -6,7 +6,9 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from producers import EventProducer, InvalidEventError, PubSubPublisher
+from google.api_core.exceptions import NotFound
+
+from producers import EventProducer, InvalidEventError, PublishError, PubSubPublisher
 from schemas import Contract
 from schemas.from_json import fields_from_json
 from schemas.validate import validate
@@ -18,14 +20,29 @@ class InvalidLineError(ValueError):
     """A line is not an event of its contract; says which line and why, never its values."""
 
 
+class NoTopicError(LookupError):
+    """Nobody has made the subject's topic; says its name and the remedy."""
+
+
 def publish_lines(settings: Settings, subject: str, lines: Iterable[str], source: str) -> None:
-    """Check every line, then publish all of them and wait until each is confirmed."""
+    """Check every line, then publish all of them and wait until each is confirmed.
+
+    Raises:
+        InvalidLineError: a line is not an event of its contract; nothing was sent.
+        NoTopicError: there is nowhere to send them; nothing was sent.
+        PublishError: some were not confirmed.
+    """
     registry = settings.registry()
     contract = registry.latest(subject)
     events = [_event(contract, number, line) for number, line in enumerate(lines, 1) if line.strip()]
-    with EventProducer(PubSubPublisher(settings.project), source=source, registry=registry) as producer:
-        for fields in events:
-            producer.publish(subject, fields)
+    try:
+        with EventProducer(PubSubPublisher(settings.project), source=source, registry=registry) as producer:
+            for fields in events:
+                producer.publish(subject, fields)
+    except PublishError as error:
+        if isinstance(error.__cause__, NotFound):
+            raise NoTopicError(f"{settings.names.topic(subject)}: not there; `headrace provision` makes it") from error
+        raise
     say(f"published {len(events):,} events to {subject}")
 
 

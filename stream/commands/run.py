@@ -20,10 +20,10 @@ from stream.engine.intake import from_subscriptions
 from stream.engine.journal import Journal
 from stream.health import serving_health
 from stream.job import Job
+from stream.keys import HeldKey, Key
 from stream.logs import set_up_logs
 from stream.names import TALLIES
 from stream.processes import stop_on_signals
-from stream.sealing import new_key
 from stream.settings import Settings, read_masking_key
 from stream.streams import WriteStreams
 
@@ -31,7 +31,7 @@ REPORT_SECONDS: Final = 10.0
 _LOG = structlog.get_logger("headrace")
 
 
-def job_for(settings: Settings, registry: Registry, masking_key: bytes, clock: Callable[[], int]) -> Job:
+def job_for(settings: Settings, registry: Registry, masking_key: Key, clock: Callable[[], int]) -> Job:
     """The job that *settings* and contracts describe; opens nothing."""
     names = settings.names
     return Job(
@@ -46,7 +46,6 @@ def job_for(settings: Settings, registry: Registry, masking_key: bytes, clock: C
         ids_remembered=settings.ids_remembered,
         clock=clock,
         masking_key=masking_key,
-        sealing_key=new_key(),
     )
 
 
@@ -89,7 +88,7 @@ class _Reporter:
 def run_until_stopped(settings: Settings) -> None:
     """Run until SIGTERM or Ctrl-C, then drain: what was pulled is written and acknowledged."""
     set_up_logs(settings.log_format)
-    job = job_for(settings, settings.registry(), read_masking_key(settings.masking_key_file), now_micros)
+    job = job_for(settings, settings.registry(), HeldKey(read_masking_key(settings.masking_key_file)), now_micros)
     engine = build_engine(settings, job, Journal.open(settings.journal))
     engine.on_progress = _Reporter()
     stop_on_signals(engine.stop)

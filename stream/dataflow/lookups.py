@@ -23,9 +23,9 @@ class LookupFailedError(RuntimeError):
 class EventTable:
     """The table ``projects/P/datasets/D/tables/T`` of a subject. Every method raises LookupFailedError."""
 
-    def __init__(self, client: bigquery.Client, table: str) -> None:
+    def __init__(self, client: bigquery.Client, table: str, derived: frozenset[str] = frozenset()) -> None:
         self._table = table
-        self._stored = StoredRows(client, sql_name(table))
+        self._stored = StoredRows(client, sql_name(table), derived)
 
     def is_empty(self) -> bool:
         """Whether there is no row at all."""

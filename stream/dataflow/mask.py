@@ -10,21 +10,23 @@ import apache_beam as beam
 
 from schemas.registry import Registry
 from stream.batch import MicroBatch
+from stream.keys import Key
 from stream.mask import Masker
 
 
 class _MaskFn(beam.DoFn):  # type: ignore[misc]
-    def __init__(self, registry: Registry, key: bytes) -> None:
+    def __init__(self, registry: Registry, key: Key) -> None:
         self._registry = registry
         self._key = key
 
     def setup(self) -> None:
+        self._secret = self._key.read()
         self._maskers: dict[str, Masker] = {}
 
     def process(self, batch: MicroBatch) -> Iterator[MicroBatch]:
         masker = self._maskers.get(batch.subject)
         if masker is None:
-            masker = self._maskers[batch.subject] = Masker(self._registry.latest(batch.subject), self._key)
+            masker = self._maskers[batch.subject] = Masker(self._registry.latest(batch.subject), self._secret)
         yield replace(batch, rows=masker.mask(batch.rows))
 
 
@@ -33,7 +35,7 @@ class MaskPersonalData(beam.PTransform):  # type: ignore[misc]
     """Mask what the contract calls personal, in the same stage as Decode: nothing unmasked crosses a shuffle."""
 
     registry: Registry = field(repr=False)
-    key: bytes = field(repr=False)
+    key: Key
 
     def expand(self, batches: beam.PCollection) -> Any:
         """Mask."""

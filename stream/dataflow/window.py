@@ -13,15 +13,20 @@ from schemas.registry import Registry
 from stream.batch import MicroBatch
 from stream.dataflow.outputs import BATCHES, DEAD_LETTERS, TALLIES, Outputs, three_ways
 from stream.dataflow.sealed import sealed_letters
+from stream.keys import Key
+from stream.sealing import sealing_key
 from stream.tallies import tally_refusals
 from stream.window import STAGE, assign_windows
 
 
 class _WindowFn(beam.DoFn):  # type: ignore[misc]
-    def __init__(self, registry: Registry, window: timedelta, key: bytes) -> None:
+    def __init__(self, registry: Registry, window: timedelta, sealing: Key) -> None:
         self._registry = registry
         self._window = window
-        self._key = key
+        self._sealing = sealing
+
+    def setup(self) -> None:
+        self._key = sealing_key(self._sealing.read())
 
     def process(self, batch: MicroBatch) -> Iterator[MicroBatch | TaggedOutput]:
         windowed = assign_windows(batch, self._registry.latest(batch.subject), self._window)
@@ -39,10 +44,10 @@ class AssignWindows(beam.PTransform):  # type: ignore[misc]
 
     registry: Registry = field(repr=False)
     window: timedelta
-    key: bytes = field(repr=False)
+    sealing: Key
 
     def expand(self, batches: beam.PCollection) -> Outputs:
         """Assign."""
-        window_fn = _WindowFn(self.registry, self.window, self.key)
+        window_fn = _WindowFn(self.registry, self.window, self.sealing)
         outputs = batches | "AssignToWindows" >> beam.ParDo(window_fn).with_outputs(DEAD_LETTERS, TALLIES, main=BATCHES)
         return three_ways(outputs)

@@ -10,7 +10,7 @@ at least once.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
@@ -21,6 +21,7 @@ from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec, TimerSpec, on_timer
 from apache_beam.utils.timestamp import Timestamp
 
+from stream.batch import MicroBatch
 from stream.dataflow.appending import AppendingFn
 from stream.dataflow.cells import Ids, Key, Queue
 from stream.dataflow.fates import Fates, tally_fates
@@ -30,6 +31,8 @@ from stream.dataflow.outbox import Outbox
 from stream.dataflow.outputs import DEAD_LETTERS, TALLIES
 from stream.dataflow.sealed import sealed_letters
 from stream.dataflow.shards import Keyed, split_sealed
+from stream.keys import Key as SealingKey
+from stream.sealing import sealing_key
 from stream.tallies import Tally
 from stream.write import STAGE
 
@@ -41,10 +44,26 @@ _HEAD: Final = ReadModifyWriteStateSpec("head", BytesCoder())
 _APPEND: Final = TimerSpec("append", TimeDomain.REAL_TIME)
 
 
+class _SplitFn(beam.DoFn):  # type: ignore[misc]
+    def __init__(self, shards: int, sealing: SealingKey) -> None:
+        self._shards = shards
+        self._sealing = sealing
+
+    def setup(self) -> None:
+        self._key = sealing_key(self._sealing.read())
+
+    def process(self, batch: MicroBatch) -> Iterator[Keyed]:
+        yield from split_sealed(batch, self._shards, self._key)
+
+
 class _WriteFn(AppendingFn):
     def __init__(self, options: WriteOptions) -> None:
         super().__init__(options.project)
         self._options = options
+
+    def setup(self) -> None:
+        super().setup()
+        self._key = sealing_key(self._options.sealing.read())
 
     def process(
         self,
@@ -84,28 +103,30 @@ class _WriteFn(AppendingFn):
         budget = self._options.ids_remembered // self._options.shards
         ids = Ids(key, even, odd, version, self._memory, budget)
         path = self._options.tables[key[0]]
-        table = EventTable(self._bigquery, path)
+        table = EventTable(self._bigquery, path, self._options.derived[key[0]])
         return Ledger(ids, Outbox(key, path, table, self._memory, Queue(queue, head)), table)
 
     def _account(self, fates: Iterable[Fates]) -> Iterator[TaggedOutput]:
         for each in fates:
             for tally in tally_fates(each, self._options.window):
                 yield TaggedOutput(TALLIES, tally)
-            for letter in sealed_letters(each.batch, each.refusals, STAGE, self._options.key):
+            for letter in sealed_letters(each.batch, each.refusals, STAGE, self._key):
                 yield TaggedOutput(DEAD_LETTERS, letter)
 
 
 @dataclass(frozen=True, slots=True)
 class WriteOptions:
-    """Where rows go and what is remembered. *tables* maps a subject to ``projects/P/datasets/D/tables/T``."""
+    """Where rows go and what is remembered. *tables* maps a subject to ``projects/P/datasets/D/tables/T``, *derived* to
+    the columns of it that no event has."""
 
     project: str
     tables: dict[str, str]
+    derived: dict[str, frozenset[str]]
     shards: int
     ids_remembered: int
     window: timedelta
     clock: Callable[[], int]
-    key: bytes = field(repr=False)
+    sealing: SealingKey
 
 
 class Written(NamedTuple):
@@ -123,7 +144,7 @@ class WriteRows(beam.PTransform):  # type: ignore[misc]
 
     def expand(self, batches: beam.PCollection) -> Written:
         """Key by table and shard, then deduplicate and append."""
-        split = beam.FlatMap(split_sealed, self.options.shards, self.options.key).with_output_types(Keyed)
+        split = beam.ParDo(_SplitFn(self.options.shards, self.options.sealing)).with_output_types(Keyed)
         keyed = batches | "KeyByTableAndShard" >> split
         outputs = keyed | "DeduplicateAndAppend" >> beam.ParDo(_WriteFn(self.options)).with_outputs(
             DEAD_LETTERS, TALLIES

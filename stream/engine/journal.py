@@ -171,6 +171,11 @@ class Journal:
         """The last line of *file* that has its fate, as those before it have; 0 when none has."""
         return int(self._value(f"place {file}") or 0)
 
+    def reached(self, source: str) -> str | None:
+        """How far the rows of *source* have their fate, as it was noted; None when none has."""
+        found = self._value(f"reached {source}")
+        return None if found is None else str(found)
+
     def stream(self, target: str) -> tuple[str, int] | None:
         """The stream that *target* is appended to, and the offset of its head."""
         row = self._rows("SELECT name, next_offset FROM streams WHERE target = ?", target)

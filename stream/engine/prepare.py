@@ -1,4 +1,4 @@
-"""From messages to rows that may be written: decoded, masked, windowed; and dead letters of all the others."""
+"""From messages to rows that may be written: decoded, masked, windowed, transformed; and letters of all others."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from schemas.registry import Registry
 from stream import decode as decoding
+from stream import transform as transforming
 from stream import window as windowing
 from stream.batch import MicroBatch
 from stream.deadletter import DeadLetter, Refusal, dead_letters, unread_letters
@@ -23,6 +24,7 @@ class Prepared:
     batch: MicroBatch | None
     letters: list[DeadLetter] = field(repr=False)
     tallies: list[Tally]
+    dropped: int = 0
 
 
 class Preparation:
@@ -39,10 +41,11 @@ class Preparation:
         self._contract = registry.latest(subject)
         self._decoder = decoder or decoding.Decoder(registry, subject)
         self._masker = Masker(self._contract, masking_key)
+        self._transformer = transforming.Transformer.of(self._contract)
         self._window = window
 
     def prepare(self, messages: Sequence[Message], now: int) -> Prepared:
-        """Decode, mask and window *messages*; *now* is in microseconds since 1970."""
+        """Decode, mask, window and transform *messages*; *now* is in microseconds since 1970."""
         decoded = decoding.decode(messages, self._decoder, now)
         letters = list(unread_letters(messages, decoded.refusals, decoding.STAGE))
         tallies = self._tally_unread(messages, decoded.refusals)
@@ -52,7 +55,26 @@ class Preparation:
         windowed = windowing.assign_windows(masked, self._contract, self._window)
         letters += dead_letters(messages, masked, windowed.refusals, windowing.STAGE)
         tallies += tally_refused(masked, windowed.refusals, self._window)
-        return Prepared(windowed.batch, letters, tallies)
+        if windowed.batch is None or self._transformer is None:
+            return Prepared(windowed.batch, letters, tallies)
+        return self._transformed(messages, windowed.batch, self._transformer, letters, tallies)
+
+    def _transformed(
+        self,
+        messages: Sequence[Message],
+        batch: MicroBatch,
+        transformer: transforming.Transformer,
+        letters: list[DeadLetter],
+        tallies: list[Tally],
+    ) -> Prepared:
+        done = transformer.transform(batch)
+        letters += dead_letters(messages, batch, done.refusals, transforming.STAGE)
+        tallies += tally_refused(batch, done.refusals, self._window)
+        dropped = done.dropped
+        if dropped is None:
+            return Prepared(done.batch, letters, tallies)
+        tallies += [tally_rows(dropped, each, self._window) for each in (Outcome.RECEIVED, Outcome.DROPPED)]
+        return Prepared(done.batch, letters, tallies, len(dropped))
 
     def _tally_unread(self, messages: Sequence[Message], refusals: Sequence[Refusal]) -> list[Tally]:
         tallies = []

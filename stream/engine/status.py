@@ -39,7 +39,7 @@ class SubjectStatus:
             return self.in_the_way.pop(where, None) is not None
 
     def count(self, name: str, events: int = 1) -> None:
-        """Count *events*: received, written, duplicate, redelivered or acknowledged."""
+        """Count *events*: received, written, duplicate, dropped, redelivered or acknowledged."""
         with self._lock:
             self.counts[name] += events
 

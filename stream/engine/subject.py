@@ -31,7 +31,7 @@ from stream.message import Message
 from stream.names import Names
 from stream.stored_rows import StoredRows
 from stream.streams import WriteStreams
-from stream.tables import table_for
+from stream.tables import derived_columns, table_for
 from stream.tallies import Outcome, Tally, add_up, tally_rows, tally_written
 from stream.write import STAGE, refusals_by_bigquery, within_requests
 
@@ -69,7 +69,7 @@ class SubjectLoop:
         self._table = job.registry.latest(subject).options.table
         sql = names.sql(self._table)
         self._columns = table_for(job.registry.latest(subject), names.project, names.dataset).schema
-        self._stored_rows = StoredRows(clients.bigquery, sql)
+        self._stored_rows = StoredRows(clients.bigquery, sql, derived_columns(job.registry.latest(subject)))
         self._journal = journal
         self._clients = clients
         self._source = source
@@ -133,6 +133,8 @@ class SubjectLoop:
             self._settle([], b"".join(unread), prepared.tallies)
         else:
             self._settle_rows(batch, b"".join(unread), prepared.tallies)
+        if prepared.dropped:
+            self._status.count("dropped", prepared.dropped)
         self._memory.turn_when_due()
 
     def _settle_rows(self, batch: MicroBatch, receipts: bytes, tallies: Sequence[Tally]) -> None:

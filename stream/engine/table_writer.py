@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import pyarrow as pa
 
@@ -23,6 +23,8 @@ from stream.streams import Rows, WriteStreams
 from stream.verdicts import HaltError, Verdict, judge
 
 T = TypeVar("T")
+_PERMISSION: Final = "the job needs bigquery.tables.updateData on it"
+_REMEDIES: Final = {"SCHEMA_MISMATCH_EXTRA_FIELDS": "it lacks a column of the contract"}
 
 
 @dataclass
@@ -152,7 +154,7 @@ class TableWriter:
                     self._fence.check()  # was it finalised by another engine that took over?
                     self._replace_stream()
                 case Verdict.BLOCKED:
-                    self._patience.wait(self._needs("the job needs bigquery.tables.updateData on it"))
+                    self._patience.wait(self._needs(_REMEDIES.get(answer.storage, _PERMISSION)))
                 case Verdict.HALT:
                     raise HaltError(
                         f"{self._stream}: offset {self._offset} is not where {len(head):,} committed rows belong; "
@@ -227,9 +229,7 @@ class TableWriter:
             self._reached("stream_finalised")
             if head is not None and written:
                 self._commit_written(head)
-        name = self._patience.insist(
-            self._needs("the job needs bigquery.tables.updateData on it"), lambda: self._streams.create(self._path)
-        )
+        name = self._patience.insist(self._needs(_PERMISSION), lambda: self._streams.create(self._path))
 
         self._patience.insist(self._needs("its new stream cannot be announced"), lambda: self._fence.announce(name))
 

@@ -94,6 +94,10 @@ class Transaction:
         """Note that the lines of *file* up to this one have their fate."""
         self._execute("INSERT OR REPLACE INTO meta VALUES ('place ' || ?, ?)", (file, line))
 
+    def note_reached(self, source: str, reached: str) -> None:
+        """Note how far the rows of *source* have their fate."""
+        self._execute("INSERT OR REPLACE INTO meta VALUES ('reached ' || ?, ?)", (source, reached))
+
     def tally(self, counts: bytes) -> None:
         """Keep counts until they are appended to the table of tallies."""
         self._execute("INSERT INTO tallies (counts) VALUES (?)", (counts,))

@@ -18,7 +18,8 @@ from stream.message import Message
 from stream.window import assign_windows
 
 _ANY_WINDOW: Final = timedelta(days=1)  # bounds do not depend on it
-_TABLE_DECIDES: Final = {
+_SENDING_TELLS: Final = {
+    Reason.TRANSFORM_FAILED: "whether the transformation takes it now is known when it is sent",
     Reason.ID_CONFLICT: "whether its id is still taken is known when it is sent",
     Reason.REFUSED_BY_BIGQUERY: "whether BigQuery takes it now is known when it is sent",
     Reason.ROW_TOO_LARGE: "whether its row is small enough now is known when it is sent",
@@ -89,7 +90,7 @@ class Judge:
 def _judged(letter: Letter, refusal: Refusal | None) -> Judged:
     if refusal is not None:
         return Judged(letter, Prospect.FAILS, refusal.reason, refusal.detail)
-    for reason, why in _TABLE_DECIDES.items():
+    for reason, why in _SENDING_TELLS.items():
         if letter.reason == reason:
             return Judged(letter, Prospect.UNKNOWN, reason, why)
     return Judged(letter, Prospect.PASSES)

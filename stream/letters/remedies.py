@@ -32,6 +32,10 @@ NEXT: Final[Mapping[Reason, str]] = {
         "Replaying alone cannot help: mend the event time with `headrace dead-letters edit {id} --patch`, or allow "
         "more with ahead_at_most in the contract."
     ),
+    Reason.TRANSFORM_FAILED: (
+        "Mend the contract's function, or the expression that the detail speaks of, and deploy; then replay it as it "
+        "is. If the event is at fault, patch it with `headrace dead-letters edit {id} --patch`."
+    ),
     Reason.ID_CONFLICT: (
         "Another event with the same id is in the table: compare the two, then discard this one or give it an id of "
         "its own with `headrace dead-letters edit {id} --set-attribute ce-id=...`."

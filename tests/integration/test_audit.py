@@ -18,6 +18,7 @@ from stream.audit import SubjectAudit, audit, count_subjects
 from stream.audit_scope import Scope
 from stream.clients import open_bigquery
 from stream.clock import now_micros
+from stream.cost.measure import measure
 from stream.exits import Exit
 from tests.builders import BOOKING, BOOKING_V1, FLIGHT, a_booking, a_booking_v1, a_flight, encode
 from tests.service import Service, a_service
@@ -146,6 +147,15 @@ def test_what_was_done_behind_its_back_is_named_with_its_window(
     assert named(counted) == [(FLIGHTS, kind, LATE, events) for kind, events in by_counts.items()]
     assert named(read) == [(FLIGHTS, kind, LATE, events) for kind, events in by_contents.items()]
     assert counted[BOOKINGS].differences == read[BOOKINGS].differences == []
+
+
+def test_what_came_in_is_measured_by_the_same_tallies(service: Service) -> None:
+    client, now = open_bigquery(service.settings.project), datetime.now(UTC)
+    measured = measure(service.registry, service.names, client, now - timedelta(days=1), now)
+    found = {each.subject: (each.events, each.refused) for each in measured}
+    assert found == {FLIGHTS: (16, 0.0), BOOKINGS: (3, pytest.approx(1 / 3))}
+    assert all(0 < each.events_a_second <= each.events for each in measured)
+    assert measure(service.registry, service.names, client, now, now)[0].events == 0
 
 
 def test_a_changed_value_is_found_however_deep_it_is(service: Service) -> None:

@@ -18,16 +18,16 @@ from stream.engine.status import SubjectStatus
 from stream.job import Job
 from stream.streams import Rows, WriteStreams
 from stream.verdicts import Verdict, judge
-from tests.beam_engine import BeamEngine
+from tests.beam_engine import BeamEngine, NamedKey
 from tests.integration.test_service import flight_message
-from tests.service import KEY, Service, a_service
+from tests.service import Service, a_service
 
 pytestmark = pytest.mark.emulators
 SHARDS = 4
 
 
 def the_job(service: Service) -> Job:
-    return replace(job_for(service.settings, service.registry, KEY, now_micros), shards=SHARDS)
+    return replace(job_for(service.settings, service.registry, NamedKey("masking"), now_micros), shards=SHARDS)
 
 
 def the_pullers(service: Service) -> list[Puller]:
@@ -39,7 +39,7 @@ def the_pullers(service: Service) -> list[Puller]:
 
 
 def run_until(service: Service, acknowledged: int) -> None:
-    engine = BeamEngine(the_job(service), the_pullers(service), acknowledged)
+    engine = BeamEngine(the_job(service), NamedKey("sealing"), the_pullers(service), acknowledged)
     accounted: list[tuple[int, int]] = []
 
     def account(count: int) -> None:

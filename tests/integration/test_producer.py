@@ -17,6 +17,8 @@ from producers import EventProducer, PublishError, PubSubPublisher
 from schemas import Envelope
 from schemas.identity import derive_event_id
 from stream.clients import open_gapic_publisher, open_subscriber
+from stream.commands.publish import NoTopicError, publish_lines
+from stream.settings import Settings
 from tests.builders import BOOKING, FLIGHT, a_booking, a_flight, decode
 
 pytestmark = pytest.mark.emulators
@@ -220,3 +222,12 @@ assert [child.exitcode for child in children] == [0, 0]
 """,
     )
     assert sorted(numbers(topic.messages(3))) == [0, 1, 2]
+
+
+def test_the_command_says_which_topic_is_missing_and_who_makes_it(project: str) -> None:
+    line = (
+        '{"carrier": "UA", "flight": 1, "origin": "EWR", "destination": "IAH", "scheduled_at": "2026-03-14T15:09:26Z",'
+    )
+    line += ' "distance_miles": 1400, "cancelled": false}'
+    with pytest.raises(NoTopicError, match=f"projects/{project}/topics/{SUBJECT}: not there; `headrace provision`"):
+        publish_lines(Settings(project=project), SUBJECT, [line], "/test")

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from schemas.envelope import Envelope
-from schemas.registry import Contract
+from schemas.registry import Contract, Registry
 from stream.audit import count_subjects
 from stream.clients import open_bigquery
 from stream.deadletter import PREFIX
-from tests.builders import BOOKING, FLIGHT, a_booking, a_flight, encode
+from stream.engine.embedded import Embedded
+from tests.builders import BOOKING, FLIGHT, a_booking, a_contract, a_flight, encode
 from tests.service import Service, a_service
 
 pytestmark = pytest.mark.emulators
@@ -44,6 +45,28 @@ def test_each_event_becomes_one_row_and_every_message_is_accounted_for(project: 
     counts = {count.subject: count for count in audit(service)}["flight_departed"]
     assert (counts.received, counts.written, counts.duplicates) == (290, 250, 40)
     assert counts.differences == []
+
+
+def test_a_contract_ahead_of_its_table_holds_until_the_table_has_its_columns_too(project: str) -> None:
+    then, now = (Registry({made.ref: made}) for made in (a_contract(), a_contract(("gate", ["null", "string"]))))
+    service = a_service(project, then)
+    ahead = Service(now, service.settings)
+    contract = now.latest("thing_happened")
+    fields = [{"at": datetime.now(UTC), "gate": f"C{number}"} for number in range(20)]
+    service.publish("thing_happened", [a_message(contract, each, each["gate"]) for each in fields])
+
+    seen: list[str] = []
+
+    def provisioned_when_it_says_so(engine: Embedded) -> bool:
+        said = [each for each in engine.status.subjects["thing_happened"].in_the_way.values() if "gate" in each]
+        if said and not seen:
+            seen.extend(said)
+            ahead.provision()
+        return engine.progress.acknowledged >= 20
+
+    ahead.run_when(provisioned_when_it_says_so)
+    assert "things: the table has no column gate; `headrace provision` makes tables and columns" in seen[0]
+    assert sorted(row["gate"] for row in service.rows("things", "gate")) == sorted(each["gate"] for each in fields)
 
 
 LONG_AGO = datetime.now(UTC) - timedelta(days=401)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stream.clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB, open_bigquery
-from tests.transcripts import COLUMNS, ROOT, a_terminal, environment, replay, same
+from tests.transcripts import COLUMNS, ROOT, a_terminal, assert_as_said, environment, replay
 
 pytestmark = [pytest.mark.emulators, pytest.mark.timeout(300)]
 PAGE = ROOT / "docs/dead-letters/story.md"
@@ -28,8 +28,7 @@ def test_the_story_of_5000_bookings_is_what_the_page_says(tmp_path: Path, monkey
     audits = 0
     with a_terminal(ROOT, environment(tmp_path)) as terminal:
         for step, done in replay(PAGE.read_text(), terminal):
-            said, printed = "\n".join(step.printed), "\n".join(done.printed)
-            assert same(step.printed, done.printed), f"$ {done.command}\n--- page\n{said}\n--- terminal\n{printed}"
+            assert_as_said(step, done)
             assert [line for line in done.printed if len(line) > COLUMNS] == []
             audits += done.command == AUDITED
             if done.command == AUDITED and audits == 2:

@@ -1,0 +1,44 @@
+"""``headrace cost measure``: what the load has been, to hold an estimate against."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from stream.clients import open_bigquery
+from stream.cost.measure import Measured, measure, total
+from stream.output import check_format, say, show
+from stream.settings import Settings
+
+
+def show_measured(settings: Settings, since: datetime, now: datetime, format_: str) -> None:
+    """Print what came in since *since*, and the estimate to ask for."""
+    check_format(format_)
+    measured = measure(settings.registry(), settings.names, open_bigquery(settings.project), since, now)
+    whole = total(measured)
+    if format_ != "table":
+        show("subjects", [asdict(each) for each in measured], format_, total=asdict(whole))
+        return
+    rows: list[dict[str, Any]] = [
+        {
+            "subject": each.subject,
+            "events": each.events,
+            "a_second": f"{each.events_a_second:.3g}",
+            "refused": f"{each.refused:.2%}",
+            "row_bytes": "unknown" if each.row_bytes is None else f"{each.row_bytes:,}",
+        }
+        for each in measured
+    ]
+    show("subjects", rows, format_)
+    if whole.events:
+        say(f"a month of this: {_asking(whole)}")
+        say("EVENT is the bytes of an encoded event; what was not measured is as in the estimate's --help")
+    else:
+        say(f"nothing was tallied since {since:%Y-%m-%d %H:%M} UTC; look further back with --since")
+
+
+def _asking(whole: Measured) -> str:
+    rows = "" if whole.row_bytes is None else f" --row-bytes {whole.row_bytes}"
+    measured = f"--rate {whole.events_a_second:.3g} --refused {whole.refused:.2g}{rows}"
+    return f"headrace cost estimate {measured} --event-bytes EVENT"

@@ -1,0 +1,90 @@
+"""``headrace deploy``: what would be deployed, what an update would change, and how to drain."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from stream.deploy.compare import GOLDEN, Change, Graph, any_subject, compare, dump, kept, load, renamed
+from stream.deploy.options import dataflow_flags, drain_script, secret_names
+from stream.exits import Exit
+from stream.output import print_json, say
+from stream.settings import Settings, SettingsError
+
+
+def parse_renames(pairs: list[str]) -> dict[str, str]:
+    """Read ``old=new`` pairs, or ``old=`` for a step that is gone; raises SettingsError when one is not that."""
+    mapping = {}
+    for pair in pairs:
+        old, found, new = pair.partition("=")
+        if not (old and found):
+            raise SettingsError("--rename: not <old label>=<new label>, nor <old label>= for a step that is gone")
+        mapping[old] = new
+    return mapping
+
+
+def plan(settings: Settings, against: Path | None, save: Path | None, renames: list[str], json_output: bool) -> Exit:
+    """Print graph, options and changes. FOUND when a running job cannot be updated to it."""
+    mapping = parse_renames(renames)
+    flags = dataflow_flags(settings, mapping=mapping)
+    new = current_graph(settings)
+    if against is None:
+        changes = compare(renamed(any_subject(load(GOLDEN)), mapping), any_subject(new))
+    else:
+        changes = compare(renamed(load(against), mapping), new)
+    if save is not None:
+        save.write_text(dump(new), "utf-8")
+    if json_output:
+        print_json({"schema_version": 1, "graph": new, "options": flags, "changes": [_row(each) for each in changes]})
+    else:
+        sys.stdout.write(as_text(settings, new, flags, changes, against))
+    return Exit.DONE if all(change.compatible for change in changes) else Exit.FOUND
+
+
+def current_graph(settings: Settings) -> Graph:
+    """The graph of these settings and contracts. It names no runner: for one, Beam looks for an account."""
+    from stream.deploy.graph import describe
+    from stream.deploy.submit import pipeline_for
+
+    graph = describe(pipeline_for(settings, ["--streaming"]).to_runner_api(), settings.shards)
+    return {**graph, "keys": dict(zip(("masking", "sealing"), secret_names(settings), strict=True))}
+
+
+def as_text(
+    settings: Settings, graph: Graph, flags: list[str], changes: list[Change], against: Path | None = None
+) -> str:
+    """The plan for a person: steps with what they keep, options, changes; the branches of all subjects as one."""
+    subjects = settings.registry().subjects
+    lines = [f"Steps for {', '.join(subjects)}; {graph['shards']} shards:"]
+    for label, step in any_subject(graph)["steps"].items():
+        lines.append(f"  {label}")
+        lines += [f"    {name}: {value}" for name, value in kept(step)]
+    lines += ["Options:", *(f"  {flag}" for flag in flags)]
+    lines.append(f"Changes for the job of {against}:" if against else "Changes for a running job of this release:")
+    lines += [f"  {'ok' if each.compatible else 'NOT COMPATIBLE'}  {each.step}: {each.what}" for each in changes]
+    if not changes:
+        lines.append("  none")
+    if not all(each.compatible for each in changes):
+        lines.append("Drain the running job and start a new one: headrace deploy drain")
+    return "\n".join(lines) + "\n"
+
+
+def drain(settings: Settings) -> None:
+    """Print the commands that drain the running job."""
+    sys.stdout.write(drain_script(settings))
+
+
+def run_on_dataflow(settings: Settings, update: bool, renames: list[str], validate_only: bool = False) -> None:
+    """Submit the job and say its id; with *validate_only* that job only answers, in its messages."""
+    from stream.deploy.submit import submit
+
+    job = submit(settings, dataflow_flags(settings, update, parse_renames(renames), validate_only))
+    if validate_only:
+        say(f"asked: the messages of job {job} say whether the running job can be updated")
+    else:
+        say(f"submitted: {job}; look: headrace audit; drain: headrace deploy drain")
+
+
+def _row(change: Change) -> dict[str, Any]:
+    return {"step": change.step, "what": change.what, "compatible": change.compatible}

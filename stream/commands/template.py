@@ -1,0 +1,33 @@
+"""``headrace template``: the Flex Template's file, and jobs from it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from stream.commands.deploy import parse_renames
+from stream.deploy import gcloud
+from stream.deploy.template import build_command, metadata, run_command
+from stream.settings import Settings
+
+
+def build(settings: Settings, print_only: bool) -> None:
+    """Put the template's file into its bucket, or print what does."""
+    _do(build_command(settings), print_only)
+
+
+def run(settings: Settings, update: bool, renames: list[str], print_only: bool) -> None:
+    """Start a job from the template, or replace the running one, or print what does."""
+    _do(run_command(settings, update, parse_renames(renames)), print_only)
+
+
+def print_metadata() -> None:
+    """Print what Dataflow knows of the template."""
+    sys.stdout.write(metadata())
+
+
+def _do(command: Sequence[str], print_only: bool) -> None:
+    if print_only:
+        sys.stdout.write(gcloud.as_shell(command) + "\n")
+    else:
+        gcloud.run(command)

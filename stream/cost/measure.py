@@ -1,0 +1,85 @@
+"""What has come in, by the tallies and the tables themselves: what an estimate assumes, and what it should have."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from google.cloud import bigquery
+
+from schemas.registry import Registry
+from stream.names import TALLIES, Names
+from stream.tallies import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One subject: *refused* is the share that became dead letters, *row_bytes* logical bytes of a row on average, None
+    when the table does not say yet."""
+
+    subject: str
+    events: int
+    events_a_second: float
+    refused: float
+    row_bytes: int | None
+
+
+def measure(
+    registry: Registry, names: Names, client: bigquery.Client, since: datetime, now: datetime
+) -> Sequence[Measured]:
+    """Ask what was tallied since *since*, or since the first tally when that is later; what the service raises."""
+    counted: dict[str, dict[str, int]] = {subject: {} for subject in registry.subjects}
+    first = now
+    for line in client.query_and_wait(_query(names), job_config=_since(since)):
+        counted.setdefault(line["subject"], {})[line["outcome"]] = line["events"]
+        first = min(first, line["first"])
+    seconds = max(1.0, (now - max(first, since)).total_seconds())
+    return [
+        _measured(subject, counts, seconds, client.get_table(_table(registry, names, subject)))
+        for subject, counts in sorted(counted.items())
+        if subject in registry.subjects
+    ]
+
+
+def total(measured: Sequence[Measured]) -> Measured:
+    """All subjects as one: rates added up, shares and bytes weighted by events."""
+    events = sum(each.events for each in measured)
+    sized = [each for each in measured if each.row_bytes is not None]
+    rows = sum(each.events for each in sized)
+    return Measured(
+        "all",
+        events,
+        sum(each.events_a_second for each in measured),
+        sum(each.refused * each.events for each in measured) / events if events else 0.0,
+        round(sum((each.row_bytes or 0) * each.events for each in sized) / rows) if rows else None,
+    )
+
+
+def _measured(subject: str, counts: dict[str, int], seconds: float, table: bigquery.Table) -> Measured:
+    received = counts.get(Outcome.RECEIVED, 0)
+    refused = counts.get(Outcome.DEAD_LETTERED, 0) / received if received else 0.0
+    row_bytes = round(table.num_bytes / table.num_rows) if table.num_bytes and table.num_rows else None
+    return Measured(subject, received, received / seconds, refused, row_bytes)
+
+
+def _table(registry: Registry, names: Names, subject: str) -> str:
+    return f"{names.project}.{names.dataset}.{registry.latest(subject).options.table}"
+
+
+def _query(names: Names) -> str:
+    return f"""
+        SELECT line.subject, line.outcome, SUM(each.events) AS events, MIN(line.tallied_at) AS first
+        FROM (
+            SELECT subject, outcome, tallied_at, windows,
+                ROW_NUMBER() OVER (PARTITION BY tally_id ORDER BY tallied_at) AS nth
+            FROM {names.sql(TALLIES)}
+            WHERE tallied_at >= @since
+        ) AS line, UNNEST(line.windows) AS each
+        WHERE line.nth = 1
+        GROUP BY line.subject, line.outcome
+    """  # noqa: S608 names come from checked settings
+
+
+def _since(since: datetime) -> bigquery.QueryJobConfig:
+    return bigquery.QueryJobConfig(query_parameters=[bigquery.ScalarQueryParameter("since", "TIMESTAMP", since)])

@@ -1,0 +1,72 @@
+"""Transform as Beam carries it: only in the graph of a job that has something to transform."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import apache_beam as beam
+from apache_beam.pvalue import TaggedOutput
+
+from schemas.registry import Registry
+from stream.batch import MicroBatch
+from stream.dataflow.flooding import Floodgate
+from stream.dataflow.outputs import BATCHES, DEAD_LETTERS, TALLIES, Outputs, three_ways
+from stream.dataflow.sealed import sealed_letters
+from stream.keys import Key
+from stream.sealing import sealing_key
+from stream.tallies import Outcome, tally_refusals, tally_rows
+from stream.transform import STAGE, Transformer
+
+_REMEDY = "update the job with a function or expression that can take them"
+
+
+class _TransformFn(beam.DoFn):  # type: ignore[misc]
+    def __init__(self, registry: Registry, window: timedelta, clock: Callable[[], int], sealing: Key) -> None:
+        self._registry = registry
+        self._window = window
+        self._clock = clock
+        self._sealing = sealing
+        self._gate = Floodgate(registry, sealing, STAGE, _REMEDY)
+
+    def setup(self) -> None:
+        self._key = sealing_key(self._sealing.read())
+        self._transformers: dict[str, Transformer | None] = {}
+
+    def process(self, batch: MicroBatch) -> Iterator[MicroBatch | TaggedOutput]:
+        subject = batch.subject
+        if subject not in self._transformers:
+            self._transformers[subject] = Transformer.of(self._registry.latest(subject))
+        transformer = self._transformers[subject]
+        if transformer is None:
+            yield batch
+            return
+        done = transformer.transform(batch)
+        self._gate.hold(subject, self._clock(), len(batch), done.refusals)
+        for tally in tally_refusals(batch, done.refusals, self._window):
+            yield TaggedOutput(TALLIES, tally)
+        for letter in sealed_letters(batch, done.refusals, STAGE, self._key):
+            yield TaggedOutput(DEAD_LETTERS, letter)
+        if done.dropped is not None:
+            yield TaggedOutput(TALLIES, tally_rows(done.dropped, Outcome.DROPPED, self._window))
+        if done.batch is not None:
+            yield done.batch
+
+
+@dataclass
+class TransformRows(beam.PTransform):  # type: ignore[misc]
+    """Filter rows and fill derived columns, in the stage of Mask; set aside what fails, count what is dropped."""
+
+    registry: Registry = field(repr=False)
+    window: timedelta
+    clock: Callable[[], int]
+    sealing: Key
+
+    def expand(self, batches: beam.PCollection) -> Outputs:
+        """Transform."""
+        transform_fn = _TransformFn(self.registry, self.window, self.clock, self.sealing)
+        outputs = batches | "TransformColumns" >> beam.ParDo(transform_fn).with_outputs(
+            DEAD_LETTERS, TALLIES, main=BATCHES
+        )
+        return three_ways(outputs)

@@ -1,0 +1,43 @@
+"""A command of gcloud: printed to be copied, or run."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import subprocess
+from collections.abc import Sequence
+
+
+class GcloudError(RuntimeError):
+    """gcloud is not there, or did not do what it was told."""
+
+
+def as_shell(command: Sequence[str]) -> str:
+    r"""The command for a shell, a flag a line.
+
+    >>> print(as_shell(["gcloud", "do", "it", "--filter=a b", "--quick"]))
+    gcloud do it \
+      --filter='a b' \
+      --quick
+    """
+    words = [_quoted(word) for word in command]
+    first = next((place for place, word in enumerate(words) if word.startswith("--")), len(words))
+    return " \\\n  ".join([" ".join(words[:first]), *words[first:]])
+
+
+def run(command: Sequence[str]) -> None:
+    """Run it here, its output where ours goes.
+
+    Raises:
+        GcloudError: there is no gcloud, or it ended with an error, which it has said itself.
+    """
+    if shutil.which(command[0]) is None:
+        raise GcloudError(f"{command[0]}: not found; install it, or copy the command that --print-only prints")
+    code = subprocess.run(command, check=False).returncode
+    if code:
+        raise GcloudError(f"{command[0]} ended with {code}; what it said stands above")
+
+
+def _quoted(word: str) -> str:
+    name, equals, value = word.partition("=")
+    return f"{name}={shlex.quote(value)}" if equals and name.startswith("--") else shlex.quote(word)

@@ -1,0 +1,59 @@
+"""The graph that Dataflow gets, and what of it a running job depends on, as plain values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.portability.api import beam_runner_api_pb2
+from apache_beam.runners.pipeline_context import PipelineContext
+
+from stream.dataflow.read import ReadSubscriptions
+from stream.deploy.compare import Graph
+from stream.job import Job
+from stream.keys import Key
+from stream.names import Names
+from stream.pipeline import ingest
+
+_PARDO = "beam:transform:pardo:v1"
+
+
+def build(job: Job, sealing: Key, names: Names, batch_messages: int, flags: list[str]) -> beam.Pipeline:
+    """The pipeline, not run; talks to nobody."""
+    subscriptions = {subject: names.subscription(subject) for subject in job.registry.subjects}
+    pipeline = beam.Pipeline(options=PipelineOptions(flags))
+    ingest(pipeline | "Read" >> ReadSubscriptions(subscriptions, batch_messages), job, sealing)
+    return pipeline
+
+
+def describe(proto: Any, shards: int) -> Graph:
+    """Steps of *proto* that do work, by label: what they do, what coders they write with, their state and timers."""
+    context = PipelineContext(proto.components)
+    steps = {}
+    for each in proto.components.transforms.values():
+        if each.subtransforms or not each.spec.urn:
+            continue
+        coders = {
+            tag: str(context.coders.get_by_id(proto.components.pcollections[name].coder_id))
+            for tag, name in sorted(each.outputs.items())
+        }
+        steps[each.unique_name] = {"does": each.spec.urn, "coders": coders, **_kept(each, context)}
+    return {"shards": shards, "steps": dict(sorted(steps.items()))}
+
+
+def _kept(transform: Any, context: PipelineContext) -> dict[str, dict[str, str]]:
+    if transform.spec.urn != _PARDO:
+        return {"states": {}, "timers": {}}
+    payload = beam_runner_api_pb2.ParDoPayload.FromString(transform.spec.payload)
+    domains = beam_runner_api_pb2.TimeDomain.Enum
+    states = {name: _state(spec, context) for name, spec in sorted(payload.state_specs.items())}
+    timers = {name: domains.Name(spec.time_domain) for name, spec in sorted(payload.timer_family_specs.items())}
+    return {"states": states, "timers": timers}
+
+
+def _state(spec: Any, context: PipelineContext) -> str:
+    kind = spec.WhichOneof("spec")
+    inner = getattr(spec, kind)
+    coder = getattr(inner, "element_coder_id", "") or getattr(inner, "coder_id", "")
+    return f"{kind} of {context.coders.get_by_id(coder)}" if coder else kind

@@ -1,0 +1,126 @@
+"""The flags that Dataflow is started with, from the settings: plain text, no Beam."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from stream.dataflow_settings import DataflowSettings
+from stream.settings import Settings, SettingsError, refuse_emulators
+
+SECRETS: Final = ("masking_key_secret", "sealing_key_secret")
+EXAMPLES: Final = {
+    "region": "europe-west1",
+    "temp_location": "gs://<bucket>/temp",
+    "service_account": "<name>@<project>.iam.gserviceaccount.com",
+    "image": "<registry>/headrace@sha256:<digest>",
+    "masking_key_secret": "projects/<project>/secrets/<name>/versions/<number>",
+    "sealing_key_secret": "projects/<project>/secrets/<name>/versions/<number>",
+    "template_file": "gs://<bucket>/templates/headrace.json",
+}
+_NEEDED: Final = [name for name in EXAMPLES if name != "template_file"]
+_JOB_NAME: Final = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
+ALWAYS: Final = (
+    "--streaming",
+    "--enable_streaming_engine",
+    "--autoscaling_algorithm=THROUGHPUT_BASED",
+    "--sdk_location=container",  # Beam is in the image: workers fetch nothing
+)
+
+
+def check_deployable(settings: Settings) -> None:
+    """Refuse what would fail on Dataflow only after resources were made.
+
+    Raises:
+        SettingsError: a setting is missing that only Dataflow needs, the job's name is none there, or a variable
+            names an emulator.
+    """
+    refuse_emulators("dataflow")
+    if not _JOB_NAME.fullmatch(settings.pipeline):
+        raise SettingsError(
+            'headrace.toml: pipeline: no name for a job on Dataflow; use lower case, digits and hyphens: "headrace-eu"'
+        )
+    names = [name for name in _NEEDED if getattr(settings.dataflow, name) is None]
+    if names:
+        raise missing(settings, names)
+
+
+def missing(settings: Settings, names: Sequence[str]) -> SettingsError:
+    """What to say when those settings of ``[dataflow]`` are not set."""
+    table = f"profile.{settings.profile}.dataflow" if settings.profile else "dataflow"
+    examples = ", ".join(f'{name} = "{EXAMPLES[name]}"' for name in names)
+    return SettingsError(f"headrace.toml: {table}.{names[0]}: missing: add under [{table}]: {examples}")
+
+
+def secret_names(settings: Settings) -> tuple[str, str]:
+    """The versions in Secret Manager that hold the masking and the sealing key.
+
+    Raises:
+        SettingsError: one is not named.
+    """
+    masking, sealing = settings.dataflow.masking_key_secret, settings.dataflow.sealing_key_secret
+    if masking is None or sealing is None:
+        raise missing(settings, [name for name in SECRETS if getattr(settings.dataflow, name) is None])
+    return masking, sealing
+
+
+def staging_location(told: DataflowSettings) -> str:
+    """Where files are staged: beside the temporary ones, unless the settings say where."""
+    return told.staging_location or f"{(told.temp_location or '').rstrip('/')}/staging"
+
+
+def dataflow_flags(
+    settings: Settings, update: bool = False, mapping: Mapping[str, str] | None = None, validate_only: bool = False
+) -> list[str]:
+    """Beam's flags for a job on Dataflow; *mapping* is from labels of the running job to new ones.
+
+    With *validate_only* Dataflow looks whether the running job can be updated, and leaves it alone.
+
+    Raises:
+        SettingsError: as `check_deployable`.
+    """
+    check_deployable(settings)
+    told = settings.dataflow
+    flags = {
+        "runner": "DataflowRunner",
+        "project": settings.project,
+        "region": told.region,
+        "job_name": settings.pipeline,
+        "temp_location": told.temp_location,
+        "staging_location": staging_location(told),
+        "num_workers": told.workers,
+        "max_num_workers": told.max_workers,
+        "machine_type": told.machine_type,
+        "subnetwork": told.subnetwork,
+        "service_account_email": told.service_account,
+        "dataflow_kms_key": told.kms_key,
+        "sdk_container_image": told.image,
+    }
+    lines = [f"--{name}={value}" for name, value in flags.items() if value is not None]
+    lines += [*ALWAYS, "--no_use_public_ips" if told.private_addresses else "--use_public_ips"]
+    if update:
+        lines.append("--update")
+    if validate_only:
+        lines.append("--dataflow_service_options=graph_validate_only")
+    if mapping:
+        lines.append(f"--transform_name_mapping={json.dumps(dict(mapping), sort_keys=True)}")
+    return lines
+
+
+def drain_script(settings: Settings) -> str:
+    """The shell lines that drain the running job; nothing here runs them.
+
+    Raises:
+        SettingsError: no region is set.
+    """
+    if settings.dataflow.region is None:
+        raise missing(settings, ["region"])
+    place = f"--project={settings.project} --region={settings.dataflow.region}"
+    running = f"--status=active --filter=name={settings.pipeline} --format='value(id)'"
+    return f"""\
+job=$(gcloud dataflow jobs list {place} \\
+  {running})
+gcloud dataflow jobs drain "$job" {place}
+"""

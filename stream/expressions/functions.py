@@ -1,0 +1,196 @@
+"""The functions that expressions may call: each is GoogleSQL's, done by one of Arrow's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlglot import exp
+
+from stream.expressions.node import ExpressionError, Node, alike, call
+from stream.expressions.types import (
+    BOOL,
+    DATE,
+    DATETIME,
+    FLOAT64,
+    INT64,
+    NULL,
+    STRING,
+    TIME,
+    TIMESTAMP,
+    is_number,
+    name_of,
+)
+
+_DAY: Final = 86_400_000_000
+_UNITS: Final = {
+    "MICROSECOND": 1,
+    "MILLISECOND": 1_000,
+    "SECOND": 1_000_000,
+    "MINUTE": 60_000_000,
+    "HOUR": 3_600_000_000,
+    "DAY": _DAY,
+}
+_CALENDAR: Final = ("DAY", "MONTH", "QUARTER", "YEAR")
+_CLOCK: Final = ("SECOND", "MINUTE", "HOUR")
+_DATE_PARTS: Final[Mapping[str, Callable[[pa.Array], pa.Array]]] = {
+    "YEAR": pc.year,
+    "QUARTER": pc.quarter,
+    "MONTH": pc.month,
+    "DAY": pc.day,
+    "DAYOFYEAR": pc.day_of_year,
+    "DAYOFWEEK": lambda values: pc.day_of_week(values, count_from_zero=False, week_start=7),
+}
+_TIME_PARTS: Final[Mapping[str, Callable[[pa.Array], pa.Array]]] = {
+    "HOUR": pc.hour,
+    "MINUTE": pc.minute,
+    "SECOND": pc.second,
+}
+
+
+def arithmetic(name: str, function: Callable[[pa.Array, pa.Array], pa.Array], left: Node, right: Node) -> Node:
+    """A sum, difference or product: of whole numbers exact or refused, of decimals with all their digits."""
+    left, right = alike(name, _number(name, left), _number(name, right))
+    try:
+        type_ = function(pa.array([], left.type), pa.array([], right.type)).type
+    except pa.ArrowInvalid as error:
+        raise ExpressionError(f"{name} has more than 76 digits", "CAST one side AS FLOAT64") from error
+    return call(type_, function, left, right)
+
+
+def divide(left: Node, right: Node) -> Node:
+    """``a / b``: FLOAT64 always; nothing is divided by zero."""
+    return call(FLOAT64, pc.divide_checked, _float("/", left), _float("/", right))
+
+
+def safe_divide(left: Node, right: Node) -> Node:
+    """``SAFE_DIVIDE``: null where the divisor is zero."""
+
+    def run(numbers: pa.Array, by: pa.Array) -> pa.Array:
+        return pc.divide(numbers, pc.if_else(pc.equal(by, 0.0), pa.scalar(None, FLOAT64), by))
+
+    return call(FLOAT64, run, _float("SAFE_DIVIDE", left), _float("SAFE_DIVIDE", right))
+
+
+def whole_divide(left: Node, right: Node) -> Node:
+    """``DIV`` of whole numbers, towards zero."""
+    return call(INT64, pc.divide_checked, need("DIV", left, INT64), need("DIV", right, INT64))
+
+
+def modulo(left: Node, right: Node) -> Node:
+    """``MOD`` of whole numbers, with the sign of the first."""
+
+    def run(numbers: pa.Array, by: pa.Array) -> pa.Array:
+        return pc.subtract(numbers, pc.multiply(pc.divide_checked(numbers, by), by))
+
+    return call(INT64, run, need("MOD", left, INT64), need("MOD", right, INT64))
+
+
+def absolute(value: Node) -> Node:
+    """``ABS``."""
+    return call(_number("ABS", value).type, pc.abs_checked, value)
+
+
+def negative(value: Node) -> Node:
+    """``-a``."""
+    return call(_number("-", value).type, pc.negate_checked, value)
+
+
+def rounded(value: Node, digits: int) -> Node:
+    """``ROUND``: halves away from zero."""
+    value = _float("ROUND", value)
+    return call(FLOAT64, lambda numbers: pc.round(numbers, digits, round_mode="half_towards_infinity"), value)
+
+
+def whole(name: str, function: Callable[[pa.Array], pa.Array], value: Node) -> Node:
+    """``FLOOR`` and ``CEIL``."""
+    return call(FLOAT64, function, _float(name, value))
+
+
+def text(name: str, function: Callable[..., pa.Array], value: Node, type_: pa.DataType = STRING) -> Node:
+    """A function of a text."""
+    return call(type_, function, need(name, value, STRING))
+
+
+def concat(*values: Node) -> Node:
+    """``||`` and ``CONCAT``."""
+    empty = pa.scalar("", STRING)
+    texts = [need("CONCAT", value, STRING) for value in values]
+    return call(STRING, lambda *columns: pc.binary_join_element_wise(*columns, empty), *texts)
+
+
+def like(value: Node, pattern: str) -> Node:
+    """``LIKE``, with ``%`` and ``_``."""
+    return text("LIKE", lambda values: pc.match_like(values, pattern), value, BOOL)
+
+
+def part(name: str, value: Node) -> Node:
+    """``EXTRACT(name FROM value)``, in UTC."""
+    function = None
+    if value.type in (DATE, DATETIME, TIMESTAMP):
+        function = _DATE_PARTS.get(name)
+    if function is None and value.type in (TIME, DATETIME, TIMESTAMP):
+        function = _TIME_PARTS.get(name)
+    if function is None:
+        known = ", ".join([*_DATE_PARTS, *_TIME_PARTS])
+        raise ExpressionError(f"EXTRACT({name} FROM {name_of(value.type)}) is not known", f"known parts are {known}")
+    return call(INT64, lambda values: function(values).cast(INT64), value)
+
+
+def truncated(name: str, unit: str, value: Node, type_: pa.DataType) -> Node:
+    """``TIMESTAMP_TRUNC``, ``DATETIME_TRUNC`` and ``DATE_TRUNC``, in UTC."""
+    known = _CALENDAR if type_ == DATE else (*_CLOCK, *_CALENDAR)
+    if unit not in known:
+        raise ExpressionError(f"{name} to {unit} is not known", f"known are {', '.join(known)}")
+    value = need(name, value, type_)
+    return call(type_, lambda values: pc.floor_temporal(values, unit=unit.lower()).cast(type_), value)
+
+
+def difference(name: str, unit: str, left: Node, right: Node, type_: pa.DataType) -> Node:
+    """``TIMESTAMP_DIFF``, ``DATETIME_DIFF`` and ``DATE_DIFF``: whole units from *right* to *left*."""
+    known = ("DAY",) if type_ == DATE else tuple(_UNITS)
+    if type_ == DATETIME:
+        known = known[:-1]  # its days are those of the calendar
+    if unit not in known:
+        raise ExpressionError(f"{name} in {unit} is not known", f"known are {', '.join(known)}")
+    width = pa.int32() if type_ == DATE else INT64
+    per = 1 if type_ == DATE else _UNITS[unit]
+
+    def run(until: pa.Array, since: pa.Array) -> pa.Array:
+        apart = pc.subtract(until.cast(width).cast(INT64), since.cast(width).cast(INT64))
+        return pc.divide(apart, pa.scalar(per, INT64))
+
+    return call(INT64, run, need(name, left, type_), need(name, right, type_))
+
+
+def date_of(value: Node) -> Node:
+    """``DATE(moment)``: its day in UTC."""
+    if value.type not in (TIMESTAMP, DATETIME):
+        raise ExpressionError(f"DATE of {name_of(value.type)} is not known", "give it a TIMESTAMP or DATETIME")
+    return call(DATE, lambda values: pc.floor_temporal(values, unit="day").cast(DATE), value)
+
+
+def need(name: str, value: Node, type_: pa.DataType) -> Node:
+    """*value*, if it is of *type_* or null; ExpressionError otherwise."""
+    if value.type not in (type_, NULL):
+        raise ExpressionError(
+            f"{name} wants {name_of(type_)} and is given {name_of(value.type)}", f"CAST it AS {name_of(type_)}"
+        )
+    return value.as_(type_)
+
+
+def unit_of(node: Any) -> str:
+    """The name of a unit or part of time."""
+    return str(node.name if isinstance(node, exp.Var | exp.Literal) else node.sql(dialect="bigquery")).upper()
+
+
+def _number(name: str, value: Node) -> Node:
+    if not is_number(value.type) and value.type != NULL:
+        raise ExpressionError(f"{name} is not defined for {name_of(value.type)}", "give it a number")
+    return value.as_(INT64) if value.type == NULL else value
+
+
+def _float(name: str, value: Node) -> Node:
+    return _number(name, value).as_(FLOAT64)

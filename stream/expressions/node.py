@@ -1,0 +1,80 @@
+"""A compiled expression: what it gives, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stream.expressions.types import cast, common, name_of
+
+Run: TypeAlias = Callable[[pa.RecordBatch], pa.Array]
+
+
+class ExpressionError(ValueError):
+    """An expression that cannot be run on every row: says what in it, and what to write instead."""
+
+    def __init__(self, why: str, remedy: str) -> None:
+        super().__init__(f"{why}; {remedy}")
+        self.why, self.remedy = why, remedy
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One value a row, of *type*. *literal* is set where the value stands in the contract itself."""
+
+    type: pa.DataType
+    run: Run = field(repr=False)
+    literal: object = None
+
+    def as_(self, type_: pa.DataType) -> Node:
+        """The same value as another type."""
+        return self if self.type == type_ else Node(type_, lambda rows: cast(self.run(rows), type_))
+
+
+def constant(value: object, type_: pa.DataType) -> Node:
+    """The same value for every row."""
+    scalar = pa.scalar(value, type_)
+    return Node(type_, lambda rows: pa.repeat(scalar, rows.num_rows), value)
+
+
+def call(type_: pa.DataType, function: Callable[..., pa.Array], *arguments: Node) -> Node:
+    """A function of the values of *arguments*, null where one of them is."""
+    return Node(type_, lambda rows: function(*(each.run(rows) for each in arguments)))
+
+
+def alike(what: str, *nodes: Node) -> list[Node]:
+    """Give the nodes as one type; ExpressionError when they have none in common."""
+    type_ = nodes[0].type
+    for node in nodes[1:]:
+        found = common(type_, node.type)
+        if found is None:
+            raise ExpressionError(
+                f"{what} is not defined for {name_of(type_)} and {name_of(node.type)}", "CAST one of them"
+            )
+        type_ = found
+    return [node.as_(type_) for node in nodes]
+
+
+def choose(branches: Sequence[tuple[Node, Node]], default: Node) -> Node:
+    """The value of the first branch whose condition is true. A branch is run on its own rows alone, so that it may
+    guard against what would fail on others."""
+    type_ = default.type
+
+    def run(rows: pa.RecordBatch) -> pa.Array:
+        left = pa.array(range(rows.num_rows), pa.int64())
+        places, values = [], []
+        for condition, value in branches:
+            there = rows.take(left)
+            true = pc.fill_null(condition.run(there), False)
+            places.append(left.filter(true))
+            values.append(value.run(there.filter(true)))
+            left = left.filter(pc.invert(true))
+        places.append(left)
+        values.append(default.run(rows.take(left)))
+        return pa.concat_arrays(values).take(pc.sort_indices(pa.concat_arrays(places)))
+
+    return Node(type_, run)

@@ -1,0 +1,88 @@
+"""A user's own function on record batches: found by its name, and held to what it may do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib.metadata import entry_points
+from typing import Final, TypeAlias
+
+import pyarrow as pa
+
+from schemas.errors import ContractError
+
+GROUP: Final = "headrace.transforms"
+Function: TypeAlias = Callable[[pa.RecordBatch], pa.RecordBatch]
+
+
+class FunctionError(Exception):
+    """A function raised, or gave back what it may not; says which of the two, and no value of a row."""
+
+
+def load_function(name: str, where: str) -> Function:
+    """Find the entry point *name* of the group ``headrace.transforms``.
+
+    Raises:
+        ContractError: none or several have that name, or it cannot be imported or called.
+    """
+    found = list(entry_points(group=GROUP, name=name))
+    if len(found) != 1:
+        installed = ", ".join(sorted({each.name for each in entry_points(group=GROUP)})) or "none"
+        raise ContractError(
+            where,
+            f"{len(found) or 'no'} entry point{'s' if len(found) > 1 else ''} {name} in group {GROUP}",
+            f"install the package that has it beside headrace; installed are {installed}",
+        )
+    try:
+        function = found[0].load()
+    except Exception as error:  # whatever the import of somebody else's module raises
+        raise ContractError(
+            where, f"{found[0].value} cannot be imported ({type(error).__name__})", "mend it"
+        ) from error
+    if not callable(function):
+        raise ContractError(where, f"{found[0].value} is no function", "name one that takes a pyarrow.RecordBatch")
+    return function  # type: ignore[no-any-return]
+
+
+def checked(function: Function, name: str, guarded: Sequence[str]) -> Function:
+    """*function*, held to its bounds: as many rows as came, the same columns, and those *guarded* unchanged.
+
+    The result raises FunctionError and nothing else of what *function* raises.
+    """
+
+    def call(rows: pa.RecordBatch) -> pa.RecordBatch:
+        try:
+            given = function(rows)
+        except Exception as error:  # somebody else's code: whatever it raises is about these rows
+            raise FunctionError(f"{name} raised {type(error).__name__}") from error
+        _check(given, rows, name, guarded)
+        return pa.RecordBatch.from_arrays(given.columns, schema=rows.schema)
+
+    return call
+
+
+def _check(given: object, rows: pa.RecordBatch, name: str, guarded: Sequence[str]) -> None:
+    if not isinstance(given, pa.RecordBatch):
+        raise FunctionError(f"{name} gave no pyarrow.RecordBatch")
+    if given.num_rows != rows.num_rows:
+        raise FunctionError(f"{name} gave another number of rows than it was given")
+    for index, column in enumerate(rows.schema):
+        if index >= given.num_columns or (given.schema.field(index).name, given.column(index).type) != (
+            column.name,
+            column.type,
+        ):
+            raise FunctionError(f"{name} gave no column {column.name} of its type in its place")
+        if not column.nullable and given.column(index).null_count:
+            raise FunctionError(f"{name} gave a null in {column.name}, which is never null")
+    if given.num_columns != rows.num_columns:
+        raise FunctionError(f"{name} gave more columns than it was given")
+    for each in guarded:
+        if not given.column(each).equals(rows.column(each)):
+            raise FunctionError(f"{name} changed {each}, by which an event is known")
+    _validate(given, name)
+
+
+def _validate(given: pa.RecordBatch, name: str) -> None:
+    try:
+        given.validate()
+    except pa.ArrowInvalid as error:
+        raise FunctionError(f"{name} gave a broken pyarrow.RecordBatch") from error

@@ -1,0 +1,113 @@
+"""``headrace.toml`` with its profiles: ``[profile.prod]`` lies over the settings above it. Says file and line."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stream.toml_lines import Key, line_of, lines_of
+
+FILE = Path("headrace.toml")
+
+
+class SettingsError(ValueError):
+    """A setting is missing, misspelt or out of range; says which and where it may come from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One settings file as it was read; an absent file is an empty one."""
+
+    path: Path
+    values: Mapping[str, Any] = field(repr=False)
+    lines: dict[Key, int] = field(repr=False)
+
+    @classmethod
+    def read(cls, path: Path = FILE) -> Document:
+        """Read and parse; raises SettingsError when it is there and is no TOML."""
+        try:
+            text = path.read_text("utf-8")
+            return cls(path, tomllib.loads(text), lines_of(text))
+        except FileNotFoundError:
+            return cls(path, {}, {})
+        except tomllib.TOMLDecodeError as error:
+            raise SettingsError(f"{path}: not valid TOML ({error}); mend that line") from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{path}: cannot be read as UTF-8 text; check the file and its permissions") from error
+
+    @property
+    def profiles(self) -> Mapping[str, Any]:
+        """The profiles by name."""
+        found = self.values.get("profile", {})
+        if not isinstance(found, dict) or not all(isinstance(each, dict) for each in found.values()):
+            raise SettingsError(f"{self.place(('profile',))}: profile: not tables; write [profile.<name>]")
+        return found
+
+    def place(self, key: Key) -> str:
+        """Where *key* stands, for a person."""
+        line = line_of(self.lines, key)
+        return f"{self.path}, line {line}" if line else str(self.path)
+
+    def where(self, key: Key, profile: str | None) -> tuple[Key, str] | None:
+        """The full key and the place that *key* takes its value from; None when the file does not have it."""
+        candidates = [("profile", profile, *key), key] if profile else [key]
+        found = next((each for each in candidates if _has(self.values, each)), None)
+        return (found, self.place(found)) if found else None
+
+    def settings(self, profile: str | None) -> dict[str, Any]:
+        """The values that hold for *profile*; raises SettingsError when there is none of that name."""
+        top = {name: value for name, value in self.values.items() if name != "profile"}
+        if profile is None:
+            return top
+        if profile not in self.profiles:
+            known = ", ".join(sorted(self.profiles)) or "none"
+            raise SettingsError(
+                f"{self.place(('profile',))}: profile {profile}: there is no [profile.{profile}]; "
+                f"known: {known}; choose one with --profile or HEADRACE_PROFILE"
+            )
+        return _over(top, self.profiles[profile])
+
+    def check_keys(self, known: Mapping[str, Collection[str] | None]) -> None:
+        """Refuse a key that is no setting, in whichever table; *known* maps each key to those of its table."""
+        problems = self._unknown((), {**self.values}, {**known, "profile": None})
+        for name, table in self.profiles.items():
+            problems += self._unknown(("profile", name), table, known)
+        if problems:
+            raise SettingsError("; ".join(problems))
+
+    def _unknown(self, at: Key, table: Mapping[str, Any], known: Mapping[str, Collection[str] | None]) -> list[str]:
+        problems = []
+        for name, value in table.items():
+            if name not in known:
+                problems.append(self._no_such((*at, name), known))
+            elif (inner := known[name]) is not None:
+                if isinstance(value, dict):
+                    problems += [self._no_such((*at, name, key), inner) for key in value if key not in inner]
+                else:
+                    problems.append(f"{self.place((*at, name))}: {'.'.join((*at, name))}: not a table; write [{name}]")
+        return problems
+
+    def _no_such(self, key: Key, known: Collection[str]) -> str:
+        near = difflib.get_close_matches(key[-1], list(known), n=1)
+        remedy = f"did you mean {near[0]}?" if near else f"remove it, or use one of {', '.join(sorted(known))}"
+        return f"{self.place(key)}: {'.'.join(key)}: no such setting; {remedy}"
+
+
+def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for name, value in above.items():
+        lower = merged.get(name)
+        merged[name] = _over(lower, value) if isinstance(value, dict) and isinstance(lower, dict) else value
+    return merged
+
+
+def _has(values: Any, key: Key) -> bool:
+    for part in key:
+        if not isinstance(values, dict) or part not in values:
+            return False
+        values = values[part]
+    return True

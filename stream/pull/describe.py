@@ -1,0 +1,220 @@
+"""What is pulled, from where and into which fields: a TOML file, checked as a whole before anything is asked.
+
+Addresses and secrets are referred to, never written there; what is read of them is in no repr.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping as Dict
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
+
+from schemas.annotations import parse_duration
+from schemas.errors import ContractError
+from schemas.registry import Contract, Registry
+from stream.backfill.errors import MappingError
+from stream.backfill.mapping import Mapping, mapping_of
+from stream.pull.cursor import Cursor
+from stream.pull.toml import Table
+
+PAGE_ROWS: Final = 5_000
+_WHERE: Final = frozenset({"host", "port", "service", "dbname", "unix_socket"})  # of an address's query
+_PAGING: Final[Dict[str, frozenset[str]]] = {
+    "single_page": frozenset(),
+    "page_number": frozenset({"base_page", "page_param", "total_path", "has_more_path"}),
+    "offset": frozenset({"limit", "offset_param", "limit_param", "total_path", "has_more_path"}),
+    "cursor": frozenset({"cursor_path", "cursor_param"}),
+    "header_cursor": frozenset({"cursor_key", "cursor_param"}),
+    "json_link": frozenset({"next_url_path"}),
+    "header_link": frozenset({"links_next_key"}),
+}
+_NEXT: Final = {"cursor": "cursor_path", "header_cursor": "cursor_key", "json_link": "next_url_path"}
+_AUTH: Final[Dict[str, tuple[frozenset[str], frozenset[str]]]] = {  # texts, and references
+    "bearer": (frozenset(), frozenset({"token"})),
+    "api_key": (frozenset({"name", "location"}), frozenset({"api_key"})),
+    "http_basic": (frozenset(), frozenset({"username", "password"})),
+    "oauth2_client_credentials": (frozenset({"access_token_url"}), frozenset({"client_id", "client_secret"})),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sql:
+    """A table or view of a database; *page_rows* are fetched at a time."""
+
+    url: str = field(repr=False)
+    table: str
+    schema: str = ""
+    page_rows: int = PAGE_ROWS
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """An endpoint that gives pages of JSON. *records*: where a page holds its rows, as a JSONPath."""
+
+    url: str = field(repr=False)
+    path: str
+    records: str
+    paging: Dict[str, Any]
+    parameters: Dict[str, Any] = field(default_factory=dict, repr=False)
+    headers: Dict[str, str] = field(default_factory=dict, repr=False)
+    auth: Dict[str, str] = field(default_factory=dict, repr=False)
+    attempts: int = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """All of one file. *name* says where rows come from; *key* is what their cursor is kept by."""
+
+    name: str
+    contract: Contract
+    mapping: Mapping
+    source: Sql | Api
+    cursor: Cursor | None
+    key: str
+
+
+def read_pull(path: Path, registry: Registry) -> Pull:
+    """Read the file at *path*, for a subject of *registry*.
+
+    Raises:
+        MappingError: it cannot be read, says what is not known, or refers to what is not there.
+    """
+    table = Table.read(path)
+    table.only("subject", "source", "identity", "fields", "sql", "api", "cursor")
+    subject = table.text("subject")
+    if subject not in registry.subjects:
+        raise table.wrong("subject", "no contract has this subject", f"known are {', '.join(registry.subjects)}")
+    contract = registry.latest(subject)
+    shared = {key: value for key, value in table.values().items() if key in {"source", "identity", "fields"}}
+    try:
+        mapping = mapping_of(shared, contract, path)
+    except MappingError as error:
+        raise table.located(error) from None
+    if ("sql" in table) == ("api" in table):
+        raise table.wrong("", "a database or an API, and one of them", "write [sql] or [api]")
+    source = _sql(table.table("sql")) if "sql" in table else _api(table.table("api"))
+    cursor = _cursor(table.table("cursor"), source) if "cursor" in table else None
+    return Pull(path.name, contract, mapping, source, cursor, _key(subject, source, cursor))
+
+
+def _sql(table: Table) -> Sql:
+    table.only("url", "table", "schema", "page_rows")
+    url = table.reference("url")
+    if not _place(url)[0]:
+        raise table.wrong(
+            "url", "what it refers to is no address", "write postgresql+psycopg://user:password@host/name"
+        )
+    return Sql(
+        url=url,
+        table=table.text("table"),
+        schema=table.text("schema", ""),
+        page_rows=table.whole("page_rows", PAGE_ROWS, 1, 100_000),
+    )
+
+
+def _api(table: Table) -> Api:
+    table.only("url", "path", "records", "paging", "parameters", "headers", "auth", "attempts")
+    is_text = isinstance(table.values().get("url"), str)
+    url = table.text("url") if is_text else table.reference("url")
+    if _place(url)[0] not in ("http", "https") or not urlsplit(url).hostname:
+        raise table.wrong("url", "no address of an API", 'write one such as "https://api.example.com/v1"')
+    parts = urlsplit(url)
+    if parts.username is not None or parts.password is not None or (is_text and parts.query):
+        raise table.wrong("url", "more than an address", "write what is secret under [api.auth], as a reference")
+    return Api(
+        url=url,
+        path=table.text("path", ""),
+        records=table.text("records"),
+        paging=_paging(table.table("paging")),
+        parameters=_plain(table.table("parameters"), (str, int, float, bool)),
+        headers=_plain(table.table("headers"), (str,)),
+        auth=_auth(table.table("auth")) if "auth" in table else {},
+        attempts=table.whole("attempts", 8, 1, 100),
+    )
+
+
+def _paging(table: Table) -> dict[str, Any]:
+    kind = table.text("type")
+    if kind not in _PAGING:
+        raise table.wrong("type", "no way of paging that is known", f"known are {', '.join(sorted(_PAGING))}")
+    table.only("type", *_PAGING[kind])
+    given = _plain(table, (str, int))
+    if kind in _NEXT:  # dlt's own guess, when it is wrong, takes the first page for all there is
+        table.text(_NEXT[kind])
+    if kind == "offset":
+        table.whole("limit", 0, 1, 1_000_000)
+    if kind in ("offset", "page_number"):  # without it the end is an empty page; dlt would look for "total"
+        given.setdefault("total_path", None)
+    return given
+
+
+def _auth(table: Table) -> dict[str, str]:
+    kind = table.text("type")
+    if kind not in _AUTH:
+        raise table.wrong("type", "no way of authentication that is known", f"known are {', '.join(sorted(_AUTH))}")
+    texts, references = _AUTH[kind]
+    table.only("type", *texts, *references)
+    given = {name: table.text(name) for name in sorted(texts) if name in table}
+    if kind == "oauth2_client_credentials":
+        given["access_token_url"] = table.text("access_token_url")
+    return {"type": kind} | given | {name: table.reference(name) for name in sorted(references)}
+
+
+def _plain(table: Table, kinds: tuple[type, ...]) -> dict[str, Any]:
+    for name, value in table.values().items():
+        if not isinstance(value, kinds):
+            raise table.wrong(name, "no plain value", f"write {' or '.join(each.__name__ for each in kinds)}")
+    return table.values()
+
+
+def _cursor(table: Table, source: Sql | Api) -> Cursor:
+    of_api = ("parameter", "ordered") if isinstance(source, Api) else ()
+    table.only("column", "from", "lag", *of_api)
+    start = table.values().get("from")
+    if isinstance(start, bool | list | dict | time):
+        raise table.wrong("from", "no value that has an order", "write a time or a number")
+    if isinstance(source, Api) and isinstance(start, datetime | date):
+        start = start.isoformat().replace("+00:00", "Z")
+    return Cursor(
+        column=table.text("column"),
+        start=start,
+        lag=_lag(table),
+        ordered=isinstance(source, Sql) or table.flag("ordered"),
+        parameter=table.text("parameter", ""),
+    )
+
+
+def _lag(table: Table) -> Any:
+    value = table.values().get("lag")
+    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value > 0):
+        return value
+    try:
+        return parse_duration(table.text("lag"), "lag")
+    except ContractError:
+        raise table.wrong("lag", "no duration", 'write lag = "10m", or a number for a column of numbers') from None
+
+
+def _key(subject: str, source: Sql | Api, cursor: Cursor | None) -> str:
+    """What tells one pull's rows from another's; not how they are mapped: what is settled stays so."""
+    where: list[Any] = [subject, *_place(source.url)]
+    if isinstance(source, Sql):
+        where += [source.schema, source.table]
+    else:
+        where += [source.path, source.records, sorted(source.parameters.items())]
+    where += [cursor and cursor.column, cursor and cursor.ordered, cursor and cursor.parameter]
+    return hashlib.blake2b(json.dumps(where, default=str).encode(), digest_size=10).hexdigest()
+
+
+def _place(url: str) -> list[Any]:
+    """Where an address leads to, without who asks and their password; nothing when it is none."""
+    try:
+        parts = urlsplit(url)
+        query = [pair for pair in parse_qsl(parts.query) if pair[0] in _WHERE]
+        return [parts.scheme.partition("+")[0], parts.hostname, parts.port, parts.path, query]
+    except ValueError:  # its text might be the password
+        return [""]

@@ -1,0 +1,172 @@
+"""Rows in place of a subscription: each becomes a message, and what is acknowledged is how far the cursor came.
+
+The cursor is noted after the rows up to it have their fate, and the next pull begins with the rows at it. So what a
+kill left open comes again, and what has its fate is known: by its content, which is its message's id, and by the
+event's own id.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import replace
+from functools import partial
+from typing import Any, Final, TypeAlias
+
+from stream.backfill.events import BadLine, Events, Place
+from stream.backfill.readers import Line
+from stream.backfill.rounds import ROUND_BYTES
+from stream.engine.journal import Journal
+from stream.engine.patience import NEEDS_ROOM, Patience
+from stream.engine.puller import Pulled
+from stream.message import Message
+from stream.pull.cursor import Reached, is_later, tells
+from stream.pull.describe import Pull, Sql
+from stream.pull.errors import PullError
+from stream.pull.fitting import fitted
+from stream.pull.rows import at
+
+CURSOR: Final = "backfill-cursor"
+Rows: TypeAlias = Callable[[Pull, Any], Iterator[Any]]
+
+
+class PullSource:
+    """Stands in for the puller of one subject; *now* in microseconds. At the end it sets *stop*.
+
+    *rows* gives a pull's rows from a cursor's value on. Without a journal they come from the cursor's start.
+    """
+
+    def __init__(
+        self, pull: Pull, rows: Rows, journal: Journal | None, patience: Patience, stop: threading.Event, now: int
+    ) -> None:
+        self._pull = pull
+        self._cursor = pull.cursor
+        self._events = Events(pull.contract, pull.mapping, now)
+        self._place = Place(pull.name, pull.key, now, texts=False)
+        self._types = {
+            origin.column: each.type
+            for each in reversed(pull.contract.record.fields)
+            if not (origin := pull.mapping.origin(each.name)).constant
+        }
+        self._columns = [*self._types, *pull.mapping.identity]
+        self._rows = rows
+        self._journal = journal
+        self._patience = patience
+        self._stop = stop
+        self._now = now
+        self._at_most = 1
+        self._previous: Any = None  # the cursor of the last row
+        self._rounds = self._all_rounds()
+        self.fraction = 0.0  # nobody knows how many rows there are
+        self.settled_before = 0
+        self.finished = False
+
+    @property
+    def drained_at(self) -> int:
+        """Rows say nothing of what is published."""
+        return 0
+
+    def start(self) -> None:
+        """Nothing to begin: rows are pulled as they are taken."""
+
+    def take(self, at_most: int, wait_seconds: float) -> list[Pulled]:
+        """Pull the next rows, up to *at_most*; at the end, say stop.
+
+        Raises:
+            PullError: they cannot be pulled, or no further; those before were given.
+        """
+        self._at_most = at_most
+        try:
+            pulled = next(self._rounds, None)
+        except PullError as error:
+            raise type(error)(f"{self._pull.name}: {error}") from error
+        if pulled is None:
+            self.finished = True
+            self._stop.set()
+            return []
+        return [pulled]
+
+    def acknowledge(self, pulled: Iterable[Pulled]) -> None:
+        """Note how far the source is settled."""
+        for each in pulled:
+            for reached in each.ack_ids:
+                self._patience.insist(NEEDS_ROOM, partial(self._note, reached))
+
+    def stop(self) -> None:
+        """Close what is open; what was not acknowledged is pulled again by the next run."""
+        self._rounds.close()
+
+    def _note(self, reached: str) -> None:
+        assert self._journal is not None  # noqa: S101 without one nothing is acknowledged
+        with self._journal.transaction() as transaction:
+            transaction.note_reached(self._pull.key, reached)
+
+    def _all_rounds(self) -> Generator[Pulled, None, None]:
+        kept = None if self._journal is None else self._journal.reached(self._pull.key)
+        reached = Reached(self._now) if kept is None else Reached.of(kept)
+        ordered = self._cursor is not None and self._cursor.ordered
+        failed: PullError | None = None
+        messages: list[Message] = []
+        size = 0
+        rows = self._rows(self._pull, None if self._cursor is None else self._cursor.begin(reached.last))
+        try:
+            for number, row in enumerate(rows, 1):
+                if len(messages) >= self._at_most or size >= ROUND_BYTES:
+                    yield self._pulled(messages, size, reached if ordered else None)
+                    messages, size = [], 0
+                message, reached = self._message(number, row, reached), self._further(row, reached)
+                messages.append(message)
+                size += len(message.data)
+        except PullError as error:
+            failed = error
+        if messages:
+            yield self._pulled(messages, size, reached if ordered or failed is None else None)
+        if failed is not None:
+            raise failed
+
+    def _pulled(self, messages: list[Message], size: int, reached: Reached | None) -> Pulled:
+        noted = [] if reached is None or self._cursor is None or self._journal is None else [reached.kept()]
+        return Pulled(messages, noted, 0.0, size)
+
+    def _further(self, row: Any, reached: Reached) -> Reached:
+        """How far it is with *row*. A database orders by its own rules, which are not ours for texts."""
+        value = None if self._cursor is None else at(row, self._cursor.column)
+        if self._cursor is None or value is None:
+            return reached
+        trusted = isinstance(self._pull.source, Sql)
+        if self._cursor.ordered and not trusted:
+            if self._previous is not None and is_later(self._previous, value):
+                raise PullError(f"cursor.ordered: rows are not in the order of {self._cursor.column}; leave it out")
+            self._previous = value
+        if (trusted and self._cursor.lag is None) or is_later(value, reached.last):
+            return replace(reached, last=value)
+        return reached
+
+    def _message(self, number: int, row: Any, reached: Reached) -> Message:
+        if number == 1 and isinstance(self._pull.source, Sql):
+            self._events.check_columns(row.keys(), self._place)
+        content = json.dumps(row, default=str, ensure_ascii=False, sort_keys=True).encode(errors="surrogatepass")
+        message = self._events.message(self._line(number, row, content), self._place)
+        attributes = dict(message.attributes)
+        if self._cursor is not None and (told := tells(at(row, self._cursor.column))):
+            attributes[CURSOR] = f"{self._cursor.column} = {told}"
+        return replace(
+            message,
+            attributes=attributes,
+            message_id=f"{self._pull.key}:{hashlib.blake2b(content, digest_size=16).hexdigest()}",
+            # A bad row has no time of its own; the same each time it comes, it is one letter.
+            published_at=reached.since if isinstance(message, BadLine) else message.published_at,
+        )
+
+    def _line(self, number: int, row: Any, content: bytes) -> Line:
+        if not isinstance(row, dict):
+            return Line(number, lambda: content, problem="no object with fields")
+        values = dict(row)
+        for column in self._columns:
+            if column not in values and (value := at(row, column)) is not None:
+                values[column] = value
+            if column in values and column in self._types:
+                values[column] = fitted(self._types[column], values[column])
+        return Line(number, lambda: content, values)

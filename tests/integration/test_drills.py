@@ -1,0 +1,17 @@
+"""The drills are run as the page has them: update, rollback, bad deploy, and a table, a topic and a journal lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.transcripts import ROOT, a_terminal, assert_as_said, environment, replay
+
+pytestmark = [pytest.mark.emulators, pytest.mark.timeout(300)]
+
+
+def test_the_drills_end_as_the_page_says(tmp_path: Path) -> None:
+    with a_terminal(ROOT, environment(tmp_path)) as terminal:
+        for step, done in replay((ROOT / "docs/drills.md").read_text(), terminal):
+            assert_as_said(step, done)

@@ -1,0 +1,148 @@
+"""Dockerfiles and the compose file. Nothing here builds an image: what can be read is checked."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from stream.clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB
+from stream.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+BIN = Path(sys.executable).parent
+DOCKERFILES = sorted(ROOT.glob("docker/*/Dockerfile"))
+COMPOSE = ROOT / "docker" / "compose.yaml"
+PAGE = (ROOT / "docs" / "images.md").read_text()
+DOCKERFILE = pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=lambda path: path.parent.name)
+
+
+def instructions(dockerfile: Path) -> list[tuple[str, str]]:
+    lines = re.sub(r"\\\n", " ", re.sub(r"^\s*#.*\n", "", dockerfile.read_text(), flags=re.MULTILINE)).splitlines()
+    return [(word, rest.strip()) for word, _, rest in (line.partition(" ") for line in lines if line.strip())]
+
+
+def of(dockerfile: Path, word: str) -> list[str]:
+    return [rest for each, rest in instructions(dockerfile) if each == word]
+
+
+def hadolint(text: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([BIN / "hadolint", "-"], input=text, capture_output=True, text=True)
+
+
+def test_there_are_three_images_and_the_page_names_each() -> None:
+    assert [path.parent.name for path in DOCKERFILES] == ["bigquery-emulator", "flex", "service"]
+    assert [path for path in DOCKERFILES if f"`{path.relative_to(ROOT)}`" not in PAGE] == []
+
+
+@DOCKERFILE
+def test_hadolint_has_nothing_to_say(dockerfile: Path) -> None:
+    assert hadolint(dockerfile.read_text()).stdout == ""
+    assert "DL3002" in hadolint(dockerfile.read_text() + "USER root\n").stdout
+
+
+@DOCKERFILE
+def test_every_base_is_named_by_digest_when_it_is_built(dockerfile: Path) -> None:
+    stages = [rest.split(" AS ") for rest in of(dockerfile, "FROM")]
+    named = {stage[1] for stage in stages if len(stage) == 2}
+    bases = {base for base, *_ in stages} - named
+    arguments = {base.strip("${}") for base in bases}
+    assert bases == {f"${{{name}}}" for name in arguments}
+    assert arguments <= set(of(dockerfile, "ARG"))  # without a default
+    check = next(rest for rest in of(dockerfile, "RUN") if "@sha256:" in rest)
+    assert {f'"${{{name}}}"' for name in arguments} == set(re.findall(r'"\$\{[A-Z_]+\}"', check.partition(";")[0]))
+    assert set(re.findall(r"--from=(\S+)", dockerfile.read_text())) <= named
+
+
+@pytest.mark.parametrize(("image", "code"), [("python@sha256:0", 0), ("python:3.11", 1), ("", 1)])
+def test_a_base_without_a_digest_is_refused(image: str, code: int) -> None:
+    check = of(ROOT / "docker" / "service" / "Dockerfile", "RUN")[0]
+    environment = {"PYTHON_IMAGE": image, "UV_IMAGE": "uv@sha256:0"}
+    done = subprocess.run(["/bin/sh", "-c", check], env=environment, capture_output=True, text=True)
+    assert done.returncode == code
+    assert code == 0 or "name it by digest" in done.stderr
+
+
+@DOCKERFILE
+def test_nothing_runs_as_root_and_nothing_is_installed_but_from_the_lock(dockerfile: Path) -> None:
+    user = of(dockerfile, "USER")[-1]
+    defaults = dict(each.split("=") for each in of(dockerfile, "ARG") if "=" in each)
+    assert re.fullmatch(r"[1-9][0-9]*:[1-9][0-9]*", defaults.get(user.strip("${}"), user))
+    commands = " ".join(of(dockerfile, "RUN"))
+    assert re.findall(r"uv sync(?! --locked)", commands) == []
+    assert re.search(r"\b(pip|apt-get|curl|wget)\b", commands) is None
+    assert re.search(r"\b(pip|uv|curl|wget)\b", " ".join(of(dockerfile, "ENTRYPOINT") + of(dockerfile, "CMD"))) is None
+
+
+@DOCKERFILE
+def test_what_is_copied_is_there_and_let_through(dockerfile: Path) -> None:
+    if dockerfile.parent.name == "bigquery-emulator":
+        context, let_through = dockerfile.parent, None
+    else:
+        lines = (ROOT / ".dockerignore").read_text().splitlines()
+        context, let_through = ROOT, [line[1:] for line in lines if line.startswith("!")]
+    sources = [each for rest in of(dockerfile, "COPY") if not rest.startswith("--from") for each in rest.split()[:-1]]
+    for source in [each for each in sources if not each.startswith("$")]:
+        assert (context / source).exists()
+        assert let_through is None or any((context / source).is_relative_to(context / each) for each in let_through)
+
+
+def test_no_key_gets_into_an_image() -> None:
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    assert next(line for line in lines if not line.startswith("#")) == "*"
+    assert lines[-1] == "**/*.key"
+
+
+def compose() -> Any:
+    return yaml.safe_load(COMPOSE.read_text())
+
+
+def test_the_compose_file_is_one(tmp_path: Path) -> None:
+    def check(text: str) -> subprocess.CompletedProcess[str]:
+        (tmp_path / "compose.yaml").write_text(text)
+        command = [BIN / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", tmp_path / "compose.yaml"]
+        return subprocess.run(command, capture_output=True, text=True)
+
+    good = check(COMPOSE.read_text())
+    assert good.returncode == 0, good.stdout
+    assert "depends_onn" in check(COMPOSE.read_text().replace("depends_on:", "depends_onn:")).stdout
+
+
+@pytest.mark.parametrize("name", ["headrace", "provision"])
+def test_the_service_is_told_settings_that_exist_and_emulators_that_run(name: str) -> None:
+    services = compose()["services"]
+    told = services[name]["environment"]
+    settings = {each.removeprefix("HEADRACE_").lower() for each in told if each.startswith("HEADRACE_")}
+    assert settings <= set(Settings.model_fields)
+    emulators = {each: told[each].split(":") for each in told if not each.startswith("HEADRACE_")}
+    assert set(emulators) == {PUBSUB, BIGQUERY, BIGQUERY_STORAGE}
+    for host, port in emulators.values():
+        assert f"127.0.0.1:{port}:{port}" in services[host]["ports"]
+        image = ROOT / "docker" / "bigquery-emulator" / "Dockerfile"
+        assert port in str(services[host].get("command") or of(image, "CMD"))
+    assert told["HEADRACE_MASKING_KEY_FILE"] == f"/run/secrets/{services[name]['secrets'][0]}"
+    assert services[name]["read_only"]
+    assert services[name]["cap_drop"] == ["ALL"]
+
+
+def test_a_service_starts_when_what_it_needs_is_ready() -> None:
+    services = compose()["services"]
+    assert services["headrace"]["depends_on"] == {"provision": {"condition": "service_completed_successfully"}}
+    assert services["provision"]["depends_on"].keys() == {"pubsub", "bigquery"}
+    healthy = {each for each in services["provision"]["depends_on"] if "healthcheck" in services[each]}
+    assert healthy == {"pubsub"}  # the other's is in its image
+    assert of(ROOT / "docker" / "bigquery-emulator" / "Dockerfile", "HEALTHCHECK")
+
+
+def test_the_page_pins_every_image_that_is_asked_for_and_beam_as_it_is_locked() -> None:
+    asked = set(re.findall(r"\$\{([A-Z]+_IMAGE):\?", COMPOSE.read_text()))
+    asked |= {name for each in DOCKERFILES for name in of(each, "ARG") if name.endswith("_IMAGE")}
+    assert asked == {*re.findall(r"^pin ([A-Z]+_IMAGE) ", PAGE, re.MULTILINE), "SERVICE_IMAGE"}
+    beam = re.search(r'"apache-beam\[gcp\]==([0-9.]+)"', (ROOT / "pyproject.toml").read_text())
+    assert beam is not None
+    assert f"apache/beam_python3.11_sdk:{beam[1]} " in PAGE

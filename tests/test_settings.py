@@ -1,0 +1,116 @@
+"""Settings that are wrong are refused before anything is made, by key, file, line and remedy."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from stream.settings import SettingsError, load_settings
+
+GOOD = """\
+project = "a-project"
+[dataflow]
+region = "europe-west1"
+max_workers = 5
+[profile.prod]
+dataset = "live"
+[profile.prod.dataflow]
+max_workers = 50
+[profile.dev]
+window = "1h"
+"""
+
+
+@pytest.fixture(autouse=True)
+def _nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in [each for each in os.environ if each.startswith(("HEADRACE_", "PUBSUB_", "BIGQ"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+def write(text: str) -> None:
+    Path("headrace.toml").write_text(text)
+
+
+def test_a_profile_lies_over_the_settings_and_keeps_what_it_does_not_name() -> None:
+    write(GOOD)
+    settings = load_settings(profile="prod")
+    assert (settings.project, settings.dataset, settings.production) == ("a-project", "live", True)
+    assert (settings.dataflow.region, settings.dataflow.max_workers) == ("europe-west1", 50)
+    assert (load_settings().dataset, load_settings().dataflow.max_workers) == ("headrace", 5)
+
+
+def test_a_flag_wins_over_the_environment_over_the_profile(monkeypatch: pytest.MonkeyPatch) -> None:
+    write(GOOD)
+    monkeypatch.setenv("HEADRACE_PROFILE", "prod")
+    monkeypatch.setenv("HEADRACE_DATASET", "from_variable")
+    monkeypatch.setenv("HEADRACE_DATAFLOW__MAX_WORKERS", "7")
+    assert (load_settings().dataset, load_settings().dataflow.max_workers) == ("from_variable", 7)
+    assert load_settings(dataset="from_flag").dataset == "from_flag"
+
+
+WRONG = [  # what is added to the good file or replaced in it, profile, key, line, a word of the remedy
+    ('projct = "x"\n' + GOOD, None, "projct", 1, "did you mean project"),
+    ('datasett = "x"\n' + GOOD, None, "datasett", 1, "did you mean dataset"),
+    ("zzz = 1\n" + GOOD, None, "zzz", 1, "remove it"),
+    (GOOD.replace("region", "regoin"), None, "dataflow.regoin", 3, "did you mean region"),
+    (GOOD.replace("max_workers = 5\n", "max_worker = 5\n"), None, "dataflow.max_worker", 4, "did you mean max_workers"),
+    (GOOD.replace("[dataflow]", "[datafow]"), None, "datafow", 2, "did you mean dataflow"),
+    (GOOD.replace('dataset = "live"', 'datset = "live"'), None, "profile.prod.datset", 6, "did you mean dataset"),
+    (GOOD.replace("max_workers = 50", "max_wrkers = 50"), None, "profile.prod.dataflow.max_wrkers", 8, "max_workers"),
+    (GOOD.replace("[profile.prod.dataflow]", "[profile.prod.dataflw]"), None, "profile.prod.dataflw", 7, "dataflow"),
+    (GOOD.replace("[profile.dev]", "[profil.dev]"), None, "profil", 9, "did you mean profile"),
+    (GOOD.replace("window", "windo"), None, "profile.dev.windo", 10, "did you mean window"),
+    ('project = "a-project"\ndataflow = 3\n', None, "dataflow", 2, "write [dataflow]"),
+    ('project = "a-project"\nprofile = 3\n', None, "profile", 2, "write [profile.<name>]"),
+    ('project = "a-project"\n[profile]\nprod = 3\n', None, "profile", 2, "write [profile.<name>]"),
+    (GOOD, "prd", "profile prd", 5, "choose one with --profile"),
+    ("", "prod", "profile prod", None, "known: none"),
+    ("", None, "project", None, 'add project = "..."'),
+    (GOOD.replace('"a-project"', '"A Project"'), None, "project", 1, "in headrace.toml"),
+    (GOOD.replace('"a-project"', "5"), None, "project", 1, "string"),
+    (GOOD.replace("max_workers = 5\n", 'max_workers = "many"\n'), None, "dataflow.max_workers", 4, "integer"),
+    (GOOD.replace("max_workers = 50", "max_workers = 0"), "prod", "profile.prod.dataflow.max_workers", 8, "greater"),
+    (GOOD.replace('"europe-west1"', '"Europe"'), None, "dataflow.region", 3, "pattern"),
+    (GOOD.replace('"1h"', '"soon"'), "dev", "profile.dev.window", 10, "window"),
+    (GOOD.replace('"1h"', "0"), "dev", "profile.dev.window", 10, "longer than nothing"),
+    (GOOD.replace('dataset = "live"', 'dataset = "a-b"'), "prod", "profile.prod.dataset", 6, "pattern"),
+    (GOOD.replace("max_workers = 5\n", 'temp_location = "/tmp"\n'), None, "dataflow.temp_location", 4, "gs"),
+    (GOOD.replace("max_workers = 5\n", "private_addresses = 7\n"), None, "dataflow.private_addresses", 4, "boolean"),
+    (GOOD.replace("max_workers = 5\n", 'kms_key = "k"\n'), None, "dataflow.kms_key", 4, "pattern"),
+    (GOOD.replace("max_workers = 5\n", 'service_account = "me"\n'), None, "dataflow.service_account", 4, "pattern"),
+    (GOOD.replace("max_workers = 5\n", "workers = 9\n"), None, "dataflow", 2, "raise max_workers"),
+    (GOOD.replace("max_workers = 5\n", 'image = "headrace:latest"\n'), None, "dataflow.image", 4, "sha256"),
+    (GOOD.replace("max_workers = 5\n", "max_workers = \n"), None, "headrace.toml", 4, "mend that line"),
+    ("shards = 0\n" + GOOD, None, "shards", 1, "greater"),
+]
+
+
+@pytest.mark.parametrize(("text", "profile", "key", "line", "remedy"), WRONG)
+def test_a_wrong_setting_is_refused_by_key_file_line_and_remedy(
+    text: str, profile: str | None, key: str, line: int | None, remedy: str
+) -> None:
+    write(text)
+    with pytest.raises(SettingsError) as refused:
+        load_settings(profile=profile)
+    message = str(refused.value)
+    assert f"{key}: " in message
+    assert "headrace.toml" in message
+    assert line is None or f"line {line}" in message
+    assert remedy in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    "variable", ["PUBSUB_EMULATOR_HOST", "BIGQUERY_EMULATOR_HOST", "BIGQUERY_STORAGE_EMULATOR_HOST"]
+)
+def test_an_emulator_variable_is_refused_with_a_production_profile(
+    variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(GOOD)
+    monkeypatch.setenv(variable, "127.0.0.1:1")
+    with pytest.raises(SettingsError, match=f"headrace.toml: production: set, but so is {variable}.*unset {variable}"):
+        load_settings(profile="prod")
+    assert load_settings(profile="dev").window.total_seconds() == 3600
