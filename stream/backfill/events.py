@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from schemas.encode import encode
@@ -26,6 +26,7 @@ from stream.message import Message
 
 # cloud.google.com/bigquery/docs/write-api#data_format: older partitions take no streamed rows.
 STREAMED_DAYS: Final = 1_825
+_EVER: Final = datetime.min.replace(tzinfo=UTC)
 FILE: Final = "backfill-file"
 LINE: Final = "backfill-line"
 
@@ -51,16 +52,19 @@ class Place:
 
 
 class Events:
-    """Makes messages of the lines of one contract; *now* in microseconds since 1970 says which are too old."""
+    """Makes messages of the lines of one contract; *now* in microseconds since 1970 says which are too old.
 
-    def __init__(self, contract: Contract, mapping: Mapping, now: int) -> None:
+    *loaded*: they go into the table by a load job, which takes events of any age.
+    """
+
+    def __init__(self, contract: Contract, mapping: Mapping, now: int, loaded: bool = False) -> None:
         self._contract = contract
         self._mapping = mapping
         self._origins = [(each, mapping.origin(each.name)) for each in contract.record.fields]
         expiry = contract.options.expire_after_days
         self._of_texts, self._of_values = (_readers(contract, mapping, texts) for texts in (True, False))
-        self._days = min(STREAMED_DAYS, expiry or STREAMED_DAYS)
-        self._oldest = from_micros(now) - timedelta(days=self._days)
+        self._days = min([each for each in (expiry, None if loaded else STREAMED_DAYS) if each], default=None)
+        self._oldest = _EVER if self._days is None else from_micros(now) - timedelta(days=self._days)
 
     def check_columns(self, columns: Collection[str], place: Place) -> None:
         """Look whether a file has what its fields and ids are made of, before its first line becomes anything.
@@ -125,13 +129,14 @@ class Events:
         return known if known.event_id else known._replace(event_id=fields.id_of_columns(line.values))
 
     def _too_old(self, line: Line, place: Place) -> str:
-        if self._days < STREAMED_DAYS:
-            why = f"older than the {self._days} days after which its table forgets a row (expire_after_days)"
-        else:
+        if self._days == STREAMED_DAYS:
             why = f"older than {STREAMED_DAYS:,} days: BigQuery streams no rows into such partitions"
+            remedy = "write such days, each as a whole, with --replace-partition"
+        else:
+            why = f"older than the {self._days} days after which its table forgets a row (expire_after_days)"
+            remedy = "leave such lines out of the file"
         return (
-            f"{place.name}, line {line.number}: the event is {why}; leave such lines out of the file. Load jobs, which "
-            "could write them, are not there yet. Nothing of this line's round was written"
+            f"{place.name}, line {line.number}: the event is {why}; {remedy}. Nothing of this line's round was written"
         )
 
 

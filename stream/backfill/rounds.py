@@ -19,7 +19,10 @@ ROUND_BYTES: Final = 32 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What is to be read. *settled*: how many lines of a file, by its key, have their fate. *now* in microseconds."""
+    """What is to be read. *settled*: how many lines of a file, by its key, have their fate. *now* in microseconds.
+
+    *loaded*: by a load job, which takes events that are older than what is streamed may be.
+    """
 
     contract: Contract
     mapping: ColumnMapping
@@ -27,6 +30,7 @@ class Task:
     now: int
     at_most: int = 5000
     settled: Mapping[str, int] = field(default_factory=dict)
+    loaded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,7 @@ class Round:
 
 def rounds(task: Task) -> Generator[Round, None, None]:
     """Read all of *task*; raises BackfillError when a file cannot be written as it is."""
-    events = Events(task.contract, task.mapping, task.now)
+    events = Events(task.contract, task.mapping, task.now, task.loaded)
     before, passed, total = 0, 0, max(sum(each.size for each in task.files), 1)
     for file in task.files:
         with opened(file) as (content, raw):

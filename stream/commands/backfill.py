@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from google.cloud.bigquery import Client
+
 from schemas.registry import Contract, Registry
 from stream.backfill.events import BadLine
 from stream.backfill.files import look_at
@@ -23,11 +25,12 @@ from stream.clock import now_micros
 from stream.commands.line import Line
 from stream.commands.run import collect_less_often, job_for
 from stream.engine.embedded import Embedded, EngineClients, Progress
-from stream.engine.intake import Preparer, Source
+from stream.engine.intake import Intake, Preparer, Source
 from stream.engine.journal import Journal
 from stream.engine.patience import Patience
 from stream.engine.status import SubjectStatus
 from stream.exits import Exit
+from stream.job import Job
 from stream.keys import HeldKey
 from stream.logs import set_up_logs
 from stream.output import check_format, say, show
@@ -154,23 +157,33 @@ def build_backfill(settings: Settings, reading: History) -> tuple[Embedded, Hist
     So neither writes what the other is about to write, and the one that streams next looks up what came before.
     """
     subject, stop = reading.contract.subject, threading.Event()
-    registry = Registry({each.ref: each for each in settings.registry() if each.subject == subject})
-    job = job_for(settings, registry, HeldKey(read_masking_key(settings.masking_key_file)), now_micros)
-    journal = Journal.open(settings.journal)
-    write = open_write(settings.project)
-    status = SubjectStatus(subject)
-    source = reading.source(journal, Patience("place", status, stop), stop)
+    job, journal = job_of(settings, subject), Journal.open(settings.journal)
+    source = reading.source(journal, Patience("place", SubjectStatus(subject), stop), stop)
 
     def intake(name: str, status: SubjectStatus, stop: threading.Event) -> tuple[Source, Preparer]:
         return source, LinePreparer(job, name)
 
-    engine = Embedded(
+    return engine_of(settings, job, journal, open_bigquery(settings.project), intake, stop), source
+
+
+def job_of(settings: Settings, subject: str) -> Job:
+    """The job that *settings* describe, of one subject alone."""
+    registry = Registry({each.ref: each for each in settings.registry() if each.subject == subject})
+    return job_for(settings, registry, HeldKey(read_masking_key(settings.masking_key_file)), now_micros)
+
+
+def engine_of(
+    settings: Settings, job: Job, journal: Journal, client: Client, intake: Intake, stop: threading.Event
+) -> Embedded:
+    """The engine for what *intake* gives, not started."""
+    write = open_write(settings.project)
+    return Embedded(
         job=job,
         names=settings.names,
         journal=journal,
         clients=EngineClients(
             publisher=open_gapic_publisher(),
-            bigquery=open_bigquery(settings.project),
+            bigquery=client,
             streams=WriteStreams(write, settings.append_seconds),
             claim_streams=WriteStreams(write, min(settings.append_seconds, settings.lease_seconds / 3)),
         ),
@@ -180,7 +193,6 @@ def build_backfill(settings: Settings, reading: History) -> tuple[Embedded, Hist
         round_messages=settings.round_messages,
         stop=stop,
     )
-    return engine, source
 
 
 def _estimate(lines: int, fraction: float) -> int:
