@@ -158,9 +158,11 @@ def record_change(self, *table):
 
 def load_of_partition(project, config, original=executor._parse_load_job_config):
     """A load job; what stands after the table's name is no part of it."""
-    job = original(project, config)
-    table, _, _ = job.table_id.partition("$")
-    return replace(job, table_id=table, target_ref=tables.quoted_table_ref(job.project_id, job.dataset_id, table))
+    table = config["load"]["destinationTable"]
+    plain = {**table, "tableId": table["tableId"].partition("$")[0]}
+    return replace(
+        original(project, {"load": {**config["load"], "destinationTable": plain}}), raw_config=config["load"]
+    )
 
 
 def truncate_partition(job, ctx, original=executor._apply_load_write_disposition):

@@ -75,7 +75,6 @@ def day_of(text: str, contract: Contract, now: int) -> Day:
 class Spooled:
     """What is to be written, and what is to be counted of it."""
 
-    path: Path
     lines: int = 0
     rows: int = 0
     duplicates: int = 0
@@ -89,7 +88,7 @@ class DayReader:
         decoder = LineDecoder(job.registry, subject)
         self._job = job
         self._day = day
-        self._path = path
+        self.path = path
         self._preparation = Preparation(job.registry, subject, job.window, job.masking_key.read(), decoder)
 
     def read(self, rounds: Iterable[Round]) -> Spooled:
@@ -99,12 +98,12 @@ class DayReader:
             BackfillError: a line is no event, of another day, or another content of an event before it; or there are
                 no rows. Nothing has been written then.
         """
-        spooled, seen, writer = Spooled(self._path), SeenIds(), None
+        spooled, seen, writer = Spooled(), SeenIds(), None
         try:
             for each in rounds:
                 batch = self._rows_of(each.messages, spooled)
                 if batch is not None and (fresh := self._fresh(batch, each.messages, seen, spooled)) is not None:
-                    writer = writer or pq.ParquetWriter(self._path, fresh.rows.schema)
+                    writer = writer or pq.ParquetWriter(self.path, fresh.rows.schema)
                     writer.write_batch(fresh.rows)
         finally:
             if writer is not None:

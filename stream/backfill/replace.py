@@ -96,7 +96,7 @@ class DayReplacement:
             return []
         reached("day_spooled")
         self.check_claim()
-        self._swap(spooled)
+        self._swap()
         reached("day_swapped")
         self.done = spooled
         return [Pulled([self._as_message()], [self._key], 0.0, 0)]
@@ -112,8 +112,7 @@ class DayReplacement:
 
     def stop(self) -> None:
         """Drop what was spooled."""
-        if self.done is not None:
-            self.done.path.unlink(missing_ok=True)
+        self._reader.path.unlink(missing_ok=True)
 
     # As the engine's preparer.
 
@@ -136,7 +135,7 @@ class DayReplacement:
                 return False
         return True
 
-    def _swap(self, spooled: Spooled) -> None:
+    def _swap(self) -> None:
         table = table_for(self._contract, self._names.project, self._names.dataset)
         destination = f"{table.project}.{table.dataset_id}.{table.table_id}{self._day.decorator}"
         config = bigquery.LoadJobConfig(
@@ -147,7 +146,7 @@ class DayReplacement:
         )
         config.parquet_options = _LISTS
         try:
-            with spooled.path.open("rb") as file:
+            with self._reader.path.open("rb") as file:
                 self._client.load_table_from_file(file, destination, rewind=True, job_config=config).result()
         except (GoogleAPIError, RequestException) as error:
             raise BackfillError(

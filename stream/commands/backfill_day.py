@@ -95,7 +95,7 @@ def _check(settings: Settings, task: Task, text: str, format_: str) -> Exit:
 
 
 def _counts(subject: str, day: str, spooled: Spooled | None) -> dict[str, Any]:
-    found = spooled or Spooled(Path())
+    found = spooled or Spooled()
     return {
         "subject": subject,
         "day": day,
