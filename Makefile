@@ -1,8 +1,9 @@
 # Two commands matter: `make demo` and `make test`. Both begin with `make setup`.
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 BIN := .venv/bin
+TERRAFORM := $(firstword $(shell command -v terraform tofu 2>/dev/null))
 
-.PHONY: setup demo check test faults torture soak outage bench clean
+.PHONY: setup demo check test terraform-check faults torture soak outage bench clean
 
 setup: $(UV) ## install everything, locked; result: .venv/bin/headrace
 	@$(UV) sync --quiet --locked
@@ -23,6 +24,12 @@ test: check ## everything, on the real emulators
 	@$(BIN)/pytest -q -m "emulators and not faults"
 	@FAULTS_SEED=20260314 $(BIN)/python -m tests.faults -m faults_quick
 
+terraform-check: $(UV) ## Checkov on deploy/terraform, and `terraform fmt` where there is one
+	@$(UV) sync --quiet --locked --project deploy/checkov
+	@deploy/checkov/.venv/bin/checkov --config-file deploy/checkov/checkov.yaml
+	@for tool in $(TERRAFORM); do $$tool -chdir=deploy/terraform fmt -check -diff || exit 1; done
+	@echo ok
+
 faults: setup ## every fault of the catalogue, each with two seeds; about seven minutes
 	@$(BIN)/python -m tests.faults
 
@@ -42,4 +49,4 @@ bench: setup ## the same events through headrace and its peers
 	@$(BIN)/python -m benchmarks
 
 clean:
-	@rm -rf .venv .uv docker/bigquery-emulator/.venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf .venv .uv docker/bigquery-emulator/.venv deploy/checkov/.venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -7,13 +7,14 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import accumulate
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, exposition
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from stream.engine.status import EngineStatus
+from stream.engine.status import WITHIN, EngineStatus, SubjectStatus
 
 _COUNTERS: Final = {
     "received": ("headrace_pipeline_events_received", "Messages pulled, redeliveries aside"),
@@ -23,6 +24,7 @@ _COUNTERS: Final = {
     "redelivered": ("headrace_pipeline_redelivered_messages", "Messages whose fate was known already"),
     "acknowledged": ("headrace_pipeline_messages_acknowledged", "Messages acknowledged"),
 }
+_TOOK: Final = "From publish to acknowledged: then the row is in its table, or the message a dead letter"
 
 
 class StatusCollector(Collector):
@@ -52,6 +54,17 @@ class StatusCollector(Collector):
         yield letters
         yield blocked
         yield paused
+        took = HistogramMetricFamily("headrace_pipeline_ingestion_seconds", _TOOK, labels=labels)
+        for each in subjects:
+            took.add_metric([self._pipeline, each.subject], _buckets(each), each.seconds_taken)
+        yield took
+
+
+def _buckets(status: SubjectStatus) -> list[tuple[str, float]]:
+    """How many took at most so long, as Prometheus wants it."""
+    took = dict(status.took)
+    upto = accumulate(took.get(index, 0) for index in range(len(WITHIN) + 1))
+    return list(zip([*map(str, WITHIN), "+Inf"], upto, strict=True))
 
 
 @contextmanager

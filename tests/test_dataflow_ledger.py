@@ -203,7 +203,7 @@ def test_a_table_that_may_not_be_written_fails_the_bundle_and_names_the_remedy()
     shard.table = Denied()
     shard.enqueue("a1")
     shard.append()
-    with pytest.raises(AppendError, match=r"tables/things.*headrace provision.*dataEditor"):
+    with pytest.raises(AppendError, match=r"tables/things.*headrace provision.*updateData"):
         shard.append()
 
 

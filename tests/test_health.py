@@ -17,6 +17,7 @@ def a_status() -> EngineStatus:
     flights = SubjectStatus("flights", ready=True)
     flights.count("received", 7)
     flights.refuse("too_late", 2)
+    flights.time(100_000_000, [99_000_000, 98_500_000, 40_000_000])
     return EngineStatus({"flights": flights})
 
 
@@ -60,6 +61,16 @@ def test_its_metrics_are_those_of_the_catalogue(address: str) -> None:
     assert code == 200
     assert 'headrace_pipeline_events_received_total{pipeline="headrace",subject="flights"} 7.0' in page
     assert 'headrace_pipeline_dead_letters_total{pipeline="headrace",reason="too_late",subject="flights"} 2.0' in page
+
+
+def test_it_says_how_long_events_took(address: str) -> None:
+    with serving_health(address, a_status(), "headrace"):
+        page = get(address, "/metrics")[1]
+    name = "headrace_pipeline_ingestion_seconds"
+    counts = [line.split()[-1] for line in page.splitlines() if line.startswith(f"{name}_bucket")]
+    assert counts == ["1.0", "2.0", "2.0", "2.0", "2.0", *["3.0"] * 7]
+    assert f'{name}_sum{{pipeline="headrace",subject="flights"}} 62.5' in page
+    assert f'{name}_count{{pipeline="headrace",subject="flights"}} 3.0' in page
 
 
 def test_there_is_nothing_else_to_see(address: str) -> None:

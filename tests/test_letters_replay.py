@@ -53,6 +53,12 @@ def a_good_letter(name: str = "m1", **changes: Any) -> Letter:
         ),
         pytest.param(a_good_letter(reason=Reason.ID_CONFLICT), Prospect.UNKNOWN, "id_conflict", id="the table decides"),
         pytest.param(
+            a_good_letter(reason=Reason.TRANSFORM_FAILED),
+            Prospect.UNKNOWN,
+            "transform_failed",
+            id="the function decides",
+        ),
+        pytest.param(
             a_good_letter(reason=Reason.ID_CONFLICT, data=b""),
             Prospect.FAILS,
             "undecodable_payload",

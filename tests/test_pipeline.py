@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -9,12 +10,13 @@ import pytest
 from apache_beam.portability.api import beam_runner_api_pb2
 from apache_beam.runners.pipeline_context import PipelineContext
 
+from schemas.registry import Registry, parse_contract
 from stream.deploy.compare import GOLDEN, load
 from stream.deploy.graph import build, describe
 from stream.job import Job
 from stream.keys import HeldKey, Key, SecretVersion
 from stream.names import Names
-from tests.builders import PACKAGE
+from tests.builders import FLIGHT, PACKAGE
 
 LABELS = [
     "Decode/DecodeMessages",
@@ -41,11 +43,11 @@ LABELS = [
 SEALING = SecretVersion("projects/a-project/secrets/sealing/versions/1")
 
 
-def the_graph(sealing: Key = SEALING) -> Any:
+def the_graph(sealing: Key = SEALING, registry: Registry = PACKAGE) -> Any:
     job = Job(
-        registry=PACKAGE,
+        registry=registry,
         project="a-project",
-        tables={subject: f"projects/a-project/datasets/d/tables/{subject}" for subject in PACKAGE.subjects},
+        tables={subject: f"projects/a-project/datasets/d/tables/{subject}" for subject in registry.subjects},
         tallies_table="projects/a-project/datasets/d/tables/headrace_tallies",
         dead_letter_topic="projects/a-project/topics/headrace-dead-letters",
         name="headrace",
@@ -62,9 +64,21 @@ GRAPH = the_graph()
 TRANSFORMS = {each.unique_name: each for each in GRAPH.components.transforms.values()}
 
 
+def labels(transforms: Mapping[str, Any]) -> list[str]:
+    return sorted(name for name in transforms if (name.count("/") <= 1 and "/" in name) or name == "GatherTallies")
+
+
 def test_labels_are_pinned() -> None:
-    ours = {name for name in TRANSFORMS if (name.count("/") <= 1 and "/" in name) or name == "GatherTallies"}
-    assert sorted(ours) == LABELS
+    assert labels(TRANSFORMS) == LABELS
+
+
+def test_a_job_that_transforms_has_a_step_more_and_is_otherwise_the_same() -> None:
+    contract = parse_contract(FLIGHT.ref, FLIGHT.json.replace('"headrace": {', '"headrace": {"where": "cancelled",', 1))
+    graph = the_graph(registry=Registry({**{each.ref: each for each in PACKAGE}, contract.ref: contract}))
+
+    found = labels({each.unique_name: each for each in graph.components.transforms.values()})
+
+    assert found == sorted([*LABELS, "PublishUntransformable/Publish", "Transform/TransformColumns"])
 
 
 def test_state_and_timers_of_the_stateful_steps_are_pinned() -> None:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +24,20 @@ from hypothesis import strategies as st
 from schemas.envelope import SchemaRef
 from schemas.errors import ContractError
 from schemas.registry import Contract, Registry, parse_contract
+from stream.dataflow.transform import _TransformFn
 from stream.deadletter import Reason
 from stream.decode import Decoder, decode
 from stream.engine.prepare import Preparation, Prepared
+from stream.flood import FLOOR, FloodError
 from stream.functions import Function
 from stream.mask import Masker
 from stream.message import Message
+from stream.sealing import new_key, seal
 from stream.settings import load_contracts
 from stream.tables import row_schema, table_for
 from stream.tallies import add_up
 from stream.transform import Transformer, check_transformations
-from tests.builders import MOMENT, a_contract, an_envelope, contract_json, encode
+from tests.builders import FLIGHT, MOMENT, a_contract, a_flight, an_envelope, contract_json, encode
 from tests.functions import installed
 
 MINUTE = timedelta(minutes=1)
@@ -146,6 +154,21 @@ def test_a_number_too_large_for_its_column_is_a_letter_without_the_number() -> N
     assert [letter.detail for letter in done.letters] == [
         "an expression of the contract: a value that cannot be converted"
     ]
+
+
+def test_a_whole_number_fits_a_narrow_decimal_and_any_double() -> None:
+    narrow = {"type": "bytes", "logicalType": "decimal", "precision": 3, "scale": 1}
+    contract = things(
+        derived=[
+            {"name": "exact", "type": narrow, "expression": "size"},
+            {"name": "about", "type": "float", "expression": "size"},
+        ]
+    )
+
+    done = prepared(contract, (99, "a"), (2**30, "b"), (None, "c"))
+
+    assert rows(done, "exact", "about") == [(Decimal("99.0"), 99.0), (None, None)]
+    assert [letter.message.message_id for letter in done.letters] == ["1"]
 
 
 def test_expressions_see_masked_values_only() -> None:
@@ -323,3 +346,49 @@ def test_masking_comes_before_transforming() -> None:
     masked = Masker(contract, KEY).mask(decoded.batch.rows)
 
     assert masked.schema.names == row_schema(contract).names
+
+
+def test_a_job_without_expressions_does_not_load_the_parser() -> None:
+    code = (
+        "import sys; from schemas.registry import Registry; from stream.engine.prepare import Preparation;"
+        "from datetime import timedelta; r = Registry.load();"
+        "[Preparation(r, s, timedelta(minutes=1), bytes(32)) for s in r.subjects]; print('sqlglot' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout.strip() == "False"
+
+
+def test_on_dataflow_a_bundle_fails_when_too_much_of_it_cannot_be_transformed() -> None:
+    contract = things(derived=[{"name": "share", "type": "double", "expression": "10 / size"}])
+    registry = Registry({contract.ref: contract})
+    events = messages(contract, *[(0, "x")] * FLOOR)
+    decoded = decode(events, Decoder(registry, contract.subject), 0)
+    assert decoded.batch is not None
+    key = new_key()
+    step = _TransformFn(registry, MINUTE, lambda: 0, key)
+    step.setup()
+
+    with pytest.raises(FloodError, match=r"thing_happened: 1,000 of 1,000 messages refused .*stay in Pub/Sub"):
+        list(step.process(replace(decoded.batch, sealed=seal(events, key))))
+
+
+def the_page() -> str:
+    return (Path(__file__).parent.parent / "docs" / "transformations.md").read_text()
+
+
+def test_the_example_of_the_page_works() -> None:
+    (annotation,) = re.findall(r'```json\n"headrace": (.*?)\n```', the_page(), re.DOTALL)
+    (function,) = re.findall(r"```python\n(.*?)```", the_page(), re.DOTALL)
+    contract = parse_contract(FLIGHT.ref, json.dumps(json.loads(FLIGHT.json) | {"headrace": json.loads(annotation)}))
+    check_transformations(contract)
+    given: dict[str, Any] = {}
+    exec(function, given)
+
+    envelope = an_envelope(schema=contract.ref, event_time=MOMENT)
+    published = int(MOMENT.timestamp() * 1e6)
+    message = Message(contract.subject, encode(contract, a_flight()), envelope.to_attributes(), "1", published)
+    with installed(add_route=given["add_route"]):
+        registry = Registry({contract.ref: contract})
+        done = Preparation(registry, contract.subject, MINUTE, KEY).prepare([message], published)
+
+    assert rows(done, "delayed", "speed", "route") == [(False, 1400 * 60 / 227, "EWR-IAH")]

@@ -18,7 +18,8 @@ A load job takes `table$20260131` for a table of that name, and takes Parquet's 
 truncates such a partition replaces that day alone, and columns go by their names.
 And rows with a column that the table lacks, or without one that it requires, are written without a word: BigQuery
 refuses them, and so they are refused here, by the columns that the table has now.
-And it takes no materialized view that says how it is partitioned: here it does, and cuts nothing.
+And a materialized view that says how it is partitioned, or whose whole name is quoted, becomes a plain view, as does
+one whose labels are changed: here it is made as such, not cut, and stays so.
 """
 
 import functools
@@ -60,12 +61,14 @@ def scalar_type(name, original=tabledata._bq_type_to_arrow):
     return pa.decimal128(38, 18) if name.upper() == "BIGNUMERIC" else original(name)
 
 
-def table_of_request(project, dataset, body, *rest, original=tables._rest_to_table_meta):
-    """A table as it is kept: the partition filter stands among the partitioning."""
+def table_of_request(project, dataset, body, clock, existing=None, original=tables._rest_to_table_meta):
+    """A table as it is kept: the partition filter stands among the partitioning, and what it is stays so."""
     required = body.get("requirePartitionFilter", False)
     if "timePartitioning" in body:
         body = {**body, "timePartitioning": {**body["timePartitioning"], "requirePartitionFilter": required}}
-    return original(project, dataset, body, *rest)
+    if existing and existing.table_type == "MATERIALIZED_VIEW":
+        body = {**body, "type": existing.table_type}
+    return original(project, dataset, body, clock, existing)
 
 
 def answer_with_table(table, original=tables._table_to_rest):
@@ -146,9 +149,12 @@ def columns_of(table):
     return type_map.bq_schema_to_duckdb_columns([tables._field_to_rest(field) for field in table.schema_.fields])
 
 
+MATERIALIZED = re.compile(r"\ACREATE MATERIALIZED VIEW `([^`]+)`(\nPARTITION BY [^\n]+)?")
+
+
 def parse_unpartitioned(self, sql, original=ddl.VersioningDDLRouter.parse):
     """Read a statement about versions; of a materialized view, all but how it is partitioned."""
-    return original(self, re.sub(r"\A(CREATE MATERIALIZED VIEW \S+)\nPARTITION BY [^\n]+\n", r"\1\n", sql))
+    return original(self, MATERIALIZED.sub(r"CREATE MATERIALIZED VIEW \1", sql))
 
 
 def record_change(self, *table):

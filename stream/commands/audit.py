@@ -62,7 +62,8 @@ def _letters(each: SubjectAudit, standing: Standing | None) -> dict[str, int] | 
 
 
 def _show_people(audits: Sequence[SubjectAudit]) -> None:
-    show("subjects", [_line(each) for each in audits], "table")
+    filtered = any(each.dropped for each in audits)
+    show("subjects", [_line(each, filtered) for each in audits], "table")
     differing = [line for each in audits for line in _windows(each) if not line["excused"]]
     if not differing:
         return
@@ -73,12 +74,13 @@ def _show_people(audits: Sequence[SubjectAudit]) -> None:
         say(f"and {more:,} more; --format json names up to 1,000 of each subject")
 
 
-def _line(each: SubjectAudit) -> dict[str, Any]:
+def _line(each: SubjectAudit, filtered: bool) -> dict[str, Any]:
     return {
         "subject": each.subject,
         "received": each.received,
         "written": each.written,
         "duplicates": each.duplicates,
+        **({"dropped": each.dropped} if filtered else {}),
         "dead_lettered": each.dead_lettered.total(),
         "rows": each.rows,
         "complete_until": _moment(each.complete_until),

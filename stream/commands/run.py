@@ -26,13 +26,20 @@ from stream.names import TALLIES
 from stream.processes import stop_on_signals
 from stream.settings import Settings, read_masking_key
 from stream.streams import WriteStreams
+from stream.transform import Transformer
 
 REPORT_SECONDS: Final = 10.0
 _LOG = structlog.get_logger("headrace")
 
 
 def job_for(settings: Settings, registry: Registry, masking_key: Key, clock: Callable[[], int]) -> Job:
-    """The job that *settings* and contracts describe; opens nothing."""
+    """The job that *settings* and contracts describe; opens nothing.
+
+    Raises:
+        ContractError: a contract names a function that is not installed.
+    """
+    for subject in registry.subjects:
+        Transformer.of(registry.latest(subject))
     names = settings.names
     return Job(
         registry=registry,

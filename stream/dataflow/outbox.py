@@ -120,7 +120,7 @@ class Outbox:
             case Verdict.BLOCKED:
                 raise AppendError(
                     f"{self.table}: BigQuery refuses rows ({answer.storage or answer.status}); "
-                    "run `headrace provision`, and give the job roles/bigquery.dataEditor on the dataset"
+                    "run `headrace provision`, and give the job bigquery.tables.updateData on it"
                 )
             case verdict:
                 return self._replace(streams, head, answer, verdict, now)

@@ -61,7 +61,7 @@ class Puller:
     @property
     def needs(self) -> str:
         """Whom to ask for what when pulling fails."""
-        return f"{self._subscription}: the job needs roles/pubsub.subscriber on it; `headrace provision` makes it"
+        return f"{self._subscription}: the job needs pubsub.subscriptions.consume on it; `headrace provision` makes it"
 
     def start(self) -> None:
         """Begin to pull and to keep leases; again, after a stop."""

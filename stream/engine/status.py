@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
+from bisect import bisect_left
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
 FLOOD: Final = "flood"  # where a subject is in its own way
+WITHIN: Final = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)  # seconds that an event may take
 
 
 @dataclass
@@ -19,6 +22,8 @@ class SubjectStatus:
     in_the_way: dict[str, str] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
     dead_letters: Counter[str] = field(default_factory=Counter)
+    took: Counter[int] = field(default_factory=Counter)  # by the index in WITHIN; beyond it: longer
+    seconds_taken: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @property
@@ -42,6 +47,14 @@ class SubjectStatus:
         """Count *events*: received, written, duplicate, dropped, redelivered or acknowledged."""
         with self._lock:
             self.counts[name] += events
+
+    def time(self, now: int, published: Iterable[int]) -> None:
+        """Count how long messages took from publish to *now*, both in microseconds."""
+        seconds = [(now - each) / 1e6 for each in published]
+        took = Counter(bisect_left(WITHIN, each) for each in seconds)
+        with self._lock:
+            self.took += took
+            self.seconds_taken += sum(seconds)
 
     def refuse(self, reason: str, events: int) -> None:
         """Count dead letters."""

@@ -118,6 +118,7 @@ class SubjectLoop:
         self._status.count("redelivered", len(messages) - len(new))
         self._source.acknowledge(pulled)
         self._status.count("acknowledged", len(messages))
+        self._status.time(self._job.clock(), (each.published_at for each in messages))
         reached("acknowledged")
 
     def _ingest(self, messages: Sequence[Message]) -> None:

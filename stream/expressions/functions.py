@@ -136,7 +136,7 @@ def part(name: str, value: Node) -> Node:
     if function is None:
         known = ", ".join([*_DATE_PARTS, *_TIME_PARTS])
         raise ExpressionError(f"EXTRACT({name} FROM {name_of(value.type)}) is not known", f"known parts are {known}")
-    return call(INT64, lambda values: function(values).cast(INT64), value)
+    return call(INT64, lambda values: function(_in_utc(values)).cast(INT64), value)
 
 
 def truncated(name: str, unit: str, value: Node, type_: pa.DataType) -> Node:
@@ -145,7 +145,12 @@ def truncated(name: str, unit: str, value: Node, type_: pa.DataType) -> Node:
     if unit not in known:
         raise ExpressionError(f"{name} to {unit} is not known", f"known are {', '.join(known)}")
     value = need(name, value, type_)
-    return call(type_, lambda values: pc.floor_temporal(values, unit=unit.lower()).cast(type_), value)
+
+    def run(values: pa.Array) -> pa.Array:
+        floored = pc.floor_temporal(_in_utc(values), unit=unit.lower())
+        return floored if type_ == DATE else floored.cast(INT64).cast(type_)
+
+    return call(type_, run, value)
 
 
 def difference(name: str, unit: str, left: Node, right: Node, type_: pa.DataType) -> Node:
@@ -169,7 +174,7 @@ def date_of(value: Node) -> Node:
     """``DATE(moment)``: its day in UTC."""
     if value.type not in (TIMESTAMP, DATETIME):
         raise ExpressionError(f"DATE of {name_of(value.type)} is not known", "give it a TIMESTAMP or DATETIME")
-    return call(DATE, lambda values: pc.floor_temporal(values, unit="day").cast(DATE), value)
+    return call(DATE, lambda values: pc.floor_temporal(_in_utc(values), unit="day").cast(DATE), value)
 
 
 def need(name: str, value: Node, type_: pa.DataType) -> Node:
@@ -184,6 +189,11 @@ def need(name: str, value: Node, type_: pa.DataType) -> Node:
 def unit_of(node: Any) -> str:
     """The name of a unit or part of time."""
     return str(node.name if isinstance(node, exp.Var | exp.Literal) else node.sql(dialect="bigquery")).upper()
+
+
+def _in_utc(values: pa.Array) -> pa.Array:
+    """Moments without their zone, which is UTC here: Arrow would look it up in the machine's database of zones."""
+    return values.cast(INT64).cast(DATETIME) if values.type == TIMESTAMP else values
 
 
 def _number(name: str, value: Node) -> Node:

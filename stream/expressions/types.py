@@ -81,8 +81,10 @@ def cast(values: pa.Array, type_: pa.DataType) -> pa.Array:
         return values
     if values.type == FLOAT64 and type_ == INT64:
         values = pc.round(values, round_mode="half_towards_infinity")
-    if values.type == INT64 and type_ == FLOAT64:
+    if values.type == INT64 and pa.types.is_floating(type_):
         return values.cast(type_, safe=False)  # rounded, beyond 2^53
+    if values.type == INT64 and pa.types.is_decimal(type_):  # Arrow wants room for any INT64, whatever the values are
+        values = values.cast(pa.decimal256(19 + type_.scale, type_.scale))
     return values.cast(type_)
 
 

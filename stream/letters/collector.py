@@ -79,4 +79,5 @@ class Collector:
 
     @property
     def _need(self) -> str:
-        return f"{self._subscription}: the collector needs roles/pubsub.subscriber on it; `headrace provision` makes it"
+        need = "the collector needs pubsub.subscriptions.consume on it"
+        return f"{self._subscription}: {need}; `headrace provision` makes it"

@@ -19,7 +19,6 @@ _READ: Final[dict[str, Callable[[Any], Any]]] = {
     "date": date.fromisoformat,
     "Decimal": Decimal,
     "int": int,
-    "float": float,
     "str": str,
 }
 
@@ -71,7 +70,9 @@ def rank(value: Any) -> tuple[str, Any]:
     match value:
         case bool():
             raise PullError(_NO_ORDER)
-        case int() | float() | Decimal():
+        case float():  # a column of single precision is not equal to what it was read as
+            raise PullError("cursor.column: its values are floating point, and not exact; name another column")
+        case int() | Decimal():
             return "number", value
         case datetime():
             return "time", value if value.tzinfo is not None else value.replace(tzinfo=UTC)

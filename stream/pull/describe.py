@@ -176,7 +176,7 @@ def _cursor(table: Table, source: Sql | Api) -> Cursor:
     of_api = ("parameter", "ordered") if isinstance(source, Api) else ()
     table.only("column", "from", "lag", *of_api)
     start = table.values().get("from")
-    if isinstance(start, bool | list | dict | time):
+    if isinstance(start, bool | float | list | dict | time):
         raise table.wrong("from", "no value that has an order", "write a time or a number")
     if isinstance(source, Api) and isinstance(start, datetime | date):
         start = start.isoformat().replace("+00:00", "Z")

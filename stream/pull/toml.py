@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from stream.backfill.errors import MappingError
+from stream.toml_lines import line_of, lines_of
 
-_HEADER: Final = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]\s*(?:#.*)?")
-_KEY: Final = re.compile(r"\s*((?:[A-Za-z0-9_-]+|\"[^\"]*\"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|\"[^\"]*\"))*)\s*=")
 _REFERENCE: Final = '{ env = "NAME" } or { file = "/run/secrets/name" }'
 
 
@@ -58,7 +56,7 @@ class Table:
         if not error.where.startswith(prefix):
             return error
         name = error.where.removeprefix(prefix)
-        line = line_of(self._text, name)
+        line = line_of(lines_of(self._text), tuple(name.split(".")))
         return MappingError(f"{self.path}, line {line}: {name}", error.why, error.remedy) if line else error
 
     def only(self, *known: str) -> None:
@@ -122,26 +120,3 @@ class Table:
         if not value:
             raise where.wrong("file", f"{path}: empty", "write the secret into it")
         return value
-
-
-def line_of(text: str, name: str) -> int:
-    """The line, from 1, on which the key *name* (with dots) or the nearest table around it stands; 0 for none.
-
-    >>> line_of('a = 1\\n[b]\\n"c" = { d = 2 }\\n', "b.c.d")
-    3
-    """
-    best, found, header = 0, 0, ""
-    for number, line in enumerate(text.splitlines(), 1):
-        if heading := _HEADER.fullmatch(line):
-            here = header = _plain(heading[1])
-        elif key := _KEY.match(line):
-            here = ".".join(filter(None, (header, _plain(key[1]))))
-        else:
-            continue
-        if f"{name}.".startswith(f"{here}.") and len(here) > best:
-            best, found = len(here), number
-    return found
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[\s\"']", "", name)

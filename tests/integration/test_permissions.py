@@ -1,0 +1,201 @@
+"""Each principal does its work while every call is recorded; what it used is what it is granted, no more, no less."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from google.api_core.exceptions import GoogleAPICallError
+from typer.testing import CliRunner
+
+from deploy.open_letters import open_letters
+from deploy.permissions import differences, principals
+from producers import EventProducer, PubSubPublisher
+from schemas.registry import Registry, parse_contract
+from stream.cli import app
+from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
+from stream.commands.archive import open_collector
+from stream.commands.backfill import Reading, build_backfill
+from stream.message import Message
+from stream.names import TALLIES
+from stream.provision import Clients, apply, plan
+from stream.settings import Settings
+from stream.stored_rows import StoredRows, StoredTallies
+from stream.tallies import Outcome, tally_unread
+from tests.beam_engine import BeamEngine, NamedKey
+from tests.builders import BOOKING, FLIGHT, PACKAGE, a_booking, a_flight
+from tests.calls import Calls, recording
+from tests.files import as_ndjson
+from tests.integration.test_beam_job import the_job, the_pullers
+from tests.integration.test_service import Wire, a_message, flight_message
+from tests.service import Service
+
+pytestmark = pytest.mark.emulators
+MINUTE = timedelta(minutes=1)
+BY_TERRAFORM = {"topic", "subscription", "dataset"}
+OLDER = Registry({each.ref: each for each in PACKAGE if each.ref != BOOKING.ref})
+WITH_ROLLUP = json.loads(FLIGHT.json)
+WITH_ROLLUP["headrace"]["rollups"] = [
+    {"name": "flights_by_carrier", "by": {"carrier": "carrier"}, "measures": {"flights": "COUNT(*)"}}
+]
+ROLLED_UP = Registry(
+    {**{each.ref: each for each in PACKAGE}, FLIGHT.ref: parse_contract(FLIGHT.ref, json.dumps(WITH_ROLLUP))}
+)
+NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=10)
+
+
+def a_wire(name: str, **changes: Any) -> Wire:
+    return a_message(BOOKING, a_booking(created_at=NOW, **changes), name)
+
+
+class Day:
+    """One project on its first day, and everybody who works on it."""
+
+    def __init__(self, project: str, folder: Path) -> None:
+        for name in ("archive", "masking"):
+            (folder / f"{name}.key").write_bytes(os.urandom(32))
+        self.environment: dict[str, str | None] = {
+            "HEADRACE_PROJECT": project,
+            "HEADRACE_ARCHIVE_KEY_FILE": str(folder / "archive.key"),
+            "HEADRACE_MASKING_KEY_FILE": str(folder / "masking.key"),
+            "HEADRACE_OPERATOR": "ada",
+        }
+        settings = Settings(project=project, archive_key_file=folder / "archive.key", journal=folder / "journal")
+        self.service = Service(PACKAGE, settings)
+        self.calls = Calls(settings.names, ROLLED_UP)
+        self.flight = a_flight(scheduled_at=NOW, departed_at=NOW)
+
+    def terraform(self) -> None:
+        """Make what Terraform makes."""
+        settings = self.service.settings
+        clients = Clients(open_gapic_publisher(), open_subscriber(), open_bigquery(settings.project))
+        apply([each for each in plan(PACKAGE, settings.names, "EU", clients) if each.what in BY_TERRAFORM])
+
+    def provision(self) -> None:
+        with self.calls.by("provisioner"):
+            self.service.registry = OLDER
+            self.service.provision()
+        self.age_the_archive()
+        with self.calls.by("provisioner"):
+            self.service.registry = ROLLED_UP
+            assert self.service.provision() > 0, "an update"
+
+    def age_the_archive(self) -> None:
+        """Make its table as an older version has made it, so that there is something to update."""
+        names, client = self.service.names, open_bigquery(self.service.names.project)
+        letters = client.get_table(f"{names.project}.{names.archive}.letters")
+        letters.description = "as an older version described it"
+        client.update_table(letters, ["description"])
+
+    def publish(self) -> None:
+        with (
+            self.calls.by("publisher"),
+            EventProducer(PubSubPublisher(self.service.settings.project), source="/a", registry=PACKAGE) as producer,
+        ):
+            producer.publish("flight_departed", self.flight)
+
+    def ingest(self, acknowledged: int) -> None:
+        with self.calls.by("job"):
+            self.service.run_until(acknowledged)
+
+    def backfill(self, folder: Path) -> None:
+        """A file with a flight that has streamed in, one that has not, and a line that is none."""
+        file = as_ndjson(folder / "flights.ndjson", FLIGHT, [self.flight, {**self.flight, "flight": 9}, {}])
+        settings = self.service.settings.model_copy(
+            update={"journal": folder / "backfill", "masking_key_file": folder / "masking.key"}
+        )
+        with self.calls.by("backfiller"):
+            engine, source = build_backfill(settings, Reading.of(settings, "flight_departed", [file], None))
+            engine.run()
+        assert source.finished
+        assert engine.status.subjects["flight_departed"].counts["written"] == 1
+
+    def collect(self, letters: int) -> None:
+        with self.calls.by("collector"):
+            collector = open_collector(self.service.settings, threading.Event())
+            while collector.collected < letters:
+                collector.collect()
+
+    def look_after_a_mishap(self, principal: str) -> None:
+        """What the engine asks only when an append is refused or its fate is unknown."""
+        names = self.service.names
+        client = open_bigquery(names.project)
+        tally = tally_unread([Message("flight_departed", b"", {}, "m", 1_000_000)], Outcome.RECEIVED, MINUTE).counts
+        rows = tally.append_column("tally_id", pa.array(["t"])).append_column("tallied_at", pa.array([NOW]))
+        with self.calls.by(principal):
+            StoredRows(client, names.sql("flights")).misfits([])
+            StoredRows(client, names.sql(TALLIES)).misfits([])
+            StoredTallies(client, names.sql(TALLIES)).count(rows)
+
+    def watch(self) -> None:
+        """Ask whether letters are open for too long, as the scheduled query does."""
+        names, client = self.service.names, open_bigquery(self.service.names.project)
+        with self.calls.by("watcher"):
+            (row,) = client.query_and_wait(open_letters(names.project, names.archive, "1"))
+        assert row["open_letters"] == 0
+        with pytest.raises(GoogleAPICallError, match="open for more than"):
+            client.query_and_wait(open_letters(names.project, names.archive, "0"))
+
+    def command(self, principal: str, *arguments: str, key: bool = True) -> str:
+        environment = self.environment | ({} if key else {"HEADRACE_ARCHIVE_KEY_FILE": None})
+        with self.calls.by(principal):
+            done = CliRunner(env=environment).invoke(app, arguments)
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
+
+def test_what_each_principal_uses_is_what_it_is_granted(project: str, tmp_path: Path) -> None:
+    day = Day(project, tmp_path)
+    with recording(day.calls):
+        day.terraform()
+        day.provision()
+        day.publish()
+        day.service.publish("flight_departed", [flight_message("f-1"), (b"x", {})])
+        day.service.publish("booking_created", [a_wire("b-0"), (b"x", a_wire("b-1")[1])])
+        day.ingest(5)
+        day.look_after_a_mishap("job")
+        day.backfill(tmp_path)
+        day.look_after_a_mishap("backfiller")
+        day.collect(3)
+        day.watch()
+        day.command("auditor", "audit", "--grace", "0s", key=False)
+        day.command("auditor", "cost", "measure", key=False)
+        of_people(day, tmp_path / "letters.ndjson")
+    found = {each.name: differences(each.name, day.calls.used[each.name]) for each in principals()}
+    assert {name: needed for name, (needed, _) in found.items() if needed} == {}, "needed and not granted"
+    assert {name: unused for name, (_, unused) in found.items() if unused} == {}, "granted and not used"
+
+
+def test_the_job_that_dataflow_gets_needs_no_more(project: str, tmp_path: Path) -> None:
+    day = Day(project, tmp_path)
+    with recording(day.calls):
+        day.service.provision()
+        day.service.publish("flight_departed", [flight_message("f-1"), flight_message("f-1"), (b"x", {})])
+        with day.calls.by("job"):
+            BeamEngine(the_job(day.service), NamedKey("sealing"), the_pullers(day.service), 3).run()
+    used = day.calls.used["job"]
+    assert {("tables", "bigquery.tables.updateData"), ("dead_letter_topic", "pubsub.topics.publish")} <= used
+    assert differences("job", used)[0] == set(), "needed and not granted"
+
+
+def of_people(day: Day, file: Path) -> None:
+    """What is done with two letters."""
+    letters = ("dead-letters",)
+    listed = json.loads(day.command("on_call", *letters, "list", "--json", key=False))
+    day.command("on_call", *letters, "history", key=False)
+    first, second, _ = (each["letter_id"] for each in listed["dead_letters"])
+    day.command("operator", *letters, "show", first, "--reveal", "--why", "a test")
+    day.command("operator", *letters, "discard", first, "--why", "a test", "--yes")
+    day.command("operator", *letters, "reopen", first, "--why", "a test", "--yes")
+    day.command("operator", *letters, "export", "--file", str(file), "--why", "a test")
+    day.command("operator", *letters, "history", first)
+    day.command("operator", *letters, "history")
+    day.command("replayer", "replay", "--also-failing", "--yes", "--why", "a test")
+    file.write_text(file.read_text().replace(first, second[::-1]))
+    day.command("importer", *letters, "import", str(file))

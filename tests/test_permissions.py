@@ -1,0 +1,83 @@
+"""The table of permissions: it holds together, and what is made from it is committed."""
+
+from __future__ import annotations
+
+import pytest
+
+from deploy.permissions import METHODS, RESOURCES, SOURCE_OF, SOURCES, differences, files, grants, principals
+
+ONLY_ON_PROJECTS = {
+    "bigquery.jobs.create",
+    "roles/bigquery.jobUser",
+    "roles/dataflow.developer",
+    "roles/dataflow.worker",
+}
+
+
+def test_what_is_generated_is_committed() -> None:
+    stale = [path.name for path, text in files().items() if path.read_text() != text]
+    assert stale == [], "run `python -m deploy.permissions`"
+
+
+def test_on_the_project_is_granted_what_exists_nowhere_else() -> None:
+    on_project = [each for each in grants() if each.resource == "project"]
+    assert {may for each in on_project for may in each.permissions or (each.role,)} == ONLY_ON_PROJECTS
+
+
+def test_no_role_is_wider_than_its_work() -> None:
+    wide = ("owner", "editor", "viewer", "admin")
+    assert [each.name for each in grants() if each.role.lower().endswith(wide) and each.principal != "analyst"] == []
+
+
+def test_a_role_of_googles_says_who_uses_it() -> None:
+    for grant in grants():
+        assert bool(grant.permissions) != bool(grant.used_by), grant.name
+        assert grant.why, grant.name
+
+
+def test_everybody_is_granted_something_on_something_known() -> None:
+    known = {each.name for each in principals()}
+    assert {each.principal for each in grants()} == known
+    assert {each.resource for each in grants()} <= set(RESOURCES)
+    assert {each.kind for each in principals()} == {"service", "people", "agent"}
+    assert all(bool(each.account) == (each.kind == "agent") for each in principals())
+
+
+def test_every_method_has_a_source() -> None:
+    assert set(SOURCE_OF.values()) == set(SOURCES)
+    assert all(METHODS.values())
+
+
+def test_names_are_as_long_as_google_allows() -> None:
+    assert all(len(each.role) <= 64 for each in grants() if each.is_custom)
+    assert all(len(f"headrace-{each.name}") <= 30 for each in principals() if each.kind == "service")
+
+
+def test_grants_have_names_of_their_own() -> None:
+    names = [each.name for each in grants()]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize(
+    ("used", "needed", "unused"),
+    [
+        ({("dead_letter_subscription", "pubsub.subscriptions.consume")}, 0, 1),
+        (
+            {
+                ("dead_letter_subscription", "pubsub.subscriptions.consume"),
+                ("letters", "bigquery.tables.updateData"),
+                ("letters", "bigquery.tables.getData"),
+            },
+            1,
+            0,
+        ),
+    ],
+)
+def test_what_is_used_is_compared_both_ways(used: set[tuple[str, str]], needed: int, unused: int) -> None:
+    found = differences("collector", used)
+    assert (len(found[0]), len(found[1])) == (needed, unused)
+
+
+def test_a_grant_on_a_dataset_stands_for_its_tables() -> None:
+    used = {("tallies", "bigquery.tables.getData"), ("letters", "bigquery.tables.getData")}
+    assert differences("provisioner", used)[0] == {("letters", "bigquery.tables.getData")}
