@@ -3,7 +3,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 BIN := .venv/bin
 TERRAFORM := $(firstword $(shell command -v terraform tofu 2>/dev/null))
 
-.PHONY: setup demo check test terraform-check faults torture soak outage bench clean
+.PHONY: setup demo check test production-check terraform-check faults torture soak outage dags bench clean
 
 setup: $(UV) ## install everything, locked; result: .venv/bin/headrace
 	@$(UV) sync --quiet --locked
@@ -21,13 +21,21 @@ check: setup ## format, lint, types, imports, doctests, unit tests: about a minu
 	@$(BIN)/pytest -q -n 2 --dist worksteal -m "not emulators"
 
 test: check ## everything, on the real emulators
-	@$(BIN)/pytest -q -m "emulators and not faults"
+	@$(BIN)/pytest -q -m "emulators and not faults and not airflow"
 	@FAULTS_SEED=20260314 $(BIN)/python -m tests.faults -m faults_quick
 
 terraform-check: $(UV) ## Checkov on deploy/terraform, and `terraform fmt` where there is one
 	@$(UV) sync --quiet --locked --project deploy/checkov
 	@deploy/checkov/.venv/bin/checkov --config-file deploy/checkov/checkov.yaml
 	@for tool in $(TERRAFORM); do $$tool -chdir=deploy/terraform fmt -check -diff || exit 1; done
+	@echo ok
+
+# The rest of it is in `make test` too: what a deployment rests on, together.
+production-check: terraform-check dags ## images, template, graph, permissions, Terraform, DAGs, settings, documentation: ten minutes
+	@$(BIN)/pytest -q tests/test_images.py tests/test_template.py tests/test_deploy.py tests/test_pipeline.py \
+		tests/test_settings.py tests/test_settings_docs.py tests/test_permissions.py tests/test_terraform.py \
+		tests/test_terraform_plan.py tests/test_alerts.py tests/test_docs.py tests/test_dataflow_docs.py \
+		tests/integration/test_permissions.py tests/integration/test_drills.py
 	@echo ok
 
 faults: setup ## every fault of the catalogue, each with two seeds; about seven minutes
@@ -42,6 +50,10 @@ soak: setup ## an hour of steady events with a fault each minute, and what the e
 outage: setup ## BigQuery away for ten minutes while events keep coming: memory, and how soon it has caught up
 	@$(BIN)/python -m tests.faults.outage
 
+dags: setup ## the DAGs, run by Airflow on the emulators; installs 1.5 GB, then takes four minutes
+	@$(UV) sync --quiet --locked --project dags
+	@$(BIN)/pytest -q -m airflow
+
 demo: setup ## the whole service on real flights, in one minute
 	@$(BIN)/headrace demo
 
@@ -49,4 +61,5 @@ bench: setup ## the same events through headrace and its peers
 	@$(BIN)/python -m benchmarks
 
 clean:
-	@rm -rf .venv .uv docker/bigquery-emulator/.venv deploy/checkov/.venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf .venv .uv docker/bigquery-emulator/.venv deploy/checkov/.venv dags/.venv
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -26,8 +26,8 @@ enforce nothing: that Google Cloud asks for the same is what its documentation s
 ## Grants
 
 Permissions that are listed are a role of our own, `headrace_<identity>_<resource>`; `pubsub.topics.publish` alone is
-`roles/pubsub.publisher`. A role of Google's that is named is used by something other than the code of this repository, or
-by what only runs on Dataflow: the test does not see it.
+`roles/pubsub.publisher`. A role of Google's that is named is used by something other than the code of this repository,
+or by what only runs on Dataflow: the test does not see it.
 
 {grants}
 

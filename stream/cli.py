@@ -14,6 +14,7 @@ from stream.cli_deploy import deploy_app
 from stream.cli_letters import dead_letters_app
 from stream.cli_options import Contracts, Dataset, Format, Journal, Json, Profile, Project, Rename, read_settings
 from stream.cli_replay import replay
+from stream.cli_tallies import tallies_app
 from stream.cli_template import template_app
 from stream.exits import Exit, explain
 
@@ -47,6 +48,7 @@ app.add_typer(cost_app, name="cost")
 app.add_typer(deploy_app, name="deploy")
 app.add_typer(template_app, name="template")
 app.command()(backfill)
+app.add_typer(tallies_app, name="tallies")
 
 journal_app = typer.Typer(help="Look at the embedded engine's journal.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(journal_app, name="journal")

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from schemas.errors import ContractError
 from schemas.masked import masked
-from schemas.registry import Contract
+from schemas.registry import Contract, Registry
 from schemas.transformations import Derived
 from stream.batch import MicroBatch
 from stream.deadletter import Reason, Refusal
@@ -95,6 +95,12 @@ class Transformer:
             [*columns[: self._payload], *derived, *columns[self._payload :]], schema=self._schema
         )
         return shaped if self._function is None else self._function(shaped)
+
+
+def find_functions(registry: Registry) -> None:
+    """Find every function that contracts name, before anything is opened; ContractError when one is not installed."""
+    for subject in registry.subjects:
+        Transformer.of(registry.latest(subject))
 
 
 def check_transformations(contract: Contract) -> None:

@@ -45,15 +45,18 @@ class Calls:
                 self.used[self._principal].add((self._resources[resource], permission))
 
     def note_query(self, project: str, sql: str) -> None:
-        """A query: a job of the project, which reads every table it names."""
+        """A query: a job of the project, which reads every table it names, and changes the one it merges into."""
         self.note("jobs.query", f"projects/{project}")
         made = re.match(r"CREATE MATERIALIZED VIEW (`[^`]+`)", sql)
         if made:
             self.note_tables("jobs.query (the view it makes)", made[1])
         self.note_tables("jobs.query (each table)", sql[made.end() :] if made else sql)
+        merged = re.match(r"\s*MERGE `\S+`", sql)
+        if merged:
+            self.note_tables("jobs.query (the table it merges into)", merged[0])
 
     def note_tables(self, method: str, sql: str) -> None:
-        """Every table that *sql* names is read."""
+        """Note *method* for every table that *sql* names."""
         for table in re.findall(r"`([^`.\s]+\.[^`.\s]+\.[^`.\s]+)`", sql):
             self.note(method, _table_path(*table.split(".")))
 

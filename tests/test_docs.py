@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 CODE = re.compile(r"^```\w*\n(.*?)^```$|`(headrace [^`]+)`", re.DOTALL | re.MULTILINE)
 COMMAND = re.compile(r"""(?:^|[ $(/])headrace ([a-z](?:"[^"]*"|'[^']*'|[^|;&>#<"'\n])*)""", re.MULTILINE)
-LINK = re.compile(r"\]\(([^)#: ]+)(?:#[^)]*)?\)")
+LINK = re.compile(r"\]\(([^)#: ]*)(?:#([^) ]*))?\)")
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 
 
@@ -40,6 +40,14 @@ def test_every_command_of_a_page_and_its_options_exist(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_file_that_a_page_links_to_is_there(name: str) -> None:
+def test_every_file_and_section_that_a_page_links_to_is_there(name: str) -> None:
     page = ROOT / name
-    assert [link for link in LINK.findall(page.read_text()) if not (page.parent / link).exists()] == []
+    links = {(page.parent / link if link else page, section) for link, section in LINK.findall(page.read_text())}
+    assert [(str(file), section) for file, section in links if not there(file, section)] == []
+
+
+def there(file: Path, section: str) -> bool:
+    if not section or not file.is_file():
+        return file.exists()
+    headings = re.findall(r"^#+ (.*)$", file.read_text(), re.MULTILINE)
+    return section in [re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stream.expressions.language import compile_expression
@@ -142,7 +142,7 @@ def same(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-@settings(max_examples=60, deadline=timedelta(seconds=20))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(rows=st.lists(ROW, min_size=1, max_size=12))
 def test_every_function_gives_what_duckdb_gives(rows: list[dict[str, Any]]) -> None:
     batch = batch_of(rows)
@@ -171,7 +171,7 @@ CONDITIONS = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=timedelta(seconds=20))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(condition=CONDITIONS, rows=st.lists(ROW, min_size=1, max_size=12))
 def test_any_condition_is_true_where_duckdb_says_so(condition: str, rows: list[dict[str, Any]]) -> None:
     batch = batch_of(rows)

@@ -18,7 +18,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schemas.envelope import SchemaRef
@@ -30,13 +30,14 @@ from stream.decode import Decoder, decode
 from stream.engine.prepare import Preparation, Prepared
 from stream.flood import FLOOR, FloodError
 from stream.functions import Function
+from stream.keys import HeldKey
 from stream.mask import Masker
 from stream.message import Message
-from stream.sealing import new_key, seal
+from stream.sealing import seal, sealing_key
 from stream.settings import load_contracts
 from stream.tables import row_schema, table_for
 from stream.tallies import add_up
-from stream.transform import Transformer, check_transformations
+from stream.transform import Transformer, check_transformations, find_functions
 from tests.builders import FLIGHT, MOMENT, a_contract, a_flight, an_envelope, contract_json, encode
 from tests.functions import installed
 
@@ -86,7 +87,7 @@ SIZES = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=timedelta(seconds=20))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(events=SIZES)
 def test_filter_and_derived_columns_are_those_of_duckdb(events: list[tuple[int | None, str]]) -> None:
     contract = things(
@@ -252,6 +253,16 @@ def test_a_function_that_is_not_installed_is_named_when_the_job_is_made() -> Non
         Transformer.of(contract)
 
 
+def test_a_job_finds_its_functions_before_it_opens_anything() -> None:
+    contract = things(function="upper")
+    registry = Registry({contract.ref: contract})
+
+    with installed(upper=upper):
+        find_functions(registry)
+    with pytest.raises(ContractError, match="no entry point upper"):
+        find_functions(registry)
+
+
 def upper(batch: pa.RecordBatch) -> pa.RecordBatch:
     place = batch.schema.get_field_index("city")
     if pc.any(pc.equal(batch.column("city"), "bad")).as_py():
@@ -319,7 +330,7 @@ def test_a_function_that_swaps_rows_loses_nothing() -> None:
     assert rows(done, "size", "city") == [(1, "rome"), (2, "oslo")]  # one row at a time, it can swap nothing
 
 
-@settings(max_examples=30, deadline=timedelta(seconds=20))
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(events=SIZES, bad=st.sets(st.integers(-9, 9)))
 def test_every_event_has_one_outcome(events: list[tuple[int | None, str]], bad: set[int]) -> None:
     def fussy(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -364,12 +375,12 @@ def test_on_dataflow_a_bundle_fails_when_too_much_of_it_cannot_be_transformed() 
     events = messages(contract, *[(0, "x")] * FLOOR)
     decoded = decode(events, Decoder(registry, contract.subject), 0)
     assert decoded.batch is not None
-    key = new_key()
+    key = HeldKey(KEY)
     step = _TransformFn(registry, MINUTE, lambda: 0, key)
     step.setup()
 
     with pytest.raises(FloodError, match=r"thing_happened: 1,000 of 1,000 messages refused .*stay in Pub/Sub"):
-        list(step.process(replace(decoded.batch, sealed=seal(events, key))))
+        list(step.process(replace(decoded.batch, sealed=seal(events, sealing_key(KEY)))))
 
 
 def the_page() -> str:

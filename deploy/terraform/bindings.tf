@@ -1,7 +1,7 @@
 # Generated from ../permissions.toml by `python -m deploy.permissions`; do not edit.
 
 locals {
-  identities = ["publisher", "job", "backfiller", "collector", "watcher", "provisioner", "auditor", "on_call", "operator", "replayer", "importer", "analyst", "launcher"]
+  identities = ["publisher", "job", "backfiller", "collector", "watcher", "provisioner", "compactor", "auditor", "on_call", "operator", "replayer", "importer", "analyst", "launcher"]
 
   services = merge({
     publisher   = "an application that publishes events"
@@ -10,6 +10,7 @@ locals {
     collector   = "headrace dead-letters collect"
     watcher     = "the scheduled query that fails while dead letters are open for too long"
     provisioner = "headrace provision, after Terraform"
+    compactor   = "headrace tallies compact"
     }, var.dataflow ? {
     launcher = "what starts, updates and drains the job on Dataflow: CI, or a scheduler"
   } : {})
@@ -20,6 +21,7 @@ locals {
     collector      = concat(["serviceAccount:headrace-collector@${var.project}.iam.gserviceaccount.com"], lookup(var.members, "collector", []))
     watcher        = concat(["serviceAccount:headrace-watcher@${var.project}.iam.gserviceaccount.com"], lookup(var.members, "watcher", []))
     provisioner    = concat(["serviceAccount:headrace-provisioner@${var.project}.iam.gserviceaccount.com"], lookup(var.members, "provisioner", []))
+    compactor      = concat(["serviceAccount:headrace-compactor@${var.project}.iam.gserviceaccount.com"], lookup(var.members, "compactor", []))
     auditor        = lookup(var.members, "auditor", [])
     on_call        = lookup(var.members, "on_call", [])
     operator       = lookup(var.members, "operator", [])
@@ -481,6 +483,42 @@ resource "google_bigquery_dataset_iam_member" "provisioner_archive" {
   project    = var.project
   dataset_id = google_bigquery_dataset.archive.dataset_id
   role       = google_project_iam_custom_role.provisioner_archive.name
+  member     = each.value[0]
+
+  depends_on = [google_service_account.headrace]
+}
+
+resource "google_project_iam_custom_role" "compactor_project" {
+  project     = var.project
+  role_id     = "headrace_compactor_project"
+  title       = "Headrace: compactor on project"
+  permissions = ["bigquery.jobs.create"]
+}
+
+resource "google_project_iam_member" "compactor_project" {
+  for_each = { for pair in setproduct(local.members.compactor, [var.project]) : join(" ", pair) => pair }
+
+  project = var.project
+  role    = google_project_iam_custom_role.compactor_project.name
+  member  = each.value[0]
+
+  depends_on = [google_service_account.headrace]
+}
+
+resource "google_project_iam_custom_role" "compactor_tallies" {
+  project     = var.project
+  role_id     = "headrace_compactor_tallies"
+  title       = "Headrace: compactor on tallies"
+  permissions = ["bigquery.tables.getData", "bigquery.tables.updateData"]
+}
+
+resource "google_bigquery_table_iam_member" "compactor_tallies" {
+  for_each = { for pair in setproduct(local.members.compactor, var.tables_provisioned ? ["headrace_tallies"] : []) : join(" ", pair) => pair }
+
+  project    = var.project
+  dataset_id = google_bigquery_dataset.headrace.dataset_id
+  table_id   = each.value[1]
+  role       = google_project_iam_custom_role.compactor_tallies.name
   member     = each.value[0]
 
   depends_on = [google_service_account.headrace]

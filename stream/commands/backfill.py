@@ -37,6 +37,7 @@ from stream.output import check_format, say, show
 from stream.processes import stop_on_signals
 from stream.settings import Settings, read_masking_key
 from stream.streams import WriteStreams
+from stream.transform import find_functions
 
 MOST_SHOWN: Final = 10
 
@@ -167,8 +168,13 @@ def build_backfill(settings: Settings, reading: History) -> tuple[Embedded, Hist
 
 
 def job_of(settings: Settings, subject: str) -> Job:
-    """The job that *settings* describe, of one subject alone."""
+    """The job that *settings* describe, of one subject alone.
+
+    Raises:
+        ContractError: its contract names a function that is not installed.
+    """
     registry = Registry({each.ref: each for each in settings.registry() if each.subject == subject})
+    find_functions(registry)
     return job_for(settings, registry, HeldKey(read_masking_key(settings.masking_key_file)), now_micros)
 
 

@@ -26,20 +26,14 @@ from stream.names import TALLIES
 from stream.processes import stop_on_signals
 from stream.settings import Settings, read_masking_key
 from stream.streams import WriteStreams
-from stream.transform import Transformer
+from stream.transform import find_functions
 
 REPORT_SECONDS: Final = 10.0
 _LOG = structlog.get_logger("headrace")
 
 
 def job_for(settings: Settings, registry: Registry, masking_key: Key, clock: Callable[[], int]) -> Job:
-    """The job that *settings* and contracts describe; opens nothing.
-
-    Raises:
-        ContractError: a contract names a function that is not installed.
-    """
-    for subject in registry.subjects:
-        Transformer.of(registry.latest(subject))
+    """The job that *settings* and contracts describe; opens nothing."""
     names = settings.names
     return Job(
         registry=registry,
@@ -96,6 +90,7 @@ def run_until_stopped(settings: Settings) -> None:
     """Run until SIGTERM or Ctrl-C, then drain: what was pulled is written and acknowledged."""
     set_up_logs(settings.log_format)
     job = job_for(settings, settings.registry(), HeldKey(read_masking_key(settings.masking_key_file)), now_micros)
+    find_functions(job.registry)
     engine = build_engine(settings, job, Journal.open(settings.journal))
     engine.on_progress = _Reporter()
     stop_on_signals(engine.stop)

@@ -142,6 +142,13 @@ class Day:
         with pytest.raises(GoogleAPICallError, match="open for more than"):
             client.query_and_wait(open_letters(names.project, names.archive, "0"))
 
+    def compact(self) -> None:
+        """Put tallies together, once they are old enough."""
+        aged = f"UPDATE {self.service.names.sql(TALLIES)} SET tallied_at = TIMESTAMP_SUB(tallied_at, INTERVAL 10 DAY)"
+        open_bigquery(self.service.names.project).query_and_wait(f"{aged} WHERE TRUE")
+        done = json.loads(self.command("compactor", "tallies", "compact", "--json", key=False))
+        assert done["subjects"], "lines to put together"
+
     def command(self, principal: str, *arguments: str, key: bool = True) -> str:
         environment = self.environment | ({} if key else {"HEADRACE_ARCHIVE_KEY_FILE": None})
         with self.calls.by(principal):
@@ -167,6 +174,7 @@ def test_what_each_principal_uses_is_what_it_is_granted(project: str, tmp_path: 
         day.command("auditor", "audit", "--grace", "0s", key=False)
         day.command("auditor", "cost", "measure", key=False)
         of_people(day, tmp_path / "letters.ndjson")
+        day.compact()
     found = {each.name: differences(each.name, day.calls.used[each.name]) for each in principals()}
     assert {name: needed for name, (needed, _) in found.items() if needed} == {}, "needed and not granted"
     assert {name: unused for name, (_, unused) in found.items() if unused} == {}, "granted and not used"

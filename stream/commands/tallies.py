@@ -1,0 +1,31 @@
+"""``headrace tallies compact``: say what is put together, and do it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import timedelta
+
+from schemas.envelope import from_micros
+from stream.clients import open_bigquery
+from stream.compact import compact, plan_compaction
+from stream.output import check_format, say, show
+from stream.settings import Settings
+
+
+def compact_tallies(settings: Settings, now: int, age: timedelta, dry_run: bool, format_: str) -> None:
+    """Put together the lines of days (UTC) that ended *age* before *now*, in microseconds since 1970."""
+    check_format(format_)
+    client = open_bigquery(settings.project)
+    before = (from_micros(now) - age).replace(hour=0, minute=0, second=0, microsecond=0)
+    planned = plan_compaction(settings.names, client, before)
+    if planned and not dry_run:
+        compact(settings.names, client, before)
+    if planned or format_ != "table":
+        show("subjects", [asdict(each) for each in planned], format_, dry_run=dry_run)
+    lines, become = sum(each.lines for each in planned), sum(each.become for each in planned)
+    if not planned:
+        say(f"nothing to put together before {before:%Y-%m-%d}")
+    elif dry_run:
+        say(f"{lines:,} lines would become {become:,}; run without --dry-run to do it")
+    else:
+        say(f"{lines:,} lines became {become:,}")

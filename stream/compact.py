@@ -1,0 +1,144 @@
+"""Tallies of past days, fewer lines of them: what they add up to stays, in one statement that happens or does not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from google.cloud import bigquery
+
+from schemas.annotations import parse_duration
+from schemas.errors import ContractError
+from stream.audit_scope import ScopeError
+from stream.names import TALLIES, Names
+
+LEAST: Final = timedelta(days=2)
+WINDOWS_OF_A_LINE: Final = 100_000  # 4 MB; BigQuery takes no row beyond 100 MB, and history has windows by the million
+_HALF: Final = 2**32
+_KEYS: Final = "subject, outcome, why, day"
+
+
+@dataclass(frozen=True, slots=True)
+class Compaction:
+    """How many lines of a subject's tallies are put together into how many; *groups*: of an outcome, reason and day."""
+
+    subject: str
+    groups: int
+    lines: int
+    become: int
+
+
+def parse_older_than(text: str) -> timedelta:
+    """Read how old a line must be before it is put together with others.
+
+    Raises:
+        ScopeError: it is no duration, or shorter than two days: an engine that comes back asks for its lines by id.
+    """
+    try:
+        age = parse_duration(text, "--older-than")
+    except ContractError as error:
+        raise ScopeError('--older-than: no duration; write a number and h or d, such as "7d"') from error
+    if age < LEAST:
+        raise ScopeError(f"--older-than: at least {LEAST.days}d; an engine that comes back asks for its lines by id")
+    return age
+
+
+def plan_compaction(names: Names, client: bigquery.Client, before: datetime) -> list[Compaction]:
+    """Say what :func:`compact` would do with the lines tallied before a moment."""
+    query = f"""
+        WITH {_parts(names)}
+        SELECT subject, COUNT(*) AS `groups`, SUM(lines) AS lines, SUM(pieces) AS become
+        FROM many GROUP BY subject ORDER BY subject
+    """  # noqa: S608 names come from checked settings
+    rows = client.query_and_wait(query, job_config=_until(before))
+    return [Compaction(row["subject"], row["groups"], row["lines"], row["become"]) for row in rows]
+
+
+def compact(names: Names, client: bigquery.Client, before: datetime) -> None:
+    """Put together the lines of a subject, outcome, reason and day, tallied before a moment (UTC days).
+
+    Lines that stand there twice stay as they are: they are evidence. Rows that come meanwhile are not touched.
+    """
+    query = f"""
+        MERGE {names.sql(TALLIES)} AS line
+        USING (
+            WITH {_parts(names)}
+            SELECT CAST(NULL AS STRING) AS old_id, subject, outcome, NULLIF(why, '') AS reason, tallied_at,
+                IF(piece = 0, first_id, CONCAT(first_id, '/', CAST(piece AS STRING))) AS tally_id,
+                complete_until, IFNULL(listed.events, 0) AS events, windows
+            FROM many LEFT JOIN listed USING ({_KEYS})
+            UNION ALL
+            SELECT single.tally_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+            FROM single JOIN many USING ({_KEYS})
+        ) AS change
+        ON line.tally_id = change.old_id
+        WHEN MATCHED THEN DELETE
+        WHEN NOT MATCHED AND change.old_id IS NULL THEN
+            INSERT (subject, outcome, reason, tallied_at, tally_id, complete_until, events, windows)
+            VALUES (change.subject, change.outcome, change.reason, change.tallied_at, change.tally_id,
+                change.complete_until, change.events, change.windows)
+    """  # noqa: S608 names come from checked settings
+    client.query_and_wait(query, job_config=_until(before))
+
+
+def _parts(names: Names) -> str:
+    """What both statements are made of: lines that stand there once, their sums by window, days of many lines.
+
+    A hash is added up in two halves, since its sum is wider than INT64, and put together again modulo 2^64. DIV's
+    arguments stand in parentheses of their own: the emulator forgets that they belong together.
+    """
+    return f"""
+        single AS (
+            SELECT subject, outcome, why, day, tallied_at, tally_id, complete_until, windows
+            FROM (
+                SELECT subject, outcome, IFNULL(reason, '') AS why, TIMESTAMP_TRUNC(tallied_at, DAY) AS day,
+                    tallied_at, tally_id, complete_until, windows, COUNT(*) OVER (PARTITION BY tally_id) AS copies
+                FROM {names.sql(TALLIES)}
+            )
+            WHERE copies = 1 AND tallied_at < @before
+        ),
+        halves AS (
+            SELECT {_KEYS}, each.window_start AS window_start, SUM(each.events) AS events,
+                SUM(DIV(each.id_hash, {_HALF})) AS ids_high, SUM(MOD(each.id_hash, {_HALF})) AS ids_low,
+                SUM(DIV(each.content_hash, {_HALF})) AS contents_high,
+                SUM(MOD(each.content_hash, {_HALF})) AS contents_low
+            FROM single, UNNEST(single.windows) AS each
+            GROUP BY {_KEYS}, window_start
+        ),
+        sums AS (
+            SELECT {_KEYS}, window_start, events, {_whole("ids")} AS id_hash, {_whole("contents")} AS content_hash,
+                DIV((ROW_NUMBER() OVER (PARTITION BY {_KEYS} ORDER BY window_start) - 1), @most) AS piece
+            FROM halves
+        ),
+        listed AS (
+            SELECT {_KEYS}, piece, SUM(events) AS events,
+                ARRAY_AGG(STRUCT(window_start, events, id_hash, content_hash) ORDER BY window_start) AS windows
+            FROM sums
+            GROUP BY {_KEYS}, piece
+        ),
+        many AS (
+            SELECT {_KEYS}, tallied_at, complete_until, first_id, lines, IFNULL(pieces, 1) AS pieces
+            FROM (
+                SELECT {_KEYS}, MAX(tallied_at) AS tallied_at, MAX(complete_until) AS complete_until,
+                    MIN(tally_id) AS first_id, COUNT(*) AS lines
+                FROM single
+                GROUP BY {_KEYS}
+            )
+            LEFT JOIN (SELECT {_KEYS}, COUNT(*) AS pieces FROM listed GROUP BY {_KEYS}) USING ({_KEYS})
+            WHERE lines > IFNULL(pieces, 1)
+        )
+    """  # noqa: S608 names come from checked settings
+
+
+def _whole(name: str) -> str:
+    low = f"MOD(MOD({name}_low, {_HALF}) + {_HALF}, {_HALF})"
+    high = f"({name}_high + DIV(({name}_low - {low}), {_HALF}))"
+    top = f"MOD(MOD({high} + {_HALF // 2}, {_HALF}) + {_HALF}, {_HALF}) - {_HALF // 2}"
+    return f"({top}) * {_HALF} + {low}"
+
+
+def _until(before: datetime) -> bigquery.QueryJobConfig:
+    moment = bigquery.ScalarQueryParameter("before", "TIMESTAMP", before)
+    most = bigquery.ScalarQueryParameter("most", "INT64", WINDOWS_OF_A_LINE)
+    return bigquery.QueryJobConfig(query_parameters=[moment, most])

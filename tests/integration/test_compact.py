@@ -1,0 +1,142 @@
+"""Compacted tallies say what they said: every window's sums, until when a subject is complete, what an audit finds."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+import stream.compact
+from stream.audit_queries import signed, statements
+from stream.clients import open_bigquery, open_write
+from stream.compact import Compaction, compact, plan_compaction
+from stream.exits import Exit
+from stream.names import TALLIES
+from stream.streams import Rows, WriteStreams
+from stream.tables import TALLY_SCHEMA
+from tests.jobs import COMMAND
+from tests.service import Service, a_service
+
+pytestmark = pytest.mark.emulators
+NOW = datetime.now(UTC).replace(microsecond=0)
+BEFORE = NOW - timedelta(days=7)
+MIDNIGHT = NOW.replace(hour=0, minute=0, second=0) - timedelta(days=9)
+EXTREMES = [2**63 - 1, -(2**63), -1, 0, 2**32, -(2**32), 2**31, 12_345]
+
+
+def a_line(number: int, **fields: Any) -> dict[str, Any]:
+    chance = random.Random(number)
+    windows = [
+        {
+            "window_start": MIDNIGHT + timedelta(minutes=minute),
+            "events": chance.randrange(1, 9),
+            "id_hash": chance.choice(EXTREMES),
+            "content_hash": chance.randrange(-(2**63), 2**63),
+        }
+        for minute in chance.sample(range(12), 5)
+    ]
+    line = {
+        "subject": "flight_departed",
+        "outcome": "written",
+        "reason": None,
+        "tallied_at": MIDNIGHT + timedelta(minutes=number),
+        "tally_id": f"{number:04}",
+        "complete_until": MIDNIGHT + timedelta(minutes=number - 5),
+        "windows": windows,
+    } | fields
+    return line | {"events": sum(each["events"] for each in line["windows"])}
+
+
+def tallied(service: Service, lines: list[dict[str, Any]]) -> None:
+    """Append lines as the job does."""
+    streams = WriteStreams(open_write(service.settings.project), 30)
+    stream_name = streams.create(service.names.table(TALLIES))
+    answer = streams.append(stream_name, 0, Rows.of(pa.RecordBatch.from_pylist(lines, TALLY_SCHEMA)))
+    assert not answer.refused, answer
+
+
+def sums(service: Service) -> dict[Any, tuple[int, int, int]]:
+    """What the lines add up to, by Python's own arithmetic."""
+    found: dict[Any, tuple[int, int, int]] = defaultdict(lambda: (0, 0, 0))
+    for line in service.rows(TALLIES):
+        assert line["events"] == sum(each["events"] for each in line["windows"])
+        for each in line["windows"]:
+            key = (line["subject"], line["outcome"], line["reason"], each["window_start"])
+            events, ids, contents = found[key]
+            more = each["events"], each["id_hash"], each["content_hash"]
+            found[key] = events + more[0], signed(ids + more[1]), signed(contents + more[2])
+    return dict(found)
+
+
+@pytest.fixture
+def service(project: str) -> Service:
+    """Thirty lines of one day, and others: two reasons, the day after, lately, no windows, one that stands twice."""
+    service = a_service(project)
+    lines = [a_line(number) for number in range(30)]
+    lines += [a_line(n, outcome="dead_lettered", reason=("too_late", "id_conflict")[n % 2]) for n in range(30, 34)]
+    lines += [a_line(number, tallied_at=MIDNIGHT + timedelta(days=1, minutes=number)) for number in (34, 35)]
+    lines += [a_line(number, tallied_at=NOW - timedelta(hours=number - 35)) for number in (36, 37)]
+    lines += [a_line(number, windows=[]) for number in (38, 39)]
+    lines += [a_line(40, subject="booking_created"), a_line(41), a_line(41)]
+    tallied(service, lines)
+    return service
+
+
+def test_fewer_lines_add_up_to_the_same_and_once_more_changes_nothing(service: Service) -> None:
+    client = open_bigquery(service.settings.project)
+    before, said = sums(service), statements(service.names, client)
+    assert plan_compaction(service.names, client, BEFORE) == [Compaction("flight_departed", 4, 38, 4)]
+
+    compact(service.names, client, BEFORE)
+
+    assert sums(service) == before
+    assert statements(service.names, client) == said
+    lines = sorted(service.rows(TALLIES), key=lambda row: row["tally_id"])
+    assert [line["tally_id"] for line in lines] == [
+        "0000",
+        "0030",
+        "0031",
+        "0034",
+        "0036",
+        "0037",
+        "0040",
+        "0041",
+        "0041",
+    ]
+    compact(service.names, client, BEFORE)
+    assert sorted(service.rows(TALLIES), key=lambda row: row["tally_id"]) == lines
+
+
+def test_a_day_of_many_windows_becomes_several_lines(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream.compact, "WINDOWS_OF_A_LINE", 5)
+    client, before = open_bigquery(service.settings.project), sums(service)
+
+    compact(service.names, client, BEFORE)
+
+    assert sums(service) == before
+    ids = {line["tally_id"] for line in service.rows(TALLIES)}
+    assert {"0000", "0000/1", "0000/2"} <= ids
+    assert plan_compaction(service.names, client, BEFORE) == []
+    tallied(service, [a_line(50)])
+    compact(service.names, client, BEFORE)
+    assert {line["tally_id"] for line in service.rows(TALLIES)} == ids
+
+
+def test_the_command_says_what_it_puts_together(service: Service) -> None:
+    def headrace(*options: str) -> subprocess.CompletedProcess[str]:
+        command = [*COMMAND, "tallies", "compact", "--project", service.settings.project, "--json", *options]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+    group = {"subject": "flight_departed", "groups": 4, "lines": 38, "become": 4}
+    assert json.loads(headrace("--dry-run").stdout)["subjects"] == [group]
+    done = headrace()
+    assert (done.returncode, json.loads(done.stdout)["subjects"]) == (0, [group]), done.stderr
+    assert "38 lines became 4" in done.stderr
+    assert json.loads(headrace().stdout)["subjects"] == []
+    assert headrace("--older-than", "1d").returncode == Exit.USAGE
