@@ -14,15 +14,15 @@ from schemas.errors import InvalidEventError
 from schemas.registry import Contract
 
 
-def encode(contract: Contract, fields: Mapping[str, Any]) -> bytes:
-    """Encode *fields*, which :func:`schemas.validate.validate` has accepted.
+def encode(contract: Contract, fields: Mapping[str, Any], schema: Any = None) -> bytes:
+    """Encode *fields*, which :func:`schemas.validate.validate` has accepted; by *schema*, if it is not the whole.
 
     Raises:
         InvalidEventError: Avro cannot hold them, or they are larger than 1 MiB; never tells a value.
     """
     out = io.BytesIO()
     try:
-        fastavro.schemaless_writer(out, contract.avro, fields)
+        fastavro.schemaless_writer(out, schema or contract.avro, fields)
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, struct.error) as error:
         raise InvalidEventError(  # its text, and its cause, may quote the value
             contract.subject, f"Avro cannot hold it ({type(error).__name__})", "give plain values of the fields' types"

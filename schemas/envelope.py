@@ -102,7 +102,7 @@ def to_rfc3339(moment: datetime) -> str:
     >>> to_rfc3339(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
     '2026-01-02T03:04:05Z'
     """
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+    return moment.astimezone(UTC).isoformat()[:-6] + "Z"
 
 
 def read_rfc3339(text: str) -> datetime:

@@ -42,20 +42,21 @@ def fields_from_json(record: Record, value: object, path: str = "") -> Any:
         return value
     types = {field.name: field.type for field in record.fields}
     return {
-        name: _convert(types[name], item, f"{path}{name}") if name in types else item for name, item in value.items()
+        name: convert(types[name], item, f"{path}{name}") if name in types else item for name, item in value.items()
     }
 
 
-def _convert(type_: Type, value: Any, path: str) -> Any:
+def convert(type_: Type, value: Any, path: str) -> Any:
+    """Turn one JSON value into one of *type_*; raises InvalidEventError likewise, which names *path*."""
     match type_:
         case Optional():
-            return None if value is None else _convert(type_.item, value, path)
+            return None if value is None else convert(type_.item, value, path)
         case Record():
             return fields_from_json(type_, value, f"{path}.")
         case Array() if isinstance(value, list):
-            return [_convert(type_.items, item, f"{path}[{index}]") for index, item in enumerate(value)]
+            return [convert(type_.items, item, f"{path}[{index}]") for index, item in enumerate(value)]
         case Map() if isinstance(value, Mapping):
-            return {key: _convert(type_.values, item, f"{path} (a value)") for key, item in value.items()}
+            return {key: convert(type_.values, item, f"{path} (a value)") for key, item in value.items()}
         case Decimal() if isinstance(value, str | int):
             return _read(Number, str(value), path, 'write a decimal as text, such as "12.50"')
         case Fixed() if isinstance(value, str):

@@ -57,16 +57,17 @@ def validate(record: Record, fields: object, path: str = "") -> None:
     for field in record.fields:
         here = _join(path, field.name)
         if field.name in fields:
-            _check(field.type, fields[field.name], here)
+            check(field.type, fields[field.name], here)
         elif field.default is MISSING:
             raise InvalidEventError(here, "missing, and it has no default", "give it a value")
 
 
-def _check(type_: Type, value: Any, path: str) -> None:
+def check(type_: Type, value: Any, path: str) -> None:
+    """Check one value against *type_*; InvalidEventError, which names *path*, when it does not fit."""
     match type_:
         case Optional():
             if value is not None:
-                _check(type_.item, value, path)
+                check(type_.item, value, path)
         case Record():
             validate(type_, value, path)
         case Array():
@@ -74,7 +75,7 @@ def _check(type_: Type, value: Any, path: str) -> None:
                 raise _wrong(path, value, "give a list")
             _check_count(value, path)
             for index, item in enumerate(value):
-                _check(type_.items, item, f"{path}[{index}]")
+                check(type_.items, item, f"{path}[{index}]")
         case Map():
             _check_map(type_, value, path)
         case Enumeration():
@@ -97,7 +98,7 @@ def _check_map(type_: Map, value: Any, path: str) -> None:
         if not isinstance(key, str):
             raise _wrong(f"{path} (a key)", key, "give str keys")
         _check_text(key, f"{path} (a key)")
-        _check(type_.values, item, f"{path} (a value)")
+        check(type_.values, item, f"{path} (a value)")
 
 
 def _check_decimal(type_: Decimal, value: Any, path: str) -> None:

@@ -1,4 +1,4 @@
-"""Avro's variable-length integers, read strictly."""
+"""Avro's variable-length integers, read strictly, and written."""
 
 from __future__ import annotations
 
@@ -50,3 +50,18 @@ def read_length(data: bytes, position: int) -> tuple[int, int]:
     if length > len(data) - after:
         raise Malformed("ends in the middle", position)
     return length, after
+
+
+def write_long(value: int) -> bytes:
+    """Write one zigzag varint of at most 64 bits.
+
+    >>> write_long(128)
+    b'\\x80\\x02'
+    """
+    rest = (value << 1) ^ (value >> 63)
+    out = bytearray()
+    while rest >= 0x80:
+        out.append(rest & 0x7F | 0x80)
+        rest >>= 7
+    out.append(rest)
+    return bytes(out)

@@ -13,12 +13,15 @@ from stream.cli_options import Contracts, Dataset, Format, Json, Project, read_s
 def backfill(
     subject: Annotated[str | None, typer.Argument(help="Which contract the lines follow; not with --from.")] = None,
     files: Annotated[
-        list[Path] | None, typer.Argument(help="CSV, NDJSON, Avro object files, Parquet; by their endings.")
+        list[str] | None, typer.Argument(help="CSV, NDJSON, Avro, Parquet, by their endings; gs:// too.")
     ] = None,
     from_: Annotated[
         Path | None, typer.Option("--from", help="TOML file: a database or an API to pull from (docs/sources.md).")
     ] = None,
     mapping: Annotated[Path | None, typer.Option(help="TOML file: which column is which field.")] = None,
+    replace_partition: Annotated[
+        str | None, typer.Option(metavar="DAY", help="Put the files in the place of this day, as 2026-01-31 (UTC).")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and check every line, and write nothing.")] = False,
     journal: Annotated[
         Path | None, typer.Option(help="Folder of the backfill's own journal; default: .headrace/backfill/SUBJECT.")
@@ -37,12 +40,13 @@ def backfill(
 
     Examples: headrace backfill flight_departed flights.csv --mapping mapping.toml --dry-run  |
     headrace backfill flight_departed 2025-*.parquet --masking-key-file masking.key  |
+    headrace backfill flight_departed 2026-01-31.csv --replace-partition 2026-01-31 --masking-key-file masking.key  |
     headrace backfill --from orders.toml --masking-key-file masking.key
     """
     format_ = "json" if json_output else format_
     more = {"masking_key_file": masking_key_file, "log_format": log_format}
     if from_ is not None:
-        if subject or files or mapping:
+        if subject or files or mapping or replace_partition:
             raise typer.BadParameter("says subject, rows and mapping itself: name nothing else", param_hint="--from")
         from stream.commands.backfill_from import pull_backfill
 
@@ -54,5 +58,9 @@ def backfill(
 
     more["journal"] = journal if journal is not None else Path(".headrace/backfill") / subject
     settings = read_settings(project, dataset, contracts, **more)
+    if replace_partition is not None:
+        from stream.commands.backfill_day import replace_day
+
+        raise typer.Exit(replace_day(settings, subject, files, mapping, replace_partition, format_, dry_run))
     command = check_files if dry_run else run_backfill
     raise typer.Exit(command(settings, subject, files, mapping, format_))

@@ -41,7 +41,8 @@ ENGINE: Final = frozenset(
 REPLAY: Final = frozenset(
     {"replay_began", "replay_read", "replay_sent", "replay_published", "replay_noted", "replay_ended"}
 )
-NAMES: Final = ENGINE | REPLAY
+BACKFILL: Final = frozenset({"day_spooled", "day_swapped"})
+NAMES: Final = ENGINE | REPLAY | BACKFILL
 
 
 class FailpointError(ValueError):

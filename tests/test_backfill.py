@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,13 @@ import pytest
 from schemas.envelope import Envelope, to_micros
 from schemas.identity import derive_event_id
 from schemas.registry import Contract
+from stream.backfill.day import day_of
 from stream.backfill.errors import BackfillError, MappingError
-from stream.backfill.events import FILE, LINE, BadLine, Events
+from stream.backfill.events import FILE, LINE, BadLine
+from stream.backfill.files import look_at
 from stream.backfill.mapping import read_mapping
-from stream.backfill.source import FileSource, look_at
+from stream.backfill.rounds import Task, rounds
+from stream.backfill.source import FileSource
 from stream.engine.journal import Journal
 from stream.engine.patience import Patience
 from stream.engine.status import SubjectStatus
@@ -47,8 +51,8 @@ class Read:
     ) -> None:
         read, stop = read_mapping(mapping, contract), threading.Event()
         patience = Patience("place", SubjectStatus(contract.subject), stop)
-        files = look_at(paths, contract, read)
-        self.source = FileSource(files, Events(contract, read, now), read, journal, patience, stop, now)
+        task = Task(contract, read, look_at(paths, contract, read), now, at_most)
+        self.source = FileSource(task, rounds, journal, patience, stop)
         self.rounds = []
         while not stop.is_set():
             self.rounds += self.source.take(at_most, 0)
@@ -271,3 +275,23 @@ def test_the_example_in_the_docs_does_what_it_says(tmp_path: Path) -> None:
     (problem,) = read.problems
     assert f"`{problem}`" in text
     assert decode(FLIGHT, read.messages[0].data)["scheduled_at"] == to_micros(datetime(2026, 1, 2, 10, 15, tzinfo=UTC))
+
+
+def test_a_day_that_is_loaded_may_be_older_than_what_is_streamed(tmp_path: Path) -> None:
+    contract = a_contract(("n", "int"), identity=["n"])
+    path = as_avro(tmp_path / "things.avro", contract, [{"n": 1, "at": MOMENT - timedelta(days=2_000)}])
+    mapping = read_mapping(None, contract)
+    task = Task(contract, mapping, look_at([path], contract, mapping), NOW)
+    with pytest.raises(BackfillError, match=r"line 1: .* older than 1,825 days: .* with --replace-partition"):
+        list(rounds(task))
+    (read, *_) = rounds(replace(task, loaded=True))
+    assert len(read.messages) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "says"), [("31.01.2026", "write it as 2026-01-31"), ("2019-01-31", "forgets a row after 800 days")]
+)
+def test_a_day_that_the_table_cannot_have_is_refused(text: str, says: str) -> None:
+    with pytest.raises(BackfillError, match=says):
+        day_of(text, FLIGHT, NOW)
+    assert day_of(f"{MOMENT:%Y-%m-%d}", FLIGHT, NOW).begin <= to_micros(MOMENT)

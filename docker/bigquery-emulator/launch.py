@@ -14,6 +14,8 @@ offset are answered with ALREADY_EXISTS and never written.
 At every append it copies the whole table for time travel, and keeps the copies for days: here it makes none. And it
 answers a query that fails with no rows and code 200, which the client takes for an empty result: here with an error.
 A column that is added to a table later is in its catalogue alone, and no row can be appended: here the table has it.
+A load job takes `table$20260131` for a table of that name, and takes Parquet's columns as they come: here one that
+truncates such a partition replaces that day alone, and columns go by their names.
 And rows with a column that the table lacks, or without one that it requires, are written without a word: BigQuery
 refuses them, and so they are refused here, by the columns that the table has now.
 And a materialized view that says how it is partitioned, or whose whole name is quoted, becomes a plain view, as does
@@ -25,6 +27,7 @@ import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from dataclasses import replace
 
 import duckdb
 import grpc
@@ -34,6 +37,7 @@ from bqemulator.catalog import memory_repository
 from bqemulator.cli import main
 from bqemulator.domain.events import TableDataChanged
 from bqemulator.grpc_api import write_servicer
+from bqemulator.jobs import executor
 from bqemulator.storage import engine, type_map
 from bqemulator.versioning import ddl, snapshots
 from duckdb_extensions import import_extension
@@ -158,6 +162,30 @@ def record_change(self, *table):
     self._events.publish(TableDataChanged(*table))
 
 
+def load_of_partition(project, config, original=executor._parse_load_job_config):
+    """A load job; what stands after the table's name is no part of it."""
+    table = config["load"]["destinationTable"]
+    plain = {**table, "tableId": table["tableId"].partition("$")[0]}
+    return replace(
+        original(project, {"load": {**config["load"], "destinationTable": plain}}), raw_config=config["load"]
+    )
+
+
+def truncate_partition(job, ctx, original=executor._apply_load_write_disposition):
+    """Empty the day that a load job names, or what it would have emptied."""
+    _, _, day = job.raw_config["destinationTable"]["tableId"].partition("$")
+    if not day or job.write_disposition != "WRITE_TRUNCATE":
+        return original(job, ctx)
+    column = ctx.catalog.get_table(job.project_id, job.dataset_id, job.table_id).time_partitioning.field
+    rows = f"{job.target_ref} WHERE strftime(\"{column}\", '%Y%m%d') = ?"
+    return ctx.engine.execute(f"DELETE FROM {rows}", [day])  # noqa: S608 names of the catalogue
+
+
+def load_by_name(path, target, ctx):
+    """Insert the rows of a Parquet file."""
+    ctx.engine.execute(f"INSERT INTO {target} BY NAME SELECT * FROM read_parquet(?)", [path])  # noqa: S608 likewise
+
+
 def mend():
     """Put the mended parts in place."""
     grpc.aio.server = functools.partial(grpc.aio.server, migration_thread_pool=ThreadPoolExecutor(THREADS))
@@ -171,6 +199,9 @@ def mend():
     memory_repository.MemoryCatalogRepository.update_table = widen_table
     ddl.VersioningDDLRouter.parse = parse_unpartitioned
     snapshots.SnapshotManager.record_change = record_change
+    executor._parse_load_job_config = load_of_partition
+    executor._apply_load_write_disposition = truncate_partition
+    executor._LOAD_FORMAT_HANDLERS["PARQUET"] = load_by_name
     jobs._SQL_EXECUTION_DOMAIN_ERRORS = ()  # those that it would answer with code 200
     write_servicer._table_arrow_schema = arrow_schema
     write_servicer.BigQueryWriteHandler._handle_finalize_write_stream = finalise_in_turn

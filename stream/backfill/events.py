@@ -6,30 +6,27 @@ the file was written where that is earlier: so there is no lateness, and the sam
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
-from collections.abc import Mapping as Table
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
-from typing import Any, Final
-from uuid import uuid5
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from schemas.encode import encode
-from schemas.envelope import Envelope, from_micros, to_micros, to_rfc3339
+from schemas.envelope import Envelope, from_micros, to_micros
 from schemas.errors import InvalidEventError
-from schemas.from_json import fields_from_json
-from schemas.identity import NAMESPACE, derive_event_id
-from schemas.model import MISSING, Field
+from schemas.identity import derive_event_id
+from schemas.model import MISSING
 from schemas.registry import Contract
-from schemas.validate import validate
+from stream.backfill.cells import Cells, Encoded
 from stream.backfill.errors import BackfillError
-from stream.backfill.mapping import Mapping, Origin
+from stream.backfill.fields import Fields
+from stream.backfill.mapping import Mapping
 from stream.backfill.readers import Line
-from stream.backfill.values import from_parts, from_text, from_time
 from stream.message import Message
 
 # cloud.google.com/bigquery/docs/write-api#data_format: older partitions take no streamed rows.
 STREAMED_DAYS: Final = 1_825
+_EVER: Final = datetime.min.replace(tzinfo=UTC)
 FILE: Final = "backfill-file"
 LINE: Final = "backfill-line"
 
@@ -55,15 +52,19 @@ class Place:
 
 
 class Events:
-    """Makes messages of the lines of one contract; *now* in microseconds since 1970 says which are too old."""
+    """Makes messages of the lines of one contract; *now* in microseconds since 1970 says which are too old.
 
-    def __init__(self, contract: Contract, mapping: Mapping, now: int) -> None:
+    *loaded*: they go into the table by a load job, which takes events of any age.
+    """
+
+    def __init__(self, contract: Contract, mapping: Mapping, now: int, loaded: bool = False) -> None:
         self._contract = contract
         self._mapping = mapping
         self._origins = [(each, mapping.origin(each.name)) for each in contract.record.fields]
         expiry = contract.options.expire_after_days
-        self._days = min(STREAMED_DAYS, expiry or STREAMED_DAYS)
-        self._oldest = from_micros(now) - timedelta(days=self._days)
+        self._of_texts, self._of_values = (_readers(contract, mapping, texts) for texts in (True, False))
+        self._days = min([each for each in (expiry, None if loaded else STREAMED_DAYS) if each], default=None)
+        self._oldest = _EVER if self._days is None else from_micros(now) - timedelta(days=self._days)
 
     def check_columns(self, columns: Collection[str], place: Place) -> None:
         """Look whether a file has what its fields and ids are made of, before its first line becomes anything.
@@ -96,8 +97,7 @@ class Events:
         try:
             if line.problem:
                 raise InvalidEventError("the line", line.problem, "mend the file")
-            fields, envelope = self._event(line.values, place)
-            data = encode(self._contract, fields)
+            data, event_id, event_time = self._encoded(line, place)
         except InvalidEventError as error:
             return BadLine(
                 subject=self._contract.subject,
@@ -107,79 +107,39 @@ class Events:
                 published_at=place.written_at,
                 problem=f"{place.name}, line {line.number}: {error}",
             )
-        if envelope.event_time < self._oldest:
+        if event_time < self._oldest:
             raise BackfillError(self._too_old(line, place))
+        source = self._mapping.source or f"/backfill/{place.name}"
+        envelope = Envelope(event_id, self._contract.ref, event_time, source)
         return Message(
             subject=self._contract.subject,
             data=data,
             attributes=envelope.to_attributes() | attributes,
             message_id=f"{place.key}:{line.number}",
-            published_at=min(to_micros(envelope.event_time), place.written_at),
+            published_at=min(to_micros(event_time), place.written_at),
         )
 
-    def _event(self, values: Table[str, Any], place: Place) -> tuple[dict[str, Any], Envelope]:
-        fields = fields_from_json(self._contract.record, self._fields(values, place.texts))
-        validate(self._contract.record, fields)
-        event_id = derive_event_id(self._contract, fields) or self._id_of_columns(values, place.texts)
-        source = self._mapping.source or f"/backfill/{place.name}"
-        return fields, Envelope(event_id, self._contract.ref, fields[self._contract.options.event_time], source)
-
-    def _fields(self, values: Table[str, Any], texts: bool) -> dict[str, Any]:
-        fields = {} if self._mapping.given else dict(values)
-        for each, origin in self._origins:
-            if origin.constant:
-                fields[each.name] = origin.value
-            elif origin.column in values:
-                value = self._value(each, origin, values[origin.column], texts)
-                if value is None and not each.optional and each.default is not MISSING:
-                    fields.pop(each.name, None)  # nothing is said: the contract's default
-                else:
-                    fields[each.name] = value
-        return fields
-
-    def _value(self, each: Field, origin: Origin, value: Any, texts: bool) -> Any:
-        if texts:
-            if value in self._mapping.null and (value or each.optional or each.default is not MISSING):
-                return None
-            if not origin.format and origin.zone is None:
-                return from_text(each.type, value, each.name)
-        if value is not None and (origin.format or origin.zone is not None):
-            return from_time(each.type, value, origin, each.name)
-        return value if texts else from_parts(each.type, value, each.name)
-
-    def _id_of_columns(self, values: Table[str, Any], texts: bool) -> str:
-        """UUIDv5 of the JSON array of the subject and the columns' values, each as text, null for none."""
-        named: list[str | None] = [self._contract.subject]
-        for name in self._mapping.identity:
-            if name not in values:
-                raise InvalidEventError(name, "no such column", "name columns in the mapping's identity")
-            value = values[name]
-            named.append(None if texts and value in self._mapping.null else _text(value))
-        try:
-            return str(uuid5(NAMESPACE, json.dumps(named, ensure_ascii=False, separators=(",", ":"))))
-        except UnicodeEncodeError:
-            raise InvalidEventError("identity", "text that is not UTF-8", "mend the file") from None
+    def _encoded(self, line: Line, place: Place) -> Encoded:
+        cells, fields = self._of_texts if place.texts else self._of_values
+        known = cells.encode(line.values)
+        if known is None:  # something is wrong with the line: say what
+            event = fields.read(line.values)
+            data, event_id = encode(self._contract, event), derive_event_id(self._contract, event) or ""
+            known = Encoded(data, event_id, event[self._contract.options.event_time])
+        return known if known.event_id else known._replace(event_id=fields.id_of_columns(line.values))
 
     def _too_old(self, line: Line, place: Place) -> str:
-        if self._days < STREAMED_DAYS:
-            why = f"older than the {self._days} days after which its table forgets a row (expire_after_days)"
-        else:
+        if self._days == STREAMED_DAYS:
             why = f"older than {STREAMED_DAYS:,} days: BigQuery streams no rows into such partitions"
+            remedy = "write such days, each as a whole, with --replace-partition"
+        else:
+            why = f"older than the {self._days} days after which its table forgets a row (expire_after_days)"
+            remedy = "leave such lines out of the file"
         return (
-            f"{place.name}, line {line.number}: the event is {why}; leave such lines out of the file. Load jobs, which "
-            "could write them, are not there yet. Nothing of this line's round was written"
+            f"{place.name}, line {line.number}: the event is {why}; {remedy}. Nothing of this line's round was written"
         )
 
 
-def _text(value: Any) -> str | None:
-    match value:
-        case None:
-            return None
-        case datetime() if value.tzinfo is not None:
-            return to_rfc3339(value)
-        case datetime() | date() | time():
-            return value.isoformat()
-        case bytes():
-            return value.hex()
-        case _:
-            return str(value)
+def _readers(contract: Contract, mapping: Mapping, texts: bool) -> tuple[Cells, Fields]:
+    fields = Fields(contract, mapping, texts)
+    return Cells(contract, mapping, fields), fields

@@ -10,7 +10,6 @@ import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, BinaryIO, Final, TypeAlias
 
 import fastavro
@@ -41,30 +40,22 @@ Lines: TypeAlias = Iterator[Line]
 
 
 class Reader:
-    """One open file; *fraction* of it is read. *texts*: its values are texts; *uniform*: every line has all columns."""
+    """The lines of one open file. *texts*: its values are texts; *uniform*: every line has all columns."""
 
-    def __init__(self, path: Path, file: BinaryIO, delimiter: str) -> None:
-        kind = path.suffix.lower()
-        if kind not in KINDS:
-            raise BackfillError(f"{path}: not a format that is known by its ending; use {', '.join(KINDS)}")
+    def __init__(self, place: str, kind: str, file: BinaryIO, delimiter: str) -> None:
         self.texts = kind == ".csv"
         self.uniform = kind not in (".ndjson", ".jsonl")
-        self._file = file
-        self._size = max(path.stat().st_size, 1)
-        self.lines: Lines = _named_errors(path, KINDS[kind](file, delimiter))
-
-    @property
-    def fraction(self) -> float:
-        """How much of the file has been read, from 0 to 1."""
-        return min(self._file.tell() / self._size, 1.0)
+        self.lines: Lines = _named_errors(place, KINDS[kind](file, delimiter))
 
 
-def _named_errors(path: Path, lines: Lines) -> Lines:
+def _named_errors(place: str, lines: Lines) -> Lines:
     try:
         yield from lines
+    except BackfillError as error:
+        raise BackfillError(f"{place}: {error}") from error
     except (OSError, EOFError, ValueError, TypeError, LookupError, zlib.error, pa.ArrowException) as error:
         raise CutOffError(
-            f"{path}: cannot be read any further ({type(error).__name__}); is it whole, and of the format its ending "
+            f"{place}: cannot be read any further ({type(error).__name__}); is it whole, and of the format its ending "
             "says? What could be read is written"
         ) from error
 
@@ -80,7 +71,7 @@ def _csv(file: BinaryIO, delimiter: str) -> Lines:
     rows = csv.reader(texts(), delimiter=delimiter, strict=True)
     header = next(rows, None)
     if header is None or len(set(header)) != len(header):
-        raise BackfillError(f"{file.name}: a CSV begins with a line of column names, each once; add one")
+        raise BackfillError("a CSV begins with a line of column names, each once; add one")
     while True:
         first = rows.line_num + 1
         consumed.clear()
@@ -171,3 +162,4 @@ KINDS: Final[Mapping[str, Callable[[BinaryIO, str], Lines]]] = {
     ".avro": _avro,
     ".parquet": _parquet,
 }
+WHOLE: Final = frozenset({".parquet"})  # read from their end

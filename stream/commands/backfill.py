@@ -10,21 +10,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from google.cloud.bigquery import Client
+
 from schemas.registry import Contract, Registry
-from stream.backfill.events import BadLine, Events
-from stream.backfill.mapping import Mapping, read_mapping
+from stream.backfill.events import BadLine
+from stream.backfill.files import look_at
+from stream.backfill.mapping import read_mapping
 from stream.backfill.preparer import LinePreparer
-from stream.backfill.source import File, FileSource, look_at
+from stream.backfill.reading_process import read_ahead
+from stream.backfill.rounds import Task, rounds
+from stream.backfill.source import FileSource
 from stream.clients import open_bigquery, open_gapic_publisher, open_write
 from stream.clock import now_micros
 from stream.commands.line import Line
 from stream.commands.run import collect_less_often, job_for
 from stream.engine.embedded import Embedded, EngineClients, Progress
-from stream.engine.intake import Preparer, Source
+from stream.engine.intake import Intake, Preparer, Source
 from stream.engine.journal import Journal
 from stream.engine.patience import Patience
 from stream.engine.status import SubjectStatus
 from stream.exits import Exit
+from stream.job import Job
 from stream.keys import HeldKey
 from stream.logs import set_up_logs
 from stream.output import check_format, say, show
@@ -57,29 +63,31 @@ class History(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What is to be read, checked as far as that goes before a line is read."""
+    """Files that are to be read, checked as far as that goes before a line is read."""
 
-    contract: Contract
-    mapping: Mapping
-    files: Sequence[File]
-    now: int
+    task: Task
 
     @classmethod
-    def of(cls, settings: Settings, subject: str, paths: Sequence[Path], mapping: Path | None) -> Reading:
+    def of(cls, settings: Settings, subject: str, files: Sequence[str], mapping: Path | None) -> Reading:
         """Raises MappingError, BackfillError, UnknownSchemaError."""
         contract = settings.registry().latest(subject)
         read = read_mapping(mapping, contract)
-        return cls(contract, read, look_at(paths, contract, read), now_micros())
+        looked_at = look_at(files, contract, read, settings.project)
+        return cls(Task(contract, read, looked_at, now_micros(), settings.round_messages))
+
+    @property
+    def contract(self) -> Contract:
+        """What the lines are events of."""
+        return self.task.contract
 
     def source(self, journal: Journal | None, patience: Patience, stop: threading.Event) -> FileSource:
-        """The files as the engine takes them."""
-        events = Events(self.contract, self.mapping, self.now)
-        return FileSource(self.files, events, self.mapping, journal, patience, stop, self.now)
+        """The files as the engine takes them; what is written is read by another process."""
+        return FileSource(self.task, rounds if journal is None else read_ahead, journal, patience, stop)
 
 
-def check_files(settings: Settings, subject: str, paths: Sequence[Path], mapping: Path | None, format_: str) -> Exit:
+def check_files(settings: Settings, subject: str, files: Sequence[str], mapping: Path | None, format_: str) -> Exit:
     """Read and check every line; nothing is opened but the files."""
-    return check(settings, Reading.of(settings, subject, paths, mapping), format_)
+    return check(settings, Reading.of(settings, subject, files, mapping), format_)
 
 
 def check(settings: Settings, reading: History, format_: str) -> Exit:
@@ -102,9 +110,9 @@ def check(settings: Settings, reading: History, format_: str) -> Exit:
     return _exit(source, bad)
 
 
-def run_backfill(settings: Settings, subject: str, paths: Sequence[Path], mapping: Path | None, format_: str) -> Exit:
+def run_backfill(settings: Settings, subject: str, files: Sequence[str], mapping: Path | None, format_: str) -> Exit:
     """Write what the table does not hold yet, and say what became of every line."""
-    return write(settings, Reading.of(settings, subject, paths, mapping), format_)
+    return write(settings, Reading.of(settings, subject, files, mapping), format_)
 
 
 def write(settings: Settings, reading: History, format_: str) -> Exit:
@@ -150,24 +158,38 @@ def build_backfill(settings: Settings, reading: History) -> tuple[Embedded, Hist
     So neither writes what the other is about to write, and the one that streams next looks up what came before.
     """
     subject, stop = reading.contract.subject, threading.Event()
-    registry = Registry({each.ref: each for each in settings.registry() if each.subject == subject})
-    job = job_for(settings, registry, HeldKey(read_masking_key(settings.masking_key_file)), now_micros)
-    find_functions(registry)
-    journal = Journal.open(settings.journal)
-    write = open_write(settings.project)
-    status = SubjectStatus(subject)
-    source = reading.source(journal, Patience("place", status, stop), stop)
+    job, journal = job_of(settings, subject), Journal.open(settings.journal)
+    source = reading.source(journal, Patience("place", SubjectStatus(subject), stop), stop)
 
     def intake(name: str, status: SubjectStatus, stop: threading.Event) -> tuple[Source, Preparer]:
         return source, LinePreparer(job, name)
 
-    engine = Embedded(
+    return engine_of(settings, job, journal, open_bigquery(settings.project), intake, stop), source
+
+
+def job_of(settings: Settings, subject: str) -> Job:
+    """The job that *settings* describe, of one subject alone.
+
+    Raises:
+        ContractError: its contract names a function that is not installed.
+    """
+    registry = Registry({each.ref: each for each in settings.registry() if each.subject == subject})
+    find_functions(registry)
+    return job_for(settings, registry, HeldKey(read_masking_key(settings.masking_key_file)), now_micros)
+
+
+def engine_of(
+    settings: Settings, job: Job, journal: Journal, client: Client, intake: Intake, stop: threading.Event
+) -> Embedded:
+    """The engine for what *intake* gives, not started."""
+    write = open_write(settings.project)
+    return Embedded(
         job=job,
         names=settings.names,
         journal=journal,
         clients=EngineClients(
             publisher=open_gapic_publisher(),
-            bigquery=open_bigquery(settings.project),
+            bigquery=client,
             streams=WriteStreams(write, settings.append_seconds),
             claim_streams=WriteStreams(write, min(settings.append_seconds, settings.lease_seconds / 3)),
         ),
@@ -177,7 +199,6 @@ def build_backfill(settings: Settings, reading: History) -> tuple[Embedded, Hist
         round_messages=settings.round_messages,
         stop=stop,
     )
-    return engine, source
 
 
 def _estimate(lines: int, fraction: float) -> int:

@@ -91,6 +91,10 @@ class Embedded:
         counts = [status.counts for status in self.status.subjects.values()]
         return Progress(*(sum(each[name] for each in counts) for name in ("received", "acknowledged")))
 
+    def check_claim(self) -> None:
+        """FencedError when another engine has taken over since this one last stated its claim."""
+        self._guard.check()
+
     def run(self) -> None:
         """Run until *stop* is set.
 

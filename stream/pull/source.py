@@ -17,7 +17,7 @@ from typing import Any, Final, TypeAlias
 
 from stream.backfill.events import BadLine, Events, Place
 from stream.backfill.readers import Line
-from stream.backfill.source import ROUND_BYTES
+from stream.backfill.rounds import ROUND_BYTES
 from stream.engine.journal import Journal
 from stream.engine.patience import NEEDS_ROOM, Patience
 from stream.engine.puller import Pulled

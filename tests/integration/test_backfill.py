@@ -53,7 +53,7 @@ class Place:
         self.key = a_key(folder)
         assert self.key.read_bytes() == KEY
 
-    def backfill(self, *files: Path, options: Sequence[str] = (), crash_at: str = "", **settings: str) -> Done:
+    def backfill(self, *files: Path | str, options: Sequence[str] = (), crash_at: str = "", **settings: str) -> Done:
         """``headrace backfill`` as a process of its own."""
         variables = {f"HEADRACE_{name.upper()}": value for name, value in settings.items()}
         if crash_at:

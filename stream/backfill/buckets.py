@@ -1,0 +1,58 @@
+"""Objects of Cloud Storage, read with Beam's own IO: piece by piece, none is ever held whole."""
+
+from __future__ import annotations
+
+from typing import BinaryIO, Final, NamedTuple, cast
+
+from apache_beam.io.gcp.gcsio import GcsIO
+from google.api_core.exceptions import GoogleAPIError, NotFound
+from google.auth.exceptions import GoogleAuthError
+from google.cloud import storage
+
+from stream.backfill.errors import BackfillError
+
+PIECE_BYTES: Final = 8 * 1024 * 1024  # of a request
+
+
+class Seen(NamedTuple):
+    """An object as it was when it was looked at; *version* changes with its content, *modified_at* in microseconds."""
+
+    version: str
+    modified_at: int
+    size: int
+
+
+def look_at_object(address: str, project: str) -> Seen:
+    """Look at the object at ``gs://BUCKET/NAME``.
+
+    Raises:
+        BackfillError: it is not there, or may not be read.
+    """
+    bucket, _, name = address.removeprefix("gs://").partition("/")
+    if not bucket or not name:
+        raise BackfillError(f"{address}: no address of an object; write gs://BUCKET/NAME")
+    try:
+        blob = _io(project).client.bucket(bucket).get_blob(name)
+    except (GoogleAPIError, GoogleAuthError, OSError) as error:
+        raise _unreadable(address, error) from error
+    if blob is None:
+        raise _unreadable(address, NotFound("no such object"))
+    return Seen(
+        f"{blob.generation} {blob.md5_hash or blob.crc32c}", int(blob.updated.timestamp() * 1_000_000), blob.size
+    )
+
+
+def open_object(address: str, project: str) -> BinaryIO:
+    """Open an object for reading; seeks, and holds one piece."""
+    return cast(BinaryIO, _io(project).open(address, "r", read_buffer_size=PIECE_BYTES))
+
+
+def _io(project: str) -> GcsIO:
+    return GcsIO(storage_client=storage.Client(project=project))
+
+
+def _unreadable(address: str, error: Exception) -> BackfillError:
+    return BackfillError(
+        f"{address}: cannot be read ({type(error).__name__}); name an object that is there, and let who runs this have "
+        "roles/storage.objectViewer on its bucket"
+    )

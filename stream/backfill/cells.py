@@ -1,0 +1,118 @@
+"""Lines encoded column by column: a value that a column has shown before is known, with the bytes that it became.
+
+Files of history say the same things over and over, and to check a value is the dear part of a line. Each new value goes
+through the very functions that check a whole event, as an event of that one field; Avro writes a record as its fields,
+one after the other, so the bytes are those of the event. When one is refused, the line is for others to judge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from schemas.decoder import MAX_PAYLOAD_BYTES
+from schemas.encode_field import compile_encoder
+from schemas.errors import InvalidEventError
+from schemas.identity import id_of, in_json
+from schemas.model import MISSING, Field
+from schemas.registry import Contract
+from stream.backfill.fields import Fields
+from stream.backfill.mapping import Mapping as ColumnMapping
+from stream.backfill.mapping import Origin
+
+KNOWN_VALUES: Final = 60_000  # of all columns together
+LONGEST_KNOWN: Final = 64  # characters
+
+
+class Cell(NamedTuple):
+    """A field of one line: its bytes on the wire, its value, and what it adds to the event's id."""
+
+    data: bytes
+    value: Any
+    named: str
+
+
+class Encoded(NamedTuple):
+    """An event whose fields are all as their contract wants; *event_id* is empty where the contract derives none."""
+
+    data: bytes
+    event_id: str
+    event_time: Any
+
+
+Column: TypeAlias = Callable[[Any], Cell]
+
+
+class Cells:
+    """Encodes lines of one contract."""
+
+    def __init__(self, contract: Contract, mapping: ColumnMapping, fields: Fields) -> None:
+        names = [each.name for each in contract.record.fields]
+        share = KNOWN_VALUES // len(names)
+        origins = [(each, mapping.origin(each.name)) for each in contract.record.fields]
+        readers = [_reader(contract, each, origin, fields) for each, origin in origins]
+        self._columns = [
+            (origin.column, _Memo(read, share).__getitem__ if fields.texts else _by_class(read, share))
+            for (_, origin), read in zip(origins, readers, strict=True)
+        ]
+        self._known = None if mapping.given else frozenset(names)
+        self._subject = contract.subject
+        self._identity = [names.index(name) for name in contract.options.identity]
+        self._event_time = names.index(contract.options.event_time)
+
+    def encode(self, values: Mapping[str, Any]) -> Encoded | None:
+        """Encode the line with these *values* by column; None when any is not what its field wants."""
+        if self._known is not None and not values.keys() <= self._known:
+            return None
+        get = values.get
+        try:
+            cells = [column(get(name, MISSING)) for name, column in self._columns]
+        except InvalidEventError:
+            return None
+        data = b"".join([cell[0] for cell in cells])
+        if len(data) > MAX_PAYLOAD_BYTES:
+            return None
+        named = [cells[place][2] for place in self._identity]
+        event_id = id_of(self._subject, named) if named else ""
+        return Encoded(data, event_id, cells[self._event_time][1])
+
+
+class _Memo(dict[Any, Cell]):
+    """What *read* has said of values of one class; forgets all when it is full."""
+
+    def __init__(self, read: Column, most: int) -> None:
+        super().__init__()
+        self._read = read
+        self._most = most
+
+    def __missing__(self, value: Any) -> Cell:
+        cell = self._read(value)
+        if len(self) >= self._most:
+            self.clear()
+        if value.__class__ is not str or len(value) <= LONGEST_KNOWN:
+            self[value] = cell
+        return cell
+
+
+def _by_class(read: Column, most: int) -> Column:
+    """Numbers of two classes may be equal, and so may decimals and times that are not written or judged alike."""
+    memos = {kind: _Memo(read, most) for kind in (str, int, bool, type(None), type(MISSING))}
+
+    def look(value: Any) -> Cell:
+        memo = memos.get(value.__class__)
+        return read(value) if memo is None else memo[value]
+
+    return look
+
+
+def _reader(contract: Contract, each: Field, origin: Origin, fields: Fields) -> Column:
+    default = None if each.default is MISSING else each.default
+    encode, is_named = compile_encoder(contract, each), each.name in contract.options.identity
+
+    def read(value: Any) -> Cell:
+        value = fields.read_one(each, origin, value)
+        data = encode(value)
+        value = default if value is MISSING else value
+        return Cell(data, value, in_json(each, value) if is_named else "")
+
+    return read

@@ -1,0 +1,164 @@
+"""The rows that are to be a day of a table: read, checked and spooled to a file as a whole, before one is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from schemas.annotations import Partition
+from schemas.envelope import from_micros, to_micros
+from schemas.registry import Contract
+from stream.backfill.errors import BackfillError
+from stream.backfill.events import FILE, LINE
+from stream.backfill.preparer import LineDecoder
+from stream.backfill.rounds import Round
+from stream.batch import MicroBatch
+from stream.deduplicate import SeenIds
+from stream.engine.prepare import Preparation
+from stream.job import Job
+from stream.message import Message
+from stream.tallies import Outcome, Tally, add_up, tally_rows, tally_written
+
+SPOOL: Final = "day.parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One day in UTC, a partition of a table."""
+
+    date: date
+
+    @property
+    def begin(self) -> int:
+        """Its first microsecond since 1970."""
+        return to_micros(datetime(self.date.year, self.date.month, self.date.day, tzinfo=UTC))
+
+    @property
+    def end(self) -> int:
+        """The first microsecond after it."""
+        return self.begin + timedelta(days=1) // timedelta(microseconds=1)
+
+    @property
+    def decorator(self) -> str:
+        """What BigQuery calls the partition: ``table$20260131``."""
+        return f"${self.date:%Y%m%d}"
+
+
+def day_of(text: str, contract: Contract, now: int) -> Day:
+    """Read the day ``2026-01-31`` that is to be replaced in the table of *contract*; *now* in microseconds.
+
+    Raises:
+        BackfillError: it is none, or no partition that the table has or keeps.
+    """
+    try:
+        day = Day(date.fromisoformat(text))
+    except ValueError as error:
+        raise BackfillError("--replace-partition: not a day; write it as 2026-01-31") from error
+    if contract.options.partition is not Partition.DAY:
+        raise BackfillError(
+            f"{contract.options.table}: its partitions are no days but {contract.options.partition}s; whole days are "
+            "replaced only"
+        )
+    expiry = contract.options.expire_after_days
+    if expiry and day.end <= now - expiry * (day.end - day.begin):
+        raise BackfillError(f"{text}: the table forgets a row after {expiry} days (expire_after_days); leave it out")
+    return day
+
+
+@dataclass(slots=True)
+class Spooled:
+    """What is to be written, and what is to be counted of it."""
+
+    lines: int = 0
+    rows: int = 0
+    duplicates: int = 0
+    tallies: list[Tally] = field(default_factory=list)
+
+
+class DayReader:
+    """Makes rows of the lines of one subject; all of them must be rows of *day*."""
+
+    def __init__(self, job: Job, subject: str, day: Day, path: Path) -> None:
+        decoder = LineDecoder(job.registry, subject)
+        self._job = job
+        self._day = day
+        self.path = path
+        self._preparation = Preparation(job.registry, subject, job.window, job.masking_key.read(), decoder)
+
+    def read(self, rounds: Iterable[Round]) -> Spooled:
+        """Spool the rows of *rounds*; what is personal in them is masked.
+
+        Raises:
+            BackfillError: a line is no event, of another day, or another content of an event before it; or there are
+                no rows. Nothing has been written then.
+        """
+        spooled, seen, writer = Spooled(), SeenIds(), None
+        try:
+            for each in rounds:
+                batch = self._rows_of(each.messages, spooled)
+                if batch is not None and (fresh := self._fresh(batch, each.messages, seen, spooled)) is not None:
+                    writer = writer or pq.ParquetWriter(self.path, fresh.rows.schema)
+                    writer.write_batch(fresh.rows)
+        finally:
+            if writer is not None:
+                writer.close()
+        if not spooled.rows:
+            raise BackfillError("the files have no row for that day; to empty a day, delete its rows in BigQuery")
+        return spooled
+
+    def _rows_of(self, messages: list[Message], spooled: Spooled) -> MicroBatch | None:
+        if not messages:
+            return None
+        prepared = self._preparation.prepare(messages, self._job.clock())
+        for letter in prepared.letters:
+            raise BackfillError(
+                f"{letter.detail}; a day is replaced as a whole or not at all, and nothing was written: mend the file"
+            )
+        spooled.lines += len(messages)
+        self._count(spooled, prepared.tallies)
+        return prepared.batch
+
+    def _fresh(self, batch: MicroBatch, messages: list[Message], seen: SeenIds, spooled: Spooled) -> MicroBatch | None:
+        self._refuse_other_days(batch, messages)
+        decision = seen.decide(batch)
+        for refusal in decision.conflicts:
+            where = _where(batch, messages, refusal.index)
+            raise BackfillError(
+                f"{where}: an event with this id and another content stands before it; nothing was written"
+            )
+        fresh, again = batch.take(decision.fresh), batch.take(decision.duplicates)
+        seen.remember(fresh)
+        window = self._job.window
+        if len(again):
+            self._count(spooled, [tally_rows(again, each, window) for each in (Outcome.RECEIVED, Outcome.DUPLICATE)])
+            spooled.duplicates += len(again)
+        if not len(fresh):
+            return None
+        self._count(spooled, [tally_rows(fresh, Outcome.RECEIVED, window), tally_written(fresh, window)])
+        spooled.rows += len(fresh)
+        return fresh
+
+    def _refuse_other_days(self, batch: MicroBatch, messages: list[Message]) -> None:
+        times = batch.notes.column("event_time")
+        outside = pc.or_(pc.less(times, self._day.begin), pc.greater_equal(times, self._day.end))
+        for index in pc.indices_nonzero(outside).to_pylist():
+            found = from_micros(times[index].as_py()).date()
+            raise BackfillError(
+                f"{_where(batch, messages, index)}: an event of {found} (UTC), and {self._day.date} is to be replaced; "
+                "leave it out. Nothing was written"
+            )
+
+    def _count(self, spooled: Spooled, tallies: list[Tally]) -> None:
+        if tallies:
+            spooled.tallies = [add_up([*spooled.tallies, *tallies])]
+
+
+def _where(batch: MicroBatch, messages: list[Message], index: int) -> str:
+    message = messages[batch.notes.column("message")[index].as_py()]
+    return f"{message.attributes[FILE]}, line {message.attributes[LINE]}"

@@ -1,0 +1,106 @@
+"""The fields of an event out of a line's columns, as a producer would give them; and the id that columns make."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping as Table
+from datetime import date, datetime, time
+from typing import Any
+
+from schemas.envelope import to_rfc3339
+from schemas.errors import InvalidEventError
+from schemas.from_json import convert, fields_from_json
+from schemas.identity import id_of
+from schemas.model import MISSING, Field
+from schemas.registry import Contract
+from schemas.validate import check, validate
+from stream.backfill.mapping import Mapping, Origin
+from stream.backfill.values import from_parts, from_text, from_time
+
+
+class Fields:
+    """Reads lines of one contract. *texts*: all their values are texts, as those of a CSV."""
+
+    def __init__(self, contract: Contract, mapping: Mapping, texts: bool) -> None:
+        self._contract = contract
+        self._mapping = mapping
+        self.texts = texts
+        self._origins = [(each, mapping.origin(each.name)) for each in contract.record.fields]
+
+    def read_one(self, each: Field, origin: Origin, value: Any) -> Any:
+        """The value of one field, whatever the others are; MISSING where its column, or all it says, is.
+
+        Raises:
+            InvalidEventError: it is none; never tells it.
+        """
+        value = self._one(each, origin, value)
+        if value is not MISSING:
+            value = convert(each.type, value, each.name)
+            check(each.type, value, each.name)
+        elif each.default is MISSING:
+            raise InvalidEventError(each.name, "missing, and it has no default", "give it a value")
+        return value
+
+    def read(self, values: Table[str, Any]) -> dict[str, Any]:
+        """The fields that *values*, by column, are.
+
+        Raises:
+            InvalidEventError: they are none of this contract; never tells a value.
+        """
+        fields = fields_from_json(self._contract.record, self._named(values))
+        validate(self._contract.record, fields)
+        return dict(fields)
+
+    def id_of_columns(self, values: Table[str, Any]) -> str:
+        """UUIDv5 of the JSON array of the subject and the columns' values, each as text, null for none."""
+        named = []
+        for name in self._mapping.identity:
+            if name not in values:
+                raise InvalidEventError(name, "no such column", "name columns in the mapping's identity")
+            value = values[name]
+            nothing = value is None or (self.texts and value in self._mapping.null)
+            named.append("null" if nothing else json.dumps(_text(value), ensure_ascii=False))
+        try:
+            return id_of(self._contract.subject, named)
+        except UnicodeEncodeError:
+            raise InvalidEventError("identity", "text that is not UTF-8", "mend the file") from None
+
+    def _named(self, values: Table[str, Any]) -> dict[str, Any]:
+        fields = {} if self._mapping.given else dict(values)
+        for each, origin in self._origins:
+            value = self._one(each, origin, values.get(origin.column, MISSING))
+            if value is not MISSING:
+                fields[each.name] = value
+            else:
+                fields.pop(each.name, None)
+        return fields
+
+    def _one(self, each: Field, origin: Origin, value: Any) -> Any:
+        if origin.constant:
+            return origin.value
+        if value is not MISSING:
+            value = self._value(each, origin, value)
+        nothing = value is None and not each.optional and each.default is not MISSING
+        return MISSING if nothing else value  # the contract's default
+
+    def _value(self, each: Field, origin: Origin, value: Any) -> Any:
+        if self.texts:
+            if value in self._mapping.null and (value or each.optional or each.default is not MISSING):
+                return None
+            if not origin.format and origin.zone is None:
+                return from_text(each.type, value, each.name)
+        if value is not None and (origin.format or origin.zone is not None):
+            return from_time(each.type, value, origin, each.name)
+        return value if self.texts else from_parts(each.type, value, each.name)
+
+
+def _text(value: Any) -> str:
+    match value:
+        case datetime() if value.tzinfo is not None:
+            return to_rfc3339(value)
+        case datetime() | date() | time():
+            return value.isoformat()
+        case bytes():
+            return value.hex()
+        case _:
+            return str(value)

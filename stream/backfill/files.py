@@ -1,0 +1,100 @@
+"""The files that are to be read, as they are when they are looked at; each opened when its turn comes."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, Final, NamedTuple, cast
+
+from schemas.registry import Contract
+from stream.backfill.errors import BackfillError
+from stream.backfill.mapping import Mapping
+from stream.backfill.readers import KINDS, WHOLE
+
+BUCKET: Final = "gs://"
+GZIP: Final = ".gz"
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file; *place* is its path or address, *key* tells its versions apart; *modified_at* in microseconds."""
+
+    place: str
+    name: str
+    kind: str
+    packed: bool
+    key: str
+    modified_at: int
+    size: int
+    project: str = ""
+
+
+class Opened(NamedTuple):
+    """An open file: *file* gives its content, *raw* tells how many of its bytes have been read."""
+
+    file: BinaryIO
+    raw: BinaryIO
+
+
+def look_at(places: Sequence[str | Path], contract: Contract, mapping: Mapping, project: str = "") -> list[File]:
+    """Look whether each file is there, and of a format that can be read; opens none.
+
+    Raises:
+        BackfillError: one is not.
+    """
+    reading = f"{contract.fingerprint} {mapping.digest}"
+    return [_look_at(place, reading, project) for place in dict.fromkeys(map(str, places))]
+
+
+@contextmanager
+def opened(file: File) -> Iterator[Opened]:
+    """Open *file*; raises what reading it raises."""
+    with _raw(file) as raw:
+        if not file.packed:
+            yield Opened(raw, raw)
+            return
+        with gzip.GzipFile(fileobj=raw, mode="rb") as unpacked:
+            yield Opened(cast(BinaryIO, unpacked), raw)
+
+
+def _raw(file: File) -> BinaryIO:
+    if file.place.startswith(BUCKET):
+        from stream.backfill.buckets import open_object  # Beam's IO takes seconds to import
+
+        return open_object(file.place, file.project)
+    return open(file.place, "rb")
+
+
+def _look_at(place: str, reading: str, project: str) -> File:
+    name = PurePosixPath(place).name
+    packed = name.lower().endswith(GZIP)
+    kind = PurePosixPath(name[: -len(GZIP)] if packed else name).suffix.lower()
+    if kind not in KINDS:
+        raise BackfillError(f"{place}: not a format that is known by its ending; use {', '.join(KINDS)}")
+    if packed and kind in WHOLE:
+        raise BackfillError(f"{place}: such a file cannot be read from the middle; unpack it, it is compressed within")
+    if place.startswith(BUCKET):
+        from stream.backfill.buckets import look_at_object
+
+        seen = look_at_object(place, project)
+        version, modified_at, size = f"{place} {seen.version}", seen.modified_at, seen.size
+    else:
+        place, version, modified_at, size = _look_at_path(place)
+    key = hashlib.blake2b(f"{version} {reading}".encode(errors="surrogateescape"), digest_size=10).hexdigest()
+    return File(place, name, kind, packed, key, modified_at, size, project)
+
+
+def _look_at_path(place: str) -> tuple[str, str, int, int]:
+    try:
+        path = Path(place).resolve(strict=True)
+        status = path.stat()
+    except OSError as error:
+        raise BackfillError(f"{place}: cannot be read ({error.strerror}); name files that are there") from error
+    if not path.is_file():
+        raise BackfillError(f"{place}: no file; name the files themselves")
+    version = f"{path} {status.st_size} {status.st_mtime_ns}"
+    return str(path), version, status.st_mtime_ns // 1000, status.st_size

@@ -1,0 +1,182 @@
+"""A day of a table replaced by what files say of it, in one step; and its tallies corrected by as much.
+
+A load job that truncates a partition puts its rows in the place of the partition's, or changes nothing. The tallies are
+then told the difference between what the day is and what they say of it. Both may be done again: whatever a kill leaves
+open, the next run makes the same day of it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any, Final
+
+import pyarrow as pa
+from google.api_core.exceptions import GoogleAPIError
+from google.cloud import bigquery
+from requests.exceptions import RequestException
+
+from schemas.envelope import from_micros
+from schemas.registry import Contract
+from stream.audit_queries import signed, tallied_windows
+from stream.audit_scope import Scope
+from stream.audit_windows import Tallied
+from stream.backfill.day import Day, DayReader, Spooled
+from stream.backfill.errors import BackfillError
+from stream.backfill.rounds import Round
+from stream.engine.journal import Journal
+from stream.engine.patience import NEEDS_ROOM, Patience
+from stream.engine.prepare import Prepared
+from stream.engine.puller import Pulled
+from stream.failpoints import reached
+from stream.job import Job
+from stream.message import Message
+from stream.names import Names
+from stream.tables import table_for
+from stream.tallies import COUNTS, Outcome, Tally, add_up
+
+POLL_SECONDS: Final = 0.2
+
+
+class DayReplacement:
+    """Source and preparer at once: gives one message, which stands for the whole day and carries its tallies."""
+
+    def __init__(
+        self,
+        contract: Contract,
+        day: Day,
+        key: str,
+        job: Job,
+        names: Names,
+        reader: DayReader,
+        rounds: Callable[[], Iterable[Round]],
+        journal: Journal,
+        client: bigquery.Client,
+        patience: Patience,
+        stop: threading.Event,
+    ) -> None:
+        self._contract = contract
+        self._day = day
+        self._key = key
+        self._job = job
+        self._names = names
+        self._reader = reader
+        self._rounds = rounds
+        self._journal = journal
+        self._client = client
+        self._patience = patience
+        self._stop = stop
+        self.check_claim: Callable[[], None] = lambda: None  # raises FencedError when another engine has taken over
+        self.done: Spooled | None = None
+        self.settled_before = False
+        self.finished = False
+
+    # As the engine's source.
+
+    @property
+    def drained_at(self) -> int:
+        """Files say nothing of what is published."""
+        return 0
+
+    def start(self) -> None:
+        """Nothing to begin."""
+
+    def take(self, at_most: int, wait_seconds: float) -> list[Pulled]:
+        """Replace the day; the second time there is nothing more to do."""
+        self.settled_before = self.done is None and bool(self._journal.place(self._key))
+        if self.done is not None or self.settled_before:
+            self.finished = True
+            self._stop.set()
+            return []
+        spooled = self._reader.read(self._until_stopped())
+        if self._stop.is_set() or not self._tallies_said():
+            return []
+        reached("day_spooled")
+        self.check_claim()
+        self._swap()
+        reached("day_swapped")
+        self.done = spooled
+        return [Pulled([self._as_message()], [self._key], 0.0, 0)]
+
+    def acknowledge(self, pulled: Iterable[Pulled]) -> None:
+        """Note that the day is as the files say."""
+
+        def note() -> None:
+            with self._journal.transaction() as transaction:
+                transaction.note_place(self._key, 1)
+
+        self._patience.insist(NEEDS_ROOM, note)
+
+    def stop(self) -> None:
+        """Drop what was spooled."""
+        self._reader.path.unlink(missing_ok=True)
+
+    # As the engine's preparer.
+
+    def prepare(self, messages: Sequence[Message], now: int) -> Prepared:
+        """Nothing to write any more; what the tallies lack is counted."""
+        assert self.done is not None  # noqa: S101 a message was taken
+        return Prepared(None, [], [add_up([*self.done.tallies, *self._taken_back(now)])])
+
+    def run(self, serve: Callable[[], None]) -> None:
+        """Go on."""
+        serve()
+
+    def _until_stopped(self) -> Iterable[Round]:
+        return itertools.takewhile(lambda _: not self._stop.is_set(), self._rounds())
+
+    def _tallies_said(self) -> bool:
+        """Wait until all that this journal has counted stands in the table of tallies; False when told to stop."""
+        while self._journal.in_flight() or self._journal.tallies()[1]:
+            if self._stop.wait(POLL_SECONDS):
+                return False
+        return True
+
+    def _swap(self) -> None:
+        table = table_for(self._contract, self._names.project, self._names.dataset)
+        destination = f"{table.project}.{table.dataset_id}.{table.table_id}{self._day.decorator}"
+        config = bigquery.LoadJobConfig(
+            schema=table.schema,
+            source_format=bigquery.SourceFormat.PARQUET,
+            write_disposition=bigquery.WriteDisposition.WRITE_TRUNCATE,
+            create_disposition=bigquery.CreateDisposition.CREATE_NEVER,
+        )
+        config.parquet_options = _LISTS
+        try:
+            with self._reader.path.open("rb") as file:
+                self._client.load_table_from_file(file, destination, rewind=True, job_config=config).result()
+        except (GoogleAPIError, RequestException) as error:
+            raise BackfillError(
+                f"{destination}: BigQuery did not load the day ({type(error).__name__}); it is as it was, unless the "
+                "answer was lost: run it again. It needs bigquery.jobs.create, and bigquery.tables.updateData there"
+            ) from error
+
+    def _taken_back(self, now: int) -> list[Tally]:
+        """What the tallies say was written on that day, negative."""
+        scope = Scope(now, self._job.window, since=from_micros(self._day.begin))
+        query = partial(self._tallied, from_micros(now), scope)
+        said = self._patience.insist("tallies: the job needs bigquery.tables.getData on them", query)
+        rows = [row for start, each in said for row in _negative(self._contract.subject, start, each)]
+        return [Tally(pa.RecordBatch.from_pylist(rows, COUNTS))] if rows else []
+
+    def _tallied(self, settled: datetime, scope: Scope) -> list[tuple[int, Tallied]]:
+        windows = tallied_windows(self._contract.subject, settled, scope, self._names, self._client)
+        inside = itertools.takewhile(lambda found: found[0] < self._day.end, windows)
+        return [(start, each) for start, each in inside if start >= self._day.begin and each.written]
+
+    def _as_message(self) -> Message:
+        now = self._job.clock()
+        return Message(self._contract.subject, b"", {}, f"{self._key} {now}", now)
+
+
+def _negative(subject: str, start: int, said: Tallied) -> list[dict[str, Any]]:
+    row = {"subject": subject, "reason": None, "window_start": start, "events": -said.written}
+    hashes = {"id_hash": signed(-said.hashes.ids), "content_hash": signed(-said.hashes.contents)}
+    return [row | hashes | {"outcome": str(each)} for each in (Outcome.RECEIVED, Outcome.WRITTEN)]
+
+
+_LISTS: Final = bigquery.ParquetOptions()
+_LISTS.enable_list_inference = True

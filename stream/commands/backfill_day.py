@@ -1,0 +1,105 @@
+"""``headrace backfill --replace-partition DAY``: a day of the table becomes what the files say of it."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+import threading
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from stream.backfill.day import SPOOL, DayReader, Spooled, day_of
+from stream.backfill.reading_process import read_ahead
+from stream.backfill.replace import DayReplacement
+from stream.backfill.rounds import Task
+from stream.clients import open_bigquery
+from stream.commands.backfill import Reading, engine_of, job_of
+from stream.commands.run import collect_less_often
+from stream.engine.embedded import Embedded
+from stream.engine.intake import Preparer, Source
+from stream.engine.journal import Journal
+from stream.engine.patience import Patience
+from stream.engine.status import SubjectStatus
+from stream.exits import Exit
+from stream.logs import set_up_logs
+from stream.output import check_format, say, show
+from stream.processes import stop_on_signals
+from stream.settings import Settings
+
+
+def replace_day(
+    settings: Settings, subject: str, files: Sequence[str], mapping: Path | None, day: str, format_: str, dry_run: bool
+) -> Exit:
+    """Put what *files* say in the place of *day*; *dry_run*: read and check it, and write nothing.
+
+    Raises:
+        BackfillError: a line is no event of that day; nothing was written.
+    """
+    check_format(format_)
+    set_up_logs(settings.log_format)
+    collect_less_often()
+    task = replace(Reading.of(settings, subject, files, mapping).task, loaded=True)
+    if dry_run:
+        return _check(settings, task, day, format_)
+    engine, replacement = build_replacement(settings, task, day)
+    stop_on_signals(engine.stop)
+    engine.run()
+    counts = _counts(subject, day, replacement.done) | {"replaced_before": replacement.settled_before}
+    show("backfill", [counts], format_, dry_run=False, complete=replacement.finished)
+    for waiting in (each for each in engine.status.subjects.values() if replacement.finished and each.in_the_way):
+        say(f"{waiting.subject}: {'; '.join(waiting.in_the_way.values())}; run it again, nothing is counted twice")
+        return Exit.UNREACHABLE
+    if not replacement.finished:
+        say("interrupted; run it again")
+        return Exit.INTERRUPTED
+    return Exit.DONE
+
+
+def build_replacement(settings: Settings, task: Task, text: str) -> tuple[Embedded, DayReplacement]:
+    """The engine that replaces one day, not started; it claims the subject as one that streams does."""
+    subject, stop = task.contract.subject, threading.Event()
+    job, journal, client = job_of(settings, subject), Journal.open(settings.journal), open_bigquery(settings.project)
+    day = day_of(text, task.contract, task.now)
+    replacement = DayReplacement(
+        task.contract,
+        day,
+        hashlib.blake2b(f"{text} {[each.key for each in task.files]}".encode(), digest_size=10).hexdigest(),
+        job,
+        settings.names,
+        DayReader(job, subject, day, settings.journal / SPOOL),
+        partial(read_ahead, task),
+        journal,
+        client,
+        Patience("day", SubjectStatus(subject), stop),
+        stop,
+    )
+
+    def intake(name: str, status: SubjectStatus, stop: threading.Event) -> tuple[Source, Preparer]:
+        return replacement, replacement
+
+    engine = engine_of(settings, job, journal, client, intake, stop)
+    replacement.check_claim = engine.check_claim
+    return engine, replacement
+
+
+def _check(settings: Settings, task: Task, text: str, format_: str) -> Exit:
+    subject, day = task.contract.subject, day_of(text, task.contract, task.now)
+    with tempfile.TemporaryDirectory() as folder, closing(read_ahead(task)) as rounds:
+        spooled = DayReader(job_of(settings, subject), subject, day, Path(folder) / SPOOL).read(rounds)
+        show("backfill", [_counts(subject, text, spooled)], format_, dry_run=True, complete=True)
+    return Exit.DONE
+
+
+def _counts(subject: str, day: str, spooled: Spooled | None) -> dict[str, Any]:
+    found = spooled or Spooled()
+    return {
+        "subject": subject,
+        "day": day,
+        "lines": found.lines,
+        "written": found.rows,
+        "duplicates": found.duplicates,
+    }

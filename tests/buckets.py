@@ -1,0 +1,42 @@
+"""A bucket of the storage emulator, for tests that read objects."""
+
+from __future__ import annotations
+
+import gzip
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from google.cloud import storage
+
+from stream.emulators import _answers, _free_ports, _wait_until
+from stream.processes import tied
+
+VARIABLE = "STORAGE_EMULATOR_HOST"
+
+
+@contextmanager
+def a_bucket(folder: Path) -> Iterator[storage.Bucket]:
+    """An empty bucket; this process and its children find its emulator."""
+    (port,) = _free_ports(1)
+    address, log = f"http://127.0.0.1:{port}", folder / "storage.log"
+    command = [sys.executable, "-m", "gcp_storage_emulator", "start", "--host", "127.0.0.1", "--port", str(port)]
+    with log.open("wb") as out, subprocess.Popen(tied([*command, "--in-memory"]), stdout=out, stderr=out) as process:
+        try:
+            _wait_until(lambda: _answers(f"{address}/"), process, log)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv(VARIABLE, address)
+                yield storage.Client(project="test").create_bucket("history")
+        finally:
+            process.kill()
+
+
+def put(bucket: storage.Bucket, path: Path, packed: bool = False) -> str:
+    """Put the file at *path* there, *packed* by gzip if wanted; its address."""
+    name = f"2026/{path.name}{'.gz' if packed else ''}"
+    data = path.read_bytes()
+    bucket.blob(name).upload_from_string(gzip.compress(data) if packed else data, "application/octet-stream")
+    return f"gs://{bucket.name}/{name}"

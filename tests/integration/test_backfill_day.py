@@ -1,0 +1,71 @@
+"""A whole day replaced by a file, on the emulators: that day alone, in one step, and the audit still reconciles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schemas.identity import derive_event_id
+from stream.exits import Exit
+from tests.builders import FLIGHT, a_flight
+from tests.files import as_csv
+from tests.integration.test_backfill import DAY, Done, Place, flights, streamed
+
+pytestmark = pytest.mark.emulators
+NEXT_DAY = [a_flight(flight=number, scheduled_at=DAY + timedelta(days=1, seconds=number)) for number in range(50)]
+
+
+@pytest.fixture
+def place(project: str, tmp_path: Path) -> Place:
+    return Place(project, tmp_path)
+
+
+def replaced(place: Place, path: Path, crash_at: str = "", options: Sequence[str] = ()) -> Done:
+    given = ["--replace-partition", f"{DAY:%Y-%m-%d}", *options]
+    return place.backfill(path, options=given, crash_at=crash_at)
+
+
+def ids(events: Sequence[dict[str, Any]]) -> list[str]:
+    return sorted(str(derive_event_id(FLIGHT, each)) for each in events)
+
+
+def test_a_day_becomes_what_the_file_says_whatever_is_killed_and_no_other_day_changes(place: Place) -> None:
+    before = flights(120)
+    streamed(place.service, [*before, *NEXT_DAY])
+    place.service.run_until(acknowledged=170)
+    others = [row for row in place.rows("*") if row["_event_time"] >= DAY + timedelta(days=1)]
+    after = [*({**each, "destination": "BOS"} for each in before[20:60]), *flights(200)[120:]]
+    path = as_csv(place.folder / "day.csv", FLIGHT, [*after, after[0]])
+
+    for crash_at in ("day_spooled:1", "day_swapped:1", "committed:1"):
+        killed = replaced(place, path, crash_at)
+        assert killed.code == -9, killed.said
+    done = replaced(place, path)
+    assert done.code == 0, done.said
+    rows = place.rows("*")
+    assert [row for row in rows if row["_event_time"] >= DAY + timedelta(days=1)] == others
+    day = [row for row in rows if row["_event_time"] < DAY + timedelta(days=1)]
+    assert [row["_event_id"] for row in day] == ids(after)
+    assert sum(row["destination"] == "BOS" for row in day) == 40
+    audit = place.audit()
+    assert (audit.code, "reconciled" in audit.said) == (0, True), audit.said
+    again = replaced(place, path)
+    assert (again.code, again.counts["written"], again.counts["replaced_before"]) == (0, 0, True), again.said
+
+
+def test_what_is_no_event_of_that_day_is_refused_before_anything_is_written(place: Place) -> None:
+    path = place.folder / "day.csv"
+    as_csv(path, FLIGHT, [*flights(10), NEXT_DAY[0]])
+    done = replaced(place, path)
+    assert done.code == Exit.CONFIGURATION
+    assert f"day.csv, line 12: an event of {DAY + timedelta(days=1):%Y-%m-%d} (UTC), and {DAY:%Y-%m-%d}" in done.said
+    as_csv(path, FLIGHT, flights(10))
+    path.write_text(path.read_text() + "no flight\n")
+    done = replaced(place, path, options=["--dry-run"])
+    assert done.code == Exit.CONFIGURATION
+    assert "day.csv, line 12: " in done.said
+    assert place.rows() == []
