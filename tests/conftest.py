@@ -6,8 +6,13 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from stream.emulators import Emulators, running_emulators
+
+# A machine that is shared may be slow at making examples up; that says nothing of the code.
+settings.register_profile("shared")
+settings.load_profile("shared")
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.expressions.language import compile_expression
@@ -142,7 +142,7 @@ def same(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None)
 @given(rows=st.lists(ROW, min_size=1, max_size=12))
 def test_every_function_gives_what_duckdb_gives(rows: list[dict[str, Any]]) -> None:
     batch = batch_of(rows)
@@ -171,7 +171,7 @@ CONDITIONS = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None)
 @given(condition=CONDITIONS, rows=st.lists(ROW, min_size=1, max_size=12))
 def test_any_condition_is_true_where_duckdb_says_so(condition: str, rows: list[dict[str, Any]]) -> None:
     batch = batch_of(rows)
