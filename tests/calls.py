@@ -113,6 +113,10 @@ def _note_request(calls: Calls, method: str, url: str, data: Any) -> None:
             calls.note_query(project, json.loads(data)["query"])
         case ["projects", project, "jobs"] if method == "POST" and "query" in json.loads(data)["configuration"]:
             calls.note_query(project, json.loads(data)["configuration"]["query"]["query"])
+        case ["projects", project, "jobs"] if "/upload/" in url and method == "POST":
+            _note_load(calls, project, json.loads(data)["configuration"]["load"])
+        case ["projects", _, "jobs"] if "/upload/" in url:
+            pass  # a piece of the file that was announced
         case ["projects", project, "queries" | "jobs", _]:
             calls.note("jobs.getQueryResults", f"projects/{project}")
         case ["projects", _, "datasets", _, "tables"]:
@@ -127,6 +131,15 @@ def _note_request(calls: Calls, method: str, url: str, data: Any) -> None:
             calls.note(f"datasets.{method}", path)
         case _:
             raise AssertionError(f"{method} {path}: a request that the recorder does not know")
+
+
+def _note_load(calls: Calls, project: str, load: Any) -> None:
+    filled = load["destinationTable"]
+    calls.note("jobs.insert (load)", f"projects/{project}")
+    calls.note(
+        "jobs.insert (the table it fills)",
+        _table_path(filled["projectId"], filled["datasetId"], filled["tableId"].partition("$")[0]),
+    )
 
 
 def _note_view(calls: Calls, method: str, data: Any) -> None:

@@ -53,15 +53,22 @@ class Place:
         self.key = a_key(folder)
         assert self.key.read_bytes() == KEY
 
-    def backfill(self, *files: Path | str, options: Sequence[str] = (), crash_at: str = "", **settings: str) -> Done:
+    def backfill(
+        self,
+        *files: Path | str,
+        options: Sequence[str] = (),
+        crash_at: str = "",
+        subject: str = SUBJECT,
+        **settings: str,
+    ) -> Done:
         """``headrace backfill`` as a process of its own."""
         variables = {f"HEADRACE_{name.upper()}": value for name, value in settings.items()}
         if crash_at:
             variables["HEADRACE_CRASH_AT"] = crash_at
-        command = [*COMMAND, "backfill", SUBJECT, *map(str, files), "--json", *options]
+        command = [*COMMAND, "backfill", subject, *map(str, files), "--json", *options]
         command += ["--project", self.service.settings.project, "--masking-key-file", str(self.key)]
         done = subprocess.run(
-            [*command, "--journal", str(self.folder / "backfill")],
+            [*command, "--journal", str(self.folder / "backfill" / subject)],
             cwd=self.folder,
             env={**os.environ, **variables},
             capture_output=True,

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from schemas.identity import derive_event_id
 from stream.exits import Exit
-from tests.builders import FLIGHT, a_flight
-from tests.files import as_csv
-from tests.integration.test_backfill import DAY, Done, Place, flights, streamed
+from tests.builders import BOOKING, FLIGHT, a_booking, a_flight
+from tests.files import as_avro, as_csv
+from tests.integration.test_backfill import ALL_BUT_WHO_AND_WHEN, DAY, SUBJECT, Done, Place, flights, streamed
 
 pytestmark = pytest.mark.emulators
 NEXT_DAY = [a_flight(flight=number, scheduled_at=DAY + timedelta(days=1, seconds=number)) for number in range(50)]
@@ -24,9 +25,9 @@ def place(project: str, tmp_path: Path) -> Place:
     return Place(project, tmp_path)
 
 
-def replaced(place: Place, path: Path, crash_at: str = "", options: Sequence[str] = ()) -> Done:
+def replaced(place: Place, path: Path, crash_at: str = "", options: Sequence[str] = (), subject: str = SUBJECT) -> Done:
     given = ["--replace-partition", f"{DAY:%Y-%m-%d}", *options]
-    return place.backfill(path, options=given, crash_at=crash_at)
+    return place.backfill(path, options=given, crash_at=crash_at, subject=subject)
 
 
 def ids(events: Sequence[dict[str, Any]]) -> list[str]:
@@ -55,6 +56,26 @@ def test_a_day_becomes_what_the_file_says_whatever_is_killed_and_no_other_day_ch
     assert (audit.code, "reconciled" in audit.said) == (0, True), audit.said
     again = replaced(place, path)
     assert (again.code, again.counts["written"], again.counts["replaced_before"]) == (0, 0, True), again.said
+
+
+def test_lists_records_and_decimals_of_a_day_are_those_that_are_appended(place: Place) -> None:
+    """Rows go another way, through a file of Parquet: what stands in the table must not tell."""
+    times = [DAY + timedelta(seconds=number) for number in range(20)]
+    bookings = [a_booking(created_at=at, booking_id=UUID(int=number)) for number, at in enumerate(times)]
+    bookings[3] |= {"passengers": []}
+    file, mapping = as_avro(place.folder / "day.avro", BOOKING, bookings), place.folder / "mapping.toml"
+    mapping.write_text('identity = ["booking_id"]\n')
+    given = {"options": ["--mapping", str(mapping)], "subject": "booking_created"}
+
+    done = place.backfill(file, **given)
+    assert (done.code, done.counts["written"]) == (0, 20), done.said
+    appended = sorted(place.service.rows("bookings", ALL_BUT_WHO_AND_WHEN), key=lambda row: row["_event_id"])
+    done = replaced(place, file, **given)
+    assert (done.code, done.counts["written"]) == (0, 20), done.said
+    loaded = sorted(place.service.rows("bookings", ALL_BUT_WHO_AND_WHEN), key=lambda row: row["_event_id"])
+    assert loaded == appended
+    audit = place.audit()
+    assert audit.code == 0, audit.said
 
 
 def test_what_is_no_event_of_that_day_is_refused_before_anything_is_written(place: Place) -> None:

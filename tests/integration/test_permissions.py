@@ -116,6 +116,12 @@ class Day:
         assert source.finished
         assert engine.status.subjects["flight_departed"].counts["written"] == 1
 
+    def replace_a_day(self, folder: Path) -> None:
+        """The day of that flight, as a file has it."""
+        file = as_ndjson(folder / "day.ndjson", FLIGHT, [self.flight])
+        given = ("backfill", "flight_departed", str(file), "--replace-partition", f"{NOW:%Y-%m-%d}")
+        self.command("backfiller", *given, "--journal", str(folder / "day"), key=False)
+
     def collect(self, letters: int) -> None:
         with self.calls.by("collector"):
             collector = open_collector(self.service.settings, threading.Event())
@@ -169,6 +175,7 @@ def test_what_each_principal_uses_is_what_it_is_granted(project: str, tmp_path: 
         day.look_after_a_mishap("job")
         day.backfill(tmp_path)
         day.look_after_a_mishap("backfiller")
+        day.replace_a_day(tmp_path)
         day.collect(3)
         day.watch()
         day.command("auditor", "audit", "--grace", "0s", key=False)
