@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from stream.cli import app
 from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
 from stream.commands.archive import open_collector
 from stream.commands.backfill import Reading, build_backfill
+from stream.commands.backfill_day import build_replacement
 from stream.message import Message
 from stream.names import TALLIES
 from stream.provision import Clients, apply, plan
@@ -119,8 +121,14 @@ class Day:
     def replace_a_day(self, folder: Path) -> None:
         """The day of that flight, as a file has it."""
         file = as_ndjson(folder / "day.ndjson", FLIGHT, [self.flight])
-        given = ("backfill", "flight_departed", str(file), "--replace-partition", f"{NOW:%Y-%m-%d}")
-        self.command("backfiller", *given, "--journal", str(folder / "day"), key=False)
+        settings = self.service.settings.model_copy(
+            update={"journal": folder / "day", "masking_key_file": folder / "masking.key"}
+        )
+        task = replace(Reading.of(settings, "flight_departed", [str(file)], None).task, loaded=True)
+        with self.calls.by("backfiller"):
+            engine, replacement = build_replacement(settings, task, f"{NOW:%Y-%m-%d}")
+            engine.run()
+        assert replacement.finished
 
     def collect(self, letters: int) -> None:
         with self.calls.by("collector"):
