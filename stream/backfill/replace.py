@@ -26,11 +26,13 @@ from stream.audit_scope import Scope
 from stream.audit_windows import Tallied
 from stream.backfill.day import Day, DayReader, Spooled
 from stream.backfill.errors import BackfillError
+from stream.backfill.finite import FiniteSource
 from stream.backfill.rounds import Round
 from stream.engine.journal import Journal
-from stream.engine.patience import NEEDS_ROOM, Patience
+from stream.engine.patience import Patience
 from stream.engine.prepare import Prepared
 from stream.engine.puller import Pulled
+from stream.engine.transaction import Transaction
 from stream.failpoints import reached
 from stream.job import Job
 from stream.message import Message
@@ -41,7 +43,7 @@ from stream.tallies import COUNTS, Outcome, Tally, add_up
 POLL_SECONDS: Final = 0.2
 
 
-class DayReplacement:
+class DayReplacement(FiniteSource):
     """Source and preparer at once: gives one message, which stands for the whole day and carries its tallies."""
 
     def __init__(
@@ -58,6 +60,7 @@ class DayReplacement:
         patience: Patience,
         stop: threading.Event,
     ) -> None:
+        super().__init__(journal, patience, stop)
         self._contract = contract
         self._day = day
         self._key = key
@@ -67,30 +70,17 @@ class DayReplacement:
         self._rounds = rounds
         self._journal = journal
         self._client = client
-        self._patience = patience
-        self._stop = stop
         self.check_claim: Callable[[], None] = lambda: None  # raises FencedError when another engine has taken over
         self.done: Spooled | None = None
         self.settled_before = False
-        self.finished = False
 
     # As the engine's source.
-
-    @property
-    def drained_at(self) -> int:
-        """Files say nothing of what is published."""
-        return 0
-
-    def start(self) -> None:
-        """Nothing to begin."""
 
     def take(self, at_most: int, wait_seconds: float) -> list[Pulled]:
         """Replace the day; the second time there is nothing more to do."""
         self.settled_before = self.done is None and bool(self._journal.place(self._key))
         if self.done is not None or self.settled_before:
-            self.finished = True
-            self._stop.set()
-            return []
+            return self._end()
         spooled = self._reader.read(self._until_stopped())
         if self._stop.is_set() or not self._tallies_said():
             return []
@@ -101,18 +91,12 @@ class DayReplacement:
         self.done = spooled
         return [Pulled([self._as_message()], [self._key], 0.0, 0)]
 
-    def acknowledge(self, pulled: Iterable[Pulled]) -> None:
-        """Note that the day is as the files say."""
-
-        def note() -> None:
-            with self._journal.transaction() as transaction:
-                transaction.note_place(self._key, 1)
-
-        self._patience.insist(NEEDS_ROOM, note)
-
     def stop(self) -> None:
         """Drop what was spooled."""
         self._reader.path.unlink(missing_ok=True)
+
+    def _note(self, transaction: Transaction, token: str) -> None:
+        transaction.note_place(token, 1)
 
     # As the engine's preparer.
 

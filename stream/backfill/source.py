@@ -7,21 +7,22 @@ with another mapping, begins anew; what it wrote before is found in the table.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator
 from dataclasses import replace
-from functools import partial
 from typing import TypeAlias
 
+from stream.backfill.finite import FiniteSource
 from stream.backfill.rounds import Round, Task
 from stream.engine.journal import Journal
-from stream.engine.patience import NEEDS_ROOM, Patience
+from stream.engine.patience import Patience
 from stream.engine.puller import Pulled
+from stream.engine.transaction import Transaction
 
 Reading: TypeAlias = Callable[[Task], Generator[Round, None, None]]
 
 
-class FileSource:
-    """Stands in for the puller of one subject; *read* gives what the lines of a task become. At the end it sets *stop*.
+class FileSource(FiniteSource):
+    """Files; *read* gives what the lines of a task become.
 
     Without a journal every line is read, and none is settled.
     """
@@ -29,23 +30,12 @@ class FileSource:
     def __init__(
         self, task: Task, read: Reading, journal: Journal | None, patience: Patience, stop: threading.Event
     ) -> None:
+        super().__init__(journal, patience, stop)
         self._task = task
         self._read = read
-        self._journal = journal
-        self._patience = patience
-        self._stop = stop
         self._rounds: Generator[Round, None, None] | None = None
         self.fraction = 0.0  # of all files that is read; any thread may look
         self.settled_before = 0  # lines, by an earlier run
-        self.finished = False
-
-    @property
-    def drained_at(self) -> int:
-        """Files say nothing of what is published."""
-        return 0
-
-    def start(self) -> None:
-        """Nothing to begin: files are read as they are taken."""
 
     def take(self, at_most: int, wait_seconds: float) -> list[Pulled]:
         """Read the next lines, as many as the task says; at the end of the last file, say stop."""
@@ -55,15 +45,7 @@ class FileSource:
             self.fraction, self.settled_before = each.fraction, each.settled_before
             if each.messages:
                 return [Pulled(each.messages, [each.place], 0.0, each.size)]
-        self.finished = True
-        self._stop.set()
-        return []
-
-    def acknowledge(self, pulled: Iterable[Pulled]) -> None:
-        """Note how far the files are settled."""
-        for each in pulled:
-            for token in each.ack_ids:
-                self._patience.insist(NEEDS_ROOM, partial(self._note, token))
+        return self._end()
 
     def stop(self) -> None:
         """Close what is open; what was not acknowledged is read again by the next run."""
@@ -71,11 +53,9 @@ class FileSource:
             self._rounds.close()
 
     def _settled(self) -> dict[str, int]:
-        journal = self._journal
+        journal = self._noted_in
         return {} if journal is None else {each.key: journal.place(each.key) for each in self._task.files}
 
-    def _note(self, token: str) -> None:
-        assert self._journal is not None  # noqa: S101 without one nothing is acknowledged
+    def _note(self, transaction: Transaction, token: str) -> None:
         key, _, line = token.rpartition(":")
-        with self._journal.transaction() as transaction:
-            transaction.note_place(key, int(line))
+        transaction.note_place(key, int(line))

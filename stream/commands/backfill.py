@@ -144,12 +144,19 @@ def write(settings: Settings, reading: History, format_: str) -> Exit:
         "dead_lettered": bad,
     }
     show("backfill", [counts], format_, dry_run=False, complete=source.finished)
-    for waiting in (each for each in engine.status.subjects.values() if source.finished and each.in_the_way):
-        say(f"{waiting.subject}: {'; '.join(waiting.in_the_way.values())}; run it again, nothing is counted twice")
+    if source.finished and is_waiting(engine):
         return Exit.UNREACHABLE
     if not source.finished:
         say("interrupted; run it again and it goes on where it was")
     return _exit(source, bad)
+
+
+def is_waiting(engine: Embedded) -> bool:
+    """Whether something was still in the way of an engine that has ended; says what."""
+    for waiting in (each for each in engine.status.subjects.values() if each.in_the_way):
+        say(f"{waiting.subject}: {'; '.join(waiting.in_the_way.values())}; run it again, nothing is counted twice")
+        return True
+    return False
 
 
 def build_backfill(settings: Settings, reading: History) -> tuple[Embedded, HistorySource]:

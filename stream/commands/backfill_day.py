@@ -17,7 +17,7 @@ from stream.backfill.reading_process import read_ahead
 from stream.backfill.replace import DayReplacement
 from stream.backfill.rounds import Task
 from stream.clients import open_bigquery
-from stream.commands.backfill import Reading, engine_of, job_of
+from stream.commands.backfill import Reading, engine_of, is_waiting, job_of
 from stream.commands.run import collect_less_often
 from stream.engine.embedded import Embedded
 from stream.engine.intake import Preparer, Source
@@ -50,8 +50,7 @@ def replace_day(
     engine.run()
     counts = _counts(subject, day, replacement.done) | {"replaced_before": replacement.settled_before}
     show("backfill", [counts], format_, dry_run=False, complete=replacement.finished)
-    for waiting in (each for each in engine.status.subjects.values() if replacement.finished and each.in_the_way):
-        say(f"{waiting.subject}: {'; '.join(waiting.in_the_way.values())}; run it again, nothing is counted twice")
+    if replacement.finished and is_waiting(engine):
         return Exit.UNREACHABLE
     if not replacement.finished:
         say("interrupted; run it again")

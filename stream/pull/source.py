@@ -10,17 +10,18 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
-from functools import partial
 from typing import Any, Final, TypeAlias
 
 from stream.backfill.events import BadLine, Events, Place
+from stream.backfill.finite import FiniteSource
 from stream.backfill.readers import Line
 from stream.backfill.rounds import ROUND_BYTES
 from stream.engine.journal import Journal
-from stream.engine.patience import NEEDS_ROOM, Patience
+from stream.engine.patience import Patience
 from stream.engine.puller import Pulled
+from stream.engine.transaction import Transaction
 from stream.message import Message
 from stream.pull.cursor import Reached, is_later, tells
 from stream.pull.describe import Pull, Sql
@@ -32,8 +33,8 @@ CURSOR: Final = "backfill-cursor"
 Rows: TypeAlias = Callable[[Pull, Any], Iterator[Any]]
 
 
-class PullSource:
-    """Stands in for the puller of one subject; *now* in microseconds. At the end it sets *stop*.
+class PullSource(FiniteSource):
+    """Rows; *now* in microseconds.
 
     *rows* gives a pull's rows from a cursor's value on. Without a journal they come from the cursor's start.
     """
@@ -41,6 +42,7 @@ class PullSource:
     def __init__(
         self, pull: Pull, rows: Rows, journal: Journal | None, patience: Patience, stop: threading.Event, now: int
     ) -> None:
+        super().__init__(journal, patience, stop)
         self._pull = pull
         self._cursor = pull.cursor
         self._events = Events(pull.contract, pull.mapping, now)
@@ -52,24 +54,12 @@ class PullSource:
         }
         self._columns = [*self._types, *pull.mapping.identity]
         self._rows = rows
-        self._journal = journal
-        self._patience = patience
-        self._stop = stop
         self._now = now
         self._at_most = 1
         self._previous: Any = None  # the cursor of the last row
         self._rounds = self._all_rounds()
         self.fraction = 0.0  # nobody knows how many rows there are
         self.settled_before = 0
-        self.finished = False
-
-    @property
-    def drained_at(self) -> int:
-        """Rows say nothing of what is published."""
-        return 0
-
-    def start(self) -> None:
-        """Nothing to begin: rows are pulled as they are taken."""
 
     def take(self, at_most: int, wait_seconds: float) -> list[Pulled]:
         """Pull the next rows, up to *at_most*; at the end, say stop.
@@ -83,28 +73,18 @@ class PullSource:
         except PullError as error:
             raise type(error)(f"{self._pull.name}: {error}") from error
         if pulled is None:
-            self.finished = True
-            self._stop.set()
-            return []
+            return self._end()
         return [pulled]
-
-    def acknowledge(self, pulled: Iterable[Pulled]) -> None:
-        """Note how far the source is settled."""
-        for each in pulled:
-            for reached in each.ack_ids:
-                self._patience.insist(NEEDS_ROOM, partial(self._note, reached))
 
     def stop(self) -> None:
         """Close what is open; what was not acknowledged is pulled again by the next run."""
         self._rounds.close()
 
-    def _note(self, reached: str) -> None:
-        assert self._journal is not None  # noqa: S101 without one nothing is acknowledged
-        with self._journal.transaction() as transaction:
-            transaction.note_reached(self._pull.key, reached)
+    def _note(self, transaction: Transaction, token: str) -> None:
+        transaction.note_reached(self._pull.key, token)
 
     def _all_rounds(self) -> Generator[Pulled, None, None]:
-        kept = None if self._journal is None else self._journal.reached(self._pull.key)
+        kept = None if self._noted_in is None else self._noted_in.reached(self._pull.key)
         reached = Reached(self._now) if kept is None else Reached.of(kept)
         ordered = self._cursor is not None and self._cursor.ordered
         failed: PullError | None = None
@@ -127,7 +107,7 @@ class PullSource:
             raise failed
 
     def _pulled(self, messages: list[Message], size: int, reached: Reached | None) -> Pulled:
-        noted = [] if reached is None or self._cursor is None or self._journal is None else [reached.kept()]
+        noted = [] if reached is None or self._cursor is None or self._noted_in is None else [reached.kept()]
         return Pulled(messages, noted, 0.0, size)
 
     def _further(self, row: Any, reached: Reached) -> Reached:
