@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -13,6 +15,14 @@ from stream.emulators import Emulators, running_emulators
 # A machine that is shared may be slow at making examples up; that says nothing of the code.
 settings.register_profile("shared")
 settings.load_profile("shared")
+
+
+@pytest.fixture
+def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No variable of ours is set, and no headrace.toml lies in the folder."""
+    for name in [each for each in os.environ if each.startswith(("HEADRACE_", "PUBSUB_", "BIGQ"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,8 @@ from stream.deploy.options import dataflow_flags, drain_script
 from stream.exits import Exit
 from stream.settings import Settings, SettingsError, load_settings
 
+pytestmark = pytest.mark.usefixtures("nothing_set")
+
 TOLD = {
     "region": "europe-west1",
     "workers": 2,
@@ -36,13 +37,6 @@ TOLD = {
     "sealing_key_secret": "projects/a-project/secrets/sealing/versions/1",
 }
 STEP = "Write/DeduplicateAndAppend/ParDo(_WriteFn)"
-
-
-@pytest.fixture(autouse=True)
-def _nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in [each for each in os.environ if each.startswith(("HEADRACE_", "PUBSUB_", "BIGQ"))]:
-        monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
 
 
 def settings(**changed: Any) -> Settings:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
 from stream.settings import SettingsError, load_settings
+
+pytestmark = pytest.mark.usefixtures("nothing_set")
 
 GOOD = """\
 project = "a-project"
@@ -21,13 +22,6 @@ max_workers = 50
 [profile.dev]
 window = "1h"
 """
-
-
-@pytest.fixture(autouse=True)
-def _nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in [each for each in os.environ if each.startswith(("HEADRACE_", "PUBSUB_", "BIGQ"))]:
-        monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
 
 
 def write(text: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import runpy
 import shutil
@@ -26,6 +25,8 @@ from stream.exits import Exit
 from stream.settings import Settings, SettingsError, load_settings
 from tests.test_deploy import TOLD
 
+pytestmark = pytest.mark.usefixtures("nothing_set")
+
 ROOT = Path(__file__).parent.parent
 FILE = "gs://a-bucket/templates/headrace.json"
 WITH_GCLOUD = pytest.mark.skipif(shutil.which("gcloud") is None, reason="gcloud is not installed")
@@ -44,13 +45,6 @@ NOT_OF_A_JOB_ON_DATAFLOW = {
     "profile",  # is resolved before
     "production",
 }
-
-
-@pytest.fixture(autouse=True)
-def _nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in [each for each in os.environ if each.startswith(("HEADRACE_", "PUBSUB_", "BIGQ"))]:
-        monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
 
 
 def settings(**changed: Any) -> Settings:
