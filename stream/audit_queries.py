@@ -51,13 +51,9 @@ def tallied_windows(
         FROM (
             SELECT line.outcome, line.reason, line.tallied_at, UNIX_MICROS(each.window_start) AS moment,
                 each.events, each.id_hash, each.content_hash
-            FROM (
-                SELECT outcome, reason, tallied_at, windows,
-                    ROW_NUMBER() OVER (PARTITION BY tally_id ORDER BY tallied_at) AS nth
-                FROM {names.sql(TALLIES)}
-                WHERE tallied_at IS NOT NULL AND subject = @subject
-            ) AS line, UNNEST(line.windows) AS each
-            WHERE line.nth = 1 AND each.window_start >= @first
+            FROM {lines_once(names, "tallied_at IS NOT NULL AND subject = @subject")} AS line,
+                UNNEST(line.windows) AS each
+            WHERE each.window_start >= @first
         )
         GROUP BY start, outcome, reason
         ORDER BY start
@@ -69,6 +65,20 @@ def tallied_windows(
         for line in lines:
             _add(tallied, line)
         yield start, tallied
+
+
+def lines_once(names: Names, which: str) -> str:
+    """The lines of the tallies that a condition chooses, as SQL names a table; one that stands there twice is one."""
+    return f"""(
+        SELECT subject, outcome, reason, tallied_at, windows
+        FROM (
+            SELECT subject, outcome, reason, tallied_at, windows,
+                ROW_NUMBER() OVER (PARTITION BY tally_id ORDER BY tallied_at) AS nth
+            FROM {names.sql(TALLIES)}
+            WHERE {which}
+        )
+        WHERE nth = 1
+    )"""  # noqa: S608 names come from checked settings, conditions from the code
 
 
 def stored_windows(

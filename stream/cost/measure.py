@@ -9,7 +9,8 @@ from datetime import datetime
 from google.cloud import bigquery
 
 from schemas.registry import Registry
-from stream.names import TALLIES, Names
+from stream.audit_queries import lines_once
+from stream.names import Names
 from stream.tallies import Outcome
 
 
@@ -70,13 +71,7 @@ def _table(registry: Registry, names: Names, subject: str) -> str:
 def _query(names: Names) -> str:
     return f"""
         SELECT line.subject, line.outcome, SUM(each.events) AS events, MIN(line.tallied_at) AS first
-        FROM (
-            SELECT subject, outcome, tallied_at, windows,
-                ROW_NUMBER() OVER (PARTITION BY tally_id ORDER BY tallied_at) AS nth
-            FROM {names.sql(TALLIES)}
-            WHERE tallied_at >= @since
-        ) AS line, UNNEST(line.windows) AS each
-        WHERE line.nth = 1
+        FROM {lines_once(names, "tallied_at >= @since")} AS line, UNNEST(line.windows) AS each
         GROUP BY line.subject, line.outcome
     """  # noqa: S608 names come from checked settings
 
