@@ -16,7 +16,8 @@ from schemas.registry import Registry
 from stream.completeness import completeness_view, put_view, view_differs
 from stream.letters.tables import archive_tables
 from stream.names import Names
-from stream.tables import engines_table, table_for, tallies_table, type_of
+from stream.own_tables import engines_table, tallies_table
+from stream.tables import table_for, type_of
 
 ACK_SECONDS: Final = 60
 RETENTION_SECONDS: Final = 7 * 86_400

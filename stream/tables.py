@@ -25,7 +25,6 @@ from schemas.model import (
     bare,
 )
 from schemas.registry import Contract
-from stream.names import ENGINES, TALLIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,7 @@ class _Column:
 
 
 _MICROS = pa.timestamp("us")
-_INSTANT = _Column(pa.timestamp("us", "UTC"), "TIMESTAMP")
+INSTANT = _Column(pa.timestamp("us", "UTC"), "TIMESTAMP")
 _SCALARS: Final = {
     Kind.BOOLEAN: _Column(pa.bool_(), "BOOL"),
     Kind.INT: _Column(pa.int32(), "INT64"),
@@ -48,8 +47,8 @@ _SCALARS: Final = {
     Kind.DATE: _Column(pa.date32(), "DATE"),
     Kind.TIME_MILLIS: _Column(pa.time64("us"), "TIME"),
     Kind.TIME_MICROS: _Column(pa.time64("us"), "TIME"),
-    Kind.TIMESTAMP_MILLIS: _INSTANT,
-    Kind.TIMESTAMP_MICROS: _INSTANT,
+    Kind.TIMESTAMP_MILLIS: INSTANT,
+    Kind.TIMESTAMP_MICROS: INSTANT,
     Kind.LOCAL_TIMESTAMP_MILLIS: _Column(_MICROS, "DATETIME"),
     Kind.LOCAL_TIMESTAMP_MICROS: _Column(_MICROS, "DATETIME"),
 }
@@ -58,8 +57,8 @@ _TEXT: Final = _SCALARS[Kind.STRING]
 META_SCHEMA: Final = pa.schema(
     [
         pa.field("_event_id", pa.string(), nullable=False),
-        pa.field("_event_time", _INSTANT.arrow, nullable=False),
-        pa.field("_ingested_at", _INSTANT.arrow, nullable=False),
+        pa.field("_event_time", INSTANT.arrow, nullable=False),
+        pa.field("_ingested_at", INSTANT.arrow, nullable=False),
         pa.field("_schema_version", pa.int64(), nullable=False),
         pa.field("_source", pa.string(), nullable=False),
     ]
@@ -71,50 +70,6 @@ _META_FIELDS: Final = (
     ("_schema_version", "INT64", "Version of the contract the event was written with"),
     ("_source", "STRING", "Who published the event"),
 )
-
-TALLY_SCHEMA: Final = pa.schema(
-    [
-        pa.field("subject", pa.string(), nullable=False),
-        pa.field("outcome", pa.string(), nullable=False),
-        pa.field("reason", pa.string()),
-        pa.field("tallied_at", _INSTANT.arrow, nullable=False),
-        pa.field("tally_id", pa.string(), nullable=False),
-        pa.field("complete_until", _INSTANT.arrow),
-        pa.field("events", pa.int64(), nullable=False),
-        pa.field(
-            "windows",
-            pa.list_(
-                pa.field(
-                    "item",
-                    pa.struct(
-                        [
-                            pa.field("window_start", _INSTANT.arrow, nullable=False),
-                            pa.field("events", pa.int64(), nullable=False),
-                            pa.field("id_hash", pa.int64(), nullable=False),
-                            pa.field("content_hash", pa.int64(), nullable=False),
-                        ]
-                    ),
-                    nullable=False,
-                )
-            ),
-            nullable=False,
-        ),
-    ]
-)
-
-ENGINES_SCHEMA: Final = pa.schema(
-    [
-        pa.field("engine", pa.string(), nullable=False),
-        pa.field("holder", pa.string(), nullable=False),
-        pa.field("subscriptions", pa.list_(pa.field("item", pa.string(), nullable=False)), nullable=False),
-        pa.field("streams", pa.list_(pa.field("item", pa.string(), nullable=False)), nullable=False),
-        pa.field("stated_at", _INSTANT.arrow, nullable=False),
-        pa.field("claimed_until", _INSTANT.arrow, nullable=False),
-        pa.field("serving", pa.bool_(), nullable=False),
-        pa.field("released", pa.bool_(), nullable=False),
-    ]
-)
-ENGINES_KEPT_DAYS: Final = 2
 
 
 def arrow_type(type_: Type) -> pa.DataType:
@@ -155,72 +110,14 @@ def derived_columns(contract: Contract) -> frozenset[str]:
 
 def table_for(contract: Contract, project: str, dataset: str) -> bigquery.Table:
     """The table that a contract describes."""
-    meta = [_plain(name, type_, "REQUIRED", description) for name, type_, description in _META_FIELDS]
+    meta = [plain_column(name, type_, "REQUIRED", description) for name, type_, description in _META_FIELDS]
     options = contract.options
     table = bigquery.Table(f"{project}.{dataset}.{options.table}", [*bigquery_fields(contract.written), *meta])
     table.description = contract.doc or None
-    table.time_partitioning = _partitioning(options.partition, "_event_time", options.expire_after_days)
+    table.time_partitioning = partitioning(options.partition, "_event_time", options.expire_after_days)
     table.require_partition_filter = options.require_partition_filter
     if options.cluster:
         table.clustering_fields = list(options.cluster)
-    return table
-
-
-def tallies_table(project: str, dataset: str) -> bigquery.Table:
-    """The table of counts that the audit reads."""
-    fields = [
-        _plain("subject", "STRING", "REQUIRED", "Whose events were counted"),
-        _plain("outcome", "STRING", "REQUIRED", "received, written, duplicate, dropped or dead_lettered"),
-        _plain("reason", "STRING", "NULLABLE", "Why they were dead-lettered"),
-        _plain("tallied_at", "TIMESTAMP", "REQUIRED", "When they were counted"),
-        _plain("tally_id", "STRING", "REQUIRED", "Identity of this line: each stands here once"),
-        _plain(
-            "complete_until",
-            "TIMESTAMP",
-            "NULLABLE",
-            "Every message of the subject that was published before this has its outcome",
-        ),
-        _plain("events", "INT64", "REQUIRED", "How many, over all windows"),
-        _plain(
-            "windows",
-            "RECORD",
-            "REPEATED",
-            "The same by event-time window",
-            [
-                _plain("window_start", "TIMESTAMP", "REQUIRED", "Start of the window"),
-                _plain("events", "INT64", "REQUIRED", "How many in this window"),
-                _plain("id_hash", "INT64", "REQUIRED", "Sum of their ids' hashes, modulo 2^64"),
-                _plain(
-                    "content_hash",
-                    "INT64",
-                    "REQUIRED",
-                    "Sum of hashes, modulo 2^64: of rows where written, else of payloads",
-                ),
-            ],
-        ),
-    ]
-    table = bigquery.Table(f"{project}.{dataset}.{TALLIES}", fields)
-    table.description = "What the job counted: every event received ends in exactly one other outcome"
-    table.time_partitioning = _partitioning(Partition.DAY, "tallied_at", None)
-    table.clustering_fields = ["subject", "outcome"]
-    return table
-
-
-def engines_table(project: str, dataset: str) -> bigquery.Table:
-    """The table in which engines say what they read, so that no two read the same."""
-    fields = [
-        _plain("engine", "STRING", "REQUIRED", "Which journal the engine has"),
-        _plain("holder", "STRING", "REQUIRED", "Host and process of the engine"),
-        _plain("subscriptions", "STRING", "REPEATED", "What it reads"),
-        _plain("streams", "STRING", "REPEATED", "What it appends to"),
-        _plain("stated_at", "TIMESTAMP", "REQUIRED", "When it said so"),
-        _plain("claimed_until", "TIMESTAMP", "REQUIRED", "Until when this holds, unless it is said again"),
-        _plain("serving", "BOOL", "REQUIRED", "Whether it works already; before, it only looks for others"),
-        _plain("released", "BOOL", "REQUIRED", "Whether it has ended in good order"),
-    ]
-    table = bigquery.Table(f"{project}.{dataset}.{ENGINES}", fields)
-    table.description = "Which engine reads which subscriptions; written and read by the engines alone"
-    table.time_partitioning = _partitioning(Partition.DAY, "stated_at", ENGINES_KEPT_DAYS)
     return table
 
 
@@ -278,24 +175,24 @@ def _bigquery_field(field: Field) -> bigquery.SchemaField:
         case Array():
             return _field_of(field.name, type_.items, "REPEATED", field.doc)
         case Map():
-            key = _plain("key", "STRING", "REQUIRED")
+            key = plain_column("key", "STRING", "REQUIRED")
             value = _bigquery_field(Field("value", type_.values))
-            return _plain(field.name, "RECORD", "REPEATED", field.doc, [key, value])
+            return plain_column(field.name, "RECORD", "REPEATED", field.doc, [key, value])
         case _:
             return _field_of(field.name, type_, "NULLABLE" if field.optional else "REQUIRED", field.doc)
 
 
 def _field_of(name: str, type_: Type, mode: str, doc: str) -> bigquery.SchemaField:
     if isinstance(type_, Record):
-        return _plain(name, "RECORD", mode, doc, bigquery_fields(type_))
-    column = _plain(name, _column(type_).bigquery, mode, doc)
+        return plain_column(name, "RECORD", mode, doc, bigquery_fields(type_))
+    column = plain_column(name, _column(type_).bigquery, mode, doc)
     if not isinstance(type_, Decimal):
         return column
     limits = {"precision": type_.precision, "scale": type_.scale}
     return bigquery.SchemaField.from_api_repr({**column.to_api_repr(), **limits})
 
 
-def _plain(
+def plain_column(
     name: str, type_: str, mode: str, doc: str = "", fields: Sequence[bigquery.SchemaField] = ()
 ) -> bigquery.SchemaField:
     """A column; the description goes by name, since SchemaField's fourth parameter is a default value in SQL."""
@@ -303,6 +200,7 @@ def _plain(
     return bigquery.SchemaField(name, type_, mode, fields=fields, **described)
 
 
-def _partitioning(partition: Partition, field: str, days: int | None) -> bigquery.TimePartitioning:
+def partitioning(partition: Partition, field: str, days: int | None) -> bigquery.TimePartitioning:
+    """Partitions of *field*, each kept for *days*; None for ever."""
     expiration = None if days is None else days * 86_400_000
     return bigquery.TimePartitioning(type_=partition.upper(), field=field, expiration_ms=expiration)

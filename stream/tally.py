@@ -7,7 +7,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from stream.tables import TALLY_SCHEMA
+from stream.own_tables import TALLY_SCHEMA
 from stream.tallies import COUNTS, Tally
 
 _SUMMED: Final = ["subject", "outcome", "reason"]

@@ -11,7 +11,8 @@ from google.cloud import bigquery
 from schemas.annotations import Partition
 from schemas.errors import ContractError
 from schemas.registry import Contract
-from stream.tables import META_SCHEMA, TALLY_SCHEMA, arrow_schema, bigquery_fields, row_schema, table_for, tallies_table
+from stream.own_tables import TALLY_SCHEMA, tallies_table
+from stream.tables import META_SCHEMA, arrow_schema, bigquery_fields, row_schema, table_for
 from tests.builders import BOOKING, a_contract, a_decimal, a_record
 
 MICROS, INSTANT = pa.timestamp("us"), pa.timestamp("us", "UTC")

@@ -19,8 +19,8 @@ from google.cloud import bigquery
 from google.cloud.bigquery import ArrayQueryParameter, QueryJobConfig, ScalarQueryParameter
 
 from stream.lookup import QUERY_SECONDS
+from stream.own_tables import ENGINES_SCHEMA
 from stream.streams import Rows, WriteStreams
-from stream.tables import ENGINES_SCHEMA
 
 HISTORY: Final = timedelta(days=1)  # the table keeps two; older claims have run out
 

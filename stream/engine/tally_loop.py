@@ -19,8 +19,9 @@ from stream.engine.transaction import Transaction
 from stream.failpoints import reached
 from stream.job import Job
 from stream.names import TALLIES, Names
+from stream.own_tables import tallies_table
 from stream.stored_rows import StoredTallies
-from stream.tables import misfits, tallies_table
+from stream.tables import misfits
 from stream.tallies import COUNTS, Outcome, Tally, add_up
 from stream.tally import tally_lines
 from stream.verdicts import HaltError

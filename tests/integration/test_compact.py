@@ -18,8 +18,8 @@ from stream.clients import open_bigquery, open_write
 from stream.compact import Compaction, compact, plan_compaction
 from stream.exits import Exit
 from stream.names import TALLIES
+from stream.own_tables import TALLY_SCHEMA
 from stream.streams import Rows, WriteStreams
-from stream.tables import TALLY_SCHEMA
 from tests.jobs import COMMAND
 from tests.service import Service, a_service
 

@@ -15,8 +15,9 @@ from schemas.registry import Contract, Registry
 from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
 from stream.completeness import completeness_view
 from stream.names import COMPLETENESS, TALLIES, Names
+from stream.own_tables import tallies_table
 from stream.provision import Change, Clients, ProvisionError, apply, plan
-from stream.tables import table_for, tallies_table
+from stream.tables import table_for
 from tests.builders import a_contract
 
 pytestmark = pytest.mark.emulators
