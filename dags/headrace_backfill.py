@@ -25,7 +25,7 @@ def begun() -> str:
 def launch(settings: Settings, feed: Backfill) -> dict[str, Any]:
     """The body of the launch request."""
     dataflow = settings.dataflow
-    parameters = {"project": settings.project, "dataset": settings.dataset, "subject": feed.subject}
+    parameters = {"dataset": settings.dataset, "subject": feed.subject}
     parameters["files"] = f"gs://{feed.bucket}/{feed.file.format(day=DAY)}"
     if feed.mapping is not None:
         parameters["mapping"] = feed.mapping
@@ -64,7 +64,7 @@ def freshness(settings: Settings, feed: Backfill) -> str:
 
 
 def backfill(settings: Settings, feed: Backfill) -> DAG:
-    """One run a day; one at a time, since a backfill claims its subject. A bad day does not hold up the next."""
+    """One run a day; one at a time, since two loads do not see each other. A bad day does not hold up the next."""
     with DAG(
         f"headrace_backfill_{feed.subject}",
         description=f"Loads the day's file of {feed.subject}",

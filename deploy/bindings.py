@@ -64,8 +64,11 @@ _KINDS: Final[dict[str, Kind]] = {
     "job_account": _once(
         "job", "service_account", ("service_account_id", 'google_service_account.headrace["job"].name')
     ),
+    "backfiller_account": _once(
+        "backfiller", "service_account", ("service_account_id", 'google_service_account.headrace["backfiller"].name')
+    ),
 }
-_DATASETS: Final = {"dataset": "headrace", "archive": "archive"}
+_DATASETS: Final = {"dataset": "headrace", "archive": "archive", "loads": "loads"}
 _TABLES: Final = {
     "tables": ("headrace", "values(local.subjects)"),
     "tallies": ("headrace", '["headrace_tallies"]'),

@@ -12,7 +12,18 @@ from stream.cli_backfill import backfill
 from stream.cli_cost import cost_app
 from stream.cli_deploy import deploy_app
 from stream.cli_letters import dead_letters_app
-from stream.cli_options import Contracts, Dataset, Format, Journal, Json, Profile, Project, Rename, read_settings
+from stream.cli_options import (
+    Contracts,
+    Dataset,
+    Format,
+    Journal,
+    Json,
+    Profile,
+    Project,
+    Rename,
+    check_runner,
+    read_settings,
+)
 from stream.cli_replay import replay
 from stream.cli_tallies import tallies_app
 from stream.cli_template import template_app
@@ -127,8 +138,7 @@ def run(
     """
     more = {"masking_key_file": masking_key_file, "journal": journal, "health": health, "log_format": log_format}
     more["profile"] = profile
-    if runner not in (None, "DataflowRunner"):
-        raise typer.BadParameter("DataflowRunner, or leave it out", param_hint="--runner")
+    check_runner(runner)
     if runner is not None:
         from stream.commands.deploy import run_on_dataflow
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from stream.cli_options import Contracts, Dataset, Format, Json, Project, read_settings
+from stream.cli_options import Contracts, Dataset, Format, Json, Profile, Project, check_runner, read_settings
 
 
 def backfill(
@@ -18,10 +18,12 @@ def backfill(
     from_: Annotated[
         Path | None, typer.Option("--from", help="TOML file: a database or an API to pull from (docs/sources.md).")
     ] = None,
-    mapping: Annotated[Path | None, typer.Option(help="TOML file: which column is which field.")] = None,
+    mapping: Annotated[str | None, typer.Option(help="TOML file: which column is which field; gs:// too.")] = None,
     replace_partition: Annotated[
         str | None, typer.Option(metavar="DAY", help="Put the files in the place of this day, as 2026-01-31 (UTC).")
     ] = None,
+    runner: Annotated[str | None, typer.Option(help="DataflowRunner: load the files there; return at once.")] = None,
+    profile: Profile = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and check every line, and write nothing.")] = False,
     journal: Annotated[
         Path | None, typer.Option(help="Folder of the backfill's own journal; default: .headrace/backfill/SUBJECT.")
@@ -41,12 +43,13 @@ def backfill(
     Examples: headrace backfill flight_departed flights.csv --mapping mapping.toml --dry-run  |
     headrace backfill flight_departed 2025-*.parquet --masking-key-file masking.key  |
     headrace backfill flight_departed 2026-01-31.csv --replace-partition 2026-01-31 --masking-key-file masking.key  |
+    headrace backfill flight_departed "gs://my-files/2019-*.parquet" --runner DataflowRunner --profile prod  |
     headrace backfill --from orders.toml --masking-key-file masking.key
     """
     format_ = "json" if json_output else format_
-    more = {"masking_key_file": masking_key_file, "log_format": log_format}
+    more = {"masking_key_file": masking_key_file, "log_format": log_format, "profile": profile}
     if from_ is not None:
-        if subject or files or mapping or replace_partition:
+        if subject or files or mapping or replace_partition or runner:
             raise typer.BadParameter("says subject, rows and mapping itself: name nothing else", param_hint="--from")
         from stream.commands.backfill_from import pull_backfill
 
@@ -54,6 +57,14 @@ def backfill(
         raise typer.Exit(pull_backfill(settings, from_, journal, format_, dry_run))
     if not subject or not files:
         raise typer.BadParameter("name a subject and its files, or --from", param_hint="SUBJECT FILES")
+    check_runner(runner)
+    if runner is not None:
+        if replace_partition or dry_run or journal:
+            raise typer.BadParameter("not with --replace-partition, --dry-run, --journal", param_hint="--runner")
+        from stream.commands.deploy import backfill_on_dataflow
+
+        backfill_on_dataflow(read_settings(project, dataset, contracts, profile=profile), subject, files, mapping)
+        return
     from stream.commands.backfill import check_files, run_backfill
 
     more["journal"] = journal if journal is not None else Path(".headrace/backfill") / subject

@@ -19,6 +19,12 @@ Format = Annotated[str, typer.Option("--format", help="table, json or ndjson.")]
 Json = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
 
 
+def check_runner(runner: str | None) -> None:
+    """Refuse a runner that is not known; None is the engine in this process."""
+    if runner not in (None, "DataflowRunner"):
+        raise typer.BadParameter("DataflowRunner, or leave it out", param_hint="--runner")
+
+
 def read_settings(project: str | None, dataset: str | None = None, contracts: Path | None = None, **more: Any) -> Any:
     """The settings, flags first; says which emulators are used."""
     from stream.clients import describe_emulators

@@ -10,18 +10,22 @@ from stream.cli_options import Dataset, Profile, Project, Rename, read_settings
 
 PrintOnly = Annotated[bool, typer.Option("--print-only", help="Print the gcloud command; run nothing.")]
 
+Backfill = Annotated[bool, typer.Option("--backfill", help="The template that backfills, not the one that streams.")]
+
 template_app = typer.Typer(help="Dataflow's Flex Template.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @template_app.command("build")
-def template_build(project: Project = None, profile: Profile = None, print_only: PrintOnly = False) -> None:
+def template_build(
+    project: Project = None, profile: Profile = None, backfill: Backfill = False, print_only: PrintOnly = False
+) -> None:
     """Put the template's file into its bucket, with gcloud. The image must be there already: docs/images.md.
 
-    Examples: headrace template build --profile prod --print-only  |  headrace template build --profile prod
+    Examples: headrace template build --profile prod --print-only  |  headrace template build --profile prod --backfill
     """
     from stream.commands.template import build
 
-    build(read_settings(project, profile=profile), print_only)
+    build(read_settings(project, profile=profile), backfill, print_only)
 
 
 @template_app.command("run")
@@ -45,11 +49,11 @@ def template_run(
 
 
 @template_app.command("metadata")
-def template_metadata() -> None:
+def template_metadata(backfill: Backfill = False) -> None:
     """Print the template's parameters, as Dataflow reads them.
 
     Examples: headrace template metadata > stream/deploy/metadata.json
     """
     from stream.commands.template import print_metadata
 
-    print_metadata()
+    print_metadata(backfill)

@@ -52,6 +52,14 @@ class DataflowSettings(BaseModel):
         description="gs:// file of the Flex Template; `headrace template` needs it",
         pattern=r"^gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]/.+$",
     )
+    backfill_template_file: str | None = Field(
+        None,
+        description="gs:// file of the Flex Template that backfills; `headrace template build --backfill` needs it",
+        pattern=r"^gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]/.+$",
+    )
+    flexrs: Literal["COST_OPTIMIZED", "SPEED_OPTIMIZED"] | None = Field(
+        None, description="scheduling goal of a backfill: COST_OPTIMIZED begins within six hours, on cheaper workers"
+    )
     masking_key_secret: str | None = Field(
         None, description="version in Secret Manager that holds the masking key", pattern=_SECRET
     )

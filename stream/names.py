@@ -48,6 +48,11 @@ class Names:
         """Where people look at refused messages."""
         return f"projects/{self.project}/subscriptions/{DEAD_LETTERS}"
 
+    @property
+    def loads(self) -> str:
+        """The dataset in which loads put their rows together, apart from tables that are read."""
+        return f"{self.dataset}_loads"
+
     def table(self, table: str) -> str:
         """A table, as the Storage Write API names it."""
         return f"projects/{self.project}/datasets/{self.dataset}/tables/{table}"

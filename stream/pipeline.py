@@ -1,18 +1,27 @@
-"""The whole job on one page."""
+"""Both jobs on one page: the one that streams, and the one that loads files of history."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import NamedTuple
+
 import apache_beam as beam
 
+from stream.backfill.preparer import LineDecoder
+from stream.backfill.rounds import Task
 from stream.dataflow import coders  # noqa: F401 they register themselves
 from stream.dataflow.deadletters import PublishDeadLetters
 from stream.dataflow.decode import Decode
+from stream.dataflow.files import ReadFiles
+from stream.dataflow.fresh import KeepFresh
+from stream.dataflow.load import LoadOnce, LoadOptions
 from stream.dataflow.mask import MaskPersonalData
 from stream.dataflow.outputs import Outputs
 from stream.dataflow.tally import AppendTallies
 from stream.dataflow.transform import TransformRows
 from stream.dataflow.window import AssignWindows
 from stream.dataflow.write import WriteOptions, WriteRows
+from stream.decode import Decoder
 from stream.job import Job
 from stream.keys import Key
 from stream.tables import derived_columns
@@ -23,25 +32,46 @@ def ingest(messages: beam.PCollection, job: Job, sealing: Key) -> None:
 
     Keys are read where they are needed: the graph holds their names.
     """
-    decoded = messages | "Decode" >> Decode(job.registry, job.window, job.clock, sealing)
+    refined = _refine(messages, job, sealing, Decoder)
+    written = refined.batches | "Write" >> WriteRows(_write_options(job, sealing))
+    written.dead_letters | "PublishUnwritable" >> PublishDeadLetters(job.dead_letter_topic, job.sender)
+
+    tallies = [*refined.tallies, written.tallies] | "GatherTallies" >> beam.Flatten()
+    tallies | "Tally" >> AppendTallies(job.project, job.tallies_table, job.clock)
+
+
+def load(begin: beam.Pipeline, job: Job, sealing: Key, task: Task, into: LoadOptions) -> None:
+    """Wire every step from files of one subject to rows, dead letters and tallies, written as a whole or not at all."""
+    messages = begin | "Read" >> ReadFiles(replace(task, loaded=True))
+    refined = _refine(messages, job, sealing, LineDecoder)
+    fresh = refined.batches | "Deduplicate" >> KeepFresh(_write_options(job, sealing), into)
+    fresh.dead_letters | "PublishUnwritable" >> PublishDeadLetters(job.dead_letter_topic, job.sender)
+
+    tallies = [*refined.tallies, fresh.tallies] | "GatherTallies" >> beam.Flatten()
+    (fresh.parts, tallies) | "Load" >> LoadOnce(into, job.clock)
+
+
+class _Refined(NamedTuple):
+    batches: beam.PCollection
+    tallies: list[beam.PCollection]
+
+
+def _refine(messages: beam.PCollection, job: Job, sealing: Key, decoder: type[Decoder]) -> _Refined:
+    """What both jobs do before rows meet their table."""
+    decoded = messages | "Decode" >> Decode(job.registry, job.window, job.clock, sealing, decoder)
     masked = decoded.batches | "Mask" >> MaskPersonalData(job.registry, job.masking_key)
     windowed = masked | "Window" >> AssignWindows(job.registry, job.window, sealing)
     # A job whose contracts transform nothing has no such step: an update of it finds the graph that it knows.
     transformed = _transform(windowed.batches, job, sealing) if job.transforms else None
-    fit = windowed.batches if transformed is None else transformed.batches
-    written = fit | "Write" >> WriteRows(_write_options(job, sealing))
 
     # Each in the stage that refused, so that no raw message crosses a shuffle on its way out.
     publish = PublishDeadLetters(job.dead_letter_topic, job.sender)
     decoded.dead_letters | "PublishUnreadable" >> publish
     windowed.dead_letters | "PublishOutOfBounds" >> publish
-    written.dead_letters | "PublishUnwritable" >> publish
     if transformed is not None:
         transformed.dead_letters | "PublishUntransformable" >> publish
-
-    counted = [each.tallies for each in (decoded, windowed, transformed, written) if each is not None]
-    tallies = counted | "GatherTallies" >> beam.Flatten()
-    tallies | "Tally" >> AppendTallies(job.project, job.tallies_table, job.clock)
+    steps = [each for each in (decoded, windowed, transformed) if each is not None]
+    return _Refined(steps[-1].batches, [each.tallies for each in steps])
 
 
 def _transform(batches: beam.PCollection, job: Job, sealing: Key) -> Outputs:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Final
 
 from google.api_core.exceptions import NotFound
@@ -21,6 +22,7 @@ from stream.tables import table_for, type_of
 
 ACK_SECONDS: Final = 60
 RETENTION_SECONDS: Final = 7 * 86_400
+LOADS_KEPT: Final = timedelta(days=1)  # a table of a load that was given up
 
 
 class ProvisionError(ValueError):
@@ -56,6 +58,7 @@ def plan(registry: Registry, names: Names, location: str, clients: Clients) -> l
         *_pubsub_changes(registry, names, clients),
         *_dataset_changes(f"{names.project}.{names.dataset}", location, clients.bigquery),
         *_dataset_changes(f"{names.project}.{names.archive}", location, clients.bigquery),
+        *_dataset_changes(f"{names.project}.{names.loads}", location, clients.bigquery, LOADS_KEPT),
         *_table_changes(registry, names, clients.bigquery),
         *_view_changes(names, clients.bigquery),
         *_rollup_changes(registry, names, clients.bigquery),
@@ -97,10 +100,14 @@ def _subscription(name: str, topic: str) -> Subscription:
     )
 
 
-def _dataset_changes(name: str, location: str, client: bigquery.Client) -> Iterator[Change]:
+def _dataset_changes(
+    name: str, location: str, client: bigquery.Client, tables_kept: timedelta | None = None
+) -> Iterator[Change]:
     if _missing(client.get_dataset, dataset_ref=name):
         dataset = bigquery.Dataset(name)
         dataset.location = location
+        if tables_kept is not None:
+            dataset.default_table_expiration_ms = tables_kept // timedelta(milliseconds=1)
         yield Change("create", "dataset", name, _bind(client.create_dataset, dataset=dataset))
 
 

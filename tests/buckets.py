@@ -19,17 +19,19 @@ VARIABLE = "STORAGE_EMULATOR_HOST"
 
 
 @contextmanager
-def a_bucket(folder: Path) -> Iterator[storage.Bucket]:
-    """An empty bucket; this process and its children find its emulator."""
+def a_bucket(folder: Path, stored: Path | None = None) -> Iterator[storage.Bucket]:
+    """An empty bucket; this process and its children find its emulator. *stored*: where the BigQuery emulator looks."""
     (port,) = _free_ports(1)
     address, log = f"http://127.0.0.1:{port}", folder / "storage.log"
-    command = [sys.executable, "-m", "gcp_storage_emulator", "start", "--host", "127.0.0.1", "--port", str(port)]
-    with log.open("wb") as out, subprocess.Popen(tied([*command, "--in-memory"]), stdout=out, stderr=out) as process:
+    data = [] if stored is None else ["--data-dir", str(stored.parent)]
+    command = [sys.executable, "-m", "gcp_storage_emulator", *data, "start", "--host", "127.0.0.1", "--port", str(port)]
+    kept = [] if stored else ["--in-memory"]
+    with log.open("wb") as out, subprocess.Popen(tied([*command, *kept]), stdout=out, stderr=out) as process:
         try:
             _wait_until(lambda: _answers(f"{address}/"), process, log)
             with pytest.MonkeyPatch.context() as patch:
                 patch.setenv(VARIABLE, address)
-                yield storage.Client(project="test").create_bucket("history")
+                yield storage.Client(project="test").create_bucket("history" if stored is None else f"history-{port}")
         finally:
             process.kill()
 

@@ -28,6 +28,7 @@ class Calls:
         self.used: dict[str, Used] = defaultdict(set)
         self._principal: str | None = None
         self._resources = _resources(names, registry)
+        self._loads = f"projects/{names.project}/datasets/{names.loads}"
 
     @contextmanager
     def by(self, principal: str) -> Iterator[None]:
@@ -41,8 +42,8 @@ class Calls:
     def note(self, method: str, resource: str) -> None:
         """A call of *method*; KeyError where the table of methods does not know it."""
         if self._principal is not None:
-            for permission in METHODS[method]:
-                self.used[self._principal].add((self._resources[resource], permission))
+            known = "loads" if resource.startswith(f"{self._loads}/") else self._resources[resource]
+            self.used[self._principal].update((known, permission) for permission in METHODS[method])
 
     def note_query(self, project: str, sql: str) -> None:
         """A query: a job of the project, which reads every table it names, and changes the one it merges into."""
@@ -54,6 +55,8 @@ class Calls:
         merged = re.match(r"\s*MERGE `\S+`", sql)
         if merged:
             self.note_tables("jobs.query (the table it merges into)", merged[0])
+        for inserted in re.findall(r"INSERT INTO `\S+`", sql):
+            self.note_tables("jobs.query (the table it inserts into)", inserted)
 
     def note_tables(self, method: str, sql: str) -> None:
         """Note *method* for every table that *sql* names."""
@@ -108,12 +111,14 @@ def _without_stream(name: str) -> str:
 
 def _note_request(calls: Calls, method: str, url: str, data: Any) -> None:
     path = url.partition("/bigquery/v2/")[2].partition("?")[0]
+    if not path:
+        return  # objects of a bucket, which is the user's
     match path.split("/"):
         case ["projects", project, "queries"]:
             calls.note_query(project, json.loads(data)["query"])
         case ["projects", project, "jobs"] if method == "POST" and "query" in json.loads(data)["configuration"]:
             calls.note_query(project, json.loads(data)["configuration"]["query"]["query"])
-        case ["projects", project, "jobs"] if "/upload/" in url and method == "POST":
+        case ["projects", project, "jobs"] if method == "POST" and "load" in json.loads(data)["configuration"]:
             _note_load(calls, project, json.loads(data)["configuration"]["load"])
         case ["projects", _, "jobs"] if "/upload/" in url:
             pass  # a piece of the file that was announced
@@ -160,6 +165,7 @@ def _resources(names: Names, registry: Registry) -> dict[str, str]:
         names.dead_letter_subscription: "dead_letter_subscription",
         f"projects/{names.project}/datasets/{names.dataset}": "dataset",
         f"projects/{names.project}/datasets/{names.archive}": "archive",
+        f"projects/{names.project}/datasets/{names.loads}": "loads",
         names.table(TALLIES): "tallies",
         names.table(ENGINES): "engines",
         names.table(COMPLETENESS): "completeness",

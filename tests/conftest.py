@@ -26,11 +26,19 @@ def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def emulators(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulators]:
-    with running_emulators(tmp_path_factory.mktemp("emulators")) as running, pytest.MonkeyPatch.context() as patch:
-        for name, value in running.environment.items():
-            patch.setenv(name, value)
-        yield running
+def objects(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which the BigQuery emulator looks for objects of Cloud Storage."""
+    return tmp_path_factory.mktemp("objects") / ".cloudstorage"  # as the storage emulator calls it
+
+
+@pytest.fixture(scope="session")
+def emulators(tmp_path_factory: pytest.TempPathFactory, objects: Path) -> Iterator[Emulators]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BQEMU_GCS_LOCAL_ROOT", str(objects))
+        with running_emulators(tmp_path_factory.mktemp("emulators")) as running:
+            for name, value in running.environment.items():
+                patch.setenv(name, value)
+            yield running
 
 
 @pytest.fixture

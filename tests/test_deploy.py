@@ -17,7 +17,7 @@ from apache_beam.options.pipeline_options import (
 
 from stream.cli import main
 from stream.deploy.compare import GOLDEN, compare, load, renamed
-from stream.deploy.options import dataflow_flags, drain_script
+from stream.deploy.options import backfill_flags, dataflow_flags, drain_script
 from stream.exits import Exit
 from stream.settings import Settings, SettingsError, load_settings
 
@@ -65,6 +65,17 @@ def test_beam_is_told_nothing_that_it_does_not_know(caplog: pytest.LogCaptureFix
     options(True, {"a": "b"}).get_all_options()
     assert "Unparseable" not in caplog.text
     assert "Discarding" not in caplog.text
+
+
+def test_a_backfill_is_a_batch_job_of_its_own_name_and_as_cheap_as_it_was_asked_to_be() -> None:
+    told = settings(flexrs="COST_OPTIMIZED")
+    read = PipelineOptions(backfill_flags(told, "flight_departed"))
+    cloud = read.view_as(GoogleCloudOptions)
+    assert cloud.job_name == "headrace-backfill-flight-departed"
+    assert (cloud.flexrs_goal, cloud.service_account_email) == ("COST_OPTIMIZED", TOLD["service_account"])
+    assert not read.view_as(StandardOptions).streaming
+    assert read.view_as(WorkerOptions).sdk_container_image == TOLD["image"]
+    assert not any("flexrs" in each for each in backfill_flags(settings(), "flight_departed"))
 
 
 def test_what_is_switched_off_is_off() -> None:

@@ -20,7 +20,19 @@ from stream.dataflow_settings import DataflowSettings
 from stream.deploy.flex import read_arguments
 from stream.deploy.gcloud import GcloudError, as_shell, run
 from stream.deploy.options import SECRETS
-from stream.deploy.template import IMAGE, METADATA, PARAMETERS, build_command, metadata, run_command
+from stream.deploy.template import (
+    BACKFILL_METADATA,
+    BACKFILL_PARAMETERS,
+    GIVEN,
+    IMAGE,
+    METADATA,
+    PARAMETERS,
+    backfill_metadata,
+    build_backfill_command,
+    build_command,
+    metadata,
+    run_command,
+)
 from stream.exits import Exit
 from stream.settings import Settings, SettingsError, load_settings
 from tests.test_deploy import TOLD
@@ -54,6 +66,8 @@ def settings(**changed: Any) -> Settings:
 
 def test_the_committed_metadata_is_what_the_settings_say() -> None:
     assert METADATA.read_text() == metadata(), "headrace template metadata > stream/deploy/metadata.json"
+    told = "headrace template metadata --backfill > stream/deploy/backfill_metadata.json"
+    assert BACKFILL_METADATA.read_text() == backfill_metadata(), told
 
 
 def test_dataflow_knows_every_key_of_the_metadata() -> None:
@@ -83,7 +97,8 @@ def test_what_a_launch_gives_is_what_the_launcher_reads() -> None:
     told = settings()
     parameters = [each.removeprefix("--parameters=") for each in run_command(told) if each.startswith("--parameters=")]
     launcher = ["--runner=DataflowRunner", "--project=a-project", "--job_name=headrace", "--template_location=gs://b/j"]
-    read, flags = read_arguments([*launcher, *(f"--{each}" for each in parameters)])
+    read, flags, given = read_arguments([*launcher, *(f"--{each}" for each in parameters)])
+    assert given == {}
     assert {name: getattr(read, name) for name in PARAMETERS} == {name: getattr(told, name) for name in PARAMETERS}
     assert read.dataflow == DataflowSettings.model_validate({name: TOLD[name] for name in SECRETS})
     options = PipelineOptions(flags)
@@ -91,6 +106,23 @@ def test_what_a_launch_gives_is_what_the_launcher_reads() -> None:
     assert (cloud.template_location, cloud.enable_streaming_engine) == ("gs://b/j", True)
     assert options.view_as(WorkerOptions).sdk_container_image == TOLD["image"]
     assert options.view_as(StandardOptions).streaming
+
+
+def test_a_launch_that_names_files_is_a_backfill() -> None:
+    described = TemplateMetadata.from_json(backfill_metadata())
+    assert [each.name for each in described.parameters] == [*GIVEN, *BACKFILL_PARAMETERS, *SECRETS, IMAGE]
+    assert [each.name for each in described.parameters if not each.is_optional] == ["subject", "files", *SECRETS, IMAGE]
+    asked = {"subject": "flight_departed", "files": "gs://b/1.csv,gs://b/2*.csv"}
+    parameters = asked | {name: TOLD[name] for name in SECRETS} | {IMAGE: TOLD["image"], "shards": "8"}
+    launcher = ["--runner=DataflowRunner", "--project=a-project", "--temp_location=gs://b/temp"]
+    read, flags, given = read_arguments([*launcher, *(f"--{name}={value}" for name, value in parameters.items())])
+    assert given == {**asked, "mapping": None}
+    assert read.shards == 8
+    options = PipelineOptions(flags)
+    assert not options.view_as(StandardOptions).streaming
+    assert options.view_as(GoogleCloudOptions).temp_location == "gs://b/temp"
+    with pytest.raises(SystemExit):
+        read_arguments([*launcher, "--files=gs://b/1.csv"])
 
 
 def test_the_file_that_the_launcher_runs_refuses_in_a_sentence(
@@ -137,6 +169,16 @@ def test_gcloud_reads_metadata_and_flags_as_they_were_meant() -> None:
         "subnetwork": TOLD["subnetwork"],
         "tempLocation": "gs://a-bucket/temp",
     }
+
+
+@WITH_GCLOUD
+def test_gcloud_reads_the_template_that_backfills() -> None:
+    told = settings(backfill_template_file="gs://a-bucket/templates/backfill.json")
+    command = [*build_backfill_command(told), "--print-only", "--format=json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    spec = json.loads(json.loads(done.stdout))
+    assert spec["metadata"] == json.loads(backfill_metadata())
+    assert "enableStreamingEngine" not in spec["defaultEnvironment"]
 
 
 @WITH_GCLOUD

@@ -1,6 +1,7 @@
 """Where the DAGs would talk to Google: the clients that Airflow's hooks open, replaced by what is at hand.
 
-A bucket is a folder; a Dataflow job and a Cloud Run execution are ``headrace`` as a process; BigQuery is the emulator.
+A bucket is a folder, whose files go to the storage emulator when a job is launched; a Dataflow job is what the image of
+the template runs, and a Cloud Run execution ``headrace``, each as a process; BigQuery is the emulator.
 Operators, hooks and triggers are Airflow's own.
 """
 
@@ -26,13 +27,11 @@ from airflow.providers.google.cloud.hooks.dataflow import AsyncDataflowHook, Dat
 from airflow.providers.google.cloud.hooks.gcs import GCSAsyncHook, GCSHook
 from airflow.providers.smtp.hooks.smtp import SmtpHook
 from google.auth.credentials import AnonymousCredentials
-from google.cloud import bigquery
+from google.cloud import bigquery, storage
 from google.cloud.dataflow_v1beta3 import Job, JobState
 from google.cloud.run_v2 import Execution
 from google.cloud.run_v2 import Job as RunJob
 from google.longrunning import operations_pb2
-
-FILES_ARE_BAD = 1  # exit code of a backfill that wrote what it could and made dead letters of the rest: the job is done
 
 
 @dataclass
@@ -42,16 +41,16 @@ class Cloud:
     buckets: Path
     arriving: Path
     command: list[str]
-    masking_key: Path
+    template: list[str]
     processes: dict[str, subprocess.Popen[str]] = field(default_factory=dict)
     mails: list[str] = field(default_factory=list)
     waited_for: list[str] = field(default_factory=list)
 
-    def start(self, *arguments: str) -> str:
-        """Start ``headrace``; what it says is Airflow's log."""
+    def start(self, *command: str) -> str:
+        """Start a process; what it says is Airflow's log."""
         name = uuid.uuid4().hex
-        place = tempfile.mkdtemp(prefix="headrace-dags-")  # as on a worker: no journal of an earlier run is there
-        self.processes[name] = subprocess.Popen([*self.command, *arguments], cwd=place, stdout=2, text=True)
+        place = tempfile.mkdtemp(prefix="headrace-dags-")  # as on a worker: nothing of an earlier run is there
+        self.processes[name] = subprocess.Popen([*command], cwd=place, stdout=2, text=True)
         return name
 
     def exists(self, bucket: str, name: str) -> bool:
@@ -66,23 +65,26 @@ class Cloud:
             source.rename(target)
         return target.exists()
 
-    def local(self, address: str) -> str:
-        return str(self.buckets / address.removeprefix("gs://"))
+    def upload(self, address: str) -> None:
+        """Put an object where the job looks for it."""
+        bucket, _, name = address.removeprefix("gs://").partition("/")
+        storage.Client("test").bucket(bucket).blob(name).upload_from_filename(str(self.buckets / bucket / name))
 
-    def launch(self, body: dict[str, Any]) -> dict[str, str]:
-        """Do what the template's container does."""
-        given = dict(body["launchParameter"]["parameters"])
-        arguments = ["backfill", given.pop("subject"), self.local(given.pop("files"))]
-        if "mapping" in given:
-            arguments += ["--mapping", self.local(given.pop("mapping"))]
-        options = [text for name, value in given.items() for text in (f"--{name.replace('_', '-')}", value)]
-        return {"id": self.start(*arguments, *options, "--masking-key-file", str(self.masking_key))}
+    def launch(self, project: str, body: dict[str, Any]) -> dict[str, str]:
+        """Do what the template's container does, but for the runner."""
+        launched = body["launchParameter"]
+        given = launched["parameters"]
+        for name in {"files", "mapping"} & given.keys():
+            self.upload(given[name])
+        given |= {"runner": "FnApiRunner", "project": project}
+        given |= {"temp_location": launched["environment"]["tempLocation"]}
+        return {"id": self.start(*self.template, *(f"--{name}={value}" for name, value in given.items()))}
 
     def job_state(self, name: str) -> JobState:
         code = self.processes[name].poll()
         if code is None:
             return JobState.JOB_STATE_RUNNING
-        return JobState.JOB_STATE_DONE if code in (0, FILES_ARE_BAD) else JobState.JOB_STATE_FAILED
+        return JobState.JOB_STATE_FAILED if code else JobState.JOB_STATE_DONE
 
 
 class Storage:
@@ -122,8 +124,8 @@ class Dataflow:
 
     locations = jobs = flexTemplates = projects  # noqa: N815 as Google names them
 
-    def launch(self, *, body: dict[str, Any], **_: Any) -> Any:
-        return _Request({"job": self._cloud.launch(body)})
+    def launch(self, *, projectId: str, body: dict[str, Any], **_: Any) -> Any:  # noqa: N803 as Google names it
+        return _Request({"job": self._cloud.launch(projectId, body)})
 
     def get(self, *, jobId: str, **_: Any) -> Any:  # noqa: N803 as Google names it
         return _Request({"id": jobId, "currentState": self._cloud.job_state(jobId).name})
@@ -148,7 +150,7 @@ class CloudRun:
 
     def run_job(self, request: Any) -> Any:
         (override,) = request.overrides.container_overrides
-        name = self._cloud.start(*override.args)
+        name = self._cloud.start(*self._cloud.command, *override.args)
         metadata = SimpleNamespace(log_uri="")
         return SimpleNamespace(operation=SimpleNamespace(name=name), metadata=metadata)
 

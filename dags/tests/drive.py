@@ -1,6 +1,6 @@
 """Run DAGs with ``dag.test()``: a JSON object of stdin says which and when, one on stdout what became of them.
 
-``{"folder": ..., "buckets": ..., "arriving": ..., "command": [...], "masking_key": ..., "runs": [...]}``; a run is
+``{"folder": ..., "buckets": ..., "arriving": ..., "command": [...], "template": [...], "runs": [...]}``; a run is
 ``{"dag": ..., "day": ..., "copy": {from: to}, "sql": [...]}``: files put into place and statements run before it.
 """
 
@@ -26,7 +26,7 @@ def main(given: dict[str, Any]) -> list[dict[str, Any]]:
     initdb()
     folder = given["folder"]
     bag = BundleDagBag(dag_folder=folder, bundle_path=Path(folder), bundle_name="dags-folder")
-    cloud = Cloud(Path(given["buckets"]), Path(given["arriving"]), given["command"], Path(given["masking_key"]))
+    cloud = Cloud(Path(given["buckets"]), Path(given["arriving"]), given["command"], given["template"])
     # dag.test() gives callbacks a DAG without templates; the DAG processor, which calls them in production, has them.
     SerializedDAG.get_template_env = lambda self, **how: bag.dags[self.dag_id].get_template_env(**how)
     with replaced(cloud):

@@ -35,6 +35,25 @@ resource "google_bigquery_dataset" "archive" {
   depends_on = [google_kms_crypto_key_iam_member.bigquery_agent_key]
 }
 
+# Rows of a backfill on Dataflow, until all of them are written at once.
+resource "google_bigquery_dataset" "loads" {
+  project                     = var.project
+  dataset_id                  = "${var.dataset}_loads"
+  location                    = var.location
+  default_table_expiration_ms = 86400000
+
+  default_encryption_configuration {
+    kms_key_name = google_kms_crypto_key.data.id
+  }
+
+  lifecycle {
+    prevent_destroy = true
+    ignore_changes  = [access]
+  }
+
+  depends_on = [google_kms_crypto_key_iam_member.bigquery_agent_key]
+}
+
 # Nothing of Google's knows how old the letters in the archive are: this query fails while one is open for too long.
 resource "google_bigquery_data_transfer_config" "open_letters" {
   count = var.tables_provisioned ? 1 : 0

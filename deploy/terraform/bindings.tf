@@ -260,6 +260,24 @@ resource "google_secret_manager_secret_iam_member" "backfiller_masking_key" {
   depends_on = [google_service_account.headrace]
 }
 
+resource "google_project_iam_custom_role" "backfiller_loads" {
+  project     = var.project
+  role_id     = "headrace_backfiller_loads"
+  title       = "Headrace: backfiller on loads"
+  permissions = ["bigquery.tables.create", "bigquery.tables.delete", "bigquery.tables.getData", "bigquery.tables.updateData"]
+}
+
+resource "google_bigquery_dataset_iam_member" "backfiller_loads" {
+  for_each = { for pair in setproduct(local.members.backfiller, ["loads"]) : join(" ", pair) => pair }
+
+  project    = var.project
+  dataset_id = google_bigquery_dataset.loads.dataset_id
+  role       = google_project_iam_custom_role.backfiller_loads.name
+  member     = each.value[0]
+
+  depends_on = [google_service_account.headrace]
+}
+
 resource "google_project_iam_custom_role" "collector_dead_letter_subscription" {
   project     = var.project
   role_id     = "headrace_collector_dead_letter_subscription"
@@ -483,6 +501,24 @@ resource "google_bigquery_dataset_iam_member" "provisioner_archive" {
   project    = var.project
   dataset_id = google_bigquery_dataset.archive.dataset_id
   role       = google_project_iam_custom_role.provisioner_archive.name
+  member     = each.value[0]
+
+  depends_on = [google_service_account.headrace]
+}
+
+resource "google_project_iam_custom_role" "provisioner_loads" {
+  project     = var.project
+  role_id     = "headrace_provisioner_loads"
+  title       = "Headrace: provisioner on loads"
+  permissions = ["bigquery.datasets.get"]
+}
+
+resource "google_bigquery_dataset_iam_member" "provisioner_loads" {
+  for_each = { for pair in setproduct(local.members.provisioner, ["loads"]) : join(" ", pair) => pair }
+
+  project    = var.project
+  dataset_id = google_bigquery_dataset.loads.dataset_id
+  role       = google_project_iam_custom_role.provisioner_loads.name
   member     = each.value[0]
 
   depends_on = [google_service_account.headrace]
@@ -1082,6 +1118,49 @@ resource "google_artifact_registry_repository_iam_member" "job_images_dataflow" 
   depends_on = [google_service_account.headrace]
 }
 
+resource "google_project_iam_member" "backfiller_project_dataflow" {
+  for_each = { for pair in setproduct(local.members.backfiller, var.dataflow ? [var.project] : []) : join(" ", pair) => pair }
+
+  project = var.project
+  role    = "roles/dataflow.worker"
+  member  = each.value[0]
+
+  depends_on = [google_service_account.headrace]
+}
+
+resource "google_secret_manager_secret_iam_member" "backfiller_sealing_key_dataflow" {
+  for_each = { for pair in setproduct(local.members.backfiller, var.dataflow ? ["sealing"] : []) : join(" ", pair) => pair }
+
+  project   = var.project
+  secret_id = google_secret_manager_secret.keys["sealing"].secret_id
+  role      = "roles/secretmanager.secretAccessor"
+  member    = each.value[0]
+
+  depends_on = [google_service_account.headrace]
+}
+
+resource "google_storage_bucket_iam_member" "backfiller_staging_dataflow" {
+  for_each = { for pair in setproduct(local.members.backfiller, var.dataflow ? ["staging"] : []) : join(" ", pair) => pair }
+
+  bucket = google_storage_bucket.staging[0].name
+  role   = "roles/storage.objectUser"
+  member = each.value[0]
+
+  depends_on = [google_service_account.headrace]
+}
+
+resource "google_artifact_registry_repository_iam_member" "backfiller_images_dataflow" {
+  for_each = { for pair in setproduct(local.members.backfiller, var.dataflow ? ["images"] : []) : join(" ", pair) => pair }
+
+  project    = var.project
+  location   = google_artifact_registry_repository.images[0].location
+  repository = google_artifact_registry_repository.images[0].name
+  role       = "roles/artifactregistry.reader"
+  member     = each.value[0]
+
+  depends_on = [google_service_account.headrace]
+}
+
 resource "google_project_iam_member" "launcher_project_dataflow" {
   for_each = { for pair in setproduct(local.members.launcher, var.dataflow ? [var.project] : []) : join(" ", pair) => pair }
 
@@ -1118,6 +1197,16 @@ resource "google_service_account_iam_member" "launcher_job_account_dataflow" {
   for_each = { for pair in setproduct(local.members.launcher, var.dataflow ? ["job"] : []) : join(" ", pair) => pair }
 
   service_account_id = google_service_account.headrace["job"].name
+  role               = "roles/iam.serviceAccountUser"
+  member             = each.value[0]
+
+  depends_on = [google_service_account.headrace]
+}
+
+resource "google_service_account_iam_member" "launcher_backfiller_account_dataflow" {
+  for_each = { for pair in setproduct(local.members.launcher, var.dataflow ? ["backfiller"] : []) : join(" ", pair) => pair }
+
+  service_account_id = google_service_account.headrace["backfiller"].name
   role               = "roles/iam.serviceAccountUser"
   member             = each.value[0]
 

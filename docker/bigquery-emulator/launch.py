@@ -1,6 +1,6 @@
 """Start bqemulator 1.4.0 offline, with nested columns: ``python launch.py start --rest-port ... --grpc-port ...``.
 
-Fourteen defects of that version are mended here. It fetches two DuckDB extensions at start: the same files come in
+Fifteen defects of that version are mended here. It fetches two DuckDB extensions at start: the same files come in
 wheels. Its AppendRows builds the Arrow schema of a table from name, type and mode alone, so a RECORD column has no
 fields. And it stores BIGNUMERIC as a decimal wider than DuckDB has, so no such column can be made: here it keeps
 38 digits, 18 of them after the point. And it forgets a table's requirePartitionFilter, and keeps a view's query to
@@ -20,6 +20,8 @@ And rows with a column that the table lacks, or without one that it requires, ar
 refuses them, and so they are refused here, by the columns that the table has now.
 And a materialized view that says how it is partitioned, or whose whole name is quoted, becomes a plain view, as does
 one whose labels are changed: here it is made as such, not cut, and stays so.
+And it runs a job again whose name it has run, which BigQuery answers with 409; and it answers the insertion of a job
+that fails with the failure, which BigQuery says only of the job; what a script raises it takes for a fault of its own.
 """
 
 import functools
@@ -35,13 +37,18 @@ import pyarrow as pa
 from bqemulator.api.routes import jobs, tabledata, tables
 from bqemulator.catalog import memory_repository
 from bqemulator.cli import main
+from bqemulator.domain import errors
 from bqemulator.domain.events import TableDataChanged
 from bqemulator.grpc_api import write_servicer
 from bqemulator.jobs import executor
+from bqemulator.scripting.exceptions import ScriptRaise
 from bqemulator.storage import engine, type_map
 from bqemulator.versioning import ddl, snapshots
 from duckdb_extensions import import_extension
 from google.cloud.bigquery_storage_v1.types import FinalizeWriteStreamRequest
+
+FAILURES = jobs._SQL_EXECUTION_DOMAIN_ERRORS
+RUNNING = set()  # jobs that are in no catalogue yet
 
 
 def described(field):
@@ -186,6 +193,23 @@ def load_by_name(path, target, ctx):
     ctx.engine.execute(f"INSERT INTO {target} BY NAME SELECT * FROM read_parquet(?)", [path])  # noqa: S608 likewise
 
 
+async def run_once(*, project_id, job_id, config, ctx, original=jobs._execute_query_or_failed_meta, **rest):
+    """Run an inserted query, the first of its name; when it fails, the job has failed."""
+    name = project_id, job_id
+    if name in RUNNING or ctx.catalog.get_job(*name):
+        raise errors.AlreadyExistsError(f"Already Exists: Job {project_id}:{job_id}")
+    RUNNING.add(name)
+    try:
+        return await original(project_id=project_id, job_id=job_id, config=config, ctx=ctx, **rest)
+    except (*FAILURES, ScriptRaise) as error:
+        result = jobs._domain_error_to_error_result(getattr(error, "error", error))
+        now = ctx.clock.now()
+        failed = {"job_type": "QUERY", "config": config, "error_result": result, "now": now}
+        return jobs._failed_job_meta(project_id=project_id, job_id=job_id, **failed)
+    finally:
+        RUNNING.discard(name)
+
+
 def mend():
     """Put the mended parts in place."""
     grpc.aio.server = functools.partial(grpc.aio.server, migration_thread_pool=ThreadPoolExecutor(THREADS))
@@ -202,6 +226,7 @@ def mend():
     executor._parse_load_job_config = load_of_partition
     executor._apply_load_write_disposition = truncate_partition
     executor._LOAD_FORMAT_HANDLERS["PARQUET"] = load_by_name
+    jobs._execute_query_or_failed_meta = run_once
     jobs._SQL_EXECUTION_DOMAIN_ERRORS = ()  # those that it would answer with code 200
     write_servicer._table_arrow_schema = arrow_schema
     write_servicer.BigQueryWriteHandler._handle_finalize_write_stream = finalise_in_turn

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import BinaryIO, Final, NamedTuple, cast
 
 from apache_beam.io.gcp.gcsio import GcsIO
@@ -10,6 +12,7 @@ from google.auth.exceptions import GoogleAuthError
 from google.cloud import storage
 
 from stream.backfill.errors import BackfillError
+from stream.backfill.places import bucket_and_name
 
 PIECE_BYTES: Final = 8 * 1024 * 1024  # of a request
 
@@ -28,7 +31,7 @@ def look_at_object(address: str, project: str) -> Seen:
     Raises:
         BackfillError: it is not there, or may not be read.
     """
-    bucket, _, name = address.removeprefix("gs://").partition("/")
+    bucket, name = bucket_and_name(address)
     if not bucket or not name:
         raise BackfillError(f"{address}: no address of an object; write gs://BUCKET/NAME")
     try:
@@ -42,9 +45,46 @@ def look_at_object(address: str, project: str) -> Seen:
     )
 
 
+def matching(pattern: str, project: str) -> list[str]:
+    """The addresses of all objects whose name is as *pattern* says, in order.
+
+    Raises:
+        BackfillError: there is none, or the bucket may not be read.
+    """
+    bucket, glob = bucket_and_name(pattern)
+    try:
+        found = sorted(blob.name for blob in _io(project).client.list_blobs(bucket, match_glob=glob))
+    except (GoogleAPIError, GoogleAuthError, OSError) as error:
+        raise _unreadable(pattern, error) from error
+    if not found:
+        raise _unreadable(pattern, NotFound("no such object"))
+    return [f"gs://{bucket}/{name}" for name in found]
+
+
 def open_object(address: str, project: str) -> BinaryIO:
     """Open an object for reading; seeks, and holds one piece."""
     return cast(BinaryIO, _io(project).open(address, "r", read_buffer_size=PIECE_BYTES))
+
+
+def create_object(address: str, project: str) -> BinaryIO:
+    """Open a new object for writing; it is there once it is closed."""
+    return cast(BinaryIO, _io(project).open(address, "w"))
+
+
+def delete_objects(addresses: Sequence[str], project: str) -> None:
+    """Delete objects; one that is gone is no error."""
+    client = _io(project).client
+    for address in addresses:
+        bucket, name = bucket_and_name(address)
+        with suppress(NotFound):
+            client.bucket(bucket).blob(name).delete()
+
+
+def read_object(address: str, project: str) -> bytes:
+    """The whole of a small object; raises BackfillError as :func:`look_at_object` does."""
+    look_at_object(address, project)
+    with open_object(address, project) as file:
+        return file.read()
 
 
 def _io(project: str) -> GcsIO:

@@ -131,7 +131,7 @@ class Events:
     def _too_old(self, line: Line, place: Place) -> str:
         if self._days == STREAMED_DAYS:
             why = f"older than {STREAMED_DAYS:,} days: BigQuery streams no rows into such partitions"
-            remedy = "write such days, each as a whole, with --replace-partition"
+            remedy = "load them on Dataflow (--runner DataflowRunner), or such days as a whole (--replace-partition)"
         else:
             why = f"older than the {self._days} days after which its table forgets a row (expire_after_days)"
             remedy = "leave such lines out of the file"

@@ -13,10 +13,11 @@ from typing import BinaryIO, Final, NamedTuple, cast
 from schemas.registry import Contract
 from stream.backfill.errors import BackfillError
 from stream.backfill.mapping import Mapping
+from stream.backfill.places import is_object
 from stream.backfill.readers import KINDS, WHOLE
 
-BUCKET: Final = "gs://"
 GZIP: Final = ".gz"
+_STARS: Final = frozenset("*?[{")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +44,14 @@ class Opened(NamedTuple):
 def look_at(places: Sequence[str | Path], contract: Contract, mapping: Mapping, project: str = "") -> list[File]:
     """Look whether each file is there, and of a format that can be read; opens none.
 
+    Stars in an object's name stand for what they do in a shell, ``**`` for folders too.
+
     Raises:
         BackfillError: one is not.
     """
     reading = f"{contract.fingerprint} {mapping.digest}"
-    return [_look_at(place, reading, project) for place in dict.fromkeys(map(str, places))]
+    named = [each for place in map(str, places) for each in _named_by(place, project)]
+    return [_look_at(place, reading, project) for place in dict.fromkeys(named)]
 
 
 @contextmanager
@@ -62,11 +66,20 @@ def opened(file: File) -> Iterator[Opened]:
 
 
 def _raw(file: File) -> BinaryIO:
-    if file.place.startswith(BUCKET):
+    if is_object(file.place):
         from stream.backfill.buckets import open_object  # Beam's IO takes seconds to import
 
         return open_object(file.place, file.project)
     return open(file.place, "rb")
+
+
+def _named_by(place: str, project: str) -> list[str]:
+    """The files of *place*: no shell fills in the stars of an object's address."""
+    if not is_object(place) or not _STARS.intersection(place):
+        return [place]
+    from stream.backfill.buckets import matching
+
+    return matching(place, project)
 
 
 def _look_at(place: str, reading: str, project: str) -> File:
@@ -77,7 +90,7 @@ def _look_at(place: str, reading: str, project: str) -> File:
         raise BackfillError(f"{place}: not a format that is known by its ending; use {', '.join(KINDS)}")
     if packed and kind in WHOLE:
         raise BackfillError(f"{place}: such a file cannot be read from the middle; unpack it, it is compressed within")
-    if place.startswith(BUCKET):
+    if is_object(place):
         from stream.backfill.buckets import look_at_object
 
         seen = look_at_object(place, project)

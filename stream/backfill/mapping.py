@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from schemas.registry import Contract
 from stream.backfill.errors import MappingError
+from stream.backfill.places import is_object
 
 _KEYS: Final = frozenset({"fields", "identity", "source", "null", "delimiter"})
 _FIELD_KEYS: Final = frozenset({"column", "value", "format", "zone"})
@@ -47,16 +48,18 @@ class Mapping:
         return self.fields.get(name) or Origin(column=name)
 
 
-def read_mapping(path: Path | None, contract: Contract) -> Mapping:
-    """Read the mapping at *path*, for the fields of *contract*.
+def read_mapping(place: str | Path | None, contract: Contract, project: str = "") -> Mapping:
+    """Read the mapping at *place*, a path or a ``gs://`` address, for the fields of *contract*.
 
     Raises:
         MappingError: it cannot be read, or says what is not known; or nothing tells one event from another.
+        BackfillError: there is no such object.
     """
-    return _told_apart(Mapping() if path is None else _parse(path, contract), contract, path)
+    mapping = Mapping() if place is None else _parse(str(place), contract, project)
+    return _told_apart(mapping, contract, place)
 
 
-def mapping_of(table: Table[str, Any], contract: Contract, path: Path) -> Mapping:
+def mapping_of(table: Table[str, Any], contract: Contract, path: str | Path) -> Mapping:
     """The mapping that a *table* of the file at *path* says, for the fields of *contract*.
 
     Raises:
@@ -65,7 +68,7 @@ def mapping_of(table: Table[str, Any], contract: Contract, path: Path) -> Mappin
     return _told_apart(_mapping(table, contract, path), contract, path)
 
 
-def _told_apart(mapping: Mapping, contract: Contract, path: Path | None) -> Mapping:
+def _told_apart(mapping: Mapping, contract: Contract, path: str | Path | None) -> Mapping:
     if not contract.options.identity and not mapping.identity:
         raise MappingError(
             contract.subject,
@@ -77,18 +80,26 @@ def _told_apart(mapping: Mapping, contract: Contract, path: Path | None) -> Mapp
     return mapping
 
 
-def _parse(path: Path, contract: Contract) -> Mapping:
+def _parse(place: str, contract: Contract, project: str) -> Mapping:
     try:
-        text = path.read_text()
+        text = _read(place, project).decode()
         table = tomllib.loads(text)
     except OSError as error:
-        raise MappingError(str(path), f"cannot be read ({error.strerror})", "name a TOML file") from error
+        raise MappingError(place, f"cannot be read ({error.strerror})", "name a TOML file") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise MappingError(str(path), f"not TOML ({error})", "mend it") from error
-    return replace(_mapping(table, contract, path), digest=text)
+        raise MappingError(place, f"not TOML ({error})", "mend it") from error
+    return replace(_mapping(table, contract, place), digest=text)
 
 
-def _mapping(table: Table[str, Any], contract: Contract, path: Path) -> Mapping:
+def _read(place: str, project: str) -> bytes:
+    if is_object(place):
+        from stream.backfill.buckets import read_object  # Beam's IO takes seconds to import
+
+        return read_object(place, project)
+    return Path(place).read_bytes()
+
+
+def _mapping(table: Table[str, Any], contract: Contract, path: str | Path) -> Mapping:
     _refuse_unknown(table, _KEYS, str(path))
     delimiter = _typed(table, "delimiter", str, ",", path)
     if len(delimiter) != 1 or delimiter in '"\r\n':
@@ -103,7 +114,7 @@ def _mapping(table: Table[str, Any], contract: Contract, path: Path) -> Mapping:
     )
 
 
-def _fields(table: Table[str, Any], contract: Contract, path: Path) -> dict[str, Origin]:
+def _fields(table: Table[str, Any], contract: Contract, path: str | Path) -> dict[str, Origin]:
     known = {each.name for each in contract.record.fields}
     _refuse_unknown(table, known, f"{path}: fields")
     return {name: _origin(given, f"{path}: fields.{name}") for name, given in table.items()}
@@ -138,14 +149,14 @@ def _zone(name: str | None, where: str) -> ZoneInfo | None:
         ) from error
 
 
-def _texts(table: Table[str, Any], key: str, default: tuple[str, ...], path: Path) -> tuple[str, ...]:
+def _texts(table: Table[str, Any], key: str, default: tuple[str, ...], path: str | Path) -> tuple[str, ...]:
     given = table.get(key, list(default))
     if not isinstance(given, list) or not all(isinstance(each, str) for each in given):
         raise MappingError(f"{path}: {key}", "not a list of texts", f'write {key} = ["..."]')
     return tuple(given)
 
 
-def _typed(table: Table[str, Any], key: str, kind: type, default: Any, path: Path) -> Any:
+def _typed(table: Table[str, Any], key: str, kind: type, default: Any, path: str | Path) -> Any:
     value = table.get(key, default)
     if not isinstance(value, kind):
         raise MappingError(f"{path}: {key}", f"not a {kind.__name__}", "see docs/backfill.md")

@@ -7,7 +7,6 @@ import socket
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final, Protocol
 
 from google.cloud.bigquery import Client
@@ -31,7 +30,7 @@ from stream.engine.patience import Patience
 from stream.engine.status import SubjectStatus
 from stream.exits import Exit
 from stream.job import Job
-from stream.keys import HeldKey
+from stream.keys import HeldKey, Key
 from stream.logs import set_up_logs
 from stream.output import check_format, say, show
 from stream.processes import stop_on_signals
@@ -68,10 +67,10 @@ class Reading:
     task: Task
 
     @classmethod
-    def of(cls, settings: Settings, subject: str, files: Sequence[str], mapping: Path | None) -> Reading:
+    def of(cls, settings: Settings, subject: str, files: Sequence[str], mapping: str | None) -> Reading:
         """Raises MappingError, BackfillError, UnknownSchemaError."""
         contract = settings.registry().latest(subject)
-        read = read_mapping(mapping, contract)
+        read = read_mapping(mapping, contract, settings.project)
         looked_at = look_at(files, contract, read, settings.project)
         return cls(Task(contract, read, looked_at, now_micros(), settings.round_messages))
 
@@ -85,7 +84,7 @@ class Reading:
         return FileSource(self.task, rounds if journal is None else read_ahead, journal, patience, stop)
 
 
-def check_files(settings: Settings, subject: str, files: Sequence[str], mapping: Path | None, format_: str) -> Exit:
+def check_files(settings: Settings, subject: str, files: Sequence[str], mapping: str | None, format_: str) -> Exit:
     """Read and check every line; nothing is opened but the files."""
     return check(settings, Reading.of(settings, subject, files, mapping), format_)
 
@@ -110,7 +109,7 @@ def check(settings: Settings, reading: History, format_: str) -> Exit:
     return _exit(source, bad)
 
 
-def run_backfill(settings: Settings, subject: str, files: Sequence[str], mapping: Path | None, format_: str) -> Exit:
+def run_backfill(settings: Settings, subject: str, files: Sequence[str], mapping: str | None, format_: str) -> Exit:
     """Write what the table does not hold yet, and say what became of every line."""
     return write(settings, Reading.of(settings, subject, files, mapping), format_)
 
@@ -165,7 +164,7 @@ def build_backfill(settings: Settings, reading: History) -> tuple[Embedded, Hist
     So neither writes what the other is about to write, and the one that streams next looks up what came before.
     """
     subject, stop = reading.contract.subject, threading.Event()
-    job, journal = job_of(settings, subject), Journal.open(settings.journal)
+    job, journal = job_of(settings, subject, held_key(settings)), Journal.open(settings.journal)
     source = reading.source(journal, Patience("place", SubjectStatus(subject), stop), stop)
 
     def intake(name: str, status: SubjectStatus, stop: threading.Event) -> tuple[Source, Preparer]:
@@ -174,7 +173,12 @@ def build_backfill(settings: Settings, reading: History) -> tuple[Embedded, Hist
     return engine_of(settings, job, journal, open_bigquery(settings.project), intake, stop), source
 
 
-def job_of(settings: Settings, subject: str) -> Job:
+def held_key(settings: Settings) -> Key:
+    """The masking key, in this process; raises SettingsError when it cannot be read."""
+    return HeldKey(read_masking_key(settings.masking_key_file))
+
+
+def job_of(settings: Settings, subject: str, masking_key: Key) -> Job:
     """The job that *settings* describe, of one subject alone.
 
     Raises:
@@ -182,7 +186,7 @@ def job_of(settings: Settings, subject: str) -> Job:
     """
     registry = Registry({each.ref: each for each in settings.registry() if each.subject == subject})
     find_functions(registry)
-    return job_for(settings, registry, HeldKey(read_masking_key(settings.masking_key_file)), now_micros)
+    return job_for(settings, registry, masking_key, now_micros)
 
 
 def engine_of(

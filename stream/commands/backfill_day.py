@@ -17,7 +17,7 @@ from stream.backfill.reading_process import read_ahead
 from stream.backfill.replace import DayReplacement
 from stream.backfill.rounds import Task
 from stream.clients import open_bigquery
-from stream.commands.backfill import Reading, engine_of, is_waiting, job_of
+from stream.commands.backfill import Reading, engine_of, held_key, is_waiting, job_of
 from stream.commands.run import collect_less_often
 from stream.engine.embedded import Embedded
 from stream.engine.intake import Preparer, Source
@@ -32,7 +32,7 @@ from stream.settings import Settings
 
 
 def replace_day(
-    settings: Settings, subject: str, files: Sequence[str], mapping: Path | None, day: str, format_: str, dry_run: bool
+    settings: Settings, subject: str, files: Sequence[str], mapping: str | None, day: str, format_: str, dry_run: bool
 ) -> Exit:
     """Put what *files* say in the place of *day*; *dry_run*: read and check it, and write nothing.
 
@@ -61,7 +61,8 @@ def replace_day(
 def build_replacement(settings: Settings, task: Task, text: str) -> tuple[Embedded, DayReplacement]:
     """The engine that replaces one day, not started; it claims the subject as one that streams does."""
     subject, stop = task.contract.subject, threading.Event()
-    job, journal, client = job_of(settings, subject), Journal.open(settings.journal), open_bigquery(settings.project)
+    job, journal = job_of(settings, subject, held_key(settings)), Journal.open(settings.journal)
+    client = open_bigquery(settings.project)
     day = day_of(text, task.contract, task.now)
     replacement = DayReplacement(
         task.contract,
@@ -88,7 +89,8 @@ def build_replacement(settings: Settings, task: Task, text: str) -> tuple[Embedd
 def _check(settings: Settings, task: Task, text: str, format_: str) -> Exit:
     subject, day = task.contract.subject, day_of(text, task.contract, task.now)
     with tempfile.TemporaryDirectory() as folder, closing(read_ahead(task)) as rounds:
-        spooled = DayReader(job_of(settings, subject), subject, day, Path(folder) / SPOOL).read(rounds)
+        job = job_of(settings, subject, held_key(settings))
+        spooled = DayReader(job, subject, day, Path(folder) / SPOOL).read(rounds)
         show("backfill", [_counts(subject, text, spooled)], format_, dry_run=True, complete=True)
     return Exit.DONE
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from stream.deploy.compare import GOLDEN, Change, Graph, any_subject, compare, dump, kept, load, renamed
-from stream.deploy.options import dataflow_flags, drain_script, secret_names
+from stream.deploy.options import backfill_flags, dataflow_flags, drain_script, secret_names
 from stream.exits import Exit
 from stream.output import print_json, say
 from stream.settings import Settings, SettingsError
@@ -77,13 +78,22 @@ def drain(settings: Settings) -> None:
 
 def run_on_dataflow(settings: Settings, update: bool, renames: list[str], validate_only: bool = False) -> None:
     """Submit the job and say its id; with *validate_only* that job only answers, in its messages."""
-    from stream.deploy.submit import submit
+    from stream.deploy.submit import pipeline_for, submit
 
-    job = submit(settings, dataflow_flags(settings, update, parse_renames(renames), validate_only))
+    flags = dataflow_flags(settings, update, parse_renames(renames), validate_only)
+    job = submit(pipeline_for(settings, flags))
     if validate_only:
         say(f"asked: the messages of job {job} say whether the running job can be updated")
     else:
         say(f"submitted: {job}; look: headrace audit; drain: headrace deploy drain")
+
+
+def backfill_on_dataflow(settings: Settings, subject: str, files: Sequence[str], mapping: str | None) -> None:
+    """Submit a backfill and say its id."""
+    from stream.deploy.submit import backfill_pipeline_for, submit
+
+    job = submit(backfill_pipeline_for(settings, subject, files, mapping, backfill_flags(settings, subject)))
+    say(f"submitted: {job}; it writes all of the files or nothing; look: headrace audit --subject {subject}")
 
 
 def _row(change: Change) -> dict[str, Any]:

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 from stream.commands.deploy import parse_renames
 from stream.deploy import gcloud
-from stream.deploy.template import build_command, metadata, run_command
+from stream.deploy.template import backfill_metadata, build_backfill_command, build_command, metadata, run_command
 from stream.settings import Settings
 
 
-def build(settings: Settings, print_only: bool) -> None:
-    """Put the template's file into its bucket, or print what does."""
-    _do(build_command(settings), print_only)
+def build(settings: Settings, backfill: bool, print_only: bool) -> None:
+    """Put a template's file into its bucket, or print what does."""
+    _do(build_backfill_command(settings) if backfill else build_command(settings), print_only)
 
 
 def run(settings: Settings, update: bool, renames: list[str], print_only: bool) -> None:
@@ -21,9 +21,9 @@ def run(settings: Settings, update: bool, renames: list[str], print_only: bool) 
     _do(run_command(settings, update, parse_renames(renames)), print_only)
 
 
-def print_metadata() -> None:
-    """Print what Dataflow knows of the template."""
-    sys.stdout.write(metadata())
+def print_metadata(backfill: bool) -> None:
+    """Print what Dataflow knows of a template."""
+    sys.stdout.write(backfill_metadata() if backfill else metadata())
 
 
 def _do(command: Sequence[str], print_only: bool) -> None:

@@ -24,7 +24,15 @@ _REMEDY: Final = "update the job with contracts that can read them"
 
 
 class _DecodeFn(beam.DoFn):  # type: ignore[misc]
-    def __init__(self, registry: Registry, window: timedelta, clock: Callable[[], int], sealing: Key) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        window: timedelta,
+        clock: Callable[[], int],
+        sealing: Key,
+        decoder: type[Decoder],
+    ) -> None:
+        self._decoder = decoder
         self._registry = registry
         self._window = window
         self._clock = clock
@@ -39,7 +47,7 @@ class _DecodeFn(beam.DoFn):  # type: ignore[misc]
         subject = messages[0].subject
         decoder = self._decoders.get(subject)
         if decoder is None:
-            decoder = self._decoders[subject] = Decoder(self._registry, subject)
+            decoder = self._decoders[subject] = self._decoder(self._registry, subject)
         decoded = decode(messages, decoder, self._clock())
         self._gate.hold(subject, self._clock(), len(messages), decoded.refusals)
         for tally in tally_decoded(messages, decoded, self._window):
@@ -58,9 +66,10 @@ class Decode(beam.PTransform):  # type: ignore[misc]
     window: timedelta
     clock: Callable[[], int]
     sealing: Key
+    decoder: type[Decoder] = Decoder
 
     def expand(self, messages: beam.PCollection) -> Outputs:
         """Decode."""
-        decode_fn = _DecodeFn(self.registry, self.window, self.clock, self.sealing)
+        decode_fn = _DecodeFn(self.registry, self.window, self.clock, self.sealing, self.decoder)
         outputs = messages | "DecodeMessages" >> beam.ParDo(decode_fn).with_outputs(DEAD_LETTERS, TALLIES, main=BATCHES)
         return three_ways(outputs)

@@ -1,26 +1,38 @@
-"""What Dataflow's launcher runs in the image: the template's parameters become settings, all else is Beam's."""
+"""What Dataflow's launcher runs in the image: the template's parameters become settings, all else is Beam's.
+
+A launch that names files is a backfill; any other streams.
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import NamedTuple
 
+import apache_beam as beam
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
 
-from stream.deploy.options import ALWAYS, SECRETS
-from stream.deploy.submit import submit
-from stream.deploy.template import PARAMETERS
+from stream.deploy.options import BATCH, SECRETS, STREAMING
+from stream.deploy.submit import backfill_pipeline_for, pipeline_for, submit
+from stream.deploy.template import BACKFILL_PARAMETERS, GIVEN, OPTIONAL, PARAMETERS
 from stream.exits import explain
 from stream.output import say
 from stream.settings import Settings, load_settings
 
 
+class Launch(NamedTuple):
+    """What a launch says; *given* by name, nothing when it streams."""
+
+    settings: Settings
+    flags: list[str]
+    given: dict[str, str | None]
+
+
 def main() -> None:
     """Describe the job to the launcher that started this process, which then starts it."""
     try:
-        settings, flags = read_arguments(sys.argv[1:])
-        job = submit(settings, flags)
+        job = submit(_pipeline(read_arguments(sys.argv[1:])))
     except Exception as error:  # the last place: the launcher's log shows a sentence
         code, sentence = explain(error)
         say(f"headrace: {sentence}")
@@ -28,20 +40,31 @@ def main() -> None:
     say(f"submitted: {job}" if job else "described; the launcher starts it")
 
 
-def read_arguments(arguments: Sequence[str]) -> tuple[Settings, list[str]]:
-    """Settings and Beam's flags from what the launcher gives.
+def read_arguments(arguments: Sequence[str]) -> Launch:
+    """What the launcher gives: settings, Beam's flags, and what a backfill is about.
 
     Raises:
         SettingsError: a parameter is wrong.
         SystemExit: a needed one is missing; argparse has said so.
     """
+    backfills = any(each.partition("=")[0] == "--files" for each in arguments)
+    names, asked = (BACKFILL_PARAMETERS, GIVEN) if backfills else (PARAMETERS, {})
     parser = argparse.ArgumentParser(allow_abbrev=False)
-    for name in PARAMETERS:
+    for name in names:
         parser.add_argument(f"--{name}")
-    for name in SECRETS:
-        parser.add_argument(f"--{name}", required=True)
+    for name in (*SECRETS, *asked):
+        parser.add_argument(f"--{name}", required=name not in OPTIONAL)
     told, flags = parser.parse_known_args(arguments)
     project = PipelineOptions(flags).view_as(GoogleCloudOptions).project
-    given = {name: getattr(told, name) for name in PARAMETERS}
+    given = {name: getattr(told, name) for name in names}
     secrets = {name: getattr(told, name) for name in SECRETS}
-    return load_settings(project=project, dataflow=secrets, **given), [*flags, *ALWAYS]
+    settings = load_settings(project=project, dataflow=secrets, **given)
+    always = BATCH if backfills else STREAMING
+    return Launch(settings, [*flags, *always], {name: getattr(told, name) for name in asked})
+
+
+def _pipeline(launch: Launch) -> beam.Pipeline:
+    subject, files, mapping = (launch.given.get(name) for name in GIVEN)
+    if subject is None or files is None:
+        return pipeline_for(launch.settings, launch.flags)
+    return backfill_pipeline_for(launch.settings, subject, files.split(","), mapping, launch.flags)

@@ -19,15 +19,16 @@ EXAMPLES: Final = {
     "masking_key_secret": "projects/<project>/secrets/<name>/versions/<number>",
     "sealing_key_secret": "projects/<project>/secrets/<name>/versions/<number>",
     "template_file": "gs://<bucket>/templates/headrace.json",
+    "backfill_template_file": "gs://<bucket>/templates/backfill.json",
 }
-_NEEDED: Final = [name for name in EXAMPLES if name != "template_file"]
+_NEEDED: Final = [name for name in EXAMPLES if not name.endswith("template_file")]
 _JOB_NAME: Final = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
-ALWAYS: Final = (
-    "--streaming",
-    "--enable_streaming_engine",
+_JOB_NAME_LENGTH: Final = 63
+BATCH: Final = (
     "--autoscaling_algorithm=THROUGHPUT_BASED",
     "--sdk_location=container",  # Beam is in the image: workers fetch nothing
 )
+STREAMING: Final = ("--streaming", "--enable_streaming_engine", *BATCH)
 
 
 def check_deployable(settings: Settings) -> None:
@@ -82,12 +83,38 @@ def dataflow_flags(
         SettingsError: as `check_deployable`.
     """
     check_deployable(settings)
+    lines = [*_place(settings, settings.pipeline), *STREAMING]
+    if update:
+        lines.append("--update")
+    if validate_only:
+        lines.append("--dataflow_service_options=graph_validate_only")
+    if mapping:
+        lines.append(f"--transform_name_mapping={json.dumps(dict(mapping), sort_keys=True)}")
+    return lines
+
+
+def backfill_flags(settings: Settings, subject: str) -> list[str]:
+    """Beam's flags for a backfill of *subject* on Dataflow.
+
+    Raises:
+        SettingsError: as `check_deployable`.
+    """
+    check_deployable(settings)
+    name = f"{settings.pipeline}-backfill-{subject.replace('_', '-')}"
+    lines = [*_place(settings, name[:_JOB_NAME_LENGTH].rstrip("-")), *BATCH]
+    if settings.dataflow.flexrs:
+        lines.append(f"--flexrs_goal={settings.dataflow.flexrs}")
+    return lines
+
+
+def _place(settings: Settings, job_name: str) -> list[str]:
+    """Where a job runs, and on what."""
     told = settings.dataflow
     flags = {
         "runner": "DataflowRunner",
         "project": settings.project,
         "region": told.region,
-        "job_name": settings.pipeline,
+        "job_name": job_name,
         "temp_location": told.temp_location,
         "staging_location": staging_location(told),
         "num_workers": told.workers,
@@ -99,14 +126,7 @@ def dataflow_flags(
         "sdk_container_image": told.image,
     }
     lines = [f"--{name}={value}" for name, value in flags.items() if value is not None]
-    lines += [*ALWAYS, "--no_use_public_ips" if told.private_addresses else "--use_public_ips"]
-    if update:
-        lines.append("--update")
-    if validate_only:
-        lines.append("--dataflow_service_options=graph_validate_only")
-    if mapping:
-        lines.append(f"--transform_name_mapping={json.dumps(dict(mapping), sort_keys=True)}")
-    return lines
+    return [*lines, "--no_use_public_ips" if told.private_addresses else "--use_public_ips"]
 
 
 def drain_script(settings: Settings) -> str:

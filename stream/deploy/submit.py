@@ -1,14 +1,22 @@
-"""Hand the job to Dataflow. The call itself needs an account: what it is given is tested, it is not."""
+"""Hand jobs to Dataflow. The call itself needs an account: what it is given is tested, it is not."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from uuid import uuid4
+
 import apache_beam as beam
+from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
+from apache_beam.runners.dataflow.dataflow_runner import DataflowPipelineResult
 
 from stream.clock import now_micros
+from stream.commands.backfill import Reading, job_of
 from stream.commands.run import job_for
+from stream.dataflow.load import LoadOptions
 from stream.deploy.graph import build
 from stream.deploy.options import secret_names
 from stream.keys import SecretVersion
+from stream.pipeline import load
 from stream.settings import Settings
 
 
@@ -23,10 +31,30 @@ def pipeline_for(settings: Settings, flags: list[str]) -> beam.Pipeline:
     return build(job, sealing, settings.names, settings.round_messages, flags)
 
 
-def submit(settings: Settings, flags: list[str]) -> str | None:
-    """Start the job, or replace the running one; waits for nothing.
+def backfill_pipeline_for(
+    settings: Settings, subject: str, places: Sequence[str], mapping: str | None, flags: list[str]
+) -> beam.Pipeline:
+    """The backfill as Dataflow runs it, not started; looks whether files and mapping are there.
 
-    Gives the job's id, or None when *flags* name a ``template_location``: then its description lies there.
+    Raises:
+        SettingsError: a secret is not named.
+        MappingError, BackfillError, UnknownSchemaError: as for a backfill here.
     """
-    result = pipeline_for(settings, flags).run()
-    return str(result.job_id()) if result.has_job else None
+    masking, sealing = map(SecretVersion, secret_names(settings))
+    job, task = job_of(settings, subject, masking), Reading.of(settings, subject, places, mapping).task
+    options = PipelineOptions(flags)
+    name, temp = uuid4().hex[:20], options.view_as(GoogleCloudOptions).temp_location
+    folder = f"{temp.rstrip('/')}/headrace-load-{name}"
+    pipeline = beam.Pipeline(options=options)
+    load(pipeline, job, sealing, task, LoadOptions(name, folder, task.contract, settings.names))
+    return pipeline
+
+
+def submit(pipeline: beam.Pipeline) -> str | None:
+    """Start a job, or replace the running one; waits for nothing.
+
+    Gives the job's id on Dataflow. None when its options name a ``template_location``, where its description lies then;
+    or when it ran in this process, to its end.
+    """
+    result = pipeline.run()
+    return str(result.job_id()) if isinstance(result, DataflowPipelineResult) and result.has_job else None

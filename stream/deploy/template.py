@@ -1,9 +1,10 @@
-"""The Flex Template: its parameters, from the settings, and the gcloud commands that build and start it."""
+"""The Flex Templates, one that streams and one that backfills: their parameters, from the settings, and the gcloud
+commands that build and start them. Both are of one image; what a launch is given says which job it is."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -14,43 +15,65 @@ from stream.dataflow_settings import DataflowSettings
 from stream.deploy.options import SECRETS, check_deployable, missing, staging_location
 from stream.settings import Settings
 
-METADATA: Final = Path(__file__).parent / "metadata.json"  # as committed; `headrace template metadata` writes it
+_HERE: Final = Path(__file__).parent
+METADATA: Final = _HERE / "metadata.json"  # as committed; `headrace template metadata` writes it
+BACKFILL_METADATA: Final = _HERE / "backfill_metadata.json"  # likewise, with --backfill
 PARAMETERS: Final = ("dataset", "pipeline", "window", "round_messages", "shards", "ids_remembered")  # of the settings
+BACKFILL_PARAMETERS: Final = tuple(name for name in PARAMETERS if name != "ids_remembered")
 IMAGE: Final = "sdk_container_image"  # a parameter that Beam itself reads
+# What a backfill is about: names with what a person is told, and the pattern of a value.
+GIVEN: Final = {
+    "subject": ("Which contract the lines follow", "^[a-z][a-z0-9_]*$"),
+    "files": ("gs:// addresses of CSV, NDJSON, Avro, Parquet, separated by commas; stars as in a shell", "^gs://.+$"),
+    "mapping": ("gs:// address of a TOML file that says which column is which field", "^gs://.+$"),
+}
+OPTIONAL: Final = frozenset({"mapping"})
 
 
 def metadata() -> str:
-    """What Dataflow knows of the template, as it is committed."""
-    parameters = [
-        *(_parameter(name, Settings.model_fields[name]) for name in PARAMETERS),
-        *(_parameter(name, DataflowSettings.model_fields[name], required=True) for name in SECRETS),
-        {**_parameter("image", DataflowSettings.model_fields["image"], required=True), "name": IMAGE},
-    ]
+    """What Dataflow knows of the template that streams, as it is committed."""
     described = {
         "name": "Headrace",
         "description": "Avro events from Pub/Sub to BigQuery: checked, masked, each written once.",
         "streaming": True,
         "supportsExactlyOnce": True,
         "supportsAtLeastOnce": False,
-        "parameters": parameters,
+        "parameters": _parameters(PARAMETERS),
+    }
+    return json.dumps(described, indent=2) + "\n"
+
+
+def backfill_metadata() -> str:
+    """What Dataflow knows of the template that backfills, as it is committed."""
+    given = [
+        {
+            **{"name": name, "label": said, "helpText": said},
+            **({"isOptional": True} if name in OPTIONAL else {}),
+            **{"paramType": "TEXT", "regexes": [pattern]},
+        }
+        for name, (said, pattern) in GIVEN.items()
+    ]
+    described = {
+        "name": "Headrace backfill",
+        "description": "Files of history to BigQuery: checked, masked, deduplicated, as a whole or not at all.",
+        "parameters": [*given, *_parameters(BACKFILL_PARAMETERS)],
     }
     return json.dumps(described, indent=2) + "\n"
 
 
 def build_command(settings: Settings) -> list[str]:
-    """What puts the template's file into its bucket.
+    """What puts the file of the template that streams into its bucket.
 
     Raises:
         SettingsError: a setting is missing, or a variable names an emulator.
     """
-    return [
-        *("gcloud", "dataflow", "flex-template", "build", _file(settings)),
-        f"--project={settings.project}",
-        f"--image={settings.dataflow.image}",
-        "--sdk-language=PYTHON",
-        f"--metadata-file={_beside_us(METADATA)}",
-        *_environment(settings.dataflow),
-    ]
+    environment = [*_environment(settings.dataflow), *_streaming(settings.dataflow)]
+    return _build(settings, "template_file", METADATA, environment)
+
+
+def build_backfill_command(settings: Settings) -> list[str]:
+    """What puts the file of the template that backfills into its bucket; raises likewise."""
+    return _build(settings, "backfill_template_file", BACKFILL_METADATA, [*_environment(settings.dataflow)])
 
 
 def run_command(settings: Settings, update: bool = False, mapping: Mapping[str, str] | None = None) -> list[str]:
@@ -65,8 +88,9 @@ def run_command(settings: Settings, update: bool = False, mapping: Mapping[str, 
         *("gcloud", "dataflow", "flex-template", "run", settings.pipeline),
         f"--project={settings.project}",
         f"--region={settings.dataflow.region}",
-        f"--template-file-gcs-location={_file(settings)}",
+        f"--template-file-gcs-location={_file(settings, 'template_file')}",
         *_environment(settings.dataflow),
+        *_streaming(settings.dataflow),
         *(f"--parameters={name}={_text(value)}" for name, value in values.items()),
     ]
     if update:
@@ -76,15 +100,35 @@ def run_command(settings: Settings, update: bool = False, mapping: Mapping[str, 
     return command
 
 
-def _file(settings: Settings) -> str:
+def _build(settings: Settings, file: str, described: Path, environment: Sequence[str]) -> list[str]:
+    return [
+        *("gcloud", "dataflow", "flex-template", "build", _file(settings, file)),
+        f"--project={settings.project}",
+        f"--image={settings.dataflow.image}",
+        "--sdk-language=PYTHON",
+        f"--metadata-file={_beside_us(described)}",
+        *environment,
+    ]
+
+
+def _file(settings: Settings, name: str) -> str:
     check_deployable(settings)
-    if settings.dataflow.template_file is None:
-        raise missing(settings, ["template_file"])
-    return settings.dataflow.template_file
+    file: str | None = getattr(settings.dataflow, name)
+    if file is None:
+        raise missing(settings, [name])
+    return file
+
+
+def _parameters(names: Sequence[str]) -> list[dict[str, Any]]:
+    return [
+        *(_parameter(name, Settings.model_fields[name]) for name in names),
+        *(_parameter(name, DataflowSettings.model_fields[name], required=True) for name in SECRETS),
+        {**_parameter("image", DataflowSettings.model_fields["image"], required=True), "name": IMAGE},
+    ]
 
 
 def _environment(told: DataflowSettings) -> Iterator[str]:
-    """The flags of gcloud that both commands have: a template's own are what a launch without headrace gets."""
+    """The flags of gcloud that all commands have: a template's own are what a launch without headrace gets."""
     flags = {
         "num-workers": told.workers,
         "max-workers": told.max_workers,
@@ -96,9 +140,13 @@ def _environment(told: DataflowSettings) -> Iterator[str]:
         "dataflow-kms-key": told.kms_key,
     }
     yield from (f"--{name}={value}" for name, value in flags.items() if value is not None)
-    yield "--enable-streaming-engine"
     if told.private_addresses:
         yield "--disable-public-ips"
+
+
+def _streaming(told: DataflowSettings) -> Iterator[str]:
+    if told.streaming_engine:
+        yield "--enable-streaming-engine"
 
 
 def _parameter(name: str, field: FieldInfo, required: bool = False) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,12 +16,14 @@ import pytest
 from stream.clients import open_bigquery
 from stream.emulators import Emulators
 from stream.names import TALLIES, Names
+from tests.buckets import VARIABLE, a_bucket
 from tests.builders import FLIGHT, a_flight
 from tests.files import as_csv
 from tests.jobs import COMMAND, a_key
 
 pytestmark = [pytest.mark.emulators, pytest.mark.airflow, pytest.mark.timeout(600)]
-DAGS = Path(__file__).parents[2] / "dags"
+ROOT = Path(__file__).parents[2]
+DAGS = ROOT / "dags"
 PYTHON = DAGS / ".venv" / "bin" / "python"
 PROJECT = "test-of-dags"
 NAMES = Names(PROJECT)
@@ -42,7 +45,10 @@ complete_within = "1h"
 [dataflow]
 template = "gs://templates/backfill.json"
 service_account = "backfill@{PROJECT}.iam.gserviceaccount.com"
-temp_location = "gs://templates/temp"
+temp_location = "gs://files/temp"
+[dataflow.parameters]
+masking_key_secret = "projects/p/secrets/masking/versions/1"
+sealing_key_secret = "projects/p/secrets/sealing/versions/1"
 [[backfill]]
 subject = "flight_departed"
 table = "flights"
@@ -99,7 +105,9 @@ def run_of(dag: str, day: datetime, **more: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def driven(emulators: Emulators, airflow: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Driven:
+def driven(
+    emulators: Emulators, airflow: dict[str, str], objects: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Driven:
     place = tmp_path_factory.mktemp("cloud")
     arriving, mended = place / "arriving" / "files" / "flights", place / "mended"
     arriving.mkdir(parents=True)
@@ -132,18 +140,20 @@ def driven(emulators: Emulators, airflow: dict[str, str], tmp_path_factory: pyte
         "buckets": str(place / "buckets"),
         "arriving": str(place / "arriving"),
         "command": COMMAND,
-        "masking_key": str(a_key(place)),
+        "template": [sys.executable, "-m", "tests.template_job"],
         "runs": runs,
     }
-    done = subprocess.run(
-        [str(PYTHON), str(DAGS / "tests" / "drive.py")],
-        input=json.dumps(given),
-        # A backfill that ends with an error keeps its claim for a lease; here the next day follows at once.
-        env={**airflow, **emulators.environment, "HEADRACE_LEASE_SECONDS": "2"},
-        capture_output=True,
-        text=True,
-        timeout=500,
-    )
+    with a_bucket(place, objects) as bucket:
+        bucket.client.create_bucket("files")
+        storage = {VARIABLE: os.environ[VARIABLE], "MASKING_KEY_FILE": str(a_key(place)), "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(
+            [str(PYTHON), str(DAGS / "tests" / "drive.py")],
+            input=json.dumps(given),
+            env={**airflow, **emulators.environment, **storage},
+            capture_output=True,
+            text=True,
+            timeout=500,
+        )
     (place / "log").write_text(done.stdout + done.stderr)
     assert done.returncode == 0, done.stderr[-4000:]
     query = f"SELECT COUNT(*) AS count, COUNTIF(outcome = 'written') AS written FROM {tallies}"

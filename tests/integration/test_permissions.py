@@ -10,8 +10,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import apache_beam as beam
 import pyarrow as pa
 import pytest
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from google.api_core.exceptions import GoogleAPICallError
 from typer.testing import CliRunner
 
@@ -22,15 +24,18 @@ from schemas.registry import Registry, parse_contract
 from stream.cli import app
 from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
 from stream.commands.archive import open_collector
-from stream.commands.backfill import Reading, build_backfill
+from stream.commands.backfill import Reading, build_backfill, job_of
 from stream.commands.backfill_day import build_replacement
+from stream.dataflow.load import LoadOptions
 from stream.message import Message
 from stream.names import TALLIES
+from stream.pipeline import load
 from stream.provision import Clients, apply, plan
 from stream.settings import Settings
 from stream.stored_rows import StoredRows, StoredTallies
 from stream.tallies import Outcome, tally_unread
 from tests.beam_engine import BeamEngine, NamedKey
+from tests.buckets import a_bucket
 from tests.builders import BOOKING, FLIGHT, PACKAGE, a_booking, a_flight
 from tests.calls import Calls, recording
 from tests.files import as_ndjson
@@ -130,6 +135,14 @@ class Day:
             engine.run()
         assert replacement.finished
 
+    def load(self, folder: Path, bucket: str) -> None:
+        """A flight more, as Dataflow's workers do it."""
+        file = as_ndjson(folder / "more.ndjson", FLIGHT, [self.flight, {**self.flight, "flight": 10}])
+        job = job_of(self.service.settings, "flight_departed", NamedKey("masking"))
+        task = Reading.of(self.service.settings, "flight_departed", [str(file)], None).task
+        with self.calls.by("backfiller"), beam.Pipeline(FnApiRunner()) as pipeline:
+            load(pipeline, job, NamedKey("sealing"), task, LoadOptions("a-load", bucket, FLIGHT, self.service.names))
+
     def collect(self, letters: int) -> None:
         with self.calls.by("collector"):
             collector = open_collector(self.service.settings, threading.Event())
@@ -171,7 +184,7 @@ class Day:
         return done.stdout
 
 
-def test_what_each_principal_uses_is_what_it_is_granted(project: str, tmp_path: Path) -> None:
+def test_what_each_principal_uses_is_what_it_is_granted(project: str, tmp_path: Path, objects: Path) -> None:
     day = Day(project, tmp_path)
     with recording(day.calls):
         day.terraform()
@@ -184,6 +197,8 @@ def test_what_each_principal_uses_is_what_it_is_granted(project: str, tmp_path: 
         day.backfill(tmp_path)
         day.look_after_a_mishap("backfiller")
         day.replace_a_day(tmp_path)
+        with a_bucket(tmp_path, objects) as bucket:
+            day.load(tmp_path, f"gs://{bucket.name}")
         day.collect(3)
         day.watch()
         day.command("auditor", "audit", "--grace", "0s", key=False)

@@ -1,0 +1,160 @@
+"""Deduplicate for a load: what is in neither files nor table before goes to Parquet files; nothing is appended yet.
+
+All rows of a shard come together once all lines are read, and nothing is loaded before all shards are done. So a shard
+that is done again, by another worker too, finds the same table, and its files of before are never named to anybody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, NamedTuple
+from uuid import uuid4
+
+import apache_beam as beam
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from apache_beam.pvalue import TaggedOutput
+
+from stream.backfill.buckets import create_object
+from stream.batch import MicroBatch
+from stream.clients import open_bigquery
+from stream.dataflow.cells import Key
+from stream.dataflow.fates import Fates, tally_fates
+from stream.dataflow.load import LoadOptions, Part
+from stream.dataflow.lookups import EventTable
+from stream.dataflow.outputs import DEAD_LETTERS, TALLIES
+from stream.dataflow.sealed import sealed_letters
+from stream.dataflow.shards import Keyed, split_sealed
+from stream.dataflow.write import WriteOptions
+from stream.deduplicate import SeenIds
+from stream.sealing import sealing_key
+from stream.tallies import Tally
+from stream.write import STAGE
+
+ASKED_ROWS: Final = 5_000  # that are looked up together: shards make small batches, and each query costs a second
+_PARTS: Final = "parts"
+
+
+class _SplitFn(beam.DoFn):  # type: ignore[misc]
+    def __init__(self, options: WriteOptions) -> None:
+        self._options = options
+
+    def setup(self) -> None:
+        self._key = sealing_key(self._options.sealing.read())
+
+    def process(self, batch: MicroBatch) -> Iterator[Keyed]:
+        yield from split_sealed(batch, self._options.shards, self._key)
+
+
+class _FreshFn(beam.DoFn):  # type: ignore[misc]
+    def __init__(self, options: WriteOptions, into: LoadOptions) -> None:
+        self._options = options
+        self._into = into
+
+    def setup(self) -> None:
+        self._bigquery = open_bigquery(self._options.project)
+        self._key = sealing_key(self._options.sealing.read())
+
+    def teardown(self) -> None:
+        self._bigquery.close()
+
+    def process(self, keyed: tuple[Key, Iterable[MicroBatch]]) -> Iterator[TaggedOutput]:
+        (subject, _), batches = keyed
+        table = EventTable(self._bigquery, self._options.tables[subject], self._options.derived[subject])
+        seen, part = SeenIds(), _PartWriter(self._into)
+        for together in _lots(batches):
+            for batch, stored in zip(together, compare_together(together, table.compare), strict=True):
+                decision = seen.decide(batch, stored)
+                fresh = batch.take(decision.fresh)
+                seen.remember(fresh)
+                part.write(fresh.rows)
+                yield from self._account(Fates(batch, decision.fresh, decision.duplicates, decision.conflicts))
+        for written in part.close():
+            yield TaggedOutput(_PARTS, (subject, written))
+
+    def _account(self, fates: Fates) -> Iterator[TaggedOutput]:
+        for tally in tally_fates(fates, self._options.window):
+            yield TaggedOutput(TALLIES, tally)
+        for letter in sealed_letters(fates.batch, fates.refusals, STAGE, self._key):
+            yield TaggedOutput(DEAD_LETTERS, letter)
+
+
+class _PartWriter:
+    """One Parquet file beside the others of the load, made when there is a first row."""
+
+    def __init__(self, into: LoadOptions) -> None:
+        self._into = into
+        self._address = f"{into.folder}/{uuid4().hex}.parquet"
+        self._writer: pq.ParquetWriter | None = None
+        self._times: list[datetime] = []
+
+    def write(self, rows: pa.RecordBatch) -> None:
+        if not rows.num_rows:
+            return
+        if self._writer is None:
+            self._file = create_object(self._address, self._into.names.project)
+            self._writer = pq.ParquetWriter(self._file, rows.schema)
+        self._writer.write_batch(rows)
+        bounds = pc.min_max(rows.column("_event_time")).as_py()
+        self._times = [min([*self._times, bounds["min"]]), max([*self._times, bounds["max"]])]
+
+    def close(self) -> Iterator[Part]:
+        if self._writer is not None:
+            self._writer.close()
+            self._file.close()
+            yield Part(self._address, *self._times)
+
+
+def compare_together(
+    batches: Sequence[MicroBatch], compare: Callable[[pa.RecordBatch], Mapping[int, bool]]
+) -> list[dict[int, bool]]:
+    """For each of *batches* the indexes of rows that *compare* finds, asked once for all."""
+    starts, total = [], 0
+    for batch in batches:
+        starts.append(total)
+        total += len(batch)
+    rows = pa.Table.from_batches([batch.rows for batch in batches]).combine_chunks().to_batches()
+    found = compare(rows[0]) if rows else {}
+    return [
+        {index - start: found[index] for index in range(start, start + len(batch)) if index in found}
+        for start, batch in zip(starts, batches, strict=True)
+    ]
+
+
+def _lots(batches: Iterable[MicroBatch]) -> Iterator[list[MicroBatch]]:
+    lot: list[MicroBatch] = []
+    for batch in batches:
+        if lot and sum(map(len, lot)) + len(batch) > ASKED_ROWS:
+            yield lot
+            lot = []
+        lot.append(batch)
+    if lot:
+        yield lot
+
+
+class Fresh(NamedTuple):
+    """The ways out of :class:`KeepFresh`; *parts* are keyed by subject."""
+
+    parts: beam.PCollection
+    dead_letters: beam.PCollection
+    tallies: beam.PCollection
+
+
+@dataclass
+class KeepFresh(beam.PTransform):  # type: ignore[misc]
+    """Write rows that are new to the load's files; account for every row."""
+
+    options: WriteOptions
+    into: LoadOptions
+
+    def expand(self, batches: beam.PCollection) -> Fresh:
+        """Key by table and shard, wait for all, then decide."""
+        split = beam.ParDo(_SplitFn(self.options)).with_output_types(Keyed)
+        shards = batches | "KeyByTableAndShard" >> split | "Gather" >> beam.GroupByKey()
+        fresh_fn = beam.ParDo(_FreshFn(self.options, self.into))
+        outputs = shards | "Decide" >> fresh_fn.with_outputs(_PARTS, DEAD_LETTERS, TALLIES)
+        outputs[TALLIES].element_type = Tally
+        return Fresh(outputs[_PARTS], outputs[DEAD_LETTERS], outputs[TALLIES])

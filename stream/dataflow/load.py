@@ -1,0 +1,113 @@
+"""Load as Beam carries it: all files of rows and all tallies come to one place, and are written once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import count
+from typing import Any, NamedTuple
+
+import apache_beam as beam
+import structlog
+
+from schemas.registry import Contract
+from stream.backfill.buckets import delete_objects
+from stream.backfill.staging import Load, Staging
+from stream.clients import open_bigquery
+from stream.names import Names
+from stream.own_tables import tallies_table
+from stream.tables import table_for
+from stream.tallies import Tally, add_up
+from stream.tally import tally_lines
+
+_LOG = structlog.get_logger("headrace")
+
+
+class Part(NamedTuple):
+    """A Parquet file of rows, with the first and the last moment of its events."""
+
+    address: str
+    first: datetime
+    last: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LoadOptions:
+    """Where a load goes. *name* tells it from all others, *folder* is the ``gs://`` address of its files."""
+
+    name: str
+    folder: str
+    contract: Contract = field(repr=False)
+    names: Names
+
+
+class _AddUpFn(beam.CombineFn):  # type: ignore[misc]
+    """Tallies added up wherever they are, so that few of them travel."""
+
+    def create_accumulator(self) -> list[Tally]:
+        return []
+
+    def add_input(self, accumulator: list[Tally], tally: Tally) -> list[Tally]:
+        return [add_up([*accumulator, tally])]
+
+    def merge_accumulators(self, accumulators: Iterable[list[Tally]]) -> list[Tally]:
+        tallies = [tally for each in accumulators for tally in each]
+        return [add_up(tallies)] if tallies else []
+
+    def extract_output(self, accumulator: list[Tally]) -> list[Tally]:
+        return accumulator
+
+
+class _LoadFn(beam.DoFn):  # type: ignore[misc]
+    def __init__(self, options: LoadOptions, clock: Callable[[], int]) -> None:
+        self._options = options
+        self._clock = clock
+
+    def setup(self) -> None:
+        self._bigquery = open_bigquery(self._options.names.project)
+
+    def teardown(self) -> None:
+        self._bigquery.close()
+
+    def process(self, gathered: tuple[str, Mapping[str, Iterable[Any]]]) -> None:
+        parts: list[Part] = sorted(gathered[1]["parts"])
+        tallies = [tally for each in gathered[1]["tallies"] for tally in each]
+        options, now, numbers = self._options, self._clock(), count()
+        counted = add_up(tallies)
+        lines = tally_lines(counted, now, lambda: f"{options.name}-{next(numbers)}")
+        project, dataset = options.names.project, options.names.dataset
+        table, tallied = table_for(options.contract, project, dataset), tallies_table(project, dataset)
+        staging = Staging(self._bigquery, options.names.loads, table, tallied)
+        addresses = [each.address for each in parts]
+        times = (min(each.first for each in parts), max(each.last for each in parts)) if parts else None
+        staging.write(Load(options.name, addresses, times, lines))
+        delete_objects(addresses, options.names.project)
+        _LOG.info("loaded", subject=options.contract.subject, load=options.name, **_totals(counted))
+
+
+def _totals(tally: Tally) -> dict[str, int]:
+    totals: dict[str, int] = {}
+    for outcome, events in zip(*(tally.counts.column(name).to_pylist() for name in ("outcome", "events")), strict=True):
+        totals[outcome] = totals.get(outcome, 0) + events
+    return totals
+
+
+@dataclass
+class LoadOnce(beam.PTransform):  # type: ignore[misc]
+    """Take (parts by subject, tallies), and write all of it once everything before is done."""
+
+    options: LoadOptions
+    clock: Callable[[], int]
+
+    def expand(self, given: tuple[beam.PCollection, beam.PCollection]) -> Any:
+        """Add up, bring together, write."""
+        parts, tallies = given
+        subject = self.options.contract.subject
+        counted = (
+            tallies
+            | "BySubject" >> beam.Map(lambda tally: (subject, tally)).with_output_types(tuple[str, Tally])
+            | "AddUp" >> beam.CombinePerKey(_AddUpFn())
+        )
+        together = {"parts": parts, "tallies": counted} | "Gather" >> beam.CoGroupByKey()
+        return together | "WriteOnce" >> beam.ParDo(_LoadFn(self.options, self.clock))
