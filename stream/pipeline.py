@@ -14,7 +14,8 @@ from stream.dataflow.deadletters import PublishDeadLetters
 from stream.dataflow.decode import Decode
 from stream.dataflow.files import ReadFiles
 from stream.dataflow.fresh import KeepFresh
-from stream.dataflow.load import LoadOnce, LoadOptions
+from stream.dataflow.load import LoadOnce
+from stream.dataflow.loading import LoadOptions
 from stream.dataflow.mask import MaskPersonalData
 from stream.dataflow.outputs import Outputs
 from stream.dataflow.tally import AppendTallies
@@ -40,15 +41,15 @@ def ingest(messages: beam.PCollection, job: Job, sealing: Key) -> None:
     tallies | "Tally" >> AppendTallies(job.project, job.tallies_table, job.clock)
 
 
-def load(begin: beam.Pipeline, job: Job, sealing: Key, task: Task, into: LoadOptions) -> None:
+def load(begin: beam.Pipeline, job: Job, task: Task, options: LoadOptions) -> None:
     """Wire every step from files of one subject to rows, dead letters and tallies, written as a whole or not at all."""
     messages = begin | "Read" >> ReadFiles(replace(task, loaded=True))
-    refined = _refine(messages, job, sealing, LineDecoder)
-    fresh = refined.batches | "Deduplicate" >> KeepFresh(_write_options(job, sealing), into)
+    refined = _refine(messages, job, options.sealing, LineDecoder)
+    fresh = refined.batches | "Deduplicate" >> KeepFresh(options)
     fresh.dead_letters | "PublishUnwritable" >> PublishDeadLetters(job.dead_letter_topic, job.sender)
 
     tallies = [*refined.tallies, fresh.tallies] | "GatherTallies" >> beam.Flatten()
-    (fresh.parts, tallies) | "Load" >> LoadOnce(into, job.clock)
+    (fresh.parts, tallies) | "Load" >> LoadOnce(options, job.clock)
 
 
 class _Refined(NamedTuple):

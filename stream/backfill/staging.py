@@ -83,17 +83,18 @@ class Staging:
         self._client.load_table_from_file(file, table, rewind=True, job_config=config).result()
 
     def _once(self, script: str, name: str) -> None:
+        """Go on to another job only when the one before is known to have failed."""
         location = self._client.get_table(self._table).location
         for number in range(_TRIES):
+            job = self._started(script, f"headrace_load_{name}_{number}", location)
             try:
-                job = self._started(script, f"headrace_load_{name}_{number}", location)
                 job.result()
             except GoogleAPIError as error:
                 if MEANWHILE in str(error):
                     raise BackfillError(
                         f"{self._table}: {MEANWHILE}, and nothing of them was; run it again: it finds them in the table"
                     ) from error
-                if number + 1 == _TRIES:
+                if job.error_result is None or number + 1 == _TRIES:
                     raise
             else:
                 return

@@ -23,14 +23,14 @@ from stream.batch import MicroBatch
 from stream.clients import open_bigquery
 from stream.dataflow.cells import Key
 from stream.dataflow.fates import Fates, tally_fates
-from stream.dataflow.load import LoadOptions, Part
+from stream.dataflow.loading import LoadOptions, Part
 from stream.dataflow.lookups import EventTable
 from stream.dataflow.outputs import DEAD_LETTERS, TALLIES
 from stream.dataflow.sealed import sealed_letters
 from stream.dataflow.shards import Keyed, split_sealed
-from stream.dataflow.write import WriteOptions
 from stream.deduplicate import SeenIds
 from stream.sealing import sealing_key
+from stream.tables import derived_columns
 from stream.tallies import Tally
 from stream.write import STAGE
 
@@ -39,7 +39,7 @@ _PARTS: Final = "parts"
 
 
 class _SplitFn(beam.DoFn):  # type: ignore[misc]
-    def __init__(self, options: WriteOptions) -> None:
+    def __init__(self, options: LoadOptions) -> None:
         self._options = options
 
     def setup(self) -> None:
@@ -50,12 +50,11 @@ class _SplitFn(beam.DoFn):  # type: ignore[misc]
 
 
 class _FreshFn(beam.DoFn):  # type: ignore[misc]
-    def __init__(self, options: WriteOptions, into: LoadOptions) -> None:
+    def __init__(self, options: LoadOptions) -> None:
         self._options = options
-        self._into = into
 
     def setup(self) -> None:
-        self._bigquery = open_bigquery(self._options.project)
+        self._bigquery = open_bigquery(self._options.names.project)
         self._key = sealing_key(self._options.sealing.read())
 
     def teardown(self) -> None:
@@ -63,8 +62,10 @@ class _FreshFn(beam.DoFn):  # type: ignore[misc]
 
     def process(self, keyed: tuple[Key, Iterable[MicroBatch]]) -> Iterator[TaggedOutput]:
         (subject, _), batches = keyed
-        table = EventTable(self._bigquery, self._options.tables[subject], self._options.derived[subject])
-        seen, part = SeenIds(), _PartWriter(self._into)
+        contract = self._options.contract
+        path = self._options.names.table(contract.options.table)
+        table = EventTable(self._bigquery, path, derived_columns(contract))
+        seen, part = SeenIds(), _PartWriter(self._options)
         for together in _lots(batches):
             for batch, stored in zip(together, compare_together(together, table.compare), strict=True):
                 decision = seen.decide(batch, stored)
@@ -85,9 +86,9 @@ class _FreshFn(beam.DoFn):  # type: ignore[misc]
 class _PartWriter:
     """One Parquet file beside the others of the load, made when there is a first row."""
 
-    def __init__(self, into: LoadOptions) -> None:
-        self._into = into
-        self._address = f"{into.folder}/{uuid4().hex}.parquet"
+    def __init__(self, options: LoadOptions) -> None:
+        self._project = options.names.project
+        self._address = f"{options.folder}/{uuid4().hex}.parquet"
         self._writer: pq.ParquetWriter | None = None
         self._times: list[datetime] = []
 
@@ -95,7 +96,7 @@ class _PartWriter:
         if not rows.num_rows:
             return
         if self._writer is None:
-            self._file = create_object(self._address, self._into.names.project)
+            self._file = create_object(self._address, self._project)
             self._writer = pq.ParquetWriter(self._file, rows.schema)
         self._writer.write_batch(rows)
         bounds = pc.min_max(rows.column("_event_time")).as_py()
@@ -147,14 +148,13 @@ class Fresh(NamedTuple):
 class KeepFresh(beam.PTransform):  # type: ignore[misc]
     """Write rows that are new to the load's files; account for every row."""
 
-    options: WriteOptions
-    into: LoadOptions
+    options: LoadOptions
 
     def expand(self, batches: beam.PCollection) -> Fresh:
         """Key by table and shard, wait for all, then decide."""
         split = beam.ParDo(_SplitFn(self.options)).with_output_types(Keyed)
         shards = batches | "KeyByTableAndShard" >> split | "Gather" >> beam.GroupByKey()
-        fresh_fn = beam.ParDo(_FreshFn(self.options, self.into))
+        fresh_fn = beam.ParDo(_FreshFn(self.options))
         outputs = shards | "Decide" >> fresh_fn.with_outputs(_PARTS, DEAD_LETTERS, TALLIES)
         outputs[TALLIES].element_type = Tally
         return Fresh(outputs[_PARTS], outputs[DEAD_LETTERS], outputs[TALLIES])

@@ -3,43 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 from itertools import count
-from typing import Any, NamedTuple
+from typing import Any
 
 import apache_beam as beam
 import structlog
 
-from schemas.registry import Contract
 from stream.backfill.buckets import delete_objects
 from stream.backfill.staging import Load, Staging
 from stream.clients import open_bigquery
-from stream.names import Names
+from stream.dataflow.loading import LoadOptions, Part
 from stream.own_tables import tallies_table
 from stream.tables import table_for
 from stream.tallies import Tally, add_up
 from stream.tally import tally_lines
 
 _LOG = structlog.get_logger("headrace")
-
-
-class Part(NamedTuple):
-    """A Parquet file of rows, with the first and the last moment of its events."""
-
-    address: str
-    first: datetime
-    last: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class LoadOptions:
-    """Where a load goes. *name* tells it from all others, *folder* is the ``gs://`` address of its files."""
-
-    name: str
-    folder: str
-    contract: Contract = field(repr=False)
-    names: Names
 
 
 class _AddUpFn(beam.CombineFn):  # type: ignore[misc]

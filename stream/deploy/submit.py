@@ -12,7 +12,7 @@ from apache_beam.runners.dataflow.dataflow_runner import DataflowPipelineResult
 from stream.clock import now_micros
 from stream.commands.backfill import Reading, job_of
 from stream.commands.run import job_for
-from stream.dataflow.load import LoadOptions
+from stream.dataflow.loading import LoadOptions
 from stream.deploy.graph import build
 from stream.deploy.options import secret_names
 from stream.keys import SecretVersion
@@ -45,8 +45,9 @@ def backfill_pipeline_for(
     options = PipelineOptions(flags)
     name, temp = uuid4().hex[:20], options.view_as(GoogleCloudOptions).temp_location
     folder = f"{temp.rstrip('/')}/headrace-load-{name}"
+    place = LoadOptions(name, folder, task.contract, settings.names, settings.shards, settings.window, sealing)
     pipeline = beam.Pipeline(options=options)
-    load(pipeline, job, sealing, task, LoadOptions(name, folder, task.contract, settings.names))
+    load(pipeline, job, task, place)
     return pipeline
 
 

@@ -26,7 +26,7 @@ from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
 from stream.commands.archive import open_collector
 from stream.commands.backfill import Reading, build_backfill, job_of
 from stream.commands.backfill_day import build_replacement
-from stream.dataflow.load import LoadOptions
+from stream.dataflow.loading import LoadOptions
 from stream.message import Message
 from stream.names import TALLIES
 from stream.pipeline import load
@@ -141,7 +141,8 @@ class Day:
         job = job_of(self.service.settings, "flight_departed", NamedKey("masking"))
         task = Reading.of(self.service.settings, "flight_departed", [str(file)], None).task
         with self.calls.by("backfiller"), beam.Pipeline(FnApiRunner()) as pipeline:
-            load(pipeline, job, NamedKey("sealing"), task, LoadOptions("a-load", bucket, FLIGHT, self.service.names))
+            names = self.service.names
+            load(pipeline, job, task, LoadOptions("a-load", bucket, FLIGHT, names, 2, MINUTE, NamedKey("sealing")))
 
     def collect(self, letters: int) -> None:
         with self.calls.by("collector"):

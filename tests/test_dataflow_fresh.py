@@ -1,0 +1,33 @@
+"""Rows that are looked up together, whatever batches they came in."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stream.batch import MicroBatch
+from stream.dataflow.fresh import ASKED_ROWS, _lots, compare_together
+from stream.dataflow.tally import as_batch
+
+
+def a_batch(ids: list[int]) -> MicroBatch:
+    return as_batch(pa.RecordBatch.from_pydict({"id": pa.array(ids, pa.int64())}))
+
+
+@given(st.lists(st.lists(st.integers(0, 50), max_size=6), min_size=1, max_size=8), st.sets(st.integers(0, 50)))
+def test_each_batch_is_told_of_its_own_rows_what_it_would_have_found_alone(
+    lists: list[list[int]], stored: set[int]
+) -> None:
+    def compare(rows: pa.RecordBatch) -> dict[int, bool]:
+        return {place: id_ % 2 == 0 for place, id_ in enumerate(rows.column("id").to_pylist()) if id_ in stored}
+
+    batches = [a_batch(ids) for ids in lists]
+    assert compare_together(batches, compare) == [compare(batch.rows) for batch in batches]
+
+
+@given(st.lists(st.integers(1, ASKED_ROWS + 10), max_size=12))
+def test_lots_hold_all_batches_in_order_and_no_more_rows_than_are_asked_for_at_once(sizes: list[int]) -> None:
+    lots = list(_lots(a_batch([0] * size) for size in sizes))
+    assert [len(batch) for lot in lots for batch in lot] == sizes
+    assert all(len(lot) == 1 or sum(map(len, lot)) <= ASKED_ROWS for lot in lots)
