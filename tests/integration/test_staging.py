@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Thread
@@ -68,7 +69,12 @@ def place(project: str, objects: Path) -> Place:
 
 def test_a_load_is_written_once_however_often_and_by_how_many_it_is_asked_for(place: Place) -> None:
     load = place.a_load("a", "b", "c")
-    threads = [Thread(target=place.staging.write, args=(load,)) for _ in range(3)]
+
+    def write() -> None:
+        with suppress(BackfillError):  # one that comes late may find its tables dropped: it would be run again
+            place.staging.write(load)
+
+    threads = [Thread(target=write) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -93,7 +99,5 @@ def test_counts_without_rows_are_written_too(place: Place) -> None:
 
 def test_what_is_missing_is_said_with_the_remedy(place: Place) -> None:
     place.client.delete_dataset(f"{place.table.project}.loads")
-    with pytest.raises(
-        BackfillError, match=r"\.flights: did not write the load .* `headrace provision` makes"
-    ):
+    with pytest.raises(BackfillError, match=r"\.flights: .* did not write the load .* `headrace provision` makes"):
         place.staging.write(place.a_load("a"))
