@@ -14,6 +14,7 @@ from stream.cli_deploy import deploy_app
 from stream.cli_letters import dead_letters_app
 from stream.cli_options import Contracts, Dataset, Format, Journal, Json, Profile, Project, Rename, read_settings
 from stream.cli_replay import replay
+from stream.cli_scale import scale_app
 from stream.cli_tallies import tallies_app
 from stream.cli_template import template_app
 from stream.exits import Exit, explain
@@ -45,6 +46,7 @@ def headrace(
 app.add_typer(dead_letters_app, name="dead-letters")
 app.command()(replay)
 app.add_typer(cost_app, name="cost")
+app.add_typer(scale_app, name="scale")
 app.add_typer(deploy_app, name="deploy")
 app.add_typer(template_app, name="template")
 app.command()(backfill)
