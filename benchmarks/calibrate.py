@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import statistics
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Final
 
 import apache_beam as beam
@@ -260,7 +262,8 @@ def id_bytes() -> float:
 
 def lines(registry: Registry, now: datetime) -> Iterator[str]:
     """The file, line by line."""
-    cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "?")
+    models = re.findall(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    cpu = models[0] if models else platform.machine()
     yield f'measured_at = "{now:%Y-%m-%d}"'
     yield f'machine = "{cpu}, one core of {os.cpu_count()}, {platform.system()}"'
     packages = ", ".join(f"{name} {version(name)}" for name in ("apache-beam", "pyarrow"))

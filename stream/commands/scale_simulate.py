@@ -57,7 +57,8 @@ def said(plan: Plan, part: Slice, outcome: Outcome) -> list[str]:
     of = f"a slice of one in {part.of}: " if part.of > 1 else ""
     lines = [
         f"{of}{len(scenario.rates)} keys on {scenario.workers} workers of {scenario.vcpus} vCPUs",
-        f"backlog {human_count(outcome.most_backlog * part.of)} events at most; longest wait {outcome.most_latency:,.0f} s",
+        f"backlog {human_count(outcome.most_backlog * part.of)} events at most",
+        f"the longest wait was {outcome.most_latency:,.0f} s",
     ]
     if scenario.mended_at:
         lines.append(recovered)
@@ -124,6 +125,7 @@ def _sums(plan: Plan, part: Slice, outcome: Outcome) -> dict[str, Any]:
         "largest_commit_bytes": outcome.largest_commit,
         "recovered_after_seconds": outcome.recovered_after,
         "most_latency_seconds": outcome.most_latency,
+        "mean_latency_seconds": outcome.mean_latency,
     }
 
 

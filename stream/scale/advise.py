@@ -16,7 +16,7 @@ _HOT: Final = ("hot shard, busy", "hot shard, rows")
 
 
 def advised(plan: Plan, shards: int | None = None, workers: int | None = None) -> Plan:
-    """*plan* with the fewest shards on which no shard is too hot, and the workers that it then takes; or those given."""
+    """*plan* with the fewest shards of which none is too hot, and the workers that it takes; or with those given."""
     sharded = replace(plan, shards=shards or fewest_shards(plan))
     return replace(sharded, workers=workers or fewest_workers(sharded, 1.0))
 

@@ -41,11 +41,13 @@ class Written:
     """Counts what is written, and how long it took."""
 
     events: int = 0
+    latency_sum: float = 0.0
     _latencies: list[tuple[float, int]] = field(default_factory=list)
 
     def note(self, latency: float, events: int) -> None:
         """So many *events* were written *latency* seconds after they came."""
         self.events += events
+        self.latency_sum += latency * events
         self._latencies.append((latency, events))
 
     def since_last(self) -> tuple[int, float, float, float]:
@@ -65,6 +67,7 @@ class Outcome:
     largest_commit: float
     arrived: int
     written: int
+    mean_latency: float
 
     @property
     def most_backlog(self) -> int:

@@ -33,10 +33,10 @@ class Costs:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """*rates* are events a second of each key. Between *stall* (from, until) BigQuery refuses every append; at *lost_at*
-    *lost_workers* are gone, after *takeover_seconds* others have their keys, after *replacement_seconds* new ones are
-    there. All keys together append *appends_a_second* events at most. Of a key *most_undecided* events may have been
-    taken and not be written yet; the embedded engine takes no more than a round."""
+    """*rates* are events a second of each key. BigQuery refuses every append between the two moments of *stall*. At
+    *lost_at* *lost_workers* are gone, after *takeover_seconds* others have their keys, after *replacement_seconds* new
+    ones are there. All keys together append *appends_a_second* events at most. Of a key *most_undecided* events may
+    have been taken and not be written yet; the embedded engine takes no more than a round."""
 
     rates: tuple[float, ...]
     workers: int

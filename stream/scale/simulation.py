@@ -2,13 +2,12 @@
 
 Batches come to each key at random times and wait for a vCPU of any worker; decided, they wait in the key's state. A key
 does one thing at a time, on the worker that has it: it decides what has come, and appends the head that it committed
-before. A worker that is lost takes what it was doing with it, and it is done again by another. Every random number comes
-from the seed and the key, so runs that differ in workers only have the same arrivals.
+before. What a lost worker was doing is done again by another. Every random number comes from the seed and the key, so
+that runs which differ in workers only have the same arrivals.
 """
 
 from __future__ import annotations
 
-import math
 import random
 from collections import deque
 from collections.abc import Generator
@@ -64,6 +63,7 @@ class _Simulation:
         self._written = Written()
         self._service_free = 0.0  # when BigQuery has taken what was sent before
         self._largest_commit = 0.0
+        self._busy, self._busy_noted_at = 0, 0.0
         self._busy_seconds = 0.0  # of vCPUs, since the last sample
         self._samples: list[Sample] = []
 
@@ -74,7 +74,9 @@ class _Simulation:
         if self._scenario.lost_workers:
             self._env.process(self._lose())
         self._env.run(until=self._env.process(self._watch()))
-        return Outcome(self._scenario, tuple(self._samples), self._largest_commit, self._arrived, self._written.events)
+        written = self._written
+        mean = written.latency_sum / max(1, written.events)
+        return Outcome(self._scenario, tuple(self._samples), self._largest_commit, self._arrived, written.events, mean)
 
     def _new_worker(self) -> _Worker:
         return _Worker(simpy.Resource(self._env, self._scenario.vcpus))
@@ -91,24 +93,32 @@ class _Simulation:
 
     def _front(self, key: _Key, batch: Batch) -> Steps:
         """Read, decode and mask a batch, on any worker; again on another one when it is lost."""
-        if self._costs.front_seconds:
-            while True:
-                self._turn += 1
-                worker = self._workers[self._turn % len(self._workers)]
-                yield from self._work(worker, batch[1] * self._costs.front_seconds)
-                if not worker.lost:
-                    break
-                yield self._env.timeout(self._scenario.takeover_seconds)
+        while True:
+            self._turn += 1
+            worker = self._workers[self._turn % len(self._workers)]
+            yield from self._work(worker, batch[1] * self._costs.front_seconds)
+            if not worker.lost:
+                break
+            yield self._env.timeout(self._scenario.takeover_seconds)
         key.inbox.append(batch)
         _wake(key)
 
     def _work(self, worker: _Worker, seconds: float) -> Steps:
+        """Wait for a vCPU, and keep it for so long; what takes no time needs none."""
+        if not seconds:
+            return
         with worker.vcpus.request() as turn:
             yield turn
             if worker.lost:  # whoever waited for it goes away with nothing
                 return
+            self._note_busy(1)
             yield self._env.timeout(seconds)
-            self._busy_seconds += seconds
+            self._note_busy(-1)
+
+    def _note_busy(self, more: int) -> None:
+        self._busy_seconds += self._busy * (self._env.now - self._busy_noted_at)
+        self._busy_noted_at = self._env.now
+        self._busy += more
 
     def _serve(self, key: _Key) -> Steps:
         """One key's bundles, one after the other."""
@@ -116,11 +126,9 @@ class _Simulation:
             yield from self._until_ready(key)
             taken = self._taken(key)
             appends = bool(key.head) and self._env.now >= key.retry_at
-            rewritten = key.waiting if appends else 0
             size = sum(events for _, events in taken)
-            seconds = self._costs.bundle_seconds + size * self._costs.keyed_seconds
             worker = key.worker
-            yield from self._work(worker, seconds + rewritten * self._costs.rewrite_seconds)
+            yield from self._work(worker, self._costs.bundle_seconds + size * self._costs.keyed_seconds)
             if appends and not worker.lost:
                 yield from self._append(key, worker)
             if worker.lost:  # nothing of it is committed
@@ -129,7 +137,7 @@ class _Simulation:
             key.queue.extend(taken)
             key.waiting += size
             self._decided += size
-            self._assign(key)
+            yield from self._assign(key)
 
     def _until_ready(self, key: _Key) -> Steps:
         """Wait until another worker has the key, if its own was lost; then until there is something to do."""
@@ -150,11 +158,12 @@ class _Simulation:
         taken, size = [], key.waiting
         while key.inbox and size < self._scenario.most_undecided:
             came, events = key.inbox.popleft()
-            fits = min(events, self._scenario.most_undecided - size)
+            room = self._scenario.most_undecided - size
+            fits = events if events <= room else max(1, int(room))
             if fits < events:
-                key.inbox.appendleft((came, events - int(fits)))
-            taken.append((came, int(fits)))
-            size += int(fits)
+                key.inbox.appendleft((came, events - fits))
+            taken.append((came, fits))
+            size += fits
         return taken
 
     def _append(self, key: _Key, worker: _Worker) -> Steps:
@@ -173,15 +182,17 @@ class _Simulation:
         key.waiting -= size
         key.head = []
 
-    def _assign(self, key: _Key) -> None:
-        """Let what waits be the next head; the rest is written again, in one commit with it."""
+    def _assign(self, key: _Key) -> Steps:
+        """Let what waits be the next head; all of it is read, and the rest written again, in one commit with it."""
         if key.head or not key.queue:
             return
+        yield from self._work(key.worker, key.waiting * self._costs.rewrite_seconds)
         self._largest_commit = max(self._largest_commit, key.waiting * self._costs.packed_bytes)
         size = 0.0
         while key.queue and size < self._costs.head_events:
             came, events = key.queue.popleft()
-            fits = min(events, max(1, math.floor(self._costs.head_events - size)))
+            room = self._costs.head_events - size
+            fits = events if events <= room else max(1, int(room))
             if fits < events:
                 key.queue.appendleft((came, events - fits))
             key.head.append((came, fits))
@@ -216,6 +227,7 @@ class _Simulation:
 
     def _sample(self) -> Sample:
         events, middle, high, most = self._written.since_last()
+        self._note_busy(0)
         busy, self._busy_seconds = self._busy_seconds / SAMPLE_SECONDS, 0.0
         return Sample(
             seconds=self._env.now,
