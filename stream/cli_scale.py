@@ -75,7 +75,7 @@ def simulate(
     skew: Skew = 1.0,
     stall: Stall = 10.0,
     lose: Annotated[int, typer.Option(min=0, help="Workers that are lost.")] = 0,
-    minutes: Annotated[float, typer.Option(min=6, max=1440, help="Minutes in which events come.")] = 30.0,
+    minutes: Annotated[float, typer.Option(min=6, max=1440, help="Minutes in which events come.")] = 20.0,
     seed: Annotated[int, typer.Option(help="The same seed gives the same run.")] = 1,
     plot: Annotated[Path | None, typer.Option(help="Draw it into this file, .svg or .png.")] = None,
     shards: Shards = None,

@@ -18,9 +18,10 @@ from stream.scale.limits import ScaleError
 from stream.scale.load import Load
 from stream.scale.samples import Outcome
 from stream.scale.scenario import MOST_KEYS, Costs, Scenario, slice_of
-from stream.scale.simulation import SAMPLE_SECONDS, simulate
+from stream.scale.simulation import simulate
 
 COSTS = Costs(0.002, 0.0005, 0.001, 1e-5, answer_seconds=0.2, head_events=500, packed_bytes=1000)
+SAMPLE_SECONDS = 5.0
 SCENARIO = Scenario((100.0, 50.0, 25.0, 25.0), workers=2, vcpus=1, costs=COSTS, seconds=60)
 
 
@@ -157,6 +158,16 @@ def test_bigquery_takes_no_more_than_its_quota() -> None:
     assert max(each.written_a_second for each in outcome.samples) <= 100 + 500 / SAMPLE_SECONDS
 
 
+def test_beyond_the_turning_point_a_hot_shard_falls_further_behind_and_before_it_catches_up() -> None:
+    plan = a_plan(1_000_000, 1, 1000, 100)
+    minutes = plan.turning_seconds / 60
+    hot = (plan.key_rate,) * 3  # with vCPUs for each
+    for stall, recovers in ((0.6 * minutes, True), (1.4 * minutes, False)):
+        scenario = replace(slice_of(plan, 60, stall, 0).scenario, rates=hot, workers=12, appends_a_second=math.inf)
+        outcome = simulate(replace(scenario, seconds=scenario.mended_at + 900), 1)
+        assert (outcome.recovered_after is not None and outcome.recovered_after < 900) is recovers
+
+
 def a_plan(rate: float, subjects: int, shards: int | None = None, workers: int | None = None):  # type: ignore[no-untyped-def]
     load = Load(rate, 482, 617, subjects)
     return make_plan(load, "booking_created", "n2-standard-4", shards, workers, True, None, None)
@@ -168,9 +179,9 @@ def test_a_slice_has_the_rates_and_the_workers_of_the_whole_in_proportion() -> N
     assert sum(whole.scenario.rates) == pytest.approx(1000)
     part = slice_of(a_plan(1_000_000, 4, 256, 80), 10, 5, 10)
     assert len(part.scenario.rates) <= MOST_KEYS
-    assert part.of == 8
-    assert sum(part.scenario.rates) * 8 == pytest.approx(1_000_000)
-    assert (part.scenario.workers, part.scenario.lost_workers) == (10, 2)
+    assert part.of == 16
+    assert sum(part.scenario.rates) * 16 == pytest.approx(1_000_000)
+    assert (part.scenario.workers, part.scenario.lost_workers) == (5, 1)
 
 
 def test_one_worker_must_be_left() -> None:

@@ -66,7 +66,7 @@ def said(plan: Plan, found: Sequence[Need]) -> list[str]:
     verdict = "exceeded" if met.of_it > 1 else "met first"
     return [
         f"{verdict}: {met.what}, {met.of_it:.0%} of {_amount(met.limit)}",
-        *(_stall(need, plan) for need in found if need.stalled and need.of_it > 1),
+        *(_stall(need, plan) for need in found if need.stalled),
         f"{sizes['vcpus']:,.1f} vCPUs busy, {sizes['us_an_event']:,.0f} µs an event (measured {sizes['measured_at']}); "
         f"{human(sizes['state_bytes'], 'B')} of ids in state",
         "?: not checked at its source, see `headrace scale limits`; more in docs/scaling.md",
@@ -77,7 +77,11 @@ def said(plan: Plan, found: Sequence[Need]) -> list[str]:
 
 def _stall(need: Need, plan: Plan) -> str:
     minutes = plan.load.stall_seconds / need.of_it / 60
-    return f"without BigQuery what waits at the hot shard passes {_amount(need.limit)} after {minutes:,.1f} minutes"
+    turning = plan.turning_seconds / 60
+    return (
+        f"without BigQuery the hot shard holds more than {_amount(need.limit)} after {minutes:,.3g} minutes, "
+        f"and cannot catch up after {turning:,.3g}"
+    )
 
 
 def toml_lines(plan: Plan) -> list[str]:
@@ -98,6 +102,7 @@ def human(quantity: float, unit: str) -> str:
     ('1.23 MB/s', '4,000 workers', '0.25 vCPU')
     """
     if unit[:1] != "B":
+        unit = unit.removesuffix("s") if quantity == 1 else unit
         return f"{quantity:,.0f} {unit}" if quantity >= 10 else f"{quantity:.2g} {unit}"
     size, prefix = next((each for each in _PREFIXES if quantity >= each[0]), (1.0, ""))
     return f"{quantity / size:,.3g} {prefix}{unit}" if quantity < 1e15 else f"{quantity:.2g} {unit}"
@@ -147,6 +152,7 @@ def _sizes(plan: Plan) -> dict[str, Any]:
         "us_an_event": plan.vcpus / plan.load.events_a_second * 1e6,
         "keys": plan.keys,
         "state_bytes": plan.state_bytes,
+        "turning_seconds": plan.turning_seconds,
         "engine_bytes_a_second": plan.engine_bytes,
         "measured_at": plan.calibration.measured_at,
     }

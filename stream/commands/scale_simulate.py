@@ -51,23 +51,31 @@ def show_simulation(
 def said(plan: Plan, part: Slice, outcome: Outcome) -> list[str]:
     """What it adds up to."""
     commit = plan.limits["dataflow_commit_bytes"]
-    after = outcome.recovered_after
-    recovered = "never recovered" if after is None else f"recovered {after / 60:,.1f} minutes after it was mended"
     scenario = part.scenario
     of = f"a slice of one in {part.of}: " if part.of > 1 else ""
     lines = [
-        f"{of}{len(scenario.rates)} keys on {scenario.workers} workers of {scenario.vcpus} vCPUs",
+        f"{of}{len(scenario.rates)} keys on {human(scenario.workers, 'workers')} of {scenario.vcpus} vCPUs",
         f"backlog {human_count(outcome.most_backlog * part.of)} events at most",
         f"the longest wait was {outcome.most_latency:,.0f} s",
     ]
     if scenario.mended_at:
-        lines.append(recovered)
+        lines.append(_recovered(outcome))
     if outcome.largest_commit > commit.value:
         size = human(outcome.largest_commit, "B")
         lines.append(
             f"a shard would commit {size} at once, more than {human(commit.value, 'B')} ?: see docs/scaling.md"
         )
     return lines
+
+
+def _recovered(outcome: Outcome) -> str:
+    after, scenario = outcome.recovered_after, outcome.scenario
+    if after is None:
+        return "never recovered"
+    late = scenario.mended_at + after - scenario.seconds
+    if late > 0:
+        return f"did not recover while events came; {late / 60:,.1f} minutes after the last"
+    return f"recovered {after / 60:,.1f} minutes after it was mended"
 
 
 def human_count(events: float) -> str:
@@ -94,10 +102,14 @@ def _line(sample: Sample, plan: Plan, part: Slice) -> dict[str, Any]:
         "backlog": human_count(sample.backlog * part.of),
         "in_state": human_count(sample.in_state * part.of),
         "hot_shard": human(sample.longest_queue * plan.packed_bytes, "B"),
-        "p50": f"{sample.latency_p50:,.1f} s",
-        "p95": f"{sample.latency_p95:,.1f} s",
+        "p50": _seconds(sample.latency_p50, sample),
+        "p95": _seconds(sample.latency_p95, sample),
         "busy": f"{sample.busy_vcpus / (part.scenario.workers * part.scenario.vcpus):.0%}",
     }
+
+
+def _seconds(latency: float, sample: Sample) -> str:
+    return f"{latency:,.1f} s" if sample.written_a_second else "-"
 
 
 def _every(sample: Sample, part: Slice) -> dict[str, Any]:

@@ -109,6 +109,21 @@ class Plan:
         return 0.5 * (self.kind.event_us["state"] + self.kind.part_us["state"] / self.rows_a_part) / 1e6
 
     @property
+    def turning_seconds(self) -> float:
+        """After how long without BigQuery a shard of the busiest subject cannot catch up at this rate: its queue is
+        then so long that deciding as many events as a head has, writing the queue again and appending take as long as
+        they take to come; 0: at once."""
+        come = self.head_events / self.key_rate
+        decided = self.head_events * self.event_seconds(True) + self.calibration.bundle_us / 1e6
+        waiting = (come - decided - self.limits["assumed_cycle_seconds"].value) / self.rewrite_seconds
+        return max(0.0, waiting / self.key_rate)
+
+    @property
+    def head_events(self) -> float:
+        """Events that one append takes at most."""
+        return max(1.0, HEAD_BYTES / self.load.row_bytes)
+
+    @property
     def engine_bytes(self) -> float:
         """Bytes a second between workers and Streaming Engine."""
         an_event = message_bytes(self.load.event_bytes) + _PASSES * self.packed_bytes + ID_BYTES
@@ -150,7 +165,7 @@ def _needs(plan: Plan) -> Iterator[Need]:
     waiting = plan.key_rate * plan.packed_bytes * load.stall_seconds
     why = f"after {load.stall_seconds / 60:,.0f} min without BigQuery"
     yield Need("hot shard, waiting", why, waiting, limits["dataflow_commit_bytes"], stalled=True)
-    head = min(HEAD_BYTES / load.row_bytes, plan.key_rate * limits["assumed_cycle_seconds"].value) * plan.packed_bytes
+    head = min(plan.head_events, plan.key_rate * limits["assumed_cycle_seconds"].value) * plan.packed_bytes
     yield Need("hot shard, head", "one value in state", head, limits["dataflow_value_bytes"])
     yield Need("ids in memory", "of a worker", _memory(plan), _worker_memory(plan))
     yield Need("Storage Write", "rows", rate * load.row_bytes, limits[f"bigquery_write_bytes_{where}"])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
@@ -13,6 +15,8 @@ from stream.scale.limits import ScaleError
 from stream.scale.needs import Plan
 from stream.scale.samples import Outcome
 from stream.scale.scenario import Slice
+
+MOST_POINTS: Final = 300
 
 
 def draw(plan: Plan, part: Slice, outcome: Outcome, path: Path) -> None:
@@ -24,6 +28,7 @@ def draw(plan: Plan, part: Slice, outcome: Outcome, path: Path) -> None:
     with rc_context({"svg.hashsalt": "scale", "svg.fonttype": "none", "font.size": 8, "font.family": "sans-serif"}):
         figure = Figure(figsize=(9, 5.4), layout="constrained")
         panels: list[Axes] = list(figure.subplots(2, 2, sharex=True).flat)
+        outcome = replace(outcome, samples=outcome.samples[:: max(1, len(outcome.samples) // MOST_POINTS)])
         minutes = [each.seconds / 60 for each in outcome.samples]
         _backlog(panels[0], minutes, part, outcome)
         _latency(panels[1], minutes, outcome)
@@ -86,9 +91,7 @@ def _hot_shard(panel: Axes, minutes: Sequence[float], plan: Plan, outcome: Outco
 def _busy(panel: Axes, minutes: Sequence[float], part: Slice, outcome: Outcome) -> None:
     panel.set_title("busy vCPUs, and those there are", loc="left")
     busy = [each.busy_vcpus * part.of for each in outcome.samples]
-    window = 12  # one minute: a single look finds a few more or a few less
-    smooth = [sum(busy[max(0, i - window + 1) : i + 1]) / min(i + 1, window) for i in range(len(busy))]
-    panel.plot(minutes, smooth, color="tab:blue", linewidth=1.2)
+    panel.plot(minutes, busy, color="tab:blue", linewidth=1.2)
     panel.axhline(part.scenario.workers * part.scenario.vcpus * part.of, color="0.5", linewidth=0.8)
 
 

@@ -6,11 +6,12 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from stream.dataflow.outbox import BACKOFF_SECONDS, HEAD_BYTES
+from stream.dataflow.outbox import BACKOFF_SECONDS
 from stream.scale.limits import ScaleError
 from stream.scale.needs import Plan
 
-MOST_KEYS: Final = 128  # of more, a slice is simulated: fewer shards of each subject, and as many fewer workers
+MOST_KEYS: Final = 64  # of more, a slice is simulated: fewer shards of each subject, and as many fewer workers
+LEAST_WORKERS: Final = 4
 QUIET_SECONDS: Final = 300.0  # before anything goes wrong
 REPLACEMENT_SECONDS: Final = 180.0  # until a worker that was lost is replaced: a virtual machine has to start
 
@@ -44,6 +45,7 @@ class Scenario:
     costs: Costs
     seconds: float
     batch_seconds: float = 1.0
+    sample_seconds: float = 5.0
     stall: tuple[float, float] | None = None
     lost_workers: int = 0
     lost_at: float = QUIET_SECONDS
@@ -80,11 +82,11 @@ def slice_of(plan: Plan, minutes: float, stall_minutes: float, lost_workers: int
     Raises:
         ScaleError: no worker would be left.
     """
-    of = math.ceil(plan.keys / MOST_KEYS)
+    of = _parts(plan)
     workers = max(1, math.ceil(plan.workers / of))
     if lost_workers >= plan.workers:
         raise ScaleError(f"--lose {lost_workers}: of {plan.workers} workers one at least must be left; see --workers")
-    shards = math.ceil(plan.shards / of)
+    shards = plan.shards // of
     rates = [plan.load.events_a_second * share / plan.shards for share in plan.load.shares() for _ in range(shards)]
     packed = plan.packed_bytes
     costs = Costs(
@@ -93,7 +95,7 @@ def slice_of(plan: Plan, minutes: float, stall_minutes: float, lost_workers: int
         bundle_seconds=plan.calibration.bundle_us / 1e6,
         rewrite_seconds=plan.rewrite_seconds,
         answer_seconds=plan.limits["assumed_cycle_seconds"].value,
-        head_events=max(1.0, HEAD_BYTES / plan.load.row_bytes),
+        head_events=plan.head_events,
         packed_bytes=packed,
     )
     where = "multi" if plan.multi_region else "single"
@@ -110,3 +112,12 @@ def slice_of(plan: Plan, minutes: float, stall_minutes: float, lost_workers: int
         appends_a_second=written / of,
     )
     return Slice(scenario, of)
+
+
+def _parts(plan: Plan) -> int:
+    """Into how many slices the shards are cut: halved while there are too many keys, an even number of shards, and
+    workers enough that the loss of one is not that of all."""
+    of = 1
+    while plan.keys / of > MOST_KEYS and plan.shards % (2 * of) == 0 and plan.workers / (2 * of) >= LEAST_WORKERS:
+        of *= 2
+    return of

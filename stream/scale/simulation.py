@@ -19,7 +19,6 @@ import simpy
 from stream.scale.samples import Outcome, Sample, Written
 from stream.scale.scenario import Scenario
 
-SAMPLE_SECONDS: Final = 5.0
 GIVEN_UP: Final = 6.0  # times the scenario's length: what has not been written then is not waited for
 Steps = Generator[simpy.Event, Any, None]
 Batch = tuple[float, int]  # when it came, and how many events
@@ -219,7 +218,7 @@ class _Simulation:
     def _watch(self) -> Steps:
         """Look at everything every few seconds until all that has come is written."""
         while True:
-            yield self._env.timeout(SAMPLE_SECONDS)
+            yield self._env.timeout(self._scenario.sample_seconds)
             self._samples.append(self._sample())
             over = self._env.now >= self._scenario.seconds and self._written.events == self._arrived
             if over or self._env.now >= GIVEN_UP * self._scenario.seconds:
@@ -228,13 +227,13 @@ class _Simulation:
     def _sample(self) -> Sample:
         events, middle, high, most = self._written.since_last()
         self._note_busy(0)
-        busy, self._busy_seconds = self._busy_seconds / SAMPLE_SECONDS, 0.0
+        busy, self._busy_seconds = self._busy_seconds / self._scenario.sample_seconds, 0.0
         return Sample(
             seconds=self._env.now,
             arrived=self._arrived,
             decided=self._decided,
             written=self._written.events,
-            written_a_second=events / SAMPLE_SECONDS,
+            written_a_second=events / self._scenario.sample_seconds,
             latency_p50=middle,
             latency_p95=high,
             latency_max=most,

@@ -1,7 +1,7 @@
-"""``python -m tests.faults.recovery``: short and longer outages of BigQuery in turn, and the backlog second by second.
+"""``python -m tests.faults.recovery``: short and longer outages of BigQuery in turn, and the backlog meanwhile.
 
-From the short ones comes what an event takes; with that the simulation says how the longer ones go. Both are compared in
-docs/reports/recovery.json and its plot, which this makes. The last line is one JSON object; the oracle has the last word.
+From the short ones comes what an event takes; with that the simulation says how the longer ones go (docs/scaling.md).
+The last line is one JSON object, docs/reports/recovery.json; the oracle has the last word.
 """
 
 from __future__ import annotations
