@@ -1,7 +1,8 @@
 """The simulation beside a measured recovery of the embedded engine: docs/reports/recovery.json.
 
 From the short outages comes how many events a second the engine works off; with that one figure the longer ones are
-simulated, as one shard that takes no more than a round at a time.
+simulated, as one shard that takes no more than a round at a time. What the engine holds when an outage ends is written
+at once, and counts in neither.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ from typing import Any, Final
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
+from stream.engine.puller import WAITING_MESSAGES
 from stream.scale.samples import Outcome
 from stream.scale.scenario import Costs, Scenario
 from stream.scale.simulation import simulate
 
 REPORTS: Final = Path(__file__).parent.parent / "docs" / "reports"
 ROUND: Final = 5_000
+HELD: Final = WAITING_MESSAGES + ROUND  # pulled, and one round of them decided
 LOOKED: Final = 0.5  # seconds between two looks at the engine
 Outage = dict[str, Any]
 
@@ -42,15 +45,15 @@ def took(outage: Outage) -> float:
 
 def calibrated(pairs: list[dict[str, Outage]]) -> float:
     """Events a second, by the short outages."""
-    return statistics.median(pair["short"]["published"] / took(pair["short"]) for pair in pairs)
+    return statistics.median((pair["short"]["published"] - HELD) / took(pair["short"]) for pair in pairs)
 
 
 def simulated(outage: Outage, events_a_second: float) -> Outcome:
-    """An outage of the same length and the same events, which end when it does."""
+    """An outage of the same length and as many events as are not held, which end when it does."""
     costs = Costs(0.0, 1 / events_a_second, head_events=ROUND, retry_seconds=LOOKED)
     seconds = outage["seconds"]
     scenario = Scenario(
-        (outage["published"] / seconds,),
+        ((outage["published"] - HELD) / seconds,),
         workers=1,
         vcpus=1,
         costs=costs,
@@ -92,11 +95,8 @@ def draw(pairs: list[dict[str, Outage]]) -> None:
             points = [(seconds - first, backlog / 1e3) for seconds, backlog in outage["samples"] if seconds >= first]
             panel.plot(*zip(*points, strict=True), color="0.6", linewidth=0.9, label=None if number else "measured")
         outcome = simulated(pairs[0]["long"], calibrated(pairs))
-        points = [
-            (each.seconds - outcome.scenario.mended_at, each.backlog / 1e3)
-            for each in outcome.samples
-            if each.seconds >= outcome.scenario.mended_at
-        ]
+        ended = outcome.scenario.mended_at
+        points = [(each.seconds - ended, each.backlog / 1e3) for each in outcome.samples if each.seconds >= ended]
         panel.plot(*zip(*points, strict=True), color="tab:blue", linewidth=1.4, label="simulated")
         panel.set_title("embedded engine on the emulators: thousand events that are not written", loc="left")
         panel.set_xlabel("seconds since the first row after the outage")

@@ -66,7 +66,7 @@ def said(plan: Plan, found: Sequence[Need]) -> list[str]:
     verdict = "exceeded" if met.of_it > 1 else "met first"
     return [
         f"{verdict}: {met.what}, {met.of_it:.0%} of {_amount(met.limit)}",
-        *(_stall(need, plan) for need in found if need.stalled),
+        *(line for need in found if need.stalled for line in _stall(need, plan)),
         f"{sizes['vcpus']:,.1f} vCPUs busy, {sizes['us_an_event']:,.0f} µs an event (measured {sizes['measured_at']}); "
         f"{human(sizes['state_bytes'], 'B')} of ids in state",
         "?: not checked at its source, see `headrace scale limits`; more in docs/scaling.md",
@@ -75,13 +75,13 @@ def said(plan: Plan, found: Sequence[Need]) -> list[str]:
     ]
 
 
-def _stall(need: Need, plan: Plan) -> str:
+def _stall(need: Need, plan: Plan) -> list[str]:
     minutes = plan.load.stall_seconds / need.of_it / 60
     turning = plan.turning_seconds / 60
-    return (
-        f"without BigQuery the hot shard holds more than {_amount(need.limit)} after {minutes:,.3g} minutes, "
-        f"and cannot catch up after {turning:,.3g}"
-    )
+    return [
+        f"{_amount(need.limit)} wait at a hot shard after {minutes:,.3g} minutes without BigQuery",
+        f"after {turning:,.3g} minutes without it a hot shard cannot catch up at this rate",
+    ]
 
 
 def toml_lines(plan: Plan) -> list[str]:
