@@ -49,6 +49,7 @@ def test_a_batch_of_a_thousand_gives_each_of_ten_shards_a_hundred_rows() -> None
 def test_busy_vcpus_are_those_of_events_and_of_bundles() -> None:
     # 20 keys, each two bundles in half a second, 1 ms each
     assert PLAN.bundles_a_second == 20 * 2 / 0.5
+    assert PLAN.appends_a_second == 40
     assert PLAN.vcpus == pytest.approx(10_000 * 14e-6 + 80 * 1e-3)
 
 
@@ -80,9 +81,19 @@ def test_quantities_of_each_service_by_hand() -> None:
     assert lines["hot shard, rows"].quantity == pytest.approx(2_000 / 3 * 200)
     assert lines["hot shard, waiting"].quantity == pytest.approx(2_000 / 3 * packed * 60)
     assert lines["connections"].quantity == 22  # and one for the tallies of each subject
-    # twice 60 s of the busiest subject's ids, and half as many of the other's, on three workers
-    assert lines["ids in memory"].quantity == pytest.approx(800_000 * 1.5 * 100 / 3)
+    # twice 60 s of the busiest subject's ids, for each table, on three workers of 16 GiB, half of them for ids
+    assert lines["ids in memory"].quantity == pytest.approx(800_000 * 2 * 100 / 3)
+    assert lines["ids in memory"].limit.value == 8 * 2**30
     assert PLAN.state_bytes == 800_000 * 24 * 2
+
+
+def test_the_turning_point_is_where_a_heads_events_come_as_fast_as_they_are_written() -> None:
+    # A head has 20,000 events, which come in 30 s. Deciding them takes 20,000 * 5 µs and a bundle's millisecond, the
+    # answer half a second; a waiting row is written again in half of 1 µs, and of a part's 60 µs for 100 rows.
+    waiting = (30 - 0.1 - 0.001 - 0.5) / (0.8e-6)
+    assert PLAN.rewrite_seconds == pytest.approx(0.8e-6)
+    assert PLAN.turning_seconds == pytest.approx(waiting / (2_000 / 3))
+    assert replace(PLAN, load=replace(LOAD, events_a_second=10**9)).turning_seconds == 0
 
 
 def test_an_event_that_is_larger_than_what_was_measured_waits_with_that_much_more() -> None:
@@ -107,6 +118,13 @@ def test_workers_are_as_busy_as_is_assumed() -> None:
     assert fewest_workers(PLAN, 1.0) == 1
     # 2.2 vCPUs at ten times the rate would be 1.48 vCPUs busy of 4 * 0.7
     assert fewest_workers(PLAN, 100) == -(-round(1e6 * 14e-6 + 80 * 1e-3) // 2.8)
+
+
+def test_as_many_workers_may_be_started_as_twice_the_rate_takes() -> None:
+    plan = replace(PLAN, load=replace(LOAD, events_a_second=1e6), workers=6)
+    dataflow = settings(plan)["dataflow"]
+    assert (dataflow["workers"], dataflow["max_workers"]) == (6, fewest_workers(plan, 2.0))
+    assert fewest_workers(plan, 2.0) > fewest_workers(plan, 1.0)
 
 
 def test_shards_are_the_fewest_of_which_none_is_too_hot() -> None:

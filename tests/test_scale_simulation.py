@@ -16,7 +16,7 @@ from stream.commands.scale import make_plan
 from stream.commands.scale_simulate import show_simulation
 from stream.scale.limits import ScaleError
 from stream.scale.load import Load
-from stream.scale.samples import Outcome
+from stream.scale.samples import Outcome, Written
 from stream.scale.scenario import MOST_KEYS, Costs, Scenario, slice_of
 from stream.scale.simulation import simulate
 
@@ -45,7 +45,7 @@ def test_what_is_there_on_average_is_what_comes_times_how_long_it_stays() -> Non
 
 
 def test_vcpus_are_busy_by_the_utilisation_law() -> None:
-    outcome = simulate(single_queue(rate=25, service=0.1, seconds=4_000, vcpus=4), seed=3)
+    outcome = simulate(single_queue(rate=25, service=0.1, seconds=1_500, vcpus=4), seed=3)
     assert sum(each.busy_vcpus for each in outcome.samples) / len(outcome.samples) == pytest.approx(2.5, rel=0.03)
 
 
@@ -59,6 +59,15 @@ def test_an_overloaded_server_writes_as_many_as_it_can() -> None:
 def test_the_same_seed_gives_the_same_run_and_another_one_another() -> None:
     assert simulate(SCENARIO, 1) == simulate(SCENARIO, 1)
     assert simulate(SCENARIO, 1).samples != simulate(SCENARIO, 2).samples
+
+
+def test_latencies_are_weighed_by_events_and_begin_anew_with_each_look() -> None:
+    written = Written()
+    for latency, events in ((9.0, 4), (1.0, 50), (2.0, 41), (3.0, 5)):
+        written.note(latency, events)
+    assert written.since_last() == (100, 1.0, 3.0, 9.0)
+    assert written.since_last() == (0, 0.0, 0.0, 0.0)
+    assert (written.events, written.latency_sum) == (100, 36 + 50 + 82 + 15)
 
 
 SCENARIOS = st.builds(
@@ -161,11 +170,11 @@ def test_bigquery_takes_no_more_than_its_quota() -> None:
 def test_beyond_the_turning_point_a_hot_shard_falls_further_behind_and_before_it_catches_up() -> None:
     plan = a_plan(1_000_000, 1, 1000, 100)
     minutes = plan.turning_seconds / 60
-    hot = (plan.key_rate,) * 3  # with vCPUs for each
+    hot = (plan.key_rate,)  # with vCPUs to spare
     for stall, recovers in ((0.6 * minutes, True), (1.4 * minutes, False)):
         scenario = replace(slice_of(plan, 60, stall, 0).scenario, rates=hot, workers=12, appends_a_second=math.inf)
-        outcome = simulate(replace(scenario, seconds=scenario.mended_at + 900), 1)
-        assert (outcome.recovered_after is not None and outcome.recovered_after < 900) is recovers
+        outcome = simulate(replace(scenario, seconds=scenario.mended_at + 700), 1)
+        assert (outcome.recovered_after is not None and outcome.recovered_after < 700) is recovers
 
 
 def a_plan(rate: float, subjects: int, shards: int | None = None, workers: int | None = None):  # type: ignore[no-untyped-def]
@@ -180,6 +189,8 @@ def test_a_slice_has_the_rates_and_the_workers_of_the_whole_in_proportion() -> N
     part = slice_of(a_plan(1_000_000, 4, 256, 80), 10, 5, 10)
     assert len(part.scenario.rates) <= MOST_KEYS
     assert part.of == 16
+    assert part.scenario.appends_a_second * 16 == pytest.approx(3e9 / 617)
+    assert part.scenario.takeover_seconds == 60
     assert sum(part.scenario.rates) * 16 == pytest.approx(1_000_000)
     assert (part.scenario.workers, part.scenario.lost_workers) == (5, 1)
 
@@ -198,7 +209,7 @@ def test_the_command_prints_a_table_that_fits_and_draws_when_asked(
     assert [
         line for line in (shown.out + shown.err).splitlines() if len(line.rstrip()) > 80 and str(tmp_path) not in line
     ] == []
-    assert "recovered" in shown.err
+    assert "recovered 0." in shown.err
     assert (tmp_path / "plot.svg").read_text().count("<svg") == 1
     drawn = (tmp_path / "plot.svg").read_bytes()
     show_simulation(a_plan(2000, 2), 8, 1, 0, 1, tmp_path / "plot.svg", "json")

@@ -69,6 +69,7 @@ def said(plan: Plan, found: Sequence[Need]) -> list[str]:
         *(line for need in found if need.stalled for line in _stall(need, plan)),
         f"{sizes['vcpus']:,.1f} vCPUs busy, {sizes['us_an_event']:,.0f} µs an event (measured {sizes['measured_at']}); "
         f"{human(sizes['state_bytes'], 'B')} of ids in state",
+        f"{plan.appends_a_second:,.0f} appends a second, each on a connection of its own",
         "?: not checked at its source, see `headrace scale limits`; more in docs/scaling.md",
         "",
         *toml_lines(plan),
@@ -151,6 +152,7 @@ def _sizes(plan: Plan) -> dict[str, Any]:
         "vcpus": plan.vcpus,
         "us_an_event": plan.vcpus / plan.load.events_a_second * 1e6,
         "keys": plan.keys,
+        "appends_a_second": plan.appends_a_second,
         "state_bytes": plan.state_bytes,
         "turning_seconds": plan.turning_seconds,
         "engine_bytes_a_second": plan.engine_bytes,

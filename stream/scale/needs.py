@@ -91,6 +91,11 @@ class Plan:
         return (sum(self.kind.event_us[step] for step in steps) + a_part + a_batch) / 1e6
 
     @property
+    def appends_a_second(self) -> float:
+        """Appends of all keys, each by a bundle of its own on a connection of its own."""
+        return self.bundles_a_second / BUNDLES_A_CYCLE
+
+    @property
     def vcpus(self) -> float:
         """vCPUs that are busy all the time."""
         an_event = self.event_seconds(False) + self.event_seconds(True)
@@ -176,9 +181,9 @@ def _needs(plan: Plan) -> Iterator[Need]:
 
 
 def _memory(plan: Plan) -> float:
-    """Ids that one worker holds, if keys are spread evenly and each is held once."""
-    ids = plan.ids_remembered * sum(plan.load.shares()) / plan.load.shares()[0]
-    return ids * plan.calibration.id_bytes / plan.workers
+    """Ids that one worker holds, if keys are spread evenly and each is held once: a quiet table remembers as many, for
+    longer."""
+    return plan.ids_remembered * plan.load.subjects * plan.calibration.id_bytes / plan.workers
 
 
 def _worker_memory(plan: Plan) -> Limit:
