@@ -53,7 +53,7 @@ def estimate(
     format_: Format = "table",
     json_output: Json = False,
 ) -> None:
-    """Say which limit a load meets first on Dataflow, and the settings that follow.
+    """Say which limit a load meets first, and the settings. On Dataflow, by a model.
 
     Examples: headrace scale estimate --rate 100000  |  headrace scale estimate --rate 20000 --kind flight_departed
     --subjects 20 --single-region --json
@@ -87,7 +87,7 @@ def simulate(
     format_: Format = "table",
     json_output: Json = False,
 ) -> None:
-    """Simulate a load while BigQuery takes nothing and workers are lost, from minute five on.
+    """Simulate how a load recovers from a fault. From minute five on BigQuery takes nothing, or workers are lost.
 
     Examples: headrace scale simulate --rate 10000  |  headrace scale simulate --rate 100000 --stall 0 --lose 2
     --plot lost.svg
@@ -102,7 +102,7 @@ def simulate(
 
 @scale_app.command("limits")
 def limits(limits: OwnLimits = None, format_: Format = "table", json_output: Json = False) -> None:
-    """List the quotas, limits and assumptions, with date and source of each.
+    """List limits and assumptions, with date and source.
 
     Examples: headrace scale limits  |  headrace scale limits --json
     """
