@@ -162,6 +162,18 @@ def test_keys_of_a_lost_worker_wait_until_they_are_taken_over_and_the_others_go_
     assert 15 <= outcome.most_latency < 30
 
 
+@pytest.mark.parametrize(
+    "costs", [Costs(0.0, 0.0, bundle_seconds=3.0), Costs(0.1, 0.0), Costs(0.0, 0.0, answer_seconds=8.0)]
+)
+def test_what_a_lost_worker_was_doing_is_done_again_by_another(costs: Costs) -> None:
+    lost = replace(SCENARIO, rates=(8.0,), costs=costs, lost_workers=1, lost_at=20.5, takeover_seconds=15.0)
+    outcome = simulate(lost, 1)
+    by_second = {each.seconds: each for each in outcome.samples}
+    assert outcome.written == outcome.arrived
+    assert by_second[35].written == by_second[25].written < by_second[60].written
+    assert outcome.most_latency >= 15
+
+
 def test_bigquery_takes_no_more_than_its_quota() -> None:
     outcome = simulate(replace(SCENARIO, appends_a_second=100.0), 1)
     assert max(each.written_a_second for each in outcome.samples) <= 100 + 500 / SAMPLE_SECONDS
