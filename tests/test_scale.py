@@ -127,6 +127,13 @@ def test_as_many_workers_may_be_started_as_twice_the_rate_takes() -> None:
     assert fewest_workers(plan, 2.0) > fewest_workers(plan, 1.0)
 
 
+def test_workers_have_room_for_the_ids_even_when_they_are_idle() -> None:
+    plan = replace(PLAN, load=replace(LOAD, remember_seconds=6_000))
+    # 80 million ids of each of two tables, 100 bytes each, in half of 16 GiB
+    assert fewest_workers(plan, 1.0) == -(-80e6 * 2 * 100 // (8 * 2**30))
+    assert found(replace(plan, workers=fewest_workers(plan, 1.0)))["ids in memory"].of_it <= 1
+
+
 def test_shards_are_the_fewest_of_which_none_is_too_hot() -> None:
     plan = make_plan(Load(100_000, 482, 617, 1), "booking_created", "n2-standard-4", None, None, True, None, None)
     assert plan.shards == 64  # 61.7 MB/s of rows, and a stream takes 1 MB/s at least

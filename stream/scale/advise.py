@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Final
 
-from stream.scale.needs import Plan, needs
+from stream.scale.needs import MEMORY_SHARE, Plan, needs
 
 MOST_SHARDS: Final = 1000  # what the settings take
 MOST_WORKERS: Final = 4000
@@ -31,10 +31,11 @@ def fewest_shards(plan: Plan) -> int:
 
 
 def fewest_workers(plan: Plan, times: float) -> int:
-    """Workers that take *times* the rate, each as busy as is assumed."""
+    """Workers that take *times* the rate, each as busy as is assumed, and that have room for the ids."""
     load = replace(plan.load, events_a_second=plan.load.events_a_second * times)
     vcpus = replace(plan, load=load).vcpus / plan.limits["assumed_busy"].value
-    return max(1, math.ceil(vcpus / plan.machine.vcpus))
+    memory = plan.ids_bytes / MEMORY_SHARE
+    return max(1, math.ceil(vcpus / plan.machine.vcpus), math.ceil(memory / plan.machine.memory_bytes))
 
 
 def settings(plan: Plan) -> dict[str, Any]:

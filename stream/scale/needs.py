@@ -18,7 +18,7 @@ BUNDLES_A_CYCLE: Final = 2  # a key's messages are decided in one bundle, its he
 # How often a waiting row crosses between a worker and Streaming Engine: out and in at the shuffle, into the queue and
 # out of it, into the head and out of it.
 _PASSES: Final = 6
-_MEMORY_SHARE: Final = 0.5  # of a worker's memory for ids; the rest is Python's, Beam's and the batches'
+MEMORY_SHARE: Final = 0.5  # of a worker's memory for ids; the rest is Python's, Beam's and the batches'
 _FRONT: Final = ("read", "decode", "seal", "mask", "window", "shuffle")
 _KEYED: Final = ("dedupe", "state", "row")
 
@@ -140,6 +140,12 @@ class Plan:
         return max(2, math.ceil(2 * self.load.busiest * self.load.remember_seconds))
 
     @property
+    def ids_bytes(self) -> float:
+        """Memory of all workers for the ids of all tables, if each is held once: a quiet table remembers as many, for
+        longer."""
+        return self.ids_remembered * self.load.subjects * self.calibration.id_bytes
+
+    @property
     def state_bytes(self) -> float:
         """Ids of all tables in state."""
         return float(self.ids_remembered * ID_BYTES * self.load.subjects)
@@ -172,7 +178,7 @@ def _needs(plan: Plan) -> Iterator[Need]:
     yield Need("hot shard, waiting", why, waiting, limits["dataflow_commit_bytes"], stalled=True)
     head = min(plan.head_events, plan.key_rate * limits["assumed_cycle_seconds"].value) * plan.packed_bytes
     yield Need("hot shard, head", "one value in state", head, limits["dataflow_value_bytes"])
-    yield Need("ids in memory", "of a worker", _memory(plan), _worker_memory(plan))
+    yield Need("ids in memory", "of a worker", plan.ids_bytes / plan.workers, _worker_memory(plan))
     yield Need("Storage Write", "rows", rate * load.row_bytes, limits[f"bigquery_write_bytes_{where}"])
     connections = plan.keys + load.subjects
     why = f"{load.subjects} x {plan.shards}, and tallies"
@@ -180,11 +186,6 @@ def _needs(plan: Plan) -> Iterator[Need]:
     yield Need("streams made", "when the job starts", connections, limits["bigquery_streams_made"], fixed=True)
 
 
-def _memory(plan: Plan) -> float:
-    """Ids that one worker holds, if keys are spread evenly and each is held once: a quiet table remembers as many, for
-    longer."""
-    return plan.ids_remembered * plan.load.subjects * plan.calibration.id_bytes / plan.workers
-
-
 def _worker_memory(plan: Plan) -> Limit:
-    return Limit(plan.machine.memory_bytes * _MEMORY_SHARE, "B", plan.calibration.measured_at, True, plan.machine.name)
+    memory = plan.machine.memory_bytes * MEMORY_SHARE
+    return Limit(memory, "B", plan.calibration.measured_at, True, plan.machine.name)
