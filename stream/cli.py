@@ -25,6 +25,7 @@ from stream.cli_options import (
     read_settings,
 )
 from stream.cli_replay import replay
+from stream.cli_scale import scale_app
 from stream.cli_tallies import tallies_app
 from stream.cli_template import template_app
 from stream.exits import Exit, explain
@@ -56,6 +57,7 @@ def headrace(
 app.add_typer(dead_letters_app, name="dead-letters")
 app.command()(replay)
 app.add_typer(cost_app, name="cost")
+app.add_typer(scale_app, name="scale")
 app.add_typer(deploy_app, name="deploy")
 app.add_typer(template_app, name="template")
 app.command()(backfill)

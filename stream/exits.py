@@ -42,6 +42,7 @@ _BY_NAME = {
     "GcloudError": Exit.CONFIGURATION,
     "ReplayError": Exit.CONFIGURATION,
     "PricesError": Exit.CONFIGURATION,
+    "ScaleError": Exit.CONFIGURATION,
     "MappingError": Exit.CONFIGURATION,
     "BackfillError": Exit.CONFIGURATION,
     "SourceAwayError": Exit.UNREACHABLE,

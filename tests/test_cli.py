@@ -54,7 +54,7 @@ def test_help_names_every_command(headrace: Headrace) -> None:
     assert [name for name in COMMANDS if name not in shown.out] == []
 
 
-@pytest.mark.parametrize("group", [[], ["dead-letters"], ["journal"]])
+@pytest.mark.parametrize("group", [[], ["dead-letters"], ["journal"], ["scale"]])
 def test_the_list_of_commands_says_of_each_what_it_is_for_in_one_line(headrace: Headrace, group: list[str]) -> None:
     _, _, listed = headrace(*group, "--help", COLUMNS="80").out.partition("Commands:\n")
     assert [line for line in listed.splitlines() if line and not line.endswith(".")] == []
@@ -161,3 +161,24 @@ def test_a_wrong_source_is_refused_with_key_file_line_and_remedy(headrace: Headr
     assert shown.code == Exit.CONFIGURATION
     assert f"{path}, line 3: sql.url: a secret never stands in this file; refer to it: url = {{ env" in shown.err
     assert "pw" not in shown.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        pytest.param(["estimate", "--rate", "9", "--kind", "other"], "there are booking_created", id="unknown kind"),
+        pytest.param(
+            ["estimate", "--rate", "9", "--machine-type", "n2"], "such as n2-standard-4", id="no machine type"
+        ),
+        pytest.param(["estimate", "--rate", "9", "--bench", "none.json"], "cannot be read", id="no benchmark"),
+        pytest.param(["simulate", "--rate", "9", "--lose", "1"], "see --workers", id="every worker lost"),
+        pytest.param(["limits", "--limits", "none.toml"], "cannot be read", id="no limits"),
+    ],
+)
+def test_what_scale_cannot_reckon_with_is_refused_with_the_remedy(
+    headrace: Headrace, arguments: list[str], says: str
+) -> None:
+    shown = headrace("scale", *arguments)
+    assert shown.code == Exit.CONFIGURATION
+    assert says in shown.err
+    assert shown.out == ""

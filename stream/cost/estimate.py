@@ -76,8 +76,13 @@ def envelope_bytes() -> int:
     return sum(len(name) + len(value) for name, value in attributes.items())
 
 
+def message_bytes(event_bytes: float) -> float:
+    """What Pub/Sub counts for a message whose event has so many encoded bytes."""
+    return event_bytes + envelope_bytes() + _MESSAGE_BYTES
+
+
 def _quantities(load: Load) -> Iterator[tuple[str, str, str, float]]:
-    message = load.event_bytes + envelope_bytes() + _MESSAGE_BYTES
+    message = message_bytes(load.event_bytes)
     letter = message + _LETTER_BYTES
     passed = load.month * message * 2 + load.month * load.refused * letter * 2
     yield "Pub/Sub", "each message published and delivered", "pubsub_throughput", passed / TIB

@@ -1,0 +1,92 @@
+"""Quotas, limits and assumptions, read from a file of their own."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+NAMES: Final = (
+    "bigquery_write_bytes_multi",
+    "bigquery_write_bytes_single",
+    "bigquery_connections_multi",
+    "bigquery_connections_single",
+    "bigquery_streams_made",
+    "bigquery_stream_bytes",
+    "bigquery_append_bytes",
+    "bigquery_partitions",
+    "bigquery_load_jobs",
+    "bigquery_columns",
+    "pubsub_publish_bytes",
+    "pubsub_pull_bytes",
+    "pubsub_stream_bytes",
+    "pubsub_ack_seconds",
+    "dataflow_workers",
+    "dataflow_engine_bytes",
+    "dataflow_value_bytes",
+    "dataflow_commit_bytes",
+    "assumed_busy",
+    "assumed_batch_messages",
+    "assumed_cycle_seconds",
+    "assumed_takeover_seconds",
+)
+
+
+class ScaleError(ValueError):
+    """A file that the model rests on is not one, or what it is asked cannot be: says what, why and the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """So much of *unit* and no more, as *source* said on the day it was *looked_at*; not *checked*: see *note*."""
+
+    value: float
+    unit: str
+    looked_at: str
+    checked: bool
+    source: str
+    note: str = ""
+
+
+Limits = Mapping[str, Limit]
+
+
+def load_limits(path: Path | None = None) -> Limits:
+    """Read *path*, or the limits that come with the program: one for each of :data:`NAMES`.
+
+    Raises:
+        ScaleError: it cannot be read, or lacks something.
+    """
+    table = read_toml(path, "--limits", "limits.toml")
+    unknown = set(table) - set(NAMES)
+    if unknown:
+        raise ScaleError(f"--limits: {sorted(unknown)[0]}: no such limit; there are {', '.join(NAMES)}")
+    return {name: _limit(name, table.get(name)) for name in NAMES}
+
+
+def read_toml(path: Path | None, option: str, own: str) -> dict[str, Any]:
+    """The table in *path*, which *option* named, or in our *own* file; ScaleError when it is none."""
+    try:
+        text = resources.files("stream.scale").joinpath(own).read_text() if path is None else path.read_text()
+        return tomllib.loads(text)
+    except OSError as error:
+        raise ScaleError(f"{option} {path}: cannot be read ({error.strerror})") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ScaleError(f"{option} {path}: not TOML ({error})") from None
+
+
+def _limit(name: str, table: Any) -> Limit:
+    if not isinstance(table, dict):
+        raise ScaleError(f"--limits: {name}: missing; write [{name}] with value, unit, looked_at, checked and source")
+    try:
+        limit = Limit(**table)
+    except TypeError:
+        raise ScaleError(
+            f"--limits: {name}: write value, unit, looked_at, checked, source and, if need be, note"
+        ) from None
+    if not isinstance(limit.value, int | float) or isinstance(limit.value, bool) or limit.value <= 0:
+        raise ScaleError(f"--limits: {name}: value is a number above 0")
+    return limit

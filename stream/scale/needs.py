@@ -1,0 +1,191 @@
+"""What a load needs of each service, against what there is: quantities, each with how it comes about. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from stream.cost.estimate import message_bytes
+from stream.dataflow.outbox import HEAD_BYTES
+from stream.scale.calibration import Calibration, Kind
+from stream.scale.limits import Limit, Limits
+from stream.scale.load import Load, Machine
+
+ID_BYTES: Final = 24  # of state for one remembered id: 16 of its hash, 8 of its content's
+BUNDLES_A_CYCLE: Final = 2  # a key's messages are decided in one bundle, its head is appended in another
+# How often a waiting row crosses between a worker and Streaming Engine: out and in at the shuffle, into the queue and
+# out of it, into the head and out of it.
+_PASSES: Final = 6
+MEMORY_SHARE: Final = 0.5  # of a worker's memory for ids; the rest is Python's, Beam's and the batches'
+_FRONT: Final = ("read", "decode", "seal", "mask", "window", "shuffle")
+_KEYED: Final = ("dedupe", "state", "row")
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One line: so much of what *limit* limits. *of_it* is the share; *fixed*: it does not grow with the rate;
+    *stalled*: only while BigQuery takes nothing."""
+
+    what: str
+    why: str
+    quantity: float
+    limit: Limit
+    fixed: bool = False
+    stalled: bool = False
+
+    @property
+    def of_it(self) -> float:
+        """The share of the limit; above 1 it is exceeded."""
+        return self.quantity / self.limit.value
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A load, on so many shards of each table and so many workers of a type."""
+
+    load: Load
+    kind: Kind
+    calibration: Calibration
+    limits: Limits
+    machine: Machine
+    shards: int
+    workers: int
+    multi_region: bool
+
+    @property
+    def keys(self) -> int:
+        """(table, shard) pairs: each is worked on by one thread at a time, and appends to one stream."""
+        return self.load.subjects * self.shards
+
+    @property
+    def key_rate(self) -> float:
+        """Events a second of one shard of the busiest subject."""
+        return self.load.busiest / self.shards
+
+    @property
+    def packed_bytes(self) -> float:
+        """What one waiting row has in state, with its share of what a part has."""
+        kind = self.kind
+        more = self.load.event_bytes - kind.payload_bytes + self.load.row_bytes - kind.row_bytes
+        return max(1.0, kind.packed_event_bytes + more) + kind.packed_part_bytes / self.rows_a_part
+
+    @property
+    def rows_a_part(self) -> float:
+        """Rows of one micro-batch that belong to one shard; a part has one at least."""
+        return max(1.0, self.limits["assumed_batch_messages"].value / self.shards)
+
+    @property
+    def bundles_a_second(self) -> float:
+        """Bundles of all keys: as often as a key may append, and no more often than its messages come."""
+        most = BUNDLES_A_CYCLE / self.limits["assumed_cycle_seconds"].value
+        rates = (self.load.events_a_second * share / self.shards for share in self.load.shares())
+        return sum(self.shards * min(most, BUNDLES_A_CYCLE * rate) for rate in rates)
+
+    def event_seconds(self, keyed: bool) -> float:
+        """CPU seconds of an event: of the steps from the key on, or of those before; what a part costs shared out."""
+        steps = _KEYED if keyed else _FRONT
+        a_part = sum(self.kind.part_us.get(step, 0.0) for step in steps) / self.rows_a_part
+        a_batch = 0.0 if keyed else self.calibration.bundle_us / self.limits["assumed_batch_messages"].value
+        return (sum(self.kind.event_us[step] for step in steps) + a_part + a_batch) / 1e6
+
+    @property
+    def appends_a_second(self) -> float:
+        """Appends of all keys, each by a bundle of its own on a connection of its own."""
+        return self.bundles_a_second / BUNDLES_A_CYCLE
+
+    @property
+    def vcpus(self) -> float:
+        """vCPUs that are busy all the time."""
+        an_event = self.event_seconds(False) + self.event_seconds(True)
+        return self.load.events_a_second * an_event + self.bundles_a_second * self.calibration.bundle_us / 1e6
+
+    @property
+    def key_busy(self) -> float:
+        """How much of one vCPU a shard of the busiest subject takes: no more than one can work on it."""
+        bundles = min(BUNDLES_A_CYCLE / self.limits["assumed_cycle_seconds"].value, BUNDLES_A_CYCLE * self.key_rate)
+        return self.key_rate * self.event_seconds(True) + bundles * self.calibration.bundle_us / 1e6
+
+    @property
+    def rewrite_seconds(self) -> float:
+        """CPU seconds for a waiting event each time its key's queue is read and written again, as an append does: half
+        of what is measured as *state*, where it goes through the head too."""
+        return 0.5 * (self.kind.event_us["state"] + self.kind.part_us["state"] / self.rows_a_part) / 1e6
+
+    @property
+    def turning_seconds(self) -> float:
+        """After how long without BigQuery a shard of the busiest subject cannot catch up at this rate: its queue is
+        then so long that deciding as many events as a head has, writing the queue again and appending take as long as
+        they take to come; 0: at once."""
+        come = self.head_events / self.key_rate
+        decided = self.head_events * self.event_seconds(True) + self.calibration.bundle_us / 1e6
+        waiting = (come - decided - self.limits["assumed_cycle_seconds"].value) / self.rewrite_seconds
+        return max(0.0, waiting / self.key_rate)
+
+    @property
+    def head_events(self) -> float:
+        """Events that one append takes at most."""
+        return max(1.0, HEAD_BYTES / self.load.row_bytes)
+
+    @property
+    def engine_bytes(self) -> float:
+        """Bytes a second between workers and Streaming Engine."""
+        an_event = message_bytes(self.load.event_bytes) + _PASSES * self.packed_bytes + ID_BYTES
+        return self.load.events_a_second * an_event
+
+    @property
+    def ids_remembered(self) -> int:
+        """Ids of the busiest table: half of them, the newer generation, must last for as long as is asked."""
+        return max(2, math.ceil(2 * self.load.busiest * self.load.remember_seconds))
+
+    @property
+    def ids_bytes(self) -> float:
+        """Memory of all workers for the ids of all tables, if each is held once: a quiet table remembers as many, for
+        longer."""
+        return self.ids_remembered * self.load.subjects * self.calibration.id_bytes
+
+    @property
+    def state_bytes(self) -> float:
+        """Ids of all tables in state."""
+        return float(self.ids_remembered * ID_BYTES * self.load.subjects)
+
+
+def needs(plan: Plan) -> Sequence[Need]:
+    """What *plan* needs, in the order of an event's way."""
+    return list(_needs(plan))
+
+
+def first(found: Sequence[Need]) -> Need:
+    """The one whose limit is met first, while all goes well."""
+    return max((need for need in found if not need.stalled), key=lambda need: need.of_it)
+
+
+def _needs(plan: Plan) -> Iterator[Need]:
+    load, limits = plan.load, plan.limits
+    where = "multi" if plan.multi_region else "single"
+    message, rate = message_bytes(load.event_bytes), load.events_a_second
+    why = f"messages of {message:,.0f} bytes"
+    yield Need("Pub/Sub, published", why, rate * message, limits["pubsub_publish_bytes"])
+    yield Need("Pub/Sub, pulled", why, rate * message, limits["pubsub_pull_bytes"])
+    yield Need("Dataflow workers", f"of {plan.machine.vcpus} vCPUs", plan.workers, limits["dataflow_workers"])
+    why = f"each row {_PASSES} times, {plan.packed_bytes:,.0f} bytes"
+    yield Need("Streaming Engine", why, plan.engine_bytes, limits["dataflow_engine_bytes"])
+    yield Need("hot shard, busy", f"{plan.key_rate:,.0f} events/s", plan.key_busy, limits["assumed_busy"])
+    yield Need("hot shard, rows", "one stream", plan.key_rate * load.row_bytes, limits["bigquery_stream_bytes"])
+    waiting = plan.key_rate * plan.packed_bytes * load.stall_seconds
+    why = f"after {load.stall_seconds / 60:,.0f} min without BigQuery"
+    yield Need("hot shard, waiting", why, waiting, limits["dataflow_commit_bytes"], stalled=True)
+    head = min(plan.head_events, plan.key_rate * limits["assumed_cycle_seconds"].value) * plan.packed_bytes
+    yield Need("hot shard, head", "one value in state", head, limits["dataflow_value_bytes"])
+    yield Need("ids in memory", "of a worker", plan.ids_bytes / plan.workers, _worker_memory(plan))
+    yield Need("Storage Write", "rows", rate * load.row_bytes, limits[f"bigquery_write_bytes_{where}"])
+    connections = plan.keys + load.subjects
+    why = f"{load.subjects} x {plan.shards}, and tallies"
+    yield Need("connections", why, connections, limits[f"bigquery_connections_{where}"], fixed=True)
+    yield Need("streams made", "when the job starts", connections, limits["bigquery_streams_made"], fixed=True)
+
+
+def _worker_memory(plan: Plan) -> Limit:
+    memory = plan.machine.memory_bytes * MEMORY_SHARE
+    return Limit(memory, "B", plan.calibration.measured_at, True, plan.machine.name)

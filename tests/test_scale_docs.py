@@ -1,0 +1,52 @@
+"""docs/scaling.md shows what the commands print, and every plot that they draw is there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from benchmarks.scaling import COSTS, PAGE, block, commands, costs
+
+TEXT = PAGE.read_text()
+BLOCKS = dict(commands(TEXT))
+QUICK = [command for command in BLOCKS if "estimate" in command or "--rate 10000 " in command]  # others take too long
+
+
+def test_the_page_has_each_rate_estimated_and_simulated() -> None:
+    for verb in ("estimate", "simulate"):
+        rates = {re.search(r"--rate (\d+)", each)[1] for each in BLOCKS if each.startswith(f"scale {verb}")}  # type: ignore[index]
+        assert rates == {"10000", "100000", "1000000"}
+
+
+@pytest.mark.parametrize("command", QUICK)
+def test_the_page_shows_what_the_command_prints(command: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "docs" / "reports").mkdir(parents=True)
+    assert block(command) == BLOCKS[command], "run `python -m benchmarks.scaling`"
+    for plot in re.findall(r"--plot (\S+)", command):
+        assert (tmp_path / plot).read_bytes() == (PAGE.parent.parent / plot).read_bytes()
+
+
+def test_the_page_has_the_cost_of_every_step() -> None:
+    assert COSTS.findall(TEXT) == [costs()], "run `python -m benchmarks.scaling`"
+
+
+def test_every_plot_is_drawn_by_a_command_of_the_page() -> None:
+    shown = set(re.findall(r"\]\((reports/[^)]+\.svg)\)", TEXT))
+    drawn = {plot.removeprefix("docs/") for each in BLOCKS for plot in re.findall(r"--plot (\S+)", each)}
+    assert drawn <= shown
+    assert shown - drawn == {"reports/scaling-reality.svg"}  # benchmarks/reality.py
+
+
+def test_what_the_page_says_of_turning_points_is_what_is_printed() -> None:
+    said = [
+        re.search(r"after ([\d.]+) minutes without it", text)[1]
+        for each, text in BLOCKS.items()
+        if "--shards" not in each and "estimate" in each
+    ]  # type: ignore[index]
+    holds = [re.search(r"hot shard after ([\d.]+)", text)[1] for text in BLOCKS.values() if "hot shard after" in text]  # type: ignore[index]
+    ten, hundred, million = said
+    assert f"{float(ten):.0f} at 10,000 events a\n  second, {hundred} at 100,000, {million} at a million" in TEXT
+    assert f"here {holds[0]}." in TEXT
