@@ -20,11 +20,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.__main__ import rows
 from schemas.envelope import Envelope
 from schemas.identity import derive_event_id
 from schemas.registry import Registry
 from stream.backfill.mapping import read_mapping
+from stream.bench.rivals import count_rows
 from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
 from stream.clock import now_micros
 from stream.commands.backfill import Reading, build_backfill
@@ -146,7 +146,10 @@ def killed(names: Names, folder: Path, path: Path, total: int) -> dict[str, Any]
     for number in range(KILLS):
         with command(names.project, folder, path) as process:
             wait_for(
-                lambda at=total * (number + 1) // (KILLS + 1): rows(names) >= at or process.poll() is not None, pause
+                lambda at=total * (number + 1) // (KILLS + 1): (
+                    count_rows(names, "flights") >= at or process.poll() is not None
+                ),
+                pause,
             )
             process.send_signal(signal.SIGKILL)
     said = []
@@ -185,7 +188,7 @@ def main() -> None:
             figures[kind]["differences"] = differences(names, streamed)
         names = provisioned("bench-killed")
         figures["killed"] = killed(names, folder, folder / "flights.csv", total)
-        figures["killed"] |= {"rows": rows(names), "differences": differences(names, streamed)}
+        figures["killed"] |= {"rows": count_rows(names, "flights"), "differences": differences(names, streamed)}
         print(json.dumps(figures, indent=2))
 
 

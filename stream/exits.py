@@ -30,6 +30,8 @@ _BY_NAME = {
     "ProvisionError": Exit.CONFIGURATION,
     "UnknownSchemaError": Exit.CONFIGURATION,
     "EmulatorMissingError": Exit.CONFIGURATION,
+    "BenchMissingError": Exit.CONFIGURATION,
+    "DemoDataMissingError": Exit.CONFIGURATION,
     "NotFound": Exit.CONFIGURATION,
     "NoTopicError": Exit.CONFIGURATION,
     "InUseError": Exit.CONFIGURATION,
