@@ -46,5 +46,6 @@ def _wait(seconds: float) -> None:
 
 def _wakeups(pid: int) -> int:
     """How often the threads of *pid* have waited for something and gone on."""
-    lines = [line for task in Path(f"/proc/{pid}/task").iterdir() for line in (task / "status").read_text().splitlines()]
+    states = [(task / "status").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
+    lines = [line for state in states for line in state.splitlines()]
     return sum(int(line.split()[1]) for line in lines if line.startswith("voluntary_ctxt_switches"))

@@ -1,8 +1,8 @@
 """``python -m benchmarks.sender <project> <rate> <count> <start>``: flights on schedule, whatever becomes of them.
 
-Event number *n* is due at *start* + *n* / *rate* (seconds since 1970), and its event time is that moment. What is due is
-sent at once, in one request; a request that takes long makes the next one larger and changes no event's time. Prints how
-late the requests went out, in milliseconds, as a JSON list.
+Event number *n* is due at *start* + *n* / *rate* (seconds since 1970), and its event time is that moment. What is due
+is sent at once, in one request; a request that takes long makes the next one larger and changes no event's time. Prints
+how late the requests went out, in milliseconds, as a JSON list.
 """
 
 from __future__ import annotations

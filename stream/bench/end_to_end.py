@@ -26,13 +26,14 @@ class Size:
 
     ours: int
     handwritten: int
+    loop: int
     ceiling: int
     textbook: int
     rounds: int
 
 
-QUICK: Final = Size(ours=30_000, handwritten=10_000, ceiling=40_000, textbook=1_000, rounds=2)
-FULL: Final = Size(ours=100_000, handwritten=30_000, ceiling=100_000, textbook=2_000, rounds=5)
+QUICK: Final = Size(ours=30_000, handwritten=20_000, loop=5_000, ceiling=40_000, textbook=1_000, rounds=2)
+FULL: Final = Size(ours=100_000, handwritten=60_000, loop=20_000, ceiling=100_000, textbook=2_000, rounds=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ def rivals(size: Size) -> dict[str, Rival]:
             lambda names, subject, total: [names.project, subject, str(total), str(CONSUMER_THREADS)],
             size.handwritten,
         ),
+        "loop": Rival("peer_loop", lambda names, subject, total: [names.project, subject, str(total)], size.loop),
         "ceiling": Rival(
             "ceiling",
             lambda names, subject, total: [names.subscription(subject), str(total), "1"],

@@ -1,8 +1,8 @@
 """Where the engine's processor time went, by function of ours: py-spy's samples, summed up.
 
-py-spy looks into a process from outside some hundred times a second, so that calls cost what they do without it. Seen is
-what runs in Python or is called from there while it holds the interpreter's lock. gRPC's own threads, pyarrow's work on
-large columns and SQLite's are not; they are the difference to what the process took.
+py-spy looks into a process from outside some hundred times a second, so that calls cost what they do without it. Seen
+is what runs in Python or is called from there while it holds the interpreter's lock. gRPC's own threads, pyarrow's work
+on large columns and SQLite's are not; they are the difference to what the process took.
 """
 
 from __future__ import annotations

@@ -11,7 +11,8 @@ from rich.text import Text
 
 NAMES: Final = {
     "ours": "headrace (exactly once)",
-    "handwritten": "hand-written consumer (at least once)",
+    "handwritten": "hand-written consumer, tuned (at least once)",
+    "loop": "hand-written loop (at least once)",
     "textbook": "textbook Beam pipeline (loses on a crash)",
     "ceiling": "pull and acknowledge alone",
 }
