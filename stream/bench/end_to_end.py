@@ -32,7 +32,7 @@ class Size:
     rounds: int
 
 
-QUICK: Final = Size(ours=30_000, handwritten=20_000, loop=5_000, ceiling=40_000, textbook=1_000, rounds=2)
+QUICK: Final = Size(ours=30_000, handwritten=15_000, loop=4_000, ceiling=30_000, textbook=600, rounds=2)
 FULL: Final = Size(ours=100_000, handwritten=60_000, loop=20_000, ceiling=100_000, textbook=2_000, rounds=5)
 
 
@@ -69,10 +69,7 @@ def rivals(size: Size) -> dict[str, Rival]:
 
 
 def measure(subject: str, size: Size, folder: Path, say: Callable[[str], None]) -> dict[str, Any]:
-    """Run all of them *size.rounds* times, every second round in the opposite order.
-
-    The first round's engine and the textbook's are started like every other: what they need to start is not measured.
-    """
+    """Run all of them *size.rounds* times, every second round in the opposite order, each on a project of its own."""
     registry = _only(Registry.load(), subject)
     all_ = messages(registry, subject, max(size.ours, size.ceiling), datetime.now(UTC))
     runs: dict[str, list[Run]] = {name: [] for name in rivals(size)}
@@ -121,12 +118,20 @@ def summed_up(runs: Mapping[str, Sequence[Run]]) -> dict[str, Any]:
     figures["quartiles"] = {name: spread(each).rounded(0) for name, each in rates.items()}
     figures["ratio"] = {name: round(ratio(rates[OURS], each).median, 2) for name, each in rates.items() if name != OURS}
     figures["cpu_seconds_per_million"] = {name: _processor(each) for name, each in runs.items()}
+    figures["cores_in_use"] = {
+        name: round(spread([_cores(run) for run in each]).median, 2) for name, each in runs.items()
+    }
     figures["rss_mib"] = {name: round(max(run.rate.rss_mib for run in each)) for name, each in runs.items()}
     figures["rows_beside_ids"] = {
         name: [[run.rows, run.ids] for run in each] for name, each in runs.items() if each[0].rows
     }
     figures["rounds"] = len(rates[OURS])
     return figures
+
+
+def _cores(run: Run) -> float:
+    """How many cores were busy with a run: its own process and the emulators together."""
+    return (run.rate.cpu_seconds_per_million + sum(run.emulators.values())) * run.rate.eps / 1e6
 
 
 def _processor(runs: Sequence[Run]) -> dict[str, float]:

@@ -69,9 +69,8 @@ def _print_end_to_end(figures: Mapping[str, Any], console: Console) -> None:
     table.add_column("events/s", justify="right")
     table.add_column("", justify="right", style="dim")
     table.add_column("headrace is", justify="right")
-    for heading in ("own", "Pub/Sub", "BigQuery"):
+    for heading in ("own", "Pub/Sub", "BigQuery", "cores", "MiB"):
         table.add_column(heading, justify="right")
-    table.add_column("MiB", justify="right")
     for name, label in NAMES.items():
         processor = figures["cpu_seconds_per_million"][name]
         times = figures["ratio"].get(name)
@@ -81,11 +80,15 @@ def _print_end_to_end(figures: Mapping[str, Any], console: Console) -> None:
             _between(figures["quartiles"][name], 0),
             "" if times is None else f"{times:,.2f}x",
             *(f"{processor[each]:,.1f}" for each in ("own", "pubsub_emulator", "bigquery_emulator")),
+            f"{figures['cores_in_use'][name]:.1f}",
             f"{figures['rss_mib'][name]:,}",
             style="bold" if name == "ours" else None,
         )
     _print(table, console)
-    console.print("own, Pub/Sub, BigQuery: processor seconds a million events, of the process and of each emulator")
+    console.print(
+        "own, Pub/Sub, BigQuery: processor seconds a million events, of the process and of each emulator; "
+        "cores: how many these kept busy"
+    )
 
 
 def _print_profile(profile: Mapping[str, Any], console: Console) -> None:

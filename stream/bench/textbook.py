@@ -39,7 +39,8 @@ class Textbook:
         versions = [contract for contract in registry if contract.subject == subject]
         self._writers = {str(c.ref.version): fastavro.parse_schema(json.loads(c.json)) for c in versions}
         newest = json.loads(registry.latest(subject).json)
-        self._reader = fastavro.parse_schema(newest)
+        # The same object where the writer is the newest too: fastavro compares them for each message.
+        self._reader = self._writers[str(registry.latest(subject).ref.version)]
         self._maskers: Maskers = plan_masks(newest, key)
         self._maps = {f["name"] for f in newest["fields"] if isinstance(f["type"], dict) and f["type"]["type"] == "map"}
         self._seen: set[str] = set()
