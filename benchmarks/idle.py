@@ -13,7 +13,7 @@ from benchmarks.latency import READY
 from schemas.registry import Registry
 from stream.bench.command import emulators
 from stream.bench.end_to_end import environment
-from stream.bench.rivals import BenchFailedError, child, module, provision
+from stream.bench.rivals import BenchFailedError, child, last_line, module, provision
 
 SETTLED_SECONDS: Final = 15.0
 
@@ -26,7 +26,7 @@ def measure(seconds: float = 60.0) -> dict[str, Any]:
         with child(module("run_engine", "all", "1"), environment(names.project, folder), log) as engine:
             _wait(SETTLED_SECONDS)
             if READY not in log.read_text():
-                raise BenchFailedError(f"the engine did not start; see {log}")
+                raise BenchFailedError(f"the engine did not start; it said: {last_line(log)}")
             process = psutil.Process(engine.pid)
             before, woken, began = process.cpu_times(), _wakeups(engine.pid), time.monotonic()
             _wait(seconds)

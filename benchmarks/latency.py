@@ -22,7 +22,7 @@ from benchmarks import contracts
 from stream.bench.command import emulators
 from stream.bench.end_to_end import environment
 from stream.bench.figures import spread
-from stream.bench.rivals import BenchFailedError, child, module, provision
+from stream.bench.rivals import BenchFailedError, child, last_line, module, provision
 from stream.clients import open_bigquery
 from stream.names import Names
 from stream.processes import tied
@@ -147,5 +147,5 @@ def _wait_until_ready(engine: subprocess.Popen[bytes], log: Path) -> None:
     pause, until = threading.Event(), time.monotonic() + LOST_SECONDS
     while READY not in log.read_text():
         if engine.poll() is not None or time.monotonic() > until:
-            raise BenchFailedError(f"the engine did not start; see {log}")
+            raise BenchFailedError(f"the engine did not start; it said: {last_line(log)}")
         pause.wait(0.1)

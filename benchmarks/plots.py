@@ -18,6 +18,7 @@ OURS: Final = "#1f6f8b"
 PEERS: Final = "#b0a18f"
 MEMORY: Final = "#c0632f"
 STEPS: Final = ("decode", "mask", "dedupe", "row", "append")
+TICKS: Final = (20, 50, 100, 200, 500, 1_000, 2_000, 5_000)
 _COLOURS: Final = ("#1f6f8b", "#6aa8bd", "#99a88c", "#e0b15e", "#c0632f")
 
 
@@ -49,7 +50,13 @@ def _bench(figures: dict[str, Any]) -> Any:
     left.set_xlabel("microseconds of processor time an event")
     left.legend(frameon=False, fontsize=8)
     _rates(right, figures["end_to_end"])
+    _bare(left)
+    _bare(right)
     return figure
+
+
+def _bare(axes: Axes) -> None:
+    axes.spines["right"].set_visible(False)
 
 
 def _rates(axes: Axes, figures: dict[str, Any]) -> None:
@@ -61,7 +68,7 @@ def _rates(axes: Axes, figures: dict[str, Any]) -> None:
         axes.annotate(f" {median:,}", (max(median, high), place), va="center", fontsize=8)
     axes.set_yticks(range(len(NAMES)), [label.replace(" (", "\n(") for label in NAMES.values()])
     axes.invert_yaxis()
-    axes.set_xlabel("events a second, flights, both emulators on the same machine")
+    axes.set_xlabel("events a second (flights)")
     axes.margins(x=0.15)
 
 
@@ -72,6 +79,9 @@ def _latency(figures: dict[str, Any]) -> Any:
         axes.plot(rate["quantiles_ms"], percents, color=colour, label=f"{rate['rate']:,} events/s")
     axes.axhline(95, color="#999999", linewidth=0.6, linestyle=":")
     axes.set_xscale("log")
+    axes.set_xticks(TICKS, [f"{tick:,}" for tick in TICKS])
+    axes.minorticks_off()
+    _bare(axes)
     axes.set_xlabel("milliseconds from publish to queryable")
     axes.set_ylabel("percent of events")
     axes.legend(frameon=False)

@@ -46,6 +46,7 @@ _BY_NAME = {
     "PricesError": Exit.CONFIGURATION,
     "MappingError": Exit.CONFIGURATION,
     "BackfillError": Exit.CONFIGURATION,
+    "BenchFailedError": Exit.UNREACHABLE,
     "SourceAwayError": Exit.UNREACHABLE,
     "HaltError": Exit.HALTED,
     "FencedError": Exit.HALTED,

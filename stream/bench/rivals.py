@@ -125,8 +125,13 @@ def watch(
         timer.cancel()
     if not ticks or ticks[-1].done < total:
         done = ticks[-1].done if ticks else 0
-        raise BenchFailedError(f"{what}: stopped at {done:,} of {total:,} messages; see {log}")
+        raise BenchFailedError(f"{what}: stopped at {done:,} of {total:,} messages; it said: {last_line(log)}")
     return ticks, used
+
+
+def last_line(log: Path) -> str:
+    """The last that a process said: its log goes with the run."""
+    return (log.read_text(errors="replace").strip().splitlines() or ["nothing"])[-1]
 
 
 class _Watchdog:
