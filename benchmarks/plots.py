@@ -66,7 +66,7 @@ def _rates(axes: Axes, figures: dict[str, Any]) -> None:
         error = [[max(0, median - low)], [max(0, high - median)]]
         axes.barh(place, median, xerr=error, color=OURS if name == "ours" else PEERS)
         axes.annotate(f" {median:,}", (max(median, high), place), va="center", fontsize=8)
-    axes.set_yticks(range(len(NAMES)), [label.replace(" (", "\n(") for label in NAMES.values()])
+    axes.set_yticks(range(len(NAMES)), list(NAMES.values()))
     axes.invert_yaxis()
     axes.set_xlabel("events a second (flights)")
     axes.margins(x=0.15)

@@ -10,12 +10,16 @@ from rich.table import Table
 from rich.text import Text
 
 NAMES: Final = {
-    "ours": "headrace (exactly once)",
-    "handwritten": "hand-written consumer, tuned (at least once)",
-    "loop": "hand-written loop (at least once)",
-    "textbook": "textbook Beam pipeline (loses on a crash)",
-    "ceiling": "pull and acknowledge alone",
+    "ours": "headrace",
+    "handwritten": "hand-written, tuned",
+    "loop": "hand-written loop",
+    "textbook": "textbook Beam",
+    "ceiling": "pull and ack. alone",
 }
+_PROMISES: Final = """own, Pub/Sub, BigQuery: processor seconds a million events, of each process
+cores: how many these three kept busy
+headrace writes each event once; hand-written: at least once; textbook Beam
+acknowledges before it writes, so a crash loses events"""
 
 
 def print_report(figures: Mapping[str, Any], console: Console) -> None:
@@ -27,6 +31,7 @@ def print_report(figures: Mapping[str, Any], console: Console) -> None:
         highlight=False,
     )
     console.print(", ".join(f"{name} {version}" for name, version in machine["versions"].items()), highlight=False)
+    console.print("Medians, and half the distance of the quartiles.", highlight=False)
     _print_steps("Nested booking", figures["steps"], console)
     _print_steps("Flight", figures["steps_of_flights"], console)
     if figures["end_to_end"] is not None:
@@ -38,24 +43,24 @@ def print_report(figures: Mapping[str, Any], console: Console) -> None:
 
 
 def _print_steps(title: str, steps: Mapping[str, Any], console: Console) -> None:
-    table = _table(f"{title}: microseconds of processor time an event (median, quartiles)")
+    table = _table(f"{title}: microseconds of processor time an event")
     table.add_column("step")
     for heading in ("headrace", "textbook", "times"):
         table.add_column(heading, justify="right")
-        table.add_column("", justify="right", style="dim")
+        table.add_column("", style="dim")
     twin = any("twin_us" in line for line in steps.values())
     if twin:
-        table.add_column("pure Python", justify="right")
+        table.add_column("Python", justify="right")
         table.add_column("times", justify="right")
     for name, line in steps.items():
         cells = [
             name,
             f"{line['ours_us']:.2f}",
-            _between(line["ours_quartiles_us"], 2),
+            _give_or_take(line["ours_quartiles_us"], 2),
             f"{line['peer_us']:.2f}",
-            _between(line["peer_quartiles_us"], 2),
+            _give_or_take(line["peer_quartiles_us"], 2),
             f"{line['ratio']:.1f}",
-            _between(line["ratio_quartiles"], 1),
+            _give_or_take(line["ratio_quartiles"], 1),
         ]
         if twin:
             cells += [f"{line['twin_us']:.2f}", f"{line['twin_ratio']:.1f}"] if "twin_us" in line else ["", ""]
@@ -64,11 +69,11 @@ def _print_steps(title: str, steps: Mapping[str, Any], console: Console) -> None
 
 
 def _print_end_to_end(figures: Mapping[str, Any], console: Console) -> None:
-    table = _table(f"End to end, flights: medians of {figures['rounds']} rounds (quartiles)")
+    table = _table(f"End to end, flights: medians of {figures['rounds']} rounds")
     table.add_column("")
     table.add_column("events/s", justify="right")
-    table.add_column("", justify="right", style="dim")
-    table.add_column("headrace is", justify="right")
+    table.add_column("", style="dim")
+    table.add_column("ours is", justify="right")
     for heading in ("own", "Pub/Sub", "BigQuery", "cores", "MiB"):
         table.add_column(heading, justify="right")
     for name, label in NAMES.items():
@@ -77,24 +82,21 @@ def _print_end_to_end(figures: Mapping[str, Any], console: Console) -> None:
         table.add_row(
             label,
             f"{figures[f'{name}_eps']:,}",
-            _between(figures["quartiles"][name], 0),
-            "" if times is None else f"{times:,.2f}x",
+            _give_or_take(figures["quartiles"][name], 0),
+            "" if times is None else f"{_short(times)}x",
             *(f"{processor[each]:,.1f}" for each in ("own", "pubsub_emulator", "bigquery_emulator")),
             f"{figures['cores_in_use'][name]:.1f}",
             f"{figures['rss_mib'][name]:,}",
             style="bold" if name == "ours" else None,
         )
     _print(table, console)
-    console.print(
-        "own, Pub/Sub, BigQuery: processor seconds a million events, of the process and of each emulator; "
-        "cores: how many these kept busy"
-    )
+    console.print(_PROMISES, highlight=False)
 
 
 def _print_profile(profile: Mapping[str, Any], console: Console) -> None:
-    table = _table(f"Where the engine's processor time went: microseconds an event, by {profile['samples']:,} samples")
+    table = _table(f"Where the engine's processor time went: microseconds an event, {profile['samples']:,} samples")
     table.add_column("function", overflow="fold")
-    for heading in ("own", "libraries beneath", "with callees"):
+    for heading in ("own", "libraries", "with callees"):
         table.add_column(heading, justify="right")
     for line in profile["functions"]:
         cells = [f"{line[name]:.2f}" for name in ("own_us", "libraries_us", "with_callees_us")]
@@ -116,6 +118,11 @@ def _print(table: Table, console: Console) -> None:
     console.print(table)
 
 
-def _between(quartiles: list[float], digits: int) -> str:
+def _give_or_take(quartiles: list[float], digits: int) -> str:
+    """Half of the distance of the quartiles."""
     low, high = quartiles
-    return f"{low:,.{digits}f}-{high:,.{digits}f}"
+    return f"±{(high - low) / 2:,.{digits}f}"
+
+
+def _short(times: float) -> str:
+    return f"{times:,.0f}" if times >= 10 else f"{times:.2f}"
