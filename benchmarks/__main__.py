@@ -40,7 +40,7 @@ def measure(part: str, quick: bool, say: Callable[[str], None]) -> Any:
         case "backfill":
             return in_child("benchmarks.backfill", FLIGHTS=os.environ.get("FLIGHTS", "100000"))
         case _:
-            return growth.grow(growth.CURVES if part == "growth" else [part], say)
+            return {part: growth.grow(growth.CURVES[part], say)}
 
 
 def keep(part: str, figures: dict[str, Any], folder: Path) -> None:
@@ -48,7 +48,7 @@ def keep(part: str, figures: dict[str, Any], folder: Path) -> None:
     name = "growth" if part in growth.CURVES else part
     file = folder / f"{name}.json"
     before = json.loads(file.read_text()) if part in growth.CURVES and file.exists() else {}
-    file.write_text(json.dumps({**before, **figures, "machine": describe_machine()}, indent=1) + "\n")
+    file.write_text(json.dumps({**before, **figures}, indent=1) + "\n")
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -60,15 +60,17 @@ def main(arguments: Sequence[str]) -> None:
     unknown = [part for part in asked.part if part not in {*PARTS, *growth.CURVES, "page"}]
     if unknown:
         parser.error(f"no such part: {', '.join(unknown)}")
-    parts = [part for part in (asked.part or PARTS) if part != "page"]
+    parts = [
+        one for part in asked.part or PARTS if part != "page" for one in (growth.CURVES if part == "growth" else [part])
+    ]
     if parts:
         check_needs(emulators=True, profile="bench" in parts)
     FOLDER.mkdir(parents=True, exist_ok=True)
     for part in parts:
         began = time.monotonic()
         _say(f"{part} ...")
-        figures = measure(part, asked.quick, _say)
-        keep(part, figures, FOLDER)
+        machine = describe_machine()
+        keep(part, {"machine": machine, **measure(part, asked.quick, _say)}, FOLDER)
         _say(f"{part}: {time.monotonic() - began:.0f} s")
     draw(FOLDER)
     write_pages(ROOT, FOLDER)

@@ -6,7 +6,7 @@ measured in processor time. All but *tables* are the steps alone: on the emulato
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -36,14 +36,11 @@ CURVES: Final = {
 }
 
 
-def grow(names: Iterable[str], say: Callable[[str], None]) -> dict[str, Any]:
-    """Measure the curves called *names*, point by point."""
-    figures: dict[str, Any] = {}
-    for name in names:
-        curve, points = CURVES[name], []
-        for value in curve.values:
-            point = {"value": value, **in_child("benchmarks.growth_points", name, str(value))}
-            say(f"  {name:<10} {value:>11,}  {point['us']:>8.2f} us  {point['rss_mib']:>6,.0f} MiB")
-            points.append(point)
-        figures[name] = {"what": curve.what, "points": points}
-    return figures
+def grow(curve: Curve, say: Callable[[str], None]) -> dict[str, Any]:
+    """Measure *curve*, point by point."""
+    points = []
+    for value in curve.values:
+        point = {"value": value, **in_child("benchmarks.growth_points", curve.name, str(value))}
+        say(f"  {curve.name:<10} {value:>11,}  {point['us']:>8.2f} us  {point['rss_mib']:>6,.0f} MiB")
+        points.append(point)
+    return {"what": curve.what, "points": points}
