@@ -40,7 +40,7 @@ def measure(part: str, quick: bool, say: Callable[[str], None]) -> Any:
         case "backfill":
             return in_child("benchmarks.backfill", FLIGHTS=os.environ.get("FLIGHTS", "100000"))
         case _:
-            return {part: growth.grow(growth.CURVES[part], say)}
+            return {part: growth.grow(growth.CURVES[part], quick, say)}
 
 
 def keep(part: str, figures: dict[str, Any], folder: Path) -> None:
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str]) -> None:
     """Do what *arguments* say."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("part", nargs="*", help=", ".join([*PARTS, *growth.CURVES, "page"]))
-    parser.add_argument("--quick", action="store_true", help="bench: fewer events, two rounds")
+    parser.add_argument("--quick", action="store_true", help="fewer events and rounds; of curves the first points")
     asked = parser.parse_args(arguments)
     unknown = [part for part in asked.part if part not in {*PARTS, *growth.CURVES, "page"}]
     if unknown:

@@ -36,10 +36,10 @@ CURVES: Final = {
 }
 
 
-def grow(curve: Curve, say: Callable[[str], None]) -> dict[str, Any]:
-    """Measure *curve*, point by point."""
+def grow(curve: Curve, quick: bool, say: Callable[[str], None]) -> dict[str, Any]:
+    """Measure *curve*, point by point; *quick*: the first three."""
     points = []
-    for value in curve.values:
+    for value in curve.values[:3] if quick else curve.values:
         point = {"value": value, **in_child("benchmarks.growth_points", curve.name, str(value))}
         say(f"  {curve.name:<10} {value:>11,}  {point['us']:>8.2f} us  {point['rss_mib']:>6,.0f} MiB")
         points.append(point)

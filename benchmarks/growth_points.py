@@ -1,6 +1,7 @@
 """One point of one curve: ``python -m benchmarks.growth_points <curve> <value>`` prints it as a JSON object.
 
-*us* is microseconds of processor time an event, *rss_mib* the most memory of this process (of the engine, for tables).
+*us* is microseconds of processor time an event, *rss_mib* the memory of this process at the end (for tables: the most
+that the engine had).
 """
 
 from __future__ import annotations
@@ -73,8 +74,9 @@ def point(took: Sequence[float], **more: Any) -> Point:
 
 
 def resident() -> float:
-    """The most memory that this process ever had, in MiB; what getrusage says counts who started it."""
-    return _memory("VmHWM")
+    """Memory at this moment, in MiB."""
+    status = Path("/proc/self/status").read_text()
+    return round(int(status.partition("VmRSS:")[2].split()[0]) / 1024, 1)
 
 
 def rounds(messages: Iterator[Message], size: int, count: int) -> Iterator[list[Message]]:
@@ -91,17 +93,7 @@ def events(value: int) -> Point:
         took.append(timed(lambda messages=messages: line.take(messages), ROUND))
     last = spread(took[-max(1, len(took) // 10) :])
     mean = sum(took) / len(took)
-    return {**point(took), "mean_us": round(mean, 3), "last_tenth_us": round(last.median, 3), "rss_mib": now_resident()}
-
-
-def now_resident() -> float:
-    """Memory at this moment, in MiB."""
-    return _memory("VmRSS")
-
-
-def _memory(line: str) -> float:
-    status = Path("/proc/self/status").read_text()
-    return round(int(status.partition(f"{line}:")[2].split()[0]) / 1024, 1)
+    return {**point(took), "mean_us": round(mean, 3), "last_tenth_us": round(last.median, 3)}
 
 
 def payload(value: int) -> Point:
@@ -136,11 +128,11 @@ def subjects(value: int) -> Point:
 
 def ids(value: int) -> Point:
     """Decide on rounds beside so many ids that are remembered: half of a round is known."""
-    empty = now_resident()
+    empty = resident()
     seen = SeenIds()
     for start in range(0, value, 10_000):
         seen.remember(_notes(range(start, start + 10_000)))
-    full = now_resident()
+    full = resident()
     took = []
     for number in range(ROUNDS):
         known = range(number * 500, number * 500 + 500)

@@ -17,6 +17,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from schemas.registry import Registry
+from stream.bench.command import in_child
 from stream.bench.end_to_end import summed_up
 from stream.bench.events import BOOKINGS, SUBJECTS, messages
 from stream.bench.figures import beside, ratio, spread, with_twin
@@ -24,7 +25,7 @@ from stream.bench.needs import BenchMissingError, check_needs
 from stream.bench.ours import Ours
 from stream.bench.profiling import ROOT, where_it_went
 from stream.bench.report import print_report
-from stream.bench.rivals import Run
+from stream.bench.rivals import BenchFailedError, Run
 from stream.bench.steps import STEPS, WARM, compared, interleaved, timed
 from stream.bench.textbook import Textbook
 from stream.bench.ticks import Rate, Tick, rate_of, read_ticks
@@ -252,6 +253,11 @@ def test_the_steps_alone_need_no_emulator(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr("stream.bench.needs.check_emulators", no_java)
     check_needs(emulators=False, profile=False)
+
+
+def test_a_measuring_process_that_fails_is_named_with_what_it_said_last() -> None:
+    with pytest.raises(BenchFailedError, match=r"stream.bench.steps nothing 1 ended with code 1; it said: .*nothing"):
+        in_child("stream.bench.steps", "nothing", "1")
 
 
 def test_without_java_the_command_says_so_before_it_measures(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,6 +30,7 @@ from stream.bench.steps import PURE
 from stream.bench.ticks import rate_of
 from stream.emulators import running_emulators
 from stream.output import say
+from stream.processes import tied
 
 SCHEMA_VERSION: Final = 1
 APPENDED: Final = 0.4  # of the chunks of the steps: emulators are slow
@@ -101,18 +102,17 @@ def emulators() -> Iterator[Path]:
             os.environ.update(before)
 
 
-def in_child(module: str, *arguments: str, **environment: str) -> Any:
-    """What ``python -m module`` prints, as JSON, of a process that has done nothing else.
+def in_child(name: str, *arguments: str, **environment: str) -> Any:
+    """What ``python -m name`` prints, as JSON, of a process that has done nothing else.
 
     Raises:
         BenchFailedError: it failed; its last line says why.
     """
-    done = subprocess.run(
-        [sys.executable, "-m", module, *arguments], env={**os.environ, **environment}, capture_output=True, text=True
-    )
+    command = tied([sys.executable, "-m", name, *arguments])
+    done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True)
     if done.returncode != 0:
-        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        raise BenchFailedError(f"{module} {' '.join(arguments)} ended with code {done.returncode}: {last}")
+        last = (done.stderr.strip().splitlines() or ["nothing"])[-1]
+        raise BenchFailedError(f"{name} {' '.join(arguments)} ended with code {done.returncode}; it said: {last}")
     return json.loads(done.stdout)
 
 

@@ -16,7 +16,7 @@ from stream.bench.rivals import Run, child, count_rows, measured, module, provis
 from stream.message import Message
 from stream.names import Names
 
-CONSUMER_THREADS: Final = 4  # more made it no faster: docs/performance.md
+CONSUMER_THREADS: Final = 4  # eight made it no faster
 OURS: Final = "ours"
 
 

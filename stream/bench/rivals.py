@@ -28,7 +28,7 @@ from stream.processes import tied
 from stream.provision import Clients, apply, plan
 
 REQUEST_MESSAGES: Final = 500
-STALLED_SECONDS: Final = 60.0
+STALLED_SECONDS: Final = 120.0
 DRAIN_SECONDS: Final = 60.0
 
 
@@ -110,7 +110,7 @@ def watch(
     """Read the ticks of *process* until *total* are done; with each, what the emulators have used so far.
 
     Raises:
-        BenchFailedError: it ended before, or nothing moved for a minute.
+        BenchFailedError: it ended before, or nothing moved for two minutes.
     """
     ticks: list[Tick] = []
     used: list[dict[str, float]] = []
