@@ -49,12 +49,19 @@ def _of_rest(figures: Mapping[str, Any]) -> Iterator[Aim]:
         yield _at_most("an idle engine, % of a core", 2, figures["idle"]["cpu_percent"], 2)
     if "backfill" in figures:
         yield _at_least("backfill of Parquet, rows/s", 15_000, figures["backfill"]["parquet"]["rows_per_second"], 0)
-    growth = figures.get("growth", {})
-    if "events" in growth:
-        means = [point["mean_us"] for point in growth["events"]["points"] if point["value"] >= 100_000]
-        yield _at_most("3 million events / 100,000, time an event", 1.15, means[-1] / means[0], 2)
-    if "ids" in growth:
-        yield _at_most("memory of a remembered id, bytes", 32, growth["ids"]["points"][-1]["bytes_an_id"], 1)
+    yield from _of_growth(figures.get("growth", {}))
+
+
+def _of_growth(growth: Mapping[str, Any]) -> Iterator[Aim]:
+    """A quick run does not reach the points that are aimed at, and says nothing of them."""
+    events, ids = (
+        {point["value"]: point for point in growth.get(name, {}).get("points", [])} for name in ("events", "ids")
+    )
+    if 3_000_000 in events:
+        times = events[3_000_000]["mean_us"] / events[100_000]["mean_us"]
+        yield _at_most("3 million events / 100,000, time an event", 1.15, times, 2)
+    if 10_000_000 in ids:
+        yield _at_most("memory of a remembered id, bytes", 32, ids[10_000_000]["bytes_an_id"], 1)
 
 
 def _at_most(what: str, limit: float, value: float, digits: int) -> Aim:

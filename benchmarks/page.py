@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -154,10 +155,14 @@ def _backfill(figures: Figures) -> str:
 def _machine(figures: Figures) -> str:
     machine = figures["bench"]["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items() if name != "headrace")
-    return (
-        f"Measured {figures['bench']['measured_at'][:10]} on {machine['processor']}, {machine['cores']} cores, "
-        f"{machine['memory_gib']} GiB, load {machine['load']} before the start; Python {machine['python']}, {versions}."
+    busy = " The machine had other work: read the ratios, not the times." if machine["load"] > 1 else ""
+    bench = figures["bench"]
+    said = (
+        f"Measured {bench['measured_at'][:10]} in {bench['end_to_end']['rounds']} rounds on {machine['processor']}, "
+        f"{machine['cores']} cores, {machine['memory_gib']} GiB, load {machine['load']} before the start; "
+        f"Python {machine['python']}, {versions}.{busy}"
     )
+    return textwrap.fill(said, 120, break_on_hyphens=False)
 
 
 def _aims(figures: Figures) -> str:

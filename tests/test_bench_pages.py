@@ -99,3 +99,12 @@ def test_each_curve_has_a_point_and_says_its_time_and_memory(curve: str, monkeyp
 
 def test_every_curve_has_its_point() -> None:
     assert growth.CURVES.keys() == growth_points.POINTS.keys()
+
+
+def test_a_quick_run_says_nothing_of_points_that_it_did_not_reach() -> None:
+    def growth_to(events: int, ids: int) -> dict[str, object]:
+        points = [{"value": value, "mean_us": 10.0 if value < 3_000_000 else 12.0} for value in (100_000, events)]
+        return {"growth": {"events": {"points": points}, "ids": {"points": [{"value": ids, "bytes_an_id": 31.0}]}}}
+
+    assert aims(growth_to(300_000, 1_000_000)) == []
+    assert [(aim.found, aim.met) for aim in aims(growth_to(3_000_000, 10_000_000))] == [("1.20", False), ("31.0", True)]
