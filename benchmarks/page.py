@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.aims import aims
+from benchmarks.growth import CURVES
 from stream.bench.report import NAMES
 
 PAGES: Final = ("docs/performance.md", "README.md")
@@ -122,10 +123,8 @@ def _idle(figures: Figures) -> str:
 
 def _growth(figures: Figures) -> str:
     rows = []
-    for name, curve in figures["growth"].items():
-        if name == "machine":
-            continue
-        for point in curve["points"]:
+    for name in [each for each in CURVES if each in figures["growth"]]:
+        for point in figures["growth"][name]["points"]:
             more = {key: value for key, value in point.items() if key not in _PLAIN}
             said = ", ".join(f"{key.replace('_', ' ')} {value:,}" for key, value in more.items())
             time = f"{point['us']:.2f} {_between(point['us_quartiles'], 2)}"

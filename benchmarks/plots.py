@@ -12,6 +12,7 @@ matplotlib.use("svg")
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
+from benchmarks.growth import CURVES
 from stream.bench.report import NAMES
 
 OURS: Final = "#1f6f8b"
@@ -72,6 +73,18 @@ def _rates(axes: Axes, figures: dict[str, Any]) -> None:
     axes.margins(x=0.15)
 
 
+def _short(value: int) -> str:
+    """A number as a tick can bear it.
+
+    >>> [_short(3_000_000), _short(30_000), _short(150)]
+    ['3 M', '30 k', '150']
+    """
+    for size, letter in ((1_000_000, "M"), (1_000, "k")):
+        if value >= size:
+            return f"{value / size:g} {letter}"
+    return str(value)
+
+
 def _latency(figures: dict[str, Any]) -> Any:
     figure, axes = plt.subplots(figsize=(7, 3.6), layout="constrained")
     percents = [number / 2 for number in range(1, 201)]
@@ -89,7 +102,7 @@ def _latency(figures: dict[str, Any]) -> Any:
 
 
 def _growth(figures: dict[str, Any]) -> Any:
-    curves = {name: curve for name, curve in figures.items() if name != "machine"}
+    curves = {name: figures[name] for name in CURVES if name in figures}
     figure, grid = plt.subplots(2, 4, figsize=(14, 6), layout="constrained")
     for axes, (name, curve) in zip(grid.flat, curves.items(), strict=False):
         values = [point["value"] for point in curve["points"]]
@@ -98,13 +111,16 @@ def _growth(figures: dict[str, Any]) -> Any:
         axes.plot(values, times, marker="o", markersize=3, color=OURS)
         axes.fill_between(values, *quartiles, color=OURS, alpha=0.2, linewidth=0)
         axes.set_xscale("log")
-        axes.set_ylim(bottom=0)
+        axes.set_xticks(values, [_short(value) for value in values], fontsize=8)
+        axes.minorticks_off()
+        axes.set_ylim(0, 1.2 * max(quartiles[1]))
         axes.set_title(name, fontsize=10)
         axes.set_xlabel(curve["what"])
         axes.set_ylabel("microseconds an event", color=OURS)
         memory = axes.twinx()
-        memory.plot(values, [point["rss_mib"] for point in curve["points"]], marker=".", color=MEMORY, linewidth=0.8)
-        memory.set_ylim(bottom=0)
+        held = [point["rss_mib"] for point in curve["points"]]
+        memory.plot(values, held, marker=".", color=MEMORY, linewidth=0.8)
+        memory.set_ylim(0, 1.3 * max(held))
         memory.set_ylabel("MiB", color=MEMORY)
     for axes in list(grid.flat)[len(curves) :]:
         axes.axis("off")
