@@ -108,3 +108,9 @@ def test_a_quick_run_says_nothing_of_points_that_it_did_not_reach() -> None:
 
     assert aims(growth_to(300_000, 1_000_000)) == []
     assert [(aim.found, aim.met) for aim in aims(growth_to(3_000_000, 10_000_000))] == [("1.20", False), ("31.0", True)]
+
+
+def test_the_first_tenth_of_the_events_is_not_counted_and_the_others_are_timed_from_their_own_moment() -> None:
+    seen = Seen(None, Names("p"), start=1000.0, rate=10, count=20)  # type: ignore[arg-type]
+    seen.moments = {number: 1000.0 + number / 10 + 0.25 for number in range(20)}
+    assert [round(each) for each in seen.milliseconds()] == [250] * 18
