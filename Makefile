@@ -57,7 +57,7 @@ dags: setup ## the DAGs, run by Airflow on the emulators; installs 1.5 GB, then 
 demo: setup ## the whole service on real flights, in one minute
 	@$(BIN)/headrace demo
 
-bench: setup ## the same events through headrace and its peers
+bench: setup ## headrace beside its peers, growth, latency: figures, plots and tables of docs/performance.md; 40 minutes
 	@$(BIN)/python -m benchmarks
 
 clean:

@@ -1,164 +1,84 @@
-"""``python -m benchmarks``: the same flights through Headrace, the loop and the textbook pipeline."""
+"""``python -m benchmarks [PART...]``: measure, keep the figures as JSON, and make plots and tables of them.
+
+Parts are ``bench``, ``latency``, ``idle``, ``backfill``, ``growth`` or one of its curves, and ``page``, which measures
+nothing; without any, all of them. What was not measured this time stays as it was.
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
-import statistics
-import subprocess
 import sys
-import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
-from importlib.resources import files
-from itertools import islice
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-import psutil
-from google.pubsub_v1.types import PubsubMessage
+from benchmarks import growth, idle, latency
+from benchmarks.page import write_pages
+from benchmarks.plots import draw
+from stream.bench.command import Plan, in_child
+from stream.bench.command import measure as measure_bench
+from stream.bench.machine import describe_machine
+from stream.bench.needs import check_needs
 
-from benchmarks import peer_loop
-from schemas.envelope import Envelope
-from schemas.identity import derive_event_id
-from schemas.registry import Registry
-from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
-from stream.demo.flights import SUBJECT, flights
-from stream.emulators import running_emulators
-from stream.names import Names
-from stream.processes import tied
-from stream.provision import Clients, apply, plan
-from tests.builders import encode
-
-EVENTS = int(os.environ.get("BENCH_EVENTS", "40000"))
-SLOW_EVENTS = 2000
-REPEATED = 20  # every 20th message is sent twice: 5 % duplicates
-PAIRS = int(os.environ.get("BENCH_PAIRS", "3"))  # with and without exactly once, one after the other
-WARM = 0.1  # the first tenth is not measured: start-up is not throughput
+ROOT: Final = Path(__file__).parent.parent
+FOLDER: Final = ROOT / "docs" / "reports" / "performance"
+PARTS: Final = ("bench", "latency", "idle", "backfill", "growth")
 
 
-def messages(registry: Registry, count: int) -> Iterator[PubsubMessage]:
-    contract = registry.latest(SUBJECT)
-    for number, fields in enumerate(flights(count, datetime.now(UTC))):
-        envelope = Envelope(derive_event_id(contract, fields) or "", contract.ref, fields["scheduled_at"], "/bench")
-        message = PubsubMessage(data=encode(contract, fields), attributes=envelope.to_attributes())
-        yield message
-        if number % REPEATED == 0:
-            yield message
+def measure(part: str, quick: bool, say: Callable[[str], None]) -> Any:
+    """The figures of one part."""
+    match part:
+        case "bench":
+            return measure_bench(Plan.of(quick, steps=False, profile=True))
+        case "latency":
+            return {"rates": latency.measure(list(latency.SECONDS), say)}
+        case "idle":
+            return idle.measure()
+        case "backfill":
+            return in_child("benchmarks.backfill", FLIGHTS=os.environ.get("FLIGHTS", "100000"))
+        case _:
+            return {part: growth.grow(growth.CURVES[part], quick, say)}
 
 
-def prepared(project: str, registry: Registry, events: int) -> Names:
-    names = Names(project)
-    publisher = open_gapic_publisher()
-    apply(plan(registry, names, "EU", Clients(publisher, open_subscriber(), open_bigquery(project))))
-    source = islice(messages(registry, events), events)
-    while chunk := list(islice(source, 500)):
-        publisher.publish(topic=names.topic(SUBJECT), messages=chunk)
-    return names
+def keep(part: str, figures: dict[str, Any], folder: Path) -> None:
+    """Write *figures* down; those of one curve replace that curve alone."""
+    name = "growth" if part in growth.CURVES else part
+    file = folder / f"{name}.json"
+    before = json.loads(file.read_text()) if part in growth.CURVES and file.exists() else {}
+    file.write_text(json.dumps({**before, **figures}, indent=1) + "\n")
 
 
-def rows(names: Names) -> int:
-    query = f"SELECT COUNT(*) AS n FROM {names.sql('flights')}"
-    return int(next(iter(open_bigquery(names.project).query_and_wait(query)))["n"])
+def main(arguments: Sequence[str]) -> None:
+    """Do what *arguments* say."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("part", nargs="*", help=", ".join([*PARTS, *growth.CURVES, "page"]))
+    parser.add_argument("--quick", action="store_true", help="fewer events and rounds; of curves the first points")
+    asked = parser.parse_args(arguments)
+    unknown = [part for part in asked.part if part not in {*PARTS, *growth.CURVES, "page"}]
+    if unknown:
+        parser.error(f"no such part: {', '.join(unknown)}")
+    parts = [
+        one for part in asked.part or PARTS if part != "page" for one in (growth.CURVES if part == "growth" else [part])
+    ]
+    if parts:
+        check_needs(emulators=True, profile="bench" in parts)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for part in parts:
+        began = time.monotonic()
+        _say(f"{part} ...")
+        machine = describe_machine()
+        keep(part, {"machine": machine, **measure(part, asked.quick, _say)}, FOLDER)
+        _say(f"{part}: {time.monotonic() - began:.0f} s")
+    draw(FOLDER)
+    write_pages(ROOT, FOLDER)
 
 
-@contextmanager
-def child(command: list[str], **environment: str) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(
-        tied([sys.executable, *command]),
-        env={**os.environ, **environment},
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-
-
-def rate(count: Callable[[], int], total: int, pid: int) -> dict[str, Any]:
-    """Watch *count* grow to *total*: rows a second after the first tenth, and the process's memory."""
-    pause, start, at_start, resident = threading.Event(), 0.0, 0, []
-    while (now := count()) < total:
-        if not start and now > total * WARM:
-            start, at_start = time.monotonic(), now
-        resident.append(psutil.Process(pid).memory_info().rss >> 20)
-        pause.wait(0.1)
-    seconds = time.monotonic() - start
-    return {"rows_per_second": round((total - at_start) / seconds), "rss_mib": max(resident)}
-
-
-def pairs(registry: Registry, events: int, key: Path) -> dict[str, dict[str, Any]]:
-    """Both engines in turn, each first as often as the other; the median of each."""
-    measured: dict[str, list[dict[str, Any]]] = {"headrace": [], "headrace_at_least_once": []}
-    for number in range(PAIRS):
-        modules = [("headrace", "exactly_once"), ("headrace_at_least_once", "at_least_once")]
-        for name, module in modules if number % 2 == 0 else reversed(modules):
-            measured[name].append(headrace(registry, events, key, f"benchmarks.{module}", number))
-    return {name: _median(runs) for name, runs in measured.items()}
-
-
-def _median(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    rates = [run["rows_per_second"] for run in runs]
-    return {
-        "events": runs[0]["events"],
-        "rows_per_second": round(statistics.median(rates)),
-        "runs": rates,
-        "rss_mib": max(run["rss_mib"] for run in runs),
-    }
-
-
-def headrace(registry: Registry, events: int, key: Path, module: str, number: int) -> dict[str, Any]:
-    names = prepared(f"{module}-{number}".replace(".", "-").replace("_", "-"), registry, events)
-    expected = len({m.attributes["ce-id"] for m in islice(messages(registry, events), events)})
-    environment = {
-        "HEADRACE_PROJECT": names.project,
-        "HEADRACE_MASKING_KEY_FILE": str(key),
-        "HEADRACE_JOURNAL": str(key.parent / f"{module}-{number}"),
-    }
-    with child(["-m", module, "run"], **environment) as process:
-        measured = rate(lambda: rows(names), expected, process.pid)
-    return {"events": events, **measured}
-
-
-def loop(registry: Registry, events: int) -> dict[str, Any]:
-    names = prepared("bench-loop", registry, events)
-    client, table = open_bigquery(names.project), f"{names.project}.{names.dataset}.flights"
-    schema = registry.latest(SUBJECT).avro
-    start = time.monotonic()
-    written = peer_loop.run(open_subscriber(), names.subscription(SUBJECT), client, table, schema, events)
-    return {"events": events, "rows_per_second": round(written / (time.monotonic() - start))}
-
-
-def beam(registry: Registry, events: int) -> dict[str, Any]:
-    names = prepared("bench-beam", registry, events)
-    contract = str(files("schemas") / "avro" / f"{SUBJECT}.v1.avsc")
-    table = f"{names.project}.{names.dataset}.flights"
-    arguments = [names.project, names.subscription(SUBJECT), table, contract]
-    with child(["-m", "benchmarks.peer_beam", *arguments]) as process:
-        measured = rate(lambda: rows(names), int(events * 0.95), process.pid)
-    return {"events": events, **measured}
-
-
-def main() -> None:
-    registry = Registry.load()
-    with tempfile.TemporaryDirectory() as directory, running_emulators(Path(directory)) as emulators:
-        os.environ.update(emulators.environment)
-        key = Path(directory) / "key"
-        key.write_bytes(os.urandom(32))
-        figures = {
-            **pairs(registry, EVENTS, key),
-            "loop": loop(registry, EVENTS // 2),
-            "textbook_beam": beam(registry, SLOW_EVENTS),
-        }
-    ours = figures["headrace"]["rows_per_second"]
-    ratios = {name: round(ours / each["rows_per_second"], 2) for name, each in figures.items() if name != "headrace"}
-    cost = 1 - ratios["headrace_at_least_once"]
-    print(json.dumps({**figures, "ratio": ratios, "exactly_once_costs": f"{cost:.0%}"}, indent=2))
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

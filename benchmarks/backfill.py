@@ -20,12 +20,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.__main__ import rows
 from schemas.envelope import Envelope
 from schemas.identity import derive_event_id
 from schemas.registry import Registry
 from stream.backfill.mapping import read_mapping
-from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
+from stream.bench.rivals import count_rows, provision
+from stream.clients import open_bigquery, open_gapic_publisher
 from stream.clock import now_micros
 from stream.commands.backfill import Reading, build_backfill
 from stream.commands.run import build_engine, collect_less_often, job_for
@@ -36,7 +36,6 @@ from stream.engine.journal import Journal
 from stream.keys import HeldKey
 from stream.logs import set_up_logs
 from stream.names import Names
-from stream.provision import Clients, apply, plan
 from stream.settings import load_settings, read_masking_key
 from tests.builders import encode
 from tests.files import as_avro, as_csv, as_parquet
@@ -95,13 +94,6 @@ def environment(project: str, folder: Path) -> dict[str, str]:
     return {**os.environ, "HEADRACE_PROJECT": project, "HEADRACE_JOURNAL": str(folder / f"journal-{project}")}
 
 
-def provisioned(project: str) -> Names:
-    names = Names(project)
-    clients = Clients(open_gapic_publisher(), open_subscriber(), open_bigquery(project))
-    apply(plan(Registry.load(), names, "EU", clients))
-    return names
-
-
 def publish(names: Names, events: list[dict[str, Any]]) -> None:
     contract, publisher = Registry.load().latest(SUBJECT), open_gapic_publisher()
     for start in range(0, len(events), 500):
@@ -145,9 +137,8 @@ def killed(names: Names, folder: Path, path: Path, total: int) -> dict[str, Any]
     pause = threading.Event()
     for number in range(KILLS):
         with command(names.project, folder, path) as process:
-            wait_for(
-                lambda at=total * (number + 1) // (KILLS + 1): rows(names) >= at or process.poll() is not None, pause
-            )
+            at = total * (number + 1) // (KILLS + 1)
+            wait_for(lambda at=at: count_rows(names, "flights") >= at or process.poll() is not None, pause)
             process.send_signal(signal.SIGKILL)
     said = []
     for _ in range(2):
@@ -170,12 +161,12 @@ def main() -> None:
         os.environ |= emulators.environment | {"HEADRACE_MASKING_KEY_FILE": str(key)}
         read_mapping(None, contract)
         events = list(flights(total, datetime.now(UTC)))
-        streamed = provisioned(STREAMED)
+        streamed = provision(Registry.load(), STREAMED)
         publish(streamed, events)
         figures: dict[str, Any] = {"flights": total, "load": round(os.getloadavg()[0], 1)}
         figures["streamed"] = measured("stream", STREAMED, total, folder, key)
         for kind, write in (("csv", as_csv), ("parquet", as_parquet), ("avro", as_avro)):
-            names = provisioned(f"bench-{kind}")
+            names = provision(Registry.load(), f"bench-{kind}")
             path = write(folder / f"flights.{kind}", contract, events)
             figures[kind] = measured("backfill", names.project, total, folder, path)
             figures[kind]["ratio_to_streaming"] = {
@@ -183,9 +174,9 @@ def main() -> None:
                 for what in ("rows_per_second", "rows_per_cpu_second")
             }
             figures[kind]["differences"] = differences(names, streamed)
-        names = provisioned("bench-killed")
+        names = provision(Registry.load(), "bench-killed")
         figures["killed"] = killed(names, folder, folder / "flights.csv", total)
-        figures["killed"] |= {"rows": rows(names), "differences": differences(names, streamed)}
+        figures["killed"] |= {"rows": count_rows(names, "flights"), "differences": differences(names, streamed)}
         print(json.dumps(figures, indent=2))
 
 

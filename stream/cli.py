@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from stream.cli_backfill import backfill
+from stream.cli_bench import bench
 from stream.cli_cost import cost_app
 from stream.cli_deploy import deploy_app
 from stream.cli_letters import dead_letters_app
@@ -61,6 +62,7 @@ app.add_typer(scale_app, name="scale")
 app.add_typer(deploy_app, name="deploy")
 app.add_typer(template_app, name="template")
 app.command()(backfill)
+app.command()(bench)
 app.add_typer(tallies_app, name="tallies")
 
 journal_app = typer.Typer(help="Look at the embedded engine's journal.", no_args_is_help=True, rich_markup_mode=None)

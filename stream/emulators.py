@@ -56,6 +56,12 @@ class Emulators:
         return {PUBSUB: self.pubsub_host, BIGQUERY: self.bigquery_rest, BIGQUERY_STORAGE: self.bigquery_grpc}
 
 
+def check_emulators() -> None:
+    """Say whether both could be started; raises EmulatorMissingError."""
+    _pubsub_command()
+    _bigquery_command()
+
+
 @contextmanager
 def running_emulators(logs: Path) -> Iterator[Emulators]:
     """Start both emulators, wait until they answer, and end them and all their children afterwards.

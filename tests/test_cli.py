@@ -16,7 +16,19 @@ from stream.cli import main
 from stream.exits import Exit, explain
 from stream.settings import SettingsError, load_settings, read_masking_key
 
-COMMANDS = ["up", "provision", "publish", "run", "resume", "backfill", "demo", "dead-letters", "replay", "audit"]
+COMMANDS = [
+    "up",
+    "provision",
+    "publish",
+    "run",
+    "resume",
+    "backfill",
+    "bench",
+    "demo",
+    "dead-letters",
+    "replay",
+    "audit",
+]
 
 
 @dataclass(frozen=True)

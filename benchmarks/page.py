@@ -1,0 +1,199 @@
+"""The tables of ``docs/performance.md``, and the sentence of the README, made from the figures."""
+
+from __future__ import annotations
+
+import json
+import re
+import textwrap
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.aims import aims
+from benchmarks.growth import CURVES
+from stream.bench.report import NAMES
+
+PAGES: Final = ("docs/performance.md", "README.md")
+BLOCK: Final = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+Figures = Mapping[str, Any]
+
+
+def write_pages(root: Path, folder: Path) -> None:
+    """Put the tables between their markers."""
+    figures = read(folder)
+    for name in PAGES:
+        page = root / name
+        page.write_text(filled(page.read_text(), figures))
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """Every part's figures, by part."""
+    return {file.stem: json.loads(file.read_text()) for file in sorted(folder.glob("*.json"))}
+
+
+def filled(page: str, figures: Figures) -> str:
+    """*page* with each block made anew. KeyError when there is no such block, or no figures for it."""
+    return BLOCK.sub(lambda found: found[1] + BLOCKS[found[2]](figures) + "\n" + found[3], page)
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown; all columns but the first hold numbers."""
+    lines = [headings, ["---", *["---:"] * (len(headings) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _steps(figures: Figures) -> str:
+    rows = []
+    for event, key in (("booking", "steps"), ("flight", "steps_of_flights")):
+        for name, line in figures["bench"][key].items():
+            twin = f"{line['twin_us']:.2f} ({line['twin_ratio']:.1f}x)" if "twin_us" in line else ""
+            times = f"{line['ratio']:.1f}x"
+            rows.append(
+                [
+                    f"{event}: {name}",
+                    f"{line['ours_us']:.2f} {_between(line['ours_quartiles_us'], 2)}",
+                    twin,
+                    f"{line['peer_us']:.2f} {_between(line['peer_quartiles_us'], 2)}",
+                    f"**{times}**" if name == "total" else times,
+                ]
+            )
+    return table(["step", "headrace", "in pure Python", "textbook", "textbook / headrace"], rows)
+
+
+def _end_to_end(figures: Figures) -> str:
+    found = figures["bench"]["end_to_end"]
+    rows = []
+    for name, label in NAMES.items():
+        cpu = found["cpu_seconds_per_million"][name]
+        ratio = found["ratio"].get(name)
+        rows.append(
+            [
+                label,
+                f"{found[f'{name}_eps']:,} {_between(found['quartiles'][name], 0)}",
+                "" if ratio is None else f"{ratio:,.2f}x",
+                *(f"{cpu[key]:,.1f}" for key in ("own", "pubsub_emulator", "bigquery_emulator")),
+                f"{found['cores_in_use'][name]:.2f}",
+                f"{found['rss_mib'][name]:,}",
+            ]
+        )
+    headings = ["", "events/s", "headrace is", "own CPU", "Pub/Sub emulator", "BigQuery emulator", "cores busy", "MiB"]
+    return table(headings, rows)
+
+
+def _rows(figures: Figures) -> str:
+    found = figures["bench"]["end_to_end"]["rows_beside_ids"]
+    rows = []
+    for name, runs in found.items():
+        written, ids = (sum(run[place] for run in runs) for place in (0, 1))
+        rows.append([NAMES[name], f"{ids:,}", f"{written:,}", f"{written - ids:+,}"])
+    return table(["", "different events", "rows", "too many"], rows)
+
+
+def _profile(figures: Figures) -> str:
+    found = figures["bench"]["profile"]
+    rows = [
+        [
+            f"`{line['function']}`",
+            *(f"{line[key]:.2f}" for key in ("own_us", "libraries_us", "with_callees_us")),
+        ]
+        for line in found["functions"][:15]
+    ]
+    headings = ["function", "own", "libraries beneath", "with callees"]
+    return (
+        table(headings, rows) + f"\n\nOf {found['cpu_us']:.1f} µs an event, own code took {found['own_code_us']:.1f}, "
+        f"libraries {found['libraries_us']:.1f}, and what no sample saw {found['unseen_us']:.1f}."
+    )
+
+
+def _latency(figures: Figures) -> str:
+    keys = ("p50_ms", "p90_ms", "p95_ms", "p99_ms", "p100_ms", "query_ms", "sent_late_p99_ms", "engine_cpu_percent")
+    rows = [[f"{each['rate']:,}", *(f"{each[key]:,.0f}" for key in keys)] for each in figures["latency"]["rates"]]
+    headings = ["events/s", "p50", "p90", "p95", "p99", "most", "one query", "sent late, p99", "engine, % of a core"]
+    return table(headings, rows)
+
+
+def _idle(figures: Figures) -> str:
+    found = figures["idle"]
+    return (
+        f"An engine with {found['subjects']} subjects and nothing to do took {found['cpu_percent']:.2f} % of a core "
+        f"over {found['seconds']} s; its {found['threads']} threads woke up {found['wakeups_a_second']:.0f} times a "
+        "second."
+    )
+
+
+def _growth(figures: Figures) -> str:
+    rows = []
+    for name in [each for each in CURVES if each in figures["growth"]]:
+        for point in figures["growth"][name]["points"]:
+            more = {key: value for key, value in point.items() if key not in _PLAIN}
+            said = ", ".join(f"{key.replace('_', ' ')} {value:,}" for key, value in more.items())
+            time = f"{point['us']:.2f} {_between(point['us_quartiles'], 2)}"
+            rows.append([f"{name} {point['value']:,}", time, f"{point['rss_mib']:,.0f}", said])
+    return table(["", "µs an event", "MiB", ""], rows)
+
+
+def _backfill(figures: Figures) -> str:
+    found = figures["backfill"]
+    kinds = ("csv", "parquet", "avro")
+    rows = [
+        [
+            kind,
+            f"{found[kind]['rows_per_second']:,}",
+            f"{found[kind]['rows_per_cpu_second']:,}",
+            f"{found[kind]['ratio_to_streaming']['rows_per_cpu_second']:.2f}x",
+            " and ".join(map(str, found[kind]["differences"])),
+        ]
+        for kind in kinds
+    ]
+    streamed = found["streamed"]
+    rows.append(["streamed", f"{streamed['rows_per_second']:,}", f"{streamed['rows_per_cpu_second']:,}", "", ""])
+    headings = [f"{found['flights']:,} flights", "rows/s", "rows a CPU second", "to streaming", "different rows"]
+    return table(headings, rows)
+
+
+def _machine(figures: Figures) -> str:
+    machine = figures["bench"]["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items() if name != "headrace")
+    busy = " The machine had other work: read the ratios, not the times." if machine["load"] > 1 else ""
+    bench = figures["bench"]
+    said = (
+        f"Measured {bench['measured_at'][:10]} in {bench['end_to_end']['rounds']} rounds on {machine['processor']}, "
+        f"{machine['cores']} cores, {machine['memory_gib']} GiB, load {machine['load']} before the start; "
+        f"Python {machine['python']}, {versions}.{busy}"
+    )
+    return textwrap.fill(said, 120, break_on_hyphens=False)
+
+
+def _aims(figures: Figures) -> str:
+    rows = [[aim.what, aim.wanted, aim.found, "yes" if aim.met else "**no**"] for aim in aims(figures)]
+    return table(["", "aimed at", "measured", "met"], rows)
+
+
+def _headline(figures: Figures) -> str:
+    found, steps = figures["bench"]["end_to_end"], figures["bench"]["steps"]["total"]
+    return (
+        f"* **Fast.** A nested booking costs {steps['ours_us']:.1f} µs from Avro bytes to masked, deduplicated Arrow:\n"
+        f"  {steps['ratio']:.1f} times less than the textbook path. End to end, exactly once, it moves "
+        f"{found['ratio']['textbook']:.0f} times the\n  events of the textbook Beam pipeline "
+        "([figures and method](docs/performance.md))."
+    )
+
+
+def _between(quartiles: Sequence[float], digits: int) -> str:
+    return f"({quartiles[0]:,.{digits}f} to {quartiles[1]:,.{digits}f})"
+
+
+_PLAIN: Final = {"value", "us", "us_quartiles", "rss_mib"}
+BLOCKS: Final = {
+    "aims": _aims,
+    "backfill": _backfill,
+    "end_to_end": _end_to_end,
+    "growth": _growth,
+    "headline": _headline,
+    "idle": _idle,
+    "latency": _latency,
+    "machine": _machine,
+    "profile": _profile,
+    "rows": _rows,
+    "steps": _steps,
+}

@@ -1,0 +1,1 @@
+"""How fast Headrace is, beside what people write by hand: the same events, in one run."""

@@ -1,0 +1,92 @@
+"""What handing rows to BigQuery costs: AppendRows in Arrow beside ``insertAll``, the same rows, chunk by chunk.
+
+``python -m stream.bench.appends <project> <subject> <chunks>`` prints one JSON object. Ours goes to the tables of
+*project*, the peer's to those of *project*-peer; both are there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Final
+
+from schemas.registry import Registry
+from stream.bench.events import messages
+from stream.bench.figures import beside
+from stream.bench.ours import Ours
+from stream.bench.steps import CHUNK, WARM
+from stream.bench.textbook import Textbook
+from stream.clients import open_bigquery, open_write
+from stream.names import Names
+from stream.streams import Rows, WriteStreams
+from stream.verdicts import Verdict, judge
+
+INSERTED: Final = 500  # rows of one insertAll, as BigQuery advises
+APPEND_SECONDS: Final = 30.0
+
+
+def appender(project: str, table: str) -> Callable[[Rows, int], None]:
+    """What appends rows at an offset to a stream of its own."""
+    streams = WriteStreams(open_write(project), APPEND_SECONDS)
+    stream = streams.create(Names(project).table(table))
+
+    def append(rows: Rows, offset: int) -> None:
+        verdict = judge(streams.append(stream, offset, rows), False)
+        if verdict is not Verdict.WRITTEN:
+            raise ValueError(f"{stream}: {verdict.name}")
+
+    return append
+
+
+def inserter(project: str, table: str) -> Callable[[list[dict[str, Any]]], None]:
+    """What inserts rows as JSON."""
+    client, name = open_bigquery(project), f"{project}.{Names(project).dataset}.{table}"
+
+    def insert(rows: list[dict[str, Any]]) -> None:
+        for start in range(0, len(rows), INSERTED):
+            part = rows[start : start + INSERTED]
+            errors = client.insert_rows_json(name, part, row_ids=[None] * len(part))
+            if errors:
+                raise ValueError(f"{name}: insertAll refused {len(errors)} of {len(part)} rows")
+
+    return insert
+
+
+def measure(project: str, subject: str, chunks: int) -> dict[str, Any]:
+    """Microseconds an event, of this process's processor time, and of the clock on the wall."""
+    registry, key = Registry.load(), os.urandom(32)
+    table = registry.latest(subject).options.table
+    append, insert = appender(project, table), inserter(f"{project}-peer", table)
+    ours, peer = Ours(registry, subject, key), Textbook(registry, subject, key)
+    all_ = messages(registry, subject, (chunks + WARM) * CHUNK, datetime.now(UTC))
+    took: dict[str, list[tuple[float, float]]] = {"ours": [], "peer": []}
+    offset = 0
+    for number in range(chunks + WARM):
+        chunk = all_[number * CHUNK : (number + 1) * CHUNK]
+        batch = ours.dedupe(ours.mask(ours.decode(chunk)))
+        arrow, dicts = ours.row(batch), peer.row(peer.dedupe(list(peer.mask(peer.decode(chunk)))))
+
+        pair: list[tuple[str, Callable[[], None]]] = [
+            ("ours", partial(append, arrow, offset)),
+            ("peer", partial(insert, dicts)),
+        ]
+        for name, work in pair if number % 2 == 0 else reversed(pair):
+            took[name].append(_timed(work, len(batch)))
+        offset += len(batch)
+    cpu, wall = ({name: [each[place] for each in took[name][WARM:]] for name in took} for place in (0, 1))
+    return {**beside(cpu["ours"], cpu["peer"]), "wall": beside(wall["ours"], wall["peer"])}
+
+
+def _timed(work: Callable[[], None], events: int) -> tuple[float, float]:
+    cpu, wall = time.process_time_ns(), time.perf_counter_ns()
+    work()
+    return (time.process_time_ns() - cpu) / 1000 / events, (time.perf_counter_ns() - wall) / 1000 / events
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(measure(sys.argv[1], sys.argv[2], int(sys.argv[3]))) + "\n")

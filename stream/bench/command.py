@@ -1,0 +1,143 @@
+"""``headrace bench``: steps, and end to end, beside the peers; a table for people, and one JSON object."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+
+from schemas.registry import Registry
+from stream.bench import end_to_end
+from stream.bench.end_to_end import FULL, QUICK, Size
+from stream.bench.events import BOOKINGS, FLIGHTS, SUBJECTS, messages
+from stream.bench.figures import with_twin
+from stream.bench.machine import describe_machine
+from stream.bench.profiling import under_py_spy, where_it_went
+from stream.bench.report import print_report
+from stream.bench.rivals import BenchFailedError, child, module, provision, publish, watch
+from stream.bench.steps import PURE
+from stream.bench.ticks import rate_of
+from stream.emulators import running_emulators
+from stream.output import say
+from stream.processes import tied
+
+SCHEMA_VERSION: Final = 1
+APPENDED: Final = 0.4  # of the chunks of the steps: emulators are slow
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to measure: chunks of the steps, and the size of the rest; None where only the steps are wanted."""
+
+    chunks: int
+    size: Size | None
+    profile: bool
+
+    @classmethod
+    def of(cls, quick: bool, steps: bool, profile: bool) -> Plan:
+        """What the options ask for."""
+        size = None if steps else QUICK if quick else FULL
+        return cls(chunks=8 if quick else 60, size=size, profile=profile)
+
+
+def bench(plan: Plan, file: Path | None) -> None:
+    """Measure, print, and write JSON to *file*; ``-`` is stdout.
+
+    Raises:
+        BenchFailedError: a measured process ended, or stood still.
+    """
+    to_stdout = file is not None and str(file) == "-"
+    figures = measure(plan)
+    print_report(figures, Console(stderr=to_stdout))
+    if to_stdout:
+        sys.stdout.write(json.dumps(figures) + "\n")
+    elif file is not None:
+        file.write_text(json.dumps(figures, indent=2) + "\n")
+
+
+def measure(plan: Plan) -> dict[str, Any]:
+    """Everything that *plan* asks for, as the JSON object."""
+    began, now = time.monotonic(), datetime.now(UTC)
+    figures: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "measured_at": now.isoformat(timespec="seconds"),
+        "machine": describe_machine(),
+    }
+    steps = {subject: _steps(subject, plan.chunks) for subject in SUBJECTS}
+    figures |= {"steps": steps[BOOKINGS], "steps_of_flights": steps[FLIGHTS], "end_to_end": None, "profile": None}
+    if plan.size is not None or plan.profile:
+        with emulators() as folder:
+            if plan.size is not None:
+                for subject, lines in steps.items():
+                    lines["append"] = _appends(subject, max(4, int(plan.chunks * APPENDED)))
+                say("end to end, flights: the engine, its peers, and pulling alone ...")
+                figures["end_to_end"] = end_to_end.measure(FLIGHTS, plan.size, folder, say)
+            if plan.profile:
+                figures["profile"] = _profile((plan.size or QUICK).ours, folder)
+    figures["seconds"] = round(time.monotonic() - began)
+    return figures
+
+
+@contextmanager
+def emulators() -> Iterator[Path]:
+    """Both emulators, this process's environment pointed at them, and a folder for logs and journals."""
+    before = dict(os.environ)
+    with tempfile.TemporaryDirectory(prefix="headrace-bench-") as name, running_emulators(Path(name)) as running:
+        os.environ.update(running.environment)
+        try:
+            yield Path(name)
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+
+
+def in_child(name: str, *arguments: str, **environment: str) -> Any:
+    """What ``python -m name`` prints, as JSON, of a process that has done nothing else.
+
+    Raises:
+        BenchFailedError: it failed; its last line says why.
+    """
+    command = tied([sys.executable, "-m", name, *arguments])
+    done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True)
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or ["nothing"])[-1]
+        raise BenchFailedError(f"{name} {' '.join(arguments)} ended with code {done.returncode}; it said: {last}")
+    return json.loads(done.stdout)
+
+
+def _steps(subject: str, chunks: int) -> dict[str, Any]:
+    say(f"steps of {subject}: {chunks} chunks through both paths ...")
+    compiled, twin = (in_child("stream.bench.steps", subject, str(chunks), **pure) for pure in ({}, {PURE: "1"}))
+    return with_twin(compiled, twin)
+
+
+def _appends(subject: str, chunks: int) -> dict[str, Any]:
+    say(f"appends of {subject} ...")
+    for project in ("bench-append", "bench-append-peer"):
+        provision(Registry.load(), project)
+    return dict(in_child("stream.bench.appends", "bench-append", subject, str(chunks)))
+
+
+def _profile(count: int, folder: Path) -> dict[str, Any]:
+    """The engine once more, looked into from outside."""
+    say("profiling the engine ...")
+    registry = Registry.load()
+    names = provision(registry, "bench-profile")
+    publish(names, messages(registry, FLIGHTS, count, datetime.now(UTC)))
+    file, log = folder / "stacks", folder / "profile.log"
+    command = under_py_spy(module("run_engine", FLIGHTS, str(count), "stop"), file)
+    with child(command, end_to_end.environment(names.project, folder), log) as process:
+        ticks, _ = watch(process, count, "run_engine", log)
+        process.communicate()  # it ends by itself, and py-spy writes its file
+    return where_it_went(file.read_text().splitlines(), count, rate_of(ticks).cpu_seconds_per_million)

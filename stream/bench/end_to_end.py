@@ -1,0 +1,140 @@
+"""From Pub/Sub to rows, with both emulators on this machine: the engine, its peers and the ceiling, in turn."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from schemas.registry import Registry
+from stream.bench.events import messages
+from stream.bench.figures import ratio, spread
+from stream.bench.rivals import Run, child, count_rows, measured, module, provision, publish, watch
+from stream.message import Message
+from stream.names import Names
+
+CONSUMER_THREADS: Final = 4  # eight made it no faster
+OURS: Final = "ours"
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How many messages each rival gets, and how often it runs."""
+
+    ours: int
+    handwritten: int
+    loop: int
+    ceiling: int
+    textbook: int
+    rounds: int
+
+
+QUICK: Final = Size(ours=30_000, handwritten=15_000, loop=4_000, ceiling=30_000, textbook=600, rounds=2)
+FULL: Final = Size(ours=100_000, handwritten=60_000, loop=20_000, ceiling=100_000, textbook=2_000, rounds=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """Something that moves messages: the module that does, its arguments after project and total, how many it gets."""
+
+    module: str
+    arguments: Callable[[Names, str, int], Sequence[str]]
+    count: int
+    writes: bool = True
+
+
+def rivals(size: Size) -> dict[str, Rival]:
+    """Who is measured, in the order of the first round."""
+    return {
+        OURS: Rival("run_engine", lambda names, subject, total: [subject, str(total)], size.ours),
+        "handwritten": Rival(
+            "peer_consumer",
+            lambda names, subject, total: [names.project, subject, str(total), str(CONSUMER_THREADS)],
+            size.handwritten,
+        ),
+        "loop": Rival("peer_loop", lambda names, subject, total: [names.project, subject, str(total)], size.loop),
+        "ceiling": Rival(
+            "ceiling",
+            lambda names, subject, total: [names.subscription(subject), str(total), "1"],
+            size.ceiling,
+            writes=False,
+        ),
+        "textbook": Rival(
+            "peer_beam", lambda names, subject, total: [names.project, subject, str(total)], size.textbook
+        ),
+    }
+
+
+def measure(subject: str, size: Size, folder: Path, say: Callable[[str], None]) -> dict[str, Any]:
+    """Run all of them *size.rounds* times, every second round in the opposite order, each on a project of its own."""
+    registry = _only(Registry.load(), subject)
+    all_ = messages(registry, subject, max(size.ours, size.ceiling), datetime.now(UTC))
+    runs: dict[str, list[Run]] = {name: [] for name in rivals(size)}
+    for number in range(size.rounds):
+        order = list(rivals(size).items())
+        for name, rival in order if number % 2 == 0 else reversed(order):
+            run = _run(rival, registry, subject, all_[: rival.count], f"bench-{name}-{subject[:7]}-{number}", folder)
+            say(f"  {name:<12} {run.rate.eps:>10,.0f} events/s")
+            runs[name].append(run)
+    return summed_up(runs)
+
+
+def _only(registry: Registry, subject: str) -> Registry:
+    return Registry({each.ref: each for each in registry if each.subject == subject})
+
+
+def _run(rival: Rival, registry: Registry, subject: str, sent: Sequence[Message], project: str, folder: Path) -> Run:
+    project = project.replace("_", "-")
+    names = provision(registry, project)
+    publish(names, sent)
+    log = folder / f"{project}.log"
+    command = module(rival.module, *rival.arguments(names, subject, len(sent)))
+    with child(command, environment(project, folder), log) as process:
+        ticks, used = watch(process, len(sent), rival.module, log)
+    rows = count_rows(names, registry.latest(subject).options.table) if rival.writes else 0
+    return measured(ticks, used, rows, len({message.attributes["ce-id"] for message in sent}))
+
+
+def environment(project: str, folder: Path) -> dict[str, str]:
+    """What the engine's process is told."""
+    key = folder / "masking.key"
+    if not key.exists():
+        key.touch(0o600)
+        key.write_bytes(os.urandom(32))
+    return {
+        "HEADRACE_PROJECT": project,
+        "HEADRACE_MASKING_KEY_FILE": str(key),
+        "HEADRACE_JOURNAL": str(folder / f"journal-{project}"),
+    }
+
+
+def summed_up(runs: Mapping[str, Sequence[Run]]) -> dict[str, Any]:
+    """Events a second of each, quartiles, ratios of ours to each in the same round, and who used the processor."""
+    rates = {name: [run.rate.eps for run in each] for name, each in runs.items()}
+    figures: dict[str, Any] = {f"{name}_eps": round(spread(each).median) for name, each in rates.items()}
+    figures["quartiles"] = {name: spread(each).rounded(0) for name, each in rates.items()}
+    figures["ratio"] = {name: round(ratio(rates[OURS], each).median, 2) for name, each in rates.items() if name != OURS}
+    figures["cpu_seconds_per_million"] = {name: _processor(each) for name, each in runs.items()}
+    figures["cores_in_use"] = {
+        name: round(spread([_cores(run) for run in each]).median, 2) for name, each in runs.items()
+    }
+    figures["rss_mib"] = {name: round(max(run.rate.rss_mib for run in each)) for name, each in runs.items()}
+    figures["rows_beside_ids"] = {
+        name: [[run.rows, run.ids] for run in each] for name, each in runs.items() if each[0].rows
+    }
+    figures["rounds"] = len(rates[OURS])
+    return figures
+
+
+def _cores(run: Run) -> float:
+    """How many cores were busy with a run: its own process and the emulators together."""
+    return (run.rate.cpu_seconds_per_million + sum(run.emulators.values())) * run.rate.eps / 1e6
+
+
+def _processor(runs: Sequence[Run]) -> dict[str, float]:
+    own = spread([run.rate.cpu_seconds_per_million for run in runs]).median
+    emulators = {name: spread([run.emulators[name] for run in runs]).median for name in runs[0].emulators}
+    return {"own": round(own, 1), **{name: round(each, 1) for name, each in emulators.items()}}

@@ -1,0 +1,50 @@
+"""The events that everything is measured with: real flights, and synthetic bookings that nest and are personal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from itertools import islice
+from typing import Any, Final
+
+from schemas.encode import encode
+from schemas.envelope import Envelope, SchemaRef, to_micros
+from schemas.identity import derive_event_id
+from schemas.registry import Registry
+from stream.demo.bookings import SUBJECT as BOOKINGS
+from stream.demo.bookings import bookings
+from stream.demo.flights import SUBJECT as FLIGHTS
+from stream.demo.flights import flights
+from stream.message import Message
+
+__all__ = ["BOOKINGS", "FLIGHTS", "SUBJECTS", "messages"]
+
+SUBJECTS: Final = (BOOKINGS, FLIGHTS)
+REPEATED: Final = 20  # every 20th message comes twice: 5 % duplicates
+_SOURCE: Final = "/bench"
+
+
+def messages(registry: Registry, subject: str, count: int, now: datetime) -> list[Message]:
+    """Give *count* messages of *subject* as a subscription brings them; the same for the same *now*."""
+    return list(islice(_repeated(_once(registry, subject, count, now)), count))
+
+
+def _once(registry: Registry, subject: str, count: int, now: datetime) -> Iterator[Message]:
+    for number, (version, fields) in enumerate(_fields(subject, count, now)):
+        contract = registry[SchemaRef(subject, version)]
+        event_id = derive_event_id(contract, fields) or f"booking-{fields['booking_id']}"
+        envelope = Envelope(event_id, contract.ref, fields[contract.options.event_time], _SOURCE)
+        yield Message(subject, encode(contract, fields), envelope.to_attributes(), str(number), to_micros(now))
+
+
+def _fields(subject: str, count: int, now: datetime) -> Iterable[tuple[int, dict[str, Any]]]:
+    if subject == BOOKINGS:
+        return bookings(count, now)
+    return ((1, fields) for fields in flights(count, now))
+
+
+def _repeated(once: Iterable[Message]) -> Iterator[Message]:
+    for number, message in enumerate(once):
+        yield message
+        if number % REPEATED == 0:
+            yield message

@@ -1,0 +1,65 @@
+"""From repeated measurements to figures: medians, their spread, and ratios of pairs."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """The median of some measurements, and the quartiles beside it: half of them lie between *low* and *high*."""
+
+    median: float
+    low: float
+    high: float
+
+    def rounded(self, digits: int) -> list[float]:
+        """The quartiles, as a JSON list."""
+        return [round(self.low, digits), round(self.high, digits)]
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """Sum up *values*; of a single one nothing is known but itself. ValueError when there is none.
+
+    >>> spread([3.0, 1.0, 2.0])
+    Spread(median=2.0, low=1.5, high=2.5)
+    """
+    if not values:
+        raise ValueError("no measurement to sum up")
+    if len(values) == 1:
+        return Spread(values[0], values[0], values[0])
+    low, median, high = statistics.quantiles(values, n=4, method="inclusive")
+    return Spread(median, low, high)
+
+
+def ratio(theirs: Sequence[float], ours: Sequence[float]) -> Spread:
+    """How many times *ours* goes into *theirs*, pair by pair: what slowed both of a pair leaves their ratio alone.
+
+    >>> ratio([30.0, 60.0], [10.0, 20.0]).median
+    3.0
+    """
+    return spread([one / other for one, other in zip(theirs, ours, strict=True)])
+
+
+def beside(ours: Sequence[float], peers: Sequence[float]) -> dict[str, Any]:
+    """One line of the steps: microseconds an event of ours and of the peer, and how many times ours goes into it."""
+    mine, other, times = spread(ours), spread(peers), ratio(peers, ours)
+    return {
+        "ours_us": round(mine.median, 3),
+        "ours_quartiles_us": mine.rounded(3),
+        "peer_us": round(other.median, 3),
+        "peer_quartiles_us": other.rounded(3),
+        "ratio": round(times.median, 2),
+        "ratio_quartiles": times.rounded(2),
+    }
+
+
+def with_twin(steps: dict[str, dict[str, Any]], twin: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Put what pure Python takes beside each step of ours; *twin* was measured beside the same peer."""
+    return {
+        name: {**line, "twin_us": twin[name]["ours_us"], "twin_ratio": twin[name]["ratio"]}
+        for name, line in steps.items()
+    }

@@ -1,0 +1,107 @@
+"""The peer that most teams write first: pull, fastavro, mask, ``insertAll``, acknowledge; in a few threads.
+
+``python -m stream.bench.peer_consumer <project> <subject> <total> <threads>``. At least once: what was inserted and not
+acknowledged is inserted again, and what another process saw is not known. It is tuned as one would: unary pulls without
+proto-plus, in threads of their own; 500 rows a request as BigQuery advises; no insert ids; a session for each thread.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from google.api_core.exceptions import DeadlineExceeded
+from google.pubsub_v1.types import PullRequest, PullResponse
+
+from schemas.registry import Registry
+from stream.bench.textbook import Textbook
+from stream.bench.ticks import Ticker
+from stream.clients import open_bigquery, open_subscriber
+from stream.message import Message
+from stream.names import Names
+
+ROWS: Final = 500  # of one request: cloud.google.com/bigquery/quotas#streaming_inserts
+PULLERS: Final = 2
+PULL_SECONDS: Final = 10.0  # one that ends without an answer leaves its messages leased to nobody
+FILL_SECONDS: Final = 0.1  # how long a request may wait to be filled
+
+
+class Consumer:
+    """What the threads share."""
+
+    def __init__(self, project: str, subject: str, ticker: Ticker) -> None:
+        registry, names = Registry.load(), Names(project)
+        self._project = project
+        self._subject = subject
+        self._subscription = names.subscription(subject)
+        self._table = f"{project}.{names.dataset}.{registry.latest(subject).options.table}"
+        self._path = Textbook(registry, subject, os.urandom(32))
+        self._subscriber = open_subscriber()
+        self._ticker = ticker
+        self._pulled: queue.Queue[list[Any]] = queue.Queue(maxsize=20)
+        self.done = threading.Event()
+        self.failure: BaseException | None = None
+
+    def guarded(self, work: Callable[[], None]) -> None:
+        """Do *work* in a thread; the main one raises what it raises."""
+        try:
+            work()
+        except BaseException as error:
+            self.failure = error
+            self.done.set()
+
+    def pull(self) -> None:
+        """Pull on, a little ahead of those that insert."""
+        request = PullRequest(subscription=self._subscription, max_messages=ROWS)
+        while True:
+            try:
+                response = self._subscriber.pull(request=request, timeout=PULL_SECONDS, retry=None)
+            except DeadlineExceeded:
+                continue
+            self._pulled.put(list(PullResponse.pb(response).received_messages))
+
+    def insert(self) -> None:
+        """Insert and acknowledge, request after request."""
+        client, path = open_bigquery(self._project), self._path
+        while True:
+            received = self._request()
+            messages = [Message(self._subject, one.message.data, one.message.attributes, "", 0) for one in received]
+            rows = path.row(path.dedupe(path.mask(path.decode(messages))))
+            if rows:
+                errors = client.insert_rows_json(self._table, rows, row_ids=[None] * len(rows))
+                if errors:
+                    raise ValueError(f"insertAll refused {len(errors)} of {len(rows)} rows")
+            self._subscriber.acknowledge(
+                subscription=self._subscription, ack_ids=[one.ack_id for one in received], retry=None
+            )
+            if self._ticker.add(len(received)):
+                self.done.set()
+
+    def _request(self) -> list[Any]:
+        received = self._pulled.get()
+        until = time.monotonic() + FILL_SECONDS
+        while len(received) < ROWS:
+            try:
+                received += self._pulled.get(timeout=max(0.0, until - time.monotonic()))
+            except queue.Empty:
+                break
+        return received
+
+
+def main(project: str, subject: str, total: int, threads: int) -> None:
+    """Run until *total* messages are acknowledged."""
+    consumer = Consumer(project, subject, Ticker(total))
+    for work in [consumer.pull] * PULLERS + [consumer.insert] * threads:
+        threading.Thread(target=consumer.guarded, args=(work,), daemon=True).start()
+    consumer.done.wait()
+    if consumer.failure is not None:
+        raise consumer.failure
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))

@@ -1,0 +1,49 @@
+"""The peer that comes before the tuned one: a single loop that pulls, inserts what came, and acknowledges.
+
+``python -m stream.bench.peer_loop <project> <subject> <total>``. At least once, with the clients as their documentation
+shows them.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Final
+
+from google.api_core.exceptions import DeadlineExceeded
+
+from schemas.registry import Registry
+from stream.bench.textbook import Textbook
+from stream.bench.ticks import Ticker
+from stream.clients import open_bigquery, open_subscriber
+from stream.message import Message
+from stream.names import Names
+
+PULL_SECONDS: Final = 10.0
+
+
+def main(project: str, subject: str, total: int) -> None:
+    """Run until *total* messages are acknowledged."""
+    registry, names, ticker = Registry.load(), Names(project), Ticker(total)
+    subscription, subscriber, client = names.subscription(subject), open_subscriber(), open_bigquery(project)
+    table = f"{project}.{names.dataset}.{registry.latest(subject).options.table}"
+    path, done = Textbook(registry, subject, os.urandom(32)), False
+    while not done:
+        try:
+            response = subscriber.pull(subscription=subscription, max_messages=1000, timeout=PULL_SECONDS)
+        except DeadlineExceeded:
+            continue
+        received = response.received_messages
+        messages = [Message(subject, one.message.data, dict(one.message.attributes), "", 0) for one in received]
+        rows = path.row(path.dedupe(path.mask(path.decode(messages))))
+        if rows:
+            errors = client.insert_rows_json(table, rows)
+            if errors:
+                raise ValueError(f"insertAll refused {len(errors)} of {len(rows)} rows")
+        if received:
+            subscriber.acknowledge(subscription=subscription, ack_ids=[one.ack_id for one in received])
+            done = ticker.add(len(received))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))

@@ -1,0 +1,128 @@
+"""The figures as a person reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+NAMES: Final = {
+    "ours": "headrace",
+    "handwritten": "hand-written, tuned",
+    "loop": "hand-written loop",
+    "textbook": "textbook Beam",
+    "ceiling": "pull and ack. alone",
+}
+_PROMISES: Final = """own, Pub/Sub, BigQuery: processor seconds a million events, of each process
+cores: how many these three kept busy
+headrace writes each event once; hand-written: at least once; textbook Beam
+acknowledges before it writes, so a crash loses events"""
+
+
+def print_report(figures: Mapping[str, Any], console: Console) -> None:
+    """Say what was measured, on what, and how it compares."""
+    machine = figures["machine"]
+    console.print(
+        f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, load {machine['load']}; "
+        f"Python {machine['python']}",
+        highlight=False,
+    )
+    console.print(", ".join(f"{name} {version}" for name, version in machine["versions"].items()), highlight=False)
+    console.print("Medians, and half the distance of the quartiles.", highlight=False)
+    _print_steps("Nested booking", figures["steps"], console)
+    _print_steps("Flight", figures["steps_of_flights"], console)
+    if figures["end_to_end"] is not None:
+        _print_end_to_end(figures["end_to_end"], console)
+    if figures["profile"] is not None:
+        _print_profile(figures["profile"], console)
+    if "seconds" in figures:
+        console.print(f"\nmeasured in {figures['seconds']} s", highlight=False)
+
+
+def _print_steps(title: str, steps: Mapping[str, Any], console: Console) -> None:
+    table = _table(f"{title}: microseconds of processor time an event")
+    table.add_column("step")
+    for heading in ("headrace", "textbook", "times"):
+        table.add_column(heading, justify="right")
+        table.add_column("", style="dim")
+    twin = any("twin_us" in line for line in steps.values())
+    if twin:
+        table.add_column("Python", justify="right")
+        table.add_column("times", justify="right")
+    for name, line in steps.items():
+        cells = [
+            name,
+            f"{line['ours_us']:.2f}",
+            _give_or_take(line["ours_quartiles_us"], 2),
+            f"{line['peer_us']:.2f}",
+            _give_or_take(line["peer_quartiles_us"], 2),
+            f"{line['ratio']:.1f}",
+            _give_or_take(line["ratio_quartiles"], 1),
+        ]
+        if twin:
+            cells += [f"{line['twin_us']:.2f}", f"{line['twin_ratio']:.1f}"] if "twin_us" in line else ["", ""]
+        table.add_row(*cells, style="bold" if name == "total" else None)
+    _print(table, console)
+
+
+def _print_end_to_end(figures: Mapping[str, Any], console: Console) -> None:
+    table = _table(f"End to end, flights: medians of {figures['rounds']} rounds")
+    table.add_column("")
+    table.add_column("events/s", justify="right")
+    table.add_column("", style="dim")
+    table.add_column("ours is", justify="right")
+    for heading in ("own", "Pub/Sub", "BigQuery", "cores", "MiB"):
+        table.add_column(heading, justify="right")
+    for name, label in NAMES.items():
+        processor = figures["cpu_seconds_per_million"][name]
+        times = figures["ratio"].get(name)
+        table.add_row(
+            label,
+            f"{figures[f'{name}_eps']:,}",
+            _give_or_take(figures["quartiles"][name], 0),
+            "" if times is None else f"{_short(times)}x",
+            *(f"{processor[each]:,.1f}" for each in ("own", "pubsub_emulator", "bigquery_emulator")),
+            f"{figures['cores_in_use'][name]:.1f}",
+            f"{figures['rss_mib'][name]:,}",
+            style="bold" if name == "ours" else None,
+        )
+    _print(table, console)
+    console.print(_PROMISES, highlight=False)
+
+
+def _print_profile(profile: Mapping[str, Any], console: Console) -> None:
+    table = _table(f"Where the engine's processor time went: microseconds an event, {profile['samples']:,} samples")
+    table.add_column("function", overflow="fold")
+    for heading in ("own", "libraries", "with callees"):
+        table.add_column(heading, justify="right")
+    for line in profile["functions"]:
+        cells = [f"{line[name]:.2f}" for name in ("own_us", "libraries_us", "with_callees_us")]
+        table.add_row(Text(line["function"]), *cells)
+    _print(table, console)
+    console.print(
+        f"own code {profile['own_code_us']:.1f}, libraries {profile['libraries_us']:.1f}, not seen "
+        f"{profile['unseen_us']:.1f}, all {profile['cpu_us']:.1f}",
+        highlight=False,
+    )
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+
+
+def _print(table: Table, console: Console) -> None:
+    console.print()
+    console.print(table)
+
+
+def _give_or_take(quartiles: list[float], digits: int) -> str:
+    """Half of the distance of the quartiles."""
+    low, high = quartiles
+    return f"±{(high - low) / 2:,.{digits}f}"
+
+
+def _short(times: float) -> str:
+    return f"{times:,.0f}" if times >= 10 else f"{times:.2f}"

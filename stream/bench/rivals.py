@@ -1,0 +1,182 @@
+"""Messages published, a process started that moves them, watched until all are done, and what that took.
+
+Everything is done with the emulators that the environment names.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import psutil
+from google.pubsub_v1.types import PubsubMessage
+
+from schemas.registry import Registry
+from stream.bench.ticks import Rate, Tick, first_counted, rate_of, read_ticks
+from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
+from stream.message import Message
+from stream.names import Names
+from stream.processes import tied
+from stream.provision import Clients, apply, plan
+
+REQUEST_MESSAGES: Final = 500
+STALLED_SECONDS: Final = 120.0
+DRAIN_SECONDS: Final = 60.0
+
+
+class BenchFailedError(RuntimeError):
+    """A measured process ended, or stood still; says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of one rival: its rate, what the emulators took meanwhile in processor seconds a million events, and how
+    many rows the table holds beside how many different ids were sent."""
+
+    rate: Rate
+    emulators: dict[str, float]
+    rows: int
+    ids: int
+
+
+def provision(registry: Registry, project: str) -> Names:
+    """Make topics, subscriptions and tables for *registry* in *project*."""
+    names = Names(project)
+    apply(plan(registry, names, "EU", Clients(open_gapic_publisher(), open_subscriber(), open_bigquery(project))))
+    return names
+
+
+def publish(names: Names, messages: Sequence[Message]) -> None:
+    """Publish *messages*, each to the topic of its subject."""
+    publisher = open_gapic_publisher()
+    waiting: dict[str, list[PubsubMessage]] = {}
+    for message in messages:
+        request = waiting.setdefault(message.subject, [])
+        request.append(PubsubMessage(data=message.data, attributes=dict(message.attributes)))
+        if len(request) == REQUEST_MESSAGES:
+            publisher.publish(topic=names.topic(message.subject), messages=waiting.pop(message.subject))
+    for subject, request in waiting.items():
+        publisher.publish(topic=names.topic(subject), messages=request)
+
+
+def count_rows(names: Names, table: str) -> int:
+    """How many rows *table* holds."""
+    query = f"SELECT COUNT(*) AS n FROM {names.sql(table)} WHERE _event_time >= TIMESTAMP '0001-01-01'"  # noqa: S608
+    return int(next(iter(open_bigquery(names.project).query_and_wait(query)))["n"])
+
+
+def module(name: str, *arguments: str) -> list[str]:
+    """The command that runs a module of this package."""
+    return [sys.executable, "-m", f"stream.bench.{name}", *arguments]
+
+
+@contextmanager
+def child(command: Sequence[str], environment: Mapping[str, str], log: Path) -> Iterator[Any]:
+    """Run *command* with its stdout at hand; asked to end afterwards, and ended with this process."""
+    with log.open("ab") as errors:
+        process = subprocess.Popen(
+            tied(command),
+            env={**os.environ, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+        )
+    try:
+        yield process
+    finally:
+        _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.communicate(timeout=DRAIN_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+
+
+def watch(
+    process: subprocess.Popen[bytes], total: int, what: str, log: Path
+) -> tuple[list[Tick], list[dict[str, float]]]:
+    """Read the ticks of *process* until *total* are done; with each, what the emulators have used so far.
+
+    Raises:
+        BenchFailedError: it ended before, or nothing moved for two minutes.
+    """
+    ticks: list[Tick] = []
+    used: list[dict[str, float]] = []
+    members = emulator_processes()
+    timer = _Watchdog(process)
+    try:
+        for tick in read_ticks(process.stdout or (), total):
+            ticks.append(tick)
+            used.append(emulator_seconds(members))
+            timer.restart()
+    finally:
+        timer.cancel()
+    if not ticks or ticks[-1].done < total:
+        done = ticks[-1].done if ticks else 0
+        raise BenchFailedError(f"{what}: stopped at {done:,} of {total:,} messages; it said: {last_line(log)}")
+    return ticks, used
+
+
+def last_line(log: Path) -> str:
+    """The last that a process said: its log goes with the run."""
+    return (log.read_text(errors="replace").strip().splitlines() or ["nothing"])[-1]
+
+
+class _Watchdog:
+    """Kills a process of which nothing is heard."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+        self._start()
+
+    def _start(self) -> None:
+        self._timer = threading.Timer(STALLED_SECONDS, self._process.kill)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def restart(self) -> None:
+        self._timer.cancel()
+        self._start()
+
+    def cancel(self) -> None:
+        self._timer.cancel()
+
+
+def measured(ticks: Sequence[Tick], used: Sequence[Mapping[str, float]], rows: int, ids: int) -> Run:
+    """Sum up one run."""
+    first, last = first_counted(ticks), -1
+    count = ticks[last].done - ticks[first].done
+    emulators = {name: round((used[last][name] - used[first][name]) / count * 1e6, 1) for name in used[last]}
+    return Run(rate_of(ticks), emulators, rows, ids)
+
+
+def emulator_processes() -> dict[str, list[psutil.Process]]:
+    """The emulators that this process has started, by name, with all their children."""
+    found: dict[str, list[psutil.Process]] = {"pubsub_emulator": [], "bigquery_emulator": []}
+    for each in psutil.Process().children(recursive=True):
+        try:
+            line = " ".join(each.cmdline())
+        except psutil.NoSuchProcess:
+            continue
+        if "cloud-pubsub-emulator" in line:
+            found["pubsub_emulator"].append(each)
+        elif "bigquery-emulator" in line:
+            found["bigquery_emulator"].append(each)
+    return found
+
+
+def emulator_seconds(members: Mapping[str, Sequence[psutil.Process]]) -> dict[str, float]:
+    """Processor seconds that each emulator has used."""
+    return {name: sum(sum(each.cpu_times()[:2]) for each in processes) for name, processes in members.items()}

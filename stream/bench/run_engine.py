@@ -1,0 +1,46 @@
+"""``python -m stream.bench.run_engine <subject> <total>``: the embedded engine as ``headrace run`` runs it, with ticks.
+
+Settings come from the environment. It drains at SIGTERM, and with ``stop`` as a third argument when all is done.
+*subject* may be ``all``.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+from schemas.registry import Registry
+from stream.bench.ticks import Ticker
+from stream.clock import now_micros
+from stream.commands.run import build_engine, collect_less_often, job_for
+from stream.engine.embedded import Progress
+from stream.engine.journal import Journal
+from stream.keys import HeldKey
+from stream.logs import set_up_logs
+from stream.processes import stop_on_signals
+from stream.settings import load_settings, read_masking_key
+
+ALL: Final = "all"
+
+
+def main(subject: str, total: int, stop: bool = False) -> None:
+    """Run until SIGTERM."""
+    settings = load_settings()
+    set_up_logs(settings.log_format)
+    registry = Registry({each.ref: each for each in settings.registry() if subject in (each.subject, ALL)})
+    job = job_for(settings, registry, HeldKey(read_masking_key(settings.masking_key_file)), now_micros)
+    engine = build_engine(settings, job, Journal.open(settings.journal))
+    ticker = Ticker(total)
+
+    def tick(progress: Progress) -> None:
+        if ticker.reach(progress.acknowledged) and stop:
+            engine.stop.set()
+
+    engine.on_progress = tick
+    stop_on_signals(engine.stop)
+    collect_less_often()
+    engine.run()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), sys.argv[3:] == ["stop"])

@@ -1,0 +1,80 @@
+"""Microseconds of processor time an event costs in each step, ours beside the textbook path, chunk by chunk.
+
+``python -m stream.bench.steps <subject> <chunks>`` prints one JSON object. It is a process of its own, so that neither
+gRPC's threads nor what was measured before are in it.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from schemas.registry import Registry
+from stream.bench.events import messages
+from stream.bench.figures import beside
+from stream.bench.ours import Ours
+from stream.bench.textbook import Textbook
+from stream.message import Message
+
+STEPS: Final = ("decode", "mask", "dedupe", "row")
+TOTAL: Final = "total"
+CHUNK: Final = 1000  # messages; the engine's rounds under load have hundreds to thousands
+WARM: Final = 2  # chunks that compile, fill caches and are not counted
+
+PURE: Final = "HEADRACE_PURE"  # environment: the decoder's twin in Python, even where there is a compiled one
+
+Path = Mapping[str, Callable[[Any], Any]]
+Took = dict[str, float]
+
+
+def path_of(carrier: Any) -> Path:
+    """The steps of *carrier* in their order."""
+    return {name: getattr(carrier, name) for name in STEPS}
+
+
+def timed(path: Path, chunk: Sequence[Message], clock: Callable[[], int] = time.process_time_ns) -> Took:
+    """Take *chunk* through *path*; microseconds an event of each step and in total, by *clock* in nanoseconds."""
+    took, value = {}, chunk
+    for name, step in path.items():
+        began = clock()
+        value = step(value)
+        took[name] = (clock() - began) / 1000 / len(chunk)
+    took[TOTAL] = sum(took.values())
+    return took
+
+
+def interleaved(ours: Path, peer: Path, chunks: Sequence[Sequence[Message]]) -> tuple[list[Took], list[Took]]:
+    """Take each chunk through both, first one then the other in turn."""
+    mine: list[Took] = []
+    theirs: list[Took] = []
+    for number, chunk in enumerate(chunks):
+        order = [(ours, mine), (peer, theirs)]
+        for path, took in order if number % 2 == 0 else reversed(order):
+            took.append(timed(path, chunk))
+    return mine[WARM:], theirs[WARM:]
+
+
+def compared(mine: Sequence[Took], theirs: Sequence[Took]) -> dict[str, dict[str, Any]]:
+    """A line for each step, and one for all of them."""
+    return {name: beside([t[name] for t in mine], [t[name] for t in theirs]) for name in mine[0]}
+
+
+def measure(subject: str, chunks: int) -> dict[str, dict[str, Any]]:
+    """Measure *subject* on that many chunks; changes how this process collects garbage, as the engine does."""
+    registry, key = Registry.load(), os.urandom(32)
+    all_ = messages(registry, subject, (chunks + WARM) * CHUNK, datetime.now(UTC))
+    cut = [all_[start : start + CHUNK] for start in range(0, len(all_), CHUNK)]
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
+    mine, theirs = interleaved(path_of(Ours(registry, subject, key)), path_of(Textbook(registry, subject, key)), cut)
+    return compared(mine, theirs)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(measure(sys.argv[1], int(sys.argv[2]))) + "\n")

@@ -1,0 +1,98 @@
+"""How far a measured process is: it prints a line now and then, and the one that measures reads them."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+WARM: Final = 0.1  # the first tenth is not measured: starting is not throughput
+_EVERY: Final = 0.05  # seconds
+
+
+class Tick(NamedTuple):
+    """At a moment (monotonic seconds): messages finished, processor seconds used by the process, and its memory."""
+
+    at: float
+    done: int
+    cpu: float
+    rss: int = 0
+
+
+class Ticker:
+    """Counts what is done, from any thread, and prints ticks to stdout."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._done = 0
+        self._next = 0.0
+        self._lock = threading.Lock()
+
+    def add(self, count: int) -> bool:
+        """Count *count* more; whether everything is done."""
+        with self._lock:
+            return self._reach(self._done + count)
+
+    def reach(self, done: int) -> bool:
+        """Say that *done* are done; whether that is everything."""
+        with self._lock:
+            return self._reach(done)
+
+    def _reach(self, done: int) -> bool:
+        now, moved = time.monotonic(), done > self._done
+        self._done = done
+        if moved and (now >= self._next or done >= self._total):
+            self._next = now + _EVERY
+            sys.stdout.write(json.dumps(Tick(now, done, time.process_time(), _resident())) + "\n")
+            sys.stdout.flush()
+        return done >= self._total
+
+
+def _resident() -> int:
+    with open("/proc/self/statm") as statm:
+        return int(statm.read().split()[1]) * 4096
+
+
+def read_ticks(lines: Iterable[bytes], total: int) -> Iterator[Tick]:
+    """Read ticks until one says that *total* are done; what another program says in between is not for us."""
+    for line in lines:
+        if not line.startswith(b"["):
+            continue
+        tick = Tick(*json.loads(line))
+        yield tick
+        if tick.done >= total:
+            return
+
+
+class Rate(NamedTuple):
+    """What a run came to: events a second, processor seconds a million events, and the most memory in MiB."""
+
+    eps: float
+    cpu_seconds_per_million: float
+    rss_mib: float
+
+
+def first_counted(ticks: Sequence[Tick]) -> int:
+    """The place of the tick from which on it counts: the first beyond a tenth of the whole.
+
+    >>> first_counted([Tick(0.0, 5, 0.1), Tick(1.0, 20, 0.2), Tick(2.0, 100, 0.3)])
+    1
+    """
+    return next(place for place, tick in enumerate(ticks) if tick.done > ticks[-1].done * WARM)
+
+
+def rate_of(ticks: Sequence[Tick]) -> Rate:
+    """From the first tick beyond a tenth to the last. ValueError when they are the same: the run was too short.
+
+    >>> rate_of([Tick(0.0, 5, 0.1), Tick(1.0, 100, 0.2), Tick(3.0, 500, 0.4, 2**21)])
+    Rate(eps=200.0, cpu_seconds_per_million=500.0, rss_mib=2.0)
+    """
+    first, last = ticks[first_counted(ticks)], ticks[-1]
+    if last.done == first.done:
+        raise ValueError(f"all {last.done:,} messages came at once: measure more of them")
+    count = last.done - first.done
+    cpu = round((last.cpu - first.cpu) / count * 1e6, 3)
+    return Rate(count / (last.at - first.at), cpu, max(tick.rss for tick in ticks) / 2**20)

@@ -1,0 +1,116 @@
+"""What `make bench` makes of its figures, and how it comes by those of latency and growth."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from benchmarks import contracts, growth, growth_points
+from benchmarks.aims import aims
+from benchmarks.latency import Seen, percentile
+from benchmarks.page import PAGES, filled, read
+from benchmarks.sender import message
+from stream.bench.events import FLIGHTS
+from stream.bench.ours import Ours
+from stream.bench.profiling import ROOT
+from stream.message import Message
+from stream.names import Names
+
+KEY = b"k" * 32
+SCHEMA = json.loads((ROOT / "stream" / "bench" / "figures.schema.json").read_text())
+
+
+def test_a_page_gets_its_tables_anew_and_keeps_its_words() -> None:
+    page = "Before.\n<!-- generated: idle -->\nold\n<!-- end -->\nAfter.\n"
+    idle = {"subjects": 2, "cpu_percent": 1.5, "seconds": 60, "threads": 9, "wakeups_a_second": 7.0}
+    once = filled(page, {"idle": idle})
+    assert once.startswith("Before.\n<!-- generated: idle -->\nAn engine with 2 subjects")
+    assert once.endswith("<!-- end -->\nAfter.\n")
+    assert "old" not in once
+    assert filled(once, {"idle": idle}) == once
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_tables_of_a_page_are_those_of_the_figures(name: str) -> None:
+    page = (ROOT / name).read_text()
+    assert filled(page, read(ROOT / "docs" / "reports" / "performance")) == page
+
+
+def test_the_committed_figures_follow_their_schema() -> None:
+    found = read(ROOT / "docs" / "reports" / "performance")
+    Draft202012Validator(SCHEMA).validate(found["bench"])
+
+
+def test_an_aim_that_is_missed_is_said_to_be_missed() -> None:
+    found = {"idle": {"cpu_percent": 4.1}, "latency": {"rates": [{"rate": 10, "p95_ms": 149.0}]}}
+    assert [(aim.what, aim.met) for aim in aims(found)] == [
+        ("p95 at 10 events/s, ms", True),
+        ("an idle engine, % of a core", False),
+    ]
+
+
+@given(st.lists(st.floats(0, 1e6), min_size=1), st.integers(1, 100))
+def test_a_percentile_is_the_least_value_that_so_many_do_not_exceed(values: list[float], percent: int) -> None:
+    found = percentile(values, percent)
+    assert sum(value <= found for value in values) * 100 >= len(values) * percent
+    assert sum(value < found for value in values) * 100 < len(values) * percent
+
+
+def test_an_event_has_waited_from_when_it_was_due() -> None:
+    answers = iter([[{"at": 1_000_100_000}], [{"at": 1_000_000_000}, {"at": 1_000_100_000}]])
+
+    class Client:
+        def query_and_wait(self, query: str) -> list[dict[str, int]]:
+            return next(answers)
+
+    seen = Seen(Client(), Names("p"), start=1000.0, rate=10, count=2)  # type: ignore[arg-type]
+    seen.poll()
+    assert not seen.all_  # the second one overtook the first
+    seen.poll()
+    assert seen.all_
+    assert seen.moments[0] > seen.moments[1]
+
+
+def test_events_are_due_by_the_clock_whatever_the_last_request_took() -> None:
+    contract = contracts.flights()[0].latest(FLIGHTS)
+    due = datetime.fromtimestamp(1_800_000_000.25, UTC)
+    sent = message(contract, 7, due)
+    decoded = Ours(contracts.flights()[0], FLIGHTS, KEY).decode(
+        [Message(FLIGHTS, sent.data, dict(sent.attributes), "1", 1_800_000_000_000_000)]
+    )
+    assert decoded.rows.column("scheduled_at").to_pylist() == [due]
+
+
+@pytest.mark.parametrize("curve", ["payload", "fields", "shards", "ids", "subjects", "events"])
+def test_each_curve_has_a_point_and_says_its_time_and_memory(curve: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(growth_points, "ROUNDS", 4)
+    monkeypatch.setattr(growth_points, "ROUND", 100)
+    value = {"payload": 500, "fields": 20, "shards": 3, "ids": 10_000, "subjects": 4, "events": 500}[curve]
+    point = growth_points.POINTS[curve](value)
+    assert point["us"] > 0
+    assert point["rss_mib"] > 0
+    assert len(point["us_quartiles"]) == 2
+
+
+def test_every_curve_has_its_point() -> None:
+    assert growth.CURVES.keys() == growth_points.POINTS.keys()
+
+
+def test_a_quick_run_says_nothing_of_points_that_it_did_not_reach() -> None:
+    def growth_to(events: int, ids: int) -> dict[str, object]:
+        points = [{"value": value, "mean_us": 10.0 if value < 3_000_000 else 12.0} for value in (100_000, events)]
+        return {"growth": {"events": {"points": points}, "ids": {"points": [{"value": ids, "bytes_an_id": 31.0}]}}}
+
+    assert aims(growth_to(300_000, 1_000_000)) == []
+    assert [(aim.found, aim.met) for aim in aims(growth_to(3_000_000, 10_000_000))] == [("1.20", False), ("31.0", True)]
+
+
+def test_the_first_tenth_of_the_events_is_not_counted_and_the_others_are_timed_from_their_own_moment() -> None:
+    seen = Seen(None, Names("p"), start=1000.0, rate=10, count=20)  # type: ignore[arg-type]
+    seen.moments = {number: 1000.0 + number / 10 + 0.25 for number in range(20)}
+    assert [round(each) for each in seen.milliseconds()] == [250] * 18
