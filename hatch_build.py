@@ -13,10 +13,11 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from setuptools import Distribution, Extension
 from setuptools.errors import BaseError, CCompilerError
 
-# Top-level module: its sources, and what stands in where it is missing. One wheel serves CPython 3.11 and later.
-EXTENSIONS: Final[dict[str, tuple[list[str], str]]] = {
+# Top-level module: the folder of its sources, and what stands in where it is missing. One wheel serves CPython 3.11
+# and later.
+EXTENSIONS: Final[dict[str, tuple[str, str]]] = {
     "headrace_columns": (
-        ["native/columns/module.c"],
+        "native/columns",
         "events are decoded in pure Python: the same results, several times slower",
     ),
 }
@@ -45,20 +46,18 @@ class CompileHook(BuildHookInterface[Any]):
 def compile_all(root: Path, into: Path, warn: Callable[[str], None], flags: list[str] | None = None) -> list[Path]:
     """Compile every extension of *root* into the folder *into*; *warn* hears of each that does not compile."""
     built = []
-    for name, (sources, without) in EXTENSIONS.items():
+    for name, (folder, without) in EXTENSIONS.items():
         try:
-            built.append(_compile(name, root, sources, into, flags or FLAGS))
+            built.append(_compile(name, root / folder, into, flags or FLAGS))
         except (BaseError, CCompilerError) as error:
             warn(f"{name} is not compiled ({error}): {without}. Install a C compiler, then run `make setup` again.")
     return built
 
 
-def _compile(name: str, root: Path, sources: list[str], into: Path, flags: list[str]) -> Path:
-    beside = sorted(str(path) for source in sources for path in (root / source).parent.glob("*.h"))
+def _compile(name: str, folder: Path, into: Path, flags: list[str]) -> Path:
     extension = Extension(
         name,
-        [os.path.relpath(root / source) for source in sources],
-        depends=beside,
+        sorted(os.path.relpath(source) for source in folder.glob("*.c")),
         extra_compile_args=flags if os.name == "posix" else [],
         extra_link_args=[flag for flag in flags if flag.startswith("-fsanitize")],
         define_macros=list(LIMITED_API),
