@@ -6,15 +6,17 @@ Both refuse the same messages, in the same words, and leave no trace of them in 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any, Final, NamedTuple, Protocol
 
 from schemas.containers import joined
 from schemas.decoder import MAX_PAYLOAD_BYTES, Decode, compile_decoder
 from schemas.errors import UndecodableError
+from schemas.generated import UNUSUAL, generate
 from schemas.layout import columns_of, pack
 from schemas.model import MAX_COLUMN_BYTES, MAX_ITEMS, Record
+from schemas.plain import PlainColumn
 from schemas.program import Place, Program, compile_program
 from schemas.resolve import resolve_record
 
@@ -41,15 +43,15 @@ class Columns(Protocol):
     def finish(self) -> Any:
         """Give the columns of all messages since the last time, and begin anew.
 
-        The compiled module gives a capsule named ``arrow_array`` (Arrow's C data interface) of a struct; the twin a
-        list of values for each field, as :func:`schemas.decoder.compile_decoder` gives them.
+        The compiled module gives a capsule named ``arrow_array`` (Arrow's C data interface), the twin a
+        :class:`~schemas.plain.PlainColumn`: of one struct that is the record.
         """
 
 
 def columns_for(reader: Record) -> Columns:
     """Columns of *reader*: the newest version of a contract."""
     module = compiled_module()
-    return PureColumns(reader) if module is None else _CompiledColumns(reader, module)
+    return PureColumns(reader) if module is None else CompiledColumns(reader, module)
 
 
 def compiled_module() -> Any:
@@ -67,42 +69,57 @@ class PureColumns:
 
     def __init__(self, reader: Record) -> None:
         self._reader = reader
-        self._decoders: dict[int, tuple[Record, Decode]] = {}
-        self._rows: list[list[Any]] = []
+        self._column = PlainColumn(columns_of(reader))
+        self._rows = 0
+        self._readers: dict[int, tuple[Record, Callable[[bytes], None], Decode]] = {}
 
     def read(self, writer: Record, messages: list[bytes]) -> list[Refused]:
         """Append *messages* of *writer*, as :class:`Columns` says."""
-        decode = self._decoder(writer)
+        _, read, decode = self._readers.get(id(writer)) or self._compile(writer)
         refused = []
         for index, message in enumerate(messages):
             try:
-                self._rows.append(decode(message))
-            except UndecodableError as error:
-                refused.append(Refused(index, error))
+                if len(message) > MAX_PAYLOAD_BYTES:
+                    raise IndexError
+                read(message)
+                self._rows += 1
+            except UNUSUAL:
+                self._column.cut(self._rows)
+                refused.append(Refused(index, _refusal(decode, message)))
+            except BaseException:
+                self._column.cut(self._rows)
+                raise
         return refused
 
-    def finish(self) -> list[Sequence[Any]]:
-        """Give a list of values for each field, and begin anew."""
-        rows, self._rows = self._rows, []
-        return [*zip(*rows, strict=True)] if rows else [[] for _ in self._reader.fields]
+    def finish(self) -> PlainColumn:
+        """Give the columns as one struct, and begin anew."""
+        self._rows = 0
+        return self._column.take()
 
-    def _decoder(self, writer: Record) -> Decode:
-        found = self._decoders.get(id(writer))
-        if found is None:
-            found = self._decoders[id(writer)] = writer, compile_decoder(writer, self._reader)
-        return found[1]
+    def _compile(self, writer: Record) -> tuple[Record, Callable[[bytes], None], Decode]:
+        read = generate(resolve_record(writer, self._reader), self._column)
+        self._readers[id(writer)] = writer, read, compile_decoder(writer, self._reader)
+        return self._readers[id(writer)]
 
 
-class _CompiledColumns:
+def _refusal(decode: Decode, message: bytes) -> UndecodableError:
+    try:
+        decode(message)
+    except UndecodableError as error:
+        return error
+    raise AssertionError("the strict decoder takes what the columns refuse")
+
+
+class CompiledColumns:
     """Columns in C."""
 
     def __init__(self, reader: Record, module: Any) -> None:
         self._module = module
         self._reader = reader
         self._column = columns_of(reader)
-        self._layout = pack(self._column)
+        self.layout = pack(self._column)
         secret = os.urandom(16)
-        self._columns = module.Columns(self._layout, (int.from_bytes(secret[:8]), int.from_bytes(secret[8:])))
+        self._columns = module.Columns(self.layout, (int.from_bytes(secret[:8]), int.from_bytes(secret[8:])))
         self._programs: dict[int, tuple[Record, Program, Any]] = {}
 
     def read(self, writer: Record, messages: list[bytes]) -> list[Refused]:
@@ -118,9 +135,13 @@ class _CompiledColumns:
         """Give a capsule of the columns, and begin anew."""
         return self._columns.finish()
 
+    def program(self, writer: Record) -> Program:
+        """Compile what reads messages of *writer*; ContractError likewise."""
+        return compile_program(resolve_record(writer, self._reader), self._column)
+
     def _compile(self, writer: Record) -> tuple[Record, Program, Any]:
-        program = compile_program(resolve_record(writer, self._reader), self._column)
-        compiled = self._module.Program(self._layout, program.code, program.numbers, program.symbols, program.texts)
+        program = self.program(writer)
+        compiled = self._module.Program(self.layout, program.code, program.numbers, program.symbols, program.texts)
         self._programs[id(writer)] = writer, program, compiled
         return self._programs[id(writer)]
 

@@ -90,7 +90,7 @@ def array_reader(read: Read, room: Room | None = None, width: int = 0) -> Read:
         items: list[Any] = []
         while True:
             start = position
-            count, position, end = _block(data, position, len(items))
+            count, position, end = begin_block(data, position, len(items))
             if not count:
                 return items, position
             if room:
@@ -147,7 +147,7 @@ def _refuse_twin(read: Read, data: bytes, start: int) -> None:
     array_reader(entry)(data, start)
 
 
-def _block(data: bytes, position: int, seen: int) -> tuple[int, int, int]:
+def begin_block(data: bytes, position: int, seen: int) -> tuple[int, int, int]:
     """Read a block's count: items in it, position of the first, and where it must end (-1: not said)."""
     start = position
     try:

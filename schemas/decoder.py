@@ -17,7 +17,7 @@ from schemas.containers import FAILURES, Room, array_reader, joined, map_reader,
 from schemas.errors import UndecodableError
 from schemas.model import MAX_COLUMN_BYTES, Decimal, Fixed, Kind, Record, Scalar, Type
 from schemas.resolve import Fields, Items, Nullable, Resolved, Symbols, Value, resolve, resolve_record
-from schemas.scalars import Read, decimal_reader, scalar_reader
+from schemas.scalars import Read, decimal_reader, float32, scalar_reader
 from schemas.varint import Malformed, read_long
 
 MAX_PAYLOAD_BYTES: Final = 1_048_576
@@ -98,9 +98,11 @@ def _scalar(kind: Kind, into: Kind | None) -> Read:
     if into not in (Kind.FLOAT, Kind.DOUBLE) or kind in (Kind.FLOAT, Kind.DOUBLE):
         return read
 
+    promote = float32 if into is Kind.FLOAT else float
+
     def promoted(data: bytes, position: int) -> tuple[float, int]:
         value, position = read(data, position)
-        return float(value), position
+        return promote(value), position
 
     return promoted
 

@@ -60,11 +60,18 @@ def _boolean(data: bytes, position: int) -> tuple[bool, int]:
     return byte == 1, position + 1
 
 
-def _float(data: bytes, position: int) -> tuple[float, int]:
+def read_float(data: bytes, position: int) -> tuple[float, int]:
+    """Read four bytes; struct.error when the data ends in them."""
     return _FLOAT(data, position)[0], position + 4
 
 
-def _double(data: bytes, position: int) -> tuple[float, int]:
+def float32(value: float) -> float:
+    """The nearest number that four bytes hold."""
+    return float(_FLOAT(struct.pack("<f", value))[0])
+
+
+def read_double(data: bytes, position: int) -> tuple[float, int]:
+    """Read eight bytes likewise."""
     return _DOUBLE(data, position)[0], position + 8
 
 
@@ -136,8 +143,8 @@ def decimal_reader(type_: Decimal) -> Read:
 _READERS: Final[dict[Kind, Read]] = {
     Kind.BOOLEAN: _boolean,
     Kind.LONG: read_long,
-    Kind.FLOAT: _float,
-    Kind.DOUBLE: _double,
+    Kind.FLOAT: read_float,
+    Kind.DOUBLE: read_double,
     Kind.STRING: _string,
     Kind.BYTES: _bytes,
     Kind.UUID: _uuid,
