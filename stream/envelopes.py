@@ -37,12 +37,12 @@ def disagreeing(texts: Sequence[str], moments: pa.Array) -> list[int]:
     """
     try:
         told = pa.array(texts, pa.string())
-        if not pc.all(pc.match_substring_regex(told, _TIME)).as_py():
+        if pc.match_substring_regex(told, _TIME).true_count < len(texts):
             return [*range(len(texts))]
         same = pc.equal(told.cast(_INSTANT).view(pa.int64()), moments)
     except (pa.ArrowInvalid, UnicodeEncodeError):
         return [*range(len(texts))]
-    return [] if pc.all(same).as_py() else pc.indices_nonzero(pc.invert(same)).to_pylist()
+    return [] if same.true_count == len(texts) else pc.indices_nonzero(pc.invert(same)).to_pylist()
 
 
 def packed(pieces: Sequence[bytes], type_: pa.DataType) -> pa.Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 from typing import Any
@@ -19,7 +20,7 @@ from schemas.errors import UndecodableError
 from schemas.model import MAX_COLUMN_BYTES, Record
 from stream.arrays import to_batch
 from stream.tables import arrow_schema
-from tests.builders import BOOKING, BOOKING_V1, MOMENT, a_booking, a_booking_v1, a_contract, a_record, encode
+from tests.builders import BOOKING, BOOKING_V1, MOMENT, a_booking, a_booking_v1, a_contract, a_decimal, a_record, encode
 from tests.readers import KINDS, NEEDS_C, columns_of, rows
 from tests.strategies import FIXED_PROFILE, contracts, events
 from tests.versions import versions
@@ -118,6 +119,37 @@ def test_columns_are_of_exactly_the_types_of_the_table(kind: str, data: st.DataO
 
 def has_nan(batch: pa.RecordBatch) -> bool:
     return "nan" in repr(batch.to_pylist())
+
+
+@EACH_KIND
+@pytest.mark.parametrize("follows", [b"", b"\0", bytes(12)])
+def test_integers_are_refused_in_every_spelling_but_one(kind: str, follows: bytes) -> None:
+    contract = a_contract(("number", "long"), ("decimal", a_decimal(76, 38)), ("exact", a_decimal(38, 0, 40)))
+    spelled = [b"\xff" * ones + bytes([last]) for ones in range(12) for last in (0, 1, 2, 0x40, 0x7F, 0x80)]
+    high = [10**76 - 1, 10**76, 1 - 10**76, -(10**76), -1, 0, 127, -128, 2**255 - 1, -(2**255), 2**64, -(2**64), 2**128]
+    decimals = [number.to_bytes(length, "big", signed=True) for number in high for length in (32, 33)]
+    messages = [each + follows for each in spelled]
+    messages += [b"\2" + bytes([2 * len(each)]) + each + bytes(40) + b"\0" for each in decimals]
+    exact = [number.to_bytes(40, "big", signed=True) for number in (*high, 10**38 - 1, 10**38, -(10**38), 2**319 - 1)]
+    messages += [b"\2\2\0" + each + b"\0" for each in exact]
+
+    wanted = strictly(contract.record, contract.record, messages)
+    assert into_columns(kind, contract.record, contract.record, messages) == wanted
+    assert len(wanted[0]) > 10
+
+
+@NEEDS_C
+def test_memory_is_given_back() -> None:
+    these = columns_for(BOOKING.record)
+    payload = encode(BOOKING, a_booking())
+    messages = [payload, payload[:-3], payload + b"x", b""] * 50
+    resident = []
+    for _ in range(3):
+        for _ in range(150):
+            these.read(BOOKING.record, messages)
+            to_batch(these.finish(), arrow_schema(BOOKING.record))
+        resident.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    assert resident[2] - resident[0] < 4_000, "KiB, after 300 rounds of 40 KiB each"
 
 
 @EACH_KIND
