@@ -64,6 +64,11 @@ def compiled_module() -> Any:
         return None
 
 
+def decoder_kind() -> str:
+    """Which of the two there is, in words."""
+    return "pure Python" if compiled_module() is None else "compiled"
+
+
 class PureColumns:
     """Columns in Python."""
 

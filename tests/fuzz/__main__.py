@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from schemas.columns import compiled_module
+from schemas.columns import decoder_kind
 from tests.fuzz.child import BATCH
 from tests.fuzz.report import write_report
 
@@ -64,8 +64,7 @@ def main() -> int:
     arguments = parser.parse_args()
     began = time.monotonic()
     total = together(stretches(arguments.seed, -(-arguments.count // BATCH)))
-    total |= {"seed": arguments.seed, "seconds": round(time.monotonic() - began)}
-    total["decoder"] = "pure Python" if compiled_module() is None else "compiled"
+    total |= {"seed": arguments.seed, "seconds": round(time.monotonic() - began), "decoder": decoder_kind()}
     print(json.dumps(total, indent=2))
     if arguments.report:
         write_report(total)
