@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from schemas.containers import FAILURES, begin_block
 from schemas.layout import Layout
-from schemas.model import MAX_COLUMN_BYTES, Decimal, Fixed, Kind, Scalar
+from schemas.model import MAX_COLUMN_BYTES, MAX_ITEMS, Decimal, Fixed, Kind, Scalar
 from schemas.plain import PlainColumn
 from schemas.resolve import Fields, Items, Nullable, Resolved, Symbols, Value
 from schemas.scalars import BOUNDS, longest_decimal, read_double, read_float
@@ -155,6 +155,7 @@ class _Source:
             self.line("c >>= 1; p += 1")
         self.line("if not c: break")
         self.line("seen += c")
+        self.line(f"if seen > {MAX_ITEMS}: raise IndexError")
         if width:
             self.line(f"room -= c * {width}")
             self.line("if room < 0: raise IndexError")

@@ -86,6 +86,10 @@ PAYLOADS: dict[str, tuple[Contract, bytes]] = {
         of(array("boolean")),
         (long(50_001) + bytes(50_001)) * 2 + b"\0" + AT,
     ),
+    "an array of more items than allowed, in small blocks": (
+        of(array("boolean")),
+        (long(50) + bytes(50)) * 2001 + b"\0" + AT,
+    ),
     "a block of more bytes than it holds": (of(array("long")), long(-2) + long(3) + b"\2\4\0" + AT),
     "a block of fewer bytes than it holds": (of(array("long")), long(-2) + long(1) + b"\2\4\0" + AT),
     "a block that ends beyond the data": (of(array("long")), long(-2) + long(2**40) + b"\2\4\0" + AT),

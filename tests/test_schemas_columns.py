@@ -234,8 +234,20 @@ def test_the_twin_is_taken_where_there_is_no_compiled_module() -> None:
 @NEEDS_C
 @pytest.mark.parametrize(
     ("place", "value"),
-    [(0, 99), (1, 3), (2, 10_000), (2, 0), (3, 0), (3, 10_000), (4, 10_000), (4, -5)],
-    ids=["code", "null", "column", "the root", "backwards", "beyond", "table", "before the table"],
+    [(0, 99), (1, 3), (1, 1), (2, 10_000), (2, 0), (2, -1), (2, 2), (3, 0), (3, 10_000), (4, 10_000), (4, -5)],
+    ids=[
+        "code",
+        "branch",
+        "null",
+        "column",
+        "root",
+        "none",
+        "twice",
+        "backwards",
+        "beyond",
+        "table",
+        "before the table",
+    ],
 )
 def test_a_program_that_would_leave_its_tables_is_refused(place: int, value: int) -> None:
     module = columns.compiled_module()

@@ -63,8 +63,9 @@ typedef struct {
     int32_t indexes[MAX_DEPTH], depth;
 } machine;
 
-/* Whether *checked* stays within its tables and fits *columns*, so that no message can make it leave them. */
-bool program_is_sound(const program *checked, const column *columns, int32_t columns_length);
+/* Whether *checked* stays within its tables and fills each of *columns* once, so that no message can make it leave them.
+ * Marks the columns' lengths: they are good for nothing else afterwards. */
+bool program_is_sound(const program *checked, column *columns);
 
 /* Append one message to the columns: all of it, or nothing. */
 enum reason decode_message(machine *by, const uint8_t *message, int64_t length);

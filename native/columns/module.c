@@ -67,7 +67,7 @@ static PyObject *program_new(PyTypeObject *type, PyObject *args, PyObject *kwarg
     column *columns = NULL;
     int32_t count = 0;
     bool sound = read_layout(layout, &columns, &count);
-    if (sound && !program_is_sound(&self->program, columns, count)) {
+    if (sound && !program_is_sound(&self->program, columns)) {
         PyErr_SetString(PyExc_ValueError, "a program that is none");
         sound = false;
     }

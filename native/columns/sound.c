@@ -51,26 +51,45 @@ static bool operands_are_sound(const program *in, const instruction *op, const c
     }
 }
 
-/* The instructions of *in* from *place* to *stop*, *open* arrays and maps around them. */
-static bool are_sound(const program *in, int32_t place, int32_t stop, const column *columns, int32_t length, int open) {
-    while (place < stop) {
-        const instruction *op = in->code + place;
-        if (op->code < 0 || op->code >= CODES || op->optional < 0 || op->optional > NULL_SECOND) return false;
-        if (op->column < -1 || op->column == 0 || op->column >= length) return false;
-        if (op->next <= place || op->next > stop) return false;
-        const column *to = op->column < 0 ? NULL : columns + op->column;
-        bool items = op->code == ARRAY || op->code == MAP;
-        if (to != NULL && (!layout_fits((enum code)op->code, to->layout) || (op->optional && !to->nullable))) return false;
-        if (!operands_are_sound(in, op, to)) return false;
-        if (op->code == MAP && (op->next < place + 3 || op[1].code != RECORD || op[2].code != STRING)) return false;
-        if (items && open == MAX_DEPTH) return false;
-        if ((items || op->code == RECORD) && !are_sound(in, place + 1, op->next, columns, length, open + items)) return false;
-        if (!items && op->code != RECORD && op->next != place + 1) return false;
-        place = op->next;
+/* Mark *child* as written; false unless it is right below *parent*, and written for the first time. */
+static bool mark(column *columns, int32_t parent, int32_t child) {
+    int32_t below = parent + 1, end = parent + columns[parent].span;
+    while (below < end && below < child) below += columns[below].span;
+    return below == child && below < end && !columns[child].length++;
+}
+
+static bool all_are_marked(const column *columns, int32_t parent) {
+    for (int32_t below = parent + 1; below < parent + columns[parent].span; below += columns[below].span) {
+        if (!columns[below].length) return false;
     }
     return true;
 }
 
-bool program_is_sound(const program *checked, const column *columns, int32_t columns_length) {
-    return are_sound(checked, 0, checked->length, columns, columns_length, 0);
+static bool shape_is_sound(const program *in, int32_t place, int32_t stop) {
+    const instruction *op = in->code + place;
+    if (op->code < 0 || op->code >= CODES || op->optional < 0 || op->optional > NULL_SECOND) return false;
+    if (op->next <= place || op->next > stop) return false;
+    if (op->code == MAP) return op->next >= place + 3 && op[1].code == RECORD && op[2].code == STRING;
+    return op->code == ARRAY || op->code == RECORD || op->next == place + 1;
+}
+
+/* The instructions of *in* from *place* to *stop* write what is right below *parent* (-1: nothing), each column once;
+ * *open* arrays and maps are around them. */
+static bool are_sound(const program *in, int32_t place, int32_t stop, column *columns, int32_t parent, int open) {
+    for (; place < stop; place = in->code[place].next) {
+        const instruction *op = in->code + place;
+        if (!shape_is_sound(in, place, stop) || op->column < -1) return false;
+        if (op->column >= 0 && (parent < 0 || !mark(columns, parent, op->column))) return false;
+        const column *to = op->column < 0 ? NULL : columns + op->column;
+        bool fits = to == NULL || (layout_fits((enum code)op->code, to->layout) && (!op->optional || to->nullable));
+        if (!fits || !operands_are_sound(in, op, to)) return false;
+        bool items = op->code == ARRAY || op->code == MAP;
+        if (items && open == MAX_DEPTH) return false;
+        if ((items || op->code == RECORD) && !are_sound(in, place + 1, op->next, columns, op->column, open + items)) return false;
+    }
+    return parent < 0 || all_are_marked(columns, parent);
+}
+
+bool program_is_sound(const program *checked, column *columns) {
+    return are_sound(checked, 0, checked->length, columns, 0, 0);
 }
