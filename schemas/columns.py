@@ -20,7 +20,7 @@ from schemas.plain import PlainColumn
 from schemas.program import Place, Program, compile_program
 from schemas.resolve import resolve_record
 
-PURE: Final = "HEADRACE_PURE"  # environment: the twin, even where there is a compiled module
+PURE: Final = "HEADRACE_PURE"  # environment: anything but 0 asks for the twin, even where there is a compiled module
 
 
 class Refused(NamedTuple):
@@ -56,7 +56,7 @@ def columns_for(reader: Record) -> Columns:
 
 def compiled_module() -> Any:
     """The module that was compiled when headrace was built; None where there is none, or none is wanted."""
-    if os.environ.get(PURE):
+    if os.environ.get(PURE, "0") not in ("", "0"):
         return None
     try:
         return import_module("headrace_columns")
