@@ -1,12 +1,16 @@
 # Two commands matter: `make demo` and `make test`. Both begin with `make setup`.
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 BIN := .venv/bin
+COMPILED := headrace_columns
 TERRAFORM := $(firstword $(shell command -v terraform tofu 2>/dev/null))
 
-.PHONY: setup demo check test production-check terraform-check faults torture soak outage dags bench clean
+.PHONY: setup demo sanitize fuzz check test production-check terraform-check faults torture soak outage dags bench clean
 
 setup: $(UV) ## install everything, locked; result: .venv/bin/headrace
 	@$(UV) sync --quiet --locked
+	@$(BIN)/python -c "import $(COMPILED)" 2>/dev/null || $(UV) sync --quiet --locked --reinstall-package headrace
+	@$(BIN)/python -c "import $(COMPILED)" 2>/dev/null || echo "notice: without a C compiler, headrace runs in pure Python:" \
+		"the same results, several times slower. Install one (gcc and Python's headers) and run make setup again." >&2
 	@$(UV) sync --quiet --locked --project docker/bigquery-emulator
 
 .uv/bin/uv:
@@ -23,6 +27,12 @@ check: setup ## format, lint, types, imports, doctests, unit tests: about a minu
 test: check ## everything, on the real emulators
 	@$(BIN)/pytest -q -m "emulators and not faults and not airflow"
 	@FAULTS_SEED=20260314 $(BIN)/python -m tests.faults -m faults_quick
+
+fuzz: setup ## a million payloads that are no good, and the report; some minutes
+	@$(BIN)/python -m tests.fuzz --report
+
+sanitize: setup ## what is written in C, under the address and undefined-behaviour sanitizers of gcc; some minutes
+	@$(BIN)/python -m tests.sanitize
 
 terraform-check: $(UV) ## Checkov on deploy/terraform, and `terraform fmt` where there is one
 	@$(UV) sync --quiet --locked --project deploy/checkov

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from schemas.model import MAX_ITEMS, Kind
+from schemas.model import MAX_COLUMN_BYTES, MAX_ITEMS, Kind
 from schemas.scalars import Read, scalar_reader
 from schemas.varint import Malformed, read_length, read_long
 
@@ -71,15 +71,30 @@ def record_reader(steps: Sequence[tuple[str, bool, Read]], defaults: Mapping[str
     return record
 
 
-def array_reader(read: Read) -> Read:
-    """The reader of an array's blocks of items."""
+class Room:
+    """What the items of one datum may still take in columns, in bytes."""
+
+    left = MAX_COLUMN_BYTES
+
+    def take(self, width: int, offset: int) -> None:
+        """Take *width* of it; Malformed at *offset* when there is less."""
+        self.left -= width
+        if self.left < 0:
+            raise Malformed(f"columns of more than {MAX_COLUMN_BYTES} bytes", offset)
+
+
+def array_reader(read: Read, room: Room | None = None, width: int = 0) -> Read:
+    """The reader of an array's blocks of items; each takes *width* of *room*."""
 
     def array(data: bytes, position: int) -> tuple[Any, int]:
         items: list[Any] = []
         while True:
-            count, position, end = _block(data, position, len(items))
+            start = position
+            count, position, end = begin_block(data, position, len(items))
             if not count:
                 return items, position
+            if room:
+                room.take(count * width, start)
             try:
                 for _ in range(count):
                     item, position = read(data, position)
@@ -92,8 +107,8 @@ def array_reader(read: Read) -> Read:
     return array
 
 
-def map_reader(read: Read) -> Read:
-    """The reader of a map, as a list of ``{"key", "value"}``; no key may stand twice."""
+def map_reader(read: Read, room: Room | None = None, width: int = 0) -> Read:
+    """The reader of a map, as a list of ``{"key", "value"}``; no key may stand twice. Each takes *width* of *room*."""
     read_key = scalar_reader(Kind.STRING)
 
     def entry(data: bytes, position: int) -> tuple[Any, int]:
@@ -107,7 +122,7 @@ def map_reader(read: Read) -> Read:
             raise placed(error, position, "value") from None
         return {"key": key, "value": value}, position
 
-    read_entries = array_reader(entry)
+    read_entries = array_reader(entry, room, width)
 
     def map_(data: bytes, position: int) -> tuple[Any, int]:
         entries, after = read_entries(data, position)
@@ -132,7 +147,7 @@ def _refuse_twin(read: Read, data: bytes, start: int) -> None:
     array_reader(entry)(data, start)
 
 
-def _block(data: bytes, position: int, seen: int) -> tuple[int, int, int]:
+def begin_block(data: bytes, position: int, seen: int) -> tuple[int, int, int]:
     """Read a block's count: items in it, position of the first, and where it must end (-1: not said)."""
     start = position
     try:

@@ -13,11 +13,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
-from schemas.containers import FAILURES, array_reader, joined, map_reader, optional_reader, placed, record_reader
-from schemas.defaults import default_value
-from schemas.errors import ContractError, UndecodableError
-from schemas.model import Array, Decimal, Enumeration, Fixed, Kind, Map, Optional, Record, Scalar, Type
-from schemas.scalars import Read, decimal_reader, scalar_reader
+from schemas.containers import FAILURES, Room, array_reader, joined, map_reader, optional_reader, placed, record_reader
+from schemas.errors import UndecodableError
+from schemas.model import MAX_COLUMN_BYTES, Decimal, Fixed, Kind, Record, Scalar, Type
+from schemas.resolve import Fields, Items, Nullable, Resolved, Symbols, Value, resolve, resolve_record
+from schemas.scalars import Read, decimal_reader, float32, scalar_reader
 from schemas.varint import Malformed, read_long
 
 MAX_PAYLOAD_BYTES: Final = 1_048_576
@@ -34,15 +34,18 @@ def compile_decoder(writer: Record, reader: Record) -> Decode:
     Raises:
         ContractError: *reader* cannot read what *writer* wrote.
     """
-    steps = _record_steps(writer, reader, "")
+    resolved = resolve_record(writer, reader)
+    room = Room()
+    steps = [(step.name, step.place, _reader(step.value, room)) for step in resolved.steps]
     empty: list[Any] = [None] * len(reader.fields)
-    for place, default in _defaults(writer, reader, ""):
+    for place, default in resolved.defaults:
         empty[place] = default
 
     def decode(data: bytes) -> list[Any]:
         if len(data) > MAX_PAYLOAD_BYTES:
             raise UndecodableError(f"larger than {MAX_PAYLOAD_BYTES} bytes")
         row = empty.copy()
+        room.left = MAX_COLUMN_BYTES
         position = 0
         name = ""
         try:
@@ -62,85 +65,50 @@ def compile_decoder(writer: Record, reader: Record) -> Decode:
 
 def value_reader(type_: Type) -> Read:
     """The reader of one value of *type_*, wherever it stands."""
-    return _reader(type_, type_, "")
+    return _reader(resolve(type_, type_, ""), None)
 
 
-def _record_steps(writer: Record, reader: Record, path: str) -> list[tuple[str, int, Read]]:
-    places = {field.name: (index, field) for index, field in enumerate(reader.fields)}
-    steps = []
-    for field in writer.fields:
-        index, target = places.get(field.name, (-1, field))
-        steps.append((field.name, index, _reader(field.type, target.type, f"{path}{field.name}")))
-    return steps
+def _reader(resolved: Resolved, room: Room | None) -> Read:
+    match resolved:
+        case Nullable(item, null_first):
+            return optional_reader(_reader(item, room), null_first)
+        case Items(item, of_map, width):
+            return (map_reader if of_map else array_reader)(_reader(item, room), room, width)
+        case Fields(steps, defaults, names):
+            read = [(step.name, step.place >= 0, _reader(step.value, room)) for step in steps]
+            return record_reader(read, {names[place]: value for place, value in defaults})
+        case Symbols(symbols):
+            return _enumeration(symbols)
+        case Value(type_, into):
+            return _value(type_, into)
 
 
-def _defaults(writer: Record, reader: Record, path: str) -> list[tuple[int, Any]]:
-    written = {field.name for field in writer.fields}
-    new = [(index, field) for index, field in enumerate(reader.fields) if field.name not in written]
-    return [(index, default_value(field, f"{path}{field.name}")) for index, field in new]
+def _value(type_: Scalar | Decimal | Fixed, into: Kind | None) -> Read:
+    match type_:
+        case Decimal():
+            return decimal_reader(type_)
+        case Fixed(size):
+            return _fixed(size)
+        case Scalar(kind):
+            return _scalar(kind, into)
 
 
-def _reader(writer: Type, reader: Type, path: str) -> Read:
-    match writer, reader:
-        case Optional(), Optional():
-            return optional_reader(_reader(writer.item, reader.item, path), writer.null_first)
-        case _, Optional():
-            return _reader(writer, reader.item, path)
-        case Record(), Record():
-            return _record(writer, reader, f"{path}.")
-        case Array(), Array():
-            return array_reader(_reader(writer.items, reader.items, path))
-        case Map(), Map():
-            return map_reader(_reader(writer.values, reader.values, path))
-        case Enumeration(), Enumeration():
-            return _enumeration(writer, reader, path)
-        case Decimal(), Decimal() if (writer.precision, writer.scale) == (reader.precision, reader.scale):
-            return decimal_reader(writer)
-        case Fixed(), Fixed() if writer == reader:
-            return _fixed(writer.size)
-        case Scalar(), Scalar():
-            return _scalar(writer, reader, path)
-        case _:
-            raise _unreadable(path)
-
-
-_PROMOTED: Final = {
-    (Kind.INT, Kind.LONG): int,
-    (Kind.INT, Kind.FLOAT): float,
-    (Kind.INT, Kind.DOUBLE): float,
-    (Kind.LONG, Kind.FLOAT): float,
-    (Kind.LONG, Kind.DOUBLE): float,
-    (Kind.FLOAT, Kind.DOUBLE): float,
-}
-
-
-def _scalar(writer: Scalar, reader: Scalar, path: str) -> Read:
-    read = scalar_reader(writer.kind)
-    if writer.kind is reader.kind:
+def _scalar(kind: Kind, into: Kind | None) -> Read:
+    read = scalar_reader(kind)
+    if into not in (Kind.FLOAT, Kind.DOUBLE) or kind in (Kind.FLOAT, Kind.DOUBLE):
         return read
-    promote = _PROMOTED.get((writer.kind, reader.kind))
-    if promote is None:
-        raise _unreadable(path)
 
-    def promoted(data: bytes, position: int) -> tuple[Any, int]:
+    promote = float32 if into is Kind.FLOAT else float
+
+    def promoted(data: bytes, position: int) -> tuple[float, int]:
         value, position = read(data, position)
         return promote(value), position
 
     return promoted
 
 
-def _record(writer: Record, reader: Record, path: str) -> Read:
-    steps = [(name, index >= 0, read) for name, index, read in _record_steps(writer, reader, path)]
-    defaults = {reader.fields[index].name: value for index, value in _defaults(writer, reader, path)}
-    return record_reader(steps, defaults)
-
-
-def _enumeration(writer: Enumeration, reader: Enumeration, path: str) -> Read:
-    symbols = [symbol if symbol in reader.symbols else reader.default for symbol in writer.symbols]
-    if None in symbols:
-        raise _unreadable(path)
-
-    def enumeration(data: bytes, position: int) -> tuple[Any, int]:
+def _enumeration(symbols: tuple[str, ...]) -> Read:
+    def enumeration(data: bytes, position: int) -> tuple[str, int]:
         index, after = read_long(data, position)
         if not 0 <= index < len(symbols):
             raise Malformed("no symbol of its enum", position)
@@ -150,14 +118,10 @@ def _enumeration(writer: Enumeration, reader: Enumeration, path: str) -> Read:
 
 
 def _fixed(size: int) -> Read:
-    def fixed(data: bytes, position: int) -> tuple[Any, int]:
+    def fixed(data: bytes, position: int) -> tuple[bytes, int]:
         end = position + size
         if end > len(data):
             raise IndexError
         return data[position:end], end
 
     return fixed
-
-
-def _unreadable(path: str) -> ContractError:
-    return ContractError(path, "the newer version cannot read the older one", "keep the type, add a field")

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from schemas.errors import ContractError, InvalidEventError
 from schemas.model import MISSING, Array, Enumeration, Field, Kind, Map, Optional, Record, Scalar
+from schemas.scalars import float32
 from schemas.validate import validate
 
-_PLAIN: Final = {
+_PLAIN: Final[dict[Kind, Callable[[Any], Any]]] = {
     Kind.BOOLEAN: bool,
     Kind.INT: int,
     Kind.LONG: int,
-    Kind.FLOAT: float,
+    Kind.FLOAT: float32,
     Kind.DOUBLE: float,
     Kind.STRING: str,
 }

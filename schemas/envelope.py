@@ -21,7 +21,7 @@ _REFERENCE = re.compile(r"headrace:([a-z][a-z0-9_]{2,99}):([1-9][0-9]{0,5})")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z", re.ASCII)
 # The draft says content-type, its example ce-datacontenttype, the Go SDK Content-Type: write the first, read all.
 _CONTENT_TYPE_NAMES = ("content-type", "ce-datacontenttype")
-_ID_BYTES = 1024  # the service's limit on an attribute's value
+MAX_ID_BYTES = 1024  # the service's limit on an attribute's value
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -79,8 +79,8 @@ class Envelope:
         """
         event_id = _required(attributes, "ce-id")
         try:
-            if len(event_id.encode()) > _ID_BYTES:
-                raise MalformedEnvelopeError("ce-id", f"is longer than {_ID_BYTES} bytes")
+            if len(event_id.encode()) > MAX_ID_BYTES:
+                raise MalformedEnvelopeError("ce-id", f"is longer than {MAX_ID_BYTES} bytes")
             schema = SchemaRef.parse(_required(attributes, "ce-dataschema"))
         except MalformedEnvelopeError:
             raise

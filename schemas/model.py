@@ -29,6 +29,7 @@ class Kind(StrEnum):
 
 
 MAX_ITEMS: Final = 100_000  # of one array or map
+MAX_COLUMN_BYTES: Final = 16_777_216  # of one datum's items in columns: a byte on the wire may be many there
 NUMBERS: Final = frozenset({Kind.INT, Kind.LONG, Kind.FLOAT, Kind.DOUBLE})
 INSTANTS: Final = frozenset({Kind.TIMESTAMP_MILLIS, Kind.TIMESTAMP_MICROS})
 
@@ -47,6 +48,11 @@ class Decimal:
     precision: int
     scale: int
     size: int | None = None
+
+    @property
+    def numeric(self) -> bool:
+        """Whether NUMERIC holds it, 29 digits before the point and 9 after it; BIGNUMERIC holds 38 and 38."""
+        return self.scale <= 9 and self.precision - self.scale <= 29
 
 
 @dataclass(frozen=True, slots=True)

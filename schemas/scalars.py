@@ -6,7 +6,7 @@ import decimal
 import re
 import struct
 from collections.abc import Callable
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from schemas.model import Decimal, Kind
 from schemas.varint import Malformed, read_length, read_long
@@ -17,6 +17,31 @@ DAY_MILLIS: Final = 86_400_000
 # BigQuery's DATE, DATETIME and TIMESTAMP reach from year 1 to 9999; in days and microseconds since 1970.
 FIRST_DAY, LAST_DAY = -719_162, 2_932_896
 FIRST_MICRO, LAST_MICRO = FIRST_DAY * DAY_MILLIS * 1000, (LAST_DAY + 1) * DAY_MILLIS * 1000 - 1
+
+
+class Bounds(NamedTuple):
+    """The least and the greatest whole number of a kind, what a column counts for one, and what to say of others."""
+
+    low: int
+    high: int
+    scale: int
+    why: str
+
+
+_NO_TIME: Final = "a time of no day"
+_NO_YEAR: Final = "a time outside years 1 to 9999"
+_MILLIS: Final = Bounds(FIRST_MICRO // 1000, LAST_MICRO // 1000, 1000, _NO_YEAR)
+_MICROS: Final = Bounds(FIRST_MICRO, LAST_MICRO, 1, _NO_YEAR)
+BOUNDS: Final = {
+    Kind.INT: Bounds(-(2**31), 2**31 - 1, 1, "an int beyond 32 bits"),
+    Kind.DATE: Bounds(FIRST_DAY, LAST_DAY, 1, "a date outside years 1 to 9999"),
+    Kind.TIME_MILLIS: Bounds(0, DAY_MILLIS - 1, 1000, _NO_TIME),
+    Kind.TIME_MICROS: Bounds(0, DAY_MILLIS * 1000 - 1, 1, _NO_TIME),
+    Kind.TIMESTAMP_MILLIS: _MILLIS,
+    Kind.TIMESTAMP_MICROS: _MICROS,
+    Kind.LOCAL_TIMESTAMP_MILLIS: _MILLIS,
+    Kind.LOCAL_TIMESTAMP_MICROS: _MICROS,
+}
 _UUID = re.compile(rb"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
 _DIGITS = decimal.Context(prec=80, traps=[decimal.Inexact, decimal.InvalidOperation])
 _FLOAT = struct.Struct("<f").unpack_from
@@ -35,11 +60,18 @@ def _boolean(data: bytes, position: int) -> tuple[bool, int]:
     return byte == 1, position + 1
 
 
-def _float(data: bytes, position: int) -> tuple[float, int]:
+def read_float(data: bytes, position: int) -> tuple[float, int]:
+    """Read four bytes; struct.error when the data ends in them."""
     return _FLOAT(data, position)[0], position + 4
 
 
-def _double(data: bytes, position: int) -> tuple[float, int]:
+def float32(value: float) -> float:
+    """The nearest number that four bytes hold."""
+    return float(_FLOAT(struct.pack("<f", value))[0])
+
+
+def read_double(data: bytes, position: int) -> tuple[float, int]:
+    """Read eight bytes likewise."""
     return _DOUBLE(data, position)[0], position + 8
 
 
@@ -65,7 +97,9 @@ def _uuid(data: bytes, position: int) -> tuple[str, int]:
     return value.decode().lower(), end
 
 
-def _bounded(low: int, high: int, scale: int = 1, why: str = "out of range") -> Read:
+def _bounded(bounds: Bounds) -> Read:
+    low, high, scale, why = bounds
+
     def bounded(data: bytes, position: int) -> tuple[int, int]:
         value, after = read_long(data, position)
         if not low <= value <= high:
@@ -75,10 +109,15 @@ def _bounded(low: int, high: int, scale: int = 1, why: str = "out of range") -> 
     return bounded
 
 
+def longest_decimal(type_: Decimal) -> int:
+    """The most bytes of a decimal that says its length."""
+    return int(((10**type_.precision).bit_length() + 8) // 8)
+
+
 def decimal_reader(type_: Decimal) -> Read:
     """The reader of one decimal: at most as many bytes and digits as its precision needs."""
     limit = 10**type_.precision
-    longest = (limit.bit_length() + 8) // 8
+    longest = longest_decimal(type_)
     scale = -type_.scale
     size = type_.size
 
@@ -101,23 +140,13 @@ def decimal_reader(type_: Decimal) -> Read:
     return unscaled
 
 
-_INT_RANGE = (-(2**31), 2**31 - 1)
 _READERS: Final[dict[Kind, Read]] = {
     Kind.BOOLEAN: _boolean,
-    Kind.INT: _bounded(*_INT_RANGE, why="an int beyond 32 bits"),
     Kind.LONG: read_long,
-    Kind.FLOAT: _float,
-    Kind.DOUBLE: _double,
+    Kind.FLOAT: read_float,
+    Kind.DOUBLE: read_double,
     Kind.STRING: _string,
     Kind.BYTES: _bytes,
     Kind.UUID: _uuid,
-    Kind.DATE: _bounded(FIRST_DAY, LAST_DAY, why="a date outside years 1 to 9999"),
-    Kind.TIME_MILLIS: _bounded(0, DAY_MILLIS - 1, 1000, "a time of no day"),
-    Kind.TIME_MICROS: _bounded(0, DAY_MILLIS * 1000 - 1, why="a time of no day"),
-    Kind.TIMESTAMP_MILLIS: _bounded(FIRST_MICRO // 1000, LAST_MICRO // 1000, 1000, "a time outside years 1 to 9999"),
-    Kind.TIMESTAMP_MICROS: _bounded(FIRST_MICRO, LAST_MICRO, why="a time outside years 1 to 9999"),
-    Kind.LOCAL_TIMESTAMP_MILLIS: _bounded(
-        FIRST_MICRO // 1000, LAST_MICRO // 1000, 1000, "a time outside years 1 to 9999"
-    ),
-    Kind.LOCAL_TIMESTAMP_MICROS: _bounded(FIRST_MICRO, LAST_MICRO, why="a time outside years 1 to 9999"),
+    **{kind: _bounded(bounds) for kind, bounds in BOUNDS.items()},
 }

@@ -25,11 +25,20 @@ def read_long(data: bytes, position: int) -> tuple[int, int]:
     byte = data[position]
     if byte < 0x80:
         return (byte >> 1) ^ -(byte & 1), position + 1
+    second = data[position + 1]
+    if 0 < second < 0x80:
+        result = byte + (second << 7) - 0x80
+        return (result >> 1) ^ -(result & 1), position + 2
+    if second and 0 < (third := data[position + 2]) < 0x80:
+        result = byte + (second << 7) + (third << 14) - 0x4080
+        return (result >> 1) ^ -(result & 1), position + 3
+    return _read_any(data, position)
+
+
+def _read_any(data: bytes, position: int) -> tuple[int, int]:
     start = position
-    result = byte & 0x7F
-    shift = 7
+    result = shift = 0
     while True:
-        position += 1
         byte = data[position]
         result |= (byte & 0x7F) << shift
         if byte < 0x80:
@@ -37,6 +46,7 @@ def read_long(data: bytes, position: int) -> tuple[int, int]:
         shift += 7
         if shift > 63:
             raise Malformed("an integer of more than 64 bits", start)
+        position += 1
     if byte == 0 or result >> 64:
         raise Malformed("an integer longer than it needs to be", start)
     return (result >> 1) ^ -(result & 1), position + 1

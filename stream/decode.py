@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
-from typing import Any, Final, NamedTuple
+from itertools import groupby
+from typing import Final, NamedTuple
 
 import pyarrow as pa
 
-from schemas.decoder import compile_decoder
-from schemas.envelope import Envelope, SchemaRef, to_micros
+from schemas.columns import columns_for
+from schemas.envelope import CONTENT_TYPE, Envelope, to_micros
 from schemas.errors import MalformedEnvelopeError, UndecodableError, UnknownSchemaError
-from schemas.registry import Registry
+from schemas.registry import Contract, Registry
+from stream.arrays import to_batch
 from stream.batch import NOTES, MicroBatch
 from stream.deadletter import Reason, Refusal
+from stream.envelopes import Head, disagreeing, head_of, is_plain_id, packed, packed_numbers
 from stream.message import Message
-from stream.tables import META_SCHEMA, arrow_schema
+from stream.tables import INSTANT, META_SCHEMA, arrow_schema
 from stream.tallies import Outcome, Tally, tally_rows, tally_unread
 
 STAGE: Final = "decode"
@@ -30,12 +33,24 @@ class RefusedError(Exception):
         self.reason, self.detail = reason, detail
 
 
-class Event(NamedTuple):
-    """One message, read: its envelope, its values in the order of the newest contract's fields."""
+class Opened(NamedTuple):
+    """What the envelopes of some messages say, one line for each that can be used; payloads have not been read.
 
-    envelope: Envelope
-    event_time: int
-    values: list[Any]
+    *indexes* are those of the messages; *times* are ``ce-time`` as it came, which the payloads have to confirm.
+    """
+
+    indexes: list[int]
+    writers: list[Contract]
+    ids: list[str]
+    times: list[str]
+    sources: list[str]
+
+    def without(self, places: Collection[int]) -> Opened:
+        """All lines but those at *places*."""
+        if not places:
+            return self
+        lines = [line for place, line in enumerate(zip(*self, strict=True)) if place not in places]
+        return Opened(*map(list, zip(*lines, strict=True))) if lines else Opened([], [], [], [], [])
 
 
 class Decoder:
@@ -44,38 +59,118 @@ class Decoder:
     def __init__(self, registry: Registry, subject: str) -> None:
         self._registry = registry
         self.contract = registry.latest(subject)
-        names = [f.name for f in self.contract.record.fields]
-        self._event_time = names.index(self.contract.options.event_time)
-        self.schema = pa.schema([*arrow_schema(self.contract.record), *META_SCHEMA])
-        self._readers: dict[SchemaRef, Callable[[bytes], list[Any]]] = {}
+        self._payload = arrow_schema(self.contract.record)
+        self._schema = pa.schema([*self._payload, *META_SCHEMA])
+        self._columns = columns_for(self.contract.record)
+        self._writers: dict[Head, Contract] = {}
 
-    def read(self, message: Message) -> Event:
-        """Read one message; RefusedError says why it cannot be used."""
+    def read(self, messages: Sequence[Message], now: int) -> DecodedMessages:
+        """Read *messages* into one micro-batch, as :func:`decode` says."""
+        refusals: list[Refusal] = []
+        opened = self._open(messages, refusals)
+        opened, rows = self._read_payloads(opened, messages, refusals)
+        if rows.num_rows:
+            opened, rows = self._confirm_times(opened, rows, messages, refusals)
+        refusals.sort(key=lambda refusal: refusal.index)
+        if not rows.num_rows:
+            return DecodedMessages(None, refusals)
+        moments = _moments(rows.column(self.contract.options.event_time))
+        batch = MicroBatch(
+            subject=self.contract.subject,
+            rows=_with_meta(rows, opened, moments, now, self._schema),
+            notes=_notes(opened, messages, moments),
+            sealed=b"",
+        )
+        return DecodedMessages(batch, refusals)
+
+    def check(self, message: Message) -> tuple[Contract, Envelope]:
+        """Read one envelope, and find the contract that it names; RefusedError says why it cannot be used."""
         try:
             envelope = Envelope.from_attributes(message.attributes)
-            values = self._reader(envelope.schema)(message.data)
+            if envelope.schema.subject != self.contract.subject:
+                raise UnknownSchemaError(
+                    f"subject {envelope.schema.subject} does not belong on the topic of {self.contract.subject}"
+                )
+            return self._registry[envelope.schema], envelope
         except MalformedEnvelopeError as error:
             raise RefusedError(Reason.MALFORMED_ENVELOPE, str(error)) from error
         except UnknownSchemaError as error:
             raise RefusedError(Reason.UNKNOWN_SCHEMA, str(error)) from error
-        except UndecodableError as error:
-            raise RefusedError(Reason.UNDECODABLE_PAYLOAD, str(error)) from error
-        event_time = values[self._event_time]
-        if event_time != to_micros(envelope.event_time):
-            field_name = self.contract.options.event_time
-            raise RefusedError(Reason.MALFORMED_ENVELOPE, f"ce-time is not the event's {field_name}")
-        return Event(envelope, event_time, values)
 
-    def _reader(self, ref: SchemaRef) -> Callable[[bytes], list[Any]]:
-        reader = self._readers.get(ref)
-        if reader is None:
-            if ref.subject != self.contract.subject:
-                raise UnknownSchemaError(
-                    f"subject {ref.subject} does not belong on the topic of {self.contract.subject}"
-                )
-            reader = compile_decoder(self._registry[ref].record, self.contract.record)
-            self._readers[ref] = reader
-        return reader
+    def _open(self, messages: Sequence[Message], refusals: list[Refusal]) -> Opened:
+        """Read all envelopes, each no further than it must be: most differ in id and time only."""
+        opened = Opened([], [], [], [], [])
+        for index, message in enumerate(messages):
+            get = message.attributes.get
+            writer = self._writers.get(head_of(message.attributes))
+            event_id, time, source = get("ce-id"), get("ce-time"), get("ce-source")
+            if not (writer and event_id and time and source and is_plain_id(event_id)):
+                try:
+                    writer, envelope = self.check(message)
+                except RefusedError as error:
+                    refusals.append(Refusal(index, error.reason, error.detail))
+                    continue
+                event_id, time, source = envelope.event_id, message.attributes["ce-time"], envelope.source
+                self._remember(message, writer)
+            opened.indexes.append(index)
+            opened.writers.append(writer)
+            opened.ids.append(event_id)
+            opened.times.append(time)
+            opened.sources.append(source)
+        return opened
+
+    def _remember(self, message: Message, writer: Contract) -> None:
+        if message.attributes.get("content-type") == CONTENT_TYPE:  # else other attributes have a say in it
+            self._writers[head_of(message.attributes)] = writer
+
+    def _read_payloads(
+        self, opened: Opened, messages: Sequence[Message], refusals: list[Refusal]
+    ) -> tuple[Opened, pa.RecordBatch]:
+        """Read all payloads, version by version as they come; what is refused is left out."""
+        refused: set[int] = set()
+        begin = 0
+        try:
+            for writer, run in groupby(opened.writers):
+                indexes = opened.indexes[begin : begin + sum(1 for _ in run)]
+                for place, error in self._columns.read(writer.record, [messages[index].data for index in indexes]):
+                    refusals.append(self._undecodable(indexes[place], messages, error))
+                    refused.add(begin + place)
+                begin += len(indexes)
+        finally:
+            finished = self._columns.finish()
+        return opened.without(refused), to_batch(finished, self._payload)
+
+    def _undecodable(self, index: int, messages: Sequence[Message], error: UndecodableError) -> Refusal:
+        try:
+            self.check(messages[index])  # an envelope that is wrong as well comes first
+        except RefusedError as first:
+            return Refusal(index, first.reason, first.detail)
+        return Refusal(index, Reason.UNDECODABLE_PAYLOAD, str(error))
+
+    def _confirm_times(
+        self, opened: Opened, rows: pa.RecordBatch, messages: Sequence[Message], refusals: list[Refusal]
+    ) -> tuple[Opened, pa.RecordBatch]:
+        """Leave out events that did not happen at their ``ce-time``."""
+        moments = _moments(rows.column(self.contract.options.event_time))
+        refused = set()
+        for place in disagreeing(opened.times, moments):
+            refusal = self._wrong_time(opened.indexes[place], messages, moments[place].as_py())
+            if refusal is not None:
+                refusals.append(refusal)
+                refused.add(place)
+        if refused:
+            rows = rows.take(pa.array([place for place in range(len(moments)) if place not in refused], pa.int64()))
+        return opened.without(refused), rows
+
+    def _wrong_time(self, index: int, messages: Sequence[Message], moment: int) -> Refusal | None:
+        try:
+            _, envelope = self.check(messages[index])
+        except RefusedError as error:
+            return Refusal(index, error.reason, error.detail)
+        if to_micros(envelope.event_time) == moment:
+            return None
+        detail = f"ce-time is not the event's {self.contract.options.event_time}"
+        return Refusal(index, Reason.MALFORMED_ENVELOPE, detail)
 
 
 class DecodedMessages(NamedTuple):
@@ -90,22 +185,7 @@ def decode(messages: Sequence[Message], decoder: Decoder, now: int) -> DecodedMe
 
     What cannot be read is refused by index, and takes no neighbour down. Nothing is sealed yet.
     """
-    events: list[tuple[int, Event]] = []
-    refusals = []
-    for index, message in enumerate(messages):
-        try:
-            events.append((index, decoder.read(message)))
-        except RefusedError as error:
-            refusals.append(Refusal(index, error.reason, error.detail))
-    if not events:
-        return DecodedMessages(None, refusals)
-    batch = MicroBatch(
-        subject=decoder.contract.subject,
-        rows=_rows([event for _, event in events], decoder.schema, now),
-        notes=_notes(events, messages),
-        sealed=b"",
-    )
-    return DecodedMessages(batch, refusals)
+    return decoder.read(messages, now)
 
 
 def tally_decoded(messages: Sequence[Message], decoded: DecodedMessages, window: timedelta) -> list[Tally]:
@@ -120,32 +200,34 @@ def tally_decoded(messages: Sequence[Message], decoded: DecodedMessages, window:
     return tallies
 
 
-def _rows(events: Sequence[Event], schema: pa.Schema, now: int) -> pa.RecordBatch:
-    count = len(events)
-    columns: list[Sequence[Any]] = [*zip(*(event.values for event in events), strict=True)]
-    columns += [
-        [event.envelope.event_id for event in events],
-        [event.event_time for event in events],
-        [now] * count,
-        [event.envelope.schema.version for event in events],
-        [event.envelope.source for event in events],
+def _with_meta(rows: pa.RecordBatch, opened: Opened, moments: pa.Array, now: int, schema: pa.Schema) -> pa.RecordBatch:
+    meta = [
+        pa.array(opened.ids, pa.string()),
+        moments.view(INSTANT.arrow),
+        pa.repeat(pa.scalar(now, INSTANT.arrow), rows.num_rows),
+        pa.array([writer.ref.version for writer in opened.writers], pa.int64()),
+        pa.array(opened.sources, pa.string()),
     ]
-    arrays = [pa.array(column, f.type) for column, f in zip(columns, schema, strict=True)]
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+    return pa.RecordBatch.from_arrays([*rows.columns, *meta], schema=schema)
 
 
-def _notes(events: Sequence[tuple[int, Event]], messages: Sequence[Message]) -> pa.RecordBatch:
-    columns = [
-        [event_key(event.envelope.event_id) for _, event in events],
-        [content_hash(messages[index].data) for index, _ in events],
-        [event.event_time for _, event in events],
-        [messages[index].published_at for index, _ in events],
-        [messages[index].first_published_at for index, _ in events],
-        [0] * len(events),
-        [index for index, _ in events],
-    ]
-    arrays = [pa.array(column, f.type) for column, f in zip(columns, NOTES, strict=True)]
-    return pa.RecordBatch.from_arrays(arrays, schema=NOTES)
+def _notes(opened: Opened, messages: Sequence[Message], moments: pa.Array) -> pa.RecordBatch:
+    mine = [messages[index] for index in opened.indexes]
+    columns = {
+        "event_key": packed([event_key(event_id) for event_id in opened.ids], pa.binary(16)),
+        "content_hash": packed_numbers([_content_digest(message.data) for message in mine]),
+        "event_time": moments,
+        "published_at": pa.array([message.published_at for message in mine], pa.int64()),
+        "first_published_at": pa.array([message.first_published_at for message in mine], pa.int64()),
+        "window_start": pa.repeat(pa.scalar(0, pa.int64()), len(mine)),
+        "message": pa.array(opened.indexes, pa.int32()),
+    }
+    return pa.RecordBatch.from_arrays([columns[name] for name in NOTES.names], schema=NOTES)
+
+
+def _moments(event_times: pa.Array) -> pa.Array:
+    """Microseconds since 1970."""
+    return event_times.view(pa.int64())
 
 
 def event_key(event_id: str) -> bytes:
@@ -155,4 +237,8 @@ def event_key(event_id: str) -> bytes:
 
 def content_hash(data: bytes) -> int:
     """64 bits of the payload, as a signed integer."""
-    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big", signed=True)
+    return int.from_bytes(_content_digest(data), "big", signed=True)
+
+
+def _content_digest(data: bytes) -> bytes:
+    return hashlib.blake2b(data, digest_size=8).digest()

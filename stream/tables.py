@@ -163,8 +163,7 @@ def _column(type_: Type) -> _Column:
 
 
 def _decimal(type_: Decimal) -> _Column:
-    """NUMERIC holds 29 digits before the point and 9 after it, BIGNUMERIC 38 and 38."""
-    if type_.scale <= 9 and type_.precision - type_.scale <= 29:
+    if type_.numeric:
         return _Column(pa.decimal128(type_.precision, type_.scale), "NUMERIC")
     return _Column(pa.decimal256(type_.precision, type_.scale), "BIGNUMERIC")
 

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from schemas.columns import PureColumns, columns_for
 from schemas.decoder import compile_decoder
 from schemas.errors import ContractError, UndecodableError
 from schemas.registry import Contract
@@ -84,6 +85,10 @@ PAYLOADS: dict[str, tuple[Contract, bytes]] = {
     "an array of more items than allowed, in blocks": (
         of(array("boolean")),
         (long(50_001) + bytes(50_001)) * 2 + b"\0" + AT,
+    ),
+    "an array of more items than allowed, in small blocks": (
+        of(array("boolean")),
+        (long(50) + bytes(50)) * 2001 + b"\0" + AT,
     ),
     "a block of more bytes than it holds": (of(array("long")), long(-2) + long(3) + b"\2\4\0" + AT),
     "a block of fewer bytes than it holds": (of(array("long")), long(-2) + long(1) + b"\2\4\0" + AT),
@@ -189,8 +194,22 @@ def measure(case: Callable[[], object]) -> dict[str, Any]:
 
 
 def reading(contract: Contract, payload: bytes) -> Callable[[], object]:
-    decode = compile_decoder(contract.record, contract.record)
-    return lambda: decode(payload)
+    """Read *payload* in every way there is; all must refuse it, in the same words."""
+    strict = compile_decoder(contract.record, contract.record)
+    columns = [columns_for(contract.record), PureColumns(contract.record)]
+    for each in columns:
+        each.read(contract.record, [])
+
+    def read() -> None:
+        refused = [each.read(contract.record, [payload])[0].error for each in columns]
+        try:
+            strict(payload)
+        except UndecodableError as error:
+            if {str(other) for other in refused} == {str(error)}:
+                raise
+            raise AssertionError("refused in other words") from None
+
+    return read
 
 
 # What the harness itself must notice.

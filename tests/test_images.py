@@ -62,7 +62,7 @@ def test_every_base_is_named_by_digest_when_it_is_built(dockerfile: Path) -> Non
 @pytest.mark.parametrize(("image", "code"), [("python@sha256:0", 0), ("python:3.11", 1), ("", 1)])
 def test_a_base_without_a_digest_is_refused(image: str, code: int) -> None:
     check = of(ROOT / "docker" / "service" / "Dockerfile", "RUN")[0]
-    environment = {"PYTHON_IMAGE": image, "UV_IMAGE": "uv@sha256:0"}
+    environment = {"BUILD_IMAGE": image, "PYTHON_IMAGE": "python@sha256:0", "UV_IMAGE": "uv@sha256:0"}
     done = subprocess.run(["/bin/sh", "-c", check], env=environment, capture_output=True, text=True)
     assert done.returncode == code
     assert code == 0 or "name it by digest" in done.stderr

@@ -1,4 +1,4 @@
-"""The strict decoder on known events, and older events read as the newest version."""
+"""Known events, and older events read as the newest version: by the strict decoder, and into columns both ways."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from schemas.decoder import MAX_PAYLOAD_BYTES, compile_decoder
+from schemas.decoder import MAX_PAYLOAD_BYTES
 from schemas.envelope import to_micros
 from schemas.errors import ContractError, UndecodableError
 from schemas.registry import Contract
@@ -24,23 +24,48 @@ from tests.builders import (
     a_decimal,
     a_flight,
     a_record,
-    decode,
     encode,
 )
+from tests.readers import KINDS, compile_reader
 
 DAY_0 = date(1970, 1, 1)
 WALL_0 = datetime(1970, 1, 1)
 MICROS = to_micros(MOMENT)
 
 
-def test_a_flight_is_read_in_the_order_of_its_fields() -> None:
-    assert compile_decoder(FLIGHT.record, FLIGHT.record)(encode(FLIGHT, a_flight())) == [
+class Reading:
+    """Reads payloads in one of the three ways."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+    def compile(self, writer: Contract, reader: Contract) -> Any:
+        return compile_reader(self.kind, writer.record, reader.record)
+
+    def decode(self, contract: Contract, data: bytes, reader: Contract | None = None) -> dict[str, Any]:
+        record = (reader or contract).record
+        values = self.compile(contract, reader or contract)(data)
+        return {field.name: value for field, value in zip(record.fields, values, strict=True)}
+
+    def resolved(self, writer: Any, reader: Any, value: Any) -> Any:
+        """What *value*, written as *writer*, is when read as *reader*."""
+        old, new = a_contract(("field", writer)), a_contract(("field", reader))
+        return self.decode(old, encode(old, {"field": value, "at": MOMENT}), new)["field"]
+
+
+@pytest.fixture(params=["values", *KINDS])
+def reading(request: pytest.FixtureRequest) -> Reading:
+    return Reading(request.param)
+
+
+def test_a_flight_is_read_in_the_order_of_its_fields(reading: Reading) -> None:
+    assert reading.compile(FLIGHT, FLIGHT)(encode(FLIGHT, a_flight())) == [
         "UA", 1545, "N14228", "EWR", "IAH", MICROS, to_micros(MOMENT.replace(minute=11)), 2, -11, 227, 1400, False,
     ]  # fmt: skip
 
 
-def test_every_type_is_read_as_arrow_takes_it() -> None:
-    assert decode(BOOKING, encode(BOOKING, a_booking())) == {
+def test_every_type_is_read_as_arrow_takes_it(reading: Reading) -> None:
+    assert reading.decode(BOOKING, encode(BOOKING, a_booking())) == {
         "booking_id": "0b7f5a3e-9c1d-4e2f-8a6b-112233445566",
         "created_at": MICROS,
         "channel": "WEB",
@@ -87,49 +112,50 @@ def test_every_type_is_read_as_arrow_takes_it() -> None:
     }
 
 
-def test_a_uuid_in_upper_case_is_read_in_lower_case() -> None:
+def test_a_uuid_in_upper_case_is_read_in_lower_case(reading: Reading) -> None:
     upper = "0B7F5A3E-9C1D-4E2F-8A6B-112233445566"
 
-    assert decode(BOOKING, encode(BOOKING, a_booking(booking_id=upper)))["booking_id"] == upper.lower()
+    assert reading.decode(BOOKING, encode(BOOKING, a_booking(booking_id=upper)))["booking_id"] == upper.lower()
 
 
-def test_the_error_names_field_and_byte_and_never_a_value() -> None:
+def test_the_error_names_field_and_byte_and_never_a_value(reading: Reading) -> None:
     payload = bytearray(encode(BOOKING, a_booking()))
     at = payload.index(b"Ada")
     payload[at] = 0xFF
 
     with pytest.raises(UndecodableError) as raised:
-        decode(BOOKING, bytes(payload))
+        reading.decode(BOOKING, bytes(payload))
     assert (raised.value.path, raised.value.offset) == ("passengers[0].name", at - 1)
     assert str(raised.value) == f"passengers[0].name: not UTF-8 at byte {at - 1}"
-    assert raised.value.__suppress_context__, "a context would show the value in a traceback"
+    hidden = raised.value.__context__ is None or raised.value.__suppress_context__
+    assert hidden, "a context would show the value in a traceback"
 
 
-def test_a_payload_of_another_contract_is_refused() -> None:
+def test_a_payload_of_another_contract_is_refused(reading: Reading) -> None:
     with pytest.raises(UndecodableError):
-        decode(FLIGHT, encode(BOOKING, a_booking()))
+        reading.decode(FLIGHT, encode(BOOKING, a_booking()))
 
 
 @pytest.mark.parametrize(("extra", "good"), [(0, True), (1, False)], ids=["the largest", "one byte more"])
-def test_a_payload_has_a_largest_size(extra: int, good: bool) -> None:
+def test_a_payload_has_a_largest_size(reading: Reading, extra: int, good: bool) -> None:
     contract = a_contract(("blob", "bytes"))
     rest = len(encode(contract, {"blob": bytes(1_000_000), "at": MOMENT})) - 1_000_000
     payload = encode(contract, {"blob": bytes(MAX_PAYLOAD_BYTES - rest + extra), "at": MOMENT})
 
     assert len(payload) == MAX_PAYLOAD_BYTES + extra
     if good:
-        assert decode(contract, payload)["at"] == MICROS
+        assert reading.decode(contract, payload)["at"] == MICROS
     else:
         with pytest.raises(UndecodableError, match=r"^larger than 1048576 bytes$"):
-            decode(contract, payload)
+            reading.decode(contract, payload)
 
 
-def test_random_damage_to_real_events_never_raises_another_error() -> None:
+def test_random_damage_to_real_events_never_raises_another_error(reading: Reading) -> None:
     chance = random.Random(1)
     decoders = [
-        (compile_decoder(FLIGHT.record, FLIGHT.record), encode(FLIGHT, a_flight())),
-        (compile_decoder(BOOKING.record, BOOKING.record), encode(BOOKING, a_booking())),
-        (compile_decoder(BOOKING_V1.record, BOOKING.record), encode(BOOKING_V1, a_booking_v1())),
+        (reading.compile(FLIGHT, FLIGHT), encode(FLIGHT, a_flight())),
+        (reading.compile(BOOKING, BOOKING), encode(BOOKING, a_booking())),
+        (reading.compile(BOOKING_V1, BOOKING), encode(BOOKING_V1, a_booking_v1())),
     ]
     for read, payload in decoders:
         for _ in range(5000):
@@ -142,20 +168,14 @@ def test_random_damage_to_real_events_never_raises_another_error() -> None:
                 assert error.why  # noqa: PT017 nothing else is raised
 
 
-def test_an_older_booking_is_read_with_the_defaults_of_the_newer() -> None:
-    row = decode(BOOKING_V1, encode(BOOKING_V1, a_booking_v1()), BOOKING)
+def test_an_older_booking_is_read_with_the_defaults_of_the_newer(reading: Reading) -> None:
+    row = reading.decode(BOOKING_V1, encode(BOOKING_V1, a_booking_v1()), BOOKING)
 
     newer = a_booking(
         **dict.fromkeys(set(a_booking()) - set(a_booking_v1())),
         passengers=[{"name": "Ada", "birth_date": date(1985, 12, 10), "document": "X1234567", "seat": None}],
     ) | {"ratings": {}, "tags": []}
-    assert row == decode(BOOKING, encode(BOOKING, newer))
-
-
-def resolved(writer: Any, reader: Any, value: Any) -> Any:
-    """What *value*, written as *writer*, is when read as *reader*."""
-    old, new = a_contract(("field", writer)), a_contract(("field", reader))
-    return decode(old, encode(old, {"field": value, "at": MOMENT}), new)["field"]
+    assert row == reading.decode(BOOKING, encode(BOOKING, newer))
 
 
 @pytest.mark.parametrize(
@@ -181,8 +201,8 @@ def resolved(writer: Any, reader: Any, value: Any) -> Any:
         pytest.param(a_decimal(9, 2), a_decimal(9, 2, 8), Decimal("1.25"), Decimal("1.25"), id="bytes to fixed"),
     ],
 )
-def test_a_value_is_promoted(writer: Any, reader: Any, value: Any, read: Any) -> None:
-    result = resolved(writer, reader, value)
+def test_a_value_is_promoted(reading: Reading, writer: Any, reader: Any, value: Any, read: Any) -> None:
+    result = reading.resolved(writer, reader, value)
 
     assert repr(result) == repr(read)
 
@@ -191,26 +211,26 @@ def suits(*symbols: str, default: str | None = None) -> dict[str, Any]:
     return {"type": "enum", "name": "Suit", "symbols": list(symbols)} | ({"default": default} if default else {})
 
 
-def test_a_symbol_the_newer_version_does_not_know_is_its_default() -> None:
+def test_a_symbol_the_newer_version_does_not_know_is_its_default(reading: Reading) -> None:
     old, new = suits("CLUBS", "HEARTS"), suits("OTHER", "HEARTS", default="OTHER")
 
-    assert resolved(old, new, "CLUBS") == "OTHER"
-    assert resolved(old, new, "HEARTS") == "HEARTS", "by name, whatever its index"
+    assert reading.resolved(old, new, "CLUBS") == "OTHER"
+    assert reading.resolved(old, new, "HEARTS") == "HEARTS", "by name, whatever its index"
 
 
-def test_fields_are_matched_by_name_and_unknown_ones_are_read_over() -> None:
+def test_fields_are_matched_by_name_and_unknown_ones_are_read_over(reading: Reading) -> None:
     old = a_contract(("gone", a_record("Gone", ("text", "string"))), ("kept", "int"))
     new = a_contract(("new", "boolean", {"default": True}), ("kept", "int"), ("rate", "double", {"default": 1}))
     payload = encode(old, {"gone": {"text": "x"}, "kept": 7, "at": MOMENT})
 
-    assert decode(old, payload, new) == {"new": True, "kept": 7, "rate": 1.0, "at": MICROS}
+    assert reading.decode(old, payload, new) == {"new": True, "kept": 7, "rate": 1.0, "at": MICROS}
 
 
-def test_a_nested_field_that_is_gone_is_read_over_too() -> None:
+def test_a_nested_field_that_is_gone_is_read_over_too(reading: Reading) -> None:
     old = a_record("Row", ("gone", "string"), ("kept", "int"))
     new = a_record("Row", ("kept", "long"), ("colour", suits("RED", "BLUE"), {"default": "BLUE"}))
 
-    assert resolved(old, new, {"gone": "x", "kept": 7}) == {"kept": 7, "colour": "BLUE"}
+    assert reading.resolved(old, new, {"gone": "x", "kept": 7}) == {"kept": 7, "colour": "BLUE"}
 
 
 @pytest.mark.parametrize(
@@ -230,16 +250,18 @@ def test_a_nested_field_that_is_gone_is_read_over_too() -> None:
         pytest.param(suits("CLUBS", "HEARTS"), suits("CLUBS"), id="a symbol gone, and no default"),
     ],
 )
-def test_a_newer_version_that_cannot_read_the_older_is_refused_with_its_path(writer: Any, reader: Any) -> None:
+def test_a_newer_version_that_cannot_read_the_older_is_refused_with_its_path(
+    reading: Reading, writer: Any, reader: Any
+) -> None:
     old, new = (a_contract(("row", a_record("Row", ("field", type_)))) for type_ in (writer, reader))
 
     with pytest.raises(ContractError, match=r"^row\.field: the newer version cannot read the older one; keep the type"):
-        compile_decoder(old.record, new.record)
+        reading.compile(old, new)
 
 
-def test_a_new_field_without_default_is_refused_with_its_path() -> None:
+def test_a_new_field_without_default_is_refused_with_its_path(reading: Reading) -> None:
     old = a_contract(("row", a_record("Row", ("a", "int"))))
     new: Contract = a_contract(("row", a_record("Row", ("a", "int"), ("b", "int"))))
 
     with pytest.raises(ContractError, match=r'^row\.b: is new and has no default; make it optional with "default"'):
-        compile_decoder(old.record, new.record)
+        reading.compile(old, new)

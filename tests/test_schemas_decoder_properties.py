@@ -14,13 +14,12 @@ from hypothesis import strategies as st
 from schemas.decoder import compile_decoder
 from schemas.envelope import to_micros
 from schemas.errors import UndecodableError
-from schemas.model import Array, Kind, Map, Optional, Record, Scalar, Type
+from schemas.model import Array, Map, Optional, Record, Type
 from schemas.registry import Contract
 from schemas.validate import validate
 from tests.builders import MOMENT, a_contract, a_record, encode
 from tests.strategies import FIXED_PROFILE, contracts, events
-
-MILLIS = {Kind.TIME_MILLIS, Kind.TIMESTAMP_MILLIS, Kind.LOCAL_TIMESTAMP_MILLIS}
+from tests.writing import write_again
 
 
 def arrow_ready(type_: Type, value: Any) -> Any:
@@ -46,32 +45,9 @@ def arrow_ready(type_: Type, value: Any) -> Any:
             return value
 
 
-def writable(type_: Type, value: Any) -> Any:
-    """What the decoder reads, as fastavro writes it."""
-    match type_:
-        case Optional():
-            return None if value is None else writable(type_.item, value)
-        case Record():
-            return {field.name: writable(field.type, value[field.name]) for field in type_.fields}
-        case Array():
-            return [writable(type_.items, item) for item in value]
-        case Map():
-            return {entry["key"]: writable(type_.values, entry["value"]) for entry in value}
-        case Scalar(kind) if kind in MILLIS:
-            assert value % 1000 == 0
-            return value // 1000
-        case _:
-            return value
-
-
 def read_by_fastavro(contract: Contract, data: bytes) -> list[Any]:
     fields = fastavro.schemaless_reader(io.BytesIO(data), contract.avro)
     return list(arrow_ready(contract.record, fields).values())
-
-
-def write_again(contract: Contract, values: list[Any]) -> bytes:
-    named = {field.name: value for field, value in zip(contract.record.fields, values, strict=True)}
-    return encode(contract, writable(contract.record, named))
 
 
 @FIXED_PROFILE

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+from schemas.envelope import Envelope
+from schemas.registry import Contract
 from stream.backfill.errors import BackfillError
 from stream.backfill.events import BadLine
 from stream.deadletter import Reason
-from stream.decode import Decoder, Event, RefusedError
+from stream.decode import Decoder, RefusedError
 from stream.engine.prepare import Preparation, Prepared
 from stream.flood import COUNTED, FloodGuard, describe
 from stream.job import Job
@@ -18,11 +20,11 @@ from stream.message import Message
 class LineDecoder(Decoder):
     """Reads lines that became messages, and refuses those that did not."""
 
-    def read(self, message: Message) -> Event:
-        """Read one message; RefusedError says why it cannot be used."""
+    def check(self, message: Message) -> tuple[Contract, Envelope]:
+        """Read one envelope; RefusedError says why it cannot be used."""
         if isinstance(message, BadLine):
             raise RefusedError(Reason.INVALID_LINE, message.problem)
-        return super().read(message)
+        return super().check(message)
 
 
 class LinePreparer:

@@ -11,6 +11,7 @@ from typing import Final
 
 import structlog
 
+from schemas.columns import decoder_kind
 from schemas.registry import Registry
 from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber, open_write
 from stream.clock import now_micros
@@ -95,9 +96,13 @@ def run_until_stopped(settings: Settings) -> None:
     engine.on_progress = _Reporter()
     stop_on_signals(engine.stop)
     collect_less_often()
-    into = f"{settings.project}.{settings.dataset}"
+    told = {
+        "into": f"{settings.project}.{settings.dataset}",
+        "journal": str(settings.journal),
+        "decoder": decoder_kind(),
+    }
     with serving_health(settings.health, engine.status, settings.pipeline), collecting(settings):
-        _LOG.info("running", subjects=job.registry.subjects, into=into, journal=str(settings.journal))
+        _LOG.info("running", subjects=job.registry.subjects, **told)
         engine.run()
     _LOG.info("drained", events=engine.progress.acknowledged)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from schemas.errors import ContractError, UnknownSchemaError
 from schemas.registry import Registry
 from stream.deadletter import Reason
-from stream.decode import Decoder, RefusedError
+from stream.decode import Decoder, decode
 from stream.letters.explanation import Verdict
 from stream.message import Message
 from stream.replays import without_replay
@@ -17,11 +17,9 @@ def today(registry: Registry, subject: str, attributes: Mapping[str, str], data:
     """Whether decoding would accept a message of *subject*'s topic, and what it would say if not. Raises nothing."""
     message = Message(subject, data, without_replay(attributes), "", 0)
     try:
-        Decoder(registry, subject).read(message)
-    except RefusedError as refused:
-        return Verdict(False, refused.reason.value, refused.detail)
+        refusals = decode([message], Decoder(registry, subject), 0).refusals
     except UnknownSchemaError as error:
         return Verdict(False, Reason.UNKNOWN_SCHEMA.value, str(error))
     except ContractError as error:
         return Verdict(False, "", str(error))
-    return Verdict(True, "", "")
+    return Verdict(False, refusals[0].reason, refusals[0].detail) if refusals else Verdict(True, "", "")

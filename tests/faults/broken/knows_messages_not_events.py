@@ -12,11 +12,9 @@ from stream.message import Message
 _notes = decode._notes
 
 
-def notes_by_message(
-    events: Sequence[tuple[int, decode.Event]], messages: Sequence[Message], *rest: object
-) -> pa.RecordBatch:
-    notes = _notes(events, messages, *rest)
-    keys = [decode.event_key(messages[index].message_id) for index, _ in events]
+def notes_by_message(opened: decode.Opened, messages: Sequence[Message], moments: pa.Array) -> pa.RecordBatch:
+    notes = _notes(opened, messages, moments)
+    keys = [decode.event_key(messages[index].message_id) for index in opened.indexes]
     place = notes.schema.get_field_index("event_key")
     return notes.set_column(place, notes.schema.field(place), pa.array(keys, notes.schema.field(place).type))
 

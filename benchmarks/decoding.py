@@ -1,0 +1,80 @@
+"""``python -m benchmarks.decoding``: microseconds of processor time for one payload and for one message, as JSON.
+
+The ways take turns, in one process; medians. Payloads alone: fastavro with a reader's schema, the strict decoder of one
+payload, and both kinds of columns. Then Decode as a whole, rows and notes included, by both kinds.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import fastavro
+
+from schemas.columns import PURE, Columns, PureColumns, columns_for
+from schemas.decoder import compile_decoder
+from schemas.registry import Contract
+from stream.decode import Decoder, decode
+from stream.message import Message
+from tests.builders import BOOKING, FLIGHT, MOMENT, PACKAGE, a_booking, a_flight, an_envelope, encode
+
+BATCH = 500
+ROUNDS = 31
+
+
+def ways(contract: Contract, payload: bytes) -> dict[str, Callable[[], object]]:
+    record, avro = contract.record, contract.avro
+    strict = compile_decoder(record, record)
+    messages = [payload] * BATCH
+    events = [
+        Message(contract.subject, payload, an_envelope(event_id=f"e{n}", schema=contract.ref).to_attributes(), "", 0)
+        for n in range(BATCH)
+    ]
+    compiled, pure = Decoder(PACKAGE, contract.subject), _pure_decoder(contract)
+    return {
+        "payload: fastavro": lambda: [fastavro.schemaless_reader(io.BytesIO(each), avro, avro) for each in messages],
+        "payload: strict decoder": lambda: [strict(each) for each in messages],
+        "payload: pure columns": _reading(PureColumns(record), contract, messages),
+        "payload: compiled columns": _reading(columns_for(record), contract, messages),
+        "decode: pure": lambda: decode(events, pure, 0),
+        "decode: compiled": lambda: decode(events, compiled, 0),
+    }
+
+
+def _pure_decoder(contract: Contract) -> Decoder:
+    os.environ[PURE] = "1"
+    try:
+        return Decoder(PACKAGE, contract.subject)
+    finally:
+        del os.environ[PURE]
+
+
+def _reading(columns: Columns, contract: Contract, messages: list[bytes]) -> Callable[[], object]:
+    return lambda: (columns.read(contract.record, messages), columns.finish())
+
+
+def measure(each: dict[str, Callable[[], object]]) -> dict[str, float]:
+    spent: dict[str, list[float]] = {name: [] for name in each}
+    for _ in range(ROUNDS):
+        for name, way in each.items():
+            began = time.process_time()
+            way()
+            spent[name].append((time.process_time() - began) / BATCH * 1e6)
+    return {name: round(statistics.median(seconds), 2) for name, seconds in spent.items()}
+
+
+def main() -> None:
+    cases: dict[str, tuple[Contract, dict[str, Any]]] = {
+        "flight": (FLIGHT, a_flight(scheduled_at=MOMENT)),
+        "nested booking": (BOOKING, a_booking()),
+    }
+    print(json.dumps({name: measure(ways(c, encode(c, event))) for name, (c, event) in cases.items()}, indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,238 @@
+/* The Python module: a Program is compiled once, Columns take message after message and give one Arrow array. */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stdlib.h>
+#include <structmember.h>
+
+#include "arrow.h"
+#include "decode.h"
+
+typedef struct {
+    PyObject_HEAD
+    PyObject *layout; /* bytes: of the columns that it writes */
+    PyObject *tables[4];
+    program program;
+} Program;
+
+typedef struct {
+    PyObject_HEAD
+    PyObject *layout;
+    int32_t count;
+    column *columns;
+    machine machine;
+} Columns;
+
+static PyObject *program_type;
+
+/* *layout* is three int32 for each column: its layout, whether it may be null, and its span. */
+static bool read_layout(PyObject *layout, column **columns, int32_t *count) {
+    const int32_t *numbers = (const int32_t *)PyBytes_AsString(layout);
+    if (numbers == NULL) return false;
+    *count = (int32_t)(PyBytes_Size(layout) / 12);
+    *columns = PyMem_Calloc((size_t)*count + 1, sizeof **columns);
+    if (*columns == NULL) return false;
+    bool good = *count > 0;
+    for (int32_t each = 0; each < *count; each++, numbers += 3) {
+        (*columns)[each] = (column){.layout = numbers[0], .nullable = numbers[1], .span = numbers[2]};
+        bool lists = numbers[0] == LIST, holds = lists || numbers[0] == STRUCT;
+        good = good && numbers[0] >= 0 && numbers[0] < LAYOUTS && numbers[2] > 0 && numbers[2] <= *count - each &&
+               (holds ? numbers[2] > 1 : numbers[2] == 1) && (!lists || numbers[5] == numbers[2] - 1);
+    }
+    if (!good) PyErr_SetString(PyExc_ValueError, "a layout that is none");
+    return good;
+}
+
+static PyObject *program_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
+    (void)kwargs;
+    PyObject *layout, *tables[4];
+    if (!PyArg_ParseTuple(args, "SSSSS", &layout, tables, tables + 1, tables + 2, tables + 3)) return NULL;
+    Program *self = (Program *)((allocfunc)PyType_GetSlot(type, Py_tp_alloc))(type, 0);
+    if (self == NULL) return NULL;
+    Py_INCREF(layout);
+    self->layout = layout;
+    for (int each = 0; each < 4; each++) {
+        Py_INCREF(tables[each]);
+        self->tables[each] = tables[each];
+    }
+    self->program = (program){
+        .code = (const instruction *)PyBytes_AsString(tables[0]),
+        .length = (int32_t)(PyBytes_Size(tables[0]) / (Py_ssize_t)sizeof(instruction)),
+        .numbers = (const int64_t *)PyBytes_AsString(tables[1]),
+        .numbers_length = PyBytes_Size(tables[1]) / 8,
+        .symbols = (const int32_t *)PyBytes_AsString(tables[2]),
+        .symbols_length = PyBytes_Size(tables[2]) / 4,
+        .texts = (const uint8_t *)PyBytes_AsString(tables[3]),
+        .texts_length = PyBytes_Size(tables[3]),
+    };
+    column *columns = NULL;
+    int32_t count = 0;
+    bool sound = read_layout(layout, &columns, &count);
+    if (sound && !program_is_sound(&self->program, columns)) {
+        PyErr_SetString(PyExc_ValueError, "a program that is none");
+        sound = false;
+    }
+    PyMem_Free(columns);
+    if (sound) return (PyObject *)self;
+    if (!PyErr_Occurred()) PyErr_NoMemory();
+    Py_DECREF(self);
+    return NULL;
+}
+
+static void free_object(PyObject *self) {
+    PyTypeObject *type = Py_TYPE(self);
+    ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
+    Py_DECREF(type);
+}
+
+static void program_dealloc(PyObject *object) {
+    Program *self = (Program *)object;
+    Py_XDECREF(self->layout);
+    for (int each = 0; each < 4; each++) Py_XDECREF(self->tables[each]);
+    free_object(object);
+}
+
+static PyObject *columns_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
+    (void)kwargs;
+    PyObject *layout;
+    unsigned long long secret[2];
+    if (!PyArg_ParseTuple(args, "S(KK)", &layout, secret, secret + 1)) return NULL;
+    Columns *self = (Columns *)((allocfunc)PyType_GetSlot(type, Py_tp_alloc))(type, 0);
+    if (self == NULL) return NULL;
+    Py_INCREF(layout);
+    self->layout = layout;
+    self->machine.secret[0] = secret[0];
+    self->machine.secret[1] = secret[1];
+    bool good = read_layout(layout, &self->columns, &self->count);
+    for (int32_t each = 0; good && each < self->count; each++) good = column_begin(self->columns + each);
+    self->machine.columns = self->columns;
+    if (good) return (PyObject *)self;
+    if (!PyErr_Occurred()) PyErr_NoMemory();
+    Py_DECREF(self);
+    return NULL;
+}
+
+static void columns_dealloc(PyObject *object) {
+    Columns *self = (Columns *)object;
+    for (int32_t each = 0; self->columns != NULL && each < self->count; each++) column_free(self->columns + each);
+    PyMem_Free(self->columns);
+    free(self->machine.keys);
+    Py_XDECREF(self->layout);
+    free_object(object);
+}
+
+/* (index, why, instruction, offset, [index in each array around it, outermost first]) */
+static int note_refusal(PyObject *refusals, Py_ssize_t index, enum reason why, const machine *of) {
+    PyObject *indexes = PyList_New(of->depth);
+    if (indexes == NULL) return -1;
+    for (int32_t each = 0; each < of->depth; each++) {
+        PyObject *number = PyLong_FromLong(of->indexes[of->depth - 1 - each]);
+        if (number == NULL || PyList_SetItem(indexes, each, number) < 0) {
+            Py_DECREF(indexes);
+            return -1;
+        }
+    }
+    PyObject *noted = Py_BuildValue("(niiLN)", index, (int)why, (int)of->guilty, (long long)of->offset, indexes);
+    int done = noted == NULL ? -1 : PyList_Append(refusals, noted);
+    Py_XDECREF(noted);
+    return done;
+}
+
+static bool append_one(Columns *self, PyObject *messages, Py_ssize_t index, PyObject *refusals) {
+    char *message;
+    Py_ssize_t length;
+    PyObject *bytes = PyList_GetItem(messages, index); /* borrowed, and nothing here runs Python */
+    if (bytes == NULL || PyBytes_AsStringAndSize(bytes, &message, &length) < 0) return false;
+    enum reason why = decode_message(&self->machine, (const uint8_t *)message, length);
+    switch (why) {
+        case ACCEPTED: return true;
+        case NO_MEMORY: PyErr_NoMemory(); return false;
+        case COLUMN_FULL: PyErr_SetString(PyExc_OverflowError, "columns of more than 2 GiB: read fewer messages at once"); return false;
+        default: return note_refusal(refusals, index, why, &self->machine) == 0;
+    }
+}
+
+static PyObject *columns_append(PyObject *object, PyObject *args) {
+    Columns *self = (Columns *)object;
+    PyObject *compiled, *messages;
+    if (!PyArg_ParseTuple(args, "O!O!", program_type, &compiled, &PyList_Type, &messages)) return NULL;
+    if (((Program *)compiled)->layout != self->layout) {
+        PyErr_SetString(PyExc_ValueError, "a program of other columns");
+        return NULL;
+    }
+    PyObject *refusals = PyList_New(0);
+    if (refusals == NULL) return NULL;
+    self->machine.program = &((Program *)compiled)->program;
+    for (Py_ssize_t each = 0; each < PyList_Size(messages); each++) {
+        if (!append_one(self, messages, each, refusals)) {
+            Py_DECREF(refusals);
+            return NULL;
+        }
+    }
+    return refusals;
+}
+
+static void release_capsule(PyObject *capsule) {
+    struct ArrowArray *array = PyCapsule_GetPointer(capsule, "arrow_array");
+    if (array->release != NULL) array->release(array);
+    PyMem_Free(array);
+}
+
+static PyObject *columns_finish(PyObject *object, PyObject *args) {
+    (void)args;
+    Columns *self = (Columns *)object;
+    if (!columns_agree(self->columns)) {
+        PyErr_SetString(PyExc_SystemError, "a program filled some columns more than others");
+        return NULL;
+    }
+    struct ArrowArray *array = PyMem_Calloc(1, sizeof *array);
+    if (array == NULL) return PyErr_NoMemory();
+    bool done = columns_export(self->columns, array);
+    PyObject *capsule = done ? PyCapsule_New(array, "arrow_array", release_capsule) : PyErr_NoMemory();
+    if (capsule == NULL) {
+        if (array->release != NULL) array->release(array);
+        PyMem_Free(array);
+    }
+    return capsule;
+}
+
+static PyMethodDef columns_methods[] = {
+    {"append", columns_append, METH_VARARGS, "Append messages by a program; what is refused leaves no trace."},
+    {"finish", columns_finish, METH_NOARGS, "Give the columns away as an Arrow array of structs, and begin anew."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot program_slots[] = {
+    {Py_tp_new, program_new},
+    {Py_tp_dealloc, program_dealloc},
+    {Py_tp_doc, "Program(layout, code, numbers, symbols, texts)"},
+    {0, NULL},
+};
+
+static PyType_Slot columns_slots[] = {
+    {Py_tp_new, columns_new},
+    {Py_tp_dealloc, columns_dealloc},
+    {Py_tp_methods, columns_methods},
+    {Py_tp_doc, "Columns(layout, secret)"},
+    {0, NULL},
+};
+
+static PyType_Spec program_spec = {
+    "headrace_columns.Program", sizeof(Program), 0, Py_TPFLAGS_DEFAULT, program_slots};
+static PyType_Spec columns_spec = {
+    "headrace_columns.Columns", sizeof(Columns), 0, Py_TPFLAGS_DEFAULT, columns_slots};
+
+static int module_exec(PyObject *module) {
+    program_type = PyType_FromSpec(&program_spec);
+    PyObject *columns_type = PyType_FromSpec(&columns_spec);
+    if (program_type == NULL || columns_type == NULL) return -1;
+    if (PyModule_AddObjectRef(module, "Program", program_type) < 0) return -1;
+    if (PyModule_AddObjectRef(module, "Columns", columns_type) < 0) return -1;
+    Py_DECREF(columns_type); /* program_type is kept: append asks for it */
+    return 0;
+}
+
+static PyModuleDef_Slot module_slots[] = {{Py_mod_exec, module_exec}, {0, NULL}};
+static PyModuleDef module = {
+    PyModuleDef_HEAD_INIT, "headrace_columns", "Avro messages into Arrow columns.", 0, NULL, module_slots, NULL, NULL, NULL};
+
+PyMODINIT_FUNC PyInit_headrace_columns(void) { return PyModuleDef_Init(&module); }

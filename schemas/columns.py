@@ -1,0 +1,189 @@
+"""Messages into columns, many at a time: by the compiled module, or where there is none by its twin in Python.
+
+Both refuse the same messages, in the same words, and leave no trace of them in the columns.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Any, Final, NamedTuple, Protocol
+
+from schemas.containers import joined
+from schemas.decoder import MAX_PAYLOAD_BYTES, Decode, compile_decoder
+from schemas.errors import UndecodableError
+from schemas.generated import UNUSUAL, generate
+from schemas.layout import columns_of, pack
+from schemas.model import MAX_COLUMN_BYTES, MAX_ITEMS, Record
+from schemas.plain import PlainColumn
+from schemas.program import Place, Program, compile_program
+from schemas.resolve import resolve_record
+
+PURE: Final = "HEADRACE_PURE"  # environment: anything but 0 asks for the twin, even where there is a compiled module
+
+
+class Refused(NamedTuple):
+    """A message that is not one datum of its contract: its index among those that were read, and why."""
+
+    message: int
+    error: UndecodableError
+
+
+class Columns(Protocol):
+    """The columns of one reader: takes messages of any of its writers, and gives Arrow's columns."""
+
+    def read(self, writer: Record, messages: list[bytes]) -> list[Refused]:
+        """Append *messages* of *writer*; those that are refused leave no trace.
+
+        Raises:
+            ContractError: the reader cannot read what *writer* wrote.
+        """
+
+    def finish(self) -> Any:
+        """Give the columns of all messages since the last time, and begin anew.
+
+        The compiled module gives a capsule named ``arrow_array`` (Arrow's C data interface), the twin a
+        :class:`~schemas.plain.PlainColumn`: of one struct that is the record.
+        """
+
+
+def columns_for(reader: Record) -> Columns:
+    """Columns of *reader*: the newest version of a contract."""
+    module = compiled_module()
+    return PureColumns(reader) if module is None else CompiledColumns(reader, module)
+
+
+def compiled_module() -> Any:
+    """The module that was compiled when headrace was built; None where there is none, or none is wanted."""
+    if os.environ.get(PURE, "0") not in ("", "0"):
+        return None
+    try:
+        return import_module("headrace_columns")
+    except ImportError:
+        return None
+
+
+def decoder_kind() -> str:
+    """Which of the two there is, in words."""
+    return "pure Python" if compiled_module() is None else "compiled"
+
+
+class PureColumns:
+    """Columns in Python."""
+
+    def __init__(self, reader: Record) -> None:
+        self._reader = reader
+        self._column = PlainColumn(columns_of(reader))
+        self._rows = 0
+        self._readers: dict[int, tuple[Record, Callable[[bytes], None], Decode]] = {}
+
+    def read(self, writer: Record, messages: list[bytes]) -> list[Refused]:
+        """Append *messages* of *writer*, as :class:`Columns` says."""
+        _, read, decode = self._readers.get(id(writer)) or self._compile(writer)
+        refused = []
+        for index, message in enumerate(messages):
+            try:
+                if len(message) > MAX_PAYLOAD_BYTES:
+                    raise IndexError
+                read(message)
+                self._rows += 1
+            except UNUSUAL:
+                self._column.cut(self._rows)
+                refused.append(Refused(index, _refusal(decode, message)))
+            except BaseException:
+                self._column.cut(self._rows)
+                raise
+        return refused
+
+    def finish(self) -> PlainColumn:
+        """Give the columns as one struct, and begin anew."""
+        self._rows = 0
+        return self._column.take()
+
+    def _compile(self, writer: Record) -> tuple[Record, Callable[[bytes], None], Decode]:
+        read = generate(resolve_record(writer, self._reader), self._column)
+        self._readers[id(writer)] = writer, read, compile_decoder(writer, self._reader)
+        return self._readers[id(writer)]
+
+
+def _refusal(decode: Decode, message: bytes) -> UndecodableError:
+    try:
+        decode(message)
+    except UndecodableError as error:
+        return error
+    return UndecodableError("no datum of its contract")  # the two differ, which tests know of none; a letter says so
+
+
+class CompiledColumns:
+    """Columns in C."""
+
+    def __init__(self, reader: Record, module: Any) -> None:
+        self._module = module
+        self._reader = reader
+        self._column = columns_of(reader)
+        self.layout = pack(self._column)
+        secret = os.urandom(16)
+        self._columns = module.Columns(self.layout, (int.from_bytes(secret[:8]), int.from_bytes(secret[8:])))
+        self._programs: dict[int, tuple[Record, Program, Any]] = {}
+
+    def read(self, writer: Record, messages: list[bytes]) -> list[Refused]:
+        """Append *messages* of *writer*, as :class:`Columns` says."""
+        _, program, compiled = self._programs.get(id(writer)) or self._compile(writer)
+        refusals = self._columns.append(compiled, messages)
+        return [
+            Refused(index, _error(program, why, guilty, offset, indexes, len(messages[index])))
+            for index, why, guilty, offset, indexes in refusals
+        ]
+
+    def finish(self) -> Any:
+        """Give a capsule of the columns, and begin anew."""
+        return self._columns.finish()
+
+    def program(self, writer: Record) -> Program:
+        """Compile what reads messages of *writer*; ContractError likewise."""
+        return compile_program(resolve_record(writer, self._reader), self._column)
+
+    def _compile(self, writer: Record) -> tuple[Record, Program, Any]:
+        program = self.program(writer)
+        compiled = self._module.Program(self.layout, program.code, program.numbers, program.symbols, program.texts)
+        self._programs[id(writer)] = writer, program, compiled
+        return self._programs[id(writer)]
+
+
+# What the compiled module's reasons mean, by number: native/columns/varint.h.
+_OUT_OF_RANGE, _BYTES_FOLLOW, _TOO_LARGE = 9, 18, 19
+_REASONS: Final = {
+    1: "ends in the middle",
+    2: "an integer of more than 64 bits",
+    3: "an integer longer than it needs to be",
+    4: "a negative length",
+    5: "no branch of its union",
+    6: "neither true nor false",
+    7: "not UTF-8",
+    8: "not a UUID",
+    10: "no symbol of its enum",
+    11: "a decimal of no bytes or of too many",
+    12: "more digits than its precision",
+    13: f"more than {MAX_ITEMS} items",
+    14: "more items than bytes",
+    15: "a block of another size than it says",
+    16: "a key stands twice",
+    17: f"columns of more than {MAX_COLUMN_BYTES} bytes",
+}
+
+
+def _error(
+    program: Program, why: int, guilty: int, offset: int, indexes: Sequence[int], length: int
+) -> UndecodableError:
+    if why == _TOO_LARGE:
+        return UndecodableError(f"larger than {MAX_PAYLOAD_BYTES} bytes")
+    if why == _BYTES_FOLLOW:
+        return UndecodableError(f"{length - offset} bytes follow the last field", offset=offset)
+    place = program.places[guilty]
+    return UndecodableError(place.why if why == _OUT_OF_RANGE else _REASONS[why], _path(place, indexes), offset)
+
+
+def _path(place: Place, indexes: Sequence[int]) -> str:
+    left = iter(indexes)
+    return joined([f"[{next(left)}]" if part is None else part for part in place.path])

@@ -1,0 +1,58 @@
+"""The envelopes of many messages at once: what repeats is looked up, and times are compared as columns."""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from collections.abc import Mapping, Sequence
+from typing import Final, TypeAlias
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas.envelope import MAX_ID_BYTES
+
+Head: TypeAlias = tuple[str | None, str | None, str | None, str | None]
+
+# As schemas/envelope.py reads it, in RE2's words.
+_TIME: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z$"
+_INSTANT: Final = pa.timestamp("us", "UTC")
+
+
+def head_of(attributes: Mapping[str, str]) -> Head:
+    """The attributes that are the same for most messages of a subject, and say nothing of one event."""
+    get = attributes.get
+    return get("ce-dataschema"), get("ce-type"), get("ce-specversion"), get("content-type")
+
+
+def is_plain_id(event_id: str) -> bool:
+    """Whether it needs no other look to be as long as it may be, and whole."""
+    return event_id.isascii() and len(event_id) <= MAX_ID_BYTES
+
+
+def disagreeing(texts: Sequence[str], moments: pa.Array) -> list[int]:
+    """Where *texts* are not plainly the times *moments* (microseconds since 1970), by index: these want another look.
+
+    One text that is no time can make all of them suspect.
+    """
+    try:
+        told = pa.array(texts, pa.string())
+        if pc.match_substring_regex(told, _TIME).true_count < len(texts):
+            return [*range(len(texts))]
+        same = pc.equal(told.cast(_INSTANT).view(pa.int64()), moments)
+    except (pa.ArrowInvalid, UnicodeEncodeError):
+        return [*range(len(texts))]
+    return [] if same.true_count == len(texts) else pc.indices_nonzero(pc.invert(same)).to_pylist()
+
+
+def packed(pieces: Sequence[bytes], type_: pa.DataType) -> pa.Array:
+    """An array of values of one width, from the bytes of each."""
+    return pa.Array.from_buffers(type_, len(pieces), [None, pa.py_buffer(b"".join(pieces))])
+
+
+def packed_numbers(pieces: Sequence[bytes]) -> pa.Array:
+    """An array of signed 64-bit integers, from the eight bytes of each, the highest first."""
+    numbers = array("q", b"".join(pieces))
+    if sys.byteorder == "little":
+        numbers.byteswap()
+    return pa.Array.from_buffers(pa.int64(), len(pieces), [None, pa.py_buffer(numbers)])

@@ -1,0 +1,179 @@
+"""One stretch of fuzzing, in a process that may die: ``python -m tests.fuzz.child SEED FIRST BATCHES SAVED``.
+
+Before a batch is read its number is written to the file SAVED, so that whoever started this knows what it died of.
+The last line of stdout is what was found, as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from schemas.columns import Columns, PureColumns, columns_for
+from schemas.decoder import compile_decoder
+from schemas.errors import UndecodableError
+from stream.arrays import to_batch
+from stream.tables import arrow_schema
+from tests.fuzz.corpus import Subject, load
+from tests.fuzz.mutate import mutated
+from tests.readers import plain
+from tests.writing import write_again
+
+BATCH = 100
+TWIN_EVERY = 10  # one of so many batches is read by the twin and the strict decoder too
+CPU_SECONDS = 0.050
+EXTRA_KIB = 50 * 1024
+
+
+@dataclass
+class Findings:
+    """What a stretch has found; *bad* describes what must not be, with the payload in hexadecimal."""
+
+    payloads: int = 0
+    accepted: int = 0
+    unchanged: int = 0
+    canonical: int = 0
+    compared: int = 0
+    slowest_ms: float = 0.0
+    most_kib: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    bad: list[dict[str, str]] = field(default_factory=list)
+
+
+class Fuzzer:
+    """Reads batches of bad payloads of one subject after the other."""
+
+    def __init__(self, seed: int, subjects: list[Subject]) -> None:
+        self.found = Findings()
+        self._seed = seed
+        self._subjects = subjects
+        self._columns = [columns_for(subject.reader.record) for subject in subjects]
+        self._strict = [compile_decoder(subject.writer.record, subject.reader.record) for subject in subjects]
+        self._twins = [PureColumns(subject.reader.record) for subject in subjects]
+        self._schemas = [plain(arrow_schema(subject.reader.record)) for subject in subjects]
+
+    def batch(self, number: int) -> None:
+        """Make and read one batch."""
+        random = Random(f"{self._seed} {number}")
+        place = number % len(self._subjects)
+        subject = self._subjects[place]
+        messages = [mutated(random, subject.payloads) for _ in range(BATCH)]
+        try:
+            read, refused = self._measured(place, messages)
+            self._check(number, place, messages, read, refused)
+        except Exception as error:  # whatever it is, it is a finding
+            self._bad(f"raised {type(error).__name__}: {error}", subject, b"".join(messages))
+
+    def _measured(self, place: int, messages: list[bytes]) -> tuple[list[Any], dict[int, UndecodableError]]:
+        began, resident = time.process_time(), _resident()
+        batch, refused = self._read(self._columns[place], place, messages)
+        spent, extra = time.process_time() - began, _resident() - resident
+        if len(messages) > 1 and (spent > CPU_SECONDS or extra > EXTRA_KIB):
+            for message in messages:  # which of them was it?
+                self._measured(place, [message])
+        else:
+            if spent > CPU_SECONDS:
+                self._bad(f"took {spent * 1000:.0f} ms", self._subjects[place], messages[0])
+            if extra > EXTRA_KIB:
+                self._bad(f"took {extra} KiB", self._subjects[place], messages[0])
+            self.found.slowest_ms = max(self.found.slowest_ms, spent * 1000)
+            self.found.most_kib = max(self.found.most_kib, extra)
+        batch.validate(full=True)
+        return [list(row) for row in zip(*(each.to_pylist() for each in batch.columns), strict=True)], refused
+
+    def _read(self, columns: Columns, place: int, messages: list[bytes]) -> tuple[Any, dict[int, UndecodableError]]:
+        refused = dict(columns.read(self._subjects[place].writer.record, messages))
+        return to_batch(columns.finish(), self._schemas[place]), refused
+
+    def _check(
+        self,
+        number: int,
+        place: int,
+        messages: list[bytes],
+        read: list[Any],
+        refused: dict[int, UndecodableError],
+    ) -> None:
+        found, subject = self.found, self._subjects[place]
+        found.payloads += len(messages)
+        found.accepted += len(read)
+        found.refused.update(_kind(error) for error in refused.values())
+        accepted = [message for index, message in enumerate(messages) if index not in refused]
+        if len(accepted) != len(read):
+            self._bad("rows and messages that were accepted differ in number", subject, b"".join(messages))
+            return
+        if subject.writer is subject.reader:
+            for message, values in zip(accepted, read, strict=True):
+                self._check_meaning(place, message, values)
+        if number % TWIN_EVERY == 0 or subject.writer is not subject.reader:
+            self._check_twin(place, messages, [repr(_ordered(row)) for row in read], refused)
+
+    def _check_meaning(self, place: int, message: bytes, values: list[Any]) -> None:
+        """What is accepted is what it becomes when it is written again, or reads the same as that."""
+        subject = self._subjects[place]
+        again = write_again(subject.writer, values)
+        if again == message:
+            self.found.unchanged += 1
+        elif repr(self._strict[place](again)) == repr(values):
+            self.found.canonical += 1
+        else:
+            self._bad("accepted, and reads otherwise when it is written again", subject, message)
+
+    def _check_twin(
+        self, place: int, messages: list[bytes], read: list[str], refused: dict[int, UndecodableError]
+    ) -> None:
+        """The twin and the strict decoder say the same."""
+        subject, strict = self._subjects[place], self._strict[place]
+        batch, also = self._read(self._twins[place], place, messages)
+        rows = [repr(_ordered(list(row))) for row in zip(*(each.to_pylist() for each in batch.columns), strict=True)]
+        said = {index: str(error) for index, error in refused.items()}
+        if rows != read or {index: str(error) for index, error in also.items()} != said:
+            self._bad("the twin says otherwise", subject, b"".join(messages))
+        left = iter(read)
+        for index, message in enumerate(messages):
+            try:
+                agreed = repr(_ordered(strict(message))) == next(left)
+            except UndecodableError as error:
+                agreed = said.get(index) == str(error)
+            if not agreed:
+                self._bad("the strict decoder says otherwise", subject, message)
+        self.found.compared += len(messages)
+
+    def _bad(self, why: str, subject: Subject, message: bytes) -> None:
+        if len(self.found.bad) < 20:
+            self.found.bad.append({"why": why, "contract": subject.writer.json, "payload": message[:5000].hex()})
+
+
+def _kind(error: UndecodableError) -> str:
+    return "bytes follow the last field" if "follow the last field" in error.why else error.why
+
+
+def _ordered(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _ordered(value[name]) for name in sorted(value)}
+    return [_ordered(item) for item in value] if isinstance(value, list) else value
+
+
+def _resident() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def main(seed: int, first: int, batches: int, saved: Path) -> None:
+    """Fuzz *batches* batches from number *first* on."""
+    fuzzer = Fuzzer(seed, load())
+    with saved.open("wb", buffering=0) as file:
+        for number in range(first, first + batches):
+            file.seek(0)
+            file.write(b"%d" % number)
+            fuzzer.batch(number)
+    print(json.dumps(vars(fuzzer.found)))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4]))

@@ -1,0 +1,86 @@
+"""What mutation starts from: contracts, older versions of some, and good payloads; in ``corpus.jsonl`` beside this.
+
+``python -m tests.fuzz.corpus`` draws it anew, from the same seed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+
+from schemas.envelope import SchemaRef
+from schemas.registry import Contract, parse_contract
+from tests.builders import encode
+from tests.hostile import PAYLOADS
+from tests.strategies import contracts, events
+from tests.versions import versions
+
+FILE = Path(__file__).parent / "corpus.jsonl"
+SEED = 20261127
+CONTRACTS = 50
+PAIRS = 10
+_PAYLOADS = 12
+
+
+class Subject(NamedTuple):
+    """What is fuzzed together: a writer, a reader (the same, or a newer version), and good payloads of the writer."""
+
+    writer: Contract
+    reader: Contract
+    payloads: list[bytes]
+
+
+def load() -> list[Subject]:
+    """The subjects of the file, then the contracts of hostile payloads that are known."""
+    subjects = [_subject(json.loads(line)) for line in FILE.read_text().splitlines()]
+    known: dict[str, Subject] = {}
+    for contract, payload in PAYLOADS.values():
+        if len(payload) < 100_000:
+            known.setdefault(contract.json, Subject(contract, contract, [])).payloads.append(payload)
+    return [*subjects, *known.values()]
+
+
+def _subject(line: dict[str, Any]) -> Subject:
+    writer, reader = (parse_contract(SchemaRef("thing_happened", 1), line[each]) for each in ("writer", "reader"))
+    return Subject(
+        writer, writer if line["reader"] == line["writer"] else reader, [*map(bytes.fromhex, line["payloads"])]
+    )
+
+
+def _draw() -> Iterator[str]:
+    """Lines of the file: wide contracts rather than the smallest ones."""
+    pairs = st.tuples(versions(), st.data())
+    singles = st.tuples(contracts().map(lambda contract: (contract, contract)), st.data())
+    for strategy, count in ((singles, CONTRACTS), (pairs, PAIRS)):
+        found: dict[str, str] = {}
+        for (writer, reader), payloads in _examples(strategy, count * 6):
+            line = {"writer": writer.json, "reader": reader.json, "payloads": [each.hex() for each in payloads]}
+            found[writer.json] = json.dumps(line)
+        widest = sorted(found.values(), key=len, reverse=True)
+        yield from sorted(widest[:: max(1, len(widest) // count)][:count])
+
+
+def _examples(strategy: Any, count: int) -> list[tuple[tuple[Contract, Contract], list[bytes]]]:
+    drawn = []
+
+    @seed(SEED)
+    @settings(
+        max_examples=count, database=None, deadline=None, phases=[Phase.generate], suppress_health_check=[*HealthCheck]
+    )
+    @given(strategy)
+    def draw(example: Any) -> None:
+        (writer, reader), data = example
+        payloads = [encode(writer, data.draw(events(writer.record))) for _ in range(_PAYLOADS)]
+        drawn.append(((writer, reader), sorted(set(payloads), key=len)))
+
+    draw()
+    return drawn
+
+
+if __name__ == "__main__":
+    FILE.write_text("\n".join(_draw()) + "\n")

@@ -1,0 +1,48 @@
+"""``python -m tests.sanitize``: the tests of what is written in C, and some fuzzing, under gcc's sanitizers."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from hatch_build import FLAGS, compile_all
+
+ROOT = Path(__file__).parent.parent
+SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-g", "-O1"]
+# tests.hostile limits its processes' address space, of which the sanitizer takes terabytes.
+WITHOUT = "not given_back"  # the sanitizer keeps freed memory for a while
+TESTS = ["tests/test_schemas_decoder.py", "tests/test_schemas_columns.py", "tests/test_decode.py"]
+
+
+def main() -> int:
+    """Compile, then run; the first error of a sanitizer ends the process that made it."""
+    problems: list[str] = []
+    with tempfile.TemporaryDirectory() as directory:
+        compile_all(ROOT, Path(directory), problems.append, [*FLAGS, *SANITIZERS])
+        if problems:
+            sys.exit("\n".join(problems))
+        found = subprocess.run(["gcc", "-print-file-name=libasan.so"], capture_output=True, text=True, check=True)
+        environment = {
+            **os.environ,
+            "LD_PRELOAD": found.stdout.strip(),
+            "PYTHONPATH": f"{directory}{os.pathsep}{ROOT}",
+            "ASAN_OPTIONS": "detect_leaks=0",  # Python keeps what it has until it ends
+            "PYTHONMALLOC": "malloc",  # or small objects would be out of the sanitizer's sight
+        }
+        loaded = "import headrace_columns; print(headrace_columns.__file__)"
+        for command in (
+            ["-c", loaded],
+            ["-m", "pytest", "-q", *TESTS, "-k", WITHOUT],
+            ["-m", "tests.fuzz", "--count", "20000"],
+        ):
+            ended = subprocess.run([sys.executable, *command], cwd=ROOT, env=environment)
+            if ended.returncode:
+                return ended.returncode
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
