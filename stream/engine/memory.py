@@ -56,7 +56,7 @@ class Memory:
         remembered = self._journal.remembered(self._table)
         assert remembered is not None  # noqa: S101 stated just above
         self._generation, self._since = remembered.generation, remembered.since
-        self._seen = SeenIds(remembered.older, remembered.recent)
+        self._seen = SeenIds(remembered.older, remembered.recent, budget=self._budget)
         self._receipts = Receipts(self._journal.receipts(self._table))
 
     def unsettled(self, messages: Sequence[Message]) -> list[Message]:
@@ -97,7 +97,7 @@ class Memory:
 
     def turn_when_due(self) -> None:
         """Forget the older half of the ids when the budget is used up."""
-        if not self._seen.is_due(self._budget):
+        if not self._seen.is_due():
             return
         self._generation += 1
 
