@@ -31,7 +31,7 @@ from stream.names import Names
 from stream.stored_rows import StoredRows
 from stream.streams import WriteStreams
 from stream.tables import derived_columns, table_for
-from stream.tallies import Outcome, Tally, add_up, tally_rows, tally_written
+from stream.tallies import Outcome, Tally, tally_rows, tally_written
 from stream.write import STAGE, refusals_by_bigquery, within_requests
 
 WAIT_SECONDS: Final = 0.2  # for the first message of a round; also how soon a stop is seen
@@ -244,8 +244,8 @@ class SubjectLoop:
         return [tally_rows(duplicates, Outcome.RECEIVED, window), tally_rows(duplicates, Outcome.DUPLICATE, window)]
 
     def _tally(self, transaction: Transaction, tallies: Sequence[Tally]) -> None:
-        if tallies:
-            transaction.tally(to_ipc(add_up(tallies).counts))
+        if tallies:  # which are added up when they are appended
+            transaction.tally(to_ipc(pa.concat_batches([tally.counts for tally in tallies])))
 
 
 def _nothing(transaction: Transaction) -> None:
