@@ -32,24 +32,26 @@ def tokeniser(kind: str, key: bytes) -> ArrayMask:
     Equal values of one kind have equal tokens in every table, so joins still work; without the key nothing
     can be guessed and checked.
     """
-    prepared = HMAC(_mac(HMAC(key, SHA256()), kind.encode()), SHA256())
-    canonical = partial(_canonical, fold=kind == "email")
+    domain = HMAC(key, SHA256())
+    domain.update(kind.encode())
+    prepared = HMAC(domain.finalize(), SHA256())
+    fold = kind == "email"
 
     def token(value: Any) -> str:
-        return TOKEN_PREFIX + _mac(prepared.copy(), canonical(value)).hex()[:TOKEN_DIGITS]
+        mac = prepared.copy()
+        mac.update(_canonical(value, fold))
+        return TOKEN_PREFIX + mac.finalize().hex()[:TOKEN_DIGITS]
 
-    return lambda column: _of_distinct(column, token)
-
-
-def _mac(mac: HMAC, text: bytes) -> bytes:
-    mac.update(text)
-    return mac.finalize()
+    return partial(_of_distinct, mask=token)
 
 
 def _canonical(value: Any, fold: bool) -> bytes:
     if isinstance(value, bytes):
         return value
-    text = unicodedata.normalize("NFKC", str(value)).strip()
+    text = str(value)
+    if not text.isascii():  # which is in every normal form
+        text = unicodedata.normalize("NFKC", text)
+    text = text.strip()
     return (text.casefold() if fold else text).encode()
 
 

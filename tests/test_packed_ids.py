@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -74,6 +75,26 @@ def test_entries_are_found_while_they_move_to_a_larger_table_and_after(expected:
         assert contents(ids, some) == [model.get(pair) for pair in some]
     assert contents(ids, list(model)) == list(model.values())
     assert len(ids) == len(model)
+
+
+def test_no_batch_waits_for_more_entries_than_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[int] = []
+    add_to_table = packed_ids._Table.add
+
+    def add_and_count(table: packed_ids._Table, keys: Keys, *more: Any) -> None:
+        written[-1] += len(keys)
+        add_to_table(table, keys, *more)
+
+    monkeypatch.setattr(packed_ids._Table, "add", add_and_count)
+    chance = np.random.default_rng(7)
+    ids = PackedIds(SALT, 150_000)
+    for _ in range(300):
+        written.append(0)
+        rows = chance.integers(0, LARGEST, (500, 2), np.uint64, endpoint=True)
+        ids.add(Keys.of(rows), np.zeros(500, np.int64))
+
+    assert max(written) <= 2 * 500
+    assert sum(written) > 300 * 500, "some were moved"
 
 
 def test_keys_that_agree_in_a_half_are_different() -> None:
