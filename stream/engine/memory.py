@@ -107,11 +107,10 @@ class Memory:
         if not self._seen.is_due():
             return
         self._generation += 1
-        since = max(self._newest, self._clock())
 
         def commit() -> None:
             with self._journal.transaction() as transaction:
-                transaction.start_generation(self._table, self._generation, since)
+                transaction.start_generation(self._table, self._generation, max(self._newest, self._clock()))
 
         self._patience.insist(NEEDS_ROOM, commit)
         reached("ids_turned")

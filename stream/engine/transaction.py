@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import apsw
 
-_DELETED: Final = 4  # chunks of forgotten ids for each that is added: they are gone long before the next are forgotten
+_DELETED: Final = 4  # forgotten chunks for each that is added: what is left of them gets less with each commit
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Transaction:
         insert = "INSERT INTO ids (target, generation, newest, entries) VALUES (?, ?, ?, ?)"
         self._execute(insert, (target, generation, newest, entries))
         some = "SELECT seq FROM ids WHERE target = ? AND generation < ? LIMIT ?"
-        self._execute(f"DELETE FROM ids WHERE seq IN ({some})", (target, generation - 1, _DELETED))  # noqa: S608 above
+        self._execute(f"DELETE FROM ids WHERE seq IN ({some})", (target, generation - 1, _DELETED))  # noqa: S608
 
     def start_generation(self, target: str, generation: int, since: int) -> None:
         """Forget the ids of the last generation but one; ids are complete only for what was published after *since*."""
@@ -72,7 +72,8 @@ class Transaction:
         if entries:
             insert = "INSERT INTO receipts (target, generation, entries) VALUES (?, ?, ?)"
             self._execute(insert, (target, generation, entries))
-            self._execute("DELETE FROM receipts WHERE target = ? AND generation < ?", (target, generation - 1))
+            some = "SELECT seq FROM receipts WHERE target = ? AND generation < ? LIMIT ?"
+            self._execute(f"DELETE FROM receipts WHERE seq IN ({some})", (target, generation - 1, _DELETED))  # noqa: S608
 
     def take_over(self) -> None:
         """Note that another journal's engine has been given the messages of every table since: until it is undone."""
