@@ -117,10 +117,9 @@ class SeenIds:
         return chunk
 
     def _find(self, keys: Keys) -> Found:
-        found, older = self._recent.find(keys), self._older.find(keys)
-        only_older = older.known & ~found.known
-        found.contents[only_older] = older.contents[only_older]
-        return Found(found.known | older.known, found.contents)
+        """Look up in both generations; no key is in both, and where it is not its content is 0."""
+        recent, older = self._recent.find(keys), self._older.find(keys)
+        return Found(recent.known | older.known, recent.contents | older.contents)
 
     def _let_go(self) -> None:
         """Give a part of what is forgotten back to the system: all at once would take long."""
