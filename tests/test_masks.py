@@ -106,7 +106,7 @@ def network_of(text: str) -> str | None:
         address = ipaddress.ip_address(text.strip())
     except ValueError:
         return None
-    return str(ipaddress.ip_network((address, 24 if address.version == 4 else 48), strict=False))
+    return str(ipaddress.ip_network((address.packed, 24 if address.version == 4 else 48), strict=False))
 
 
 def column_of(values: list[Any], type_: pa.DataType, offset: int) -> pa.Array:
@@ -156,7 +156,7 @@ ADDRESSES = (
     st.ip_addresses().map(str)
     | st.ip_addresses(v=6).map(lambda address: address.exploded.upper())
     | st.sampled_from(
-        ["::", "::1", "1:2:3::", "1:2::3", "::ffff:1.2.3.4", "fe80::1%eth0", "fe80::1%", "1.2.3", "01.2.3.4"]
+        ["::", "::1", "1:2:3::", "1:2::3", "::ffff:1.2.3.4", "fe80::1%eth0", "::%0", "fe80::1%", "1.2.3", "01.2.3.4"]
     )
     | st.sampled_from(
         ["1.2.3.256", "1.2.3.4.5", "1::2::3", "12345::", "1.2.3.4\0", "\u0661.2.3.4", "0x1.2.3.4", "1:2", ""]
