@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 # What the job notes of each row beside its columns. Hashes are 64-bit, as signed integers; times in microseconds.
@@ -44,6 +46,14 @@ class MicroBatch:
             return self
         chosen = pa.array(indices, pa.int64())
         return replace(self, rows=self.rows.take(chosen), notes=self.notes.take(chosen))
+
+
+def key_rows(column: pa.Array) -> npt.NDArray[np.uint64]:
+    """The values of a ``binary(16)`` column without nulls, as rows of two 64-bit words; not copied."""
+    if not len(column):
+        return np.empty((0, 2), np.uint64)
+    words = np.frombuffer(column.buffers()[1], np.uint64, count=2 * (column.offset + len(column)))
+    return words.reshape(-1, 2)[column.offset :]
 
 
 def to_ipc(batch: pa.RecordBatch) -> bytes:

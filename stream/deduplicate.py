@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import struct
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import os
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from itertools import islice
+from typing import Any, Final
 
-from stream.batch import MicroBatch
+import numpy as np
+import numpy.typing as npt
+
+from stream.batch import MicroBatch, key_rows
 from stream.deadletter import Reason, Refusal
+from stream.packed_ids import SALT_BYTES, Contents, Found, Keys, PackedIds, Places, Rows
 
-_ENTRY: Final = struct.Struct(">16sq")  # event key, content hash
+_ENTRY_WORDS: Final = 3  # event key in two, content hash
+_STORED: Final = np.dtype(">i8")  # how the hash stands in state
+_CHUNKS: Final = 64  # are unpacked at once
 _CONFLICT: Final = "another event with this ce-id and another payload was written before"
 
 
@@ -30,16 +37,25 @@ class Decision:
 
 
 class SeenIds:
-    """The event keys that one (table, shard) remembers, each with the hash of its content.
+    """The event keys that one (table, shard) remembers, each with the hash of its content: up to *budget* of them.
 
     Two generations: when the recent one has grown to half the budget it becomes the older one, and what was
     older is forgotten as a whole. *version* is a hash chained over all that was ever remembered: whoever
     holds the ids of a version need not read them again, and whoever lost a commit sees that it has to.
     """
 
-    def __init__(self, older: Iterable[bytes] = (), recent: Iterable[bytes] = (), version: bytes = b"") -> None:
-        self._older = _unpack(older)
-        self._recent = _unpack(recent)
+    def __init__(
+        self,
+        older: Iterable[bytes] = (),
+        recent: Iterable[bytes] = (),
+        version: bytes = b"",
+        budget: int | None = None,
+        random: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        self._salt = random(SALT_BYTES)
+        self._enough = None if budget is None else max(budget // 2, 1)
+        self._older, self._recent = self._loaded(older), self._loaded(recent)
+        self._leaving: list[npt.NDArray[Any]] = []
         self.version = version
 
     def __len__(self) -> int:
@@ -50,46 +66,74 @@ class SeenIds:
 
         *stored* are the indexes of rows whose id was found in the table itself, and whether with the same content.
         """
-        here: dict[bytes, int] = {}
-        found = stored or {}
-        decision = Decision([], [], [], [])
-        for index, (key, content) in enumerate(_entries(batch)):
-            known = _first(key, here, self._recent, self._older)
-            if known is None and index not in found:
-                here[key] = content
-                decision.fresh.append(index)
-            elif found[index] if known is None else known == content:
-                decision.duplicates.append(index)
-            else:
-                decision.conflicts.append(Refusal(index, Reason.ID_CONFLICT, _CONFLICT))
-                if key in here:
-                    decision.rivals.append(index)
-        return decision
+        self._let_go()
+        keys, contents = _entries(batch)
+        known, before = self._find(keys)
+        found, places = stored or {}, np.arange(len(keys))
+        may_be_fresh = ~known
+        may_be_fresh[list(found)] = False
+        first = np.where(known, places, _first_alike(keys, may_be_fresh))
+        follows = first < places
+        before[follows] = contents[first[follows]]
+        fresh, same = may_be_fresh & (first == places), before == contents
+        for index, is_same in found.items():
+            if not (known[index] or follows[index]):
+                same[index] = is_same
+        conflicts = ~(fresh | same)
+        return Decision(
+            _indexes(fresh),
+            _indexes(same & ~fresh),
+            [Refusal(index, Reason.ID_CONFLICT, _CONFLICT) for index in _indexes(conflicts)],
+            _indexes(conflicts & follows),
+        )
 
     def packed(self, batch: MicroBatch) -> bytes:
         """What state must keep of a batch to remember its rows."""
-        return _pack(_entries(batch))
+        return _pack(*_entries(batch))
 
     def remember(self, written: MicroBatch) -> bytes:
-        """Remember every row of *written*; the chunk is what state must keep of it."""
-        entries = _entries(written)
-        self._recent.update(entries)
-        chunk = _pack(entries)
+        """Remember every row of *written*, none of which is known; the chunk is what state must keep of it."""
+        keys, contents = _entries(written)
+        self._recent.add(keys, contents)
+        chunk = _pack(keys, contents)
         self.version = chained(self.version, chunk)
         return chunk
 
-    def is_due(self, budget: int) -> bool:
-        """Say whether the recent generation has grown to half of *budget* ids."""
-        return len(self._recent) >= max(budget // 2, 1)
+    def is_due(self) -> bool:
+        """Say whether the recent generation has grown to half of the budget."""
+        return self._enough is not None and len(self._recent) >= self._enough
 
     def turn(self, keep: Collection[bytes] = ()) -> bytes:
         """Let the recent generation be the older one. Of what was older only the event keys to *keep* stay, in the
         older one too; the chunk is what state must keep of them."""
-        kept = [(key, self._older[key]) for key in sorted(keep) if key in self._older]
-        self._older, self._recent = self._recent | dict(kept), {}
-        chunk = _pack(kept)
+        keys = _keys(sorted(keep))
+        known, contents = self._older.find(keys)
+        keys, contents = keys.take(known), contents[known]
+        self._leaving += self._older.columns()
+        self._older, self._recent = self._recent, self._new()
+        self._older.add(keys, contents)
+        chunk = _pack(keys, contents)
         self.version = chained(self.version, chunk)
         return chunk
+
+    def _find(self, keys: Keys) -> Found:
+        """Look up in both generations; no key is in both, and where it is not its content is 0."""
+        recent, older = self._recent.find(keys), self._older.find(keys)
+        return Found(recent.known | older.known, recent.contents | older.contents)
+
+    def _let_go(self) -> None:
+        """Give a part of what is forgotten back to the system: all at once would take long."""
+        if self._leaving:
+            self._leaving.pop()
+
+    def _new(self) -> PackedIds:
+        return PackedIds(self._salt, self._enough or 0)
+
+    def _loaded(self, chunks: Iterable[bytes]) -> PackedIds:
+        ids = self._new()
+        for rows in _unpacked(chunks):
+            ids.add(Keys.of(rows), rows[:, 2].view(_STORED).astype(np.int64))
+        return ids
 
 
 def chained(version: bytes, chunk: bytes) -> bytes:
@@ -97,27 +141,49 @@ def chained(version: bytes, chunk: bytes) -> bytes:
     return hashlib.blake2b(chunk, key=version, digest_size=16).digest()
 
 
-def without(chunks: Iterable[bytes], keys: Collection[bytes]) -> bytes:
+def without(chunks: Iterable[bytes], keys: Collection[bytes], random: Callable[[int], bytes] = os.urandom) -> bytes:
     """What state must keep of *chunks* once the event *keys* are forgotten."""
-    return _pack([entry for entry in _unpack(chunks).items() if entry[0] not in keys])
+    forgotten = PackedIds(random(SALT_BYTES), len(keys))
+    forgotten.add(_keys(list(keys)), np.zeros(len(keys), np.int64))
+    return b"".join(rows[~forgotten.find(Keys.of(rows)).known].tobytes() for rows in _unpacked(chunks))
 
 
-def _first(key: bytes, *generations: Mapping[bytes, int]) -> int | None:
-    for generation in generations:
-        content = generation.get(key)
-        if content is not None:
-            return content
-    return None
+def _first_alike(keys: Keys, may_be: npt.NDArray[np.bool_]) -> Places:
+    """For each place the first one with an equal key where it *may_be*; the number of keys when there is none."""
+    count = len(keys)
+    first = np.where(may_be, np.arange(count), count)
+    halves = np.sort(keys.first)
+    if not (halves[1:] == halves[:-1]).any():
+        return first
+    order = np.lexsort((keys.second, keys.first))
+    ordered = keys.take(order)
+    differs = (ordered.first[1:] != ordered.first[:-1]) | (ordered.second[1:] != ordered.second[:-1])
+    starts = np.concatenate(([0], np.flatnonzero(differs) + 1))
+    firsts = np.minimum.reduceat(first[order], starts)
+    first[order] = np.repeat(firsts, np.diff(starts, append=count))
+    return first
 
 
-def _entries(batch: MicroBatch) -> list[tuple[bytes, int]]:
-    keys, contents = batch.notes.column("event_key"), batch.notes.column("content_hash")
-    return list(zip(keys.to_pylist(), contents.to_pylist(), strict=True))
+def _indexes(mask: npt.NDArray[np.bool_]) -> list[int]:
+    return np.flatnonzero(mask).tolist()
 
 
-def _pack(entries: Sequence[tuple[bytes, int]]) -> bytes:
-    return b"".join(_ENTRY.pack(key, content) for key, content in entries)
+def _entries(batch: MicroBatch) -> tuple[Keys, Contents]:
+    return Keys.of(key_rows(batch.notes.column("event_key"))), batch.notes.column("content_hash").to_numpy()
 
 
-def _unpack(chunks: Iterable[bytes]) -> dict[bytes, int]:
-    return {key: content for chunk in chunks for key, content in _ENTRY.iter_unpack(chunk)}
+def _keys(keys: Iterable[bytes]) -> Keys:
+    return Keys.of(np.frombuffer(b"".join(keys), np.uint64).reshape(-1, 2))
+
+
+def _pack(keys: Keys, contents: Contents) -> bytes:
+    rows = np.empty((len(keys), _ENTRY_WORDS), np.uint64)
+    rows[:, 0], rows[:, 1], rows[:, 2] = keys.first, keys.second, contents.astype(_STORED).view(np.uint64)
+    return rows.tobytes()
+
+
+def _unpacked(chunks: Iterable[bytes]) -> Iterator[Rows]:
+    """The entries of *chunks*, a row of three words each, some thousands at a time."""
+    every = iter(chunks)
+    while some := list(islice(every, _CHUNKS)):
+        yield np.frombuffer(b"".join(some), np.uint64).reshape(-1, _ENTRY_WORDS)

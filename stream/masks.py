@@ -2,62 +2,75 @@
 
 from __future__ import annotations
 
-import hmac
 import ipaddress
 import unicodedata
 from collections.abc import Callable
-from hashlib import sha256
-from typing import Any, Final
+from functools import partial
+from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
+from typing import Any, Final, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
 
 from schemas.model import Generalise, Pii
+
+ArrayMask: TypeAlias = Callable[[pa.Array], pa.Array]
 
 TOKEN_PREFIX: Final = "t1_"  # t and the version of the key  # noqa: S105 not a password
 TOKEN_DIGITS: Final = 32  # 128 bits: collisions stay out of reach
 HIDDEN: Final = "*"
-_IPV4_KEPT, _IPV6_KEPT = 24, 48  # bits of an address that stay
+_IPV4_BYTES, _IPV6_BYTES = 3, 6  # of an address that stay
 
 
-def tokeniser(kind: str, key: bytes) -> Callable[[pa.Array], pa.Array]:
+def tokeniser(kind: str, key: bytes) -> ArrayMask:
     """Make the function that turns values into tokens: HMAC-SHA-256, keyed, one domain for each kind.
 
     Equal values of one kind have equal tokens in every table, so joins still work; without the key nothing
     can be guessed and checked.
     """
-    domain = hmac.new(key, kind.encode(), sha256).digest()
-    prepared = hmac.new(domain, None, sha256)
+    domain = HMAC(key, SHA256())
+    domain.update(kind.encode())
+    prepared = HMAC(domain.finalize(), SHA256())
     fold = kind == "email"
 
     def token(value: Any) -> str:
         mac = prepared.copy()
         mac.update(_canonical(value, fold))
-        return TOKEN_PREFIX + mac.hexdigest()[:TOKEN_DIGITS]
+        return TOKEN_PREFIX + mac.finalize().hex()[:TOKEN_DIGITS]
 
-    def tokenise(column: pa.Array) -> pa.Array:
-        values = [None if value is None else token(value) for value in column.to_pylist()]
-        return pa.array(values, pa.string())
-
-    return tokenise
+    return partial(_of_distinct, mask=token)
 
 
 def _canonical(value: Any, fold: bool) -> bytes:
     if isinstance(value, bytes):
         return value
-    text = unicodedata.normalize("NFKC", str(value)).strip()
+    text = str(value)
+    if not text.isascii():  # which is in every normal form
+        text = unicodedata.normalize("NFKC", text)
+    text = text.strip()
     return (text.casefold() if fold else text).encode()
+
+
+def _of_distinct(column: pa.Array, mask: Callable[[Any], str | None]) -> pa.Array:
+    """Mask each distinct value once; null stays null."""
+    distinct = column.dictionary_encode()
+    masked = pa.array([mask(value) for value in distinct.dictionary.to_pylist()], pa.string())
+    return masked.take(distinct.indices)
 
 
 def keep_part(column: pa.Array, first: int, last: int) -> pa.Array:
     """Keep *first* and *last* characters of each text and hide the rest; a text too short is hidden whole."""
-
-    def part(text: str) -> str:
-        if len(text) <= first + last:
-            return HIDDEN * len(text)
-        return text[:first] + HIDDEN * (len(text) - first - last) + text[len(text) - last :]
-
-    return pa.array([None if text is None else part(text) for text in column.to_pylist()], pa.string())
+    length = pc.utf8_length(column)
+    is_short = pc.less_equal(length, first + last)
+    hidden = pc.binary_repeat(HIDDEN, pc.if_else(is_short, length, pc.subtract(length, first + last)))
+    parts = [pc.utf8_slice_codeunits(column, 0, first), hidden]
+    if last:
+        parts.append(pc.utf8_slice_codeunits(column, -last))
+    return pc.if_else(is_short, hidden, pc.binary_join_element_wise(*parts, ""))
 
 
 def generalise(column: pa.Array, pii: Pii) -> pa.Array:
@@ -66,28 +79,36 @@ def generalise(column: pa.Array, pii: Pii) -> pa.Array:
         case Generalise.MONTH | Generalise.YEAR:
             return pc.floor_temporal(column, unit=str(pii.to)).cast(column.type)
         case Generalise.NETWORK:
-            networks = [None if text is None else _network(text) for text in column.to_pylist()]
-            return pa.array(networks, pa.string())
+            return _of_distinct(column, _network)
         case _:
             return _bucket(column, pii.size or 1)
 
 
 def _network(text: str) -> str | None:
     """The network of an address; None for a text that is no address, since it may be anything."""
+    text = text.strip()
     try:
-        address = ipaddress.ip_address(text.strip())
-    except ValueError:
+        if ":" not in text:
+            return inet_ntop(AF_INET, inet_pton(AF_INET, text)[:_IPV4_BYTES] + bytes(4 - _IPV4_BYTES)) + "/24"
+        address = inet_pton(AF_INET6, text) if "%" not in text else ipaddress.IPv6Address(text).packed
+        return inet_ntop(AF_INET6, address[:_IPV6_BYTES] + bytes(16 - _IPV6_BYTES)) + "/48"
+    except (OSError, ValueError):  # no address, or not even a C string
         return None
-    kept = _IPV4_KEPT if address.version == 4 else _IPV6_KEPT
-    return str(ipaddress.ip_network((address, kept), strict=False))
 
 
 def _bucket(column: pa.Array, size: int) -> pa.Array:
-    def floor(value: Any) -> Any:
-        return type(value)(value // size * size)
+    is_integer = pa.types.is_integer(column.type)
+    nulls = column.is_null().to_numpy(zero_copy_only=False)
+    numbers = column.fill_null(0).cast(pa.int64() if is_integer else pa.float64()).to_numpy()
+    lowest = -(2**31) if column.type == pa.int32() else -(2**63)
+    with np.errstate(invalid="ignore"):  # infinity has no bucket
+        floored = _floor(numbers, size, lowest) if is_integer else numbers // float(size) * float(size)
+    return pa.array(floored, mask=nulls).cast(column.type, safe=False)
 
-    low = -(2**31) if column.type == pa.int32() else -(2**63)
-    floored = [None if value is None else floor(value) for value in column.to_pylist()]
-    if pa.types.is_integer(column.type):
-        floored = [None if value is None else max(value, low) for value in floored]
-    return pa.array(floored, column.type)
+
+def _floor(numbers: npt.NDArray[np.int64], size: int, low: int) -> npt.NDArray[np.int64]:
+    """The lower ends of buckets; that of the lowest bucket is *low*, for its own is out of range."""
+    if size > np.iinfo(np.int64).max:
+        return np.where(numbers < 0, low, 0)
+    above = numbers % size
+    return np.where(numbers < low + above, low, numbers - above)

@@ -7,19 +7,34 @@ spellings of NaN, -0 and 0, a number and the same number in a wider type. Column
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
-from typing import Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 LEFT_OUT: Final = "_ingested_at"  # says when the job saw the event, nothing of the event
 _BINARY: Final = pa.binary()
 _NOTHING: Final = pa.scalar(b"", _BINARY)
-_NULL: Final = pa.scalar(None, _BINARY)
 _NULL_ITEM: Final = pa.scalar(b"~", _BINARY)
+_WHOLE_BITS: Final = 64
 _WIDEST: Final = pa.decimal256(76, 38)
-_Parts: TypeAlias = list[pa.Array | pa.Scalar]
+_Number = TypeVar("_Number", np.uint8, np.int64, np.float64)
+_Bytes: TypeAlias = npt.NDArray[np.uint8]  # shape (rows, width)
+
+
+class _Values(NamedTuple):
+    """A column as bytes that say where they end: so many of each value, and for some types a text after them.
+
+    Where there is no value, *valid* (a bitmap; None when there is one everywhere) says so, and the bytes are any.
+    """
+
+    fixed: _Bytes
+    text: pa.Array | None
+    valid: pa.Buffer | None
 
 
 def row_hashes(rows: pa.RecordBatch) -> pa.Array:
@@ -34,58 +49,110 @@ def row_hashes(rows: pa.RecordBatch) -> pa.Array:
 
 
 def _members(names: Sequence[str], columns: Sequence[pa.Array], count: int) -> pa.Array:
-    """Name and value of each that is not null, in the order of names."""
-    pieces: _Parts = [pa.repeat(_NOTHING, count)]  # a row may be nothing but nulls
+    """Name and value of each that is not null, in the order of names.
+
+    What has the same width in every row is put side by side first: the fewer pieces there are to join, the better.
+    """
+    pieces: list[pa.Array] = [pa.repeat(_NOTHING, count)]  # a row may be nothing but nulls
+    block: list[_Bytes] = []
     for name, column in sorted(zip(names, columns, strict=True), key=lambda pair: pair[0]):
-        parts = [pa.scalar(name.encode() + b"\0", _BINARY), *_value(column)]
-        may_be_null = any(part.null_count for part in parts[1:])
-        pieces += [_join(parts)] if may_be_null else parts
+        fixed, text, valid = _value(column)
+        own = [np.frombuffer(name.encode() + b"\0", np.uint8).reshape(1, -1), fixed]
+        if valid is None:
+            block += own
+        if block and (valid is not None or text is not None):
+            pieces.append(_side_by_side(block, count))
+            block = []
+        if valid is not None:
+            pieces.append(_side_by_side(own, count, valid))
+        if text is not None:
+            pieces.append(text)
+    if block:
+        pieces.append(_side_by_side(block, count))
     return pc.binary_join_element_wise(*pieces, _NOTHING, null_handling="skip")
 
 
-def _value(column: pa.Array) -> _Parts:
-    """Each value as bytes that say where they end, in parts to be joined; null for a null."""
+def _value(column: pa.Array) -> _Values:
     type_ = column.type
     if pa.types.is_struct(type_):
-        return _record(column)
+        members = _members([field.name for field in type_], _fields(column), len(column))
+        return _sized(*_parts(members), _valid(column))
     if pa.types.is_list(type_):
         return _list(column)
     if pa.types.is_decimal(type_):
-        return [column.cast(_WIDEST).view(pa.binary(_WIDEST.byte_width)).cast(_BINARY)]
+        return _Values(_bytes(_numbers(column.cast(_WIDEST), np.uint8, _WIDEST.byte_width)), None, _valid(column))
     if pa.types.is_floating(type_):
-        return [_fixed(_one_nan(column.cast(pa.float64())))]
+        return _Values(_bytes(_one_nan(_numbers(column.cast(pa.float64()), np.float64))), None, _valid(column))
     if pa.types.is_date(type_):
-        return [_fixed(column.cast(pa.int32()).cast(pa.int64()))]
+        column = column.cast(pa.int32())
     if pa.types.is_integer(type_) or pa.types.is_temporal(type_) or pa.types.is_boolean(type_):
-        return [_fixed(column.cast(pa.int64()))]
-    return _sized(column.cast(_BINARY))
+        whole = column if type_.bit_width == _WHOLE_BITS else column.cast(pa.int64())
+        return _Values(_bytes(_numbers(whole, np.int64)), None, _valid(column))
+    texts = column if type_ in (_BINARY, pa.string()) else column.cast(_BINARY)
+    return _sized(*_parts(texts), _valid(column))
 
 
-def _record(column: pa.Array) -> _Parts:
-    names = [field.name for field in column.type]
-    members = _members(names, column.flatten(), len(column))
-    return _sized(pc.if_else(column.is_null(), _NULL, members))
+def _fields(column: pa.Array) -> list[pa.Array]:
+    """The columns of a record, which have any values where it is null."""
+    return [column.field(index) for index in range(column.type.num_fields)]
 
 
-def _list(column: pa.Array) -> _Parts:
-    lengths = pc.fill_null(pc.list_value_length(column), 0)
-    offsets = pa.concat_arrays([pa.array([0], pa.int32()), pc.cumulative_sum(lengths)])
-    items = pc.fill_null(_join(_value(column.flatten())), _NULL_ITEM)
-    joined = pc.binary_join(pa.ListArray.from_arrays(offsets, items), _NOTHING)
-    return _sized(pc.if_else(pc.equal(lengths, 0), _NULL, joined))
+def _list(column: pa.Array) -> _Values:
+    """The items of each one after the other: they stand like that in memory. No list is as good as an empty one."""
+    ends = np.concatenate(([0], np.cumsum(pc.fill_null(pc.list_value_length(column), 0).to_numpy())))
+    places, data = _parts(_items(column.flatten()))
+    valid = np.packbits(ends[1:] > ends[:-1], bitorder="little")
+    return _sized(places[ends], data, pa.py_buffer(valid))
 
 
-def _one_nan(numbers: pa.Array) -> pa.Array:
-    return pc.if_else(pc.is_nan(numbers), pa.scalar(float("nan")), pc.add(numbers, 0.0))
+def _items(column: pa.Array) -> pa.Array:
+    fixed, text, valid = _value(column)
+    items = _side_by_side([fixed], len(column), valid)
+    if text is not None:
+        items = pc.binary_join_element_wise(items, text, _NOTHING)
+    return items if valid is None else pc.fill_null(items, _NULL_ITEM)
 
 
-def _fixed(numbers: pa.Array) -> pa.Array:
-    return numbers.view(pa.binary(8)).cast(_BINARY)
+def _one_nan(numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.where(np.isnan(numbers), np.nan, numbers + 0.0)
 
 
-def _sized(texts: pa.Array) -> _Parts:
-    return [_fixed(pc.binary_length(texts).cast(pa.int64())), texts]
+def _parts(texts: pa.Array) -> tuple[npt.NDArray[np.int32], pa.Buffer]:
+    """Where each text begins, with the end of the last, and what these are places in."""
+    if not len(texts):
+        return np.zeros(1, np.int32), pa.py_buffer(b"")
+    _, places, data = texts.buffers()
+    return np.frombuffer(places, np.int32)[texts.offset : texts.offset + len(texts) + 1], data
 
 
-def _join(parts: _Parts) -> pa.Array:
-    return pc.binary_join_element_wise(*parts, _NOTHING)
+def _sized(places: npt.NDArray[np.int32], data: pa.Buffer, valid: pa.Buffer | None) -> _Values:
+    text = pa.Array.from_buffers(_BINARY, len(places) - 1, [valid, pa.py_buffer(places), data])
+    return _Values(_bytes(np.diff(places).astype(np.int64)), text, valid)
+
+
+def _valid(column: pa.Array) -> pa.Buffer | None:
+    if not column.null_count:
+        return None
+    return column.is_valid().buffers()[1] if column.offset else column.buffers()[0]
+
+
+def _numbers(column: pa.Array, type_: type[_Number], each: int = 1) -> npt.NDArray[_Number]:
+    """The numbers of a column, *each* of so many; of nulls, any."""
+    if not len(column):
+        return np.empty((0, each), type_)
+    return np.frombuffer(column.buffers()[1], type_).reshape(-1, each)[column.offset : column.offset + len(column)]
+
+
+def _bytes(numbers: npt.NDArray[Any]) -> _Bytes:
+    return numbers.reshape(len(numbers), math.prod(numbers.shape[1:])).view(np.uint8)
+
+
+def _side_by_side(parts: Sequence[_Bytes], count: int, valid: pa.Buffer | None = None) -> pa.Array:
+    """One text a row of all *parts*, each of which has a row for each or one for all."""
+    width = sum(part.shape[1] for part in parts)
+    block, end = np.empty((count, width), np.uint8), 0
+    for part in parts:
+        block[:, end : end + part.shape[1]] = part
+        end += part.shape[1]
+    places = np.arange(0, (count + 1) * width, width, dtype=np.int32)
+    return pa.Array.from_buffers(_BINARY, count, [valid, pa.py_buffer(places), pa.py_buffer(block)])

@@ -5,17 +5,18 @@ The hashes are sums modulo 2^64 over the events, so they do not depend on order 
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stream.batch import MicroBatch
+from stream.batch import MicroBatch, key_rows
 from stream.deadletter import Refusal
 from stream.message import Message
 from stream.row_hash import row_hashes
@@ -44,6 +45,7 @@ COUNTS: Final = pa.schema(
 )
 _KEYS = ["subject", "outcome", "reason", "window_start"]
 _SUMS = ["events", "id_hash", "content_hash"]
+_Numbers: TypeAlias = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +66,13 @@ def window_starts(moments: pa.Array, window: timedelta) -> pa.Array:
 def tally_rows(batch: MicroBatch, outcome: Outcome, window: timedelta, reason: str | None = None) -> Tally:
     """Count every row of *batch* under its event time's window."""
     windows = window_starts(batch.notes.column("event_time"), window)
-    return _tally(batch.subject, outcome, reason, windows, _ids(batch), batch.notes.column("content_hash"))
+    return _tally(batch.subject, outcome, reason, windows, _ids(batch), batch.notes.column("content_hash").to_numpy())
 
 
 def tally_written(batch: MicroBatch, window: timedelta) -> Tally:
     """Count every row of *batch* as written; the content is that of the row, so that a table can be held against it."""
     windows = window_starts(batch.notes.column("event_time"), window)
-    return _tally(batch.subject, Outcome.WRITTEN, None, windows, _ids(batch), row_hashes(batch.rows))
+    return _tally(batch.subject, Outcome.WRITTEN, None, windows, _ids(batch), row_hashes(batch.rows).to_numpy())
 
 
 def id_hash(event_key: bytes) -> int:
@@ -81,7 +83,7 @@ def id_hash(event_key: bytes) -> int:
 def tally_unread(messages: Sequence[Message], outcome: Outcome, window: timedelta, reason: str | None = None) -> Tally:
     """Count messages that could not be read, under their topic's subject and their publish time; no hashes."""
     windows = window_starts(pa.array([message.published_at for message in messages], pa.int64()), window)
-    zeros = [0] * len(messages)
+    zeros = np.zeros(len(messages), np.int64)
     return _tally(messages[0].subject, outcome, reason, windows, zeros, zeros)
 
 
@@ -102,32 +104,27 @@ def add_up(tallies: Sequence[Tally]) -> Tally:
     return Tally(renamed.combine_chunks().to_batches()[0])
 
 
-def _ids(batch: MicroBatch) -> list[int]:
+def _ids(batch: MicroBatch) -> _Numbers:
     """What :func:`id_hash` says of each event's key, all at once."""
-    keys = batch.notes.column("event_key")
-    packed = memoryview(keys.buffers()[1])[keys.offset * 16 : (keys.offset + len(keys)) * 16]
-    return [first for (first,) in _FIRST_HALF.iter_unpack(packed)]
+    first = key_rows(batch.notes.column("event_key"))[:, 0]
+    return first.view(np.dtype(">i8")).astype(np.int64)
 
 
-def _tally(subject: str, outcome: Outcome, reason: str | None, windows: pa.Array, ids: Any, contents: Any) -> Tally:
-    columns = {
-        "window_start": windows,
-        "id_hash": pa.array(ids, pa.int64()),
-        "content_hash": pa.array(contents, pa.int64()),
-    }
-    sums = [("id_hash", "sum"), ("content_hash", "sum"), ([], "count_all")]
-    grouped = pa.table(columns).group_by("window_start").aggregate(sums).combine_chunks()
-    count = len(grouped)
+def _tally(
+    subject: str, outcome: Outcome, reason: str | None, windows: pa.Array, ids: _Numbers, contents: _Numbers
+) -> Tally:
+    starts = windows.to_numpy()
+    order = np.argsort(starts, kind="stable")
+    ordered = starts[order]
+    firsts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))[: len(ordered)]
+    count = len(firsts)
     values = {
         "subject": pa.repeat(pa.scalar(subject), count),
         "outcome": pa.repeat(pa.scalar(str(outcome)), count),
         "reason": pa.repeat(pa.scalar(reason, pa.string()), count),
-        "window_start": grouped["window_start"].combine_chunks(),
-        "events": grouped["count_all"].combine_chunks(),
-        "id_hash": grouped["id_hash_sum"].combine_chunks(),
-        "content_hash": grouped["content_hash_sum"].combine_chunks(),
+        "window_start": pa.array(ordered[firsts]),
+        "events": pa.array(np.diff(firsts, append=len(ordered))),
+        "id_hash": pa.array(np.add.reduceat(ids[order], firsts)),
+        "content_hash": pa.array(np.add.reduceat(contents[order], firsts)),
     }
     return Tally(pa.RecordBatch.from_arrays([values[name] for name in COUNTS.names], schema=COUNTS))
-
-
-_FIRST_HALF: Final = struct.Struct(">q8x")

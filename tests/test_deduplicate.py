@@ -1,15 +1,25 @@
 from __future__ import annotations
 
+import struct
+from dataclasses import replace
+
 import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from stream.batch import NOTES, MicroBatch
-from stream.deduplicate import SeenIds
+from stream.deduplicate import Decision, SeenIds, without
+from tests.strategies import FIXED_PROFILE
+
+
+def keys_of(*names: str) -> list[bytes]:
+    return [name.encode().ljust(16, b"_") for name in names]
 
 
 def a_batch(*events: tuple[str, int]) -> MicroBatch:
     """A batch of (id, content) pairs."""
     columns = [
-        [name.encode().ljust(16, b"_") for name, _ in events],
+        keys_of(*(name for name, _ in events)),
         [content for _, content in events],
         *([0] * len(events) for _ in range(5)),
     ]
@@ -65,12 +75,12 @@ def test_a_version_tells_what_was_remembered_and_in_which_order() -> None:
 def test_the_oldest_half_is_forgotten_when_the_budget_is_reached() -> None:
     #  a b |turn| c d |turn| e
     #  recent        a b are older      a b are forgotten
-    seen = SeenIds()
+    seen = SeenIds(budget=4)
     for pair in ("ab", "cd"):
         for name in pair:
-            assert not seen.is_due(4)
+            assert not seen.is_due()
             seen.remember(a_batch((name, 1)))
-        assert seen.is_due(4)
+        assert seen.is_due()
         seen.turn()
     decision = seen.decide(a_batch(("a", 1), ("c", 1), ("d", 1)))
     assert (decision.fresh, decision.duplicates) == ([0], [1, 2])
@@ -80,7 +90,98 @@ def test_an_id_to_be_kept_outlives_its_generation() -> None:
     seen = SeenIds()
     seen.remember(a_batch(("a", 1), ("b", 1)))
     seen.turn()
-    keys = a_batch(("a", 1)).notes.column("event_key").to_pylist()
-    kept = seen.turn(keys)
+    kept = seen.turn(keys_of("a"))
     assert seen.decide(a_batch(("a", 1), ("b", 1))).duplicates == [0]
     assert SeenIds(older=[kept]).decide(a_batch(("a", 1), ("b", 1))).duplicates == [0]
+
+
+_NAMES = st.sampled_from("abcdefgh")
+_EVENTS = st.tuples(_NAMES, st.integers(0, 2))
+
+
+class Model:
+    """Deduplication as one would say it: a dictionary for each generation, event after event."""
+
+    def __init__(self) -> None:
+        self.older: dict[str, int] = {}
+        self.recent: dict[str, int] = {}
+
+    def decide(self, events: list[tuple[str, int]], stored: dict[int, bool]) -> list[str]:
+        here: dict[str, int] = {}
+        said = []
+        for index, (name, content) in enumerate(events):
+            known = {**self.older, **self.recent, **here}
+            if name in known:
+                same = known[name] == content
+            elif index in stored:
+                same = stored[index]
+            else:
+                here[name] = content
+                said.append("fresh")
+                continue
+            said.append("duplicate" if same else "rival" if name in here else "conflict")
+        return said
+
+
+def said_of(decision: Decision, count: int) -> list[str]:
+    said = dict.fromkeys(decision.fresh, "fresh") | dict.fromkeys(decision.duplicates, "duplicate")
+    said |= {conflict.index: "conflict" for conflict in decision.conflicts}
+    assert len(said) == len(decision.fresh) + len(decision.duplicates) + len(decision.conflicts) == count
+    assert set(decision.rivals) <= {conflict.index for conflict in decision.conflicts}
+    return ["rival" if index in decision.rivals else said[index] for index in range(count)]
+
+
+@settings(FIXED_PROFILE, max_examples=200)
+@given(st.data())
+def test_it_decides_as_a_dictionary_would(data: st.DataObject) -> None:
+    seen, model, chunks = SeenIds(), Model(), ([], [])
+    for _ in range(data.draw(st.integers(1, 6))):
+        events = data.draw(st.lists(_EVENTS, max_size=12))
+        stored = data.draw(st.dictionaries(st.integers(0, len(events) - 1), st.booleans())) if events else {}
+        batch = a_batch(*events)
+
+        decision = seen.decide(batch, stored)
+
+        assert said_of(decision, len(events)) == model.decide(events, stored)
+        assert [decision.fresh, decision.duplicates, decision.rivals] == [
+            sorted(each) for each in (decision.fresh, decision.duplicates, decision.rivals)
+        ]
+        chunks[1].append(seen.remember(batch.take(decision.fresh)))
+        model.recent |= dict(events[index] for index in decision.fresh)
+        if data.draw(st.booleans()):
+            keep = data.draw(st.sets(_NAMES))
+            kept = {name: content for name, content in model.older.items() if name in keep}
+            model.older, model.recent = model.recent | kept, {}
+            chunks = ([*chunks[1], seen.turn(keys_of(*keep))], [])
+        if data.draw(st.booleans()):
+            seen = SeenIds(*chunks, seen.version)
+        assert len(seen) == len(model.older) + len(model.recent)
+
+
+@settings(FIXED_PROFILE, max_examples=50)
+@given(st.lists(st.dictionaries(_NAMES, st.integers(-(2**63), 2**63 - 1)), max_size=4), st.sets(_NAMES))
+def test_state_without_some_ids_is_all_of_the_others(parts: list[dict[str, int]], gone: set[str]) -> None:
+    chunks = [SeenIds().packed(a_batch(*part.items())) for part in parts]
+    expected = [a_batch((name, content)) for part in parts for name, content in part.items() if name not in gone]
+    assert without(chunks, keys_of(*gone)) == b"".join(SeenIds().packed(each) for each in expected)
+
+
+def test_a_chunk_is_key_and_content_as_it_always_was() -> None:
+    #  what a running job has in its state, and a journal on disk
+    chunk = SeenIds().packed(a_batch(("a", 1), ("b", -2)))
+    assert chunk == struct.pack(">16sq16sq", b"a" + b"_" * 15, 1, b"b" + b"_" * 15, -2)
+    batch = a_batch(("a", 1), ("b", -2), ("c", 3))
+    part = replace(batch, notes=batch.notes.slice(1))
+    assert SeenIds().packed(part) == SeenIds().packed(a_batch(("b", -2), ("c", 3)))
+
+
+def test_what_is_forgotten_leaves_in_parts_and_what_is_not_stays() -> None:
+    seen = SeenIds(budget=4)
+    names = iter("abcdefghijklmnop")
+    for _ in range(4):
+        for _ in range(2):
+            seen.remember(a_batch((next(names), 1)))
+        seen.turn()
+        decided = [seen.decide(a_batch(*((name, 1) for name in "abcdefgh"))).duplicates for _ in range(6)]
+        assert all(each == decided[0] for each in decided)
+        assert len(decided[0]) == 2

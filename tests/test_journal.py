@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import stat
@@ -53,7 +54,8 @@ def test_what_was_committed_is_there_when_it_is_opened_again(tmp_path: Path) -> 
     assert again.heads("t") == [head] == [StoredHead(1, 2, b"schema", b"rows", b"notes")]
     remembered = again.remembered("t")
     assert remembered is not None
-    assert (remembered.since, remembered.recent, remembered.older) == (7, [b"i" * 24], [])
+    assert (remembered.since, remembered.newest) == (7, 9)
+    assert (list(remembered.recent), list(remembered.older)) == ([b"i" * 24], [])
     assert again.receipts("t") == [(0, b"r" * 16)]
     assert again.tallies() == (1, [b"counts"])
 
@@ -92,12 +94,43 @@ def test_the_ids_of_two_generations_are_kept_and_what_is_older_than_the_last_is_
         transaction.remember("t", 1, 200, b"b" * 24)
     assert journal.since("t") == 150
     with journal.transaction() as transaction:
-        transaction.start_generation("t", 2, 180)
+        transaction.start_generation("t", 2, 140)
         transaction.remember("t", 2, 300, b"c" * 24)
 
     remembered = journal.remembered("t")
     assert remembered is not None
-    assert (remembered.older, remembered.recent, remembered.since) == ([b"b" * 24], [b"c" * 24], 200)
+    assert (list(remembered.older), list(remembered.recent)) == ([b"b" * 24], [b"c" * 24])
+    assert (remembered.since, remembered.newest) == (150, 300)
+
+
+def test_forgotten_ids_leave_the_journal_a_few_with_each_commit(tmp_path: Path) -> None:
+    journal = a_journal(tmp_path)
+    with journal.transaction() as transaction:
+        transaction.remember_since("t", 0)
+        for _ in range(250):  # more than are read at once
+            transaction.remember("t", 0, 1, b"a" * 24)
+        transaction.start_generation("t", 1, 1)
+    remembered = journal.remembered("t")
+    assert remembered is not None
+    assert (len(list(remembered.older)), list(remembered.recent)) == (250, [])
+
+    with journal.transaction() as transaction:
+        transaction.start_generation("t", 2, 1)
+    remembered = journal.remembered("t")
+    assert remembered is not None
+    assert (list(remembered.older), list(remembered.recent)) == ([], [])
+    assert journal.facts()["ids_remembered"] == 0
+
+    def stored() -> int:
+        return len(journal._rows("SELECT seq FROM ids WHERE generation = 0"))
+
+    left = [stored()]
+    while left[-1]:
+        with journal.transaction() as transaction:
+            transaction.remember("t", 2, 1, b"b" * 24)
+        left.append(stored())
+    assert left[0] == 250
+    assert max(before - after for before, after in itertools.pairwise(left)) <= 4
 
 
 def test_an_owner_that_has_died_keeps_nobody_waiting(tmp_path: Path) -> None:

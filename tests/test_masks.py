@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+import hmac
+import ipaddress
+import unicodedata
 from datetime import date
 from typing import Any
 
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from schemas.model import Generalise, Mask, Pii
 from stream.masks import generalise, keep_part, tokeniser
+from tests.strategies import FIXED_PROFILE
 
 KEY = b"k" * 32
 
@@ -76,3 +82,120 @@ def test_the_bucket_of_the_smallest_numbers_stays_in_range() -> None:
     pii = Pii("kind", Mask.GENERALISE, to=Generalise.BUCKET, size=1000)
     assert generalise(pa.array([-(2**31)], pa.int32()), pii).to_pylist() == [-(2**31)]
     assert generalise(pa.array([-(2**63)], pa.int64()), pii).to_pylist() == [-(2**63)]
+
+
+# What docs/contracts.md says of one value; the columns must say the same of each.
+
+
+def token_of(value: Any, kind: str) -> str:
+    if not isinstance(value, bytes):
+        value = unicodedata.normalize("NFKC", str(value)).strip()
+        value = (value.casefold() if kind == "email" else value).encode()
+    own_key = hmac.digest(KEY, kind.encode(), "sha256")
+    return "t1_" + hmac.digest(own_key, value, "sha256").hex()[:32]
+
+
+def part_of(text: str, first: int, last: int) -> str:
+    end = len(text) - last
+    is_hidden = [len(text) <= first + last or first <= place < end for place in range(len(text))]
+    return "".join("*" if hidden else letter for letter, hidden in zip(text, is_hidden, strict=True))
+
+
+def network_of(text: str) -> str | None:
+    try:
+        address = ipaddress.ip_address(text.strip())
+    except ValueError:
+        return None
+    return str(ipaddress.ip_network((address.packed, 24 if address.version == 4 else 48), strict=False))
+
+
+def column_of(values: list[Any], type_: pa.DataType, offset: int) -> pa.Array:
+    """A column, which may be a part of a longer one."""
+    return pa.array([None] * offset + values, type_).slice(offset)
+
+
+MANY = settings(FIXED_PROFILE, max_examples=150)
+TEXTS = st.text(max_size=12) | st.text(" \t\x1c\u00a0aAß\ufb01İ\uff21é", max_size=6)
+OFFSETS = st.integers(0, 3)
+
+
+def lists(values: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Any]]:
+    """Values of which some come again, and some are null."""
+    return st.lists(values, min_size=1, max_size=4).flatmap(
+        lambda few: st.lists(st.sampled_from([*few, None]), max_size=10)
+    )
+
+
+@MANY
+@given(
+    st.one_of(
+        st.tuples(lists(TEXTS), st.just(pa.string())),
+        st.tuples(lists(st.binary(max_size=9)), st.just(pa.binary())),
+        st.tuples(lists(st.integers(-(2**63), 2**63 - 1)), st.just(pa.int64())),
+        st.tuples(lists(st.integers(-(2**31), 2**31 - 1)), st.just(pa.int32())),
+    ),
+    st.sampled_from(["email", "phone", ""]),
+    OFFSETS,
+)
+def test_tokens_are_as_documented(column: tuple[list[Any], pa.DataType], kind: str, offset: int) -> None:
+    values, type_ = column
+    masked = tokeniser(kind, KEY)(column_of(values, type_, offset))
+    assert masked.to_pylist() == [None if value is None else token_of(value, kind) for value in values]
+    assert masked.type == pa.string()
+
+
+@MANY
+@given(lists(TEXTS), st.integers(0, 5), st.integers(0, 5), OFFSETS)
+def test_parts_are_as_documented(texts: list[Any], first: int, last: int, offset: int) -> None:
+    masked = keep_part(column_of(texts, pa.string(), offset), first, last)
+    assert masked.to_pylist() == [None if text is None else part_of(text, first, last) for text in texts]
+    assert masked.type == pa.string()
+
+
+ADDRESSES = (
+    st.ip_addresses().map(str)
+    | st.ip_addresses(v=6).map(lambda address: address.exploded.upper())
+    | st.sampled_from(
+        ["::", "::1", "1:2:3::", "1:2::3", "::ffff:1.2.3.4", "fe80::1%eth0", "::%0", "fe80::1%", "1.2.3", "01.2.3.4"]
+    )
+    | st.sampled_from(
+        ["1.2.3.256", "1.2.3.4.5", "1::2::3", "12345::", "1.2.3.4\0", "\u0661.2.3.4", "0x1.2.3.4", "1:2", ""]
+    )
+    | st.text("0123456789abcdef:.%/ ", max_size=12)
+)
+
+
+@MANY
+@given(lists(ADDRESSES | ADDRESSES.map(" {}\n".format)), OFFSETS)
+def test_networks_are_as_documented(texts: list[Any], offset: int) -> None:
+    pii = Pii("kind", Mask.GENERALISE, to=Generalise.NETWORK)
+    masked = generalise(column_of(texts, pa.string(), offset), pii)
+    assert masked.to_pylist() == [None if text is None else network_of(text) for text in texts]
+    assert masked.type == pa.string()
+
+
+SIZES = st.integers(1, 1000) | st.integers(1, 2**70) | st.sampled_from([2**31, 2**63 - 1, 2**63])
+
+
+@MANY
+@given(st.sampled_from([31, 63]), SIZES, OFFSETS, st.data())
+def test_buckets_of_whole_numbers_are_as_documented(bits: int, size: int, offset: int, data: st.DataObject) -> None:
+    low, high = -(2**bits), 2**bits - 1
+    numbers = data.draw(lists(st.integers(low, high) | st.sampled_from([low, low + 1, -1, 0, high])))
+    pii = Pii("kind", Mask.GENERALISE, to=Generalise.BUCKET, size=size)
+    column = column_of(numbers, pa.int32() if bits == 31 else pa.int64(), offset)
+    masked = generalise(column, pii)
+    assert masked.to_pylist() == [None if number is None else max(low, number - number % size) for number in numbers]
+    assert masked.type == column.type
+
+
+@MANY
+@given(st.sampled_from([32, 64]), SIZES, OFFSETS, st.data())
+def test_buckets_of_floats_are_as_documented(width: int, size: int, offset: int, data: st.DataObject) -> None:
+    numbers = data.draw(lists(st.floats(width=width)))
+    pii = Pii("kind", Mask.GENERALISE, to=Generalise.BUCKET, size=size)
+    column = column_of(numbers, pa.float32() if width == 32 else pa.float64(), offset)
+    masked = generalise(column, pii)
+    expected = pa.array([None if number is None else number // size * size for number in numbers], column.type)
+    assert [str(value) for value in masked.to_pylist()] == [str(value) for value in expected.to_pylist()]
+    assert masked.type == column.type

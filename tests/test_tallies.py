@@ -6,13 +6,18 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from stream.batch import NOTES, MicroBatch
 from stream.row_hash import row_hashes
 from stream.tallies import Outcome, add_up, tally_rows, tally_written
 from stream.tally import tally_lines
+from tests.strategies import FIXED_PROFILE
 
 MINUTE = timedelta(minutes=1)
+_INT64 = st.integers(-(2**63), 2**63 - 1)
+_MOMENTS = st.integers(-(10**8), 3 * 10**8) | st.integers(-(2**55), 2**55)
 
 
 def a_batch(*numbers: int, subject: str = "things") -> MicroBatch:
@@ -69,3 +74,28 @@ def test_each_line_has_an_identity_and_says_until_when_its_subject_is_complete()
         "unknown": None,
     }
     assert [len(line["windows"]) for line in lines] == [2, 2]
+
+
+@settings(FIXED_PROFILE, max_examples=100)
+@given(st.lists(st.tuples(st.binary(min_size=16, max_size=16), _INT64, _MOMENTS), max_size=12), st.integers(0, 2))
+def test_each_window_has_its_events_and_their_hashes_added_up(
+    events: list[tuple[bytes, int, int]], skipped: int
+) -> None:
+    keys, contents, moments = ([event[place] for event in events] for place in range(3))
+    columns = [keys, contents, moments, *([0] * len(events) for _ in range(4))]
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, NOTES, strict=True)]
+    notes = pa.RecordBatch.from_arrays(arrays, schema=NOTES).slice(skipped)
+    rows = pa.RecordBatch.from_pydict({"_event_id": ["an id"] * notes.num_rows})
+
+    counts = tally_rows(MicroBatch("things", rows, notes, b""), Outcome.DUPLICATE, MINUTE, "why").counts.to_pylist()
+
+    expected: dict[int, list[int]] = {}
+    for key, content, moment in events[skipped:]:
+        sums = expected.setdefault(moment - moment % 60_000_000, [0, 0, 0])
+        for place, more in enumerate((1, int.from_bytes(key[:8], "big"), content)):
+            sums[place] += more
+    assert {line["window_start"]: (line["events"], line["id_hash"], line["content_hash"]) for line in counts} == {
+        start: (events, signed(ids), signed(contents)) for start, (events, ids, contents) in expected.items()
+    }
+    assert len(counts) == len(expected)
+    assert {(line["subject"], line["outcome"], line["reason"]) for line in counts} <= {("things", "duplicate", "why")}

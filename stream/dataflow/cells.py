@@ -86,7 +86,8 @@ class Ids:
         mark = self._read() or Mark()
         seen = self.memory.seen.get(self.key)
         if seen is None or seen.version != mark.version:
-            seen = SeenIds(self._bag(mark.turns + 1).read(), self._bag(mark.turns).read(), mark.version)
+            older, recent = self._bag(mark.turns + 1).read(), self._bag(mark.turns).read()
+            seen = SeenIds(older, recent, mark.version, self.budget)
             self.memory.seen[self.key] = seen
         return seen
 
@@ -113,7 +114,7 @@ class Ids:
         Ids of rows that are *waiting* stay: they do not stand in the table yet, so no lookup would find them.
         """
         seen = self.seen()
-        if not seen.is_due(self.budget):
+        if not seen.is_due():
             return
         mark = self._read() or Mark()
         keep = {key for batch in waiting() for key in batch.notes.column("event_key").to_pylist()}

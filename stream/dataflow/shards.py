@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+import numpy as np
 import pyarrow as pa
 
-from stream.batch import MicroBatch
+from stream.batch import MicroBatch, key_rows
 from stream.dataflow.cells import Key
 from stream.sealing import seal, unseal
 
@@ -29,13 +30,11 @@ def split_sealed(batch: MicroBatch, shards: int, key: bytes) -> Iterator[Keyed]:
 
 
 def _split(batch: MicroBatch, shards: int) -> Iterator[Keyed]:
-    """A shard is the hash of the id modulo *shards*."""
+    """A shard is the first 32 bits of the id's hash modulo *shards*."""
     if shards == 1:
         yield (batch.subject, 0), batch
         return
-    places: list[list[int]] = [[] for _ in range(shards)]
-    for index, key in enumerate(batch.notes.column("event_key").to_pylist()):
-        places[int.from_bytes(key[:4], "big") % shards].append(index)
-    for shard, indices in enumerate(places):
-        if indices:
-            yield (batch.subject, shard), batch.take(indices)
+    first = key_rows(batch.notes.column("event_key")).view(np.dtype(">u4"))[:, 0]
+    shard_of = first % shards
+    for shard in np.unique(shard_of).tolist():
+        yield (batch.subject, shard), batch.take(np.flatnonzero(shard_of == shard).tolist())

@@ -26,6 +26,7 @@ FORMAT: Final = 1
 PAUSED: Final = "paused"
 LET_THROUGH: Final = "let through"
 BUSY_MILLISECONDS: Final = 5_000
+_CHUNKS_A_READ: Final = 100
 _WAL_BYTES: Final = 64 * 1024 * 1024
 _SCHEMA: Final = """
     CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -60,12 +61,14 @@ class DiskFullError(JournalError):
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """The ids of one target: packed entries of two generations, and since when they are complete (microseconds)."""
+    """The ids of one target: packed entries of two generations, since when they are complete, and the latest publish
+    time among them (microseconds). The entries are read while they are gone through, once."""
 
     generation: int
     since: int
-    older: list[bytes] = field(repr=False)
-    recent: list[bytes] = field(repr=False)
+    newest: int
+    older: Iterable[bytes] = field(repr=False)
+    recent: Iterable[bytes] = field(repr=False)
 
 
 class Journal:
@@ -196,9 +199,9 @@ class Journal:
         if not found:
             return None
         ((generation, since),) = found
-        query = "SELECT entries FROM ids WHERE target = ? AND generation = ? ORDER BY seq"
-        older, recent = ([e for (e,) in self._rows(query, target, g)] for g in (generation - 1, generation))
-        return Remembered(generation, since, older, recent)
+        ((newest,),) = self._rows("SELECT coalesce(max(newest), 0) FROM ids WHERE target = ?", target)
+        older, recent = (self._entries(target, each) for each in (generation - 1, generation))
+        return Remembered(generation, since, newest, older, recent)
 
     def since(self, target: str) -> int:
         """Since when the ids of *target* are complete, by publish time in microseconds."""
@@ -215,7 +218,10 @@ class Journal:
 
     def facts(self) -> dict[str, Any]:
         """What the journal holds, in numbers, for people."""
-        ids = "SELECT coalesce(sum(length(entries) / 24), 0) FROM ids"
+        ids = """
+            SELECT coalesce(sum(length(entries) / 24), 0) FROM ids JOIN remembered USING (target)
+            WHERE ids.generation >= remembered.generation - 1
+        """
         return {
             "journal": self.id,
             "epoch": self._value("epoch"),
@@ -238,6 +244,13 @@ class Journal:
     def in_flight(self) -> int:
         """How many rows are committed whose fate is open."""
         return int(self._rows("SELECT coalesce(sum(count), 0) FROM heads")[0][0])
+
+    def _entries(self, target: str, generation: int) -> Iterator[bytes]:
+        query = "SELECT seq, entries FROM ids WHERE target = ? AND generation = ? AND seq > ? ORDER BY seq LIMIT ?"
+        last = -1
+        while rows := self._rows(query, target, generation, last, _CHUNKS_A_READ):
+            last = rows[-1][0]
+            yield from (entries for _, entries in rows)
 
     def _in_flight(self, target: str) -> int:
         return int(self._rows("SELECT coalesce(sum(count), 0) FROM heads WHERE target = ?", target)[0][0])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import structlog
 
 from schemas.envelope import from_micros
-from stream.batch import MicroBatch
+from stream.batch import MicroBatch, key_rows
 from stream.deduplicate import Decision, SeenIds
 from stream.engine.journal import Journal
 from stream.engine.patience import NEEDS_ROOM, Patience
@@ -55,18 +56,18 @@ class Memory:
             self._remember_since(0 if is_new else self._clock() + SKEW_MICROSECONDS)
         remembered = self._journal.remembered(self._table)
         assert remembered is not None  # noqa: S101 stated just above
-        self._generation, self._since = remembered.generation, remembered.since
-        self._seen = SeenIds(remembered.older, remembered.recent)
+        self._generation, self._since, self._newest = remembered.generation, remembered.since, remembered.newest
+        self._seen = SeenIds(remembered.older, remembered.recent, budget=self._budget)
         self._receipts = Receipts(self._journal.receipts(self._table))
 
-    def unsettled(self, messages: Sequence[Message]) -> list[Message]:
-        """Those of *messages* whose fate is open, each once."""
+    def unsettled(self, messages: Sequence[Message]) -> dict[bytes, Message]:
+        """Those of *messages* whose fate is open, each once, by their receipts."""
+        receipts = [receipt(message) for message in messages]
         found: dict[bytes, Message] = {}
-        for message in messages:
-            key = receipt(message)
-            if key not in self._receipts:
+        for key, message, is_known in zip(receipts, messages, self._receipts.known(receipts), strict=True):
+            if not is_known:
                 found.setdefault(key, message)
-        return list(found.values())
+        return found
 
     def decide(self, batch: MicroBatch) -> Decision:
         """Sort rows into fresh, duplicate and conflicting."""
@@ -82,6 +83,7 @@ class Memory:
         self.settle(transaction, receipts)
 
         def committed() -> None:
+            self._newest = max(self._newest, newest)
             self._seen.remember(batch)
             self.settled(receipts)
 
@@ -96,14 +98,19 @@ class Memory:
         self._receipts.add(receipts)
 
     def turn_when_due(self) -> None:
-        """Forget the older half of the ids when the budget is used up."""
-        if not self._seen.is_due(self._budget):
+        """Forget the older half of the ids when the budget is used up, and look up from then on what was published
+        before now.
+
+        That is a whole generation more than what is forgotten: of two messages with one id, published one shortly
+        after the other, the second may come much later, and its id be forgotten with the first.
+        """
+        if not self._seen.is_due():
             return
         self._generation += 1
 
         def commit() -> None:
             with self._journal.transaction() as transaction:
-                transaction.start_generation(self._table, self._generation, self._clock())
+                transaction.start_generation(self._table, self._generation, max(self._newest, self._clock()))
 
         self._patience.insist(NEEDS_ROOM, commit)
         reached("ids_turned")
@@ -129,13 +136,12 @@ class Memory:
         _LOG.info("remembers", table=self._table, since=since)
 
 
-def with_receipts(batch: MicroBatch, messages: Sequence[Message]) -> MicroBatch:
-    """Note the receipt of its message on each row."""
-    places = batch.notes.column("message").to_pylist()
-    receipts = pa.array([receipt(messages[place]) for place in places], pa.binary(16))
-    return MicroBatch(batch.subject, batch.rows, batch.notes.append_column("receipt", receipts), batch.sealed)
+def with_receipts(batch: MicroBatch, receipts: Sequence[bytes]) -> MicroBatch:
+    """Note on each row the receipt of its message."""
+    noted = pa.array(receipts, pa.binary(16)).take(batch.notes.column("message"))
+    return replace(batch, notes=batch.notes.append_column("receipt", noted))
 
 
 def receipts_of(notes: pa.RecordBatch) -> bytes:
     """The receipts noted on rows, packed."""
-    return b"".join(notes.column("receipt").to_pylist())
+    return key_rows(notes.column("receipt")).tobytes()

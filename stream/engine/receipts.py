@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+import os
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
+import numpy as np
+
 from stream.message import Message
+from stream.packed_ids import SALT_BYTES, Keys, PackedIds
 
 _BYTES: Final = 16
 GENERATION_MESSAGES: Final = 300_000  # a minute at 5,000 a second: as long as an acknowledgement may be under way
@@ -24,24 +28,39 @@ def receipt(message: Message) -> bytes:
 class Receipts:
     """The last messages of one subject, in two generations: when the recent one is full, the older is forgotten."""
 
-    def __init__(self, chunks: Iterable[tuple[int, bytes]] = ()) -> None:
-        by_generation: dict[int, set[bytes]] = {}
+    def __init__(self, chunks: Iterable[tuple[int, bytes]] = (), random: Callable[[int], bytes] = os.urandom) -> None:
+        self._salt = random(SALT_BYTES)
+        by_generation: dict[int, list[bytes]] = {}
         for generation, packed in chunks:
-            by_generation.setdefault(generation, set()).update(_unpack(packed))
+            by_generation.setdefault(generation, []).append(packed)
         self.generation = max(by_generation, default=0)
-        self._recent = by_generation.get(self.generation, set())
-        self._older = by_generation.get(self.generation - 1, set())
+        self._recent, self._older = (
+            self._loaded(by_generation.get(generation, [])) for generation in (self.generation, self.generation - 1)
+        )
 
-    def __contains__(self, key: bytes) -> bool:
-        return key in self._recent or key in self._older
+    def known(self, receipts: Sequence[bytes]) -> list[bool]:
+        """Say of each receipt whether its message is known."""
+        keys = _keys(b"".join(receipts))
+        known: list[bool] = (self._recent.find(keys).known | self._older.find(keys).known).tolist()
+        return known
 
     def add(self, packed: bytes) -> None:
         """Remember packed receipts, which stand in the journal under the present generation."""
-        self._recent.update(_unpack(packed))
+        _add(self._recent, packed)
         if len(self._recent) >= GENERATION_MESSAGES:
             self.generation += 1
-            self._older, self._recent = self._recent, set()
+            self._older, self._recent = self._recent, self._loaded([])
+
+    def _loaded(self, chunks: Iterable[bytes]) -> PackedIds:
+        ids = PackedIds(self._salt, GENERATION_MESSAGES)
+        _add(ids, b"".join(chunks))
+        return ids
 
 
-def _unpack(packed: bytes) -> Iterable[bytes]:
-    return (packed[start : start + _BYTES] for start in range(0, len(packed), _BYTES))
+def _add(ids: PackedIds, packed: bytes) -> None:
+    keys = _keys(packed)
+    ids.add(keys, np.zeros(len(keys), np.int64))
+
+
+def _keys(packed: bytes) -> Keys:
+    return Keys.of(np.frombuffer(packed, np.uint64).reshape(-1, 2))

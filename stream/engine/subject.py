@@ -21,7 +21,6 @@ from stream.engine.memory import Memory, receipts_of, with_receipts
 from stream.engine.patience import NEEDS_ROOM, Patience
 from stream.engine.prepare import tally_refused
 from stream.engine.puller import Pulled
-from stream.engine.receipts import receipt
 from stream.engine.status import SubjectStatus
 from stream.engine.table_writer import Fence, Head, TableWriter
 from stream.engine.transaction import Transaction
@@ -32,7 +31,7 @@ from stream.names import Names
 from stream.stored_rows import StoredRows
 from stream.streams import WriteStreams
 from stream.tables import derived_columns, table_for
-from stream.tallies import Outcome, Tally, add_up, tally_rows, tally_written
+from stream.tallies import Outcome, Tally, tally_rows, tally_written
 from stream.write import STAGE, refusals_by_bigquery, within_requests
 
 WAIT_SECONDS: Final = 0.2  # for the first message of a round; also how soon a stop is seen
@@ -121,15 +120,17 @@ class SubjectLoop:
         self._status.time(self._job.clock(), (each.published_at for each in messages))
         reached("acknowledged")
 
-    def _ingest(self, messages: Sequence[Message]) -> None:
+    def _ingest(self, new: Mapping[bytes, Message]) -> None:
+        """Settle messages, by their receipts."""
+        messages, noted = list(new.values()), list(new)
         self._messages = messages
         prepared = self._preparer.prepare(messages, self._job.clock())
         self._status.count("received", len(messages))
         reached("decoded")
         self._publish(prepared.letters)
-        batch = None if prepared.batch is None else with_receipts(prepared.batch, messages)
+        batch = None if prepared.batch is None else with_receipts(prepared.batch, noted)
         rows = set() if batch is None else set(batch.notes.column("message").to_pylist())
-        unread = [receipt(each) for index, each in enumerate(messages) if index not in rows]
+        unread = [each for index, each in enumerate(noted) if index not in rows]
         if batch is None:
             self._settle([], b"".join(unread), prepared.tallies)
         else:
@@ -243,8 +244,8 @@ class SubjectLoop:
         return [tally_rows(duplicates, Outcome.RECEIVED, window), tally_rows(duplicates, Outcome.DUPLICATE, window)]
 
     def _tally(self, transaction: Transaction, tallies: Sequence[Tally]) -> None:
-        if tallies:
-            transaction.tally(to_ipc(add_up(tallies).counts))
+        if tallies:  # which are added up when they are appended
+            transaction.tally(to_ipc(pa.concat_batches([tally.counts for tally in tallies])))
 
 
 def _nothing(transaction: Transaction) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import apsw
+
+_DELETED: Final = 4  # forgotten chunks for each that is added: what is left of them gets less with each commit
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +47,17 @@ class Transaction:
         self._execute("INSERT OR REPLACE INTO streams VALUES (?, ?, 0)", (target, name))
 
     def remember(self, target: str, generation: int, newest: int, entries: bytes) -> None:
-        """Remember packed ids; *newest* is the latest publish time among them."""
+        """Remember packed ids; *newest* is the latest publish time among them. Some of those that are forgotten are
+        deleted: all of them at once would take long."""
         insert = "INSERT INTO ids (target, generation, newest, entries) VALUES (?, ?, ?, ?)"
         self._execute(insert, (target, generation, newest, entries))
+        some = "SELECT seq FROM ids WHERE target = ? AND generation < ? LIMIT ?"
+        self._execute(f"DELETE FROM ids WHERE seq IN ({some})", (target, generation - 1, _DELETED))  # noqa: S608
 
-    def start_generation(self, target: str, generation: int, now: int) -> None:
-        """Forget the ids of the last generation but one, and look up from now on what was published before *now*.
-
-        That is a whole generation more than what is forgotten: of two messages with one id, published one shortly
-        after the other, the second may come much later, and its id be forgotten with the first.
-        """
-        (newest,) = self._execute("SELECT max(newest) FROM ids WHERE target = ?", (target,)).fetchone()
-        self._execute("DELETE FROM ids WHERE target = ? AND generation < ?", (target, generation - 1))
+    def start_generation(self, target: str, generation: int, since: int) -> None:
+        """Forget the ids of the last generation but one; ids are complete only for what was published after *since*."""
         self._execute(
-            "UPDATE remembered SET generation = ?, since = max(since, ?) WHERE target = ?",
-            (generation, max(newest or 0, now), target),
+            "UPDATE remembered SET generation = ?, since = max(since, ?) WHERE target = ?", (generation, since, target)
         )
 
     def remember_since(self, target: str, moment: int) -> None:
@@ -74,7 +72,8 @@ class Transaction:
         if entries:
             insert = "INSERT INTO receipts (target, generation, entries) VALUES (?, ?, ?)"
             self._execute(insert, (target, generation, entries))
-            self._execute("DELETE FROM receipts WHERE target = ? AND generation < ?", (target, generation - 1))
+            some = "SELECT seq FROM receipts WHERE target = ? AND generation < ? LIMIT ?"
+            self._execute(f"DELETE FROM receipts WHERE seq IN ({some})", (target, generation - 1, _DELETED))  # noqa: S608
 
     def take_over(self) -> None:
         """Note that another journal's engine has been given the messages of every table since: until it is undone."""

@@ -1,0 +1,264 @@
+"""Ids as packed columns: hash tables of numpy arrays in which whole batches are looked up at once."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Rows: TypeAlias = npt.NDArray[np.uint64]
+Halves: TypeAlias = npt.NDArray[np.uint64]
+Contents: TypeAlias = npt.NDArray[np.int64]
+Places: TypeAlias = npt.NDArray[np.int64]
+
+SALT_BYTES: Final = 24
+_FEWEST: Final = 1 << 14  # entries that a table has room for
+_GROWTH: Final = 4
+_SLOTS: Final = 8  # of a bucket
+_WORDS: Final = 5  # of a bucket
+_FILLED: Final = 5.5  # of them, on average, when a table is full: 7.3 bytes an entry beside its own 24
+_ROUND: Final = 1 << 14  # so many entries are added at once: what is worked on stays in the cache
+
+_HALF: Final = np.uint64(32)
+_TOP_BYTE: Final = np.uint64(56)
+_BITS: Final = np.uint64(8)
+_ONE: Final = np.uint64(1)
+_BYTE: Final = np.uint64(0xFF)
+_EACH_BYTE: Final = np.uint64(0x0101_0101_0101_0101)
+_HIGH_BITS: Final = np.uint64(0x8080_8080_8080_8080)
+_LOW_BITS: Final = np.uint64(0x7F7F_7F7F_7F7F_7F7F)
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """128-bit keys in two columns of 64 bits."""
+
+    first: Halves
+    second: Halves
+
+    @classmethod
+    def of(cls, rows: Rows) -> Keys:
+        """The keys that *rows* of numbers begin with."""
+        return cls(np.ascontiguousarray(rows[:, 0]), np.ascontiguousarray(rows[:, 1]))
+
+    def take(self, places: Places | npt.NDArray[np.bool_] | slice) -> Keys:
+        """The keys at *places*."""
+        return Keys(self.first[places], self.second[places])
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+
+class Found(NamedTuple):
+    """For each key whether it is there, and its content; 0 when it is not."""
+
+    known: npt.NDArray[np.bool_]
+    contents: Contents
+
+
+class PackedIds:
+    """Keys, each added once, with 64 bits of content: 31.3 bytes an entry when there are as many as *expected*.
+
+    No operation touches more than a few entries for each key it is given: a table that is full stays as it is, and
+    while the next one is filled, its entries are moved there a few at a time. *salt* decides where a key is looked for:
+    whoever makes up ids does not know it, and cannot have many of them in one place.
+    """
+
+    def __init__(self, salt: bytes, expected: int = 0) -> None:
+        self._salt = np.frombuffer(salt, np.uint64, count=3) | _ONE
+        self._expected = expected
+        self._table = _Table(_FEWEST)
+        self._former: _Table | None = None
+        self._moved = 0
+
+    def __len__(self) -> int:
+        return self._table.count + self._unmoved
+
+    def find(self, keys: Keys) -> Found:
+        """Look *keys* up."""
+        scattered = self._scatter(keys)
+        found = self._table.find(keys, scattered)
+        if self._former:
+            known, contents = self._former.find(keys, scattered)
+            found.contents[known] = contents[known]
+            found.known[known] = True
+        return found
+
+    def add(self, keys: Keys, contents: Contents) -> None:
+        """Add *keys*, which are not there, each with its content."""
+        start = 0
+        while start < len(keys):
+            if not self._room:
+                self._open()
+            part = slice(start, min(len(keys), start + _ROUND, start + self._room))
+            self._add(keys.take(part), contents[part])
+            self._move(part.stop - start)
+            start = part.stop
+
+    def columns(self) -> Iterator[npt.NDArray[Any]]:
+        """Every array that it is made of, for whoever lets them go one by one."""
+        for table in filter(None, (self._table, self._former)):
+            yield from table.columns()
+
+    @property
+    def _unmoved(self) -> int:
+        return self._former.count - self._moved if self._former else 0
+
+    @property
+    def _room(self) -> int:
+        return self._table.capacity - self._table.count - self._unmoved
+
+    def _open(self) -> None:
+        """Go on in a larger table. The one that is full has half as many entries at most: with one moved for each that
+        is added, it is empty before the new one is full."""
+        count = self._table.count
+        enough = self._expected + self._expected // 64 + _FEWEST  # a batch more than expected, and rows that are kept
+        is_last = 2 * count < self._expected <= 2 * _GROWTH * count
+        self._former, self._moved = self._table, 0
+        self._table = _Table(enough if is_last else _GROWTH * count)
+
+    def _move(self, at_most: int) -> None:
+        if self._former is None:
+            return
+        keys, contents = self._former.entries(self._moved, at_most)
+        self._add(keys, contents)
+        self._moved += len(keys)
+        if self._moved == self._former.count:
+            self._former = None
+
+    def _add(self, keys: Keys, contents: Contents) -> None:
+        self._table.add(keys, contents, self._scatter(keys))
+
+    def _scatter(self, keys: Keys) -> Scattered:
+        """Multiply with random numbers and keep the upper bits: two keys agree in them by chance only."""
+        mixed = keys.first * self._salt[0] + keys.second * self._salt[1]
+        return Scattered(mixed >> _HALF, (mixed * self._salt[2]) >> _HALF)
+
+
+class Scattered(NamedTuple):
+    """Twice 32 bits for each key."""
+
+    one: Halves
+    other: Halves
+
+
+class _Table:
+    """A fixed number of entries, numbered from 1, and the buckets that they are found by.
+
+    A bucket is five words of 64 bits: the tags of its entries, a byte each, filled from the lowest on; and their
+    *numbers*, 32 bits each. A key has two buckets and goes into the emptier one, so both are full for one key in
+    thousands: that one goes into the next ones after them.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self._size = int(capacity / _FILLED)
+        self._words = _column(np.uint64, self._size * _WORDS)
+        self._numbers = self._words.view(np.uint32)
+        self._first = _column(np.uint64, capacity + 1)
+        self._second = _column(np.uint64, capacity + 1)
+        self._contents = _column(np.int64, capacity + 1)
+        self.count = 0
+
+    def columns(self) -> tuple[npt.NDArray[Any], ...]:
+        return self._words, self._first, self._second, self._contents
+
+    def entries(self, start: int, at_most: int) -> tuple[Keys, Contents]:
+        """Up to *at_most* entries, in the order in which they were added."""
+        rows = slice(1 + start, 1 + min(start + at_most, self.count))
+        return Keys(self._first[rows], self._second[rows]), self._contents[rows]
+
+    def find(self, keys: Keys, scattered: Scattered) -> Found:
+        found = Found(np.zeros(len(keys), np.bool_), np.zeros(len(keys), np.int64))
+        places, buckets, tags = np.arange(len(keys)), self._buckets_of(scattered), _tags(scattered)
+        while len(places):
+            present = self._words[buckets * _WORDS]
+            self._compare(keys, places, buckets.ravel(), _equal_bytes(present, tags).ravel(), found)
+            open_ = np.flatnonzero(np.minimum(*present) >> _TOP_BYTE)  # of both buckets, when both are full
+            open_ = open_[~found.known[places[open_]]]
+            places, buckets, tags = places[open_], self._next(buckets[:, open_]), tags[open_]
+        return found
+
+    def _compare(self, keys: Keys, places: Places, buckets: Places, alike: Halves, found: Found) -> None:
+        """Note the entries with *alike* tags, in the buckets of the keys at *places*, that have those keys."""
+        looks = np.flatnonzero(alike)
+        alike = alike[looks]
+        while len(looks):
+            lowest = alike & (~alike + _ONE)
+            slots = np.bitwise_count(lowest - _ONE) >> 3
+            entries = self._numbers[_number(buckets[looks], slots)]
+            at = places[looks % len(places)]
+            same = (self._first[entries] == keys.first[at]) & (self._second[entries] == keys.second[at]) & (entries > 0)
+            found.known[at[same]] = True
+            found.contents[at[same]] = self._contents[entries[same]]
+            alike ^= lowest
+            rest = np.flatnonzero(alike)
+            looks, alike = looks[rest], alike[rest]
+
+    def add(self, keys: Keys, contents: Contents, scattered: Scattered) -> None:
+        """Add entries; there is room. Of those that would take one slot one does, and the others look again."""
+        begin, self.count = self.count + 1, self.count + len(keys)
+        rows = slice(begin, begin + len(keys))
+        self._first[rows], self._second[rows], self._contents[rows] = keys.first, keys.second, contents
+        numbers = np.arange(rows.start, rows.stop, dtype=np.uint32)
+        buckets, tags = self._buckets_of(scattered), _tags(scattered)
+        while len(numbers):
+            rest = self._put(numbers, buckets, tags)
+            numbers, buckets, tags = numbers[rest], buckets[:, rest], tags[rest]
+
+    def _put(self, numbers: npt.NDArray[np.uint32], buckets: Places, tags: Halves) -> Places:
+        """Put entries into free slots of their buckets; the places of those that found none, for they were full or
+        taken by another of these: *buckets* of the full ones are the next ones then."""
+        present = self._words[buckets * _WORDS]
+        used = _used(present)
+        emptier = (used[1] < used[0]).astype(np.intp)
+        every = np.arange(len(numbers))
+        bucket, present, used = buckets[emptier, every], present[emptier, every], used[emptier, every]
+        slots = _number(bucket, used.view(np.int64))
+        free = used < _SLOTS
+        self._numbers[slots[free]] = numbers[free]
+        buckets[:, ~free] = self._next(buckets[:, ~free])
+        free[free] = self._numbers[slots[free]] == numbers[free]
+        self._words[bucket[free] * _WORDS] = present[free] | tags[free] << (used[free] * _BITS)
+        return np.flatnonzero(~free)
+
+    def _buckets_of(self, scattered: Scattered) -> Places:
+        size = np.uint64(self._size)
+        return ((np.stack(scattered) * size) >> _HALF).view(np.int64)
+
+    def _next(self, buckets: Places) -> Places:
+        return (buckets + 1) % self._size
+
+
+def _number(buckets: Places, slots: Places) -> Places:
+    """Where the number of an entry stands, counted in 32 bits: behind the tags."""
+    return buckets * (2 * _WORDS) + 2 + slots
+
+
+def _tags(scattered: Scattered) -> Halves:
+    """A byte for each, never 0: its lowest bits, which say least of the bucket."""
+    tags: Halves = np.maximum(scattered.other & _BYTE, _ONE)
+    return tags
+
+
+def _equal_bytes(numbers: Halves, tags: Halves) -> Halves:
+    """The highest bit of each byte of *numbers* that equals the tag; perhaps of the one above such a byte too."""
+    repeated: Halves = tags * _EACH_BYTE
+    different: Halves = numbers ^ repeated
+    return (different - _EACH_BYTE) & ~different & _HIGH_BITS
+
+
+def _used(numbers: Halves) -> Halves:
+    """How many bytes are not 0."""
+    marks: Halves = (((numbers & _LOW_BITS) + _LOW_BITS) | numbers) & _HIGH_BITS
+    return np.bitwise_count(marks).astype(np.uint64)
+
+
+def _column(type_: type[np.generic], length: int) -> npt.NDArray[Any]:
+    """Zeros that take no memory before they are written to, and give it back to the system when they are let go."""
+    size = length * np.dtype(type_).itemsize
+    return np.frombuffer(mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS), type_)
