@@ -46,7 +46,7 @@ class Line:
 
     def __init__(self, registry: Registry, subject: str) -> None:
         self._preparation = Preparation(registry, subject, WINDOW, KEY)
-        self._seen = SeenIds()
+        self._seen = SeenIds(budget=BUDGET)
 
     def take(self, messages: Sequence[Message]) -> Rows:
         """What the engine does with a round, without journal and network."""
@@ -55,7 +55,7 @@ class Line:
             raise ValueError(f"all {len(messages)} messages were refused")
         new = batch.take(self._seen.decide(batch).fresh)
         self._seen.remember(new)
-        if self._seen.is_due(BUDGET):
+        if self._seen.is_due():
             self._seen.turn()
         return Rows.of(new.rows)
 
@@ -129,7 +129,7 @@ def subjects(value: int) -> Point:
 def ids(value: int) -> Point:
     """Decide on rounds beside so many ids that are remembered: half of a round is known."""
     empty = resident()
-    seen = SeenIds()
+    seen = SeenIds(budget=4 * value)  # none is forgotten
     for start in range(0, value, 10_000):
         seen.remember(_notes(range(start, start + 10_000)))
     full = resident()

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from rich.console import Console
 
+from schemas.columns import PURE
 from schemas.registry import Registry
 from stream.bench import end_to_end
 from stream.bench.end_to_end import FULL, QUICK, Size
@@ -26,7 +27,6 @@ from stream.bench.machine import describe_machine
 from stream.bench.profiling import under_py_spy, where_it_went
 from stream.bench.report import print_report
 from stream.bench.rivals import BenchFailedError, child, module, provision, publish, watch
-from stream.bench.steps import PURE
 from stream.bench.ticks import rate_of
 from stream.emulators import running_emulators
 from stream.output import say

@@ -27,7 +27,6 @@ TOTAL: Final = "total"
 CHUNK: Final = 1000  # messages; the engine's rounds under load have hundreds to thousands
 WARM: Final = 2  # chunks that compile, fill caches and are not counted
 
-PURE: Final = "HEADRACE_PURE"  # environment: the decoder's twin in Python, even where there is a compiled one
 
 Path = Mapping[str, Callable[[Any], Any]]
 Took = dict[str, float]
