@@ -43,6 +43,8 @@ class Puller:
     Unary Pull: StreamingPull manages an eighth of its rate in Python and has stopped silently before.
     """
 
+    finite = False
+
     def __init__(self, subscriber: SubscriberClient, subject: str, subscription: str, status: SubjectStatus) -> None:
         self._calls = Subscription(subscriber, subscription)
         self._subject = subject

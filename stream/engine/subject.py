@@ -109,6 +109,8 @@ class SubjectLoop:
 
     def _take(self, in_hand: Round | None) -> Round | None:
         """The next round, if there is one; waits for it when nothing is in hand."""
+        if in_hand is not None and self._source.finite:
+            return None  # at its end it says stop, and who is told to stop does not insist on what is in hand
         self.complete_until = max(self.complete_until, self._source.drained_at)
         pulled = self._source.take(self._round_messages, 0 if in_hand else WAIT_SECONDS)
         if not pulled:
