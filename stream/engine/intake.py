@@ -19,7 +19,7 @@ from stream.names import Names
 
 
 class Source(Protocol):
-    """Gives messages, and takes back that their fate is durable. A *finite* one says stop when it is taken to its end."""
+    """Gives messages, and takes back that their fate is durable. A *finite* one says stop at its end."""
 
     finite: bool
 
