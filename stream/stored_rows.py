@@ -88,5 +88,8 @@ def compare_old(
 
 
 def _bounds(rows: pa.RecordBatch) -> tuple[datetime, datetime]:
+    """The days of the rows' event times, whole: another event with an id of theirs may be of another moment."""
     bounds = pc.min_max(rows.column("_event_time")).as_py()
-    return bounds["min"], bounds["max"]
+    return bounds["min"].replace(hour=0, minute=0, second=0, microsecond=0), bounds["max"].replace(
+        hour=23, minute=59, second=59, microsecond=999_999
+    )

@@ -16,7 +16,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any, Final
 
@@ -156,9 +156,14 @@ class BeamEngine:
         """Take messages for one bundle, in lists of one subject each."""
         self.unsettled = [(puller, puller.take(self.bundle_messages, WAIT_SECONDS)) for puller in self.pullers]
         for _, taken in self.unsettled:
-            messages = [message for pulled in taken for message in pulled.messages]
+            messages = [_picklable(message) for pulled in taken for message in pulled.messages]
             for start in range(0, len(messages), self.batch_messages):
                 yield messages[start : start + self.batch_messages]
+
+
+def _picklable(message: Message) -> Message:
+    """Beam pickles messages; a puller's attributes are protobuf's own mapping."""
+    return replace(message, attributes=dict(message.attributes))
 
 
 _RUNNING: Final[dict[str, BeamEngine]] = {}  # Beam pickles its DoFns, so they find their engine here

@@ -19,6 +19,8 @@ class FiniteSource(ABC):
     Without a journal nothing is acknowledged.
     """
 
+    finite = True
+
     def __init__(self, journal: Journal | None, patience: Patience, stop: threading.Event) -> None:
         self._noted_in = journal
         self._patience = patience

@@ -19,7 +19,9 @@ from stream.names import Names
 
 
 class Source(Protocol):
-    """Gives messages, and takes back that their fate is durable."""
+    """Gives messages, and takes back that their fate is durable. A *finite* one says stop at its end."""
+
+    finite: bool
 
     @property
     def drained_at(self) -> int:

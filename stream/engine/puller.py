@@ -12,17 +12,17 @@ from typing import Any, Final
 import structlog
 from google.api_core.exceptions import DeadlineExceeded, GoogleAPICallError
 from google.pubsub_v1 import SubscriberClient
-from google.pubsub_v1.types import PullRequest, PullResponse
 
+from stream.engine.pace import LINGER_SECONDS, Pace, batch_size
 from stream.engine.patience import TROUBLE, Patience, StoppedError
 from stream.engine.status import SubjectStatus
+from stream.engine.subscription import ACK_IDS, Subscription
 from stream.message import Message
 
 PULL_MESSAGES: Final = 1000
-PULL_SECONDS: Final = 1.0  # an empty Pull would block for minutes, and SIGTERM with it
-CALL_SECONDS: Final = 10.0
-ACK_IDS: Final = 1000  # of one request; a request is 512 KiB at most
-WAITING_MESSAGES: Final = 10_000
+# An empty Pull would block for minutes, and SIGTERM with it. The emulator answers an empty one a second before it must.
+PULL_SECONDS: Final = 2.0
+WAITING_MESSAGES: Final = 5_000  # a round, while the one before it is in hand
 WAITING_BYTES: Final = 32 * 1024 * 1024
 _LOG = structlog.get_logger("headrace")
 
@@ -43,13 +43,17 @@ class Puller:
     Unary Pull: StreamingPull manages an eighth of its rate in Python and has stopped silently before.
     """
 
+    finite = False
+
     def __init__(self, subscriber: SubscriberClient, subject: str, subscription: str, status: SubjectStatus) -> None:
-        self._subscriber = subscriber
+        self._calls = Subscription(subscriber, subscription)
         self._subject = subject
         self._subscription = subscription
         self._stop = threading.Event()
         self._patience = Patience("pull", status, self._stop)
         self._waiting: deque[Pulled] = deque()
+        self._waiting_since = 0.0
+        self._pace = Pace()
         self._held: set[Pulled] = set()
         self._changed = threading.Condition()
         self._deadline = 10.0
@@ -76,19 +80,34 @@ class Puller:
     def take(self, at_most: int, wait_seconds: float) -> list[Pulled]:
         """Take what has arrived, up to about *at_most* messages; waits up to *wait_seconds* for the first.
 
-        Raises what made pulling impossible.
+        The faster messages come, the more are taken together: the first waits for others, but not for long. Who would
+        not wait at all gets none of too few. Raises what made pulling impossible.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self.failure, wait_seconds)
+            enough = batch_size(self._pace.rate(time.monotonic()), at_most)
+            left = self._waiting_since + LINGER_SECONDS - time.monotonic()
+            if wait_seconds and self._waiting:
+                self._changed.wait_for(lambda: self._count() >= enough or self.failure, left)
             if self.failure is not None:
                 raise self.failure
-            taken: list[Pulled] = []
-            count = 0
-            while self._waiting and (not taken or count + len(self._waiting[0].messages) <= at_most):
-                taken.append(self._waiting.popleft())
-                count += len(taken[-1].messages)
-            self._changed.notify_all()
-            return taken
+            if not wait_seconds and left > 0 and self._count() < enough:
+                return []
+            return self._taken(at_most)
+
+    def _taken(self, at_most: int) -> list[Pulled]:
+        taken: list[Pulled] = []
+        count = 0
+        while self._waiting and (not taken or count + len(self._waiting[0].messages) <= at_most):
+            taken.append(self._waiting.popleft())
+            count += len(taken[-1].messages)
+        self._waiting_since = time.monotonic()
+        self._pace.note(self._waiting_since, count)
+        self._changed.notify_all()
+        return taken
+
+    def _count(self) -> int:
+        return sum(len(pulled.messages) for pulled in self._waiting)
 
     @property
     def drained_at(self) -> int:
@@ -105,9 +124,7 @@ class Puller:
         self._let_go(pulled)
         for ids in _requests(pulled):
             try:
-                self._subscriber.acknowledge(
-                    subscription=self._subscription, ack_ids=ids, retry=None, timeout=CALL_SECONDS
-                )
+                self._calls.acknowledge(ids)
             except (GoogleAPICallError, *TROUBLE) as error:
                 _LOG.warning("acknowledgements_lost", subject=self._subject, count=len(ids), error=type(error).__name__)
 
@@ -147,12 +164,13 @@ class Puller:
                 self._changed.notify_all()
 
     def _pull_on(self) -> None:
-        self._deadline = self._patience.insist(self.needs, self._ask_for_deadline)
+        self._deadline = self._patience.insist(self.needs, self._calls.ack_seconds)
         while self._has_room():
             pulled = self._patience.insist(self.needs, self._pull)
             with self._changed:
                 if pulled.messages:
                     self._held.add(pulled)
+                    self._waiting_since = self._waiting_since if self._waiting else time.monotonic()
                     self._waiting.append(pulled)
                     self._changed.notify_all()
 
@@ -163,24 +181,23 @@ class Puller:
         return not self._stop.is_set()
 
     def _room(self) -> bool:
-        messages = sum(len(pulled.messages) for pulled in self._waiting)
-        return messages < WAITING_MESSAGES and sum(pulled.bytes for pulled in self._waiting) < WAITING_BYTES
+        return self._count() < WAITING_MESSAGES and sum(pulled.bytes for pulled in self._waiting) < WAITING_BYTES
 
     def _pull(self) -> Pulled:
         began = time.time_ns() // 1000
         try:
             pulled = self._receive(PULL_MESSAGES)
         except DeadlineExceeded:
+            pulled = Pulled([], [], 0)
+        if pulled.messages:
+            self._empty_since = 0
+        else:
             self._note_empty(began)
-            return Pulled([], [], 0)
-        self._empty_since = 0
         return pulled
 
     def _receive(self, at_most: int) -> Pulled:
-        request = PullRequest(subscription=self._subscription, max_messages=at_most)
         leased_until = time.monotonic() + self._deadline
-        response = self._subscriber.pull(request=request, timeout=PULL_SECONDS, retry=None)
-        received = PullResponse.pb(response).received_messages
+        received = self._calls.pull(at_most, PULL_SECONDS)
         messages = [_message(self._subject, one.message) for one in received]
         return Pulled(messages, [one.ack_id for one in received], leased_until, sum(len(m.data) for m in messages))
 
@@ -189,14 +206,8 @@ class Puller:
         wait = int(self._deadline * 1_000_000)
         self._empty_since = self._empty_since or began
         if began - max(self._empty_since, self._drained_at + wait) > wait:
-            self._ask_for_deadline()
+            self._calls.ack_seconds()
             self._drained_at = began - wait
-
-    def _ask_for_deadline(self) -> float:
-        subscription = self._subscriber.get_subscription(
-            subscription=self._subscription, retry=None, timeout=CALL_SECONDS
-        )
-        return float(subscription.ack_deadline_seconds or 10)
 
     def _keep_leases(self) -> None:
         while not self._stop.wait(min(self._deadline / 4, 5.0)):
@@ -213,13 +224,7 @@ class Puller:
     def _modify(self, pulled: Iterable[Pulled], seconds: int) -> None:
         for ids in _requests(pulled):
             try:
-                self._subscriber.modify_ack_deadline(
-                    subscription=self._subscription,
-                    ack_ids=ids,
-                    ack_deadline_seconds=seconds,
-                    retry=None,
-                    timeout=CALL_SECONDS,
-                )
+                self._calls.lease(ids, seconds)
             except (GoogleAPICallError, *TROUBLE) as error:
                 _LOG.warning("leases_not_changed", subject=self._subject, count=len(ids), error=type(error).__name__)
 
@@ -234,7 +239,7 @@ def _message(subject: str, message: Any) -> Message:
     return Message(
         subject=subject,
         data=message.data,
-        attributes=dict(message.attributes),
+        attributes=message.attributes,  # a mapping already: a copy would take longer than the rest
         message_id=message.message_id,
         published_at=published.seconds * 1_000_000 + published.nanos // 1000,
         ordering_key=message.ordering_key,

@@ -1,10 +1,10 @@
-"""One subject from its source to its table: take, prepare, decide, write, acknowledge; round after round."""
+"""One subject from its source to its table: take, prepare, decide, write, acknowledge; round over round."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
@@ -18,9 +18,10 @@ from stream.deadletter import DeadLetter, dead_letters, letter_requests, publish
 from stream.engine.intake import Preparer, Source
 from stream.engine.journal import Journal
 from stream.engine.memory import Memory, receipts_of, with_receipts
+from stream.engine.overlap import Overlap
 from stream.engine.patience import NEEDS_ROOM, Patience
-from stream.engine.prepare import tally_refused
-from stream.engine.puller import Pulled
+from stream.engine.prepare import Prepared, tally_refused
+from stream.engine.rounds import Round, next_round
 from stream.engine.status import SubjectStatus
 from stream.engine.table_writer import Fence, Head, TableWriter
 from stream.engine.transaction import Transaction
@@ -47,7 +48,8 @@ class Clients:
 
 
 class SubjectLoop:
-    """Runs one subject until *stop*; its thread is the only one that uses it, but for :attr:`complete_until`."""
+    """Runs one subject until *stop*. Memory and writer are used by its thread alone; of the stages that run in others
+    one touches nothing but the preparer, the other nothing but the source."""
 
     def __init__(
         self,
@@ -102,35 +104,46 @@ class SubjectLoop:
 
     def run(self) -> None:
         """Go round until told to stop. Raises FloodError, StoppedError, HaltError, FencedError, JournalError."""
-        while not self._stop.is_set():
-            pulled = self._source.take(self._round_messages, WAIT_SECONDS)
-            if pulled:
-                self._round(pulled)
-            self.complete_until = max(self.complete_until, self._source.drained_at)
+        Overlap(self._subject, self._take, self._prepare, self._write, self._acknowledge).run(self._stop.is_set)
 
-    def _round(self, pulled: Sequence[Pulled]) -> None:
+    def _take(self, in_hand: Round | None) -> Round | None:
+        """The next round, if there is one; waits for it when nothing is in hand."""
+        if in_hand is not None and self._source.finite:
+            return None  # at its end it says stop, and who is told to stop does not insist on what is in hand
+        self.complete_until = max(self.complete_until, self._source.drained_at)
+        pulled = self._source.take(self._round_messages, 0 if in_hand else WAIT_SECONDS)
+        if not pulled:
+            return None
         reached("pulled")
-        messages = [message for each in pulled for message in each.messages]
-        new = self._memory.unsettled(messages)
-        if new:
-            self._ingest(new)
-        self._status.count("redelivered", len(messages) - len(new))
-        self._source.acknowledge(pulled)
-        self._status.count("acknowledged", len(messages))
-        self._status.time(self._job.clock(), (each.published_at for each in messages))
+        return next_round(pulled, self._memory.unsettled, in_hand)
+
+    def _prepare(self, taken: Round) -> Round:
+        if not taken.messages:
+            return taken
+        prepared = self._preparer.prepare(list(taken.messages.values()), self._job.clock())
+        reached("decoded")
+        return replace(taken, prepared=prepared)
+
+    def _write(self, ready: Round) -> None:
+        self._messages = list(ready.messages.values())
+        if ready.prepared is not None:
+            self._status.count("received", len(ready.messages))
+            self._ingest(list(ready.messages), ready.prepared)
+        self._status.count("redelivered", ready.received - len(ready.messages))
+
+    def _acknowledge(self, written: Round) -> None:
+        self._source.acknowledge(written.pulled)
+        self._status.count("acknowledged", written.received)
+        published = (message.published_at for each in written.pulled for message in each.messages)
+        self._status.time(self._job.clock(), published)
         reached("acknowledged")
 
-    def _ingest(self, new: Mapping[bytes, Message]) -> None:
-        """Settle messages, by their receipts."""
-        messages, noted = list(new.values()), list(new)
-        self._messages = messages
-        prepared = self._preparer.prepare(messages, self._job.clock())
-        self._status.count("received", len(messages))
-        reached("decoded")
+    def _ingest(self, receipts: Sequence[bytes], prepared: Prepared) -> None:
+        """Settle messages, by their receipts, as they were prepared."""
         self._publish(prepared.letters)
-        batch = None if prepared.batch is None else with_receipts(prepared.batch, noted)
+        batch = None if prepared.batch is None else with_receipts(prepared.batch, receipts)
         rows = set() if batch is None else set(batch.notes.column("message").to_pylist())
-        unread = [each for index, each in enumerate(noted) if index not in rows]
+        unread = [each for index, each in enumerate(receipts) if index not in rows]
         if batch is None:
             self._settle([], b"".join(unread), prepared.tallies)
         else:

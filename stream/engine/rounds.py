@@ -1,0 +1,42 @@
+"""A round: what was pulled together, and which messages of it are to be given their fate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from stream.engine.prepare import Prepared
+from stream.engine.puller import Pulled
+from stream.message import Message
+
+Unsettled: TypeAlias = Callable[[Sequence[Message]], Mapping[bytes, Message]]
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """*pulled* is acknowledged together; *messages* of it, by their receipts, get their fate here.
+
+    The others have it, or get it sooner.
+    """
+
+    pulled: Sequence[Pulled]
+    messages: Mapping[bytes, Message] = field(repr=False)
+    prepared: Prepared | None = field(default=None, repr=False)
+
+    @property
+    def received(self) -> int:
+        """How many messages were pulled."""
+        return sum(len(each.messages) for each in self.pulled)
+
+
+def next_round(pulled: Sequence[Pulled], unsettled: Unsettled, in_hand: Round | None) -> Round:
+    """The round of *pulled*; *unsettled* gives those of some messages whose fate is not durable, each once.
+
+    A message that is *in_hand* and comes again gets its fate there. That round is written first, so the second
+    delivery may be acknowledged with this one.
+    """
+    new = unsettled([message for each in pulled for message in each.messages])
+    if in_hand is not None:
+        new = {key: message for key, message in new.items() if key not in in_hand.messages}
+    return Round(pulled, new)

@@ -1,0 +1,71 @@
+"""What one subscription is asked for: seldom when it is empty, and for enough messages at once when it is not."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from stream.clients import open_subscriber
+from stream.engine.puller import Puller
+from stream.engine.status import SubjectStatus
+from stream.engine.subscription import Subscription
+from tests.integration.test_crash import publish_flights, redeliver_soon
+from tests.jobs import wait_for
+from tests.service import Service, a_service
+
+pytestmark = pytest.mark.emulators
+SUBJECT = "flight_departed"
+
+
+@contextmanager
+def pulling(service: Service) -> Iterator[Puller]:
+    puller = Puller(open_subscriber(), SUBJECT, service.names.subscription(SUBJECT), SubjectStatus(SUBJECT))
+    puller.start()
+    try:
+        yield puller
+    finally:
+        puller.stop()
+
+
+def test_an_empty_subscription_is_asked_about_once_a_second_and_said_to_be_drained(
+    project: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    #  nothing there|asked, asked, ... for as long as a dead engine may hold messages|drained
+    service, asked, pull = a_service(project), [], Subscription.pull
+
+    def counted(*arguments: Any) -> Any:
+        asked.append(arguments)
+        return pull(*arguments)
+
+    monkeypatch.setattr(Subscription, "pull", counted)
+    redeliver_soon(service)
+    began = time.monotonic()
+    with pulling(service) as puller:
+        wait_for(lambda: puller.drained_at > 0)
+        assert len(asked) < 2 * (time.monotonic() - began)
+
+
+def test_messages_are_not_said_to_be_settled_while_they_are_held(project: str) -> None:
+    service = a_service(project)
+    publish_flights(service, 3)
+    with pulling(service) as puller:
+        wait_for(lambda: bool(puller.take(100, 1.0)))
+        puller._drained_at = 1  # as if that had been found out before
+        assert puller.drained_at == 0
+
+
+def test_of_few_messages_none_is_given_to_somebody_busy_until_they_have_waited_for_others(project: str) -> None:
+    #  10,000 a second so far|3 more: too few for a round|a little later: they go all the same
+    service = a_service(project)
+    publish_flights(service, 3)
+    with pulling(service) as puller:
+        wait_for(lambda: puller._count() == 3)
+        puller._pace.note(time.monotonic(), 10_000)
+        puller._waiting_since = time.monotonic() + 3600
+        assert puller.take(5000, 0) == []
+        puller._waiting_since = time.monotonic()
+        wait_for(lambda: sum(len(each.messages) for each in puller.take(5000, 0)) == 3)
