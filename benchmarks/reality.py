@@ -22,7 +22,7 @@ from stream.scale.simulation import simulate
 
 REPORTS: Final = Path(__file__).parent.parent / "docs" / "reports"
 ROUND: Final = 5_000
-HELD: Final = WAITING_MESSAGES + ROUND  # pulled, and one round of them decided
+HELD: Final = WAITING_MESSAGES + 2 * ROUND  # pulled, and in rounds that are under way
 LOOKED: Final = 0.5  # seconds between two looks at the engine
 Outage = dict[str, Any]
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from stream.dataflow.decode import _DecodeFn
 from stream.deadletter import Reason
+from stream.decode import Decoder
 from stream.flood import COUNTED, FLOOR, WINDOW, FloodError, FloodGuard
 from stream.keys import HeldKey
 from stream.message import Message
@@ -133,9 +134,8 @@ def test_a_quiet_subject_is_guarded_again_after_a_good_minute() -> None:
 
 def test_on_dataflow_a_bundle_fails_before_any_letter_and_again_until_it_can_be_read() -> None:
     def bundle(now: int, count: int, job: bytes = b"a job") -> int:
-        step = _DecodeFn(
-            PACKAGE, WINDOW, lambda: now, HeldKey(job.ljust(32))
-        )  # a bundle that fails takes its step along
+        # A bundle that fails takes its step along.
+        step = _DecodeFn(PACKAGE, WINDOW, lambda: now, HeldKey(job.ljust(32)), Decoder)
         step.setup()
         unreadable = [Message("flight_departed", b"\xff", {}, str(number), 0) for number in range(count)]
         return len([each for each in step.process(unreadable) if each.tag == "dead_letters"])
