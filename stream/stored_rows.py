@@ -87,9 +87,17 @@ def compare_old(
     return {old[index]: is_same for index, is_same in compare(batch.rows.take(pa.array(old, pa.int64()))).items()}
 
 
-def _bounds(rows: pa.RecordBatch) -> tuple[datetime, datetime]:
-    """The days of the rows' event times, whole: another event with an id of theirs may be of another moment."""
-    bounds = pc.min_max(rows.column("_event_time")).as_py()
-    return bounds["min"].replace(hour=0, minute=0, second=0, microsecond=0), bounds["max"].replace(
-        hour=23, minute=59, second=59, microsecond=999_999
+def whole_days(first: datetime, last: datetime) -> tuple[datetime, datetime]:
+    """From the first moment of the one's day to the last of the other's (UTC).
+
+    Where ids are looked for: another event with one of them may be of another moment.
+    """
+    return (
+        first.replace(hour=0, minute=0, second=0, microsecond=0),
+        last.replace(hour=23, minute=59, second=59, microsecond=999_999),
     )
+
+
+def _bounds(rows: pa.RecordBatch) -> tuple[datetime, datetime]:
+    bounds = pc.min_max(rows.column("_event_time")).as_py()
+    return whole_days(bounds["min"], bounds["max"])

@@ -28,7 +28,7 @@ _TRIES: Final = 3  # of a script that failed: it has changed nothing, so another
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What is to be written: Parquet files of *rows* by their addresses, of events between the moments *times*.
+    """What is to be written: Parquet files of *rows* by their addresses; their ids are looked for within *times*.
 
     *name* tells this load from all others. *tallies* are lines of ``own_tables.TALLY_SCHEMA``.
     """

@@ -15,6 +15,7 @@ from stream.backfill.staging import Load, Staging
 from stream.clients import open_bigquery
 from stream.dataflow.loading import LoadOptions, Part
 from stream.own_tables import tallies_table
+from stream.stored_rows import whole_days
 from stream.tables import table_for
 from stream.tallies import Tally, add_up
 from stream.tally import tally_lines
@@ -60,7 +61,7 @@ class _LoadFn(beam.DoFn):  # type: ignore[misc]
         table, tallied = table_for(options.contract, project, dataset), tallies_table(project, dataset)
         staging = Staging(self._bigquery, options.names.loads, table, tallied)
         addresses = [each.address for each in parts]
-        times = (min(each.first for each in parts), max(each.last for each in parts)) if parts else None
+        times = whole_days(min(each.first for each in parts), max(each.last for each in parts)) if parts else None
         staging.write(Load(options.name, addresses, times, lines))
         delete_objects(addresses, options.names.project)
         _LOG.info("loaded", subject=options.contract.subject, load=options.name, **_totals(counted))

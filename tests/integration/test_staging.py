@@ -18,6 +18,7 @@ from stream.backfill.errors import BackfillError
 from stream.backfill.staging import Load, Staging
 from stream.clients import open_bigquery
 from stream.own_tables import tallies_table
+from stream.stored_rows import StoredRows
 from stream.tallies import COUNTS, Tally
 from stream.tally import tally_lines
 
@@ -101,3 +102,14 @@ def test_what_is_missing_is_said_with_the_remedy(place: Place) -> None:
     place.client.delete_dataset(f"{place.table.project}.loads")
     with pytest.raises(BackfillError, match=r"\.flights: .* did not write the load .* `headrace provision` makes"):
         place.staging.write(place.a_load("a"))
+
+
+def test_an_id_is_found_on_its_day_whatever_the_moment_of_the_event_that_has_it(place: Place) -> None:
+    place.staging.write(place.a_load("a"))
+    stored = StoredRows(place.client, f"`{place.table}`")
+    evening, next_day = NOON + timedelta(hours=9), NOON + timedelta(days=1)
+    moments = pa.array([evening, NOON, next_day], pa.timestamp("us", "UTC"))
+    rows = pa.RecordBatch.from_pydict({"_event_id": ["a", "a", "b"], "_event_time": moments})
+    assert stored.compare(rows.slice(0, 1)) == {0: False}
+    assert stored.compare(rows.slice(1, 1)) == {0: True}
+    assert stored.compare(rows.slice(2, 1)) == {}
