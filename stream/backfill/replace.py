@@ -27,6 +27,7 @@ from stream.audit_windows import Tallied
 from stream.backfill.day import Day, DayReader, Spooled
 from stream.backfill.errors import BackfillError
 from stream.backfill.finite import FiniteSource
+from stream.backfill.parquet_load import replacing_load
 from stream.backfill.rounds import Round
 from stream.engine.journal import Journal
 from stream.engine.patience import Patience
@@ -122,13 +123,7 @@ class DayReplacement(FiniteSource):
     def _swap(self) -> None:
         table = table_for(self._contract, self._names.project, self._names.dataset)
         destination = f"{table.project}.{table.dataset_id}.{table.table_id}{self._day.decorator}"
-        config = bigquery.LoadJobConfig(
-            schema=table.schema,
-            source_format=bigquery.SourceFormat.PARQUET,
-            write_disposition=bigquery.WriteDisposition.WRITE_TRUNCATE,
-            create_disposition=bigquery.CreateDisposition.CREATE_NEVER,
-        )
-        config.parquet_options = _LISTS
+        config = replacing_load(table.schema)
         try:
             with self._reader.path.open("rb") as file:
                 self._client.load_table_from_file(file, destination, rewind=True, job_config=config).result()
@@ -160,7 +155,3 @@ def _negative(subject: str, start: int, said: Tallied) -> list[dict[str, Any]]:
     row = {"subject": subject, "reason": None, "window_start": start, "events": -said.written}
     hashes = {"id_hash": signed(-said.hashes.ids), "content_hash": signed(-said.hashes.contents)}
     return [row | hashes | {"outcome": str(each)} for each in (Outcome.RECEIVED, Outcome.WRITTEN)]
-
-
-_LISTS: Final = bigquery.ParquetOptions()
-_LISTS.enable_list_inference = True

@@ -21,6 +21,7 @@ from requests.exceptions import RequestException
 
 from schemas.envelope import to_rfc3339
 from stream.backfill.errors import BackfillError
+from stream.backfill.parquet_load import replacing_load
 
 MEANWHILE: Final = "events of these files were written by somebody else meanwhile"
 _TRIES: Final = 3  # of a script that failed: it has changed nothing, so another may be run
@@ -74,7 +75,7 @@ class Staging:
 
     def _fill(self, table: bigquery.Table, addresses: Sequence[str], lines: pa.RecordBatch | None = None) -> None:
         self._client.create_table(table, exists_ok=True)
-        config = _as_parquet(table.schema)
+        config = replacing_load(table.schema)
         if lines is None:
             self._client.load_table_from_uri(list(addresses), table, job_config=config).result()
             return
@@ -104,18 +105,6 @@ class Staging:
             return self._client.query(script, job_id=name, location=location, job_retry=None)
         except Conflict:
             return self._client.get_job(name, location=location)
-
-
-def _as_parquet(schema: Sequence[bigquery.SchemaField]) -> bigquery.LoadJobConfig:
-    config = bigquery.LoadJobConfig(
-        schema=schema,
-        source_format=bigquery.SourceFormat.PARQUET,
-        write_disposition=bigquery.WriteDisposition.WRITE_TRUNCATE,
-        create_disposition=bigquery.CreateDisposition.CREATE_NEVER,
-    )
-    config.parquet_options = bigquery.ParquetOptions()
-    config.parquet_options.enable_list_inference = True
-    return config
 
 
 def _script(

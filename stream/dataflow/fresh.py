@@ -23,11 +23,11 @@ from stream.batch import MicroBatch
 from stream.clients import open_bigquery
 from stream.dataflow.cells import Key
 from stream.dataflow.fates import Fates, tally_fates
+from stream.dataflow.keying import key_by_shard
 from stream.dataflow.loading import LoadOptions, Part
 from stream.dataflow.lookups import EventTable
 from stream.dataflow.outputs import DEAD_LETTERS, TALLIES
 from stream.dataflow.sealed import sealed_letters
-from stream.dataflow.shards import Keyed, split_sealed
 from stream.deduplicate import SeenIds
 from stream.sealing import sealing_key
 from stream.tables import derived_columns
@@ -36,17 +36,6 @@ from stream.write import STAGE
 
 ASKED_ROWS: Final = 5_000  # that are looked up together: shards make small batches, and each query costs a second
 _PARTS: Final = "parts"
-
-
-class _SplitFn(beam.DoFn):  # type: ignore[misc]
-    def __init__(self, options: LoadOptions) -> None:
-        self._options = options
-
-    def setup(self) -> None:
-        self._key = sealing_key(self._options.sealing.read())
-
-    def process(self, batch: MicroBatch) -> Iterator[Keyed]:
-        yield from split_sealed(batch, self._options.shards, self._key)
 
 
 class _FreshFn(beam.DoFn):  # type: ignore[misc]
@@ -152,7 +141,7 @@ class KeepFresh(beam.PTransform):  # type: ignore[misc]
 
     def expand(self, batches: beam.PCollection) -> Fresh:
         """Key by table and shard, wait for all, then decide."""
-        split = beam.ParDo(_SplitFn(self.options)).with_output_types(Keyed)
+        split = key_by_shard(self.options.shards, self.options.sealing)
         shards = batches | "KeyByTableAndShard" >> split | "Gather" >> beam.GroupByKey()
         fresh_fn = beam.ParDo(_FreshFn(self.options))
         outputs = shards | "Decide" >> fresh_fn.with_outputs(_PARTS, DEAD_LETTERS, TALLIES)

@@ -21,16 +21,16 @@ from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec, TimerSpec, on_timer
 from apache_beam.utils.timestamp import Timestamp
 
-from stream.batch import MicroBatch
 from stream.dataflow.appending import AppendingFn
 from stream.dataflow.cells import Ids, Key, Queue
 from stream.dataflow.fates import Fates, tally_fates
+from stream.dataflow.keying import key_by_shard
 from stream.dataflow.ledger import Ledger
 from stream.dataflow.lookups import EventTable
 from stream.dataflow.outbox import Outbox
 from stream.dataflow.outputs import DEAD_LETTERS, TALLIES
 from stream.dataflow.sealed import sealed_letters
-from stream.dataflow.shards import Keyed, split_sealed
+from stream.dataflow.shards import Keyed
 from stream.keys import Key as SealingKey
 from stream.sealing import sealing_key
 from stream.tallies import Tally
@@ -42,18 +42,6 @@ _VERSION: Final = ReadModifyWriteStateSpec("ids_version", BytesCoder())
 _QUEUE: Final = BagStateSpec("queue", BytesCoder())
 _HEAD: Final = ReadModifyWriteStateSpec("head", BytesCoder())
 _APPEND: Final = TimerSpec("append", TimeDomain.REAL_TIME)
-
-
-class _SplitFn(beam.DoFn):  # type: ignore[misc]
-    def __init__(self, shards: int, sealing: SealingKey) -> None:
-        self._shards = shards
-        self._sealing = sealing
-
-    def setup(self) -> None:
-        self._key = sealing_key(self._sealing.read())
-
-    def process(self, batch: MicroBatch) -> Iterator[Keyed]:
-        yield from split_sealed(batch, self._shards, self._key)
 
 
 class _WriteFn(AppendingFn):
@@ -144,8 +132,7 @@ class WriteRows(beam.PTransform):  # type: ignore[misc]
 
     def expand(self, batches: beam.PCollection) -> Written:
         """Key by table and shard, then deduplicate and append."""
-        split = beam.ParDo(_SplitFn(self.options.shards, self.options.sealing)).with_output_types(Keyed)
-        keyed = batches | "KeyByTableAndShard" >> split
+        keyed = batches | "KeyByTableAndShard" >> key_by_shard(self.options.shards, self.options.sealing)
         outputs = keyed | "DeduplicateAndAppend" >> beam.ParDo(_WriteFn(self.options)).with_outputs(
             DEAD_LETTERS, TALLIES
         )
