@@ -7,26 +7,20 @@ has the last word.
 
 from __future__ import annotations
 
-import json
 import os
-import random
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
-from stream.emulators import running_emulators
+from tests.faults.away import measured
 from tests.faults.engine import Engine
-from tests.faults.operations import SETTINGS, count, seconds_until
-from tests.faults.places import Places
-from tests.faults.proxy import Proxy, a_proxy
+from tests.faults.operations import count, seconds_until
+from tests.faults.proxy import Proxy
 from tests.faults.steady import Sample, beside, look_steadily, publish_steadily
-from tests.faults.world import World, a_world
+from tests.faults.world import World
 
 SECONDS: Final = float(os.environ.get("OUTAGE_SECONDS", "600"))
 MOST_MESSAGES: Final = 400_000  # as many as the emulators and the oracle take; spread over the whole outage
@@ -99,22 +93,8 @@ def measure(world: World, proxies: Sequence[Proxy]) -> dict[str, Any]:
 
 def main() -> int:
     """Measure; 1 when something is wrong or the engine has grown too large."""
-    seed = random.SystemRandom().randrange(10**8)
-    with (
-        tempfile.TemporaryDirectory() as name,
-        running_emulators(Path(name)) as emulators,
-        a_proxy(emulators.bigquery_grpc) as grpc,
-        a_proxy(emulators.bigquery_rest) as rest,
-        a_world(Path(name), seed, f"outage-{seed}", Places.of(emulators), **SETTINGS) as world,
-    ):
-        world.route = replace(world.places, grpc=grpc.address, rest=rest.address)
-        try:
-            report = measure(world, [grpc, rest])
-        except AssertionError as wrong:
-            print(f"outage, seed {seed}: {wrong}")
-            return 1
-    print(json.dumps(report))
-    return int(report["rss_mib"]["max"] >= LIMIT_MIB)
+    report = measured("outage", measure)
+    return int(report is None or report["rss_mib"]["max"] >= LIMIT_MIB)
 
 
 if __name__ == "__main__":

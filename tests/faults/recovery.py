@@ -6,27 +6,21 @@ The last line is one JSON object, docs/reports/recovery.json; the oracle has the
 
 from __future__ import annotations
 
-import json
 import os
-import random
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
-from stream.emulators import running_emulators
+from tests.faults.away import measured
 from tests.faults.engine import Engine
-from tests.faults.operations import SETTINGS, count, seconds_until
-from tests.faults.places import Places
-from tests.faults.proxy import Proxy, a_proxy
+from tests.faults.operations import count, seconds_until
+from tests.faults.proxy import Proxy
 from tests.faults.steady import beside, publish_steadily
-from tests.faults.world import World, a_world
+from tests.faults.world import World
 
 SHORT, LONG = 20.0, float(os.environ.get("RECOVERY_SECONDS", "60"))
 PAIRS: Final = int(os.environ.get("RECOVERY_PAIRS", "3"))
@@ -70,22 +64,7 @@ def measure(world: World, proxies: Sequence[Proxy]) -> dict[str, Any]:
 
 def main() -> int:
     """Measure; 1 when something is wrong."""
-    seed = random.SystemRandom().randrange(10**8)
-    with (
-        tempfile.TemporaryDirectory() as name,
-        running_emulators(Path(name)) as emulators,
-        a_proxy(emulators.bigquery_grpc) as grpc,
-        a_proxy(emulators.bigquery_rest) as rest,
-        a_world(Path(name), seed, f"recovery-{seed}", Places.of(emulators), **SETTINGS) as world,
-    ):
-        world.route = replace(world.places, grpc=grpc.address, rest=rest.address)
-        try:
-            report = measure(world, [grpc, rest])
-        except AssertionError as wrong:
-            print(f"recovery, seed {seed}: {wrong}")
-            return 1
-    print(json.dumps(report))
-    return 0
+    return int(measured("recovery", measure) is None)
 
 
 if __name__ == "__main__":
