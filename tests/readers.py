@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, date, datetime, time
 from typing import Any, TypeAlias
+from uuid import UUID
 
 import pyarrow as pa
 import pytest
@@ -11,7 +13,8 @@ import pytest
 from schemas import columns
 from schemas.columns import Columns, PureColumns, columns_for
 from schemas.decoder import Decode, compile_decoder
-from schemas.model import Record
+from schemas.envelope import to_micros
+from schemas.model import Array, Map, Optional, Record, Type
 from stream.arrays import to_batch
 from stream.tables import arrow_schema
 
@@ -66,3 +69,33 @@ def _plain_type(type_: pa.DataType) -> pa.DataType:
     if pa.types.is_date32(type_):
         return pa.int32()
     return pa.int64() if pa.types.is_temporal(type_) else type_
+
+
+def arrow_leaf(type_: Type, value: Any) -> Any:
+    """One value as Arrow takes it: times and dates as numbers."""
+    match value:
+        case datetime():
+            return to_micros(value if value.tzinfo else value.replace(tzinfo=UTC))
+        case date():
+            return value.toordinal() - date(1970, 1, 1).toordinal()
+        case time():
+            return ((value.hour * 60 + value.minute) * 60 + value.second) * 1_000_000 + value.microsecond
+        case UUID():
+            return str(value)
+        case _:
+            return value
+
+
+def arrow_ready(type_: Type, value: Any, leaf: Callable[[Type, Any], Any] = arrow_leaf) -> Any:
+    """What another decoder reads, as Arrow takes it; *leaf* says so of one value that holds no others."""
+    match type_, value:
+        case Optional(), _:
+            return None if value is None else arrow_ready(type_.item, value, leaf)
+        case Record(), _:
+            return {field.name: arrow_ready(field.type, value[field.name], leaf) for field in type_.fields}
+        case Array(), _:
+            return [arrow_ready(type_.items, item, leaf) for item in value]
+        case Map(), _:
+            return [{"key": key, "value": arrow_ready(type_.values, item, leaf)} for key, item in value.items()]
+        case _:
+            return leaf(type_, value)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import decimal
 import io
-from datetime import UTC, date, datetime, time
 from typing import Any
-from uuid import UUID
 
 import avro.io
 import avro.schema
@@ -15,11 +13,10 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from schemas.envelope import to_micros
-from schemas.model import Array, Kind, Map, Optional, Record, Scalar, Type
+from schemas.model import Kind, Scalar, Type
 from schemas.registry import Contract
 from tests.builders import encode
-from tests.readers import compile_reader
+from tests.readers import arrow_leaf, arrow_ready, compile_reader
 from tests.strategies import FIXED_PROFILE, contracts, events
 
 CONTRACTS = 200
@@ -27,29 +24,18 @@ EVENTS = 3
 _MILLIS = {Kind.TIME_MILLIS, Kind.TIMESTAMP_MILLIS, Kind.LOCAL_TIMESTAMP_MILLIS}
 
 
-def plain(type_: Type, value: Any) -> Any:
-    """What another decoder reads, as ours gives it."""
+def leaf(type_: Type, value: Any) -> Any:
+    """One value of another decoder, as ours gives it."""
     match type_, value:
-        case Optional(), _:
-            return None if value is None else plain(type_.item, value)
-        case Record(), _:
-            return {field.name: plain(field.type, value[field.name]) for field in type_.fields}
-        case Array(), _:
-            return [plain(type_.items, item) for item in value]
-        case Map(), _:
-            return [{"key": key, "value": plain(type_.values, item)} for key, item in value.items()]
-        case _, datetime():
-            return to_micros(value if value.tzinfo else value.replace(tzinfo=UTC))
-        case _, date():
-            return value.toordinal() - date(1970, 1, 1).toordinal()
-        case _, time():
-            return ((value.hour * 60 + value.minute) * 60 + value.second) * 1_000_000 + value.microsecond
-        case _, UUID():
-            return str(value)
         case Scalar(kind), int() if kind in _MILLIS:  # a logical type that it does not know
             return value * 1000
         case _:
-            return value
+            return arrow_leaf(type_, value)
+
+
+def plain(type_: Type, value: Any) -> Any:
+    """What another decoder reads, as ours gives it."""
+    return arrow_ready(type_, value, leaf)
 
 
 def by_fastavro(contract: Contract, data: bytes) -> list[Any]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-from datetime import UTC, date, datetime, time
 from typing import Any
-from uuid import UUID
 
 import fastavro
 from hypothesis import given, settings
@@ -18,31 +16,9 @@ from schemas.model import Array, Map, Optional, Record, Type
 from schemas.registry import Contract
 from schemas.validate import validate
 from tests.builders import MOMENT, a_contract, a_record, encode
+from tests.readers import arrow_ready
 from tests.strategies import FIXED_PROFILE, contracts, events
 from tests.writing import write_again
-
-
-def arrow_ready(type_: Type, value: Any) -> Any:
-    """What fastavro reads, as Arrow takes it."""
-    match type_, value:
-        case Optional(), _:
-            return None if value is None else arrow_ready(type_.item, value)
-        case Record(), _:
-            return {field.name: arrow_ready(field.type, value[field.name]) for field in type_.fields}
-        case Array(), _:
-            return [arrow_ready(type_.items, item) for item in value]
-        case Map(), _:
-            return [{"key": key, "value": arrow_ready(type_.values, item)} for key, item in value.items()]
-        case _, datetime():
-            return to_micros(value if value.tzinfo else value.replace(tzinfo=UTC))
-        case _, date():
-            return value.toordinal() - date(1970, 1, 1).toordinal()
-        case _, time():
-            return ((value.hour * 60 + value.minute) * 60 + value.second) * 1_000_000 + value.microsecond
-        case _, UUID():
-            return str(value)
-        case _:
-            return value
 
 
 def read_by_fastavro(contract: Contract, data: bytes) -> list[Any]:
