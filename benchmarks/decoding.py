@@ -55,7 +55,7 @@ def _pure_decoder(contract: Contract) -> Decoder:
 
 
 def _reading(columns: Columns, contract: Contract, messages: list[bytes]) -> Callable[[], object]:
-    return lambda: (columns.read(contract.record, messages), columns.finish())
+    return lambda: (columns.read([contract.record] * len(messages), messages), columns.finish())
 
 
 def measure(each: dict[str, Callable[[], object]]) -> dict[str, float]:

@@ -33,11 +33,12 @@ class Refused(NamedTuple):
 class Columns(Protocol):
     """The columns of one reader: takes messages of any of its writers, and gives Arrow's columns."""
 
-    def read(self, writer: Record, messages: list[bytes]) -> list[Refused]:
-        """Append *messages* of *writer*; those that are refused leave no trace.
+    def read(self, writers: Sequence[Record], messages: list[bytes]) -> list[Refused]:
+        """Append *messages*, each by the record that wrote it; those that are refused leave no trace.
 
         Raises:
-            ContractError: the reader cannot read what *writer* wrote.
+            ContractError: the reader cannot read what one of *writers* wrote.
+            ValueError: there are not as many *writers* as *messages*.
         """
 
     def finish(self) -> Any:
@@ -78,11 +79,11 @@ class PureColumns:
         self._rows = 0
         self._readers: dict[int, tuple[Record, Callable[[bytes], None], Decode]] = {}
 
-    def read(self, writer: Record, messages: list[bytes]) -> list[Refused]:
-        """Append *messages* of *writer*, as :class:`Columns` says."""
-        _, read, decode = self._readers.get(id(writer)) or self._compile(writer)
+    def read(self, writers: Sequence[Record], messages: list[bytes]) -> list[Refused]:
+        """Append *messages*, as :class:`Columns` says."""
+        readers = [self._readers.get(id(writer)) or self._compile(writer) for writer in writers]
         refused = []
-        for index, message in enumerate(messages):
+        for index, ((_, read, decode), message) in enumerate(zip(readers, messages, strict=True)):
             try:
                 if len(message) > MAX_PAYLOAD_BYTES:
                     raise IndexError
@@ -125,14 +126,18 @@ class CompiledColumns:
         self.layout = pack(self._column)
         secret = os.urandom(16)
         self._columns = module.Columns(self.layout, (int.from_bytes(secret[:8]), int.from_bytes(secret[8:])))
-        self._programs: dict[int, tuple[Record, Program, Any]] = {}
+        self._compiled: dict[int, Any] = {}
+        self._programs: dict[int, Program] = {}
+        self._writers: list[Record] = []  # whose ids the two know them by: they stay as they are while they live
 
-    def read(self, writer: Record, messages: list[bytes]) -> list[Refused]:
-        """Append *messages* of *writer*, as :class:`Columns` says."""
-        _, program, compiled = self._programs.get(id(writer)) or self._compile(writer)
+    def read(self, writers: Sequence[Record], messages: list[bytes]) -> list[Refused]:
+        """Append *messages*, as :class:`Columns` says."""
+        compiled = [self._compiled.get(id(writer)) or self._compile(writer) for writer in writers]
         refusals = self._columns.append(compiled, messages)
         return [
-            Refused(index, _error(program, why, guilty, offset, indexes, len(messages[index])))
+            Refused(
+                index, _error(self._programs[id(writers[index])], why, guilty, offset, indexes, len(messages[index]))
+            )
             for index, why, guilty, offset, indexes in refusals
         ]
 
@@ -144,11 +149,12 @@ class CompiledColumns:
         """Compile what reads messages of *writer*; ContractError likewise."""
         return compile_program(resolve_record(writer, self._reader), self._column)
 
-    def _compile(self, writer: Record) -> tuple[Record, Program, Any]:
+    def _compile(self, writer: Record) -> Any:
         program = self.program(writer)
         compiled = self._module.Program(self.layout, program.code, program.numbers, program.symbols, program.texts)
-        self._programs[id(writer)] = writer, program, compiled
-        return self._programs[id(writer)]
+        self._writers.append(writer)
+        self._programs[id(writer)], self._compiled[id(writer)] = program, compiled
+        return compiled
 
 
 # What the compiled module's reasons mean, by number: native/columns/varint.h.

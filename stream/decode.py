@@ -5,19 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Sequence
 from datetime import timedelta
-from itertools import groupby
 from typing import Final, NamedTuple
 
 import pyarrow as pa
 
 from schemas.columns import columns_for
-from schemas.envelope import CONTENT_TYPE, Envelope, to_micros
+from schemas.envelope import CONTENT_TYPE, MAX_ID_BYTES, Envelope, to_micros
 from schemas.errors import MalformedEnvelopeError, UndecodableError, UnknownSchemaError
 from schemas.registry import Contract, Registry
 from stream.arrays import to_batch
 from stream.batch import NOTES, MicroBatch
 from stream.deadletter import Reason, Refusal
-from stream.envelopes import Head, disagreeing, head_of, is_plain_id, packed, packed_numbers
+from stream.envelopes import Head, disagreeing, head_of, packed, packed_numbers
 from stream.message import Message
 from stream.tables import INSTANT, META_SCHEMA, arrow_schema
 from stream.tallies import Outcome, Tally, tally_rows, tally_unread
@@ -100,11 +99,14 @@ class Decoder:
     def _open(self, messages: Sequence[Message], refusals: list[Refusal]) -> Opened:
         """Read all envelopes, each no further than it must be: most differ in id and time only."""
         opened = Opened([], [], [], [], [])
+        indexes, writers, ids, times, sources = opened
         for index, message in enumerate(messages):
-            get = message.attributes.get
-            writer = self._writers.get(head_of(message.attributes))
+            get = message.attributes.get  # no call of ours in this loop: each message comes through it
+            writer = self._writers.get(
+                (get("ce-dataschema"), get("ce-type"), get("ce-specversion"), get("content-type"))
+            )
             event_id, time, source = get("ce-id"), get("ce-time"), get("ce-source")
-            if not (writer and event_id and time and source and is_plain_id(event_id)):
+            if not ((writer and time and source) and event_id and event_id.isascii() and len(event_id) <= MAX_ID_BYTES):
                 try:
                     writer, envelope = self.check(message)
                 except RefusedError as error:
@@ -112,11 +114,11 @@ class Decoder:
                     continue
                 event_id, time, source = envelope.event_id, message.attributes["ce-time"], envelope.source
                 self._remember(message, writer)
-            opened.indexes.append(index)
-            opened.writers.append(writer)
-            opened.ids.append(event_id)
-            opened.times.append(time)
-            opened.sources.append(source)
+            indexes.append(index)
+            writers.append(writer)
+            ids.append(event_id)
+            times.append(time)
+            sources.append(source)
         return opened
 
     def _remember(self, message: Message, writer: Contract) -> None:
@@ -126,16 +128,13 @@ class Decoder:
     def _read_payloads(
         self, opened: Opened, messages: Sequence[Message], refusals: list[Refusal]
     ) -> tuple[Opened, pa.RecordBatch]:
-        """Read all payloads, version by version as they come; what is refused is left out."""
+        """Read all payloads; what is refused is left out."""
         refused: set[int] = set()
-        begin = 0
         try:
-            for writer, run in groupby(opened.writers):
-                indexes = opened.indexes[begin : begin + sum(1 for _ in run)]
-                for place, error in self._columns.read(writer.record, [messages[index].data for index in indexes]):
-                    refusals.append(self._undecodable(indexes[place], messages, error))
-                    refused.add(begin + place)
-                begin += len(indexes)
+            written_by = [writer.record for writer in opened.writers]
+            for place, error in self._columns.read(written_by, [messages[index].data for index in opened.indexes]):
+                refusals.append(self._undecodable(opened.indexes[place], messages, error))
+                refused.add(place)
         finally:
             finished = self._columns.finish()
         return opened.without(refused), to_batch(finished, self._payload)

@@ -10,8 +10,6 @@ from typing import Final, TypeAlias
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.envelope import MAX_ID_BYTES
-
 Head: TypeAlias = tuple[str | None, str | None, str | None, str | None]
 
 # As schemas/envelope.py reads it, in RE2's words.
@@ -23,11 +21,6 @@ def head_of(attributes: Mapping[str, str]) -> Head:
     """The attributes that are the same for most messages of a subject, and say nothing of one event."""
     get = attributes.get
     return get("ce-dataschema"), get("ce-type"), get("ce-specversion"), get("content-type")
-
-
-def is_plain_id(event_id: str) -> bool:
-    """Whether it needs no other look to be as long as it may be, and whole."""
-    return event_id.isascii() and len(event_id) <= MAX_ID_BYTES
 
 
 def disagreeing(texts: Sequence[str], moments: pa.Array) -> list[int]:

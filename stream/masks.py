@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
+import struct
 import unicodedata
 from collections.abc import Callable
 from functools import partial
-from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
+from socket import AF_INET, AF_INET6, inet_pton
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -23,7 +24,7 @@ ArrayMask: TypeAlias = Callable[[pa.Array], pa.Array]
 TOKEN_PREFIX: Final = "t1_"  # t and the version of the key  # noqa: S105 not a password
 TOKEN_DIGITS: Final = 32  # 128 bits: collisions stay out of reach
 HIDDEN: Final = "*"
-_IPV4_BYTES, _IPV6_BYTES = 3, 6  # of an address that stay
+_IPV6_NETWORK: Final = struct.Struct(">3H")  # the part of an address that stays
 
 
 def tokeniser(kind: str, key: bytes) -> ArrayMask:
@@ -37,12 +38,26 @@ def tokeniser(kind: str, key: bytes) -> ArrayMask:
     prepared = HMAC(domain.finalize(), SHA256())
     fold = kind == "email"
 
-    def token(value: Any) -> str:
-        mac = prepared.copy()
-        mac.update(_canonical(value, fold))
-        return TOKEN_PREFIX + mac.finalize().hex()[:TOKEN_DIGITS]
+    def tokens(values: list[Any]) -> pa.Array:
+        macs = []
+        for value in values:
+            mac = prepared.copy()
+            mac.update(_canonical(value, fold))
+            macs.append(mac.finalize())
+        return _texts(macs)
 
-    return partial(_of_distinct, mask=token)
+    return partial(_of_distinct, mask=tokens)
+
+
+def _texts(macs: list[bytes]) -> pa.Array:
+    """The token of each, which are all of one width."""
+    digits = np.frombuffer(b"".join(macs).hex().encode(), np.uint8).reshape(len(macs), 2 * SHA256.digest_size)
+    width = len(TOKEN_PREFIX) + TOKEN_DIGITS
+    tokens = np.empty((len(macs), width), np.uint8)
+    tokens[:, : len(TOKEN_PREFIX)] = np.frombuffer(TOKEN_PREFIX.encode(), np.uint8)
+    tokens[:, len(TOKEN_PREFIX) :] = digits[:, :TOKEN_DIGITS]
+    ends = np.arange(0, width * (len(macs) + 1), width, dtype=np.int32)
+    return pa.Array.from_buffers(pa.string(), len(macs), [None, pa.py_buffer(ends), pa.py_buffer(tokens)])
 
 
 def _canonical(value: Any, fold: bool) -> bytes:
@@ -55,11 +70,10 @@ def _canonical(value: Any, fold: bool) -> bytes:
     return (text.casefold() if fold else text).encode()
 
 
-def _of_distinct(column: pa.Array, mask: Callable[[Any], str | None]) -> pa.Array:
+def _of_distinct(column: pa.Array, mask: Callable[[list[Any]], pa.Array]) -> pa.Array:
     """Mask each distinct value once; null stays null."""
     distinct = column.dictionary_encode()
-    masked = pa.array([mask(value) for value in distinct.dictionary.to_pylist()], pa.string())
-    return masked.take(distinct.indices)
+    return mask(distinct.dictionary.to_pylist()).take(distinct.indices)
 
 
 def keep_part(column: pa.Array, first: int, last: int) -> pa.Array:
@@ -79,7 +93,7 @@ def generalise(column: pa.Array, pii: Pii) -> pa.Array:
         case Generalise.MONTH | Generalise.YEAR:
             return pc.floor_temporal(column, unit=str(pii.to)).cast(column.type)
         case Generalise.NETWORK:
-            return _of_distinct(column, _network)
+            return _of_distinct(column, lambda texts: pa.array(map(_network, texts), pa.string()))
         case _:
             return _bucket(column, pii.size or 1)
 
@@ -89,11 +103,15 @@ def _network(text: str) -> str | None:
     text = text.strip()
     try:
         if ":" not in text:
-            return inet_ntop(AF_INET, inet_pton(AF_INET, text)[:_IPV4_BYTES] + bytes(4 - _IPV4_BYTES)) + "/24"
+            inet_pton(AF_INET, text)  # takes four numbers without leading zeros, and nothing else
+            return f"{text[: text.rindex('.')]}.0/24"
         address = inet_pton(AF_INET6, text) if "%" not in text else ipaddress.IPv6Address(text).packed
-        return inet_ntop(AF_INET6, address[:_IPV6_BYTES] + bytes(16 - _IPV6_BYTES)) + "/48"
     except (OSError, ValueError):  # no address, or not even a C string
         return None
+    one, two, three = _IPV6_NETWORK.unpack_from(address)
+    if three:
+        return f"{one:x}:{two:x}:{three:x}::/48"
+    return f"{one:x}:{two:x}::/48" if two else f"{one:x}::/48" if one else "::/48"
 
 
 def _bucket(column: pa.Array, size: int) -> pa.Array:

@@ -198,10 +198,11 @@ def reading(contract: Contract, payload: bytes) -> Callable[[], object]:
     strict = compile_decoder(contract.record, contract.record)
     columns = [columns_for(contract.record), PureColumns(contract.record)]
     for each in columns:
-        each.read(contract.record, [])
+        each.read([contract.record], [b""])  # compiles it
+        each.finish()
 
     def read() -> None:
-        refused = [each.read(contract.record, [payload])[0].error for each in columns]
+        refused = [each.read([contract.record], [payload])[0].error for each in columns]
         try:
             strict(payload)
         except UndecodableError as error:

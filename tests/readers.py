@@ -34,10 +34,11 @@ def compile_reader(kind: str, writer: Record, reader: Record) -> Decode:
     if kind == "values":
         return compile_decoder(writer, reader)
     these = columns_of(kind, reader)
-    these.read(writer, [])
+    these.read([writer], [b""])  # compiles it
+    these.finish()
 
     def decode(data: bytes) -> list[Any]:
-        for refused in these.read(writer, [data]):
+        for refused in these.read([writer], [data]):
             raise refused.error
         (row,) = rows(these, reader)
         return row

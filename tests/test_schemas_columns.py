@@ -49,7 +49,7 @@ def ordered(value: Any) -> Any:
 
 def into_columns(kind: str, writer: Record, reader: Record, messages: list[bytes]) -> tuple[list[str], list[Any]]:
     these = columns_of(kind, reader)
-    refused = these.read(writer, messages)
+    refused = these.read([writer] * len(messages), messages)
     said = [(index, error.why, error.path, error.offset, str(error)) for index, error in refused]
     return [repr(ordered(row)) for row in rows(these, reader)], said
 
@@ -104,7 +104,7 @@ def test_columns_are_of_exactly_the_types_of_the_table(kind: str, data: st.DataO
     schema = arrow_schema(contract.record)
     these = columns_of(kind, contract.record)
     payloads = [encode(contract, data.draw(events(contract.record))) for _ in range(3)]
-    assert these.read(contract.record, payloads) == []
+    assert these.read([contract.record] * 3, payloads) == []
 
     batch = to_batch(these.finish(), schema)
     batch.validate(full=True)
@@ -146,7 +146,7 @@ def test_memory_is_given_back() -> None:
     resident = []
     for _ in range(3):
         for _ in range(150):
-            these.read(BOOKING.record, messages)
+            these.read([BOOKING.record] * len(messages), messages)
             to_batch(these.finish(), arrow_schema(BOOKING.record))
         resident.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
     assert resident[2] - resident[0] < 4_000, "KiB, after 300 rounds of 40 KiB each"
@@ -157,9 +157,9 @@ def test_two_versions_are_read_into_one_batch_in_the_order_in_which_they_came(ki
     these = columns_of(kind, BOOKING.record)
     old, new = encode(BOOKING_V1, a_booking_v1(notes="old")), encode(BOOKING, a_booking(notes="new"))
 
-    assert these.read(BOOKING_V1.record, [old, old[:50]])[0].message == 1
-    assert these.read(BOOKING.record, [b"", new])[0].message == 0
-    assert these.read(BOOKING_V1.record, [old]) == []
+    writers = [BOOKING_V1.record, BOOKING_V1.record, BOOKING.record, BOOKING.record, BOOKING_V1.record, BOOKING.record]
+    refused = these.read(writers, [old, old[:-1], b"", new, old, new[:-1]])
+    assert [(each.message, each.error.path) for each in refused] == [(1, "labels"), (2, "booking_id"), (5, "tags")]
     place = [field.name for field in BOOKING.record.fields].index("notes")
     assert [row[place] for row in rows(these, BOOKING.record)] == ["old", "new", "old"]
     assert rows(these, BOOKING.record) == [], "what is finished is given away"
@@ -170,8 +170,8 @@ def test_a_message_cut_anywhere_leaves_its_neighbours_as_they_are(kind: str) -> 
     payload = encode(BOOKING, a_booking())
     these = columns_of(kind, BOOKING.record)
     for length in range(len(payload)):
-        these.read(BOOKING.record, [payload])
-        assert len(these.read(BOOKING.record, [payload[:length]])) == 1
+        these.read([BOOKING.record], [payload])
+        assert len(these.read([BOOKING.record], [payload[:length]])) == 1
 
     read = rows(these, BOOKING.record)
     assert len(read) == len(payload)
@@ -196,8 +196,8 @@ def test_small_items_may_not_become_large_columns(kind: str) -> None:
         error = raised.value
     else:
         these = columns_of(kind, new.record)
-        assert these.read(old.record, [few]) == []
-        ((_, error),) = these.read(old.record, [many])
+        assert these.read([old.record], [few]) == []
+        ((_, error),) = these.read([old.record], [many])
     assert str(error) == f"items: columns of more than {MAX_COLUMN_BYTES} bytes at byte 0"
 
 
@@ -209,8 +209,8 @@ def test_many_keys_are_told_apart_whatever_they_are(kind: str) -> None:
     payload = encode(contract, {"labels": dict.fromkeys(keys, 1), "at": MOMENT})
     twice = payload.replace(b"\x082999", b"\x081234")
 
-    assert these.read(contract.record, [payload]) == []
-    ((_, error),) = these.read(contract.record, [twice])
+    assert these.read([contract.record], [payload]) == []
+    ((_, error),) = these.read([contract.record], [twice])
     assert (error.path, error.why) == ("labels[2999].key", "a key stands twice")
 
 
@@ -260,3 +260,24 @@ def test_a_program_that_would_leave_its_tables_is_refused(place: int, value: int
     assert module.Program(these.layout, program.code, program.numbers, program.symbols, program.texts)
     with pytest.raises(ValueError, match="a program that is none"):
         module.Program(these.layout, bytes(code), program.numbers, program.symbols, program.texts)
+
+
+@NEEDS_C
+def test_programs_of_other_columns_and_too_few_are_refused() -> None:
+    module = columns.compiled_module()
+    one, other = (columns.CompiledColumns(BOOKING.record, module) for _ in range(2))
+    program = one.program(BOOKING.record)
+    of_one = module.Program(one.layout, program.code, program.numbers, program.symbols, program.texts)
+    into = module.Columns(other.layout, (1, 2))
+
+    for programs in ([of_one], [None]):
+        with pytest.raises(ValueError, match="a program of other columns"):
+            into.append(programs, [b""])
+    with pytest.raises(ValueError, match="not one program for each message"):
+        module.Columns(one.layout, (1, 2)).append([of_one], [b"", b""])
+
+
+@EACH_KIND
+def test_every_message_has_its_writer(kind: str) -> None:
+    with pytest.raises(ValueError, match=r"not one program|shorter"):
+        columns_of(kind, BOOKING.record).read([BOOKING.record], [b"", b""])

@@ -137,11 +137,24 @@ static int note_refusal(PyObject *refusals, Py_ssize_t index, enum reason why, c
     return done;
 }
 
-static bool append_one(Columns *self, PyObject *messages, Py_ssize_t index, PyObject *refusals) {
+/* The program at *index*; NULL, with an exception, where there is none for these columns. */
+static const program *program_at(const Columns *self, PyObject *programs, Py_ssize_t index) {
+    PyObject *compiled = PyList_GetItem(programs, index); /* borrowed, and nothing here runs Python */
+    if (compiled == NULL) return NULL;
+    if (!PyObject_TypeCheck(compiled, (PyTypeObject *)program_type) || ((Program *)compiled)->layout != self->layout) {
+        PyErr_SetString(PyExc_ValueError, "a program of other columns");
+        return NULL;
+    }
+    return &((Program *)compiled)->program;
+}
+
+static bool append_one(Columns *self, PyObject *programs, PyObject *messages, Py_ssize_t index, PyObject *refusals) {
     char *message;
     Py_ssize_t length;
-    PyObject *bytes = PyList_GetItem(messages, index); /* borrowed, and nothing here runs Python */
+    PyObject *bytes = PyList_GetItem(messages, index); /* borrowed as well */
     if (bytes == NULL || PyBytes_AsStringAndSize(bytes, &message, &length) < 0) return false;
+    self->machine.program = program_at(self, programs, index);
+    if (self->machine.program == NULL) return false;
     enum reason why = decode_message(&self->machine, (const uint8_t *)message, length);
     switch (why) {
         case ACCEPTED: return true;
@@ -153,17 +166,16 @@ static bool append_one(Columns *self, PyObject *messages, Py_ssize_t index, PyOb
 
 static PyObject *columns_append(PyObject *object, PyObject *args) {
     Columns *self = (Columns *)object;
-    PyObject *compiled, *messages;
-    if (!PyArg_ParseTuple(args, "O!O!", program_type, &compiled, &PyList_Type, &messages)) return NULL;
-    if (((Program *)compiled)->layout != self->layout) {
-        PyErr_SetString(PyExc_ValueError, "a program of other columns");
+    PyObject *programs, *messages;
+    if (!PyArg_ParseTuple(args, "O!O!", &PyList_Type, &programs, &PyList_Type, &messages)) return NULL;
+    if (PyList_Size(programs) != PyList_Size(messages)) {
+        PyErr_SetString(PyExc_ValueError, "not one program for each message");
         return NULL;
     }
     PyObject *refusals = PyList_New(0);
     if (refusals == NULL) return NULL;
-    self->machine.program = &((Program *)compiled)->program;
     for (Py_ssize_t each = 0; each < PyList_Size(messages); each++) {
-        if (!append_one(self, messages, each, refusals)) {
+        if (!append_one(self, programs, messages, each, refusals)) {
             Py_DECREF(refusals);
             return NULL;
         }
@@ -196,7 +208,7 @@ static PyObject *columns_finish(PyObject *object, PyObject *args) {
 }
 
 static PyMethodDef columns_methods[] = {
-    {"append", columns_append, METH_VARARGS, "Append messages by a program; what is refused leaves no trace."},
+    {"append", columns_append, METH_VARARGS, "Append messages, each by its program; what is refused leaves no trace."},
     {"finish", columns_finish, METH_NOARGS, "Give the columns away as an Arrow array of structs, and begin anew."},
     {NULL, NULL, 0, NULL},
 };

@@ -89,7 +89,7 @@ class Fuzzer:
         return [list(row) for row in zip(*(each.to_pylist() for each in batch.columns), strict=True)], refused
 
     def _read(self, columns: Columns, place: int, messages: list[bytes]) -> tuple[Any, dict[int, UndecodableError]]:
-        refused = dict(columns.read(self._subjects[place].writer.record, messages))
+        refused = dict(columns.read([self._subjects[place].writer.record] * len(messages), messages))
         return to_batch(columns.finish(), self._schemas[place]), refused
 
     def _check(
