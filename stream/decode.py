@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Sequence
 from datetime import timedelta
+from hashlib import blake2b
 from typing import Final, NamedTuple
 
 import pyarrow as pa
@@ -213,8 +213,8 @@ def _with_meta(rows: pa.RecordBatch, opened: Opened, moments: pa.Array, now: int
 def _notes(opened: Opened, messages: Sequence[Message], moments: pa.Array) -> pa.RecordBatch:
     mine = [messages[index] for index in opened.indexes]
     columns = {
-        "event_key": packed([event_key(event_id) for event_id in opened.ids], pa.binary(16)),
-        "content_hash": packed_numbers([_content_digest(message.data) for message in mine]),
+        "event_key": packed([blake2b(each.encode(), digest_size=16).digest() for each in opened.ids], pa.binary(16)),
+        "content_hash": packed_numbers([blake2b(message.data, digest_size=8).digest() for message in mine]),
         "event_time": moments,
         "published_at": pa.array([message.published_at for message in mine], pa.int64()),
         "first_published_at": pa.array([message.first_published_at for message in mine], pa.int64()),
@@ -231,13 +231,4 @@ def _moments(event_times: pa.Array) -> pa.Array:
 
 def event_key(event_id: str) -> bytes:
     """The 128 bits by which an event is remembered."""
-    return hashlib.blake2b(event_id.encode(), digest_size=16).digest()
-
-
-def content_hash(data: bytes) -> int:
-    """64 bits of the payload, as a signed integer."""
-    return int.from_bytes(_content_digest(data), "big", signed=True)
-
-
-def _content_digest(data: bytes) -> bytes:
-    return hashlib.blake2b(data, digest_size=8).digest()
+    return blake2b(event_id.encode(), digest_size=16).digest()

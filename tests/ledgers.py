@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from google.rpc import code_pb2
 
 from stream.batch import NOTES, MicroBatch
 from stream.dataflow.cells import Ids, Memory, Queue
-from stream.decode import content_hash, event_key
+from stream.decode import event_key
 from stream.message import Message
 from stream.sealing import seal
 from stream.streams import Rows
@@ -27,6 +28,10 @@ Cells = dict[str, tuple[bytes, ...]]
 
 def a_message(event_id: str, content: str, published_at: int = 0) -> Message:
     return Message("things", content.encode(), {"ce-id": event_id}, "m", published_at)
+
+
+def content_hash(data: bytes) -> int:
+    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big", signed=True)
 
 
 def a_batch(messages: list[Message]) -> MicroBatch:

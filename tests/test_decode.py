@@ -13,10 +13,11 @@ from schemas.envelope import Envelope, from_micros, to_micros, to_rfc3339
 from schemas.errors import MalformedEnvelopeError, UndecodableError, UnknownSchemaError
 from stream.batch import NOTES
 from stream.deadletter import Reason
-from stream.decode import Decoder, content_hash, decode, event_key
+from stream.decode import Decoder, decode, event_key
 from stream.message import Message
 from stream.tables import META_SCHEMA, arrow_schema
 from tests.builders import BOOKING, BOOKING_V1, FLIGHT, MOMENT, PACKAGE, a_booking, a_booking_v1, an_envelope, encode
+from tests.ledgers import content_hash
 from tests.readers import KINDS
 from tests.strategies import FIXED_PROFILE
 
