@@ -96,7 +96,7 @@ SCENARIOS = st.builds(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(SCENARIOS, st.integers(0, 5))
 def test_no_event_is_lost_or_doubled_whatever_happens(scenario: Scenario, seed: int) -> None:
     outcome = simulate(scenario, seed)
