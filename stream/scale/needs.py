@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from stream.cost.estimate import message_bytes
-from stream.dataflow.outbox import HEAD_BYTES
+from stream.dataflow.pages import HEAD_BYTES
 from stream.scale.calibration import Calibration, Kind
 from stream.scale.limits import Limit, Limits
 from stream.scale.load import Load, Machine
