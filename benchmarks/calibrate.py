@@ -25,7 +25,8 @@ from apache_beam.coders import BytesCoder
 from apache_beam.io.gcp.pubsub import PubsubMessage
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
-from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec
+from apache_beam.transforms.timeutil import TimeDomain
+from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec, TimerSpec, on_timer
 from apache_beam.transforms.util import BatchElements
 from google.cloud.bigquery_storage_v1.types import AppendRowsRequest, ArrowRecordBatch, ArrowSchema
 
@@ -33,16 +34,19 @@ from schemas.envelope import Envelope, to_micros
 from schemas.identity import derive_event_id
 from schemas.registry import Registry
 from stream.batch import NOTES, MicroBatch
-from stream.dataflow.cells import Memory
+from stream.dataflow.cells import Bag, Memory
 from stream.dataflow.coders import MicroBatchCoder
 from stream.dataflow.packing import Head, Waiting, pack_batch, pack_head, pack_waiting, unpack_head, unpack_waiting
+from stream.dataflow.pages import BAGS
 from stream.dataflow.read import from_beam
+from stream.dataflow.ring import ring_of, with_bags
 from stream.dataflow.shards import split_sealed
 from stream.decode import Decoder, decode
 from stream.deduplicate import SeenIds
 from stream.demo import bookings, flights
 from stream.mask import Masker
 from stream.message import Message
+from stream.scale.needs import BUNDLES_A_CYCLE
 from stream.sealing import seal
 from stream.streams import Rows
 from stream.window import assign_windows
@@ -57,8 +61,10 @@ FEW, MANY = 4, 100  # shards; so 250 rows of a batch in a part, or 10
 REPEATS: Final = int(os.environ.get("CALIBRATE_REPEATS", "7"))
 REMEMBERED: Final = 200_000
 KEY: Final = bytes(range(32))
-HEAD, MARK = (ReadModifyWriteStateSpec(name, BytesCoder()) for name in ("head", "mark"))
+HEAD, MARK, INDEX = (ReadModifyWriteStateSpec(name, BytesCoder()) for name in ("head", "mark", "index"))
 QUEUE: Final = BagStateSpec("queue", BytesCoder())
+PAGES: Final = ring_of(BAGS)
+APPEND: Final = TimerSpec("append", TimeDomain.WATERMARK)  # in a batch it fires at the end
 EVENT_STEPS: Final = ("read", "decode", "seal", "mask", "window", "shuffle", "dedupe", "state", "row")
 PART_STEPS: Final = ("shuffle", "dedupe", "state", "row")
 
@@ -195,29 +201,46 @@ def in_beam(pipeline: Callable[[beam.Pipeline, int], Any], count: int) -> float:
 
 
 class _KeyedFn(beam.DoFn):  # type: ignore[misc]
-    """Reads two cells and a bag, and writes one of each: what every bundle of a (table, shard) does at least."""
+    """Does with its state what the two bundles of a (table, shard) do at least: one that decides, one that appends."""
 
     def process(
         self,
         keyed: tuple[str, bytes],
-        head: Any = beam.DoFn.StateParam(HEAD),
         mark: Any = beam.DoFn.StateParam(MARK),
         queue: Any = beam.DoFn.StateParam(QUEUE),
+        timer: Any = beam.DoFn.TimerParam(APPEND),
     ) -> None:
-        head.read(), mark.read(), list(queue.read())
-        head.write(keyed[1])
+        mark.read()
         mark.write(b"")
         queue.add(keyed[1])
+        timer.set(0)
+
+    @on_timer(APPEND)  # type: ignore[untyped-decorator]
+    @with_bags(PAGES)
+    def append(
+        self,
+        mark: Any = beam.DoFn.StateParam(MARK),
+        head: Any = beam.DoFn.StateParam(HEAD),
+        index: Any = beam.DoFn.StateParam(INDEX),
+        queue: Any = beam.DoFn.StateParam(QUEUE),
+        **pages: Bag,
+    ) -> None:
+        mark.read(), head.read(), index.read()
+        for each in queue.read():
+            head.write(each)
+        queue.clear()
+        index.write(b"")
 
 
 def bundle_micros() -> float:
-    """What one more keyed element with state costs the runner's Python side."""
+    """What a bundle of one (table, shard) costs the runner's Python side: the mean of one that decides and one that
+    appends."""
 
     def pipeline(made: beam.Pipeline, count: int) -> None:
         keyed = [(f"key{number}", b"x" * 100) for number in range(count)]
         made | beam.Create(keyed).with_output_types(tuple[str, bytes]) | beam.ParDo(_KeyedFn())
 
-    return in_beam(pipeline, 500)
+    return in_beam(pipeline, 500) / BUNDLES_A_CYCLE
 
 
 def read_micros(messages: Sequence[Message]) -> float:

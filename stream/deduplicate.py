@@ -103,18 +103,11 @@ class SeenIds:
         """Say whether the recent generation has grown to half of the budget."""
         return self._enough is not None and len(self._recent) >= self._enough
 
-    def turn(self, keep: Collection[bytes] = ()) -> bytes:
-        """Let the recent generation be the older one. Of what was older only the event keys to *keep* stay, in the
-        older one too; the chunk is what state must keep of them."""
-        keys = _keys(sorted(keep))
-        known, contents = self._older.find(keys)
-        keys, contents = keys.take(known), contents[known]
+    def turn(self) -> None:
+        """Let the recent generation be the older one; what was older is forgotten."""
         self._leaving += self._older.columns()
         self._older, self._recent = self._recent, self._new()
-        self._older.add(keys, contents)
-        chunk = _pack(keys, contents)
-        self.version = chained(self.version, chunk)
-        return chunk
+        self.version = chained(self.version, b"")
 
     def _find(self, keys: Keys) -> Found:
         """Look up in both generations; no key is in both, and where it is not its content is 0."""

@@ -23,6 +23,7 @@ from stream.dataflow.cells import Ids, Memory
 from stream.dataflow.fates import Fates, tally_fates
 from stream.dataflow.ledger import Ledger
 from stream.dataflow.outbox import IDLE_MICROS, AppendError, Outbox, Streams
+from stream.dataflow.pages import Queue
 from stream.dataflow.sealed import sealed_letters
 from stream.deadletter import DeadLetter
 from stream.message import Message
@@ -43,6 +44,7 @@ from tests.ledgers import (
 )
 
 WINDOW: Final = timedelta(minutes=1)
+BAGS: Final = ("queue", "page_")
 
 
 class Carrier:
@@ -50,6 +52,7 @@ class Carrier:
 
     ids: type[Ids] = Ids
     outbox: type[Outbox] = Outbox
+    queue: type[Queue] = Queue
 
     def asked(self, network: Network) -> Network:
         """Who answers lookups."""
@@ -82,6 +85,7 @@ class Simulator:
         self.table = Table()
         self.network = Network(self.table, self.random, trouble=0.3)
         self.budget = self.random.choice([4, 8, 10**6, 10**6])
+        self.bags = self.random.choice([1, 2, 64])
         self.has_vanishing_streams = self.random.random() < 0.5  # else events are published again beyond the horizon
         self.beyond: Counter[str] = Counter()
         self.earlier = [] if sent is not None or self.random.random() < 0.5 else self._earlier_rows()
@@ -205,7 +209,8 @@ class Simulator:
 
     def _ledger(self, cells: Cells, memory: Memory) -> Ledger:
         asked = self.carrier.asked(self.network)
-        outbox = self.carrier.outbox(KEY, TABLE, asked, memory, the_queue(cells))
+        queue = the_queue(cells, self.bags, self.carrier.queue)
+        outbox = self.carrier.outbox(KEY, TABLE, asked, memory, queue)
         return Ledger(the_ids(cells, memory, self.carrier.ids, self.budget), outbox, asked)
 
     def _batches(self, messages: list[Message]) -> Iterator[MicroBatch]:
@@ -249,7 +254,7 @@ class Simulator:
 
     def differences(self, refused: set[str]) -> Iterator[str]:
         last = self.history[-1]
-        if self.pending or last.timer or last.cells.get("queue"):
+        if self.pending or last.timer or any(last.cells.get(name) for name in last.cells if name.startswith(BAGS)):
             yield "something is left over"
         rows = Counter(event_id for event_id, _ in self.table.rows)
         yield from (

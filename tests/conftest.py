@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from stream.emulators import Emulators, running_emulators
 
-# A machine that is shared may be slow at making examples up; that says nothing of the code.
-settings.register_profile("shared")
+# On a machine that is shared any example, and the making up of it, may take long; that says nothing of the code. These
+# are the two limits that Hypothesis drops in CI too; all else of the profile in force stays, as fixed examples in CI.
+settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared")
 
 

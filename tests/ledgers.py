@@ -12,7 +12,8 @@ import pyarrow as pa
 from google.rpc import code_pb2
 
 from stream.batch import NOTES, MicroBatch
-from stream.dataflow.cells import Ids, Memory, Queue
+from stream.dataflow.cells import Ids, Memory
+from stream.dataflow.pages import Queue
 from stream.decode import event_key
 from stream.message import Message
 from stream.sealing import seal
@@ -68,7 +69,8 @@ class ABag(State):
         return self.read_all()
 
     def add(self, value: bytes) -> None:
-        self._cells[self._name] = (value, *self.read_all())  # in no order that anyone may rely on
+        there = dict.get(self._cells, self._name, ())  # as no read of state: adding is none
+        self._cells[self._name] = (value, *there)  # in no order that anyone may rely on
 
 
 class ACell(State):
@@ -84,19 +86,22 @@ def the_ids(cells: Cells, memory: Memory, class_: type[Ids] = Ids, budget: int =
     return class_(KEY, ABag(cells, "ids_even"), ABag(cells, "ids_odd"), ACell(cells, "ids_version"), memory, budget)
 
 
-def the_queue(cells: Cells) -> Queue:
+def the_queue(cells: Cells, bags: int = 3, class_: type[Queue] = Queue) -> Queue:
     """What waits in *cells*, and the head."""
-    return Queue(ABag(cells, "queue"), ACell(cells, "head"))
+    pages = [ABag(cells, f"page_{number}") for number in range(bags)]
+    return class_(ABag(cells, "queue"), ACell(cells, "head"), ACell(cells, "index"), pages)
 
 
 class Table:
     """COMMITTED streams with offsets, as BigQuery keeps them; *named* rows are refused by index, *unnamed* without.
 
     Streams that are *gone* take nothing and have no count; their rows stay. *asked*: how often it was queried.
+    While it *is_away* no append is answered, or arrives.
     """
 
     def __init__(self) -> None:
         self.asked = 0
+        self.is_away = False
         self.gone: set[str] = set()
         self.streams: dict[str, list[tuple[Any, ...]]] = {}
         self.finalised: set[str] = set()
@@ -113,6 +118,8 @@ class Table:
         return stream
 
     def append(self, stream: str, offset: int, rows: Rows) -> Answer:
+        if self.is_away:
+            return LOST
         if stream in self.gone:
             return Answer(code_pb2.NOT_FOUND, "STREAM_NOT_FOUND")
         written = self.streams[stream]

@@ -16,7 +16,7 @@ from schemas.model import Array, Decimal, Enumeration, Fixed, Kind, Map, Optiona
 from schemas.registry import Contract, parse_contract
 from tests.builders import a_record, contract_json
 
-FIXED_PROFILE = settings(deadline=None, derandomize=True, database=None, max_examples=80)
+FIXED_PROFILE = settings(derandomize=True, database=None, max_examples=80)
 
 _WIDE = decimal.Context(prec=80)
 _KINDS: dict[str, Any] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pyarrow as pa
@@ -10,11 +10,13 @@ import pytest
 from google.rpc import code_pb2
 
 from stream.batch import MicroBatch
+from stream.dataflow import pages
 from stream.dataflow.cells import Ids, Mark
 from stream.dataflow.fates import Fates
 from stream.dataflow.ledger import Ledger
 from stream.dataflow.outbox import Outbox, Settled, Streams
-from stream.dataflow.packing import Head, unpack_head
+from stream.dataflow.packing import Head, Waiting, unpack_head
+from stream.dataflow.pages import Queue
 from stream.deduplicate import SeenIds
 from stream.streams import Rows
 from stream.verdicts import Answer, Verdict
@@ -24,7 +26,11 @@ from tests.ledgers import Network, a_message
 SEEDS = 60
 
 
-def test_each_event_is_written_or_refused_once_whatever_happens_to_bundles() -> None:
+@pytest.mark.parametrize("head_bytes", [pages.HEAD_BYTES, 2000, 1])
+def test_each_event_is_written_or_refused_once_whatever_happens_to_bundles(
+    head_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "HEAD_BYTES", head_bytes)
     wrong = {seed: found for seed in range(SEEDS) if (found := Simulator(seed, Carrier()).run())}
     assert wrong == {}, "by seed"
 
@@ -163,18 +169,28 @@ class TrustsNewState(Carrier):
 class ForgetsWhatWaits(Carrier):
     """An id is forgotten although its row is not in the table yet."""
 
-    class outbox(Outbox):  # noqa: N801 stands in for the class
-        def waiting(self) -> Iterator[MicroBatch]:
-            return iter(())
+    class queue(Queue):  # noqa: N801 stands in for the class
+        def has_only_young(self) -> bool:
+            return True
+
+
+class TakesABagForAPage(Carrier):
+    """What else is in the bag of a page goes away with it."""
+
+    class queue(Queue):  # noqa: N801 stands in for the class
+        def _removed(self, number: int) -> list[Waiting]:
+            taken = Queue._removed(self, number)
+            self._bag(number).clear()
+            return taken
 
 
 class ForgetsWithoutNoting(Carrier):
     """Ids are forgotten, and messages of before are looked up no more than earlier."""
 
     class ids(Ids):  # noqa: N801 stands in for the class
-        def turn_when_due(self, waiting: Callable[[], Iterable[MicroBatch]], now: int) -> None:
+        def turn(self, now: int) -> None:
             since = self.since()
-            Ids.turn_when_due(self, waiting, now)
+            Ids.turn(self, now)
             self._write((self._read() or Mark())._replace(since=since or 0))
 
 
@@ -201,6 +217,7 @@ BROKEN: Sequence[type[Carrier]] = [
     TrustsNewState,
     ForgetsWhatWaits,
     ForgetsWithoutNoting,
+    TakesABagForAPage,
     TakesAGoneStreamForEmpty,
 ]
 

@@ -86,15 +86,6 @@ def test_the_oldest_half_is_forgotten_when_the_budget_is_reached() -> None:
     assert (decision.fresh, decision.duplicates) == ([0], [1, 2])
 
 
-def test_an_id_to_be_kept_outlives_its_generation() -> None:
-    seen = SeenIds()
-    seen.remember(a_batch(("a", 1), ("b", 1)))
-    seen.turn()
-    kept = seen.turn(keys_of("a"))
-    assert seen.decide(a_batch(("a", 1), ("b", 1))).duplicates == [0]
-    assert SeenIds(older=[kept]).decide(a_batch(("a", 1), ("b", 1))).duplicates == [0]
-
-
 _NAMES = st.sampled_from("abcdefgh")
 _EVENTS = st.tuples(_NAMES, st.integers(0, 2))
 
@@ -149,10 +140,9 @@ def test_it_decides_as_a_dictionary_would(data: st.DataObject) -> None:
         chunks[1].append(seen.remember(batch.take(decision.fresh)))
         model.recent |= dict(events[index] for index in decision.fresh)
         if data.draw(st.booleans()):
-            keep = data.draw(st.sets(_NAMES))
-            kept = {name: content for name, content in model.older.items() if name in keep}
-            model.older, model.recent = model.recent | kept, {}
-            chunks = ([*chunks[1], seen.turn(keys_of(*keep))], [])
+            model.older, model.recent = model.recent, {}
+            chunks = (chunks[1], [])
+            seen.turn()
         if data.draw(st.booleans()):
             seen = SeenIds(*chunks, seen.version)
         assert len(seen) == len(model.older) + len(model.recent)

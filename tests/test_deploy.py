@@ -158,6 +158,17 @@ def test_an_update_says_what_it_changes_for_a_running_job(change: Any, said: str
     assert found.compatible is compatible
 
 
+def test_a_ring_of_another_size_is_not_compatible() -> None:
+    #  with half of the bags what lies in page 40 would be looked for in bag 8
+    new = copy.deepcopy(GRAPH)
+    for number in range(32, 64):
+        _without("states", f"page_{number}", new)
+    assert {each.what.partition(":")[0]: each.compatible for each in compare(GRAPH, new)} == {
+        "state page_00 to page_63": False,
+        "state page_00 to page_31": True,
+    }
+
+
 def test_a_label_that_is_mapped_has_not_gone_nor_what_is_within_it() -> None:
     new = renamed(GRAPH, {"Write": "Store"})
     assert [each for each in compare(GRAPH, new) if not each.compatible]

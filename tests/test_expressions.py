@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from stream.expressions.language import compile_expression
@@ -27,11 +27,14 @@ SCHEMA = pa.schema(
         ("d", pa.date32()),
         ("t", pa.timestamp("us", "UTC")),
         ("u", pa.timestamp("us", "UTC")),
+        ("v", pa.timestamp("us")),
+        ("w", pa.timestamp("us")),
         ("r", pa.struct([("city", pa.string()), ("at", pa.struct([("floor", pa.int32())]))])),
     ]
 )
 INTEGERS = st.integers(-1000, 1000)
-MOMENTS = st.datetimes(datetime(1960, 1, 1), datetime(2100, 1, 1)).map(lambda moment: moment.replace(tzinfo=UTC))
+NAIVE = st.datetimes(datetime(1960, 1, 1), datetime(2100, 1, 1))
+MOMENTS = NAIVE.map(lambda moment: moment.replace(tzinfo=UTC))
 TEXTS = st.text(alphabet="abAB xé%_", max_size=5)
 ROW = st.fixed_dictionaries(
     {
@@ -44,12 +47,23 @@ ROW = st.fixed_dictionaries(
         "d": st.none() | st.dates(date(1960, 1, 1), date(2100, 1, 1)),
         "t": st.none() | MOMENTS,
         "u": st.none() | MOMENTS,
+        "v": st.none() | NAIVE,
+        "w": st.none() | NAIVE,
         "r": st.none()
         | st.fixed_dictionaries(
             {"city": st.none() | TEXTS, "at": st.none() | st.fixed_dictionaries({"floor": st.none() | INTEGERS})}
         ),
     }
 )
+UNITS = ("MICROSECOND", "MILLISECOND", "SECOND", "MINUTE", "HOUR", "DAY")
+
+
+def naive(column: str) -> str:
+    """A moment without its zone. With it DuckDB's DATE_SUB counts in milliseconds, and a microsecond short of an hour
+    is an hour."""
+    return f"{column} AT TIME ZONE 'UTC'"
+
+
 # GoogleSQL, and what DuckDB calls the same.
 SAME: dict[str, str] = {
     "i + j * 2 - -i": "i + j * 2 - -i",
@@ -115,8 +129,8 @@ SAME: dict[str, str] = {
     "TIMESTAMP_TRUNC(t, MONTH)": "DATE_TRUNC('month', t)",
     "DATE_TRUNC(d, QUARTER)": "CAST(DATE_TRUNC('quarter', d) AS DATE)",
     "DATE_TRUNC(d, YEAR)": "CAST(DATE_TRUNC('year', d) AS DATE)",
-    "TIMESTAMP_DIFF(t, u, MINUTE)": "DATE_SUB('minute', u, t)",
-    "TIMESTAMP_DIFF(t, u, HOUR)": "DATE_SUB('hour', u, t)",
+    **{f"TIMESTAMP_DIFF(t, u, {each})": f"DATE_SUB('{each}', {naive('u')}, {naive('t')})" for each in UNITS},
+    **{f"DATETIME_DIFF(v, w, {each})": f"DATE_DIFF('{each}', w, v)" for each in UNITS},
     "DATE_DIFF(d, DATE '2000-01-01', DAY)": "d - DATE '2000-01-01'",
     **{f"EXTRACT({each} FROM t)": f"EXTRACT({each} FROM t)" for each in ("YEAR", "QUARTER", "MONTH", "DAY", "HOUR")},
     "EXTRACT(DAYOFWEEK FROM d)": "EXTRACT(DOW FROM d) + 1",
@@ -142,7 +156,16 @@ def same(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-@settings(max_examples=60, deadline=None)
+def row(**values: Any) -> dict[str, Any]:
+    return {**dict.fromkeys(SCHEMA.names), **values}
+
+
+def at(hour: int, minute: int, second: int, microsecond: int = 0) -> datetime:
+    return datetime(2000, 1, 1, hour, minute, second, microsecond, tzinfo=UTC)
+
+
+@settings(max_examples=60)
+@example(rows=[row(t=at(0, 1, 0, 1), u=at(1, 1, 0))])
 @given(rows=st.lists(ROW, min_size=1, max_size=12))
 def test_every_function_gives_what_duckdb_gives(rows: list[dict[str, Any]]) -> None:
     batch = batch_of(rows)
@@ -155,6 +178,24 @@ def test_every_function_gives_what_duckdb_gives(rows: list[dict[str, Any]]) -> N
         found = compile_expression(ours, SCHEMA).run(batch).to_pylist()
         expected = wanted[f"c{place}"].to_pylist()
         assert all(map(same, found, expected)), (ours, found, expected)
+
+
+@pytest.mark.parametrize(
+    ("until", "since", "whole", "begun"),
+    [
+        pytest.param(at(0, 1, 0, 1), at(1, 1, 0), 0, -1, id="a microsecond less than an hour, backwards"),
+        pytest.param(at(1, 1, 0), at(0, 1, 0, 1), 0, 1, id="a microsecond less than an hour"),
+        pytest.param(at(1, 1, 0), at(0, 1, 0), 1, 1, id="an hour"),
+        pytest.param(at(1, 0, 0), at(0, 59, 59), 0, 1, id="a second that begins an hour"),
+        pytest.param(at(0, 59, 59), at(0, 0, 0), 0, 0, id="nearly the whole of an hour"),
+    ],
+)
+def test_a_difference_of_timestamps_counts_whole_hours_and_one_of_datetimes_their_beginnings(
+    until: datetime, since: datetime, whole: int, begun: int
+) -> None:
+    batch = batch_of([row(t=until, u=since, v=until.replace(tzinfo=None), w=since.replace(tzinfo=None))])
+    for text, wanted in (("TIMESTAMP_DIFF(t, u, HOUR)", whole), ("DATETIME_DIFF(v, w, HOUR)", begun)):
+        assert compile_expression(text, SCHEMA).run(batch).to_pylist() == [wanted], text
 
 
 CONDITIONS = st.recursive(
@@ -171,7 +212,7 @@ CONDITIONS = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(condition=CONDITIONS, rows=st.lists(ROW, min_size=1, max_size=12))
 def test_any_condition_is_true_where_duckdb_says_so(condition: str, rows: list[dict[str, Any]]) -> None:
     batch = batch_of(rows)
@@ -227,19 +268,19 @@ def test_what_cannot_be_run_is_refused_with_a_reason(text: str, why: str) -> Non
 
 
 def test_what_is_wrong_with_a_value_is_an_error_and_no_wrong_number() -> None:
-    batch = batch_of([dict.fromkeys(SCHEMA.names) | {"i": 2**62, "j": 0, "s": "no number"}])
+    batch = batch_of([row(i=2**62, j=0, s="no number")])
     for text in ("i * 4", "i / j", "DIV(i, j)", "MOD(i, j)", "CAST(s AS INT64)"):
         with pytest.raises(pa.ArrowInvalid):
             compile_expression(text, SCHEMA).run(batch)
 
 
 def test_names_are_found_whatever_their_case() -> None:
-    batch = batch_of([dict.fromkeys(SCHEMA.names) | {"i": 1, "r": {"city": "x", "at": None}}])
+    batch = batch_of([row(i=1, r={"city": "x", "at": None})])
 
     assert compile_expression("I = 1 AND R.City = 'x'", SCHEMA).run(batch).to_pylist() == [True]
 
 
 def test_a_comment_hides_nothing() -> None:
-    batch = batch_of([dict.fromkeys(SCHEMA.names)])
+    batch = batch_of([row()])
 
     assert compile_expression("FALSE -- OR TRUE", SCHEMA).run(batch).to_pylist() == [False]

@@ -97,8 +97,12 @@ def test_state_and_timers_of_the_stateful_steps_are_pinned() -> None:
         (step, "ids_version"): "read_modify_write_spec",
         (step, "queue"): "bag_spec",
         (step, "head"): "read_modify_write_spec",
+        (step, "index"): "read_modify_write_spec",
+        **{(step, f"page_{number:02}"): "bag_spec" for number in range(64)},
         (tally, "queue"): "bag_spec",
         (tally, "head"): "read_modify_write_spec",
+        (tally, "index"): "read_modify_write_spec",
+        **{(tally, f"page_{number:02}"): "bag_spec" for number in range(16)},
     }
     processing_time = beam_runner_api_pb2.TimeDomain.PROCESSING_TIME
     assert timers == {(step, "ts-append"): processing_time, (tally, "ts-append"): processing_time}

@@ -79,7 +79,7 @@ def test_quantities_of_each_service_by_hand() -> None:
     assert lines["Storage Write"].quantity == 2_000_000
     assert lines["Storage Write"].limit.value == 3e9
     assert lines["hot shard, rows"].quantity == pytest.approx(2_000 / 3 * 200)
-    assert lines["hot shard, waiting"].quantity == pytest.approx(2_000 / 3 * packed * 60)
+    assert lines["hot shard, a bag"].quantity == pytest.approx(2_000 / 3 * packed * 60 / 64)
     assert lines["connections"].quantity == 22  # and one for the tallies of each subject
     # twice 60 s of the busiest subject's ids, for each table, on three workers of 16 GiB, half of them for ids
     assert lines["ids in memory"].quantity == pytest.approx(800_000 * 2 * 100 / 3)
@@ -89,11 +89,18 @@ def test_quantities_of_each_service_by_hand() -> None:
 
 def test_the_turning_point_is_where_a_heads_events_come_as_fast_as_they_are_written() -> None:
     # A head has 20,000 events, which come in 30 s. Deciding them takes 20,000 * 5 µs and a bundle's millisecond, the
-    # answer half a second; a waiting row is written again in half of 1 µs, and of a part's 60 µs for 100 rows.
-    waiting = (30 - 0.1 - 0.001 - 0.5) / (0.8e-6)
+    # answer half a second; a waiting row is written again in half of 1 µs, and of a part's 60 µs for 100 rows. Of 64
+    # bags one is.
+    a_bag = (30 - 0.1 - 0.001 - 0.5) / (0.8e-6)
     assert PLAN.rewrite_seconds == pytest.approx(0.8e-6)
-    assert PLAN.turning_seconds == pytest.approx(waiting / (2_000 / 3))
+    assert PLAN.turning_seconds == pytest.approx(64 * a_bag / (2_000 / 3))
     assert replace(PLAN, load=replace(LOAD, events_a_second=10**9)).turning_seconds == 0
+
+
+def test_a_head_has_as_many_events_as_a_request_and_a_page_have_room_for() -> None:
+    assert PLAN.head_events == 4_000_000 / 200
+    sealed = replace(PLAN, load=replace(LOAD, event_bytes=10_000))
+    assert sealed.head_events == 32_000_000 / sealed.packed_bytes
 
 
 def test_an_event_that_is_larger_than_what_was_measured_waits_with_that_much_more() -> None:

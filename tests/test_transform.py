@@ -87,7 +87,7 @@ SIZES = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(events=SIZES)
 def test_filter_and_derived_columns_are_those_of_duckdb(events: list[tuple[int | None, str]]) -> None:
     contract = things(
@@ -330,7 +330,7 @@ def test_a_function_that_swaps_rows_loses_nothing() -> None:
     assert rows(done, "size", "city") == [(1, "rome"), (2, "oslo")]  # one row at a time, it can swap nothing
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(events=SIZES, bad=st.sets(st.integers(-9, 9)))
 def test_every_event_has_one_outcome(events: list[tuple[int | None, str]], bad: set[int]) -> None:
     def fussy(batch: pa.RecordBatch) -> pa.RecordBatch:

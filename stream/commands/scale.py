@@ -80,8 +80,8 @@ def _stall(need: Need, plan: Plan) -> list[str]:
     minutes = plan.load.stall_seconds / need.of_it / 60
     turning = plan.turning_seconds / 60
     return [
-        f"{_amount(need.limit)} wait at a hot shard after {minutes:,.3g} minutes without BigQuery",
-        f"after {turning:,.3g} minutes without it a hot shard cannot catch up at this rate",
+        f"a hot shard commits {_amount(need.limit)} at once after {minutes:,.4g} minutes without BigQuery",
+        f"after {turning:,.4g} minutes without it a hot shard cannot catch up at this rate",
     ]
 
 

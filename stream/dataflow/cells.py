@@ -6,14 +6,13 @@ Beam's state objects have these methods; so has whoever replays bundles in a tes
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
 import pyarrow.compute as pc
 
 from stream.batch import MicroBatch
-from stream.dataflow.packing import Head, Waiting, pack_head, pack_waiting, unpack_head, unpack_waiting
 from stream.deduplicate import SeenIds, chained, without
 
 Key = tuple[str, int]  # (subject, shard)
@@ -69,7 +68,8 @@ _TIMES: Final = struct.Struct(">qqq")
 
 @dataclass(frozen=True, slots=True)
 class Ids:
-    """Ids remembered, in two bags by age: each half of the budget the older bag is emptied and becomes the newer.
+    """Ids remembered, in two bags by age: each half of the budget the older bag is emptied and becomes the newer, once
+    none of its rows waits.
 
     So nothing written is copied, and no bag is read while the worker's memory has the committed version.
     """
@@ -107,20 +107,17 @@ class Ids:
         newest = max(mark.newest, pc.max(batch.notes.column("published_at")).as_py())
         self._write(mark._replace(newest=newest, version=seen.version))
 
-    def turn_when_due(self, waiting: Callable[[], Iterable[MicroBatch]], now: int) -> None:
-        """Forget the older half of the ids when the budget is used up; what was published until *now* is looked up
-        from here on.
+    def is_due(self) -> bool:
+        """Whether half of the budget is used up by the younger half of the ids."""
+        return self.seen().is_due()
 
-        Ids of rows that are *waiting* stay: they do not stand in the table yet, so no lookup would find them.
+    def turn(self, now: int) -> None:
+        """Forget the older half of the ids; what was published until *now* is looked up from here on.
+
+        None of their rows may wait: it does not stand in the table yet, so no lookup would find it.
         """
-        seen = self.seen()
-        if not seen.is_due():
-            return
-        mark = self._read() or Mark()
-        keep = {key for batch in waiting() for key in batch.notes.column("event_key").to_pylist()}
-        kept = seen.turn(keep)
-        if kept:
-            self._bag(mark.turns).add(kept)
+        seen, mark = self.seen(), self._read() or Mark()
+        seen.turn()
         self._bag(mark.turns + 1).clear()
         self._write(Mark(mark.turns + 1, max(mark.since, mark.newest, now), mark.newest, seen.version))
 
@@ -147,34 +144,3 @@ class Ids:
 
     def _write(self, mark: Mark) -> None:
         self.version.write(_TIMES.pack(mark.turns, mark.since, mark.newest) + mark.version)
-
-
-@dataclass(frozen=True, slots=True)
-class Queue:
-    """Batches decided and not yet assigned to an offset, and the head that is."""
-
-    waiting: Bag
-    head: Cell
-
-    def add(self, waiting: Waiting) -> None:
-        """Let a batch wait; reads nothing."""
-        self.waiting.add(pack_waiting(waiting))
-
-    def read(self) -> list[Waiting]:
-        """Everything that waits."""
-        return [unpack_waiting(value) for value in self.waiting.read()]
-
-    def replace(self, waiting: Iterable[Waiting]) -> None:
-        """Let exactly these wait."""
-        self.waiting.clear()
-        for each in waiting:
-            self.add(each)
-
-    def read_head(self) -> Head | None:
-        """The head; None before the first."""
-        value = self.head.read()
-        return unpack_head(value) if value else None
-
-    def write_head(self, head: Head) -> None:
-        """Commit a head with this bundle."""
-        self.head.write(pack_head(head))

@@ -48,7 +48,6 @@ class Ledger:
         good = [index for index in range(len(fresh)) if index not in bad]
         if good:
             self.ids.remember(fresh.take(good))
-            self.ids.turn_when_due(self.outbox.waiting, now)
         refusals = [Refusal(decision.fresh[each.index], each.reason, each.detail) for each in too_large]
         return Fates(batch, (), decision.duplicates, decision.conflicts + refusals)
 
@@ -62,9 +61,15 @@ class Ledger:
         return since
 
     def append(self, streams: Streams, now: int) -> Settled:
-        """Append what is committed, and forget the ids of rows that BigQuery refuses; see :class:`Outbox`."""
+        """Append what is committed, and forget the ids of rows that BigQuery refuses; see :class:`Outbox`.
+
+        When the budget is used up and no row of an id of the older half waits any more, the older half is forgotten.
+        """
         settled = self.outbox.append(streams, now)
         for fates in settled.fates:
             if fates.refusals:
                 self.ids.forget(fates.batch.take([refusal.index for refusal in fates.refusals]))
+        if settled.in_pages and self.ids.is_due() and self.outbox.queue.has_only_young():
+            self.ids.turn(now)
+            self.outbox.queue.begin_young()
         return settled

@@ -1,28 +1,29 @@
 """Exactly once on Dataflow: what is appended was committed before, by an earlier bundle.
 
 ``add`` queues; only ``append`` sends, and only a head that is in committed state. So a bundle that is run again,
-differently grouped, or by a worker that has been replaced, sends the same rows to the same offset.
+differently grouped, or by a worker that has been replaced, sends the same rows to the same offset. How much more waits
+makes no difference to what a bundle reads and writes: see ``pages.py``.
 No Beam here: a test can replay bundles in every way a runner may.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple, Protocol
 
 import pyarrow as pa
 
 from stream.batch import MicroBatch
-from stream.dataflow.cells import Key, Memory, Queue
+from stream.dataflow.cells import Key, Memory
 from stream.dataflow.fates import Fates
-from stream.dataflow.packing import Head, Waiting
+from stream.dataflow.packing import Head
+from stream.dataflow.pages import Queue
 from stream.deadletter import Refusal
 from stream.streams import Rows
 from stream.verdicts import Answer, HaltError, Verdict, judge
-from stream.write import refusals_by_bigquery, request_bytes, within_requests
+from stream.write import refusals_by_bigquery, within_requests
 
-HEAD_BYTES: Final = 4_000_000  # batches are joined up to this size, so that many shards make few requests
 IDLE_MICROS: Final = 3_600_000_000  # a stream without an append for so long is replaced before its next
 NEXT_SECONDS: Final = 0.02  # a head waits for its own commit; the next bundle appends it
 BACKOFF_SECONDS: Final = 5.0
@@ -53,10 +54,12 @@ class Counted(Protocol):
 
 
 class Settled(NamedTuple):
-    """Fates decided by one append, and in how many seconds to come again; None when nothing waits."""
+    """Fates decided by one append, and in how many seconds to come again; None when nothing waits. *in_pages*: all that
+    waits is in pages, and nothing in the inbox."""
 
     fates: list[Fates]
     again: float | None
+    in_pages: bool = True
 
 
 def as_they_are(batches: Sequence[MicroBatch], now: int) -> Sequence[MicroBatch]:
@@ -83,16 +86,8 @@ class Outbox:
         """Let *batch* wait, in parts that fit into a request; the refusals are rows that do not."""
         parts, too_large = within_requests(batch, range(len(batch)))
         for part in parts:
-            self.queue.add(Waiting(part))
+            self.queue.add(part)
         return too_large
-
-    def waiting(self) -> Iterator[MicroBatch]:
-        """Everything whose fate is open; reads the bag."""
-        for waiting in self.queue.read():
-            yield waiting.batch
-        head = self.queue.read_head()
-        if head is not None:
-            yield from head.batches
 
     def append(self, streams: Streams, now: int) -> Settled:
         """Append the committed head once, note its fate, and assign the next; *now* in microseconds since 1970.
@@ -102,7 +97,7 @@ class Outbox:
             AppendError: the table is missing or may not be written. Both fail the bundle; nothing is lost.
         """
         if self.key in self.memory.assigned:
-            return Settled([], NEXT_SECONDS)
+            return Settled([], NEXT_SECONDS, in_pages=False)
         head = self.queue.read_head()
         if head is None:
             head = Head("", 0, now)
@@ -114,6 +109,7 @@ class Outbox:
                 end = replace(head, offset=head.offset + len(head), batches=())
                 return self._written(streams, head.batches, end, now)
             case Verdict.UNKNOWN:
+                self.queue.store()
                 return Settled([], BACKOFF_SECONDS)
             case Verdict.HALT:
                 raise HaltError(f"{head.stream}: not as committed at offset {head.offset}; see `headrace audit`")
@@ -147,6 +143,7 @@ class Outbox:
             batches, fates = self._without(head.batches, answer.refused or {0: "INVALID_ARGUMENT"})
         if not batches:
             return Settled(fates, self._assign(streams, end, now))
+        self.queue.store()
         return Settled(fates, self._commit(replace(end, batches=batches)))
 
     def _is_written(self, streams: Streams, head: Head) -> bool:
@@ -173,9 +170,9 @@ class Outbox:
         return found > 0
 
     def _first_half(self, batches: tuple[MicroBatch, ...]) -> tuple[MicroBatch, ...]:
+        """Half of what was refused as a whole; the other half goes next, as it is, before what waits."""
         first, second = _halves(batches)
-        for batch in second:
-            self.queue.add(Waiting(batch, alone=True))
+        self.queue.put_first(second)
         return first
 
     def _without(
@@ -194,18 +191,17 @@ class Outbox:
         return tuple(kept), fates
 
     def _assign(self, streams: Streams, end: Head, now: int) -> float | None:
-        """Let what waits be the next head, at the end of the stream."""
-        waiting = self.queue.read()
-        if not waiting:
+        """Let the oldest page of what waits be the next head, at the end of the stream."""
+        taken = self.queue.take()
+        if not taken:
             self.queue.write_head(end)
             return None
-        alone = [each for each in waiting if each.alone][:1]
-        chosen = alone or _fitting(waiting)
-        self.queue.replace(each for each in waiting if not any(each is one for one in chosen))
-        batches = [each.batch for each in chosen]
+        batches: Sequence[MicroBatch] = [each.batch for each in taken]
+        if not taken[0].alone:
+            batches = self.join(batches, now)
         if not end.stream or now - end.assigned_at > IDLE_MICROS:
             end = self._reopened(streams, end)
-        return self._commit(replace(end, assigned_at=now, batches=tuple(batches if alone else self.join(batches, now))))
+        return self._commit(replace(end, assigned_at=now, batches=tuple(batches)))
 
     def _reopened(self, streams: Streams, end: Head) -> Head:
         """A new stream; the old one, which nothing is undecided in, must end where state says."""
@@ -218,18 +214,6 @@ class Outbox:
         self.queue.write_head(head)
         self.memory.assigned.add(self.key)
         return NEXT_SECONDS
-
-
-def _fitting(waiting: Sequence[Waiting]) -> list[Waiting]:
-    """Choose what goes into one request: of one schema, up to HEAD_BYTES."""
-    fitting = [waiting[0]]
-    schema, total = waiting[0].batch.rows.schema, request_bytes(waiting[0].batch.rows)
-    for each in waiting[1:]:
-        weight = request_bytes(each.batch.rows)
-        if total + weight <= HEAD_BYTES and each.batch.rows.schema.equals(schema):
-            fitting.append(each)
-            total += weight
-    return fitting
 
 
 def _halves(batches: tuple[MicroBatch, ...]) -> tuple[tuple[MicroBatch, ...], tuple[MicroBatch, ...]]:

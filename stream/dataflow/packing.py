@@ -33,7 +33,8 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A batch decided but not yet assigned; *alone*: half of what was refused as a whole, to be appended alone."""
+    """A batch decided but not yet assigned; *alone*: of half of what was refused as a whole, which is appended as it is
+    and with nothing else."""
 
     batch: MicroBatch
     alone: bool = False

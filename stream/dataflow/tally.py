@@ -16,14 +16,18 @@ from apache_beam.utils.timestamp import Timestamp
 
 from stream.batch import NOTES, MicroBatch
 from stream.dataflow.appending import AppendingFn
-from stream.dataflow.cells import Key, Queue
+from stream.dataflow.cells import Bag, Key
 from stream.dataflow.lookups import TallyTable
 from stream.dataflow.outbox import AppendError, Outbox
+from stream.dataflow.pages import Queue
+from stream.dataflow.ring import in_ring, ring_of, with_bags
 from stream.tallies import Tally, add_up
 from stream.tally import tally_lines
 
 _QUEUE: Final = BagStateSpec("queue", BytesCoder())
 _HEAD: Final = ReadModifyWriteStateSpec("head", BytesCoder())
+_INDEX: Final = ReadModifyWriteStateSpec("index", BytesCoder())
+_PAGES: Final = ring_of(16)
 _APPEND: Final = TimerSpec("append", TimeDomain.REAL_TIME)
 
 
@@ -63,31 +67,35 @@ class _TallyFn(AppendingFn):
         keyed: tuple[Key, Tally],
         queue: Any = beam.DoFn.StateParam(_QUEUE),
         head: Any = beam.DoFn.StateParam(_HEAD),
+        index: Any = beam.DoFn.StateParam(_INDEX),
         timer: Any = beam.DoFn.TimerParam(_APPEND),
     ) -> None:
         key, tally = keyed
-        self._outbox(key, queue, head).add(as_batch(tally.counts))
+        self._outbox(key, Queue(queue, head, index)).add(as_batch(tally.counts))
         timer.set(Timestamp(micros=self._clock()))
 
     @on_timer(_APPEND)  # type: ignore[untyped-decorator]
+    @with_bags(_PAGES)
     def append(
         self,
         key: Any = beam.DoFn.KeyParam,
         queue: Any = beam.DoFn.StateParam(_QUEUE),
         head: Any = beam.DoFn.StateParam(_HEAD),
+        index: Any = beam.DoFn.StateParam(_INDEX),
         timer: Any = beam.DoFn.TimerParam(_APPEND),
+        **pages: Bag,
     ) -> None:
         now = self._clock()
-        settled = self._outbox(key, queue, head).append(self._streams, now)
+        settled = self._outbox(key, Queue(queue, head, index, in_ring(pages))).append(self._streams, now)
         for fates in settled.fates:
             if fates.refusals:
                 raise AppendError(f"{self._table}: {fates.refusals[0].detail}; run `headrace provision`")
         if settled.again is not None:
             timer.set(Timestamp(micros=now) + settled.again)
 
-    def _outbox(self, key: Key, queue: Any, head: Any) -> Outbox:
+    def _outbox(self, key: Key, queue: Queue) -> Outbox:
         stored = TallyTable(self._bigquery, self._table)
-        return Outbox(key, self._table, stored, self._memory, Queue(queue, head), added_up)
+        return Outbox(key, self._table, stored, self._memory, queue, added_up)
 
 
 @dataclass

@@ -22,13 +22,15 @@ from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateS
 from apache_beam.utils.timestamp import Timestamp
 
 from stream.dataflow.appending import AppendingFn
-from stream.dataflow.cells import Ids, Key, Queue
+from stream.dataflow.cells import Bag, Ids
 from stream.dataflow.fates import Fates, tally_fates
 from stream.dataflow.keying import key_by_shard
 from stream.dataflow.ledger import Ledger
 from stream.dataflow.lookups import EventTable
 from stream.dataflow.outbox import Outbox
 from stream.dataflow.outputs import DEAD_LETTERS, TALLIES
+from stream.dataflow.pages import BAGS, Queue
+from stream.dataflow.ring import in_ring, ring_of, with_bags
 from stream.dataflow.sealed import sealed_letters
 from stream.dataflow.shards import Keyed
 from stream.keys import Key as SealingKey
@@ -41,6 +43,8 @@ _ODD: Final = BagStateSpec("ids_odd", BytesCoder())
 _VERSION: Final = ReadModifyWriteStateSpec("ids_version", BytesCoder())
 _QUEUE: Final = BagStateSpec("queue", BytesCoder())
 _HEAD: Final = ReadModifyWriteStateSpec("head", BytesCoder())
+_INDEX: Final = ReadModifyWriteStateSpec("index", BytesCoder())
+_PAGES: Final = ring_of(BAGS)
 _APPEND: Final = TimerSpec("append", TimeDomain.REAL_TIME)
 
 
@@ -48,6 +52,7 @@ class _WriteFn(AppendingFn):
     def __init__(self, options: WriteOptions) -> None:
         super().__init__(options.project)
         self._options = options
+        self._budget = options.ids_remembered // options.shards
 
     def setup(self) -> None:
         super().setup()
@@ -61,16 +66,19 @@ class _WriteFn(AppendingFn):
         version: Any = beam.DoFn.StateParam(_VERSION),
         queue: Any = beam.DoFn.StateParam(_QUEUE),
         head: Any = beam.DoFn.StateParam(_HEAD),
+        index: Any = beam.DoFn.StateParam(_INDEX),
         timer: Any = beam.DoFn.TimerParam(_APPEND),
     ) -> Iterator[TaggedOutput]:
         key, batch = keyed
         now = self._options.clock()
-        fates = self._ledger(key, even, odd, version, queue, head).enqueue(batch, now)
+        ids = Ids(key, even, odd, version, self._memory, self._budget)
+        fates = self._ledger(ids, Queue(queue, head, index)).enqueue(batch, now)
         # Due at once: a timer that is set again and again must not move away.
         timer.set(Timestamp(micros=now))
         yield from self._account([fates])
 
     @on_timer(_APPEND)  # type: ignore[untyped-decorator]
+    @with_bags(_PAGES)
     def append(
         self,
         key: Any = beam.DoFn.KeyParam,
@@ -79,20 +87,21 @@ class _WriteFn(AppendingFn):
         version: Any = beam.DoFn.StateParam(_VERSION),
         queue: Any = beam.DoFn.StateParam(_QUEUE),
         head: Any = beam.DoFn.StateParam(_HEAD),
+        index: Any = beam.DoFn.StateParam(_INDEX),
         timer: Any = beam.DoFn.TimerParam(_APPEND),
+        **pages: Bag,
     ) -> Iterator[TaggedOutput]:
         now = self._options.clock()
-        settled = self._ledger(key, even, odd, version, queue, head).append(self._streams, now)
+        ids = Ids(key, even, odd, version, self._memory, self._budget)
+        settled = self._ledger(ids, Queue(queue, head, index, in_ring(pages))).append(self._streams, now)
         if settled.again is not None:
             timer.set(Timestamp(micros=now) + settled.again)
         yield from self._account(settled.fates)
 
-    def _ledger(self, key: Key, even: Any, odd: Any, version: Any, queue: Any, head: Any) -> Ledger:
-        budget = self._options.ids_remembered // self._options.shards
-        ids = Ids(key, even, odd, version, self._memory, budget)
-        path = self._options.tables[key[0]]
-        table = EventTable(self._bigquery, path, self._options.derived[key[0]])
-        return Ledger(ids, Outbox(key, path, table, self._memory, Queue(queue, head)), table)
+    def _ledger(self, ids: Ids, queue: Queue) -> Ledger:
+        path = self._options.tables[ids.key[0]]
+        table = EventTable(self._bigquery, path, self._options.derived[ids.key[0]])
+        return Ledger(ids, Outbox(ids.key, path, table, self._memory, queue), table)
 
     def _account(self, fates: Iterable[Fates]) -> Iterator[TaggedOutput]:
         for each in fates:

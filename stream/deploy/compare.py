@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +12,7 @@ from typing import Any, Final
 Graph = dict[str, Any]
 GOLDEN: Final = Path(__file__).parent / "graph.json"
 _SUBJECT: Final = re.compile(r"\[[^\]]*\]")
+_NUMBER: Final = re.compile(r"[0-9]+$")
 
 
 class GraphError(ValueError):
@@ -112,12 +113,26 @@ def _step(label: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> li
 
 
 def kept(step: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What a running job depends on in *step*: outputs and state with their coders, timers.
+    """What a running job depends on in *step*: outputs and state with their coders, timers. State that is numbered is
+    one thing, for a ring of another size finds nothing where it was.
 
     >>> kept({"coders": {"None": "A", "late": "B"}, "states": {}, "timers": {"ts-go": "PROCESSING_TIME"}})
     [('output', 'A'), ('output late', 'B'), ('timer go', 'PROCESSING_TIME')]
     """
     outputs = [("output" if name == "None" else f"output {name}", coder) for name, coder in step["coders"].items()]
-    states = [(f"state {name}", spec) for name, spec in step["states"].items()]
+    states = [(f"state {name}", spec) for name, spec in _folded(step["states"])]
     timers = [(f"timer {name.removeprefix('ts-')}", domain) for name, domain in step["timers"].items()]
     return outputs + states + timers
+
+
+def _folded(states: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Names and specs, one for all names that differ in their number alone.
+
+    >>> list(_folded({"head": "V", "page_00": "B", "page_01": "B", "page_02": "B"}))
+    [('head', 'V'), ('page_00 to page_02', 'B')]
+    """
+    rings: dict[tuple[str, str], list[str]] = {}
+    for name, spec in sorted(states.items()):
+        rings.setdefault((_NUMBER.sub("", name), spec), []).append(name)
+    for (_, spec), names in rings.items():
+        yield names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}", spec

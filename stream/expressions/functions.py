@@ -154,18 +154,22 @@ def truncated(name: str, unit: str, value: Node, type_: pa.DataType) -> Node:
 
 
 def difference(name: str, unit: str, left: Node, right: Node, type_: pa.DataType) -> Node:
-    """``TIMESTAMP_DIFF``, ``DATETIME_DIFF`` and ``DATE_DIFF``: whole units from *right* to *left*."""
+    """``TIMESTAMP_DIFF``: whole units that fit between *right* and *left*, and never a broken one of either sign.
+
+    ``DATETIME_DIFF`` and ``DATE_DIFF``: how many beginnings of a unit lie between them, as BigQuery counts there.
+    """
     known = ("DAY",) if type_ == DATE else tuple(_UNITS)
-    if type_ == DATETIME:
-        known = known[:-1]  # its days are those of the calendar
     if unit not in known:
         raise ExpressionError(f"{name} in {unit} is not known", f"known are {', '.join(known)}")
     width = pa.int32() if type_ == DATE else INT64
     per = 1 if type_ == DATE else _UNITS[unit]
 
+    def counted(values: pa.Array) -> pa.Array:
+        begun = pc.floor_temporal(values, unit=unit.lower()) if type_ == DATETIME else values
+        return begun.cast(width).cast(INT64)
+
     def run(until: pa.Array, since: pa.Array) -> pa.Array:
-        apart = pc.subtract(until.cast(width).cast(INT64), since.cast(width).cast(INT64))
-        return pc.divide(apart, pa.scalar(per, INT64))
+        return pc.divide(pc.subtract(counted(until), counted(since)), pa.scalar(per, INT64))
 
     return call(INT64, run, need(name, left, type_), need(name, right, type_))
 

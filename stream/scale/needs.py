@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from stream.cost.estimate import message_bytes
-from stream.dataflow.outbox import HEAD_BYTES
+from stream.dataflow.pages import BAGS, HEAD_BYTES, PAGE_BYTES
 from stream.scale.calibration import Calibration, Kind
 from stream.scale.limits import Limit, Limits
 from stream.scale.load import Load, Machine
@@ -109,24 +109,30 @@ class Plan:
 
     @property
     def rewrite_seconds(self) -> float:
-        """CPU seconds for a waiting event each time its key's queue is read and written again, as an append does: half
-        of what is measured as *state*, where it goes through the head too."""
+        """CPU seconds for a waiting event each time it is read and written again: half of what is measured as *state*,
+        where it goes through the head too."""
         return 0.5 * (self.kind.event_us["state"] + self.kind.part_us["state"] / self.rows_a_part) / 1e6
 
     @property
     def turning_seconds(self) -> float:
-        """After how long without BigQuery a shard of the busiest subject cannot catch up at this rate: its queue is
-        then so long that deciding as many events as a head has, writing the queue again and appending take as long as
-        they take to come; 0: at once."""
+        """After how long without BigQuery a shard of the busiest subject cannot catch up at this rate: so many pages
+        then share a bag that deciding as many events as a head has, writing those of a bag again and appending take as
+        long as they take to come; 0: at once."""
         come = self.head_events / self.key_rate
         decided = self.head_events * self.event_seconds(True) + self.calibration.bundle_us / 1e6
-        waiting = (come - decided - self.limits["assumed_cycle_seconds"].value) / self.rewrite_seconds
-        return max(0.0, waiting / self.key_rate)
+        a_bag = (come - decided - self.limits["assumed_cycle_seconds"].value) / self.rewrite_seconds
+        return max(0.0, a_bag * BAGS / self.key_rate)
+
+    @property
+    def bag_bytes(self) -> float:
+        """What a bag of a shard of the busiest subject holds after the stall, all bags alike: what the append that
+        takes a page of it writes again, with what it takes."""
+        return self.key_rate * self.packed_bytes * self.load.stall_seconds / BAGS
 
     @property
     def head_events(self) -> float:
-        """Events that one append takes at most."""
-        return max(1.0, HEAD_BYTES / self.load.row_bytes)
+        """Events that one append takes at most: a page."""
+        return max(1.0, min(HEAD_BYTES / self.load.row_bytes, PAGE_BYTES / self.packed_bytes))
 
     @property
     def engine_bytes(self) -> float:
@@ -173,9 +179,8 @@ def _needs(plan: Plan) -> Iterator[Need]:
     yield Need("Streaming Engine", why, plan.engine_bytes, limits["dataflow_engine_bytes"])
     yield Need("hot shard, busy", f"{plan.key_rate:,.0f} events/s", plan.key_busy, limits["assumed_busy"])
     yield Need("hot shard, rows", "one stream", plan.key_rate * load.row_bytes, limits["bigquery_stream_bytes"])
-    waiting = plan.key_rate * plan.packed_bytes * load.stall_seconds
-    why = f"after {load.stall_seconds / 60:,.0f} min without BigQuery"
-    yield Need("hot shard, waiting", why, waiting, limits["dataflow_commit_bytes"], stalled=True)
+    why = f"in one of {BAGS} bags after {load.stall_seconds / 60:,.0f} min without BigQuery"
+    yield Need("hot shard, a bag", why, plan.bag_bytes, limits["dataflow_commit_bytes"], stalled=True)
     head = min(plan.head_events, plan.key_rate * limits["assumed_cycle_seconds"].value) * plan.packed_bytes
     yield Need("hot shard, head", "one value in state", head, limits["dataflow_value_bytes"])
     yield Need("ids in memory", "of a worker", plan.ids_bytes / plan.workers, _worker_memory(plan))

@@ -11,6 +11,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from stream.dataflow.pages import BAGS
 from stream.scale.limits import ScaleError
 from stream.scale.needs import Plan
 from stream.scale.samples import Outcome
@@ -81,11 +82,10 @@ def _hot_shard(panel: Axes, minutes: Sequence[float], plan: Plan, outcome: Outco
     waiting = [each.longest_queue * plan.packed_bytes / 1e6 for each in outcome.samples]
     panel.plot(minutes, waiting, color="tab:blue", linewidth=1.2)
     commit = plan.limits["dataflow_commit_bytes"].value / 1e6
-    if max(waiting) > commit / 3:
-        panel.axhline(commit, color="tab:red", linewidth=0.8)
-        panel.annotate(
-            f"largest commit, {commit:,.0f} MB", (minutes[-1], commit), ha="right", va="bottom", color="tab:red"
-        )
+    if max(waiting) > BAGS * commit / 3:
+        panel.axhline(BAGS * commit, color="tab:red", linewidth=0.8)
+        text = f"more would make commits of {commit:,.0f} MB"
+        panel.annotate(text, (minutes[-1], BAGS * commit), ha="right", va="bottom", color="tab:red")
 
 
 def _busy(panel: Axes, minutes: Sequence[float], part: Slice, outcome: Outcome) -> None:

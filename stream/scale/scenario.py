@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from stream.dataflow.outbox import BACKOFF_SECONDS
+from stream.dataflow.pages import BAGS
 from stream.scale.limits import ScaleError
 from stream.scale.needs import Plan
 
@@ -19,8 +20,9 @@ REPLACEMENT_SECONDS: Final = 180.0  # until a worker that was lost is replaced: 
 @dataclass(frozen=True, slots=True)
 class Costs:
     """CPU seconds of an event before and after it has come to its key, of a bundle of one key, and of each event that
-    an append leaves waiting: the queue is read and written again as a whole. *answer_seconds* pass from one append of a
-    key to its next, *retry_seconds* when it was refused; *head_events* go into one append at most."""
+    an append takes out of a page, or writes again because its page shares a bag with that one: a key has so many
+    *bags*. *answer_seconds* pass from one append of a key to its next, *retry_seconds* when it was refused;
+    *head_events* go into one append at most."""
 
     front_seconds: float
     keyed_seconds: float
@@ -30,6 +32,11 @@ class Costs:
     retry_seconds: float = BACKOFF_SECONDS
     head_events: float = math.inf
     packed_bytes: float = 0.0
+    bags: int = BAGS
+
+    def moved(self, waiting: float) -> float:
+        """Events that are read and written when a page is taken of so many that wait: those of its bag."""
+        return min(waiting, self.head_events * max(1, math.ceil(waiting / (self.bags * self.head_events))))
 
 
 @dataclass(frozen=True, slots=True)

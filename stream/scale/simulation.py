@@ -136,7 +136,7 @@ class _Simulation:
             key.queue.extend(taken)
             key.waiting += size
             self._decided += size
-            yield from self._assign(key)
+            yield from self._assign(key, size)
 
     def _until_ready(self, key: _Key) -> Steps:
         """Wait until another worker has the key, if its own was lost; then until there is something to do."""
@@ -181,12 +181,15 @@ class _Simulation:
         key.waiting -= size
         key.head = []
 
-    def _assign(self, key: _Key) -> Steps:
-        """Let what waits be the next head; all of it is read, and the rest written again, in one commit with it."""
+    def _assign(self, key: _Key, decided: int) -> Steps:
+        """Let the oldest page be the next head. What shares its bag is written again, in one commit with it and with
+        what was just decided."""
         if key.head or not key.queue:
             return
-        yield from self._work(key.worker, key.waiting * self._costs.rewrite_seconds)
-        self._largest_commit = max(self._largest_commit, key.waiting * self._costs.packed_bytes)
+        moved = self._costs.moved(key.waiting)
+        yield from self._work(key.worker, moved * self._costs.rewrite_seconds)
+        commit = min(key.waiting, moved + decided) * self._costs.packed_bytes
+        self._largest_commit = max(self._largest_commit, commit)
         size = 0.0
         while key.queue and size < self._costs.head_events:
             came, events = key.queue.popleft()

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from itertools import count
 
 import pyarrow as pa
 import pytest
 from google.cloud import bigquery
+from google.rpc import code_pb2
 
 from stream.audit import SubjectAudit, count_subjects
 from stream.clients import open_bigquery, open_subscriber, open_write
 from stream.clock import now_micros
 from stream.commands.run import job_for
+from stream.dataflow import pages
+from stream.dataflow.pages import Placed, Queue
 from stream.deadletter import PREFIX
 from stream.engine.puller import Puller
 from stream.engine.status import SubjectStatus
 from stream.job import Job
 from stream.streams import Rows, WriteStreams
-from stream.verdicts import Verdict, judge
+from stream.verdicts import Answer, Verdict, judge
 from tests.beam_engine import BeamEngine, NamedKey
 from tests.integration.test_service import flight_message
 from tests.service import Service, a_service
@@ -78,6 +84,47 @@ def test_the_beam_job_writes_each_event_once_and_accounts_for_every_message(proj
     assert (flights.received, flights.written, flights.duplicates) == (942, 900, 40)
     assert flights.dead_lettered == {"id_conflict": 1, "undecodable_payload": 1}
     assert flights.differences == []
+
+
+def test_what_waits_in_pages_after_a_stall_is_written_once(project: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    #  pages of a few rows, and no append is answered at first; some of them arrive
+    service = a_service(project)
+    service.publish("flight_departed", [flight_message(f"flight-{number}", flight=number) for number in range(1200)])
+    monkeypatch.setattr(pages, "HEAD_BYTES", 10_000)
+    monkeypatch.setattr(WriteStreams, "append", _unanswered(WriteStreams.append, times=16))
+    stored = Counter[int]()
+    monkeypatch.setattr(Queue, "_put", _noting(Queue._put, stored))
+
+    run_until(service, acknowledged=1200)
+
+    assert sorted(row["flight"] for row in service.rows("flights", "flight")) == list(range(1200))
+    assert max(stored) > 3, "several pages waited at a key"
+    flights = counts(service)["flight_departed"]
+    assert (flights.written, flights.differences) == (1200, [])
+
+
+def _unanswered(append: Callable[..., Answer], times: int) -> Callable[..., Answer]:
+    """The first so many answers are lost, and of every second one the request too."""
+    calls = count()
+
+    def lossy(self: WriteStreams, stream: str, offset: int, rows: Rows) -> Answer:
+        call = next(calls)
+        if call >= times:
+            return append(self, stream, offset, rows)
+        if call % 2:
+            append(self, stream, offset, rows)
+        return Answer(code_pb2.UNAVAILABLE)
+
+    return lossy
+
+
+def _noting(put: Callable[..., None], stored: Counter[int]) -> Callable[..., None]:
+    def noting(self: Queue, placed: Iterable[Placed]) -> None:
+        taken = list(placed)
+        stored.update(each.number for each in taken)
+        put(self, taken)
+
+    return noting
 
 
 def test_events_that_an_earlier_job_has_written_are_not_written_again(project: str) -> None:

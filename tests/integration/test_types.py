@@ -224,9 +224,7 @@ EVENTS = st.fixed_dictionaries(
 )
 
 
-@settings(
-    max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+@settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(EVENTS, min_size=1, max_size=40))
 def test_generated_events_survive(service: Service, events: list[dict[str, Any]]) -> None:
     for row, event in zip(round_trip(service, events), events, strict=True):
