@@ -1,4 +1,4 @@
-"""Messages published, a process started that moves them, watched until all are done, and what that took.
+"""A process started that moves messages, watched until all are done, and what that took.
 
 Everything is done with the emulators that the environment names.
 """
@@ -10,24 +10,21 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import psutil
-from google.pubsub_v1.types import PubsubMessage
 
 from schemas.registry import Registry
 from stream.bench.ticks import Rate, Tick, first_counted, rate_of, read_ticks
 from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
-from stream.message import Message
 from stream.names import Names
 from stream.processes import tied
 from stream.provision import Clients, apply, plan
 
-REQUEST_MESSAGES: Final = 500
 STALLED_SECONDS: Final = 120.0
 DRAIN_SECONDS: Final = 60.0
 
@@ -52,19 +49,6 @@ def provision(registry: Registry, project: str) -> Names:
     names = Names(project)
     apply(plan(registry, names, "EU", Clients(open_gapic_publisher(), open_subscriber(), open_bigquery(project))))
     return names
-
-
-def publish(names: Names, messages: Sequence[Message]) -> None:
-    """Publish *messages*, each to the topic of its subject."""
-    publisher = open_gapic_publisher()
-    waiting: dict[str, list[PubsubMessage]] = {}
-    for message in messages:
-        request = waiting.setdefault(message.subject, [])
-        request.append(PubsubMessage(data=message.data, attributes=dict(message.attributes)))
-        if len(request) == REQUEST_MESSAGES:
-            publisher.publish(topic=names.topic(message.subject), messages=waiting.pop(message.subject))
-    for subject, request in waiting.items():
-        publisher.publish(topic=names.topic(subject), messages=request)
 
 
 def count_rows(names: Names, table: str) -> int:
@@ -105,9 +89,15 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def watch(
-    process: subprocess.Popen[bytes], total: int, what: str, log: Path
+    process: subprocess.Popen[bytes],
+    total: int,
+    what: str,
+    log: Path,
+    reached: Callable[[int], None] = lambda done: None,
 ) -> tuple[list[Tick], list[dict[str, float]]]:
     """Read the ticks of *process* until *total* are done; with each, what the emulators have used so far.
+
+    *reached* is told how many are done.
 
     Raises:
         BenchFailedError: it ended before, or nothing moved for two minutes.
@@ -120,6 +110,7 @@ def watch(
         for tick in read_ticks(process.stdout or (), total):
             ticks.append(tick)
             used.append(emulator_seconds(members))
+            reached(tick.done)
             timer.restart()
     finally:
         timer.cancel()
