@@ -1,4 +1,4 @@
-"""A process started that moves messages, watched until all are done, and what that took.
+"""Messages published, a process started that moves them, watched until all are done, and what that took.
 
 Everything is done with the emulators that the environment names.
 """
@@ -17,14 +17,17 @@ from pathlib import Path
 from typing import Any, Final
 
 import psutil
+from google.pubsub_v1.types import PubsubMessage
 
 from schemas.registry import Registry
 from stream.bench.ticks import Rate, Tick, first_counted, rate_of, read_ticks
 from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
+from stream.message import Message
 from stream.names import Names
 from stream.processes import tied
 from stream.provision import Clients, apply, plan
 
+REQUEST_MESSAGES: Final = 500
 STALLED_SECONDS: Final = 120.0
 DRAIN_SECONDS: Final = 60.0
 
@@ -49,6 +52,19 @@ def provision(registry: Registry, project: str) -> Names:
     names = Names(project)
     apply(plan(registry, names, "EU", Clients(open_gapic_publisher(), open_subscriber(), open_bigquery(project))))
     return names
+
+
+def publish(names: Names, messages: Sequence[Message]) -> None:
+    """Publish *messages*, each to the topic of its subject."""
+    publisher = open_gapic_publisher()
+    waiting: dict[str, list[PubsubMessage]] = {}
+    for message in messages:
+        request = waiting.setdefault(message.subject, [])
+        request.append(PubsubMessage(data=message.data, attributes=dict(message.attributes)))
+        if len(request) == REQUEST_MESSAGES:
+            publisher.publish(topic=names.topic(message.subject), messages=waiting.pop(message.subject))
+    for subject, request in waiting.items():
+        publisher.publish(topic=names.topic(subject), messages=request)
 
 
 def count_rows(names: Names, table: str) -> int:

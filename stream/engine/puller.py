@@ -20,7 +20,7 @@ from stream.engine.subscription import ACK_IDS, Subscription
 from stream.message import Message
 
 PULL_MESSAGES: Final = 1000
-PULLS: Final = 3  # under way at a time while each brings MANY: one is waited for, another is read
+PULLS: Final = 6  # under way at a time while each brings MANY: one is waited for, another is read
 MANY: Final = 100  # messages of one Pull that say there are more; the emulator never gives more
 # An empty Pull would block for minutes, and SIGTERM with it. The emulator answers an empty one a second before it must.
 PULL_SECONDS: Final = 2.0
