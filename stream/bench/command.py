@@ -22,11 +22,12 @@ from schemas.registry import Registry
 from stream.bench import end_to_end
 from stream.bench.end_to_end import FULL, QUICK, Size
 from stream.bench.events import BOOKINGS, FLIGHTS, SUBJECTS, messages
+from stream.bench.feed import feeding
 from stream.bench.figures import with_twin
 from stream.bench.machine import describe_machine
 from stream.bench.profiling import under_py_spy, where_it_went
 from stream.bench.report import print_report
-from stream.bench.rivals import BenchFailedError, child, module, provision, publish, watch
+from stream.bench.rivals import BenchFailedError, child, module, provision, watch
 from stream.bench.ticks import rate_of
 from stream.emulators import running_emulators
 from stream.output import say
@@ -134,10 +135,11 @@ def _profile(count: int, folder: Path) -> dict[str, Any]:
     say("profiling the engine ...")
     registry = Registry.load()
     names = provision(registry, "bench-profile")
-    publish(names, messages(registry, FLIGHTS, count, datetime.now(UTC)))
+    sent = messages(registry, FLIGHTS, count, datetime.now(UTC))
     file, log = folder / "stacks", folder / "profile.log"
     command = under_py_spy(module("run_engine", FLIGHTS, str(count), "stop"), file)
-    with child(command, end_to_end.environment(names.project, folder), log) as process:
-        ticks, _ = watch(process, count, "run_engine", log)
+    own = end_to_end.environment(names.project, folder)
+    with feeding(names, sent) as feed, child(command, own, log) as process:
+        ticks, _ = watch(process, count, "run_engine", log, feed.reached)
         process.communicate()  # it ends by itself, and py-spy writes its file
     return where_it_went(file.read_text().splitlines(), count, rate_of(ticks).cpu_seconds_per_million)

@@ -11,8 +11,9 @@ from typing import Any, Final
 
 from schemas.registry import Registry
 from stream.bench.events import messages
+from stream.bench.feed import feeding
 from stream.bench.figures import ratio, spread
-from stream.bench.rivals import Run, child, count_rows, measured, module, provision, publish, watch
+from stream.bench.rivals import Run, child, count_rows, measured, module, provision, watch
 from stream.message import Message
 from stream.names import Names
 
@@ -73,6 +74,8 @@ def measure(subject: str, size: Size, folder: Path, say: Callable[[str], None]) 
     registry = _only(Registry.load(), subject)
     all_ = messages(registry, subject, max(size.ours, size.ceiling), datetime.now(UTC))
     runs: dict[str, list[Run]] = {name: [] for name in rivals(size)}
+    # The Pub/Sub emulator's JVM compiles what it runs often: who comes first pays for all, so that run is not counted.
+    _run(rivals(size)[OURS], registry, subject, all_[: size.ours], "bench-warm", folder)
     for number in range(size.rounds):
         order = list(rivals(size).items())
         for name, rival in order if number % 2 == 0 else reversed(order):
@@ -89,11 +92,10 @@ def _only(registry: Registry, subject: str) -> Registry:
 def _run(rival: Rival, registry: Registry, subject: str, sent: Sequence[Message], project: str, folder: Path) -> Run:
     project = project.replace("_", "-")
     names = provision(registry, project)
-    publish(names, sent)
     log = folder / f"{project}.log"
     command = module(rival.module, *rival.arguments(names, subject, len(sent)))
-    with child(command, environment(project, folder), log) as process:
-        ticks, used = watch(process, len(sent), rival.module, log)
+    with feeding(names, sent) as feed, child(command, environment(project, folder), log) as process:
+        ticks, used = watch(process, len(sent), rival.module, log, feed.reached)
     rows = count_rows(names, registry.latest(subject).options.table) if rival.writes else 0
     return measured(ticks, used, rows, len({message.attributes["ce-id"] for message in sent}))
 

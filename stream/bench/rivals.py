@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,9 +105,15 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def watch(
-    process: subprocess.Popen[bytes], total: int, what: str, log: Path
+    process: subprocess.Popen[bytes],
+    total: int,
+    what: str,
+    log: Path,
+    reached: Callable[[int], None] = lambda done: None,
 ) -> tuple[list[Tick], list[dict[str, float]]]:
     """Read the ticks of *process* until *total* are done; with each, what the emulators have used so far.
+
+    *reached* is told how many are done.
 
     Raises:
         BenchFailedError: it ended before, or nothing moved for two minutes.
@@ -120,6 +126,7 @@ def watch(
         for tick in read_ticks(process.stdout or (), total):
             ticks.append(tick)
             used.append(emulator_seconds(members))
+            reached(tick.done)
             timer.restart()
     finally:
         timer.cancel()

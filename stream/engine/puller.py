@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -20,6 +20,8 @@ from stream.engine.subscription import ACK_IDS, Subscription
 from stream.message import Message
 
 PULL_MESSAGES: Final = 1000
+PULLS: Final = 6  # under way at a time while each brings MANY: one is waited for, another is read
+MANY: Final = 100  # messages of one Pull that say there are more; the emulator never gives more
 # An empty Pull would block for minutes, and SIGTERM with it. The emulator answers an empty one a second before it must.
 PULL_SECONDS: Final = 2.0
 WAITING_MESSAGES: Final = 5_000  # a round, while the one before it is in hand
@@ -40,7 +42,8 @@ class Pulled:
 class Puller:
     """Pulls one subject ahead of its loop. What waits is bounded, so a slow sink leaves the backlog in Pub/Sub.
 
-    Unary Pull: StreamingPull manages an eighth of its rate in Python and has stopped silently before.
+    Unary Pull: StreamingPull manages an eighth of its rate in Python and has stopped silently before. One thread pulls
+    always; others pull as well while there is much.
     """
 
     finite = False
@@ -57,6 +60,8 @@ class Puller:
         self._held: set[Pulled] = set()
         self._changed = threading.Condition()
         self._deadline = 10.0
+        self._under_way = 0
+        self._many = False
         self._empty_since = 0
         self._drained_at = 0
         self._threads: list[threading.Thread] = []
@@ -72,8 +77,10 @@ class Puller:
         self._stop.clear()
         self._threads.clear()
         self._empty_since = 0  # what was handed back is waiting again
-        for name, work in (("pull", self._pull_on), ("lease", self._keep_leases)):
-            thread = threading.Thread(target=self._guarded, args=(work,), name=f"{name}-{self._subject}", daemon=True)
+        self._many = False
+        for work in (self._pull_on, *[self._pull_along] * (PULLS - 1), self._keep_leases):
+            name = f"{work.__name__.strip('_')}-{self._subject}"
+            thread = threading.Thread(target=self._guarded, args=(work,), name=name, daemon=True)
             self._threads.append(thread)
             thread.start()
 
@@ -164,36 +171,57 @@ class Puller:
                 self._changed.notify_all()
 
     def _pull_on(self) -> None:
+        """Pull as long as there is room, and find out when there is nothing."""
         self._deadline = self._patience.insist(self.needs, self._calls.ack_seconds)
         while self._has_room():
-            pulled = self._patience.insist(self.needs, self._pull)
-            with self._changed:
-                if pulled.messages:
-                    self._held.add(pulled)
-                    self._waiting_since = self._waiting_since if self._waiting else time.monotonic()
-                    self._waiting.append(pulled)
-                    self._changed.notify_all()
+            self._patience.insist(self.needs, self._pull_or_note_empty)
 
-    def _has_room(self) -> bool:
-        """Wait for room; False when told to stop."""
+    def _pull_along(self) -> None:
+        """Pull as well, while pulls bring many. What is in the way is for the thread that always pulls to say."""
+        while self._has_room(lambda: self._many):
+            try:
+                self._pull()
+            except (GoogleAPICallError, *TROUBLE):
+                self._many = False
+
+    def _has_room(self, also: Callable[[], bool] = lambda: True) -> bool:
+        """Wait for room, and for what is wanted *also*; False when told to stop."""
         with self._changed:
-            self._changed.wait_for(lambda: self._stop.is_set() or self._room())
+            self._changed.wait_for(lambda: self._stop.is_set() or (also() and self._room()))
         return not self._stop.is_set()
 
     def _room(self) -> bool:
         return self._count() < WAITING_MESSAGES and sum(pulled.bytes for pulled in self._waiting) < WAITING_BYTES
 
-    def _pull(self) -> Pulled:
+    def _pull_or_note_empty(self) -> None:
         began = time.time_ns() // 1000
+        if self._pull():
+            self._note_empty(began)
+
+    def _pull(self) -> bool:
+        """Pull once, and hold what comes; whether nothing did, and nothing can be on its way to another thread."""
+        pulled = Pulled([], [], 0)
+        with self._changed:
+            self._under_way += 1
         try:
             pulled = self._receive(PULL_MESSAGES)
         except DeadlineExceeded:
-            pulled = Pulled([], [], 0)
+            pass
+        finally:
+            with self._changed:
+                self._under_way -= 1
+                self._hold(pulled)
+                empty = not pulled.messages and not self._under_way
+        return empty
+
+    def _hold(self, pulled: Pulled) -> None:
+        self._many = len(pulled.messages) >= MANY
         if pulled.messages:
             self._empty_since = 0
-        else:
-            self._note_empty(began)
-        return pulled
+            self._held.add(pulled)
+            self._waiting_since = self._waiting_since if self._waiting else time.monotonic()
+            self._waiting.append(pulled)
+            self._changed.notify_all()
 
     def _receive(self, at_most: int) -> Pulled:
         leased_until = time.monotonic() + self._deadline
