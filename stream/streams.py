@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -73,8 +74,13 @@ class WriteStreams:
             return None
         return int(done.row_count)
 
-    def append(self, stream: str, offset: int | None, rows: Rows) -> Answer:
-        """Append *rows* at *offset*, None on a default stream; no answer in time is DEADLINE_EXCEEDED."""
+    def append(
+        self, stream: str, offset: int | None, rows: Rows, meanwhile: Callable[[], object] = lambda: None
+    ) -> Answer:
+        """Append *rows* at *offset*, None on a default stream; no answer in time is DEADLINE_EXCEEDED.
+
+        *meanwhile* is done while the rows are on their way: it delays looking for the answer, not the answer.
+        """
         connection = self._connections.get(stream)
         if connection is not None and connection.broken:  # while it was idle: its end is no answer to this append
             self.close(stream)
@@ -86,7 +92,7 @@ class WriteStreams:
             writer_schema=ArrowSchema(serialized_schema=rows.schema),
             rows=ArrowRecordBatch(serialized_record_batch=rows.data),
         )
-        answer = connection.exchange(request, self._append_seconds)
+        answer = connection.exchange(request, self._append_seconds, meanwhile)
         if connection.broken:
             self.close(stream)
         return answer
@@ -115,10 +121,11 @@ class _Connection:
         self._call: Any = client.transport.append_rows(iter(self._requests.get, None), metadata=metadata)
         threading.Thread(target=self._read, name="append-answers", daemon=True).start()
 
-    def exchange(self, request: AppendRowsRequest, seconds: float) -> Answer:
-        """Send one request and wait for its answer."""
+    def exchange(self, request: AppendRowsRequest, seconds: float, meanwhile: Callable[[], object]) -> Answer:
+        """Send one request, do something else, and wait for its answer."""
         self._requests.put(request)
         reached("append_sent")
+        meanwhile()
         try:
             return self._answers.get(timeout=seconds)
         except queue.Empty:

@@ -10,13 +10,14 @@ from typing import Final
 import grpc
 import pyarrow as pa
 import pytest
+from google.cloud.bigquery_storage_v1 import types as wire
 from google.rpc import code_pb2
 
 from stream.streams import Rows, WriteStreams
 from stream.verdicts import Answer, Verdict, judge
 from tests.faults import scripted_answers as answers
 from tests.faults.scripted_memory import MemoryStreams, a_scripted_memory
-from tests.faults.scripted_streams import Rule, ScriptedServer
+from tests.faults.scripted_streams import Append, Rule, ScriptedServer
 
 TABLE: Final = "projects/p/datasets/d/tables/things"
 OFFSET_TAKEN: Final = Answer(code_pb2.ALREADY_EXISTS, "OFFSET_ALREADY_EXISTS")
@@ -59,6 +60,19 @@ def test_rows_are_written_once_and_in_order_over_one_connection() -> None:
         said = [streams.append(stream, offset, rows(offset, offset + 1)) for offset in (0, 2, 4, 2)]
     assert said == [Answer(), Answer(), Answer(), OFFSET_TAKEN]
     assert values(memory) == [0, 1, 2, 3, 4, 5]
+
+
+def test_what_is_done_meanwhile_is_done_before_the_answer() -> None:
+    meanwhile = threading.Event()
+
+    def answer_afterwards(append: Append) -> wire.AppendRowsResponse:
+        assert meanwhile.wait(10), "the server would answer later, and who waits for that does nothing meanwhile"
+        return append.write()
+
+    with writing() as (streams, memory, server):
+        server.script.add(answer_afterwards)
+        assert streams.append(streams.create(TABLE), 0, rows(1), meanwhile.set) == Answer()
+    assert values(memory) == [1]
 
 
 def test_a_default_stream_has_no_offsets() -> None:

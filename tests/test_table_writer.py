@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pyarrow as pa
@@ -15,13 +16,13 @@ from stream.engine.journal import Journal
 from stream.engine.ownership import FencedError
 from stream.engine.patience import Patience, StoppedError
 from stream.engine.status import SubjectStatus
-from stream.engine.table_writer import Head, TableWriter
+from stream.engine.table_writer import Head, Note, TableWriter
 from stream.engine.transaction import Transaction
 from stream.streams import WriteStreams
 from stream.verdicts import HaltError
 from tests.faults import scripted_answers as answers
 from tests.faults.scripted_memory import MemoryStreams, a_scripted_memory
-from tests.faults.scripted_streams import ScriptedServer
+from tests.faults.scripted_streams import Append, ScriptedServer
 
 PATH = "projects/p/datasets/d/tables/things"
 
@@ -36,13 +37,17 @@ class Books:
     stop: threading.Event = field(default_factory=threading.Event)
     status: SubjectStatus = field(default_factory=lambda: SubjectStatus("things"))
     told: list[int] = field(default_factory=list)
+    reckoned: int = 0
+    reckoning: threading.Event = field(default_factory=threading.Event)
     refused: list[int] = field(default_factory=list)
     announced: list[str] = field(default_factory=list)
     table_misfits: list[str] = field(default_factory=list)
     taken_over: bool = False
 
-    def written(self, transaction: Transaction, notes: pa.RecordBatch, rows: pa.RecordBatch) -> Callable[[], None]:
-        return lambda: self.told.extend(rows.column(0).to_pylist())
+    def reckon(self, notes: pa.RecordBatch, rows: pa.RecordBatch) -> Note:
+        self.reckoned += 1
+        self.reckoning.set()
+        return lambda _: lambda: self.told.extend(rows.column(0).to_pylist())
 
     def refuse(self, head: Head, refused: Mapping[int, str]) -> Callable[[Transaction], None]:
         self.refused += [head.rows.column(0)[index].as_py() for index in refused]
@@ -116,7 +121,20 @@ def test_an_unknown_fate_is_asked_for_again_at_the_same_offset(books: Books, rul
     write(writer, 2, 3)
     write(writer, 4)
     assert books.rows == books.told == [1, 2, 3, 4]
+    assert books.reckoned == 3, "once for each batch, however often it is sent"
     assert len(books.streams.streams) == 1, "never on another stream"
+
+
+def test_what_to_note_is_reckoned_while_bigquery_has_the_rows(books: Books) -> None:
+    writer = books.restarted()
+
+    def answer_afterwards(append: Append) -> Any:
+        assert books.reckoning.wait(10), "who waits for the answer first would wait for good"
+        return append.write()
+
+    books.server.script.add(answer_afterwards, times=1)
+    write(writer, 1)
+    assert books.told == [1]
 
 
 def test_guilty_rows_are_refused_and_the_others_written_in_their_order(books: Books) -> None:

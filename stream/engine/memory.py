@@ -75,19 +75,23 @@ class Memory:
         reached("looked_up")
         return decision
 
-    def written(self, transaction: Transaction, batch: MicroBatch) -> Callable[[], None]:
-        """Remember rows that stand in the table, and their messages; what is returned is done once it is committed."""
+    def reckon(self, batch: MicroBatch) -> Callable[[Transaction], Callable[[], None]]:
+        """How to remember rows and their messages once the rows stand in the table: within a transaction; and what that
+        returns is done once it is committed."""
         newest = pc.max(batch.notes.column("published_at")).as_py()
-        transaction.remember(self._table, self._generation, newest, self._seen.packed(batch))
-        receipts = receipts_of(batch.notes)
-        self.settle(transaction, receipts)
+        entries, receipts = self._seen.packed(batch), receipts_of(batch.notes)
 
         def committed() -> None:
             self._newest = max(self._newest, newest)
             self._seen.remember(batch)
             self.settled(receipts)
 
-        return committed
+        def note(transaction: Transaction) -> Callable[[], None]:
+            transaction.remember(self._table, self._generation, newest, entries)
+            self.settle(transaction, receipts)
+            return committed
+
+        return note
 
     def settle(self, transaction: Transaction, receipts: bytes) -> None:
         """Remember messages whose fate is durable with this transaction."""

@@ -23,7 +23,7 @@ from stream.engine.patience import NEEDS_ROOM, Patience
 from stream.engine.prepare import Prepared, tally_refused
 from stream.engine.rounds import Round, next_round
 from stream.engine.status import SubjectStatus
-from stream.engine.table_writer import Fence, Head, TableWriter
+from stream.engine.table_writer import Fence, Head, Note, TableWriter
 from stream.engine.transaction import Transaction
 from stream.failpoints import reached
 from stream.job import Job
@@ -198,18 +198,24 @@ class SubjectLoop:
 
     # What the writer notes of its rows.
 
-    def written(self, transaction: Transaction, notes: pa.RecordBatch, rows: pa.RecordBatch) -> Callable[[], None]:
-        """Remember these rows, and count them."""
+    def reckon(self, notes: pa.RecordBatch, rows: pa.RecordBatch) -> Note:
+        """How to remember these rows, and count them."""
         batch = MicroBatch(self._subject, rows, notes, b"")
-        remembered = self._memory.written(transaction, batch)
+        remember = self._memory.reckon(batch)
         window = self._job.window
-        self._tally(transaction, [tally_rows(batch, Outcome.RECEIVED, window), tally_written(batch, window)])
+        tallies = [tally_rows(batch, Outcome.RECEIVED, window), tally_written(batch, window)]
 
-        def committed() -> None:
-            remembered()
-            self._status.count("written", len(batch))
+        def note(transaction: Transaction) -> Callable[[], None]:
+            remembered = remember(transaction)
+            self._tally(transaction, tallies)
 
-        return committed
+            def committed() -> None:
+                remembered()
+                self._status.count("written", len(batch))
+
+            return committed
+
+        return note
 
     def refuse(self, head: Head, refused: Mapping[int, str]) -> Callable[[Transaction], None]:
         """Publish dead letters of refused rows, and give what counts them.

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol, TypeVar
+from functools import partial
+from typing import Final, Protocol, TypeAlias, TypeVar
 
 import pyarrow as pa
 
@@ -23,6 +24,8 @@ from stream.streams import Rows, WriteStreams
 from stream.verdicts import HaltError, Verdict, judge
 
 T = TypeVar("T")
+# Within the transaction that says that rows are written; returns what is to be done once that is committed.
+Note: TypeAlias = Callable[[Transaction], Callable[[], None]]
 _PERMISSION: Final = "the job needs bigquery.tables.updateData on it"
 _REMEDIES: Final = {"SCHEMA_MISMATCH_EXTRA_FIELDS": "it lacks a column of the contract"}
 
@@ -30,13 +33,14 @@ _REMEDIES: Final = {"SCHEMA_MISMATCH_EXTRA_FIELDS": "it lacks a column of the co
 @dataclass
 class Head:
     """A committed batch whose fate is open: *wire* is *rows* as committed, and as sent. *attempted*: it may have been
-    sent before."""
+    sent before. *note* is what its owner notes once it is written, as soon as that is reckoned."""
 
     seq: int
     rows: pa.RecordBatch = field(repr=False)
     notes: pa.RecordBatch = field(repr=False)
     wire: Rows = field(repr=False)
     attempted: bool = False
+    note: Note | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return int(self.rows.num_rows)
@@ -45,8 +49,8 @@ class Head:
 class Bookkeeping(Protocol):
     """What a table's owner notes of its rows; called within transactions and around them."""
 
-    def written(self, transaction: Transaction, notes: pa.RecordBatch, rows: pa.RecordBatch) -> Callable[[], None]:
-        """These rows stand in the table; returns what is to be done once that is committed."""
+    def reckon(self, notes: pa.RecordBatch, rows: pa.RecordBatch) -> Note:
+        """Find out what is to be noted once these rows stand in the table; nothing is noted yet."""
 
     def refuse(self, head: Head, refused: Mapping[int, str]) -> Callable[[Transaction], None]:
         """Make dead letters of the rows at these indexes, durably; returns what to commit with their removal."""
@@ -132,7 +136,7 @@ class TableWriter:
         """Append what is queued until every row has its fate."""
         while self._queue:
             head = self._queue[0]
-            answer = self._streams.append(self._stream, self._offset, head.wire)
+            answer = self._streams.append(self._stream, self._offset, head.wire, partial(self._note_of, head))
             self._reached("appended")
             match judge(answer, head.attempted):
                 case Verdict.WRITTEN:
@@ -161,13 +165,20 @@ class TableWriter:
                         "somebody else appended to this stream, or the journal is an old copy; see docs/promises.md"
                     )
 
+    def _note_of(self, head: Head) -> Note:
+        """Reckoned once, and as a rule while BigQuery has the rows: that is time to spare."""
+        head.note = head.note or self._books.reckon(head.notes, head.rows)
+        return head.note
+
     def _commit_written(self, head: Head) -> None:
+        note = self._note_of(head)
+
         def commit() -> Callable[[], None]:
             self._reached("before_fate")
             with self._journal.transaction() as transaction:
                 transaction.remove_head(head.seq)
                 transaction.advance(self._target, len(head))
-                return self._books.written(transaction, head.notes, head.rows)
+                return note(transaction)
 
         committed = self._insist_on_disk(commit)
         self._reached("fate_committed")

@@ -14,7 +14,7 @@ from stream.engine.journal import Journal
 from stream.engine.patience import Patience
 from stream.engine.status import SubjectStatus
 from stream.engine.subject import Clients
-from stream.engine.table_writer import Fence, Head, TableWriter
+from stream.engine.table_writer import Fence, Head, Note, TableWriter
 from stream.engine.transaction import Transaction
 from stream.failpoints import reached
 from stream.job import Job
@@ -100,9 +100,9 @@ class TallyLoop:
             if moment >= self._said.get(subject, 0) + SAY_AGAIN
         }
 
-    def written(self, transaction: Transaction, notes: pa.RecordBatch, rows: pa.RecordBatch) -> Callable[[], None]:
+    def reckon(self, notes: pa.RecordBatch, rows: pa.RecordBatch) -> Note:
         """Nothing more is noted of tallies."""
-        return lambda: None
+        return lambda _: lambda: None
 
     def refuse(self, head: Head, refused: Mapping[int, str]) -> Callable[[Transaction], None]:
         """Counts are never given up."""
