@@ -15,10 +15,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from schemas.columns import PureColumns, columns_for
 from schemas.decoder import compile_decoder
 from schemas.errors import ContractError, UndecodableError
 from schemas.registry import Contract
+from stream.arrays import columns_for
+from stream.twin.columns import PureColumns
 from tests.builders import TIMESTAMP, a_contract, a_decimal, a_record
 
 ADDRESS_SPACE = 600 * 2**20
@@ -196,7 +197,7 @@ def measure(case: Callable[[], object]) -> dict[str, Any]:
 def reading(contract: Contract, payload: bytes) -> Callable[[], object]:
     """Read *payload* in every way there is; all must refuse it, in the same words."""
     strict = compile_decoder(contract.record, contract.record)
-    columns = [columns_for(contract.record), PureColumns(contract.record)]
+    columns = [columns_for(contract.record), PureColumns(contract.record, few=0)]
     for each in columns:
         each.read([contract.record], [b""])  # compiles it
         each.finish()

@@ -16,11 +16,12 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from schemas.columns import Columns, PureColumns, columns_for
+from schemas.columns import Columns
 from schemas.decoder import compile_decoder
 from schemas.errors import UndecodableError
-from stream.arrays import to_batch
+from stream.arrays import columns_for, to_batch
 from stream.tables import arrow_schema
+from stream.twin.columns import PureColumns
 from tests.fuzz.corpus import Subject, load
 from tests.fuzz.mutate import mutated
 from tests.readers import plain
