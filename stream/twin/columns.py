@@ -24,7 +24,7 @@ from stream.twin.parts import Places
 from stream.twin.steps import Items, Step
 from stream.twin.wire import Wire
 
-FEW: Final = 20  # messages: so many cost the strict decoder as much as all steps
+FEW: Final = 48  # messages: so many cost the strict decoder as much as all steps
 _PIECE: Final = (
     4 * 1024 * 1024
 )  # bytes of messages that are read at once: columns, and what is noted, are many times that
@@ -96,10 +96,7 @@ class PureColumns:
     def _together(self, by: list[_Writer], messages: list[bytes]) -> tuple[pa.Array, Sequence[int]]:
         """A row for each message, and the indexes of those whose row is none."""
         root = self._sheet.root
-        places: dict[int, list[int]] = {}
-        for index, writer in enumerate(by):
-            places.setdefault(id(writer), []).append(index)
-        programs = [(by[at[0]].program, np.array(at) if len(places) > 1 else slice(None)) for at in places.values()]
+        programs = _programs(by)
         reach = max(program.reach for program, _ in programs)
         wire = Wire(messages, self._sheet.back, reach, bytes(self._sheet.texts))
         root.begin(len(messages))
@@ -124,10 +121,20 @@ class PureColumns:
         return pa.StructArray.from_arrays(arrays, fields=list(self._type))
 
 
+def _programs(by: list[_Writer]) -> list[tuple[Step, Places]]:
+    """Each program, and the messages that are for it."""
+    ids = [*map(id, by)]
+    writers = {id_: by[ids.index(id_)] for id_ in set(ids)}
+    if len(writers) == 1:
+        return [(by[0].program, slice(None))]
+    all_ = np.array(ids)
+    return [(writer.program, np.flatnonzero(all_ == id_)) for id_, writer in writers.items()]
+
+
 def _pieces(lengths: list[int]) -> Iterator[tuple[int, int]]:
     """Cut messages of these *lengths* into pieces that may be read at once."""
     first = size = 0
-    for index, length in enumerate(lengths):
+    for index, length in enumerate(lengths if sum(lengths) > _PIECE else ()):
         size += length
         if size > _PIECE and index > first:
             yield first, index

@@ -361,8 +361,8 @@ class Items:
 
     def _heads(self, wire: Wire, at: Longs, ends: Longs, seen: Longs) -> tuple[Longs, Longs, Longs | None]:
         """Begin blocks: how many items each has, where they begin, and where it says that it ends, or -1."""
-        count, wrong = wire.numbers(at)
-        after, block = wire.after_numbers(at), None
+        count, after, wrong = wire.lengths(at)
+        block = None
         if np.count_nonzero(count < 0):
             sized = np.flatnonzero(count < 0)
             start, stop = wire.spans(after[sized], ends[sized])

@@ -93,17 +93,24 @@ class Wire:
         bits |= np.where(ten, tenth << np.uint64(63), np.uint64(0))
         return bits, np.where(ten, tenth != 1, ninth == 0)
 
+    def lengths(self, at: Longs) -> tuple[Longs, Longs, Mask | None]:
+        """The integers at *at*, the positions after them, and which are spelled as none may be.
+
+        The last is None when there is no doubt about any: then none is negative either.
+        """
+        first = self.bytes.take(at)
+        if not np.count_nonzero(first & _ODD_OR_LONG):
+            return _HALF.take(first), at + 1, None
+        length, wrong = self.numbers(at)
+        return length, self.after_numbers(at), np.zeros(len(at), bool) if wrong is None else wrong
+
     def spans(self, at: Longs, ends: Longs) -> tuple[Longs, Longs]:
         """The begin and end of what says its length at *at* and must not go beyond *ends*; else of nothing."""
-        first = self.bytes.take(at)
-        if np.count_nonzero(first & _ODD_OR_LONG):
-            length, wrong = self.numbers(at)
-            start = self.after_numbers(at)
-            beyond = (length < 0) | (length > ends - start)
-            return self.within(start, start + length, beyond if wrong is None else beyond | wrong)
-        start = at + 1
-        stop = start + _HALF.take(first)
-        return self.within(start, stop, stop > ends)
+        length, start, wrong = self.lengths(at)
+        beyond = length > ends - start
+        if wrong is not None:
+            beyond |= wrong | (length < 0)
+        return self.within(start, start + length, beyond)
 
     def within(self, start: Longs, stop: Longs, beyond: Mask) -> tuple[Longs, Longs]:
         """Send what is *beyond* to the zeros."""
