@@ -60,6 +60,13 @@ def rows(these: Columns, reader: Record) -> list[list[Any]]:
     return [list(row) for row in zip(*(column.to_pylist() for column in batch.columns), strict=True)]
 
 
+def ordered(value: Any) -> Any:
+    """*value* with the fields of every record by name: a row has no order of its own."""
+    if isinstance(value, dict):
+        return {name: ordered(value[name]) for name in sorted(value)}
+    return [ordered(item) for item in value] if isinstance(value, list) else value
+
+
 def plain(schema: pa.Schema) -> pa.Schema:
     """*schema* with dates and times as the numbers that they are in memory."""
     return pa.schema([_plain_field(field) for field in schema])

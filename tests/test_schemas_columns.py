@@ -22,7 +22,7 @@ from stream.arrays import columns_for, to_batch
 from stream.tables import arrow_schema
 from stream.twin.columns import PureColumns
 from tests.builders import BOOKING, BOOKING_V1, MOMENT, a_booking, a_booking_v1, a_contract, a_decimal, a_record, encode
-from tests.readers import KINDS, NEEDS_C, columns_of, rows
+from tests.readers import KINDS, NEEDS_C, columns_of, ordered, rows
 from tests.strategies import FIXED_PROFILE, contracts, events
 from tests.versions import versions
 
@@ -39,13 +39,6 @@ def strictly(writer: Record, reader: Record, messages: list[bytes]) -> tuple[lis
         except UndecodableError as error:
             refused.append((index, error.why, error.path, error.offset, str(error)))
     return read, refused
-
-
-def ordered(value: Any) -> Any:
-    """*value* with the fields of every record by name: a row has no order of its own."""
-    if isinstance(value, dict):
-        return {name: ordered(value[name]) for name in sorted(value)}
-    return [ordered(item) for item in value] if isinstance(value, list) else value
 
 
 def into_columns(kind: str, writer: Record, reader: Record, messages: list[bytes]) -> tuple[list[str], list[Any]]:

@@ -1,0 +1,189 @@
+"""The twin of the compiled decoder, where it reads many messages together: what it leaves to the strict decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.decoder import compile_decoder
+from schemas.errors import UndecodableError
+from schemas.model import Record
+from stream.arrays import to_batch
+from stream.tables import arrow_schema
+from stream.twin import columns
+from stream.twin.columns import PureColumns
+from stream.twin.wire import Wire
+from tests.builders import BOOKING, BOOKING_V1, MOMENT, a_booking, a_booking_v1, a_contract, a_decimal, a_record, encode
+from tests.hostile import long
+from tests.readers import ordered, rows
+from tests.strategies import FIXED_PROFILE, events
+from tests.versions import versions
+
+AT = long(0)
+ARRAY = a_contract(("items", {"type": "array", "items": "long"}))
+LABELS = a_contract(("labels", {"type": "map", "values": "int"}))
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The messages that the strict decoder is asked about."""
+    return _listen(monkeypatch)
+
+
+def _listen(patch: pytest.MonkeyPatch) -> list[bytes]:
+    messages: list[bytes] = []
+
+    def compile_listening(writer: Record, reader: Record) -> Callable[[bytes], list[Any]]:
+        decode = compile_decoder(writer, reader)
+
+        def listening(data: bytes) -> list[Any]:
+            messages.append(data)
+            return decode(data)
+
+        return listening
+
+    patch.setattr(columns, "compile_decoder", compile_listening)
+    return messages
+
+
+def read(reader: Record, writers: list[Record], messages: list[bytes]) -> tuple[list[str], list[int]]:
+    """Each row's repr, and the indexes of what is refused."""
+    these = PureColumns(reader, few=0)
+    refused = [each.message for each in these.read(writers, messages)]
+    return [repr(ordered(row)) for row in rows(these, reader)], refused
+
+
+@settings(FIXED_PROFILE, max_examples=100)
+@given(data=st.data())
+def test_what_is_good_is_read_without_the_strict_decoder(data: st.DataObject) -> None:
+    older, newer = data.draw(versions())
+    written = [data.draw(st.sampled_from([older, newer])) for _ in range(data.draw(st.integers(1, 12)))]
+    messages = [encode(contract, data.draw(events(contract.record))) for contract in written]
+    wanted = [
+        repr(ordered(compile_decoder(contract.record, newer.record)(message)))
+        for contract, message in zip(written, messages, strict=True)
+    ]
+
+    with pytest.MonkeyPatch.context() as patch:
+        asked = _listen(patch)
+        these = PureColumns(newer.record, few=0)
+        assert these.read([contract.record for contract in written], messages) == []
+        assert asked == []
+    assert [repr(ordered(row)) for row in rows(these, newer.record)] == wanted
+
+
+def test_blocks_are_read_together_whether_they_say_their_size_or_not(asked: list[bytes]) -> None:
+    pair, triple = long(5) + long(-300), long(1) + long(2**40) + long(-(2**63))
+    plain = long(2) + pair + long(3) + triple + long(0) + AT
+    sized = long(-2) + long(len(pair)) + pair + long(-3) + long(len(triple)) + triple + long(0) + AT
+    mixed = long(-2) + long(len(pair)) + pair + long(3) + triple + long(0) + AT
+    lone = long(1) + long(7) + long(0) + AT
+    empty = long(0) + AT
+    good = [plain, empty, sized, mixed, lone, empty, plain]
+
+    read_, refused = read(ARRAY.record, [ARRAY.record] * 7, good)
+    numbers = [5, -300, 1, 2**40, -(2**63)]
+    assert read_ == [repr([items, 0]) for items in (numbers, [], numbers, numbers, [7], [], numbers)]
+    assert (refused, asked) == ([], [])
+
+    longer, shorter = sized.replace(long(len(pair)), long(len(pair) + 1), 1), plain[:-2] + long(1) + long(0) + AT
+    _, refused = read(ARRAY.record, [ARRAY.record] * 4, [plain, longer, sized, shorter])
+    assert refused == [1, 3]
+
+
+@pytest.mark.parametrize("end", ["", "é", "ab"])
+def test_keys_that_only_look_alike_are_two(asked: list[bytes], end: str) -> None:
+    keys = ["k" * 64 + "1" * 8 + end, "k" * 64 + "2" * 8 + end, "k" * 64, "k" * 8, "k" * 9, "k" * 7, "k" * 7 + "\0"]
+    labels = {key: number for number, key in enumerate(keys)}
+    message = encode(LABELS, {"labels": labels, "at": MOMENT})
+    twice = message.replace(b"2" * 8, b"1" * 8)
+
+    read_, refused = read(LABELS.record, [LABELS.record] * 3, [message, twice, message])
+    assert refused == [1]
+    assert read_ == [repr(ordered(compile_decoder(LABELS.record, LABELS.record)(message)))] * 2
+    assert asked == [message, twice, message], "which is what makes them two"
+
+
+def test_the_same_key_in_two_messages_is_no_twin(asked: list[bytes]) -> None:
+    message = long(2) + long(1) + b"a" + long(1) + long(1) + b"b" + long(1) + long(0) + AT
+
+    read_, refused = read(LABELS.record, [LABELS.record] * 30, [message] * 30)
+    assert (len(read_), refused, asked) == (30, [], [])
+
+
+def test_rows_stand_in_the_order_of_messages_whoever_reads_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(columns, "_PIECE", 1500)  # bytes: some messages each
+    endless = long(1) + long(9) + b"nothing  " + long(0)
+    writers, messages = [], []
+    for number in range(40):
+        old = number % 3 == 0
+        contract = BOOKING_V1 if old else BOOKING
+        event = a_booking_v1(notes=f"n{number}") if old else a_booking(notes=f"n{number}", tags=[])
+        payload = encode(contract, event)
+        if number % 5 == 1 and not old:
+            payload = payload[:-1] + (long(1) + long(1) + b"t") * 600 + long(0)  # blocks that are not worth it
+        writers.append(contract.record)
+        messages.append(payload[:-1] if number % 7 == 4 else payload + endless if number % 11 == 5 else payload)
+    wanted, bad = [], []
+    for index, (writer, message) in enumerate(zip(writers, messages, strict=True)):
+        try:
+            wanted.append(repr(ordered(compile_decoder(writer, BOOKING.record)(message))))
+        except UndecodableError:
+            bad.append(index)
+
+    assert len(bad) > 5
+    assert read(BOOKING.record, writers, messages) == (wanted, bad)
+
+
+def test_one_message_of_many_items_does_not_multiply_the_steps_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = 0
+    lengths = Wire.lengths
+
+    def counting(wire: Wire, at: Any) -> Any:
+        nonlocal steps
+        steps += 1
+        return lengths(wire, at)
+
+    monkeypatch.setattr(Wire, "lengths", counting)
+    contract = a_contract(("texts", {"type": "array", "items": "string"}))
+    small, record = long(2) + long(1) + b"a" + long(1) + b"b" + long(0) + AT, contract.record
+    of_blocks = (long(1) + long(1) + b"c") * 50_000 + long(0) + AT
+    of_items = long(50_000) + (long(1) + b"c") * 50_000 + long(0) + AT
+
+    for large in (of_blocks, of_items):
+        steps = 0
+        read_, refused = read(record, [record] * 201, [*[small] * 200, large])
+        assert (len(read_), refused) == (201, [])
+        assert steps < 2500
+
+
+def test_nothing_of_another_value_stands_where_null_is() -> None:
+    kinds = {
+        "text": "string",
+        "bytes": "bytes",
+        "fixed": {"type": "fixed", "name": "Eight", "size": 8},
+        "id": {"type": "string", "logicalType": "uuid"},
+        "number": "long",
+        "ratio": "double",
+        "price": a_decimal(38, 9),
+        "exact": {"type": "fixed", "name": "Exact", "size": 20, "logicalType": "decimal", "precision": 38, "scale": 9},
+        "inner": a_record("Inner", ("name", "string"), ("total", a_decimal(30, 2))),
+    }
+    contract = a_contract(*((name, ["null", kind]) for name, kind in kinds.items()))
+    record, secret, none = contract.record, b"secret", bytes(len(kinds)) + AT
+    text, id_ = long(6) + secret, long(36) + b"5ec7e700-0000-0000-0000-000000000000"
+    values = [text, text, b"secret!!", id_, long(77), b"\1" * 8, text, bytes(14) + secret, text + text]
+    some = b"".join(b"\2" + value for value in values) + AT
+    these = PureColumns(record, few=0)
+
+    assert [each.message for each in these.read([record] * 5, [some, none, some[:-1], none, some + secret])] == [2, 4]
+    batch = to_batch(these.finish(), arrow_schema(record))
+    assert batch.column("price").to_pylist() == [Decimal(int.from_bytes(secret)).scaleb(-9), None, None]
+    held = batch.serialize().to_pybytes()
+    assert held.count(secret) == 4, "text, bytes, fixed, and the name in the record"
+    assert held.count(secret[::-1]) == 3, "the decimals"
