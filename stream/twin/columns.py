@@ -24,7 +24,7 @@ from stream.twin.parts import Places
 from stream.twin.steps import Items, Step
 from stream.twin.wire import Wire
 
-FEW: Final = 48  # messages: so many cost the strict decoder as much as all steps
+FEW: Final = 200  # bytes: so many cost the strict decoder as much as one step costs for however many
 _PIECE: Final = (
     4 * 1024 * 1024
 )  # bytes of messages that are read at once: columns, and what is noted, are many times that
@@ -37,7 +37,7 @@ class _Writer(NamedTuple):
 
 
 class PureColumns:
-    """Columns in Python; *few* messages or less are read one by one."""
+    """Columns in Python; messages of no more than *few* bytes for each step are read one by one."""
 
     def __init__(self, reader: Record, few: int = FEW) -> None:
         self._reader, self._few = reader, few
@@ -75,8 +75,9 @@ class PureColumns:
         """The rows of some messages, and in *refused* those that have none."""
         together: pa.Array | None = None
         bad: Sequence[int] = range(len(messages))
-        if len(messages) > self._few:
-            together, bad = self._together(by, messages)
+        programs = _programs(by)
+        if sum(map(len, messages)) > self._few * sum(program.weight for program, _ in programs):
+            together, bad = self._together(programs, messages)
             if not len(bad):
                 return together
         order = np.arange(len(messages))
@@ -93,10 +94,9 @@ class PureColumns:
             return alone
         return pa.concat_arrays([together, alone]).take(pa.array(order[order >= 0]))
 
-    def _together(self, by: list[_Writer], messages: list[bytes]) -> tuple[pa.Array, Sequence[int]]:
+    def _together(self, programs: list[tuple[Step, Places]], messages: list[bytes]) -> tuple[pa.Array, Sequence[int]]:
         """A row for each message, and the indexes of those whose row is none."""
         root = self._sheet.root
-        programs = _programs(by)
         reach = max(program.reach for program, _ in programs)
         wire = Wire(messages, self._sheet.back, reach, bytes(self._sheet.texts))
         root.begin(len(messages))

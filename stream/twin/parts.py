@@ -238,10 +238,10 @@ class Lists(Part):
         for word in range(min(int(lengths.max() + 7) // 8, _KEY_WORDS)):
             left = np.clip(lengths - 8 * word, 0, 8)
             seen = (seen ^ (seen >> np.uint64(29)) ^ (wire.words[starts + 8 * word] & _FIRST_BYTES[left])) * _SPREAD
-        order = np.argsort(seen)
-        again = order[1:][seen[order[1:]] == seen[order[:-1]]]
+        in_order = np.sort(seen)
+        again = in_order[1:][in_order[1:] == in_order[:-1]]
         if len(again):
-            keys.refuse(wire, again)
+            keys.refuse(wire, np.flatnonzero(np.isin(seen, again)))
 
 
 def _is_ascii(texts: pa.Array) -> bool:
