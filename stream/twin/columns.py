@@ -37,7 +37,7 @@ class _Writer(NamedTuple):
 
 
 class PureColumns:
-    """Columns in Python; messages of no more than *few* bytes for each step are read one by one."""
+    """Columns in Python; messages of fewer than *few* bytes for each step are read one by one."""
 
     def __init__(self, reader: Record, few: int = FEW) -> None:
         self._reader, self._few = reader, few
@@ -76,7 +76,7 @@ class PureColumns:
         together: pa.Array | None = None
         bad: Sequence[int] = range(len(messages))
         programs = _programs(by)
-        if sum(map(len, messages)) > self._few * sum(program.weight for program, _ in programs):
+        if sum(map(len, messages)) >= self._few * sum(program.weight for program, _ in programs):
             together, bad = self._together(programs, messages)
             if not len(bad):
                 return together
@@ -139,4 +139,5 @@ def _pieces(lengths: list[int]) -> Iterator[tuple[int, int]]:
         if size > _PIECE and index > first:
             yield first, index
             first, size = index, length
-    yield first, len(lengths)
+    if lengths:
+        yield first, len(lengths)
