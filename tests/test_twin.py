@@ -58,6 +58,17 @@ def read(reader: Record, writers: list[Record], messages: list[bytes]) -> tuple[
     return [repr(ordered(row)) for row in rows(these, reader)], refused
 
 
+def strictly(writers: list[Record], reader: Record, messages: list[bytes]) -> tuple[list[str], list[int]]:
+    """The same by the strict decoder."""
+    rows_, refused = [], []
+    for index, (writer, message) in enumerate(zip(writers, messages, strict=True)):
+        try:
+            rows_.append(repr(ordered(compile_decoder(writer, reader)(message))))
+        except UndecodableError:
+            refused.append(index)
+    return rows_, refused
+
+
 @settings(FIXED_PROFILE, max_examples=100)
 @given(data=st.data())
 def test_what_is_good_is_read_without_the_strict_decoder(data: st.DataObject) -> None:
@@ -96,6 +107,125 @@ def test_blocks_are_read_together_whether_they_say_their_size_or_not(asked: list
     assert refused == [1, 3]
 
 
+SUIT = {"type": "enum", "name": "Suit", "symbols": ["CLUBS", "HEARTS"]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "after"),
+    [
+        ("long", b"", b""),
+        ("int", b"", b""),
+        ({"type": "int", "logicalType": "date"}, b"", b""),
+        ({"type": "long", "logicalType": "time-micros"}, b"", b""),
+        ({"type": "long", "logicalType": "timestamp-millis"}, b"", b""),
+        (SUIT, b"", b""),
+        ("string", b"", b"a"),
+        ("bytes", b"", b"ab"),
+        (a_decimal(38, 9), b"", b"a"),
+        (["null", "long"], b"\2", b""),
+        ({"type": "array", "items": "long"}, long(1), b"\0"),
+        ({"type": "array", "items": "boolean"}, b"", b"\0\0"),
+        ({"type": "array", "items": "boolean"}, long(-1), b"\0\0"),
+        ({"type": "map", "values": "boolean"}, long(1), b"a\0\0"),
+    ],
+    ids=str,
+)
+def test_an_integer_is_taken_in_one_spelling_only(kind: Any, before: bytes, after: bytes) -> None:
+    contract = a_contract(("field", kind))
+    spelled = [b"\xff" * ones + bytes([last]) for ones in range(12) for last in (0, 1, 2, 4, 0x40, 0x7F, 0x80)]
+    spelled += [
+        b"\x82\0",
+        b"\x84\0",
+        b"\x82\x80\0",
+        b"\x80" * 9 + b"\1",
+        b"\x80" * 8 + b"\1",
+        b"\x82" + b"\x80" * 8 + b"\0",
+    ]
+    numbers = [
+        0,
+        1,
+        2,
+        3,
+        -1,
+        2**31,
+        -(2**31),
+        86_400_000_000,
+        86_399_999_999,
+        -719_162,
+        -719_163,
+        2_932_896,
+        2_932_897,
+    ]
+    numbers += [253_402_300_799_999, 253_402_300_800_000, -62_135_596_800_000, -62_135_596_800_001, 2**62, -(2**63)]
+    messages = [before + number + after + AT for number in (*spelled, *map(long, numbers))]
+    writers = [contract.record] * len(messages)
+    wanted, bad = strictly(writers, contract.record, messages)
+
+    assert 0 < len(wanted) < len(messages)
+    assert read(contract.record, writers, messages) == (wanted, bad)
+
+
+@pytest.mark.parametrize(
+    ("precision", "size"),
+    [*((digits, size) for digits in (9, 18, 19, 38, 76) for size in (None, 32, 40)), (9, 8), (18, 8), (38, 16)],
+)
+def test_a_decimal_has_as_many_digits_as_it_may(precision: int, size: int | None) -> None:
+    contract = a_contract(("field", a_decimal(precision, precision // 2, size)))
+    numbers = [10**power + more for power in (precision - 1, precision) for more in (-1, 0, 1)]
+    numbers += [0, 1, 127, 128, 2**63 - 1, 2**63, 2**64, 2**127 - 1, 2**127, 2**191, 2**192, 2**255 - 1]
+    messages = []
+    for number in (*numbers, *(-number for number in numbers)):
+        for length in (size,) if size else (1, 2, 7, 8, 9, 15, 16, 17, 24, 31, 32, 33):
+            try:
+                digits = number.to_bytes(length, "big", signed=True)
+            except OverflowError:
+                continue
+            messages.append((b"" if size else long(length)) + digits + AT)
+    if size is None:
+        messages.append(long(0) + AT)
+    writers = [contract.record] * len(messages)
+    wanted, bad = strictly(writers, contract.record, messages)
+
+    assert len(wanted) > 10
+    assert read(contract.record, writers, messages) == (wanted, bad)
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        ("string", ["é".encode(), b"\xc3", b"\xa9", b"", b"a", b"\xc0\x80", b"\xed\xa0\x80", b"\xf4\x90\x80\x80"]),
+        (
+            {"type": "string", "logicalType": "uuid"},
+            [
+                b"0b7f5a3e-9c1d-4e2f-8a6b-112233445566",
+                b"0B7F5A3E-9C1D-4E2F-8A6B-11223344556F",
+                b"0b7f5a3e9-c1d-4e2f-8a6b-112233445566",
+                b"0b7f5a3e-9c1d-4e2f-8a6b-11223344556g",
+                b"0b7f5a3e-9c1d-4e2f-8a6b-1122334455667",
+                b"0b7f5a3e-9c1d-4e2f-8a6b-11223344556",
+                b"------------------------------------",
+                b"",
+            ],
+        ),
+        ("bytes", [b"", b"\xff", b"\xff" * 63, b"\xff" * 64, b"a" * 1_048_573, b"a" * 1_048_572]),
+    ],
+    ids=["string", "uuid", "bytes"],
+)
+@pytest.mark.parametrize("optional", [False, True])
+def test_a_text_is_what_it_must_be(kind: Any, values: list[bytes], optional: bool) -> None:
+    contract = a_contract(("field", ["null", kind] if optional else kind))
+    spelled = [(b"\2" if optional else b"") + long(len(value)) + value + AT for value in (*values, *values)]
+    messages = [b"\0" + AT, *spelled, b"\0" + AT, b"\4" + AT, b"\1" + AT] if optional else spelled
+    writers = [contract.record] * len(messages)
+    wanted, bad = strictly(writers, contract.record, messages)
+
+    assert 0 < len(wanted) < len(messages)
+    assert read(contract.record, writers, messages) == (wanted, bad)
+    for index in range(len(messages)):
+        alone = read(contract.record, writers[:1], messages[index : index + 1])
+        assert alone == ([], [0]) if index in bad else alone[1] == []
+
+
 @pytest.mark.parametrize("end", ["", "é", "ab"])
 def test_keys_that_only_look_alike_are_two(asked: list[bytes], end: str) -> None:
     keys = ["k" * 64 + "1" * 8 + end, "k" * 64 + "2" * 8 + end, "k" * 64, "k" * 8, "k" * 9, "k" * 7, "k" * 7 + "\0"]
@@ -129,12 +259,7 @@ def test_rows_stand_in_the_order_of_messages_whoever_reads_them(monkeypatch: pyt
             payload = payload[:-1] + (long(1) + long(1) + b"t") * 600 + long(0)  # blocks that are not worth it
         writers.append(contract.record)
         messages.append(payload[:-1] if number % 7 == 4 else payload + endless if number % 11 == 5 else payload)
-    wanted, bad = [], []
-    for index, (writer, message) in enumerate(zip(writers, messages, strict=True)):
-        try:
-            wanted.append(repr(ordered(compile_decoder(writer, BOOKING.record)(message))))
-        except UndecodableError:
-            bad.append(index)
+    wanted, bad = strictly(writers, BOOKING.record, messages)
 
     assert len(bad) > 5
     assert read(BOOKING.record, writers, messages) == (wanted, bad)
