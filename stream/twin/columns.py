@@ -96,14 +96,23 @@ class PureColumns:
 
     def _together(self, programs: list[tuple[Step, Places]], messages: list[bytes]) -> tuple[pa.Array, Sequence[int]]:
         """A row for each message, and the indexes of those whose row is none."""
-        root = self._sheet.root
         reach = max(program.reach for program, _ in programs)
         wire = Wire(messages, self._sheet.back, reach, bytes(self._sheet.texts))
-        root.begin(len(messages))
-        for program, at in programs:
-            program.begin()
-            wire.bad[at] = program.walk(wire, wire.starts[at], wire.ends[at]) != wire.ends[at]
-        wire.bad |= wire.ends - wire.starts > MAX_PAYLOAD_BYTES
+        try:
+            for program, at in programs:
+                wire.bad[at] = program.walk(wire, wire.starts[at], wire.ends[at]) != wire.ends[at]
+            wire.bad |= wire.ends - wire.starts > MAX_PAYLOAD_BYTES
+            self._settle(programs, wire, len(messages))
+        finally:
+            for program, _ in programs:
+                program.begin()
+        array = self._sheet.root.build(wire)
+        wire.bad |= wire.taken > MAX_COLUMN_BYTES
+        return array, np.flatnonzero(wire.bad).tolist()
+
+    def _settle(self, programs: list[tuple[Step, Places]], wire: Wire, rows: int) -> None:
+        """Put all values: level by level, for items have no place before all lengths of their lists are known."""
+        self._sheet.root.begin(rows)
         open_: list[tuple[Items, Places]] = []
         for program, at in programs:
             program.settle(wire, at, open_)
@@ -111,9 +120,6 @@ class PureColumns:
             lists, open_ = open_, []
             for items, at in lists:
                 items.settle_items(wire, at, open_)
-        array = root.build(wire)
-        wire.bad |= wire.taken > MAX_COLUMN_BYTES
-        return array, np.flatnonzero(wire.bad).tolist()
 
     def _array(self, rows: list[list[Any]]) -> pa.Array:
         columns = zip(*rows, strict=True) if rows else [()] * len(self._type)
