@@ -287,6 +287,58 @@ def test_one_message_of_many_items_does_not_multiply_the_steps_of_all(monkeypatc
         assert steps < 2500
 
 
+def test_a_length_never_reaches_into_the_next_message() -> None:
+    wire = Wire([long(5) + b"abcd", long(4) + b"abcd", long(-1) + b"abcd", long(2**62) + b"abcd"], 0, 100, b"")
+
+    start, stop = wire.spans(wire.starts, wire.ends)
+    assert start.tolist() == [0, wire.starts[1] + 1, 0, 0]
+    assert stop.tolist() == [0, wire.ends[1], 0, 0]
+
+
+@pytest.mark.parametrize("of_map", [False, True])
+def test_items_have_their_limit_in_every_message(monkeypatch: pytest.MonkeyPatch, of_map: bool) -> None:
+    for module in ("schemas.containers", "stream.twin.steps"):
+        monkeypatch.setattr(f"{module}.MAX_ITEMS", 30)
+    contract = LABELS if of_map else ARRAY
+    items = [(long(2) + b"%02d" % number if of_map else b"") + long(number) for number in range(31)]
+    most = listed(items[:30]) + AT
+    blocks = long(20) + b"".join(items[:20]) + long(10) + b"".join(items[20:30]) + long(0) + AT
+    more = listed(items) + AT
+    more_blocks = long(20) + b"".join(items[:20]) + long(11) + b"".join(items[20:]) + long(0) + AT
+    messages = [most, blocks, more, more_blocks] * 20
+    writers = [contract.record] * len(messages)
+
+    wanted, bad = strictly(writers, contract.record, messages)
+    assert len(wanted) == 40
+    assert read(contract.record, writers, messages) == (wanted, bad)
+
+
+def listed(items: list[bytes]) -> bytes:
+    return (long(len(items)) if items else b"") + b"".join(items) + long(0)
+
+
+def longs(count: int) -> bytes:
+    return listed([long(7)] * count)
+
+
+def test_all_items_of_a_message_share_the_room_in_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("schemas.decoder", "stream.twin.columns"):
+        monkeypatch.setattr(f"{module}.MAX_COLUMN_BYTES", 10 * 8 + 5 * (16 + 8))
+    pairs = a_record("Pair", ("a", "long"), ("b", "long"), ("c", {"type": "array", "items": "long"}))
+    contract = a_contract(("one", {"type": "array", "items": "long"}), ("two", {"type": "array", "items": pairs}))
+    messages = [
+        longs(ones) + listed([long(1) * 2 + longs(inner)] * pairs_) + AT
+        for ones in (0, 1, 9, 10, 11, 14)
+        for pairs_ in (0, 4, 5)
+        for inner in (0, 1, 2)
+    ]
+    writers = [contract.record] * len(messages) * 3
+
+    wanted, bad = strictly(writers, contract.record, messages * 3)
+    assert min(len(wanted), len(bad)) > 30
+    assert read(contract.record, writers, messages * 3) == (wanted, bad)
+
+
 def test_nothing_of_another_value_stands_where_null_is() -> None:
     kinds = {
         "text": "string",

@@ -369,8 +369,7 @@ class Items:
             block = np.full(len(at), -1)
             after[sized], block[sized] = start, stop
             count = np.abs(count)
-        beyond = (count < 0) | (count > MAX_ITEMS - seen) | (count > ends - after) | (after < wire.front)
-        beyond &= count != 0
+        beyond = (count < 0) | (count > MAX_ITEMS - seen)
         if wrong is not None:
             beyond |= wrong
         if np.count_nonzero(beyond):
