@@ -295,6 +295,14 @@ def test_a_length_never_reaches_into_the_next_message() -> None:
     assert stop.tolist() == [0, wire.ends[1], 0, 0]
 
 
+@pytest.mark.parametrize("last", [b"", long(2), b"\xff" * 7])
+def test_a_list_that_goes_on_behind_the_last_message_ends(last: bytes) -> None:
+    record = ARRAY.record
+    good, bad = listed([long(1)]) + AT, long(90_000) + last
+
+    assert read(record, [record] * 42, [good, bad, *[good] * 39, bad]) == (["[[1], 0]"] * 40, [1, 41])
+
+
 @pytest.mark.parametrize("of_map", [False, True])
 def test_items_have_their_limit_in_every_message(monkeypatch: pytest.MonkeyPatch, of_map: bool) -> None:
     for module in ("schemas.containers", "stream.twin.steps"):

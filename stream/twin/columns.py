@@ -130,7 +130,7 @@ class PureColumns:
 def _programs(by: list[_Writer]) -> list[tuple[Step, Places]]:
     """Each program, and the messages that are for it."""
     ids = [*map(id, by)]
-    writers = {id_: by[ids.index(id_)] for id_ in set(ids)}
+    writers = {id_: by[ids.index(id_)] for id_ in dict.fromkeys(ids)}
     if len(writers) == 1:
         return [(by[0].program, slice(None))]
     all_ = np.array(ids)
