@@ -246,6 +246,19 @@ def test_the_same_key_in_two_messages_is_no_twin(asked: list[bytes]) -> None:
     assert (len(read_), refused, asked) == (30, [], [])
 
 
+@pytest.mark.parametrize("length", [0, 1, 7, 8, 9, 63, 64, 65, 200])
+def test_a_key_that_stands_twice_is_found_at_any_length(asked: list[bytes], length: int) -> None:
+    first = bytes(length)
+    second = first[:-1] + b"\1" if 0 < length < 65 else first + b"\1"
+    good, bad = (
+        listed([long(length) + first + long(7), long(len(key)) + key + long(8)]) + AT for key in (second, first)
+    )
+
+    read_, refused = read(LABELS.record, [LABELS.record] * 40, [good, bad] * 20)
+    assert (len(read_), refused) == (20, [*range(1, 40, 2)])
+    assert asked == [bad] * 20
+
+
 def test_rows_stand_in_the_order_of_messages_whoever_reads_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(columns, "_PIECE", 1500)  # bytes: some messages each
     endless = long(1) + long(9) + b"nothing  " + long(0)
@@ -293,6 +306,15 @@ def test_a_length_never_reaches_into_the_next_message() -> None:
     start, stop = wire.spans(wire.starts, wire.ends)
     assert start.tolist() == [0, wire.starts[1] + 1, 0, 0]
     assert stop.tolist() == [0, wire.ends[1], 0, 0]
+
+
+def test_what_was_sent_to_the_zeros_never_comes_back() -> None:
+    contract = a_contract(("texts", {"type": "array", "items": "bytes"}))
+    for zeros in range(60, 250):  # one of them is how many there are before the first message
+        count = zeros + 50
+        head = long(count) + long(60_000)  # read again from its first byte, the count is the length of a text
+        message = head.ljust(len(long(count)) + count, b"\0") + bytes(count - 2 - zeros) + b"\0" + AT
+        assert read(contract.record, [contract.record], [message]) == ([], [0])
 
 
 @pytest.mark.parametrize("last", [b"", long(2), b"\xff" * 7])
