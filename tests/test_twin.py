@@ -113,6 +113,7 @@ SUIT = {"type": "enum", "name": "Suit", "symbols": ["CLUBS", "HEARTS"]}
 @pytest.mark.parametrize(
     ("kind", "before", "after"),
     [
+        ("boolean", b"", b""),
         ("long", b"", b""),
         ("int", b"", b""),
         ({"type": "int", "logicalType": "date"}, b"", b""),

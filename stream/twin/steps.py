@@ -18,7 +18,7 @@ from stream.twin.parts import Lists, Numbers, Part, Places, Symbols, Texts
 from stream.twin.wire import Array, Longs, Mask, Wire, joined
 
 _LONGEST: Final = 10  # bytes of an integer
-_FEW: Final = 32  # values: for so few, a step costs more than the strict decoder
+_FEW: Final = 24  # values: for so few, a step costs more than the strict decoder
 _NO_BRANCH: Final = np.uint8(0xFD)
 
 
