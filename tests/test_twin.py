@@ -58,6 +58,10 @@ def read(reader: Record, writers: list[Record], messages: list[bytes]) -> tuple[
     return [repr(ordered(row)) for row in rows(these, reader)], refused
 
 
+def listed(items: list[bytes]) -> bytes:
+    return (long(len(items)) if items else b"") + b"".join(items) + long(0)
+
+
 def strictly(writers: list[Record], reader: Record, messages: list[bytes]) -> tuple[list[str], list[int]]:
     """The same by the strict decoder."""
     rows_, refused = [], []
@@ -240,6 +244,30 @@ def test_keys_that_only_look_alike_are_two(asked: list[bytes], end: str) -> None
     assert asked == [message, twice, message], "which is what makes them two"
 
 
+@pytest.mark.parametrize(
+    ("kind", "good", "bad"),
+    [
+        ("string", long(1) + b"a", long(1) + b"\xff"),
+        ({"type": "string", "logicalType": "uuid"}, long(36) + b"0b7f5a3e-9c1d-4e2f-8a6b-112233445566", long(0)),
+        ("boolean", b"\1", b"\2"),
+        (a_decimal(38, 9), long(1) + b"\1", long(0)),
+        ({"type": "int", "logicalType": "date"}, long(5), long(2**30)),
+        (SUIT, long(1), long(2)),
+        ({"type": "map", "values": "int"}, listed([b"\2a\2", b"\2b\2"]), listed([b"\2a\2", b"\2a\2"])),
+        ({"type": "array", "items": a_record("R", ("a", ["null", "string"]))}, b"\2\2\2a\0", b"\2\2\2\xff\0"),
+    ],
+    ids=str,
+)
+def test_what_is_read_over_has_to_be_right_as_well(asked: list[bytes], kind: Any, good: bytes, bad: bytes) -> None:
+    old, new = a_contract(("gone", kind), ("kept", "long")), a_contract(("kept", "long"))
+    messages = [each + long(number) + AT for number in range(20) for each in (good, bad)]
+
+    read_, refused = read(new.record, [old.record] * 40, messages)
+    assert read_ == [f"[{number}, 0]" for number in range(20)]
+    assert refused == [*range(1, 40, 2)]
+    assert asked == messages[1::2]
+
+
 def test_the_same_key_in_two_messages_is_no_twin(asked: list[bytes]) -> None:
     message = long(2) + long(1) + b"a" + long(1) + long(1) + b"b" + long(1) + long(0) + AT
 
@@ -342,10 +370,6 @@ def test_items_have_their_limit_in_every_message(monkeypatch: pytest.MonkeyPatch
     wanted, bad = strictly(writers, contract.record, messages)
     assert len(wanted) == 40
     assert read(contract.record, writers, messages) == (wanted, bad)
-
-
-def listed(items: list[bytes]) -> bytes:
-    return (long(len(items)) if items else b"") + b"".join(items) + long(0)
 
 
 def longs(count: int) -> bytes:
