@@ -21,7 +21,7 @@ from schemas.resolve import resolve_record
 from stream.tables import arrow_schema
 from stream.twin.compiler import Sheet
 from stream.twin.parts import Places
-from stream.twin.steps import Items, Step
+from stream.twin.steps import Open, Step
 from stream.twin.wire import Wire
 
 FEW: Final = 200  # bytes: so many cost the strict decoder as much as one step costs for however many
@@ -113,7 +113,7 @@ class PureColumns:
     def _settle(self, programs: list[tuple[Step, Places]], wire: Wire, rows: int) -> None:
         """Put all values: level by level, for items have no place before all lengths of their lists are known."""
         self._sheet.root.begin(rows)
-        open_: list[tuple[Items, Places]] = []
+        open_: Open = []
         for program, at in programs:
             program.settle(wire, at, open_)
         while open_:

@@ -12,7 +12,7 @@ from schemas.model import Array, Decimal, Enumeration, Fixed, Kind, Map, Optiona
 from schemas.resolve import Fields, Items, Nullable, Resolved, Step, Symbols, Value
 from schemas.scalars import BOUNDS, longest_decimal
 from stream.tables import arrow_schema
-from stream.twin import parts, steps
+from stream.twin import leaves, parts, steps
 
 _DTYPES: Final[dict[Layout, tuple[type[np.generic], int]]] = {
     Layout.BITS: (np.bool_, 0),
@@ -74,17 +74,17 @@ class Sheet:
                 entry = Fields((Step("key", 0, _KEY), Step("value", 1, item)), (), ("key", "value")) if of_map else item
                 return steps.Items(self._step(entry, part.items), part, width)
             case Symbols(symbols), parts.Symbols():
-                return steps.Symbol(part, symbols)
+                return leaves.Symbol(part, symbols)
             case Value(Decimal(precision, _, size) as type_), parts.Numbers():
-                step = steps.Decimal(part, size, longest_decimal(type_), 10**precision)
+                step = leaves.Decimal(part, size, longest_decimal(type_), 10**precision)
                 self.back = max(self.back, step.back)
                 return step
             case Value(Fixed(size)), _:
-                return steps.Text(part, size)
+                return leaves.Text(part, size)
             case Value(Scalar(kind)), parts.Numbers():
-                return steps.Raw(part, kind) if kind in _RAW else steps.WholeNumber(part, BOUNDS.get(kind))
+                return leaves.Raw(part, kind) if kind in _RAW else leaves.WholeNumber(part, BOUNDS.get(kind))
             case _:
-                return steps.Text(part)
+                return leaves.Text(part)
 
     def _default(self, value: object, part: parts.Part) -> steps.Step:
         if isinstance(part, parts.Symbols):

@@ -19,6 +19,7 @@ Words: TypeAlias = npt.NDArray[np.uint64]
 Mask: TypeAlias = npt.NDArray[np.bool_]
 Array: TypeAlias = npt.NDArray[Any]
 
+LONGEST: Final = 10  # bytes of an integer
 BEHIND: Final = 64  # bytes that may be looked at behind the last byte of a value
 _HALF: Final = np.arange(256, dtype=np.int64) >> 1
 _ZIGZAG: Final = (np.arange(128, dtype=np.int64) >> 1) ^ -(np.arange(128, dtype=np.int64) & 1)
