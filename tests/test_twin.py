@@ -268,6 +268,31 @@ def test_what_is_read_over_has_to_be_right_as_well(asked: list[bytes], kind: Any
     assert asked == messages[1::2]
 
 
+@pytest.mark.parametrize("optional", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "default"),
+    [
+        ("string", "none"),
+        ("string", ""),
+        ("long", 7),
+        ("double", 0.5),
+        ("float", 0.1),
+        ("boolean", True),
+        (SUIT, "HEARTS"),
+    ],
+    ids=str,
+)
+def test_what_a_writer_has_not_is_the_default(asked: list[bytes], kind: Any, default: Any, optional: bool) -> None:
+    added = ("new", [kind, "null"] if optional else kind, {"default": default})
+    old, new = a_contract(("kept", "string")), a_contract(("kept", "string"), added)
+    of_old = long(3) + b"old" + AT
+    of_new = encode(new, {"kept": "new", "new": default, "at": MOMENT})
+    writers, messages = [old.record, new.record, old.record] * 9, [of_old, of_new, of_old] * 9
+
+    assert read(new.record, writers, messages) == strictly(writers, new.record, messages)
+    assert asked == []
+
+
 def test_the_same_key_in_two_messages_is_no_twin(asked: list[bytes]) -> None:
     message = long(2) + long(1) + b"a" + long(1) + long(1) + b"b" + long(1) + long(0) + AT
 
