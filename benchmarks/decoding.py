@@ -16,11 +16,13 @@ from typing import Any
 
 import fastavro
 
-from schemas.columns import PURE, Columns, PureColumns, columns_for
+from schemas.columns import PURE, Columns
 from schemas.decoder import compile_decoder
 from schemas.registry import Contract
+from stream.arrays import columns_for
 from stream.decode import Decoder, decode
 from stream.message import Message
+from stream.twin.columns import PureColumns
 from tests.builders import BOOKING, FLIGHT, MOMENT, PACKAGE, a_booking, a_flight, an_envelope, encode
 
 BATCH = 500

@@ -1,4 +1,4 @@
-"""Messages into columns, many at a time: by the compiled module, or where there is none by its twin in Python.
+"""Messages into columns, many at a time, by the compiled module; where there is none, :mod:`stream.twin` does it.
 
 Both refuse the same messages, in the same words, and leave no trace of them in the columns.
 """
@@ -6,17 +6,15 @@ Both refuse the same messages, in the same words, and leave no trace of them in 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, Final, NamedTuple, Protocol
 
 from schemas.containers import joined
-from schemas.decoder import MAX_PAYLOAD_BYTES, Decode, compile_decoder
+from schemas.decoder import MAX_PAYLOAD_BYTES
 from schemas.errors import UndecodableError
-from schemas.generated import UNUSUAL, generate
 from schemas.layout import columns_of, pack
 from schemas.model import MAX_COLUMN_BYTES, MAX_ITEMS, Record
-from schemas.plain import PlainColumn
 from schemas.program import Place, Program, compile_program
 from schemas.resolve import resolve_record
 
@@ -44,15 +42,8 @@ class Columns(Protocol):
     def finish(self) -> Any:
         """Give the columns of all messages since the last time, and begin anew.
 
-        The compiled module gives a capsule named ``arrow_array`` (Arrow's C data interface), the twin a
-        :class:`~schemas.plain.PlainColumn`: of one struct that is the record.
+        They are a capsule named ``arrow_array`` (Arrow's C data interface), of one struct that is the record.
         """
-
-
-def columns_for(reader: Record) -> Columns:
-    """Columns of *reader*: the newest version of a contract."""
-    module = compiled_module()
-    return PureColumns(reader) if module is None else CompiledColumns(reader, module)
 
 
 def compiled_module() -> Any:
@@ -68,52 +59,6 @@ def compiled_module() -> Any:
 def decoder_kind() -> str:
     """Which of the two there is, in words."""
     return "pure Python" if compiled_module() is None else "compiled"
-
-
-class PureColumns:
-    """Columns in Python."""
-
-    def __init__(self, reader: Record) -> None:
-        self._reader = reader
-        self._column = PlainColumn(columns_of(reader))
-        self._rows = 0
-        self._readers: dict[int, tuple[Record, Callable[[bytes], None], Decode]] = {}
-
-    def read(self, writers: Sequence[Record], messages: list[bytes]) -> list[Refused]:
-        """Append *messages*, as :class:`Columns` says."""
-        readers = [self._readers.get(id(writer)) or self._compile(writer) for writer in writers]
-        refused = []
-        for index, ((_, read, decode), message) in enumerate(zip(readers, messages, strict=True)):
-            try:
-                if len(message) > MAX_PAYLOAD_BYTES:
-                    raise IndexError
-                read(message)
-                self._rows += 1
-            except UNUSUAL:
-                self._column.cut(self._rows)
-                refused.append(Refused(index, _refusal(decode, message)))
-            except BaseException:
-                self._column.cut(self._rows)
-                raise
-        return refused
-
-    def finish(self) -> PlainColumn:
-        """Give the columns as one struct, and begin anew."""
-        self._rows = 0
-        return self._column.take()
-
-    def _compile(self, writer: Record) -> tuple[Record, Callable[[bytes], None], Decode]:
-        read = generate(resolve_record(writer, self._reader), self._column)
-        self._readers[id(writer)] = writer, read, compile_decoder(writer, self._reader)
-        return self._readers[id(writer)]
-
-
-def _refusal(decode: Decode, message: bytes) -> UndecodableError:
-    try:
-        decode(message)
-    except UndecodableError as error:
-        return error
-    return UndecodableError("no datum of its contract")  # the two differ, which tests know of none; a letter says so
 
 
 class CompiledColumns:

@@ -9,11 +9,10 @@ from typing import Final, NamedTuple
 
 import pyarrow as pa
 
-from schemas.columns import columns_for
 from schemas.envelope import CONTENT_TYPE, MAX_ID_BYTES, Envelope, to_micros
 from schemas.errors import MalformedEnvelopeError, UndecodableError, UnknownSchemaError
 from schemas.registry import Contract, Registry
-from stream.arrays import to_batch
+from stream.arrays import columns_for, to_batch
 from stream.batch import NOTES, MicroBatch
 from stream.deadletter import Reason, Refusal
 from stream.envelopes import Head, disagreeing, head_of, packed, packed_numbers

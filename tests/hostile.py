@@ -15,13 +15,16 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from schemas.columns import PureColumns, columns_for
+import psutil
+
 from schemas.decoder import compile_decoder
 from schemas.errors import ContractError, UndecodableError
 from schemas.registry import Contract
+from stream.arrays import columns_for
+from stream.twin.columns import PureColumns
 from tests.builders import TIMESTAMP, a_contract, a_decimal, a_record
 
-ADDRESS_SPACE = 600 * 2**20
+ADDRESS_SPACE = 600 * 2**20  # bytes, beside those of the libraries
 CPU_SECONDS = 5
 
 
@@ -164,7 +167,8 @@ def run(case: Callable[[], object]) -> dict[str, Any]:
         os.close(reads)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
-        resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
+        limit = psutil.Process().memory_info().vms + ADDRESS_SPACE
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
         os.write(writes, json.dumps(measure(case)).encode())
         os._exit(0)
     os.close(writes)
@@ -196,7 +200,7 @@ def measure(case: Callable[[], object]) -> dict[str, Any]:
 def reading(contract: Contract, payload: bytes) -> Callable[[], object]:
     """Read *payload* in every way there is; all must refuse it, in the same words."""
     strict = compile_decoder(contract.record, contract.record)
-    columns = [columns_for(contract.record), PureColumns(contract.record)]
+    columns = [columns_for(contract.record), PureColumns(contract.record, few=0)]
     for each in columns:
         each.read([contract.record], [b""])  # compiles it
         each.finish()
@@ -218,7 +222,7 @@ PLANTED: dict[str, Callable[[], object]] = {
     "planted: accepted": lambda: None,
     "planted: another error": lambda: [][0],
     "planted: a signal": os.abort,
-    "planted: too much memory": lambda: bytearray(ADDRESS_SPACE),
+    "planted: too much memory": lambda: bytearray(2 * ADDRESS_SPACE),
     "planted: 100 MB": lambda: bytearray(b"\1") * 100_000_000,
     "planted: slow": lambda: sum(range(50_000_000)),
 }

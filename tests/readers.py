@@ -1,7 +1,11 @@
-"""The ways to read a payload, by name: the strict decoder, and columns, compiled and in pure Python."""
+"""The ways to read a payload, by name: the strict decoder, and columns, compiled and in pure Python.
+
+Pure Python reads many messages together, and few of them one by one.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time
 from typing import Any, TypeAlias
@@ -11,22 +15,25 @@ import pyarrow as pa
 import pytest
 
 from schemas import columns
-from schemas.columns import Columns, PureColumns, columns_for
+from schemas.columns import Columns
 from schemas.decoder import Decode, compile_decoder
 from schemas.envelope import to_micros
 from schemas.model import Array, Map, Optional, Record, Type
-from stream.arrays import to_batch
+from stream.arrays import columns_for, to_batch
 from stream.tables import arrow_schema
+from stream.twin.columns import PureColumns
 
 CompileReader: TypeAlias = Callable[[Record, Record], Decode]
 
 NEEDS_C = pytest.mark.skipif(columns.compiled_module() is None, reason="no C compiler when headrace was built")
-KINDS = [pytest.param("compiled", marks=NEEDS_C), "pure"]
+KINDS = [pytest.param("compiled", marks=NEEDS_C), "together", "one by one"]
 
 
 def columns_of(kind: str, reader: Record) -> Columns:
-    """Columns of *reader*, of one of the two kinds."""
-    return columns_for(reader) if kind == "compiled" else PureColumns(reader)
+    """Columns of *reader*, of one of the three kinds."""
+    if kind == "compiled":
+        return columns_for(reader)
+    return PureColumns(reader, few=0 if kind == "together" else sys.maxsize)
 
 
 def compile_reader(kind: str, writer: Record, reader: Record) -> Decode:
@@ -51,6 +58,13 @@ def rows(these: Columns, reader: Record) -> list[list[Any]]:
     batch = to_batch(these.finish(), plain(arrow_schema(reader)))
     batch.validate(full=True)
     return [list(row) for row in zip(*(column.to_pylist() for column in batch.columns), strict=True)]
+
+
+def ordered(value: Any) -> Any:
+    """*value* with the fields of every record by name: a row has no order of its own."""
+    if isinstance(value, dict):
+        return {name: ordered(value[name]) for name in sorted(value)}
+    return [ordered(item) for item in value] if isinstance(value, list) else value
 
 
 def plain(schema: pa.Schema) -> pa.Schema:

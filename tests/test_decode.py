@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from stream.message import Message
 from stream.tables import META_SCHEMA, arrow_schema
 from tests.builders import BOOKING, BOOKING_V1, FLIGHT, MOMENT, PACKAGE, a_booking, a_booking_v1, an_envelope, encode
 from tests.ledgers import content_hash
-from tests.readers import KINDS
+from tests.readers import KINDS, columns_of
 from tests.strategies import FIXED_PROFILE
 
 NOW = to_micros(MOMENT) + 5
@@ -26,8 +27,7 @@ NOW = to_micros(MOMENT) + 5
 
 @pytest.fixture(params=KINDS)
 def decoder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Decoder:
-    if request.param == "pure":
-        monkeypatch.setenv("HEADRACE_PURE", "1")
+    monkeypatch.setattr("stream.decode.columns_for", partial(columns_of, request.param))
     return Decoder(PACKAGE, BOOKING.subject)
 
 
@@ -150,8 +150,7 @@ CHANGES: list[dict[str, Any]] = [
 @given(data=st.data())
 def test_a_round_is_judged_as_each_of_its_messages_alone(kind: str, data: st.DataObject) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        if kind == "pure":
-            patch.setenv("HEADRACE_PURE", "1")
+        patch.setattr("stream.decode.columns_for", partial(columns_of, kind))
         decoder = Decoder(PACKAGE, BOOKING.subject)
     for _ in range(2):  # the second time, heads are known
         changes = data.draw(st.lists(st.lists(st.just({}) | st.sampled_from(CHANGES), max_size=2), max_size=8))

@@ -14,14 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas import columns
-from schemas.columns import PURE, columns_for
+from schemas.columns import PURE
 from schemas.decoder import compile_decoder
 from schemas.errors import UndecodableError
 from schemas.model import MAX_COLUMN_BYTES, Record
-from stream.arrays import to_batch
+from stream.arrays import columns_for, to_batch
 from stream.tables import arrow_schema
+from stream.twin.columns import PureColumns
 from tests.builders import BOOKING, BOOKING_V1, MOMENT, a_booking, a_booking_v1, a_contract, a_decimal, a_record, encode
-from tests.readers import KINDS, NEEDS_C, columns_of, rows
+from tests.readers import KINDS, NEEDS_C, columns_of, ordered, rows
 from tests.strategies import FIXED_PROFILE, contracts, events
 from tests.versions import versions
 
@@ -38,13 +39,6 @@ def strictly(writer: Record, reader: Record, messages: list[bytes]) -> tuple[lis
         except UndecodableError as error:
             refused.append((index, error.why, error.path, error.offset, str(error)))
     return read, refused
-
-
-def ordered(value: Any) -> Any:
-    """*value* with the fields of every record by name: a row has no order of its own."""
-    if isinstance(value, dict):
-        return {name: ordered(value[name]) for name in sorted(value)}
-    return [ordered(item) for item in value] if isinstance(value, list) else value
 
 
 def into_columns(kind: str, writer: Record, reader: Record, messages: list[bytes]) -> tuple[list[str], list[Any]]:
@@ -217,14 +211,14 @@ def test_many_keys_are_told_apart_whatever_they_are(kind: str) -> None:
 def test_the_twin_is_taken_when_the_environment_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(PURE, "1")
 
-    assert isinstance(columns_for(BOOKING.record), columns.PureColumns)
+    assert isinstance(columns_for(BOOKING.record), PureColumns)
 
 
 def test_the_twin_is_taken_where_there_is_no_compiled_module() -> None:
     program = (
-        "import sys; sys.modules['headrace_columns'] = None; from schemas import columns; import schemas.registry as r;"
+        "import sys; sys.modules['headrace_columns'] = None; from stream import arrays; import schemas.registry as r;"
     )
-    program += "print(type(columns.columns_for(r.Registry.load().latest('flight_departed').record)).__name__)"
+    program += "print(type(arrays.columns_for(r.Registry.load().latest('flight_departed').record)).__name__)"
     environment = {name: value for name, value in os.environ.items() if name != PURE}
 
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment)
@@ -279,5 +273,5 @@ def test_programs_of_other_columns_and_too_few_are_refused() -> None:
 
 @EACH_KIND
 def test_every_message_has_its_writer(kind: str) -> None:
-    with pytest.raises(ValueError, match=r"not one program|longer"):
+    with pytest.raises(ValueError, match=r"not one (program|writer) for each message"):
         columns_of(kind, BOOKING.record).read([BOOKING.record], [b"", b""])

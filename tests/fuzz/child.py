@@ -16,14 +16,15 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from schemas.columns import Columns, PureColumns, columns_for
+from schemas.columns import Columns
 from schemas.decoder import compile_decoder
 from schemas.errors import UndecodableError
-from stream.arrays import to_batch
+from stream.arrays import columns_for, to_batch
 from stream.tables import arrow_schema
+from stream.twin.columns import PureColumns
 from tests.fuzz.corpus import Subject, load
 from tests.fuzz.mutate import mutated
-from tests.readers import plain
+from tests.readers import ordered, plain
 from tests.writing import write_again
 
 BATCH = 100
@@ -112,7 +113,7 @@ class Fuzzer:
             for message, values in zip(accepted, read, strict=True):
                 self._check_meaning(place, message, values)
         if number % TWIN_EVERY == 0 or subject.writer is not subject.reader:
-            self._check_twin(place, messages, [repr(_ordered(row)) for row in read], refused)
+            self._check_twin(place, messages, [repr(ordered(row)) for row in read], refused)
 
     def _check_meaning(self, place: int, message: bytes, values: list[Any]) -> None:
         """What is accepted is what it becomes when it is written again, or reads the same as that."""
@@ -131,14 +132,14 @@ class Fuzzer:
         """The twin and the strict decoder say the same."""
         subject, strict = self._subjects[place], self._strict[place]
         batch, also = self._read(self._twins[place], place, messages)
-        rows = [repr(_ordered(list(row))) for row in zip(*(each.to_pylist() for each in batch.columns), strict=True)]
+        rows = [repr(ordered(list(row))) for row in zip(*(each.to_pylist() for each in batch.columns), strict=True)]
         said = {index: str(error) for index, error in refused.items()}
         if rows != read or {index: str(error) for index, error in also.items()} != said:
             self._bad("the twin says otherwise", subject, b"".join(messages))
         left = iter(read)
         for index, message in enumerate(messages):
             try:
-                agreed = repr(_ordered(strict(message))) == next(left)
+                agreed = repr(ordered(strict(message))) == next(left)
             except UndecodableError as error:
                 agreed = said.get(index) == str(error)
             if not agreed:
@@ -152,12 +153,6 @@ class Fuzzer:
 
 def _kind(error: UndecodableError) -> str:
     return "bytes follow the last field" if "follow the last field" in error.why else error.why
-
-
-def _ordered(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _ordered(value[name]) for name in sorted(value)}
-    return [_ordered(item) for item in value] if isinstance(value, list) else value
 
 
 def _resident() -> int:

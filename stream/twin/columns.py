@@ -1,0 +1,149 @@
+"""Columns in Python: many messages are read at once, and what is unusual in one is left to the strict decoder.
+
+A message that the steps cannot go over, or that holds what is no value of its type, has no row until the strict decoder
+has read it: it says why the message is refused. Where it accepts (blocks without end, keys that look alike), or where
+there are too few messages to be worth it, the row is of its values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from schemas.columns import Refused
+from schemas.decoder import MAX_PAYLOAD_BYTES, Decode, compile_decoder
+from schemas.errors import UndecodableError
+from schemas.model import MAX_COLUMN_BYTES, Record
+from schemas.resolve import resolve_record
+from stream.tables import arrow_schema
+from stream.twin.compiler import Sheet
+from stream.twin.parts import Places
+from stream.twin.steps import Open, Step
+from stream.twin.wire import Wire
+
+FEW: Final = 200  # bytes: so many cost the strict decoder as much as one step costs for however many
+_PIECE: Final = (
+    4 * 1024 * 1024
+)  # bytes of messages that are read at once: columns, and what is noted, are many times that
+
+
+class _Writer(NamedTuple):
+    record: Record  # whose id it is known by: it stays as it is while this lives
+    program: Step
+    decode: Decode
+
+
+class PureColumns:
+    """Columns in Python; messages of fewer than *few* bytes for each step are read one by one."""
+
+    def __init__(self, reader: Record, few: int = FEW) -> None:
+        self._reader, self._few = reader, few
+        self._type = pa.struct(list(arrow_schema(reader)))
+        self._sheet = Sheet(reader)
+        self._writers: dict[int, _Writer] = {}
+        self._read: list[pa.Array] = []
+
+    def read(self, writers: Sequence[Record], messages: list[bytes]) -> list[Refused]:
+        """Append *messages*, as :class:`schemas.columns.Columns` says."""
+        if len(writers) != len(messages):
+            raise ValueError("not one writer for each message")
+        by = [self._writers.get(id(writer)) or self._compile(writer) for writer in writers]
+        refused: list[Refused] = []
+        arrays: list[pa.Array] = []
+        for first, last in _pieces([*map(len, messages)]):
+            arrays.append(self._piece(by[first:last], messages[first:last], first, refused))
+        self._read += arrays
+        return refused
+
+    def finish(self) -> Any:
+        """Give a capsule of the columns, and begin anew."""
+        read, self._read = self._read, []
+        if len(read) != 1:
+            read = [pa.concat_arrays([pa.array([], self._type), *read])]
+        return read[0].__arrow_c_array__()[1]
+
+    def _compile(self, writer: Record) -> _Writer:
+        program = self._sheet.program(resolve_record(writer, self._reader))
+        made = _Writer(writer, program, compile_decoder(writer, self._reader))
+        self._writers[id(writer)] = made
+        return made
+
+    def _piece(self, by: list[_Writer], messages: list[bytes], first: int, refused: list[Refused]) -> pa.Array:
+        """The rows of some messages, and in *refused* those that have none."""
+        together: pa.Array | None = None
+        bad: Sequence[int] = range(len(messages))
+        programs = _programs(by)
+        if sum(map(len, messages)) >= self._few * sum(program.weight for program, _ in programs):
+            together, bad = self._together(programs, messages)
+            if not len(bad):
+                return together
+        order = np.arange(len(messages))
+        rows = []
+        for index in bad:
+            try:
+                rows.append(by[index].decode(messages[index]))
+                order[index] = len(messages) + len(rows) - 1
+            except UndecodableError as error:
+                refused.append(Refused(first + int(index), error))
+                order[index] = -1
+        alone = self._array(rows)
+        if together is None:
+            return alone
+        return pa.concat_arrays([together, alone]).take(pa.array(order[order >= 0]))
+
+    def _together(self, programs: list[tuple[Step, Places]], messages: list[bytes]) -> tuple[pa.Array, Sequence[int]]:
+        """A row for each message, and the indexes of those whose row is none."""
+        reach = max(program.reach for program, _ in programs)
+        wire = Wire(messages, self._sheet.back, reach, bytes(self._sheet.texts))
+        try:
+            for program, at in programs:
+                wire.bad[at] = program.walk(wire, wire.starts[at], wire.ends[at]) != wire.ends[at]
+            wire.bad |= wire.ends - wire.starts > MAX_PAYLOAD_BYTES
+            self._settle(programs, wire, len(messages))
+        finally:
+            for program, _ in programs:
+                program.begin()
+        array = self._sheet.root.build(wire)
+        wire.bad |= wire.taken > MAX_COLUMN_BYTES
+        return array, np.flatnonzero(wire.bad).tolist()
+
+    def _settle(self, programs: list[tuple[Step, Places]], wire: Wire, rows: int) -> None:
+        """Put all values: level by level, for items have no place before all lengths of their lists are known."""
+        self._sheet.root.begin(rows)
+        open_: Open = []
+        for program, at in programs:
+            program.settle(wire, at, open_)
+        while open_:
+            lists, open_ = open_, []
+            for items, at in lists:
+                items.settle_items(wire, at, open_)
+
+    def _array(self, rows: list[list[Any]]) -> pa.Array:
+        columns = zip(*rows, strict=True) if rows else [()] * len(self._type)
+        arrays = [pa.array(column, field.type) for column, field in zip(columns, self._type, strict=True)]
+        return pa.StructArray.from_arrays(arrays, fields=list(self._type))
+
+
+def _programs(by: list[_Writer]) -> list[tuple[Step, Places]]:
+    """Each program, and the messages that are for it."""
+    ids = [*map(id, by)]
+    writers = {id_: by[ids.index(id_)] for id_ in dict.fromkeys(ids)}
+    if len(writers) == 1:
+        return [(by[0].program, slice(None))]
+    all_ = np.array(ids)
+    return [(writer.program, np.flatnonzero(all_ == id_)) for id_, writer in writers.items()]
+
+
+def _pieces(lengths: list[int]) -> Iterator[tuple[int, int]]:
+    """Cut messages of these *lengths* into pieces that may be read at once."""
+    first = size = 0
+    for index, length in enumerate(lengths if sum(lengths) > _PIECE else ()):
+        size += length
+        if size > _PIECE and index > first:
+            yield first, index
+            first, size = index, length
+    if lengths:
+        yield first, len(lengths)
