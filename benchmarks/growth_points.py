@@ -129,7 +129,7 @@ def subjects(value: int) -> Point:
 def ids(value: int) -> Point:
     """Decide on rounds beside so many ids that are remembered: half of a round is known."""
     empty = resident()
-    seen = SeenIds(budget=4 * value)  # none is forgotten
+    seen = SeenIds(budget=2 * value)  # a generation that is full, and none is forgotten
     for start in range(0, value, 10_000):
         seen.remember(_notes(range(start, start + 10_000)))
     full = resident()
