@@ -23,10 +23,10 @@ EVENTS = 20_000
 KILLS = 20
 
 
-def publish_flights(service: Service, count: int) -> None:
+def publish_flights(service: Service, count: int, first: int = 0) -> None:
     start = datetime.now(UTC).replace(microsecond=0) - timedelta(days=20)
     times = (start + timedelta(minutes=number) for number in range(count))
-    flights = (a_flight(flight=number, scheduled_at=at) for number, at in enumerate(times))
+    flights = (a_flight(flight=number, scheduled_at=at) for number, at in enumerate(times, first))
     service.publish("flight_departed", [a_message(FLIGHT, f, f"flight-{f['flight']}") for f in flights])
 
 
