@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from google.rpc import code_pb2 as code
 
 from stream.streams import Rows, WriteStreams
@@ -10,8 +12,10 @@ from stream.verdicts import Answer
 _append = WriteStreams.append
 
 
-def append_regardless(self: WriteStreams, stream: str, offset: int | None, rows: Rows) -> Answer:
-    answer = _append(self, stream, offset, rows)
+def append_regardless(
+    self: WriteStreams, stream: str, offset: int | None, rows: Rows, meanwhile: Callable[[], object] = lambda: None
+) -> Answer:
+    answer = _append(self, stream, offset, rows, meanwhile)
     return _append(self, stream, None, rows) if answer.status == code.ALREADY_EXISTS else answer
 
 
