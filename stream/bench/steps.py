@@ -24,7 +24,7 @@ from stream.message import Message
 
 STEPS: Final = ("decode", "mask", "dedupe", "row")
 TOTAL: Final = "total"
-CHUNK: Final = 2000  # messages; half of the engine's rounds had 2,300 to 2,500 or more, end to end on two quiet cores
+CHUNK: Final = 1000  # messages; the engine's rounds under load have hundreds to thousands
 WARM: Final = 2  # chunks that compile, fill caches and are not counted
 
 
