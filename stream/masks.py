@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hmac import HMAC
 
 from schemas.model import Generalise, Pii
+from stream.side_by_side import side_by_side
 
 ArrayMask: TypeAlias = Callable[[pa.Array], pa.Array]
 
@@ -52,12 +53,8 @@ def tokeniser(kind: str, key: bytes) -> ArrayMask:
 def _texts(macs: list[bytes]) -> pa.Array:
     """The token of each, which are all of one width."""
     digits = np.frombuffer(b"".join(macs).hex().encode(), np.uint8).reshape(len(macs), 2 * SHA256.digest_size)
-    width = len(TOKEN_PREFIX) + TOKEN_DIGITS
-    tokens = np.empty((len(macs), width), np.uint8)
-    tokens[:, : len(TOKEN_PREFIX)] = np.frombuffer(TOKEN_PREFIX.encode(), np.uint8)
-    tokens[:, len(TOKEN_PREFIX) :] = digits[:, :TOKEN_DIGITS]
-    ends = np.arange(0, width * (len(macs) + 1), width, dtype=np.int32)
-    return pa.Array.from_buffers(pa.string(), len(macs), [None, pa.py_buffer(ends), pa.py_buffer(tokens)])
+    prefix = np.frombuffer(TOKEN_PREFIX.encode(), np.uint8).reshape(1, -1)
+    return side_by_side([prefix, digits[:, :TOKEN_DIGITS]], len(macs)).cast(pa.string())
 
 
 def _canonical(value: Any, fold: bool) -> bytes:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from stream.side_by_side import Bytes, side_by_side
 
 LEFT_OUT: Final = "_ingested_at"  # says when the job saw the event, nothing of the event
 _BINARY: Final = pa.binary()
@@ -23,7 +25,6 @@ _NULL_ITEM: Final = pa.scalar(b"~", _BINARY)
 _WHOLE_BITS: Final = 64
 _WIDEST: Final = pa.decimal256(76, 38)
 _Number = TypeVar("_Number", np.uint8, np.int64, np.float64)
-_Bytes: TypeAlias = npt.NDArray[np.uint8]  # shape (rows, width)
 
 
 class _Values(NamedTuple):
@@ -32,7 +33,7 @@ class _Values(NamedTuple):
     Where there is no value, *valid* (a bitmap; None when there is one everywhere) says so, and the bytes are any.
     """
 
-    fixed: _Bytes
+    fixed: Bytes
     text: pa.Array | None
     valid: pa.Buffer | None
 
@@ -54,21 +55,21 @@ def _members(names: Sequence[str], columns: Sequence[pa.Array], count: int) -> p
     What has the same width in every row is put side by side first: the fewer pieces there are to join, the better.
     """
     pieces: list[pa.Array] = [pa.repeat(_NOTHING, count)]  # a row may be nothing but nulls
-    block: list[_Bytes] = []
+    block: list[Bytes] = []
     for name, column in sorted(zip(names, columns, strict=True), key=lambda pair: pair[0]):
         fixed, text, valid = _value(column)
         own = [np.frombuffer(name.encode() + b"\0", np.uint8).reshape(1, -1), fixed]
         if valid is None:
             block += own
         if block and (valid is not None or text is not None):
-            pieces.append(_side_by_side(block, count))
+            pieces.append(side_by_side(block, count))
             block = []
         if valid is not None:
-            pieces.append(_side_by_side(own, count, valid))
+            pieces.append(side_by_side(own, count, valid))
         if text is not None:
             pieces.append(text)
     if block:
-        pieces.append(_side_by_side(block, count))
+        pieces.append(side_by_side(block, count))
     return pc.binary_join_element_wise(*pieces, _NOTHING, null_handling="skip")
 
 
@@ -107,7 +108,7 @@ def _list(column: pa.Array) -> _Values:
 
 def _items(column: pa.Array) -> pa.Array:
     fixed, text, valid = _value(column)
-    items = _side_by_side([fixed], len(column), valid)
+    items = side_by_side([fixed], len(column), valid)
     if text is not None:
         items = pc.binary_join_element_wise(items, text, _NOTHING)
     return items if valid is None else pc.fill_null(items, _NULL_ITEM)
@@ -143,16 +144,5 @@ def _numbers(column: pa.Array, type_: type[_Number], each: int = 1) -> npt.NDArr
     return np.frombuffer(column.buffers()[1], type_).reshape(-1, each)[column.offset : column.offset + len(column)]
 
 
-def _bytes(numbers: npt.NDArray[Any]) -> _Bytes:
+def _bytes(numbers: npt.NDArray[Any]) -> Bytes:
     return numbers.reshape(len(numbers), math.prod(numbers.shape[1:])).view(np.uint8)
-
-
-def _side_by_side(parts: Sequence[_Bytes], count: int, valid: pa.Buffer | None = None) -> pa.Array:
-    """One text a row of all *parts*, each of which has a row for each or one for all."""
-    width = sum(part.shape[1] for part in parts)
-    block, end = np.empty((count, width), np.uint8), 0
-    for part in parts:
-        block[:, end : end + part.shape[1]] = part
-        end += part.shape[1]
-    places = np.arange(0, (count + 1) * width, width, dtype=np.int32)
-    return pa.Array.from_buffers(_BINARY, count, [valid, pa.py_buffer(places), pa.py_buffer(block)])
