@@ -61,6 +61,12 @@ def decoder_kind() -> str:
     return "pure Python" if compiled_module() is None else "compiled"
 
 
+class _Writer(NamedTuple):
+    record: Record  # whose id it is known by: it stays as it is while this lives
+    program: Program
+    compiled: Any  # by the module
+
+
 class CompiledColumns:
     """Columns in C."""
 
@@ -71,18 +77,14 @@ class CompiledColumns:
         self.layout = pack(self._column)
         secret = os.urandom(16)
         self._columns = module.Columns(self.layout, (int.from_bytes(secret[:8]), int.from_bytes(secret[8:])))
-        self._compiled: dict[int, Any] = {}
-        self._programs: dict[int, Program] = {}
-        self._writers: list[Record] = []  # whose ids the two know them by: they stay as they are while they live
+        self._writers: dict[int, _Writer] = {}
 
     def read(self, writers: Sequence[Record], messages: list[bytes]) -> list[Refused]:
         """Append *messages*, as :class:`Columns` says."""
-        compiled = [self._compiled.get(id(writer)) or self._compile(writer) for writer in writers]
-        refusals = self._columns.append(compiled, messages)
+        by = [self._writers.get(id(writer)) or self._compile(writer) for writer in writers]
+        refusals = self._columns.append([each.compiled for each in by], messages)
         return [
-            Refused(
-                index, _error(self._programs[id(writers[index])], why, guilty, offset, indexes, len(messages[index]))
-            )
+            Refused(index, _error(by[index].program, why, guilty, offset, indexes, len(messages[index])))
             for index, why, guilty, offset, indexes in refusals
         ]
 
@@ -94,12 +96,11 @@ class CompiledColumns:
         """Compile what reads messages of *writer*; ContractError likewise."""
         return compile_program(resolve_record(writer, self._reader), self._column)
 
-    def _compile(self, writer: Record) -> Any:
+    def _compile(self, writer: Record) -> _Writer:
         program = self.program(writer)
         compiled = self._module.Program(self.layout, program.code, program.numbers, program.symbols, program.texts)
-        self._writers.append(writer)
-        self._programs[id(writer)], self._compiled[id(writer)] = program, compiled
-        return compiled
+        self._writers[id(writer)] = made = _Writer(writer, program, compiled)
+        return made
 
 
 # What the compiled module's reasons mean, by number: native/columns/varint.h.

@@ -42,7 +42,7 @@ BOUNDS: Final = {
     Kind.LOCAL_TIMESTAMP_MILLIS: _MILLIS,
     Kind.LOCAL_TIMESTAMP_MICROS: _MICROS,
 }
-_UUID = re.compile(rb"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
+UUID_TEXT = re.compile(rb"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
 _DIGITS = decimal.Context(prec=80, traps=[decimal.Inexact, decimal.InvalidOperation])
 _FLOAT = struct.Struct("<f").unpack_from
 _DOUBLE = struct.Struct("<d").unpack_from
@@ -92,7 +92,7 @@ def _string(data: bytes, position: int) -> tuple[str, int]:
 
 def _uuid(data: bytes, position: int) -> tuple[str, int]:
     value, end = _bytes(data, position)
-    if not _UUID.fullmatch(value):
+    if not UUID_TEXT.fullmatch(value):
         raise Malformed("not a UUID", position)
     return value.decode().lower(), end
 

@@ -12,7 +12,7 @@ from google.cloud import bigquery
 from schemas.envelope import from_micros
 from stream.audit_queries import signed
 from stream.audit_windows import Hashes, ReadBack
-from stream.decode import event_key
+from stream.decode import event_keys
 from stream.row_hash import LEFT_OUT, row_hashes
 from stream.tallies import id_hash, window_starts
 
@@ -29,7 +29,7 @@ def read_back(
     found: dict[int, ReadBack] = {}
     for rows in _pages(client, table, columns, begin, end):
         starts = window_starts(rows.column("_event_time").cast(pa.int64()), window).to_pylist()
-        ids = [id_hash(event_key(event_id)) for event_id in rows.column("_event_id").to_pylist()]
+        ids = [id_hash(key) for key in event_keys(rows.column("_event_id").to_pylist())]
         for start, id_, content in zip(starts, ids, row_hashes(rows).to_pylist(), strict=True):
             count, before = found.get(start, ReadBack())
             found[start] = ReadBack(count + 1, Hashes(signed(before.ids + id_), signed(before.contents + content)))

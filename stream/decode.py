@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 from hashlib import blake2b
 from typing import Final, NamedTuple
@@ -212,7 +212,7 @@ def _with_meta(rows: pa.RecordBatch, opened: Opened, moments: pa.Array, now: int
 def _notes(opened: Opened, messages: Sequence[Message], moments: pa.Array) -> pa.RecordBatch:
     mine = [messages[index] for index in opened.indexes]
     columns = {
-        "event_key": packed([blake2b(each.encode(), digest_size=16).digest() for each in opened.ids], pa.binary(16)),
+        "event_key": packed(event_keys(opened.ids), pa.binary(16)),
         "content_hash": packed_numbers([blake2b(message.data, digest_size=8).digest() for message in mine]),
         "event_time": moments,
         "published_at": pa.array([message.published_at for message in mine], pa.int64()),
@@ -228,6 +228,6 @@ def _moments(event_times: pa.Array) -> pa.Array:
     return event_times.view(pa.int64())
 
 
-def event_key(event_id: str) -> bytes:
-    """The 128 bits by which an event is remembered."""
-    return blake2b(event_id.encode(), digest_size=16).digest()
+def event_keys(event_ids: Iterable[str]) -> list[bytes]:
+    """The 128 bits by which each event is remembered."""
+    return [blake2b(event_id.encode(), digest_size=16).digest() for event_id in event_ids]

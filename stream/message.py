@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from stream.replays import REPLAY_ID, Replay
+from stream.replays import Replay
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,5 @@ class Message:
     @property
     def first_published_at(self) -> int:
         """When the event first reached Pub/Sub: earlier than *published_at* when the message was replayed."""
-        if REPLAY_ID not in self.attributes:  # as good as all
-            return self.published_at
         replay = Replay.from_attributes(self.attributes)
         return self.published_at if replay is None else replay.first_published

@@ -14,7 +14,7 @@ from google.rpc import code_pb2
 from stream.batch import NOTES, MicroBatch
 from stream.dataflow.cells import Ids, Memory
 from stream.dataflow.pages import Queue
-from stream.decode import event_key
+from stream.decode import event_keys
 from stream.message import Message
 from stream.sealing import seal
 from stream.streams import Rows
@@ -38,7 +38,7 @@ def content_hash(data: bytes) -> int:
 def a_batch(messages: list[Message]) -> MicroBatch:
     ids = [message.attributes["ce-id"] for message in messages]
     columns: list[Any] = [
-        [event_key(event_id) for event_id in ids],
+        event_keys(ids),
         [content_hash(message.data) for message in messages],
         [0] * len(ids),
         [message.published_at for message in messages],

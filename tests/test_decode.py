@@ -14,7 +14,7 @@ from schemas.envelope import Envelope, from_micros, to_micros, to_rfc3339
 from schemas.errors import MalformedEnvelopeError, UndecodableError, UnknownSchemaError
 from stream.batch import NOTES
 from stream.deadletter import Reason
-from stream.decode import Decoder, decode, event_key
+from stream.decode import Decoder, decode, event_keys
 from stream.message import Message
 from stream.tables import META_SCHEMA, arrow_schema
 from tests.builders import BOOKING, BOOKING_V1, FLIGHT, MOMENT, PACKAGE, a_booking, a_booking_v1, an_envelope, encode
@@ -82,7 +82,7 @@ def test_a_batch_holds_payload_meta_and_notes_of_every_message(decoder: Decoder)
         "_source": ["/test"] * 3,
     }
     assert batch.notes.to_pydict() == {
-        "event_key": [event_key(f"event-{number}") for number in (1, 2, 3)],
+        "event_key": event_keys(f"event-{number}" for number in (1, 2, 3)),
         "content_hash": [content_hash(message.data) for message in messages],
         "event_time": [to_micros(MOMENT)] * 3,
         "published_at": [NOW - 1, NOW - 2, NOW - 3],

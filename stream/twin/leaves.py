@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +29,10 @@ class Leaf:
         """Forget what was noted."""
         self._noted = []
 
+
+class Immediate(Leaf, ABC):
+    """A value that is read where it begins."""
+
     def walk(self, wire: Wire, at: Longs, ends: Longs) -> Longs:
         """Go over integers."""
         self._noted.append(at)
@@ -39,11 +44,12 @@ class Leaf:
         self.part.values[places] = values  # type: ignore[attr-defined]
         _refuse(self.part, wire, places, wrong)
 
+    @abstractmethod
     def _read(self, wire: Wire, at: Longs) -> tuple[Array, Mask | None]:
-        raise NotImplementedError
+        """Read the values at *at*, and which of them are none."""
 
 
-class WholeNumber(Leaf):
+class WholeNumber(Immediate):
     """An integer within *bounds*; the column may hold floating numbers."""
 
     def __init__(self, part: Numbers, bounds: Bounds | None) -> None:
@@ -62,7 +68,7 @@ class WholeNumber(Leaf):
         return values, wrong
 
 
-class Symbol(Leaf):
+class Symbol(Immediate):
     """A symbol by its place, which is another one in the column."""
 
     def __init__(self, part: Symbols, symbols: tuple[str, ...]) -> None:
@@ -75,7 +81,7 @@ class Symbol(Leaf):
         return self._places.take(values, mode="clip"), none if wrong is None else none | wrong
 
 
-class Raw(Leaf):
+class Raw(Immediate):
     """A boolean, or a floating number, as its bytes are."""
 
     def __init__(self, part: Numbers, kind: Kind) -> None:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 
+from schemas.scalars import UUID_TEXT
 from stream.twin.wire import Array, Longs, Mask, Wire
 
 Places: TypeAlias = Any  # where values are put: positions, or a slice of all
 
-UUID: Final = re.compile(rb"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _UUID_BYTES: Final = 36
 _HEX: Final = b"0123456789abcdefABCDEF"
 _KEY_WORDS: Final = 8  # keys that are alike for so many words, and as long, are left to the strict decoder
@@ -21,7 +21,7 @@ _SPREAD: Final = np.uint64(0x9E3779B97F4A7C15)
 _FIRST_BYTES: Final = np.array([2 ** (8 * count) - 1 for count in range(9)], np.uint64)
 
 
-class Part:
+class Part(ABC):
     """One column of Arrow type *type_*; *above* is the list whose items it is of, or that its record is an item of."""
 
     def __init__(self, type_: pa.DataType, nullable: bool, above: Lists | None) -> None:
@@ -40,9 +40,9 @@ class Part:
         if self.nullable:
             self.valid[places] = valid
 
+    @abstractmethod
     def build(self, wire: Wire) -> pa.Array:
         """Give the column; notes in *wire* which messages have values that are none."""
-        raise NotImplementedError
 
     def refuse(self, wire: Wire, places: Array) -> None:
         """Note that the values at *places* are none."""
@@ -170,7 +170,7 @@ class Texts(Part):
         count = int(np.count_nonzero(real))
         long = np.count_nonzero((self.stops - self.starts == _UUID_BYTES) & real) == count
         if not (long and _are_uuids(lower, count)):
-            self._check(wire, gathered, UUID.fullmatch)
+            self._check(wire, gathered, UUID_TEXT.fullmatch)
         return pa.Array.from_buffers(pa.binary(), self.length, [None, offsets, pa.py_buffer(lower.lower())])
 
 

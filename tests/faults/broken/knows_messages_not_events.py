@@ -14,7 +14,7 @@ _notes = decode._notes
 
 def notes_by_message(opened: decode.Opened, messages: Sequence[Message], moments: pa.Array) -> pa.RecordBatch:
     notes = _notes(opened, messages, moments)
-    keys = [decode.event_key(messages[index].message_id) for index in opened.indexes]
+    keys = decode.event_keys(messages[index].message_id for index in opened.indexes)
     place = notes.schema.get_field_index("event_key")
     return notes.set_column(place, notes.schema.field(place), pa.array(keys, notes.schema.field(place).type))
 
