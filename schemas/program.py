@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from schemas.layout import Column, Layout
 from schemas.model import Decimal, Fixed, Kind, Scalar
-from schemas.resolve import Fields, Items, Nullable, Resolved, Step, Symbols, Value
+from schemas.resolve import Fields, Items, Nullable, Resolved, Symbols, Value
 from schemas.scalars import BOUNDS, Bounds, longest_decimal
 
 
@@ -40,7 +40,6 @@ class Code(IntEnum):
 
 _LONG: Final = Bounds(-(2**63), 2**63 - 1, 1, "")
 _READ_OVER: Final = -1
-_KEY: Final = Value(Scalar(Kind.STRING), Kind.STRING)
 _CODES: Final = {
     Kind.BOOLEAN: Code.BOOLEAN,
     Kind.FLOAT: Code.FLOAT,
@@ -122,10 +121,7 @@ class _Writer:
     def _items(self, items: Items, column: Column | None, index: int, path: Path, optional: int) -> None:
         here = self._write(Code.MAP if items.of_map else Code.ARRAY, optional, index, path, items.width)
         child, below = (column.children[0], index + 1) if column else (None, _READ_OVER)
-        item = items.item
-        if items.of_map:
-            item = Fields((Step("key", 0, _KEY), Step("value", 1, item)), (), ("key", "value"))
-        self._resolved(item, child, below, (*path, None))
+        self._resolved(items.entry, child, below, (*path, None))
         self.code[here][3] = len(self.code)
 
     def _value(self, value: Value, optional: int, index: int, path: Path) -> None:

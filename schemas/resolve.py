@@ -43,6 +43,14 @@ class Items:
     of_map: bool
     width: int
 
+    @property
+    def entry(self) -> Resolved:
+        """What is written again and again: an item, or for a map a record of key and value."""
+        if not self.of_map:
+            return self.item
+        key = Value(Scalar(Kind.STRING), Kind.STRING)
+        return Fields((Step("key", 0, key), Step("value", 1, self.item)), (), ("key", "value"))
+
 
 @dataclass(frozen=True, slots=True)
 class Step:

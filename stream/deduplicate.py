@@ -111,10 +111,7 @@ class SeenIds:
 
     def _find(self, keys: Keys) -> Found:
         """Look up in both generations; no key is in both, and where it is not its content is 0."""
-        recent = self._recent.find(keys)
-        if not len(self._older):
-            return recent
-        older = self._older.find(keys)
+        recent, older = self._recent.find(keys), self._older.find(keys)
         return Found(recent.known | older.known, recent.contents | older.contents)
 
     def _let_go(self) -> None:

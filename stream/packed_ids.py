@@ -80,6 +80,8 @@ class PackedIds:
 
     def find(self, keys: Keys) -> Found:
         """Look *keys* up."""
+        if not len(self):
+            return Found(np.zeros(len(keys), np.bool_), np.zeros(len(keys), np.int64))
         scattered = self._scatter(keys)
         found = self._table.find(keys, scattered)
         if self._former:

@@ -13,12 +13,12 @@ from typing import Final
 
 from google.pubsub_v1.types import PublishRequest, PubsubMessage
 
+from stream.bench.rivals import REQUEST_MESSAGES
 from stream.clients import open_gapic_publisher
 from stream.message import Message
 from stream.names import Names
 
 AHEAD: Final = 20_000  # what the engine has in hand at most, and some for it to pull
-REQUEST_MESSAGES: Final = 500
 CALL_SECONDS: Final = 10.0
 
 

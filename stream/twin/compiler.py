@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from schemas.layout import Layout, column_of
 from schemas.model import Array, Decimal, Enumeration, Fixed, Kind, Map, Optional, Record, Scalar, Type, bare
-from schemas.resolve import Fields, Items, Nullable, Resolved, Step, Symbols, Value
+from schemas.resolve import Fields, Items, Nullable, Resolved, Symbols, Value
 from schemas.scalars import BOUNDS, longest_decimal
 from stream.tables import arrow_schema
 from stream.twin import leaves, parts, steps
@@ -31,7 +31,6 @@ _HIDDEN: Final[dict[Kind, tuple[type[np.generic], pa.DataType]]] = {
     Kind.FLOAT: (np.float32, pa.float32()),
     Kind.DOUBLE: (np.float64, pa.float64()),
 }
-_KEY: Final = Value(Scalar(Kind.STRING), Kind.STRING)
 
 
 class Sheet:
@@ -70,9 +69,8 @@ class Sheet:
         match resolved, part:
             case Fields(), parts.Struct():
                 return self._fields(resolved, part)
-            case Items(item, of_map, width), parts.Lists():
-                entry = Fields((Step("key", 0, _KEY), Step("value", 1, item)), (), ("key", "value")) if of_map else item
-                return steps.Items(self._step(entry, part.items), part, width)
+            case Items() as items, parts.Lists():
+                return steps.Items(self._step(items.entry, part.items), part, items.width)
             case Symbols(symbols), parts.Symbols():
                 return leaves.Symbol(part, symbols)
             case Value(Decimal(precision, _, size) as type_), parts.Numbers():

@@ -11,8 +11,8 @@ import pytest
 from schemas.registry import Registry
 from stream.bench.end_to_end import Size, measure
 from stream.bench.events import FLIGHTS, messages
-from stream.bench.feed import REQUEST_MESSAGES, feeding
-from stream.bench.rivals import BenchFailedError, child, provision, watch
+from stream.bench.feed import feeding
+from stream.bench.rivals import REQUEST_MESSAGES, BenchFailedError, child, provision, watch
 from stream.clients import open_subscriber
 from stream.engine.subscription import Subscription
 
