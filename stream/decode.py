@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
-from hashlib import blake2b
 from typing import Final, NamedTuple
 
 import pyarrow as pa
@@ -15,12 +14,16 @@ from schemas.registry import Contract, Registry
 from stream.arrays import columns_for, to_batch
 from stream.batch import NOTES, MicroBatch
 from stream.deadletter import Reason, Refusal
+from stream.digests import digests
 from stream.envelopes import Head, disagreeing, head_of, packed, packed_numbers
 from stream.message import Message
+from stream.replays import LETTER_ID
 from stream.tables import INSTANT, META_SCHEMA, arrow_schema
 from stream.tallies import Outcome, Tally, tally_rows, tally_unread
 
 STAGE: Final = "decode"
+_KEY_BYTES: Final = 16
+_CONTENT_BYTES: Final = 8
 
 
 class RefusedError(Exception):
@@ -32,9 +35,10 @@ class RefusedError(Exception):
 
 
 class Opened(NamedTuple):
-    """What the envelopes of some messages say, one line for each that can be used; payloads have not been read.
+    """What is known of some messages by their envelopes, one line for each that can be used.
 
-    *indexes* are those of the messages; *times* are ``ce-time`` as it came, which the payloads have to confirm.
+    *indexes* are those of the messages; *times* are ``ce-time`` as it came, which the payloads have to confirm;
+    *published* and *first_published* are as in :class:`~stream.message.Message`.
     """
 
     indexes: list[int]
@@ -42,13 +46,21 @@ class Opened(NamedTuple):
     ids: list[str]
     times: list[str]
     sources: list[str]
+    payloads: list[bytes]
+    published: list[int]
+    first_published: list[int]
+
+    @classmethod
+    def none(cls) -> Opened:
+        """No line yet."""
+        return cls([], [], [], [], [], [], [], [])
 
     def without(self, places: Collection[int]) -> Opened:
         """All lines but those at *places*."""
         if not places:
             return self
         lines = [line for place, line in enumerate(zip(*self, strict=True)) if place not in places]
-        return Opened(*map(list, zip(*lines, strict=True))) if lines else Opened([], [], [], [], [])
+        return Opened(*map(list, zip(*lines, strict=True))) if lines else Opened.none()
 
 
 class Decoder:
@@ -76,7 +88,7 @@ class Decoder:
         batch = MicroBatch(
             subject=self.contract.subject,
             rows=_with_meta(rows, opened, moments, now, self._schema),
-            notes=_notes(opened, messages, moments),
+            notes=_notes(opened, moments),
             sealed=b"",
         )
         return DecodedMessages(batch, refusals)
@@ -96,11 +108,15 @@ class Decoder:
             raise RefusedError(Reason.UNKNOWN_SCHEMA, str(error)) from error
 
     def _open(self, messages: Sequence[Message], refusals: list[Refusal]) -> Opened:
-        """Read all envelopes, each no further than it must be: most differ in id and time only."""
-        opened = Opened([], [], [], [], [])
-        indexes, writers, ids, times, sources = opened
-        for index, message in enumerate(messages):
-            get = message.attributes.get  # no call of ours in this loop: each message comes through it
+        """Read all envelopes, each no further than it must be: most differ in id and time only.
+
+        What is needed of a message later is taken here too: looking at it again, it would be out of the cache.
+        """
+        opened = Opened.none()
+        indexes, writers, ids, times, sources, payloads, published, first_published = opened
+        for index, message in enumerate(messages):  # no call of ours in this loop: each message comes through it
+            attributes, published_at = message.attributes, message.published_at
+            get = attributes.get
             writer = self._writers.get(
                 (get("ce-dataschema"), get("ce-type"), get("ce-specversion"), get("content-type"))
             )
@@ -111,13 +127,16 @@ class Decoder:
                 except RefusedError as error:
                     refusals.append(Refusal(index, error.reason, error.detail))
                     continue
-                event_id, time, source = envelope.event_id, message.attributes["ce-time"], envelope.source
+                event_id, time, source = envelope.event_id, attributes["ce-time"], envelope.source
                 self._remember(message, writer)
             indexes.append(index)
             writers.append(writer)
             ids.append(event_id)
             times.append(time)
             sources.append(source)
+            payloads.append(message.data)
+            published.append(published_at)
+            first_published.append(message.first_published_at if LETTER_ID in attributes else published_at)
         return opened
 
     def _remember(self, message: Message, writer: Contract) -> None:
@@ -131,7 +150,7 @@ class Decoder:
         refused: set[int] = set()
         try:
             written_by = [writer.record for writer in opened.writers]
-            for place, error in self._columns.read(written_by, [messages[index].data for index in opened.indexes]):
+            for place, error in self._columns.read(written_by, opened.payloads):
                 refusals.append(self._undecodable(opened.indexes[place], messages, error))
                 refused.add(place)
         finally:
@@ -209,15 +228,14 @@ def _with_meta(rows: pa.RecordBatch, opened: Opened, moments: pa.Array, now: int
     return pa.RecordBatch.from_arrays([*rows.columns, *meta], schema=schema)
 
 
-def _notes(opened: Opened, messages: Sequence[Message], moments: pa.Array) -> pa.RecordBatch:
-    mine = [messages[index] for index in opened.indexes]
+def _notes(opened: Opened, moments: pa.Array) -> pa.RecordBatch:
     columns = {
-        "event_key": packed(event_keys(opened.ids), pa.binary(16)),
-        "content_hash": packed_numbers([blake2b(message.data, digest_size=8).digest() for message in mine]),
+        "event_key": packed(event_keys(opened.ids), pa.binary(_KEY_BYTES)),
+        "content_hash": packed_numbers(digests(opened.payloads, _CONTENT_BYTES)),
         "event_time": moments,
-        "published_at": pa.array([message.published_at for message in mine], pa.int64()),
-        "first_published_at": pa.array([message.first_published_at for message in mine], pa.int64()),
-        "window_start": pa.repeat(pa.scalar(0, pa.int64()), len(mine)),
+        "published_at": pa.array(opened.published, pa.int64()),
+        "first_published_at": pa.array(opened.first_published, pa.int64()),
+        "window_start": pa.repeat(pa.scalar(0, pa.int64()), len(opened.indexes)),
         "message": pa.array(opened.indexes, pa.int32()),
     }
     return pa.RecordBatch.from_arrays([columns[name] for name in NOTES.names], schema=NOTES)
@@ -230,4 +248,4 @@ def _moments(event_times: pa.Array) -> pa.Array:
 
 def event_keys(event_ids: Iterable[str]) -> list[bytes]:
     """The 128 bits by which each event is remembered."""
-    return [blake2b(event_id.encode(), digest_size=16).digest() for event_id in event_ids]
+    return digests([event_id.encode() for event_id in event_ids], _KEY_BYTES)

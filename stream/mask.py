@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 import pyarrow as pa
 
 from schemas.masked import masked
 from schemas.model import Array, Field, Map, Mask, Optional, Pii, Record, Type
 from schemas.registry import Contract
-from stream.masks import ArrayMask, generalise, keep_part, tokeniser
+from stream.masks import generalise, keep_part
 from stream.tables import META_SCHEMA, arrow_schema, arrow_type
+from stream.tokens import tokeniser
+
+ArrayMask: TypeAlias = Callable[[pa.Array], pa.Array]
 
 
 class Masker:

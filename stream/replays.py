@@ -11,7 +11,7 @@ from typing import Final
 from schemas.envelope import from_micros, read_rfc3339, to_micros, to_rfc3339
 
 PREFIX: Final = "headrace-replay-"
-_LETTER: Final = f"{PREFIX}id"
+LETTER_ID: Final = f"{PREFIX}id"  # which no other message has
 _ID: Final = re.compile(r"[0-9a-f]{20}")
 _COUNT: Final = re.compile(r"[1-9][0-9]{0,5}")
 
@@ -39,7 +39,7 @@ class Replay:
     @classmethod
     def from_attributes(cls, attributes: Mapping[str, str]) -> Replay | None:
         """Read it; None when the message is no replay, or says so in a way nobody of ours does."""
-        letter_id = attributes.get(_LETTER)
+        letter_id = attributes.get(LETTER_ID)
         if letter_id is None:
             return None
         count, first = attributes.get(f"{PREFIX}count", ""), _moment(attributes.get(f"{PREFIX}first-published", ""))

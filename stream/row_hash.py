@@ -6,7 +6,6 @@ spellings of NaN, -0 and 0, a number and the same number in a wider type. Column
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple, TypeVar
@@ -16,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stream.digests import digests
 from stream.side_by_side import Bytes, side_by_side
 
 LEFT_OUT: Final = "_ingested_at"  # says when the job saw the event, nothing of the event
@@ -45,8 +45,8 @@ def row_hashes(rows: pa.RecordBatch) -> pa.Array:
     """
     names = [name for name in rows.schema.names if name != LEFT_OUT]
     texts = _members(names, [rows.column(name) for name in names], rows.num_rows).to_pylist()
-    digests = b"".join([hashlib.blake2b(text, digest_size=8).digest() for text in texts])
-    return pa.Array.from_buffers(pa.int64(), rows.num_rows, [None, pa.py_buffer(digests)])
+    hashes = b"".join(digests(texts, np.int64().itemsize))
+    return pa.Array.from_buffers(pa.int64(), rows.num_rows, [None, pa.py_buffer(hashes)])
 
 
 def _members(names: Sequence[str], columns: Sequence[pa.Array], count: int) -> pa.Array:

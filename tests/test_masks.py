@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.model import Generalise, Mask, Pii
-from stream.masks import generalise, keep_part, tokeniser
+from stream.masks import generalise, keep_part
+from stream.tokens import tokeniser
 from tests.strategies import FIXED_PROFILE
 
 KEY = b"k" * 32
@@ -144,8 +145,18 @@ def test_tokens_are_as_documented(column: tuple[list[Any], pa.DataType], kind: s
     assert masked.type == pa.string()
 
 
+def test_however_long_a_part_is_to_be_kept_a_text_that_is_no_longer_is_hidden() -> None:
+    assert keep_part(pa.array(["1234", None]), 2**40, 2**40).to_pylist() == ["****", None]
+
+
+def test_nothing_is_left_where_a_null_hides_it() -> None:
+    every = pa.array(["1234567", "7654321"])
+    second = pa.Array.from_buffers(pa.string(), 2, [pa.py_buffer(b"\2"), *every.buffers()[1:]])
+    assert keep_part(second, 0, 2).buffers()[2].to_pybytes() == b"************21"
+
+
 @MANY
-@given(lists(TEXTS), st.integers(0, 5), st.integers(0, 5), OFFSETS)
+@given(lists(TEXTS | st.text("abc", max_size=9)), st.integers(0, 5), st.integers(0, 5), OFFSETS)
 def test_parts_are_as_documented(texts: list[Any], first: int, last: int, offset: int) -> None:
     masked = keep_part(column_of(texts, pa.string(), offset), first, last)
     assert masked.to_pylist() == [None if text is None else part_of(text, first, last) for text in texts]
@@ -157,6 +168,16 @@ ADDRESSES = (
     | st.ip_addresses(v=6).map(lambda address: address.exploded.upper())
     | st.sampled_from(
         ["::", "::1", "1:2:3::", "1:2::3", "::ffff:1.2.3.4", "fe80::1%eth0", "::%0", "fe80::1%", "1.2.3", "01.2.3.4"]
+    )
+    | st.sampled_from(
+        [
+            "1:2:3:4:5:6:7:8",
+            "1:2:0:4:5:6:7:8",
+            "0:0:3:4:5:6:7:8",
+            "1:2:03:4:5:6:7:8",
+            "1:2:3:4:5:6:7:g",
+            "1:2:3:4:5:6:7:8:9",
+        ]
     )
     | st.sampled_from(
         ["1.2.3.256", "1.2.3.4.5", "1::2::3", "12345::", "1.2.3.4\0", "\u0661.2.3.4", "0x1.2.3.4", "1:2", ""]

@@ -24,7 +24,7 @@ from stream.message import Message
 
 STEPS: Final = ("decode", "mask", "dedupe", "row")
 TOTAL: Final = "total"
-CHUNK: Final = 1000  # messages; the engine's rounds under load have hundreds to thousands
+CHUNK: Final = 2000  # messages; the median round of the engine under load is somewhat larger
 WARM: Final = 2  # chunks that compile, fill caches and are not counted
 
 
