@@ -27,7 +27,7 @@ from stream.commands.backfill_from import pull_backfill
 from stream.engine.journal import Journal
 from stream.engine.patience import Patience
 from stream.engine.puller import Pulled
-from stream.engine.receipts import receipt
+from stream.engine.receipts import receipts_for
 from stream.engine.status import SubjectStatus
 from stream.exits import Exit, explain
 from stream.message import Message
@@ -236,7 +236,9 @@ def test_a_second_run_pulls_only_what_is_new(tmp_path: Path, database: str, jour
             first = Read(pull, journal).all()
             again = Read(pull, journal).all()
             assert [len(first.messages), len(again.messages)] == [25, 1], "the last row, which might have equals"
-            assert receipt(again.messages[0]) == receipt(first.messages[-1]), "known, so it is not counted again"
+            assert receipts_for(again.messages[:1]) == receipts_for(first.messages[-1:]), (
+                "known, so it is not counted again"
+            )
             add(5, 25)
             assert Read(pull, journal).all().payloads == payloads(flights(6, 24))
 
@@ -320,7 +322,7 @@ def test_rows_that_do_not_fit_say_where_they_were_and_are_one_letter(
     assert (letter.attributes[LINE], letter.attributes[CURSOR]) == ("3", "n = 3")
     assert json.loads(letter.data)["airline"] == "UA"
     later = Read(of_database(tmp_path), journal, now=NOW + 1).all()
-    assert [receipt(each) for each in later.messages] == [receipt(read.messages[4])]
+    assert receipts_for(later.messages) == receipts_for([read.messages[4]])
 
     with a_served_api([*as_json(events), {"n": 7}]) as api:
         assert Read(of_api(tmp_path, api.url)).all().problems == [

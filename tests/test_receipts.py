@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from stream.engine import receipts
-from stream.engine.receipts import Receipts, receipt
+from stream.engine.receipts import Receipts, receipts_for
 from stream.message import Message
 
 
 def of(message_id: str, published_at: int = 0) -> bytes:
-    return receipt(Message("things", b"", {}, message_id, published_at))
+    return receipts_for([Message("things", b"", {}, message_id, published_at)])[0]
 
 
 def packed(*message_ids: str) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from stream.engine.puller import Pulled
-from stream.engine.receipts import receipt
+from stream.engine.receipts import receipts_for
 from stream.engine.rounds import Round, next_round
 from stream.message import Message
 
@@ -19,7 +19,7 @@ def pulled(*messages: Message) -> list[Pulled]:
 
 
 def all_of_them(messages: Sequence[Message]) -> dict[bytes, Message]:
-    return {receipt(message): message for message in messages}
+    return dict(zip(receipts_for(messages), messages, strict=True))
 
 
 def ids(taken: Round) -> list[str]:

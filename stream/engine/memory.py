@@ -14,7 +14,7 @@ from stream.batch import MicroBatch, key_rows
 from stream.deduplicate import Decision, SeenIds
 from stream.engine.journal import Journal
 from stream.engine.patience import NEEDS_ROOM, Patience
-from stream.engine.receipts import Receipts, receipt
+from stream.engine.receipts import Receipts, receipts_for
 from stream.engine.transaction import Transaction
 from stream.failpoints import reached
 from stream.message import Message
@@ -62,12 +62,9 @@ class Memory:
 
     def unsettled(self, messages: Sequence[Message]) -> dict[bytes, Message]:
         """Those of *messages* whose fate is open, each once, by their receipts."""
-        receipts = [receipt(message) for message in messages]
-        found: dict[bytes, Message] = {}
-        for key, message, is_known in zip(receipts, messages, self._receipts.known(receipts), strict=True):
-            if not is_known:
-                found.setdefault(key, message)
-        return found
+        keys = receipts_for(messages)
+        every = zip(keys, messages, self._receipts.known(keys), strict=True)
+        return {key: message for key, message, is_known in every if not is_known}
 
     def decide(self, batch: MicroBatch) -> Decision:
         """Sort rows into fresh, duplicate and conflicting."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import numpy as np
 
+from stream.digests import digests
 from stream.message import Message
 from stream.packed_ids import SALT_BYTES, Keys, PackedIds
 
@@ -16,13 +16,12 @@ _BYTES: Final = 16
 GENERATION_MESSAGES: Final = 300_000  # a minute at 5,000 a second: as long as an acknowledgement may be under way
 
 
-def receipt(message: Message) -> bytes:
-    """The 128 bits by which a Pub/Sub message is recognised.
+def receipts_for(messages: Iterable[Message]) -> list[bytes]:
+    """The 128 bits by which each Pub/Sub message is recognised.
 
     Its publish time is among them: the emulator counts its ids from 1 again when it is started anew.
     """
-    name = f"{message.message_id} {message.published_at}"
-    return hashlib.blake2b(name.encode(), digest_size=_BYTES).digest()
+    return digests([f"{each.message_id} {each.published_at}".encode() for each in messages], _BYTES)
 
 
 class Receipts:

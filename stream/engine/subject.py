@@ -142,12 +142,11 @@ class SubjectLoop:
         """Settle messages, by their receipts, as they were prepared."""
         self._publish(prepared.letters)
         batch = None if prepared.batch is None else with_receipts(prepared.batch, receipts)
-        rows = set() if batch is None else set(batch.notes.column("message").to_pylist())
-        unread = [each for index, each in enumerate(receipts) if index not in rows]
+        unread = _unread(batch, receipts)
         if batch is None:
-            self._settle([], b"".join(unread), prepared.tallies)
+            self._settle([], unread, prepared.tallies)
         else:
-            self._settle_rows(batch, b"".join(unread), prepared.tallies)
+            self._settle_rows(batch, unread, prepared.tallies)
         if prepared.dropped:
             self._status.count("dropped", prepared.dropped)
         self._memory.turn_when_due()
@@ -265,6 +264,16 @@ class SubjectLoop:
     def _tally(self, transaction: Transaction, tallies: Sequence[Tally]) -> None:
         if tallies:  # which are added up when they are appended
             transaction.tally(to_ipc(pa.concat_batches([tally.counts for tally in tallies])))
+
+
+def _unread(batch: MicroBatch | None, receipts: Sequence[bytes]) -> bytes:
+    """The receipts of messages that gave no row, packed."""
+    if batch is None:
+        return b"".join(receipts)
+    if len(batch) == len(receipts):
+        return b""
+    rows = set(batch.notes.column("message").to_pylist())
+    return b"".join([each for index, each in enumerate(receipts) if index not in rows])
 
 
 def _nothing(transaction: Transaction) -> None:
