@@ -13,8 +13,9 @@ from google.api_core.exceptions import ServiceUnavailable
 from google.pubsub_v1.types import PubsubMessage, ReceivedMessage
 
 from stream.engine import puller as pulling
-from stream.engine.puller import MANY, PULLS, Puller
+from stream.engine.puller import MANY, PULLS, Pulled, Puller
 from stream.engine.status import SubjectStatus
+from stream.message import Message
 from tests.jobs import wait_for
 
 
@@ -137,6 +138,16 @@ def test_an_empty_pull_says_that_nothing_is_there_unless_another_may_be_bringing
         calls.answers.put(1)
         assert not bringing.result()
     assert puller._pull()
+
+
+def test_a_take_that_finds_nothing_wakes_nobody(puller: Puller, monkeypatch: pytest.MonkeyPatch) -> None:
+    woken: list[str] = []
+    monkeypatch.setattr(puller._changed, "notify_all", lambda: woken.append("all that wait for room"))
+    assert (puller.take(10, 0.001), woken) == ([], [])
+    puller._hold(Pulled([Message("flight", b"", {}, "1", 0)], ["ack-1"], 0.0))
+    woken.clear()
+    puller.take(10, 0.001)
+    assert woken == ["all that wait for room"]
 
 
 def test_a_pull_that_fails_is_not_under_way_any_more(puller: Puller) -> None:

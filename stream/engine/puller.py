@@ -98,9 +98,8 @@ class Puller:
                 self._changed.wait_for(lambda: self._count() >= enough or self.failure, left)
             if self.failure is not None:
                 raise self.failure
-            if not wait_seconds and left > 0 and self._count() < enough:
-                return []
-            return self._taken(at_most)
+            too_few = not wait_seconds and left > 0 and self._count() < enough
+            return [] if too_few or not self._waiting else self._taken(at_most)
 
     def _taken(self, at_most: int) -> list[Pulled]:
         taken: list[Pulled] = []
