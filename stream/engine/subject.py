@@ -134,7 +134,7 @@ class SubjectLoop:
     def _acknowledge(self, written: Round) -> None:
         self._source.acknowledge(written.pulled)
         self._status.count("acknowledged", written.received)
-        published = (message.published_at for each in written.pulled for message in each.messages)
+        published = [message.published_at for each in written.pulled for message in each.messages]
         self._status.time(self._job.clock(), published)
         reached("acknowledged")
 
