@@ -27,11 +27,11 @@ def networks(texts: pa.Array) -> pa.Array:
     others = pc.fill_null(pc.equal(coarse, texts), False)
     if not others.true_count:
         return coarse
-    read = pa.array(map(network, texts.filter(others).to_pylist()), pa.string())
+    read = pa.array(map(_network, texts.filter(others).to_pylist()), pa.string())
     return pc.replace_with_mask(coarse, others, read)
 
 
-def network(text: str) -> str | None:
+def _network(text: str) -> str | None:
     """The network of one address, however it is written; None when it is none."""
     text = text.strip()
     try:
