@@ -71,12 +71,13 @@ def _end_to_end(figures: Figures) -> str:
                 label,
                 f"{found[f'{name}_eps']:,} {_between(found['quartiles'][name], 0)}",
                 "" if ratio is None else f"{ratio:,.2f}x",
-                *(f"{cpu[key]:,.1f}" for key in ("own", "pubsub_emulator", "bigquery_emulator")),
+                *(f"{cpu[key]:,.1f}" for key in ("own", "pubsub_emulator", "bigquery_emulator", "publishing")),
                 f"{found['cores_in_use'][name]:.2f}",
                 f"{found['rss_mib'][name]:,}",
             ]
         )
-    headings = ["", "events/s", "headrace is", "own CPU", "Pub/Sub emulator", "BigQuery emulator", "cores busy", "MiB"]
+    headings = ["", "events/s", "headrace is", "own CPU", "Pub/Sub emulator", "BigQuery emulator", "publishing"]
+    headings += ["cores busy", "MiB"]
     return table(headings, rows)
 
 

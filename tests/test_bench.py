@@ -190,7 +190,7 @@ def figures(end_to_end: bool) -> dict[str, Any]:
     """Figures as the command makes them, of made-up measurements."""
     took = [{**dict.fromkeys(STEPS, 1.0), "total": 4.0}, {**dict.fromkeys(STEPS, 2.0), "total": 8.0}]
     steps = with_twin(compared(took, took), compared(took, took))
-    run = Run(Rate(1000.0, 2.0, 3.0), {"pubsub_emulator": 1.0, "bigquery_emulator": 2.0}, 10, 10)
+    run = Run(Rate(1000.0, 2.0, 3.0), {"pubsub_emulator": 1.0, "bigquery_emulator": 2.0, "publishing": 0.5}, 10, 10)
     names = ("ours", "handwritten", "loop", "ceiling", "textbook")
     profile = where_it_went([f"Thread._bootstrap (t.py:1);f ({ROOT}/stream/mask.py:1) 3"], 10, 1.0)
     return {

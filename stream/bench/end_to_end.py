@@ -132,11 +132,11 @@ def summed_up(runs: Mapping[str, Sequence[Run]]) -> dict[str, Any]:
 
 
 def _cores(run: Run) -> float:
-    """How many cores were busy with a run: its own process and the emulators together."""
-    return (run.rate.cpu_seconds_per_million + sum(run.emulators.values())) * run.rate.eps / 1e6
+    """How many cores were busy with a run: its own process and the others together."""
+    return (run.rate.cpu_seconds_per_million + sum(run.others.values())) * run.rate.eps / 1e6
 
 
 def _processor(runs: Sequence[Run]) -> dict[str, float]:
     own = spread([run.rate.cpu_seconds_per_million for run in runs]).median
-    emulators = {name: spread([run.emulators[name] for run in runs]).median for name in runs[0].emulators}
-    return {"own": round(own, 1), **{name: round(each, 1) for name, each in emulators.items()}}
+    others = {name: spread([run.others[name] for run in runs]).median for name in runs[0].others}
+    return {"own": round(own, 1), **{name: round(each, 1) for name, each in others.items()}}

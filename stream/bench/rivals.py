@@ -38,11 +38,11 @@ class BenchFailedError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of one rival: its rate, what the emulators took meanwhile in processor seconds a million events, and how
+    """One run of one rival: its rate, what :func:`others` took meanwhile in processor seconds a million events, and how
     many rows the table holds beside how many different ids were sent."""
 
     rate: Rate
-    emulators: dict[str, float]
+    others: dict[str, float]
     rows: int
     ids: int
 
@@ -111,7 +111,7 @@ def watch(
     log: Path,
     reached: Callable[[int], None] = lambda done: None,
 ) -> tuple[list[Tick], list[dict[str, float]]]:
-    """Read the ticks of *process* until *total* are done; with each, what the emulators have used so far.
+    """Read the ticks of *process* until *total* are done; with each, what the others have used so far.
 
     *reached* is told how many are done.
 
@@ -120,12 +120,12 @@ def watch(
     """
     ticks: list[Tick] = []
     used: list[dict[str, float]] = []
-    members = emulator_processes()
+    members = others()
     timer = _Watchdog(process)
     try:
         for tick in read_ticks(process.stdout or (), total):
             ticks.append(tick)
-            used.append(emulator_seconds(members))
+            used.append(seconds_of(members))
             reached(tick.done)
             timer.restart()
     finally:
@@ -165,13 +165,18 @@ def measured(ticks: Sequence[Tick], used: Sequence[Mapping[str, float]], rows: i
     """Sum up one run."""
     first, last = first_counted(ticks), -1
     count = ticks[last].done - ticks[first].done
-    emulators = {name: round((used[last][name] - used[first][name]) / count * 1e6, 1) for name in used[last]}
-    return Run(rate_of(ticks), emulators, rows, ids)
+    beside = {name: round((used[last][name] - used[first][name]) / count * 1e6, 1) for name in used[last]}
+    return Run(rate_of(ticks), beside, rows, ids)
 
 
-def emulator_processes() -> dict[str, list[psutil.Process]]:
-    """The emulators that this process has started, by name, with all their children."""
-    found: dict[str, list[psutil.Process]] = {"pubsub_emulator": [], "bigquery_emulator": []}
+def others() -> dict[str, list[psutil.Process]]:
+    """Who works beside a rival: the emulators that this process has started, with all their children, and this process,
+    which publishes."""
+    found: dict[str, list[psutil.Process]] = {
+        "pubsub_emulator": [],
+        "bigquery_emulator": [],
+        "publishing": [psutil.Process()],
+    }
     for each in psutil.Process().children(recursive=True):
         try:
             line = " ".join(each.cmdline())
@@ -184,6 +189,6 @@ def emulator_processes() -> dict[str, list[psutil.Process]]:
     return found
 
 
-def emulator_seconds(members: Mapping[str, Sequence[psutil.Process]]) -> dict[str, float]:
-    """Processor seconds that each emulator has used."""
+def seconds_of(members: Mapping[str, Sequence[psutil.Process]]) -> dict[str, float]:
+    """Processor seconds that each has used."""
     return {name: sum(sum(each.cpu_times()[:2]) for each in processes) for name, processes in members.items()}
