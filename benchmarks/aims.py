@@ -33,6 +33,7 @@ def _of_bench(bench: Mapping[str, Any]) -> Iterator[Aim]:
     if "twin_ratio" in total:
         yield _at_least("the same in pure Python", 4, total["twin_ratio"], 1)
     yield _at_least("end to end / textbook Beam pipeline", 60, found["ratio"]["textbook"], 1)
+    yield _at_least("end to end / hand-written loop", 4.5, found["ratio"]["loop"], 2)
     yield _at_least("end to end / hand-written consumer, tuned", 4.5, found["ratio"]["handwritten"], 2)
     yield _at_least("end to end / pull and acknowledge alone", 0.7, found["ratio"]["ceiling"], 2)
 
