@@ -49,7 +49,7 @@ class Plan:
     def of(cls, quick: bool, steps: bool, profile: bool) -> Plan:
         """What the options ask for."""
         size = None if steps else QUICK if quick else FULL
-        return cls(chunks=8 if quick else 60, size=size, profile=profile)
+        return cls(chunks=6 if quick else 30, size=size, profile=profile)
 
 
 def bench(plan: Plan, file: Path | None) -> None:
