@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pyarrow as pa
 
-from stream import decode
+from stream.decode import DecodedMessages, Decoder, event_keys
 from stream.message import Message
 
-_notes = decode._notes
+_read = Decoder.read
 
 
-def notes_by_message(opened: decode.Opened, messages: Sequence[Message], moments: pa.Array) -> pa.RecordBatch:
-    notes = _notes(opened, messages, moments)
-    keys = decode.event_keys(messages[index].message_id for index in opened.indexes)
+def read_by_message(self: Decoder, messages: Sequence[Message], now: int) -> DecodedMessages:
+    decoded = _read(self, messages, now)
+    if decoded.batch is None:
+        return decoded
+    notes = decoded.batch.notes
+    keys = event_keys(messages[index].message_id for index in notes.column("message").to_pylist())
     place = notes.schema.get_field_index("event_key")
-    return notes.set_column(place, notes.schema.field(place), pa.array(keys, notes.schema.field(place).type))
+    field = notes.schema.field(place)
+    notes = notes.set_column(place, field, pa.array(keys, field.type))
+    return decoded._replace(batch=replace(decoded.batch, notes=notes))
 
 
-decode._notes = notes_by_message
+Decoder.read = read_by_message  # type: ignore[method-assign]
