@@ -19,7 +19,7 @@ from stream.envelopes import Head, disagreeing, head_of, packed, packed_numbers
 from stream.message import Message
 from stream.replays import LETTER_ID
 from stream.tables import INSTANT, META_SCHEMA, arrow_schema
-from stream.tallies import Outcome, Tally, tally_rows, tally_unread
+from stream.tallies import Outcome, Tally, tally_rows, tally_unread_refusals
 
 STAGE: Final = "decode"
 _KEY_BYTES: Final = 16
@@ -207,14 +207,8 @@ def decode(messages: Sequence[Message], decoder: Decoder, now: int) -> DecodedMe
 
 def tally_decoded(messages: Sequence[Message], decoded: DecodedMessages, window: timedelta) -> list[Tally]:
     """Count *messages* as received, and those refused as dead-lettered too, by reason."""
-    tallies = []
-    if decoded.batch is not None:
-        tallies.append(tally_rows(decoded.batch, Outcome.RECEIVED, window))
-    for reason in sorted({refusal.reason for refusal in decoded.refusals}):
-        refused = [messages[refusal.index] for refusal in decoded.refusals if refusal.reason is reason]
-        tallies.append(tally_unread(refused, Outcome.RECEIVED, window))
-        tallies.append(tally_unread(refused, Outcome.DEAD_LETTERED, window, reason))
-    return tallies
+    read = [] if decoded.batch is None else [tally_rows(decoded.batch, Outcome.RECEIVED, window)]
+    return read + tally_unread_refusals(messages, decoded.refusals, window)
 
 
 def _with_meta(rows: pa.RecordBatch, opened: Opened, moments: pa.Array, now: int, schema: pa.Schema) -> pa.RecordBatch:

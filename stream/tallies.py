@@ -87,6 +87,16 @@ def tally_unread(messages: Sequence[Message], outcome: Outcome, window: timedelt
     return _tally(messages[0].subject, outcome, reason, windows, zeros, zeros)
 
 
+def tally_unread_refusals(messages: Sequence[Message], refusals: Sequence[Refusal], window: timedelta) -> list[Tally]:
+    """Count those of *messages* that could not be read as received, and as dead-lettered by reason."""
+    tallies = []
+    for reason in sorted({refusal.reason for refusal in refusals}):
+        refused = [messages[refusal.index] for refusal in refusals if refusal.reason is reason]
+        tallies.append(tally_unread(refused, Outcome.RECEIVED, window))
+        tallies.append(tally_unread(refused, Outcome.DEAD_LETTERED, window, reason))
+    return tallies
+
+
 def tally_refusals(batch: MicroBatch, refusals: Sequence[Refusal], window: timedelta) -> list[Tally]:
     """Count refused rows of *batch*, by reason."""
     tallies = []

@@ -14,7 +14,7 @@ from stream.batch import MicroBatch
 from stream.deadletter import DeadLetter, Refusal, dead_letters, unread_letters
 from stream.mask import Masker
 from stream.message import Message
-from stream.tallies import Outcome, Tally, tally_refusals, tally_rows, tally_unread
+from stream.tallies import Outcome, Tally, tally_refusals, tally_rows, tally_unread_refusals
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Preparation:
         """Decode, mask, window and transform *messages*; *now* is in microseconds since 1970."""
         decoded = decoding.decode(messages, self._decoder, now)
         letters = list(unread_letters(messages, decoded.refusals, decoding.STAGE))
-        tallies = self._tally_unread(messages, decoded.refusals)
+        tallies = tally_unread_refusals(messages, decoded.refusals, self._window)
         if decoded.batch is None:
             return Prepared(None, letters, tallies)
         masked = replace(decoded.batch, rows=self._masker.mask(decoded.batch.rows))
@@ -75,14 +75,6 @@ class Preparation:
             return Prepared(done.batch, letters, tallies)
         tallies += [tally_rows(dropped, each, self._window) for each in (Outcome.RECEIVED, Outcome.DROPPED)]
         return Prepared(done.batch, letters, tallies, len(dropped))
-
-    def _tally_unread(self, messages: Sequence[Message], refusals: Sequence[Refusal]) -> list[Tally]:
-        tallies = []
-        for reason in sorted({refusal.reason for refusal in refusals}):
-            refused = [messages[refusal.index] for refusal in refusals if refusal.reason is reason]
-            tallies.append(tally_unread(refused, Outcome.RECEIVED, self._window))
-            tallies.append(tally_unread(refused, Outcome.DEAD_LETTERED, self._window, reason))
-        return tallies
 
 
 def tally_refused(batch: MicroBatch, refusals: Sequence[Refusal], window: timedelta) -> list[Tally]:
