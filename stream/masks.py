@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.model import Generalise, Pii
+from stream.buffers import text_parts, validity
 from stream.networks import networks
 
 HIDDEN: Final = "*"
@@ -30,17 +31,17 @@ def keep_part(column: pa.Array, first: int, last: int) -> pa.Array:
 
 def _keep_bytes(column: pa.Array, first: int, last: int) -> pa.Array:
     """Keep parts of texts whose characters are a byte each: what is hidden stays where it is."""
-    valid, places, data = column.buffers()
-    ends = np.frombuffer(places, np.int32)[column.offset :][: len(column) + 1]
-    letters = np.frombuffer(data, np.uint8)[: ends[-1]]
+    places, data = text_parts(column)
+    letters = np.frombuffer(data, np.uint8)[: places[-1]]
     hidden = np.full(len(letters), ord(HIDDEN), np.uint8)
     is_longer = pc.fill_null(pc.greater(pc.binary_length(column), first + last), False).to_numpy(zero_copy_only=False)
     if is_longer.any():
-        begins, ends = ends[:-1][is_longer], ends[1:][is_longer]
+        begins, ends = places[:-1][is_longer], places[1:][is_longer]
         for shown in np.add.outer(begins, np.arange(first)), np.subtract.outer(ends, np.arange(1, last + 1)):
             hidden[shown] = letters[shown]
-    buffers = [valid, places, pa.py_buffer(hidden)]
-    return pa.Array.from_buffers(column.type, len(column), buffers, offset=column.offset)
+    return pa.Array.from_buffers(
+        column.type, len(column), [validity(column), pa.py_buffer(places), pa.py_buffer(hidden)]
+    )
 
 
 def generalise(column: pa.Array, pii: Pii) -> pa.Array:

@@ -15,8 +15,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stream.buffers import Bytes, side_by_side, text_parts, validity
 from stream.digests import digests
-from stream.side_by_side import Bytes, side_by_side
 
 LEFT_OUT: Final = "_ingested_at"  # says when the job saw the event, nothing of the event
 _BINARY: Final = pa.binary()
@@ -77,20 +77,20 @@ def _value(column: pa.Array) -> _Values:
     type_ = column.type
     if pa.types.is_struct(type_):
         members = _members([field.name for field in type_], _fields(column), len(column))
-        return _sized(*_parts(members), _valid(column))
+        return _sized(*text_parts(members), validity(column))
     if pa.types.is_list(type_):
         return _list(column)
     if pa.types.is_decimal(type_):
-        return _Values(_bytes(_numbers(column.cast(_WIDEST), np.uint8, _WIDEST.byte_width)), None, _valid(column))
+        return _Values(_bytes(_numbers(column.cast(_WIDEST), np.uint8, _WIDEST.byte_width)), None, validity(column))
     if pa.types.is_floating(type_):
-        return _Values(_bytes(_one_nan(_numbers(column.cast(pa.float64()), np.float64))), None, _valid(column))
+        return _Values(_bytes(_one_nan(_numbers(column.cast(pa.float64()), np.float64))), None, validity(column))
     if pa.types.is_date(type_):
         column = column.cast(pa.int32())
     if pa.types.is_integer(type_) or pa.types.is_temporal(type_) or pa.types.is_boolean(type_):
         whole = column if type_.bit_width == _WHOLE_BITS else column.cast(pa.int64())
-        return _Values(_bytes(_numbers(whole, np.int64)), None, _valid(column))
+        return _Values(_bytes(_numbers(whole, np.int64)), None, validity(column))
     texts = column if type_ in (_BINARY, pa.string()) else column.cast(_BINARY)
-    return _sized(*_parts(texts), _valid(column))
+    return _sized(*text_parts(texts), validity(column))
 
 
 def _fields(column: pa.Array) -> list[pa.Array]:
@@ -101,7 +101,7 @@ def _fields(column: pa.Array) -> list[pa.Array]:
 def _list(column: pa.Array) -> _Values:
     """The items of each one after the other: they stand like that in memory. No list is as good as an empty one."""
     ends = np.concatenate(([0], np.cumsum(pc.fill_null(pc.list_value_length(column), 0).to_numpy())))
-    places, data = _parts(_items(column.flatten()))
+    places, data = text_parts(_items(column.flatten()))
     valid = np.packbits(ends[1:] > ends[:-1], bitorder="little")
     return _sized(places[ends], data, pa.py_buffer(valid))
 
@@ -118,23 +118,9 @@ def _one_nan(numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.where(np.isnan(numbers), np.nan, numbers + 0.0)
 
 
-def _parts(texts: pa.Array) -> tuple[npt.NDArray[np.int32], pa.Buffer]:
-    """Where each text begins, with the end of the last, and what these are places in."""
-    if not len(texts):
-        return np.zeros(1, np.int32), pa.py_buffer(b"")
-    _, places, data = texts.buffers()
-    return np.frombuffer(places, np.int32)[texts.offset : texts.offset + len(texts) + 1], data
-
-
 def _sized(places: npt.NDArray[np.int32], data: pa.Buffer, valid: pa.Buffer | None) -> _Values:
     text = pa.Array.from_buffers(_BINARY, len(places) - 1, [valid, pa.py_buffer(places), data])
     return _Values(_bytes(np.diff(places).astype(np.int64)), text, valid)
-
-
-def _valid(column: pa.Array) -> pa.Buffer | None:
-    if not column.null_count:
-        return None
-    return column.is_valid().buffers()[1] if column.offset else column.buffers()[0]
 
 
 def _numbers(column: pa.Array, type_: type[_Number], each: int = 1) -> npt.NDArray[_Number]:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hmac import HMAC
 
-from stream.side_by_side import side_by_side
+from stream.buffers import side_by_side
 
 TOKEN_PREFIX: Final = "t1_"  # t and the version of the key  # noqa: S105 not a password
 TOKEN_DIGITS: Final = 32  # 128 bits: collisions stay out of reach

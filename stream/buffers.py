@@ -1,4 +1,4 @@
-"""Columns of texts that are all of one width, made of columns of bytes without a call for each."""
+"""The bytes beneath columns of texts: read as they lie in memory, or put together without a call for each."""
 
 from __future__ import annotations
 
@@ -21,3 +21,18 @@ def side_by_side(parts: Sequence[Bytes], count: int, valid: pa.Buffer | None = N
         end += part.shape[1]
     places = np.arange(0, (count + 1) * width, width, dtype=np.int32)
     return pa.Array.from_buffers(pa.binary(), count, [valid, pa.py_buffer(places), pa.py_buffer(block)])
+
+
+def text_parts(texts: pa.Array) -> tuple[npt.NDArray[np.int32], pa.Buffer]:
+    """Where each text begins, with the end of the last, and what these are places in."""
+    if not len(texts):
+        return np.zeros(1, np.int32), pa.py_buffer(b"")
+    _, places, data = texts.buffers()
+    return np.frombuffer(places, np.int32)[texts.offset : texts.offset + len(texts) + 1], data
+
+
+def validity(column: pa.Array) -> pa.Buffer | None:
+    """The bitmap of where there is a value; None when there is one everywhere."""
+    if not column.null_count:
+        return None
+    return column.is_valid().buffers()[1] if column.offset else column.buffers()[0]
