@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from benchmarks.aims import aims
 from benchmarks.growth import CURVES
-from stream.bench.report import NAMES
+from stream.bench.report import NAMES, PROCESSES
 
 TEXTBOOK_US: Final = 82  # for a nested event, of the machine on which 8 µs were aimed at
 PAGES: Final = ("docs/performance.md", "README.md")
@@ -72,7 +72,7 @@ def _end_to_end(figures: Figures) -> str:
                 label,
                 f"{found[f'{name}_eps']:,} {_between(found['quartiles'][name], 0)}",
                 "" if ratio is None else f"{ratio:,.2f}x",
-                *(f"{cpu[key]:,.1f}" for key in ("own", "pubsub_emulator", "bigquery_emulator", "publishing")),
+                *(f"{cpu[key]:,.1f}" for key in PROCESSES),
                 f"{found['cores_in_use'][name]:.2f}",
                 f"{found['rss_mib'][name]:,}",
             ]
@@ -172,17 +172,14 @@ def _machine(figures: Figures) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items() if name != "headrace")
     busy = " The machine had other work: read the ratios, not the times." if machine["load"] > 1 else ""
     bench = figures["bench"]
+    textbook_us = bench["steps"]["total"]["peer_us"]
     said = (
         f"Measured {bench['measured_at'][:10]} in {bench['end_to_end']['rounds']} rounds on {machine['processor']}, "
         f"{machine['cores']} cores, {machine['memory_gib']} GiB, load {machine['load']} before the start; "
-        f"Python {machine['python']}, {versions}.{busy} The textbook path takes {_textbook_us(figures):.0f} µs for a "
+        f"Python {machine['python']}, {versions}.{busy} The textbook path takes {textbook_us:.0f} µs for a "
         f"booking here, and took {TEXTBOOK_US} where the aims were set: read times in µs and ms, and events/s, by that."
     )
     return textwrap.fill(said, 120, break_on_hyphens=False)
-
-
-def _textbook_us(figures: Figures) -> float:
-    return float(figures["bench"]["steps"]["total"]["peer_us"])
 
 
 def _aims(figures: Figures) -> str:

@@ -16,6 +16,7 @@ NAMES: Final = {
     "textbook": "textbook Beam",
     "ceiling": "pull and ack. alone",
 }
+PROCESSES: Final = ("own", "pubsub_emulator", "bigquery_emulator", "publishing")
 _PROMISES: Final = """own, Pub/Sub, BigQuery, feed (which publishes): CPU seconds a million events
 cores: how many these four kept busy; ours: headrace is so many times as fast
 headrace writes each event once; hand-written: at least once; textbook Beam
@@ -85,7 +86,7 @@ def _print_end_to_end(figures: Mapping[str, Any], console: Console) -> None:
             f"{figures[f'{name}_eps']:,}",
             _give_or_take(figures["quartiles"][name], 0),
             "" if times is None else f"{_short(times)}x",
-            *(_seconds(processor[each]) for each in ("own", "pubsub_emulator", "bigquery_emulator", "publishing")),
+            *(_seconds(processor[each]) for each in PROCESSES),
             f"{figures['cores_in_use'][name]:.1f}",
             f"{figures['rss_mib'][name]:,}",
             style="bold" if name == "ours" else None,

@@ -25,7 +25,6 @@ from stream.twin.columns import PureColumns
 from tests.fuzz.corpus import Subject, load
 from tests.fuzz.mutate import mutated
 from tests.readers import ordered, plain
-from tests.slowness import times_as_slow
 from tests.writing import write_again
 
 BATCH = 100
@@ -81,7 +80,7 @@ class Fuzzer:
             for message in messages:  # which of them was it?
                 self._measured(place, [message])
         else:
-            if spent > CPU_SECONDS and spent > CPU_SECONDS * times_as_slow():
+            if spent > CPU_SECONDS:
                 self._bad(f"took {spent * 1000:.0f} ms", self._subjects[place], messages[0])
             if extra > EXTRA_KIB:
                 self._bad(f"took {extra} KiB", self._subjects[place], messages[0])
