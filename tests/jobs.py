@@ -13,7 +13,7 @@ from pathlib import Path
 
 from stream.processes import tied
 
-COMMAND = [sys.executable, "-c", "from stream.cli import main; main()"]
+COMMAND = [sys.executable, "-m", "stream"]
 
 
 @contextmanager

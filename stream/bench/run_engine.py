@@ -7,6 +7,7 @@ Settings come from the environment. It drains at SIGTERM, and with ``stop`` as a
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import Final
 
 from schemas.registry import Registry
@@ -17,7 +18,7 @@ from stream.engine.embedded import Progress
 from stream.engine.journal import Journal
 from stream.keys import HeldKey
 from stream.logs import set_up_logs
-from stream.processes import stop_on_signals
+from stream.processes import run_program, stop_on_signals
 from stream.settings import load_settings, read_masking_key
 
 ALL: Final = "all"
@@ -43,4 +44,4 @@ def main(subject: str, total: int, stop: bool = False) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), sys.argv[3:] == ["stop"])
+    run_program(partial(main, sys.argv[1], int(sys.argv[2]), sys.argv[3:] == ["stop"]))

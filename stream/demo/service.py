@@ -34,7 +34,7 @@ class DemoFailedError(RuntimeError):
 @contextmanager
 def running_job(environment: Mapping[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Run ``headrace run`` as a child, and drain it at the end; it ends with this process, however that ends."""
-    command = [sys.executable, "-c", "from stream.cli import main; main()", "run"]
+    command = [sys.executable, "-m", "stream", "run"]
     with log.open("wb") as output:
         job = subprocess.Popen(
             tied(command),

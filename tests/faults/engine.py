@@ -24,8 +24,8 @@ _START: Final = """
 import importlib, sys
 for module in filter(None, sys.argv.pop(1).split(",")):
     importlib.import_module(module)
-from stream.cli import main
-main()
+from stream.__main__ import program
+program()
 """
 
 

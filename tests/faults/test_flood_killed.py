@@ -25,7 +25,7 @@ def test_a_held_subject_stays_held_through_kills_and_all_comes_once_it_is_let_go
         world.kill(engine)
     world.collect_letters()
     assert len(world.letters) < FLOOR + ROUND, "while it is held none gets out"
-    resume = [sys.executable, "-c", "from stream.cli import main; main()", "resume", "flight_departed"]
+    resume = [sys.executable, "-m", "stream", "resume", "flight_departed"]
     subprocess.run(
         [*resume, "--journal", str(world.folder / "journal")], env=world.environment, check=True, capture_output=True
     )

@@ -83,7 +83,7 @@ def named(audits: dict[str, SubjectAudit]) -> list[tuple[str, str, datetime, int
 
 
 def headrace_audit(service: Service, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from stream.cli import main; main()", "audit"]
+    command = [sys.executable, "-m", "stream", "audit"]
     return subprocess.run(
         [*command, "--project", service.settings.project, *arguments],
         capture_output=True,
