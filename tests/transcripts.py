@@ -22,7 +22,7 @@ import tempfile
 import termios
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -105,7 +105,7 @@ class Terminal:
         started = [*self._process.children(recursive=True), self._process]
         self._shell.child.close()
         for process in started:
-            if process.is_running():
+            with suppress(psutil.NoSuchProcess):  # it ended by itself, or with its shell
                 process.kill()
         self._process.wait()
 
