@@ -25,7 +25,7 @@ check: setup ## format, lint, types, imports, doctests, unit tests: about a minu
 	@$(BIN)/pytest -q -n 2 --dist worksteal -m "not emulators"
 
 test: check ## everything, on the real emulators
-	@$(BIN)/pytest -q -m "emulators and not faults and not airflow"
+	@$(BIN)/pytest -q -n 2 --dist worksteal -m "emulators and not faults and not airflow"
 	@FAULTS_SEED=20260314 $(BIN)/python -m tests.faults -m faults_quick
 
 fuzz: setup ## a million payloads that are no good, and the report; some minutes

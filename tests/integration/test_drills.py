@@ -8,7 +8,7 @@ import pytest
 
 from tests.transcripts import ROOT, a_terminal, assert_as_said, environment, replay
 
-pytestmark = [pytest.mark.emulators, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.emulators, pytest.mark.timeout(600)]
 
 
 def test_the_drills_end_as_the_page_says(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from stream.clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB, open_bigquery
 from tests.transcripts import COLUMNS, ROOT, a_terminal, assert_as_said, environment, replay
 
-pytestmark = [pytest.mark.emulators, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.emulators, pytest.mark.timeout(600)]
 PAGE = ROOT / "docs/dead-letters/story.md"
 TABLE = "`story-project.headrace.bookings`"
 AUDITED = "headrace audit --grace 0s"
