@@ -1,8 +1,8 @@
 """``python -m benchmarks.sender <project> <rate> <count> <start>``: flights on schedule, whatever becomes of them.
 
-Event number *n* is due at *start* + *n* / *rate* (seconds since 1970), and its event time is that moment. What is due
-is sent at once, in one request; a request that takes long makes the next one larger and changes no event's time. Prints
-how late the requests went out, in milliseconds, as a JSON list.
+Event number *n* is due at *start* + *n* / *rate* (seconds since 1970), and its event time is that moment. It is sent as
+the producer SDK does: in one request with what comes within BATCH_SECONDS. A request that takes long makes the next one
+larger and changes no event's time. Prints how late the requests went out, in milliseconds, as a JSON list.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 from google.pubsub_v1.types import PubsubMessage
 
 from benchmarks import contracts
+from producers.publisher import BATCH_SECONDS
 from schemas.encode import encode
 from schemas.envelope import Envelope
 from schemas.registry import Contract
@@ -51,12 +52,13 @@ def send(project: str, rate: float, count: int, start: float) -> list[float]:
     contract, topic, publisher = registry.latest(subject), Names(project).topic(subject), open_gapic_publisher()
     begin, pause, late, sent = datetime.fromtimestamp(start, UTC), threading.Event(), [], 0
     while sent < count:
-        pause.wait(max(0.0, start + sent / rate - time.time()))
+        full = start + sent / rate + BATCH_SECONDS
+        pause.wait(max(0.0, full - time.time()))
         now = time.time()
         due = min(count, sent + MOST, int((now - start) * rate) + 1)
         if due <= sent:
             continue
-        late.append((now - start - sent / rate) * 1000)
+        late.append((now - full) * 1000)
         publisher.publish(
             topic=topic,
             messages=[
