@@ -70,10 +70,12 @@ def test_a_percentile_is_the_least_value_that_so_many_do_not_exceed(values: list
 
 
 def test_an_event_has_waited_from_when_it_was_due() -> None:
-    answers = iter([[{"at": 1_000_100_000}], [{"at": 1_000_000_000}, {"at": 1_000_100_000}]])
+    first, second = ({"_event_time": datetime.fromtimestamp(seconds, UTC)} for seconds in (1000.0, 1000.1))
+    answers, asked = iter([[second], [first, second]]), []
 
     class Client:
-        def query_and_wait(self, query: str) -> list[dict[str, int]]:
+        def query_and_wait(self, query: str) -> list[dict[str, datetime]]:
+            asked.append(query)
             return next(answers)
 
     seen = Seen(Client(), Names("p"), start=1000.0, rate=10, count=2)  # type: ignore[arg-type]
@@ -82,6 +84,7 @@ def test_an_event_has_waited_from_when_it_was_due() -> None:
     seen.poll()
     assert seen.all_
     assert seen.moments[0] > seen.moments[1]
+    assert all(each.endswith("_event_time >= '1970-01-01 00:16:39.950000'") for each in asked)  # half a place before it
 
 
 def test_events_are_due_by_the_clock_whatever_the_last_request_took() -> None:
