@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from functools import partial
 
 import pytest
 
 from stream.flood import FLOOR
 from tests.faults.world import World, until
+from tests.jobs import COMMAND
 
 pytestmark = [pytest.mark.emulators, pytest.mark.faults]
 ROUND = 100  # messages, as worlds have it
@@ -25,9 +25,7 @@ def test_a_held_subject_stays_held_through_kills_and_all_comes_once_it_is_let_go
         world.kill(engine)
     world.collect_letters()
     assert len(world.letters) < FLOOR + ROUND, "while it is held none gets out"
-    resume = [sys.executable, "-m", "stream", "resume", "flight_departed"]
-    subprocess.run(
-        [*resume, "--journal", str(world.folder / "journal")], env=world.environment, check=True, capture_output=True
-    )
+    resume = [*COMMAND, "resume", "flight_departed", "--journal", str(world.folder / "journal")]
+    subprocess.run(resume, env=world.environment, check=True, capture_output=True)
     world.check(world.settle(world.start()))
     assert world.tallied()["flight_departed", "dead_lettered", "undecodable_payload"] == len(flood)

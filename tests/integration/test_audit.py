@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,6 +20,7 @@ from stream.clock import now_micros
 from stream.cost.measure import measure
 from stream.exits import Exit
 from tests.builders import BOOKING, BOOKING_V1, FLIGHT, a_booking, a_booking_v1, a_flight, encode
+from tests.jobs import COMMAND
 from tests.service import Service, a_service
 
 pytestmark = pytest.mark.emulators
@@ -83,9 +83,8 @@ def named(audits: dict[str, SubjectAudit]) -> list[tuple[str, str, datetime, int
 
 
 def headrace_audit(service: Service, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "stream", "audit"]
     return subprocess.run(
-        [*command, "--project", service.settings.project, *arguments],
+        [*COMMAND, "audit", "--project", service.settings.project, *arguments],
         capture_output=True,
         text=True,
         timeout=60,
