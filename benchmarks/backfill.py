@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,6 +37,7 @@ from stream.engine.journal import Journal
 from stream.keys import HeldKey
 from stream.logs import set_up_logs
 from stream.names import Names
+from stream.processes import run_program
 from stream.settings import load_settings, read_masking_key
 from tests.builders import encode
 from tests.files import as_avro, as_csv, as_parquet
@@ -182,6 +184,6 @@ def main() -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        measure(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]))
+        run_program(partial(measure, sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])))
     else:
         main()

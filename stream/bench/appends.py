@@ -23,6 +23,7 @@ from stream.bench.steps import CHUNK, WARM
 from stream.bench.textbook import Textbook
 from stream.clients import open_bigquery, open_write
 from stream.names import Names
+from stream.processes import run_program
 from stream.streams import Rows, WriteStreams
 from stream.verdicts import Verdict, judge
 
@@ -88,5 +89,10 @@ def _timed(work: Callable[[], None], events: int) -> tuple[float, float]:
     return (time.process_time_ns() - cpu) / 1000 / events, (time.perf_counter_ns() - wall) / 1000 / events
 
 
+def main(project: str, subject: str, chunks: int) -> None:
+    """Measure, and print the figures."""
+    sys.stdout.write(json.dumps(measure(project, subject, chunks)) + "\n")
+
+
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(measure(sys.argv[1], sys.argv[2], int(sys.argv[3]))) + "\n")
+    run_program(partial(main, sys.argv[1], sys.argv[2], int(sys.argv[3])))
