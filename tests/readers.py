@@ -26,7 +26,7 @@ from stream.twin.columns import PureColumns
 CompileReader: TypeAlias = Callable[[Record, Record], Decode]
 
 NEEDS_C = pytest.mark.skipif(columns.compiled_module() is None, reason="no C compiler when headrace was built")
-KINDS = [pytest.param("compiled", marks=NEEDS_C), "together", "one by one"]
+KINDS = [pytest.param("compiled", marks=NEEDS_C), "together", "one-by-one"]
 
 
 def columns_of(kind: str, reader: Record) -> Columns:
