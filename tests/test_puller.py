@@ -124,7 +124,7 @@ def test_what_fails_beside_the_thread_that_always_pulls_blocks_nothing(puller: P
     assert status.in_the_way == {}
     puller._stop.set()
     with puller._changed:
-        puller._changed.notify_all()
+        puller._wake()
     beside.join()
 
 
@@ -148,6 +148,19 @@ def test_a_take_that_finds_nothing_wakes_nobody(puller: Puller, monkeypatch: pyt
     woken.clear()
     puller.take(10, 0.001)
     assert woken == ["all that wait for room"]
+
+
+@pytest.mark.parametrize(("count", "wakes"), [(1, False), (MANY, True)])
+def test_those_that_pull_along_are_woken_when_there_is_much(
+    puller: Puller, monkeypatch: pytest.MonkeyPatch, count: int, wakes: bool
+) -> None:
+    woken: list[str] = []
+    monkeypatch.setattr(puller._more, "notify_all", lambda: woken.append("those that pull along"))
+    messages = [Message("flight", b"", {}, str(number), 0) for number in range(count)]
+    with puller._changed:
+        puller._hold(Pulled(messages, [message.message_id for message in messages], 0.0))
+    puller.take(10, 0.001)
+    assert bool(woken) == wakes
 
 
 def test_a_pull_that_fails_is_not_under_way_any_more(puller: Puller) -> None:

@@ -58,7 +58,9 @@ class Puller:
         self._waiting_since = 0.0
         self._pace = Pace()
         self._held: set[Pulled] = set()
-        self._changed = threading.Condition()
+        lock = threading.RLock()
+        self._changed = threading.Condition(lock)
+        self._more = threading.Condition(lock)  # for those that pull along: a message alone would wake all in vain
         self._deadline = 10.0
         self._under_way = 0
         self._many = False
@@ -109,7 +111,7 @@ class Puller:
             count += len(taken[-1].messages)
         self._waiting_since = time.monotonic()
         self._pace.note(self._waiting_since, count)
-        self._changed.notify_all()
+        self._wake()
         return taken
 
     def _count(self) -> int:
@@ -153,7 +155,7 @@ class Puller:
         """Stop pulling and hand back all that is held."""
         self._stop.set()
         with self._changed:
-            self._changed.notify_all()
+            self._wake()
         for thread in self._threads:
             thread.join()
         self._waiting.clear()
@@ -172,22 +174,27 @@ class Puller:
     def _pull_on(self) -> None:
         """Pull as long as there is room, and find out when there is nothing."""
         self._deadline = self._patience.insist(self.needs, self._calls.ack_seconds)
-        while self._has_room():
+        while self._has_room(self._changed):
             self._patience.insist(self.needs, self._pull_or_note_empty)
 
     def _pull_along(self) -> None:
         """Pull as well, while pulls bring many. What is in the way is for the thread that always pulls to say."""
-        while self._has_room(lambda: self._many):
+        while self._has_room(self._more, lambda: self._many):
             try:
                 self._pull()
             except (GoogleAPICallError, *TROUBLE):
                 self._many = False
 
-    def _has_room(self, also: Callable[[], bool] = lambda: True) -> bool:
+    def _has_room(self, changed: threading.Condition, also: Callable[[], bool] = lambda: True) -> bool:
         """Wait for room, and for what is wanted *also*; False when told to stop."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._stop.is_set() or (also() and self._room()))
+        with changed:
+            changed.wait_for(lambda: self._stop.is_set() or (also() and self._room()))
         return not self._stop.is_set()
+
+    def _wake(self) -> None:
+        self._changed.notify_all()
+        if self._many or self._stop.is_set():
+            self._more.notify_all()
 
     def _room(self) -> bool:
         return self._count() < WAITING_MESSAGES and sum(pulled.bytes for pulled in self._waiting) < WAITING_BYTES
@@ -220,7 +227,7 @@ class Puller:
             self._held.add(pulled)
             self._waiting_since = self._waiting_since if self._waiting else time.monotonic()
             self._waiting.append(pulled)
-            self._changed.notify_all()
+            self._wake()
 
     def _receive(self, at_most: int) -> Pulled:
         leased_until = time.monotonic() + self._deadline
