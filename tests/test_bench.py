@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from schemas.registry import Registry
 from stream.bench.command import in_child
 from stream.bench.end_to_end import summed_up
-from stream.bench.events import BOOKINGS, SUBJECTS, messages
+from stream.bench.events import BOOKINGS, SUBJECTS, keep, kept, messages
 from stream.bench.figures import beside, ratio, spread, with_twin
 from stream.bench.needs import BenchMissingError, check_needs
 from stream.bench.ours import Ours
@@ -255,9 +255,15 @@ def test_the_steps_alone_need_no_emulator(monkeypatch: pytest.MonkeyPatch) -> No
     check_needs(emulators=False, profile=False)
 
 
+def test_who_measures_gets_the_events_as_they_were_made(tmp_path: Path) -> None:
+    made = messages(Registry.load(), BOOKINGS, 50, NOW)
+    keep(made, tmp_path / "events")
+    assert kept(tmp_path / "events") == made
+
+
 def test_a_measuring_process_that_fails_is_named_with_what_it_said_last() -> None:
-    with pytest.raises(BenchFailedError, match=r"stream.bench.steps nothing 1 ended with code 1; it said: .*nothing"):
-        in_child("stream.bench.steps", "nothing", "1")
+    with pytest.raises(BenchFailedError, match=r"bench.steps flights nowhere ended with code 1; it said: .*nowhere"):
+        in_child("stream.bench.steps", "flights", "nowhere")
 
 
 def test_without_java_the_command_says_so_before_it_measures(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,8 @@
 """What handing rows to BigQuery costs: AppendRows in Arrow beside ``insertAll``, the same rows, chunk by chunk.
 
-``python -m stream.bench.appends <project> <subject> <chunks>`` prints one JSON object. Ours goes to the tables of
-*project*, the peer's to those of *project*-peer; both are there.
+``python -m stream.bench.appends <project> <subject> <chunks> <file>`` prints one JSON object;
+:func:`~stream.bench.events.keep` made the file. Ours goes to the tables of *project*, the peer's to those of
+*project*-peer; both are there.
 """
 
 from __future__ import annotations
@@ -10,18 +11,19 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 from schemas.registry import Registry
-from stream.bench.events import messages
+from stream.bench.events import kept
 from stream.bench.figures import beside
 from stream.bench.ours import Ours
 from stream.bench.steps import CHUNK, WARM
 from stream.bench.textbook import Textbook
 from stream.clients import open_bigquery, open_write
+from stream.message import Message
 from stream.names import Names
 from stream.processes import run_program
 from stream.streams import Rows, WriteStreams
@@ -58,13 +60,12 @@ def inserter(project: str, table: str) -> Callable[[list[dict[str, Any]]], None]
     return insert
 
 
-def measure(project: str, subject: str, chunks: int) -> dict[str, Any]:
+def measure(project: str, subject: str, chunks: int, all_: Sequence[Message]) -> dict[str, Any]:
     """Microseconds an event, of this process's processor time, and of the clock on the wall."""
     registry, key = Registry.load(), os.urandom(32)
     table = registry.latest(subject).options.table
     append, insert = appender(project, table), inserter(f"{project}-peer", table)
     ours, peer = Ours(registry, subject, key), Textbook(registry, subject, key)
-    all_ = messages(registry, subject, (chunks + WARM) * CHUNK, datetime.now(UTC))
     took: dict[str, list[tuple[float, float]]] = {"ours": [], "peer": []}
     offset = 0
     for number in range(chunks + WARM):
@@ -89,10 +90,10 @@ def _timed(work: Callable[[], None], events: int) -> tuple[float, float]:
     return (time.process_time_ns() - cpu) / 1000 / events, (time.perf_counter_ns() - wall) / 1000 / events
 
 
-def main(project: str, subject: str, chunks: int) -> None:
+def main(project: str, subject: str, chunks: int, file: Path) -> None:
     """Measure, and print the figures."""
-    sys.stdout.write(json.dumps(measure(project, subject, chunks)) + "\n")
+    sys.stdout.write(json.dumps(measure(project, subject, chunks, kept(file))) + "\n")
 
 
 if __name__ == "__main__":
-    run_program(partial(main, sys.argv[1], sys.argv[2], int(sys.argv[3])))
+    run_program(partial(main, sys.argv[1], sys.argv[2], int(sys.argv[3]), Path(sys.argv[4])))

@@ -21,13 +21,14 @@ from schemas.columns import PURE
 from schemas.registry import Registry
 from stream.bench import end_to_end
 from stream.bench.end_to_end import FULL, QUICK, Size
-from stream.bench.events import BOOKINGS, FLIGHTS, SUBJECTS, messages
+from stream.bench.events import BOOKINGS, FLIGHTS, SUBJECTS, keep, messages
 from stream.bench.feed import feeding
 from stream.bench.figures import with_twin
 from stream.bench.machine import describe_machine
 from stream.bench.profiling import under_py_spy, where_it_went
 from stream.bench.report import print_report
 from stream.bench.rivals import BenchFailedError, child, module, provision, watch
+from stream.bench.steps import CHUNK, WARM
 from stream.bench.ticks import rate_of
 from stream.emulators import running_emulators
 from stream.output import say
@@ -75,17 +76,19 @@ def measure(plan: Plan) -> dict[str, Any]:
         "measured_at": now.isoformat(timespec="seconds"),
         "machine": describe_machine(),
     }
-    steps = {subject: _steps(subject, plan.chunks) for subject in SUBJECTS}
-    figures |= {"steps": steps[BOOKINGS], "steps_of_flights": steps[FLIGHTS], "end_to_end": None, "profile": None}
-    if plan.size is not None or plan.profile:
-        with emulators() as folder:
-            if plan.size is not None:
-                for subject, lines in steps.items():
-                    lines["append"] = _appends(subject, max(4, int(plan.chunks * APPENDED)))
-                say("end to end, flights: the engine, its peers, and pulling alone ...")
-                figures["end_to_end"] = end_to_end.measure(FLIGHTS, plan.size, folder, say)
-            if plan.profile:
-                figures["profile"] = _profile((plan.size or QUICK).ours, folder)
+    with tempfile.TemporaryDirectory(prefix="headrace-bench-events-") as name:
+        events = {subject: Path(name) / subject for subject in SUBJECTS}
+        steps = {subject: _steps(subject, plan.chunks, file) for subject, file in events.items()}
+        figures |= {"steps": steps[BOOKINGS], "steps_of_flights": steps[FLIGHTS], "end_to_end": None, "profile": None}
+        if plan.size is not None or plan.profile:
+            with emulators() as folder:
+                if plan.size is not None:
+                    for subject, file in events.items():
+                        steps[subject]["append"] = _appends(subject, max(4, int(plan.chunks * APPENDED)), file)
+                    say("end to end, flights: the engine, its peers, and pulling alone ...")
+                    figures["end_to_end"] = end_to_end.measure(FLIGHTS, plan.size, folder, say)
+                if plan.profile:
+                    figures["profile"] = _profile((plan.size or QUICK).ours, folder)
     figures["seconds"] = round(time.monotonic() - began)
     return figures
 
@@ -117,17 +120,18 @@ def in_child(name: str, *arguments: str, **environment: str) -> Any:
     return json.loads(done.stdout)
 
 
-def _steps(subject: str, chunks: int) -> dict[str, Any]:
+def _steps(subject: str, chunks: int, events: Path) -> dict[str, Any]:
     say(f"steps of {subject}: {chunks} chunks through both paths ...")
-    compiled, twin = (in_child("stream.bench.steps", subject, str(chunks), **pure) for pure in ({}, {PURE: "1"}))
+    keep(messages(Registry.load(), subject, (chunks + WARM) * CHUNK, datetime.now(UTC)), events)
+    compiled, twin = (in_child("stream.bench.steps", subject, str(events), **pure) for pure in ({}, {PURE: "1"}))
     return with_twin(compiled, twin)
 
 
-def _appends(subject: str, chunks: int) -> dict[str, Any]:
+def _appends(subject: str, chunks: int, events: Path) -> dict[str, Any]:
     say(f"appends of {subject} ...")
     for project in ("bench-append", "bench-append-peer"):
         provision(Registry.load(), project)
-    return dict(in_child("stream.bench.appends", "bench-append", subject, str(chunks)))
+    return dict(in_child("stream.bench.appends", "bench-append", subject, str(chunks), str(events)))
 
 
 def _profile(count: int, folder: Path) -> dict[str, Any]:

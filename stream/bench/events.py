@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import pickle
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
+from pathlib import Path
 from typing import Any, Final
 
 from schemas.encode import encode
@@ -17,7 +19,7 @@ from stream.demo.flights import SUBJECT as FLIGHTS
 from stream.demo.flights import flights
 from stream.message import Message
 
-__all__ = ["BOOKINGS", "FLIGHTS", "SUBJECTS", "messages"]
+__all__ = ["BOOKINGS", "FLIGHTS", "SUBJECTS", "keep", "kept", "messages"]
 
 SUBJECTS: Final = (BOOKINGS, FLIGHTS)
 REPEATED: Final = 20  # every 20th message comes twice: 5 % duplicates
@@ -27,6 +29,16 @@ _SOURCE: Final = "/bench"
 def messages(registry: Registry, subject: str, count: int, now: datetime) -> list[Message]:
     """Give *count* messages of *subject* as a subscription brings them; the same for the same *now*."""
     return list(islice(_repeated(_once(registry, subject, count, now)), count))
+
+
+def keep(made: Sequence[Message], file: Path) -> None:
+    """Write them for processes that measure: bookings take longer to make up than to be measured with."""
+    file.write_bytes(pickle.dumps(made))
+
+
+def kept(file: Path) -> list[Message]:
+    """What :func:`keep` wrote."""
+    return list(pickle.loads(file.read_bytes()))  # noqa: S301 by the process that started this one
 
 
 def _once(registry: Registry, subject: str, count: int, now: datetime) -> Iterator[Message]:

@@ -1,7 +1,7 @@
 """Microseconds of processor time an event costs in each step, ours beside the textbook path, chunk by chunk.
 
-``python -m stream.bench.steps <subject> <chunks>`` prints one JSON object. It is a process of its own, so that neither
-gRPC's threads nor what was measured before are in it.
+``python -m stream.bench.steps <subject> <file>`` prints one JSON object; :func:`~stream.bench.events.keep` made the
+file. It is a process of its own, so that neither gRPC's threads nor what was measured before are in it.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from __future__ import annotations
 import gc
 import json
 import os
+import pathlib
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from schemas.registry import Registry
-from stream.bench.events import messages
+from stream.bench.events import kept
 from stream.bench.figures import beside
 from stream.bench.ours import Ours
 from stream.bench.textbook import Textbook
@@ -64,10 +64,9 @@ def compared(mine: Sequence[Took], theirs: Sequence[Took]) -> dict[str, dict[str
     return {name: beside([t[name] for t in mine], [t[name] for t in theirs]) for name in mine[0]}
 
 
-def measure(subject: str, chunks: int) -> dict[str, dict[str, Any]]:
-    """Measure *subject* on that many chunks; changes how this process collects garbage, as the engine does."""
+def measure(subject: str, all_: Sequence[Message]) -> dict[str, dict[str, Any]]:
+    """Measure *subject* on all but the first chunks; changes how this process collects garbage, as the engine does."""
     registry, key = Registry.load(), os.urandom(32)
-    all_ = messages(registry, subject, (chunks + WARM) * CHUNK, datetime.now(UTC))
     cut = [all_[start : start + CHUNK] for start in range(0, len(all_), CHUNK)]
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
@@ -76,4 +75,4 @@ def measure(subject: str, chunks: int) -> dict[str, dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(measure(sys.argv[1], int(sys.argv[2]))) + "\n")
+    sys.stdout.write(json.dumps(measure(sys.argv[1], kept(pathlib.Path(sys.argv[2])))) + "\n")
