@@ -12,9 +12,9 @@ from hatch_build import FLAGS, compile_all
 
 ROOT = Path(__file__).parent.parent
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-g", "-O1"]
-# tests.hostile limits its processes' address space, of which the sanitizer takes terabytes.
 # The sanitizer keeps freed memory for a while; and the twin, for which minutes become quarters of an hour, has no C.
 WITHOUT = "not given_back and not together and not one-by-one"
+# tests.hostile limits its processes' address space, of which the sanitizer takes terabytes.
 TESTS = ["tests/test_schemas_decoder.py", "tests/test_schemas_columns.py", "tests/test_decode.py"]
 
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -81,16 +81,22 @@ def measure(plan: Plan) -> dict[str, Any]:
         steps = {subject: _steps(subject, plan.chunks, file) for subject, file in events.items()}
         figures |= {"steps": steps[BOOKINGS], "steps_of_flights": steps[FLIGHTS], "end_to_end": None, "profile": None}
         if plan.size is not None or plan.profile:
-            with emulators() as folder:
-                if plan.size is not None:
-                    for subject, file in events.items():
-                        steps[subject]["append"] = _appends(subject, max(4, int(plan.chunks * APPENDED)), file)
-                    say("end to end, flights: the engine, its peers, and pulling alone ...")
-                    figures["end_to_end"] = end_to_end.measure(FLIGHTS, plan.size, folder, say)
-                if plan.profile:
-                    figures["profile"] = _profile((plan.size or QUICK).ours, folder)
+            _measure_on_emulators(plan, figures, steps, events)
     figures["seconds"] = round(time.monotonic() - began)
     return figures
+
+
+def _measure_on_emulators(
+    plan: Plan, figures: dict[str, Any], steps: Mapping[str, dict[str, Any]], events: Mapping[str, Path]
+) -> None:
+    with emulators() as folder:
+        if plan.size is not None:
+            for subject, file in events.items():
+                steps[subject]["append"] = _appends(subject, max(4, int(plan.chunks * APPENDED)), file)
+            say("end to end, flights: the engine, its peers, and pulling alone ...")
+            figures["end_to_end"] = end_to_end.measure(FLIGHTS, plan.size, folder, say)
+        if plan.profile:
+            figures["profile"] = _profile((plan.size or QUICK).ours, folder)
 
 
 @contextmanager
