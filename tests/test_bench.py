@@ -25,10 +25,10 @@ from stream.bench.needs import BenchMissingError, check_needs
 from stream.bench.ours import Ours
 from stream.bench.profiling import ROOT, where_it_went
 from stream.bench.report import print_report
-from stream.bench.rivals import BenchFailedError, Run
+from stream.bench.rivals import BenchFailedError, Run, measured
 from stream.bench.steps import STEPS, WARM, compared, interleaved, timed
 from stream.bench.textbook import Textbook
-from stream.bench.ticks import Rate, Tick, rate_of, read_ticks
+from stream.bench.ticks import Rate, Tick, Ticker, rate_of, read_ticks
 from stream.cli import app
 from stream.emulators import EmulatorMissingError
 from stream.exits import Exit, explain
@@ -101,6 +101,19 @@ def test_a_run_that_is_over_at_once_gives_no_rate() -> None:
 def test_ticks_are_read_until_all_is_done_and_past_what_others_print() -> None:
     lines = [b"[1.0, 5, 0.1, 7]\n", b"py-spy> sampling\n", b"[2.0, 10, 0.2, 7]\n", b"[3.0, 11, 0.3, 7]\n"]
     assert [tick.done for tick in read_ticks(lines, 10)] == [5, 10]
+
+
+def test_who_is_done_within_a_moment_has_told_of_the_parts(capsys: pytest.CaptureFixture[str]) -> None:
+    ticker = Ticker(1000)
+    assert [ticker.add(10) for _ in range(100)] == [False] * 99 + [True]
+    told = [tick.done for tick in read_ticks(capsys.readouterr().out.encode().splitlines(), 1000)]
+    assert max(later - before for before, later in itertools.pairwise([0, *told])) == 20
+    assert told[-1] == 1000
+
+
+def test_a_run_that_came_at_once_says_that_more_are_to_be_measured() -> None:
+    with pytest.raises(ValueError, match="all 10 messages came at once: measure more of them"):
+        measured([Tick(1.0, 10, 0.1)], [{"publishing": 0.1}], 10, 10)
 
 
 def test_steps_are_timed_one_by_one_and_add_up() -> None:

@@ -162,11 +162,12 @@ class _Watchdog:
 
 
 def measured(ticks: Sequence[Tick], used: Sequence[Mapping[str, float]], rows: int, ids: int) -> Run:
-    """Sum up one run."""
+    """Sum up one run. ValueError when it was too short."""
+    rate = rate_of(ticks)
     first, last = first_counted(ticks), -1
     count = ticks[last].done - ticks[first].done
     beside = {name: round((used[last][name] - used[first][name]) / count * 1e6, 1) for name in used[last]}
-    return Run(rate_of(ticks), beside, rows, ids)
+    return Run(rate, beside, rows, ids)
 
 
 def others() -> dict[str, list[psutil.Process]]:
