@@ -71,7 +71,7 @@ def rivals(size: Size) -> dict[str, Rival]:
 
 def measure(subject: str, size: Size, folder: Path, say: Callable[[str], None]) -> dict[str, Any]:
     """Run all of them *size.rounds* times, every second round in the opposite order, each on a project of its own."""
-    registry = _only(Registry.load(), subject)
+    registry = only(Registry.load(), subject)
     all_ = messages(registry, subject, max(size.ours, size.ceiling), datetime.now(UTC))
     runs: dict[str, list[Run]] = {name: [] for name in rivals(size)}
     # The Pub/Sub emulator's JVM compiles what it runs often: who comes first pays for all, so that run is not counted.
@@ -85,7 +85,8 @@ def measure(subject: str, size: Size, folder: Path, say: Callable[[str], None]) 
     return summed_up(runs)
 
 
-def _only(registry: Registry, subject: str) -> Registry:
+def only(registry: Registry, subject: str) -> Registry:
+    """The contracts of one subject."""
     return Registry({each.ref: each for each in registry if each.subject == subject})
 
 

@@ -3,6 +3,8 @@
 ``python -m stream.bench.peer_consumer <project> <subject> <total> <threads>``. At least once: what was inserted and not
 acknowledged is inserted again, and what another process saw is not known. It is tuned as one would: unary pulls without
 proto-plus, in threads of their own; 500 rows a request as BigQuery advises; no insert ids; a session for each thread.
+It stays up as such a consumer must: it skips empty pulls, sends messages that it cannot decode and rows that BigQuery
+refuses to a dead-letter topic, and leaves retries to Google's clients.
 """
 
 from __future__ import annotations
@@ -15,10 +17,12 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from google.api_core.exceptions import DeadlineExceeded
+from google.api_core.exceptions import DeadlineExceeded, ServiceUnavailable
+from google.pubsub_v1 import SubscriberClient
 from google.pubsub_v1.types import PullRequest, PullResponse
 
 from schemas.registry import Registry
+from stream.bench.peer_outputs import DeadLetters, insert_rows, with_ids
 from stream.bench.textbook import Textbook
 from stream.bench.ticks import Ticker
 from stream.clients import open_bigquery, open_subscriber
@@ -29,19 +33,21 @@ ROWS: Final = 500  # of one request: cloud.google.com/bigquery/quotas#streaming_
 PULLERS: Final = 2
 PULL_SECONDS: Final = 10.0  # one that ends without an answer leaves its messages leased to nobody
 FILL_SECONDS: Final = 0.1  # how long a request may wait to be filled
+IDLE_SECONDS: Final = 1.0  # how soon a thread with nothing to do sees that all is done
 
 
 class Consumer:
     """What the threads share."""
 
-    def __init__(self, project: str, subject: str, ticker: Ticker) -> None:
+    def __init__(self, project: str, subject: str, ticker: Ticker, subscriber: SubscriberClient) -> None:
         registry, names = Registry.load(), Names(project)
         self._project = project
         self._subject = subject
         self._subscription = names.subscription(subject)
         self._table = f"{project}.{names.dataset}.{registry.latest(subject).options.table}"
         self._path = Textbook(registry, subject, os.urandom(32))
-        self._subscriber = open_subscriber()
+        self._subscriber = subscriber
+        self._dead_letters = DeadLetters(names.dead_letter_topic)
         self._ticker = ticker
         self._pulled: queue.Queue[list[Any]] = queue.Queue(maxsize=20)
         self.done = threading.Event()
@@ -58,32 +64,36 @@ class Consumer:
     def pull(self) -> None:
         """Pull on, a little ahead of those that insert."""
         request = PullRequest(subscription=self._subscription, max_messages=ROWS)
-        while True:
+        while not self.done.is_set():
             try:
                 response = self._subscriber.pull(request=request, timeout=PULL_SECONDS, retry=None)
-            except DeadlineExceeded:
+            except (DeadlineExceeded, ServiceUnavailable):
                 continue
-            self._pulled.put(list(PullResponse.pb(response).received_messages))
+            received = list(PullResponse.pb(response).received_messages)
+            if received:
+                self._pulled.put(received)
 
     def insert(self) -> None:
         """Insert and acknowledge, request after request."""
         client, path = open_bigquery(self._project), self._path
-        while True:
+        while not self.done.is_set():
             received = self._request()
+            if not received:
+                continue
             messages = [Message(self._subject, one.message.data, one.message.attributes, "", 0) for one in received]
-            rows = path.row(path.dedupe(path.mask(path.decode(messages))))
-            if rows:
-                errors = client.insert_rows_json(self._table, rows, row_ids=[None] * len(rows))
-                if errors:
-                    raise ValueError(f"insertAll refused {len(errors)} of {len(rows)} rows")
-            self._subscriber.acknowledge(
-                subscription=self._subscription, ack_ids=[one.ack_id for one in received], retry=None
-            )
+            events, unreadable = path.decode_or_refuse(messages)
+            refused = insert_rows(client, self._table, path.row(path.dedupe(path.mask(events))))
+            self._dead_letters.publish([*unreadable, *with_ids(messages, refused)])
+            self._subscriber.acknowledge(subscription=self._subscription, ack_ids=[one.ack_id for one in received])
             if self._ticker.add(len(received)):
                 self.done.set()
 
     def _request(self) -> list[Any]:
-        received = self._pulled.get()
+        """About a request's messages, or fewer when no more come soon; none when none come for a while."""
+        try:
+            received = self._pulled.get(timeout=IDLE_SECONDS)
+        except queue.Empty:
+            return []
         until = time.monotonic() + FILL_SECONDS
         while len(received) < ROWS:
             try:
@@ -93,9 +103,9 @@ class Consumer:
         return received
 
 
-def main(project: str, subject: str, total: int, threads: int) -> None:
-    """Run until *total* messages are acknowledged."""
-    consumer = Consumer(project, subject, Ticker(total))
+def main(project: str, subject: str, total: int, threads: int, subscriber: SubscriberClient) -> None:
+    """Run until *total* messages are acknowledged; raises what a thread raised."""
+    consumer = Consumer(project, subject, Ticker(total), subscriber)
     for work in [consumer.pull] * PULLERS + [consumer.insert] * threads:
         threading.Thread(target=consumer.guarded, args=(work,), daemon=True).start()
     consumer.done.wait()
@@ -104,4 +114,4 @@ def main(project: str, subject: str, total: int, threads: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), open_subscriber())

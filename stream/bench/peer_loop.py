@@ -1,7 +1,7 @@
 """The peer that comes before the tuned one: a single loop that pulls, inserts what came, and acknowledges.
 
 ``python -m stream.bench.peer_loop <project> <subject> <total>``. At least once, with the clients as their documentation
-shows them.
+shows them; what it cannot use goes to a dead-letter topic.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ import sys
 from typing import Final
 
 from google.api_core.exceptions import DeadlineExceeded
+from google.pubsub_v1 import SubscriberClient
 
 from schemas.registry import Registry
+from stream.bench.peer_outputs import DeadLetters, insert_rows, with_ids
 from stream.bench.textbook import Textbook
 from stream.bench.ticks import Ticker
 from stream.clients import open_bigquery, open_subscriber
@@ -22,12 +24,13 @@ from stream.names import Names
 PULL_SECONDS: Final = 10.0
 
 
-def main(project: str, subject: str, total: int) -> None:
+def main(project: str, subject: str, total: int, subscriber: SubscriberClient) -> None:
     """Run until *total* messages are acknowledged."""
     registry, names, ticker = Registry.load(), Names(project), Ticker(total)
-    subscription, subscriber, client = names.subscription(subject), open_subscriber(), open_bigquery(project)
+    subscription, client = names.subscription(subject), open_bigquery(project)
     table = f"{project}.{names.dataset}.{registry.latest(subject).options.table}"
-    path, done = Textbook(registry, subject, os.urandom(32)), False
+    path, dead_letters = Textbook(registry, subject, os.urandom(32)), DeadLetters(names.dead_letter_topic)
+    done = False
     while not done:
         try:
             response = subscriber.pull(subscription=subscription, max_messages=1000, timeout=PULL_SECONDS)
@@ -35,15 +38,13 @@ def main(project: str, subject: str, total: int) -> None:
             continue
         received = response.received_messages
         messages = [Message(subject, one.message.data, dict(one.message.attributes), "", 0) for one in received]
-        rows = path.row(path.dedupe(path.mask(path.decode(messages))))
-        if rows:
-            errors = client.insert_rows_json(table, rows)
-            if errors:
-                raise ValueError(f"insertAll refused {len(errors)} of {len(rows)} rows")
+        events, unreadable = path.decode_or_refuse(messages)
+        refused = insert_rows(client, table, path.row(path.dedupe(path.mask(events))))
+        dead_letters.publish([*unreadable, *with_ids(messages, refused)])
         if received:
             subscriber.acknowledge(subscription=subscription, ack_ids=[one.ack_id for one in received])
             done = ticker.add(len(received))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), open_subscriber())

@@ -1,8 +1,8 @@
 """The textbook path from a message to a row: fastavro, a mask over dicts, a set of ids, a dict that JSON can hold.
 
 Written as somebody would who knows these libraries: schemas are parsed once, what to mask is found once, HMACs are
-prepared. It promises less than Headrace does: malformed payloads, ids that two contents share and envelopes that
-disagree with their event pass unseen.
+prepared. It promises less than Headrace does: trailing bytes, wrong indexes, ids that two contents share and envelopes
+that disagree with their event pass unseen.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -17,12 +18,15 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import fastavro
+from fastavro.read import SchemaResolutionError
 
 from schemas.registry import Registry
 from stream.bench.textbook_masks import Maskers, plan_masks
 from stream.message import Message
 
 Fields = dict[str, Any]
+# What fastavro, and looking up a version, raise on a message that is not what it should be.
+UNREADABLE: Final = (EOFError, LookupError, OverflowError, TypeError, ValueError, struct.error, SchemaResolutionError)
 
 
 class Decoded(NamedTuple):
@@ -46,13 +50,25 @@ class Textbook:
         self._seen: set[str] = set()
 
     def decode(self, messages: Sequence[Message]) -> list[Decoded]:
-        """Read payloads with the writer's schema, resolved to the newest."""
-        events = []
-        for message in messages:
-            version = message.attributes["ce-dataschema"].rpartition(":")[2]
-            fields: Any = fastavro.schemaless_reader(io.BytesIO(message.data), self._writers[version], self._reader)
-            events.append(Decoded(fields, message.attributes))
+        """Read payloads with the writer's schema, resolved to the newest. ValueError when one cannot be read."""
+        events, unreadable = self.decode_or_refuse(messages)
+        if unreadable:
+            raise ValueError(f"{len(unreadable)} of {len(messages)} messages cannot be read")
         return events
+
+    def decode_or_refuse(self, messages: Sequence[Message]) -> tuple[list[Decoded], list[Message]]:
+        """The same for messages from outside: the events, and the messages that cannot be read."""
+        events, unreadable = [], []
+        for message in messages:
+            try:
+                version = message.attributes["ce-dataschema"].rpartition(":")[2]
+                fields: Any = fastavro.schemaless_reader(io.BytesIO(message.data), self._writers[version], self._reader)
+                event = Decoded(fields, message.attributes)
+            except UNREADABLE:
+                unreadable.append(message)
+            else:
+                events.append(event)
+        return events, unreadable
 
     def mask(self, events: Sequence[Decoded]) -> Sequence[Decoded]:
         """Mask in place what the schema calls personal."""

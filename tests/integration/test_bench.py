@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+from google.pubsub_v1.types import PullResponse
 
 from schemas.registry import Registry
-from stream.bench.end_to_end import Size, measure
+from stream.bench import peer_consumer, peer_loop
+from stream.bench.end_to_end import Size, measure, only
 from stream.bench.events import FLIGHTS, messages
 from stream.bench.feed import feeding
-from stream.bench.rivals import REQUEST_MESSAGES, BenchFailedError, child, provision, watch
+from stream.bench.rivals import REQUEST_MESSAGES, BenchFailedError, child, count_rows, provision, publish, watch
 from stream.clients import open_subscriber
 from stream.engine.subscription import Subscription
 
@@ -36,8 +42,7 @@ def test_every_rival_moves_what_it_is_given_and_only_exactly_once_writes_each_ev
 
 def test_a_feed_is_never_further_ahead_than_it_may_be(project: str) -> None:
     #  5 requests|3 fit ahead of nothing done|one done: one more|all done: the rest
-    registry = Registry.load()
-    registry = Registry({each.ref: each for each in registry if each.subject == FLIGHTS})
+    registry = only(Registry.load(), FLIGHTS)
     names = provision(registry, project)
     subscription = Subscription(open_subscriber(), names.subscription(FLIGHTS))
     some = messages(registry, FLIGHTS, 5 * REQUEST_MESSAGES - 1, datetime.now(UTC))
@@ -65,3 +70,43 @@ def test_a_rival_that_ends_before_it_is_done_is_named_with_what_it_said(emulator
         pytest.raises(BenchFailedError, match="peer: stopped at 0 of 10 messages; it said: no such subscription"),
     ):
         watch(process, 10, "peer", log)
+
+
+class _SometimesEmpty:
+    """A subscriber whose every second pull finds nothing, as on a quiet subscription."""
+
+    def __init__(self) -> None:
+        self._subscriber = open_subscriber()
+        self._turn = itertools.count()
+
+    def pull(self, **arguments: Any) -> PullResponse:
+        return self._subscriber.pull(**arguments) if next(self._turn) % 2 else PullResponse()
+
+    def acknowledge(self, **arguments: Any) -> None:
+        self._subscriber.acknowledge(**arguments)
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        pytest.param(lambda *arguments: peer_consumer.main(*arguments[:3], 2, arguments[3]), id="tuned"),
+        pytest.param(peer_loop.main, id="loop"),
+    ],
+)
+def test_a_hand_written_peer_survives_empty_pulls_and_messages_that_it_cannot_read(
+    run: Callable[[str, str, int, Any], None], project: str
+) -> None:
+    registry = only(Registry.load(), FLIGHTS)
+    names = provision(registry, project)
+    good = messages(registry, FLIGHTS, 9, datetime.now(UTC))
+    bad = [
+        replace(good[0], attributes={"ce-id": "no-version"}),
+        replace(good[1], data=good[1].data[:-3]),
+        replace(good[2], data=b"\xff" * 40),
+    ]
+    publish(names, [*good[:4], *bad, *good[4:]])
+    run(project, FLIGHTS, len(good) + len(bad), _SometimesEmpty())
+    assert count_rows(names, registry.latest(FLIGHTS).options.table) == len({each.attributes["ce-id"] for each in good})
+    letters = Subscription(open_subscriber(), names.dead_letter_subscription).pull(10, 5.0)
+    assert sorted(each.message.data for each in letters) == sorted(each.data for each in bad)
+    assert taken_from(Subscription(open_subscriber(), names.subscription(FLIGHTS))) == 0
