@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -9,34 +10,29 @@ from typing import Any, Final
 
 from google.api_core.exceptions import NotFound
 from google.cloud import bigquery
-from google.protobuf.duration_pb2 import Duration
+from google.protobuf.field_mask_pb2 import FieldMask
 from google.pubsub_v1 import PublisherClient, SubscriberClient
-from google.pubsub_v1.types import ExpirationPolicy, Subscription
 
 from schemas.registry import Registry
 from stream.completeness import completeness_view, put_view, view_differs
 from stream.letters.tables import archive_tables
 from stream.names import Names
 from stream.own_tables import engines_table, tallies_table
-from stream.tables import table_for, type_of
+from stream.subscriptions import differences, subscription_for
+from stream.table_changes import ProvisionError, evolved_table, same_location, table_changes
 
-ACK_SECONDS: Final = 60
-RETENTION_SECONDS: Final = 7 * 86_400
 LOADS_KEPT: Final = timedelta(days=1)  # a table of a load that was given up
-
-
-class ProvisionError(ValueError):
-    """What exists cannot become what the contracts say; says which and the remedy. Nothing was changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One thing to do: *action* is create or update, *what* the kind of resource."""
+    """One thing to do: *action* is create or update, *what* the kind of resource, *why* what an update changes."""
 
     action: str
     what: str
     name: str
     apply: Callable[[], Any] = field(repr=False, compare=False)
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +48,7 @@ def plan(registry: Registry, names: Names, location: str, clients: Clients) -> l
     """Compare what exists with what the contracts say.
 
     Raises:
-        ProvisionError: a table differs in a way BigQuery cannot change, or stands where a view belongs.
+        ProvisionError: what exists differs in a way that cannot be changed; says how, and the remedy.
     """
     return [
         *_pubsub_changes(registry, names, clients),
@@ -77,42 +73,51 @@ def _pubsub_changes(registry: Registry, names: Names, clients: Clients) -> Itera
     for topic, subscription in pairs:
         if _missing(clients.publisher.get_topic, topic=topic):
             yield Change("create", "topic", topic, _bind(clients.publisher.create_topic, name=topic))
-        try:
-            existing = clients.subscriber.get_subscription(subscription=subscription)
-        except NotFound:
-            create = _bind(clients.subscriber.create_subscription, request=_subscription(subscription, topic))
-            yield Change("create", "subscription", subscription, create)
-            continue
-        if existing.topic != topic:
-            raise ProvisionError(
-                f"{subscription}: it belongs to {existing.topic} and receives nothing from {topic}; "
-                "pull what it still holds, delete it, and provision again"
-            )
+        yield from _subscription_changes(subscription, topic, clients.subscriber)
 
 
-def _subscription(name: str, topic: str) -> Subscription:
-    return Subscription(
-        name=name,
-        topic=topic,
-        ack_deadline_seconds=ACK_SECONDS,
-        message_retention_duration=Duration(seconds=RETENTION_SECONDS),
-        expiration_policy=ExpirationPolicy(),  # never: by default, 31 days without a pull delete it and its messages
-    )
+def _subscription_changes(name: str, topic: str, client: SubscriberClient) -> Iterator[Change]:
+    wanted = subscription_for(name, topic, int(time.time()))
+    try:
+        existing = client.get_subscription(subscription=name)
+    except NotFound:
+        yield Change("create", "subscription", name, _bind(client.create_subscription, request=wanted))
+        return
+    found = differences(existing, topic)
+    for each in found:
+        if each.field is None:
+            raise ProvisionError(f"{name}: {each.found}; {each.remedy}")
+    if found:
+        mask = FieldMask(paths=[each.field for each in found])
+        update = _bind(client.update_subscription, request={"subscription": wanted, "update_mask": mask})
+        yield Change("update", "subscription", name, update, "; ".join(each.found for each in found))
 
 
 def _dataset_changes(
     name: str, location: str, client: bigquery.Client, tables_kept: timedelta | None = None
 ) -> Iterator[Change]:
-    if _missing(client.get_dataset, dataset_ref=name):
-        dataset = bigquery.Dataset(name)
-        dataset.location = location
-        if tables_kept is not None:
-            dataset.default_table_expiration_ms = tables_kept // timedelta(milliseconds=1)
-        yield Change("create", "dataset", name, _bind(client.create_dataset, dataset=dataset))
+    wanted = bigquery.Dataset(name)
+    wanted.location = location
+    if tables_kept is not None:
+        wanted.default_table_expiration_ms = tables_kept // timedelta(milliseconds=1)
+    try:
+        existing = client.get_dataset(name)
+    except NotFound:
+        yield Change("create", "dataset", name, _bind(client.create_dataset, dataset=wanted))
+        return
+    if not same_location(existing.location, location):
+        raise ProvisionError(
+            f"{name}: it is in {existing.location} and the setting `location` is {location}, and BigQuery cannot move "
+            f'it; set location = "{existing.location}", or name another dataset'
+        )
+    if existing.default_table_expiration_ms != wanted.default_table_expiration_ms:
+        existing.default_table_expiration_ms = wanted.default_table_expiration_ms
+        update = _bind(client.update_dataset, dataset=existing, fields=["default_table_expiration_ms"])
+        yield Change("update", "dataset", name, update, "how long new tables are kept")
 
 
 def _table_changes(registry: Registry, names: Names, client: bigquery.Client) -> Iterator[Change]:
-    wanted = [table_for(registry.latest(subject), names.project, names.dataset) for subject in registry.subjects]
+    wanted = [evolved_table(registry, subject, names) for subject in registry.subjects]
     wanted += [make(names.project, names.dataset) for make in (tallies_table, engines_table)]
     for table in [*wanted, *archive_tables(names.project, names.archive)]:
         name = f"{table.project}.{table.dataset_id}.{table.table_id}"
@@ -121,11 +126,12 @@ def _table_changes(registry: Registry, names: Names, client: bigquery.Client) ->
         except NotFound:
             yield Change("create", "table", name, _bind(client.create_table, table=table))
             continue
-        fields = _differences(existing, table, name)
+        fields = table_changes(existing, table, name)
         if fields:
             for each, value in fields.items():
                 setattr(existing, each, value)
-            yield Change("update", "table", name, _bind(client.update_table, table=existing, fields=list(fields)))
+            update = _bind(client.update_table, table=existing, fields=list(fields))
+            yield Change("update", "table", name, update, ", ".join(fields))
 
 
 def _view_changes(names: Names, client: bigquery.Client) -> Iterator[Change]:
@@ -159,86 +165,6 @@ def _rollup_changes(registry: Registry, names: Names, client: bigquery.Client) -
             raise ProvisionError(f"{view.name}: something else stands where a rollup belongs; rename the rollup")
         if existing.labels.get(LABEL) != view.label or (existing.description or "") != view.doc:
             yield Change("update", "materialized view", view.name, put)
-
-
-def _differences(existing: bigquery.Table, wanted: bigquery.Table, name: str) -> dict[str, Any]:
-    """The properties to change, with their new values."""
-    _refuse_repartitioning(existing, wanted, name)
-    found: dict[str, Any] = {}
-    schema = merged_columns(existing.schema, wanted.schema, name)
-    if _columns(existing.schema) != _columns(schema):
-        found["schema"] = schema
-    if existing.description != wanted.description:
-        found["description"] = wanted.description
-    if list(existing.clustering_fields or []) != list(wanted.clustering_fields or []):
-        found["clustering_fields"] = wanted.clustering_fields
-    if bool(existing.require_partition_filter) != bool(wanted.require_partition_filter):
-        found["require_partition_filter"] = wanted.require_partition_filter
-    if existing.time_partitioning.expiration_ms != wanted.time_partitioning.expiration_ms:
-        found["time_partitioning"] = wanted.time_partitioning
-    return found
-
-
-def _refuse_repartitioning(existing: bigquery.Table, wanted: bigquery.Table, name: str) -> None:
-    have, want = existing.time_partitioning, wanted.time_partitioning
-    if have is None or (have.type_, have.field) != (want.type_, want.field):
-        raise ProvisionError(
-            f"{name}: partitioned otherwise than the contract says, which BigQuery cannot change; "
-            "name another table in the contract, or copy this one"
-        )
-
-
-def merged_columns(
-    existing: Sequence[bigquery.SchemaField], wanted: Sequence[bigquery.SchemaField], name: str
-) -> list[bigquery.SchemaField]:
-    """Give the table's columns in its own order, as BigQuery keeps them, then the new ones.
-
-    Raises:
-        ProvisionError: a column of *wanted* is new and REQUIRED, or differs in a way BigQuery cannot change.
-    """
-    new = {column.name: column for column in wanted}
-    kept = [_merged_column(old, new.pop(old.name, None), f"{name}.{old.name}") for old in existing]
-    for column in new.values():
-        if column.mode == "REQUIRED":
-            raise ProvisionError(f"{name}.{column.name}: a new column cannot be REQUIRED; make the field optional")
-    return [*kept, *new.values()]
-
-
-def _merged_column(old: bigquery.SchemaField, new: bigquery.SchemaField | None, place: str) -> bigquery.SchemaField:
-    """The column, relaxed or described anew; what people added to it, such as policy tags, stays.
-
-    A column that the contract has no longer stays with its rows, and may be null from now on.
-    """
-    changed = dict(old.to_api_repr())  # a copy: it hands out the column itself
-    if new is None:
-        changed["mode"] = "NULLABLE" if old.mode == "REQUIRED" else old.mode
-        return bigquery.SchemaField.from_api_repr(changed)
-    relaxed = old.mode == "REQUIRED" and new.mode == "NULLABLE"
-    if type_of(old) != type_of(new) or not (old.mode == new.mode or relaxed) or _narrower(old, new):
-        raise ProvisionError(f"{place}: another type or mode than the contract says; add a field instead")
-    changed["mode"] = new.mode
-    if old.description or new.description:
-        changed["description"] = new.description or ""
-    if old.fields:
-        changed["fields"] = [column.to_api_repr() for column in merged_columns(old.fields, new.fields, place)]
-    if old.precision is not None:
-        changed |= {"precision": new.precision, "scale": new.scale}
-    return bigquery.SchemaField.from_api_repr(changed)
-
-
-def _narrower(old: bigquery.SchemaField, new: bigquery.SchemaField) -> bool:
-    """Whether a decimal would lose digits before or after the point; without limits it holds all of its type."""
-    if old.precision is None:
-        return False
-    scale, new_scale = old.scale or 0, new.scale or 0
-    return bool(new_scale < scale or new.precision - new_scale < old.precision - scale)
-
-
-def _columns(fields: Sequence[bigquery.SchemaField]) -> list[Any]:
-    return [
-        (each.name, each.mode, each.description or "", each.precision, each.scale, _columns(each.fields))
-        for each in fields
-    ]
 
 
 def _missing(get: Callable[..., Any], **name: str) -> bool:

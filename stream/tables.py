@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -123,16 +123,43 @@ def table_for(contract: Contract, project: str, dataset: str) -> bigquery.Table:
 
 def misfits(existing: Sequence[bigquery.SchemaField], wanted: Sequence[bigquery.SchemaField]) -> list[str]:
     """Say why no row of *wanted* columns can be written to a table of *existing* ones; nothing when they can."""
+    return list(_misfits(existing, wanted, ""))
+
+
+def case_clashes(
+    existing: Sequence[bigquery.SchemaField], wanted: Sequence[bigquery.SchemaField]
+) -> list[tuple[str, str]]:
+    """Return the columns that both have, with names that differ in case alone: to BigQuery each pair is one column."""
+    there = {column.name: column.name for column in existing}
+    folded = {name.lower(): name for name in there}
+    asked = [column.name for column in wanted if column.name not in there]
+    return [(folded[name.lower()], name) for name in asked if name.lower() in folded]
+
+
+def _misfits(
+    existing: Sequence[bigquery.SchemaField], wanted: Sequence[bigquery.SchemaField], within: str
+) -> Iterator[str]:
     there, asked = {column.name: column for column in existing}, {column.name: column for column in wanted}
-    found = [f"the table has no column {name}" for name in asked if name not in there]
-    found += [
-        f"column {name} is {type_of(there[name])} there and {type_of(column)} in the contract"
-        for name, column in asked.items()
-        if name in there and type_of(there[name]) != type_of(column)
-    ]
+    otherwise = {name: old for old, name in case_clashes(existing, wanted)}
+    for name in asked:
+        if name in otherwise:
+            yield f"the table has the column {within}{name} as {within}{otherwise[name]}: rename one of them"
+        elif name not in there:
+            yield f"the table has no column {within}{name}"
+    for name, column in asked.items():
+        old = there.get(name)
+        if old is None:
+            continue
+        if type_of(old) != type_of(column):
+            yield f"column {within}{name} is {type_of(old)} there and {type_of(column)} in the contract"
+        elif (old.mode == "REPEATED") != (column.mode == "REPEATED"):
+            yield f"column {within}{name} is {old.mode} there and {column.mode} in the contract"
+        elif old.fields and column.fields:
+            yield from _misfits(old.fields, column.fields, f"{within}{name}.")
     required = [name for name, column in there.items() if column.mode == "REQUIRED"]
-    found += [f"column {n} is REQUIRED there" for n in required if n not in asked or asked[n].mode != "REQUIRED"]
-    return found
+    for name in required:
+        if name not in asked or asked[name].mode != "REQUIRED":
+            yield f"column {within}{name} is REQUIRED there"
 
 
 _SYNONYMS: Final = {"BOOLEAN": "BOOL", "INTEGER": "INT64", "FLOAT": "FLOAT64", "STRUCT": "RECORD"}

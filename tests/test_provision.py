@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from google.cloud.bigquery import PolicyTagList, SchemaField
 
-from stream.provision import ProvisionError, merged_columns
+from stream.table_changes import ProvisionError, merged_columns
+from stream.tables import misfits
 
 
 def a_column(type_: str = "STRING", mode: str = "NULLABLE", name: str = "city", **more: Any) -> SchemaField:
@@ -89,7 +90,6 @@ def test_a_decimal_grows(have: SchemaField, want: SchemaField, limits: Any) -> N
         pytest.param(numeric(10, 2), numeric(10, 3), id="fewer digits before the point"),
         pytest.param(numeric(10, 2), numeric(10, 1), id="fewer digits after the point"),
         pytest.param(a_column("STRING"), a_column("INT64"), id="another type"),
-        pytest.param(a_column(mode="NULLABLE"), a_column(mode="REQUIRED"), id="null no longer allowed"),
         pytest.param(a_column(mode="NULLABLE"), a_column(mode="REPEATED"), id="one becomes many"),
     ],
 )
@@ -100,9 +100,25 @@ def test_what_bigquery_cannot_change_is_refused_by_name(have: SchemaField, want:
         merged_columns(*record, "t")
 
 
-def test_a_new_required_column_is_refused_with_its_remedy() -> None:
-    with pytest.raises(ProvisionError, match=r"t\.city: .* make the field optional"):
-        merged_columns([], [a_column(mode="REQUIRED")], "t")
+@pytest.mark.parametrize("have", [[], [a_column()]], ids=["new", "there as NULLABLE"])
+def test_a_column_that_the_contract_requires_is_nullable_beside_rows_that_are_there(have: list[SchemaField]) -> None:
+    (merged,) = merged_columns(have, [a_column(mode="REQUIRED")], "t")
+
+    assert merged.mode == "NULLABLE"
+
+
+@pytest.mark.parametrize("depth", [0, 1])
+def test_a_column_whose_name_differs_in_case_alone_is_refused_with_its_remedy(depth: int) -> None:
+    have, want = [a_column(name="Note")], [a_column(name="note")]
+    if depth:
+        have, want = ([a_column("RECORD", name="home", fields=fields)] for fields in (have, want))
+
+    place = r"t\.home\.note" if depth else r"t\.note"
+    with pytest.raises(ProvisionError, match=rf"{place}: the table has this column as Note, .* RENAME COLUMN"):
+        merged_columns(have, want, "t")
+    assert misfits(have, want)[0] == (
+        f"the table has the column {'home.' * depth}note as {'home.' * depth}Note: rename one of them"
+    )
 
 
 @pytest.mark.parametrize(("old", "new"), [("INTEGER", "INT64"), ("FLOAT", "FLOAT64"), ("BOOLEAN", "BOOL")])

@@ -14,8 +14,8 @@ from deploy.permissions import grants, principals
 from schemas.registry import Registry
 from stream.dataflow_settings import DataflowSettings
 from stream.names import ARCHIVE, DEAD_LETTERS, Names
-from stream.provision import ACK_SECONDS, RETENTION_SECONDS
 from stream.settings import Settings
+from stream.subscriptions import ACK_SECONDS, RETENTION_SECONDS
 from tests.terraform import FOLDER, READ, Configuration, text_of
 
 FILES = {path.name: path.read_text() for path in FOLDER.glob("*.tf")}

@@ -13,7 +13,7 @@ def provision(settings: Settings, dry_run: bool) -> None:
     clients = Clients(open_gapic_publisher(), open_subscriber(), open_bigquery(settings.project))
     changes = plan(settings.registry(), settings.names, settings.location, clients)
     for change in changes:
-        say(f"{change.action} {change.what} {change.name}")
+        say(f"{change.action} {change.what} {change.name}{f': {change.why}' if change.why else ''}")
     if not changes:
         say("nothing to change: everything is as the contracts say")
     elif dry_run:

@@ -10,14 +10,17 @@ from typing import Any
 import pytest
 from google.api_core.exceptions import NotFound
 from google.cloud import bigquery
+from google.protobuf.duration_pb2 import Duration
+from google.pubsub_v1.types import BigQueryConfig, ExpirationPolicy, PushConfig
 
-from schemas.registry import Contract, Registry
+from schemas.registry import Contract, Registry, SchemaRef, parse_contract
 from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
 from stream.completeness import completeness_view
 from stream.names import COMPLETENESS, TALLIES, Names
 from stream.own_tables import tallies_table
-from stream.provision import Change, Clients, ProvisionError, apply, plan
-from stream.tables import table_for
+from stream.provision import Change, Clients, apply, plan
+from stream.subscriptions import subscription_for
+from stream.table_changes import ProvisionError, evolved_table
 from tests.builders import a_contract
 
 pytestmark = pytest.mark.emulators
@@ -54,6 +57,12 @@ def things(*fields: Any, **annotations: Any) -> Registry:
     return Registry({contract.ref: contract})
 
 
+def create_dataset(place: Place, location: str) -> None:
+    dataset = bigquery.Dataset(f"{place.names.project}.{place.names.dataset}")
+    dataset.location = location
+    place.clients.bigquery.create_dataset(dataset)
+
+
 def columns(fields: Sequence[bigquery.SchemaField]) -> list[Any]:
     return [(each.name, each.field_type, each.mode, each.description, columns(each.fields)) for each in fields]
 
@@ -73,7 +82,7 @@ def table_properties(table: bigquery.Table) -> dict[str, Any]:
 def test_a_table_comes_back_as_its_contract_describes_it(place: Place, contract: Contract) -> None:
     place.provision(PACKAGE)
 
-    wanted = table_for(contract, place.names.project, place.names.dataset)
+    wanted = evolved_table(PACKAGE, contract.subject, place.names)
     assert table_properties(place.table(contract.options.table)) == table_properties(wanted)
 
 
@@ -158,7 +167,6 @@ def test_a_field_that_is_gone_leaves_its_column(place: Place) -> None:
 
 REFUSED = [
     pytest.param(things(("city", "long")), r"things\.city: .*; add a field instead", id="another type"),
-    pytest.param(things(("city", "string"), ("size", "int")), r"things\.size: .* optional", id="new and required"),
     pytest.param(things(("city", "string"), partition="month"), r"things: partitioned otherwise", id="partitioning"),
 ]
 
@@ -186,8 +194,98 @@ def test_a_subscription_that_outlived_its_topic_is_refused(place: Place) -> None
     place.provision(registry)
     place.clients.publisher.delete_topic(topic=place.names.topic("thing_happened"))
 
-    with pytest.raises(ProvisionError, match=r"headrace-thing_happened: .* delete it, and provision again"):
+    with pytest.raises(ProvisionError, match=r"headrace-thing_happened: its topic was deleted.* delete it, and run"):
         place.plan(registry)
+
+
+LOSING = {
+    "a filter": ({"filter": 'attributes.a = "b"'}, None),
+    "BigQuery": ({"bigquery_config": BigQueryConfig(table="p.d.t")}, None),
+    "an endpoint": ({"push_config": PushConfig(push_endpoint="https://example.com/")}, "push_config"),
+    "keeps messages": ({"message_retention_duration": Duration(seconds=600)}, "message_retention_duration"),
+    "when nobody pulls": ({"expiration_policy": ExpirationPolicy(ttl=Duration(seconds=90_000))}, "expiration_policy"),
+}
+
+
+@pytest.mark.parametrize("said", LOSING)
+def test_a_subscription_that_is_not_as_it_should_be_is_updated_or_refused_by_name(place: Place, said: str) -> None:
+    registry, (properties, mended) = things(("city", "string")), LOSING[said]
+    name, topic = place.names.subscription("thing_happened"), place.names.topic("thing_happened")
+    place.clients.publisher.create_topic(name=topic)
+    request = subscription_for(name, topic, 1)
+    for each, value in properties.items():
+        setattr(request, each, value)
+    place.clients.subscriber.create_subscription(request=request)
+
+    if mended is None:
+        with pytest.raises(ProvisionError, match=f"headrace-thing_happened: .*{said}.* delete it"):
+            place.plan(registry)
+        return
+    (change,) = (each for each in place.plan(registry) if each.name == name)
+    assert (change.action, said in change.why) == ("update", True)
+    if mended == "expiration_policy":
+        return  # the emulator refuses to change it
+    place.provision(registry)
+    assert place.plan(registry) == []
+
+
+def test_a_dataset_in_another_location_is_refused_with_both(place: Place) -> None:
+    create_dataset(place, "us-east1")
+
+    with pytest.raises(ProvisionError, match=r"headrace: it is in us-east1 and the setting `location` is EU, .*"):
+        place.plan(PACKAGE)
+
+
+def test_a_dataset_in_the_same_location_in_other_letters_is_taken(place: Place) -> None:
+    create_dataset(place, "eu")
+
+    assert not [change for change in place.plan(PACKAGE) if change.name.endswith(".headrace")]
+
+
+def test_a_column_beside_a_field_that_differs_in_case_is_refused_before_anything_is_changed(place: Place) -> None:
+    place.provision(things(("Note", ["null", "string"])))
+
+    with pytest.raises(ProvisionError, match=r"things\.note: the table has this column as Note"):
+        place.plan(things(("note", ["null", "string"])))
+
+
+V1 = a_contract(("city", "string"), ("size", "int"))
+ADDED = {"name": "note", "type": "string", "default": ""}
+V2 = parse_contract(SchemaRef("thing_happened", 2), a_contract(("city", "string"), ADDED).json)
+
+
+def test_a_project_that_has_grown_and_one_that_was_empty_get_the_same_table(place: Place, project: str) -> None:
+    both, grown = Registry({V1.ref: V1, V2.ref: V2}), place
+    empty = Place(
+        Names(f"{project}-2"), Clients(grown.clients.publisher, grown.clients.subscriber, open_bigquery(f"{project}-2"))
+    )
+
+    grown.provision(Registry({V1.ref: V1}))
+    grown.provision(both)
+    empty.provision(both)
+
+    assert table_properties(grown.table("things")) == table_properties(empty.table("things"))
+    found = {column.name: column.mode for column in empty.table("things").schema}
+    assert (found["city"], found["size"], found["note"]) == ("REQUIRED", "NULLABLE", "NULLABLE")
+    assert grown.plan(both) == empty.plan(both) == []
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "words"),
+    [
+        ("int", "double", "INT64 to FLOAT64"),
+        ("int", "string", "INT64 to STRING"),
+        ("string", {"type": "array", "items": "string"}, "STRING to REPEATED STRING"),
+    ],
+)
+def test_an_empty_project_refuses_what_one_that_has_grown_would(
+    place: Place, was: str, becomes: Any, words: str
+) -> None:
+    first = a_contract(("size", was))
+    second = parse_contract(SchemaRef("thing_happened", 2), a_contract(("size", becomes)).json)
+
+    with pytest.raises(ProvisionError, match=rf"thing_happened\.v2\.size: BigQuery cannot change {words}; add a field"):
+        place.plan(Registry({first.ref: first, second.ref: second}))
 
 
 def test_the_view_of_completeness_comes_back_as_described(place: Place) -> None:
@@ -239,7 +337,7 @@ def test_the_view_says_the_latest_statement_of_each_subject(place: Place) -> Non
 
 
 def test_a_table_where_the_view_belongs_is_refused(place: Place) -> None:
-    place.clients.bigquery.create_dataset(place.names.dataset)
+    create_dataset(place, "EU")
     name = f"{place.names.project}.{place.names.dataset}.{COMPLETENESS}"
     place.clients.bigquery.create_table(bigquery.Table(name, [bigquery.SchemaField("subject", "STRING")]))
 

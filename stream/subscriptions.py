@@ -1,0 +1,112 @@
+"""The subscription that the job reads: as it should be, and in what an existing one differs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from google.protobuf.duration_pb2 import Duration
+from google.pubsub_v1.types import ExpirationPolicy, Subscription
+
+from stream.names import DEAD_LETTERS
+
+ACK_SECONDS: Final = 60
+RETENTION_SECONDS: Final = 7 * 86_400
+CREATED: Final = "headrace-created"  # a label: Pub/Sub itself does not say when a subscription was created
+_DELETED_TOPIC: Final = "_deleted-topic_"
+_CREATE_AGAIN: Final = "pull what it still holds, delete it, and run `headrace provision` again"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One property that is not as it should be.
+
+    *field* is the property that an update changes; without one nothing can change it. *loses*: while it is so, events
+    may be published that never reach this subscription's reader.
+    """
+
+    found: str
+    remedy: str
+    loses: bool
+    field: str | None = None
+
+
+MISSING: Final = Difference("the subscription does not exist", "`headrace provision` creates it", loses=True)
+
+
+def subscription_for(name: str, topic: str, created: int) -> Subscription:
+    """Return the subscription as it should be; *created* is in seconds since 1970."""
+    return Subscription(
+        name=name,
+        topic=topic,
+        ack_deadline_seconds=ACK_SECONDS,
+        message_retention_duration=Duration(seconds=RETENTION_SECONDS),
+        expiration_policy=ExpirationPolicy(),  # never: by default, 31 days without a pull delete it and its messages
+        labels={CREATED: str(created)},
+    )
+
+
+def created_at(existing: Subscription) -> int | None:
+    """Return when a subscription was created, in microseconds; None where its label does not say."""
+    said = existing.labels.get(CREATED, "")
+    return int(said) * 1_000_000 if said.isdecimal() and said.isascii() and len(said) < 12 else None
+
+
+def differences(existing: Subscription, topic: str) -> list[Difference]:
+    """Compare a subscription with the one that reads *topic*, property by property.
+
+    A longer retention, another acknowledgement deadline, ordering and exactly-once delivery lose nothing: they are the
+    operator's choice.
+    """
+    return [*_source(existing, topic), *_delivery(existing), *_keeping(existing)]
+
+
+def _source(existing: Subscription, topic: str) -> Iterator[Difference]:
+    if existing.topic == _DELETED_TOPIC:
+        yield Difference(
+            f"its topic was deleted, so it receives nothing, even if {topic} exists again", _CREATE_AGAIN, loses=True
+        )
+    elif existing.topic != topic:
+        yield Difference(f"it belongs to {existing.topic} and receives nothing from {topic}", _CREATE_AGAIN, loses=True)
+    if existing.detached:
+        yield Difference("it is detached from its topic", _CREATE_AGAIN, loses=True)
+    if existing.filter:
+        yield Difference("it has a filter, so some events never arrive", _CREATE_AGAIN, loses=True)
+
+
+def _delivery(existing: Subscription) -> Iterator[Difference]:
+    if existing.push_config.push_endpoint:
+        yield Difference("it pushes messages to an endpoint", _UPDATE, loses=True, field="push_config")
+    exports = {"bigquery_config": "BigQuery", "cloud_storage_config": "Cloud Storage", "bigtable_config": "Bigtable"}
+    for field, where in exports.items():
+        if field in existing:
+            yield Difference(f"it exports messages to {where}", _CREATE_AGAIN, loses=True)
+    if existing.message_transforms:
+        yield Difference("it transforms messages", _UPDATE, loses=True, field="message_transforms")
+    elsewhere = existing.dead_letter_policy.dead_letter_topic
+    if elsewhere and elsewhere.rpartition("/")[2] != DEAD_LETTERS:
+        yield Difference(
+            f"it forwards messages that are delivered often to {elsewhere}",
+            _UPDATE,
+            loses=True,
+            field="dead_letter_policy",
+        )
+
+
+def _keeping(existing: Subscription) -> Iterator[Difference]:
+    kept = existing.message_retention_duration.total_seconds()
+    if kept < RETENTION_SECONDS:
+        yield Difference(
+            f"it keeps messages for {kept / 3600:g} hours instead of {RETENTION_SECONDS // 3600}",
+            _UPDATE,
+            loses=True,
+            field="message_retention_duration",
+        )
+    if existing.expiration_policy.ttl:
+        yield Difference(
+            "it is deleted with its messages when nobody pulls", _UPDATE, loses=False, field="expiration_policy"
+        )
+
+
+_UPDATE: Final = "`headrace provision` changes it"

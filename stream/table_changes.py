@@ -1,0 +1,177 @@
+"""The table of a contract, beside the one that exists: what to change, and what BigQuery cannot change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from google.cloud import bigquery
+
+from schemas.registry import Registry
+from stream.names import Names
+from stream.tables import case_clashes, misfits, table_for, type_of
+
+_PROVISION: Final = "`headrace provision` changes it"
+
+
+class ProvisionError(ValueError):
+    """What exists cannot become what the contracts say; says which and the remedy. Nothing was changed."""
+
+
+def evolved_table(registry: Registry, subject: str, names: Names) -> bigquery.Table:
+    """Return a subject's table as it is when each version of the contract was provisioned after the one before.
+
+    A project that is empty then gets what one that has grown has: a column that a later version added is NULLABLE, one
+    that it dropped stays.
+
+    Raises:
+        ProvisionError: a version changes what BigQuery cannot change.
+    """
+    first, *later = sorted((each for each in registry if each.subject == subject), key=lambda each: each.ref.version)
+    table = table_for(first, names.project, names.dataset)
+    for contract in later:
+        newer = table_for(contract, names.project, names.dataset)
+        name = f"{contract.subject}.v{contract.ref.version}"
+        if newer.table_id == table.table_id:
+            _refuse_repartitioning(table, newer, name)
+            newer.schema = merged_columns(table.schema, newer.schema, name)
+        table = newer
+    return table
+
+
+def table_changes(existing: bigquery.Table, wanted: bigquery.Table, name: str) -> dict[str, Any]:
+    """Return the properties to change, with their new values.
+
+    Raises:
+        ProvisionError: BigQuery cannot change what differs.
+    """
+    if existing.table_type != "TABLE":
+        kind = str(existing.table_type).lower().replace("_", " ")
+        raise ProvisionError(f"{name}: a {kind} has the name of a table; rename it, and provision again")
+    _refuse_repartitioning(existing, wanted, name)
+    found: dict[str, Any] = {}
+    schema = merged_columns(existing.schema, wanted.schema, name)
+    if _columns(existing.schema) != _columns(schema):
+        found["schema"] = schema
+    if existing.description != wanted.description:
+        found["description"] = wanted.description
+    if list(existing.clustering_fields or []) != list(wanted.clustering_fields or []):
+        found["clustering_fields"] = wanted.clustering_fields
+    if bool(existing.require_partition_filter) != bool(wanted.require_partition_filter):
+        found["require_partition_filter"] = wanted.require_partition_filter
+    if existing.time_partitioning.expiration_ms != wanted.time_partitioning.expiration_ms:
+        found["time_partitioning"] = wanted.time_partitioning
+    if existing.expires is not None:
+        found["expires"] = None
+    return found
+
+
+def table_problems(existing: bigquery.Table, wanted: bigquery.Table, location: str | None) -> list[str]:
+    """Say why an existing table must not be written to for long; nothing when it is as the contract says.
+
+    What only describes the table may differ, and columns that the contract does not have.
+    """
+    found = misfits(existing.schema, wanted.schema)
+    if location is not None and existing.location and not same_location(existing.location, location):
+        found.append(f"it is in {existing.location} and the setting `location` is {location}")
+    return [*found, *_property_problems(existing, wanted)]
+
+
+def same_location(one: str | None, other: str) -> bool:
+    """Whether two names of a location mean one; BigQuery answers in capitals or not."""
+    return one is not None and one.casefold() == other.casefold()
+
+
+def merged_columns(
+    existing: Sequence[bigquery.SchemaField], wanted: Sequence[bigquery.SchemaField], name: str
+) -> list[bigquery.SchemaField]:
+    """Give the table's columns in its own order, as BigQuery keeps them, then the new ones.
+
+    A new column is NULLABLE: BigQuery cannot add a REQUIRED one to rows that are there.
+
+    Raises:
+        ProvisionError: a column of *wanted* differs in a way BigQuery cannot change.
+    """
+    for old, asked in case_clashes(existing, wanted):
+        raise ProvisionError(
+            f"{name}.{asked}: the table has this column as {old}, and to BigQuery both names are one column; rename "
+            f"the column (ALTER TABLE ... RENAME COLUMN), or name the field {old}"
+        )
+    new = {column.name: column for column in wanted}
+    kept = [_merged_column(old, new.pop(old.name, None), f"{name}.{old.name}") for old in existing]
+    return [*kept, *(_relaxed(column) for column in new.values())]
+
+
+def _property_problems(existing: bigquery.Table, wanted: bigquery.Table) -> Iterator[str]:
+    have, want = existing.time_partitioning, wanted.time_partitioning
+    if have is None or (have.type_, have.field) != (want.type_, want.field):
+        yield "it is not partitioned as the contract says, which BigQuery cannot change: make a table of another name"
+    elif have.expiration_ms != want.expiration_ms:
+        yield f"its partitions expire otherwise than the contract says; {_PROVISION}"
+    if existing.expires is not None:
+        yield f"the whole table expires on {existing.expires:%Y-%m-%d}; {_PROVISION}"
+    if list(existing.clustering_fields or []) != list(wanted.clustering_fields or []):
+        yield f"it is not clustered as the contract says; {_PROVISION}"
+    if bool(existing.require_partition_filter) != bool(wanted.require_partition_filter):
+        yield f"whether queries must filter on the partition is not as the contract says; {_PROVISION}"
+
+
+def _relaxed(column: bigquery.SchemaField) -> bigquery.SchemaField:
+    """A column as it is added to rows that are there."""
+    if column.mode != "REQUIRED":
+        return column
+    return bigquery.SchemaField.from_api_repr({**column.to_api_repr(), "mode": "NULLABLE"})
+
+
+def _refuse_repartitioning(existing: bigquery.Table, wanted: bigquery.Table, name: str) -> None:
+    have, want = existing.time_partitioning, wanted.time_partitioning
+    if have is None or (have.type_, have.field) != (want.type_, want.field):
+        raise ProvisionError(
+            f"{name}: partitioned otherwise than the contract says, which BigQuery cannot change; "
+            "name another table in the contract, or copy this one"
+        )
+
+
+def _merged_column(old: bigquery.SchemaField, new: bigquery.SchemaField | None, place: str) -> bigquery.SchemaField:
+    """The column, relaxed or described anew; what people added to it, such as policy tags, stays.
+
+    A column that the contract has no longer stays with its rows, and may be null from now on.
+    """
+    changed = dict(old.to_api_repr())  # a copy: it hands out the column itself
+    if new is None:
+        changed["mode"] = "NULLABLE" if old.mode == "REQUIRED" else old.mode
+        return bigquery.SchemaField.from_api_repr(changed)
+    repeated = "REPEATED" in (old.mode, new.mode)
+    if type_of(old) != type_of(new) or (repeated and old.mode != new.mode) or _narrower(old, new):
+        raise ProvisionError(
+            f"{place}: BigQuery cannot change {_described(old)} to {_described(new)}; add a field instead"
+        )
+    if old.mode == "REQUIRED":  # and a NULLABLE one stays so: the job never writes a null where the contract has none
+        changed["mode"] = new.mode
+    if old.description or new.description:
+        changed["description"] = new.description or ""
+    if old.fields:
+        changed["fields"] = [column.to_api_repr() for column in merged_columns(old.fields, new.fields, place)]
+    if old.precision is not None:
+        changed |= {"precision": new.precision, "scale": new.scale}
+    return bigquery.SchemaField.from_api_repr(changed)
+
+
+def _described(column: bigquery.SchemaField) -> str:
+    limits = "" if column.precision is None else f"({column.precision}, {column.scale or 0})"
+    return f"{'REPEATED ' if column.mode == 'REPEATED' else ''}{type_of(column)}{limits}"
+
+
+def _narrower(old: bigquery.SchemaField, new: bigquery.SchemaField) -> bool:
+    """Whether a decimal would lose digits before or after the point; without limits it holds all of its type."""
+    if old.precision is None:
+        return False
+    scale, new_scale = old.scale or 0, new.scale or 0
+    return bool(new_scale < scale or new.precision - new_scale < old.precision - scale)
+
+
+def _columns(fields: Sequence[bigquery.SchemaField]) -> list[Any]:
+    return [
+        (each.name, each.mode, each.description or "", each.precision, each.scale, _columns(each.fields))
+        for each in fields
+    ]
