@@ -9,6 +9,7 @@ from typing import Any, Final
 from google.cloud import bigquery
 from google.cloud.bigquery import ArrayQueryParameter, ScalarQueryParameter
 
+from schemas.envelope import to_micros
 from stream.row_hash import row_hashes
 
 QUERY_SECONDS: Final = 60.0
@@ -69,6 +70,13 @@ def is_empty(client: bigquery.Client, table: str, time_column: str) -> bool:
         SELECT 1 AS one FROM {table} WHERE {time_column} >= TIMESTAMP '0001-01-01' LIMIT 1
     """  # noqa: S608 names come from checked settings and contracts
     return not list(client.query_and_wait(query, wait_timeout=QUERY_SECONDS, job_retry=None, retry=None))
+
+
+def service_time(client: bigquery.Client) -> int:
+    """BigQuery's own time, in microseconds since 1970; raises what the client raises."""
+    query = "SELECT CURRENT_TIMESTAMP() AS now"
+    (row,) = client.query_and_wait(query, wait_timeout=QUERY_SECONDS, job_retry=None, retry=None)
+    return to_micros(row["now"])
 
 
 def _parameters(ids: Sequence[str], first: datetime, last: datetime) -> list[Any]:

@@ -11,11 +11,11 @@ import pyarrow.compute as pc
 from google.cloud import bigquery
 
 from stream.batch import MicroBatch
-from stream.lookup import is_empty, stored_contents, stored_ids
+from stream.lookup import is_empty, service_time, stored_contents, stored_ids
 from stream.row_hash import LEFT_OUT, row_hashes
 from stream.tables import misfits
 
-SKEW_MICROSECONDS: Final = 60_000_000  # how far our clock may be behind Pub/Sub's
+SKEW_MICROSECONDS: Final = 60_000_000  # how far BigQuery's clock may be behind Pub/Sub's; this machine's may be wrong
 # Who sent the event, and by which version of its contract, is not what it says: a backfill's source is a file.
 _NOT_CONTENT: Final = frozenset({LEFT_OUT, "_source", "_schema_version"})
 
@@ -34,6 +34,10 @@ class StoredRows:
     def is_empty(self) -> bool:
         """Whether there is no row at all."""
         return is_empty(self._client, self._table, "_event_time")
+
+    def now(self) -> int:
+        """BigQuery's own time, in microseconds since 1970."""
+        return service_time(self._client)
 
     def count(self, rows: pa.RecordBatch) -> int:
         """Count the ones of *rows* whose id stands there."""

@@ -59,7 +59,7 @@ class Carrier:
         return network
 
     def process(self, ledger: Ledger, batch: MicroBatch, streams: Streams, now: int) -> list[Fates]:
-        return [ledger.enqueue(batch, now)]
+        return [ledger.enqueue(batch)]
 
     def on_timer(self, ledger: Ledger, streams: Streams, now: int) -> tuple[list[Fates], bool]:
         settled = ledger.append(streams, now)
@@ -188,6 +188,7 @@ class Simulator:
 
     def _bundle(self, base: Committed, lost: bool, bring: int, timers: int) -> None:
         memory = self.random.choice(self.workers)
+        self.table.clock = self.now
         memory.begin_bundle()
         cells, timer = dict(base.cells), base.timer
         taken = self.random.sample(self.pending, min(len(self.pending), bring))

@@ -96,11 +96,12 @@ class Table:
     """COMMITTED streams with offsets, as BigQuery keeps them; *named* rows are refused by index, *unnamed* without.
 
     Streams that are *gone* take nothing and have no count; their rows stay. *asked*: how often it was queried.
-    While it *is_away* no append is answered, or arrives.
+    While it *is_away* no append is answered, or arrives. *clock* is BigQuery's time.
     """
 
     def __init__(self) -> None:
         self.asked = 0
+        self.clock = 0
         self.is_away = False
         self.gone: set[str] = set()
         self.streams: dict[str, list[tuple[Any, ...]]] = {}
@@ -146,6 +147,9 @@ class Table:
     def is_empty(self) -> bool:
         self.asked += 1
         return not self.rows
+
+    def now(self) -> int:
+        return self.clock
 
     def compare(self, rows: pa.RecordBatch) -> dict[int, bool]:
         self.asked += 1
@@ -198,6 +202,10 @@ class Network:
     def is_empty(self) -> bool:
         self._perhaps_die()
         return self.real.is_empty()
+
+    def now(self) -> int:
+        self._perhaps_die()
+        return self.real.now()
 
     def compare(self, rows: pa.RecordBatch) -> dict[int, bool]:
         self._perhaps_die()

@@ -33,6 +33,7 @@ class Service:
 
     registry: Registry
     settings: Settings
+    clock: Callable[[], int] = now_micros
 
     @property
     def names(self) -> Names:
@@ -51,7 +52,7 @@ class Service:
             publisher.publish(topic=self.names.topic(subject), messages=wire[start : start + 500])
 
     def engine(self) -> Embedded:
-        job = job_for(self.settings, self.registry, HeldKey(KEY), now_micros)
+        job = job_for(self.settings, self.registry, HeldKey(KEY), self.clock)
         return build_engine(self.settings, job, Journal.open(self.settings.journal))
 
     def run_until(self, acknowledged: int) -> Embedded:

@@ -42,7 +42,7 @@ class Shard:
 
     def enqueue(self, *events: str, published_at: int = 1) -> Fates:
         batch = a_batch([a_message(event[0], event, published_at) for event in events])
-        return self.ledger.enqueue(batch, self.now)
+        return self.ledger.enqueue(batch)
 
     def append(self) -> Settled:
         return self.ledger.append(self.table, self.now)
@@ -100,7 +100,7 @@ def test_batches_that_wait_are_joined_into_one_append_of_one_schema() -> None:
         shard.enqueue(event)
     other = a_batch([a_message("d", "d1")])
     wider = other.rows.append_column("more", pa.array(["x"]))
-    shard.ledger.enqueue(MicroBatch("things", wider, other.notes, other.sealed), 0)
+    shard.ledger.enqueue(MicroBatch("things", wider, other.notes, other.sealed))
     shard.append()
     head = the_queue(shard.cells).read_head()
     assert head is not None
@@ -243,7 +243,7 @@ def test_an_id_whose_row_still_waits_is_not_forgotten() -> None:
 
 def test_what_was_published_before_ids_were_forgotten_is_looked_up_in_the_table() -> None:
     shard = Shard(budget=4)
-    shard.now = 5
+    shard.table.clock = 5
     for name in "abcd":
         shard.enqueue(f"{name}1")
         shard.settle()

@@ -61,7 +61,7 @@ class Stalled:
     def enqueue(self) -> None:
         ids = [f"{self.enqueued + place:06}" for place in range(ROWS)]
         self.enqueued += ROWS
-        self._ledger().enqueue(a_batch([a_message(event_id, "x" * 100, 1) for event_id in ids]), 0)
+        self._ledger().enqueue(a_batch([a_message(event_id, "x" * 100, 1) for event_id in ids]))
 
     def append(self) -> tuple[int, float | None]:
         """Let the timer fire: how many bytes of state that moves, and when it fires again."""

@@ -22,6 +22,9 @@ class Table(Protocol):
     def is_empty(self) -> bool:
         """Whether there is no row at all."""
 
+    def now(self) -> int:
+        """BigQuery's own time, in microseconds since 1970: workers' clocks may differ."""
+
     def compare(self, rows: pa.RecordBatch) -> Mapping[int, bool]:
         """Give the indexes of *rows* whose id stands there, and whether with the same content."""
 
@@ -34,13 +37,13 @@ class Ledger:
     outbox: Outbox
     table: Table
 
-    def enqueue(self, batch: MicroBatch, now: int) -> Fates:
+    def enqueue(self, batch: MicroBatch) -> Fates:
         """Decide every row. Fresh rows are remembered and wait; the fates of the others are given.
 
-        Rows of messages older than what is remembered are looked up in the table; *now* in microseconds since 1970.
+        Rows of messages older than what is remembered are looked up in the table.
         Raises what the table raises.
         """
-        stored = compare_old(batch, self._since(now), self.table.compare)
+        stored = compare_old(batch, self._since(), self.table.compare)
         decision = self.ids.seen().decide(batch, stored)
         fresh = batch.take(decision.fresh)
         too_large = self.outbox.add(fresh)
@@ -51,12 +54,12 @@ class Ledger:
         refusals = [Refusal(decision.fresh[each.index], each.reason, each.detail) for each in too_large]
         return Fates(batch, (), decision.duplicates, decision.conflicts + refusals)
 
-    def _since(self, now: int) -> int:
+    def _since(self) -> int:
         """Since when ids are remembered: from the first message on when the table is empty at first sight, otherwise
         from now on, for the rows that stand there may be of messages that come again."""
         since = self.ids.since()
         if since is None:
-            since = 0 if self.table.is_empty() else now + SKEW_MICROSECONDS
+            since = 0 if self.table.is_empty() else self.table.now() + SKEW_MICROSECONDS
             self.ids.begin(since)
         return since
 
@@ -70,6 +73,6 @@ class Ledger:
             if fates.refusals:
                 self.ids.forget(fates.batch.take([refusal.index for refusal in fates.refusals]))
         if settled.in_pages and self.ids.is_due() and self.outbox.queue.has_only_young():
-            self.ids.turn(now)
+            self.ids.turn(self.table.now())
             self.outbox.queue.begin_young()
         return settled

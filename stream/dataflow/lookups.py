@@ -32,6 +32,11 @@ class EventTable:
         with _asking(self._table):
             return self._stored.is_empty()
 
+    def now(self) -> int:
+        """BigQuery's own time, in microseconds since 1970."""
+        with _asking(self._table):
+            return self._stored.now()
+
     def compare(self, rows: pa.RecordBatch) -> dict[int, bool]:
         """Give the indexes of *rows* whose id stands there, and whether with the same content."""
         with _asking(self._table):

@@ -72,7 +72,7 @@ class _WriteFn(AppendingFn):
         key, batch = keyed
         now = self._options.clock()
         ids = Ids(key, even, odd, version, self._memory, self._budget)
-        fates = self._ledger(ids, Queue(queue, head, index)).enqueue(batch, now)
+        fates = self._ledger(ids, Queue(queue, head, index)).enqueue(batch)
         # Due at once: a timer that is set again and again must not move away.
         timer.set(Timestamp(micros=now))
         yield from self._account([fates])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,14 +21,16 @@ from stream.failpoints import reached
 from stream.message import Message
 from stream.stored_rows import SKEW_MICROSECONDS, StoredRows, compare_old
 
+_ALWAYS: Final = 2**63 - 1
 _LOG = structlog.get_logger("headrace")
 
 
 class Memory:
     """The memory of one *table*: in the journal, and what is looked up often in this process too.
 
-    *budget* is how many ids are remembered; *clock* gives microseconds since 1970. Ids of messages that were published
-    before they are remembered are looked up in the table itself.
+    *budget* is how many ids are remembered. Ids of messages that were published before they are remembered are looked
+    up in the table itself; of a *finite* source all are, for the times of its messages are not Pub/Sub's. No clock of
+    this machine is compared with a publish time: BigQuery's is.
     """
 
     def __init__(
@@ -37,23 +40,22 @@ class Memory:
         stored_rows: StoredRows,
         needs_queries: str,
         patience: Patience,
-        clock: Callable[[], int],
         budget: int,
+        finite: bool = False,
     ) -> None:
         self._table = table
         self._journal = journal
         self._stored_rows = stored_rows
         self._needs_queries = needs_queries
         self._patience = patience
-        self._clock = clock
         self._budget = budget
+        self._finite = finite
 
     def recall(self, taken_over: bool) -> None:
         """Load what the journal holds. When it holds nothing, or another journal's engine has been given the messages
         since (*taken_over*), everything published until now is looked up."""
         if taken_over or self._journal.remembered(self._table) is None:
-            is_new = self._patience.insist(self._needs_queries, self._stored_rows.is_empty)
-            self._remember_since(0 if is_new else self._clock() + SKEW_MICROSECONDS)
+            self._remember_since(self._patience.insist(self._needs_queries, self._first_remembered))
         remembered = self._journal.remembered(self._table)
         assert remembered is not None  # noqa: S101 stated just above
         self._generation, self._since, self._newest = remembered.generation, remembered.since, remembered.newest
@@ -107,11 +109,12 @@ class Memory:
         """
         if not self._seen.is_due():
             return
+        now = self._patience.insist(self._needs_queries, self._stored_rows.now)
         self._generation += 1
 
         def commit() -> None:
             with self._journal.transaction() as transaction:
-                transaction.start_generation(self._table, self._generation, max(self._newest, self._clock()))
+                transaction.start_generation(self._table, self._generation, max(self._newest, now))
 
         self._patience.insist(NEEDS_ROOM, commit)
         reached("ids_turned")
@@ -125,7 +128,12 @@ class Memory:
         def compare(rows: pa.RecordBatch) -> dict[int, bool]:
             return self._patience.insist(self._needs_queries, lambda: self._stored_rows.compare(rows))
 
-        return compare_old(batch, self._since, compare)
+        return compare_old(batch, _ALWAYS if self._finite and self._since else self._since, compare)
+
+    def _first_remembered(self) -> int:
+        """From the first message on when the table is empty. Otherwise from now on: what stands there was published
+        before, whatever message is pulled first."""
+        return 0 if self._stored_rows.is_empty() else self._stored_rows.now() + SKEW_MICROSECONDS
 
     def _remember_since(self, moment: int) -> None:
         def commit() -> None:

@@ -83,7 +83,7 @@ class SubjectLoop:
             "`headrace provision` makes it"
         )
         self._memory = Memory(
-            self._table, journal, self._stored_rows, needs_queries, self._patience, job.clock, job.ids_remembered
+            self._table, journal, self._stored_rows, needs_queries, self._patience, job.ids_remembered, source.finite
         )
         self._preparer = preparer
         self._messages: Sequence[Message] = ()

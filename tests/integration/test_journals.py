@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from stream.clock import now_micros
 from stream.deadletter import PREFIX
 from stream.settings import Settings
 from tests.integration.test_service import flight_message
@@ -38,6 +40,24 @@ def test_without_its_journal_the_engine_asks_the_table_what_it_has_written(proje
     assert sorted(row["flight"] for row in rows) == list(range(200))
     (letter,) = service.dead_letters(1)
     assert letter.attributes[f"{PREFIX}reason"] == "id_conflict"
+
+
+@pytest.mark.parametrize("behind", [timedelta(minutes=59), timedelta(0)], ids=["slow", "right"])
+def test_without_its_journal_nothing_is_written_twice_whatever_the_clock_says(
+    project: str, tmp_path: Path, behind: timedelta
+) -> None:
+    #  |100 written|journal lost|the same 100 again, by a clock that may be slow|
+    service = a_service(project)
+    messages = [flight_message(f"flight-{number}", flight=number) for number in range(100)]
+    service.publish("flight_departed", messages)
+    service.run_until(acknowledged=100)
+
+    service.publish("flight_departed", messages)
+    settings = Settings(project=project, journal=tmp_path / "new", lease_seconds=3600)
+    slow = Service(service.registry, settings, lambda: now_micros() - behind // timedelta(microseconds=1))
+    slow.run_until(acknowledged=100)
+
+    assert sorted(row["flight"] for row in service.rows("flights", "flight")) == list(range(100))
 
 
 def test_an_engine_with_another_journal_is_refused_and_told_who_is_there(project: str, tmp_path: Path) -> None:
