@@ -37,7 +37,7 @@ from stream.engine.journal import Journal
 from stream.keys import HeldKey
 from stream.logs import set_up_logs
 from stream.names import Names
-from stream.processes import run_program
+from stream.processes import python, run, run_program, start
 from stream.settings import load_settings, read_masking_key
 from tests.builders import encode
 from tests.files import as_avro, as_csv, as_parquet
@@ -87,8 +87,9 @@ def measure(kind: str, total: int, path: Path) -> None:
 
 def measured(kind: str, project: str, total: int, folder: Path, path: Path) -> dict[str, Any]:
     """What :func:`measure` says, of a process that has done nothing else."""
-    command = [sys.executable, "-m", "benchmarks.backfill", kind, str(total), str(path)]
-    done = subprocess.run(command, check=True, env=environment(project, folder), stdout=subprocess.PIPE)
+    command = python("benchmarks.backfill", kind, str(total), str(path))
+    done = run(command, environment(project, folder))
+    done.check_returncode()
     return dict(json.loads(done.stdout))
 
 
@@ -98,9 +99,9 @@ def environment(project: str, folder: Path) -> dict[str, str]:
 
 def publish(names: Names, events: list[dict[str, Any]]) -> None:
     contract, publisher = Registry.load().latest(SUBJECT), open_gapic_publisher()
-    for start in range(0, len(events), 500):
+    for first in range(0, len(events), 500):
         messages = []
-        for fields in events[start : start + 500]:
+        for fields in events[first : first + 500]:
             at = fields["scheduled_at"]
             envelope = Envelope(derive_event_id(contract, fields) or "", contract.ref, at, "/bench")
             messages.append({"data": encode(contract, fields), "attributes": envelope.to_attributes()})
@@ -125,9 +126,9 @@ def differences(names: Names, other: Names) -> list[int]:
 def command(project: str, folder: Path, path: Path) -> subprocess.Popen[bytes]:
     journal = str(folder / f"journal-{project}")
     given = [str(COMMAND), "backfill", SUBJECT, str(path), "--json", "--journal", journal]
-    return subprocess.Popen(
+    return start(
         given,
-        env=environment(project, folder),
+        environment(project, folder),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         start_new_session=True,

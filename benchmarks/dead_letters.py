@@ -23,6 +23,7 @@ from typing import Any
 import psutil
 
 from schemas.envelope import Envelope
+from stream import processes
 from stream.cli import app
 from stream.commands.archive import open_archive
 from stream.deadletter import Reason
@@ -89,17 +90,19 @@ def as_process(arguments: list[str]) -> float:
 
 def _as_process(arguments: list[str]) -> float:
     began = time.perf_counter()
-    subprocess.run([COMMAND, *arguments], check=True, capture_output=True)
+    processes.run([str(COMMAND), *arguments]).check_returncode()
     return time.perf_counter() - began
 
 
 def replay() -> dict[str, Any]:
     """Send all of them again, as a process: letters a second, and its resident memory while it sends."""
     began, held = time.perf_counter(), []
-    with psutil.Popen([COMMAND, "replay", "--yes", "--json"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as it:
+    command = [str(COMMAND), "replay", "--yes", "--json"]
+    with processes.start(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as it:
+        watched = psutil.Process(it.pid)
         while it.poll() is None:
             with contextlib.suppress(psutil.NoSuchProcess):
-                held.append((time.perf_counter() - began, it.memory_info().rss / 2**20))
+                held.append((time.perf_counter() - began, watched.memory_info().rss / 2**20))
             time.sleep(0.5)
         said = json.load(it.stdout)["result"]
     seconds = time.perf_counter() - began

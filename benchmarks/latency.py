@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -20,13 +19,13 @@ import psutil
 from google.cloud import bigquery
 
 from benchmarks import contracts
+from stream import processes
 from stream.bench.command import emulators
 from stream.bench.end_to_end import environment
 from stream.bench.figures import spread
 from stream.bench.rivals import BenchFailedError, child, last_line, module, provision
 from stream.clients import open_bigquery
 from stream.names import Names
-from stream.processes import tied
 
 SECONDS: Final = {10: 60, 1_000: 30, 3_000: 20}  # by events a second
 LEAD_SECONDS: Final = 4.0  # the sender starts meanwhile
@@ -136,8 +135,8 @@ def _engine_seconds(engine: subprocess.Popen[bytes], start: float, seen: Seen, s
 
 
 def _sender(project: str, rate: int, count: int, start: float) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "benchmarks.sender", project, str(rate), str(count), str(start)]
-    return subprocess.Popen(tied(command), stdout=subprocess.PIPE)
+    command = processes.python("benchmarks.sender", project, str(rate), str(count), str(start))
+    return processes.start(command, stdout=subprocess.PIPE)
 
 
 def _read_all(process: subprocess.Popen[bytes]) -> None:

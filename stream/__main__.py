@@ -1,6 +1,11 @@
-"""The program ``headrace``."""
+"""The program ``headrace``; also ``python -m stream``, which is the same but for where Python looks for modules."""
 
 from __future__ import annotations
+
+import sys
+
+if __name__ == "__main__" and not sys.flags.safe_path:
+    del sys.path[0]  # the working folder, which -m puts first: what lies beside somebody's data is not our code
 
 from typing import NoReturn
 

@@ -18,7 +18,7 @@ from typing import Final
 import psutil
 
 from stream.clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB
-from stream.processes import tied
+from stream.processes import start
 
 START_SECONDS: Final = 90.0
 STARTS: Final = 3
@@ -137,7 +137,7 @@ def _bigquery_command() -> list[str]:
     python = _LAUNCHER / ".venv" / "bin" / "python"
     if not python.exists():
         raise EmulatorMissingError("the BigQuery emulator is missing: run `make setup` in a clone of headrace")
-    return [str(python), str(_LAUNCHER / "launch.py")]
+    return [str(python), "-I", str(_LAUNCHER / "launch.py")]
 
 
 def _pubsub_flags(address: str) -> list[str]:
@@ -160,8 +160,8 @@ def _free_ports(count: int) -> list[int]:
 
 def _start(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
     with log.open("wb") as output:
-        return subprocess.Popen(
-            tied(command),
+        return start(
+            command,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

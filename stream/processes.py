@@ -1,13 +1,17 @@
-"""Child processes that never outlive us, waiting to be told to end, and ending."""
+"""Child processes that never outlive us and run no code of the working folder; waiting to be told to end, and ending.
+
+Every child of ours is started here (``tests/test_children.py`` looks for others).
+"""
 
 from __future__ import annotations
 
 import atexit
 import os
 import signal
+import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, NoReturn
 
@@ -24,6 +28,42 @@ if os.getppid() == int(sys.argv[1]):
 def tied(command: Sequence[str]) -> list[str]:
     """Give *command* as one that ends with this process, however this process ends."""
     return [sys.executable, "-I", "-S", "-c", _TIE, str(os.getpid()), *command]
+
+
+def python(module: str, *arguments: str) -> list[str]:
+    """The command that runs *module* in another Python, which imports nothing from the working folder.
+
+    ``python -m`` alone puts that folder first, before the standard library: a ``pickle.py`` beside somebody's data
+    would be run. ``PYTHONPATH`` stays, so that a child finds what its parent has found.
+    """
+    return [sys.executable, "-P", "-m", module, *arguments]
+
+
+def start(
+    command: Sequence[str], environment: Mapping[str, str] | None = None, **options: Any
+) -> subprocess.Popen[Any]:
+    """Start *command*, which ends with this process; *environment* lies over ours, *options* are those of Popen."""
+    return subprocess.Popen(tied(command), env=child_environment({**os.environ, **(environment or {})}), **options)
+
+
+def run(command: Sequence[str], environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run *command* to its end, as :func:`start` does, and give what it printed as text."""
+    with start(command, environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        out, err = process.communicate()
+    return subprocess.CompletedProcess(command, process.returncode, out, err)
+
+
+def child_environment(variables: Mapping[str, str]) -> dict[str, str]:
+    """*variables* without the working folder in ``PYTHONPATH``, where an empty entry stands for it.
+
+    >>> child_environment({"PYTHONPATH": ":/opt/functions", "HOME": "/home/me"})
+    {'PYTHONPATH': '/opt/functions', 'HOME': '/home/me'}
+    """
+    cleaned = dict(variables)
+    if "PYTHONPATH" in cleaned:
+        entries = [entry for entry in cleaned.pop("PYTHONPATH").split(os.pathsep) if entry]
+        cleaned = {"PYTHONPATH": os.pathsep.join(entries), **cleaned} if entries else cleaned
+    return cleaned
 
 
 def wait_for_interrupt() -> None:

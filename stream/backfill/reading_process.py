@@ -1,4 +1,4 @@
-"""Reading and encoding in a process of its own, one round ahead of the one that writes: ``python -m`` this module.
+"""Reading and encoding in a process of its own, one round ahead of the one that writes: this module is its program.
 
 It is a program that is started, not a fork: gRPC does not survive one. The task comes in on its stdin and rounds go out
 on its stdout; a pipe holds less than a round, so it waits until the last one is taken. It ends with its parent.
@@ -18,13 +18,12 @@ from stream.backfill.errors import BackfillError
 from stream.backfill.events import BadLine
 from stream.backfill.rounds import Round, Task, rounds
 from stream.message import Message
-from stream.processes import tied
+from stream.processes import python, start
 
 
 def read_ahead(task: Task) -> Generator[Round, None, None]:
     """The rounds of *task*, read by another process; raises BackfillError as :func:`rounds` does."""
-    command = tied([sys.executable, "-m", __name__])
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    with start(python(__name__), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None  # noqa: S101 for the type checker
         assert process.stdout is not None  # noqa: S101 likewise
         try:

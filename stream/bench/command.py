@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -32,7 +31,7 @@ from stream.bench.steps import CHUNK, WARM
 from stream.bench.ticks import rate_of
 from stream.emulators import running_emulators
 from stream.output import say
-from stream.processes import tied
+from stream.processes import python, run
 
 SCHEMA_VERSION: Final = 1
 APPENDED: Final = 0.4  # of the chunks of the steps: emulators are slow
@@ -113,13 +112,12 @@ def emulators() -> Iterator[Path]:
 
 
 def in_child(name: str, *arguments: str, **environment: str) -> Any:
-    """What ``python -m name`` prints, as JSON, of a process that has done nothing else.
+    """What the module *name* prints as a program, as JSON, of a process that has done nothing else.
 
     Raises:
         BenchFailedError: it failed; its last line says why.
     """
-    command = tied([sys.executable, "-m", name, *arguments])
-    done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True)
+    done = run(python(name, *arguments), environment)
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["nothing"])[-1]
         raise BenchFailedError(f"{name} {' '.join(arguments)} ended with code {done.returncode}; it said: {last}")

@@ -5,10 +5,8 @@ Everything is done with the emulators that the environment names.
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,7 +22,7 @@ from stream.bench.ticks import Rate, Tick, first_counted, rate_of, read_ticks
 from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
 from stream.message import Message
 from stream.names import Names
-from stream.processes import tied
+from stream.processes import python, start
 from stream.provision import Clients, apply, plan
 
 REQUEST_MESSAGES: Final = 500
@@ -75,16 +73,16 @@ def count_rows(names: Names, table: str) -> int:
 
 def module(name: str, *arguments: str) -> list[str]:
     """The command that runs a module of this package."""
-    return [sys.executable, "-m", f"stream.bench.{name}", *arguments]
+    return python(f"stream.bench.{name}", *arguments)
 
 
 @contextmanager
 def child(command: Sequence[str], environment: Mapping[str, str], log: Path) -> Iterator[Any]:
     """Run *command* with its stdout at hand; asked to end afterwards, and ended with this process."""
     with log.open("ab") as errors:
-        process = subprocess.Popen(
-            tied(command),
-            env={**os.environ, **environment},
+        process = start(
+            command,
+            environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=errors,

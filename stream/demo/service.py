@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,7 +17,7 @@ from google.pubsub_v1.types import PubsubMessage
 
 from stream.demo.planting import Planted
 from stream.names import TALLIES, Names
-from stream.processes import tied
+from stream.processes import python, start
 
 STALLED_SECONDS: Final = 60.0
 DRAIN_SECONDS: Final = 60.0
@@ -34,11 +32,10 @@ class DemoFailedError(RuntimeError):
 @contextmanager
 def running_job(environment: Mapping[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Run ``headrace run`` as a child, and drain it at the end; it ends with this process, however that ends."""
-    command = [sys.executable, "-m", "stream", "run"]
     with log.open("wb") as output:
-        job = subprocess.Popen(
-            tied(command),
-            env={**os.environ, **environment},
+        job = start(
+            python("stream", "run"),
+            environment,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
