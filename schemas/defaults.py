@@ -28,7 +28,9 @@ def default_value(field: Field, where: str) -> Any:
     """
     value, type_ = field.default, field.type
     if value is MISSING:
-        raise ContractError(where, "is new and has no default", 'make it optional with "default": null')
+        raise ContractError(
+            where, "it is new and has no default", 'give it one, or make it ["null", type] with "default": null'
+        )
     if isinstance(type_, Optional):
         if (value is None) != type_.null_first:
             raise ContractError(where, "a default of its union's second branch", "put the default's branch first")

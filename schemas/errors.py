@@ -8,7 +8,10 @@ class ContractError(ValueError):
 
     def __init__(self, where: str, why: str, remedy: str) -> None:
         super().__init__(f"{where}: {why}; {remedy}")
-        self.where = where
+        self.where, self.why, self.remedy = where, why, remedy
+
+    def __reduce__(self) -> tuple[type[ContractError], tuple[str, str, str]]:
+        return ContractError, (self.where, self.why, self.remedy)
 
 
 class UnknownSchemaError(LookupError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
@@ -17,12 +17,12 @@ from fastavro.schema import SchemaParseException, UnknownType
 from schemas.annotations import TableOptions, parse_table_options
 from schemas.envelope import SchemaRef
 from schemas.errors import ContractError, UnknownSchemaError
+from schemas.folder import SUFFIX, contract_files
 from schemas.lint import lint
 from schemas.model import Record
 from schemas.parse import parse_record
+from schemas.resolve import resolve_record
 from schemas.transformations import Transformations, lint_transformations, parse_transformations, written
-
-MAX_FILE_BYTES = 1_048_576
 
 
 @dataclass(frozen=True)
@@ -89,29 +89,67 @@ def parse_contract(ref: SchemaRef, text: str) -> Contract:
 
 
 class Registry:
-    """Every contract a job serves or a producer may publish, by subject and version."""
+    """Every contract a job serves or a producer may publish, by subject and version.
 
-    def __init__(self, contracts: Mapping[SchemaRef, Contract]) -> None:
+    *blocked* says, by subject, why a subject is not served; where a file's name says no subject, by that name.
+    """
+
+    def __init__(
+        self, contracts: Mapping[SchemaRef, Contract], blocked: Mapping[str, ContractError] | None = None
+    ) -> None:
+        """Hold *contracts*; ContractError when they do not go together."""
         self._contracts = dict(sorted(contracts.items()))
         self._latest = {ref.subject: contract for ref, contract in self._contracts.items()}
-        _refuse_shared_tables(self._latest)
+        self.blocked: Mapping[str, ContractError] = dict(sorted((blocked or {}).items()))
+        for fault in _faults(self._contracts.values(), self._latest).values():
+            raise fault
 
     @classmethod
     def load(cls, folder: Traversable | None = None) -> Registry:
         """Read every ``<subject>.v<N>.avsc`` of *folder*, by default the contracts that come with the package.
 
         Raises:
-            ContractError: a file's name or content is refused, or the folder holds no contract.
+            ContractError: a file's name or content is refused, a version cannot be read by the newest one, or the
+                folder holds no contract.
+        """
+        registry = cls.load_serviceable(folder)
+        for fault in registry.blocked.values():
+            raise fault
+        return registry
+
+    @classmethod
+    def load_serviceable(cls, folder: Traversable | None = None) -> Registry:
+        """Read the same files, for those who serve many subjects: a contract that is refused blocks its subject alone.
+
+        Raises:
+            ContractError: no subject is left, or the folder holds no contract.
         """
         folder = folder if folder is not None else files("schemas") / "avro"
-        found = {}
-        for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
-            if entry.name.endswith(".avsc"):
-                ref = _ref_of_file(entry.name)
-                found[ref] = parse_contract(ref, _read(entry))
-        if not found:
-            raise ContractError(str(folder), "no .avsc file", "name a folder that holds <subject>.v1.avsc")
-        return cls(found)
+        found: dict[SchemaRef, Contract] = {}
+        blocked: dict[str, ContractError] = {}
+        for each in contract_files(folder):
+            try:
+                if each.ref is None:
+                    raise each.error or ContractError(each.subject, "unreadable", "replace it")
+                found[each.ref] = parse_contract(each.ref, each.text)
+            except ContractError as error:
+                blocked.setdefault(each.subject, error)
+        if not found and not blocked:
+            raise ContractError(str(folder), f"no {SUFFIX} file", "name a folder that holds <subject>.v1.avsc")
+        latest = {ref.subject: contract for ref, contract in sorted(found.items())}
+        blocked = _faults(found.values(), latest) | blocked
+        return cls(_without(found, blocked), blocked)._with_a_subject()
+
+    def blocking(self, faults: Mapping[str, ContractError]) -> Registry:
+        """Block the subjects of *faults* too; ContractError when no subject is left."""
+        if not faults:
+            return self
+        return Registry(_without(self._contracts, faults), {**faults, **self.blocked})._with_a_subject()
+
+    def _with_a_subject(self) -> Registry:
+        for fault in () if self._latest else self.blocked.values():
+            raise fault
+        return self
 
     def __getitem__(self, ref: SchemaRef) -> Contract:
         try:
@@ -127,32 +165,19 @@ class Registry:
         try:
             return self._latest[subject]
         except KeyError:
+            if subject in self.blocked:
+                raise UnknownSchemaError(f"subject {subject} is blocked: {self.blocked[subject]}") from None
             raise UnknownSchemaError(f"no contract for subject {subject!r} here") from None
 
     @property
     def subjects(self) -> tuple[str, ...]:
-        """Every subject, in order."""
+        """Every subject that is served, in order."""
         return tuple(self._latest)
 
-
-def _read(entry: Traversable) -> str:
-    data = entry.read_bytes()
-    if len(data) > MAX_FILE_BYTES:
-        raise ContractError(entry.name, f"larger than {MAX_FILE_BYTES} bytes", "split the event")
-    try:
-        return data.decode()
-    except UnicodeDecodeError as error:
-        raise ContractError(entry.name, "not UTF-8", "save it as UTF-8") from error
-
-
-def _ref_of_file(name: str) -> SchemaRef:
-    subject, _, version = name.removesuffix(".avsc").rpartition(".v")
-    try:
-        return SchemaRef.parse(f"headrace:{subject}:{version}")
-    except ValueError:
-        raise ContractError(
-            name, "not the name of a contract", "call it <subject>.v<N>.avsc, subject in lower case"
-        ) from None
+    @property
+    def blocked_subjects(self) -> tuple[str, ...]:
+        """Every subject that is blocked, in order; files that name no subject are not among them."""
+        return tuple(each for each in self.blocked if not each.endswith(SUFFIX))
 
 
 def _check_avro(contract: Contract, where: str) -> None:
@@ -168,10 +193,34 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
-def _refuse_shared_tables(latest: Mapping[str, Contract]) -> None:
+def _without(contracts: Mapping[SchemaRef, Contract], faults: Mapping[str, ContractError]) -> dict[SchemaRef, Contract]:
+    return {ref: contract for ref, contract in contracts.items() if ref.subject not in faults}
+
+
+def _faults(contracts: Iterable[Contract], latest: Mapping[str, Contract]) -> dict[str, ContractError]:
+    """By subject, what the contracts of a registry say against each other."""
+    faults: dict[str, ContractError] = {}
+    for contract in contracts:
+        newest = latest[contract.subject]
+        try:
+            resolve_record(contract.record, newest.record, f"{contract.subject}.v{newest.ref.version}.")
+        except ContractError as error:
+            why = f"events of v{contract.ref.version} cannot be read: {error.why}"
+            faults.setdefault(contract.subject, ContractError(error.where, why, error.remedy))
+    return _shared_tables(latest) | faults
+
+
+def _shared_tables(latest: Mapping[str, Contract]) -> dict[str, ContractError]:
+    """Two subjects that name one table: nobody knows whose it is, so neither writes it."""
     owners: dict[str, str] = {}
+    faults: dict[str, ContractError] = {}
     for subject, contract in latest.items():
         for table in (contract.options.table, *(rollup.name for rollup in contract.transformations.rollups)):
             other = owners.setdefault(table, subject)
             if other != subject:
-                raise ContractError(subject, f"{other} already writes table {table}", "name another table")
+                for one, another in ((subject, other), (other, subject)):
+                    fault = ContractError(
+                        one, f"{another} writes table {table} too", "name another table in one of them"
+                    )
+                    faults.setdefault(one, fault)
+    return faults

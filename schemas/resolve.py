@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, assert_never
 
 from schemas.defaults import default_value
 from schemas.errors import ContractError
@@ -125,14 +125,41 @@ def resolve(writer: Type, reader: Type, path: str, kept: bool = True) -> Resolve
         case Scalar(kind), Scalar(into) if kind is into or (kind, into) in _PROMOTED:
             return Value(writer, into)
         case _:
-            raise _unreadable(path)
+            raise ContractError(
+                path,
+                f"{_named(writer)} cannot be read as {_named(reader)}",
+                "keep the type, and add a new field with a default instead",
+            )
+
+
+def _named(type_: Type) -> str:
+    match type_:
+        case Scalar(kind):
+            return str(kind)
+        case Decimal(precision, scale, size):
+            return f"decimal({precision}, {scale})" + ("" if size is None else f" in {size} bytes")
+        case Fixed(size):
+            return f"fixed({size})"
+        case Optional(item):
+            return f"optional {_named(item)}"
+        case Enumeration():
+            return "enum"
+        case Array():
+            return "array"
+        case Map():
+            return "map"
+        case Record():
+            return "record"
+        case _:
+            assert_never(type_)
 
 
 def _symbols(writer: Enumeration, reader: Enumeration, path: str) -> Symbols:
     symbols = [symbol if symbol in reader.symbols else reader.default for symbol in writer.symbols]
     known = tuple(symbol for symbol in symbols if symbol is not None)
     if len(known) != len(symbols):
-        raise _unreadable(path)
+        gone = next(each for each in writer.symbols if each not in reader.symbols)
+        raise ContractError(path, f"symbol {gone} is gone", "keep it, or give the enum a default")
     return Symbols(known)
 
 
@@ -152,7 +179,3 @@ def _text(resolved: Resolved) -> int:
             return new + sum(_text(step.value) for step in steps if step.place >= 0)
         case _:
             return 0
-
-
-def _unreadable(path: str) -> ContractError:
-    return ContractError(path, "the newer version cannot read the older one", "keep the type, add a field")

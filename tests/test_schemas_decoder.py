@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -234,28 +235,33 @@ def test_a_nested_field_that_is_gone_is_read_over_too(reading: Reading) -> None:
 
 
 @pytest.mark.parametrize(
-    ("writer", "reader"),
+    ("writer", "reader", "why"),
     [
-        pytest.param("long", "int", id="long to int"),
-        pytest.param("double", "float", id="double to float"),
-        pytest.param("string", "bytes", id="text to bytes"),
-        pytest.param("int", {"type": "int", "logicalType": "date"}, id="int to date"),
-        pytest.param(["null", "int"], "int", id="optional to required"),
-        pytest.param("int", {"type": "array", "items": "int"}, id="one to many"),
-        pytest.param(a_decimal(9, 2), a_decimal(10, 2), id="another precision"),
-        pytest.param(a_decimal(9, 2), a_decimal(9, 3), id="another scale"),
+        pytest.param("long", "int", "long cannot be read as int", id="long to int"),
+        pytest.param("double", "float", "double cannot be read as float", id="double to float"),
+        pytest.param("string", "bytes", "string cannot be read as bytes", id="text to bytes"),
+        pytest.param("int", {"type": "int", "logicalType": "date"}, "int cannot be read as date", id="int to date"),
+        pytest.param(["null", "int"], "int", "optional int cannot be read as int", id="optional to required"),
+        pytest.param("int", {"type": "array", "items": "int"}, "int cannot be read as array", id="one to many"),
         pytest.param(
-            {"type": "fixed", "name": "F", "size": 4}, {"type": "fixed", "name": "F", "size": 5}, id="another size"
+            a_decimal(9, 2), a_decimal(10, 2), "decimal(9, 2) cannot be read as decimal(10, 2)", id="another precision"
         ),
-        pytest.param(suits("CLUBS", "HEARTS"), suits("CLUBS"), id="a symbol gone, and no default"),
+        pytest.param(a_decimal(9, 2), a_decimal(9, 3), "decimal(9, 2) cannot be read as", id="another scale"),
+        pytest.param(
+            {"type": "fixed", "name": "F", "size": 4},
+            {"type": "fixed", "name": "F", "size": 5},
+            "fixed(4) cannot be read as fixed(5)",
+            id="another size",
+        ),
+        pytest.param(suits("CLUBS", "HEARTS"), suits("CLUBS"), "symbol HEARTS is gone; keep it", id="a symbol gone"),
     ],
 )
 def test_a_newer_version_that_cannot_read_the_older_is_refused_with_its_path(
-    reading: Reading, writer: Any, reader: Any
+    reading: Reading, writer: Any, reader: Any, why: str
 ) -> None:
     old, new = (a_contract(("row", a_record("Row", ("field", type_)))) for type_ in (writer, reader))
 
-    with pytest.raises(ContractError, match=r"^row\.field: the newer version cannot read the older one; keep the type"):
+    with pytest.raises(ContractError, match=rf"^row\.field: {re.escape(why)}"):
         reading.compile(old, new)
 
 
@@ -263,5 +269,5 @@ def test_a_new_field_without_default_is_refused_with_its_path(reading: Reading) 
     old = a_contract(("row", a_record("Row", ("a", "int"))))
     new: Contract = a_contract(("row", a_record("Row", ("a", "int"), ("b", "int"))))
 
-    with pytest.raises(ContractError, match=r'^row\.b: is new and has no default; make it optional with "default"'):
+    with pytest.raises(ContractError, match=r"^row\.b: it is new and has no default; give it one"):
         reading.compile(old, new)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import pickle
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,9 @@ import pytest
 
 from schemas.envelope import SchemaRef
 from schemas.errors import ContractError, UnknownSchemaError
+from schemas.folder import MAX_FILE_BYTES
 from schemas.model import MISSING
-from schemas.registry import MAX_FILE_BYTES, Contract, Registry, parse_contract
+from schemas.registry import Contract, Registry, parse_contract
 from tests.builders import BOOKING, FLIGHT, PACKAGE, a_booking, contract_json, encode
 
 
@@ -128,7 +131,86 @@ def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
 def test_two_subjects_never_share_a_table(tmp_path: Path) -> None:
     message = refusal(tmp_path, one_thing__v1__avsc=contract_json(), two_things__v1__avsc=contract_json())
 
-    assert message == "two_things: one_thing already writes table things; name another table"
+    assert message == "one_thing: two_things writes table things too; name another table in one of them"
+
+
+def test_an_older_version_that_the_newest_cannot_read_is_refused_with_its_remedy(tmp_path: Path) -> None:
+    files = {
+        "order_placed__v1__avsc": contract_json(("amount", "int")),
+        "order_placed__v2__avsc": contract_json(("amount", "string")),
+    }
+    assert refusal(tmp_path, **files) == (
+        "order_placed.v2.amount: events of v1 cannot be read: int cannot be read as string; "
+        "keep the type, and add a new field with a default instead"
+    )
+    files["order_placed__v2__avsc"] = contract_json(("amount", "int"), ("gate", "string"))
+    assert refusal(tmp_path, **files) == (
+        "order_placed.v2.gate: events of v1 cannot be read: it is new and has no default; "
+        'give it one, or make it ["null", type] with "default": null'
+    )
+    files["order_placed__v3__avsc"] = contract_json(("amount", "int"), ("gate", "string", {"default": ""}))
+    assert load(tmp_path, **files).latest("order_placed").ref.version == 3, "a later version corrects it"
+
+
+GOOD = contract_json(table="good")
+BLOCKING: dict[str, tuple[dict[str, Any], str]] = {
+    "a type that changes": (
+        {"bad_thing__v1__avsc": contract_json(("n", "int")), "bad_thing__v2__avsc": contract_json(("n", "string"))},
+        "bad_thing.v2.n: events of v1 cannot be read",
+    ),
+    "a new field without default": (
+        {"bad_thing__v1__avsc": contract_json(), "bad_thing__v2__avsc": contract_json(("n", "string"))},
+        "bad_thing.v2.n: events of v1 cannot be read: it is new and has no default",
+    ),
+    "a broken newer version": (
+        {"bad_thing__v1__avsc": contract_json(), "bad_thing__v2__avsc": "{"},
+        "bad_thing.v2: not JSON",
+    ),
+    "a rule that is broken": ({"bad_thing__v1__avsc": contract_json(late_after=None)}, "bad_thing.v1.headrace.late"),
+    "a version that no message can name": (
+        {"bad_thing__v1__avsc": contract_json(), "bad_thing__v02__avsc": contract_json()},
+        "bad_thing.v02.avsc: not the name of a contract",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BLOCKING)
+def test_a_contract_that_is_refused_blocks_its_subject_alone(tmp_path: Path, name: str) -> None:
+    files, why = BLOCKING[name]
+    assert why in refusal(tmp_path, good_thing__v1__avsc=GOOD, **files)
+
+    registry = Registry.load_serviceable(tmp_path)
+
+    assert registry.subjects == ("good_thing",)
+    assert registry.blocked_subjects == ("bad_thing",)
+    assert why in str(registry.blocked["bad_thing"])
+    with pytest.raises(UnknownSchemaError, match=r"^subject bad_thing is blocked: bad_thing\.v"):
+        registry.latest("bad_thing")
+    assert {each.subject for each in registry} == {"good_thing"}
+    assert str(pickle.loads(pickle.dumps(registry)).blocked["bad_thing"]) == str(registry.blocked["bad_thing"])
+
+
+def test_two_subjects_of_one_table_are_both_blocked(tmp_path: Path) -> None:
+    files = {f"{name}_thing__v1__avsc": contract_json() for name in ("one", "other")}
+    with pytest.raises(ContractError):
+        load(tmp_path, good_thing__v1__avsc=GOOD, **files)
+
+    assert Registry.load_serviceable(tmp_path).blocked_subjects == ("one_thing", "other_thing")
+
+
+def test_a_file_that_names_no_subject_is_named_itself(tmp_path: Path) -> None:
+    with pytest.raises(ContractError):
+        load(tmp_path, good_thing__v1__avsc=GOOD, BadThing__v1__avsc=contract_json())
+
+    registry = Registry.load_serviceable(tmp_path)
+    assert (registry.subjects, list(registry.blocked)) == (("good_thing",), ["BadThing.v1.avsc"])
+    assert registry.blocked_subjects == ()
+
+
+def test_a_folder_without_a_subject_that_can_be_served_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "bad_thing.v1.avsc").write_text("{")
+    with pytest.raises(ContractError, match=r"^bad_thing\.v1: not JSON"):
+        Registry.load_serviceable(tmp_path)
 
 
 def test_two_versions_share_their_table(tmp_path: Path) -> None:
@@ -153,10 +235,54 @@ def test_a_file_that_is_no_contract_is_refused(tmp_path: Path, text: str, why: s
 
 
 def test_a_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "thing_happened.v1.avsc").write_bytes(b"\xff\xfe{}")
+    (tmp_path / "thing_happened.v1.avsc").write_bytes(b'{"doc": "\xe9"}')
 
-    with pytest.raises(ContractError, match=r"^thing_happened\.v1\.avsc: not UTF-8; save it as UTF-8$"):
+    with pytest.raises(ContractError, match=r"^thing_happened\.v1\.avsc: not UTF-8 at byte 9; save it as UTF-8$"):
         Registry.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "what"), [("utf-8-sig", "begins with a byte order mark"), ("utf-16", "UTF-16 text")]
+)
+def test_a_byte_order_mark_is_named(tmp_path: Path, encoding: str, what: str) -> None:
+    (tmp_path / "thing_happened.v1.avsc").write_text(json.dumps(contract_json()), encoding=encoding)
+
+    with pytest.raises(ContractError, match=rf"avsc: {what}; save it as UTF-8 without a byte order mark$"):
+        Registry.load(tmp_path)
+
+
+ODD: dict[str, tuple[Callable[[Path], object], str]] = {
+    "a folder": (lambda path: path.mkdir(), "a folder, not a file; remove it"),
+    "a pipe": (os.mkfifo, "a device, a pipe or a socket, not a file; remove it"),
+    "a link to a device": (lambda path: path.symlink_to("/dev/zero"), "a device, a pipe or a socket, not a file"),
+    "a link to itself": (lambda path: path.symlink_to(path.name), "cannot be read (Too many levels of symbolic links)"),
+    "a link to nothing": (lambda path: path.symlink_to("nothing"), "cannot be read (No such file or directory)"),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_what_is_no_file_is_named_at_once(tmp_path: Path, name: str) -> None:
+    make, why = ODD[name]
+    make(tmp_path / "odd_thing.v1.avsc")
+    (tmp_path / "good_thing.v1.avsc").write_text(json.dumps(GOOD))
+
+    with pytest.raises(ContractError, match=rf"^odd_thing\.v1\.avsc: {re.escape(why)}"):
+        Registry.load(tmp_path)
+    assert Registry.load_serviceable(tmp_path).blocked_subjects == ("odd_thing",)
+
+
+def test_a_link_to_a_file_is_read(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").write_text(json.dumps(GOOD))
+    (tmp_path / "good_thing.v1.avsc").symlink_to("elsewhere")  # as Kubernetes mounts a ConfigMap
+
+    assert Registry.load(tmp_path).subjects == ("good_thing",)
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(
+        ContractError, match=r"no_such: the folder cannot be read \(No such file or directory\); name a"
+    ):
+        Registry.load(tmp_path / "no_such")
 
 
 def test_a_name_that_avro_resolves_otherwise_is_refused() -> None:

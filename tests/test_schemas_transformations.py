@@ -83,7 +83,7 @@ def test_a_rollup_takes_no_table_of_another_subject() -> None:
     one = a_contract(("size", "int"), subject="one_happened", table="ones", rollups=[rollup(name="others")])
     other = a_contract(("size", "int"), subject="other_happened", table="others")
 
-    with pytest.raises(ContractError, match="already writes table others"):
+    with pytest.raises(ContractError, match="writes table others too"):
         Registry({each.ref: each for each in (one, other)})
 
 
