@@ -41,6 +41,7 @@ class Reason(StrEnum):
 
     MALFORMED_ENVELOPE = "malformed_envelope"
     UNKNOWN_SCHEMA = "unknown_schema"
+    BLOCKED_SUBJECT = "blocked_subject"  # a contract of it is refused; on Dataflow alone, which cannot leave it waiting
     UNDECODABLE_PAYLOAD = "undecodable_payload"
     INVALID_LINE = "invalid_line"  # of a file that is backfilled
     TOO_LATE = "too_late"

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 import pyarrow as pa
 
 from schemas.envelope import CONTENT_TYPE, MAX_ID_BYTES, Envelope, to_micros
-from schemas.errors import MalformedEnvelopeError, UndecodableError, UnknownSchemaError
+from schemas.errors import ContractError, MalformedEnvelopeError, UndecodableError, UnknownSchemaError
 from schemas.registry import Contract, Registry
 from stream.arrays import columns_for, to_batch
 from stream.batch import NOTES, MicroBatch
@@ -203,6 +203,11 @@ def decode(messages: Sequence[Message], decoder: Decoder, now: int) -> DecodedMe
     What cannot be read is refused by index, and takes no neighbour down. Nothing is sealed yet.
     """
     return decoder.read(messages, now)
+
+
+def refuse_blocked(messages: Sequence[Message], error: ContractError) -> DecodedMessages:
+    """Refuse *messages* of a subject whose contract is refused by *error*, unread."""
+    return DecodedMessages(None, [Refusal(i, Reason.BLOCKED_SUBJECT, str(error)) for i in range(len(messages))])
 
 
 def tally_decoded(messages: Sequence[Message], decoded: DecodedMessages, window: timedelta) -> list[Tally]:

@@ -15,6 +15,7 @@ from pydantic_settings import (
 )
 
 from schemas.annotations import parse_duration
+from schemas.errors import ContractError
 from schemas.registry import Registry
 from schemas.transformations import Transformations
 from stream.clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB
@@ -96,19 +97,34 @@ class Settings(BaseSettings):
         return Names(self.project, self.dataset, self.archive_dataset)
 
     def registry(self) -> Registry:
-        """Load the contracts this job serves."""
+        """Load all contracts, each of which must be good; raises ContractError."""
         return load_contracts(self.contracts)
+
+    def serviceable_registry(self) -> Registry:
+        """Load the contracts; one that is refused blocks its subject alone. ContractError when no subject is left."""
+        registry = Registry.load_serviceable(self.contracts)
+        return registry.blocking(_wrong_transformations(registry))
 
 
 def load_contracts(folder: Path | None) -> Registry:
     """Load contracts, and check what they say of transformations too; raises ContractError."""
     registry = Registry.load(folder)
+    for fault in _wrong_transformations(registry).values():
+        raise fault
+    return registry
+
+
+def _wrong_transformations(registry: Registry) -> dict[str, ContractError]:
+    faults = {}
     for contract in map(registry.latest, registry.subjects):
         if contract.transformations != Transformations():
             from stream.transform import check_transformations  # pyarrow and sqlglot, where they are needed
 
-            check_transformations(contract)
-    return registry
+            try:
+                check_transformations(contract)
+            except ContractError as error:
+                faults[contract.subject] = error
+    return faults
 
 
 class _FileSource(PydanticBaseSettingsSource):

@@ -103,6 +103,17 @@ def find_functions(registry: Registry) -> None:
         Transformer.of(registry.latest(subject))
 
 
+def missing_functions(registry: Registry) -> dict[str, ContractError]:
+    """By subject, why its function cannot be found; the same as :func:`find_functions`, for all subjects."""
+    faults = {}
+    for subject in registry.subjects:
+        try:
+            Transformer.of(registry.latest(subject))
+        except ContractError as error:
+            faults[subject] = error
+    return faults
+
+
 def check_transformations(contract: Contract) -> None:
     """Check every expression of a contract against its columns; ContractError says which is wrong, and why.
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.errors import ContractError
 from stream.dataflow.decode import _DecodeFn
 from stream.deadletter import Reason
 from stream.decode import Decoder
@@ -145,3 +146,17 @@ def test_on_dataflow_a_bundle_fails_before_any_letter_and_again_until_it_can_be_
         with pytest.raises(FloodError, match=r"flight_departed: 1 of 1 .* stay in Pub/Sub"):
             bundle(now, 1)
     assert bundle(10 * MINUTE, 1, b"another job") == 1
+
+
+def test_on_dataflow_a_blocked_subject_becomes_dead_letters_and_no_flood() -> None:
+    why = ContractError("flight_departed.v2.carrier", "string cannot be read as bytes", "keep the type")
+    registry = PACKAGE.blocking({"flight_departed": why})
+    step = _DecodeFn(registry, WINDOW, lambda: 0, HeldKey(b"a blocked job".ljust(32)), Decoder)
+    step.setup()
+
+    found = [*step.process([Message("flight_departed", b"", {}, str(number), 0) for number in range(2 * FLOOR)])]
+
+    letters = [each.value for each in found if each.tag == "dead_letters"]
+    assert {(each.reason, each.detail) for each in letters} == {(Reason.BLOCKED_SUBJECT, str(why))}
+    assert len(letters) == 2 * FLOOR
+    assert {each.tag for each in found} == {"dead_letters", "tallies"}, "and they are counted"

@@ -10,6 +10,7 @@ import pytest
 from apache_beam.portability.api import beam_runner_api_pb2
 from apache_beam.runners.pipeline_context import PipelineContext
 
+from schemas.errors import ContractError
 from schemas.registry import Registry, parse_contract
 from stream.deploy.compare import GOLDEN, load
 from stream.deploy.graph import build, describe
@@ -79,6 +80,14 @@ def test_a_job_that_transforms_has_a_step_more_and_is_otherwise_the_same() -> No
     found = labels({each.unique_name: each for each in graph.components.transforms.values()})
 
     assert found == sorted([*LABELS, "PublishUntransformable/Publish", "Transform/TransformColumns"])
+
+
+def test_a_blocked_subject_keeps_its_steps() -> None:
+    """An update finds the graph that it knows, and reads what would otherwise be nobody's."""
+    blocked = PACKAGE.blocking({"booking_created": ContractError("booking_created.v2", "not JSON", "correct it")})
+    graph = the_graph(registry=blocked)
+
+    assert labels({each.unique_name: each for each in graph.components.transforms.values()}) == LABELS
 
 
 def test_state_and_timers_of_the_stateful_steps_are_pinned() -> None:

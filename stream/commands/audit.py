@@ -15,6 +15,7 @@ from stream.audit_scope import Scope, chosen
 from stream.audit_windows import Finding
 from stream.clients import open_bigquery
 from stream.commands.archive import archive_names
+from stream.commands.served import served
 from stream.exits import Exit
 from stream.letters.facts import State
 from stream.letters.standing import Standing, letters_by_subject
@@ -29,7 +30,7 @@ def run_audit(settings: Settings, scope: Scope, format_: str) -> Exit:
     """Audit what *scope* chooses, and say *reconciled* or what differs."""
     check_format(format_)
     names = settings.names
-    registry, client = settings.registry(), open_bigquery(settings.project)
+    registry, client = served(settings), open_bigquery(settings.project)
     chosen(registry, scope)  # a mistyped subject is said before anything is asked
     # Its own retries last ten minutes: whoever mistyped an address should not wait for them.
     client.get_dataset(f"{names.project}.{names.dataset}", retry=DEFAULT_RETRY.with_timeout(REACH_SECONDS))

@@ -23,6 +23,7 @@ from stream.clients import open_bigquery, open_gapic_publisher, open_write
 from stream.clock import now_micros
 from stream.commands.line import Line
 from stream.commands.run import collect_less_often, job_for
+from stream.commands.served import served
 from stream.engine.embedded import Embedded, EngineClients, Progress
 from stream.engine.intake import Intake, Preparer, Source
 from stream.engine.journal import Journal
@@ -69,7 +70,7 @@ class Reading:
     @classmethod
     def of(cls, settings: Settings, subject: str, files: Sequence[str], mapping: str | None) -> Reading:
         """Raises MappingError, BackfillError, UnknownSchemaError."""
-        contract = settings.registry().latest(subject)
+        contract = served(settings).latest(subject)
         read = read_mapping(mapping, contract, settings.project)
         looked_at = look_at(files, contract, read, settings.project)
         return cls(Task(contract, read, looked_at, now_micros(), settings.round_messages))
@@ -184,7 +185,7 @@ def job_of(settings: Settings, subject: str, masking_key: Key) -> Job:
     Raises:
         ContractError: its contract names a function that is not installed.
     """
-    registry = Registry({each.ref: each for each in settings.registry() if each.subject == subject})
+    registry = Registry({each.ref: each for each in settings.serviceable_registry() if each.subject == subject})
     find_functions(registry)
     return job_for(settings, registry, masking_key, now_micros)
 
@@ -209,6 +210,7 @@ def engine_of(
         lease_seconds=settings.lease_seconds,
         round_messages=settings.round_messages,
         stop=stop,
+        once=True,
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from schemas.registry import Contract
 from stream.clock import now_micros
 from stream.commands.backfill import check, write
+from stream.commands.served import served
 from stream.engine.journal import Journal
 from stream.engine.patience import Patience
 from stream.exits import Exit
@@ -46,7 +47,7 @@ def pull_backfill(settings: Settings, path: Path, journal: Path | None, format_:
         PullError: the rows cannot be pulled, or no further; those before are written.
     """
     require_dlt()
-    pull = read_pull(path, settings.registry())
+    pull = read_pull(path, served(settings))
     folder = journal if journal is not None else Path(".headrace/backfill") / pull.contract.subject
     command = check if dry_run else write
     return command(settings.model_copy(update={"journal": folder}), Pulling(pull, now_micros()), format_)

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from stream.clients import open_bigquery
+from stream.commands.served import served
 from stream.cost.measure import Measured, measure, total
 from stream.output import check_format, say, show
 from stream.settings import Settings
@@ -15,7 +16,7 @@ from stream.settings import Settings
 def show_measured(settings: Settings, since: datetime, now: datetime, format_: str) -> None:
     """Print what came in since *since*, and the estimate to ask for."""
     check_format(format_)
-    measured = measure(settings.registry(), settings.names, open_bigquery(settings.project), since, now)
+    measured = measure(served(settings), settings.names, open_bigquery(settings.project), since, now)
     whole = total(measured)
     if format_ != "table":
         show("subjects", [asdict(each) for each in measured], format_, total=asdict(whole))

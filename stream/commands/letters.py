@@ -15,6 +15,7 @@ from google.api_core.exceptions import NotFound
 
 from stream.commands.archive import open_archive, open_reader
 from stream.commands.choosing import chooses_nothing
+from stream.commands.served import served
 from stream.letters.archive import ArchiveNames
 from stream.letters.filters import Filter
 from stream.letters.operator import who
@@ -40,7 +41,7 @@ def letters_of(settings: Settings) -> Iterator[Letters]:
     try:
         yield Letters(
             reader=reader,
-            registry=settings.registry(),
+            registry=served(settings),
             open_archive=once(lambda: open_archive(settings)),
             who=who(),
             clock=lambda: datetime.now(UTC),

@@ -12,6 +12,7 @@ from producers import EventProducer, InvalidEventError, PublishError, PubSubPubl
 from schemas import Contract
 from schemas.from_json import fields_from_json
 from schemas.validate import validate
+from stream.commands.served import served
 from stream.output import say
 from stream.settings import Settings
 
@@ -32,7 +33,7 @@ def publish_lines(settings: Settings, subject: str, lines: Iterable[str], source
         NoTopicError: there is nowhere to send them; nothing was sent.
         PublishError: some were not confirmed.
     """
-    registry = settings.registry()
+    registry = served(settings)
     contract = registry.latest(subject)
     events = [_event(contract, number, line) for number, line in enumerate(lines, 1) if line.strip()]
     try:

@@ -27,7 +27,7 @@ from stream.names import TALLIES
 from stream.processes import stop_on_signals
 from stream.settings import Settings, read_masking_key
 from stream.streams import WriteStreams
-from stream.transform import find_functions
+from stream.transform import missing_functions
 
 REPORT_SECONDS: Final = 10.0
 _LOG = structlog.get_logger("headrace")
@@ -90,8 +90,9 @@ class _Reporter:
 def run_until_stopped(settings: Settings) -> None:
     """Run until SIGTERM or Ctrl-C, then drain: what was pulled is written and acknowledged."""
     set_up_logs(settings.log_format)
-    job = job_for(settings, settings.registry(), HeldKey(read_masking_key(settings.masking_key_file)), now_micros)
-    find_functions(job.registry)
+    registry = settings.serviceable_registry()
+    registry = registry.blocking(missing_functions(registry))
+    job = job_for(settings, registry, HeldKey(read_masking_key(settings.masking_key_file)), now_micros)
     engine = build_engine(settings, job, Journal.open(settings.journal))
     engine.on_progress = _Reporter()
     stop_on_signals(engine.stop)

@@ -21,7 +21,9 @@ _PARDO = "beam:transform:pardo:v1"
 
 def build(job: Job, sealing: Key, names: Names, batch_messages: int, flags: list[str]) -> beam.Pipeline:
     """The pipeline, not run; talks to nobody."""
-    subscriptions = {subject: names.subscription(subject) for subject in job.registry.subjects}
+    # Dataflow cannot leave a blocked subject waiting beside others: its messages become dead letters, with that reason.
+    subjects = (*job.registry.subjects, *job.registry.blocked_subjects)
+    subscriptions = {subject: names.subscription(subject) for subject in subjects}
     pipeline = beam.Pipeline(options=PipelineOptions(flags))
     ingest(pipeline | "Read" >> ReadSubscriptions(subscriptions, batch_messages), job, sealing)
     return pipeline

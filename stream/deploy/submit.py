@@ -12,6 +12,7 @@ from apache_beam.runners.dataflow.dataflow_runner import DataflowPipelineResult
 from stream.clock import now_micros
 from stream.commands.backfill import Reading, job_of
 from stream.commands.run import job_for
+from stream.commands.served import served
 from stream.dataflow.loading import LoadOptions
 from stream.deploy.graph import build
 from stream.deploy.options import secret_names
@@ -27,7 +28,7 @@ def pipeline_for(settings: Settings, flags: list[str]) -> beam.Pipeline:
         SettingsError: a secret is not named.
     """
     masking, sealing = map(SecretVersion, secret_names(settings))
-    job = job_for(settings, settings.registry(), masking, now_micros)
+    job = job_for(settings, served(settings), masking, now_micros)
     return build(job, sealing, settings.names, settings.round_messages, flags)
 
 

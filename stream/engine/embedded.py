@@ -12,11 +12,12 @@ from google.cloud import bigquery
 from google.pubsub_v1 import PublisherClient
 
 from stream.engine.claim import Claims
+from stream.engine.failures import ENDS_ALL, said_of, where_it_failed
 from stream.engine.guard import Guard
 from stream.engine.intake import Intake, Preparer, Source
 from stream.engine.journal import Journal
 from stream.engine.patience import TROUBLE, Patience, StoppedError
-from stream.engine.status import EngineStatus, SubjectStatus
+from stream.engine.status import CONTRACT, FAILED, EngineStatus, SubjectStatus
 from stream.engine.subject import Clients, SubjectLoop
 from stream.engine.tally_loop import TallyLoop
 from stream.failpoints import reached
@@ -59,12 +60,15 @@ class Embedded:
     lease_seconds: float
     round_messages: int
     stop: threading.Event = field(default_factory=threading.Event)
+    once: bool = False  # of finite sources: any error ends it, for somebody waits for the end
     on_progress: Callable[[Progress], None] = lambda progress: None
 
     def __post_init__(self) -> None:
         subjects = self.job.registry.subjects
-        self.status = EngineStatus({name: SubjectStatus(name) for name in [*subjects, _TALLIES, _CLAIM]})
+        names = [*subjects, *self.job.registry.blocked, _TALLIES, _CLAIM]
+        self.status = EngineStatus({name: SubjectStatus(name) for name in names})
         self.status.subjects[_CLAIM].ready = True
+        self._loops: dict[str, SubjectLoop | None] = dict.fromkeys(subjects)
         claims = Claims(
             self.journal.id,
             self.holder,
@@ -103,6 +107,7 @@ class Embedded:
             FencedError: another engine has taken over.
             HaltError, JournalBrokenError: what is stored is not what was committed; nothing more was acknowledged.
         """
+        self._say_what_is_blocked()
         self.journal.claim(self.holder, self.job.clock(), self.lease_seconds)
         heartbeat = threading.Thread(target=self._guarded, args=(self._renew_on,), name="lease", daemon=True)
         heartbeat.start()
@@ -124,8 +129,13 @@ class Embedded:
         self.journal.close()
         reached("drained")
 
+    def _say_what_is_blocked(self) -> None:
+        for name, error in self.job.registry.blocked.items():
+            needs = f"{error}; its messages stay in Pub/Sub until the job starts with a contract that is accepted"
+            self.status.subjects[name].block(CONTRACT, needs)
+            _LOG.error("blocked", subject=name, needs=needs)
+
     def _run_loops(self) -> None:
-        loops = {subject: self._subject_loop(subject) for subject in self.job.registry.subjects}
         tallies = TallyLoop(
             self.job,
             self.names,
@@ -134,11 +144,11 @@ class Embedded:
             self.status.subjects[_TALLIES],
             self.stop,
             self._guard,
-            lambda: {subject: loop.complete_until for subject, (loop, *_) in loops.items() if loop.complete_until},
+            lambda: {name: loop.complete_until for name, loop in self._loops.items() if loop and loop.complete_until},
         )
         threads = [
-            threading.Thread(target=self._guarded, args=(self._run_subject, *parts), name=subject)
-            for subject, parts in loops.items()
+            threading.Thread(target=self._guarded, args=(self._keep_running, subject), name=subject)
+            for subject in self._loops
         ]
         tally_thread = threading.Thread(target=self._guarded, args=(self._run_tallies, tallies), name=_TALLIES)
         for thread in [*threads, tally_thread]:
@@ -151,9 +161,30 @@ class Embedded:
         if self.status.alive and self.status.subjects[_TALLIES].ready:
             tallies.flush()
 
-    def _subject_loop(self, subject: str) -> tuple[SubjectLoop, Source, Preparer]:
+    def _keep_running(self, subject: str) -> None:
+        """Run one subject until told to stop. What its contract or its data raises holds up nobody else: the subject
+        begins anew, as after a restart of the process, with growing pauses.
+
+        Raises the errors that speak of more than one subject; any error when it runs *once*.
+        """
         status = self.status.subjects[subject]
-        source, preparer = self.intake(subject, status, self.stop)
+        patience = Patience(FAILED, status, self.stop)
+        while not self.stop.is_set():
+            try:
+                self._run_subject(subject, *self.intake(subject, status, self.stop))
+            except (StoppedError, *ENDS_ALL):
+                raise
+            except Exception as error:
+                if self.once:
+                    raise
+                status.ready = False
+                _LOG.error("subject_failed", subject=subject, error=type(error).__name__, at=where_it_failed(error))
+                patience.wait(said_of(error))
+            else:
+                return
+
+    def _run_subject(self, subject: str, source: Source, preparer: Preparer) -> None:
+        status = self.status.subjects[subject]
         loop = SubjectLoop(
             self.job,
             subject,
@@ -167,12 +198,8 @@ class Embedded:
             self.round_messages,
             preparer,
         )
-        return loop, source, preparer
+        self._loops[subject] = loop
 
-    def _subject_clients(self) -> Clients:
-        return Clients(self.clients.publisher, self.clients.bigquery, self.clients.streams)
-
-    def _run_subject(self, loop: SubjectLoop, source: Source, preparer: Preparer) -> None:
         def serve() -> None:
             source.start()
             try:
@@ -182,6 +209,9 @@ class Embedded:
 
         loop.recover()
         preparer.run(serve)
+
+    def _subject_clients(self) -> Clients:
+        return Clients(self.clients.publisher, self.clients.bigquery, self.clients.streams)
 
     def _run_tallies(self, tallies: TallyLoop) -> None:
         tallies.recover()

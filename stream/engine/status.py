@@ -11,6 +11,8 @@ from typing import Final
 import numpy as np
 
 FLOOD: Final = "flood"  # where a subject is in its own way
+CONTRACT: Final = "contract"  # a contract that is refused: the subject is not pulled
+FAILED: Final = "failed"  # an error that only this subject has: it is tried again
 WITHIN: Final = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)  # seconds that an event may take
 
 

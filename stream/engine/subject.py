@@ -22,7 +22,7 @@ from stream.engine.overlap import Overlap
 from stream.engine.patience import NEEDS_ROOM, Patience
 from stream.engine.prepare import Prepared, tally_refused
 from stream.engine.rounds import Round, next_round
-from stream.engine.status import SubjectStatus
+from stream.engine.status import FAILED, SubjectStatus
 from stream.engine.table_writer import Fence, Head, Note, TableWriter
 from stream.engine.transaction import Transaction
 from stream.failpoints import reached
@@ -113,6 +113,8 @@ class SubjectLoop:
         self.complete_until = max(self.complete_until, self._source.drained_at)
         pulled = self._source.take(self._round_messages, 0 if in_hand else WAIT_SECONDS)
         if not pulled:
+            if self.complete_until:  # it began anew after an error, and all that was published has its fate by now
+                self._status.unblock(FAILED)
             return None
         reached("pulled")
         return next_round(pulled, self._memory.unsettled, in_hand)
@@ -134,6 +136,7 @@ class SubjectLoop:
     def _acknowledge(self, written: Round) -> None:
         self._source.acknowledge(written.pulled)
         self._status.count("acknowledged", written.received)
+        self._status.unblock(FAILED)
         published = [message.published_at for each in written.pulled for message in each.messages]
         self._status.time(self._job.clock(), published)
         reached("acknowledged")

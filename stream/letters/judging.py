@@ -70,6 +70,8 @@ class Judge:
         return [found[index] for index in range(len(letters))]
 
     def _stuck(self, letter: Letter) -> str:
+        if letter.subject in self._registry.blocked:
+            return f"its subject is blocked: {self._registry.blocked[letter.subject]}"
         if letter.subject not in self._registry.subjects:
             return "no contract for its subject: add one and provision, or discard it"
         return misfit(letter)

@@ -16,6 +16,10 @@ NEXT: Final[Mapping[Reason, str]] = {
         "Add the contract that it claims to the job's folder and deploy, then replay it; or give it one that fits with "
         "`headrace dead-letters edit {id} --as SUBJECT:VERSION`."
     ),
+    Reason.BLOCKED_SUBJECT: (
+        "Correct the contract that the detail names, update the job, and replay it as it is: nothing is wrong with the "
+        "event."
+    ),
     Reason.UNDECODABLE_PAYLOAD: (
         "Give it the contract that fits with `headrace dead-letters edit {id} --as SUBJECT:VERSION`, or the whole "
         "event with `--payload FILE`; then replay it."

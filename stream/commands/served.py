@@ -1,0 +1,15 @@
+"""The contracts that a command works with: those of blocked subjects are left out, and said."""
+
+from __future__ import annotations
+
+from schemas.registry import Registry
+from stream.output import say
+from stream.settings import Settings
+
+
+def served(settings: Settings) -> Registry:
+    """Load the contracts; ContractError when no subject is left."""
+    registry = settings.serviceable_registry()
+    for name, error in registry.blocked.items():
+        say(f"{name} is blocked: {error}")
+    return registry

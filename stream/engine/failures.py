@@ -1,0 +1,33 @@
+"""Which errors of one subject end the whole engine, and what is said of those that do not."""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+from typing import Final
+
+import apsw
+
+from schemas.errors import ContractError
+from stream.engine.journal import JournalError
+from stream.engine.ownership import FencedError, InUseError
+from stream.verdicts import HaltError
+
+# The journal is everybody's, and so is the claim; and whoever finds other rows than were committed should not guess.
+ENDS_ALL: Final = (HaltError, FencedError, InUseError, JournalError, apsw.Error)
+_FRAMES: Final = 4
+
+
+def said_of(error: Exception) -> str:
+    """What is in the subject's way, for people; the text of an error that is not ours may hold values, so it is left
+    out."""
+    stays = "its messages stay in Pub/Sub, and the subject is tried again"
+    if isinstance(error, ContractError):
+        return f"{error}; {stays}"
+    return f"{type(error).__name__} at {where_it_failed(error)}: {stays}; if it does not go away, report this line"
+
+
+def where_it_failed(error: BaseException) -> str:
+    """The innermost calls, outermost first, by module, function and line; nothing of what they were given."""
+    frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
+    return " > ".join(f"{Path(each.filename).stem}.{each.name}:{each.lineno}" for each in frames)

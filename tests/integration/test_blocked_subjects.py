@@ -1,0 +1,177 @@
+"""A contract that is refused, or an error of one subject, holds up that subject alone; on the emulators."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schemas.envelope import Envelope, SchemaRef
+from schemas.registry import Registry, parse_contract
+from stream.engine.prepare import Prepared
+from stream.message import Message
+from tests.builders import contract_json, encode
+from tests.integration.test_service import Wire
+from tests.service import KEY, Service, a_service
+
+pytestmark = [pytest.mark.emulators, pytest.mark.timeout(300)]
+GOOD = {"good_thing.v1": contract_json(("n", "int"), table="good")}
+BAD = {"bad_thing.v1": contract_json(("n", "int"), table="bad")}
+INCOMPATIBLE = {
+    "int to string": contract_json(("n", "string"), table="bad"),
+    "a new field without default": contract_json(("n", "int"), ("m", "string"), table="bad"),
+}
+
+
+def write(folder: Path, contracts: dict[str, Any]) -> None:
+    folder.mkdir(exist_ok=True)
+    for each in folder.iterdir():
+        each.unlink()
+    for name, avro in contracts.items():
+        (folder / f"{name}.avsc").write_text(json.dumps(avro))
+
+
+def messages(subject: str, avro: dict[str, Any], count: int) -> list[Wire]:
+    contract = parse_contract(SchemaRef(subject, 1), json.dumps(avro))
+    now = datetime.now(UTC)
+    return [
+        (
+            encode(contract, {"n": number, "at": now}),
+            Envelope(f"{subject}-{number}", contract.ref, now, "/test").to_attributes(),
+        )
+        for number in range(count)
+    ]
+
+
+def publish_both(service: Service, count: int) -> None:
+    service.publish("good_thing", messages("good_thing", GOOD["good_thing.v1"], count))
+    service.publish("bad_thing", messages("bad_thing", BAD["bad_thing.v1"], count))
+
+
+def rows(service: Service, table: str) -> list[int]:
+    return sorted(int(row["n"]) for row in service.rows(table, "n"))
+
+
+@pytest.mark.parametrize("change", INCOMPATIBLE)
+def test_a_version_that_cannot_be_read_blocks_its_subject_and_no_other(
+    project: str, tmp_path: Path, change: str
+) -> None:
+    folder = tmp_path / "contracts"
+    write(folder, GOOD | BAD)
+    service = a_service(project, Registry.load(folder))
+    write(folder, GOOD | BAD | {"bad_thing.v2": INCOMPATIBLE[change]})
+    blocked = Service(Registry.load_serviceable(folder), service.settings)
+    publish_both(service, 20)
+
+    engine = blocked.run_until(acknowledged=20)
+
+    assert rows(service, "good") == list(range(20))
+    assert not engine.status.ready
+    (said,) = engine.status.subjects["bad_thing"].in_the_way.values()
+    assert "events of v1 cannot be read" in said
+    assert "stay in Pub/Sub" in said
+    assert rows(service, "bad") == []
+
+    service.run_until(acknowledged=20)
+
+    assert rows(service, "bad") == list(range(20))
+
+
+def test_the_command_runs_beside_a_blocked_subject_and_says_so(project: str, tmp_path: Path) -> None:
+    folder, key = tmp_path / "contracts", tmp_path / "masking.key"
+    key.write_bytes(KEY)
+    write(folder, GOOD | BAD)
+    service = a_service(project, Registry.load(folder), journal=tmp_path / "journal")
+    write(folder, GOOD | BAD | {"bad_thing.v2": INCOMPATIBLE["int to string"]})
+    publish_both(service, 5)
+    health = f"127.0.0.1:{free_port()}"
+    command = [sys.executable, "-m", "stream", "run", "--project", project, "--contracts", str(folder)]
+    command += ["--masking-key-file", str(key), "--journal", str(tmp_path / "journal"), "--health", health]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ.copy()) as job:
+        try:
+            wait_until(lambda: rows(service, "good") == list(range(5)))
+            code, page = get(health, "/readyz")
+            alive, _ = get(health, "/healthz")
+        finally:
+            job.terminate()
+            _, logs = job.communicate(timeout=60)
+
+    assert (code, alive, job.returncode) == (503, 200, 0)
+    assert "events of v1 cannot be read" in json.loads(page)["subjects"]["bad_thing"]["in_the_way"][0]
+    assert "blocked" in logs
+    assert "bad_thing.v2.n: events of v1 cannot be read: int cannot be read as string" in logs
+
+
+class Failing:
+    """A preparer that raises as often as it is told, and hands everything else on."""
+
+    def __init__(self, inner: Any, failures: list[Exception]) -> None:
+        self._inner = inner
+        self._failures = failures
+
+    def prepare(self, found: Sequence[Message], now: int) -> Prepared:
+        if self._failures:
+            raise self._failures.pop()
+        prepared: Prepared = self._inner.prepare(found, now)
+        return prepared
+
+    def run(self, serve: Callable[[], None]) -> None:
+        self._inner.run(serve)
+
+
+def test_an_unexpected_error_stops_its_subject_until_it_goes_away_and_no_other(project: str, tmp_path: Path) -> None:
+    write(tmp_path / "contracts", GOOD | BAD)
+    service = a_service(project, Registry.load(tmp_path / "contracts"))
+    publish_both(service, 20)
+    failures: list[Exception] = [ValueError("ada@example.com"), MemoryError(), KeyError("ada@example.com")]
+    engine = service.engine()
+    intake, said = engine.intake, set[str]()
+
+    def failing(subject: str, *more: Any) -> Any:
+        source, preparer = intake(subject, *more)
+        return (source, Failing(preparer, failures) if subject == "bad_thing" else preparer)
+
+    def look(_: object) -> None:
+        said.update(engine.status.subjects["bad_thing"].in_the_way.values())
+        if engine.progress.acknowledged >= 40:
+            engine.stop.set()
+
+    engine.intake, engine.on_progress = failing, look
+    engine.run()
+
+    assert (rows(service, "good"), rows(service, "bad")) == (list(range(20)), list(range(20)))
+    assert failures == []
+    assert any("ValueError at" in each and "test_blocked_subjects.prepare" in each for each in said)
+    assert not any("ada@" in each for each in said)
+    assert engine.status.subjects["bad_thing"].in_the_way == {}
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+def wait_until(holds: Callable[[], bool], seconds: float = 120) -> None:
+    until = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < until, "it does not come"
+        time.sleep(0.3)
+
+
+def get(address: str, page: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(f"http://{address}{page}", timeout=5) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
