@@ -35,6 +35,7 @@ _BY_NAME = {
     "NotFound": Exit.CONFIGURATION,
     "NoTopicError": Exit.CONFIGURATION,
     "InUseError": Exit.CONFIGURATION,
+    "AddressError": Exit.CONFIGURATION,
     "FailpointError": Exit.CONFIGURATION,
     "SealedError": Exit.CONFIGURATION,
     "ArchiveError": Exit.CONFIGURATION,

@@ -1,20 +1,24 @@
-"""``/healthz``, ``/readyz`` and ``/metrics`` of a running engine: is it alive, does it work, and how much."""
+"""``/healthz``, ``/readyz`` and ``/metrics`` of a running engine: is it alive, does it work, and how much.
+
+Anyone who reaches the port can read them. They name subjects, say what kind of thing is in the way, and count; which
+resource it is, and the remedy, are in the log.
+"""
 
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http import HTTPStatus
 from itertools import accumulate
-from typing import Any, Final
+from typing import Final
 
 from prometheus_client import CollectorRegistry, exposition
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from stream.engine.status import WITHIN, EngineStatus, SubjectStatus
+from stream.page_server import Page, Pages, serving
 
 _COUNTERS: Final = {
     "received": ("headrace_pipeline_events_received", "Messages pulled, redeliveries aside"),
@@ -69,54 +73,42 @@ def _buckets(status: SubjectStatus) -> list[tuple[str, float]]:
 
 @contextmanager
 def serving_health(address: str | None, status: EngineStatus, pipeline: str) -> Iterator[None]:
-    """Serve the three pages on *address* (``host:port``) while the block runs; on none, do nothing."""
+    """Serve the three pages on *address* (``host:port``) while the block runs; on none, do nothing.
+
+    Raises:
+        AddressError: nothing can be served there.
+    """
     if address is None:
         yield
         return
-    host, _, port = address.rpartition(":")
+    with serving(address, pages_of(status, pipeline)):
+        yield
+
+
+def pages_of(status: EngineStatus, pipeline: str) -> Pages:
+    """The three pages by their paths."""
     registry = CollectorRegistry()
     registry.register(StatusCollector(status, pipeline))
-    server = ThreadingHTTPServer((host.strip("[]") or "127.0.0.1", int(port)), _handler(status, registry))
-    thread = threading.Thread(target=server.serve_forever, name="health", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+
+    def page(path: str) -> Page:
+        match path:
+            case "/healthz":
+                return _state(status, status.alive)
+            case "/readyz":
+                return _state(status, status.ready)
+            case "/metrics":
+                return Page(HTTPStatus.OK, exposition.CONTENT_TYPE_LATEST, exposition.generate_latest(registry))
+            case _:
+                return Page(HTTPStatus.NOT_FOUND, "text/plain", b"/healthz, /readyz or /metrics\n")
+
+    return page
 
 
-def _handler(status: EngineStatus, registry: CollectorRegistry) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            match self.path:
-                case "/healthz":
-                    self._answer(200 if status.alive else 503, "application/json", _page(status))
-                case "/readyz":
-                    self._answer(200 if status.ready else 503, "application/json", _page(status))
-                case "/metrics":
-                    self._answer(200, exposition.CONTENT_TYPE_LATEST, exposition.generate_latest(registry))
-                case _:
-                    self._answer(404, "text/plain", b"/healthz, /readyz or /metrics\n")
-
-        def _answer(self, code: int, type_: str, body: bytes) -> None:
-            self.send_response(code)
-            self.send_header("Content-Type", type_)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *arguments: Any) -> None:
-            """Say nothing: probes come every few seconds."""
-
-    return Handler
-
-
-def _page(status: EngineStatus) -> bytes:
+def _state(status: EngineStatus, good: bool) -> Page:
     subjects = {
-        name: {"ready": each.ready, "in_the_way": list(each.in_the_way.values()), **each.counts}
+        name: {"ready": each.ready, "in_the_way": sorted(dict(each.in_the_way)), **each.counts}
         for name, each in status.subjects.items()
     }
-    page = {"alive": status.alive, "ready": status.ready, "subjects": subjects}
-    return (json.dumps(page, indent=2) + "\n").encode()
+    state = {"alive": status.alive, "ready": status.ready, "subjects": subjects}
+    code = HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE
+    return Page(code, "application/json", (json.dumps(state, indent=2) + "\n").encode())

@@ -21,6 +21,7 @@ from schemas.transformations import Transformations
 from stream.clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB
 from stream.dataflow_settings import DataflowSettings
 from stream.names import ARCHIVE, Names
+from stream.page_server import HIGHEST_PORT
 from stream.profiles import Document, SettingsError
 
 __all__ = ["Settings", "SettingsError", "load_settings", "read_archive_key", "read_masking_key", "refuse_emulators"]
@@ -77,6 +78,13 @@ class Settings(BaseSettings):
     def _positive(cls, value: timedelta) -> timedelta:
         if value <= timedelta(0):
             raise ValueError("must be longer than nothing")
+        return value
+
+    @field_validator("health")
+    @classmethod
+    def _a_port(cls, value: str | None) -> str | None:
+        if value is not None and int(value.rpartition(":")[2]) > HIGHEST_PORT:
+            raise ValueError(f"a port is at most {HIGHEST_PORT}")
         return value
 
     @classmethod

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
+import subprocess
+import sys
 import urllib.error
 import urllib.request
+from contextlib import ExitStack, suppress
 
 import pytest
 
+from stream import page_server
 from stream.engine.status import EngineStatus, SubjectStatus
 from stream.health import serving_health
 
@@ -45,7 +50,16 @@ def test_it_is_ready_while_nothing_is_in_the_way(address: str) -> None:
         status.subjects["flights"].unblock("write")
         assert get(address, "/readyz")[0] == 200
     assert (code, alive) == (503, 200), "waiting is no reason to be restarted"
-    assert json.loads(page)["subjects"]["flights"]["in_the_way"] == ["the table is missing"]
+    assert json.loads(page)["subjects"]["flights"]["in_the_way"] == ["write"]
+
+
+def test_a_stranger_learns_no_name_of_a_resource_and_no_path(address: str) -> None:
+    status = a_status()
+    status.subjects["flights"].block("pull", "NotFound: projects/my-project/subscriptions/flights.headrace; provision")
+    status.subjects["flights"].block("write", "DiskFullError: /var/lib/headrace")
+    with serving_health(address, status, "headrace"):
+        said = "".join(get(address, page)[1] for page in ("/healthz", "/readyz", "/metrics", "/", "/etc/passwd"))
+    assert [word for word in ("my-project", "/var/lib", "projects/", "provision", "passwd") if word in said] == []
 
 
 def test_it_is_dead_once_it_has_failed(address: str) -> None:
@@ -76,6 +90,112 @@ def test_it_says_how_long_events_took(address: str) -> None:
 def test_there_is_nothing_else_to_see(address: str) -> None:
     with serving_health(address, a_status(), "headrace"):
         assert get(address, "/")[0] == 404
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"",
+        b"\r\n\r\n",
+        b"GET /healthz",
+        b"POST /healthz HTTP/1.1\r\n\r\n",
+        b"GET /\xff\xfe HTTP/1.1\r\n\r\n",
+        b"x" * 20_000,
+    ],
+)
+def test_whatever_else_is_said_ends_with_an_answer_or_without_one(address: str, request_: bytes) -> None:
+    host, _, port = address.rpartition(":")
+    with serving_health(address, a_status(), "headrace"):
+        with socket.create_connection((host, int(port)), timeout=20) as connection:
+            connection.sendall(request_)
+            connection.shutdown(socket.SHUT_WR)
+            with suppress(ConnectionResetError):
+                assert b"200 OK" not in connection.recv(65_536)
+        assert get(address, "/healthz")[0] == 200
+
+
+def test_a_connection_that_says_nothing_is_closed(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page_server, "SECONDS", 0.2)
+    host, _, port = address.rpartition(":")
+    with (
+        serving_health(address, a_status(), "headrace"),
+        socket.create_connection((host, int(port)), timeout=20) as silent,
+        socket.create_connection((host, int(port)), timeout=20) as slow,
+    ):
+        slow.sendall(b"GET /heal")
+        assert silent.recv(1) == slow.recv(1) == b""
+
+
+_ENGINE = """
+import resource, sys, time
+resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
+from stream.engine.status import EngineStatus, SubjectStatus
+from stream.health import serving_health
+with serving_health(sys.argv[1], EngineStatus({"flights": SubjectStatus("flights", ready=True)}), "headrace"):
+    print("serving", flush=True)
+    for line in sys.stdin:  # the engine's own files: opened for each line, and closed again
+        opened = [open("/dev/null") for _ in range(150)]
+        print(len(opened), flush=True)
+        for each in opened:
+            each.close()
+"""
+
+
+def test_thousands_of_idle_connections_take_no_file_from_the_engine(address: str) -> None:
+    host, _, port = address.rpartition(":")
+    command = [sys.executable, "-c", _ENGINE, address]
+    with (
+        ExitStack() as held,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as engine,
+    ):
+        held.callback(engine.kill)
+        assert engine.stdin is not None
+        assert engine.stdout is not None
+        assert engine.stdout.readline() == "serving\n"
+        for number in range(2_000):
+            connection = held.enter_context(socket.create_connection((host, int(port)), timeout=20))
+            if number % 2:
+                with suppress(OSError):
+                    connection.sendall(b"GET /metrics HTTP/1.1\r\nX-Slow: ")
+            if number % 200 == 199:
+                assert get(address, "/healthz")[0] == 200
+                engine.stdin.write("open\n")
+                engine.stdin.flush()
+                assert engine.stdout.readline() == "150\n"
+        engine.stdin.close()
+        assert engine.wait(timeout=30) == 0
+
+
+@pytest.mark.parametrize(
+    ("address", "says"),
+    [
+        ("no-such-host.invalid:8081", "no such host"),
+        ("192.0.2.1:8081", "cannot be listened on (cannot assign requested address)"),
+        ("127.0.0.1:99999", "a port is at most 65535"),
+    ],
+)
+def test_an_address_that_cannot_be_served_is_refused_with_the_remedy(address: str, says: str) -> None:
+    with (
+        pytest.raises(page_server.AddressError, match=re.escape(f"{address}: {says}")),
+        serving_health(address, a_status(), "headrace"),
+    ):
+        pass
+
+
+def test_a_port_in_use_is_refused_and_free_again_afterwards(address: str) -> None:
+    with serving_health(address, a_status(), "headrace"):
+        with pytest.raises(page_server.AddressError, match="in use"), serving_health(address, a_status(), "other"):
+            pass
+        assert get(address, "/healthz")[0] == 200
+    with serving_health(address, a_status(), "headrace"):
+        assert get(address, "/healthz")[0] == 200
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="no IPv6 here")
+def test_an_address_of_ipv6_is_one(address: str) -> None:
+    port = address.rpartition(":")[2]
+    with serving_health(f"[::1]:{port}", a_status(), "headrace"):
+        assert get(f"[::1]:{port}", "/healthz")[0] == 200
 
 
 def test_no_address_serves_nothing() -> None:
