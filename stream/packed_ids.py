@@ -112,7 +112,7 @@ class PackedIds:
 
     @property
     def _room(self) -> int:
-        return self._table.capacity - self._table.count - self._unmoved
+        return self._table.capacity - len(self)
 
     def _open(self) -> None:
         """Go on in a larger table. The one that is full has half as many entries at most: with one moved for each that

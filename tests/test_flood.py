@@ -133,6 +133,20 @@ def test_a_quiet_subject_is_guarded_again_after_a_good_minute() -> None:
     assert not guard.lets_all_through
 
 
+def test_what_is_a_whole_window_old_says_nothing_any_more() -> None:
+    guard = FloodGuard(50)
+    assert not guard.judge(0, 900, bad(900))
+    assert not guard.judge(MINUTE, 900, bad(900)), "the one before is as old as the window"
+    assert guard.judge(2 * MINUTE - 1, 100, bad(100)), "and this one is not"
+
+
+def test_after_the_command_what_is_a_whole_window_old_says_nothing_any_more() -> None:
+    guard = FloodGuard(50)
+    guard.let_through(0)
+    let_through(guard, [(0, 500, 500), (MINUTE, 400, 0)])
+    assert not guard.lets_all_through
+
+
 def test_on_dataflow_a_bundle_fails_before_any_letter_and_again_until_it_can_be_read() -> None:
     def bundle(now: int, count: int, job: bytes = b"a job") -> int:
         # A bundle that fails takes its step along.

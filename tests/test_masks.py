@@ -145,6 +145,12 @@ def test_tokens_are_as_documented(column: tuple[list[Any], pa.DataType], kind: s
     assert masked.type == pa.string()
 
 
+@pytest.mark.parametrize("blank", [*" \t\n\v\f\r\x1c\x1d\x1e\x1f"], ids=ascii)
+def test_what_python_calls_blank_around_a_text_changes_no_token(blank: str) -> None:
+    masked = tokeniser("email", KEY)(pa.array(["ada@example.com", f"{blank}ada@example.com{blank}"]))
+    assert len(set(masked.to_pylist())) == 1
+
+
 def test_however_long_a_part_is_to_be_kept_a_text_that_is_no_longer_is_hidden() -> None:
     assert keep_part(pa.array(["1234", None]), 2**40, 2**40).to_pylist() == ["****", None]
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream import packed_ids
-from stream.packed_ids import SALT_BYTES, Keys, PackedIds
+from stream.packed_ids import SALT_BYTES, Keys, PackedIds, Scattered
 from tests.strategies import FIXED_PROFILE
 
 LARGEST = 2**64 - 1
@@ -103,6 +103,23 @@ def test_keys_that_agree_in_a_half_are_different() -> None:
     add(ids, entries)
     assert contents(ids, list(entries)) == list(entries.values())
     assert contents(ids, [(30, 0), (0, 30)]) == [None, None]
+
+
+def test_keys_of_one_bucket_overflow_into_the_next_ones_and_are_found() -> None:
+    table = packed_ids._Table(200)
+    keys = keys_of([(number, number) for number in range(1, 41)])
+    all_in_one = Scattered(np.zeros(40, np.uint64), np.full(40, 7, np.uint64))
+    table.add(keys, np.arange(40), all_in_one)
+    assert table.find(keys, all_in_one).contents.tolist() == list(range(40))
+    others = keys_of([(number, 0) for number in range(40)])
+    assert not table.find(others, all_in_one).known.any()
+
+
+def test_room_is_left_for_entries_that_are_still_to_be_moved() -> None:
+    ids = PackedIds(SALT)
+    add(ids, {(number, 0): 0 for number in range(2**14 + 10)})
+    assert ids._former is not None
+    assert ids._room == ids._table.capacity - len(ids) < ids._table.capacity - ids._table.count
 
 
 def test_without_the_salt_nobody_has_keys_in_one_place() -> None:

@@ -212,6 +212,17 @@ def test_the_path_leads_to_the_guilty_value(change: Callable[[dict[str, Any]], N
     assert MARKER not in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("type_", "value"),
+    [
+        pytest.param({"type": "array", "items": INT}, [1] * MAX_ITEMS, id="items"),
+        pytest.param({"type": "map", "values": INT}, {str(number): 1 for number in range(MAX_ITEMS)}, id="entries"),
+    ],
+)
+def test_as_many_items_as_may_be_are_accepted(type_: Any, value: Any) -> None:
+    validate(a_contract(("field", type_)).record, {"field": value, "at": MOMENT})
+
+
 def test_an_event_that_is_no_mapping_is_refused_by_the_record_s_name() -> None:
     with pytest.raises(InvalidEventError, match=r"^FlightDeparted: not a value .* \(got list\)"):
         validate(FLIGHT.record, [MARKER])

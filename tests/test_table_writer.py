@@ -21,7 +21,7 @@ from stream.engine.transaction import Transaction
 from stream.streams import WriteStreams
 from stream.verdicts import HaltError
 from tests.faults import scripted_answers as answers
-from tests.faults.scripted_memory import MemoryStreams, a_scripted_memory
+from tests.faults.scripted_memory import MemoryStreams, Stream, a_scripted_memory
 from tests.faults.scripted_streams import Append, ScriptedServer
 
 PATH = "projects/p/datasets/d/tables/things"
@@ -228,6 +228,80 @@ def test_an_offset_that_is_not_ours_halts(books: Books, status: grpc.StatusCode)
     with pytest.raises(HaltError, match=f"{PATH}/streams/.*offset 0"):
         write(writer, 1)
     assert books.rows == []
+
+
+def test_an_offset_that_is_taken_on_a_new_stream_halts_for_nothing_of_ours_was_sent_there(books: Books) -> None:
+    #  |sent, no answer|the stream is finalised: it holds nothing of this|another|its offset 0 is taken
+    writer = books.restarted()
+    write(writer, 1)
+    (stream,) = books.streams.streams.values()
+    books.server.script.add(answers.abort(grpc.StatusCode.UNAVAILABLE), times=1)
+    books.server.script.add(answers.answer(grpc.StatusCode.FAILED_PRECONDITION), times=1)
+    books.server.script.add(answers.answer(grpc.StatusCode.ALREADY_EXISTS), times=1)
+    with pytest.raises(HaltError, match="offset 0"):
+        write(writer, 2)
+    assert stream.finalised
+    assert books.rows == books.told == [1]
+
+
+def test_rows_of_another_behind_ours_halt_the_next_process(books: Books) -> None:
+    #  |2 sent, no answer, process ends|another appends 99 behind it|next process
+    writer = books.restarted()
+    write(writer, 1)
+    _leave_open(books, writer, 2)
+    (stream,) = books.streams.streams.values()
+    stream.batches.append(pa.RecordBatch.from_pydict({"value": [99]}))
+    with pytest.raises(HaltError, match="holds 3 rows where 1 were committed"):
+        books.restarted()
+    assert books.told == [1]
+
+
+def test_half_of_what_was_appended_together_halts_the_next_process(books: Books) -> None:
+    #  |2 and 3 sent, no answer, process ends|the stream is gone, and 3 is not in the table|next process
+    writer = books.restarted()
+    _leave_open(books, writer, 2, 3)
+    books.streams.streams.popitem()
+    books.streams.streams["older"] = _a_stream(2)
+    with pytest.raises(HaltError, match="1 of 2 rows"):
+        books.restarted()
+    assert books.told == []
+
+
+@pytest.mark.parametrize(("in_table", "told"), [((2, 3), [2, 3]), ((), [2, 3])])
+def test_a_stream_that_is_gone_leaves_the_table_to_say_what_was_written(
+    books: Books, in_table: tuple[int, ...], told: list[int]
+) -> None:
+    writer = books.restarted()
+    _leave_open(books, writer, 2, 3)
+    books.streams.streams.popitem()
+    books.streams.streams["older"] = _a_stream(*in_table)
+    books.restarted()
+    assert (sorted(books.rows), books.told) == ([2, 3], told)
+
+
+def test_after_a_takeover_rows_in_the_table_are_the_other_engine_s(books: Books) -> None:
+    #  |2 sent, no answer, process ends|another engine writes 2; our stream is gone|we come back
+    writer = books.restarted()
+    _leave_open(books, writer, 2)
+    books.streams.streams.popitem()
+    books.streams.streams["another's"] = _a_stream(2)
+    books.writer_of(books).recover(taken_over=True)
+    assert books.told == [], "it is counted by whoever wrote it"
+    assert books.rows == [2]
+
+
+def _leave_open(books: Books, writer: TableWriter, *values: int) -> None:
+    """Append *values*, lose the answer, and end the process before it can ask again."""
+    books.server.script.add(answers.lose_answer, times=1)
+    books.stop.set()
+    with pytest.raises(StoppedError):
+        write(writer, *values)
+    books.stop.clear()
+
+
+def _a_stream(*values: int) -> Stream:
+    batches = [pa.RecordBatch.from_pydict({"value": pa.array(values, pa.int64())})]
+    return Stream(PATH, 1, batches, finalised=True)
 
 
 def test_a_stream_with_more_rows_than_were_committed_halts_the_next_process(books: Books) -> None:

@@ -15,11 +15,11 @@ PUBLISHED = datetime(2026, 6, 1, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 
 
-def a_batch(*event_times: datetime) -> MicroBatch:
+def a_batch(*event_times: datetime, published_at: datetime = PUBLISHED) -> MicroBatch:
     count = len(event_times)
     times = [to_micros(at) for at in event_times]
-    published = [to_micros(PUBLISHED)] * count
-    columns = [[bytes(16)] * count, [0] * count, times, published, published, [0] * count, range(count)]
+    first, published = ([to_micros(at)] * count for at in (PUBLISHED, published_at))
+    columns = [[bytes(16)] * count, [0] * count, times, published, first, [0] * count, range(count)]
     arrays = [pa.array(column, field.type) for column, field in zip(columns, NOTES, strict=True)]
     rows = pa.RecordBatch.from_pydict({"n": list(range(count))})
     return MicroBatch("flight_departed", rows, pa.RecordBatch.from_arrays(arrays, schema=NOTES), b"")
@@ -41,6 +41,14 @@ def test_bounds_are_measured_against_publish_time(event_time: datetime, reason: 
     assert [(r.index, r.reason) for r in windowed.refusals] == ([(1, reason)] if reason else [])
     assert windowed.batch is not None
     assert windowed.batch.rows["n"].to_pylist() == ([0, 2] if reason else [0, 1, 2])
+
+
+@pytest.mark.parametrize("delay", [timedelta(days=-1), timedelta(days=1), timedelta(days=1000)])
+def test_a_replay_changes_nothing_in_what_is_too_late(delay: timedelta) -> None:
+    bounds = [PUBLISHED - timedelta(days=400), PUBLISHED + timedelta(minutes=10)]
+    beyond = [bounds[0] - SECOND, bounds[1] + SECOND]
+    windowed = assign_windows(a_batch(*bounds, *beyond, published_at=PUBLISHED + delay), FLIGHT, timedelta(minutes=1))
+    assert [(each.index, each.reason) for each in windowed.refusals] == [(2, "too_late"), (3, "in_the_future")]
 
 
 def test_a_batch_is_not_split_by_window() -> None:

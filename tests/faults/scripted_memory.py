@@ -18,7 +18,9 @@ from tests.faults.scripted_streams import AbortedCallError, Append, ScriptedServ
 
 
 @dataclass
-class _Stream:
+class Stream:
+    """One write stream: *table* is its path, *kind* its type, *batches* what it took."""
+
     table: str
     kind: int
     batches: list[pa.RecordBatch] = field(default_factory=list)
@@ -33,7 +35,7 @@ class MemoryStreams:
     """Streams as BigQuery keeps them, in memory: offsets are checked, and a finalised stream takes nothing."""
 
     def __init__(self) -> None:
-        self.streams: dict[str, _Stream] = {}
+        self.streams: dict[str, Stream] = {}
         self._lock = threading.RLock()
         self.missing = grpc.StatusCode.NOT_FOUND  # said of a stream that is not there
 
@@ -50,7 +52,7 @@ class MemoryStreams:
 
     def create(self, request: wire.CreateWriteStreamRequest) -> wire.WriteStream:
         name = f"{request.parent}/streams/{uuid.uuid4().hex[:16]}"
-        self.streams[name] = _Stream(request.parent, request.write_stream.type_)
+        self.streams[name] = Stream(request.parent, request.write_stream.type_)
         return wire.WriteStream(name=name, type_=request.write_stream.type_)
 
     def get(self, request: wire.GetWriteStreamRequest) -> wire.WriteStream:
@@ -76,9 +78,9 @@ class MemoryStreams:
             stream.batches.append(rows)
         return wire.AppendRowsResponse(append_result=wire.AppendRowsResponse.AppendResult(offset=end))
 
-    def _find(self, name: str) -> _Stream:
+    def _find(self, name: str) -> Stream:
         if name.endswith("/streams/_default"):
-            return self.streams.setdefault(name, _Stream(name.removesuffix("/streams/_default"), 1))
+            return self.streams.setdefault(name, Stream(name.removesuffix("/streams/_default"), 1))
         if name not in self.streams:
             raise AbortedCallError(self.missing, "no such stream")
         return self.streams[name]

@@ -1,0 +1,30 @@
+"""Which modules must not be wrong: the engine, what an append's answer means, ids, the audit, masks and the SDK."""
+
+from __future__ import annotations
+
+from typing import Final
+
+SCOPE: Final = (
+    "stream/engine/*.py",
+    "stream/verdicts.py",
+    "stream/streams.py",
+    "stream/packed_ids.py",
+    "stream/deduplicate.py",
+    "stream/row_hash.py",
+    "stream/stored_rows.py",
+    "stream/window.py",
+    "stream/flood.py",
+    "stream/tallies.py",
+    "stream/tally.py",
+    "stream/audit*.py",
+    "stream/mask.py",
+    "stream/masks.py",
+    "stream/tokens.py",
+    "stream/networks.py",
+    "producers/*.py",
+    "schemas/masked.py",
+    "schemas/validate.py",
+    "schemas/encode*.py",
+    "schemas/envelope.py",
+    "schemas/identity.py",
+)

@@ -1,0 +1,57 @@
+"""Which unit tests run which lines, and how long each takes: from one run of them all under coverage."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from coverage import CoverageData
+
+UNIT: Final = "not emulators"
+_DURATIONS: Final = "durations.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """By file and line: the ids of the tests that run it. And the seconds that each test takes."""
+
+    by_line: dict[str, dict[int, list[str]]]
+    seconds: dict[str, float]
+
+    def tests(self, file: str, lines: Sequence[int]) -> list[str]:
+        """The tests that run any of *lines*, those first that take the least time."""
+        covered = self.by_line.get(file, {})
+        found = {test for line in lines for test in covered.get(line, ())}
+        return sorted(found, key=lambda test: (self.seconds.get(test, 0.0), test))
+
+
+def measure(root: Path, folder: Path) -> Selection:
+    """Run all unit tests once. RuntimeError when one fails: a mutant could not be told from it."""
+    data = folder / "coverage"
+    if not data.exists():
+        command = [sys.executable, "-m", "pytest", "-q", "-m", UNIT, "-p", "tests.mutation.timing"]
+        command += ["--cov=schemas", "--cov=producers", "--cov=stream", "--cov-context=test", "--cov-report="]
+        environment = {**os.environ, "COVERAGE_FILE": str(data), "MUTATION_DURATIONS": str(folder / _DURATIONS)}
+        if subprocess.run(command, cwd=root, env=environment, stdout=subprocess.DEVNULL).returncode:
+            data.unlink(missing_ok=True)
+            raise RuntimeError("unit tests fail without any mutant: run `make check` first")
+    return read(root, data, folder / _DURATIONS)
+
+
+def read(root: Path, data: Path, durations: Path) -> Selection:
+    """What a run has left."""
+    coverage = CoverageData(str(data))
+    coverage.read()
+    by_line = {}
+    for file in coverage.measured_files():
+        contexts = coverage.contexts_by_lineno(file)
+        by_line[str(Path(file).relative_to(root))] = {
+            line: sorted({each.partition("|")[0] for each in found if "|" in each}) for line, found in contexts.items()
+        }
+    return Selection(by_line, json.loads(durations.read_text()))
