@@ -4,7 +4,7 @@ BIN := .venv/bin
 COMPILED := headrace_columns
 TERRAFORM := $(firstword $(shell command -v terraform tofu 2>/dev/null))
 
-.PHONY: setup demo sanitize fuzz check test production-check terraform-check faults torture soak outage dags bench clean
+.PHONY: setup demo sanitize fuzz mutation check test production-check terraform-check faults torture soak outage dags bench clean
 
 setup: $(UV) ## install everything, locked; result: .venv/bin/headrace
 	@$(UV) sync --quiet --locked
@@ -33,6 +33,10 @@ fuzz: setup ## a million payloads that are no good, and the report; some minutes
 
 sanitize: setup ## what is written in C, under the address and undefined-behaviour sanitizers of gcc; some minutes
 	@$(BIN)/python -m tests.sanitize
+
+mutation: setup ## a thousand small changes to the modules that must not be wrong, and whether a unit test notices; an hour
+	@$(BIN)/python -m tests.mutation --report
+	@$(BIN)/python -m tests.mutation.native
 
 terraform-check: $(UV) ## Checkov on deploy/terraform, and `terraform fmt` where there is one
 	@$(UV) sync --quiet --locked --project deploy/checkov
