@@ -72,7 +72,9 @@ class Letter:
 class Evidence:
     """All that a run has left. *pending* are probes that Pub/Sub still holds; *tallies* are counts by subject, outcome
     and reason. *at_rest*: the engine has drained; otherwise it was dead in mid-work, and only what it owes is checked.
-    *letters_may_repeat*: it was killed, and publishing again is how a letter is never lost."""
+    *letters_may_repeat*: it was killed, and publishing again is how a letter is never lost. *gone*: rows that somebody
+    removed, with their table or from it; *excused* are the probes of messages that had been sent by then and whose row
+    was among them: nothing is owed for these any more, and a message sent later is owed its row again."""
 
     sent: Sequence[Sent]
     rows: Sequence[Row]
@@ -81,6 +83,8 @@ class Evidence:
     tallies: Mapping[tuple[str, str, str | None], int]
     at_rest: bool = True
     letters_may_repeat: bool = False
+    gone: Sequence[Row] = ()
+    excused: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +106,11 @@ def judge(evidence: Evidence) -> list[Violation]:
 
 def each_confirmed_message_is_somewhere(evidence: Evidence) -> Found:
     """A duplicate has no row of its own, but its event has one; of two payloads with one id, one has a letter."""
-    letters = {letter.probe for letter in evidence.letters}
+    settled = {letter.probe for letter in evidence.letters} | evidence.pending | evidence.excused
     rows, payloads = _rows_by_id(evidence), _payloads(evidence)
     name = Check.LOST if evidence.at_rest else Check.ACKNOWLEDGED_WITHOUT_FATE
     for message in evidence.sent:
-        if message.indeterminate or message.probe in letters or message.probe in evidence.pending:
+        if message.indeterminate or message.probe in settled:
             continue
         key = message.subject, message.event_id
         rivals = len(payloads[key]) > 1
@@ -137,13 +141,14 @@ def each_row_is_its_event_masked(evidence: Evidence) -> Found:
 
 def each_letter_has_its_reason(evidence: Evidence) -> Found:
     sent = {message.probe: message for message in evidence.sent}
-    rows, payloads = _rows_by_id(evidence), _payloads(evidence)
+    payloads = _payloads(evidence)
+    written = {(row.subject, row.event_id) for row in (*evidence.rows, *evidence.gone)}
     for letter in evidence.letters:
         message = sent.get(letter.probe)
         if message is None or message.digest != letter.digest:
             yield Violation(Check.UNEXPECTED_LETTER, f"probe {letter.probe}")
         elif letter.reason == CONFLICT and len(payloads[message.subject, message.event_id]) > 1:
-            if evidence.at_rest and (message.subject, message.event_id) not in rows:
+            if evidence.at_rest and (message.subject, message.event_id) not in written:
                 yield Violation(Check.WRONGLY_REFUSED, f"{message.event_id}: a conflict with nothing")
         elif message.fate == WRITTEN:
             yield Violation(Check.WRONGLY_REFUSED, f"{message.event_id}: {letter.reason}")
@@ -183,7 +188,7 @@ def tallies_balance(evidence: Evidence) -> Found:
 
 
 def tallies_are_the_rows(evidence: Evidence) -> Found:
-    rows = Counter(row.subject for row in evidence.rows)
+    rows = Counter(row.subject for row in (*evidence.rows, *evidence.gone))
     for subject in sorted({message.subject for message in evidence.sent}):
         tallied = _tallied(evidence, subject, "written")
         if tallied != rows[subject]:

@@ -165,3 +165,15 @@ def test_what_nobody_knows_to_be_published_may_be_there_or_not() -> None:
 def test_a_violation_never_says_a_value() -> None:
     wrong = with_row(without_row(RUN, "e1"), row("e1", "a secret"))
     assert "a secret" not in str(judge(wrong)) + repr(wrong)
+
+
+def test_a_row_that_went_with_its_table_is_owed_to_nobody_until_its_event_is_sent_again() -> None:
+    #  1 and 2 are written; the table is made anew; 2 is sent again
+    gone = replace(RUN, rows=RUN.rows[2:], gone=RUN.rows[:2], excused=frozenset({"1", "2", "3"}))
+    assert judge(gone) == []
+    assert names(replace(gone, gone=())) == {Check.TALLIES_DIFFER_FROM_ROWS}
+    assert names(replace(gone, excused=frozenset({"1", "3"}))) == {Check.LOST}
+
+    again = replace(gone, sent=(*gone.sent, sent("7", "e2", digest="d2")), tallies=tallies(4, 1, 1, 1))
+    assert names(again) == {Check.LOST, Check.TALLIES_DIFFER_FROM_ROWS}
+    assert judge(replace(again, rows=(*again.rows, row("e2", "d2")))) == []

@@ -56,6 +56,8 @@ class World:
         self.sent: list[Sent] = []
         self.letters: list[Letter] = []
         self.engines: list[Engine] = []
+        self.gone: list[Row] = []
+        self.excused: set[str] = set()
         self.killed_at: float | None = None
 
     # Before.
@@ -196,7 +198,16 @@ class World:
             tallies=self.tallied(),
             at_rest=at_rest,
             letters_may_repeat=self.killed_at is not None,
+            gone=self.gone,
+            excused=frozenset(self.excused),
         )
+
+    def removing_rows(self, subject: str) -> None:
+        """Note the rows that *subject*'s table has now: somebody is about to remove them."""
+        gone = list(self.rows(subject))
+        self.gone += gone
+        ids = {row.event_id for row in gone}
+        self.excused |= {each.probe for each in self.sent if each.subject == subject and each.event_id in ids}
 
     def rows(self, subject: str) -> Iterator[Row]:
         """What stands in a subject's table."""
