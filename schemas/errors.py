@@ -46,3 +46,13 @@ class InvalidEventError(ValueError):
     def __init__(self, path: str, why: str, remedy: str) -> None:
         super().__init__(f"{path}: {why}; {remedy}")
         self.path = path
+
+
+class UnreadableTextError(ValueError):
+    """A text that says no value of the kind that is wanted: why and the remedy, never the text."""
+
+    UNLIKE = "text that does not say a value of this field"
+
+    def __init__(self, remedy: str, why: str = UNLIKE) -> None:
+        super().__init__(f"{why}; {remedy}")
+        self.why, self.remedy = why, remedy

@@ -1,32 +1,64 @@
 """JSON values into the Python values of a contract: what a line of NDJSON says.
 
-Times are RFC 3339, dates ISO 8601, decimals text, bytes base64; everything else as JSON has it.
+Times are RFC 3339, or as databases and BigQuery's exports write them; dates ISO 8601; bytes base64. Numbers are JSON's
+or text. Everything else is as JSON has it. :mod:`schemas.strict_json` reads the line itself.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
-from datetime import date, datetime, time
+import re
+from collections.abc import Callable, Mapping
 from decimal import Decimal as Number
-from decimal import InvalidOperation
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from schemas.errors import InvalidEventError
+from schemas.errors import InvalidEventError, UnreadableTextError
 from schemas.model import Array, Decimal, Fixed, Kind, Map, Optional, Record, Scalar, Type
+from schemas.numbers import exact, floating, read_floating, read_whole, whole
+from schemas.times import read_date, read_datetime, read_time
 
-_READ = {
-    Kind.UUID: (UUID, "write a UUID"),
-    Kind.DATE: (date.fromisoformat, "write a date as 2026-01-31"),
-    Kind.TIME_MILLIS: (time.fromisoformat, "write a time as 13:45:00"),
-    Kind.TIME_MICROS: (time.fromisoformat, "write a time as 13:45:00"),
-    Kind.TIMESTAMP_MILLIS: (datetime.fromisoformat, "write a time as 2026-01-31T13:45:00Z"),
-    Kind.TIMESTAMP_MICROS: (datetime.fromisoformat, "write a time as 2026-01-31T13:45:00Z"),
-    Kind.LOCAL_TIMESTAMP_MILLIS: (datetime.fromisoformat, "write a time as 2026-01-31T13:45:00"),
-    Kind.LOCAL_TIMESTAMP_MICROS: (datetime.fromisoformat, "write a time as 2026-01-31T13:45:00"),
-    Kind.BYTES: (lambda text: base64.b64decode(text, validate=True), "write bytes in base64"),
+_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:(?:-[0-9a-fA-F]{4}){3}-|[0-9a-fA-F]{12})[0-9a-fA-F]{12}")
+
+
+def _uuid(text: str) -> UUID:
+    if not _UUID.fullmatch(text):
+        raise UnreadableTextError("write a UUID")
+    return UUID(text)
+
+
+def _bytes(text: str) -> bytes:
+    remedy = "write bytes in base64"
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (ValueError, binascii.Error):
+        raise UnreadableTextError(remedy) from None
+    if base64.b64encode(data).decode() != text:
+        raise UnreadableTextError(remedy, "base64 with bits left over at its end")
+    return data
+
+
+_TEXTS: Final[Mapping[Kind, Callable[[str], Any]]] = {
+    Kind.INT: read_whole,
+    Kind.LONG: read_whole,
+    Kind.FLOAT: lambda text: read_floating(text, single=True),
+    Kind.DOUBLE: read_floating,
+    Kind.UUID: _uuid,
+    Kind.DATE: read_date,
+    Kind.TIME_MILLIS: read_time,
+    Kind.TIME_MICROS: read_time,
+    Kind.TIMESTAMP_MILLIS: read_datetime,
+    Kind.TIMESTAMP_MICROS: read_datetime,
+    Kind.LOCAL_TIMESTAMP_MILLIS: read_datetime,
+    Kind.LOCAL_TIMESTAMP_MICROS: read_datetime,
+    Kind.BYTES: _bytes,
+}
+_NUMBERS: Final[Mapping[Kind, Callable[[Number], Any]]] = {
+    Kind.INT: whole,
+    Kind.LONG: whole,
+    Kind.FLOAT: lambda number: floating(number, single=True),
+    Kind.DOUBLE: floating,
 }
 
 
@@ -58,18 +90,29 @@ def convert(type_: Type, value: Any, path: str) -> Any:
         case Map() if isinstance(value, Mapping):
             return {key: convert(type_.values, item, f"{path} (a value)") for key, item in value.items()}
         case Decimal() if isinstance(value, str | int):
-            return _read(Number, str(value), path, 'write a decimal as text, such as "12.50"')
+            return _read(exact, value, path)
         case Fixed() if isinstance(value, str):
-            return _read(*_READ[Kind.BYTES][:1], value, path, _READ[Kind.BYTES][1])
-        case Scalar() if type_.kind in _READ and isinstance(value, str):
-            read, remedy = _READ[type_.kind]
-            return _read(read, value, path, remedy)
+            return _read(_bytes, value, path)
+        case Scalar():
+            return _scalar(type_.kind, value, path)
         case _:
             return value
 
 
-def _read(read: Any, text: str, path: str, remedy: str) -> Any:
+def _scalar(kind: Kind, value: Any, path: str) -> Any:
+    match value:
+        case str() if kind in _TEXTS:
+            return _read(_TEXTS[kind], value, path)
+        case Number() if kind in _NUMBERS:
+            return _read(_NUMBERS[kind], value, path)
+        case float() if kind in (Kind.INT, Kind.LONG) and value.is_integer():
+            return int(value)
+        case _:
+            return value
+
+
+def _read(read: Callable[[Any], Any], given: Any, path: str) -> Any:
     try:
-        return read(text)
-    except (ValueError, InvalidOperation, binascii.Error):
-        raise InvalidEventError(path, "text that does not say a value of this field", remedy) from None
+        return read(given)
+    except UnreadableTextError as error:
+        raise InvalidEventError(path, error.why, error.remedy) from None

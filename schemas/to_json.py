@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, Final
@@ -53,4 +54,6 @@ def _scalar(kind: Kind, value: Any) -> Any:
         return (EPOCH + timedelta(microseconds=value)).time().isoformat()
     if kind is Kind.DATE:
         return date.fromordinal(EPOCH.toordinal() + value).isoformat()
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"  # JSON has no number for it
     return value

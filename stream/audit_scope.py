@@ -9,8 +9,9 @@ from typing import Final
 
 from schemas.annotations import parse_duration
 from schemas.envelope import from_micros
-from schemas.errors import ContractError
+from schemas.errors import ContractError, UnreadableTextError
 from schemas.registry import Registry
+from schemas.times import read_datetime, to_utc
 
 GRACE: Final = timedelta(minutes=1)
 _BEGINNING: Final = datetime(1, 1, 1, tzinfo=UTC)
@@ -77,10 +78,16 @@ def parse_since(text: str, now: int, option: str = "--since") -> datetime:
     except OverflowError as error:
         raise ScopeError(f"{option}: before the year 1; leave it out for everything") from error
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ScopeError(f'{option}: no time; write "6h", "30d", "2026-03-14" or "2026-03-14T15:00:00Z"') from error
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        moment = read_datetime(text)
+        return to_utc(moment) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except UnreadableTextError as error:
+        raise ScopeError(
+            f'{option}: {_why(error)}; write "6h", "30d", "2026-03-14" or "2026-03-14T15:00:00Z"'
+        ) from error
+
+
+def _why(error: UnreadableTextError) -> str:
+    return "no time" if error.why == UnreadableTextError.UNLIKE else error.why
 
 
 def parse_grace(text: str) -> timedelta:

@@ -196,7 +196,7 @@ def demo(
     """
     from stream.demo.command import demo as run_demo
 
-    if events != "all" and not (events.isdigit() and int(events) > 0):
+    if events != "all" and not (events.isascii() and events.isdigit() and int(events) > 0):
         raise typer.BadParameter('a number above 0, or "all"', param_hint="--events")
     raise typer.Exit(run_demo(None if events == "all" else int(events), json_output, keep))
 

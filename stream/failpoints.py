@@ -56,7 +56,7 @@ def crashing_at(plan: str) -> Callable[[str], None]:
         FailpointError: *plan* is not ``name:nth`` with a known name and a number from 1 on.
     """
     name, _, text = plan.partition(":")
-    if name not in NAMES or not text.isdigit() or int(text) < 1:
+    if name not in NAMES or not (text.isascii() and text.isdigit()) or int(text) < 1:
         raise FailpointError(f"HEADRACE_CRASH_AT: write name:nth; names are {', '.join(sorted(NAMES))}")
     nth, lock, reached_before = int(text), threading.Lock(), 0
 

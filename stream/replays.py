@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from schemas.envelope import from_micros, read_rfc3339, to_micros, to_rfc3339
+from schemas.envelope import from_micros, to_micros, to_rfc3339
+from schemas.times import read_instant
 
 PREFIX: Final = "headrace-replay-"
 LETTER_ID: Final = f"{PREFIX}id"  # which no other message has
@@ -55,6 +56,6 @@ def without_replay(attributes: Mapping[str, str]) -> dict[str, str]:
 
 def _moment(text: str) -> datetime | None:
     try:
-        return read_rfc3339(text)
+        return read_instant(text)
     except ValueError:
         return None

@@ -29,6 +29,7 @@ from tests.builders import BOOKING, BOOKING_V1, MOMENT, PACKAGE, a_booking, a_bo
 from tests.strategies import FIXED_PROFILE, contracts, events
 
 SECRET = "ada@example.com"
+REGISTRY = Registry({BOOKING.ref: BOOKING})
 NOW = datetime(2026, 11, 24, 15, 9, 26, tzinfo=UTC)
 
 
@@ -237,7 +238,7 @@ def test_what_the_job_would_refuse_still_is_not_accepted() -> None:
 
 
 def test_no_change_is_said_to_be_none() -> None:
-    with pytest.raises(MendError, match="nothing is changed"):
+    with pytest.raises(MendError, match=r"nothing is changed"):
         mend(a_booked(), Change(patch={"paid": True}), PACKAGE)
 
 
@@ -258,6 +259,35 @@ def test_the_difference_hides_personal_values_and_shows_the_others() -> None:
     assert "X1234567" not in str(said)
     shown = {each.what: each.before for each in differences(letter, mended, reveal=True)}
     assert shown["email"] == f'"{SECRET}"'
+
+
+def test_numbers_of_a_patch_keep_every_digit() -> None:
+    letter = a_booked(carbon_kilograms=1.5)
+    change = read_change('{"total": 12.500000001, "carbon_kilograms": 2.25, "customer_number": 7.0}', "--patch")
+    mended = mend(letter, Change(patch=change), REGISTRY)
+    fields = decode(BOOKING, mended.letter.data)
+    assert (fields["total"], fields["carbon_kilograms"], fields["customer_number"]) == (
+        Decimal("12.500000001"),
+        2.25,
+        7,
+    )
+    assert {each.what: each.after for each in differences(letter, mended)}["carbon_kilograms"] == "2.25"
+    with pytest.raises(MendError, match=r"nothing is changed"):
+        mend(letter, Change(patch=read_change('{"carbon_kilograms": 1.50}', "--patch")), REGISTRY)
+    for text in ('{"carbon_kilograms": 1e400}', '{"carbon_kilograms": "1_0"}', '{"customer_number": 1.5}'):
+        with pytest.raises(MendError, match=r"booking_created.v2: (carbon_kilograms|customer_number): "):
+            mend(letter, Change(patch=read_change(text, "--patch")), REGISTRY)
+    for text in ('{"carbon_kilograms": NaN}', '{"total": 1, "total": 2}'):
+        with pytest.raises(MendError, match=r"^--patch: "):
+            read_change(text, "--patch")
+
+
+def test_a_number_that_json_has_none_for_comes_back_from_the_editor() -> None:
+    letter = a_booked(carbon_kilograms=float("nan"))
+    text = json.dumps(readable_as(letter, REGISTRY).event)
+    assert '"NaN"' in text
+    with pytest.raises(MendError, match=r"nothing is changed"):
+        mend(letter, Change(payload=read_change(text, "the editor")), REGISTRY)
 
 
 def test_what_may_be_misread_is_not_shown_in_the_difference() -> None:

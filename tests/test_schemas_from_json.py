@@ -20,6 +20,7 @@ from tests.builders import BOOKING, FLIGHT, a_booking, a_flight, encode
 from tests.strategies import FIXED_PROFILE, events
 
 MARKER = "ada@example.com"
+DOZEN = Decimal("12.0")
 
 
 def as_json(value: Any) -> Any:
@@ -75,13 +76,19 @@ def test_a_time_may_end_in_z_and_a_decimal_may_be_a_whole_number() -> None:
         pytest.param({"check_in_opens": MARKER}, "check_in_opens", "13:45:00", id="a time"),
         pytest.param({"total": MARKER}, "total", 'such as "12.50"', id="a decimal"),
         pytest.param({"total": True}, "total", 'such as "12.50"', id="a boolean for a decimal"),
+        pytest.param({"total": "1_000"}, "total", 'such as "12.50"', id="a decimal with an underscore"),
+        pytest.param({"total": "\uff11\uff12"}, "total", 'such as "12.50"', id="full-width digits"),
+        pytest.param({"signature": "QR=="}, "signature", "base64", id="bits left over"),
+        pytest.param({"loyalty_points": Decimal("1.5")}, "loyalty_points", "whole number", id="a fraction for a long"),
+        pytest.param({"carbon_kilograms": Decimal("1e400")}, "carbon_kilograms", "beyond a", id="beyond a double"),
+        pytest.param({"created_at": "2026-03-14T15:09:26.1234567Z"}, "created_at", "finer than", id="nanoseconds"),
         pytest.param({"signature": MARKER}, "signature", "base64", id="bytes"),
         pytest.param({"signature": "é"}, "signature", "base64", id="bytes beyond ASCII"),
         pytest.param({"checksum": MARKER}, "checksum", "base64", id="a fixed"),
         pytest.param(
             {"passengers": [{}, {"birth_date": MARKER}]}, "passengers[1].birth_date", "2026-01-31", id="a nested date"
         ),
-        pytest.param({"segments": [{"fare": MARKER}]}, "segments[0].fare", "decimal", id="a nested decimal"),
+        pytest.param({"segments": [{"fare": MARKER}]}, "segments[0].fare", "such as", id="a nested decimal"),
     ],
 )
 def test_text_that_says_no_value_is_refused_with_path_and_remedy(line: Any, path: str, remedy: str) -> None:
@@ -92,6 +99,21 @@ def test_text_that_says_no_value_is_refused_with_path_and_remedy(line: Any, path
     assert MARKER not in str(raised.value)
     assert raised.value.__cause__ is None, "a cause would show the value in a traceback"
     assert raised.value.__suppress_context__
+
+
+def test_numbers_may_be_text_and_whole_numbers_may_have_a_point() -> None:
+    line = {
+        "loyalty_points": "1545",
+        "customer_number": DOZEN,
+        "discount_rate": "NaN",
+        "total": DOZEN,
+    }
+
+    fields = fields_from_json(BOOKING.record, line)
+
+    assert (fields["loyalty_points"], fields["customer_number"], fields["total"]) == (1545, 12, DOZEN)
+    assert type(fields["customer_number"]) is int
+    assert fields["discount_rate"] != fields["discount_rate"]
 
 
 @pytest.mark.parametrize("line", [[MARKER], MARKER, 7, None, {"unknown": 1}, {"tags": "x"}, {"labels": [1]}])

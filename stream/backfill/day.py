@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from schemas.annotations import Partition
 from schemas.envelope import from_micros, to_micros
 from schemas.registry import Contract
+from schemas.times import read_date
 from stream.backfill.errors import BackfillError
 from stream.backfill.events import FILE, LINE
 from stream.backfill.preparer import LineDecoder
@@ -57,7 +58,7 @@ def day_of(text: str, contract: Contract, now: int) -> Day:
         BackfillError: it is none, or no partition that the table has or keeps.
     """
     try:
-        day = Day(date.fromisoformat(text))
+        day = Day(read_date(text))
     except ValueError as error:
         raise BackfillError("--replace-partition: not a day; write it as 2026-01-31") from error
     if contract.options.partition is not Partition.DAY:

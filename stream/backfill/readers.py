@@ -16,6 +16,7 @@ import fastavro
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from schemas.strict_json import InvalidJsonError, read_json
 from stream.backfill.errors import BackfillError, CutOffError
 
 MAX_LINE_BYTES: Final = 4 * 1024 * 1024
@@ -102,11 +103,9 @@ def _ndjson(file: BinaryIO, delimiter: str) -> Lines:
             continue
         raw = _joined([line])
         try:
-            value = json.loads(line)
-        except RecursionError:
-            yield Line(number, raw, problem="JSON that is nested too deep")
-        except ValueError as error:
-            yield Line(number, raw, problem=f"not JSON ({getattr(error, 'msg', 'not UTF-8')})")
+            value = read_json(line)
+        except InvalidJsonError as error:
+            yield Line(number, raw, problem=error.why)
         else:
             if isinstance(value, dict):
                 yield Line(number, raw, value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,6 +10,7 @@ from google.api_core.exceptions import NotFound
 from producers import EventProducer, InvalidEventError, PublishError, PubSubPublisher
 from schemas import Contract
 from schemas.from_json import fields_from_json
+from schemas.strict_json import InvalidJsonError, read_json
 from schemas.validate import validate
 from stream.commands.served import served
 from stream.output import say
@@ -49,10 +49,10 @@ def publish_lines(settings: Settings, subject: str, lines: Iterable[str], source
 
 def _event(contract: Contract, number: int, line: str) -> dict[str, Any]:
     try:
-        fields: dict[str, Any] = fields_from_json(contract.record, json.loads(line))
+        fields: dict[str, Any] = fields_from_json(contract.record, read_json(line))
         validate(contract.record, fields)
     except InvalidEventError as error:
         raise InvalidLineError(f"line {number}: {error}") from None
-    except json.JSONDecodeError as error:
-        raise InvalidLineError(f"line {number}: not JSON ({error.msg}); write one JSON object a line") from None
+    except InvalidJsonError as error:
+        raise InvalidLineError(f"line {number}: {error}; write one JSON object a line") from None
     return fields

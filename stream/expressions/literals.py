@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC
 from typing import Any
 
 import pyarrow as pa
 from sqlglot import exp
 
+from schemas.times import read_date, read_datetime
 from stream.expressions.node import ExpressionError, Node, constant
 from stream.expressions.types import DATE, DATETIME, TIMESTAMP, name_of
 
@@ -30,8 +31,8 @@ def typed_literal(text: str, type_: pa.DataType) -> Node:
     """``DATE '...'``, ``DATETIME '...'`` or ``TIMESTAMP '...'``; a moment without a zone is UTC."""
     try:
         if type_ == DATE:
-            return constant(date.fromisoformat(text), DATE)
-        moment = datetime.fromisoformat(text)
+            return constant(read_date(text), DATE)
+        moment = read_datetime(text)
     except ValueError as error:
         raise ExpressionError(f"a {name_of(type_)} that is none", "write YYYY-MM-DD, or YYYY-MM-DD hh:mm:ss") from error
     if type_ == TIMESTAMP:

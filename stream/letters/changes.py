@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from schemas.model import MISSING, Map, Optional, Record, Type, bare
+from schemas.strict_json import InvalidJsonError, as_double_or_text, read_json
 from stream.replays import PREFIX as REPLAY
 
 MAX_VALUE_BYTES: Final = 1024  # Pub/Sub's limits
@@ -29,11 +30,10 @@ def read_change(text: str, option: str) -> Mapping[str, Any]:
         MendError: it is not; names *option*, and where, never what stands there.
     """
     try:
-        value = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise MendError(f"{option}: not JSON ({error.msg}, line {error.lineno}, column {error.colno})") from None
-    except RecursionError:
-        raise MendError(f"{option}: nested too deep") from None
+        value = read_json(text)
+    except InvalidJsonError as error:
+        place = f", line {error.line}, column {error.column}" if error.line else ""
+        raise MendError(f"{option}: {error.why}{place}") from None
     if not isinstance(value, dict):
         raise MendError(f'{option}: no JSON object; write one such as {{"field": "value"}}')
     return value
@@ -143,5 +143,7 @@ def _length(text: str) -> int:
 
 
 def differ(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
-    """Whether two events differ as JSON; NaN is itself there, and 1 is not true."""
-    return json.dumps(before, sort_keys=True) != json.dumps(after, sort_keys=True)
+    """Whether two events differ as JSON: 1 is not true there."""
+    return json.dumps(before, sort_keys=True, default=as_double_or_text) != json.dumps(
+        after, sort_keys=True, default=as_double_or_text
+    )

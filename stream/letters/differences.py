@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from schemas.model import Array, Map, Pii, Record, Type, bare
+from schemas.strict_json import as_double_or_text
 from stream.letters.letter import Letter
 from stream.letters.mend import Mended
 
@@ -50,7 +51,7 @@ def _leaves(type_: Type | None, value: Any, path: str, pii: Pii | None) -> Itera
     """The innermost values with their paths; what is personal is one value as a whole, whatever it holds."""
     inside = bare(type_) if type_ is not None else None
     if pii is not None or not value or not isinstance(value, Mapping | list):
-        yield path, (json.dumps(value, ensure_ascii=False), pii)
+        yield path, (json.dumps(value, ensure_ascii=False, default=as_double_or_text), pii)
     elif isinstance(value, Mapping):
         for name, item in value.items():
             part, personal = _part(inside, name)

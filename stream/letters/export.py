@@ -10,7 +10,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
-from schemas.envelope import read_rfc3339, to_rfc3339
+from schemas.envelope import to_rfc3339
+from schemas.strict_json import read_json
+from schemas.times import read_instant
 from stream.letters.facts import State
 from stream.letters.letter import Letter
 from stream.letters.reading import Kept
@@ -53,7 +55,7 @@ def read_lines(lines: Iterable[str]) -> Iterator[Exported]:
         if not line.strip():
             continue
         try:
-            yield _exported(json.loads(line))
+            yield _exported(read_json(line))
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             why = f"no {error}" if isinstance(error, KeyError) else type(error).__name__
             raise ImportLineError(
@@ -92,7 +94,7 @@ def _read(name: str, value: Any) -> str | int | datetime:
         return value
     if not isinstance(value, str):
         raise TypeError(name)
-    return read_rfc3339(value) if name in _TIMES else value
+    return read_instant(value) if name in _TIMES else value
 
 
 def _unsealed(line: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
-from schemas.envelope import EPOCH, from_micros, read_rfc3339, to_micros
+from schemas.envelope import EPOCH, from_micros, to_micros
+from schemas.numbers import read_whole
+from schemas.times import read_instant, without_finer
 from stream.deadletter import KEPT_AS, MAX_PIECE_BYTES, PREFIX, Reason, new_letter_id
 from stream.replays import Replay, without_replay
 
@@ -93,26 +95,26 @@ def _ours(message: Any, attributes: Mapping[str, str]) -> Piece:
     match = _PIECE.fullmatch(said.get("piece", "1/1"))
     if match is None or int(match[1]) > int(match[2]):
         raise ValueError("no piece of a letter")
-    published_at = read_rfc3339(said["publish-time"])
+    published_at = read_instant(said["publish-time"])
     letter = Letter(
         id=said["id"],
-        attempt=int(said["attempt"]),
+        attempt=read_whole(said["attempt"]),
         reason=said["reason"],
         stage=said["stage"],
         detail=said["error"],
         subject=said["subject"],
-        refused_at=read_rfc3339(said["time"]),
+        refused_at=read_instant(said["time"]),
         pipeline=said["pipeline"],
         version=said["version"],
         source_subscription=said["source-subscription"],
         message_id=said["message-id"],
         published_at=published_at,
-        first_published_at=read_rfc3339(said["first-publish-time"]),
+        first_published_at=read_instant(said["first-publish-time"]),
         data=message.data,
         attributes=_as_they_came(attributes),
         ordering_key=said.get("ordering-key", ""),
     )
-    return Piece(letter, int(match[1]), int(match[2]), int(said.get("data-bytes", len(message.data))))
+    return Piece(letter, int(match[1]), int(match[2]), read_whole(said.get("data-bytes", str(len(message.data)))))
 
 
 def _others(message: Any, attributes: Mapping[str, str]) -> Piece:
@@ -179,7 +181,7 @@ def _arrival(message: Any) -> datetime:
 def _moment(text: str, otherwise: datetime) -> datetime:
     """A time as Pub/Sub writes it, to the nanosecond at times."""
     try:
-        moment = datetime.fromisoformat(text)
+        moment = read_instant(without_finer(text))
     except ValueError:
         return otherwise
-    return moment if moment.tzinfo is not None and moment > EPOCH else otherwise
+    return moment if moment > EPOCH else otherwise
