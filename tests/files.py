@@ -47,4 +47,6 @@ WRITERS = {"csv": as_csv, "ndjson": as_ndjson, "avro": as_avro, "parquet": as_pa
 
 
 def _plain(value: Any) -> Any:
-    return to_rfc3339(value) if isinstance(value, datetime) else value
+    if isinstance(value, datetime):
+        return value.isoformat() if value.tzinfo is None else to_rfc3339(value)
+    return value

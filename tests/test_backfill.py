@@ -7,6 +7,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +154,9 @@ def test_a_mapping_says_columns_constants_formats_and_zones(tmp_path: Path) -> N
         ("[fields]\nflight = 7", "neither a column nor a table"),
         ("[fields]\nflight = { column = 'x', value = 1 }", "one of them"),
         ("[fields]\nscheduled_at = { column = 'x', zone = 'Mars/Crater' }", "no time zone"),
+        ("[fields]\nscheduled_at = { column = 'x', zone = 'UTC', gap = 'skip' }", "gap: no such rule.*refuse, shift"),
+        ("[fields]\nscheduled_at = { column = 'x', ambiguous = 'later' }", "ambiguous: said of no zone"),
+        ("[fields]\nscheduled_at = { column = 'x', format = '%H:%M %Z' }", "%Z reads other names"),
         ("identity = ['x']", "the contract declares it already"),
         ("delimiter = 'ab'", "not one character"),
         ("source =", "not TOML"),
@@ -161,6 +165,85 @@ def test_a_mapping_says_columns_constants_formats_and_zones(tmp_path: Path) -> N
 def test_a_wrong_mapping_is_refused_before_anything_is_read(tmp_path: Path, text: str, says: str) -> None:
     with pytest.raises(MappingError, match=says):
         read_mapping(a_mapping(tmp_path, text), FLIGHT)
+
+
+@pytest.mark.parametrize("format_", WRITERS)
+def test_a_local_time_that_no_clock_shows_is_a_bad_line_unless_the_mapping_has_a_rule(
+    tmp_path: Path, format_: str
+) -> None:
+    contract = a_contract(("n", "int"), identity=["n"])
+    times = [datetime(2026, 3, 8, 2, 30), datetime(2026, 3, 8, 3, 30), datetime(2025, 11, 2, 1, 30)]
+    local = a_contract(("n", "int"), ("local", {"type": "long", "logicalType": "local-timestamp-micros"}))
+    events = [{"n": number, "local": each, "at": MOMENT} for number, each in enumerate(times)]
+    path = WRITERS[format_](tmp_path / f"things.{format_}", local, events)
+    rules = 'gap = "shift", ambiguous = "later"'
+
+    refused = Read(contract, [path], a_mapping(tmp_path, _local_times("")))
+    ruled = Read(contract, [path], a_mapping(tmp_path, _local_times(rules)))
+
+    assert [each.split(": ", 1)[1].split(";")[0] for each in refused.problems] == [
+        "at: a local time that no clock in America/New_York shows",
+        "at: a local time that clocks in America/New_York show twice",
+    ]
+    assert ruled.problems == []
+    assert [decode(contract, each.data)["at"] for each in ruled.messages] == [
+        to_micros(datetime(2026, 3, 8, 7, 30, tzinfo=UTC)),
+        to_micros(datetime(2026, 3, 8, 7, 30, tzinfo=UTC)),
+        to_micros(datetime(2025, 11, 2, 6, 30, tzinfo=UTC)),
+    ]
+
+
+def _local_times(rules: str) -> str:
+    return f'[fields]\nat = {{ column = "local", zone = "America/New_York"{", " if rules else ""}{rules} }}'
+
+
+@pytest.mark.parametrize("name", ["things.csv", "things.ndjson"])
+@pytest.mark.parametrize(
+    ("format_", "text", "micros"),
+    [
+        ("unix", "1795152900.789", 1_795_152_900_789_000),
+        ("unix", "1.7951529e9", 1_795_152_900_000_000),
+        ("unix_ms", "1795152900789.5", 1_795_152_900_789_500),
+        ("unix_us", "1795152900789000", 1_795_152_900_789_000),
+        ("unix", "1795152900.0000001", None),
+        ("unix_us", "0.5", None),
+        ("unix", "true", None),
+        ("unix", "1e400", None),
+        ("unix", "1e-99999", None),
+    ],
+)
+def test_units_of_time_lose_no_digit(tmp_path: Path, name: str, format_: str, text: str, micros: int | None) -> None:
+    contract = a_contract(("n", "int"), identity=["n"])
+    line = f"n,at\n1,{text}\n" if name.endswith("csv") else f'{{"n": 1, "at": {text}}}\n'
+    mapping = a_mapping(tmp_path, f'[fields]\nat = {{ column = "at", format = "{format_}" }}')
+    read = Read(contract, [a_file(tmp_path, line, name)], mapping, now=1_795_152_999_000_000)
+    assert [decode(contract, each.data)["at"] for each in read.messages if not read.problems] == [micros] * (
+        micros is not None
+    )
+    assert len(read.problems) == (micros is None)
+
+
+def test_numbers_of_ndjson_keep_every_digit_or_are_refused(tmp_path: Path) -> None:
+    decimal = {"type": "bytes", "logicalType": "decimal", "precision": 20, "scale": 19}
+    contract = a_contract(("n", "int"), ("exact", decimal), ("near", "double"), identity=["n"])
+    lines = [
+        '{"n": 1, "exact": 0.1234567890123456789, "near": 1.5, "at": "2026-03-14T15:09:26Z"}',
+        '{"n": "2", "exact": "0.5", "near": "-Infinity", "at": "2026-03-14 15:09:26.5 UTC"}',
+        '{"n": 3, "exact": 1, "near": 1e400, "at": "2026-03-14T15:09:26Z"}',
+        '{"n": 4, "exact": 1, "near": NaN, "at": "2026-03-14T15:09:26Z"}',
+        '{"n": 5, "n": 6, "exact": 1, "near": 1, "at": "2026-03-14T15:09:26Z"}',
+        '{"n": 7.5, "exact": 1, "near": 1, "at": "2026-03-14T15:09:26Z"}',
+    ]
+    read = Read(contract, [a_file(tmp_path, "\n".join(lines), "things.ndjson")])
+    first, second = (decode(contract, each.data) for each in read.messages[:2])
+    assert (first["exact"], first["near"]) == (Decimal("0.1234567890123456789"), 1.5)
+    assert (second["n"], second["near"]) == (2, float("-inf"))
+    assert [each.split(": ", 1)[1] for each in read.problems] == [
+        "near: a number beyond a double; use a decimal in the contract",
+        "the line: not JSON (NaN and infinities are none of its numbers; write them as text); mend the file",
+        "the line: JSON with the same key twice in one object; mend the file",
+        "n: a number that is not whole; write a whole number",
+    ]
 
 
 def test_bad_lines_of_a_csv_say_where_and_their_neighbours_are_read(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -293,7 +294,7 @@ def test_an_api_that_goes_away_or_answers_nonsense_ends_the_run_after_what_came(
         "keeps answering 500": (dict.fromkeys((3, 4), FAILED), SourceAwayError),
         "api: refused with 404": ({3: GONE}, PullError),
         "a page has no list at 'data.items'": ({3: OTHER}, PullError),
-        "something else than JSON": ({3: (200, {}, b"<html>")}, PullError),
+        "its answer is not JSON": ({3: (200, {}, b"<html>")}, PullError),
         "it sends us to another host": ({3: (302, {"Location": "http://127.0.0.2:1/"}, b"")}, PullError),
     }
     for number, (says, (moods, kind)) in enumerate(wrong.items()):
@@ -499,6 +500,41 @@ def test_what_a_cursor_reached_is_kept_with_its_type(value: Any) -> None:
     kept = Reached.of(reached.kept())
     assert kept == reached
     assert type(kept.last) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("last", "begins"),
+    [
+        (datetime(2025, 11, 2, 1, 50), datetime(2025, 11, 2, 0, 50)),
+        ("2025-11-02 01:50:00", "2025-11-02 00:50:00"),
+        ("2025-11-02T01:50:00", "2025-11-02T00:50:00"),
+        ("2025-11-02T01:50:00Z", "2025-11-02T01:50:00Z"),
+        (datetime(2025, 11, 2, 2, 0), datetime(2025, 11, 2, 2, 0)),
+        (datetime(2025, 11, 2, 1, 50, tzinfo=UTC), datetime(2025, 11, 2, 1, 50, tzinfo=UTC)),
+        (datetime(2025, 3, 9, 2, 30), datetime(2025, 3, 9, 2, 30)),
+        (7, 7),
+        ("x", "x"),
+    ],
+)
+def test_an_hour_that_clocks_show_twice_is_pulled_again_as_a_whole(last: Any, begins: Any) -> None:
+    assert Cursor("n").begin(last, ZoneInfo("America/New_York")) == begins
+    assert Cursor("n").begin(last) == last
+
+
+def test_rows_of_the_second_such_hour_are_not_missed(tmp_path: Path, database: str, journal: Journal) -> None:
+    fields = FIELDS.replace('zone = "UTC" }', 'zone = "America/New_York", ambiguous = "later" }', 1)
+    pull = of_database(tmp_path, 'column = "scheduled_at"', fields=fields)
+    insert(database, [a_flight(flight=1, scheduled_at=datetime(2025, 11, 2, 1, 50, tzinfo=UTC))])
+    assert len(Read(pull, journal).all().messages) == 1
+    insert(database, [a_flight(flight=2, scheduled_at=datetime(2025, 11, 2, 1, 10, tzinfo=UTC))], first=2)
+
+    second = Read(pull, journal).all()
+
+    assert second.problems == []
+    assert sorted(each.attributes["ce-time"] for each in second.messages) == [
+        "2025-11-02T06:10:00Z",
+        "2025-11-02T06:50:00Z",
+    ]
 
 
 def test_cursors_are_compared_as_their_source_does() -> None:

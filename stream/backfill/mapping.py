@@ -5,30 +5,39 @@ Without one each field is the column of its own name.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping as Table
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from schemas.registry import Contract
 from stream.backfill.errors import MappingError
+from stream.backfill.local_times import Ambiguous, Gap
 from stream.backfill.places import is_object
 
 _KEYS: Final = frozenset({"fields", "identity", "source", "null", "delimiter"})
-_FIELD_KEYS: Final = frozenset({"column", "value", "format", "zone"})
+_FIELD_KEYS: Final = frozenset({"column", "value", "format", "zone", "gap", "ambiguous"})
+_NAMED_ZONE: Final = re.compile(r"(?<!%)(?:%%)*%Z")
+Rule = TypeVar("Rule", Gap, Ambiguous)
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where one field comes from: a *column*, with the *format* and the *zone* of its times, or a constant *value*."""
+    """Where one field comes from: a *column*, with the *format* and the *zone* of its times, or a constant *value*.
+
+    *gap* and *ambiguous* say what becomes of local times that no clock in the zone shows, or that one shows twice.
+    """
 
     column: str = ""
     value: Any = field(default=None, repr=False)
     constant: bool = False
     format: str = ""
     zone: ZoneInfo | None = None
+    gap: Gap = Gap.REFUSE
+    ambiguous: Ambiguous = Ambiguous.REFUSE
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +144,23 @@ def _origin(given: Any, where: str) -> Origin:
     for key in given:
         if not isinstance(given[key], str) or not given[key]:
             raise MappingError(f"{where}.{key}", "not a text", "write it in quotes")
-    return Origin(column=given["column"], format=given.get("format", ""), zone=_zone(given.get("zone"), where))
+    format_, zone = given.get("format", ""), _zone(given.get("zone"), where)
+    if _NAMED_ZONE.search(format_):
+        raise MappingError(
+            f"{where}.format", "%Z reads other names of zones on each machine", "write the name itself, and zone = ..."
+        )
+    for key in ("gap", "ambiguous"):
+        if key in given and zone is None:
+            raise MappingError(f"{where}.{key}", "said of no zone", 'write zone = "..." beside it')
+    gap, ambiguous = _rule(Gap, given, "gap", where), _rule(Ambiguous, given, "ambiguous", where)
+    return Origin(column=given["column"], format=format_, zone=zone, gap=gap, ambiguous=ambiguous)
+
+
+def _rule(kind: type[Rule], given: Table[str, Any], key: str, where: str) -> Rule:
+    try:
+        return kind(given.get(key, "refuse"))
+    except ValueError:
+        raise MappingError(f"{where}.{key}", "no such rule", f"write one of {', '.join(kind)}") from None
 
 
 def _zone(name: str | None, where: str) -> ZoneInfo | None:

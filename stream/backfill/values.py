@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import re
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 
 from schemas.envelope import EPOCH
-from schemas.errors import InvalidEventError
-from schemas.model import Array, Kind, Map, Optional, Record, Scalar, Type, bare
+from schemas.errors import InvalidEventError, UnreadableTextError
+from schemas.model import INSTANTS, Array, Kind, Map, Optional, Record, Scalar, Type, bare
+from schemas.numbers import micros_of
+from schemas.strict_json import InvalidJsonError, read_json
+from schemas.times import read_datetime
+from stream.backfill.local_times import in_utc
 from stream.backfill.mapping import Origin
 
 _BOOLEANS: Final = {"true": True, "false": False, "1": True, "0": False}
-_INTEGER: Final = re.compile(r"[+-]?[0-9]{1,40}", re.ASCII)
 _UNIX: Final = {"unix": 1_000_000, "unix_ms": 1_000, "unix_us": 1}
+_FOREIGN_DIGIT: Final = re.compile(r"(?![0-9])\d")
 _TIMES: Final = {
     Kind.TIMESTAMP_MILLIS: lambda moment: moment,
     Kind.TIMESTAMP_MICROS: lambda moment: moment,
@@ -27,7 +30,7 @@ _TIMES: Final = {
 
 
 def from_text(type_: Type, text: str, path: str) -> Any:
-    """What a column of text says: numbers, booleans, and JSON where the field has parts.
+    """What a column of text says: booleans, and JSON where the field has parts; the rest is text in JSON too.
 
     Raises:
         InvalidEventError: it says no such value; never shows the text.
@@ -38,20 +41,11 @@ def from_text(type_: Type, text: str, path: str) -> Any:
             if value is None:
                 raise _wrong(path, "write true or false")
             return value
-        case Scalar(kind=Kind.INT | Kind.LONG):
-            if not _INTEGER.fullmatch(text.strip()):
-                raise _wrong(path, "write a whole number")
-            return int(text)
-        case Scalar(kind=Kind.FLOAT | Kind.DOUBLE):
-            try:
-                return float(text)
-            except ValueError:
-                raise _wrong(path, "write a number") from None
         case Array() | Map() | Record():
             try:
-                return json.loads(text)
-            except (ValueError, RecursionError):
-                raise _wrong(path, "write JSON") from None
+                return read_json(text)
+            except InvalidJsonError as error:
+                raise InvalidEventError(path, error.why, "write JSON") from None
         case _:
             return text
 
@@ -83,30 +77,39 @@ def from_time(type_: Type, value: Any, origin: Origin, path: str) -> Any:
     Raises:
         InvalidEventError: it is not written so; never shows it.
     """
-    moment = _moment(value, origin.format, path) if origin.format else value
-    if isinstance(moment, str):
-        try:
-            moment = datetime.fromisoformat(moment)
-        except ValueError:
-            raise _wrong(path, "write a time as 2026-01-31T13:45:00, or say its format") from None
-    if not isinstance(moment, datetime):
-        return moment
-    kind = getattr(bare(type_), "kind", None)
-    if origin.zone is not None and kind in {Kind.TIMESTAMP_MILLIS, Kind.TIMESTAMP_MICROS} and moment.tzinfo is None:
-        moment = moment.replace(tzinfo=origin.zone).astimezone(UTC)
+    try:
+        moment = _moment(value, origin.format)
+        if not isinstance(moment, datetime):
+            return moment
+        kind = getattr(bare(type_), "kind", None)
+        if origin.zone is not None and kind in INSTANTS and moment.tzinfo is None:
+            moment = in_utc(moment, origin.zone, origin.gap, origin.ambiguous)
+    except UnreadableTextError as error:
+        raise InvalidEventError(path, error.why, error.remedy) from None
     return _TIMES[kind](moment) if kind in _TIMES else moment
 
 
-def _moment(value: Any, format_: str, path: str) -> Any:
+def _moment(value: Any, format_: str) -> Any:
     if isinstance(value, date | time):
         return value
+    if not format_:
+        return read_datetime(value) if isinstance(value, str) else value
+    if format_ in _UNIX:
+        try:
+            return EPOCH + timedelta(microseconds=micros_of(value, _UNIX[format_]))
+        except OverflowError:
+            raise UnreadableTextError("check its unit", "outside years 1 to 9999 in UTC") from None
+    if not isinstance(value, str) or _FOREIGN_DIGIT.search(value):
+        raise _unlike_format()
     try:
-        if format_ in _UNIX:
-            return EPOCH + timedelta(microseconds=int(value) * _UNIX[format_])
         return datetime.strptime(value, format_)
-    except (ValueError, TypeError, OverflowError):
-        raise _wrong(path, "write it in the format that the mapping says") from None
+    except ValueError:
+        raise _unlike_format() from None
+
+
+def _unlike_format() -> UnreadableTextError:
+    return UnreadableTextError("write it in the format that the mapping says")
 
 
 def _wrong(path: str, remedy: str) -> InvalidEventError:
-    return InvalidEventError(path, "text that does not say a value of this field", remedy)
+    return InvalidEventError(path, UnreadableTextError.UNLIKE, remedy)

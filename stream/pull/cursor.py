@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
+from schemas.errors import UnreadableTextError
+from schemas.times import read_datetime, without_finer
 from stream.pull.errors import PullError
 
 _TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ].*)?")
@@ -38,14 +41,17 @@ class Cursor:
     ordered: bool = False
     parameter: str = ""
 
-    def begin(self, last: Any) -> Any:
+    def begin(self, last: Any, zone: ZoneInfo | None = None) -> Any:
         """The value from which on rows are pulled, when the last pull came to *last*; None for all rows.
+
+        *zone* is that of local times in the column: an hour that clocks show twice is pulled again as a whole.
 
         Raises:
             PullError: the lag is not of the kind of this column's values.
         """
         if last is None:
             return self.start
+        last = last if zone is None else _before_repeat(last, zone)
         if self.lag is None:
             return last
         try:
@@ -56,6 +62,23 @@ class Cursor:
         except TypeError:
             what = f"cannot be taken from the {type(last).__name__} of {self.column}"
             raise PullError(f"cursor.lag: {what}; write a duration for times, else a number") from None
+
+
+def _before_repeat(last: Any, zone: ZoneInfo) -> Any:
+    """A local time, earlier by what clocks are set back where they show it twice: later rows may have smaller times."""
+    local = last
+    if isinstance(last, str):
+        try:
+            local = read_datetime(without_finer(last))
+        except UnreadableTextError:
+            return last
+    if not isinstance(local, datetime) or local.tzinfo is not None:
+        return last
+    first, second = (local.replace(tzinfo=zone, fold=fold).utcoffset() or timedelta() for fold in (0, 1))
+    if first <= second:
+        return last
+    earlier = local - (first - second)
+    return earlier.isoformat(last[10:11] or "T") if isinstance(last, str) else earlier
 
 
 def rank(value: Any) -> tuple[str, Any]:
@@ -82,8 +105,8 @@ def rank(value: Any) -> tuple[str, Any]:
             return "number", int(value)
         case str() if _TIME.fullmatch(value):
             try:
-                return rank(datetime.fromisoformat(value))
-            except ValueError:
+                return rank(read_datetime(without_finer(value)))
+            except UnreadableTextError:
                 return "text", value
         case str():
             return "text", value

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +11,7 @@ from schemas.model import Array, Kind, Map, Optional, Record, Scalar, Type
 def fitted(type_: Type, value: Any) -> Any:
     """*value* as a field of *type_* wants it, where nothing is lost by that; else as it is, for validation to judge.
 
-    Databases without booleans have 0 and 1, those without integers have decimals; JSON's numbers came as decimals.
+    Databases without booleans have 0 and 1. Numbers are for :func:`schemas.from_json.convert` to read.
     """
     match type_, value:
         case Optional(), _:
@@ -36,10 +35,6 @@ def _scalar(kind: Kind, value: Any) -> Any:
             return value
         case int() if kind is Kind.BOOLEAN and value in (0, 1):
             return value == 1
-        case Decimal() if kind in (Kind.INT, Kind.LONG) and value.is_finite() and value == value.to_integral_value():
-            return int(value)
-        case Decimal() if kind in (Kind.FLOAT, Kind.DOUBLE) and not value.is_snan():
-            return float(value)
         case UUID() if kind is Kind.STRING:
             return str(value)
         case _:

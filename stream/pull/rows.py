@@ -6,15 +6,14 @@ is imported here alone, when rows are wanted, and its telemetry is off.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from decimal import Decimal
 from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from schemas.strict_json import InvalidJsonError, read_json
 from stream.pull.cursor import Cursor, is_later
 from stream.pull.describe import Api, Pull, Sql
 from stream.pull.errors import ExtraMissingError, PullError, SourceAwayError
@@ -172,9 +171,9 @@ def _page(records: str, response: Any, *_: Any, **__: Any) -> Any:
     if response.status_code >= 400 or response.is_redirect:
         return response
     try:
-        page = json.loads(response.content, parse_float=Decimal)
-    except (ValueError, RecursionError):
-        raise PullError("api: it answered with something else than JSON; look at the address and the headers") from None
+        page = read_json(response.content)
+    except InvalidJsonError as error:
+        raise PullError(f"api: its answer is {error.why}; look at the address and the headers") from None
     found = jsonpath.find_values(records, page)
     if len(found) != 1 or not isinstance(found[0], list):
         raise PullError(f"api.records: a page has no list at {records!r}; name where a page holds its rows")

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from typing import Any, Final, TypeAlias
+from zoneinfo import ZoneInfo
 
 from stream.backfill.events import BadLine, Events, Place
 from stream.backfill.finite import FiniteSource
@@ -52,6 +53,7 @@ class PullSource(FiniteSource):
             for each in reversed(pull.contract.record.fields)
             if not (origin := pull.mapping.origin(each.name)).constant
         }
+        self._zone = _zone_of(pull)
         self._columns = [*self._types, *pull.mapping.identity]
         self._rows = rows
         self._now = now
@@ -90,7 +92,7 @@ class PullSource(FiniteSource):
         failed: PullError | None = None
         messages: list[Message] = []
         size = 0
-        rows = self._rows(self._pull, None if self._cursor is None else self._cursor.begin(reached.last))
+        rows = self._rows(self._pull, None if self._cursor is None else self._cursor.begin(reached.last, self._zone))
         try:
             for number, row in enumerate(rows, 1):
                 if len(messages) >= self._at_most or size >= ROUND_BYTES:
@@ -150,3 +152,10 @@ class PullSource(FiniteSource):
             if column in values and column in self._types:
                 values[column] = fitted(self._types[column], values[column])
         return Line(number, lambda: content, values)
+
+
+def _zone_of(pull: Pull) -> ZoneInfo | None:
+    """The zone that the mapping says of the cursor's column."""
+    origins = (pull.mapping.origin(each.name) for each in pull.contract.record.fields)
+    column = None if pull.cursor is None else pull.cursor.column
+    return next((each.zone for each in origins if each.column == column and each.zone is not None), None)
