@@ -49,6 +49,7 @@ _BY_NAME = {
     "MappingError": Exit.CONFIGURATION,
     "BackfillError": Exit.CONFIGURATION,
     "BenchFailedError": Exit.UNREACHABLE,
+    "TableReplacedError": Exit.UNREACHABLE,
     "SourceAwayError": Exit.UNREACHABLE,
     "HaltError": Exit.HALTED,
     "FencedError": Exit.HALTED,

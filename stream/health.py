@@ -106,7 +106,12 @@ def pages_of(status: EngineStatus, pipeline: str) -> Pages:
 
 def _state(status: EngineStatus, good: bool) -> Page:
     subjects = {
-        name: {"ready": each.ready, "in_the_way": sorted(dict(each.in_the_way)), **each.counts}
+        name: {
+            "ready": each.ready,
+            "in_the_way": sorted(dict(each.in_the_way)),
+            "notices": sorted(dict(each.notices)),
+            **each.counts,
+        }
         for name, each in status.subjects.items()
     }
     state = {"alive": status.alive, "ready": status.ready, "subjects": subjects}

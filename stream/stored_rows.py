@@ -43,6 +43,10 @@ class StoredRows:
         """Count the ones of *rows* whose id stands there."""
         return len(self._look_up(rows))
 
+    def find(self, rows: pa.RecordBatch) -> list[int]:
+        """Give the indexes of *rows* whose id the table holds."""
+        return _indexes_of(self._look_up(rows), rows.column("_event_id"))
+
     def compare(self, rows: pa.RecordBatch) -> dict[int, bool]:
         """Give the indexes of *rows* whose id stands there, and whether with the same content."""
         found = self._look_up(rows)
@@ -72,9 +76,16 @@ class StoredTallies:
 
     def count(self, rows: pa.RecordBatch) -> int:
         """Count the lines whose id stands there; raises what the client raises."""
+        return len(self._look_up(rows))
+
+    def find(self, rows: pa.RecordBatch) -> list[int]:
+        """Give the indexes of lines whose id the table holds; raises what the client raises."""
+        return _indexes_of(self._look_up(rows), rows.column("tally_id"))
+
+    def _look_up(self, rows: pa.RecordBatch) -> set[str]:
         times = pc.min_max(rows.column("tallied_at")).as_py()
         within = ("tallied_at", times["min"], times["max"])
-        return len(stored_ids(self._client, self._table, "tally_id", rows.column("tally_id").to_pylist(), within))
+        return stored_ids(self._client, self._table, "tally_id", rows.column("tally_id").to_pylist(), within)
 
 
 def compare_old(
@@ -100,6 +111,10 @@ def whole_days(first: datetime, last: datetime) -> tuple[datetime, datetime]:
         first.replace(hour=0, minute=0, second=0, microsecond=0),
         last.replace(hour=23, minute=59, second=59, microsecond=999_999),
     )
+
+
+def _indexes_of(found: set[str], ids: pa.Array) -> list[int]:
+    return [index for index, each in enumerate(ids.to_pylist()) if each in found]
 
 
 def _bounds(rows: pa.RecordBatch) -> tuple[datetime, datetime]:

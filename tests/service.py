@@ -59,9 +59,12 @@ class Service:
         """Run the job until so many messages are acknowledged, then drain it."""
         return self.run_when(lambda engine: engine.progress.acknowledged >= acknowledged)
 
-    def run_when(self, done: Callable[[Embedded], bool]) -> Embedded:
-        """Run the job until something holds, then drain it."""
+    def run_when(
+        self, done: Callable[[Embedded], bool], change: Callable[[Embedded], None] = lambda engine: None
+    ) -> Embedded:
+        """Run the job until something holds, then drain it; *change* it before it is started."""
         engine = self.engine()
+        change(engine)
 
         def stop_when_done(progress: Any) -> None:
             if done(engine):

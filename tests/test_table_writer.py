@@ -43,6 +43,7 @@ class Books:
     announced: list[str] = field(default_factory=list)
     table_misfits: list[str] = field(default_factory=list)
     taken_over: bool = False
+    replaced: bool = False
 
     def reckon(self, notes: pa.RecordBatch, rows: pa.RecordBatch) -> Note:
         self.reckoned += 1
@@ -53,8 +54,11 @@ class Books:
         self.refused += [head.rows.column(0)[index].as_py() for index in refused]
         return lambda _: None
 
-    def stored(self, rows: pa.RecordBatch) -> int:
-        return len(set(rows.column(0).to_pylist()) & set(self.rows))
+    def stored(self, rows: pa.RecordBatch) -> Sequence[int]:
+        return [index for index, each in enumerate(rows.column(0).to_pylist()) if each in self.rows]
+
+    def is_replaced(self) -> bool:
+        return self.replaced
 
     def misfits(self) -> Sequence[str]:
         return [self.table_misfits.pop()] if self.table_misfits else []
@@ -353,3 +357,43 @@ def test_what_is_left_of_a_halved_batch_is_settled_by_the_next_process_in_its_or
     writer = books.restarted()
     write(writer, 5)
     assert books.rows == books.told == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("restored", "rows"),
+    [
+        pytest.param([], [2, 3], id="made anew"),
+        pytest.param([1, 2, 3], [1, 2, 3], id="restored with all rows"),
+        pytest.param([1, 3], [1, 3, 2], id="restored, and a row deleted"),
+    ],
+)
+def test_open_rows_go_to_a_table_made_anew_unless_it_holds_them(
+    books: Books, restored: list[int], rows: list[int]
+) -> None:
+    writer = books.restarted()
+    write(writer, 1)
+    books.server.script.add(answers.lose_answer, times=1)
+    books.stop.set()
+    with pytest.raises(StoppedError):
+        write(writer, 2, 3)
+    books.stop.clear()
+    (stream,) = books.streams.streams.values()
+    stream.batches[:] = [pa.RecordBatch.from_pydict({"value": pa.array(restored, pa.int64())})]
+
+    writer = books.writer_of(books)
+    writer.recover(replaced=True)
+
+    assert books.rows == rows
+    assert sorted(books.told) == [1, 2, 3]
+    write(writer, 4)
+    assert books.rows == [*rows, 4]
+
+
+def test_a_stream_to_a_table_that_is_gone_is_left_once_there_is_another_table(books: Books) -> None:
+    writer = books.restarted()
+    write(writer, 1)
+    books.server.script.add(answers.answer(grpc.StatusCode.PERMISSION_DENIED), times=1)
+    books.replaced = True
+    write(writer, 2)
+    assert books.rows == books.told == [1, 2]
+    assert len(books.announced) == 2

@@ -63,6 +63,7 @@ class DayReplacement(FiniteSource):
     ) -> None:
         super().__init__(journal, patience, stop)
         self._contract = contract
+        self._table = contract.options.table
         self._day = day
         self._key = key
         self._job = job
@@ -79,7 +80,7 @@ class DayReplacement(FiniteSource):
 
     def take(self, at_most: int, wait_seconds: float) -> list[Pulled]:
         """Replace the day; the second time there is nothing more to do."""
-        self.settled_before = self.done is None and bool(self._journal.place(self._key))
+        self.settled_before = self.done is None and bool(self._journal.place(self._table, self._key))
         if self.done is not None or self.settled_before:
             return self._end()
         spooled = self._reader.read(self._until_stopped())
@@ -97,7 +98,7 @@ class DayReplacement(FiniteSource):
         self._reader.path.unlink(missing_ok=True)
 
     def _note(self, transaction: Transaction, token: str) -> None:
-        transaction.note_place(token, 1)
+        transaction.note_place(self._table, token, 1)
 
     # As the engine's preparer.
 

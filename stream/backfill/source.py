@@ -32,6 +32,7 @@ class FileSource(FiniteSource):
     ) -> None:
         super().__init__(journal, patience, stop)
         self._task = task
+        self._table = task.contract.options.table
         self._read = read
         self._rounds: Generator[Round, None, None] | None = None
         self.fraction = 0.0  # of all files that is read; any thread may look
@@ -54,8 +55,8 @@ class FileSource(FiniteSource):
 
     def _settled(self) -> dict[str, int]:
         journal = self._noted_in
-        return {} if journal is None else {each.key: journal.place(each.key) for each in self._task.files}
+        return {} if journal is None else {each.key: journal.place(self._table, each.key) for each in self._task.files}
 
     def _note(self, transaction: Transaction, token: str) -> None:
         key, _, line = token.rpartition(":")
-        transaction.note_place(key, int(line))
+        transaction.note_place(self._table, key, int(line))

@@ -19,6 +19,7 @@ from stream.engine.journal import Journal
 from stream.engine.patience import TROUBLE, Patience, StoppedError
 from stream.engine.status import CONTRACT, FAILED, EngineStatus, SubjectStatus
 from stream.engine.subject import Clients, SubjectLoop
+from stream.engine.table_watch import LOOK_SECONDS, WITNESS_SECONDS, TableWatch, watch_on
 from stream.engine.tally_loop import TallyLoop
 from stream.failpoints import reached
 from stream.job import Job
@@ -59,6 +60,8 @@ class Embedded:
     holder: str
     lease_seconds: float
     round_messages: int
+    look_seconds: float = LOOK_SECONDS
+    witness_seconds: float = WITNESS_SECONDS
     stop: threading.Event = field(default_factory=threading.Event)
     once: bool = False  # of finite sources: any error ends it, for somebody waits for the end
     on_progress: Callable[[Progress], None] = lambda progress: None
@@ -151,12 +154,18 @@ class Embedded:
             for subject in self._loops
         ]
         tally_thread = threading.Thread(target=self._guarded, args=(self._run_tallies, tallies), name=_TALLIES)
-        for thread in [*threads, tally_thread]:
+
+        def watches() -> list[TableWatch]:
+            return [*(loop.watch for loop in list(self._loops.values()) if loop), tallies.watch]
+
+        looking = (watches, self.stop, self.look_seconds)
+        watcher = threading.Thread(target=self._guarded, args=(watch_on, *looking), name="tables")
+        for thread in [*threads, tally_thread, watcher]:
             thread.start()
         while any(thread.is_alive() for thread in threads):
             self._pause.wait(PROGRESS_SECONDS)
             self.on_progress(self.progress)
-        for thread in [*threads, tally_thread]:
+        for thread in [*threads, tally_thread, watcher]:
             thread.join()
         if self.status.alive and self.status.subjects[_TALLIES].ready:
             tallies.flush()
@@ -207,6 +216,7 @@ class Embedded:
             finally:
                 source.stop()
 
+        loop.watch.witness_seconds = self.witness_seconds
         loop.recover()
         preparer.run(serve)
 

@@ -171,14 +171,21 @@ class Journal:
                 "UPDATE meta SET value = ? WHERE name = 'flood ' || ? AND value = ?", (LET_THROUGH, subject, PAUSED)
             )
 
-    def place(self, file: str) -> int:
-        """The last line of *file* that has its fate, as those before it have; 0 when none has."""
-        return int(self._value(f"place {file}") or 0)
+    def place(self, target: str, file: str) -> int:
+        """The last line of *file* that has its fate in *target*, as those before it have; 0 when none has."""
+        return int(self._value(f"place {target} {file}") or 0)
 
-    def reached(self, source: str) -> str | None:
-        """How far the rows of *source* have their fate, as it was noted; None when none has."""
-        found = self._value(f"reached {source}")
-        return None if found is None else str(found)
+    def reached(self, target: str, source: str) -> str | None:
+        """How far the rows of *source* have their fate in *target*, as it was noted; None when none has."""
+        return self._text(f"reached {target} {source}")
+
+    def identity(self, target: str) -> str | None:
+        """Which table *target* was when it was served last; None when nobody knows."""
+        return self._text(f"table {target}")
+
+    def witnesses(self, target: str) -> str | None:
+        """Some rows that were written to *target* lately, as they were kept."""
+        return self._text(f"witnesses {target}")
 
     def stream(self, target: str) -> tuple[str, int] | None:
         """The stream that *target* is appended to, and the offset of its head."""
@@ -259,6 +266,10 @@ class Journal:
     def _rows(self, query: str, *values: Any) -> list[Any]:
         with self._lock:
             return list(self._connection.execute(query, values))
+
+    def _text(self, name: str) -> str | None:
+        found = self._value(name)
+        return None if found is None else str(found)
 
     def _value(self, name: str) -> Any:
         found = self._rows("SELECT value FROM meta WHERE name = ?", name)

@@ -17,6 +17,7 @@ from stream.engine.journal import Journal
 from stream.engine.patience import NEEDS_ROOM, Patience
 from stream.engine.receipts import Receipts, receipts_for
 from stream.engine.transaction import Transaction
+from stream.engine.witnesses import Witnesses
 from stream.failpoints import reached
 from stream.message import Message
 from stream.stored_rows import SKEW_MICROSECONDS, StoredRows, compare_old
@@ -56,11 +57,31 @@ class Memory:
         since (*taken_over*), everything published until now is looked up."""
         if taken_over or self._journal.remembered(self._table) is None:
             self._remember_since(self._patience.insist(self._needs_queries, self._first_remembered))
+        self._load()
+
+    def forget(self, note: Callable[[Transaction], None]) -> None:
+        """Forget ids and messages, and load what is left: all that was published until now is looked up from here on.
+
+        *note* adds to the same commit, such as which table it is that is remembered from now on.
+        """
+        since = self._patience.insist(self._needs_queries, self._first_remembered)
+
+        def commit() -> None:
+            with self._journal.transaction() as transaction:
+                transaction.forget(self._table)
+                transaction.remember_since(self._table, since)
+                note(transaction)
+
+        self._patience.insist(NEEDS_ROOM, commit)
+        self._load()
+
+    def _load(self) -> None:
         remembered = self._journal.remembered(self._table)
-        assert remembered is not None  # noqa: S101 stated just above
+        assert remembered is not None  # noqa: S101 stated before it is loaded
         self._generation, self._since, self._newest = remembered.generation, remembered.since, remembered.newest
         self._seen = SeenIds(remembered.older, remembered.recent, budget=self._budget)
         self._receipts = Receipts(self._journal.receipts(self._table))
+        self._witnesses = Witnesses(self._journal.witnesses(self._table))
 
     def unsettled(self, messages: Sequence[Message]) -> dict[bytes, Message]:
         """Those of *messages* whose fate is open, each once, by their receipts."""
@@ -79,6 +100,7 @@ class Memory:
         returns is done once it is committed."""
         newest = pc.max(batch.notes.column("published_at")).as_py()
         entries, receipts = self._seen.packed(batch), receipts_of(batch.notes)
+        witnesses = self._witnesses.offer(batch.rows)
 
         def committed() -> None:
             self._newest = max(self._newest, newest)
@@ -88,6 +110,8 @@ class Memory:
         def note(transaction: Transaction) -> Callable[[], None]:
             transaction.remember(self._table, self._generation, newest, entries)
             self.settle(transaction, receipts)
+            if witnesses is not None:
+                transaction.keep_witnesses(self._table, witnesses)
             return committed
 
         return note

@@ -23,6 +23,7 @@ class SubjectStatus:
     subject: str
     ready: bool = False
     in_the_way: dict[str, str] = field(default_factory=dict)
+    notices: dict[str, str] = field(default_factory=dict)  # what has happened and is dealt with, by where
     counts: Counter[str] = field(default_factory=Counter)
     dead_letters: Counter[str] = field(default_factory=Counter)
     took: Counter[int] = field(default_factory=Counter)  # by the index in WITHIN; beyond it: longer
@@ -45,6 +46,11 @@ class SubjectStatus:
         """Note that nothing is in the way there; True when something was."""
         with self._lock:
             return self.in_the_way.pop(where, None) is not None
+
+    def notice(self, where: str, sentence: str) -> None:
+        """Keep what has happened there, for people: nothing is in the way any more."""
+        with self._lock:
+            self.notices[where] = sentence
 
     def count(self, name: str, events: int = 1) -> None:
         """Count *events*: received, written, duplicate, dropped, redelivered or acknowledged."""

@@ -23,6 +23,7 @@ from stream.engine.patience import NEEDS_ROOM, Patience
 from stream.engine.prepare import Prepared, tally_refused
 from stream.engine.rounds import Round, next_round
 from stream.engine.status import FAILED, SubjectStatus
+from stream.engine.table_watch import Change, TableReplacedError, TableWatch
 from stream.engine.table_writer import Fence, Head, Note, TableWriter
 from stream.engine.transaction import Transaction
 from stream.failpoints import reached
@@ -78,13 +79,15 @@ class SubjectLoop:
         self._stop = stop
         self._round_messages = round_messages
         self._patience = Patience("write", status, stop)
-        needs_queries = (
+        self._sql = sql
+        self._needs_queries = needs_queries = (
             f"{sql}: the job needs bigquery.jobs.create, and bigquery.tables.getData on it; "
             "`headrace provision` makes it"
         )
         self._memory = Memory(
             self._table, journal, self._stored_rows, needs_queries, self._patience, job.ids_remembered, source.finite
         )
+        self.watch = TableWatch(self._table, sql, journal, clients.bigquery, status)
         self._preparer = preparer
         self._messages: Sequence[Message] = ()
         self._writer = TableWriter(
@@ -95,12 +98,43 @@ class SubjectLoop:
     def recover(self) -> None:
         """Load what the journal remembers, and settle what an earlier process left open."""
         taken_over = self._journal.is_taken_over(self._table)
-        self._memory.recall(taken_over)
-        self._writer.recover(taken_over)
+        change = self._patience.insist(self._needs_queries, self.watch.look)
+        if change is None:
+            self._memory.recall(taken_over)
+        else:
+            self._adopt(change)
+        self._writer.recover(taken_over, replaced=change in (Change.REPLACED, Change.EMPTIED))
         if taken_over:
             with self._journal.transaction() as transaction:
                 transaction.settle_takeover(self._table)
         self._status.ready = True
+
+    def is_replaced(self) -> bool:
+        """Look whether the table is another one, or lost rows; then what is remembered of it is forgotten.
+
+        Raises:
+            TableReplacedError: lines of a file were written to the former one and are passed over, so all begins anew.
+        """
+        change = self._patience.insist(self._needs_queries, self.watch.look)
+        if change is None:
+            self.watch.is_as_it_was()
+            return False
+        if self._source.finite:
+            raise TableReplacedError(
+                f"{self._sql}: the table was made anew or lost rows while history was written to it; run the command "
+                "again: it begins at the first line, and writes what the table does not hold"
+            )
+        self._adopt(change)
+        return True
+
+    def _adopt(self, change: Change) -> None:
+        self._memory.forget(self.watch.adopt(change))
+        self.watch.adopted(change)
+
+    def _follow_table(self) -> None:
+        """Go on with the table as it is now, when it was seen to be another one."""
+        if self.watch.is_change_open and self.is_replaced():
+            self._writer.reopen()
 
     def run(self) -> None:
         """Go round until told to stop. Raises FloodError, StoppedError, HaltError, FencedError, JournalError."""
@@ -110,6 +144,8 @@ class SubjectLoop:
         """The next round, if there is one; waits for it when nothing is in hand."""
         if in_hand is not None and self._source.finite:
             return None  # at its end it says stop, and who is told to stop does not insist on what is in hand
+        if in_hand is None:
+            self._follow_table()
         self.complete_until = max(self.complete_until, self._source.drained_at)
         pulled = self._source.take(self._round_messages, 0 if in_hand else WAIT_SECONDS)
         if not pulled:
@@ -127,6 +163,7 @@ class SubjectLoop:
         return replace(taken, prepared=prepared)
 
     def _write(self, ready: Round) -> None:
+        self._follow_table()
         self._messages = list(ready.messages.values())
         if ready.prepared is not None:
             self._status.count("received", len(ready.messages))
@@ -239,9 +276,9 @@ class SubjectLoop:
 
         return also
 
-    def stored(self, rows: pa.RecordBatch) -> int:
-        """Count the rows whose id stands in the table."""
-        return self._stored_rows.count(rows)
+    def stored(self, rows: pa.RecordBatch) -> Sequence[int]:
+        """Give the indexes of rows whose id the table holds."""
+        return self._stored_rows.find(rows)
 
     def misfits(self) -> Sequence[str]:
         """Say in what the table is not as the contract wants it."""

@@ -55,8 +55,14 @@ class Bookkeeping(Protocol):
     def refuse(self, head: Head, refused: Mapping[int, str]) -> Callable[[Transaction], None]:
         """Make dead letters of the rows at these indexes, durably; returns what to commit with their removal."""
 
-    def stored(self, rows: pa.RecordBatch) -> int:
-        """Count how many of *rows* the table holds already."""
+    def stored(self, rows: pa.RecordBatch) -> Sequence[int]:
+        """Give the indexes of those of *rows* that the table holds already."""
+
+    def is_replaced(self) -> bool:
+        """Look whether the table is another one, or lost rows; then what was remembered of it is forgotten.
+
+        What a stream to the former table says of rows does not count any more. Raises what the client raises.
+        """
 
     def misfits(self) -> Sequence[str]:
         """Say in what the table is not as its contract wants it, so that no row can be written."""
@@ -98,8 +104,10 @@ class TableWriter:
         self._stream = ""
         self._offset = 0
 
-    def recover(self, taken_over: bool = False) -> None:
+    def recover(self, taken_over: bool = False, replaced: bool = False) -> None:
         """Settle what an earlier process left open, and open a stream of our own.
+
+        *replaced*: the table is not what it was, so it is asked itself for the rows whose fate is open.
 
         *taken_over*: another journal's engine has been given the same messages since. What was committed here and not
         written is taken back then: it was never acknowledged, so the other engine has written it, or it comes again.
@@ -111,11 +119,15 @@ class TableWriter:
         left = self._journal.stream(self._target)
         if left is not None:
             self._stream, self._offset = left
-        self._replace_stream(taken_over)
+        self._replace_stream(taken_over, replaced)
         if taken_over:
             self._take_back()
         self.settle()
         self._reached("recovered")
+
+    def reopen(self) -> None:
+        """Go on in a new stream, because the table is another one; nothing may be queued."""
+        self._replace_stream(replaced=True)
 
     def write(self, rows: pa.RecordBatch, notes: pa.RecordBatch, also: Callable[[Transaction], None]) -> None:
         """Commit *rows* with what *also* notes, append them, and return when each is written or refused."""
@@ -156,9 +168,12 @@ class TableWriter:
                         self._patience.wait(self._needs("a new stream takes no rows"))
                     head.attempted = True
                     self._fence.check()  # was it finalised by another engine that took over?
-                    self._replace_stream()
+                    self._replace_stream(replaced=self._is_replaced())
                 case Verdict.BLOCKED:
                     self._patience.wait(self._needs(_REMEDIES.get(answer.storage, _PERMISSION)))
+                    if self._is_replaced():  # the stream goes to a table that is gone
+                        head.attempted = True
+                        self._replace_stream(replaced=True)
                 case Verdict.HALT:
                     raise HaltError(
                         f"{self._stream}: offset {self._offset} is not where {len(head):,} committed rows belong; "
@@ -229,17 +244,21 @@ class TableWriter:
 
         self._queue = deque(self._insist_on_disk(commit))
 
-    def _replace_stream(self, taken_over: bool = False) -> None:
+    def _is_replaced(self) -> bool:
+        return self._patience.insist(self._needs("it cannot be looked at"), self._books.is_replaced)
+
+    def _replace_stream(self, taken_over: bool = False, replaced: bool = False) -> None:
         """Finalise the stream, find out whether it holds the head, and open another.
 
-        *taken_over*: rows in the table may be those of another engine, and say nothing of the head.
+        *taken_over*: rows in the table may be those of another engine, and say nothing of the head. *replaced*: the
+        table is not the one that the stream was opened for, so the rows of a stream say nothing of the head.
         """
         head = self._queue[0] if self._queue else None
         if self._stream:
-            written = self._finalised_with(head, taken_over)
+            written = self._finalised_with(head, taken_over, replaced)
             self._reached("stream_finalised")
-            if head is not None and written:
-                self._commit_written(head)
+            if written:
+                self._commit_written(self._queue[0])
         name = self._patience.insist(self._needs(_PERMISSION), lambda: self._streams.create(self._path))
 
         self._patience.insist(self._needs("its new stream cannot be announced"), lambda: self._fence.announce(name))
@@ -266,13 +285,13 @@ class TableWriter:
         self._insist_on_disk(commit)
         self._queue.clear()
 
-    def _finalised_with(self, head: Head | None, taken_over: bool) -> bool:
-        """Finalise the stream; whether *head* is in it. HaltError when it holds anything else."""
+    def _finalised_with(self, head: Head | None, taken_over: bool, replaced: bool) -> bool:
+        """Finalise the stream; whether the head of the queue is written. HaltError when it holds anything else."""
         count = self._patience.insist(
             self._needs("its stream cannot be finalised"), lambda: self._streams.finalise(self._stream)
         )
-        if count is None:
-            return head is not None and not taken_over and self._found(head)
+        if count is None or replaced:
+            return head is not None and not taken_over and self._found(head, replaced)
         if head is not None and count == self._offset + len(head):
             return True
         if count != self._offset:
@@ -282,17 +301,24 @@ class TableWriter:
             )
         return False
 
-    def _found(self, head: Head) -> bool:
-        """The stream is gone with its count: ask the table itself."""
+    def _found(self, head: Head, replaced: bool) -> bool:
+        """The stream is gone with its count: ask the table itself.
+
+        Rows that were appended together are there together, unless somebody took rows out of a table or put them back:
+        then those that are there become a head of their own.
+        """
         found = self._patience.insist(
             self._needs("the job needs bigquery.jobs.create, and bigquery.tables.getData on it"),
             lambda: self._books.stored(head.rows),
         )
-        if found not in (0, len(head)):
+        if replaced and 0 < len(found) < len(head):
+            missing = sorted(set(range(len(head))) - set(found))
+            self._rewrite(head, [found, missing], lambda _: None)
+        elif len(found) not in (0, len(head)):
             raise HaltError(
-                f"{self._path}: {found:,} of {len(head):,} rows that were appended together stand in the table"
+                f"{self._path}: {len(found):,} of {len(head):,} rows that were appended together stand in the table"
             )
-        return found > 0
+        return bool(found)
 
     def _add(self, transaction: Transaction, rows: pa.RecordBatch, notes: pa.RecordBatch) -> Head:
         wire = Rows.of(rows)

@@ -11,9 +11,10 @@ import pyarrow as pa
 
 from stream.batch import from_ipc
 from stream.engine.journal import Journal
-from stream.engine.patience import Patience
+from stream.engine.patience import NEEDS_ROOM, Patience
 from stream.engine.status import SubjectStatus
 from stream.engine.subject import Clients
+from stream.engine.table_watch import Change, TableWatch
 from stream.engine.table_writer import Fence, Head, Note, TableWriter
 from stream.engine.transaction import Transaction
 from stream.failpoints import reached
@@ -53,12 +54,14 @@ class TallyLoop:
         self._stop = stop
         self._complete_until = complete_until
         self._said: dict[str, int] = {}
+        self._patience = Patience("tallies", status, stop)
+        self.watch = TableWatch(TALLIES, self._sql, journal, clients.bigquery, status)
         self._writer = TableWriter(
             TALLIES,
             job.tallies_table,
             journal,
             clients.streams,
-            Patience("tallies", status, stop),
+            self._patience,
             self,
             fence,
             lambda name: reached(_FAILPOINTS.get(name, "")),
@@ -66,7 +69,7 @@ class TallyLoop:
 
     def recover(self) -> None:
         """Settle what an earlier process left open."""
-        self._writer.recover()
+        self._writer.recover(replaced=self._adopt() in (Change.REPLACED, Change.EMPTIED))
         self._status.ready = True
 
     def run(self) -> None:
@@ -76,6 +79,8 @@ class TallyLoop:
 
     def flush(self) -> None:
         """Append all that is counted so far."""
+        if self.watch.is_change_open and self._adopt() is not None:
+            self._writer.reopen()
         complete = self._news()  # before the counts: what is complete by then is among them
         last, chunks = self._journal.tallies()
         if not chunks and not complete:
@@ -108,9 +113,28 @@ class TallyLoop:
         """Counts are never given up."""
         raise HaltError(f"{self._sql}: BigQuery refuses tallies ({next(iter(refused.values()))}); report this")
 
-    def stored(self, rows: pa.RecordBatch) -> int:
-        """Count the lines whose id stands in the table."""
-        return StoredTallies(self._clients.bigquery, self._sql).count(rows)
+    def stored(self, rows: pa.RecordBatch) -> Sequence[int]:
+        """Give the indexes of lines whose id the table holds."""
+        return StoredTallies(self._clients.bigquery, self._sql).find(rows)
+
+    def is_replaced(self) -> bool:
+        """Look whether the table of tallies is another one, and note that."""
+        return self._adopt() is not None
+
+    def _adopt(self) -> Change | None:
+        """Look at the table of tallies; when it is another one, what was counted in the former one is gone with it."""
+        need = f"{self._sql}: the job needs bigquery.tables.get on it; `headrace provision` makes it"
+        change = self._patience.insist(need, self.watch.look)
+        if change is None:
+            self.watch.is_as_it_was()
+        else:
+            self._patience.insist(NEEDS_ROOM, lambda: self._commit(self.watch.adopt(change)))
+            self.watch.adopted(change)
+        return change
+
+    def _commit(self, note: Callable[[Transaction], None]) -> None:
+        with self._journal.transaction() as transaction:
+            note(transaction)
 
     def misfits(self) -> Sequence[str]:
         """Say in what the table is not as it should be."""

@@ -75,6 +75,25 @@ class Transaction:
             some = "SELECT seq FROM receipts WHERE target = ? AND generation < ? LIMIT ?"
             self._execute(f"DELETE FROM receipts WHERE seq IN ({some})", (target, generation - 1, _DELETED))  # noqa: S608
 
+    def forget(self, target: str) -> None:
+        """Forget what is remembered of the rows of *target*: ids, messages, witnesses, and how far files are settled.
+
+        Packed ids stay until they are deleted a few at a time, and are never read again.
+        """
+        self._execute("UPDATE remembered SET generation = generation + 2 WHERE target = ?", (target,))
+        self._execute("DELETE FROM receipts WHERE target = ?", (target,))
+        for kind in ("witnesses", "place", "reached"):
+            name = f"{kind} {target} "
+            self._execute("DELETE FROM meta WHERE substr(name || ' ', 1, ?) = ?", (len(name), name))
+
+    def identify(self, target: str, identity: str) -> None:
+        """Note which table *target* is: all that is remembered of it is of this one."""
+        self._execute("INSERT OR REPLACE INTO meta VALUES ('table ' || ?, ?)", (target, identity))
+
+    def keep_witnesses(self, target: str, text: str) -> None:
+        """Keep rows that are in the table from this commit on."""
+        self._execute("INSERT OR REPLACE INTO meta VALUES ('witnesses ' || ?, ?)", (target, text))
+
     def take_over(self) -> None:
         """Note that another journal's engine has been given the messages of every table since: until it is undone."""
         self._execute("INSERT OR REPLACE INTO meta SELECT 'taken_over ' || target, 1 FROM streams")
@@ -89,13 +108,13 @@ class Transaction:
         if state is not None:
             self._execute("INSERT INTO meta VALUES ('flood ' || ?, ?)", (subject, state))
 
-    def note_place(self, file: str, line: int) -> None:
-        """Note that the lines of *file* up to this one have their fate."""
-        self._execute("INSERT OR REPLACE INTO meta VALUES ('place ' || ?, ?)", (file, line))
+    def note_place(self, target: str, file: str, line: int) -> None:
+        """Note that the lines of *file* up to this one have their fate in *target*."""
+        self._execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (f"place {target} {file}", line))
 
-    def note_reached(self, source: str, reached: str) -> None:
-        """Note how far the rows of *source* have their fate."""
-        self._execute("INSERT OR REPLACE INTO meta VALUES ('reached ' || ?, ?)", (source, reached))
+    def note_reached(self, target: str, source: str, reached: str) -> None:
+        """Note how far the rows of *source* have their fate in *target*."""
+        self._execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (f"reached {target} {source}", reached))
 
     def tally(self, counts: bytes) -> None:
         """Keep counts until they are appended to the table of tallies."""

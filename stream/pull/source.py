@@ -45,6 +45,7 @@ class PullSource(FiniteSource):
     ) -> None:
         super().__init__(journal, patience, stop)
         self._pull = pull
+        self._table = pull.contract.options.table
         self._cursor = pull.cursor
         self._events = Events(pull.contract, pull.mapping, now)
         self._place = Place(pull.name, pull.key, now, texts=False)
@@ -83,10 +84,10 @@ class PullSource(FiniteSource):
         self._rounds.close()
 
     def _note(self, transaction: Transaction, token: str) -> None:
-        transaction.note_reached(self._pull.key, token)
+        transaction.note_reached(self._table, self._pull.key, token)
 
     def _all_rounds(self) -> Generator[Pulled, None, None]:
-        kept = None if self._noted_in is None else self._noted_in.reached(self._pull.key)
+        kept = None if self._noted_in is None else self._noted_in.reached(self._table, self._pull.key)
         reached = Reached(self._now) if kept is None else Reached.of(kept)
         ordered = self._cursor is not None and self._cursor.ordered
         failed: PullError | None = None

@@ -1,0 +1,149 @@
+"""Notices that a table was made anew, emptied or restored: what is remembered of its rows no longer holds then."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from typing import Final
+
+import structlog
+from google.api_core.exceptions import GoogleAPICallError, NotFound
+from google.cloud import bigquery
+
+from stream.engine.journal import Journal
+from stream.engine.patience import TROUBLE
+from stream.engine.status import SubjectStatus
+from stream.engine.transaction import Transaction
+from stream.engine.witnesses import parse_witnesses
+from stream.table_identity import Looked, look_at_table, missing_witnesses
+
+LOOK_SECONDS: Final = 10.0  # a look costs one request, and nothing in BigQuery
+WITNESS_SECONDS: Final = 600.0  # asking for rows costs a query
+_WHERE: Final = "table"
+_LOG = structlog.get_logger("headrace")
+
+
+class TableReplacedError(RuntimeError):
+    """A table changed under something that has to begin again; says what was lost and the remedy."""
+
+
+class Change(StrEnum):
+    """Why nothing is known of a table's rows."""
+
+    NEW = "it is served for the first time"
+    REPLACED = "it is another table than before: made anew, or restored under its name"
+    EMPTIED = "rows that were written to it are gone: it was truncated, restored to an earlier state, or rows deleted"
+
+
+class TableWatch:
+    """Watches one table, *target* in the journal and *sql* as SQL names it.
+
+    *seconds* is a monotonic clock. Thread-safe.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        sql: str,
+        journal: Journal,
+        client: bigquery.Client,
+        status: SubjectStatus,
+        seconds: Callable[[], float] = time.monotonic,
+        witness_seconds: float = WITNESS_SECONDS,
+    ) -> None:
+        self._target = target
+        self._sql = sql
+        self._journal = journal
+        self._client = client
+        self._status = status
+        self._seconds = seconds
+        self.witness_seconds = witness_seconds
+        self._lock = threading.Lock()
+        self._looked: Looked | None = None
+        self._asked_at: float | None = None
+        self._is_change_open = threading.Event()
+
+    @property
+    def is_change_open(self) -> bool:
+        """Whether a change was seen that nobody has acted on."""
+        return self._is_change_open.is_set()
+
+    def look(self) -> Change | None:
+        """Compare the table with what the journal says of it; None when it is the same.
+
+        Raises what the client raises; NotFound when there is no such table.
+        """
+        with self._lock:
+            looked, before = look_at_table(self._client, self._sql), self._looked
+            self._looked = looked
+            kept = self._journal.identity(self._target)
+            if kept != looked.identity:
+                is_new = kept is None and self._journal.stream(self._target) is None
+                return Change.NEW if is_new else Change.REPLACED
+            if self._is_due(looked, before) and self._misses_rows(looked):
+                return Change.EMPTIED
+            return None
+
+    def watch(self) -> None:
+        """Look, and note what is seen in the status; a table that cannot be asked is for others to report."""
+        try:
+            change = self.look()
+        except NotFound:
+            self._say("it does not exist; `headrace provision` makes it, and rows that were in it are lost with it")
+            return
+        except (*TROUBLE, GoogleAPICallError) as error:
+            _LOG.debug("table_not_seen", table=self._target, error=type(error).__name__)
+            return
+        if change is not None:
+            self._say(f"{change.value}; what is remembered of its rows is being forgotten")
+            self._is_change_open.set()
+        else:
+            self._status.unblock(_WHERE)
+
+    def adopt(self, change: Change) -> Callable[[Transaction], None]:
+        """Return what to commit once all that was remembered of the former table is forgotten."""
+        assert self._looked is not None  # noqa: S101 a change was seen
+        looked = self._looked
+
+        def note(transaction: Transaction) -> None:
+            transaction.identify(self._target, looked.identity)
+
+        return note
+
+    def is_as_it_was(self) -> None:
+        """Withdraw a change that somebody has acted on already."""
+        self._is_change_open.clear()
+        self._status.unblock(_WHERE)
+
+    def adopted(self, change: Change) -> None:
+        """Report that the table is served as it is now; that it has changed is still said."""
+        self.is_as_it_was()
+        if change is not Change.NEW:
+            sentence = f"{self._sql}: {change.value}; older messages are looked up in it from now on"
+            self._status.notice(_WHERE, sentence)
+            _LOG.warning("table_changed", table=self._target, what=sentence)
+
+    def _is_due(self, looked: Looked, before: Looked | None) -> bool:
+        fell = before is not None and looked.rows < before.rows
+        return self._asked_at is None or fell or self._seconds() >= self._asked_at + self.witness_seconds
+
+    def _misses_rows(self, looked: Looked) -> bool:
+        witnesses = parse_witnesses(self._journal.witnesses(self._target))
+        self._asked_at = self._seconds()
+        return missing_witnesses(self._client, looked, witnesses) > 0
+
+    def _say(self, what: str) -> None:
+        if self._status.block(_WHERE, f"{self._sql}: {what}"):
+            _LOG.warning("table_differs", table=self._target, what=what)
+
+
+def watch_on(watches: Callable[[], Sequence[TableWatch]], stop: threading.Event, seconds: float) -> None:
+    """Look at each table every *seconds*, one after another, until told to stop."""
+    while True:
+        every = watches()
+        for each in every:
+            if stop.wait(seconds / len(every)):
+                return
+            each.watch()

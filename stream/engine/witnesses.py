@@ -1,0 +1,40 @@
+"""A few rows that were written lately, kept to see later whether they are still in the table."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+import pyarrow as pa
+
+from schemas.envelope import to_micros
+from stream.table_identity import Witness
+
+KEPT: Final = 8
+EVERY_SECONDS: Final = 10.0  # between two of them: each commit would make the journal grow for nothing
+
+
+class Witnesses:
+    """The last rows that were kept, as one text in the journal; *clock* is monotonic."""
+
+    def __init__(self, text: str | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._kept = deque(parse_witnesses(text), KEPT)
+        self._clock = clock
+        self._next = 0.0
+
+    def offer(self, rows: pa.RecordBatch) -> str | None:
+        """The text to commit with *rows*, when it is time to keep one of them."""
+        if self._clock() < self._next or not rows.num_rows:
+            return None
+        self._next = self._clock() + EVERY_SECONDS
+        moment = to_micros(rows.column("_event_time")[0].as_py())
+        self._kept.append(Witness(rows.column("_event_id")[0].as_py(), moment))
+        return json.dumps(list(self._kept))
+
+
+def parse_witnesses(text: str | None) -> list[Witness]:
+    """Rows from their text; None is no row."""
+    return [] if text is None else [Witness(*each) for each in json.loads(text)]

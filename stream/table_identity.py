@@ -1,0 +1,78 @@
+"""Which table a name stands for: what was remembered of one table says nothing of another that has its name now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Final, NamedTuple
+
+from google.cloud import bigquery
+from google.cloud.bigquery import QueryJobConfig, ScalarQueryParameter
+
+from schemas.envelope import from_micros, to_micros
+from stream.audit_expiry import Expiry
+from stream.lookup import QUERY_SECONDS, service_time
+
+CALL_SECONDS: Final = 10.0
+_DAY: Final = timedelta(days=1) // timedelta(microseconds=1)
+
+
+class Witness(NamedTuple):
+    """A row that was written, by its id and its event time in microseconds: as long as it is there, so is the rest."""
+
+    event_id: str
+    event_time: int
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a table is right now. *rows* excludes those that BigQuery still buffers."""
+
+    identity: str
+    rows: int
+    table: bigquery.Table = field(repr=False, compare=False)
+
+
+def look_at_table(client: bigquery.Client, table: str) -> Looked:
+    """Look at *table* (as SQL names it), which costs nothing in BigQuery.
+
+    The identity is the full name with the creation time: a schema change keeps both, and a new table has another.
+    Raises what the client raises; NotFound when there is no such table.
+    """
+    name = table.strip("`")
+    found = client.get_table(name, retry=None, timeout=CALL_SECONDS)
+    created = to_micros(found.created) if found.created is not None else 0
+    return Looked(f"{name} {created}", int(found.num_rows or 0), found)
+
+
+def missing_witnesses(client: bigquery.Client, looked: Looked, witnesses: Sequence[Witness]) -> int:
+    """Count the ones of *witnesses* that the table no longer holds.
+
+    A row is not missed from a day before its partition expires. Each row is asked for by its exact time, so that only
+    the partitions of these rows are read. Raises what the client raises.
+    """
+    if not witnesses:
+        return 0
+    reference = looked.table.reference
+    where = " OR ".join(f"(_event_time = @t{number} AND _event_id = @i{number})" for number in range(len(witnesses)))
+    query = f"""
+        SELECT DISTINCT _event_id AS id
+        FROM `{reference.project}.{reference.dataset_id}.{reference.table_id}`
+        WHERE {where}
+    """  # noqa: S608 names come from checked settings and contracts
+    config = QueryJobConfig(query_parameters=[each for row in enumerate(witnesses) for each in _parameters(*row)])
+    rows = client.query_and_wait(query, job_config=config, wait_timeout=QUERY_SECONDS, job_retry=None, retry=None)
+    found = {row["id"] for row in rows}
+    gone = [each for each in witnesses if each.event_id not in found]
+    if not gone:
+        return 0
+    tomorrow = Expiry.of(looked.table, service_time(client) + _DAY)
+    return sum(not tomorrow.has_passed(each.event_time) for each in gone)
+
+
+def _parameters(number: int, witness: Witness) -> list[Any]:
+    return [
+        ScalarQueryParameter(f"t{number}", "TIMESTAMP", from_micros(witness.event_time)),
+        ScalarQueryParameter(f"i{number}", "STRING", witness.event_id),
+    ]

@@ -1,0 +1,136 @@
+"""A table made anew, emptied or restored under an engine's journal: what was remembered of it no longer holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from google.cloud import bigquery
+
+from stream.audit import SubjectAudit, count_subjects
+from stream.clients import open_bigquery
+from stream.engine.embedded import Embedded
+from tests.integration.test_service import flight_message
+from tests.service import Service, a_service
+
+pytestmark = pytest.mark.emulators
+MESSAGES = [flight_message(f"flight-{number}", flight=number) for number in range(40)]
+
+
+def client_of(service: Service) -> bigquery.Client:
+    return open_bigquery(service.settings.project)
+
+
+def table_made_anew(service: Service) -> None:
+    client_of(service).delete_table(service.names.sql("flights").strip("`"))
+    service.provision()
+
+
+def dataset_made_anew(service: Service) -> None:
+    client_of(service).delete_dataset(f"{service.settings.project}.headrace", delete_contents=True)
+    service.provision()
+
+
+def emptied(service: Service) -> None:
+    client_of(service).query_and_wait(f"TRUNCATE TABLE {service.names.sql('flights')}")
+
+
+def restored_to_an_earlier_state(service: Service) -> None:
+    #  |flights 0 to 19|copied|flights 20 to 39|the copy in the place of the table|
+    client, table = client_of(service), service.names.sql("flights")
+    client.query_and_wait(f"CREATE TABLE {table[:-1]}_copy` AS SELECT * FROM {table} WHERE flight < 20")
+    client.delete_table(table.strip("`"))
+    service.provision()
+    client.query_and_wait(f"INSERT INTO {table} SELECT * FROM {table[:-1]}_copy`")
+
+
+def audited(service: Service) -> SubjectAudit:
+    audits = count_subjects(service.registry, service.names, client_of(service))
+    return next(each for each in audits if each.subject == "flight_departed")
+
+
+def flights(service: Service) -> list[int]:
+    return sorted(row["flight"] for row in service.rows("flights", "flight"))
+
+
+@pytest.mark.parametrize("happens", [table_made_anew, dataset_made_anew, emptied, restored_to_an_earlier_state])
+def test_events_that_are_published_again_are_written_to_a_table_without_them(
+    project: str, happens: Callable[[Service], None]
+) -> None:
+    service = a_service(project)
+    service.publish("flight_departed", MESSAGES[:20])
+    service.run_until(acknowledged=20)
+    service.publish("flight_departed", MESSAGES[20:])
+    service.run_until(acknowledged=20)
+    happens(service)
+    kept = flights(service)
+
+    service.publish("flight_departed", MESSAGES)
+    engine = service.run_until(acknowledged=40)
+
+    assert flights(service) == list(range(40))
+    (notice,) = engine.status.subjects["flight_departed"].notices.values()
+    assert "flights`: " in notice
+    assert "looked up in it from now on" in notice
+    found = audited(service)
+    assert found.duplicates == len(kept)
+    if happens is not dataset_made_anew:
+        assert [each.partition(" (")[0] for each in found.differences] == [f"lost: {40 - len(kept)} in 1 window"]
+
+
+def test_a_table_made_anew_is_noticed_by_a_running_engine(project: str) -> None:
+    service = a_service(project)
+    service.publish("flight_departed", MESSAGES)
+    said: list[str] = []
+    steps = iter(("gone", "made anew", "noticed"))
+    step = next(steps)
+
+    def next_step(engine: Embedded) -> bool:
+        nonlocal step
+        status = engine.status.subjects["flight_departed"]
+        if step == "gone" and engine.progress.acknowledged >= 40:
+            client_of(service).delete_table(service.names.sql("flights").strip("`"))
+            step = next(steps)
+        elif step == "made anew" and any("does not exist" in each for each in status.in_the_way.values()):
+            said.extend(status.in_the_way.values())
+            assert not engine.status.ready
+            service.provision()
+            step = next(steps)
+        elif step == "noticed" and status.notices and not status.in_the_way:
+            service.publish("flight_departed", MESSAGES)
+            step = ""
+        return engine.progress.acknowledged >= 80
+
+    engine = run_looking_often(service, next_step)
+
+    assert flights(service) == list(range(40))
+    assert engine.status.subjects["flight_departed"].counts["duplicate"] == 0
+    assert any("provision" in each for each in said)
+
+
+def test_a_table_emptied_under_a_running_engine_is_noticed(project: str) -> None:
+    service = a_service(project)
+    service.publish("flight_departed", MESSAGES)
+    steps = iter(("emptied", "noticed"))
+    step = next(steps)
+
+    def next_step(engine: Embedded) -> bool:
+        nonlocal step
+        if step == "emptied" and engine.progress.acknowledged >= 40:
+            emptied(service)
+            step = next(steps)
+        elif step == "noticed" and engine.status.subjects["flight_departed"].notices:
+            service.publish("flight_departed", MESSAGES)
+            step = ""
+        return engine.progress.acknowledged >= 80
+
+    run_looking_often(service, next_step)
+    assert flights(service) == list(range(40))
+
+
+def run_looking_often(service: Service, done: Callable[[Embedded], bool]) -> Embedded:
+    def settings(engine: Embedded) -> Any:
+        engine.look_seconds = engine.witness_seconds = 0.2
+
+    return service.run_when(done, settings)
