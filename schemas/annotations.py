@@ -28,6 +28,12 @@ class Partition(StrEnum):
     MONTH = "month"
 
 
+class Encoding(StrEnum):
+    """What a payload is; where the contract does not say, a datum that cannot be read behind a header as well."""
+
+    DATUM = "datum"
+
+
 @dataclass(frozen=True, slots=True)
 class TableOptions:
     """The record's ``headrace`` annotation, typed.
@@ -46,6 +52,7 @@ class TableOptions:
     ahead_at_most: timedelta
     refuse_at_most: int
     identity: tuple[str, ...]
+    encoding: Encoding | None
 
 
 def parse_duration(text: object, where: str) -> timedelta:
@@ -89,6 +96,7 @@ def parse_table_options(annotation: object, where: str) -> TableOptions:
         ahead_at_most=parse_duration(given.get("ahead_at_most"), f"{where}.ahead_at_most"),
         refuse_at_most=parse_percent(given.get("refuse_at_most", "50%"), f"{where}.refuse_at_most"),
         identity=_names(given.get("identity", []), f"{where}.identity"),
+        encoding=_member(Encoding, given["encoding"], f"{where}.encoding") if "encoding" in given else None,
     )
 
 

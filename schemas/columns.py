@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from schemas.containers import joined
 from schemas.decoder import MAX_PAYLOAD_BYTES
 from schemas.errors import UndecodableError
+from schemas.headers import two_readings
 from schemas.layout import columns_of, pack
 from schemas.model import MAX_COLUMN_BYTES, MAX_ITEMS, Record
 from schemas.program import Place, Program, compile_program
@@ -98,13 +99,16 @@ class CompiledColumns:
 
     def _compile(self, writer: Record) -> _Writer:
         program = self.program(writer)
-        compiled = self._module.Program(self.layout, program.code, program.numbers, program.symbols, program.texts)
+        datum = writer.datum or self._reader.datum
+        compiled = self._module.Program(
+            self.layout, program.code, program.numbers, program.symbols, program.texts, datum
+        )
         self._writers[id(writer)] = made = _Writer(writer, program, compiled)
         return made
 
 
 # What the compiled module's reasons mean, by number: native/columns/varint.h.
-_OUT_OF_RANGE, _BYTES_FOLLOW, _TOO_LARGE = 9, 18, 19
+_OUT_OF_RANGE, _BYTES_FOLLOW, _TOO_LARGE, _TWO_READINGS = 9, 18, 19, 20
 _REASONS: Final = {
     1: "ends in the middle",
     2: "an integer of more than 64 bits",
@@ -132,6 +136,8 @@ def _error(
         return UndecodableError(f"larger than {MAX_PAYLOAD_BYTES} bytes")
     if why == _BYTES_FOLLOW:
         return UndecodableError(f"{length - offset} bytes follow the last field", offset=offset)
+    if why == _TWO_READINGS:
+        return two_readings(offset)
     place = program.places[guilty]
     return UndecodableError(place.why if why == _OUT_OF_RANGE else _REASONS[why], _path(place, indexes), offset)
 

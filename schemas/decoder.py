@@ -15,6 +15,7 @@ from typing import Any, Final, TypeAlias
 
 from schemas.containers import FAILURES, Room, array_reader, joined, map_reader, optional_reader, placed, record_reader
 from schemas.errors import UndecodableError
+from schemas.headers import FIRST_BYTES, header_before, two_readings
 from schemas.model import MAX_COLUMN_BYTES, Decimal, Fixed, Kind, Record, Scalar, Type
 from schemas.resolve import Fields, Items, Nullable, Resolved, Symbols, Value, resolve, resolve_record
 from schemas.scalars import Read, decimal_reader, float32, scalar_reader
@@ -29,7 +30,8 @@ def compile_decoder(writer: Record, reader: Record) -> Decode:
     """Compile the function that reads a datum of *writer* as a list of values, in the order of *reader*'s fields.
 
     Values are what Arrow takes: times and dates as integers, decimals as ``decimal.Decimal``, records as
-    dicts, maps as lists of ``{"key", "value"}``.
+    dicts, maps as lists of ``{"key", "value"}``. A datum that is one behind a known header as well is refused, unless
+    one of the two contracts says that payloads have none.
 
     Raises:
         ContractError: *reader* cannot read what *writer* wrote.
@@ -60,7 +62,13 @@ def compile_decoder(writer: Record, reader: Record) -> Decode:
             raise UndecodableError(f"{len(data) - position} bytes follow the last field", offset=position)
         return row
 
-    return decode
+    def decode_unambiguous(data: bytes) -> list[Any]:
+        row = decode(data)
+        if data[0] in FIRST_BYTES and (header := header_before(data, decode)):
+            raise two_readings(header.length)
+        return row
+
+    return decode if writer.datum or reader.datum else decode_unambiguous
 
 
 def value_reader(type_: Type) -> Read:

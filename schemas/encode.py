@@ -10,7 +10,8 @@ from typing import Any
 import fastavro
 
 from schemas.decoder import MAX_PAYLOAD_BYTES
-from schemas.errors import InvalidEventError
+from schemas.errors import InvalidEventError, UndecodableError
+from schemas.headers import FIRST_BYTES
 from schemas.registry import Contract
 
 
@@ -32,4 +33,16 @@ def encode(contract: Contract, fields: Mapping[str, Any], schema: Any = None) ->
         raise InvalidEventError(
             contract.subject, f"an event of {len(data)} bytes", f"send at most {MAX_PAYLOAD_BYTES}; split it"
         )
+    if schema is None and data[0] in FIRST_BYTES:
+        _refuse_two_readings(contract, data)
     return data
+
+
+def _refuse_two_readings(contract: Contract, data: bytes) -> None:
+    """Refuse what the job would refuse: bytes that are a datum behind a known header as well."""
+    try:
+        contract.decode(data)
+    except UndecodableError as error:
+        raise InvalidEventError(
+            contract.subject, f"its bytes are {error.why}", "or change what the event begins with"
+        ) from None

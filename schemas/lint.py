@@ -8,6 +8,7 @@ from typing import Final
 
 from schemas.annotations import Partition, TableOptions
 from schemas.defaults import default_value
+from schemas.drawn import is_often_ambiguous
 from schemas.errors import ContractError
 from schemas.model import (
     INSTANTS,
@@ -65,6 +66,16 @@ def lint(record: Record, options: TableOptions, where: str, derived: Sequence[Fi
             default_value(field, f"{where}.{path}")
         if field.mask:
             _check_mask(field, field.mask, f"{where}.{path}")
+
+
+def lint_payloads(record: Record, fingerprint: str, where: str) -> None:
+    """Refuse a contract whose own events often read whole behind a header too; *fingerprint* is the contract's."""
+    if is_often_ambiguous(record, fingerprint):
+        raise ContractError(
+            f"{where}.headrace.encoding",
+            "its events often read whole behind a header of another system too",
+            'say "encoding": "datum" if producers write no header, or begin the record with a text that is never empty',
+        )
 
 
 def _check_table(options: TableOptions, where: str) -> None:

@@ -94,10 +94,14 @@ class Optional:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Named fields, in the order of the wire."""
+    """Named fields, in the order of the wire.
+
+    *datum* is what the outermost record says of its payloads: they have no header, whatever they begin with.
+    """
 
     name: str
     fields: tuple[Field, ...]
+    datum: bool = False
 
 
 Type: TypeAlias = Scalar | Decimal | Fixed | Enumeration | Array | Map | Optional | Record

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -14,11 +14,12 @@ from typing import Any
 import fastavro
 from fastavro.schema import SchemaParseException, UnknownType
 
-from schemas.annotations import TableOptions, parse_table_options
+from schemas.annotations import Encoding, TableOptions, parse_table_options
+from schemas.decoder import Decode, compile_decoder
 from schemas.envelope import SchemaRef
 from schemas.errors import ContractError, UnknownSchemaError
 from schemas.folder import SUFFIX, contract_files
-from schemas.lint import lint
+from schemas.lint import lint, lint_payloads
 from schemas.model import Record
 from schemas.parse import parse_record
 from schemas.resolve import resolve_record
@@ -52,6 +53,11 @@ class Contract:
         """The schema as fastavro holds it, for encoding."""
         return fastavro.parse_schema(json.loads(self.json))
 
+    @cached_property
+    def decode(self) -> Decode:
+        """The strict decoder of its own payloads."""
+        return compile_decoder(self.record, self.record)
+
     def __reduce__(self) -> tuple[Any, ...]:
         return parse_contract, (self.ref, self.json)
 
@@ -80,10 +86,13 @@ def parse_contract(ref: SchemaRef, text: str) -> Contract:
         raise ContractError(where, "not a record", 'an event is a record: say "type": "record"')
     record = parse_record(avro, where)
     options = parse_table_options(avro.get("headrace"), f"{where}.headrace")
+    record = replace(record, datum=options.encoding is Encoding.DATUM)
     transformations = parse_transformations(avro["headrace"], f"{where}.headrace")
     lint(record, options, where, [derived.field for derived in transformations.derived])
     lint_transformations(record, options.table, transformations, f"{where}.headrace")
-    contract = Contract(ref, record, options, transformations, str(avro.get("doc", "")), fingerprint(avro), text)
+    name = fingerprint(avro)
+    lint_payloads(record, name, where)
+    contract = Contract(ref, record, options, transformations, str(avro.get("doc", "")), name, text)
     _check_avro(contract, where)
     return contract
 

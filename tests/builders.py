@@ -46,7 +46,13 @@ def a_field(field: Any) -> dict[str, Any]:
 
 def contract_json(*fields: Any, at: Any = TIMESTAMP, **annotations: Any) -> dict[str, Any]:
     """A contract's JSON: *fields*, then the event time ``at``; an annotation of None is left out."""
-    headrace = {"table": "things", "event_time": "at", "late_after": "30d", "ahead_at_most": "10m"} | annotations
+    headrace = {
+        "table": "things",
+        "event_time": "at",
+        "late_after": "30d",
+        "ahead_at_most": "10m",
+        "encoding": "datum",  # records of so few fields are ambiguous otherwise
+    } | annotations
     return {
         "type": "record",
         "name": "ThingHappened",

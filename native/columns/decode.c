@@ -11,11 +11,11 @@ static enum reason refuse(machine *by, int32_t place, const uint8_t *at, enum re
 }
 
 static column *column_of(machine *by, const instruction *op) {
-    return op->column < 0 ? NULL : by->columns + op->column;
+    return (op->column | by->over) < 0 ? NULL : by->columns + op->column;
 }
 
 static enum reason append_nothing(machine *by, const instruction *op) {
-    return op->column < 0 ? ACCEPTED : columns_append_nothing(by->columns + op->column);
+    return (op->column | by->over) < 0 ? ACCEPTED : columns_append_nothing(by->columns + op->column);
 }
 
 /* Begin a block: how many items it has, and where it says that it ends (NULL: it does not). */
@@ -134,9 +134,9 @@ static enum reason run(machine *by, int32_t place, int32_t stop) {
             why = read_items(by, place);
             if (why != ACCEPTED) return why;
         } else {
-            why = op->code != DEFAULT ? read_value(by->program, op, &by->from, column_of(by, op))
-                  : op->b             ? append_nothing(by, op)
-                                      : append_default(by->program, op, column_of(by, op));
+            why = op->code != DEFAULT    ? read_value(by->program, op, &by->from, column_of(by, op))
+                  : op->b || by->over < 0 ? append_nothing(by, op)
+                                          : append_default(by->program, op, column_of(by, op));
             if (why != ACCEPTED) return refuse(by, place, start, why);
         }
         place = op->next;
@@ -144,14 +144,49 @@ static enum reason run(machine *by, int32_t place, int32_t stop) {
     return ACCEPTED;
 }
 
-enum reason decode_message(machine *by, const uint8_t *message, int64_t length) {
-    int64_t rows = by->columns[0].length;
+static enum reason read_all(machine *by, const uint8_t *message, int64_t length) {
     by->from = (reader){message, message, message + length};
     by->width = by->keys_length = by->depth = 0;
     by->guilty = -1;
-    if (length > MAX_PAYLOAD) return TOO_LARGE;
     enum reason why = run(by, 0, by->program->length);
-    if (why == ACCEPTED && by->from.at != by->from.end) why = refuse(by, -1, by->from.at, BYTES_FOLLOW);
+    return why == ACCEPTED && by->from.at != by->from.end ? refuse(by, -1, by->from.at, BYTES_FOLLOW) : why;
+}
+
+/* What other systems write in front of a datum; as in schemas/headers.py. */
+static const struct header {
+    uint8_t magic[2];
+    int32_t magic_length, length;
+} headers[] = {{{0x00}, 1, 5}, {{0x00}, 1, 9}, {{0xC3, 0x01}, 2, 10}, {{0x03, 0x00}, 2, 18}};
+
+static bool begins_as_header(const uint8_t *message, int64_t length) {
+    return length > 0 && (message[0] == 0x00 || message[0] == 0xC3 || message[0] == 0x03);
+}
+
+/* Refuse a message that is a datum behind a header too, whatever the id in it. */
+static enum reason refuse_two_readings(machine *by, const uint8_t *message, int64_t length) {
+    enum reason why = ENDS;
+    for (size_t each = 0; each < sizeof headers / sizeof *headers && why != ACCEPTED && why != NO_MEMORY; each++) {
+        const struct header *header = headers + each;
+        if (length <= header->length || memcmp(message, header->magic, (size_t)header->magic_length)) continue;
+        by->over = -1;
+        why = read_all(by, message + header->length, length - header->length);
+        by->over = 0;
+        by->offset = header->length;
+    }
+    by->guilty = -1;
+    by->depth = 0;
+    return why == ACCEPTED ? TWO_READINGS : why == NO_MEMORY ? NO_MEMORY : ACCEPTED;
+}
+
+enum reason decode_message(machine *by, const uint8_t *message, int64_t length) {
+    int64_t rows = by->columns[0].length;
+    by->guilty = -1;
+    by->depth = 0;
+    if (length > MAX_PAYLOAD) return TOO_LARGE;
+    enum reason why = read_all(by, message, length);
+    if (why == ACCEPTED && !by->program->datum && begins_as_header(message, length)) {
+        why = refuse_two_readings(by, message, length);
+    }
     if (why == ACCEPTED) {
         by->columns[0].length = rows + 1;
     } else {

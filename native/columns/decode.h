@@ -46,12 +46,14 @@ typedef struct {
     int64_t symbols_length;
     const uint8_t *texts;
     int64_t texts_length;
+    int32_t datum; /* 1: a message has no header, whatever it begins with */
 } program;
 
 /* What is used again from message to message. */
 typedef struct {
     const program *program;
     column *columns;
+    int32_t over; /* -1: all is read over, 0: it is appended */
     uint64_t secret[2];
     key *keys; /* of the maps that are open, the innermost last */
     int64_t keys_length, keys_capacity;

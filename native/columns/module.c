@@ -45,7 +45,8 @@ static bool read_layout(PyObject *layout, column **columns, int32_t *count) {
 static PyObject *program_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
     (void)kwargs;
     PyObject *layout, *tables[4];
-    if (!PyArg_ParseTuple(args, "SSSSS", &layout, tables, tables + 1, tables + 2, tables + 3)) return NULL;
+    int datum = 0;
+    if (!PyArg_ParseTuple(args, "SSSSS|p", &layout, tables, tables + 1, tables + 2, tables + 3, &datum)) return NULL;
     Program *self = (Program *)((allocfunc)PyType_GetSlot(type, Py_tp_alloc))(type, 0);
     if (self == NULL) return NULL;
     Py_INCREF(layout);
@@ -63,6 +64,7 @@ static PyObject *program_new(PyTypeObject *type, PyObject *args, PyObject *kwarg
         .symbols_length = PyBytes_Size(tables[2]) / 4,
         .texts = (const uint8_t *)PyBytes_AsString(tables[3]),
         .texts_length = PyBytes_Size(tables[3]),
+        .datum = datum,
     };
     column *columns = NULL;
     int32_t count = 0;
@@ -216,7 +218,7 @@ static PyMethodDef columns_methods[] = {
 static PyType_Slot program_slots[] = {
     {Py_tp_new, program_new},
     {Py_tp_dealloc, program_dealloc},
-    {Py_tp_doc, "Program(layout, code, numbers, symbols, texts)"},
+    {Py_tp_doc, "Program(layout, code, numbers, symbols, texts, datum=False)"},
     {0, NULL},
 };
 

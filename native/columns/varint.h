@@ -28,6 +28,7 @@ enum reason {
     TOO_WIDE,
     BYTES_FOLLOW,
     TOO_LARGE,
+    TWO_READINGS,
     NO_MEMORY, /* these two are the caller's to raise */
     COLUMN_FULL,
 };

@@ -16,13 +16,14 @@ import pyarrow as pa
 from schemas.columns import Refused
 from schemas.decoder import MAX_PAYLOAD_BYTES, Decode, compile_decoder
 from schemas.errors import UndecodableError
+from schemas.headers import HEADERS
 from schemas.model import MAX_COLUMN_BYTES, Record
 from schemas.resolve import resolve_record
 from stream.tables import arrow_schema
 from stream.twin.compiler import Sheet
 from stream.twin.parts import Places
 from stream.twin.steps import Open, Step
-from stream.twin.wire import Wire
+from stream.twin.wire import Mask, Wire
 
 FEW: Final = 200  # bytes: so many cost the strict decoder as much as one step costs for however many
 _PIECE: Final = (
@@ -34,6 +35,7 @@ class _Writer(NamedTuple):
     record: Record  # whose id it is known by: it stays as it is while this lives
     program: Step
     decode: Decode
+    datum: bool  # whether its messages have no header, whatever they begin with
 
 
 class PureColumns:
@@ -67,7 +69,8 @@ class PureColumns:
 
     def _compile(self, writer: Record) -> _Writer:
         program = self._sheet.program(resolve_record(writer, self._reader))
-        made = _Writer(writer, program, compile_decoder(writer, self._reader))
+        datum = writer.datum or self._reader.datum
+        made = _Writer(writer, program, compile_decoder(writer, self._reader), datum)
         self._writers[id(writer)] = made
         return made
 
@@ -76,7 +79,7 @@ class PureColumns:
         together: pa.Array | None = None
         bad: Sequence[int] = range(len(messages))
         programs = _programs(by)
-        if sum(map(len, messages)) >= self._few * sum(program.weight for program, _ in programs):
+        if sum(map(len, messages)) >= self._few * sum(writer.program.weight for writer, _ in programs):
             together, bad = self._together(programs, messages)
             if not len(bad):
                 return together
@@ -94,28 +97,31 @@ class PureColumns:
             return alone
         return pa.concat_arrays([together, alone]).take(pa.array(order[order >= 0]))
 
-    def _together(self, programs: list[tuple[Step, Places]], messages: list[bytes]) -> tuple[pa.Array, Sequence[int]]:
+    def _together(
+        self, programs: list[tuple[_Writer, Places]], messages: list[bytes]
+    ) -> tuple[pa.Array, Sequence[int]]:
         """A row for each message, and the indexes of those whose row is none."""
-        reach = max(program.reach for program, _ in programs)
+        reach = max(writer.program.reach for writer, _ in programs)
         wire = Wire(messages, self._sheet.back, reach, bytes(self._sheet.texts))
         try:
-            for program, at in programs:
-                wire.bad[at] = program.walk(wire, wire.starts[at], wire.ends[at]) != wire.ends[at]
-            wire.bad |= wire.ends - wire.starts > MAX_PAYLOAD_BYTES
+            doubtful = _doubtful(programs, wire)
+            for writer, at in programs:
+                wire.bad[at] = writer.program.walk(wire, wire.starts[at], wire.ends[at]) != wire.ends[at]
+            wire.bad |= doubtful | (wire.ends - wire.starts > MAX_PAYLOAD_BYTES)
             self._settle(programs, wire, len(messages))
         finally:
-            for program, _ in programs:
-                program.begin()
+            for writer, _ in programs:
+                writer.program.begin()
         array = self._sheet.root.build(wire)
         wire.bad |= wire.taken > MAX_COLUMN_BYTES
         return array, np.flatnonzero(wire.bad).tolist()
 
-    def _settle(self, programs: list[tuple[Step, Places]], wire: Wire, rows: int) -> None:
+    def _settle(self, programs: list[tuple[_Writer, Places]], wire: Wire, rows: int) -> None:
         """Put all values: level by level, for items have no place before all lengths of their lists are known."""
         self._sheet.root.begin(rows)
         open_: Open = []
-        for program, at in programs:
-            program.settle(wire, at, open_)
+        for writer, at in programs:
+            writer.program.settle(wire, at, open_)
         while open_:
             lists, open_ = open_, []
             for items, at in lists:
@@ -127,14 +133,32 @@ class PureColumns:
         return pa.StructArray.from_arrays(arrays, fields=list(self._type))
 
 
-def _programs(by: list[_Writer]) -> list[tuple[Step, Places]]:
-    """Each program, and the messages that are for it."""
+def _programs(by: list[_Writer]) -> list[tuple[_Writer, Places]]:
+    """Each writer, and the messages that are of it."""
     ids = [*map(id, by)]
     writers = {id_: by[ids.index(id_)] for id_ in dict.fromkeys(ids)}
     if len(writers) == 1:
-        return [(by[0].program, slice(None))]
+        return [(by[0], slice(None))]
     all_ = np.array(ids)
-    return [(writer.program, np.flatnonzero(all_ == id_)) for id_, writer in writers.items()]
+    return [(writer, np.flatnonzero(all_ == id_)) for id_, writer in writers.items()]
+
+
+def _doubtful(programs: list[tuple[_Writer, Places]], wire: Wire) -> Mask:
+    """Which messages begin as a header does and can be gone over behind it: the strict decoder decides on them."""
+    doubtful = np.zeros(len(wire.starts), bool)
+    first = wire.words[wire.starts]
+    for header in HEADERS:
+        magic, mask = int.from_bytes(header.magic, "little"), 256 ** len(header.magic) - 1
+        begin = ((first & np.uint64(mask)) == np.uint64(magic)) & (wire.ends - wire.starts > header.length)
+        if not np.count_nonzero(begin):
+            continue
+        for writer, at in programs:
+            places = np.arange(len(begin))[at][begin[at]]
+            if len(places) and not writer.datum:
+                ends = wire.ends[places]
+                doubtful[places] |= writer.program.walk(wire, wire.starts[places] + header.length, ends) == ends
+                writer.program.begin()
+    return doubtful
 
 
 def _pieces(lengths: list[int]) -> Iterator[tuple[int, int]]:
