@@ -36,6 +36,7 @@ _BY_NAME = {
     "NoTopicError": Exit.CONFIGURATION,
     "InUseError": Exit.CONFIGURATION,
     "AddressError": Exit.CONFIGURATION,
+    "ClockError": Exit.CONFIGURATION,
     "FailpointError": Exit.CONFIGURATION,
     "SealedError": Exit.CONFIGURATION,
     "ArchiveError": Exit.CONFIGURATION,

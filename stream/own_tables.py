@@ -44,16 +44,17 @@ TALLY_SCHEMA: Final = pa.schema(
 ENGINES_SCHEMA: Final = pa.schema(
     [
         pa.field("engine", pa.string(), nullable=False),
+        pa.field("run", pa.string(), nullable=False),
         pa.field("holder", pa.string(), nullable=False),
         pa.field("subscriptions", pa.list_(pa.field("item", pa.string(), nullable=False)), nullable=False),
         pa.field("streams", pa.list_(pa.field("item", pa.string(), nullable=False)), nullable=False),
+        pa.field("number", pa.int64(), nullable=False),
         pa.field("stated_at", INSTANT.arrow, nullable=False),
         pa.field("claimed_until", INSTANT.arrow, nullable=False),
         pa.field("serving", pa.bool_(), nullable=False),
         pa.field("released", pa.bool_(), nullable=False),
     ]
 )
-ENGINES_KEPT_DAYS: Final = 2
 
 
 def tallies_table(project: str, dataset: str) -> bigquery.Table:
@@ -100,15 +101,17 @@ def engines_table(project: str, dataset: str) -> bigquery.Table:
     """The table in which engines say what they read, so that no two read the same."""
     fields = [
         plain_column("engine", "STRING", "REQUIRED", "Which journal the engine has"),
+        plain_column("run", "STRING", "REQUIRED", "Which process it was, by a name of its own"),
         plain_column("holder", "STRING", "REQUIRED", "Host and process of the engine"),
         plain_column("subscriptions", "STRING", "REPEATED", "What it reads"),
         plain_column("streams", "STRING", "REPEATED", "What it appends to"),
-        plain_column("stated_at", "TIMESTAMP", "REQUIRED", "When it said so"),
+        plain_column("number", "INT64", "REQUIRED", "Statements of this journal, counted in it before they are made"),
+        plain_column("stated_at", "TIMESTAMP", "REQUIRED", "When it said so, by BigQuery's clock"),
         plain_column("claimed_until", "TIMESTAMP", "REQUIRED", "Until when this holds, unless it is said again"),
         plain_column("serving", "BOOL", "REQUIRED", "Whether it works already; before, it only looks for others"),
         plain_column("released", "BOOL", "REQUIRED", "Whether it has ended in good order"),
     ]
     table = bigquery.Table(f"{project}.{dataset}.{ENGINES}", fields)
     table.description = "Which engine reads which subscriptions; written and read by the engines alone"
-    table.time_partitioning = partitioning(Partition.DAY, "stated_at", ENGINES_KEPT_DAYS)
+    table.time_partitioning = partitioning(Partition.DAY, "stated_at", None)  # engines delete what no longer counts
     return table

@@ -13,6 +13,7 @@ START = datetime(2026, 3, 14, 12, tzinfo=UTC)
 def a_row(second: int, engine: str = "a", streams: tuple[str, ...] = (), **changes: Any) -> dict[str, Any]:
     stated = START + timedelta(seconds=second)
     row = {"engine": engine, "holder": f"holder of {engine}", "streams": list(streams), "stated_at": stated}
+    row |= {"run": f"run of {engine}", "number": second, "subscriptions": ["s"]}
     return row | {"claimed_until": stated + timedelta(seconds=30), "serving": True, "released": False} | changes
 
 
@@ -43,7 +44,7 @@ def test_one_that_only_looked_and_withdrew_leaves_what_was_before() -> None:
         a_row(101, serving=False, released=True),
     ]
     (claim,) = last_claims(rows)
-    assert (claim.streams, claim.served_at, claim.released) == (("s1",), START, False)
+    assert (claim.streams, claim.served, claim.released) == (("s1",), {"s": START}, False)
     assert not claim.is_live(START + timedelta(seconds=101))
 
 
@@ -54,11 +55,16 @@ def test_one_that_only_ever_looked_and_withdrew_is_nobody() -> None:
 def test_who_looks_is_live_and_has_not_served() -> None:
     (claim,) = last_claims([a_row(0, serving=False)])
     assert claim.is_live(START + timedelta(seconds=1))
-    assert not claim.served_since(None)
+    assert claim.served == {}
 
 
 def test_who_served_after_a_moment_is_found() -> None:
     (claim,) = last_claims([a_row(0), a_row(50, released=True)])
-    assert claim.served_since(START)
-    assert not claim.served_since(START + timedelta(seconds=50))
-    assert claim.served_since(None)
+    assert claim.served_since({"s": START})
+    assert not claim.served_since({"s": START + timedelta(seconds=50)})
+    assert not claim.served_since({"another": START})
+
+
+def test_each_process_of_an_engine_is_known_by_its_last_number() -> None:
+    (claim,) = last_claims([a_row(0), a_row(1, run="second"), a_row(2), a_row(3, serving=False, released=True)])
+    assert claim.numbers == {"run of a": 3, "second": 1}

@@ -4,53 +4,81 @@ know of each other.
 An engine appends its claim before it looks for others, so of two that start at once at least one sees the other; and
 whoever sees another withdraws. A claim names the streams that its engine appends to: when it has run out, whoever
 comes next finalises them, so that the former engine, should it only have been stopped, cannot append any more.
+
+All times are BigQuery's own, and claims are compared whatever their age: an engine may sleep for days. Each statement
+has a number that the journal has committed before, so that a journal that is an old copy, or is in use elsewhere, is
+recognised by the numbers that it does not know.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Final
+from datetime import datetime
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 from google.api_core.exceptions import from_grpc_status
 from google.cloud import bigquery
 from google.cloud.bigquery import ArrayQueryParameter, QueryJobConfig, ScalarQueryParameter
 
-from stream.lookup import QUERY_SECONDS
+from schemas.envelope import from_micros
+from stream.lookup import QUERY_SECONDS, service_time
 from stream.own_tables import ENGINES_SCHEMA
 from stream.streams import Rows, WriteStreams
-
-HISTORY: Final = timedelta(days=1)  # the table keeps two; older claims have run out
 
 
 @dataclass(frozen=True, slots=True)
 class Claimant:
-    """One engine as its last claim says; *until* in UTC."""
+    """What holds of one engine. *until* is in BigQuery's time; *served* says of each subscription when it was last
+    stated to be served; *numbers* is the last statement of each process that ran the engine."""
 
     engine: str
     holder: str
     until: datetime
     streams: tuple[str, ...]
     released: bool
-    served_at: datetime | None
+    served: Mapping[str, datetime]
+    numbers: Mapping[str, int]
 
     def is_live(self, now: datetime) -> bool:
         """Whether it may still append."""
         return not self.released and self.until > now
 
-    def served_since(self, moment: datetime | None) -> bool:
-        """Whether it has been given messages after *moment*; None is before everything."""
-        return self.served_at is not None and (moment is None or self.served_at > moment)
+    def served_since(self, moments: Mapping[str, datetime]) -> bool:
+        """Whether it has been given messages of one of these subscriptions after the moment beside it."""
+        return any(moment > moments[name] for name, moment in self.served.items() if name in moments)
+
+
+class Look(NamedTuple):
+    """What the table says, and when; *own* is of this engine itself."""
+
+    now: datetime
+    own: Claimant | None
+    others: list[Claimant]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What this engine says of itself. Released and not *serving* withdraws: what it had stated before it began to
+    look holds again."""
+
+    number: int
+    stated_at: datetime
+    until: datetime
+    streams: Collection[str]
+    serving: bool
+    released: bool = False
 
 
 class Claims:
-    """The table of claims, for the engine whose journal is *engine*."""
+    """The table of claims, for the engine whose journal is *engine*; *run* names this process. Every method raises the
+    service's error."""
 
     def __init__(
         self,
         engine: str,
+        run: str,
         holder: str,
         subscriptions: Sequence[str],
         path: str,
@@ -59,6 +87,7 @@ class Claims:
         streams: WriteStreams,
     ) -> None:
         self._engine = engine
+        self._run = run
         self._holder = holder
         self._subscriptions = list(subscriptions)
         self._stream = f"{path}/streams/_default"
@@ -66,61 +95,76 @@ class Claims:
         self._client = client
         self._streams = streams
 
-    def state(
-        self, now: datetime, until: datetime, streams: Sequence[str], *, serving: bool, released: bool = False
-    ) -> None:
-        """Append what this engine claims; raises the service's error when that does not succeed.
+    def now(self) -> datetime:
+        """BigQuery's time."""
+        return from_micros(service_time(self._client))
 
-        Released and not *serving* withdraws: what this engine had stated before it began to look holds again.
-        """
+    def state(self, said: Statement) -> None:
+        """Append what this engine claims."""
         row = {
             "engine": self._engine,
+            "run": self._run,
             "holder": self._holder,
             "subscriptions": self._subscriptions,
-            "streams": list(streams),
-            "stated_at": now,
-            "claimed_until": until,
-            "serving": serving,
-            "released": released,
+            "streams": sorted(said.streams),
+            "number": said.number,
+            "stated_at": said.stated_at,
+            "claimed_until": said.until,
+            "serving": said.serving,
+            "released": said.released,
         }
         rows = pa.RecordBatch.from_pylist([row], ENGINES_SCHEMA)
         answer = self._streams.append(self._stream, None, Rows.of(rows))
         if answer.status:
             raise from_grpc_status(answer.status, f"{self._sql}: the claim was not taken")
 
-    def others(self, now: datetime) -> list[Claimant]:
-        """The last claim of every other engine on any of the same subscriptions."""
-        return [each for each in self._last(now) if each.engine != self._engine]
-
-    def own(self, now: datetime) -> Claimant | None:
-        """The last claim of this engine."""
-        return next((each for each in self._last(now) if each.engine == self._engine), None)
-
-    def _last(self, now: datetime) -> list[Claimant]:
+    def look(self) -> Look:
+        """What holds of this engine, and of every other one on any of the same subscriptions."""
         query = f"""
-            SELECT engine, holder, claimed_until, streams, serving, released, stated_at
+            SELECT engine, run, holder, subscriptions, streams, number, stated_at, claimed_until, serving, released,
+                CURRENT_TIMESTAMP() AS asked_at
             FROM {self._sql}
-            WHERE stated_at >= @oldest
-                AND EXISTS (SELECT 1 FROM UNNEST(subscriptions) AS name WHERE name IN UNNEST(@subscriptions))
-            ORDER BY stated_at
+            WHERE engine = @engine
+                OR EXISTS (SELECT 1 FROM UNNEST(subscriptions) AS name WHERE name IN UNNEST(@subscriptions))
+            ORDER BY number, stated_at
         """  # noqa: S608 the table's name comes from checked settings
-        parameters = [
-            ScalarQueryParameter("oldest", "TIMESTAMP", now - HISTORY),
-            ArrayQueryParameter("subscriptions", "STRING", self._subscriptions),
-        ]
-        config = QueryJobConfig(query_parameters=parameters)
-        rows = self._client.query_and_wait(
+        rows = [dict(row.items()) for row in self._query(query, ScalarQueryParameter("engine", "STRING", self._engine))]
+        claimants = last_claims(rows)
+        return Look(
+            rows[0]["asked_at"] if rows else self.now(),
+            next((each for each in claimants if each.engine == self._engine), None),
+            [each for each in claimants if each.engine != self._engine],
+        )
+
+    def forget(self, engines: Collection[str], before: datetime) -> None:
+        """Delete what these *engines* stated before a moment of our subscriptions alone."""
+        query = f"""
+            DELETE FROM {self._sql}
+            WHERE stated_at < @before AND engine IN UNNEST(@engines)
+                AND NOT EXISTS (SELECT 1 FROM UNNEST(subscriptions) AS name WHERE name NOT IN UNNEST(@subscriptions))
+        """  # noqa: S608 the table's name comes from checked settings
+        self._query(
+            query,
+            ScalarQueryParameter("before", "TIMESTAMP", before),
+            ArrayQueryParameter("engines", "STRING", sorted(engines)),
+        )
+
+    def _query(self, query: str, *parameters: Any) -> Any:
+        ours = ArrayQueryParameter("subscriptions", "STRING", self._subscriptions)
+        config = QueryJobConfig(query_parameters=[ours, *parameters])
+        return self._client.query_and_wait(
             query, job_config=config, wait_timeout=QUERY_SECONDS, job_retry=None, retry=None
         )
-        return last_claims(dict(row.items()) for row in rows)
 
 
 def last_claims(rows: Iterable[Mapping[str, Any]]) -> list[Claimant]:
-    """What holds of each engine after *rows* of the table, in the order they were stated."""
+    """What holds of each engine after *rows* of the table, each engine's in the order they were stated."""
     last: dict[str, Claimant] = {}
     served: dict[str, Claimant | None] = {}
+    numbers: dict[str, dict[str, int]] = {}
     for row in rows:
         engine = row["engine"]
+        numbers.setdefault(engine, {})[row["run"]] = row["number"]
         if row["released"] and not row["serving"]:
             before = served.get(engine)
             if before is None:
@@ -128,16 +172,18 @@ def last_claims(rows: Iterable[Mapping[str, Any]]) -> list[Claimant]:
             else:
                 last[engine] = before
             continue
-        last[engine] = _claimant(row, last.get(engine))
+        last[engine] = _claimant(row, last.get(engine), numbers[engine])
         if row["serving"]:
             served[engine] = last[engine]
     return list(last.values())
 
 
-def _claimant(row: Mapping[str, Any], before: Claimant | None) -> Claimant:
-    """One claim; streams of earlier claims stay in question until they are released."""
+def _claimant(row: Mapping[str, Any], before: Claimant | None, numbers: Mapping[str, int]) -> Claimant:
+    """One claim; streams of earlier claims stay in question until they are released. *numbers* may grow later."""
     streams = tuple(row["streams"])
     if before is not None and not before.released:
         streams += tuple(name for name in before.streams if name not in streams)
-    served_at = row["stated_at"] if row["serving"] else before.served_at if before is not None else None
-    return Claimant(row["engine"], row["holder"], row["claimed_until"], streams, row["released"], served_at)
+    served = dict(before.served) if before is not None else {}
+    if row["serving"]:
+        served |= dict.fromkeys(row["subscriptions"], row["stated_at"])
+    return Claimant(row["engine"], row["holder"], row["claimed_until"], streams, row["released"], served, numbers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -15,7 +16,8 @@ from stream.engine.claim import Claims
 from stream.engine.failures import ENDS_ALL, said_of, where_it_failed
 from stream.engine.guard import Guard
 from stream.engine.intake import Intake, Preparer, Source
-from stream.engine.journal import Journal
+from stream.engine.journal import Journal, JournalError
+from stream.engine.ownership import FencedError, InUseError
 from stream.engine.patience import TROUBLE, Patience, StoppedError
 from stream.engine.status import CONTRACT, FAILED, EngineStatus, SubjectStatus
 from stream.engine.subject import Clients, SubjectLoop
@@ -25,6 +27,7 @@ from stream.failpoints import reached
 from stream.job import Job
 from stream.names import ENGINES, Names
 from stream.streams import WriteStreams
+from stream.verdicts import HaltError
 
 PROGRESS_SECONDS: Final = 0.1
 _LOG = structlog.get_logger("headrace")
@@ -72,8 +75,10 @@ class Embedded:
         self.status = EngineStatus({name: SubjectStatus(name) for name in names})
         self.status.subjects[_CLAIM].ready = True
         self._loops: dict[str, SubjectLoop | None] = dict.fromkeys(subjects)
+        run = uuid.uuid4().hex
         claims = Claims(
             self.journal.id,
+            run,
             self.holder,
             [self.names.subscription(subject) for subject in subjects],
             self.names.table(ENGINES),
@@ -84,6 +89,8 @@ class Embedded:
         self._guard = Guard(
             claims,
             self.journal,
+            run,
+            {self.job.registry.latest(each).options.table: self.names.subscription(each) for each in subjects},
             self.clients.claim_streams,
             Patience("claim", self.status.subjects[_CLAIM], self.stop),
             self.job.clock,
@@ -108,6 +115,7 @@ class Embedded:
         Raises:
             InUseError: another engine owns the journal or reads the subscriptions.
             FencedError: another engine has taken over.
+            ClockError: this machine's clock is wrong.
             HaltError, JournalBrokenError: what is stored is not what was committed; nothing more was acknowledged.
         """
         self._say_what_is_blocked()
@@ -120,16 +128,21 @@ class Embedded:
             self._run_loops()
         except StoppedError:
             _LOG.info("stopped_while_blocked")
+        except BaseException as error:
+            self.status.failure = self.status.failure or error
         finally:
             self.stop.set()
             self._finished.set()
             heartbeat.join()
             self.clients.streams.close_all()
-        if self.status.failure is not None:
-            raise self.status.failure
+        failure = self.status.failure
+        if isinstance(failure, _UNCLEAR):
+            raise failure
         self._guard.release()
         self.clients.claim_streams.close_all()
         self.journal.close()
+        if failure is not None:
+            raise failure
         reached("drained")
 
     def _say_what_is_blocked(self) -> None:
@@ -248,5 +261,7 @@ class Embedded:
                 _LOG.warning("claim_not_renewed", error=type(error).__name__)
 
 
+# Who ends by one of these says nothing more to others: the claim is not its own, or the journal cannot be believed.
+_UNCLEAR: Final = (InUseError, FencedError, HaltError, JournalError)
 _CLAIM: Final = "claim"
 _TALLIES: Final = "tallies"

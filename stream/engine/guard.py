@@ -1,13 +1,15 @@
 """This engine's claim on its subscriptions: taken, kept, lost or given back.
 
 A claim that has run out is stated again all the same, and then looked around: of this engine and one that took over,
-at least the later sees the other. Whoever sees another that was given messages since its own last word ends.
+at least the later sees the other. Whoever sees another that was given messages since its own last word ends. So does
+one whose own clock is wrong by more than a lease: people and the service would be told nonsense.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
@@ -15,13 +17,15 @@ from typing import Final
 import structlog
 
 from schemas.envelope import from_micros
-from stream.engine.claim import Claimant, Claims
+from stream.engine.claim import Claimant, Claims, Look, Statement
 from stream.engine.journal import Journal
 from stream.engine.ownership import FencedError, InUseError
 from stream.engine.patience import TROUBLE, Patience
 from stream.names import ENGINES
 from stream.streams import WriteStreams
+from stream.verdicts import HaltError
 
+KEPT: Final = timedelta(hours=2)  # of older statements of an engine only the newest say something
 _LOG = structlog.get_logger("headrace")
 _NEEDS: Final = (
     f"{ENGINES}: the job needs bigquery.jobs.create, bigquery.tables.getData and updateData on it; "
@@ -29,28 +33,50 @@ _NEEDS: Final = (
 )
 
 
+class ClockError(RuntimeError):
+    """This machine's clock is wrong; says by how much. Nothing more was written."""
+
+
+def boot_seconds() -> float:
+    """Seconds by a clock that nobody sets and that goes on while the machine sleeps, where the system has one."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
 class Guard:
-    """Keeps engines with other journals away; *clock* is in microseconds since 1970. Thread-safe."""
+    """Keeps engines with other journals away. Thread-safe.
+
+    *tables* says which subscription each table of the journal is filled from. *clock* is this machine's, in
+    microseconds since 1970, and only ever compared with BigQuery's; *elapsed* is one that nobody sets.
+    """
 
     def __init__(
         self,
         claims: Claims,
         journal: Journal,
+        run: str,
+        tables: Mapping[str, str],
         streams: WriteStreams,
         patience: Patience,
         clock: Callable[[], int],
         lease_seconds: float,
+        elapsed: Callable[[], float] = boot_seconds,
     ) -> None:
         self._claims = claims
         self._journal = journal
+        self._run = run
+        self._tables = tables
         self._streams = streams
         self._patience = patience
         self._clock = clock
+        self._elapsed = elapsed
         self._lease = timedelta(seconds=lease_seconds)
         self._lock = threading.Lock()
         self._announced: set[str] = set()
+        self._others: set[str] = set()
+        self._first = 0
         self._serving = False
         self._stated_at: datetime | None = None
+        self._tidied_at: datetime | None = None
 
     def take(self) -> None:
         """Claim the subscriptions, and fence off who claimed them before.
@@ -60,31 +86,40 @@ class Guard:
 
         Raises:
             InUseError: another engine holds them.
+            HaltError: the journal is an old copy, or another process runs with a copy of it.
+            ClockError: this machine's clock is wrong.
         """
-        before = self._patience.insist(_NEEDS, lambda: self._claims.own(self._now()))
-        if self._was_taken_over(before):
+        before = self._patience.insist(_NEEDS, self._look)
+        self._refuse_old_copy(before.own)
+        taken_over = self._taken_over(before)
+        if taken_over:
             with self._journal.transaction() as transaction:
-                transaction.take_over()
+                transaction.take_over(taken_over)
         with self._lock:
+            self._first = self._journal.claims_stated() + 1
             self._announced |= set(self._journal.streams())
             self._patience.insist(_NEEDS, self._state)
-        others = self._others()
-        live = [each for each in others if each.is_live(self._now())]
+        look = self._patience.insist(_NEEDS, self._look)
+        self._refuse_other_run(look.own)
+        live = [each for each in look.others if each.is_live(look.now)]
         if live:
             self._withdraw()
             raise InUseError(
                 f"another engine ({live[0].holder}) reads these subscriptions, and has said so until "
                 f"{live[0].until:%Y-%m-%d %H:%M:%S} UTC; stop it, or wait until then if it is dead"
             )
-        for other in others:
+        for other in look.others:
             self._fence_off(other)
         with self._lock:
+            self._others = {each.engine for each in look.others}
             self._serving = True
             self._patience.insist(_NEEDS, self._state)
 
     def check(self) -> None:
         """FencedError when another engine has taken over since this one last stated its claim."""
-        self._check(self._stated_at)
+        with self._lock:
+            if self._stated_at is not None:
+                self._check(self._stated_at)
 
     def announce(self, stream: str) -> None:
         """State the claim again, with *stream*; raises the service's error when that does not succeed."""
@@ -97,45 +132,112 @@ class Guard:
         with self._lock:
             if self._serving:
                 self._state()
+                self._tidy()
 
     def release(self) -> None:
         """Let others come at once; where rows are still open, they must close this engine's streams first."""
         with self._lock:
-            now, open_rows = self._now(), self._journal.in_flight()
+            if self._stated_at is None:
+                return
+            released = not self._journal.in_flight()
             try:
-                self._claims.state(now, now, sorted(self._announced), serving=True, released=not open_rows)
+                now = self._claims.now()
+                if self._serving and now <= self._stated_at + self._lease:
+                    self._say(now, now, serving=True, released=released)
+                else:  # another may have served meanwhile: this says nothing of who did
+                    self._say(now, now, serving=False, released=True)
             except TROUBLE as error:
                 _LOG.warning("claim_not_released", error=type(error).__name__)
 
-    def _was_taken_over(self, before: Claimant | None) -> bool:
-        if before is None and self._journal.streams():
-            return True  # so long ago that nobody knows
-        since = before.served_at if before is not None else None
-        return any(each.served_since(since) for each in self._others())
+    def _look(self) -> Look:
+        before, look = self._clock(), self._claims.look()
+        self._compare_clocks(before, look.now)
+        return look
 
-    def _others(self) -> list[Claimant]:
-        return self._patience.insist(_NEEDS, lambda: self._claims.others(self._now()))
+    def _refuse_old_copy(self, own: Claimant | None) -> None:
+        """The journal commits each statement before it is made: it must know all that its engine has stated."""
+        stated = max(own.numbers.values(), default=0) if own is not None else 0
+        known = self._journal.claims_stated()
+        if stated > known:
+            raise HaltError(
+                f"{self._journal.directory}: the journal is an old copy, or in use elsewhere too: its engine has made "
+                f"{stated:,} statements in {ENGINES} and this journal knows of {known:,}; nothing was written; "
+                "see docs/promises.md"
+            )
 
-    def _check(self, since: datetime | None) -> None:
-        now = self._now()
-        for other in self._others():
-            if other.is_live(now) or other.served_since(since):
+    def _refuse_other_run(self, own: Claimant | None) -> None:
+        numbers = own.numbers if own is not None else {}
+        if any(number >= self._first for run, number in numbers.items() if run != self._run):
+            raise HaltError(
+                f"{self._journal.directory}: another process runs with a copy of this journal; each engine needs one "
+                "of its own; see docs/promises.md"
+            )
+
+    def _taken_over(self, look: Look) -> list[str]:
+        """The tables whose messages another journal's engine has been given since this one last served them; those too
+        of which that was so long ago that nobody knows."""
+        last = look.own.served if look.own is not None else {}
+        return [
+            table
+            for table, name in self._tables.items()
+            if name not in last or any(each.served_since({name: last[name]}) for each in look.others)
+        ]
+
+    def _check(self, since: datetime) -> None:
+        look = self._patience.insist(_NEEDS, self._claims.look)
+        for other in look.others:
+            if other.is_live(look.now) or other.served_since(dict.fromkeys(self._tables.values(), since)):
                 raise FencedError(
                     f"another engine ({other.holder}) has taken the subscriptions over; this one was stopped for "
                     "longer than its lease and ends now"
                 )
+        self._refuse_other_run(look.own)
 
     def _state(self) -> None:
-        now, last = self._now(), self._stated_at
-        self._claims.state(now, now + self._lease, sorted(self._announced), serving=self._serving)
-        self._stated_at = now
+        """Say it again. When it had run out before, look who has come meanwhile, and only then say that this serves: it
+        would hide from the next process that another one did."""
+        last, began = self._stated_at, self._elapsed()
+        now = self._right_time()
         if self._serving and last is not None and now > last + self._lease:
+            self._say(now, now + self._lease, serving=False)
             self._check(last)
+            last, began = now, self._elapsed()
+            now = self._right_time()
+        self._say(now, now + self._lease, serving=self._serving)
+        at_most = now + timedelta(seconds=self._elapsed() - began)
+        if self._serving and last is not None and at_most > last + self._lease:
+            self._check(last)
+        self._stated_at = now
+
+    def _right_time(self) -> datetime:
+        before, now = self._clock(), self._claims.now()
+        self._compare_clocks(before, now)
+        return now
+
+    def _say(self, now: datetime, until: datetime, *, serving: bool, released: bool = False) -> None:
+        with self._journal.transaction() as transaction:
+            number = transaction.count_claim()
+        streams = self._announced if serving or not released else ()
+        self._claims.state(Statement(number, now, until, streams, serving, released))
+
+    def _compare_clocks(self, before: int, now: datetime) -> None:
+        """ClockError when this machine's clock, read *before* and after BigQuery was asked, is far from what it said.
+
+        How long the answer took says nothing of the clock.
+        """
+        first, last = from_micros(before), from_micros(max(before, self._clock()))
+        off = max(first - now, now - last)
+        if off > self._lease:
+            ahead = "ahead of" if first > now else "behind"
+            raise ClockError(
+                f"the clock of this machine is {off.total_seconds():,.0f} s {ahead} BigQuery's; set it (NTP does), and "
+                "start again. Nothing is written by it"
+            )
 
     def _withdraw(self) -> None:
-        now = self._now()
         with self._lock:
-            self._claims.state(now, now, [], serving=False, released=True)
+            now = self._patience.insist(_NEEDS, self._claims.now)
+            self._patience.insist(_NEEDS, lambda: self._say(now, now, serving=False, released=True))
 
     def _fence_off(self, other: Claimant) -> None:
         """Finalise the streams of an engine that has not ended in good order: it may only be stopped."""
@@ -145,5 +247,11 @@ class Guard:
             self._patience.insist(f"{stream}: it cannot be finalised", partial(self._streams.finalise, stream))
         _LOG.info("fenced_off", holder=other.holder, streams=len(other.streams))
 
-    def _now(self) -> datetime:
-        return from_micros(self._clock())
+    def _tidy(self) -> None:
+        """Now and then delete old statements that newer ones replace: this engine's, which has settled what it had
+        left open by then, and those of engines that it has fenced off."""
+        now = self._stated_at
+        if now is None or (self._tidied_at is not None and now < self._tidied_at + KEPT / 2):
+            return
+        self._tidied_at = now
+        self._claims.forget({self._journal.id, *self._others}, now - KEPT)

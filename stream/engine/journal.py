@@ -154,6 +154,11 @@ class Journal:
             )
             raise JournalBrokenError(self._broken) from error
 
+    def claims_stated(self) -> int:
+        """How many statements of this engine's claim were numbered."""
+        with self._lock:
+            return int(self._value("claims") or 0)
+
     def is_taken_over(self, target: str) -> bool:
         """Whether another journal's engine has been given the messages of *target* since this one wrote."""
         with self._lock:

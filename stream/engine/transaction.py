@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -94,9 +94,19 @@ class Transaction:
         """Keep rows that are in the table from this commit on."""
         self._execute("INSERT OR REPLACE INTO meta VALUES ('witnesses ' || ?, ?)", (target, text))
 
-    def take_over(self) -> None:
-        """Note that another journal's engine has been given the messages of every table since: until it is undone."""
-        self._execute("INSERT OR REPLACE INTO meta SELECT 'taken_over ' || target, 1 FROM streams")
+    def count_claim(self) -> int:
+        """Number the next statement of this engine's claim: it is committed before it is made."""
+        query = (
+            "INSERT INTO meta VALUES ('claims', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value"
+        )
+        (number,) = self._execute(query).fetchone()
+        return int(number)
+
+    def take_over(self, targets: Iterable[str]) -> None:
+        """Note that another journal's engine has been given the messages of those *targets* that are known here."""
+        for target in targets:
+            note = "INSERT OR REPLACE INTO meta SELECT 'taken_over ' || target, 1 FROM streams WHERE target = ?"
+            self._execute(note, (target,))
 
     def settle_takeover(self, target: str) -> None:
         """Note that nothing of before the takeover is left open for *target*."""

@@ -92,6 +92,17 @@ def place(project: str, tmp_path: Path) -> Place:
     return Place(project, tmp_path)
 
 
+def test_a_run_that_its_file_ends_gives_the_subject_back_at_once(project: str, tmp_path: Path) -> None:
+    place = Place(project, tmp_path)
+    streamed(place.service, flights(1))
+    old = datetime.now(UTC) - timedelta(days=20 * 365)
+    file = as_csv(tmp_path / "old.csv", FLIGHT, [a_flight(scheduled_at=old, departed_at=None)])
+    refused = place.backfill(file, lease_seconds="3600")
+    assert refused.code == Exit.CONFIGURATION, refused.said
+    assert "leave it out" in refused.said or "older" in refused.said
+    place.service.run_until(acknowledged=1)  # with another journal
+
+
 def test_every_format_gives_the_rows_that_streaming_gives_and_each_only_once(place: Place) -> None:
     events = flights(300)
     files = [write(place.folder / f"flights.{name}", FLIGHT, events) for name, write in WRITERS.items()]

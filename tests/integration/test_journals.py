@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from stream.clock import now_micros
 from stream.deadletter import PREFIX
+from stream.engine.guard import ClockError
 from stream.settings import Settings
+from stream.verdicts import HaltError
 from tests.integration.test_service import flight_message
 from tests.jobs import COMMAND, a_key, a_running_job
 from tests.service import Service, a_service
@@ -58,6 +61,55 @@ def test_without_its_journal_nothing_is_written_twice_whatever_the_clock_says(
     slow.run_until(acknowledged=100)
 
     assert sorted(row["flight"] for row in service.rows("flights", "flight")) == list(range(100))
+
+
+def test_a_journal_restored_from_an_older_copy_halts_before_anything_is_written(project: str, tmp_path: Path) -> None:
+    #  |100 written, end|copy|100 more, end|the copy put back, the second 100 published again|
+    journal, copy = tmp_path / "journal", tmp_path / "copy"
+    service = with_journal(a_service(project), journal)
+    messages = [flight_message(f"flight-{number}", flight=number) for number in range(200)]
+    service.publish("flight_departed", messages[:100])
+    service.run_until(acknowledged=100)
+    shutil.copytree(journal, copy)
+    service.publish("flight_departed", messages[100:])
+    service.run_until(acknowledged=100)
+    shutil.rmtree(journal)
+    shutil.copytree(copy, journal)
+
+    service.publish("flight_departed", messages[100:])
+    with pytest.raises(HaltError, match="the journal is an old copy"):
+        service.run_until(acknowledged=100)
+    assert sorted(row["flight"] for row in service.rows("flights", "flight")) == list(range(200))
+
+    with_journal(service, tmp_path / "new").run_until(acknowledged=100)  # as docs/promises.md says
+    assert sorted(row["flight"] for row in service.rows("flights", "flight")) == list(range(200))
+
+
+def test_an_engine_whose_clock_is_wrong_says_so_and_writes_nothing(project: str, tmp_path: Path) -> None:
+    service = a_service(project)
+    service.publish("flight_departed", [flight_message("flight-1")])
+    service.clock = lambda: now_micros() - timedelta(days=3) // timedelta(microseconds=1)
+    with pytest.raises(ClockError, match=r"2\d\d,\d\d\d s behind BigQuery's"):
+        service.run_until(acknowledged=1)
+    assert service.rows("flights", "flight") == service.rows("headrace_engines", "engine") == []
+    assert service.waiting("flight_departed") == 1
+
+
+def test_statements_that_no_longer_count_are_deleted_and_the_others_stay(project: str) -> None:
+    service = a_service(project)
+    service.publish("flight_departed", [flight_message("flight-1")])
+    engine = service.run_until(acknowledged=1)
+    stated = service.rows("headrace_engines", "engine, number, stated_at")
+    last = max(row["stated_at"] for row in stated)
+    claims = engine._guard._claims
+    claims.forget(["another"], last)
+    assert len(service.rows("headrace_engines", "number")) == len(stated)
+    claims.forget([stated[0]["engine"]], last)
+    assert [row["stated_at"] for row in service.rows("headrace_engines", "stated_at")] == [last]
+    look = claims.look()
+    assert look.own is not None
+    assert look.own.numbers.popitem()[1] == len(stated)
+    assert abs((look.now - datetime.now(UTC)).total_seconds()) < 60, "BigQuery's time, in UTC"
 
 
 def test_an_engine_with_another_journal_is_refused_and_told_who_is_there(project: str, tmp_path: Path) -> None:

@@ -1,0 +1,305 @@
+"""Engines that claim the same subscriptions: by BigQuery's time, whatever their clocks say and however long they
+slept."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schemas.envelope import from_micros, to_micros
+from stream.engine.claim import Look, Statement, last_claims
+from stream.engine.guard import KEPT, ClockError, Guard
+from stream.engine.journal import Journal
+from stream.engine.ownership import FencedError, InUseError
+from stream.engine.patience import Patience
+from stream.engine.status import SubjectStatus
+from stream.exits import Exit, explain
+from stream.verdicts import HaltError
+
+START = datetime(2026, 3, 14, 12, tzinfo=UTC)
+LEASE = 30.0
+LAPSED = timedelta(seconds=LEASE + 1)
+TABLES = {"flights": "flight_departed"}
+RUNS = count()
+
+
+@dataclass
+class Service:
+    """The table of claims, BigQuery's time, and the streams that nobody may append to any more."""
+
+    now: datetime = START
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    finalised: list[str] = field(default_factory=list)
+
+    def pass_(self, **time: float) -> None:
+        self.now += timedelta(**time)
+
+    def finalise(self, stream: str) -> int:
+        self.finalised.append(stream)
+        return 0
+
+
+@dataclass
+class Claims:
+    """As the real ones, on rows in memory."""
+
+    service: Service
+    engine: str
+    run: str
+    subscriptions: list[str]
+
+    def now(self) -> datetime:
+        return self.service.now
+
+    def state(self, said: Statement) -> None:
+        row = {"engine": self.engine, "run": self.run, "holder": self.run, "subscriptions": self.subscriptions}
+        row |= {"streams": list(said.streams), "number": said.number, "stated_at": said.stated_at}
+        self.service.rows.append(
+            row | {"claimed_until": said.until, "serving": said.serving, "released": said.released}
+        )
+
+    def look(self) -> Look:
+        ours = set(self.subscriptions)
+        seen = [row for row in self.service.rows if row["engine"] == self.engine or ours & set(row["subscriptions"])]
+        every = last_claims(sorted(seen, key=lambda row: row["number"]))
+        own = next((each for each in every if each.engine == self.engine), None)
+        return Look(self.service.now, own, [each for each in every if each.engine != self.engine])
+
+    def forget(self, engines: Collection[str], before: datetime) -> None:
+        self.service.rows = [
+            row for row in self.service.rows if row["engine"] not in engines or row["stated_at"] >= before
+        ]
+
+
+class Engine:
+    """One process: its journal, its guard, and a clock that is *off*."""
+
+    def __init__(
+        self, service: Service, folder: Path, off: timedelta = timedelta(0), tables: dict[str, str] = TABLES
+    ) -> None:
+        self.journal = Journal.open(folder)
+        self.journal.claim("me", to_micros(service.now), LEASE)
+        run = f"run {next(RUNS)}"
+        self.claims = Claims(service, self.journal.id, run, list(tables.values()))
+        self.guard = Guard(
+            self.claims,  # type: ignore[arg-type]
+            self.journal,
+            run,
+            tables,
+            service,  # type: ignore[arg-type]
+            Patience("claim", SubjectStatus("claim"), threading.Event()),
+            lambda: to_micros(service.now + off),
+            LEASE,
+            lambda: service.now.timestamp(),
+        )
+
+    def serve(self, stream: str = "") -> Engine:
+        self.guard.take()
+        if stream:
+            self.guard.announce(stream)
+            with self.journal.transaction() as transaction:
+                transaction.open_stream("flights", stream)
+        return self
+
+    def end(self) -> None:
+        self.guard.release()
+        self.journal.close()
+
+
+def test_a_clock_that_is_days_off_is_no_way_past_an_engine_that_serves(tmp_path: Path) -> None:
+    service = Service()
+    Engine(service, tmp_path / "a").serve()
+    before = list(service.rows)
+    for days in (-3, 3):
+        with pytest.raises(ClockError, match=r"259,200 s (ahead of|behind) BigQuery's; set it"):
+            Engine(service, tmp_path / f"b{days}", timedelta(days=days)).guard.take()
+    assert service.rows == before, "nothing was claimed"
+    with pytest.raises(InUseError):
+        Engine(service, tmp_path / "b", timedelta(seconds=LEASE)).guard.take()
+
+
+def test_an_engine_whose_clock_is_set_wrong_while_it_serves_ends(tmp_path: Path) -> None:
+    engine = Engine(Service(), tmp_path / "a").serve()
+    engine.guard._clock = lambda: to_micros(START - timedelta(hours=1))
+    with pytest.raises(ClockError, match="3,600 s behind"):
+        engine.guard.renew()
+
+
+def test_an_answer_that_takes_long_says_nothing_of_the_clock(tmp_path: Path) -> None:
+    service = Service()
+    engine = Engine(service, tmp_path / "a")
+    engine.guard._clock = iter([to_micros(START), to_micros(START + timedelta(minutes=5))] * 9).__next__
+    engine.guard.take()
+
+
+@pytest.mark.parametrize("slept", [timedelta(minutes=1), timedelta(hours=25), timedelta(days=400)])
+def test_an_engine_that_slept_is_fenced_off_before_another_serves(tmp_path: Path, slept: timedelta) -> None:
+    service = Service()
+    Engine(service, tmp_path / "a").serve("s1")
+    service.now += slept
+    Engine(service, tmp_path / "b").serve()
+    assert service.finalised == ["s1"]
+
+
+@pytest.mark.parametrize("slept", [timedelta(minutes=1), timedelta(hours=25), timedelta(days=400)])
+def test_an_engine_that_slept_ends_although_the_other_has_ended_long_ago(tmp_path: Path, slept: timedelta) -> None:
+    service = Service()
+    sleeper = Engine(service, tmp_path / "a").serve("s1")
+    service.now += LAPSED
+    other = Engine(service, tmp_path / "b").serve()
+    other.end()
+    service.now += slept
+    for wakes in (sleeper.guard.check, sleeper.guard.renew, lambda: sleeper.guard.announce("s2")):
+        with pytest.raises(FencedError):
+            wakes()
+    sleeper.journal.close()
+    assert Engine(service, tmp_path / "a").serve().journal.is_taken_over("flights"), "it is looked up then"
+
+
+def test_a_stop_between_reading_the_time_and_the_statement_is_noticed(tmp_path: Path) -> None:
+    service = Service()
+    sleeper = Engine(service, tmp_path / "a").serve("s1")
+
+    def read_and_sleep() -> datetime:
+        now = service.now
+        service.now += LAPSED
+        Engine(service, tmp_path / "b").serve()
+        return now
+
+    sleeper.claims.now = read_and_sleep  # type: ignore[method-assign]
+    with pytest.raises(FencedError):
+        sleeper.guard.announce("s2")
+
+
+def test_an_old_copy_of_a_journal_halts_before_anything_is_said(tmp_path: Path) -> None:
+    #  run, end|copy|run, end|the copy again
+    service = Service()
+    Engine(service, tmp_path / "a").serve("s1").end()
+    shutil.copytree(tmp_path / "a", tmp_path / "copy")
+    Engine(service, tmp_path / "a").serve("s1").end()
+    before = list(service.rows)
+    with pytest.raises(HaltError, match=r"old copy.*nothing was written"):
+        Engine(service, tmp_path / "copy").guard.take()
+    assert service.rows == before
+    Engine(service, tmp_path / "a").serve("s1").end()
+
+
+def test_a_copy_taken_while_its_engine_runs_is_old_at_its_next_word(tmp_path: Path) -> None:
+    service = Service()
+    engine = Engine(service, tmp_path / "a").serve("s1")
+    shutil.copytree(tmp_path / "a", tmp_path / "copy")
+    engine.end()
+    with pytest.raises(HaltError, match="old copy"):
+        Engine(service, tmp_path / "copy").guard.take()
+
+
+def test_of_two_processes_with_copies_of_one_journal_the_later_halts(tmp_path: Path) -> None:
+    #  both look|a claims|b claims, and looks
+    service = Service()
+    Engine(service, tmp_path / "a").serve("s1").end()
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    first, second = Engine(service, tmp_path / "a"), Engine(service, tmp_path / "b")
+    look = second.claims.look
+
+    def look_before() -> Look:
+        seen = look()
+        second.claims.look = look  # type: ignore[method-assign]
+        first.serve()
+        return seen
+
+    second.claims.look = look_before  # type: ignore[method-assign]
+    with pytest.raises(HaltError, match="another process runs with a copy"):
+        second.guard.take()
+
+
+def test_an_engine_whose_journal_was_copied_and_used_ends(tmp_path: Path) -> None:
+    service = Service()
+    engine = Engine(service, tmp_path / "a").serve("s1")
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    Engine(service, tmp_path / "b").serve()
+    with pytest.raises(HaltError, match="another process runs with a copy"):
+        engine.guard.check()
+
+
+def test_an_engine_that_died_is_started_again_at_once(tmp_path: Path) -> None:
+    service = Service()
+    Engine(service, tmp_path / "a").serve("s1").journal.close()
+    service.pass_(seconds=1)
+    again = Engine(service, tmp_path / "a").serve()
+    again.guard.check()
+    assert not again.journal.is_taken_over("flights")
+    assert service.finalised == [], "its own streams are for it to settle"
+
+
+@pytest.mark.parametrize("slept", [timedelta(minutes=1), timedelta(days=400)])
+def test_who_comes_back_knows_that_another_has_served(tmp_path: Path, slept: timedelta) -> None:
+    service = Service()
+    Engine(service, tmp_path / "a").serve("s1").end()
+    service.now += slept
+    Engine(service, tmp_path / "b").serve("s2").end()
+    service.now += slept
+    again = Engine(service, tmp_path / "a").serve()
+    assert again.journal.is_taken_over("flights")
+
+
+def test_that_another_served_one_of_several_subscriptions_is_noticed_after_a_run_without_it(tmp_path: Path) -> None:
+    #  a: both|b: bookings|a: flights|a: both
+    service, both = Service(), TABLES | {"bookings": "booking_created"}
+    engine = Engine(service, tmp_path / "a", tables=both).serve("s1")
+    with engine.journal.transaction() as transaction:
+        transaction.open_stream("bookings", "s2")
+    engine.end()
+    for name, tables in (("b", {"bookings": "booking_created"}), ("a", TABLES)):
+        service.pass_(seconds=9)
+        Engine(service, tmp_path / name, tables=tables).serve().end()
+    service.pass_(seconds=9)
+    again = Engine(service, tmp_path / "a", tables=both).serve()
+    assert [again.journal.is_taken_over(each) for each in ("flights", "bookings")] == [False, True]
+
+
+def test_one_that_was_stopped_before_it_served_does_not_say_that_it_did(tmp_path: Path) -> None:
+    service = Service()
+    Engine(service, tmp_path / "a").serve("s1").end()
+    service.pass_(seconds=1)
+    Engine(service, tmp_path / "b").serve("s2").end()
+    service.pass_(seconds=1)
+    stopped = Engine(service, tmp_path / "a")
+    stopped.end()  # while it waited for BigQuery
+    assert Engine(service, tmp_path / "a").serve().journal.is_taken_over("flights")
+
+
+def test_one_that_slept_and_is_told_to_end_when_it_wakes_does_not_hide_who_served(tmp_path: Path) -> None:
+    service = Service()
+    sleeper = Engine(service, tmp_path / "a").serve("s1")
+    service.now += LAPSED
+    Engine(service, tmp_path / "b").serve("s2").end()
+    service.now += LAPSED
+    sleeper.end()
+    assert Engine(service, tmp_path / "a").serve().journal.is_taken_over("flights")
+
+
+def test_a_wrong_clock_is_a_matter_of_configuration() -> None:
+    assert explain(ClockError("set it"))[0] is Exit.CONFIGURATION
+
+
+def test_old_statements_are_deleted_and_what_counts_stays(tmp_path: Path) -> None:
+    service = Service()
+    Engine(service, tmp_path / "gone").serve("s1").journal.close()
+    service.now += LAPSED
+    engine = Engine(service, tmp_path / "a").serve("s2")
+    for _ in range(9):
+        service.now += KEPT / 2
+        engine.guard.renew()
+    assert {row["engine"] for row in service.rows} == {engine.journal.id}
+    assert min(row["stated_at"] for row in service.rows) >= service.now - KEPT
+    assert from_micros(to_micros(service.now)) == engine.guard._stated_at
+    engine.end()
+    assert Engine(service, tmp_path / "gone").serve().journal.is_taken_over("flights")
