@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,9 @@ def a_memory(folder: Path, stored: Any, budget: int = 100, finite: bool = False,
 
 def events(*published: tuple[str, int]) -> MicroBatch:
     batch = a_batch([a_message(event_id, event_id, moment) for event_id, moment in published])
+    times = pa.array([moment for _, moment in published], pa.timestamp("us", "UTC"))
+    rows = batch.rows.append_column("_event_id", batch.rows.column("id")).append_column("_event_time", times)
+    batch = replace(batch, rows=rows)
     return with_receipts(batch, [event_id.encode().ljust(16) for event_id, _ in published])
 
 
