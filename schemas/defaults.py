@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from schemas.errors import ContractError, InvalidEventError
-from schemas.model import MISSING, Array, Enumeration, Field, Kind, Map, Optional, Record, Scalar
+from schemas.model import MISSING, Array, Enumeration, Field, Kind, Map, Optional, Record, Scalar, Type
 from schemas.scalars import float32
 from schemas.validate import validate
 
@@ -33,7 +33,7 @@ def default_value(field: Field, where: str) -> Any:
         )
     if isinstance(type_, Optional):
         if (value is None) != type_.null_first:
-            raise ContractError(where, "a default of its union's second branch", "put the default's branch first")
+            raise ContractError(where, "its default is not of the first type of its union", _reordered(type_))
         if value is None:
             return None
         type_ = type_.item
@@ -47,7 +47,28 @@ def default_value(field: Field, where: str) -> Any:
         case Scalar(kind) if kind in _PLAIN and _fits(field, value):
             return _PLAIN[kind](value)
         case _:
-            raise ContractError(where, "a default that does not fit or is not supported", "default it to null")
+            raise ContractError(where, "a default that does not fit its type, or is not supported", _supported(type_))
+
+
+def _reordered(type_: Optional) -> str:
+    """Another order of the union is another encoding: only a field that nobody writes yet may get it."""
+    if type_.null_first:
+        return "write null as the default, or leave it out"
+    return 'leave it out; only in a field that no version has yet, write ["null", type] with "default": null'
+
+
+def _supported(type_: Type) -> str:
+    match type_:
+        case Array():
+            return "use [], or leave it out"
+        case Map():
+            return "use {}, or leave it out"
+        case Enumeration():
+            return "use one of its symbols, or leave it out"
+        case Scalar(kind) if kind in _PLAIN:
+            return f"use a value of type {kind}, or leave it out"
+        case _:
+            return 'leave it out; only in a field that no version has yet, write ["null", type] with "default": null'
 
 
 def _fits(field: Field, value: object) -> bool:

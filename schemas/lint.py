@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Final
+from math import ceil
+from typing import Final, assert_never
 
 from schemas.annotations import Partition, TableOptions
 from schemas.defaults import default_value
@@ -80,7 +81,11 @@ def lint_payloads(record: Record, fingerprint: str, where: str) -> None:
 
 def _check_table(options: TableOptions, where: str) -> None:
     if options.table.startswith("headrace_"):
-        raise ContractError(f"{where}.headrace.table", "begins with headrace_, kept for tables of ours", "rename it")
+        raise ContractError(
+            f"{where}.headrace.table",
+            "begins with headrace_, which is kept for Headrace's own tables",
+            "choose another name",
+        )
     days = options.expire_after_days
     if options.partition is Partition.HOUR and (days is None or days * 24 > MAX_PARTITIONS):
         raise ContractError(
@@ -96,7 +101,11 @@ def _check_event_time(fields: dict[str, Field], options: TableOptions, where: st
     if field is None:
         raise ContractError(place, f"no field {options.event_time}", "name a field of this record")
     if not isinstance(field.type, Scalar) or field.type.kind not in INSTANTS:
-        raise ContractError(place, "not a timestamp that is never null", "name a timestamp-micros or -millis field")
+        raise ContractError(
+            place,
+            "not a timestamp that is never null",
+            "name a field of type timestamp-micros or timestamp-millis that is not optional",
+        )
     if field.mask:
         raise ContractError(place, "a masked event time", "choose a field that is not personal")
 
@@ -104,14 +113,19 @@ def _check_event_time(fields: dict[str, Field], options: TableOptions, where: st
 def _check_lateness(options: TableOptions, where: str) -> None:
     place = f"{where}.headrace.late_after"
     if options.late_after > STREAMING_REACHES_BACK:
-        raise ContractError(place, "beyond 1825 days, where BigQuery refuses rows", "accept events up to 1825d")
+        raise ContractError(place, "beyond 1825 days, where BigQuery refuses rows", "write at most 1825d")
     if options.expire_after_days and options.late_after > timedelta(days=options.expire_after_days):
-        raise ContractError(place, "beyond expire_after_days, where rows vanish at once", "let rows live longer")
+        days = options.late_after / timedelta(days=1)
+        raise ContractError(
+            place,
+            "beyond expire_after_days: older rows would vanish at once",
+            f"write at most {options.expire_after_days}d, or expire_after_days of at least {ceil(days)}",
+        )
     if options.ahead_at_most > timedelta(days=365):
         raise ContractError(
             f"{where}.headrace.ahead_at_most",
             "beyond a year, where BigQuery refuses rows",
-            "accept up to 365d",
+            "write at most 365d",
         )
 
 
@@ -144,20 +158,25 @@ def _check_clustering(fields: dict[str, Field], options: TableOptions, where: st
 
 def _check_names(field: Field, where: str) -> None:
     if field.name.startswith("_"):
-        raise ContractError(where, "begins with _, which is kept for columns of ours", "rename it")
+        raise ContractError(where, "begins with _, which is kept for Headrace's own columns", "rename it")
 
 
 def _check_arrays(field: Field, where: str) -> None:
     type_ = field.type
     if isinstance(type_, Optional) and isinstance(type_.item, Array | Map):
-        raise ContractError(where, "an optional array or map", "a repeated column is never null: default it to empty")
+        kind, empty = ("array", "[]") if isinstance(type_.item, Array) else ("map", "{}")
+        raise ContractError(
+            where,
+            f"an optional {kind}, but a repeated column is never null",
+            f"remove null from the union, and null as its default; an empty {kind} ({empty}) means none",
+        )
     type_ = bare(type_)
     while isinstance(type_, Array | Map):
         items = type_.items if isinstance(type_, Array) else type_.values
         if isinstance(type_, Array) and isinstance(items, Array | Map | Optional):
-            raise ContractError(where, "an array of arrays, maps or nulls", "wrap the item in a record")
+            raise ContractError(where, "an array of arrays, maps or nulls", "make the item a record with one field")
         if isinstance(type_, Map) and isinstance(bare(items), Array | Map):
-            raise ContractError(where, "a map of arrays or maps", "wrap the value in a record")
+            raise ContractError(where, "a map of arrays or maps", "make the value a record with one field")
         type_ = items
 
 
@@ -173,28 +192,48 @@ def _check_classified(record: Record, where: str) -> None:
         if isinstance(field.pii, Pii):
             covered += (f"{path}.",)
         elif whole and isinstance(field.pii, NotPersonal):
-            raise ContractError(f"{where}.{path}", "a record said to be not personal as a whole", "classify its fields")
+            raise ContractError(
+                f"{where}.{path}",
+                "a record said to be not personal as a whole",
+                'remove "pii" from it, and say it on each of its fields',
+            )
         elif not whole and field.pii is None:
             raise ContractError(
                 f"{where}.{path}",
                 "not classified, in a subject with personal data",
-                'say "pii": "none" or a mask',
+                'add "pii": "none", or "pii" with a kind and a mask',
             )
 
 
 def _check_mask(field: Field, pii: Pii, where: str) -> None:
+    if not _fits(field, pii):
+        fitting = ", ".join(_described(each) for each in _EVERY_MASK if _fits(field, each))
+        raise ContractError(where, f"{_described(pii)} does not fit its type", f"use one of: {fitting}")
+
+
+_EVERY_MASK: Final = (
+    *(Pii("any", mask) for mask in Mask if mask is not Mask.GENERALISE),
+    *(Pii("any", Mask.GENERALISE, to=to) for to in Generalise),
+)
+
+
+def _described(pii: Pii) -> str:
+    return f"{pii.mask} to {pii.to}" if pii.to else str(pii.mask)
+
+
+def _fits(field: Field, pii: Pii) -> bool:
     value = inner(field.type)
     match pii.mask:
         case Mask.REDACT | Mask.DROP:
-            good = True
+            return True
         case Mask.TOKENISE:
-            good = isinstance(value, Enumeration) or (isinstance(value, Scalar) and value.kind in _TOKENISED)
+            return isinstance(value, Enumeration) or (isinstance(value, Scalar) and value.kind in _TOKENISED)
         case Mask.PARTIAL:
-            good = value == Scalar(Kind.STRING) and not _in_map(field)
+            return value == Scalar(Kind.STRING) and not _in_map(field)
         case Mask.GENERALISE:
-            good = _generalises(pii, value) and not _in_map(field)
-    if not good:
-        raise ContractError(where, f"{pii.mask} does not fit its type", "see docs/contracts.md, or use redact")
+            return _generalises(pii, value) and not _in_map(field)
+        case _:
+            assert_never(pii.mask)
 
 
 def _generalises(pii: Pii, value: object) -> bool:

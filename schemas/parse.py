@@ -26,7 +26,8 @@ from schemas.model import (
 MAX_DEPTH = 32
 MAX_LEVELS = 15  # of nested records: BigQuery's limit, and a map is one
 MAX_COLUMNS = 10_000  # of one table, nested ones among them: BigQuery's limit
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+MAX_NAME = 128  # characters of any name in a contract; of a column BigQuery would take 300
+_NAME = re.compile(rf"[A-Za-z_][A-Za-z0-9_]{{0,{MAX_NAME - 1}}}")
 _PRIMITIVES = {"boolean", "int", "long", "float", "double", "string", "bytes"}
 _LOGICAL = {
     ("int", "date"): Kind.DATE,
@@ -72,15 +73,16 @@ class _Parser:
     def record(self, avro: Mapping[str, Any], where: str, depth: int) -> Record:
         _refuse_keys(avro, _RECORD_KEYS if depth == 1 else _RECORD_KEYS - {"headrace"}, where)
         name = self._declare(avro, where)
+        check_doc(avro, where)
         fields = avro.get("fields")
         if not isinstance(fields, list) or not fields:
-            raise ContractError(where, "a record without fields", "give it a field: empty items cost nothing to send")
+            raise ContractError(where, "a record without fields", "give it a field")
         self._open.add(name)
-        parsed = tuple(self._field(field, where, depth) for field in fields)
+        parsed = tuple(self._field(field, where, number, depth) for number, field in enumerate(fields))
         self._open.discard(name)
         lowered = [field.name.lower() for field in parsed]
         for twin in {name for name in lowered if lowered.count(name) > 1}:
-            raise ContractError(f"{where}.{twin}", "named twice", "BigQuery ignores case: rename one")
+            raise ContractError(f"{where}.{twin}", "named twice", "rename one; BigQuery ignores upper and lower case")
         self._measure(name, parsed, where)
         record = Record(name, parsed)
         self._named[name] = record
@@ -107,16 +109,17 @@ class _Parser:
             case _:
                 return 0, 1
 
-    def _field(self, avro: object, where: str, depth: int) -> Field:
+    def _field(self, avro: object, where: str, number: int, depth: int) -> Field:
+        place = f"{where}.fields[{number}]"
         if not isinstance(avro, Mapping):
-            raise ContractError(where, "a field that is no JSON object", "write name and type")
-        name = _name(avro.get("name"), where)
+            raise ContractError(place, "a field that is not a JSON object", 'write {"name": ..., "type": ...}')
+        name = _name(avro.get("name"), place)
         where = f"{where}.{name}"
         _refuse_keys(avro, _FIELD_KEYS, where)
         return Field(
             name=name,
             type=self.type(avro.get("type"), where, depth + 1),
-            doc=str(avro.get("doc", "")),
+            doc=check_doc(avro, where),
             default=avro.get("default", MISSING),
             pii=parse_pii(avro["pii"], f"{where}.pii") if "pii" in avro else None,
         )
@@ -129,7 +132,7 @@ class _Parser:
         if isinstance(avro, str):
             return self._named_or_primitive(avro, where)
         if not isinstance(avro, Mapping):
-            raise ContractError(where, "has no type", "give it an Avro type")
+            raise ContractError(where, "has no type", 'give it an Avro type, such as "string"')
         return self._complex(avro, where, depth)
 
     def _complex(self, avro: Mapping[str, Any], where: str, depth: int) -> Type:
@@ -166,36 +169,53 @@ class _Parser:
         if name in _PRIMITIVES:
             return Scalar(Kind(name))
         if name == "null":
-            raise ContractError(where, "null is no value", 'make another type optional: ["null", type]')
+            raise ContractError(where, "null alone is not a type", 'write ["null", type]')
         short = name.rpartition(".")[2]
         if short in self._open:
-            raise ContractError(where, f"{short} contains itself", "a row has no recursive columns: refer by id")
+            raise ContractError(
+                where, f"{short} contains itself", "a row has no recursive columns: replace the inner one by its id"
+            )
         if short not in self._named:
-            raise ContractError(where, f"unknown type {name!r}", "define it before its first use")
+            raise ContractError(
+                where,
+                f"unknown type {name!r}",
+                f"use {', '.join(sorted(_PRIMITIVES))}, or define the type before its first use",
+            )
         return self._named[short]
 
     def _union(self, branches: list[Any], where: str, depth: int) -> Type:
-        if len(branches) != 2 or branches.count("null") != 1:
+        others = [branch for branch in branches if branch != "null"]
+        nulls = len(branches) - len(others)
+        if not others:
+            raise ContractError(where, "a union without a type", 'write ["null", type]')
+        if nulls > 1:
+            raise ContractError(where, "a union with null twice", 'write ["null", type]')
+        if len(others) > 1:
             raise ContractError(
                 where,
-                "a union of more than null and one type",
-                "a column has one type: use an optional field for each",
+                f"a union of {len(others)} types",
+                'a column has one type: replace it by an optional field for each type, ["null", type]',
             )
+        if not nulls:
+            raise ContractError(where, "a union of one type", "write the type itself, without the brackets")
         null_first = branches[0] == "null"
         item = self.type(branches[1 if null_first else 0], where, depth + 1)
         if isinstance(item, Optional):
-            raise ContractError(where, "a union in a union", "say null once")
+            raise ContractError(where, "a union in a union", 'write null once: ["null", type]')
         return Optional(item, null_first)
 
     def _enum(self, avro: Mapping[str, Any], where: str) -> Enumeration:
         name = self._declare(avro, where)
         symbols = avro.get("symbols")
-        names = tuple(_name(symbol, where) for symbol in symbols) if isinstance(symbols, list) else ()
-        if not names or len(set(names)) != len(names):
-            raise ContractError(where, "an enum without different symbols", "list its symbols")
+        if not isinstance(symbols, list) or not symbols:
+            raise ContractError(where, "an enum without symbols", 'write "symbols": ["ONE", "OTHER"]')
+        names = tuple(_name(symbol, f"{where}.symbols[{number}]") for number, symbol in enumerate(symbols))
+        for symbol in names:
+            if names.count(symbol) > 1:
+                raise ContractError(where, f"symbol {symbol} is listed twice", "list it once")
         parsed = Enumeration(names, avro.get("default"))
         if parsed.default is not None and parsed.default not in parsed.symbols:
-            raise ContractError(where, "its default is no symbol of it", "choose one of the symbols")
+            raise ContractError(where, "its default is not one of its symbols", "choose one of the symbols")
         self._named[name] = parsed
         return parsed
 
@@ -203,7 +223,9 @@ class _Parser:
         name = self._declare(avro, where)
         size = avro.get("size")
         if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= 1_048_576:
-            raise ContractError(where, "a fixed of no bytes or of too many", "give a size from 1 to 1048576")
+            raise ContractError(
+                where, "the size of a fixed is not a whole number from 1 to 1048576", "give it such a size"
+            )
         logical = avro.get("logicalType")
         if logical not in (None, "decimal"):
             raise _unknown_logical_type(logical, "fixed", where)
@@ -212,9 +234,11 @@ class _Parser:
         return parsed
 
     def _declare(self, avro: Mapping[str, Any], where: str) -> str:
-        name = _name(avro.get("name"), where)
+        name = _name(avro.get("name"), f"{where}: type")
         if name in self._named or name in self._open:
-            raise ContractError(where, f"{name} is defined twice", "define it once and use its name")
+            raise ContractError(
+                where, f"{name} is defined twice", f'define it once, and write "type": "{name}" where it is used again'
+            )
         return name
 
 
@@ -222,31 +246,59 @@ def _decimal(avro: Mapping[str, Any], where: str, size: int | None) -> Decimal:
     precision, scale = avro.get("precision"), avro.get("scale", 0)
     for number in (precision, scale):
         if isinstance(number, bool) or not isinstance(number, int):
-            raise ContractError(where, "a decimal without precision and scale", "write both as whole numbers")
+            raise ContractError(
+                where,
+                "a decimal without a precision",
+                "write precision, and a scale other than 0, as whole numbers",
+            )
     assert isinstance(precision, int)  # noqa: S101 checked above, for the type checker
     if not 1 <= precision <= 76 or not 0 <= scale <= min(precision, 38) or precision - scale > 38:
         raise ContractError(
             where,
             "a decimal that BIGNUMERIC cannot hold",
-            "at most 38 digits before the point and 38 after it",
+            "use at most 38 digits before the point (precision - scale) and 38 after it (scale), no scale beyond the "
+            "precision",
         )
     if size is not None and 10**precision > 2 ** (8 * size - 1):
-        raise ContractError(where, "a fixed too small for its precision", "make it larger, or the precision smaller")
+        fitting = len(str(2 ** (8 * size - 1))) - 1
+        raise ContractError(
+            where,
+            f"a fixed of {size} bytes is too small for {precision} digits",
+            f"use a larger size, or a precision of at most {fitting}",
+        )
     return Decimal(precision, scale, size)
 
 
 def _unknown_logical_type(logical: object, base: object, where: str) -> ContractError:
-    return ContractError(where, f"logical type {logical!r} on {base!r}", "see docs/contracts.md for the types")
+    known = [name for of, name in _LOGICAL if of == base] + (["decimal"] if base in ("bytes", "fixed") else [])
+    remedy = f"use {', '.join(known)}, or leave logicalType out" if known else "leave logicalType out"
+    return ContractError(where, f"logical type {logical!r} on {base!r} is not known", remedy)
+
+
+def check_doc(avro: Mapping[str, Any], where: str) -> str:
+    """Read a doc; one of null is none. ContractError when it is not text."""
+    doc = avro.get("doc")
+    if doc is not None and not isinstance(doc, str):
+        raise ContractError(f"{where}.doc", "not text", "write a sentence, or leave doc out")
+    return doc or ""
 
 
 def _name(value: object, where: str) -> str:
+    if value is None:
+        raise ContractError(where, "has no name", 'add "name"')
     if not isinstance(value, str) or not _NAME.fullmatch(value):
-        raise ContractError(where, "a name that is none", "use letters, digits and _, at most 128")
+        raise ContractError(
+            where,
+            f"invalid name {str(value)[:40]!r}",
+            f"use at most {MAX_NAME} letters, digits and _, and no digit first",
+        )
     return value
 
 
 def _refuse_keys(avro: Mapping[str, Any], known: set[str], where: str) -> None:
     for key in sorted(set(avro) - known):
         if key == "aliases":
-            raise ContractError(where, "has aliases", "add the new field beside the old one instead")
-        raise ContractError(where, f"unknown key {key!r}", f"known are {', '.join(sorted(known))}")
+            raise ContractError(
+                where, "has aliases", "remove them; to rename a field, add the new one beside the old one"
+            )
+        raise ContractError(where, f"unknown key {key!r}", f"remove it, or use one of {', '.join(sorted(known))}")

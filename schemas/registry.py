@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -21,7 +22,7 @@ from schemas.errors import ContractError, UnknownSchemaError
 from schemas.folder import SUFFIX, contract_files
 from schemas.lint import lint, lint_payloads
 from schemas.model import Record
-from schemas.parse import parse_record
+from schemas.parse import check_doc, parse_record
 from schemas.resolve import resolve_record
 from schemas.transformations import Transformations, lint_transformations, parse_transformations, written
 
@@ -81,7 +82,8 @@ def parse_contract(ref: SchemaRef, text: str) -> Contract:
     try:
         avro = json.loads(text, object_pairs_hook=_unique_keys)
     except (ValueError, RecursionError) as error:
-        raise ContractError(where, f"not JSON ({error})", "mend the file") from error
+        why = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise ContractError(where, f"not JSON ({why})", "correct the file at this place") from error
     if not isinstance(avro, dict):
         raise ContractError(where, "not a record", 'an event is a record: say "type": "record"')
     record = parse_record(avro, where)
@@ -92,7 +94,7 @@ def parse_contract(ref: SchemaRef, text: str) -> Contract:
     lint_transformations(record, options.table, transformations, f"{where}.headrace")
     name = fingerprint(avro)
     lint_payloads(record, name, where)
-    contract = Contract(ref, record, options, transformations, str(avro.get("doc", "")), name, text)
+    contract = Contract(ref, record, options, transformations, check_doc(avro, where), name, text)
     _check_avro(contract, where)
     return contract
 
@@ -193,13 +195,19 @@ def _check_avro(contract: Contract, where: str) -> None:
     try:
         _ = contract.avro
     except (SchemaParseException, UnknownType, TypeError, ValueError) as error:
-        raise ContractError(where, f"fastavro refuses it ({error})", "see the Avro specification") from error
+        raise ContractError(
+            where,
+            f"fastavro refuses it ({error})",
+            "write each name with the namespace in which it is defined",
+        ) from error
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len({key for key, _ in pairs}) != len(pairs):
-        raise ValueError("a key stands twice in one object")
-    return dict(pairs)
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        raise ValueError(f"key {twice[:40]!r} twice in one object")
+    return found
 
 
 def _without(contracts: Mapping[SchemaRef, Contract], faults: Mapping[str, ContractError]) -> dict[SchemaRef, Contract]:

@@ -19,7 +19,8 @@ MAX_EXPRESSION: Final = 4_000  # characters
 MAX_DERIVED: Final = 100
 MAX_ROLLUPS: Final = 20  # BigQuery's limit of materialized views of one table in one dataset
 MAX_COLUMNS: Final = 64  # of one rollup
-_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,127}")
+MAX_NAME: Final = 128  # characters
+_NAME: Final = re.compile(rf"[a-z][a-z0-9_]{{0,{MAX_NAME - 1}}}")
 _FUNCTION: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,127}")
 _DERIVED_KEYS: Final = ("name", "type", "doc", "expression")
 _ROLLUP_KEYS: Final = ("name", "doc", "where", "by", "measures")
@@ -112,16 +113,22 @@ def _rollup(given: Mapping[str, Any], where: str) -> Rollup:
         measures=tuple(_columns(given.get("measures"), f"{where}.measures")),
     )
     if rollup.name.startswith("headrace_"):
-        raise ContractError(f"{where}.name", "begins with headrace_, kept for tables of ours", "rename it")
+        raise ContractError(
+            f"{where}.name", "begins with headrace_, which is kept for Headrace's own tables", "choose another name"
+        )
     names = [name for name, _ in (*rollup.by, *rollup.measures)]
     if not rollup.measures or len(set(names)) != len(names):
-        raise ContractError(f"{where}.measures", "none, or a name that stands twice", "name each column once")
+        raise ContractError(
+            f"{where}.measures", "empty, or a name used twice in by and measures", "write at least one, each name once"
+        )
     return rollup
 
 
 def _columns(given: object, where: str) -> Iterator[tuple[str, str]]:
     if not isinstance(given, Mapping) or len(given) > MAX_COLUMNS:
-        raise ContractError(where, "no JSON object of columns", f"map up to {MAX_COLUMNS} names to their expressions")
+        raise ContractError(
+            where, "not a JSON object of columns", f"map at most {MAX_COLUMNS} names to their expressions"
+        )
     for name, expression in given.items():
         yield _name(name, where), _expression(expression, f"{where}.{name}")
 
@@ -129,7 +136,9 @@ def _columns(given: object, where: str) -> Iterator[tuple[str, str]]:
 def _listed(given: object, where: str, at_most: int) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Each object of a list, with where it stands: by its name if it has one."""
     if not isinstance(given, list) or len(given) > at_most or not all(isinstance(each, Mapping) for each in given):
-        raise ContractError(where, "not a list of JSON objects", f"write a list of at most {at_most}")
+        raise ContractError(
+            where, f"not a list of at most {at_most} JSON objects", f"write a list of at most {at_most} JSON objects"
+        )
     for index, each in enumerate(given):
         name = each.get("name")
         yield f"{where}.{name if isinstance(name, str) else index}", each
@@ -137,18 +146,26 @@ def _listed(given: object, where: str, at_most: int) -> Iterator[tuple[str, Mapp
 
 def _refuse_unknown(given: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
     for key in sorted(set(given) - set(known)):
-        raise ContractError(where, f"unknown key {key!r}", f"known are {', '.join(known)}")
+        raise ContractError(where, f"unknown key {key!r}", f"remove it, or use one of {', '.join(known)}")
 
 
 def _name(value: object, where: str) -> str:
     if not isinstance(value, str) or not _NAME.fullmatch(value):
-        raise ContractError(f"{where}.name", "missing or not a name", "use lower case letters, digits and _")
+        raise ContractError(
+            f"{where}.name",
+            "missing" if value is None else "invalid name",
+            f"use at most {MAX_NAME} lower-case letters, digits and _, beginning with a letter",
+        )
     return value
 
 
 def _function(value: object, where: str) -> str:
     if not isinstance(value, str) or not _FUNCTION.fullmatch(value):
-        raise ContractError(where, "not the name of an entry point", "name one of the group headrace.transforms")
+        raise ContractError(
+            where,
+            "not the name of an entry point",
+            "write the name of an entry point in the group headrace.transforms",
+        )
     return value
 
 
@@ -162,5 +179,5 @@ def _expression(value: object, where: str) -> str:
 
 def _text(value: object, where: str) -> str:
     if not isinstance(value, str):
-        raise ContractError(where, "not a text", "write a sentence")
+        raise ContractError(where, "not text", "write a sentence, or leave it out")
     return value

@@ -20,7 +20,7 @@ from stream.expressions.language import compile_tree
 from stream.expressions.node import ExpressionError, Node
 from stream.expressions.types import BOOL, FLOAT64, is_number, is_ordered, name_of
 from stream.names import Names
-from stream.tables import row_schema
+from stream.tables import TABLE_DOC, description, row_schema
 
 LABEL: Final = "headrace_rollup"
 _NUMBERS: Final = (exp.Sum, exp.Avg)
@@ -89,7 +89,9 @@ def rollup_query(contract: Contract, rollup: Rollup, table: str) -> str:
 def _view(contract: Contract, rollup: Rollup, names: Names) -> RollupView:
     query = rollup_query(contract, rollup, names.sql(contract.options.table))
     lines = [f"CREATE MATERIALIZED VIEW {names.sql(rollup.name)}", *_partitioned(contract, rollup), f"AS {query}"]
-    return RollupView(f"{names.project}.{names.dataset}.{rollup.name}", rollup.doc, "\n".join(lines))
+    return RollupView(
+        f"{names.project}.{names.dataset}.{rollup.name}", description(rollup.doc, TABLE_DOC), "\n".join(lines)
+    )
 
 
 def _partitioned(contract: Contract, rollup: Rollup) -> Iterator[str]:

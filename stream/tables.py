@@ -26,6 +26,9 @@ from schemas.model import (
 )
 from schemas.registry import Contract
 
+COLUMN_DOC: Final = 1_024  # characters of a description: cloud.google.com/bigquery/quotas#all_tables
+TABLE_DOC: Final = 16_384
+
 
 @dataclass(frozen=True, slots=True)
 class _Column:
@@ -113,7 +116,7 @@ def table_for(contract: Contract, project: str, dataset: str) -> bigquery.Table:
     meta = [plain_column(name, type_, "REQUIRED", description) for name, type_, description in _META_FIELDS]
     options = contract.options
     table = bigquery.Table(f"{project}.{dataset}.{options.table}", [*bigquery_fields(contract.written), *meta])
-    table.description = contract.doc or None
+    table.description = description(contract.doc, TABLE_DOC) or None
     table.time_partitioning = partitioning(options.partition, "_event_time", options.expire_after_days)
     table.require_partition_filter = options.require_partition_filter
     if options.cluster:
@@ -222,8 +225,13 @@ def plain_column(
     name: str, type_: str, mode: str, doc: str = "", fields: Sequence[bigquery.SchemaField] = ()
 ) -> bigquery.SchemaField:
     """A column; the description goes by name, since SchemaField's fourth parameter is a default value in SQL."""
-    described = {"description": doc} if doc else {}
+    described = {"description": description(doc, COLUMN_DOC)} if doc else {}
     return bigquery.SchemaField(name, type_, mode, fields=fields, **described)
+
+
+def description(doc: str, at_most: int) -> str:
+    """Return *doc* as BigQuery takes it: of at most so many characters, and one that is cut ends in "..."."""
+    return doc if len(doc) <= at_most else f"{doc[: at_most - 3]}..."
 
 
 def partitioning(partition: Partition, field: str, days: int | None) -> bigquery.TimePartitioning:

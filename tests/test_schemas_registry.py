@@ -220,10 +220,10 @@ def test_two_versions_share_their_table(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        pytest.param('{"type": "record", "type": "record"}', "a key stands twice in one object", id="a key twice"),
-        pytest.param('{"a": [{"b": 1, "b": 2}]}', "a key stands twice in one object", id="a nested key twice"),
+        pytest.param('{"type": "record", "type": "record"}', "key 'type' twice in one object", id="a key twice"),
+        pytest.param('{"a": [{"b": 1, "b": 2}]}', "key 'b' twice in one object", id="a nested key twice"),
         pytest.param("{", "not JSON", id="half an object"),
-        pytest.param("[" * 100_000, "not JSON", id="brackets without end"),
+        pytest.param("[" * 100_000, "not JSON (nested too deeply)", id="brackets without end"),
         pytest.param("[]", "not a record", id="a list"),
         pytest.param('"string"', "not a record", id="a primitive"),
         pytest.param('{"type": "enum", "name": "E", "symbols": ["A"]}', "not a record", id="an enum"),
