@@ -9,12 +9,22 @@ if __name__ == "__main__" and not sys.flags.safe_path:
 
 from typing import NoReturn
 
-from stream.cli import main
+from stream.exits import Exit
 from stream.processes import run_program
 
 
 def program() -> NoReturn:
     """Run the command line, and end this process."""
+    try:
+        from stream.cli import main
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] in ("schemas", "producers", "stream"):
+            raise
+        sys.stderr.write(
+            f"headrace: {error.name} is not installed: this installation has the SDK only; "
+            "install the job and its commands with `pip install 'headrace[stream]'`\n"
+        )
+        sys.exit(Exit.CONFIGURATION)
     run_program(main)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -22,16 +23,31 @@ def width() -> int:
     return min(WIDEST, max(NARROWEST, shutil.get_terminal_size((80, 24)).columns))
 
 
+def limited() -> bool:
+    """Whether what is printed to stdout must fit: on a terminal, or where ``COLUMNS`` says so; never in a pipe."""
+    return sys.stdout.isatty() or bool(os.environ.get("COLUMNS"))
+
+
+def counted(count: int, noun: str) -> str:
+    """Say how many of something there are.
+
+    >>> counted(1, "group"), counted(1200, "group")
+    ('1 group', '1,200 groups')
+    """
+    return f"1 {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def print_columns(
     names: Sequence[str], rows: Sequence[Sequence[str]], shrinking: Sequence[str], right: str = ""
 ) -> None:
-    """Print a table to stdout, no wider than the terminal: columns named in *shrinking* give way, the last one first.
+    """Print a table to stdout, on a terminal no wider than that: columns named in *shrinking* give way, the last one
+    first.
 
     The column *right* is aligned to the right. Texts may come from anywhere: what a terminal would obey is shown.
     """
     cells = [list(names), *([safe(text) for text in row] for row in rows)]
     widths = [max(cell_len(row[place]) for row in cells) for place in range(len(names))]
-    over = sum(widths) + len(_GAP) * (len(names) - 1) - width()
+    over = sum(widths) + len(_GAP) * (len(names) - 1) - width() if limited() else 0
     for name in reversed(shrinking):
         place = names.index(name)
         given = max(0, min(over, widths[place] - max(8, cell_len(name))))

@@ -7,12 +7,17 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from stream.columns import width, wrapped
+from rich.cells import cell_len
+
+from stream.columns import limited, print_labelled, width, wrapped
 from stream.letters.terminal import safe
 
 SCHEMA_VERSION: Final = 1
 FORMATS: Final = ("table", "json", "ndjson")
-_NARROW: Final = 20
+_NARROW: Final = 20  # cells that a word of a value keeps, and
+_HEADING: Final = 5  # those that a heading keeps, however narrow the terminal
+_GAP: Final = 2
+_ENDLESS: Final = 100_000  # columns of a pipe: whatever reads it cuts nothing
 
 
 class FormatError(ValueError):
@@ -63,16 +68,57 @@ def _print_table(rows: Sequence[Mapping[str, Any]]) -> None:
     if not rows:
         say("nothing to show")
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in rows[0]:
+    cells = {column: [_cell(row[column]) for row in rows] for column in rows[0]}
+    widths = _widths(cells, width() if limited() else _ENDLESS)
+    if widths is None:
+        _print_rows(rows)
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, _GAP, 0, 0))
+    for column, size in widths.items():
         numeric = all(isinstance(row[column], int | float) for row in rows)
-        words = [word for row in rows for word in _cell(row[column]).split()]
-        least = min(_NARROW, max(map(len, words), default=0))  # a heading gives way before a word of a value does
-        name, justify = column.replace("_", " "), "right" if numeric else "left"
-        table.add_column(name, justify=justify, overflow="fold", min_width=least)  # type: ignore[arg-type]
-    for row in rows:
-        table.add_row(*(Text(_cell(value)) for value in row.values()))
-    Console().print(table)
+        table.add_column(column.replace("_", " "), justify="right" if numeric else "left", overflow="fold", width=size)
+    for place in range(len(rows)):
+        table.add_row(*(Text(column[place]) for column in cells.values()))
+    Console(width=sum(widths.values()) + _GAP * len(widths)).print(table)
+
+
+def _widths(cells: Mapping[str, Sequence[str]], room: int) -> dict[str, int] | None:
+    """How wide each column is, so that all fit into *room*; None when they do not.
+
+    A word of a value is kept whole, up to a length; then the words of headings, then whole values, then headings.
+    """
+    gaps = _GAP * (len(cells) - 1)
+    widths = {name: max(_longest(_words(cells[name]), _NARROW), min(_HEADING, len(name))) for name in cells}
+    if sum(widths.values()) + gaps > room:
+        return None
+    for wanted, partly in (
+        ({name: _longest(name.split("_")) for name in cells}, False),
+        ({name: _longest(cells[name]) for name in cells}, True),
+        ({name: len(name) for name in cells}, False),
+    ):
+        for name, size in wanted.items():
+            fitting = widths[name] + room - gaps - sum(widths.values())
+            if partly or size <= fitting:
+                widths[name] = max(widths[name], min(size, fitting))
+    return widths
+
+
+def _words(values: Sequence[str]) -> list[str]:
+    return [word for value in values for word in value.split()]
+
+
+def _longest(words: Sequence[str], at_most: int = _ENDLESS) -> int:
+    return min(at_most, max(map(cell_len, words), default=0))
+
+
+def _print_rows(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print row after row, a line for each value, where the terminal is too narrow for all columns."""
+    for place, row in enumerate(rows):
+        if place:
+            sys.stdout.write("\n")
+        column = max(len(name) for name in row) + 2
+        for name, value in row.items():
+            print_labelled(name.replace("_", " "), _cell(value), column)
 
 
 def _cell(value: Any) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from schemas.envelope import to_rfc3339
-from stream.columns import print_columns
+from stream.columns import counted, print_columns
 from stream.commands.letters import chosen, confirmed, letters_of
 from stream.letters.ages import age
 from stream.letters.filters import Filter
@@ -50,7 +50,7 @@ def group_letters(settings: Settings, wanted: Filter, by: str, format_: str) -> 
             _print_groups(names, groups, service.clock())
             count = sum(each.letters for each in groups)
             example = groups[0].example[:SHORT]
-            say(f"{_letters(count)} in {len(groups):,} groups; next: `headrace dead-letters show {example}`")
+            say(f"{_letters(count)} in {counted(len(groups), 'group')}; next: `headrace dead-letters show {example}`")
         else:
             say("no letter matches; --state all looks beyond the open ones")
 
@@ -162,7 +162,7 @@ def plain(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _letters(count: int) -> str:
-    return "1 letter" if count == 1 else f"{count:,} letters"
+    return counted(count, "letter")
 
 
 def _others(count: int, why: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from schemas.envelope import SchemaRef
-from stream.columns import print_labelled
+from stream.columns import counted, print_labelled
 from stream.commands.letters import chosen, confirmed, letters_of
 from stream.editor import edited
 from stream.letters.changes import MendError, assignments, read_change
@@ -161,4 +161,4 @@ def _reference(text: str) -> SchemaRef:
 
 
 def _letters(count: int) -> str:
-    return "1 letter" if count == 1 else f"{count:,} letters"
+    return counted(count, "letter")

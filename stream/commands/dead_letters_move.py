@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+from stream.columns import counted
 from stream.commands.letters import letters_of
 from stream.letters.filters import Filter
 from stream.letters.moving import export, import_lines
@@ -25,7 +26,8 @@ def export_letters(settings: Settings, path: Path, wanted: Filter, why: str) -> 
             out.write(line + "\n")
             count += 1
     say(
-        f"exported {count:,} letters, personal data among them; `headrace dead-letters import` brings them in elsewhere"
+        f"exported {counted(count, 'letter')}, personal data among them; "
+        "`headrace dead-letters import` brings them in elsewhere"
     )
 
 
@@ -33,7 +35,7 @@ def import_letters(settings: Settings, path: Path, why: str) -> None:
     """Bring in the letters of an export that the archive does not have."""
     with letters_of(settings) as service, _read(path) as lines:
         new, there = import_lines(service, lines, why)
-    say(f"imported {new:,} letters; {there:,} were there already")
+    say(f"imported {counted(new, 'letter')}; {there:,} were there already")
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
+from stream.columns import counted
 from stream.output import say
 from stream.provision import Clients, apply, plan
 from stream.settings import Settings
@@ -17,7 +18,7 @@ def provision(settings: Settings, dry_run: bool) -> None:
     if not changes:
         say("nothing to change: everything is as the contracts say")
     elif dry_run:
-        say(f"{len(changes)} changes; run without --dry-run to make them")
+        say(f"{counted(len(changes), 'change')}; run without --dry-run to make them")
     else:
         apply(changes)
-        say(f"{len(changes)} change{'s' if len(changes) != 1 else ''} made")
+        say(f"{counted(len(changes), 'change')} made")

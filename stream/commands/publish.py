@@ -12,6 +12,7 @@ from schemas import Contract
 from schemas.from_json import fields_from_json
 from schemas.strict_json import InvalidJsonError, read_json
 from schemas.validate import validate
+from stream.columns import counted
 from stream.commands.served import served
 from stream.output import say
 from stream.settings import Settings
@@ -44,7 +45,7 @@ def publish_lines(settings: Settings, subject: str, lines: Iterable[str], source
         if isinstance(error.__cause__, NotFound):
             raise NoTopicError(f"{settings.names.topic(subject)}: not there; `headrace provision` makes it") from error
         raise
-    say(f"published {len(events):,} events to {subject}")
+    say(f"published {counted(len(events), 'event')} to {subject}")
 
 
 def _event(contract: Contract, number: int, line: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any, Final
 
+from stream.columns import counted
 from stream.letters.judging import Prospect
 from stream.letters.plan import Plan, Why
 from stream.letters.replay import INTERRUPTED, Result
@@ -53,7 +54,7 @@ def show_plan(made: Plan) -> None:
 def show_result(made: Plan, result: Result) -> None:
     """Say what was done and what to do next."""
     seconds = max(result.seconds, 0.001)
-    say(f"replayed {result.sent:,} letters in {result.seconds:.1f} s, {result.sent / seconds:,.0f} a second")
+    say(f"replayed {counted(result.sent, 'letter')} in {result.seconds:.1f} s, {result.sent / seconds:,.0f} a second")
     if result.passed_over:
         say(f"{result.passed_over:,} passed over: taken, edited or refused again by others meanwhile")
     if result.refused:
@@ -120,7 +121,7 @@ def _why_line(each: Why) -> dict[str, Any]:
 
 def _remarks(made: Plan) -> list[str]:
     failing, chosen = made.count(Prospect.FAILS), len(made.chosen)
-    found = [f"{chosen:,} of {made.matching:,} letters would be sent"]
+    found = [f"{chosen:,} of {counted(made.matching, 'letter')} would be sent"]
     if made.looked_at < made.matching:
         found[0] += f", as --max asks; {made.matching - made.looked_at:,} were not looked at"
     if failing and Prospect.FAILS not in made.prospects:

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from schemas.envelope import from_micros
 from stream.clients import open_bigquery
+from stream.columns import counted
 from stream.compact import compact, plan_compaction
 from stream.output import check_format, say, show
 from stream.settings import Settings
@@ -26,6 +27,6 @@ def compact_tallies(settings: Settings, now: int, age: timedelta, dry_run: bool,
     if not planned:
         say(f"nothing to put together before {before:%Y-%m-%d}")
     elif dry_run:
-        say(f"{lines:,} lines would become {become:,}; run without --dry-run to do it")
+        say(f"{counted(lines, 'line')} would become {become:,}; run without --dry-run to do it")
     else:
-        say(f"{lines:,} lines became {become:,}")
+        say(f"{counted(lines, 'line')} became {become:,}")
