@@ -111,6 +111,9 @@ def _add(tallied: Tallied, line: Any) -> None:
         tallied.received += line["events"]
         tallied.recent_received += line["recent"]
         return
+    if line["outcome"] == Outcome.LOST:
+        tallied.lost += line["events"]
+        return
     tallied.recent_settled += line["recent"]
     match line["outcome"]:
         case Outcome.WRITTEN:

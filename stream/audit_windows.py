@@ -69,7 +69,8 @@ class Tallied:
     """What the tallies say of a window.
 
     *recent_received* were received so lately that their outcome may be on its way; *recent_settled* have an outcome
-    tallied so lately that the tally of their receipt may be.
+    tallied so lately that the tally of their receipt may be. *lost* rows went with their table, and were tallied in a
+    table of tallies that is gone too.
     """
 
     received: int = 0
@@ -79,6 +80,7 @@ class Tallied:
     duplicates: int = 0
     dropped: int = 0
     dead_lettered: dict[str, int] = field(default_factory=dict)
+    lost: int = 0
     hashes: Hashes = NOTHING
 
     @property
@@ -141,7 +143,7 @@ def judge(window: Window, expired: bool) -> Iterator[Finding]:
     open_ = tallied.received - tallied.settled
     extra = stored.ids - tallied.written
     found = {
-        Kind.LOST: 0 if expired else -extra,
+        Kind.LOST: 0 if expired else max(-extra, 0) + tallied.lost,
         Kind.DOUBLED: stored.doubled,
         Kind.UNEXPLAINED: extra - stored.recent,
         Kind.UNSETTLED: open_ - tallied.recent_received,

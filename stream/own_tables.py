@@ -61,7 +61,7 @@ def tallies_table(project: str, dataset: str) -> bigquery.Table:
     """The table of counts that the audit reads."""
     fields = [
         plain_column("subject", "STRING", "REQUIRED", "Whose events were counted"),
-        plain_column("outcome", "STRING", "REQUIRED", "received, written, duplicate, dropped or dead_lettered"),
+        plain_column("outcome", "STRING", "REQUIRED", "received, written, duplicate, dropped, dead_lettered or lost"),
         plain_column("reason", "STRING", "NULLABLE", "Why they were dead-lettered"),
         plain_column("tallied_at", "TIMESTAMP", "REQUIRED", "When they were counted"),
         plain_column("tally_id", "STRING", "REQUIRED", "Identity of this line: each stands here once"),

@@ -23,13 +23,14 @@ from stream.row_hash import row_hashes
 
 
 class Outcome(StrEnum):
-    """What is counted of an event; every one received ends in exactly one of the others."""
+    """What is counted of an event; every one received ends in exactly one of the others, LOST aside."""
 
     RECEIVED = "received"
     WRITTEN = "written"
     DUPLICATE = "duplicate"
     DROPPED = "dropped"
     DEAD_LETTERED = "dead_lettered"
+    LOST = "lost"  # no outcome: rows that went with their table after the tallies of them went with theirs
 
 
 COUNTS: Final = pa.schema(
@@ -104,6 +105,13 @@ def tally_refusals(batch: MicroBatch, refusals: Sequence[Refusal], window: timed
         refused = batch.take([refusal.index for refusal in refusals if refusal.reason is reason])
         tallies.append(tally_rows(refused, Outcome.DEAD_LETTERED, window, reason))
     return tallies
+
+
+def tally_lost(subject: str, events: int, noticed_at: int, window: timedelta) -> Tally:
+    """State that so many rows are lost that no other tally counts, in the window in which that was noticed."""
+    start = window_starts(pa.array([noticed_at], pa.int64()), window)[0].as_py()
+    row = {"subject": subject, "outcome": str(Outcome.LOST), "reason": None, "window_start": start, "events": events}
+    return Tally(pa.RecordBatch.from_pylist([row | {"id_hash": 0, "content_hash": 0}], COUNTS))
 
 
 def add_up(tallies: Sequence[Tally]) -> Tally:

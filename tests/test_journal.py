@@ -267,3 +267,45 @@ def test_its_facts_count_what_is_in_flight(tmp_path: Path) -> None:
     facts = journal.facts()
     assert facts["tables"] == [{"table": "t", "stream": "streams/1", "next_offset": 0, "in_flight": 42}]
     assert (facts["ids_remembered"], facts["epoch"], facts["holder"]) == (3, 1, "host-a, process 7")
+
+
+def test_what_is_remembered_of_a_table_is_forgotten_with_it_and_nothing_else(tmp_path: Path) -> None:
+    journal = a_journal(tmp_path)
+    with journal.transaction() as transaction:
+        for target in ("t", "t_2"):
+            transaction.remember_since(target, 7)
+            transaction.remember(target, 0, 9, b"i" * 24)
+            transaction.receive(target, 0, b"r" * 16)
+            transaction.note_place(target, "a file", 3)
+            transaction.note_reached(target, "a source", "so far")
+            transaction.keep_witnesses(target, "[]")
+    with journal.transaction() as transaction:
+        transaction.forget("t")
+
+    def known(target: str) -> tuple[object, ...]:
+        remembered = journal.remembered(target)
+        assert remembered is not None
+        ids = [*remembered.older, *remembered.recent]
+        settled = journal.place(target, "a file"), journal.reached(target, "a source")
+        return ids, journal.receipts(target), *settled, journal.witnesses(target)
+
+    assert known("t") == ([], [], 0, None, None)
+    assert known("t_2") == ([b"i" * 24], [(0, b"r" * 16)], 3, "so far", "[]")
+
+
+def test_rows_of_replaced_tables_are_counted_as_lost_once_their_tallies_are_gone_too(tmp_path: Path) -> None:
+    journal = a_journal(tmp_path)
+    with journal.transaction() as transaction:
+        transaction.open_stream("t", "streams/1")
+        transaction.advance("t", 5)
+        transaction.open_stream("t", "streams/2")
+        transaction.advance("t", 2)
+        assert transaction.replace_table("t", "another") == 0, "7 gone, and the tallies still count them"
+        transaction.open_stream("t", "streams/3")
+        transaction.advance("t", 4)
+        assert transaction.replace_tallies("t", waiting=1) == 7, "now nothing counts those 7"
+        assert transaction.replace_tallies("t", waiting=0) == 0
+        transaction.advance("t", 3)
+        assert transaction.replace_table("t", "a third") == 4, "3 of 7 are counted"
+        assert transaction.replace_tallies("t", waiting=0) == 3
+    assert journal.identity("t") == "a third"

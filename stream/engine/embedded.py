@@ -119,6 +119,7 @@ class Embedded:
             HaltError, JournalBrokenError: what is stored is not what was committed; nothing more was acknowledged.
         """
         self._say_what_is_blocked()
+        self._check_dataset()
         self.journal.claim(self.holder, self.job.clock(), self.lease_seconds)
         heartbeat = threading.Thread(target=self._guarded, args=(self._renew_on,), name="lease", daemon=True)
         heartbeat.start()
@@ -144,6 +145,16 @@ class Embedded:
         if failure is not None:
             raise failure
         reached("drained")
+
+    def _check_dataset(self) -> None:
+        """A journal speaks of tables by their names in one dataset: what is open in it must not land in another."""
+        own = self.names.table("")
+        for stream in self.journal.streams():
+            if not stream.startswith(own):
+                raise JournalError(
+                    f"{self.journal.directory}: the journal of {stream.rpartition('/tables/')[0]}, and the settings "
+                    f"name {own.removesuffix('/tables/')}; name a journal of its own for each dataset"
+                )
 
     def _say_what_is_blocked(self) -> None:
         for name, error in self.job.registry.blocked.items():

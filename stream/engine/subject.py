@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final
+from typing import Final, assert_never
 
 import pyarrow as pa
 from google.cloud import bigquery
@@ -33,7 +33,7 @@ from stream.names import Names
 from stream.stored_rows import StoredRows
 from stream.streams import WriteStreams
 from stream.tables import derived_columns, table_for
-from stream.tallies import Outcome, Tally, tally_rows, tally_written
+from stream.tallies import Outcome, Tally, tally_lost, tally_rows, tally_written
 from stream.write import STAGE, refusals_by_bigquery, within_requests
 
 WAIT_SECONDS: Final = 0.2  # for the first message of a round; also how soon a stop is seen
@@ -128,7 +128,19 @@ class SubjectLoop:
         return True
 
     def _adopt(self, change: Change) -> None:
-        self._memory.forget(self.watch.adopt(change))
+        identity, now = self.watch.identity, self._job.clock()
+
+        def note(transaction: Transaction) -> None:
+            match change:
+                case Change.REPLACED:
+                    if lost := transaction.replace_table(self._table, identity):
+                        self._tally(transaction, [tally_lost(self._subject, lost, now, self._job.window)])
+                case Change.NEW | Change.EMPTIED:  # nobody knows how many rows are left of it
+                    transaction.identify(self._table, identity)
+                case _:
+                    assert_never(change)
+
+        self._memory.forget(note)
         self.watch.adopted(change)
 
     def _follow_table(self) -> None:

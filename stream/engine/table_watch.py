@@ -15,7 +15,6 @@ from google.cloud import bigquery
 from stream.engine.journal import Journal
 from stream.engine.patience import TROUBLE
 from stream.engine.status import SubjectStatus
-from stream.engine.transaction import Transaction
 from stream.engine.witnesses import parse_witnesses
 from stream.table_identity import Looked, look_at_table, missing_witnesses
 
@@ -32,7 +31,7 @@ class TableReplacedError(RuntimeError):
 class Change(StrEnum):
     """Why nothing is known of a table's rows."""
 
-    NEW = "it is served for the first time"
+    NEW = "the journal does not know it yet"
     REPLACED = "it is another table than before: made anew, or restored under its name"
     EMPTIED = "rows that were written to it are gone: it was truncated, restored to an earlier state, or rows deleted"
 
@@ -80,8 +79,7 @@ class TableWatch:
             self._looked = looked
             kept = self._journal.identity(self._target)
             if kept != looked.identity:
-                is_new = kept is None and self._journal.stream(self._target) is None
-                return Change.NEW if is_new else Change.REPLACED
+                return Change.NEW if kept is None else Change.REPLACED
             if self._is_due(looked, before) and self._misses_rows(looked):
                 return Change.EMPTIED
             return None
@@ -102,15 +100,11 @@ class TableWatch:
         else:
             self._status.unblock(_WHERE)
 
-    def adopt(self, change: Change) -> Callable[[Transaction], None]:
-        """Return what to commit once all that was remembered of the former table is forgotten."""
-        assert self._looked is not None  # noqa: S101 a change was seen
-        looked = self._looked
-
-        def note(transaction: Transaction) -> None:
-            transaction.identify(self._target, looked.identity)
-
-        return note
+    @property
+    def identity(self) -> str:
+        """Which table it was when it was looked at last."""
+        assert self._looked is not None  # noqa: S101 asked for after a look
+        return self._looked.identity
 
     def is_as_it_was(self) -> None:
         """Withdraw a change that somebody has acted on already."""

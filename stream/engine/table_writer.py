@@ -332,7 +332,11 @@ class TableWriter:
         return f"{self._path}: {what}; `headrace provision` makes tables and columns"
 
 
-def _from_journal(stored: StoredHead) -> Head:
+def rows_of(stored: StoredHead) -> pa.RecordBatch:
+    """The rows of a committed batch."""
     schema = pa.ipc.read_schema(pa.py_buffer(stored.schema))
-    rows = pa.ipc.read_record_batch(pa.py_buffer(stored.rows), schema)
-    return Head(stored.seq, rows, from_ipc(stored.notes), Rows(stored.schema, stored.rows), attempted=True)
+    return pa.ipc.read_record_batch(pa.py_buffer(stored.rows), schema)
+
+
+def _from_journal(stored: StoredHead) -> Head:
+    return Head(stored.seq, rows_of(stored), from_ipc(stored.notes), Rows(stored.schema, stored.rows), attempted=True)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import itertools
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import pyarrow as pa
 
-from stream.batch import from_ipc
+from stream.batch import from_ipc, to_ipc
 from stream.engine.journal import Journal
 from stream.engine.patience import NEEDS_ROOM, Patience
 from stream.engine.status import SubjectStatus
 from stream.engine.subject import Clients
 from stream.engine.table_watch import Change, TableWatch
-from stream.engine.table_writer import Fence, Head, Note, TableWriter
+from stream.engine.table_writer import Fence, Head, Note, TableWriter, rows_of
 from stream.engine.transaction import Transaction
 from stream.failpoints import reached
 from stream.job import Job
@@ -23,7 +24,7 @@ from stream.names import TALLIES, Names
 from stream.own_tables import tallies_table
 from stream.stored_rows import StoredTallies
 from stream.tables import misfits
-from stream.tallies import COUNTS, Outcome, Tally, add_up
+from stream.tallies import COUNTS, Outcome, Tally, add_up, tally_lost
 from stream.tally import tally_lines
 from stream.verdicts import HaltError
 
@@ -128,13 +129,37 @@ class TallyLoop:
         if change is None:
             self.watch.is_as_it_was()
         else:
-            self._patience.insist(NEEDS_ROOM, lambda: self._commit(self.watch.adopt(change)))
+            identity = self.watch.identity
+            begin = self._identify if change is Change.NEW else self._begin_table
+            self._patience.insist(NEEDS_ROOM, lambda: begin(identity))
             self.watch.adopted(change)
         return change
 
-    def _commit(self, note: Callable[[Transaction], None]) -> None:
+    def _identify(self, identity: str) -> None:
         with self._journal.transaction() as transaction:
-            note(transaction)
+            transaction.identify(TALLIES, identity)
+
+    def _begin_table(self, identity: str) -> None:
+        """Note which table it is, and state what was lost with tables of events whose tallies are gone now."""
+        now, window = self._job.clock(), self._job.window
+        with self._journal.transaction() as transaction:
+            waiting = self._waiting()
+            for subject in self._job.registry.subjects:
+                table = self._job.registry.latest(subject).options.table
+                lost = transaction.replace_tallies(table, waiting[subject])
+                if lost:
+                    transaction.tally(to_ipc(tally_lost(subject, lost, now, window).counts))
+            transaction.identify(TALLIES, identity)
+
+    def _waiting(self) -> Counter[str]:
+        """How many rows of each subject are written whose counts are appended later."""
+        counts = [from_ipc(chunk) for chunk in self._journal.tallies()[1]]
+        lines = [rows_of(head) for head in self._journal.heads(TALLIES)]
+        waiting: Counter[str] = Counter()
+        for each in (*counts, *lines):
+            for row in each.select(["subject", "outcome", "events"]).to_pylist():
+                waiting[row["subject"]] += row["events"] if row["outcome"] == Outcome.WRITTEN else 0
+        return waiting
 
     def misfits(self) -> Sequence[str]:
         """Say in what the table is not as it should be."""

@@ -43,7 +43,8 @@ class Transaction:
         self._execute("UPDATE streams SET next_offset = next_offset + ? WHERE target = ?", (count, target))
 
     def open_stream(self, target: str, name: str) -> None:
-        """Append to the stream *name* from now on, from offset 0."""
+        """Append to the stream *name* from now on, from offset 0; the rows of the former one stay counted."""
+        self._add("rows", target, self._offset(target))
         self._execute("INSERT OR REPLACE INTO streams VALUES (?, ?, 0)", (target, name))
 
     def remember(self, target: str, generation: int, newest: int, entries: bytes) -> None:
@@ -89,6 +90,46 @@ class Transaction:
     def identify(self, target: str, identity: str) -> None:
         """Note which table *target* is: all that is remembered of it is of this one."""
         self._execute("INSERT OR REPLACE INTO meta VALUES ('table ' || ?, ?)", (target, identity))
+
+    def replace_table(self, target: str, identity: str) -> int:
+        """Note that *target* is another table, and return how many rows of the former one no table of tallies counts.
+
+        The others are noted as gone, for the day on which their tallies are gone too.
+        """
+        rows, uncounted = self._rows_of(target), self._number("uncounted", target)
+        self._add("gone", target, rows - uncounted)
+        self._set("uncounted", target, 0)
+        self._set("rows", target, -self._offset(target))
+        self.identify(target, identity)
+        return uncounted
+
+    def replace_tallies(self, target: str, waiting: int) -> int:
+        """Note that the table of tallies is another one, and return how many rows of *target* are in neither.
+
+        *waiting* of its rows are counted in the new table, for their counts were not appended to the former one.
+        """
+        gone = self._number("gone", target)
+        self._set("gone", target, 0)
+        self._set("uncounted", target, max(self._rows_of(target) - waiting, 0))
+        return gone
+
+    def _rows_of(self, target: str) -> int:
+        """How many rows were appended to the table that *target* is now."""
+        return self._number("rows", target) + self._offset(target)
+
+    def _offset(self, target: str) -> int:
+        found = self._execute("SELECT next_offset FROM streams WHERE target = ?", (target,)).fetchone()
+        return int(found[0]) if found else 0
+
+    def _number(self, what: str, target: str) -> int:
+        found = self._execute("SELECT value FROM meta WHERE name = ?", (f"{what} {target}",)).fetchone()
+        return int(found[0]) if found else 0
+
+    def _set(self, what: str, target: str, value: int) -> None:
+        self._execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (f"{what} {target}", value))
+
+    def _add(self, what: str, target: str, more: int) -> None:
+        self._set(what, target, self._number(what, target) + more)
 
     def keep_witnesses(self, target: str, text: str) -> None:
         """Keep rows that are in the table from this commit on."""

@@ -11,6 +11,7 @@ from google.cloud import bigquery
 from stream.audit import SubjectAudit, count_subjects
 from stream.clients import open_bigquery
 from stream.engine.embedded import Embedded
+from stream.engine.journal import JournalError
 from tests.integration.test_service import flight_message
 from tests.service import Service, a_service
 
@@ -134,3 +135,46 @@ def run_looking_often(service: Service, done: Callable[[Embedded], bool]) -> Emb
         engine.look_seconds = engine.witness_seconds = 0.2
 
     return service.run_when(done, settings)
+
+
+def test_rows_that_are_gone_with_their_tallies_are_still_said_to_be_lost(project: str) -> None:
+    #  |40 written|whole dataset made anew|10 of them again|whole dataset made anew|nothing|
+    service = a_service(project)
+    service.publish("flight_departed", MESSAGES)
+    service.run_until(acknowledged=40)
+
+    dataset_made_anew(service)
+    service.publish("flight_departed", MESSAGES[:10])
+    service.run_until(acknowledged=10)
+    found = audited(service)
+    assert (found.received, found.written, found.rows) == (10, 10, 10)
+    assert found.differences == ["lost: 40 in 1 window (tallied as written, and no row is there)"]
+
+    dataset_made_anew(service)
+    service.publish("flight_departed", MESSAGES[:1])
+    service.run_until(acknowledged=1)
+    assert [each.partition(" in")[0] for each in audited(service).differences] == ["lost: 10"]
+
+
+def test_tallies_made_anew_leave_rows_unexplained_and_lose_nothing_that_waits(project: str) -> None:
+    service = a_service(project)
+    service.publish("flight_departed", MESSAGES[:30])
+    service.run_until(acknowledged=30)
+    client_of(service).delete_table(service.names.sql("headrace_tallies").strip("`"))
+    service.provision()
+
+    service.publish("flight_departed", MESSAGES)
+    engine = service.run_until(acknowledged=40)
+
+    assert "headrace_tallies" in engine.status.subjects["tallies"].notices["table"]
+    found = audited(service)
+    assert (found.received, found.written, found.duplicates, found.rows) == (40, 10, 30, 40)
+    assert [each.partition(" in")[0] for each in found.differences] == ["unexplained: 30"]
+
+
+def test_a_journal_of_another_dataset_is_refused_and_nothing_in_it_lands_elsewhere(project: str) -> None:
+    service = a_service(project)
+    service.run_when(lambda engine: engine.status.ready)
+    other = a_service(f"{project}-other", journal=service.settings.journal)
+    with pytest.raises(JournalError, match=f"the journal of projects/{project}/datasets/headrace, and the settings"):
+        other.engine().run()
