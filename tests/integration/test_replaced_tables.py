@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,9 +11,16 @@ from google.cloud import bigquery
 
 from stream.audit import SubjectAudit, count_subjects
 from stream.clients import open_bigquery
-from stream.engine.embedded import Embedded
+from stream.commands.backfill import Reading, build_backfill
+from stream.engine.embedded import Embedded, Progress
 from stream.engine.journal import JournalError
+from stream.engine.table_watch import TableReplacedError
+from tests.builders import FLIGHT
+from tests.files import as_csv
+from tests.integration.test_backfill import Place
+from tests.integration.test_backfill import flights as flights_of_history
 from tests.integration.test_service import flight_message
+from tests.jobs import a_key
 from tests.service import Service, a_service
 
 pytestmark = pytest.mark.emulators
@@ -178,3 +186,46 @@ def test_a_journal_of_another_dataset_is_refused_and_nothing_in_it_lands_elsewhe
     other = a_service(f"{project}-other", journal=service.settings.journal)
     with pytest.raises(JournalError, match=f"the journal of projects/{project}/datasets/headrace, and the settings"):
         other.engine().run()
+
+
+def test_a_backfill_begins_anew_for_a_table_made_anew(project: str, tmp_path: Path) -> None:
+    place = Place(project, tmp_path)
+    file = tmp_path / "history.csv"
+    as_csv(file, FLIGHT, flights_of_history(60))
+    assert place.backfill(file).counts["written"] == 60
+    assert place.backfill(file).counts["settled_before"] == 60
+
+    table_made_anew(place.service)
+    counts = place.backfill(file).counts
+    assert (counts["settled_before"], counts["written"], counts["duplicates"]) == (0, 60, 0)
+
+
+def test_a_backfill_ends_when_its_table_is_made_anew_meanwhile(project: str, tmp_path: Path) -> None:
+    service = a_service(project)
+    file = tmp_path / "history.csv"
+    as_csv(file, FLIGHT, flights_of_history(3_000))
+    key = a_key(tmp_path)
+    told = {"masking_key_file": key, "journal": tmp_path / "backfill", "round_messages": 10}
+    settings = service.settings.model_copy(update=told)
+
+    def reading() -> Reading:
+        return Reading.of(settings, "flight_departed", [str(file)], None)
+
+    engine, _ = build_backfill(settings, reading())
+    done: list[int] = []
+
+    def make_anew(progress: Progress) -> None:
+        if progress.acknowledged >= 10 and not done:
+            done.append(progress.acknowledged)
+            table_made_anew(service)
+
+    engine.on_progress, engine.look_seconds = make_anew, 0.2
+    with pytest.raises(TableReplacedError, match="run the command again: it begins at the first line"):
+        engine.run()
+    engine.journal.close()
+
+    again, source = build_backfill(settings.model_copy(update={"round_messages": 1_000}), reading())
+    again.run()
+    assert source.settled_before == 0
+    ids = [row["_event_id"] for row in service.rows("flights", "_event_id")]
+    assert (len(ids), len(set(ids))) == (3_000, 3_000)
