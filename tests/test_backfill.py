@@ -319,12 +319,13 @@ def test_a_file_without_the_columns_that_are_wanted_is_refused_before_its_first_
     path = as_csv(tmp_path / "flights.csv", FLIGHT, FLIGHTS)
     text = path.read_text().replace("cancelled", "cancelled,gate").replace("False", "False,7").replace("True", "True,7")
     with pytest.raises(
-        BackfillError, match=r"flights.csv: no column 'no' for the field flight; its columns are carrier,"
+        BackfillError,
+        match=r"flights.csv: no column 'no' for the field flight; of its 12 columns these are .*: carrier,",
     ):
         Read(FLIGHT, [path], a_mapping(tmp_path, '[fields]\nflight = "no"'))
     with pytest.raises(BackfillError, match=r"no column 'origin' for the field origin"):
         Read(FLIGHT, [a_file(tmp_path, "carrier,flight\nUA,1\n")])
-    with pytest.raises(BackfillError, match="no field takes gate"):
+    with pytest.raises(BackfillError, match="no field takes the columns 13 of 13"):
         Read(FLIGHT, [a_file(tmp_path, text)])
     assert Read(FLIGHT, [a_file(tmp_path, text)], a_mapping(tmp_path, "")).problems == []
 
@@ -367,7 +368,7 @@ def test_a_day_that_is_loaded_may_be_older_than_what_is_streamed(tmp_path: Path)
     task = Task(contract, mapping, look_at([path], contract, mapping), NOW)
     with pytest.raises(BackfillError, match=r"line 1: .* older than 1,825 days: .* \(--replace-partition\)"):
         list(rounds(task))
-    (read, *_) = rounds(replace(task, loaded=True))
+    (_, read, *_) = rounds(replace(task, loaded=True))
     assert len(read.messages) == 1
 
 

@@ -6,7 +6,7 @@ the file was written where that is earlier: so there is no lateness, and the sam
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -15,13 +15,13 @@ from schemas.encode import encode
 from schemas.envelope import Envelope, from_micros, to_micros
 from schemas.errors import InvalidEventError
 from schemas.identity import derive_event_id
-from schemas.model import MISSING
+from schemas.model import MISSING, Kind, bare
 from schemas.registry import Contract
 from stream.backfill.cells import Cells, Encoded
 from stream.backfill.errors import BackfillError
 from stream.backfill.fields import Fields
+from stream.backfill.line import NO_UTF8, NOT_UTF8, Line
 from stream.backfill.mapping import Mapping
-from stream.backfill.readers import Line
 from stream.message import Message
 
 # cloud.google.com/bigquery/docs/write-api#data_format: older partitions take no streamed rows.
@@ -29,13 +29,15 @@ STREAMED_DAYS: Final = 1_825
 _EVER: Final = datetime.min.replace(tzinfo=UTC)
 FILE: Final = "backfill-file"
 LINE: Final = "backfill-line"
+_MOST_NAMED: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
 class BadLine(Message):
-    """A line that is no event: its bytes as they came, and why."""
+    """A line that is no event: its bytes as they came, and why; *problem* names file and line, *reason* does not."""
 
     problem: str = field(default="", repr=False)
+    reason: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,20 +74,36 @@ class Events:
         Raises:
             BackfillError: it has not, or without a mapping it has more.
         """
-        known = f"its columns are {', '.join(map(str, columns))}"
         for each, origin in self._origins:
             missing = not origin.constant and origin.column not in columns
             if missing and (each.default is MISSING or each.name in self._mapping.fields):
-                raise BackfillError(f"{place.name}: no column {origin.column!r} for the field {each.name}; {known}")
+                what = f"no column {origin.column!r} for the field {each.name}"
+                raise BackfillError(f"{place.name}: {what}; {self._what_there_is(columns, origin.column)}")
         for name in self._mapping.identity:
             if name not in columns:
-                raise BackfillError(f"{place.name}: no column {name!r} for the identity; {known}")
-        more = set(columns) - {each.name for each, _ in self._origins}
+                what = f"no column {name!r} for the identity"
+                raise BackfillError(f"{place.name}: {what}; {self._what_there_is(columns, name)}")
+        known = {each.name for each, _ in self._origins}
+        more = [str(number) for number, name in enumerate(columns, 1) if name not in known]
         if more and not self._mapping.given:
             raise BackfillError(
-                f"{place.name}: no field takes {', '.join(sorted(map(str, more)))}; with a mapping, if only an empty "
-                "one, such columns are ignored"
+                f"{place.name}: no field takes the columns {_some(more)} of {len(columns)}; with a mapping, if only an "
+                "empty one, such columns are ignored"
             )
+
+    def _what_there_is(self, columns: Collection[str], missing: str) -> str:
+        """What helps to find the column. What the file calls columns may be a line of data: none of it is shown."""
+        for number, name in enumerate(columns, 1):
+            if name.strip().lower() == missing.strip().lower():
+                return f"the name of column {number} differs in capitals or spaces; say it in the mapping as it is"
+        wanted = [each.column for _, each in self._origins if not each.constant]
+        found = [name for name in wanted if name in columns]
+        if not found:
+            return (
+                f"the first of {len(columns)} columns is none that is wanted, nor is any other: does the file have a "
+                "line of column names, and the delimiter that the mapping says?"
+            )
+        return f"of its {len(columns)} columns these are wanted: {_some(found)}; say the others in a mapping"
 
     def message(self, line: Line, place: Place) -> Message:
         """The message of *line*.
@@ -97,6 +115,8 @@ class Events:
         try:
             if line.problem:
                 raise InvalidEventError("the line", line.problem, "mend the file")
+            if line.unreadable:
+                self._refuse_unreadable(line)
             data, event_id, event_time = self._encoded(line, place)
         except InvalidEventError as error:
             return BadLine(
@@ -106,6 +126,7 @@ class Events:
                 message_id=f"{place.key}:{line.number}",
                 published_at=place.written_at,
                 problem=f"{place.name}, line {line.number}: {error}",
+                reason=str(error),
             )
         if event_time < self._oldest:
             raise BackfillError(self._too_old(line, place))
@@ -123,10 +144,30 @@ class Events:
         cells, fields = self._of_texts if place.texts else self._of_values
         known = cells.encode(line.values)
         if known is None:  # something is wrong with the line: say what
+            self._refuse_what_the_file_says_in_its_own_way(line)
             event = fields.read(line.values)
             data, event_id = encode(self._contract, event), derive_event_id(self._contract, event) or ""
             known = Encoded(data, event_id, event[self._contract.options.event_time])
         return known if known.event_id else known._replace(event_id=fields.id_of_columns(line.values))
+
+    def _refuse_unreadable(self, line: Line) -> None:
+        """A value that cannot be read is no matter in a column that nothing takes."""
+        fields = {origin.column: each.name for each, origin in self._origins if not origin.constant}
+        for name, why in line.unreadable:
+            if not self._mapping.given or name in fields or name in self._mapping.identity:
+                raise InvalidEventError(fields.get(name, "the identity"), why, "mend the file")
+
+    def _refuse_what_the_file_says_in_its_own_way(self, line: Line) -> None:
+        """Of what a producer cannot give, the producers' checks would say what helps a producer."""
+        for each, origin in self._origins:
+            value = line.values.get(origin.column)
+            if isinstance(value, str) and NOT_UTF8.search(value):
+                raise InvalidEventError(each.name, NO_UTF8, "convert the file to UTF-8")
+            kind = getattr(bare(each.type), "kind", None)
+            naive = isinstance(value, datetime) and value.tzinfo is None and origin.zone is None
+            if naive and kind in (Kind.TIMESTAMP_MILLIS, Kind.TIMESTAMP_MICROS):
+                remedy = f'say it in the mapping: {each.name} = {{ column = "...", zone = "Europe/Berlin" }}'
+                raise InvalidEventError(each.name, "a time without a zone", remedy)
 
     def _too_old(self, line: Line, place: Place) -> str:
         if self._days == STREAMED_DAYS:
@@ -138,6 +179,11 @@ class Events:
         return (
             f"{place.name}, line {line.number}: the event is {why}; {remedy}. Nothing of this line's round was written"
         )
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(names[:_MOST_NAMED]) + more
 
 
 def _readers(contract: Contract, mapping: Mapping, texts: bool) -> tuple[Cells, Fields]:

@@ -15,6 +15,7 @@ from stream.backfill.errors import BackfillError
 from stream.backfill.mapping import Mapping
 from stream.backfill.places import is_object
 from stream.backfill.readers import KINDS, WHOLE
+from stream.letters.terminal import safe
 
 GZIP: Final = ".gz"
 _STARS: Final = frozenset("*?[{")
@@ -22,7 +23,10 @@ _STARS: Final = frozenset("*?[{")
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file; *place* is its path or address, *key* tells its versions apart; *modified_at* in microseconds."""
+    """One file; *place* is its path or address, *name* its last part, safe to print; *key* tells its versions apart.
+
+    *modified_at* is in microseconds.
+    """
 
     place: str
     name: str
@@ -98,7 +102,7 @@ def _look_at(place: str, reading: str, project: str) -> File:
     else:
         place, version, modified_at, size = _look_at_path(place)
     key = hashlib.blake2b(f"{version} {reading}".encode(errors="surrogateescape"), digest_size=10).hexdigest()
-    return File(place, name, kind, packed, key, modified_at, size, project)
+    return File(place, safe(name), kind, packed, key, modified_at, size, project)
 
 
 def _look_at_path(place: str) -> tuple[str, str, int, int]:

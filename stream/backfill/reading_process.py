@@ -50,7 +50,7 @@ def _received(pipe: IO[bytes]) -> Generator[Round, None, None]:
 
 def _packed(message: Message) -> tuple[Any, ...]:
     common = (message.subject, message.data, message.attributes, message.message_id, message.published_at)
-    return (*common, message.ordering_key, message.problem) if isinstance(message, BadLine) else common
+    return (*common, message.ordering_key, message.problem, message.reason) if isinstance(message, BadLine) else common
 
 
 def _unpacked(packed: tuple[Any, ...]) -> Message:

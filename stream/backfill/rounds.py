@@ -7,14 +7,17 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from schemas.registry import Contract
-from stream.backfill.errors import CutOffError
-from stream.backfill.events import Events, Place
+from stream.backfill.errors import BackfillError, CutOffError
+from stream.backfill.events import BadLine, Events, Place
 from stream.backfill.files import File, opened
+from stream.backfill.line import Lines
 from stream.backfill.mapping import Mapping as ColumnMapping
-from stream.backfill.readers import Line, Reader
+from stream.backfill.readers import Reader
 from stream.message import Message
 
 ROUND_BYTES: Final = 32 * 1024 * 1024
+SAMPLE_LINES: Final = 1_000  # at the beginning of a file: when all are refused for one reason, the file is
+FEWEST_LINES: Final = 10  # of a file that is refused for that
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """Some messages, at the end of a file none. *place* says up to which line of its file they go.
+    """Some messages; at the beginning of a file none. *place* says up to which line of its file they go.
 
     *fraction* of all files is read then, and *settled_before* of all lines were passed over.
     """
@@ -52,48 +55,75 @@ def rounds(task: Task) -> Generator[Round, None, None]:
     events = Events(task.contract, task.mapping, task.now, task.loaded)
     before, passed, total = 0, 0, max(sum(each.size for each in task.files), 1)
     for file in task.files:
+        settled = task.settled.get(file.key, 0)
+        yield Round([], f"{file.key}:{settled}", 0, before / total, passed)
         with opened(file) as (content, raw):
             reader = Reader(file.place, file.kind, content, task.mapping.delimiter)
             place = Place(file.name, file.key, min(file.modified_at, task.now), reader.texts)
-            lines = _checked(reader.lines, events, place) if reader.uniform else reader.lines
-            for messages, number, size, count in _cut(lines, events, place, task):
+            if reader.columns is not None:
+                events.check_columns(reader.columns, place)
+            for messages, number, size, count in _cut(reader.lines, events, place, task):
                 fraction = min(before + raw.tell(), total) / total
                 yield Round(messages, f"{place.key}:{number}", size, fraction, passed + count)
             passed += count
         before += file.size
 
 
-def _checked(lines: Iterator[Line], events: Events, place: Place) -> Iterator[Line]:
-    """The same lines; the first that can be read shows whether the columns are those that are wanted."""
-    unchecked = True
-    for line in lines:
-        if unchecked and not line.problem:
-            events.check_columns(line.values.keys(), place)
-            unchecked = False
-        yield line
-
-
-def _cut(
-    lines: Iterator[Line], events: Events, place: Place, task: Task
-) -> Iterator[tuple[list[Message], int, int, int]]:
+def _cut(lines: Lines, events: Events, place: Place, task: Task) -> Iterator[tuple[list[Message], int, int, int]]:
     """Messages, the number of their last line, their bytes, and how many lines were settled; at last what is left."""
     settled = task.settled.get(place.key, 0)
     messages: list[Message] = []
-    size = number = passed = 0
+    size = number = settled_lines = 0
+    sample = _Sample(place) if not settled and task.contract.options.refuse_at_most < 100 else None
     cut_off: CutOffError | None = None
     try:
         for line in lines:
             if line.number <= settled:
-                passed += 1
+                settled_lines += 1
                 continue
             message = events.message(line, place)
             messages.append(message)
             size, number = size + len(message.data), line.number
-            if len(messages) >= task.at_most or size >= ROUND_BYTES:
-                yield messages, number, size, passed
+            if sample is not None and not sample.goes_on(message):
+                sample = None
+            if size >= ROUND_BYTES or (len(messages) >= task.at_most and sample is None):
+                yield messages, number, size, settled_lines
                 messages, size = [], 0
     except CutOffError as error:
         cut_off = error
-    yield messages, number, size, passed
+    if sample is not None:
+        sample.end()
+    yield messages, number or settled, size, settled_lines
     if cut_off is not None:
         raise cut_off
+
+
+class _Sample:
+    """The first lines of a file, until one is an event or is refused for another reason; nothing of them is written."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._lines = 0
+        self._first = self._reason = ""
+
+    def goes_on(self, message: Message) -> bool:
+        """Whether all lines so far are refused for one reason; raises BackfillError when they are enough."""
+        if not isinstance(message, BadLine) or (self._lines and message.reason != self._reason):
+            return False
+        if not self._lines:
+            self._first, self._reason = message.problem, message.reason
+        self._lines += 1
+        if self._lines >= SAMPLE_LINES:
+            self._refuse(f"each of its first {self._lines:,} lines")
+        return True
+
+    def end(self) -> None:
+        """The file has no more lines."""
+        if self._lines >= FEWEST_LINES:
+            self._refuse(f"each of its {self._lines:,} lines")
+
+    def _refuse(self, lines: str) -> None:
+        raise BackfillError(
+            f"{self._place.name}: {lines} is refused, and for one reason: {self._first}. Nothing of it was written: "
+            "mend the file or the mapping, and run it again"
+        )

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from stream.backfill.events import BadLine, Events, Place
 from stream.backfill.finite import FiniteSource
-from stream.backfill.readers import Line
+from stream.backfill.line import Line
 from stream.backfill.rounds import ROUND_BYTES
 from stream.engine.journal import Journal
 from stream.engine.patience import Patience

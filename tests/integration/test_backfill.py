@@ -196,8 +196,7 @@ def test_a_file_that_is_wrong_as_a_whole_is_not_poured_into_the_dead_letters(pla
     path.write_text(path.read_text().replace("False", "no"))
     done = place.backfill(path)
     assert done.code == Exit.CONFIGURATION
-    assert "2,000 of 2,000 messages refused" in done.said
-    assert "day.csv, line 2: cancelled: " in done.said
+    assert "each of its first 1,000 lines is refused, and for one reason: day.csv, line 2: cancelled: " in done.said
     assert place.rows() == []
 
 

@@ -1,0 +1,107 @@
+"""Lines of Avro object files."""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, BinaryIO, Final
+
+import fastavro
+from fastavro.schema import SchemaParseException
+
+from stream.backfill.avro_file import Block, Header, blocks, read_header
+from stream.backfill.avro_schema import columns_of, schema_to_read
+from stream.backfill.errors import BackfillError, CutOffError
+from stream.backfill.line import Content, Lines, line_of_row
+
+# What fastavro raises at data that is not of its schema.
+_SYNC: Final = b"headrace".ljust(16)
+_FAILED: Final = (ValueError, TypeError, LookupError, ArithmeticError, EOFError, OSError, struct.error, AssertionError)
+
+
+def avro_content(file: BinaryIO, delimiter: str) -> Content:
+    """The columns and lines of an Avro object file.
+
+    Raises:
+        BackfillError: its header cannot be read, or its schema allows data of any size.
+    """
+    header = read_header(file)
+    columns = columns_of(header.schema)
+    try:
+        quick, careful = (fastavro.parse_schema(schema_to_read(header.schema, each)) for each in (False, True))
+    except (SchemaParseException, ValueError, TypeError, LookupError) as error:
+        raise BackfillError("its header has no Avro schema that can be read") from error
+    return Content(columns, _lines(file, header, quick, careful))
+
+
+class _Stream:
+    """What fastavro reads in place of the file: the same records, unpacked, in blocks that have been checked."""
+
+    def __init__(self, file: BinaryIO, header: Header) -> None:
+        self._blocks = blocks(file, header)
+        self._bytes = io.BytesIO()
+        self.block = Block(0, b"")
+        self.before = 0  # records of the blocks before this one
+
+    def records(self, schema: Any) -> Iterator[Any]:
+        """The records of the blocks that come."""
+        self._bytes = io.BytesIO(_head(schema))
+        return iter(fastavro.reader(self))  # it needs no more than read
+
+    def read(self, size: int) -> bytes:
+        """No part that fastavro reads goes on from one block to the next."""
+        data = self._bytes.read(size)
+        if data or not size:
+            return data
+        block = next(self._blocks, None)
+        if block is None:
+            return b""
+        self.before += self.block.records
+        self.block = block
+        self._bytes = io.BytesIO(_packed(block))
+        return self._bytes.read(size)
+
+
+def _lines(file: BinaryIO, header: Header, quick: Any, careful: Any) -> Lines:
+    stream, number = _Stream(file, header), 0
+    while True:
+        try:
+            for values in stream.records(quick):
+                number += 1
+                yield line_of_row(number, values, checked=True)
+        except _FAILED:
+            for values in _again(stream.block, careful, number - stream.before):
+                number += 1
+                yield line_of_row(number, values, checked=False)
+        else:
+            return
+
+
+def _again(block: Block, careful: Any, done: int) -> Iterator[Any]:
+    """The records of a block from the one on that the quick way could not read."""
+    records = fastavro.reader(io.BytesIO(_head(careful) + _packed(block)))
+    try:
+        yield from islice(records, done, None)
+    except _FAILED as error:
+        raise CutOffError(f"a block whose bytes are not the records of its schema ({type(error).__name__})") from error
+
+
+def _head(schema: Any) -> bytes:
+    file = io.BytesIO()
+    fastavro.writer(file, schema, [], sync_marker=_SYNC)
+    return file.getvalue()
+
+
+def _packed(block: Block) -> bytes:
+    return b"".join([_long(block.records), _long(len(block.data)), block.data, _SYNC])
+
+
+def _long(number: int) -> bytes:
+    number, packed = number << 1, bytearray()
+    while number > 0x7F:
+        packed.append(number & 0x7F | 0x80)
+        number >>= 7
+    packed.append(number)
+    return bytes(packed)
