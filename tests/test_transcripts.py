@@ -55,6 +55,28 @@ def test_what_differs_each_time_is_the_same(said: str, printed: str) -> None:
     assert same([said], [printed])
 
 
+UNKNOWN = """\
+                                                        dead         complete
+subject          received  written  duplicates      lettered   rows  until
+booking_created     5,000    4,540           0           460  4,540  unknown
+flight_departed       300      300           0             0    300  unknown
+reconciled"""
+KNOWN = """\
+                                                      dead
+subject          received  written  duplicates    lettered   rows  complete until
+booking_created     5,000    4,540           0         460  4,540  2026-11-25
+                                                                   02:11:48Z
+flight_departed       300      300           0           0    300  unknown
+reconciled"""
+
+
+def test_a_table_is_the_same_whether_a_time_is_known_yet_or_not() -> None:
+    assert same(UNKNOWN.splitlines(), KNOWN.splitlines())
+    assert not same(UNKNOWN.splitlines(), KNOWN.replace("4,540  2026", "4,539  2026").splitlines())
+    assert not same(UNKNOWN.splitlines(), KNOWN.replace("duplicates", "").splitlines())
+    assert not same(UNKNOWN.splitlines(), UNKNOWN.replace("unknown", "never").splitlines())
+
+
 @pytest.mark.parametrize(
     ("said", "printed"),
     [

@@ -20,12 +20,16 @@ _SPREAD: Final = timedelta(days=20)  # well within late_after
 def bookings(
     count: int, now: datetime, seed: int = 7, versions: Sequence[int] = (1, 2, 2)
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield *count* events of the last twenty days as (version, fields), of *versions* in turn."""
+    """Yield *count* events of the twenty days before today as (version, fields), of *versions* in turn.
+
+    Of *now* only the day in UTC counts: at each hour of a day the events are the same.
+    """
     chance = random.Random(seed)
+    today = midnight(now)
     faker = Faker(["en_US", "de_DE", "ja_JP"])
     faker.seed_instance(seed)
     for number in range(count):
-        created = (now - _SPREAD * chance.random()).replace(microsecond=chance.randrange(1_000_000))
+        created = (today - _SPREAD * chance.random()).replace(microsecond=chance.randrange(1_000_000))
         version = versions[number % len(versions)]
         fields = _first_version(chance, faker, created)
         if version == 2:
@@ -33,6 +37,11 @@ def bookings(
             for passenger in fields["passengers"]:
                 passenger["seat"] = chance.choice([None, f"{chance.randrange(1, 40)}{chance.choice('ABCDEF')}"])
         yield version, fields
+
+
+def midnight(now: datetime) -> datetime:
+    """Give the beginning of the day of *now* in UTC."""
+    return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _first_version(chance: random.Random, faker: Faker, created: datetime) -> dict[str, Any]:

@@ -32,8 +32,9 @@ def flights(limit: int | None, now: datetime) -> Iterator[dict[str, Any]]:
 
 
 def shift_for(now: datetime) -> timedelta:
-    """Whole weeks that move the end of 2013 into the last full week before *now*."""
-    monday = now - timedelta(days=now.weekday())
+    """Whole weeks that move the end of 2013 into the last full week before the day of *now* in UTC."""
+    today = now.astimezone(UTC)
+    monday = today - timedelta(days=today.weekday())
     return (monday - _LAST_DAY) // _WEEK * _WEEK
 
 

@@ -16,7 +16,7 @@ from schemas.envelope import Envelope, SchemaRef
 from schemas.identity import derive_event_id
 from schemas.registry import Contract, Registry
 from stream.demo.bookings import SUBJECT as BOOKING
-from stream.demo.bookings import bookings
+from stream.demo.bookings import bookings, midnight
 from stream.demo.flights import SUBJECT as FLIGHT
 from stream.demo.flights import flights
 from stream.demo.personal import personal_values
@@ -27,6 +27,8 @@ _FAR: Final = 500  # messages between an event and its late duplicate
 _FLIGHTS_PER_DUPLICATE: Final = 100
 _FLIGHTS_PER_FAULT: Final = 400
 _BOOKINGS_PER_FAULT: Final = 5
+_DAY: Final = timedelta(days=1)
+_BEYOND: Final = timedelta(hours=6)  # than a contract allows: the demo may run into the next day
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,10 @@ class Planted:
 
 @dataclass(slots=True)
 class Planting:
-    """Iterate once to get the messages in order; afterwards *fates* and *personal* say what was among them."""
+    """Iterate once to get the messages in order; afterwards *fates* and *personal* say what was among them.
+
+    They are a function of the seed and of the day of *now* in UTC.
+    """
 
     registry: Registry
     flights: int | None
@@ -68,6 +73,7 @@ class Planting:
                 yield _FAULTS[number // _FLIGHTS_PER_FAULT % len(_FAULTS)](event, chance)
 
     def _bookings(self, chance: random.Random) -> Iterator[Planted]:
+        today = midnight(self.now)
         for number, (version, fields) in enumerate(bookings(BOOKINGS, self.now, self.seed)):
             contract = self.registry[SchemaRef(BOOKING, version)]
             self.personal |= personal_values(contract.record, fields)
@@ -78,10 +84,11 @@ class Planting:
                 case 3:
                     yield _again(event)
                 case 7:
-                    yield _misdated(contract, fields, event_id, contract.options.late_after, "too_late", self.now)
+                    long_ago = today - contract.options.late_after - _BEYOND
+                    yield _misdated(contract, fields, event_id, long_ago, "too_late")
                 case 11:
-                    ahead = -contract.options.ahead_at_most
-                    yield _misdated(contract, fields, event_id, ahead, "in_the_future", self.now)
+                    soon = today + _DAY + contract.options.ahead_at_most + _BEYOND
+                    yield _misdated(contract, fields, event_id, soon, "in_the_future")
                 case 15:
                     other = {**fields, "paid": not fields["paid"]}
                     conflicting = event_of(contract, other, event_id, "created_at")
@@ -133,13 +140,9 @@ def _again(event: Planted) -> Planted:
     return Planted(event.subject, event.data, event.attributes, "duplicate")
 
 
-def _misdated(
-    contract: Contract, fields: Mapping[str, Any], event_id: str, age: timedelta, fate: str, now: datetime
-) -> Planted:
-    """The same booking beyond a bound by an hour, under an id of its own."""
-    beyond = timedelta(hours=1) if age > timedelta(0) else -timedelta(hours=1)
-    moved = {**fields, "created_at": now - age - beyond}
-    event = event_of(contract, moved, f"{event_id}-{fate}", "created_at")
+def _misdated(contract: Contract, fields: Mapping[str, Any], event_id: str, at: datetime, fate: str) -> Planted:
+    """The same booking at another time, under an id of its own."""
+    event = event_of(contract, {**fields, "created_at": at}, f"{event_id}-{fate}", "created_at")
     return Planted(event.subject, event.data, event.attributes, fate)
 
 
