@@ -22,6 +22,9 @@ from schemas.resolve import resolve_record
 PURE: Final = "HEADRACE_PURE"  # environment: anything but 0 asks for the twin, even where there is a compiled module
 
 
+UNBOUNDED: Final = 2**62  # bytes of columns
+
+
 class Refused(NamedTuple):
     """A message that is not one datum of its contract: its index among those that were read, and why."""
 
@@ -34,6 +37,13 @@ class Columns(Protocol):
 
     def read(self, writers: Sequence[Record], messages: list[bytes]) -> list[Refused]:
         """Append *messages*, each by the record that wrote it; those that are refused leave no trace.
+
+        Raises as :meth:`read_within` does.
+        """
+
+    def read_within(self, writers: Sequence[Record], messages: list[bytes], room: int) -> tuple[list[Refused], int]:
+        """Append messages until their columns take *room* bytes or somewhat more; at least one. Also return how many
+        were read.
 
         Raises:
             ContractError: the reader cannot read what one of *writers* wrote.
@@ -82,12 +92,17 @@ class CompiledColumns:
 
     def read(self, writers: Sequence[Record], messages: list[bytes]) -> list[Refused]:
         """Append *messages*, as :class:`Columns` says."""
+        return self.read_within(writers, messages, UNBOUNDED)[0]
+
+    def read_within(self, writers: Sequence[Record], messages: list[bytes], room: int) -> tuple[list[Refused], int]:
+        """Append messages as far as there is *room*, as :class:`Columns` says."""
         by = [self._writers.get(id(writer)) or self._compile(writer) for writer in writers]
-        refusals = self._columns.append([each.compiled for each in by], messages)
-        return [
+        refusals, taken = self._columns.append([each.compiled for each in by], messages, self._column.width, room)
+        refused = [
             Refused(index, _error(by[index].program, why, guilty, offset, indexes, len(messages[index])))
             for index, why, guilty, offset, indexes in refusals
         ]
+        return refused, taken
 
     def finish(self) -> Any:
         """Give a capsule of the columns, and begin anew."""

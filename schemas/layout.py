@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final
+from typing import Final, assert_never
 
 from schemas.model import Array, Decimal, Enumeration, Fixed, Kind, Map, Optional, Record, Scalar, Type, bare
 
@@ -68,12 +68,50 @@ _SCALARS: Final = {
     Kind.BYTES: Layout.VARIABLE,
     Kind.UUID: Layout.VARIABLE,
 }
+_SHORTEST: Final = {Kind.FLOAT: 4, Kind.DOUBLE: 8, Kind.UUID: 37}
 _KEY: Final = Column(Layout.VARIABLE, nullable=False)
 
 
 def columns_of(record: Record) -> Column:
     """All columns of a record, as the one struct that it is."""
     return column_of(record)
+
+
+def amplification(type_: Type) -> int:
+    """The most bytes of columns that one byte on the wire becomes: an array of large records of nulls is worst."""
+    match type_:
+        case Optional(item):
+            return amplification(item)
+        case Record(fields=fields):
+            return max(amplification(field.type) for field in fields)
+        case Array(items):
+            return -(-column_of(items).width // shortest(items)) + amplification(items)
+        case Map(values):
+            width = column_of(type_).children[0].width
+            return -(-width // (1 + shortest(values))) + amplification(values)
+        case Enumeration(symbols):
+            return max(map(len, symbols))
+        case Scalar() | Decimal() | Fixed():
+            return 32
+        case _:
+            assert_never(type_)
+
+
+def shortest(type_: Type) -> int:
+    """The fewest bytes of a value on the wire."""
+    match type_:
+        case Record(fields=fields):
+            return sum(shortest(field.type) for field in fields)
+        case Fixed(size) | Decimal(size=int(size)):
+            return size
+        case Decimal():
+            return 2
+        case Scalar(kind):
+            return _SHORTEST.get(kind, 1)
+        case Optional() | Array() | Map() | Enumeration():
+            return 1
+        case _:
+            assert_never(type_)
 
 
 def column_of(type_: Type) -> Column:

@@ -11,6 +11,7 @@ from schemas.annotations import Partition, TableOptions
 from schemas.defaults import default_value
 from schemas.drawn import is_often_ambiguous
 from schemas.errors import ContractError
+from schemas.layout import amplification
 from schemas.model import (
     INSTANTS,
     MISSING,
@@ -38,6 +39,7 @@ from schemas.model import (
 # (cloud.google.com/bigquery/docs/streaming-data-into-bigquery).
 STREAMING_REACHES_BACK: Final = timedelta(days=1825)
 MAX_PARTITIONS: Final = 10_000  # BigQuery's limit for one table
+MAX_AMPLIFICATION: Final = 4096  # bytes of columns for one byte on the wire: an array of 450 optional doubles
 _TOKENISED: Final = frozenset({Kind.STRING, Kind.UUID, Kind.INT, Kind.LONG, Kind.BYTES})
 _CLUSTERED: Final = INSTANTS | {
     Kind.STRING,
@@ -63,6 +65,7 @@ def lint(record: Record, options: TableOptions, where: str, derived: Sequence[Fi
     for path, field in walk(record):
         _check_names(field, f"{where}.{path}")
         _check_arrays(field, f"{where}.{path}")
+        _check_amplification(field, f"{where}.{path}")
         if field.default is not MISSING:
             default_value(field, f"{where}.{path}")
         if field.mask:
@@ -154,6 +157,15 @@ def _check_clustering(fields: dict[str, Field], options: TableOptions, where: st
         good = isinstance(type_, Enumeration | Decimal) or (isinstance(type_, Scalar) and type_.kind in _CLUSTERED)
         if not good:
             raise ContractError(place, "a type BigQuery does not cluster by", "choose text, a whole number or a time")
+
+
+def _check_amplification(field: Field, where: str) -> None:
+    if isinstance(bare(field.type), Array | Map) and amplification(field.type) > MAX_AMPLIFICATION:
+        raise ContractError(
+            where,
+            f"items of which one byte on the wire becomes more than {MAX_AMPLIFICATION} bytes of columns",
+            "give its items fewer optional fields, or make some of them required",
+        )
 
 
 def _check_names(field: Field, where: str) -> None:

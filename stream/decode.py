@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import Final, NamedTuple
 
@@ -24,6 +24,7 @@ from stream.tallies import Outcome, Tally, tally_rows, tally_unread_refusals
 STAGE: Final = "decode"
 _KEY_BYTES: Final = 16
 _CONTENT_BYTES: Final = 8
+MAX_BATCH_BYTES: Final = 64 * 1024 * 1024  # of columns; one message is at most 16 MiB, whatever it is on the wire
 
 
 class RefusedError(Exception):
@@ -55,6 +56,10 @@ class Opened(NamedTuple):
         """No line yet."""
         return cls([], [], [], [], [], [], [], [])
 
+    def first(self, count: int) -> Opened:
+        """The first *count* lines."""
+        return self.without(range(count, len(self.indexes)))
+
     def without(self, places: Collection[int]) -> Opened:
         """All lines but those at *places*."""
         if not places:
@@ -78,12 +83,13 @@ class Decoder:
         """Read *messages* into one micro-batch, as :func:`decode` says."""
         refusals: list[Refusal] = []
         opened = self._open(messages, refusals)
-        opened, rows = self._read_payloads(opened, messages, refusals)
+        opened, rows, end = self._read_payloads(opened, messages, refusals)
         if rows.num_rows:
             opened, rows = self._confirm_times(opened, rows, messages, refusals)
-        refusals.sort(key=lambda refusal: refusal.index)
+        refusals = sorted((each for each in refusals if each.index < end), key=lambda refusal: refusal.index)
+        left = len(messages) - end
         if not rows.num_rows:
-            return DecodedMessages(None, refusals)
+            return DecodedMessages(None, refusals, left)
         moments = _moments(rows.column(self.contract.options.event_time))
         batch = MicroBatch(
             subject=self.contract.subject,
@@ -91,7 +97,7 @@ class Decoder:
             notes=_notes(opened, moments),
             sealed=b"",
         )
-        return DecodedMessages(batch, refusals)
+        return DecodedMessages(batch, refusals, left)
 
     def check(self, message: Message) -> tuple[Contract, Envelope]:
         """Read one envelope, and find the contract that it names; RefusedError says why it cannot be used."""
@@ -145,17 +151,23 @@ class Decoder:
 
     def _read_payloads(
         self, opened: Opened, messages: Sequence[Message], refusals: list[Refusal]
-    ) -> tuple[Opened, pa.RecordBatch]:
-        """Read all payloads; what is refused is left out."""
+    ) -> tuple[Opened, pa.RecordBatch, int]:
+        """Read payloads as far as columns have room; what is refused is left out. Also say which message is the first
+        that was not read."""
         refused: set[int] = set()
+        end = len(messages)
         try:
             written_by = [writer.record for writer in opened.writers]
-            for place, error in self._columns.read(written_by, opened.payloads):
+            errors, taken = self._columns.read_within(written_by, opened.payloads, MAX_BATCH_BYTES)
+            if taken < len(opened.indexes):
+                end = opened.indexes[taken]
+                opened = opened.first(taken)
+            for place, error in errors:
                 refusals.append(self._undecodable(opened.indexes[place], messages, error))
                 refused.add(place)
         finally:
             finished = self._columns.finish()
-        return opened.without(refused), to_batch(finished, self._payload)
+        return opened.without(refused), to_batch(finished, self._payload), end
 
     def _undecodable(self, index: int, messages: Sequence[Message], error: UndecodableError) -> Refusal:
         try:
@@ -195,14 +207,27 @@ class DecodedMessages(NamedTuple):
 
     batch: MicroBatch | None
     refusals: list[Refusal]
+    left: int = 0  # messages at the end that were not read: the columns are as large as they may be
 
 
 def decode(messages: Sequence[Message], decoder: Decoder, now: int) -> DecodedMessages:
     """Read *messages*, all of one subject, into one micro-batch; *now* is in microseconds since 1970.
 
-    What cannot be read is refused by index, and takes no neighbour down. Nothing is sealed yet.
+    What cannot be read is refused by index, and takes no neighbour down. Nothing is sealed yet. A few bytes on the wire
+    may be many in columns: where these are as large as they may be, the last messages are *left*.
     """
     return decoder.read(messages, now)
+
+
+def decode_all(
+    messages: Sequence[Message], decoder: Decoder, now: int
+) -> Iterator[tuple[Sequence[Message], DecodedMessages]]:
+    """Read all *messages*, some at a time; indexes are those among the messages beside them."""
+    while messages:
+        decoded = decode(messages, decoder, now)
+        end = len(messages) - decoded.left
+        yield messages[:end], decoded._replace(left=0)
+        messages = messages[end:]
 
 
 def refuse_blocked(messages: Sequence[Message], error: ContractError) -> DecodedMessages:

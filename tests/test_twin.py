@@ -314,7 +314,7 @@ def test_a_key_that_stands_twice_is_found_at_any_length(asked: list[bytes], leng
 
 
 def test_rows_stand_in_the_order_of_messages_whoever_reads_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(columns, "_PIECE", 1500)  # bytes: some messages each
+    monkeypatch.setattr(columns, "_PIECE", 100_000)  # bytes of columns: some messages each
     endless = long(1) + long(9) + b"nothing  " + long(0)
     writers, messages = [], []
     for number in range(40):

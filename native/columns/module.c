@@ -169,20 +169,24 @@ static bool append_one(Columns *self, PyObject *programs, PyObject *messages, Py
 static PyObject *columns_append(PyObject *object, PyObject *args) {
     Columns *self = (Columns *)object;
     PyObject *programs, *messages;
-    if (!PyArg_ParseTuple(args, "O!O!", &PyList_Type, &programs, &PyList_Type, &messages)) return NULL;
+    long long row = 0, room = INT64_MAX;
+    if (!PyArg_ParseTuple(args, "O!O!|LL", &PyList_Type, &programs, &PyList_Type, &messages, &row, &room)) return NULL;
     if (PyList_Size(programs) != PyList_Size(messages)) {
         PyErr_SetString(PyExc_ValueError, "not one program for each message");
         return NULL;
     }
     PyObject *refusals = PyList_New(0);
     if (refusals == NULL) return NULL;
-    for (Py_ssize_t each = 0; each < PyList_Size(messages); each++) {
+    Py_ssize_t each = 0;
+    for (; each < PyList_Size(messages) && room > 0; each++) {
         if (!append_one(self, programs, messages, each, refusals)) {
             Py_DECREF(refusals);
             return NULL;
         }
+        reader *from = &self->machine.from;
+        room -= row + self->machine.width + (from->end - from->start);
     }
-    return refusals;
+    return Py_BuildValue("(Nn)", refusals, each);
 }
 
 static void release_capsule(PyObject *capsule) {
@@ -210,7 +214,7 @@ static PyObject *columns_finish(PyObject *object, PyObject *args) {
 }
 
 static PyMethodDef columns_methods[] = {
-    {"append", columns_append, METH_VARARGS, "Append messages, each by its program; what is refused leaves no trace."},
+    {"append", columns_append, METH_VARARGS, "Append messages, each by its program, until *room* bytes are used; what is refused leaves no trace."},
     {"finish", columns_finish, METH_NOARGS, "Give the columns away as an Arrow array of structs, and begin anew."},
     {NULL, NULL, 0, NULL},
 };

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -102,10 +102,10 @@ class DayReader:
         spooled, seen, writer = Spooled(), SeenIds(), None
         try:
             for each in rounds:
-                batch = self._rows_of(each.messages, spooled)
-                if batch is not None and (fresh := self._fresh(batch, each.messages, seen, spooled)) is not None:
-                    writer = writer or pq.ParquetWriter(self.path, fresh.rows.schema)
-                    writer.write_batch(fresh.rows)
+                for messages, batch in self._rows_of(each.messages, spooled):
+                    if (fresh := self._fresh(batch, messages, seen, spooled)) is not None:
+                        writer = writer or pq.ParquetWriter(self.path, fresh.rows.schema)
+                        writer.write_batch(fresh.rows)
         finally:
             if writer is not None:
                 writer.close()
@@ -113,17 +113,20 @@ class DayReader:
             raise BackfillError("the files have no row for that day; to empty a day, delete its rows in BigQuery")
         return spooled
 
-    def _rows_of(self, messages: list[Message], spooled: Spooled) -> MicroBatch | None:
-        if not messages:
-            return None
-        prepared = self._preparation.prepare(messages, self._job.clock())
-        for letter in prepared.letters:
-            raise BackfillError(
-                f"{letter.detail}; a day is replaced as a whole or not at all, and nothing was written: mend the file"
-            )
-        spooled.lines += len(messages)
-        self._count(spooled, prepared.tallies)
-        return prepared.batch
+    def _rows_of(self, messages: list[Message], spooled: Spooled) -> Iterator[tuple[list[Message], MicroBatch]]:
+        while messages:
+            prepared = self._preparation.prepare(messages, self._job.clock())
+            for letter in prepared.letters:
+                raise BackfillError(
+                    f"{letter.detail}; a day is replaced as a whole or not at all, and nothing was written: mend the "
+                    "file"
+                )
+            end = len(messages) - prepared.left
+            spooled.lines += end
+            self._count(spooled, prepared.tallies)
+            if prepared.batch is not None:
+                yield messages[:end], prepared.batch
+            messages = messages[end:]
 
     def _fresh(self, batch: MicroBatch, messages: list[Message], seen: SeenIds, spooled: Spooled) -> MicroBatch | None:
         self._refuse_other_days(batch, messages)

@@ -43,6 +43,7 @@ class LinePreparer:
             BackfillError: more of them is no event than the contract's refuse_at_most; nothing of them is published.
         """
         prepared = self._preparation.prepare(messages, now)
+        messages = messages[: len(messages) - prepared.left]
         refused = Counter(letter.reason for letter in prepared.letters)
         if self._guard.judge(now, len(messages), refused):
             example = next((letter.detail for letter in prepared.letters if letter.reason in COUNTED), "none")

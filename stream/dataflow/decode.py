@@ -15,7 +15,7 @@ from stream.batch import MicroBatch
 from stream.dataflow.flooding import Floodgate
 from stream.dataflow.outputs import BATCHES, DEAD_LETTERS, TALLIES, Outputs, three_ways
 from stream.deadletter import unread_letters
-from stream.decode import STAGE, DecodedMessages, Decoder, decode, refuse_blocked, tally_decoded
+from stream.decode import STAGE, DecodedMessages, Decoder, decode_all, refuse_blocked, tally_decoded
 from stream.keys import Key
 from stream.message import Message
 from stream.sealing import seal, sealing_key
@@ -44,23 +44,24 @@ class _DecodeFn(beam.DoFn):  # type: ignore[misc]
         self._decoders: dict[str, Decoder] = {}
 
     def process(self, messages: Sequence[Message]) -> Iterator[MicroBatch | TaggedOutput]:
-        decoded = self._decode(messages[0].subject, messages)
-        for tally in tally_decoded(messages, decoded, self._window):
-            yield TaggedOutput(TALLIES, tally)
-        for letter in unread_letters(messages, decoded.refusals, STAGE):
-            yield TaggedOutput(DEAD_LETTERS, letter)
-        if decoded.batch is not None:
-            yield replace(decoded.batch, sealed=seal(messages, self._key))
+        for part, decoded in self._decode(messages[0].subject, messages):
+            for tally in tally_decoded(part, decoded, self._window):
+                yield TaggedOutput(TALLIES, tally)
+            for letter in unread_letters(part, decoded.refusals, STAGE):
+                yield TaggedOutput(DEAD_LETTERS, letter)
+            if decoded.batch is not None:
+                yield replace(decoded.batch, sealed=seal(part, self._key))
 
-    def _decode(self, subject: str, messages: Sequence[Message]) -> DecodedMessages:
+    def _decode(self, subject: str, messages: Sequence[Message]) -> Iterator[tuple[Sequence[Message], DecodedMessages]]:
         if subject in self._registry.blocked:
-            return refuse_blocked(messages, self._registry.blocked[subject])
+            yield messages, refuse_blocked(messages, self._registry.blocked[subject])
+            return
         decoder = self._decoders.get(subject)
         if decoder is None:
             decoder = self._decoders[subject] = self._decoder(self._registry, subject)
-        decoded = decode(messages, decoder, self._clock())
-        self._gate.hold(subject, self._clock(), len(messages), decoded.refusals)
-        return decoded
+        for part, decoded in decode_all(messages, decoder, self._clock()):
+            self._gate.hold(subject, self._clock(), len(part), decoded.refusals)
+            yield part, decoded
 
 
 @dataclass

@@ -55,6 +55,7 @@ class Gate:
             FloodError: too much is refused; the journal says so already.
         """
         prepared = self._preparation.prepare(messages, now)
+        messages = messages[: len(messages) - prepared.left]
         refused = _reasons(prepared)
         let_through = self._guard.lets_all_through
         if self._guard.judge(now, len(messages), refused):
@@ -100,6 +101,7 @@ class Gate:
         if not messages:
             return False
         prepared = self._preparation.prepare(messages, self._job.clock())
+        messages = messages[: len(messages) - prepared.left]
         if self._guard.passes(len(messages), _reasons(prepared)):
             return True
         self._say(f"a sample: {self._seen(messages, prepared)}")

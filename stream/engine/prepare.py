@@ -25,6 +25,7 @@ class Prepared:
     letters: list[DeadLetter] = field(repr=False)
     tallies: list[Tally]
     dropped: int = 0
+    left: int = 0  # messages at the end that are for the next round: what was read of the others is as much as may be
 
 
 class Preparation:
@@ -47,17 +48,19 @@ class Preparation:
     def prepare(self, messages: Sequence[Message], now: int) -> Prepared:
         """Decode, mask, window and transform *messages*; *now* is in microseconds since 1970."""
         decoded = decoding.decode(messages, self._decoder, now)
+        messages = messages[: len(messages) - decoded.left]
         letters = list(unread_letters(messages, decoded.refusals, decoding.STAGE))
         tallies = tally_unread_refusals(messages, decoded.refusals, self._window)
         if decoded.batch is None:
-            return Prepared(None, letters, tallies)
+            return Prepared(None, letters, tallies, left=decoded.left)
         masked = replace(decoded.batch, rows=self._masker.mask(decoded.batch.rows))
         windowed = windowing.assign_windows(masked, self._contract, self._window)
         letters += dead_letters(messages, masked, windowed.refusals, windowing.STAGE)
         tallies += tally_refused(masked, windowed.refusals, self._window)
         if windowed.batch is None or self._transformer is None:
-            return Prepared(windowed.batch, letters, tallies)
-        return self._transformed(messages, windowed.batch, self._transformer, letters, tallies)
+            return Prepared(windowed.batch, letters, tallies, left=decoded.left)
+        done = self._transformed(messages, windowed.batch, self._transformer, letters, tallies)
+        return replace(done, left=decoded.left)
 
     def _transformed(
         self,

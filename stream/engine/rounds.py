@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from stream.engine.prepare import Prepared
@@ -17,17 +17,35 @@ Unsettled: TypeAlias = Callable[[Sequence[Message]], Mapping[bytes, Message]]
 class Round:
     """*pulled* is acknowledged together; *messages* of it, by their receipts, get their fate here.
 
-    The others have it, or get it sooner.
+    The others have it, or get it sooner: *sooner* of them in rounds that this one was cut off from.
     """
 
     pulled: Sequence[Pulled]
     messages: Mapping[bytes, Message] = field(repr=False)
     prepared: Prepared | None = field(default=None, repr=False)
+    sooner: int = 0
 
     @property
     def received(self) -> int:
         """How many messages were pulled."""
         return sum(len(each.messages) for each in self.pulled)
+
+    @property
+    def redelivered(self) -> int:
+        """How many of those pulled need no fate from here; 0 as long as a later round acknowledges them."""
+        return self.received - len(self.messages) - self.sooner if self.pulled else 0
+
+    def cut(self, prepared: Prepared) -> tuple[Round, Round | None]:
+        """This round with what was *prepared* of it, and a round of the messages that were left, if any were.
+
+        What was pulled is acknowledged with the last of them.
+        """
+        if not prepared.left:
+            return replace(self, prepared=prepared), None
+        each = list(self.messages.items())
+        end = len(each) - prepared.left
+        first = Round((), dict(each[:end]), prepared)
+        return first, replace(self, messages=dict(each[end:]), sooner=self.sooner + end)
 
 
 def next_round(pulled: Sequence[Pulled], unsettled: Unsettled, in_hand: Round | None) -> Round:

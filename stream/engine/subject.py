@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final, assert_never
@@ -90,6 +90,7 @@ class SubjectLoop:
         self.watch = TableWatch(self._table, sql, journal, clients.bigquery, status)
         self._preparer = preparer
         self._messages: Sequence[Message] = ()
+        self._left: Round | None = None  # what the round that was prepared last had no room for; taken next
         self._writer = TableWriter(
             self._table, job.tables[subject], journal, clients.streams, self._patience, self, fence
         )
@@ -150,10 +151,14 @@ class SubjectLoop:
 
     def run(self) -> None:
         """Go round until told to stop. Raises FloodError, StoppedError, HaltError, FencedError, JournalError."""
+        self._left = None
         Overlap(self._subject, self._take, self._prepare, self._write, self._acknowledge).run(self._stop.is_set)
 
     def _take(self, in_hand: Round | None) -> Round | None:
         """The next round, if there is one; waits for it when nothing is in hand."""
+        if self._left is not None:
+            left, self._left = self._left, None
+            return left
         if in_hand is not None and self._source.finite:
             return None  # at its end it says stop, and who is told to stop does not insist on what is in hand
         if in_hand is None:
@@ -172,7 +177,8 @@ class SubjectLoop:
             return taken
         prepared = self._preparer.prepare(list(taken.messages.values()), self._job.clock())
         reached("decoded")
-        return replace(taken, prepared=prepared)
+        ready, self._left = taken.cut(prepared)
+        return ready
 
     def _write(self, ready: Round) -> None:
         self._follow_table()
@@ -180,7 +186,7 @@ class SubjectLoop:
         if ready.prepared is not None:
             self._status.count("received", len(ready.messages))
             self._ingest(list(ready.messages), ready.prepared)
-        self._status.count("redelivered", ready.received - len(ready.messages))
+        self._status.count("redelivered", ready.redelivered)
 
     def _acknowledge(self, written: Round) -> None:
         self._source.acknowledge(written.pulled)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import Final
@@ -11,7 +11,7 @@ from typing import Final
 from schemas.registry import Registry
 from stream.batch import MicroBatch
 from stream.deadletter import Reason, Refusal
-from stream.decode import Decoder, decode
+from stream.decode import Decoder, decode_all
 from stream.letters.letter import Letter
 from stream.letters.outgoing import attributes_to_send, misfit
 from stream.message import Message
@@ -82,11 +82,16 @@ class Judge:
         if decoder is None:
             decoder = self._decoders[subject] = Decoder(self._registry, subject)
         messages = [_as_message(letter) for letter in letters]
-        decoded = decode(messages, decoder, 0)
-        if decoded.batch is None:
-            return decoded.refusals
-        windowed = assign_windows(decoded.batch, decoder.contract, _ANY_WINDOW)
-        return [*decoded.refusals, *_by_message(decoded.batch, windowed.refusals)]
+        refusals: list[Refusal] = []
+        done = 0
+        for part, decoded in decode_all(messages, decoder, 0):
+            found = decoded.refusals
+            if decoded.batch is not None:
+                windowed = assign_windows(decoded.batch, decoder.contract, _ANY_WINDOW)
+                found = [*found, *_by_message(decoded.batch, windowed.refusals)]
+            refusals += [replace(each, index=done + each.index) for each in found]
+            done += len(part)
+        return refusals
 
 
 def _judged(letter: Letter, refusal: Refusal | None) -> Judged:

@@ -13,10 +13,11 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from schemas.columns import Refused
+from schemas.columns import UNBOUNDED, Refused
 from schemas.decoder import MAX_PAYLOAD_BYTES, Decode, compile_decoder
 from schemas.errors import UndecodableError
 from schemas.headers import HEADERS
+from schemas.layout import amplification, columns_of
 from schemas.model import MAX_COLUMN_BYTES, Record
 from schemas.resolve import resolve_record
 from stream.tables import arrow_schema
@@ -26,9 +27,7 @@ from stream.twin.steps import Open, Step
 from stream.twin.wire import Mask, Wire
 
 FEW: Final = 200  # bytes: so many cost the strict decoder as much as one step costs for however many
-_PIECE: Final = (
-    4 * 1024 * 1024
-)  # bytes of messages that are read at once: columns, and what is noted, are many times that
+_PIECE: Final = 32 * 1024 * 1024  # bytes of columns, at most, that are read at once: what is noted is as much again
 
 
 class _Writer(NamedTuple):
@@ -45,20 +44,33 @@ class PureColumns:
         self._reader, self._few = reader, few
         self._type = pa.struct(list(arrow_schema(reader)))
         self._sheet = Sheet(reader)
+        self._row, self._factor = columns_of(reader).width, 1 + amplification(reader)
         self._writers: dict[int, _Writer] = {}
         self._read: list[pa.Array] = []
 
     def read(self, writers: Sequence[Record], messages: list[bytes]) -> list[Refused]:
         """Append *messages*, as :class:`schemas.columns.Columns` says."""
+        return self.read_within(writers, messages, UNBOUNDED)[0]
+
+    def read_within(self, writers: Sequence[Record], messages: list[bytes], room: int) -> tuple[list[Refused], int]:
+        """Append messages as far as there is *room*, as :class:`schemas.columns.Columns` says."""
         if len(writers) != len(messages):
             raise ValueError("not one writer for each message")
         by = [self._writers.get(id(writer)) or self._compile(writer) for writer in writers]
         refused: list[Refused] = []
         arrays: list[pa.Array] = []
-        for first, last in _pieces([*map(len, messages)]):
-            arrays.append(self._piece(by[first:last], messages[first:last], first, refused))
+        taken = 0
+        for first, taken in _pieces([self._weight(each) for each in messages]):
+            arrays.append(self._piece(by[first:taken], messages[first:taken], first, refused))
+            room -= arrays[-1].nbytes
+            if room <= 0:
+                break
         self._read += arrays
-        return refused
+        return refused, taken
+
+    def _weight(self, message: bytes) -> int:
+        """The most bytes that a message takes in columns."""
+        return self._row + min(len(message) * self._factor, MAX_COLUMN_BYTES + len(message))
 
     def finish(self) -> Any:
         """Give a capsule of the columns, and begin anew."""
@@ -161,13 +173,13 @@ def _doubtful(programs: list[tuple[_Writer, Places]], wire: Wire) -> Mask:
     return doubtful
 
 
-def _pieces(lengths: list[int]) -> Iterator[tuple[int, int]]:
-    """Cut messages of these *lengths* into pieces that may be read at once."""
+def _pieces(weights: list[int]) -> Iterator[tuple[int, int]]:
+    """Cut messages of these *weights* into pieces that may be read at once."""
     first = size = 0
-    for index, length in enumerate(lengths if sum(lengths) > _PIECE else ()):
-        size += length
+    for index, weight in enumerate(weights if sum(weights) > _PIECE else ()):
+        size += weight
         if size > _PIECE and index > first:
             yield first, index
-            first, size = index, length
-    if lengths:
-        yield first, len(lengths)
+            first, size = index, weight
+    if weights:
+        yield first, len(weights)
