@@ -53,7 +53,11 @@ def print_json(value: Any) -> None:
 
 
 def say(text: str) -> None:
-    """Tell the person something; stderr, so that stdout stays data. A terminal gets it broken between words."""
+    """Tell the person something; stderr, so that stdout stays data. A terminal gets it broken between words.
+
+    Names of files and columns and the answers of servers are part of it: what a terminal would obey is shown instead.
+    """
+    text = "\n".join(map(safe, text.split("\n")))
     if sys.stderr.isatty():
         text = "\n".join(line for part in text.split("\n") for line in wrapped(part, width()))
     sys.stderr.write(text + "\n")

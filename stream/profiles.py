@@ -30,7 +30,7 @@ class Document:
     def read(cls, path: Path = FILE) -> Document:
         """Read and parse; raises SettingsError when it is there and is no TOML."""
         try:
-            text = path.read_text("utf-8")
+            text = path.read_text("utf-8-sig")
             return cls(path, tomllib.loads(text), lines_of(text))
         except FileNotFoundError:
             return cls(path, {}, {})

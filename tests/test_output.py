@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from stream.columns import counted, print_columns
-from stream.output import show
+from stream.exits import explain
+from stream.output import say, show
 
 AUDIT: dict[str, Any] = {
     "subject": "booking_created",
@@ -70,3 +71,18 @@ def test_a_long_text_gives_way_on_a_terminal(
 
 def test_one_is_no_plural() -> None:
     assert [counted(count, "group") for count in (0, 1, 2)] == ["0 groups", "1 group", "2 groups"]
+
+
+@pytest.mark.parametrize("text", ["\x1b]0;title\x07", "a\rb", "\x9b31m", "\u202egpj.exe", "x\udcff", "\x00"])
+def test_what_a_terminal_would_obey_is_shown(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    say(f"{text}: no such file\nsecond line")
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.isprintable()
+    assert first.endswith(": no such file")
+    assert second == "second line"
+
+
+def test_so_is_the_sentence_of_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    _, sentence = explain(TimeoutError("server said \x1b[2J"))
+    say(f"headrace: {sentence}")
+    assert capsys.readouterr().err == "headrace: server said \\x1b[2J\n"

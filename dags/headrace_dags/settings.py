@@ -96,7 +96,7 @@ def load_settings() -> Settings:
         SettingsError: a key is missing, misspelt, or no duration.
     """
     path = Path(os.environ.get("HEADRACE_DAGS_SETTINGS") or _HERE / "settings.toml")
-    given = tomllib.loads(path.read_text())
+    given = tomllib.loads(path.read_text("utf-8-sig"))
     feeds = [_built(Backfill, each, "backfill") for each in given.pop("backfill", [])]
     for each in feeds:
         seconds(each.newest_within, "backfill.newest_within")

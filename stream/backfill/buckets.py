@@ -12,7 +12,7 @@ from google.auth.exceptions import GoogleAuthError
 from google.cloud import storage
 
 from stream.backfill.errors import BackfillError
-from stream.backfill.places import bucket_and_name
+from stream.backfill.places import bucket_and_name, checked_address
 
 PIECE_BYTES: Final = 8 * 1024 * 1024  # of a request
 
@@ -31,9 +31,7 @@ def look_at_object(address: str, project: str) -> Seen:
     Raises:
         BackfillError: it is not there, or may not be read.
     """
-    bucket, name = bucket_and_name(address)
-    if not bucket or not name:
-        raise BackfillError(f"{address}: no address of an object; write gs://BUCKET/NAME")
+    bucket, name = checked_address(address)
     try:
         blob = _io(project).client.bucket(bucket).get_blob(name)
     except (GoogleAPIError, GoogleAuthError, OSError) as error:
@@ -51,7 +49,7 @@ def matching(pattern: str, project: str) -> list[str]:
     Raises:
         BackfillError: there is none, or the bucket may not be read.
     """
-    bucket, glob = bucket_and_name(pattern)
+    bucket, glob = checked_address(pattern)
     try:
         found = sorted(blob.name for blob in _io(project).client.list_blobs(bucket, match_glob=glob))
     except (GoogleAPIError, GoogleAuthError, OSError) as error:

@@ -11,13 +11,15 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final, NamedTuple, cast
 
 from schemas.registry import Contract
-from stream.backfill.errors import BackfillError
+from stream.backfill.errors import BackfillError, CutOffError
 from stream.backfill.mapping import Mapping
 from stream.backfill.places import is_object
 from stream.backfill.readers import KINDS, WHOLE
 from stream.letters.terminal import safe
 
 GZIP: Final = ".gz"
+MAX_UNPACKED_BYTES: Final = 256 * 1024 * 1024
+MAX_RATIO: Final = 500  # of unpacked to packed, in files that unpack to more
 _STARS: Final = frozenset("*?[{")
 
 
@@ -66,7 +68,23 @@ def opened(file: File) -> Iterator[Opened]:
             yield Opened(raw, raw)
             return
         with gzip.GzipFile(fileobj=raw, mode="rb") as unpacked:
-            yield Opened(cast(BinaryIO, unpacked), raw)
+            yield Opened(cast(BinaryIO, _Unpacked(unpacked, raw)), raw)
+
+
+class _Unpacked:
+    """What a packed file holds, piece by piece; raises CutOffError when it is far more than a text can be packed to."""
+
+    def __init__(self, unpacked: gzip.GzipFile, raw: BinaryIO) -> None:
+        self._unpacked = unpacked
+        self._raw = raw
+        self._bytes = 0
+
+    def read(self, size: int) -> bytes:
+        data = self._unpacked.read(size)
+        self._bytes += len(data)
+        if self._bytes > MAX_UNPACKED_BYTES and self._bytes > MAX_RATIO * self._raw.tell():
+            raise CutOffError(f"it unpacks to more than {MAX_RATIO} times what it holds")
+        return data
 
 
 def _raw(file: File) -> BinaryIO:

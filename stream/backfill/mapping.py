@@ -9,6 +9,7 @@ import re
 import tomllib
 from collections.abc import Mapping as Table
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -91,7 +92,7 @@ def _told_apart(mapping: Mapping, contract: Contract, path: str | Path | None) -
 
 def _parse(place: str, contract: Contract, project: str) -> Mapping:
     try:
-        text = _read(place, project).decode()
+        text = _read(place, project).decode("utf-8-sig")
         table = tomllib.loads(text)
     except OSError as error:
         raise MappingError(place, f"cannot be read ({error.strerror})", "name a TOML file") from error
@@ -145,6 +146,7 @@ def _origin(given: Any, where: str) -> Origin:
         if not isinstance(given[key], str) or not given[key]:
             raise MappingError(f"{where}.{key}", "not a text", "write it in quotes")
     format_, zone = given.get("format", ""), _zone(given.get("zone"), where)
+    _check_format(format_, f"{where}.format")
     if _NAMED_ZONE.search(format_):
         raise MappingError(
             f"{where}.format", "%Z reads other names of zones on each machine", "write the name itself, and zone = ..."
@@ -161,6 +163,17 @@ def _rule(kind: type[Rule], given: Table[str, Any], key: str, where: str) -> Rul
         return kind(given.get(key, "refuse"))
     except ValueError:
         raise MappingError(f"{where}.{key}", "no such rule", f"write one of {', '.join(kind)}") from None
+
+
+def _check_format(format_: str, where: str) -> None:
+    """Have Python compile it: a text that is not of that format is a ValueError that says so."""
+    try:
+        datetime.strptime("", format_)
+    except re.error:
+        raise MappingError(where, "a directive stands in it twice", "write each once") from None
+    except (ValueError, IndexError) as error:
+        if "does not match format" not in str(error):
+            raise MappingError(where, "no format of times", 'write one such as "%d.%m.%Y %H:%M"') from None
 
 
 def _zone(name: str | None, where: str) -> ZoneInfo | None:

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import os
 import pickle
+import resource
 import signal
 import subprocess
 import sys
+import traceback
 from collections.abc import Generator
-from typing import IO, Any
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any, Final
 
 from stream.backfill.errors import BackfillError
 from stream.backfill.events import BadLine
@@ -20,32 +24,55 @@ from stream.backfill.rounds import Round, Task, rounds
 from stream.message import Message
 from stream.processes import python, start
 
+MAX_BYTES: Final = 2 * 1024**3  # of memory that reading may take
+
 
 def read_ahead(task: Task) -> Generator[Round, None, None]:
-    """The rounds of *task*, read by another process; raises BackfillError as :func:`rounds` does."""
+    """The rounds of *task*, read by another process; raises BackfillError as :func:`rounds` does.
+
+    Or because that process died: of a signal, or of too little memory.
+    """
     with start(python(__name__), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None  # noqa: S101 for the type checker
         assert process.stdout is not None  # noqa: S101 likewise
+        place = "the files"
         try:
-            process.stdin.write(pickle.dumps(task))
-            process.stdin.close()
-            yield from _received(process.stdout)
+            with suppress(BrokenPipeError):  # it has died already
+                process.stdin.write(pickle.dumps(task))
+                process.stdin.close()
+            for each in _received(process.stdout):
+                place = next((file.place for file in task.files if file.key == each.place.partition(":")[0]), place)
+                yield each
+        except _DiedError:
+            raise BackfillError(f"{place}: {_death(process.wait())}") from None
         finally:
             process.kill()
+
+
+class _DiedError(Exception):
+    """The other process has said nothing more."""
 
 
 def _received(pipe: IO[bytes]) -> Generator[Round, None, None]:
     while True:
         try:
             said = pickle.load(pipe)  # noqa: S301 from our own program
-        except EOFError as error:
-            raise BackfillError("the process that reads has ended before its time; run it again") from error
+        except (EOFError, pickle.UnpicklingError) as error:
+            raise _DiedError from error
         if said is None:
             return
         if isinstance(said, BaseException):
             raise said
         packed, *rest = said
         yield Round([_unpacked(each) for each in packed], *rest)
+
+
+def _death(code: int) -> str:
+    how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
+    return (
+        f"the process that reads it ended {how}; a file that is broken may do that, and a machine that has too little "
+        "memory. What it had read before is not lost; look at the file, and run it again"
+    )
 
 
 def _packed(message: Message) -> tuple[Any, ...]:
@@ -63,15 +90,38 @@ def main() -> None:
     with os.fdopen(os.dup(1), "wb") as pipe:
         os.dup2(2, 1)  # whatever a library prints goes elsewhere
         task = pickle.load(sys.stdin.buffer)  # noqa: S301 from our own program
-        try:
-            for each in rounds(task):
-                messages = [_packed(message) for message in each.messages]
-                pickle.dump((messages, each.place, each.size, each.fraction, each.settled_before), pipe, protocol=5)
-                pipe.flush()
-        except (BackfillError, OSError) as error:
-            pickle.dump(error, pipe)
-        else:
-            pickle.dump(None, pipe)
+        limit_memory(MAX_BYTES)
+        pickle.dump(_serve(task, pipe), pipe)
+
+
+def _serve(task: Task, pipe: IO[bytes]) -> Exception | None:
+    """Read all of *task*; the error that ended it, if one did."""
+    place = "the files"
+    try:
+        for each in rounds(task):
+            place = next((file.place for file in task.files if file.key == each.place.partition(":")[0]), place)
+            messages = [_packed(message) for message in each.messages]
+            pickle.dump((messages, each.place, each.size, each.fraction, each.settled_before), pipe, protocol=5)
+            pipe.flush()
+    except (BackfillError, OSError) as error:
+        return error
+    except MemoryError:
+        return BackfillError(f"{place}: to read it takes more than {MAX_BYTES:,} bytes of memory; is it broken?")
+    except Exception as error:  # the last place: a library may raise anything at a broken file, and quote it
+        if os.environ.get("HEADRACE_DEBUG"):
+            traceback.print_exception(error)
+        kind = type(error).__name__
+        return BackfillError(f"{place}: cannot be read ({kind}); is it whole, and of the format its ending says?")
+    return None
+
+
+def limit_memory(more: int) -> None:
+    """Let this process take *more* bytes than it has now; and when it dies, let it leave no core: it holds payloads."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    limit = pages * resource.getpagesize() + more
+    resource.setrlimit(resource.RLIMIT_AS, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 if __name__ == "__main__":

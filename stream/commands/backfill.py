@@ -17,7 +17,7 @@ from stream.backfill.files import look_at
 from stream.backfill.mapping import read_mapping
 from stream.backfill.preparer import LinePreparer
 from stream.backfill.reading_process import read_ahead
-from stream.backfill.rounds import Task, rounds
+from stream.backfill.rounds import Task
 from stream.backfill.source import FileSource
 from stream.clients import open_bigquery, open_gapic_publisher, open_write
 from stream.clock import now_micros
@@ -81,8 +81,8 @@ class Reading:
         return self.task.contract
 
     def source(self, journal: Journal | None, patience: Patience, stop: threading.Event) -> FileSource:
-        """The files as the engine takes them; what is written is read by another process."""
-        return FileSource(self.task, rounds if journal is None else read_ahead, journal, patience, stop)
+        """The files as the engine takes them, read by another process."""
+        return FileSource(self.task, read_ahead, journal, patience, stop)
 
 
 def check_files(settings: Settings, subject: str, files: Sequence[str], mapping: str | None, format_: str) -> Exit:

@@ -56,7 +56,8 @@ def load_prices(path: Path | None = None) -> Prices:
         PricesError: it cannot be read, or lacks something.
     """
     try:
-        text = resources.files("stream.cost").joinpath("prices.toml").read_text() if path is None else path.read_text()
+        own = resources.files("stream.cost").joinpath("prices.toml")
+        text = own.read_text("utf-8") if path is None else path.read_text("utf-8-sig")
         table = tomllib.loads(text)
     except OSError as error:
         raise PricesError(f"--prices {path}: cannot be read ({error.strerror})") from None

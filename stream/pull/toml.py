@@ -31,7 +31,7 @@ class Table:
             MappingError: it cannot be read, or is no TOML.
         """
         try:
-            text = path.read_text()
+            text = path.read_text("utf-8-sig")
             return cls(path, text, tomllib.loads(text))
         except OSError as error:
             raise MappingError(str(path), f"cannot be read ({error.strerror})", "name a TOML file") from error
@@ -114,7 +114,7 @@ class Table:
     def _of_file(self, where: Table) -> str:
         path = Path(where.text("file"))
         try:
-            value = path.read_text().strip()
+            value = path.read_text("utf-8-sig").strip()
         except (OSError, UnicodeDecodeError) as error:
             raise where.wrong("file", f"{path}: cannot be read ({type(error).__name__})", "name a text file") from None
         if not value:

@@ -70,7 +70,11 @@ def load_limits(path: Path | None = None) -> Limits:
 def read_toml(path: Path | None, option: str, own: str) -> dict[str, Any]:
     """The table in *path*, which *option* named, or in our *own* file; ScaleError when it is none."""
     try:
-        text = resources.files("stream.scale").joinpath(own).read_text() if path is None else path.read_text()
+        text = (
+            resources.files("stream.scale").joinpath(own).read_text("utf-8")
+            if path is None
+            else path.read_text("utf-8-sig")
+        )
         return tomllib.loads(text)
     except OSError as error:
         raise ScaleError(f"{option} {path}: cannot be read ({error.strerror})") from None

@@ -1,0 +1,40 @@
+"""Each TOML file that people write may begin with a byte order mark, as editors on Windows write it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from stream.cost.prices import load_prices
+from stream.profiles import Document
+from stream.pull.toml import Table
+from stream.scale.limits import load_limits
+
+ROOT = Path(__file__).parents[1]
+
+
+def prices(path: Path) -> object:
+    path.write_bytes(b"\xef\xbb\xbf" + (ROOT / "stream/cost/prices.toml").read_bytes())
+    return load_prices(path)
+
+
+def limits(path: Path) -> object:
+    path.write_bytes(b"\xef\xbb\xbf" + (ROOT / "stream/scale/limits.toml").read_bytes())
+    return load_limits(path)
+
+
+def settings(path: Path) -> object:
+    path.write_bytes(b'\xef\xbb\xbfproject = "my-project"\n')
+    return Document.read(path).values
+
+
+def pull(path: Path) -> object:
+    path.write_bytes(b'\xef\xbb\xbfsubject = "x"\n')
+    return Table.read(path).values()
+
+
+@pytest.mark.parametrize("read", [prices, limits, settings, pull])
+def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path, read: Callable[[Path], object]) -> None:
+    assert read(tmp_path / "file.toml")
