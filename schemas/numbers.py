@@ -93,6 +93,16 @@ def floating(value: Decimal, single: bool = False) -> float:
     return nearest
 
 
+def at_scale(value: Decimal, scale: int) -> Decimal:
+    """Write a number with *scale* digits after the point, where the others are zeros: 12.500 is 12.50."""
+    sign, digits, exponent = value.as_tuple()
+    if not isinstance(exponent, int) or -exponent <= scale:
+        return value
+    more = -exponent - scale
+    kept = digits[:-more] if more < len(digits) else (0,)
+    return value if any(digits[-more:]) else Decimal((sign, kept or (0,), -scale))
+
+
 def exact(value: Any) -> Decimal:
     """Turn a number of JSON or of a file, or a text that says one, into all its digits; a double as it is printed.
 

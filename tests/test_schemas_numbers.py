@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.errors import UnreadableTextError
-from schemas.numbers import exact, floating, micros_of, read_decimal, read_floating, read_whole
+from schemas.numbers import at_scale, exact, floating, micros_of, read_decimal, read_floating, read_whole
 from schemas.strict_json import InvalidJsonError, read_json
 from tests.strategies import FIXED_PROFILE
 
@@ -117,6 +117,18 @@ def test_units_of_time_are_counted_to_the_microsecond_or_refused(number: int, pl
 def test_what_counts_no_microseconds_is_refused(value: Any) -> None:
     with pytest.raises(UnreadableTextError):
         micros_of(value, 1)
+
+
+@MANY
+@given(st.decimals(allow_nan=False, allow_infinity=False, places=6), st.integers(0, 9), st.integers(0, 12))
+def test_zeros_after_the_digits_that_a_field_has_are_no_digits(number: Decimal, scale: int, zeros: int) -> None:
+    written = Decimal(f"{number:f}" + "0" * zeros)
+    found = at_scale(written, scale)
+    exponent = found.as_tuple().exponent
+    assert found == number
+    assert isinstance(exponent, int)
+    assert (-exponent <= scale) == ((Fraction(number) * 10**scale).denominator == 1)
+    assert Decimal("NaN").is_nan() == at_scale(Decimal("NaN"), scale).is_nan()
 
 
 def test_a_double_counts_as_it_is_printed() -> None:

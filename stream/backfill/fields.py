@@ -80,6 +80,8 @@ class Fields:
             return origin.value
         if value is not MISSING:
             value = self._value(each, origin, value)
+        elif each.optional and each.default is MISSING:
+            return None  # BigQuery leaves nulls out of JSON
         nothing = value is None and not each.optional and each.default is not MISSING
         return MISSING if nothing else value  # the contract's default
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from schemas.envelope import EPOCH
 from schemas.errors import InvalidEventError, UnreadableTextError
-from schemas.model import INSTANTS, Array, Kind, Map, Optional, Record, Scalar, Type, bare
+from schemas.model import INSTANTS, MISSING, Array, Kind, Map, Optional, Record, Scalar, Type, bare
 from schemas.numbers import micros_of
 from schemas.strict_json import InvalidJsonError, read_json
 from schemas.times import read_datetime
@@ -51,24 +51,40 @@ def from_text(type_: Type, text: str, path: str) -> Any:
 
 
 def from_parts(type_: Type, value: Any, path: str) -> Any:
-    """Maps as Parquet has them, lists of pairs, as maps; however deep."""
+    """Maps as Parquet and BigQuery's exports have them, lists of pairs or of entries, as maps; however deep.
+
+    BigQuery leaves nulls out of JSON: what is not there and may be null is null.
+    """
     match type_:
         case Optional() if value is not None:
             return from_parts(type_.item, value, path)
         case Array() if isinstance(value, list):
             return [from_parts(type_.items, each, path) for each in value]
-        case Map() if isinstance(value, list) and all(isinstance(each, tuple) for each in value):
-            pairs = {key: from_parts(type_.values, each, path) for key, each in value}
+        case Map() if isinstance(value, list) and (found := _entries(value)) is not None:
+            pairs = {key: from_parts(type_.values, each, path) for key, each in found}
             if len(pairs) != len(value):
                 raise InvalidEventError(path, "a key stands twice", "write each once")
             return pairs
+        case Map() if isinstance(value, dict):
+            return {key: from_parts(type_.values, each, path) for key, each in value.items()}
         case Record() if isinstance(value, dict):
             types = {each.name: each.type for each in type_.fields}
-            return {
+            absent = {each.name: None for each in type_.fields if each.optional and each.default is MISSING}
+            return absent | {
                 name: from_parts(types[name], each, path) if name in types else each for name, each in value.items()
             }
         case _:
             return value
+
+
+def _entries(value: list[Any]) -> list[tuple[Any, Any]] | None:
+    """Keys with their values; None when they are not all that."""
+    pairs = [(each["key"], each.get("value")) if _is_entry(each) else each for each in value]
+    return pairs if all(isinstance(each, tuple) for each in pairs) else None
+
+
+def _is_entry(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("key"), str) and value.keys() <= {"key", "value"}
 
 
 def from_time(type_: Type, value: Any, origin: Origin, path: str) -> Any:
