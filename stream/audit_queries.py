@@ -41,11 +41,12 @@ def tallied_windows(
 ) -> Iterator[tuple[int, Tallied]]:
     """Give what was tallied of each window, in order; a line that stands there twice counts once.
 
-    A hash is added up in two halves, since its sum is wider than INT64.
+    What a replaced day takes back is negative, and no event on its way. A hash is added up in two halves, since its sum
+    is wider than INT64.
     """
     query = f"""
         SELECT {_window_of("moment", scope)} AS start, outcome, reason, SUM(events) AS events,
-            SUM(IF(tallied_at > @settled, events, 0)) AS recent,
+            SUM(IF(tallied_at > @settled AND events > 0, events, 0)) AS recent,
             SUM(DIV(id_hash, 4294967296)) AS ids_high, SUM(MOD(id_hash, 4294967296)) AS ids_low,
             SUM(DIV(content_hash, 4294967296)) AS contents_high, SUM(MOD(content_hash, 4294967296)) AS contents_low
         FROM (

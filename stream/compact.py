@@ -16,6 +16,8 @@ from stream.names import TALLIES, Names
 LEAST: Final = timedelta(days=2)
 WINDOWS_OF_A_LINE: Final = 100_000  # 4 MB; BigQuery takes no row beyond 100 MB, and history has windows by the million
 _HALF: Final = 2**32
+_JOURNAL: Final = "^([0-9a-f]{32})-[0-9]+-[0-9]+-"  # as the engine's tally loop names its lines
+_NUMBER: Final = "^[0-9a-f]{32}-([0-9]+)-[0-9]+-"
 _KEYS: Final = "subject, outcome, why, day"
 
 
@@ -58,7 +60,9 @@ def plan_compaction(names: Names, client: bigquery.Client, before: datetime) -> 
 def compact(names: Names, client: bigquery.Client, before: datetime) -> None:
     """Put together the lines of a subject, outcome, reason and day, tallied before a moment (UTC days).
 
-    Lines that stand there twice stay as they are: they are evidence. Rows that come meanwhile are not touched.
+    Lines that stand there twice stay as they are: they are evidence. Rows that come meanwhile are not touched. Lines
+    that an engine appended last stay too, however old they are: it may not know that they arrived, and asks for them by
+    id when it comes back, after weeks too. What it appended before them it knows to be there.
     """
     query = f"""
         MERGE {names.sql(TALLIES)} AS line
@@ -85,18 +89,28 @@ def compact(names: Names, client: bigquery.Client, before: datetime) -> None:
 def _parts(names: Names) -> str:
     """What both statements are made of: lines that stand there once, their sums by window, days of many lines.
 
+    Each engine's journal numbers what it appends, in order. On Dataflow a subject's lines are appended one after
+    another, and have only their time: a minute is more than workers' clocks differ.
+
     A hash is added up in two halves, since its sum is wider than INT64, and put together again modulo 2^64. DIV's
     arguments stand in parentheses of their own: the emulator forgets that they belong together.
     """
     return f"""
+        written AS (
+            SELECT subject, outcome, IFNULL(reason, '') AS why, TIMESTAMP_TRUNC(tallied_at, DAY) AS day,
+                tallied_at, tally_id, complete_until, windows, COUNT(*) OVER (PARTITION BY tally_id) AS copies,
+                IFNULL(REGEXP_EXTRACT(tally_id, r'{_JOURNAL}'), CONCAT('/', subject)) AS writer,
+                IFNULL(SAFE_CAST(REGEXP_EXTRACT(tally_id, r'{_NUMBER}') AS INT64), 0) AS number
+            FROM {names.sql(TALLIES)}
+        ),
         single AS (
             SELECT subject, outcome, why, day, tallied_at, tally_id, complete_until, windows
             FROM (
-                SELECT subject, outcome, IFNULL(reason, '') AS why, TIMESTAMP_TRUNC(tallied_at, DAY) AS day,
-                    tallied_at, tally_id, complete_until, windows, COUNT(*) OVER (PARTITION BY tally_id) AS copies
-                FROM {names.sql(TALLIES)}
+                SELECT *, MAX(IF(number = last_number, tallied_at, NULL)) OVER (PARTITION BY writer) AS last_tallied_at
+                FROM (SELECT *, MAX(number) OVER (PARTITION BY writer) AS last_number FROM written)
             )
             WHERE copies = 1 AND tallied_at < @before
+                AND NOT (number = last_number AND tallied_at >= TIMESTAMP_SUB(last_tallied_at, INTERVAL 1 MINUTE))
         ),
         halves AS (
             SELECT {_KEYS}, each.window_start AS window_start, SUM(each.events) AS events,

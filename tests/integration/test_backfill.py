@@ -78,8 +78,8 @@ class Place:
         counts = json.loads(done.stdout)["backfill"][0] if done.stdout else {}
         return Done(done.returncode, counts, done.stderr)
 
-    def audit(self) -> Done:
-        command = [*COMMAND, "audit", "--project", self.service.settings.project, "--contents", "--grace", "0s"]
+    def audit(self, grace: str = "0s") -> Done:
+        command = [*COMMAND, "audit", "--project", self.service.settings.project, "--contents", "--grace", grace]
         done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=60)
         return Done(done.returncode, {}, done.stderr)
 

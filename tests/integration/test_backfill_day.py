@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -56,6 +57,17 @@ def test_a_day_becomes_what_the_file_says_whatever_is_killed_and_no_other_day_ch
     assert (audit.code, "reconciled" in audit.said) == (0, True), audit.said
     again = replaced(place, path)
     assert (again.code, again.counts["written"], again.counts["replaced_before"]) == (0, 0, True), again.said
+
+
+def test_a_day_replaced_by_fewer_rows_reconciles_at_once(place: Place) -> None:
+    before = flights(120)
+    streamed(place.service, before)
+    place.service.run_until(acknowledged=120)
+    began = time.monotonic()
+    done = replaced(place, as_csv(place.folder / "day.csv", FLIGHT, before[:30]))
+    assert done.code == 0, done.said
+    audit = place.audit(f"{time.monotonic() - began:.0f}s")  # of what was tallied by the replacement alone
+    assert (audit.code, "reconciled" in audit.said) == (0, True), audit.said
 
 
 def test_lists_records_and_decimals_of_a_day_are_those_that_are_appended(place: Place) -> None:

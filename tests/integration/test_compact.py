@@ -128,6 +128,27 @@ def test_a_day_of_many_windows_becomes_several_lines(service: Service, monkeypat
     assert {line["tally_id"] for line in service.rows(TALLIES)} == ids
 
 
+def test_what_an_engine_appended_last_keeps_its_id_however_long_it_stands_still(project: str) -> None:
+    """It asks for these lines when it comes back and their stream is gone: counted twice if they were not there."""
+    service, stopped, going_on = a_service(project), "a" * 32, "b" * 32
+    lines = [a_line(n, tally_id=f"{stopped}-{n}-17-0") for n in range(8, 12)]
+    lines += [a_line(11, outcome="received", tally_id=f"{stopped}-11-17-1")]
+    lines += [a_line(n, tally_id=f"{going_on}-{n}-17-0") for n in range(4)]
+    lines += [a_line(4, tally_id=f"{going_on}-4-17-0", tallied_at=NOW)]
+    lines += [a_line(n, subject="booking_created", tally_id=f"of-dataflow-{n}") for n in range(6)]
+    tallied(service, lines)
+    before = sums(service)
+    client = open_bigquery(service.settings.project)
+
+    for _ in range(2):
+        compact(service.names, client, BEFORE)
+        assert sums(service) == before
+        ids = {line["tally_id"] for line in service.rows(TALLIES)}
+        last = {f"{stopped}-11-17-0", f"{stopped}-11-17-1", f"{going_on}-4-17-0", "of-dataflow-4", "of-dataflow-5"}
+        assert len(ids - last) == 2, "what came before is put together"
+        assert ids > last
+
+
 def test_the_command_says_what_it_puts_together(service: Service) -> None:
     def headrace(*options: str) -> subprocess.CompletedProcess[str]:
         command = [*COMMAND, "tallies", "compact", "--project", service.settings.project, "--json", *options]
