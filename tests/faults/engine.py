@@ -86,6 +86,12 @@ class Engine:
             return False
 
     @property
+    def health_address(self) -> tuple[str, int]:
+        """Where its health pages are served."""
+        host, _, port = self._health.partition(":")
+        return host, int(port)
+
+    @property
     def pid(self) -> int:
         return int(self._process.pid)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -202,9 +202,9 @@ class World:
             excused=frozenset(self.excused),
         )
 
-    def removing_rows(self, subject: str) -> None:
-        """Note the rows that *subject*'s table has now: somebody is about to remove them."""
-        gone = list(self.rows(subject))
+    def removing_rows(self, subject: str, but: Collection[str] = ()) -> None:
+        """Note the rows that *subject*'s table has now, *but* for these ids: somebody is about to remove them."""
+        gone = [row for row in self.rows(subject) if row.event_id not in but]
         self.gone += gone
         ids = {row.event_id for row in gone}
         self.excused |= {each.probe for each in self.sent if each.subject == subject and each.event_id in ids}
