@@ -4,7 +4,7 @@ BIN := .venv/bin
 COMPILED := headrace_columns
 TERRAFORM := $(firstword $(shell command -v terraform tofu 2>/dev/null))
 
-.PHONY: setup demo sanitize fuzz mutation check test production-check terraform-check faults torture soak outage dags bench clean
+.PHONY: setup demo sanitize fuzz mutation check test production-check terraform-check faults torture chaos soak outage dags bench clean
 
 setup: $(UV) ## install everything, locked; result: .venv/bin/headrace
 	@$(UV) sync --quiet --locked
@@ -57,6 +57,9 @@ faults: setup ## every fault of the catalogue, each with two seeds; about seven 
 
 torture: setup ## a million events, 300 kills, every failpoint twenty times; an hour, and it can be interrupted
 	@$(BIN)/python -m tests.faults.torture
+
+chaos: setup ## clocks, journals, tables and topics that go wrong, twenty blows a run, five runs; half an hour
+	@$(BIN)/python -m tests.faults.chaos --blows 20 --runs 5
 
 soak: setup ## an hour of steady events with a fault each minute, and what the engine grows by meanwhile
 	@$(BIN)/python -m tests.faults.soak
