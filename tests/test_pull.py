@@ -172,9 +172,8 @@ def test_a_dry_run_checks_every_row_and_notes_nothing(
             signal.signal(each, handler)
     shown = capsys.readouterr()
     assert code is Exit.FOUND
-    assert json.loads(shown.out)["backfill"] == [
-        {"subject": "flight_departed", "lines": 30, "events": 29, "invalid_line": 1}
-    ]
+    (counts,) = json.loads(shown.out)["backfill"]
+    assert (counts["lines"], counts["events"], counts["invalid_line"]) == (30, 29, 1)
     assert "flights.toml, line 3: distance_miles: " in shown.err
     assert not journal.exists()
 

@@ -1,7 +1,8 @@
 """A line of a file as the message a producer would have published; or, where it is no event, as itself with the reason.
 
-The row is checked, encoded and named by the producers' own functions. It counts as published when it happened, or when
-the file was written where that is earlier: so there is no lateness, and the same line is the same message each time.
+The row is checked, encoded and named by the producers' own functions. It counts as published when it happened: so
+there is no lateness, and the same line is the same message each time. What is still to happen counts as published now;
+further ahead than its contract allows, it is refused. When the file was written says nothing of its lines.
 """
 
 from __future__ import annotations
@@ -66,6 +67,7 @@ class Events:
         expiry = contract.options.expire_after_days
         self._of_texts, self._of_values = (_readers(contract, mapping, texts) for texts in (True, False))
         self._days = min([each for each in (expiry, None if loaded else STREAMED_DAYS) if each], default=None)
+        self._now = now
         self._oldest = _EVER if self._days is None else from_micros(now) - timedelta(days=self._days)
 
     def check_columns(self, columns: Collection[str], place: Place) -> None:
@@ -137,7 +139,7 @@ class Events:
             data=data,
             attributes=envelope.to_attributes() | attributes,
             message_id=f"{place.key}:{line.number}",
-            published_at=min(to_micros(event_time), place.written_at),
+            published_at=min(to_micros(event_time), self._now),
         )
 
     def _encoded(self, line: Line, place: Place) -> Encoded:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Final
 
 from schemas.registry import Contract
 from stream.backfill.errors import BackfillError, CutOffError
-from stream.backfill.events import BadLine, Events, Place
+from stream.backfill.events import STREAMED_DAYS, BadLine, Events, Place
 from stream.backfill.files import File, opened
 from stream.backfill.line import Lines
 from stream.backfill.mapping import Mapping as ColumnMapping
@@ -59,7 +60,7 @@ def rounds(task: Task) -> Generator[Round, None, None]:
         yield Round([], f"{file.key}:{settled}", 0, before / total, passed)
         with opened(file) as (content, raw):
             reader = Reader(file.place, file.kind, content, task.mapping.delimiter)
-            place = Place(file.name, file.key, min(file.modified_at, task.now), reader.texts)
+            place = Place(file.name, file.key, _written_at(file, task.now), reader.texts)
             if reader.columns is not None:
                 events.check_columns(reader.columns, place)
             for messages, number, size, count in _cut(reader.lines, events, place, task):
@@ -67,6 +68,12 @@ def rounds(task: Task) -> Generator[Round, None, None]:
                 yield Round(messages, f"{place.key}:{number}", size, fraction, passed + count)
             passed += count
         before += file.size
+
+
+def _written_at(file: File, now: int) -> int:
+    """When *file* was written; now, for one whose time is in the future, or too far back to be counted in a table."""
+    oldest = now - timedelta(days=STREAMED_DAYS) // timedelta(microseconds=1)
+    return file.modified_at if oldest < file.modified_at <= now else now
 
 
 def _cut(lines: Lines, events: Events, place: Place, task: Task) -> Iterator[tuple[list[Message], int, int, int]]:

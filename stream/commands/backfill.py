@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from google.cloud.bigquery import Client
 
 from schemas.registry import Contract, Registry
-from stream.backfill.events import BadLine
+from stream.backfill.events import FILE, LINE
 from stream.backfill.files import look_at
 from stream.backfill.mapping import read_mapping
 from stream.backfill.preparer import LinePreparer
@@ -24,15 +25,18 @@ from stream.clock import now_micros
 from stream.commands.line import Line
 from stream.commands.run import collect_less_often, job_for
 from stream.commands.served import served
+from stream.deadletter import DeadLetter, Reason
 from stream.engine.embedded import Embedded, EngineClients, Progress
 from stream.engine.intake import Intake, Preparer, Source
 from stream.engine.journal import Journal
 from stream.engine.patience import Patience
+from stream.engine.prepare import Prepared
 from stream.engine.status import SubjectStatus
 from stream.exits import Exit
 from stream.job import Job
-from stream.keys import HeldKey, Key
+from stream.keys import KEY_BYTES, HeldKey, Key
 from stream.logs import set_up_logs
+from stream.message import Message
 from stream.output import check_format, say, show
 from stream.processes import stop_on_signals
 from stream.settings import Settings, read_masking_key
@@ -40,6 +44,7 @@ from stream.streams import WriteStreams
 from stream.transform import find_functions
 
 MOST_SHOWN: Final = 10
+_REASONS: Final = (Reason.INVALID_LINE, Reason.IN_THE_FUTURE, Reason.TRANSFORM_FAILED)  # before a row is written
 
 
 class HistorySource(Source, Protocol):
@@ -91,23 +96,47 @@ def check_files(settings: Settings, subject: str, files: Sequence[str], mapping:
 
 
 def check(settings: Settings, reading: History, format_: str) -> Exit:
-    """Read and check every line of *reading*, and say which are no events."""
+    """Judge every line of *reading* as a run does, and say which it would refuse.
+
+    What only the table can say is left: whether it holds an event already, and whether BigQuery takes its row.
+    """
     check_format(format_)
     subject, stop, line = reading.contract.subject, threading.Event(), Line("checked", noun="lines")
     stop_on_signals(stop)
     source = reading.source(None, Patience("read", SubjectStatus(subject), stop), stop)
-    lines = bad = 0
+    job = job_of(settings, subject, HeldKey(os.urandom(KEY_BYTES)))  # whatever the tokens are, nobody sees them
+    preparer, lines, dropped, refused = LinePreparer(job, subject), 0, 0, Counter[str]()
     while not stop.is_set():
         for pulled in source.take(settings.round_messages, 0):
-            problems = [each.problem for each in pulled.messages if isinstance(each, BadLine)]
-            for problem in problems[: max(MOST_SHOWN - bad, 0)]:
-                say(problem)
-            lines, bad = lines + len(pulled.messages), bad + len(problems)
+            for prepared in _prepared(preparer, pulled.messages, job):
+                for letter in prepared.letters[: max(MOST_SHOWN - refused.total(), 0)]:
+                    say(_with_line(letter))
+                refused.update(letter.reason for letter in prepared.letters)
+                dropped += prepared.dropped
+            lines += len(pulled.messages)
             line(lines, _estimate(lines, source.fraction))
     line.end()
-    counts = {"subject": subject, "lines": lines, "events": lines - bad, "invalid_line": bad}
+    bad = refused.total()
+    counts = {"subject": subject, "lines": lines, "events": lines - dropped - bad, "dropped": dropped}
+    counts |= {str(reason): refused[reason] for reason in _REASONS}
     show("backfill", [counts], format_, dry_run=True, complete=source.finished)
     return _exit(source, bad)
+
+
+def _prepared(preparer: LinePreparer, messages: Sequence[Message], job: Job) -> Iterator[Prepared]:
+    """What a run makes of *messages* before it writes them, in as many rounds as it takes."""
+    while messages:
+        prepared = preparer.prepare(messages, job.clock())
+        yield prepared
+        messages = messages[len(messages) - prepared.left :]
+
+
+def _with_line(letter: DeadLetter) -> str:
+    """The detail of *letter*, which names file and line when the line is no event."""
+    if letter.reason is Reason.INVALID_LINE:
+        return letter.detail
+    attributes = letter.message.attributes
+    return f"{attributes[FILE]}, line {attributes[LINE]}: {letter.detail}"
 
 
 def run_backfill(settings: Settings, subject: str, files: Sequence[str], mapping: str | None, format_: str) -> Exit:

@@ -179,7 +179,10 @@ def test_bad_lines_become_dead_letters_with_file_and_line_and_their_neighbours_a
         "subject": SUBJECT,
         "lines": 21,
         "events": 20,
+        "dropped": 0,
         "invalid_line": 1,
+        "in_the_future": 0,
+        "transform_failed": 0,
     }
     assert place.rows() == []
     done = place.backfill(path)
@@ -209,3 +212,17 @@ def test_it_is_kept_away_while_an_engine_reads_the_subject(place: Place) -> None
     assert done.code == Exit.CONFIGURATION
     assert "reads these subscriptions" in done.said
     assert place.rows() == []
+
+
+def test_a_dry_run_judges_as_a_run_does_whenever_the_file_was_written(place: Place) -> None:
+    ahead = a_flight(scheduled_at=datetime.now(UTC) + timedelta(days=2), departed_at=None)
+    path = as_csv(place.folder / "day.csv", FLIGHT, [*flights(20), ahead])
+    path.write_text(path.read_text() + "UA,x\n")
+    os.utime(path, (315_532_800, 315_532_800))  # 1980
+    dry = place.backfill(path, options=["--dry-run"])
+    assert (dry.code, dry.counts["events"], dry.counts["in_the_future"]) == (Exit.FOUND, 20, 1), dry.said
+    done = place.backfill(path)
+    assert (done.code, done.counts["written"], done.counts["dead_lettered"]) == (Exit.FOUND, 20, 2), done.said
+    reasons = [each.attributes["headrace-dl-reason"] for each in place.service.dead_letters(2)]
+    assert sorted(reasons) == ["in_the_future", "invalid_line"]
+    assert place.audit().code == 0
