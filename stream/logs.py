@@ -6,20 +6,28 @@ import logging
 import sys
 
 import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from stream.letters.terminal import safe
 
 
 def set_up_logs(format_: str) -> None:
     """Log to stderr: lines for a person (``text``), one JSON object a line (``json``), or what fits (``auto``)."""
     as_text = format_ == "text" or (format_ == "auto" and sys.stderr.isatty())
-    renderer = (
-        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()) if as_text else structlog.processors.JSONRenderer()
-    )
+    renderers: list[Processor] = [structlog.processors.JSONRenderer()]  # in ASCII
+    if as_text:
+        renderers = [_safe_texts, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            renderer,
+            *renderers,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+
+
+def _safe_texts(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """Names of files and answers of servers are among them: a terminal obeys none."""
+    return {name: safe(value) if isinstance(value, str) else value for name, value in event.items()}

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import structlog
 
 from stream.columns import counted, print_columns
 from stream.exits import explain
+from stream.logs import set_up_logs
 from stream.output import say, show
 
 AUDIT: dict[str, Any] = {
@@ -86,3 +88,16 @@ def test_so_is_the_sentence_of_an_error(capsys: pytest.CaptureFixture[str]) -> N
     _, sentence = explain(TimeoutError("server said \x1b[2J"))
     say(f"headrace: {sentence}")
     assert capsys.readouterr().err == "headrace: server said \\x1b[2J\n"
+
+
+@pytest.mark.parametrize("format_", ["text", "json"])
+def test_so_is_a_line_of_the_log(capsys: pytest.CaptureFixture[str], format_: str) -> None:
+    before = structlog.get_config()
+    try:
+        set_up_logs(format_)
+        structlog.get_logger("headrace").warning("refused", error="server said \x1b[2J\udcff")
+    finally:
+        structlog.configure(**before)
+    said = capsys.readouterr().err
+    assert "2J" in said
+    assert said.rstrip("\n").isprintable()

@@ -201,6 +201,9 @@ def test_a_file_that_is_wrong_as_a_whole_is_not_poured_into_the_dead_letters(pla
     assert done.code == Exit.CONFIGURATION
     assert "each of its first 1,000 lines is refused, and for one reason: day.csv, line 2: cancelled: " in done.said
     assert place.rows() == []
+    (place.folder / "backfill").rename(place.folder / "away")  # what comes next is another engine
+    other = place.backfill(as_csv(place.folder / "other.csv", FLIGHT, flights(20)))
+    assert (other.code, other.counts["written"]) == (0, 20), f"its claim was given back at once; {other.said}"
 
 
 def test_it_is_kept_away_while_an_engine_reads_the_subject(place: Place) -> None:
