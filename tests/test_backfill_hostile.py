@@ -189,6 +189,17 @@ def test_a_reading_process_that_dies_says_of_which_file(tmp_path: Path) -> None:
         list(reading)
 
 
+def test_nothing_that_it_prints_is_shown(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Arrow ends the process, and prints why, at some broken files."""
+    path = a_file(tmp_path, HEAD + line("x") * 400_000)
+    reading = read_ahead(a_task(path))
+    next(reading)
+    (child,) = children()
+    assert {os.readlink(f"/proc/{child}/fd/{each}") for each in (1, 2)} == {os.devnull}
+    reading.close()
+    assert capfd.readouterr() == ("", "")
+
+
 def children() -> list[int]:
     return [int(each) for each in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
 

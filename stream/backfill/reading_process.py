@@ -88,10 +88,19 @@ def main() -> None:
     """Serve one task."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one that writes, which ends this one
     with os.fdopen(os.dup(1), "wb") as pipe:
-        os.dup2(2, 1)  # whatever a library prints goes elsewhere
+        _silence()
         task = pickle.load(sys.stdin.buffer)  # noqa: S301 from our own program
         limit_memory(MAX_BYTES)
         pickle.dump(_serve(task, pipe), pipe)
+
+
+def _silence() -> None:
+    """Whatever a library prints, of a broken file or as it dies, is for developers: it may quote the file."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(2 if os.environ.get("HEADRACE_DEBUG") else nowhere, 1)
+    if not os.environ.get("HEADRACE_DEBUG"):
+        os.dup2(nowhere, 2)
+    os.close(nowhere)
 
 
 def _serve(task: Task, pipe: IO[bytes]) -> Exception | None:
