@@ -152,6 +152,8 @@ def test_a_line_without_an_end_is_given_up(tmp_path: Path, monkeypatch: pytest.M
 def test_an_address_that_no_object_can_have_is_refused_before_anybody_is_asked(address: str) -> None:
     with pytest.raises(BackfillError, match="can have that name"):
         checked_address(address)
+    with pytest.raises(BackfillError, match="can have that name"):
+        look_at([address], THING, read_mapping(None, THING))
     assert checked_address("gs://my-files/2026/*.csv") == ("my-files", "2026/*.csv")
 
 

@@ -13,7 +13,7 @@ from typing import BinaryIO, Final, NamedTuple, cast
 from schemas.registry import Contract
 from stream.backfill.errors import BackfillError, CutOffError
 from stream.backfill.mapping import Mapping
-from stream.backfill.places import is_object
+from stream.backfill.places import checked_address, is_object
 from stream.backfill.readers import KINDS, WHOLE
 from stream.letters.terminal import safe
 
@@ -97,6 +97,8 @@ def _raw(file: File) -> BinaryIO:
 
 def _named_by(place: str, project: str) -> list[str]:
     """The files of *place*: no shell fills in the stars of an object's address."""
+    if is_object(place):
+        checked_address(place)
     if not is_object(place) or not _STARS.intersection(place):
         return [place]
     from stream.backfill.buckets import matching
