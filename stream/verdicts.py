@@ -44,7 +44,7 @@ _BY_STORAGE: Final = {
     "STREAM_FINALIZED": Verdict.STREAM_GONE,
     "STREAM_NOT_FOUND": Verdict.STREAM_GONE,
     "INVALID_STREAM_STATE": Verdict.STREAM_GONE,
-    "TABLE_NOT_FOUND": Verdict.BLOCKED,
+    "TABLE_NOT_FOUND": Verdict.STREAM_GONE,  # opening another tells whether there is a table again
     "SCHEMA_MISMATCH_EXTRA_FIELDS": Verdict.BLOCKED,
 }
 _BY_STATUS: Final = {

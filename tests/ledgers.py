@@ -102,6 +102,7 @@ class Table:
     def __init__(self) -> None:
         self.asked = 0
         self.clock = 0
+        self.made = b"the table"
         self.is_away = False
         self.gone: set[str] = set()
         self.streams: dict[str, list[tuple[Any, ...]]] = {}
@@ -147,6 +148,16 @@ class Table:
     def is_empty(self) -> bool:
         self.asked += 1
         return not self.rows
+
+    def identity(self) -> bytes:
+        return self.made[:8]
+
+    def make_anew(self, made: bytes) -> None:
+        """Drop the table with its streams, and make another of its name."""
+        self.made = made
+        self.gone |= set(self.streams)
+        for rows in self.streams.values():
+            rows.clear()
 
     def now(self) -> int:
         return self.clock
@@ -206,6 +217,9 @@ class Network:
     def now(self) -> int:
         self._perhaps_die()
         return self.real.now()
+
+    def identity(self) -> bytes:
+        return self.real.identity()
 
     def compare(self, rows: pa.RecordBatch) -> dict[int, bool]:
         self._perhaps_die()

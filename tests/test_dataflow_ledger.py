@@ -342,3 +342,48 @@ def test_tallies_refused_as_a_whole_are_halved_and_never_added_up_twice() -> Non
     while again is not None:
         again = Outbox(KEY, TABLE, table, Memory(), the_queue(cells), added_up).append(table, 3).again
     assert sorted(row[1] for row in table.rows) == ["received", "written"]
+
+
+def test_an_event_is_written_again_to_a_table_made_anew() -> None:
+    shard = Shard()
+    shard.enqueue("a1", "b1")
+    shard.settle()
+    shard.table.make_anew(b"another")
+
+    fates = shard.enqueue("a1", "b2")
+
+    assert (list(fates.duplicates), list(fates.refusals)) == ([], [])
+    shard.settle()
+    assert shard.ids == ["a", "b"]
+    assert list(shard.enqueue("a1").duplicates) == [0]
+
+
+def test_an_id_whose_row_waits_is_remembered_until_it_is_in_the_table_made_anew() -> None:
+    #  |a written|table made anew while b waits|b and a again: both count as duplicates|b written|a again|
+    shard = Shard()
+    shard.enqueue("a1")
+    shard.settle()
+    shard.enqueue("b1")
+    shard.table.make_anew(b"another")
+    assert list(shard.enqueue("b1", "a1").duplicates) == [0, 1]
+    shard.settle()
+    assert shard.ids == ["b"]
+
+    shard.table.clock = 5
+    assert list(shard.enqueue("b1").duplicates) == [0], "looked up"
+    shard.enqueue("a1")
+    shard.settle()
+    assert shard.ids == ["b", "a"]
+
+
+def test_ids_of_a_job_that_knew_nothing_of_tables_are_kept_and_get_one() -> None:
+    shard = Shard()
+    shard.enqueue("a1")
+    shard.settle()
+    ids = the_ids(shard.cells, Memory())
+    ids.note_table(b"")  # as such a job wrote it
+    asked = shard.table.asked
+
+    assert list(shard.enqueue("a1").duplicates) == [0]
+    assert the_ids(shard.cells, Memory()).table() == b"the tabl"
+    assert shard.table.asked == asked

@@ -55,15 +55,18 @@ class Memory:
 
 class Mark(NamedTuple):
     """What one cell says of the ids: how often they have turned, since when they are complete, the newest publish time
-    among them (both in microseconds since 1970), and their version."""
+    among them (both in microseconds since 1970), their version, and a digest of the table's identity."""
 
     turns: int = 0
     since: int = 0
     newest: int = 0
     version: bytes = b""
+    table: bytes = b""
 
 
 _TIMES: Final = struct.Struct(">qqq")
+_VERSION_BYTES: Final = 16
+TABLE_BYTES: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +99,25 @@ class Ids:
         mark = self._read()
         return None if mark is None else mark.since
 
-    def begin(self, since: int) -> None:
-        """Remember ids of messages that are published after *since*, in microseconds since 1970."""
-        self._write(Mark(since=since))
+    def begin(self, since: int, table: bytes = b"") -> None:
+        """Remember ids of messages that are published after *since*, in microseconds since 1970; of this *table*."""
+        self._write(Mark(since=since, table=table))
+
+    def table(self) -> bytes:
+        """A digest of the identity of the table whose ids these are; nothing when nobody noted it."""
+        return (self._read() or Mark()).table
+
+    def note_table(self, table: bytes) -> None:
+        """Note whose ids these are."""
+        self._write((self._read() or Mark())._replace(table=table))
+
+    def begin_anew(self, since: int, table: bytes) -> None:
+        """Forget every id, because they are of a table that is gone; none of their rows may wait."""
+        mark = self._read() or Mark()
+        self.even.clear()
+        self.odd.clear()
+        self.memory.seen.pop(self.key, None)
+        self._write(Mark(mark.turns, since, 0, chained(mark.version, b"another table"), table))
 
     def remember(self, batch: MicroBatch) -> None:
         """Remember every row of *batch*: from here on it is pending, then written."""
@@ -119,7 +138,8 @@ class Ids:
         seen, mark = self.seen(), self._read() or Mark()
         seen.turn()
         self._bag(mark.turns + 1).clear()
-        self._write(Mark(mark.turns + 1, max(mark.since, mark.newest, now), mark.newest, seen.version))
+        since = max(mark.since, mark.newest, now)
+        self._write(Mark(mark.turns + 1, since, mark.newest, seen.version, mark.table))
 
     def forget(self, batch: MicroBatch) -> None:
         """Forget every row of *batch*: it becomes a dead letter in this commit, and may be replayed."""
@@ -140,7 +160,9 @@ class Ids:
         if value is None:
             return None
         turns, since, newest = _TIMES.unpack_from(value)
-        return Mark(turns, since, newest, value[_TIMES.size :])
+        rest = value[_TIMES.size :]
+        known = len(rest) % _VERSION_BYTES  # a job that knew nothing of tables wrote a version or nothing
+        return Mark(turns, since, newest, rest[known:], rest[:known])
 
     def _write(self, mark: Mark) -> None:
-        self.version.write(_TIMES.pack(mark.turns, mark.since, mark.newest) + mark.version)
+        self.version.write(_TIMES.pack(mark.turns, mark.since, mark.newest) + mark.table + mark.version)

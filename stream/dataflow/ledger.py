@@ -25,6 +25,9 @@ class Table(Protocol):
     def now(self) -> int:
         """BigQuery's own time, in microseconds since 1970: workers' clocks may differ."""
 
+    def identity(self) -> bytes:
+        """A digest of which table it is; nothing when nobody can tell right now."""
+
     def compare(self, rows: pa.RecordBatch) -> Mapping[int, bool]:
         """Give the indexes of *rows* whose id stands there, and whether with the same content."""
 
@@ -43,6 +46,7 @@ class Ledger:
         Rows of messages older than what is remembered are looked up in the table.
         Raises what the table raises.
         """
+        self._follow_table()
         stored = compare_old(batch, self._since(), self.table.compare)
         decision = self.ids.seen().decide(batch, stored)
         fresh = batch.take(decision.fresh)
@@ -60,8 +64,22 @@ class Ledger:
         since = self.ids.since()
         if since is None:
             since = 0 if self.table.is_empty() else self.table.now() + SKEW_MICROSECONDS
-            self.ids.begin(since)
+            self.ids.begin(since, self.table.identity())
         return since
+
+    def _follow_table(self) -> None:
+        """Forget the ids once the table is another one, made anew or restored under its name, and nothing waits.
+
+        An id whose row waits is in no table: it must be remembered until the row is written.
+        """
+        identity, known = self.table.identity(), self.ids.table()
+        if not identity or identity == known or self.ids.since() is None:
+            return
+        if not known:
+            self.ids.note_table(identity)
+        elif self.outbox.queue.is_empty():
+            since = 0 if self.table.is_empty() else self.table.now() + SKEW_MICROSECONDS
+            self.ids.begin_anew(since, identity)
 
     def append(self, streams: Streams, now: int) -> Settled:
         """Append what is committed, and forget the ids of rows that BigQuery refuses; see :class:`Outbox`.
@@ -72,6 +90,7 @@ class Ledger:
         for fates in settled.fates:
             if fates.refusals:
                 self.ids.forget(fates.batch.take([refusal.index for refusal in fates.refusals]))
+        self._follow_table()
         if settled.in_pages and self.ids.is_due() and self.outbox.queue.has_only_young():
             self.ids.turn(self.table.now())
             self.outbox.queue.begin_young()

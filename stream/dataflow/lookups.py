@@ -12,6 +12,7 @@ from google.cloud import bigquery
 from requests.exceptions import ConnectionError as RequestsConnectionError
 from requests.exceptions import Timeout
 
+from stream.dataflow.identities import TableIdentities
 from stream.names import sql_name
 from stream.stored_rows import StoredRows, StoredTallies
 
@@ -23,9 +24,20 @@ class LookupFailedError(RuntimeError):
 class EventTable:
     """The table ``projects/P/datasets/D/tables/T`` of a subject. Every method raises LookupFailedError."""
 
-    def __init__(self, client: bigquery.Client, table: str, derived: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        client: bigquery.Client,
+        table: str,
+        derived: frozenset[str] = frozenset(),
+        identities: TableIdentities | None = None,
+    ) -> None:
         self._table = table
         self._stored = StoredRows(client, sql_name(table), derived)
+        self._identities = identities
+
+    def identity(self) -> bytes:
+        """A digest of which table it is; nothing when nobody looks, or it cannot be looked at right now."""
+        return b"" if self._identities is None else self._identities.of(sql_name(self._table))
 
     def is_empty(self) -> bool:
         """Whether there is no row at all."""

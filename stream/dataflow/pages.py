@@ -103,6 +103,13 @@ class Queue:
         self._write(index._replace(first=number + 1))
         return taken
 
+    def is_empty(self) -> bool:
+        """Whether nothing waits, not even the head; reads the inbox."""
+        index, head = self._read(), self.read_head()
+        return (
+            index.first == index.end and (head is None or not head.batches) and not any(True for _ in self.inbox.read())
+        )
+
     def store(self) -> None:
         """Move what is in the inbox behind what waits."""
         placed, index = self._emptied(self._read())

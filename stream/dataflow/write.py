@@ -24,6 +24,7 @@ from apache_beam.utils.timestamp import Timestamp
 from stream.dataflow.appending import AppendingFn
 from stream.dataflow.cells import Bag, Ids
 from stream.dataflow.fates import Fates, tally_fates
+from stream.dataflow.identities import TableIdentities
 from stream.dataflow.keying import key_by_shard
 from stream.dataflow.ledger import Ledger
 from stream.dataflow.lookups import EventTable
@@ -56,6 +57,7 @@ class _WriteFn(AppendingFn):
 
     def setup(self) -> None:
         super().setup()
+        self._identities = TableIdentities(self._bigquery)
         self._key = sealing_key(self._options.sealing.read())
 
     def process(
@@ -100,7 +102,7 @@ class _WriteFn(AppendingFn):
 
     def _ledger(self, ids: Ids, queue: Queue) -> Ledger:
         path = self._options.tables[ids.key[0]]
-        table = EventTable(self._bigquery, path, self._options.derived[ids.key[0]])
+        table = EventTable(self._bigquery, path, self._options.derived[ids.key[0]], self._identities)
         return Ledger(ids, Outbox(ids.key, path, table, self._memory, queue), table)
 
     def _account(self, fates: Iterable[Fates]) -> Iterator[TaggedOutput]:

@@ -1,0 +1,44 @@
+"""Which tables a worker writes to: their identities, looked at every few seconds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Final
+
+import structlog
+from google.api_core.exceptions import GoogleAPIError
+from google.auth.exceptions import GoogleAuthError
+from google.cloud import bigquery
+from requests.exceptions import RequestException
+
+from stream.dataflow.cells import TABLE_BYTES
+from stream.table_identity import look_at_table
+
+LOOK_SECONDS: Final = 10.0
+_LOG = structlog.get_logger("headrace")
+
+
+@dataclass
+class TableIdentities:
+    """Digests of identities, kept for *LOOK_SECONDS*; *seconds* is a monotonic clock."""
+
+    client: bigquery.Client
+    seconds: Callable[[], float] = time.monotonic
+    _kept: dict[str, tuple[bytes, float]] = field(default_factory=dict)
+
+    def of(self, table: str) -> bytes:
+        """The digest for *table*, as SQL names it; nothing when it cannot be looked at, which is tried again."""
+        digest, until = self._kept.get(table, (b"", 0.0))
+        if self.seconds() < until:
+            return digest
+        try:
+            identity = look_at_table(self.client, table).identity
+            digest = blake2b(identity.encode(), digest_size=TABLE_BYTES).digest()
+        except (GoogleAPIError, GoogleAuthError, RequestException) as error:
+            _LOG.warning("table_not_seen", table=table, error=type(error).__name__)
+            digest = b""
+        self._kept[table] = digest, self.seconds() + LOOK_SECONDS
+        return digest
