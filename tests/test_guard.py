@@ -38,6 +38,11 @@ class Service:
     now: datetime = START
     rows: list[dict[str, Any]] = field(default_factory=list)
     finalised: list[str] = field(default_factory=list)
+    made: str = "the table"
+
+    def make_table_anew(self) -> None:
+        self.rows.clear()
+        self.made = f"not {self.made}"
 
     def pass_(self, **time: float) -> None:
         self.now += timedelta(**time)
@@ -58,6 +63,9 @@ class Claims:
 
     def now(self) -> datetime:
         return self.service.now
+
+    def identity(self) -> str:
+        return self.service.made
 
     def state(self, said: Statement) -> None:
         row = {"engine": self.engine, "run": self.run, "holder": self.run, "subscriptions": self.subscriptions}
@@ -303,3 +311,22 @@ def test_old_statements_are_deleted_and_what_counts_stays(tmp_path: Path) -> Non
     assert from_micros(to_micros(service.now)) == engine.guard._stated_at
     engine.end()
     assert Engine(service, tmp_path / "gone").serve().journal.is_taken_over("flights")
+
+
+def test_who_took_the_subscriptions_while_their_table_was_made_anew_is_found(tmp_path: Path) -> None:
+    service = Service()
+    first = Engine(service, tmp_path / "a").serve()
+    service.make_table_anew()
+    Engine(service, tmp_path / "b").serve()
+    with pytest.raises(FencedError):
+        first.guard.renew()
+
+
+def test_a_claim_is_stated_again_in_a_table_made_anew(tmp_path: Path) -> None:
+    service = Service()
+    first = Engine(service, tmp_path / "a").serve()
+    service.make_table_anew()
+    first.guard.renew()
+    with pytest.raises(InUseError):
+        Engine(service, tmp_path / "b").guard.take()
+    first.guard.renew()

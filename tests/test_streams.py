@@ -106,7 +106,7 @@ def test_a_stream_that_is_not_there_has_no_number_of_rows(status: grpc.StatusCod
         (grpc.StatusCode.ALREADY_EXISTS, "OFFSET_ALREADY_EXISTS", Verdict.WRITTEN),
         (grpc.StatusCode.OUT_OF_RANGE, "OFFSET_OUT_OF_RANGE", Verdict.HALT),
         (grpc.StatusCode.INVALID_ARGUMENT, "STREAM_FINALIZED", Verdict.STREAM_GONE),
-        (grpc.StatusCode.NOT_FOUND, "TABLE_NOT_FOUND", Verdict.BLOCKED),
+        (grpc.StatusCode.NOT_FOUND, "TABLE_NOT_FOUND", Verdict.STREAM_GONE),
         (grpc.StatusCode.INVALID_ARGUMENT, "SCHEMA_MISMATCH_EXTRA_FIELDS", Verdict.BLOCKED),
     ],
 )

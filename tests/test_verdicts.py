@@ -61,7 +61,7 @@ def test_an_offset_that_an_earlier_attempt_may_have_taken(answer: Answer, verdic
         ("STREAM_FINALIZED", Verdict.STREAM_GONE),
         ("STREAM_NOT_FOUND", Verdict.STREAM_GONE),
         ("INVALID_STREAM_STATE", Verdict.STREAM_GONE),
-        ("TABLE_NOT_FOUND", Verdict.BLOCKED),
+        ("TABLE_NOT_FOUND", Verdict.STREAM_GONE),
         ("SCHEMA_MISMATCH_EXTRA_FIELDS", Verdict.BLOCKED),
         ("A_CODE_OF_TOMORROW", Verdict.UNKNOWN),
     ],

@@ -138,7 +138,7 @@ resource "google_project_iam_custom_role" "job_engines" {
   project     = var.project
   role_id     = "headrace_job_engines"
   title       = "Headrace: job on engines"
-  permissions = ["bigquery.tables.getData", "bigquery.tables.updateData"]
+  permissions = ["bigquery.tables.get", "bigquery.tables.getData", "bigquery.tables.updateData"]
 }
 
 resource "google_bigquery_table_iam_member" "job_engines" {
@@ -234,7 +234,7 @@ resource "google_project_iam_custom_role" "backfiller_engines" {
   project     = var.project
   role_id     = "headrace_backfiller_engines"
   title       = "Headrace: backfiller on engines"
-  permissions = ["bigquery.tables.getData", "bigquery.tables.updateData"]
+  permissions = ["bigquery.tables.get", "bigquery.tables.getData", "bigquery.tables.updateData"]
 }
 
 resource "google_bigquery_table_iam_member" "backfiller_engines" {

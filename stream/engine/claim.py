@@ -26,6 +26,7 @@ from schemas.envelope import from_micros
 from stream.lookup import QUERY_SECONDS, service_time
 from stream.own_tables import ENGINES_SCHEMA
 from stream.streams import Rows, WriteStreams
+from stream.table_identity import look_at_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,10 @@ class Claims:
     def now(self) -> datetime:
         """BigQuery's time."""
         return from_micros(service_time(self._client))
+
+    def identity(self) -> str:
+        """Which table the claims are in; raises what the client raises."""
+        return look_at_table(self._client, self._sql).identity
 
     def state(self, said: Statement) -> None:
         """Append what this engine claims."""

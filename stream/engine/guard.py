@@ -75,6 +75,7 @@ class Guard:
         self._others: set[str] = set()
         self._first = 0
         self._serving = False
+        self._table = ""
         self._stated_at: datetime | None = None
         self._tidied_at: datetime | None = None
 
@@ -89,6 +90,7 @@ class Guard:
             HaltError: the journal is an old copy, or another process runs with a copy of it.
             ClockError: this machine's clock is wrong.
         """
+        self._table = self._patience.insist(_NEEDS, self._claims.identity)
         before = self._patience.insist(_NEEDS, self._look)
         self._refuse_old_copy(before.own)
         taken_over = self._taken_over(before)
@@ -132,6 +134,7 @@ class Guard:
         with self._lock:
             if self._serving:
                 self._state()
+                self._look_again_in_another_table()
                 self._tidy()
 
     def release(self) -> None:
@@ -172,6 +175,14 @@ class Guard:
                 f"{self._journal.directory}: another process runs with a copy of this journal; each engine needs one "
                 "of its own; see docs/promises.md"
             )
+
+    def _look_again_in_another_table(self) -> None:
+        """Whoever came after the table of claims was made anew, and before this engine stated its claim in it, found
+        nobody: FencedError when there is one."""
+        table = self._claims.identity()
+        if table != self._table and self._stated_at is not None:
+            self._check(self._stated_at)
+            self._table = table
 
     def _taken_over(self, look: Look) -> list[str]:
         """The tables whose messages another journal's engine has been given since this one last served them; those too

@@ -67,6 +67,19 @@ def post(project: str, tmp_path: Path) -> Post:
     return Post(Settings(project=project, archive_key_file=key))
 
 
+def test_letters_go_on_to_an_archive_made_anew(post: Post) -> None:
+    post.send(a_letter("before"))
+    post.collect(1)
+    client = open_bigquery(post.settings.project)
+    client.delete_dataset(f"{post.settings.project}.{post.settings.archive_dataset}", delete_contents=True)
+    clients = Clients(post.publisher, open_subscriber(), client)
+    apply(plan(Registry.load(), post.settings.names, "EU", clients))
+
+    post.send(a_letter("after"))
+    post.collect(2)
+    assert post.only().attributes["ce-id"] == "after"
+
+
 def a_letter(name: str = "m1", reason: Reason = Reason.TOO_LATE, data: bytes = b"\x00\xff", **more: Any) -> DeadLetter:
     attributes = {"ce-id": name, "ce-source": "/shop", "ce-dataschema": "headrace:booking_created:9", **more}
     return DeadLetter(Message("booking_created", data, attributes, name, 1_000_000), reason, "window", "why it was")
