@@ -112,7 +112,13 @@ def parse_pii(annotation: object, where: str) -> Pii | NotPersonal:
         return NOT_PERSONAL
     given = _mapping(annotation, where, 'write "none", or {"kind": "email", "mask": "tokenise"}')
     mask = _member(Mask, given.get("mask"), f"{where}.mask")
-    _refuse_unknown(given, {"kind", "mask"} | _PARAMETERS.get(mask, set()), where)
+    if given.get("keys", "none") != "none":
+        raise ContractError(
+            f"{where}.keys",
+            "personal keys of a map, and keys are never masked",
+            "use an array of records in which the key is a field with a mask of its own",
+        )
+    _refuse_unknown(given, {"kind", "mask", "keys"} | _PARAMETERS.get(mask, set()), where)
     pii = Pii(
         kind=_identifier(given, "kind", where),
         mask=mask,

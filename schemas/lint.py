@@ -254,8 +254,12 @@ def _generalises(pii: Pii, value: object) -> bool:
             return isinstance(value, Scalar) and value.kind in {Kind.DATE} | INSTANTS
         case Generalise.NETWORK:
             return value == Scalar(Kind.STRING)
-        case _:
+        case Generalise.BUCKET:
             return isinstance(value, Scalar) and value.kind in NUMBERS
+        case None:
+            return False
+        case _:
+            assert_never(pii.to)
 
 
 def _in_map(field: Field) -> bool:

@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
+from typing import Final, assert_never
 
-from schemas.model import Array, Field, Kind, Map, Mask, Optional, Pii, Record, Scalar, Type
+from schemas.model import (
+    Array,
+    Decimal,
+    Enumeration,
+    Field,
+    Fixed,
+    Kind,
+    Map,
+    Mask,
+    Optional,
+    Pii,
+    Record,
+    Scalar,
+    Type,
+)
 
 TOKEN: Final = Scalar(Kind.STRING)
 
@@ -28,6 +42,8 @@ def _masked_field(field: Field) -> Field | None:
             return replace(field, type=_tokenised(field.type))
         case Mask.PARTIAL | Mask.GENERALISE:
             return field
+        case _:
+            assert_never(field.pii.mask)
 
 
 def _masked_type(type_: Type) -> Type:
@@ -40,8 +56,10 @@ def _masked_type(type_: Type) -> Type:
             return Map(_masked_type(type_.values))
         case Record():
             return masked(type_)
-        case _:
+        case Scalar() | Decimal() | Fixed() | Enumeration():
             return type_
+        case _:
+            assert_never(type_)
 
 
 def _emptied(type_: Type) -> Type:
@@ -57,5 +75,7 @@ def _tokenised(type_: Type) -> Type:
             return Array(_tokenised(type_.items))
         case Map():
             return Map(_tokenised(type_.values))
-        case _:
+        case Scalar() | Decimal() | Fixed() | Enumeration() | Record():
             return TOKEN
+        case _:
+            assert_never(type_)

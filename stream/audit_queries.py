@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import groupby
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, assert_never
 
 from google.cloud import bigquery
 
@@ -108,15 +108,15 @@ def signed(number: int) -> int:
 
 
 def _add(tallied: Tallied, line: Any) -> None:
-    if line["outcome"] == Outcome.RECEIVED:
-        tallied.received += line["events"]
-        tallied.recent_received += line["recent"]
-        return
-    if line["outcome"] == Outcome.LOST:
-        tallied.lost += line["events"]
-        return
-    tallied.recent_settled += line["recent"]
-    match line["outcome"]:
+    outcome = Outcome(line["outcome"])
+    if outcome not in (Outcome.RECEIVED, Outcome.LOST):
+        tallied.recent_settled += line["recent"]
+    match outcome:
+        case Outcome.RECEIVED:
+            tallied.received += line["events"]
+            tallied.recent_received += line["recent"]
+        case Outcome.LOST:
+            tallied.lost += line["events"]
         case Outcome.WRITTEN:
             tallied.written += line["events"]
             tallied.hashes = Hashes(_whole(line, "ids"), _whole(line, "contents"))
@@ -124,8 +124,10 @@ def _add(tallied: Tallied, line: Any) -> None:
             tallied.duplicates += line["events"]
         case Outcome.DROPPED:
             tallied.dropped += line["events"]
-        case _:
+        case Outcome.DEAD_LETTERED:
             tallied.dead_lettered[line["reason"] or ""] = line["events"]
+        case _:
+            assert_never(outcome)
 
 
 def _whole(line: Any, name: str) -> int:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 
 import pyarrow as pa
 
 from schemas.masked import masked
-from schemas.model import Array, Field, Map, Mask, Optional, Pii, Record, Type
+from schemas.model import Array, Decimal, Enumeration, Field, Fixed, Map, Mask, Optional, Record, Scalar, Type
 from schemas.registry import Contract
 from stream.masks import generalise, keep_part
 from stream.tables import META_SCHEMA, arrow_schema, arrow_type
@@ -35,25 +35,23 @@ def _field_mask(f: Field, key: bytes) -> ArrayMask | None:
     pii = f.mask
     if pii is None:
         return _inside(f.type, key) or _unchanged
-    if pii.mask is Mask.DROP:
-        return None
-    if pii.mask is Mask.REDACT:
-        return _emptied(f.type)
-    return _leaves(f.type, _leaf_mask(pii, key))
+    match pii.mask:
+        case Mask.DROP:
+            return None
+        case Mask.REDACT:
+            return _emptied(f.type)
+        case Mask.TOKENISE:
+            return _leaves(f.type, tokeniser(pii.kind, key))
+        case Mask.PARTIAL:
+            return _leaves(f.type, lambda column: keep_part(column, pii.keep_first, pii.keep_last))
+        case Mask.GENERALISE:
+            return _leaves(f.type, lambda column: generalise(column, pii))
+        case _:
+            assert_never(pii.mask)
 
 
 def _unchanged(column: pa.Array) -> pa.Array:
     return column
-
-
-def _leaf_mask(pii: Pii, key: bytes) -> ArrayMask:
-    match pii.mask:
-        case Mask.TOKENISE:
-            return tokeniser(pii.kind, key)
-        case Mask.PARTIAL:
-            return lambda column: keep_part(column, pii.keep_first, pii.keep_last)
-        case _:
-            return lambda column: generalise(column, pii)
 
 
 def _emptied(type_: Type) -> ArrayMask:
@@ -74,8 +72,10 @@ def _inside(type_: Type, key: bytes) -> ArrayMask | None:
             return _on_values(_inside(type_.values, key))
         case Record():
             return _record_mask(type_, key)
-        case _:
+        case Scalar() | Decimal() | Fixed() | Enumeration():
             return None
+        case _:
+            assert_never(type_)
 
 
 def _on_items(mask: ArrayMask | None) -> ArrayMask | None:
@@ -83,7 +83,7 @@ def _on_items(mask: ArrayMask | None) -> ArrayMask | None:
 
 
 def _on_values(mask: ArrayMask | None) -> ArrayMask | None:
-    return None if mask is None else lambda column: _map_entries(column, _unchanged, mask)
+    return None if mask is None else lambda column: _map_values(column, mask)
 
 
 def _record_mask(record: Record, key: bytes) -> ArrayMask:
@@ -98,7 +98,7 @@ def _record_mask(record: Record, key: bytes) -> ArrayMask:
 
 
 def _leaves(type_: Type, mask: ArrayMask) -> ArrayMask:
-    """Apply *mask* to every innermost value; to the keys of a map too."""
+    """Apply *mask* to every innermost value; the keys of a map stay."""
     match type_:
         case Optional():
             return _leaves(type_.item, mask)
@@ -107,9 +107,11 @@ def _leaves(type_: Type, mask: ArrayMask) -> ArrayMask:
             return lambda column: _map_items(column, within)
         case Map():
             within = _leaves(type_.values, mask)
-            return lambda column: _map_entries(column, mask, within)
-        case _:
+            return lambda column: _map_values(column, within)
+        case Scalar() | Decimal() | Fixed() | Enumeration() | Record():
             return mask
+        case _:
+            assert_never(type_)
 
 
 def _map_items(column: pa.Array, mask: ArrayMask) -> pa.Array:
@@ -118,9 +120,9 @@ def _map_items(column: pa.Array, mask: ArrayMask) -> pa.Array:
     return pa.ListArray.from_arrays(column.offsets, items, type=pa.list_(item))
 
 
-def _map_entries(column: pa.Array, mask_key: ArrayMask, mask_value: ArrayMask) -> pa.Array:
+def _map_values(column: pa.Array, mask: ArrayMask) -> pa.Array:
     entries = column.values
-    keys, values = mask_key(entries.field(0)), mask_value(entries.field(1))
+    keys, values = entries.field(0), mask(entries.field(1))
     fields = [
         pa.field("key", keys.type, nullable=False),
         pa.field("value", values.type, entries.type.field(1).nullable),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, assert_never
 
 import numpy as np
 import numpy.typing as npt
@@ -51,8 +51,12 @@ def generalise(column: pa.Array, pii: Pii) -> pa.Array:
             return pc.floor_temporal(column, unit=str(pii.to)).cast(column.type)
         case Generalise.NETWORK:
             return networks(column)
+        case Generalise.BUCKET if pii.size is not None:
+            return _bucket(column, pii.size)
+        case Generalise.BUCKET | None:
+            raise ValueError("a mask that is not complete: the lint refuses it")
         case _:
-            return _bucket(column, pii.size or 1)
+            assert_never(pii.to)
 
 
 def _bucket(column: pa.Array, size: int) -> pa.Array:
@@ -60,9 +64,20 @@ def _bucket(column: pa.Array, size: int) -> pa.Array:
     nulls = column.is_null().to_numpy(zero_copy_only=False)
     numbers = column.fill_null(0).cast(pa.int64() if is_integer else pa.float64()).to_numpy()
     lowest = -(2**31) if column.type == pa.int32() else -(2**63)
-    with np.errstate(invalid="ignore"):  # infinity has no bucket
-        floored = _floor(numbers, size, lowest) if is_integer else numbers // float(size) * float(size)
+    floored = _floor(numbers, size, lowest) if is_integer else _floor_floating(numbers, size, column.type)
     return pa.array(floored, mask=nulls).cast(column.type, safe=False)
+
+
+def _floor_floating(numbers: npt.NDArray[np.float64], size: int, type_: pa.DataType) -> npt.NDArray[np.float64]:
+    """The lower ends of buckets, no lower than the least number of *type_*; infinities and NaN are left as they are.
+
+    Zero has no sign: it would tell what a number was.
+    """
+    lowest = np.finfo(np.float32 if type_ == pa.float32() else np.float64).min
+    with np.errstate(invalid="ignore", over="ignore"):
+        width = float(min(size, 2**1023))
+        floored = np.maximum(numbers // width * width, lowest) + 0.0
+    return np.where(np.isfinite(numbers), floored, numbers)
 
 
 def _floor(numbers: npt.NDArray[np.int64], size: int, low: int) -> npt.NDArray[np.int64]:

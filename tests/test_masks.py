@@ -2,18 +2,29 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import json
+import math
 import unicodedata
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.envelope import SchemaRef
+from schemas.errors import ContractError
 from schemas.model import Generalise, Mask, Pii
+from schemas.registry import parse_contract
+from stream.arrays import columns_for, to_batch
+from stream.mask import Masker
 from stream.masks import generalise, keep_part
+from stream.tables import META_SCHEMA, arrow_schema
 from stream.tokens import tokeniser
+from tests.builders import MOMENT, a_contract, contract_json, encode
 from tests.strategies import FIXED_PROFILE
 
 KEY = b"k" * 32
@@ -223,6 +234,78 @@ def test_buckets_of_floats_are_as_documented(width: int, size: int, offset: int,
     pii = Pii("kind", Mask.GENERALISE, to=Generalise.BUCKET, size=size)
     column = column_of(numbers, pa.float32() if width == 32 else pa.float64(), offset)
     masked = generalise(column, pii)
-    expected = pa.array([None if number is None else number // size * size for number in numbers], column.type)
+    least = float(np.finfo(np.float32 if width == 32 else np.float64).min)
+
+    def lower_end(number: float) -> float:
+        return max(number // size * size, least) + 0.0 if math.isfinite(number) else number
+
+    expected = pa.array([None if number is None else lower_end(number) for number in numbers], column.type)
     assert [str(value) for value in masked.to_pylist()] == [str(value) for value in expected.to_pylist()]
     assert masked.type == column.type
+
+
+@pytest.mark.parametrize("type_", [pa.float32(), pa.float64()], ids=str)
+@pytest.mark.parametrize("size", [1, 1000, 10**30, 10**400], ids=lambda size: f"{len(str(size))} digits")
+def test_buckets_of_floating_numbers_never_become_something_else(type_: pa.DataType, size: int) -> None:
+    least = float(np.finfo(np.float32 if type_ == pa.float32() else np.float64).min)
+    values = [math.inf, -math.inf, math.nan, -0.0, 0.0, least, -least, None]
+
+    masked = generalise(pa.array(values, type_), Pii("kind", Mask.GENERALISE, to=Generalise.BUCKET, size=size))
+
+    plus, minus, nan, zero, zero_too, lowest, highest, none = masked.to_pylist()
+    assert (plus, minus, none) == (math.inf, -math.inf, None)
+    assert math.isnan(nan)
+    assert math.copysign(1, zero) == math.copysign(1, zero_too) == 1
+    assert math.isfinite(lowest)
+    assert math.isfinite(highest)
+    assert 0 <= highest <= -least
+
+
+@pytest.mark.parametrize(
+    ("value", "to", "expected"),
+    [
+        (date.min, Generalise.YEAR, date.min),
+        (date(1, 12, 31), Generalise.MONTH, date(1, 12, 1)),
+        (date.max, Generalise.YEAR, date(9999, 1, 1)),
+        (date.max, Generalise.MONTH, date(9999, 12, 1)),
+        ("::ffff:203.0.113.7", Generalise.NETWORK, "::/48"),
+    ],
+)
+def test_the_ends_of_what_can_be_generalised(value: Any, to: Generalise, expected: Any) -> None:
+    assert generalise(pa.array([value]), Pii("kind", Mask.GENERALISE, to=to)).to_pylist() == [expected]
+
+
+def test_a_mask_that_is_not_known_gives_nothing_in_clear() -> None:
+    with pytest.raises((AssertionError, ValueError)):
+        generalise(pa.array([7]), Pii("kind", Mask.GENERALISE, to="decade"))  # type: ignore[arg-type]
+    contract = a_contract(("secret", "long"))
+    field = replace(contract.record.fields[0], pii=Pii("kind", "blur"))  # type: ignore[arg-type]
+    unknown = replace(contract, record=replace(contract.record, fields=(field, *contract.record.fields[1:])))
+    with pytest.raises(AssertionError):
+        Masker(unknown, KEY)
+
+
+def test_keys_of_a_masked_map_stay() -> None:
+    values = {"type": "map", "values": "string"}
+    personal = {"pii": {"kind": "phone", "mask": "tokenise", "keys": "none"}}
+    avro = contract_json(("numbers", values, personal))
+    avro["fields"][-1]["pii"] = "none"
+    contract = parse_contract(SchemaRef("thing_happened", 1), json.dumps(avro))
+    payload = encode(contract, {"numbers": {"home": "123"}, "at": MOMENT})
+    columns = columns_for(contract.record)
+    columns.read([contract.record], [payload])
+    rows = to_batch(columns.finish(), arrow_schema(contract.record))
+    metas = [pa.nulls(1, field.type) for field in META_SCHEMA]
+    whole = pa.RecordBatch.from_arrays([*rows.columns, *metas], schema=pa.schema([*rows.schema, *META_SCHEMA]))
+
+    (entry,) = Masker(contract, KEY).mask(whole).column("numbers").to_pylist()[0]
+
+    assert entry == {"key": "home", "value": tokens("123", kind="phone")[0]}
+
+
+def test_personal_keys_of_a_map_are_refused() -> None:
+    keys = {"kind": "phone", "mask": "tokenise"}
+    with pytest.raises(ContractError, match=r"numbers\.pii\.keys: personal keys of a map.*use an array of records"):
+        a_contract(
+            ("numbers", {"type": "map", "values": "string"}, {"pii": {"kind": "x", "mask": "redact", "keys": keys}}),
+        )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, assert_never
 
 import pyarrow as pa
 
@@ -104,7 +104,8 @@ class Outbox:
         if not head.batches:
             return Settled([], self._assign(streams, head, now))
         answer = streams.append(head.stream, head.offset, Rows.of(head.rows))
-        match judge(answer, attempted=True):  # a committed head may have been sent by any bundle before
+        verdict = judge(answer, attempted=True)
+        match verdict:  # a committed head may have been sent by any bundle before
             case Verdict.WRITTEN:
                 end = replace(head, offset=head.offset + len(head), batches=())
                 return self._written(streams, head.batches, end, now)
@@ -118,8 +119,10 @@ class Outbox:
                     f"{self.table}: BigQuery refuses rows ({answer.storage or answer.status}); "
                     "run `headrace provision`, and give the job bigquery.tables.updateData on it"
                 )
-            case verdict:
+            case Verdict.ROWS_REFUSED | Verdict.BATCH_REFUSED | Verdict.STREAM_GONE:
                 return self._replace(streams, head, answer, verdict, now)
+            case _:
+                assert_never(verdict)
 
     def _written(self, streams: Streams, batches: Sequence[MicroBatch], end: Head, now: int) -> Settled:
         fates = [Fates(batch, range(len(batch))) for batch in batches]

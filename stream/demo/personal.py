@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 from schemas.model import Array, Field, Generalise, Map, Optional, Pii, Record, Type, inner
 
@@ -50,8 +50,7 @@ def _records(type_: Type, value: Any) -> Iterator[Mapping[str, Any]]:
 
 def _leaves(value: Any) -> Iterator[Any]:
     if isinstance(value, Mapping):
-        for key, item in value.items():
-            yield key
+        for item in value.values():
             yield from _leaves(item)
     elif isinstance(value, list | tuple):
         for item in value:
@@ -71,5 +70,7 @@ def _is_coarse(value: Any, pii: Pii) -> bool:
             return str(value).endswith((".0", "::"))
         case Generalise.BUCKET:
             return value % (pii.size or 1) == 0  # type: ignore[no-any-return]
-        case _:
+        case None:
             return False
+        case _:
+            assert_never(pii.to)

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final, Protocol, TypeAlias, TypeVar
+from typing import Final, Protocol, TypeAlias, TypeVar, assert_never
 
 import pyarrow as pa
 
@@ -150,7 +150,8 @@ class TableWriter:
             head = self._queue[0]
             answer = self._streams.append(self._stream, self._offset, head.wire, partial(self._note_of, head))
             self._reached("appended")
-            match judge(answer, head.attempted):
+            verdict = judge(answer, head.attempted)
+            match verdict:
                 case Verdict.WRITTEN:
                     self._patience.mended()
                     self._commit_written(head)
@@ -179,6 +180,8 @@ class TableWriter:
                         f"{self._stream}: offset {self._offset} is not where {len(head):,} committed rows belong; "
                         "somebody else appended to this stream, or the journal is an old copy; see docs/promises.md"
                     )
+                case _:
+                    assert_never(verdict)
 
     def _note_of(self, head: Head) -> Note:
         """Reckoned once, and as a rule while BigQuery has the rows: that is time to spare."""

@@ -95,16 +95,14 @@ class Raw(Immediate):
         return at + self._size
 
     def _read(self, wire: Wire, at: Longs) -> tuple[Array, Mask | None]:
-        match self._kind:
-            case Kind.BOOLEAN:
-                byte = wire.bytes.take(at)
-                return byte == 1, byte > 1
-            case Kind.FLOAT:
-                bits = wire.words[at].astype(np.uint32)
-                values = bits.view(np.float32)
-                return np.where(np.isnan(values), (bits | np.uint32(0x400000)).view(np.float32), values), None
-            case _:
-                return wire.words[at].view(np.float64), None
+        if self._kind is Kind.BOOLEAN:
+            byte = wire.bytes.take(at)
+            return byte == 1, byte > 1
+        if self._kind is Kind.DOUBLE:
+            return wire.words[at].view(np.float64), None
+        bits = wire.words[at].astype(np.uint32)
+        values = bits.view(np.float32)
+        return np.where(np.isnan(values), (bits | np.uint32(0x400000)).view(np.float32), values), None
 
 
 class Text(Leaf):
