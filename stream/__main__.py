@@ -11,10 +11,12 @@ from typing import NoReturn
 
 from stream.exits import Exit
 from stream.processes import run_program
+from stream.standard_streams import set_up_streams
 
 
 def program() -> NoReturn:
     """Run the command line, and end this process."""
+    set_up_streams()
     try:
         from stream.cli import main
     except ModuleNotFoundError as error:

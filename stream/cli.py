@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +23,7 @@ from stream.cli_options import (
     Profile,
     Project,
     Rename,
+    check_arguments,
     check_runner,
     read_settings,
 )
@@ -108,12 +110,14 @@ def publish(
 
     Examples: headrace publish flight_departed flights.ndjson  |  headrace publish flight_departed < flights.ndjson
     """
+    from producers.event_producer import MAX_ATTRIBUTE_BYTES
     from stream.commands.publish import publish_lines
 
+    if not 1 <= len(source.encode()) <= MAX_ATTRIBUTE_BYTES:
+        raise typer.BadParameter(f"1 to {MAX_ATTRIBUTE_BYTES} bytes", param_hint="--source")
     settings = read_settings(project, None, contracts)
-    stream = sys.stdin if file is None else file.open()
-    with stream:
-        publish_lines(settings, subject, stream, source)
+    with nullcontext(sys.stdin.buffer) if file is None else file.open("rb") as lines:
+        publish_lines(settings, subject, lines, source)
 
 
 @app.command()
@@ -196,7 +200,7 @@ def demo(
     """
     from stream.demo.command import demo as run_demo
 
-    if events != "all" and not (events.isascii() and events.isdigit() and int(events) > 0):
+    if events != "all" and not (events.isascii() and events.isdigit() and len(events) < 10 and int(events) > 0):
         raise typer.BadParameter('a number above 0, or "all"', param_hint="--events")
     raise typer.Exit(run_demo(None if events == "all" else int(events), json_output, keep))
 
@@ -232,12 +236,18 @@ def audit(
 def main() -> None:
     """Run the command line with the exit codes of :mod:`stream.exits`."""
     try:
-        app(standalone_mode=True)
+        check_arguments(sys.argv[1:])
+        try:
+            app(standalone_mode=True)
+        finally:
+            sys.stdout.flush()  # here, so that what cannot be written is noticed
     except KeyboardInterrupt:
         sys.exit(Exit.INTERRUPTED)
     except Exception as error:  # the last place: turned into a sentence and a stable exit code
         code, sentence = explain(error)
-        from stream.output import say
+        if code != Exit.READER_GONE:
+            from stream.letters.terminal import safe
+            from stream.output import say
 
-        say(f"headrace: {sentence}")
+            say(f"headrace: {safe(sentence)}")
         sys.exit(code)

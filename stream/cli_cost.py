@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from stream.cli_options import Contracts, Dataset, Format, Json, Project, read_settings
+from stream.cli_options import Contracts, Dataset, Format, Json, Project, finite, read_settings
 
 ROW_BYTES: Final = 100  # that a row of the sample contracts has more than its event
 cost_app = typer.Typer(help="What running it costs.", no_args_is_help=True, rich_markup_mode=None)
@@ -20,13 +20,23 @@ def cost() -> None:
 
 @cost_app.command("estimate")
 def estimate(
-    rate: Annotated[float, typer.Option(min=0.001, help="Events a second, on average over the month.")],
+    rate: Annotated[
+        float, typer.Option(min=0.001, max=1e9, callback=finite, help="Events a second, on average over the month.")
+    ],
     event_bytes: Annotated[int, typer.Option(min=1, max=1_048_576, help="Bytes of an encoded event.")],
-    row_bytes: Annotated[int | None, typer.Option(min=1, help="Bytes of a row; default: an event's, and 100.")] = None,
+    row_bytes: Annotated[
+        int | None, typer.Option(min=1, max=10_485_760, help="Bytes of a row; default: an event's, and 100.")
+    ] = None,
     kept_days: Annotated[int, typer.Option(min=1, max=36_500, help="Days that rows are kept.")] = 400,
-    queried_tib: Annotated[float, typer.Option(min=0, help="TiB that queries read in a month.")] = 1.0,
-    refused: Annotated[float, typer.Option(min=0, max=1, help="Share of events that become dead letters.")] = 0.001,
-    events_a_vcpu: Annotated[float, typer.Option(min=1, help="Events a second that one vCPU takes.")] = 1000,
+    queried_tib: Annotated[
+        float, typer.Option(min=0, max=1e9, callback=finite, help="TiB that queries read in a month.")
+    ] = 1.0,
+    refused: Annotated[
+        float, typer.Option(min=0, max=1, callback=finite, help="Share of events that become dead letters.")
+    ] = 0.001,
+    events_a_vcpu: Annotated[
+        float, typer.Option(min=1, max=1e9, callback=finite, help="Events a second that one vCPU takes.")
+    ] = 1000,
     prices: Annotated[Path | None, typer.Option(help="Prices of your own, as a TOML file.")] = None,
     format_: Format = "table",
     json_output: Json = False,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +20,27 @@ Rename = Annotated[
 ]
 Format = Annotated[str, typer.Option("--format", help="table, json or ndjson.")]
 Json = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
+
+
+class ArgumentError(ValueError):
+    """An argument cannot be read as text."""
+
+
+def check_arguments(arguments: Sequence[str]) -> None:
+    """Refuse what is not text in the system's encoding, unless it names a file; raises ArgumentError."""
+    for number, argument in enumerate(arguments, 1):
+        try:
+            argument.encode("utf-8")
+        except UnicodeEncodeError:
+            if not os.path.lexists(argument):
+                raise ArgumentError(f"argument {number}: not UTF-8, and no file has that name") from None
+
+
+def finite(value: float | None) -> float | None:
+    """Refuse what a bound lets through, because no comparison with it is true."""
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter("a finite number")
+    return value
 
 
 def check_runner(runner: str | None) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from stream.cli_filters import choosing
-from stream.cli_options import Contracts, Format, Json, Project, read_settings
+from stream.cli_options import Contracts, Format, Json, Project, finite, read_settings
 
 
 @choosing("open")
@@ -16,7 +16,9 @@ def replay(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent, and send nothing.")] = False,
     only_passing: Annotated[bool, typer.Option("--only-passing", help="Leave out what only sending can show.")] = False,
     also_failing: Annotated[bool, typer.Option("--also-failing", help="Send what would fail today, too.")] = False,
-    rate: Annotated[float | None, typer.Option(min=0.01, help="Letters a second at most.")] = None,
+    rate: Annotated[
+        float | None, typer.Option(min=0.01, max=1e6, callback=finite, help="Letters a second at most.")
+    ] = None,
     max_: Annotated[int | None, typer.Option("--max", min=1, help="Letters at most, the oldest first.")] = None,
     why: Annotated[str, typer.Option(help="The reason, for the trail.")] = "",
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,

@@ -7,20 +7,30 @@ from typing import Annotated, Any
 
 import typer
 
-from stream.cli_options import Format, Json
+from stream.cli_options import Format, Json, finite
 
 scale_app = typer.Typer(
     help="What limits it past one machine, and how it recovers.", no_args_is_help=True, rich_markup_mode=None
 )
 
-Rate = Annotated[float, typer.Option(min=1, help="Events a second, of all subjects.")]
+Rate = Annotated[float, typer.Option(min=1, max=1e9, callback=finite, help="Events a second, of all subjects.")]
 Kind = Annotated[str, typer.Option(help="Whose costs an event has: booking_created or flight_departed.")]
-EventBytes = Annotated[float | None, typer.Option(min=1, help="Bytes of an encoded event; default: of its kind.")]
-RowBytes = Annotated[float | None, typer.Option(min=1, help="Bytes of a row; default: of its kind.")]
+EventBytes = Annotated[
+    float | None, typer.Option(min=1, max=1e7, callback=finite, help="Bytes of an encoded event; default: of its kind.")
+]
+RowBytes = Annotated[
+    float | None, typer.Option(min=1, max=1e7, callback=finite, help="Bytes of a row; default: of its kind.")
+]
 Subjects = Annotated[int, typer.Option(min=1, max=1000, help="How many subjects there are.")]
-Skew = Annotated[float, typer.Option(min=0, max=4, help="How unlike subjects are: 0 all alike, 1 Zipf's law.")]
-Remember = Annotated[float, typer.Option(min=1, help="Minutes in which an event may come again.")]
-Stall = Annotated[float, typer.Option(min=0, help="Minutes for which BigQuery may take nothing.")]
+Skew = Annotated[
+    float, typer.Option(min=0, max=4, callback=finite, help="How unlike subjects are: 0 all alike, 1 Zipf's law.")
+]
+Remember = Annotated[
+    float, typer.Option(min=1, max=100_000, callback=finite, help="Minutes in which an event may come again.")
+]
+Stall = Annotated[
+    float, typer.Option(min=0, max=100_000, callback=finite, help="Minutes for which BigQuery may take nothing.")
+]
 Shards = Annotated[int | None, typer.Option(min=1, max=1000, help="Shards; default: as few as will do.")]
 Workers = Annotated[int | None, typer.Option(min=1, max=4000, help="Workers; default: as few as will do.")]
 MachineType = Annotated[str, typer.Option(help="Machine type of a worker.")]
@@ -75,7 +85,9 @@ def simulate(
     skew: Skew = 1.0,
     stall: Stall = 10.0,
     lose: Annotated[int, typer.Option(min=0, help="Workers that are lost.")] = 0,
-    minutes: Annotated[float, typer.Option(min=6, max=1440, help="Minutes in which events come.")] = 20.0,
+    minutes: Annotated[
+        float, typer.Option(min=6, max=1440, callback=finite, help="Minutes in which events come.")
+    ] = 20.0,
     seed: Annotated[int, typer.Option(help="The same seed gives the same run.")] = 1,
     plot: Annotated[Path | None, typer.Option(help="Draw it into this file, .svg or .png.")] = None,
     shards: Shards = None,

@@ -23,10 +23,10 @@ def edited(text: str, environment: Mapping[str, str] = os.environ) -> str:
     command = environment.get("VISUAL") or environment.get("EDITOR") or "vi"
     with tempfile.TemporaryDirectory(prefix="headrace-") as folder:  # for its owner alone
         file = Path(folder) / "event.json"
-        file.write_text(text)
+        file.write_text(text, "utf-8")
         try:
             code = subprocess.run([*shlex.split(command), str(file)], check=False).returncode
-            result = file.read_text()
+            result = file.read_text("utf-8")
         except (OSError, UnicodeDecodeError, ValueError) as error:
             raise EditorError(f"{command}: cannot be used ({type(error).__name__}); set EDITOR") from None
     if code != 0:

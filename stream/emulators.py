@@ -25,6 +25,7 @@ STARTS: Final = 3
 END_SECONDS: Final = 5.0
 _POLL_SECONDS: Final = 0.05
 _JAR = "platform/pubsub-emulator/lib/cloud-pubsub-emulator-*-all.jar"
+_JAVA: Final = "install Java 17 or newer (Debian: apt install default-jre-headless)"
 _ROOTS: Final = (
     "/usr/lib/google-cloud-sdk",
     "~/google-cloud-sdk",
@@ -109,9 +110,7 @@ def _end_all(processes: list[subprocess.Popen[bytes]]) -> None:
 def _pubsub_command() -> list[str]:
     java = shutil.which("java")
     if java is None:
-        raise EmulatorMissingError(
-            "Java is missing: install Java 17 or newer (Debian: apt install default-jre-headless) and put it on PATH"
-        )
+        raise EmulatorMissingError(f"Java is missing: {_JAVA} and put it on PATH")
     return [java, "-jar", str(_find_jar())]
 
 
@@ -173,11 +172,20 @@ def _wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], log
     pause = threading.Event()
     for _ in range(int(START_SECONDS / _POLL_SECONDS)):
         if process.poll() is not None:
+            _check_java(log)
             raise EmulatorFailedError(f"an emulator ended at once with code {process.returncode}; see {log}")
         if ready():
             return
         pause.wait(_POLL_SECONDS)
     raise EmulatorFailedError(f"an emulator did not answer within {START_SECONDS:.0f} s; see {log}")
+
+
+def _check_java(log: Path) -> None:
+    """Say what a Java says that is older than the emulator; raises EmulatorMissingError."""
+    if "UnsupportedClassVersionError" in log.read_text("utf-8", "replace"):
+        raise EmulatorMissingError(
+            f"Java is too old: {_JAVA} and put it first on PATH; `java -version` says which it is"
+        )
 
 
 def _answers(url: str) -> bool:

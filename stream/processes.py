@@ -15,6 +15,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, NoReturn
 
+from stream.standard_streams import OutputError
+
 # A program of its own that asks Linux to kill it when its parent ends, and then becomes the command. Asking between
 # fork and exec instead would run gRPC's fork handlers in the child, which now and then abort it.
 _TIE: Final = """
@@ -95,7 +97,7 @@ def run_program(main: Callable[[], object]) -> NoReturn:
 
     def leave() -> None:
         for stream in (sys.stdout, sys.stderr):
-            with suppress(BrokenPipeError, ValueError):  # nobody reads any more, or it is closed
+            with suppress(OSError, OutputError, ValueError):  # nobody reads any more, or it is full or closed
                 stream.flush()
         os._exit(code if isinstance(code, int) else 1)
 

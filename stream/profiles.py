@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stream.toml_lines import Key, line_of, lines_of
+from stream.toml_lines import Key, line_of, lines_of, parse_toml
 
 FILE = Path("headrace.toml")
 
@@ -31,7 +31,7 @@ class Document:
         """Read and parse; raises SettingsError when it is there and is no TOML."""
         try:
             text = path.read_text("utf-8-sig")
-            return cls(path, tomllib.loads(text), lines_of(text))
+            return cls(path, parse_toml(text), lines_of(text))
         except FileNotFoundError:
             return cls(path, {}, {})
         except tomllib.TOMLDecodeError as error:

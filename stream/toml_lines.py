@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+import tomllib
+from typing import Any, Final
 
 Key = tuple[str, ...]
 _TABLE: Final = re.compile(r"^\s*\[([^\[\]]+)\]\s*(#.*)?$")
 _KEY: Final = re.compile(r"""^\s*([A-Za-z0-9_."'-]+(?:\s*\.\s*[A-Za-z0-9_"'-]+)*)\s*=""")
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """Parse a whole TOML file.
+
+    Raises:
+        tomllib.TOMLDecodeError: it is not TOML, or holds a number of thousands of digits, or is nested too deeply.
+    """
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        raise
+    except ValueError:
+        raise tomllib.TOMLDecodeError("a number with too many digits") from None
+    except RecursionError:
+        raise tomllib.TOMLDecodeError("nested too deeply") from None
 
 
 def lines_of(text: str) -> dict[Key, int]:

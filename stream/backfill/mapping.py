@@ -18,6 +18,7 @@ from schemas.registry import Contract
 from stream.backfill.errors import MappingError
 from stream.backfill.local_times import Ambiguous, Gap
 from stream.backfill.places import is_object
+from stream.toml_lines import parse_toml
 
 _KEYS: Final = frozenset({"fields", "identity", "source", "null", "delimiter"})
 _FIELD_KEYS: Final = frozenset({"column", "value", "format", "zone", "gap", "ambiguous"})
@@ -93,7 +94,7 @@ def _told_apart(mapping: Mapping, contract: Contract, path: str | Path | None) -
 def _parse(place: str, contract: Contract, project: str) -> Mapping:
     try:
         text = _read(place, project).decode("utf-8-sig")
-        table = tomllib.loads(text)
+        table = parse_toml(text)
     except OSError as error:
         raise MappingError(place, f"cannot be read ({error.strerror})", "name a TOML file") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

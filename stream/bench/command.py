@@ -32,6 +32,7 @@ from stream.bench.ticks import rate_of
 from stream.emulators import running_emulators
 from stream.output import say
 from stream.processes import python, run
+from stream.scratch import scratch_folder
 
 SCHEMA_VERSION: Final = 1
 APPENDED: Final = 0.4  # of the chunks of the steps: emulators are slow
@@ -102,10 +103,10 @@ def _measure_on_emulators(
 def emulators() -> Iterator[Path]:
     """Both emulators, this process's environment pointed at them, and a folder for logs and journals."""
     before = dict(os.environ)
-    with tempfile.TemporaryDirectory(prefix="headrace-bench-") as name, running_emulators(Path(name)) as running:
+    with scratch_folder("headrace-bench-") as folder, running_emulators(folder) as running:
         os.environ.update(running.environment)
         try:
-            yield Path(name)
+            yield folder
         finally:
             os.environ.clear()
             os.environ.update(before)

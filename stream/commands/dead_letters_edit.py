@@ -145,7 +145,7 @@ def _text_of(given: str) -> str:
 
 def _file(path: Path, option: str) -> str:
     try:
-        return path.read_text()
+        return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise MendError(
             f"{option} {path}: cannot be read ({getattr(error, 'strerror', None) or 'not UTF-8'})"

@@ -73,7 +73,10 @@ def confirmed(question: str, sure: bool) -> bool:
         return True
     if not sys.stdin.isatty():
         raise ChoiceError(f"{question} nobody is there to ask, and nothing is done; add --yes where that is meant")
-    return typer.confirm(question, err=True)
+    try:
+        return typer.confirm(question, err=True)
+    except typer.Abort:  # stdin has ended: that is no answer, and no finding
+        raise KeyboardInterrupt from None
 
 
 def _not_there(names: ArchiveNames) -> str:

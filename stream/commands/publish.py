@@ -26,7 +26,7 @@ class NoTopicError(LookupError):
     """Nobody has made the subject's topic; says its name and the remedy."""
 
 
-def publish_lines(settings: Settings, subject: str, lines: Iterable[str], source: str) -> None:
+def publish_lines(settings: Settings, subject: str, lines: Iterable[str | bytes], source: str) -> None:
     """Check every line, then publish all of them and wait until each is confirmed.
 
     Raises:
@@ -48,7 +48,7 @@ def publish_lines(settings: Settings, subject: str, lines: Iterable[str], source
     say(f"published {counted(len(events), 'event')} to {subject}")
 
 
-def _event(contract: Contract, number: int, line: str) -> dict[str, Any]:
+def _event(contract: Contract, number: int, line: str | bytes) -> dict[str, Any]:
     try:
         fields: dict[str, Any] = fields_from_json(contract.record, read_json(line))
         validate(contract.record, fields)

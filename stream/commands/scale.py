@@ -77,6 +77,8 @@ def said(plan: Plan, found: Sequence[Need]) -> list[str]:
 
 
 def _stall(need: Need, plan: Plan) -> list[str]:
+    if not need.of_it:  # no stall is asked about
+        return []
     minutes = plan.load.stall_seconds / need.of_it / 60
     turning = plan.turning_seconds / 60
     return [
@@ -121,7 +123,7 @@ def _line(need: Need, plan: Plan) -> dict[str, Any]:
 
 def _full_at(need: Need, plan: Plan) -> str:
     """At how many events a second the limit is met, on as many shards."""
-    if need.fixed:
+    if need.fixed or not need.of_it:
         return "any rate"
     rate = plan.load.events_a_second / need.of_it
     return f"{rate / 1e6:,.3g} M/s" if rate >= 1e6 else f"{rate / 1e3:,.3g} k/s"
@@ -138,7 +140,7 @@ def _every(need: Need, plan: Plan) -> dict[str, Any]:
         "quantity": need.quantity,
         "share": need.of_it,
         "limit": _fields(need.limit),
-        "full_at_events_a_second": None if need.fixed else plan.load.events_a_second / need.of_it,
+        "full_at_events_a_second": None if need.fixed or not need.of_it else plan.load.events_a_second / need.of_it,
     }
 
 

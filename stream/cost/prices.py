@@ -9,6 +9,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
+from stream.toml_lines import parse_toml
+
 NAMES: Final = (
     "pubsub_throughput",
     "dataflow_vcpu",
@@ -58,7 +60,7 @@ def load_prices(path: Path | None = None) -> Prices:
     try:
         own = resources.files("stream.cost").joinpath("prices.toml")
         text = own.read_text("utf-8") if path is None else path.read_text("utf-8-sig")
-        table = tomllib.loads(text)
+        table = parse_toml(text)
     except OSError as error:
         raise PricesError(f"--prices {path}: cannot be read ({error.strerror})") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

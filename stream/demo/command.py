@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -36,10 +35,12 @@ from stream.names import Names
 from stream.output import print_json, say
 from stream.processes import wait_for_interrupt
 from stream.provision import Clients, apply, plan
+from stream.scratch import scratch_folder
 from stream.settings import load_settings
 
 PROJECT: Final = "headrace-demo"
 COLLECTED_SECONDS: Final = 20.0
+_KEPT: Final = ("HEADRACE_DEBUG", "HEADRACE_PUBSUB_EMULATOR_JAR")
 
 
 def demo(flights: int | None, json_output: bool, keep: bool) -> Exit:
@@ -51,8 +52,7 @@ def demo(flights: int | None, json_output: bool, keep: bool) -> Exit:
     """
     signal.signal(signal.SIGTERM, _interrupt)
     console = Console(stderr=json_output)
-    with tempfile.TemporaryDirectory(prefix="headrace-demo-") as name:
-        directory = Path(name)
+    with scratch_folder("headrace-demo-") as directory:
         say("starting the Pub/Sub and BigQuery emulators ...")
         with running_emulators(directory) as emulators, _environment(emulators.environment, directory) as variables:
             report = _run(flights, directory, variables, console, keep, json_output)
@@ -94,7 +94,7 @@ def _run(
 
 @contextmanager
 def _environment(emulators: Mapping[str, str], directory: Path) -> Iterator[dict[str, str]]:
-    """Point this process, and the job's, at the emulators and at fresh keys."""
+    """Point this process, and the job's, at the emulators and at fresh keys; no setting of the person's counts."""
     variables = {**emulators, "HEADRACE_PROJECT": PROJECT, "HEADRACE_JOURNAL": str(directory / "journal")}
     for name in ("masking", "archive"):
         key = directory / f"{name}.key"
@@ -102,9 +102,12 @@ def _environment(emulators: Mapping[str, str], directory: Path) -> Iterator[dict
         key.write_bytes(os.urandom(32))
         variables[f"HEADRACE_{name.upper()}_KEY_FILE"] = str(key)
     before = dict(os.environ)
+    for name in [each for each in before if each.startswith("HEADRACE_") and each not in _KEPT]:
+        del os.environ[name]
     os.environ.update(variables)
     try:
-        yield variables
+        with chdir(directory):  # where no headrace.toml is
+            yield variables
     finally:
         os.environ.clear()
         os.environ.update(before)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from stream.backfill.errors import MappingError
-from stream.toml_lines import line_of, lines_of
+from stream.toml_lines import line_of, lines_of, parse_toml
 
 _REFERENCE: Final = '{ env = "NAME" } or { file = "/run/secrets/name" }'
 
@@ -32,7 +32,7 @@ class Table:
         """
         try:
             text = path.read_text("utf-8-sig")
-            return cls(path, text, tomllib.loads(text))
+            return cls(path, text, parse_toml(text))
         except OSError as error:
             raise MappingError(str(path), f"cannot be read ({error.strerror})", "name a TOML file") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -61,11 +61,11 @@ def kind_named(name: str) -> Kind:
 
 def _with_bench(calibration: Calibration, path: Path) -> Calibration:
     try:
-        steps = json.loads(path.read_text())["steps"]
+        steps = json.loads(path.read_text("utf-8"))["steps"]
         kinds = {name: _benched(kind, steps.get(name, steps)) for name, kind in calibration.kinds.items()}
     except OSError as error:
         raise ScaleError(f"--bench {path}: cannot be read ({error.strerror})") from None
-    except (ValueError, LookupError, TypeError, AttributeError):
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         raise ScaleError(f"--bench {path}: not what `headrace bench --json` prints: no steps with ours_us") from None
     return replace(calibration, measured_at=f"{path.name}, else {calibration.measured_at}", kinds=kinds)
 

@@ -9,6 +9,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
+from stream.toml_lines import parse_toml
+
 NAMES: Final = (
     "bigquery_write_bytes_multi",
     "bigquery_write_bytes_single",
@@ -75,7 +77,7 @@ def read_toml(path: Path | None, option: str, own: str) -> dict[str, Any]:
             if path is None
             else path.read_text("utf-8-sig")
         )
-        return tomllib.loads(text)
+        return parse_toml(text)
     except OSError as error:
         raise ScaleError(f"{option} {path}: cannot be read ({error.strerror})") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

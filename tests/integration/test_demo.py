@@ -27,10 +27,9 @@ def clean_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if "EMULATOR" not in name}
 
 
-def headrace(*arguments: str, **variables: str) -> Any:
-    done = subprocess.run(
-        [*COMMAND, *arguments], capture_output=True, text=True, timeout=200, env=clean_environment() | variables
-    )
+def headrace(*arguments: str, cwd: Path | None = None, **variables: str) -> Any:
+    environment = clean_environment() | variables
+    done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=200, env=environment, cwd=cwd)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -49,8 +48,12 @@ def test_the_readme_names_these_commands_and_no_others() -> None:
     ]
 
 
-def test_the_demo_reconciles_and_nothing_personal_is_stored() -> None:
-    report = headrace("demo", "--events", "2000", "--json")
+def test_the_demo_reconciles_and_nothing_personal_is_stored_whatever_is_set_for_the_persons_own_job(
+    tmp_path: Path,
+) -> None:
+    own = 'project = "mine"\ndataset = "mine"\ncontracts = "nowhere"\nhealth = ":99"\nmasking_key_file = "none"\n'
+    (tmp_path / "headrace.toml").write_text(own)
+    report = headrace("demo", "--events", "2000", "--json", cwd=tmp_path, HEADRACE_DATASET="other")
 
     assert report["reconciled"] is True
     assert report["unmasked_hits"] == 0

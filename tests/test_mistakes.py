@@ -1,0 +1,186 @@
+"""An ordinary mistake is never a bug: whatever stands behind an option, a sentence and the code of its kind follow."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import typer
+
+import producers
+import schemas
+import stream
+from stream.cli import app, main
+from stream.emulators import EmulatorMissingError
+from stream.exits import _BY_NAME, INTERNAL, Exit, explain
+
+FLIGHTS: Final = (
+    "carrier,flight,origin,destination,scheduled_at,distance_miles,cancelled\n"
+    "UA,1545,EWR,IAH,2026-11-20T05:15:00Z,1400,false\n"
+)
+# What a person types where a file, a number, a time or a name is asked for, and what else there may be.
+FILES: Final = {
+    "empty.json": b"",
+    "latin-1.json": b'{"carrier": "\xe9"}\n',
+    "utf-16.json": '{"carrier": "UA"}\n'.encode("utf-16"),
+    "mark.json": b"\xef\xbb\xbf{}\n",
+    "nul.json": b"\x00" * 100,
+    "digits.json": b'{"flight": ' + b"9" * 5000 + b"}\n",
+    "deep.json": b"[" * 100_000 + b"\n",
+    "list.json": b"[]\n",
+    "number.json": b"7\n",
+    "null.toml": b'a = "\\u0000"\n',
+    "digits.toml": b"a = " + b"9" * 5000 + b"\n",
+    "latin-1.toml": b'a = "\xe9"\n',
+}
+NUMBERS: Final = ("", "0", "nan", "inf", "1e400", "9" * 5000)
+TEXTS: Final = (
+    *("", "9" * 5000, "\x1b[31m", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z", "99999999999d", "999999999d"),
+    *("-5m", "2026-13-45", "headrace:x:y", "{}", "a=b", "gs://../x"),
+)
+PATHS: Final = (*FILES, "", "x" * 5000, "missing/file.json", "folder", "/dev/null", "good.csv/x")
+SHARED: Final = ("project", "dataset", "contracts", "profile", "journal", "masking_key_file", "log_format", "format_")
+# What a command needs before it looks at the option that is wrong.
+NEEDED: Final[dict[str, list[str]]] = {
+    "subject": ["flight_departed"],
+    "files": ["good.csv"],
+    "file": ["good.ndjson"],
+    "letter": ["3f2a9c"],
+    "why": ["--why", "a test"],
+    "rate": ["--rate", "1"],
+    "event_bytes": ["--event-bytes", "100"],
+}
+
+
+BUILT: Final = typer.main.get_command(app)
+
+
+def commands() -> Iterator[tuple[tuple[str, ...], Any]]:
+    def walk(path: tuple[str, ...], command: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
+        inner = getattr(command, "commands", None)
+        if inner is None:
+            yield path, command
+            return
+        for name, each in inner.items():
+            yield from walk((*path, name), each)
+
+    yield from walk((), BUILT)
+
+
+COMMANDS: Final = dict(commands())
+
+
+@pytest.fixture
+def place(tmp_path: Path, nothing_set: None, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with all kinds of files; no credentials, no program that could be started, no emulator."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "no-programs").mkdir()
+    (tmp_path / "good.csv").write_text(FLIGHTS)
+    (tmp_path / "good.ndjson").write_text("{}\n")
+    for name, content in FILES.items():
+        (tmp_path / name).write_bytes(content)
+    monkeypatch.setenv("PATH", str(tmp_path / "no-programs"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
+    monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
+    monkeypatch.setenv("HEADRACE_PROJECT", "a-project")
+    monkeypatch.setattr("sys.stdin", (tmp_path / "empty.json").open())
+    monkeypatch.setattr("stream.cli.app", BUILT)  # built once: it takes longer than what is tried
+    monkeypatch.setattr("stream.bench.needs.check_needs", _not_here)
+    monkeypatch.setattr("stream.emulators._pubsub_command", _not_here)
+    return tmp_path
+
+
+def _not_here(*arguments: object, **more: object) -> Any:
+    raise EmulatorMissingError("not in this test")
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["headrace", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return int(ended.value.code or 0)
+
+
+def words(option: Any) -> tuple[str, ...]:
+    """What to try; what several commands read by the same function is tried whole at one of them."""
+    if "Path" in str(option.type_descriptor.annotation) or option.name in ("files", "mapping", "patch"):
+        return PATHS[:: 5 if option.name in (*SHARED, "plot") else 1]
+    return (TEXTS if "str" in str(option.type_descriptor.annotation) else NUMBERS)[:: 4 if option.name in SHARED else 1]
+
+
+def needed(command: Any, but: str) -> list[str]:
+    """Arguments last, since some take as many as there are."""
+    given = [NEEDED[each.name] for each in command.params if each.name != but and each.name in NEEDED and each.required]
+    return [word for each in sorted(given, key=lambda words: not words[0].startswith("--")) for word in each]
+
+
+def mistakes() -> Iterator[Any]:
+    for path, command in COMMANDS.items():
+        for option in command.params:
+            if not getattr(option, "is_flag", False) and option.name != "help":
+                yield pytest.param(path, option.name, id=f"{' '.join(path)} {option.name}")
+
+
+@pytest.mark.parametrize(("path", "name"), list(mistakes()))
+def test_no_word_behind_an_option_is_a_bug(
+    path: tuple[str, ...],
+    name: str,
+    place: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    command = COMMANDS[path]
+    option = next(each for each in command.params if each.name == name)
+    is_option = option.opts[0].startswith("-")
+    for word in words(option):
+        given = [f"{option.opts[0]}={word}"] if is_option else ["--", word]
+        code = run(monkeypatch, *path, *needed(command, name), *given)
+        shown = capsys.readouterr()
+        assert code in set(Exit) - {Exit.BUG}, f"{word[:40]!r}: {shown.err}"
+        assert "Traceback" not in shown.err, word
+        assert code in (Exit.DONE, Exit.FOUND) or shown.err.strip(), f"{word[:40]!r}: silence"
+        assert "\x1b" not in shown.err, f"{word[:40]!r} reaches the terminal as it is"
+
+
+def classes() -> list[type[BaseException]]:
+    """Every exception of ours, wherever it is."""
+    found: set[type[BaseException]] = set()
+    for package in (schemas, producers, stream):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if module.name.endswith("__main__"):
+                continue
+            for each in vars(importlib.import_module(module.name)).values():
+                if isinstance(each, type) and issubclass(each, BaseException) and each.__module__ == module.name:
+                    found.add(each)
+    return sorted(found, key=lambda each: each.__name__)
+
+
+def test_every_exception_of_ours_has_its_exit_code_or_a_reason_why_it_needs_none() -> None:
+    named = {each.__name__ for each in classes()}
+    coded = {each.__name__ for each in classes() if {base.__name__ for base in each.__mro__} & set(_BY_NAME)}
+    assert sorted(named - coded - set(INTERNAL)) == []
+    assert sorted(set(INTERNAL) - named) == []
+    assert sorted(set(INTERNAL) & set(_BY_NAME)) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "says"),
+    [
+        (FileNotFoundError(2, "No such file or directory", "x.csv"), Exit.CONFIGURATION, "x.csv: no such file"),
+        (OSError(28, "No space left on device", "x.json"), Exit.CONFIGURATION, "x.json: no space left on device"),
+        (ConnectionRefusedError(111, "Connection refused"), Exit.UNREACHABLE, "connection refused"),
+        (ModuleNotFoundError("No module named 'faker'", name="faker"), Exit.CONFIGURATION, "install headrace[demo]"),
+        (ModuleNotFoundError("No module named 'simpy.x'", name="simpy.x"), Exit.CONFIGURATION, "headrace[scale]"),
+        (MemoryError(), Exit.CONFIGURATION, "too little memory"),
+    ],
+)
+def test_what_the_system_refuses_is_its_state_and_no_bug(error: Exception, code: Exit, says: str) -> None:
+    found, sentence = explain(error)
+    assert found == code
+    assert says in sentence

@@ -1,0 +1,72 @@
+"""The program when whoever starts it has closed, filled or left its standard streams."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stream.exits import Exit
+
+HEADRACE = Path(sys.executable).parent / "headrace"
+LOOK = f"{HEADRACE} scale limits"
+
+
+def shell(line: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(["bash", "-c", line], capture_output=True, timeout=60)
+
+
+@pytest.mark.parametrize("how", [">/dev/full", ">&-", ">&- 2>&-", ">/dev/full 2>/dev/full"])
+@pytest.mark.parametrize("command", [f"{LOOK} --json", LOOK, f"{HEADRACE} --version"], ids=["json", "table", "version"])
+def test_what_cannot_be_written_is_neither_done_nor_a_difference(command: str, how: str) -> None:
+    ended = shell(f"{command} {how}")
+    assert ended.returncode == Exit.OUTPUT
+    assert "2>" in how or ended.stderr.startswith(b"headrace: stdout: cannot be written (")
+
+
+@pytest.mark.parametrize("how", ["2>&-", "2>/dev/full", "<&-"])
+def test_a_stderr_that_takes_nothing_and_a_closed_stdin_hinder_no_result(how: str) -> None:
+    ended = shell(f"{LOOK} --json {how}")
+    assert ended.returncode == Exit.DONE
+    assert ended.stdout.startswith(b'{"schema_version"')
+
+
+def test_a_reader_that_has_gone_is_no_difference_and_nobody_is_told() -> None:
+    ended = shell(f"set -o pipefail; {LOOK} --json | true")
+    assert (ended.returncode, ended.stderr) == (Exit.READER_GONE, b"")
+
+
+def test_a_closed_stderr_is_not_the_number_of_the_next_file(tmp_path: Path) -> None:
+    code = (
+        "from stream.standard_streams import set_up_streams; set_up_streams(); "
+        f"file = open({str(tmp_path / 'journal')!r}, 'wb'); import os; os.write(2, b'a line of a log'); "
+        "print(file.fileno() > 2)"
+    )
+    ended = shell(f'{sys.executable} -c "{code}" 2>&- 0<&-')
+    assert ended.stdout == b"True\n"
+    assert (tmp_path / "journal").read_bytes() == b""
+
+
+def test_a_mistake_is_an_error_when_stderr_is_closed() -> None:
+    assert shell(f"{HEADRACE} publish flight_departed none.ndjson --project a-project 2>&-").returncode == 3
+
+
+def test_utf_8_is_read_whatever_the_locale(tmp_path: Path) -> None:
+    file = tmp_path / "line.ndjson"
+    file.write_text('{"carrier": "é", "flight": 1}\n', "utf-8")
+    plain = "LC_ALL=C PYTHONUTF8=0 PYTHONCOERCECLOCALE=0"
+    ended = shell(f"{plain} {HEADRACE} publish flight_departed {file} --project a-project")
+    assert (ended.returncode, b"line 1: " in ended.stderr) == (Exit.FOUND, True)
+
+
+def test_an_argument_that_is_no_text_is_refused_and_one_that_names_a_file_is_not(tmp_path: Path) -> None:
+    ended = shell(f"{HEADRACE} dead-letters list --project a-project --text $'\\xff'")
+    assert (ended.returncode, ended.stderr) == (
+        Exit.USAGE,
+        b"headrace: argument 6: not UTF-8, and no file has that name\n",
+    )
+    shell(f"echo '{{}}' > {tmp_path}/$'\\xff'")
+    ended = shell(f"{HEADRACE} publish flight_departed {tmp_path}/$'\\xff' --project a-project")
+    assert (ended.returncode, b"line 1: " in ended.stderr) == (Exit.FOUND, True)
