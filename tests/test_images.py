@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 import yaml
@@ -90,6 +92,39 @@ def test_what_is_copied_is_there_and_let_through(dockerfile: Path) -> None:
     for source in [each for each in sources if not each.startswith("$")]:
         assert (context / source).exists()
         assert let_through is None or any((context / source).is_relative_to(context / each) for each in let_through)
+
+
+_OPEN_AS: Final = """
+import os, sys
+from pathlib import Path
+from stream.engine.journal import Journal
+if os.getuid() == 0:  # who may not become another is that other already
+    os.setgroups([])
+    os.setgid(int(sys.argv[2]))
+    os.setuid(int(sys.argv[2]))
+Journal.open(Path(sys.argv[1]))
+"""
+
+
+def test_the_folder_that_the_image_makes_for_the_journal_is_one_that_the_journal_takes() -> None:
+    dockerfile = ROOT / "docker" / "service" / "Dockerfile"
+    environment = dict(re.findall(r"(\w+)=(\S+)", of(dockerfile, "ENV")[-1]))
+    folder, user = environment["HEADRACE_JOURNAL"], of(dockerfile, "USER")[-1].split(":")[0]
+    made = next(rest for rest in of(dockerfile, "RUN") if rest.endswith(folder)).split()
+    assert made[made.index("-o") + 1] == made[made.index("-g") + 1] == user
+    own = ["-o", user, "-g", user] if os.getuid() == 0 else []
+    with tempfile.TemporaryDirectory() as root:
+        Path(root).chmod(0o755)  # what the image's other folders have
+        subprocess.run([*made[: made.index("-o")], *own, f"{root}{folder}"], check=True)
+        command = [sys.executable, "-P", "-c", _OPEN_AS, f"{root}{folder}", user]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+@DOCKERFILE
+def test_python_in_an_image_takes_no_code_from_the_folder_it_works_in(dockerfile: Path) -> None:
+    for command in [rest for word, rest in instructions(dockerfile) if '"python"' in rest]:
+        assert '"python", "-I"' in command
 
 
 def test_no_key_gets_into_an_image() -> None:
