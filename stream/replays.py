@@ -15,6 +15,7 @@ PREFIX: Final = "headrace-replay-"
 LETTER_ID: Final = f"{PREFIX}id"  # which no other message has
 _ID: Final = re.compile(r"[0-9a-f]{20}")
 _COUNT: Final = re.compile(r"[1-9][0-9]{0,5}")
+MOST_REFUSALS: Final = 999_999  # of one letter
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
 
@@ -55,10 +56,12 @@ def _written(path: Path) -> Iterator[TextIO]:
 @contextmanager
 def _read(path: Path) -> Iterator[TextIO]:
     if str(path) == "-":
+        if isinstance(sys.stdin, TextIOWrapper):
+            sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
         yield sys.stdin
         return
     try:
-        file = path.open(encoding="utf-8")
+        file = path.open(encoding="utf-8", errors="surrogateescape")
     except OSError as error:
         raise ChoiceError(f"{path}: cannot be read ({error.strerror})") from None
     with file:

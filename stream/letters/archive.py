@@ -17,12 +17,13 @@ import pyarrow as pa
 from stream.batches import in_batches
 from stream.letters.facts import Fact, Step
 from stream.letters.keys import ArchiveKey
-from stream.letters.letter import Piece
+from stream.letters.letter import SEALED, Letter, Piece
 from stream.letters.tables import FACT_SCHEMA, FACTS, LETTER_SCHEMA, LETTERS, TRAIL, TRAIL_SCHEMA
 from stream.streams import MAX_REQUEST_BYTES, Rows, WriteStreams
 from stream.verdicts import Verdict, judge
 
 TRIES: Final = 3
+SHOWN: Final = {"event_id": "ce-id", "claimed": "ce-dataschema", "source": "ce-source"}  # columns, of which attributes
 
 
 class ArchiveError(RuntimeError):
@@ -78,20 +79,18 @@ class Archive:
             "letter_id": letter.id,
             "piece": piece.number,
             "pieces": piece.count,
-            "event_id": letter.attributes.get("ce-id"),
-            "claimed": letter.attributes.get("ce-dataschema"),
-            "source": letter.attributes.get("ce-source"),
+            **{column: letter.attributes.get(name) for column, name in SHOWN.items()},
             "bytes": piece.bytes,
             "collected_at": now,
             "key_id": self.key.id,
-            "sealed": self.key.seal(letter, place_of(letter.id, letter.attempt, piece.number)),
+            "sealed": self.key.seal(letter, place_of(piece)),
         }
 
     def _fact(self, fact: Fact) -> dict[str, Any]:
         own = {name: getattr(fact, name) for name in FACT_SCHEMA.names if hasattr(fact, name)}
         if fact.mended is None:
             return own
-        place = place_of_edit(fact.letter_id, fact.operation)
+        place = place_of_edit(fact.letter_id, fact.attempt, fact.operation)
         return own | {"key_id": self.key.id, "sealed": self.key.seal(fact.mended, place)}
 
     def _append(self, table: str, schema: pa.Schema, rows: list[dict[str, Any]]) -> None:
@@ -110,14 +109,18 @@ class Archive:
         )
 
 
-def place_of(letter_id: str, attempt: int, piece: int) -> str:
-    """Where a piece belongs; sealed with it."""
-    return f"{letter_id} attempt {attempt} piece {piece}"
+def place_of(piece: Piece) -> str:
+    """Where a piece belongs and all that its row says of it, the sealed columns aside; sealed with it, so that none of
+    it can be changed, and no row copied under another name."""
+    letter = piece.letter
+    said = {name: getattr(letter, name) for name in Letter.__slots__ if name not in SEALED}
+    said |= {"piece": piece.number, "pieces": piece.count, "bytes": piece.bytes}
+    return orjson.dumps(said, option=orjson.OPT_SORT_KEYS).decode()
 
 
-def place_of_edit(letter_id: str, operation: str) -> str:
+def place_of_edit(letter_id: str, attempt: int, operation: str) -> str:
     """Where an edited payload belongs; sealed with it."""
-    return f"{letter_id} edited by {operation}"
+    return f"{letter_id} attempt {attempt} edited by {operation}"
 
 
 def _within_requests(rows: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:

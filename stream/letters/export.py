@@ -13,13 +13,13 @@ from typing import Any, Final
 from schemas.envelope import to_rfc3339
 from schemas.strict_json import read_json
 from schemas.times import read_instant
+from stream.deadletter import Reason
 from stream.letters.facts import State
-from stream.letters.letter import Letter
+from stream.letters.letter import SEALED, Letter, read_attempt
 from stream.letters.reading import Kept
 
 VERSION: Final = 1
 _TIMES: Final = ("refused_at", "published_at", "first_published_at")
-_SEALED: Final = ("data", "attributes", "ordering_key")
 
 
 class ImportLineError(ValueError):
@@ -37,7 +37,7 @@ class Exported:
 
 def to_line(kept: Kept) -> str:
     """One letter as one line, in ASCII: a terminal obeys none of it."""
-    letter = {name: getattr(kept.refused, name) for name in Letter.__slots__ if name not in _SEALED}
+    letter = {name: getattr(kept.refused, name) for name in Letter.__slots__ if name not in SEALED}
     written = {name: to_rfc3339(value) if name in _TIMES else value for name, value in letter.items()}
     mended = _sealed(kept.mended) if kept.mended else None
     return json.dumps(
@@ -55,6 +55,7 @@ def read_lines(lines: Iterable[str]) -> Iterator[Exported]:
         if not line.strip():
             continue
         try:
+            line.encode()  # a byte that is not UTF-8 was read as half a surrogate pair
             yield _exported(read_json(line))
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             why = f"no {error}" if isinstance(error, KeyError) else type(error).__name__
@@ -75,9 +76,10 @@ def _sealed(letter: Letter) -> dict[str, Any]:
 def _exported(line: Mapping[str, Any]) -> Exported:
     if line["headrace_letter"] != VERSION:
         raise ValueError("another version")
-    own: dict[str, Any] = {name: _read(name, line[name]) for name in Letter.__slots__ if name not in _SEALED}
-    if not _is_id(own["id"]) or own["attempt"] < 1:
+    own: dict[str, Any] = {name: _read(name, line[name]) for name in Letter.__slots__ if name not in SEALED}
+    if not _is_id(own["id"]):
         raise ValueError("no identity")
+    own |= {"attempt": read_attempt(own["attempt"]), "reason": Reason(own["reason"])}
     letter = Letter(**own, **_unsealed(line))
     edited = line["edited"]
     return Exported(letter, None if edited is None else replace(letter, **_unsealed(edited)), State(line["state"]))

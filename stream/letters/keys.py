@@ -38,8 +38,8 @@ class ArchiveKey:
         message = Message(letter.subject, letter.data, letter.attributes, "", 0, letter.ordering_key)
         return seal([message], self.secret, _context(self.id, place))
 
-    def unseal(self, sealed: bytes, key_id: str, place: str) -> tuple[bytes, Mapping[str, str], str]:
-        """Decrypt: bytes, attributes, ordering key.
+    def unseal(self, sealed: bytes, key_id: str, place: str, where: str) -> tuple[bytes, Mapping[str, str], str]:
+        """Decrypt: bytes, attributes, ordering key; *where* names the row for people.
 
         Raises:
             SealedError: another key is needed, or it was changed or moved in the table.
@@ -51,8 +51,13 @@ class ArchiveKey:
         try:
             (message,) = unseal(sealed, self.secret, _context(key_id, place))
         except InvalidTag as error:
-            raise SealedError(f"{place}: its row is not as it was written; somebody changed the archive") from error
+            raise SealedError(changed(where)) from error
         return message.data, message.attributes, message.ordering_key
+
+
+def changed(where: str) -> str:
+    """Say that a row is not to be believed."""
+    return f"{where}: its row is not as it was written; somebody changed the archive"
 
 
 def _context(key_id: str, place: str) -> bytes:

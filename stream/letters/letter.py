@@ -12,11 +12,14 @@ from schemas.envelope import EPOCH, from_micros, to_micros
 from schemas.numbers import read_whole
 from schemas.times import read_instant, without_finer
 from stream.deadletter import KEPT_AS, MAX_PIECE_BYTES, PREFIX, Reason, new_letter_id
-from stream.replays import Replay, without_replay
+from stream.replays import MOST_REFUSALS, Replay, without_replay
 
 FORWARDED: Final = "CloudPubSubDeadLetterSource"  # what Pub/Sub itself says of messages that it gave up delivering
 _PIECE: Final = re.compile(r"([1-9][0-9]{0,3})/([1-9][0-9]{0,3})")
 _SUBSCRIPTION: Final = re.compile(r"(?:projects/[^/]+/subscriptions/)?headrace-([a-z][a-z0-9_]{2,99})")
+
+
+SEALED: Final = ("data", "attributes", "ordering_key")  # fields of a letter that no column shows
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,7 @@ def _ours(message: Any, attributes: Mapping[str, str]) -> Piece:
     published_at = read_instant(said["publish-time"])
     letter = Letter(
         id=said["id"],
-        attempt=read_whole(said["attempt"]),
+        attempt=read_attempt(read_whole(said["attempt"])),
         reason=said["reason"],
         stage=said["stage"],
         detail=said["error"],
@@ -115,6 +118,13 @@ def _ours(message: Any, attributes: Mapping[str, str]) -> Piece:
         ordering_key=said.get("ordering-key", ""),
     )
     return Piece(letter, int(match[1]), int(match[2]), read_whole(said.get("data-bytes", str(len(message.data)))))
+
+
+def read_attempt(number: int) -> int:
+    """ValueError when a letter cannot have been refused so often: a large number would hide the true one."""
+    if not 1 <= number <= MOST_REFUSALS:
+        raise ValueError("no number of an attempt")
+    return number
 
 
 def _others(message: Any, attributes: Mapping[str, str]) -> Piece:

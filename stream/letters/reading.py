@@ -10,11 +10,11 @@ from typing import Any, Final
 from google.cloud import bigquery
 from google.cloud.bigquery import ArrayQueryParameter, QueryJobConfig, ScalarQueryParameter
 
-from stream.letters.archive import ArchiveNames, place_of, place_of_edit
+from stream.letters.archive import SHOWN, ArchiveNames, place_of, place_of_edit
 from stream.letters.facts import Action, State
 from stream.letters.filters import Filter, conditions, parameters, states_of_letters
-from stream.letters.keys import ArchiveKey, SealedError
-from stream.letters.letter import Letter, Piece, joined
+from stream.letters.keys import ArchiveKey, SealedError, changed
+from stream.letters.letter import SEALED, Letter, Piece, joined
 from stream.letters.tables import FACTS, LETTER_SCHEMA, LETTERS, TRAIL
 
 QUERY_SECONDS: Final = 60.0
@@ -28,7 +28,7 @@ _STATES: Final[Mapping[str, State]] = {
 _WHOLE: Final = ", ".join(
     name
     for name in LETTER_SCHEMA.names
-    if name in Letter.__slots__ or name in ("letter_id", "piece", "pieces", "bytes", "key_id", "sealed")
+    if name in Letter.__slots__ or name in ("letter_id", "piece", "pieces", "bytes", "key_id", "sealed", *SHOWN)
 )
 _UNITS: Final = {"hour": "HOUR", "day": "DAY"}
 
@@ -197,12 +197,14 @@ class Reader:
         return found
 
     def _piece(self, row: Mapping[str, Any]) -> Piece:
-        place = place_of(row["letter_id"], row["attempt"], row["piece"])
-        data, attributes, ordering_key = self._key.unseal(row["sealed"], row["key_id"], place)
-        names = [name for name in Letter.__slots__ if name in row and name not in ("data", "attributes")]
-        own = {name: row[name] for name in names}
-        letter = Letter(**own, id=row["letter_id"], data=data, attributes=attributes, ordering_key=ordering_key)
-        return Piece(letter, row["piece"], row["pieces"], row["bytes"])
+        own = {name: row[name] for name in Letter.__slots__ if name in row and name not in SEALED}
+        shown = Letter(**own, id=row["letter_id"], data=b"", attributes={})
+        piece = Piece(shown, row["piece"], row["pieces"], row["bytes"])
+        where = f"{row['letter_id']} attempt {row['attempt']} piece {row['piece']}"
+        data, attributes, ordering_key = self._key.unseal(row["sealed"], row["key_id"], place_of(piece), where)
+        if any(row[column] != attributes.get(name) for column, name in SHOWN.items()):
+            raise SealedError(changed(where))
+        return replace(piece, letter=replace(shown, data=data, attributes=attributes, ordering_key=ordering_key))
 
     def _done_with(self, ids: Sequence[str]) -> dict[str, list[Mapping[str, Any]]]:
         """What was done with each letter that something was done with, the first first."""
@@ -221,8 +223,8 @@ class Reader:
         edits = [fact for fact in facts if fact["action"] == Action.EDITED]
         if not edits:
             return None
-        place = place_of_edit(letter.id, edits[-1]["operation"])
-        data, attributes, ordering_key = self._key.unseal(edits[-1]["sealed"], edits[-1]["key_id"], place)
+        place = place_of_edit(letter.id, letter.attempt, edits[-1]["operation"])
+        data, attributes, ordering_key = self._key.unseal(edits[-1]["sealed"], edits[-1]["key_id"], place, place)
         return replace(letter, data=data, attributes=attributes, ordering_key=ordering_key)
 
     @property
