@@ -1,6 +1,6 @@
 """Start bqemulator 1.4.0 offline, with nested columns: ``python launch.py start --rest-port ... --grpc-port ...``.
 
-Fifteen defects of that version are mended here. It fetches two DuckDB extensions at start: the same files come in
+Twenty defects of that version are mended here. It fetches two DuckDB extensions at start: the same files come in
 wheels. Its AppendRows builds the Arrow schema of a table from name, type and mode alone, so a RECORD column has no
 fields. And it stores BIGNUMERIC as a decimal wider than DuckDB has, so no such column can be made: here it keeps
 38 digits, 18 of them after the point. And it forgets a table's requirePartitionFilter, and keeps a view's query to
@@ -22,6 +22,11 @@ And a materialized view that says how it is partitioned, or whose whole name is 
 one whose labels are changed: here it is made as such, not cut, and stays so.
 And it runs a job again whose name it has run, which BigQuery answers with 409; and it answers the insertion of a job
 that fails with the failure, which BigQuery says only of the job; what a script raises it takes for a fault of its own.
+It does not quote the names of nested fields, so most reserved words fail: here they are quoted.
+Four are about other clients. A later AppendRows request of a connection may omit the stream, as Go's client does.
+insertAll answers invalid rows, rows without a required column and rows with an unknown one in `insertErrors`, and takes
+numbers and booleans as text. An update of a table that BigQuery refuses is refused: a new REQUIRED column, another
+type, a column that is missing or whose name differs from another in case alone.
 """
 
 import functools
@@ -45,8 +50,10 @@ from bqemulator.scripting.exceptions import ScriptRaise
 from bqemulator.storage import engine, type_map
 from bqemulator.versioning import ddl, snapshots
 from duckdb_extensions import import_extension
+from fastapi import Request
 from google.cloud.bigquery_storage_v1.types import FinalizeWriteStreamRequest
 
+INSERT_ALL = tabledata.insert_all
 FAILURES = jobs._SQL_EXECUTION_DOMAIN_ERRORS
 RUNNING = set()  # jobs that are in no catalogue yet
 
@@ -68,8 +75,55 @@ def scalar_type(name, original=tabledata._bq_type_to_arrow):
     return pa.decimal128(38, 18) if name.upper() == "BIGNUMERIC" else original(name)
 
 
+def columns_of_schema(fields, original=type_map.bq_schema_to_duckdb_columns):
+    """Names and DuckDB types of columns, with the names of nested fields quoted."""
+    columns = []
+    for field in fields:
+        ((name, kind),) = original([field])
+        if field["type"].upper() in ("RECORD", "STRUCT"):
+            nested = ", ".join(f'"{inner}" {type_}' for inner, type_ in columns_of_schema(field.get("fields", [])))
+            kind = f"STRUCT({nested}){'[]' if kind.endswith('[]') else ''}"
+        columns.append((name, kind))
+    return columns
+
+
+def refuse_change(before, after, where=""):
+    """Refuse new columns of a table that BigQuery refuses."""
+    new, names = {field.name: field for field in after}, [field.name.lower() for field in after]
+    for name in new:
+        if names.count(name.lower()) > 1:
+            raise errors.ValidationError(f"Field {where}{name} already exists in schema")
+    for field in before:
+        now = new.pop(field.name, None)
+        if now is None:
+            raise errors.ValidationError(f"Provided Schema does not match: Field {where}{field.name} is missing")
+        kinds = [SYNONYMS.get(each.type.upper(), each.type.upper()) for each in (field, now)]
+        if kinds[0] != kinds[1]:
+            raise errors.ValidationError(f"Field {where}{field.name} has changed type from {kinds[0]} to {kinds[1]}")
+        if field.mode != now.mode and (field.mode, now.mode) != ("REQUIRED", "NULLABLE"):
+            raise errors.ValidationError(f"Field {where}{field.name} has changed mode from {field.mode} to {now.mode}")
+        refuse_change(getattr(field, "fields", None) or (), getattr(now, "fields", None) or (), f"{field.name}.")
+    for name, field in new.items():
+        if field.mode == "REQUIRED":
+            raise errors.ValidationError(f"Cannot add required fields to an existing schema. (field: {where}{name})")
+
+
+SYNONYMS = {"INT64": "INTEGER", "FLOAT64": "FLOAT", "BOOL": "BOOLEAN", "STRUCT": "RECORD"}
+
+
 def table_of_request(project, dataset, body, clock, existing=None, original=tables._rest_to_table_meta):
     """A table as it is kept: the partition filter stands among the partitioning, and what it is stays so."""
+    table = kept_table(project, dataset, body, clock, existing, original)
+    if existing and existing.table_type == "TABLE" and existing.schema_.fields:
+        refuse_change(existing.schema_.fields, table.schema_.fields)
+    return table
+
+
+def kept_table(project, dataset, body, clock, existing, original):
+    """A table as the catalogue keeps it; of its partitioning and filter, a request may change one alone."""
+    before = answer_with_table(existing) if existing else {}
+    kept = {name: before[name] for name in ("timePartitioning", "requirePartitionFilter") if name in before}
+    body = {**kept, **body}
     required = body.get("requirePartitionFilter", False)
     if "timePartitioning" in body:
         body = {**body, "timePartitioning": {**body["timePartitioning"], "requirePartitionFilter": required}}
@@ -124,8 +178,11 @@ def append_or_not(self, stream, *rest, original=write_servicer.BigQueryWriteHand
 
 
 def bind_to_table(self, stream, bound, context):
-    """The stream and the columns of its table as they are now, not as they were when the connection was made."""
-    return self._bind_stream_to_target(stream, context)
+    """The stream and the columns of its table as they are now, not as they were when the connection was made.
+
+    A later request may leave the stream out.
+    """
+    return self._bind_stream_to_target(stream or (bound[0].name if bound else ""), context)
 
 
 def fit_to_table(rows, target, original=write_servicer._align_to_target):
@@ -193,6 +250,86 @@ def load_by_name(path, target, ctx):
     ctx.engine.execute(f"INSERT INTO {target} BY NAME SELECT * FROM read_parquet(?)", [path])  # noqa: S608 likewise
 
 
+class Body:
+    """A request that has been read and changed."""
+
+    def __init__(self, content):
+        self.content = content
+
+    async def json(self):
+        """Give its content."""
+        return self.content
+
+
+def plain_value(value, field):
+    """A value of insertAll as its column has it; ValueError says what is wrong with it."""
+    kind, name = SYNONYMS.get(field["type"].upper(), field["type"].upper()), field["name"]
+    if field.get("mode") == "REPEATED":
+        return [plain_value(each, {**field, "mode": "REQUIRED"}) for each in value or ()]
+    if value is None and field.get("mode") == "REQUIRED":
+        raise ValueError(f"Missing required field: {name}.", name)
+    if kind == "RECORD" and value is not None:
+        return plain_row(value, field["fields"], False)
+    if not isinstance(value, str) or kind not in FROM_TEXT:
+        return value
+    try:
+        return FROM_TEXT[kind](value)
+    except (ValueError, KeyError):
+        raise ValueError(f"Cannot convert value to {kind.lower()} (bad value): {value}", name) from None
+
+
+FROM_TEXT = {"INTEGER": int, "FLOAT": float, "BOOLEAN": lambda text: {"true": True, "false": False}[text.lower()]}
+
+
+def plain_row(row, fields, ignore_unknown):
+    """A row of insertAll as its table has it."""
+    unknown = row.keys() - {field["name"] for field in fields}
+    if unknown and not ignore_unknown:
+        raise ValueError(f"no such field: {min(unknown)}.", min(unknown))
+    return {field["name"]: plain_value(row.get(field["name"]), field) for field in fields}
+
+
+def judged_row(row, fields, schema, ignore_unknown):
+    """A row as it can be inserted, and no error; or an error."""
+    try:
+        plain = {**row, "json": plain_row(row["json"], fields, ignore_unknown)}
+        tabledata.bq_rows_to_arrow([plain], schema)
+    except (ValueError, TypeError, ArithmeticError, AttributeError) as error:
+        message, place = error.args if len(error.args) == 2 else ("Cannot convert row to the table's schema", "")
+        return None, {"reason": "invalid", "location": place, "debugInfo": "", "message": message}
+    return plain, None
+
+
+async def insert_all(
+    project_id: str,
+    dataset_id: str,
+    table_id: str,
+    request: Request,
+    ctx: tabledata._Ctx,
+):
+    """Insert rows; where one is invalid none is inserted, unless the request says that they be skipped."""
+    body, table = await request.json(), ctx.catalog.get_table(project_id, dataset_id, table_id)
+    rows, fields = body.get("rows", []), tabledata._fields_raw_from_schema(table.schema_.fields) if table else []
+    schema = tabledata._build_arrow_schema(fields)
+    judged = [judged_row(row, fields, schema, body.get("ignoreUnknownValues")) for row in rows] if table else []
+    wrong = [{"index": index, "errors": [error]} for index, (_, error) in enumerate(judged) if error]
+    if wrong and not body.get("skipInvalidRows"):
+        stopped = {"reason": "stopped", "location": "", "debugInfo": "", "message": ""}
+        wrong += [{"index": index, "errors": [stopped]} for index, (_, error) in enumerate(judged) if not error]
+        return {"kind": "bigquery#tableDataInsertAllResponse", "insertErrors": wrong}
+    good = Body({**body, "rows": [row for row, error in judged if not error] if table else rows})
+    answer = await INSERT_ALL(project_id, dataset_id, table_id, good, ctx)
+    return {**answer, "insertErrors": wrong}
+
+
+def serve(path, endpoint):
+    """Serve *path* by another function."""
+    router = tabledata.router
+    router.routes[:] = [route for route in router.routes if not route.path.endswith(path)]
+    place = "/projects/{project_id}/datasets/{dataset_id}/tables/{table_id}"
+    router.post(place + path)(endpoint)
+
+
 async def run_once(*, project_id, job_id, config, ctx, original=jobs._execute_query_or_failed_meta, **rest):
     """Run an inserted query, the first of its name; when it fails, the job has failed."""
     name = project_id, job_id
@@ -217,6 +354,8 @@ def mend():
     import_extension("avro")
     engine.DuckDBEngine.connection = property(connection_of_thread)
     type_map._BQ_TO_DUCKDB["BIGNUMERIC"] = "DECIMAL(38, 18)"
+    type_map.bq_schema_to_duckdb_columns = tables.bq_schema_to_duckdb_columns = columns_of_schema
+    serve("/insertAll", insert_all)
     tables._rest_to_table_meta = table_of_request
     tables._table_to_rest = answer_with_table
     tabledata._bq_type_to_arrow = scalar_type
