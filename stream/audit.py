@@ -8,7 +8,7 @@ some days. A letter tallied as such is an outcome like the others.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -50,6 +50,7 @@ class SubjectAudit:
     events: Counter[Kind] = field(default_factory=Counter)
     windows: Counter[Kind] = field(default_factory=Counter)
     findings: list[Finding] = field(default_factory=list)
+    gaps: Sequence[str] = ()
 
     @property
     def differences(self) -> list[str]:
@@ -96,7 +97,7 @@ def audit(registry: Registry, names: Names, client: bigquery.Client, scope: Scop
         ScopeError: a subject has no contract.
     """
     subjects = chosen(registry, scope)
-    said = statements(names, client)
+    said = statements(names, client, scope)
     return [
         _audit_subject(registry, subject, said.get(subject, Statement()), names, client, scope) for subject in subjects
     ]
@@ -119,6 +120,8 @@ def _audit_subject(
     result = SubjectAudit(subject, contract.options.table, said.complete_until)
     if said.copied_lines:
         result.find([Finding(Kind.COPIED, None, said.copied_lines)])
+    result.gaps = said.gaps
+    result.find(Finding(Kind.GAP, None, None) for _ in said.gaps)
     windows = side_by_side(
         tallied_windows(subject, settled, scope, names, client), stored_windows(sql, settled, scope, client)
     )

@@ -12,28 +12,35 @@ from google.cloud import bigquery
 from stream.audit_scope import Scope
 from stream.audit_windows import Hashes, Stored, Tallied
 from stream.names import TALLIES, Names
-from stream.tallies import Outcome
+from stream.tallies import GAP, Outcome
 
 _PAGE_ROWS: Final = 50_000
 
 
 class Statement(NamedTuple):
-    """What is said of a subject as a whole: until when it is complete, and tally lines that stand there again."""
+    """What is said of a subject as a whole: until when it is complete, tally lines that stand there again, and times of
+    publishing from which events may be missing."""
 
     complete_until: datetime | None = None
     copied_lines: int = 0
+    gaps: tuple[str, ...] = ()
 
 
-def statements(names: Names, client: bigquery.Client) -> dict[str, Statement]:
+def statements(names: Names, client: bigquery.Client, scope: Scope) -> dict[str, Statement]:
     """Ask for the statement of every subject that was ever tallied."""
     query = f"""
-        SELECT subject, MAX(complete_until) AS complete_until, COUNT(*) - COUNT(DISTINCT tally_id) AS copied
+        SELECT subject, MAX(complete_until) AS complete_until, COUNT(*) - COUNT(DISTINCT tally_id) AS copied,
+            ARRAY_AGG(IF(outcome = '{GAP}' AND tallied_at >= @first, reason, NULL) IGNORE NULLS) AS gaps
         FROM {names.sql(TALLIES)}
         WHERE tallied_at IS NOT NULL
         GROUP BY subject
     """  # noqa: S608 names come from checked settings
-    rows = client.query_and_wait(query)
-    return {row["subject"]: Statement(row["complete_until"], row["copied"]) for row in rows}
+    config = bigquery.QueryJobConfig(query_parameters=[_first(scope)])
+    rows = client.query_and_wait(query, job_config=config)
+    return {
+        row["subject"]: Statement(row["complete_until"], row["copied"], tuple(sorted(set(row["gaps"] or ()))))
+        for row in rows
+    }
 
 
 def tallied_windows(
@@ -52,7 +59,7 @@ def tallied_windows(
         FROM (
             SELECT line.outcome, line.reason, line.tallied_at, UNIX_MICROS(each.window_start) AS moment,
                 each.events, each.id_hash, each.content_hash
-            FROM {lines_once(names, "tallied_at IS NOT NULL AND subject = @subject")} AS line,
+            FROM {lines_once(names, f"tallied_at IS NOT NULL AND subject = @subject AND outcome != '{GAP}'")} AS line,
                 UNNEST(line.windows) AS each
             WHERE each.window_start >= @first
         )
@@ -140,6 +147,9 @@ def _window_of(moment: str, scope: Scope) -> str:
 
 
 def _parameters(scope: Scope, settled: datetime, *more: bigquery.ScalarQueryParameter) -> bigquery.QueryJobConfig:
-    first = bigquery.ScalarQueryParameter("first", "TIMESTAMP", scope.first)
     until = bigquery.ScalarQueryParameter("settled", "TIMESTAMP", settled)
-    return bigquery.QueryJobConfig(query_parameters=[first, until, *more])
+    return bigquery.QueryJobConfig(query_parameters=[_first(scope), until, *more])
+
+
+def _first(scope: Scope) -> bigquery.ScalarQueryParameter:
+    return bigquery.ScalarQueryParameter("first", "TIMESTAMP", scope.first)

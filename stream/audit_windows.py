@@ -19,6 +19,7 @@ class Kind(StrEnum):
     UNSETTLED = "unsettled"
     UNRECEIVED = "unreceived"
     COPIED = "copied"
+    GAP = "gap"
     EXPIRED = "expired"
     IN_FLIGHT = "in_flight"
 
@@ -42,6 +43,7 @@ _WORDS: Final = {
     Kind.UNSETTLED: "received, and still without an outcome",
     Kind.UNRECEIVED: "outcomes of events that nobody tallied as received",
     Kind.COPIED: "tally lines that stand there again; each is counted once",
+    Kind.GAP: "events published then may never have arrived: the subscription was not as it should be",
     Kind.EXPIRED: "tallied as written, in a partition that may have expired",
     Kind.IN_FLIGHT: "received without an outcome, or rows without a tally, so far",
 }

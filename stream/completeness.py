@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from typing import Any, Final
 
 from google.cloud import bigquery
 
+from stream.lookup import QUERY_SECONDS
 from stream.names import COMPLETENESS, TALLIES, Names
+from stream.tallies import GAP
+
+_LATELY_DAYS: Final = 31
 
 _COLUMNS: Final = [
     bigquery.SchemaField("subject", "STRING", description="Whose events"),
@@ -15,6 +21,11 @@ _COLUMNS: Final = [
         "TIMESTAMP",
         description="Every event published before this is in the table, or a dead letter; null: nothing is known yet",
     ),
+    bigquery.SchemaField(
+        "gaps",
+        "INTEGER",
+        description="Times before that in which the subscription received nothing, or not everything; see the tallies",
+    ),
 ]
 
 
@@ -22,12 +33,35 @@ def completeness_view(project: str, dataset: str) -> bigquery.Table:
     """The view as it should be; BigQuery takes the columns' descriptions only once it exists."""
     view = bigquery.Table(f"{project}.{dataset}.{COMPLETENESS}", _COLUMNS)
     view.view_query = (
-        "SELECT subject, MAX(complete_until) AS complete_until\n"
+        f"SELECT subject, MAX(complete_until) AS complete_until, COUNTIF(outcome = '{GAP}') AS gaps\n"
         f"FROM {Names(project, dataset).sql(TALLIES)}\n"
         "GROUP BY subject"
     )
     view.description = "Until when each subject's table is complete, by publish time; what was tallied is the evidence"
     return view
+
+
+def known_complete(client: bigquery.Client, names: Names) -> Callable[[str], int]:
+    """Return a function that says up to when (microseconds) a subject was last said to be complete; 0: not lately.
+
+    All subjects are asked for in one query, once it succeeds. The function raises what the client raises.
+    """
+    lock, known = threading.Lock(), dict[str, int]()
+    query = f"""
+        SELECT subject, UNIX_MICROS(MAX(complete_until)) AS moment
+        FROM {names.sql(TALLIES)}
+        WHERE tallied_at >= TIMESTAMP_SUB(CURRENT_TIMESTAMP(), INTERVAL {_LATELY_DAYS} DAY)
+        GROUP BY subject
+    """  # noqa: S608 names come from checked settings
+
+    def complete_until(subject: str) -> int:
+        with lock:
+            if not known:
+                rows = client.query_and_wait(query, wait_timeout=QUERY_SECONDS, job_retry=None, retry=None)
+                known.update({"": 0} | {row["subject"]: row["moment"] or 0 for row in rows})
+        return known.get(subject, 0)
+
+    return complete_until
 
 
 def view_differs(existing: bigquery.Table, wanted: bigquery.Table) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -14,6 +13,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from google.pubsub_v1 import PublisherClient, SubscriberClient
 
 from schemas.registry import Registry
+from stream.clock import now_micros
 from stream.completeness import completeness_view, put_view, view_differs
 from stream.letters.tables import archive_tables
 from stream.names import Names
@@ -77,7 +77,7 @@ def _pubsub_changes(registry: Registry, names: Names, clients: Clients) -> Itera
 
 
 def _subscription_changes(name: str, topic: str, client: SubscriberClient) -> Iterator[Change]:
-    wanted = subscription_for(name, topic, int(time.time()))
+    wanted = subscription_for(name, topic, now_micros())
     try:
         existing = client.get_subscription(subscription=name)
     except NotFound:

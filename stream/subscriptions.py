@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
+from google.api_core.exceptions import NotFound
 from google.protobuf.duration_pb2 import Duration
+from google.pubsub_v1 import SubscriberClient
 from google.pubsub_v1.types import ExpirationPolicy, Subscription
 
-from stream.names import DEAD_LETTERS
+from schemas.envelope import from_micros, to_micros
+from stream.names import DEAD_LETTERS, Names
 
 ACK_SECONDS: Final = 60
+CALL_SECONDS: Final = 10.0
 RETENTION_SECONDS: Final = 7 * 86_400
 CREATED: Final = "headrace-created"  # a label: Pub/Sub itself does not say when a subscription was created
+_FORMAT: Final = "%Y%m%d%H%M%S"  # UTC; a label has no colons
 _DELETED_TOPIC: Final = "_deleted-topic_"
 _CREATE_AGAIN: Final = "pull what it still holds, delete it, and run `headrace provision` again"
 
@@ -36,21 +42,24 @@ MISSING: Final = Difference("the subscription does not exist", "`headrace provis
 
 
 def subscription_for(name: str, topic: str, created: int) -> Subscription:
-    """Return the subscription as it should be; *created* is in seconds since 1970."""
+    """Return the subscription as it should be; *created* is the moment of creation in microseconds since 1970."""
     return Subscription(
         name=name,
         topic=topic,
         ack_deadline_seconds=ACK_SECONDS,
         message_retention_duration=Duration(seconds=RETENTION_SECONDS),
         expiration_policy=ExpirationPolicy(),  # never: by default, 31 days without a pull delete it and its messages
-        labels={CREATED: str(created)},
+        labels={CREATED: f"{from_micros(created):{_FORMAT}}"},
     )
 
 
 def created_at(existing: Subscription) -> int | None:
     """Return when a subscription was created, in microseconds; None where its label does not say."""
-    said = existing.labels.get(CREATED, "")
-    return int(said) * 1_000_000 if said.isdecimal() and said.isascii() and len(said) < 12 else None
+    try:
+        moment = datetime.strptime(existing.labels.get(CREATED, ""), _FORMAT)
+    except ValueError:
+        return None
+    return to_micros(moment.replace(tzinfo=UTC))
 
 
 def differences(existing: Subscription, topic: str) -> list[Difference]:
@@ -110,3 +119,18 @@ def _keeping(existing: Subscription) -> Iterator[Difference]:
 
 
 _UPDATE: Final = "`headrace provision` changes it"
+
+
+def look_at_letters(subscriber: SubscriberClient, names: Names) -> list[str]:
+    """Look at the subscription that keeps dead letters; return what is wrong with it, and the remedies.
+
+    Raises what the client raises.
+    """
+    name = names.dead_letter_subscription
+    try:
+        found = subscriber.get_subscription(subscription=name, retry=None, timeout=CALL_SECONDS)
+    except NotFound:
+        wrong = [MISSING]
+    else:
+        wrong = [each for each in differences(found, names.dead_letter_topic) if each.loses]
+    return [f"{name}: {each.found}; {each.remedy}" for each in wrong]

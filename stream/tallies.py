@@ -33,6 +33,9 @@ class Outcome(StrEnum):
     LOST = "lost"  # no outcome: rows that went with their table after the tallies of them went with theirs
 
 
+GAP: Final = "gap"  # in place of an outcome: events published within a time, which the reason says, may be missing
+
+
 COUNTS: Final = pa.schema(
     [
         ("subject", pa.string()),
@@ -54,6 +57,12 @@ class Tally:
     """Counts of schema :data:`COUNTS`, each subject, outcome, reason and window once."""
 
     counts: pa.RecordBatch = field(repr=False)
+
+
+def gap_tally(subject: str, since: int, until: int, reason: str) -> Tally:
+    """State a time of publishing (microseconds since 1970) from which events may never have arrived."""
+    row = {"subject": subject, "outcome": GAP, "reason": reason, "window_start": since or until}
+    return Tally(pa.RecordBatch.from_pylist([row | {"events": 0, "id_hash": 0, "content_hash": 0}], COUNTS))
 
 
 def window_starts(moments: pa.Array, window: timedelta) -> pa.Array:

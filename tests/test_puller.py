@@ -10,13 +10,17 @@ from typing import Any
 
 import pytest
 from google.api_core.exceptions import ServiceUnavailable
-from google.pubsub_v1.types import PubsubMessage, ReceivedMessage
+from google.pubsub_v1.types import PubsubMessage, ReceivedMessage, Subscription
 
 from stream.engine import puller as pulling
+from stream.engine.continuity import Continuity
 from stream.engine.puller import MANY, PULLS, Pulled, Puller
 from stream.engine.status import SubjectStatus
 from stream.message import Message
+from stream.subscriptions import subscription_for
 from tests.jobs import wait_for
+
+TOPIC = "projects/p/topics/flight"
 
 
 class Scripted:
@@ -39,8 +43,8 @@ class Scripted:
     def lease(self, ack_ids: object, seconds: int) -> None:
         pass
 
-    def ack_seconds(self) -> float:
-        return 10.0
+    def describe(self) -> Subscription:
+        return subscription_for("subscription", TOPIC, 1)
 
     def _count(self, more: int) -> None:
         with self._lock:
@@ -59,7 +63,7 @@ def status() -> SubjectStatus:
 @pytest.fixture
 def puller(monkeypatch: pytest.MonkeyPatch, status: SubjectStatus) -> Puller:
     monkeypatch.setattr(pulling, "Subscription", Scripted)
-    return Puller(object(), "flight", "subscription", status)  # type: ignore[arg-type]
+    return Puller(object(), "flight", "subscription", status, Continuity(TOPIC, lambda: 0))  # type: ignore[arg-type]
 
 
 @pytest.fixture

@@ -96,6 +96,24 @@ resource "google_pubsub_topic_iam_member" "job_dead_letter_topic" {
   depends_on = [google_service_account.headrace]
 }
 
+resource "google_project_iam_custom_role" "job_dead_letter_subscription" {
+  project     = var.project
+  role_id     = "headrace_job_dead_letter_subscription"
+  title       = "Headrace: job on dead letter subscription"
+  permissions = ["pubsub.subscriptions.get"]
+}
+
+resource "google_pubsub_subscription_iam_member" "job_dead_letter_subscription" {
+  for_each = { for pair in setproduct(local.members.job, ["dead-letters"]) : join(" ", pair) => pair }
+
+  project      = var.project
+  subscription = google_pubsub_subscription.dead_letters.name
+  role         = google_project_iam_custom_role.job_dead_letter_subscription.name
+  member       = each.value[0]
+
+  depends_on = [google_service_account.headrace]
+}
+
 resource "google_project_iam_custom_role" "job_tables" {
   project     = var.project
   role_id     = "headrace_job_tables"
@@ -188,6 +206,24 @@ resource "google_pubsub_topic_iam_member" "backfiller_dead_letter_topic" {
   topic   = google_pubsub_topic.dead_letters.name
   role    = "roles/pubsub.publisher"
   member  = each.value[0]
+
+  depends_on = [google_service_account.headrace]
+}
+
+resource "google_project_iam_custom_role" "backfiller_dead_letter_subscription" {
+  project     = var.project
+  role_id     = "headrace_backfiller_dead_letter_subscription"
+  title       = "Headrace: backfiller on dead letter subscription"
+  permissions = ["pubsub.subscriptions.get"]
+}
+
+resource "google_pubsub_subscription_iam_member" "backfiller_dead_letter_subscription" {
+  for_each = { for pair in setproduct(local.members.backfiller, ["dead-letters"]) : join(" ", pair) => pair }
+
+  project      = var.project
+  subscription = google_pubsub_subscription.dead_letters.name
+  role         = google_project_iam_custom_role.backfiller_dead_letter_subscription.name
+  member       = each.value[0]
 
   depends_on = [google_service_account.headrace]
 }

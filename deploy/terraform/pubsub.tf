@@ -59,8 +59,12 @@ resource "google_pubsub_subscription" "subjects" {
     ttl = ""
   }
 
+  # Pub/Sub does not say when it was created: the engine reads this, and knows a subscription that was created anew.
+  labels = { headrace-created = formatdate("YYYYMMDDhhmmss", timestamp()) }
+
   lifecycle {
     prevent_destroy = true
+    ignore_changes  = [labels]
   }
 }
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 
+from stream.engine.continuity import Gap
 from stream.engine.journal import Journal
 from stream.engine.patience import NEEDS_ROOM, Patience
 from stream.engine.puller import Pulled
@@ -34,6 +35,13 @@ class FiniteSource(ABC):
 
     def start(self) -> None:  # noqa: B027 no source of history has anything to begin
         """Nothing to begin: lines are read as they are taken."""
+
+    def look(self) -> list[str]:
+        """Nothing is wrong with history: it is not a resource of ours."""
+        return []
+
+    def settle_gaps(self, commit: Callable[[Gap], None]) -> None:  # noqa: B027 no source of history has any
+        """There is no time of publishing from which anything could be missing."""
 
     def acknowledge(self, pulled: Iterable[Pulled]) -> None:
         """Note how far the source is settled."""

@@ -51,6 +51,8 @@ def run_audit(settings: Settings, scope: Scope, format_: str) -> Exit:
         if counts and any(counts.values()):
             said = ", ".join(f"{count:,} {state}" for state, count in counts.items())
             say(f"{each.subject}: letters in the archive: {said}")
+        for gap in each.gaps:
+            say(f"{each.subject}: published {gap}")
         for sentence in [*each.excused, *each.differences]:
             say(f"{each.subject}: {sentence}")
     say("reconciled" if reconciled else "NOT reconciled")
@@ -101,6 +103,7 @@ def _as_dict(each: SubjectAudit) -> dict[str, Any]:
         "distinct_event_ids": each.distinct_event_ids,
         "complete_until": None if each.complete_until is None else to_rfc3339(each.complete_until),
         "found": {kind: {"windows": each.windows[kind], "events": each.events[kind]} for kind in sorted(each.windows)},
+        "gaps": list(each.gaps),
         "differences": each.differences,
         "reconciled": not each.differences,
     }

@@ -8,6 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Protocol
 
 from google.cloud.bigquery import Client
@@ -20,7 +21,7 @@ from stream.backfill.preparer import LinePreparer
 from stream.backfill.reading_process import read_ahead
 from stream.backfill.rounds import Task
 from stream.backfill.source import FileSource
-from stream.clients import open_bigquery, open_gapic_publisher, open_write
+from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber, open_write
 from stream.clock import now_micros
 from stream.commands.line import Line
 from stream.commands.run import collect_less_often, job_for
@@ -41,6 +42,7 @@ from stream.output import check_format, say, show
 from stream.processes import stop_on_signals
 from stream.settings import Settings, read_masking_key
 from stream.streams import WriteStreams
+from stream.subscriptions import look_at_letters
 from stream.transform import find_functions
 
 MOST_SHOWN: Final = 10
@@ -233,11 +235,13 @@ def engine_of(
             bigquery=client,
             streams=WriteStreams(write, settings.append_seconds),
             claim_streams=WriteStreams(write, min(settings.append_seconds, settings.lease_seconds / 3)),
+            letters=partial(look_at_letters, open_subscriber(), settings.names),
         ),
         intake=intake,
         holder=f"a backfill on {socket.gethostname()}, process {os.getpid()}",
         lease_seconds=settings.lease_seconds,
         round_messages=settings.round_messages,
+        location=settings.location,
         stop=stop,
         once=True,
     )

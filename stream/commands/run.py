@@ -7,6 +7,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import structlog
@@ -16,6 +17,7 @@ from schemas.registry import Registry
 from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber, open_write
 from stream.clock import now_micros
 from stream.commands.archive import collecting
+from stream.completeness import known_complete
 from stream.engine.embedded import Embedded, EngineClients, Progress
 from stream.engine.intake import from_subscriptions
 from stream.engine.journal import Journal
@@ -27,6 +29,7 @@ from stream.names import TALLIES
 from stream.processes import stop_on_signals
 from stream.settings import Settings, read_masking_key
 from stream.streams import WriteStreams
+from stream.subscriptions import look_at_letters
 from stream.transform import missing_functions
 
 REPORT_SECONDS: Final = 10.0
@@ -53,22 +56,25 @@ def job_for(settings: Settings, registry: Registry, masking_key: Key, clock: Cal
 
 def build_engine(settings: Settings, job: Job, journal: Journal) -> Embedded:
     """The embedded engine for *settings*, not started."""
-    write = open_write(settings.project)
+    write, subscriber, client = open_write(settings.project), open_subscriber(), open_bigquery(settings.project)
     clients = EngineClients(
         publisher=open_gapic_publisher(),
-        bigquery=open_bigquery(settings.project),
+        bigquery=client,
         streams=WriteStreams(write, settings.append_seconds),
         claim_streams=WriteStreams(write, min(settings.append_seconds, settings.lease_seconds / 3)),
+        letters=partial(look_at_letters, subscriber, settings.names),
     )
+    complete_until = known_complete(client, settings.names)
     return Embedded(
         job=job,
         names=settings.names,
         journal=journal,
         clients=clients,
-        intake=from_subscriptions(job, settings.names, journal, open_subscriber()),
+        intake=from_subscriptions(job, settings.names, journal, subscriber, complete_until),
         holder=f"{socket.gethostname()}, process {os.getpid()}",
         lease_seconds=settings.lease_seconds,
         round_messages=settings.round_messages,
+        location=settings.location,
     )
 
 

@@ -23,10 +23,12 @@ from stream.engine.status import CONTRACT, FAILED, EngineStatus, SubjectStatus
 from stream.engine.subject import Clients, SubjectLoop
 from stream.engine.table_watch import LOOK_SECONDS, WITNESS_SECONDS, TableWatch, watch_on
 from stream.engine.tally_loop import TallyLoop
+from stream.engine.watch import Watch, Watched
 from stream.failpoints import reached
 from stream.job import Job
 from stream.names import ENGINES, Names
 from stream.streams import WriteStreams
+from stream.tables import table_for
 from stream.verdicts import HaltError
 
 PROGRESS_SECONDS: Final = 0.1
@@ -43,12 +45,14 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class EngineClients:
-    """Everything the engine talks to; a claim waits for its answer no longer than a lease allows."""
+    """Everything the engine talks to; a claim waits for its answer no longer than a lease allows. *letters* looks at
+    where dead letters are kept, and returns what is wrong with that."""
 
     publisher: PublisherClient
     bigquery: bigquery.Client
     streams: WriteStreams
     claim_streams: WriteStreams
+    letters: Callable[[], list[str]]
 
 
 @dataclass
@@ -63,6 +67,7 @@ class Embedded:
     holder: str
     lease_seconds: float
     round_messages: int
+    location: str
     look_seconds: float = LOOK_SECONDS
     witness_seconds: float = WITNESS_SECONDS
     stop: threading.Event = field(default_factory=threading.Event)
@@ -75,6 +80,7 @@ class Embedded:
         self.status = EngineStatus({name: SubjectStatus(name) for name in names})
         self.status.subjects[_CLAIM].ready = True
         self._loops: dict[str, SubjectLoop | None] = dict.fromkeys(subjects)
+        self._sources: dict[str, Source] = {}
         run = uuid.uuid4().hex
         claims = Claims(
             self.journal.id,
@@ -184,12 +190,21 @@ class Embedded:
 
         looking = (watches, self.stop, self.look_seconds)
         watcher = threading.Thread(target=self._guarded, args=(watch_on, *looking), name="tables")
-        for thread in [*threads, tally_thread, watcher]:
+        watch = Watch(
+            self._watched,
+            self.clients.bigquery,
+            self.location,
+            self.clients.letters,
+            self.journal,
+            self.stop,
+        )
+        resources = threading.Thread(target=self._guarded, args=(watch.run,), name="resources")
+        for thread in [*threads, tally_thread, watcher, resources]:
             thread.start()
         while any(thread.is_alive() for thread in threads):
             self._pause.wait(PROGRESS_SECONDS)
             self.on_progress(self.progress)
-        for thread in [*threads, tally_thread, watcher]:
+        for thread in [*threads, tally_thread, watcher, resources]:
             thread.join()
         if self.status.alive and self.status.subjects[_TALLIES].ready:
             tallies.flush()
@@ -231,7 +246,7 @@ class Embedded:
             self.round_messages,
             preparer,
         )
-        self._loops[subject] = loop
+        self._loops[subject], self._sources[subject] = loop, source
 
         def serve() -> None:
             source.start()
@@ -243,6 +258,19 @@ class Embedded:
         loop.watch.witness_seconds = self.witness_seconds
         loop.recover()
         preparer.run(serve)
+
+    def _watched(self) -> list[Watched]:
+        """The subjects that run."""
+        registry, names = self.job.registry, self.names
+        return [
+            Watched(
+                subject,
+                source,
+                table_for(registry.latest(subject), names.project, names.dataset),
+                self.status.subjects[subject],
+            )
+            for subject, source in list(self._sources.items())
+        ]
 
     def _subject_clients(self) -> Clients:
         return Clients(self.clients.publisher, self.clients.bigquery, self.clients.streams)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Protocol, TypeAlias
 
 from google.pubsub_v1 import SubscriberClient
 
+from stream.engine.continuity import Continuity, Gap
 from stream.engine.journal import Journal
 from stream.engine.pause import Gate
 from stream.engine.prepare import Prepared
@@ -39,6 +41,12 @@ class Source(Protocol):
     def stop(self) -> None:
         """Hand back all that is held."""
 
+    def look(self) -> list[str]:
+        """Look at what messages come from; return what is wrong with it, and the remedies."""
+
+    def settle_gaps(self, commit: Callable[[Gap], None]) -> None:
+        """Give each time from which messages may be missing to *commit*, which makes it durable."""
+
 
 class Preparer(Protocol):
     """Prepares messages, and decides when they are taken."""
@@ -53,11 +61,18 @@ class Preparer(Protocol):
 Intake: TypeAlias = Callable[[str, SubjectStatus, threading.Event], tuple[Source, Preparer]]
 
 
-def from_subscriptions(job: Job, names: Names, journal: Journal, subscriber: SubscriberClient) -> Intake:
-    """Each subject from its own subscription; one of which too much is unreadable waits."""
+def from_subscriptions(
+    job: Job, names: Names, journal: Journal, subscriber: SubscriberClient, complete_until: Callable[[str], int]
+) -> Intake:
+    """Each subject from its own subscription; one of which too much is unreadable waits.
+
+    *complete_until* says up to which publish time an earlier process has seen everything of a subject.
+    """
+    kept: dict[str, Continuity] = {}  # what is known of a subscription outlives a subject that begins anew
 
     def intake(subject: str, status: SubjectStatus, stop: threading.Event) -> tuple[Source, Preparer]:
-        puller = Puller(subscriber, subject, names.subscription(subject), status)
+        continuity = kept.setdefault(subject, Continuity(names.topic(subject), partial(complete_until, subject)))
+        puller = Puller(subscriber, subject, names.subscription(subject), status, continuity)
         return puller, Gate(job, subject, journal, puller, status, stop)
 
     return intake

@@ -10,14 +10,17 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import structlog
-from google.api_core.exceptions import DeadlineExceeded, GoogleAPICallError
+from google.api_core.exceptions import DeadlineExceeded, GoogleAPICallError, NotFound
 from google.pubsub_v1 import SubscriberClient
+from google.pubsub_v1 import types as pubsub
 
+from stream.engine.continuity import Continuity, Gap
 from stream.engine.pace import LINGER_SECONDS, Pace, batch_size
 from stream.engine.patience import TROUBLE, Patience, StoppedError
 from stream.engine.status import SubjectStatus
 from stream.engine.subscription import ACK_IDS, Subscription
 from stream.message import Message
+from stream.subscriptions import Difference
 
 PULL_MESSAGES: Final = 1000
 PULLS: Final = 6  # under way at a time while each brings MANY: one is waited for, another is read
@@ -48,12 +51,20 @@ class Puller:
 
     finite = False
 
-    def __init__(self, subscriber: SubscriberClient, subject: str, subscription: str, status: SubjectStatus) -> None:
+    def __init__(
+        self,
+        subscriber: SubscriberClient,
+        subject: str,
+        subscription: str,
+        status: SubjectStatus,
+        continuity: Continuity,
+    ) -> None:
         self._calls = Subscription(subscriber, subscription)
         self._subject = subject
         self._subscription = subscription
         self._stop = threading.Event()
         self._patience = Patience("pull", status, self._stop)
+        self._continuity = continuity
         self._waiting: deque[Pulled] = deque()
         self._waiting_since = 0.0
         self._pace = Pace()
@@ -124,7 +135,19 @@ class Puller:
         Pulls must have found nothing for as long as somebody who died may still hold messages.
         """
         with self._changed:
-            return 0 if self._held else self._drained_at
+            return 0 if self._held or not self._continuity.unbroken else self._drained_at
+
+    def look(self) -> list[str]:
+        """Look at the subscription; return what is wrong with it, and the remedies."""
+        try:
+            _, wrong = self._describe()
+        except NotFound:
+            wrong = self._continuity.saw_none()
+        return [f"{self._subscription}: {each.found}; {each.remedy}" for each in wrong]
+
+    def settle_gaps(self, commit: Callable[[Gap], None]) -> None:
+        """Give each time from which messages may be missing to *commit*, which makes it durable."""
+        self._continuity.settle_gaps(commit)
 
     def acknowledge(self, pulled: Iterable[Pulled]) -> None:
         """Acknowledge messages whose fate is durable. An acknowledgement that gets lost means redelivery."""
@@ -173,7 +196,7 @@ class Puller:
 
     def _pull_on(self) -> None:
         """Pull as long as there is room, and find out when there is nothing."""
-        self._deadline = self._patience.insist(self.needs, self._calls.ack_seconds)
+        self._deadline = self._patience.insist(self.needs, self._ack_seconds)
         while self._has_room(self._changed):
             self._patience.insist(self.needs, self._pull_or_note_empty)
 
@@ -184,6 +207,16 @@ class Puller:
                 self._pull()
             except (GoogleAPICallError, *TROUBLE):
                 self._many = False
+
+    def _ack_seconds(self) -> float:
+        """How long a message is held when nobody says otherwise."""
+        return float(self._describe()[0].ack_deadline_seconds or 10)
+
+    def _describe(self) -> tuple[pubsub.Subscription, list[Difference]]:
+        """The subscription as it is, and what is wrong with it."""
+        asked_at = time.time_ns() // 1000
+        found = self._calls.describe()
+        return found, self._continuity.saw(found, asked_at)
 
     def _has_room(self, changed: threading.Condition, also: Callable[[], bool] = lambda: True) -> bool:
         """Wait for room, and for what is wanted *also*; False when told to stop."""
@@ -213,6 +246,9 @@ class Puller:
             pulled = self._receive(PULL_MESSAGES)
         except DeadlineExceeded:
             pass
+        except NotFound:
+            self._continuity.saw_none()
+            raise
         finally:
             with self._changed:
                 self._under_way -= 1
@@ -240,8 +276,9 @@ class Puller:
         wait = int(self._deadline * 1_000_000)
         self._empty_since = self._empty_since or began
         if began - max(self._empty_since, self._drained_at + wait) > wait:
-            self._calls.ack_seconds()
-            self._drained_at = began - wait
+            _, wrong = self._describe()
+            if not wrong:
+                self._drained_at = began - wait
 
     def _keep_leases(self) -> None:
         while not self._stop.wait(min(self._deadline / 4, 5.0)):

@@ -10,6 +10,8 @@ from typing import Final
 
 import numpy as np
 
+RESOURCES: Final = "resources"  # a subscription or table that is not as it should be
+LETTERS: Final = "dead letters"  # where dead letters are kept is not as it should be
 FLOOD: Final = "flood"  # where a subject is in its own way
 CONTRACT: Final = "contract"  # a contract that is refused: the subject is not pulled
 FAILED: Final = "failed"  # an error that only this subject has: it is tried again
@@ -22,6 +24,7 @@ class SubjectStatus:
 
     subject: str
     ready: bool = False
+    resources_right: bool = False  # as far as somebody has looked
     in_the_way: dict[str, str] = field(default_factory=dict)
     notices: dict[str, str] = field(default_factory=dict)  # what has happened and is dealt with, by where
     counts: Counter[str] = field(default_factory=Counter)

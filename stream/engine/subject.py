@@ -22,7 +22,7 @@ from stream.engine.overlap import Overlap
 from stream.engine.patience import NEEDS_ROOM, Patience
 from stream.engine.prepare import Prepared, tally_refused
 from stream.engine.rounds import Round, next_round
-from stream.engine.status import FAILED, SubjectStatus
+from stream.engine.status import FAILED, LETTERS, SubjectStatus
 from stream.engine.table_watch import Change, TableReplacedError, TableWatch
 from stream.engine.table_writer import Fence, Head, Note, TableWriter
 from stream.engine.transaction import Transaction
@@ -163,7 +163,8 @@ class SubjectLoop:
             return None  # at its end it says stop, and who is told to stop does not insist on what is in hand
         if in_hand is None:
             self._follow_table()
-        self.complete_until = max(self.complete_until, self._source.drained_at)
+        if self._status.resources_right:
+            self.complete_until = max(self.complete_until, self._source.drained_at)
         pulled = self._source.take(self._round_messages, 0 if in_hand else WAIT_SECONDS)
         if not pulled:
             if self.complete_until:  # it began anew after an error, and all that was published has its fate by now
@@ -307,6 +308,8 @@ class SubjectLoop:
             return
         topic, now = self._job.dead_letter_topic, datetime.now(UTC)
         need = f"{topic}: the job needs roles/pubsub.publisher on it; `headrace provision` makes it"
+        while wrong := self._status.in_the_way.get(LETTERS):  # what is published now, nobody keeps
+            self._patience.wait(wrong)
         for request in letter_requests(letters, self._job.sender, now):  # what is confirmed is not sent again
             self._patience.insist(need, partial(publish_request, self._clients.publisher, topic, request))
         for letter in letters:

@@ -12,6 +12,7 @@ from google.api_core.gapic_v1.routing_header import to_grpc_metadata
 from google.api_core.grpc_helpers import wrap_errors
 from google.protobuf.empty_pb2 import Empty
 from google.pubsub_v1 import SubscriberClient
+from google.pubsub_v1 import types as pubsub
 from google.pubsub_v1.types import AcknowledgeRequest, ModifyAckDeadlineRequest, PullRequest, PullResponse
 
 CALL_SECONDS: Final = 10.0
@@ -47,10 +48,9 @@ class Subscription:
         request = _ModifyAckDeadlineRequest(subscription=self._name, ack_ids=ack_ids, ack_deadline_seconds=seconds)
         self._modify(request, timeout=CALL_SECONDS, metadata=self._metadata)
 
-    def ack_seconds(self) -> float:
-        """How long a message is held when nobody says otherwise."""
-        found = self._subscriber.get_subscription(subscription=self._name, retry=None, timeout=CALL_SECONDS)
-        return float(found.ack_deadline_seconds or 10)
+    def describe(self) -> pubsub.Subscription:
+        """The subscription as Pub/Sub describes it."""
+        return self._subscriber.get_subscription(subscription=self._name, retry=None, timeout=CALL_SECONDS)
 
     def _method(self, name: str, request: Any, response: Any) -> Any:
         channel = self._subscriber.transport.grpc_channel

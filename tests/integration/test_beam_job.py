@@ -19,6 +19,7 @@ from stream.commands.run import job_for
 from stream.dataflow import pages
 from stream.dataflow.pages import Placed, Queue
 from stream.deadletter import PREFIX
+from stream.engine.continuity import Continuity
 from stream.engine.puller import Puller
 from stream.engine.status import SubjectStatus
 from stream.job import Job
@@ -39,7 +40,13 @@ def the_job(service: Service) -> Job:
 def the_pullers(service: Service) -> list[Puller]:
     subscriber = open_subscriber()
     return [
-        Puller(subscriber, subject, service.names.subscription(subject), SubjectStatus(subject))
+        Puller(
+            subscriber,
+            subject,
+            service.names.subscription(subject),
+            SubjectStatus(subject),
+            Continuity(service.names.topic(subject), lambda: 0),
+        )
         for subject in service.registry.subjects
     ]
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from stream.clients import open_subscriber
+from stream.engine.continuity import Continuity
 from stream.engine.puller import Puller
 from stream.engine.status import SubjectStatus
 from stream.engine.subscription import Subscription
@@ -23,7 +24,8 @@ SUBJECT = "flight_departed"
 
 @contextmanager
 def pulling(service: Service) -> Iterator[Puller]:
-    puller = Puller(open_subscriber(), SUBJECT, service.names.subscription(SUBJECT), SubjectStatus(SUBJECT))
+    continuity = Continuity(service.names.topic(SUBJECT), lambda: 0)
+    puller = Puller(open_subscriber(), SUBJECT, service.names.subscription(SUBJECT), SubjectStatus(SUBJECT), continuity)
     puller.start()
     try:
         yield puller

@@ -1,0 +1,158 @@
+"""A running engine notices that a resource is not as it should be, says so, and goes on by itself when it is."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
+from google.pubsub_v1.types import PushConfig, Subscription
+
+from schemas.registry import Registry
+from stream.audit import SubjectAudit, count_subjects
+from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
+from stream.engine import watch
+from stream.engine.embedded import Embedded
+from tests.builders import a_contract
+from tests.integration.test_service import a_message
+from tests.jobs import wait_for
+from tests.service import Service, a_service
+
+pytestmark = pytest.mark.emulators
+SUBJECT = "thing_happened"
+THINGS = a_contract(("city", "string"))
+
+
+@pytest.fixture
+def service(project: str, monkeypatch: pytest.MonkeyPatch) -> Service:
+    monkeypatch.setattr(watch, "CHECK_SECONDS", 0.5)
+    return a_service(project, Registry({THINGS.ref: THINGS}))
+
+
+@contextmanager
+def running(service: Service) -> Iterator[Embedded]:
+    engine = service.engine()
+    thread = threading.Thread(target=engine.run)
+    thread.start()
+    try:
+        yield engine
+    finally:
+        engine.stop.set()
+        thread.join()
+
+
+def redeliver(service: Service) -> None:
+    """Have a message held for 10 s at most: for as long nothing is said to be complete."""
+    request = {
+        "subscription": Subscription(name=service.names.subscription(SUBJECT), ack_deadline_seconds=10),
+        "update_mask": FieldMask(paths=["ack_deadline_seconds"]),
+    }
+    open_subscriber().update_subscription(request=request)
+
+
+def publish(service: Service, *cities: str) -> None:
+    fields = [{"at": datetime.now(UTC), "city": city} for city in cities]
+    service.publish(SUBJECT, [a_message(THINGS, each, each["city"]) for each in fields])
+
+
+def said(engine: Embedded) -> str:
+    return " | ".join(engine.status.subjects[SUBJECT].in_the_way.values())
+
+
+def cities(service: Service) -> list[str]:
+    return sorted(row["city"] for row in service.rows("things", "city"))
+
+
+def complete_until(service: Service) -> datetime | None:
+    rows = service.rows("headrace_completeness", "complete_until")
+    return rows[0]["complete_until"] if rows else None
+
+
+def audited(service: Service) -> SubjectAudit:
+    (found,) = count_subjects(service.registry, service.names, open_bigquery(service.settings.project))
+    return found
+
+
+def test_a_topic_that_was_deleted_and_made_again_is_noticed_and_the_time_between_is_a_gap(service: Service) -> None:
+    #  a arrives, complete|topic deleted, made again|b confirmed, never arrives|not ready, complete_until stands still|
+    #  subscription made again|c arrives, complete again|the audit says what may be missing
+    topic, subscription = service.names.topic(SUBJECT), service.names.subscription(SUBJECT)
+    redeliver(service)
+    publish(service, "a")
+    with running(service) as engine:
+        wait_for(lambda: engine.status.ready and complete_until(service) is not None)
+        publisher = open_gapic_publisher()
+        publisher.delete_topic(topic=topic)
+        publisher.create_topic(name=topic)
+        publish(service, "b")
+        wait_for(lambda: "its topic was deleted" in said(engine))
+        assert not engine.status.ready
+        stood_at = complete_until(service)
+        time.sleep(3)  # longer than it takes to say it again
+        assert complete_until(service) == stood_at
+
+        open_subscriber().delete_subscription(subscription=subscription)
+        service.provision()
+        wait_for(lambda: engine.status.ready)
+        publish(service, "c")
+        wait_for(lambda: cities(service) == ["a", "c"])
+    (gap,) = audited(service).gaps
+    assert "its topic was deleted" in gap
+    assert audited(service).differences == [
+        "gap: in 1 window (events published then may never have arrived: the subscription was not as it should be)"
+    ]
+    assert service.rows("headrace_completeness", "gaps") == [{"gaps": 1}]
+
+
+def test_a_subscription_made_again_while_nobody_ran_is_a_gap(service: Service) -> None:
+    redeliver(service)
+    publish(service, "a")
+    with running(service) as engine:
+        wait_for(lambda: complete_until(service) is not None)
+        assert engine.status.ready
+    open_subscriber().delete_subscription(subscription=service.names.subscription(SUBJECT))
+    publish(service, "b")
+    service.provision()
+    with running(service):
+        publish(service, "c")
+        wait_for(lambda: cities(service) == ["a", "c"])
+        wait_for(lambda: bool(audited(service).gaps))
+    assert "created anew" in audited(service).gaps[0]
+
+
+def test_a_push_endpoint_and_a_setting_of_the_table_are_named_until_provisioned(
+    service: Service,
+) -> None:
+    with running(service) as engine:
+        wait_for(lambda: engine.status.subjects[SUBJECT].resources_right)
+        open_subscriber().modify_push_config(
+            subscription=service.names.subscription(SUBJECT),
+            push_config=PushConfig(push_endpoint="https://example.com/"),
+        )
+        table = open_bigquery(service.settings.project).get_table(f"{service.names.dataset}.things")
+        table.require_partition_filter = True
+        open_bigquery(service.settings.project).update_table(table, ["require_partition_filter"])
+        wait_for(lambda: "pushes messages" in said(engine) and "filter on the partition" in said(engine))
+        assert not engine.status.ready
+        service.provision()
+        wait_for(lambda: engine.status.ready)
+        publish(service, "a")
+        wait_for(lambda: cities(service) == ["a"])
+
+
+def test_dead_letters_wait_while_nobody_would_keep_them(service: Service) -> None:
+    #  the subscription of dead letters is gone|a letter is made: it waits|provisioned again: it is kept
+    with running(service) as engine:
+        wait_for(lambda: engine.status.subjects[SUBJECT].resources_right)
+        open_subscriber().delete_subscription(subscription=service.names.dead_letter_subscription)
+        wait_for(lambda: "headrace-dead-letters: the subscription does not exist" in said(engine))
+        service.publish(SUBJECT, [(b"x", {})])
+        wait_for(lambda: "write" in engine.status.subjects[SUBJECT].in_the_way)
+        assert engine.status.subjects[SUBJECT].dead_letters.total() == 0
+        service.provision()
+        wait_for(lambda: engine.status.subjects[SUBJECT].dead_letters.total() == 1)
+    assert len(service.dead_letters(1)) == 1

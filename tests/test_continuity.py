@@ -1,0 +1,143 @@
+"""What is known of a subscription that was not always there, or not always as it should be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from google.pubsub_v1.types import (
+    BigQueryConfig,
+    CloudStorageConfig,
+    DeadLetterPolicy,
+    MessageTransform,
+    PushConfig,
+    Subscription,
+)
+
+from stream.engine.continuity import Continuity, Gap
+from stream.subscriptions import differences, subscription_for
+
+NAME, TOPIC = "projects/p/subscriptions/s", "projects/p/topics/t"
+SECOND = 1_000_000
+
+
+def right(created: int = 1) -> Subscription:
+    return subscription_for(NAME, TOPIC, created * SECOND)
+
+
+def unlabelled() -> Subscription:
+    found = right()
+    found.labels = {}
+    return found
+
+
+def orphaned() -> Subscription:
+    return subscription_for(NAME, "_deleted-topic_", 1)
+
+
+def gaps(continuity: Continuity) -> list[Gap]:
+    found: list[Gap] = []
+    continuity.settle_gaps(found.append)
+    return found
+
+
+@pytest.mark.parametrize("wrong", [orphaned, None], ids=["its topic was deleted", "it was deleted"])
+def test_a_time_in_which_it_received_nothing_is_a_gap(wrong: Callable[[], Subscription] | None) -> None:
+    #  10 s: right|20 s: wrong|30 s: wrong|40 s: right again: what was published between 10 s and 40 s may be missing
+    continuity = Continuity(TOPIC, lambda: 0)
+    continuity.saw(right(), 10 * SECOND)
+    assert continuity.unbroken
+    for moment in (20, 30):
+        found = continuity.saw_none() if wrong is None else continuity.saw(wrong(), moment * SECOND)
+        assert found
+        assert not continuity.unbroken
+    assert continuity.saw(right(35), 40 * SECOND) == []
+    assert not continuity.unbroken, "before the gap is durable"
+
+    (gap,) = gaps(continuity)
+
+    assert (gap.since, gap.until) == (10 * SECOND, 40 * SECOND)
+    assert gap.reason.startswith("1970-01-01T00:00:10Z/1970-01-01T00:00:40Z ")
+    assert continuity.unbroken
+    assert gaps(continuity) == []
+
+
+def test_a_gap_that_could_not_be_settled_stays() -> None:
+    continuity = Continuity(TOPIC, lambda: 0)
+    continuity.saw(right(1), 10 * SECOND)
+    continuity.saw(right(2), 20 * SECOND)
+
+    def full(gap: Gap) -> None:
+        raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        continuity.settle_gaps(full)
+    assert not continuity.unbroken
+    assert len(gaps(continuity)) == 1
+
+
+@pytest.mark.parametrize(
+    ("known", "created", "replaced"),
+    [
+        pytest.param(0, 100, False, id="the first start"),
+        pytest.param(200, 100, False, id="the one that was read"),
+        pytest.param(100, 200, True, id="younger than what was complete"),
+    ],
+)
+def test_one_created_after_an_earlier_process_was_complete_is_another(known: int, created: int, replaced: bool) -> None:
+    continuity = Continuity(TOPIC, lambda: known * SECOND)
+    continuity.saw(right(created), 300 * SECOND)
+
+    assert [(gap.since, gap.until) for gap in gaps(continuity)] == [(known * SECOND, 300 * SECOND)] * replaced
+
+
+@pytest.mark.parametrize("other", [lambda: right(2), unlabelled], ids=["created again", "created by other means"])
+def test_another_label_is_another_subscription(other: Callable[[], Subscription]) -> None:
+    continuity = Continuity(TOPIC, lambda: 0)
+    continuity.saw(right(1), 10 * SECOND)
+    continuity.saw(other(), 20 * SECOND)
+
+    assert [gap.why for gap in gaps(continuity)] == ["the subscription was created anew"]
+
+
+def test_one_that_never_was_there_has_no_gap() -> None:
+    #  the engine is started before anything is provisioned
+    continuity = Continuity(TOPIC, lambda: 0)
+    continuity.saw_none()
+    continuity.saw(right(), 10 * SECOND)
+
+    assert gaps(continuity) == []
+
+
+def test_what_loses_no_event_breaks_nothing() -> None:
+    found = unlabelled()
+    found.ack_deadline_seconds = 10
+    found.enable_message_ordering = found.enable_exactly_once_delivery = found.retain_acked_messages = True
+    found.dead_letter_policy = DeadLetterPolicy(dead_letter_topic="projects/p/topics/headrace-dead-letters")
+    continuity = Continuity(TOPIC, lambda: 0)
+
+    assert continuity.saw(found, 10 * SECOND) == []
+    assert continuity.unbroken
+
+
+LOSING = {
+    "topic": "projects/p/topics/another",
+    "detached": True,
+    "filter": "attributes.a",
+    "push_config": PushConfig(push_endpoint="https://example.com/"),
+    "bigquery_config": BigQueryConfig(table="p.d.t"),
+    "cloud_storage_config": CloudStorageConfig(bucket="b"),
+    "message_transforms": [MessageTransform()],
+    "dead_letter_policy": DeadLetterPolicy(dead_letter_topic="projects/p/topics/another"),
+}
+
+
+@pytest.mark.parametrize("name", LOSING)
+def test_each_property_that_takes_events_away_is_named(name: str) -> None:
+    found = right()
+    setattr(found, name, LOSING[name])
+
+    (difference,) = differences(found, TOPIC)
+
+    assert difference.loses
+    assert "headrace provision" in difference.remedy
