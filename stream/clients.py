@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from google.cloud.secretmanager_v1 import SecretManagerServiceClient
     from google.pubsub_v1 import PublisherClient, SubscriberClient
 
+RETRY_SECONDS: Final = 60.0
 PUBSUB: Final = "PUBSUB_EMULATOR_HOST"
 BIGQUERY: Final = "BIGQUERY_EMULATOR_HOST"
 BIGQUERY_STORAGE: Final = "BIGQUERY_STORAGE_EMULATOR_HOST"
@@ -24,12 +25,18 @@ _RECONNECT: Final = [("grpc.max_reconnect_backoff_ms", 5_000)]
 _OPTIONS: Final = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1), *_RECONNECT]
 
 
+def emulator_host(variable: str) -> str | None:
+    """The ``host:port`` of an emulator; its variable may have a scheme, as Google's BigQuery client wants it."""
+    given = os.environ.get(variable, "").strip()
+    return given.removeprefix("http://").removeprefix("https://").rstrip("/") or None
+
+
 def open_gapic_publisher() -> PublisherClient:
     """Open a client that publishes requests as they are given, with any attribute name."""
     from google.pubsub_v1 import PublisherClient
     from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 
-    host = os.environ.get(PUBSUB)
+    host = emulator_host(PUBSUB)
     if not host:
         return PublisherClient(transport=_transport(PublisherGrpcTransport))
     return PublisherClient(transport=PublisherGrpcTransport(channel=_channel(host)))
@@ -40,7 +47,7 @@ def open_subscriber() -> SubscriberClient:
     from google.pubsub_v1 import SubscriberClient
     from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
-    host = os.environ.get(PUBSUB)
+    host = emulator_host(PUBSUB)
     if not host:
         return SubscriberClient(transport=_transport(SubscriberGrpcTransport))
     return SubscriberClient(transport=SubscriberGrpcTransport(channel=_channel(host)))
@@ -51,12 +58,18 @@ def open_bigquery(project: str) -> bigquery.Client:
     from google.auth.credentials import AnonymousCredentials
     from google.cloud import bigquery
 
-    host = os.environ.get(BIGQUERY)
+    host = emulator_host(BIGQUERY)
+
+    class Client(bigquery.Client):  # type: ignore[misc]
+        """The client, which repeats what fails for a minute at most: by itself for ten, in silence."""
+
+        def _call_api(self, retry: Any, *arguments: Any, **named: Any) -> Any:
+            limited = retry and retry.with_timeout(min(retry.timeout or RETRY_SECONDS, RETRY_SECONDS))
+            return super()._call_api(limited, *arguments, **named)
+
     if not host:
-        return bigquery.Client(project)
-    return bigquery.Client(
-        project, credentials=AnonymousCredentials(), client_options={"api_endpoint": f"http://{host}"}
-    )
+        return Client(project)
+    return Client(project, credentials=AnonymousCredentials(), client_options={"api_endpoint": f"http://{host}"})
 
 
 def open_write(project: str) -> BigQueryWriteClient:
@@ -64,7 +77,7 @@ def open_write(project: str) -> BigQueryWriteClient:
     from google.cloud.bigquery_storage_v1 import BigQueryWriteClient
     from google.cloud.bigquery_storage_v1.services.big_query_write.transports import BigQueryWriteGrpcTransport
 
-    host = os.environ.get(BIGQUERY_STORAGE)
+    host = emulator_host(BIGQUERY_STORAGE)
     if not host:
         transport = _transport(BigQueryWriteGrpcTransport)
         return BigQueryWriteClient(transport=transport, client_options={"quota_project_id": project})
@@ -79,8 +92,13 @@ def open_secrets() -> SecretManagerServiceClient:
 
 
 def describe_emulators() -> str | None:
-    """One line that says which emulators are used instead of Google Cloud; None when none is."""
-    pubsub, rest, grpc = (os.environ.get(name, "") for name in (PUBSUB, BIGQUERY, BIGQUERY_STORAGE))
+    """One line that says which emulators are used instead of Google Cloud; None when none is.
+
+    The SDK takes its variable as it is, so a scheme is removed from it here.
+    """
+    if pubsub_host := emulator_host(PUBSUB):
+        os.environ[PUBSUB] = pubsub_host
+    pubsub, rest, grpc = (emulator_host(name) or "" for name in (PUBSUB, BIGQUERY, BIGQUERY_STORAGE))
     bigquery = " and ".join(filter(None, [rest, grpc.removeprefix(rest.rpartition(":")[0])]))
     used = [f"{name} {place}" for name, place in (("Pub/Sub", pubsub), ("BigQuery", bigquery)) if place]
     return f"using emulators: {', '.join(used)}" if used else None

@@ -53,8 +53,12 @@ class Emulators:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables that point every client at them."""
-        return {PUBSUB: self.pubsub_host, BIGQUERY: self.bigquery_rest, BIGQUERY_STORAGE: self.bigquery_grpc}
+        """The variables that point every client at them: Google's BigQuery client wants a scheme, the others none."""
+        return {
+            PUBSUB: self.pubsub_host,
+            BIGQUERY: f"http://{self.bigquery_rest}",
+            BIGQUERY_STORAGE: self.bigquery_grpc,
+        }
 
 
 def check_emulators() -> None:

@@ -194,7 +194,7 @@ class Mail:
 
 
 def emulator(project: str | None, location: str | None = None) -> bigquery.Client:
-    place = {"api_endpoint": f"http://{os.environ['BIGQUERY_EMULATOR_HOST']}"}
+    place = {"api_endpoint": os.environ["BIGQUERY_EMULATOR_HOST"]}
     return bigquery.Client(project, AnonymousCredentials(), location=location, client_options=place)
 
 

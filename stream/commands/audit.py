@@ -6,8 +6,6 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Final
 
-from google.cloud.bigquery import DEFAULT_RETRY
-
 from schemas.envelope import to_rfc3339
 from stream.audit import SubjectAudit, audit
 from stream.audit_expiry import moment_of
@@ -20,10 +18,10 @@ from stream.exits import Exit
 from stream.letters.facts import State
 from stream.letters.standing import Standing, letters_by_subject
 from stream.output import check_format, print_json, say, show
+from stream.reach import Service, reach
 from stream.settings import Settings
 
 MOST_SHOWN: Final = 20
-REACH_SECONDS: Final = 10.0
 
 
 def run_audit(settings: Settings, scope: Scope, format_: str) -> Exit:
@@ -32,8 +30,8 @@ def run_audit(settings: Settings, scope: Scope, format_: str) -> Exit:
     names = settings.names
     registry, client = served(settings), open_bigquery(settings.project)
     chosen(registry, scope)  # a mistyped subject is said before anything is asked
-    # Its own retries last ten minutes: whoever mistyped an address should not wait for them.
-    client.get_dataset(f"{names.project}.{names.dataset}", retry=DEFAULT_RETRY.with_timeout(REACH_SECONDS))
+    reach(Service.BIGQUERY)
+    client.get_dataset(f"{names.project}.{names.dataset}")
     audits = audit(registry, names, client, scope)
     standing = letters_by_subject(client, archive_names(settings))
     reconciled = not any(each.differences for each in audits)

@@ -9,6 +9,7 @@ import structlog
 from stream.commands.archive import open_collector
 from stream.logs import set_up_logs
 from stream.processes import stop_on_signals
+from stream.reach import Service, reach
 from stream.settings import Settings
 
 _LOG = structlog.get_logger("headrace")
@@ -18,6 +19,7 @@ def collect_until_stopped(settings: Settings) -> None:
     """Collect until SIGTERM or Ctrl-C; what was pulled is in the archive then, or comes again."""
     set_up_logs(settings.log_format)
     stop = threading.Event()
+    reach(Service.PUBSUB, Service.WRITE)
     collector = open_collector(settings, stop)
     stop_on_signals(stop)
     names = settings.names

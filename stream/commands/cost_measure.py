@@ -10,12 +10,14 @@ from stream.clients import open_bigquery
 from stream.commands.served import served
 from stream.cost.measure import Measured, measure, total
 from stream.output import check_format, say, show
+from stream.reach import Service, reach
 from stream.settings import Settings
 
 
 def show_measured(settings: Settings, since: datetime, now: datetime, format_: str) -> None:
     """Print what came in since *since*, and the estimate to ask for."""
     check_format(format_)
+    reach(Service.BIGQUERY)
     measured = measure(served(settings), settings.names, open_bigquery(settings.project), since, now)
     whole = total(measured)
     if format_ != "table":

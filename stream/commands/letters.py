@@ -16,11 +16,12 @@ from google.api_core.exceptions import NotFound
 from stream.commands.archive import open_archive, open_reader
 from stream.commands.choosing import chooses_nothing
 from stream.commands.served import served
-from stream.letters.archive import ArchiveNames
+from stream.letters.archive import Archive, ArchiveNames
 from stream.letters.filters import Filter
 from stream.letters.operator import who
 from stream.letters.reading import Listed
 from stream.letters.service import ChoiceError, Letters
+from stream.reach import Service, reach
 from stream.settings import Settings
 
 T = TypeVar("T")
@@ -37,18 +38,24 @@ def letters_of(settings: Settings) -> Iterator[Letters]:
     Raises:
         NoArchiveError: there is no archive.
     """
+    reach(Service.BIGQUERY)
     reader = open_reader(settings)
     try:
         yield Letters(
             reader=reader,
             registry=served(settings),
-            open_archive=once(lambda: open_archive(settings)),
+            open_archive=once(functools.partial(_archive, settings)),
             who=who(),
             clock=lambda: datetime.now(UTC),
             new_operation=lambda: uuid.uuid4().hex[:12],
         )
     except NotFound as error:
         raise NoArchiveError(_not_there(reader.names)) from error
+
+
+def _archive(settings: Settings) -> Archive:
+    reach(Service.WRITE)
+    return open_archive(settings)
 
 
 def once(make: Callable[[], T]) -> Callable[[], T]:

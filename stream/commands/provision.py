@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from google.api_core.exceptions import GoogleAPIError
+
 from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
 from stream.columns import counted
 from stream.output import say
-from stream.provision import Clients, apply, plan
+from stream.provision import Clients, plan
+from stream.reach import Service, reach
 from stream.settings import Settings
 
 
 def provision(settings: Settings, dry_run: bool) -> None:
     """Create what is missing and update what may be updated; say what was done."""
+    reach(Service.PUBSUB, Service.BIGQUERY)
     clients = Clients(open_gapic_publisher(), open_subscriber(), open_bigquery(settings.project))
     changes = plan(settings.registry(), settings.names, settings.location, clients)
     for change in changes:
@@ -20,5 +24,10 @@ def provision(settings: Settings, dry_run: bool) -> None:
     elif dry_run:
         say(f"{counted(len(changes), 'change')}; run without --dry-run to make them")
     else:
-        apply(changes)
+        for change in changes:
+            try:
+                change.apply()
+            except GoogleAPIError:
+                say(f"failed: {change.action} {change.what} {change.name}")
+                raise
         say(f"{counted(len(changes), 'change')} made")

@@ -15,6 +15,7 @@ from schemas.validate import validate
 from stream.columns import counted
 from stream.commands.served import served
 from stream.output import say
+from stream.reach import Service, reach
 from stream.settings import Settings
 
 
@@ -37,6 +38,7 @@ def publish_lines(settings: Settings, subject: str, lines: Iterable[str | bytes]
     registry = served(settings)
     contract = registry.latest(subject)
     events = [_event(contract, number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    reach(Service.PUBSUB)
     try:
         with EventProducer(PubSubPublisher(settings.project), source=source, registry=registry) as producer:
             for fields in events:

@@ -22,6 +22,7 @@ from stream.letters.replay import INTERRUPTED, Desk, Errand, replay
 from stream.letters.service import ChoiceError, Letters
 from stream.output import SCHEMA_VERSION, check_format, print_json
 from stream.processes import stop_on_signals
+from stream.reach import Service, reach
 from stream.settings import Settings
 
 
@@ -72,6 +73,7 @@ def run_replay(settings: Settings, wanted: Filter, wish: Wish, format_: str) -> 
 
 
 def _send(settings: Settings, service: Letters, made: Plan, wish: Wish, format_: str) -> Exit:
+    reach(Service.PUBSUB, Service.WRITE)
     stop = threading.Event()
     stop_on_signals(stop)
     desk = Desk(

@@ -27,12 +27,14 @@ from stream.keys import HeldKey, Key
 from stream.logs import set_up_logs
 from stream.names import TALLIES
 from stream.processes import stop_on_signals
+from stream.reach import Service, UnreachableError, reach
 from stream.settings import Settings, read_masking_key
 from stream.streams import WriteStreams
 from stream.subscriptions import look_at_letters
 from stream.transform import missing_functions
 
 REPORT_SECONDS: Final = 10.0
+AWAY_SECONDS: Final = 2.0
 _LOG = structlog.get_logger("headrace")
 
 
@@ -109,9 +111,19 @@ def run_until_stopped(settings: Settings) -> None:
         "decoder": decoder_kind(),
     }
     with serving_health(settings.health, engine.status, settings.pipeline), collecting(settings):
+        _say_what_is_away()
         _LOG.info("running", subjects=job.registry.subjects, **told)
         engine.run()
     _LOG.info("drained", events=engine.progress.acknowledged)
+
+
+def _say_what_is_away() -> None:
+    """Say which services do not answer; the engine waits for them."""
+    for service in Service:
+        try:
+            reach(service, seconds=AWAY_SECONDS)
+        except UnreachableError as error:
+            _LOG.warning("waiting", needs=str(error))
 
 
 def collect_less_often() -> None:

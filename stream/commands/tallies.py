@@ -10,12 +10,14 @@ from stream.clients import open_bigquery
 from stream.columns import counted
 from stream.compact import compact, plan_compaction
 from stream.output import check_format, say, show
+from stream.reach import Service, reach
 from stream.settings import Settings
 
 
 def compact_tallies(settings: Settings, now: int, age: timedelta, dry_run: bool, format_: str) -> None:
     """Put together the lines of days (UTC) that ended *age* before *now*, in microseconds since 1970."""
     check_format(format_)
+    reach(Service.BIGQUERY)
     client = open_bigquery(settings.project)
     before = (from_micros(now) - age).replace(hour=0, minute=0, second=0, microsecond=0)
     planned = plan_compaction(settings.names, client, before)

@@ -19,7 +19,7 @@ from google.api_core.exceptions import (
     TooManyRequests,
     Unauthorized,
 )
-from google.auth.exceptions import GoogleAuthError
+from google.auth.exceptions import GoogleAuthError, TransportError
 from requests.exceptions import ConnectionError as RequestsConnectionError
 from requests.exceptions import Timeout
 
@@ -44,6 +44,15 @@ TROUBLE: Final = (
     Timeout,
     TimeoutError,
     DiskFullError,
+)
+AWAY: Final = (
+    ServerError,
+    GatewayTimeout,
+    RetryError,
+    TransportError,
+    RequestsConnectionError,
+    Timeout,
+    TimeoutError,
 )
 _LOG = structlog.get_logger("headrace")
 T = TypeVar("T")
@@ -72,7 +81,7 @@ class Patience:
             try:
                 done = attempt()
             except TROUBLE as error:
-                self.wait(f"{_what(error)}: {need}")
+                self.wait(_sentence(error, need))
             else:
                 self.mended()
                 return done
@@ -90,6 +99,13 @@ class Patience:
         self._pause = FIRST_SECONDS
         if self._status.unblock(self._where):
             _LOG.info("mended", subject=self._status.subject)
+
+
+def _sentence(error: BaseException, need: str) -> str:
+    """What is in the way: no permission helps where nobody answers."""
+    if isinstance(error, AWAY):
+        return f"{type(error).__name__}: {need.partition(': ')[0]}: the service does not answer; it is tried again"
+    return f"{_what(error)}: {need}"
 
 
 def _what(error: BaseException) -> str:

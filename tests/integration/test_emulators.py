@@ -41,7 +41,7 @@ def test_both_answer_on_the_addresses_of_the_environment(emulators: emulators.Em
     assert (topic.name, dataset.project) == (f"projects/{project}/topics/anything", project)
     assert emulators.environment == {
         PUBSUB: emulators.pubsub_host,
-        BIGQUERY: emulators.bigquery_rest,
+        BIGQUERY: f"http://{emulators.bigquery_rest}",
         BIGQUERY_STORAGE: emulators.bigquery_grpc,
     }
 

@@ -298,6 +298,7 @@ def test_the_view_of_completeness_comes_back_as_described(place: Place) -> None:
     assert [(column.name, bool(column.description)) for column in view.schema] == [
         ("subject", True),
         ("complete_until", True),
+        ("gaps", True),
     ]
 
 

@@ -1,0 +1,109 @@
+"""Whether a service answers at all: asked once before a command works, so that nobody waits in silence.
+
+Google's clients repeat what fails for up to ten minutes without a word. Whoever mistyped an address, or has no network,
+hears so here within seconds.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import Enum
+from typing import Final
+
+from stream.clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB, emulator_host
+from stream.output import say
+
+NOTICE_SECONDS: Final = 3.0
+REACH_SECONDS: Final = 20.0
+
+
+class UnreachableError(ConnectionError):
+    """A service did not answer in time; says which, where and the remedy."""
+
+
+class Service(Enum):
+    """What commands talk to: its name, the variable that points at an emulator, and its host at Google."""
+
+    PUBSUB = ("Pub/Sub", PUBSUB, "pubsub.googleapis.com")
+    BIGQUERY = ("BigQuery", BIGQUERY, "bigquery.googleapis.com")
+    WRITE = ("BigQuery's Storage Write API", BIGQUERY_STORAGE, "bigquerystorage.googleapis.com")
+
+    @property
+    def place(self) -> str:
+        """The service and where it is, for people."""
+        title, variable, host = self.value
+        return f"{title} at {emulator_host(variable) or host}"
+
+
+def reach(*services: Service, seconds: float | None = None) -> None:
+    """Wait until each service answers; after some seconds, say what is waited for.
+
+    Raises:
+        UnreachableError: one did not answer within *seconds*, by default REACH_SECONDS.
+    """
+    seconds = REACH_SECONDS if seconds is None else seconds
+    for service in services:
+        with saying_so(f"waiting for {service.place} ..."):
+            why = _answers(service, seconds)
+        if why is not None:
+            raise UnreachableError(f"{service.place} does not answer ({why}, {seconds:g} s); {_remedy(service)}")
+
+
+@contextmanager
+def saying_so(sentence: str) -> Iterator[None]:
+    """Say *sentence* when the block takes longer than NOTICE_SECONDS."""
+    timer = threading.Timer(NOTICE_SECONDS, say, (sentence,))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _remedy(service: Service) -> str:
+    _, variable, _ = service.value
+    if os.environ.get(variable):
+        return f"start the emulator (`headrace up`), or correct or unset {variable}"
+    return f"check the network and its proxy, or set {variable} to use an emulator"
+
+
+def _answers(service: Service, seconds: float) -> str | None:
+    """Why a service does not answer; None when it does, whatever it answers."""
+    ask: Callable[[Service, float], str | None] = _http if service is Service.BIGQUERY else _grpc
+    return ask(service, seconds)
+
+
+def _grpc(service: Service, seconds: float) -> str | None:
+    import grpc
+
+    _, variable, host = service.value
+    emulator = emulator_host(variable)
+    channel = (
+        grpc.insecure_channel(emulator)
+        if emulator
+        else grpc.secure_channel(f"{host}:443", grpc.ssl_channel_credentials())
+    )
+    with channel:
+        try:
+            grpc.channel_ready_future(channel).result(timeout=seconds)
+        except grpc.FutureTimeoutError:
+            return "no connection"
+    return None
+
+
+def _http(service: Service, seconds: float) -> str | None:
+    import requests
+
+    _, variable, host = service.value
+    emulator = emulator_host(variable)
+    try:
+        requests.get(f"http://{emulator}/" if emulator else f"https://{host}/", timeout=(seconds, seconds))
+    except requests.ConnectionError:
+        return "no connection"
+    except requests.Timeout:
+        return "no answer"
+    return None

@@ -1,0 +1,164 @@
+"""Every command that talks speaks within ten seconds when nobody answers, and ends with a sentence."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from google.api_core.exceptions import Forbidden, ServiceUnavailable
+from google.auth.exceptions import DefaultCredentialsError, TransportError
+from requests.exceptions import ConnectionError as RequestsConnectionError
+
+from stream import reach as reaching
+from stream.cli import app
+from stream.clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB, describe_emulators, emulator_host, open_bigquery
+from stream.commands import run
+from stream.engine.patience import _sentence
+from stream.exits import Exit, explain
+from stream.reach import NOTICE_SECONDS, Service, UnreachableError, reach
+
+CONTRACTS = Path(__file__).parents[1] / "schemas" / "avro"
+SPEAK_SECONDS = 10.0
+
+
+@pytest.fixture
+def black_hole() -> Iterator[str]:
+    """An address that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as listener:
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest.fixture
+def nowhere() -> str:
+    """An address at which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    return f"127.0.0.1:{port}"
+
+
+@pytest.fixture
+def pointed(monkeypatch: pytest.MonkeyPatch, black_hole: str) -> str:
+    for name in (PUBSUB, BIGQUERY, BIGQUERY_STORAGE):
+        monkeypatch.setenv(name, black_hole)
+    return black_hole
+
+
+COMMANDS = [
+    ["provision"],
+    ["provision", "--dry-run"],
+    ["publish", "flight_departed", "events.ndjson"],
+    ["audit"],
+    ["tallies", "compact"],
+    ["cost", "measure"],
+    ["replay", "--dry-run"],
+    ["backfill", "flight_departed", "lines.ndjson"],
+    ["dead-letters", "list"],
+    ["dead-letters", "show", "a" * 32],
+    ["dead-letters", "edit", "a" * 32, "--patch", "{}", "--why", "test"],
+    ["dead-letters", "discard", "a" * 32, "--why", "test"],
+    ["dead-letters", "reopen", "a" * 32, "--why", "test"],
+    ["dead-letters", "export", "--file", "out.ndjson", "--why", "test"],
+    ["dead-letters", "import", "letters.ndjson", "--why", "test"],
+    ["dead-letters", "history"],
+    ["dead-letters", "collect"],
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_a_command_names_the_service_that_it_waits_for_and_ends(
+    command: list[str],
+    nothing_set: None,
+    pointed: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in ("masking", "archive"):
+        (tmp_path / f"{name}.key").write_bytes(bytes(32))
+        (tmp_path / f"{name}.key").chmod(0o600)
+        monkeypatch.setenv(f"HEADRACE_{name.upper()}_KEY_FILE", f"{name}.key")
+    for name in ("events", "lines", "letters"):
+        (tmp_path / f"{name}.ndjson").touch()
+    monkeypatch.setenv("HEADRACE_PROJECT", "a-project")
+    monkeypatch.setenv("HEADRACE_CONTRACTS", str(CONTRACTS))
+    monkeypatch.setattr(reaching, "NOTICE_SECONDS", 0.2)
+    monkeypatch.setattr(reaching, "REACH_SECONDS", 0.5)
+
+    with pytest.raises(UnreachableError, match=f"at {pointed} does not answer"):
+        app(command, standalone_mode=False)
+
+    assert f"at {pointed} ..." in capsys.readouterr().err
+
+
+def test_the_job_says_what_is_away_and_waits_for_it(
+    pointed: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(run, "AWAY_SECONDS", 0.2)
+
+    run._say_what_is_away()
+
+    said = capsys.readouterr()
+    assert [service.place in said.out + said.err for service in Service] == [True, True, True]
+
+
+def test_everybody_hears_within_ten_seconds() -> None:
+    assert NOTICE_SECONDS < SPEAK_SECONDS
+    assert run.AWAY_SECONDS * len(Service) < SPEAK_SECONDS
+
+
+@pytest.mark.parametrize("service", Service)
+@pytest.mark.parametrize("kind", ["black_hole", "nowhere"])
+def test_what_does_not_answer_is_an_error_with_its_remedy(
+    service: Service, kind: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    host = request.getfixturevalue(kind)
+    monkeypatch.setenv(service.value[1], host)
+
+    with pytest.raises(UnreachableError, match=rf"{service.place} does not answer .*headrace up") as seen:
+        reach(service, seconds=0.5)
+
+    assert explain(seen.value)[0] == Exit.UNREACHABLE
+
+
+@pytest.mark.emulators
+def test_an_emulator_answers_with_and_without_a_scheme(
+    emulators: object, project: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reach(*Service)
+    for scheme in ("http://", ""):
+        host = f"{scheme}{emulator_host(BIGQUERY)}"
+        monkeypatch.setenv(BIGQUERY, host)
+        reach(Service.BIGQUERY)
+        assert list(open_bigquery(project).list_datasets()) == []
+
+
+@pytest.mark.parametrize(
+    "given", ["localhost:9050", "http://localhost:9050", "http://localhost:9050/", " localhost:9050"]
+)
+@pytest.mark.parametrize("name", [PUBSUB, BIGQUERY, BIGQUERY_STORAGE])
+def test_a_variable_may_have_a_scheme(given: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, given)
+    assert emulator_host(name) == "localhost:9050"
+    assert "localhost:9050" in (describe_emulators() or "")
+    assert name != PUBSUB or os.environ[PUBSUB] == "localhost:9050", "the SDK takes it as it is"
+
+
+NEED = "projects/p/topics/t: the job needs roles/pubsub.publisher on it"
+
+
+@pytest.mark.parametrize(
+    "error", [ServiceUnavailable("x"), RequestsConnectionError(), TimeoutError(), TransportError("x")], ids=repr
+)
+def test_trouble_of_the_network_is_not_reported_as_a_missing_permission(error: Exception) -> None:
+    sentence = _sentence(error, NEED)
+
+    assert "needs" not in sentence
+    assert "projects/p/topics/t: the service does not answer" in sentence
+
+
+@pytest.mark.parametrize("error", [Forbidden("x"), DefaultCredentialsError("x")], ids=repr)
+def test_a_missing_permission_is_reported_as_one(error: Exception) -> None:
+    assert _sentence(error, NEED) == f"{type(error).__name__}: {NEED}"
