@@ -12,7 +12,7 @@ from google.cloud import bigquery
 from stream.audit_scope import Scope
 from stream.audit_windows import Hashes, Stored, Tallied
 from stream.names import TALLIES, Names
-from stream.tallies import GAP, Outcome
+from stream.tallies import GAP, OPEN_GAP, Outcome
 
 _PAGE_ROWS: Final = 50_000
 
@@ -30,7 +30,7 @@ def statements(names: Names, client: bigquery.Client, scope: Scope) -> dict[str,
     """Ask for the statement of every subject that was ever tallied."""
     query = f"""
         SELECT subject, MAX(complete_until) AS complete_until, COUNT(*) - COUNT(DISTINCT tally_id) AS copied,
-            ARRAY_AGG(IF(outcome = '{GAP}' AND tallied_at >= @first, reason, NULL) IGNORE NULLS) AS gaps
+            ARRAY_AGG(IF({OPEN_GAP} AND tallied_at >= @first, reason, NULL) IGNORE NULLS) AS gaps
         FROM {names.sql(TALLIES)}
         WHERE tallied_at IS NOT NULL
         GROUP BY subject

@@ -10,7 +10,7 @@ from google.cloud import bigquery
 
 from stream.lookup import QUERY_SECONDS
 from stream.names import COMPLETENESS, TALLIES, Names
-from stream.tallies import GAP
+from stream.tallies import GAP, OPEN_GAP
 
 _LATELY_DAYS: Final = 31
 
@@ -33,7 +33,7 @@ def completeness_view(project: str, dataset: str) -> bigquery.Table:
     """The view as it should be; BigQuery takes the columns' descriptions only once it exists."""
     view = bigquery.Table(f"{project}.{dataset}.{COMPLETENESS}", _COLUMNS)
     view.view_query = (
-        f"SELECT subject, MAX(complete_until) AS complete_until, COUNTIF(outcome = '{GAP}') AS gaps\n"
+        f"SELECT subject, MAX(complete_until) AS complete_until, COUNTIF({OPEN_GAP}) AS gaps\n"
         f"FROM {Names(project, dataset).sql(TALLIES)}\n"
         "GROUP BY subject"
     )
@@ -44,11 +44,12 @@ def completeness_view(project: str, dataset: str) -> bigquery.Table:
 def known_complete(client: bigquery.Client, names: Names) -> Callable[[str], int]:
     """Return a function that says up to when (microseconds) a subject was last said to be complete; 0: not lately.
 
-    All subjects are asked for in one query, once it succeeds. The function raises what the client raises.
+    A gap that was stated is not stated again. All subjects are asked for in one query, once it succeeds. The function
+    raises what the client raises.
     """
     lock, known = threading.Lock(), dict[str, int]()
     query = f"""
-        SELECT subject, UNIX_MICROS(MAX(complete_until)) AS moment
+        SELECT subject, UNIX_MICROS(MAX(IF(outcome = '{GAP}', tallied_at, complete_until))) AS moment
         FROM {names.sql(TALLIES)}
         WHERE tallied_at >= TIMESTAMP_SUB(CURRENT_TIMESTAMP(), INTERVAL {_LATELY_DAYS} DAY)
         GROUP BY subject

@@ -39,7 +39,7 @@ class RollupView:
     @property
     def label(self) -> str:
         """Tells whether an existing view was made by this statement."""
-        return hashlib.sha256(self.statement.encode()).hexdigest()[:32]
+        return hashlib.sha256(self.statement.replace(" OR REPLACE", "", 1).encode()).hexdigest()[:32]
 
 
 def check_rollups(contract: Contract) -> None:
@@ -63,9 +63,9 @@ def rollup_views(registry: Registry, names: Names) -> list[RollupView]:
 def put_rollup(client: bigquery.Client, wanted: RollupView) -> None:
     """Make a view, in place of one that another statement made: BigQuery cannot change what a view computes.
 
-    The label comes last: a view without it is made anew the next time. Raises what the client raises.
+    One statement does both, so readers always find the former view or the new one. The label comes last: a view without
+    it is made anew the next time. Raises what the client raises.
     """
-    client.delete_table(wanted.name, not_found_ok=True)
     client.query_and_wait(wanted.statement)
     made = client.get_table(wanted.name)
     made.labels = {**made.labels, LABEL: wanted.label}
@@ -88,7 +88,11 @@ def rollup_query(contract: Contract, rollup: Rollup, table: str) -> str:
 
 def _view(contract: Contract, rollup: Rollup, names: Names) -> RollupView:
     query = rollup_query(contract, rollup, names.sql(contract.options.table))
-    lines = [f"CREATE MATERIALIZED VIEW {names.sql(rollup.name)}", *_partitioned(contract, rollup), f"AS {query}"]
+    lines = [
+        f"CREATE OR REPLACE MATERIALIZED VIEW {names.sql(rollup.name)}",
+        *_partitioned(contract, rollup),
+        f"AS {query}",
+    ]
     return RollupView(
         f"{names.project}.{names.dataset}.{rollup.name}", description(rollup.doc, TABLE_DOC), "\n".join(lines)
     )

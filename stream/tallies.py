@@ -34,6 +34,7 @@ class Outcome(StrEnum):
 
 
 GAP: Final = "gap"  # in place of an outcome: events published within a time, which the reason says, may be missing
+OPEN_GAP: Final = f"outcome = '{GAP}' AND NOT STARTS_WITH(reason, 'settled')"  # nobody has made up for it
 
 
 COUNTS: Final = pa.schema(

@@ -48,7 +48,7 @@ class Calls:
     def note_query(self, project: str, sql: str) -> None:
         """A query: a job of the project, which reads every table it names, and changes the one it merges into."""
         self.note("jobs.query", f"projects/{project}")
-        made = re.match(r"CREATE MATERIALIZED VIEW (`[^`]+`)", sql)
+        made = re.match(r"CREATE OR REPLACE MATERIALIZED VIEW (`[^`]+`)", sql)
         if made:
             self.note_tables("jobs.query (the view it makes)", made[1])
         self.note_tables("jobs.query (each table)", sql[made.end() :] if made else sql)

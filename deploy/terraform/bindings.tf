@@ -510,7 +510,7 @@ resource "google_project_iam_custom_role" "provisioner_dataset" {
   project     = var.project
   role_id     = "headrace_provisioner_dataset"
   title       = "Headrace: provisioner on dataset"
-  permissions = ["bigquery.datasets.get", "bigquery.tables.create", "bigquery.tables.delete", "bigquery.tables.get", "bigquery.tables.getData", "bigquery.tables.update"]
+  permissions = ["bigquery.datasets.get", "bigquery.tables.create", "bigquery.tables.get", "bigquery.tables.getData", "bigquery.tables.update"]
 }
 
 resource "google_bigquery_dataset_iam_member" "provisioner_dataset" {

@@ -19,7 +19,7 @@ truncates such a partition replaces that day alone, and columns go by their name
 And rows with a column that the table lacks, or without one that it requires, are written without a word: BigQuery
 refuses them, and so they are refused here, by the columns that the table has now.
 And a materialized view that says how it is partitioned, or whose whole name is quoted, becomes a plain view, as does
-one whose labels are changed: here it is made as such, not cut, and stays so.
+one whose labels are changed: here it is made as such, not cut, and stays so; it may be replaced.
 And it runs a job again whose name it has run, which BigQuery answers with 409; and it answers the insertion of a job
 that fails with the failure, which BigQuery says only of the job; what a script raises it takes for a fault of its own.
 It does not quote the names of nested fields, so most reserved words fail: here they are quoted.
@@ -29,6 +29,7 @@ numbers and booleans as text. An update of a table that BigQuery refuses is refu
 type, a column that is missing or whose name differs from another in case alone.
 """
 
+import contextvars
 import functools
 import re
 import threading
@@ -48,7 +49,7 @@ from bqemulator.grpc_api import write_servicer
 from bqemulator.jobs import executor
 from bqemulator.scripting.exceptions import ScriptRaise
 from bqemulator.storage import engine, type_map
-from bqemulator.versioning import ddl, snapshots
+from bqemulator.versioning import ddl, materialized_views, snapshots
 from duckdb_extensions import import_extension
 from fastapi import Request
 from google.cloud.bigquery_storage_v1.types import FinalizeWriteStreamRequest
@@ -213,12 +214,22 @@ def columns_of(table):
     return type_map.bq_schema_to_duckdb_columns([tables._field_to_rest(field) for field in table.schema_.fields])
 
 
-MATERIALIZED = re.compile(r"\ACREATE MATERIALIZED VIEW `([^`]+)`(\nPARTITION BY [^\n]+)?")
+REPLACES = contextvars.ContextVar("replaces", default=False)  # whether the statement may replace a view
+MATERIALIZED = re.compile(r"\ACREATE(?: OR REPLACE)? MATERIALIZED VIEW `([^`]+)`(\nPARTITION BY [^\n]+)?")
 
 
 def parse_unpartitioned(self, sql, original=ddl.VersioningDDLRouter.parse):
     """Read a statement about versions; of a materialized view, all but how it is partitioned."""
+    REPLACES.set(sql.startswith("CREATE OR REPLACE"))
     return original(self, MATERIALIZED.sub(r"CREATE MATERIALIZED VIEW \1", sql))
+
+
+async def create_view(self, *place, original=materialized_views.MaterializedViewManager.create):
+    """Make a materialized view; in place of one where the statement says so."""
+    existing = self._ctx.catalog.get_table(*place[:3])
+    if REPLACES.get() and existing and existing.table_type == "MATERIALIZED_VIEW":
+        await self.drop(*place[:3])
+    return await original(self, *place)
 
 
 def record_change(self, *table):
@@ -361,6 +372,7 @@ def mend():
     tabledata._bq_type_to_arrow = scalar_type
     memory_repository.MemoryCatalogRepository.update_table = widen_table
     ddl.VersioningDDLRouter.parse = parse_unpartitioned
+    materialized_views.MaterializedViewManager.create = create_view
     snapshots.SnapshotManager.record_change = record_change
     executor._parse_load_job_config = load_of_partition
     executor._apply_load_write_disposition = truncate_partition

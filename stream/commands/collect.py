@@ -17,9 +17,9 @@ _LOG = structlog.get_logger("headrace")
 
 def collect_until_stopped(settings: Settings) -> None:
     """Collect until SIGTERM or Ctrl-C; what was pulled is in the archive then, or comes again."""
+    reach(Service.PUBSUB, Service.WRITE)
     set_up_logs(settings.log_format)
     stop = threading.Event()
-    reach(Service.PUBSUB, Service.WRITE)
     collector = open_collector(settings, stop)
     stop_on_signals(stop)
     names = settings.names

@@ -232,7 +232,9 @@ def test_a_kill_between_commit_and_acknowledgement_counts_what_was_dropped_once(
     reconciled(service, received=120, written=120 - dropped, dropped=dropped)
 
 
-def test_a_rollup_is_made_once_and_made_anew_when_it_computes_something_else(project: str) -> None:
+def test_a_rollup_is_made_once_and_replaced_when_it_computes_something_else(
+    project: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     service = a_service(project, REGISTRY)
     client = open_bigquery(project)
 
@@ -243,7 +245,10 @@ def test_a_rollup_is_made_once_and_made_anew_when_it_computes_something_else(pro
 
     other = transformed(**FILTER_AND_COLUMNS, rollups=[ROLLUP | {"measures": {"flights": "COUNT(*)"}}])
     changed = Service(Registry({other.ref: other}), service.settings)
+    deleted: list[object] = []
+    monkeypatch.setattr(bigquery.Client, "delete_table", lambda *arguments, **_: deleted.append(arguments))
     assert changed.provision() == 1
+    assert not deleted, "readers find the former one until the new one is there"
     assert [each.name for each in client.get_table(made.reference).schema] == ["day_start", "carrier", "flights"]
     assert changed.provision() == 0
 
