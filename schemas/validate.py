@@ -113,6 +113,8 @@ def _check_decimal(type_: Decimal, value: Any, path: str) -> None:
 
 
 def _check_scalar(kind: Kind, value: Any, path: str) -> None:
+    if isinstance(value, date) and value != value:
+        raise _wrong(path, value, "give a time, or None where the field is optional")
     if kind in _INTEGERS:
         limit = 2 ** _INTEGERS[kind]
         if isinstance(value, bool) or not isinstance(value, int):
@@ -157,6 +159,8 @@ def _check_uuid(value: Any, path: str) -> None:
 
 
 def _check_precision(kind: Kind, value: datetime | time, path: str) -> None:
+    if getattr(value, "nanosecond", 0):  # of pandas' Timestamp: the encoder would count it, the attributes would not
+        raise InvalidEventError(path, "finer than a microsecond", "round it, such as with floor('us')")
     if kind in _MILLIS and value.microsecond % 1000:
         raise InvalidEventError(
             path, "finer than a millisecond", "round it, or use the type in microseconds in the contract"

@@ -241,3 +241,38 @@ def test_a_uuid_is_given_as_an_object_or_as_text() -> None:
     number = UUID("0b7f5a3e-9c1d-4e2f-8a6b-112233445566")
 
     assert encode(BOOKING, a_booking(booking_id=number)) == encode(BOOKING, a_booking(booking_id=str(number)))
+
+
+class Nanoseconds(datetime):
+    """A moment as pandas has it: finer than a datetime can say."""
+
+    nanosecond = 7
+
+
+class NoTime(datetime):
+    """As pandas' NaT: a datetime that is not equal to itself and has no parts."""
+
+    __hash__ = datetime.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return False
+
+    def __ne__(self, other: object) -> bool:
+        return True
+
+    def utcoffset(self) -> Any:
+        raise ValueError(MARKER)
+
+
+@pytest.mark.parametrize("type_", [TIMESTAMP, MILLIS])
+def test_a_moment_finer_than_a_microsecond_is_refused(type_: Any) -> None:
+    error = refusal(type_, Nanoseconds(2026, 11, 20, 5, 15, tzinfo=UTC))
+    assert str(error) == "field: finer than a microsecond; round it, such as with floor('us')"
+
+
+@pytest.mark.parametrize("type_", [TIMESTAMP, WALL, DATE, ["null", TIMESTAMP]])
+def test_a_time_that_is_none_is_refused(type_: Any) -> None:
+    error = refusal(type_, NoTime(2026, 11, 20, tzinfo=UTC))
+    assert str(error) == (
+        "field: not a value of this field (got NoTime); give a time, or None where the field is optional"
+    )
