@@ -118,6 +118,8 @@ _EXTRAS: Final = {
 
 def explain(error: BaseException) -> tuple[Exit, str]:
     """Turn an error into an exit code and a sentence; by name, so that no Google client need be imported."""
+    if isinstance(error, MemoryError):
+        return Exit.CONFIGURATION, "too little memory; give the process more, or let it serve fewer subjects"
     for class_ in type(error).__mro__:
         code = _BY_NAME.get(class_.__name__)
         if code is not None:

@@ -127,6 +127,12 @@ def test_a_bug_is_exit_70_without_a_traceback() -> None:
     assert "secret" not in sentence
 
 
+def test_too_little_memory_is_no_bug() -> None:
+    code, sentence = explain(MemoryError())
+    assert code == Exit.CONFIGURATION
+    assert sentence.startswith("too little memory; give the process more")
+
+
 def test_flags_win_over_environment_over_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("headrace.toml").write_text('project = "from-file"\ndataset = "from_file"\nwindow = "5m"\n')

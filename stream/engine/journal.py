@@ -18,11 +18,13 @@ from typing import Any, Final
 
 import apsw
 
+from stream.engine.journal_files import RESERVED, VFS, Log, load_checksums, lost_transactions, read_log
 from stream.engine.ownership import Ownership
 from stream.engine.transaction import StoredHead, Transaction
 
 FILE: Final = "journal.db"
-FORMAT: Final = 1
+FORMAT: Final = 2
+DAMAGED: Final = 0x0BAD  # in place of the format, so that a damaged journal is refused each time
 PAUSED: Final = "paused"
 LET_THROUGH: Final = "let through"
 BUSY_MILLISECONDS: Final = 5_000
@@ -90,18 +92,34 @@ class Journal:
             JournalError: a symbolic link, no journal of this version, or another process writes to it right now.
         """
         _private(directory)
+        log = directory / f"{FILE}-wal"
         try:
-            connection = apsw.Connection(str(directory / FILE), vfs=vfs)
+            load_checksums()
+            before = read_log(log)
+            connection = apsw.Connection(str(directory / FILE), vfs=vfs or VFS)
             connection.set_busy_timeout(BUSY_MILLISECONDS)
+            _refuse_lost_transactions(connection, directory, before)
             _prepare(connection, directory)
+        except LookupError as error:
+            raise JournalError(
+                "apsw: this installation lacks its extra cksumvfs; install the wheel from PyPI"
+            ) from error
         except apsw.BusyError as error:
             raise JournalError(f"{directory}: another process holds the journal; end it first") from error
-        except (apsw.NotADBError, apsw.CorruptError) as error:
+        except (apsw.NotADBError, apsw.CorruptError, apsw.SQLError) as error:
             raise JournalError(f"{directory}: no journal, or a damaged one; {_START_AFRESH}") from error
+        except apsw.ReadOnlyError as error:
+            raise JournalError(f"{directory}: the file system is read-only; {_ELSEWHERE}") from error
+        except apsw.NoMemError as error:
+            raise JournalError(f"{directory}: too little memory to open the journal; give the job more") from error
         except apsw.CantOpenError as error:
             raise JournalError(f"{directory}: the journal cannot be opened; the job must own the folder") from error
         except (apsw.FullError, apsw.IOError) as error:
-            raise JournalError(f"{directory}: the journal cannot be written; free space, or mend the disk") from error
+            if _is_damage(error):
+                raise JournalError(_damaged(directory)) from error
+            raise JournalError(
+                f"{directory}: the journal cannot be written; free space, or replace the disk"
+            ) from error
         return cls(connection, directory)
 
     @property
@@ -135,7 +153,10 @@ class Journal:
     def claim(self, holder: str, now: int, lease_seconds: float) -> None:
         """Own the journal from now on; InUseError when somebody else does. *now* in microseconds since 1970."""
         with self._lock, self._named_errors():
-            self.ownership.claim(holder, now, lease_seconds)
+            try:
+                self.ownership.claim(holder, now, lease_seconds)
+            except OSError as error:
+                raise JournalError(f"{self.directory}: cannot be used ({error.strerror}); {_ELSEWHERE}") from error
 
     @contextmanager
     def _named_errors(self) -> Iterator[None]:
@@ -147,12 +168,11 @@ class Journal:
             ) from error
         except apsw.BusyError as error:
             raise JournalError(f"{self.directory}: another process holds the journal; end it first") from error
-        except apsw.IOError as error:
-            self._broken = (
-                f"{self.directory}: the disk failed while the journal was written, and nobody knows what it holds now; "
-                f"{_START_AFRESH}"
-            )
+        except (apsw.IOError, apsw.CorruptError, apsw.NotADBError) as error:
+            self._broken = _damaged(self.directory) if _is_damage(error) else _half_written(self.directory)
             raise JournalBrokenError(self._broken) from error
+        except apsw.ReadOnlyError as error:
+            raise JournalError(f"{self.directory}: the file system has become read-only; {_ELSEWHERE}") from error
 
     def claims_stated(self) -> int:
         """How many statements of this engine's claim were numbered."""
@@ -269,7 +289,7 @@ class Journal:
         return int(self._rows("SELECT coalesce(sum(count), 0) FROM heads WHERE target = ?", target)[0][0])
 
     def _rows(self, query: str, *values: Any) -> list[Any]:
-        with self._lock:
+        with self._lock, self._named_errors():
             return list(self._connection.execute(query, values))
 
     def _text(self, name: str) -> str | None:
@@ -282,14 +302,46 @@ class Journal:
 
 
 _START_AFRESH: Final = "move the folder away to start afresh: messages that come again are then looked up in the tables"
+_ELSEWHERE: Final = "put the journal on a disk that the job may write: `journal` in headrace.toml, or --journal"
+
+
+def _damaged(directory: Path) -> str:
+    return f"{directory}: the journal is damaged: it does not hold what was written; {_START_AFRESH}"
+
+
+def _half_written(directory: Path) -> str:
+    return (
+        f"{directory}: the disk failed while the journal was written, and nobody knows what it holds now; "
+        f"{_START_AFRESH}"
+    )
+
+
+def _is_damage(error: BaseException) -> bool:
+    """Whether SQLite read something else than it wrote; a disk that fails may be mended, and its content be good."""
+    return not isinstance(error, apsw.IOError | apsw.FullError) or getattr(error, "extendedresult", 0) in (
+        apsw.SQLITE_IOERR_DATA,
+        apsw.SQLITE_IOERR_SHORT_READ,
+        apsw.SQLITE_IOERR_CORRUPTFS,
+    )
+
+
+def _refuse_lost_transactions(connection: apsw.Connection, directory: Path, before: Log | None) -> None:
+    ((_, read, _),) = connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    if lost_transactions(before, read_log(directory / f"{FILE}-wal"), read):
+        connection.execute(f"PRAGMA user_version = {DAMAGED}")  # this connection tidies the log away when it ends
+        raise JournalError(_damaged(directory))
 
 
 def _private(directory: Path) -> None:
     """Make the folder for us alone, and refuse links: what is written there must land there."""
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_private(directory)
     except OSError as error:
-        raise JournalError(f"{directory}: cannot be made ({error.strerror}); name another folder") from error
+        raise JournalError(f"{directory}: cannot be used ({error.strerror}); {_ELSEWHERE}") from error
+
+
+def _make_private(directory: Path) -> None:
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     if any(path.is_symlink() for path in (directory, directory / FILE)):
         raise JournalError(f"{directory}: a symbolic link; name the folder itself")
     status = directory.stat()
@@ -306,6 +358,10 @@ def _prepare(connection: apsw.Connection, directory: Path) -> None:
         "PRAGMA synchronous = FULL",
         f"PRAGMA journal_size_limit = {_WAL_BYTES}",
     )
+    if not connection.pragma("page_count"):
+        if (directory / FILE).stat().st_size:  # less than a page, and no log that has the rest
+            raise JournalError(_damaged(directory))
+        connection.reserve_bytes(reserve=RESERVED)
     for setting in settings:
         connection.execute(setting)
     connection.execute("BEGIN IMMEDIATE")
@@ -315,6 +371,8 @@ def _prepare(connection: apsw.Connection, directory: Path) -> None:
         connection.execute("INSERT INTO meta VALUES ('journal', ?), ('epoch', 0)", (uuid.uuid4().hex,))
         connection.execute(f"PRAGMA user_version = {FORMAT}")
     connection.execute("COMMIT")
+    if made == DAMAGED or (made == FORMAT and connection.reserve_bytes() != RESERVED):
+        raise JournalError(_damaged(directory))
     if made not in (0, FORMAT):
         raise JournalError(f"{directory}: a journal of format {made}, this is format {FORMAT}; {_START_AFRESH}")
     list(connection.execute("PRAGMA incremental_vacuum"))  # a page a step
