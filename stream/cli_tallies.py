@@ -27,7 +27,9 @@ def compact(
     format_: Format = "table",
     json_output: Json = False,
 ) -> None:
-    """Put the tallies of a past day together into a line for each subject, outcome and reason. No sum changes.
+    """Put the tallies of past days together into fewer lines. No sum changes.
+
+    A line is left for each subject, outcome, reason and day.
 
     One statement, which happens or does not: interrupted or run again, it harms nothing; jobs may run meanwhile.
 
