@@ -1,0 +1,138 @@
+"""When a table counts as another one: by its creation time, and by rows that must still be in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from google.api_core.exceptions import NotFound
+from google.cloud import bigquery
+
+from schemas.envelope import to_micros
+from stream.engine.journal import Journal
+from stream.engine.status import SubjectStatus
+from stream.engine.table_watch import WITNESS_SECONDS, Change, TableWatch
+from stream.engine.witnesses import EVERY_SECONDS, KEPT, Witnesses, parse_witnesses
+from stream.table_identity import Witness, look_at_table, missing_witnesses
+
+NOW = datetime(2026, 3, 14, 12, tzinfo=UTC)
+LATELY = Witness("a", to_micros(NOW - timedelta(days=1)))
+
+
+@dataclass
+class Service:
+    """A table as BigQuery describes it, and the ids that it holds; None is no table."""
+
+    created: datetime | None = NOW
+    rows: int = 5
+    expires_days: int | None = None
+    ids: list[str] = field(default_factory=list)
+    asked: int = 0
+
+    def get_table(self, name: str, **_: Any) -> bigquery.Table:
+        if self.created is None:
+            raise NotFound(name)
+        table = bigquery.Table(name)
+        table._properties |= {"creationTime": str(to_micros(self.created) // 1000), "numRows": str(self.rows)}
+        expiry = self.expires_days and self.expires_days * 86_400_000
+        table.time_partitioning = bigquery.TimePartitioning(field="_event_time", expiration_ms=expiry)
+        return table
+
+    def query_and_wait(self, query: str, **_: Any) -> list[dict[str, Any]]:
+        if "CURRENT_TIMESTAMP" in query:
+            return [{"now": NOW}]
+        self.asked += 1
+        return [{"id": each} for each in self.ids]
+
+
+class Watched:
+    """A watch over a table whose journal knows it, and one row of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.service, self.status, self.seconds = Service(ids=["a"]), SubjectStatus("things"), 0.0
+        self.journal = Journal.open(folder / "journal")
+        self.journal.claim("a test", 0, 3600)
+        client: Any = self.service
+        self.watch = TableWatch("t", "`p.d.t`", self.journal, client, self.status, lambda: self.seconds)
+
+    def know(self) -> Watched:
+        assert self.watch.look() is Change.NEW
+        with self.journal.transaction() as transaction:
+            transaction.identify("t", self.watch.identity)
+            transaction.keep_witnesses("t", Witnesses(None).offer(rows(LATELY)) or "")
+        return self
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Iterator[Watched]:
+    made = Watched(tmp_path)
+    yield made
+    made.journal.close()
+
+
+def rows(*each: Witness) -> pa.RecordBatch:
+    times = pa.array([one.event_time for one in each], pa.timestamp("us", "UTC"))
+    return pa.RecordBatch.from_pydict({"_event_id": [one.event_id for one in each], "_event_time": times})
+
+
+def test_a_table_that_is_as_it_was_is_the_same_whatever_becomes_of_its_schema(watched: Watched) -> None:
+    watched.know()
+    assert watched.watch.look() is None
+    watched.watch.watch()
+    assert (watched.watch.is_change_open, watched.status.in_the_way) == (False, {})
+
+
+def test_another_creation_time_is_another_table(watched: Watched) -> None:
+    watched.know()
+    watched.service.created = NOW + timedelta(milliseconds=1)
+    watched.watch.watch()
+    assert watched.watch.is_change_open
+    assert "another table than before" in watched.status.in_the_way["table"]
+    watched.watch.adopted(Change.REPLACED)
+    assert (watched.watch.is_change_open, watched.status.in_the_way) == (False, {})
+    assert "looked up in it from now on" in watched.status.notices["table"]
+
+
+def test_a_table_that_is_not_there_is_in_the_way_until_it_is(watched: Watched) -> None:
+    watched.know()
+    created, watched.service.created = watched.service.created, None
+    watched.watch.watch()
+    assert "does not exist; `headrace provision` makes it" in watched.status.in_the_way["table"]
+    watched.service.created = created
+    watched.watch.watch()
+    assert watched.status.in_the_way == {}
+
+
+def test_rows_are_asked_for_at_first_when_rows_fell_and_now_and_then(watched: Watched) -> None:
+    watched.know()
+    for rows_now, seconds, asked in ((5, 0.0, 1), (5, 1.0, 1), (9, 2.0, 1), (8, 3.0, 2), (8, 3.0 + WITNESS_SECONDS, 3)):
+        watched.service.rows, watched.seconds = rows_now, seconds
+        assert watched.watch.look() is None
+        assert watched.service.asked == asked
+    watched.service.rows, watched.service.ids = 0, []
+    assert watched.watch.look() is Change.EMPTIED
+
+
+@pytest.mark.parametrize(("expires_days", "missing"), [(None, 1), (30, 1), (2, 0), (1, 0)])
+def test_a_row_is_not_missed_from_a_day_before_its_partition_expires(expires_days: int | None, missing: int) -> None:
+    client: Any = Service(expires_days=expires_days)
+    looked = look_at_table(client, "`p.d.t`")
+    assert missing_witnesses(client, looked, [LATELY]) == missing
+    client.ids = ["a"]
+    assert missing_witnesses(client, looked, [LATELY]) == 0
+
+
+def test_a_row_is_kept_every_few_seconds_and_only_the_last_ones() -> None:
+    clock = iter(range(0, 1_000_000, int(EVERY_SECONDS) // 2))
+    witnesses = Witnesses(None, lambda: next(clock))
+    texts = [witnesses.offer(rows(Witness(f"e{number}", number))) for number in range(60)]
+    kept = [text for text in texts if text is not None]
+    assert 0 < len(kept) < 60
+    assert len(parse_witnesses(kept[-1])) == KEPT
+    assert parse_witnesses(kept[-1])[-1].event_id == f"e{texts.index(kept[-1])}"
+    assert list(parse_witnesses(None)) == []
