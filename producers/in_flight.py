@@ -38,11 +38,16 @@ class InFlight:
         _all.add(self)
 
     def add(self, future: Future[str]) -> None:
-        """Wait for *future* from now on; it may have settled already."""
+        """Wait for *future* from now on; it may have settled already.
+
+        Once the exit hook has run nobody else would wait for it, so it is waited for here.
+        """
         with self._lock:
             self._futures.add(future)
             _unfinished.add(self)
         future.add_done_callback(self._settled)
+        if _process.has_waited:
+            wait_at_exit()
 
     def wait(self, timeout: float | None) -> None:
         """Wait until all that was added before is settled; *timeout* in seconds, None for as long as it takes.
@@ -94,6 +99,7 @@ def _error_of(future: Future[str]) -> BaseException | None:
 
 def wait_at_exit() -> None:
     """Wait for what every producer of this process left under way, at most a minute, and log what was lost."""
+    _process.has_waited = True
     deadline = time.monotonic() + EXIT_FLUSH_SECONDS
     unfinished = list(_unfinished)
     _unfinished.clear()  # once: two of the hooks below run when a process ends
@@ -104,6 +110,13 @@ def wait_at_exit() -> None:
             _log.error("at exit: %s", error)
 
 
+class _Process:
+    """What is known of this process."""
+
+    has_waited = False
+
+
+_process: Final = _Process()
 # The second holds on to what is unfinished, so that a producer may be collected before its events are confirmed.
 _all: weakref.WeakSet[InFlight] = weakref.WeakSet()
 _unfinished: set[InFlight] = set()
@@ -114,6 +127,7 @@ def _leave_to_the_parent() -> None:
     for in_flight in list(_all):
         in_flight._start_afresh()
     _unfinished.clear()
+    _process.has_waited = False
 
 
 class _Hook:

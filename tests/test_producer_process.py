@@ -54,6 +54,25 @@ producer.publish("flight_departed", a_flight())
     assert (done.stdout, done.stderr) == ("confirmed\n", "")
 
 
+def test_an_event_of_an_exit_hook_that_runs_after_ours_arrives_too() -> None:
+    code = """
+import atexit
+atexit.register(lambda: a_producer(Late()).publish("flight_departed", a_flight()))
+"""
+    done = subprocess.run([sys.executable, "-c", code + PREAMBLE], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "confirmed\n", "")
+
+
+def test_an_event_of_a_late_exit_hook_that_is_not_confirmed_is_reported() -> None:
+    code = """
+import atexit
+atexit.register(lambda: a_producer(Stuck()).publish("flight_departed", a_flight()))
+"""
+    short = "in_flight.EXIT_FLUSH_SECONDS = 0.1"
+    done = subprocess.run([sys.executable, "-c", code + PREAMBLE + short], capture_output=True, text=True, timeout=60)
+    assert done.stderr == "at exit: 1 events are still under way; they may arrive yet\n"
+
+
 def test_an_exit_waits_for_the_events_of_a_collected_producer() -> None:
     done = in_a_process("""
 a_producer(Late()).publish("flight_departed", a_flight())
