@@ -19,6 +19,7 @@ from stream.commands import run
 from stream.engine.patience import _sentence
 from stream.exits import Exit, explain
 from stream.reach import NOTICE_SECONDS, Service, UnreachableError, reach
+from stream.settings import SettingsError
 
 CONTRACTS = Path(__file__).parents[1] / "schemas" / "avro"
 SPEAK_SECONDS = 10.0
@@ -107,6 +108,16 @@ def test_the_job_says_what_is_away_and_waits_for_it(
 def test_everybody_hears_within_ten_seconds() -> None:
     assert NOTICE_SECONDS < SPEAK_SECONDS
     assert run.AWAY_SECONDS * len(Service) < SPEAK_SECONDS
+
+
+@pytest.mark.parametrize("flags", [[], ["--dry-run"]])
+def test_nothing_is_provisioned_for_contracts_that_nobody_named(
+    flags: list[str], nothing_set: None, pointed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HEADRACE_PROJECT", "a-project")
+
+    with pytest.raises(SettingsError, match=r"contracts: missing; .* --contracts"):
+        app(["provision", *flags], standalone_mode=False)
 
 
 @pytest.mark.parametrize("service", Service)

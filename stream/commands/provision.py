@@ -9,11 +9,20 @@ from stream.columns import counted
 from stream.output import say
 from stream.provision import Clients, plan
 from stream.reach import Service, reach
-from stream.settings import Settings
+from stream.settings import Settings, SettingsError
 
 
 def provision(settings: Settings, dry_run: bool) -> None:
-    """Create what is missing and update what may be updated; say what was done."""
+    """Create what is missing and update what may be updated; say what was done.
+
+    Raises:
+        SettingsError: no contracts are named: those that come with the package are of a demo, not of this project.
+    """
+    if settings.contracts is None:
+        raise SettingsError(
+            "contracts: missing; name the folder of your .avsc files with --contracts, as HEADRACE_CONTRACTS, or in "
+            "headrace.toml (`headrace demo` brings its own)"
+        )
     reach(Service.PUBSUB, Service.BIGQUERY)
     clients = Clients(open_gapic_publisher(), open_subscriber(), open_bigquery(settings.project))
     changes = plan(settings.registry(), settings.names, settings.location, clients)
