@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gc
 import io
+import re
 import threading
 import weakref
 from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -384,3 +386,18 @@ def test_a_closed_publisher_does_not_open_again() -> None:
 def test_time_moves_on_for_every_id() -> None:
     first, second = (published(a_booking(created_at=datetime.now(UTC)), "booking_created")["ce-id"] for _ in "ab")
     assert first < second
+
+
+def test_the_lines_of_the_readme_for_contracts_of_ones_own_publish_an_event_of_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readme = (Path(__file__).parent.parent / "README.md").read_text()
+    _, code = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    contract, fake = a_contract(("count", "int")), FakePublisher()
+    (tmp_path / "contracts").mkdir()
+    (tmp_path / "contracts" / f"{contract.subject}.v1.avsc").write_text(contract.json)
+    monkeypatch.chdir(tmp_path)
+    event = {"at": datetime(2026, 3, 14, tzinfo=UTC), "count": 7}
+    own = code.replace("...", f"producer.publish({contract.subject!r}, event)")
+    exec(own, {"EventProducer": EventProducer, "PubSubPublisher": lambda project: fake, "event": event})
+    assert [each["count"] for each in fake.events(contract.subject, Registry.load(Path("contracts")))] == [7]

@@ -117,7 +117,7 @@ def test_an_interrupted_demo_leaves_nothing_behind() -> None:
 
 def test_the_producer_lines_of_the_readme_run(project: str) -> None:
     a_service(project)
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    code, _ = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     exec(compile(code.replace("my-project", project), "README.md", "exec"), {})
 
 
