@@ -53,7 +53,9 @@ class Settings(BaseSettings):
     window: timedelta = Field(timedelta(minutes=1), description="length of an event-time window, such as 1m")
     journal: Path = Field(Path(".headrace/journal"), description="folder of the embedded engine's journal")
     round_messages: int = Field(5000, ge=1, le=100_000, description="messages of a micro-batch at most")
-    append_seconds: float = Field(30.0, gt=0, le=600, description="how long BigQuery may take to confirm an append")
+    append_seconds: float = Field(
+        30.0, gt=0, le=600, description="how long BigQuery may take to confirm an append; fixed at 30 on Dataflow"
+    )
     lease_seconds: float = Field(30.0, ge=1, le=3600, description="how long a silent engine keeps others away")
     health: str | None = Field(
         None, description="address of /healthz, /readyz and /metrics", pattern=r"^[A-Za-z0-9_.\-\[\]:]*:[0-9]{1,5}$"

@@ -15,6 +15,7 @@ import pytest
 import typer
 
 from stream.cli import app, main
+from stream.engine.journal import Journal as OpenJournal
 from stream.exits import Exit, explain
 from stream.settings import SettingsError, load_settings, read_masking_key
 
@@ -208,3 +209,19 @@ def test_what_scale_cannot_reckon_with_is_refused_with_the_remedy(
     assert shown.code == Exit.CONFIGURATION
     assert says in shown.err
     assert shown.out == ""
+
+
+@pytest.mark.parametrize("command", [["journal", "inspect", "--json"], ["resume", "flight_departed"]], ids=" ".join)
+@pytest.mark.parametrize("profile", [None, "night"])
+def test_every_command_finds_the_journal_that_the_settings_file_names(
+    headrace: Headrace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str], profile: str | None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    named = tmp_path / (profile or "day")
+    Path("headrace.toml").write_text(f'journal = "{tmp_path}/day"\n[profile.night]\njournal = "{tmp_path}/night"\n')
+    chosen = {"HEADRACE_PROFILE": profile} if profile else {}
+    missing = headrace(*command, **chosen)
+    assert (missing.code, missing.err.startswith(f"headrace: {named}: no journal there")) == (Exit.CONFIGURATION, True)
+    OpenJournal.open(named)
+    assert f"{named}: no journal there" not in headrace(*command, **chosen).err
+    assert "other: no journal there" in headrace(*command, "--journal", "other", **chosen).err

@@ -96,6 +96,12 @@ def test_dataflow_can_be_asked_whether_an_update_fits_and_nothing_more() -> None
     assert not options(True).view_as(GoogleCloudOptions).dataflow_service_options
 
 
+def test_a_setting_that_does_nothing_on_dataflow_is_refused_there() -> None:
+    named = load_settings(project="a-project", append_seconds=60, dataflow=TOLD)
+    with pytest.raises(SettingsError, match=r"append_seconds: has no effect on Dataflow, where an append has 30 s"):
+        dataflow_flags(named)
+
+
 def test_a_name_that_dataflow_would_refuse_is_refused_here() -> None:
     named = load_settings(project="a-project", pipeline="Headrace EU", dataflow=TOLD)
     with pytest.raises(SettingsError, match=r"headrace.toml: pipeline: .* use lower case"):

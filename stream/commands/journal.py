@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import Final
 
 from stream.engine.journal import FILE, Journal, JournalError
 from stream.output import say, show
-from stream.settings import Settings
-
-DEFAULT: Final = Settings.model_fields["journal"].default
+from stream.settings import load_settings
 
 
 def open_existing(given: Path | None) -> Journal:
     """Open the journal in the folder that is *given* or set, also beside a running engine; JournalError when there is
     none."""
-    directory = given or Path(os.environ.get("HEADRACE_JOURNAL", DEFAULT))
+    # Whatever the project is: a journal is looked at without asking anybody.
+    directory: Path = load_settings(project="not-asked", journal=given).journal
     if not (directory / FILE).exists():
         raise JournalError(f"{directory}: no journal there; name its folder with --journal")
     return Journal.open(directory)

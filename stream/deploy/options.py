@@ -43,6 +43,11 @@ def check_deployable(settings: Settings) -> None:
         raise SettingsError(
             'headrace.toml: pipeline: no name for a job on Dataflow; use lower case, digits and hyphens: "headrace-eu"'
         )
+    if settings.append_seconds != Settings.model_fields["append_seconds"].default:
+        raise SettingsError(
+            "append_seconds: has no effect on Dataflow, where an append has 30 s; "
+            "leave it out there, such as by naming it in the profile of the embedded engine alone"
+        )
     names = [name for name in _NEEDED if getattr(settings.dataflow, name) is None]
     if names:
         raise missing(settings, names)
