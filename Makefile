@@ -4,7 +4,7 @@ BIN := .venv/bin
 COMPILED := headrace_columns
 TERRAFORM := $(firstword $(shell command -v terraform tofu 2>/dev/null))
 
-.PHONY: setup demo sanitize fuzz mutation check test production-check terraform-check faults torture chaos soak outage dags bench clean
+.PHONY: setup demo sanitize fuzz mutation check moments test production-check terraform-check faults torture chaos soak outage dags bench clean
 
 setup: $(UV) ## install everything, locked; result: .venv/bin/headrace
 	@$(UV) sync --quiet --locked
@@ -24,7 +24,11 @@ check: setup ## format, lint, types, imports, doctests, unit tests: about a minu
 	@$(BIN)/lint-imports
 	@$(BIN)/pytest -q -n 2 --dist worksteal -m "not emulators"
 
+moments: setup ## unit tests that look at the clock, at twelve other moments; with libfaketime (Debian: faketime)
+	@$(BIN)/python -m tests.moments --all
+
 test: check ## everything, on the real emulators
+	@$(BIN)/python -m tests.moments --draw
 	@$(BIN)/pytest -q -n 2 --dist worksteal -m "emulators and not faults and not airflow"
 	@FAULTS_SEED=20260314 $(BIN)/python -m tests.faults -m faults_quick
 
