@@ -88,6 +88,11 @@ class Chaos:
         """How many rows were ever written, those that were removed among them."""
         return self.written() + len(self.world.gone)
 
+    def doubled(self) -> list[str]:
+        """The ids that some table holds more than once."""
+        query = "SELECT _event_id AS id FROM `{}` GROUP BY 1 HAVING COUNT(*) > 1"
+        return [row["id"] for name in SUBJECTS for row in self.world.query(query.format(table_of(self, name)))]
+
     def written(self) -> int:
         """How many rows all tables have."""
         return sum(self.world.count(subject) for subject in SUBJECTS)
@@ -311,6 +316,7 @@ def run_once(seed: int, blows: int, only: Sequence[str], emulators: Emulators, f
             print(f"  {seed} {number}/{blows} the job {blow.__name__.replace('_', ' ')}", flush=True)
             blow(run)
             counted[blow.__name__] += 1
+            assert not (doubled := run.doubled()), f"after {blow.__name__}: {len(doubled)} doubled, as {doubled[:3]}"
             if run.chance.random() < 0.6:
                 run.serve()
         evidence = world.settle(world.start(), seconds=300)
