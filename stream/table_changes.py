@@ -9,7 +9,7 @@ from google.cloud import bigquery
 
 from schemas.registry import Registry
 from stream.names import Names
-from stream.tables import case_clashes, misfits, table_for, type_of
+from stream.tables import PROVISION_MAKES, case_clashes, misfits, table_for, type_of
 
 _PROVISION: Final = "`headrace provision` changes it"
 
@@ -71,7 +71,8 @@ def table_problems(existing: bigquery.Table, wanted: bigquery.Table, location: s
 
     What only describes the table may differ, and columns that the contract does not have.
     """
-    found = misfits(existing.schema, wanted.schema)
+    wrong = misfits(existing.schema, wanted.schema)
+    found = [f"{'; '.join(wrong)}; {PROVISION_MAKES}"] if wrong else []
     if location is not None and existing.location and not same_location(existing.location, location):
         found.append(f"it is in {existing.location} and the setting `location` is {location}")
     return [*found, *_property_problems(existing, wanted)]

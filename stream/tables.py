@@ -28,6 +28,7 @@ from schemas.registry import Contract
 
 COLUMN_DOC: Final = 1_024  # characters of a description: cloud.google.com/bigquery/quotas#all_tables
 TABLE_DOC: Final = 16_384
+PROVISION_MAKES: Final = "`headrace provision` makes tables and columns"  # the remedy where rows do not fit
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,3 +59,11 @@ def test_a_table_as_its_contract_says_has_no_problem() -> None:
 
 def test_the_time_of_expiry_is_the_moment_that_was_set() -> None:
     assert existing(expirationTime="1795152900000").expires == datetime(2026, 11, 20, 5, 35, tzinfo=UTC)
+
+
+def test_a_column_that_the_table_lacks_is_named_with_the_remedy() -> None:
+    wanted = table_for(a_contract(("city", "string"), ("gate", ["null", "string"]), cluster=["city"]), "p", "d")
+
+    problem, *_ = table_problems(existing(), wanted, "EU")
+
+    assert problem == "the table has no column gate; `headrace provision` makes tables and columns"

@@ -21,6 +21,7 @@ from stream.engine.patience import NEEDS_ROOM, Patience
 from stream.engine.transaction import StoredHead, Transaction
 from stream.failpoints import reached
 from stream.streams import Rows, WriteStreams
+from stream.tables import PROVISION_MAKES
 from stream.verdicts import HaltError, Verdict, judge
 
 T = TypeVar("T")
@@ -332,7 +333,7 @@ class TableWriter:
         return self._patience.insist(NEEDS_ROOM, commit)
 
     def _needs(self, what: str) -> str:
-        return f"{self._path}: {what}; `headrace provision` makes tables and columns"
+        return f"{self._path}: {what}; {PROVISION_MAKES}"
 
 
 def rows_of(stored: StoredHead) -> pa.RecordBatch:
