@@ -177,3 +177,40 @@ def test_a_row_that_went_with_its_table_is_owed_to_nobody_until_its_event_is_sen
     again = replace(gone, sent=(*gone.sent, sent("7", "e2", digest="d2")), tallies=tallies(4, 1, 1, 1))
     assert names(again) == {Check.LOST, Check.TALLIES_DIFFER_FROM_ROWS}
     assert judge(replace(again, rows=(*again.rows, row("e2", "d2")))) == []
+
+
+def test_what_was_on_its_way_to_a_table_that_went_may_be_counted_twice_and_no_oftener() -> None:
+    #  1 is appended and not counted, 6 is counted and not acknowledged; the table is made anew, and both come again
+    again = replace(
+        RUN,
+        gone=(row("e1", "d1"),),
+        tallies=tallies(3, 1, 1, 2),
+        unacknowledged={"1": 1, "6": 1},
+        undecided={"things": 1},
+    )
+    assert judge(again) == []
+    assert names(replace(again, undecided={})) == {Check.TALLIES_DIFFER_FROM_ROWS}
+    assert names(replace(again, unacknowledged={"1": 1})) == {Check.TALLIES_DIFFER_FROM_LETTERS}
+    assert names(replace(again, tallies=tallies(2, 1, 1, 3))) == {
+        Check.TALLIES_DIFFER_FROM_ROWS,
+        Check.TALLIES_DIFFER_FROM_LETTERS,
+    }
+    assert names(replace(again, tallies=tallies(4, 3, 1, 2))) == {Check.TALLIES_DIFFER_FROM_MESSAGES}
+    assert names(without_row(replace(again, tallies=tallies(3, 1, 1, 1)), "e1")) >= {Check.LOST}
+
+
+def test_a_conflict_may_be_written_once_its_rival_went_with_the_table() -> None:
+    #  4 won, 5 has a letter; the table is made anew while 5 is not acknowledged, so it comes again
+    won = replace(
+        RUN,
+        rows=(*RUN.rows[:2], row("rivals", "d5")),
+        gone=(row("rivals", "d4"),),
+        excused=frozenset({"4"}),
+        unacknowledged={"5": 1},
+        tallies=tallies(4, 1, 1, 1),
+    )
+    assert judge(won) == []
+    assert names(replace(won, unacknowledged={})) == {
+        Check.DEAD_LETTERED_AND_WRITTEN,
+        Check.TALLIES_DIFFER_FROM_MESSAGES,
+    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -58,6 +59,8 @@ class World:
         self.engines: list[Engine] = []
         self.gone: list[Row] = []
         self.excused: set[str] = set()
+        self.unacknowledged = Counter[str]()
+        self.undecided = Counter[str]()
         self.killed_at: float | None = None
 
     # Before.
@@ -142,7 +145,7 @@ class World:
     def settle(self, engine: Engine, seconds: float = 90, quiet: float = QUIET_SECONDS) -> Evidence:
         """Wait until all is counted, or nothing moves any more; drain the engine; give the evidence at rest."""
         deadline, seen, moved = time.monotonic() + seconds, None, time.monotonic()
-        while time.monotonic() < deadline and not self.is_settled():
+        while time.monotonic() < deadline and (self.unacknowledged or not self.is_settled()):  # some count twice
             assert engine.is_alive, f"the engine ended with code {engine.wait()}; {engine.tail()}"
             now = self.tallied()
             if now != seen:
@@ -150,14 +153,14 @@ class World:
             if time.monotonic() - moved > quiet:
                 break
             threading.Event().wait(0.25)
-        self._wait_for_redelivery()
+        self.wait_for_redelivery()
         code = engine.drain()
         assert code == 0, f"the engine ended with code {code}; {engine.tail()}"
         return self.evidence()
 
     def owed(self) -> Evidence:
         """The evidence while no engine runs, once Pub/Sub has taken back what the dead one held."""
-        self._wait_for_redelivery()
+        self.wait_for_redelivery()
         return self.evidence(at_rest=False)
 
     def is_settled(self) -> bool:
@@ -170,7 +173,7 @@ class World:
         """How many messages have been counted as received."""
         return _received(self.tallied())
 
-    def _wait_for_redelivery(self) -> None:
+    def wait_for_redelivery(self) -> None:
         """What a killed engine held and had done already comes again, and is to be acknowledged by the next."""
         if self.killed_at is not None:
             threading.Event().wait(max(0.0, self.killed_at + ACK_SECONDS + 2.0 - time.monotonic()))
@@ -200,6 +203,8 @@ class World:
             letters_may_repeat=self.killed_at is not None,
             gone=self.gone,
             excused=frozenset(self.excused),
+            unacknowledged=self.unacknowledged,
+            undecided=self.undecided,
         )
 
     def removing_rows(self, subject: str, but: Collection[str] = ()) -> None:
@@ -208,6 +213,24 @@ class World:
         self.gone += gone
         ids = {row.event_id for row in gone}
         self.excused |= {each.probe for each in self.sent if each.subject == subject and each.event_id in ids}
+
+    def removing_rows_at_work(self, subject: str, but: Collection[str] = (), owed: bool = False) -> set[str]:
+        """The same while messages are on their way: no engine may be running, or it is paused. Returns the ids.
+
+        Pub/Sub says which messages it still holds, once it has taken back what the engine had. *owed*: the next engine
+        is sure to see that the table is another one, so these messages are owed their rows in it.
+        """
+        self.wait_for_redelivery()
+        held = Counter(self._pending(subject))
+        before, known = len(self.gone), set(self.excused)
+        self.removing_rows(subject, but)
+        ids = {row.event_id for row in self.gone[before:]}
+        of_held = {each.event_id for each in self.sent if each.probe in held}
+        self.unacknowledged.update(held.keys())
+        self.undecided[subject] += len(ids & of_held)
+        if owed:
+            self.excused -= held.keys() - known
+        return {each for each in ids if each is not None}
 
     def rows(self, subject: str) -> Iterator[Row]:
         """What stands in a subject's table."""
