@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from stream.emulators import Emulators, running_emulators
@@ -16,6 +17,13 @@ from stream.emulators import Emulators, running_emulators
 # are the two limits that Hypothesis drops in CI too; all else of the profile in force stays, as fixed examples in CI.
 settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared")
+
+
+@pytest.fixture(autouse=True)
+def logs_as_they_were() -> Iterator[None]:
+    """A test that sets up logs writes them to its own stderr, which is closed when it ends."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture

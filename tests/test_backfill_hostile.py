@@ -7,10 +7,12 @@ import io
 import os
 import signal
 import zlib
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import fastavro
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -23,7 +25,7 @@ from stream.backfill.line import Unreadable
 from stream.backfill.mapping import read_mapping
 from stream.backfill.places import checked_address
 from stream.backfill.reading_process import read_ahead
-from stream.backfill.rounds import Task
+from stream.backfill.rounds import Round, Task
 from tests.test_backfill import NOW, Read, a_file, a_mapping
 from tests.test_backfill_lines import AT, HEAD, THING, line, record
 
@@ -183,9 +185,7 @@ def a_task(path: Path) -> Task:
 
 def test_a_reading_process_that_dies_says_of_which_file(tmp_path: Path) -> None:
     path = a_file(tmp_path, HEAD + line("x") * 400_000)
-    reading = read_ahead(a_task(path))
-    next(reading)
-    (child,) = children()
+    reading, child = a_reading_process(path)
     os.kill(child, signal.SIGSEGV)
     with pytest.raises(BackfillError, match=r"flights.csv: the process that reads it ended by SIGSEGV"):
         list(reading)
@@ -194,16 +194,23 @@ def test_a_reading_process_that_dies_says_of_which_file(tmp_path: Path) -> None:
 def test_nothing_that_it_prints_is_shown(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Arrow ends the process, and prints why, at some broken files."""
     path = a_file(tmp_path, HEAD + line("x") * 400_000)
-    reading = read_ahead(a_task(path))
-    next(reading)
-    (child,) = children()
+    reading, child = a_reading_process(path)
     assert {os.readlink(f"/proc/{child}/fd/{each}") for each in (1, 2)} == {os.devnull}
     reading.close()
     assert capfd.readouterr() == ("", "")
 
 
-def children() -> list[int]:
-    return [int(each) for each in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
+def a_reading_process(path: Path) -> tuple[Generator[Round, None, None], int]:
+    """A process that reads *path*, and its id; other tests of this process may have left children of their own."""
+    before = children()
+    reading = read_ahead(a_task(path))
+    next(reading)
+    (child,) = children() - before
+    return reading, child
+
+
+def children() -> set[int]:
+    return {each.pid for each in psutil.Process().children()}
 
 
 def test_a_reading_process_takes_no_more_memory_than_it_may() -> None:

@@ -97,7 +97,10 @@ def test_what_is_copied_is_there_and_let_through(dockerfile: Path) -> None:
 _OPEN_AS: Final = """
 import os, sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from stream.engine.journal import Journal
+with TemporaryDirectory() as own:  # another user may not be able to read the modules that this one finds
+    Journal.open(Path(own) / "journal").close()
 if os.getuid() == 0:  # who may not become another is that other already
     os.setgroups([])
     os.setgid(int(sys.argv[2]))
@@ -154,7 +157,9 @@ def test_the_service_is_told_settings_that_exist_and_emulators_that_run(name: st
     told = services[name]["environment"]
     settings = {each.removeprefix("HEADRACE_").lower() for each in told if each.startswith("HEADRACE_")}
     assert settings <= set(Settings.model_fields)
-    emulators = {each: told[each].split(":") for each in told if not each.startswith("HEADRACE_")}
+    emulators = {
+        each: told[each].removeprefix("http://").split(":") for each in told if not each.startswith("HEADRACE_")
+    }
     assert set(emulators) == {PUBSUB, BIGQUERY, BIGQUERY_STORAGE}
     for host, port in emulators.values():
         assert f"127.0.0.1:{port}:{port}" in services[host]["ports"]

@@ -93,6 +93,7 @@ def place(tmp_path: Path, nothing_set: None, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("stream.cli.app", BUILT)  # built once: it takes longer than what is tried
     monkeypatch.setattr("stream.bench.needs.check_needs", _not_here)
     monkeypatch.setattr("stream.emulators._pubsub_command", _not_here)
+    monkeypatch.setattr("stream.reach._answers", lambda service, seconds: "not in this test")
     return tmp_path
 
 
