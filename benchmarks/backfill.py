@@ -34,6 +34,7 @@ from stream.demo.flights import SUBJECT, TOTAL, flights
 from stream.emulators import running_emulators
 from stream.engine.embedded import Embedded, Progress
 from stream.engine.journal import Journal
+from stream.key_files import write_key_file
 from stream.keys import HeldKey
 from stream.logs import set_up_logs
 from stream.names import Names
@@ -159,8 +160,7 @@ def main() -> None:
     total = int(os.environ.get("FLIGHTS", str(TOTAL)))
     with tempfile.TemporaryDirectory() as name, running_emulators(Path(name)) as emulators:
         folder, contract = Path(name), Registry.load().latest(SUBJECT)
-        key = folder / "key"
-        key.write_bytes(os.urandom(32))
+        key = write_key_file(folder / "key", os.urandom(32))
         os.environ |= emulators.environment | {"HEADRACE_MASKING_KEY_FILE": str(key)}
         read_mapping(None, contract)
         events = list(flights(total, datetime.now(UTC)))

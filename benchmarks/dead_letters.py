@@ -28,6 +28,7 @@ from stream.cli import app
 from stream.commands.archive import open_archive
 from stream.deadletter import Reason
 from stream.emulators import running_emulators
+from stream.key_files import write_key_file
 from stream.letters.letter import Letter, as_pieces
 from stream.settings import load_settings
 from tests.builders import BOOKING, a_booking, encode
@@ -118,8 +119,7 @@ def replay() -> dict[str, Any]:
 def main() -> None:
     count = int(os.environ.get("LETTERS", "100000"))
     with tempfile.TemporaryDirectory() as name, running_emulators(Path(name)) as emulators:
-        key = Path(name) / "archive.key"
-        key.write_bytes(os.urandom(32))
+        key = write_key_file(Path(name) / "archive.key", os.urandom(32))
         os.environ |= emulators.environment
         os.environ |= {"HEADRACE_PROJECT": "benchmark", "HEADRACE_ARCHIVE_KEY_FILE": str(key)}
         provision_archive(load_settings())

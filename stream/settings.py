@@ -20,6 +20,7 @@ from schemas.registry import Registry
 from schemas.transformations import Transformations
 from stream.clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB
 from stream.dataflow_settings import DataflowSettings
+from stream.key_files import read_key_file
 from stream.names import ARCHIVE, Names
 from stream.page_server import HIGHEST_PORT
 from stream.profiles import Document, SettingsError
@@ -211,7 +212,7 @@ def read_masking_key(path: Path | None) -> bytes:
     """Read the key that tokens are made with.
 
     Raises:
-        SettingsError: no file is named, or it holds fewer than 32 bytes.
+        SettingsError: no file is named, it holds fewer than 32 bytes, or others can read or change it.
     """
     return _read_key(path, "masking_key_file", "masking.key")
 
@@ -223,11 +224,5 @@ def read_archive_key(path: Path | None) -> bytes:
 
 def _read_key(path: Path | None, name: str, file: str) -> bytes:
     if path is None:
-        raise SettingsError(f"{name}: missing; make one with `head -c 32 /dev/urandom > {file}`")
-    try:
-        key = path.read_bytes()
-    except OSError as error:
-        raise SettingsError(f"{name}: cannot be read ({error.strerror})") from error
-    if len(key) < 32:
-        raise SettingsError(f"{name}: shorter than 32 bytes; use at least 32 random bytes")
-    return key
+        raise SettingsError(f"{name}: missing; make one with `(umask 077; head -c 32 /dev/urandom > {file})`")
+    return read_key_file(path, name)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from stream.key_files import write_key_file
 from stream.processes import tied
 
 COMMAND = [sys.executable, "-m", "stream"]
@@ -50,5 +51,4 @@ def wait_for(condition: Callable[[], bool], seconds: float = 120) -> None:
 def a_key(folder: Path) -> Path:
     """A masking key in a file."""
     key = folder / "masking.key"
-    key.write_bytes(bytes(range(32)))
-    return key
+    return key if key.exists() else write_key_file(key, bytes(range(32)))

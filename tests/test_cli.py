@@ -17,7 +17,7 @@ import typer
 from stream.cli import app, main
 from stream.engine.journal import Journal as OpenJournal
 from stream.exits import Exit, explain
-from stream.settings import SettingsError, load_settings, read_masking_key
+from stream.settings import SettingsError, load_settings
 
 
 def leaves(group: typer.Typer, *path: str) -> Iterator[tuple[str, ...]]:
@@ -157,14 +157,6 @@ def test_a_wrong_setting_is_named(line: str, tmp_path: Path, monkeypatch: pytest
     Path("headrace.toml").write_text(f'project = "a-project"\n{line}\n' if "projct" not in line else line)
     with pytest.raises((SettingsError, ValueError), match=line.split(" ")[0]):
         load_settings()
-
-
-def test_a_masking_key_must_be_there_and_long_enough(tmp_path: Path) -> None:
-    short = tmp_path / "short"
-    short.write_bytes(b"x")
-    for path in (None, tmp_path / "missing", short):
-        with pytest.raises(SettingsError, match="masking_key_file"):
-            read_masking_key(path)
 
 
 @pytest.mark.parametrize(

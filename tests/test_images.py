@@ -95,6 +95,7 @@ def test_what_is_copied_is_there_and_let_through(dockerfile: Path) -> None:
 
 
 _OPEN_AS: Final = """
+import importlib.readers  # what is imported late cannot be read by another account, where Python is root's own
 import os, sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -168,6 +169,33 @@ def test_the_service_is_told_settings_that_exist_and_emulators_that_run(name: st
     assert told["HEADRACE_MASKING_KEY_FILE"] == f"/run/secrets/{services[name]['secrets'][0]}"
     assert services[name]["read_only"]
     assert services[name]["cap_drop"] == ["ALL"]
+
+
+_KEY_AS: Final = """
+import os, sys
+from pathlib import Path
+from stream.settings import read_masking_key
+if os.getuid() == 0:
+    os.setgroups([])
+    os.setgid(int(sys.argv[2]))
+    os.setuid(int(sys.argv[2]))
+print(len(read_masking_key(Path(sys.argv[1]))))
+"""
+
+
+def test_the_key_that_the_page_makes_is_one_that_the_container_reads() -> None:
+    """A bind mount keeps the owner and the mode of the file on the host."""
+    user = of(ROOT / "docker" / "service" / "Dockerfile", "USER")[-1].split(":")[0]
+    make, own = re.findall(r"^(\(umask.*\)|sudo chown .*?)(?:\s+#.*)?$", PAGE, re.MULTILINE)
+    if os.getuid() == 0:
+        make += f"; {own.removeprefix('sudo ')}"
+    assert own == f"sudo chown {user} masking.key"
+    with tempfile.TemporaryDirectory() as root:
+        Path(root).chmod(0o755)
+        subprocess.run(["sh", "-c", f"umask 022; {make}"], cwd=root, check=True)
+        command = [sys.executable, "-P", "-c", _KEY_AS, f"{root}/masking.key", user]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert (done.stdout, done.stderr) == ("32\n", "")
 
 
 def test_a_service_starts_when_what_it_needs_is_ready() -> None:

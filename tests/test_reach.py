@@ -18,6 +18,7 @@ from stream.clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB, describe_emulator
 from stream.commands import run
 from stream.engine.patience import _sentence
 from stream.exits import Exit, explain
+from stream.key_files import write_key_file
 from stream.reach import NOTICE_SECONDS, Service, UnreachableError, reach
 from stream.settings import SettingsError
 
@@ -78,8 +79,7 @@ def test_a_command_names_the_service_that_it_waits_for_and_ends(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     for name in ("masking", "archive"):
-        (tmp_path / f"{name}.key").write_bytes(bytes(32))
-        (tmp_path / f"{name}.key").chmod(0o600)
+        write_key_file(tmp_path / f"{name}.key", bytes(32))
         monkeypatch.setenv(f"HEADRACE_{name.upper()}_KEY_FILE", f"{name}.key")
     for name in ("events", "lines", "letters"):
         (tmp_path / f"{name}.ndjson").touch()

@@ -14,6 +14,8 @@ from stream.bench.events import messages
 from stream.bench.feed import feeding
 from stream.bench.figures import ratio, spread
 from stream.bench.rivals import Run, child, count_rows, measured, module, provision, watch
+from stream.key_files import write_key_file
+from stream.keys import KEY_BYTES
 from stream.message import Message
 from stream.names import Names
 
@@ -105,8 +107,7 @@ def environment(project: str, folder: Path) -> dict[str, str]:
     """What the engine's process is told."""
     key = folder / "masking.key"
     if not key.exists():
-        key.touch(0o600)
-        key.write_bytes(os.urandom(32))
+        write_key_file(key, os.urandom(KEY_BYTES))
     return {
         "HEADRACE_PROJECT": project,
         "HEADRACE_MASKING_KEY_FILE": str(key),

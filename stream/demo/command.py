@@ -30,6 +30,8 @@ from stream.demo.service import publish, received, running_job, wait_until_recei
 from stream.demo.unmasked import unmasked_hits
 from stream.emulators import running_emulators
 from stream.exits import Exit
+from stream.key_files import write_key_file
+from stream.keys import KEY_BYTES
 from stream.letters.filters import Filter
 from stream.names import Names
 from stream.output import print_json, say
@@ -97,9 +99,7 @@ def _environment(emulators: Mapping[str, str], directory: Path) -> Iterator[dict
     """Point this process, and the job's, at the emulators and at fresh keys; no setting of the person's counts."""
     variables = {**emulators, "HEADRACE_PROJECT": PROJECT, "HEADRACE_JOURNAL": str(directory / "journal")}
     for name in ("masking", "archive"):
-        key = directory / f"{name}.key"
-        key.touch(0o600)
-        key.write_bytes(os.urandom(32))
+        key = write_key_file(directory / f"{name}.key", os.urandom(KEY_BYTES))
         variables[f"HEADRACE_{name.upper()}_KEY_FILE"] = str(key)
     before = dict(os.environ)
     for name in [each for each in before if each.startswith("HEADRACE_") and each not in _KEPT]:

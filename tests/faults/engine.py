@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import psutil
 
+from stream.key_files import write_key_file
 from stream.processes import tied
 
 ROOT: Final = Path(__file__).parents[2]
@@ -42,7 +43,8 @@ class Engine:
         number: int = 1,
     ) -> None:
         key_file = folder / "masking.key"
-        key_file.write_bytes(key)
+        if not key_file.exists():
+            write_key_file(key_file, key)
         self.log = folder / f"engine-{number}.log"
         self._health = environment.get("HEADRACE_HEALTH", "")
         arguments = ["run", "--project", project, "--masking-key-file", str(key_file)]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from stream.demo.bookings import bookings
+from stream.key_files import write_key_file
 from stream.letters.archive import ArchiveNames
 from stream.letters.filters import Filter
 from stream.letters.keys import ArchiveKey
@@ -36,8 +37,7 @@ class Replaying:
     world: World
 
     def __post_init__(self) -> None:
-        self.key = self.world.folder / "archive.key"
-        self.key.write_bytes(MATERIAL)
+        self.key = write_key_file(self.world.folder / "archive.key", MATERIAL)
         self.world.settings |= {"archive_key_file": str(self.key)}
         names = ArchiveNames(self.world.project, self.world.names.archive)
         self.reader = Reader(self.world.bigquery, names, ArchiveKey.of(MATERIAL))

@@ -17,6 +17,7 @@ from schemas.registry import Registry
 from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
 from stream.commands.archive import open_archive, open_collector, open_reader
 from stream.deadletter import DeadLetter, Reason, Sender, publish_letters
+from stream.key_files import write_key_file
 from stream.letters.collector import Collector
 from stream.letters.facts import Action, Fact, State
 from stream.letters.filters import Filter
@@ -62,8 +63,7 @@ class Post:
 
 @pytest.fixture
 def post(project: str, tmp_path: Path) -> Post:
-    key = tmp_path / "archive.key"
-    key.write_bytes(os.urandom(32))
+    key = write_key_file(tmp_path / "archive.key", os.urandom(32))
     return Post(Settings(project=project, archive_key_file=key))
 
 

@@ -20,6 +20,7 @@ import pytest
 from schemas.envelope import Envelope, SchemaRef
 from schemas.registry import Registry, parse_contract
 from stream.engine.prepare import Prepared
+from stream.key_files import write_key_file
 from stream.message import Message
 from tests.builders import contract_json, encode
 from tests.integration.test_service import Wire
@@ -89,8 +90,7 @@ def test_a_version_that_cannot_be_read_blocks_its_subject_and_no_other(
 
 
 def test_the_command_runs_beside_a_blocked_subject_and_says_so(project: str, tmp_path: Path) -> None:
-    folder, key = tmp_path / "contracts", tmp_path / "masking.key"
-    key.write_bytes(KEY)
+    folder, key = tmp_path / "contracts", write_key_file(tmp_path / "masking.key", KEY)
     write(folder, GOOD | BAD)
     service = a_service(project, Registry.load(folder), journal=tmp_path / "journal")
     write(folder, GOOD | BAD | {"bad_thing.v2": INCOMPATIBLE["int to string"]})

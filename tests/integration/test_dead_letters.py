@@ -20,6 +20,7 @@ from stream.cli import main
 from stream.commands.archive import open_reader
 from stream.deadletter import Reason
 from stream.exits import Exit
+from stream.key_files import write_key_file
 from stream.letters.filters import Filter
 from stream.letters.letter import Letter
 from stream.settings import Settings
@@ -91,8 +92,7 @@ def assert_fits(shown: Shown) -> None:
 
 @pytest.fixture
 def settings(project: str, tmp_path: Path) -> Settings:
-    key = tmp_path / "archive.key"
-    key.write_bytes(os.urandom(32))
+    key = write_key_file(tmp_path / "archive.key", os.urandom(32))
     return Settings(project=project, archive_key_file=key)
 
 

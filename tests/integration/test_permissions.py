@@ -27,6 +27,7 @@ from stream.commands.archive import open_collector
 from stream.commands.backfill import Reading, build_backfill, job_of
 from stream.commands.backfill_day import build_replacement
 from stream.dataflow.loading import LoadOptions
+from stream.key_files import write_key_file
 from stream.message import Message
 from stream.names import TALLIES
 from stream.pipeline import load
@@ -66,7 +67,7 @@ class Day:
 
     def __init__(self, project: str, folder: Path) -> None:
         for name in ("archive", "masking"):
-            (folder / f"{name}.key").write_bytes(os.urandom(32))
+            write_key_file(folder / f"{name}.key", os.urandom(32))
         self.environment: dict[str, str | None] = {
             "HEADRACE_PROJECT": project,
             "HEADRACE_ARCHIVE_KEY_FILE": str(folder / "archive.key"),

@@ -22,6 +22,7 @@ from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
 from stream.commands.archive import open_archive, open_collector, open_reader
 from stream.engine.embedded import Embedded
 from stream.failpoints import REPLAY
+from stream.key_files import write_key_file
 from stream.letters.facts import Action, Fact, State
 from stream.letters.filters import Filter
 from stream.letters.judging import Prospect
@@ -54,8 +55,7 @@ class Office:
     """A service with an archive, and who looks after it."""
 
     def __init__(self, project: str, folder: Path, **settings: Any) -> None:
-        self.key = folder / "archive.key"
-        self.key.write_bytes(os.urandom(32))
+        self.key = write_key_file(folder / "archive.key", os.urandom(32))
         self.service = a_service(project, archive_key_file=self.key, **settings)
         self.reader = open_reader(self.service.settings)
         self.collector = open_collector(self.service.settings, threading.Event())

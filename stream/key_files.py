@@ -1,0 +1,70 @@
+"""Keys in files: which files are taken, and how one is made."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import stat
+from pathlib import Path
+from typing import Final
+
+from stream.keys import KEY_BYTES
+from stream.profiles import SettingsError
+
+_MOST_BYTES: Final = 65_536  # a key that is longer is another file
+_OWNER_ALONE: Final = 0o600
+
+
+def read_key_file(path: Path, setting: str) -> bytes:
+    """Read a key that nobody else can read or change.
+
+    Raises:
+        SettingsError: names *setting*, what is wrong with its file, and the remedy.
+    """
+    try:
+        with open(path, "rb", opener=_without_waiting) as file:
+            found = os.fstat(file.fileno())
+            problem = problem_of(found.st_mode, found.st_uid, os.geteuid())
+            if problem:
+                raise SettingsError(f"{setting}: {problem[0]}; {problem[1].format(file=shlex.quote(str(path)))}")
+            key = file.read(_MOST_BYTES + 1)
+    except OSError as error:
+        raise SettingsError(f"{setting}: cannot be read ({error.strerror})") from error
+    if len(key) < KEY_BYTES:
+        raise SettingsError(f"{setting}: shorter than {KEY_BYTES} bytes; use at least {KEY_BYTES} random bytes")
+    if len(key) > _MOST_BYTES:
+        raise SettingsError(f"{setting}: longer than {_MOST_BYTES} bytes; name the file that holds the key")
+    return key
+
+
+def problem_of(mode: int, owner: int, process: int) -> tuple[str, str] | None:
+    """What is wrong with a file of this mode and owner, and the remedy; None when *process* may use it as a key.
+
+    A file that another account owns may be readable by its group: Kubernetes mounts secrets so, owned by root, for a
+    process that is not root.
+    """
+    if not stat.S_ISREG(mode):
+        return "not a regular file", "name the file that holds the key"
+    if mode & (stat.S_IWGRP | stat.S_IWOTH):
+        return _open_to(mode, "others can replace the key")
+    if mode & stat.S_IROTH:
+        return _open_to(mode, "every account of the machine can read the key")
+    if mode & stat.S_IRGRP and owner == process:
+        return _open_to(mode, "its group can read the key")
+    return None
+
+
+def write_key_file(path: Path, key: bytes) -> Path:
+    """Make a key file that its owner alone can read; raises FileExistsError, since a lost key is lost for good."""
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _OWNER_ALONE), "wb") as file:
+        file.write(key)
+    return path
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a file; a pipe that nobody writes to would block."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def _open_to(mode: int, why: str) -> tuple[str, str]:
+    return f"its file has mode {stat.S_IMODE(mode):04o}, so {why}", "run `chmod 600 {file}`"
