@@ -110,7 +110,7 @@ def run_round(plan: Plan, emulators: Emulators, folder: Path) -> dict[str, Any]:
         a_world(folder, plan.seed, f"torture-{plan.seed}", places, **SETTINGS) as world,
     ):
         world.route = route
-        count = len(plan.deaths) * 5 // 4 + len(plan.blows)
+        count = len(plan.deaths) * 3 // 2 + len(plan.blows)
         messages = messages_of(world.mix, plan.events, min(BLOCK, plan.events // count // 2))
         reached, slices = Counter[str](), _slices(messages, count)
         deaths, tables = deque(plan.deaths), Tables(world, _die)
@@ -173,7 +173,7 @@ def _die(world: World, death: str) -> bool:
     if death == "drained":
         engine.ask_to_stop()
     try:
-        code = engine.wait(10)
+        code = engine.wait(30)  # of a busy machine
     except AssertionError:
         world.kill(engine)
         return False
