@@ -20,6 +20,7 @@ BATCH_MESSAGES: Final = 500  # the service takes 1,000 a request
 BATCH_BYTES: Final = 1_000_000
 BATCH_SECONDS: Final = 0.01
 MAX_BATCH_SECONDS: Final = 10.0  # a flush waits this long for a batch that does not fill, and an exit a minute at most
+_EMULATOR: Final = "PUBSUB_EMULATOR_HOST"
 
 # The client takes attributes as keyword arguments: one of these names would be read as another argument.
 _TAKEN: Final = frozenset({"self", "topic", "data", "ordering_key", "retry", "timeout"})
@@ -46,7 +47,8 @@ class PubSubPublisher:
     """Publishes to ``projects/<project>/topics/<subject>``, in batches, blocking when too much is under way.
 
     The client is opened at the first publish and again in a forked child, so a server may fork after it has made
-    its producer, best while nothing is under way. ``PUBSUB_EMULATOR_HOST`` is honoured. Thread-safe.
+    its producer, best while nothing is under way. ``PUBSUB_EMULATOR_HOST`` is honoured, with a scheme
+    or without. Thread-safe.
 
     A batch is sent at *batch_messages*, *batch_bytes* or after *batch_seconds*, whichever comes first. *ordered*
     allows ordering keys; the Pub/Sub client then retries without end, instead of for ten minutes.
@@ -126,6 +128,7 @@ class PubSubPublisher:
             if self._closed:
                 raise ProducerClosedError("this publisher is closed; make a new one")
             if self._client is None:
+                _remove_scheme()
                 self._client = pubsub_v1.PublisherClient(
                     self._batch,
                     pubsub_v1.types.PublisherOptions(enable_message_ordering=self._ordered, flow_control=self._flow),
@@ -137,6 +140,14 @@ class PubSubPublisher:
         if self._client is not None:
             _of_the_parent.append(self._client)
         self._client = None
+
+
+def _remove_scheme() -> None:
+    """Leave host and port in the emulator's variable: Google's client reads it and refuses a scheme."""
+    if given := os.environ.get(_EMULATOR):
+        host = given.strip().removeprefix("http://").removeprefix("https://").rstrip("/")
+        if host != given:
+            os.environ[_EMULATOR] = host
 
 
 def _is_paused(sent: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import io
+import os
 import re
 import threading
 import weakref
@@ -401,3 +402,14 @@ def test_the_lines_of_the_readme_for_contracts_of_ones_own_publish_an_event_of_o
     own = code.replace("...", f"producer.publish({contract.subject!r}, event)")
     exec(own, {"EventProducer": EventProducer, "PubSubPublisher": lambda project: fake, "event": event})
     assert [each["count"] for each in fake.events(contract.subject, Registry.load(Path("contracts")))] == [7]
+
+
+@pytest.mark.parametrize("given", ["127.0.0.1:9", "http://127.0.0.1:9", "https://127.0.0.1:9/", " http://127.0.0.1:9"])
+def test_the_emulators_variable_may_have_a_scheme(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", given)
+    publisher = PubSubPublisher("travel")
+
+    client = publisher._opened()
+    publisher.close()
+
+    assert client.api_endpoint == os.environ["PUBSUB_EMULATOR_HOST"] == "127.0.0.1:9"
