@@ -84,6 +84,13 @@ _BY_NAME: Final = {
     "TooManyRequests": Exit.UNREACHABLE,
     "TransportError": Exit.UNREACHABLE,
     "RefreshError": Exit.PERMISSION,
+    "GoogleAuthError": Exit.PERMISSION,
+    "Unauthorized": Exit.PERMISSION,
+    "Aborted": Exit.UNREACHABLE,
+    "Cancelled": Exit.UNREACHABLE,
+    "Redirection": Exit.UNREACHABLE,
+    "FutureTimeoutError": Exit.UNREACHABLE,
+    "HTTPError": Exit.UNREACHABLE,
     # What the system refuses is its state, not a bug: a file that is not there, a folder where a file is wanted.
     "OSError": Exit.CONFIGURATION,
     "MemoryError": Exit.CONFIGURATION,

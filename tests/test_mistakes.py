@@ -9,8 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+import grpc
 import pytest
+import requests
 import typer
+import urllib3
+from google.api_core import exceptions as api_errors
+from google.auth import exceptions as auth_errors
 
 import producers
 import schemas
@@ -185,3 +190,29 @@ def test_what_the_system_refuses_is_its_state_and_no_bug(error: Exception, code:
     found, sentence = explain(error)
     assert found == code
     assert says in sentence
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (auth_errors.TransportError("no route"), Exit.UNREACHABLE),
+        (auth_errors.GoogleAuthError("no credentials"), Exit.PERMISSION),
+        (auth_errors.MutualTLSChannelError("no certificate"), Exit.PERMISSION),
+        (auth_errors.UserAccessTokenError("no token"), Exit.PERMISSION),
+        (api_errors.Unauthorized("expired"), Exit.PERMISSION),
+        (api_errors.Aborted("try again"), Exit.UNREACHABLE),
+        (api_errors.Cancelled("cut off"), Exit.UNREACHABLE),
+        (api_errors.MovedPermanently("a proxy"), Exit.UNREACHABLE),
+        (api_errors.GatewayTimeout("late"), Exit.UNREACHABLE),
+        (grpc.FutureTimeoutError("late"), Exit.UNREACHABLE),
+        (requests.exceptions.ProxyError("no proxy"), Exit.UNREACHABLE),
+        (urllib3.exceptions.ProtocolError("reset"), Exit.UNREACHABLE),
+    ],
+    ids=lambda each: type(each).__name__,
+)
+def test_failures_of_network_and_credentials_are_no_bug(error: Exception, code: Exit) -> None:
+    found, sentence = explain(error)
+
+    assert found is code
+    assert str(error) in sentence
+    assert "bug" not in sentence
