@@ -49,6 +49,7 @@ from stream.message import Message
 from stream.scale.needs import BUNDLES_A_CYCLE
 from stream.sealing import seal
 from stream.streams import Rows
+from stream.tokens import TokenKey
 from stream.window import assign_windows
 from stream.write import request_bytes
 from tests.builders import encode
@@ -109,7 +110,7 @@ class Kind:
         self.registry, self.subject, self.now = registry, subject, to_micros(now)
         self.contract = registry.latest(subject)
         self.messages = messages_of(registry, subject, now)
-        self.decoder, self.masker = Decoder(registry, subject), Masker(self.contract, KEY)
+        self.decoder, self.masker = Decoder(registry, subject), Masker(self.contract, TokenKey(KEY))
         self.chunks = [self.messages[start : start + BATCH] for start in range(0, len(self.messages), BATCH)]
         self.decoded = [self.decode(chunk) for chunk in self.chunks]
         self.masked = [self.mask(batch) for batch in self.decoded]

@@ -30,6 +30,7 @@ from stream.engine.prepare import Preparation
 from stream.message import Message
 from stream.sealing import seal
 from stream.streams import Rows
+from stream.tokens import TokenKey
 
 ROUND: Final = 1000  # messages
 ROUNDS: Final = 40
@@ -45,7 +46,7 @@ class Line:
     """One subject's way from messages to bytes, with what it remembers."""
 
     def __init__(self, registry: Registry, subject: str) -> None:
-        self._preparation = Preparation(registry, subject, WINDOW, KEY)
+        self._preparation = Preparation(registry, subject, WINDOW, TokenKey(KEY))
         self._seen = SeenIds(budget=BUDGET)
 
     def take(self, messages: Sequence[Message]) -> Rows:
@@ -156,7 +157,7 @@ def _notes(numbers: Sequence[int]) -> MicroBatch:
 def shards(value: int) -> Point:
     """Flights cut by shard as on Dataflow: messages sealed, split, decided and encoded shard by shard."""
     registry, subject = contracts.flights()
-    preparation, seen = Preparation(registry, subject, WINDOW, KEY), [SeenIds() for _ in range(value)]
+    preparation, seen = Preparation(registry, subject, WINDOW, TokenKey(KEY)), [SeenIds() for _ in range(value)]
 
     def take(messages: list[Message]) -> None:
         batch = preparation.prepare(messages, now_micros()).batch

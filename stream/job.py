@@ -9,6 +9,7 @@ from datetime import timedelta
 from schemas.registry import Registry
 from stream.deadletter import Sender
 from stream.keys import Key
+from stream.tokens import TokenKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +27,16 @@ class Job:
     ids_remembered: int
     clock: Callable[[], int]
     masking_key: Key
+    masking_key_version: str
 
     @property
     def transforms(self) -> bool:
         """Whether some contract has rows filtered, or columns derived."""
         return any(self.registry.latest(each).transformations.in_the_job for each in self.registry.subjects)
+
+    def token_key(self) -> TokenKey:
+        """Read the masking key, for what makes tokens."""
+        return TokenKey(self.masking_key.read(), self.masking_key_version)
 
     @property
     def sender(self) -> Sender:

@@ -12,7 +12,7 @@ from schemas.model import Array, Decimal, Enumeration, Field, Fixed, Map, Mask, 
 from schemas.registry import Contract
 from stream.masks import generalise, keep_part
 from stream.tables import META_SCHEMA, arrow_schema, arrow_type
-from stream.tokens import tokeniser
+from stream.tokens import TokenKey, tokeniser
 
 ArrayMask: TypeAlias = Callable[[pa.Array], pa.Array]
 
@@ -20,7 +20,7 @@ ArrayMask: TypeAlias = Callable[[pa.Array], pa.Array]
 class Masker:
     """Masks the rows of one contract; compiled once, with the key that tokens are made with."""
 
-    def __init__(self, contract: Contract, key: bytes) -> None:
+    def __init__(self, contract: Contract, key: TokenKey) -> None:
         self.schema = pa.schema([*arrow_schema(masked(contract.record)), *META_SCHEMA])
         self._masks = [_field_mask(f, key) for f in contract.record.fields]
 
@@ -31,7 +31,7 @@ class Masker:
         return pa.RecordBatch.from_arrays(kept + columns[len(self._masks) :], schema=self.schema)
 
 
-def _field_mask(f: Field, key: bytes) -> ArrayMask | None:
+def _field_mask(f: Field, key: TokenKey) -> ArrayMask | None:
     pii = f.mask
     if pii is None:
         return _inside(f.type, key) or _unchanged
@@ -61,7 +61,7 @@ def _emptied(type_: Type) -> ArrayMask:
     return lambda column: pa.nulls(len(column), column.type)
 
 
-def _inside(type_: Type, key: bytes) -> ArrayMask | None:
+def _inside(type_: Type, key: TokenKey) -> ArrayMask | None:
     """Mask the personal fields within a record, however deep; None when there is no record."""
     match type_:
         case Optional():
@@ -86,7 +86,7 @@ def _on_values(mask: ArrayMask | None) -> ArrayMask | None:
     return None if mask is None else lambda column: _map_values(column, mask)
 
 
-def _record_mask(record: Record, key: bytes) -> ArrayMask:
+def _record_mask(record: Record, key: TokenKey) -> ArrayMask:
     masks = [_field_mask(f, key) for f in record.fields]
     fields = list(arrow_type(masked(record)))
 

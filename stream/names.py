@@ -11,6 +11,8 @@ ENGINES: Final = "headrace_engines"
 COMPLETENESS: Final = "headrace_completeness"
 ARCHIVE: Final = "headrace_dead_letters"  # a dataset of its own: whoever reads the tables may not read raw messages
 
+FIRST_KEY_VERSION: Final = "1"  # of the masking key, where the settings name no other
+
 
 def sql_name(table: str) -> str:
     """A table as SQL names it, from its name in the Storage Write API.

@@ -60,7 +60,7 @@ class _Refined(NamedTuple):
 def _refine(messages: beam.PCollection, job: Job, sealing: Key, decoder: type[Decoder]) -> _Refined:
     """What both jobs do before rows meet their table."""
     decoded = messages | "Decode" >> Decode(job.registry, job.window, job.clock, sealing, decoder)
-    masked = decoded.batches | "Mask" >> MaskPersonalData(job.registry, job.masking_key)
+    masked = decoded.batches | "Mask" >> MaskPersonalData(job.registry, job.masking_key, job.masking_key_version)
     windowed = masked | "Window" >> AssignWindows(job.registry, job.window, sealing)
     # A job whose contracts transform nothing has no such step: an update of it finds the graph that it knows.
     transformed = _transform(windowed.batches, job, sealing) if job.transforms else None

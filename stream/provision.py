@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
@@ -12,14 +12,17 @@ from google.cloud import bigquery
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.pubsub_v1 import PublisherClient, SubscriberClient
 
+from schemas.envelope import from_micros
 from schemas.registry import Registry
 from stream.clock import now_micros
 from stream.completeness import completeness_view, put_view, view_differs
 from stream.letters.tables import archive_tables
-from stream.names import Names
+from stream.names import FIRST_KEY_VERSION, Names
 from stream.own_tables import engines_table, tallies_table
 from stream.subscriptions import differences, subscription_for
 from stream.table_changes import ProvisionError, evolved_table, same_location, table_changes
+from stream.token_history import TokenHistory, makes_tokens, next_history
+from stream.tokens import token_prefix
 
 LOADS_KEPT: Final = timedelta(days=1)  # a table of a load that was given up
 
@@ -44,8 +47,10 @@ class Clients:
     bigquery: bigquery.Client
 
 
-def plan(registry: Registry, names: Names, location: str, clients: Clients) -> list[Change]:
-    """Compare what exists with what the contracts say.
+def plan(
+    registry: Registry, names: Names, location: str, clients: Clients, masking_key_version: str = FIRST_KEY_VERSION
+) -> list[Change]:
+    """Compare what exists with what the contracts say; descriptions of tables with tokens name the key's version.
 
     Raises:
         ProvisionError: what exists differs in a way that cannot be changed; says how, and the remedy.
@@ -55,7 +60,7 @@ def plan(registry: Registry, names: Names, location: str, clients: Clients) -> l
         *_dataset_changes(f"{names.project}.{names.dataset}", location, clients.bigquery),
         *_dataset_changes(f"{names.project}.{names.archive}", location, clients.bigquery),
         *_dataset_changes(f"{names.project}.{names.loads}", location, clients.bigquery, LOADS_KEPT),
-        *_table_changes(registry, names, clients.bigquery),
+        *_table_changes(registry, names, clients.bigquery, masking_key_version),
         *_view_changes(names, clients.bigquery),
         *_rollup_changes(registry, names, clients.bigquery),
     ]
@@ -116,7 +121,12 @@ def _dataset_changes(
         yield Change("update", "dataset", name, update, "how long new tables are kept")
 
 
-def _table_changes(registry: Registry, names: Names, client: bigquery.Client) -> Iterator[Change]:
+def _table_changes(
+    registry: Registry, names: Names, client: bigquery.Client, masking_key_version: str
+) -> Iterator[Change]:
+    latest = map(registry.latest, registry.subjects)
+    versions = {each.options.table: masking_key_version for each in latest if makes_tokens(each)}
+    today = from_micros(now_micros()).date()
     wanted = [evolved_table(registry, subject, names) for subject in registry.subjects]
     wanted += [make(names.project, names.dataset) for make in (tallies_table, engines_table)]
     for table in [*wanted, *archive_tables(names.project, names.archive)]:
@@ -124,14 +134,26 @@ def _table_changes(registry: Registry, names: Names, client: bigquery.Client) ->
         try:
             existing = client.get_table(table)
         except NotFound:
+            history = next_history(None, None, versions.get(table.table_id), today)
+            table.description = history.beside(table.description)
             yield Change("create", "table", name, _bind(client.create_table, table=table))
             continue
+        version, created = versions.get(table.table_id), existing.created.date() if existing.created else today
+        before = TokenHistory.read(existing.description)
+        history = next_history(existing.description, created, version, today)
+        table.description = history.beside(table.description)
         fields = table_changes(existing, table, name)
         if fields:
             for each, value in fields.items():
                 setattr(existing, each, value)
             update = _bind(client.update_table, table=existing, fields=list(fields))
-            yield Change("update", "table", name, update, ", ".join(fields))
+            yield Change("update", "table", name, update, _why(fields, before, history))
+
+
+def _why(fields: Iterable[str], before: TokenHistory, after: TokenHistory) -> str:
+    """What changes; a new version of the masking key by name."""
+    named = {"description": f"description (tokens begin with {token_prefix(after.current or '')} from now on)"}
+    return ", ".join(named.get(each, each) if before != after else each for each in fields)
 
 
 def _view_changes(names: Names, client: bigquery.Client) -> Iterator[Change]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
@@ -21,11 +22,13 @@ from schemas.transformations import Transformations
 from stream.clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB
 from stream.dataflow_settings import DataflowSettings
 from stream.key_files import read_key_file
-from stream.names import ARCHIVE, Names
+from stream.names import ARCHIVE, FIRST_KEY_VERSION, Names
 from stream.page_server import HIGHEST_PORT
 from stream.profiles import Document, SettingsError
 
 __all__ = ["Settings", "SettingsError", "load_settings", "read_archive_key", "read_masking_key", "refuse_emulators"]
+
+_VERSION: Final = re.compile("[a-z0-9]{1,8}")
 
 
 class Settings(BaseSettings):
@@ -43,6 +46,10 @@ class Settings(BaseSettings):
     dataset: str = Field("headrace", description="BigQuery dataset", pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,200}$")
     location: str = Field("EU", description="where the dataset is created")
     contracts: Path | None = Field(None, description="folder of .avsc files; default: the sample contracts")
+    masking_key_version: str = Field(
+        FIRST_KEY_VERSION,
+        description="version of the masking key: tokens begin with t, it, and _; change both together",
+    )
     masking_key_file: Path | None = Field(None, description="file of at least 32 random bytes; tokens depend on it")
     archive_dataset: str = Field(
         ARCHIVE, description="BigQuery dataset of the dead letters' archive", pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,200}$"
@@ -70,6 +77,14 @@ class Settings(BaseSettings):
         default_factory=lambda: DataflowSettings.model_validate({}),
         description="where and on what the job runs on Dataflow",
     )
+
+    @field_validator("masking_key_version", mode="before")
+    @classmethod
+    def _a_version(cls, value: Any) -> Any:
+        text = str(value) if type(value) is int else value
+        if not isinstance(text, str) or not _VERSION.fullmatch(text):
+            raise ValueError("use 1 to 8 lower-case letters (a to z) and digits")
+        return text
 
     @field_validator("window", mode="before")
     @classmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -13,23 +14,40 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hmac import HMAC
 
 from stream.buffers import side_by_side
+from stream.names import FIRST_KEY_VERSION
 
-TOKEN_PREFIX: Final = "t1_"  # t and the version of the key  # noqa: S105 not a password
 TOKEN_DIGITS: Final = 32  # 128 bits: collisions stay out of reach
 _BLANK: Final = " \t\n\v\f\r\x1c\x1d\x1e\x1f"  # what str.strip takes off an ASCII text
 _TOKEN_BYTES: Final = TOKEN_DIGITS // 2
 
 
-def tokeniser(kind: str, key: bytes) -> Callable[[pa.Array], pa.Array]:
+@dataclass(frozen=True, slots=True)
+class TokenKey:
+    """What tokens are made with: the secret, and the version that their prefix names."""
+
+    secret: bytes = field(repr=False)
+    version: str = FIRST_KEY_VERSION
+
+
+def token_prefix(version: str) -> str:
+    """Return what each token begins with that was made with this version of the key.
+
+    >>> token_prefix("2")
+    't2_'
+    """
+    return f"t{version}_"
+
+
+def tokeniser(kind: str, key: TokenKey) -> Callable[[pa.Array], pa.Array]:
     """Make the function that turns values into tokens: HMAC-SHA-256, keyed, one domain for each kind.
 
     Equal values of one kind have equal tokens in every table, so joins still work; without the key nothing
     can be guessed and checked.
     """
-    domain = HMAC(key, SHA256())
+    domain = HMAC(key.secret, SHA256())
     domain.update(kind.encode())
     prepared = HMAC(domain.finalize(), SHA256())
-    fold = kind == "email"
+    fold, prefix = kind == "email", token_prefix(key.version).encode()
 
     def tokens(column: pa.Array) -> pa.Array:
         distinct, macs = column.dictionary_encode(), []
@@ -37,17 +55,16 @@ def tokeniser(kind: str, key: bytes) -> Callable[[pa.Array], pa.Array]:
             mac = prepared.copy()
             mac.update(value)
             macs.append(mac.finalize())
-        return _texts(macs).take(distinct.indices)
+        return _texts(prefix, macs).take(distinct.indices)
 
     return tokens
 
 
-def _texts(macs: list[bytes]) -> pa.Array:
+def _texts(prefix: bytes, macs: list[bytes]) -> pa.Array:
     """The token of each, which are all of one width."""
     told = np.frombuffer(b"".join(macs), np.uint8).reshape(len(macs), SHA256.digest_size)[:, :_TOKEN_BYTES]
     digits = np.frombuffer(told.tobytes().hex().encode(), np.uint8).reshape(len(macs), TOKEN_DIGITS)
-    prefix = np.frombuffer(TOKEN_PREFIX.encode(), np.uint8).reshape(1, -1)
-    return side_by_side([prefix, digits], len(macs)).cast(pa.string())
+    return side_by_side([np.frombuffer(prefix, np.uint8).reshape(1, -1), digits], len(macs)).cast(pa.string())
 
 
 def _canonical(values: pa.Array, fold: bool) -> list[bytes]:

@@ -41,7 +41,7 @@ class Service:
 
     def provision(self) -> int:
         clients = Clients(open_gapic_publisher(), open_subscriber(), open_bigquery(self.settings.project))
-        changes = plan(self.registry, self.names, "EU", clients)
+        changes = plan(self.registry, self.names, "EU", clients, self.settings.masking_key_version)
         apply(changes)
         return len(changes)
 

@@ -20,6 +20,7 @@ from stream.engine.receipts import receipts_for
 from stream.engine.rounds import next_round
 from stream.keys import HeldKey
 from stream.message import Message
+from stream.tokens import TokenKey
 from tests.builders import MOMENT, a_contract, a_record, encode
 from tests.readers import KINDS, columns_of
 
@@ -106,7 +107,7 @@ def test_a_message_beyond_the_bound_of_one_is_refused_alone() -> None:
 
 
 def test_a_round_is_cut_and_acknowledged_with_the_last_of_it() -> None:
-    preparation = Preparation(REGISTRY, WIDE.subject, MINUTE, bytes(32))
+    preparation = Preparation(REGISTRY, WIDE.subject, MINUTE, TokenKey(bytes(32)))
     pulled = [Pulled(MESSAGES[:12], [f"ack {number}" for number in range(12)], 0.0)]
     rest = next_round(pulled, lambda messages: dict(zip(receipts_for(messages), messages, strict=True)), None)
     ids, acknowledged, redelivered = [], [], 0

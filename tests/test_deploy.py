@@ -150,13 +150,14 @@ CHANGES = [
     (lambda g: g["steps"]["GatherTallies"].update(does="beam:transform:pardo:v1"), "does: beam:transform:fl", False),
     (lambda g: g.update(shards=3), "shards: 16 became 3", False),
     (lambda g: g["keys"].update(sealing="s/2"), "sealing key: s/1 became s/2; what waits cannot be", False),
+    (lambda g: g["keys"].update(masking_key_version="2"), "masking_key_version: 1 became 2; tokens", True),
     (lambda g: g["keys"].update(masking="m/2"), "masking key: m/1 became m/2; tokens", True),
 ]
 
 
 @pytest.mark.parametrize(("change", "said", "compatible"), CHANGES)
 def test_an_update_says_what_it_changes_for_a_running_job(change: Any, said: str, compatible: bool) -> None:
-    running = {**copy.deepcopy(GRAPH), "keys": {"masking": "m/1", "sealing": "s/1"}}
+    running = {**copy.deepcopy(GRAPH), "keys": {"masking": "m/1", "masking_key_version": "1", "sealing": "s/1"}}
     new = copy.deepcopy(running)
     change(new)
     (found,) = compare(running, new)

@@ -23,15 +23,15 @@ from stream.arrays import columns_for, to_batch
 from stream.mask import Masker
 from stream.masks import generalise, keep_part
 from stream.tables import META_SCHEMA, arrow_schema
-from stream.tokens import tokeniser
+from stream.tokens import TokenKey, tokeniser
 from tests.builders import MOMENT, a_contract, contract_json, encode
 from tests.strategies import FIXED_PROFILE
 
 KEY = b"k" * 32
 
 
-def tokens(*values: Any, kind: str = "email", key: bytes = KEY, type_: pa.DataType | None = None) -> list[Any]:
-    return tokeniser(kind, key)(pa.array(values, type_)).to_pylist()  # type: ignore[no-any-return]
+def tokens(*values: Any, kind: str = "email", key: bytes = KEY, version: str = "1") -> list[Any]:
+    return tokeniser(kind, TokenKey(key, version))(pa.array(values)).to_pylist()  # type: ignore[no-any-return]
 
 
 def test_equal_values_have_equal_tokens_and_null_stays_null() -> None:
@@ -43,6 +43,19 @@ def test_equal_values_have_equal_tokens_and_null_stays_null() -> None:
 
 def test_a_token_depends_on_the_key_and_on_the_kind() -> None:
     assert len({tokens("12345")[0], tokens("12345", key=b"x" * 32)[0], tokens("12345", kind="phone")[0]}) == 3
+
+
+@pytest.mark.parametrize("version", ["2", "2026q4", "zzzzzzzz"])
+def test_a_token_names_the_version_of_its_key(version: str) -> None:
+    first, rotated = tokens("ada@example.com"), tokens("ada@example.com", key=b"x" * 32, version=version)
+    assert (first[0][:3], rotated[0].partition("_")[0]) == ("t1_", f"t{version}")
+    assert first[0].partition("_")[2] != rotated[0].partition("_")[2]
+
+
+def test_another_version_of_the_same_key_changes_the_prefix_alone() -> None:
+    first, second = tokens("ada@example.com")[0], tokens("ada@example.com", version="2")[0]
+    assert first != second
+    assert first.removeprefix("t1_") == second.removeprefix("t2_")
 
 
 def test_an_address_is_the_same_in_any_case_and_width_and_other_kinds_are_not() -> None:
@@ -151,14 +164,14 @@ def lists(values: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Any]]:
 )
 def test_tokens_are_as_documented(column: tuple[list[Any], pa.DataType], kind: str, offset: int) -> None:
     values, type_ = column
-    masked = tokeniser(kind, KEY)(column_of(values, type_, offset))
+    masked = tokeniser(kind, TokenKey(KEY))(column_of(values, type_, offset))
     assert masked.to_pylist() == [None if value is None else token_of(value, kind) for value in values]
     assert masked.type == pa.string()
 
 
 @pytest.mark.parametrize("blank", [*" \t\n\v\f\r\x1c\x1d\x1e\x1f"], ids=ascii)
 def test_what_python_calls_blank_around_a_text_changes_no_token(blank: str) -> None:
-    masked = tokeniser("email", KEY)(pa.array(["ada@example.com", f"{blank}ada@example.com{blank}"]))
+    masked = tokeniser("email", TokenKey(KEY))(pa.array(["ada@example.com", f"{blank}ada@example.com{blank}"]))
     assert len(set(masked.to_pylist())) == 1
 
 
@@ -282,7 +295,7 @@ def test_a_mask_that_is_not_known_gives_nothing_in_clear() -> None:
     field = replace(contract.record.fields[0], pii=Pii("kind", "blur"))  # type: ignore[arg-type]
     unknown = replace(contract, record=replace(contract.record, fields=(field, *contract.record.fields[1:])))
     with pytest.raises(AssertionError):
-        Masker(unknown, KEY)
+        Masker(unknown, TokenKey(KEY))
 
 
 def test_keys_of_a_masked_map_stay() -> None:
@@ -298,7 +311,7 @@ def test_keys_of_a_masked_map_stay() -> None:
     metas = [pa.nulls(1, field.type) for field in META_SCHEMA]
     whole = pa.RecordBatch.from_arrays([*rows.columns, *metas], schema=pa.schema([*rows.schema, *META_SCHEMA]))
 
-    (entry,) = Masker(contract, KEY).mask(whole).column("numbers").to_pylist()[0]
+    (entry,) = Masker(contract, TokenKey(KEY)).mask(whole).column("numbers").to_pylist()[0]
 
     assert entry == {"key": "home", "value": tokens("123", kind="phone")[0]}
 

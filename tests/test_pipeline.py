@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from apache_beam.internal import pickler
 from apache_beam.portability.api import beam_runner_api_pb2
 from apache_beam.runners.pipeline_context import PipelineContext
 
@@ -57,6 +58,7 @@ def the_graph(sealing: Key = SEALING, registry: Registry = PACKAGE) -> Any:
         ids_remembered=1000,
         clock=lambda: 0,
         masking_key=SecretVersion("projects/a-project/secrets/masking/versions/1"),
+        masking_key_version="7",
     )
     return build(job, sealing, Names("a-project"), 500, ["--streaming"]).to_runner_api()
 
@@ -152,3 +154,10 @@ def test_there_is_no_java() -> None:
         for environment in GRAPH.components.environments.values()
         for dependency in environment.dependencies
     )
+
+
+def test_workers_get_the_version_of_the_masking_key_with_the_graph() -> None:
+    (step,) = (each for name, each in TRANSFORMS.items() if name.startswith("Mask/MaskColumns") and each.spec.payload)
+    payload = beam_runner_api_pb2.ParDoPayload.FromString(step.spec.payload)
+    fn, *_ = pickler.loads(payload.do_fn.payload)
+    assert fn._version == "7"

@@ -108,3 +108,16 @@ def test_an_emulator_variable_is_refused_with_a_production_profile(
     with pytest.raises(SettingsError, match=f"headrace.toml: production: set, but so is {variable}.*unset {variable}"):
         load_settings(profile="prod")
     assert load_settings(profile="dev").window.total_seconds() == 3600
+
+
+@pytest.mark.parametrize(("written", "version"), [("2", "2"), ('"2026q4"', "2026q4"), ('"00000001"', "00000001")])
+def test_a_version_of_the_masking_key_is_a_short_word_or_number(written: str, version: str) -> None:
+    write(f'project = "a-project"\nmasking_key_version = {written}\n')
+    assert load_settings().masking_key_version == version
+
+
+@pytest.mark.parametrize("written", ['""', '"V2"', '"two_"', '"123456789"', '"\u00b2"', "-1", "1.5", "true", '"2\\n"'])
+def test_another_version_of_the_masking_key_is_refused_with_the_rule(written: str) -> None:
+    write(f'project = "a-project"\nmasking_key_version = {written}\n')
+    with pytest.raises(SettingsError, match=r"masking_key_version: .*1 to 8 lower-case letters \(a to z\) and digits"):
+        load_settings()

@@ -37,6 +37,7 @@ from stream.sealing import seal, sealing_key
 from stream.settings import load_contracts
 from stream.tables import row_schema, table_for
 from stream.tallies import add_up
+from stream.tokens import TokenKey
 from stream.transform import Transformer, check_transformations, find_functions
 from tests.builders import FLIGHT, MOMENT, a_contract, a_flight, an_envelope, contract_json, encode
 from tests.functions import installed
@@ -66,7 +67,7 @@ def messages(contract: Contract, *events: tuple[int | None, str]) -> list[Messag
 
 def prepared(contract: Contract, *events: tuple[int | None, str]) -> Prepared:
     registry = Registry({contract.ref: contract})
-    return Preparation(registry, contract.subject, MINUTE, KEY).prepare(messages(contract, *events), 0)
+    return Preparation(registry, contract.subject, MINUTE, TokenKey(KEY)).prepare(messages(contract, *events), 0)
 
 
 def rows(done: Prepared, *columns: str) -> list[Any]:
@@ -185,7 +186,7 @@ def test_expressions_see_masked_values_only() -> None:
     envelope = an_envelope(schema=contract.ref, event_time=MOMENT)
     message = Message(contract.subject, encode(contract, values), envelope.to_attributes(), "1", 0)
     registry = Registry({contract.ref: contract})
-    done = Preparation(registry, contract.subject, MINUTE, KEY).prepare([message], 0)
+    done = Preparation(registry, contract.subject, MINUTE, TokenKey(KEY)).prepare([message], 0)
     (row,) = rows(done, "email", "copied") or [("", "")]
     assert row[0] == row[1]
     assert "ada" not in row[1]
@@ -354,7 +355,7 @@ def test_masking_comes_before_transforming() -> None:
     transformer = Transformer.of(contract)
     assert transformer is not None
 
-    masked = Masker(contract, KEY).mask(decoded.batch.rows)
+    masked = Masker(contract, TokenKey(KEY)).mask(decoded.batch.rows)
 
     assert masked.schema.names == row_schema(contract).names
 
@@ -362,8 +363,9 @@ def test_masking_comes_before_transforming() -> None:
 def test_a_job_without_expressions_does_not_load_the_parser() -> None:
     code = (
         "import sys; from schemas.registry import Registry; from stream.engine.prepare import Preparation;"
-        "from datetime import timedelta; r = Registry.load();"
-        "[Preparation(r, s, timedelta(minutes=1), bytes(32)) for s in r.subjects]; print('sqlglot' in sys.modules)"
+        "from datetime import timedelta; from stream.tokens import TokenKey;"
+        "r = Registry.load(); told = timedelta(minutes=1), TokenKey(bytes(32));"
+        "[Preparation(r, s, *told) for s in r.subjects]; print('sqlglot' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
     assert done.stdout.strip() == "False"
@@ -400,6 +402,6 @@ def test_the_example_of_the_page_works() -> None:
     message = Message(contract.subject, encode(contract, a_flight()), envelope.to_attributes(), "1", published)
     with installed(add_route=given["add_route"]):
         registry = Registry({contract.ref: contract})
-        done = Preparation(registry, contract.subject, MINUTE, KEY).prepare([message], published)
+        done = Preparation(registry, contract.subject, MINUTE, TokenKey(KEY)).prepare([message], published)
 
     assert rows(done, "delayed", "speed", "route") == [(False, 1400 * 60 / 227, "EWR-IAH")]

@@ -90,7 +90,7 @@ class DayReader:
         self._job = job
         self._day = day
         self.path = path
-        self._preparation = Preparation(job.registry, subject, job.window, job.masking_key.read(), decoder)
+        self._preparation = Preparation(job.registry, subject, job.window, job.token_key(), decoder)
 
     def read(self, rounds: Iterable[Round]) -> Spooled:
         """Spool the rows of *rounds*; what is personal in them is masked.

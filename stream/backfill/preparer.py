@@ -32,7 +32,7 @@ class LinePreparer:
 
     def __init__(self, job: Job, subject: str) -> None:
         decoder = LineDecoder(job.registry, subject)
-        self._preparation = Preparation(job.registry, subject, job.window, job.masking_key.read(), decoder)
+        self._preparation = Preparation(job.registry, subject, job.window, job.token_key(), decoder)
         self._percent = job.registry.latest(subject).options.refuse_at_most
         self._guard = FloodGuard(self._percent)
 

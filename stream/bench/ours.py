@@ -13,6 +13,7 @@ from stream.deduplicate import SeenIds
 from stream.mask import Masker
 from stream.message import Message
 from stream.streams import Rows
+from stream.tokens import TokenKey
 
 
 class Ours:
@@ -20,7 +21,7 @@ class Ours:
 
     def __init__(self, registry: Registry, subject: str, key: bytes) -> None:
         self._decoder = Decoder(registry, subject)
-        self._masker = Masker(registry.latest(subject), key)
+        self._masker = Masker(registry.latest(subject), TokenKey(key))
         self._seen = SeenIds()
 
     def decode(self, messages: Sequence[Message]) -> MicroBatch:

@@ -12,6 +12,7 @@ from hashlib import sha256
 from typing import Any
 
 Change = Callable[[Any], Any]
+_PREFIX = "t1_"  # the first version of a key
 _KEPT = {4: 24, 6: 48}  # bits of an address
 
 
@@ -82,7 +83,7 @@ def _token(prepared: hmac.HMAC, fold: bool, value: Any) -> str:
     text = unicodedata.normalize("NFKC", str(value)).strip()
     mac = prepared.copy()
     mac.update((text.casefold() if fold else text).encode())
-    return "t1_" + mac.hexdigest()[:32]
+    return _PREFIX + mac.hexdigest()[:32]
 
 
 def _keep_last(count: int, value: str) -> str:

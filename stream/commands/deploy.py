@@ -49,7 +49,9 @@ def current_graph(settings: Settings) -> Graph:
     from stream.deploy.submit import pipeline_for
 
     graph = describe(pipeline_for(settings, ["--streaming"]).to_runner_api(), settings.shards)
-    return {**graph, "keys": dict(zip(("masking", "sealing"), secret_names(settings), strict=True))}
+    masking, sealing = secret_names(settings)
+    keys = {"masking": masking, "masking_key_version": settings.masking_key_version, "sealing": sealing}
+    return {**graph, "keys": keys}
 
 
 def as_text(

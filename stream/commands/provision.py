@@ -25,7 +25,7 @@ def provision(settings: Settings, dry_run: bool) -> None:
         )
     reach(Service.PUBSUB, Service.BIGQUERY)
     clients = Clients(open_gapic_publisher(), open_subscriber(), open_bigquery(settings.project))
-    changes = plan(settings.registry(), settings.names, settings.location, clients)
+    changes = plan(settings.registry(), settings.names, settings.location, clients, settings.masking_key_version)
     for change in changes:
         say(f"{change.action} {change.what} {change.name}{f': {change.why}' if change.why else ''}")
     if not changes:

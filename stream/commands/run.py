@@ -53,6 +53,7 @@ def job_for(settings: Settings, registry: Registry, masking_key: Key, clock: Cal
         ids_remembered=settings.ids_remembered,
         clock=clock,
         masking_key=masking_key,
+        masking_key_version=settings.masking_key_version,
     )
 
 

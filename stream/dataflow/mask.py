@@ -12,21 +12,23 @@ from schemas.registry import Registry
 from stream.batch import MicroBatch
 from stream.keys import Key
 from stream.mask import Masker
+from stream.tokens import TokenKey
 
 
 class _MaskFn(beam.DoFn):  # type: ignore[misc]
-    def __init__(self, registry: Registry, key: Key) -> None:
+    def __init__(self, registry: Registry, key: Key, version: str) -> None:
         self._registry = registry
         self._key = key
+        self._version = version
 
     def setup(self) -> None:
-        self._secret = self._key.read()
+        self._token_key = TokenKey(self._key.read(), self._version)
         self._maskers: dict[str, Masker] = {}
 
     def process(self, batch: MicroBatch) -> Iterator[MicroBatch]:
         masker = self._maskers.get(batch.subject)
         if masker is None:
-            masker = self._maskers[batch.subject] = Masker(self._registry.latest(batch.subject), self._secret)
+            masker = self._maskers[batch.subject] = Masker(self._registry.latest(batch.subject), self._token_key)
         yield replace(batch, rows=masker.mask(batch.rows))
 
 
@@ -36,7 +38,10 @@ class MaskPersonalData(beam.PTransform):  # type: ignore[misc]
 
     registry: Registry = field(repr=False)
     key: Key
+    version: str
 
     def expand(self, batches: beam.PCollection) -> Any:
         """Mask."""
-        return batches | "MaskColumns" >> beam.ParDo(_MaskFn(self.registry, self.key)).with_output_types(MicroBatch)
+        return batches | "MaskColumns" >> beam.ParDo(_MaskFn(self.registry, self.key, self.version)).with_output_types(
+            MicroBatch
+        )

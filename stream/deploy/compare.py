@@ -12,6 +12,7 @@ from typing import Any, Final
 Graph = dict[str, Any]
 GOLDEN: Final = Path(__file__).parent / "graph.json"
 _SUBJECT: Final = re.compile(r"\[[^\]]*\]")
+_KEYS: Final = {"masking": "masking key", "masking_key_version": "masking_key_version", "sealing": "sealing key"}
 _NUMBER: Final = re.compile(r"[0-9]+$")
 
 
@@ -71,9 +72,13 @@ def compare(running: Graph, new: Graph) -> list[Change]:
 
 
 def _keys(before: Mapping[str, str], after: Mapping[str, str]) -> list[Change]:
-    effects = {"masking": ("tokens made from then on differ", True), "sealing": ("what waits cannot be opened", False)}
+    effects = {
+        "masking": ("tokens made from then on differ", True),
+        "masking_key_version": ("tokens made from then on begin otherwise", True),
+        "sealing": ("what waits cannot be opened", False),
+    }
     return [
-        Change("Keys", f"{name} key: {before[name]} became {after[name]}; {effect}", compatible)
+        Change("Keys", f"{_KEYS[name]}: {before[name]} became {after[name]}; {effect}", compatible)
         for name, (effect, compatible) in effects.items()
         if name in before and name in after and before[name] != after[name]
     ]

@@ -18,7 +18,15 @@ from stream.settings import Settings
 _HERE: Final = Path(__file__).parent
 METADATA: Final = _HERE / "metadata.json"  # as committed; `headrace template metadata` writes it
 BACKFILL_METADATA: Final = _HERE / "backfill_metadata.json"  # likewise, with --backfill
-PARAMETERS: Final = ("dataset", "pipeline", "window", "round_messages", "shards", "ids_remembered")  # of the settings
+PARAMETERS: Final = (
+    "dataset",
+    "pipeline",
+    "window",
+    "round_messages",
+    "shards",
+    "ids_remembered",
+    "masking_key_version",
+)
 BACKFILL_PARAMETERS: Final = tuple(name for name in PARAMETERS if name != "ids_remembered")
 IMAGE: Final = "sdk_container_image"  # a parameter that Beam itself reads
 # What a backfill is about: names with what a person is told, and the pattern of a value.

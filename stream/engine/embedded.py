@@ -29,6 +29,7 @@ from stream.job import Job
 from stream.names import ENGINES, Names
 from stream.streams import WriteStreams
 from stream.tables import table_for
+from stream.token_history import makes_tokens
 from stream.verdicts import HaltError
 
 PROGRESS_SECONDS: Final = 0.1
@@ -267,6 +268,7 @@ class Embedded:
                 subject,
                 source,
                 table_for(registry.latest(subject), names.project, names.dataset),
+                self.job.masking_key_version if makes_tokens(registry.latest(subject)) else None,
                 self.status.subjects[subject],
             )
             for subject, source in list(self._sources.items())

@@ -43,7 +43,7 @@ class Gate:
         self._status = status
         self._stop = stop
         self._patience = Patience("sample", status, stop)
-        self._preparation = Preparation(job.registry, subject, job.window, job.masking_key.read())
+        self._preparation = Preparation(job.registry, subject, job.window, job.token_key())
         self._percent = job.registry.latest(subject).options.refuse_at_most
         self._guard = FloodGuard(self._percent)
         self._between = FIRST_SAMPLE_SECONDS

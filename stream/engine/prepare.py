@@ -15,6 +15,7 @@ from stream.deadletter import DeadLetter, Refusal, dead_letters, unread_letters
 from stream.mask import Masker
 from stream.message import Message
 from stream.tallies import Outcome, Tally, tally_refusals, tally_rows, tally_unread_refusals
+from stream.tokens import TokenKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +37,12 @@ class Preparation:
         registry: Registry,
         subject: str,
         window: timedelta,
-        masking_key: bytes,
+        token_key: TokenKey,
         decoder: decoding.Decoder | None = None,
     ) -> None:
         self._contract = registry.latest(subject)
         self._decoder = decoder or decoding.Decoder(registry, subject)
-        self._masker = Masker(self._contract, masking_key)
+        self._masker = Masker(self._contract, token_key)
         self._transformer = transforming.Transformer.of(self._contract)
         self._window = window
 

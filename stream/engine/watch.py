@@ -23,6 +23,7 @@ from stream.engine.patience import TROUBLE
 from stream.engine.status import LETTERS, RESOURCES, SubjectStatus
 from stream.table_changes import table_problems
 from stream.tallies import gap_tally
+from stream.token_history import version_problem
 
 CHECK_SECONDS: Final = 30.0
 FIRST_SECONDS: Final = 0.1  # until the first subjects run
@@ -37,6 +38,7 @@ class Watched:
     subject: str
     source: Source
     table: bigquery.Table
+    token_version: str | None  # None: no field becomes a token
     status: SubjectStatus
 
 
@@ -74,7 +76,7 @@ class Watch:
         """Look at one subject's resources, and note what is wrong with them."""
         status = watched.status
         try:
-            problems = [*watched.source.look(), *self._problems_of(watched.table)]
+            problems = [*watched.source.look(), *self._problems_of(watched.table, watched.token_version)]
             watched.source.settle_gaps(lambda gap: self._commit(watched.subject, gap))
         except TROUBLE as error:  # nobody knows: those who use the resource say what is in their way
             status.resources_right = False
@@ -83,7 +85,7 @@ class Watch:
         status.resources_right = not problems
         _note(status, RESOURCES, problems)
 
-    def _problems_of(self, table: bigquery.Table) -> list[str]:
+    def _problems_of(self, table: bigquery.Table, token_version: str | None) -> list[str]:
         name = f"{table.project}.{table.dataset_id}.{table.table_id}"
         try:
             existing = self._client.get_table(table, retry=None, timeout=CALL_SECONDS)
@@ -91,7 +93,9 @@ class Watch:
             return [f"{name}: the table does not exist; `headrace provision` creates it"]
         except Forbidden:
             return [f"{name}: cannot be checked; the job needs bigquery.tables.get on it"]
-        return [f"{name}: {problem}" for problem in table_problems(existing, table, self._location)]
+        problems = table_problems(existing, table, self._location)
+        other_version = version_problem(existing.description, token_version)
+        return [f"{name}: {problem}" for problem in [*problems, *([other_version] if other_version else [])]]
 
     def _look_at_letters(self, subjects: Sequence[Watched]) -> None:
         try:

@@ -56,10 +56,11 @@ def booking_row(fields: Mapping[str, Any], event_id: str, source: str, version: 
     return normal({**row, **_ours(event_id, fields["created_at"], version, source)})
 
 
-def token(kind: str, text: str, key: bytes) -> str:
+def token(kind: str, text: str, key: bytes, version: str = "1") -> str:
     """HMAC-SHA-256 in the domain of its kind, cut to 128 bits."""
     domain = hmac.new(key, kind.encode(), hashlib.sha256).digest()
-    return "t1_" + hmac.new(domain, unicodedata.normalize("NFKC", text).encode(), hashlib.sha256).hexdigest()[:32]
+    digest = hmac.new(domain, unicodedata.normalize("NFKC", text).encode(), hashlib.sha256).hexdigest()
+    return f"t{version}_{digest[:32]}"
 
 
 def hidden(text: str | None, kept: int) -> str | None:

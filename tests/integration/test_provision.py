@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,7 +22,7 @@ from stream.own_tables import tallies_table
 from stream.provision import Change, Clients, apply, plan
 from stream.subscriptions import subscription_for
 from stream.table_changes import ProvisionError, evolved_table
-from tests.builders import a_contract
+from tests.builders import a_contract, a_tokenised_contract
 
 pytestmark = pytest.mark.emulators
 PACKAGE = Registry.load()
@@ -34,8 +35,8 @@ class Place:
     names: Names
     clients: Clients
 
-    def plan(self, registry: Registry) -> list[Change]:
-        return plan(registry, self.names, "EU", self.clients)
+    def plan(self, registry: Registry, masking_key_version: str = "1") -> list[Change]:
+        return plan(registry, self.names, "EU", self.clients, masking_key_version)
 
     def provision(self, registry: Registry) -> list[str]:
         changes = self.plan(registry)
@@ -152,6 +153,23 @@ def test_what_bigquery_can_change_is_updated(place: Place) -> None:
     assert table.time_partitioning.expiration_ms == 120 * 86_400_000
     assert table.require_partition_filter is True
     assert place.plan(newer) == []
+
+
+def test_a_new_version_of_the_masking_key_is_planned_and_added_to_the_description(place: Place) -> None:
+    contract = a_tokenised_contract()
+    tokens = Registry({contract.ref: contract})
+    place.provision(tokens)
+    described = place.table("things").description or ""
+
+    (change,) = place.plan(tokens, "2")
+    apply([change])
+
+    assert change.why == "description (tokens begin with t2_ from now on)"
+    assert re.search(r"Tokens: t1_ since \d{4}-\d\d-\d\d\.$", described)
+    assert re.match(
+        re.escape(described[:-1]) + r", t2_ since \d{4}-\d\d-\d\d\.$", place.table("things").description or ""
+    )
+    assert place.plan(tokens, "2") == []
 
 
 def test_a_field_that_is_gone_leaves_its_column(place: Place) -> None:

@@ -17,7 +17,7 @@ from stream.audit import SubjectAudit, count_subjects
 from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
 from stream.engine import watch
 from stream.engine.embedded import Embedded
-from tests.builders import a_contract
+from tests.builders import a_contract, a_tokenised_contract
 from tests.integration.test_service import a_message
 from tests.jobs import wait_for
 from tests.service import Service, a_service
@@ -142,6 +142,29 @@ def test_a_push_endpoint_and_a_setting_of_the_table_are_named_until_provisioned(
         wait_for(lambda: engine.status.ready)
         publish(service, "a")
         wait_for(lambda: cities(service) == ["a"])
+
+
+def test_an_engine_of_another_version_of_the_masking_key_is_not_ready_and_names_both(
+    project: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "CHECK_SECONDS", 0.5)
+    contract = a_tokenised_contract()
+    service = a_service(project, Registry({contract.ref: contract}), masking_key_version="2")
+    behind = Service(service.registry, service.settings.model_copy(update={"masking_key_version": "1"}))
+    fields = {"at": datetime.now(UTC), "email": "ada@example.com"}
+    with running(behind) as engine:
+        wait_for(lambda: "tokens begin with t2_, and this job makes t1_" in said(engine))
+        assert not engine.status.ready
+        behind.provision()
+        wait_for(lambda: engine.status.ready)
+        service.publish(SUBJECT, [a_message(contract, fields, "one")])
+        wait_for(lambda: len(service.rows("things", "email")) == 1)
+    with running(service):
+        service.publish(SUBJECT, [a_message(contract, fields, "two")])
+        wait_for(lambda: len(service.rows("things", "email")) == 2)
+    first, second = sorted(row["email"] for row in service.rows("things", "email"))
+    assert (first[:3], second[:3]) == ("t1_", "t2_")
+    assert first[3:] == second[3:], "the key is the same"
 
 
 def test_dead_letters_wait_while_nobody_would_keep_them(service: Service) -> None:

@@ -1,0 +1,81 @@
+"""Which versions of the masking key the tokens of a table were made with: the last line of the table's description."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from typing import Final, Self
+
+from schemas.model import Mask, walk
+from schemas.registry import Contract
+from stream.names import FIRST_KEY_VERSION
+from stream.tables import TABLE_DOC, description
+from stream.tokens import token_prefix
+
+_ENTRY: Final = r"t([a-z0-9]{1,8})_ since (\d{4}-\d{2}-\d{2})"
+_LINE: Final = re.compile(rf"(?:\A|.*\n)Tokens: ({_ENTRY}(?:, {_ENTRY})*)\.\Z", re.DOTALL)
+
+
+def makes_tokens(contract: Contract) -> bool:
+    """Whether some field of the contract, at any depth, becomes a token."""
+    return any(field.mask is not None and field.mask.mask is Mask.TOKENISE for _, field in walk(contract.record))
+
+
+@dataclass(frozen=True, slots=True)
+class TokenHistory:
+    """Versions of the masking key in the order of use, each with the day on which it was provisioned."""
+
+    versions: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def read(cls, text: str | None) -> Self:
+        """Read the history from a table's description; an empty one where the description has none."""
+        found = _LINE.fullmatch(text or "")
+        return cls(tuple(re.findall(_ENTRY, found[1])) if found else ())
+
+    @property
+    def current(self) -> str | None:
+        """The version that was provisioned last."""
+        return self.versions[-1][0] if self.versions else None
+
+    def followed_by(self, version: str, day: date) -> TokenHistory:
+        """Add *version* from *day* on, unless it is the current one."""
+        return self if self.current == version else TokenHistory((*self.versions, (version, day.isoformat())))
+
+    def beside(self, doc: str | None) -> str | None:
+        """Return the description: *doc*, cut where it is too long, and the history as its last line."""
+        if not self.versions:
+            return doc
+        line = f"Tokens: {', '.join(f'{token_prefix(version)} since {day}' for version, day in self.versions)}."
+        return f"{description(doc, TABLE_DOC - len(line) - 2)}\n\n{line}" if doc else line
+
+
+def next_history(text: str | None, created: date | None, version: str | None, today: date) -> TokenHistory:
+    """Return the history after provisioning *version*; None for a contract that makes no tokens, whose table keeps what
+    it has.
+
+    *text* and *created* are the existing table's, None where there is no table yet. A table without a history is older
+    than versions are: its tokens have the first one.
+    """
+    history = TokenHistory.read(text)
+    if version is None:
+        return history
+    if created is not None and not history.versions:
+        history = history.followed_by(FIRST_KEY_VERSION, created)
+    return history.followed_by(version, today)
+
+
+def version_problem(text: str | None, version: str | None) -> str | None:
+    """Say that a job makes tokens of another *version* than the table's description names; None when it does not.
+
+    A description without versions is no problem: `headrace provision` has not run since there are versions.
+    """
+    current = TokenHistory.read(text).current
+    if version is None or current is None or current == version:
+        return None
+    return (
+        f"its description says that tokens begin with {token_prefix(current)}, and this job makes "
+        f"{token_prefix(version)}; give each job the same masking_key_version with its key, "
+        "then run `headrace provision`"
+    )
