@@ -11,6 +11,7 @@ import pytest
 
 from deploy.permissions import ROOT
 from stream.engine.status import EngineStatus, SubjectStatus
+from stream.flood import FloodError
 from stream.health import StatusCollector
 from tests.terraform import FOLDER, READ, text_of
 
@@ -21,6 +22,7 @@ GOOGLES: Final = {
     "bigquery.googleapis.com/query/scanned_bytes_billed": "",
     "bigquerydatatransfer.googleapis.com/transfer_config/completed_runs": "",
     "dataflow.googleapis.com/job/data_watermark_age": "",
+    "logging.googleapis.com/user/headrace_flood": "",  # google_logging_metric.flood
     "pubsub.googleapis.com/subscription/ack_message_count": "",
     "pubsub.googleapis.com/subscription/num_undelivered_messages": "",
     "pubsub.googleapis.com/subscription/oldest_unacked_message_age": "",
@@ -68,6 +70,23 @@ def test_its_query_asks_for_metrics_that_exist(name: str) -> None:
     asked = set(metrics_in(promql_parser.parse(query_of(name))))
     assert asked
     assert asked - ours() - set(map(in_promql, GOOGLES)) == set()
+
+
+def test_metrics_of_logs_are_made_here_and_count_what_the_job_raises() -> None:
+    made = {f"logging.googleapis.com/user/{text_of(each.body['name'])}" for each in READ.of("google_logging_metric")}
+    assert {each for each in GOOGLES if each.startswith("logging.googleapis.com/user/")} == made
+    (metric,) = READ.of("google_logging_metric")
+    wanted = text_of(metric.body["filter"])
+    assert f'"{FloodError.__name__}"' in wanted.replace("\\", "")
+    assert "dataflow_step" in wanted
+    assert "severity>=ERROR" in wanted
+    (policies,) = READ.of("google_monitoring_alert_policy")
+    assert "google_logging_metric.flood" in str(policies.body["depends_on"])
+
+
+def test_the_page_of_the_flood_guard_leads_to_its_alert() -> None:
+    page = (ROOT / "docs/dead-letters/flood.md").read_text().partition("## On Dataflow")[2]
+    assert "(../alerts.md#flood-dataflow)" in page
 
 
 @pytest.mark.parametrize("name", ALERTS)

@@ -38,6 +38,11 @@ locals {
       minutes  = 0
       query    = "max by (subject) (headrace_pipeline_paused) > 0"
     }
+    flood-dataflow = {
+      severity = "CRITICAL"
+      minutes  = 0
+      query    = "sum by (job_name) (increase(logging_googleapis_com:user_headrace_flood{monitored_resource=\"dataflow_step\"}[15m])) > 0"
+    }
     refused = {
       severity = "ERROR"
       minutes  = 0
@@ -64,6 +69,22 @@ locals {
       query    = "sum(increase(pubsub_googleapis_com:topic_byte_cost{monitored_resource=\"pubsub_topic\"}[1h])) / 1073741824 > ${var.limits.published_gib_an_hour}"
     }
   }
+}
+
+# A job on Dataflow has no /metrics: its log says that the flood guard acts, each time that a bundle is tried.
+resource "google_logging_metric" "flood" {
+  project     = var.project
+  name        = "headrace_flood"
+  description = "Bundles on Dataflow that the flood guard refused"
+  filter      = "resource.type=\"dataflow_step\" AND severity>=ERROR AND \"FloodError\""
+
+  metric_descriptor {
+    metric_kind = "DELTA"
+    value_type  = "INT64"
+    unit        = "1"
+  }
+
+  depends_on = [google_project_service.apis]
 }
 
 resource "google_monitoring_notification_channel" "email" {
@@ -112,5 +133,5 @@ resource "google_monitoring_alert_policy" "alerts" {
     }
   }
 
-  depends_on = [google_project_service.apis]
+  depends_on = [google_project_service.apis, google_logging_metric.flood]
 }
