@@ -154,6 +154,34 @@ def test_no_word_behind_an_option_is_a_bug(
         assert "\x1b" not in shown.err, f"{word[:40]!r} reaches the terminal as it is"
 
 
+READS_NO_SETTINGS: Final = {
+    ("up",): "starts the emulators of no project",
+    ("demo",): "brings its own project, contracts and keys",
+    ("bench",): "likewise",
+    ("cost", "estimate"): "calculates from its options",
+    ("scale", "estimate"): "likewise",
+    ("scale", "simulate"): "likewise",
+    ("scale", "limits"): "prints a table",
+    ("template", "metadata"): "prints a file of the repository",
+}
+
+
+def test_commands_that_read_no_settings_exist() -> None:
+    assert READS_NO_SETTINGS.keys() <= COMMANDS.keys()
+
+
+@pytest.mark.parametrize("path", sorted(COMMANDS.keys() - READS_NO_SETTINGS.keys()), ids=" ".join)
+def test_every_command_reads_the_same_settings_file(
+    path: tuple[str, ...], place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (place / "headrace.toml").write_text("nothing_of_ours = 1\n")
+    more = {("dead-letters", "edit"): ["--patch", "{}"]}.get(path, [])
+    assert run(monkeypatch, *path, *more, *needed(COMMANDS[path], "")) == Exit.CONFIGURATION
+    said = capsys.readouterr().err
+    assert "headrace.toml" in said
+    assert "nothing_of_ours" in said
+
+
 def classes() -> list[type[BaseException]]:
     """Every exception of ours, wherever it is."""
     found: set[type[BaseException]] = set()

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from stream.dataflow_settings import DataflowSettings
+from stream.setting_engines import read_by
 from stream.settings import Settings
 
 PAGE = (Path(__file__).parent.parent / "docs" / "settings.md").read_text()
@@ -28,6 +29,9 @@ def shown(default: Any) -> str:
 
 def table(model: type[BaseModel]) -> list[str]:
     fields = {name: field for name, field in model.model_fields.items() if name != "dataflow"}
+    if model is Settings:
+        rows = [f"| `{n}` | {shown(f.default)} | {read_by(n)} | {f.description} |" for n, f in fields.items()]
+        return ["| Key | Default | Engine | Meaning |", "| --- | --- | --- | --- |", *rows]
     rows = [f"| `{name}` | {shown(field.default)} | {field.description} |" for name, field in fields.items()]
     return ["| Key | Default | Meaning |", "| --- | --- | --- |", *rows]
 

@@ -34,6 +34,7 @@ from stream.deploy.template import (
     run_command,
 )
 from stream.exits import Exit
+from stream.setting_engines import EMBEDDED_ALONE
 from stream.settings import Settings, SettingsError, load_settings
 from tests.test_deploy import TOLD
 
@@ -44,19 +45,7 @@ FILE = "gs://a-bucket/templates/headrace.json"
 WITH_GCLOUD = pytest.mark.skipif(shutil.which("gcloud") is None, reason="gcloud is not installed")
 GIVEN_BY_GCLOUD = {"project", "dataflow"}  # the launch itself says them
 IN_THE_IMAGE = {"contracts"}
-NOT_OF_A_JOB_ON_DATAFLOW = {
-    "location",  # provision creates the dataset
-    "masking_key_file",  # a secret's name stands for it
-    "archive_dataset",  # the collector is a process of its own
-    "archive_key_file",
-    "journal",  # Beam's state
-    "append_seconds",
-    "lease_seconds",
-    "health",  # Dataflow's own
-    "log_format",
-    "profile",  # is resolved before
-    "production",
-}
+NOT_OF_A_JOB_ON_DATAFLOW = EMBEDDED_ALONE | {"profile", "production"}  # both are resolved before the launch
 
 
 def settings(**changed: Any) -> Settings:
