@@ -34,7 +34,10 @@ def set_up_streams() -> None:
     sys.stdin = sys.stdin or open(0, encoding="utf-8")  # noqa: SIM115 open as long as the program
     for name, number, stream in (("stdout", 1, _Output), ("stderr", 2, _Errors)):
         before = getattr(sys, name) or open(number, "w", encoding="utf-8")  # noqa: SIM115 likewise
-        setattr(sys, name, stream(before.buffer, before.encoding, "backslashreplace", line_buffering=number == 2))
+        by_line = number == 2 or before.isatty()  # a terminal shows both in the order of their lines
+        opened = stream(before.buffer, before.encoding, "backslashreplace", line_buffering=by_line)
+        opened.reconfigure(write_through=before.write_through)  # as PYTHONUNBUFFERED asks
+        setattr(sys, name, opened)
         _BEFORE.append(before)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -70,3 +72,17 @@ def test_an_argument_that_is_no_text_is_refused_and_one_that_names_a_file_is_not
     shell(f"echo '{{}}' > {tmp_path}/$'\\xff'")
     ended = shell(f"{HEADRACE} publish flight_departed {tmp_path}/$'\\xff' --project a-project")
     assert (ended.returncode, b"line 1: " in ended.stderr) == (Exit.FOUND, True)
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_terminal_shows_both_in_the_order_of_their_lines(unbuffered: str) -> None:
+    code = (
+        "from stream.standard_streams import set_up_streams; set_up_streams(); import sys; "
+        "print(1); sys.stderr.write('2\\n'); print(3); sys.stderr.write('4\\n')"
+    )
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    subprocess.run([sys.executable, "-c", code], stdout=theirs, stderr=theirs, env=environment, check=True)
+    os.close(theirs)
+    assert os.read(ours, 100).split() == [b"1", b"2", b"3", b"4"]
+    os.close(ours)

@@ -41,6 +41,7 @@ from tests.builders import BOOKING, FLIGHT, PACKAGE, a_booking, a_flight
 from tests.calls import Calls, recording
 from tests.files import as_ndjson
 from tests.integration.test_beam_job import the_job, the_pullers
+from tests.integration.test_compact import a_line, tallied
 from tests.integration.test_service import Wire, a_message, flight_message
 from tests.service import Service
 
@@ -172,7 +173,8 @@ class Day:
             client.query_and_wait(open_letters(names.project, names.archive, "0"))
 
     def compact(self) -> None:
-        """Put tallies together, once they are old enough."""
+        """Put tallies together, once they are old enough, and are not the last of their engine."""
+        tallied(self.service, [a_line(number) for number in range(9)])
         aged = f"UPDATE {self.service.names.sql(TALLIES)} SET tallied_at = TIMESTAMP_SUB(tallied_at, INTERVAL 10 DAY)"
         open_bigquery(self.service.names.project).query_and_wait(f"{aged} WHERE TRUE")
         done = json.loads(self.command("compactor", "tallies", "compact", "--json", key=False))
