@@ -13,7 +13,9 @@ import pyarrow as pa
 import pytest
 
 import stream.compact
+from schemas.envelope import to_micros
 from stream.audit_queries import signed, statements
+from stream.audit_scope import Scope
 from stream.clients import open_bigquery, open_write
 from stream.compact import Compaction, compact, plan_compaction
 from stream.exits import Exit
@@ -26,6 +28,7 @@ from tests.service import Service, a_service
 pytestmark = pytest.mark.emulators
 NOW = datetime.now(UTC).replace(microsecond=0)
 BEFORE = NOW - timedelta(days=7)
+SCOPE = Scope(now=to_micros(NOW), window=timedelta(minutes=1))
 MIDNIGHT = NOW.replace(hour=0, minute=0, second=0) - timedelta(days=9)
 EXTREMES = [2**63 - 1, -(2**63), -1, 0, 2**32, -(2**32), 2**31, 12_345]
 
@@ -90,13 +93,13 @@ def service(project: str) -> Service:
 
 def test_fewer_lines_add_up_to_the_same_and_once_more_changes_nothing(service: Service) -> None:
     client = open_bigquery(service.settings.project)
-    before, said = sums(service), statements(service.names, client)
+    before, said = sums(service), statements(service.names, client, SCOPE)
     assert plan_compaction(service.names, client, BEFORE) == [Compaction("flight_departed", 4, 38, 4)]
 
     compact(service.names, client, BEFORE)
 
     assert sums(service) == before
-    assert statements(service.names, client) == said
+    assert statements(service.names, client, SCOPE) == said
     lines = sorted(service.rows(TALLIES), key=lambda row: row["tally_id"])
     assert [line["tally_id"] for line in lines] == [
         "0000",

@@ -83,8 +83,11 @@ def table_properties(table: bigquery.Table) -> dict[str, Any]:
 def test_a_table_comes_back_as_its_contract_describes_it(place: Place, contract: Contract) -> None:
     place.provision(PACKAGE)
 
-    wanted = evolved_table(PACKAGE, contract.subject, place.names)
-    assert table_properties(place.table(contract.options.table)) == table_properties(wanted)
+    wanted = table_properties(evolved_table(PACKAGE, contract.subject, place.names))
+    found = table_properties(place.table(contract.options.table))
+    described, _, tokens = found.pop("description").partition("\n\nTokens: ")
+    assert (described, found) == (wanted.pop("description"), wanted)
+    assert bool(tokens) == (contract.subject == "booking_created")
 
 
 def test_the_tallies_come_back_as_described(place: Place) -> None:
@@ -288,21 +291,12 @@ def test_a_project_that_has_grown_and_one_that_was_empty_get_the_same_table(plac
     assert grown.plan(both) == empty.plan(both) == []
 
 
-@pytest.mark.parametrize(
-    ("was", "becomes", "words"),
-    [
-        ("int", "double", "INT64 to FLOAT64"),
-        ("int", "string", "INT64 to STRING"),
-        ("string", {"type": "array", "items": "string"}, "STRING to REPEATED STRING"),
-    ],
-)
-def test_an_empty_project_refuses_what_one_that_has_grown_would(
-    place: Place, was: str, becomes: Any, words: str
-) -> None:
-    first = a_contract(("size", was))
-    second = parse_contract(SchemaRef("thing_happened", 2), a_contract(("size", becomes)).json)
+def test_an_empty_project_refuses_what_one_that_has_grown_would(place: Place) -> None:
+    """Of what decoding resolves; what it does not is refused when contracts load."""
+    first = a_contract(("size", "int"))
+    second = parse_contract(SchemaRef("thing_happened", 2), a_contract(("size", "double")).json)
 
-    with pytest.raises(ProvisionError, match=rf"thing_happened\.v2\.size: BigQuery cannot change {words}; add a field"):
+    with pytest.raises(ProvisionError, match=r"v2\.size: BigQuery cannot change INT64 to FLOAT64; add a"):
         place.plan(Registry({first.ref: first, second.ref: second}))
 
 
