@@ -99,8 +99,8 @@ class Transformer:
 
 def find_functions(registry: Registry) -> None:
     """Find every function that contracts name, before anything is opened; ContractError when one is not installed."""
-    for subject in registry.subjects:
-        Transformer.of(registry.latest(subject))
+    for error in missing_functions(registry).values():
+        raise error
 
 
 def missing_functions(registry: Registry) -> dict[str, ContractError]:
