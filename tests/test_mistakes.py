@@ -51,15 +51,17 @@ TEXTS: Final = (
 PATHS: Final = (*FILES, "", "x" * 5000, "missing/file.json", "folder", "/dev/null", "good.csv/x")
 SHARED: Final = ("project", "dataset", "contracts", "profile", "journal", "masking_key_file", "log_format", "format_")
 # What a command needs before it looks at the option that is wrong.
-NEEDED: Final[dict[str, list[str]]] = {
-    "subject": ["flight_departed"],
-    "files": ["good.csv"],
-    "file": ["good.ndjson"],
-    "letter": ["3f2a9c"],
-    "why": ["--why", "a test"],
-    "rate": ["--rate", "1"],
-    "event_bytes": ["--event-bytes", "100"],
+NEEDED: Final[dict[str, str]] = {
+    "subject": "flight_departed",
+    "files": "good.csv",
+    "file": "good.ndjson",
+    "letter": "3f2a9c",
+    "why": "a test",
+    "rate": "1",
+    "event_bytes": "100",
 }
+# A backfill needs these unless it has --from, so the command line alone does not require them.
+FILES_OF_A_BACKFILL: Final = ("subject", "files")
 
 
 BUILT: Final = typer.main.get_command(app)
@@ -120,10 +122,13 @@ def words(option: Any) -> tuple[str, ...]:
     return (TEXTS if "str" in str(option.type_descriptor.annotation) else NUMBERS)[:: 4 if option.name in SHARED else 1]
 
 
-def needed(command: Any, but: str) -> list[str]:
+def needed(path: tuple[str, ...], but: str) -> list[str]:
     """Arguments last, since some take as many as there are."""
-    given = [NEEDED[each.name] for each in command.params if each.name != but and each.name in NEEDED and each.required]
-    return [word for each in sorted(given, key=lambda words: not words[0].startswith("--")) for word in each]
+    also = () if path != ("backfill",) or but in (*FILES_OF_A_BACKFILL, "from_") else FILES_OF_A_BACKFILL
+    wanted = [each for each in COMMANDS[path].params if each.name in NEEDED and (each.required or each.name in also)]
+    given = [each for each in wanted if each.name != but]
+    options = [f"{each.opts[0]}={NEEDED[each.name]}" for each in given if each.opts[0].startswith("-")]
+    return options + [NEEDED[each.name] for each in given if not each.opts[0].startswith("-")]
 
 
 def mistakes() -> Iterator[Any]:
@@ -146,7 +151,7 @@ def test_no_word_behind_an_option_is_a_bug(
     is_option = option.opts[0].startswith("-")
     for word in words(option):
         given = [f"{option.opts[0]}={word}"] if is_option else ["--", word]
-        code = run(monkeypatch, *path, *needed(command, name), *given)
+        code = run(monkeypatch, *path, *needed(path, name), *given)
         shown = capsys.readouterr()
         assert code in set(Exit) - {Exit.BUG}, f"{word[:40]!r}: {shown.err}"
         assert "Traceback" not in shown.err, word
@@ -175,8 +180,8 @@ def test_every_command_reads_the_same_settings_file(
     path: tuple[str, ...], place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (place / "headrace.toml").write_text("nothing_of_ours = 1\n")
-    more = {("dead-letters", "edit"): ["--patch", "{}"]}.get(path, [])
-    assert run(monkeypatch, *path, *more, *needed(COMMANDS[path], "")) == Exit.CONFIGURATION
+    more = ["--patch={}"] if path == ("dead-letters", "edit") else []
+    assert run(monkeypatch, *path, *more, *needed(path, "")) == Exit.CONFIGURATION
     said = capsys.readouterr().err
     assert "headrace.toml" in said
     assert "nothing_of_ours" in said
