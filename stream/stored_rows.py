@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -86,6 +86,25 @@ class StoredTallies:
         times = pc.min_max(rows.column("tallied_at")).as_py()
         within = ("tallied_at", times["min"], times["max"])
         return stored_ids(self._client, self._table, "tally_id", rows.column("tally_id").to_pylist(), within)
+
+
+class Remembered(Protocol):
+    """A table whose ids are remembered from some moment on."""
+
+    def is_empty(self) -> bool:
+        """Whether there is no row at all."""
+
+    def now(self) -> int:
+        """BigQuery's own time, in microseconds since 1970."""
+
+
+def remembered_since(table: Remembered) -> int:
+    """Since when the ids of *table* are remembered, in microseconds since 1970, when it is first looked at.
+
+    From the first message on when the table is empty. Otherwise from now on: what stands there was published before,
+    whatever message is pulled first. Raises what the table raises.
+    """
+    return 0 if table.is_empty() else table.now() + SKEW_MICROSECONDS
 
 
 def compare_old(

@@ -13,7 +13,7 @@ from stream.dataflow.cells import Ids
 from stream.dataflow.fates import Fates
 from stream.dataflow.outbox import Outbox, Settled, Streams
 from stream.deadletter import Refusal
-from stream.stored_rows import SKEW_MICROSECONDS, compare_old
+from stream.stored_rows import compare_old, remembered_since
 
 
 class Table(Protocol):
@@ -59,11 +59,10 @@ class Ledger:
         return Fates(batch, (), decision.duplicates, decision.conflicts + refusals)
 
     def _since(self) -> int:
-        """Since when ids are remembered: from the first message on when the table is empty at first sight, otherwise
-        from now on, for the rows that stand there may be of messages that come again."""
+        """Since when ids are remembered, decided at the first sight of the table."""
         since = self.ids.since()
         if since is None:
-            since = 0 if self.table.is_empty() else self.table.now() + SKEW_MICROSECONDS
+            since = remembered_since(self.table)
             self.ids.begin(since, self.table.identity())
         return since
 
@@ -78,8 +77,7 @@ class Ledger:
         if not known:
             self.ids.note_table(identity)
         elif self.outbox.queue.is_empty():
-            since = 0 if self.table.is_empty() else self.table.now() + SKEW_MICROSECONDS
-            self.ids.begin_anew(since, identity)
+            self.ids.begin_anew(remembered_since(self.table), identity)
 
     def append(self, streams: Streams, now: int) -> Settled:
         """Append what is committed, and forget the ids of rows that BigQuery refuses; see :class:`Outbox`.

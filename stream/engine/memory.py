@@ -20,7 +20,7 @@ from stream.engine.transaction import Transaction
 from stream.engine.witnesses import Witnesses
 from stream.failpoints import reached
 from stream.message import Message
-from stream.stored_rows import SKEW_MICROSECONDS, StoredRows, compare_old
+from stream.stored_rows import StoredRows, compare_old, remembered_since
 
 _ALWAYS: Final = 2**63 - 1
 _LOG = structlog.get_logger("headrace")
@@ -56,7 +56,7 @@ class Memory:
         """Load what the journal holds. When it holds nothing, or another journal's engine has been given the messages
         since (*taken_over*), everything published until now is looked up."""
         if taken_over or self._journal.remembered(self._table) is None:
-            self._remember_since(self._patience.insist(self._needs_queries, self._first_remembered))
+            self._remember_since(self._first_remembered())
         self._load()
 
     def forget(self, note: Callable[[Transaction], None]) -> None:
@@ -64,7 +64,7 @@ class Memory:
 
         *note* adds to the same commit, such as which table it is that is remembered from now on.
         """
-        since = self._patience.insist(self._needs_queries, self._first_remembered)
+        since = self._first_remembered()
 
         def commit() -> None:
             with self._journal.transaction() as transaction:
@@ -155,9 +155,7 @@ class Memory:
         return compare_old(batch, _ALWAYS if self._finite and self._since else self._since, compare)
 
     def _first_remembered(self) -> int:
-        """From the first message on when the table is empty. Otherwise from now on: what stands there was published
-        before, whatever message is pulled first."""
-        return 0 if self._stored_rows.is_empty() else self._stored_rows.now() + SKEW_MICROSECONDS
+        return self._patience.insist(self._needs_queries, lambda: remembered_since(self._stored_rows))
 
     def _remember_since(self, moment: int) -> None:
         def commit() -> None:
