@@ -41,12 +41,18 @@ def read_ahead(task: Task) -> Generator[Round, None, None]:
                 process.stdin.write(pickle.dumps(task))
                 process.stdin.close()
             for each in _received(process.stdout):
-                place = next((file.place for file in task.files if file.key == each.place.partition(":")[0]), place)
+                place = _place_of(task, each) or place
                 yield each
         except _DiedError:
             raise BackfillError(f"{place}: {_death(process.wait())}") from None
         finally:
             process.kill()
+
+
+def _place_of(task: Task, each: Round) -> str | None:
+    """The place of the file that the round is of."""
+    key = each.place.partition(":")[0]
+    return next((file.place for file in task.files if file.key == key), None)
 
 
 class _DiedError(Exception):
@@ -108,7 +114,7 @@ def _serve(task: Task, pipe: IO[bytes]) -> Exception | None:
     place = "the files"
     try:
         for each in rounds(task):
-            place = next((file.place for file in task.files if file.key == each.place.partition(":")[0]), place)
+            place = _place_of(task, each) or place
             messages = [_packed(message) for message in each.messages]
             pickle.dump((messages, each.place, each.size, each.fraction, each.settled_before), pipe, protocol=5)
             pipe.flush()
