@@ -104,10 +104,9 @@ def merged_columns(
 
 
 def _property_problems(existing: bigquery.Table, wanted: bigquery.Table) -> Iterator[str]:
-    have, want = existing.time_partitioning, wanted.time_partitioning
-    if have is None or (have.type_, have.field) != (want.type_, want.field):
+    if _is_partitioned_otherwise(existing, wanted):
         yield "it is not partitioned as the contract says, which BigQuery cannot change: make a table of another name"
-    elif have.expiration_ms != want.expiration_ms:
+    elif existing.time_partitioning.expiration_ms != wanted.time_partitioning.expiration_ms:
         yield f"its partitions expire otherwise than the contract says; {_PROVISION}"
     if existing.expires is not None:
         yield f"the whole table expires on {existing.expires:%Y-%m-%d}; {_PROVISION}"
@@ -124,9 +123,13 @@ def _relaxed(column: bigquery.SchemaField) -> bigquery.SchemaField:
     return bigquery.SchemaField.from_api_repr({**column.to_api_repr(), "mode": "NULLABLE"})
 
 
-def _refuse_repartitioning(existing: bigquery.Table, wanted: bigquery.Table, name: str) -> None:
+def _is_partitioned_otherwise(existing: bigquery.Table, wanted: bigquery.Table) -> bool:
     have, want = existing.time_partitioning, wanted.time_partitioning
-    if have is None or (have.type_, have.field) != (want.type_, want.field):
+    return have is None or (have.type_, have.field) != (want.type_, want.field)
+
+
+def _refuse_repartitioning(existing: bigquery.Table, wanted: bigquery.Table, name: str) -> None:
+    if _is_partitioned_otherwise(existing, wanted):
         raise ProvisionError(
             f"{name}: partitioned otherwise than the contract says, which BigQuery cannot change; "
             "name another table in the contract, or copy this one"
