@@ -50,7 +50,8 @@ def group_letters(settings: Settings, wanted: Filter, by: str, format_: str) -> 
             _print_groups(names, groups, service.clock())
             count = sum(each.letters for each in groups)
             example = groups[0].example[:SHORT]
-            say(f"{_letters(count)} in {counted(len(groups), 'group')}; next: `headrace dead-letters show {example}`")
+            found = f"{counted(count, 'letter')} in {counted(len(groups), 'group')}"
+            say(f"{found}; next: `headrace dead-letters show {example}`")
         else:
             say("no letter matches; --state all looks beyond the open ones")
 
@@ -62,7 +63,7 @@ def discard_letters(settings: Settings, wanted: Filter, why: str, sure: bool) ->
         if not _agreed(letters, wanted, "discard", sure):
             return
         count = service.discard(letters, wanted, why)
-        say(f"discarded {_letters(count)}{_others(len(letters) - count, 'not open')}")
+        say(f"discarded {counted(count, 'letter')}{_others(len(letters) - count, 'not open')}")
         if count:
             say("they stay in the archive; `headrace dead-letters reopen` takes it back")
 
@@ -74,7 +75,7 @@ def reopen_letters(settings: Settings, wanted: Filter, why: str, sure: bool) -> 
         if not _agreed(letters, wanted, "reopen", sure):
             return
         count = service.reopen(letters, wanted, why)
-        say(f"reopened {_letters(count)}{_others(len(letters) - count, 'open already')}")
+        say(f"reopened {counted(count, 'letter')}{_others(len(letters) - count, 'open already')}")
         if count:
             say("`headrace dead-letters list` shows them")
 
@@ -130,11 +131,11 @@ def _what_next(letters: Sequence[Listed], matching: int, limit: int, page: int) 
     if not matching:
         return "no letter matches; --state all looks beyond the open ones"
     if not letters:
-        return f"{_letters(matching)}, and none on page {page}; leave --page out"
-    shown = f"{_letters(matching)}, the newest first"
+        return f"{counted(matching, 'letter')}, and none on page {page}; leave --page out"
+    shown = f"{counted(matching, 'letter')}, the newest first"
     if len(letters) < matching:
         first = (page - 1) * limit + 1
-        shown = f"{first:,} to {first + len(letters) - 1:,} of {_letters(matching)}"
+        shown = f"{first:,} to {first + len(letters) - 1:,} of {counted(matching, 'letter')}"
         if first + len(letters) - 1 < matching:
             shown += f" (--page {page + 1} goes on, --group-by reason,subject counts them)"
     return f"{shown}; next: `headrace dead-letters show {letters[0].letter_id[:SHORT]}`"
@@ -153,7 +154,7 @@ def _group(group: Group) -> dict[str, Any]:
 def _agreed(letters: Sequence[Listed], wanted: Filter, verb: str, sure: bool) -> bool:
     """Whether it is meant: ids are, a filter is asked about."""
     only_ids = wanted == Filter(ids=wanted.ids)
-    return not letters or confirmed(f"{verb} {_letters(len(letters))}?", sure or only_ids)
+    return not letters or confirmed(f"{verb} {counted(len(letters), 'letter')}?", sure or only_ids)
 
 
 def plain(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -161,9 +162,5 @@ def plain(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: to_rfc3339(value) if isinstance(value, datetime) else value for name, value in row.items()}
 
 
-def _letters(count: int) -> str:
-    return counted(count, "letter")
-
-
 def _others(count: int, why: str) -> str:
-    return f"; {_letters(count)} {'is' if count == 1 else 'are'} {why}" if count else ""
+    return f"; {counted(count, 'letter')} {'is' if count == 1 else 'are'} {why}" if count else ""

@@ -72,11 +72,11 @@ def edit_letters(settings: Settings, wanted: Filter, wish: Wish, why: str, sure:
         if not planned.letters:
             raise MendError(_none(letters, planned))
         only_one = len(letters) == 1 and bool(wanted.ids)
-        if not confirmed(f"edit {_letters(len(planned.letters))}?", sure or only_one):
+        if not confirmed(f"edit {counted(len(planned.letters), 'letter')}?", sure or only_one):
             say("nothing is changed")
             return
         count = edit(service, planned.letters, change, wanted, why)
-        say(f"edited {_letters(count)}; what was refused stays beside it for ever")
+        say(f"edited {counted(count, 'letter')}; what was refused stays beside it for ever")
         say(
             f"next: `headrace replay {planned.letters[0].letter_id[:SHORT]}`"
             if count == 1
@@ -119,9 +119,9 @@ def _show(planned: Plan) -> None:
     sys.stdout.flush()
     more = len(planned.letters) - len(planned.examples)
     if more > 0:
-        say(f"and {_letters(more)} more")
+        say(f"and {counted(more, 'letter')} more")
     for why, count in sorted(planned.refused.items(), key=lambda each: -each[1])[:5]:
-        say(safe(f"not {_letters(count)}: {why}"))
+        say(safe(f"not {counted(count, 'letter')}: {why}"))
 
 
 def _print_difference(each: Difference) -> None:
@@ -158,7 +158,3 @@ def _reference(text: str) -> SchemaRef:
         return SchemaRef.parse(f"headrace:{subject}:{version}" if dot else f"headrace:{text.removeprefix('headrace:')}")
     except ValueError:
         raise MendError("--as: write SUBJECT:VERSION, such as booking_created:2") from None
-
-
-def _letters(count: int) -> str:
-    return counted(count, "letter")
