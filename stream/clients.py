@@ -94,7 +94,7 @@ def open_secrets() -> SecretManagerServiceClient:
 def describe_emulators() -> str | None:
     """One line that says which emulators are used instead of Google Cloud; None when none is.
 
-    The SDK takes its variable as it is, so a scheme is removed from it here.
+    Google's own clients, such as the one in Beam, refuse a scheme in their variable, so it is removed from it here.
     """
     if pubsub_host := emulator_host(PUBSUB):
         os.environ[PUBSUB] = pubsub_host

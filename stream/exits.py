@@ -93,7 +93,6 @@ _BY_NAME: Final = {
     "HTTPError": Exit.UNREACHABLE,
     # What the system refuses is its state, not a bug: a file that is not there, a folder where a file is wanted.
     "OSError": Exit.CONFIGURATION,
-    "MemoryError": Exit.CONFIGURATION,
 }
 # What is raised and caught inside, and never reaches a person: why.
 INTERNAL: Final = {
@@ -140,8 +139,6 @@ def explain(error: BaseException) -> tuple[Exit, str]:
 
 
 def _sentence(error: BaseException) -> str:
-    if isinstance(error, MemoryError):
-        return "too little memory for this; give the process more, or a smaller file"
     if isinstance(error, OSError) and error.strerror and type(error).__module__ == "builtins":
         return f"{error.filename or 'a file or a connection'}: {error.strerror.lower()}"
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
