@@ -31,7 +31,7 @@ FIRST_BYTES: Final = frozenset(header.magic[0] for header in HEADERS)
 
 
 def header_before(data: bytes, decode: Callable[[bytes], Any]) -> Header | None:
-    """Return the header of *data* behind which *decode* reads a datum; None when there is none, whatever the id."""
+    """Return the header of *data* behind which *decode* reads a datum, whatever its id; None without one."""
     for header in HEADERS:
         if data.startswith(header.magic) and len(data) > header.length:
             try:

@@ -29,7 +29,7 @@ def read_decimal(text: str) -> Decimal:
     """Read a finite number, every digit of it.
 
     Raises:
-        UnreadableTextError: it is none; never shows the text.
+        UnreadableTextError: the text is no such number; the error never shows the text.
     """
     text = text.strip(_BLANKS)
     if len(text) > MAX_DIGITS or not _NUMBER.fullmatch(text):
@@ -41,7 +41,7 @@ def read_whole(text: str) -> int:
     """Read a whole number; ``12.0`` is one too.
 
     Raises:
-        UnreadableTextError: it is none; never shows the text.
+        UnreadableTextError: the text is no such number; the error never shows the text.
     """
     text = text.strip(_BLANKS)
     if _WHOLE.fullmatch(text):
@@ -56,7 +56,8 @@ def read_floating(text: str, single: bool = False) -> float:
     """Read a number as the nearest double (*single*: to be a float); NaN and infinities only by their names.
 
     Raises:
-        UnreadableTextError: it is none, or would become infinite or zero; never shows the text.
+        UnreadableTextError: the text is no such number, or would become infinite or zero; the error never shows the
+            text.
     """
     text = text.strip(_BLANKS)
     return float(text) if text.lower() in _SPECIAL else floating(read_decimal(text), single)

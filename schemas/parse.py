@@ -276,7 +276,7 @@ def _unknown_logical_type(logical: object, base: object, where: str) -> Contract
 
 
 def check_doc(avro: Mapping[str, Any], where: str) -> str:
-    """Read a doc; one of null is none. ContractError when it is not text."""
+    """Read a doc; null counts as absent. ContractError when it is not text."""
     doc = avro.get("doc")
     if doc is not None and not isinstance(doc, str):
         raise ContractError(f"{where}.doc", "not text", "write a sentence, or leave doc out")

@@ -69,7 +69,7 @@ def parse_since(text: str, now: int, option: str = "--since") -> datetime:
     '2026-03-14T00:00:00+00:00'
 
     Raises:
-        ScopeError: it is none of them, or further back than time goes.
+        ScopeError: the text is none of them, or further back than time goes.
     """
     try:
         return from_micros(now) - parse_duration(text, option)

@@ -32,7 +32,7 @@ def networks(texts: pa.Array) -> pa.Array:
 
 
 def _network(text: str) -> str | None:
-    """The network of one address, however it is written; None when it is none."""
+    """The network of one address, however it is written; None when the text is not an address."""
     text = text.strip()
     try:
         if ":" not in text:

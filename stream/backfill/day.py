@@ -55,7 +55,7 @@ def day_of(text: str, contract: Contract, now: int) -> Day:
     """Read the day ``2026-01-31`` that is to be replaced in the table of *contract*; *now* in microseconds.
 
     Raises:
-        BackfillError: it is none, or no partition that the table has or keeps.
+        BackfillError: the text is not a day, or the table has or keeps no such partition.
     """
     try:
         day = Day(read_date(text))

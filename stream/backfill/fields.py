@@ -31,7 +31,7 @@ class Fields:
         """The value of one field, whatever the others are; MISSING where its column, or all it says, is.
 
         Raises:
-            InvalidEventError: it is none; never tells it.
+            InvalidEventError: the value does not fit; the error never shows it.
         """
         value = self._one(each, origin, value)
         if value is not MISSING:

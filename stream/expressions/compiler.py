@@ -24,7 +24,7 @@ Handler: TypeAlias = tuple[tuple[str, ...], Callable[["Compiler", Any], Node]]
 
 
 def parse(text: str) -> Any:
-    """Parse one expression; ExpressionError when it is none, or too large."""
+    """Parse one expression; ExpressionError when the text is not an expression, or is too large."""
     try:
         tree = sqlglot.parse_one(text, dialect="bigquery")
     except (SqlglotError, RecursionError) as error:

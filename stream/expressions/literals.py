@@ -21,7 +21,7 @@ def literal_of(tree: Any) -> str | None:
 
 
 def number(tree: Any, name: str, least: int) -> int:
-    """The value of a whole number that is written out; ExpressionError when it is none, or below *least*."""
+    """The value of a whole number that is written out; ExpressionError when *tree* is no such node or below *least*."""
     if not isinstance(tree, exp.Literal) or not tree.is_int or int(tree.this) < least:
         raise ExpressionError(f"{name} wants whole numbers from {least} on, written out", "write one")
     return int(tree.this)

@@ -211,7 +211,7 @@ def _key(subject: str, source: Sql | Api, cursor: Cursor | None) -> str:
 
 
 def _place(url: str) -> list[Any]:
-    """Where an address leads to, without who asks and their password; nothing when it is none."""
+    """Where an address leads to, without who asks and their password; nothing when the text is not an address."""
     try:
         parts = urlsplit(url)
         query = [pair for pair in parse_qsl(parts.query) if pair[0] in _WHERE]

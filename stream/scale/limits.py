@@ -70,7 +70,7 @@ def load_limits(path: Path | None = None) -> Limits:
 
 
 def read_toml(path: Path | None, option: str, own: str) -> dict[str, Any]:
-    """The table in *path*, which *option* named, or in our *own* file; ScaleError when it is none."""
+    """The table in *path*, which *option* named, or in our *own* file; ScaleError when the file is not such a table."""
     try:
         text = (
             resources.files("stream.scale").joinpath(own).read_text("utf-8")
