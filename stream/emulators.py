@@ -97,7 +97,7 @@ def running_emulators(logs: Path) -> Iterator[Emulators]:
 def _start_both(
     commands: tuple[Sequence[str], Sequence[str]], logs: Path, processes: list[subprocess.Popen[bytes]]
 ) -> Emulators:
-    pubsub, rest, grpc = (f"127.0.0.1:{port}" for port in _free_ports(3))
+    pubsub, rest, grpc = (f"127.0.0.1:{port}" for port in free_ports(3))
     pubsub_log, bigquery_log = logs / "pubsub-emulator.log", logs / "bigquery-emulator.log"
     processes.append(_start([*commands[0], *_pubsub_flags(pubsub)], pubsub_log))
     processes.append(_start([*commands[1], *_bigquery_flags(rest, grpc)], bigquery_log))
@@ -153,7 +153,8 @@ def _bigquery_flags(rest: str, grpc: str) -> list[str]:
     return ["start", *ports, "--project", "headrace-demo"]
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """Ports of this machine that nobody listens at now."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [each.getsockname()[1] for each in sockets]
     for each in sockets:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from google.cloud import storage
 
-from stream.emulators import _answers, _free_ports, _wait_until
+from stream.emulators import _answers, _wait_until, free_ports
 from stream.processes import tied
 
 VARIABLE = "STORAGE_EMULATOR_HOST"
@@ -21,7 +21,7 @@ VARIABLE = "STORAGE_EMULATOR_HOST"
 @contextmanager
 def a_bucket(folder: Path, stored: Path | None = None) -> Iterator[storage.Bucket]:
     """An empty bucket; this process and its children find its emulator. *stored*: where the BigQuery emulator looks."""
-    (port,) = _free_ports(1)
+    (port,) = free_ports(1)
     address, log = f"http://127.0.0.1:{port}", folder / "storage.log"
     data = [] if stored is None else ["--data-dir", str(stored.parent)]
     command = [sys.executable, "-m", "gcp_storage_emulator", *data, "start", "--host", "127.0.0.1", "--port", str(port)]

@@ -7,6 +7,8 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,6 +48,15 @@ def wait_for(condition: Callable[[], bool], seconds: float = 120) -> None:
     while not condition():
         assert time.monotonic() < deadline, "the condition did not come"
         pause.wait(0.2)
+
+
+def get_page(address: str, page: str) -> tuple[int, str]:
+    """Status and text of a page, whatever the status is."""
+    try:
+        with urllib.request.urlopen(f"http://{address}{page}", timeout=30) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
 
 
 def a_key(folder: Path) -> Path:

@@ -7,15 +7,15 @@ import re
 import socket
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 from contextlib import ExitStack, suppress
 
 import pytest
 
 from stream import page_server
+from stream.emulators import free_ports
 from stream.engine.status import EngineStatus, SubjectStatus
 from stream.health import serving_health
+from tests.jobs import get_page
 
 
 def a_status() -> EngineStatus:
@@ -26,29 +26,20 @@ def a_status() -> EngineStatus:
     return EngineStatus({"flights": flights})
 
 
-def get(address: str, page: str) -> tuple[int, str]:
-    try:
-        with urllib.request.urlopen(f"http://{address}{page}", timeout=5) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
-
-
 @pytest.fixture
 def address() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return f"127.0.0.1:{free.getsockname()[1]}"
+    return f"127.0.0.1:{free_ports(1)[0]}"
 
 
 def test_it_is_ready_while_nothing_is_in_the_way(address: str) -> None:
     status = a_status()
     with serving_health(address, status, "headrace"):
-        assert get(address, "/readyz")[0] == 200
+        assert get_page(address, "/readyz")[0] == 200
         status.subjects["flights"].block("write", "the table is missing")
-        code, page = get(address, "/readyz")
-        alive = get(address, "/healthz")[0]
+        code, page = get_page(address, "/readyz")
+        alive = get_page(address, "/healthz")[0]
         status.subjects["flights"].unblock("write")
-        assert get(address, "/readyz")[0] == 200
+        assert get_page(address, "/readyz")[0] == 200
     assert (code, alive) == (503, 200), "waiting is no reason to be restarted"
     assert json.loads(page)["subjects"]["flights"]["in_the_way"] == ["write"]
 
@@ -58,7 +49,7 @@ def test_a_stranger_learns_no_name_of_a_resource_and_no_path(address: str) -> No
     status.subjects["flights"].block("pull", "NotFound: projects/my-project/subscriptions/flights.headrace; provision")
     status.subjects["flights"].block("write", "DiskFullError: /var/lib/headrace")
     with serving_health(address, status, "headrace"):
-        said = "".join(get(address, page)[1] for page in ("/healthz", "/readyz", "/metrics", "/", "/etc/passwd"))
+        said = "".join(get_page(address, page)[1] for page in ("/healthz", "/readyz", "/metrics", "/", "/etc/passwd"))
     assert [word for word in ("my-project", "/var/lib", "projects/", "provision", "passwd") if word in said] == []
 
 
@@ -66,12 +57,12 @@ def test_it_is_dead_once_it_has_failed(address: str) -> None:
     status = a_status()
     status.failure = RuntimeError("halted")
     with serving_health(address, status, "headrace"):
-        assert [get(address, page)[0] for page in ("/healthz", "/readyz")] == [503, 503]
+        assert [get_page(address, page)[0] for page in ("/healthz", "/readyz")] == [503, 503]
 
 
 def test_its_metrics_are_those_of_the_catalogue(address: str) -> None:
     with serving_health(address, a_status(), "headrace"):
-        code, page = get(address, "/metrics")
+        code, page = get_page(address, "/metrics")
     assert code == 200
     assert 'headrace_pipeline_events_received_total{pipeline="headrace",subject="flights"} 7.0' in page
     assert 'headrace_pipeline_dead_letters_total{pipeline="headrace",reason="too_late",subject="flights"} 2.0' in page
@@ -79,7 +70,7 @@ def test_its_metrics_are_those_of_the_catalogue(address: str) -> None:
 
 def test_it_says_how_long_events_took(address: str) -> None:
     with serving_health(address, a_status(), "headrace"):
-        page = get(address, "/metrics")[1]
+        page = get_page(address, "/metrics")[1]
     name = "headrace_pipeline_ingestion_seconds"
     counts = [line.split()[-1] for line in page.splitlines() if line.startswith(f"{name}_bucket")]
     assert counts == ["1.0", "2.0", "2.0", "2.0", "2.0", *["3.0"] * 7]
@@ -89,7 +80,7 @@ def test_it_says_how_long_events_took(address: str) -> None:
 
 def test_there_is_nothing_else_to_see(address: str) -> None:
     with serving_health(address, a_status(), "headrace"):
-        assert get(address, "/")[0] == 404
+        assert get_page(address, "/")[0] == 404
 
 
 @pytest.mark.parametrize(
@@ -111,7 +102,7 @@ def test_whatever_else_is_said_ends_with_an_answer_or_without_one(address: str, 
             connection.shutdown(socket.SHUT_WR)
             with suppress(ConnectionResetError):
                 assert b"200 OK" not in connection.recv(65_536)
-        assert get(address, "/healthz")[0] == 200
+        assert get_page(address, "/healthz")[0] == 200
 
 
 def test_a_connection_that_says_nothing_is_closed(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,7 +149,7 @@ def test_thousands_of_idle_connections_take_no_file_from_the_engine(address: str
                 with suppress(OSError):
                     connection.sendall(b"GET /metrics HTTP/1.1\r\nX-Slow: ")
             if number % 200 == 199:
-                assert get(address, "/healthz")[0] == 200
+                assert get_page(address, "/healthz")[0] == 200
                 engine.stdin.write("open\n")
                 engine.stdin.flush()
                 assert engine.stdout.readline() == "150\n"
@@ -186,16 +177,16 @@ def test_a_port_in_use_is_refused_and_free_again_afterwards(address: str) -> Non
     with serving_health(address, a_status(), "headrace"):
         with pytest.raises(page_server.AddressError, match="in use"), serving_health(address, a_status(), "other"):
             pass
-        assert get(address, "/healthz")[0] == 200
+        assert get_page(address, "/healthz")[0] == 200
     with serving_health(address, a_status(), "headrace"):
-        assert get(address, "/healthz")[0] == 200
+        assert get_page(address, "/healthz")[0] == 200
 
 
 @pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="no IPv6 here")
 def test_an_address_of_ipv6_is_one(address: str) -> None:
     port = address.rpartition(":")[2]
     with serving_health(f"[::1]:{port}", a_status(), "headrace"):
-        assert get(f"[::1]:{port}", "/healthz")[0] == 200
+        assert get_page(f"[::1]:{port}", "/healthz")[0] == 200
 
 
 def test_no_address_serves_nothing() -> None:

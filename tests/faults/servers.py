@@ -51,7 +51,7 @@ class PubSub(Server):
     """Google's Pub/Sub emulator: it keeps nothing across a restart."""
 
     def __init__(self, log: Path) -> None:
-        (port,) = emulators._free_ports(1)
+        (port,) = emulators.free_ports(1)
         self.address = f"127.0.0.1:{port}"
         super().__init__([*emulators._pubsub_command(), *emulators._pubsub_flags(self.address)], log)
 
@@ -63,7 +63,7 @@ class BigQuery(Server):
     """The BigQuery emulator, with its tables in a file: they survive a restart, its write streams do not."""
 
     def __init__(self, log: Path, data: Path) -> None:
-        self.rest, self.grpc = (f"127.0.0.1:{port}" for port in emulators._free_ports(2))
+        self.rest, self.grpc = (f"127.0.0.1:{port}" for port in emulators.free_ports(2))
         flags = [*emulators._bigquery_flags(self.rest, self.grpc), "--persistent", "--data-dir", str(data)]
         super().__init__([*emulators._bigquery_command(), *flags], log)
 

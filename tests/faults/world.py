@@ -20,7 +20,7 @@ from google.pubsub_v1.types import PubsubMessage, Subscription, UpdateSubscripti
 
 from schemas.registry import Registry
 from stream.deadletter import PREFIX
-from stream.emulators import _free_ports as free_ports
+from stream.emulators import free_ports
 from stream.names import ENGINES, TALLIES, Names
 from stream.provision import Clients, apply, plan
 from tests.faults.engine import ROOT, Engine

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,11 +15,13 @@ import pytest
 
 from schemas.envelope import Envelope, SchemaRef
 from schemas.registry import Registry, parse_contract
+from stream.emulators import free_ports
 from stream.engine.prepare import Prepared
 from stream.key_files import write_key_file
 from stream.message import Message
 from tests.builders import contract_json, encode
 from tests.integration.test_service import Wire
+from tests.jobs import get_page, wait_for
 from tests.service import KEY, Service, a_service
 
 pytestmark = [pytest.mark.emulators, pytest.mark.timeout(300)]
@@ -95,14 +93,14 @@ def test_the_command_runs_beside_a_blocked_subject_and_says_so(project: str, tmp
     service = a_service(project, Registry.load(folder), journal=tmp_path / "journal")
     write(folder, GOOD | BAD | {"bad_thing.v2": INCOMPATIBLE["int to string"]})
     publish_both(service, 5)
-    health = f"127.0.0.1:{free_port()}"
+    health = f"127.0.0.1:{free_ports(1)[0]}"
     command = [sys.executable, "-m", "stream", "run", "--project", project, "--contracts", str(folder)]
     command += ["--masking-key-file", str(key), "--journal", str(tmp_path / "journal"), "--health", health]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ.copy()) as job:
         try:
-            wait_until(lambda: rows(service, "good") == list(range(5)))
-            code, page = get(health, "/readyz")
-            alive, _ = get(health, "/healthz")
+            wait_for(lambda: rows(service, "good") == list(range(5)))
+            code, page = get_page(health, "/readyz")
+            alive, _ = get_page(health, "/healthz")
         finally:
             job.terminate()
             _, logs = job.communicate(timeout=60)
@@ -156,23 +154,3 @@ def test_an_unexpected_error_stops_its_subject_until_it_goes_away_and_no_other(p
     assert any("ValueError at" in each and "test_blocked_subjects.prepare" in each for each in said)
     assert not any("ada@" in each for each in said)
     assert engine.status.subjects["bad_thing"].in_the_way == {}
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
-
-
-def wait_until(holds: Callable[[], bool], seconds: float = 120) -> None:
-    until = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < until, "it does not come"
-        time.sleep(0.3)
-
-
-def get(address: str, page: str) -> tuple[int, str]:
-    try:
-        with urllib.request.urlopen(f"http://{address}{page}", timeout=5) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
