@@ -47,12 +47,15 @@ def running(service: Service) -> Iterator[Embedded]:
 
 
 def redeliver(service: Service) -> None:
-    """Have a message held for 10 s at most: for as long nothing is said to be complete."""
-    request = {
-        "subscription": Subscription(name=service.names.subscription(SUBJECT), ack_deadline_seconds=10),
-        "update_mask": FieldMask(paths=["ack_deadline_seconds"]),
-    }
-    open_subscriber().update_subscription(request=request)
+    """Have messages held for 10 s at most: for as long nothing is said to be complete."""
+    for contract in (THINGS, OTHERS):
+        request = {
+            "subscription": Subscription(
+                name=service.names.subscription(contract.ref.subject), ack_deadline_seconds=10
+            ),
+            "update_mask": FieldMask(paths=["ack_deadline_seconds"]),
+        }
+        open_subscriber().update_subscription(request=request)
 
 
 def publish(service: Service, *cities: str) -> None:
@@ -73,8 +76,15 @@ def complete_until(service: Service, subject: str = SUBJECT) -> datetime | None:
     return next((row["complete_until"] for row in rows if row["subject"] == subject), None)
 
 
+def assert_completeness_stands_still(service: Service) -> None:
+    """While it is said again of the subject that nothing happens to; what was under way may be said once more."""
+    wait_until_completeness_is_said_again(service)
+    stood_at = complete_until(service)
+    wait_until_completeness_is_said_again(service)
+    assert complete_until(service) == stood_at
+
+
 def wait_until_completeness_is_said_again(service: Service) -> None:
-    """Wait until it is said twice of the subject that nothing happens to: the first may have been under way before."""
     before = completeness_lines(service, OTHERS.ref.subject)
     wait_for(lambda: completeness_lines(service, OTHERS.ref.subject) >= before + 2)
 
@@ -103,9 +113,7 @@ def test_a_topic_that_was_deleted_and_made_again_is_noticed_and_the_time_between
         publish(service, "b")
         wait_for(lambda: "its topic was deleted" in said(engine))
         assert not engine.status.ready
-        stood_at = complete_until(service)
-        wait_until_completeness_is_said_again(service)
-        assert complete_until(service) == stood_at
+        assert_completeness_stands_still(service)
 
         open_subscriber().delete_subscription(subscription=subscription)
         service.provision()
@@ -140,16 +148,21 @@ def test_a_subscription_made_again_while_nobody_ran_is_a_gap(service: Service) -
 def test_a_push_endpoint_and_a_setting_of_the_table_are_named_until_provisioned(
     service: Service,
 ) -> None:
+    redeliver(service)
     with running(service) as engine:
-        wait_for(lambda: engine.status.subjects[SUBJECT].resources_right)
+        wait_for(lambda: engine.status.subjects[SUBJECT].resources_right and complete_until(service) is not None)
+        table = open_bigquery(service.settings.project).get_table(f"{service.names.dataset}.things")
+        table.require_partition_filter = True
+        open_bigquery(service.settings.project).update_table(table, ["require_partition_filter"])
+        wait_for(lambda: "filter on the partition" in said(engine))
+        assert_completeness_stands_still(service)
+
         open_subscriber().modify_push_config(
             subscription=service.names.subscription(SUBJECT),
             push_config=PushConfig(push_endpoint="https://example.com/"),
         )
-        table = open_bigquery(service.settings.project).get_table(f"{service.names.dataset}.things")
-        table.require_partition_filter = True
-        open_bigquery(service.settings.project).update_table(table, ["require_partition_filter"])
-        wait_for(lambda: "pushes messages" in said(engine) and "filter on the partition" in said(engine))
+        wait_for(lambda: "pushes messages" in said(engine))
+        assert "filter on the partition" in said(engine)
         assert not engine.status.ready
         service.provision()
         wait_for(lambda: engine.status.ready)
