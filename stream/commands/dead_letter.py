@@ -11,6 +11,7 @@ from schemas.envelope import to_rfc3339
 from stream.columns import cut, print_labelled, width
 from stream.commands.dead_letters_history import print_story, story
 from stream.commands.letters import letters_of
+from stream.commands.served import served
 from stream.letters.ages import age
 from stream.letters.explanation import Explanation, Nearest, Stop
 from stream.letters.hexdump import hexdump
@@ -30,9 +31,10 @@ def show_letter(settings: Settings, letter_id: str, reveal: bool, why: str, form
     check_format(format_)
     if format_ == "ndjson":
         format_ = "json"
+    registry = served(settings)
     with letters_of(settings) as service:
         letter = service.one(letter_id)
-        shown = service.show(letter, reveal=reveal, why=why)
+        shown = service.show(letter, registry, reveal=reveal, why=why)
     if format_ == "json":
         print_json(_as_dict(shown, reveal))
     else:

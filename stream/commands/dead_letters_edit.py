@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Final
 
 from schemas.envelope import SchemaRef
+from schemas.registry import Registry
 from stream.columns import counted, print_labelled
 from stream.commands.letters import chosen, confirmed, letters_of
+from stream.commands.served import served
 from stream.editor import edited
 from stream.letters.changes import MendError, assignments, read_change
 from stream.letters.differences import Difference
@@ -58,12 +60,12 @@ class Wish:
 
 def edit_letters(settings: Settings, wanted: Filter, wish: Wish, why: str, sure: bool, reveal: bool) -> None:
     """Change the letters that are chosen; without a change, open the one letter in an editor."""
-    change = wish.change()
+    change, registry = wish.change(), served(settings)
     with letters_of(settings) as service:
         letters = chosen(service, wanted, OPEN, "edit")
         if change == Change():
-            change = _edited(service, letters, why)
-        planned = plan(service, letters, change, reveal=reveal)
+            change = _edited(service, letters, registry, why)
+        planned = plan(service, letters, change, registry, reveal=reveal)
         if reveal:
             service.record_reveal([each for each in planned.letters if each.letter_id in planned.examples], why)
         if not planned.letters and len(planned.refused) <= 1:
@@ -75,7 +77,7 @@ def edit_letters(settings: Settings, wanted: Filter, wish: Wish, why: str, sure:
         if not confirmed(f"edit {counted(len(planned.letters), 'letter')}?", sure or only_one):
             say("nothing is changed")
             return
-        count = edit(service, planned.letters, change, wanted, why)
+        count = edit(service, planned.letters, change, registry, wanted, why)
         say(f"edited {counted(count, 'letter')}; what was refused stays beside it for ever")
         say(
             f"next: `headrace replay {planned.letters[0].letter_id[:SHORT]}`"
@@ -84,7 +86,7 @@ def edit_letters(settings: Settings, wanted: Filter, wish: Wish, why: str, sure:
         )
 
 
-def _edited(service: Letters, letters: Sequence[Listed], why: str) -> Change:
+def _edited(service: Letters, letters: Sequence[Listed], registry: Registry, why: str) -> Change:
     """What a person makes of the event in an editor.
 
     Raises:
@@ -103,7 +105,7 @@ def _edited(service: Letters, letters: Sequence[Listed], why: str) -> Change:
     kept = next(service.kept(letters), None)
     if kept is None:
         raise ChoiceError(f"{letters[0].letter_id}: a piece of it is still to be collected; ask again in a while")
-    found = readable_as(kept.now, service.registry)
+    found = readable_as(kept.now, registry)
     service.record_reveal(letters, why or "opened in an editor")
     text = edited(json.dumps(found.event, indent=2) + "\n")
     return Change(payload=read_change(text, "the editor's file"))

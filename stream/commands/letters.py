@@ -15,7 +15,6 @@ from google.api_core.exceptions import NotFound
 
 from stream.commands.archive import open_archive, open_reader
 from stream.commands.choosing import chooses_nothing
-from stream.commands.served import served
 from stream.letters.archive import Archive, ArchiveNames
 from stream.letters.filters import Filter
 from stream.letters.operator import who
@@ -43,7 +42,6 @@ def letters_of(settings: Settings) -> Iterator[Letters]:
     try:
         yield Letters(
             reader=reader,
-            registry=served(settings),
             open_archive=once(functools.partial(_archive, settings)),
             who=who(),
             clock=lambda: datetime.now(UTC),

@@ -7,11 +7,13 @@ import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from schemas.registry import Registry
 from stream.clients import open_gapic_publisher
 from stream.commands.archive import open_archive
 from stream.commands.letters import confirmed, letters_of
 from stream.commands.line import Line
 from stream.commands.replay_screens import plan_as_dict, result_as_dict, show_plan, show_result
+from stream.commands.served import served
 from stream.exits import Exit
 from stream.letters.facts import State
 from stream.letters.filters import Filter
@@ -51,14 +53,14 @@ class Wish:
 def run_replay(settings: Settings, wanted: Filter, wish: Wish, format_: str) -> Exit:
     """Plan, ask, send, and say what to do next."""
     check_format(format_)
-    prospects = wish.prospects
+    prospects, registry = wish.prospects, served(settings)
     with letters_of(settings) as service:
         if wanted.ids:
             service.named(wanted.ids)
         elif not wanted.states:  # --state all
             wanted = replace(wanted, states=tuple(State))
         said = Line("looked at")
-        made = plan(service.reader, service.registry, wanted, service.clock(), prospects, wish.most, said)
+        made = plan(service.reader, registry, wanted, service.clock(), prospects, wish.most, said)
         said.end()
         if format_ == "table":
             show_plan(made)
@@ -69,10 +71,10 @@ def run_replay(settings: Settings, wanted: Filter, wish: Wish, format_: str) -> 
         many = f"{len(made.chosen):,} letter{'s' if len(made.chosen) != 1 else ''}"
         if not confirmed(f"Send {many} again?", wish.sure):
             return Exit.DONE
-        return _send(settings, service, made, wish, format_)
+        return _send(settings, service, registry, made, wish, format_)
 
 
-def _send(settings: Settings, service: Letters, made: Plan, wish: Wish, format_: str) -> Exit:
+def _send(settings: Settings, service: Letters, registry: Registry, made: Plan, wish: Wish, format_: str) -> Exit:
     reach(Service.PUBSUB, Service.WRITE)
     stop = threading.Event()
     stop_on_signals(stop)
@@ -80,7 +82,7 @@ def _send(settings: Settings, service: Letters, made: Plan, wish: Wish, format_:
         reader=service.reader,
         archive=open_archive(settings),
         publisher=open_gapic_publisher(),
-        registry=service.registry,
+        registry=registry,
         names=settings.names,
         clock=lambda: datetime.now(UTC),
         seconds=time.monotonic,

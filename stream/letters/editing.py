@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from schemas.registry import Registry
 from stream.letters.changes import MendError
 from stream.letters.differences import Difference, differences
 from stream.letters.facts import Action, Fact, State
@@ -29,7 +30,9 @@ class Plan:
     refused: Mapping[str, int]
 
 
-def plan(service: Letters, letters: Sequence[Listed], change: Change, *, reveal: bool = False) -> Plan:
+def plan(
+    service: Letters, letters: Sequence[Listed], change: Change, registry: Registry, *, reveal: bool = False
+) -> Plan:
     """Try *change* on every letter, and record nothing; with *reveal* no value of the examples is hidden."""
     by_id = {each.letter_id: each for each in letters}
     fitting: list[Listed] = []
@@ -40,7 +43,7 @@ def plan(service: Letters, letters: Sequence[Listed], change: Change, *, reveal:
             refused[f"it is {each.state}; `headrace dead-letters reopen` it first"] += 1
     for kept in service.kept([each for each in letters if each.state is State.OPEN]):
         try:
-            mended = mend(kept.now, change, service.registry)
+            mended = mend(kept.now, change, registry)
         except MendError as error:
             refused[str(error)] += 1
             continue
@@ -50,7 +53,9 @@ def plan(service: Letters, letters: Sequence[Listed], change: Change, *, reveal:
     return Plan(fitting, examples, refused)
 
 
-def edit(service: Letters, letters: Sequence[Listed], change: Change, wanted: Filter, why: str) -> int:
+def edit(
+    service: Letters, letters: Sequence[Listed], change: Change, registry: Registry, wanted: Filter, why: str
+) -> int:
     """Record *change* for letters that a plan found it to fit; how many there were.
 
     Raises:
@@ -61,7 +66,7 @@ def edit(service: Letters, letters: Sequence[Listed], change: Change, wanted: Fi
         facts: list[Fact] = []
         size = 0
         for kept in service.kept(letters):
-            mended = mend(kept.now, change, service.registry).letter
+            mended = mend(kept.now, change, registry).letter
             facts.append(service.fact(operation, by_id[kept.refused.id], Action.EDITED, why, mended))
             size += len(mended.data)
             if len(facts) == BATCH or size > BATCH_BYTES:

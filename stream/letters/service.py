@@ -61,7 +61,6 @@ class Letters:
     """
 
     reader: Reader
-    registry: Registry
     open_archive: Callable[[], Archive] = field(repr=False)
     who: str
     clock: Callable[[], datetime]
@@ -105,8 +104,8 @@ class Letters:
         for page in _pages(letters):
             yield from self.reader.read([each.letter_id for each in page])
 
-    def show(self, letter: Listed, *, reveal: bool = False, why: str = "") -> Shown:
-        """A letter with all that is known of it; with *reveal*, for which *why* is asked, that is recorded first.
+    def show(self, letter: Listed, registry: Registry, *, reveal: bool = False, why: str = "") -> Shown:
+        """A letter, explained by *registry*; with *reveal*, for which *why* is asked, that is recorded first.
 
         Raises:
             ChoiceError: a piece of it is not collected yet, or no reason was given.
@@ -117,8 +116,8 @@ class Letters:
         if kept is None:
             raise ChoiceError(f"{letter.letter_id}: a piece of it is still to be collected; ask again in a while")
         refused, mended = kept.refused, kept.mended
-        explanation = explain(self.registry, refused.subject, refused.attributes, refused.data, reveal=reveal)
-        now = explain(self.registry, mended.subject, mended.attributes, mended.data).today if mended else None
+        explanation = explain(registry, refused.subject, refused.attributes, refused.data, reveal=reveal)
+        now = explain(registry, mended.subject, mended.attributes, mended.data).today if mended else None
         return Shown(kept, explanation, now, self.reader.attempts(refused.id), self.reader.facts(refused.id))
 
     def discard(self, letters: Sequence[Listed], wanted: Filter, why: str) -> int:
