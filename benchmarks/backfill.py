@@ -24,6 +24,7 @@ from typing import Any, Final
 from schemas.envelope import Envelope
 from schemas.identity import derive_event_id
 from schemas.registry import Registry
+from schemas.samples import SAMPLES
 from stream.backfill.mapping import read_mapping
 from stream.bench.rivals import count_rows, provision
 from stream.clients import open_bigquery, open_gapic_publisher
@@ -99,7 +100,7 @@ def environment(project: str, folder: Path) -> dict[str, str]:
 
 
 def publish(names: Names, events: list[dict[str, Any]]) -> None:
-    contract, publisher = Registry.load().latest(SUBJECT), open_gapic_publisher()
+    contract, publisher = Registry.load(SAMPLES).latest(SUBJECT), open_gapic_publisher()
     for first in range(0, len(events), 500):
         messages = []
         for fields in events[first : first + 500]:
@@ -159,17 +160,18 @@ def wait_for(holds: Callable[[], bool], pause: threading.Event) -> None:
 def main() -> None:
     total = int(os.environ.get("FLIGHTS", str(TOTAL)))
     with tempfile.TemporaryDirectory() as name, running_emulators(Path(name)) as emulators:
-        folder, contract = Path(name), Registry.load().latest(SUBJECT)
+        folder, contract = Path(name), Registry.load(SAMPLES).latest(SUBJECT)
         key = write_key_file(folder / "key", os.urandom(32))
         os.environ |= emulators.environment | {"HEADRACE_MASKING_KEY_FILE": str(key)}
+        os.environ["HEADRACE_CONTRACTS"] = str(SAMPLES)
         read_mapping(None, contract)
         events = list(flights(total, datetime.now(UTC)))
-        streamed = provision(Registry.load(), STREAMED)
+        streamed = provision(Registry.load(SAMPLES), STREAMED)
         publish(streamed, events)
         figures: dict[str, Any] = {"flights": total, "load": round(os.getloadavg()[0], 1)}
         figures["streamed"] = measured("stream", STREAMED, total, folder, key)
         for kind, write in (("csv", as_csv), ("parquet", as_parquet), ("avro", as_avro)):
-            names = provision(Registry.load(), f"bench-{kind}")
+            names = provision(Registry.load(SAMPLES), f"bench-{kind}")
             path = write(folder / f"flights.{kind}", contract, events)
             figures[kind] = measured("backfill", names.project, total, folder, path)
             figures[kind]["ratio_to_streaming"] = {
@@ -177,7 +179,7 @@ def main() -> None:
                 for what in ("rows_per_second", "rows_per_cpu_second")
             }
             figures[kind]["differences"] = differences(names, streamed)
-        names = provision(Registry.load(), "bench-killed")
+        names = provision(Registry.load(SAMPLES), "bench-killed")
         figures["killed"] = killed(names, folder, folder / "flights.csv", total)
         figures["killed"] |= {"rows": count_rows(names, "flights"), "differences": differences(names, streamed)}
         print(json.dumps(figures, indent=2))

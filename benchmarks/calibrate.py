@@ -33,6 +33,7 @@ from google.cloud.bigquery_storage_v1.types import AppendRowsRequest, ArrowRecor
 from schemas.envelope import Envelope, to_micros
 from schemas.identity import derive_event_id
 from schemas.registry import Registry
+from schemas.samples import SAMPLES
 from stream.batch import NOTES, MicroBatch
 from stream.dataflow.cells import Bag, Memory
 from stream.dataflow.coders import MicroBatchCoder
@@ -321,7 +322,7 @@ def kind_lines(kind: Kind) -> Iterator[str]:
 
 
 def main() -> None:
-    for line in lines(Registry.load(), datetime.now(UTC)):
+    for line in lines(Registry.load(SAMPLES), datetime.now(UTC)):
         print(line, flush=True)
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 from schemas.encode import encode
 from schemas.envelope import Envelope, SchemaRef, to_micros
 from schemas.registry import Contract, Registry, parse_contract
+from schemas.samples import SAMPLES
 from stream.bench.events import FLIGHTS, messages
 from stream.message import Message
 
@@ -23,7 +24,7 @@ _VALUES: Final = (1_234_567, "some text", 3.25, True, 42, "more text")
 
 def flights() -> tuple[Registry, str]:
     """The contract of flights alone."""
-    registry = Registry.load()
+    registry = Registry.load(SAMPLES)
     return Registry({each.ref: each for each in registry if each.subject == FLIGHTS}), FLIGHTS
 
 

@@ -23,6 +23,7 @@ from typing import Any
 import psutil
 
 from schemas.envelope import Envelope
+from schemas.samples import SAMPLES
 from stream import processes
 from stream.cli import app
 from stream.commands.archive import open_archive
@@ -121,7 +122,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, running_emulators(Path(name)) as emulators:
         key = write_key_file(Path(name) / "archive.key", os.urandom(32))
         os.environ |= emulators.environment
-        os.environ |= {"HEADRACE_PROJECT": "benchmark", "HEADRACE_ARCHIVE_KEY_FILE": str(key)}
+        os.environ |= {"HEADRACE_PROJECT": "benchmark", "HEADRACE_CONTRACTS": str(SAMPLES)}
+        os.environ["HEADRACE_ARCHIVE_KEY_FILE"] = str(key)
         provision_archive(load_settings())
         filled = fill(count)
         show = ["dead-letters", "show", next(letters(1)).id]

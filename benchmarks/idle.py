@@ -11,6 +11,7 @@ import psutil
 
 from benchmarks.latency import READY
 from schemas.registry import Registry
+from schemas.samples import SAMPLES
 from stream.bench.command import emulators
 from stream.bench.end_to_end import environment
 from stream.bench.rivals import BenchFailedError, child, last_line, module, provision
@@ -21,7 +22,7 @@ SETTLED_SECONDS: Final = 15.0
 def measure(seconds: float = 60.0) -> dict[str, Any]:
     """Percent of one core, with the sample contracts and empty subscriptions."""
     with emulators() as folder:
-        names = provision(Registry.load(), "bench-idle")
+        names = provision(Registry.load(SAMPLES), "bench-idle")
         log = folder / "engine.log"
         with child(module("run_engine", "all", "1"), environment(names.project, folder), log) as engine:
             _wait(SETTLED_SECONDS)
@@ -33,7 +34,7 @@ def measure(seconds: float = 60.0) -> dict[str, Any]:
             after, took = process.cpu_times(), time.monotonic() - began
             return {
                 "seconds": round(took),
-                "subjects": len(Registry.load().subjects),
+                "subjects": len(Registry.load(SAMPLES).subjects),
                 "cpu_percent": round(100 * (after.user + after.system - before.user - before.system) / took, 2),
                 "wakeups_a_second": round((_wakeups(engine.pid) - woken) / took, 1),
                 "threads": process.num_threads(),

@@ -20,7 +20,7 @@ MAX_ATTRIBUTE_BYTES: Final = 1024  # Pub/Sub's limit on an attribute's value and
 
 
 class EventProducer:
-    """Publishes events of the contracts in *registry*, by default those that come with the package.
+    """Publishes events of the contracts in *registry*, such as ``Registry.load(Path("contracts"))``.
 
     *source* says who publishes, as a path such as ``/checkout``; it becomes ``ce-source``. The producer closes
     *publisher* when it is closed. Thread-safe.
@@ -30,10 +30,10 @@ class EventProducer:
     that are not handled skip that. A forked child starts with nothing under way.
     """
 
-    def __init__(self, publisher: Publisher, *, source: str, registry: Registry | None = None) -> None:
+    def __init__(self, publisher: Publisher, *, source: str, registry: Registry) -> None:
         self._source = _short_text(source, "source", 'say who publishes, such as "/checkout"')
         self._publisher = publisher
-        self._registry = registry if registry is not None else Registry.load()
+        self._registry = registry
         self._in_flight = InFlight()
         self._closed = False
 

@@ -29,8 +29,9 @@ class FakePublisher:
     and to None to let them succeed again. Message ids count from ``"1"``.
 
     >>> from producers import EventProducer
+    >>> from schemas.samples import SAMPLES  # name your own folder: Path("contracts")
     >>> fake = FakePublisher()
-    >>> producer = EventProducer(fake, source="/checkout")
+    >>> producer = EventProducer(fake, source="/checkout", registry=Registry.load(SAMPLES))
     >>> fake.messages
     []
     """
@@ -54,13 +55,12 @@ class FakePublisher:
         """Remember that it was closed."""
         self.closed = True
 
-    def events(self, subject: str, registry: Registry | None = None) -> list[dict[str, Any]]:
+    def events(self, subject: str, registry: Registry) -> list[dict[str, Any]]:
         """The fields of every event published under *subject*, as Python values, in order.
 
         Raises:
-            UnknownSchemaError: *registry*, by default the contracts of the package, does not hold its contract.
+            UnknownSchemaError: *registry* does not hold its contract.
         """
-        registry = registry or Registry.load()
         return [_decode(message, registry) for message in self.messages if message.subject == subject]
 
 

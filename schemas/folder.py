@@ -6,7 +6,6 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -33,7 +32,7 @@ class ContractFile(NamedTuple):
     error: ContractError | None
 
 
-def contract_files(folder: Traversable) -> Iterator[ContractFile]:
+def contract_files(folder: Path) -> Iterator[ContractFile]:
     """Read every ``.avsc`` file of *folder*, in the order of their names; what is wrong with one is for the caller.
 
     Raises:
@@ -50,7 +49,7 @@ def contract_files(folder: Traversable) -> Iterator[ContractFile]:
             yield _contract_file(entry)
 
 
-def _contract_file(entry: Traversable) -> ContractFile:
+def _contract_file(entry: Path) -> ContractFile:
     subject = entry.name.removesuffix(SUFFIX).rpartition(".v")[0]
     subject = subject if _SUBJECT.fullmatch(subject) else entry.name
     try:
@@ -72,7 +71,7 @@ def _ref_of(name: str) -> SchemaRef:
         ) from None
 
 
-def _read(entry: Traversable) -> str:
+def _read(entry: Path) -> str:
     try:
         data = _bytes(entry)
     except OSError as error:
@@ -90,11 +89,8 @@ def _read(entry: Traversable) -> str:
         raise ContractError(entry.name, f"not UTF-8 at byte {error.start}", "save it as UTF-8") from error
 
 
-def _bytes(entry: Traversable) -> bytes:
+def _bytes(entry: Path) -> bytes:
     """At most one byte more than a contract may have: a device or a pipe would never end."""
-    if not isinstance(entry, Path):
-        with entry.open("rb") as file:
-            return file.read(MAX_FILE_BYTES + 1)
     _refuse_all_but_files(entry.name, entry.stat().st_mode)
     with open(os.open(entry, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
         _refuse_all_but_files(entry.name, os.fstat(file.fileno()).st_mode)  # it may have been replaced

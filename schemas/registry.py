@@ -8,8 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from importlib.resources import files
-from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Any
 
 import fastavro
@@ -116,8 +115,8 @@ class Registry:
             raise fault
 
     @classmethod
-    def load(cls, folder: Traversable | None = None) -> Registry:
-        """Read every ``<subject>.v<N>.avsc`` of *folder*, by default the contracts that come with the package.
+    def load(cls, folder: Path) -> Registry:
+        """Read every ``<subject>.v<N>.avsc`` of *folder*.
 
         Raises:
             ContractError: a file's name or content is refused, a version cannot be read by the newest one, or the
@@ -129,13 +128,12 @@ class Registry:
         return registry
 
     @classmethod
-    def load_serviceable(cls, folder: Traversable | None = None) -> Registry:
+    def load_serviceable(cls, folder: Path) -> Registry:
         """Read the same files, for those who serve many subjects: a contract that is refused blocks its subject alone.
 
         Raises:
             ContractError: no subject is left, or the folder holds no contract.
         """
-        folder = folder if folder is not None else files("schemas") / "avro"
         found: dict[SchemaRef, Contract] = {}
         blocked: dict[str, ContractError] = {}
         for each in contract_files(folder):

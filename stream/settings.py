@@ -24,7 +24,7 @@ from stream.dataflow_settings import DataflowSettings
 from stream.key_files import read_key_file
 from stream.names import ARCHIVE, FIRST_KEY_VERSION, Names
 from stream.page_server import HIGHEST_PORT
-from stream.profiles import Document, SettingsError
+from stream.profiles import FILE, Document, SettingsError
 
 __all__ = ["Settings", "SettingsError", "load_settings", "read_archive_key", "read_masking_key", "refuse_emulators"]
 
@@ -45,7 +45,7 @@ class Settings(BaseSettings):
     project: str = Field(description="Google Cloud project", pattern=r"^[a-z][a-z0-9-]{2,61}[a-z0-9]$")
     dataset: str = Field("headrace", description="BigQuery dataset", pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,200}$")
     location: str = Field("EU", description="where the dataset is created")
-    contracts: Path | None = Field(None, description="folder of .avsc files; default: the sample contracts")
+    contracts: Path | None = Field(None, description="folder of .avsc files; what needs contracts refuses without it")
     masking_key_version: str = Field(
         FIRST_KEY_VERSION,
         description="version of the masking key: tokens begin with t, it, and _; change both together",
@@ -123,16 +123,30 @@ class Settings(BaseSettings):
         return Names(self.project, self.dataset, self.archive_dataset)
 
     def registry(self) -> Registry:
-        """Load all contracts, each of which must be good; raises ContractError."""
-        return load_contracts(self.contracts)
+        """Load all contracts, each of which must be good; raises ContractError, and SettingsError without a folder."""
+        return load_contracts(self._folder)
 
     def serviceable_registry(self) -> Registry:
-        """Load the contracts; one that is refused blocks its subject alone. ContractError when no subject is left."""
-        registry = Registry.load_serviceable(self.contracts)
+        """Load the contracts; one that is refused blocks its subject alone.
+
+        Raises:
+            ContractError: no subject is left.
+            SettingsError: no folder is named.
+        """
+        registry = Registry.load_serviceable(self._folder)
         return registry.blocking(_wrong_transformations(registry))
 
+    @property
+    def _folder(self) -> Path:
+        if self.contracts is None:
+            raise SettingsError(
+                "contracts: missing; name the folder of your .avsc files with --contracts, as HEADRACE_CONTRACTS, or "
+                f"in {FILE} (`headrace demo` brings its own)"
+            )
+        return self.contracts
 
-def load_contracts(folder: Path | None) -> Registry:
+
+def load_contracts(folder: Path) -> Registry:
     """Load contracts, and check what they say of transformations too; raises ContractError."""
     registry = Registry.load(folder)
     for fault in _wrong_transformations(registry).values():

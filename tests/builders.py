@@ -15,8 +15,9 @@ import fastavro
 from schemas.decoder import compile_decoder
 from schemas.envelope import Envelope, SchemaRef
 from schemas.registry import Contract, Registry, parse_contract
+from schemas.samples import SAMPLES
 
-PACKAGE = Registry.load()
+PACKAGE = Registry.load(SAMPLES)
 FLIGHT = PACKAGE[SchemaRef("flight_departed", 1)]
 BOOKING_V1 = PACKAGE[SchemaRef("booking_created", 1)]
 BOOKING = PACKAGE[SchemaRef("booking_created", 2)]

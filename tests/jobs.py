@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from schemas.samples import SAMPLES
 from stream.key_files import write_key_file
 from stream.processes import tied
 
@@ -22,7 +23,7 @@ COMMAND = [sys.executable, "-m", "stream"]
 @contextmanager
 def a_running_job(project: str, key: Path, *arguments: str, **settings: str) -> Iterator[subprocess.Popen[str]]:
     """``headrace run``, past its first line; killed at the end when it still runs. Its journal lies beside *key*."""
-    settings = {"journal": str(key.parent / "journal"), "log_format": "json", **settings}
+    settings = {"contracts": str(SAMPLES), "journal": str(key.parent / "journal"), "log_format": "json", **settings}
     variables = {f"HEADRACE_{name.upper()}": value for name, value in settings.items()}
     job = subprocess.Popen(
         tied([*COMMAND, "run", "--project", project, "--masking-key-file", str(key), *arguments]),

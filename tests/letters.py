@@ -10,6 +10,7 @@ from typing import Any
 
 from schemas.envelope import Envelope
 from schemas.registry import Contract, Registry
+from schemas.samples import SAMPLES
 from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
 from stream.commands.archive import open_archive
 from stream.deadletter import Reason
@@ -52,7 +53,7 @@ def with_attributes(letter: Letter, **changes: str) -> Letter:
 def provision_archive(settings: Settings) -> None:
     """Make everything of the project."""
     clients = Clients(open_gapic_publisher(), open_subscriber(), open_bigquery(settings.project))
-    apply(plan(Registry.load(), settings.names, "EU", clients))
+    apply(plan(Registry.load(SAMPLES), settings.names, "EU", clients))
 
 
 def keep(settings: Settings, letters: Sequence[Letter]) -> None:

@@ -14,6 +14,7 @@ from google.api_core.exceptions import DeadlineExceeded
 from google.pubsub_v1.types import PubsubMessage
 
 from schemas.registry import Registry
+from schemas.samples import SAMPLES
 from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
 from stream.clock import now_micros
 from stream.commands.run import build_engine, job_for
@@ -104,9 +105,10 @@ class Service:
 
 
 def a_service(project: str, registry: Registry | None = None, **settings: Any) -> Service:
-    """A service of the package's contracts, provisioned."""
+    """A service, of the sample contracts unless others are given, provisioned."""
     journal = settings.pop("journal", None) or Path(tempfile.mkdtemp(prefix="headrace-journal-"))
-    service = Service(registry or Registry.load(), Settings(project=project, journal=journal, **settings))
+    told = Settings(project=project, contracts=SAMPLES, journal=journal, **settings)
+    service = Service(registry or Registry.load(SAMPLES), told)
     service.provision()
     return service
 

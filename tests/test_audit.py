@@ -11,6 +11,7 @@ from google.cloud import bigquery
 
 from schemas.envelope import to_micros
 from schemas.registry import Registry
+from schemas.samples import SAMPLES
 from stream.audit import MOST_FINDINGS, SubjectAudit
 from stream.audit_expiry import Expiry, moment_of
 from stream.audit_scope import Scope, ScopeError, chosen, parse_grace, parse_since
@@ -163,7 +164,7 @@ def test_nothing_before_the_grace_or_before_a_table_is_complete_is_excused() -> 
 
 
 def test_only_subjects_with_a_contract_are_audited() -> None:
-    registry = Registry.load()
+    registry = Registry.load(SAMPLES)
 
     assert chosen(registry, a_scope()) == registry.subjects
     assert chosen(registry, a_scope(subjects=["flight_departed"])) == ["flight_departed"]

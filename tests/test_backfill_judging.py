@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from schemas.samples import SAMPLES
 from stream.backfill.errors import BackfillError
 from stream.commands.backfill import check_files
 from stream.exits import Exit
@@ -36,7 +37,7 @@ def flights(count: int, at: datetime = NOW - timedelta(days=40)) -> list[dict[st
 
 
 def checked(path: Path, capsys: pytest.CaptureFixture[str]) -> tuple[Exit, dict[str, Any], str]:
-    code = check_files(load_settings(project="test-project"), SUBJECT, [str(path)], None, "json")
+    code = check_files(load_settings(project="test-project", contracts=SAMPLES), SUBJECT, [str(path)], None, "json")
     shown = capsys.readouterr()
     (counts,) = json.loads(shown.out)["backfill"]
     return code, counts, shown.err

@@ -17,6 +17,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from schemas.registry import Registry
+from schemas.samples import SAMPLES
 from stream.bench.command import in_child
 from stream.bench.end_to_end import summed_up
 from stream.bench.events import BOOKINGS, SUBJECTS, keep, kept, messages
@@ -152,7 +153,7 @@ def test_a_sample_counts_for_the_innermost_function_of_ours() -> None:
 
 @pytest.mark.parametrize("subject", SUBJECTS)
 def test_the_textbook_path_writes_the_same_rows_as_ours(subject: str) -> None:
-    registry = Registry.load()
+    registry = Registry.load(SAMPLES)
     some = messages(registry, subject, 60, NOW)
     ours, peer = Ours(registry, subject, KEY), Textbook(registry, subject, KEY)
     arrow = ours.dedupe(ours.mask(ours.decode(some))).rows.to_pylist()
@@ -182,7 +183,7 @@ def _plain(value: Any) -> Any:
 
 @pytest.mark.parametrize("subject", SUBJECTS)
 def test_the_textbook_rows_are_json_and_name_every_column(subject: str) -> None:
-    registry = Registry.load()
+    registry = Registry.load(SAMPLES)
     some = messages(registry, subject, 20, NOW)
     ours, peer = Ours(registry, subject, KEY), Textbook(registry, subject, KEY)
     rows = peer.row(peer.dedupe(peer.mask(peer.decode(some))))
@@ -191,7 +192,7 @@ def test_the_textbook_rows_are_json_and_name_every_column(subject: str) -> None:
 
 
 def test_five_percent_of_the_messages_are_duplicates_and_versions_are_mixed() -> None:
-    some = messages(Registry.load(), BOOKINGS, 210, NOW)
+    some = messages(Registry.load(SAMPLES), BOOKINGS, 210, NOW)
     assert len(some) - len({message.attributes["ce-id"] for message in some}) == 10
     assert {message.attributes["ce-dataschema"].rpartition(":")[2] for message in some} == {"1", "2"}
 
@@ -269,7 +270,7 @@ def test_the_steps_alone_need_no_emulator(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_who_measures_gets_the_events_as_they_were_made(tmp_path: Path) -> None:
-    made = messages(Registry.load(), BOOKINGS, 50, NOW)
+    made = messages(Registry.load(SAMPLES), BOOKINGS, 50, NOW)
     keep(made, tmp_path / "events")
     assert kept(tmp_path / "events") == made
 

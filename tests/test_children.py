@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from schemas.samples import SAMPLES
 from stream.backfill.files import look_at
 from stream.backfill.mapping import read_mapping
 from stream.backfill.reading_process import read_ahead
@@ -90,7 +91,7 @@ def test_the_folders_that_python_is_told_are_passed_on(tmp_path: Path) -> None:
     "arguments",
     [
         ["provision", "--dry-run", "--project", "a-project", "--contracts", "nowhere"],
-        ["backfill", "flight_departed", "none.csv", "--project", "a-project", "--dry-run"],
+        ["backfill", "flight_departed", "none.csv", "--project", "a-project", "--contracts", str(SAMPLES), "--dry-run"],
         ["scale", "estimate", "--rate", "9"],
     ],
     ids=" ".join,

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from schemas.samples import SAMPLES
 from stream.cli import app, main
 from stream.engine.journal import Journal as OpenJournal
 from stream.exits import Exit, explain
@@ -44,6 +45,7 @@ class Shown:
 
 
 Headrace = Callable[..., Shown]
+SAMPLED = {"HEADRACE_CONTRACTS": str(SAMPLES)}
 
 
 @pytest.fixture
@@ -116,7 +118,7 @@ def test_a_wrong_option_is_exit_2(headrace: Headrace) -> None:
     [("--since", "yesterday"), ("--grace", "soon"), ("--format", "xml"), ("--subject", "no_such_thing")],
 )
 def test_an_option_of_the_audit_that_cannot_be_read_is_named(headrace: Headrace, option: str, value: str) -> None:
-    shown = headrace("audit", "--project", "a-project", option, value, BIGQUERY_EMULATOR_HOST="127.0.0.1:1")
+    shown = headrace("audit", "--project", "a-project", option, value, **SAMPLED, BIGQUERY_EMULATOR_HOST="127.0.0.1:1")
     assert shown.code == Exit.USAGE
     assert option in shown.err
 
@@ -124,7 +126,7 @@ def test_an_option_of_the_audit_that_cannot_be_read_is_named(headrace: Headrace,
 def test_an_invalid_line_is_named_and_nothing_is_sent(headrace: Headrace, tmp_path: Path) -> None:
     lines = tmp_path / "events.ndjson"
     lines.write_text('{"carrier": "UA", "flight": "a secret"}\n')
-    shown = headrace("publish", "flight_departed", str(lines), "--project", "a-project")
+    shown = headrace("publish", "flight_departed", str(lines), "--project", "a-project", **SAMPLED)
     assert shown.code == Exit.FOUND
     assert "line 1: flight" in shown.err
     assert "secret" not in shown.err
@@ -176,7 +178,7 @@ def test_a_backfill_has_files_or_a_source(headrace: Headrace, arguments: list[st
 def test_a_wrong_source_is_refused_with_key_file_line_and_remedy(headrace: Headrace, tmp_path: Path) -> None:
     path = tmp_path / "flights.toml"
     path.write_text('subject = "flight_departed"\n[sql]\nurl = "postgresql://me:pw@db/x"\n')
-    shown = headrace("backfill", "--from", str(path), "--project", "test-project")
+    shown = headrace("backfill", "--from", str(path), "--project", "test-project", **SAMPLED)
     assert shown.code == Exit.CONFIGURATION
     assert f"{path}, line 3: sql.url: a secret never stands in this file; refer to it: url = {{ env" in shown.err
     assert "pw" not in shown.err

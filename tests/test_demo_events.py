@@ -11,6 +11,7 @@ import pytest
 
 from schemas.envelope import Envelope
 from schemas.registry import Registry
+from schemas.samples import SAMPLES
 from stream.demo.flights import flights
 from stream.demo.mishap import mishap
 from stream.demo.planting import Planted, Planting
@@ -18,7 +19,7 @@ from stream.demo.planting import Planted, Planting
 # Not by == within an assertion: pytest would compute the difference of two long lists.
 same = operator.eq
 DAY = datetime(2028, 2, 29, tzinfo=UTC)
-REGISTRY = Registry.load()
+REGISTRY = Registry.load(SAMPLES)
 
 
 def story(now: datetime, seed: int = 7) -> list[Planted]:

@@ -15,6 +15,7 @@ from apache_beam.options.pipeline_options import (
     WorkerOptions,
 )
 
+from schemas.samples import SAMPLES
 from stream.cli import main
 from stream.deploy.compare import GOLDEN, compare, load, renamed
 from stream.deploy.options import backfill_flags, dataflow_flags, drain_script
@@ -40,7 +41,7 @@ STEP = "Write/DeduplicateAndAppend/ParDo(_WriteFn)"
 
 
 def settings(**changed: Any) -> Settings:
-    return load_settings(project="a-project", dataflow={**TOLD, **changed})
+    return load_settings(project="a-project", contracts=SAMPLES, dataflow={**TOLD, **changed})
 
 
 def options(*args: Any, **changed: Any) -> PipelineOptions:
@@ -191,7 +192,9 @@ def test_a_step_may_be_said_to_be_gone_but_not_one_that_keeps_something() -> Non
 
 def plan(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     told = "\n".join(f"{name} = {json.dumps(value)}" for name, value in TOLD.items())
-    Path("headrace.toml").write_text(f'project = "a-project"\nshards = 16\n[profile.prod.dataflow]\n{told}\n')
+    Path("headrace.toml").write_text(
+        f'project = "a-project"\ncontracts = "{SAMPLES}"\nshards = 16\n[profile.prod.dataflow]\n{told}\n'
+    )
     monkeypatch.setattr("sys.argv", ["headrace", "deploy", "plan", "--profile", "prod", *arguments])
     with pytest.raises(SystemExit) as ended:
         main()

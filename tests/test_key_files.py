@@ -15,6 +15,7 @@ from typing import Final
 import pytest
 
 from deploy.permissions import ROOT
+from schemas.samples import SAMPLES
 from stream import key_files
 from stream.cli import main
 from stream.exits import Exit
@@ -143,7 +144,7 @@ def test_a_command_ends_with_the_exit_code_of_wrong_settings(
     (tmp_path / "lines.ndjson").touch()
     write_key_file(tmp_path / "masking.key", KEY).chmod(0o666)
     monkeypatch.setenv("HEADRACE_PROJECT", "a-project")
-    monkeypatch.setenv("HEADRACE_CONTRACTS", str(ROOT / "schemas" / "avro"))
+    monkeypatch.setenv("HEADRACE_CONTRACTS", str(SAMPLES))
     monkeypatch.setenv("HEADRACE_MASKING_KEY_FILE", "masking.key")
     monkeypatch.setattr(sys, "argv", ["headrace", *command])
     with pytest.raises(SystemExit) as end:

@@ -20,9 +20,12 @@ from google.auth import exceptions as auth_errors
 import producers
 import schemas
 import stream
+from schemas.samples import SAMPLES
 from stream.cli import app, main
 from stream.emulators import EmulatorMissingError
 from stream.exits import _BY_NAME, INTERNAL, Exit, explain
+from stream.key_files import write_key_file
+from tests.test_deploy import TOLD
 
 FLIGHTS: Final = (
     "carrier,flight,origin,destination,scheduled_at,distance_miles,cancelled\n"
@@ -96,6 +99,7 @@ def place(tmp_path: Path, nothing_set: None, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("NO_GCE_CHECK", "true")
     monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
     monkeypatch.setenv("HEADRACE_PROJECT", "a-project")
+    monkeypatch.setenv("HEADRACE_CONTRACTS", str(SAMPLES))
     monkeypatch.setattr("sys.stdin", (tmp_path / "empty.json").open())
     monkeypatch.setattr("stream.cli.app", BUILT)  # built once: it takes longer than what is tried
     monkeypatch.setattr("stream.bench.needs.check_needs", _not_here)
@@ -185,6 +189,45 @@ def test_every_command_reads_the_same_settings_file(
     said = capsys.readouterr().err
     assert "headrace.toml" in said
     assert "nothing_of_ours" in said
+
+
+NEEDS_NO_CONTRACTS: Final = READS_NO_SETTINGS | {
+    ("resume",): "looks into a journal",
+    ("journal", "inspect"): "likewise",
+    ("tallies", "compact"): "puts lines together, whichever subjects they are of",
+    ("deploy", "drain"): "prints a command",
+    ("template", "build"): "prints or runs gcloud; the image has its contracts",
+    ("template", "run"): "likewise",
+    ("dead-letters", "list"): "shows what the archive says, and no payload",
+    ("dead-letters", "discard"): "marks letters",
+    ("dead-letters", "reopen"): "likewise",
+    ("dead-letters", "export"): "moves letters as they are",
+    ("dead-letters", "import"): "likewise",
+    ("dead-letters", "history"): "tells what was done",
+    ("dead-letters", "collect"): "moves letters as they are",
+}
+NEEDS_CONTRACTS: Final = sorted(COMMANDS.keys() - NEEDS_NO_CONTRACTS.keys())
+ALSO: Final = {("dead-letters", "edit"): ["--patch={}"]}
+DEPLOYABLE: Final = "".join(f'{name} = "{value}"\n' for name, value in TOLD.items() if isinstance(value, str))
+
+
+@pytest.mark.parametrize("path", NEEDS_CONTRACTS, ids=" ".join)
+def test_every_command_that_needs_contracts_refuses_when_none_are_named(
+    path: tuple[str, ...], place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_key_file(place / "masking.key", bytes(32))
+    (place / "headrace.toml").write_text(f'masking_key_file = "masking.key"\n[dataflow]\n{DEPLOYABLE}')
+    monkeypatch.delenv("HEADRACE_CONTRACTS")
+    assert run(monkeypatch, *path, *ALSO.get(path, []), *needed(path, "")) == Exit.CONFIGURATION
+    said = capsys.readouterr().err
+    assert "headrace: contracts: missing; name the folder of your .avsc files with --contracts" in said
+    assert "HEADRACE_CONTRACTS" in said
+    assert "headrace.toml" in said
+
+
+@pytest.mark.parametrize("path", NEEDS_CONTRACTS, ids=" ".join)
+def test_contracts_can_be_named_to_every_command_that_needs_them(path: tuple[str, ...]) -> None:
+    assert "contracts" in [each.name for each in COMMANDS[path].params]
 
 
 def classes() -> list[type[BaseException]]:

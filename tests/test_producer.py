@@ -52,7 +52,7 @@ class HeldPublisher(FakePublisher):
 
 
 def a_producer(publisher: FakePublisher) -> EventProducer:
-    return EventProducer(publisher, source="/checkout")
+    return EventProducer(publisher, source="/checkout", registry=PACKAGE)
 
 
 def published(fields: dict[str, Any], subject: str = "flight_departed", **more: Any) -> dict[str, str]:
@@ -67,7 +67,7 @@ def test_an_event_arrives_as_it_was_given() -> None:
     fake = FakePublisher()
     with a_producer(fake) as producer:
         assert producer.publish("flight_departed", a_flight()).result() == "1"
-    assert fake.events("flight_departed") == [a_flight()]
+    assert fake.events("flight_departed", PACKAGE) == [a_flight()]
     assert fake.closed
 
 
@@ -93,8 +93,8 @@ def test_an_event_with_a_value_of_every_type_comes_back() -> None:
     fake = FakePublisher()
     with a_producer(fake) as producer:
         producer.publish("booking_created", a_booking())
-    assert fake.events("booking_created") == [a_booking()]
-    assert fake.events("flight_departed") == []
+    assert fake.events("booking_created", PACKAGE) == [a_booking()]
+    assert fake.events("flight_departed", PACKAGE) == []
 
 
 @pytest.mark.parametrize("unit", ["millis", "micros"])
@@ -122,7 +122,7 @@ def test_fields_with_a_default_may_be_left_out() -> None:
     fake = FakePublisher()
     with a_producer(fake) as producer:
         producer.publish("flight_departed", fields)
-    assert fake.events("flight_departed") == [a_flight(tail_number=None)]
+    assert fake.events("flight_departed", PACKAGE) == [a_flight(tail_number=None)]
 
 
 def test_who_publishes_the_same_flight_derives_the_same_id() -> None:
@@ -162,7 +162,7 @@ def test_an_id_or_key_that_no_attribute_can_hold_is_refused(name: str, text: Any
 @pytest.mark.parametrize("text", NO_ATTRIBUTE)
 def test_a_source_that_no_attribute_can_hold_is_refused(text: Any) -> None:
     with pytest.raises(ValueError, match="source: not a text"):
-        EventProducer(FakePublisher(), source=text)
+        EventProducer(FakePublisher(), source=text, registry=PACKAGE)
 
 
 def test_an_id_of_1024_bytes_fits() -> None:
@@ -370,7 +370,7 @@ def test_settings_that_could_never_publish_are_refused(settings: dict[str, Any],
 
 def test_an_ordering_key_needs_an_ordered_publisher() -> None:
     with (
-        EventProducer(PubSubPublisher("travel"), source="/s") as producer,
+        EventProducer(PubSubPublisher("travel"), source="/s", registry=PACKAGE) as producer,
         pytest.raises(ValueError, match="ordered=True"),
     ):
         producer.publish("flight_departed", a_flight(), ordering_key="EWR")
@@ -389,18 +389,19 @@ def test_time_moves_on_for_every_id() -> None:
     assert first < second
 
 
-def test_the_lines_of_the_readme_for_contracts_of_ones_own_publish_an_event_of_one(
+def test_the_lines_of_the_readme_publish_an_event_of_ones_own_contract(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     readme = (Path(__file__).parent.parent / "README.md").read_text()
-    _, code = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    (code,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
     contract, fake = a_contract(("count", "int")), FakePublisher()
     (tmp_path / "contracts").mkdir()
     (tmp_path / "contracts" / f"{contract.subject}.v1.avsc").write_text(contract.json)
     monkeypatch.chdir(tmp_path)
     event = {"at": datetime(2026, 3, 14, tzinfo=UTC), "count": 7}
-    own = code.replace("...", f"producer.publish({contract.subject!r}, event)")
-    exec(own, {"EventProducer": EventProducer, "PubSubPublisher": lambda project: fake, "event": event})
+    own = re.sub(r"publish\(.*\)", f"publish({contract.subject!r}, event)", code, flags=re.DOTALL)
+    monkeypatch.setattr("producers.PubSubPublisher", lambda project: fake)
+    exec(own.replace("schemas/avro", "contracts"), {"event": event})
     assert [each["count"] for each in fake.events(contract.subject, Registry.load(Path("contracts")))] == [7]
 
 

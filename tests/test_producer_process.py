@@ -10,7 +10,7 @@ import concurrent.futures, os, sys, threading
 from multiprocessing import get_context
 from producers import EventProducer, in_flight
 from producers.testing import FakePublisher
-from tests.builders import a_flight
+from tests.builders import PACKAGE, a_flight
 
 class Late(FakePublisher):
     '''Confirms from another thread, once the main one is at its end; tells what it confirmed.'''
@@ -30,7 +30,7 @@ class Stuck(FakePublisher):
         return concurrent.futures.Future()
 
 def a_producer(publisher):
-    return EventProducer(publisher, source="/s")
+    return EventProducer(publisher, source="/s", registry=PACKAGE)
 """
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from schemas.samples import SAMPLES
 from stream.commands.publish import InvalidLineError, publish_lines
 from stream.settings import Settings
 
@@ -28,6 +29,12 @@ FLIGHT = (
     ],
 )
 def test_a_line_that_is_no_event_is_named_with_its_reason(wrong: tuple[str, str], says: str) -> None:
+    settings = Settings(project="some-project", contracts=SAMPLES)
     with pytest.raises(InvalidLineError, match=f"^line 2: .*{says}") as raised:
-        publish_lines(Settings(project="some-project"), "flight_departed", [FLIGHT, FLIGHT.replace(*wrong)], "/test")
+        publish_lines(
+            settings,
+            "flight_departed",
+            [FLIGHT, FLIGHT.replace(*wrong)],
+            "/test",
+        )
     assert raised.value.__suppress_context__

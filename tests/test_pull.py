@@ -22,6 +22,7 @@ import pytest
 from schemas.envelope import to_micros
 from schemas.identity import derive_event_id
 from schemas.registry import Registry
+from schemas.samples import SAMPLES
 from stream.backfill.errors import BackfillError, MappingError
 from stream.backfill.events import LINE, BadLine
 from stream.commands.backfill_from import pull_backfill
@@ -163,7 +164,7 @@ def test_a_dry_run_checks_every_row_and_notes_nothing(
     insert(database, flights(30))
     execute(database, "UPDATE departures SET distance_miles = NULL WHERE n = 3")
     of_database(tmp_path)
-    settings, journal = load_settings(project="test-project"), tmp_path / "journal"
+    settings, journal = load_settings(project="test-project", contracts=SAMPLES), tmp_path / "journal"
     handlers = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
         code = pull_backfill(settings, tmp_path / "flights.toml", journal, "json", dry_run=True)

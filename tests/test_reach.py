@@ -12,6 +12,7 @@ from google.api_core.exceptions import Forbidden, ServiceUnavailable
 from google.auth.exceptions import DefaultCredentialsError, TransportError
 from requests.exceptions import ConnectionError as RequestsConnectionError
 
+from schemas.samples import SAMPLES
 from stream import reach as reaching
 from stream.cli import app
 from stream.clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB, describe_emulators, emulator_host, open_bigquery
@@ -22,7 +23,6 @@ from stream.key_files import write_key_file
 from stream.reach import NOTICE_SECONDS, Service, UnreachableError, reach
 from stream.settings import SettingsError
 
-CONTRACTS = Path(__file__).parents[1] / "schemas" / "avro"
 SPEAK_SECONDS = 10.0
 
 
@@ -84,7 +84,7 @@ def test_a_command_names_the_service_that_it_waits_for_and_ends(
     for name in ("events", "lines", "letters"):
         (tmp_path / f"{name}.ndjson").touch()
     monkeypatch.setenv("HEADRACE_PROJECT", "a-project")
-    monkeypatch.setenv("HEADRACE_CONTRACTS", str(CONTRACTS))
+    monkeypatch.setenv("HEADRACE_CONTRACTS", str(SAMPLES))
     monkeypatch.setattr(reaching, "NOTICE_SECONDS", 0.2)
     monkeypatch.setattr(reaching, "REACH_SECONDS", 0.5)
 

@@ -9,6 +9,7 @@ from unittest.mock import MagicMock
 
 import pytest
 
+from schemas.samples import SAMPLES
 from stream import settings as settings_module
 from stream.clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB
 from stream.commands import run
@@ -46,7 +47,7 @@ def expected(engine: ReadBy) -> set[str]:
 
 
 def test_a_job_on_dataflow_reads_its_settings_and_no_others() -> None:
-    told = load_settings(project="a-project", contracts=ROOT / "schemas" / "avro", dataflow=TOLD)
+    told = load_settings(project="a-project", contracts=SAMPLES, dataflow=TOLD)
     pipeline_for(told, dataflow_flags(told))
     refused_or_named = {"append_seconds", "archive_dataset"}  # refused when set; a name that is made and not used
     assert READ - refused_or_named == expected(ReadBy.DATAFLOW)
@@ -61,7 +62,7 @@ def test_the_embedded_engine_reads_its_settings_and_no_others(tmp_path: Path, mo
     monkeypatch.setattr(run, "collect_less_often", lambda: None)
     monkeypatch.setattr(run, "serving_health", lambda *told: nullcontext())
     key = write_key_file(tmp_path / "masking.key", bytes(32))
-    run.run_until_stopped(load_settings(project="a-project", contracts=ROOT / "schemas" / "avro", masking_key_file=key))
+    run.run_until_stopped(load_settings(project="a-project", contracts=SAMPLES, masking_key_file=key))
     assert READ - {"shards"} == expected(ReadBy.EMBEDDED)
 
 

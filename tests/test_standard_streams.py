@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from schemas.samples import SAMPLES
 from stream.exits import Exit
 
 HEADRACE = Path(sys.executable).parent / "headrace"
 LOOK = f"{HEADRACE} scale limits"
+TOLD = f"--project a-project --contracts {SAMPLES}"
 
 
 def shell(line: str) -> subprocess.CompletedProcess[bytes]:
@@ -52,14 +54,14 @@ def test_a_closed_stderr_is_not_the_number_of_the_next_file(tmp_path: Path) -> N
 
 
 def test_a_mistake_is_an_error_when_stderr_is_closed() -> None:
-    assert shell(f"{HEADRACE} publish flight_departed none.ndjson --project a-project 2>&-").returncode == 3
+    assert shell(f"{HEADRACE} publish flight_departed none.ndjson {TOLD} 2>&-").returncode == 3
 
 
 def test_utf_8_is_read_whatever_the_locale(tmp_path: Path) -> None:
     file = tmp_path / "line.ndjson"
     file.write_text('{"carrier": "é", "flight": 1}\n', "utf-8")
     plain = "LC_ALL=C PYTHONUTF8=0 PYTHONCOERCECLOCALE=0"
-    ended = shell(f"{plain} {HEADRACE} publish flight_departed {file} --project a-project")
+    ended = shell(f"{plain} {HEADRACE} publish flight_departed {file} {TOLD}")
     assert (ended.returncode, b"line 1: " in ended.stderr) == (Exit.FOUND, True)
 
 
@@ -70,7 +72,7 @@ def test_an_argument_that_is_no_text_is_refused_and_one_that_names_a_file_is_not
         b"headrace: argument 6: not UTF-8, and no file has that name\n",
     )
     shell(f"echo '{{}}' > {tmp_path}/$'\\xff'")
-    ended = shell(f"{HEADRACE} publish flight_departed {tmp_path}/$'\\xff' --project a-project")
+    ended = shell(f"{HEADRACE} publish flight_departed {tmp_path}/$'\\xff' {TOLD}")
     assert (ended.returncode, b"line 1: " in ended.stderr) == (Exit.FOUND, True)
 
 

@@ -12,17 +12,18 @@ import pytest
 
 from deploy.permissions import Grant, grants, principals
 from schemas.registry import Registry
+from schemas.samples import SAMPLES
 from stream.names import DEAD_LETTERS, ENGINES, TALLIES
-from tests.terraform import FOLDER, READ
+from tests.terraform import READ
 from tests.terraform_plan import planned
 
 pytestmark = pytest.mark.skipif(shutil.which("terraform") is None, reason="no Terraform is installed")
-REGISTRY = Registry.load()
+REGISTRY = Registry.load(SAMPLES)
 PEOPLE: Final = {each.name: [f"group:{each.name}@example.com"] for each in principals() if each.kind == "people"}
 VALUES: Final[dict[str, Any]] = {
     "project": "some-project",
     "region": "europe-west1",
-    "contracts": str((FOLDER / "../../schemas/avro").resolve()),
+    "contracts": str(SAMPLES),
     "runbooks": "https://git.example.com/alerts.md",
     "alert_emails": ["on-call@example.com"],
     "members": PEOPLE,

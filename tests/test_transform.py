@@ -362,9 +362,10 @@ def test_masking_comes_before_transforming() -> None:
 
 def test_a_job_without_expressions_does_not_load_the_parser() -> None:
     code = (
-        "import sys; from schemas.registry import Registry; from stream.engine.prepare import Preparation;"
+        "import sys; from schemas.registry import Registry; from schemas.samples import SAMPLES;"
+        "from stream.engine.prepare import Preparation;"
         "from datetime import timedelta; from stream.tokens import TokenKey;"
-        "r = Registry.load(); told = timedelta(minutes=1), TokenKey(bytes(32));"
+        "r = Registry.load(SAMPLES); told = timedelta(minutes=1), TokenKey(bytes(32));"
         "[Preparation(r, s, *told) for s in r.subjects]; print('sqlglot' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)

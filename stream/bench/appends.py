@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from schemas.registry import Registry
+from schemas.samples import SAMPLES
 from stream.bench.events import kept
 from stream.bench.figures import beside
 from stream.bench.ours import Ours
@@ -62,7 +63,7 @@ def inserter(project: str, table: str) -> Callable[[list[dict[str, Any]]], None]
 
 def measure(project: str, subject: str, chunks: int, all_: Sequence[Message]) -> dict[str, Any]:
     """Microseconds an event, of this process's processor time, and of the clock on the wall."""
-    registry, key = Registry.load(), os.urandom(32)
+    registry, key = Registry.load(SAMPLES), os.urandom(32)
     table = registry.latest(subject).options.table
     append, insert = appender(project, table), inserter(f"{project}-peer", table)
     ours, peer = Ours(registry, subject, key), Textbook(registry, subject, key)

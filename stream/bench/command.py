@@ -18,6 +18,7 @@ from rich.console import Console
 
 from schemas.columns import PURE
 from schemas.registry import Registry
+from schemas.samples import SAMPLES
 from stream.bench import end_to_end
 from stream.bench.end_to_end import FULL, QUICK, Size
 from stream.bench.events import BOOKINGS, FLIGHTS, SUBJECTS, keep, messages
@@ -127,7 +128,7 @@ def in_child(name: str, *arguments: str, **environment: str) -> Any:
 
 def _steps(subject: str, chunks: int, events: Path) -> dict[str, Any]:
     say(f"steps of {subject}: {chunks} chunks through both paths ...")
-    keep(messages(Registry.load(), subject, (chunks + WARM) * CHUNK, datetime.now(UTC)), events)
+    keep(messages(Registry.load(SAMPLES), subject, (chunks + WARM) * CHUNK, datetime.now(UTC)), events)
     compiled, twin = (in_child("stream.bench.steps", subject, str(events), **pure) for pure in ({}, {PURE: "1"}))
     return with_twin(compiled, twin)
 
@@ -135,14 +136,14 @@ def _steps(subject: str, chunks: int, events: Path) -> dict[str, Any]:
 def _appends(subject: str, chunks: int, events: Path) -> dict[str, Any]:
     say(f"appends of {subject} ...")
     for project in ("bench-append", "bench-append-peer"):
-        provision(Registry.load(), project)
+        provision(Registry.load(SAMPLES), project)
     return dict(in_child("stream.bench.appends", "bench-append", subject, str(chunks), str(events)))
 
 
 def _profile(count: int, folder: Path) -> dict[str, Any]:
     """The engine once more, looked into from outside."""
     say("profiling the engine ...")
-    registry = Registry.load()
+    registry = Registry.load(SAMPLES)
     names = provision(registry, "bench-profile")
     sent = messages(registry, FLIGHTS, count, datetime.now(UTC))
     file, log = folder / "stacks", folder / "profile.log"

@@ -17,6 +17,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.transforms.util import BatchElements
 
 from schemas.registry import Registry
+from schemas.samples import SAMPLES
 from stream.bench.textbook import Textbook
 from stream.bench.ticks import Ticker
 from stream.clients import open_bigquery
@@ -31,7 +32,7 @@ class _RowFn(beam.DoFn):  # type: ignore[misc]
         self._subject = subject
 
     def setup(self) -> None:
-        self._path = Textbook(Registry.load(), self._subject, os.urandom(32))
+        self._path = Textbook(Registry.load(SAMPLES), self._subject, os.urandom(32))
 
     def process(self, message: PubsubMessage) -> Iterator[Row]:
         one = Message(self._subject, message.data, message.attributes, "", 0)
@@ -65,7 +66,7 @@ def _ticker(total: int) -> Ticker:
 def main(project: str, subject: str, total: int) -> None:
     """Run until stopped."""
     names = Names(project)
-    table = f"{project}.{names.dataset}.{Registry.load().latest(subject).options.table}"
+    table = f"{project}.{names.dataset}.{Registry.load(SAMPLES).latest(subject).options.table}"
     with beam.Pipeline(options=PipelineOptions(["--streaming", "--runner=DirectRunner"])) as pipeline:
         (
             pipeline

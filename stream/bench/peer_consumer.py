@@ -22,6 +22,7 @@ from google.pubsub_v1 import SubscriberClient
 from google.pubsub_v1.types import PullRequest, PullResponse
 
 from schemas.registry import Registry
+from schemas.samples import SAMPLES
 from stream.bench.peer_outputs import DeadLetters, insert_rows, with_ids
 from stream.bench.textbook import Textbook
 from stream.bench.ticks import Ticker
@@ -40,7 +41,7 @@ class Consumer:
     """What the threads share."""
 
     def __init__(self, project: str, subject: str, ticker: Ticker, subscriber: SubscriberClient) -> None:
-        registry, names = Registry.load(), Names(project)
+        registry, names = Registry.load(SAMPLES), Names(project)
         self._project = project
         self._subject = subject
         self._subscription = names.subscription(subject)

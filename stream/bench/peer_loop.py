@@ -14,6 +14,7 @@ from google.api_core.exceptions import DeadlineExceeded
 from google.pubsub_v1 import SubscriberClient
 
 from schemas.registry import Registry
+from schemas.samples import SAMPLES
 from stream.bench.peer_outputs import DeadLetters, insert_rows, with_ids
 from stream.bench.textbook import Textbook
 from stream.bench.ticks import Ticker
@@ -26,7 +27,7 @@ PULL_SECONDS: Final = 10.0
 
 def main(project: str, subject: str, total: int, subscriber: SubscriberClient) -> None:
     """Run until *total* messages are acknowledged."""
-    registry, names, ticker = Registry.load(), Names(project), Ticker(total)
+    registry, names, ticker = Registry.load(SAMPLES), Names(project), Ticker(total)
     subscription, client = names.subscription(subject), open_bigquery(project)
     table = f"{project}.{names.dataset}.{registry.latest(subject).options.table}"
     path, dead_letters = Textbook(registry, subject, os.urandom(32)), DeadLetters(names.dead_letter_topic)

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from schemas.registry import Registry
+from schemas.samples import SAMPLES
 from stream.bench.events import kept
 from stream.bench.figures import beside
 from stream.bench.ours import Ours
@@ -66,7 +67,7 @@ def compared(mine: Sequence[Took], theirs: Sequence[Took]) -> dict[str, dict[str
 
 def measure(subject: str, all_: Sequence[Message]) -> dict[str, dict[str, Any]]:
     """Measure *subject* on all but the first chunks; changes how this process collects garbage, as the engine does."""
-    registry, key = Registry.load(), os.urandom(32)
+    registry, key = Registry.load(SAMPLES), os.urandom(32)
     cut = [all_[start : start + CHUNK] for start in range(0, len(all_), CHUNK)]
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)

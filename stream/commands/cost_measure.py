@@ -17,8 +17,9 @@ from stream.settings import Settings
 def show_measured(settings: Settings, since: datetime, now: datetime, format_: str) -> None:
     """Print what came in since *since*, and the estimate to ask for."""
     check_format(format_)
+    registry = served(settings)
     reach(Service.BIGQUERY)
-    measured = measure(served(settings), settings.names, open_bigquery(settings.project), since, now)
+    measured = measure(registry, settings.names, open_bigquery(settings.project), since, now)
     whole = total(measured)
     if format_ != "table":
         show("subjects", [asdict(each) for each in measured], format_, total=asdict(whole))

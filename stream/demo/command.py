@@ -18,6 +18,7 @@ from rich.console import Console
 from schemas.envelope import SchemaRef
 from schemas.model import Pii, inner, walk
 from schemas.registry import Registry
+from schemas.samples import SAMPLES
 from stream.audit import count_subjects
 from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
 from stream.commands.archive import open_reader
@@ -66,7 +67,7 @@ def demo(flights: int | None, json_output: bool, keep: bool) -> Exit:
 def _run(
     flights: int | None, directory: Path, variables: Mapping[str, str], console: Console, keep: bool, json_output: bool
 ) -> Report:
-    registry, names = Registry.load(), Names(PROJECT)
+    registry, names = Registry.load(SAMPLES), Names(PROJECT)
     client, publisher = open_bigquery(PROJECT), open_gapic_publisher()
     changes = plan(registry, names, "EU", Clients(publisher, open_subscriber(), client))
     apply(changes)
@@ -97,7 +98,12 @@ def _run(
 @contextmanager
 def _environment(emulators: Mapping[str, str], directory: Path) -> Iterator[dict[str, str]]:
     """Point this process, and the job's, at the emulators and at fresh keys; no setting of the person's counts."""
-    variables = {**emulators, "HEADRACE_PROJECT": PROJECT, "HEADRACE_JOURNAL": str(directory / "journal")}
+    variables = {
+        **emulators,
+        "HEADRACE_PROJECT": PROJECT,
+        "HEADRACE_CONTRACTS": str(SAMPLES),
+        "HEADRACE_JOURNAL": str(directory / "journal"),
+    }
     for name in ("masking", "archive"):
         key = write_key_file(directory / f"{name}.key", os.urandom(KEY_BYTES))
         variables[f"HEADRACE_{name.upper()}_KEY_FILE"] = str(key)

@@ -15,6 +15,7 @@ from typing import Final
 
 from schemas.envelope import SchemaRef
 from schemas.registry import Registry
+from schemas.samples import SAMPLES
 from stream.clients import open_gapic_publisher
 from stream.demo.bookings import SUBJECT, bookings
 from stream.demo.planting import Planted, event_of
@@ -32,7 +33,7 @@ _MARK: Final = Decimal("31415926535.897932384")
 
 def mishap(now: datetime, seed: int = 7) -> Iterator[Planted]:
     """Yield the messages in order; *fate* says what becomes of each at first."""
-    registry = Registry.load()
+    registry = Registry.load(SAMPLES)
     for number, (version, fields) in enumerate(bookings(BOOKINGS, now, seed, _VERSIONS)):
         contract = registry[SchemaRef(SUBJECT, version)]
         name = f"booking-{fields['booking_id']}"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from schemas.samples import SAMPLES
 from stream.demo.bookings import bookings
 from stream.key_files import write_key_file
 from stream.letters.archive import ArchiveNames
@@ -62,6 +63,7 @@ class Replaying:
             **os.environ,
             **self.world.places.environment,
             "PYTHONPATH": str(ROOT),
+            "HEADRACE_CONTRACTS": str(SAMPLES),
             "HEADRACE_ARCHIVE_KEY_FILE": str(self.key),
             "HEADRACE_OPERATOR": "faults",
             **({"HEADRACE_CRASH_AT": crash_at} if crash_at else {}),
@@ -115,7 +117,7 @@ class Replaying:
         folder = self.world.folder / "first-version"
         if not folder.exists():
             folder.mkdir()
-            for path in (ROOT / "schemas" / "avro").glob("*.avsc"):
+            for path in SAMPLES.glob("*.avsc"):
                 if path.name != "booking_created.v2.avsc":
                     contract = json.loads(path.read_text())
                     contract["headrace"]["refuse_at_most"] = "100%"

@@ -155,11 +155,10 @@ def test_f27_missing_and_odd_attributes(world: World) -> None:
 PRODUCER = """
 import os, sys
 from datetime import UTC, datetime, timedelta
-from schemas.registry import Registry
 from producers import EventProducer, PubSubPublisher
-from tests.builders import a_flight
+from tests.builders import PACKAGE, a_flight
 
-producer = EventProducer(PubSubPublisher(sys.argv[1]), source="/faults")
+producer = EventProducer(PubSubPublisher(sys.argv[1]), source="/faults", registry=PACKAGE)
 start = datetime.now(UTC).replace(microsecond=0) - timedelta(days=3)
 for number in range(100_000):
     at = start + timedelta(seconds=number)

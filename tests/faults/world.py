@@ -19,6 +19,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from google.pubsub_v1.types import PubsubMessage, Subscription, UpdateSubscriptionRequest
 
 from schemas.registry import Registry
+from schemas.samples import SAMPLES
 from stream.deadletter import PREFIX
 from stream.emulators import free_ports
 from stream.names import ENGINES, TALLIES, Names
@@ -45,7 +46,7 @@ class World:
     seed: int
     project: str
     places: Places
-    registry: Registry = field(default_factory=Registry.load)
+    registry: Registry = field(default_factory=lambda: Registry.load(SAMPLES))
     settings: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -101,7 +102,7 @@ class World:
     @property
     def environment(self) -> dict[str, str]:
         """For processes other than the engine."""
-        return {**os.environ, "PYTHONPATH": str(ROOT)}
+        return {**os.environ, "PYTHONPATH": str(ROOT), "HEADRACE_CONTRACTS": str(SAMPLES)}
 
     # The engine.
 
@@ -111,6 +112,7 @@ class World:
         """Start ``headrace run``; with *wait*, return when it runs, or has ended."""
         environment = {
             **self.route.environment,
+            "HEADRACE_CONTRACTS": str(SAMPLES),
             "HEADRACE_JOURNAL": str(self.folder / "journal"),
             "HEADRACE_APPEND_SECONDS": "2",
             "HEADRACE_LEASE_SECONDS": "2",

@@ -14,6 +14,7 @@ import pytest
 from google.pubsub_v1.types import PubsubMessage
 
 from schemas.registry import Registry
+from schemas.samples import SAMPLES
 from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
 from stream.commands.archive import open_archive, open_collector, open_reader
 from stream.deadletter import DeadLetter, Reason, Sender, publish_letters
@@ -41,7 +42,7 @@ class Post:
         self.settings = settings
         self.publisher = open_gapic_publisher()
         clients = Clients(self.publisher, open_subscriber(), open_bigquery(settings.project))
-        apply(plan(Registry.load(), settings.names, "EU", clients))
+        apply(plan(Registry.load(SAMPLES), settings.names, "EU", clients))
         self.collector: Collector = open_collector(settings, threading.Event())
         self.archive, self.reader = open_archive(settings), open_reader(settings)
 
@@ -73,7 +74,7 @@ def test_letters_go_on_to_an_archive_made_anew(post: Post) -> None:
     client = open_bigquery(post.settings.project)
     client.delete_dataset(f"{post.settings.project}.{post.settings.archive_dataset}", delete_contents=True)
     clients = Clients(post.publisher, open_subscriber(), client)
-    apply(plan(Registry.load(), post.settings.names, "EU", clients))
+    apply(plan(Registry.load(SAMPLES), post.settings.names, "EU", clients))
 
     post.send(a_letter("after"))
     post.collect(2)

@@ -13,6 +13,7 @@ import pytest
 
 from schemas.envelope import Envelope, to_rfc3339
 from schemas.registry import Contract
+from schemas.samples import SAMPLES
 from stream.audit import SubjectAudit, audit, count_subjects
 from stream.audit_scope import Scope
 from stream.clients import open_bigquery
@@ -84,7 +85,7 @@ def named(audits: dict[str, SubjectAudit]) -> list[tuple[str, str, datetime, int
 
 def headrace_audit(service: Service, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*COMMAND, "audit", "--project", service.settings.project, *arguments],
+        [*COMMAND, "audit", "--project", service.settings.project, "--contracts", str(SAMPLES), *arguments],
         capture_output=True,
         text=True,
         timeout=60,

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from schemas.identity import derive_event_id
+from schemas.samples import SAMPLES
 from stream.exits import Exit
 from tests.builders import FLIGHT, a_flight
 from tests.files import WRITERS, as_csv
@@ -62,6 +63,7 @@ class Place:
         **settings: str,
     ) -> Done:
         """``headrace backfill`` as a process of its own."""
+        settings = {"contracts": str(SAMPLES), **settings}
         variables = {f"HEADRACE_{name.upper()}": value for name, value in settings.items()}
         if crash_at:
             variables["HEADRACE_CRASH_AT"] = crash_at
@@ -80,6 +82,7 @@ class Place:
 
     def audit(self, grace: str = "0s") -> Done:
         command = [*COMMAND, "audit", "--project", self.service.settings.project, "--contents", "--grace", grace]
+        command += ["--contracts", str(SAMPLES)]
         done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=60)
         return Done(done.returncode, {}, done.stderr)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from schemas.identity import derive_event_id
+from schemas.samples import SAMPLES
 from stream.clock import now_micros
 from stream.commands.backfill import build_backfill
 from stream.commands.backfill_from import Pulling
@@ -73,6 +74,7 @@ class PullPlace(Place):
         """``headrace backfill --from`` as a process of its own, which dies."""
         command = [*COMMAND, "backfill", "--from", str(self.described(text)), "--json"]
         command += ["--project", self.service.settings.project, "--masking-key-file", str(self.key)]
+        command += ["--contracts", str(SAMPLES)]
         done = subprocess.run(
             [*command, "--journal", str(self.folder / "pull")],
             cwd=self.folder,

@@ -14,6 +14,7 @@ import pytest
 from google.pubsub_v1.types import PullResponse
 
 from schemas.registry import Registry
+from schemas.samples import SAMPLES
 from stream.bench import peer_consumer, peer_loop
 from stream.bench.end_to_end import Size, measure, only
 from stream.bench.events import FLIGHTS, messages
@@ -42,7 +43,7 @@ def test_every_rival_moves_what_it_is_given_and_only_exactly_once_writes_each_ev
 
 def test_a_feed_is_never_further_ahead_than_it_may_be(project: str) -> None:
     #  5 requests|3 fit ahead of nothing done|one done: one more|all done: the rest
-    registry = only(Registry.load(), FLIGHTS)
+    registry = only(Registry.load(SAMPLES), FLIGHTS)
     names = provision(registry, project)
     subscription = Subscription(open_subscriber(), names.subscription(FLIGHTS))
     some = messages(registry, FLIGHTS, 5 * REQUEST_MESSAGES - 1, datetime.now(UTC))
@@ -96,7 +97,7 @@ class _SometimesEmpty:
 def test_a_hand_written_peer_survives_empty_pulls_and_messages_that_it_cannot_read(
     run: Callable[[str, str, int, Any], None], project: str
 ) -> None:
-    registry = only(Registry.load(), FLIGHTS)
+    registry = only(Registry.load(SAMPLES), FLIGHTS)
     names = provision(registry, project)
     good = messages(registry, FLIGHTS, 9, datetime.now(UTC))
     bad = [

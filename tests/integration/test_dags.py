@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from schemas.samples import SAMPLES
 from stream.clients import open_bigquery
 from stream.emulators import Emulators
 from stream.names import TALLIES, Names
@@ -146,6 +147,7 @@ def driven(
     with a_bucket(place, objects) as bucket:
         bucket.client.create_bucket("files")
         storage = {VARIABLE: os.environ[VARIABLE], "MASKING_KEY_FILE": str(a_key(place)), "PYTHONPATH": str(ROOT)}
+        storage["HEADRACE_CONTRACTS"] = str(SAMPLES)  # as the image has its own
         done = subprocess.run(
             [str(PYTHON), str(DAGS / "tests" / "drive.py")],
             input=json.dumps(given),

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from schemas.samples import SAMPLES
 from stream.cli import main
 from stream.commands.archive import open_reader
 from stream.deadletter import Reason
@@ -52,6 +53,7 @@ class Desk:
         self._capsys = capsys
         self._patch = patch
         patch.setenv("HEADRACE_PROJECT", settings.project)
+        patch.setenv("HEADRACE_CONTRACTS", str(SAMPLES))
         patch.setenv("HEADRACE_ARCHIVE_KEY_FILE", str(settings.archive_key_file))
         patch.setenv("HEADRACE_OPERATOR", "ada")
         patch.setenv("COLUMNS", "80")

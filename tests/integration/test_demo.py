@@ -115,9 +115,10 @@ def test_an_interrupted_demo_leaves_nothing_behind() -> None:
     wait_for(lambda: not any(member.is_running() for member in family), 20)
 
 
-def test_the_producer_lines_of_the_readme_run(project: str) -> None:
+def test_the_producer_lines_of_the_readme_run(project: str, monkeypatch: pytest.MonkeyPatch) -> None:
     a_service(project)
-    code, _ = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    monkeypatch.chdir(ROOT)
     exec(compile(code.replace("my-project", project), "README.md", "exec"), {})
 
 

@@ -17,6 +17,7 @@ from google.pubsub_v1.types import PubsubMessage
 
 from schemas.envelope import SchemaRef
 from schemas.registry import Registry
+from schemas.samples import SAMPLES
 from stream.audit import count_subjects
 from stream.clients import open_bigquery, open_subscriber
 from stream.deadletter import PREFIX
@@ -31,13 +32,12 @@ pytestmark = [pytest.mark.emulators, pytest.mark.timeout(600)]
 EVENTS = int(os.environ.get("FLOOD_EVENTS", "20000"))
 BOOKINGS = 2_000
 FLIGHT_V2 = SchemaRef("flight_departed", 2)
-AVRO = Path(__file__).parents[2] / "schemas" / "avro"
 
 
 def the_next_version(folder: Path) -> Registry:
     """The package's contracts, and a second version of flights: of the same columns, for the emulator adds none."""
-    shutil.copytree(AVRO, folder)
-    avro = json.loads((AVRO / "flight_departed.v1.avsc").read_text())
+    shutil.copytree(SAMPLES, folder)
+    avro = json.loads((SAMPLES / "flight_departed.v1.avsc").read_text())
     avro["doc"] = "The next version."
     (folder / "flight_departed.v2.avsc").write_text(json.dumps(avro))
     return Registry.load(folder)

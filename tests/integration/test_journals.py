@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from schemas.samples import SAMPLES
 from stream.clock import now_micros
 from stream.deadletter import PREFIX
 from stream.engine.guard import ClockError
@@ -121,7 +122,7 @@ def test_an_engine_with_another_journal_is_refused_and_told_who_is_there(project
             capture_output=True,
             text=True,
             timeout=120,
-            env=dict(os.environ),
+            env={**os.environ, "HEADRACE_CONTRACTS": str(SAMPLES)},
         )
         assert job.poll() is None, "the first goes on"
     assert second.returncode == 3
@@ -147,7 +148,7 @@ def test_an_engine_on_the_same_journal_is_refused_and_told_who_is_there(project:
             capture_output=True,
             text=True,
             timeout=120,
-            env=dict(os.environ),
+            env={**os.environ, "HEADRACE_CONTRACTS": str(SAMPLES)},
         )
     assert second.returncode == 3
     assert f"process {job.pid}" in second.stderr

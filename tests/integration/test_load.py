@@ -15,6 +15,7 @@ from uuid import UUID
 import pytest
 from google.cloud import storage
 
+from schemas.samples import SAMPLES
 from stream.clients import open_bigquery
 from stream.deadletter import PREFIX
 from tests.buckets import a_bucket, put
@@ -50,7 +51,7 @@ def load(
     parameters = {"subject": SUBJECT, "shards": 4, "dataset": place.service.settings.dataset} | given
     parameters |= {f"{name}_key_secret": secret for name, secret in SECRETS.items()}
     parameters |= {"runner": "FnApiRunner", "project": place.service.settings.project, "files": ",".join(files)}
-    image = {"HEADRACE_CONTRACTS": str(contracts)} if contracts else {}
+    image = {"HEADRACE_CONTRACTS": str(contracts or SAMPLES)}
     flags = [f"--{name}={value}" for name, value in parameters.items()]
     done = subprocess.run(
         [sys.executable, "-m", "tests.template_job", *flags, f"--temp_location=gs://{bucket.name}/temp"],

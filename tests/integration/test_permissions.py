@@ -21,6 +21,7 @@ from deploy.open_letters import open_letters
 from deploy.permissions import differences, principals
 from producers import EventProducer, PubSubPublisher
 from schemas.registry import Registry, parse_contract
+from schemas.samples import SAMPLES
 from stream.cli import app
 from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
 from stream.commands.archive import open_collector
@@ -71,11 +72,14 @@ class Day:
             write_key_file(folder / f"{name}.key", os.urandom(32))
         self.environment: dict[str, str | None] = {
             "HEADRACE_PROJECT": project,
+            "HEADRACE_CONTRACTS": str(SAMPLES),
             "HEADRACE_ARCHIVE_KEY_FILE": str(folder / "archive.key"),
             "HEADRACE_MASKING_KEY_FILE": str(folder / "masking.key"),
             "HEADRACE_OPERATOR": "ada",
         }
-        settings = Settings(project=project, archive_key_file=folder / "archive.key", journal=folder / "journal")
+        settings = Settings(
+            project=project, contracts=SAMPLES, archive_key_file=folder / "archive.key", journal=folder / "journal"
+        )
         self.service = Service(PACKAGE, settings)
         self.calls = Calls(settings.names, ROLLED_UP)
         self.flight = a_flight(scheduled_at=NOW, departed_at=NOW)

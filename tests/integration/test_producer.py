@@ -16,10 +16,11 @@ from google.pubsub_v1.types import PubsubMessage
 from producers import EventProducer, PublishError, PubSubPublisher
 from schemas import Envelope
 from schemas.identity import derive_event_id
+from schemas.samples import SAMPLES
 from stream.clients import open_gapic_publisher, open_subscriber
 from stream.commands.publish import NoTopicError, publish_lines
 from stream.settings import Settings
-from tests.builders import BOOKING, FLIGHT, a_booking, a_flight, decode
+from tests.builders import BOOKING, FLIGHT, PACKAGE, a_booking, a_flight, decode
 
 pytestmark = pytest.mark.emulators
 
@@ -70,8 +71,8 @@ def run(project: str, code: str, seconds: float = 60) -> None:
     preamble = f"""
 import os, sys, multiprocessing
 from producers import EventProducer, PubSubPublisher
-from tests.builders import a_flight
-producer = EventProducer(PubSubPublisher({project!r}), source="/short-lived")
+from tests.builders import PACKAGE, a_flight
+producer = EventProducer(PubSubPublisher({project!r}), source="/short-lived", registry=PACKAGE)
 def publish(*numbers):
     return [producer.publish("flight_departed", a_flight(flight=number)) for number in numbers]
 """
@@ -81,7 +82,7 @@ def publish(*numbers):
 
 def test_two_thousand_events_arrive_whole(project: str, topic: Topic) -> None:
     sent = list(flights(2000))
-    with EventProducer(PubSubPublisher(project), source="/test") as producer:
+    with EventProducer(PubSubPublisher(project), source="/test", registry=PACKAGE) as producer:
         futures = [producer.publish(SUBJECT, fields) for fields in sent]
     arrived = topic.messages(2000)
     assert {future.result() for future in futures} == {message.message_id for message in arrived}
@@ -94,7 +95,7 @@ def test_two_thousand_events_arrive_whole(project: str, topic: Topic) -> None:
 
 def test_a_value_of_every_type_arrives_as_bytes_the_job_reads(project: str) -> None:
     topic = Topic(project, "booking_created")
-    with EventProducer(PubSubPublisher(project), source="/test") as producer:
+    with EventProducer(PubSubPublisher(project), source="/test", registry=PACKAGE) as producer:
         producer.publish("booking_created", a_booking())
     (message,) = topic.messages(1)
     assert decode(BOOKING, message.data)["email"] == "ada@example.com"
@@ -104,7 +105,7 @@ def test_never_more_is_under_way_than_allowed(project: str, topic: Topic) -> Non
     under_way: set[Future[str]] = set()
     most = 0
     publisher = PubSubPublisher(project, max_outstanding_messages=5, max_outstanding_bytes=2_000)
-    with EventProducer(publisher, source="/test") as producer:
+    with EventProducer(publisher, source="/test", registry=PACKAGE) as producer:
         for fields in flights(300):
             under_way.add(producer.publish(SUBJECT, fields))
             under_way = {future for future in under_way if not future.done()}
@@ -114,7 +115,7 @@ def test_never_more_is_under_way_than_allowed(project: str, topic: Topic) -> Non
 
 
 def test_a_message_larger_than_all_that_may_be_outstanding_fails_instead_of_waiting(project: str, topic: Topic) -> None:
-    producer = EventProducer(PubSubPublisher(project, max_outstanding_bytes=100), source="/test")
+    producer = EventProducer(PubSubPublisher(project, max_outstanding_bytes=100), source="/test", registry=PACKAGE)
     future = producer.publish(SUBJECT, a_flight())
     with pytest.raises(PublishError, match="FlowControlLimitError"):
         producer.close()
@@ -122,7 +123,7 @@ def test_a_message_larger_than_all_that_may_be_outstanding_fails_instead_of_wait
 
 
 def test_a_topic_that_is_missing_fails_the_future_and_the_flush(project: str) -> None:
-    producer = EventProducer(PubSubPublisher(project), source="/test")
+    producer = EventProducer(PubSubPublisher(project), source="/test", registry=PACKAGE)
     futures = [producer.publish(SUBJECT, fields) for fields in flights(3)]
     with pytest.raises(PublishError, match=r"3 events were not published \(NotFound\)"):
         producer.flush()
@@ -134,7 +135,7 @@ def test_a_topic_that_is_missing_fails_the_future_and_the_flush(project: str) ->
 
 def test_a_key_goes_on_after_its_events_failed(project: str) -> None:
     publisher = PubSubPublisher(project, ordered=True, batch_messages=3)
-    producer = EventProducer(publisher, source="/test")
+    producer = EventProducer(publisher, source="/test", registry=PACKAGE)
     for fields in flights(20):
         producer.publish(SUBJECT, fields, ordering_key="EWR")
     with pytest.raises(PublishError, match="20 events"):
@@ -185,7 +186,7 @@ def test_an_exit_waits_for_a_batch_that_does_not_fill(project: str, topic: Topic
     run(
         project,
         f"slow = PubSubPublisher({project!r}, batch_seconds=2)\n"
-        'EventProducer(slow, source="/s").publish("flight_departed", a_flight())',
+        'EventProducer(slow, source="/s", registry=PACKAGE).publish("flight_departed", a_flight())',
     )
     assert len(topic.messages(1)) == 1
 
@@ -230,4 +231,4 @@ def test_the_command_says_which_topic_is_missing_and_who_makes_it(project: str) 
     )
     line += ' "distance_miles": 1400, "cancelled": false}'
     with pytest.raises(NoTopicError, match=f"projects/{project}/topics/{SUBJECT}: not there; `headrace provision`"):
-        publish_lines(Settings(project=project), SUBJECT, [line], "/test")
+        publish_lines(Settings(project=project, contracts=SAMPLES), SUBJECT, [line], "/test")

@@ -15,6 +15,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.pubsub_v1.types import BigQueryConfig, ExpirationPolicy, PushConfig
 
 from schemas.registry import Contract, Registry, SchemaRef, parse_contract
+from schemas.samples import SAMPLES
 from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
 from stream.completeness import completeness_view
 from stream.names import COMPLETENESS, TALLIES, Names
@@ -25,7 +26,7 @@ from stream.table_changes import ProvisionError, evolved_table
 from tests.builders import a_contract, a_tokenised_contract
 
 pytestmark = pytest.mark.emulators
-PACKAGE = Registry.load()
+PACKAGE = Registry.load(SAMPLES)
 
 
 @dataclass

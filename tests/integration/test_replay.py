@@ -17,6 +17,7 @@ import pytest
 
 from schemas.envelope import to_rfc3339
 from schemas.registry import Registry
+from schemas.samples import SAMPLES
 from stream.audit import count_subjects
 from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
 from stream.commands.archive import open_archive, open_collector, open_reader
@@ -92,7 +93,12 @@ class Office:
         settings = self.service.settings
         return subprocess.run(
             [*COMMAND, *arguments, "--project", settings.project],
-            env={**os.environ, "HEADRACE_ARCHIVE_KEY_FILE": str(self.key), **variables},
+            env={
+                **os.environ,
+                "HEADRACE_CONTRACTS": str(SAMPLES),
+                "HEADRACE_ARCHIVE_KEY_FILE": str(self.key),
+                **variables,
+            },
             capture_output=True,
             text=True,
             check=False,
