@@ -70,6 +70,16 @@ def test_a_base_without_a_digest_is_refused(image: str, code: int) -> None:
     assert code == 0 or "name it by digest" in done.stderr
 
 
+@pytest.mark.parametrize(("contracts", "code"), [("contracts", 0), ("", 1)])
+def test_an_image_without_contracts_of_its_own_is_refused(contracts: str, code: int) -> None:
+    dockerfile = ROOT / "docker" / "service" / "Dockerfile"
+    check = next(rest for rest in of(dockerfile, "RUN") if "CONTRACTS" in rest)
+    done = subprocess.run(["/bin/sh", "-c", check], env={"CONTRACTS": contracts}, capture_output=True, text=True)
+    assert done.returncode == code
+    assert code == 0 or "CONTRACTS: name the folder" in done.stderr
+    assert set(of(dockerfile, "ARG")) >= {"CONTRACTS"}, "without a default"
+
+
 @DOCKERFILE
 def test_nothing_runs_as_root_and_nothing_is_installed_but_from_the_lock(dockerfile: Path) -> None:
     user = of(dockerfile, "USER")[-1]

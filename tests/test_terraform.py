@@ -12,6 +12,7 @@ import pytest
 
 from deploy.permissions import grants, principals
 from schemas.registry import Registry
+from schemas.samples import SAMPLES
 from stream.dataflow_settings import DataflowSettings
 from stream.names import ARCHIVE, DEAD_LETTERS, Names
 from stream.settings import Settings
@@ -114,14 +115,13 @@ def test_names_and_times_are_those_of_the_code() -> None:
 
 def test_subjects_and_tables_follow_from_the_contracts_as_the_registry_reads_them() -> None:
     """What pubsub.tf does: take the files' names apart, and the newest version's ``headrace.table``."""
-    registry = Registry.load()
-    folder = (FOLDER / text_of(READ.variables["contracts"]["default"])).resolve()
+    registry = Registry.load(SAMPLES)
     newest: dict[str, int] = {}
-    for path in folder.glob("*.v*.avsc"):
+    for path in SAMPLES.glob("*.v*.avsc"):
         subject, version = path.name.removesuffix(".avsc").split(".v")
         newest[subject] = max(newest.get(subject, 0), int(version))
     tables = {
-        subject: json.loads((folder / f"{subject}.v{version}.avsc").read_text())["headrace"]["table"]
+        subject: json.loads((SAMPLES / f"{subject}.v{version}.avsc").read_text())["headrace"]["table"]
         for subject, version in newest.items()
     }
     assert tables == {each: registry.latest(each).options.table for each in registry.subjects}

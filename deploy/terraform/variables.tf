@@ -22,7 +22,6 @@ variable "location" {
 variable "contracts" {
   description = "Folder of .avsc files; subjects, their topics and their tables follow from it"
   type        = string
-  default     = "../../schemas/avro"
 }
 
 variable "dataset" {
