@@ -19,8 +19,9 @@ from stream.completeness import completeness_view, put_view, view_differs
 from stream.letters.tables import archive_tables
 from stream.names import FIRST_KEY_VERSION, Names
 from stream.own_tables import engines_table, tallies_table
+from stream.refusals import ProvisionError, Refusal
 from stream.subscriptions import differences, subscription_for
-from stream.table_changes import ProvisionError, evolved_table, same_location, table_changes
+from stream.table_changes import evolved_table, same_location, table_changes, table_refusals
 from stream.token_history import TokenHistory, makes_tokens, next_history
 from stream.tokens import token_prefix
 
@@ -53,9 +54,9 @@ def plan(
     """Compare what exists with what the contracts say; descriptions of tables with tokens name the key's version.
 
     Raises:
-        ProvisionError: what exists differs in a way that cannot be changed; says how, and the remedy.
+        ProvisionError: what exists differs in ways that cannot be changed; has all of them, with their remedies.
     """
-    return [
+    found = [
         *_pubsub_changes(registry, names, clients),
         *_dataset_changes(f"{names.project}.{names.dataset}", location, clients.bigquery),
         *_dataset_changes(f"{names.project}.{names.archive}", location, clients.bigquery),
@@ -64,6 +65,10 @@ def plan(
         *_view_changes(names, clients.bigquery),
         *_rollup_changes(registry, names, clients.bigquery),
     ]
+    refusals = [each for each in found if isinstance(each, Refusal)]
+    if refusals:
+        raise ProvisionError(refusals)
+    return [each for each in found if isinstance(each, Change)]
 
 
 def apply(changes: Sequence[Change]) -> None:
@@ -72,7 +77,7 @@ def apply(changes: Sequence[Change]) -> None:
         change.apply()
 
 
-def _pubsub_changes(registry: Registry, names: Names, clients: Clients) -> Iterator[Change]:
+def _pubsub_changes(registry: Registry, names: Names, clients: Clients) -> Iterator[Change | Refusal]:
     pairs = [(names.topic(subject), names.subscription(subject)) for subject in registry.subjects]
     pairs.append((names.dead_letter_topic, names.dead_letter_subscription))
     for topic, subscription in pairs:
@@ -81,7 +86,7 @@ def _pubsub_changes(registry: Registry, names: Names, clients: Clients) -> Itera
         yield from _subscription_changes(subscription, topic, clients.subscriber)
 
 
-def _subscription_changes(name: str, topic: str, client: SubscriberClient) -> Iterator[Change]:
+def _subscription_changes(name: str, topic: str, client: SubscriberClient) -> Iterator[Change | Refusal]:
     wanted = subscription_for(name, topic, now_micros())
     try:
         existing = client.get_subscription(subscription=name)
@@ -89,10 +94,9 @@ def _subscription_changes(name: str, topic: str, client: SubscriberClient) -> It
         yield Change("create", "subscription", name, _bind(client.create_subscription, request=wanted))
         return
     found = differences(existing, topic)
-    for each in found:
-        if each.field is None:
-            raise ProvisionError(f"{name}: {each.found}; {each.remedy}")
-    if found:
+    refused = [each for each in found if each.field is None]
+    yield from (Refusal("subscription", name, each.found, each.remedy) for each in refused)
+    if found and not refused:
         mask = FieldMask(paths=[each.field for each in found])
         update = _bind(client.update_subscription, request={"subscription": wanted, "update_mask": mask})
         yield Change("update", "subscription", name, update, "; ".join(each.found for each in found))
@@ -100,7 +104,7 @@ def _subscription_changes(name: str, topic: str, client: SubscriberClient) -> It
 
 def _dataset_changes(
     name: str, location: str, client: bigquery.Client, tables_kept: timedelta | None = None
-) -> Iterator[Change]:
+) -> Iterator[Change | Refusal]:
     wanted = bigquery.Dataset(name)
     wanted.location = location
     if tables_kept is not None:
@@ -111,10 +115,9 @@ def _dataset_changes(
         yield Change("create", "dataset", name, _bind(client.create_dataset, dataset=wanted))
         return
     if not same_location(existing.location, location):
-        raise ProvisionError(
-            f"{name}: it is in {existing.location} and the setting `location` is {location}, and BigQuery cannot move "
-            f'it; set location = "{existing.location}", or name another dataset'
-        )
+        why = f"it is in {existing.location} and the setting `location` is {location}, and BigQuery cannot move it"
+        yield Refusal("dataset", name, why, f'set location = "{existing.location}", or name another dataset')
+        return
     if existing.default_table_expiration_ms != wanted.default_table_expiration_ms:
         existing.default_table_expiration_ms = wanted.default_table_expiration_ms
         update = _bind(client.update_dataset, dataset=existing, fields=["default_table_expiration_ms"])
@@ -123,11 +126,15 @@ def _dataset_changes(
 
 def _table_changes(
     registry: Registry, names: Names, client: bigquery.Client, masking_key_version: str
-) -> Iterator[Change]:
+) -> Iterator[Change | Refusal]:
     latest = map(registry.latest, registry.subjects)
     versions = {each.options.table: masking_key_version for each in latest if makes_tokens(each)}
     today = from_micros(now_micros()).date()
-    wanted = [evolved_table(registry, subject, names) for subject in registry.subjects]
+    wanted: list[bigquery.Table] = []
+    for subject in registry.subjects:
+        table, refusals = evolved_table(registry, subject, names)
+        wanted.append(table)
+        yield from refusals
     wanted += [make(names.project, names.dataset) for make in (tallies_table, engines_table)]
     for table in [*wanted, *archive_tables(names.project, names.archive)]:
         name = f"{table.project}.{table.dataset_id}.{table.table_id}"
@@ -137,6 +144,9 @@ def _table_changes(
             history = next_history(None, None, versions.get(table.table_id), today)
             table.description = history.beside(table.description)
             yield Change("create", "table", name, _bind(client.create_table, table=table))
+            continue
+        if refusals := table_refusals(existing, table, name):
+            yield from refusals
             continue
         version, created = versions.get(table.table_id), existing.created.date() if existing.created else today
         before = TokenHistory.read(existing.description)
@@ -156,7 +166,7 @@ def _why(fields: Iterable[str], before: TokenHistory, after: TokenHistory) -> st
     return ", ".join(named.get(each, each) if before != after else each for each in fields)
 
 
-def _view_changes(names: Names, client: bigquery.Client) -> Iterator[Change]:
+def _view_changes(names: Names, client: bigquery.Client) -> Iterator[Change | Refusal]:
     view = completeness_view(names.project, names.dataset)
     name = f"{view.project}.{view.dataset_id}.{view.table_id}"
     put = _bind(put_view, client=client, wanted=view)
@@ -166,12 +176,12 @@ def _view_changes(names: Names, client: bigquery.Client) -> Iterator[Change]:
         yield Change("create", "view", name, put)
         return
     if existing.table_type != "VIEW":
-        raise ProvisionError(f"{name}: a table stands where a view belongs; rename it, and provision again")
-    if view_differs(existing, view):
+        yield Refusal("view", name, "a table stands where a view belongs", "rename it, and provision again")
+    elif view_differs(existing, view):
         yield Change("update", "view", name, put)
 
 
-def _rollup_changes(registry: Registry, names: Names, client: bigquery.Client) -> Iterator[Change]:
+def _rollup_changes(registry: Registry, names: Names, client: bigquery.Client) -> Iterator[Change | Refusal]:
     if not any(registry.latest(subject).transformations.rollups for subject in registry.subjects):
         return
     from stream.rollups import LABEL, put_rollup, rollup_views  # and sqlglot, where there is something for it
@@ -184,8 +194,8 @@ def _rollup_changes(registry: Registry, names: Names, client: bigquery.Client) -
             yield Change("create", "materialized view", view.name, put)
             continue
         if existing.table_type != "MATERIALIZED_VIEW":
-            raise ProvisionError(f"{view.name}: something else stands where a rollup belongs; rename the rollup")
-        if existing.labels.get(LABEL) != view.label or (existing.description or "") != view.doc:
+            yield Refusal("rollup", view.name, "something else stands where a rollup belongs", "rename the rollup")
+        elif existing.labels.get(LABEL) != view.label or (existing.description or "") != view.doc:
             yield Change("update", "materialized view", view.name, put)
 
 

@@ -3,54 +3,60 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from dataclasses import replace
+from typing import Any, Final, NamedTuple
 
 from google.cloud import bigquery
 
 from schemas.registry import Registry
 from stream.names import Names
+from stream.refusals import Refusal
 from stream.tables import PROVISION_MAKES, case_clashes, misfits, table_for, type_of
 
 _PROVISION: Final = "`headrace provision` changes it"
 
 
-class ProvisionError(ValueError):
-    """What exists cannot become what the contracts say; says which and the remedy. Nothing was changed."""
+class Merged(NamedTuple):
+    """A table's columns as they would be, and what BigQuery cannot change; a column that is refused stays as it is."""
+
+    columns: list[bigquery.SchemaField]
+    refusals: list[Refusal]
 
 
-def evolved_table(registry: Registry, subject: str, names: Names) -> bigquery.Table:
+def evolved_table(registry: Registry, subject: str, names: Names) -> tuple[bigquery.Table, list[Refusal]]:
     """Return a subject's table as it is when each version of the contract was provisioned after the one before.
 
     A project that is empty then gets what one that has grown has: a column that a later version added is NULLABLE, one
-    that it dropped stays.
-
-    Raises:
-        ProvisionError: a version changes what BigQuery cannot change.
+    that it dropped stays. With it, what versions change and BigQuery cannot: that stays as it was.
     """
     first, *later = sorted((each for each in registry if each.subject == subject), key=lambda each: each.ref.version)
-    table = table_for(first, names.project, names.dataset)
+    table, refusals = table_for(first, names.project, names.dataset), list[Refusal]()
     for contract in later:
         newer = table_for(contract, names.project, names.dataset)
         name = f"{contract.subject}.v{contract.ref.version}"
         if newer.table_id == table.table_id:
-            _refuse_repartitioning(table, newer, name)
-            newer.schema = merged_columns(table.schema, newer.schema, name)
+            repartitioned = list(_repartitioning(table, newer, name))
+            if repartitioned:
+                newer.time_partitioning = table.time_partitioning
+            merged = merged_columns(table.schema, newer.schema, name)
+            newer.schema = merged.columns
+            refusals += [replace(each, what="contract") for each in (*repartitioned, *merged.refusals)]
         table = newer
-    return table
+    return table, refusals
+
+
+def table_refusals(existing: bigquery.Table, wanted: bigquery.Table, name: str) -> list[Refusal]:
+    """Return what differs and BigQuery cannot change, all of it."""
+    if existing.table_type != "TABLE":
+        kind = str(existing.table_type).lower().replace("_", " ")
+        return [Refusal("table", name, f"a {kind} has the name of a table", "rename it, and provision again")]
+    return [*_repartitioning(existing, wanted, name), *merged_columns(existing.schema, wanted.schema, name).refusals]
 
 
 def table_changes(existing: bigquery.Table, wanted: bigquery.Table, name: str) -> dict[str, Any]:
-    """Return the properties to change, with their new values.
-
-    Raises:
-        ProvisionError: BigQuery cannot change what differs.
-    """
-    if existing.table_type != "TABLE":
-        kind = str(existing.table_type).lower().replace("_", " ")
-        raise ProvisionError(f"{name}: a {kind} has the name of a table; rename it, and provision again")
-    _refuse_repartitioning(existing, wanted, name)
+    """Return the properties to change, with their new values, of a table of which nothing is refused."""
     found: dict[str, Any] = {}
-    schema = merged_columns(existing.schema, wanted.schema, name)
+    schema = merged_columns(existing.schema, wanted.schema, name).columns
     if _columns(existing.schema) != _columns(schema):
         found["schema"] = schema
     if existing.description != wanted.description:
@@ -85,22 +91,30 @@ def same_location(one: str | None, other: str) -> bool:
 
 def merged_columns(
     existing: Sequence[bigquery.SchemaField], wanted: Sequence[bigquery.SchemaField], name: str
-) -> list[bigquery.SchemaField]:
+) -> Merged:
     """Give the table's columns in its own order, as BigQuery keeps them, then the new ones.
 
     A new column is NULLABLE: BigQuery cannot add a REQUIRED one to rows that are there.
-
-    Raises:
-        ProvisionError: a column of *wanted* differs in a way BigQuery cannot change.
     """
-    for old, asked in case_clashes(existing, wanted):
-        raise ProvisionError(
-            f"{name}.{asked}: the table has this column as {old}, and to BigQuery both names are one column; rename "
-            f"the column (ALTER TABLE ... RENAME COLUMN), or name the field {old}"
-        )
-    new = {column.name: column for column in wanted}
-    kept = [_merged_column(old, new.pop(old.name, None), f"{name}.{old.name}") for old in existing]
-    return [*kept, *(_relaxed(column) for column in new.values())]
+    clashes = list(case_clashes(existing, wanted))
+    refusals = [_one_column(old, asked, name) for old, asked in clashes]
+    clashing = {asked for _, asked in clashes}
+    new = {column.name: column for column in wanted if column.name not in clashing}
+    columns: list[bigquery.SchemaField] = []
+    for old in existing:
+        column, refused = _merged_column(old, new.pop(old.name, None), f"{name}.{old.name}")
+        columns.append(column)
+        refusals += refused
+    return Merged([*columns, *(_relaxed(column) for column in new.values())], refusals)
+
+
+def _one_column(old: str, asked: str, name: str) -> Refusal:
+    return Refusal(
+        "table",
+        f"{name}.{asked}",
+        f"the table has this column as {old}, and to BigQuery both names are one column",
+        f"rename the column (ALTER TABLE ... RENAME COLUMN), or name the field {old}",
+    )
 
 
 def _property_problems(existing: bigquery.Table, wanted: bigquery.Table) -> Iterator[str]:
@@ -128,15 +142,15 @@ def _is_partitioned_otherwise(existing: bigquery.Table, wanted: bigquery.Table) 
     return have is None or (have.type_, have.field) != (want.type_, want.field)
 
 
-def _refuse_repartitioning(existing: bigquery.Table, wanted: bigquery.Table, name: str) -> None:
+def _repartitioning(existing: bigquery.Table, wanted: bigquery.Table, name: str) -> Iterator[Refusal]:
     if _is_partitioned_otherwise(existing, wanted):
-        raise ProvisionError(
-            f"{name}: partitioned otherwise than the contract says, which BigQuery cannot change; "
-            "name another table in the contract, or copy this one"
-        )
+        why = "partitioned otherwise than the contract says, which BigQuery cannot change"
+        yield Refusal("table", name, why, "name another table in the contract, or copy this one")
 
 
-def _merged_column(old: bigquery.SchemaField, new: bigquery.SchemaField | None, place: str) -> bigquery.SchemaField:
+def _merged_column(
+    old: bigquery.SchemaField, new: bigquery.SchemaField | None, place: str
+) -> tuple[bigquery.SchemaField, list[Refusal]]:
     """The column, relaxed or described anew; what people added to it, such as policy tags, stays.
 
     A column that the contract has no longer stays with its rows, and may be null from now on.
@@ -144,21 +158,21 @@ def _merged_column(old: bigquery.SchemaField, new: bigquery.SchemaField | None, 
     changed = dict(old.to_api_repr())  # a copy: it hands out the column itself
     if new is None:
         changed["mode"] = "NULLABLE" if old.mode == "REQUIRED" else old.mode
-        return bigquery.SchemaField.from_api_repr(changed)
+        return bigquery.SchemaField.from_api_repr(changed), []
     repeated = "REPEATED" in (old.mode, new.mode)
     if type_of(old) != type_of(new) or (repeated and old.mode != new.mode) or _narrower(old, new):
-        raise ProvisionError(
-            f"{place}: BigQuery cannot change {_described(old)} to {_described(new)}; add a field instead"
-        )
+        why = f"BigQuery cannot change {_described(old)} to {_described(new)}"
+        return old, [Refusal("table", place, why, "add a field instead")]
     if old.mode == "REQUIRED":  # and a NULLABLE one stays so: the job never writes a null where the contract has none
         changed["mode"] = new.mode
     if old.description or new.description:
         changed["description"] = new.description or ""
+    merged = merged_columns(old.fields, new.fields, place)
     if old.fields:
-        changed["fields"] = [column.to_api_repr() for column in merged_columns(old.fields, new.fields, place)]
+        changed["fields"] = [column.to_api_repr() for column in merged.columns]
     if old.precision is not None:
         changed |= {"precision": new.precision, "scale": new.scale}
-    return bigquery.SchemaField.from_api_repr(changed)
+    return bigquery.SchemaField.from_api_repr(changed), merged.refusals
 
 
 def _described(column: bigquery.SchemaField) -> str:

@@ -9,15 +9,26 @@ from stream.columns import counted
 from stream.output import say
 from stream.provision import Clients, plan
 from stream.reach import Service, reach
+from stream.refusals import ProvisionError, listed
 from stream.settings import Settings
 
 
 def provision(settings: Settings, dry_run: bool) -> None:
-    """Create what is missing and update what may be updated; say what was done."""
+    """Create what is missing and update what may be updated; say what was done.
+
+    Raises:
+        ProvisionError: something cannot be changed; all of it is said, and nothing is changed.
+    """
     registry = settings.registry()
     reach(Service.PUBSUB, Service.BIGQUERY)
     clients = Clients(open_gapic_publisher(), open_subscriber(), open_bigquery(settings.project))
-    changes = plan(registry, settings.names, settings.location, clients, settings.masking_key_version)
+    try:
+        changes = plan(registry, settings.names, settings.location, clients, settings.masking_key_version)
+    except ProvisionError as error:
+        if len(error.refusals) > 1:
+            for line in listed(error.refusals):
+                say(line)
+        raise
     for change in changes:
         say(f"{change.action} {change.what} {change.name}{f': {change.why}' if change.why else ''}")
     if not changes:

@@ -22,7 +22,7 @@ from stream.audit_scope import Scope
 from stream.clients import open_bigquery
 from stream.clock import now_micros
 from stream.deadletter import PREFIX
-from stream.table_changes import ProvisionError
+from stream.refusals import ProvisionError
 from tests.builders import FLIGHT, a_flight
 from tests.functions import installed
 from tests.integration.test_beam_job import run_until
