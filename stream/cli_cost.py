@@ -29,7 +29,7 @@ def estimate(
     ] = None,
     kept_days: Annotated[int, typer.Option(min=1, max=36_500, help="Days that rows are kept.")] = 400,
     queried_tib: Annotated[
-        float, typer.Option(min=0, max=1e9, callback=finite, help="TiB that queries read in a month.")
+        float, typer.Option(min=0, max=1e9, callback=finite, help="TiB that people's queries read in a month.")
     ] = 1.0,
     refused: Annotated[
         float, typer.Option(min=0, max=1, callback=finite, help="Share of events that become dead letters.")
@@ -37,6 +37,8 @@ def estimate(
     events_a_vcpu: Annotated[
         float, typer.Option(min=1, max=1e9, callback=finite, help="Events a second that one vCPU takes.")
     ] = 1000,
+    subjects: Annotated[int, typer.Option(min=1, max=10_000, help="Subjects that the events are spread over.")] = 1,
+    engine: Annotated[str, typer.Option(help="dataflow, or embedded on a machine of your own.")] = "dataflow",
     prices: Annotated[Path | None, typer.Option(help="Prices of your own, as a TOML file.")] = None,
     format_: Format = "table",
     json_output: Json = False,
@@ -44,13 +46,16 @@ def estimate(
     """Estimate what a load costs in a month. Item by item, with list prices of a stated date.
 
     Examples: headrace cost estimate --rate 500 --event-bytes 400  |  headrace cost estimate --rate 20
-    --event-bytes 2000 --kept-days 30 --json
+    --event-bytes 2000 --kept-days 30 --json  |  headrace cost estimate --rate 500 --event-bytes 400 --subjects 8
+    --engine embedded
     """
     from stream.commands.cost import show_estimate
-    from stream.cost.estimate import Load
+    from stream.cost.estimate import Engine, Load
 
+    if engine not in list(Engine):
+        raise typer.BadParameter(f"not one of {', '.join(Engine)}", param_hint="--engine")
     row = row_bytes or event_bytes + ROW_BYTES
-    load = Load(rate, event_bytes, row, kept_days, queried_tib, refused, events_a_vcpu)
+    load = Load(rate, event_bytes, row, kept_days, queried_tib, refused, events_a_vcpu, subjects, Engine(engine))
     show_estimate(load, prices, "json" if json_output else format_)
 
 

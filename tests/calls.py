@@ -55,6 +55,9 @@ class Calls:
         merged = re.match(r"\s*MERGE `\S+`", sql)
         if merged:
             self.note_tables("jobs.query (the table it merges into)", merged[0])
+        deleted = re.match(r"\s*DELETE FROM `\S+`", sql)
+        if deleted:
+            self.note_tables("jobs.query (the table it deletes from)", deleted[0])
         for inserted in re.findall(r"INSERT INTO `\S+`", sql):
             self.note_tables("jobs.query (the table it inserts into)", inserted)
 

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from stream.cli import main
 from stream.commands.cost import show_estimate
-from stream.cost.estimate import GIB, MONTH_SECONDS, TIB, Item, Load, envelope_bytes, estimate
+from stream.cost import upkeep
+from stream.cost.estimate import GIB, MONTH_SECONDS, TIB, Engine, Item, Load, envelope_bytes, estimate
 from stream.cost.measure import Measured, total
 from stream.cost.prices import NAMES, PricesError, load_prices
+from stream.dataflow import identities
+from stream.engine import guard, table_watch, watch
+from stream.exits import Exit
+from stream.settings import Settings
 
 LOAD = Load(
     events_a_second=100,
@@ -23,6 +32,10 @@ LOAD = Load(
     refused=0.0,
     events_a_vcpu=1000,
 )
+
+
+EMBEDDED = replace(LOAD, engine=Engine.EMBEDDED, subjects=4)
+MIB_10 = 10 * 2**20
 
 
 def items(load: Load) -> dict[str, Item]:
@@ -86,14 +99,15 @@ def test_a_wrong_file_of_prices_says_what_is_wrong(before: str, after: str, says
         load_prices(tmp_path / "prices.toml")
 
 
+@pytest.mark.parametrize("load", [LOAD, EMBEDDED], ids=lambda load: load.engine)
 def test_the_table_fits_a_terminal_and_json_adds_up(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    load: Load, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    show_estimate(LOAD, None, "table")
+    show_estimate(load, None, "table")
     shown = capsys.readouterr()
     assert [line for line in (shown.out + shown.err).splitlines() if len(line.rstrip()) > 80] == []
-    show_estimate(LOAD, None, "json")
+    show_estimate(load, None, "json")
     said = json.loads(capsys.readouterr().out)
     assert said["usd_a_month"] == pytest.approx(sum(item["usd"] for item in said["items"]))
 
@@ -103,3 +117,66 @@ def test_subjects_are_added_up_by_their_events() -> None:
     assert total([few, many]) == Measured("all", 400, 4.0, pytest.approx(0.2), 400)
     assert total([few, replace(many, row_bytes=None)]).row_bytes == 1000
     assert total([]) == Measured("all", 0, 0.0, 0.0, None)
+
+
+def test_the_engine_asks_for_rows_every_ten_minutes_and_reads_half_a_day_of_ids_on_average() -> None:
+    # 25 events a second in each table: 2,160,000 rows of 46 bytes at the end of the day, 99.4 MB
+    whole = 25 * 86_400 * 46
+    asked = range(144)  # a day's queries, one every ten minutes
+    a_day = sum(max(MIB_10, whole * (each + 0.5) / 144) for each in asked)
+    found = items(EMBEDDED)["Engine's queries, rows"]
+    assert found.quantity == pytest.approx(4 * a_day * MONTH_SECONDS / 86_400 / TIB, rel=0.001)
+
+
+@pytest.mark.parametrize("events_a_second", [0.001, 2.6])
+def test_a_query_of_few_rows_is_billed_ten_megabytes(events_a_second: float) -> None:
+    found = items(replace(EMBEDDED, events_a_second=events_a_second, subjects=1))["Engine's queries, rows"]
+    assert found.quantity * TIB == pytest.approx(MIB_10 * MONTH_SECONDS / 600)
+
+
+@given(st.floats(1, 1e9))
+def test_a_query_is_billed_no_less_than_the_least_and_no_more_than_a_whole_day(events_a_day: float) -> None:
+    billed = upkeep.row_query_bytes(events_a_day)
+    assert MIB_10 <= billed <= max(MIB_10, events_a_day * 46)
+
+
+def test_claims_are_tidied_every_hour() -> None:
+    assert items(EMBEDDED)["Engine's queries, claims"].quantity * TIB == pytest.approx(MIB_10 * 730.5)
+
+
+def test_what_is_free_of_a_price_is_free_once() -> None:
+    found = items(replace(EMBEDDED, queried_tib=0.75))
+    queries = [found[each] for each in ("BigQuery queries", "Engine's queries, rows", "Engine's queries, claims")]
+    assert queries[0].usd == 0
+    assert sum(each.usd for each in queries) == pytest.approx(6.25 * (sum(each.quantity for each in queries) - 1))
+
+
+def test_looks_cost_nothing_on_both_engines() -> None:
+    looks, on_dataflow = items(EMBEDDED)["Engine's looks"], items(LOAD)["Job's looks at tables"]
+    # 4 tables and the tallies in 10 s; 4 tables, 4 subscriptions and the dead letters' in 30 s; the claim's two in 10 s
+    assert looks.quantity == pytest.approx(MONTH_SECONDS * (0.5 + 9 / 30 + 0.2))
+    assert on_dataflow.quantity == pytest.approx(MONTH_SECONDS * 2 / 10)
+    assert looks.usd == on_dataflow.usd == 0
+
+
+def test_each_engine_has_its_own_items() -> None:
+    assert not [each for each in items(EMBEDDED) if each.startswith("Dataflow")]
+    assert not [each for each in items(LOAD) if each.startswith("Engine's")]
+
+
+def test_what_is_reckoned_is_how_often_the_engine_asks() -> None:
+    lease = Settings(project="some-project").lease_seconds
+    assert (upkeep.ROW_SECONDS, upkeep.LOOK_SECONDS) == (table_watch.WITNESS_SECONDS, table_watch.LOOK_SECONDS)
+    assert upkeep.LOOK_SECONDS == identities.LOOK_SECONDS
+    assert upkeep.PROPERTY_SECONDS == watch.CHECK_SECONDS
+    assert lease / 3 == upkeep.LEASE_LOOK_SECONDS
+    assert guard.KEPT.total_seconds() / 2 == upkeep.CLAIM_SECONDS
+
+
+def test_an_engine_that_is_none_is_refused(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = ["headrace", "cost", "estimate", "--rate", "1", "--event-bytes", "1", "--engine", "spark"]
+    monkeypatch.setattr(sys, "argv", asked)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == Exit.USAGE
+    assert "not one of dataflow, embedded" in capsys.readouterr().err

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from stream.cost.estimate import Load, estimate
+from stream.cost.estimate import Engine, Load, estimate
 from stream.cost.prices import load_prices
 from stream.output import check_format, say, show
 
@@ -28,6 +28,8 @@ def show_estimate(load: Load, prices_file: Path | None, format_: str) -> None:
         ]
         show("items", rows, format_)
         say(f"{total:,.2f} US dollars a month for {load.month:,.0f} events")
+        if load.engine is Engine.EMBEDDED:
+            say("the machine that the engine runs on, its disk and its network are not in it")
         say(f"list prices as of {prices.as_of} ({prices.region})")
         say("they change: check them, or name your own with --prices; more in docs/cost.md")
         return

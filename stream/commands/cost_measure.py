@@ -36,13 +36,13 @@ def show_measured(settings: Settings, since: datetime, now: datetime, format_: s
     ]
     show("subjects", rows, format_)
     if whole.events:
-        say(f"a month of this: {_asking(whole)}")
+        say(f"a month of this: {_asking(whole, sum(each.events > 0 for each in measured))}")
         say("EVENT is the bytes of an encoded event; what was not measured is as in the estimate's --help")
     else:
         say(f"nothing was tallied since {since:%Y-%m-%d %H:%M} UTC; look further back with --since")
 
 
-def _asking(whole: Measured) -> str:
+def _asking(whole: Measured, subjects: int) -> str:
     rows = "" if whole.row_bytes is None else f" --row-bytes {whole.row_bytes}"
     measured = f"--rate {whole.events_a_second:.3g} --refused {whole.refused:.2g}{rows}"
-    return f"headrace cost estimate {measured} --event-bytes EVENT"
+    return f"headrace cost estimate {measured} --event-bytes EVENT --subjects {subjects}"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Final
+from enum import StrEnum
+from typing import Final, assert_never
 
 from schemas.envelope import Envelope, SchemaRef
+from stream.cost import upkeep
 from stream.cost.prices import Price, Prices
 
 MONTH_HOURS: Final = 730.5
@@ -23,12 +26,22 @@ _WORKER_VCPUS: Final = 2  # n1-standard-2
 _WORKER_GIB: Final = 7.5
 _WORKER_DISK_GIB: Final = 30
 _SHUFFLES: Final = 1  # the job groups once, by table and shard
+_FREE: Final = "free"
+_NOTHING: Final = Price(0.0, "calls", "https://cloud.google.com/bigquery/pricing#free")
+
+
+class Engine(StrEnum):
+    """Where the job runs."""
+
+    DATAFLOW = "dataflow"
+    EMBEDDED = "embedded"
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What comes in: encoded bytes of an event, logical bytes of its row, days that rows are kept, TiB that queries
-    read in a month, and how many events a second one vCPU of Dataflow takes."""
+    """What comes in: encoded bytes of an event, logical bytes of its row, days that rows are kept, TiB that people's
+    queries read in a month, how many events a second one vCPU of Dataflow takes, and over how many subjects events are
+    spread."""
 
     events_a_second: float
     event_bytes: int
@@ -37,6 +50,8 @@ class Load:
     queried_tib: float
     refused: float
     events_a_vcpu: float
+    subjects: int = 1
+    engine: Engine = Engine.DATAFLOW
 
     @property
     def month(self) -> float:
@@ -65,8 +80,13 @@ class Item:
 
 
 def estimate(load: Load, prices: Prices) -> list[Item]:
-    """What *load* needs in a month, in the order of an event's way."""
-    return [Item(what, why, quantity, prices.by_name[name]) for what, why, name, quantity in _quantities(load)]
+    """What *load* needs in a month, in the order of an event's way; what is free of a price is free once."""
+    items, used = list[Item](), defaultdict[str, float](float)
+    for what, why, name, quantity in _quantities(load):
+        price = _NOTHING if name == _FREE else prices.by_name[name]
+        items.append(Item(what, why, quantity, replace(price, free=max(0.0, price.free - used[name]))))
+        used[name] += quantity
+    return items
 
 
 def envelope_bytes() -> int:
@@ -86,6 +106,18 @@ def _quantities(load: Load) -> Iterator[tuple[str, str, str, float]]:
     letter = message + _LETTER_BYTES
     passed = load.month * message * 2 + load.month * load.refused * letter * 2
     yield "Pub/Sub", "each message published and delivered", "pubsub_throughput", passed / TIB
+    match load.engine:
+        case Engine.DATAFLOW:
+            yield from _dataflow(load, message)
+        case Engine.EMBEDDED:
+            pass  # the machine is the operator's own
+        case _:
+            assert_never(load.engine)
+    yield from _bigquery(load, letter)
+    yield from _upkeep(load)
+
+
+def _dataflow(load: Load, message: float) -> Iterator[tuple[str, str, str, float]]:
     hours = load.workers * MONTH_HOURS
     plural = "s" if load.workers > 1 else ""
     yield "Dataflow vCPUs", f"{load.workers} worker{plural} of {_WORKER_VCPUS}", "dataflow_vcpu", hours * _WORKER_VCPUS
@@ -93,6 +125,9 @@ def _quantities(load: Load) -> Iterator[tuple[str, str, str, float]]:
     grouped = load.month * message * _SHUFFLES
     yield "Dataflow streaming", "each message grouped once", "dataflow_streaming_data", grouped / GIB
     yield "Dataflow disks", f"{_WORKER_DISK_GIB} GiB a worker", "dataflow_disk", hours * _WORKER_DISK_GIB
+
+
+def _bigquery(load: Load, letter: float) -> Iterator[tuple[str, str, str, float]]:
     written = load.month * ((1 - load.refused) * load.row_bytes + load.refused * letter)
     yield "BigQuery ingestion", f"rows of {load.row_bytes:,} bytes", "bigquery_ingestion", written / GIB
     a_day = written / GIB / (MONTH_HOURS / 24)
@@ -103,3 +138,20 @@ def _quantities(load: Load) -> Iterator[tuple[str, str, str, float]]:
         yield "BigQuery storage, old", f"{old} days more", "bigquery_long_term_storage", a_day * old
     if load.queried_tib:
         yield "BigQuery queries", "bytes that they read", "bigquery_queries", load.queried_tib
+
+
+def _upkeep(load: Load) -> Iterator[tuple[str, str, str, float]]:
+    """What the job asks besides moving events."""
+    match load.engine:
+        case Engine.DATAFLOW:
+            calls = upkeep.free_calls_of_workers(load.workers * _WORKER_VCPUS, load.subjects, MONTH_SECONDS)
+            yield "Job's looks at tables", "every 10 s at most; cost nothing", _FREE, calls
+        case Engine.EMBEDDED:
+            rows = upkeep.row_queries_bytes(load.events_a_second, load.subjects, MONTH_SECONDS)
+            yield "Engine's queries, rows", "every 10 minutes a table", "bigquery_queries", rows / TIB
+            claims = upkeep.claim_queries_bytes(MONTH_SECONDS)
+            yield "Engine's queries, claims", "every hour", "bigquery_queries", claims / TIB
+            calls = upkeep.free_calls(load.subjects, MONTH_SECONDS)
+            yield "Engine's looks", "every 10 to 30 s; cost nothing", _FREE, calls
+        case _:
+            assert_never(load.engine)

@@ -20,21 +20,25 @@ from typer.testing import CliRunner
 from deploy.open_letters import open_letters
 from deploy.permissions import differences, principals
 from producers import EventProducer, PubSubPublisher
+from schemas.envelope import to_micros
 from schemas.registry import Registry, parse_contract
 from schemas.samples import SAMPLES
 from stream.cli import app
-from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
+from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber, open_write
 from stream.commands.archive import open_collector
 from stream.commands.backfill import Reading, build_backfill, job_of
 from stream.commands.backfill_day import build_replacement
 from stream.dataflow.loading import LoadOptions
+from stream.engine.claim import Claims
 from stream.key_files import write_key_file
 from stream.message import Message
-from stream.names import TALLIES
+from stream.names import ENGINES, TALLIES
 from stream.pipeline import load
 from stream.provision import Clients, apply, plan
 from stream.settings import Settings
 from stream.stored_rows import StoredRows, StoredTallies
+from stream.streams import WriteStreams
+from stream.table_identity import Witness, look_at_table, missing_witnesses
 from stream.tallies import Outcome, tally_unread
 from tests.beam_engine import BeamEngine, NamedKey
 from tests.buckets import a_bucket
@@ -167,6 +171,17 @@ class Day:
             StoredRows(client, names.sql(TALLIES)).misfits([])
             StoredTallies(client, names.sql(TALLIES)).count(rows)
 
+    def let_hours_pass(self, principal: str) -> None:
+        """What the engine asks every ten minutes, and every hour."""
+        names = self.service.names
+        client, streams = open_bigquery(names.project), WriteStreams(open_write(names.project), 10.0)
+        ours = [names.subscription("flight_departed")]
+        claims = Claims("e", "r", "nobody", ours, names.table(ENGINES), names.sql(ENGINES), client, streams)
+        with self.calls.by(principal):
+            looked = look_at_table(client, names.sql("flights"))
+            assert missing_witnesses(client, looked, [Witness("nobody wrote it", to_micros(NOW))]) == 1
+            claims.forget({"nobody"}, NOW)
+
     def watch(self) -> None:
         """Ask whether letters are open for too long, as the scheduled query does."""
         names, client = self.service.names, open_bigquery(self.service.names.project)
@@ -202,6 +217,7 @@ def test_what_each_principal_uses_is_what_it_is_granted(project: str, tmp_path: 
         day.service.publish("booking_created", [a_wire("b-0"), (b"x", a_wire("b-1")[1])])
         day.ingest(5)
         day.look_after_a_mishap("job")
+        day.let_hours_pass("job")
         day.backfill(tmp_path)
         day.look_after_a_mishap("backfiller")
         day.replace_a_day(tmp_path)
