@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 import pytest
+from google.api_core.exceptions import Forbidden, GoogleAPIError, InvalidArgument, NotFound
 
 from stream.clients import open_bigquery
-from stream.dataflow.lookups import EventTable, LookupFailedError
+from stream.dataflow.lookups import EventTable, LookupFailedError, _asking
+from stream.trouble import plain
 from tests.ledgers import TABLE
 
+NAME = plain(TABLE)
 
-def test_a_lookup_that_fails_says_who_needs_what(monkeypatch: pytest.MonkeyPatch) -> None:
+
+def test_a_lookup_that_nobody_answers_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", "127.0.0.1:1")  # nobody answers there
     table = EventTable(open_bigquery("p"), TABLE)
-    with pytest.raises(LookupFailedError, match=r"tables/things: .*bigquery\.jobs\.create.*tables\.getData on it"):
+    with pytest.raises(LookupFailedError, match=rf"^{NAME}: the service does not answer; it is tried again$"):
         table.is_empty()
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (Forbidden("x"), r"permission denied; .*bigquery\.jobs\.create.*tables\.getData on it"),
+        (NotFound("x"), "the table does not exist; `headrace provision` creates it"),
+        (InvalidArgument("x"), r"the service answers 400 \(Bad Request\); the job needs"),
+    ],
+    ids=repr,
+)
+def test_a_lookup_that_is_refused_says_who_needs_what(error: GoogleAPIError, said: str) -> None:
+    with pytest.raises(LookupFailedError, match=f"^{NAME}: {said}"), _asking(TABLE):
+        raise error

@@ -46,7 +46,8 @@ def test_it_is_ready_while_nothing_is_in_the_way(address: str) -> None:
 
 def test_a_stranger_learns_no_name_of_a_resource_and_no_path(address: str) -> None:
     status = a_status()
-    status.subjects["flights"].block("pull", "NotFound: projects/my-project/subscriptions/flights.headrace; provision")
+    gone = "projects/my-project/subscriptions/flights.headrace: the subscription does not exist; provision"
+    status.subjects["flights"].block("pull", gone)
     status.subjects["flights"].block("write", "DiskFullError: /var/lib/headrace")
     with serving_health(address, status, "headrace"):
         said = "".join(get_page(address, page)[1] for page in ("/healthz", "/readyz", "/metrics", "/", "/etc/passwd"))

@@ -8,16 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from google.api_core.exceptions import Forbidden, ServiceUnavailable
-from google.auth.exceptions import DefaultCredentialsError, TransportError
-from requests.exceptions import ConnectionError as RequestsConnectionError
 
 from schemas.samples import SAMPLES
 from stream import reach as reaching
 from stream.cli import app
 from stream.clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB, describe_emulators, emulator_host, open_bigquery
 from stream.commands import run
-from stream.engine.patience import _sentence
 from stream.exits import Exit, explain
 from stream.key_files import write_key_file
 from stream.reach import NOTICE_SECONDS, Service, UnreachableError, reach
@@ -155,21 +151,3 @@ def test_a_variable_may_have_a_scheme(given: str, name: str, monkeypatch: pytest
     assert emulator_host(name) == "localhost:9050"
     assert "localhost:9050" in (describe_emulators() or "")
     assert name != PUBSUB or os.environ[PUBSUB] == "localhost:9050", "the SDK takes it as it is"
-
-
-NEED = "projects/p/topics/t: the job needs roles/pubsub.publisher on it"
-
-
-@pytest.mark.parametrize(
-    "error", [ServiceUnavailable("x"), RequestsConnectionError(), TimeoutError(), TransportError("x")], ids=repr
-)
-def test_trouble_of_the_network_is_not_reported_as_a_missing_permission(error: Exception) -> None:
-    sentence = _sentence(error, NEED)
-
-    assert "needs" not in sentence
-    assert "projects/p/topics/t: the service does not answer" in sentence
-
-
-@pytest.mark.parametrize("error", [Forbidden("x"), DefaultCredentialsError("x")], ids=repr)
-def test_a_missing_permission_is_reported_as_one(error: Exception) -> None:
-    assert _sentence(error, NEED) == f"{type(error).__name__}: {NEED}"

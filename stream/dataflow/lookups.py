@@ -15,6 +15,7 @@ from requests.exceptions import Timeout
 from stream.dataflow.identities import TableIdentities
 from stream.names import sql_name
 from stream.stored_rows import StoredRows, StoredTallies
+from stream.trouble import in_words
 
 
 class LookupFailedError(RuntimeError):
@@ -78,7 +79,5 @@ def _asking(table: str) -> Iterator[None]:
     try:
         yield
     except (GoogleAPIError, GoogleAuthError, RequestsConnectionError, Timeout, TimeoutError) as error:
-        raise LookupFailedError(
-            f"{table}: {type(error).__name__} when it was asked what it holds; the job needs bigquery.jobs.create, "
-            "and bigquery.tables.getData on it; `headrace provision` makes it"
-        ) from error
+        need = "the job needs bigquery.jobs.create, and bigquery.tables.getData on it; `headrace provision` makes it"
+        raise LookupFailedError(in_words(error, f"{table}: {need}")) from error

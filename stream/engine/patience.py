@@ -19,12 +19,13 @@ from google.api_core.exceptions import (
     TooManyRequests,
     Unauthorized,
 )
-from google.auth.exceptions import GoogleAuthError, TransportError
+from google.auth.exceptions import GoogleAuthError
 from requests.exceptions import ConnectionError as RequestsConnectionError
 from requests.exceptions import Timeout
 
 from stream.engine.journal import DiskFullError
 from stream.engine.status import SubjectStatus
+from stream.trouble import in_words, plain
 
 FIRST_SECONDS: Final = 0.2
 LONGEST_SECONDS: Final = 15.0
@@ -44,15 +45,6 @@ TROUBLE: Final = (
     Timeout,
     TimeoutError,
     DiskFullError,
-)
-AWAY: Final = (
-    ServerError,
-    GatewayTimeout,
-    RetryError,
-    TransportError,
-    RequestsConnectionError,
-    Timeout,
-    TimeoutError,
 )
 _LOG = structlog.get_logger("headrace")
 T = TypeVar("T")
@@ -81,13 +73,15 @@ class Patience:
             try:
                 done = attempt()
             except TROUBLE as error:
-                self.wait(_sentence(error, need))
+                _LOG.debug("trouble", subject=self._status.subject, error=type(error).__name__)
+                self.wait(in_words(error, need))
             else:
                 self.mended()
                 return done
 
     def wait(self, sentence: str) -> None:
         """Say what is in the way, when that is news, and wait before the next try; StoppedError when told to stop."""
+        sentence = plain(sentence)
         if self._status.block(self._where, sentence):
             _LOG.warning("blocked", subject=self._status.subject, needs=sentence)
         pause, self._pause = self._pause, min(self._pause * 2, LONGEST_SECONDS)
@@ -99,14 +93,3 @@ class Patience:
         self._pause = FIRST_SECONDS
         if self._status.unblock(self._where):
             _LOG.info("mended", subject=self._status.subject)
-
-
-def _sentence(error: BaseException, need: str) -> str:
-    """What is in the way: no permission helps where nobody answers."""
-    if isinstance(error, AWAY):
-        return f"{type(error).__name__}: {need.partition(': ')[0]}: the service does not answer; it is tried again"
-    return f"{_what(error)}: {need}"
-
-
-def _what(error: BaseException) -> str:
-    return str(error) if isinstance(error, DiskFullError) else type(error).__name__

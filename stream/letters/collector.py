@@ -12,6 +12,7 @@ from google.pubsub_v1.types import PullResponse
 
 from stream.letters.archive import Archive, ArchiveError
 from stream.letters.letter import read_pieces
+from stream.trouble import in_words
 
 PULL_MESSAGES: Final = 1000
 PULL_SECONDS: Final = 1.0
@@ -40,7 +41,7 @@ class Collector:
             try:
                 self.collect()
             except (ArchiveError, GoogleAPICallError) as error:
-                need = str(error) if isinstance(error, ArchiveError) else f"{type(error).__name__}: {self._need}"
+                need = str(error) if isinstance(error, ArchiveError) else in_words(error, self._need)
                 if need != said:
                     _LOG.warning("letters_wait", needs=need)
                 said = need

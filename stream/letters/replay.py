@@ -221,8 +221,7 @@ class _Run:
                 publish_request(self._desk.publisher, topic, request.messages)
             except _PASSING as error:
                 if pause is None:
-                    need = "cannot be reached; run it again, and it goes on"
-                    raise ReplayError(f"{topic}: {type(error).__name__}, {need}") from error
+                    raise ReplayError(f"{topic}: cannot be reached; run it again, and it goes on") from error
                 if self._pace.pause(pause):
                     raise _StoppedError from error
             except NotFound as error:

@@ -42,7 +42,8 @@ def test_f05_pubsub_comes_back_empty(
         lost_by_the_broker: list[Sent] = world.sent[-200:]
         world.sent[-200:] = [replace(each, indeterminate=True) for each in lost_by_the_broker]
         mortal_pubsub.start()
-        until(lambda: engine.says("blocked", "NotFound", "subscriptions/headrace-flight_departed"), engine)
+        gone = "subscriptions/headrace-flight_departed: the subscription does not exist"
+        until(lambda: engine.says("blocked", gone), engine)
         world.provision()
         received, fresh = world.received(), world.mix.everything(flights=120, booked=20)
         world.publish(fresh)
