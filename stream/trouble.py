@@ -10,7 +10,6 @@ from google.api_core.exceptions import (
     Cancelled,
     Conflict,
     Forbidden,
-    GatewayTimeout,
     GoogleAPICallError,
     NotFound,
     RetryError,
@@ -22,15 +21,6 @@ from google.auth.exceptions import GoogleAuthError, TransportError
 from requests.exceptions import ConnectionError as RequestsConnectionError
 from requests.exceptions import Timeout
 
-AWAY: Final = (
-    ServerError,
-    GatewayTimeout,
-    RetryError,
-    TransportError,
-    RequestsConnectionError,
-    Timeout,
-    TimeoutError,
-)
 _TABLE_PATH: Final = re.compile(r"\Aprojects/([^/]+)/datasets/([^/]+)/tables/([^/:]+)(?=: |\Z)")
 _SQL_NAME: Final = re.compile(r"\A`([^`]+)`(?=: |\Z)")
 _TABLE: Final = re.compile(r"[^/.:\s]+\.[^/.:\s]+\.[^/.:\s]+")
