@@ -70,11 +70,11 @@ class EventProducer:
         if self._closed:
             raise ProducerClosedError("this producer is closed; make a new one")
         contract = self._registry.latest(subject)
-        validate(contract.record, fields)
-        attributes = self._envelope(contract, fields, event_id).to_attributes()
+        event = validate(contract.record, fields)
+        attributes = self._envelope(contract, event, event_id).to_attributes()
         if ordering_key is not None:
             attributes["ce-partitionkey"] = _short_text(ordering_key, "ordering_key", "leave it out for any order")
-        future = self._publisher.publish(subject, encode(contract, fields), attributes, ordering_key or "")
+        future = self._publisher.publish(contract.subject, encode(contract, event), attributes, ordering_key or "")
         self._in_flight.add(future)
         return future
 
@@ -103,13 +103,13 @@ class EventProducer:
     ) -> None:
         self.close()
 
-    def _envelope(self, contract: Contract, fields: Mapping[str, Any], event_id: str | None) -> Envelope:
+    def _envelope(self, contract: Contract, event: Mapping[str, Any], event_id: str | None) -> Envelope:
         if event_id is not None:
-            _short_text(event_id, "event_id", "give a text that no other event has, or leave it out")
+            event_id = _short_text(event_id, "event_id", "give a text that no other event has, or leave it out")
         else:
-            event_id = derive_event_id(contract, fields) or str(uuid_utils.uuid7())
+            event_id = derive_event_id(contract, event) or str(uuid_utils.uuid7())
         # Exactly what the payload stores: validation refuses a time finer than its type.
-        return Envelope(event_id, contract.ref, fields[contract.options.event_time], self._source)
+        return Envelope(event_id, contract.ref, event[contract.options.event_time], self._source)
 
 
 def _short_text(value: object, name: str, remedy: str) -> str:

@@ -16,19 +16,12 @@ from schemas.registry import Contract
 
 
 def encode(contract: Contract, fields: Mapping[str, Any], schema: Any = None) -> bytes:
-    """Encode *fields*, which :func:`schemas.validate.validate` has accepted; by *schema*, if it is not the whole.
+    """Encode *fields* as :func:`schemas.validate.validate` gives them; by *schema*, if it is not the whole.
 
     Raises:
         InvalidEventError: Avro cannot hold them, or they are larger than 1 MiB; never tells a value.
     """
-    out = io.BytesIO()
-    try:
-        fastavro.schemaless_writer(out, schema or contract.avro, fields)
-    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, struct.error) as error:
-        raise InvalidEventError(  # its text, and its cause, may quote the value
-            contract.subject, f"Avro cannot hold it ({type(error).__name__})", "give plain values of the fields' types"
-        ) from None
-    data = out.getvalue()
+    data = _written(contract, fields, schema or contract.avro)
     if len(data) > MAX_PAYLOAD_BYTES:
         raise InvalidEventError(
             contract.subject, f"an event of {len(data)} bytes", f"send at most {MAX_PAYLOAD_BYTES}; split it"
@@ -36,6 +29,18 @@ def encode(contract: Contract, fields: Mapping[str, Any], schema: Any = None) ->
     if schema is None and data[0] in FIRST_BYTES:
         _refuse_two_readings(contract, data)
     return data
+
+
+def _written(contract: Contract, fields: Mapping[str, Any], schema: Any) -> bytes:
+    out = io.BytesIO()
+    try:
+        fastavro.schemaless_writer(out, schema, fields)
+        return out.getvalue()
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, struct.error) as error:
+        name = type(error).__name__  # no more of it: its text may quote the value
+    raise InvalidEventError(
+        contract.subject, f"Avro cannot hold it ({name})", "give plain values of the fields' types"
+    ) from None
 
 
 def _refuse_two_readings(contract: Contract, data: bytes) -> None:

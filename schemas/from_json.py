@@ -16,7 +16,7 @@ from uuid import UUID
 
 from schemas.errors import InvalidEventError, UnreadableTextError
 from schemas.model import Array, Decimal, Fixed, Kind, Map, Optional, Record, Scalar, Type
-from schemas.numbers import at_scale, exact, floating, read_floating, read_whole, whole
+from schemas.numbers import exact, floating, read_floating, read_whole, whole
 from schemas.times import read_date, read_datetime, read_time
 
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:(?:-[0-9a-fA-F]{4}){3}-|[0-9a-fA-F]{12})[0-9a-fA-F]{12}")
@@ -89,9 +89,8 @@ def convert(type_: Type, value: Any, path: str) -> Any:
             return [convert(type_.items, item, f"{path}[{index}]") for index, item in enumerate(value)]
         case Map() if isinstance(value, Mapping):
             return {key: convert(type_.values, item, f"{path} (a value)") for key, item in value.items()}
-        case Decimal() if isinstance(value, str | int | Number):
-            number = value if isinstance(value, Number) else _read(exact, value, path)
-            return at_scale(number, type_.scale)
+        case Decimal() if isinstance(value, str | int | float):
+            return _read(exact, value, path)
         case Fixed() if isinstance(value, str):
             return _read(_bytes, value, path)
         case Scalar():

@@ -10,8 +10,9 @@ from __future__ import annotations
 import math
 import re
 import struct
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact, InvalidOperation
 from fractions import Fraction
+from functools import cache
 from typing import Any, Final
 
 from schemas.errors import UnreadableTextError
@@ -23,6 +24,7 @@ _SPECIAL: Final = frozenset({"nan", "inf", "+inf", "-inf", "infinity", "+infinit
 _LARGEST_POWER: Final = 400  # of ten; beyond it nothing that a contract can hold begins
 _BLANKS: Final = " \t"
 _FLOAT: Final = struct.Struct("<f")
+_EXACT: Final = Context(prec=MAX_DIGITS, traps=[Inexact, InvalidOperation])
 
 
 def read_decimal(text: str) -> Decimal:
@@ -94,14 +96,25 @@ def floating(value: Decimal, single: bool = False) -> float:
     return nearest
 
 
-def at_scale(value: Decimal, scale: int) -> Decimal:
-    """Write a number with *scale* digits after the point, where the others are zeros: 12.500 is 12.50."""
-    sign, digits, exponent = value.as_tuple()
-    if not isinstance(exponent, int) or -exponent <= scale:
-        return value
-    more = -exponent - scale
-    kept = digits[:-more] if more < len(digits) else (0,)
-    return value if any(digits[-more:]) else Decimal((sign, kept or (0,), -scale))
+def at_scale(value: Decimal, precision: int, scale: int) -> Decimal | None:
+    """Write a finite number with exactly *scale* digits after the point: 12.5 and 12.500 are 12.50.
+
+    None where that would lose a digit, or takes more than *precision* digits. Zero has no sign. However many digits or
+    zeros *value* has, none are written out.
+    """
+    if not value:
+        return Decimal((0, (0,), -scale))
+    if value.adjusted() >= precision - scale:
+        return None
+    try:
+        return value.quantize(_unit(scale), context=_EXACT)
+    except Inexact:
+        return None
+
+
+@cache
+def _unit(scale: int) -> Decimal:
+    return Decimal((0, (1,), -scale))
 
 
 def exact(value: Any) -> Decimal:

@@ -35,8 +35,7 @@ class Fields:
         """
         value = self._one(each, origin, value)
         if value is not MISSING:
-            value = convert(each.type, value, each.name)
-            check(each.type, value, each.name)
+            value = check(each.type, convert(each.type, value, each.name), each.name)
         elif each.default is MISSING:
             raise InvalidEventError(each.name, "missing, and it has no default", "give it a value")
         return value
@@ -47,9 +46,7 @@ class Fields:
         Raises:
             InvalidEventError: they are none of this contract; never tells a value.
         """
-        fields = fields_from_json(self._contract.record, self._named(values))
-        validate(self._contract.record, fields)
-        return dict(fields)
+        return validate(self._contract.record, fields_from_json(self._contract.record, self._named(values)))
 
     def id_of_columns(self, values: Table[str, Any]) -> str:
         """UUIDv5 of the JSON array of the subject and the columns' values, each as text, null for none."""

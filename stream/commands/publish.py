@@ -52,10 +52,8 @@ def publish_lines(settings: Settings, subject: str, lines: Iterable[str | bytes]
 
 def _event(contract: Contract, number: int, line: str | bytes) -> dict[str, Any]:
     try:
-        fields: dict[str, Any] = fields_from_json(contract.record, read_json(line))
-        validate(contract.record, fields)
+        return validate(contract.record, fields_from_json(contract.record, read_json(line)))
     except InvalidEventError as error:
         raise InvalidLineError(f"line {number}: {error}") from None
     except InvalidJsonError as error:
         raise InvalidLineError(f"line {number}: {error}; write one JSON object a line") from None
-    return fields

@@ -171,11 +171,9 @@ def _contract(registry: Registry, subject: str, ref: SchemaRef) -> Contract:
 
 def _fields(contract: Contract, after: Mapping[str, Any]) -> dict[str, Any]:
     try:
-        fields: dict[str, Any] = fields_from_json(contract.record, with_nulls(contract.record, after))
-        validate(contract.record, fields)
+        return validate(contract.record, fields_from_json(contract.record, with_nulls(contract.record, after)))
     except InvalidEventError as error:
         raise MendError(f"{_name(contract)}: {error}") from None
-    return fields
 
 
 def _attributes(given: Mapping[str, str], change: Change, contract: Contract, event_time: str | None) -> dict[str, str]:
