@@ -14,6 +14,7 @@ from producers.publisher import ProducerClosedError, Publisher
 from schemas import Contract, Envelope, Registry
 from schemas.encode import encode
 from schemas.identity import derive_event_id
+from schemas.plain import text_of
 from schemas.validate import validate
 
 MAX_ATTRIBUTE_BYTES: Final = 1024  # Pub/Sub's limit on an attribute's value and on an ordering key
@@ -48,9 +49,11 @@ class EventProducer:
         """Check *fields* against the newest contract of *subject* and send them.
 
         *fields* maps names to Python values: aware datetimes, ``decimal.Decimal``, dicts, lists; those with a
-        default may be left out. The event's id is *event_id*, else derived from the contract's ``identity``, else
-        random (UUIDv7); made once, so that every retry sends the same. Give *event_id* where a failed event may be
-        published again and the contract declares no identity.
+        default may be left out. They are read once, before this returns: later changes have no effect.
+
+        The event's id is *event_id*, else derived from the contract's ``identity``, else random (UUIDv7); made once,
+        so that every retry sends the same. Give *event_id* where a failed event may be published again and the
+        contract declares no identity.
 
         Events of one *ordering_key* arrive in the order they were published. Like every attribute the key is never
         masked: nothing personal belongs there, nor in *event_id*.
@@ -62,8 +65,8 @@ class EventProducer:
 
         Raises:
             UnknownSchemaError: no contract for *subject*.
-            InvalidEventError: a field does not fit, or the event is larger than 1 MiB; names the field, the value's
-                type and the remedy. Nothing was sent.
+            InvalidEventError: a field does not fit, a value's own code raises an error, or the event is larger than
+                1 MiB; names the field, the value's type and the remedy. Nothing was sent.
             ValueError: *event_id* or *ordering_key* is no text of 1 to 1,024 bytes.
             ProducerClosedError: after ``close()``.
         """
@@ -72,9 +75,11 @@ class EventProducer:
         contract = self._registry.latest(subject)
         event = validate(contract.record, fields)
         attributes = self._envelope(contract, event, event_id).to_attributes()
+        key = ""
         if ordering_key is not None:
-            attributes["ce-partitionkey"] = _short_text(ordering_key, "ordering_key", "leave it out for any order")
-        future = self._publisher.publish(contract.subject, encode(contract, event), attributes, ordering_key or "")
+            key = _short_text(ordering_key, "ordering_key", "leave it out for any order")
+            attributes["ce-partitionkey"] = key
+        future = self._publisher.publish(contract.subject, encode(contract, event), attributes, key)
         self._in_flight.add(future)
         return future
 
@@ -114,9 +119,10 @@ class EventProducer:
 
 def _short_text(value: object, name: str, remedy: str) -> str:
     """Give *value* back if an attribute can hold it; the error never tells it."""
+    text = text_of(value)
     try:
-        if isinstance(value, str) and 1 <= len(value.encode()) <= MAX_ATTRIBUTE_BYTES:
-            return value
+        if text is not None and 1 <= len(text.encode()) <= MAX_ATTRIBUTE_BYTES:
+            return text
     except UnicodeEncodeError:
-        pass
+        pass  # raised below, where it has no context: that would hold the text
     raise ValueError(f"{name}: not a text of 1 to {MAX_ATTRIBUTE_BYTES} bytes in UTF-8; {remedy}")

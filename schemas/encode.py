@@ -47,7 +47,7 @@ def _refuse_two_readings(contract: Contract, data: bytes) -> None:
     """Refuse what the job would refuse: bytes that are a datum behind a known header as well."""
     try:
         contract.decode(data)
+        return
     except UndecodableError as error:
-        raise InvalidEventError(
-            contract.subject, f"its bytes are {error.why}", "or change what the event begins with"
-        ) from None
+        why = error.why  # no more of it: what it was raised for may hold the bytes
+    raise InvalidEventError(contract.subject, f"its bytes are {why}", "or change what the event begins with")

@@ -84,8 +84,8 @@ class Envelope:
             schema = SchemaRef.parse(_required(attributes, "ce-dataschema"))
         except MalformedEnvelopeError:
             raise
-        except UnicodeEncodeError as error:
-            raise MalformedEnvelopeError("ce-id", "holds half a character") from error
+        except UnicodeEncodeError:
+            raise MalformedEnvelopeError("ce-id", "holds half a character") from None
         except ValueError as error:
             raise MalformedEnvelopeError("ce-dataschema", f"is {error}") from error
         if attributes.get("ce-type", schema.subject) != schema.subject:

@@ -1,7 +1,8 @@
 """JSON values into the Python values of a contract: what a line of NDJSON says.
 
 Times are RFC 3339, or as databases and BigQuery's exports write them; dates ISO 8601; bytes base64. Numbers are JSON's
-or text. Everything else is as JSON has it. :mod:`schemas.strict_json` reads the line itself.
+or text; a double, which only files and databases have, counts as it is printed. Everything else is as JSON has it.
+:mod:`schemas.strict_json` reads the line itself.
 """
 
 from __future__ import annotations
@@ -115,4 +116,5 @@ def _read(read: Callable[[Any], Any], given: Any, path: str) -> Any:
     try:
         return read(given)
     except UnreadableTextError as error:
-        raise InvalidEventError(path, error.why, error.remedy) from None
+        why, remedy = error.why, error.remedy  # no more of it: what it was raised for may quote the text
+    raise InvalidEventError(path, why, remedy) from None

@@ -128,7 +128,7 @@ def exact(value: Any) -> Decimal:
             raise UnreadableTextError(_WRITE, "a boolean, which is no number")
         case int():
             return Decimal(value)
-        case float():
+        case float() if math.isfinite(value):
             return read_decimal(repr(value))
         case Decimal() if value.is_finite():
             return value

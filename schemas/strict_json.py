@@ -36,11 +36,12 @@ def read_json(text: str | bytes) -> Any:
     except InvalidJsonError:
         raise
     except UnicodeDecodeError:
-        raise InvalidJsonError("not UTF-8") from None
+        why, line, column = "not UTF-8", 0, 0
     except json.JSONDecodeError as error:
-        raise InvalidJsonError(f"not JSON ({error.msg})", error.lineno, error.colno) from None
+        why, line, column = f"not JSON ({error.msg})", error.lineno, error.colno
     except RecursionError:
-        raise InvalidJsonError("JSON that is nested too deep") from None
+        why, line, column = "JSON that is nested too deep", 0, 0
+    raise InvalidJsonError(why, line, column)  # where it has no context: that would hold the text
 
 
 def as_double_or_text(number: Decimal) -> float | str:

@@ -32,7 +32,7 @@ def validate(record: Record, fields: object, path: str = "") -> dict[str, Any]:
         name = field.name
         if name in given:
             type_ = field.type
-            plain[name] = _CHECKS[type_.__class__](type_, given[name], prefix + name)
+            plain[name] = _CHECKS[type(type_)](type_, given[name], prefix + name)
         elif field.default is MISSING:
             raise InvalidEventError(prefix + name, "missing, and it has no default", "give it a value")
     return plain
@@ -44,7 +44,7 @@ def check(type_: Type, value: Any, path: str) -> Any:
     Raises:
         InvalidEventError: it does not fit; names *path*.
     """
-    return _CHECKS[type_.__class__](type_, value, path)
+    return _CHECKS[type(type_)](type_, value, path)
 
 
 def _named(record: Record, fields: object, path: str) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def _named(record: Record, fields: object, path: str) -> dict[str, Any]:
 def _by_text(entries: list[tuple[Any, Any]], path: str) -> dict[str, Any]:
     given = {}
     for key, value in entries:
-        name = key if key.__class__ is str else text_of(key)
+        name = key if type(key) is str else text_of(key)
         if name is None:
             raise wrong(f"{path} (a key)", key, "give str keys")
         given[name] = value
@@ -74,7 +74,7 @@ def _by_text(entries: list[tuple[Any, Any]], path: str) -> dict[str, Any]:
 
 
 def _check_optional(type_: Optional, value: Any, path: str) -> Any:
-    return None if value is None else _CHECKS[type_.item.__class__](type_.item, value, path)
+    return None if value is None else _CHECKS[type(type_.item)](type_.item, value, path)
 
 
 def _check_array(type_: Array, value: Any, path: str) -> list[Any]:
@@ -82,7 +82,7 @@ def _check_array(type_: Array, value: Any, path: str) -> list[Any]:
     if items is None:
         raise wrong(path, value, "give a list")
     _check_count(items, path)
-    one, item_type = _CHECKS[type_.items.__class__], type_.items
+    one, item_type = _CHECKS[type(type_.items)], type_.items
     return [one(item_type, item, f"{path}[{index}]") for index, item in enumerate(items)]
 
 
@@ -92,7 +92,7 @@ def _check_map(type_: Map, value: Any, path: str) -> dict[str, Any]:
         raise wrong(path, value, "give a dict")
     _check_count(entries, path)
     given = _by_text(entries, path)
-    one, value_type, inside = _CHECKS[type_.values.__class__], type_.values, f"{path} (a value)"
+    one, value_type, inside = _CHECKS[type(type_.values)], type_.values, f"{path} (a value)"
     for key in given:
         check_text(key, f"{path} (a key)")
         given[key] = one(value_type, given[key], inside)

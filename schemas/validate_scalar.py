@@ -69,7 +69,7 @@ def _integer(bits: int) -> CheckKind:
     limit = 2 ** (bits - 1)
 
     def check(value: Any, path: str) -> int:
-        number = value if value.__class__ is int else whole_of(value)
+        number = value if type(value) is int else whole_of(value)
         if number is None:
             raise wrong(path, value, "give an int")
         if not -limit <= number < limit:
@@ -81,7 +81,7 @@ def _integer(bits: int) -> CheckKind:
 
 def _floating(kind: Kind, largest: float) -> CheckKind:
     def check(value: Any, path: str) -> float:
-        number = value if value.__class__ is float else number_of(value)
+        number = value if type(value) is float else number_of(value)
         if number is None:
             raise wrong(path, value, "give a float")
         if largest < abs(number) != float("inf"):
@@ -92,7 +92,7 @@ def _floating(kind: Kind, largest: float) -> CheckKind:
 
 
 def _check_string(value: Any, path: str) -> str:
-    text = value if value.__class__ is str else text_of(value)
+    text = value if type(value) is str else text_of(value)
     if text is None:
         raise wrong(path, value, "give a str")
     check_text(text, path)
@@ -135,7 +135,7 @@ def _time_of_day(whole: int) -> CheckKind:
 
 def _instant(whole: int) -> CheckKind:
     def check(value: Any, path: str) -> datetime:
-        if value.__class__ is datetime and value.tzinfo is UTC:
+        if type(value) is datetime and value.tzinfo is UTC:
             instant = value
         else:
             instant = _in_utc(moment_of(value, path), value, path)

@@ -161,11 +161,14 @@ def test_a_producer_refuses_what_the_job_would_refuse() -> None:
     fields = {**dict.fromkeys(ADA, ""), "order": ambiguous(contract)[5:-8].decode(), "at": MOMENT}
 
     with EventProducer(publisher, source="/test", registry=registry(contract)) as producer:
-        with pytest.raises(InvalidEventError, match=r"behind a header of 5 bytes.*change what the event begins with"):
+        with pytest.raises(
+            InvalidEventError, match=r"behind a header of 5 bytes.*change what the event begins with"
+        ) as refused:
             producer.publish(contract.subject, fields)
         producer.publish(contract.subject, {**fields, "email": "ada@example.com"})
 
     assert len(publisher.messages) == 1
+    assert refused.value.__context__ is None, "a decoder's error may hold the bytes"
 
 
 def test_an_explanation_names_both_readings_and_shows_no_value() -> None:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import partial
+from math import isfinite
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -80,7 +82,25 @@ def _of_table(sql: Sql, cursor: Cursor | None, start: Any) -> Iterator[Any]:
         backend="sqlalchemy",
         reflection_level="minimal",
         query_adapter_callback=newer,
+        table_adapter_callback=_read_numbers_as_they_are if sql.url.startswith("sqlite") else None,
     )
+
+
+def _read_numbers_as_they_are(table: Any) -> Any:
+    """SQLite has doubles for decimals. SQLAlchemy rounds them to ten digits, and fails at texts; this does neither."""
+    from sqlalchemy.types import Numeric, TypeDecorator
+
+    class AsPrinted(TypeDecorator):  # type: ignore[misc]
+        impl = Numeric(asdecimal=False)
+        cache_ok = True
+
+        def process_result_value(self, value: Any, dialect: Any) -> Any:
+            return Decimal(repr(value)) if isinstance(value, float) and isfinite(value) else value
+
+    for column in table.c:
+        if getattr(column.type, "asdecimal", False):
+            column.type = AsPrinted()
+    return table
 
 
 def _as_stored(start: Any, table: Any, url: str) -> Any:
