@@ -41,7 +41,7 @@ from stream.pull.source import CURSOR, PullSource
 from stream.settings import load_settings
 from stream.toml_lines import line_of, lines_of
 from tests.api import FAILED, GONE, OTHER, RATE_LIMITED, TOKEN, a_served_api
-from tests.builders import FLIGHT, MOMENT, a_flight, encode
+from tests.builders import FLIGHT, MOMENT, a_contract, a_decimal, a_flight, decode, encode
 from tests.databases import FIELDS, HAS_POSTGRESQL, a_postgresql, as_json, execute, insert
 
 NOW = to_micros(MOMENT + timedelta(days=30))
@@ -340,6 +340,38 @@ def test_rows_without_a_cursor_come_each_time_and_hold_it_up_not(
     pull = of_database(tmp_path, 'column = "departed_at"')
     assert len(Read(pull, journal).all().messages) == 10
     assert len(Read(pull, journal).all().messages) == 3
+
+
+def test_decimals_of_sqlite_are_its_doubles_as_they_are_printed(tmp_path: Path, database: str) -> None:
+    contract = a_contract(("n", "int"), ("price", a_decimal(18, 2)), identity=["n"])
+    cells = ["12.5", "0.1", "'12.500'", "123456789012.34", "-0.0", "7", "0.125", "12.50000000004", "'NaN'", "9e999"]
+    execute(database, "CREATE TABLE prices (n INTEGER, price NUMERIC, at TIMESTAMP)")
+    for number, cell in enumerate(cells):
+        execute(database, f"INSERT INTO prices VALUES ({number}, {cell}, '2026-03-14 15:09:26.000000')")
+    path = tmp_path / "prices.toml"
+    path.write_text(
+        'subject = "thing_happened"\n[sql]\nurl = { env = "FLIGHTS_DATABASE" }\ntable = "prices"\n'
+        '[fields]\nat = { column = "at", zone = "UTC" }\n'
+    )
+
+    read = Read(read_pull(path, Registry({contract.ref: contract}))).all()
+
+    prices = [decode(contract, each.data)["price"] for each in read.messages if not isinstance(each, BadLine)]
+    assert list(map(str, prices)) == ["12.50", "0.10", "12.50", "123456789012.34", "0.00", "7.00"]
+    assert [each.partition(": price: ")[2].partition(";")[0] for each in read.problems] == [
+        "not a value of this field (got Decimal)",
+        "not a value of this field (got Decimal)",
+        "text that does not say a value of this field",
+        "no number (got float)",
+    ]
+
+
+def test_numbers_of_sqlite_may_be_a_cursor(tmp_path: Path, database: str, journal: Journal) -> None:
+    insert(database, flights(3))
+    execute(database, "UPDATE departures SET distance_miles = n + 0.1")
+    pull = of_database(tmp_path, 'column = "distance_miles"', fields=FIELDS + "distance_miles = { value = 1 }\n")
+    assert len(Read(pull, journal).all().messages) == 3
+    assert len(Read(pull, journal).all().messages) == 1, "the last one, again"
 
 
 def test_times_of_sqlite_without_fractions_are_not_missed(tmp_path: Path, database: str, journal: Journal) -> None:
