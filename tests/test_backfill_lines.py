@@ -24,7 +24,7 @@ from stream.backfill.events import LINE, BadLine
 from stream.backfill.line import Line
 from stream.backfill.rounds import FEWEST_LINES, SAMPLE_LINES
 from stream.backfill.text_lines import MAX_LINE_BYTES, physical_lines
-from tests.builders import MOMENT, a_contract
+from tests.builders import MOMENT, a_contract, a_decimal, decode
 from tests.strategies import FIXED_PROFILE
 from tests.test_backfill import Read, a_file, a_mapping
 
@@ -343,3 +343,76 @@ def test_a_time_without_a_zone_is_told_where_to_say_it(tmp_path: Path) -> None:
         'things.parquet, line 1: at: a time without a zone; say it in the mapping: at = { column = "...", zone = '
         '"Europe/Berlin" }'
     )
+
+
+PRICES: list[tuple[Any, str | None]] = [
+    (Decimal("12.5"), "12.50"),
+    (Decimal("12.500000000"), "12.50"),
+    (Decimal("0.000000000"), "0.00"),
+    (Decimal("-0.10"), "-0.10"),
+    (Decimal("0.125"), None),
+    (Decimal("100000000"), None),
+]
+DOUBLES: list[tuple[Any, str | None]] = [
+    (12.5, "12.50"),
+    (0.1, "0.10"),
+    (-0.0, "0.00"),
+    (1e3, "1000.00"),
+    (0.125, None),
+    (0.1 + 0.2, None),
+    (1e300, None),
+    (5e-324, None),
+    (float("nan"), None),
+    (float("inf"), None),
+]
+
+
+def texts(prices: list[tuple[Any, str | None]]) -> list[tuple[Any, str | None]]:
+    return [(str(value), held) for value, held in prices]
+
+
+@pytest.mark.parametrize(
+    ("name", "prices"),
+    [
+        pytest.param("prices.csv", texts(PRICES + DOUBLES), id="CSV"),
+        pytest.param("prices.ndjson", texts(PRICES + DOUBLES), id="texts of NDJSON"),
+        pytest.param("numbers.ndjson", [each for each in PRICES + DOUBLES if abs(each[0]) < 1e308], id="its numbers"),
+        pytest.param("prices.parquet", PRICES, id="decimals of Parquet"),
+        pytest.param("doubles.parquet", DOUBLES, id="its doubles"),
+        pytest.param("doubles.avro", DOUBLES, id="doubles of Avro"),
+    ],
+)
+def test_a_number_goes_into_a_decimal_that_denotes_it_whatever_its_file(
+    tmp_path: Path, name: str, prices: list[tuple[Any, str | None]]
+) -> None:
+    contract = a_contract(("n", "int"), ("price", a_decimal(9, 2)), identity=["n"])
+    path = a_price_list(tmp_path / name, [value for value, _ in prices])
+
+    read = Read(contract, [path])
+
+    assert [str(decode(contract, each.data)["price"]) for each in read.messages if not isinstance(each, BadLine)] == [
+        held for _, held in prices if held is not None
+    ]
+    assert len(read.problems) == [held for _, held in prices].count(None)
+    assert all(": price: " in each for each in read.problems)
+
+
+def a_price_list(path: Path, prices: list[Any]) -> Path:
+    lines = [f'{{"n": {number}, "at": "{TIME}", "price": {price}}}' for number, price in enumerate(prices)]
+    match path.name:
+        case "prices.csv":
+            path.write_text("n,at,price\n" + "".join(f"{number},{TIME},{each}\n" for number, each in enumerate(prices)))
+        case "prices.ndjson":
+            lines = [json.dumps({"n": number, "at": TIME, "price": each}) for number, each in enumerate(prices)]
+            path.write_text("\n".join(lines))
+        case "numbers.ndjson":
+            path.write_text("\n".join(lines))
+        case "doubles.avro":
+            at = {"type": "long", "logicalType": "timestamp-micros"}
+            schema = record(n="int", at=at, price="double")
+            avro(path, schema, schema, [{"n": n, "at": AT, "price": each} for n, each in enumerate(prices)])
+        case _:
+            at = pa.array([AT] * len(prices), pa.int64()).cast(pa.timestamp("us", "UTC"))
+            type_ = pa.decimal128(38, 9) if path.name == "prices.parquet" else pa.float64()
+            pq.write_table(pa.table({"n": range(len(prices)), "at": at, "price": pa.array(prices, type_)}), path)
+    return path

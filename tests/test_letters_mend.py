@@ -114,6 +114,13 @@ def test_an_event_of_every_type_is_patched_in_depth() -> None:
     assert (mended.letter.id, mended.letter.ordering_key) == (letter.id, letter.ordering_key)
 
 
+@pytest.mark.parametrize("total", ["99.5", "99.500000000000", "995E-1", Decimal("99.50000000000"), 99])
+def test_zeros_beyond_the_scale_of_a_patched_decimal_are_no_digits(total: Any) -> None:
+    assert decode(BOOKING, patched(a_booked(), total=total).letter.data)["total"] == Decimal(total)
+    with pytest.raises(MendError, match=r"total: .*round it"):
+        patched(a_booked(), total="99.5000000001")
+
+
 def test_null_in_a_patch_makes_null_what_may_be_null() -> None:
     assert decode(BOOKING, patched(a_booked(), notes=None).letter.data)["notes"] is None
 

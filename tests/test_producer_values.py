@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
+from fractions import Fraction
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID
@@ -152,6 +153,28 @@ def test_an_event_of_lying_objects_is_the_event_that_they_hold(data: st.DataObje
 
     assert encode(contract, read) == encode(contract, event)
     assert_exact(read)
+
+
+@settings(FIXED_PROFILE, max_examples=300)
+@given(
+    st.decimals(allow_nan=False, allow_infinity=False) | st.decimals(min_value=-1000, max_value=1000, places=4),
+    st.integers(1, 12),
+    st.integers(0, 6),
+    st.booleans(),
+)
+def test_any_decimal_arrives_as_the_number_that_was_given_or_is_refused(
+    number: Decimal, precision: int, scale: int, fixed: bool
+) -> None:
+    precision = max(precision, scale)
+    contract = of(a_decimal(precision, scale, 6 if fixed else None))
+    unscaled = Fraction(number) * 10**scale
+    fits = unscaled.denominator == 1 and abs(unscaled) < 10**precision
+
+    for line in ({"field": number}, fields_from_json(contract.record, {"field": f"{number:E}"})):
+        if fits:
+            assert published(contract, line | {"at": MOMENT})[1]["field"] == number
+        else:
+            assert str(refused(contract, line | {"at": MOMENT})).startswith("field: not a value of this field")
 
 
 def assert_exact(value: Any) -> None:
