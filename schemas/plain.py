@@ -19,7 +19,7 @@ from schemas.model import MAX_ITEMS
 
 T = TypeVar("T")
 _NAME: Final = type.__dict__["__name__"].__get__  # a metaclass may override it
-_WHOLE: Final = slice(None)
+_ALL: Final = slice(None)
 
 
 class Moment(NamedTuple):
@@ -57,7 +57,7 @@ def text_of(value: Any) -> str | None:
 
 def bytes_of(value: Any) -> bytes | None:
     """Exact bytes."""
-    return bytes.__getitem__(value, _WHOLE) if issubclass(type(value), bytes) else None
+    return bytes.__getitem__(value, _ALL) if issubclass(type(value), bytes) else None
 
 
 def whole_of(value: Any) -> int | None:
@@ -79,8 +79,6 @@ def decimal_of(value: Any) -> Decimal | None:
 
 def uuid_of(value: object, path: str) -> str | None:
     """The 36 characters of a UUID."""
-    if type(value) is UUID:
-        return str(value)
     return ask(_uuid, value, path) if issubclass(type(value), UUID) else None
 
 
@@ -134,7 +132,7 @@ def entries_of(value: object, path: str) -> list[tuple[Any, Any]] | None:
 
 
 def _uuid(value: UUID) -> str:
-    return str(UUID(int=value.int))
+    return str(value if type(value) is UUID else UUID(int=value.int))
 
 
 def _date(value: date) -> date | None:

@@ -1,7 +1,7 @@
 """Read an event once, check it against its contract, and give what is to be sent as exact built-in values.
 
-Errors name the field, the value's type and the remedy, never the value: it may be personal. What a caller's object
-answers later, and what another thread changes meanwhile, is of no account: all that follows works on what is returned.
+Errors name the field, the value's type and the remedy, never the value: it may be personal. Identify and encode what is
+returned here, not what the caller gave: its objects may answer differently later, and other threads may change them.
 """
 
 from __future__ import annotations

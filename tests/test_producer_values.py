@@ -390,6 +390,7 @@ class AsText:
         pytest.param("string", AsText(), "(got AsText); give a str", id="an object that passes for a text"),
         pytest.param("string", renamed(), "(got Renamed); give a str", id="a type that does not tell its name"),
         pytest.param("string", Text(MARKER + "\ud800"), "half a surrogate pair", id="half a pair"),
+        pytest.param(UUID_TEXT, UUID.__new__(UUID), "raised AttributeError (got UUID)", id="a UUID of nothing"),
         pytest.param(INTS, seats(), "(got generator); give a list", id="a generator"),
         pytest.param(INTS, {1}, "(got set); give a list", id="a set"),
         pytest.param(INTS, np.array([1]), "(got ndarray); give a list", id="numpy's array"),
