@@ -29,8 +29,8 @@ class ProvisionError(ValueError):
 
     def __init__(self, refusals: Sequence[Refusal]) -> None:
         self.refusals = tuple(refusals)
-        only = str(self.refusals[0]) if len(self.refusals) == 1 else f"{counted(len(self.refusals), 'refusal')}"
-        super().__init__(f"{only}; nothing was changed")
+        count = counted(len(self.refusals), "refusal")
+        super().__init__(str(refusals[0]) if len(refusals) == 1 else f"{count}; nothing was changed")
 
 
 def listed(refusals: Sequence[Refusal]) -> Iterator[str]:

@@ -162,7 +162,7 @@ def test_one_refusal_is_a_sentence_and_several_are_listed_by_kind() -> None:
     other = Refusal("subscription", "s", "it has a filter", "delete it")
     again = Refusal("table", "d.others.city", "BigQuery cannot change it", "add a field instead")
 
-    assert str(ProvisionError([one])) == "d.things: a view has the name of a table; rename it; nothing was changed"
+    assert str(ProvisionError([one])) == "d.things: a view has the name of a table; rename it"
     assert str(ProvisionError([one, other, again])) == "3 refusals; nothing was changed"
     assert list(listed([one, other, again])) == [
         "table:",
