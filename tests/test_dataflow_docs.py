@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from schemas.samples import SAMPLES
 from stream.cli import main
 from stream.deploy.options import EXAMPLES
 from tests.transcripts import Step, rewritten, steps
@@ -28,8 +29,9 @@ TOML = re.search(r"(?<=^```toml\n).*?(?=^```$)", PAGE.read_text(), re.DOTALL | r
 
 
 def run(commands: list[Step], folder: Path) -> list[Step]:
-    """The commands in a folder with the page's settings; files of headrace as they are named in a clone."""
+    """The commands in a folder with the page's settings and contracts; files of headrace as a clone names them."""
     assert TOML is not None
+    (folder / "contracts").symlink_to(SAMPLES)
     (folder / "headrace.toml").write_text(TOML[0])
     with pytest.MonkeyPatch.context() as world:
         world.chdir(folder)

@@ -30,6 +30,7 @@ from schemas.from_json import fields_from_json
 from schemas.identity import derive_event_id
 from schemas.model import MAX_ITEMS
 from schemas.registry import Contract
+from schemas.samples import SAMPLES
 from schemas.strict_json import InvalidJsonError, read_json
 from schemas.validate import check, validate
 from tests.builders import (
@@ -242,7 +243,7 @@ def test_what_an_application_changes_after_publishing_is_not_sent() -> None:
             return super().publish(subject, data, attributes, ordering_key)
 
     event = a_flight()
-    with EventProducer(Late(), source="/s") as producer:
+    with EventProducer(Late(), source="/s", registry=Registry.load(SAMPLES)) as producer:
         producer.publish("flight_departed", event)
     assert decode(FLIGHT, sent[0])["carrier"] == "UA"
 
