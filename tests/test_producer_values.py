@@ -313,7 +313,16 @@ EARLY, LATE = (datetime(2025, 11, 2, 1, 30, fold=fold, tzinfo=ZoneInfo("America/
 def test_what_denotes_a_value_is_sent_as_that_value(type_: Any, value: Any, plain: Any) -> None:
     found = published(of(type_), event_of(value))
     assert found[1] == published(of(type_), event_of(plain))[1]
-    assert_exact(check(of(type_).record.fields[0].type, plain, "field"))
+    read = check(of(type_).record.fields[0].type, value, "field")
+    assert type(read) is type(plain)
+    assert_exact(read)
+
+
+class Offsetless(datetime):
+    """A moment whose offset is no duration."""
+
+    def utcoffset(self) -> Any:
+        return MARKER
 
 
 def seats() -> Iterator[int]:
@@ -406,6 +415,7 @@ class AsText:
         pytest.param(WALL, datetime(2026, 3, 14, tzinfo=Zone()), "without a time zone", id="a wall clock with one"),
         pytest.param(TIMESTAMP, Moment(2026, 3, 14), "give an aware datetime", id="a moment without a zone"),
         pytest.param(TIMESTAMP, Moment.min.replace(tzinfo=timezone(timedelta(hours=1))), "in UTC", id="year 0"),
+        pytest.param(TIMESTAMP, Offsetless(2026, 3, 14), "raised AttributeError (got Offsetless)", id="no offset"),
         pytest.param(a_decimal(4, 2), 12.5, "(got float); give a decimal.Decimal", id="a float for a decimal"),
         pytest.param(a_decimal(4, 2), np.float64(12.5), "(got float64); give a decimal", id="numpy's for a decimal"),
         pytest.param(a_decimal(4, 2), Decimal("sNaN"), "(got Decimal); give a decimal", id="a signalling NaN"),
