@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,7 +19,7 @@ from schemas.registry import Contract
 from stream.backfill.cells import Cells, Encoded
 from stream.backfill.fields import Fields
 from stream.backfill.mapping import Mapping, Origin
-from tests.builders import FLIGHT, MOMENT, a_contract
+from tests.builders import FLIGHT, MOMENT, a_contract, a_decimal, decode
 from tests.strategies import FIXED_PROFILE, contracts, events
 
 ODD = [None, True, 1, 1.0, 0, False, -0.0, 2**31, 2**63, "", "1", " 1", "x", "\ud800", b"1", Decimal("1.000"), [], {}]
@@ -82,3 +83,15 @@ def test_times_that_are_equal_and_not_the_same_moment_are_not_taken_for_each_oth
     assert found[0] is not None
     assert found[1] is not None
     assert found[0].data != found[1].data
+
+
+@pytest.mark.parametrize("size", [None, 4])
+@pytest.mark.parametrize("price", [Decimal("12.500"), Decimal("-0.00"), Decimal("0E+9"), 12.5, "12.5000", 12])
+def test_a_number_in_other_digits_needs_no_second_look(price: Any, size: int | None) -> None:
+    contract = a_contract(("price", a_decimal(9, 2, size)), identity=["price"])
+    fields = Fields(contract, Mapping(), texts=False)
+    values = {"price": price, "at": MOMENT}
+    found = Cells(contract, Mapping(), fields).encode(values)
+    assert found is not None
+    assert found == as_a_whole(contract, fields, values)
+    assert decode(contract, found.data)["price"] == Decimal(price)
