@@ -145,7 +145,7 @@ class World:
         return engine
 
     def settle(self, engine: Engine, seconds: float = 90, quiet: float = QUIET_SECONDS) -> Evidence:
-        """Wait until all is counted, or nothing moves any more for *quiet* seconds after something has been counted;
+        """Wait until all is counted, or nothing moves any more for *quiet* seconds after a message has been counted;
         drain the engine; give the evidence at rest."""
         deadline, seen, moved = time.monotonic() + seconds, None, time.monotonic()
         while time.monotonic() < deadline and (self.unacknowledged or not self.is_settled()):  # some count twice
@@ -153,7 +153,7 @@ class World:
             now = self.tallied()
             if now != seen:
                 seen, moved = now, time.monotonic()
-            if seen and time.monotonic() - moved > quiet:
+            if _received(now) and time.monotonic() - moved > quiet:
                 break
             threading.Event().wait(0.25)
         self.wait_for_redelivery()
