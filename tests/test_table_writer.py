@@ -219,11 +219,12 @@ def test_a_stream_that_is_gone_is_replaced_and_the_table_asked(books: Books) -> 
 
 def test_who_was_taken_over_does_not_go_on(books: Books) -> None:
     writer = books.restarted()
+    write(writer, 1)
     (stream,) = books.streams.streams.values()
     stream.finalised, books.taken_over = True, True
     with pytest.raises(FencedError):
-        write(writer, 1)
-    assert books.rows == []
+        write(writer, 2)
+    assert books.rows == [1]
 
 
 @pytest.mark.parametrize("status", [grpc.StatusCode.OUT_OF_RANGE, grpc.StatusCode.ALREADY_EXISTS])
@@ -309,13 +310,38 @@ def _a_stream(*values: int) -> Stream:
     return Stream(PATH, 1, batches, finalised=True)
 
 
-def test_a_stream_with_more_rows_than_were_committed_halts_the_next_process(books: Books) -> None:
-    writer = books.restarted()
-    write(writer, 1)
+@pytest.mark.parametrize("more", [[99], [98, 99]])
+def test_a_stream_with_more_rows_than_were_committed_halts_the_next_process_before_it_writes(
+    books: Books, more: list[int]
+) -> None:
+    write(books.restarted(), 1)
     (stream,) = books.streams.streams.values()
-    stream.batches.append(pa.RecordBatch.from_pydict({"value": [99]}))
-    with pytest.raises(HaltError, match="holds 2 rows where 1 were committed"):
-        books.restarted()
+    stream.batches.append(pa.RecordBatch.from_pydict({"value": more}))
+    writer = books.restarted()
+    with pytest.raises(HaltError, match=f"holds {1 + len(more)} rows where 1 were committed"):
+        write(writer, 2)
+    assert books.rows == [1, *more]
+    assert books.told == [1]
+
+
+def test_a_start_opens_no_stream_until_there_are_rows(books: Books) -> None:
+    #  first process: one row|second: none|third: one row
+    writer = books.restarted()
+    assert not books.streams.streams
+    write(writer, 1)
+    books.restarted()
+    (stream,) = books.streams.streams.values()
+    assert not stream.finalised
+    write(books.restarted(), 2)
+    first, second = books.streams.streams.values()
+    assert (first.finalised, second.end) == (True, 1)
+    assert books.announced == list(books.streams.streams)
+    assert books.rows == books.told == [1, 2]
+
+
+def test_an_empty_round_opens_no_stream(books: Books) -> None:
+    write(books.restarted())
+    assert not books.streams.streams
 
 
 @pytest.mark.parametrize(

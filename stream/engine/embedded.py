@@ -156,10 +156,12 @@ class Embedded:
     def _check_dataset(self) -> None:
         """A journal speaks of tables by their names in one dataset: what is open in it must not land in another."""
         own = self.names.table("")
-        for stream in self.journal.streams():
-            if not stream.startswith(own):
+        names = [each.split(" ")[0].rsplit(".", 2) for each in self.journal.identities()]
+        tables = [f"projects/{project}/datasets/{dataset}/tables/{table}" for project, dataset, table in names]
+        for known in [*self.journal.streams(), *tables]:
+            if not known.startswith(own):
                 raise JournalError(
-                    f"{self.journal.directory}: the journal of {stream.rpartition('/tables/')[0]}, and the settings "
+                    f"{self.journal.directory}: the journal of {known.rpartition('/tables/')[0]}, and the settings "
                     f"name {own.removesuffix('/tables/')}; name a journal of its own for each dataset"
                 )
 

@@ -208,6 +208,10 @@ class Journal:
         """Which table *target* was when it was served last; None when nobody knows."""
         return self._text(f"table {target}")
 
+    def identities(self) -> list[str]:
+        """Which table each target was when it was served last."""
+        return [str(value) for (value,) in self._rows("SELECT value FROM meta WHERE name GLOB 'table *' ORDER BY name")]
+
     def witnesses(self, target: str) -> str | None:
         """Some rows that were written to *target* lately, as they were kept."""
         return self._text(f"witnesses {target}")

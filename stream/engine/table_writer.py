@@ -102,11 +102,13 @@ class TableWriter:
         self._fence = fence
         self._reached = reached
         self._queue: deque[Head] = deque()
-        self._stream = ""
+        self._stream = ""  # as the journal names it: opened by an earlier process as long as it is not our own
         self._offset = 0
+        self._is_own = False
 
     def recover(self, taken_over: bool = False, replaced: bool = False) -> None:
-        """Settle what an earlier process left open, and open a stream of our own.
+        """Settle what an earlier process left open. A stream of our own is opened with the first rows: most tables of
+        many get none for a while, and a start would wait for all their streams.
 
         *replaced*: the table is not what it was, so it is asked itself for the rows whose fate is open.
 
@@ -120,18 +122,22 @@ class TableWriter:
         left = self._journal.stream(self._target)
         if left is not None:
             self._stream, self._offset = left
-        self._replace_stream(taken_over, replaced)
-        if taken_over:
-            self._take_back()
-        self.settle()
+        if self._queue or (self._stream and (taken_over or replaced)):
+            self._replace_stream(taken_over, replaced)
+            if taken_over:
+                self._take_back()
+            self.settle()
         self._reached("recovered")
 
     def reopen(self) -> None:
         """Go on in a new stream, because the table is another one; nothing may be queued."""
-        self._replace_stream(replaced=True)
+        if self._stream:
+            self._replace_stream(replaced=True)
 
     def write(self, rows: pa.RecordBatch, notes: pa.RecordBatch, also: Callable[[Transaction], None]) -> None:
         """Commit *rows* with what *also* notes, append them, and return when each is written or refused."""
+        if rows.num_rows and not self._is_own:
+            self._replace_stream()  # before these are queued: the former stream's count says nothing of them
 
         def commit() -> Head | None:
             self._reached("before_commit")
@@ -273,7 +279,7 @@ class TableWriter:
 
         self._insist_on_disk(commit)
         self._reached("stream_opened")
-        self._stream, self._offset = name, 0
+        self._stream, self._offset, self._is_own = name, 0, True
         if self._queue:
             self._queue[0].attempted = False  # not on this stream
             self._reached("head_moved")

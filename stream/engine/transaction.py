@@ -145,8 +145,12 @@ class Transaction:
 
     def take_over(self, targets: Iterable[str]) -> None:
         """Note that another journal's engine has been given the messages of those *targets* that are known here."""
+        note = """
+            INSERT OR REPLACE INTO meta
+            SELECT 'taken_over ' || target, 1 FROM (SELECT target FROM streams UNION SELECT target FROM remembered)
+            WHERE target = ?
+        """
         for target in targets:
-            note = "INSERT OR REPLACE INTO meta SELECT 'taken_over ' || target, 1 FROM streams WHERE target = ?"
             self._execute(note, (target,))
 
     def settle_takeover(self, target: str) -> None:
