@@ -6,6 +6,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from google.api_core.exceptions import ServiceUnavailable
 
 from schemas.envelope import from_micros, to_micros
 from stream.engine.claim import Look, Statement, last_claims
@@ -23,6 +25,7 @@ from stream.engine.patience import Patience
 from stream.engine.status import SubjectStatus
 from stream.exits import Exit, explain
 from stream.verdicts import HaltError
+from tests.jobs import wait_for
 
 START = datetime(2026, 3, 14, 12, tzinfo=UTC)
 LEASE = 30.0
@@ -256,6 +259,49 @@ def test_who_comes_back_knows_that_another_has_served(tmp_path: Path, slept: tim
     service.now += slept
     again = Engine(service, tmp_path / "a").serve()
     assert again.journal.is_taken_over("flights")
+
+
+def test_who_served_a_table_without_a_row_knows_too_that_another_has_served(tmp_path: Path) -> None:
+    #  no stream was opened, and the ids are complete from the first message on
+    service = Service()
+    engine = Engine(service, tmp_path / "a").serve()
+    with engine.journal.transaction() as transaction:
+        transaction.remember_since("flights", 0)
+    engine.end()
+    service.pass_(seconds=1)
+    Engine(service, tmp_path / "b").serve("s2").end()
+    service.pass_(seconds=1)
+    assert Engine(service, tmp_path / "a").serve().journal.is_taken_over("flights")
+
+
+def test_streams_that_are_announced_while_the_claim_is_stated_are_stated_together(tmp_path: Path) -> None:
+    service = Service()
+    engine = Engine(service, tmp_path / "a").serve()
+    before = len(service.rows)
+    names = [f"s{number}" for number in range(20)]
+    with ThreadPoolExecutor(len(names)) as pool:
+        with engine.guard._lock:  # as long as another statement is made
+            announced = [pool.submit(engine.guard.announce, name) for name in names]
+            wait_for(lambda: engine.guard._to_announce.qsize() == len(names))
+        for each in announced:
+            each.result()
+    assert [set(row["streams"]) for row in service.rows[before:]] == [set(names)]
+
+
+def test_a_stream_counts_as_announced_once_the_statement_has_succeeded(tmp_path: Path) -> None:
+    service = Service()
+    engine = Engine(service, tmp_path / "a").serve()
+    state = engine.claims.state
+
+    def fail(said: Statement) -> None:
+        engine.claims.state = state  # type: ignore[method-assign]
+        raise ServiceUnavailable("no")
+
+    engine.claims.state = fail  # type: ignore[method-assign]
+    with pytest.raises(ServiceUnavailable):
+        engine.guard.announce("s1")
+    engine.guard.announce("s1")
+    assert "s1" in service.rows[-1]["streams"]
 
 
 def test_that_another_served_one_of_several_subscriptions_is_noticed_after_a_run_without_it(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
+from queue import SimpleQueue
 from typing import Final
 
 import structlog
@@ -72,6 +73,8 @@ class Guard:
         self._lease = timedelta(seconds=lease_seconds)
         self._lock = threading.Lock()
         self._announced: set[str] = set()
+        self._stated: frozenset[str] = frozenset()  # those of them that the last statement named
+        self._to_announce: SimpleQueue[str] = SimpleQueue()
         self._others: set[str] = set()
         self._first = 0
         self._serving = False
@@ -124,10 +127,16 @@ class Guard:
                 self._check(self._stated_at)
 
     def announce(self, stream: str) -> None:
-        """State the claim again, with *stream*; raises the service's error when that does not succeed."""
+        """State the claim again, with *stream*; raises the service's error when that does not succeed.
+
+        Those who come while another one states the claim wait for it, and state theirs together.
+        """
+        self._to_announce.put(stream)
         with self._lock:
-            self._announced.add(stream)
-            self._state()
+            while not self._to_announce.empty():  # whoever holds the lock is the only one that gets
+                self._announced.add(self._to_announce.get())
+            if stream not in self._stated:
+                self._state()
 
     def renew(self) -> None:
         """State the claim again, once there is one; raises the service's error when that does not succeed."""
@@ -218,7 +227,7 @@ class Guard:
         at_most = now + timedelta(seconds=self._elapsed() - began)
         if self._serving and last is not None and at_most > last + self._lease:
             self._check(last)
-        self._stated_at = now
+        self._stated_at, self._stated = now, frozenset(self._announced)
 
     def _right_time(self) -> datetime:
         before, now = self._clock(), self._claims.now()
