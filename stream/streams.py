@@ -1,6 +1,7 @@
 """Write streams of BigQuery's Storage Write API: made, appended to at an offset, finalised.
 
-One connection a stream, kept open between appends. The client's own retry is never used: it cannot replay what it has
+One connection a stream, kept open between appends as long as few others are needed: each takes two threads, and
+services let about a hundred be open at a time. The client's own retry is never used: it cannot replay what it has
 taken from an iterator, and what a lost answer means is for ``stream.verdicts`` to say.
 """
 
@@ -8,6 +9,8 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
+from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -35,6 +38,8 @@ from stream.verdicts import Answer
 # A request is 10 MB at most (cloud.google.com/bigquery/quotas#write-api-limits); room is left for framing.
 MAX_REQUEST_BYTES: Final = 9_000_000
 CALL_SECONDS: Final = 30.0
+CONNECTIONS: Final = 40  # kept open; more are open only while more streams are appended to at the same moment
+IDLE_SECONDS: Final = 60.0  # after which a connection is closed, when another stream is appended to
 _DETAILS: Final = "grpc-status-details-bin"  # where gRPC puts the google.rpc.Status of a call that failed
 
 
@@ -52,12 +57,24 @@ class Rows:
 
 
 class WriteStreams:
-    """COMMITTED streams through one client; *append_seconds* is how long an answer may take. Thread-safe by stream."""
+    """COMMITTED streams through one client; *append_seconds* is how long an answer may take. Thread-safe by stream.
 
-    def __init__(self, client: BigQueryWriteClient, append_seconds: float) -> None:
+    Of idle connections those used last are kept, *connections* in number. *seconds* is a monotonic clock.
+    """
+
+    def __init__(
+        self,
+        client: BigQueryWriteClient,
+        append_seconds: float,
+        connections: int = CONNECTIONS,
+        seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._client = client
         self._append_seconds = append_seconds
-        self._connections: dict[str, _Connection] = {}
+        self._most = connections
+        self._seconds = seconds
+        self._lock = threading.Lock()
+        self._connections: OrderedDict[str, _Connection] = OrderedDict()  # the one that was used last is the last
 
     def create(self, table: str) -> str:
         """Make a stream for ``projects/P/datasets/D/tables/T``; raises what the service raises."""
@@ -81,25 +98,24 @@ class WriteStreams:
 
         *meanwhile* is done while the rows are on their way: it delays looking for the answer, not the answer.
         """
-        connection = self._connections.get(stream)
-        if connection is not None and connection.broken:  # while it was idle: its end is no answer to this append
-            self.close(stream)
-            connection = None
-        if connection is None:
-            connection = self._connections[stream] = _Connection(self._client, stream)
         request = AppendRowsRequest(write_stream=stream, offset=offset)
         request.arrow_rows = AppendRowsRequest.ArrowData(
             writer_schema=ArrowSchema(serialized_schema=rows.schema),
             rows=ArrowRecordBatch(serialized_record_batch=rows.data),
         )
-        answer = connection.exchange(request, self._append_seconds, meanwhile)
+        connection = self._connect(stream)
+        try:
+            answer = connection.exchange(request, self._append_seconds, meanwhile)
+        finally:
+            connection.used_until = self._seconds()
         if connection.broken:
             self.close(stream)
         return answer
 
     def close(self, stream: str) -> None:
         """End the connection to *stream*."""
-        connection = self._connections.pop(stream, None)
+        with self._lock:
+            connection = self._connections.pop(stream, None)
         if connection is not None:
             connection.close()
 
@@ -107,6 +123,24 @@ class WriteStreams:
         """End every connection."""
         for stream in list(self._connections):
             self.close(stream)
+
+    def _connect(self, stream: str) -> _Connection:
+        """The connection to *stream*, in use from now on; idle ones that are too many, or idle for long, are closed."""
+        with self._lock:
+            connection = self._connections.pop(stream, None)
+            if connection is not None and connection.broken:  # while it was idle: its end is no answer to this append
+                connection.close()
+                connection = None
+            connection = self._connections[stream] = connection or _Connection(self._client, stream)
+            connection.used_until = None
+            for name in self._superfluous():
+                self._connections.pop(name).close()
+            return connection
+
+    def _superfluous(self) -> list[str]:
+        idle = [(each.used_until, name) for name, each in self._connections.items() if each.used_until is not None]
+        too_many, long_ago = len(self._connections) - self._most, self._seconds() - IDLE_SECONDS
+        return [name for number, (since, name) in enumerate(idle) if number < too_many or since < long_ago]
 
 
 class _Connection:
@@ -116,6 +150,7 @@ class _Connection:
         self._requests: queue.SimpleQueue[AppendRowsRequest | None] = queue.SimpleQueue()
         self._answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
         self.broken = False
+        self.used_until: float | None = None  # by the clock of the streams; None while it is in use
         # The transport's own call: unlike the client's it can be cancelled before its first answer.
         metadata = [("x-goog-request-params", f"write_stream={stream}")]
         self._call: Any = client.transport.append_rows(iter(self._requests.get, None), metadata=metadata)

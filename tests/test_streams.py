@@ -13,7 +13,7 @@ import pytest
 from google.cloud.bigquery_storage_v1 import types as wire
 from google.rpc import code_pb2
 
-from stream.streams import Rows, WriteStreams
+from stream.streams import IDLE_SECONDS, Rows, WriteStreams
 from stream.verdicts import Answer, Verdict, judge
 from tests.faults import scripted_answers as answers
 from tests.faults.scripted_memory import MemoryStreams, a_scripted_memory
@@ -185,3 +185,39 @@ def test_no_thread_is_left_when_connections_are_closed() -> None:
         for thread in reading:
             thread.join(10)
         assert not any(thread.is_alive() for thread in reading)
+
+
+def test_of_idle_connections_those_used_last_stay_open_and_a_stream_whose_was_closed_goes_on() -> None:
+    #  append to a, b, c|two stay open|append to a at its next offset
+    with a_scripted_memory() as (_, memory, client):
+        streams = WriteStreams(client, 20, connections=2)
+        made = [streams.create(TABLE) for _ in range(3)]
+        for stream in made:
+            streams.append(stream, 0, rows(1))
+        assert list(streams._connections) == made[1:]
+        assert streams.append(made[0], 1, rows(2)) == Answer()
+        assert list(streams._connections) == [made[2], made[0]]
+        streams.close_all()
+    assert [memory.streams[stream].end for stream in made] == [2, 1, 1]
+
+
+def test_a_connection_in_use_stays_open_however_many_others_are_needed() -> None:
+    with a_scripted_memory() as (_, memory, client):
+        streams = WriteStreams(client, 20, connections=1)
+        one, other = streams.create(TABLE), streams.create(TABLE)
+        said = streams.append(one, 0, rows(1), lambda: streams.append(other, 0, rows(2)))
+        assert (said, len(streams._connections)) == (Answer(), 2)
+        streams.close_all()
+    assert sorted(values(memory)) == [1, 2]
+
+
+def test_a_connection_that_was_idle_for_long_is_closed_when_another_is_used() -> None:
+    now = 0.0
+    with a_scripted_memory() as (_, _, client):
+        streams = WriteStreams(client, 20, seconds=lambda: now)
+        one, other = streams.create(TABLE), streams.create(TABLE)
+        streams.append(one, 0, rows(1))
+        now = IDLE_SECONDS + 1
+        streams.append(other, 0, rows(1))
+        assert list(streams._connections) == [other]
+        streams.close_all()
