@@ -22,6 +22,7 @@ BIGQUERY: Final = "BIGQUERY_EMULATOR_HOST"
 BIGQUERY_STORAGE: Final = "BIGQUERY_STORAGE_EMULATOR_HOST"
 # Left to itself gRPC waits up to two minutes before it connects again, and after an outage all would wait with it.
 _RECONNECT: Final = [("grpc.max_reconnect_backoff_ms", 5_000)]
+_OWN_CONNECTION: Final = [("grpc.use_local_subchannel_pool", 1)]  # by default, clients of one address share one
 _OPTIONS: Final = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1), *_RECONNECT]
 
 
@@ -43,14 +44,14 @@ def open_gapic_publisher() -> PublisherClient:
 
 
 def open_subscriber() -> SubscriberClient:
-    """Open a client for unary Pull and acknowledgements."""
+    """Open a client for unary Pull and acknowledgements, with a connection of its own."""
     from google.pubsub_v1 import SubscriberClient
     from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
     host = emulator_host(PUBSUB)
     if not host:
-        return SubscriberClient(transport=_transport(SubscriberGrpcTransport))
-    return SubscriberClient(transport=SubscriberGrpcTransport(channel=_channel(host)))
+        return SubscriberClient(transport=_transport(SubscriberGrpcTransport, _OWN_CONNECTION))
+    return SubscriberClient(transport=SubscriberGrpcTransport(channel=_channel(host, _OWN_CONNECTION)))
 
 
 def open_bigquery(project: str) -> bigquery.Client:
@@ -104,16 +105,16 @@ def describe_emulators() -> str | None:
     return f"using emulators: {', '.join(used)}" if used else None
 
 
-def _transport(class_: Any) -> Any:
+def _transport(class_: Any, more: Sequence[tuple[str, Any]] = ()) -> Any:
     """The client's own transport, but for how long its channel waits before it connects again."""
 
     def channel(host: str, *, options: Sequence[tuple[str, Any]], **given: Any) -> Any:
-        return class_.create_channel(host, options=[*options, *_RECONNECT], **given)
+        return class_.create_channel(host, options=[*options, *_RECONNECT, *more], **given)
 
     return partial(class_, channel=channel)
 
 
-def _channel(host: str) -> Any:
+def _channel(host: str, more: Sequence[tuple[str, Any]] = ()) -> Any:
     import grpc
 
-    return grpc.insecure_channel(host, options=_OPTIONS)
+    return grpc.insecure_channel(host, options=[*_OPTIONS, *more])

@@ -128,7 +128,7 @@ class BeamEngine:
         _RUNNING["engine"] = self
         giving_up.start()
         for puller in self.pullers:
-            puller.start()
+            puller.start(lambda: None)
         try:
             with flat_monitoring():
                 pipeline = beam.Pipeline(runner=StreamingFnApiRunner(), options=PipelineOptions([]))

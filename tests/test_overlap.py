@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from stream.engine.overlap import Overlap
+from stream.engine.overlap import Overlap, open_stages
 
 WAIT = 10  # seconds until a timeline that does not overlap is given up
 
@@ -35,9 +35,12 @@ class Timeline:
         self.began: list[str] = []
         self.ended: list[str] = []
         self.most_in_hand = 0
+        self.waits: list[float | None] = []
 
     def run(self) -> Timeline:
-        Overlap("things", self.take, self.prepare, self.write, self.acknowledge).run(self._stop.is_set)
+        with open_stages(1) as stages:
+            overlap = Overlap(stages, self.take, self.prepare, self.write, self.acknowledge)
+            self.waits = list(overlap.run(self._stop.is_set))
         return self
 
     def failed(self) -> Timeline:
@@ -146,3 +149,38 @@ def test_nothing_is_done_when_it_was_stopped_before_it_began() -> None:
     line = Timeline(1)
     line._stop.set()
     assert line.run().began == []
+
+
+def test_who_has_nothing_in_hand_waits_to_be_woken_and_who_has_lets_others_go_first() -> None:
+    #  nothing there|1|written, nothing there|told to stop
+    coming, stop, waits = [None, 1, None, None], threading.Event(), []
+    with open_stages(1) as stages:
+        overlap = Overlap[int, int](stages, lambda _: coming.pop(0), lambda n: n, lambda _: None, lambda _: None)
+        for wait in overlap.run(stop.is_set):
+            waits.append(wait)
+            if not coming:
+                stop.set()
+    assert waits == [None, 0.0, 0.0, None]
+
+
+def test_two_who_share_stages_do_not_wait_for_each_other() -> None:
+    #  a: prepare |------ until b was written ------|
+    #  b: prepare   |- 1 -|  write |- 1 -|
+    written = threading.Event()
+    with open_stages(2) as stages:
+        slow, quick = iter([1]), iter([1])
+        stop = threading.Event()
+
+        def wait_for_the_other(number: int) -> int:
+            assert written.wait(WAIT)
+            return number
+
+        a = Overlap[int, int](
+            stages, lambda _: next(slow, None), wait_for_the_other, lambda _: None, lambda _: None
+        ).run(stop.is_set)
+        b = Overlap[int, int](
+            stages, lambda _: next(quick, None), lambda n: n, lambda _: written.set(), lambda _: None
+        ).run(stop.is_set)
+        assert [next(a), next(b), next(b), next(a)] == [0.0] * 4
+        stop.set()
+        assert [list(a), list(b)] == [[], []]

@@ -1,54 +1,78 @@
-"""How many pulls are under way at a time, and what an empty one says while others are."""
+"""How many pulls are under way at a time, what an empty one says while others are, and that none has a thread."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from queue import SimpleQueue
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from google.api_core.exceptions import ServiceUnavailable
-from google.pubsub_v1.types import PubsubMessage, ReceivedMessage, Subscription
+from google.api_core.exceptions import Cancelled, DeadlineExceeded, ServiceUnavailable
+from google.pubsub_v1.types import PubsubMessage, ReceivedMessage
+from google.pubsub_v1.types import Subscription as Described
 
-from stream.engine import puller as pulling
 from stream.engine.continuity import Continuity
-from stream.engine.puller import MANY, PULLS, Pulled, Puller
+from stream.engine.crew import Crew
+from stream.engine.puller import MANY, PULL_SECONDS, PULLS, WAITING_MESSAGES, Puller
 from stream.engine.status import SubjectStatus
-from stream.message import Message
 from stream.subscriptions import subscription_for
 from tests.jobs import wait_for
 
 TOPIC = "projects/p/topics/flight"
+IDLE_SECONDS = 40.0
+
+
+class Asked:
+    """One pull that waits for the test to answer it."""
+
+    def __init__(self, seconds: float, done: Callable[[Any], None]) -> None:
+        self.seconds = seconds
+        self._done = done
+        self._answer: int | Exception = 0
+
+    def answer(self, answer: int | Exception) -> None:
+        """So many messages, or an error; as gRPC does, in a thread of its own."""
+        self._answer = answer
+        thread = threading.Thread(target=self._done, args=(self,))
+        thread.start()
+        thread.join()
+
+    def received(self) -> list[Any]:
+        if isinstance(self._answer, Exception):
+            raise self._answer
+        return [ReceivedMessage.pb(_received(number)) for number in range(self._answer)]
+
+    def cancel(self) -> None:
+        self.answer(Cancelled("told to"))
 
 
 class Scripted:
-    """A subscription whose pulls wait until the test answers them; an error is raised."""
+    """A subscription whose pulls wait until the test answers them."""
 
-    def __init__(self, *arguments: object) -> None:
-        self.answers: SimpleQueue[int | Exception] = SimpleQueue()
-        self.acknowledged: list[str] = []
-        self.under_way = 0
-        self._lock = threading.Lock()
+    name = "subscription"
 
-    def pull(self, at_most: int, seconds: float) -> list[Any]:
-        self._count(1)
-        answer = self.answers.get()
-        self._count(-1)
-        if isinstance(answer, Exception):
-            raise answer
-        return [ReceivedMessage.pb(_received(number)) for number in range(answer)]
+    def __init__(self) -> None:
+        self.asked: list[Asked] = []
+        self.leased: list[tuple[list[str], int]] = []
+        self.described = 0
+        self.ack_seconds = 60
 
-    def lease(self, ack_ids: object, seconds: int) -> None:
-        pass
+    def begin_pull(self, at_most: int, seconds: float, done: Callable[[Any], None]) -> Asked:
+        self.asked.append(Asked(seconds, done))
+        return self.asked[-1]
 
-    def describe(self) -> Subscription:
-        return subscription_for("subscription", TOPIC, 1)
+    def lease(self, ack_ids: list[str], seconds: int) -> None:
+        self.leased.append((list(ack_ids), seconds))
 
-    def _count(self, more: int) -> None:
-        with self._lock:
-            self.under_way += more
+    def describe(self) -> Described:
+        self.described += 1
+        described = subscription_for("subscription", TOPIC, 1)
+        described.ack_deadline_seconds = self.ack_seconds
+        return described
+
+    def answer(self, answer: int | Exception, which: int = 0) -> None:
+        """Answer one of the pulls that are under way."""
+        self.asked.pop(which).answer(answer)
 
 
 def _received(number: int) -> ReceivedMessage:
@@ -61,116 +85,173 @@ def status() -> SubjectStatus:
 
 
 @pytest.fixture
-def puller(monkeypatch: pytest.MonkeyPatch, status: SubjectStatus) -> Puller:
-    monkeypatch.setattr(pulling, "Subscription", Scripted)
-    return Puller(object(), "flight", "subscription", status, Continuity(TOPIC, lambda: 0))  # type: ignore[arg-type]
+def calls() -> Scripted:
+    return Scripted()
 
 
 @pytest.fixture
-def started(puller: Puller) -> Iterator[Scripted]:
-    calls = _calls(puller)
-    puller.start()
-    wait_for(lambda: calls.under_way == 1)
-    yield calls
-    puller._stop.set()
-    for _ in range(PULLS):
-        calls.answers.put(0)
+def woken() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def puller(calls: Scripted, status: SubjectStatus, woken: list[str]) -> Iterator[Puller]:
+    """One that is started, and has asked for the first time."""
+    crew, continuity = Crew("pulls", 2), Continuity(TOPIC, lambda: 0)
+    puller = Puller(calls, "flight", status, continuity, crew, IDLE_SECONDS)  # type: ignore[arg-type]
+    puller.start(lambda: woken.append("the loop"))
+    wait_for(lambda: len(calls.asked) == 1)
+    yield puller
+    puller.wind_down()
+    while calls.asked:
+        calls.answer(0)
     puller.stop()
+    assert crew.wait(10)
 
 
-def _calls(puller: Puller) -> Scripted:
-    calls = puller._calls
-    assert isinstance(calls, Scripted)
-    return calls
+def test_while_pulls_bring_many_several_are_under_way_and_one_when_they_do_not(puller: Puller, calls: Scripted) -> None:
+    #  1 asks|it brings many: 6 ask|they find few: 1 asks
+    calls.answer(MANY)
+    assert len(calls.asked) == PULLS
+    for _ in range(PULLS - 1):
+        calls.answer(1, which=1)
+    assert len(calls.asked) == 1
+    calls.answer(1)
+    assert len(calls.asked) == 1
 
 
-def test_while_pulls_bring_many_several_are_under_way_and_one_when_they_do_not(started: Scripted) -> None:
-    #  1 asks|it brings many: 3 ask|they find few: 1 asks
-    started.answers.put(MANY)
-    wait_for(lambda: started.under_way == PULLS)
-
-    alone = 0
-
-    def stay_alone() -> bool:
-        nonlocal alone
-        alone = alone + 1 if started.under_way == 1 else 0
-        if started.answers.empty() and not alone:
-            started.answers.put(1)
-        return alone > 2
-
-    wait_for(stay_alone, seconds=20)
-
-
-def test_what_every_pull_brought_is_given_once(started: Scripted, puller: Puller) -> None:
-    started.answers.put(MANY)
-    wait_for(lambda: started.under_way == PULLS)
+def test_what_every_pull_brought_is_given_once(puller: Puller, calls: Scripted) -> None:
+    calls.answer(MANY)
     for count in (MANY, 1, 2):
-        started.answers.put(count)
-    taken = 0
-
-    def all_taken() -> bool:
-        nonlocal taken
-        taken += sum(len(each.messages) for each in puller.take(5000, 0.1))
-        return taken == 2 * MANY + 3
-
-    wait_for(all_taken)
+        calls.answer(count)
+    taken = puller.take(5000, 0.0)
+    assert sum(len(each.messages) for each in taken) == 2 * MANY + 3
+    assert puller.take(5000, 0.0) == []
 
 
-def test_what_fails_beside_the_thread_that_always_pulls_blocks_nothing(puller: Puller, status: SubjectStatus) -> None:
-    #  many|beside: unavailable|nobody asks beside any more, and nothing is said to be in the way
-    calls = _calls(puller)
-    puller._many = True
-    beside = threading.Thread(target=puller._pull_along)
-    beside.start()
-    calls.answers.put(ServiceUnavailable("no"))
-    wait_for(lambda: not puller._many)
-    assert calls.under_way == 0
-    assert status.in_the_way == {}
-    puller._stop.set()
-    with puller._changed:
-        puller._wake()
-    beside.join()
+def test_the_loop_is_woken_by_what_comes_and_not_by_nothing(puller: Puller, calls: Scripted, woken: list[str]) -> None:
+    calls.answer(0)
+    wait_for(lambda: len(calls.asked) == 1)
+    assert woken == []
+    calls.answer(1)
+    assert woken == ["the loop"]
 
 
-def test_an_empty_pull_says_that_nothing_is_there_unless_another_may_be_bringing_it(puller: Puller) -> None:
-    calls = _calls(puller)
-    with ThreadPoolExecutor(1) as other:
-        bringing = other.submit(puller._pull)
-        wait_for(lambda: calls.under_way == 1)
-        calls.pull = lambda at_most, seconds: []  # type: ignore[method-assign]
-        assert not puller._pull()
-        calls.answers.put(1)
-        assert not bringing.result()
-    assert puller._pull()
+def test_nothing_more_is_asked_for_while_there_is_no_room(puller: Puller, calls: Scripted) -> None:
+    calls.answer(WAITING_MESSAGES)
+    assert calls.asked == []
+    puller.take(WAITING_MESSAGES, 0.0)
+    assert len(calls.asked) == PULLS
 
 
-def test_a_take_that_finds_nothing_wakes_nobody(puller: Puller, monkeypatch: pytest.MonkeyPatch) -> None:
-    woken: list[str] = []
-    monkeypatch.setattr(puller._changed, "notify_all", lambda: woken.append("all that wait for room"))
-    assert (puller.take(10, 0.001), woken) == ([], [])
-    puller._hold(Pulled([Message("flight", b"", {}, "1", 0)], ["ack-1"], 0.0))
-    woken.clear()
-    puller.take(10, 0.001)
-    assert woken == ["all that wait for room"]
-
-
-@pytest.mark.parametrize(("count", "wakes"), [(1, False), (MANY, True)])
-def test_those_that_pull_along_are_woken_when_there_is_much(
-    puller: Puller, monkeypatch: pytest.MonkeyPatch, count: int, wakes: bool
+def test_what_fails_beside_the_one_that_is_always_under_way_blocks_nothing(
+    puller: Puller, calls: Scripted, status: SubjectStatus
 ) -> None:
-    woken: list[str] = []
-    monkeypatch.setattr(puller._more, "notify_all", lambda: woken.append("those that pull along"))
-    messages = [Message("flight", b"", {}, str(number), 0) for number in range(count)]
-    with puller._changed:
-        puller._hold(Pulled(messages, [message.message_id for message in messages], 0.0))
-    puller.take(10, 0.001)
-    assert bool(woken) == wakes
+    #  many|beside: unavailable|nobody asks beside any more, and nothing is said to be in the way
+    calls.answer(MANY)
+    while len(calls.asked) > 1:
+        calls.answer(ServiceUnavailable("no"), which=1)
+    assert status.in_the_way == {}
 
 
-def test_a_pull_that_fails_is_not_under_way_any_more(puller: Puller) -> None:
-    calls = _calls(puller)
-    calls.answers.put(ServiceUnavailable("no"))
-    with pytest.raises(ServiceUnavailable):
-        puller._pull()
-    calls.answers.put(0)
-    assert puller._pull()
+def test_what_fails_is_said_and_asked_for_again_until_it_succeeds(
+    puller: Puller, calls: Scripted, status: SubjectStatus
+) -> None:
+    calls.answer(ServiceUnavailable("no"))
+    wait_for(lambda: "pull" in status.in_the_way)
+    wait_for(lambda: len(calls.asked) == 1)
+    calls.answer(ServiceUnavailable("no"))
+    wait_for(lambda: len(calls.asked) == 1)
+    assert "pull" in status.in_the_way, "as long as nothing has succeeded"
+    calls.answer(1)
+    assert status.in_the_way == {}
+
+
+def test_what_is_no_trouble_but_an_error_is_raised_where_messages_are_taken(
+    puller: Puller, calls: Scripted, woken: list[str]
+) -> None:
+    calls.answer(ValueError("not readable"))
+    assert woken
+    with pytest.raises(ValueError, match="not readable"):
+        puller.take(10, 0.0)
+
+
+def test_an_empty_pull_says_that_nothing_is_there_unless_another_may_be_bringing_it(
+    puller: Puller, calls: Scripted
+) -> None:
+    calls.answer(MANY)
+    calls.answer(DeadlineExceeded("nothing"))
+    assert puller._empty_since == 0
+    while len(calls.asked) > 1:
+        calls.answer(0)
+    calls.answer(DeadlineExceeded("nothing"))
+    wait_for(lambda: puller._empty_since > 0)
+
+
+def test_a_pull_lasts_longer_once_nothing_came_and_not_when_something_did(puller: Puller, calls: Scripted) -> None:
+    assert [each.seconds for each in calls.asked] == [PULL_SECONDS]
+    calls.answer(0)
+    wait_for(lambda: len(calls.asked) == 1)
+    assert [each.seconds for each in calls.asked] == [IDLE_SECONDS]
+    calls.answer(1)
+    assert [each.seconds for each in calls.asked] == [PULL_SECONDS]
+
+
+def test_who_is_told_to_stop_ends_what_may_last_and_says_of_it_nothing(
+    puller: Puller, calls: Scripted, status: SubjectStatus
+) -> None:
+    calls.answer(0)
+    wait_for(lambda: len(calls.asked) == 1)
+    puller.stop()
+    assert status.in_the_way == {}
+
+
+def test_what_a_pull_brings_while_it_is_stopped_is_handed_back(puller: Puller, calls: Scripted) -> None:
+    stopping = threading.Thread(target=puller.stop)
+    stopping.start()
+    wait_for(puller._stop.is_set)
+    calls.answer(2)
+    stopping.join(10)
+    assert calls.leased == [(["ack-0", "ack-1"], 0)]
+
+
+def test_leases_are_renewed_while_messages_are_held(calls: Scripted, puller: Puller) -> None:
+    puller._deadline = 0.2
+    calls.answer(1)
+    wait_for(lambda: len(calls.leased) > 2)
+    puller.acknowledge = lambda pulled: puller._let_go(pulled)  # type: ignore[method-assign]
+    puller.acknowledge(puller.take(10, 0.0))
+    assert not puller._held
+
+
+def test_leases_are_renewed_while_pulls_fail(calls: Scripted, puller: Puller, status: SubjectStatus) -> None:
+    puller._deadline = 0.2
+    calls.answer(1)
+    puller._patience._pause = 60.0
+    calls.answer(ServiceUnavailable("no"))
+    wait_for(lambda: "pull" in status.in_the_way)
+    renewed = len(calls.leased)
+    wait_for(lambda: len(calls.leased) > renewed + 2)
+
+
+def test_no_more_are_under_way_beside_the_first_ones_than_all_may_have_together(
+    calls: Scripted, status: SubjectStatus
+) -> None:
+    crew, along = Crew("pulls", 2), threading.Semaphore(2)
+    puller = Puller(
+        calls,  # type: ignore[arg-type]
+        "flight",
+        status,
+        Continuity(TOPIC, lambda: 0),
+        crew,
+        along=along,
+    )
+    puller.start(lambda: None)
+    wait_for(lambda: len(calls.asked) == 1)
+    calls.answer(MANY)
+    assert len(calls.asked) == 3
+    puller.wind_down()
+    while calls.asked:
+        calls.answer(0)
+    puller.stop()
+    assert [along.acquire(blocking=False) for _ in range(3)] == [True, True, False]

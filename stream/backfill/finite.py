@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from stream.engine.continuity import Gap
+from stream.engine.crew import Wake
 from stream.engine.journal import Journal
 from stream.engine.patience import NEEDS_ROOM, Patience
 from stream.engine.puller import Pulled
@@ -33,8 +34,11 @@ class FiniteSource(ABC):
         """History says nothing of what is published."""
         return 0
 
-    def start(self) -> None:  # noqa: B027 no source of history has anything to begin
+    def start(self, wake: Wake) -> None:  # noqa: B027 no source of history has anything to begin
         """Nothing to begin: lines are read as they are taken."""
+
+    def wind_down(self) -> None:  # noqa: B027 no source of history fetches ahead
+        """Nothing to end: lines are read as they are taken."""
 
     def look(self) -> list[str]:
         """Nothing is wrong with history: it is not a resource of ours."""

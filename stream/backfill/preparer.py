@@ -11,6 +11,7 @@ from stream.backfill.errors import BackfillError
 from stream.backfill.events import BadLine
 from stream.deadletter import Reason
 from stream.decode import Decoder, RefusedError
+from stream.engine.crew import Steps
 from stream.engine.prepare import Preparation, Prepared
 from stream.flood import COUNTED, FloodGuard, describe
 from stream.job import Job
@@ -51,6 +52,6 @@ class LinePreparer:
             raise BackfillError(f"{seen}; for example: {example}; mend the file or the mapping, and run it again")
         return prepared
 
-    def run(self, serve: Callable[[], None]) -> None:
+    def run(self, serve: Callable[[], Steps[None]]) -> Steps[None]:
         """Read on, until told to stop."""
-        serve()
+        yield from serve()

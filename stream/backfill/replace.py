@@ -29,6 +29,7 @@ from stream.backfill.errors import BackfillError
 from stream.backfill.finite import FiniteSource
 from stream.backfill.parquet_load import replacing_load
 from stream.backfill.rounds import Round
+from stream.engine.crew import Steps
 from stream.engine.journal import Journal
 from stream.engine.patience import Patience
 from stream.engine.prepare import Prepared
@@ -78,7 +79,7 @@ class DayReplacement(FiniteSource):
 
     # As the engine's source.
 
-    def take(self, at_most: int, wait_seconds: float) -> list[Pulled]:
+    def take(self, at_most: int, wait_seconds: float | None) -> list[Pulled]:
         """Replace the day; the second time there is nothing more to do."""
         self.settled_before = self.done is None and bool(self._journal.place(self._table, self._key))
         if self.done is not None or self.settled_before:
@@ -107,9 +108,9 @@ class DayReplacement(FiniteSource):
         assert self.done is not None  # noqa: S101 a message was taken
         return Prepared(None, [], [add_up([*self.done.tallies, *self._taken_back(now)])])
 
-    def run(self, serve: Callable[[], None]) -> None:
+    def run(self, serve: Callable[[], Steps[None]]) -> Steps[None]:
         """Go on."""
-        serve()
+        yield from serve()
 
     def _until_stopped(self) -> Iterable[Round]:
         return itertools.takewhile(lambda _: not self._stop.is_set(), self._rounds())

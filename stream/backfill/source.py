@@ -38,7 +38,7 @@ class FileSource(FiniteSource):
         self.fraction = 0.0  # of all files that is read; any thread may look
         self.settled_before = 0  # lines, by an earlier run
 
-    def take(self, at_most: int, wait_seconds: float) -> list[Pulled]:
+    def take(self, at_most: int, wait_seconds: float | None) -> list[Pulled]:
         """Read the next lines, as many as the task says; at the end of the last file, say stop."""
         if self._rounds is None:
             self._rounds = self._read(replace(self._task, settled=self._settled()))

@@ -59,13 +59,13 @@ def job_for(settings: Settings, registry: Registry, masking_key: Key, clock: Cal
 
 def build_engine(settings: Settings, job: Job, journal: Journal) -> Embedded:
     """The embedded engine for *settings*, not started."""
-    write, subscriber, client = open_write(settings.project), open_subscriber(), open_bigquery(settings.project)
+    write, client = open_write(settings.project), open_bigquery(settings.project)
     clients = EngineClients(
         publisher=open_gapic_publisher(),
         bigquery=client,
         streams=WriteStreams(write, settings.append_seconds),
         claim_streams=WriteStreams(write, min(settings.append_seconds, settings.lease_seconds / 3)),
-        letters=partial(look_at_letters, subscriber, settings.names),
+        letters=partial(look_at_letters, open_subscriber(), settings.names),
     )
     complete_until = known_complete(client, settings.names)
     return Embedded(
@@ -73,7 +73,7 @@ def build_engine(settings: Settings, job: Job, journal: Journal) -> Embedded:
         names=settings.names,
         journal=journal,
         clients=clients,
-        intake=from_subscriptions(job, settings.names, journal, subscriber, complete_until),
+        intake=from_subscriptions(job, settings.names, journal, open_subscriber, complete_until),
         holder=f"{socket.gethostname()}, process {os.getpid()}",
         lease_seconds=settings.lease_seconds,
         round_messages=settings.round_messages,

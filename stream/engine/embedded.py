@@ -1,11 +1,17 @@
-"""The job in one process: a loop for each subject, one for tallies, and the claim that keeps other engines away."""
+"""The job in one process: a loop for each subject, one for tallies, and the claim that keeps other engines away.
+
+Loops are parts of a crew: a subject that has nothing to do keeps no thread.
+"""
 
 from __future__ import annotations
 
 import threading
+import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import structlog
@@ -13,12 +19,15 @@ from google.cloud import bigquery
 from google.pubsub_v1 import PublisherClient
 
 from stream.engine.claim import Claims
+from stream.engine.crew import Crew, Steps, Wake
 from stream.engine.failures import ENDS_ALL, said_of, where_it_failed
 from stream.engine.guard import Guard
-from stream.engine.intake import Intake, Preparer, Source
+from stream.engine.intake import Intake, Source
 from stream.engine.journal import Journal, JournalError
+from stream.engine.overlap import Stages, open_stages
 from stream.engine.ownership import FencedError, InUseError
 from stream.engine.patience import TROUBLE, Patience, StoppedError
+from stream.engine.spread import BEGINNINGS_A_SECOND
 from stream.engine.status import CONTRACT, FAILED, EngineStatus, SubjectStatus
 from stream.engine.subject import Clients, SubjectLoop
 from stream.engine.table_watch import LOOK_SECONDS, WITNESS_SECONDS, TableWatch, watch_on
@@ -32,7 +41,8 @@ from stream.tables import table_for
 from stream.token_history import makes_tokens
 from stream.verdicts import HaltError
 
-PROGRESS_SECONDS: Final = 0.1
+PROGRESS_SECONDS: Final = 0.1  # also how soon a stop is seen
+AT_ONCE: Final = 24  # subjects whose rounds are written at the same moment
 _LOG = structlog.get_logger("headrace")
 
 
@@ -104,13 +114,13 @@ class Embedded:
             self.lease_seconds,
         )
         self._finished = threading.Event()
-        self._pause = threading.Event()
+        self._crew = Crew("subject", AT_ONCE)
 
     @property
     def progress(self) -> Progress:
         """How far all subjects are together."""
         counts = [status.counts for status in self.status.subjects.values()]
-        return Progress(*(sum(each[name] for each in counts) for name in ("received", "acknowledged")))
+        return Progress(*(sum(each.get(name, 0) for each in counts) for name in ("received", "acknowledged")))
 
     def check_claim(self) -> None:
         """FencedError when another engine has taken over since this one last stated its claim."""
@@ -180,16 +190,13 @@ class Embedded:
             self.status.subjects[_TALLIES],
             self.stop,
             self._guard,
-            lambda: {name: loop.complete_until for name, loop in self._loops.items() if loop and loop.complete_until},
+            self._complete,
         )
-        threads = [
-            threading.Thread(target=self._guarded, args=(self._keep_running, subject), name=subject)
-            for subject in self._loops
-        ]
         tally_thread = threading.Thread(target=self._guarded, args=(self._run_tallies, tallies), name=_TALLIES)
 
         def watches() -> list[TableWatch]:
-            return [*(loop.watch for loop in list(self._loops.values()) if loop), tallies.watch]
+            begun = [loop.watch for loop in list(self._loops.values()) if loop and loop.has_begun]
+            return [*begun, tallies.watch]  # the first look at a table is for its own loop
 
         looking = (watches, self.stop, self.look_seconds)
         watcher = threading.Thread(target=self._guarded, args=(watch_on, *looking), name="tables")
@@ -202,17 +209,46 @@ class Embedded:
             self.stop,
         )
         resources = threading.Thread(target=self._guarded, args=(watch.run,), name="resources")
-        for thread in [*threads, tally_thread, watcher, resources]:
+        for thread in (tally_thread, watcher, resources):
             thread.start()
-        while any(thread.is_alive() for thread in threads):
-            self._pause.wait(PROGRESS_SECONDS)
-            self.on_progress(self.progress)
-        for thread in [*threads, tally_thread, watcher, resources]:
+        with open_stages(AT_ONCE) as stages:
+            self._run_subjects(stages)
+        for thread in (tally_thread, watcher, resources):
             thread.join()
         if self.status.alive and self.status.subjects[_TALLIES].ready:
             tallies.flush()
 
-    def _keep_running(self, subject: str) -> None:
+    def _run_subjects(self, stages: Stages) -> None:
+        begin = time.monotonic()
+        for number, subject in enumerate(self._loops):
+            self._crew.begin(partial(self._begin, stages, subject, begin + number / BEGINNINGS_A_SECOND))
+        try:
+            are_over = False
+            while not are_over:
+                are_over = self._crew.wait(PROGRESS_SECONDS)
+                self.on_progress(self.progress)
+                if self.stop.is_set():
+                    self._wind_down()
+        finally:
+            self.stop.set()
+            while not self._crew.wait(PROGRESS_SECONDS):
+                self._wind_down()
+
+    def _wind_down(self) -> None:
+        for source in list(self._sources.values()):
+            source.wind_down()
+        self._crew.wake_all()
+
+    def _begin(self, stages: Stages, subject: str, begins_at: float, wake: Wake) -> Steps[None]:
+        with self._noting_failure():
+            yield from self._keep_running(stages, subject, begins_at, wake)
+
+    def _complete(self) -> dict[str, int]:
+        """Up to when each subject is complete, as far as that is known."""
+        loops = [(name, loop) for name, loop in list(self._loops.items()) if loop]
+        return {name: moment for name, loop in loops if (moment := loop.complete_until())}
+
+    def _keep_running(self, stages: Stages, subject: str, begins_at: float, wake: Wake) -> Steps[None]:
         """Run one subject until told to stop. What its contract or its data raises holds up nobody else: the subject
         begins anew, as after a restart of the process, with growing pauses.
 
@@ -222,7 +258,7 @@ class Embedded:
         patience = Patience(FAILED, status, self.stop)
         while not self.stop.is_set():
             try:
-                self._run_subject(subject, *self.intake(subject, status, self.stop))
+                yield from self._run_subject(stages, subject, begins_at, wake)
             except (StoppedError, *ENDS_ALL):
                 raise
             except Exception as error:
@@ -230,12 +266,13 @@ class Embedded:
                     raise
                 status.ready = False
                 _LOG.error("subject_failed", subject=subject, error=type(error).__name__, at=where_it_failed(error))
-                patience.wait(said_of(error))
+                yield from patience.waiting_for(said_of(error))
             else:
                 return
 
-    def _run_subject(self, subject: str, source: Source, preparer: Preparer) -> None:
+    def _run_subject(self, stages: Stages, subject: str, begins_at: float, wake: Wake) -> Steps[None]:
         status = self.status.subjects[subject]
+        source, preparer = self.intake(subject, status, self.stop)
         loop = SubjectLoop(
             self.job,
             subject,
@@ -248,19 +285,21 @@ class Embedded:
             self._guard,
             self.round_messages,
             preparer,
+            wake,
+            begins_at,
         )
         self._loops[subject], self._sources[subject] = loop, source
 
-        def serve() -> None:
-            source.start()
+        def serve() -> Steps[None]:
+            source.start(wake)
             try:
-                loop.run()
+                yield from loop.run(stages)
             finally:
                 source.stop()
 
         loop.watch.witness_seconds = self.witness_seconds
-        loop.recover()
-        preparer.run(serve)
+        yield from loop.recover()
+        yield from preparer.run(serve)
 
     def _watched(self) -> list[Watched]:
         """The subjects that run."""
@@ -277,15 +316,20 @@ class Embedded:
         ]
 
     def _subject_clients(self) -> Clients:
-        return Clients(self.clients.publisher, self.clients.bigquery, self.clients.streams)
+        return Clients(self.clients.publisher, self.clients.bigquery, self.clients.streams, self._crew.aside)
 
     def _run_tallies(self, tallies: TallyLoop) -> None:
         tallies.recover()
         tallies.run()
 
     def _guarded(self, work: Callable[..., None], *arguments: object) -> None:
-        try:
+        with self._noting_failure():
             work(*arguments)
+
+    @contextmanager
+    def _noting_failure(self) -> Iterator[None]:
+        try:
+            yield
         except StoppedError:
             return
         except BaseException as error:  # run() raises it in the main thread

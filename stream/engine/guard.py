@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
 from queue import SimpleQueue
@@ -26,6 +27,7 @@ from stream.names import ENGINES
 from stream.streams import WriteStreams
 from stream.verdicts import HaltError
 
+FINALISED_AT_ONCE: Final = 10
 KEPT: Final = timedelta(hours=2)  # of older statements of an engine only the newest say something
 _LOG = structlog.get_logger("headrace")
 _NEEDS: Final = (
@@ -263,9 +265,12 @@ class Guard:
         """Finalise the streams of an engine that has not ended in good order: it may only be stopped."""
         if other.released:
             return
-        for stream in other.streams:
-            self._patience.insist(f"{stream}: it cannot be finalised", partial(self._streams.finalise, stream))
+        with ThreadPoolExecutor(FINALISED_AT_ONCE, "fence") as threads:
+            list(threads.map(self._finalise, other.streams))
         _LOG.info("fenced_off", holder=other.holder, streams=len(other.streams))
+
+    def _finalise(self, stream: str) -> None:
+        self._patience.insist(f"{stream}: it cannot be finalised", partial(self._streams.finalise, stream))
 
     def _tidy(self) -> None:
         """Now and then delete old statements that newer ones replace: this engine's, which has settled what it had

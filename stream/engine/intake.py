@@ -5,19 +5,26 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from google.pubsub_v1 import SubscriberClient
 
 from stream.engine.continuity import Continuity, Gap
+from stream.engine.crew import Crew, Steps, Wake
 from stream.engine.journal import Journal
 from stream.engine.pause import Gate
 from stream.engine.prepare import Prepared
-from stream.engine.puller import Pulled, Puller
+from stream.engine.puller import PULL_SECONDS, Pulled, Puller
+from stream.engine.spread import PULLS_A_SECOND, interval
 from stream.engine.status import SubjectStatus
+from stream.engine.subscription import Subscription
 from stream.job import Job
 from stream.message import Message
 from stream.names import Names
+
+PULLS_AT_ONCE: Final = 16  # in whose way something is, whose leases are renewed, or that have found nothing
+SUBJECTS_A_CONNECTION: Final = 50
+PULLS_ALONG: Final = 40
 
 
 class Source(Protocol):
@@ -29,14 +36,17 @@ class Source(Protocol):
     def drained_at(self) -> int:
         """All that was published before then has been settled; microseconds, or 0 when nobody knows."""
 
-    def start(self) -> None:
-        """Begin; again, after a stop."""
+    def start(self, wake: Wake) -> None:
+        """Begin; again, after a stop. *wake* is called when there is something to take."""
 
-    def take(self, at_most: int, wait_seconds: float) -> list[Pulled]:
-        """Take about *at_most* messages; waits up to *wait_seconds* for the first."""
+    def take(self, at_most: int, wait_seconds: float | None) -> list[Pulled]:
+        """Take about *at_most* messages; waits up to *wait_seconds* for the first, and who is busy (None) for none."""
 
     def acknowledge(self, pulled: Iterable[Pulled]) -> None:
         """These have their fate: they need not come again, and may."""
+
+    def wind_down(self) -> None:
+        """Fetch no more: it will be told to stop soon. Any thread may say so."""
 
     def stop(self) -> None:
         """Hand back all that is held."""
@@ -54,25 +64,37 @@ class Preparer(Protocol):
     def prepare(self, messages: Sequence[Message], now: int) -> Prepared:
         """Decode, mask and window *messages*; *now* is in microseconds since 1970."""
 
-    def run(self, serve: Callable[[], None]) -> None:
-        """Call *serve* whenever messages may be taken, until told to stop."""
+    def run(self, serve: Callable[[], Steps[None]]) -> Steps[None]:
+        """Do what *serve* gives whenever messages may be taken, until told to stop."""
 
 
 Intake: TypeAlias = Callable[[str, SubjectStatus, threading.Event], tuple[Source, Preparer]]
 
 
 def from_subscriptions(
-    job: Job, names: Names, journal: Journal, subscriber: SubscriberClient, complete_until: Callable[[str], int]
+    job: Job,
+    names: Names,
+    journal: Journal,
+    open_subscriber: Callable[[], SubscriberClient],
+    complete_until: Callable[[str], int],
 ) -> Intake:
     """Each subject from its own subscription; one of which too much is unreadable waits.
 
-    *complete_until* says up to which publish time an earlier process has seen everything of a subject.
+    Pub/Sub takes about a hundred calls at a time of one connection, so no more than SUBJECTS_A_CONNECTION share one,
+    and no more than PULLS_ALONG of theirs are under way beside one of each. *complete_until* says up to which publish
+    time an earlier process has seen everything of a subject.
     """
     kept: dict[str, Continuity] = {}  # what is known of a subscription outlives a subject that begins anew
+    subjects, crew = list(job.registry.subjects), Crew("pulls", PULLS_AT_ONCE)
+    connections = [(open_subscriber(), threading.Semaphore(PULLS_ALONG)) for _ in subjects[::SUBJECTS_A_CONNECTION]]
+    shared = {subject: connections[index // SUBJECTS_A_CONNECTION] for index, subject in enumerate(subjects)}
+    idle_seconds = interval(PULL_SECONDS, len(subjects), PULLS_A_SECOND)
 
     def intake(subject: str, status: SubjectStatus, stop: threading.Event) -> tuple[Source, Preparer]:
         continuity = kept.setdefault(subject, Continuity(names.topic(subject), partial(complete_until, subject)))
-        puller = Puller(subscriber, subject, names.subscription(subject), status, continuity)
+        subscriber, along = shared[subject]
+        calls = Subscription(subscriber, names.subscription(subject))
+        puller = Puller(calls, subject, status, continuity, crew, idle_seconds, along)
         return puller, Gate(job, subject, journal, puller, status, stop)
 
     return intake

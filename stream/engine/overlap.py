@@ -9,63 +9,88 @@ Most of a round is waiting: for a sync of the disk, for BigQuery's answer, for P
     time         ------------------------------------------------------->
 
 Rounds are written one at a time and in their order, and a round is acknowledged when it has been written. Each stage
-holds one round at most, so three are in hand; a stage that is slow holds up the others.
+holds one round at most, so three are in hand; a stage that is slow holds up the others. After each round others may go
+first, and who has nothing in hand keeps no thread until it is woken.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from stream.engine.crew import Steps
 
 Taken = TypeVar("Taken")
 Ready = TypeVar("Ready")
 
 
-class Overlap(Generic[Taken, Ready]):
-    """Carries rounds through their stages; *prepare* and *acknowledge* run in threads of their own, *take* and *write*
-    in the caller's.
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """Threads in which stages run beside each other, for all who carry rounds. A stage waits for no other."""
 
-    *take* is given the round that is written next, None when nothing is in hand and it may wait; it gives None when
-    there is nothing.
+    prepare: Executor
+    acknowledge: Executor
+
+
+@contextmanager
+def open_stages(at_once: int) -> Iterator[Stages]:
+    """Threads for *at_once* who carry rounds at the same moment; they are started as they are needed."""
+    with ThreadPoolExecutor(at_once, "prepare") as prepare, ThreadPoolExecutor(at_once, "acknowledge") as acknowledge:
+        yield Stages(prepare, acknowledge)
+
+
+class Overlap(Generic[Taken, Ready]):
+    """Carries rounds through their *stages*; *take* and *write* run in the thread that goes on with its steps.
+
+    *take* is given the round that is written next, None when nothing is in hand; it gives None when there is nothing.
+    Then *rest* says for how many seconds to wait at most; None until woken.
     """
 
     def __init__(
         self,
-        name: str,
+        stages: Stages,
         take: Callable[[Ready | None], Taken | None],
         prepare: Callable[[Taken], Ready],
         write: Callable[[Ready], None],
         acknowledge: Callable[[Ready], None],
+        rest: Callable[[], float | None] = lambda: None,
     ) -> None:
-        self._name = name
+        self._stages = stages
         self._take = take
         self._prepare = prepare
         self._write = write
         self._acknowledge = acknowledge
+        self._rest = rest
 
-    def run(self, is_stopped: Callable[[], bool]) -> None:
+    def run(self, is_stopped: Callable[[], bool]) -> Steps[None]:
         """Go on until told to stop; what was taken by then is finished.
 
         Raises what any stage raises, once the rounds before have their fate; the rounds after it have none.
         """
-        with self._worker("prepare") as preparing, self._worker("acknowledge") as acknowledging:
-            ahead: Future[Ready] | None = None
-            behind: Future[None] | None = None
+        ahead: Future[Ready] | None = None
+        behind: Future[None] | None = None
+        try:
             while ahead is not None or not is_stopped():
                 ready = None if ahead is None else ahead.result()
                 try:
                     taken = None if is_stopped() else self._take(ready)
-                    ahead = None if taken is None else preparing.submit(self._prepare, taken)
+                    ahead = None if taken is None else self._stages.prepare.submit(self._prepare, taken)
                 finally:  # what cannot be taken does no harm to what was
                     if ready is not None:
                         self._write(ready)
                         _finish(behind)
-                        behind = acknowledging.submit(self._acknowledge, ready)
+                        behind = self._stages.acknowledge.submit(self._acknowledge, ready)
+                if ready is not None or taken is not None:
+                    yield 0.0
+                elif not is_stopped():
+                    yield self._rest()
             _finish(behind)
-
-    def _worker(self, stage: str) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(1, thread_name_prefix=f"{stage}-{self._name}")
+        finally:
+            open_: list[Future[Any]] = [each for each in (ahead, behind) if each is not None]
+            wait(open_)
 
 
 def _finish(acknowledged: Future[None] | None) -> None:

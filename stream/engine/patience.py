@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final, TypeVar
 
 import structlog
@@ -23,6 +24,7 @@ from google.auth.exceptions import GoogleAuthError
 from requests.exceptions import ConnectionError as RequestsConnectionError
 from requests.exceptions import Timeout
 
+from stream.engine.crew import Steps, pausing
 from stream.engine.journal import DiskFullError
 from stream.engine.status import SubjectStatus
 from stream.trouble import in_words, plain
@@ -55,12 +57,22 @@ class StoppedError(Exception):
 
 
 class Patience:
-    """Insists on what must succeed before one part (*where*) of a subject goes on, until *stop* is set."""
+    """Insists on what must succeed before one part (*where*) of a subject goes on, until *stop* is set.
 
-    def __init__(self, where: str, status: SubjectStatus, stop: threading.Event) -> None:
+    A thread that waits does so *aside*: others may work meanwhile. What are steps keeps no thread while it waits.
+    """
+
+    def __init__(
+        self,
+        where: str,
+        status: SubjectStatus,
+        stop: threading.Event,
+        aside: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
         self._where = where
         self._status = status
         self._stop = stop
+        self._aside = aside
         self._pause = FIRST_SECONDS
 
     def insist(self, need: str, attempt: Callable[[], T]) -> T:
@@ -79,14 +91,42 @@ class Patience:
                 self.mended()
                 return done
 
+    def insisting(self, need: str, attempt: Callable[[], T]) -> Steps[T]:
+        """Insist, as steps."""
+        while True:
+            try:
+                done = attempt()
+            except TROUBLE as error:
+                yield from self.waiting(error, need)
+            else:
+                self.mended()
+                return done
+
     def wait(self, sentence: str) -> None:
         """Say what is in the way, when that is news, and wait before the next try; StoppedError when told to stop."""
+        pause = self._say(sentence)
+        with self._aside():
+            stopped = self._stop.wait(pause)
+        if stopped:
+            raise StoppedError(sentence)
+
+    def waiting(self, error: BaseException, need: str) -> Steps[None]:
+        """Say that *error* is in the way and wait, as steps."""
+        _LOG.debug("trouble", subject=self._status.subject, error=type(error).__name__)
+        yield from self.waiting_for(in_words(error, need))
+
+    def waiting_for(self, sentence: str) -> Steps[None]:
+        """Say what is in the way and wait, as steps."""
+        if (yield from pausing(self._say(sentence), self._stop)):
+            raise StoppedError(sentence)
+
+    def _say(self, sentence: str) -> float:
+        """Say what is in the way; how long to wait before the next try."""
         sentence = plain(sentence)
         if self._status.block(self._where, sentence):
             _LOG.warning("blocked", subject=self._status.subject, needs=sentence)
         pause, self._pause = self._pause, min(self._pause * 2, LONGEST_SECONDS)
-        if self._stop.wait(pause * random.uniform(0.5, 1.0)):  # noqa: S311 not a secret
-            raise StoppedError(sentence)
+        return pause * random.uniform(0.5, 1.0)  # noqa: S311 not a secret
 
     def mended(self) -> None:
         """Go on: nothing is in the way."""

@@ -14,6 +14,7 @@ from typing import Final
 import structlog
 
 from stream.deadletter import Reason
+from stream.engine.crew import Steps, pausing
 from stream.engine.journal import LET_THROUGH, PAUSED, Journal
 from stream.engine.patience import NEEDS_ROOM, Patience
 from stream.engine.prepare import Preparation, Prepared
@@ -31,7 +32,7 @@ _LOG = structlog.get_logger("headrace")
 
 
 class Gate:
-    """Prepares one subject's messages, and closes when too many are refused; its thread alone uses it."""
+    """Prepares one subject's messages, and closes when too many are refused; its loop alone uses it."""
 
     def __init__(
         self, job: Job, subject: str, journal: Journal, puller: Puller, status: SubjectStatus, stop: threading.Event
@@ -66,22 +67,22 @@ class Gate:
             _LOG.info("guarded_again", subject=self._subject)
         return prepared
 
-    def run(self, serve: Callable[[], None]) -> None:
+    def run(self, serve: Callable[[], Steps[None]]) -> Steps[None]:
         """Serve whenever the subject need not wait, until told to stop."""
         if self._state() == PAUSED:
             self._say("it was paused before this start, and waits for a sample that can be read")
         next_sample = 0.0
-        while self._wait(next_sample):
+        while (yield from self._wait(next_sample)):
             opened_at = time.monotonic()
             try:
-                serve()
+                yield from serve()
             except FloodError as error:
                 self._say(str(error))
                 if time.monotonic() - opened_at > WINDOW.total_seconds():  # not let go by a sample just now
                     self._between = FIRST_SAMPLE_SECONDS
                 next_sample = self._next_sample()
 
-    def _wait(self, next_sample: float) -> bool:
+    def _wait(self, next_sample: float) -> Steps[bool]:
         """Wait as long as the subject is paused; False when told to stop."""
         while not self._stop.is_set():
             state = self._state()
@@ -89,15 +90,16 @@ class Gate:
                 self._open(by_command=state == LET_THROUGH)
                 return True
             if time.monotonic() >= next_sample:
-                if self._sample_passes():
+                if (yield from self._sample_passes()):
                     self._note(None)
                     continue
                 next_sample = self._next_sample()
-            self._stop.wait(POLL_SECONDS)
+            yield from pausing(POLL_SECONDS, self._stop)
         return False
 
-    def _sample_passes(self) -> bool:
-        messages = self._patience.insist(self._puller.needs, lambda: self._puller.sample(SAMPLE_MESSAGES))
+    def _sample_passes(self) -> Steps[bool]:
+        sample = self._patience.insisting(self._puller.needs, lambda: self._puller.sample(SAMPLE_MESSAGES))
+        messages = yield from sample
         if not messages:
             return False
         prepared = self._preparation.prepare(messages, self._job.clock())

@@ -7,18 +7,19 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from typing import Any, Final
 
 import structlog
-from google.api_core.exceptions import DeadlineExceeded, GoogleAPICallError, NotFound
-from google.pubsub_v1 import SubscriberClient
+from google.api_core.exceptions import Cancelled, DeadlineExceeded, GoogleAPICallError, NotFound
 from google.pubsub_v1 import types as pubsub
 
 from stream.engine.continuity import Continuity, Gap
+from stream.engine.crew import Crew, Steps, Wake
 from stream.engine.pace import LINGER_SECONDS, Pace, batch_size
 from stream.engine.patience import TROUBLE, Patience, StoppedError
 from stream.engine.status import SubjectStatus
-from stream.engine.subscription import ACK_IDS, Subscription
+from stream.engine.subscription import ACK_IDS, Pull, Subscription
 from stream.message import Message
 from stream.subscriptions import Difference
 
@@ -42,26 +43,54 @@ class Pulled:
     bytes: int = 0
 
 
+class _Asking(Enum):
+    """What becomes of the one pull that is always under way while there is room."""
+
+    WANTED = auto()
+    UNDER_WAY = auto()
+    ENDED = auto()  # with nothing, or an error: to be looked at before the next
+
+
+@dataclass(eq=False, slots=True)
+class _UnderWay:
+    """One pull: *along* when it is one of those beside the one that is always under way; *began* in microseconds.
+
+    One that *lasts* is ended when it is in the way; others are waited for, so that what they bring is handed back.
+    """
+
+    along: bool
+    began: int
+    leased_until: float
+    lasts: bool
+    pull: Pull | None = None
+
+
 class Puller:
     """Pulls one subject ahead of its loop. What waits is bounded, so a slow sink leaves the backlog in Pub/Sub.
 
-    Unary Pull: StreamingPull manages an eighth of its rate in Python and has stopped silently before. One thread pulls
-    always; others pull as well while there is much.
+    Unary Pull: StreamingPull manages an eighth of its rate in Python and has stopped silently before. One pull is
+    always under way; others are as well while there is much. None of them keeps a thread: what comes is taken by
+    gRPC's, and parts of the *crew* see to leases and to what is in the way. Once a pull has found nothing, the next
+    ones may last *idle_seconds*. *along* lets so many pulls be under way beside the first ones of all who share it.
     """
 
     finite = False
 
     def __init__(
         self,
-        subscriber: SubscriberClient,
+        calls: Subscription,
         subject: str,
-        subscription: str,
         status: SubjectStatus,
         continuity: Continuity,
+        crew: Crew,
+        idle_seconds: float = PULL_SECONDS,
+        along: threading.Semaphore | None = None,
     ) -> None:
-        self._calls = Subscription(subscriber, subscription)
+        self._calls = calls
         self._subject = subject
-        self._subscription = subscription
+        self._crew = crew
+        self._idle_seconds = idle_seconds
+        self._along = along or threading.Semaphore(PULLS - 1)
         self._stop = threading.Event()
         self._patience = Patience("pull", status, self._stop)
         self._continuity = continuity
@@ -69,49 +98,52 @@ class Puller:
         self._waiting_since = 0.0
         self._pace = Pace()
         self._held: set[Pulled] = set()
-        lock = threading.RLock()
-        self._changed = threading.Condition(lock)
-        self._more = threading.Condition(lock)  # for those that pull along: a message alone would wake all in vain
+        self._changed = threading.Condition(threading.RLock())
         self._deadline = 10.0
-        self._under_way = 0
+        self._under_way: set[_UnderWay] = set()
+        self._asking = _Asking.ENDED
+        self._ended: tuple[int, GoogleAPICallError | None] | None = None  # when that pull began, and its error
         self._many = False
         self._empty_since = 0
         self._drained_at = 0
-        self._threads: list[threading.Thread] = []
+        self._parts = 0  # that are not over
+        self._is_winding_down = False
+        self._wake: Wake = _nobody
+        self._wake_leases: Wake = _nobody
+        self._wake_loop: Wake = _nobody
         self.failure: BaseException | None = None
 
     @property
     def needs(self) -> str:
         """Whom to ask for what when pulling fails."""
-        return f"{self._subscription}: the job needs pubsub.subscriptions.consume on it; `headrace provision` makes it"
+        return f"{self._calls.name}: the job needs pubsub.subscriptions.consume on it; `headrace provision` makes it"
 
-    def start(self) -> None:
-        """Begin to pull and to keep leases; again, after a stop."""
+    def start(self, wake: Wake) -> None:
+        """Begin to pull and to keep leases; again, after a stop. *wake* is called when there is something to take."""
         self._stop.clear()
-        self._threads.clear()
         self._empty_since = 0  # what was handed back is waiting again
-        self._many = False
-        for work in (self._pull_on, *[self._pull_along] * (PULLS - 1), self._keep_leases):
-            name = f"{work.__name__.strip('_')}-{self._subject}"
-            thread = threading.Thread(target=self._guarded, args=(work,), name=name, daemon=True)
-            self._threads.append(thread)
-            thread.start()
+        self._many = self._is_winding_down = False
+        self._asking, self._ended, self._wake_loop = _Asking.ENDED, None, wake
+        self._parts = 2
+        self._wake_leases = self._crew.begin(lambda _: self._guarded(self._keep_leases()))
+        self._wake = self._crew.begin(lambda _: self._guarded(self._pull_on()))
 
-    def take(self, at_most: int, wait_seconds: float) -> list[Pulled]:
+    def take(self, at_most: int, wait_seconds: float | None) -> list[Pulled]:
         """Take what has arrived, up to about *at_most* messages; waits up to *wait_seconds* for the first.
 
-        The faster messages come, the more are taken together: the first waits for others, but not for long. Who would
-        not wait at all gets none of too few. Raises what made pulling impossible.
+        The faster messages come, the more are taken together: the first waits for others, but not for long. Who is busy
+        waits for nothing (None), and gets none of too few. Raises what made pulling impossible.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self.failure, wait_seconds)
+            if wait_seconds:
+                self._changed.wait_for(lambda: self._waiting or self.failure, wait_seconds)
             enough = batch_size(self._pace.rate(time.monotonic()), at_most)
             left = self._waiting_since + LINGER_SECONDS - time.monotonic()
-            if wait_seconds and self._waiting:
+            if wait_seconds is not None and self._waiting:
                 self._changed.wait_for(lambda: self._count() >= enough or self.failure, left)
             if self.failure is not None:
                 raise self.failure
-            too_few = not wait_seconds and left > 0 and self._count() < enough
+            too_few = wait_seconds is None and left > 0 and self._count() < enough
             return [] if too_few or not self._waiting else self._taken(at_most)
 
     def _taken(self, at_most: int) -> list[Pulled]:
@@ -122,7 +154,7 @@ class Puller:
             count += len(taken[-1].messages)
         self._waiting_since = time.monotonic()
         self._pace.note(self._waiting_since, count)
-        self._wake()
+        self._ask()
         return taken
 
     def _count(self) -> int:
@@ -143,7 +175,7 @@ class Puller:
             _, wrong = self._describe()
         except NotFound:
             wrong = self._continuity.saw_none()
-        return [f"{self._subscription}: {each.found}; {each.remedy}" for each in wrong]
+        return [f"{self._calls.name}: {each.found}; {each.remedy}" for each in wrong]
 
     def settle_gaps(self, commit: Callable[[Gap], None]) -> None:
         """Give each time from which messages may be missing to *commit*, which makes it durable."""
@@ -168,45 +200,76 @@ class Puller:
     def sample(self, at_most: int) -> list[Message]:
         """Pull a few messages to look at while pulling is stopped, and hand them back; none when none is there."""
         try:
-            pulled = self._receive(at_most)
+            pulled = self._pulled(self._calls.pull(at_most, PULL_SECONDS), 0.0)
         except DeadlineExceeded:
             return []
         self._modify([pulled], 0)
         return pulled.messages
 
+    def wind_down(self) -> None:
+        """Begin no more pulls, and end those that may last: it will be told to stop soon."""
+        with self._changed:
+            self._is_winding_down = True
+            lasting = [each.pull for each in self._under_way if each.lasts and each.pull is not None]
+        for pull in lasting:
+            pull.cancel()
+
     def stop(self) -> None:
         """Stop pulling and hand back all that is held."""
         self._stop.set()
+        self.wind_down()
+        self._wake()
+        self._wake_leases()
         with self._changed:
-            self._wake()
-        for thread in self._threads:
-            thread.join()
+            self._changed.wait_for(lambda: not self._parts and not self._under_way)
         self._waiting.clear()
         self.hand_back(list(self._held))
 
-    def _guarded(self, work: Any) -> None:
+    def _guarded(self, steps: Steps[None]) -> Steps[None]:
+        failure: BaseException | None = None
         try:
-            work()
+            yield from steps
         except StoppedError:
-            return
+            pass
         except BaseException as error:  # take() raises it in the loop's thread
-            with self._changed:
-                self.failure = error
-                self._changed.notify_all()
+            failure = error
+        with self._changed:
+            self._parts -= 1
+            self._fail(failure)
 
-    def _pull_on(self) -> None:
-        """Pull as long as there is room, and find out when there is nothing."""
-        self._deadline = self._patience.insist(self.needs, self._ack_seconds)
-        while self._has_room(self._changed):
-            self._patience.insist(self.needs, self._pull_or_note_empty)
-
-    def _pull_along(self) -> None:
-        """Pull as well, while pulls bring many. What is in the way is for the thread that always pulls to say."""
-        while self._has_room(self._more, lambda: self._many):
+    def _pull_on(self) -> Steps[None]:
+        """Say what is in the way of pulls, and find out when there is nothing."""
+        self._deadline = yield from self._patience.insisting(self.needs, self._ack_seconds)
+        while not self._stop.is_set():
             try:
-                self._pull()
-            except (GoogleAPICallError, *TROUBLE):
-                self._many = False
+                self._look_at_what_ended()
+            except TROUBLE as error:
+                yield from self._patience.waiting(error, self.needs)
+            with self._changed:
+                if self._asking is _Asking.ENDED:
+                    self._asking = _Asking.WANTED
+                self._ask()
+            yield None
+
+    def _keep_leases(self) -> Steps[None]:
+        while not self._stop.is_set():
+            yield self._renew_leases()
+
+    def _renew_leases(self) -> float | None:
+        """Renew those that are due; in how many seconds to look again."""
+        with self._changed:
+            due = [p for p in self._held if p.leased_until - time.monotonic() < self._deadline / 2]
+        self._modify(due, int(self._deadline))
+        for pulled in due:
+            pulled.leased_until = time.monotonic() + self._deadline
+        with self._changed:
+            return min(self._deadline / 4, 5.0) if self._held else None
+
+    def _fail(self, failure: BaseException | None) -> None:
+        """Give the loop what made pulling impossible, if anything did; who calls holds the lock."""
+        self.failure = self.failure or failure
+        self._changed.notify_all()
+        self._wake_loop()
 
     def _ack_seconds(self) -> float:
         """How long a message is held when nobody says otherwise."""
@@ -218,58 +281,93 @@ class Puller:
         found = self._calls.describe()
         return found, self._continuity.saw(found, asked_at)
 
-    def _has_room(self, changed: threading.Condition, also: Callable[[], bool] = lambda: True) -> bool:
-        """Wait for room, and for what is wanted *also*; False when told to stop."""
-        with changed:
-            changed.wait_for(lambda: self._stop.is_set() or (also() and self._room()))
-        return not self._stop.is_set()
-
-    def _wake(self) -> None:
-        self._changed.notify_all()
-        if self._many or self._stop.is_set():
-            self._more.notify_all()
-
     def _room(self) -> bool:
         return self._count() < WAITING_MESSAGES and sum(pulled.bytes for pulled in self._waiting) < WAITING_BYTES
 
-    def _pull_or_note_empty(self) -> None:
-        began = time.time_ns() // 1000
-        if self._pull():
-            self._note_empty(began)
+    def _ask(self) -> None:
+        """Begin the pulls that are wanted and have room; who calls holds the lock."""
+        if self._is_winding_down or self._asking is _Asking.ENDED or not self._room():
+            return
+        if self._asking is _Asking.WANTED:
+            self._asking = _Asking.UNDER_WAY
+            self._begin(self._idle_seconds if self._empty_since else PULL_SECONDS, along=False)
+        while self._many and len(self._under_way) < PULLS and self._along.acquire(blocking=False):
+            self._begin(PULL_SECONDS, along=True)
 
-    def _pull(self) -> bool:
-        """Pull once, and hold what comes; whether nothing did, and nothing can be on its way to another thread."""
-        pulled = Pulled([], [], 0)
-        with self._changed:
-            self._under_way += 1
+    def _begin(self, seconds: float, along: bool) -> None:
+        leased_until = time.monotonic() + self._deadline
+        each = _UnderWay(along, time.time_ns() // 1000, leased_until, lasts=seconds > PULL_SECONDS)
+        self._under_way.add(each)
+        each.pull = self._calls.begin_pull(PULL_MESSAGES, seconds, lambda pull: self._answered(each, pull))
+
+    def _answered(self, each: _UnderWay, pull: Pull) -> None:
+        """Hold what a pull brought; in a thread of gRPC's, which must not wait for anything."""
+        failure: BaseException | None = None
+        pulled, error = Pulled([], [], 0.0), None
         try:
-            pulled = self._receive(PULL_MESSAGES)
-        except DeadlineExceeded:
+            pulled = self._pulled(pull.received(), each.leased_until)
+        except DeadlineExceeded:  # nothing came
             pass
-        except NotFound:
-            self._continuity.saw_none()
-            raise
-        finally:
-            with self._changed:
-                self._under_way -= 1
+        except GoogleAPICallError as found:
+            error = found
+        except BaseException as found:  # take() raises it in the loop's thread
+            failure = found
+        if each.along:
+            self._along.release()
+        with self._changed:
+            self._under_way.discard(each)
+            self._many = error is None and len(pulled.messages) >= MANY
+            if pulled.messages:
                 self._hold(pulled)
-                empty = not pulled.messages and not self._under_way
-        return empty
+            if failure is not None:
+                self._fail(failure)
+            elif not each.along:
+                self._note_end(each, error, bool(pulled.messages))
+            self._ask()
+            if self._stop.is_set():
+                self._changed.notify_all()
 
-    def _hold(self, pulled: Pulled) -> None:
-        self._many = len(pulled.messages) >= MANY
-        if pulled.messages:
-            self._empty_since = 0
-            self._held.add(pulled)
-            self._waiting_since = self._waiting_since if self._waiting else time.monotonic()
-            self._waiting.append(pulled)
+    def _note_end(self, each: _UnderWay, error: GoogleAPICallError | None, is_any: bool) -> None:
+        """What is in the way of the pull that is always under way is to be said; and an empty one may say something.
+
+        Of those along with it nothing is said, but while they are under way, an empty one says nothing either.
+        """
+        if error is None and (is_any or self._under_way):
+            self._patience.mended()
+            self._asking = _Asking.WANTED
+        else:
+            self._asking, self._ended = _Asking.ENDED, (each.began, error)
             self._wake()
 
-    def _receive(self, at_most: int) -> Pulled:
-        leased_until = time.monotonic() + self._deadline
-        received = self._calls.pull(at_most, PULL_SECONDS)
+    def _hold(self, pulled: Pulled) -> None:
+        self._empty_since = 0
+        if not self._held:
+            self._wake_leases()
+        self._held.add(pulled)
+        self._waiting_since = self._waiting_since if self._waiting else time.monotonic()
+        self._waiting.append(pulled)
+        self._changed.notify_all()
+        self._wake_loop()
+
+    def _pulled(self, received: Any, leased_until: float) -> Pulled:
         messages = [_message(self._subject, one.message) for one in received]
         return Pulled(messages, [one.ack_id for one in received], leased_until, sum(len(m.data) for m in messages))
+
+    def _look_at_what_ended(self) -> None:
+        """Raise the error of the pull that ended, if it had one; otherwise it found nothing."""
+        with self._changed:
+            ended, self._ended = self._ended, None
+        if ended is None:
+            return
+        began, error = ended
+        if isinstance(error, Cancelled) and self._is_winding_down:
+            return
+        if isinstance(error, NotFound):
+            self._continuity.saw_none()
+        if error is not None:
+            raise error
+        self._patience.mended()
+        self._note_empty(began)
 
     def _note_empty(self, began: int) -> None:
         """A pull found nothing, or Pub/Sub did not answer: asked now and then, it says which."""
@@ -279,14 +377,6 @@ class Puller:
             _, wrong = self._describe()
             if not wrong:
                 self._drained_at = began - wait
-
-    def _keep_leases(self) -> None:
-        while not self._stop.wait(min(self._deadline / 4, 5.0)):
-            with self._changed:
-                due = [p for p in self._held if p.leased_until - time.monotonic() < self._deadline / 2]
-            self._modify(due, int(self._deadline))
-            for pulled in due:
-                pulled.leased_until = time.monotonic() + self._deadline
 
     def _let_go(self, pulled: Iterable[Pulled]) -> None:
         with self._changed:
@@ -298,6 +388,10 @@ class Puller:
                 self._calls.lease(ids, seconds)
             except (GoogleAPICallError, *TROUBLE) as error:
                 _LOG.warning("leases_not_changed", subject=self._subject, count=len(ids), error=type(error).__name__)
+
+
+def _nobody() -> None:
+    """Nobody waits yet."""
 
 
 def _requests(pulled: Iterable[Pulled]) -> Iterable[list[str]]:

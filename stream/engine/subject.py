@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final, assert_never
+from typing import assert_never
 
 import pyarrow as pa
 from google.cloud import bigquery
@@ -15,10 +17,11 @@ from google.pubsub_v1 import PublisherClient
 
 from stream.batch import MicroBatch, to_ipc
 from stream.deadletter import DeadLetter, dead_letters, letter_requests, publish_request
+from stream.engine.crew import Steps, Wake
 from stream.engine.intake import Preparer, Source
 from stream.engine.journal import Journal
 from stream.engine.memory import Memory, receipts_of, with_receipts
-from stream.engine.overlap import Overlap
+from stream.engine.overlap import Overlap, Stages
 from stream.engine.patience import NEEDS_ROOM, Patience
 from stream.engine.prepare import Prepared, tally_refused
 from stream.engine.rounds import Round, next_round
@@ -36,21 +39,23 @@ from stream.tables import derived_columns, table_for
 from stream.tallies import Outcome, Tally, tally_lost, tally_rows, tally_written
 from stream.write import STAGE, refusals_by_bigquery, within_requests
 
-WAIT_SECONDS: Final = 0.2  # for the first message of a round; also how soon a stop is seen
-
 
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """What one subject talks to."""
+    """What one subject talks to; a thread that has to wait for it does so *aside*."""
 
     publisher: PublisherClient
     bigquery: bigquery.Client
     streams: WriteStreams
+    aside: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 class SubjectLoop:
-    """Runs one subject until *stop*. Memory and writer are used by its thread alone; of the stages that run in others
-    one touches nothing but the preparer, the other nothing but the source."""
+    """Runs one subject until *stop*. Memory and writer are used by its steps alone; of the stages that run beside them
+    one touches nothing but the preparer, the other nothing but the source.
+
+    *begins_at*, in monotonic seconds, is when there is time to look at what the table holds.
+    """
 
     def __init__(
         self,
@@ -65,6 +70,8 @@ class SubjectLoop:
         fence: Fence,
         round_messages: int,
         preparer: Preparer,
+        wake: Wake,
+        begins_at: float,
     ) -> None:
         self._job = job
         self._subject = subject
@@ -78,7 +85,7 @@ class SubjectLoop:
         self._status = status
         self._stop = stop
         self._round_messages = round_messages
-        self._patience = Patience("write", status, stop)
+        self._patience = Patience("write", status, stop, clients.aside)
         self._sql = sql
         self._needs_queries = needs_queries = (
             f"{sql}: the job needs bigquery.jobs.create, and bigquery.tables.getData on it; "
@@ -87,19 +94,44 @@ class SubjectLoop:
         self._memory = Memory(
             self._table, journal, self._stored_rows, needs_queries, self._patience, job.ids_remembered, source.finite
         )
-        self.watch = TableWatch(self._table, sql, journal, clients.bigquery, status)
+        self.watch = TableWatch(self._table, sql, journal, clients.bigquery, status, changed=wake)
         self._preparer = preparer
         self._messages: Sequence[Message] = ()
         self._left: Round | None = None  # what the round that was prepared last had no room for; taken next
         self._writer = TableWriter(
             self._table, job.tables[subject], journal, clients.streams, self._patience, self, fence
         )
-        self.complete_until = 0
+        self._complete_until = 0
+        self._begins_at = begins_at
+        self.has_begun = False
 
-    def recover(self) -> None:
-        """Load what the journal remembers, and settle what an earlier process left open."""
+    def complete_until(self) -> int:
+        """Up to which publish time all has its fate, in microseconds; 0 when nobody knows. Any thread may ask."""
+        if self._status.resources_right and self.has_begun:
+            self._complete_until = max(self._complete_until, self._source.drained_at)
+        if self._complete_until:  # it began anew after an error, and all that was published has its fate by now
+            self._status.unblock(FAILED)
+        return self._complete_until
+
+    def recover(self) -> Steps[None]:
+        """Settle what an earlier process left open. Where nothing is open, all that is seen is that there is a table:
+        what it holds is asked for when there is time, or when the first messages have come."""
+        is_open = self._source.finite or self._journal.is_taken_over(self._table) or self._journal.heads(self._table)
+        look = partial(self.watch.look, ask_for_rows=bool(is_open))
+        change = yield from self._patience.insisting(self._needs_queries, look)
+        if is_open:
+            self._begin(change)
+        self._status.ready = True
+        yield 0.0
+
+    def _begin_once(self) -> None:
+        """Know what the table holds: before the first messages are taken."""
+        if not self.has_begun:
+            self._begin(self._patience.insist(self._needs_queries, self.watch.look))
+
+    def _begin(self, change: Change | None) -> None:
+        """Load what the journal remembers of the table as it is, and settle what was left open."""
         taken_over = self._journal.is_taken_over(self._table)
-        change = self._patience.insist(self._needs_queries, self.watch.look)
         if change is None:
             self._memory.recall(taken_over)
         else:
@@ -108,7 +140,7 @@ class SubjectLoop:
         if taken_over:
             with self._journal.transaction() as transaction:
                 transaction.settle_takeover(self._table)
-        self._status.ready = True
+        self.has_begun = True
 
     def is_replaced(self) -> bool:
         """Look whether the table is another one, or lost rows; then what is remembered of it is forgotten.
@@ -149,13 +181,14 @@ class SubjectLoop:
         if self.watch.is_change_open and self.is_replaced():
             self._writer.reopen()
 
-    def run(self) -> None:
+    def run(self, stages: Stages) -> Steps[None]:
         """Go round until told to stop. Raises FloodError, StoppedError, HaltError, FencedError, JournalError."""
         self._left = None
-        Overlap(self._subject, self._take, self._prepare, self._write, self._acknowledge).run(self._stop.is_set)
+        overlap = Overlap(stages, self._take, self._prepare, self._write, self._acknowledge, self._rest)
+        return overlap.run(self._stop.is_set)
 
     def _take(self, in_hand: Round | None) -> Round | None:
-        """The next round, if there is one; waits for it when nothing is in hand."""
+        """The next round, if there is one."""
         if self._left is not None:
             left, self._left = self._left, None
             return left
@@ -163,15 +196,19 @@ class SubjectLoop:
             return None  # at its end it says stop, and who is told to stop does not insist on what is in hand
         if in_hand is None:
             self._follow_table()
-        if self._status.resources_right:
-            self.complete_until = max(self.complete_until, self._source.drained_at)
-        pulled = self._source.take(self._round_messages, 0 if in_hand else WAIT_SECONDS)
+        pulled = self._source.take(self._round_messages, None if in_hand else 0.0)
         if not pulled:
-            if self.complete_until:  # it began anew after an error, and all that was published has its fate by now
-                self._status.unblock(FAILED)
             return None
+        self._begin_once()
         reached("pulled")
         return next_round(pulled, self._memory.unsettled, in_hand)
+
+    def _rest(self) -> float | None:
+        """Do what there is time for; how long to wait until there is."""
+        left = 0.0 if self.has_begun else self._begins_at - time.monotonic()
+        if left <= 0:
+            self._begin_once()
+        return left if left > 0 else None
 
     def _prepare(self, taken: Round) -> Round:
         if not taken.messages:
@@ -187,6 +224,7 @@ class SubjectLoop:
         if ready.prepared is not None:
             self._status.count("received", len(ready.messages))
             self._ingest(list(ready.messages), ready.prepared)
+            self.watch.is_used = True
         self._status.count("redelivered", ready.redelivered)
 
     def _acknowledge(self, written: Round) -> None:

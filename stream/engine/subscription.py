@@ -5,9 +5,11 @@ The client is still who opens the channel and who holds the credentials; errors 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+import grpc
+from google.api_core.exceptions import Cancelled, from_grpc_error
 from google.api_core.gapic_v1.routing_header import to_grpc_metadata
 from google.api_core.grpc_helpers import wrap_errors
 from google.protobuf.empty_pb2 import Empty
@@ -22,42 +24,74 @@ _AcknowledgeRequest: Final = AcknowledgeRequest.pb()
 _ModifyAckDeadlineRequest: Final = ModifyAckDeadlineRequest.pb()
 
 
+class Pull:
+    """One Pull that is under way, or has ended."""
+
+    def __init__(self, call: Any) -> None:
+        self._call = call
+
+    def then(self, done: Callable[[Pull], None]) -> None:
+        """Call *done* when it has ended."""
+        self._call.add_done_callback(lambda _: done(self))
+
+    def cancel(self) -> None:
+        """End it at once; it has failed with Cancelled then, unless it had ended before."""
+        self._call.cancel()
+
+    def received(self) -> Any:
+        """The received messages, once it has ended, as protobuf has them; raises GoogleAPICallError."""
+        try:
+            return self._call.result().received_messages
+        except grpc.FutureCancelledError as error:
+            raise Cancelled("the pull was ended") from error
+        except grpc.RpcError as error:
+            raise from_grpc_error(error) from error
+
+
 class Subscription:
     """One subscription's unary calls; every method raises GoogleAPICallError. Thread-safe."""
 
     def __init__(self, subscriber: SubscriberClient, name: str) -> None:
         self._subscriber = subscriber
-        self._name = name
+        self.name = name
         self._metadata = [to_grpc_metadata([("subscription", name)])]
-        self._pull = self._method("Pull", _PullRequest, PullResponse.pb())
+        self._begin_pull = self._call("Pull", _PullRequest, PullResponse.pb())
+        self._pull = wrap_errors(self._begin_pull)
         self._acknowledge = self._method("Acknowledge", _AcknowledgeRequest, Empty)
         self._modify = self._method("ModifyAckDeadline", _ModifyAckDeadlineRequest, Empty)
 
     def pull(self, at_most: int, seconds: float) -> Any:
         """The received messages of one Pull, as protobuf has them; none, or DeadlineExceeded, after up to *seconds*."""
-        request = _PullRequest(subscription=self._name, max_messages=at_most)
+        request = _PullRequest(subscription=self.name, max_messages=at_most)
         return self._pull(request, timeout=seconds, metadata=self._metadata).received_messages
+
+    def begin_pull(self, at_most: int, seconds: float, done: Callable[[Pull], None]) -> Pull:
+        """Begin a Pull that keeps no thread; *done* is called when it has ended, in a thread of gRPC's."""
+        request = _PullRequest(subscription=self.name, max_messages=at_most)
+        pull = Pull(self._begin_pull.future(request, timeout=seconds, metadata=self._metadata))
+        pull.then(done)
+        return pull
 
     def acknowledge(self, ack_ids: Sequence[str]) -> None:
         """Acknowledge up to ACK_IDS messages."""
-        request = _AcknowledgeRequest(subscription=self._name, ack_ids=ack_ids)
+        request = _AcknowledgeRequest(subscription=self.name, ack_ids=ack_ids)
         self._acknowledge(request, timeout=CALL_SECONDS, metadata=self._metadata)
 
     def lease(self, ack_ids: Sequence[str], seconds: int) -> None:
         """Hold up to ACK_IDS messages for so long from now on; for 0 seconds they are delivered again at once."""
-        request = _ModifyAckDeadlineRequest(subscription=self._name, ack_ids=ack_ids, ack_deadline_seconds=seconds)
+        request = _ModifyAckDeadlineRequest(subscription=self.name, ack_ids=ack_ids, ack_deadline_seconds=seconds)
         self._modify(request, timeout=CALL_SECONDS, metadata=self._metadata)
 
     def describe(self) -> pubsub.Subscription:
         """The subscription as Pub/Sub describes it."""
-        return self._subscriber.get_subscription(subscription=self._name, retry=None, timeout=CALL_SECONDS)
+        return self._subscriber.get_subscription(subscription=self.name, retry=None, timeout=CALL_SECONDS)
 
     def _method(self, name: str, request: Any, response: Any) -> Any:
-        channel = self._subscriber.transport.grpc_channel
-        return wrap_errors(
-            channel.unary_unary(
-                f"/google.pubsub.v1.Subscriber/{name}",
-                request_serializer=request.SerializeToString,
-                response_deserializer=response.FromString,
-            )
+        return wrap_errors(self._call(name, request, response))
+
+    def _call(self, name: str, request: Any, response: Any) -> Any:
+        return self._subscriber.transport.grpc_channel.unary_unary(
+            f"/google.pubsub.v1.Subscriber/{name}",
+            request_serializer=request.SerializeToString,
+            response_deserializer=response.FromString,
         )

@@ -14,6 +14,7 @@ from google.cloud import bigquery
 
 from stream.engine.journal import Journal
 from stream.engine.patience import TROUBLE
+from stream.engine.spread import LOOKS_A_SECOND, interval
 from stream.engine.status import SubjectStatus
 from stream.engine.witnesses import parse_witnesses
 from stream.table_identity import Looked, look_at_table, missing_witnesses
@@ -39,7 +40,8 @@ class Change(StrEnum):
 class TableWatch:
     """Watches one table, *target* in the journal and *sql* as SQL names it.
 
-    *seconds* is a monotonic clock. Thread-safe.
+    *seconds* is a monotonic clock; *changed* is called when a change is seen that nobody has acted on. Thread-safe.
+    *is_used* says that rows may have been written since the last look.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class TableWatch:
         status: SubjectStatus,
         seconds: Callable[[], float] = time.monotonic,
         witness_seconds: float = WITNESS_SECONDS,
+        changed: Callable[[], None] = lambda: None,
     ) -> None:
         self._target = target
         self._sql = sql
@@ -58,7 +61,10 @@ class TableWatch:
         self._client = client
         self._status = status
         self._seconds = seconds
+        self._changed = changed
         self.witness_seconds = witness_seconds
+        self.is_used = False
+        self._looked_at = seconds()
         self._lock = threading.Lock()
         self._looked: Looked | None = None
         self._asked_at: float | None = None
@@ -69,18 +75,20 @@ class TableWatch:
         """Whether a change was seen that nobody has acted on."""
         return self._is_change_open.is_set()
 
-    def look(self) -> Change | None:
-        """Compare the table with what the journal says of it; None when it is the same.
+    def look(self, ask_for_rows: bool = True) -> Change | None:
+        """Compare the table with what the journal says of it; None when it is the same, as far as is known when rows
+        that were written to it are not asked for.
 
         Raises what the client raises; NotFound when there is no such table.
         """
         with self._lock:
+            self.is_used, self._looked_at = False, self._seconds()
             looked, before = look_at_table(self._client, self._sql), self._looked
             self._looked = looked
             kept = self._journal.identity(self._target)
             if kept != looked.identity:
                 return Change.NEW if kept is None else Change.REPLACED
-            if self._is_due(looked, before) and self._misses_rows(looked):
+            if ask_for_rows and self._is_due(looked, before) and self._misses_rows(looked):
                 return Change.EMPTIED
             return None
 
@@ -97,8 +105,13 @@ class TableWatch:
         if change is not None:
             self._say(f"{change.value}; what is remembered of its rows is being forgotten")
             self._is_change_open.set()
+            self._changed()
         else:
             self._status.unblock(_WHERE)
+
+    def due_at(self, used: float, unused: float) -> float:
+        """When to look next: so many seconds after the last look, if the table is *used*, or if it is *unused*."""
+        return self._looked_at + (used if self.is_used else unused)
 
     @property
     def identity(self) -> str:
@@ -134,10 +147,13 @@ class TableWatch:
 
 
 def watch_on(watches: Callable[[], Sequence[TableWatch]], stop: threading.Event, seconds: float) -> None:
-    """Look at each table every *seconds*, one after another, until told to stop."""
+    """Look at each table, one after another, until told to stop: every *seconds* while it is used, and more seldom
+    while it is not and there are many."""
     while True:
         every = watches()
-        for each in every:
-            if stop.wait(seconds / len(every)):
-                return
-            each.watch()
+        seldom = interval(seconds, len(every), LOOKS_A_SECOND)
+        first = min(every, key=lambda watch: watch.due_at(seconds, seldom))
+        pause = first.due_at(seconds, seldom) - time.monotonic()
+        if stop.wait(min(max(pause, seconds / len(every)), seldom / len(every))):
+            return
+        first.watch()

@@ -20,6 +20,7 @@ from stream.engine.continuity import Gap
 from stream.engine.intake import Source
 from stream.engine.journal import Journal
 from stream.engine.patience import TROUBLE
+from stream.engine.spread import CHECKS_A_SECOND, FIRST_CHECKS_A_SECOND, interval
 from stream.engine.status import LETTERS, RESOURCES, SubjectStatus
 from stream.table_changes import table_problems
 from stream.tallies import gap_tally
@@ -63,13 +64,16 @@ class Watch:
         self._stop = stop
 
     def run(self) -> None:
-        """Look at one subject after the other, each about every CHECK_SECONDS."""
+        """Look at one subject after the other, each about every CHECK_SECONDS, or more seldom when they are many."""
+        seen: set[str] = set()
         while not self._stop.wait(FIRST_SECONDS):
             subjects = self._subjects()
             self._look_at_letters(subjects)
             for each in subjects:
+                a_second = CHECKS_A_SECOND if each.subject in seen else FIRST_CHECKS_A_SECOND
+                seen.add(each.subject)
                 self.look(each)
-                if self._stop.wait(CHECK_SECONDS / len(subjects)):
+                if self._stop.wait(interval(CHECK_SECONDS, len(subjects), a_second) / len(subjects)):
                     return
 
     def look(self, watched: Watched) -> None:

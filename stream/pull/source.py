@@ -64,7 +64,7 @@ class PullSource(FiniteSource):
         self.fraction = 0.0  # nobody knows how many rows there are
         self.settled_before = 0
 
-    def take(self, at_most: int, wait_seconds: float) -> list[Pulled]:
+    def take(self, at_most: int, wait_seconds: float | None) -> list[Pulled]:
         """Pull the next rows, up to *at_most*; at the end, say stop.
 
         Raises:

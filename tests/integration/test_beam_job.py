@@ -20,8 +20,10 @@ from stream.dataflow import pages
 from stream.dataflow.pages import Placed, Queue
 from stream.deadletter import PREFIX
 from stream.engine.continuity import Continuity
+from stream.engine.crew import Crew
 from stream.engine.puller import Puller
 from stream.engine.status import SubjectStatus
+from stream.engine.subscription import Subscription
 from stream.job import Job
 from stream.streams import Rows, WriteStreams
 from stream.verdicts import Answer, Verdict, judge
@@ -38,14 +40,14 @@ def the_job(service: Service) -> Job:
 
 
 def the_pullers(service: Service) -> list[Puller]:
-    subscriber = open_subscriber()
+    subscriber, crew = open_subscriber(), Crew("pulls", 4)
     return [
         Puller(
-            subscriber,
+            Subscription(subscriber, service.names.subscription(subject)),
             subject,
-            service.names.subscription(subject),
             SubjectStatus(subject),
             Continuity(service.names.topic(subject), lambda: 0),
+            crew,
         )
         for subject in service.registry.subjects
     ]

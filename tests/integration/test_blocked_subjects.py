@@ -16,6 +16,7 @@ import pytest
 from schemas.envelope import Envelope, SchemaRef
 from schemas.registry import Registry, parse_contract
 from stream.emulators import free_ports
+from stream.engine.crew import Steps
 from stream.engine.prepare import Prepared
 from stream.key_files import write_key_file
 from stream.message import Message
@@ -125,8 +126,8 @@ class Failing:
         prepared: Prepared = self._inner.prepare(found, now)
         return prepared
 
-    def run(self, serve: Callable[[], None]) -> None:
-        self._inner.run(serve)
+    def run(self, serve: Callable[[], Steps[None]]) -> Steps[None]:
+        return self._inner.run(serve)  # type: ignore[no-any-return]
 
 
 def test_an_unexpected_error_stops_its_subject_until_it_goes_away_and_no_other(project: str, tmp_path: Path) -> None:

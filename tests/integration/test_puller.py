@@ -11,6 +11,7 @@ import pytest
 
 from stream.clients import open_subscriber
 from stream.engine.continuity import Continuity
+from stream.engine.crew import Crew
 from stream.engine.puller import Puller
 from stream.engine.status import SubjectStatus
 from stream.engine.subscription import Subscription
@@ -25,8 +26,9 @@ SUBJECT = "flight_departed"
 @contextmanager
 def pulling(service: Service) -> Iterator[Puller]:
     continuity = Continuity(service.names.topic(SUBJECT), lambda: 0)
-    puller = Puller(open_subscriber(), SUBJECT, service.names.subscription(SUBJECT), SubjectStatus(SUBJECT), continuity)
-    puller.start()
+    calls = Subscription(open_subscriber(), service.names.subscription(SUBJECT))
+    puller = Puller(calls, SUBJECT, SubjectStatus(SUBJECT), continuity, Crew("pulls", 2))
+    puller.start(lambda: None)
     try:
         yield puller
     finally:
@@ -37,13 +39,13 @@ def test_an_empty_subscription_is_asked_about_once_a_second_and_said_to_be_drain
     project: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     #  nothing there|asked, asked, ... for as long as a dead engine may hold messages|drained
-    service, asked, pull = a_service(project), [], Subscription.pull
+    service, asked, pull = a_service(project), [], Subscription.begin_pull
 
     def counted(*arguments: Any) -> Any:
         asked.append(arguments)
         return pull(*arguments)
 
-    monkeypatch.setattr(Subscription, "pull", counted)
+    monkeypatch.setattr(Subscription, "begin_pull", counted)
     redeliver_soon(service)
     began = time.monotonic()
     with pulling(service) as puller:
@@ -68,6 +70,6 @@ def test_of_few_messages_none_is_given_to_somebody_busy_until_they_have_waited_f
         wait_for(lambda: puller._count() == 3)
         puller._pace.note(time.monotonic(), 10_000)
         puller._waiting_since = time.monotonic() + 3600
-        assert puller.take(5000, 0) == []
+        assert puller.take(5000, None) == []
         puller._waiting_since = time.monotonic()
-        wait_for(lambda: sum(len(each.messages) for each in puller.take(5000, 0)) == 3)
+        wait_for(lambda: sum(len(each.messages) for each in puller.take(5000, None)) == 3)

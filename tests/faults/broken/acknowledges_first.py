@@ -7,7 +7,7 @@ from stream.engine.puller import Pulled, Puller
 _take = Puller.take
 
 
-def take(self: Puller, at_most: int, wait_seconds: float) -> list[Pulled]:
+def take(self: Puller, at_most: int, wait_seconds: float | None) -> list[Pulled]:
     pulled = _take(self, at_most, wait_seconds)
     self.acknowledge(pulled)
     return pulled
