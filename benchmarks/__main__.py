@@ -1,7 +1,7 @@
 """``python -m benchmarks [PART...]``: measure, keep the figures as JSON, and make plots and tables of them.
 
-Parts are ``bench``, ``latency``, ``idle``, ``backfill``, ``growth`` or one of its curves, and ``page``, which measures
-nothing; without any, all of them. What was not measured this time stays as it was.
+Parts are ``bench``, ``latency``, ``idle``, ``many``, ``backfill``, ``growth`` or one of its curves, and ``page``, which
+measures nothing; without any, all of them. What was not measured this time stays as it was.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks import growth, idle, latency
+from benchmarks import growth, idle, latency, many
 from benchmarks.page import write_pages
 from benchmarks.plots import draw
 from stream.bench.command import Plan, in_child
@@ -25,11 +25,11 @@ from stream.bench.needs import check_needs
 
 ROOT: Final = Path(__file__).parent.parent
 FOLDER: Final = ROOT / "docs" / "reports" / "performance"
-PARTS: Final = ("bench", "latency", "idle", "backfill", "growth")
+PARTS: Final = ("bench", "latency", "idle", "many", "backfill", "growth")
 
 
-def measure(part: str, quick: bool, say: Callable[[str], None]) -> Any:
-    """The figures of one part."""
+def measure(part: str, quick: bool, count: int, say: Callable[[str], None]) -> Any:
+    """The figures of one part; *count* is how many subjects are many."""
     match part:
         case "bench":
             return measure_bench(Plan.of(quick, steps=False, profile=True))
@@ -37,6 +37,8 @@ def measure(part: str, quick: bool, say: Callable[[str], None]) -> Any:
             return {"rates": latency.measure(list(latency.SECONDS), say)}
         case "idle":
             return idle.measure()
+        case "many":
+            return many.measure(count, say)
         case "backfill":
             return in_child("benchmarks.backfill", FLIGHTS=os.environ.get("FLIGHTS", "100000"))
         case _:
@@ -56,6 +58,7 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("part", nargs="*", help=", ".join([*PARTS, *growth.CURVES, "page"]))
     parser.add_argument("--quick", action="store_true", help="fewer events and rounds; of curves the first points")
+    parser.add_argument("--count", type=int, default=many.SUBJECTS, help="subjects of the part `many`")
     asked = parser.parse_args(arguments)
     unknown = [part for part in asked.part if part not in {*PARTS, *growth.CURVES, "page"}]
     if unknown:
@@ -70,7 +73,7 @@ def main(arguments: Sequence[str]) -> None:
         began = time.monotonic()
         _say(f"{part} ...")
         machine = describe_machine()
-        keep(part, {"machine": machine, **measure(part, asked.quick, _say)}, FOLDER)
+        keep(part, {"machine": machine, **measure(part, asked.quick, asked.count, _say)}, FOLDER)
         _say(f"{part}: {time.monotonic() - began:.0f} s")
     draw(FOLDER)
     write_pages(ROOT, FOLDER)

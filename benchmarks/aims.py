@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
+
+MANY: Final = 500  # subjects
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +50,22 @@ def _of_latency(latency: Mapping[str, Any]) -> Iterator[Aim]:
 def _of_rest(figures: Mapping[str, Any]) -> Iterator[Aim]:
     if "idle" in figures:
         yield _at_most("an idle engine, % of a core", 2, figures["idle"]["cpu_percent"], 2)
+    if "many" in figures:
+        yield from _of_many(figures["many"])
     if "backfill" in figures:
         yield _at_least("backfill of Parquet, rows/s", 15_000, figures["backfill"]["parquet"]["rows_per_second"], 0)
     yield from _of_growth(figures.get("growth", {}))
+
+
+def _of_many(many: Mapping[str, Any]) -> Iterator[Aim]:
+    """Fewer subjects than are aimed at say nothing."""
+    if many["subjects"] < MANY:
+        return
+    for start in ("first", "again"):
+        yield _at_most(f"{MANY} subjects: {start} start until ready, s", 10, many[start]["ready_seconds"], 1)
+    yield _at_most(f"{MANY} subjects: threads", 200, many["threads"], 0)
+    yield _at_most(f"{MANY} subjects: memory, MiB", 500, many["rss_mib"], 0)
+    yield _at_most(f"{MANY} subjects, idle: % of a core", 5, many["idle_cpu_percent"], 2)
 
 
 def _of_growth(growth: Mapping[str, Any]) -> Iterator[Aim]:

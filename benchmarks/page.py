@@ -141,6 +141,22 @@ def _idle(figures: Figures) -> str:
     )
 
 
+def _many(figures: Figures) -> str:
+    found = figures["many"]
+    first, again, all_, event = found["first"], found["again"], found["all"], found["event_ms"]
+    said = (
+        f"With {found['subjects']} subjects the engine was ready {first['ready_seconds']:.1f} s after its first start "
+        f"({first['ready_cpu_seconds']:.1f} s of its processor time), and {again['ready_seconds']:.1f} s after the "
+        f"next ({again['ready_cpu_seconds']:.1f} s). When idle it had {found['threads']} threads and "
+        f"{found['rss_mib']} MiB, and took {found['idle_cpu_percent']:.1f} % of a core over {found['idle_seconds']} s. "
+        f"A single event was seen in its table after {event['p50']:,} ms (95 %: {event['p95']:,} ms). One event to "
+        f"every subject: {all_['seconds']:.1f} s until all were acknowledged, {all_['publish_seconds']:.1f} s of them "
+        "for publishing, "
+        f"with {all_['most_threads']} threads and {all_['most_rss_mib']} MiB at most."
+    )
+    return textwrap.fill(said, 120, break_on_hyphens=False)
+
+
 def _growth(figures: Figures) -> str:
     rows = []
     for name in [each for each in CURVES if each in figures["growth"]]:
@@ -235,6 +251,7 @@ BLOCKS: Final = {
     "latency": _latency,
     "limit": _limit,
     "machine": _machine,
+    "many": _many,
     "profile": _profile,
     "rows": _rows,
     "steps": _steps,
