@@ -114,6 +114,8 @@ def _state(status: EngineStatus, good: bool) -> Page:
         }
         for name, each in status.subjects.items()
     }
-    state = {"alive": status.alive, "ready": status.ready, "subjects": subjects}
+    lines = ",\n".join(f"    {json.dumps(name)}: {json.dumps(each)}" for name, each in subjects.items())
+    alive, ready = json.dumps(status.alive), json.dumps(status.ready)
+    state = f'{{\n  "alive": {alive},\n  "ready": {ready},\n  "subjects": {{\n{lines}\n  }}\n}}\n'
     code = HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE
-    return Page(code, "application/json", (json.dumps(state, indent=2) + "\n").encode())
+    return Page(code, "application/json", state.encode())
