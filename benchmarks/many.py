@@ -82,7 +82,7 @@ class Engine:
 
     def wait_until_ready(self) -> None:
         """Wait for 200 at ``/readyz``."""
-        self.wait_for(lambda: self.state()[0], 0.1)
+        self.wait_for(lambda: self.state()[0], 0.25)
 
     def wait_for(self, holds: Callable[[], bool], every: float) -> None:
         """Wait until something holds; BenchFailedError when the engine ends before that, or nothing happens."""
@@ -198,7 +198,7 @@ def _one_to_every_subject(many: Many, engine: Engine) -> dict[str, Any]:
         most.update({name: max(most[name], value) for name, value in engine.takes().items()})
         return _acknowledged(engine) - before >= len(messages)
 
-    engine.wait_for(done, 0.2)
+    engine.wait_for(done, 0.5)
     return {
         "publish_seconds": round(published - began, 1),
         "seconds": round(time.monotonic() - began, 1),

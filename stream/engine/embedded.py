@@ -22,7 +22,7 @@ from stream.engine.claim import Claims
 from stream.engine.crew import Crew, Steps, Wake
 from stream.engine.failures import ENDS_ALL, said_of, where_it_failed
 from stream.engine.guard import Guard
-from stream.engine.intake import Intake, Source
+from stream.engine.intake import Intake
 from stream.engine.journal import Journal, JournalError
 from stream.engine.overlap import Stages, open_stages
 from stream.engine.ownership import FencedError, InUseError
@@ -91,7 +91,7 @@ class Embedded:
         self.status = EngineStatus({name: SubjectStatus(name) for name in names})
         self.status.subjects[_CLAIM].ready = True
         self._loops: dict[str, SubjectLoop | None] = dict.fromkeys(subjects)
-        self._sources: dict[str, Source] = {}
+        self._watched: dict[str, Watched] = {}
         run = uuid.uuid4().hex
         claims = Claims(
             self.journal.id,
@@ -201,7 +201,7 @@ class Embedded:
         looking = (watches, self.stop, self.look_seconds)
         watcher = threading.Thread(target=self._guarded, args=(watch_on, *looking), name="tables")
         watch = Watch(
-            self._watched,
+            lambda: list(self._watched.values()),
             self.clients.bigquery,
             self.location,
             self.clients.letters,
@@ -235,8 +235,8 @@ class Embedded:
                 self._wind_down()
 
     def _wind_down(self) -> None:
-        for source in list(self._sources.values()):
-            source.wind_down()
+        for loop in filter(None, list(self._loops.values())):
+            loop.source.wind_down()
         self._crew.wake_all()
 
     def _begin(self, stages: Stages, subject: str, begins_at: float, wake: Wake) -> Steps[None]:
@@ -288,7 +288,8 @@ class Embedded:
             wake,
             begins_at,
         )
-        self._loops[subject], self._sources[subject] = loop, source
+        self._loops[subject] = loop
+        self._watch(subject, loop)
 
         def serve() -> Steps[None]:
             source.start(wake)
@@ -301,19 +302,16 @@ class Embedded:
         yield from loop.recover()
         yield from preparer.run(serve)
 
-    def _watched(self) -> list[Watched]:
-        """The subjects that run."""
+    def _watch(self, subject: str, loop: SubjectLoop) -> None:
         registry, names = self.job.registry, self.names
-        return [
-            Watched(
-                subject,
-                source,
-                table_for(registry.latest(subject), names.project, names.dataset),
-                self.job.masking_key_version if makes_tokens(registry.latest(subject)) else None,
-                self.status.subjects[subject],
-            )
-            for subject, source in list(self._sources.items())
-        ]
+        self._watched[subject] = Watched(
+            subject,
+            loop.source,
+            table_for(registry.latest(subject), names.project, names.dataset),
+            loop.watch.seen,
+            self.job.masking_key_version if makes_tokens(registry.latest(subject)) else None,
+            self.status.subjects[subject],
+        )
 
     def _subject_clients(self) -> Clients:
         return Clients(self.clients.publisher, self.clients.bigquery, self.clients.streams, self._crew.aside)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
-PULLS_A_SECOND: Final = 16.0  # that find nothing
-LOOKS_A_SECOND: Final = 4.0  # at tables to which nothing is written
+PULLS_A_SECOND: Final = 10.0  # that find nothing
+USED_LOOKS_A_SECOND: Final = 10.0  # at tables to which rows are written
+LOOKS_A_SECOND: Final = 2.0  # at tables to which nothing is written
 BEGINNINGS_A_SECOND: Final = 10.0  # at what tables hold, after a start
 CHECKS_A_SECOND: Final = 2.0  # of resources
-FIRST_CHECKS_A_SECOND: Final = 10.0  # of resources that were not checked since the start
+FIRST_CHECKS_A_SECOND: Final = 20.0  # of resources that were not checked since the start
 
 
 def interval(seconds: float, subjects: int, a_second: float) -> float:
     """*seconds* between two of the same subject, or as many as it takes for all to make no more than *a_second*.
 
-    >>> [interval(2.0, subjects, a_second=16.0) for subjects in (1, 32, 800)]
+    >>> [interval(2.0, subjects, a_second=10.0) for subjects in (1, 20, 500)]
     [2.0, 2.0, 50.0]
     """
     return max(seconds, subjects / a_second)

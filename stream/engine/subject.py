@@ -81,7 +81,7 @@ class SubjectLoop:
         self._stored_rows = StoredRows(clients.bigquery, sql, derived_columns(job.registry.latest(subject)))
         self._journal = journal
         self._clients = clients
-        self._source = source
+        self.source = source
         self._status = status
         self._stop = stop
         self._round_messages = round_messages
@@ -108,7 +108,7 @@ class SubjectLoop:
     def complete_until(self) -> int:
         """Up to which publish time all has its fate, in microseconds; 0 when nobody knows. Any thread may ask."""
         if self._status.resources_right and self.has_begun:
-            self._complete_until = max(self._complete_until, self._source.drained_at)
+            self._complete_until = max(self._complete_until, self.source.drained_at)
         if self._complete_until:  # it began anew after an error, and all that was published has its fate by now
             self._status.unblock(FAILED)
         return self._complete_until
@@ -116,7 +116,7 @@ class SubjectLoop:
     def recover(self) -> Steps[None]:
         """Settle what an earlier process left open. Where nothing is open, all that is seen is that there is a table:
         what it holds is asked for when there is time, or when the first messages have come."""
-        is_open = self._source.finite or self._journal.is_taken_over(self._table) or self._journal.heads(self._table)
+        is_open = self.source.finite or self._journal.is_taken_over(self._table) or self._journal.heads(self._table)
         look = partial(self.watch.look, ask_for_rows=bool(is_open))
         change = yield from self._patience.insisting(self._needs_queries, look)
         if is_open:
@@ -152,7 +152,7 @@ class SubjectLoop:
         if change is None:
             self.watch.is_as_it_was()
             return False
-        if self._source.finite:
+        if self.source.finite:
             raise TableReplacedError(
                 f"{self._sql}: the table was made anew or lost rows while history was written to it; run the command "
                 "again: it begins at the first line, and writes what the table does not hold"
@@ -192,11 +192,11 @@ class SubjectLoop:
         if self._left is not None:
             left, self._left = self._left, None
             return left
-        if in_hand is not None and self._source.finite:
+        if in_hand is not None and self.source.finite:
             return None  # at its end it says stop, and who is told to stop does not insist on what is in hand
         if in_hand is None:
             self._follow_table()
-        pulled = self._source.take(self._round_messages, None if in_hand else 0.0)
+        pulled = self.source.take(self._round_messages, None if in_hand else 0.0)
         if not pulled:
             return None
         self._begin_once()
@@ -228,7 +228,7 @@ class SubjectLoop:
         self._status.count("redelivered", ready.redelivered)
 
     def _acknowledge(self, written: Round) -> None:
-        self._source.acknowledge(written.pulled)
+        self.source.acknowledge(written.pulled)
         self._status.count("acknowledged", written.received)
         self._status.unblock(FAILED)
         published = [message.published_at for each in written.pulled for message in each.messages]

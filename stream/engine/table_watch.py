@@ -14,7 +14,7 @@ from google.cloud import bigquery
 
 from stream.engine.journal import Journal
 from stream.engine.patience import TROUBLE
-from stream.engine.spread import LOOKS_A_SECOND, interval
+from stream.engine.spread import LOOKS_A_SECOND, USED_LOOKS_A_SECOND, interval
 from stream.engine.status import SubjectStatus
 from stream.engine.witnesses import parse_witnesses
 from stream.table_identity import Looked, look_at_table, missing_witnesses
@@ -67,6 +67,7 @@ class TableWatch:
         self._looked_at = seconds()
         self._lock = threading.Lock()
         self._looked: Looked | None = None
+        self._seen: bigquery.Table | None = None
         self._asked_at: float | None = None
         self._is_change_open = threading.Event()
 
@@ -82,9 +83,10 @@ class TableWatch:
         Raises what the client raises; NotFound when there is no such table.
         """
         with self._lock:
+            before, self._seen = self._looked, None
             self.is_used, self._looked_at = False, self._seconds()
-            looked, before = look_at_table(self._client, self._sql), self._looked
-            self._looked = looked
+            looked = self._looked = look_at_table(self._client, self._sql)
+            self._seen = looked.table
             kept = self._journal.identity(self._target)
             if kept != looked.identity:
                 return Change.NEW if kept is None else Change.REPLACED
@@ -112,6 +114,10 @@ class TableWatch:
     def due_at(self, used: float, unused: float) -> float:
         """When to look next: so many seconds after the last look, if the table is *used*, or if it is *unused*."""
         return self._looked_at + (used if self.is_used else unused)
+
+    def seen(self, seconds: float) -> bigquery.Table | None:
+        """The table as the last look saw it, if that was no longer ago than *seconds* and it was there."""
+        return self._seen if self._seconds() <= self._looked_at + seconds else None
 
     @property
     def identity(self) -> str:
@@ -147,13 +153,13 @@ class TableWatch:
 
 
 def watch_on(watches: Callable[[], Sequence[TableWatch]], stop: threading.Event, seconds: float) -> None:
-    """Look at each table, one after another, until told to stop: every *seconds* while it is used, and more seldom
-    while it is not and there are many."""
+    """Look at each table, one after another, until told to stop: every *seconds* or, of many, more seldom, those that
+    are used more often than others."""
     while True:
         every = watches()
-        seldom = interval(seconds, len(every), LOOKS_A_SECOND)
-        first = min(every, key=lambda watch: watch.due_at(seconds, seldom))
-        pause = first.due_at(seconds, seldom) - time.monotonic()
-        if stop.wait(min(max(pause, seconds / len(every)), seldom / len(every))):
+        often, seldom = (interval(seconds, len(every), each) for each in (USED_LOOKS_A_SECOND, LOOKS_A_SECOND))
+        first = min(every, key=lambda watch: watch.due_at(often, seldom))
+        pause = first.due_at(often, seldom) - time.monotonic()
+        if stop.wait(min(max(pause, often / len(every)), seldom / len(every))):
             return
         first.watch()

@@ -7,6 +7,7 @@ pulling and writing: what arrives is not lost.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -34,11 +35,12 @@ _LOG = structlog.get_logger("headrace")
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """One subject: where its events come from, and the table they go to."""
+    """One subject: where its events come from, and the table they go to as it should be."""
 
     subject: str
     source: Source
     table: bigquery.Table
+    seen: Callable[[float], bigquery.Table | None]  # how it was, if somebody looked within so many seconds
     token_version: str | None  # None: no field becomes a token
     status: SubjectStatus
 
@@ -62,25 +64,33 @@ class Watch:
         self._letters = letters
         self._journal = journal
         self._stop = stop
+        self._letters_problems: list[str] = []
 
     def run(self) -> None:
         """Look at one subject after the other, each about every CHECK_SECONDS, or more seldom when they are many."""
-        seen: set[str] = set()
-        while not self._stop.wait(FIRST_SECONDS):
-            subjects = self._subjects()
-            self._look_at_letters(subjects)
-            for each in subjects:
-                a_second = CHECKS_A_SECOND if each.subject in seen else FIRST_CHECKS_A_SECOND
-                seen.add(each.subject)
-                self.look(each)
-                if self._stop.wait(interval(CHECK_SECONDS, len(subjects), a_second) / len(subjects)):
-                    return
+        looked_at: dict[str, float] = {}
+        pause, letters_at = FIRST_SECONDS, -CHECK_SECONDS
+        while not self._stop.wait(pause):
+            subjects, now = self._subjects(), time.monotonic()
+            if not subjects:
+                continue
+            if now >= letters_at + CHECK_SECONDS:
+                letters_at = now
+                self._look_at_letters(subjects)
+            each = min(subjects, key=lambda one: looked_at.get(one.subject, 0.0))
+            a_second = CHECKS_A_SECOND if each.subject in looked_at else FIRST_CHECKS_A_SECOND
+            every = interval(CHECK_SECONDS, len(subjects), a_second)
+            looked_at[each.subject] = now
+            self.look(each, every)
+            pause = every / len(subjects)
 
-    def look(self, watched: Watched) -> None:
-        """Look at one subject's resources, and note what is wrong with them."""
+    def look(self, watched: Watched, every: float = 0.0) -> None:
+        """Look at one subject's resources, and note what is wrong with them; at a table that was seen within *every*
+        seconds as it was then."""
         status = watched.status
+        _note(status, LETTERS, self._letters_problems)
         try:
-            problems = [*watched.source.look(), *self._problems_of(watched.table, watched.token_version)]
+            problems = [*watched.source.look(), *self._problems_of(watched, every)]
             watched.source.settle_gaps(lambda gap: self._commit(watched.subject, gap))
         except TROUBLE as error:  # nobody knows: those who use the resource say what is in their way
             status.resources_right = False
@@ -89,21 +99,22 @@ class Watch:
         status.resources_right = not problems
         _note(status, RESOURCES, problems)
 
-    def _problems_of(self, table: bigquery.Table, token_version: str | None) -> list[str]:
+    def _problems_of(self, watched: Watched, every: float) -> list[str]:
+        table = watched.table
         name = f"{table.project}.{table.dataset_id}.{table.table_id}"
         try:
-            existing = self._client.get_table(table, retry=None, timeout=CALL_SECONDS)
+            existing = watched.seen(every) or self._client.get_table(table, retry=None, timeout=CALL_SECONDS)
         except NotFound:
             return [f"{name}: the table does not exist; `headrace provision` creates it"]
         except Forbidden:
             return [f"{name}: cannot be checked; the job needs bigquery.tables.get on it"]
         problems = table_problems(existing, table, self._location)
-        other_version = version_problem(existing.description, token_version)
+        other_version = version_problem(existing.description, watched.token_version)
         return [f"{name}: {problem}" for problem in [*problems, *([other_version] if other_version else [])]]
 
     def _look_at_letters(self, subjects: Sequence[Watched]) -> None:
         try:
-            problems = self._letters()
+            problems = self._letters_problems = self._letters()
         except TROUBLE as error:
             _LOG.debug("resources_unknown", subject="dead letters", error=type(error).__name__)
             return
