@@ -143,13 +143,14 @@ def _idle(figures: Figures) -> str:
 
 def _many(figures: Figures) -> str:
     found = figures["many"]
-    first, again, all_, event = found["first"], found["again"], found["all"], found["event_ms"]
+    first, again, all_, event, opening = (found[n] for n in ("first", "again", "all", "event_ms", "first_event_ms"))
     said = (
         f"With {found['subjects']} subjects the engine was ready {first['ready_seconds']:.1f} s after its first start "
         f"({first['ready_cpu_seconds']:.1f} s of its processor time), and {again['ready_seconds']:.1f} s after the "
         f"next ({again['ready_cpu_seconds']:.1f} s). When idle it had {found['threads']} threads and "
         f"{found['rss_mib']} MiB, and took {found['idle_cpu_percent']:.1f} % of a core over {found['idle_seconds']} s. "
-        f"A single event was seen in its table after {event['p50']:,} ms (95 %: {event['p95']:,} ms). One event to "
+        f"A single event was seen in its table after {event['p50']:,} ms (95 %: {event['p95']:,} ms), the first one of a "
+        f"subject, which opens its stream, after {opening['p50']:,} ms (95 %: {opening['p95']:,} ms). One event to "
         f"every subject: {all_['seconds']:.1f} s until all were acknowledged, {all_['publish_seconds']:.1f} s of them "
         "for publishing, "
         f"with {all_['most_threads']} threads and {all_['most_rss_mib']} MiB at most."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from stream.engine.claim import last_claims
+from stream.engine.claim import last_claims, with_names
 
 START = datetime(2026, 3, 14, 12, tzinfo=UTC)
 
@@ -68,3 +68,16 @@ def test_who_served_after_a_moment_is_found() -> None:
 def test_each_process_of_an_engine_is_known_by_its_last_number() -> None:
     (claim,) = last_claims([a_row(0), a_row(1, run="second"), a_row(2), a_row(3, serving=False, released=True)])
     assert claim.numbers == {"run of a": 3, "second": 1}
+
+
+def test_names_that_an_engine_states_again_are_those_of_its_row_before() -> None:
+    #  a: s1|b: s2|a: the same|b: none|a: s3
+    rows = [
+        a_row(number, engine, streams, same_streams=same, same_subscriptions=number > 1)
+        for number, (engine, streams, same) in enumerate(
+            [("a", ("s1",), False), ("b", ("s2",), False), ("a", (), True), ("b", (), False), ("a", ("s3",), False)]
+        )
+    ]
+    named = list(with_names(rows))
+    assert [row["streams"] for row in named] == [["s1"], ["s2"], ["s1"], [], ["s3"]]
+    assert [row["subscriptions"] for row in named] == [["s"]] * 5

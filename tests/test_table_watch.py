@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,7 +18,7 @@ from google.cloud import bigquery
 from schemas.envelope import to_micros
 from stream.engine.journal import Journal
 from stream.engine.status import SubjectStatus
-from stream.engine.table_watch import WITNESS_SECONDS, Change, TableWatch
+from stream.engine.table_watch import WITNESS_SECONDS, Change, TableWatch, watch_on
 from stream.engine.witnesses import EVERY_SECONDS, KEPT, Witnesses, parse_witnesses
 from stream.table_identity import Witness, look_at_table, missing_witnesses
 
@@ -136,3 +138,75 @@ def test_a_row_is_kept_every_few_seconds_and_only_the_last_ones() -> None:
     assert len(parse_witnesses(kept[-1])) == KEPT
     assert parse_witnesses(kept[-1])[-1].event_id == f"e{texts.index(kept[-1])}"
     assert list(parse_witnesses(None)) == []
+
+
+def test_a_table_is_due_sooner_when_rows_may_have_been_written_to_it(watched: Watched) -> None:
+    watched.seconds = 100.0
+    watched.know()
+    assert watched.watch.due_at(10.0, 250.0) == 350.0
+    watched.watch.is_used = True
+    assert watched.watch.due_at(10.0, 250.0) == 110.0
+    watched.watch.look()
+    assert watched.watch.due_at(10.0, 250.0) == 350.0
+
+
+def test_what_a_look_saw_serves_others_for_a_while_and_not_when_the_table_was_gone(watched: Watched) -> None:
+    watched.know()
+    assert watched.watch.seen(30.0) is not None
+    watched.seconds += 31.0
+    assert watched.watch.seen(30.0) is None
+    watched.watch.look()
+    assert watched.watch.seen(30.0) is not None
+    watched.service.created = None
+    watched.watch.watch()
+    assert watched.watch.seen(30.0) is None
+
+
+def test_rows_are_not_asked_for_where_that_is_left_for_later(watched: Watched) -> None:
+    watched.know()
+    watched.service.ids = []
+    assert watched.watch.look(ask_for_rows=False) is None
+    assert watched.service.asked == 0
+    assert watched.watch.look() is Change.EMPTIED
+
+
+def test_who_waits_is_woken_by_a_change(watched: Watched) -> None:
+    woken: list[str] = []
+    watched.know()
+    watched.watch._changed = lambda: woken.append("the loop")
+    watched.watch.watch()
+    assert woken == []
+    watched.service.created = NOW + timedelta(milliseconds=1)
+    watched.watch.watch()
+    assert woken == ["the loop"]
+
+
+class Paced:
+    """A table that is looked at by a clock of its own."""
+
+    def __init__(self, name: str, log: list[str], is_used: bool = False) -> None:
+        self._name = name
+        self._log = log
+        self.is_used = is_used
+        self._looked_at = time.monotonic() + (1000.0 if not is_used else 0.0)  # others are not due for long
+
+    def due_at(self, used: float, unused: float) -> float:
+        return self._looked_at + (used if self.is_used else unused)
+
+    def watch(self) -> None:
+        self._log.append(self._name)
+        self._looked_at = time.monotonic()
+
+
+def test_tables_that_are_used_are_looked_at_before_others() -> None:
+    stop, log = threading.Event(), []
+    every: Any = [Paced(str(number), log) for number in range(20)]
+    every.append(Paced("used", log, is_used=True))
+
+    def watches() -> Any:
+        if len(log) == 5:
+            stop.set()
+        return every
+
+    watch_on(watches, stop, 0.1)
+    assert log == ["used"] * 5

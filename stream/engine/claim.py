@@ -12,7 +12,7 @@ recognised by the numbers that it does not know.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -126,14 +126,21 @@ class Claims:
     def look(self) -> Look:
         """What holds of this engine, and of every other one on any of the same subscriptions."""
         query = f"""
-            SELECT engine, run, holder, subscriptions, streams, number, stated_at, claimed_until, serving, released,
+            SELECT engine, run, holder, number, stated_at, claimed_until, serving, released,
+                same_subscriptions, IF(same_subscriptions, [], subscriptions) AS subscriptions,
+                same_streams, IF(same_streams, [], streams) AS streams,
                 CURRENT_TIMESTAMP() AS asked_at
-            FROM {self._sql}
-            WHERE engine = @engine
-                OR EXISTS (SELECT 1 FROM UNNEST(subscriptions) AS name WHERE name IN UNNEST(@subscriptions))
-            ORDER BY number, stated_at
+            FROM (
+                SELECT *, {_same("subscriptions")}, {_same("streams")}
+                FROM {self._sql}
+                WHERE engine = @engine
+                    OR EXISTS (SELECT 1 FROM UNNEST(subscriptions) AS name WHERE name IN UNNEST(@subscriptions))
+                WINDOW of_engine AS (PARTITION BY engine ORDER BY number, stated_at, run)
+            )
+            ORDER BY number, stated_at, run
         """  # noqa: S608 the table's name comes from checked settings
-        rows = [dict(row.items()) for row in self._query(query, ScalarQueryParameter("engine", "STRING", self._engine))]
+        rows = self._query(query, ScalarQueryParameter("engine", "STRING", self._engine))
+        rows = list(with_names(dict(row.items()) for row in rows))
         claimants = last_claims(rows)
         return Look(
             rows[0]["asked_at"] if rows else self.now(),
@@ -162,6 +169,24 @@ class Claims:
         )
 
 
+def _same(names: str) -> str:
+    """A column that says whether an engine states the same *names* as in its statement before: with hundreds of them,
+    each of its statements is mostly names."""
+    text = f"TO_JSON_STRING({names})"
+    return f"COALESCE({text} = LAG({text}) OVER of_engine, FALSE) AS same_{names}"
+
+
+def with_names(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Rows with the names that they leave out, for they are those of the same engine's row before."""
+    before: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        last = before.get(row["engine"], row)
+        for names in ("subscriptions", "streams"):
+            row[names] = last[names] if row[f"same_{names}"] else row[names]
+        before[row["engine"]] = row
+        yield row
+
+
 def last_claims(rows: Iterable[Mapping[str, Any]]) -> list[Claimant]:
     """What holds of each engine after *rows* of the table, each engine's in the order they were stated."""
     last: dict[str, Claimant] = {}
@@ -186,8 +211,8 @@ def last_claims(rows: Iterable[Mapping[str, Any]]) -> list[Claimant]:
 def _claimant(row: Mapping[str, Any], before: Claimant | None, numbers: Mapping[str, int]) -> Claimant:
     """One claim; streams of earlier claims stay in question until they are released. *numbers* may grow later."""
     streams = tuple(row["streams"])
-    if before is not None and not before.released:
-        streams += tuple(name for name in before.streams if name not in streams)
+    if before is not None and not before.released and streams != before.streams:
+        streams = tuple(dict.fromkeys([*streams, *before.streams]))
     served = dict(before.served) if before is not None else {}
     if row["serving"]:
         served |= dict.fromkeys(row["subscriptions"], row["stated_at"])

@@ -1,0 +1,56 @@
+"""In which order the resources of many subjects are checked."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from stream.engine import watch as watching
+from stream.engine.status import SubjectStatus
+from stream.engine.watch import Watch, Watched
+
+
+class Checked(Watch):
+    """Notes what is looked at, and looks at nothing; stops after *most*."""
+
+    def __init__(self, subjects: list[str], most: int, letters: list[str]) -> None:
+        unused: Any = None
+        self.stop = threading.Event()
+        self.names = subjects
+        self.looked: list[str] = []
+        self.status = {name: SubjectStatus(name) for name in "abcdef"}
+        self._most = most
+        super().__init__(self._all, unused, None, lambda: letters, unused, self.stop)
+
+    def _all(self) -> list[Watched]:
+        unused: Any = None
+        return [Watched(name, unused, unused, unused, None, self.status[name]) for name in self.names]
+
+    def look(self, watched: Watched, every: float = 0.0) -> None:
+        self.looked.append(watched.subject)
+        if len(self.looked) == 2:
+            self.names = list("abcdef")  # the others have started meanwhile
+        if len(self.looked) == self._most:
+            self.stop.set()
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "CHECK_SECONDS", 0.01)
+    monkeypatch.setattr(watching, "FIRST_SECONDS", 0.01)
+    monkeypatch.setattr(watching, "CHECKS_A_SECOND", 1000.0)
+    monkeypatch.setattr(watching, "FIRST_CHECKS_A_SECOND", 1000.0)
+
+
+def test_those_that_were_never_checked_come_first_and_then_each_in_turn() -> None:
+    checked = Checked(["a", "b"], 12, [])
+    checked.run()
+    assert "".join(checked.looked) == "abcdefabcdef"
+
+
+def test_that_letters_are_not_kept_is_said_of_every_subject() -> None:
+    checked = Checked(["a"], 12, ["no subscription keeps them"])
+    checked.run()
+    assert {name for name in "abcdef" if checked.status[name].in_the_way} == set("abcdef")
