@@ -39,7 +39,8 @@ from stream.verdicts import Answer
 MAX_REQUEST_BYTES: Final = 9_000_000
 CALL_SECONDS: Final = 30.0
 CONNECTIONS: Final = 40  # kept open; more are open only while more streams are appended to at the same moment
-IDLE_SECONDS: Final = 60.0  # after which a connection is closed, when another stream is appended to
+IDLE_SECONDS: Final = 30.0  # after which all but a FEW are closed
+FEW: Final = 8
 _DETAILS: Final = "grpc-status-details-bin"  # where gRPC puts the google.rpc.Status of a call that failed
 
 
@@ -119,13 +120,21 @@ class WriteStreams:
         if connection is not None:
             connection.close()
 
+    def close_idle(self) -> None:
+        """End connections that were not used for IDLE_SECONDS, but for the FEW that were used last."""
+        long_ago = self._seconds() - IDLE_SECONDS
+        with self._lock:
+            for name in self._idle()[:-FEW]:
+                if (self._connections[name].used_until or 0.0) < long_ago:
+                    self._connections.pop(name).close()
+
     def close_all(self) -> None:
         """End every connection."""
         for stream in list(self._connections):
             self.close(stream)
 
     def _connect(self, stream: str) -> _Connection:
-        """The connection to *stream*, in use from now on; idle ones that are too many, or idle for long, are closed."""
+        """The connection to *stream*, in use from now on; idle ones that are too many are closed."""
         with self._lock:
             connection = self._connections.pop(stream, None)
             if connection is not None and connection.broken:  # while it was idle: its end is no answer to this append
@@ -133,14 +142,14 @@ class WriteStreams:
                 connection = None
             connection = self._connections[stream] = connection or _Connection(self._client, stream)
             connection.used_until = None
-            for name in self._superfluous():
+            too_many = len(self._connections) - self._most
+            for name in self._idle()[: max(too_many, 0)]:
                 self._connections.pop(name).close()
             return connection
 
-    def _superfluous(self) -> list[str]:
-        idle = [(each.used_until, name) for name, each in self._connections.items() if each.used_until is not None]
-        too_many, long_ago = len(self._connections) - self._most, self._seconds() - IDLE_SECONDS
-        return [name for number, (since, name) in enumerate(idle) if number < too_many or since < long_ago]
+    def _idle(self) -> list[str]:
+        """The streams whose connections are not in use, the one that was used last at the end."""
+        return [name for name, each in self._connections.items() if each.used_until is not None]
 
 
 class _Connection:

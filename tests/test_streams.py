@@ -13,7 +13,7 @@ import pytest
 from google.cloud.bigquery_storage_v1 import types as wire
 from google.rpc import code_pb2
 
-from stream.streams import IDLE_SECONDS, Rows, WriteStreams
+from stream.streams import FEW, IDLE_SECONDS, Rows, WriteStreams
 from stream.verdicts import Answer, Verdict, judge
 from tests.faults import scripted_answers as answers
 from tests.faults.scripted_memory import MemoryStreams, a_scripted_memory
@@ -211,13 +211,18 @@ def test_a_connection_in_use_stays_open_however_many_others_are_needed() -> None
     assert sorted(values(memory)) == [1, 2]
 
 
-def test_a_connection_that_was_idle_for_long_is_closed_when_another_is_used() -> None:
+def test_connections_that_were_idle_for_long_are_closed_but_for_a_few() -> None:
     now = 0.0
-    with a_scripted_memory() as (_, _, client):
+    with a_scripted_memory() as (_, memory, client):
         streams = WriteStreams(client, 20, seconds=lambda: now)
-        one, other = streams.create(TABLE), streams.create(TABLE)
-        streams.append(one, 0, rows(1))
+        made = [streams.create(TABLE) for _ in range(FEW + 2)]
+        for stream in made:
+            streams.append(stream, 0, rows(1))
+        streams.close_idle()
+        assert list(streams._connections) == made
         now = IDLE_SECONDS + 1
-        streams.append(other, 0, rows(1))
-        assert list(streams._connections) == [other]
+        streams.close_idle()
+        assert list(streams._connections) == made[2:]
+        assert streams.append(made[0], 1, rows(2)) == Answer()
         streams.close_all()
+    assert [memory.streams[stream].end for stream in made] == [2] + [1] * (FEW + 1)

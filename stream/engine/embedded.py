@@ -336,8 +336,9 @@ class Embedded:
             self.stop.set()
 
     def _renew_on(self) -> None:
-        """Keep both leases until the engine has ended."""
+        """Keep both leases until the engine has ended, and now and then no more connections than are needed."""
         while not self._finished.wait(self.lease_seconds / 3):
+            self.clients.streams.close_idle()
             try:
                 with self.journal.transaction():
                     self.journal.ownership.renew(self.job.clock(), self.lease_seconds)
