@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -18,7 +16,7 @@ from google.cloud import bigquery
 from schemas.envelope import to_micros
 from stream.engine.journal import Journal
 from stream.engine.status import SubjectStatus
-from stream.engine.table_watch import WITNESS_SECONDS, Change, TableWatch, watch_on
+from stream.engine.table_watch import LOOK_SECONDS, WITNESS_SECONDS, Change, TableWatch
 from stream.engine.witnesses import EVERY_SECONDS, KEPT, Witnesses, parse_witnesses
 from stream.table_identity import Witness, look_at_table, missing_witnesses
 
@@ -120,6 +118,15 @@ def test_rows_are_asked_for_at_first_when_rows_fell_and_now_and_then(watched: Wa
     assert watched.watch.look() is Change.EMPTIED
 
 
+def test_that_rows_are_gone_is_seen_again_by_whoever_acts_on_it(watched: Watched) -> None:
+    watched.know()
+    assert watched.watch.look() is None
+    watched.service.rows, watched.service.ids = 0, []
+    watched.watch.watch()
+    assert watched.watch.is_change_open
+    assert watched.watch.look() is Change.EMPTIED
+
+
 @pytest.mark.parametrize(("expires_days", "missing"), [(None, 1), (30, 1), (2, 0), (1, 0)])
 def test_a_row_is_not_missed_from_a_day_before_its_partition_expires(expires_days: int | None, missing: int) -> None:
     client: Any = Service(expires_days=expires_days)
@@ -140,14 +147,14 @@ def test_a_row_is_kept_every_few_seconds_and_only_the_last_ones() -> None:
     assert list(parse_witnesses(None)) == []
 
 
-def test_a_table_is_due_sooner_when_rows_may_have_been_written_to_it(watched: Watched) -> None:
-    watched.seconds = 100.0
+def test_a_table_is_overdue_when_nobody_has_looked_for_twice_as_long_as_it_should_be(watched: Watched) -> None:
     watched.know()
-    assert watched.watch.due_at(10.0, 250.0) == 350.0
-    watched.watch.is_used = True
-    assert watched.watch.due_at(10.0, 250.0) == 110.0
-    watched.watch.look()
-    assert watched.watch.due_at(10.0, 250.0) == 350.0
+    watched.seconds = 2 * LOOK_SECONDS
+    assert not watched.watch.is_overdue
+    watched.seconds += 1.0
+    assert watched.watch.is_overdue
+    watched.watch.watch()
+    assert not watched.watch.is_overdue
 
 
 def test_what_a_look_saw_serves_others_for_a_while_and_not_when_the_table_was_gone(watched: Watched) -> None:
@@ -179,34 +186,3 @@ def test_who_waits_is_woken_by_a_change(watched: Watched) -> None:
     watched.service.created = NOW + timedelta(milliseconds=1)
     watched.watch.watch()
     assert woken == ["the loop"]
-
-
-class Paced:
-    """A table that is looked at by a clock of its own."""
-
-    def __init__(self, name: str, log: list[str], is_used: bool = False) -> None:
-        self._name = name
-        self._log = log
-        self.is_used = is_used
-        self._looked_at = time.monotonic() + (1000.0 if not is_used else 0.0)  # others are not due for long
-
-    def due_at(self, used: float, unused: float) -> float:
-        return self._looked_at + (used if self.is_used else unused)
-
-    def watch(self) -> None:
-        self._log.append(self._name)
-        self._looked_at = time.monotonic()
-
-
-def test_tables_that_are_used_are_looked_at_before_others() -> None:
-    stop, log = threading.Event(), []
-    every: Any = [Paced(str(number), log) for number in range(20)]
-    every.append(Paced("used", log, is_used=True))
-
-    def watches() -> Any:
-        if len(log) == 5:
-            stop.set()
-        return every
-
-    watch_on(watches, stop, 0.1)
-    assert log == ["used"] * 5

@@ -192,6 +192,7 @@ class Embedded:
             self._guard,
             self._complete,
         )
+        tallies.watch.look_seconds = self.look_seconds
         tally_thread = threading.Thread(target=self._guarded, args=(self._run_tallies, tallies), name=_TALLIES)
 
         def watches() -> list[TableWatch]:
@@ -298,7 +299,7 @@ class Embedded:
             finally:
                 source.stop()
 
-        loop.watch.witness_seconds = self.witness_seconds
+        loop.watch.look_seconds, loop.watch.witness_seconds = self.look_seconds, self.witness_seconds
         yield from loop.recover()
         yield from preparer.run(serve)
 

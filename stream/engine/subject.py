@@ -177,7 +177,9 @@ class SubjectLoop:
         self.watch.adopted(change)
 
     def _follow_table(self) -> None:
-        """Go on with the table as it is now, when it was seen to be another one."""
+        """Go on with the table as it is now, when it is seen to be another one: when that was long ago, look again."""
+        if self.watch.is_overdue:
+            self.watch.watch()
         if self.watch.is_change_open and self.is_replaced():
             self._writer.reopen()
 
@@ -194,21 +196,24 @@ class SubjectLoop:
             return left
         if in_hand is not None and self.source.finite:
             return None  # at its end it says stop, and who is told to stop does not insist on what is in hand
-        if in_hand is None:
-            self._follow_table()
         pulled = self.source.take(self._round_messages, None if in_hand else 0.0)
         if not pulled:
             return None
         self._begin_once()
+        if in_hand is None:
+            self._follow_table()
         reached("pulled")
         return next_round(pulled, self._memory.unsettled, in_hand)
 
     def _rest(self) -> float | None:
         """Do what there is time for; how long to wait until there is."""
         left = 0.0 if self.has_begun else self._begins_at - time.monotonic()
-        if left <= 0:
-            self._begin_once()
-        return left if left > 0 else None
+        if left > 0:
+            return left
+        self._begin_once()
+        if self.watch.is_change_open:
+            self._follow_table()
+        return None
 
     def _prepare(self, taken: Round) -> Round:
         if not taken.messages:
@@ -224,7 +229,6 @@ class SubjectLoop:
         if ready.prepared is not None:
             self._status.count("received", len(ready.messages))
             self._ingest(list(ready.messages), ready.prepared)
-            self.watch.is_used = True
         self._status.count("redelivered", ready.redelivered)
 
     def _acknowledge(self, written: Round) -> None:

@@ -14,12 +14,13 @@ from google.cloud import bigquery
 
 from stream.engine.journal import Journal
 from stream.engine.patience import TROUBLE
-from stream.engine.spread import LOOKS_A_SECOND, USED_LOOKS_A_SECOND, interval
+from stream.engine.spread import LOOKS_A_SECOND, interval
 from stream.engine.status import SubjectStatus
 from stream.engine.witnesses import parse_witnesses
 from stream.table_identity import Looked, look_at_table, missing_witnesses
 
 LOOK_SECONDS: Final = 10.0  # a look costs one request, and nothing in BigQuery
+OVERDUE: Final = 2  # times as long
 WITNESS_SECONDS: Final = 600.0  # asking for rows costs a query
 _WHERE: Final = "table"
 _LOG = structlog.get_logger("headrace")
@@ -41,7 +42,6 @@ class TableWatch:
     """Watches one table, *target* in the journal and *sql* as SQL names it.
 
     *seconds* is a monotonic clock; *changed* is called when a change is seen that nobody has acted on. Thread-safe.
-    *is_used* says that rows may have been written since the last look.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class TableWatch:
         self._seconds = seconds
         self._changed = changed
         self.witness_seconds = witness_seconds
-        self.is_used = False
+        self.look_seconds = LOOK_SECONDS
         self._looked_at = seconds()
         self._lock = threading.Lock()
         self._looked: Looked | None = None
@@ -84,7 +84,7 @@ class TableWatch:
         """
         with self._lock:
             before, self._seen = self._looked, None
-            self.is_used, self._looked_at = False, self._seconds()
+            self._looked_at = self._seconds()
             looked = self._looked = look_at_table(self._client, self._sql)
             self._seen = looked.table
             kept = self._journal.identity(self._target)
@@ -111,9 +111,10 @@ class TableWatch:
         else:
             self._status.unblock(_WHERE)
 
-    def due_at(self, used: float, unused: float) -> float:
-        """When to look next: so many seconds after the last look, if the table is *used*, or if it is *unused*."""
-        return self._looked_at + (used if self.is_used else unused)
+    @property
+    def is_overdue(self) -> bool:
+        """Whether nobody has looked for so long that the table may be another one by now."""
+        return self._seconds() > self._looked_at + OVERDUE * self.look_seconds
 
     def seen(self, seconds: float) -> bigquery.Table | None:
         """The table as the last look saw it, if that was no longer ago than *seconds* and it was there."""
@@ -140,7 +141,8 @@ class TableWatch:
 
     def _is_due(self, looked: Looked, before: Looked | None) -> bool:
         fell = before is not None and looked.rows < before.rows
-        return self._asked_at is None or fell or self._seconds() >= self._asked_at + self.witness_seconds
+        is_time = self._asked_at is None or self._seconds() >= self._asked_at + self.witness_seconds
+        return is_time or fell or self.is_change_open  # whoever acts on a change sees it again
 
     def _misses_rows(self, looked: Looked) -> bool:
         witnesses = parse_witnesses(self._journal.witnesses(self._target))
@@ -153,13 +155,11 @@ class TableWatch:
 
 
 def watch_on(watches: Callable[[], Sequence[TableWatch]], stop: threading.Event, seconds: float) -> None:
-    """Look at each table, one after another, until told to stop: every *seconds* or, of many, more seldom, those that
-    are used more often than others."""
+    """Look at each table every *seconds*, or of many more seldom, one after another, until told to stop."""
     while True:
         every = watches()
-        often, seldom = (interval(seconds, len(every), each) for each in (USED_LOOKS_A_SECOND, LOOKS_A_SECOND))
-        first = min(every, key=lambda watch: watch.due_at(often, seldom))
-        pause = first.due_at(often, seldom) - time.monotonic()
-        if stop.wait(min(max(pause, often / len(every)), seldom / len(every))):
-            return
-        first.watch()
+        pause = interval(seconds, len(every), LOOKS_A_SECOND) / len(every)
+        for each in every:
+            if stop.wait(pause):
+                return
+            each.watch()

@@ -80,6 +80,8 @@ class TallyLoop:
 
     def flush(self) -> None:
         """Append all that is counted so far."""
+        if self.watch.is_overdue:
+            self.watch.watch()
         if self.watch.is_change_open and self._adopt() is not None:
             self._writer.reopen()
         complete = self._news()  # before the counts: what is complete by then is among them

@@ -12,6 +12,7 @@ from google.cloud import bigquery
 from stream.audit import SubjectAudit, count_subjects
 from stream.clients import open_bigquery
 from stream.commands.backfill import Reading, build_backfill
+from stream.engine import embedded
 from stream.engine.embedded import Embedded, Progress
 from stream.engine.journal import JournalError
 from stream.engine.table_watch import TableReplacedError
@@ -20,7 +21,7 @@ from tests.files import as_csv
 from tests.integration.test_backfill import Place
 from tests.integration.test_backfill import flights as flights_of_history
 from tests.integration.test_service import flight_message
-from tests.jobs import a_key
+from tests.jobs import a_key, wait_for
 from tests.service import Service, a_service
 
 pytestmark = pytest.mark.emulators
@@ -132,6 +133,30 @@ def test_a_table_emptied_under_a_running_engine_is_noticed(project: str) -> None
         elif step == "noticed" and engine.status.subjects["flight_departed"].notices:
             service.publish("flight_departed", MESSAGES)
             step = ""
+        return engine.progress.acknowledged >= 80
+
+    run_looking_often(service, next_step)
+    assert flights(service) == list(range(40))
+
+
+@pytest.mark.parametrize("happens", [table_made_anew, emptied])
+def test_a_table_at_which_nobody_looked_for_long_is_looked_at_before_messages_are_decided_on(
+    project: str, monkeypatch: pytest.MonkeyPatch, happens: Callable[[Service], None]
+) -> None:
+    #  as with hundreds of subjects: 40 written|made anew, and nobody looks|40 again
+    monkeypatch.setattr(embedded, "watch_on", lambda watches, stop, seconds: stop.wait())
+    service = a_service(project)
+    service.publish("flight_departed", MESSAGES)
+    again = False
+
+    def next_step(engine: Embedded) -> bool:
+        nonlocal again
+        watch = engine._watched["flight_departed"]
+        if engine.progress.acknowledged >= 40 and not again:
+            happens(service)
+            wait_for(lambda: watch.seen(2 * engine.look_seconds) is None)
+            service.publish("flight_departed", MESSAGES)
+            again = True
         return engine.progress.acknowledged >= 80
 
     run_looking_often(service, next_step)
