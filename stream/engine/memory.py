@@ -73,6 +73,7 @@ class Memory:
                 note(transaction)
 
         self._patience.insist(NEEDS_ROOM, commit)
+        self._say(since)
         self._load()
 
     def _load(self) -> None:
@@ -163,6 +164,9 @@ class Memory:
                 transaction.remember_since(self._table, moment)
 
         self._patience.insist(NEEDS_ROOM, commit)
+        self._say(moment)
+
+    def _say(self, moment: int) -> None:
         since = str(from_micros(moment)) if moment else "the first message"
         _LOG.info("remembers", table=self._table, since=since)
 
