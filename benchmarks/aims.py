@@ -61,10 +61,10 @@ def _of_many(many: Mapping[str, Any]) -> Iterator[Aim]:
     """Fewer subjects than are aimed at say nothing."""
     if many["subjects"] < MANY:
         return
-    for start in ("first", "again"):
-        yield _at_most(f"{MANY} subjects: {start} start until ready, s", 10, many[start]["ready_seconds"], 1)
-    yield _at_most(f"{MANY} subjects: threads", 200, many["threads"], 0)
-    yield _at_most(f"{MANY} subjects: memory, MiB", 500, many["rss_mib"], 0)
+    for name, start in (("first start", "first"), ("next start", "again")):
+        yield _at_most(f"{MANY} subjects: {name} until ready, s", 10, many[start]["ready_seconds"], 1)
+    yield _at_most(f"{MANY} subjects: most threads", 200, many["all"]["most_threads"], 0)
+    yield _at_most(f"{MANY} subjects: most memory, MiB", 500, many["all"]["most_rss_mib"], 0)
     yield _at_most(f"{MANY} subjects, idle: % of a core", 5, many["idle_cpu_percent"], 2)
 
 

@@ -29,6 +29,7 @@ from apache_beam.runners.portability.fn_api_runner.fn_runner import DataInput
 from apache_beam.transforms.core import RestrictionProvider
 
 from stream.engine.puller import Pulled, Puller
+from stream.engine.scheduler import Scheduler
 from stream.keys import Key
 from stream.message import Message
 from stream.pipeline import Job, ingest
@@ -127,20 +128,27 @@ class BeamEngine:
         giving_up = threading.Timer(seconds, self.stop.set)
         _RUNNING["engine"] = self
         giving_up.start()
-        for puller in self.pullers:
-            puller.start(lambda: None)
         try:
-            with flat_monitoring():
+            with self._pulling(), flat_monitoring():
                 pipeline = beam.Pipeline(runner=StreamingFnApiRunner(), options=PipelineOptions([]))
                 source = pipeline | "Start" >> beam.Create(["engine"])
                 ingest(source | SOURCE >> beam.ParDo(_PullFn()), self.job, self.sealing)
                 pipeline.run().wait_until_finish()
-            self.settle()
+                self.settle()
         finally:
             giving_up.cancel()
-            for puller in self.pullers:
-                puller.stop()
             del _RUNNING["engine"]
+
+    @contextmanager
+    def _pulling(self) -> Iterator[None]:
+        with Scheduler("source", len(self.pullers)) as scheduler:
+            for puller in self.pullers:
+                puller.start(scheduler, lambda: None)
+            try:
+                yield
+            finally:
+                for puller in self.pullers:
+                    puller.stop()
 
     def settle(self) -> None:
         """Acknowledge the messages of the bundle before: every stage has finished with them."""

@@ -12,8 +12,8 @@ from google.pubsub_v1.types import PubsubMessage, ReceivedMessage
 from google.pubsub_v1.types import Subscription as Described
 
 from stream.engine.continuity import Continuity
-from stream.engine.crew import Crew
 from stream.engine.puller import MANY, PULL_SECONDS, PULLS, WAITING_MESSAGES, Puller
+from stream.engine.scheduler import Scheduler
 from stream.engine.status import SubjectStatus
 from stream.subscriptions import subscription_for
 from tests.jobs import wait_for
@@ -97,16 +97,16 @@ def woken() -> list[str]:
 @pytest.fixture
 def puller(calls: Scripted, status: SubjectStatus, woken: list[str]) -> Iterator[Puller]:
     """One that is started, and has asked for the first time."""
-    crew, continuity = Crew("pulls", 2), Continuity(TOPIC, lambda: 0)
-    puller = Puller(calls, "flight", status, continuity, crew, IDLE_SECONDS)  # type: ignore[arg-type]
-    puller.start(lambda: woken.append("the loop"))
-    wait_for(lambda: len(calls.asked) == 1)
-    yield puller
-    puller.wind_down()
-    while calls.asked:
-        calls.answer(0)
-    puller.stop()
-    assert crew.wait(10)
+    puller = Puller(calls, "flight", status, Continuity(TOPIC, lambda: 0), IDLE_SECONDS)  # type: ignore[arg-type]
+    with Scheduler("source", 2) as scheduler:
+        puller.start(scheduler, lambda: woken.append("the loop"))
+        wait_for(lambda: len(calls.asked) == 1)
+        yield puller
+        puller.wind_down()
+        while calls.asked:
+            calls.answer(0)
+        puller.stop()
+        assert scheduler.wait(10)
 
 
 def test_while_pulls_bring_many_several_are_under_way_and_one_when_they_do_not(puller: Puller, calls: Scripted) -> None:
@@ -217,6 +217,8 @@ def test_what_a_pull_brings_while_it_is_stopped_is_handed_back(puller: Puller, c
 
 def test_leases_are_renewed_while_messages_are_held(calls: Scripted, puller: Puller) -> None:
     puller._deadline = 0.2
+    calls.answer(0)  # so that the next one is leased for as long as that
+    wait_for(lambda: len(calls.asked) == 1)
     calls.answer(1)
     wait_for(lambda: len(calls.leased) > 2)
     puller.acknowledge = lambda pulled: puller._let_go(pulled)  # type: ignore[method-assign]
@@ -226,6 +228,8 @@ def test_leases_are_renewed_while_messages_are_held(calls: Scripted, puller: Pul
 
 def test_leases_are_renewed_while_pulls_fail(calls: Scripted, puller: Puller, status: SubjectStatus) -> None:
     puller._deadline = 0.2
+    calls.answer(0)  # so that the next one is leased for as long as that
+    wait_for(lambda: len(calls.asked) == 1)
     calls.answer(1)
     puller._patience._pause = 60.0
     calls.answer(ServiceUnavailable("no"))
@@ -237,21 +241,15 @@ def test_leases_are_renewed_while_pulls_fail(calls: Scripted, puller: Puller, st
 def test_no_more_are_under_way_beside_the_first_ones_than_all_may_have_together(
     calls: Scripted, status: SubjectStatus
 ) -> None:
-    crew, along = Crew("pulls", 2), threading.Semaphore(2)
-    puller = Puller(
-        calls,  # type: ignore[arg-type]
-        "flight",
-        status,
-        Continuity(TOPIC, lambda: 0),
-        crew,
-        along=along,
-    )
-    puller.start(lambda: None)
-    wait_for(lambda: len(calls.asked) == 1)
-    calls.answer(MANY)
-    assert len(calls.asked) == 3
-    puller.wind_down()
-    while calls.asked:
-        calls.answer(0)
-    puller.stop()
+    along = threading.Semaphore(2)
+    puller = Puller(calls, "flight", status, Continuity(TOPIC, lambda: 0), along=along)  # type: ignore[arg-type]
+    with Scheduler("source", 2) as scheduler:
+        puller.start(scheduler, lambda: None)
+        wait_for(lambda: len(calls.asked) == 1)
+        calls.answer(MANY)
+        assert len(calls.asked) == 3
+        puller.wind_down()
+        while calls.asked:
+            calls.answer(0)
+        puller.stop()
     assert [along.acquire(blocking=False) for _ in range(3)] == [True, True, False]

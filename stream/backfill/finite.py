@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from stream.engine.continuity import Gap
-from stream.engine.crew import Wake
 from stream.engine.journal import Journal
 from stream.engine.patience import NEEDS_ROOM, Patience
 from stream.engine.puller import Pulled
+from stream.engine.scheduler import Scheduler, Wake
 from stream.engine.transaction import Transaction
 
 
@@ -34,7 +34,7 @@ class FiniteSource(ABC):
         """History says nothing of what is published."""
         return 0
 
-    def start(self, wake: Wake) -> None:  # noqa: B027 no source of history has anything to begin
+    def start(self, scheduler: Scheduler, wake: Wake) -> None:  # noqa: B027 no source of history has anything to begin
         """Nothing to begin: lines are read as they are taken."""
 
     def wind_down(self) -> None:  # noqa: B027 no source of history fetches ahead

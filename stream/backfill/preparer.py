@@ -11,8 +11,8 @@ from stream.backfill.errors import BackfillError
 from stream.backfill.events import BadLine
 from stream.deadletter import Reason
 from stream.decode import Decoder, RefusedError
-from stream.engine.crew import Steps
 from stream.engine.prepare import Preparation, Prepared
+from stream.engine.scheduler import Steps
 from stream.flood import COUNTED, FloodGuard, describe
 from stream.job import Job
 from stream.message import Message

@@ -29,11 +29,11 @@ from stream.backfill.errors import BackfillError
 from stream.backfill.finite import FiniteSource
 from stream.backfill.parquet_load import replacing_load
 from stream.backfill.rounds import Round
-from stream.engine.crew import Steps
 from stream.engine.journal import Journal
 from stream.engine.patience import Patience
 from stream.engine.prepare import Prepared
 from stream.engine.puller import Pulled
+from stream.engine.scheduler import Steps
 from stream.engine.transaction import Transaction
 from stream.failpoints import reached
 from stream.job import Job

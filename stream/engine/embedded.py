@@ -1,6 +1,6 @@
 """The job in one process: a loop for each subject, one for tallies, and the claim that keeps other engines away.
 
-Loops are parts of a crew: a subject that has nothing to do keeps no thread.
+Loops are tasks of a scheduler: a subject that has nothing to do holds no thread.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from google.cloud import bigquery
 from google.pubsub_v1 import PublisherClient
 
 from stream.engine.claim import Claims
-from stream.engine.crew import Crew, Steps, Wake
 from stream.engine.failures import ENDS_ALL, said_of, where_it_failed
 from stream.engine.guard import Guard
 from stream.engine.intake import Intake
 from stream.engine.journal import Journal, JournalError
-from stream.engine.overlap import Stages, open_stages
 from stream.engine.ownership import FencedError, InUseError
 from stream.engine.patience import TROUBLE, Patience, StoppedError
+from stream.engine.scheduler import Scheduler, Steps, Wake
 from stream.engine.spread import BEGINNINGS_A_SECOND
 from stream.engine.status import CONTRACT, FAILED, EngineStatus, SubjectStatus
 from stream.engine.subject import Clients, SubjectLoop
 from stream.engine.table_watch import LOOK_SECONDS, WITNESS_SECONDS, TableWatch, watch_on
 from stream.engine.tally_loop import TallyLoop
 from stream.engine.watch import Watch, Watched
+from stream.engine.workers import Workers, open_workers
 from stream.failpoints import reached
 from stream.job import Job
 from stream.names import ENGINES, Names
@@ -42,7 +42,6 @@ from stream.token_history import makes_tokens
 from stream.verdicts import HaltError
 
 PROGRESS_SECONDS: Final = 0.1  # also how soon a stop is seen
-AT_ONCE: Final = 24  # subjects whose rounds are written at the same moment
 _LOG = structlog.get_logger("headrace")
 
 
@@ -114,7 +113,6 @@ class Embedded:
             self.lease_seconds,
         )
         self._finished = threading.Event()
-        self._crew = Crew("subject", AT_ONCE)
 
     @property
     def progress(self) -> Progress:
@@ -212,44 +210,44 @@ class Embedded:
         resources = threading.Thread(target=self._guarded, args=(watch.run,), name="resources")
         for thread in (tally_thread, watcher, resources):
             thread.start()
-        with open_stages(AT_ONCE) as stages:
-            self._run_subjects(stages)
+        with open_workers() as workers:
+            self._run_subjects(workers)
         for thread in (tally_thread, watcher, resources):
             thread.join()
         if self.status.alive and self.status.subjects[_TALLIES].ready:
             tallies.flush()
 
-    def _run_subjects(self, stages: Stages) -> None:
-        begin = time.monotonic()
+    def _run_subjects(self, workers: Workers) -> None:
+        begin, subjects = time.monotonic(), workers.subjects
         for number, subject in enumerate(self._loops):
-            self._crew.begin(partial(self._begin, stages, subject, begin + number / BEGINNINGS_A_SECOND))
+            subjects.spawn(partial(self._begin, workers, subject, begin + number / BEGINNINGS_A_SECOND))
         try:
             are_over = False
             while not are_over:
-                are_over = self._crew.wait(PROGRESS_SECONDS)
+                are_over = subjects.wait(PROGRESS_SECONDS)
                 self.on_progress(self.progress)
                 if self.stop.is_set():
-                    self._wind_down()
+                    self._wind_down(subjects)
         finally:
             self.stop.set()
-            while not self._crew.wait(PROGRESS_SECONDS):
-                self._wind_down()
+            while not subjects.wait(PROGRESS_SECONDS):
+                self._wind_down(subjects)
 
-    def _wind_down(self) -> None:
+    def _wind_down(self, subjects: Scheduler) -> None:
         for loop in filter(None, list(self._loops.values())):
             loop.source.wind_down()
-        self._crew.wake_all()
+        subjects.wake_all()
 
-    def _begin(self, stages: Stages, subject: str, begins_at: float, wake: Wake) -> Steps[None]:
+    def _begin(self, workers: Workers, subject: str, begins_at: float, wake: Wake) -> Steps[None]:
         with self._noting_failure():
-            yield from self._keep_running(stages, subject, begins_at, wake)
+            yield from self._keep_running(workers, subject, begins_at, wake)
 
     def _complete(self) -> dict[str, int]:
         """Up to when each subject is complete, as far as that is known."""
         loops = [(name, loop) for name, loop in list(self._loops.items()) if loop]
         return {name: moment for name, loop in loops if (moment := loop.complete_until())}
 
-    def _keep_running(self, stages: Stages, subject: str, begins_at: float, wake: Wake) -> Steps[None]:
+    def _keep_running(self, workers: Workers, subject: str, begins_at: float, wake: Wake) -> Steps[None]:
         """Run one subject until told to stop. What its contract or its data raises holds up nobody else: the subject
         begins anew, as after a restart of the process, with growing pauses.
 
@@ -259,7 +257,7 @@ class Embedded:
         patience = Patience(FAILED, status, self.stop)
         while not self.stop.is_set():
             try:
-                yield from self._run_subject(stages, subject, begins_at, wake)
+                yield from self._run_subject(workers, subject, begins_at, wake)
             except (StoppedError, *ENDS_ALL):
                 raise
             except Exception as error:
@@ -271,7 +269,7 @@ class Embedded:
             else:
                 return
 
-    def _run_subject(self, stages: Stages, subject: str, begins_at: float, wake: Wake) -> Steps[None]:
+    def _run_subject(self, workers: Workers, subject: str, begins_at: float, wake: Wake) -> Steps[None]:
         status = self.status.subjects[subject]
         source, preparer = self.intake(subject, status, self.stop)
         loop = SubjectLoop(
@@ -279,7 +277,7 @@ class Embedded:
             subject,
             self.names,
             self.journal,
-            self._subject_clients(),
+            self._subject_clients(workers.subjects.make_room),
             source,
             status,
             self.stop,
@@ -293,9 +291,9 @@ class Embedded:
         self._watch(subject, loop)
 
         def serve() -> Steps[None]:
-            source.start(wake)
+            source.start(workers.sources, wake)
             try:
-                yield from loop.run(stages)
+                yield from loop.run(workers.stages)
             finally:
                 source.stop()
 
@@ -314,8 +312,8 @@ class Embedded:
             self.status.subjects[subject],
         )
 
-    def _subject_clients(self) -> Clients:
-        return Clients(self.clients.publisher, self.clients.bigquery, self.clients.streams, self._crew.aside)
+    def _subject_clients(self, make_room: Callable[[], None] = lambda: None) -> Clients:
+        return Clients(self.clients.publisher, self.clients.bigquery, self.clients.streams, make_room)
 
     def _run_tallies(self, tallies: TallyLoop) -> None:
         tallies.recover()

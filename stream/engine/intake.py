@@ -10,11 +10,11 @@ from typing import Final, Protocol, TypeAlias
 from google.pubsub_v1 import SubscriberClient
 
 from stream.engine.continuity import Continuity, Gap
-from stream.engine.crew import Crew, Steps, Wake
 from stream.engine.journal import Journal
 from stream.engine.pause import Gate
 from stream.engine.prepare import Prepared
 from stream.engine.puller import PULL_SECONDS, Pulled, Puller
+from stream.engine.scheduler import Scheduler, Steps, Wake
 from stream.engine.spread import PULLS_A_SECOND, interval
 from stream.engine.status import SubjectStatus
 from stream.engine.subscription import Subscription
@@ -22,7 +22,6 @@ from stream.job import Job
 from stream.message import Message
 from stream.names import Names
 
-PULLS_AT_ONCE: Final = 16  # in whose way something is, whose leases are renewed, or that have found nothing
 SUBJECTS_A_CONNECTION: Final = 50
 PULLS_ALONG: Final = 40
 
@@ -36,8 +35,8 @@ class Source(Protocol):
     def drained_at(self) -> int:
         """All that was published before then has been settled; microseconds, or 0 when nobody knows."""
 
-    def start(self, wake: Wake) -> None:
-        """Begin; again, after a stop. *wake* is called when there is something to take."""
+    def start(self, scheduler: Scheduler, wake: Wake) -> None:
+        """Begin, with tasks of *scheduler*; again, after a stop. *wake* is called when there is something to take."""
 
     def take(self, at_most: int, wait_seconds: float | None) -> list[Pulled]:
         """Take about *at_most* messages; waits up to *wait_seconds* for the first, and who is busy (None) for none."""
@@ -85,7 +84,7 @@ def from_subscriptions(
     time an earlier process has seen everything of a subject.
     """
     kept: dict[str, Continuity] = {}  # what is known of a subscription outlives a subject that begins anew
-    subjects, crew = list(job.registry.subjects), Crew("pulls", PULLS_AT_ONCE)
+    subjects = list(job.registry.subjects)
     connections = [(open_subscriber(), threading.Semaphore(PULLS_ALONG)) for _ in subjects[::SUBJECTS_A_CONNECTION]]
     shared = {subject: connections[index // SUBJECTS_A_CONNECTION] for index, subject in enumerate(subjects)}
     idle_seconds = interval(PULL_SECONDS, len(subjects), PULLS_A_SECOND)
@@ -94,7 +93,7 @@ def from_subscriptions(
         continuity = kept.setdefault(subject, Continuity(names.topic(subject), partial(complete_until, subject)))
         subscriber, along = shared[subject]
         calls = Subscription(subscriber, names.subscription(subject))
-        puller = Puller(calls, subject, status, continuity, crew, idle_seconds, along)
+        puller = Puller(calls, subject, status, continuity, idle_seconds, along)
         return puller, Gate(job, subject, journal, puller, status, stop)
 
     return intake

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from typing import Final, TypeVar
 
 import structlog
@@ -24,8 +23,8 @@ from google.auth.exceptions import GoogleAuthError
 from requests.exceptions import ConnectionError as RequestsConnectionError
 from requests.exceptions import Timeout
 
-from stream.engine.crew import Steps, pausing
 from stream.engine.journal import DiskFullError
+from stream.engine.scheduler import Steps, pausing
 from stream.engine.status import SubjectStatus
 from stream.trouble import in_words, plain
 
@@ -59,7 +58,8 @@ class StoppedError(Exception):
 class Patience:
     """Insists on what must succeed before one part (*where*) of a subject goes on, until *stop* is set.
 
-    A thread that waits does so *aside*: others may work meanwhile. What are steps keeps no thread while it waits.
+    A thread that waits calls *make_room* before: others may work meanwhile. The methods that are steps keep no thread
+    while they wait.
     """
 
     def __init__(
@@ -67,12 +67,12 @@ class Patience:
         where: str,
         status: SubjectStatus,
         stop: threading.Event,
-        aside: Callable[[], AbstractContextManager[None]] = nullcontext,
+        make_room: Callable[[], None] = lambda: None,
     ) -> None:
         self._where = where
         self._status = status
         self._stop = stop
-        self._aside = aside
+        self._make_room = make_room
         self._pause = FIRST_SECONDS
 
     def insist(self, need: str, attempt: Callable[[], T]) -> T:
@@ -105,9 +105,8 @@ class Patience:
     def wait(self, sentence: str) -> None:
         """Say what is in the way, when that is news, and wait before the next try; StoppedError when told to stop."""
         pause = self._say(sentence)
-        with self._aside():
-            stopped = self._stop.wait(pause)
-        if stopped:
+        self._make_room()
+        if self._stop.wait(pause):
             raise StoppedError(sentence)
 
     def waiting(self, error: BaseException, need: str) -> Steps[None]:

@@ -14,11 +14,11 @@ from typing import Final
 import structlog
 
 from stream.deadletter import Reason
-from stream.engine.crew import Steps, pausing
 from stream.engine.journal import LET_THROUGH, PAUSED, Journal
 from stream.engine.patience import NEEDS_ROOM, Patience
 from stream.engine.prepare import Preparation, Prepared
 from stream.engine.puller import Puller
+from stream.engine.scheduler import Steps, pausing
 from stream.engine.status import FLOOD, SubjectStatus
 from stream.flood import COUNTED, WINDOW, FloodError, FloodGuard, describe
 from stream.job import Job

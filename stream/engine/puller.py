@@ -15,9 +15,9 @@ from google.api_core.exceptions import Cancelled, DeadlineExceeded, GoogleAPICal
 from google.pubsub_v1 import types as pubsub
 
 from stream.engine.continuity import Continuity, Gap
-from stream.engine.crew import Crew, Steps, Wake
 from stream.engine.pace import LINGER_SECONDS, Pace, batch_size
 from stream.engine.patience import TROUBLE, Patience, StoppedError
+from stream.engine.scheduler import Scheduler, Steps, Wake
 from stream.engine.status import SubjectStatus
 from stream.engine.subscription import ACK_IDS, Pull, Subscription
 from stream.message import Message
@@ -70,7 +70,7 @@ class Puller:
 
     Unary Pull: StreamingPull manages an eighth of its rate in Python and has stopped silently before. One pull is
     always under way; others are as well while there is much. None of them keeps a thread: what comes is taken by
-    gRPC's, and parts of the *crew* see to leases and to what is in the way. Once a pull has found nothing, the next
+    gRPC's, and tasks of the scheduler see to leases and to what is in the way. Once a pull has found nothing, the next
     ones may last *idle_seconds*. *along* lets so many pulls be under way beside the first ones of all who share it.
     """
 
@@ -82,13 +82,11 @@ class Puller:
         subject: str,
         status: SubjectStatus,
         continuity: Continuity,
-        crew: Crew,
         idle_seconds: float = PULL_SECONDS,
         along: threading.Semaphore | None = None,
     ) -> None:
         self._calls = calls
         self._subject = subject
-        self._crew = crew
         self._idle_seconds = idle_seconds
         self._along = along or threading.Semaphore(PULLS - 1)
         self._stop = threading.Event()
@@ -106,7 +104,7 @@ class Puller:
         self._many = False
         self._empty_since = 0
         self._drained_at = 0
-        self._parts = 0  # that are not over
+        self._tasks = 0  # that are not over
         self._is_winding_down = False
         self._wake: Wake = _nobody
         self._wake_leases: Wake = _nobody
@@ -118,15 +116,16 @@ class Puller:
         """Whom to ask for what when pulling fails."""
         return f"{self._calls.name}: the job needs pubsub.subscriptions.consume on it; `headrace provision` makes it"
 
-    def start(self, wake: Wake) -> None:
-        """Begin to pull and to keep leases; again, after a stop. *wake* is called when there is something to take."""
+    def start(self, scheduler: Scheduler, wake: Wake) -> None:
+        """Begin to pull and to keep leases, with two tasks of *scheduler*; again, after a stop. *wake* is called when
+        there is something to take."""
         self._stop.clear()
         self._empty_since = 0  # what was handed back is waiting again
         self._many = self._is_winding_down = False
         self._asking, self._ended, self._wake_loop = _Asking.ENDED, None, wake
-        self._parts = 2
-        self._wake_leases = self._crew.begin(lambda _: self._guarded(self._keep_leases()))
-        self._wake = self._crew.begin(lambda _: self._guarded(self._pull_on()))
+        self._tasks = 2
+        self._wake_leases = scheduler.spawn(lambda _: self._guarded(self._keep_leases()))
+        self._wake = scheduler.spawn(lambda _: self._guarded(self._pull_on()))
 
     def take(self, at_most: int, wait_seconds: float | None) -> list[Pulled]:
         """Take what has arrived, up to about *at_most* messages; waits up to *wait_seconds* for the first.
@@ -221,7 +220,7 @@ class Puller:
         self._wake()
         self._wake_leases()
         with self._changed:
-            self._changed.wait_for(lambda: not self._parts and not self._under_way)
+            self._changed.wait_for(lambda: not self._tasks and not self._under_way)
         self._waiting.clear()
         self.hand_back(list(self._held))
 
@@ -234,7 +233,7 @@ class Puller:
         except BaseException as error:  # take() raises it in the loop's thread
             failure = error
         with self._changed:
-            self._parts -= 1
+            self._tasks -= 1
             self._fail(failure)
 
     def _pull_on(self) -> Steps[None]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -17,7 +16,6 @@ from google.pubsub_v1 import PublisherClient
 
 from stream.batch import MicroBatch, to_ipc
 from stream.deadletter import DeadLetter, dead_letters, letter_requests, publish_request
-from stream.engine.crew import Steps, Wake
 from stream.engine.intake import Preparer, Source
 from stream.engine.journal import Journal
 from stream.engine.memory import Memory, receipts_of, with_receipts
@@ -25,6 +23,7 @@ from stream.engine.overlap import Overlap, Stages
 from stream.engine.patience import NEEDS_ROOM, Patience
 from stream.engine.prepare import Prepared, tally_refused
 from stream.engine.rounds import Round, next_round
+from stream.engine.scheduler import Steps, Wake
 from stream.engine.status import FAILED, LETTERS, SubjectStatus
 from stream.engine.table_watch import Change, TableReplacedError, TableWatch
 from stream.engine.table_writer import Fence, Head, Note, TableWriter
@@ -42,12 +41,12 @@ from stream.write import STAGE, refusals_by_bigquery, within_requests
 
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """What one subject talks to; a thread that has to wait for it does so *aside*."""
+    """What one subject talks to; a thread that is about to wait for it for long calls *make_room* before."""
 
     publisher: PublisherClient
     bigquery: bigquery.Client
     streams: WriteStreams
-    aside: Callable[[], AbstractContextManager[None]] = nullcontext
+    make_room: Callable[[], None] = lambda: None
 
 
 class SubjectLoop:
@@ -85,7 +84,7 @@ class SubjectLoop:
         self._status = status
         self._stop = stop
         self._round_messages = round_messages
-        self._patience = Patience("write", status, stop, clients.aside)
+        self._patience = Patience("write", status, stop, clients.make_room)
         self._sql = sql
         self._needs_queries = needs_queries = (
             f"{sql}: the job needs bigquery.jobs.create, and bigquery.tables.getData on it; "

@@ -28,7 +28,7 @@ from stream.tallies import gap_tally
 from stream.token_history import version_problem
 
 CHECK_SECONDS: Final = 30.0
-FIRST_SECONDS: Final = 0.1  # until the first subjects run
+AGAIN_SECONDS: Final = 5.0  # when something is wrong with a resource, or nobody knows: somebody is about to mend it
 CALL_SECONDS: Final = 10.0
 _LOG = structlog.get_logger("headrace")
 
@@ -67,22 +67,24 @@ class Watch:
         self._letters_problems: list[str] = []
 
     def run(self) -> None:
-        """Look at one subject after the other, each about every CHECK_SECONDS, or more seldom when they are many."""
-        looked_at: dict[str, float] = {}
-        pause, letters_at = FIRST_SECONDS, -CHECK_SECONDS
+        """Look at one subject after the other: at each about every CHECK_SECONDS, more seldom when they are many, and
+        every AGAIN_SECONDS while it is not as it should be."""
+        due: dict[str, float] = {}
+        letters_due, pause = 0.0, 0.0
         while not self._stop.wait(pause):
+            pause = 1 / FIRST_CHECKS_A_SECOND
             subjects, now = self._subjects(), time.monotonic()
             if not subjects:
                 continue
-            if now >= letters_at + CHECK_SECONDS:
-                letters_at = now
-                self._look_at_letters(subjects)
-            each = min(subjects, key=lambda one: looked_at.get(one.subject, 0.0))
-            a_second = CHECKS_A_SECOND if each.subject in looked_at else FIRST_CHECKS_A_SECOND
-            every = interval(CHECK_SECONDS, len(subjects), a_second)
-            looked_at[each.subject] = now
-            self.look(each, every)
-            pause = every / len(subjects)
+            if now >= letters_due:
+                letters_due = now + (CHECK_SECONDS if self._look_at_letters(subjects) else AGAIN_SECONDS)
+            each = min(subjects, key=lambda one: due.get(one.subject, 0.0))
+            if each.subject in due:
+                pause = 1 / CHECKS_A_SECOND
+            if due.get(each.subject, 0.0) <= now:
+                every = interval(CHECK_SECONDS, len(subjects), CHECKS_A_SECOND)
+                self.look(each, every)
+                due[each.subject] = now + (every if each.status.resources_right else AGAIN_SECONDS)
 
     def look(self, watched: Watched, every: float = 0.0) -> None:
         """Look at one subject's resources, and note what is wrong with them; at a table that was seen within *every*
@@ -112,14 +114,16 @@ class Watch:
         other_version = version_problem(existing.description, watched.token_version)
         return [f"{name}: {problem}" for problem in [*problems, *([other_version] if other_version else [])]]
 
-    def _look_at_letters(self, subjects: Sequence[Watched]) -> None:
+    def _look_at_letters(self, subjects: Sequence[Watched]) -> bool:
+        """Look where dead letters are kept; return whether all is right with it."""
         try:
             problems = self._letters_problems = self._letters()
         except TROUBLE as error:
             _LOG.debug("resources_unknown", subject="dead letters", error=type(error).__name__)
-            return
+            return False
         for each in subjects:
             _note(each.status, LETTERS, problems)
+        return not problems
 
     def _commit(self, subject: str, gap: Gap) -> None:
         with self._journal.transaction() as transaction:

@@ -20,7 +20,6 @@ from stream.dataflow import pages
 from stream.dataflow.pages import Placed, Queue
 from stream.deadletter import PREFIX
 from stream.engine.continuity import Continuity
-from stream.engine.crew import Crew
 from stream.engine.puller import Puller
 from stream.engine.status import SubjectStatus
 from stream.engine.subscription import Subscription
@@ -40,14 +39,13 @@ def the_job(service: Service) -> Job:
 
 
 def the_pullers(service: Service) -> list[Puller]:
-    subscriber, crew = open_subscriber(), Crew("pulls", 4)
+    subscriber = open_subscriber()
     return [
         Puller(
             Subscription(subscriber, service.names.subscription(subject)),
             subject,
             SubjectStatus(subject),
             Continuity(service.names.topic(subject), lambda: 0),
-            crew,
         )
         for subject in service.registry.subjects
     ]

@@ -16,8 +16,8 @@ import pytest
 from schemas.envelope import Envelope, SchemaRef
 from schemas.registry import Registry, parse_contract
 from stream.emulators import free_ports
-from stream.engine.crew import Steps
 from stream.engine.prepare import Prepared
+from stream.engine.scheduler import Steps
 from stream.key_files import write_key_file
 from stream.message import Message
 from tests.builders import contract_json, encode

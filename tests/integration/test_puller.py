@@ -11,8 +11,8 @@ import pytest
 
 from stream.clients import open_subscriber
 from stream.engine.continuity import Continuity
-from stream.engine.crew import Crew
 from stream.engine.puller import Puller
+from stream.engine.scheduler import Scheduler
 from stream.engine.status import SubjectStatus
 from stream.engine.subscription import Subscription
 from tests.integration.test_crash import publish_flights, redeliver_soon
@@ -27,12 +27,13 @@ SUBJECT = "flight_departed"
 def pulling(service: Service) -> Iterator[Puller]:
     continuity = Continuity(service.names.topic(SUBJECT), lambda: 0)
     calls = Subscription(open_subscriber(), service.names.subscription(SUBJECT))
-    puller = Puller(calls, SUBJECT, SubjectStatus(SUBJECT), continuity, Crew("pulls", 2))
-    puller.start(lambda: None)
-    try:
-        yield puller
-    finally:
-        puller.stop()
+    puller = Puller(calls, SUBJECT, SubjectStatus(SUBJECT), continuity)
+    with Scheduler("source", 2) as scheduler:
+        puller.start(scheduler, lambda: None)
+        try:
+            yield puller
+        finally:
+            puller.stop()
 
 
 def test_an_empty_subscription_is_asked_about_once_a_second_and_said_to_be_drained(
