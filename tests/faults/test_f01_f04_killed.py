@@ -29,10 +29,11 @@ def test_f02_killed_while_the_answer_to_an_append_is_on_its_way(world: World) ->
     with a_proxy(world.places.grpc) as proxy:
         world.route = replace(world.places, grpc=proxy.address)
         engine = world.start(append_seconds="60")
-        until(lambda: engine.is_ready, engine)
+        world.publish([world.mix.flight()])
+        until(lambda: world.count("flight_departed") == 1, engine)  # its write stream is open
         proxy.swallow_answers = True
         world.publish(world.mix.everything(flights=120, booked=0))
-        until(lambda: world.count("flight_departed") > 0, engine)
+        until(lambda: world.count("flight_departed") > 1, engine)
         world.kill(engine)
         proxy.heal()
         world.check(world.settle(world.start()))

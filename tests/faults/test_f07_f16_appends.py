@@ -73,10 +73,11 @@ def test_f09_the_answer_is_lost_although_the_rows_are_written(world: World) -> N
     with a_proxy(world.places.grpc) as proxy:
         world.route = replace(world.places, grpc=proxy.address)
         engine = world.start()
-        until(lambda: engine.is_ready, engine)
+        world.publish([world.mix.flight()])
+        until(lambda: world.count("flight_departed") == 1, engine)  # its write stream is open
         proxy.swallow_answers = True
         world.publish(world.mix.everything(flights=240, booked=20))
-        until(lambda: world.count("flight_departed") > 0, engine)
+        until(lambda: world.count("flight_departed") > 1, engine)
         until(lambda: engine.says("blocked"), engine)
         proxy.heal()
         world.check(world.settle(engine))

@@ -67,7 +67,7 @@ def test_f37_a_stopped_engine_is_fenced_off_by_the_one_that_takes_over(world: Wo
     old.pause()
     world.mourn()
     threading.Event().wait(4)  # twice its lease
-    new = world.start(journal=str(world.folder / "second-journal"))
+    new = world.start(journal=str(world.folder / "second-journal"), lease_seconds="10")  # it never runs out by itself
     until(lambda: new.is_ready, new)
     old.resume()
     assert old.wait(40) == 6, old.tail()
