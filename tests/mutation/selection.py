@@ -15,6 +15,7 @@ from coverage import CoverageData
 
 UNIT: Final = "not emulators"
 _DURATIONS: Final = "durations.json"
+_SHOWN: Final = 2_000  # characters of what pytest printed last
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +36,14 @@ def measure(root: Path, folder: Path) -> Selection:
     """Run all unit tests once. RuntimeError when one fails: a mutant could not be told from it."""
     data = folder / "coverage"
     if not data.exists():
-        command = [sys.executable, "-m", "pytest", "-q", "-m", UNIT, "-p", "tests.mutation.timing"]
-        command += ["--cov=schemas", "--cov=producers", "--cov=stream", "--cov-context=test", "--cov-report="]
+        command = [sys.executable, "-m", "pytest", "-q", "-m", UNIT, "-n", "2", "--dist", "worksteal"]
+        command += ["-p", "tests.mutation.timing", "--cov-context=test", "--cov-report="]
+        command += ["--cov=schemas", "--cov=producers", "--cov=stream"]
         environment = {**os.environ, "COVERAGE_FILE": str(data), "MUTATION_DURATIONS": str(folder / _DURATIONS)}
-        if subprocess.run(command, cwd=root, env=environment, stdout=subprocess.DEVNULL).returncode:
+        ended = subprocess.run(command, cwd=root, env=environment, stdout=subprocess.PIPE, text=True)
+        if ended.returncode:
             data.unlink(missing_ok=True)
-            raise RuntimeError("unit tests fail without any mutant: run `make check` first")
+            raise RuntimeError(f"unit tests fail without any mutant:\n{ended.stdout[-_SHOWN:]}")
     return read(root, data, folder / _DURATIONS)
 
 

@@ -16,5 +16,6 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     _SECONDS[report.nodeid] += report.duration  # type: ignore[assignment]
 
 
-def pytest_sessionfinish() -> None:
-    Path(os.environ["MUTATION_DURATIONS"]).write_text(json.dumps(_SECONDS))
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if not hasattr(session.config, "workerinput"):  # a worker of xdist: the process that started it hears of every test
+        Path(os.environ["MUTATION_DURATIONS"]).write_text(json.dumps(_SECONDS))
