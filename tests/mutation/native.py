@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -36,6 +37,7 @@ TESTS: Final = (
 KILLED: Final = "killed"
 SURVIVED: Final = "survived"
 UNCOMPILED: Final = "does not compile"
+WORKERS: Final = 2
 SECONDS: Final = 600.0  # what a mutant that loops for ever may take
 _SKIPPED: Final = re.compile(
     r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|^\s*#[^\n]*', re.DOTALL | re.MULTILINE
@@ -132,14 +134,15 @@ def main() -> int:
     arguments = parser.parse_args()
     every = [mutant for file in FILES for mutant in find(file)]
     drawn = random.Random(arguments.seed).sample(every, min(arguments.count, len(every)))
+    drawn.sort(key=lambda each: (each.file, each.start))
     outcomes: dict[str, int] = {}
     unexplained = []
-    for number, mutant in enumerate(sorted(drawn, key=lambda each: (each.file, each.start)), 1):
-        found = outcome(mutant)
-        outcomes[found] = outcomes.get(found, 0) + 1
-        if found == SURVIVED and mutant.unnumbered not in explanations():
-            unexplained.append(mutant.name)
-        print(f"{number}/{len(drawn)} {found}: {mutant.name}", flush=True)
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for number, (mutant, found) in enumerate(zip(drawn, pool.map(outcome, drawn), strict=True), 1):
+            outcomes[found] = outcomes.get(found, 0) + 1
+            if found == SURVIVED and mutant.unnumbered not in explanations():
+                unexplained.append(mutant.name)
+            print(f"{number}/{len(drawn)} {found}: {mutant.name}", flush=True)
     print(json.dumps({"seed": arguments.seed, "mutants": len(drawn), **outcomes, "unexplained": unexplained}, indent=2))
     return 1 if unexplained else 0
 
