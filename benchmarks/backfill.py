@@ -21,10 +21,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from schemas.envelope import Envelope
-from schemas.identity import derive_event_id
-from schemas.registry import Registry
-from schemas.samples import SAMPLES
+from headrace.schemas.envelope import Envelope
+from headrace.schemas.identity import derive_event_id
+from headrace.schemas.registry import Registry
+from headrace.schemas.samples import SAMPLES
 from stream.backfill.mapping import read_mapping
 from stream.bench.rivals import count_rows, provision
 from stream.clients import open_bigquery, open_gapic_publisher

@@ -30,10 +30,10 @@ from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateS
 from apache_beam.transforms.util import BatchElements
 from google.cloud.bigquery_storage_v1.types import AppendRowsRequest, ArrowRecordBatch, ArrowSchema
 
-from schemas.envelope import Envelope, to_micros
-from schemas.identity import derive_event_id
-from schemas.registry import Registry
-from schemas.samples import SAMPLES
+from headrace.schemas.envelope import Envelope, to_micros
+from headrace.schemas.identity import derive_event_id
+from headrace.schemas.registry import Registry
+from headrace.schemas.samples import SAMPLES
 from stream.batch import NOTES, MicroBatch
 from stream.dataflow.cells import Bag, Memory
 from stream.dataflow.coders import MicroBatchCoder

@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 from itertools import count, cycle
 from typing import Any, Final
 
-from schemas.encode import encode
-from schemas.envelope import Envelope, SchemaRef, to_micros
-from schemas.registry import Contract, Registry, parse_contract
-from schemas.samples import SAMPLES
+from headrace.schemas.encode import encode
+from headrace.schemas.envelope import Envelope, SchemaRef, to_micros
+from headrace.schemas.registry import Contract, Registry, parse_contract
+from headrace.schemas.samples import SAMPLES
 from stream.bench.events import FLIGHTS, messages
 from stream.message import Message
 

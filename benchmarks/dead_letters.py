@@ -22,8 +22,8 @@ from typing import Any
 
 import psutil
 
-from schemas.envelope import Envelope
-from schemas.samples import SAMPLES
+from headrace.schemas.envelope import Envelope
+from headrace.schemas.samples import SAMPLES
 from stream import processes
 from stream.cli import app
 from stream.commands.archive import open_archive

@@ -16,9 +16,9 @@ from typing import Any
 
 import fastavro
 
-from schemas.columns import PURE, Columns
-from schemas.decoder import compile_decoder
-from schemas.registry import Contract
+from headrace.schemas.columns import PURE, Columns
+from headrace.schemas.decoder import compile_decoder
+from headrace.schemas.registry import Contract
 from stream.arrays import columns_for
 from stream.decode import Decoder, decode
 from stream.message import Message

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from benchmarks import contracts
 from benchmarks.tables import tables_point
-from schemas.registry import Registry
+from headrace.schemas.registry import Registry
 from stream.batch import NOTES, MicroBatch
 from stream.bench.figures import spread
 from stream.clock import now_micros

@@ -10,8 +10,8 @@ from typing import Any, Final
 import psutil
 
 from benchmarks.latency import READY
-from schemas.registry import Registry
-from schemas.samples import SAMPLES
+from headrace.schemas.registry import Registry
+from headrace.schemas.samples import SAMPLES
 from stream.bench.command import emulators
 from stream.bench.end_to_end import environment
 from stream.bench.rivals import BenchFailedError, child, last_line, module, provision

@@ -28,7 +28,7 @@ import psutil
 
 from benchmarks import contracts
 from benchmarks.latency import percentile
-from schemas.registry import Registry
+from headrace.schemas.registry import Registry
 from stream.bench.command import emulators
 from stream.bench.end_to_end import environment
 from stream.bench.rivals import BenchFailedError, child, last_line, provision, publish

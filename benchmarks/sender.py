@@ -17,10 +17,10 @@ from typing import Any
 from google.pubsub_v1.types import PubsubMessage
 
 from benchmarks import contracts
+from headrace.schemas.encode import encode
+from headrace.schemas.envelope import Envelope
+from headrace.schemas.registry import Contract
 from producers.publisher import BATCH_SECONDS
-from schemas.encode import encode
-from schemas.envelope import Envelope
-from schemas.registry import Contract
 from stream.clients import open_gapic_publisher
 from stream.names import Names
 

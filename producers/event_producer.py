@@ -9,13 +9,13 @@ from typing import Any, Final
 
 import uuid_utils
 
+from headrace.schemas import Contract, Envelope, Registry
+from headrace.schemas.encode import encode
+from headrace.schemas.identity import derive_event_id
+from headrace.schemas.plain import text_of
+from headrace.schemas.validate import validate
 from producers.in_flight import InFlight
 from producers.publisher import ProducerClosedError, Publisher
-from schemas import Contract, Envelope, Registry
-from schemas.encode import encode
-from schemas.identity import derive_event_id
-from schemas.plain import text_of
-from schemas.validate import validate
 
 MAX_ATTRIBUTE_BYTES: Final = 1024  # Pub/Sub's limit on an attribute's value and on an ordering key
 

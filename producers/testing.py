@@ -9,7 +9,7 @@ from typing import Any
 
 import fastavro
 
-from schemas import Envelope, Registry
+from headrace.schemas import Envelope, Registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class FakePublisher:
     and to None to let them succeed again. Message ids count from ``"1"``.
 
     >>> from producers import EventProducer
-    >>> from schemas.samples import SAMPLES  # name your own folder: Path("contracts")
+    >>> from headrace.schemas.samples import SAMPLES  # name your own folder: Path("contracts")
     >>> fake = FakePublisher()
     >>> producer = EventProducer(fake, source="/checkout", registry=Registry.load(SAMPLES))
     >>> fake.messages

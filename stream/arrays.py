@@ -6,8 +6,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from schemas.columns import Columns, CompiledColumns, compiled_module
-from schemas.model import Record
+from headrace.schemas.columns import Columns, CompiledColumns, compiled_module
+from headrace.schemas.model import Record
 from stream.twin.columns import PureColumns
 
 
@@ -28,5 +28,5 @@ def columns_for(reader: Record) -> Columns:
 
 
 def to_batch(finished: Any, schema: pa.Schema) -> pa.RecordBatch:
-    """Make what :meth:`schemas.columns.Columns.finish` gave a record batch of *schema*, that of the same reader."""
+    """Make what :meth:`headrace.schemas.columns.Columns.finish` gave a record batch of *schema*, that of the same reader."""
     return pa.record_batch(_Exported(schema, finished))

@@ -16,7 +16,7 @@ from typing import Final
 
 from google.cloud import bigquery
 
-from schemas.registry import Contract, Registry
+from headrace.schemas.registry import Contract, Registry
 from stream.audit_contents import read_back, readable_columns
 from stream.audit_expiry import Expiry
 from stream.audit_queries import Statement, statements, stored_windows, tallied_windows

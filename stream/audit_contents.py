@@ -9,7 +9,7 @@ from typing import Any, Final
 import pyarrow as pa
 from google.cloud import bigquery
 
-from schemas.envelope import from_micros
+from headrace.schemas.envelope import from_micros
 from stream.audit_queries import signed
 from stream.audit_windows import Hashes, ReadBack
 from stream.decode import event_keys

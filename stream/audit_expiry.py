@@ -8,7 +8,7 @@ from typing import Final
 
 from google.cloud import bigquery
 
-from schemas.envelope import from_micros, to_micros
+from headrace.schemas.envelope import from_micros, to_micros
 
 _BEGINNING: Final = datetime(1, 1, 1, tzinfo=UTC)
 _LEAST: Final = to_micros(_BEGINNING)

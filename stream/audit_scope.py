@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from schemas.annotations import parse_duration
-from schemas.envelope import from_micros
-from schemas.errors import ContractError, UnreadableTextError
-from schemas.registry import Registry
-from schemas.times import read_datetime, to_utc
+from headrace.schemas.annotations import parse_duration
+from headrace.schemas.envelope import from_micros
+from headrace.schemas.errors import ContractError, UnreadableTextError
+from headrace.schemas.registry import Registry
+from headrace.schemas.times import read_datetime, to_utc
 
 GRACE: Final = timedelta(minutes=1)
 _BEGINNING: Final = datetime(1, 1, 1, tzinfo=UTC)

@@ -8,8 +8,8 @@ from typing import Final
 
 from google.cloud import bigquery
 
-from schemas.annotations import parse_duration
-from schemas.errors import ContractError
+from headrace.schemas.annotations import parse_duration
+from headrace.schemas.errors import ContractError
 from stream.audit_scope import ScopeError
 from stream.names import TALLIES, Names
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 from importlib import metadata
 from typing import TYPE_CHECKING, Final
 
-from schemas.envelope import from_micros, to_rfc3339
+from headrace.schemas.envelope import from_micros, to_rfc3339
 from stream.batch import MicroBatch
 from stream.batches import in_batches
 from stream.message import Message

@@ -8,9 +8,9 @@ from typing import Final, NamedTuple
 
 import pyarrow as pa
 
-from schemas.envelope import CONTENT_TYPE, MAX_ID_BYTES, Envelope, to_micros
-from schemas.errors import ContractError, MalformedEnvelopeError, UndecodableError, UnknownSchemaError
-from schemas.registry import Contract, Registry
+from headrace.schemas.envelope import CONTENT_TYPE, MAX_ID_BYTES, Envelope, to_micros
+from headrace.schemas.errors import ContractError, MalformedEnvelopeError, UndecodableError, UnknownSchemaError
+from headrace.schemas.registry import Contract, Registry
 from stream.arrays import columns_for, to_batch
 from stream.batch import NOTES, MicroBatch
 from stream.deadletter import Reason, Refusal

@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 
 import pyarrow as pa
 
-from schemas.errors import ContractError
+from headrace.schemas.errors import ContractError
 
 GROUP: Final = "headrace.transforms"
 Function: TypeAlias = Callable[[pa.RecordBatch], pa.RecordBatch]

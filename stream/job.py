@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from schemas.registry import Registry
+from headrace.schemas.registry import Registry
 from stream.deadletter import Sender
 from stream.keys import Key
 from stream.tokens import TokenKey

@@ -9,7 +9,7 @@ from typing import Any, Final
 from google.cloud import bigquery
 from google.cloud.bigquery import ArrayQueryParameter, ScalarQueryParameter
 
-from schemas.envelope import to_micros
+from headrace.schemas.envelope import to_micros
 from stream.row_hash import row_hashes
 
 QUERY_SECONDS: Final = 60.0

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.model import Generalise, Pii
+from headrace.schemas.model import Generalise, Pii
 from stream.buffers import text_parts, validity
 from stream.networks import networks
 

@@ -7,7 +7,7 @@ from typing import Final
 import pyarrow as pa
 from google.cloud import bigquery
 
-from schemas.annotations import Partition
+from headrace.schemas.annotations import Partition
 from stream.names import ENGINES, TALLIES
 from stream.tables import INSTANT, partitioning, plain_column
 

@@ -12,8 +12,8 @@ from google.cloud import bigquery
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.pubsub_v1 import PublisherClient, SubscriberClient
 
-from schemas.envelope import from_micros
-from schemas.registry import Registry
+from headrace.schemas.envelope import from_micros
+from headrace.schemas.registry import Registry
 from stream.clock import now_micros
 from stream.completeness import completeness_view, put_view, view_differs
 from stream.letters.tables import archive_tables

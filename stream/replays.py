@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from schemas.envelope import from_micros, to_micros, to_rfc3339
-from schemas.times import read_instant
+from headrace.schemas.envelope import from_micros, to_micros, to_rfc3339
+from headrace.schemas.times import read_instant
 
 PREFIX: Final = "headrace-replay-"
 LETTER_ID: Final = f"{PREFIX}id"  # which no other message has

@@ -11,9 +11,9 @@ import pyarrow as pa
 from google.cloud import bigquery
 from sqlglot import exp
 
-from schemas.errors import ContractError
-from schemas.registry import Contract, Registry
-from schemas.transformations import Rollup
+from headrace.schemas.errors import ContractError
+from headrace.schemas.registry import Contract, Registry
+from headrace.schemas.transformations import Rollup
 from stream.expressions.compiler import SEE, parse, spelt
 from stream.expressions.functions import need, unit_of
 from stream.expressions.language import compile_tree

@@ -15,10 +15,10 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from schemas.annotations import parse_duration
-from schemas.errors import ContractError
-from schemas.registry import Registry
-from schemas.transformations import Transformations
+from headrace.schemas.annotations import parse_duration
+from headrace.schemas.errors import ContractError
+from headrace.schemas.registry import Registry
+from headrace.schemas.transformations import Transformations
 from stream.clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB
 from stream.dataflow_settings import DataflowSettings
 from stream.key_files import read_key_file

@@ -12,7 +12,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.pubsub_v1 import SubscriberClient
 from google.pubsub_v1.types import ExpirationPolicy, Subscription
 
-from schemas.envelope import from_micros, to_micros
+from headrace.schemas.envelope import from_micros, to_micros
 from stream.names import DEAD_LETTERS, Names
 
 ACK_SECONDS: Final = 60

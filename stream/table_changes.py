@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from google.cloud import bigquery
 
-from schemas.registry import Registry
+from headrace.schemas.registry import Registry
 from stream.names import Names
 from stream.refusals import Refusal
 from stream.tables import PROVISION_MAKES, case_clashes, misfits, table_for, type_of

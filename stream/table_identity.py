@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from google.cloud import bigquery
 from google.cloud.bigquery import QueryJobConfig, ScalarQueryParameter
 
-from schemas.envelope import from_micros, to_micros
+from headrace.schemas.envelope import from_micros, to_micros
 from stream.audit_expiry import Expiry
 from stream.lookup import QUERY_SECONDS, service_time
 

@@ -9,8 +9,8 @@ from typing import Final
 import pyarrow as pa
 from google.cloud import bigquery
 
-from schemas.annotations import Partition
-from schemas.model import (
+from headrace.schemas.annotations import Partition
+from headrace.schemas.model import (
     Array,
     Decimal,
     Enumeration,
@@ -24,7 +24,7 @@ from schemas.model import (
     Type,
     bare,
 )
-from schemas.registry import Contract
+from headrace.schemas.registry import Contract
 
 COLUMN_DOC: Final = 1_024  # characters of a description: cloud.google.com/bigquery/quotas#all_tables
 TABLE_DOC: Final = 16_384

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final, Self
 
-from schemas.model import Mask, walk
-from schemas.registry import Contract
+from headrace.schemas.model import Mask, walk
+from headrace.schemas.registry import Contract
 from stream.names import FIRST_KEY_VERSION
 from stream.tables import TABLE_DOC, description
 from stream.tokens import token_prefix

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.errors import ContractError
-from schemas.masked import masked
-from schemas.registry import Contract, Registry
-from schemas.transformations import Derived
+from headrace.schemas.errors import ContractError
+from headrace.schemas.masked import masked
+from headrace.schemas.registry import Contract, Registry
+from headrace.schemas.transformations import Derived
 from stream.batch import MicroBatch
 from stream.deadletter import Reason, Refusal
 from stream.functions import Function, FunctionError, checked, load_function

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.registry import Contract
+from headrace.schemas.registry import Contract
 from stream.batch import MicroBatch
 from stream.deadletter import Reason, Refusal
 from stream.tallies import window_starts

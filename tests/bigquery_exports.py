@@ -23,8 +23,8 @@ import fastavro
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from schemas import model
-from schemas.model import INSTANTS, Array, Enumeration, Fixed, Kind, Map, Optional, Record, Scalar, Type
+from headrace.schemas import model
+from headrace.schemas.model import INSTANTS, Array, Enumeration, Fixed, Kind, Map, Optional, Record, Scalar, Type
 
 Events = Sequence[Mapping[str, Any]]
 _LOCAL: Final = {Kind.LOCAL_TIMESTAMP_MILLIS, Kind.LOCAL_TIMESTAMP_MICROS}

@@ -12,10 +12,10 @@ from uuid import UUID
 
 import fastavro
 
-from schemas.decoder import compile_decoder
-from schemas.envelope import Envelope, SchemaRef
-from schemas.registry import Contract, Registry, parse_contract
-from schemas.samples import SAMPLES
+from headrace.schemas.decoder import compile_decoder
+from headrace.schemas.envelope import Envelope, SchemaRef
+from headrace.schemas.registry import Contract, Registry, parse_contract
+from headrace.schemas.samples import SAMPLES
 
 PACKAGE = Registry.load(SAMPLES)
 FLIGHT = PACKAGE[SchemaRef("flight_departed", 1)]

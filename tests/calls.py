@@ -14,7 +14,7 @@ import pytest
 from google.auth.transport.requests import AuthorizedSession
 
 from deploy.permissions import METHODS
-from schemas.registry import Registry
+from headrace.schemas.registry import Registry
 from stream.names import COMPLETENESS, ENGINES, TALLIES, Names
 
 Used = set[tuple[str, str]]  # (resource, permission)

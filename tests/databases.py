@@ -15,7 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from schemas.envelope import to_rfc3339
+from headrace.schemas.envelope import to_rfc3339
 
 Flights = Sequence[Mapping[str, Any]]
 TABLE = sa.Table(

@@ -13,8 +13,8 @@ import fastavro
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from schemas.envelope import to_rfc3339
-from schemas.registry import Contract
+from headrace.schemas.envelope import to_rfc3339
+from headrace.schemas.registry import Contract
 
 Events = Sequence[Mapping[str, Any]]
 

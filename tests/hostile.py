@@ -20,9 +20,9 @@ from typing import Any
 
 import psutil
 
-from schemas.decoder import compile_decoder
-from schemas.errors import ContractError, UndecodableError
-from schemas.registry import Contract
+from headrace.schemas.decoder import compile_decoder
+from headrace.schemas.errors import ContractError, UndecodableError
+from headrace.schemas.registry import Contract
 from stream.arrays import columns_for
 from stream.twin.columns import PureColumns
 from tests.builders import TIMESTAMP, a_contract, a_decimal, a_record

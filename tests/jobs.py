@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from schemas.samples import SAMPLES
+from headrace.schemas.samples import SAMPLES
 from stream.key_files import write_key_file
 from stream.processes import tied
 

@@ -11,9 +11,9 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from schemas.envelope import SchemaRef
-from schemas.model import Array, Decimal, Enumeration, Fixed, Kind, Map, Optional, Record, Scalar, Type
-from schemas.registry import Contract, parse_contract
+from headrace.schemas.envelope import SchemaRef
+from headrace.schemas.model import Array, Decimal, Enumeration, Fixed, Kind, Map, Optional, Record, Scalar, Type
+from headrace.schemas.registry import Contract, parse_contract
 from tests.builders import a_record, contract_json
 
 FIXED_PROFILE = settings(derandomize=True, database=None, max_examples=80)

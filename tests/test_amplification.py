@@ -7,11 +7,11 @@ from functools import partial
 
 import pytest
 
-from schemas.envelope import Envelope, to_micros
-from schemas.errors import ContractError
-from schemas.layout import amplification
-from schemas.model import MAX_COLUMN_BYTES
-from schemas.registry import Contract, Registry
+from headrace.schemas.envelope import Envelope, to_micros
+from headrace.schemas.errors import ContractError
+from headrace.schemas.layout import amplification
+from headrace.schemas.model import MAX_COLUMN_BYTES
+from headrace.schemas.registry import Contract, Registry
 from stream.dataflow.decode import _DecodeFn
 from stream.decode import MAX_BATCH_BYTES, Decoder, decode, decode_all
 from stream.engine.prepare import Preparation

@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from schemas.envelope import Envelope, to_micros
-from schemas.identity import derive_event_id
-from schemas.registry import Contract
+from headrace.schemas.envelope import Envelope, to_micros
+from headrace.schemas.identity import derive_event_id
+from headrace.schemas.registry import Contract
 from stream.backfill.day import day_of
 from stream.backfill.errors import BackfillError, MappingError
 from stream.backfill.events import FILE, LINE, BadLine

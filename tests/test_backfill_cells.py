@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.encode import encode
-from schemas.errors import InvalidEventError
-from schemas.identity import derive_event_id
-from schemas.registry import Contract
+from headrace.schemas.encode import encode
+from headrace.schemas.errors import InvalidEventError
+from headrace.schemas.identity import derive_event_id
+from headrace.schemas.registry import Contract
 from stream.backfill.cells import Cells, Encoded
 from stream.backfill.fields import Fields
 from stream.backfill.mapping import Mapping, Origin

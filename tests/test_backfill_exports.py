@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from schemas.model import Record, Scalar, bare
+from headrace.schemas.model import Record, Scalar, bare
 from tests import bigquery_exports as exports
 from tests.builders import BOOKING, MOMENT, a_booking, a_contract, decode, encode
 from tests.test_backfill import Read, a_mapping

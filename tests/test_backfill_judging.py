@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from schemas.samples import SAMPLES
+from headrace.schemas.samples import SAMPLES
 from stream.backfill.errors import BackfillError
 from stream.commands.backfill import check_files
 from stream.exits import Exit

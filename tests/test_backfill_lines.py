@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.envelope import to_micros
+from headrace.schemas.envelope import to_micros
 from stream.backfill.csv_lines import csv_content
 from stream.backfill.errors import BackfillError
 from stream.backfill.events import LINE, BadLine

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.errors import UnreadableTextError
+from headrace.schemas.errors import UnreadableTextError
 from stream.backfill.local_times import Ambiguous, Gap, in_utc
 from tests.strategies import FIXED_PROFILE
 

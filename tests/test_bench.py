@@ -16,8 +16,8 @@ from jsonschema import Draft202012Validator
 from rich.console import Console
 from typer.testing import CliRunner
 
-from schemas.registry import Registry
-from schemas.samples import SAMPLES
+from headrace.schemas.registry import Registry
+from headrace.schemas.samples import SAMPLES
 from stream.bench.command import in_child
 from stream.bench.end_to_end import summed_up
 from stream.bench.events import BOOKINGS, SUBJECTS, keep, kept, messages

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.samples import SAMPLES
+from headrace.schemas.samples import SAMPLES
 from stream.backfill.files import look_at
 from stream.backfill.mapping import read_mapping
 from stream.backfill.reading_process import read_ahead

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from schemas.samples import SAMPLES
+from headrace.schemas.samples import SAMPLES
 from stream.cli import app, main
 from stream.engine.journal import Journal as OpenJournal
 from stream.exits import Exit, explain

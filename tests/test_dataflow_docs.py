@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from schemas.samples import SAMPLES
+from headrace.schemas.samples import SAMPLES
 from stream.cli import main
 from stream.deploy.options import EXAMPLES
 from tests.transcripts import Step, rewritten, steps

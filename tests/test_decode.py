@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.decoder import compile_decoder
-from schemas.envelope import Envelope, from_micros, to_micros, to_rfc3339
-from schemas.errors import MalformedEnvelopeError, UndecodableError, UnknownSchemaError
+from headrace.schemas.decoder import compile_decoder
+from headrace.schemas.envelope import Envelope, from_micros, to_micros, to_rfc3339
+from headrace.schemas.errors import MalformedEnvelopeError, UndecodableError, UnknownSchemaError
 from stream.batch import NOTES
 from stream.deadletter import Reason
 from stream.decode import Decoder, decode, event_keys

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from schemas.model import Kind, Scalar, Type
-from schemas.registry import Contract
+from headrace.schemas.model import Kind, Scalar, Type
+from headrace.schemas.registry import Contract
 from tests.builders import encode
 from tests.readers import arrow_leaf, arrow_ready, compile_reader
 from tests.strategies import FIXED_PROFILE, contracts, events

@@ -9,9 +9,9 @@ from itertools import islice
 
 import pytest
 
-from schemas.envelope import Envelope
-from schemas.registry import Registry
-from schemas.samples import SAMPLES
+from headrace.schemas.envelope import Envelope
+from headrace.schemas.registry import Registry
+from headrace.schemas.samples import SAMPLES
 from stream.demo.flights import flights
 from stream.demo.mishap import mishap
 from stream.demo.planting import Planted, Planting

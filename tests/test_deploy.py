@@ -15,7 +15,7 @@ from apache_beam.options.pipeline_options import (
     WorkerOptions,
 )
 
-from schemas.samples import SAMPLES
+from headrace.schemas.samples import SAMPLES
 from stream.cli import main
 from stream.deploy.compare import GOLDEN, compare, load, renamed
 from stream.deploy.options import backfill_flags, dataflow_flags, drain_script

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pytest
 
-from schemas.envelope import to_micros
-from schemas.times import read_instant
+from headrace.schemas.envelope import to_micros
+from headrace.schemas.times import read_instant
 from stream.envelopes import disagreeing
 
 HOUR = datetime(2026, 3, 14, 15, tzinfo=UTC)

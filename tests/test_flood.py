@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.errors import ContractError
+from headrace.schemas.errors import ContractError
 from stream.dataflow.decode import _DecodeFn
 from stream.deadletter import Reason
 from stream.decode import Decoder

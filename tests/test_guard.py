@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from google.api_core.exceptions import ServiceUnavailable
 
-from schemas.envelope import from_micros, to_micros
+from headrace.schemas.envelope import from_micros, to_micros
 from stream.engine.claim import Look, Statement, last_claims
 from stream.engine.guard import KEPT, ClockError, Guard
 from stream.engine.journal import Journal

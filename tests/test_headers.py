@@ -10,17 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headrace.schemas import drawn
+from headrace.schemas.columns import compiled_module
+from headrace.schemas.decoder import Decode, compile_decoder
+from headrace.schemas.envelope import Envelope, to_micros
+from headrace.schemas.errors import ContractError, InvalidEventError, UndecodableError
+from headrace.schemas.headers import HEADERS, Header
+from headrace.schemas.model import Record
+from headrace.schemas.registry import Contract, Registry
+from headrace.schemas.varint import write_long
 from producers import EventProducer
 from producers.testing import FakePublisher
-from schemas import drawn
-from schemas.columns import compiled_module
-from schemas.decoder import Decode, compile_decoder
-from schemas.envelope import Envelope, to_micros
-from schemas.errors import ContractError, InvalidEventError, UndecodableError
-from schemas.headers import HEADERS, Header
-from schemas.model import Record
-from schemas.registry import Contract, Registry
-from schemas.varint import write_long
 from stream.deadletter import Reason
 from stream.decode import Decoder, decode
 from stream.letters.explain import explain

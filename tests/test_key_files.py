@@ -15,7 +15,7 @@ from typing import Final
 import pytest
 
 from deploy.permissions import ROOT
-from schemas.samples import SAMPLES
+from headrace.schemas.samples import SAMPLES
 from stream import key_files
 from stream.cli import main
 from stream.exits import Exit

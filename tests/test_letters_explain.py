@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from schemas.envelope import Envelope, SchemaRef
-from schemas.registry import Contract, Registry, parse_contract
+from headrace.schemas.envelope import Envelope, SchemaRef
+from headrace.schemas.registry import Contract, Registry, parse_contract
 from stream.letters.explain import explain
 from stream.letters.explanation import Explanation
 from tests.builders import (

@@ -11,12 +11,12 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.decoder import compile_decoder, value_reader
-from schemas.envelope import SchemaRef
-from schemas.errors import UndecodableError
-from schemas.model import Array, Kind, Map, Optional, Record, Scalar, Type, inner
-from schemas.registry import Contract, Registry, parse_contract
-from schemas.trace import trace
+from headrace.schemas.decoder import compile_decoder, value_reader
+from headrace.schemas.envelope import SchemaRef
+from headrace.schemas.errors import UndecodableError
+from headrace.schemas.model import Array, Kind, Map, Optional, Record, Scalar, Type, inner
+from headrace.schemas.registry import Contract, Registry, parse_contract
+from headrace.schemas.trace import trace
 from stream.letters.explain import explain
 from stream.letters.explanation import Explanation
 from stream.letters.hexdump import hexdump

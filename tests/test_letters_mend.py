@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.decoder import compile_decoder
-from schemas.encode import encode
-from schemas.envelope import Envelope, SchemaRef
-from schemas.from_json import fields_from_json
-from schemas.registry import Contract, Registry
-from schemas.to_json import fields_to_json
-from schemas.trace import trace
-from schemas.validate import validate
+from headrace.schemas.decoder import compile_decoder
+from headrace.schemas.encode import encode
+from headrace.schemas.envelope import Envelope, SchemaRef
+from headrace.schemas.from_json import fields_from_json
+from headrace.schemas.registry import Contract, Registry
+from headrace.schemas.to_json import fields_to_json
+from headrace.schemas.trace import trace
+from headrace.schemas.validate import validate
 from stream.deadletter import Reason
 from stream.letters.changes import MendError, assignments, merged, put, read_change, value_at
 from stream.letters.differences import differences

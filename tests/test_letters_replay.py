@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from google.api_core.exceptions import InvalidArgument, NotFound, ServiceUnavailable
 
-from schemas.registry import Registry
+from headrace.schemas.registry import Registry
 from stream.commands.line import Line
 from stream.commands.replay import Wish
 from stream.deadletter import Reason

@@ -15,10 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.envelope import SchemaRef
-from schemas.errors import ContractError
-from schemas.model import Generalise, Mask, Pii
-from schemas.registry import parse_contract
+from headrace.schemas.envelope import SchemaRef
+from headrace.schemas.errors import ContractError
+from headrace.schemas.model import Generalise, Mask, Pii
+from headrace.schemas.registry import parse_contract
 from stream.arrays import columns_for, to_batch
 from stream.mask import Masker
 from stream.masks import generalise, keep_part

@@ -17,10 +17,10 @@ import urllib3
 from google.api_core import exceptions as api_errors
 from google.auth import exceptions as auth_errors
 
+import headrace.schemas
 import producers
-import schemas
 import stream
-from schemas.samples import SAMPLES
+from headrace.schemas.samples import SAMPLES
 from stream.cli import app, main
 from stream.emulators import EmulatorMissingError
 from stream.exits import _BY_NAME, INTERNAL, Exit, explain

@@ -17,6 +17,9 @@ from uuid import UUID
 import fastavro
 import pytest
 
+from headrace.schemas import Envelope, Registry
+from headrace.schemas.decoder import MAX_PAYLOAD_BYTES
+from headrace.schemas.envelope import to_micros
 from producers import (
     EventProducer,
     InvalidEventError,
@@ -26,9 +29,6 @@ from producers import (
     UnknownSchemaError,
 )
 from producers.testing import FakePublisher
-from schemas import Envelope, Registry
-from schemas.decoder import MAX_PAYLOAD_BYTES
-from schemas.envelope import to_micros
 from tests.builders import PACKAGE, a_booking, a_contract, a_flight, decode
 
 SECRET = "4111111111111111"

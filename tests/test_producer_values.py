@@ -22,17 +22,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from headrace.schemas import Envelope, Registry
+from headrace.schemas.encode import encode
+from headrace.schemas.from_json import fields_from_json
+from headrace.schemas.identity import derive_event_id
+from headrace.schemas.model import MAX_ITEMS
+from headrace.schemas.registry import Contract
+from headrace.schemas.samples import SAMPLES
+from headrace.schemas.strict_json import InvalidJsonError, read_json
+from headrace.schemas.validate import check, validate
 from producers import EventProducer, InvalidEventError
 from producers.testing import FakePublisher
-from schemas import Envelope, Registry
-from schemas.encode import encode
-from schemas.from_json import fields_from_json
-from schemas.identity import derive_event_id
-from schemas.model import MAX_ITEMS
-from schemas.registry import Contract
-from schemas.samples import SAMPLES
-from schemas.strict_json import InvalidJsonError, read_json
-from schemas.validate import check, validate
 from tests.builders import (
     BOOKING,
     FLIGHT,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from schemas.samples import SAMPLES
+from headrace.schemas.samples import SAMPLES
 from stream.commands.publish import InvalidLineError, publish_lines
 from stream.settings import Settings
 

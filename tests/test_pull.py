@@ -19,10 +19,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from schemas.envelope import to_micros
-from schemas.identity import derive_event_id
-from schemas.registry import Registry
-from schemas.samples import SAMPLES
+from headrace.schemas.envelope import to_micros
+from headrace.schemas.identity import derive_event_id
+from headrace.schemas.registry import Registry
+from headrace.schemas.samples import SAMPLES
 from stream.backfill.errors import BackfillError, MappingError
 from stream.backfill.events import LINE, BadLine
 from stream.commands.backfill_from import pull_backfill

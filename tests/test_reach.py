@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.samples import SAMPLES
+from headrace.schemas.samples import SAMPLES
 from stream import reach as reaching
 from stream.cli import app
 from stream.clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB, describe_emulators, emulator_host, open_bigquery

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.registry import Contract
+from headrace.schemas.registry import Contract
 from stream.row_hash import row_hashes
 from stream.tables import META_SCHEMA, row_schema
 from tests.builders import BOOKING, decode, encode

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas import columns
-from schemas.columns import PURE
-from schemas.decoder import compile_decoder
-from schemas.errors import UndecodableError
-from schemas.model import MAX_COLUMN_BYTES, Record
+from headrace.schemas import columns
+from headrace.schemas.columns import PURE
+from headrace.schemas.decoder import compile_decoder
+from headrace.schemas.errors import UndecodableError
+from headrace.schemas.model import MAX_COLUMN_BYTES, Record
 from stream.arrays import columns_for, to_batch
 from stream.tables import arrow_schema
 from stream.twin.columns import PureColumns
@@ -216,8 +216,8 @@ def test_the_twin_is_taken_when_the_environment_says_so(monkeypatch: pytest.Monk
 
 def test_the_twin_is_taken_where_there_is_no_compiled_module() -> None:
     program = (
-        "import sys; sys.modules['headrace_columns'] = None; from stream import arrays; import schemas.registry as r;"
-        "from schemas.samples import SAMPLES;"
+        "import sys; sys.modules['headrace_columns'] = None; from stream import arrays; import headrace.schemas.registry as r;"
+        "from headrace.schemas.samples import SAMPLES;"
     )
     program += "print(type(arrays.columns_for(r.Registry.load(SAMPLES).latest('flight_departed').record)).__name__)"
     environment = {name: value for name, value in os.environ.items() if name != PURE}

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from schemas.decoder import MAX_PAYLOAD_BYTES
-from schemas.envelope import to_micros
-from schemas.errors import ContractError, UndecodableError
-from schemas.registry import Contract
+from headrace.schemas.decoder import MAX_PAYLOAD_BYTES
+from headrace.schemas.envelope import to_micros
+from headrace.schemas.errors import ContractError, UndecodableError
+from headrace.schemas.registry import Contract
 from tests.builders import (
     BOOKING,
     BOOKING_V1,

@@ -9,12 +9,12 @@ import fastavro
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.decoder import compile_decoder
-from schemas.envelope import to_micros
-from schemas.errors import UndecodableError
-from schemas.model import Array, Map, Optional, Record, Type
-from schemas.registry import Contract
-from schemas.validate import validate
+from headrace.schemas.decoder import compile_decoder
+from headrace.schemas.envelope import to_micros
+from headrace.schemas.errors import UndecodableError
+from headrace.schemas.model import Array, Map, Optional, Record, Type
+from headrace.schemas.registry import Contract
+from headrace.schemas.validate import validate
 from tests.builders import MOMENT, a_contract, a_record, encode
 from tests.readers import arrow_ready
 from tests.strategies import FIXED_PROFILE, contracts, events

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.envelope import Envelope, SchemaRef, from_micros, to_micros, to_rfc3339
-from schemas.errors import MalformedEnvelopeError
+from headrace.schemas.envelope import Envelope, SchemaRef, from_micros, to_micros, to_rfc3339
+from headrace.schemas.errors import MalformedEnvelopeError
 from tests.builders import an_envelope
 from tests.strategies import FIXED_PROFILE
 

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.errors import InvalidEventError
-from schemas.from_json import fields_from_json
-from schemas.validate import validate
+from headrace.schemas.errors import InvalidEventError
+from headrace.schemas.from_json import fields_from_json
+from headrace.schemas.validate import validate
 from tests.builders import BOOKING, FLIGHT, a_booking, a_flight, encode
 from tests.strategies import FIXED_PROFILE, events
 

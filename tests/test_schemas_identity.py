@@ -10,9 +10,9 @@ from uuid import UUID
 
 import pytest
 
-from schemas.envelope import SchemaRef
-from schemas.identity import derive_event_id
-from schemas.registry import Contract, parse_contract
+from headrace.schemas.envelope import SchemaRef
+from headrace.schemas.identity import derive_event_id
+from headrace.schemas.registry import Contract, parse_contract
 from tests.builders import BOOKING, FLIGHT, MOMENT, TIMESTAMP, a_booking, a_contract, a_decimal, a_flight
 
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from schemas.annotations import Partition, TableOptions, parse_duration
-from schemas.envelope import SchemaRef
-from schemas.errors import ContractError
-from schemas.model import Generalise, Kind, Mask, Pii
-from schemas.registry import Contract, parse_contract
+from headrace.schemas.annotations import Partition, TableOptions, parse_duration
+from headrace.schemas.envelope import SchemaRef
+from headrace.schemas.errors import ContractError
+from headrace.schemas.model import Generalise, Kind, Mask, Pii
+from headrace.schemas.registry import Contract, parse_contract
 from tests.builders import TIMESTAMP, a_contract, a_decimal, a_record, contract_json
 
 DATE = {"type": "int", "logicalType": "date"}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from schemas.masked import masked
-from schemas.model import Array, Kind, Map, Optional, Record, Scalar, Type, inner, walk
+from headrace.schemas.masked import masked
+from headrace.schemas.model import Array, Kind, Map, Optional, Record, Scalar, Type, inner, walk
 from tests.builders import BOOKING, FLIGHT
 
 TEXT = Scalar(Kind.STRING)

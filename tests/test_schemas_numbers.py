@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.errors import UnreadableTextError
-from schemas.numbers import at_scale, exact, floating, micros_of, read_decimal, read_floating, read_whole
-from schemas.strict_json import InvalidJsonError, read_json
+from headrace.schemas.errors import UnreadableTextError
+from headrace.schemas.numbers import at_scale, exact, floating, micros_of, read_decimal, read_floating, read_whole
+from headrace.schemas.strict_json import InvalidJsonError, read_json
 from tests.strategies import FIXED_PROFILE
 
 MANY = settings(FIXED_PROFILE, max_examples=300)

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from schemas.envelope import SchemaRef
-from schemas.errors import ContractError, UnknownSchemaError
-from schemas.folder import MAX_FILE_BYTES
-from schemas.model import MISSING
-from schemas.registry import Contract, Registry, parse_contract
+from headrace.schemas.envelope import SchemaRef
+from headrace.schemas.errors import ContractError, UnknownSchemaError
+from headrace.schemas.folder import MAX_FILE_BYTES
+from headrace.schemas.model import MISSING
+from headrace.schemas.registry import Contract, Registry, parse_contract
 from tests.builders import BOOKING, FLIGHT, PACKAGE, a_booking, contract_json, encode
 
 

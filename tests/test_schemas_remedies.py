@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from schemas import annotations, transformations
-from schemas import parse as parsing
-from schemas.decoder import MAX_PAYLOAD_BYTES
-from schemas.envelope import MAX_ID_BYTES, SchemaRef
-from schemas.errors import ContractError, UndecodableError
-from schemas.folder import MAX_FILE_BYTES
-from schemas.lint import MAX_PARTITIONS
-from schemas.model import MAX_COLUMN_BYTES, MAX_ITEMS
-from schemas.registry import Contract, Registry, parse_contract
+from headrace.schemas import annotations, transformations
+from headrace.schemas import parse as parsing
+from headrace.schemas.decoder import MAX_PAYLOAD_BYTES
+from headrace.schemas.envelope import MAX_ID_BYTES, SchemaRef
+from headrace.schemas.errors import ContractError, UndecodableError
+from headrace.schemas.folder import MAX_FILE_BYTES
+from headrace.schemas.lint import MAX_PARTITIONS
+from headrace.schemas.model import MAX_COLUMN_BYTES, MAX_ITEMS
+from headrace.schemas.registry import Contract, Registry, parse_contract
 from stream.tables import COLUMN_DOC, TABLE_DOC, description, table_for
 from tests.builders import a_decimal, a_record, contract_json, decode, encode
 from tests.test_schemas_lint import DATE, ENUM, a_map, array, pii

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.decoder import compile_decoder
-from schemas.errors import UndecodableError
-from schemas.model import Decimal, Enumeration, Kind, Optional, Scalar, Type
-from schemas.registry import Contract
-from schemas.salvage import salvage
-from schemas.trace import Leaf, trace
+from headrace.schemas.decoder import compile_decoder
+from headrace.schemas.errors import UndecodableError
+from headrace.schemas.model import Decimal, Enumeration, Kind, Optional, Scalar, Type
+from headrace.schemas.registry import Contract
+from headrace.schemas.salvage import salvage
+from headrace.schemas.trace import Leaf, trace
 from tests.builders import BOOKING, BOOKING_V1, a_booking, a_booking_v1, encode
 from tests.strategies import FIXED_PROFILE, contracts, events
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.envelope import to_micros
-from schemas.errors import UnreadableTextError
-from schemas.times import read_date, read_datetime, read_instant, read_time, without_finer
+from headrace.schemas.envelope import to_micros
+from headrace.schemas.errors import UnreadableTextError
+from headrace.schemas.times import read_date, read_datetime, read_instant, read_time, without_finer
 from tests.strategies import FIXED_PROFILE
 
 FIRST = to_micros(datetime.min.replace(tzinfo=UTC))

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from schemas.errors import ContractError
-from schemas.model import Decimal, Kind, Optional, Scalar
-from schemas.registry import Registry
+from headrace.schemas.errors import ContractError
+from headrace.schemas.model import Decimal, Kind, Optional, Scalar
+from headrace.schemas.registry import Registry
 from tests.builders import a_contract, a_decimal
 
 

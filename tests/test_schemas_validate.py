@@ -11,9 +11,9 @@ from uuid import UUID
 
 import pytest
 
-from schemas.errors import InvalidEventError
-from schemas.model import MAX_ITEMS
-from schemas.validate import validate
+from headrace.schemas.errors import InvalidEventError
+from headrace.schemas.model import MAX_ITEMS
+from headrace.schemas.validate import validate
 from tests.builders import (
     BOOKING,
     BOOKING_V1,

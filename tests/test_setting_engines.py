@@ -9,7 +9,7 @@ from unittest.mock import MagicMock
 
 import pytest
 
-from schemas.samples import SAMPLES
+from headrace.schemas.samples import SAMPLES
 from stream import settings as settings_module
 from stream.clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB
 from stream.commands import run

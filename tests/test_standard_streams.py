@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.samples import SAMPLES
+from headrace.schemas.samples import SAMPLES
 from stream.exits import Exit
 
 HEADRACE = Path(sys.executable).parent / "headrace"

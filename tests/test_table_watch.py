@@ -13,7 +13,7 @@ import pytest
 from google.api_core.exceptions import NotFound
 from google.cloud import bigquery
 
-from schemas.envelope import to_micros
+from headrace.schemas.envelope import to_micros
 from stream.engine.journal import Journal
 from stream.engine.status import SubjectStatus
 from stream.engine.table_watch import LOOK_SECONDS, WITNESS_SECONDS, Change, TableWatch

@@ -11,8 +11,8 @@ import hcl2
 import pytest
 
 from deploy.permissions import grants, principals
-from schemas.registry import Registry
-from schemas.samples import SAMPLES
+from headrace.schemas.registry import Registry
+from headrace.schemas.samples import SAMPLES
 from stream.dataflow_settings import DataflowSettings
 from stream.names import ARCHIVE, DEAD_LETTERS, Names
 from stream.settings import Settings

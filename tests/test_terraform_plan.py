@@ -11,8 +11,8 @@ import promql_parser
 import pytest
 
 from deploy.permissions import Grant, grants, principals
-from schemas.registry import Registry
-from schemas.samples import SAMPLES
+from headrace.schemas.registry import Registry
+from headrace.schemas.samples import SAMPLES
 from stream.names import DEAD_LETTERS, ENGINES, TALLIES
 from tests.terraform import READ
 from tests.terraform_plan import planned

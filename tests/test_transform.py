@@ -21,9 +21,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.envelope import SchemaRef
-from schemas.errors import ContractError
-from schemas.registry import Contract, Registry, parse_contract
+from headrace.schemas.envelope import SchemaRef
+from headrace.schemas.errors import ContractError
+from headrace.schemas.registry import Contract, Registry, parse_contract
 from stream.dataflow.transform import _TransformFn
 from stream.deadletter import Reason
 from stream.decode import Decoder, decode
@@ -362,7 +362,7 @@ def test_masking_comes_before_transforming() -> None:
 
 def test_a_job_without_expressions_does_not_load_the_parser() -> None:
     code = (
-        "import sys; from schemas.registry import Registry; from schemas.samples import SAMPLES;"
+        "import sys; from headrace.schemas.registry import Registry; from headrace.schemas.samples import SAMPLES;"
         "from stream.engine.prepare import Preparation;"
         "from datetime import timedelta; from stream.tokens import TokenKey;"
         "r = Registry.load(SAMPLES); told = timedelta(minutes=1), TokenKey(bytes(32));"

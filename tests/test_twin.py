@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.decoder import compile_decoder
-from schemas.errors import UndecodableError
-from schemas.model import Record
+from headrace.schemas.decoder import compile_decoder
+from headrace.schemas.errors import UndecodableError
+from headrace.schemas.model import Record
 from stream.arrays import to_batch
 from stream.tables import arrow_schema
 from stream.twin import columns
@@ -381,7 +381,7 @@ def test_a_list_that_goes_on_behind_the_last_message_ends(last: bytes) -> None:
 
 @pytest.mark.parametrize("of_map", [False, True])
 def test_items_have_their_limit_in_every_message(monkeypatch: pytest.MonkeyPatch, of_map: bool) -> None:
-    for module in ("schemas.containers", "stream.twin.steps"):
+    for module in ("headrace.schemas.containers", "stream.twin.steps"):
         monkeypatch.setattr(f"{module}.MAX_ITEMS", 30)
     contract = LABELS if of_map else ARRAY
     items = [(long(2) + b"%02d" % number if of_map else b"") + long(number) for number in range(31)]
@@ -402,7 +402,7 @@ def longs(count: int) -> bytes:
 
 
 def test_all_items_of_a_message_share_the_room_in_columns(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("schemas.decoder", "stream.twin.columns"):
+    for module in ("headrace.schemas.decoder", "stream.twin.columns"):
         monkeypatch.setattr(f"{module}.MAX_COLUMN_BYTES", 10 * 8 + 5 * (16 + 8))
     pairs = a_record("Pair", ("a", "long"), ("b", "long"), ("c", {"type": "array", "items": "long"}))
     contract = a_contract(("one", {"type": "array", "items": "long"}), ("two", {"type": "array", "items": pairs}))

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 import pytest
 
-from schemas.envelope import to_micros
+from headrace.schemas.envelope import to_micros
 from stream.batch import NOTES, MicroBatch
 from stream.tallies import window_starts
 from stream.window import assign_windows

@@ -7,8 +7,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from schemas.envelope import SchemaRef
-from schemas.registry import Contract, parse_contract
+from headrace.schemas.envelope import SchemaRef
+from headrace.schemas.registry import Contract, parse_contract
 from tests.strategies import contracts
 
 _DEMOTED = {"long": ["int"], "float": ["int", "long"], "double": ["int", "long", "float"]}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from schemas.model import Array, Kind, Map, Optional, Record, Scalar, Type
-from schemas.registry import Contract
+from headrace.schemas.model import Array, Kind, Map, Optional, Record, Scalar, Type
+from headrace.schemas.registry import Contract
 from tests.builders import encode
 
 _MILLIS = {Kind.TIME_MILLIS, Kind.TIMESTAMP_MILLIS, Kind.LOCAL_TIMESTAMP_MILLIS}

@@ -8,7 +8,7 @@
 
 #include "varint.h"
 
-/* How the values of a column lie in memory; as in schemas/program.py. */
+/* How the values of a column lie in memory; as in schemas/headrace/schemas/program.py. */
 enum layout { BITS, INT32, INT64, FLOAT32, FLOAT64, VARIABLE, DECIMAL128, DECIMAL256, STRUCT, LIST, LAYOUTS };
 
 typedef struct {

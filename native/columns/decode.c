@@ -152,7 +152,7 @@ static enum reason read_all(machine *by, const uint8_t *message, int64_t length)
     return why == ACCEPTED && by->from.at != by->from.end ? refuse(by, -1, by->from.at, BYTES_FOLLOW) : why;
 }
 
-/* What other systems write in front of a datum; as in schemas/headers.py. */
+/* What other systems write in front of a datum; as in schemas/headrace/schemas/headers.py. */
 static const struct header {
     uint8_t magic[2];
     int32_t magic_length, length;

@@ -7,7 +7,7 @@
 
 enum { MAX_DEPTH = 32, MAX_ITEMS = 100000, MAX_PAYLOAD = 1048576, MAX_WIDTH = 16777216 };
 
-/* What one instruction does; as in schemas/program.py, which says what *a* and *b* are. */
+/* What one instruction does; as in schemas/headrace/schemas/program.py, which says what *a* and *b* are. */
 enum code {
     BOOLEAN,
     NUMBER,

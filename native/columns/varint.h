@@ -1,4 +1,4 @@
-/* Avro's variable-length integers, read strictly: as schemas/varint.py reads them. */
+/* Avro's variable-length integers, read strictly: as schemas/headrace/schemas/varint.py reads them. */
 #ifndef HEADRACE_VARINT_H
 #define HEADRACE_VARINT_H
 
@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Why a message is refused; schemas/columns.py holds the words, in this order. */
+/* Why a message is refused; schemas/headrace/schemas/columns.py holds the words, in this order. */
 enum reason {
     ACCEPTED,
     ENDS,

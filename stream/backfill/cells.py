@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from schemas.decoder import MAX_PAYLOAD_BYTES
-from schemas.encode_field import compile_encoder
-from schemas.errors import InvalidEventError
-from schemas.identity import id_of, in_json
-from schemas.model import MISSING, Field
-from schemas.registry import Contract
+from headrace.schemas.decoder import MAX_PAYLOAD_BYTES
+from headrace.schemas.encode_field import compile_encoder
+from headrace.schemas.errors import InvalidEventError
+from headrace.schemas.identity import id_of, in_json
+from headrace.schemas.model import MISSING, Field
+from headrace.schemas.registry import Contract
 from stream.backfill.fields import Fields
 from stream.backfill.mapping import Mapping as ColumnMapping
 from stream.backfill.mapping import Origin

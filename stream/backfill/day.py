@@ -11,10 +11,10 @@ from typing import Final
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from schemas.annotations import Partition
-from schemas.envelope import from_micros, to_micros
-from schemas.registry import Contract
-from schemas.times import read_date
+from headrace.schemas.annotations import Partition
+from headrace.schemas.envelope import from_micros, to_micros
+from headrace.schemas.registry import Contract
+from headrace.schemas.times import read_date
 from stream.backfill.errors import BackfillError
 from stream.backfill.events import FILE, LINE
 from stream.backfill.preparer import LineDecoder

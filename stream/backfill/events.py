@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from schemas.encode import encode
-from schemas.envelope import Envelope, from_micros, to_micros
-from schemas.errors import InvalidEventError
-from schemas.identity import derive_event_id
-from schemas.model import MISSING, Kind, bare
-from schemas.registry import Contract
+from headrace.schemas.encode import encode
+from headrace.schemas.envelope import Envelope, from_micros, to_micros
+from headrace.schemas.errors import InvalidEventError
+from headrace.schemas.identity import derive_event_id
+from headrace.schemas.model import MISSING, Kind, bare
+from headrace.schemas.registry import Contract
 from stream.backfill.cells import Cells, Encoded
 from stream.backfill.errors import BackfillError
 from stream.backfill.fields import Fields

@@ -7,13 +7,13 @@ from collections.abc import Mapping as Table
 from datetime import date, datetime, time
 from typing import Any
 
-from schemas.envelope import to_rfc3339
-from schemas.errors import InvalidEventError
-from schemas.from_json import convert, fields_from_json
-from schemas.identity import id_of
-from schemas.model import MISSING, Field
-from schemas.registry import Contract
-from schemas.validate import check, validate
+from headrace.schemas.envelope import to_rfc3339
+from headrace.schemas.errors import InvalidEventError
+from headrace.schemas.from_json import convert, fields_from_json
+from headrace.schemas.identity import id_of
+from headrace.schemas.model import MISSING, Field
+from headrace.schemas.registry import Contract
+from headrace.schemas.validate import check, validate
 from stream.backfill.mapping import Mapping, Origin
 from stream.backfill.values import from_parts, from_text, from_time
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final, NamedTuple, cast
 
-from schemas.registry import Contract
+from headrace.schemas.registry import Contract
 from stream.backfill.errors import BackfillError, CutOffError
 from stream.backfill.mapping import Mapping
 from stream.backfill.places import checked_address, is_object

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import BinaryIO
 
-from schemas.strict_json import InvalidJsonError, read_json
+from headrace.schemas.strict_json import InvalidJsonError, read_json
 from stream.backfill.line import Content, Line, Lines
 from stream.backfill.text_lines import MAX_LINE_BYTES, TOO_LONG, physical_lines
 

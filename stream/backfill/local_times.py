@@ -11,8 +11,8 @@ from enum import StrEnum
 from typing import assert_never
 from zoneinfo import ZoneInfo
 
-from schemas.errors import UnreadableTextError
-from schemas.times import to_utc
+from headrace.schemas.errors import UnreadableTextError
+from headrace.schemas.times import to_utc
 
 
 class Gap(StrEnum):

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from schemas.registry import Contract
+from headrace.schemas.registry import Contract
 from stream.backfill.errors import MappingError
 from stream.backfill.local_times import Ambiguous, Gap
 from stream.backfill.places import is_object

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from schemas.envelope import Envelope
-from schemas.registry import Contract
+from headrace.schemas.envelope import Envelope
+from headrace.schemas.registry import Contract
 from stream.backfill.errors import BackfillError
 from stream.backfill.events import BadLine
 from stream.deadletter import Reason

@@ -19,8 +19,8 @@ from google.api_core.exceptions import GoogleAPIError
 from google.cloud import bigquery
 from requests.exceptions import RequestException
 
-from schemas.envelope import from_micros
-from schemas.registry import Contract
+from headrace.schemas.envelope import from_micros
+from headrace.schemas.registry import Contract
 from stream.audit_queries import signed, tallied_windows
 from stream.audit_scope import Scope
 from stream.audit_windows import Tallied

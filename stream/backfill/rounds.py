@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
-from schemas.registry import Contract
+from headrace.schemas.registry import Contract
 from stream.backfill.errors import BackfillError, CutOffError
 from stream.backfill.events import STREAMED_DAYS, BadLine, Events, Place
 from stream.backfill.files import File, opened

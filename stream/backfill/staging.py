@@ -19,7 +19,7 @@ from google.api_core.exceptions import Conflict, GoogleAPIError
 from google.cloud import bigquery
 from requests.exceptions import RequestException
 
-from schemas.envelope import to_rfc3339
+from headrace.schemas.envelope import to_rfc3339
 from stream.backfill.errors import BackfillError
 from stream.backfill.parquet_load import replacing_load
 

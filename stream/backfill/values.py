@@ -6,12 +6,12 @@ import re
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 
-from schemas.envelope import EPOCH
-from schemas.errors import InvalidEventError, UnreadableTextError
-from schemas.model import INSTANTS, MISSING, Array, Kind, Map, Optional, Record, Scalar, Type, bare
-from schemas.numbers import micros_of
-from schemas.strict_json import InvalidJsonError, read_json
-from schemas.times import read_datetime
+from headrace.schemas.envelope import EPOCH
+from headrace.schemas.errors import InvalidEventError, UnreadableTextError
+from headrace.schemas.model import INSTANTS, MISSING, Array, Kind, Map, Optional, Record, Scalar, Type, bare
+from headrace.schemas.numbers import micros_of
+from headrace.schemas.strict_json import InvalidJsonError, read_json
+from headrace.schemas.times import read_datetime
 from stream.backfill.local_times import in_utc
 from stream.backfill.mapping import Origin
 

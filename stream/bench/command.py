@@ -16,9 +16,9 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from schemas.columns import PURE
-from schemas.registry import Registry
-from schemas.samples import SAMPLES
+from headrace.schemas.columns import PURE
+from headrace.schemas.registry import Registry
+from headrace.schemas.samples import SAMPLES
 from stream.bench import end_to_end
 from stream.bench.end_to_end import FULL, QUICK, Size
 from stream.bench.events import BOOKINGS, FLIGHTS, SUBJECTS, keep, messages

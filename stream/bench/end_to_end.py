@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from schemas.registry import Registry
-from schemas.samples import SAMPLES
+from headrace.schemas.registry import Registry
+from headrace.schemas.samples import SAMPLES
 from stream.bench.events import messages
 from stream.bench.feed import feeding
 from stream.bench.figures import ratio, spread

@@ -9,10 +9,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from schemas.encode import encode
-from schemas.envelope import Envelope, SchemaRef, to_micros
-from schemas.identity import derive_event_id
-from schemas.registry import Registry
+from headrace.schemas.encode import encode
+from headrace.schemas.envelope import Envelope, SchemaRef, to_micros
+from headrace.schemas.identity import derive_event_id
+from headrace.schemas.registry import Registry
 from stream.demo.bookings import SUBJECT as BOOKINGS
 from stream.demo.bookings import bookings
 from stream.demo.flights import SUBJECT as FLIGHTS

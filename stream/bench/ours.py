@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from schemas.registry import Registry
+from headrace.schemas.registry import Registry
 from stream.batch import MicroBatch
 from stream.clock import now_micros
 from stream.decode import Decoder, decode

@@ -16,8 +16,8 @@ from apache_beam.io.gcp.pubsub import PubsubMessage, ReadFromPubSub
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.transforms.util import BatchElements
 
-from schemas.registry import Registry
-from schemas.samples import SAMPLES
+from headrace.schemas.registry import Registry
+from headrace.schemas.samples import SAMPLES
 from stream.bench.textbook import Textbook
 from stream.bench.ticks import Ticker
 from stream.clients import open_bigquery

@@ -17,7 +17,7 @@ from typing import Any, Final
 import psutil
 from google.pubsub_v1.types import PubsubMessage
 
-from schemas.registry import Registry
+from headrace.schemas.registry import Registry
 from stream.bench.ticks import Rate, Tick, first_counted, rate_of, read_ticks
 from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
 from stream.message import Message

@@ -10,7 +10,7 @@ import sys
 from functools import partial
 from typing import Final
 
-from schemas.registry import Registry
+from headrace.schemas.registry import Registry
 from stream.bench.ticks import Ticker
 from stream.clock import now_micros
 from stream.commands.run import build_engine, collect_less_often, job_for

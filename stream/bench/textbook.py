@@ -20,7 +20,7 @@ from uuid import UUID
 import fastavro
 from fastavro.read import SchemaResolutionError
 
-from schemas.registry import Registry
+from headrace.schemas.registry import Registry
 from stream.bench.textbook_masks import Maskers, plan_masks
 from stream.message import Message
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Final
 
-from schemas.envelope import to_rfc3339
+from headrace.schemas.envelope import to_rfc3339
 from stream.audit import SubjectAudit, audit
 from stream.audit_expiry import moment_of
 from stream.audit_scope import Scope, chosen

@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 
 from google.cloud.bigquery import Client
 
-from schemas.registry import Contract, Registry
+from headrace.schemas.registry import Contract, Registry
 from stream.backfill.events import FILE, LINE
 from stream.backfill.files import look_at
 from stream.backfill.mapping import read_mapping

@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from schemas.registry import Contract
+from headrace.schemas.registry import Contract
 from stream.clock import now_micros
 from stream.commands.backfill import check, write
 from stream.commands.served import served

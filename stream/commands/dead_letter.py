@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from schemas.envelope import to_rfc3339
+from headrace.schemas.envelope import to_rfc3339
 from stream.columns import cut, print_labelled, width
 from stream.commands.dead_letters_history import print_story, story
 from stream.commands.letters import letters_of

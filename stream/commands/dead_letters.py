@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 
-from schemas.envelope import to_rfc3339
+from headrace.schemas.envelope import to_rfc3339
 from stream.columns import counted, print_columns
 from stream.commands.letters import chosen, confirmed, letters_of
 from stream.letters.ages import age

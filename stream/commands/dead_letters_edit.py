@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from schemas.envelope import SchemaRef
-from schemas.registry import Registry
+from headrace.schemas.envelope import SchemaRef
+from headrace.schemas.registry import Registry
 from stream.columns import counted, print_labelled
 from stream.commands.letters import chosen, confirmed, letters_of
 from stream.commands.served import served

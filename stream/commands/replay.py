@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from schemas.registry import Registry
+from headrace.schemas.registry import Registry
 from stream.clients import open_gapic_publisher
 from stream.commands.archive import open_archive
 from stream.commands.letters import confirmed, letters_of

@@ -12,8 +12,8 @@ from typing import Final
 
 import structlog
 
-from schemas.columns import decoder_kind
-from schemas.registry import Registry
+from headrace.schemas.columns import decoder_kind
+from headrace.schemas.registry import Registry
 from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber, open_write
 from stream.clock import now_micros
 from stream.commands.archive import collecting

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schemas.registry import Registry
+from headrace.schemas.registry import Registry
 from stream.output import say
 from stream.settings import Settings
 

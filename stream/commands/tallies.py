@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import timedelta
 
-from schemas.envelope import from_micros
+from headrace.schemas.envelope import from_micros
 from stream.clients import open_bigquery
 from stream.columns import counted
 from stream.compact import compact, plan_compaction

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final, assert_never
 
-from schemas.envelope import Envelope, SchemaRef
+from headrace.schemas.envelope import Envelope, SchemaRef
 from stream.cost import upkeep
 from stream.cost.prices import Price, Prices
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from google.cloud import bigquery
 
-from schemas.registry import Registry
+from headrace.schemas.registry import Registry
 from stream.audit_queries import lines_once
 from stream.names import Names
 from stream.tallies import Outcome

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from schemas.registry import Registry
+from headrace.schemas.registry import Registry
 from stream.deadletter import Refusal
 from stream.flood import FloodError, FloodGuard, describe
 from stream.keys import Key

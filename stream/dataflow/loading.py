@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from schemas.registry import Contract
+from headrace.schemas.registry import Contract
 from stream.keys import Key
 from stream.names import Names
 

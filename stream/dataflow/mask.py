@@ -8,7 +8,7 @@ from typing import Any
 
 import apache_beam as beam
 
-from schemas.registry import Registry
+from headrace.schemas.registry import Registry
 from stream.batch import MicroBatch
 from stream.keys import Key
 from stream.mask import Masker

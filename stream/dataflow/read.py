@@ -10,7 +10,7 @@ import apache_beam as beam
 from apache_beam.io.gcp.pubsub import PubsubMessage, ReadFromPubSub
 from apache_beam.transforms.util import BatchElements
 
-from schemas.envelope import to_micros
+from headrace.schemas.envelope import to_micros
 from stream.message import Message
 
 

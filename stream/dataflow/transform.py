@@ -9,7 +9,7 @@ from datetime import timedelta
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
 
-from schemas.registry import Registry
+from headrace.schemas.registry import Registry
 from stream.batch import MicroBatch
 from stream.dataflow.flooding import Floodgate
 from stream.dataflow.outputs import BATCHES, DEAD_LETTERS, TALLIES, Outputs, three_ways

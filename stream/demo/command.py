@@ -15,10 +15,10 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from schemas.envelope import SchemaRef
-from schemas.model import Pii, inner, walk
-from schemas.registry import Registry
-from schemas.samples import SAMPLES
+from headrace.schemas.envelope import SchemaRef
+from headrace.schemas.model import Pii, inner, walk
+from headrace.schemas.registry import Registry
+from headrace.schemas.samples import SAMPLES
 from stream.audit import count_subjects
 from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
 from stream.commands.archive import open_reader

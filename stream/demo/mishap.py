@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 
-from schemas.envelope import SchemaRef
-from schemas.registry import Registry
-from schemas.samples import SAMPLES
+from headrace.schemas.envelope import SchemaRef
+from headrace.schemas.registry import Registry
+from headrace.schemas.samples import SAMPLES
 from stream.clients import open_gapic_publisher
 from stream.demo.bookings import SUBJECT, bookings
 from stream.demo.planting import Planted, event_of

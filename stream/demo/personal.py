@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, assert_never
 
-from schemas.model import Array, Field, Generalise, Map, Optional, Pii, Record, Type, inner
+from headrace.schemas.model import Array, Field, Generalise, Map, Optional, Pii, Record, Type, inner
 
 SHORTEST: Final = 5  # shorter texts stand in other values by chance
 

@@ -12,9 +12,9 @@ from typing import Any, Final
 
 import fastavro
 
-from schemas.envelope import Envelope, SchemaRef
-from schemas.identity import derive_event_id
-from schemas.registry import Contract, Registry
+from headrace.schemas.envelope import Envelope, SchemaRef
+from headrace.schemas.identity import derive_event_id
+from headrace.schemas.registry import Contract, Registry
 from stream.demo.bookings import SUBJECT as BOOKING
 from stream.demo.bookings import bookings, midnight
 from stream.demo.flights import SUBJECT as FLIGHT

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from schemas.registry import Registry
+from headrace.schemas.registry import Registry
 from stream.audit import SubjectAudit
 from stream.names import Names
 

@@ -22,7 +22,7 @@ from google.api_core.exceptions import from_grpc_status
 from google.cloud import bigquery
 from google.cloud.bigquery import ArrayQueryParameter, QueryJobConfig, ScalarQueryParameter
 
-from schemas.envelope import from_micros
+from headrace.schemas.envelope import from_micros
 from stream.lookup import QUERY_SECONDS, service_time
 from stream.own_tables import ENGINES_SCHEMA
 from stream.streams import Rows, WriteStreams

@@ -13,7 +13,7 @@ from typing import Final
 
 from google.pubsub_v1.types import Subscription
 
-from schemas.envelope import from_micros, to_rfc3339
+from headrace.schemas.envelope import from_micros, to_rfc3339
 from stream.subscriptions import MISSING, Difference, created_at, differences
 
 _CREATED_ANEW: Final = "the subscription was created anew"

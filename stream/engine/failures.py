@@ -8,7 +8,7 @@ from typing import Final
 
 import apsw
 
-from schemas.errors import ContractError
+from headrace.schemas.errors import ContractError
 from stream.engine.guard import ClockError
 from stream.engine.journal import JournalError
 from stream.engine.ownership import FencedError, InUseError

@@ -18,7 +18,7 @@ from typing import Final
 
 import structlog
 
-from schemas.envelope import from_micros
+from headrace.schemas.envelope import from_micros
 from stream.engine.claim import Claimant, Claims, Look, Statement
 from stream.engine.journal import Journal
 from stream.engine.ownership import FencedError, InUseError

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import structlog
 
-from schemas.envelope import from_micros
+from headrace.schemas.envelope import from_micros
 from stream.batch import MicroBatch, key_rows
 from stream.deduplicate import Decision, SeenIds
 from stream.engine.journal import Journal

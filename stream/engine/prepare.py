@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from schemas.registry import Registry
+from headrace.schemas.registry import Registry
 from stream import decode as decoding
 from stream import transform as transforming
 from stream import window as windowing

@@ -10,7 +10,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from schemas.envelope import to_micros
+from headrace.schemas.envelope import to_micros
 from stream.table_identity import Witness
 
 KEPT: Final = 8

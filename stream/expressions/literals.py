@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 from sqlglot import exp
 
-from schemas.times import read_date, read_datetime
+from headrace.schemas.times import read_date, read_datetime
 from stream.expressions.node import ExpressionError, Node, constant
 from stream.expressions.types import DATE, DATETIME, TIMESTAMP, name_of
 

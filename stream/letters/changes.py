@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from schemas.model import MISSING, Map, Optional, Record, Type, bare
-from schemas.strict_json import InvalidJsonError, as_double_or_text, read_json
+from headrace.schemas.model import MISSING, Map, Optional, Record, Type, bare
+from headrace.schemas.strict_json import InvalidJsonError, as_double_or_text, read_json
 from stream.replays import PREFIX as REPLAY
 
 MAX_VALUE_BYTES: Final = 1024  # Pub/Sub's limits

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from schemas.model import Array, Map, Pii, Record, Type, bare
-from schemas.strict_json import as_double_or_text
+from headrace.schemas.model import Array, Map, Pii, Record, Type, bare
+from headrace.schemas.strict_json import as_double_or_text
 from stream.letters.letter import Letter
 from stream.letters.mend import Mended
 

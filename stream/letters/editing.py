@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from schemas.registry import Registry
+from headrace.schemas.registry import Registry
 from stream.letters.changes import MendError
 from stream.letters.differences import Difference, differences
 from stream.letters.facts import Action, Fact, State

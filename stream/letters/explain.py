@@ -14,12 +14,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from schemas.envelope import Envelope, SchemaRef
-from schemas.errors import MalformedEnvelopeError, UndecodableError, UnknownSchemaError
-from schemas.model import Enumeration, Kind, Record, Scalar, walk
-from schemas.registry import Contract, Registry
-from schemas.salvage import salvage
-from schemas.trace import KEPT, Leaf, Trace, pii_at, trace
+from headrace.schemas.envelope import Envelope, SchemaRef
+from headrace.schemas.errors import MalformedEnvelopeError, UndecodableError, UnknownSchemaError
+from headrace.schemas.model import Enumeration, Kind, Record, Scalar, walk
+from headrace.schemas.registry import Contract, Registry
+from headrace.schemas.salvage import salvage
+from headrace.schemas.trace import KEPT, Leaf, Trace, pii_at, trace
 from stream.letters.explanation import DecodedField, EnvelopeFault, Explanation, Nearest, Stop
 from stream.letters.guess import FRAME_BYTES, FRAMED, guess
 from stream.letters.nearest import Match, nearest

@@ -8,7 +8,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
-from schemas.registry import Registry
+from headrace.schemas.registry import Registry
 from stream.batch import MicroBatch
 from stream.deadletter import Reason, Refusal
 from stream.decode import Decoder, decode_all

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
-from schemas.envelope import EPOCH, from_micros, to_micros
-from schemas.numbers import read_whole
-from schemas.times import read_instant, without_finer
+from headrace.schemas.envelope import EPOCH, from_micros, to_micros
+from headrace.schemas.numbers import read_whole
+from headrace.schemas.times import read_instant, without_finer
 from stream.deadletter import KEPT_AS, MAX_PIECE_BYTES, PREFIX, Reason, new_letter_id
 from stream.replays import MOST_REFUSALS, Replay, without_replay
 

@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from schemas.decoder import compile_decoder
-from schemas.encode import encode
-from schemas.envelope import SchemaRef, to_rfc3339
-from schemas.errors import InvalidEventError, UndecodableError, UnknownSchemaError
-from schemas.from_json import fields_from_json
-from schemas.registry import Contract, Registry
-from schemas.salvage import salvage
-from schemas.to_json import fields_to_json
-from schemas.validate import validate
+from headrace.schemas.decoder import compile_decoder
+from headrace.schemas.encode import encode
+from headrace.schemas.envelope import SchemaRef, to_rfc3339
+from headrace.schemas.errors import InvalidEventError, UndecodableError, UnknownSchemaError
+from headrace.schemas.from_json import fields_from_json
+from headrace.schemas.registry import Contract, Registry
+from headrace.schemas.salvage import salvage
+from headrace.schemas.to_json import fields_to_json
+from headrace.schemas.validate import validate
 from stream.letters.changes import (
     UNREADABLE,
     MendError,

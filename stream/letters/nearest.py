@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from schemas.decoder import compile_decoder
-from schemas.envelope import SchemaRef
-from schemas.errors import UndecodableError
-from schemas.model import Record
-from schemas.registry import Contract, Registry
+from headrace.schemas.decoder import compile_decoder
+from headrace.schemas.envelope import SchemaRef
+from headrace.schemas.errors import UndecodableError
+from headrace.schemas.model import Record
+from headrace.schemas.registry import Contract, Registry
 
 
 class Match(NamedTuple):

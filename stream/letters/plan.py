@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from schemas.registry import Registry
+from headrace.schemas.registry import Registry
 from stream.batches import in_batches
 from stream.letters.ahead import one_ahead
 from stream.letters.facts import State

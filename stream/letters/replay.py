@@ -25,7 +25,7 @@ from google.api_core.exceptions import (
 )
 from google.pubsub_v1 import PublisherClient
 
-from schemas.registry import Registry
+from headrace.schemas.registry import Registry
 from stream.deadletter import publish_request
 from stream.failpoints import reached
 from stream.letters.ahead import one_ahead

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from schemas.registry import Registry
+from headrace.schemas.registry import Registry
 from stream.batches import in_batches
 from stream.letters.archive import Archive
 from stream.letters.explain import explain

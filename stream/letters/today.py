@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from schemas.errors import ContractError, UnknownSchemaError
-from schemas.registry import Registry
+from headrace.schemas.errors import ContractError, UnknownSchemaError
+from headrace.schemas.registry import Registry
 from stream.deadletter import Reason
 from stream.decode import Decoder, decode
 from stream.letters.explanation import Verdict

@@ -6,8 +6,8 @@ import math
 from datetime import date, timedelta
 from typing import Any, Final
 
-from schemas.envelope import EPOCH, from_micros, to_rfc3339
-from schemas.model import INSTANTS, Kind, Scalar, Type, bare
+from headrace.schemas.envelope import EPOCH, from_micros, to_rfc3339
+from headrace.schemas.model import INSTANTS, Kind, Scalar, Type, bare
 
 LONGEST: Final = 200  # characters of a text, bytes of a binary value
 _LOCAL: Final = frozenset({Kind.LOCAL_TIMESTAMP_MILLIS, Kind.LOCAL_TIMESTAMP_MICROS})

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
-from schemas.annotations import parse_duration
-from schemas.errors import ContractError
-from schemas.registry import Contract, Registry
+from headrace.schemas.annotations import parse_duration
+from headrace.schemas.errors import ContractError
+from headrace.schemas.registry import Contract, Registry
 from stream.backfill.errors import MappingError
 from stream.backfill.mapping import Mapping, mapping_of
 from stream.pull.cursor import Cursor

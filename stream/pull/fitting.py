@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from schemas.model import Array, Kind, Map, Optional, Record, Scalar, Type
+from headrace.schemas.model import Array, Kind, Map, Optional, Record, Scalar, Type
 
 
 def fitted(type_: Type, value: Any) -> Any:
     """*value* as a field of *type_* wants it, where nothing is lost by that; else as it is, for validation to judge.
 
-    Databases without booleans have 0 and 1. Numbers are for :func:`schemas.from_json.convert` to read.
+    Databases without booleans have 0 and 1. Numbers are for :func:`headrace.schemas.from_json.convert` to read.
     """
     match type_, value:
         case Optional(), _:

@@ -15,7 +15,7 @@ from math import isfinite
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from schemas.strict_json import InvalidJsonError, read_json
+from headrace.schemas.strict_json import InvalidJsonError, read_json
 from stream.pull.cursor import Cursor, is_later
 from stream.pull.describe import Api, Pull, Sql
 from stream.pull.errors import ExtraMissingError, PullError, SourceAwayError

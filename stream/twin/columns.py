@@ -13,13 +13,13 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from schemas.columns import UNBOUNDED, Refused
-from schemas.decoder import MAX_PAYLOAD_BYTES, Decode, compile_decoder
-from schemas.errors import UndecodableError
-from schemas.headers import HEADERS
-from schemas.layout import amplification, columns_of
-from schemas.model import MAX_COLUMN_BYTES, Record
-from schemas.resolve import resolve_record
+from headrace.schemas.columns import UNBOUNDED, Refused
+from headrace.schemas.decoder import MAX_PAYLOAD_BYTES, Decode, compile_decoder
+from headrace.schemas.errors import UndecodableError
+from headrace.schemas.headers import HEADERS
+from headrace.schemas.layout import amplification, columns_of
+from headrace.schemas.model import MAX_COLUMN_BYTES, Record
+from headrace.schemas.resolve import resolve_record
 from stream.tables import arrow_schema
 from stream.twin.compiler import Sheet
 from stream.twin.parts import Places
@@ -49,11 +49,11 @@ class PureColumns:
         self._read: list[pa.Array] = []
 
     def read(self, writers: Sequence[Record], messages: list[bytes]) -> list[Refused]:
-        """Append *messages*, as :class:`schemas.columns.Columns` says."""
+        """Append *messages*, as :class:`headrace.schemas.columns.Columns` says."""
         return self.read_within(writers, messages, UNBOUNDED)[0]
 
     def read_within(self, writers: Sequence[Record], messages: list[bytes], room: int) -> tuple[list[Refused], int]:
-        """Append messages as far as there is *room*, as :class:`schemas.columns.Columns` says."""
+        """Append messages as far as there is *room*, as :class:`headrace.schemas.columns.Columns` says."""
         if len(writers) != len(messages):
             raise ValueError("not one writer for each message")
         by = [self._writers.get(id(writer)) or self._compile(writer) for writer in writers]

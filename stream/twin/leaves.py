@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from schemas.model import Kind
-from schemas.scalars import Bounds
+from headrace.schemas.model import Kind
+from headrace.schemas.scalars import Bounds
 from stream.twin.parts import Numbers, Part, Places, Symbols, Texts
 from stream.twin.wire import LONGEST, Array, Longs, Mask, Wire, joined
 

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import pyarrow as pa
 
-from schemas.scalars import UUID_TEXT
+from headrace.schemas.scalars import UUID_TEXT
 from stream.twin.wire import Array, Longs, Mask, Wire
 
 Places: TypeAlias = Any  # where values are put: positions, or a slice of all

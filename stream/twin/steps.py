@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol, TypeAlias
 
 import numpy as np
 
-from schemas.model import MAX_ITEMS
+from headrace.schemas.model import MAX_ITEMS
 from stream.twin.parts import Lists, Part, Places, Texts
 from stream.twin.wire import LONGEST, Longs, Mask, Wire, joined
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from schemas.samples import SAMPLES
+from headrace.schemas.samples import SAMPLES
 from stream.demo.bookings import bookings
 from stream.key_files import write_key_file
 from stream.letters.archive import ArchiveNames

@@ -18,8 +18,8 @@ from google.api_core.exceptions import DeadlineExceeded, GoogleAPICallError
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.pubsub_v1.types import PubsubMessage, Subscription, UpdateSubscriptionRequest
 
-from schemas.registry import Registry
-from schemas.samples import SAMPLES
+from headrace.schemas.registry import Registry
+from headrace.schemas.samples import SAMPLES
 from stream.deadletter import PREFIX
 from stream.emulators import free_ports
 from stream.names import ENGINES, TALLIES, Names

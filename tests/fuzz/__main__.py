@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from schemas.columns import decoder_kind
+from headrace.schemas.columns import decoder_kind
 from tests.fuzz.child import BATCH
 from tests.fuzz.report import write_report
 

@@ -16,9 +16,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from schemas.columns import Columns
-from schemas.decoder import compile_decoder
-from schemas.errors import UndecodableError
+from headrace.schemas.columns import Columns
+from headrace.schemas.decoder import compile_decoder
+from headrace.schemas.errors import UndecodableError
 from stream.arrays import columns_for, to_batch
 from stream.tables import arrow_schema
 from stream.twin.columns import PureColumns

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from schemas.envelope import SchemaRef
-from schemas.registry import Contract, parse_contract
+from headrace.schemas.envelope import SchemaRef
+from headrace.schemas.registry import Contract, parse_contract
 from tests.builders import encode
 from tests.hostile import PAYLOADS
 from tests.strategies import contracts, events

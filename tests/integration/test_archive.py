@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from google.pubsub_v1.types import PubsubMessage
 
-from schemas.registry import Registry
-from schemas.samples import SAMPLES
+from headrace.schemas.registry import Registry
+from headrace.schemas.samples import SAMPLES
 from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
 from stream.commands.archive import open_archive, open_collector, open_reader
 from stream.deadletter import DeadLetter, Reason, Sender, publish_letters

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from schemas.envelope import Envelope, to_rfc3339
-from schemas.registry import Contract
-from schemas.samples import SAMPLES
+from headrace.schemas.envelope import Envelope, to_rfc3339
+from headrace.schemas.registry import Contract
+from headrace.schemas.samples import SAMPLES
 from stream.audit import SubjectAudit, audit, count_subjects
 from stream.audit_scope import Scope
 from stream.clients import open_bigquery

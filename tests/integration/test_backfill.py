@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from schemas.identity import derive_event_id
-from schemas.samples import SAMPLES
+from headrace.schemas.identity import derive_event_id
+from headrace.schemas.samples import SAMPLES
 from stream.exits import Exit
 from tests.builders import FLIGHT, a_flight
 from tests.files import WRITERS, as_csv

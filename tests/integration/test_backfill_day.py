@@ -11,7 +11,7 @@ from uuid import UUID
 
 import pytest
 
-from schemas.identity import derive_event_id
+from headrace.schemas.identity import derive_event_id
 from stream.exits import Exit
 from tests.builders import BOOKING, FLIGHT, a_booking, a_flight
 from tests.files import as_avro, as_csv

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from schemas.identity import derive_event_id
-from schemas.samples import SAMPLES
+from headrace.schemas.identity import derive_event_id
+from headrace.schemas.samples import SAMPLES
 from stream.clock import now_micros
 from stream.commands.backfill import build_backfill
 from stream.commands.backfill_from import Pulling

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from google.pubsub_v1.types import PullResponse
 
-from schemas.registry import Registry
-from schemas.samples import SAMPLES
+from headrace.schemas.registry import Registry
+from headrace.schemas.samples import SAMPLES
 from stream.bench import peer_consumer, peer_loop
 from stream.bench.end_to_end import Size, measure, only
 from stream.bench.events import FLIGHTS, messages

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from schemas.envelope import Envelope, SchemaRef
-from schemas.registry import Registry, parse_contract
+from headrace.schemas.envelope import Envelope, SchemaRef
+from headrace.schemas.registry import Registry, parse_contract
 from stream.emulators import free_ports
 from stream.engine.prepare import Prepared
 from stream.engine.scheduler import Steps

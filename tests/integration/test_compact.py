@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 import stream.compact
-from schemas.envelope import to_micros
+from headrace.schemas.envelope import to_micros
 from stream.audit_queries import signed, statements
 from stream.audit_scope import Scope
 from stream.clients import open_bigquery, open_write

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from schemas.samples import SAMPLES
+from headrace.schemas.samples import SAMPLES
 from stream.clients import open_bigquery
 from stream.emulators import Emulators
 from stream.names import TALLIES, Names

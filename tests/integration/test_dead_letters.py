@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from schemas.samples import SAMPLES
+from headrace.schemas.samples import SAMPLES
 from stream.cli import main
 from stream.commands.archive import open_reader
 from stream.deadletter import Reason

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.samples import SAMPLES
+from headrace.schemas.samples import SAMPLES
 from stream.clock import now_micros
 from stream.deadletter import PREFIX
 from stream.engine.guard import ClockError

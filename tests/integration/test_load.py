@@ -15,7 +15,7 @@ from uuid import UUID
 import pytest
 from google.cloud import storage
 
-from schemas.samples import SAMPLES
+from headrace.schemas.samples import SAMPLES
 from stream.clients import open_bigquery
 from stream.deadletter import PREFIX
 from tests.buckets import a_bucket, put

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from benchmarks import contracts
-from schemas.registry import Registry
+from headrace.schemas.registry import Registry
 from stream.emulators import free_ports
 from stream.engine import embedded
 from stream.engine.workers import SOURCES_AT_ONCE, SUBJECTS_AT_ONCE

@@ -13,10 +13,10 @@ import pytest
 from google.api_core.exceptions import NotFound
 from google.pubsub_v1.types import PubsubMessage
 
+from headrace.schemas import Envelope
+from headrace.schemas.identity import derive_event_id
+from headrace.schemas.samples import SAMPLES
 from producers import EventProducer, PublishError, PubSubPublisher
-from schemas import Envelope
-from schemas.identity import derive_event_id
-from schemas.samples import SAMPLES
 from stream.clients import open_gapic_publisher, open_subscriber
 from stream.commands.publish import NoTopicError, publish_lines
 from stream.settings import Settings

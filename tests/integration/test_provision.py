@@ -16,8 +16,8 @@ from google.cloud import bigquery
 from google.protobuf.duration_pb2 import Duration
 from google.pubsub_v1.types import BigQueryConfig, ExpirationPolicy, PushConfig
 
-from schemas.registry import Contract, Registry, SchemaRef, parse_contract
-from schemas.samples import SAMPLES
+from headrace.schemas.registry import Contract, Registry, SchemaRef, parse_contract
+from headrace.schemas.samples import SAMPLES
 from stream.cli import main
 from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
 from stream.completeness import completeness_view

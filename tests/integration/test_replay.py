@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from schemas.envelope import to_rfc3339
-from schemas.registry import Registry
-from schemas.samples import SAMPLES
+from headrace.schemas.envelope import to_rfc3339
+from headrace.schemas.registry import Registry
+from headrace.schemas.samples import SAMPLES
 from stream.audit import count_subjects
 from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
 from stream.commands.archive import open_archive, open_collector, open_reader

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from schemas.envelope import Envelope
-from schemas.registry import Contract, Registry
+from headrace.schemas.envelope import Envelope
+from headrace.schemas.registry import Contract, Registry
 from stream.audit import count_subjects
 from stream.clients import open_bigquery
 from stream.deadletter import PREFIX

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pytest
 from google.cloud import bigquery
 
-from schemas.registry import Contract, Registry, parse_contract
+from headrace.schemas.registry import Contract, Registry, parse_contract
 from stream.audit import SubjectAudit, audit, count_subjects
 from stream.audit_scope import Scope
 from stream.clients import open_bigquery

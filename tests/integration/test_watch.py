@@ -11,7 +11,7 @@ import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.pubsub_v1.types import PushConfig, Subscription
 
-from schemas.registry import Registry
+from headrace.schemas.registry import Registry
 from stream.audit import SubjectAudit, count_subjects
 from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
 from stream.engine import tally_loop, watch

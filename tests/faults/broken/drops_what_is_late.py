@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from schemas.registry import Contract
+from headrace.schemas.registry import Contract
 from stream import window
 from stream.batch import MicroBatch
 from stream.deadletter import Reason

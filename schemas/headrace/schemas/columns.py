@@ -1,0 +1,162 @@
+"""Messages into columns, many at a time, by the compiled module; where there is none, :mod:`stream.twin` does it.
+
+Both refuse the same messages, in the same words, and leave no trace of them in the columns.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, Final, NamedTuple, Protocol
+
+from headrace.schemas.containers import joined
+from headrace.schemas.decoder import MAX_PAYLOAD_BYTES
+from headrace.schemas.errors import UndecodableError
+from headrace.schemas.headers import two_readings
+from headrace.schemas.layout import columns_of, pack
+from headrace.schemas.model import MAX_COLUMN_BYTES, MAX_ITEMS, Record
+from headrace.schemas.program import Place, Program, compile_program
+from headrace.schemas.resolve import resolve_record
+
+PURE: Final = "HEADRACE_PURE"  # environment: anything but 0 asks for the twin, even where there is a compiled module
+
+
+UNBOUNDED: Final = 2**62  # bytes of columns
+
+
+class Refused(NamedTuple):
+    """A message that is not one datum of its contract: its index among those that were read, and why."""
+
+    message: int
+    error: UndecodableError
+
+
+class Columns(Protocol):
+    """The columns of one reader: takes messages of any of its writers, and gives Arrow's columns."""
+
+    def read(self, writers: Sequence[Record], messages: list[bytes]) -> list[Refused]:
+        """Append *messages*, each by the record that wrote it; those that are refused leave no trace.
+
+        Raises as :meth:`read_within` does.
+        """
+
+    def read_within(self, writers: Sequence[Record], messages: list[bytes], room: int) -> tuple[list[Refused], int]:
+        """Append messages until their columns take *room* bytes or somewhat more; at least one. Also return how many
+        were read.
+
+        Raises:
+            ContractError: the reader cannot read what one of *writers* wrote.
+            ValueError: there are not as many *writers* as *messages*.
+        """
+
+    def finish(self) -> Any:
+        """Give the columns of all messages since the last time, and begin anew.
+
+        They are a capsule named ``arrow_array`` (Arrow's C data interface), of one struct that is the record.
+        """
+
+
+def compiled_module() -> Any:
+    """The module that was compiled when headrace was built; None where there is none, or none is wanted."""
+    if os.environ.get(PURE, "0") not in ("", "0"):
+        return None
+    try:
+        return import_module("headrace_columns")
+    except ImportError:
+        return None
+
+
+def decoder_kind() -> str:
+    """Which of the two there is, in words."""
+    return "pure Python" if compiled_module() is None else "compiled"
+
+
+class _Writer(NamedTuple):
+    record: Record  # whose id it is known by: it stays as it is while this lives
+    program: Program
+    compiled: Any  # by the module
+
+
+class CompiledColumns:
+    """Columns in C."""
+
+    def __init__(self, reader: Record, module: Any) -> None:
+        self._module = module
+        self._reader = reader
+        self._column = columns_of(reader)
+        self.layout = pack(self._column)
+        secret = os.urandom(16)
+        self._columns = module.Columns(self.layout, (int.from_bytes(secret[:8]), int.from_bytes(secret[8:])))
+        self._writers: dict[int, _Writer] = {}
+
+    def read(self, writers: Sequence[Record], messages: list[bytes]) -> list[Refused]:
+        """Append *messages*, as :class:`Columns` says."""
+        return self.read_within(writers, messages, UNBOUNDED)[0]
+
+    def read_within(self, writers: Sequence[Record], messages: list[bytes], room: int) -> tuple[list[Refused], int]:
+        """Append messages as far as there is *room*, as :class:`Columns` says."""
+        by = [self._writers.get(id(writer)) or self._compile(writer) for writer in writers]
+        refusals, taken = self._columns.append([each.compiled for each in by], messages, self._column.width, room)
+        refused = [
+            Refused(index, _error(by[index].program, why, guilty, offset, indexes, len(messages[index])))
+            for index, why, guilty, offset, indexes in refusals
+        ]
+        return refused, taken
+
+    def finish(self) -> Any:
+        """Give a capsule of the columns, and begin anew."""
+        return self._columns.finish()
+
+    def program(self, writer: Record) -> Program:
+        """Compile what reads messages of *writer*; ContractError likewise."""
+        return compile_program(resolve_record(writer, self._reader), self._column)
+
+    def _compile(self, writer: Record) -> _Writer:
+        program = self.program(writer)
+        datum = writer.datum or self._reader.datum
+        compiled = self._module.Program(
+            self.layout, program.code, program.numbers, program.symbols, program.texts, datum
+        )
+        self._writers[id(writer)] = made = _Writer(writer, program, compiled)
+        return made
+
+
+# What the compiled module's reasons mean, by number: native/columns/varint.h.
+_OUT_OF_RANGE, _BYTES_FOLLOW, _TOO_LARGE, _TWO_READINGS = 9, 18, 19, 20
+_REASONS: Final = {
+    1: "ends in the middle",
+    2: "an integer of more than 64 bits",
+    3: "an integer longer than it needs to be",
+    4: "a negative length",
+    5: "no branch of its union",
+    6: "neither true nor false",
+    7: "not UTF-8",
+    8: "not a UUID",
+    10: "no symbol of its enum",
+    11: "a decimal of no bytes or of too many",
+    12: "more digits than its precision",
+    13: f"more than {MAX_ITEMS} items",
+    14: "more items than bytes",
+    15: "a block of another size than it says",
+    16: "a key stands twice",
+    17: f"columns of more than {MAX_COLUMN_BYTES} bytes",
+}
+
+
+def _error(
+    program: Program, why: int, guilty: int, offset: int, indexes: Sequence[int], length: int
+) -> UndecodableError:
+    if why == _TOO_LARGE:
+        return UndecodableError(f"larger than {MAX_PAYLOAD_BYTES} bytes")
+    if why == _BYTES_FOLLOW:
+        return UndecodableError(f"{length - offset} bytes follow the last field", offset=offset)
+    if why == _TWO_READINGS:
+        return two_readings(offset)
+    place = program.places[guilty]
+    return UndecodableError(place.why if why == _OUT_OF_RANGE else _REASONS[why], _path(place, indexes), offset)
+
+
+def _path(place: Place, indexes: Sequence[int]) -> str:
+    left = iter(indexes)
+    return joined([f"[{next(left)}]" if part is None else part for part in place.path])

@@ -1,0 +1,165 @@
+"""Strict readers of what holds other values: unions with null, records, arrays and maps.
+
+A failure rises through them and gathers its path on the way, so that the innermost field is named, with the byte at
+which its value begins; reading what is right costs nothing for it.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from headrace.schemas.model import MAX_COLUMN_BYTES, MAX_ITEMS, Kind
+from headrace.schemas.scalars import Read, scalar_reader
+from headrace.schemas.varint import Malformed, read_length, read_long
+
+NO_BRANCH: Final = "no branch of its union"
+FAILURES: Final = (Malformed, IndexError, struct.error)  # the last two: the data ends
+
+
+def placed(error: Exception, position: int, part: str = "") -> Malformed:
+    """A failure, one step further out; data that ends is a failure of the value that began at *position*."""
+    failure = error if isinstance(error, Malformed) else Malformed("ends in the middle", position)
+    if part:
+        failure.path.insert(0, part)
+    return failure
+
+
+def joined(path: Sequence[str]) -> str:
+    """The parts of a path as one.
+
+    >>> joined(["items", "[2]", "price"])
+    'items[2].price'
+    """
+    return "".join(part if part.startswith("[") else f".{part}" for part in path).removeprefix(".")
+
+
+def optional_reader(read: Read, null_first: bool) -> Read:
+    """The reader of a value or null, null being the first or the second branch of its union."""
+    null, value = (0, 2) if null_first else (2, 0)  # zigzag of the branch's index
+
+    def optional(data: bytes, position: int) -> tuple[Any, int]:
+        branch = data[position]
+        if branch == value:
+            try:
+                return read(data, position + 1)
+            except FAILURES as error:
+                raise placed(error, position + 1) from None
+        if branch == null:
+            return None, position + 1
+        raise Malformed(NO_BRANCH, position)
+
+    return optional
+
+
+def record_reader(steps: Sequence[tuple[str, bool, Read]], defaults: Mapping[str, Any]) -> Read:
+    """The reader of a record: name of each field, whether it is kept, its reader; *defaults* are of other fields."""
+
+    def record(data: bytes, position: int) -> tuple[Any, int]:
+        fields = dict(defaults)
+        name = ""
+        try:
+            for name, kept, read in steps:
+                value, position = read(data, position)
+                if kept:
+                    fields[name] = value
+        except FAILURES as error:
+            raise placed(error, position, name) from None
+        return fields, position
+
+    return record
+
+
+class Room:
+    """What the items of one datum may still take in columns, in bytes."""
+
+    left = MAX_COLUMN_BYTES
+
+    def take(self, width: int, offset: int) -> None:
+        """Take *width* of it; Malformed at *offset* when there is less."""
+        self.left -= width
+        if self.left < 0:
+            raise Malformed(f"columns of more than {MAX_COLUMN_BYTES} bytes", offset)
+
+
+def array_reader(read: Read, room: Room | None = None, width: int = 0) -> Read:
+    """The reader of an array's blocks of items; each takes *width* of *room*."""
+
+    def array(data: bytes, position: int) -> tuple[Any, int]:
+        items: list[Any] = []
+        while True:
+            start = position
+            count, position, end = begin_block(data, position, len(items))
+            if not count:
+                return items, position
+            if room:
+                room.take(count * width, start)
+            try:
+                for _ in range(count):
+                    item, position = read(data, position)
+                    items.append(item)
+            except FAILURES as error:
+                raise placed(error, position, f"[{len(items)}]") from None
+            if end >= 0 and position != end:
+                raise Malformed("a block of another size than it says", position)
+
+    return array
+
+
+def map_reader(read: Read, room: Room | None = None, width: int = 0) -> Read:
+    """The reader of a map, as a list of ``{"key", "value"}``; no key may stand twice. Each takes *width* of *room*."""
+    read_key = scalar_reader(Kind.STRING)
+
+    def entry(data: bytes, position: int) -> tuple[Any, int]:
+        try:
+            key, position = read_key(data, position)
+        except FAILURES as error:
+            raise placed(error, position, "key") from None
+        try:
+            value, position = read(data, position)
+        except FAILURES as error:
+            raise placed(error, position, "value") from None
+        return {"key": key, "value": value}, position
+
+    read_entries = array_reader(entry, room, width)
+
+    def map_(data: bytes, position: int) -> tuple[Any, int]:
+        entries, after = read_entries(data, position)
+        if len({entry["key"] for entry in entries}) != len(entries):
+            _refuse_twin(entry, data, position)
+        return entries, after
+
+    return map_
+
+
+def _refuse_twin(read: Read, data: bytes, start: int) -> None:
+    """Read a map again, to say which key is the one that stands twice."""
+    seen = set()
+
+    def entry(data: bytes, position: int) -> tuple[Any, int]:
+        value, after = read(data, position)
+        if value["key"] in seen:
+            raise placed(Malformed("a key stands twice", position), position, "key")
+        seen.add(value["key"])
+        return value, after
+
+    array_reader(entry)(data, start)
+
+
+def begin_block(data: bytes, position: int, seen: int) -> tuple[int, int, int]:
+    """Read a block's count: items in it, position of the first, and where it must end (-1: not said)."""
+    start = position
+    try:
+        count, position = read_long(data, position)
+        end = -1
+        if count < 0:
+            size, position = read_length(data, position)
+            count, end = -count, position + size
+    except IndexError:
+        raise Malformed("ends in the middle", start) from None
+    if seen + count > MAX_ITEMS:
+        raise Malformed(f"more than {MAX_ITEMS} items", start)
+    if count > len(data) - position:  # every item is a byte at least: the lint refuses empty ones
+        raise Malformed("more items than bytes", start)
+    return count, position, end

@@ -1,0 +1,144 @@
+"""Strict Avro binary into Arrow-ready values, one datum at a time.
+
+The general decoders accept wrong data quietly (negative union and enum indexes, over-long varints, trailing
+bytes, booleans of 7) and one of them dies on deep nesting; see docs/adr/0003-strict-decoder.md. This one is
+compiled from a contract into closures, reads each byte once, refuses every encoding but the one a correct
+writer makes, and says which field and byte it stopped at, never a value.
+
+A datum of an older version is resolved to the newest one while it is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
+
+from headrace.schemas.containers import (
+    FAILURES,
+    Room,
+    array_reader,
+    joined,
+    map_reader,
+    optional_reader,
+    placed,
+    record_reader,
+)
+from headrace.schemas.errors import UndecodableError
+from headrace.schemas.headers import FIRST_BYTES, header_before, two_readings
+from headrace.schemas.model import MAX_COLUMN_BYTES, Decimal, Fixed, Kind, Record, Scalar, Type
+from headrace.schemas.resolve import Fields, Items, Nullable, Resolved, Symbols, Value, resolve, resolve_record
+from headrace.schemas.scalars import Read, decimal_reader, float32, scalar_reader
+from headrace.schemas.varint import Malformed, read_long
+
+MAX_PAYLOAD_BYTES: Final = 1_048_576
+
+Decode: TypeAlias = Callable[[bytes], list[Any]]
+
+
+def compile_decoder(writer: Record, reader: Record) -> Decode:
+    """Compile the function that reads a datum of *writer* as a list of values, in the order of *reader*'s fields.
+
+    Values are what Arrow takes: times and dates as integers, decimals as ``decimal.Decimal``, records as
+    dicts, maps as lists of ``{"key", "value"}``. A datum that is one behind a known header as well is refused, unless
+    one of the two contracts says that payloads have none.
+
+    Raises:
+        ContractError: *reader* cannot read what *writer* wrote.
+    """
+    resolved = resolve_record(writer, reader)
+    room = Room()
+    steps = [(step.name, step.place, _reader(step.value, room)) for step in resolved.steps]
+    empty: list[Any] = [None] * len(reader.fields)
+    for place, default in resolved.defaults:
+        empty[place] = default
+
+    def decode(data: bytes) -> list[Any]:
+        if len(data) > MAX_PAYLOAD_BYTES:
+            raise UndecodableError(f"larger than {MAX_PAYLOAD_BYTES} bytes")
+        row = empty.copy()
+        room.left = MAX_COLUMN_BYTES
+        position = 0
+        name = ""
+        try:
+            for name, index, read in steps:  # noqa: B007 the error below says where it was
+                value, position = read(data, position)
+                if index >= 0:
+                    row[index] = value
+        except FAILURES as error:
+            failure = placed(error, position, name)
+            raise UndecodableError(failure.why, joined(failure.path), failure.offset) from None
+        if position != len(data):
+            raise UndecodableError(f"{len(data) - position} bytes follow the last field", offset=position)
+        return row
+
+    def decode_unambiguous(data: bytes) -> list[Any]:
+        row = decode(data)
+        if data[0] in FIRST_BYTES and (header := header_before(data, decode)):
+            raise two_readings(header.length)
+        return row
+
+    return decode if writer.datum or reader.datum else decode_unambiguous
+
+
+def value_reader(type_: Type) -> Read:
+    """The reader of one value of *type_*, wherever it stands."""
+    return _reader(resolve(type_, type_, ""), None)
+
+
+def _reader(resolved: Resolved, room: Room | None) -> Read:
+    match resolved:
+        case Nullable(item, null_first):
+            return optional_reader(_reader(item, room), null_first)
+        case Items(item, of_map, width):
+            return (map_reader if of_map else array_reader)(_reader(item, room), room, width)
+        case Fields(steps, defaults, names):
+            read = [(step.name, step.place >= 0, _reader(step.value, room)) for step in steps]
+            return record_reader(read, {names[place]: value for place, value in defaults})
+        case Symbols(symbols):
+            return _enumeration(symbols)
+        case Value(type_, into):
+            return _value(type_, into)
+
+
+def _value(type_: Scalar | Decimal | Fixed, into: Kind | None) -> Read:
+    match type_:
+        case Decimal():
+            return decimal_reader(type_)
+        case Fixed(size):
+            return _fixed(size)
+        case Scalar(kind):
+            return _scalar(kind, into)
+
+
+def _scalar(kind: Kind, into: Kind | None) -> Read:
+    read = scalar_reader(kind)
+    if into not in (Kind.FLOAT, Kind.DOUBLE) or kind in (Kind.FLOAT, Kind.DOUBLE):
+        return read
+
+    promote = float32 if into is Kind.FLOAT else float
+
+    def promoted(data: bytes, position: int) -> tuple[float, int]:
+        value, position = read(data, position)
+        return promote(value), position
+
+    return promoted
+
+
+def _enumeration(symbols: tuple[str, ...]) -> Read:
+    def enumeration(data: bytes, position: int) -> tuple[str, int]:
+        index, after = read_long(data, position)
+        if not 0 <= index < len(symbols):
+            raise Malformed("no symbol of its enum", position)
+        return symbols[index], after
+
+    return enumeration
+
+
+def _fixed(size: int) -> Read:
+    def fixed(data: bytes, position: int) -> tuple[bytes, int]:
+        end = position + size
+        if end > len(data):
+            raise IndexError
+        return data[position:end], end
+
+    return fixed

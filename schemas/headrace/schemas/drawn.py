@@ -1,0 +1,195 @@
+"""Events drawn at random from a contract, to learn whether its own data can be read as something else."""
+
+from __future__ import annotations
+
+import random
+import struct
+from collections.abc import Callable, Sequence
+from typing import Final, TypeAlias, assert_never
+
+from headrace.schemas.decoder import Decode, compile_decoder
+from headrace.schemas.errors import UndecodableError
+from headrace.schemas.headers import FIRST_BYTES, HEADERS, header_before
+from headrace.schemas.model import Array, Decimal, Enumeration, Fixed, Kind, Map, Optional, Record, Scalar, Type
+from headrace.schemas.varint import write_long
+
+Draw: TypeAlias = Callable[[], bytes]
+
+_EVENTS: Final = 1000
+_OFTEN: Final = 10  # of them
+_FEW: Final = 150  # of them: where so few of these begin as a header does, one in a hundred is not ambiguous
+_MOST_VALUES: Final = 50_000  # drawn for one contract: a record may have ten thousand columns
+_SEED: Final = 20260101
+_DAY: Final = 20_454  # 2026-01-01, in days since 1970
+_TEXT: Final = bytes(
+    random.Random(_SEED).choices(  # noqa: S311 no secret
+        b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 -.", k=1024
+    )
+)
+_LONGEST: Final = 20  # text
+_verdicts: dict[str, bool] = {}
+
+
+def is_often_ambiguous(record: Record, fingerprint: str) -> bool:
+    """Return whether events of *record* often are a datum behind a known header too: one drawn event in a hundred is.
+
+    A thousand events are drawn with a fixed seed. At the very beginning a fixed is drawn as a header, and a text is
+    never empty. The verdict is kept by the contract's *fingerprint*.
+    """
+    if fingerprint not in _verdicts:
+        _verdicts[fingerprint] = not record.datum and _judge(record)
+    return _verdicts[fingerprint]
+
+
+def _judge(record: Record) -> bool:
+    drawer = _Drawer(random.Random(_SEED))  # noqa: S311 no secret
+    begin, rest = drawer.first(record.fields[0].type), [drawer.of(field.type) for field in record.fields[1:]]
+    decode = compile_decoder(record, Record(record.name, record.fields, datum=True))
+    found = alike = 0
+    for number in range(_EVENTS):
+        data = begin()
+        if data[0] in FIRST_BYTES:
+            alike += 1
+            found += _is_ambiguous(data + b"".join([draw() for draw in rest]), decode)
+        if found == _OFTEN or drawer.values > _MOST_VALUES or (number == _FEW and alike < _OFTEN):
+            break
+    return found == _OFTEN
+
+
+def _is_ambiguous(data: bytes, decode: Decode) -> bool:
+    if header_before(data, decode) is None:
+        return False
+    try:
+        decode(data)
+    except UndecodableError:  # a map of one key twice, or too wide
+        return False
+    return True
+
+
+class _Drawer:
+    """Makes functions that draw values as they are written; zero, empty and null are frequent, as in real data."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self._chance = chance
+        self.values = 0
+
+    def first(self, type_: Type) -> Draw:
+        """What draws the first value of an event: as a header, where any bytes may stand."""
+        match type_:
+            case Record(fields=fields):
+                return _joined([self.first(fields[0].type), *(self.of(field.type) for field in fields[1:])])
+            case Fixed(size) | Decimal(size=int(size)):
+                return lambda: (self._chance.choice(HEADERS).magic + self._chance.randbytes(size))[:size]
+            case Scalar(Kind.STRING | Kind.BYTES):
+                return self._text(1, _LONGEST)
+            case _:
+                return self.of(type_)
+
+    def of(self, type_: Type) -> Draw:
+        """What draws a value of *type_*."""
+        chance = self._chance
+        match type_:
+            case Optional(item, null_first):
+                null, some = (b"\0", b"\2") if null_first else (b"\2", b"\0")
+                value = self.of(item)
+                uniform = chance.random
+                return lambda: some + value() if uniform() < 0.5 else null
+            case Record(fields=fields):
+                return _joined([self.of(field.type) for field in fields])
+            case Array(items):
+                return self._items(self.of(items))
+            case Map(values):
+                return self._items(_joined([self._text(1, _LONGEST), self.of(values)]))
+            case Enumeration(symbols):
+                return lambda: write_long(chance.randrange(len(symbols)))
+            case Fixed(size):
+                return lambda: chance.randbytes(size)
+            case Decimal():
+                return self._decimal(type_)
+            case Scalar(kind):
+                return self._counted(self._scalar(kind))
+            case _:
+                assert_never(type_)
+
+    def _counted(self, draw: Draw) -> Draw:
+        def counted() -> bytes:
+            self.values += 1
+            return draw()
+
+        return counted
+
+    def _items(self, item: Draw) -> Draw:
+        def items() -> bytes:
+            count = self._chance.choice((0, 0, 1, 2, 3))
+            return write_long(count) + b"".join([item() for _ in range(count)]) + b"\0" if count else b"\0"
+
+        return items
+
+    def _text(self, shortest: int, longest: int) -> Draw:
+        uniform = self._chance.random
+        heads = [write_long(length) for length in range(longest + 1)]
+
+        def text() -> bytes:
+            length = shortest + int(uniform() * (longest + 1 - shortest))
+            start = int(uniform() * (len(_TEXT) - longest))
+            return heads[length] + _TEXT[start : start + length]
+
+        return text
+
+    def _decimal(self, type_: Decimal) -> Draw:
+        def decimal() -> bytes:
+            number = self._chance.randrange(10 ** self._chance.randrange(1, type_.precision + 1))
+            size = type_.size or number.bit_length() // 8 + 1
+            data = number.to_bytes(size, "big", signed=True)
+            return data if type_.size else write_long(size) + data
+
+        return decimal
+
+    def _whole(self, *limits: int) -> Draw:
+        uniform = self._chance.random
+        return lambda: write_long(int(uniform() * limits[int(uniform() * len(limits))]))
+
+    def _around(self, middle: int, spread: int) -> Draw:
+        uniform = self._chance.random
+        return lambda: write_long(middle + int((2 * uniform() - 1) * spread))
+
+    def _scalar(self, kind: Kind) -> Draw:
+        chance = self._chance
+        match kind:
+            case Kind.BOOLEAN:
+                return lambda: chance.choice((b"\0", b"\1"))
+            case Kind.INT:
+                return self._whole(100, 10_000, 2**31)
+            case Kind.LONG:
+                return self._whole(100, 10_000, 10**6, 2**62)
+            case Kind.FLOAT:
+                return lambda: struct.pack("<f", chance.choice((chance.random(), chance.randrange(100))))
+            case Kind.DOUBLE:
+                return lambda: struct.pack("<d", chance.choice((chance.random(), chance.randrange(100))))
+            case Kind.STRING:
+                return self._text(0, _LONGEST)
+            case Kind.BYTES:
+                return lambda: _sized(chance.randbytes(chance.randrange(21)))
+            case Kind.UUID:
+                text = "{0:08x}-{1:04x}-{1:04x}-{1:04x}-{2:012x}".format
+                return lambda: _sized(text(*(chance.getrandbits(bits) for bits in (32, 16, 48))).encode())
+            case Kind.DATE:
+                return self._around(_DAY, 400)
+            case Kind.TIME_MILLIS:
+                return self._whole(86_400_000)
+            case Kind.TIME_MICROS:
+                return self._whole(86_400_000_000)
+            case Kind.TIMESTAMP_MILLIS | Kind.LOCAL_TIMESTAMP_MILLIS:
+                return self._around(_DAY * 86_400_000, 10**10)
+            case Kind.TIMESTAMP_MICROS | Kind.LOCAL_TIMESTAMP_MICROS:
+                return self._around(_DAY * 86_400_000_000, 10**13)
+            case _:
+                assert_never(kind)
+
+
+def _sized(data: bytes) -> bytes:
+    return write_long(len(data)) + data
+
+
+def _joined(draws: Sequence[Draw]) -> Draw:
+    return lambda: b"".join([draw() for draw in draws])

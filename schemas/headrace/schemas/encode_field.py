@@ -1,0 +1,60 @@
+"""One field of an event as bytes; an event is its fields, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
+
+from headrace.schemas.encode import encode
+from headrace.schemas.envelope import to_micros
+from headrace.schemas.model import MISSING, Field, Kind, Optional, Scalar, Type
+from headrace.schemas.registry import Contract
+from headrace.schemas.varint import write_long
+
+Encoder: TypeAlias = Callable[[Any], bytes]
+
+
+def compile_encoder(contract: Contract, field: Field) -> Encoder:
+    """Give what encodes a value of *field* that was checked, or MISSING where the contract's default is to be written.
+
+    The encoder raises InvalidEventError as :func:`headrace.schemas.encode.encode` does. The kinds that most columns are of are
+    written here: Avro's library needs five times as long for one value.
+    """
+    schema = {**contract.avro, "fields": [each for each in contract.avro["fields"] if each["name"] == field.name]}
+    plain = _plain(field.type)
+
+    def slow(value: Any) -> bytes:
+        return encode(contract, {} if value is MISSING else {field.name: value}, schema)
+
+    return slow if plain is None else lambda value: slow(value) if value is MISSING else plain(value)
+
+
+def _plain(type_: Type) -> Encoder | None:
+    match type_:
+        case Optional(Scalar() as item, null_first):
+            return _optional(_plain(item), null_first)
+        case Scalar(kind):
+            return _PLAIN.get(kind)
+        case _:
+            return None
+
+
+def _optional(item: Encoder | None, null_first: bool) -> Encoder | None:
+    if item is None:
+        return None
+    null, some = (b"\x00", b"\x02") if null_first else (b"\x02", b"\x00")
+    return lambda value: null if value is None else some + item(value)
+
+
+def _text(value: str) -> bytes:
+    data = value.encode()
+    return write_long(len(data)) + data
+
+
+_PLAIN: Final[dict[Kind, Encoder]] = {
+    Kind.BOOLEAN: lambda value: b"\x01" if value else b"\x00",
+    Kind.INT: write_long,
+    Kind.LONG: write_long,
+    Kind.STRING: _text,
+    Kind.TIMESTAMP_MICROS: lambda value: write_long(to_micros(value)),
+}

@@ -1,0 +1,103 @@
+"""The contract files of a folder, read without trusting what they are."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from headrace.schemas.envelope import SchemaRef
+from headrace.schemas.errors import ContractError
+
+SUFFIX: Final = ".avsc"
+MAX_FILE_BYTES: Final = 1_048_576
+_SUBJECT: Final = re.compile(r"[a-z][a-z0-9_]{2,99}")
+_BYTE_ORDER_MARKS: Final = {
+    b"\xef\xbb\xbf": "begins with a byte order mark",
+    b"\xff\xfe": "UTF-16 text",
+    b"\xfe\xff": "UTF-16 text",
+}
+
+
+class ContractFile(NamedTuple):
+    """One ``.avsc`` file. *subject* is the file's own name where that names no subject; *error* says why there is no
+    *ref* or no *text*."""
+
+    subject: str
+    ref: SchemaRef | None
+    text: str
+    error: ContractError | None
+
+
+def contract_files(folder: Path) -> Iterator[ContractFile]:
+    """Read every ``.avsc`` file of *folder*, in the order of their names; what is wrong with one is for the caller.
+
+    Raises:
+        ContractError: the folder cannot be read.
+    """
+    try:
+        entries = sorted(folder.iterdir(), key=lambda entry: entry.name)
+    except OSError as error:
+        raise ContractError(
+            str(folder), f"the folder cannot be read ({error.strerror})", "name a folder that holds <subject>.v1.avsc"
+        ) from error
+    for entry in entries:
+        if entry.name.endswith(SUFFIX):
+            yield _contract_file(entry)
+
+
+def _contract_file(entry: Path) -> ContractFile:
+    subject = entry.name.removesuffix(SUFFIX).rpartition(".v")[0]
+    subject = subject if _SUBJECT.fullmatch(subject) else entry.name
+    try:
+        return ContractFile(subject, _ref_of(entry.name), _read(entry), None)
+    except ContractError as error:
+        return ContractFile(subject, None, "", error)
+
+
+def _ref_of(name: str) -> SchemaRef:
+    subject, _, version = name.removesuffix(SUFFIX).rpartition(".v")
+    try:
+        return SchemaRef.parse(f"headrace:{subject}:{version}")
+    except ValueError:
+        raise ContractError(
+            name,
+            "not the name of a contract",
+            "call it <subject>.v<N>.avsc: a subject of 3 to 100 lower-case letters, digits and _, a version from 1 to "
+            "999999",
+        ) from None
+
+
+def _read(entry: Path) -> str:
+    try:
+        data = _bytes(entry)
+    except OSError as error:
+        raise ContractError(
+            entry.name, f"cannot be read ({error.strerror})", "replace it with a file that the job may read"
+        ) from error
+    if len(data) > MAX_FILE_BYTES:
+        raise ContractError(entry.name, f"larger than {MAX_FILE_BYTES} bytes", "split the event")
+    for mark, what in _BYTE_ORDER_MARKS.items():
+        if data.startswith(mark):
+            raise ContractError(entry.name, what, "save it as UTF-8 without a byte order mark")
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise ContractError(entry.name, f"not UTF-8 at byte {error.start}", "save it as UTF-8") from error
+
+
+def _bytes(entry: Path) -> bytes:
+    """At most one byte more than a contract may have: a device or a pipe would never end."""
+    _refuse_all_but_files(entry.name, entry.stat().st_mode)
+    with open(os.open(entry, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        _refuse_all_but_files(entry.name, os.fstat(file.fileno()).st_mode)  # it may have been replaced
+        return file.read(MAX_FILE_BYTES + 1)
+
+
+def _refuse_all_but_files(name: str, mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        what = "a folder" if stat.S_ISDIR(mode) else "a device, a pipe or a socket"
+        raise ContractError(name, f"{what}, not a file", "remove it, or give it another name")

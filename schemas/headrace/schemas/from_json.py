@@ -1,0 +1,120 @@
+"""JSON values into the Python values of a contract: what a line of NDJSON says.
+
+Times are RFC 3339, or as databases and BigQuery's exports write them; dates ISO 8601; bytes base64. Numbers are JSON's
+or text; a double, which only files and databases have, counts as it is printed. Everything else is as JSON has it.
+:mod:`headrace.schemas.strict_json` reads the line itself.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Mapping
+from decimal import Decimal as Number
+from typing import Any, Final
+from uuid import UUID
+
+from headrace.schemas.errors import InvalidEventError, UnreadableTextError
+from headrace.schemas.model import Array, Decimal, Fixed, Kind, Map, Optional, Record, Scalar, Type
+from headrace.schemas.numbers import exact, floating, read_floating, read_whole, whole
+from headrace.schemas.times import read_date, read_datetime, read_time
+
+_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:(?:-[0-9a-fA-F]{4}){3}-|[0-9a-fA-F]{12})[0-9a-fA-F]{12}")
+
+
+def _uuid(text: str) -> UUID:
+    if not _UUID.fullmatch(text):
+        raise UnreadableTextError("write a UUID")
+    return UUID(text)
+
+
+def _bytes(text: str) -> bytes:
+    remedy = "write bytes in base64"
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (ValueError, binascii.Error):
+        raise UnreadableTextError(remedy) from None
+    if base64.b64encode(data).decode() != text:
+        raise UnreadableTextError(remedy, "base64 with bits left over at its end")
+    return data
+
+
+_TEXTS: Final[Mapping[Kind, Callable[[str], Any]]] = {
+    Kind.INT: read_whole,
+    Kind.LONG: read_whole,
+    Kind.FLOAT: lambda text: read_floating(text, single=True),
+    Kind.DOUBLE: read_floating,
+    Kind.UUID: _uuid,
+    Kind.DATE: read_date,
+    Kind.TIME_MILLIS: read_time,
+    Kind.TIME_MICROS: read_time,
+    Kind.TIMESTAMP_MILLIS: read_datetime,
+    Kind.TIMESTAMP_MICROS: read_datetime,
+    Kind.LOCAL_TIMESTAMP_MILLIS: read_datetime,
+    Kind.LOCAL_TIMESTAMP_MICROS: read_datetime,
+    Kind.BYTES: _bytes,
+}
+_NUMBERS: Final[Mapping[Kind, Callable[[Number], Any]]] = {
+    Kind.INT: whole,
+    Kind.LONG: whole,
+    Kind.FLOAT: lambda number: floating(number, single=True),
+    Kind.DOUBLE: floating,
+}
+
+
+def fields_from_json(record: Record, value: object, path: str = "") -> Any:
+    """Turn a JSON object into the fields of *record*.
+
+    What JSON can say directly is left for :func:`headrace.schemas.validate.validate` to judge.
+
+    Raises:
+        InvalidEventError: a text is not the time, number or bytes its field wants; never shows the text.
+    """
+    if not isinstance(value, Mapping):
+        return value
+    types = {field.name: field.type for field in record.fields}
+    return {
+        name: convert(types[name], item, f"{path}{name}") if name in types else item for name, item in value.items()
+    }
+
+
+def convert(type_: Type, value: Any, path: str) -> Any:
+    """Turn one JSON value into one of *type_*; raises InvalidEventError likewise, which names *path*."""
+    match type_:
+        case Optional():
+            return None if value is None else convert(type_.item, value, path)
+        case Record():
+            return fields_from_json(type_, value, f"{path}.")
+        case Array() if isinstance(value, list):
+            return [convert(type_.items, item, f"{path}[{index}]") for index, item in enumerate(value)]
+        case Map() if isinstance(value, Mapping):
+            return {key: convert(type_.values, item, f"{path} (a value)") for key, item in value.items()}
+        case Decimal() if isinstance(value, str | int | float):
+            return _read(exact, value, path)
+        case Fixed() if isinstance(value, str):
+            return _read(_bytes, value, path)
+        case Scalar():
+            return _scalar(type_.kind, value, path)
+        case _:
+            return value
+
+
+def _scalar(kind: Kind, value: Any, path: str) -> Any:
+    match value:
+        case str() if kind in _TEXTS:
+            return _read(_TEXTS[kind], value, path)
+        case Number() if kind in _NUMBERS:
+            return _read(_NUMBERS[kind], value, path)
+        case float() if kind in (Kind.INT, Kind.LONG) and value.is_integer():
+            return int(value)
+        case _:
+            return value
+
+
+def _read(read: Callable[[Any], Any], given: Any, path: str) -> Any:
+    try:
+        return read(given)
+    except UnreadableTextError as error:
+        why, remedy = error.why, error.remedy  # no more of it: what it was raised for may quote the text
+    raise InvalidEventError(path, why, remedy) from None

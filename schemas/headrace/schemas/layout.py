@@ -1,0 +1,151 @@
+"""The Arrow columns of a record as a tree: how the values of each lie in memory, whatever writes them."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final, assert_never
+
+from headrace.schemas.model import Array, Decimal, Enumeration, Fixed, Kind, Map, Optional, Record, Scalar, Type, bare
+
+
+class Layout(IntEnum):
+    """How values lie in memory; as in ``native/columns/column.h``."""
+
+    BITS = 0
+    INT32 = 1
+    INT64 = 2
+    FLOAT32 = 3
+    FLOAT64 = 4
+    VARIABLE = 5
+    DECIMAL128 = 6
+    DECIMAL256 = 7
+    STRUCT = 8
+    LIST = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column; *children* are the fields of a struct, or the items of a list."""
+
+    layout: Layout
+    nullable: bool
+    children: tuple[Column, ...] = ()
+
+    @property
+    def span(self) -> int:
+        """How many columns it is, with all below it."""
+        return 1 + sum(child.span for child in self.children)
+
+    @property
+    def width(self) -> int:
+        """The most bytes that one value takes beside its text, the items of lists left out."""
+        own = _WIDTHS[self.layout] + self.nullable
+        return own if self.layout is Layout.LIST else own + sum(child.width for child in self.children)
+
+
+_WIDTHS: Final = {
+    Layout.BITS: 1,
+    Layout.INT32: 4,
+    Layout.INT64: 8,
+    Layout.FLOAT32: 4,
+    Layout.FLOAT64: 8,
+    Layout.VARIABLE: 4,
+    Layout.DECIMAL128: 16,
+    Layout.DECIMAL256: 32,
+    Layout.STRUCT: 0,
+    Layout.LIST: 4,
+}
+_SCALARS: Final = {
+    Kind.BOOLEAN: Layout.BITS,
+    Kind.INT: Layout.INT32,
+    Kind.DATE: Layout.INT32,
+    Kind.FLOAT: Layout.FLOAT32,
+    Kind.DOUBLE: Layout.FLOAT64,
+    Kind.STRING: Layout.VARIABLE,
+    Kind.BYTES: Layout.VARIABLE,
+    Kind.UUID: Layout.VARIABLE,
+}
+_SHORTEST: Final = {Kind.FLOAT: 4, Kind.DOUBLE: 8, Kind.UUID: 37}
+_KEY: Final = Column(Layout.VARIABLE, nullable=False)
+
+
+def columns_of(record: Record) -> Column:
+    """All columns of a record, as the one struct that it is."""
+    return column_of(record)
+
+
+def amplification(type_: Type) -> int:
+    """The most bytes of columns that one byte on the wire becomes: an array of large records of nulls is worst."""
+    match type_:
+        case Optional(item):
+            return amplification(item)
+        case Record(fields=fields):
+            return max(amplification(field.type) for field in fields)
+        case Array(items):
+            return -(-column_of(items).width // shortest(items)) + amplification(items)
+        case Map(values):
+            width = column_of(type_).children[0].width
+            return -(-width // (1 + shortest(values))) + amplification(values)
+        case Enumeration(symbols):
+            return max(map(len, symbols))
+        case Scalar() | Decimal() | Fixed():
+            return 32
+        case _:
+            assert_never(type_)
+
+
+def shortest(type_: Type) -> int:
+    """The fewest bytes of a value on the wire."""
+    match type_:
+        case Record(fields=fields):
+            return sum(shortest(field.type) for field in fields)
+        case Fixed(size) | Decimal(size=int(size)):
+            return size
+        case Decimal():
+            return 2
+        case Scalar(kind):
+            return _SHORTEST.get(kind, 1)
+        case Optional() | Array() | Map() | Enumeration():
+            return 1
+        case _:
+            assert_never(type_)
+
+
+def column_of(type_: Type) -> Column:
+    """The column of one type, and those below it."""
+    nullable = isinstance(type_, Optional)
+    match bare(type_):
+        case Record(fields=fields):
+            return Column(Layout.STRUCT, nullable, tuple(column_of(field.type) for field in fields))
+        case Array(items):
+            return Column(Layout.LIST, nullable, (column_of(items),))
+        case Map(values):
+            entry = Column(Layout.STRUCT, nullable=False, children=(_KEY, column_of(values)))
+            return Column(Layout.LIST, nullable, (entry,))
+        case Enumeration() | Fixed():
+            return Column(Layout.VARIABLE, nullable)
+        case Decimal(numeric=True):
+            return Column(Layout.DECIMAL128, nullable)
+        case Decimal():
+            return Column(Layout.DECIMAL256, nullable)
+        case Scalar(kind):
+            return Column(_SCALARS.get(kind, Layout.INT64), nullable)
+        case Optional():
+            raise TypeError("a union in a union")
+
+
+def pack(column: Column) -> bytes:
+    """The layout, whether it may be null and the span of every column, as int32: what the compiled module reads."""
+    numbers = array("i")
+    for each in _walk(column):
+        numbers.extend((each.layout, each.nullable, each.span))
+    return numbers.tobytes()
+
+
+def _walk(column: Column) -> Iterator[Column]:
+    yield column
+    for child in column.children:
+        yield from _walk(child)

@@ -1,0 +1,266 @@
+"""Rules a contract must keep, so that no payload can hurt and no personal value can slip through."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from math import ceil
+from typing import Final, assert_never
+
+from headrace.schemas.annotations import Partition, TableOptions
+from headrace.schemas.defaults import default_value
+from headrace.schemas.drawn import is_often_ambiguous
+from headrace.schemas.errors import ContractError
+from headrace.schemas.layout import amplification
+from headrace.schemas.model import (
+    INSTANTS,
+    MISSING,
+    NUMBERS,
+    Array,
+    Decimal,
+    Enumeration,
+    Field,
+    Fixed,
+    Generalise,
+    Kind,
+    Map,
+    Mask,
+    NotPersonal,
+    Optional,
+    Pii,
+    Record,
+    Scalar,
+    bare,
+    inner,
+    walk,
+)
+
+# BigQuery's streaming refuses rows of partitions further back
+# (cloud.google.com/bigquery/docs/streaming-data-into-bigquery).
+STREAMING_REACHES_BACK: Final = timedelta(days=1825)
+MAX_PARTITIONS: Final = 10_000  # BigQuery's limit for one table
+MAX_AMPLIFICATION: Final = 4096  # bytes of columns for one byte on the wire: an array of 450 optional doubles
+_TOKENISED: Final = frozenset({Kind.STRING, Kind.UUID, Kind.INT, Kind.LONG, Kind.BYTES})
+_CLUSTERED: Final = INSTANTS | {
+    Kind.STRING,
+    Kind.UUID,
+    Kind.INT,
+    Kind.LONG,
+    Kind.BOOLEAN,
+    Kind.DATE,
+    Kind.LOCAL_TIMESTAMP_MILLIS,
+    Kind.LOCAL_TIMESTAMP_MICROS,
+}
+
+
+def lint(record: Record, options: TableOptions, where: str, derived: Sequence[Field] = ()) -> None:
+    """Check one contract, with its *derived* columns; ContractError for the first rule it breaks."""
+    fields = {field.name: field for field in record.fields}
+    _check_table(options, where)
+    _check_event_time(fields, options, where)
+    _check_lateness(options, where)
+    _check_identity(fields, options, where)
+    _check_clustering(fields | {field.name: field for field in derived}, options, where)
+    _check_classified(record, where)
+    for path, field in walk(record):
+        _check_names(field, f"{where}.{path}")
+        _check_arrays(field, f"{where}.{path}")
+        _check_amplification(field, f"{where}.{path}")
+        if field.default is not MISSING:
+            default_value(field, f"{where}.{path}")
+        if field.mask:
+            _check_mask(field, field.mask, f"{where}.{path}")
+
+
+def lint_payloads(record: Record, fingerprint: str, where: str) -> None:
+    """Refuse a contract whose own events often read whole behind a header too; *fingerprint* is the contract's."""
+    if is_often_ambiguous(record, fingerprint):
+        raise ContractError(
+            f"{where}.headrace.encoding",
+            "its events often read whole behind a header of another system too",
+            'say "encoding": "datum" if producers write no header, or begin the record with a text that is never empty',
+        )
+
+
+def _check_table(options: TableOptions, where: str) -> None:
+    if options.table.startswith("headrace_"):
+        raise ContractError(
+            f"{where}.headrace.table",
+            "begins with headrace_, which is kept for Headrace's own tables",
+            "choose another name",
+        )
+    days = options.expire_after_days
+    if options.partition is Partition.HOUR and (days is None or days * 24 > MAX_PARTITIONS):
+        raise ContractError(
+            f"{where}.headrace.partition",
+            f"more hours than the {MAX_PARTITIONS} partitions of a table",
+            f"say expire_after_days of at most {MAX_PARTITIONS // 24}, or partition by day",
+        )
+
+
+def _check_event_time(fields: dict[str, Field], options: TableOptions, where: str) -> None:
+    field = fields.get(options.event_time)
+    place = f"{where}.headrace.event_time"
+    if field is None:
+        raise ContractError(place, f"no field {options.event_time}", "name a field of this record")
+    if not isinstance(field.type, Scalar) or field.type.kind not in INSTANTS:
+        raise ContractError(
+            place,
+            "not a timestamp that is never null",
+            "name a field of type timestamp-micros or timestamp-millis that is not optional",
+        )
+    if field.mask:
+        raise ContractError(place, "a masked event time", "choose a field that is not personal")
+
+
+def _check_lateness(options: TableOptions, where: str) -> None:
+    place = f"{where}.headrace.late_after"
+    if options.late_after > STREAMING_REACHES_BACK:
+        raise ContractError(place, "beyond 1825 days, where BigQuery refuses rows", "write at most 1825d")
+    if options.expire_after_days and options.late_after > timedelta(days=options.expire_after_days):
+        days = options.late_after / timedelta(days=1)
+        raise ContractError(
+            place,
+            "beyond expire_after_days: older rows would vanish at once",
+            f"write at most {options.expire_after_days}d, or expire_after_days of at least {ceil(days)}",
+        )
+    if options.ahead_at_most > timedelta(days=365):
+        raise ContractError(
+            f"{where}.headrace.ahead_at_most",
+            "beyond a year, where BigQuery refuses rows",
+            "write at most 365d",
+        )
+
+
+def _check_identity(fields: dict[str, Field], options: TableOptions, where: str) -> None:
+    for name in options.identity:
+        place = f"{where}.headrace.identity.{name}"
+        field = fields.get(name)
+        if field is None:
+            raise ContractError(place, "no such field", "name fields of this record")
+        if field.mask:
+            raise ContractError(place, "personal, and ids are never masked", "choose fields that are not personal")
+        exact = isinstance(field.type, Scalar | Enumeration | Decimal | Fixed)
+        if not exact or (isinstance(field.type, Scalar) and field.type.kind in {Kind.FLOAT, Kind.DOUBLE}):
+            raise ContractError(place, "not one exact value that is never null", "choose such fields")
+
+
+def _check_clustering(fields: dict[str, Field], options: TableOptions, where: str) -> None:
+    for name in options.cluster:
+        place = f"{where}.headrace.cluster.{name}"
+        if name not in fields:
+            raise ContractError(place, "no such field", "name fields of this record")
+        field = fields[name]
+        type_ = bare(field.type)
+        if field.mask and field.mask.mask is Mask.DROP:
+            raise ContractError(place, "a dropped column", "cluster by a column that is written")
+        good = isinstance(type_, Enumeration | Decimal) or (isinstance(type_, Scalar) and type_.kind in _CLUSTERED)
+        if not good:
+            raise ContractError(place, "a type BigQuery does not cluster by", "choose text, a whole number or a time")
+
+
+def _check_amplification(field: Field, where: str) -> None:
+    if isinstance(bare(field.type), Array | Map) and amplification(field.type) > MAX_AMPLIFICATION:
+        raise ContractError(
+            where,
+            f"items of which one byte on the wire becomes more than {MAX_AMPLIFICATION} bytes of columns",
+            "give its items fewer optional fields, or make some of them required",
+        )
+
+
+def _check_names(field: Field, where: str) -> None:
+    if field.name.startswith("_"):
+        raise ContractError(where, "begins with _, which is kept for Headrace's own columns", "rename it")
+
+
+def _check_arrays(field: Field, where: str) -> None:
+    type_ = field.type
+    if isinstance(type_, Optional) and isinstance(type_.item, Array | Map):
+        kind, empty = ("array", "[]") if isinstance(type_.item, Array) else ("map", "{}")
+        raise ContractError(
+            where,
+            f"an optional {kind}, but a repeated column is never null",
+            f"remove null from the union, and null as its default; an empty {kind} ({empty}) means none",
+        )
+    type_ = bare(type_)
+    while isinstance(type_, Array | Map):
+        items = type_.items if isinstance(type_, Array) else type_.values
+        if isinstance(type_, Array) and isinstance(items, Array | Map | Optional):
+            raise ContractError(where, "an array of arrays, maps or nulls", "make the item a record with one field")
+        if isinstance(type_, Map) and isinstance(bare(items), Array | Map):
+            raise ContractError(where, "a map of arrays or maps", "make the value a record with one field")
+        type_ = items
+
+
+def _check_classified(record: Record, where: str) -> None:
+    fields = list(walk(record))
+    if all(field.pii is None for _, field in fields):
+        return
+    covered: tuple[str, ...] = ()
+    for path, field in fields:
+        if path.startswith(covered):
+            continue
+        whole = isinstance(inner(field.type), Record)
+        if isinstance(field.pii, Pii):
+            covered += (f"{path}.",)
+        elif whole and isinstance(field.pii, NotPersonal):
+            raise ContractError(
+                f"{where}.{path}",
+                "a record said to be not personal as a whole",
+                'remove "pii" from it, and say it on each of its fields',
+            )
+        elif not whole and field.pii is None:
+            raise ContractError(
+                f"{where}.{path}",
+                "not classified, in a subject with personal data",
+                'add "pii": "none", or "pii" with a kind and a mask',
+            )
+
+
+def _check_mask(field: Field, pii: Pii, where: str) -> None:
+    if not _fits(field, pii):
+        fitting = ", ".join(_described(each) for each in _EVERY_MASK if _fits(field, each))
+        raise ContractError(where, f"{_described(pii)} does not fit its type", f"use one of: {fitting}")
+
+
+_EVERY_MASK: Final = (
+    *(Pii("any", mask) for mask in Mask if mask is not Mask.GENERALISE),
+    *(Pii("any", Mask.GENERALISE, to=to) for to in Generalise),
+)
+
+
+def _described(pii: Pii) -> str:
+    return f"{pii.mask} to {pii.to}" if pii.to else str(pii.mask)
+
+
+def _fits(field: Field, pii: Pii) -> bool:
+    value = inner(field.type)
+    match pii.mask:
+        case Mask.REDACT | Mask.DROP:
+            return True
+        case Mask.TOKENISE:
+            return isinstance(value, Enumeration) or (isinstance(value, Scalar) and value.kind in _TOKENISED)
+        case Mask.PARTIAL:
+            return value == Scalar(Kind.STRING) and not _in_map(field)
+        case Mask.GENERALISE:
+            return _generalises(pii, value) and not _in_map(field)
+        case _:
+            assert_never(pii.mask)
+
+
+def _generalises(pii: Pii, value: object) -> bool:
+    match pii.to:
+        case Generalise.MONTH | Generalise.YEAR:
+            return isinstance(value, Scalar) and value.kind in {Kind.DATE} | INSTANTS
+        case Generalise.NETWORK:
+            return value == Scalar(Kind.STRING)
+        case Generalise.BUCKET:
+            return isinstance(value, Scalar) and value.kind in NUMBERS
+        case None:
+            return False
+        case _:
+            assert_never(pii.to)
+
+
+def _in_map(field: Field) -> bool:
+    return isinstance(bare(field.type), Map)

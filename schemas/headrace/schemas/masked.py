@@ -1,0 +1,81 @@
+"""What a record's columns are after masking: the tree that tables and rows are made of."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final, assert_never
+
+from headrace.schemas.model import (
+    Array,
+    Decimal,
+    Enumeration,
+    Field,
+    Fixed,
+    Kind,
+    Map,
+    Mask,
+    Optional,
+    Pii,
+    Record,
+    Scalar,
+    Type,
+)
+
+TOKEN: Final = Scalar(Kind.STRING)
+
+
+def masked(record: Record) -> Record:
+    """Give the record as it is written: dropped fields gone, redacted ones optional, tokens as text."""
+    fields = (_masked_field(field) for field in record.fields)
+    return Record(record.name, tuple(field for field in fields if field is not None))
+
+
+def _masked_field(field: Field) -> Field | None:
+    if not isinstance(field.pii, Pii):
+        return replace(field, type=_masked_type(field.type))
+    match field.pii.mask:
+        case Mask.DROP:
+            return None
+        case Mask.REDACT:
+            return replace(field, type=_emptied(field.type))
+        case Mask.TOKENISE:
+            return replace(field, type=_tokenised(field.type))
+        case Mask.PARTIAL | Mask.GENERALISE:
+            return field
+        case _:
+            assert_never(field.pii.mask)
+
+
+def _masked_type(type_: Type) -> Type:
+    match type_:
+        case Optional():
+            return replace(type_, item=_masked_type(type_.item))
+        case Array():
+            return Array(_masked_type(type_.items))
+        case Map():
+            return Map(_masked_type(type_.values))
+        case Record():
+            return masked(type_)
+        case Scalar() | Decimal() | Fixed() | Enumeration():
+            return type_
+        case _:
+            assert_never(type_)
+
+
+def _emptied(type_: Type) -> Type:
+    """Arrays and maps are emptied; everything else becomes null."""
+    return type_ if isinstance(type_, Array | Map | Optional) else Optional(type_)
+
+
+def _tokenised(type_: Type) -> Type:
+    match type_:
+        case Optional():
+            return Optional(_tokenised(type_.item), type_.null_first)
+        case Array():
+            return Array(_tokenised(type_.items))
+        case Map():
+            return Map(_tokenised(type_.values))
+        case Scalar() | Decimal() | Fixed() | Enumeration() | Record():
+            return TOKEN
+        case _:
+            assert_never(type_)

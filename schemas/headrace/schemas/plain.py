@@ -1,0 +1,186 @@
+"""What a caller's objects denote, as exact built-in values.
+
+An object of a subclass may answer each question differently, or fail with its value in the error. So what it holds is
+copied without its own code where that is possible; the rest is asked once, through :func:`ask`. Each function returns
+None for a value of another type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from itertools import islice
+from typing import Any, Final, NamedTuple, TypeVar
+from uuid import UUID
+
+from headrace.schemas.errors import InvalidEventError
+from headrace.schemas.model import MAX_ITEMS
+
+T = TypeVar("T")
+_NAME: Final = type.__dict__["__name__"].__get__  # a metaclass may override it
+_ALL: Final = slice(None)
+
+
+class Moment(NamedTuple):
+    """A datetime in parts: what clocks show, and how far they are from UTC; None where it has no offset."""
+
+    wall: datetime
+    offset: timedelta | None
+    is_zoned: bool
+
+
+def ask(question: Callable[[Any], T], value: object, path: str) -> T:
+    """Ask *value* a question that its own code may answer.
+
+    Raises:
+        InvalidEventError: its code raised something. Nothing of that is kept, not even as the error's context.
+    """
+    try:
+        return question(value)
+    except Exception as error:
+        raised = type(error)
+    why = f"its own code raised {_NAME(raised)} (got {name_of(value)})"
+    raise InvalidEventError(path, why, "give a value of a built-in type")
+
+
+def name_of(value: object) -> str:
+    """The name of a value's type."""
+    name: str = _NAME(type(value))
+    return name
+
+
+def text_of(value: Any) -> str | None:
+    """An exact text."""
+    return str.__str__(value) if issubclass(type(value), str) else None
+
+
+def bytes_of(value: Any) -> bytes | None:
+    """Exact bytes."""
+    return bytes.__getitem__(value, _ALL) if issubclass(type(value), bytes) else None
+
+
+def whole_of(value: Any) -> int | None:
+    """An exact integer; a boolean is none."""
+    if type(value) is bool or not issubclass(type(value), int):
+        return None
+    return int.__index__(value)
+
+
+def number_of(value: Any) -> int | float | None:
+    """An exact float or integer; a boolean is none."""
+    return float.__float__(value) if issubclass(type(value), float) else whole_of(value)
+
+
+def decimal_of(value: Any) -> Decimal | None:
+    """An exact decimal."""
+    return Decimal(value) if issubclass(type(value), Decimal) else None
+
+
+def uuid_of(value: object, path: str) -> str | None:
+    """The 36 characters of a UUID."""
+    return ask(_uuid, value, path) if issubclass(type(value), UUID) else None
+
+
+def date_of(value: object, path: str) -> date | None:
+    """An exact date; a datetime is none."""
+    if isinstance(value, date) and type(value) is date:
+        return value
+    is_date = issubclass(type(value), date) and not issubclass(type(value), datetime)
+    return ask(_date, value, path) if is_date else None
+
+
+def time_of(value: object, path: str) -> time | None:
+    """An exact time of day without a zone.
+
+    Raises:
+        InvalidEventError: it is finer than a microsecond.
+    """
+    if not issubclass(type(value), time):
+        return None
+    found, is_finer = ask(_time, value, path)
+    return _not_finer(found, is_finer, path)
+
+
+def moment_of(value: object, path: str) -> Moment | None:
+    """An exact datetime; what is not equal to itself, as pandas' NaT, is none.
+
+    Raises:
+        InvalidEventError: it is finer than a microsecond.
+    """
+    if not issubclass(type(value), datetime):
+        return None
+    found, is_finer = ask(_moment, value, path)
+    return _not_finer(found, is_finer, path)
+
+
+def is_no_time(value: object, path: str) -> bool:
+    """Whether *value* is a date or datetime that is not equal to itself, as pandas' NaT."""
+    return issubclass(type(value), date) and ask(_differs_from_itself, value, path)
+
+
+def items_of(value: object, path: str) -> list[Any] | None:
+    """The items of a list or tuple, at most one more than an array may have."""
+    if not issubclass(type(value), list | tuple):
+        return None
+    return ask(_items, value, path)
+
+
+def entries_of(value: object, path: str) -> list[tuple[Any, Any]] | None:
+    """The keys of a mapping with their values, at most one more than a map may have."""
+    return ask(_entries, value, path)
+
+
+def _uuid(value: UUID) -> str:
+    return str(value if type(value) is UUID else UUID(int=value.int))
+
+
+def _date(value: date) -> date | None:
+    return None if _differs_from_itself(value) else date(value.year, value.month, value.day)
+
+
+def _time(value: time) -> tuple[time | None, bool]:
+    if value.tzinfo is not None:
+        return None, False
+    if type(value) is time:
+        return value, False
+    return time(value.hour, value.minute, value.second, value.microsecond), _is_finer(value)
+
+
+def _moment(value: datetime) -> tuple[Moment | None, bool]:
+    if type(value) is datetime:
+        return Moment(value.replace(tzinfo=None), _exact(value.utcoffset()), value.tzinfo is not None), False
+    if _differs_from_itself(value):
+        return None, False
+    wall = datetime(value.year, value.month, value.day, value.hour, value.minute, value.second, value.microsecond)
+    return Moment(wall, _exact(value.utcoffset()), value.tzinfo is not None), _is_finer(value)
+
+
+def _exact(offset: timedelta | None) -> timedelta | None:
+    return None if offset is None else timedelta(offset.days, offset.seconds, offset.microseconds)
+
+
+def _differs_from_itself(value: object) -> bool:
+    return bool(value != value)
+
+
+def _is_finer(value: object) -> bool:
+    return bool(getattr(value, "nanosecond", 0))  # of pandas' Timestamp
+
+
+def _not_finer(found: T, is_finer: bool, path: str) -> T:
+    if is_finer:
+        raise InvalidEventError(path, "finer than a microsecond", "round it, such as with floor('us')")
+    return found
+
+
+def _items(value: list[Any] | tuple[Any, ...]) -> list[Any]:
+    return list(islice(value, MAX_ITEMS + 1))
+
+
+def _entries(value: Any) -> list[tuple[Any, Any]] | None:
+    if type(value) is dict:
+        return list(value.items())
+    if not isinstance(value, Mapping):
+        return None
+    return [(key, value[key]) for key in islice(value, MAX_ITEMS + 1)]

@@ -1,0 +1,174 @@
+"""A resolved pair of contracts as a flat program: what the compiled module runs over one message after the other.
+
+An instruction is six int32: what to do, how null is written, the column, the instruction after it, and two operands.
+``native/columns/decode.h`` is its other half.
+"""
+
+from __future__ import annotations
+
+import struct
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from headrace.schemas.layout import Column, Layout
+from headrace.schemas.model import Decimal, Fixed, Kind, Scalar
+from headrace.schemas.resolve import Fields, Items, Nullable, Resolved, Symbols, Value
+from headrace.schemas.scalars import BOUNDS, Bounds, longest_decimal
+
+
+class Code(IntEnum):
+    """What an instruction does, and what its operands *a* and *b* are."""
+
+    BOOLEAN = 0
+    NUMBER = 1  # a: place of low, high and scale in numbers
+    FLOAT = 2
+    DOUBLE = 3
+    STRING = 4
+    BYTES = 5
+    UUID = 6
+    FIXED = 7  # a: size
+    ENUM = 8  # a: first symbol, b: how many
+    DECIMAL = 9  # a: place of the limit's four limbs and of the most bytes in numbers, b: size, or -1
+    RECORD = 10  # its fields follow
+    ARRAY = 11  # a: the most bytes of one item in columns; the item follows
+    MAP = 12  # as ARRAY; a record of key and value follows
+    DEFAULT = 13  # b: 1 for null and empty; else a: a number, a double's bits or a symbol
+
+
+_LONG: Final = Bounds(-(2**63), 2**63 - 1, 1, "")
+_READ_OVER: Final = -1
+_CODES: Final = {
+    Kind.BOOLEAN: Code.BOOLEAN,
+    Kind.FLOAT: Code.FLOAT,
+    Kind.DOUBLE: Code.DOUBLE,
+    Kind.STRING: Code.STRING,
+    Kind.BYTES: Code.BYTES,
+    Kind.UUID: Code.UUID,
+}
+
+
+Path: TypeAlias = tuple[str | None, ...]
+
+
+class Place(NamedTuple):
+    """Where an instruction reads: the parts of its path, None for an index; and what it says of a bad number."""
+
+    path: Path
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """The tables that the compiled module takes, and the place of each instruction."""
+
+    code: bytes
+    numbers: bytes
+    symbols: bytes
+    texts: bytes
+    places: tuple[Place, ...]
+
+
+def compile_program(resolved: Fields, columns: Column) -> Program:
+    """Write the program that reads *resolved* into *columns*, those of its reader."""
+    writer = _Writer()
+    writer.fields(resolved, columns, 0, ())
+    return Program(
+        b"".join(struct.pack("=6i", *instruction) for instruction in writer.code),
+        writer.numbers.tobytes(),
+        writer.symbols.tobytes(),
+        bytes(writer.texts),
+        tuple(writer.places),
+    )
+
+
+class _Writer:
+    def __init__(self) -> None:
+        self.code: list[list[int]] = []
+        self.places: list[Place] = []
+        self.numbers, self.symbols, self.texts = array("q"), array("i"), bytearray()
+
+    def fields(self, fields: Fields, column: Column | None, index: int, path: Path) -> None:
+        """Write the fields of a record, whose column is the *index*-th; None when it is read over."""
+        columns: list[tuple[Column | None, int]] = [*_children(column, index)] if column else []
+        for step in fields.steps:
+            kept = column is not None and step.place >= 0
+            child, at = columns[step.place] if kept else (None, _READ_OVER)
+            self._resolved(step.value, child, at, (*path, step.name))
+        for place, value in fields.defaults if column else ():
+            child, at = columns[place]
+            self._default(value, child, at, (*path, fields.names[place]))
+
+    def _resolved(self, value: Resolved, column: Column | None, index: int, path: Path, optional: int = 0) -> None:
+        match value:
+            case Nullable(item, null_first):
+                self._resolved(item, column, index, path, 1 if null_first else 2)
+            case Fields():
+                here = self._write(Code.RECORD, optional, index, path)
+                self.fields(value, column, index, path)
+                self.code[here][3] = len(self.code)
+            case Items():
+                self._items(value, column, index, path, optional)
+            case Symbols(symbols):
+                self._write(Code.ENUM, optional, index, path, len(self.symbols) // 2, len(symbols))
+                for symbol in symbols:
+                    self._text(symbol)
+            case Value():
+                self._value(value, optional, index, path)
+
+    def _items(self, items: Items, column: Column | None, index: int, path: Path, optional: int) -> None:
+        here = self._write(Code.MAP if items.of_map else Code.ARRAY, optional, index, path, items.width)
+        child, below = (column.children[0], index + 1) if column else (None, _READ_OVER)
+        self._resolved(items.entry, child, below, (*path, None))
+        self.code[here][3] = len(self.code)
+
+    def _value(self, value: Value, optional: int, index: int, path: Path) -> None:
+        match value.type:
+            case Decimal(precision, _, size):
+                limbs = [10**precision >> 64 * limb & 2**64 - 1 for limb in range(4)]
+                signed = [limb - 2**64 if limb >> 63 else limb for limb in limbs]
+                a = self._numbers(*signed, longest_decimal(value.type))
+                self._write(Code.DECIMAL, optional, index, path, a, -1 if size is None else size)
+            case Fixed(size):
+                self._write(Code.FIXED, optional, index, path, size)
+            case Scalar(kind) if kind in _CODES:
+                self._write(_CODES[kind], optional, index, path)
+            case Scalar(kind):
+                low, high, scale, why = BOUNDS.get(kind, _LONG)
+                self._write(Code.NUMBER, optional, index, path, self._numbers(low, high, scale), why=why)
+
+    def _default(self, value: Any, column: Column | None, index: int, path: Path) -> None:
+        if value is None or value == []:
+            self._write(Code.DEFAULT, 0, index, path, 0, 1)
+        elif column is not None and column.layout is Layout.VARIABLE:
+            self._write(Code.DEFAULT, 0, index, path, len(self.symbols) // 2)
+            self._text(value)
+        else:
+            bits = struct.unpack("=q", struct.pack("=d", value))[0] if isinstance(value, float) else int(value)
+            self._write(Code.DEFAULT, 0, index, path, self._numbers(bits))
+
+    def _write(self, code: Code, optional: int, column: int, path: Path, a: int = 0, b: int = 0, why: str = "") -> int:
+        here = len(self.code)
+        self.code.append([code, optional, column, here + 1, a, b])
+        self.places.append(Place(path, why))
+        return here
+
+    def _numbers(self, *numbers: int) -> int:
+        here = len(self.numbers)
+        self.numbers.extend(numbers)
+        return here
+
+    def _text(self, text: str) -> None:
+        data = text.encode()
+        self.symbols.extend((len(self.texts), len(data)))
+        self.texts += data
+
+
+def _children(column: Column, index: int) -> Iterator[tuple[Column, int]]:
+    """The columns right below the *index*-th, each with its own index."""
+    at = index + 1
+    for child in column.children:
+        yield child, at
+        at += child.span

@@ -1,0 +1,241 @@
+"""Find, lint, fingerprint and hold every contract of a folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import fastavro
+from fastavro.schema import SchemaParseException, UnknownType
+
+from headrace.schemas.annotations import Encoding, TableOptions, parse_table_options
+from headrace.schemas.decoder import Decode, compile_decoder
+from headrace.schemas.envelope import SchemaRef
+from headrace.schemas.errors import ContractError, UnknownSchemaError
+from headrace.schemas.folder import SUFFIX, contract_files
+from headrace.schemas.lint import lint, lint_payloads
+from headrace.schemas.model import Record
+from headrace.schemas.parse import check_doc, parse_record
+from headrace.schemas.resolve import resolve_record
+from headrace.schemas.transformations import Transformations, lint_transformations, parse_transformations, written
+
+
+@dataclass(frozen=True)
+class Contract:
+    """One version of one subject: the ``.avsc`` as a tree, its table, and the hash of all it says."""
+
+    ref: SchemaRef
+    record: Record
+    options: TableOptions
+    transformations: Transformations
+    doc: str
+    fingerprint: str
+    json: str
+
+    @property
+    def subject(self) -> str:
+        """The name its topic, subscription and events carry."""
+        return self.ref.subject
+
+    @cached_property
+    def written(self) -> Record:
+        """The record as it stands in its table: masked, and with derived columns."""
+        return written(self.record, self.transformations)
+
+    @cached_property
+    def avro(self) -> Any:
+        """The schema as fastavro holds it, for encoding."""
+        return fastavro.parse_schema(json.loads(self.json))
+
+    @cached_property
+    def decode(self) -> Decode:
+        """The strict decoder of its own payloads."""
+        return compile_decoder(self.record, self.record)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return parse_contract, (self.ref, self.json)
+
+
+def fingerprint(avro: Mapping[str, Any]) -> str:
+    """Hash the whole normalised JSON (SHA-256, hexadecimal).
+
+    Avro's own canonical form forgets logical types, defaults and annotations, so two contracts
+    that mask differently would be one.
+
+    >>> fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1})
+    True
+    """
+    normal = json.dumps(avro, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(normal.encode()).hexdigest()
+
+
+def parse_contract(ref: SchemaRef, text: str) -> Contract:
+    """Read one contract from its JSON; ContractError says where, why and the remedy."""
+    where = f"{ref.subject}.v{ref.version}"
+    try:
+        avro = json.loads(text, object_pairs_hook=_unique_keys)
+    except (ValueError, RecursionError) as error:
+        why = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise ContractError(where, f"not JSON ({why})", "correct the file at this place") from error
+    if not isinstance(avro, dict):
+        raise ContractError(where, "not a record", 'an event is a record: say "type": "record"')
+    record = parse_record(avro, where)
+    options = parse_table_options(avro.get("headrace"), f"{where}.headrace")
+    record = replace(record, datum=options.encoding is Encoding.DATUM)
+    transformations = parse_transformations(avro["headrace"], f"{where}.headrace")
+    lint(record, options, where, [derived.field for derived in transformations.derived])
+    lint_transformations(record, options.table, transformations, f"{where}.headrace")
+    name = fingerprint(avro)
+    lint_payloads(record, name, where)
+    contract = Contract(ref, record, options, transformations, check_doc(avro, where), name, text)
+    _check_avro(contract, where)
+    return contract
+
+
+class Registry:
+    """Every contract a job serves or a producer may publish, by subject and version.
+
+    *blocked* says, by subject, why a subject is not served; where a file's name says no subject, by that name.
+    """
+
+    def __init__(
+        self, contracts: Mapping[SchemaRef, Contract], blocked: Mapping[str, ContractError] | None = None
+    ) -> None:
+        """Hold *contracts*; ContractError when they do not go together."""
+        self._contracts = dict(sorted(contracts.items()))
+        self._latest = {ref.subject: contract for ref, contract in self._contracts.items()}
+        self.blocked: Mapping[str, ContractError] = dict(sorted((blocked or {}).items()))
+        for fault in _faults(self._contracts.values(), self._latest).values():
+            raise fault
+
+    @classmethod
+    def load(cls, folder: Path) -> Registry:
+        """Read every ``<subject>.v<N>.avsc`` of *folder*.
+
+        Raises:
+            ContractError: a file's name or content is refused, a version cannot be read by the newest one, or the
+                folder holds no contract.
+        """
+        registry = cls.load_serviceable(folder)
+        for fault in registry.blocked.values():
+            raise fault
+        return registry
+
+    @classmethod
+    def load_serviceable(cls, folder: Path) -> Registry:
+        """Read the same files, for those who serve many subjects: a contract that is refused blocks its subject alone.
+
+        Raises:
+            ContractError: no subject is left, or the folder holds no contract.
+        """
+        found: dict[SchemaRef, Contract] = {}
+        blocked: dict[str, ContractError] = {}
+        for each in contract_files(folder):
+            try:
+                if each.ref is None:
+                    raise each.error or ContractError(each.subject, "unreadable", "replace it")
+                found[each.ref] = parse_contract(each.ref, each.text)
+            except ContractError as error:
+                blocked.setdefault(each.subject, error)
+        if not found and not blocked:
+            raise ContractError(str(folder), f"no {SUFFIX} file", "name a folder that holds <subject>.v1.avsc")
+        latest = {ref.subject: contract for ref, contract in sorted(found.items())}
+        blocked = _faults(found.values(), latest) | blocked
+        return cls(_without(found, blocked), blocked)._with_a_subject()
+
+    def blocking(self, faults: Mapping[str, ContractError]) -> Registry:
+        """Block the subjects of *faults* too; ContractError when no subject is left."""
+        if not faults:
+            return self
+        return Registry(_without(self._contracts, faults), {**faults, **self.blocked})._with_a_subject()
+
+    def _with_a_subject(self) -> Registry:
+        for fault in () if self._latest else self.blocked.values():
+            raise fault
+        return self
+
+    def __getitem__(self, ref: SchemaRef) -> Contract:
+        try:
+            return self._contracts[ref]
+        except KeyError:
+            raise UnknownSchemaError(f"no contract {ref.subject}.v{ref.version} here") from None
+
+    def __iter__(self) -> Iterator[Contract]:
+        return iter(self._contracts.values())
+
+    def latest(self, subject: str) -> Contract:
+        """The newest version of a subject: what the table looks like and what producers write."""
+        try:
+            return self._latest[subject]
+        except KeyError:
+            if subject in self.blocked:
+                raise UnknownSchemaError(f"subject {subject} is blocked: {self.blocked[subject]}") from None
+            raise UnknownSchemaError(f"no contract for subject {subject!r} here") from None
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """Every subject that is served, in order."""
+        return tuple(self._latest)
+
+    @property
+    def blocked_subjects(self) -> tuple[str, ...]:
+        """Every subject that is blocked, in order; files that name no subject are not among them."""
+        return tuple(each for each in self.blocked if not each.endswith(SUFFIX))
+
+
+def _check_avro(contract: Contract, where: str) -> None:
+    try:
+        _ = contract.avro
+    except (SchemaParseException, UnknownType, TypeError, ValueError) as error:
+        raise ContractError(
+            where,
+            f"fastavro refuses it ({error})",
+            "write each name with the namespace in which it is defined",
+        ) from error
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        raise ValueError(f"key {twice[:40]!r} twice in one object")
+    return found
+
+
+def _without(contracts: Mapping[SchemaRef, Contract], faults: Mapping[str, ContractError]) -> dict[SchemaRef, Contract]:
+    return {ref: contract for ref, contract in contracts.items() if ref.subject not in faults}
+
+
+def _faults(contracts: Iterable[Contract], latest: Mapping[str, Contract]) -> dict[str, ContractError]:
+    """By subject, what the contracts of a registry say against each other."""
+    faults: dict[str, ContractError] = {}
+    for contract in contracts:
+        newest = latest[contract.subject]
+        try:
+            resolve_record(contract.record, newest.record, f"{contract.subject}.v{newest.ref.version}.")
+        except ContractError as error:
+            why = f"events of v{contract.ref.version} cannot be read: {error.why}"
+            faults.setdefault(contract.subject, ContractError(error.where, why, error.remedy))
+    return _shared_tables(latest) | faults
+
+
+def _shared_tables(latest: Mapping[str, Contract]) -> dict[str, ContractError]:
+    """Two subjects that name one table: nobody knows whose it is, so neither writes it."""
+    owners: dict[str, str] = {}
+    faults: dict[str, ContractError] = {}
+    for subject, contract in latest.items():
+        for table in (contract.options.table, *(rollup.name for rollup in contract.transformations.rollups)):
+            other = owners.setdefault(table, subject)
+            if other != subject:
+                for one, another in ((subject, other), (other, subject)):
+                    fault = ContractError(
+                        one, f"{another} writes table {table} too", "name another table in one of them"
+                    )
+                    faults.setdefault(one, fault)
+    return faults

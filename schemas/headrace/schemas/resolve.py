@@ -1,0 +1,181 @@
+"""How a newer version of a contract reads what an older one wrote: Avro's rules, applied once, before any datum."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias, assert_never
+
+from headrace.schemas.defaults import default_value
+from headrace.schemas.errors import ContractError
+from headrace.schemas.layout import column_of
+from headrace.schemas.model import Array, Decimal, Enumeration, Fixed, Kind, Map, Optional, Record, Scalar, Type
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One value as it was written, read as the kind *into*."""
+
+    type: Scalar | Decimal | Fixed
+    into: Kind | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Symbols:
+    """An enum: the reader's symbol for each of the writer's, in the writer's order."""
+
+    symbols: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Nullable:
+    """A value or null; *null_first* is the order of the branches as written."""
+
+    item: Resolved
+    null_first: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """The items of an array, or the values of a map; each takes at most *width* bytes in columns, its own items not
+    counted, and nothing of the payload's text."""
+
+    item: Resolved
+    of_map: bool
+    width: int
+
+    @property
+    def entry(self) -> Resolved:
+        """What is written again and again: an item, or for a map a record of key and value."""
+        if not self.of_map:
+            return self.item
+        key = Value(Scalar(Kind.STRING), Kind.STRING)
+        return Fields((Step("key", 0, key), Step("value", 1, self.item)), (), ("key", "value"))
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One field as written: *place* is its index among the reader's fields, -1 when it is read over."""
+
+    name: str
+    place: int
+    value: Resolved
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """A record: the writer's fields in order, and the defaults, by place, of those that it has not."""
+
+    steps: tuple[Step, ...]
+    defaults: tuple[tuple[int, Any], ...]
+    names: tuple[str, ...]
+
+
+Resolved: TypeAlias = Value | Symbols | Nullable | Items | Fields
+
+_PROMOTED: Final = {
+    (Kind.INT, Kind.LONG),
+    (Kind.INT, Kind.FLOAT),
+    (Kind.INT, Kind.DOUBLE),
+    (Kind.LONG, Kind.FLOAT),
+    (Kind.LONG, Kind.DOUBLE),
+    (Kind.FLOAT, Kind.DOUBLE),
+}
+
+
+def resolve_record(writer: Record, reader: Record, path: str = "", kept: bool = True) -> Fields:
+    """Match the fields of *writer* with those of *reader*, by name; *path* ends in a point. None are *kept* of a record
+    that is read over.
+
+    Raises:
+        ContractError: *reader* cannot read what *writer* wrote.
+    """
+    places = {field.name: (index, field.type) for index, field in enumerate(reader.fields)}
+    steps = []
+    for field in writer.fields:
+        place, into = places.get(field.name, (-1, field.type))
+        value = resolve(field.type, into, f"{path}{field.name}", kept and place >= 0)
+        steps.append(Step(field.name, place, value))
+    written = {field.name for field in writer.fields}
+    new = [(index, field) for index, field in enumerate(reader.fields) if field.name not in written]
+    defaults = tuple((index, default_value(field, f"{path}{field.name}")) for index, field in new)
+    return Fields(tuple(steps), defaults, tuple(field.name for field in reader.fields))
+
+
+def resolve(writer: Type, reader: Type, path: str, kept: bool = True) -> Resolved:
+    """Say how a value of *writer* is read as one of *reader*; ContractError when it cannot be."""
+    match writer, reader:
+        case Optional(), Optional():
+            return Nullable(resolve(writer.item, reader.item, path, kept), writer.null_first)
+        case _, Optional():
+            return resolve(writer, reader.item, path, kept)
+        case Record(), Record():
+            return resolve_record(writer, reader, f"{path}.", kept)
+        case Array(), Array():
+            item = resolve(writer.items, reader.items, path, kept)
+            return Items(item, False, _width(reader, item) if kept else 0)
+        case Map(), Map():
+            item = resolve(writer.values, reader.values, path, kept)
+            return Items(item, True, _width(reader, item) if kept else 0)
+        case Enumeration(), Enumeration():
+            return _symbols(writer, reader, path)
+        case Decimal(), Decimal() if (writer.precision, writer.scale) == (reader.precision, reader.scale):
+            return Value(writer)
+        case Fixed(), Fixed() if writer == reader:
+            return Value(writer)
+        case Scalar(kind), Scalar(into) if kind is into or (kind, into) in _PROMOTED:
+            return Value(writer, into)
+        case _:
+            raise ContractError(
+                path,
+                f"{_named(writer)} cannot be read as {_named(reader)}",
+                "keep the type, and add a new field with a default instead",
+            )
+
+
+def _named(type_: Type) -> str:
+    match type_:
+        case Scalar(kind):
+            return str(kind)
+        case Decimal(precision, scale, size):
+            return f"decimal({precision}, {scale})" + ("" if size is None else f" in {size} bytes")
+        case Fixed(size):
+            return f"fixed({size})"
+        case Optional(item):
+            return f"optional {_named(item)}"
+        case Enumeration():
+            return "enum"
+        case Array():
+            return "array"
+        case Map():
+            return "map"
+        case Record():
+            return "record"
+        case _:
+            assert_never(type_)
+
+
+def _symbols(writer: Enumeration, reader: Enumeration, path: str) -> Symbols:
+    symbols = [symbol if symbol in reader.symbols else reader.default for symbol in writer.symbols]
+    known = tuple(symbol for symbol in symbols if symbol is not None)
+    if len(known) != len(symbols):
+        gone = next(each for each in writer.symbols if each not in reader.symbols)
+        raise ContractError(path, f"symbol {gone} is gone", "keep it, or give the enum a default")
+    return Symbols(known)
+
+
+def _width(reader: Array | Map, item: Resolved) -> int:
+    return column_of(reader).children[0].width + _text(item)
+
+
+def _text(resolved: Resolved) -> int:
+    """The most bytes of text that a value has in columns and not in its payload."""
+    match resolved:
+        case Nullable(item):
+            return _text(item)
+        case Symbols(symbols):
+            return max(map(len, symbols))
+        case Fields(steps, defaults):
+            new = sum(len(value.encode()) for _, value in defaults if isinstance(value, str))
+            return new + sum(_text(step.value) for step in steps if step.place >= 0)
+        case _:
+            return 0

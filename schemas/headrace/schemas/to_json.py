@@ -1,0 +1,59 @@
+"""What the decoder read as the JSON that :mod:`headrace.schemas.from_json` takes: the two are each other's inverse."""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any, Final
+
+from headrace.schemas.envelope import EPOCH, from_micros, to_rfc3339
+from headrace.schemas.model import INSTANTS, Array, Decimal, Fixed, Kind, Map, Optional, Record, Scalar, Type
+
+_LOCAL: Final = frozenset({Kind.LOCAL_TIMESTAMP_MILLIS, Kind.LOCAL_TIMESTAMP_MICROS})
+_TIMES: Final = frozenset({Kind.TIME_MILLIS, Kind.TIME_MICROS})
+
+
+def fields_to_json(record: Record, values: Sequence[Any]) -> dict[str, Any]:
+    """Turn what :func:`headrace.schemas.decoder.compile_decoder` reads, *record* being its writer and reader, into JSON."""
+    return {field.name: _json(field.type, value) for field, value in zip(record.fields, values, strict=True)}
+
+
+def _json(type_: Type, value: Any) -> Any:
+    match type_:
+        case Optional():
+            return None if value is None else _json(type_.item, value)
+        case Record():
+            return {field.name: _json(field.type, value[field.name]) for field in type_.fields}
+        case Array():
+            return [_json(type_.items, item) for item in value]
+        case Map():
+            return {entry["key"]: _json(type_.values, entry["value"]) for entry in _entries(value)}
+        case Decimal():
+            return format(value, "f")
+        case Fixed() | Scalar(Kind.BYTES):
+            return base64.b64encode(value).decode()
+        case Scalar():
+            return _scalar(type_.kind, value)
+        case _:
+            return value
+
+
+def _entries(value: Any) -> Sequence[Mapping[str, Any]]:
+    entries: Sequence[Mapping[str, Any]] = value
+    return entries
+
+
+def _scalar(kind: Kind, value: Any) -> Any:
+    if kind in INSTANTS:
+        return to_rfc3339(from_micros(value))
+    if kind in _LOCAL:
+        return from_micros(value).replace(tzinfo=None).isoformat()
+    if kind in _TIMES:
+        return (EPOCH + timedelta(microseconds=value)).time().isoformat()
+    if kind is Kind.DATE:
+        return date.fromordinal(EPOCH.toordinal() + value).isoformat()
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"  # JSON has no number for it
+    return value

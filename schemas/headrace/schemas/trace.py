@@ -1,0 +1,145 @@
+"""Where each value of a payload stands, up to the one that the decoder refuses."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any, Final
+
+from headrace.schemas.containers import FAILURES, array_reader, optional_reader, record_reader
+from headrace.schemas.decoder import compile_decoder, value_reader
+from headrace.schemas.errors import UndecodableError
+from headrace.schemas.model import Array, Field, Kind, Map, Optional, Pii, Record, Scalar, Type
+from headrace.schemas.scalars import Read
+
+KEPT: Final = 500  # values at the beginning, and as many before the end: a payload may hold hundreds of thousands
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One value that holds no others: its bytes are ``data[start:end]``, a union's branch among them.
+
+    *pii* is the annotation of its field or of one around it, None where it is not personal.
+    """
+
+    path: str
+    start: int
+    end: int
+    type: Type
+    value: Any = field(repr=False)
+    pii: Pii | None
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """The values before *stop*, in order: the first 500 and the last 500, *left_out* between.
+
+    No stop is a good datum.
+    """
+
+    leaves: tuple[Leaf, ...]
+    left_out: int
+    stop: UndecodableError | None
+
+
+def trace(record: Record, data: bytes) -> Trace:
+    """Read *data* as a datum of *record* with the strict decoder, and say where every value of it stands."""
+    stop = None
+    try:
+        compile_decoder(record, record)(data)
+    except UndecodableError as error:
+        stop = error
+    if stop is not None and stop.offset is None:
+        return Trace((), 0, stop)
+    walk = _Walk(len(data) if stop is None or stop.offset is None else stop.offset)
+    try:
+        walk.reader(record, "", None)(data, 0)
+    except (_BeyondError, *FAILURES):
+        pass  # the decoder has said where and why
+    return Trace((*walk.first, *walk.last), walk.seen - len(walk.first) - len(walk.last), stop)
+
+
+def pii_at(record: Record, path: str) -> Pii | None:
+    """The annotation of the field at *path* (such as ``items[2].price``), or of one around it."""
+    type_: Type = record
+    for name in path.split("."):
+        if isinstance(type_, Record):
+            found = next((f for f in type_.fields if f.name == name.partition("[")[0]), None)
+            if found is None or found.mask:
+                return found.mask if found else None
+            type_ = found.type
+        while isinstance(type_, Optional | Array | Map):
+            type_ = type_.items if isinstance(type_, Array) else _entry(type_) if isinstance(type_, Map) else type_.item
+    return None
+
+
+def _entry(map_: Map) -> Record:
+    return Record("entry", (Field("key", Scalar(Kind.STRING)), Field("value", map_.values)))
+
+
+class _BeyondError(Exception):
+    """The walk is where the decoder stopped."""
+
+
+class _Walk:
+    """Reads with the decoder's own readers, and notes where each value was."""
+
+    def __init__(self, limit: int) -> None:
+        self.first: list[Leaf] = []
+        self.last: deque[Leaf] = deque(maxlen=KEPT)
+        self.seen = 0
+        self._limit = limit
+
+    def reader(self, type_: Type, path: str, pii: Pii | None) -> Read:
+        match type_:
+            case Record():
+                return record_reader([(f.name, False, self._field(f, path, pii)) for f in type_.fields], {})
+            case Array():
+                return self._array(type_.items, path, pii)
+            case Map():
+                return self._array(_entry(type_), path, pii)
+            case Optional(item=Record()):
+                return self._optional_record(type_, path, pii)
+            case _:
+                return self._leaf(type_, path, pii)
+
+    def _field(self, f: Field, path: str, pii: Pii | None) -> Read:
+        here = f"{path}.{f.name}" if path else f.name
+        return lambda data, position: self.reader(f.type, here, pii or f.mask)(data, position)
+
+    def _array(self, items: Type, path: str, pii: Pii | None) -> Read:
+        index = count()
+        return array_reader(
+            lambda data, position: self.reader(items, f"{path}[{next(index)}]", pii)(data, position),
+        )
+
+    def _optional_record(self, type_: Optional, path: str, pii: Pii | None) -> Read:
+        read = optional_reader(self.reader(type_.item, path, pii), type_.null_first)
+
+        def optional(data: bytes, position: int) -> tuple[Any, int]:
+            value, end = read(data, position)
+            if value is None:
+                self._note(Leaf(path, position, end, type_, None, pii))
+            return value, end
+
+        return optional
+
+    def _leaf(self, type_: Type, path: str, pii: Pii | None) -> Read:
+        read = value_reader(type_)
+
+        def leaf(data: bytes, position: int) -> tuple[Any, int]:
+            value, end = read(data, position)
+            self._note(Leaf(path, position, end, type_, value, pii))
+            return value, end
+
+        return leaf
+
+    def _note(self, leaf: Leaf) -> None:
+        if leaf.end > self._limit:
+            raise _BeyondError
+        self.seen += 1
+        if len(self.first) < KEPT:
+            self.first.append(leaf)
+        else:
+            self.last.append(leaf)

@@ -1,0 +1,183 @@
+"""What the contract says is to be done with rows before they are written, and what is to be made of the table.
+
+Only the form is checked here: what an expression means is known where it is run, in ``stream.expressions``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from headrace.schemas.errors import ContractError
+from headrace.schemas.masked import masked
+from headrace.schemas.model import Decimal, Field, Optional, Record, Scalar, bare
+from headrace.schemas.parse import parse_type
+
+MAX_EXPRESSION: Final = 4_000  # characters
+MAX_DERIVED: Final = 100
+MAX_ROLLUPS: Final = 20  # BigQuery's limit of materialized views of one table in one dataset
+MAX_COLUMNS: Final = 64  # of one rollup
+MAX_NAME: Final = 128  # characters
+_NAME: Final = re.compile(rf"[a-z][a-z0-9_]{{0,{MAX_NAME - 1}}}")
+_FUNCTION: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,127}")
+_DERIVED_KEYS: Final = ("name", "type", "doc", "expression")
+_ROLLUP_KEYS: Final = ("name", "doc", "where", "by", "measures")
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """A column of the table that no event has. Without *expression*, the contract's function fills it."""
+
+    field: Field
+    expression: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rollup:
+    """A materialized view of the table: *measures* for each combination of *by*; both map a column to its SQL."""
+
+    name: str
+    doc: str
+    where: str | None
+    by: tuple[tuple[str, str], ...]
+    measures: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Transformations:
+    """All of a contract's: *where* says which rows are written, *function* names an entry point."""
+
+    where: str | None = None
+    derived: tuple[Derived, ...] = ()
+    function: str | None = None
+    rollups: tuple[Rollup, ...] = ()
+
+    @property
+    def in_the_job(self) -> bool:
+        """Whether the job has anything to do; rollups are BigQuery's work."""
+        return bool(self.where or self.derived or self.function)
+
+
+def parse_transformations(annotation: Mapping[str, Any], where: str) -> Transformations:
+    """Read what a record's ``headrace`` annotation says of them; ContractError for what is misspelt or mistyped."""
+    derived = annotation.get("derived", [])
+    rollups = annotation.get("rollups", [])
+    return Transformations(
+        where=_expression(annotation["where"], f"{where}.where") if "where" in annotation else None,
+        derived=tuple(_derived(each, place) for place, each in _listed(derived, f"{where}.derived", MAX_DERIVED)),
+        function=_function(annotation["function"], f"{where}.function") if "function" in annotation else None,
+        rollups=tuple(_rollup(each, place) for place, each in _listed(rollups, f"{where}.rollups", MAX_ROLLUPS)),
+    )
+
+
+def lint_transformations(record: Record, table: str, wanted: Transformations, where: str) -> None:
+    """Check names against those of the record and each other, and that each column is filled by something."""
+    taken = {field.name.lower() for field in record.fields}
+    for derived in wanted.derived:
+        name = derived.field.name
+        if name in taken:
+            raise ContractError(f"{where}.derived.{name}", "named twice", "choose a name that no other column has")
+        if derived.expression is None and wanted.function is None:
+            raise ContractError(f"{where}.derived.{name}.expression", "missing", "write one, or name a function")
+        taken.add(name)
+    names = [rollup.name for rollup in wanted.rollups]
+    for name in names:
+        if name == table or names.count(name) > 1:
+            raise ContractError(f"{where}.rollups.{name}", "named twice", "choose a name that no other table has")
+
+
+def written(record: Record, wanted: Transformations) -> Record:
+    """Give the record as it stands in its table: masked, and with the columns that are derived."""
+    return replace(masked(record), fields=(*masked(record).fields, *(derived.field for derived in wanted.derived)))
+
+
+def _derived(given: Mapping[str, Any], where: str) -> Derived:
+    _refuse_unknown(given, _DERIVED_KEYS, where)
+    type_ = bare(parse_type(given.get("type"), f"{where}.type"))
+    if not isinstance(type_, Scalar | Decimal):
+        raise ContractError(f"{where}.type", "not one plain value", "use a type such as long, double, string or date")
+    field = Field(_name(given.get("name"), where), Optional(type_), _text(given.get("doc", ""), f"{where}.doc"))
+    expression = _expression(given["expression"], f"{where}.expression") if "expression" in given else None
+    return Derived(field, expression)
+
+
+def _rollup(given: Mapping[str, Any], where: str) -> Rollup:
+    _refuse_unknown(given, _ROLLUP_KEYS, where)
+    rollup = Rollup(
+        name=_name(given.get("name"), where),
+        doc=_text(given.get("doc", ""), f"{where}.doc"),
+        where=_expression(given["where"], f"{where}.where") if "where" in given else None,
+        by=tuple(_columns(given.get("by", {}), f"{where}.by")),
+        measures=tuple(_columns(given.get("measures"), f"{where}.measures")),
+    )
+    if rollup.name.startswith("headrace_"):
+        raise ContractError(
+            f"{where}.name", "begins with headrace_, which is kept for Headrace's own tables", "choose another name"
+        )
+    names = [name for name, _ in (*rollup.by, *rollup.measures)]
+    if not rollup.measures or len(set(names)) != len(names):
+        raise ContractError(
+            f"{where}.measures", "empty, or a name used twice in by and measures", "write at least one, each name once"
+        )
+    return rollup
+
+
+def _columns(given: object, where: str) -> Iterator[tuple[str, str]]:
+    if not isinstance(given, Mapping) or len(given) > MAX_COLUMNS:
+        raise ContractError(
+            where, "not a JSON object of columns", f"map at most {MAX_COLUMNS} names to their expressions"
+        )
+    for name, expression in given.items():
+        yield _name(name, where), _expression(expression, f"{where}.{name}")
+
+
+def _listed(given: object, where: str, at_most: int) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Each object of a list, with where it stands: by its name if it has one."""
+    if not isinstance(given, list) or len(given) > at_most or not all(isinstance(each, Mapping) for each in given):
+        raise ContractError(
+            where, f"not a list of at most {at_most} JSON objects", f"write a list of at most {at_most} JSON objects"
+        )
+    for index, each in enumerate(given):
+        name = each.get("name")
+        yield f"{where}.{name if isinstance(name, str) else index}", each
+
+
+def _refuse_unknown(given: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
+    for key in sorted(set(given) - set(known)):
+        raise ContractError(where, f"unknown key {key!r}", f"remove it, or use one of {', '.join(known)}")
+
+
+def _name(value: object, where: str) -> str:
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
+        raise ContractError(
+            f"{where}.name",
+            "missing" if value is None else "invalid name",
+            f"use at most {MAX_NAME} lower-case letters, digits and _, beginning with a letter",
+        )
+    return value
+
+
+def _function(value: object, where: str) -> str:
+    if not isinstance(value, str) or not _FUNCTION.fullmatch(value):
+        raise ContractError(
+            where,
+            "not the name of an entry point",
+            "write the name of an entry point in the group headrace.transforms",
+        )
+    return value
+
+
+def _expression(value: object, where: str) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ContractError(where, "not an expression", 'write SQL, such as "distance_miles > 0"')
+    if len(value) > MAX_EXPRESSION:
+        raise ContractError(where, f"longer than {MAX_EXPRESSION} characters", "use a function for it")
+    return value
+
+
+def _text(value: object, where: str) -> str:
+    if not isinstance(value, str):
+        raise ContractError(where, "not text", "write a sentence, or leave it out")
+    return value
