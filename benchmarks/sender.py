@@ -17,10 +17,10 @@ from typing import Any
 from google.pubsub_v1.types import PubsubMessage
 
 from benchmarks import contracts
+from headrace.producers.publisher import BATCH_SECONDS
 from headrace.schemas.encode import encode
 from headrace.schemas.envelope import Envelope
 from headrace.schemas.registry import Contract
-from producers.publisher import BATCH_SECONDS
 from stream.clients import open_gapic_publisher
 from stream.names import Names
 

@@ -110,7 +110,7 @@ def publish(
 
     Examples: headrace publish flight_departed flights.ndjson  |  headrace publish flight_departed < flights.ndjson
     """
-    from producers.event_producer import MAX_ATTRIBUTE_BYTES
+    from headrace.producers.event_producer import MAX_ATTRIBUTE_BYTES
     from stream.commands.publish import publish_lines
 
     if not 1 <= len(source.encode()) <= MAX_ATTRIBUTE_BYTES:

@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headrace.producers import EventProducer
+from headrace.producers.testing import FakePublisher
 from headrace.schemas import drawn
 from headrace.schemas.columns import compiled_module
 from headrace.schemas.decoder import Decode, compile_decoder
@@ -19,8 +21,6 @@ from headrace.schemas.headers import HEADERS, Header
 from headrace.schemas.model import Record
 from headrace.schemas.registry import Contract, Registry
 from headrace.schemas.varint import write_long
-from producers import EventProducer
-from producers.testing import FakePublisher
 from stream.deadletter import Reason
 from stream.decode import Decoder, decode
 from stream.letters.explain import explain

@@ -17,8 +17,6 @@ import urllib3
 from google.api_core import exceptions as api_errors
 from google.auth import exceptions as auth_errors
 
-import headrace.schemas
-import producers
 import stream
 from headrace.schemas.samples import SAMPLES
 from stream.cli import app, main

@@ -17,10 +17,7 @@ from uuid import UUID
 import fastavro
 import pytest
 
-from headrace.schemas import Envelope, Registry
-from headrace.schemas.decoder import MAX_PAYLOAD_BYTES
-from headrace.schemas.envelope import to_micros
-from producers import (
+from headrace.producers import (
     EventProducer,
     InvalidEventError,
     ProducerClosedError,
@@ -28,7 +25,10 @@ from producers import (
     PubSubPublisher,
     UnknownSchemaError,
 )
-from producers.testing import FakePublisher
+from headrace.producers.testing import FakePublisher
+from headrace.schemas import Envelope, Registry
+from headrace.schemas.decoder import MAX_PAYLOAD_BYTES
+from headrace.schemas.envelope import to_micros
 from tests.builders import PACKAGE, a_booking, a_contract, a_flight, decode
 
 SECRET = "4111111111111111"

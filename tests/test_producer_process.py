@@ -9,7 +9,7 @@ PREAMBLE = """
 import concurrent.futures, os, sys, threading
 from multiprocessing import get_context
 from producers import EventProducer, in_flight
-from producers.testing import FakePublisher
+from headrace.producers.testing import FakePublisher
 from tests.builders import PACKAGE, a_flight
 
 class Late(FakePublisher):

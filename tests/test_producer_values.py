@@ -22,6 +22,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from headrace.producers import EventProducer, InvalidEventError
+from headrace.producers.testing import FakePublisher
 from headrace.schemas import Envelope, Registry
 from headrace.schemas.encode import encode
 from headrace.schemas.from_json import fields_from_json
@@ -31,8 +33,6 @@ from headrace.schemas.registry import Contract
 from headrace.schemas.samples import SAMPLES
 from headrace.schemas.strict_json import InvalidJsonError, read_json
 from headrace.schemas.validate import check, validate
-from producers import EventProducer, InvalidEventError
-from producers.testing import FakePublisher
 from tests.builders import (
     BOOKING,
     FLIGHT,

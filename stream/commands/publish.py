@@ -7,11 +7,11 @@ from typing import Any
 
 from google.api_core.exceptions import NotFound
 
+from headrace.producers import EventProducer, InvalidEventError, PublishError, PubSubPublisher
 from headrace.schemas import Contract
 from headrace.schemas.from_json import fields_from_json
 from headrace.schemas.strict_json import InvalidJsonError, read_json
 from headrace.schemas.validate import validate
-from producers import EventProducer, InvalidEventError, PublishError, PubSubPublisher
 from stream.columns import counted
 from stream.commands.served import served
 from stream.output import say

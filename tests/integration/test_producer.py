@@ -13,10 +13,10 @@ import pytest
 from google.api_core.exceptions import NotFound
 from google.pubsub_v1.types import PubsubMessage
 
+from headrace.producers import EventProducer, PublishError, PubSubPublisher
 from headrace.schemas import Envelope
 from headrace.schemas.identity import derive_event_id
 from headrace.schemas.samples import SAMPLES
-from producers import EventProducer, PublishError, PubSubPublisher
 from stream.clients import open_gapic_publisher, open_subscriber
 from stream.commands.publish import NoTopicError, publish_lines
 from stream.settings import Settings

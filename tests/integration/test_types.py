@@ -16,8 +16,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from headrace.producers import EventProducer, PubSubPublisher
 from headrace.schemas.registry import Registry
-from producers import EventProducer, PubSubPublisher
 from stream.audit import audit
 from stream.audit_scope import Scope
 from stream.clients import open_bigquery

@@ -1,9 +1,9 @@
 """The SDK: publish events that are what their contract says."""
 
+from headrace.producers.event_producer import EventProducer
+from headrace.producers.in_flight import PublishError
+from headrace.producers.publisher import ProducerClosedError, Publisher, PubSubPublisher
 from headrace.schemas import InvalidEventError, UnknownSchemaError
-from producers.event_producer import EventProducer
-from producers.in_flight import PublishError
-from producers.publisher import ProducerClosedError, Publisher, PubSubPublisher
 
 __all__ = [
     "EventProducer",

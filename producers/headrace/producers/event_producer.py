@@ -9,13 +9,13 @@ from typing import Any, Final
 
 import uuid_utils
 
+from headrace.producers.in_flight import InFlight
+from headrace.producers.publisher import ProducerClosedError, Publisher
 from headrace.schemas import Contract, Envelope, Registry
 from headrace.schemas.encode import encode
 from headrace.schemas.identity import derive_event_id
 from headrace.schemas.plain import text_of
 from headrace.schemas.validate import validate
-from producers.in_flight import InFlight
-from producers.publisher import ProducerClosedError, Publisher
 
 MAX_ATTRIBUTE_BYTES: Final = 1024  # Pub/Sub's limit on an attribute's value and on an ordering key
 
