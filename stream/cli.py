@@ -246,8 +246,8 @@ def main() -> None:
     except Exception as error:  # the last place: turned into a sentence and a stable exit code
         code, sentence = explain(error)
         if code != Exit.READER_GONE:
-            from stream.letters.terminal import safe
-            from stream.output import say
+            from headrace.util.output import say
+            from headrace.util.terminal_safe import safe
 
             say(f"headrace: {safe(sentence)}")
         sys.exit(code)

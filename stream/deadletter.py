@@ -11,8 +11,8 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Final
 
 from headrace.schemas.envelope import from_micros, to_rfc3339
+from headrace.util.batching import in_batches
 from stream.batch import MicroBatch
-from stream.batches import in_batches
 from stream.message import Message
 from stream.names import Names
 from stream.replays import Replay, without_replay

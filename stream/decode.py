@@ -11,10 +11,10 @@ import pyarrow as pa
 from headrace.schemas.envelope import CONTENT_TYPE, MAX_ID_BYTES, Envelope, to_micros
 from headrace.schemas.errors import ContractError, MalformedEnvelopeError, UndecodableError, UnknownSchemaError
 from headrace.schemas.registry import Contract, Registry
+from headrace.util.hashing import digests
 from stream.arrays import columns_for, to_batch
 from stream.batch import NOTES, MicroBatch
 from stream.deadletter import Reason, Refusal
-from stream.digests import digests
 from stream.envelopes import Head, disagreeing, head_of, packed, packed_numbers
 from stream.message import Message
 from stream.replays import LETTER_ID

@@ -8,7 +8,7 @@ import sys
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from stream.letters.terminal import safe
+from headrace.util.terminal_safe import safe
 
 
 def set_up_logs(format_: str) -> None:

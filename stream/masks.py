@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headrace.schemas.model import Generalise, Pii
-from stream.buffers import text_parts, validity
+from headrace.util.arrow_buffers import text_parts, validity
 from stream.networks import networks
 
 HIDDEN: Final = "*"

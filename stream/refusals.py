@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from stream.columns import counted
+from headrace.util.terminal_columns import counted
 
 
 @dataclass(frozen=True, slots=True)

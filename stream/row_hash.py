@@ -15,8 +15,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stream.buffers import Bytes, side_by_side, text_parts, validity
-from stream.digests import digests
+from headrace.util.arrow_buffers import Bytes, side_by_side, text_parts, validity
+from headrace.util.hashing import digests
 
 LEFT_OUT: Final = "_ingested_at"  # says when the job saw the event, nothing of the event
 _BINARY: Final = pa.binary()

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hmac import HMAC
 
-from stream.buffers import side_by_side
+from headrace.util.arrow_buffers import side_by_side
 from stream.names import FIRST_KEY_VERSION
 
 TOKEN_DIGITS: Final = 32  # 128 bits: collisions stay out of reach

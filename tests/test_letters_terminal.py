@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.letters.terminal import safe
-from stream.output import show
+from headrace.util.output import show
+from headrace.util.terminal_safe import safe
 from tests.strategies import FIXED_PROFILE
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import structlog
 
-from stream.columns import counted, print_columns
+from headrace.util.output import say, show
+from headrace.util.terminal_columns import counted, print_columns
 from stream.exits import explain
 from stream.logs import set_up_logs
-from stream.output import say, show
 
 AUDIT: dict[str, Any] = {
     "subject": "booking_created",

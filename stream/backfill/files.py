@@ -11,11 +11,11 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final, NamedTuple, cast
 
 from headrace.schemas.registry import Contract
+from headrace.util.terminal_safe import safe
 from stream.backfill.errors import BackfillError, CutOffError
 from stream.backfill.mapping import Mapping
 from stream.backfill.places import checked_address, is_object
 from stream.backfill.readers import KINDS, WHOLE
-from stream.letters.terminal import safe
 
 GZIP: Final = ".gz"
 MAX_UNPACKED_BYTES: Final = 256 * 1024 * 1024

@@ -19,6 +19,7 @@ from rich.console import Console
 from headrace.schemas.columns import PURE
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
+from headrace.util.output import say
 from stream.bench import end_to_end
 from stream.bench.end_to_end import FULL, QUICK, Size
 from stream.bench.events import BOOKINGS, FLIGHTS, SUBJECTS, keep, messages
@@ -31,7 +32,6 @@ from stream.bench.rivals import BenchFailedError, child, module, provision, watc
 from stream.bench.steps import CHUNK, WARM
 from stream.bench.ticks import rate_of
 from stream.emulators import running_emulators
-from stream.output import say
 from stream.processes import python, run
 from stream.scratch import scratch_folder
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from headrace.schemas.envelope import to_rfc3339
+from headrace.util.output import check_format, print_json, say, show
 from stream.audit import SubjectAudit, audit
 from stream.audit_expiry import moment_of
 from stream.audit_scope import Scope, chosen
@@ -17,7 +18,6 @@ from stream.commands.served import served
 from stream.exits import Exit
 from stream.letters.facts import State
 from stream.letters.standing import Standing, letters_by_subject
-from stream.output import check_format, print_json, say, show
 from stream.reach import Service, reach
 from stream.settings import Settings
 

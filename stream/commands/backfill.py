@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 from google.cloud.bigquery import Client
 
 from headrace.schemas.registry import Contract, Registry
+from headrace.util.output import check_format, say, show
 from stream.backfill.events import FILE, LINE
 from stream.backfill.files import look_at
 from stream.backfill.mapping import read_mapping
@@ -38,7 +39,6 @@ from stream.job import Job
 from stream.keys import KEY_BYTES, HeldKey, Key
 from stream.logs import set_up_logs
 from stream.message import Message
-from stream.output import check_format, say, show
 from stream.processes import stop_on_signals
 from stream.reach import Service, reach
 from stream.settings import Settings, read_masking_key

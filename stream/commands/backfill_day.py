@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from headrace.util.output import check_format, say, show
 from stream.backfill.day import SPOOL, DayReader, Spooled, day_of
 from stream.backfill.reading_process import read_ahead
 from stream.backfill.replace import DayReplacement
@@ -26,7 +27,6 @@ from stream.engine.patience import Patience
 from stream.engine.status import SubjectStatus
 from stream.exits import Exit
 from stream.logs import set_up_logs
-from stream.output import check_format, say, show
 from stream.processes import stop_on_signals
 from stream.settings import Settings
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from headrace.util.output import check_format, say, show
 from stream.cost.estimate import Engine, Load, estimate
 from stream.cost.prices import load_prices
-from stream.output import check_format, say, show
 
 
 def show_estimate(load: Load, prices_file: Path | None, format_: str) -> None:

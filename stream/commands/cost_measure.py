@@ -6,10 +6,10 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from headrace.util.output import check_format, say, show
 from stream.clients import open_bigquery
 from stream.commands.served import served
 from stream.cost.measure import Measured, measure, total
-from stream.output import check_format, say, show
 from stream.reach import Service, reach
 from stream.settings import Settings
 

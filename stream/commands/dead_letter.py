@@ -8,7 +8,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from headrace.schemas.envelope import to_rfc3339
-from stream.columns import cut, print_labelled, width
+from headrace.util.output import check_format, print_json, say
+from headrace.util.terminal_columns import cut, print_labelled, width
+from headrace.util.terminal_safe import safe
 from stream.commands.dead_letters_history import print_story, story
 from stream.commands.letters import letters_of
 from stream.commands.served import served
@@ -18,8 +20,6 @@ from stream.letters.hexdump import hexdump
 from stream.letters.letter import Letter
 from stream.letters.remedies import mend_values, next_step, page
 from stream.letters.service import Letters, Shown
-from stream.letters.terminal import safe
-from stream.output import check_format, print_json, say
 from stream.settings import Settings
 
 MOST_FIELDS: Final = 40

@@ -8,13 +8,13 @@ from datetime import datetime
 from typing import Any, Final
 
 from headrace.schemas.envelope import to_rfc3339
-from stream.columns import counted, print_columns
+from headrace.util.output import check_format, say, show
+from headrace.util.terminal_columns import counted, print_columns
 from stream.commands.letters import chosen, confirmed, letters_of
 from stream.letters.ages import age
 from stream.letters.filters import Filter
 from stream.letters.reading import GROUPS, Group, Listed
 from stream.letters.service import SHORT, ChoiceError
-from stream.output import check_format, say, show
 from stream.settings import Settings
 
 OPEN: Final = ("open",)

@@ -11,7 +11,9 @@ from typing import Final
 
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.registry import Registry
-from stream.columns import counted, print_labelled
+from headrace.util.output import say
+from headrace.util.terminal_columns import counted, print_labelled
+from headrace.util.terminal_safe import safe
 from stream.commands.letters import chosen, confirmed, letters_of
 from stream.commands.served import served
 from stream.editor import edited
@@ -23,8 +25,6 @@ from stream.letters.filters import Filter
 from stream.letters.mend import Change, readable_as
 from stream.letters.reading import Listed
 from stream.letters.service import SHORT, ChoiceError, Letters
-from stream.letters.terminal import safe
-from stream.output import say
 from stream.settings import Settings
 
 OPEN: Final = ("open",)

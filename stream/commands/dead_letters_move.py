@@ -10,12 +10,12 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
 
-from stream.columns import counted
+from headrace.util.output import say
+from headrace.util.terminal_columns import counted
 from stream.commands.letters import letters_of
 from stream.letters.filters import Filter
 from stream.letters.moving import export, import_lines
 from stream.letters.service import ChoiceError
-from stream.output import say
 from stream.settings import Settings
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from headrace.util.output import say, show
 from stream.engine.journal import FILE, Journal, JournalError
-from stream.output import say, show
 from stream.settings import load_settings
 
 

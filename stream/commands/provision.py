@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from google.api_core.exceptions import GoogleAPIError
 
+from headrace.util.output import say
+from headrace.util.terminal_columns import counted
 from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
-from stream.columns import counted
-from stream.output import say
 from stream.provision import Clients, plan
 from stream.reach import Service, reach
 from stream.refusals import ProvisionError, listed

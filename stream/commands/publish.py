@@ -12,9 +12,9 @@ from headrace.schemas import Contract
 from headrace.schemas.from_json import fields_from_json
 from headrace.schemas.strict_json import InvalidJsonError, read_json
 from headrace.schemas.validate import validate
-from stream.columns import counted
+from headrace.util.output import say
+from headrace.util.terminal_columns import counted
 from stream.commands.served import served
-from stream.output import say
 from stream.reach import Service, reach
 from stream.settings import Settings
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from headrace.schemas.registry import Registry
+from headrace.util.output import SCHEMA_VERSION, check_format, print_json
 from stream.clients import open_gapic_publisher
 from stream.commands.archive import open_archive
 from stream.commands.letters import confirmed, letters_of
@@ -22,7 +23,6 @@ from stream.letters.pacing import Pace
 from stream.letters.plan import SENT_BY_DEFAULT, Plan, plan
 from stream.letters.replay import INTERRUPTED, Desk, Errand, replay
 from stream.letters.service import ChoiceError, Letters
-from stream.output import SCHEMA_VERSION, check_format, print_json
 from stream.processes import stop_on_signals
 from stream.reach import Service, reach
 from stream.settings import Settings

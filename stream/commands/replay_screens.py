@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from typing import Any, Final
 
-from stream.columns import counted
+from headrace.util.output import say, show
+from headrace.util.terminal_columns import counted
 from stream.letters.judging import Prospect
 from stream.letters.plan import Plan, Why
 from stream.letters.replay import INTERRUPTED, Result
 from stream.letters.service import SHORT
-from stream.output import say, show
 
 MOST_WHYS: Final = 10
 WORDS: Final = {

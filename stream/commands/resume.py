@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from headrace.util.output import say
 from stream.commands.journal import open_existing
 from stream.engine.journal import LET_THROUGH, JournalError
-from stream.output import say
 
 
 def resume_subject(subject: str, journal: Path | None) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from stream.output import check_format, say, show
+from headrace.util.output import check_format, say, show
 from stream.scale.advise import advised, settings
 from stream.scale.calibration import load_calibration
 from stream.scale.limits import Limit, load_limits

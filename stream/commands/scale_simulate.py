@@ -7,8 +7,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
+from headrace.util.output import check_format, say, show
 from stream.commands.scale import human
-from stream.output import check_format, say, show
 from stream.scale.limits import ScaleError
 from stream.scale.needs import Plan
 from stream.scale.samples import Outcome, Sample

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from headrace.schemas.registry import Registry
-from stream.output import say
+from headrace.util.output import say
 from stream.settings import Settings
 
 

@@ -6,10 +6,10 @@ from dataclasses import asdict
 from datetime import timedelta
 
 from headrace.schemas.envelope import from_micros
+from headrace.util.output import check_format, say, show
+from headrace.util.terminal_columns import counted
 from stream.clients import open_bigquery
-from stream.columns import counted
 from stream.compact import compact, plan_compaction
-from stream.output import check_format, say, show
 from stream.reach import Service, reach
 from stream.settings import Settings
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from headrace.util.output import say
 from stream.emulators import running_emulators
-from stream.output import say
 from stream.processes import wait_for_interrupt
 
 

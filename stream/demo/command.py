@@ -19,6 +19,7 @@ from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.model import Pii, inner, walk
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
+from headrace.util.output import print_json, say
 from stream.audit import count_subjects
 from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
 from stream.commands.archive import open_reader
@@ -35,7 +36,6 @@ from stream.key_files import write_key_file
 from stream.keys import KEY_BYTES
 from stream.letters.filters import Filter
 from stream.names import Names
-from stream.output import print_json, say
 from stream.processes import wait_for_interrupt
 from stream.provision import Clients, apply, plan
 from stream.scratch import scratch_folder

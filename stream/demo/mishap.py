@@ -16,11 +16,11 @@ from typing import Final
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
+from headrace.util.output import say
 from stream.clients import open_gapic_publisher
 from stream.demo.bookings import SUBJECT, bookings
 from stream.demo.planting import Planted, event_of
 from stream.demo.service import publish
-from stream.output import say
 from stream.settings import load_settings
 
 BOOKINGS: Final = 5_000

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from stream.digests import digests
+from headrace.util.hashing import digests
 from stream.message import Message
 from stream.packed_ids import SALT_BYTES, Keys, PackedIds
 

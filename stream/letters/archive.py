@@ -14,7 +14,7 @@ from typing import Any, Final
 import orjson
 import pyarrow as pa
 
-from stream.batches import in_batches
+from headrace.util.batching import in_batches
 from stream.letters.facts import Fact, Step
 from stream.letters.keys import ArchiveKey
 from stream.letters.letter import SEALED, Letter, Piece

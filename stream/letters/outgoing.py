@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from google.pubsub_v1.types import PubsubMessage
 
-from stream.batches import in_batches
+from headrace.util.batching import in_batches
 from stream.deadletter import MAX_NAME_BYTES, MAX_REQUEST_BYTES, MAX_REQUEST_MESSAGES
 from stream.letters.letter import Letter
 from stream.replays import Replay

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from headrace.schemas.registry import Registry
-from stream.batches import in_batches
+from headrace.util.batching import in_batches
 from stream.letters.ahead import one_ahead
 from stream.letters.facts import State
 from stream.letters.filters import Filter

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from headrace.schemas.registry import Registry
-from stream.batches import in_batches
+from headrace.util.batching import in_batches
 from stream.letters.archive import Archive
 from stream.letters.explain import explain
 from stream.letters.explanation import Explanation, Verdict

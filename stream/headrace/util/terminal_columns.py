@@ -10,7 +10,7 @@ from typing import Final
 
 from rich.cells import cell_len, set_cell_size
 
-from stream.letters.terminal import safe
+from headrace.util.terminal_safe import safe
 
 NARROWEST: Final = 60
 WIDEST: Final = 160

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from rich.cells import cell_len
 
-from stream.columns import limited, print_labelled, width, wrapped
-from stream.letters.terminal import safe
+from headrace.util.terminal_columns import limited, print_labelled, width, wrapped
+from headrace.util.terminal_safe import safe
 
 SCHEMA_VERSION: Final = 1
 FORMATS: Final = ("table", "json", "ndjson")
