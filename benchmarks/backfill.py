@@ -21,14 +21,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from headrace.runtime.clock import now_micros
+from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher
+from headrace.runtime.logs import set_up_logs
+from headrace.runtime.processes import python, run, run_program, start
 from headrace.schemas.envelope import Envelope
 from headrace.schemas.identity import derive_event_id
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
 from stream.backfill.mapping import read_mapping
 from stream.bench.rivals import count_rows, provision
-from stream.clients import open_bigquery, open_gapic_publisher
-from stream.clock import now_micros
 from stream.commands.backfill import Reading, build_backfill
 from stream.commands.run import build_engine, collect_less_often, job_for
 from stream.demo.flights import SUBJECT, TOTAL, flights
@@ -37,9 +39,7 @@ from stream.engine.embedded import Embedded, Progress
 from stream.engine.journal import Journal
 from stream.key_files import write_key_file
 from stream.keys import HeldKey
-from stream.logs import set_up_logs
 from stream.names import Names
-from stream.processes import python, run, run_program, start
 from stream.settings import load_settings, read_masking_key
 from tests.builders import encode
 from tests.files import as_avro, as_csv, as_parquet

@@ -22,9 +22,9 @@ from typing import Any
 
 import psutil
 
+from headrace.runtime import processes
 from headrace.schemas.envelope import Envelope
 from headrace.schemas.samples import SAMPLES
-from stream import processes
 from stream.cli import app
 from stream.commands.archive import open_archive
 from stream.deadletter import Reason

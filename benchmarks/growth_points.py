@@ -20,10 +20,10 @@ import pyarrow as pa
 
 from benchmarks import contracts
 from benchmarks.tables import tables_point
+from headrace.runtime.clock import now_micros
 from headrace.schemas.registry import Registry
 from stream.batch import NOTES, MicroBatch
 from stream.bench.figures import spread
-from stream.clock import now_micros
 from stream.dataflow.shards import split_sealed
 from stream.deduplicate import SeenIds
 from stream.engine.prepare import Preparation

@@ -19,12 +19,12 @@ import psutil
 from google.cloud import bigquery
 
 from benchmarks import contracts
-from stream import processes
+from headrace.runtime import processes
+from headrace.runtime.google_clients import open_bigquery
 from stream.bench.command import emulators
 from stream.bench.end_to_end import environment
 from stream.bench.figures import spread
 from stream.bench.rivals import BenchFailedError, child, last_line, module, provision
-from stream.clients import open_bigquery
 from stream.names import Names
 
 SECONDS: Final = {10: 60, 1_000: 30, 3_000: 20}  # by events a second

@@ -9,9 +9,9 @@ if __name__ == "__main__" and not sys.flags.safe_path:
 
 from typing import NoReturn
 
-from stream.exits import Exit
-from stream.processes import run_program
-from stream.standard_streams import set_up_streams
+from headrace.runtime.exit_codes import Exit
+from headrace.runtime.processes import run_program
+from headrace.runtime.standard_streams import set_up_streams
 
 
 def program() -> NoReturn:

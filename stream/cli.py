@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from headrace.runtime.exit_codes import Exit, explain
 from stream.cli_backfill import backfill
 from stream.cli_bench import bench
 from stream.cli_cost import cost_app
@@ -31,7 +32,6 @@ from stream.cli_replay import replay
 from stream.cli_scale import scale_app
 from stream.cli_tallies import tallies_app
 from stream.cli_template import template_app
-from stream.exits import Exit, explain
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -222,8 +222,8 @@ def audit(
 
     Examples: headrace audit --project my-project  |  headrace audit --since 6h --contents --format json
     """
+    from headrace.runtime.clock import now_micros
     from stream.audit_scope import Scope, parse_grace, parse_since
-    from stream.clock import now_micros
     from stream.commands.audit import run_audit
 
     settings, now = read_settings(project, dataset, contracts, window=window), now_micros()
@@ -234,7 +234,7 @@ def audit(
 
 
 def main() -> None:
-    """Run the command line with the exit codes of :mod:`stream.exits`."""
+    """Run the command line with the exit codes of :mod:`headrace.runtime.exit_codes`."""
     try:
         check_arguments(sys.argv[1:])
         try:

@@ -51,8 +51,8 @@ def check_runner(runner: str | None) -> None:
 
 def read_settings(project: str | None, dataset: str | None = None, contracts: Path | None = None, **more: Any) -> Any:
     """The settings, flags first; says which emulators are used."""
+    from headrace.runtime.google_clients import describe_emulators
     from headrace.util.output import say
-    from stream.clients import describe_emulators
     from stream.settings import load_settings
 
     line = describe_emulators()

@@ -35,7 +35,7 @@ def compact(
 
     Examples: headrace tallies compact --dry-run  |  headrace tallies compact --older-than 30d
     """
-    from stream.clock import now_micros
+    from headrace.runtime.clock import now_micros
     from stream.commands.tallies import compact_tallies
     from stream.compact import parse_older_than
 

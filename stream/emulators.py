@@ -17,8 +17,8 @@ from typing import Final
 
 import psutil
 
-from stream.clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB
-from stream.processes import start
+from headrace.runtime.google_clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB
+from headrace.runtime.processes import start
 
 START_SECONDS: Final = 90.0
 STARTS: Final = 3

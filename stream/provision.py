@@ -12,9 +12,9 @@ from google.cloud import bigquery
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.pubsub_v1 import PublisherClient, SubscriberClient
 
+from headrace.runtime.clock import now_micros
 from headrace.schemas.envelope import from_micros
 from headrace.schemas.registry import Registry
-from stream.clock import now_micros
 from stream.completeness import completeness_view, put_view, view_differs
 from stream.letters.tables import archive_tables
 from stream.names import FIRST_KEY_VERSION, Names

@@ -32,7 +32,7 @@ from google.protobuf.message import DecodeError
 from google.rpc import code_pb2 as code
 from google.rpc.status_pb2 import Status
 
-from stream.failpoints import reached
+from headrace.runtime.failpoints import reached
 from stream.verdicts import Answer
 
 # A request is 10 MB at most (cloud.google.com/bigquery/quotas#write-api-limits); room is left for framing.

@@ -8,10 +8,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber
 from headrace.schemas.envelope import Envelope
 from headrace.schemas.registry import Contract, Registry
 from headrace.schemas.samples import SAMPLES
-from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
 from stream.commands.archive import open_archive
 from stream.deadletter import Reason
 from stream.letters.letter import Letter, as_pieces

@@ -13,10 +13,10 @@ from typing import Any
 from google.api_core.exceptions import DeadlineExceeded
 from google.pubsub_v1.types import PubsubMessage
 
+from headrace.runtime.clock import now_micros
+from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
-from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
-from stream.clock import now_micros
 from stream.commands.run import build_engine, job_for
 from stream.engine.embedded import Embedded
 from stream.engine.journal import Journal

@@ -16,6 +16,7 @@ from jsonschema import Draft202012Validator
 from rich.console import Console
 from typer.testing import CliRunner
 
+from headrace.runtime.exit_codes import Exit, explain
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
 from stream.bench.command import in_child
@@ -32,7 +33,6 @@ from stream.bench.textbook import Textbook
 from stream.bench.ticks import Rate, Tick, Ticker, rate_of, read_ticks
 from stream.cli import app
 from stream.emulators import EmulatorMissingError
-from stream.exits import Exit, explain
 
 NOW = datetime.now(UTC)
 KEY = b"k" * 32

@@ -1,4 +1,4 @@
-"""No child process runs what lies in the working folder, and every one is started by ``stream/processes.py``."""
+"""No child process runs what lies in the working folder, and every one is started by ``stream/headrace/runtime/processes.py``."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from pathlib import Path
 
 import pytest
 
+from headrace.runtime.clock import now_micros
+from headrace.runtime.processes import child_environment, python, run, start
 from headrace.schemas.samples import SAMPLES
 from stream.backfill.files import look_at
 from stream.backfill.mapping import read_mapping
 from stream.backfill.reading_process import read_ahead
 from stream.backfill.rounds import Task
-from stream.clock import now_micros
-from stream.processes import child_environment, python, run, start
 from tests.builders import FLIGHT
 
 ROOT = Path(__file__).parent.parent
 HEADRACE = Path(sys.executable).parent / "headrace"
 OURS = ("benchmarks", "dags/headrace_dags", "deploy", "docker", "producers", "schemas", "stream")
 # Whose program the person chose: an editor, and gcloud; and the one module that starts Python.
-STARTERS = {"stream/editor.py", "stream/deploy/gcloud.py", "stream/processes.py"}
+STARTERS = {"stream/editor.py", "stream/deploy/gcloud.py", "stream/headrace/runtime/processes.py"}
 STARTING = {
     *(f"subprocess.{name}" for name in ("Popen", "run", "call", "check_call", "check_output", "getoutput")),
     *(f"os.{name}" for name in ("system", "popen", "fork", "forkpty", "posix_spawn", "posix_spawnp")),

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 import typer
 
+from headrace.runtime.exit_codes import Exit, explain
 from headrace.schemas.samples import SAMPLES
 from stream.cli import app, main
 from stream.engine.journal import Journal as OpenJournal
-from stream.exits import Exit, explain
 from stream.settings import SettingsError, load_settings
 
 

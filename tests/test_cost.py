@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headrace.runtime.exit_codes import Exit
 from stream.cli import main
 from stream.commands.cost import show_estimate
 from stream.cost import upkeep
@@ -20,7 +21,6 @@ from stream.cost.measure import Measured, total
 from stream.cost.prices import NAMES, PricesError, load_prices
 from stream.dataflow import identities
 from stream.engine import guard, table_watch, watch
-from stream.exits import Exit
 from stream.settings import Settings
 
 LOAD = Load(

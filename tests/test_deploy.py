@@ -15,11 +15,11 @@ from apache_beam.options.pipeline_options import (
     WorkerOptions,
 )
 
+from headrace.runtime.exit_codes import Exit
 from headrace.schemas.samples import SAMPLES
 from stream.cli import main
 from stream.deploy.compare import GOLDEN, compare, load, renamed
 from stream.deploy.options import backfill_flags, dataflow_flags, drain_script
-from stream.exits import Exit
 from stream.settings import Settings, SettingsError, load_settings
 
 pytestmark = pytest.mark.usefixtures("nothing_set")

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from stream.failpoints import NAMES, FailpointError, crashing_at
+from headrace.runtime.failpoints import NAMES, FailpointError, crashing_at
 
 ROOT = Path(__file__).parents[1]
 REACH = """
-from stream.failpoints import reached
+from headrace.runtime.failpoints import reached
 for number in range(1, 4):
     reached("committed")
     reached("pulled")

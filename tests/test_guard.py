@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from google.api_core.exceptions import ServiceUnavailable
 
+from headrace.runtime.exit_codes import Exit, explain
 from headrace.schemas.envelope import from_micros, to_micros
 from stream.engine.claim import Look, Statement, last_claims
 from stream.engine.guard import KEPT, ClockError, Guard
@@ -23,7 +24,6 @@ from stream.engine.journal import Journal
 from stream.engine.ownership import FencedError, InUseError
 from stream.engine.patience import Patience
 from stream.engine.status import SubjectStatus
-from stream.exits import Exit, explain
 from stream.verdicts import HaltError
 from tests.jobs import wait_for
 

@@ -11,7 +11,7 @@ from contextlib import ExitStack, suppress
 
 import pytest
 
-from stream import page_server
+from headrace.runtime import page_server
 from stream.emulators import free_ports
 from stream.engine.status import EngineStatus, SubjectStatus
 from stream.health import serving_health

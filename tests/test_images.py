@@ -13,7 +13,7 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from stream.clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB
+from headrace.runtime.google_clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB
 from stream.settings import Settings
 
 ROOT = Path(__file__).parent.parent

@@ -15,10 +15,10 @@ from typing import Final
 import pytest
 
 from deploy.permissions import ROOT
+from headrace.runtime.exit_codes import Exit
 from headrace.schemas.samples import SAMPLES
 from stream import key_files
 from stream.cli import main
-from stream.exits import Exit
 from stream.key_files import problem_of, read_key_file, write_key_file
 from stream.profiles import SettingsError
 from stream.settings import read_archive_key, read_masking_key

@@ -9,7 +9,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from stream.exits import Exit, explain
+from headrace.runtime.exit_codes import Exit, explain
 from stream.letters.archive import Archive, ArchiveNames
 from stream.letters.export import ImportLineError, read_lines, to_line
 from stream.letters.facts import State

@@ -18,10 +18,10 @@ from google.api_core import exceptions as api_errors
 from google.auth import exceptions as auth_errors
 
 import stream
+from headrace.runtime.exit_codes import _BY_NAME, INTERNAL, Exit, explain
 from headrace.schemas.samples import SAMPLES
 from stream.cli import app, main
 from stream.emulators import EmulatorMissingError
-from stream.exits import _BY_NAME, INTERNAL, Exit, explain
 from stream.key_files import write_key_file
 from tests.test_deploy import TOLD
 
@@ -102,7 +102,7 @@ def place(tmp_path: Path, nothing_set: None, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("stream.cli.app", BUILT)  # built once: it takes longer than what is tried
     monkeypatch.setattr("stream.bench.needs.check_needs", _not_here)
     monkeypatch.setattr("stream.emulators._pubsub_command", _not_here)
-    monkeypatch.setattr("stream.reach._answers", lambda service, seconds: "not in this test")
+    monkeypatch.setattr("headrace.runtime.reachability._answers", lambda service, seconds: "not in this test")
     return tmp_path
 
 

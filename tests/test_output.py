@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import structlog
 
+from headrace.runtime.exit_codes import explain
+from headrace.runtime.logs import set_up_logs
 from headrace.util.output import say, show
 from headrace.util.terminal_columns import counted, print_columns
-from stream.exits import explain
-from stream.logs import set_up_logs
 
 AUDIT: dict[str, Any] = {
     "subject": "booking_created",

@@ -20,7 +20,7 @@ stuck = Stuck()
 def run(body: str, before: str = "") -> subprocess.CompletedProcess[str]:
     """A program whose main is *body*."""
     lines = "\n".join(f"    {line}" for line in body.splitlines())
-    program = f"import atexit, sys, threading\nfrom stream.processes import run_program\n{before}\n"
+    program = f"import atexit, sys, threading\nfrom headrace.runtime.processes import run_program\n{before}\n"
     program += f"def main():\n{lines}\nrun_program(main)\n"
     return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
 
@@ -55,7 +55,7 @@ def test_the_exit_code_is_that_of_main(body: str, code: int) -> None:
 
 
 def test_a_reader_that_has_gone_is_no_failure() -> None:
-    program = "from stream.processes import run_program; run_program(lambda: print('x' * 100))"
+    program = "from headrace.runtime.processes import run_program; run_program(lambda: print('x' * 100))"
     command = [sys.executable, "-E", "-c", program]  # buffered, so that what is left is written at the end
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from google.cloud.bigquery import PolicyTagList, SchemaField
 
+from headrace.runtime.exit_codes import Exit
 from stream.cli import main
-from stream.exits import Exit
 from stream.refusals import ProvisionError, Refusal, listed
 from stream.table_changes import merged_columns
 from stream.tables import misfits

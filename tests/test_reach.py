@@ -9,14 +9,21 @@ from pathlib import Path
 
 import pytest
 
+from headrace.runtime import reachability as reaching
+from headrace.runtime.exit_codes import Exit, explain
+from headrace.runtime.google_clients import (
+    BIGQUERY,
+    BIGQUERY_STORAGE,
+    PUBSUB,
+    describe_emulators,
+    emulator_host,
+    open_bigquery,
+)
+from headrace.runtime.reachability import NOTICE_SECONDS, Service, UnreachableError, reach
 from headrace.schemas.samples import SAMPLES
-from stream import reach as reaching
 from stream.cli import app
-from stream.clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB, describe_emulators, emulator_host, open_bigquery
 from stream.commands import run
-from stream.exits import Exit, explain
 from stream.key_files import write_key_file
-from stream.reach import NOTICE_SECONDS, Service, UnreachableError, reach
 from stream.settings import SettingsError
 
 SPEAK_SECONDS = 10.0

@@ -9,9 +9,9 @@ from unittest.mock import MagicMock
 
 import pytest
 
+from headrace.runtime.google_clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB
 from headrace.schemas.samples import SAMPLES
 from stream import settings as settings_module
-from stream.clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB
 from stream.commands import run
 from stream.deploy.options import dataflow_flags
 from stream.deploy.submit import pipeline_for

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from headrace.runtime.exit_codes import Exit
 from headrace.schemas.samples import SAMPLES
-from stream.exits import Exit
 
 HEADRACE = Path(sys.executable).parent / "headrace"
 LOOK = f"{HEADRACE} scale limits"
@@ -44,7 +44,7 @@ def test_a_reader_that_has_gone_is_no_difference_and_nobody_is_told() -> None:
 
 def test_a_closed_stderr_is_not_the_number_of_the_next_file(tmp_path: Path) -> None:
     code = (
-        "from stream.standard_streams import set_up_streams; set_up_streams(); "
+        "from headrace.runtime.standard_streams import set_up_streams; set_up_streams(); "
         f"file = open({str(tmp_path / 'journal')!r}, 'wb'); import os; os.write(2, b'a line of a log'); "
         "print(file.fileno() > 2)"
     )
@@ -79,7 +79,7 @@ def test_an_argument_that_is_no_text_is_refused_and_one_that_names_a_file_is_not
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_a_terminal_shows_both_in_the_order_of_their_lines(unbuffered: str) -> None:
     code = (
-        "from stream.standard_streams import set_up_streams; set_up_streams(); import sys; "
+        "from headrace.runtime.standard_streams import set_up_streams; set_up_streams(); import sys; "
         "print(1); sys.stderr.write('2\\n'); print(3); sys.stderr.write('4\\n')"
     )
     ours, theirs = pty.openpty()

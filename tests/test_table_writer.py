@@ -12,6 +12,7 @@ import grpc
 import pyarrow as pa
 import pytest
 
+from headrace.runtime.call_failures import plain
 from stream.engine.journal import Journal
 from stream.engine.ownership import FencedError
 from stream.engine.patience import Patience, StoppedError
@@ -19,7 +20,6 @@ from stream.engine.status import SubjectStatus
 from stream.engine.table_writer import Head, Note, TableWriter
 from stream.engine.transaction import Transaction
 from stream.streams import WriteStreams
-from stream.trouble import plain
 from stream.verdicts import HaltError
 from tests.faults import scripted_answers as answers
 from tests.faults.scripted_memory import MemoryStreams, Stream, a_scripted_memory

@@ -15,6 +15,7 @@ from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOpt
 from google.cloud.dataflow_v1beta3 import TemplateMetadata
 from google.protobuf.json_format import ParseError
 
+from headrace.runtime.exit_codes import Exit
 from stream.cli import main
 from stream.dataflow_settings import DataflowSettings
 from stream.deploy.flex import read_arguments
@@ -33,7 +34,6 @@ from stream.deploy.template import (
     metadata,
     run_command,
 )
-from stream.exits import Exit
 from stream.setting_engines import EMBEDDED_ALONE
 from stream.settings import Settings, SettingsError, load_settings
 from tests.test_deploy import TOLD

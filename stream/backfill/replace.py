@@ -19,6 +19,7 @@ from google.api_core.exceptions import GoogleAPIError
 from google.cloud import bigquery
 from requests.exceptions import RequestException
 
+from headrace.runtime.failpoints import reached
 from headrace.schemas.envelope import from_micros
 from headrace.schemas.registry import Contract
 from stream.audit_queries import signed, tallied_windows
@@ -35,7 +36,6 @@ from stream.engine.prepare import Prepared
 from stream.engine.puller import Pulled
 from stream.engine.scheduler import Steps
 from stream.engine.transaction import Transaction
-from stream.failpoints import reached
 from stream.job import Job
 from stream.message import Message
 from stream.names import Names

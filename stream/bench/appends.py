@@ -16,6 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from headrace.runtime.google_clients import open_bigquery, open_write
+from headrace.runtime.processes import run_program
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
 from stream.bench.events import kept
@@ -23,10 +25,8 @@ from stream.bench.figures import beside
 from stream.bench.ours import Ours
 from stream.bench.steps import CHUNK, WARM
 from stream.bench.textbook import Textbook
-from stream.clients import open_bigquery, open_write
 from stream.message import Message
 from stream.names import Names
-from stream.processes import run_program
 from stream.streams import Rows, WriteStreams
 from stream.verdicts import Verdict, judge
 

@@ -13,8 +13,8 @@ import grpc
 from google.protobuf.empty_pb2 import Empty
 from google.pubsub_v1.types import AcknowledgeRequest, PullRequest, PullResponse
 
+from headrace.runtime.google_clients import PUBSUB
 from stream.bench.ticks import Ticker
-from stream.clients import PUBSUB
 
 _SERVICE = "/google.pubsub.v1.Subscriber"
 

@@ -16,6 +16,8 @@ from typing import Any, Final
 
 from rich.console import Console
 
+from headrace.runtime.processes import python, run
+from headrace.runtime.scratch import scratch_folder
 from headrace.schemas.columns import PURE
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
@@ -32,8 +34,6 @@ from stream.bench.rivals import BenchFailedError, child, module, provision, watc
 from stream.bench.steps import CHUNK, WARM
 from stream.bench.ticks import rate_of
 from stream.emulators import running_emulators
-from stream.processes import python, run
-from stream.scratch import scratch_folder
 
 SCHEMA_VERSION: Final = 1
 APPENDED: Final = 0.4  # of the chunks of the steps: emulators are slow

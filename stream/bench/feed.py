@@ -13,8 +13,8 @@ from typing import Final
 
 from google.pubsub_v1.types import PublishRequest, PubsubMessage
 
+from headrace.runtime.google_clients import open_gapic_publisher
 from stream.bench.rivals import REQUEST_MESSAGES
-from stream.clients import open_gapic_publisher
 from stream.message import Message
 from stream.names import Names
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from headrace.runtime.clock import now_micros
 from headrace.schemas.registry import Registry
 from stream.batch import MicroBatch
-from stream.clock import now_micros
 from stream.decode import Decoder, decode
 from stream.deduplicate import SeenIds
 from stream.mask import Masker

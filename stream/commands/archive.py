@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from stream.clients import open_bigquery, open_subscriber, open_write
+from headrace.runtime.google_clients import open_bigquery, open_subscriber, open_write
 from stream.letters.archive import Archive, ArchiveNames
 from stream.letters.keys import ArchiveKey
 from stream.letters.reading import Reader

@@ -6,19 +6,19 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Final
 
+from headrace.runtime.exit_codes import Exit
+from headrace.runtime.google_clients import open_bigquery
+from headrace.runtime.reachability import Service, reach
 from headrace.schemas.envelope import to_rfc3339
 from headrace.util.output import check_format, print_json, say, show
 from stream.audit import SubjectAudit, audit
 from stream.audit_expiry import moment_of
 from stream.audit_scope import Scope, chosen
 from stream.audit_windows import Finding
-from stream.clients import open_bigquery
 from stream.commands.archive import archive_names
 from stream.commands.served import served
-from stream.exits import Exit
 from stream.letters.facts import State
 from stream.letters.standing import Standing, letters_by_subject
-from stream.reach import Service, reach
 from stream.settings import Settings
 
 MOST_SHOWN: Final = 20

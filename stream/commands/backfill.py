@@ -13,6 +13,12 @@ from typing import Any, Final, Protocol
 
 from google.cloud.bigquery import Client
 
+from headrace.runtime.clock import now_micros
+from headrace.runtime.exit_codes import Exit
+from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber, open_write
+from headrace.runtime.logs import set_up_logs
+from headrace.runtime.processes import stop_on_signals
+from headrace.runtime.reachability import Service, reach
 from headrace.schemas.registry import Contract, Registry
 from headrace.util.output import check_format, say, show
 from stream.backfill.events import FILE, LINE
@@ -22,8 +28,6 @@ from stream.backfill.preparer import LinePreparer
 from stream.backfill.reading_process import read_ahead
 from stream.backfill.rounds import Task
 from stream.backfill.source import FileSource
-from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber, open_write
-from stream.clock import now_micros
 from stream.commands.line import Line
 from stream.commands.run import collect_less_often, job_for
 from stream.commands.served import served
@@ -34,13 +38,9 @@ from stream.engine.journal import Journal
 from stream.engine.patience import Patience
 from stream.engine.prepare import Prepared
 from stream.engine.status import SubjectStatus
-from stream.exits import Exit
 from stream.job import Job
 from stream.keys import KEY_BYTES, HeldKey, Key
-from stream.logs import set_up_logs
 from stream.message import Message
-from stream.processes import stop_on_signals
-from stream.reach import Service, reach
 from stream.settings import Settings, read_masking_key
 from stream.streams import WriteStreams
 from stream.subscriptions import look_at_letters

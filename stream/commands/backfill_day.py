@@ -12,12 +12,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from headrace.runtime.exit_codes import Exit
+from headrace.runtime.google_clients import open_bigquery
+from headrace.runtime.logs import set_up_logs
+from headrace.runtime.processes import stop_on_signals
 from headrace.util.output import check_format, say, show
 from stream.backfill.day import SPOOL, DayReader, Spooled, day_of
 from stream.backfill.reading_process import read_ahead
 from stream.backfill.replace import DayReplacement
 from stream.backfill.rounds import Task
-from stream.clients import open_bigquery
 from stream.commands.backfill import Reading, engine_of, held_key, is_waiting, job_of
 from stream.commands.run import collect_less_often
 from stream.engine.embedded import Embedded
@@ -25,9 +28,6 @@ from stream.engine.intake import Preparer, Source
 from stream.engine.journal import Journal
 from stream.engine.patience import Patience
 from stream.engine.status import SubjectStatus
-from stream.exits import Exit
-from stream.logs import set_up_logs
-from stream.processes import stop_on_signals
 from stream.settings import Settings
 
 

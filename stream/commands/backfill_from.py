@@ -6,13 +6,13 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from headrace.runtime.clock import now_micros
+from headrace.runtime.exit_codes import Exit
 from headrace.schemas.registry import Contract
-from stream.clock import now_micros
 from stream.commands.backfill import check, write
 from stream.commands.served import served
 from stream.engine.journal import Journal
 from stream.engine.patience import Patience
-from stream.exits import Exit
 from stream.pull.describe import Pull, read_pull
 from stream.pull.rows import require_dlt, rows_of
 from stream.pull.source import PullSource

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from headrace.runtime.clock import now_micros
 from stream.audit_scope import ScopeError, parse_since
 from stream.cli_filters import ALL
-from stream.clock import now_micros
 from stream.deadletter import Reason
 from stream.letters.facts import State
 from stream.letters.filters import Filter

@@ -6,10 +6,10 @@ import threading
 
 import structlog
 
+from headrace.runtime.logs import set_up_logs
+from headrace.runtime.processes import stop_on_signals
+from headrace.runtime.reachability import Service, reach
 from stream.commands.archive import open_collector
-from stream.logs import set_up_logs
-from stream.processes import stop_on_signals
-from stream.reach import Service, reach
 from stream.settings import Settings
 
 _LOG = structlog.get_logger("headrace")

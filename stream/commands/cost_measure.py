@@ -6,11 +6,11 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from headrace.runtime.google_clients import open_bigquery
+from headrace.runtime.reachability import Service, reach
 from headrace.util.output import check_format, say, show
-from stream.clients import open_bigquery
 from stream.commands.served import served
 from stream.cost.measure import Measured, measure, total
-from stream.reach import Service, reach
 from stream.settings import Settings
 
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from headrace.runtime.exit_codes import Exit
 from headrace.util.output import print_json, say
 from stream.deploy.compare import GOLDEN, Change, Graph, any_subject, compare, dump, kept, load, renamed
 from stream.deploy.options import backfill_flags, dataflow_flags, drain_script, secret_names
-from stream.exits import Exit
 from stream.settings import Settings, SettingsError
 
 

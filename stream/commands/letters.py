@@ -13,6 +13,7 @@ from typing import TypeVar
 import typer
 from google.api_core.exceptions import NotFound
 
+from headrace.runtime.reachability import Service, reach
 from stream.commands.archive import open_archive, open_reader
 from stream.commands.choosing import chooses_nothing
 from stream.letters.archive import Archive, ArchiveNames
@@ -20,7 +21,6 @@ from stream.letters.filters import Filter
 from stream.letters.operator import who
 from stream.letters.reading import Listed
 from stream.letters.service import ChoiceError, Letters
-from stream.reach import Service, reach
 from stream.settings import Settings
 
 T = TypeVar("T")

@@ -8,6 +8,7 @@ from typing import Any
 from google.api_core.exceptions import NotFound
 
 from headrace.producers import EventProducer, InvalidEventError, PublishError, PubSubPublisher
+from headrace.runtime.reachability import Service, reach
 from headrace.schemas import Contract
 from headrace.schemas.from_json import fields_from_json
 from headrace.schemas.strict_json import InvalidJsonError, read_json
@@ -15,7 +16,6 @@ from headrace.schemas.validate import validate
 from headrace.util.output import say
 from headrace.util.terminal_columns import counted
 from stream.commands.served import served
-from stream.reach import Service, reach
 from stream.settings import Settings
 
 

@@ -7,15 +7,17 @@ import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from headrace.runtime.exit_codes import Exit
+from headrace.runtime.google_clients import open_gapic_publisher
+from headrace.runtime.processes import stop_on_signals
+from headrace.runtime.reachability import Service, reach
 from headrace.schemas.registry import Registry
 from headrace.util.output import SCHEMA_VERSION, check_format, print_json
-from stream.clients import open_gapic_publisher
 from stream.commands.archive import open_archive
 from stream.commands.letters import confirmed, letters_of
 from stream.commands.line import Line
 from stream.commands.replay_screens import plan_as_dict, result_as_dict, show_plan, show_result
 from stream.commands.served import served
-from stream.exits import Exit
 from stream.letters.facts import State
 from stream.letters.filters import Filter
 from stream.letters.judging import Prospect
@@ -23,8 +25,6 @@ from stream.letters.pacing import Pace
 from stream.letters.plan import SENT_BY_DEFAULT, Plan, plan
 from stream.letters.replay import INTERRUPTED, Desk, Errand, replay
 from stream.letters.service import ChoiceError, Letters
-from stream.processes import stop_on_signals
-from stream.reach import Service, reach
 from stream.settings import Settings
 
 

@@ -12,10 +12,13 @@ from typing import Final
 
 import structlog
 
+from headrace.runtime.clock import now_micros
+from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber, open_write
+from headrace.runtime.logs import set_up_logs
+from headrace.runtime.processes import stop_on_signals
+from headrace.runtime.reachability import Service, UnreachableError, reach
 from headrace.schemas.columns import decoder_kind
 from headrace.schemas.registry import Registry
-from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber, open_write
-from stream.clock import now_micros
 from stream.commands.archive import collecting
 from stream.completeness import known_complete
 from stream.engine.embedded import Embedded, EngineClients, Progress
@@ -24,10 +27,7 @@ from stream.engine.journal import Journal
 from stream.health import serving_health
 from stream.job import Job
 from stream.keys import HeldKey, Key
-from stream.logs import set_up_logs
 from stream.names import TALLIES
-from stream.processes import stop_on_signals
-from stream.reach import Service, UnreachableError, reach
 from stream.settings import Settings, read_masking_key
 from stream.streams import WriteStreams
 from stream.subscriptions import look_at_letters

@@ -6,7 +6,7 @@ from typing import Final
 
 import apache_beam as beam
 
-from stream.clients import open_bigquery, open_write
+from headrace.runtime.google_clients import open_bigquery, open_write
 from stream.dataflow.cells import Memory
 from stream.streams import WriteStreams
 

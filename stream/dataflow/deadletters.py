@@ -8,7 +8,7 @@ from typing import Any
 
 import apache_beam as beam
 
-from stream.clients import open_gapic_publisher
+from headrace.runtime.google_clients import open_gapic_publisher
 from stream.deadletter import DeadLetter, Sender, publish_letters
 
 

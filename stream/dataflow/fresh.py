@@ -18,9 +18,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from apache_beam.pvalue import TaggedOutput
 
+from headrace.runtime.google_clients import open_bigquery
 from stream.backfill.buckets import create_object
 from stream.batch import MicroBatch
-from stream.clients import open_bigquery
 from stream.dataflow.cells import Key
 from stream.dataflow.fates import Fates, tally_fates
 from stream.dataflow.keying import key_by_shard

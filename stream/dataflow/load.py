@@ -10,9 +10,9 @@ from typing import Any
 import apache_beam as beam
 import structlog
 
+from headrace.runtime.google_clients import open_bigquery
 from stream.backfill.buckets import delete_objects
 from stream.backfill.staging import Load, Staging
-from stream.clients import open_bigquery
 from stream.dataflow.loading import LoadOptions, Part
 from stream.own_tables import tallies_table
 from stream.stored_rows import whole_days

@@ -12,10 +12,10 @@ from google.cloud import bigquery
 from requests.exceptions import ConnectionError as RequestsConnectionError
 from requests.exceptions import Timeout
 
+from headrace.runtime.call_failures import in_words
 from stream.dataflow.identities import TableIdentities
 from stream.names import sql_name
 from stream.stored_rows import StoredRows, StoredTallies
-from stream.trouble import in_words
 
 
 class LookupFailedError(RuntimeError):

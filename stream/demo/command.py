@@ -15,13 +15,16 @@ from typing import Any, Final
 
 from rich.console import Console
 
+from headrace.runtime.exit_codes import Exit
+from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber
+from headrace.runtime.processes import wait_for_interrupt
+from headrace.runtime.scratch import scratch_folder
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.model import Pii, inner, walk
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
 from headrace.util.output import print_json, say
 from stream.audit import count_subjects
-from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
 from stream.commands.archive import open_reader
 from stream.commands.dead_letters import group_letters
 from stream.demo.bookings import SUBJECT as BOOKING
@@ -31,14 +34,11 @@ from stream.demo.report import Report, make_report, print_masking, print_report,
 from stream.demo.service import publish, received, running_job, wait_until_received
 from stream.demo.unmasked import unmasked_hits
 from stream.emulators import running_emulators
-from stream.exits import Exit
 from stream.key_files import write_key_file
 from stream.keys import KEY_BYTES
 from stream.letters.filters import Filter
 from stream.names import Names
-from stream.processes import wait_for_interrupt
 from stream.provision import Clients, apply, plan
-from stream.scratch import scratch_folder
 from stream.settings import load_settings
 
 PROJECT: Final = "headrace-demo"

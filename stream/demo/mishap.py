@@ -13,11 +13,11 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 
+from headrace.runtime.google_clients import open_gapic_publisher
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
 from headrace.util.output import say
-from stream.clients import open_gapic_publisher
 from stream.demo.bookings import SUBJECT, bookings
 from stream.demo.planting import Planted, event_of
 from stream.demo.service import publish

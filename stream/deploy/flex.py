@@ -13,11 +13,11 @@ from typing import NamedTuple
 import apache_beam as beam
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
 
+from headrace.runtime.exit_codes import explain
 from headrace.util.output import say
 from stream.deploy.options import BATCH, SECRETS, STREAMING
 from stream.deploy.submit import backfill_pipeline_for, pipeline_for, submit
 from stream.deploy.template import BACKFILL_PARAMETERS, GIVEN, OPTIONAL, PARAMETERS
-from stream.exits import explain
 from stream.settings import Settings, load_settings
 
 

@@ -9,7 +9,7 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
 from apache_beam.runners.dataflow.dataflow_runner import DataflowPipelineResult
 
-from stream.clock import now_micros
+from headrace.runtime.clock import now_micros
 from stream.commands.backfill import Reading, job_of
 from stream.commands.run import job_for
 from stream.commands.served import served

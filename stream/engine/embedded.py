@@ -18,6 +18,7 @@ import structlog
 from google.cloud import bigquery
 from google.pubsub_v1 import PublisherClient
 
+from headrace.runtime.failpoints import reached
 from stream.engine.claim import Claims
 from stream.engine.failures import ENDS_ALL, said_of, where_it_failed
 from stream.engine.guard import Guard
@@ -33,7 +34,6 @@ from stream.engine.table_watch import LOOK_SECONDS, WITNESS_SECONDS, TableWatch,
 from stream.engine.tally_loop import TallyLoop
 from stream.engine.watch import Watch, Watched
 from stream.engine.workers import Workers, open_workers
-from stream.failpoints import reached
 from stream.job import Job
 from stream.names import ENGINES, Names
 from stream.streams import WriteStreams

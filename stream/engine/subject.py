@@ -14,6 +14,7 @@ import pyarrow as pa
 from google.cloud import bigquery
 from google.pubsub_v1 import PublisherClient
 
+from headrace.runtime.failpoints import reached
 from stream.batch import MicroBatch, to_ipc
 from stream.deadletter import DeadLetter, dead_letters, letter_requests, publish_request
 from stream.engine.intake import Preparer, Source
@@ -28,7 +29,6 @@ from stream.engine.status import FAILED, LETTERS, SubjectStatus
 from stream.engine.table_watch import Change, TableReplacedError, TableWatch
 from stream.engine.table_writer import Fence, Head, Note, TableWriter
 from stream.engine.transaction import Transaction
-from stream.failpoints import reached
 from stream.job import Job
 from stream.message import Message
 from stream.names import Names

@@ -15,11 +15,11 @@ from typing import Final, Protocol, TypeAlias, TypeVar, assert_never
 
 import pyarrow as pa
 
+from headrace.runtime.failpoints import reached
 from stream.batch import from_ipc, to_ipc
 from stream.engine.journal import Journal
 from stream.engine.patience import NEEDS_ROOM, Patience
 from stream.engine.transaction import StoredHead, Transaction
-from stream.failpoints import reached
 from stream.streams import Rows, WriteStreams
 from stream.tables import PROVISION_MAKES
 from stream.verdicts import HaltError, Verdict, judge

@@ -10,6 +10,7 @@ from typing import Final
 
 import pyarrow as pa
 
+from headrace.runtime.failpoints import reached
 from stream.batch import from_ipc, to_ipc
 from stream.engine.journal import Journal
 from stream.engine.patience import NEEDS_ROOM, Patience
@@ -18,7 +19,6 @@ from stream.engine.subject import Clients
 from stream.engine.table_watch import Change, TableWatch
 from stream.engine.table_writer import Fence, Head, Note, TableWriter, rows_of
 from stream.engine.transaction import Transaction
-from stream.failpoints import reached
 from stream.job import Job
 from stream.names import TALLIES, Names
 from stream.own_tables import tallies_table

@@ -25,9 +25,9 @@ from google.api_core.exceptions import (
 )
 from google.pubsub_v1 import PublisherClient
 
+from headrace.runtime.failpoints import reached
 from headrace.schemas.registry import Registry
 from stream.deadletter import publish_request
-from stream.failpoints import reached
 from stream.letters.ahead import one_ahead
 from stream.letters.archive import Archive
 from stream.letters.facts import Action, Fact, Step

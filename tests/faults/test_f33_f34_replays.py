@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stream.failpoints import REPLAY
+from headrace.runtime.failpoints import REPLAY
 from stream.letters.facts import State
 from tests.faults.replaying import SUBJECT, Replaying
 from tests.faults.world import World, until

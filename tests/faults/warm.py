@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from stream.processes import tied
+from headrace.runtime.processes import tied
 
 ROOT: Final = Path(__file__).parents[2]
 # Everything but our own modules, which read their environment when they are imported.

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 from google.pubsub_v1.types import PubsubMessage
 
+from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber
+from headrace.runtime.processes import tied
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
-from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
 from stream.commands.archive import open_archive, open_collector, open_reader
 from stream.deadletter import DeadLetter, Reason, Sender, publish_letters
 from stream.key_files import write_key_file
@@ -26,7 +27,6 @@ from stream.letters.keys import ArchiveKey, SealedError
 from stream.letters.letter import Letter
 from stream.letters.reading import Reader
 from stream.message import Message
-from stream.processes import tied
 from stream.provision import Clients, apply, plan
 from stream.settings import Settings
 from tests.jobs import COMMAND, wait_for

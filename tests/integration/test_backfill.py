@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from headrace.runtime.exit_codes import Exit
 from headrace.schemas.identity import derive_event_id
 from headrace.schemas.samples import SAMPLES
-from stream.exits import Exit
 from tests.builders import FLIGHT, a_flight
 from tests.files import WRITERS, as_csv
 from tests.integration.test_service import a_message

@@ -11,8 +11,8 @@ from uuid import UUID
 
 import pytest
 
+from headrace.runtime.exit_codes import Exit
 from headrace.schemas.identity import derive_event_id
-from stream.exits import Exit
 from tests.builders import BOOKING, FLIGHT, a_booking, a_flight
 from tests.files import as_avro, as_csv
 from tests.integration.test_backfill import ALL_BUT_WHO_AND_WHEN, DAY, SUBJECT, Done, Place, flights, streamed

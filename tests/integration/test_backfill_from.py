@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from headrace.runtime.clock import now_micros
 from headrace.schemas.identity import derive_event_id
 from headrace.schemas.samples import SAMPLES
-from stream.clock import now_micros
 from stream.commands.backfill import build_backfill
 from stream.commands.backfill_from import Pulling
 from stream.pull.describe import read_pull

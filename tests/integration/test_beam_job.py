@@ -12,9 +12,9 @@ import pytest
 from google.cloud import bigquery
 from google.rpc import code_pb2
 
+from headrace.runtime.clock import now_micros
+from headrace.runtime.google_clients import open_bigquery, open_subscriber, open_write
 from stream.audit import SubjectAudit, count_subjects
-from stream.clients import open_bigquery, open_subscriber, open_write
-from stream.clock import now_micros
 from stream.commands.run import job_for
 from stream.dataflow import pages
 from stream.dataflow.pages import Placed, Queue

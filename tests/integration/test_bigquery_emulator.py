@@ -16,8 +16,8 @@ from google.api_core.exceptions import BadRequest
 from google.cloud import bigquery
 from google.cloud.bigquery_storage_v1 import types
 
+from headrace.runtime.google_clients import BIGQUERY, BIGQUERY_STORAGE, open_bigquery
 from headrace.schemas.registry import Registry
-from stream.clients import BIGQUERY, BIGQUERY_STORAGE, open_bigquery
 from tests.builders import a_contract
 from tests.integration.test_service import a_message
 from tests.service import a_service

@@ -12,7 +12,7 @@ import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.pubsub_v1.types import Subscription, UpdateSubscriptionRequest
 
-from stream.clients import open_subscriber
+from headrace.runtime.google_clients import open_subscriber
 from tests.builders import FLIGHT, a_flight
 from tests.integration.test_service import a_message
 from tests.jobs import a_key, a_running_job, wait_for

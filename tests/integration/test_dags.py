@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from headrace.runtime.google_clients import open_bigquery
 from headrace.schemas.samples import SAMPLES
-from stream.clients import open_bigquery
 from stream.emulators import Emulators
 from stream.names import TALLIES, Names
 from tests.buckets import VARIABLE, a_bucket

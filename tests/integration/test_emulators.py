@@ -12,8 +12,15 @@ from pathlib import Path
 import psutil
 import pytest
 
+from headrace.runtime.google_clients import (
+    BIGQUERY,
+    BIGQUERY_STORAGE,
+    PUBSUB,
+    open_bigquery,
+    open_gapic_publisher,
+    open_write,
+)
 from stream import emulators
-from stream.clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB, open_bigquery, open_gapic_publisher, open_write
 from stream.emulators import EmulatorMissingError, running_emulators
 
 ROOT = Path(__file__).parents[2]

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from headrace.runtime.clock import now_micros
 from headrace.schemas.samples import SAMPLES
-from stream.clock import now_micros
 from stream.deadletter import PREFIX
 from stream.engine.guard import ClockError
 from stream.settings import Settings

@@ -15,8 +15,8 @@ from uuid import UUID
 import pytest
 from google.cloud import storage
 
+from headrace.runtime.google_clients import open_bigquery
 from headrace.schemas.samples import SAMPLES
-from stream.clients import open_bigquery
 from stream.deadletter import PREFIX
 from tests.buckets import a_bucket, put
 from tests.builders import BOOKING, FLIGHT, a_booking, a_flight

@@ -20,11 +20,11 @@ from typer.testing import CliRunner
 from deploy.open_letters import open_letters
 from deploy.permissions import differences, principals
 from headrace.producers import EventProducer, PubSubPublisher
+from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber, open_write
 from headrace.schemas.envelope import to_micros
 from headrace.schemas.registry import Registry, parse_contract
 from headrace.schemas.samples import SAMPLES
 from stream.cli import app
-from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber, open_write
 from stream.commands.archive import open_collector
 from stream.commands.backfill import Reading, build_backfill, job_of
 from stream.commands.backfill_day import build_replacement

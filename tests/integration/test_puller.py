@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from stream.clients import open_subscriber
+from headrace.runtime.google_clients import open_subscriber
 from stream.engine.continuity import Continuity
 from stream.engine.puller import Puller
 from stream.engine.scheduler import Scheduler

@@ -15,14 +15,14 @@ from typing import Any
 
 import pytest
 
+from headrace.runtime.failpoints import REPLAY
+from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber
 from headrace.schemas.envelope import to_rfc3339
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
 from stream.audit import count_subjects
-from stream.clients import open_bigquery, open_gapic_publisher, open_subscriber
 from stream.commands.archive import open_archive, open_collector, open_reader
 from stream.engine.embedded import Embedded
-from stream.failpoints import REPLAY
 from stream.key_files import write_key_file
 from stream.letters.facts import Action, Fact, State
 from stream.letters.filters import Filter

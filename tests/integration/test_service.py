@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from headrace.runtime.google_clients import open_bigquery
 from headrace.schemas.envelope import Envelope
 from headrace.schemas.registry import Contract, Registry
 from stream.audit import count_subjects
-from stream.clients import open_bigquery
 from stream.deadletter import PREFIX
 from stream.engine.embedded import Embedded
 from tests.builders import BOOKING, FLIGHT, a_booking, a_contract, a_flight, encode

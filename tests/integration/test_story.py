@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stream.clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB, open_bigquery
+from headrace.runtime.google_clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB, open_bigquery
 from tests.transcripts import COLUMNS, ROOT, a_terminal, assert_as_said, environment, replay
 
 pytestmark = [pytest.mark.emulators, pytest.mark.timeout(600)]

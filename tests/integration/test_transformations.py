@@ -16,11 +16,11 @@ import pyarrow.compute as pc
 import pytest
 from google.cloud import bigquery
 
+from headrace.runtime.clock import now_micros
+from headrace.runtime.google_clients import open_bigquery
 from headrace.schemas.registry import Contract, Registry, parse_contract
 from stream.audit import SubjectAudit, audit, count_subjects
 from stream.audit_scope import Scope
-from stream.clients import open_bigquery
-from stream.clock import now_micros
 from stream.deadletter import PREFIX
 from stream.refusals import ProvisionError
 from tests.builders import FLIGHT, a_flight

@@ -17,11 +17,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from headrace.producers import EventProducer, PubSubPublisher
+from headrace.runtime.clock import now_micros
+from headrace.runtime.google_clients import open_bigquery
 from headrace.schemas.registry import Registry
 from stream.audit import audit
 from stream.audit_scope import Scope
-from stream.clients import open_bigquery
-from stream.clock import now_micros
 from tests.builders import a_decimal, a_record
 from tests.service import Service, a_service
 

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from enum import Enum
 from typing import Final
 
+from headrace.runtime.google_clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB, emulator_host
 from headrace.util.output import say
-from stream.clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB, emulator_host
 
 NOTICE_SECONDS: Final = 3.0
 REACH_SECONDS: Final = 20.0

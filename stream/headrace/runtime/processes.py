@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, NoReturn
 
-from stream.standard_streams import OutputError
+from headrace.runtime.standard_streams import OutputError
 
 # A program of its own that asks Linux to kill it when its parent ends, and then becomes the command. Asking between
 # fork and exec instead would run gRPC's fork handlers in the child, which now and then abort it.
