@@ -14,11 +14,11 @@ from sqlglot import exp
 from headrace.schemas.errors import ContractError
 from headrace.schemas.registry import Contract, Registry
 from headrace.schemas.transformations import Rollup
-from stream.expressions.compiler import SEE, parse, spelt
-from stream.expressions.functions import need, unit_of
-from stream.expressions.language import compile_tree
-from stream.expressions.node import ExpressionError, Node
-from stream.expressions.types import BOOL, FLOAT64, is_number, is_ordered, name_of
+from headrace.sql.expression_compiler import SEE, parse, spelt
+from headrace.sql.functions import need, unit_of
+from headrace.sql.language import compile_tree
+from headrace.sql.node import ExpressionError, Node
+from headrace.sql.types import BOOL, FLOAT64, is_number, is_ordered, name_of
 from stream.names import Names
 from stream.tables import TABLE_DOC, description, row_schema
 

@@ -23,7 +23,7 @@ from stream.functions import Function, FunctionError, checked, load_function
 from stream.tables import META_SCHEMA, arrow_schema, row_schema
 
 if TYPE_CHECKING:  # sqlglot takes a moment: a job without expressions does not wait for it
-    from stream.expressions.node import Node
+    from headrace.sql.node import Node
 
 STAGE: Final = "transform"
 _Step = Callable[[pa.RecordBatch], pa.RecordBatch]
@@ -132,7 +132,7 @@ def check_transformations(contract: Contract) -> None:
 
 def _filter(contract: Contract) -> _Step:
     """What says of each row whether it is kept: only where the condition is true, as in SQL."""
-    from stream.expressions.node import ExpressionError
+    from headrace.sql.node import ExpressionError
 
     place = f"{contract.subject}.v{contract.ref.version}.headrace.where"
     try:
@@ -147,8 +147,8 @@ def _column(contract: Contract, derived: Derived) -> Callable[[pa.RecordBatch], 
     type_ = arrow_schema(contract.written).field(derived.field.name).type
     if derived.expression is None:
         return lambda rows: pa.nulls(rows.num_rows, type_)
-    from stream.expressions.node import ExpressionError
-    from stream.expressions.types import cast, may_become, name_of
+    from headrace.sql.node import ExpressionError
+    from headrace.sql.types import cast, may_become, name_of
 
     place = f"{contract.subject}.v{contract.ref.version}.headrace.derived.{derived.field.name}.expression"
     try:
@@ -163,14 +163,14 @@ def _column(contract: Contract, derived: Derived) -> Callable[[pa.RecordBatch], 
 
 
 def _compiled(contract: Contract, text: str) -> Node:
-    from stream.expressions.language import compile_expression
+    from headrace.sql.language import compile_expression
 
     return compile_expression(text, columns_of(contract))
 
 
 def _boolean(node: Node) -> Callable[[pa.RecordBatch], pa.Array]:
-    from stream.expressions.functions import need
-    from stream.expressions.types import BOOL
+    from headrace.sql.functions import need
+    from headrace.sql.types import BOOL
 
     return need("where", node, BOOL).run
 

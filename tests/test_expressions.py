@@ -13,8 +13,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from stream.expressions.language import compile_expression
-from stream.expressions.node import ExpressionError
+from headrace.sql.language import compile_expression
+from headrace.sql.node import ExpressionError
 
 SCHEMA = pa.schema(
     [

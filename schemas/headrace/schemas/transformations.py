@@ -1,6 +1,6 @@
 """What the contract says is to be done with rows before they are written, and what is to be made of the table.
 
-Only the form is checked here: what an expression means is known where it is run, in ``stream.expressions``.
+Only the form is checked here: what an expression means is known where it is run, in ``headrace.sql``.
 """
 
 from __future__ import annotations

@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlglot import exp
 
-from stream.expressions import functions as fn
-from stream.expressions.compiler import Compiler, Handler, spelt
-from stream.expressions.literals import literal_of
-from stream.expressions.node import ExpressionError, Node, alike, call, choose, constant
-from stream.expressions.types import BOOL, NULL, is_ordered, name_of
+from headrace.sql import functions as fn
+from headrace.sql.expression_compiler import Compiler, Handler, spelt
+from headrace.sql.literals import literal_of
+from headrace.sql.node import ExpressionError, Node, alike, call, choose, constant
+from headrace.sql.types import BOOL, NULL, is_ordered, name_of
 
 
 def compared(name: str, function: Callable[[pa.Array, pa.Array], pa.Array]) -> Handler:

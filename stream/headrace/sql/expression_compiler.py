@@ -11,8 +11,8 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from stream.expressions.node import ExpressionError, Node
-from stream.expressions.types import of_column
+from headrace.sql.node import ExpressionError, Node
+from headrace.sql.types import of_column
 
 MAX_NODES: Final = 500
 _MAX_DEPTH: Final = 50

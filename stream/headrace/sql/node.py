@@ -9,7 +9,7 @@ from typing import TypeAlias
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stream.expressions.types import cast, common, name_of
+from headrace.sql.types import cast, common, name_of
 
 Run: TypeAlias = Callable[[pa.RecordBatch], pa.Array]
 

@@ -9,20 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlglot import exp
 
-from stream.expressions.node import ExpressionError, Node, alike, call
-from stream.expressions.types import (
-    BOOL,
-    DATE,
-    DATETIME,
-    FLOAT64,
-    INT64,
-    NULL,
-    STRING,
-    TIME,
-    TIMESTAMP,
-    is_number,
-    name_of,
-)
+from headrace.sql.node import ExpressionError, Node, alike, call
+from headrace.sql.types import BOOL, DATE, DATETIME, FLOAT64, INT64, NULL, STRING, TIME, TIMESTAMP, is_number, name_of
 
 _DAY: Final = 86_400_000_000
 _UNITS: Final = {

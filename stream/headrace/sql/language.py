@@ -9,10 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlglot import exp
 
-from stream.expressions import functions as fn
-from stream.expressions.casts import converted, literal
-from stream.expressions.compiler import Compiler, Handler, parse, part_of
-from stream.expressions.conditions import (
+from headrace.sql import functions as fn
+from headrace.sql.casts import converted, literal
+from headrace.sql.conditions import (
     between,
     both,
     case,
@@ -27,9 +26,10 @@ from stream.expressions.conditions import (
     negated,
     nullif,
 )
-from stream.expressions.literals import number
-from stream.expressions.node import Node, call, constant
-from stream.expressions.types import BOOL, BYTES, DATE, DATETIME, INT64, NULL, STRING, TIMESTAMP
+from headrace.sql.expression_compiler import Compiler, Handler, parse, part_of
+from headrace.sql.literals import number
+from headrace.sql.node import Node, call, constant
+from headrace.sql.types import BOOL, BYTES, DATE, DATETIME, INT64, NULL, STRING, TIMESTAMP
 
 
 def compile_expression(text: str, schema: pa.Schema) -> Node:

@@ -7,11 +7,11 @@ from typing import Any, Final
 import pyarrow as pa
 from sqlglot import exp
 
-from stream.expressions import functions as fn
-from stream.expressions.compiler import SEE, Compiler, spelt
-from stream.expressions.literals import literal_of, typed_literal
-from stream.expressions.node import ExpressionError, Node, constant
-from stream.expressions.types import BOOL, DATE, DATETIME, FLOAT64, INT64, NULL, STRING, TIMESTAMP, name_of
+from headrace.sql import functions as fn
+from headrace.sql.expression_compiler import SEE, Compiler, spelt
+from headrace.sql.literals import literal_of, typed_literal
+from headrace.sql.node import ExpressionError, Node, constant
+from headrace.sql.types import BOOL, DATE, DATETIME, FLOAT64, INT64, NULL, STRING, TIMESTAMP, name_of
 
 _CASTS: Final = frozenset(
     {

@@ -9,8 +9,8 @@ import pyarrow as pa
 from sqlglot import exp
 
 from headrace.schemas.times import read_date, read_datetime
-from stream.expressions.node import ExpressionError, Node, constant
-from stream.expressions.types import DATE, DATETIME, TIMESTAMP, name_of
+from headrace.sql.node import ExpressionError, Node, constant
+from headrace.sql.types import DATE, DATETIME, TIMESTAMP, name_of
 
 
 def literal_of(tree: Any) -> str | None:
