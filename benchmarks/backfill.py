@@ -21,6 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from headrace.core.resource_names import Names
 from headrace.runtime.clock import now_micros
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher
 from headrace.runtime.logs import set_up_logs
@@ -39,7 +40,6 @@ from stream.engine.embedded import Embedded, Progress
 from stream.engine.journal import Journal
 from stream.key_files import write_key_file
 from stream.keys import HeldKey
-from stream.names import Names
 from stream.settings import load_settings, read_masking_key
 from tests.builders import encode
 from tests.files import as_avro, as_csv, as_parquet

@@ -30,11 +30,13 @@ from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateS
 from apache_beam.transforms.util import BatchElements
 from google.cloud.bigquery_storage_v1.types import AppendRowsRequest, ArrowRecordBatch, ArrowSchema
 
+from headrace.core.message import Message
+from headrace.core.micro_batch import NOTES, MicroBatch
+from headrace.core.sealed_messages import seal
 from headrace.schemas.envelope import Envelope, to_micros
 from headrace.schemas.identity import derive_event_id
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
-from stream.batch import NOTES, MicroBatch
 from stream.dataflow.cells import Bag, Memory
 from stream.dataflow.coders import MicroBatchCoder
 from stream.dataflow.packing import Head, Waiting, pack_batch, pack_head, pack_waiting, unpack_head, unpack_waiting
@@ -46,9 +48,7 @@ from stream.decode import Decoder, decode
 from stream.deduplicate import SeenIds
 from stream.demo import bookings, flights
 from stream.mask import Masker
-from stream.message import Message
 from stream.scale.needs import BUNDLES_A_CYCLE
-from stream.sealing import seal
 from stream.streams import Rows
 from stream.tokens import TokenKey
 from stream.window import assign_windows

@@ -22,12 +22,12 @@ from typing import Any
 
 import psutil
 
+from headrace.core.dead_letter import Reason
 from headrace.runtime import processes
 from headrace.schemas.envelope import Envelope
 from headrace.schemas.samples import SAMPLES
 from stream.cli import app
 from stream.commands.archive import open_archive
-from stream.deadletter import Reason
 from stream.emulators import running_emulators
 from stream.key_files import write_key_file
 from stream.letters.letter import Letter, as_pieces

@@ -16,12 +16,12 @@ from typing import Any
 
 import fastavro
 
+from headrace.core.message import Message
 from headrace.schemas.columns import PURE, Columns
 from headrace.schemas.decoder import compile_decoder
 from headrace.schemas.registry import Contract
 from stream.arrays import columns_for
 from stream.decode import Decoder, decode
-from stream.message import Message
 from stream.twin.columns import PureColumns
 from tests.builders import BOOKING, FLIGHT, MOMENT, PACKAGE, a_booking, a_flight, an_envelope, encode
 

@@ -20,15 +20,15 @@ import pyarrow as pa
 
 from benchmarks import contracts
 from benchmarks.tables import tables_point
+from headrace.core.message import Message
+from headrace.core.micro_batch import NOTES, MicroBatch
+from headrace.core.sealed_messages import seal
 from headrace.runtime.clock import now_micros
 from headrace.schemas.registry import Registry
-from stream.batch import NOTES, MicroBatch
 from stream.bench.figures import spread
 from stream.dataflow.shards import split_sealed
 from stream.deduplicate import SeenIds
 from stream.engine.prepare import Preparation
-from stream.message import Message
-from stream.sealing import seal
 from stream.streams import Rows
 from stream.tokens import TokenKey
 

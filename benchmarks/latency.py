@@ -19,13 +19,13 @@ import psutil
 from google.cloud import bigquery
 
 from benchmarks import contracts
+from headrace.core.resource_names import Names
 from headrace.runtime import processes
 from headrace.runtime.google_clients import open_bigquery
 from stream.bench.command import emulators
 from stream.bench.end_to_end import environment
 from stream.bench.figures import spread
 from stream.bench.rivals import BenchFailedError, child, last_line, module, provision
-from stream.names import Names
 
 SECONDS: Final = {10: 60, 1_000: 30, 3_000: 20}  # by events a second
 LEAD_SECONDS: Final = 4.0  # the sender starts meanwhile

@@ -28,14 +28,14 @@ import psutil
 
 from benchmarks import contracts
 from benchmarks.latency import percentile
+from headrace.core.message import Message
+from headrace.core.resource_names import Names
 from headrace.runtime.google_clients import open_bigquery
 from headrace.runtime.processes import python
 from headrace.schemas.registry import Registry
 from stream.bench.command import emulators
 from stream.bench.end_to_end import environment
 from stream.bench.rivals import BenchFailedError, child, last_line, provision, publish
-from stream.message import Message
-from stream.names import Names
 
 SUBJECTS: Final = 500
 SETTLED_SECONDS: Final = 60.0  # until each table and subscription was looked at once

@@ -17,12 +17,12 @@ from typing import Any
 from google.pubsub_v1.types import PubsubMessage
 
 from benchmarks import contracts
+from headrace.core.resource_names import Names
 from headrace.producers.publisher import BATCH_SECONDS
 from headrace.runtime.google_clients import open_gapic_publisher
 from headrace.schemas.encode import encode
 from headrace.schemas.envelope import Envelope
 from headrace.schemas.registry import Contract
-from stream.names import Names
 
 FLIGHT = {
     "carrier": "UA",

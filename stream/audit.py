@@ -16,6 +16,7 @@ from typing import Final
 
 from google.cloud import bigquery
 
+from headrace.core.resource_names import Names
 from headrace.runtime.clock import now_micros
 from headrace.schemas.registry import Contract, Registry
 from stream.audit_contents import read_back, readable_columns
@@ -23,7 +24,6 @@ from stream.audit_expiry import Expiry
 from stream.audit_queries import Statement, statements, stored_windows, tallied_windows
 from stream.audit_scope import Scope, chosen
 from stream.audit_windows import Finding, Kind, ReadBack, Window, compare_contents, judge, side_by_side
-from stream.names import Names
 from stream.tables import row_schema
 
 MOST_FINDINGS: Final = 1000

@@ -9,10 +9,10 @@ from typing import Any, Final, NamedTuple, assert_never
 
 from google.cloud import bigquery
 
+from headrace.core.resource_names import TALLIES, Names
+from headrace.core.tally import GAP, OPEN_GAP, Outcome
 from stream.audit_scope import Scope
 from stream.audit_windows import Hashes, Stored, Tallied
-from stream.names import TALLIES, Names
-from stream.tallies import GAP, OPEN_GAP, Outcome
 
 _PAGE_ROWS: Final = 50_000
 

@@ -8,18 +8,18 @@ from typing import Final, NamedTuple
 
 import pyarrow as pa
 
+from headrace.core.dead_letter import Reason, Refusal
+from headrace.core.message import Message
+from headrace.core.micro_batch import NOTES, MicroBatch
+from headrace.core.replay_attributes import LETTER_ID
+from headrace.core.tally import Outcome, Tally, tally_rows, tally_unread_refusals
 from headrace.schemas.envelope import CONTENT_TYPE, MAX_ID_BYTES, Envelope, to_micros
 from headrace.schemas.errors import ContractError, MalformedEnvelopeError, UndecodableError, UnknownSchemaError
 from headrace.schemas.registry import Contract, Registry
 from headrace.util.hashing import digests
 from stream.arrays import columns_for, to_batch
-from stream.batch import NOTES, MicroBatch
-from stream.deadletter import Reason, Refusal
 from stream.envelopes import Head, disagreeing, head_of, packed, packed_numbers
-from stream.message import Message
-from stream.replays import LETTER_ID
 from stream.tables import INSTANT, META_SCHEMA, arrow_schema
-from stream.tallies import Outcome, Tally, tally_rows, tally_unread_refusals
 
 STAGE: Final = "decode"
 _KEY_BYTES: Final = 16
@@ -39,7 +39,7 @@ class Opened(NamedTuple):
     """What is known of some messages by their envelopes, one line for each that can be used.
 
     *indexes* are those of the messages; *times* are ``ce-time`` as it came, which the payloads have to confirm;
-    *published* and *first_published* are as in :class:`~stream.message.Message`.
+    *published* and *first_published* are as in :class:`~headrace.core.message.Message`.
     """
 
     indexes: list[int]

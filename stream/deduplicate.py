@@ -12,8 +12,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from stream.batch import MicroBatch, key_rows
-from stream.deadletter import Reason, Refusal
+from headrace.core.dead_letter import Reason, Refusal
+from headrace.core.micro_batch import MicroBatch, key_rows
 from stream.packed_ids import SALT_BYTES, Contents, Found, Keys, PackedIds, Places, Rows
 
 _ENTRY_WORDS: Final = 3  # event key in two, content hash

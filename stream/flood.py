@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
-from stream.deadletter import Reason
+from headrace.core.dead_letter import Reason
 
 WINDOW: Final = timedelta(minutes=1)
 FLOOR: Final = 1_000  # messages; of fewer a share says little

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from headrace.core.dead_letter import Sender
 from headrace.schemas.registry import Registry
-from stream.deadletter import Sender
 from stream.keys import Key
 from stream.tokens import TokenKey
 

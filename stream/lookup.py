@@ -9,8 +9,8 @@ from typing import Any, Final
 from google.cloud import bigquery
 from google.cloud.bigquery import ArrayQueryParameter, ScalarQueryParameter
 
+from headrace.core.row_hash import row_hashes
 from headrace.schemas.envelope import to_micros
-from stream.row_hash import row_hashes
 
 QUERY_SECONDS: Final = 60.0
 _QUERY_IDS: Final = 5_000  # an id has a kilobyte at most, and a query's parameters ten megabytes
@@ -46,7 +46,7 @@ def _stored(
 def stored_contents(
     client: bigquery.Client, table: str, columns: Sequence[str], ids: Sequence[str], within: tuple[datetime, datetime]
 ) -> dict[str, int]:
-    """The hash of the row (``stream.row_hash``) of each of *ids*, over *columns*; ids that are not there are left out.
+    """The hash of the row (``headrace.core.row_hash``) of each of *ids*, over *columns*; ids that are not there are left out.
 
     *within* are the first and last moment of ``_event_time``. Raises what the client raises.
     """

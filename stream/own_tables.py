@@ -7,8 +7,8 @@ from typing import Final
 import pyarrow as pa
 from google.cloud import bigquery
 
+from headrace.core.resource_names import ENGINES, TALLIES
 from headrace.schemas.annotations import Partition
-from stream.names import ENGINES, TALLIES
 from stream.tables import INSTANT, partitioning, plain_column
 
 TALLY_SCHEMA: Final = pa.schema(

@@ -12,14 +12,14 @@ from google.cloud import bigquery
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.pubsub_v1 import PublisherClient, SubscriberClient
 
+from headrace.core.plan_refusals import ProvisionError, Refusal
+from headrace.core.resource_names import FIRST_KEY_VERSION, Names
 from headrace.runtime.clock import now_micros
 from headrace.schemas.envelope import from_micros
 from headrace.schemas.registry import Registry
 from stream.completeness import completeness_view, put_view, view_differs
 from stream.letters.tables import archive_tables
-from stream.names import FIRST_KEY_VERSION, Names
 from stream.own_tables import engines_table, tallies_table
-from stream.refusals import ProvisionError, Refusal
 from stream.subscriptions import differences, subscription_for
 from stream.table_changes import evolved_table, same_location, table_changes, table_refusals
 from stream.token_history import TokenHistory, makes_tokens, next_history

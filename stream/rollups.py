@@ -11,6 +11,7 @@ import pyarrow as pa
 from google.cloud import bigquery
 from sqlglot import exp
 
+from headrace.core.resource_names import Names
 from headrace.schemas.errors import ContractError
 from headrace.schemas.registry import Contract, Registry
 from headrace.schemas.transformations import Rollup
@@ -19,7 +20,6 @@ from headrace.sql.functions import need, unit_of
 from headrace.sql.language import compile_tree
 from headrace.sql.node import ExpressionError, Node
 from headrace.sql.types import BOOL, FLOAT64, is_number, is_ordered, name_of
-from stream.names import Names
 from stream.tables import TABLE_DOC, description, row_schema
 
 LABEL: Final = "headrace_rollup"

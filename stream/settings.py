@@ -15,6 +15,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from headrace.core.resource_names import ARCHIVE, FIRST_KEY_VERSION, Names
 from headrace.runtime.google_clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB
 from headrace.runtime.page_server import HIGHEST_PORT
 from headrace.schemas.annotations import parse_duration
@@ -23,7 +24,6 @@ from headrace.schemas.registry import Registry
 from headrace.schemas.transformations import Transformations
 from stream.dataflow_settings import DataflowSettings
 from stream.key_files import read_key_file
-from stream.names import ARCHIVE, FIRST_KEY_VERSION, Names
 from stream.profiles import FILE, Document, SettingsError
 
 __all__ = ["Settings", "SettingsError", "load_settings", "read_archive_key", "read_masking_key", "refuse_emulators"]

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from google.cloud import bigquery
 
-from stream.batch import MicroBatch
+from headrace.core.micro_batch import MicroBatch
+from headrace.core.row_hash import LEFT_OUT, row_hashes
 from stream.lookup import is_empty, service_time, stored_contents, stored_ids
-from stream.row_hash import LEFT_OUT, row_hashes
 from stream.tables import misfits
 
 SKEW_MICROSECONDS: Final = 60_000_000  # how far BigQuery's clock may be behind Pub/Sub's; this machine's may be wrong

@@ -12,8 +12,8 @@ from google.protobuf.duration_pb2 import Duration
 from google.pubsub_v1 import SubscriberClient
 from google.pubsub_v1.types import ExpirationPolicy, Subscription
 
+from headrace.core.resource_names import DEAD_LETTERS, Names
 from headrace.schemas.envelope import from_micros, to_micros
-from stream.names import DEAD_LETTERS, Names
 
 ACK_SECONDS: Final = 60
 CALL_SECONDS: Final = 10.0

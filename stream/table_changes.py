@@ -8,9 +8,9 @@ from typing import Any, Final, NamedTuple
 
 from google.cloud import bigquery
 
+from headrace.core.plan_refusals import Refusal
+from headrace.core.resource_names import Names
 from headrace.schemas.registry import Registry
-from stream.names import Names
-from stream.refusals import Refusal
 from stream.tables import PROVISION_MAKES, case_clashes, misfits, table_for, type_of
 
 _PROVISION: Final = "`headrace provision` changes it"

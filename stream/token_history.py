@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final, Self
 
+from headrace.core.resource_names import FIRST_KEY_VERSION
 from headrace.schemas.model import Mask, walk
 from headrace.schemas.registry import Contract
-from stream.names import FIRST_KEY_VERSION
 from stream.tables import TABLE_DOC, description
 from stream.tokens import token_prefix
 

@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hmac import HMAC
 
+from headrace.core.resource_names import FIRST_KEY_VERSION
 from headrace.util.arrow_buffers import side_by_side
-from stream.names import FIRST_KEY_VERSION
 
 TOKEN_DIGITS: Final = 32  # 128 bits: collisions stay out of reach
 _BLANK: Final = " \t\n\v\f\r\x1c\x1d\x1e\x1f"  # what str.strip takes off an ASCII text

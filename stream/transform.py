@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from headrace.core.dead_letter import Reason, Refusal
+from headrace.core.micro_batch import MicroBatch
 from headrace.schemas.errors import ContractError
 from headrace.schemas.masked import masked
 from headrace.schemas.registry import Contract, Registry
 from headrace.schemas.transformations import Derived
-from stream.batch import MicroBatch
-from stream.deadletter import Reason, Refusal
 from stream.functions import Function, FunctionError, checked, load_function
 from stream.tables import META_SCHEMA, arrow_schema, row_schema
 

@@ -9,10 +9,10 @@ from typing import Final, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from headrace.core.dead_letter import Reason, Refusal
+from headrace.core.micro_batch import MicroBatch
+from headrace.core.tally import window_starts
 from headrace.schemas.registry import Contract
-from stream.batch import MicroBatch
-from stream.deadletter import Reason, Refusal
-from stream.tallies import window_starts
 
 STAGE: Final = "window"
 _MICROSECOND = timedelta(microseconds=1)

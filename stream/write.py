@@ -7,8 +7,8 @@ from typing import Final
 
 import pyarrow as pa
 
-from stream.batch import MicroBatch
-from stream.deadletter import Reason, Refusal
+from headrace.core.dead_letter import Reason, Refusal
+from headrace.core.micro_batch import MicroBatch
 from stream.streams import MAX_REQUEST_BYTES
 
 STAGE: Final = "write"

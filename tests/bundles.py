@@ -18,16 +18,16 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
 
-from stream.batch import MicroBatch
+from headrace.core.dead_letter import DeadLetter
+from headrace.core.message import Message
+from headrace.core.micro_batch import MicroBatch
+from headrace.core.tally import Outcome, Tally, add_up, tally_rows, tally_written
 from stream.dataflow.cells import Ids, Memory
 from stream.dataflow.fates import Fates, tally_fates
 from stream.dataflow.ledger import Ledger
 from stream.dataflow.outbox import IDLE_MICROS, AppendError, Outbox, Streams
 from stream.dataflow.pages import Queue
 from stream.dataflow.sealed import sealed_letters
-from stream.deadletter import DeadLetter
-from stream.message import Message
-from stream.tallies import Outcome, Tally, add_up, tally_rows, tally_written
 from stream.verdicts import HaltError
 from tests.ledgers import (
     KEY,

@@ -14,8 +14,8 @@ import pytest
 from google.auth.transport.requests import AuthorizedSession
 
 from deploy.permissions import METHODS
+from headrace.core.resource_names import COMPLETENESS, ENGINES, TALLIES, Names
 from headrace.schemas.registry import Registry
-from stream.names import COMPLETENESS, ENGINES, TALLIES, Names
 
 Used = set[tuple[str, str]]  # (resource, permission)
 _NAMED = ("topic", "subscription", "name", "parent")

@@ -11,12 +11,12 @@ from typing import Any, Final
 import pyarrow as pa
 from google.rpc import code_pb2
 
-from stream.batch import NOTES, MicroBatch
+from headrace.core.message import Message
+from headrace.core.micro_batch import NOTES, MicroBatch
+from headrace.core.sealed_messages import seal
 from stream.dataflow.cells import Ids, Memory
 from stream.dataflow.pages import Queue
 from stream.decode import event_keys
-from stream.message import Message
-from stream.sealing import seal
 from stream.streams import Rows
 from stream.verdicts import Answer
 

@@ -8,12 +8,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from headrace.core.dead_letter import Reason
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber
 from headrace.schemas.envelope import Envelope
 from headrace.schemas.registry import Contract, Registry
 from headrace.schemas.samples import SAMPLES
 from stream.commands.archive import open_archive
-from stream.deadletter import Reason
 from stream.letters.letter import Letter, as_pieces
 from stream.provision import Clients, apply, plan
 from stream.settings import Settings

@@ -13,6 +13,7 @@ from typing import Any
 from google.api_core.exceptions import DeadlineExceeded
 from google.pubsub_v1.types import PubsubMessage
 
+from headrace.core.resource_names import Names
 from headrace.runtime.clock import now_micros
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber
 from headrace.schemas.registry import Registry
@@ -21,7 +22,6 @@ from stream.commands.run import build_engine, job_for
 from stream.engine.embedded import Embedded
 from stream.engine.journal import Journal
 from stream.keys import HeldKey
-from stream.names import Names
 from stream.provision import Clients, apply, plan
 from stream.settings import Settings
 

@@ -7,6 +7,7 @@ from functools import partial
 
 import pytest
 
+from headrace.core.message import Message
 from headrace.schemas.envelope import Envelope, to_micros
 from headrace.schemas.errors import ContractError
 from headrace.schemas.layout import amplification
@@ -19,7 +20,6 @@ from stream.engine.puller import Pulled
 from stream.engine.receipts import receipts_for
 from stream.engine.rounds import next_round
 from stream.keys import HeldKey
-from stream.message import Message
 from stream.tokens import TokenKey
 from tests.builders import MOMENT, a_contract, a_record, encode
 from tests.readers import KINDS, columns_of

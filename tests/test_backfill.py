@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from headrace.core.message import Message
 from headrace.schemas.envelope import Envelope, to_micros
 from headrace.schemas.identity import derive_event_id
 from headrace.schemas.registry import Contract
@@ -28,7 +29,6 @@ from stream.backfill.source import FileSource
 from stream.engine.journal import Journal
 from stream.engine.patience import Patience
 from stream.engine.status import SubjectStatus
-from stream.message import Message
 from tests.builders import BOOKING, FLIGHT, MOMENT, a_booking, a_contract, a_flight, decode, encode
 from tests.files import WRITERS, as_avro, as_csv, as_ndjson, as_parquet
 

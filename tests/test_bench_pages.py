@@ -15,11 +15,11 @@ from benchmarks.aims import aims
 from benchmarks.latency import Seen, percentile
 from benchmarks.page import PAGES, filled, read
 from benchmarks.sender import message
+from headrace.core.message import Message
+from headrace.core.resource_names import Names
 from stream.bench.events import FLIGHTS
 from stream.bench.ours import Ours
 from stream.bench.profiling import ROOT
-from stream.message import Message
-from stream.names import Names
 
 KEY = b"k" * 32
 SCHEMA = json.loads((ROOT / "stream" / "bench" / "figures.schema.json").read_text())

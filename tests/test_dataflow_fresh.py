@@ -6,7 +6,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.batch import MicroBatch
+from headrace.core.micro_batch import MicroBatch
 from stream.dataflow.fresh import ASKED_ROWS, _lots, compare_together
 from stream.dataflow.tally import as_batch
 

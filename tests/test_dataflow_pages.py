@@ -12,7 +12,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from stream.batch import MicroBatch
+from headrace.core.micro_batch import MicroBatch
 from stream.dataflow import pages
 from stream.dataflow.cells import Memory
 from stream.dataflow.ledger import Ledger

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from headrace.core.dead_letter import Reason, Refusal
 from stream.dataflow.sealed import sealed_letters
 from stream.dataflow.shards import split_sealed
-from stream.deadletter import Reason, Refusal
 from tests.ledgers import SEALING_KEY, a_batch, a_message
 
 

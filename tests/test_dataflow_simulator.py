@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from google.rpc import code_pb2
 
-from stream.batch import MicroBatch
+from headrace.core.micro_batch import MicroBatch
 from stream.dataflow import pages
 from stream.dataflow.cells import Ids, Mark
 from stream.dataflow.fates import Fates

@@ -7,16 +7,9 @@ import os
 from datetime import UTC, datetime
 from typing import Any
 
-from stream.deadletter import (
-    MAX_REQUEST_BYTES,
-    PREFIX,
-    DeadLetter,
-    Reason,
-    Sender,
-    publish_letters,
-)
-from stream.message import Message
-from stream.replays import Replay
+from headrace.core.dead_letter import MAX_REQUEST_BYTES, PREFIX, DeadLetter, Reason, Sender, publish_letters
+from headrace.core.message import Message
+from headrace.core.replay_attributes import Replay
 
 SENDER = Sender("a-project", "headrace")
 NOW = datetime(2026, 3, 14, tzinfo=UTC)

@@ -7,7 +7,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.batch import NOTES, MicroBatch
+from headrace.core.micro_batch import NOTES, MicroBatch
 from stream.deduplicate import Decision, SeenIds, without
 from tests.strategies import FIXED_PROFILE
 

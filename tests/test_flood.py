@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headrace.core.dead_letter import Reason
+from headrace.core.message import Message
 from headrace.schemas.errors import ContractError
 from stream.dataflow.decode import _DecodeFn
-from stream.deadletter import Reason
 from stream.decode import Decoder
 from stream.flood import COUNTED, FLOOR, WINDOW, FloodError, FloodGuard
 from stream.keys import HeldKey
-from stream.message import Message
 from tests.builders import PACKAGE
 
 SECOND = 1_000_000

@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headrace.core.dead_letter import Reason
+from headrace.core.message import Message
 from headrace.producers import EventProducer
 from headrace.producers.testing import FakePublisher
 from headrace.schemas import drawn
@@ -21,10 +23,8 @@ from headrace.schemas.headers import HEADERS, Header
 from headrace.schemas.model import Record
 from headrace.schemas.registry import Contract, Registry
 from headrace.schemas.varint import write_long
-from stream.deadletter import Reason
 from stream.decode import Decoder, decode
 from stream.letters.explain import explain
-from stream.message import Message
 from tests.builders import MOMENT, a_contract, a_decimal, encode
 from tests.readers import KINDS, columns_of, compile_reader, rows
 from tests.strategies import FIXED_PROFILE, contracts, events

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headrace.core.dead_letter import Reason
 from headrace.schemas.decoder import compile_decoder
 from headrace.schemas.encode import encode
 from headrace.schemas.envelope import Envelope, SchemaRef
@@ -20,7 +21,6 @@ from headrace.schemas.registry import Contract, Registry
 from headrace.schemas.to_json import fields_to_json
 from headrace.schemas.trace import trace
 from headrace.schemas.validate import validate
-from stream.deadletter import Reason
 from stream.letters.changes import MendError, assignments, merged, put, read_change, value_at
 from stream.letters.differences import differences
 from stream.letters.letter import Letter

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stream.deadletter import Reason
+from headrace.core.dead_letter import Reason
 from stream.letters.remedies import NEXT, next_step, page
 
 ROOT = Path(__file__).parent.parent

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from google.api_core.exceptions import InvalidArgument, NotFound, ServiceUnavailable
 
+from headrace.core.dead_letter import Reason
+from headrace.core.resource_names import Names
 from headrace.schemas.registry import Registry
 from stream.commands.line import Line
 from stream.commands.replay import Wish
-from stream.deadletter import Reason
 from stream.letters.facts import Fact, State, Step
 from stream.letters.filters import Filter
 from stream.letters.judging import Judge, Prospect
@@ -26,7 +27,6 @@ from stream.letters.plan import SENT_BY_DEFAULT, Entry, Plan, pages, plan
 from stream.letters.reading import Kept
 from stream.letters.replay import Desk, Errand, ReplayError, Result, replay
 from stream.letters.service import ChoiceError
-from stream.names import Names
 from tests.builders import BOOKING, MOMENT, PACKAGE
 from tests.letters import a_letter
 

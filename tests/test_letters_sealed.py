@@ -9,6 +9,7 @@ from unittest.mock import Mock
 
 import pytest
 
+from headrace.core.replay_attributes import MOST_REFUSALS
 from headrace.runtime.exit_codes import Exit, explain
 from stream.letters.archive import Archive, ArchiveNames
 from stream.letters.export import ImportLineError, read_lines, to_line
@@ -16,7 +17,6 @@ from stream.letters.facts import State
 from stream.letters.keys import ArchiveKey, SealedError
 from stream.letters.letter import as_pieces
 from stream.letters.reading import Kept, Reader
-from stream.replays import MOST_REFUSALS
 from tests.letters import NOW, a_letter
 
 KEY: Final = ArchiveKey.of(bytes(range(32)))

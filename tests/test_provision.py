@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from google.cloud.bigquery import PolicyTagList, SchemaField
 
+from headrace.core.plan_refusals import ProvisionError, Refusal, listed
 from headrace.runtime.exit_codes import Exit
 from stream.cli import main
-from stream.refusals import ProvisionError, Refusal, listed
 from stream.table_changes import merged_columns
 from stream.tables import misfits
 from tests.builders import contract_json

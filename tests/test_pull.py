@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from headrace.core.message import Message
 from headrace.runtime.exit_codes import Exit, explain
 from headrace.schemas.envelope import to_micros
 from headrace.schemas.identity import derive_event_id
@@ -32,7 +33,6 @@ from stream.engine.patience import Patience
 from stream.engine.puller import Pulled
 from stream.engine.receipts import receipts_for
 from stream.engine.status import SubjectStatus
-from stream.message import Message
 from stream.pull.cursor import Cursor, Reached, is_later
 from stream.pull.describe import Pull, read_pull
 from stream.pull.errors import ExtraMissingError, PullError, SourceAwayError

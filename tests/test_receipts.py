@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from headrace.core.message import Message
 from stream.engine import receipts
 from stream.engine.receipts import Receipts, receipts_for
-from stream.message import Message
 
 
 def of(message_id: str, published_at: int = 0) -> bytes:

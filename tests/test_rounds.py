@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from headrace.core.message import Message
 from stream.engine.puller import Pulled
 from stream.engine.receipts import receipts_for
 from stream.engine.rounds import Round, next_round
-from stream.message import Message
 
 
 def a_message(message_id: str, published_at: int = 7) -> Message:

@@ -5,8 +5,8 @@ from cryptography.exceptions import InvalidTag
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.message import Message
-from stream.sealing import seal, sealing_key, unseal
+from headrace.core.message import Message
+from headrace.core.sealed_messages import seal, sealing_key, unseal
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
 MESSAGES = st.builds(

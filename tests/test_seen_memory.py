@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from stream.batch import MicroBatch
+from headrace.core.micro_batch import MicroBatch
 from stream.engine.journal import Journal
 from stream.engine.memory import Memory, with_receipts
 from stream.engine.patience import Patience

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from stream.batch import NOTES, MicroBatch
+from headrace.core.micro_batch import NOTES, MicroBatch
 from stream.stored_rows import compare_old
 
 SINCE = 1_000

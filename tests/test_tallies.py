@@ -9,9 +9,9 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.batch import NOTES, MicroBatch
-from stream.row_hash import row_hashes
-from stream.tallies import Outcome, add_up, tally_rows, tally_written
+from headrace.core.micro_batch import NOTES, MicroBatch
+from headrace.core.row_hash import row_hashes
+from headrace.core.tally import Outcome, add_up, tally_rows, tally_written
 from stream.tally import tally_lines
 from tests.strategies import FIXED_PROFILE
 

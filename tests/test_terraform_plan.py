@@ -11,9 +11,9 @@ import promql_parser
 import pytest
 
 from deploy.permissions import Grant, grants, principals
+from headrace.core.resource_names import DEAD_LETTERS, ENGINES, TALLIES
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
-from stream.names import DEAD_LETTERS, ENGINES, TALLIES
 from tests.terraform import READ
 from tests.terraform_plan import planned
 

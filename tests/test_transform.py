@@ -21,22 +21,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from headrace.core.dead_letter import Reason
+from headrace.core.message import Message
+from headrace.core.sealed_messages import seal, sealing_key
+from headrace.core.tally import add_up
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.errors import ContractError
 from headrace.schemas.registry import Contract, Registry, parse_contract
 from stream.dataflow.transform import _TransformFn
-from stream.deadletter import Reason
 from stream.decode import Decoder, decode
 from stream.engine.prepare import Preparation, Prepared
 from stream.flood import FLOOR, FloodError
 from stream.functions import Function
 from stream.keys import HeldKey
 from stream.mask import Masker
-from stream.message import Message
-from stream.sealing import seal, sealing_key
 from stream.settings import load_contracts
 from stream.tables import row_schema, table_for
-from stream.tallies import add_up
 from stream.tokens import TokenKey
 from stream.transform import Transformer, check_transformations, find_functions
 from tests.builders import FLIGHT, MOMENT, a_contract, a_flight, an_envelope, contract_json, encode

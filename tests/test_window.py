@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 import pytest
 
+from headrace.core.micro_batch import NOTES, MicroBatch
+from headrace.core.tally import window_starts
 from headrace.schemas.envelope import to_micros
-from stream.batch import NOTES, MicroBatch
-from stream.tallies import window_starts
 from stream.window import assign_windows
 from tests.builders import FLIGHT
 

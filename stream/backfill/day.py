@@ -11,6 +11,9 @@ from typing import Final
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from headrace.core.message import Message
+from headrace.core.micro_batch import MicroBatch
+from headrace.core.tally import Outcome, Tally, add_up, tally_rows, tally_written
 from headrace.schemas.annotations import Partition
 from headrace.schemas.envelope import from_micros, to_micros
 from headrace.schemas.registry import Contract
@@ -19,12 +22,9 @@ from stream.backfill.errors import BackfillError
 from stream.backfill.events import FILE, LINE
 from stream.backfill.preparer import LineDecoder
 from stream.backfill.rounds import Round
-from stream.batch import MicroBatch
 from stream.deduplicate import SeenIds
 from stream.engine.prepare import Preparation
 from stream.job import Job
-from stream.message import Message
-from stream.tallies import Outcome, Tally, add_up, tally_rows, tally_written
 
 SPOOL: Final = "day.parquet"
 

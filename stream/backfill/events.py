@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from headrace.core.message import Message
 from headrace.schemas.encode import encode
 from headrace.schemas.envelope import Envelope, from_micros, to_micros
 from headrace.schemas.errors import InvalidEventError
@@ -23,7 +24,6 @@ from stream.backfill.errors import BackfillError
 from stream.backfill.fields import Fields
 from stream.backfill.line import NO_UTF8, NOT_UTF8, Line
 from stream.backfill.mapping import Mapping
-from stream.message import Message
 
 # cloud.google.com/bigquery/docs/write-api#data_format: older partitions take no streamed rows.
 STREAMED_DAYS: Final = 1_825

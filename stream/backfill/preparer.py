@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+from headrace.core.dead_letter import Reason
+from headrace.core.message import Message
 from headrace.schemas.envelope import Envelope
 from headrace.schemas.registry import Contract
 from stream.backfill.errors import BackfillError
 from stream.backfill.events import BadLine
-from stream.deadletter import Reason
 from stream.decode import Decoder, RefusedError
 from stream.engine.prepare import Preparation, Prepared
 from stream.engine.scheduler import Steps
 from stream.flood import COUNTED, FloodGuard, describe
 from stream.job import Job
-from stream.message import Message
 
 
 class LineDecoder(Decoder):

@@ -19,6 +19,9 @@ from google.api_core.exceptions import GoogleAPIError
 from google.cloud import bigquery
 from requests.exceptions import RequestException
 
+from headrace.core.message import Message
+from headrace.core.resource_names import Names
+from headrace.core.tally import COUNTS, Outcome, Tally, add_up
 from headrace.runtime.failpoints import reached
 from headrace.schemas.envelope import from_micros
 from headrace.schemas.registry import Contract
@@ -37,10 +40,7 @@ from stream.engine.puller import Pulled
 from stream.engine.scheduler import Steps
 from stream.engine.transaction import Transaction
 from stream.job import Job
-from stream.message import Message
-from stream.names import Names
 from stream.tables import table_for
-from stream.tallies import COUNTS, Outcome, Tally, add_up
 
 POLL_SECONDS: Final = 0.2
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
+from headrace.core.message import Message
 from headrace.schemas.registry import Contract
 from stream.backfill.errors import BackfillError, CutOffError
 from stream.backfill.events import STREAMED_DAYS, BadLine, Events, Place
@@ -14,7 +15,6 @@ from stream.backfill.files import File, opened
 from stream.backfill.line import Lines
 from stream.backfill.mapping import Mapping as ColumnMapping
 from stream.backfill.readers import Reader
-from stream.message import Message
 
 ROUND_BYTES: Final = 32 * 1024 * 1024
 SAMPLE_LINES: Final = 1_000  # at the beginning of a file: when all are refused for one reason, the file is

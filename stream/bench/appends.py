@@ -16,6 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from headrace.core.message import Message
+from headrace.core.resource_names import Names
 from headrace.runtime.google_clients import open_bigquery, open_write
 from headrace.runtime.processes import run_program
 from headrace.schemas.registry import Registry
@@ -25,8 +27,6 @@ from stream.bench.figures import beside
 from stream.bench.ours import Ours
 from stream.bench.steps import CHUNK, WARM
 from stream.bench.textbook import Textbook
-from stream.message import Message
-from stream.names import Names
 from stream.streams import Rows, WriteStreams
 from stream.verdicts import Verdict, judge
 

@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+from headrace.core.message import Message
 from headrace.schemas.encode import encode
 from headrace.schemas.envelope import Envelope, SchemaRef, to_micros
 from headrace.schemas.identity import derive_event_id
@@ -17,7 +18,6 @@ from stream.demo.bookings import SUBJECT as BOOKINGS
 from stream.demo.bookings import bookings
 from stream.demo.flights import SUBJECT as FLIGHTS
 from stream.demo.flights import flights
-from stream.message import Message
 
 __all__ = ["BOOKINGS", "FLIGHTS", "SUBJECTS", "keep", "kept", "messages"]
 

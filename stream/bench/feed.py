@@ -13,10 +13,10 @@ from typing import Final
 
 from google.pubsub_v1.types import PublishRequest, PubsubMessage
 
+from headrace.core.message import Message
+from headrace.core.resource_names import Names
 from headrace.runtime.google_clients import open_gapic_publisher
 from stream.bench.rivals import REQUEST_MESSAGES
-from stream.message import Message
-from stream.names import Names
 
 AHEAD: Final = 20_000  # what the engine has in hand at most, and some for it to pull
 CALL_SECONDS: Final = 10.0

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from headrace.core.message import Message
+from headrace.core.micro_batch import MicroBatch
 from headrace.runtime.clock import now_micros
 from headrace.schemas.registry import Registry
-from stream.batch import MicroBatch
 from stream.decode import Decoder, decode
 from stream.deduplicate import SeenIds
 from stream.mask import Masker
-from stream.message import Message
 from stream.streams import Rows
 from stream.tokens import TokenKey
 

@@ -16,13 +16,13 @@ from apache_beam.io.gcp.pubsub import PubsubMessage, ReadFromPubSub
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.transforms.util import BatchElements
 
+from headrace.core.message import Message
+from headrace.core.resource_names import Names
 from headrace.runtime.google_clients import open_bigquery
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
 from stream.bench.textbook import Textbook
 from stream.bench.ticks import Ticker
-from stream.message import Message
-from stream.names import Names
 
 Row = dict[str, Any]
 

@@ -21,14 +21,14 @@ from google.api_core.exceptions import DeadlineExceeded, ServiceUnavailable
 from google.pubsub_v1 import SubscriberClient
 from google.pubsub_v1.types import PullRequest, PullResponse
 
+from headrace.core.message import Message
+from headrace.core.resource_names import Names
 from headrace.runtime.google_clients import open_bigquery, open_subscriber
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
 from stream.bench.peer_outputs import DeadLetters, insert_rows, with_ids
 from stream.bench.textbook import Textbook
 from stream.bench.ticks import Ticker
-from stream.message import Message
-from stream.names import Names
 
 ROWS: Final = 500  # of one request: cloud.google.com/bigquery/quotas#streaming_inserts
 PULLERS: Final = 2

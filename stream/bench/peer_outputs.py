@@ -7,9 +7,9 @@ from collections.abc import Collection, Sequence
 from google.cloud import bigquery
 from google.pubsub_v1.types import PubsubMessage
 
+from headrace.core.message import Message
 from headrace.runtime.google_clients import open_gapic_publisher
 from stream.bench.textbook import Fields
-from stream.message import Message
 
 
 class DeadLetters:

@@ -17,12 +17,12 @@ from typing import Any, Final
 import psutil
 from google.pubsub_v1.types import PubsubMessage
 
+from headrace.core.message import Message
+from headrace.core.resource_names import Names
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber
 from headrace.runtime.processes import python, start
 from headrace.schemas.registry import Registry
 from stream.bench.ticks import Rate, Tick, first_counted, rate_of, read_ticks
-from stream.message import Message
-from stream.names import Names
 from stream.provision import Clients, apply, plan
 
 REQUEST_MESSAGES: Final = 500

@@ -15,13 +15,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from headrace.core.message import Message
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
 from stream.bench.events import kept
 from stream.bench.figures import beside
 from stream.bench.ours import Ours
 from stream.bench.textbook import Textbook
-from stream.message import Message
 
 STEPS: Final = ("decode", "mask", "dedupe", "row")
 TOTAL: Final = "total"

@@ -20,9 +20,9 @@ from uuid import UUID
 import fastavro
 from fastavro.read import SchemaResolutionError
 
+from headrace.core.message import Message
 from headrace.schemas.registry import Registry
 from stream.bench.textbook_masks import Maskers, plan_masks
-from stream.message import Message
 
 Fields = dict[str, Any]
 # What fastavro, and looking up a version, raise on a message that is not what it should be.

@@ -13,6 +13,8 @@ from typing import Any, Final, Protocol
 
 from google.cloud.bigquery import Client
 
+from headrace.core.dead_letter import DeadLetter, Reason
+from headrace.core.message import Message
 from headrace.runtime.clock import now_micros
 from headrace.runtime.exit_codes import Exit
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber, open_write
@@ -31,7 +33,6 @@ from stream.backfill.source import FileSource
 from stream.commands.line import Line
 from stream.commands.run import collect_less_often, job_for
 from stream.commands.served import served
-from stream.deadletter import DeadLetter, Reason
 from stream.engine.embedded import Embedded, EngineClients, Progress
 from stream.engine.intake import Intake, Preparer, Source
 from stream.engine.journal import Journal
@@ -40,7 +41,6 @@ from stream.engine.prepare import Prepared
 from stream.engine.status import SubjectStatus
 from stream.job import Job
 from stream.keys import KEY_BYTES, HeldKey, Key
-from stream.message import Message
 from stream.settings import Settings, read_masking_key
 from stream.streams import WriteStreams
 from stream.subscriptions import look_at_letters

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from headrace.core.dead_letter import Reason
 from headrace.runtime.clock import now_micros
 from stream.audit_scope import ScopeError, parse_since
 from stream.cli_filters import ALL
-from stream.deadletter import Reason
 from stream.letters.facts import State
 from stream.letters.filters import Filter
 from stream.letters.service import ChoiceError

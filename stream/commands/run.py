@@ -12,6 +12,7 @@ from typing import Final
 
 import structlog
 
+from headrace.core.resource_names import TALLIES
 from headrace.runtime.clock import now_micros
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber, open_write
 from headrace.runtime.logs import set_up_logs
@@ -27,7 +28,6 @@ from stream.engine.journal import Journal
 from stream.health import serving_health
 from stream.job import Job
 from stream.keys import HeldKey, Key
-from stream.names import TALLIES
 from stream.settings import Settings, read_masking_key
 from stream.streams import WriteStreams
 from stream.subscriptions import look_at_letters

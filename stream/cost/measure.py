@@ -8,10 +8,10 @@ from datetime import datetime
 
 from google.cloud import bigquery
 
+from headrace.core.resource_names import Names
+from headrace.core.tally import Outcome
 from headrace.schemas.registry import Registry
 from stream.audit_queries import lines_once
-from stream.names import Names
-from stream.tallies import Outcome
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, Protocol
 
 import pyarrow.compute as pc
 
-from stream.batch import MicroBatch
+from headrace.core.micro_batch import MicroBatch
 from stream.deduplicate import SeenIds, chained, without
 
 Key = tuple[str, int]  # (subject, shard)

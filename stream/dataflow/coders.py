@@ -6,9 +6,9 @@ from typing import Any
 
 import apache_beam as beam
 
-from stream.batch import MicroBatch, from_ipc, to_ipc
+from headrace.core.micro_batch import MicroBatch, from_ipc, to_ipc
+from headrace.core.tally import Tally
 from stream.dataflow.packing import pack_batch, unpack_batch
-from stream.tallies import Tally
 
 
 class MicroBatchCoder(beam.coders.Coder):  # type: ignore[misc]

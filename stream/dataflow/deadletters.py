@@ -8,8 +8,8 @@ from typing import Any
 
 import apache_beam as beam
 
+from headrace.core.dead_letter import DeadLetter, Sender, publish_letters
 from headrace.runtime.google_clients import open_gapic_publisher
-from stream.deadletter import DeadLetter, Sender, publish_letters
 
 
 class _PublishFn(beam.DoFn):  # type: ignore[misc]

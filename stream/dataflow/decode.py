@@ -10,15 +10,15 @@ from typing import Final
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
 
+from headrace.core.dead_letter import unread_letters
+from headrace.core.message import Message
+from headrace.core.micro_batch import MicroBatch
+from headrace.core.sealed_messages import seal, sealing_key
 from headrace.schemas.registry import Registry
-from stream.batch import MicroBatch
 from stream.dataflow.flooding import Floodgate
 from stream.dataflow.outputs import BATCHES, DEAD_LETTERS, TALLIES, Outputs, three_ways
-from stream.deadletter import unread_letters
 from stream.decode import STAGE, DecodedMessages, Decoder, decode_all, refuse_blocked, tally_decoded
 from stream.keys import Key
-from stream.message import Message
-from stream.sealing import seal, sealing_key
 
 _REMEDY: Final = "update the job with contracts that can read them"
 

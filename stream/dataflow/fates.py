@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
-from stream.batch import MicroBatch
-from stream.deadletter import Refusal
-from stream.tallies import Outcome, Tally, tally_refusals, tally_rows, tally_written
+from headrace.core.dead_letter import Refusal
+from headrace.core.micro_batch import MicroBatch
+from headrace.core.tally import Outcome, Tally, tally_refusals, tally_rows, tally_written
 
 
 class Fates(NamedTuple):

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from headrace.core.dead_letter import Refusal
 from headrace.schemas.registry import Registry
-from stream.deadletter import Refusal
 from stream.flood import FloodError, FloodGuard, describe
 from stream.keys import Key
 

@@ -18,9 +18,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from apache_beam.pvalue import TaggedOutput
 
+from headrace.core.micro_batch import MicroBatch
+from headrace.core.sealed_messages import sealing_key
+from headrace.core.tally import Tally
 from headrace.runtime.google_clients import open_bigquery
 from stream.backfill.buckets import create_object
-from stream.batch import MicroBatch
 from stream.dataflow.cells import Key
 from stream.dataflow.fates import Fates, tally_fates
 from stream.dataflow.keying import key_by_shard
@@ -29,9 +31,7 @@ from stream.dataflow.lookups import EventTable
 from stream.dataflow.outputs import DEAD_LETTERS, TALLIES
 from stream.dataflow.sealed import sealed_letters
 from stream.deduplicate import SeenIds
-from stream.sealing import sealing_key
 from stream.tables import derived_columns
-from stream.tallies import Tally
 from stream.write import STAGE
 
 ASKED_ROWS: Final = 5_000  # that are looked up together: shards make small batches, and each query costs a second

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import apache_beam as beam
 
-from stream.batch import MicroBatch
+from headrace.core.micro_batch import MicroBatch
+from headrace.core.sealed_messages import sealing_key
 from stream.dataflow.shards import Keyed, split_sealed
 from stream.keys import Key
-from stream.sealing import sealing_key
 
 
 class _SplitFn(beam.DoFn):  # type: ignore[misc]

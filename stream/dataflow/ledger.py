@@ -8,11 +8,11 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from stream.batch import MicroBatch
+from headrace.core.dead_letter import Refusal
+from headrace.core.micro_batch import MicroBatch
 from stream.dataflow.cells import Ids
 from stream.dataflow.fates import Fates
 from stream.dataflow.outbox import Outbox, Settled, Streams
-from stream.deadletter import Refusal
 from stream.stored_rows import compare_old, remembered_since
 
 

@@ -12,9 +12,9 @@ from google.cloud import bigquery
 from requests.exceptions import ConnectionError as RequestsConnectionError
 from requests.exceptions import Timeout
 
+from headrace.core.resource_names import sql_name
 from headrace.runtime.call_failures import in_words
 from stream.dataflow.identities import TableIdentities
-from stream.names import sql_name
 from stream.stored_rows import StoredRows, StoredTallies
 
 

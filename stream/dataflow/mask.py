@@ -8,8 +8,8 @@ from typing import Any
 
 import apache_beam as beam
 
+from headrace.core.micro_batch import MicroBatch
 from headrace.schemas.registry import Registry
-from stream.batch import MicroBatch
 from stream.keys import Key
 from stream.mask import Masker
 from stream.tokens import TokenKey

@@ -14,12 +14,12 @@ from typing import Final, NamedTuple, Protocol, assert_never
 
 import pyarrow as pa
 
-from stream.batch import MicroBatch
+from headrace.core.dead_letter import Refusal
+from headrace.core.micro_batch import MicroBatch
 from stream.dataflow.cells import Key, Memory
 from stream.dataflow.fates import Fates
 from stream.dataflow.packing import Head
 from stream.dataflow.pages import Queue
-from stream.deadletter import Refusal
 from stream.streams import Rows
 from stream.verdicts import Answer, HaltError, Verdict, judge
 from stream.write import refusals_by_bigquery, within_requests

@@ -6,8 +6,8 @@ from typing import Final, NamedTuple
 
 import apache_beam as beam
 
-from stream.batch import MicroBatch
-from stream.tallies import Tally
+from headrace.core.micro_batch import MicroBatch
+from headrace.core.tally import Tally
 
 BATCHES: Final = "batches"
 DEAD_LETTERS: Final = "dead_letters"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from stream.batch import MicroBatch, from_ipc, to_ipc
+from headrace.core.micro_batch import MicroBatch, from_ipc, to_ipc
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 import pyarrow as pa
 
-from stream.batch import MicroBatch
+from headrace.core.micro_batch import MicroBatch
 from stream.dataflow.cells import Bag, Cell
 from stream.dataflow.packing import Head, Waiting, pack_head, pack_waiting, unpack_head, unpack_waiting
 from stream.write import request_bytes

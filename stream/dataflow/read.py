@@ -10,8 +10,8 @@ import apache_beam as beam
 from apache_beam.io.gcp.pubsub import PubsubMessage, ReadFromPubSub
 from apache_beam.transforms.util import BatchElements
 
+from headrace.core.message import Message
 from headrace.schemas.envelope import to_micros
-from stream.message import Message
 
 
 def from_beam(message: PubsubMessage, subject: str) -> Message:

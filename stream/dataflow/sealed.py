@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from stream.batch import MicroBatch
-from stream.deadletter import DeadLetter, Refusal, dead_letters
-from stream.sealing import unseal
+from headrace.core.dead_letter import DeadLetter, Refusal, dead_letters
+from headrace.core.micro_batch import MicroBatch
+from headrace.core.sealed_messages import unseal
 
 
 def sealed_letters(batch: MicroBatch, refusals: Sequence[Refusal], stage: str, key: bytes) -> Iterator[DeadLetter]:

@@ -9,13 +9,13 @@ from datetime import timedelta
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
 
+from headrace.core.micro_batch import MicroBatch
+from headrace.core.sealed_messages import sealing_key
+from headrace.core.tally import tally_refusals
 from headrace.schemas.registry import Registry
-from stream.batch import MicroBatch
 from stream.dataflow.outputs import BATCHES, DEAD_LETTERS, TALLIES, Outputs, three_ways
 from stream.dataflow.sealed import sealed_letters
 from stream.keys import Key
-from stream.sealing import sealing_key
-from stream.tallies import tally_refusals
 from stream.window import STAGE, assign_windows
 
 

@@ -21,6 +21,8 @@ from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec, TimerSpec, on_timer
 from apache_beam.utils.timestamp import Timestamp
 
+from headrace.core.sealed_messages import sealing_key
+from headrace.core.tally import Tally
 from stream.dataflow.appending import AppendingFn
 from stream.dataflow.cells import Bag, Ids
 from stream.dataflow.fates import Fates, tally_fates
@@ -35,8 +37,6 @@ from stream.dataflow.ring import in_ring, ring_of, with_bags
 from stream.dataflow.sealed import sealed_letters
 from stream.dataflow.shards import Keyed
 from stream.keys import Key as SealingKey
-from stream.sealing import sealing_key
-from stream.tallies import Tally
 from stream.write import STAGE
 
 _EVEN: Final = BagStateSpec("ids_even", BytesCoder())

@@ -15,9 +15,9 @@ from google.cloud import bigquery
 from google.pubsub_v1 import PublisherClient
 from google.pubsub_v1.types import PubsubMessage
 
+from headrace.core.resource_names import TALLIES, Names
 from headrace.runtime.processes import python, start
 from stream.demo.planting import Planted
-from stream.names import TALLIES, Names
 
 STALLED_SECONDS: Final = 60.0
 DRAIN_SECONDS: Final = 60.0

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from google.cloud import bigquery
 
+from headrace.core.resource_names import Names
 from headrace.schemas.model import Pii, walk
 from headrace.schemas.registry import Contract, Registry
-from stream.names import Names
 
 SUBSTRING_FROM: Final = 8  # shorter values must be the whole stored value: in a longer one they stand by chance
 

@@ -18,6 +18,7 @@ import structlog
 from google.cloud import bigquery
 from google.pubsub_v1 import PublisherClient
 
+from headrace.core.resource_names import ENGINES, Names
 from headrace.runtime.failpoints import reached
 from stream.engine.claim import Claims
 from stream.engine.failures import ENDS_ALL, said_of, where_it_failed
@@ -35,7 +36,6 @@ from stream.engine.tally_loop import TallyLoop
 from stream.engine.watch import Watch, Watched
 from stream.engine.workers import Workers, open_workers
 from stream.job import Job
-from stream.names import ENGINES, Names
 from stream.streams import WriteStreams
 from stream.tables import table_for
 from stream.token_history import makes_tokens

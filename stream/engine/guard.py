@@ -18,12 +18,12 @@ from typing import Final
 
 import structlog
 
+from headrace.core.resource_names import ENGINES
 from headrace.schemas.envelope import from_micros
 from stream.engine.claim import Claimant, Claims, Look, Statement
 from stream.engine.journal import Journal
 from stream.engine.ownership import FencedError, InUseError
 from stream.engine.patience import TROUBLE, Patience
-from stream.names import ENGINES
 from stream.streams import WriteStreams
 from stream.verdicts import HaltError
 

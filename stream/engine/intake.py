@@ -9,6 +9,8 @@ from typing import Final, Protocol, TypeAlias
 
 from google.pubsub_v1 import SubscriberClient
 
+from headrace.core.message import Message
+from headrace.core.resource_names import Names
 from stream.engine.continuity import Continuity, Gap
 from stream.engine.journal import Journal
 from stream.engine.pause import Gate
@@ -19,8 +21,6 @@ from stream.engine.spread import PULLS_A_SECOND, interval
 from stream.engine.status import SubjectStatus
 from stream.engine.subscription import Subscription
 from stream.job import Job
-from stream.message import Message
-from stream.names import Names
 
 SUBJECTS_A_CONNECTION: Final = 50
 PULLS_ALONG: Final = 40

@@ -10,16 +10,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import structlog
 
+from headrace.core.message import Message
+from headrace.core.micro_batch import MicroBatch, key_rows
 from headrace.runtime.failpoints import reached
 from headrace.schemas.envelope import from_micros
-from stream.batch import MicroBatch, key_rows
 from stream.deduplicate import Decision, SeenIds
 from stream.engine.journal import Journal
 from stream.engine.patience import NEEDS_ROOM, Patience
 from stream.engine.receipts import Receipts, receipts_for
 from stream.engine.transaction import Transaction
 from stream.engine.witnesses import Witnesses
-from stream.message import Message
 from stream.stored_rows import StoredRows, compare_old, remembered_since
 
 _ALWAYS: Final = 2**63 - 1

@@ -13,7 +13,8 @@ from typing import Final
 
 import structlog
 
-from stream.deadletter import Reason
+from headrace.core.dead_letter import Reason
+from headrace.core.message import Message
 from stream.engine.journal import LET_THROUGH, PAUSED, Journal
 from stream.engine.patience import NEEDS_ROOM, Patience
 from stream.engine.prepare import Preparation, Prepared
@@ -22,7 +23,6 @@ from stream.engine.scheduler import Steps, pausing
 from stream.engine.status import FLOOD, SubjectStatus
 from stream.flood import COUNTED, WINDOW, FloodError, FloodGuard, describe
 from stream.job import Job
-from stream.message import Message
 
 SAMPLE_MESSAGES: Final = 100
 POLL_SECONDS: Final = 0.5  # how soon a stop, or the operator's command, is seen

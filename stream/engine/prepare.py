@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+from headrace.core.dead_letter import DeadLetter, Refusal, dead_letters, unread_letters
+from headrace.core.message import Message
+from headrace.core.micro_batch import MicroBatch
+from headrace.core.tally import Outcome, Tally, tally_refusals, tally_rows, tally_unread_refusals
 from headrace.schemas.registry import Registry
 from stream import decode as decoding
 from stream import transform as transforming
 from stream import window as windowing
-from stream.batch import MicroBatch
-from stream.deadletter import DeadLetter, Refusal, dead_letters, unread_letters
 from stream.mask import Masker
-from stream.message import Message
-from stream.tallies import Outcome, Tally, tally_refusals, tally_rows, tally_unread_refusals
 from stream.tokens import TokenKey
 
 

@@ -8,8 +8,8 @@ from typing import Final
 
 import numpy as np
 
+from headrace.core.message import Message
 from headrace.util.hashing import digests
-from stream.message import Message
 from stream.packed_ids import SALT_BYTES, Keys, PackedIds
 
 _BYTES: Final = 16

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
+from headrace.core.message import Message
 from stream.engine.prepare import Prepared
 from stream.engine.puller import Pulled
-from stream.message import Message
 
 Unsettled: TypeAlias = Callable[[Sequence[Message]], Mapping[bytes, Message]]
 

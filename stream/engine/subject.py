@@ -14,9 +14,12 @@ import pyarrow as pa
 from google.cloud import bigquery
 from google.pubsub_v1 import PublisherClient
 
+from headrace.core.dead_letter import DeadLetter, dead_letters, letter_requests, publish_request
+from headrace.core.message import Message
+from headrace.core.micro_batch import MicroBatch, to_ipc
+from headrace.core.resource_names import Names
+from headrace.core.tally import Outcome, Tally, tally_lost, tally_rows, tally_written
 from headrace.runtime.failpoints import reached
-from stream.batch import MicroBatch, to_ipc
-from stream.deadletter import DeadLetter, dead_letters, letter_requests, publish_request
 from stream.engine.intake import Preparer, Source
 from stream.engine.journal import Journal
 from stream.engine.memory import Memory, receipts_of, with_receipts
@@ -30,12 +33,9 @@ from stream.engine.table_watch import Change, TableReplacedError, TableWatch
 from stream.engine.table_writer import Fence, Head, Note, TableWriter
 from stream.engine.transaction import Transaction
 from stream.job import Job
-from stream.message import Message
-from stream.names import Names
 from stream.stored_rows import StoredRows
 from stream.streams import WriteStreams
 from stream.tables import derived_columns, table_for
-from stream.tallies import Outcome, Tally, tally_lost, tally_rows, tally_written
 from stream.write import STAGE, refusals_by_bigquery, within_requests
 
 

@@ -15,8 +15,8 @@ from typing import Final, Protocol, TypeAlias, TypeVar, assert_never
 
 import pyarrow as pa
 
+from headrace.core.micro_batch import from_ipc, to_ipc
 from headrace.runtime.failpoints import reached
-from stream.batch import from_ipc, to_ipc
 from stream.engine.journal import Journal
 from stream.engine.patience import NEEDS_ROOM, Patience
 from stream.engine.transaction import StoredHead, Transaction

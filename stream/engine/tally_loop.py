@@ -10,8 +10,10 @@ from typing import Final
 
 import pyarrow as pa
 
+from headrace.core.micro_batch import from_ipc, to_ipc
+from headrace.core.resource_names import TALLIES, Names
+from headrace.core.tally import COUNTS, Outcome, Tally, add_up, tally_lost
 from headrace.runtime.failpoints import reached
-from stream.batch import from_ipc, to_ipc
 from stream.engine.journal import Journal
 from stream.engine.patience import NEEDS_ROOM, Patience
 from stream.engine.status import SubjectStatus
@@ -20,11 +22,9 @@ from stream.engine.table_watch import Change, TableWatch
 from stream.engine.table_writer import Fence, Head, Note, TableWriter, rows_of
 from stream.engine.transaction import Transaction
 from stream.job import Job
-from stream.names import TALLIES, Names
 from stream.own_tables import tallies_table
 from stream.stored_rows import StoredTallies
 from stream.tables import misfits
-from stream.tallies import COUNTS, Outcome, Tally, add_up, tally_lost
 from stream.tally import tally_lines
 from stream.verdicts import HaltError
 

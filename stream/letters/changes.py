@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from headrace.core.replay_attributes import PREFIX as REPLAY
 from headrace.schemas.model import MISSING, Map, Optional, Record, Type, bare
 from headrace.schemas.strict_json import InvalidJsonError, as_double_or_text, read_json
-from stream.replays import PREFIX as REPLAY
 
 MAX_VALUE_BYTES: Final = 1024  # Pub/Sub's limits
 MAX_NAME_BYTES: Final = 256

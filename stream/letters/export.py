@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
+from headrace.core.dead_letter import Reason
 from headrace.schemas.envelope import to_rfc3339
 from headrace.schemas.strict_json import read_json
 from headrace.schemas.times import read_instant
-from stream.deadletter import Reason
 from stream.letters.facts import State
 from stream.letters.letter import SEALED, Letter, read_attempt
 from stream.letters.reading import Kept

@@ -8,13 +8,13 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
+from headrace.core.dead_letter import Reason, Refusal
+from headrace.core.message import Message
+from headrace.core.micro_batch import MicroBatch
 from headrace.schemas.registry import Registry
-from stream.batch import MicroBatch
-from stream.deadletter import Reason, Refusal
 from stream.decode import Decoder, decode_all
 from stream.letters.letter import Letter
 from stream.letters.outgoing import attributes_to_send, misfit
-from stream.message import Message
 from stream.window import assign_windows
 
 _ANY_WINDOW: Final = timedelta(days=1)  # bounds do not depend on it

@@ -9,9 +9,9 @@ from typing import Final
 
 from cryptography.exceptions import InvalidTag
 
+from headrace.core.message import Message
+from headrace.core.sealed_messages import seal, unseal
 from stream.letters.letter import Letter
-from stream.message import Message
-from stream.sealing import seal, unseal
 
 _PERSON: Final = b"headrace-archive"  # the same bytes used elsewhere give another key
 

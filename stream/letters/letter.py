@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
+from headrace.core.dead_letter import KEPT_AS, MAX_PIECE_BYTES, PREFIX, Reason, new_letter_id
+from headrace.core.replay_attributes import MOST_REFUSALS, Replay, without_replay
 from headrace.schemas.envelope import EPOCH, from_micros, to_micros
 from headrace.schemas.numbers import read_whole
 from headrace.schemas.times import read_instant, without_finer
-from stream.deadletter import KEPT_AS, MAX_PIECE_BYTES, PREFIX, Reason, new_letter_id
-from stream.replays import MOST_REFUSALS, Replay, without_replay
 
 FORWARDED: Final = "CloudPubSubDeadLetterSource"  # what Pub/Sub itself says of messages that it gave up delivering
 _PIECE: Final = re.compile(r"([1-9][0-9]{0,3})/([1-9][0-9]{0,3})")

@@ -7,10 +7,10 @@ from typing import Any, Final, NamedTuple
 
 from google.pubsub_v1.types import PubsubMessage
 
+from headrace.core.dead_letter import MAX_NAME_BYTES, MAX_REQUEST_BYTES, MAX_REQUEST_MESSAGES
+from headrace.core.replay_attributes import Replay
 from headrace.util.batching import in_batches
-from stream.deadletter import MAX_NAME_BYTES, MAX_REQUEST_BYTES, MAX_REQUEST_MESSAGES
 from stream.letters.letter import Letter
-from stream.replays import Replay
 
 STAMP: Final = "goog"  # Pub/Sub's own attributes, which it lets nobody publish
 # cloud.google.com/pubsub/quotas#resource_limits; a message needs some bytes of its request for framing.

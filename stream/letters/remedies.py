@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from stream.deadletter import Reason
+from headrace.core.dead_letter import Reason
 
 NEXT: Final[Mapping[Reason, str]] = {
     Reason.MALFORMED_ENVELOPE: (

@@ -25,9 +25,10 @@ from google.api_core.exceptions import (
 )
 from google.pubsub_v1 import PublisherClient
 
+from headrace.core.dead_letter import publish_request
+from headrace.core.resource_names import Names
 from headrace.runtime.failpoints import reached
 from headrace.schemas.registry import Registry
-from stream.deadletter import publish_request
 from stream.letters.ahead import one_ahead
 from stream.letters.archive import Archive
 from stream.letters.facts import Action, Fact, Step
@@ -37,7 +38,6 @@ from stream.letters.outgoing import Request, requests
 from stream.letters.pacing import Pace, Progress
 from stream.letters.plan import PAGE_LETTERS, Entry, Plan, fingerprint, pages
 from stream.letters.reading import Kept, Reader
-from stream.names import Names
 
 ACTION: Final = "replay"
 DONE: Final = "done"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from headrace.core.dead_letter import Reason
+from headrace.core.message import Message
+from headrace.core.replay_attributes import without_replay
 from headrace.schemas.errors import ContractError, UnknownSchemaError
 from headrace.schemas.registry import Registry
-from stream.deadletter import Reason
 from stream.decode import Decoder, decode
 from stream.letters.explanation import Verdict
-from stream.message import Message
-from stream.replays import without_replay
 
 
 def today(registry: Registry, subject: str, attributes: Mapping[str, str], data: bytes) -> Verdict:

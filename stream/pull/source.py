@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import Any, Final, TypeAlias
 from zoneinfo import ZoneInfo
 
+from headrace.core.message import Message
 from stream.backfill.events import BadLine, Events, Place
 from stream.backfill.finite import FiniteSource
 from stream.backfill.line import Line
@@ -23,7 +24,6 @@ from stream.engine.journal import Journal
 from stream.engine.patience import Patience
 from stream.engine.puller import Pulled
 from stream.engine.transaction import Transaction
-from stream.message import Message
 from stream.pull.cursor import Reached, is_later, tells
 from stream.pull.describe import Pull, Sql
 from stream.pull.errors import PullError

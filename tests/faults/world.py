@@ -18,11 +18,11 @@ from google.api_core.exceptions import DeadlineExceeded, GoogleAPICallError
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.pubsub_v1.types import PubsubMessage, Subscription, UpdateSubscriptionRequest
 
+from headrace.core.dead_letter import PREFIX
+from headrace.core.resource_names import ENGINES, TALLIES, Names
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
-from stream.deadletter import PREFIX
 from stream.emulators import free_ports
-from stream.names import ENGINES, TALLIES, Names
 from stream.provision import Clients, apply, plan
 from tests.faults.engine import ROOT, Engine
 from tests.faults.expected import normal

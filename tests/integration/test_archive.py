@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 from google.pubsub_v1.types import PubsubMessage
 
+from headrace.core.dead_letter import DeadLetter, Reason, Sender, publish_letters
+from headrace.core.message import Message
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber
 from headrace.runtime.processes import tied
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
 from stream.commands.archive import open_archive, open_collector, open_reader
-from stream.deadletter import DeadLetter, Reason, Sender, publish_letters
 from stream.key_files import write_key_file
 from stream.letters.collector import Collector
 from stream.letters.facts import Action, Fact, State
@@ -26,7 +27,6 @@ from stream.letters.filters import Filter
 from stream.letters.keys import ArchiveKey, SealedError
 from stream.letters.letter import Letter
 from stream.letters.reading import Reader
-from stream.message import Message
 from stream.provision import Clients, apply, plan
 from stream.settings import Settings
 from tests.jobs import COMMAND, wait_for

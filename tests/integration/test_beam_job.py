@@ -12,13 +12,13 @@ import pytest
 from google.cloud import bigquery
 from google.rpc import code_pb2
 
+from headrace.core.dead_letter import PREFIX
 from headrace.runtime.clock import now_micros
 from headrace.runtime.google_clients import open_bigquery, open_subscriber, open_write
 from stream.audit import SubjectAudit, count_subjects
 from stream.commands.run import job_for
 from stream.dataflow import pages
 from stream.dataflow.pages import Placed, Queue
-from stream.deadletter import PREFIX
 from stream.engine.continuity import Continuity
 from stream.engine.puller import Puller
 from stream.engine.status import SubjectStatus

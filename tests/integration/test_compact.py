@@ -13,13 +13,13 @@ import pyarrow as pa
 import pytest
 
 import stream.compact
+from headrace.core.resource_names import TALLIES
 from headrace.runtime.exit_codes import Exit
 from headrace.runtime.google_clients import open_bigquery, open_write
 from headrace.schemas.envelope import to_micros
 from stream.audit_queries import signed, statements
 from stream.audit_scope import Scope
 from stream.compact import Compaction, compact, plan_compaction
-from stream.names import TALLIES
 from stream.own_tables import TALLY_SCHEMA
 from stream.streams import Rows, WriteStreams
 from tests.jobs import COMMAND

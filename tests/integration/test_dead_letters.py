@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 
+from headrace.core.dead_letter import Reason
 from headrace.runtime.exit_codes import Exit
 from headrace.schemas.samples import SAMPLES
 from stream.cli import main
 from stream.commands.archive import open_reader
-from stream.deadletter import Reason
 from stream.key_files import write_key_file
 from stream.letters.filters import Filter
 from stream.letters.letter import Letter

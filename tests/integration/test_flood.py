@@ -15,12 +15,12 @@ import pytest
 from google.api_core.exceptions import DeadlineExceeded
 from google.pubsub_v1.types import PubsubMessage
 
+from headrace.core.dead_letter import PREFIX
 from headrace.runtime.google_clients import open_bigquery, open_subscriber
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
 from stream.audit import count_subjects
-from stream.deadletter import PREFIX
 from stream.engine.embedded import Embedded
 from stream.flood import FLOOR
 from tests.builders import BOOKING, a_booking, a_flight

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from headrace.core.dead_letter import PREFIX
 from headrace.runtime.clock import now_micros
 from headrace.schemas.samples import SAMPLES
-from stream.deadletter import PREFIX
 from stream.engine.guard import ClockError
 from stream.settings import Settings
 from stream.verdicts import HaltError

@@ -15,9 +15,9 @@ from uuid import UUID
 import pytest
 from google.cloud import storage
 
+from headrace.core.dead_letter import PREFIX
 from headrace.runtime.google_clients import open_bigquery
 from headrace.schemas.samples import SAMPLES
-from stream.deadletter import PREFIX
 from tests.buckets import a_bucket, put
 from tests.builders import BOOKING, FLIGHT, a_booking, a_flight
 from tests.files import WRITERS, as_avro, as_csv

@@ -19,6 +19,9 @@ from typer.testing import CliRunner
 
 from deploy.open_letters import open_letters
 from deploy.permissions import differences, principals
+from headrace.core.message import Message
+from headrace.core.resource_names import ENGINES, TALLIES
+from headrace.core.tally import Outcome, tally_unread
 from headrace.producers import EventProducer, PubSubPublisher
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber, open_write
 from headrace.schemas.envelope import to_micros
@@ -31,15 +34,12 @@ from stream.commands.backfill_day import build_replacement
 from stream.dataflow.loading import LoadOptions
 from stream.engine.claim import Claims
 from stream.key_files import write_key_file
-from stream.message import Message
-from stream.names import ENGINES, TALLIES
 from stream.pipeline import load
 from stream.provision import Clients, apply, plan
 from stream.settings import Settings
 from stream.stored_rows import StoredRows, StoredTallies
 from stream.streams import WriteStreams
 from stream.table_identity import Witness, look_at_table, missing_witnesses
-from stream.tallies import Outcome, tally_unread
 from tests.beam_engine import BeamEngine, NamedKey
 from tests.buckets import a_bucket
 from tests.builders import BOOKING, FLIGHT, PACKAGE, a_booking, a_flight

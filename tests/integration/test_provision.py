@@ -16,16 +16,16 @@ from google.cloud import bigquery
 from google.protobuf.duration_pb2 import Duration
 from google.pubsub_v1.types import BigQueryConfig, ExpirationPolicy, PushConfig
 
+from headrace.core.plan_refusals import ProvisionError
+from headrace.core.resource_names import COMPLETENESS, TALLIES, Names
 from headrace.runtime.exit_codes import Exit
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber
 from headrace.schemas.registry import Contract, Registry, SchemaRef, parse_contract
 from headrace.schemas.samples import SAMPLES
 from stream.cli import main
 from stream.completeness import completeness_view
-from stream.names import COMPLETENESS, TALLIES, Names
 from stream.own_tables import tallies_table
 from stream.provision import Change, Clients, apply, plan
-from stream.refusals import ProvisionError
 from stream.subscriptions import subscription_for
 from stream.table_changes import evolved_table
 from stream.token_history import next_history

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from headrace.core.dead_letter import Reason
+from headrace.core.micro_batch import MicroBatch
 from headrace.schemas.registry import Contract
 from stream import window
-from stream.batch import MicroBatch
-from stream.deadletter import Reason
 
 _assign = window.assign_windows
 

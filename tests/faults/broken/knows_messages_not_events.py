@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pyarrow as pa
 
+from headrace.core.message import Message
 from stream.decode import DecodedMessages, Decoder, event_keys
-from stream.message import Message
 
 _read = Decoder.read
 

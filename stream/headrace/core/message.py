@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from stream.replays import Replay
+from headrace.core.replay_attributes import Replay
 
 
 @dataclass(frozen=True, slots=True)

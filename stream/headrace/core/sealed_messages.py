@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import orjson
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from stream.message import Message
+from headrace.core.message import Message
 
 _PURPOSE = b"headrace sealing key\n"
 _NONCE_BYTES = 12

@@ -16,10 +16,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stream.batch import MicroBatch, key_rows
-from stream.deadletter import Refusal
-from stream.message import Message
-from stream.row_hash import row_hashes
+from headrace.core.dead_letter import Refusal
+from headrace.core.message import Message
+from headrace.core.micro_batch import MicroBatch, key_rows
+from headrace.core.row_hash import row_hashes
 
 
 class Outcome(StrEnum):

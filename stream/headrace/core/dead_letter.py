@@ -10,12 +10,12 @@ from enum import StrEnum
 from importlib import metadata
 from typing import TYPE_CHECKING, Final
 
+from headrace.core.message import Message
+from headrace.core.micro_batch import MicroBatch
+from headrace.core.replay_attributes import Replay, without_replay
+from headrace.core.resource_names import Names
 from headrace.schemas.envelope import from_micros, to_rfc3339
 from headrace.util.batching import in_batches
-from stream.batch import MicroBatch
-from stream.message import Message
-from stream.names import Names
-from stream.replays import Replay, without_replay
 
 if TYPE_CHECKING:  # a third of a second: who only reads letters does not wait for it
     from google.pubsub_v1 import PublisherClient
