@@ -14,13 +14,13 @@ from google.pubsub_v1 import PublisherClient, SubscriberClient
 
 from headrace.core.plan_refusals import ProvisionError, Refusal
 from headrace.core.resource_names import FIRST_KEY_VERSION, Names
+from headrace.pubsub.job_subscription import differences, subscription_for
 from headrace.runtime.clock import now_micros
 from headrace.schemas.envelope import from_micros
 from headrace.schemas.registry import Registry
 from stream.completeness import completeness_view, put_view, view_differs
 from stream.letters.tables import archive_tables
 from stream.own_tables import engines_table, tallies_table
-from stream.subscriptions import differences, subscription_for
 from stream.table_changes import evolved_table, same_location, table_changes, table_refusals
 from stream.token_history import TokenHistory, makes_tokens, next_history
 from stream.tokens import token_prefix

@@ -15,6 +15,7 @@ from google.cloud.bigquery import Client
 
 from headrace.core.dead_letter import DeadLetter, Reason
 from headrace.core.message import Message
+from headrace.pubsub.job_subscription import look_at_letters
 from headrace.runtime.clock import now_micros
 from headrace.runtime.exit_codes import Exit
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber, open_write
@@ -43,7 +44,6 @@ from stream.job import Job
 from stream.keys import KEY_BYTES, HeldKey, Key
 from stream.settings import Settings, read_masking_key
 from stream.streams import WriteStreams
-from stream.subscriptions import look_at_letters
 from stream.transform import find_functions
 
 MOST_SHOWN: Final = 10

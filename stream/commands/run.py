@@ -13,6 +13,7 @@ from typing import Final
 import structlog
 
 from headrace.core.resource_names import TALLIES
+from headrace.pubsub.job_subscription import look_at_letters
 from headrace.runtime.clock import now_micros
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber, open_write
 from headrace.runtime.logs import set_up_logs
@@ -30,7 +31,6 @@ from stream.job import Job
 from stream.keys import HeldKey, Key
 from stream.settings import Settings, read_masking_key
 from stream.streams import WriteStreams
-from stream.subscriptions import look_at_letters
 from stream.transform import missing_functions
 
 REPORT_SECONDS: Final = 10.0

@@ -13,8 +13,8 @@ from typing import Final
 
 from google.pubsub_v1.types import Subscription
 
+from headrace.pubsub.job_subscription import MISSING, Difference, created_at, differences
 from headrace.schemas.envelope import from_micros, to_rfc3339
-from stream.subscriptions import MISSING, Difference, created_at, differences
 
 _CREATED_ANEW: Final = "the subscription was created anew"
 

@@ -18,6 +18,7 @@ from google.pubsub_v1.types import BigQueryConfig, ExpirationPolicy, PushConfig
 
 from headrace.core.plan_refusals import ProvisionError
 from headrace.core.resource_names import COMPLETENESS, TALLIES, Names
+from headrace.pubsub.job_subscription import subscription_for
 from headrace.runtime.exit_codes import Exit
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber
 from headrace.schemas.registry import Contract, Registry, SchemaRef, parse_contract
@@ -26,7 +27,6 @@ from stream.cli import main
 from stream.completeness import completeness_view
 from stream.own_tables import tallies_table
 from stream.provision import Change, Clients, apply, plan
-from stream.subscriptions import subscription_for
 from stream.table_changes import evolved_table
 from stream.token_history import next_history
 from tests.builders import a_contract, a_tokenised_contract
