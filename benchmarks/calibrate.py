@@ -30,6 +30,7 @@ from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateS
 from apache_beam.transforms.util import BatchElements
 from google.cloud.bigquery_storage_v1.types import AppendRowsRequest, ArrowRecordBatch, ArrowSchema
 
+from headrace.bigquery.write_streams import Rows
 from headrace.core.message import Message
 from headrace.core.micro_batch import NOTES, MicroBatch
 from headrace.core.sealed_messages import seal
@@ -49,7 +50,6 @@ from stream.deduplicate import SeenIds
 from stream.demo import bookings, flights
 from stream.mask import Masker
 from stream.scale.needs import BUNDLES_A_CYCLE
-from stream.streams import Rows
 from stream.tokens import TokenKey
 from stream.window import assign_windows
 from stream.write import request_bytes

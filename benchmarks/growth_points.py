@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from benchmarks import contracts
 from benchmarks.tables import tables_point
+from headrace.bigquery.write_streams import Rows
 from headrace.core.message import Message
 from headrace.core.micro_batch import NOTES, MicroBatch
 from headrace.core.sealed_messages import seal
@@ -29,7 +30,6 @@ from stream.bench.figures import spread
 from stream.dataflow.shards import split_sealed
 from stream.deduplicate import SeenIds
 from stream.engine.prepare import Preparation
-from stream.streams import Rows
 from stream.tokens import TokenKey
 
 ROUND: Final = 1000  # messages

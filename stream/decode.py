@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 import pyarrow as pa
 
+from headrace.bigquery.event_table import INSTANT, META_SCHEMA, arrow_schema
 from headrace.core.dead_letter import Reason, Refusal
 from headrace.core.message import Message
 from headrace.core.micro_batch import NOTES, MicroBatch
@@ -19,7 +20,6 @@ from headrace.schemas.registry import Contract, Registry
 from headrace.util.hashing import digests
 from stream.arrays import columns_for, to_batch
 from stream.envelopes import Head, disagreeing, head_of, packed, packed_numbers
-from stream.tables import INSTANT, META_SCHEMA, arrow_schema
 
 STAGE: Final = "decode"
 _KEY_BYTES: Final = 16

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import apache_beam as beam
 
+from headrace.bigquery.event_table import derived_columns
 from stream.backfill.preparer import LineDecoder
 from stream.backfill.rounds import Task
 from stream.dataflow import coders  # noqa: F401 they register themselves
@@ -25,7 +26,6 @@ from stream.dataflow.write import WriteOptions, WriteRows
 from stream.decode import Decoder
 from stream.job import Job
 from stream.keys import Key
-from stream.tables import derived_columns
 
 
 def ingest(messages: beam.PCollection, job: Job, sealing: Key) -> None:

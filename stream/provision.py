@@ -12,16 +12,16 @@ from google.cloud import bigquery
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.pubsub_v1 import PublisherClient, SubscriberClient
 
+from headrace.bigquery.completeness_view import completeness_view, put_view, view_differs
+from headrace.bigquery.service_tables import engines_table, tallies_table
+from headrace.bigquery.table_changes import evolved_table, same_location, table_changes, table_refusals
 from headrace.core.plan_refusals import ProvisionError, Refusal
 from headrace.core.resource_names import FIRST_KEY_VERSION, Names
 from headrace.pubsub.job_subscription import differences, subscription_for
 from headrace.runtime.clock import now_micros
 from headrace.schemas.envelope import from_micros
 from headrace.schemas.registry import Registry
-from stream.completeness import completeness_view, put_view, view_differs
 from stream.letters.tables import archive_tables
-from stream.own_tables import engines_table, tallies_table
-from stream.table_changes import evolved_table, same_location, table_changes, table_refusals
 from stream.token_history import TokenHistory, makes_tokens, next_history
 from stream.tokens import token_prefix
 
@@ -184,7 +184,11 @@ def _view_changes(names: Names, client: bigquery.Client) -> Iterator[Change | Re
 def _rollup_changes(registry: Registry, names: Names, client: bigquery.Client) -> Iterator[Change | Refusal]:
     if not any(registry.latest(subject).transformations.rollups for subject in registry.subjects):
         return
-    from stream.rollups import LABEL, put_rollup, rollup_views  # and sqlglot, where there is something for it
+    from headrace.bigquery.rollup_views import (  # and sqlglot, where there is something for it
+        LABEL,
+        put_rollup,
+        rollup_views,
+    )
 
     for view in rollup_views(registry, names):
         put = _bind(put_rollup, client=client, wanted=view)

@@ -7,8 +7,8 @@ from typing import Final
 
 import pyarrow as pa
 
+from headrace.bigquery.service_tables import TALLY_SCHEMA
 from headrace.core.tally import COUNTS, Tally
-from stream.own_tables import TALLY_SCHEMA
 
 _SUMMED: Final = ["subject", "outcome", "reason"]
 _LISTED: Final = ["window_start", "events", "id_hash", "content_hash"]

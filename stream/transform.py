@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from headrace.bigquery.event_table import META_SCHEMA, arrow_schema, row_schema
 from headrace.core.dead_letter import Reason, Refusal
 from headrace.core.micro_batch import MicroBatch
 from headrace.schemas.errors import ContractError
@@ -20,7 +21,6 @@ from headrace.schemas.masked import masked
 from headrace.schemas.registry import Contract, Registry
 from headrace.schemas.transformations import Derived
 from stream.functions import Function, FunctionError, checked, load_function
-from stream.tables import META_SCHEMA, arrow_schema, row_schema
 
 if TYPE_CHECKING:  # sqlglot takes a moment: a job without expressions does not wait for it
     from headrace.sql.node import Node
@@ -125,7 +125,7 @@ def check_transformations(contract: Contract) -> None:
     for derived in wanted.derived:
         _column(contract, derived)
     if wanted.rollups:
-        from stream.rollups import check_rollups
+        from headrace.bigquery.rollup_views import check_rollups
 
         check_rollups(contract)
 

@@ -7,9 +7,9 @@ from typing import Final
 
 import pyarrow as pa
 
+from headrace.bigquery.write_streams import MAX_REQUEST_BYTES
 from headrace.core.dead_letter import Reason, Refusal
 from headrace.core.micro_batch import MicroBatch
-from stream.streams import MAX_REQUEST_BYTES
 
 STAGE: Final = "write"
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
 
+from headrace.bigquery.append_result import HaltError
 from headrace.core.dead_letter import DeadLetter
 from headrace.core.message import Message
 from headrace.core.micro_batch import MicroBatch
@@ -28,7 +29,6 @@ from stream.dataflow.ledger import Ledger
 from stream.dataflow.outbox import IDLE_MICROS, AppendError, Outbox, Streams
 from stream.dataflow.pages import Queue
 from stream.dataflow.sealed import sealed_letters
-from stream.verdicts import HaltError
 from tests.ledgers import (
     KEY,
     SEALING_KEY,

@@ -11,14 +11,14 @@ from typing import Any, Final
 import pyarrow as pa
 from google.rpc import code_pb2
 
+from headrace.bigquery.append_result import Answer
+from headrace.bigquery.write_streams import Rows
 from headrace.core.message import Message
 from headrace.core.micro_batch import NOTES, MicroBatch
 from headrace.core.sealed_messages import seal
 from stream.dataflow.cells import Ids, Memory
 from stream.dataflow.pages import Queue
 from stream.decode import event_keys
-from stream.streams import Rows
-from stream.verdicts import Answer
 
 KEY: Final = ("things", 0)
 SEALING_KEY: Final = bytes(32)

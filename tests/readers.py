@@ -14,13 +14,13 @@ from uuid import UUID
 import pyarrow as pa
 import pytest
 
+from headrace.bigquery.event_table import arrow_schema
 from headrace.schemas import columns
 from headrace.schemas.columns import Columns
 from headrace.schemas.decoder import Decode, compile_decoder
 from headrace.schemas.envelope import to_micros
 from headrace.schemas.model import Array, Map, Optional, Record, Type
 from stream.arrays import columns_for, to_batch
-from stream.tables import arrow_schema
 from stream.twin.columns import PureColumns
 
 CompileReader: TypeAlias = Callable[[Record, Record], Decode]

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from google.cloud import bigquery
 
+from headrace.bigquery.partition_expiry import Expiry, moment_of
 from headrace.schemas.envelope import to_micros
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
 from stream.audit import MOST_FINDINGS, SubjectAudit
-from stream.audit_expiry import Expiry, moment_of
 from stream.audit_scope import Scope, ScopeError, chosen, parse_grace, parse_since
 from stream.audit_windows import (
     Finding,

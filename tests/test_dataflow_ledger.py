@@ -8,6 +8,9 @@ import pyarrow as pa
 import pytest
 from google.rpc import code_pb2
 
+from headrace.bigquery.append_result import Answer, HaltError
+from headrace.bigquery.existing_rows import SKEW_MICROSECONDS
+from headrace.bigquery.write_streams import Rows
 from headrace.core.dead_letter import Reason
 from headrace.core.micro_batch import MicroBatch
 from headrace.core.tally import Outcome, tally_rows
@@ -18,9 +21,6 @@ from stream.dataflow.ledger import Ledger
 from stream.dataflow.outbox import IDLE_MICROS, AppendError, Outbox, Settled
 from stream.dataflow.packing import Head, Waiting, pack_head, pack_waiting, unpack_head, unpack_waiting
 from stream.dataflow.tally import added_up, as_batch
-from stream.stored_rows import SKEW_MICROSECONDS
-from stream.streams import Rows
-from stream.verdicts import Answer, HaltError
 from stream.write import request_bytes
 from tests.ledgers import KEY, TABLE, Cells, Table, a_batch, a_message, the_ids, the_queue
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from headrace.bigquery.event_table import META_SCHEMA, arrow_schema
 from headrace.core.dead_letter import Reason
 from headrace.core.message import Message
 from headrace.core.micro_batch import NOTES
@@ -16,7 +17,6 @@ from headrace.schemas.decoder import compile_decoder
 from headrace.schemas.envelope import Envelope, from_micros, to_micros, to_rfc3339
 from headrace.schemas.errors import MalformedEnvelopeError, UndecodableError, UnknownSchemaError
 from stream.decode import Decoder, decode, event_keys
-from stream.tables import META_SCHEMA, arrow_schema
 from tests.builders import BOOKING, BOOKING_V1, FLIGHT, MOMENT, PACKAGE, a_booking, a_booking_v1, an_envelope, encode
 from tests.ledgers import content_hash
 from tests.readers import KINDS, columns_of

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from google.api_core.exceptions import ServiceUnavailable
 
+from headrace.bigquery.append_result import HaltError
 from headrace.runtime.exit_codes import Exit, explain
 from headrace.schemas.envelope import from_micros, to_micros
 from stream.engine.claim import Look, Statement, last_claims
@@ -24,7 +25,6 @@ from stream.engine.journal import Journal
 from stream.engine.ownership import FencedError, InUseError
 from stream.engine.patience import Patience
 from stream.engine.status import SubjectStatus
-from stream.verdicts import HaltError
 from tests.jobs import wait_for
 
 START = datetime(2026, 3, 14, 12, tzinfo=UTC)

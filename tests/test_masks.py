@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from headrace.bigquery.event_table import META_SCHEMA, arrow_schema
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.errors import ContractError
 from headrace.schemas.model import Generalise, Mask, Pii
@@ -22,7 +23,6 @@ from headrace.schemas.registry import parse_contract
 from stream.arrays import columns_for, to_batch
 from stream.mask import Masker
 from stream.masks import generalise, keep_part
-from stream.tables import META_SCHEMA, arrow_schema
 from stream.tokens import TokenKey, tokeniser
 from tests.builders import MOMENT, a_contract, contract_json, encode
 from tests.strategies import FIXED_PROFILE

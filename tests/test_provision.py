@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from google.cloud.bigquery import PolicyTagList, SchemaField
 
+from headrace.bigquery.event_table import misfits
+from headrace.bigquery.table_changes import merged_columns
 from headrace.core.plan_refusals import ProvisionError, Refusal, listed
 from headrace.runtime.exit_codes import Exit
 from stream.cli import main
-from stream.table_changes import merged_columns
-from stream.tables import misfits
 from tests.builders import contract_json
 
 

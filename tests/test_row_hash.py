@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from headrace.bigquery.event_table import META_SCHEMA, row_schema
 from headrace.core.row_hash import row_hashes
 from headrace.schemas.registry import Contract
-from stream.tables import META_SCHEMA, row_schema
 from tests.builders import BOOKING, decode, encode
 from tests.strategies import FIXED_PROFILE, contracts, events
 

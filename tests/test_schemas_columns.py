@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from headrace.bigquery.event_table import arrow_schema
 from headrace.schemas import columns
 from headrace.schemas.columns import PURE
 from headrace.schemas.decoder import compile_decoder
 from headrace.schemas.errors import UndecodableError
 from headrace.schemas.model import MAX_COLUMN_BYTES, Record
 from stream.arrays import columns_for, to_batch
-from stream.tables import arrow_schema
 from stream.twin.columns import PureColumns
 from tests.builders import BOOKING, BOOKING_V1, MOMENT, a_booking, a_booking_v1, a_contract, a_decimal, a_record, encode
 from tests.readers import KINDS, NEEDS_C, columns_of, ordered, rows

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from headrace.bigquery.event_table import COLUMN_DOC, TABLE_DOC, description, table_for
 from headrace.schemas import annotations, transformations
 from headrace.schemas import parse as parsing
 from headrace.schemas.decoder import MAX_PAYLOAD_BYTES
@@ -20,7 +21,6 @@ from headrace.schemas.folder import MAX_FILE_BYTES
 from headrace.schemas.lint import MAX_PARTITIONS
 from headrace.schemas.model import MAX_COLUMN_BYTES, MAX_ITEMS
 from headrace.schemas.registry import Contract, Registry, parse_contract
-from stream.tables import COLUMN_DOC, TABLE_DOC, description, table_for
 from tests.builders import a_decimal, a_record, contract_json, decode, encode
 from tests.test_schemas_lint import DATE, ENUM, a_map, array, pii
 

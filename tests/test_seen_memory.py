@@ -10,12 +10,12 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from headrace.bigquery.existing_rows import SKEW_MICROSECONDS
 from headrace.core.micro_batch import MicroBatch
 from stream.engine.journal import Journal
 from stream.engine.memory import Memory, with_receipts
 from stream.engine.patience import Patience
 from stream.engine.status import SubjectStatus
-from stream.stored_rows import SKEW_MICROSECONDS
 from tests.ledgers import a_batch, a_message
 
 NOW = 1_800_000_000_000_000

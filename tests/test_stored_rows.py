@@ -5,8 +5,8 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
+from headrace.bigquery.existing_rows import compare_old
 from headrace.core.micro_batch import NOTES, MicroBatch
-from stream.stored_rows import compare_old
 
 SINCE = 1_000
 

@@ -13,8 +13,8 @@ import pytest
 from google.cloud.bigquery_storage_v1 import types as wire
 from google.rpc import code_pb2
 
-from stream.streams import FEW, IDLE_SECONDS, Rows, WriteStreams
-from stream.verdicts import Answer, Verdict, judge
+from headrace.bigquery.append_result import Answer, Verdict, judge
+from headrace.bigquery.write_streams import FEW, IDLE_SECONDS, Rows, WriteStreams
 from tests.faults import scripted_answers as answers
 from tests.faults.scripted_memory import MemoryStreams, a_scripted_memory
 from tests.faults.scripted_streams import Append, Rule, ScriptedServer

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from google.cloud import bigquery
 
-from stream.table_changes import table_changes, table_problems, table_refusals
-from stream.tables import table_for
+from headrace.bigquery.event_table import table_for
+from headrace.bigquery.table_changes import table_changes, table_problems, table_refusals
 from tests.builders import a_contract
 
 WANTED = table_for(

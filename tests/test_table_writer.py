@@ -12,6 +12,8 @@ import grpc
 import pyarrow as pa
 import pytest
 
+from headrace.bigquery.append_result import HaltError
+from headrace.bigquery.write_streams import WriteStreams
 from headrace.runtime.call_failures import plain
 from stream.engine.journal import Journal
 from stream.engine.ownership import FencedError
@@ -19,8 +21,6 @@ from stream.engine.patience import Patience, StoppedError
 from stream.engine.status import SubjectStatus
 from stream.engine.table_writer import Head, Note, TableWriter
 from stream.engine.transaction import Transaction
-from stream.streams import WriteStreams
-from stream.verdicts import HaltError
 from tests.faults import scripted_answers as answers
 from tests.faults.scripted_memory import MemoryStreams, Stream, a_scripted_memory
 from tests.faults.scripted_streams import Append, ScriptedServer

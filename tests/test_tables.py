@@ -8,11 +8,11 @@ import pyarrow as pa
 import pytest
 from google.cloud import bigquery
 
+from headrace.bigquery.event_table import META_SCHEMA, arrow_schema, bigquery_fields, row_schema, table_for
+from headrace.bigquery.service_tables import TALLY_SCHEMA, tallies_table
 from headrace.schemas.annotations import Partition
 from headrace.schemas.errors import ContractError
 from headrace.schemas.registry import Contract
-from stream.own_tables import TALLY_SCHEMA, tallies_table
-from stream.tables import META_SCHEMA, arrow_schema, bigquery_fields, row_schema, table_for
 from tests.builders import BOOKING, a_contract, a_decimal, a_record
 
 MICROS, INSTANT = pa.timestamp("us"), pa.timestamp("us", "UTC")

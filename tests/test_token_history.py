@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headrace.bigquery.event_table import TABLE_DOC
 from headrace.schemas.model import Array, Field, NotPersonal
-from stream.tables import TABLE_DOC
 from stream.token_history import TokenHistory, makes_tokens, next_history, version_problem
 from tests.builders import a_contract, a_tokenised_contract
 

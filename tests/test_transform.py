@@ -21,6 +21,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from headrace.bigquery.event_table import row_schema, table_for
 from headrace.core.dead_letter import Reason
 from headrace.core.message import Message
 from headrace.core.sealed_messages import seal, sealing_key
@@ -36,7 +37,6 @@ from stream.functions import Function
 from stream.keys import HeldKey
 from stream.mask import Masker
 from stream.settings import load_contracts
-from stream.tables import row_schema, table_for
 from stream.tokens import TokenKey
 from stream.transform import Transformer, check_transformations, find_functions
 from tests.builders import FLIGHT, MOMENT, a_contract, a_flight, an_envelope, contract_json, encode

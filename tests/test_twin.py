@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from headrace.bigquery.event_table import arrow_schema
 from headrace.schemas.decoder import compile_decoder
 from headrace.schemas.errors import UndecodableError
 from headrace.schemas.model import Record
 from stream.arrays import to_batch
-from stream.tables import arrow_schema
 from stream.twin import columns
 from stream.twin.columns import PureColumns
 from stream.twin.wire import Wire

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from google.rpc import code_pb2 as code
 
-from stream.verdicts import Answer, Verdict, judge
+from headrace.bigquery.append_result import Answer, Verdict, judge
 
 BY_STATUS = {
     code.OK: Verdict.WRITTEN,

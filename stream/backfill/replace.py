@@ -19,6 +19,7 @@ from google.api_core.exceptions import GoogleAPIError
 from google.cloud import bigquery
 from requests.exceptions import RequestException
 
+from headrace.bigquery.event_table import table_for
 from headrace.core.message import Message
 from headrace.core.resource_names import Names
 from headrace.core.tally import COUNTS, Outcome, Tally, add_up
@@ -40,7 +41,6 @@ from stream.engine.puller import Pulled
 from stream.engine.scheduler import Steps
 from stream.engine.transaction import Transaction
 from stream.job import Job
-from stream.tables import table_for
 
 POLL_SECONDS: Final = 0.2
 

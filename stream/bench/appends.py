@@ -16,6 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from headrace.bigquery.append_result import Verdict, judge
+from headrace.bigquery.write_streams import Rows, WriteStreams
 from headrace.core.message import Message
 from headrace.core.resource_names import Names
 from headrace.runtime.google_clients import open_bigquery, open_write
@@ -27,8 +29,6 @@ from stream.bench.figures import beside
 from stream.bench.ours import Ours
 from stream.bench.steps import CHUNK, WARM
 from stream.bench.textbook import Textbook
-from stream.streams import Rows, WriteStreams
-from stream.verdicts import Verdict, judge
 
 INSERTED: Final = 500  # rows of one insertAll, as BigQuery advises
 APPEND_SECONDS: Final = 30.0

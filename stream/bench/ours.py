@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from headrace.bigquery.write_streams import Rows
 from headrace.core.message import Message
 from headrace.core.micro_batch import MicroBatch
 from headrace.runtime.clock import now_micros
@@ -12,7 +13,6 @@ from headrace.schemas.registry import Registry
 from stream.decode import Decoder, decode
 from stream.deduplicate import SeenIds
 from stream.mask import Masker
-from stream.streams import Rows
 from stream.tokens import TokenKey
 
 

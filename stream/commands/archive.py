@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from headrace.bigquery.write_streams import WriteStreams
 from headrace.runtime.google_clients import open_bigquery, open_subscriber, open_write
 from stream.letters.archive import Archive, ArchiveNames
 from stream.letters.keys import ArchiveKey
 from stream.letters.reading import Reader
 from stream.settings import Settings, read_archive_key
-from stream.streams import WriteStreams
 
 if TYPE_CHECKING:
     from stream.letters.collector import Collector

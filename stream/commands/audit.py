@@ -6,13 +6,13 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Final
 
+from headrace.bigquery.partition_expiry import moment_of
 from headrace.runtime.exit_codes import Exit
 from headrace.runtime.google_clients import open_bigquery
 from headrace.runtime.reachability import Service, reach
 from headrace.schemas.envelope import to_rfc3339
 from headrace.util.output import check_format, print_json, say, show
 from stream.audit import SubjectAudit, audit
-from stream.audit_expiry import moment_of
 from stream.audit_scope import Scope, chosen
 from stream.audit_windows import Finding
 from stream.commands.archive import archive_names

@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 
 from google.cloud.bigquery import Client
 
+from headrace.bigquery.write_streams import WriteStreams
 from headrace.core.dead_letter import DeadLetter, Reason
 from headrace.core.message import Message
 from headrace.pubsub.job_subscription import look_at_letters
@@ -43,7 +44,6 @@ from stream.engine.status import SubjectStatus
 from stream.job import Job
 from stream.keys import KEY_BYTES, HeldKey, Key
 from stream.settings import Settings, read_masking_key
-from stream.streams import WriteStreams
 from stream.transform import find_functions
 
 MOST_SHOWN: Final = 10

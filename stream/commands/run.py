@@ -12,6 +12,8 @@ from typing import Final
 
 import structlog
 
+from headrace.bigquery.completeness_view import known_complete
+from headrace.bigquery.write_streams import WriteStreams
 from headrace.core.resource_names import TALLIES
 from headrace.pubsub.job_subscription import look_at_letters
 from headrace.runtime.clock import now_micros
@@ -22,7 +24,6 @@ from headrace.runtime.reachability import Service, UnreachableError, reach
 from headrace.schemas.columns import decoder_kind
 from headrace.schemas.registry import Registry
 from stream.commands.archive import collecting
-from stream.completeness import known_complete
 from stream.engine.embedded import Embedded, EngineClients, Progress
 from stream.engine.intake import from_subscriptions
 from stream.engine.journal import Journal
@@ -30,7 +31,6 @@ from stream.health import serving_health
 from stream.job import Job
 from stream.keys import HeldKey, Key
 from stream.settings import Settings, read_masking_key
-from stream.streams import WriteStreams
 from stream.transform import missing_functions
 
 REPORT_SECONDS: Final = 10.0

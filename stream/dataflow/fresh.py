@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from apache_beam.pvalue import TaggedOutput
 
+from headrace.bigquery.event_table import derived_columns
 from headrace.core.micro_batch import MicroBatch
 from headrace.core.sealed_messages import sealing_key
 from headrace.core.tally import Tally
@@ -31,7 +32,6 @@ from stream.dataflow.lookups import EventTable
 from stream.dataflow.outputs import DEAD_LETTERS, TALLIES
 from stream.dataflow.sealed import sealed_letters
 from stream.deduplicate import SeenIds
-from stream.tables import derived_columns
 from stream.write import STAGE
 
 ASKED_ROWS: Final = 5_000  # that are looked up together: shards make small batches, and each query costs a second

@@ -8,12 +8,12 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from headrace.bigquery.existing_rows import compare_old, remembered_since
 from headrace.core.dead_letter import Refusal
 from headrace.core.micro_batch import MicroBatch
 from stream.dataflow.cells import Ids
 from stream.dataflow.fates import Fates
 from stream.dataflow.outbox import Outbox, Settled, Streams
-from stream.stored_rows import compare_old, remembered_since
 
 
 class Table(Protocol):

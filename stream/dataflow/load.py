@@ -10,14 +10,14 @@ from typing import Any
 import apache_beam as beam
 import structlog
 
+from headrace.bigquery.event_table import table_for
+from headrace.bigquery.existing_rows import whole_days
+from headrace.bigquery.service_tables import tallies_table
 from headrace.core.tally import Tally, add_up
 from headrace.runtime.google_clients import open_bigquery
 from stream.backfill.buckets import delete_objects
 from stream.backfill.staging import Load, Staging
 from stream.dataflow.loading import LoadOptions, Part
-from stream.own_tables import tallies_table
-from stream.stored_rows import whole_days
-from stream.tables import table_for
 from stream.tally import tally_lines
 
 _LOG = structlog.get_logger("headrace")

@@ -14,14 +14,14 @@ from typing import Final, NamedTuple, Protocol, assert_never
 
 import pyarrow as pa
 
+from headrace.bigquery.append_result import Answer, HaltError, Verdict, judge
+from headrace.bigquery.write_streams import Rows
 from headrace.core.dead_letter import Refusal
 from headrace.core.micro_batch import MicroBatch
 from stream.dataflow.cells import Key, Memory
 from stream.dataflow.fates import Fates
 from stream.dataflow.packing import Head
 from stream.dataflow.pages import Queue
-from stream.streams import Rows
-from stream.verdicts import Answer, HaltError, Verdict, judge
 from stream.write import refusals_by_bigquery, within_requests
 
 IDLE_MICROS: Final = 3_600_000_000  # a stream without an append for so long is replaced before its next
@@ -34,7 +34,7 @@ class AppendError(RuntimeError):
 
 
 class Streams(Protocol):
-    """What the outbox does with COMMITTED streams; see :class:`stream.streams.WriteStreams`."""
+    """What the outbox does with COMMITTED streams; see :class:`headrace.bigquery.write_streams.WriteStreams`."""
 
     def create(self, table: str) -> str:
         """Make a new stream."""

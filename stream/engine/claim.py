@@ -22,11 +22,11 @@ from google.api_core.exceptions import from_grpc_status
 from google.cloud import bigquery
 from google.cloud.bigquery import ArrayQueryParameter, QueryJobConfig, ScalarQueryParameter
 
+from headrace.bigquery.row_lookup import QUERY_SECONDS, service_time
+from headrace.bigquery.service_tables import ENGINES_SCHEMA
+from headrace.bigquery.table_identity import look_at_table
+from headrace.bigquery.write_streams import Rows, WriteStreams
 from headrace.schemas.envelope import from_micros
-from stream.lookup import QUERY_SECONDS, service_time
-from stream.own_tables import ENGINES_SCHEMA
-from stream.streams import Rows, WriteStreams
-from stream.table_identity import look_at_table
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,9 @@ import structlog
 from google.cloud import bigquery
 from google.pubsub_v1 import PublisherClient
 
+from headrace.bigquery.append_result import HaltError
+from headrace.bigquery.event_table import table_for
+from headrace.bigquery.write_streams import WriteStreams
 from headrace.core.resource_names import ENGINES, Names
 from headrace.runtime.failpoints import reached
 from stream.engine.claim import Claims
@@ -36,10 +39,7 @@ from stream.engine.tally_loop import TallyLoop
 from stream.engine.watch import Watch, Watched
 from stream.engine.workers import Workers, open_workers
 from stream.job import Job
-from stream.streams import WriteStreams
-from stream.tables import table_for
 from stream.token_history import makes_tokens
-from stream.verdicts import HaltError
 
 PROGRESS_SECONDS: Final = 0.1  # also how soon a stop is seen
 _LOG = structlog.get_logger("headrace")

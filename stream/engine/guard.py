@@ -18,14 +18,14 @@ from typing import Final
 
 import structlog
 
+from headrace.bigquery.append_result import HaltError
+from headrace.bigquery.write_streams import WriteStreams
 from headrace.core.resource_names import ENGINES
 from headrace.schemas.envelope import from_micros
 from stream.engine.claim import Claimant, Claims, Look, Statement
 from stream.engine.journal import Journal
 from stream.engine.ownership import FencedError, InUseError
 from stream.engine.patience import TROUBLE, Patience
-from stream.streams import WriteStreams
-from stream.verdicts import HaltError
 
 FINALISED_AT_ONCE: Final = 10
 KEPT: Final = timedelta(hours=2)  # of older statements of an engine only the newest say something

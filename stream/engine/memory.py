@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import structlog
 
+from headrace.bigquery.existing_rows import StoredRows, compare_old, remembered_since
 from headrace.core.message import Message
 from headrace.core.micro_batch import MicroBatch, key_rows
 from headrace.runtime.failpoints import reached
@@ -20,7 +21,6 @@ from stream.engine.patience import NEEDS_ROOM, Patience
 from stream.engine.receipts import Receipts, receipts_for
 from stream.engine.transaction import Transaction
 from stream.engine.witnesses import Witnesses
-from stream.stored_rows import StoredRows, compare_old, remembered_since
 
 _ALWAYS: Final = 2**63 - 1
 _LOG = structlog.get_logger("headrace")

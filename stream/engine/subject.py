@@ -14,6 +14,9 @@ import pyarrow as pa
 from google.cloud import bigquery
 from google.pubsub_v1 import PublisherClient
 
+from headrace.bigquery.event_table import derived_columns, table_for
+from headrace.bigquery.existing_rows import StoredRows
+from headrace.bigquery.write_streams import WriteStreams
 from headrace.core.dead_letter import DeadLetter, dead_letters, letter_requests, publish_request
 from headrace.core.message import Message
 from headrace.core.micro_batch import MicroBatch, to_ipc
@@ -33,9 +36,6 @@ from stream.engine.table_watch import Change, TableReplacedError, TableWatch
 from stream.engine.table_writer import Fence, Head, Note, TableWriter
 from stream.engine.transaction import Transaction
 from stream.job import Job
-from stream.stored_rows import StoredRows
-from stream.streams import WriteStreams
-from stream.tables import derived_columns, table_for
 from stream.write import STAGE, refusals_by_bigquery, within_requests
 
 

@@ -15,14 +15,14 @@ from typing import Final, Protocol, TypeAlias, TypeVar, assert_never
 
 import pyarrow as pa
 
+from headrace.bigquery.append_result import HaltError, Verdict, judge
+from headrace.bigquery.event_table import PROVISION_MAKES
+from headrace.bigquery.write_streams import Rows, WriteStreams
 from headrace.core.micro_batch import from_ipc, to_ipc
 from headrace.runtime.failpoints import reached
 from stream.engine.journal import Journal
 from stream.engine.patience import NEEDS_ROOM, Patience
 from stream.engine.transaction import StoredHead, Transaction
-from stream.streams import Rows, WriteStreams
-from stream.tables import PROVISION_MAKES
-from stream.verdicts import HaltError, Verdict, judge
 
 T = TypeVar("T")
 # Within the transaction that says that rows are written; returns what is to be done once that is committed.

@@ -10,6 +10,10 @@ from typing import Final
 
 import pyarrow as pa
 
+from headrace.bigquery.append_result import HaltError
+from headrace.bigquery.event_table import misfits
+from headrace.bigquery.existing_rows import StoredTallies
+from headrace.bigquery.service_tables import tallies_table
 from headrace.core.micro_batch import from_ipc, to_ipc
 from headrace.core.resource_names import TALLIES, Names
 from headrace.core.tally import COUNTS, Outcome, Tally, add_up, tally_lost
@@ -22,11 +26,7 @@ from stream.engine.table_watch import Change, TableWatch
 from stream.engine.table_writer import Fence, Head, Note, TableWriter, rows_of
 from stream.engine.transaction import Transaction
 from stream.job import Job
-from stream.own_tables import tallies_table
-from stream.stored_rows import StoredTallies
-from stream.tables import misfits
 from stream.tally import tally_lines
-from stream.verdicts import HaltError
 
 FLUSH_SECONDS: Final = 1.0
 SAY_AGAIN: Final = 60_000_000  # microseconds after which a subject without events is said to be complete again

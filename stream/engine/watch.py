@@ -16,6 +16,7 @@ import structlog
 from google.api_core.exceptions import Forbidden, NotFound
 from google.cloud import bigquery
 
+from headrace.bigquery.table_changes import table_problems
 from headrace.core.micro_batch import to_ipc
 from headrace.core.tally import gap_tally
 from stream.engine.continuity import Gap
@@ -24,7 +25,6 @@ from stream.engine.journal import Journal
 from stream.engine.patience import TROUBLE
 from stream.engine.spread import CHECKS_A_SECOND, FIRST_CHECKS_A_SECOND, interval
 from stream.engine.status import LETTERS, RESOURCES, SubjectStatus
-from stream.table_changes import table_problems
 from stream.token_history import version_problem
 
 CHECK_SECONDS: Final = 30.0

@@ -10,8 +10,8 @@ from typing import Final
 
 import pyarrow as pa
 
+from headrace.bigquery.table_identity import Witness
 from headrace.schemas.envelope import to_micros
-from stream.table_identity import Witness
 
 KEPT: Final = 8
 EVERY_SECONDS: Final = 10.0  # between two of them: each commit would make the journal grow for nothing

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from headrace.bigquery.event_table import arrow_schema
 from headrace.schemas.columns import UNBOUNDED, Refused
 from headrace.schemas.decoder import MAX_PAYLOAD_BYTES, Decode, compile_decoder
 from headrace.schemas.errors import UndecodableError
@@ -20,7 +21,6 @@ from headrace.schemas.headers import HEADERS
 from headrace.schemas.layout import amplification, columns_of
 from headrace.schemas.model import MAX_COLUMN_BYTES, Record
 from headrace.schemas.resolve import resolve_record
-from stream.tables import arrow_schema
 from stream.twin.compiler import Sheet
 from stream.twin.parts import Places
 from stream.twin.steps import Open, Step

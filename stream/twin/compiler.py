@@ -7,11 +7,11 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
+from headrace.bigquery.event_table import arrow_schema
 from headrace.schemas.layout import Layout, column_of
 from headrace.schemas.model import Array, Decimal, Enumeration, Fixed, Kind, Map, Optional, Record, Scalar, Type, bare
 from headrace.schemas.resolve import Fields, Items, Nullable, Resolved, Symbols, Value
 from headrace.schemas.scalars import BOUNDS, longest_decimal
-from stream.tables import arrow_schema
 from stream.twin import leaves, parts, steps
 
 _DTYPES: Final[dict[Layout, tuple[type[np.generic], int]]] = {

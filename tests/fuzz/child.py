@@ -16,11 +16,11 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from headrace.bigquery.event_table import arrow_schema
 from headrace.schemas.columns import Columns
 from headrace.schemas.decoder import compile_decoder
 from headrace.schemas.errors import UndecodableError
 from stream.arrays import columns_for, to_batch
-from stream.tables import arrow_schema
 from stream.twin.columns import PureColumns
 from tests.fuzz.corpus import Subject, load
 from tests.fuzz.mutate import mutated

@@ -12,6 +12,8 @@ import pytest
 from google.cloud import bigquery
 from google.rpc import code_pb2
 
+from headrace.bigquery.append_result import Answer, Verdict, judge
+from headrace.bigquery.write_streams import Rows, WriteStreams
 from headrace.core.dead_letter import PREFIX
 from headrace.runtime.clock import now_micros
 from headrace.runtime.google_clients import open_bigquery, open_subscriber, open_write
@@ -24,8 +26,6 @@ from stream.engine.puller import Puller
 from stream.engine.status import SubjectStatus
 from stream.engine.subscription import Subscription
 from stream.job import Job
-from stream.streams import Rows, WriteStreams
-from stream.verdicts import Answer, Verdict, judge
 from tests.beam_engine import BeamEngine, NamedKey
 from tests.integration.test_service import flight_message
 from tests.service import Service, a_service

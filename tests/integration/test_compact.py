@@ -13,6 +13,8 @@ import pyarrow as pa
 import pytest
 
 import stream.compact
+from headrace.bigquery.service_tables import TALLY_SCHEMA
+from headrace.bigquery.write_streams import Rows, WriteStreams
 from headrace.core.resource_names import TALLIES
 from headrace.runtime.exit_codes import Exit
 from headrace.runtime.google_clients import open_bigquery, open_write
@@ -20,8 +22,6 @@ from headrace.schemas.envelope import to_micros
 from stream.audit_queries import signed, statements
 from stream.audit_scope import Scope
 from stream.compact import Compaction, compact, plan_compaction
-from stream.own_tables import TALLY_SCHEMA
-from stream.streams import Rows, WriteStreams
 from tests.jobs import COMMAND
 from tests.service import Service, a_service
 

@@ -19,6 +19,9 @@ from typer.testing import CliRunner
 
 from deploy.open_letters import open_letters
 from deploy.permissions import differences, principals
+from headrace.bigquery.existing_rows import StoredRows, StoredTallies
+from headrace.bigquery.table_identity import Witness, look_at_table, missing_witnesses
+from headrace.bigquery.write_streams import WriteStreams
 from headrace.core.message import Message
 from headrace.core.resource_names import ENGINES, TALLIES
 from headrace.core.tally import Outcome, tally_unread
@@ -37,9 +40,6 @@ from stream.key_files import write_key_file
 from stream.pipeline import load
 from stream.provision import Clients, apply, plan
 from stream.settings import Settings
-from stream.stored_rows import StoredRows, StoredTallies
-from stream.streams import WriteStreams
-from stream.table_identity import Witness, look_at_table, missing_witnesses
 from tests.beam_engine import BeamEngine, NamedKey
 from tests.buckets import a_bucket
 from tests.builders import BOOKING, FLIGHT, PACKAGE, a_booking, a_flight

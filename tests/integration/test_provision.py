@@ -16,6 +16,9 @@ from google.cloud import bigquery
 from google.protobuf.duration_pb2 import Duration
 from google.pubsub_v1.types import BigQueryConfig, ExpirationPolicy, PushConfig
 
+from headrace.bigquery.completeness_view import completeness_view
+from headrace.bigquery.service_tables import tallies_table
+from headrace.bigquery.table_changes import evolved_table
 from headrace.core.plan_refusals import ProvisionError
 from headrace.core.resource_names import COMPLETENESS, TALLIES, Names
 from headrace.pubsub.job_subscription import subscription_for
@@ -24,10 +27,7 @@ from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher,
 from headrace.schemas.registry import Contract, Registry, SchemaRef, parse_contract
 from headrace.schemas.samples import SAMPLES
 from stream.cli import main
-from stream.completeness import completeness_view
-from stream.own_tables import tallies_table
 from stream.provision import Change, Clients, apply, plan
-from stream.table_changes import evolved_table
 from stream.token_history import next_history
 from tests.builders import a_contract, a_tokenised_contract
 

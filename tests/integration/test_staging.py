@@ -14,12 +14,12 @@ import pyarrow.parquet as pq
 import pytest
 from google.cloud import bigquery
 
+from headrace.bigquery.existing_rows import StoredRows
+from headrace.bigquery.service_tables import tallies_table
 from headrace.core.tally import COUNTS, Tally
 from headrace.runtime.google_clients import open_bigquery
 from stream.backfill.errors import BackfillError
 from stream.backfill.staging import Load, Staging
-from stream.own_tables import tallies_table
-from stream.stored_rows import StoredRows
 from stream.tally import tally_lines
 
 pytestmark = pytest.mark.emulators

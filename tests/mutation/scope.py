@@ -6,12 +6,12 @@ from typing import Final
 
 SCOPE: Final = (
     "stream/engine/*.py",
-    "stream/verdicts.py",
-    "stream/streams.py",
+    "stream/headrace/bigquery/append_result.py",
+    "stream/headrace/bigquery/write_streams.py",
     "stream/packed_ids.py",
     "stream/deduplicate.py",
     "stream/headrace/core/row_hash.py",
-    "stream/stored_rows.py",
+    "stream/headrace/bigquery/existing_rows.py",
     "stream/window.py",
     "stream/flood.py",
     "stream/headrace/core/tally.py",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from headrace.bigquery.append_result import Answer, Verdict, judge
 from stream.engine import table_writer
 from stream.engine.table_writer import TableWriter
-from stream.verdicts import Answer, Verdict, judge
 
 
 def judge_badly(answer: Answer, attempted: bool) -> Verdict:

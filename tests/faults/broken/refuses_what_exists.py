@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from google.rpc import code_pb2 as code
 
-from stream.streams import Rows, WriteStreams
-from stream.verdicts import Answer
+from headrace.bigquery.append_result import Answer
+from headrace.bigquery.write_streams import Rows, WriteStreams
 
 _append = WriteStreams.append
 

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from google.cloud import bigquery
 
+from headrace.bigquery.row_lookup import QUERY_SECONDS
 from headrace.core.resource_names import COMPLETENESS, TALLIES, Names
 from headrace.core.tally import GAP, OPEN_GAP
-from stream.lookup import QUERY_SECONDS
 
 _LATELY_DAYS: Final = 31
 

@@ -10,9 +10,9 @@ from typing import Any, Final, NamedTuple
 from google.cloud import bigquery
 from google.cloud.bigquery import QueryJobConfig, ScalarQueryParameter
 
+from headrace.bigquery.partition_expiry import Expiry
+from headrace.bigquery.row_lookup import QUERY_SECONDS, service_time
 from headrace.schemas.envelope import from_micros, to_micros
-from stream.audit_expiry import Expiry
-from stream.lookup import QUERY_SECONDS, service_time
 
 CALL_SECONDS: Final = 10.0
 _DAY: Final = timedelta(days=1) // timedelta(microseconds=1)

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from google.cloud import bigquery
 
+from headrace.bigquery.event_table import misfits
+from headrace.bigquery.row_lookup import is_empty, service_time, stored_contents, stored_ids
 from headrace.core.micro_batch import MicroBatch
 from headrace.core.row_hash import LEFT_OUT, row_hashes
-from stream.lookup import is_empty, service_time, stored_contents, stored_ids
-from stream.tables import misfits
 
 SKEW_MICROSECONDS: Final = 60_000_000  # how far BigQuery's clock may be behind Pub/Sub's; this machine's may be wrong
 # Who sent the event, and by which version of its contract, is not what it says: a backfill's source is a file.

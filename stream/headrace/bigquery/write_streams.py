@@ -2,7 +2,7 @@
 
 One connection a stream, kept open between appends as long as few others are needed: each takes two threads, and
 services let about a hundred be open at a time. The client's own retry is never used: it cannot replay what it has
-taken from an iterator, and what a lost answer means is for ``stream.verdicts`` to say.
+taken from an iterator, and what a lost answer means is for ``headrace.bigquery.append_result`` to say.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from google.protobuf.message import DecodeError
 from google.rpc import code_pb2 as code
 from google.rpc.status_pb2 import Status
 
+from headrace.bigquery.append_result import Answer
 from headrace.runtime.failpoints import reached
-from stream.verdicts import Answer
 
 # A request is 10 MB at most (cloud.google.com/bigquery/quotas#write-api-limits); room is left for framing.
 MAX_REQUEST_BYTES: Final = 9_000_000

@@ -8,10 +8,10 @@ from typing import Any, Final, NamedTuple
 
 from google.cloud import bigquery
 
+from headrace.bigquery.event_table import PROVISION_MAKES, case_clashes, misfits, table_for, type_of
 from headrace.core.plan_refusals import Refusal
 from headrace.core.resource_names import Names
 from headrace.schemas.registry import Registry
-from stream.tables import PROVISION_MAKES, case_clashes, misfits, table_for, type_of
 
 _PROVISION: Final = "`headrace provision` changes it"
 

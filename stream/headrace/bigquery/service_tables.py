@@ -7,9 +7,9 @@ from typing import Final
 import pyarrow as pa
 from google.cloud import bigquery
 
+from headrace.bigquery.event_table import INSTANT, partitioning, plain_column
 from headrace.core.resource_names import ENGINES, TALLIES
 from headrace.schemas.annotations import Partition
-from stream.tables import INSTANT, partitioning, plain_column
 
 TALLY_SCHEMA: Final = pa.schema(
     [

@@ -11,6 +11,7 @@ import pyarrow as pa
 from google.cloud import bigquery
 from sqlglot import exp
 
+from headrace.bigquery.event_table import TABLE_DOC, description, row_schema
 from headrace.core.resource_names import Names
 from headrace.schemas.errors import ContractError
 from headrace.schemas.registry import Contract, Registry
@@ -20,7 +21,6 @@ from headrace.sql.functions import need, unit_of
 from headrace.sql.language import compile_tree
 from headrace.sql.node import ExpressionError, Node
 from headrace.sql.types import BOOL, FLOAT64, is_number, is_ordered, name_of
-from stream.tables import TABLE_DOC, description, row_schema
 
 LABEL: Final = "headrace_rollup"
 _NUMBERS: Final = (exp.Sum, exp.Avg)
