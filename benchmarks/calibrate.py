@@ -38,6 +38,12 @@ from headrace.schemas.envelope import Envelope, to_micros
 from headrace.schemas.identity import derive_event_id
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
+from headrace.steps.append import request_bytes
+from headrace.steps.decode.decode_messages import Decoder, decode
+from headrace.steps.deduplicate import SeenIds
+from headrace.steps.mask.mask_columns import Masker
+from headrace.steps.mask.tokens import TokenKey
+from headrace.steps.window import assign_windows
 from stream.dataflow.cells import Bag, Memory
 from stream.dataflow.coders import MicroBatchCoder
 from stream.dataflow.packing import Head, Waiting, pack_batch, pack_head, pack_waiting, unpack_head, unpack_waiting
@@ -45,14 +51,8 @@ from stream.dataflow.pages import BAGS
 from stream.dataflow.read import from_beam
 from stream.dataflow.ring import ring_of, with_bags
 from stream.dataflow.shards import split_sealed
-from stream.decode import Decoder, decode
-from stream.deduplicate import SeenIds
 from stream.demo import bookings, flights
-from stream.mask import Masker
 from stream.scale.needs import BUNDLES_A_CYCLE
-from stream.tokens import TokenKey
-from stream.window import assign_windows
-from stream.write import request_bytes
 from tests.builders import encode
 from tests.ledgers import the_ids
 

@@ -20,9 +20,9 @@ from headrace.core.message import Message
 from headrace.schemas.columns import PURE, Columns
 from headrace.schemas.decoder import compile_decoder
 from headrace.schemas.registry import Contract
-from stream.arrays import columns_for
-from stream.decode import Decoder, decode
-from stream.twin.columns import PureColumns
+from headrace.steps.decode.decode_messages import Decoder, decode
+from headrace.steps.decode.record_batch import columns_for
+from headrace.steps.decode.twin.columns import PureColumns
 from tests.builders import BOOKING, FLIGHT, MOMENT, PACKAGE, a_booking, a_flight, an_envelope, encode
 
 BATCH = 500

@@ -8,8 +8,8 @@ from datetime import timedelta
 
 from headrace.core.dead_letter import Sender
 from headrace.schemas.registry import Registry
+from headrace.steps.mask.tokens import TokenKey
 from stream.keys import Key
-from stream.tokens import TokenKey
 
 
 @dataclass(frozen=True, slots=True)

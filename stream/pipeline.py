@@ -8,6 +8,7 @@ from typing import NamedTuple
 import apache_beam as beam
 
 from headrace.bigquery.event_table import derived_columns
+from headrace.steps.decode.decode_messages import Decoder
 from stream.backfill.preparer import LineDecoder
 from stream.backfill.rounds import Task
 from stream.dataflow import coders  # noqa: F401 they register themselves
@@ -23,7 +24,6 @@ from stream.dataflow.tally import AppendTallies
 from stream.dataflow.transform import TransformRows
 from stream.dataflow.window import AssignWindows
 from stream.dataflow.write import WriteOptions, WriteRows
-from stream.decode import Decoder
 from stream.job import Job
 from stream.keys import Key
 

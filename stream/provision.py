@@ -21,9 +21,9 @@ from headrace.pubsub.job_subscription import differences, subscription_for
 from headrace.runtime.clock import now_micros
 from headrace.schemas.envelope import from_micros
 from headrace.schemas.registry import Registry
+from headrace.steps.mask.token_history import TokenHistory, makes_tokens, next_history
+from headrace.steps.mask.tokens import token_prefix
 from stream.letters.tables import archive_tables
-from stream.token_history import TokenHistory, makes_tokens, next_history
-from stream.tokens import token_prefix
 
 LOADS_KEPT: Final = timedelta(days=1)  # a table of a load that was given up
 

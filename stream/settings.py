@@ -158,7 +158,7 @@ def _wrong_transformations(registry: Registry) -> dict[str, ContractError]:
     faults = {}
     for contract in map(registry.latest, registry.subjects):
         if contract.transformations != Transformations():
-            from stream.transform import check_transformations  # pyarrow and sqlglot, where they are needed
+            from headrace.steps.transform import check_transformations  # pyarrow and sqlglot, where they are needed
 
             try:
                 check_transformations(contract)

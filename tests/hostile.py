@@ -23,8 +23,8 @@ import psutil
 from headrace.schemas.decoder import compile_decoder
 from headrace.schemas.errors import ContractError, UndecodableError
 from headrace.schemas.registry import Contract
-from stream.arrays import columns_for
-from stream.twin.columns import PureColumns
+from headrace.steps.decode.record_batch import columns_for
+from headrace.steps.decode.twin.columns import PureColumns
 from tests.builders import TIMESTAMP, a_contract, a_decimal, a_record
 from tests.slowness import times_as_slow
 

@@ -16,9 +16,9 @@ from headrace.bigquery.write_streams import Rows
 from headrace.core.message import Message
 from headrace.core.micro_batch import NOTES, MicroBatch
 from headrace.core.sealed_messages import seal
+from headrace.steps.decode.decode_messages import event_keys
 from stream.dataflow.cells import Ids, Memory
 from stream.dataflow.pages import Queue
-from stream.decode import event_keys
 
 KEY: Final = ("things", 0)
 SEALING_KEY: Final = bytes(32)

@@ -20,8 +20,8 @@ from headrace.schemas.columns import Columns
 from headrace.schemas.decoder import Decode, compile_decoder
 from headrace.schemas.envelope import to_micros
 from headrace.schemas.model import Array, Map, Optional, Record, Type
-from stream.arrays import columns_for, to_batch
-from stream.twin.columns import PureColumns
+from headrace.steps.decode.record_batch import columns_for, to_batch
+from headrace.steps.decode.twin.columns import PureColumns
 
 CompileReader: TypeAlias = Callable[[Record, Record], Decode]
 

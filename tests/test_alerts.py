@@ -10,8 +10,8 @@ import promql_parser
 import pytest
 
 from deploy.permissions import ROOT
+from headrace.steps.circuit_breaker import FloodError
 from stream.engine.status import EngineStatus, SubjectStatus
-from stream.flood import FloodError
 from stream.health import StatusCollector
 from tests.terraform import FOLDER, READ, text_of
 

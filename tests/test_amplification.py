@@ -13,14 +13,14 @@ from headrace.schemas.errors import ContractError
 from headrace.schemas.layout import amplification
 from headrace.schemas.model import MAX_COLUMN_BYTES
 from headrace.schemas.registry import Contract, Registry
+from headrace.steps.decode.decode_messages import MAX_BATCH_BYTES, Decoder, decode, decode_all
+from headrace.steps.mask.tokens import TokenKey
 from stream.dataflow.decode import _DecodeFn
-from stream.decode import MAX_BATCH_BYTES, Decoder, decode, decode_all
 from stream.engine.prepare import Preparation
 from stream.engine.puller import Pulled
 from stream.engine.receipts import receipts_for
 from stream.engine.rounds import next_round
 from stream.keys import HeldKey
-from stream.tokens import TokenKey
 from tests.builders import MOMENT, a_contract, a_record, encode
 from tests.readers import KINDS, columns_of
 
@@ -52,9 +52,9 @@ MESSAGES = [a_message(number) for number in range(300)]
 def test_columns_of_one_decode_are_bounded_and_what_is_left_comes_next(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stream.decode.columns_for", partial(columns_of, kind))
+    monkeypatch.setattr("headrace.steps.decode.decode_messages.columns_for", partial(columns_of, kind))
     messages = MESSAGES[:6]
-    monkeypatch.setattr("stream.decode.MAX_BATCH_BYTES", 2 * MAX_COLUMN_BYTES)
+    monkeypatch.setattr("headrace.steps.decode.decode_messages.MAX_BATCH_BYTES", 2 * MAX_COLUMN_BYTES)
     assert sum(len(each.data) for each in messages) < 60_000
 
     parts = [(len(part), decoded) for part, decoded in decode_all(messages, Decoder(REGISTRY, WIDE.subject), 0)]

@@ -135,7 +135,7 @@ def test_each_path_takes_every_chunk_and_is_first_as_often() -> None:
 
 
 def test_a_sample_counts_for_the_innermost_function_of_ours() -> None:
-    ours, thread = f"{ROOT}/stream/decode.py:1", "Thread._bootstrap (threading.py:1)"
+    ours, thread = f"{ROOT}/stream/headrace/steps/decode/decode_messages.py:1", "Thread._bootstrap (threading.py:1)"
     stacks = [
         f"{thread};read ({ours}) 3",
         f"{thread};read ({ours});loads (/usr/lib/json.py:9) 1",
@@ -144,7 +144,12 @@ def test_a_sample_counts_for_the_innermost_function_of_ours() -> None:
     found = where_it_went(stacks, events=1000, cpu_us=30.0)
     assert found["samples"] == 4
     (line,) = found["functions"]
-    assert line == {"function": "stream/decode.py:1:read", "own_us": 15.0, "libraries_us": 5.0, "with_callees_us": 20.0}
+    assert line == {
+        "function": "stream/headrace/steps/decode/decode_messages.py:1:read",
+        "own_us": 15.0,
+        "libraries_us": 5.0,
+        "with_callees_us": 20.0,
+    }
     assert found["unseen_us"] == 10.0
 
 
@@ -206,7 +211,9 @@ def figures(end_to_end: bool) -> dict[str, Any]:
     steps = with_twin(compared(took, took), compared(took, took))
     run = Run(Rate(1000.0, 2.0, 3.0), {"pubsub_emulator": 1.0, "bigquery_emulator": 2.0, "publishing": 0.5}, 10, 10)
     names = ("ours", "handwritten", "loop", "ceiling", "textbook")
-    profile = where_it_went([f"Thread._bootstrap (t.py:1);f ({ROOT}/stream/mask.py:1) 3"], 10, 1.0)
+    profile = where_it_went(
+        [f"Thread._bootstrap (t.py:1);f ({ROOT}/stream/headrace/steps/mask/mask_columns.py:1) 3"], 10, 1.0
+    )
     return {
         "schema_version": 1,
         "measured_at": "2026-11-27T12:00:00+00:00",

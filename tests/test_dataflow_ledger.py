@@ -14,6 +14,7 @@ from headrace.bigquery.write_streams import Rows
 from headrace.core.dead_letter import Reason
 from headrace.core.micro_batch import MicroBatch
 from headrace.core.tally import Outcome, tally_rows
+from headrace.steps.append import request_bytes
 from stream.dataflow import pages as module
 from stream.dataflow.cells import Memory
 from stream.dataflow.fates import Fates
@@ -21,7 +22,6 @@ from stream.dataflow.ledger import Ledger
 from stream.dataflow.outbox import IDLE_MICROS, AppendError, Outbox, Settled
 from stream.dataflow.packing import Head, Waiting, pack_head, pack_waiting, unpack_head, unpack_waiting
 from stream.dataflow.tally import added_up, as_batch
-from stream.write import request_bytes
 from tests.ledgers import KEY, TABLE, Cells, Table, a_batch, a_message, the_ids, the_queue
 
 
@@ -123,7 +123,7 @@ def test_no_more_is_joined_than_fits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_row_no_request_can_hold_is_refused_and_its_neighbours_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stream.write.MAX_REQUEST_BYTES", 2000)
+    monkeypatch.setattr("headrace.steps.append.MAX_REQUEST_BYTES", 2000)
     shard = Shard()
     fates = shard.enqueue("a1", "b" * 3000, "c1")
     assert [(refusal.index, refusal.reason) for refusal in fates.refusals] == [(1, Reason.ROW_TOO_LARGE)]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from headrace.core.micro_batch import MicroBatch
+from headrace.steps.append import request_bytes
 from stream.dataflow import pages
 from stream.dataflow.cells import Memory
 from stream.dataflow.ledger import Ledger
@@ -20,7 +21,6 @@ from stream.dataflow.outbox import Outbox
 from stream.dataflow.packing import Head, Waiting, pack_head, pack_waiting, unpack_waiting
 from stream.dataflow.pages import Index, Queue
 from stream.dataflow.ring import in_ring, ring_of, with_bags
-from stream.write import request_bytes
 from tests.ledgers import KEY, TABLE, Cells, Table, a_batch, a_message, the_ids, the_queue
 from tests.strategies import FIXED_PROFILE
 

@@ -12,6 +12,7 @@ from google.rpc import code_pb2
 from headrace.bigquery.append_result import Answer, Verdict
 from headrace.bigquery.write_streams import Rows
 from headrace.core.micro_batch import MicroBatch
+from headrace.steps.deduplicate import SeenIds
 from stream.dataflow import pages
 from stream.dataflow.cells import Ids, Mark
 from stream.dataflow.fates import Fates
@@ -19,7 +20,6 @@ from stream.dataflow.ledger import Ledger
 from stream.dataflow.outbox import Outbox, Settled, Streams
 from stream.dataflow.packing import Head, Waiting, unpack_head
 from stream.dataflow.pages import Queue
-from stream.deduplicate import SeenIds
 from tests.bundles import Carrier, Simulator
 from tests.ledgers import Network, a_message
 

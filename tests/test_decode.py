@@ -16,7 +16,7 @@ from headrace.core.micro_batch import NOTES
 from headrace.schemas.decoder import compile_decoder
 from headrace.schemas.envelope import Envelope, from_micros, to_micros, to_rfc3339
 from headrace.schemas.errors import MalformedEnvelopeError, UndecodableError, UnknownSchemaError
-from stream.decode import Decoder, decode, event_keys
+from headrace.steps.decode.decode_messages import Decoder, decode, event_keys
 from tests.builders import BOOKING, BOOKING_V1, FLIGHT, MOMENT, PACKAGE, a_booking, a_booking_v1, an_envelope, encode
 from tests.ledgers import content_hash
 from tests.readers import KINDS, columns_of
@@ -27,7 +27,7 @@ NOW = to_micros(MOMENT) + 5
 
 @pytest.fixture(params=KINDS)
 def decoder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Decoder:
-    monkeypatch.setattr("stream.decode.columns_for", partial(columns_of, request.param))
+    monkeypatch.setattr("headrace.steps.decode.decode_messages.columns_for", partial(columns_of, request.param))
     return Decoder(PACKAGE, BOOKING.subject)
 
 
@@ -150,7 +150,7 @@ CHANGES: list[dict[str, Any]] = [
 @given(data=st.data())
 def test_a_round_is_judged_as_each_of_its_messages_alone(kind: str, data: st.DataObject) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("stream.decode.columns_for", partial(columns_of, kind))
+        patch.setattr("headrace.steps.decode.decode_messages.columns_for", partial(columns_of, kind))
         decoder = Decoder(PACKAGE, BOOKING.subject)
     for _ in range(2):  # the second time, heads are known
         changes = data.draw(st.lists(st.lists(st.just({}) | st.sampled_from(CHANGES), max_size=2), max_size=8))

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headrace.core.micro_batch import NOTES, MicroBatch
-from stream.deduplicate import Decision, SeenIds, without
+from headrace.steps.deduplicate import Decision, SeenIds, without
 from tests.strategies import FIXED_PROFILE
 
 

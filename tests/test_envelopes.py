@@ -9,7 +9,7 @@ import pytest
 
 from headrace.schemas.envelope import to_micros
 from headrace.schemas.times import read_instant
-from stream.envelopes import disagreeing
+from headrace.steps.decode.envelopes import disagreeing
 
 HOUR = datetime(2026, 3, 14, 15, tzinfo=UTC)
 GOOD = "2026-03-14T15:00:00Z"

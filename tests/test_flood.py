@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from headrace.core.dead_letter import Reason
 from headrace.core.message import Message
 from headrace.schemas.errors import ContractError
+from headrace.steps.circuit_breaker import COUNTED, FLOOR, WINDOW, FloodError, FloodGuard
+from headrace.steps.decode.decode_messages import Decoder
 from stream.dataflow.decode import _DecodeFn
-from stream.decode import Decoder
-from stream.flood import COUNTED, FLOOR, WINDOW, FloodError, FloodGuard
 from stream.keys import HeldKey
 from tests.builders import PACKAGE
 

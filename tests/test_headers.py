@@ -23,7 +23,7 @@ from headrace.schemas.headers import HEADERS, Header
 from headrace.schemas.model import Record
 from headrace.schemas.registry import Contract, Registry
 from headrace.schemas.varint import write_long
-from stream.decode import Decoder, decode
+from headrace.steps.decode.decode_messages import Decoder, decode
 from stream.letters.explain import explain
 from tests.builders import MOMENT, a_contract, a_decimal, encode
 from tests.readers import KINDS, columns_of, compile_reader, rows

@@ -20,10 +20,10 @@ from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.errors import ContractError
 from headrace.schemas.model import Generalise, Mask, Pii
 from headrace.schemas.registry import parse_contract
-from stream.arrays import columns_for, to_batch
-from stream.mask import Masker
-from stream.masks import generalise, keep_part
-from stream.tokens import TokenKey, tokeniser
+from headrace.steps.decode.record_batch import columns_for, to_batch
+from headrace.steps.mask.mask_columns import Masker
+from headrace.steps.mask.partial_masks import generalise, keep_part
+from headrace.steps.mask.tokens import TokenKey, tokeniser
 from tests.builders import MOMENT, a_contract, contract_json, encode
 from tests.strategies import FIXED_PROFILE
 

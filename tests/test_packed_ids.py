@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream import packed_ids
-from stream.packed_ids import SALT_BYTES, Keys, PackedIds, Scattered
+from headrace.steps import id_table as packed_ids
+from headrace.steps.id_table import SALT_BYTES, Keys, PackedIds, Scattered
 from tests.strategies import FIXED_PROFILE
 
 LARGEST = 2**64 - 1

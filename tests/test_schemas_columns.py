@@ -19,8 +19,8 @@ from headrace.schemas.columns import PURE
 from headrace.schemas.decoder import compile_decoder
 from headrace.schemas.errors import UndecodableError
 from headrace.schemas.model import MAX_COLUMN_BYTES, Record
-from stream.arrays import columns_for, to_batch
-from stream.twin.columns import PureColumns
+from headrace.steps.decode.record_batch import columns_for, to_batch
+from headrace.steps.decode.twin.columns import PureColumns
 from tests.builders import BOOKING, BOOKING_V1, MOMENT, a_booking, a_booking_v1, a_contract, a_decimal, a_record, encode
 from tests.readers import KINDS, NEEDS_C, columns_of, ordered, rows
 from tests.strategies import FIXED_PROFILE, contracts, events

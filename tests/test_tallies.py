@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from headrace.core.micro_batch import NOTES, MicroBatch
 from headrace.core.row_hash import row_hashes
 from headrace.core.tally import Outcome, add_up, tally_rows, tally_written
-from stream.tally import tally_lines
+from headrace.steps.tally_lines import tally_lines
 from tests.strategies import FIXED_PROFILE
 
 MINUTE = timedelta(minutes=1)

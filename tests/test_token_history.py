@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from headrace.bigquery.event_table import TABLE_DOC
 from headrace.schemas.model import Array, Field, NotPersonal
-from stream.token_history import TokenHistory, makes_tokens, next_history, version_problem
+from headrace.steps.mask.token_history import TokenHistory, makes_tokens, next_history, version_problem
 from tests.builders import a_contract, a_tokenised_contract
 
 JANUARY, MAY, JUNE = date(2026, 1, 12), date(2026, 5, 1), date(2026, 6, 30)

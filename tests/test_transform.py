@@ -29,16 +29,16 @@ from headrace.core.tally import add_up
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.errors import ContractError
 from headrace.schemas.registry import Contract, Registry, parse_contract
+from headrace.steps.circuit_breaker import FLOOR, FloodError
+from headrace.steps.decode.decode_messages import Decoder, decode
+from headrace.steps.mask.mask_columns import Masker
+from headrace.steps.mask.tokens import TokenKey
+from headrace.steps.transform import Transformer, check_transformations, find_functions
+from headrace.steps.user_functions import Function
 from stream.dataflow.transform import _TransformFn
-from stream.decode import Decoder, decode
 from stream.engine.prepare import Preparation, Prepared
-from stream.flood import FLOOR, FloodError
-from stream.functions import Function
 from stream.keys import HeldKey
-from stream.mask import Masker
 from stream.settings import load_contracts
-from stream.tokens import TokenKey
-from stream.transform import Transformer, check_transformations, find_functions
 from tests.builders import FLIGHT, MOMENT, a_contract, a_flight, an_envelope, contract_json, encode
 from tests.functions import installed
 
@@ -364,7 +364,7 @@ def test_a_job_without_expressions_does_not_load_the_parser() -> None:
     code = (
         "import sys; from headrace.schemas.registry import Registry; from headrace.schemas.samples import SAMPLES;"
         "from stream.engine.prepare import Preparation;"
-        "from datetime import timedelta; from stream.tokens import TokenKey;"
+        "from datetime import timedelta; from headrace.steps.mask.tokens import TokenKey;"
         "r = Registry.load(SAMPLES); told = timedelta(minutes=1), TokenKey(bytes(32));"
         "[Preparation(r, s, *told) for s in r.subjects]; print('sqlglot' in sys.modules)"
     )

@@ -14,10 +14,10 @@ from headrace.bigquery.event_table import arrow_schema
 from headrace.schemas.decoder import compile_decoder
 from headrace.schemas.errors import UndecodableError
 from headrace.schemas.model import Record
-from stream.arrays import to_batch
-from stream.twin import columns
-from stream.twin.columns import PureColumns
-from stream.twin.wire import Wire
+from headrace.steps.decode.record_batch import to_batch
+from headrace.steps.decode.twin import columns
+from headrace.steps.decode.twin.columns import PureColumns
+from headrace.steps.decode.twin.wire import Wire
 from tests.builders import BOOKING, BOOKING_V1, MOMENT, a_booking, a_booking_v1, a_contract, a_decimal, a_record, encode
 from tests.hostile import long
 from tests.readers import ordered, rows
@@ -381,7 +381,7 @@ def test_a_list_that_goes_on_behind_the_last_message_ends(last: bytes) -> None:
 
 @pytest.mark.parametrize("of_map", [False, True])
 def test_items_have_their_limit_in_every_message(monkeypatch: pytest.MonkeyPatch, of_map: bool) -> None:
-    for module in ("headrace.schemas.containers", "stream.twin.steps"):
+    for module in ("headrace.schemas.containers", "headrace.steps.decode.twin.steps"):
         monkeypatch.setattr(f"{module}.MAX_ITEMS", 30)
     contract = LABELS if of_map else ARRAY
     items = [(long(2) + b"%02d" % number if of_map else b"") + long(number) for number in range(31)]
@@ -402,7 +402,7 @@ def longs(count: int) -> bytes:
 
 
 def test_all_items_of_a_message_share_the_room_in_columns(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("headrace.schemas.decoder", "stream.twin.columns"):
+    for module in ("headrace.schemas.decoder", "headrace.steps.decode.twin.columns"):
         monkeypatch.setattr(f"{module}.MAX_COLUMN_BYTES", 10 * 8 + 5 * (16 + 8))
     pairs = a_record("Pair", ("a", "long"), ("b", "long"), ("c", {"type": "array", "items": "long"}))
     contract = a_contract(("one", {"type": "array", "items": "long"}), ("two", {"type": "array", "items": pairs}))

@@ -8,7 +8,7 @@ import pytest
 from headrace.core.micro_batch import NOTES, MicroBatch
 from headrace.core.tally import window_starts
 from headrace.schemas.envelope import to_micros
-from stream.window import assign_windows
+from headrace.steps.window import assign_windows
 from tests.builders import FLIGHT
 
 PUBLISHED = datetime(2026, 6, 1, 12, tzinfo=UTC)

@@ -9,7 +9,7 @@ import pyarrow as pa
 from headrace.bigquery.write_streams import MAX_REQUEST_BYTES, Rows
 from headrace.core.dead_letter import Reason
 from headrace.core.micro_batch import MicroBatch
-from stream.write import refusals_by_bigquery, request_bytes, within_requests
+from headrace.steps.append import refusals_by_bigquery, request_bytes, within_requests
 from tests.ledgers import a_batch, a_message
 
 

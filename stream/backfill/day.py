@@ -18,11 +18,11 @@ from headrace.schemas.annotations import Partition
 from headrace.schemas.envelope import from_micros, to_micros
 from headrace.schemas.registry import Contract
 from headrace.schemas.times import read_date
+from headrace.steps.deduplicate import SeenIds
 from stream.backfill.errors import BackfillError
 from stream.backfill.events import FILE, LINE
 from stream.backfill.preparer import LineDecoder
 from stream.backfill.rounds import Round
-from stream.deduplicate import SeenIds
 from stream.engine.prepare import Preparation
 from stream.job import Job
 

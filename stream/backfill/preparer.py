@@ -9,12 +9,12 @@ from headrace.core.dead_letter import Reason
 from headrace.core.message import Message
 from headrace.schemas.envelope import Envelope
 from headrace.schemas.registry import Contract
+from headrace.steps.circuit_breaker import COUNTED, FloodGuard, describe
+from headrace.steps.decode.decode_messages import Decoder, RefusedError
 from stream.backfill.errors import BackfillError
 from stream.backfill.events import BadLine
-from stream.decode import Decoder, RefusedError
 from stream.engine.prepare import Preparation, Prepared
 from stream.engine.scheduler import Steps
-from stream.flood import COUNTED, FloodGuard, describe
 from stream.job import Job
 
 

@@ -10,10 +10,10 @@ from headrace.core.message import Message
 from headrace.core.micro_batch import MicroBatch
 from headrace.runtime.clock import now_micros
 from headrace.schemas.registry import Registry
-from stream.decode import Decoder, decode
-from stream.deduplicate import SeenIds
-from stream.mask import Masker
-from stream.tokens import TokenKey
+from headrace.steps.decode.decode_messages import Decoder, decode
+from headrace.steps.deduplicate import SeenIds
+from headrace.steps.mask.mask_columns import Masker
+from headrace.steps.mask.tokens import TokenKey
 
 
 class Ours:

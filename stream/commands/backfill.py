@@ -24,6 +24,7 @@ from headrace.runtime.logs import set_up_logs
 from headrace.runtime.processes import stop_on_signals
 from headrace.runtime.reachability import Service, reach
 from headrace.schemas.registry import Contract, Registry
+from headrace.steps.transform import find_functions
 from headrace.util.output import check_format, say, show
 from stream.backfill.events import FILE, LINE
 from stream.backfill.files import look_at
@@ -44,7 +45,6 @@ from stream.engine.status import SubjectStatus
 from stream.job import Job
 from stream.keys import KEY_BYTES, HeldKey, Key
 from stream.settings import Settings, read_masking_key
-from stream.transform import find_functions
 
 MOST_SHOWN: Final = 10
 _REASONS: Final = (Reason.INVALID_LINE, Reason.IN_THE_FUTURE, Reason.TRANSFORM_FAILED)  # before a row is written

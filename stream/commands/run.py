@@ -23,6 +23,7 @@ from headrace.runtime.processes import stop_on_signals
 from headrace.runtime.reachability import Service, UnreachableError, reach
 from headrace.schemas.columns import decoder_kind
 from headrace.schemas.registry import Registry
+from headrace.steps.transform import missing_functions
 from stream.commands.archive import collecting
 from stream.engine.embedded import Embedded, EngineClients, Progress
 from stream.engine.intake import from_subscriptions
@@ -31,7 +32,6 @@ from stream.health import serving_health
 from stream.job import Job
 from stream.keys import HeldKey, Key
 from stream.settings import Settings, read_masking_key
-from stream.transform import missing_functions
 
 REPORT_SECONDS: Final = 10.0
 AWAY_SECONDS: Final = 2.0

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, Protocol
 import pyarrow.compute as pc
 
 from headrace.core.micro_batch import MicroBatch
-from stream.deduplicate import SeenIds, chained, without
+from headrace.steps.deduplicate import SeenIds, chained, without
 
 Key = tuple[str, int]  # (subject, shard)
 

@@ -15,9 +15,16 @@ from headrace.core.message import Message
 from headrace.core.micro_batch import MicroBatch
 from headrace.core.sealed_messages import seal, sealing_key
 from headrace.schemas.registry import Registry
+from headrace.steps.decode.decode_messages import (
+    STAGE,
+    DecodedMessages,
+    Decoder,
+    decode_all,
+    refuse_blocked,
+    tally_decoded,
+)
 from stream.dataflow.flooding import Floodgate
 from stream.dataflow.outputs import BATCHES, DEAD_LETTERS, TALLIES, Outputs, three_ways
-from stream.decode import STAGE, DecodedMessages, Decoder, decode_all, refuse_blocked, tally_decoded
 from stream.keys import Key
 
 _REMEDY: Final = "update the job with contracts that can read them"

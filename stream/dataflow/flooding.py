@@ -14,7 +14,7 @@ from typing import Final
 
 from headrace.core.dead_letter import Refusal
 from headrace.schemas.registry import Registry
-from stream.flood import FloodError, FloodGuard, describe
+from headrace.steps.circuit_breaker import FloodError, FloodGuard, describe
 from stream.keys import Key
 
 # By job, step and subject, for all threads of the process: a bundle that fails takes its DoFn along.

@@ -23,6 +23,8 @@ from headrace.core.micro_batch import MicroBatch
 from headrace.core.sealed_messages import sealing_key
 from headrace.core.tally import Tally
 from headrace.runtime.google_clients import open_bigquery
+from headrace.steps.append import STAGE
+from headrace.steps.deduplicate import SeenIds
 from stream.backfill.buckets import create_object
 from stream.dataflow.cells import Key
 from stream.dataflow.fates import Fates, tally_fates
@@ -31,8 +33,6 @@ from stream.dataflow.loading import LoadOptions, Part
 from stream.dataflow.lookups import EventTable
 from stream.dataflow.outputs import DEAD_LETTERS, TALLIES
 from stream.dataflow.sealed import sealed_letters
-from stream.deduplicate import SeenIds
-from stream.write import STAGE
 
 ASKED_ROWS: Final = 5_000  # that are looked up together: shards make small batches, and each query costs a second
 _PARTS: Final = "parts"

@@ -15,10 +15,10 @@ from headrace.bigquery.existing_rows import whole_days
 from headrace.bigquery.service_tables import tallies_table
 from headrace.core.tally import Tally, add_up
 from headrace.runtime.google_clients import open_bigquery
+from headrace.steps.tally_lines import tally_lines
 from stream.backfill.buckets import delete_objects
 from stream.backfill.staging import Load, Staging
 from stream.dataflow.loading import LoadOptions, Part
-from stream.tally import tally_lines
 
 _LOG = structlog.get_logger("headrace")
 

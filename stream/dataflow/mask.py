@@ -10,9 +10,9 @@ import apache_beam as beam
 
 from headrace.core.micro_batch import MicroBatch
 from headrace.schemas.registry import Registry
+from headrace.steps.mask.mask_columns import Masker
+from headrace.steps.mask.tokens import TokenKey
 from stream.keys import Key
-from stream.mask import Masker
-from stream.tokens import TokenKey
 
 
 class _MaskFn(beam.DoFn):  # type: ignore[misc]

@@ -17,9 +17,9 @@ from typing import Final, NamedTuple
 import pyarrow as pa
 
 from headrace.core.micro_batch import MicroBatch
+from headrace.steps.append import request_bytes
 from stream.dataflow.cells import Bag, Cell
 from stream.dataflow.packing import Head, Waiting, pack_head, pack_waiting, unpack_head, unpack_waiting
-from stream.write import request_bytes
 
 HEAD_BYTES: Final = 4_000_000  # of a request: batches are joined up to it, so that many shards make few requests
 PAGE_BYTES: Final = 32_000_000  # of state, with the sealed messages: below what a value may have, and a commit

@@ -16,13 +16,13 @@ from apache_beam.utils.timestamp import Timestamp
 
 from headrace.core.micro_batch import NOTES, MicroBatch
 from headrace.core.tally import Tally, add_up
+from headrace.steps.tally_lines import tally_lines
 from stream.dataflow.appending import AppendingFn
 from stream.dataflow.cells import Bag, Key
 from stream.dataflow.lookups import TallyTable
 from stream.dataflow.outbox import AppendError, Outbox
 from stream.dataflow.pages import Queue
 from stream.dataflow.ring import in_ring, ring_of, with_bags
-from stream.tally import tally_lines
 
 _QUEUE: Final = BagStateSpec("queue", BytesCoder())
 _HEAD: Final = ReadModifyWriteStateSpec("head", BytesCoder())

@@ -13,11 +13,11 @@ from headrace.core.micro_batch import MicroBatch
 from headrace.core.sealed_messages import sealing_key
 from headrace.core.tally import Outcome, tally_refusals, tally_rows
 from headrace.schemas.registry import Registry
+from headrace.steps.transform import STAGE, Transformer
 from stream.dataflow.flooding import Floodgate
 from stream.dataflow.outputs import BATCHES, DEAD_LETTERS, TALLIES, Outputs, three_ways
 from stream.dataflow.sealed import sealed_letters
 from stream.keys import Key
-from stream.transform import STAGE, Transformer
 
 _REMEDY = "update the job with a function or expression that can take them"
 

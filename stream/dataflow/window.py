@@ -13,10 +13,10 @@ from headrace.core.micro_batch import MicroBatch
 from headrace.core.sealed_messages import sealing_key
 from headrace.core.tally import tally_refusals
 from headrace.schemas.registry import Registry
+from headrace.steps.window import STAGE, assign_windows
 from stream.dataflow.outputs import BATCHES, DEAD_LETTERS, TALLIES, Outputs, three_ways
 from stream.dataflow.sealed import sealed_letters
 from stream.keys import Key
-from stream.window import STAGE, assign_windows
 
 
 class _WindowFn(beam.DoFn):  # type: ignore[misc]

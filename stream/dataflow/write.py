@@ -23,6 +23,7 @@ from apache_beam.utils.timestamp import Timestamp
 
 from headrace.core.sealed_messages import sealing_key
 from headrace.core.tally import Tally
+from headrace.steps.append import STAGE
 from stream.dataflow.appending import AppendingFn
 from stream.dataflow.cells import Bag, Ids
 from stream.dataflow.fates import Fates, tally_fates
@@ -37,7 +38,6 @@ from stream.dataflow.ring import in_ring, ring_of, with_bags
 from stream.dataflow.sealed import sealed_letters
 from stream.dataflow.shards import Keyed
 from stream.keys import Key as SealingKey
-from stream.write import STAGE
 
 _EVEN: Final = BagStateSpec("ids_even", BytesCoder())
 _ODD: Final = BagStateSpec("ids_odd", BytesCoder())

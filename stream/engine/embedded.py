@@ -23,6 +23,7 @@ from headrace.bigquery.event_table import table_for
 from headrace.bigquery.write_streams import WriteStreams
 from headrace.core.resource_names import ENGINES, Names
 from headrace.runtime.failpoints import reached
+from headrace.steps.mask.token_history import makes_tokens
 from stream.engine.claim import Claims
 from stream.engine.failures import ENDS_ALL, said_of, where_it_failed
 from stream.engine.guard import Guard
@@ -39,7 +40,6 @@ from stream.engine.tally_loop import TallyLoop
 from stream.engine.watch import Watch, Watched
 from stream.engine.workers import Workers, open_workers
 from stream.job import Job
-from stream.token_history import makes_tokens
 
 PROGRESS_SECONDS: Final = 0.1  # also how soon a stop is seen
 _LOG = structlog.get_logger("headrace")

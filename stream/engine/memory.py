@@ -15,7 +15,7 @@ from headrace.core.message import Message
 from headrace.core.micro_batch import MicroBatch, key_rows
 from headrace.runtime.failpoints import reached
 from headrace.schemas.envelope import from_micros
-from stream.deduplicate import Decision, SeenIds
+from headrace.steps.deduplicate import Decision, SeenIds
 from stream.engine.journal import Journal
 from stream.engine.patience import NEEDS_ROOM, Patience
 from stream.engine.receipts import Receipts, receipts_for

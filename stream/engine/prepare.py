@@ -11,11 +11,11 @@ from headrace.core.message import Message
 from headrace.core.micro_batch import MicroBatch
 from headrace.core.tally import Outcome, Tally, tally_refusals, tally_rows, tally_unread_refusals
 from headrace.schemas.registry import Registry
-from stream import decode as decoding
-from stream import transform as transforming
-from stream import window as windowing
-from stream.mask import Masker
-from stream.tokens import TokenKey
+from headrace.steps import transform as transforming
+from headrace.steps import window as windowing
+from headrace.steps.decode import decode_messages as decoding
+from headrace.steps.mask.mask_columns import Masker
+from headrace.steps.mask.tokens import TokenKey
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 
 from headrace.core.message import Message
+from headrace.steps.id_table import SALT_BYTES, Keys, PackedIds
 from headrace.util.hashing import digests
-from stream.packed_ids import SALT_BYTES, Keys, PackedIds
 
 _BYTES: Final = 16
 GENERATION_MESSAGES: Final = 300_000  # a minute at 5,000 a second: as long as an acknowledgement may be under way

@@ -23,6 +23,7 @@ from headrace.core.micro_batch import MicroBatch, to_ipc
 from headrace.core.resource_names import Names
 from headrace.core.tally import Outcome, Tally, tally_lost, tally_rows, tally_written
 from headrace.runtime.failpoints import reached
+from headrace.steps.append import STAGE, refusals_by_bigquery, within_requests
 from stream.engine.intake import Preparer, Source
 from stream.engine.journal import Journal
 from stream.engine.memory import Memory, receipts_of, with_receipts
@@ -36,7 +37,6 @@ from stream.engine.table_watch import Change, TableReplacedError, TableWatch
 from stream.engine.table_writer import Fence, Head, Note, TableWriter
 from stream.engine.transaction import Transaction
 from stream.job import Job
-from stream.write import STAGE, refusals_by_bigquery, within_requests
 
 
 @dataclass(frozen=True, slots=True)

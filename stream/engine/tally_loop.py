@@ -18,6 +18,7 @@ from headrace.core.micro_batch import from_ipc, to_ipc
 from headrace.core.resource_names import TALLIES, Names
 from headrace.core.tally import COUNTS, Outcome, Tally, add_up, tally_lost
 from headrace.runtime.failpoints import reached
+from headrace.steps.tally_lines import tally_lines
 from stream.engine.journal import Journal
 from stream.engine.patience import NEEDS_ROOM, Patience
 from stream.engine.status import SubjectStatus
@@ -26,7 +27,6 @@ from stream.engine.table_watch import Change, TableWatch
 from stream.engine.table_writer import Fence, Head, Note, TableWriter, rows_of
 from stream.engine.transaction import Transaction
 from stream.job import Job
-from stream.tally import tally_lines
 
 FLUSH_SECONDS: Final = 1.0
 SAY_AGAIN: Final = 60_000_000  # microseconds after which a subject without events is said to be complete again

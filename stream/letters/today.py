@@ -9,7 +9,7 @@ from headrace.core.message import Message
 from headrace.core.replay_attributes import without_replay
 from headrace.schemas.errors import ContractError, UnknownSchemaError
 from headrace.schemas.registry import Registry
-from stream.decode import Decoder, decode
+from headrace.steps.decode.decode_messages import Decoder, decode
 from stream.letters.explanation import Verdict
 
 

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from stream.flood import FLOOR
+from headrace.steps.circuit_breaker import FLOOR
 from tests.faults.world import World, until
 from tests.jobs import COMMAND
 

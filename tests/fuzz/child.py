@@ -20,8 +20,8 @@ from headrace.bigquery.event_table import arrow_schema
 from headrace.schemas.columns import Columns
 from headrace.schemas.decoder import compile_decoder
 from headrace.schemas.errors import UndecodableError
-from stream.arrays import columns_for, to_batch
-from stream.twin.columns import PureColumns
+from headrace.steps.decode.record_batch import columns_for, to_batch
+from headrace.steps.decode.twin.columns import PureColumns
 from tests.fuzz.corpus import Subject, load
 from tests.fuzz.mutate import mutated
 from tests.readers import ordered, plain

@@ -20,9 +20,9 @@ from headrace.runtime.google_clients import open_bigquery, open_subscriber
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
+from headrace.steps.circuit_breaker import FLOOR
 from stream.audit import count_subjects
 from stream.engine.embedded import Embedded
-from stream.flood import FLOOR
 from tests.builders import BOOKING, a_booking, a_flight
 from tests.integration.test_service import Wire, a_message, flight_message
 from tests.jobs import COMMAND

@@ -26,9 +26,9 @@ from headrace.runtime.exit_codes import Exit
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber
 from headrace.schemas.registry import Contract, Registry, SchemaRef, parse_contract
 from headrace.schemas.samples import SAMPLES
+from headrace.steps.mask.token_history import next_history
 from stream.cli import main
 from stream.provision import Change, Clients, apply, plan
-from stream.token_history import next_history
 from tests.builders import a_contract, a_tokenised_contract
 
 pytestmark = pytest.mark.emulators

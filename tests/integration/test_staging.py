@@ -18,9 +18,9 @@ from headrace.bigquery.existing_rows import StoredRows
 from headrace.bigquery.service_tables import tallies_table
 from headrace.core.tally import COUNTS, Tally
 from headrace.runtime.google_clients import open_bigquery
+from headrace.steps.tally_lines import tally_lines
 from stream.backfill.errors import BackfillError
 from stream.backfill.staging import Load, Staging
-from stream.tally import tally_lines
 
 pytestmark = pytest.mark.emulators
 NOON = datetime(2026, 3, 14, 12, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Messages into columns, many at a time, by the compiled module; where there is none, :mod:`stream.twin` does it.
+"""Messages into columns, many at a time, by the compiled module; where there is none, :mod:`headrace.steps.decode.twin` does it.
 
 Both refuse the same messages, in the same words, and leave no trace of them in the columns.
 """

@@ -7,7 +7,7 @@ from datetime import timedelta
 from headrace.core.dead_letter import Reason
 from headrace.core.micro_batch import MicroBatch
 from headrace.schemas.registry import Contract
-from stream import window
+from headrace.steps import window
 
 _assign = window.assign_windows
 

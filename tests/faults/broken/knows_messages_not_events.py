@@ -8,7 +8,7 @@ from dataclasses import replace
 import pyarrow as pa
 
 from headrace.core.message import Message
-from stream.decode import DecodedMessages, Decoder, event_keys
+from headrace.steps.decode.decode_messages import DecodedMessages, Decoder, event_keys
 
 _read = Decoder.read
 

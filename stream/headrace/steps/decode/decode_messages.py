@@ -17,9 +17,9 @@ from headrace.core.tally import Outcome, Tally, tally_rows, tally_unread_refusal
 from headrace.schemas.envelope import CONTENT_TYPE, MAX_ID_BYTES, Envelope, to_micros
 from headrace.schemas.errors import ContractError, MalformedEnvelopeError, UndecodableError, UnknownSchemaError
 from headrace.schemas.registry import Contract, Registry
+from headrace.steps.decode.envelopes import Head, disagreeing, head_of, packed, packed_numbers
+from headrace.steps.decode.record_batch import columns_for, to_batch
 from headrace.util.hashing import digests
-from stream.arrays import columns_for, to_batch
-from stream.envelopes import Head, disagreeing, head_of, packed, packed_numbers
 
 STAGE: Final = "decode"
 _KEY_BYTES: Final = 16

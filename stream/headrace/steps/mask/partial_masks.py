@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headrace.schemas.model import Generalise, Pii
+from headrace.steps.mask.networks import networks
 from headrace.util.arrow_buffers import text_parts, validity
-from stream.networks import networks
 
 HIDDEN: Final = "*"
 

@@ -12,7 +12,7 @@ from headrace.schemas.layout import Layout, column_of
 from headrace.schemas.model import Array, Decimal, Enumeration, Fixed, Kind, Map, Optional, Record, Scalar, Type, bare
 from headrace.schemas.resolve import Fields, Items, Nullable, Resolved, Symbols, Value
 from headrace.schemas.scalars import BOUNDS, longest_decimal
-from stream.twin import leaves, parts, steps
+from headrace.steps.decode.twin import leaves, parts, steps
 
 _DTYPES: Final[dict[Layout, tuple[type[np.generic], int]]] = {
     Layout.BITS: (np.bool_, 0),

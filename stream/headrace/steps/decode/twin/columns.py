@@ -21,10 +21,10 @@ from headrace.schemas.headers import HEADERS
 from headrace.schemas.layout import amplification, columns_of
 from headrace.schemas.model import MAX_COLUMN_BYTES, Record
 from headrace.schemas.resolve import resolve_record
-from stream.twin.compiler import Sheet
-from stream.twin.parts import Places
-from stream.twin.steps import Open, Step
-from stream.twin.wire import Mask, Wire
+from headrace.steps.decode.twin.compiler import Sheet
+from headrace.steps.decode.twin.parts import Places
+from headrace.steps.decode.twin.steps import Open, Step
+from headrace.steps.decode.twin.wire import Mask, Wire
 
 FEW: Final = 200  # bytes: so many cost the strict decoder as much as one step costs for however many
 _PIECE: Final = 32 * 1024 * 1024  # bytes of columns, at most, that are read at once: what is noted is as much again

@@ -2,7 +2,7 @@
 
 *Going over* (``walk``) takes the positions of as many values, and where the message of each ends, and gives the
 positions after them. It looks at no more than it must to get there, and notes where each value lies. What cannot be
-gone over is sent to the zeros (:mod:`stream.twin.wire`). *Putting* (``settle``) reads the values that were noted, of
+gone over is sent to the zeros (:mod:`headrace.steps.decode.twin.wire`). *Putting* (``settle``) reads the values that were noted, of
 all items of all lists together, once their places in the columns are known, and refuses what is no value of its type.
 """
 
@@ -13,8 +13,8 @@ from typing import Any, Final, Protocol, TypeAlias
 import numpy as np
 
 from headrace.schemas.model import MAX_ITEMS
-from stream.twin.parts import Lists, Part, Places, Texts
-from stream.twin.wire import LONGEST, Longs, Mask, Wire, joined
+from headrace.steps.decode.twin.parts import Lists, Part, Places, Texts
+from headrace.steps.decode.twin.wire import LONGEST, Longs, Mask, Wire, joined
 
 _FEW: Final = 24  # values: for so few, a step costs more than the strict decoder
 _NO_BRANCH: Final = np.uint8(0xFD)

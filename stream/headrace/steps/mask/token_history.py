@@ -11,7 +11,7 @@ from headrace.bigquery.event_table import TABLE_DOC, description
 from headrace.core.resource_names import FIRST_KEY_VERSION
 from headrace.schemas.model import Mask, walk
 from headrace.schemas.registry import Contract
-from stream.tokens import token_prefix
+from headrace.steps.mask.tokens import token_prefix
 
 _ENTRY: Final = r"t([a-z0-9]{1,8})_ since (\d{4}-\d{2}-\d{2})"
 _LINE: Final = re.compile(rf"(?:\A|.*\n)Tokens: ({_ENTRY}(?:, {_ENTRY})*)\.\Z", re.DOTALL)

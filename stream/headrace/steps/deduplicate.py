@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from headrace.core.dead_letter import Reason, Refusal
 from headrace.core.micro_batch import MicroBatch, key_rows
-from stream.packed_ids import SALT_BYTES, Contents, Found, Keys, PackedIds, Places, Rows
+from headrace.steps.id_table import SALT_BYTES, Contents, Found, Keys, PackedIds, Places, Rows
 
 _ENTRY_WORDS: Final = 3  # event key in two, content hash
 _STORED: Final = np.dtype(">i8")  # how the hash stands in state

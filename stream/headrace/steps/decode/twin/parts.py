@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from headrace.schemas.scalars import UUID_TEXT
-from stream.twin.wire import Array, Longs, Mask, Wire
+from headrace.steps.decode.twin.wire import Array, Longs, Mask, Wire
 
 Places: TypeAlias = Any  # where values are put: positions, or a slice of all
 

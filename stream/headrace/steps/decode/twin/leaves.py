@@ -9,11 +9,11 @@ import numpy as np
 
 from headrace.schemas.model import Kind
 from headrace.schemas.scalars import Bounds
-from stream.twin.parts import Numbers, Part, Places, Symbols, Texts
-from stream.twin.wire import LONGEST, Array, Longs, Mask, Wire, joined
+from headrace.steps.decode.twin.parts import Numbers, Part, Places, Symbols, Texts
+from headrace.steps.decode.twin.wire import LONGEST, Array, Longs, Mask, Wire, joined
 
 if TYPE_CHECKING:
-    from stream.twin.steps import Open
+    from headrace.steps.decode.twin.steps import Open
 
 
 class Leaf:

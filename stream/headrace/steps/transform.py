@@ -20,7 +20,7 @@ from headrace.schemas.errors import ContractError
 from headrace.schemas.masked import masked
 from headrace.schemas.registry import Contract, Registry
 from headrace.schemas.transformations import Derived
-from stream.functions import Function, FunctionError, checked, load_function
+from headrace.steps.user_functions import Function, FunctionError, checked, load_function
 
 if TYPE_CHECKING:  # sqlglot takes a moment: a job without expressions does not wait for it
     from headrace.sql.node import Node

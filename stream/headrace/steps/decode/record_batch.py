@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from headrace.schemas.columns import Columns, CompiledColumns, compiled_module
 from headrace.schemas.model import Record
-from stream.twin.columns import PureColumns
+from headrace.steps.decode.twin.columns import PureColumns
 
 
 class _Exported:

@@ -11,8 +11,8 @@ from headrace.bigquery.event_table import META_SCHEMA, arrow_schema, arrow_type
 from headrace.schemas.masked import masked
 from headrace.schemas.model import Array, Decimal, Enumeration, Field, Fixed, Map, Mask, Optional, Record, Scalar, Type
 from headrace.schemas.registry import Contract
-from stream.masks import generalise, keep_part
-from stream.tokens import TokenKey, tokeniser
+from headrace.steps.mask.partial_masks import generalise, keep_part
+from headrace.steps.mask.tokens import TokenKey, tokeniser
 
 ArrayMask: TypeAlias = Callable[[pa.Array], pa.Array]
 
