@@ -23,6 +23,7 @@ from typing import Any
 import psutil
 
 from headrace.core.dead_letter import Reason
+from headrace.dead_letters.letter import Letter, as_pieces
 from headrace.runtime import processes
 from headrace.schemas.envelope import Envelope
 from headrace.schemas.samples import SAMPLES
@@ -30,7 +31,6 @@ from stream.cli import app
 from stream.commands.archive import open_archive
 from stream.emulators import running_emulators
 from stream.key_files import write_key_file
-from stream.letters.letter import Letter, as_pieces
 from stream.settings import load_settings
 from tests.builders import BOOKING, a_booking, encode
 from tests.letters import NOW, a_letter, provision_archive

@@ -27,7 +27,7 @@ _OPTIONS: Final[dict[str, Any]] = {
 
 
 def choosing(*states: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the options that choose letters, as its argument ``wanted``, a ``stream.letters.filters.Filter``.
+    """Give a command the options that choose letters, as its argument ``wanted``, a ``headrace.dead_letters.filters.Filter``.
 
     Letters in *states* are meant where ids and --state are not given; without *states* those in any.
     """

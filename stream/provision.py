@@ -17,13 +17,13 @@ from headrace.bigquery.service_tables import engines_table, tallies_table
 from headrace.bigquery.table_changes import evolved_table, same_location, table_changes, table_refusals
 from headrace.core.plan_refusals import ProvisionError, Refusal
 from headrace.core.resource_names import FIRST_KEY_VERSION, Names
+from headrace.dead_letters.archive_tables import archive_tables
 from headrace.pubsub.job_subscription import differences, subscription_for
 from headrace.runtime.clock import now_micros
 from headrace.schemas.envelope import from_micros
 from headrace.schemas.registry import Registry
 from headrace.steps.mask.token_history import TokenHistory, makes_tokens, next_history
 from headrace.steps.mask.tokens import token_prefix
-from stream.letters.tables import archive_tables
 
 LOADS_KEPT: Final = timedelta(days=1)  # a table of a load that was given up
 

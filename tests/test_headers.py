@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from headrace.core.dead_letter import Reason
 from headrace.core.message import Message
+from headrace.dead_letters.explain import explain
 from headrace.producers import EventProducer
 from headrace.producers.testing import FakePublisher
 from headrace.schemas import drawn
@@ -24,7 +25,6 @@ from headrace.schemas.model import Record
 from headrace.schemas.registry import Contract, Registry
 from headrace.schemas.varint import write_long
 from headrace.steps.decode.decode_messages import Decoder, decode
-from stream.letters.explain import explain
 from tests.builders import MOMENT, a_contract, a_decimal, encode
 from tests.readers import KINDS, columns_of, compile_reader, rows
 from tests.strategies import FIXED_PROFILE, contracts, events

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from headrace.dead_letters.explain import explain
+from headrace.dead_letters.explanation import Explanation
 from headrace.schemas.envelope import Envelope, SchemaRef
 from headrace.schemas.registry import Contract, Registry, parse_contract
-from stream.letters.explain import explain
-from stream.letters.explanation import Explanation
 from tests.builders import (
     BOOKING,
     BOOKING_V1,

@@ -11,15 +11,15 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from headrace.dead_letters.explain import explain
+from headrace.dead_letters.explanation import Explanation
+from headrace.dead_letters.hexdump import hexdump
 from headrace.schemas.decoder import compile_decoder, value_reader
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.errors import UndecodableError
 from headrace.schemas.model import Array, Kind, Map, Optional, Record, Scalar, Type, inner
 from headrace.schemas.registry import Contract, Registry, parse_contract
 from headrace.schemas.trace import trace
-from stream.letters.explain import explain
-from stream.letters.explanation import Explanation
-from stream.letters.hexdump import hexdump
 from tests.builders import BOOKING, FLIGHT, PACKAGE, a_booking, encode
 from tests.strategies import FIXED_PROFILE, contracts, events
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from stream.letters.hexdump import hexdump
+from headrace.dead_letters.hexdump import hexdump
 from tests.test_letters_explain import BROKEN, GOOD, cut_in, of_order, start_of, with_part
 
 

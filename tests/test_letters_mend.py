@@ -13,6 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headrace.core.dead_letter import Reason
+from headrace.dead_letters.differences import differences
+from headrace.dead_letters.edit_event import Change, Mended, mend, readable_as
+from headrace.dead_letters.letter import Letter
+from headrace.dead_letters.merge_patch import MendError, assignments, merged, put, read_change, value_at
 from headrace.schemas.decoder import compile_decoder
 from headrace.schemas.encode import encode
 from headrace.schemas.envelope import Envelope, SchemaRef
@@ -21,10 +25,6 @@ from headrace.schemas.registry import Contract, Registry
 from headrace.schemas.to_json import fields_to_json
 from headrace.schemas.trace import trace
 from headrace.schemas.validate import validate
-from stream.letters.changes import MendError, assignments, merged, put, read_change, value_at
-from stream.letters.differences import differences
-from stream.letters.letter import Letter
-from stream.letters.mend import Change, Mended, mend, readable_as
 from tests.builders import BOOKING, BOOKING_V1, MOMENT, PACKAGE, a_booking, a_booking_v1, a_contract, decode
 from tests.strategies import FIXED_PROFILE, contracts, events
 

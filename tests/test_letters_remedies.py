@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from headrace.core.dead_letter import Reason
-from stream.letters.remedies import NEXT, next_step, page
+from headrace.dead_letters.remedies import NEXT, next_step, page
 
 ROOT = Path(__file__).parent.parent
 

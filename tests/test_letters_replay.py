@@ -14,19 +14,19 @@ from google.api_core.exceptions import InvalidArgument, NotFound, ServiceUnavail
 
 from headrace.core.dead_letter import Reason
 from headrace.core.resource_names import Names
+from headrace.dead_letters.archive_reader import Kept
+from headrace.dead_letters.facts import Fact, State, Step
+from headrace.dead_letters.filters import Filter
+from headrace.dead_letters.letter import Letter
+from headrace.dead_letters.outgoing import attributes_to_send, misfit, requests, to_message
+from headrace.dead_letters.replay_forecast import Judge, Prospect
+from headrace.dead_letters.replay_letters import Desk, Errand, ReplayError, Result, replay
+from headrace.dead_letters.replay_pace import Pace, Progress
+from headrace.dead_letters.replay_plan import SENT_BY_DEFAULT, Entry, Plan, pages, plan
+from headrace.dead_letters.service import ChoiceError
 from headrace.schemas.registry import Registry
 from stream.commands.line import Line
 from stream.commands.replay import Wish
-from stream.letters.facts import Fact, State, Step
-from stream.letters.filters import Filter
-from stream.letters.judging import Judge, Prospect
-from stream.letters.letter import Letter
-from stream.letters.outgoing import attributes_to_send, misfit, requests, to_message
-from stream.letters.pacing import Pace, Progress
-from stream.letters.plan import SENT_BY_DEFAULT, Entry, Plan, pages, plan
-from stream.letters.reading import Kept
-from stream.letters.replay import Desk, Errand, ReplayError, Result, replay
-from stream.letters.service import ChoiceError
 from tests.builders import BOOKING, MOMENT, PACKAGE
 from tests.letters import a_letter
 

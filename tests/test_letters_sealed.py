@@ -10,13 +10,13 @@ from unittest.mock import Mock
 import pytest
 
 from headrace.core.replay_attributes import MOST_REFUSALS
+from headrace.dead_letters.archive_key import ArchiveKey, SealedError
+from headrace.dead_letters.archive_reader import Kept, Reader
+from headrace.dead_letters.archive_writer import Archive, ArchiveNames
+from headrace.dead_letters.export import ImportLineError, read_lines, to_line
+from headrace.dead_letters.facts import State
+from headrace.dead_letters.letter import as_pieces
 from headrace.runtime.exit_codes import Exit, explain
-from stream.letters.archive import Archive, ArchiveNames
-from stream.letters.export import ImportLineError, read_lines, to_line
-from stream.letters.facts import State
-from stream.letters.keys import ArchiveKey, SealedError
-from stream.letters.letter import as_pieces
-from stream.letters.reading import Kept, Reader
 from tests.letters import NOW, a_letter
 
 KEY: Final = ArchiveKey.of(bytes(range(32)))

@@ -1,4 +1,4 @@
--- Generated from stream/letters/filters.py by python -m deploy.permissions; do not edit.
+-- Generated from stream/headrace/dead_letters/filters.py by python -m deploy.permissions; do not edit.
 SELECT IF(COUNT(*) = 0, 0, ERROR('dead letters are open for more than ${days} days')) AS open_letters
 FROM (
 SELECT letter.*, CASE fact.action WHEN 'replayed' THEN 'replayed' WHEN 'discarded' THEN 'discarded' ELSE 'open' END AS state, mended.letter_id IS NOT NULL AS edited

@@ -9,14 +9,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from headrace.bigquery.write_streams import WriteStreams
+from headrace.dead_letters.archive_key import ArchiveKey
+from headrace.dead_letters.archive_reader import Reader
+from headrace.dead_letters.archive_writer import Archive, ArchiveNames
 from headrace.runtime.google_clients import open_bigquery, open_subscriber, open_write
-from stream.letters.archive import Archive, ArchiveNames
-from stream.letters.keys import ArchiveKey
-from stream.letters.reading import Reader
 from stream.settings import Settings, read_archive_key
 
 if TYPE_CHECKING:
-    from stream.letters.collector import Collector
+    from headrace.dead_letters.collector import Collector
 
 
 def archive_names(settings: Settings) -> ArchiveNames:
@@ -55,7 +55,7 @@ def collecting(settings: Settings) -> Iterator[None]:
 
 def open_collector(settings: Settings, stop: threading.Event) -> Collector:
     """The collector, which ends when *stop* is set; SettingsError without a key."""
-    from stream.letters.collector import Collector  # looking at letters needs no client of Pub/Sub
+    from headrace.dead_letters.collector import Collector  # looking at letters needs no client of Pub/Sub
 
     return Collector(open_subscriber(), settings.names.dead_letter_subscription, open_archive(settings), stop)
 

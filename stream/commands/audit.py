@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from headrace.bigquery.partition_expiry import moment_of
+from headrace.dead_letters.facts import State
+from headrace.dead_letters.state_counts import Standing, letters_by_subject
 from headrace.runtime.exit_codes import Exit
 from headrace.runtime.google_clients import open_bigquery
 from headrace.runtime.reachability import Service, reach
@@ -17,8 +19,6 @@ from stream.audit_scope import Scope, chosen
 from stream.audit_windows import Finding
 from stream.commands.archive import archive_names
 from stream.commands.served import served
-from stream.letters.facts import State
-from stream.letters.standing import Standing, letters_by_subject
 from stream.settings import Settings
 
 MOST_SHOWN: Final = 20

@@ -7,6 +7,12 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from headrace.dead_letters.ages import age
+from headrace.dead_letters.explanation import Explanation, Nearest, Stop
+from headrace.dead_letters.hexdump import hexdump
+from headrace.dead_letters.letter import Letter
+from headrace.dead_letters.remedies import mend_values, next_step, page
+from headrace.dead_letters.service import Letters, Shown
 from headrace.schemas.envelope import to_rfc3339
 from headrace.util.output import check_format, print_json, say
 from headrace.util.terminal_columns import cut, print_labelled, width
@@ -14,12 +20,6 @@ from headrace.util.terminal_safe import safe
 from stream.commands.dead_letters_history import print_story, story
 from stream.commands.letters import letters_of
 from stream.commands.served import served
-from stream.letters.ages import age
-from stream.letters.explanation import Explanation, Nearest, Stop
-from stream.letters.hexdump import hexdump
-from stream.letters.letter import Letter
-from stream.letters.remedies import mend_values, next_step, page
-from stream.letters.service import Letters, Shown
 from stream.settings import Settings
 
 MOST_FIELDS: Final = 40

@@ -7,14 +7,14 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 
+from headrace.dead_letters.ages import age
+from headrace.dead_letters.archive_reader import GROUPS, Group, Listed
+from headrace.dead_letters.filters import Filter
+from headrace.dead_letters.service import SHORT, ChoiceError
 from headrace.schemas.envelope import to_rfc3339
 from headrace.util.output import check_format, say, show
 from headrace.util.terminal_columns import counted, print_columns
 from stream.commands.letters import chosen, confirmed, letters_of
-from stream.letters.ages import age
-from stream.letters.filters import Filter
-from stream.letters.reading import GROUPS, Group, Listed
-from stream.letters.service import SHORT, ChoiceError
 from stream.settings import Settings
 
 OPEN: Final = ("open",)

@@ -9,6 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from headrace.dead_letters.archive_reader import Listed
+from headrace.dead_letters.bulk_edit import Plan, edit, plan
+from headrace.dead_letters.differences import Difference
+from headrace.dead_letters.edit_event import Change, readable_as
+from headrace.dead_letters.facts import State
+from headrace.dead_letters.filters import Filter
+from headrace.dead_letters.merge_patch import MendError, assignments, read_change
+from headrace.dead_letters.service import SHORT, ChoiceError, Letters
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.registry import Registry
 from headrace.util.output import say
@@ -17,14 +25,6 @@ from headrace.util.terminal_safe import safe
 from stream.commands.letters import chosen, confirmed, letters_of
 from stream.commands.served import served
 from stream.editor import edited
-from stream.letters.changes import MendError, assignments, read_change
-from stream.letters.differences import Difference
-from stream.letters.editing import Plan, edit, plan
-from stream.letters.facts import State
-from stream.letters.filters import Filter
-from stream.letters.mend import Change, readable_as
-from stream.letters.reading import Listed
-from stream.letters.service import SHORT, ChoiceError, Letters
 from stream.settings import Settings
 
 OPEN: Final = ("open",)

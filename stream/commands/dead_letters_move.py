@@ -10,12 +10,12 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
 
+from headrace.dead_letters.filters import Filter
+from headrace.dead_letters.service import ChoiceError
+from headrace.dead_letters.transfer import export, import_lines
 from headrace.util.output import say
 from headrace.util.terminal_columns import counted
 from stream.commands.letters import letters_of
-from stream.letters.filters import Filter
-from stream.letters.moving import export, import_lines
-from stream.letters.service import ChoiceError
 from stream.settings import Settings
 
 

@@ -13,14 +13,14 @@ from typing import TypeVar
 import typer
 from google.api_core.exceptions import NotFound
 
+from headrace.dead_letters.actor import who
+from headrace.dead_letters.archive_reader import Listed
+from headrace.dead_letters.archive_writer import Archive, ArchiveNames
+from headrace.dead_letters.filters import Filter
+from headrace.dead_letters.service import ChoiceError, Letters
 from headrace.runtime.reachability import Service, reach
 from stream.commands.archive import open_archive, open_reader
 from stream.commands.choosing import chooses_nothing
-from stream.letters.archive import Archive, ArchiveNames
-from stream.letters.filters import Filter
-from stream.letters.operator import who
-from stream.letters.reading import Listed
-from stream.letters.service import ChoiceError, Letters
 from stream.settings import Settings
 
 T = TypeVar("T")

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from stream.letters.pacing import Progress
+from headrace.dead_letters.replay_pace import Progress
 
 LINE_SECONDS: Final = 5.0
 REWRITE_SECONDS: Final = 0.2

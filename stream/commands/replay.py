@@ -7,6 +7,13 @@ import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from headrace.dead_letters.facts import State
+from headrace.dead_letters.filters import Filter
+from headrace.dead_letters.replay_forecast import Prospect
+from headrace.dead_letters.replay_letters import INTERRUPTED, Desk, Errand, replay
+from headrace.dead_letters.replay_pace import Pace
+from headrace.dead_letters.replay_plan import SENT_BY_DEFAULT, Plan, plan
+from headrace.dead_letters.service import ChoiceError, Letters
 from headrace.runtime.exit_codes import Exit
 from headrace.runtime.google_clients import open_gapic_publisher
 from headrace.runtime.processes import stop_on_signals
@@ -18,13 +25,6 @@ from stream.commands.letters import confirmed, letters_of
 from stream.commands.line import Line
 from stream.commands.replay_screens import plan_as_dict, result_as_dict, show_plan, show_result
 from stream.commands.served import served
-from stream.letters.facts import State
-from stream.letters.filters import Filter
-from stream.letters.judging import Prospect
-from stream.letters.pacing import Pace
-from stream.letters.plan import SENT_BY_DEFAULT, Plan, plan
-from stream.letters.replay import INTERRUPTED, Desk, Errand, replay
-from stream.letters.service import ChoiceError, Letters
 from stream.settings import Settings
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from typing import Any, Final
 
+from headrace.dead_letters.replay_forecast import Prospect
+from headrace.dead_letters.replay_letters import INTERRUPTED, Result
+from headrace.dead_letters.replay_plan import Plan, Why
+from headrace.dead_letters.service import SHORT
 from headrace.util.output import say, show
 from headrace.util.terminal_columns import counted
-from stream.letters.judging import Prospect
-from stream.letters.plan import Plan, Why
-from stream.letters.replay import INTERRUPTED, Result
-from stream.letters.service import SHORT
 
 MOST_WHYS: Final = 10
 WORDS: Final = {

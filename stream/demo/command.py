@@ -16,6 +16,7 @@ from typing import Any, Final
 from rich.console import Console
 
 from headrace.core.resource_names import Names
+from headrace.dead_letters.filters import Filter
 from headrace.runtime.exit_codes import Exit
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber
 from headrace.runtime.processes import wait_for_interrupt
@@ -37,7 +38,6 @@ from stream.demo.unmasked import unmasked_hits
 from stream.emulators import running_emulators
 from stream.key_files import write_key_file
 from stream.keys import KEY_BYTES
-from stream.letters.filters import Filter
 from stream.provision import Clients, apply, plan
 from stream.settings import load_settings
 

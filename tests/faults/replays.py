@@ -15,8 +15,8 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
+from headrace.dead_letters.facts import State
 from stream.emulators import running_emulators
-from stream.letters.facts import State
 from tests.faults.operations import SETTINGS
 from tests.faults.places import Places
 from tests.faults.replaying import SUBJECT, Replaying

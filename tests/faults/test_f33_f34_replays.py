@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from headrace.dead_letters.facts import State
 from headrace.runtime.failpoints import REPLAY
-from stream.letters.facts import State
 from tests.faults.replaying import SUBJECT, Replaying
 from tests.faults.world import World, until
 

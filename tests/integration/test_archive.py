@@ -15,18 +15,18 @@ from google.pubsub_v1.types import PubsubMessage
 
 from headrace.core.dead_letter import DeadLetter, Reason, Sender, publish_letters
 from headrace.core.message import Message
+from headrace.dead_letters.archive_key import ArchiveKey, SealedError
+from headrace.dead_letters.archive_reader import Reader
+from headrace.dead_letters.collector import Collector
+from headrace.dead_letters.facts import Action, Fact, State
+from headrace.dead_letters.filters import Filter
+from headrace.dead_letters.letter import Letter
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber
 from headrace.runtime.processes import tied
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
 from stream.commands.archive import open_archive, open_collector, open_reader
 from stream.key_files import write_key_file
-from stream.letters.collector import Collector
-from stream.letters.facts import Action, Fact, State
-from stream.letters.filters import Filter
-from stream.letters.keys import ArchiveKey, SealedError
-from stream.letters.letter import Letter
-from stream.letters.reading import Reader
 from stream.provision import Clients, apply, plan
 from stream.settings import Settings
 from tests.jobs import COMMAND, wait_for

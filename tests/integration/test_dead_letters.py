@@ -17,13 +17,13 @@ from typing import Any
 import pytest
 
 from headrace.core.dead_letter import Reason
+from headrace.dead_letters.filters import Filter
+from headrace.dead_letters.letter import Letter
 from headrace.runtime.exit_codes import Exit
 from headrace.schemas.samples import SAMPLES
 from stream.cli import main
 from stream.commands.archive import open_reader
 from stream.key_files import write_key_file
-from stream.letters.filters import Filter
-from stream.letters.letter import Letter
 from stream.settings import Settings
 from tests.builders import BOOKING, BOOKING_V1, FLIGHT, a_booking, a_booking_v1, a_flight, encode
 from tests.letters import NOW, a_letter, keep, provision_archive, with_attributes

@@ -15,6 +15,14 @@ from typing import Any
 
 import pytest
 
+from headrace.dead_letters.edit_event import Change, mend
+from headrace.dead_letters.facts import Action, Fact, State
+from headrace.dead_letters.filters import Filter
+from headrace.dead_letters.letter import Letter
+from headrace.dead_letters.replay_forecast import Prospect
+from headrace.dead_letters.replay_letters import Desk, Errand, Result, replay
+from headrace.dead_letters.replay_pace import Pace
+from headrace.dead_letters.replay_plan import SENT_BY_DEFAULT, Plan, plan
 from headrace.runtime.failpoints import REPLAY
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber
 from headrace.schemas.envelope import to_rfc3339
@@ -24,14 +32,6 @@ from stream.audit import count_subjects
 from stream.commands.archive import open_archive, open_collector, open_reader
 from stream.engine.embedded import Embedded
 from stream.key_files import write_key_file
-from stream.letters.facts import Action, Fact, State
-from stream.letters.filters import Filter
-from stream.letters.judging import Prospect
-from stream.letters.letter import Letter
-from stream.letters.mend import Change, mend
-from stream.letters.pacing import Pace
-from stream.letters.plan import SENT_BY_DEFAULT, Plan, plan
-from stream.letters.replay import Desk, Errand, Result, replay
 from tests.builders import BOOKING, FLIGHT, PACKAGE, a_booking, a_flight, encode
 from tests.integration.test_service import Wire, a_message
 from tests.jobs import COMMAND

@@ -11,11 +11,11 @@ from typing import Final
 from headrace.core.dead_letter import Reason, Refusal
 from headrace.core.message import Message
 from headrace.core.micro_batch import MicroBatch
+from headrace.dead_letters.letter import Letter
+from headrace.dead_letters.outgoing import attributes_to_send, misfit
 from headrace.schemas.registry import Registry
 from headrace.steps.decode.decode_messages import Decoder, decode_all
 from headrace.steps.window import assign_windows
-from stream.letters.letter import Letter
-from stream.letters.outgoing import attributes_to_send, misfit
 
 _ANY_WINDOW: Final = timedelta(days=1)  # bounds do not depend on it
 _SENDING_TELLS: Final = {

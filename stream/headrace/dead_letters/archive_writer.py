@@ -16,11 +16,11 @@ import pyarrow as pa
 
 from headrace.bigquery.append_result import Verdict, judge
 from headrace.bigquery.write_streams import MAX_REQUEST_BYTES, Rows, WriteStreams
+from headrace.dead_letters.archive_key import ArchiveKey
+from headrace.dead_letters.archive_tables import FACT_SCHEMA, FACTS, LETTER_SCHEMA, LETTERS, TRAIL, TRAIL_SCHEMA
+from headrace.dead_letters.facts import Fact, Step
+from headrace.dead_letters.letter import SEALED, Letter, Piece
 from headrace.util.batching import in_batches
-from stream.letters.facts import Fact, Step
-from stream.letters.keys import ArchiveKey
-from stream.letters.letter import SEALED, Letter, Piece
-from stream.letters.tables import FACT_SCHEMA, FACTS, LETTER_SCHEMA, LETTERS, TRAIL, TRAIL_SCHEMA
 
 TRIES: Final = 3
 SHOWN: Final = {"event_id": "ce-id", "claimed": "ce-dataschema", "source": "ce-source"}  # columns, of which attributes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from stream.letters.explanation import Explanation
+from headrace.dead_letters.explanation import Explanation
 
 WIDTH: Final = 16
 _HIDDEN: Final = "·"

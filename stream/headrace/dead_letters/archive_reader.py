@@ -10,12 +10,12 @@ from typing import Any, Final
 from google.cloud import bigquery
 from google.cloud.bigquery import ArrayQueryParameter, QueryJobConfig, ScalarQueryParameter
 
-from stream.letters.archive import SHOWN, ArchiveNames, place_of, place_of_edit
-from stream.letters.facts import Action, State
-from stream.letters.filters import Filter, conditions, parameters, states_of_letters
-from stream.letters.keys import ArchiveKey, SealedError, changed
-from stream.letters.letter import SEALED, Letter, Piece, joined
-from stream.letters.tables import FACTS, LETTER_SCHEMA, LETTERS, TRAIL
+from headrace.dead_letters.archive_key import ArchiveKey, SealedError, changed
+from headrace.dead_letters.archive_tables import FACTS, LETTER_SCHEMA, LETTERS, TRAIL
+from headrace.dead_letters.archive_writer import SHOWN, ArchiveNames, place_of, place_of_edit
+from headrace.dead_letters.facts import Action, State
+from headrace.dead_letters.filters import Filter, conditions, parameters, states_of_letters
+from headrace.dead_letters.letter import SEALED, Letter, Piece, joined
 
 QUERY_SECONDS: Final = 60.0
 PAGE: Final = 1000

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from headrace.dead_letters.edit_event import Mended
+from headrace.dead_letters.letter import Letter
 from headrace.schemas.model import Array, Map, Pii, Record, Type, bare
 from headrace.schemas.strict_json import as_double_or_text
-from stream.letters.letter import Letter
-from stream.letters.mend import Mended
 
 ABSENT: Final = "(none)"
 UNSURE: Final = "(hidden: may be misread)"

@@ -27,17 +27,17 @@ from google.pubsub_v1 import PublisherClient
 
 from headrace.core.dead_letter import publish_request
 from headrace.core.resource_names import Names
+from headrace.dead_letters.archive_reader import Kept, Reader
+from headrace.dead_letters.archive_writer import Archive
+from headrace.dead_letters.facts import Action, Fact, Step
+from headrace.dead_letters.letter import Letter
+from headrace.dead_letters.outgoing import Request, requests
+from headrace.dead_letters.prefetch import one_ahead
+from headrace.dead_letters.replay_forecast import Judge
+from headrace.dead_letters.replay_pace import Pace, Progress
+from headrace.dead_letters.replay_plan import PAGE_LETTERS, Entry, Plan, fingerprint, pages
 from headrace.runtime.failpoints import reached
 from headrace.schemas.registry import Registry
-from stream.letters.ahead import one_ahead
-from stream.letters.archive import Archive
-from stream.letters.facts import Action, Fact, Step
-from stream.letters.judging import Judge
-from stream.letters.letter import Letter
-from stream.letters.outgoing import Request, requests
-from stream.letters.pacing import Pace, Progress
-from stream.letters.plan import PAGE_LETTERS, Entry, Plan, fingerprint, pages
-from stream.letters.reading import Kept, Reader
 
 ACTION: Final = "replay"
 DONE: Final = "done"

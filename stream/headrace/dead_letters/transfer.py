@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final
 
-from stream.letters.export import Exported, read_lines, to_line
-from stream.letters.facts import Action, Fact, State
-from stream.letters.filters import Filter
-from stream.letters.letter import as_pieces
-from stream.letters.reading import Listed
-from stream.letters.service import Letters, Operation
+from headrace.dead_letters.archive_reader import Listed
+from headrace.dead_letters.export import Exported, read_lines, to_line
+from headrace.dead_letters.facts import Action, Fact, State
+from headrace.dead_letters.filters import Filter
+from headrace.dead_letters.letter import as_pieces
+from headrace.dead_letters.service import Letters, Operation
 
 BATCH: Final = 200
 

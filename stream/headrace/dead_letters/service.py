@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from headrace.dead_letters.archive_reader import PAGE, Kept, Listed, Reader
+from headrace.dead_letters.archive_writer import Archive
+from headrace.dead_letters.explain import explain
+from headrace.dead_letters.explanation import Explanation, Verdict
+from headrace.dead_letters.facts import Action, Fact, State, Step
+from headrace.dead_letters.filters import Filter
 from headrace.schemas.registry import Registry
 from headrace.util.batching import in_batches
-from stream.letters.archive import Archive
-from stream.letters.explain import explain
-from stream.letters.explanation import Explanation, Verdict
-from stream.letters.facts import Action, Fact, State, Step
-from stream.letters.filters import Filter
-from stream.letters.reading import PAGE, Kept, Listed, Reader
 
 SHORT: Final = 10  # characters of an id that a list shows
 PAGE_BYTES: Final = 32_000_000  # payloads held at once

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from google.cloud.bigquery import ArrayQueryParameter, ScalarQueryParameter
 
-from stream.letters.tables import LETTER_SCHEMA
+from headrace.dead_letters.archive_tables import LETTER_SCHEMA
 
 _STATES: Final = "CASE fact.action WHEN 'replayed' THEN 'replayed' WHEN 'discarded' THEN 'discarded' ELSE 'open' END"
 

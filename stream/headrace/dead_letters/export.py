@@ -11,12 +11,12 @@ from datetime import datetime
 from typing import Any, Final
 
 from headrace.core.dead_letter import Reason
+from headrace.dead_letters.archive_reader import Kept
+from headrace.dead_letters.facts import State
+from headrace.dead_letters.letter import SEALED, Letter, read_attempt
 from headrace.schemas.envelope import to_rfc3339
 from headrace.schemas.strict_json import read_json
 from headrace.schemas.times import read_instant
-from stream.letters.facts import State
-from stream.letters.letter import SEALED, Letter, read_attempt
-from stream.letters.reading import Kept
 
 VERSION: Final = 1
 _TIMES: Final = ("refused_at", "published_at", "first_published_at")

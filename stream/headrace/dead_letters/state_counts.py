@@ -7,11 +7,11 @@ from collections import Counter
 from google.api_core.exceptions import Forbidden, NotFound
 from google.cloud import bigquery
 
-from stream.letters.archive import ArchiveNames
-from stream.letters.facts import State
-from stream.letters.filters import Filter
-from stream.letters.reading import Reader
-from stream.letters.tables import FACTS, LETTERS
+from headrace.dead_letters.archive_reader import Reader
+from headrace.dead_letters.archive_tables import FACTS, LETTERS
+from headrace.dead_letters.archive_writer import ArchiveNames
+from headrace.dead_letters.facts import State
+from headrace.dead_letters.filters import Filter
 
 Standing = Counter[tuple[str, State]]
 

@@ -11,7 +11,7 @@ from cryptography.exceptions import InvalidTag
 
 from headrace.core.message import Message
 from headrace.core.sealed_messages import seal, unseal
-from stream.letters.letter import Letter
+from headrace.dead_letters.letter import Letter
 
 _PERSON: Final = b"headrace-archive"  # the same bytes used elsewhere give another key
 

@@ -9,8 +9,8 @@ from google.pubsub_v1.types import PubsubMessage
 
 from headrace.core.dead_letter import MAX_NAME_BYTES, MAX_REQUEST_BYTES, MAX_REQUEST_MESSAGES
 from headrace.core.replay_attributes import Replay
+from headrace.dead_letters.letter import Letter
 from headrace.util.batching import in_batches
-from stream.letters.letter import Letter
 
 STAMP: Final = "goog"  # Pub/Sub's own attributes, which it lets nobody publish
 # cloud.google.com/pubsub/quotas#resource_limits; a message needs some bytes of its request for framing.

@@ -10,9 +10,9 @@ from google.api_core.exceptions import DeadlineExceeded, GoogleAPICallError
 from google.pubsub_v1 import SubscriberClient
 from google.pubsub_v1.types import PullResponse
 
+from headrace.dead_letters.archive_writer import Archive, ArchiveError
+from headrace.dead_letters.letter import read_pieces
 from headrace.runtime.call_failures import in_words
-from stream.letters.archive import Archive, ArchiveError
-from stream.letters.letter import read_pieces
 
 PULL_MESSAGES: Final = 1000
 PULL_SECONDS: Final = 1.0

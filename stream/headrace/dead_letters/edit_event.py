@@ -6,16 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from headrace.schemas.decoder import compile_decoder
-from headrace.schemas.encode import encode
-from headrace.schemas.envelope import SchemaRef, to_rfc3339
-from headrace.schemas.errors import InvalidEventError, UndecodableError, UnknownSchemaError
-from headrace.schemas.from_json import fields_from_json
-from headrace.schemas.registry import Contract, Registry
-from headrace.schemas.salvage import salvage
-from headrace.schemas.to_json import fields_to_json
-from headrace.schemas.validate import validate
-from stream.letters.changes import (
+from headrace.dead_letters.letter import Letter
+from headrace.dead_letters.merge_patch import (
     UNREADABLE,
     MendError,
     check_attributes,
@@ -25,8 +17,16 @@ from stream.letters.changes import (
     value_at,
     with_nulls,
 )
-from stream.letters.letter import Letter
-from stream.letters.today import today
+from headrace.dead_letters.would_decode import today
+from headrace.schemas.decoder import compile_decoder
+from headrace.schemas.encode import encode
+from headrace.schemas.envelope import SchemaRef, to_rfc3339
+from headrace.schemas.errors import InvalidEventError, UndecodableError, UnknownSchemaError
+from headrace.schemas.from_json import fields_from_json
+from headrace.schemas.registry import Contract, Registry
+from headrace.schemas.salvage import salvage
+from headrace.schemas.to_json import fields_to_json
+from headrace.schemas.validate import validate
 
 
 @dataclass(frozen=True, slots=True)

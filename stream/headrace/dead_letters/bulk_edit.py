@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from headrace.dead_letters.archive_reader import Listed
+from headrace.dead_letters.differences import Difference, differences
+from headrace.dead_letters.edit_event import Change, mend
+from headrace.dead_letters.facts import Action, Fact, State
+from headrace.dead_letters.filters import Filter
+from headrace.dead_letters.merge_patch import MendError
+from headrace.dead_letters.service import Letters
 from headrace.schemas.registry import Registry
-from stream.letters.changes import MendError
-from stream.letters.differences import Difference, differences
-from stream.letters.facts import Action, Fact, State
-from stream.letters.filters import Filter
-from stream.letters.mend import Change, mend
-from stream.letters.reading import Listed
-from stream.letters.service import Letters
 
 EXAMPLES: Final = 3
 BATCH: Final = 500

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from stream.letters.letter import Letter
+from headrace.dead_letters.letter import Letter
 
 
 class Action(StrEnum):

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from headrace.dead_letters.archive_reader import Reader
+from headrace.dead_letters.facts import State
+from headrace.dead_letters.filters import Filter
+from headrace.dead_letters.letter import Letter
+from headrace.dead_letters.outgoing import is_stamped
+from headrace.dead_letters.prefetch import one_ahead
+from headrace.dead_letters.replay_forecast import Judge, Judged, Prospect
 from headrace.schemas.registry import Registry
 from headrace.util.batching import in_batches
-from stream.letters.ahead import one_ahead
-from stream.letters.facts import State
-from stream.letters.filters import Filter
-from stream.letters.judging import Judge, Judged, Prospect
-from stream.letters.letter import Letter
-from stream.letters.outgoing import is_stamped
-from stream.letters.reading import Reader
 
 SENT_BY_DEFAULT: Final = frozenset({Prospect.PASSES, Prospect.UNKNOWN})
 PAGE_LETTERS: Final = 1000

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from headrace.core.dead_letter import Reason
 from headrace.core.message import Message
 from headrace.core.replay_attributes import without_replay
+from headrace.dead_letters.explanation import Verdict
 from headrace.schemas.errors import ContractError, UnknownSchemaError
 from headrace.schemas.registry import Registry
 from headrace.steps.decode.decode_messages import Decoder, decode
-from stream.letters.explanation import Verdict
 
 
 def today(registry: Registry, subject: str, attributes: Mapping[str, str], data: bytes) -> Verdict:

@@ -14,17 +14,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from headrace.dead_letters.explanation import DecodedField, EnvelopeFault, Explanation, Nearest, Stop
+from headrace.dead_letters.format_sniffing import FRAME_BYTES, FRAMED, guess
+from headrace.dead_letters.nearest_contract import Match, nearest
+from headrace.dead_letters.readable_values import readable
+from headrace.dead_letters.would_decode import today
 from headrace.schemas.envelope import Envelope, SchemaRef
 from headrace.schemas.errors import MalformedEnvelopeError, UndecodableError, UnknownSchemaError
 from headrace.schemas.model import Enumeration, Kind, Record, Scalar, walk
 from headrace.schemas.registry import Contract, Registry
 from headrace.schemas.salvage import salvage
 from headrace.schemas.trace import KEPT, Leaf, Trace, pii_at, trace
-from stream.letters.explanation import DecodedField, EnvelopeFault, Explanation, Nearest, Stop
-from stream.letters.guess import FRAME_BYTES, FRAMED, guess
-from stream.letters.nearest import Match, nearest
-from stream.letters.today import today
-from stream.letters.values import readable
 
 UNKNOWN: Final = "hidden: its contract is not known"
 DOUBTFUL: Final = "hidden: may be misread"
