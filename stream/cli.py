@@ -222,8 +222,8 @@ def audit(
 
     Examples: headrace audit --project my-project  |  headrace audit --since 6h --contents --format json
     """
+    from headrace.audit.scope import Scope, parse_grace, parse_since
     from headrace.runtime.clock import now_micros
-    from stream.audit_scope import Scope, parse_grace, parse_since
     from stream.commands.audit import run_audit
 
     settings, now = read_settings(project, dataset, contracts, window=window), now_micros()

@@ -74,8 +74,8 @@ def measure(
     """
     from datetime import UTC, datetime
 
+    from headrace.audit.scope import parse_since
     from headrace.runtime.clock import now_micros
-    from stream.audit_scope import parse_since
     from stream.commands.cost_measure import show_measured
 
     settings, now = read_settings(project, dataset, contracts), now_micros()

@@ -35,9 +35,9 @@ def compact(
 
     Examples: headrace tallies compact --dry-run  |  headrace tallies compact --older-than 30d
     """
+    from headrace.audit.compaction import parse_older_than
     from headrace.runtime.clock import now_micros
     from stream.commands.tallies import compact_tallies
-    from stream.compact import parse_older_than
 
     age = parse_older_than(older_than)
     settings = read_settings(project, dataset)

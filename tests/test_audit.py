@@ -9,13 +9,9 @@ from typing import Any
 import pytest
 from google.cloud import bigquery
 
-from headrace.bigquery.partition_expiry import Expiry, moment_of
-from headrace.schemas.envelope import to_micros
-from headrace.schemas.registry import Registry
-from headrace.schemas.samples import SAMPLES
-from stream.audit import MOST_FINDINGS, SubjectAudit
-from stream.audit_scope import Scope, ScopeError, chosen, parse_grace, parse_since
-from stream.audit_windows import (
+from headrace.audit.reconcile import MOST_FINDINGS, SubjectAudit
+from headrace.audit.scope import Scope, ScopeError, chosen, parse_grace, parse_since
+from headrace.audit.windows import (
     Finding,
     Hashes,
     Kind,
@@ -27,6 +23,10 @@ from stream.audit_windows import (
     judge,
     side_by_side,
 )
+from headrace.bigquery.partition_expiry import Expiry, moment_of
+from headrace.schemas.envelope import to_micros
+from headrace.schemas.registry import Registry
+from headrace.schemas.samples import SAMPLES
 from tests.builders import MOMENT
 
 NOW = to_micros(MOMENT)

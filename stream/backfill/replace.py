@@ -19,6 +19,9 @@ from google.api_core.exceptions import GoogleAPIError
 from google.cloud import bigquery
 from requests.exceptions import RequestException
 
+from headrace.audit.queries import signed, tallied_windows
+from headrace.audit.scope import Scope
+from headrace.audit.windows import Tallied
 from headrace.bigquery.event_table import table_for
 from headrace.core.message import Message
 from headrace.core.resource_names import Names
@@ -26,9 +29,6 @@ from headrace.core.tally import COUNTS, Outcome, Tally, add_up
 from headrace.runtime.failpoints import reached
 from headrace.schemas.envelope import from_micros
 from headrace.schemas.registry import Contract
-from stream.audit_queries import signed, tallied_windows
-from stream.audit_scope import Scope
-from stream.audit_windows import Tallied
 from stream.backfill.day import Day, DayReader, Spooled
 from stream.backfill.errors import BackfillError
 from stream.backfill.finite import FiniteSource

@@ -6,6 +6,9 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Final
 
+from headrace.audit.reconcile import SubjectAudit, audit
+from headrace.audit.scope import Scope, chosen
+from headrace.audit.windows import Finding
 from headrace.bigquery.partition_expiry import moment_of
 from headrace.dead_letters.facts import State
 from headrace.dead_letters.state_counts import Standing, letters_by_subject
@@ -14,9 +17,6 @@ from headrace.runtime.google_clients import open_bigquery
 from headrace.runtime.reachability import Service, reach
 from headrace.schemas.envelope import to_rfc3339
 from headrace.util.output import check_format, print_json, say, show
-from stream.audit import SubjectAudit, audit
-from stream.audit_scope import Scope, chosen
-from stream.audit_windows import Finding
 from stream.commands.archive import archive_names
 from stream.commands.served import served
 from stream.settings import Settings

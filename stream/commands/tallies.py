@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import timedelta
 
+from headrace.audit.compaction import compact, plan_compaction
 from headrace.runtime.google_clients import open_bigquery
 from headrace.runtime.reachability import Service, reach
 from headrace.schemas.envelope import from_micros
 from headrace.util.output import check_format, say, show
 from headrace.util.terminal_columns import counted
-from stream.compact import compact, plan_compaction
 from stream.settings import Settings
 
 

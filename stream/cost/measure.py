@@ -8,10 +8,10 @@ from datetime import datetime
 
 from google.cloud import bigquery
 
+from headrace.audit.queries import lines_once
 from headrace.core.resource_names import Names
 from headrace.core.tally import Outcome
 from headrace.schemas.registry import Registry
-from stream.audit_queries import lines_once
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from rich.console import Console
 
+from headrace.audit.reconcile import count_subjects
 from headrace.core.resource_names import Names
 from headrace.dead_letters.filters import Filter
 from headrace.runtime.exit_codes import Exit
@@ -26,7 +27,6 @@ from headrace.schemas.model import Pii, inner, walk
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
 from headrace.util.output import print_json, say
-from stream.audit import count_subjects
 from stream.commands.archive import open_reader
 from stream.commands.dead_letters import group_letters
 from stream.demo.bookings import SUBJECT as BOOKING

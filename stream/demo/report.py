@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from headrace.audit.reconcile import SubjectAudit
 from headrace.core.resource_names import Names
 from headrace.schemas.registry import Registry
-from stream.audit import SubjectAudit
 
 _NOT_REASONS = {"written", "duplicate"}
 

@@ -12,12 +12,12 @@ import pytest
 from google.cloud import bigquery
 from google.rpc import code_pb2
 
+from headrace.audit.reconcile import SubjectAudit, count_subjects
 from headrace.bigquery.append_result import Answer, Verdict, judge
 from headrace.bigquery.write_streams import Rows, WriteStreams
 from headrace.core.dead_letter import PREFIX
 from headrace.runtime.clock import now_micros
 from headrace.runtime.google_clients import open_bigquery, open_subscriber, open_write
-from stream.audit import SubjectAudit, count_subjects
 from stream.commands.run import job_for
 from stream.dataflow import pages
 from stream.dataflow.pages import Placed, Queue

@@ -12,16 +12,15 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-import stream.compact
+from headrace.audit.compaction import Compaction, compact, plan_compaction
+from headrace.audit.queries import signed, statements
+from headrace.audit.scope import Scope
 from headrace.bigquery.service_tables import TALLY_SCHEMA
 from headrace.bigquery.write_streams import Rows, WriteStreams
 from headrace.core.resource_names import TALLIES
 from headrace.runtime.exit_codes import Exit
 from headrace.runtime.google_clients import open_bigquery, open_write
 from headrace.schemas.envelope import to_micros
-from stream.audit_queries import signed, statements
-from stream.audit_scope import Scope
-from stream.compact import Compaction, compact, plan_compaction
 from tests.jobs import COMMAND
 from tests.service import Service, a_service
 

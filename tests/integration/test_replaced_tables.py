@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from google.cloud import bigquery
 
+from headrace.audit.reconcile import SubjectAudit, count_subjects
 from headrace.runtime.google_clients import open_bigquery
-from stream.audit import SubjectAudit, count_subjects
 from stream.commands.backfill import Reading, build_backfill
 from stream.engine import embedded
 from stream.engine.embedded import Embedded, Progress

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from headrace.audit.reconcile import count_subjects
 from headrace.dead_letters.edit_event import Change, mend
 from headrace.dead_letters.facts import Action, Fact, State
 from headrace.dead_letters.filters import Filter
@@ -28,7 +29,6 @@ from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher,
 from headrace.schemas.envelope import to_rfc3339
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
-from stream.audit import count_subjects
 from stream.commands.archive import open_archive, open_collector, open_reader
 from stream.engine.embedded import Embedded
 from stream.key_files import write_key_file

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from headrace.audit.reconcile import count_subjects
 from headrace.core.dead_letter import PREFIX
 from headrace.runtime.google_clients import open_bigquery
 from headrace.schemas.envelope import Envelope
 from headrace.schemas.registry import Contract, Registry
-from stream.audit import count_subjects
 from stream.engine.embedded import Embedded
 from tests.builders import BOOKING, FLIGHT, a_booking, a_contract, a_flight, encode
 from tests.service import Service, a_service

@@ -16,13 +16,13 @@ import pyarrow.compute as pc
 import pytest
 from google.cloud import bigquery
 
+from headrace.audit.reconcile import SubjectAudit, audit, count_subjects
+from headrace.audit.scope import Scope
 from headrace.core.dead_letter import PREFIX
 from headrace.core.plan_refusals import ProvisionError
 from headrace.runtime.clock import now_micros
 from headrace.runtime.google_clients import open_bigquery
 from headrace.schemas.registry import Contract, Registry, parse_contract
-from stream.audit import SubjectAudit, audit, count_subjects
-from stream.audit_scope import Scope
 from tests.builders import FLIGHT, a_flight
 from tests.functions import installed
 from tests.integration.test_beam_job import run_until

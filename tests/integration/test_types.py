@@ -16,12 +16,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from headrace.audit.reconcile import audit
+from headrace.audit.scope import Scope
 from headrace.producers import EventProducer, PubSubPublisher
 from headrace.runtime.clock import now_micros
 from headrace.runtime.google_clients import open_bigquery
 from headrace.schemas.registry import Registry
-from stream.audit import audit
-from stream.audit_scope import Scope
 from tests.builders import a_decimal, a_record
 from tests.service import Service, a_service
 

@@ -11,9 +11,9 @@ import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.pubsub_v1.types import PushConfig, Subscription
 
+from headrace.audit.reconcile import SubjectAudit, count_subjects
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber
 from headrace.schemas.registry import Registry
-from stream.audit import SubjectAudit, count_subjects
 from stream.engine import tally_loop, watch
 from stream.engine.embedded import Embedded
 from tests.builders import a_contract, a_tokenised_contract

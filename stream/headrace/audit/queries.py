@@ -9,10 +9,10 @@ from typing import Any, Final, NamedTuple, assert_never
 
 from google.cloud import bigquery
 
+from headrace.audit.scope import Scope
+from headrace.audit.windows import Hashes, Stored, Tallied
 from headrace.core.resource_names import TALLIES, Names
 from headrace.core.tally import GAP, OPEN_GAP, Outcome
-from stream.audit_scope import Scope
-from stream.audit_windows import Hashes, Stored, Tallied
 
 _PAGE_ROWS: Final = 50_000
 

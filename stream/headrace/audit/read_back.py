@@ -9,12 +9,12 @@ from typing import Any, Final
 import pyarrow as pa
 from google.cloud import bigquery
 
+from headrace.audit.queries import signed
+from headrace.audit.windows import Hashes, ReadBack
 from headrace.core.row_hash import LEFT_OUT, row_hashes
 from headrace.core.tally import id_hash, window_starts
 from headrace.schemas.envelope import from_micros
 from headrace.steps.decode.decode_messages import event_keys
-from stream.audit_queries import signed
-from stream.audit_windows import Hashes, ReadBack
 
 _PAGE_ROWS: Final = 5_000
 

@@ -8,10 +8,10 @@ from typing import Final
 
 from google.cloud import bigquery
 
+from headrace.audit.scope import ScopeError
 from headrace.core.resource_names import TALLIES, Names
 from headrace.schemas.annotations import parse_duration
 from headrace.schemas.errors import ContractError
-from stream.audit_scope import ScopeError
 
 LEAST: Final = timedelta(days=2)
 WINDOWS_OF_A_LINE: Final = 100_000  # 4 MB; BigQuery takes no row beyond 100 MB, and history has windows by the million

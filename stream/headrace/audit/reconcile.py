@@ -16,15 +16,15 @@ from typing import Final
 
 from google.cloud import bigquery
 
+from headrace.audit.queries import Statement, statements, stored_windows, tallied_windows
+from headrace.audit.read_back import read_back, readable_columns
+from headrace.audit.scope import Scope, chosen
+from headrace.audit.windows import Finding, Kind, ReadBack, Window, compare_contents, judge, side_by_side
 from headrace.bigquery.event_table import row_schema
 from headrace.bigquery.partition_expiry import Expiry
 from headrace.core.resource_names import Names
 from headrace.runtime.clock import now_micros
 from headrace.schemas.registry import Contract, Registry
-from stream.audit_contents import read_back, readable_columns
-from stream.audit_queries import Statement, statements, stored_windows, tallied_windows
-from stream.audit_scope import Scope, chosen
-from stream.audit_windows import Finding, Kind, ReadBack, Window, compare_contents, judge, side_by_side
 
 MOST_FINDINGS: Final = 1000
 _DAY: Final = 86_400_000_000  # microseconds
