@@ -21,6 +21,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from headrace.config.key_files import write_key_file
+from headrace.config.secrets import HeldKey
+from headrace.config.settings import load_settings, read_masking_key
 from headrace.core.resource_names import Names
 from headrace.runtime.clock import now_micros
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher
@@ -38,9 +41,6 @@ from stream.demo.flights import SUBJECT, TOTAL, flights
 from stream.emulators import running_emulators
 from stream.engine.embedded import Embedded, Progress
 from stream.engine.journal import Journal
-from stream.key_files import write_key_file
-from stream.keys import HeldKey
-from stream.settings import load_settings, read_masking_key
 from tests.builders import encode
 from tests.files import as_avro, as_csv, as_parquet
 

@@ -22,6 +22,8 @@ from typing import Any
 
 import psutil
 
+from headrace.config.key_files import write_key_file
+from headrace.config.settings import load_settings
 from headrace.core.dead_letter import Reason
 from headrace.dead_letters.letter import Letter, as_pieces
 from headrace.runtime import processes
@@ -30,8 +32,6 @@ from headrace.schemas.samples import SAMPLES
 from stream.cli import app
 from stream.commands.archive import open_archive
 from stream.emulators import running_emulators
-from stream.key_files import write_key_file
-from stream.settings import load_settings
 from tests.builders import BOOKING, a_booking, encode
 from tests.letters import NOW, a_letter, provision_archive
 

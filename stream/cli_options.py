@@ -51,9 +51,9 @@ def check_runner(runner: str | None) -> None:
 
 def read_settings(project: str | None, dataset: str | None = None, contracts: Path | None = None, **more: Any) -> Any:
     """The settings, flags first; says which emulators are used."""
+    from headrace.config.settings import load_settings
     from headrace.runtime.google_clients import describe_emulators
     from headrace.util.output import say
-    from stream.settings import load_settings
 
     line = describe_emulators()
     if line:

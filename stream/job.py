@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from headrace.config.secrets import Key
 from headrace.core.dead_letter import Sender
 from headrace.schemas.registry import Registry
 from headrace.steps.mask.tokens import TokenKey
-from stream.keys import Key
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import apache_beam as beam
 
 from headrace.bigquery.event_table import derived_columns
+from headrace.config.secrets import Key
 from headrace.steps.decode.decode_messages import Decoder
 from stream.backfill.preparer import LineDecoder
 from stream.backfill.rounds import Task
@@ -25,7 +26,6 @@ from stream.dataflow.transform import TransformRows
 from stream.dataflow.window import AssignWindows
 from stream.dataflow.write import WriteOptions, WriteRows
 from stream.job import Job
-from stream.keys import Key
 
 
 def ingest(messages: beam.PCollection, job: Job, sealing: Key) -> None:

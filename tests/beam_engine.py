@@ -28,10 +28,10 @@ from apache_beam.runners.portability.fn_api_runner.execution import ListBuffer
 from apache_beam.runners.portability.fn_api_runner.fn_runner import DataInput
 from apache_beam.transforms.core import RestrictionProvider
 
+from headrace.config.secrets import Key
 from headrace.core.message import Message
 from stream.engine.puller import Pulled, Puller
 from stream.engine.scheduler import Scheduler
-from stream.keys import Key
 from stream.pipeline import Job, ingest
 
 SOURCE: Final = "Pull"  # part of the label of the reading step

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from headrace.config.key_files import write_key_file
 from headrace.runtime.processes import tied
 from headrace.schemas.samples import SAMPLES
-from stream.key_files import write_key_file
 
 COMMAND = [sys.executable, "-m", "stream"]
 

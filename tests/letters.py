@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from headrace.config.settings import Settings
 from headrace.core.dead_letter import Reason
 from headrace.dead_letters.letter import Letter, as_pieces
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber
@@ -16,7 +17,6 @@ from headrace.schemas.registry import Contract, Registry
 from headrace.schemas.samples import SAMPLES
 from stream.commands.archive import open_archive
 from stream.provision import Clients, apply, plan
-from stream.settings import Settings
 from tests.builders import BOOKING, MOMENT, a_booking, encode
 
 NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=3)

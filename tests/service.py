@@ -13,6 +13,8 @@ from typing import Any
 from google.api_core.exceptions import DeadlineExceeded
 from google.pubsub_v1.types import PubsubMessage
 
+from headrace.config.secrets import HeldKey
+from headrace.config.settings import Settings
 from headrace.core.resource_names import Names
 from headrace.runtime.clock import now_micros
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber
@@ -21,9 +23,7 @@ from headrace.schemas.samples import SAMPLES
 from stream.commands.run import build_engine, job_for
 from stream.engine.embedded import Embedded
 from stream.engine.journal import Journal
-from stream.keys import HeldKey
 from stream.provision import Clients, apply, plan
-from stream.settings import Settings
 
 KEY = bytes(range(32))
 

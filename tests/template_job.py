@@ -13,7 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from stream import keys
+from headrace.config import secrets as keys
 from stream.backfill.staging import Staging
 from stream.deploy.flex import main
 

@@ -7,6 +7,7 @@ from functools import partial
 
 import pytest
 
+from headrace.config.secrets import HeldKey
 from headrace.core.message import Message
 from headrace.schemas.envelope import Envelope, to_micros
 from headrace.schemas.errors import ContractError
@@ -20,7 +21,6 @@ from stream.engine.prepare import Preparation
 from stream.engine.puller import Pulled
 from stream.engine.receipts import receipts_for
 from stream.engine.rounds import next_round
-from stream.keys import HeldKey
 from tests.builders import MOMENT, a_contract, a_record, encode
 from tests.readers import KINDS, columns_of
 

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 import typer
 
+from headrace.config.settings import SettingsError, load_settings
 from headrace.runtime.exit_codes import Exit, explain
 from headrace.schemas.samples import SAMPLES
 from stream.cli import app, main
 from stream.engine.journal import Journal as OpenJournal
-from stream.settings import SettingsError, load_settings
 
 
 def leaves(group: typer.Typer, *path: str) -> Iterator[tuple[str, ...]]:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headrace.config.settings import Settings
 from headrace.runtime.exit_codes import Exit
 from stream.cli import main
 from stream.commands.cost import show_estimate
@@ -21,7 +22,6 @@ from stream.cost.measure import Measured, total
 from stream.cost.prices import NAMES, PricesError, load_prices
 from stream.dataflow import identities
 from stream.engine import guard, table_watch, watch
-from stream.settings import Settings
 
 LOAD = Load(
     events_a_second=100,

@@ -15,12 +15,12 @@ from apache_beam.options.pipeline_options import (
     WorkerOptions,
 )
 
+from headrace.config.settings import Settings, SettingsError, load_settings
 from headrace.runtime.exit_codes import Exit
 from headrace.schemas.samples import SAMPLES
 from stream.cli import main
 from stream.deploy.compare import GOLDEN, compare, load, renamed
 from stream.deploy.options import backfill_flags, dataflow_flags, drain_script
-from stream.settings import Settings, SettingsError, load_settings
 
 pytestmark = pytest.mark.usefixtures("nothing_set")
 

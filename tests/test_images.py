@@ -13,8 +13,8 @@ from typing import Any, Final
 import pytest
 import yaml
 
+from headrace.config.settings import Settings
 from headrace.runtime.google_clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB
-from stream.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
@@ -184,7 +184,7 @@ def test_the_service_is_told_settings_that_exist_and_emulators_that_run(name: st
 _KEY_AS: Final = """
 import os, sys
 from pathlib import Path
-from stream.settings import read_masking_key
+from headrace.config.settings import read_masking_key
 if os.getuid() == 0:
     os.setgroups([])
     os.setgid(int(sys.argv[2]))

@@ -15,13 +15,13 @@ from typing import Final
 import pytest
 
 from deploy.permissions import ROOT
+from headrace.config import key_files
+from headrace.config.key_files import problem_of, read_key_file, write_key_file
+from headrace.config.profiles import SettingsError
+from headrace.config.settings import read_archive_key, read_masking_key
 from headrace.runtime.exit_codes import Exit
 from headrace.schemas.samples import SAMPLES
-from stream import key_files
 from stream.cli import main
-from stream.key_files import problem_of, read_key_file, write_key_file
-from stream.profiles import SettingsError
-from stream.settings import read_archive_key, read_masking_key
 
 KEY: Final = bytes(range(32))
 OWN, ROOTS, ANOTHER = 10001, 0, 10002
@@ -68,7 +68,7 @@ def test_only_a_regular_file_is_a_key_file(kind: int) -> None:
 _READ_AS: Final = """
 import os, sys
 from pathlib import Path
-from stream.settings import SettingsError, read_masking_key
+from headrace.config.settings import SettingsError, read_masking_key
 os.setgroups([])
 os.setresgid(10001, 10001, 10001)
 os.setresuid(10001, 10001, 10001)

@@ -14,9 +14,9 @@ from google.api_core.exceptions import PermissionDenied
 from google.cloud import secretmanager_v1
 from google.cloud.secretmanager_v1.services.secret_manager_service.transports import SecretManagerServiceGrpcTransport
 
-from stream import keys
-from stream.keys import HeldKey, SecretVersion
-from stream.settings import SettingsError
+from headrace.config import secrets as keys
+from headrace.config.secrets import HeldKey, SecretVersion
+from headrace.config.settings import SettingsError
 
 SECRETS = {"projects/p/secrets/long/versions/1": b"k" * 32, "projects/p/secrets/short/versions/1": b"k" * 31}
 

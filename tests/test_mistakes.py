@@ -18,11 +18,11 @@ from google.api_core import exceptions as api_errors
 from google.auth import exceptions as auth_errors
 
 import stream
+from headrace.config.key_files import write_key_file
 from headrace.runtime.exit_codes import _BY_NAME, INTERNAL, Exit, explain
 from headrace.schemas.samples import SAMPLES
 from stream.cli import app, main
 from stream.emulators import EmulatorMissingError
-from stream.key_files import write_key_file
 from tests.test_deploy import TOLD
 
 FLIGHTS: Final = (

@@ -11,13 +11,13 @@ from apache_beam.internal import pickler
 from apache_beam.portability.api import beam_runner_api_pb2
 from apache_beam.runners.pipeline_context import PipelineContext
 
+from headrace.config.secrets import HeldKey, Key, SecretVersion
 from headrace.core.resource_names import Names
 from headrace.schemas.errors import ContractError
 from headrace.schemas.registry import Registry, parse_contract
 from stream.deploy.compare import GOLDEN, load
 from stream.deploy.graph import build, describe
 from stream.job import Job
-from stream.keys import HeldKey, Key, SecretVersion
 from tests.builders import FLIGHT, PACKAGE
 
 LABELS = [

@@ -19,6 +19,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from headrace.config.settings import load_settings
+from headrace.config.toml_positions import line_of, lines_of
 from headrace.core.message import Message
 from headrace.runtime.exit_codes import Exit, explain
 from headrace.schemas.envelope import to_micros
@@ -38,8 +40,6 @@ from stream.pull.describe import Pull, read_pull
 from stream.pull.errors import ExtraMissingError, PullError, SourceAwayError
 from stream.pull.rows import require_dlt, rows_of
 from stream.pull.source import CURSOR, PullSource
-from stream.settings import load_settings
-from stream.toml_lines import line_of, lines_of
 from tests.api import FAILED, GONE, OTHER, RATE_LIMITED, TOKEN, a_served_api
 from tests.builders import FLIGHT, MOMENT, a_contract, a_decimal, a_flight, decode, encode
 from tests.databases import FIELDS, HAS_POSTGRESQL, a_postgresql, as_json, execute, insert

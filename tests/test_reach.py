@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from headrace.config.key_files import write_key_file
+from headrace.config.settings import SettingsError
 from headrace.runtime import reachability as reaching
 from headrace.runtime.exit_codes import Exit, explain
 from headrace.runtime.google_clients import (
@@ -23,8 +25,6 @@ from headrace.runtime.reachability import NOTICE_SECONDS, Service, UnreachableEr
 from headrace.schemas.samples import SAMPLES
 from stream.cli import app
 from stream.commands import run
-from stream.key_files import write_key_file
-from stream.settings import SettingsError
 
 SPEAK_SECONDS = 10.0
 

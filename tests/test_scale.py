@@ -13,16 +13,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headrace.config.dataflow import DataflowSettings
+from headrace.config.settings import Settings
+from headrace.config.settings import load_settings as read_settings
 from stream.commands.scale import make_plan, show_estimate, show_limits, toml_lines
 from stream.cost.estimate import message_bytes
-from stream.dataflow_settings import DataflowSettings
 from stream.scale.advise import fewest_workers, settings
 from stream.scale.calibration import Calibration, Kind, load_calibration
 from stream.scale.limits import NAMES, Limit, ScaleError, load_limits
 from stream.scale.load import Load, Machine
 from stream.scale.needs import Need, Plan, first, needs
-from stream.settings import Settings
-from stream.settings import load_settings as read_settings
 
 STEPS = ("read", "decode", "seal", "mask", "window", "shuffle", "dedupe", "state", "row")
 # An event costs 9 µs; a part of them 400 µs, half of it before its key; a bundle 1 ms.

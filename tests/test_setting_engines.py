@@ -9,15 +9,15 @@ from unittest.mock import MagicMock
 
 import pytest
 
+from headrace.config import settings as settings_module
+from headrace.config.key_files import write_key_file
+from headrace.config.setting_engines import DATAFLOW_ALONE, EMBEDDED_ALONE, ReadBy, read_by
+from headrace.config.settings import Settings, load_settings
 from headrace.runtime.google_clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB
 from headrace.schemas.samples import SAMPLES
-from stream import settings as settings_module
 from stream.commands import run
 from stream.deploy.options import dataflow_flags
 from stream.deploy.submit import pipeline_for
-from stream.key_files import write_key_file
-from stream.setting_engines import DATAFLOW_ALONE, EMBEDDED_ALONE, ReadBy, read_by
-from stream.settings import Settings, load_settings
 from tests.test_deploy import TOLD
 
 pytestmark = pytest.mark.usefixtures("nothing_set")

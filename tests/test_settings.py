@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stream.settings import SettingsError, load_settings
+from headrace.config.settings import SettingsError, load_settings
 
 pytestmark = pytest.mark.usefixtures("nothing_set")
 

@@ -10,9 +10,9 @@ import pytest
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from stream.dataflow_settings import DataflowSettings
-from stream.setting_engines import read_by
-from stream.settings import Settings
+from headrace.config.dataflow import DataflowSettings
+from headrace.config.setting_engines import read_by
+from headrace.config.settings import Settings
 
 PAGE = (Path(__file__).parent.parent / "docs" / "settings.md").read_text()
 

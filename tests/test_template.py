@@ -15,9 +15,11 @@ from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOpt
 from google.cloud.dataflow_v1beta3 import TemplateMetadata
 from google.protobuf.json_format import ParseError
 
+from headrace.config.dataflow import DataflowSettings
+from headrace.config.setting_engines import EMBEDDED_ALONE
+from headrace.config.settings import Settings, SettingsError, load_settings
 from headrace.runtime.exit_codes import Exit
 from stream.cli import main
-from stream.dataflow_settings import DataflowSettings
 from stream.deploy.flex import read_arguments
 from stream.deploy.gcloud import GcloudError, as_shell, run
 from stream.deploy.options import SECRETS
@@ -34,8 +36,6 @@ from stream.deploy.template import (
     metadata,
     run_command,
 )
-from stream.setting_engines import EMBEDDED_ALONE
-from stream.settings import Settings, SettingsError, load_settings
 from tests.test_deploy import TOLD
 
 pytestmark = pytest.mark.usefixtures("nothing_set")

@@ -11,12 +11,12 @@ import hcl2
 import pytest
 
 from deploy.permissions import grants, principals
+from headrace.config.dataflow import DataflowSettings
+from headrace.config.settings import Settings
 from headrace.core.resource_names import ARCHIVE, DEAD_LETTERS, Names
 from headrace.pubsub.job_subscription import ACK_SECONDS, RETENTION_SECONDS
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
-from stream.dataflow_settings import DataflowSettings
-from stream.settings import Settings
 from tests.terraform import FOLDER, READ, Configuration, text_of
 
 FILES = {path.name: path.read_text() for path in FOLDER.glob("*.tf")}

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from headrace.config.profiles import Document
 from stream.cost.prices import load_prices
-from stream.profiles import Document
 from stream.pull.toml import Table
 from stream.scale.limits import load_limits
 

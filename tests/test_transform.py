@@ -22,6 +22,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headrace.bigquery.event_table import row_schema, table_for
+from headrace.config.secrets import HeldKey
+from headrace.config.settings import load_contracts
 from headrace.core.dead_letter import Reason
 from headrace.core.message import Message
 from headrace.core.sealed_messages import seal, sealing_key
@@ -37,8 +39,6 @@ from headrace.steps.transform import Transformer, check_transformations, find_fu
 from headrace.steps.user_functions import Function
 from stream.dataflow.transform import _TransformFn
 from stream.engine.prepare import Preparation, Prepared
-from stream.keys import HeldKey
-from stream.settings import load_contracts
 from tests.builders import FLIGHT, MOMENT, a_contract, a_flight, an_envelope, contract_json, encode
 from tests.functions import installed
 

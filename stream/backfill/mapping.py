@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from headrace.config.toml_positions import parse_toml
 from headrace.schemas.registry import Contract
 from stream.backfill.errors import MappingError
 from stream.backfill.local_times import Ambiguous, Gap
 from stream.backfill.places import is_object
-from stream.toml_lines import parse_toml
 
 _KEYS: Final = frozenset({"fields", "identity", "source", "null", "delimiter"})
 _FIELD_KEYS: Final = frozenset({"column", "value", "format", "zone", "gap", "ambiguous"})

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from headrace.config.key_files import write_key_file
+from headrace.config.secrets import KEY_BYTES
 from headrace.core.message import Message
 from headrace.core.resource_names import Names
 from headrace.schemas.registry import Registry
@@ -17,8 +19,6 @@ from stream.bench.events import messages
 from stream.bench.feed import feeding
 from stream.bench.figures import ratio, spread
 from stream.bench.rivals import Run, child, count_rows, measured, module, provision, watch
-from stream.key_files import write_key_file
-from stream.keys import KEY_BYTES
 
 CONSUMER_THREADS: Final = 4  # eight made it no faster
 OURS: Final = "ours"

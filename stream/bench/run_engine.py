@@ -10,6 +10,8 @@ import sys
 from functools import partial
 from typing import Final
 
+from headrace.config.secrets import HeldKey
+from headrace.config.settings import load_settings, read_masking_key
 from headrace.runtime.clock import now_micros
 from headrace.runtime.logs import set_up_logs
 from headrace.runtime.processes import run_program, stop_on_signals
@@ -18,8 +20,6 @@ from stream.bench.ticks import Ticker
 from stream.commands.run import build_engine, collect_less_often, job_for
 from stream.engine.embedded import Progress
 from stream.engine.journal import Journal
-from stream.keys import HeldKey
-from stream.settings import load_settings, read_masking_key
 
 ALL: Final = "all"
 

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from headrace.bigquery.write_streams import WriteStreams
+from headrace.config.settings import Settings, read_archive_key
 from headrace.dead_letters.archive_key import ArchiveKey
 from headrace.dead_letters.archive_reader import Reader
 from headrace.dead_letters.archive_writer import Archive, ArchiveNames
 from headrace.runtime.google_clients import open_bigquery, open_subscriber, open_write
-from stream.settings import Settings, read_archive_key
 
 if TYPE_CHECKING:
     from headrace.dead_letters.collector import Collector

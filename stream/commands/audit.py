@@ -10,6 +10,8 @@ from headrace.audit.reconcile import SubjectAudit, audit
 from headrace.audit.scope import Scope, chosen
 from headrace.audit.windows import Finding
 from headrace.bigquery.partition_expiry import moment_of
+from headrace.config.served_contracts import served
+from headrace.config.settings import Settings
 from headrace.dead_letters.facts import State
 from headrace.dead_letters.state_counts import Standing, letters_by_subject
 from headrace.runtime.exit_codes import Exit
@@ -18,8 +20,6 @@ from headrace.runtime.reachability import Service, reach
 from headrace.schemas.envelope import to_rfc3339
 from headrace.util.output import check_format, print_json, say, show
 from stream.commands.archive import archive_names
-from stream.commands.served import served
-from stream.settings import Settings
 
 MOST_SHOWN: Final = 20
 

@@ -14,6 +14,9 @@ from typing import Any, Final, Protocol
 from google.cloud.bigquery import Client
 
 from headrace.bigquery.write_streams import WriteStreams
+from headrace.config.secrets import KEY_BYTES, HeldKey, Key
+from headrace.config.served_contracts import served
+from headrace.config.settings import Settings, read_masking_key
 from headrace.core.dead_letter import DeadLetter, Reason
 from headrace.core.message import Message
 from headrace.pubsub.job_subscription import look_at_letters
@@ -35,7 +38,6 @@ from stream.backfill.rounds import Task
 from stream.backfill.source import FileSource
 from stream.commands.line import Line
 from stream.commands.run import collect_less_often, job_for
-from stream.commands.served import served
 from stream.engine.embedded import Embedded, EngineClients, Progress
 from stream.engine.intake import Intake, Preparer, Source
 from stream.engine.journal import Journal
@@ -43,8 +45,6 @@ from stream.engine.patience import Patience
 from stream.engine.prepare import Prepared
 from stream.engine.status import SubjectStatus
 from stream.job import Job
-from stream.keys import KEY_BYTES, HeldKey, Key
-from stream.settings import Settings, read_masking_key
 
 MOST_SHOWN: Final = 10
 _REASONS: Final = (Reason.INVALID_LINE, Reason.IN_THE_FUTURE, Reason.TRANSFORM_FAILED)  # before a row is written

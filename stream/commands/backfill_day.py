@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from headrace.config.settings import Settings
 from headrace.runtime.exit_codes import Exit
 from headrace.runtime.google_clients import open_bigquery
 from headrace.runtime.logs import set_up_logs
@@ -28,7 +29,6 @@ from stream.engine.intake import Preparer, Source
 from stream.engine.journal import Journal
 from stream.engine.patience import Patience
 from stream.engine.status import SubjectStatus
-from stream.settings import Settings
 
 
 def replace_day(

@@ -6,17 +6,17 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from headrace.config.served_contracts import served
+from headrace.config.settings import Settings
 from headrace.runtime.clock import now_micros
 from headrace.runtime.exit_codes import Exit
 from headrace.schemas.registry import Contract
 from stream.commands.backfill import check, write
-from stream.commands.served import served
 from stream.engine.journal import Journal
 from stream.engine.patience import Patience
 from stream.pull.describe import Pull, read_pull
 from stream.pull.rows import require_dlt, rows_of
 from stream.pull.source import PullSource
-from stream.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

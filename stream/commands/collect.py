@@ -6,11 +6,11 @@ import threading
 
 import structlog
 
+from headrace.config.settings import Settings
 from headrace.runtime.logs import set_up_logs
 from headrace.runtime.processes import stop_on_signals
 from headrace.runtime.reachability import Service, reach
 from stream.commands.archive import open_collector
-from stream.settings import Settings
 
 _LOG = structlog.get_logger("headrace")
 

@@ -6,12 +6,12 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from headrace.config.served_contracts import served
+from headrace.config.settings import Settings
 from headrace.runtime.google_clients import open_bigquery
 from headrace.runtime.reachability import Service, reach
 from headrace.util.output import check_format, say, show
-from stream.commands.served import served
 from stream.cost.measure import Measured, measure, total
-from stream.settings import Settings
 
 
 def show_measured(settings: Settings, since: datetime, now: datetime, format_: str) -> None:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 
+from headrace.config.settings import Settings
 from headrace.dead_letters.ages import age
 from headrace.dead_letters.archive_reader import GROUPS, Group, Listed
 from headrace.dead_letters.filters import Filter
@@ -15,7 +16,6 @@ from headrace.schemas.envelope import to_rfc3339
 from headrace.util.output import check_format, say, show
 from headrace.util.terminal_columns import counted, print_columns
 from stream.commands.letters import chosen, confirmed, letters_of
-from stream.settings import Settings
 
 OPEN: Final = ("open",)
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from headrace.config.served_contracts import served
+from headrace.config.settings import Settings
 from headrace.dead_letters.archive_reader import Listed
 from headrace.dead_letters.bulk_edit import Plan, edit, plan
 from headrace.dead_letters.differences import Difference
@@ -23,9 +25,7 @@ from headrace.util.output import say
 from headrace.util.terminal_columns import counted, print_labelled
 from headrace.util.terminal_safe import safe
 from stream.commands.letters import chosen, confirmed, letters_of
-from stream.commands.served import served
 from stream.editor import edited
-from stream.settings import Settings
 
 OPEN: Final = ("open",)
 MOST_DIFFERENCES: Final = 20

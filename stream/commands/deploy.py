@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from headrace.config.settings import Settings, SettingsError
 from headrace.runtime.exit_codes import Exit
 from headrace.util.output import print_json, say
 from stream.deploy.compare import GOLDEN, Change, Graph, any_subject, compare, dump, kept, load, renamed
 from stream.deploy.options import backfill_flags, dataflow_flags, drain_script, secret_names
-from stream.settings import Settings, SettingsError
 
 
 def parse_renames(pairs: list[str]) -> dict[str, str]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from headrace.config.settings import load_settings
 from headrace.util.output import say, show
 from stream.engine.journal import FILE, Journal, JournalError
-from stream.settings import load_settings
 
 
 def open_existing(given: Path | None) -> Journal:

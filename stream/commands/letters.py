@@ -13,6 +13,7 @@ from typing import TypeVar
 import typer
 from google.api_core.exceptions import NotFound
 
+from headrace.config.settings import Settings
 from headrace.dead_letters.actor import who
 from headrace.dead_letters.archive_reader import Listed
 from headrace.dead_letters.archive_writer import Archive, ArchiveNames
@@ -21,7 +22,6 @@ from headrace.dead_letters.service import ChoiceError, Letters
 from headrace.runtime.reachability import Service, reach
 from stream.commands.archive import open_archive, open_reader
 from stream.commands.choosing import chooses_nothing
-from stream.settings import Settings
 
 T = TypeVar("T")
 

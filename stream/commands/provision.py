@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from google.api_core.exceptions import GoogleAPIError
 
+from headrace.config.settings import Settings
 from headrace.core.plan_refusals import ProvisionError, listed
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber
 from headrace.runtime.reachability import Service, reach
 from headrace.util.output import say
 from headrace.util.terminal_columns import counted
 from stream.provision import Clients, plan
-from stream.settings import Settings
 
 
 def provision(settings: Settings, dry_run: bool) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 from google.api_core.exceptions import NotFound
 
+from headrace.config.served_contracts import served
+from headrace.config.settings import Settings
 from headrace.producers import EventProducer, InvalidEventError, PublishError, PubSubPublisher
 from headrace.runtime.reachability import Service, reach
 from headrace.schemas import Contract
@@ -15,8 +17,6 @@ from headrace.schemas.strict_json import InvalidJsonError, read_json
 from headrace.schemas.validate import validate
 from headrace.util.output import say
 from headrace.util.terminal_columns import counted
-from stream.commands.served import served
-from stream.settings import Settings
 
 
 class InvalidLineError(ValueError):

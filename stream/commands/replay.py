@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from headrace.config.served_contracts import served
+from headrace.config.settings import Settings
 from headrace.dead_letters.facts import State
 from headrace.dead_letters.filters import Filter
 from headrace.dead_letters.replay_forecast import Prospect
@@ -24,8 +26,6 @@ from stream.commands.archive import open_archive
 from stream.commands.letters import confirmed, letters_of
 from stream.commands.line import Line
 from stream.commands.replay_screens import plan_as_dict, result_as_dict, show_plan, show_result
-from stream.commands.served import served
-from stream.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ import structlog
 
 from headrace.bigquery.completeness_view import known_complete
 from headrace.bigquery.write_streams import WriteStreams
+from headrace.config.secrets import HeldKey, Key
+from headrace.config.settings import Settings, read_masking_key
 from headrace.core.resource_names import TALLIES
 from headrace.pubsub.job_subscription import look_at_letters
 from headrace.runtime.clock import now_micros
@@ -30,8 +32,6 @@ from stream.engine.intake import from_subscriptions
 from stream.engine.journal import Journal
 from stream.health import serving_health
 from stream.job import Job
-from stream.keys import HeldKey, Key
-from stream.settings import Settings, read_masking_key
 
 REPORT_SECONDS: Final = 10.0
 AWAY_SECONDS: Final = 2.0

@@ -6,12 +6,12 @@ from dataclasses import asdict
 from datetime import timedelta
 
 from headrace.audit.compaction import compact, plan_compaction
+from headrace.config.settings import Settings
 from headrace.runtime.google_clients import open_bigquery
 from headrace.runtime.reachability import Service, reach
 from headrace.schemas.envelope import from_micros
 from headrace.util.output import check_format, say, show
 from headrace.util.terminal_columns import counted
-from stream.settings import Settings
 
 
 def compact_tallies(settings: Settings, now: int, age: timedelta, dry_run: bool, format_: str) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from headrace.config.settings import Settings
 from stream.commands.deploy import parse_renames
 from stream.deploy import gcloud
 from stream.deploy.template import backfill_metadata, build_backfill_command, build_command, metadata, run_command
-from stream.settings import Settings
 
 
 def build(settings: Settings, backfill: bool, print_only: bool) -> None:

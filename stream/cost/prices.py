@@ -9,7 +9,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
-from stream.toml_lines import parse_toml
+from headrace.config.toml_positions import parse_toml
 
 NAMES: Final = (
     "pubsub_throughput",

@@ -10,6 +10,7 @@ from typing import Final
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
 
+from headrace.config.secrets import Key
 from headrace.core.dead_letter import unread_letters
 from headrace.core.message import Message
 from headrace.core.micro_batch import MicroBatch
@@ -25,7 +26,6 @@ from headrace.steps.decode.decode_messages import (
 )
 from stream.dataflow.flooding import Floodgate
 from stream.dataflow.outputs import BATCHES, DEAD_LETTERS, TALLIES, Outputs, three_ways
-from stream.keys import Key
 
 _REMEDY: Final = "update the job with contracts that can read them"
 

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from headrace.config.secrets import Key
 from headrace.core.dead_letter import Refusal
 from headrace.schemas.registry import Registry
 from headrace.steps.circuit_breaker import FloodError, FloodGuard, describe
-from stream.keys import Key
 
 # By job, step and subject, for all threads of the process: a bundle that fails takes its DoFn along.
 _GUARDS: Final[dict[tuple[Key, str, str], FloodGuard]] = {}

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from headrace.config.secrets import Key
 from headrace.core.resource_names import Names
 from headrace.schemas.registry import Contract
-from stream.keys import Key
 
 
 @dataclass(frozen=True, slots=True)

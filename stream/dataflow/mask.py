@@ -8,11 +8,11 @@ from typing import Any
 
 import apache_beam as beam
 
+from headrace.config.secrets import Key
 from headrace.core.micro_batch import MicroBatch
 from headrace.schemas.registry import Registry
 from headrace.steps.mask.mask_columns import Masker
 from headrace.steps.mask.tokens import TokenKey
-from stream.keys import Key
 
 
 class _MaskFn(beam.DoFn):  # type: ignore[misc]

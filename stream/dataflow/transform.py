@@ -9,6 +9,7 @@ from datetime import timedelta
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
 
+from headrace.config.secrets import Key
 from headrace.core.micro_batch import MicroBatch
 from headrace.core.sealed_messages import sealing_key
 from headrace.core.tally import Outcome, tally_refusals, tally_rows
@@ -17,7 +18,6 @@ from headrace.steps.transform import STAGE, Transformer
 from stream.dataflow.flooding import Floodgate
 from stream.dataflow.outputs import BATCHES, DEAD_LETTERS, TALLIES, Outputs, three_ways
 from stream.dataflow.sealed import sealed_letters
-from stream.keys import Key
 
 _REMEDY = "update the job with a function or expression that can take them"
 

@@ -21,6 +21,7 @@ from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec, TimerSpec, on_timer
 from apache_beam.utils.timestamp import Timestamp
 
+from headrace.config.secrets import Key as SealingKey
 from headrace.core.sealed_messages import sealing_key
 from headrace.core.tally import Tally
 from headrace.steps.append import STAGE
@@ -37,7 +38,6 @@ from stream.dataflow.pages import BAGS, Queue
 from stream.dataflow.ring import in_ring, ring_of, with_bags
 from stream.dataflow.sealed import sealed_letters
 from stream.dataflow.shards import Keyed
-from stream.keys import Key as SealingKey
 
 _EVEN: Final = BagStateSpec("ids_even", BytesCoder())
 _ODD: Final = BagStateSpec("ids_odd", BytesCoder())

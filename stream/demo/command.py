@@ -16,6 +16,9 @@ from typing import Any, Final
 from rich.console import Console
 
 from headrace.audit.reconcile import count_subjects
+from headrace.config.key_files import write_key_file
+from headrace.config.secrets import KEY_BYTES
+from headrace.config.settings import load_settings
 from headrace.core.resource_names import Names
 from headrace.dead_letters.filters import Filter
 from headrace.runtime.exit_codes import Exit
@@ -36,10 +39,7 @@ from stream.demo.report import Report, make_report, print_masking, print_report,
 from stream.demo.service import publish, received, running_job, wait_until_received
 from stream.demo.unmasked import unmasked_hits
 from stream.emulators import running_emulators
-from stream.key_files import write_key_file
-from stream.keys import KEY_BYTES
 from stream.provision import Clients, apply, plan
-from stream.settings import load_settings
 
 PROJECT: Final = "headrace-demo"
 COLLECTED_SECONDS: Final = 20.0

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 
+from headrace.config.settings import load_settings
 from headrace.runtime.google_clients import open_gapic_publisher
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.registry import Registry
@@ -21,7 +22,6 @@ from headrace.util.output import say
 from stream.demo.bookings import SUBJECT, bookings
 from stream.demo.planting import Planted, event_of
 from stream.demo.service import publish
-from stream.settings import load_settings
 
 BOOKINGS: Final = 5_000
 PRICE: Final = Decimal("49.00")

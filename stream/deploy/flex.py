@@ -13,12 +13,12 @@ from typing import NamedTuple
 import apache_beam as beam
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
 
+from headrace.config.settings import Settings, load_settings
 from headrace.runtime.exit_codes import explain
 from headrace.util.output import say
 from stream.deploy.options import BATCH, SECRETS, STREAMING
 from stream.deploy.submit import backfill_pipeline_for, pipeline_for, submit
 from stream.deploy.template import BACKFILL_PARAMETERS, GIVEN, OPTIONAL, PARAMETERS
-from stream.settings import Settings, load_settings
 
 
 class Launch(NamedTuple):

@@ -9,11 +9,11 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.portability.api import beam_runner_api_pb2
 from apache_beam.runners.pipeline_context import PipelineContext
 
+from headrace.config.secrets import Key
 from headrace.core.resource_names import Names
 from stream.dataflow.read import ReadSubscriptions
 from stream.deploy.compare import Graph
 from stream.job import Job
-from stream.keys import Key
 from stream.pipeline import ingest
 
 _PARDO = "beam:transform:pardo:v1"

@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from stream.dataflow_settings import DataflowSettings
-from stream.settings import Settings, SettingsError, refuse_emulators
+from headrace.config.dataflow import DataflowSettings
+from headrace.config.settings import Settings, SettingsError, refuse_emulators
 
 SECRETS: Final = ("masking_key_secret", "sealing_key_secret")
 EXAMPLES: Final = {

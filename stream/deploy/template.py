@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from pydantic.fields import FieldInfo
 
-from stream.dataflow_settings import DataflowSettings
+from headrace.config.dataflow import DataflowSettings
+from headrace.config.settings import Settings
 from stream.deploy.options import SECRETS, check_deployable, missing, staging_location
-from stream.settings import Settings
 
 _HERE: Final = Path(__file__).parent
 METADATA: Final = _HERE / "metadata.json"  # as committed; `headrace template metadata` writes it

@@ -16,8 +16,8 @@ from typing import Any, Final
 
 import psutil
 
+from headrace.config.key_files import write_key_file
 from headrace.runtime.processes import tied
-from stream.key_files import write_key_file
 
 ROOT: Final = Path(__file__).parents[2]
 # Modules to load come first: a disk that fails, an engine with one function replaced.

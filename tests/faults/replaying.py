@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from headrace.config.key_files import write_key_file
 from headrace.dead_letters.archive_key import ArchiveKey
 from headrace.dead_letters.archive_reader import Listed, Reader
 from headrace.dead_letters.archive_writer import ArchiveNames
 from headrace.dead_letters.filters import Filter
 from headrace.schemas.samples import SAMPLES
 from stream.demo.bookings import bookings
-from stream.key_files import write_key_file
 from tests.faults.engine import ROOT, Engine
 from tests.faults.mix import Message
 from tests.faults.oracle import Check

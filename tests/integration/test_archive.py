@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from google.pubsub_v1.types import PubsubMessage
 
+from headrace.config.key_files import write_key_file
+from headrace.config.settings import Settings
 from headrace.core.dead_letter import DeadLetter, Reason, Sender, publish_letters
 from headrace.core.message import Message
 from headrace.dead_letters.archive_key import ArchiveKey, SealedError
@@ -26,9 +28,7 @@ from headrace.runtime.processes import tied
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
 from stream.commands.archive import open_archive, open_collector, open_reader
-from stream.key_files import write_key_file
 from stream.provision import Clients, apply, plan
-from stream.settings import Settings
 from tests.jobs import COMMAND, wait_for
 
 pytestmark = pytest.mark.emulators

@@ -22,6 +22,8 @@ from deploy.permissions import differences, principals
 from headrace.bigquery.existing_rows import StoredRows, StoredTallies
 from headrace.bigquery.table_identity import Witness, look_at_table, missing_witnesses
 from headrace.bigquery.write_streams import WriteStreams
+from headrace.config.key_files import write_key_file
+from headrace.config.settings import Settings
 from headrace.core.message import Message
 from headrace.core.resource_names import ENGINES, TALLIES
 from headrace.core.tally import Outcome, tally_unread
@@ -36,10 +38,8 @@ from stream.commands.backfill import Reading, build_backfill, job_of
 from stream.commands.backfill_day import build_replacement
 from stream.dataflow.loading import LoadOptions
 from stream.engine.claim import Claims
-from stream.key_files import write_key_file
 from stream.pipeline import load
 from stream.provision import Clients, apply, plan
-from stream.settings import Settings
 from tests.beam_engine import BeamEngine, NamedKey
 from tests.buckets import a_bucket
 from tests.builders import BOOKING, FLIGHT, PACKAGE, a_booking, a_flight

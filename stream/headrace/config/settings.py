@@ -15,6 +15,9 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from headrace.config.dataflow import DataflowSettings
+from headrace.config.key_files import read_key_file
+from headrace.config.profiles import FILE, Document, SettingsError
 from headrace.core.resource_names import ARCHIVE, FIRST_KEY_VERSION, Names
 from headrace.runtime.google_clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB
 from headrace.runtime.page_server import HIGHEST_PORT
@@ -22,9 +25,6 @@ from headrace.schemas.annotations import parse_duration
 from headrace.schemas.errors import ContractError
 from headrace.schemas.registry import Registry
 from headrace.schemas.transformations import Transformations
-from stream.dataflow_settings import DataflowSettings
-from stream.key_files import read_key_file
-from stream.profiles import FILE, Document, SettingsError
 
 __all__ = ["Settings", "SettingsError", "load_settings", "read_archive_key", "read_masking_key", "refuse_emulators"]
 

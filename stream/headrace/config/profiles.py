@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stream.toml_lines import Key, line_of, lines_of, parse_toml
+from headrace.config.toml_positions import Key, line_of, lines_of, parse_toml
 
 FILE = Path("headrace.toml")
 

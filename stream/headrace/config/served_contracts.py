@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from headrace.config.settings import Settings
 from headrace.schemas.registry import Registry
 from headrace.util.output import say
-from stream.settings import Settings
 
 
 def served(settings: Settings) -> Registry:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Final, NoReturn, Protocol
 
+from headrace.config.profiles import SettingsError
 from headrace.runtime.google_clients import open_secrets
-from stream.profiles import SettingsError
 
 KEY_BYTES: Final = 32  # a key has as many at least
 

@@ -8,8 +8,8 @@ import stat
 from pathlib import Path
 from typing import Final
 
-from stream.keys import KEY_BYTES
-from stream.profiles import SettingsError
+from headrace.config.profiles import SettingsError
+from headrace.config.secrets import KEY_BYTES
 
 _MOST_BYTES: Final = 65_536  # a key that is longer is another file
 _OWNER_ALONE: Final = 0o600
