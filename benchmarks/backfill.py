@@ -25,6 +25,8 @@ from headrace.config.key_files import write_key_file
 from headrace.config.secrets import HeldKey
 from headrace.config.settings import load_settings, read_masking_key
 from headrace.core.resource_names import Names
+from headrace.engine.embedded import Embedded, Progress
+from headrace.engine.journal import Journal
 from headrace.runtime.clock import now_micros
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher
 from headrace.runtime.logs import set_up_logs
@@ -39,8 +41,6 @@ from stream.commands.backfill import Reading, build_backfill
 from stream.commands.run import build_engine, collect_less_often, job_for
 from stream.demo.flights import SUBJECT, TOTAL, flights
 from stream.emulators import running_emulators
-from stream.engine.embedded import Embedded, Progress
-from stream.engine.journal import Journal
 from tests.builders import encode
 from tests.files import as_avro, as_csv, as_parquet
 

@@ -24,13 +24,13 @@ from headrace.bigquery.write_streams import Rows
 from headrace.core.message import Message
 from headrace.core.micro_batch import NOTES, MicroBatch
 from headrace.core.sealed_messages import seal
+from headrace.engine.prepare import Preparation
 from headrace.runtime.clock import now_micros
 from headrace.schemas.registry import Registry
 from headrace.steps.deduplicate import SeenIds
 from headrace.steps.mask.tokens import TokenKey
 from stream.bench.figures import spread
 from stream.dataflow.shards import split_sealed
-from stream.engine.prepare import Preparation
 
 ROUND: Final = 1000  # messages
 ROUNDS: Final = 40

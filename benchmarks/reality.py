@@ -15,7 +15,7 @@ from typing import Any, Final
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from stream.engine.puller import WAITING_MESSAGES
+from headrace.engine.puller import WAITING_MESSAGES
 from stream.scale.samples import Outcome
 from stream.scale.scenario import Costs, Scenario
 from stream.scale.simulation import simulate

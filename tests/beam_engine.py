@@ -30,8 +30,8 @@ from apache_beam.transforms.core import RestrictionProvider
 
 from headrace.config.secrets import Key
 from headrace.core.message import Message
-from stream.engine.puller import Pulled, Puller
-from stream.engine.scheduler import Scheduler
+from headrace.engine.puller import Pulled, Puller
+from headrace.engine.scheduler import Scheduler
 from stream.pipeline import Job, ingest
 
 SOURCE: Final = "Pull"  # part of the label of the reading step

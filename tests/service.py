@@ -16,13 +16,13 @@ from google.pubsub_v1.types import PubsubMessage
 from headrace.config.secrets import HeldKey
 from headrace.config.settings import Settings
 from headrace.core.resource_names import Names
+from headrace.engine.embedded import Embedded
+from headrace.engine.journal import Journal
 from headrace.runtime.clock import now_micros
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
 from stream.commands.run import build_engine, job_for
-from stream.engine.embedded import Embedded
-from stream.engine.journal import Journal
 from stream.provision import Clients, apply, plan
 
 KEY = bytes(range(32))

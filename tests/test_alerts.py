@@ -10,9 +10,9 @@ import promql_parser
 import pytest
 
 from deploy.permissions import ROOT
+from headrace.engine.health import StatusCollector
+from headrace.engine.status import EngineStatus, SubjectStatus
 from headrace.steps.circuit_breaker import FloodError
-from stream.engine.status import EngineStatus, SubjectStatus
-from stream.health import StatusCollector
 from tests.terraform import FOLDER, READ, text_of
 
 ALERTS: Final[dict[str, dict[str, Any]]] = READ.locals["alerts"]

@@ -9,6 +9,10 @@ import pytest
 
 from headrace.config.secrets import HeldKey
 from headrace.core.message import Message
+from headrace.engine.prepare import Preparation
+from headrace.engine.puller import Pulled
+from headrace.engine.receipts import receipts_for
+from headrace.engine.rounds import next_round
 from headrace.schemas.envelope import Envelope, to_micros
 from headrace.schemas.errors import ContractError
 from headrace.schemas.layout import amplification
@@ -17,10 +21,6 @@ from headrace.schemas.registry import Contract, Registry
 from headrace.steps.decode.decode_messages import MAX_BATCH_BYTES, Decoder, decode, decode_all
 from headrace.steps.mask.tokens import TokenKey
 from stream.dataflow.decode import _DecodeFn
-from stream.engine.prepare import Preparation
-from stream.engine.puller import Pulled
-from stream.engine.receipts import receipts_for
-from stream.engine.rounds import next_round
 from tests.builders import MOMENT, a_contract, a_record, encode
 from tests.readers import KINDS, columns_of
 

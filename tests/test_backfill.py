@@ -16,6 +16,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from headrace.core.message import Message
+from headrace.engine.journal import Journal
+from headrace.engine.retry import Patience
+from headrace.engine.status import SubjectStatus
 from headrace.schemas.envelope import Envelope, to_micros
 from headrace.schemas.identity import derive_event_id
 from headrace.schemas.registry import Contract
@@ -26,9 +29,6 @@ from stream.backfill.files import look_at
 from stream.backfill.mapping import read_mapping
 from stream.backfill.rounds import Task, rounds
 from stream.backfill.source import FileSource
-from stream.engine.journal import Journal
-from stream.engine.patience import Patience
-from stream.engine.status import SubjectStatus
 from tests.builders import BOOKING, FLIGHT, MOMENT, a_booking, a_contract, a_flight, decode, encode
 from tests.files import WRITERS, as_avro, as_csv, as_ndjson, as_parquet
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from stream.engine.claim import last_claims, with_names
+from headrace.engine.subscription_claims import last_claims, with_names
 
 START = datetime(2026, 3, 14, 12, tzinfo=UTC)
 

@@ -15,10 +15,10 @@ import pytest
 import typer
 
 from headrace.config.settings import SettingsError, load_settings
+from headrace.engine.journal import Journal as OpenJournal
 from headrace.runtime.exit_codes import Exit, explain
 from headrace.schemas.samples import SAMPLES
 from stream.cli import app, main
-from stream.engine.journal import Journal as OpenJournal
 
 
 def leaves(group: typer.Typer, *path: str) -> Iterator[tuple[str, ...]]:

@@ -14,8 +14,8 @@ from google.pubsub_v1.types import (
     Subscription,
 )
 
+from headrace.engine.continuity import Continuity, Gap
 from headrace.pubsub.job_subscription import differences, subscription_for
-from stream.engine.continuity import Continuity, Gap
 
 NAME, TOPIC = "projects/p/subscriptions/s", "projects/p/topics/t"
 SECOND = 1_000_000

@@ -13,6 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headrace.config.settings import Settings
+from headrace.engine import claim_keeper as guard
+from headrace.engine import resource_watch as watch
+from headrace.engine import table_watch
 from headrace.runtime.exit_codes import Exit
 from stream.cli import main
 from stream.commands.cost import show_estimate
@@ -21,7 +24,6 @@ from stream.cost.estimate import GIB, MONTH_SECONDS, TIB, Engine, Item, Load, en
 from stream.cost.measure import Measured, total
 from stream.cost.prices import NAMES, PricesError, load_prices
 from stream.dataflow import identities
-from stream.engine import guard, table_watch, watch
 
 LOAD = Load(
     events_a_second=100,

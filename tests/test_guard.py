@@ -17,14 +17,14 @@ import pytest
 from google.api_core.exceptions import ServiceUnavailable
 
 from headrace.bigquery.append_result import HaltError
+from headrace.engine.claim_keeper import KEPT, ClockError, Guard
+from headrace.engine.journal import Journal
+from headrace.engine.journal_lease import FencedError, InUseError
+from headrace.engine.retry import Patience
+from headrace.engine.status import SubjectStatus
+from headrace.engine.subscription_claims import Look, Statement, last_claims
 from headrace.runtime.exit_codes import Exit, explain
 from headrace.schemas.envelope import from_micros, to_micros
-from stream.engine.claim import Look, Statement, last_claims
-from stream.engine.guard import KEPT, ClockError, Guard
-from stream.engine.journal import Journal
-from stream.engine.ownership import FencedError, InUseError
-from stream.engine.patience import Patience
-from stream.engine.status import SubjectStatus
 from tests.jobs import wait_for
 
 START = datetime(2026, 3, 14, 12, tzinfo=UTC)

@@ -11,10 +11,10 @@ from contextlib import ExitStack, suppress
 
 import pytest
 
+from headrace.engine.health import serving_health
+from headrace.engine.status import EngineStatus, SubjectStatus
 from headrace.runtime import page_server
 from stream.emulators import free_ports
-from stream.engine.status import EngineStatus, SubjectStatus
-from stream.health import serving_health
 from tests.jobs import get_page
 
 
@@ -121,8 +121,8 @@ def test_a_connection_that_says_nothing_is_closed(address: str, monkeypatch: pyt
 _ENGINE = """
 import resource, sys, time
 resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
-from stream.engine.status import EngineStatus, SubjectStatus
-from stream.health import serving_health
+from headrace.engine.status import EngineStatus, SubjectStatus
+from headrace.engine.health import serving_health
 with serving_health(sys.argv[1], EngineStatus({"flights": SubjectStatus("flights", ready=True)}), "headrace"):
     print("serving", flush=True)
     for line in sys.stdin:  # the engine's own files: opened for each line, and closed again

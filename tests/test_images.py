@@ -109,7 +109,7 @@ import importlib.readers  # what is imported late cannot be read by another acco
 import os, sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from stream.engine.journal import Journal
+from headrace.engine.journal import Journal
 with TemporaryDirectory() as own:  # another user may not be able to read the modules that this one finds
     Journal.open(Path(own) / "journal").close()
 if os.getuid() == 0:  # who may not become another is that other already

@@ -13,15 +13,15 @@ from pathlib import Path
 import apsw
 import pytest
 
-from stream.engine.journal import FILE, DiskFullError, Journal, JournalError
-from stream.engine.ownership import FencedError, InUseError
-from stream.engine.transaction import StoredHead
+from headrace.engine.journal import FILE, DiskFullError, Journal, JournalError
+from headrace.engine.journal_lease import FencedError, InUseError
+from headrace.engine.transaction import StoredHead
 
 SECOND = 1_000_000
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from stream.engine.journal import Journal
+from headrace.engine.journal import Journal
 
 journal = Journal.open(Path(sys.argv[1]))
 journal.claim("a process", 0, 3600)

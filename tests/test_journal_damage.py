@@ -11,8 +11,8 @@ from typing import Any
 import apsw
 import pytest
 
-from stream.engine.journal import FILE, Journal, JournalBrokenError, JournalError
-from stream.engine.journal_files import read_log
+from headrace.engine.journal import FILE, Journal, JournalBrokenError, JournalError
+from headrace.engine.journal_files import read_log
 
 SEED = 20261128
 TABLES = ("flights", "bookings")

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from stream.engine.overlap import Overlap, open_stages
+from headrace.engine.round_pipeline import Overlap, open_stages
 
 WAIT = 10  # seconds until a timeline that does not overlap is given up
 

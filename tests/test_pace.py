@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.engine.pace import LINGER_SECONDS, MEMORY_SECONDS, Pace, batch_size
+from headrace.engine.batch_sizing import LINGER_SECONDS, MEMORY_SECONDS, Pace, batch_size
 
 RATES = st.floats(0, 1e9)
 SIZES = st.integers(1, 100_000)

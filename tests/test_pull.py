@@ -22,6 +22,11 @@ import pytest
 from headrace.config.settings import load_settings
 from headrace.config.toml_positions import line_of, lines_of
 from headrace.core.message import Message
+from headrace.engine.journal import Journal
+from headrace.engine.puller import Pulled
+from headrace.engine.receipts import receipts_for
+from headrace.engine.retry import Patience
+from headrace.engine.status import SubjectStatus
 from headrace.runtime.exit_codes import Exit, explain
 from headrace.schemas.envelope import to_micros
 from headrace.schemas.identity import derive_event_id
@@ -30,11 +35,6 @@ from headrace.schemas.samples import SAMPLES
 from stream.backfill.errors import BackfillError, MappingError
 from stream.backfill.events import LINE, BadLine
 from stream.commands.backfill_from import pull_backfill
-from stream.engine.journal import Journal
-from stream.engine.patience import Patience
-from stream.engine.puller import Pulled
-from stream.engine.receipts import receipts_for
-from stream.engine.status import SubjectStatus
 from stream.pull.cursor import Cursor, Reached, is_later
 from stream.pull.describe import Pull, read_pull
 from stream.pull.errors import ExtraMissingError, PullError, SourceAwayError

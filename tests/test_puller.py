@@ -11,11 +11,11 @@ from google.api_core.exceptions import Cancelled, DeadlineExceeded, ServiceUnava
 from google.pubsub_v1.types import PubsubMessage, ReceivedMessage
 from google.pubsub_v1.types import Subscription as Described
 
+from headrace.engine.continuity import Continuity
+from headrace.engine.puller import MANY, PULL_SECONDS, PULLS, WAITING_MESSAGES, Puller
+from headrace.engine.scheduler import Scheduler
+from headrace.engine.status import SubjectStatus
 from headrace.pubsub.job_subscription import subscription_for
-from stream.engine.continuity import Continuity
-from stream.engine.puller import MANY, PULL_SECONDS, PULLS, WAITING_MESSAGES, Puller
-from stream.engine.scheduler import Scheduler
-from stream.engine.status import SubjectStatus
 from tests.jobs import wait_for
 
 TOPIC = "projects/p/topics/flight"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from headrace.core.message import Message
-from stream.engine import receipts
-from stream.engine.receipts import Receipts, receipts_for
+from headrace.engine import receipts
+from headrace.engine.receipts import Receipts, receipts_for
 
 
 def of(message_id: str, published_at: int = 0) -> bytes:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from headrace.core.message import Message
-from stream.engine.puller import Pulled
-from stream.engine.receipts import receipts_for
-from stream.engine.rounds import Round, next_round
+from headrace.engine.puller import Pulled
+from headrace.engine.receipts import receipts_for
+from headrace.engine.rounds import Round, next_round
 
 
 def a_message(message_id: str, published_at: int = 7) -> Message:

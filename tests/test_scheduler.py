@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from stream.engine.scheduler import Scheduler, Steps, Wake, pausing
+from headrace.engine.scheduler import Scheduler, Steps, Wake, pausing
 from tests.jobs import wait_for
 
 WAIT = 10.0

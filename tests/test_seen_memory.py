@@ -12,10 +12,10 @@ import pytest
 
 from headrace.bigquery.existing_rows import SKEW_MICROSECONDS
 from headrace.core.micro_batch import MicroBatch
-from stream.engine.journal import Journal
-from stream.engine.memory import Memory, with_receipts
-from stream.engine.patience import Patience
-from stream.engine.status import SubjectStatus
+from headrace.engine.journal import Journal
+from headrace.engine.retry import Patience
+from headrace.engine.seen_messages import Memory, with_receipts
+from headrace.engine.status import SubjectStatus
 from tests.ledgers import a_batch, a_message
 
 NOW = 1_800_000_000_000_000

@@ -14,11 +14,11 @@ from google.api_core.exceptions import NotFound
 from google.cloud import bigquery
 
 from headrace.bigquery.table_identity import Witness, look_at_table, missing_witnesses
+from headrace.engine.journal import Journal
+from headrace.engine.status import SubjectStatus
+from headrace.engine.table_watch import LOOK_SECONDS, WITNESS_SECONDS, Change, TableWatch
+from headrace.engine.witnesses import EVERY_SECONDS, KEPT, Witnesses, parse_witnesses
 from headrace.schemas.envelope import to_micros
-from stream.engine.journal import Journal
-from stream.engine.status import SubjectStatus
-from stream.engine.table_watch import LOOK_SECONDS, WITNESS_SECONDS, Change, TableWatch
-from stream.engine.witnesses import EVERY_SECONDS, KEPT, Witnesses, parse_witnesses
 
 NOW = datetime(2026, 3, 14, 12, tzinfo=UTC)
 LATELY = Witness("a", to_micros(NOW - timedelta(days=1)))

@@ -14,13 +14,13 @@ import pytest
 
 from headrace.bigquery.append_result import HaltError
 from headrace.bigquery.write_streams import WriteStreams
+from headrace.engine.journal import Journal
+from headrace.engine.journal_lease import FencedError
+from headrace.engine.retry import Patience, StoppedError
+from headrace.engine.status import SubjectStatus
+from headrace.engine.table_writer import Head, Note, TableWriter
+from headrace.engine.transaction import Transaction
 from headrace.runtime.call_failures import plain
-from stream.engine.journal import Journal
-from stream.engine.ownership import FencedError
-from stream.engine.patience import Patience, StoppedError
-from stream.engine.status import SubjectStatus
-from stream.engine.table_writer import Head, Note, TableWriter
-from stream.engine.transaction import Transaction
 from tests.faults import scripted_answers as answers
 from tests.faults.scripted_memory import MemoryStreams, Stream, a_scripted_memory
 from tests.faults.scripted_streams import Append, ScriptedServer

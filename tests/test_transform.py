@@ -28,6 +28,7 @@ from headrace.core.dead_letter import Reason
 from headrace.core.message import Message
 from headrace.core.sealed_messages import seal, sealing_key
 from headrace.core.tally import add_up
+from headrace.engine.prepare import Preparation, Prepared
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.errors import ContractError
 from headrace.schemas.registry import Contract, Registry, parse_contract
@@ -38,7 +39,6 @@ from headrace.steps.mask.tokens import TokenKey
 from headrace.steps.transform import Transformer, check_transformations, find_functions
 from headrace.steps.user_functions import Function
 from stream.dataflow.transform import _TransformFn
-from stream.engine.prepare import Preparation, Prepared
 from tests.builders import FLIGHT, MOMENT, a_contract, a_flight, an_envelope, contract_json, encode
 from tests.functions import installed
 
@@ -363,7 +363,7 @@ def test_masking_comes_before_transforming() -> None:
 def test_a_job_without_expressions_does_not_load_the_parser() -> None:
     code = (
         "import sys; from headrace.schemas.registry import Registry; from headrace.schemas.samples import SAMPLES;"
-        "from stream.engine.prepare import Preparation;"
+        "from headrace.engine.prepare import Preparation;"
         "from datetime import timedelta; from headrace.steps.mask.tokens import TokenKey;"
         "r = Registry.load(SAMPLES); told = timedelta(minutes=1), TokenKey(bytes(32));"
         "[Preparation(r, s, *told) for s in r.subjects]; print('sqlglot' in sys.modules)"

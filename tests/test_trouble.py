@@ -11,10 +11,10 @@ from google.auth.exceptions import DefaultCredentialsError, RefreshError, Transp
 from requests.exceptions import ConnectionError as RequestsConnectionError
 from requests.exceptions import ReadTimeout
 
+from headrace.engine.journal import DiskFullError
+from headrace.engine.retry import TROUBLE, Patience, StoppedError
+from headrace.engine.status import SubjectStatus
 from headrace.runtime.call_failures import in_words, plain
-from stream.engine.journal import DiskFullError
-from stream.engine.patience import TROUBLE, Patience, StoppedError
-from stream.engine.status import SubjectStatus
 
 TOPIC = "projects/p/topics/t"
 NEED = f"{TOPIC}: the job needs roles/pubsub.publisher on it; `headrace provision` makes it"

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from stream.engine import watch as watching
-from stream.engine.status import SubjectStatus
-from stream.engine.watch import Watch, Watched
+from headrace.engine import resource_watch as watching
+from headrace.engine.resource_watch import Watch, Watched
+from headrace.engine.status import SubjectStatus
 
 
 class Checked(Watch):

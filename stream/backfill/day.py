@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from headrace.core.message import Message
 from headrace.core.micro_batch import MicroBatch
 from headrace.core.tally import Outcome, Tally, add_up, tally_rows, tally_written
+from headrace.engine.prepare import Preparation
 from headrace.schemas.annotations import Partition
 from headrace.schemas.envelope import from_micros, to_micros
 from headrace.schemas.registry import Contract
@@ -23,7 +24,6 @@ from stream.backfill.errors import BackfillError
 from stream.backfill.events import FILE, LINE
 from stream.backfill.preparer import LineDecoder
 from stream.backfill.rounds import Round
-from stream.engine.prepare import Preparation
 from stream.job import Job
 
 SPOOL: Final = "day.parquet"

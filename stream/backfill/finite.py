@@ -7,12 +7,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from stream.engine.continuity import Gap
-from stream.engine.journal import Journal
-from stream.engine.patience import NEEDS_ROOM, Patience
-from stream.engine.puller import Pulled
-from stream.engine.scheduler import Scheduler, Wake
-from stream.engine.transaction import Transaction
+from headrace.engine.continuity import Gap
+from headrace.engine.journal import Journal
+from headrace.engine.puller import Pulled
+from headrace.engine.retry import NEEDS_ROOM, Patience
+from headrace.engine.scheduler import Scheduler, Wake
+from headrace.engine.transaction import Transaction
 
 
 class FiniteSource(ABC):

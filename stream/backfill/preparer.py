@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 
 from headrace.core.dead_letter import Reason
 from headrace.core.message import Message
+from headrace.engine.prepare import Preparation, Prepared
+from headrace.engine.scheduler import Steps
 from headrace.schemas.envelope import Envelope
 from headrace.schemas.registry import Contract
 from headrace.steps.circuit_breaker import COUNTED, FloodGuard, describe
 from headrace.steps.decode.decode_messages import Decoder, RefusedError
 from stream.backfill.errors import BackfillError
 from stream.backfill.events import BadLine
-from stream.engine.prepare import Preparation, Prepared
-from stream.engine.scheduler import Steps
 from stream.job import Job
 
 

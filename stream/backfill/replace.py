@@ -26,6 +26,12 @@ from headrace.bigquery.event_table import table_for
 from headrace.core.message import Message
 from headrace.core.resource_names import Names
 from headrace.core.tally import COUNTS, Outcome, Tally, add_up
+from headrace.engine.journal import Journal
+from headrace.engine.prepare import Prepared
+from headrace.engine.puller import Pulled
+from headrace.engine.retry import Patience
+from headrace.engine.scheduler import Steps
+from headrace.engine.transaction import Transaction
 from headrace.runtime.failpoints import reached
 from headrace.schemas.envelope import from_micros
 from headrace.schemas.registry import Contract
@@ -34,12 +40,6 @@ from stream.backfill.errors import BackfillError
 from stream.backfill.finite import FiniteSource
 from stream.backfill.parquet_load import replacing_load
 from stream.backfill.rounds import Round
-from stream.engine.journal import Journal
-from stream.engine.patience import Patience
-from stream.engine.prepare import Prepared
-from stream.engine.puller import Pulled
-from stream.engine.scheduler import Steps
-from stream.engine.transaction import Transaction
 from stream.job import Job
 
 POLL_SECONDS: Final = 0.2

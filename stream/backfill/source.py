@@ -11,12 +11,12 @@ from collections.abc import Callable, Generator
 from dataclasses import replace
 from typing import TypeAlias
 
+from headrace.engine.journal import Journal
+from headrace.engine.puller import Pulled
+from headrace.engine.retry import Patience
+from headrace.engine.transaction import Transaction
 from stream.backfill.finite import FiniteSource
 from stream.backfill.rounds import Round, Task
-from stream.engine.journal import Journal
-from stream.engine.patience import Patience
-from stream.engine.puller import Pulled
-from stream.engine.transaction import Transaction
 
 Reading: TypeAlias = Callable[[Task], Generator[Round, None, None]]
 

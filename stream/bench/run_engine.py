@@ -12,14 +12,14 @@ from typing import Final
 
 from headrace.config.secrets import HeldKey
 from headrace.config.settings import load_settings, read_masking_key
+from headrace.engine.embedded import Progress
+from headrace.engine.journal import Journal
 from headrace.runtime.clock import now_micros
 from headrace.runtime.logs import set_up_logs
 from headrace.runtime.processes import run_program, stop_on_signals
 from headrace.schemas.registry import Registry
 from stream.bench.ticks import Ticker
 from stream.commands.run import build_engine, collect_less_often, job_for
-from stream.engine.embedded import Progress
-from stream.engine.journal import Journal
 
 ALL: Final = "all"
 

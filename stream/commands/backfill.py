@@ -19,6 +19,12 @@ from headrace.config.served_contracts import served
 from headrace.config.settings import Settings, read_masking_key
 from headrace.core.dead_letter import DeadLetter, Reason
 from headrace.core.message import Message
+from headrace.engine.embedded import Embedded, EngineClients, Progress
+from headrace.engine.journal import Journal
+from headrace.engine.prepare import Prepared
+from headrace.engine.retry import Patience
+from headrace.engine.sources import Intake, Preparer, Source
+from headrace.engine.status import SubjectStatus
 from headrace.pubsub.job_subscription import look_at_letters
 from headrace.runtime.clock import now_micros
 from headrace.runtime.exit_codes import Exit
@@ -38,12 +44,6 @@ from stream.backfill.rounds import Task
 from stream.backfill.source import FileSource
 from stream.commands.line import Line
 from stream.commands.run import collect_less_often, job_for
-from stream.engine.embedded import Embedded, EngineClients, Progress
-from stream.engine.intake import Intake, Preparer, Source
-from stream.engine.journal import Journal
-from stream.engine.patience import Patience
-from stream.engine.prepare import Prepared
-from stream.engine.status import SubjectStatus
 from stream.job import Job
 
 MOST_SHOWN: Final = 10

@@ -13,6 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from headrace.config.settings import Settings
+from headrace.engine.embedded import Embedded
+from headrace.engine.journal import Journal
+from headrace.engine.retry import Patience
+from headrace.engine.sources import Preparer, Source
+from headrace.engine.status import SubjectStatus
 from headrace.runtime.exit_codes import Exit
 from headrace.runtime.google_clients import open_bigquery
 from headrace.runtime.logs import set_up_logs
@@ -24,11 +29,6 @@ from stream.backfill.replace import DayReplacement
 from stream.backfill.rounds import Task
 from stream.commands.backfill import Reading, engine_of, held_key, is_waiting, job_of
 from stream.commands.run import collect_less_often
-from stream.engine.embedded import Embedded
-from stream.engine.intake import Preparer, Source
-from stream.engine.journal import Journal
-from stream.engine.patience import Patience
-from stream.engine.status import SubjectStatus
 
 
 def replace_day(

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from headrace.config.served_contracts import served
 from headrace.config.settings import Settings
+from headrace.engine.journal import Journal
+from headrace.engine.retry import Patience
 from headrace.runtime.clock import now_micros
 from headrace.runtime.exit_codes import Exit
 from headrace.schemas.registry import Contract
 from stream.commands.backfill import check, write
-from stream.engine.journal import Journal
-from stream.engine.patience import Patience
 from stream.pull.describe import Pull, read_pull
 from stream.pull.rows import require_dlt, rows_of
 from stream.pull.source import PullSource

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from headrace.config.settings import load_settings
+from headrace.engine.journal import FILE, Journal, JournalError
 from headrace.util.output import say, show
-from stream.engine.journal import FILE, Journal, JournalError
 
 
 def open_existing(given: Path | None) -> Journal:

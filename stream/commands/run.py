@@ -17,6 +17,10 @@ from headrace.bigquery.write_streams import WriteStreams
 from headrace.config.secrets import HeldKey, Key
 from headrace.config.settings import Settings, read_masking_key
 from headrace.core.resource_names import TALLIES
+from headrace.engine.embedded import Embedded, EngineClients, Progress
+from headrace.engine.health import serving_health
+from headrace.engine.journal import Journal
+from headrace.engine.sources import from_subscriptions
 from headrace.pubsub.job_subscription import look_at_letters
 from headrace.runtime.clock import now_micros
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber, open_write
@@ -27,10 +31,6 @@ from headrace.schemas.columns import decoder_kind
 from headrace.schemas.registry import Registry
 from headrace.steps.transform import missing_functions
 from stream.commands.archive import collecting
-from stream.engine.embedded import Embedded, EngineClients, Progress
-from stream.engine.intake import from_subscriptions
-from stream.engine.journal import Journal
-from stream.health import serving_health
 from stream.job import Job
 
 REPORT_SECONDS: Final = 10.0

@@ -28,7 +28,7 @@ def from_beam(message: PubsubMessage, subject: str) -> Message:
 
 @dataclass
 class ReadSubscriptions(beam.PTransform):  # type: ignore[misc]
-    """Read each subject's subscription. The embedded engine pulls for itself: see ``stream.engine.embedded``."""
+    """Read each subject's subscription. The embedded engine pulls for itself: see ``headrace.engine.embedded``."""
 
     subscriptions: Mapping[str, str]
     batch_messages: int

@@ -16,14 +16,14 @@ from typing import Any, Final, TypeAlias
 from zoneinfo import ZoneInfo
 
 from headrace.core.message import Message
+from headrace.engine.journal import Journal
+from headrace.engine.puller import Pulled
+from headrace.engine.retry import Patience
+from headrace.engine.transaction import Transaction
 from stream.backfill.events import BadLine, Events, Place
 from stream.backfill.finite import FiniteSource
 from stream.backfill.line import Line
 from stream.backfill.rounds import ROUND_BYTES
-from stream.engine.journal import Journal
-from stream.engine.patience import Patience
-from stream.engine.puller import Pulled
-from stream.engine.transaction import Transaction
 from stream.pull.cursor import Reached, is_later, tells
 from stream.pull.describe import Pull, Sql
 from stream.pull.errors import PullError

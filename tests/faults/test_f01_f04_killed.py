@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from stream.engine.journal import Journal
+from headrace.engine.journal import Journal
 from tests.faults.proxy import a_proxy
 from tests.faults.wal import last_transaction
 from tests.faults.world import World, until

@@ -16,15 +16,15 @@ from headrace.audit.reconcile import SubjectAudit, count_subjects
 from headrace.bigquery.append_result import Answer, Verdict, judge
 from headrace.bigquery.write_streams import Rows, WriteStreams
 from headrace.core.dead_letter import PREFIX
+from headrace.engine.continuity import Continuity
+from headrace.engine.pubsub_calls import Subscription
+from headrace.engine.puller import Puller
+from headrace.engine.status import SubjectStatus
 from headrace.runtime.clock import now_micros
 from headrace.runtime.google_clients import open_bigquery, open_subscriber, open_write
 from stream.commands.run import job_for
 from stream.dataflow import pages
 from stream.dataflow.pages import Placed, Queue
-from stream.engine.continuity import Continuity
-from stream.engine.puller import Puller
-from stream.engine.status import SubjectStatus
-from stream.engine.subscription import Subscription
 from stream.job import Job
 from tests.beam_engine import BeamEngine, NamedKey
 from tests.integration.test_service import flight_message

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from google.pubsub_v1.types import PullResponse
 
+from headrace.engine.pubsub_calls import Subscription
 from headrace.runtime.google_clients import open_subscriber
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
@@ -21,7 +22,6 @@ from stream.bench.end_to_end import Size, measure, only
 from stream.bench.events import FLIGHTS, messages
 from stream.bench.feed import feeding
 from stream.bench.rivals import REQUEST_MESSAGES, BenchFailedError, child, count_rows, provision, publish, watch
-from stream.engine.subscription import Subscription
 
 pytestmark = pytest.mark.emulators
 

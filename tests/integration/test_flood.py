@@ -17,12 +17,12 @@ from google.pubsub_v1.types import PubsubMessage
 
 from headrace.audit.reconcile import count_subjects
 from headrace.core.dead_letter import PREFIX
+from headrace.engine.embedded import Embedded
 from headrace.runtime.google_clients import open_bigquery, open_subscriber
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
 from headrace.steps.circuit_breaker import FLOOR
-from stream.engine.embedded import Embedded
 from tests.builders import BOOKING, a_booking, a_flight
 from tests.integration.test_service import Wire, a_message, flight_message
 from tests.jobs import COMMAND

@@ -13,9 +13,9 @@ import pytest
 from headrace.bigquery.append_result import HaltError
 from headrace.config.settings import Settings
 from headrace.core.dead_letter import PREFIX
+from headrace.engine.claim_keeper import ClockError
 from headrace.runtime.clock import now_micros
 from headrace.schemas.samples import SAMPLES
-from stream.engine.guard import ClockError
 from tests.integration.test_service import flight_message
 from tests.jobs import COMMAND, a_key, a_running_job
 from tests.service import Service, a_service

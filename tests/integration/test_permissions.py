@@ -27,6 +27,7 @@ from headrace.config.settings import Settings
 from headrace.core.message import Message
 from headrace.core.resource_names import ENGINES, TALLIES
 from headrace.core.tally import Outcome, tally_unread
+from headrace.engine.subscription_claims import Claims
 from headrace.producers import EventProducer, PubSubPublisher
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber, open_write
 from headrace.schemas.envelope import to_micros
@@ -37,7 +38,6 @@ from stream.commands.archive import open_collector
 from stream.commands.backfill import Reading, build_backfill, job_of
 from stream.commands.backfill_day import build_replacement
 from stream.dataflow.loading import LoadOptions
-from stream.engine.claim import Claims
 from stream.pipeline import load
 from stream.provision import Clients, apply, plan
 from tests.beam_engine import BeamEngine, NamedKey

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
+from headrace.engine.continuity import Continuity
+from headrace.engine.pubsub_calls import Subscription
+from headrace.engine.puller import Puller
+from headrace.engine.scheduler import Scheduler
+from headrace.engine.status import SubjectStatus
 from headrace.runtime.google_clients import open_subscriber
-from stream.engine.continuity import Continuity
-from stream.engine.puller import Puller
-from stream.engine.scheduler import Scheduler
-from stream.engine.status import SubjectStatus
-from stream.engine.subscription import Subscription
 from tests.integration.test_crash import publish_flights, redeliver_soon
 from tests.jobs import wait_for
 from tests.service import Service, a_service

@@ -25,13 +25,13 @@ from headrace.dead_letters.replay_forecast import Prospect
 from headrace.dead_letters.replay_letters import Desk, Errand, Result, replay
 from headrace.dead_letters.replay_pace import Pace
 from headrace.dead_letters.replay_plan import SENT_BY_DEFAULT, Plan, plan
+from headrace.engine.embedded import Embedded
 from headrace.runtime.failpoints import REPLAY
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber
 from headrace.schemas.envelope import to_rfc3339
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
 from stream.commands.archive import open_archive, open_collector, open_reader
-from stream.engine.embedded import Embedded
 from tests.builders import BOOKING, FLIGHT, PACKAGE, a_booking, a_flight, encode
 from tests.integration.test_service import Wire, a_message
 from tests.jobs import COMMAND

@@ -9,10 +9,10 @@ import pytest
 
 from headrace.audit.reconcile import count_subjects
 from headrace.core.dead_letter import PREFIX
+from headrace.engine.embedded import Embedded
 from headrace.runtime.google_clients import open_bigquery
 from headrace.schemas.envelope import Envelope
 from headrace.schemas.registry import Contract, Registry
-from stream.engine.embedded import Embedded
 from tests.builders import BOOKING, FLIGHT, a_booking, a_contract, a_flight, encode
 from tests.service import Service, a_service
 

@@ -12,10 +12,11 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from google.pubsub_v1.types import PushConfig, Subscription
 
 from headrace.audit.reconcile import SubjectAudit, count_subjects
+from headrace.engine import resource_watch as watch
+from headrace.engine import tally_loop
+from headrace.engine.embedded import Embedded
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber
 from headrace.schemas.registry import Registry
-from stream.engine import tally_loop, watch
-from stream.engine.embedded import Embedded
 from tests.builders import a_contract, a_tokenised_contract
 from tests.integration.test_service import a_message
 from tests.jobs import wait_for

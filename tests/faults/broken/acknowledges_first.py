@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stream.engine.puller import Pulled, Puller
+from headrace.engine.puller import Pulled, Puller
 
 _take = Puller.take
 

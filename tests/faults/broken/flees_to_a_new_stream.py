@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from headrace.bigquery.append_result import Answer, Verdict, judge
-from stream.engine import table_writer
-from stream.engine.table_writer import TableWriter
+from headrace.engine import table_writer
+from headrace.engine.table_writer import TableWriter
 
 
 def judge_badly(answer: Answer, attempted: bool) -> Verdict:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from stream.engine.journal import Journal, Remembered
+from headrace.engine.journal import Journal, Remembered
 
 _remembered = Journal.remembered
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from google.api_core.exceptions import GoogleAPICallError
 
-from stream.engine import subject
-from stream.engine.watch import Watch
+from headrace.engine import subject
+from headrace.engine.resource_watch import Watch
 
 _publish = subject.publish_request
 

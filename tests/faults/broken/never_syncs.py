@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stream.engine.journal import Journal
+from headrace.engine.journal import Journal
 
 _open = Journal.open.__func__  # type: ignore[attr-defined]
 

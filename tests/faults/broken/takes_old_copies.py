@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from stream.engine.claim import Claimant
-from stream.engine.guard import Guard
+from headrace.engine.claim_keeper import Guard
+from headrace.engine.subscription_claims import Claimant
 
 
 def look_away(self: Guard, own: Claimant | None) -> None:

@@ -17,8 +17,8 @@ from prometheus_client import CollectorRegistry, exposition
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from headrace.engine.status import WITHIN, EngineStatus, SubjectStatus
 from headrace.runtime.page_server import Page, Pages, serving
-from stream.engine.status import WITHIN, EngineStatus, SubjectStatus
 
 _COUNTERS: Final = {
     "received": ("headrace_pipeline_events_received", "Messages pulled, redeliveries aside"),

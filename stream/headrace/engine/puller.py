@@ -15,13 +15,13 @@ from google.api_core.exceptions import Cancelled, DeadlineExceeded, GoogleAPICal
 from google.pubsub_v1 import types as pubsub
 
 from headrace.core.message import Message
+from headrace.engine.batch_sizing import LINGER_SECONDS, Pace, batch_size
+from headrace.engine.continuity import Continuity, Gap
+from headrace.engine.pubsub_calls import ACK_IDS, Pull, Subscription
+from headrace.engine.retry import TROUBLE, Patience, StoppedError
+from headrace.engine.scheduler import Scheduler, Steps, Wake
+from headrace.engine.status import SubjectStatus
 from headrace.pubsub.job_subscription import Difference
-from stream.engine.continuity import Continuity, Gap
-from stream.engine.pace import LINGER_SECONDS, Pace, batch_size
-from stream.engine.patience import TROUBLE, Patience, StoppedError
-from stream.engine.scheduler import Scheduler, Steps, Wake
-from stream.engine.status import SubjectStatus
-from stream.engine.subscription import ACK_IDS, Pull, Subscription
 
 PULL_MESSAGES: Final = 1000
 PULLS: Final = 6  # under way at a time while each brings MANY: one is waited for, another is read

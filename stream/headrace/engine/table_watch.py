@@ -13,11 +13,11 @@ from google.api_core.exceptions import GoogleAPICallError, NotFound
 from google.cloud import bigquery
 
 from headrace.bigquery.table_identity import Looked, look_at_table, missing_witnesses
-from stream.engine.journal import Journal
-from stream.engine.patience import TROUBLE
-from stream.engine.spread import LOOKS_A_SECOND, interval
-from stream.engine.status import SubjectStatus
-from stream.engine.witnesses import parse_witnesses
+from headrace.engine.check_intervals import LOOKS_A_SECOND, interval
+from headrace.engine.journal import Journal
+from headrace.engine.retry import TROUBLE
+from headrace.engine.status import SubjectStatus
+from headrace.engine.witnesses import parse_witnesses
 
 LOOK_SECONDS: Final = 10.0  # a look costs one request, and nothing in BigQuery
 OVERDUE: Final = 2  # times as long

@@ -23,10 +23,10 @@ from google.auth.exceptions import GoogleAuthError
 from requests.exceptions import ConnectionError as RequestsConnectionError
 from requests.exceptions import Timeout
 
+from headrace.engine.journal import DiskFullError
+from headrace.engine.scheduler import Steps, pausing
+from headrace.engine.status import SubjectStatus
 from headrace.runtime.call_failures import in_words, plain
-from stream.engine.journal import DiskFullError
-from stream.engine.scheduler import Steps, pausing
-from stream.engine.status import SubjectStatus
 
 FIRST_SECONDS: Final = 0.2
 LONGEST_SECONDS: Final = 15.0

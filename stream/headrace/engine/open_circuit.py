@@ -15,13 +15,13 @@ import structlog
 
 from headrace.core.dead_letter import Reason
 from headrace.core.message import Message
+from headrace.engine.journal import LET_THROUGH, PAUSED, Journal
+from headrace.engine.prepare import Preparation, Prepared
+from headrace.engine.puller import Puller
+from headrace.engine.retry import NEEDS_ROOM, Patience
+from headrace.engine.scheduler import Steps, pausing
+from headrace.engine.status import FLOOD, SubjectStatus
 from headrace.steps.circuit_breaker import COUNTED, WINDOW, FloodError, FloodGuard, describe
-from stream.engine.journal import LET_THROUGH, PAUSED, Journal
-from stream.engine.patience import NEEDS_ROOM, Patience
-from stream.engine.prepare import Preparation, Prepared
-from stream.engine.puller import Puller
-from stream.engine.scheduler import Steps, pausing
-from stream.engine.status import FLOOD, SubjectStatus
 from stream.job import Job
 
 SAMPLE_MESSAGES: Final = 100

@@ -19,10 +19,10 @@ from headrace.bigquery.append_result import HaltError, Verdict, judge
 from headrace.bigquery.event_table import PROVISION_MAKES
 from headrace.bigquery.write_streams import Rows, WriteStreams
 from headrace.core.micro_batch import from_ipc, to_ipc
+from headrace.engine.journal import Journal
+from headrace.engine.retry import NEEDS_ROOM, Patience
+from headrace.engine.transaction import StoredHead, Transaction
 from headrace.runtime.failpoints import reached
-from stream.engine.journal import Journal
-from stream.engine.patience import NEEDS_ROOM, Patience
-from stream.engine.transaction import StoredHead, Transaction
 
 T = TypeVar("T")
 # Within the transaction that says that rows are written; returns what is to be done once that is committed.

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from stream.engine.overlap import Stages, open_stages
-from stream.engine.scheduler import Scheduler
+from headrace.engine.round_pipeline import Stages, open_stages
+from headrace.engine.scheduler import Scheduler
 
 SUBJECTS_AT_ONCE: Final = 24  # whose rounds are written at the same moment
 SOURCES_AT_ONCE: Final = 16  # in whose way something is, whose leases are renewed, or that have found nothing

@@ -18,9 +18,9 @@ from typing import Any, Final
 
 import apsw
 
-from stream.engine.journal_files import RESERVED, VFS, Log, load_checksums, lost_transactions, read_log
-from stream.engine.ownership import Ownership
-from stream.engine.transaction import StoredHead, Transaction
+from headrace.engine.journal_files import RESERVED, VFS, Log, load_checksums, lost_transactions, read_log
+from headrace.engine.journal_lease import Ownership
+from headrace.engine.transaction import StoredHead, Transaction
 
 FILE: Final = "journal.db"
 FORMAT: Final = 2

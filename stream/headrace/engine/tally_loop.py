@@ -17,15 +17,15 @@ from headrace.bigquery.service_tables import tallies_table
 from headrace.core.micro_batch import from_ipc, to_ipc
 from headrace.core.resource_names import TALLIES, Names
 from headrace.core.tally import COUNTS, Outcome, Tally, add_up, tally_lost
+from headrace.engine.journal import Journal
+from headrace.engine.retry import NEEDS_ROOM, Patience
+from headrace.engine.status import SubjectStatus
+from headrace.engine.subject import Clients
+from headrace.engine.table_watch import Change, TableWatch
+from headrace.engine.table_writer import Fence, Head, Note, TableWriter, rows_of
+from headrace.engine.transaction import Transaction
 from headrace.runtime.failpoints import reached
 from headrace.steps.tally_lines import tally_lines
-from stream.engine.journal import Journal
-from stream.engine.patience import NEEDS_ROOM, Patience
-from stream.engine.status import SubjectStatus
-from stream.engine.subject import Clients
-from stream.engine.table_watch import Change, TableWatch
-from stream.engine.table_writer import Fence, Head, Note, TableWriter, rows_of
-from stream.engine.transaction import Transaction
 from stream.job import Job
 
 FLUSH_SECONDS: Final = 1.0

@@ -22,23 +22,23 @@ from headrace.bigquery.append_result import HaltError
 from headrace.bigquery.event_table import table_for
 from headrace.bigquery.write_streams import WriteStreams
 from headrace.core.resource_names import ENGINES, Names
+from headrace.engine.check_intervals import BEGINNINGS_A_SECOND
+from headrace.engine.claim_keeper import Guard
+from headrace.engine.failures import ENDS_ALL, said_of, where_it_failed
+from headrace.engine.journal import Journal, JournalError
+from headrace.engine.journal_lease import FencedError, InUseError
+from headrace.engine.resource_watch import Watch, Watched
+from headrace.engine.retry import TROUBLE, Patience, StoppedError
+from headrace.engine.scheduler import Scheduler, Steps, Wake
+from headrace.engine.sources import Intake
+from headrace.engine.status import CONTRACT, FAILED, EngineStatus, SubjectStatus
+from headrace.engine.subject import Clients, SubjectLoop
+from headrace.engine.subscription_claims import Claims
+from headrace.engine.table_watch import LOOK_SECONDS, WITNESS_SECONDS, TableWatch, watch_on
+from headrace.engine.tally_loop import TallyLoop
+from headrace.engine.workers import Workers, open_workers
 from headrace.runtime.failpoints import reached
 from headrace.steps.mask.token_history import makes_tokens
-from stream.engine.claim import Claims
-from stream.engine.failures import ENDS_ALL, said_of, where_it_failed
-from stream.engine.guard import Guard
-from stream.engine.intake import Intake
-from stream.engine.journal import Journal, JournalError
-from stream.engine.ownership import FencedError, InUseError
-from stream.engine.patience import TROUBLE, Patience, StoppedError
-from stream.engine.scheduler import Scheduler, Steps, Wake
-from stream.engine.spread import BEGINNINGS_A_SECOND
-from stream.engine.status import CONTRACT, FAILED, EngineStatus, SubjectStatus
-from stream.engine.subject import Clients, SubjectLoop
-from stream.engine.table_watch import LOOK_SECONDS, WITNESS_SECONDS, TableWatch, watch_on
-from stream.engine.tally_loop import TallyLoop
-from stream.engine.watch import Watch, Watched
-from stream.engine.workers import Workers, open_workers
 from stream.job import Job
 
 PROGRESS_SECONDS: Final = 0.1  # also how soon a stop is seen

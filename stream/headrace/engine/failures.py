@@ -9,10 +9,10 @@ from typing import Final
 import apsw
 
 from headrace.bigquery.append_result import HaltError
+from headrace.engine.claim_keeper import ClockError
+from headrace.engine.journal import JournalError
+from headrace.engine.journal_lease import FencedError, InUseError
 from headrace.schemas.errors import ContractError
-from stream.engine.guard import ClockError
-from stream.engine.journal import JournalError
-from stream.engine.ownership import FencedError, InUseError
 
 # The journal is everybody's, and so is the claim; and whoever finds other rows than were committed should not guess.
 ENDS_ALL: Final = (HaltError, FencedError, InUseError, ClockError, JournalError, apsw.Error)

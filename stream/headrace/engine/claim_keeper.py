@@ -21,11 +21,11 @@ import structlog
 from headrace.bigquery.append_result import HaltError
 from headrace.bigquery.write_streams import WriteStreams
 from headrace.core.resource_names import ENGINES
+from headrace.engine.journal import Journal
+from headrace.engine.journal_lease import FencedError, InUseError
+from headrace.engine.retry import TROUBLE, Patience
+from headrace.engine.subscription_claims import Claimant, Claims, Look, Statement
 from headrace.schemas.envelope import from_micros
-from stream.engine.claim import Claimant, Claims, Look, Statement
-from stream.engine.journal import Journal
-from stream.engine.ownership import FencedError, InUseError
-from stream.engine.patience import TROUBLE, Patience
 
 FINALISED_AT_ONCE: Final = 10
 KEPT: Final = timedelta(hours=2)  # of older statements of an engine only the newest say something

@@ -11,15 +11,15 @@ from google.pubsub_v1 import SubscriberClient
 
 from headrace.core.message import Message
 from headrace.core.resource_names import Names
-from stream.engine.continuity import Continuity, Gap
-from stream.engine.journal import Journal
-from stream.engine.pause import Gate
-from stream.engine.prepare import Prepared
-from stream.engine.puller import PULL_SECONDS, Pulled, Puller
-from stream.engine.scheduler import Scheduler, Steps, Wake
-from stream.engine.spread import PULLS_A_SECOND, interval
-from stream.engine.status import SubjectStatus
-from stream.engine.subscription import Subscription
+from headrace.engine.check_intervals import PULLS_A_SECOND, interval
+from headrace.engine.continuity import Continuity, Gap
+from headrace.engine.journal import Journal
+from headrace.engine.open_circuit import Gate
+from headrace.engine.prepare import Prepared
+from headrace.engine.pubsub_calls import Subscription
+from headrace.engine.puller import PULL_SECONDS, Pulled, Puller
+from headrace.engine.scheduler import Scheduler, Steps, Wake
+from headrace.engine.status import SubjectStatus
 from stream.job import Job
 
 SUBJECTS_A_CONNECTION: Final = 50

@@ -22,20 +22,20 @@ from headrace.core.message import Message
 from headrace.core.micro_batch import MicroBatch, to_ipc
 from headrace.core.resource_names import Names
 from headrace.core.tally import Outcome, Tally, tally_lost, tally_rows, tally_written
+from headrace.engine.journal import Journal
+from headrace.engine.prepare import Prepared, tally_refused
+from headrace.engine.retry import NEEDS_ROOM, Patience
+from headrace.engine.round_pipeline import Overlap, Stages
+from headrace.engine.rounds import Round, next_round
+from headrace.engine.scheduler import Steps, Wake
+from headrace.engine.seen_messages import Memory, receipts_of, with_receipts
+from headrace.engine.sources import Preparer, Source
+from headrace.engine.status import FAILED, LETTERS, SubjectStatus
+from headrace.engine.table_watch import Change, TableReplacedError, TableWatch
+from headrace.engine.table_writer import Fence, Head, Note, TableWriter
+from headrace.engine.transaction import Transaction
 from headrace.runtime.failpoints import reached
 from headrace.steps.append import STAGE, refusals_by_bigquery, within_requests
-from stream.engine.intake import Preparer, Source
-from stream.engine.journal import Journal
-from stream.engine.memory import Memory, receipts_of, with_receipts
-from stream.engine.overlap import Overlap, Stages
-from stream.engine.patience import NEEDS_ROOM, Patience
-from stream.engine.prepare import Prepared, tally_refused
-from stream.engine.rounds import Round, next_round
-from stream.engine.scheduler import Steps, Wake
-from stream.engine.status import FAILED, LETTERS, SubjectStatus
-from stream.engine.table_watch import Change, TableReplacedError, TableWatch
-from stream.engine.table_writer import Fence, Head, Note, TableWriter
-from stream.engine.transaction import Transaction
 from stream.job import Job
 
 

@@ -13,14 +13,14 @@ import structlog
 from headrace.bigquery.existing_rows import StoredRows, compare_old, remembered_since
 from headrace.core.message import Message
 from headrace.core.micro_batch import MicroBatch, key_rows
+from headrace.engine.journal import Journal
+from headrace.engine.receipts import Receipts, receipts_for
+from headrace.engine.retry import NEEDS_ROOM, Patience
+from headrace.engine.transaction import Transaction
+from headrace.engine.witnesses import Witnesses
 from headrace.runtime.failpoints import reached
 from headrace.schemas.envelope import from_micros
 from headrace.steps.deduplicate import Decision, SeenIds
-from stream.engine.journal import Journal
-from stream.engine.patience import NEEDS_ROOM, Patience
-from stream.engine.receipts import Receipts, receipts_for
-from stream.engine.transaction import Transaction
-from stream.engine.witnesses import Witnesses
 
 _ALWAYS: Final = 2**63 - 1
 _LOG = structlog.get_logger("headrace")

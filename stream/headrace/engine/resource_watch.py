@@ -19,13 +19,13 @@ from google.cloud import bigquery
 from headrace.bigquery.table_changes import table_problems
 from headrace.core.micro_batch import to_ipc
 from headrace.core.tally import gap_tally
+from headrace.engine.check_intervals import CHECKS_A_SECOND, FIRST_CHECKS_A_SECOND, interval
+from headrace.engine.continuity import Gap
+from headrace.engine.journal import Journal
+from headrace.engine.retry import TROUBLE
+from headrace.engine.sources import Source
+from headrace.engine.status import LETTERS, RESOURCES, SubjectStatus
 from headrace.steps.mask.token_history import version_problem
-from stream.engine.continuity import Gap
-from stream.engine.intake import Source
-from stream.engine.journal import Journal
-from stream.engine.patience import TROUBLE
-from stream.engine.spread import CHECKS_A_SECOND, FIRST_CHECKS_A_SECOND, interval
-from stream.engine.status import LETTERS, RESOURCES, SubjectStatus
 
 CHECK_SECONDS: Final = 30.0
 AGAIN_SECONDS: Final = 5.0  # when something is wrong with a resource, or nobody knows: somebody is about to mend it
