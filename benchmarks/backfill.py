@@ -21,6 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from headrace.backfill.mapping import read_mapping
 from headrace.config.key_files import write_key_file
 from headrace.config.secrets import HeldKey
 from headrace.config.settings import load_settings, read_masking_key
@@ -35,7 +36,6 @@ from headrace.schemas.envelope import Envelope
 from headrace.schemas.identity import derive_event_id
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
-from stream.backfill.mapping import read_mapping
 from stream.bench.rivals import count_rows, provision
 from stream.commands.backfill import Reading, build_backfill
 from stream.commands.run import build_engine, collect_less_often, job_for

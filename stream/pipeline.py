@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import apache_beam as beam
 
+from headrace.backfill.file_rounds import Task
+from headrace.backfill.preparer import LineDecoder
 from headrace.bigquery.event_table import derived_columns
 from headrace.config.secrets import Key
 from headrace.steps.decode.decode_messages import Decoder
-from stream.backfill.preparer import LineDecoder
-from stream.backfill.rounds import Task
 from stream.dataflow import coders  # noqa: F401 they register themselves
 from stream.dataflow.deadletters import PublishDeadLetters
 from stream.dataflow.decode import Decode

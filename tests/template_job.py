@@ -13,8 +13,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from headrace.backfill.staging import Staging
 from headrace.config import secrets as keys
-from stream.backfill.staging import Staging
 from stream.deploy.flex import main
 
 

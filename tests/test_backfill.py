@@ -15,6 +15,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from headrace.backfill.backfill_errors import BackfillError, MappingError
+from headrace.backfill.day_of_rows import day_of
+from headrace.backfill.file_rounds import Task, rounds
+from headrace.backfill.file_source import FileSource
+from headrace.backfill.files import look_at
+from headrace.backfill.line_events import FILE, LINE, BadLine
+from headrace.backfill.mapping import read_mapping
 from headrace.core.message import Message
 from headrace.engine.journal import Journal
 from headrace.engine.retry import Patience
@@ -22,13 +29,6 @@ from headrace.engine.status import SubjectStatus
 from headrace.schemas.envelope import Envelope, to_micros
 from headrace.schemas.identity import derive_event_id
 from headrace.schemas.registry import Contract
-from stream.backfill.day import day_of
-from stream.backfill.errors import BackfillError, MappingError
-from stream.backfill.events import FILE, LINE, BadLine
-from stream.backfill.files import look_at
-from stream.backfill.mapping import read_mapping
-from stream.backfill.rounds import Task, rounds
-from stream.backfill.source import FileSource
 from tests.builders import BOOKING, FLIGHT, MOMENT, a_booking, a_contract, a_flight, decode, encode
 from tests.files import WRITERS, as_avro, as_csv, as_ndjson, as_parquet
 

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from headrace.backfill.encoded_cells import Cells, Encoded
+from headrace.backfill.fields import Fields
+from headrace.backfill.mapping import Mapping, Origin
 from headrace.schemas.encode import encode
 from headrace.schemas.errors import InvalidEventError
 from headrace.schemas.identity import derive_event_id
 from headrace.schemas.registry import Contract
-from stream.backfill.cells import Cells, Encoded
-from stream.backfill.fields import Fields
-from stream.backfill.mapping import Mapping, Origin
 from tests.builders import FLIGHT, MOMENT, a_contract, a_decimal, decode
 from tests.strategies import FIXED_PROFILE, contracts, events
 

@@ -17,15 +17,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from stream.backfill import reading_process
-from stream.backfill.avro_lines import _long
-from stream.backfill.errors import BackfillError, MappingError
-from stream.backfill.files import look_at
-from stream.backfill.line import Unreadable
-from stream.backfill.mapping import read_mapping
-from stream.backfill.places import checked_address
-from stream.backfill.reading_process import read_ahead
-from stream.backfill.rounds import Round, Task
+from headrace.backfill import reading_process
+from headrace.backfill.avro_lines import _long
+from headrace.backfill.backfill_errors import BackfillError, MappingError
+from headrace.backfill.file_line import Unreadable
+from headrace.backfill.file_places import checked_address
+from headrace.backfill.file_rounds import Round, Task
+from headrace.backfill.files import look_at
+from headrace.backfill.mapping import read_mapping
+from headrace.backfill.reading_process import read_ahead
 from tests.test_backfill import NOW, Read, a_file, a_mapping
 from tests.test_backfill_lines import AT, HEAD, THING, line, record
 
@@ -126,7 +126,7 @@ def test_a_text_of_parquet_that_a_thousand_rows_name_is_held_once(tmp_path: Path
     pq.write_table(pa.table({"s": text, "at": at}), path, compression="zstd", dictionary_pagesize_limit=10**8)
     task = a_task(path)
     before = pa.total_allocated_bytes()
-    from stream.backfill.parquet_lines import parquet_content
+    from headrace.backfill.parquet_lines import parquet_content
 
     with path.open("rb") as file:
         lines = list(parquet_content(file, ",").lines)
@@ -136,7 +136,7 @@ def test_a_text_of_parquet_that_a_thousand_rows_name_is_held_once(tmp_path: Path
 
 
 def test_a_packed_text_that_unpacks_to_far_more_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stream.backfill.files.MAX_UNPACKED_BYTES", 10_000_000)
+    monkeypatch.setattr("headrace.backfill.files.MAX_UNPACKED_BYTES", 10_000_000)
     path = tmp_path / "things.csv.gz"
     path.write_bytes(gzip.compress(HEAD.encode() + b"\n" * 50_000_000))
     with pytest.raises(BackfillError, match="it unpacks to more than 500 times what it holds"):
@@ -144,7 +144,7 @@ def test_a_packed_text_that_unpacks_to_far_more_is_refused(tmp_path: Path, monke
 
 
 def test_a_line_without_an_end_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stream.backfill.text_lines.MAX_SKIPPED_BYTES", 1_000_000)
+    monkeypatch.setattr("headrace.backfill.text_lines.MAX_SKIPPED_BYTES", 1_000_000)
     path = a_file(tmp_path, HEAD.encode() + line("x").encode() + bytes(9_000_000))
     with pytest.raises(BackfillError, match=r"flights.csv: .*a line does not end within"):
         Read(THING, [path])

@@ -17,13 +17,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headrace.backfill.backfill_errors import BackfillError
+from headrace.backfill.csv_lines import csv_content
+from headrace.backfill.file_line import Line
+from headrace.backfill.file_rounds import FEWEST_LINES, SAMPLE_LINES
+from headrace.backfill.line_events import LINE, BadLine
+from headrace.backfill.text_lines import MAX_LINE_BYTES, physical_lines
 from headrace.schemas.envelope import to_micros
-from stream.backfill.csv_lines import csv_content
-from stream.backfill.errors import BackfillError
-from stream.backfill.events import LINE, BadLine
-from stream.backfill.line import Line
-from stream.backfill.rounds import FEWEST_LINES, SAMPLE_LINES
-from stream.backfill.text_lines import MAX_LINE_BYTES, physical_lines
 from tests.builders import MOMENT, a_contract, a_decimal, decode
 from tests.strategies import FIXED_PROFILE
 from tests.test_backfill import Read, a_file, a_mapping
@@ -90,7 +90,7 @@ def test_records_around_broken_ones_are_those_that_were_written(rows: list[tuple
 def test_physical_lines_are_those_of_the_whole_text_however_it_is_cut(pieces: list[bytes], size: int) -> None:
     text = b"x" + b"\r\n".join(pieces)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("stream.backfill.text_lines._PIECE", size)
+        patch.setattr("headrace.backfill.text_lines._PIECE", size)
         assert list(physical_lines(io.BytesIO(text))) == text.splitlines(keepends=True)
 
 
@@ -258,8 +258,8 @@ def test_blocks_of_avro_may_be_packed(tmp_path: Path, codec: str) -> None:
 def repacked(whole: bytes, sync: bytes, codec: str) -> bytes:
     import zlib
 
-    from stream.backfill.avro_file import blocks, read_header
-    from stream.backfill.avro_lines import _long
+    from headrace.backfill.avro_file import blocks, read_header
+    from headrace.backfill.avro_lines import _long
 
     file = io.BytesIO(whole)
     header = read_header(file)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from headrace.backfill.local_times import Ambiguous, Gap, in_utc
 from headrace.schemas.errors import UnreadableTextError
-from stream.backfill.local_times import Ambiguous, Gap, in_utc
 from tests.strategies import FIXED_PROFILE
 
 ZONES = sorted(available_timezones() - {"Factory", "localtime"})

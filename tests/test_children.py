@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from headrace.backfill.file_rounds import Task
+from headrace.backfill.files import look_at
+from headrace.backfill.mapping import read_mapping
+from headrace.backfill.reading_process import read_ahead
 from headrace.runtime.clock import now_micros
 from headrace.runtime.processes import child_environment, python, run, start
 from headrace.schemas.samples import SAMPLES
-from stream.backfill.files import look_at
-from stream.backfill.mapping import read_mapping
-from stream.backfill.reading_process import read_ahead
-from stream.backfill.rounds import Task
 from tests.builders import FLIGHT
 
 ROOT = Path(__file__).parent.parent
@@ -56,7 +56,7 @@ def executed(found: Path) -> str:
 
 
 def test_python_alone_would_run_what_lies_there(planted: Path) -> None:
-    subprocess.run([sys.executable, "-m", "stream.backfill.reading_process"], capture_output=True, timeout=60)
+    subprocess.run([sys.executable, "-m", "headrace.backfill.reading_process"], capture_output=True, timeout=60)
     assert executed(planted) != ""
 
 

@@ -19,6 +19,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from headrace.backfill.backfill_errors import BackfillError, MappingError
+from headrace.backfill.connectors.connector_config import Pull, read_pull
+from headrace.backfill.connectors.connector_errors import ExtraMissingError, PullError, SourceAwayError
+from headrace.backfill.connectors.cursor import Cursor, Reached, is_later
+from headrace.backfill.connectors.dlt_rows import require_dlt, rows_of
+from headrace.backfill.connectors.row_source import CURSOR, PullSource
+from headrace.backfill.line_events import LINE, BadLine
 from headrace.config.settings import load_settings
 from headrace.config.toml_positions import line_of, lines_of
 from headrace.core.message import Message
@@ -32,14 +39,7 @@ from headrace.schemas.envelope import to_micros
 from headrace.schemas.identity import derive_event_id
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
-from stream.backfill.errors import BackfillError, MappingError
-from stream.backfill.events import LINE, BadLine
 from stream.commands.backfill_from import pull_backfill
-from stream.pull.cursor import Cursor, Reached, is_later
-from stream.pull.describe import Pull, read_pull
-from stream.pull.errors import ExtraMissingError, PullError, SourceAwayError
-from stream.pull.rows import require_dlt, rows_of
-from stream.pull.source import CURSOR, PullSource
 from tests.api import FAILED, GONE, OTHER, RATE_LIMITED, TOKEN, a_served_api
 from tests.builders import FLIGHT, MOMENT, a_contract, a_decimal, a_flight, decode, encode
 from tests.databases import FIELDS, HAS_POSTGRESQL, a_postgresql, as_json, execute, insert

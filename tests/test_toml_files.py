@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from headrace.backfill.connectors.toml_table import Table
 from headrace.config.profiles import Document
 from stream.cost.prices import load_prices
-from stream.pull.toml import Table
 from stream.scale.limits import load_limits
 
 ROOT = Path(__file__).parents[1]

@@ -13,6 +13,13 @@ from typing import Any, Final, Protocol
 
 from google.cloud.bigquery import Client
 
+from headrace.backfill.file_rounds import Task
+from headrace.backfill.file_source import FileSource
+from headrace.backfill.files import look_at
+from headrace.backfill.line_events import FILE, LINE
+from headrace.backfill.mapping import read_mapping
+from headrace.backfill.preparer import LinePreparer
+from headrace.backfill.reading_process import read_ahead
 from headrace.bigquery.write_streams import WriteStreams
 from headrace.config.secrets import KEY_BYTES, HeldKey, Key
 from headrace.config.served_contracts import served
@@ -35,13 +42,6 @@ from headrace.runtime.reachability import Service, reach
 from headrace.schemas.registry import Contract, Registry
 from headrace.steps.transform import find_functions
 from headrace.util.output import check_format, say, show
-from stream.backfill.events import FILE, LINE
-from stream.backfill.files import look_at
-from stream.backfill.mapping import read_mapping
-from stream.backfill.preparer import LinePreparer
-from stream.backfill.reading_process import read_ahead
-from stream.backfill.rounds import Task
-from stream.backfill.source import FileSource
 from stream.commands.line import Line
 from stream.commands.run import collect_less_often, job_for
 from stream.job import Job

@@ -6,6 +6,9 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from headrace.backfill.connectors.connector_config import Pull, read_pull
+from headrace.backfill.connectors.dlt_rows import require_dlt, rows_of
+from headrace.backfill.connectors.row_source import PullSource
 from headrace.config.served_contracts import served
 from headrace.config.settings import Settings
 from headrace.engine.journal import Journal
@@ -14,9 +17,6 @@ from headrace.runtime.clock import now_micros
 from headrace.runtime.exit_codes import Exit
 from headrace.schemas.registry import Contract
 from stream.commands.backfill import check, write
-from stream.pull.describe import Pull, read_pull
-from stream.pull.rows import require_dlt, rows_of
-from stream.pull.source import PullSource
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from typing import Any
 
 import apache_beam as beam
 
+from headrace.backfill.file_rounds import Task, rounds
+from headrace.backfill.files import File
 from headrace.core.message import Message
-from stream.backfill.files import File
-from stream.backfill.rounds import Task, rounds
 
 
 class _ReadFn(beam.DoFn):  # type: ignore[misc]

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from apache_beam.pvalue import TaggedOutput
 
+from headrace.backfill.buckets import create_object
 from headrace.bigquery.event_table import derived_columns
 from headrace.core.micro_batch import MicroBatch
 from headrace.core.sealed_messages import sealing_key
@@ -25,7 +26,6 @@ from headrace.core.tally import Tally
 from headrace.runtime.google_clients import open_bigquery
 from headrace.steps.append import STAGE
 from headrace.steps.deduplicate import SeenIds
-from stream.backfill.buckets import create_object
 from stream.dataflow.cells import Key
 from stream.dataflow.fates import Fates, tally_fates
 from stream.dataflow.keying import key_by_shard

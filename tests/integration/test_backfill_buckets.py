@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from google.cloud import storage
 
+from headrace.backfill import buckets
+from headrace.backfill.backfill_errors import BackfillError
+from headrace.backfill.file_rounds import Task, rounds
+from headrace.backfill.files import look_at, opened
+from headrace.backfill.mapping import Mapping
 from headrace.core.message import Message
-from stream.backfill import buckets
-from stream.backfill.errors import BackfillError
-from stream.backfill.files import look_at, opened
-from stream.backfill.mapping import Mapping
-from stream.backfill.rounds import Task, rounds
 from tests.buckets import a_bucket, put
 from tests.builders import FLIGHT
 from tests.files import WRITERS

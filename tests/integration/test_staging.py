@@ -14,13 +14,13 @@ import pyarrow.parquet as pq
 import pytest
 from google.cloud import bigquery
 
+from headrace.backfill.backfill_errors import BackfillError
+from headrace.backfill.staging import Load, Staging
 from headrace.bigquery.existing_rows import StoredRows
 from headrace.bigquery.service_tables import tallies_table
 from headrace.core.tally import COUNTS, Tally
 from headrace.runtime.google_clients import open_bigquery
 from headrace.steps.tally_lines import tally_lines
-from stream.backfill.errors import BackfillError
-from stream.backfill.staging import Load, Staging
 
 pytestmark = pytest.mark.emulators
 NOON = datetime(2026, 3, 14, 12, tzinfo=UTC)

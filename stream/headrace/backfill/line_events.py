@@ -12,6 +12,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from headrace.backfill.backfill_errors import BackfillError
+from headrace.backfill.encoded_cells import Cells, Encoded
+from headrace.backfill.fields import Fields
+from headrace.backfill.file_line import NO_UTF8, NOT_UTF8, Line
+from headrace.backfill.mapping import Mapping
 from headrace.core.message import Message
 from headrace.schemas.encode import encode
 from headrace.schemas.envelope import Envelope, from_micros, to_micros
@@ -19,11 +24,6 @@ from headrace.schemas.errors import InvalidEventError
 from headrace.schemas.identity import derive_event_id
 from headrace.schemas.model import MISSING, Kind, bare
 from headrace.schemas.registry import Contract
-from stream.backfill.cells import Cells, Encoded
-from stream.backfill.errors import BackfillError
-from stream.backfill.fields import Fields
-from stream.backfill.line import NO_UTF8, NOT_UTF8, Line
-from stream.backfill.mapping import Mapping
 
 # cloud.google.com/bigquery/docs/write-api#data_format: older partitions take no streamed rows.
 STREAMED_DAYS: Final = 1_825

@@ -19,9 +19,9 @@ from google.api_core.exceptions import Conflict, GoogleAPIError
 from google.cloud import bigquery
 from requests.exceptions import RequestException
 
+from headrace.backfill.backfill_errors import BackfillError
+from headrace.backfill.parquet_load import replacing_load
 from headrace.schemas.envelope import to_rfc3339
-from stream.backfill.errors import BackfillError
-from stream.backfill.parquet_load import replacing_load
 
 MEANWHILE: Final = "events of these files were written by somebody else meanwhile"
 _TRIES: Final = 3  # of a script that failed: it has changed nothing, so another may be run

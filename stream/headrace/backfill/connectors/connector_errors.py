@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stream.backfill.errors import BackfillError
+from headrace.backfill.backfill_errors import BackfillError
 
 
 class PullError(BackfillError):

@@ -15,10 +15,10 @@ from math import isfinite
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from headrace.backfill.connectors.connector_config import Api, Pull, Sql
+from headrace.backfill.connectors.connector_errors import ExtraMissingError, PullError, SourceAwayError
+from headrace.backfill.connectors.cursor import Cursor, is_later
 from headrace.schemas.strict_json import InvalidJsonError, read_json
-from stream.pull.cursor import Cursor, is_later
-from stream.pull.describe import Api, Pull, Sql
-from stream.pull.errors import ExtraMissingError, PullError, SourceAwayError
 
 ATTEMPT_SECONDS: Final = 60.0  # of one request; and the longest wait before the next
 _INSTALL: Final = "install it: pip install 'headrace[stream,dlt]'"

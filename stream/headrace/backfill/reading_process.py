@@ -18,11 +18,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Final
 
+from headrace.backfill.backfill_errors import BackfillError
+from headrace.backfill.file_rounds import Round, Task, rounds
+from headrace.backfill.line_events import BadLine
 from headrace.core.message import Message
 from headrace.runtime.processes import python, start
-from stream.backfill.errors import BackfillError
-from stream.backfill.events import BadLine
-from stream.backfill.rounds import Round, Task, rounds
 
 MAX_BYTES: Final = 2 * 1024**3  # of memory that reading may take
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import BinaryIO
 
+from headrace.backfill.file_line import Content, Line, Lines
+from headrace.backfill.text_lines import MAX_LINE_BYTES, TOO_LONG, physical_lines
 from headrace.schemas.strict_json import InvalidJsonError, read_json
-from stream.backfill.line import Content, Line, Lines
-from stream.backfill.text_lines import MAX_LINE_BYTES, TOO_LONG, physical_lines
 
 
 def json_content(file: BinaryIO, delimiter: str) -> Content:

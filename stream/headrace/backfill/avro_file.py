@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Final, NamedTuple
 
 import pyarrow as pa
 
-from stream.backfill.errors import BackfillError, CutOffError
+from headrace.backfill.backfill_errors import BackfillError, CutOffError
 
 MAX_HEADER_BYTES: Final = 4 * 1024 * 1024
 MAX_BLOCK_BYTES: Final = 64 * 1024 * 1024  # unpacked; writers make blocks of 16 kB to some MB

@@ -11,6 +11,10 @@ from typing import Final
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from headrace.backfill.backfill_errors import BackfillError
+from headrace.backfill.file_rounds import Round
+from headrace.backfill.line_events import FILE, LINE
+from headrace.backfill.preparer import LineDecoder
 from headrace.core.message import Message
 from headrace.core.micro_batch import MicroBatch
 from headrace.core.tally import Outcome, Tally, add_up, tally_rows, tally_written
@@ -20,10 +24,6 @@ from headrace.schemas.envelope import from_micros, to_micros
 from headrace.schemas.registry import Contract
 from headrace.schemas.times import read_date
 from headrace.steps.deduplicate import SeenIds
-from stream.backfill.errors import BackfillError
-from stream.backfill.events import FILE, LINE
-from stream.backfill.preparer import LineDecoder
-from stream.backfill.rounds import Round
 from stream.job import Job
 
 SPOOL: Final = "day.parquet"

@@ -11,10 +11,10 @@ from typing import Any, BinaryIO, Final
 import fastavro
 from fastavro.schema import SchemaParseException
 
-from stream.backfill.avro_file import Block, Header, blocks, read_header
-from stream.backfill.avro_schema import columns_of, schema_to_read
-from stream.backfill.errors import BackfillError, CutOffError
-from stream.backfill.line import Content, Lines, line_of_row
+from headrace.backfill.avro_file import Block, Header, blocks, read_header
+from headrace.backfill.avro_schema import columns_of, schema_to_read
+from headrace.backfill.backfill_errors import BackfillError, CutOffError
+from headrace.backfill.file_line import Content, Lines, line_of_row
 
 # What fastavro raises at data that is not of its schema.
 _SYNC: Final = b"headrace".ljust(16)

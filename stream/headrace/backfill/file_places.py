@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from stream.backfill.errors import BackfillError
+from headrace.backfill.backfill_errors import BackfillError
 
 _BUCKET: Final = "gs://"
 _BUCKET_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")  # docs.cloud.google.com/storage/docs/buckets

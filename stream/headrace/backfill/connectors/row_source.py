@@ -15,20 +15,20 @@ from dataclasses import replace
 from typing import Any, Final, TypeAlias
 from zoneinfo import ZoneInfo
 
+from headrace.backfill.connectors.connector_config import Pull, Sql
+from headrace.backfill.connectors.connector_errors import PullError
+from headrace.backfill.connectors.cursor import Reached, is_later, tells
+from headrace.backfill.connectors.dlt_rows import at
+from headrace.backfill.connectors.fit_values import fitted
+from headrace.backfill.file_line import Line
+from headrace.backfill.file_rounds import ROUND_BYTES
+from headrace.backfill.finite_source import FiniteSource
+from headrace.backfill.line_events import BadLine, Events, Place
 from headrace.core.message import Message
 from headrace.engine.journal import Journal
 from headrace.engine.puller import Pulled
 from headrace.engine.retry import Patience
 from headrace.engine.transaction import Transaction
-from stream.backfill.events import BadLine, Events, Place
-from stream.backfill.finite import FiniteSource
-from stream.backfill.line import Line
-from stream.backfill.rounds import ROUND_BYTES
-from stream.pull.cursor import Reached, is_later, tells
-from stream.pull.describe import Pull, Sql
-from stream.pull.errors import PullError
-from stream.pull.fitting import fitted
-from stream.pull.rows import at
 
 CURSOR: Final = "backfill-cursor"
 Rows: TypeAlias = Callable[[Pull, Any], Iterator[Any]]

@@ -6,14 +6,14 @@ import re
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 
+from headrace.backfill.local_times import in_utc
+from headrace.backfill.mapping import Origin
 from headrace.schemas.envelope import EPOCH
 from headrace.schemas.errors import InvalidEventError, UnreadableTextError
 from headrace.schemas.model import INSTANTS, MISSING, Array, Kind, Map, Optional, Record, Scalar, Type, bare
 from headrace.schemas.numbers import micros_of
 from headrace.schemas.strict_json import InvalidJsonError, read_json
 from headrace.schemas.times import read_datetime
-from stream.backfill.local_times import in_utc
-from stream.backfill.mapping import Origin
 
 _BOOLEANS: Final = {"true": True, "false": False, "1": True, "0": False}
 _UNIX: Final = {"unix": 1_000_000, "unix_ms": 1_000, "unix_us": 1}

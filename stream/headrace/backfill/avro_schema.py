@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from fastavro.read import LOGICAL_READERS
 
-from stream.backfill.errors import BackfillError
-from stream.backfill.line import Unreadable, why_unreadable
+from headrace.backfill.backfill_errors import BackfillError
+from headrace.backfill.file_line import Unreadable, why_unreadable
 
 MAX_DEPTH: Final = 64
 MAX_FIELDS: Final = 100_000  # of a record, with those of the records in it

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from headrace.backfill.backfill_errors import MappingError
 from headrace.config.toml_positions import line_of, lines_of, parse_toml
-from stream.backfill.errors import MappingError
 
 _REFERENCE: Final = '{ env = "NAME" } or { file = "/run/secrets/name" }'
 

@@ -11,12 +11,12 @@ from collections.abc import Callable, Generator
 from dataclasses import replace
 from typing import TypeAlias
 
+from headrace.backfill.file_rounds import Round, Task
+from headrace.backfill.finite_source import FiniteSource
 from headrace.engine.journal import Journal
 from headrace.engine.puller import Pulled
 from headrace.engine.retry import Patience
 from headrace.engine.transaction import Transaction
-from stream.backfill.finite import FiniteSource
-from stream.backfill.rounds import Round, Task
 
 Reading: TypeAlias = Callable[[Task], Generator[Round, None, None]]
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping as Table
 from datetime import date, datetime, time
 from typing import Any
 
+from headrace.backfill.file_values import from_parts, from_text, from_time
+from headrace.backfill.mapping import Mapping, Origin
 from headrace.schemas.envelope import to_rfc3339
 from headrace.schemas.errors import InvalidEventError
 from headrace.schemas.from_json import convert, fields_from_json
@@ -14,8 +16,6 @@ from headrace.schemas.identity import id_of
 from headrace.schemas.model import MISSING, Field
 from headrace.schemas.registry import Contract
 from headrace.schemas.validate import check, validate
-from stream.backfill.mapping import Mapping, Origin
-from stream.backfill.values import from_parts, from_text, from_time
 
 
 class Fields:

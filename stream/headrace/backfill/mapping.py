@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from headrace.backfill.backfill_errors import MappingError
+from headrace.backfill.file_places import is_object
+from headrace.backfill.local_times import Ambiguous, Gap
 from headrace.config.toml_positions import parse_toml
 from headrace.schemas.registry import Contract
-from stream.backfill.errors import MappingError
-from stream.backfill.local_times import Ambiguous, Gap
-from stream.backfill.places import is_object
 
 _KEYS: Final = frozenset({"fields", "identity", "source", "null", "delimiter"})
 _FIELD_KEYS: Final = frozenset({"column", "value", "format", "zone", "gap", "ambiguous"})
@@ -104,7 +104,7 @@ def _parse(place: str, contract: Contract, project: str) -> Mapping:
 
 def _read(place: str, project: str) -> bytes:
     if is_object(place):
-        from stream.backfill.buckets import read_object  # Beam's IO takes seconds to import
+        from headrace.backfill.buckets import read_object  # Beam's IO takes seconds to import
 
         return read_object(place, project)
     return Path(place).read_bytes()

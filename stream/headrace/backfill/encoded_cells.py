@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from headrace.backfill.fields import Fields
+from headrace.backfill.mapping import Mapping as ColumnMapping
+from headrace.backfill.mapping import Origin
 from headrace.schemas.decoder import MAX_PAYLOAD_BYTES
 from headrace.schemas.encode_field import compile_encoder
 from headrace.schemas.errors import InvalidEventError
 from headrace.schemas.identity import id_of, in_json
 from headrace.schemas.model import MISSING, Field
 from headrace.schemas.registry import Contract
-from stream.backfill.fields import Fields
-from stream.backfill.mapping import Mapping as ColumnMapping
-from stream.backfill.mapping import Origin
 
 KNOWN_VALUES: Final = 60_000  # of all columns together
 LONGEST_KNOWN: Final = 64  # characters

@@ -12,12 +12,12 @@ from typing import BinaryIO, Final
 
 import pyarrow as pa
 
-from stream.backfill.avro_lines import avro_content
-from stream.backfill.csv_lines import csv_content
-from stream.backfill.errors import BackfillError, CutOffError
-from stream.backfill.json_lines import json_content
-from stream.backfill.line import Content, Lines
-from stream.backfill.parquet_lines import parquet_content
+from headrace.backfill.avro_lines import avro_content
+from headrace.backfill.backfill_errors import BackfillError, CutOffError
+from headrace.backfill.csv_lines import csv_content
+from headrace.backfill.file_line import Content, Lines
+from headrace.backfill.json_lines import json_content
+from headrace.backfill.parquet_lines import parquet_content
 
 
 class Reader:

@@ -22,6 +22,11 @@ from requests.exceptions import RequestException
 from headrace.audit.queries import signed, tallied_windows
 from headrace.audit.scope import Scope
 from headrace.audit.windows import Tallied
+from headrace.backfill.backfill_errors import BackfillError
+from headrace.backfill.day_of_rows import Day, DayReader, Spooled
+from headrace.backfill.file_rounds import Round
+from headrace.backfill.finite_source import FiniteSource
+from headrace.backfill.parquet_load import replacing_load
 from headrace.bigquery.event_table import table_for
 from headrace.core.message import Message
 from headrace.core.resource_names import Names
@@ -35,11 +40,6 @@ from headrace.engine.transaction import Transaction
 from headrace.runtime.failpoints import reached
 from headrace.schemas.envelope import from_micros
 from headrace.schemas.registry import Contract
-from stream.backfill.day import Day, DayReader, Spooled
-from stream.backfill.errors import BackfillError
-from stream.backfill.finite import FiniteSource
-from stream.backfill.parquet_load import replacing_load
-from stream.backfill.rounds import Round
 from stream.job import Job
 
 POLL_SECONDS: Final = 0.2

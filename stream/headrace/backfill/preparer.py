@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+from headrace.backfill.backfill_errors import BackfillError
+from headrace.backfill.line_events import BadLine
 from headrace.core.dead_letter import Reason
 from headrace.core.message import Message
 from headrace.engine.prepare import Preparation, Prepared
@@ -13,8 +15,6 @@ from headrace.schemas.envelope import Envelope
 from headrace.schemas.registry import Contract
 from headrace.steps.circuit_breaker import COUNTED, FloodGuard, describe
 from headrace.steps.decode.decode_messages import Decoder, RefusedError
-from stream.backfill.errors import BackfillError
-from stream.backfill.events import BadLine
 from stream.job import Job
 
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final, NamedTuple, cast
 
+from headrace.backfill.backfill_errors import BackfillError, CutOffError
+from headrace.backfill.file_places import checked_address, is_object
+from headrace.backfill.mapping import Mapping
+from headrace.backfill.readers import KINDS, WHOLE
 from headrace.schemas.registry import Contract
 from headrace.util.terminal_safe import safe
-from stream.backfill.errors import BackfillError, CutOffError
-from stream.backfill.mapping import Mapping
-from stream.backfill.places import checked_address, is_object
-from stream.backfill.readers import KINDS, WHOLE
 
 GZIP: Final = ".gz"
 MAX_UNPACKED_BYTES: Final = 256 * 1024 * 1024
@@ -89,7 +89,7 @@ class _Unpacked:
 
 def _raw(file: File) -> BinaryIO:
     if is_object(file.place):
-        from stream.backfill.buckets import open_object  # Beam's IO takes seconds to import
+        from headrace.backfill.buckets import open_object  # Beam's IO takes seconds to import
 
         return open_object(file.place, file.project)
     return open(file.place, "rb")
@@ -101,7 +101,7 @@ def _named_by(place: str, project: str) -> list[str]:
         checked_address(place)
     if not is_object(place) or not _STARS.intersection(place):
         return [place]
-    from stream.backfill.buckets import matching
+    from headrace.backfill.buckets import matching
 
     return matching(place, project)
 
@@ -115,7 +115,7 @@ def _look_at(place: str, reading: str, project: str) -> File:
     if packed and kind in WHOLE:
         raise BackfillError(f"{place}: such a file cannot be read from the middle; unpack it, it is compressed within")
     if is_object(place):
-        from stream.backfill.buckets import look_at_object
+        from headrace.backfill.buckets import look_at_object
 
         seen = look_at_object(place, project)
         version, modified_at, size = f"{place} {seen.version}", seen.modified_at, seen.size

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from stream.backfill.errors import BackfillError
-from stream.backfill.line import NUMBER_OUT_OF_RANGE, Content, Lines, Unreadable, line_of_row, why_unreadable
+from headrace.backfill.backfill_errors import BackfillError
+from headrace.backfill.file_line import NUMBER_OUT_OF_RANGE, Content, Lines, Unreadable, line_of_row, why_unreadable
 
 BATCH_ROWS: Final = 1_000
 BATCH_BYTES: Final = 32 * 1024 * 1024

@@ -7,9 +7,9 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO, Final
 
-from stream.backfill.errors import BackfillError
-from stream.backfill.line import NOT_UTF8, Content, Line, Lines
-from stream.backfill.text_lines import MAX_LINE_BYTES, TOO_LONG, physical_lines
+from headrace.backfill.backfill_errors import BackfillError
+from headrace.backfill.file_line import NOT_UTF8, Content, Line, Lines
+from headrace.backfill.text_lines import MAX_LINE_BYTES, TOO_LONG, physical_lines
 
 MAX_RECORD_LINES: Final = 10_000  # of a quoted value
 

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
+from headrace.backfill.backfill_errors import MappingError
+from headrace.backfill.connectors.cursor import Cursor
+from headrace.backfill.connectors.toml_table import Table
+from headrace.backfill.mapping import Mapping, mapping_of
 from headrace.schemas.annotations import parse_duration
 from headrace.schemas.errors import ContractError
 from headrace.schemas.registry import Contract, Registry
-from stream.backfill.errors import MappingError
-from stream.backfill.mapping import Mapping, mapping_of
-from stream.pull.cursor import Cursor
-from stream.pull.toml import Table
 
 PAGE_ROWS: Final = 5_000
 _WHERE: Final = frozenset({"host", "port", "service", "dbname", "unix_socket"})  # of an address's query

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
+from headrace.backfill.backfill_errors import BackfillError, CutOffError
+from headrace.backfill.file_line import Lines
+from headrace.backfill.files import File, opened
+from headrace.backfill.line_events import STREAMED_DAYS, BadLine, Events, Place
+from headrace.backfill.mapping import Mapping as ColumnMapping
+from headrace.backfill.readers import Reader
 from headrace.core.message import Message
 from headrace.schemas.registry import Contract
-from stream.backfill.errors import BackfillError, CutOffError
-from stream.backfill.events import STREAMED_DAYS, BadLine, Events, Place
-from stream.backfill.files import File, opened
-from stream.backfill.line import Lines
-from stream.backfill.mapping import Mapping as ColumnMapping
-from stream.backfill.readers import Reader
 
 ROUND_BYTES: Final = 32 * 1024 * 1024
 SAMPLE_LINES: Final = 1_000  # at the beginning of a file: when all are refused for one reason, the file is

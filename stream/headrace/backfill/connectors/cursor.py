@@ -11,9 +11,9 @@ from decimal import Decimal
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from headrace.backfill.connectors.connector_errors import PullError
 from headrace.schemas.errors import UnreadableTextError
 from headrace.schemas.times import read_datetime, without_finer
-from stream.pull.errors import PullError
 
 _TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ].*)?")
 _NUMBER: Final = re.compile(r"-?[0-9]{1,30}", re.ASCII)

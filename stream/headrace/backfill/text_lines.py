@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO, Final
 
-from stream.backfill.errors import BackfillError, CutOffError
+from headrace.backfill.backfill_errors import BackfillError, CutOffError
 
 MAX_LINE_BYTES: Final = 4 * 1024 * 1024
 MAX_SKIPPED_BYTES: Final = 256 * 1024 * 1024

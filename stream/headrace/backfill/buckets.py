@@ -11,8 +11,8 @@ from google.api_core.exceptions import GoogleAPIError, NotFound
 from google.auth.exceptions import GoogleAuthError
 from google.cloud import storage
 
-from stream.backfill.errors import BackfillError
-from stream.backfill.places import bucket_and_name, checked_address
+from headrace.backfill.backfill_errors import BackfillError
+from headrace.backfill.file_places import bucket_and_name, checked_address
 
 PIECE_BYTES: Final = 8 * 1024 * 1024  # of a request
 
