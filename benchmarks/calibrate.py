@@ -30,6 +30,13 @@ from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateS
 from apache_beam.transforms.util import BatchElements
 from google.cloud.bigquery_storage_v1.types import AppendRowsRequest, ArrowRecordBatch, ArrowSchema
 
+from headrace.beam.coders import MicroBatchCoder
+from headrace.beam.packing import Head, Waiting, pack_batch, pack_head, pack_waiting, unpack_head, unpack_waiting
+from headrace.beam.pages import BAGS
+from headrace.beam.read_messages import from_beam
+from headrace.beam.sharding import split_sealed
+from headrace.beam.state import Bag, Memory
+from headrace.beam.state_bags import ring_of, with_bags
 from headrace.bigquery.write_streams import Rows
 from headrace.core.message import Message
 from headrace.core.micro_batch import NOTES, MicroBatch
@@ -44,13 +51,6 @@ from headrace.steps.deduplicate import SeenIds
 from headrace.steps.mask.mask_columns import Masker
 from headrace.steps.mask.tokens import TokenKey
 from headrace.steps.window import assign_windows
-from stream.dataflow.cells import Bag, Memory
-from stream.dataflow.coders import MicroBatchCoder
-from stream.dataflow.packing import Head, Waiting, pack_batch, pack_head, pack_waiting, unpack_head, unpack_waiting
-from stream.dataflow.pages import BAGS
-from stream.dataflow.read import from_beam
-from stream.dataflow.ring import ring_of, with_bags
-from stream.dataflow.shards import split_sealed
 from stream.demo import bookings, flights
 from stream.scale.needs import BUNDLES_A_CYCLE
 from tests.builders import encode

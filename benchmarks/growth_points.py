@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from benchmarks import contracts
 from benchmarks.tables import tables_point
+from headrace.beam.sharding import split_sealed
 from headrace.bigquery.write_streams import Rows
 from headrace.core.message import Message
 from headrace.core.micro_batch import NOTES, MicroBatch
@@ -30,7 +31,6 @@ from headrace.schemas.registry import Registry
 from headrace.steps.deduplicate import SeenIds
 from headrace.steps.mask.tokens import TokenKey
 from stream.bench.figures import spread
-from stream.dataflow.shards import split_sealed
 
 ROUND: Final = 1000  # messages
 ROUNDS: Final = 40

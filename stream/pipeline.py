@@ -9,22 +9,22 @@ import apache_beam as beam
 
 from headrace.backfill.file_rounds import Task
 from headrace.backfill.preparer import LineDecoder
+from headrace.beam import coders  # noqa: F401 they register themselves
+from headrace.beam.decode_dofn import Decode
+from headrace.beam.deduplicate_and_append import WriteOptions, WriteRows
+from headrace.beam.deduplicate_for_load import KeepFresh
+from headrace.beam.load_tables import LoadOnce
+from headrace.beam.load_target import LoadOptions
+from headrace.beam.mask_dofn import MaskPersonalData
+from headrace.beam.outputs import Outputs
+from headrace.beam.publish_dead_letters import PublishDeadLetters
+from headrace.beam.read_files import ReadFiles
+from headrace.beam.tally_dofn import AppendTallies
+from headrace.beam.transform_dofn import TransformRows
+from headrace.beam.window_dofn import AssignWindows
 from headrace.bigquery.event_table import derived_columns
 from headrace.config.secrets import Key
 from headrace.steps.decode.decode_messages import Decoder
-from stream.dataflow import coders  # noqa: F401 they register themselves
-from stream.dataflow.deadletters import PublishDeadLetters
-from stream.dataflow.decode import Decode
-from stream.dataflow.files import ReadFiles
-from stream.dataflow.fresh import KeepFresh
-from stream.dataflow.load import LoadOnce
-from stream.dataflow.loading import LoadOptions
-from stream.dataflow.mask import MaskPersonalData
-from stream.dataflow.outputs import Outputs
-from stream.dataflow.tally import AppendTallies
-from stream.dataflow.transform import TransformRows
-from stream.dataflow.window import AssignWindows
-from stream.dataflow.write import WriteOptions, WriteRows
 from stream.job import Job
 
 

@@ -18,17 +18,17 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
 
+from headrace.beam.append_queue import IDLE_MICROS, AppendError, Outbox, Streams
+from headrace.beam.pages import Queue
+from headrace.beam.row_outcomes import Fates, tally_fates
+from headrace.beam.sealed_dead_letters import sealed_letters
+from headrace.beam.state import Ids, Memory
+from headrace.beam.table_shard import Ledger
 from headrace.bigquery.append_result import HaltError
 from headrace.core.dead_letter import DeadLetter
 from headrace.core.message import Message
 from headrace.core.micro_batch import MicroBatch
 from headrace.core.tally import Outcome, Tally, add_up, tally_rows, tally_written
-from stream.dataflow.cells import Ids, Memory
-from stream.dataflow.fates import Fates, tally_fates
-from stream.dataflow.ledger import Ledger
-from stream.dataflow.outbox import IDLE_MICROS, AppendError, Outbox, Streams
-from stream.dataflow.pages import Queue
-from stream.dataflow.sealed import sealed_letters
 from tests.ledgers import (
     KEY,
     SEALING_KEY,

@@ -11,14 +11,14 @@ from typing import Any, Final
 import pyarrow as pa
 from google.rpc import code_pb2
 
+from headrace.beam.pages import Queue
+from headrace.beam.state import Ids, Memory
 from headrace.bigquery.append_result import Answer
 from headrace.bigquery.write_streams import Rows
 from headrace.core.message import Message
 from headrace.core.micro_batch import NOTES, MicroBatch
 from headrace.core.sealed_messages import seal
 from headrace.steps.decode.decode_messages import event_keys
-from stream.dataflow.cells import Ids, Memory
-from stream.dataflow.pages import Queue
 
 KEY: Final = ("things", 0)
 SEALING_KEY: Final = bytes(32)

@@ -7,6 +7,7 @@ from functools import partial
 
 import pytest
 
+from headrace.beam.decode_dofn import _DecodeFn
 from headrace.config.secrets import HeldKey
 from headrace.core.message import Message
 from headrace.engine.prepare import Preparation
@@ -20,7 +21,6 @@ from headrace.schemas.model import MAX_COLUMN_BYTES
 from headrace.schemas.registry import Contract, Registry
 from headrace.steps.decode.decode_messages import MAX_BATCH_BYTES, Decoder, decode, decode_all
 from headrace.steps.mask.tokens import TokenKey
-from stream.dataflow.decode import _DecodeFn
 from tests.builders import MOMENT, a_contract, a_record, encode
 from tests.readers import KINDS, columns_of
 

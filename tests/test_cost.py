@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headrace.beam import table_identities as identities
 from headrace.config.settings import Settings
 from headrace.engine import claim_keeper as guard
 from headrace.engine import resource_watch as watch
@@ -23,7 +24,6 @@ from stream.cost import upkeep
 from stream.cost.estimate import GIB, MONTH_SECONDS, TIB, Engine, Item, Load, envelope_bytes, estimate
 from stream.cost.measure import Measured, total
 from stream.cost.prices import NAMES, PricesError, load_prices
-from stream.dataflow import identities
 
 LOAD = Load(
     events_a_second=100,

@@ -8,10 +8,10 @@ from collections.abc import Callable
 import pyarrow as pa
 import pytest
 
+from headrace.beam import append_dofn as module
+from headrace.beam.append_dofn import AppendingFn
 from headrace.bigquery.append_result import Answer
 from headrace.bigquery.write_streams import Rows
-from stream.dataflow import appending as module
-from stream.dataflow.appending import AppendingFn
 from tests.faults.scripted_memory import a_scripted_memory
 from tests.ledgers import TABLE
 

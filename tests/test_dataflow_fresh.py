@@ -6,9 +6,9 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headrace.beam.deduplicate_for_load import ASKED_ROWS, _lots, compare_together
+from headrace.beam.tally_dofn import as_batch
 from headrace.core.micro_batch import MicroBatch
-from stream.dataflow.fresh import ASKED_ROWS, _lots, compare_together
-from stream.dataflow.tally import as_batch
 
 
 def a_batch(ids: list[int]) -> MicroBatch:

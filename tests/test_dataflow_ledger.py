@@ -8,6 +8,13 @@ import pyarrow as pa
 import pytest
 from google.rpc import code_pb2
 
+from headrace.beam import pages as module
+from headrace.beam.append_queue import IDLE_MICROS, AppendError, Outbox, Settled
+from headrace.beam.packing import Head, Waiting, pack_head, pack_waiting, unpack_head, unpack_waiting
+from headrace.beam.row_outcomes import Fates
+from headrace.beam.state import Memory
+from headrace.beam.table_shard import Ledger
+from headrace.beam.tally_dofn import added_up, as_batch
 from headrace.bigquery.append_result import Answer, HaltError
 from headrace.bigquery.existing_rows import SKEW_MICROSECONDS
 from headrace.bigquery.write_streams import Rows
@@ -15,13 +22,6 @@ from headrace.core.dead_letter import Reason
 from headrace.core.micro_batch import MicroBatch
 from headrace.core.tally import Outcome, tally_rows
 from headrace.steps.append import request_bytes
-from stream.dataflow import pages as module
-from stream.dataflow.cells import Memory
-from stream.dataflow.fates import Fates
-from stream.dataflow.ledger import Ledger
-from stream.dataflow.outbox import IDLE_MICROS, AppendError, Outbox, Settled
-from stream.dataflow.packing import Head, Waiting, pack_head, pack_waiting, unpack_head, unpack_waiting
-from stream.dataflow.tally import added_up, as_batch
 from tests.ledgers import KEY, TABLE, Cells, Table, a_batch, a_message, the_ids, the_queue
 
 

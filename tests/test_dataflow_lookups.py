@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from google.api_core.exceptions import Forbidden, GoogleAPIError, InvalidArgument, NotFound
 
+from headrace.beam.table_lookups import EventTable, LookupFailedError, _asking
 from headrace.runtime.call_failures import plain
 from headrace.runtime.google_clients import open_bigquery
-from stream.dataflow.lookups import EventTable, LookupFailedError, _asking
 from tests.ledgers import TABLE
 
 NAME = plain(TABLE)

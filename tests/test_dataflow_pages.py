@@ -12,15 +12,15 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
+from headrace.beam import pages
+from headrace.beam.append_queue import Outbox
+from headrace.beam.packing import Head, Waiting, pack_head, pack_waiting, unpack_waiting
+from headrace.beam.pages import Index, Queue
+from headrace.beam.state import Memory
+from headrace.beam.state_bags import in_ring, ring_of, with_bags
+from headrace.beam.table_shard import Ledger
 from headrace.core.micro_batch import MicroBatch
 from headrace.steps.append import request_bytes
-from stream.dataflow import pages
-from stream.dataflow.cells import Memory
-from stream.dataflow.ledger import Ledger
-from stream.dataflow.outbox import Outbox
-from stream.dataflow.packing import Head, Waiting, pack_head, pack_waiting, unpack_waiting
-from stream.dataflow.pages import Index, Queue
-from stream.dataflow.ring import in_ring, ring_of, with_bags
 from tests.ledgers import KEY, TABLE, Cells, Table, a_batch, a_message, the_ids, the_queue
 from tests.strategies import FIXED_PROFILE
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from headrace.beam.sealed_dead_letters import sealed_letters
+from headrace.beam.sharding import split_sealed
 from headrace.core.dead_letter import Reason, Refusal
-from stream.dataflow.sealed import sealed_letters
-from stream.dataflow.shards import split_sealed
 from tests.ledgers import SEALING_KEY, a_batch, a_message
 
 

@@ -9,17 +9,17 @@ import pyarrow as pa
 import pytest
 from google.rpc import code_pb2
 
+from headrace.beam import pages
+from headrace.beam.append_queue import Outbox, Settled, Streams
+from headrace.beam.packing import Head, Waiting, unpack_head
+from headrace.beam.pages import Queue
+from headrace.beam.row_outcomes import Fates
+from headrace.beam.state import Ids, Mark
+from headrace.beam.table_shard import Ledger
 from headrace.bigquery.append_result import Answer, Verdict
 from headrace.bigquery.write_streams import Rows
 from headrace.core.micro_batch import MicroBatch
 from headrace.steps.deduplicate import SeenIds
-from stream.dataflow import pages
-from stream.dataflow.cells import Ids, Mark
-from stream.dataflow.fates import Fates
-from stream.dataflow.ledger import Ledger
-from stream.dataflow.outbox import Outbox, Settled, Streams
-from stream.dataflow.packing import Head, Waiting, unpack_head
-from stream.dataflow.pages import Queue
 from tests.bundles import Carrier, Simulator
 from tests.ledgers import Network, a_message
 

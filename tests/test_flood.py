@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headrace.beam.decode_dofn import _DecodeFn
 from headrace.config.secrets import HeldKey
 from headrace.core.dead_letter import Reason
 from headrace.core.message import Message
 from headrace.schemas.errors import ContractError
 from headrace.steps.circuit_breaker import COUNTED, FLOOR, WINDOW, FloodError, FloodGuard
 from headrace.steps.decode.decode_messages import Decoder
-from stream.dataflow.decode import _DecodeFn
 from tests.builders import PACKAGE
 
 SECOND = 1_000_000

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from headrace.beam.pages import BAGS
 from stream.commands.scale import make_plan
 from stream.commands.scale_simulate import show_simulation
-from stream.dataflow.pages import BAGS
 from stream.scale.limits import ScaleError
 from stream.scale.load import Load
 from stream.scale.samples import Outcome, Written

@@ -21,6 +21,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from headrace.beam.transform_dofn import _TransformFn
 from headrace.bigquery.event_table import row_schema, table_for
 from headrace.config.secrets import HeldKey
 from headrace.config.settings import load_contracts
@@ -38,7 +39,6 @@ from headrace.steps.mask.mask_columns import Masker
 from headrace.steps.mask.tokens import TokenKey
 from headrace.steps.transform import Transformer, check_transformations, find_functions
 from headrace.steps.user_functions import Function
-from stream.dataflow.transform import _TransformFn
 from tests.builders import FLIGHT, MOMENT, a_contract, a_flight, an_envelope, contract_json, encode
 from tests.functions import installed
 

@@ -9,9 +9,9 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.portability.api import beam_runner_api_pb2
 from apache_beam.runners.pipeline_context import PipelineContext
 
+from headrace.beam.read_messages import ReadSubscriptions
 from headrace.config.secrets import Key
 from headrace.core.resource_names import Names
-from stream.dataflow.read import ReadSubscriptions
 from stream.deploy.compare import Graph
 from stream.job import Job
 from stream.pipeline import ingest

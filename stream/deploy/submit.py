@@ -9,13 +9,13 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
 from apache_beam.runners.dataflow.dataflow_runner import DataflowPipelineResult
 
+from headrace.beam.load_target import LoadOptions
 from headrace.config.secrets import SecretVersion
 from headrace.config.served_contracts import served
 from headrace.config.settings import Settings
 from headrace.runtime.clock import now_micros
 from stream.commands.backfill import Reading, job_of
 from stream.commands.run import job_for
-from stream.dataflow.loading import LoadOptions
 from stream.deploy.graph import build
 from stream.deploy.options import secret_names
 from stream.pipeline import load

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from headrace.beam.pages import BAGS, HEAD_BYTES, PAGE_BYTES
 from stream.cost.estimate import message_bytes
-from stream.dataflow.pages import BAGS, HEAD_BYTES, PAGE_BYTES
 from stream.scale.calibration import Calibration, Kind
 from stream.scale.limits import Limit, Limits
 from stream.scale.load import Load, Machine

@@ -11,7 +11,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from stream.dataflow.pages import BAGS
+from headrace.beam.pages import BAGS
 from stream.scale.limits import ScaleError
 from stream.scale.needs import Plan
 from stream.scale.samples import Outcome

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from stream.dataflow.outbox import BACKOFF_SECONDS
-from stream.dataflow.pages import BAGS
+from headrace.beam.append_queue import BACKOFF_SECONDS
+from headrace.beam.pages import BAGS
 from stream.scale.limits import ScaleError
 from stream.scale.needs import Plan
 

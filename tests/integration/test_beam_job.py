@@ -13,6 +13,8 @@ from google.cloud import bigquery
 from google.rpc import code_pb2
 
 from headrace.audit.reconcile import SubjectAudit, count_subjects
+from headrace.beam import pages
+from headrace.beam.pages import Placed, Queue
 from headrace.bigquery.append_result import Answer, Verdict, judge
 from headrace.bigquery.write_streams import Rows, WriteStreams
 from headrace.core.dead_letter import PREFIX
@@ -23,8 +25,6 @@ from headrace.engine.status import SubjectStatus
 from headrace.runtime.clock import now_micros
 from headrace.runtime.google_clients import open_bigquery, open_subscriber, open_write
 from stream.commands.run import job_for
-from stream.dataflow import pages
-from stream.dataflow.pages import Placed, Queue
 from stream.job import Job
 from tests.beam_engine import BeamEngine, NamedKey
 from tests.integration.test_service import flight_message

@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 from deploy.open_letters import open_letters
 from deploy.permissions import differences, principals
+from headrace.beam.load_target import LoadOptions
 from headrace.bigquery.existing_rows import StoredRows, StoredTallies
 from headrace.bigquery.table_identity import Witness, look_at_table, missing_witnesses
 from headrace.bigquery.write_streams import WriteStreams
@@ -37,7 +38,6 @@ from stream.cli import app
 from stream.commands.archive import open_collector
 from stream.commands.backfill import Reading, build_backfill, job_of
 from stream.commands.backfill_day import build_replacement
-from stream.dataflow.loading import LoadOptions
 from stream.pipeline import load
 from stream.provision import Clients, apply, plan
 from tests.beam_engine import BeamEngine, NamedKey

@@ -12,10 +12,10 @@ from google.cloud import bigquery
 from requests.exceptions import ConnectionError as RequestsConnectionError
 from requests.exceptions import Timeout
 
+from headrace.beam.table_identities import TableIdentities
 from headrace.bigquery.existing_rows import StoredRows, StoredTallies
 from headrace.core.resource_names import sql_name
 from headrace.runtime.call_failures import in_words
-from stream.dataflow.identities import TableIdentities
 
 
 class LookupFailedError(RuntimeError):

@@ -9,15 +9,15 @@ from datetime import timedelta
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
 
+from headrace.beam.circuit_breaker_dofn import Floodgate
+from headrace.beam.outputs import BATCHES, DEAD_LETTERS, TALLIES, Outputs, three_ways
+from headrace.beam.sealed_dead_letters import sealed_letters
 from headrace.config.secrets import Key
 from headrace.core.micro_batch import MicroBatch
 from headrace.core.sealed_messages import sealing_key
 from headrace.core.tally import Outcome, tally_refusals, tally_rows
 from headrace.schemas.registry import Registry
 from headrace.steps.transform import STAGE, Transformer
-from stream.dataflow.flooding import Floodgate
-from stream.dataflow.outputs import BATCHES, DEAD_LETTERS, TALLIES, Outputs, three_ways
-from stream.dataflow.sealed import sealed_letters
 
 _REMEDY = "update the job with a function or expression that can take them"
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import apache_beam as beam
 
+from headrace.beam.sharding import Keyed, split_sealed
 from headrace.config.secrets import Key
 from headrace.core.micro_batch import MicroBatch
 from headrace.core.sealed_messages import sealing_key
-from stream.dataflow.shards import Keyed, split_sealed
 
 
 class _SplitFn(beam.DoFn):  # type: ignore[misc]

@@ -6,9 +6,9 @@ from typing import Any
 
 import apache_beam as beam
 
+from headrace.beam.packing import pack_batch, unpack_batch
 from headrace.core.micro_batch import MicroBatch, from_ipc, to_ipc
 from headrace.core.tally import Tally
-from stream.dataflow.packing import pack_batch, unpack_batch
 
 
 class MicroBatchCoder(beam.coders.Coder):  # type: ignore[misc]

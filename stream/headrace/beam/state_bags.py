@@ -10,7 +10,7 @@ import apache_beam as beam
 from apache_beam.coders import BytesCoder
 from apache_beam.transforms.userstate import BagStateSpec
 
-from stream.dataflow.cells import Bag
+from headrace.beam.state import Bag
 
 _PREFIX: Final = "page_"
 

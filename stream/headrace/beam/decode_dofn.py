@@ -10,6 +10,8 @@ from typing import Final
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
 
+from headrace.beam.circuit_breaker_dofn import Floodgate
+from headrace.beam.outputs import BATCHES, DEAD_LETTERS, TALLIES, Outputs, three_ways
 from headrace.config.secrets import Key
 from headrace.core.dead_letter import unread_letters
 from headrace.core.message import Message
@@ -24,8 +26,6 @@ from headrace.steps.decode.decode_messages import (
     refuse_blocked,
     tally_decoded,
 )
-from stream.dataflow.flooding import Floodgate
-from stream.dataflow.outputs import BATCHES, DEAD_LETTERS, TALLIES, Outputs, three_ways
 
 _REMEDY: Final = "update the job with contracts that can read them"
 

@@ -14,15 +14,15 @@ from typing import Final, NamedTuple, Protocol, assert_never
 
 import pyarrow as pa
 
+from headrace.beam.packing import Head
+from headrace.beam.pages import Queue
+from headrace.beam.row_outcomes import Fates
+from headrace.beam.state import Key, Memory
 from headrace.bigquery.append_result import Answer, HaltError, Verdict, judge
 from headrace.bigquery.write_streams import Rows
 from headrace.core.dead_letter import Refusal
 from headrace.core.micro_batch import MicroBatch
 from headrace.steps.append import refusals_by_bigquery, within_requests
-from stream.dataflow.cells import Key, Memory
-from stream.dataflow.fates import Fates
-from stream.dataflow.packing import Head
-from stream.dataflow.pages import Queue
 
 IDLE_MICROS: Final = 3_600_000_000  # a stream without an append for so long is replaced before its next
 NEXT_SECONDS: Final = 0.02  # a head waits for its own commit; the next bundle appends it

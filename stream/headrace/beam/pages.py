@@ -16,10 +16,10 @@ from typing import Final, NamedTuple
 
 import pyarrow as pa
 
+from headrace.beam.packing import Head, Waiting, pack_head, pack_waiting, unpack_head, unpack_waiting
+from headrace.beam.state import Bag, Cell
 from headrace.core.micro_batch import MicroBatch
 from headrace.steps.append import request_bytes
-from stream.dataflow.cells import Bag, Cell
-from stream.dataflow.packing import Head, Waiting, pack_head, pack_waiting, unpack_head, unpack_waiting
 
 HEAD_BYTES: Final = 4_000_000  # of a request: batches are joined up to it, so that many shards make few requests
 PAGE_BYTES: Final = 32_000_000  # of state, with the sealed messages: below what a value may have, and a commit

@@ -19,6 +19,13 @@ import pyarrow.parquet as pq
 from apache_beam.pvalue import TaggedOutput
 
 from headrace.backfill.buckets import create_object
+from headrace.beam.key_by_shard import key_by_shard
+from headrace.beam.load_target import LoadOptions, Part
+from headrace.beam.outputs import DEAD_LETTERS, TALLIES
+from headrace.beam.row_outcomes import Fates, tally_fates
+from headrace.beam.sealed_dead_letters import sealed_letters
+from headrace.beam.state import Key
+from headrace.beam.table_lookups import EventTable
 from headrace.bigquery.event_table import derived_columns
 from headrace.core.micro_batch import MicroBatch
 from headrace.core.sealed_messages import sealing_key
@@ -26,13 +33,6 @@ from headrace.core.tally import Tally
 from headrace.runtime.google_clients import open_bigquery
 from headrace.steps.append import STAGE
 from headrace.steps.deduplicate import SeenIds
-from stream.dataflow.cells import Key
-from stream.dataflow.fates import Fates, tally_fates
-from stream.dataflow.keying import key_by_shard
-from stream.dataflow.loading import LoadOptions, Part
-from stream.dataflow.lookups import EventTable
-from stream.dataflow.outputs import DEAD_LETTERS, TALLIES
-from stream.dataflow.sealed import sealed_letters
 
 ASKED_ROWS: Final = 5_000  # that are looked up together: shards make small batches, and each query costs a second
 _PARTS: Final = "parts"

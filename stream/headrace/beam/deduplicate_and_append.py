@@ -21,23 +21,23 @@ from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec, TimerSpec, on_timer
 from apache_beam.utils.timestamp import Timestamp
 
+from headrace.beam.append_dofn import AppendingFn
+from headrace.beam.append_queue import Outbox
+from headrace.beam.key_by_shard import key_by_shard
+from headrace.beam.outputs import DEAD_LETTERS, TALLIES
+from headrace.beam.pages import BAGS, Queue
+from headrace.beam.row_outcomes import Fates, tally_fates
+from headrace.beam.sealed_dead_letters import sealed_letters
+from headrace.beam.sharding import Keyed
+from headrace.beam.state import Bag, Ids
+from headrace.beam.state_bags import in_ring, ring_of, with_bags
+from headrace.beam.table_identities import TableIdentities
+from headrace.beam.table_lookups import EventTable
+from headrace.beam.table_shard import Ledger
 from headrace.config.secrets import Key as SealingKey
 from headrace.core.sealed_messages import sealing_key
 from headrace.core.tally import Tally
 from headrace.steps.append import STAGE
-from stream.dataflow.appending import AppendingFn
-from stream.dataflow.cells import Bag, Ids
-from stream.dataflow.fates import Fates, tally_fates
-from stream.dataflow.identities import TableIdentities
-from stream.dataflow.keying import key_by_shard
-from stream.dataflow.ledger import Ledger
-from stream.dataflow.lookups import EventTable
-from stream.dataflow.outbox import Outbox
-from stream.dataflow.outputs import DEAD_LETTERS, TALLIES
-from stream.dataflow.pages import BAGS, Queue
-from stream.dataflow.ring import in_ring, ring_of, with_bags
-from stream.dataflow.sealed import sealed_letters
-from stream.dataflow.shards import Keyed
 
 _EVEN: Final = BagStateSpec("ids_even", BytesCoder())
 _ODD: Final = BagStateSpec("ids_odd", BytesCoder())

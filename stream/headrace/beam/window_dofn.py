@@ -9,14 +9,14 @@ from datetime import timedelta
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
 
+from headrace.beam.outputs import BATCHES, DEAD_LETTERS, TALLIES, Outputs, three_ways
+from headrace.beam.sealed_dead_letters import sealed_letters
 from headrace.config.secrets import Key
 from headrace.core.micro_batch import MicroBatch
 from headrace.core.sealed_messages import sealing_key
 from headrace.core.tally import tally_refusals
 from headrace.schemas.registry import Registry
 from headrace.steps.window import STAGE, assign_windows
-from stream.dataflow.outputs import BATCHES, DEAD_LETTERS, TALLIES, Outputs, three_ways
-from stream.dataflow.sealed import sealed_letters
 
 
 class _WindowFn(beam.DoFn):  # type: ignore[misc]

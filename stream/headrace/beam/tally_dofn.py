@@ -14,15 +14,15 @@ from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec, TimerSpec, on_timer
 from apache_beam.utils.timestamp import Timestamp
 
+from headrace.beam.append_dofn import AppendingFn
+from headrace.beam.append_queue import AppendError, Outbox
+from headrace.beam.pages import Queue
+from headrace.beam.state import Bag, Key
+from headrace.beam.state_bags import in_ring, ring_of, with_bags
+from headrace.beam.table_lookups import TallyTable
 from headrace.core.micro_batch import NOTES, MicroBatch
 from headrace.core.tally import Tally, add_up
 from headrace.steps.tally_lines import tally_lines
-from stream.dataflow.appending import AppendingFn
-from stream.dataflow.cells import Bag, Key
-from stream.dataflow.lookups import TallyTable
-from stream.dataflow.outbox import AppendError, Outbox
-from stream.dataflow.pages import Queue
-from stream.dataflow.ring import in_ring, ring_of, with_bags
 
 _QUEUE: Final = BagStateSpec("queue", BytesCoder())
 _HEAD: Final = ReadModifyWriteStateSpec("head", BytesCoder())

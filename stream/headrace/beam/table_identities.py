@@ -14,8 +14,8 @@ from google.auth.exceptions import GoogleAuthError
 from google.cloud import bigquery
 from requests.exceptions import RequestException
 
+from headrace.beam.state import TABLE_BYTES
 from headrace.bigquery.table_identity import look_at_table
-from stream.dataflow.cells import TABLE_BYTES
 
 LOOK_SECONDS: Final = 10.0
 _LOG = structlog.get_logger("headrace")

@@ -6,9 +6,9 @@ from typing import Final
 
 import apache_beam as beam
 
+from headrace.beam.state import Memory
 from headrace.bigquery.write_streams import WriteStreams
 from headrace.runtime.google_clients import open_bigquery, open_write
-from stream.dataflow.cells import Memory
 
 APPEND_SECONDS: Final = 30.0  # how long BigQuery may take to confirm an append
 

@@ -8,12 +8,12 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from headrace.beam.append_queue import Outbox, Settled, Streams
+from headrace.beam.row_outcomes import Fates
+from headrace.beam.state import Ids
 from headrace.bigquery.existing_rows import compare_old, remembered_since
 from headrace.core.dead_letter import Refusal
 from headrace.core.micro_batch import MicroBatch
-from stream.dataflow.cells import Ids
-from stream.dataflow.fates import Fates
-from stream.dataflow.outbox import Outbox, Settled, Streams
 
 
 class Table(Protocol):

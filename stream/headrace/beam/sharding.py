@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
+from headrace.beam.state import Key
 from headrace.core.micro_batch import MicroBatch, key_rows
 from headrace.core.sealed_messages import seal, unseal
-from stream.dataflow.cells import Key
 
 Keyed = tuple[Key, MicroBatch]
 

@@ -12,13 +12,13 @@ import structlog
 
 from headrace.backfill.buckets import delete_objects
 from headrace.backfill.staging import Load, Staging
+from headrace.beam.load_target import LoadOptions, Part
 from headrace.bigquery.event_table import table_for
 from headrace.bigquery.existing_rows import whole_days
 from headrace.bigquery.service_tables import tallies_table
 from headrace.core.tally import Tally, add_up
 from headrace.runtime.google_clients import open_bigquery
 from headrace.steps.tally_lines import tally_lines
-from stream.dataflow.loading import LoadOptions, Part
 
 _LOG = structlog.get_logger("headrace")
 
