@@ -16,9 +16,9 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from headrace.engine.puller import WAITING_MESSAGES
-from stream.scale.samples import Outcome
-from stream.scale.scenario import Costs, Scenario
-from stream.scale.simulation import simulate
+from headrace.planning.capacity.scenario import Costs, Scenario
+from headrace.planning.capacity.simulation import simulate
+from headrace.planning.capacity.simulation_samples import Outcome
 
 REPORTS: Final = Path(__file__).parent.parent / "docs" / "reports"
 ROUND: Final = 5_000

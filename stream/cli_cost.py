@@ -49,8 +49,8 @@ def estimate(
     --event-bytes 2000 --kept-days 30 --json  |  headrace cost estimate --rate 500 --event-bytes 400 --subjects 8
     --engine embedded
     """
+    from headrace.planning.cost.estimate import Engine, Load
     from stream.commands.cost import show_estimate
-    from stream.cost.estimate import Engine, Load
 
     if engine not in list(Engine):
         raise typer.BadParameter(f"not one of {', '.join(Engine)}", param_hint="--engine")

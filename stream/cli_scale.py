@@ -133,8 +133,8 @@ def _load(
     remember: float,
     stall: float,
 ) -> Any:
-    from stream.scale.calibration import kind_named
-    from stream.scale.load import Load
+    from headrace.planning.capacity.calibration import kind_named
+    from headrace.planning.capacity.load import Load
 
     of_kind = kind_named(kind)
     return Load(

@@ -17,13 +17,13 @@ from headrace.config.settings import Settings
 from headrace.engine import claim_keeper as guard
 from headrace.engine import resource_watch as watch
 from headrace.engine import table_watch
+from headrace.planning.cost import upkeep
+from headrace.planning.cost.estimate import GIB, MONTH_SECONDS, TIB, Engine, Item, Load, envelope_bytes, estimate
+from headrace.planning.cost.measure import Measured, total
+from headrace.planning.cost.prices import NAMES, PricesError, load_prices
 from headrace.runtime.exit_codes import Exit
 from stream.cli import main
 from stream.commands.cost import show_estimate
-from stream.cost import upkeep
-from stream.cost.estimate import GIB, MONTH_SECONDS, TIB, Engine, Item, Load, envelope_bytes, estimate
-from stream.cost.measure import Measured, total
-from stream.cost.prices import NAMES, PricesError, load_prices
 
 LOAD = Load(
     events_a_second=100,
@@ -94,7 +94,7 @@ def test_every_price_has_a_source_and_the_file_a_date() -> None:
     ],
 )
 def test_a_wrong_file_of_prices_says_what_is_wrong(before: str, after: str, says: str, tmp_path: Path) -> None:
-    text = resources.files("stream.cost").joinpath("prices.toml").read_text()
+    text = resources.files("headrace.planning.cost").joinpath("prices.toml").read_text()
     assert before in text
     (tmp_path / "prices.toml").write_text(text.replace(before, after, 1))
     with pytest.raises(PricesError, match=says):

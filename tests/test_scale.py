@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from headrace.config.dataflow import DataflowSettings
 from headrace.config.settings import Settings
 from headrace.config.settings import load_settings as read_settings
+from headrace.planning.capacity.advise import fewest_workers, settings
+from headrace.planning.capacity.calibration import Calibration, Kind, load_calibration
+from headrace.planning.capacity.limits import NAMES, Limit, ScaleError, load_limits
+from headrace.planning.capacity.load import Load, Machine
+from headrace.planning.capacity.needs import Need, Plan, first, needs
+from headrace.planning.cost.estimate import message_bytes
 from stream.commands.scale import make_plan, show_estimate, show_limits, toml_lines
-from stream.cost.estimate import message_bytes
-from stream.scale.advise import fewest_workers, settings
-from stream.scale.calibration import Calibration, Kind, load_calibration
-from stream.scale.limits import NAMES, Limit, ScaleError, load_limits
-from stream.scale.load import Load, Machine
-from stream.scale.needs import Need, Plan, first, needs
 
 STEPS = ("read", "decode", "seal", "mask", "window", "shuffle", "dedupe", "state", "row")
 # An event costs 9 µs; a part of them 400 µs, half of it before its key; a bundle 1 ms.
@@ -188,7 +188,7 @@ def test_every_limit_has_a_source_and_a_day_and_says_why_when_it_is_not_checked(
     ],
 )
 def test_a_wrong_file_of_limits_says_what_is_wrong(before: str, after: str, says: str, tmp_path: Path) -> None:
-    text = resources.files("stream.scale").joinpath("limits.toml").read_text()
+    text = resources.files("headrace.planning.capacity").joinpath("limits.toml").read_text()
     assert before in text
     (tmp_path / "limits.toml").write_text(text.replace(before, after, 1))
     with pytest.raises(ScaleError, match=says):

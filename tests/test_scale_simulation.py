@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headrace.beam.pages import BAGS
+from headrace.planning.capacity.limits import ScaleError
+from headrace.planning.capacity.load import Load
+from headrace.planning.capacity.scenario import MOST_KEYS, Costs, Scenario, slice_of
+from headrace.planning.capacity.simulation import simulate
+from headrace.planning.capacity.simulation_samples import Outcome, Written
 from stream.commands.scale import make_plan
 from stream.commands.scale_simulate import show_simulation
-from stream.scale.limits import ScaleError
-from stream.scale.load import Load
-from stream.scale.samples import Outcome, Written
-from stream.scale.scenario import MOST_KEYS, Costs, Scenario, slice_of
-from stream.scale.simulation import simulate
 
 COSTS = Costs(0.002, 0.0005, 0.001, 1e-5, answer_seconds=0.2, head_events=500, packed_bytes=1000)
 SAMPLE_SECONDS = 5.0

@@ -9,8 +9,8 @@ import pytest
 
 from headrace.backfill.connectors.toml_table import Table
 from headrace.config.profiles import Document
-from stream.cost.prices import load_prices
-from stream.scale.limits import load_limits
+from headrace.planning.capacity.limits import load_limits
+from headrace.planning.cost.prices import load_prices
 
 ROOT = Path(__file__).parents[1]
 

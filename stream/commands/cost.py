@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from headrace.planning.cost.estimate import Engine, Load, estimate
+from headrace.planning.cost.prices import load_prices
 from headrace.util.output import check_format, say, show
-from stream.cost.estimate import Engine, Load, estimate
-from stream.cost.prices import load_prices
 
 
 def show_estimate(load: Load, prices_file: Path | None, format_: str) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 
 from headrace.config.served_contracts import served
 from headrace.config.settings import Settings
+from headrace.planning.cost.measure import Measured, measure, total
 from headrace.runtime.google_clients import open_bigquery
 from headrace.runtime.reachability import Service, reach
 from headrace.util.output import check_format, say, show
-from stream.cost.measure import Measured, measure, total
 
 
 def show_measured(settings: Settings, since: datetime, now: datetime, format_: str) -> None:

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from headrace.planning.capacity.advise import advised, settings
+from headrace.planning.capacity.calibration import load_calibration
+from headrace.planning.capacity.limits import Limit, load_limits
+from headrace.planning.capacity.load import Load, Machine
+from headrace.planning.capacity.needs import Need, Plan, first, needs
 from headrace.util.output import check_format, say, show
-from stream.scale.advise import advised, settings
-from stream.scale.calibration import load_calibration
-from stream.scale.limits import Limit, load_limits
-from stream.scale.load import Load, Machine
-from stream.scale.needs import Need, Plan, first, needs
 
 _PREFIXES: Final = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 

@@ -7,12 +7,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
+from headrace.planning.capacity.limits import ScaleError
+from headrace.planning.capacity.needs import Plan
+from headrace.planning.capacity.scenario import Slice, slice_of
+from headrace.planning.capacity.simulation_samples import Outcome, Sample
 from headrace.util.output import check_format, say, show
 from stream.commands.scale import human
-from stream.scale.limits import ScaleError
-from stream.scale.needs import Plan
-from stream.scale.samples import Outcome, Sample
-from stream.scale.scenario import Slice, slice_of
 
 LINES: Final = 16
 
@@ -28,7 +28,7 @@ def show_simulation(
     check_format(format_)
     if find_spec("simpy") is None:
         raise ScaleError("scale simulate: simpy is not installed; run `pip install 'headrace[scale]'`")
-    from stream.scale.simulation import simulate
+    from headrace.planning.capacity.simulation import simulate
 
     part = slice_of(plan, minutes, stall, lost)
     outcome = simulate(part.scenario, seed)
@@ -145,7 +145,7 @@ def _plot(plan: Plan, part: Slice, outcome: Outcome, path: Path) -> None:
     if find_spec("matplotlib") is None:
         say(f"{path}: not drawn: matplotlib is not installed; run `pip install matplotlib`")
         return
-    from stream.scale.plot import draw
+    from headrace.planning.capacity.plot import draw
 
     draw(plan, part, outcome, path)
     say(f"drawn: {path}")

@@ -13,13 +13,13 @@ import pytest
 
 from headrace.audit.reconcile import SubjectAudit, audit, count_subjects
 from headrace.audit.scope import Scope
+from headrace.planning.cost.measure import measure
 from headrace.runtime.clock import now_micros
 from headrace.runtime.exit_codes import Exit
 from headrace.runtime.google_clients import open_bigquery
 from headrace.schemas.envelope import Envelope, to_rfc3339
 from headrace.schemas.registry import Contract
 from headrace.schemas.samples import SAMPLES
-from stream.cost.measure import measure
 from tests.builders import BOOKING, BOOKING_V1, FLIGHT, a_booking, a_booking_v1, a_flight, encode
 from tests.jobs import COMMAND
 from tests.service import Service, a_service

@@ -58,7 +58,7 @@ def load_prices(path: Path | None = None) -> Prices:
         PricesError: it cannot be read, or lacks something.
     """
     try:
-        own = resources.files("stream.cost").joinpath("prices.toml")
+        own = resources.files("headrace.planning.cost").joinpath("prices.toml")
         text = own.read_text("utf-8") if path is None else path.read_text("utf-8-sig")
         table = parse_toml(text)
     except OSError as error:

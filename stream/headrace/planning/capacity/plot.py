@@ -12,10 +12,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from headrace.beam.pages import BAGS
-from stream.scale.limits import ScaleError
-from stream.scale.needs import Plan
-from stream.scale.samples import Outcome
-from stream.scale.scenario import Slice
+from headrace.planning.capacity.limits import ScaleError
+from headrace.planning.capacity.needs import Plan
+from headrace.planning.capacity.scenario import Slice
+from headrace.planning.capacity.simulation_samples import Outcome
 
 MOST_POINTS: Final = 300
 

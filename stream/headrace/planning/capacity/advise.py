@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Final
 
-from stream.scale.needs import MEMORY_SHARE, Plan, needs
+from headrace.planning.capacity.needs import MEMORY_SHARE, Plan, needs
 
 MOST_SHARDS: Final = 1000  # what the settings take
 MOST_WORKERS: Final = 4000

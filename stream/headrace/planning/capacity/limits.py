@@ -73,7 +73,7 @@ def read_toml(path: Path | None, option: str, own: str) -> dict[str, Any]:
     """The table in *path*, which *option* named, or in our *own* file; ScaleError when the file is not such a table."""
     try:
         text = (
-            resources.files("stream.scale").joinpath(own).read_text("utf-8")
+            resources.files("headrace.planning.capacity").joinpath(own).read_text("utf-8")
             if path is None
             else path.read_text("utf-8-sig")
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from stream.scale.limits import ScaleError, read_toml
+from headrace.planning.capacity.limits import ScaleError, read_toml
 
 KINDS: Final = ("booking_created", "flight_departed")
 _BENCHED: Final = ("decode", "mask", "dedupe", "row")

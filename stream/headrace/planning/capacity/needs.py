@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from headrace.beam.pages import BAGS, HEAD_BYTES, PAGE_BYTES
-from stream.cost.estimate import message_bytes
-from stream.scale.calibration import Calibration, Kind
-from stream.scale.limits import Limit, Limits
-from stream.scale.load import Load, Machine
+from headrace.planning.capacity.calibration import Calibration, Kind
+from headrace.planning.capacity.limits import Limit, Limits
+from headrace.planning.capacity.load import Load, Machine
+from headrace.planning.cost.estimate import message_bytes
 
 ID_BYTES: Final = 24  # of state for one remembered id: 16 of its hash, 8 of its content's
 BUNDLES_A_CYCLE: Final = 2  # a key's messages are decided in one bundle, its head is appended in another

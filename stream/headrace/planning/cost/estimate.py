@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final, assert_never
 
+from headrace.planning.cost import upkeep
+from headrace.planning.cost.prices import Price, Prices
 from headrace.schemas.envelope import Envelope, SchemaRef
-from stream.cost import upkeep
-from stream.cost.prices import Price, Prices
 
 MONTH_HOURS: Final = 730.5
 MONTH_SECONDS: Final = MONTH_HOURS * 3600

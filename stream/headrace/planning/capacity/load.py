@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from stream.scale.limits import ScaleError
+from headrace.planning.capacity.limits import ScaleError
 
 _GIB_A_VCPU = {"highcpu": 1, "standard": 4, "highmem": 8}
 _MACHINE = re.compile(r"^[a-z0-9]+-(highcpu|standard|highmem)-([0-9]+)$")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from stream.scale.scenario import Scenario
+from headrace.planning.capacity.scenario import Scenario
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from typing import Final
 
 from headrace.beam.append_queue import BACKOFF_SECONDS
 from headrace.beam.pages import BAGS
-from stream.scale.limits import ScaleError
-from stream.scale.needs import Plan
+from headrace.planning.capacity.limits import ScaleError
+from headrace.planning.capacity.needs import Plan
 
 MOST_KEYS: Final = 64  # of more, a slice is simulated: fewer shards of each subject, and as many fewer workers
 LEAST_WORKERS: Final = 4

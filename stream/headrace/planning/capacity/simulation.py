@@ -16,8 +16,8 @@ from typing import Any, Final
 
 import simpy
 
-from stream.scale.samples import Outcome, Sample, Written
-from stream.scale.scenario import Scenario
+from headrace.planning.capacity.scenario import Scenario
+from headrace.planning.capacity.simulation_samples import Outcome, Sample, Written
 
 GIVEN_UP: Final = 6.0  # times the scenario's length: what has not been written then is not waited for
 Steps = Generator[simpy.Event, Any, None]
