@@ -15,7 +15,7 @@ from typing import Any
 
 from headrace.backfill.staging import Staging
 from headrace.config import secrets as keys
-from stream.deploy.flex import main
+from headrace.deploy.flex_launcher import main
 
 
 def read_version(name: str) -> bytes:

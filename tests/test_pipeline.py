@@ -13,10 +13,10 @@ from apache_beam.runners.pipeline_context import PipelineContext
 
 from headrace.config.secrets import HeldKey, Key, SecretVersion
 from headrace.core.resource_names import Names
+from headrace.deploy.graph import build, describe
+from headrace.deploy.graph_comparison import GOLDEN, load
 from headrace.schemas.errors import ContractError
 from headrace.schemas.registry import Registry, parse_contract
-from stream.deploy.compare import GOLDEN, load
-from stream.deploy.graph import build, describe
 from stream.job import Job
 from tests.builders import FLIGHT, PACKAGE
 

@@ -18,12 +18,9 @@ from google.protobuf.json_format import ParseError
 from headrace.config.dataflow import DataflowSettings
 from headrace.config.setting_engines import EMBEDDED_ALONE
 from headrace.config.settings import Settings, SettingsError, load_settings
-from headrace.runtime.exit_codes import Exit
-from stream.cli import main
-from stream.deploy.flex import read_arguments
-from stream.deploy.gcloud import GcloudError, as_shell, run
-from stream.deploy.options import SECRETS
-from stream.deploy.template import (
+from headrace.deploy.dataflow_flags import SECRETS
+from headrace.deploy.flex_launcher import read_arguments
+from headrace.deploy.flex_template import (
     BACKFILL_METADATA,
     BACKFILL_PARAMETERS,
     GIVEN,
@@ -36,6 +33,9 @@ from stream.deploy.template import (
     metadata,
     run_command,
 )
+from headrace.deploy.gcloud import GcloudError, as_shell, run
+from headrace.runtime.exit_codes import Exit
+from stream.cli import main
 from tests.test_deploy import TOLD
 
 pytestmark = pytest.mark.usefixtures("nothing_set")

@@ -1,5 +1,5 @@
 """What Dataflow's launcher runs with the template's parameters."""
 
-from stream.deploy.flex import main
+from headrace.deploy.flex_launcher import main
 
 main()

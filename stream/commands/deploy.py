@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from headrace.config.settings import Settings, SettingsError
+from headrace.deploy.dataflow_flags import backfill_flags, dataflow_flags, drain_script, secret_names
+from headrace.deploy.graph_comparison import GOLDEN, Change, Graph, any_subject, compare, dump, kept, load, renamed
 from headrace.runtime.exit_codes import Exit
 from headrace.util.output import print_json, say
-from stream.deploy.compare import GOLDEN, Change, Graph, any_subject, compare, dump, kept, load, renamed
-from stream.deploy.options import backfill_flags, dataflow_flags, drain_script, secret_names
 
 
 def parse_renames(pairs: list[str]) -> dict[str, str]:
@@ -45,8 +45,8 @@ def plan(settings: Settings, against: Path | None, save: Path | None, renames: l
 
 def current_graph(settings: Settings) -> Graph:
     """The graph of these settings and contracts. It names no runner: for one, Beam looks for an account."""
-    from stream.deploy.graph import describe
-    from stream.deploy.submit import pipeline_for
+    from headrace.deploy.graph import describe
+    from headrace.deploy.submit import pipeline_for
 
     graph = describe(pipeline_for(settings, ["--streaming"]).to_runner_api(), settings.shards)
     masking, sealing = secret_names(settings)
@@ -80,7 +80,7 @@ def drain(settings: Settings) -> None:
 
 def run_on_dataflow(settings: Settings, update: bool, renames: list[str], validate_only: bool = False) -> None:
     """Submit the job and say its id; with *validate_only* that job only answers, in its messages."""
-    from stream.deploy.submit import pipeline_for, submit
+    from headrace.deploy.submit import pipeline_for, submit
 
     flags = dataflow_flags(settings, update, parse_renames(renames), validate_only)
     job = submit(pipeline_for(settings, flags))
@@ -92,7 +92,7 @@ def run_on_dataflow(settings: Settings, update: bool, renames: list[str], valida
 
 def backfill_on_dataflow(settings: Settings, subject: str, files: Sequence[str], mapping: str | None) -> None:
     """Submit a backfill and say its id."""
-    from stream.deploy.submit import backfill_pipeline_for, submit
+    from headrace.deploy.submit import backfill_pipeline_for, submit
 
     job = submit(backfill_pipeline_for(settings, subject, files, mapping, backfill_flags(settings, subject)))
     say(f"submitted: {job}; it writes all of the files or nothing; look: headrace audit --subject {subject}")

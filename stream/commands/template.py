@@ -6,9 +6,15 @@ import sys
 from collections.abc import Sequence
 
 from headrace.config.settings import Settings
+from headrace.deploy import gcloud
+from headrace.deploy.flex_template import (
+    backfill_metadata,
+    build_backfill_command,
+    build_command,
+    metadata,
+    run_command,
+)
 from stream.commands.deploy import parse_renames
-from stream.deploy import gcloud
-from stream.deploy.template import backfill_metadata, build_backfill_command, build_command, metadata, run_command
 
 
 def build(settings: Settings, backfill: bool, print_only: bool) -> None:

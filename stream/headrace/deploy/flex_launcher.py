@@ -14,11 +14,11 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
 
 from headrace.config.settings import Settings, load_settings
+from headrace.deploy.dataflow_flags import BATCH, SECRETS, STREAMING
+from headrace.deploy.flex_template import BACKFILL_PARAMETERS, GIVEN, OPTIONAL, PARAMETERS
+from headrace.deploy.submit import backfill_pipeline_for, pipeline_for, submit
 from headrace.runtime.exit_codes import explain
 from headrace.util.output import say
-from stream.deploy.options import BATCH, SECRETS, STREAMING
-from stream.deploy.submit import backfill_pipeline_for, pipeline_for, submit
-from stream.deploy.template import BACKFILL_PARAMETERS, GIVEN, OPTIONAL, PARAMETERS
 
 
 class Launch(NamedTuple):

@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 
 from headrace.config.dataflow import DataflowSettings
 from headrace.config.settings import Settings
-from stream.deploy.options import SECRETS, check_deployable, missing, staging_location
+from headrace.deploy.dataflow_flags import SECRETS, check_deployable, missing, staging_location
 
 _HERE: Final = Path(__file__).parent
 METADATA: Final = _HERE / "metadata.json"  # as committed; `headrace template metadata` writes it

@@ -13,11 +13,11 @@ from headrace.beam.load_target import LoadOptions
 from headrace.config.secrets import SecretVersion
 from headrace.config.served_contracts import served
 from headrace.config.settings import Settings
+from headrace.deploy.dataflow_flags import secret_names
+from headrace.deploy.graph import build
 from headrace.runtime.clock import now_micros
 from stream.commands.backfill import Reading, job_of
 from stream.commands.run import job_for
-from stream.deploy.graph import build
-from stream.deploy.options import secret_names
 from stream.pipeline import load
 
 

@@ -12,7 +12,7 @@ from apache_beam.runners.pipeline_context import PipelineContext
 from headrace.beam.read_messages import ReadSubscriptions
 from headrace.config.secrets import Key
 from headrace.core.resource_names import Names
-from stream.deploy.compare import Graph
+from headrace.deploy.graph_comparison import Graph
 from stream.job import Job
 from stream.pipeline import ingest
 
