@@ -18,10 +18,10 @@ from typing import Any, Final
 from benchmarks import growth, idle, latency, many
 from benchmarks.page import write_pages
 from benchmarks.plots import draw
-from stream.bench.command import Plan, in_child
-from stream.bench.command import measure as measure_bench
-from stream.bench.machine import describe_machine
-from stream.bench.needs import check_needs
+from headrace.dev.bench.machine import describe_machine
+from headrace.dev.bench.requirements import check_needs
+from headrace.dev.bench.run_bench import Plan, in_child
+from headrace.dev.bench.run_bench import measure as measure_bench
 
 ROOT: Final = Path(__file__).parent.parent
 FOLDER: Final = ROOT / "docs" / "reports" / "performance"

@@ -26,6 +26,9 @@ from headrace.config.key_files import write_key_file
 from headrace.config.secrets import HeldKey
 from headrace.config.settings import load_settings, read_masking_key
 from headrace.core.resource_names import Names
+from headrace.dev.bench.peers import count_rows, provision
+from headrace.dev.demo.flights import SUBJECT, TOTAL, flights
+from headrace.dev.emulators import running_emulators
 from headrace.engine.embedded import Embedded, Progress
 from headrace.engine.journal import Journal
 from headrace.runtime.clock import now_micros
@@ -36,11 +39,8 @@ from headrace.schemas.envelope import Envelope
 from headrace.schemas.identity import derive_event_id
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
-from stream.bench.rivals import count_rows, provision
 from stream.commands.backfill import Reading, build_backfill
 from stream.commands.run import build_engine, collect_less_often, job_for
-from stream.demo.flights import SUBJECT, TOTAL, flights
-from stream.emulators import running_emulators
 from tests.builders import encode
 from tests.files import as_avro, as_csv, as_parquet
 

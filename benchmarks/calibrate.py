@@ -41,6 +41,7 @@ from headrace.bigquery.write_streams import Rows
 from headrace.core.message import Message
 from headrace.core.micro_batch import NOTES, MicroBatch
 from headrace.core.sealed_messages import seal
+from headrace.dev.demo import bookings, flights
 from headrace.planning.capacity.needs import BUNDLES_A_CYCLE
 from headrace.schemas.envelope import Envelope, to_micros
 from headrace.schemas.identity import derive_event_id
@@ -52,7 +53,6 @@ from headrace.steps.deduplicate import SeenIds
 from headrace.steps.mask.mask_columns import Masker
 from headrace.steps.mask.tokens import TokenKey
 from headrace.steps.window import assign_windows
-from stream.demo import bookings, flights
 from tests.builders import encode
 from tests.ledgers import the_ids
 

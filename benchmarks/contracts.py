@@ -10,11 +10,11 @@ from itertools import count, cycle
 from typing import Any, Final
 
 from headrace.core.message import Message
+from headrace.dev.bench.bench_events import FLIGHTS, messages
 from headrace.schemas.encode import encode
 from headrace.schemas.envelope import Envelope, SchemaRef, to_micros
 from headrace.schemas.registry import Contract, Registry, parse_contract
 from headrace.schemas.samples import SAMPLES
-from stream.bench.events import FLIGHTS, messages
 
 NOW: Final = datetime.now(UTC).replace(microsecond=0)
 DIFFERENT: Final = 2000  # payloads that are made; then they come again, with other ids

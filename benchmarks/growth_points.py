@@ -25,12 +25,12 @@ from headrace.bigquery.write_streams import Rows
 from headrace.core.message import Message
 from headrace.core.micro_batch import NOTES, MicroBatch
 from headrace.core.sealed_messages import seal
+from headrace.dev.bench.figures import spread
 from headrace.engine.prepare import Preparation
 from headrace.runtime.clock import now_micros
 from headrace.schemas.registry import Registry
 from headrace.steps.deduplicate import SeenIds
 from headrace.steps.mask.tokens import TokenKey
-from stream.bench.figures import spread
 
 ROUND: Final = 1000  # messages
 ROUNDS: Final = 40

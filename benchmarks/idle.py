@@ -10,11 +10,11 @@ from typing import Any, Final
 import psutil
 
 from benchmarks.latency import READY
+from headrace.dev.bench.end_to_end import environment
+from headrace.dev.bench.peers import BenchFailedError, child, last_line, module, provision
+from headrace.dev.bench.run_bench import emulators
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
-from stream.bench.command import emulators
-from stream.bench.end_to_end import environment
-from stream.bench.rivals import BenchFailedError, child, last_line, module, provision
 
 SETTLED_SECONDS: Final = 15.0
 

@@ -20,12 +20,12 @@ from google.cloud import bigquery
 
 from benchmarks import contracts
 from headrace.core.resource_names import Names
+from headrace.dev.bench.end_to_end import environment
+from headrace.dev.bench.figures import spread
+from headrace.dev.bench.peers import BenchFailedError, child, last_line, module, provision
+from headrace.dev.bench.run_bench import emulators
 from headrace.runtime import processes
 from headrace.runtime.google_clients import open_bigquery
-from stream.bench.command import emulators
-from stream.bench.end_to_end import environment
-from stream.bench.figures import spread
-from stream.bench.rivals import BenchFailedError, child, last_line, module, provision
 
 SECONDS: Final = {10: 60, 1_000: 30, 3_000: 20}  # by events a second
 LEAD_SECONDS: Final = 4.0  # the sender starts meanwhile

@@ -30,12 +30,12 @@ from benchmarks import contracts
 from benchmarks.latency import percentile
 from headrace.core.message import Message
 from headrace.core.resource_names import Names
+from headrace.dev.bench.end_to_end import environment
+from headrace.dev.bench.peers import BenchFailedError, child, last_line, provision, publish
+from headrace.dev.bench.run_bench import emulators
 from headrace.runtime.google_clients import open_bigquery
 from headrace.runtime.processes import python
 from headrace.schemas.registry import Registry
-from stream.bench.command import emulators
-from stream.bench.end_to_end import environment
-from stream.bench.rivals import BenchFailedError, child, last_line, provision, publish
 
 SUBJECTS: Final = 500
 SETTLED_SECONDS: Final = 60.0  # until each table and subscription was looked at once

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from benchmarks.aims import aims
 from benchmarks.growth import CURVES
-from stream.bench.report import NAMES, PROCESSES
+from headrace.dev.bench.bench_report import NAMES, PROCESSES
 
 TEXTBOOK_US: Final = 82  # for a nested event, of the machine on which 8 µs were aimed at
 PAGES: Final = ("docs/performance.md", "README.md")

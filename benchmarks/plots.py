@@ -13,7 +13,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
 from benchmarks.growth import CURVES
-from stream.bench.report import NAMES
+from headrace.dev.bench.bench_report import NAMES
 
 OURS: Final = "#1f6f8b"
 PEERS: Final = "#b0a18f"

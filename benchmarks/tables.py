@@ -10,9 +10,9 @@ from typing import Any, Final
 import psutil
 
 from benchmarks import contracts
-from stream.bench.command import emulators
-from stream.bench.end_to_end import environment
-from stream.bench.rivals import child, measured, module, provision, publish, watch
+from headrace.dev.bench.end_to_end import environment
+from headrace.dev.bench.peers import child, measured, module, provision, publish, watch
+from headrace.dev.bench.run_bench import emulators
 
 EVENTS: Final = 20_000
 

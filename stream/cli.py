@@ -198,7 +198,7 @@ def demo(
 
     Examples: headrace demo  |  headrace demo --events all --json
     """
-    from stream.demo.command import demo as run_demo
+    from headrace.dev.demo.run_demo import demo as run_demo
 
     if events != "all" and not (events.isascii() and events.isdigit() and len(events) < 10 and int(events) > 0):
         raise typer.BadParameter('a number above 0, or "all"', param_hint="--events")

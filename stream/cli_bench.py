@@ -21,10 +21,10 @@ def bench(
     Peers are what people write by hand, and the textbook Beam pipeline. Examples: headrace bench --quick  |
     headrace bench --steps --json -  |  headrace bench --quick --profile --json figures.json
     """
-    from stream.bench.needs import check_needs
+    from headrace.dev.bench.requirements import check_needs
 
     check_needs(emulators=profile or not steps, profile=profile)
-    from stream.bench.command import Plan
-    from stream.bench.command import bench as run_bench
+    from headrace.dev.bench.run_bench import Plan
+    from headrace.dev.bench.run_bench import bench as run_bench
 
     run_bench(Plan.of(quick, steps, profile), json_file)

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from google.cloud import storage
 
+from headrace.dev.emulators import _answers, _wait_until, free_ports
 from headrace.runtime.processes import tied
-from stream.emulators import _answers, _wait_until, free_ports
 
 VARIABLE = "STORAGE_EMULATOR_HOST"
 

@@ -11,7 +11,7 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
-from stream.emulators import Emulators, running_emulators
+from headrace.dev.emulators import Emulators, running_emulators
 
 # On a machine that is shared any example, and the making up of it, may take long; that says nothing of the code. These
 # are the two limits that Hypothesis drops in CI too; all else of the profile in force stays, as fixed examples in CI.

@@ -16,23 +16,23 @@ from jsonschema import Draft202012Validator
 from rich.console import Console
 from typer.testing import CliRunner
 
+from headrace.dev.bench.bench_events import BOOKINGS, SUBJECTS, keep, kept, messages
+from headrace.dev.bench.bench_report import print_report
+from headrace.dev.bench.end_to_end import summed_up
+from headrace.dev.bench.figures import beside, ratio, spread, with_twin
+from headrace.dev.bench.own_steps import Ours
+from headrace.dev.bench.peers import BenchFailedError, Run, measured
+from headrace.dev.bench.profiling import ROOT, where_it_went
+from headrace.dev.bench.requirements import BenchMissingError, check_needs
+from headrace.dev.bench.run_bench import in_child
+from headrace.dev.bench.step_costs import STEPS, WARM, compared, interleaved, timed
+from headrace.dev.bench.textbook import Textbook
+from headrace.dev.bench.ticks import Rate, Tick, Ticker, rate_of, read_ticks
+from headrace.dev.emulators import EmulatorMissingError
 from headrace.runtime.exit_codes import Exit, explain
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
-from stream.bench.command import in_child
-from stream.bench.end_to_end import summed_up
-from stream.bench.events import BOOKINGS, SUBJECTS, keep, kept, messages
-from stream.bench.figures import beside, ratio, spread, with_twin
-from stream.bench.needs import BenchMissingError, check_needs
-from stream.bench.ours import Ours
-from stream.bench.profiling import ROOT, where_it_went
-from stream.bench.report import print_report
-from stream.bench.rivals import BenchFailedError, Run, measured
-from stream.bench.steps import STEPS, WARM, compared, interleaved, timed
-from stream.bench.textbook import Textbook
-from stream.bench.ticks import Rate, Tick, Ticker, rate_of, read_ticks
 from stream.cli import app
-from stream.emulators import EmulatorMissingError
 
 NOW = datetime.now(UTC)
 KEY = b"k" * 32
@@ -259,8 +259,8 @@ def test_everything_that_is_missing_is_named_at_once(monkeypatch: pytest.MonkeyP
     def no_java() -> None:
         raise EmulatorMissingError("Java is missing: install it")
 
-    monkeypatch.setattr("stream.bench.needs.check_emulators", no_java)
-    monkeypatch.setattr("stream.bench.needs.has_py_spy", lambda: False)
+    monkeypatch.setattr("headrace.dev.bench.requirements.check_emulators", no_java)
+    monkeypatch.setattr("headrace.dev.bench.requirements.has_py_spy", lambda: False)
     with pytest.raises(BenchMissingError) as raised:
         check_needs(emulators=True, profile=True, find=lambda package: None)
     wanted = ["Java is missing", "--steps", "Apache Beam", "flights", "bookings", "headrace[demo]", "py-spy"]
@@ -272,7 +272,7 @@ def test_the_steps_alone_need_no_emulator(monkeypatch: pytest.MonkeyPatch) -> No
     def no_java() -> None:
         raise EmulatorMissingError("Java is missing: install it")
 
-    monkeypatch.setattr("stream.bench.needs.check_emulators", no_java)
+    monkeypatch.setattr("headrace.dev.bench.requirements.check_emulators", no_java)
     check_needs(emulators=False, profile=False)
 
 
@@ -283,8 +283,10 @@ def test_who_measures_gets_the_events_as_they_were_made(tmp_path: Path) -> None:
 
 
 def test_a_measuring_process_that_fails_is_named_with_what_it_said_last() -> None:
-    with pytest.raises(BenchFailedError, match=r"stream.bench.steps nothing 1 ended with code 1; it said: .*'1'"):
-        in_child("stream.bench.steps", "nothing", "1")
+    with pytest.raises(
+        BenchFailedError, match=r"headrace.dev.bench.step_costs nothing 1 ended with code 1; it said: .*'1'"
+    ):
+        in_child("headrace.dev.bench.step_costs", "nothing", "1")
 
 
 def test_without_java_the_command_says_so_before_it_measures(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,9 +17,9 @@ from benchmarks.page import PAGES, filled, read
 from benchmarks.sender import message
 from headrace.core.message import Message
 from headrace.core.resource_names import Names
-from stream.bench.events import FLIGHTS
-from stream.bench.ours import Ours
-from stream.bench.profiling import ROOT
+from headrace.dev.bench.bench_events import FLIGHTS
+from headrace.dev.bench.own_steps import Ours
+from headrace.dev.bench.profiling import ROOT
 
 KEY = b"k" * 32
 SCHEMA = json.loads((ROOT / "stream" / "bench" / "figures.schema.json").read_text())

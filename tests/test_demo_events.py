@@ -9,12 +9,12 @@ from itertools import islice
 
 import pytest
 
+from headrace.dev.demo.flights import flights
+from headrace.dev.demo.mishap import mishap
+from headrace.dev.demo.planting import Planted, Planting
 from headrace.schemas.envelope import Envelope
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
-from stream.demo.flights import flights
-from stream.demo.mishap import mishap
-from stream.demo.planting import Planted, Planting
 
 # Not by == within an assertion: pytest would compute the difference of two long lists.
 same = operator.eq

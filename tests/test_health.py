@@ -11,10 +11,10 @@ from contextlib import ExitStack, suppress
 
 import pytest
 
+from headrace.dev.emulators import free_ports
 from headrace.engine.health import serving_health
 from headrace.engine.status import EngineStatus, SubjectStatus
 from headrace.runtime import page_server
-from stream.emulators import free_ports
 from tests.jobs import get_page
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from headrace.dev import emulators
+from headrace.dev.emulators import EmulatorMissingError, running_emulators
 from headrace.runtime.scratch import scratch_folder
-from stream import emulators
-from stream.emulators import EmulatorMissingError, running_emulators
 
 
 def test_nothing_is_left_of_what_went_well() -> None:

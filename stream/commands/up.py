@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from headrace.dev.emulators import running_emulators
 from headrace.runtime.processes import wait_for_interrupt
 from headrace.util.output import say
-from stream.emulators import running_emulators
 
 
 def up_until_interrupted(directory: Path) -> None:

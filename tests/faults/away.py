@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from stream.emulators import running_emulators
+from headrace.dev.emulators import running_emulators
 from tests.faults.operations import SETTINGS
 from tests.faults.places import Places
 from tests.faults.proxy import Proxy, a_proxy

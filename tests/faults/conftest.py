@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from stream.emulators import Emulators
+from headrace.dev.emulators import Emulators
 from tests.faults.engine import Engine
 from tests.faults.places import Places
 from tests.faults.warm import a_nursery

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from headrace.dev.demo.bookings import bookings
 from headrace.schemas.envelope import Envelope
 from headrace.schemas.registry import Contract
-from stream.demo.bookings import bookings
 from tests.builders import BOOKING, BOOKING_V1, FLIGHT, a_flight, encode
 from tests.faults.expected import booking_row, flight_row
 from tests.faults.oracle import CONFLICT, WRITTEN, Sent

@@ -15,7 +15,7 @@ import threading
 import time
 from pathlib import Path
 
-from stream.emulators import running_emulators
+from headrace.dev.emulators import running_emulators
 from tests.faults.engine import Engine
 from tests.faults.places import Places
 from tests.faults.world import World, a_world

@@ -11,8 +11,8 @@ from google.pubsub_v1 import PublisherClient, SubscriberClient
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
+from headrace.dev.emulators import Emulators
 from headrace.runtime.google_clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB
-from stream.emulators import Emulators
 from tests.faults.scripted_streams import UNLIMITED
 
 

@@ -17,8 +17,8 @@ from headrace.dead_letters.archive_key import ArchiveKey
 from headrace.dead_letters.archive_reader import Listed, Reader
 from headrace.dead_letters.archive_writer import ArchiveNames
 from headrace.dead_letters.filters import Filter
+from headrace.dev.demo.bookings import bookings
 from headrace.schemas.samples import SAMPLES
-from stream.demo.bookings import bookings
 from tests.faults.engine import ROOT, Engine
 from tests.faults.mix import Message
 from tests.faults.oracle import Check

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from headrace.dead_letters.facts import State
-from stream.emulators import running_emulators
+from headrace.dev.emulators import running_emulators
 from tests.faults.operations import SETTINGS
 from tests.faults.places import Places
 from tests.faults.replaying import SUBJECT, Replaying

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from stream import emulators
+from headrace.dev import emulators
 
 
 class Server(abc.ABC):

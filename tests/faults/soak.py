@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from stream.emulators import running_emulators
+from headrace.dev.emulators import running_emulators
 from tests.faults import soak_report
 from tests.faults.mix import Message, Mix
 from tests.faults.places import Places

@@ -14,8 +14,8 @@ from google.api_core.exceptions import GoogleAPICallError, NotFound
 from google.cloud import bigquery
 from google.cloud.bigquery_storage_v1 import BigQueryWriteClient
 
+from headrace.dev import emulators
 from headrace.runtime.google_clients import open_bigquery, open_write
-from stream import emulators
 from tests.faults.appending import a_connection, a_stream, append, append_request
 from tests.faults.scripted_streams import a_client
 from tests.faults.servers import a_bigquery

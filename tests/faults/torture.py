@@ -28,8 +28,8 @@ from typing import Any, Final
 import pytest
 from google.cloud.bigquery_storage_v1 import types as wire
 
+from headrace.dev.emulators import Emulators, running_emulators
 from headrace.runtime.failpoints import ENGINE
-from stream.emulators import Emulators, running_emulators
 from tests.faults.engine import Engine
 from tests.faults.mix import Message, Mix
 from tests.faults.oracle import judge

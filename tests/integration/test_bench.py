@@ -13,15 +13,15 @@ from typing import Any
 import pytest
 from google.pubsub_v1.types import PullResponse
 
+from headrace.dev.bench import peer_consumer, peer_loop
+from headrace.dev.bench.bench_events import FLIGHTS, messages
+from headrace.dev.bench.end_to_end import Size, measure, only
+from headrace.dev.bench.feed import feeding
+from headrace.dev.bench.peers import REQUEST_MESSAGES, BenchFailedError, child, count_rows, provision, publish, watch
 from headrace.engine.pubsub_calls import Subscription
 from headrace.runtime.google_clients import open_subscriber
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
-from stream.bench import peer_consumer, peer_loop
-from stream.bench.end_to_end import Size, measure, only
-from stream.bench.events import FLIGHTS, messages
-from stream.bench.feed import feeding
-from stream.bench.rivals import REQUEST_MESSAGES, BenchFailedError, child, count_rows, provision, publish, watch
 
 pytestmark = pytest.mark.emulators
 

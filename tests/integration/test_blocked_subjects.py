@@ -15,11 +15,11 @@ import pytest
 
 from headrace.config.key_files import write_key_file
 from headrace.core.message import Message
+from headrace.dev.emulators import free_ports
 from headrace.engine.prepare import Prepared
 from headrace.engine.scheduler import Steps
 from headrace.schemas.envelope import Envelope, SchemaRef
 from headrace.schemas.registry import Registry, parse_contract
-from stream.emulators import free_ports
 from tests.builders import contract_json, encode
 from tests.integration.test_service import Wire
 from tests.jobs import get_page, wait_for

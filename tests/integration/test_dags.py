@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from headrace.core.resource_names import TALLIES, Names
+from headrace.dev.emulators import Emulators
 from headrace.runtime.google_clients import open_bigquery
 from headrace.schemas.samples import SAMPLES
-from stream.emulators import Emulators
 from tests.buckets import VARIABLE, a_bucket
 from tests.builders import FLIGHT, a_flight
 from tests.files import as_csv

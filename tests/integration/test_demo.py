@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
-from stream.demo.flights import TOTAL, flights
+from headrace.dev.demo.flights import TOTAL, flights
 from tests.builders import PACKAGE
 from tests.jobs import COMMAND, wait_for
 from tests.service import a_service

@@ -12,6 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from headrace.dev import emulators
+from headrace.dev.emulators import EmulatorMissingError, running_emulators
 from headrace.runtime.google_clients import (
     BIGQUERY,
     BIGQUERY_STORAGE,
@@ -20,15 +22,13 @@ from headrace.runtime.google_clients import (
     open_gapic_publisher,
     open_write,
 )
-from stream import emulators
-from stream.emulators import EmulatorMissingError, running_emulators
 
 ROOT = Path(__file__).parents[2]
 HOLDER = """
 import json, sys
 from pathlib import Path
 import psutil
-from stream.emulators import running_emulators
+from headrace.dev.emulators import running_emulators
 
 with running_emulators(Path(sys.argv[1])):
     print(json.dumps([child.pid for child in psutil.Process().children(recursive=True)]), flush=True)

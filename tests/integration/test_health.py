@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from stream.emulators import free_ports
+from headrace.dev.emulators import free_ports
 from tests.integration.test_crash import distinct, publish_flights
 from tests.jobs import a_key, a_running_job, get_page, wait_for
 from tests.service import a_service

@@ -14,10 +14,10 @@ import pytest
 
 from benchmarks import contracts
 from headrace.core.message import Message
+from headrace.dev.emulators import free_ports
 from headrace.engine import embedded
 from headrace.engine.workers import SOURCES_AT_ONCE, SUBJECTS_AT_ONCE
 from headrace.schemas.registry import Registry
-from stream.emulators import free_ports
 from tests.integration.test_service import Wire
 from tests.jobs import a_key, a_running_job, get_page, wait_for
 from tests.service import Service, a_service

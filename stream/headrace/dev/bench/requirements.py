@@ -6,8 +6,8 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Final
 
-from stream.bench.profiling import has_py_spy
-from stream.emulators import EmulatorMissingError, check_emulators
+from headrace.dev.bench.profiling import has_py_spy
+from headrace.dev.emulators import EmulatorMissingError, check_emulators
 
 _PACKAGES: Final = {
     "apache_beam": "Apache Beam, for the textbook pipeline: install headrace[stream]",

@@ -1,6 +1,6 @@
 """What nobody can exceed here: pull and acknowledge, raw protobuf, nothing else.
 
-``python -m stream.bench.ceiling <subscription> <total> <threads>``.
+``python -m headrace.dev.bench.ceiling <subscription> <total> <threads>``.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import grpc
 from google.protobuf.empty_pb2 import Empty
 from google.pubsub_v1.types import AcknowledgeRequest, PullRequest, PullResponse
 
+from headrace.dev.bench.ticks import Ticker
 from headrace.runtime.google_clients import PUBSUB
-from stream.bench.ticks import Ticker
 
 _SERVICE = "/google.pubsub.v1.Subscriber"
 

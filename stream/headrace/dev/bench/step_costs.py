@@ -1,6 +1,6 @@
 """Microseconds of processor time an event costs in each step, ours beside the textbook path, chunk by chunk.
 
-``python -m stream.bench.steps <subject> <file>`` prints one JSON object; :func:`~stream.bench.events.keep` made the
+``python -m headrace.dev.bench.step_costs <subject> <file>`` prints one JSON object; :func:`~headrace.dev.bench.bench_events.keep` made the
 file. It is a process of its own, so that neither gRPC's threads nor what was measured before are in it.
 """
 
@@ -16,12 +16,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from headrace.core.message import Message
+from headrace.dev.bench.bench_events import kept
+from headrace.dev.bench.figures import beside
+from headrace.dev.bench.own_steps import Ours
+from headrace.dev.bench.textbook import Textbook
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
-from stream.bench.events import kept
-from stream.bench.figures import beside
-from stream.bench.ours import Ours
-from stream.bench.textbook import Textbook
 
 STEPS: Final = ("decode", "mask", "dedupe", "row")
 TOTAL: Final = "total"

@@ -13,12 +13,12 @@ from headrace.config.key_files import write_key_file
 from headrace.config.secrets import KEY_BYTES
 from headrace.core.message import Message
 from headrace.core.resource_names import Names
+from headrace.dev.bench.bench_events import messages
+from headrace.dev.bench.feed import feeding
+from headrace.dev.bench.figures import ratio, spread
+from headrace.dev.bench.peers import Run, child, count_rows, measured, module, provision, watch
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
-from stream.bench.events import messages
-from stream.bench.feed import feeding
-from stream.bench.figures import ratio, spread
-from stream.bench.rivals import Run, child, count_rows, measured, module, provision, watch
 
 CONSUMER_THREADS: Final = 4  # eight made it no faster
 OURS: Final = "ours"

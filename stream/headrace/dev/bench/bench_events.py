@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from headrace.core.message import Message
+from headrace.dev.demo.bookings import SUBJECT as BOOKINGS
+from headrace.dev.demo.bookings import bookings
+from headrace.dev.demo.flights import SUBJECT as FLIGHTS
+from headrace.dev.demo.flights import flights
 from headrace.schemas.encode import encode
 from headrace.schemas.envelope import Envelope, SchemaRef, to_micros
 from headrace.schemas.identity import derive_event_id
 from headrace.schemas.registry import Registry
-from stream.demo.bookings import SUBJECT as BOOKINGS
-from stream.demo.bookings import bookings
-from stream.demo.flights import SUBJECT as FLIGHTS
-from stream.demo.flights import flights
 
 __all__ = ["BOOKINGS", "FLIGHTS", "SUBJECTS", "keep", "kept", "messages"]
 

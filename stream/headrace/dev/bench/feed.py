@@ -15,8 +15,8 @@ from google.pubsub_v1.types import PublishRequest, PubsubMessage
 
 from headrace.core.message import Message
 from headrace.core.resource_names import Names
+from headrace.dev.bench.peers import REQUEST_MESSAGES
 from headrace.runtime.google_clients import open_gapic_publisher
-from stream.bench.rivals import REQUEST_MESSAGES
 
 AHEAD: Final = 20_000  # what the engine has in hand at most, and some for it to pull
 CALL_SECONDS: Final = 10.0

@@ -1,6 +1,6 @@
 """The textbook Beam pipeline: ReadFromPubSub, decode, mask, one row a message, batched inserts; streaming DirectRunner.
 
-``python -m stream.bench.peer_beam <project> <subject> <total>``; it runs until it is stopped. It acknowledges before it
+``python -m headrace.dev.bench.peer_beam <project> <subject> <total>``; it runs until it is stopped. It acknowledges before it
 processes, and does not deduplicate.
 """
 
@@ -18,11 +18,11 @@ from apache_beam.transforms.util import BatchElements
 
 from headrace.core.message import Message
 from headrace.core.resource_names import Names
+from headrace.dev.bench.textbook import Textbook
+from headrace.dev.bench.ticks import Ticker
 from headrace.runtime.google_clients import open_bigquery
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
-from stream.bench.textbook import Textbook
-from stream.bench.ticks import Ticker
 
 Row = dict[str, Any]
 
@@ -78,6 +78,6 @@ def main(project: str, subject: str, total: int) -> None:
 
 
 if __name__ == "__main__":
-    from stream.bench import peer_beam  # so that copies of DoFns find the module, and its ticker, by its name
+    from headrace.dev.bench import peer_beam  # so that copies of DoFns find the module, and its ticker, by its name
 
     peer_beam.main(sys.argv[1], sys.argv[2], int(sys.argv[3]))

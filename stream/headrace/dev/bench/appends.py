@@ -1,7 +1,7 @@
 """What handing rows to BigQuery costs: AppendRows in Arrow beside ``insertAll``, the same rows, chunk by chunk.
 
-``python -m stream.bench.appends <project> <subject> <chunks> <file>`` prints one JSON object;
-:func:`~stream.bench.events.keep` made the file. Ours goes to the tables of *project*, the peer's to those of
+``python -m headrace.dev.bench.appends <project> <subject> <chunks> <file>`` prints one JSON object;
+:func:`~headrace.dev.bench.bench_events.keep` made the file. Ours goes to the tables of *project*, the peer's to those of
 *project*-peer; both are there.
 """
 
@@ -20,15 +20,15 @@ from headrace.bigquery.append_result import Verdict, judge
 from headrace.bigquery.write_streams import Rows, WriteStreams
 from headrace.core.message import Message
 from headrace.core.resource_names import Names
+from headrace.dev.bench.bench_events import kept
+from headrace.dev.bench.figures import beside
+from headrace.dev.bench.own_steps import Ours
+from headrace.dev.bench.step_costs import CHUNK, WARM
+from headrace.dev.bench.textbook import Textbook
 from headrace.runtime.google_clients import open_bigquery, open_write
 from headrace.runtime.processes import run_program
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
-from stream.bench.events import kept
-from stream.bench.figures import beside
-from stream.bench.ours import Ours
-from stream.bench.steps import CHUNK, WARM
-from stream.bench.textbook import Textbook
 
 INSERTED: Final = 500  # rows of one insertAll, as BigQuery advises
 APPEND_SECONDS: Final = 30.0

@@ -16,24 +16,24 @@ from typing import Any, Final
 
 from rich.console import Console
 
+from headrace.dev.bench import end_to_end
+from headrace.dev.bench.bench_events import BOOKINGS, FLIGHTS, SUBJECTS, keep, messages
+from headrace.dev.bench.bench_report import print_report
+from headrace.dev.bench.end_to_end import FULL, QUICK, Size
+from headrace.dev.bench.feed import feeding
+from headrace.dev.bench.figures import with_twin
+from headrace.dev.bench.machine import describe_machine
+from headrace.dev.bench.peers import BenchFailedError, child, module, provision, watch
+from headrace.dev.bench.profiling import under_py_spy, where_it_went
+from headrace.dev.bench.step_costs import CHUNK, WARM
+from headrace.dev.bench.ticks import rate_of
+from headrace.dev.emulators import running_emulators
 from headrace.runtime.processes import python, run
 from headrace.runtime.scratch import scratch_folder
 from headrace.schemas.columns import PURE
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
 from headrace.util.output import say
-from stream.bench import end_to_end
-from stream.bench.end_to_end import FULL, QUICK, Size
-from stream.bench.events import BOOKINGS, FLIGHTS, SUBJECTS, keep, messages
-from stream.bench.feed import feeding
-from stream.bench.figures import with_twin
-from stream.bench.machine import describe_machine
-from stream.bench.profiling import under_py_spy, where_it_went
-from stream.bench.report import print_report
-from stream.bench.rivals import BenchFailedError, child, module, provision, watch
-from stream.bench.steps import CHUNK, WARM
-from stream.bench.ticks import rate_of
-from stream.emulators import running_emulators
 
 SCHEMA_VERSION: Final = 1
 APPENDED: Final = 0.4  # of the chunks of the steps: emulators are slow
@@ -129,7 +129,9 @@ def in_child(name: str, *arguments: str, **environment: str) -> Any:
 def _steps(subject: str, chunks: int, events: Path) -> dict[str, Any]:
     say(f"steps of {subject}: {chunks} chunks through both paths ...")
     keep(messages(Registry.load(SAMPLES), subject, (chunks + WARM) * CHUNK, datetime.now(UTC)), events)
-    compiled, twin = (in_child("stream.bench.steps", subject, str(events), **pure) for pure in ({}, {PURE: "1"}))
+    compiled, twin = (
+        in_child("headrace.dev.bench.step_costs", subject, str(events), **pure) for pure in ({}, {PURE: "1"})
+    )
     return with_twin(compiled, twin)
 
 
@@ -137,7 +139,7 @@ def _appends(subject: str, chunks: int, events: Path) -> dict[str, Any]:
     say(f"appends of {subject} ...")
     for project in ("bench-append", "bench-append-peer"):
         provision(Registry.load(SAMPLES), project)
-    return dict(in_child("stream.bench.appends", "bench-append", subject, str(chunks), str(events)))
+    return dict(in_child("headrace.dev.bench.appends", "bench-append", subject, str(chunks), str(events)))
 
 
 def _profile(count: int, folder: Path) -> dict[str, Any]:

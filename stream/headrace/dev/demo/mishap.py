@@ -1,4 +1,4 @@
-"""``python -m stream.demo.mishap``: the bookings of docs/dead-letters/story.md, published by three applications.
+"""``python -m headrace.dev.demo.mishap``: the bookings of docs/dead-letters/story.md, published by three applications.
 
 The shop does all right. The app was deployed with version 2 before the job knew it. The page of a campaign sells one
 journey for 49.00, and writes that price as text where the contract has a decimal.
@@ -14,14 +14,14 @@ from decimal import Decimal
 from typing import Final
 
 from headrace.config.settings import load_settings
+from headrace.dev.demo.bookings import SUBJECT, bookings
+from headrace.dev.demo.demo_service import publish
+from headrace.dev.demo.planting import Planted, event_of
 from headrace.runtime.google_clients import open_gapic_publisher
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
 from headrace.util.output import say
-from stream.demo.bookings import SUBJECT, bookings
-from stream.demo.planting import Planted, event_of
-from stream.demo.service import publish
 
 BOOKINGS: Final = 5_000
 PRICE: Final = Decimal("49.00")

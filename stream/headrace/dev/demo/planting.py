@@ -12,14 +12,14 @@ from typing import Any, Final
 
 import fastavro
 
+from headrace.dev.demo.bookings import SUBJECT as BOOKING
+from headrace.dev.demo.bookings import bookings, midnight
+from headrace.dev.demo.flights import SUBJECT as FLIGHT
+from headrace.dev.demo.flights import flights
+from headrace.dev.demo.personal_values import personal_values
 from headrace.schemas.envelope import Envelope, SchemaRef
 from headrace.schemas.identity import derive_event_id
 from headrace.schemas.registry import Contract, Registry
-from stream.demo.bookings import SUBJECT as BOOKING
-from stream.demo.bookings import bookings, midnight
-from stream.demo.flights import SUBJECT as FLIGHT
-from stream.demo.flights import flights
-from stream.demo.personal import personal_values
 
 SOURCE: Final = "/demo"
 BOOKINGS: Final = 600

@@ -8,8 +8,8 @@ from google.cloud import bigquery
 from google.pubsub_v1.types import PubsubMessage
 
 from headrace.core.message import Message
+from headrace.dev.bench.textbook import Fields
 from headrace.runtime.google_clients import open_gapic_publisher
-from stream.bench.textbook import Fields
 
 
 class DeadLetters:

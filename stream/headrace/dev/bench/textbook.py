@@ -21,8 +21,8 @@ import fastavro
 from fastavro.read import SchemaResolutionError
 
 from headrace.core.message import Message
+from headrace.dev.bench.textbook_masks import Maskers, plan_masks
 from headrace.schemas.registry import Registry
-from stream.bench.textbook_masks import Maskers, plan_masks
 
 Fields = dict[str, Any]
 # What fastavro, and looking up a version, raise on a message that is not what it should be.

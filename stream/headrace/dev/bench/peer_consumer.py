@@ -1,6 +1,6 @@
 """The peer that most teams write first: pull, fastavro, mask, ``insertAll``, acknowledge; in a few threads.
 
-``python -m stream.bench.peer_consumer <project> <subject> <total> <threads>``. At least once: what was inserted and not
+``python -m headrace.dev.bench.peer_consumer <project> <subject> <total> <threads>``. At least once: what was inserted and not
 acknowledged is inserted again, and what another process saw is not known. It is tuned as one would: unary pulls without
 proto-plus, in threads of their own; 500 rows a request as BigQuery advises; no insert ids; a session for each thread.
 It stays up as such a consumer must: it skips empty pulls, sends messages that it cannot decode and rows that BigQuery
@@ -23,12 +23,12 @@ from google.pubsub_v1.types import PullRequest, PullResponse
 
 from headrace.core.message import Message
 from headrace.core.resource_names import Names
+from headrace.dev.bench.peer_outputs import DeadLetters, insert_rows, with_ids
+from headrace.dev.bench.textbook import Textbook
+from headrace.dev.bench.ticks import Ticker
 from headrace.runtime.google_clients import open_bigquery, open_subscriber
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
-from stream.bench.peer_outputs import DeadLetters, insert_rows, with_ids
-from stream.bench.textbook import Textbook
-from stream.bench.ticks import Ticker
 
 ROWS: Final = 500  # of one request: cloud.google.com/bigquery/quotas#streaming_inserts
 PULLERS: Final = 2

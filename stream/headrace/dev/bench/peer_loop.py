@@ -1,6 +1,6 @@
 """The peer that comes before the tuned one: a single loop that pulls, inserts what came, and acknowledges.
 
-``python -m stream.bench.peer_loop <project> <subject> <total>``. At least once, with the clients as their documentation
+``python -m headrace.dev.bench.peer_loop <project> <subject> <total>``. At least once, with the clients as their documentation
 shows them; what it cannot use goes to a dead-letter topic.
 """
 
@@ -15,12 +15,12 @@ from google.pubsub_v1 import SubscriberClient
 
 from headrace.core.message import Message
 from headrace.core.resource_names import Names
+from headrace.dev.bench.peer_outputs import DeadLetters, insert_rows, with_ids
+from headrace.dev.bench.textbook import Textbook
+from headrace.dev.bench.ticks import Ticker
 from headrace.runtime.google_clients import open_bigquery, open_subscriber
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
-from stream.bench.peer_outputs import DeadLetters, insert_rows, with_ids
-from stream.bench.textbook import Textbook
-from stream.bench.ticks import Ticker
 
 PULL_SECONDS: Final = 10.0
 

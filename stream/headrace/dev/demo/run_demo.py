@@ -21,6 +21,13 @@ from headrace.config.secrets import KEY_BYTES
 from headrace.config.settings import load_settings
 from headrace.core.resource_names import Names
 from headrace.dead_letters.filters import Filter
+from headrace.dev.demo.bookings import SUBJECT as BOOKING
+from headrace.dev.demo.bookings import bookings
+from headrace.dev.demo.demo_report import Report, make_report, print_masking, print_report, table_facts
+from headrace.dev.demo.demo_service import publish, received, running_job, wait_until_received
+from headrace.dev.demo.planting import BOOKINGS, Planting
+from headrace.dev.demo.unmasked import unmasked_hits
+from headrace.dev.emulators import running_emulators
 from headrace.runtime.exit_codes import Exit
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber
 from headrace.runtime.processes import wait_for_interrupt
@@ -32,13 +39,6 @@ from headrace.schemas.samples import SAMPLES
 from headrace.util.output import print_json, say
 from stream.commands.archive import open_reader
 from stream.commands.dead_letters import group_letters
-from stream.demo.bookings import SUBJECT as BOOKING
-from stream.demo.bookings import bookings
-from stream.demo.planting import BOOKINGS, Planting
-from stream.demo.report import Report, make_report, print_masking, print_report, table_facts
-from stream.demo.service import publish, received, running_job, wait_until_received
-from stream.demo.unmasked import unmasked_hits
-from stream.emulators import running_emulators
 from stream.provision import Clients, apply, plan
 
 PROJECT: Final = "headrace-demo"

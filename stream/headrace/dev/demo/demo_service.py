@@ -16,8 +16,8 @@ from google.pubsub_v1 import PublisherClient
 from google.pubsub_v1.types import PubsubMessage
 
 from headrace.core.resource_names import TALLIES, Names
+from headrace.dev.demo.planting import Planted
 from headrace.runtime.processes import python, start
-from stream.demo.planting import Planted
 
 STALLED_SECONDS: Final = 60.0
 DRAIN_SECONDS: Final = 60.0

@@ -19,10 +19,10 @@ from google.pubsub_v1.types import PubsubMessage
 
 from headrace.core.message import Message
 from headrace.core.resource_names import Names
+from headrace.dev.bench.ticks import Rate, Tick, first_counted, rate_of, read_ticks
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber
 from headrace.runtime.processes import python, start
 from headrace.schemas.registry import Registry
-from stream.bench.ticks import Rate, Tick, first_counted, rate_of, read_ticks
 from stream.provision import Clients, apply, plan
 
 REQUEST_MESSAGES: Final = 500
@@ -73,7 +73,7 @@ def count_rows(names: Names, table: str) -> int:
 
 def module(name: str, *arguments: str) -> list[str]:
     """The command that runs a module of this package."""
-    return python(f"stream.bench.{name}", *arguments)
+    return python(f"headrace.dev.bench.{name}", *arguments)
 
 
 @contextmanager
