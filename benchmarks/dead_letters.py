@@ -24,6 +24,7 @@ import psutil
 
 from headrace.config.key_files import write_key_file
 from headrace.config.settings import load_settings
+from headrace.console.archive_access import open_archive
 from headrace.core.dead_letter import Reason
 from headrace.dead_letters.letter import Letter, as_pieces
 from headrace.dev.emulators import running_emulators
@@ -31,7 +32,6 @@ from headrace.runtime import processes
 from headrace.schemas.envelope import Envelope
 from headrace.schemas.samples import SAMPLES
 from stream.cli import app
-from stream.commands.archive import open_archive
 from tests.builders import BOOKING, a_booking, encode
 from tests.letters import NOW, a_letter, provision_archive
 

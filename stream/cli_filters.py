@@ -35,7 +35,7 @@ def choosing(*states: str) -> Callable[[Callable[..., None]], Callable[..., None
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(command)
         def wrapper(**given: Any) -> None:
-            from stream.commands.choosing import read_filter
+            from headrace.console.letter_choice import read_filter
 
             own = {name: given.pop(name) for name in _OPTIONS}
             command(wanted=read_filter(**own, default_states=states), **given)

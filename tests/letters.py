@@ -9,13 +9,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from headrace.config.settings import Settings
+from headrace.console.archive_access import open_archive
 from headrace.core.dead_letter import Reason
 from headrace.dead_letters.letter import Letter, as_pieces
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber
 from headrace.schemas.envelope import Envelope
 from headrace.schemas.registry import Contract, Registry
 from headrace.schemas.samples import SAMPLES
-from stream.commands.archive import open_archive
 from stream.provision import Clients, apply, plan
 from tests.builders import BOOKING, MOMENT, a_booking, encode
 

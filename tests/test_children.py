@@ -24,7 +24,11 @@ ROOT = Path(__file__).parent.parent
 HEADRACE = Path(sys.executable).parent / "headrace"
 OURS = ("benchmarks", "dags/headrace_dags", "deploy", "docker", "producers", "schemas", "stream")
 # Whose program the person chose: an editor, and gcloud; and the one module that starts Python.
-STARTERS = {"stream/editor.py", "stream/headrace/deploy/gcloud.py", "stream/headrace/runtime/processes.py"}
+STARTERS = {
+    "stream/headrace/console/editor.py",
+    "stream/headrace/deploy/gcloud.py",
+    "stream/headrace/runtime/processes.py",
+}
 STARTING = {
     *(f"subprocess.{name}" for name in ("Popen", "run", "call", "check_call", "check_output", "getoutput")),
     *(f"os.{name}" for name in ("system", "popen", "fork", "forkpty", "posix_spawn", "posix_spawnp")),

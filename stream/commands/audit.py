@@ -12,6 +12,7 @@ from headrace.audit.windows import Finding
 from headrace.bigquery.partition_expiry import moment_of
 from headrace.config.served_contracts import served
 from headrace.config.settings import Settings
+from headrace.console.archive_access import archive_names
 from headrace.dead_letters.facts import State
 from headrace.dead_letters.state_counts import Standing, letters_by_subject
 from headrace.runtime.exit_codes import Exit
@@ -19,7 +20,6 @@ from headrace.runtime.google_clients import open_bigquery
 from headrace.runtime.reachability import Service, reach
 from headrace.schemas.envelope import to_rfc3339
 from headrace.util.output import check_format, print_json, say, show
-from stream.commands.archive import archive_names
 
 MOST_SHOWN: Final = 20
 

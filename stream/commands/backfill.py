@@ -24,6 +24,7 @@ from headrace.bigquery.write_streams import WriteStreams
 from headrace.config.secrets import KEY_BYTES, HeldKey, Key
 from headrace.config.served_contracts import served
 from headrace.config.settings import Settings, read_masking_key
+from headrace.console.progress_line import Line
 from headrace.core.dead_letter import DeadLetter, Reason
 from headrace.core.message import Message
 from headrace.engine.embedded import Embedded, EngineClients, Progress
@@ -42,7 +43,6 @@ from headrace.runtime.reachability import Service, reach
 from headrace.schemas.registry import Contract, Registry
 from headrace.steps.transform import find_functions
 from headrace.util.output import check_format, say, show
-from stream.commands.line import Line
 from stream.commands.run import collect_less_often, job_for
 from stream.job import Job
 

@@ -7,10 +7,10 @@ import threading
 import structlog
 
 from headrace.config.settings import Settings
+from headrace.console.archive_access import open_collector
 from headrace.runtime.logs import set_up_logs
 from headrace.runtime.processes import stop_on_signals
 from headrace.runtime.reachability import Service, reach
-from stream.commands.archive import open_collector
 
 _LOG = structlog.get_logger("headrace")
 

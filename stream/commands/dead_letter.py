@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from headrace.config.served_contracts import served
 from headrace.config.settings import Settings
+from headrace.console.letters_access import letters_of
 from headrace.dead_letters.ages import age
 from headrace.dead_letters.explanation import Explanation, Nearest, Stop
 from headrace.dead_letters.hexdump import hexdump
@@ -20,7 +21,6 @@ from headrace.util.output import check_format, print_json, say
 from headrace.util.terminal_columns import cut, print_labelled, width
 from headrace.util.terminal_safe import safe
 from stream.commands.dead_letters_history import print_story, story
-from stream.commands.letters import letters_of
 
 MOST_FIELDS: Final = 40
 _OPEN_NAMES: Final = ("ce-", "content-type", "traceparent")  # what design keeps free of personal data

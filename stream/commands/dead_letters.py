@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from headrace.config.settings import Settings
+from headrace.console.letters_access import chosen, confirmed, letters_of
 from headrace.dead_letters.ages import age
 from headrace.dead_letters.archive_reader import GROUPS, Group, Listed
 from headrace.dead_letters.filters import Filter
@@ -15,7 +16,6 @@ from headrace.dead_letters.service import SHORT, ChoiceError
 from headrace.schemas.envelope import to_rfc3339
 from headrace.util.output import check_format, say, show
 from headrace.util.terminal_columns import counted, print_columns
-from stream.commands.letters import chosen, confirmed, letters_of
 
 OPEN: Final = ("open",)
 

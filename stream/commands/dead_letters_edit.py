@@ -11,6 +11,8 @@ from typing import Final
 
 from headrace.config.served_contracts import served
 from headrace.config.settings import Settings
+from headrace.console.editor import edited
+from headrace.console.letters_access import chosen, confirmed, letters_of
 from headrace.dead_letters.archive_reader import Listed
 from headrace.dead_letters.bulk_edit import Plan, edit, plan
 from headrace.dead_letters.differences import Difference
@@ -24,8 +26,6 @@ from headrace.schemas.registry import Registry
 from headrace.util.output import say
 from headrace.util.terminal_columns import counted, print_labelled
 from headrace.util.terminal_safe import safe
-from stream.commands.letters import chosen, confirmed, letters_of
-from stream.editor import edited
 
 OPEN: Final = ("open",)
 MOST_DIFFERENCES: Final = 20

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TextIO
 
 from headrace.config.settings import Settings
+from headrace.console.letters_access import letters_of
 from headrace.dead_letters.filters import Filter
 from headrace.dead_letters.service import ChoiceError
 from headrace.dead_letters.transfer import export, import_lines
 from headrace.util.output import say
 from headrace.util.terminal_columns import counted
-from stream.commands.letters import letters_of
 
 
 def export_letters(settings: Settings, path: Path, wanted: Filter, why: str) -> None:

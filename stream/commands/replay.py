@@ -9,6 +9,9 @@ from datetime import UTC, datetime
 
 from headrace.config.served_contracts import served
 from headrace.config.settings import Settings
+from headrace.console.archive_access import open_archive
+from headrace.console.letters_access import confirmed, letters_of
+from headrace.console.progress_line import Line
 from headrace.dead_letters.facts import State
 from headrace.dead_letters.filters import Filter
 from headrace.dead_letters.replay_forecast import Prospect
@@ -22,9 +25,6 @@ from headrace.runtime.processes import stop_on_signals
 from headrace.runtime.reachability import Service, reach
 from headrace.schemas.registry import Registry
 from headrace.util.output import SCHEMA_VERSION, check_format, print_json
-from stream.commands.archive import open_archive
-from stream.commands.letters import confirmed, letters_of
-from stream.commands.line import Line
 from stream.commands.replay_screens import plan_as_dict, result_as_dict, show_plan, show_result
 
 

@@ -16,6 +16,7 @@ from headrace.bigquery.completeness_view import known_complete
 from headrace.bigquery.write_streams import WriteStreams
 from headrace.config.secrets import HeldKey, Key
 from headrace.config.settings import Settings, read_masking_key
+from headrace.console.archive_access import collecting
 from headrace.core.resource_names import TALLIES
 from headrace.engine.embedded import Embedded, EngineClients, Progress
 from headrace.engine.health import serving_health
@@ -30,7 +31,6 @@ from headrace.runtime.reachability import Service, UnreachableError, reach
 from headrace.schemas.columns import decoder_kind
 from headrace.schemas.registry import Registry
 from headrace.steps.transform import missing_functions
-from stream.commands.archive import collecting
 from stream.job import Job
 
 REPORT_SECONDS: Final = 10.0

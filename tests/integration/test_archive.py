@@ -15,6 +15,7 @@ from google.pubsub_v1.types import PubsubMessage
 
 from headrace.config.key_files import write_key_file
 from headrace.config.settings import Settings
+from headrace.console.archive_access import open_archive, open_collector, open_reader
 from headrace.core.dead_letter import DeadLetter, Reason, Sender, publish_letters
 from headrace.core.message import Message
 from headrace.dead_letters.archive_key import ArchiveKey, SealedError
@@ -27,7 +28,6 @@ from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher,
 from headrace.runtime.processes import tied
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
-from stream.commands.archive import open_archive, open_collector, open_reader
 from stream.provision import Clients, apply, plan
 from tests.jobs import COMMAND, wait_for
 

@@ -25,6 +25,7 @@ from headrace.bigquery.table_identity import Witness, look_at_table, missing_wit
 from headrace.bigquery.write_streams import WriteStreams
 from headrace.config.key_files import write_key_file
 from headrace.config.settings import Settings
+from headrace.console.archive_access import open_collector
 from headrace.core.message import Message
 from headrace.core.resource_names import ENGINES, TALLIES
 from headrace.core.tally import Outcome, tally_unread
@@ -35,7 +36,6 @@ from headrace.schemas.envelope import to_micros
 from headrace.schemas.registry import Registry, parse_contract
 from headrace.schemas.samples import SAMPLES
 from stream.cli import app
-from stream.commands.archive import open_collector
 from stream.commands.backfill import Reading, build_backfill, job_of
 from stream.commands.backfill_day import build_replacement
 from stream.pipeline import load

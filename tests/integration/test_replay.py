@@ -17,6 +17,7 @@ import pytest
 
 from headrace.audit.reconcile import count_subjects
 from headrace.config.key_files import write_key_file
+from headrace.console.archive_access import open_archive, open_collector, open_reader
 from headrace.dead_letters.edit_event import Change, mend
 from headrace.dead_letters.facts import Action, Fact, State
 from headrace.dead_letters.filters import Filter
@@ -31,7 +32,6 @@ from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher,
 from headrace.schemas.envelope import to_rfc3339
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
-from stream.commands.archive import open_archive, open_collector, open_reader
 from tests.builders import BOOKING, FLIGHT, PACKAGE, a_booking, a_flight, encode
 from tests.integration.test_service import Wire, a_message
 from tests.jobs import COMMAND

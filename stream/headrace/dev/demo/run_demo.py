@@ -19,6 +19,7 @@ from headrace.audit.reconcile import count_subjects
 from headrace.config.key_files import write_key_file
 from headrace.config.secrets import KEY_BYTES
 from headrace.config.settings import load_settings
+from headrace.console.archive_access import open_reader
 from headrace.core.resource_names import Names
 from headrace.dead_letters.filters import Filter
 from headrace.dev.demo.bookings import SUBJECT as BOOKING
@@ -37,7 +38,6 @@ from headrace.schemas.model import Pii, inner, walk
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
 from headrace.util.output import print_json, say
-from stream.commands.archive import open_reader
 from stream.commands.dead_letters import group_letters
 from stream.provision import Clients, apply, plan
 

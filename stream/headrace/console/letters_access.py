@@ -14,14 +14,14 @@ import typer
 from google.api_core.exceptions import NotFound
 
 from headrace.config.settings import Settings
+from headrace.console.archive_access import open_archive, open_reader
+from headrace.console.letter_choice import chooses_nothing
 from headrace.dead_letters.actor import who
 from headrace.dead_letters.archive_reader import Listed
 from headrace.dead_letters.archive_writer import Archive, ArchiveNames
 from headrace.dead_letters.filters import Filter
 from headrace.dead_letters.service import ChoiceError, Letters
 from headrace.runtime.reachability import Service, reach
-from stream.commands.archive import open_archive, open_reader
-from stream.commands.choosing import chooses_nothing
 
 T = TypeVar("T")
 
