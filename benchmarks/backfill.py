@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from headrace.backfill.mapping import read_mapping
+from headrace.cli.commands.backfill import Reading, build_backfill
+from headrace.cli.commands.run import build_engine, collect_less_often, job_for
 from headrace.config.key_files import write_key_file
 from headrace.config.secrets import HeldKey
 from headrace.config.settings import load_settings, read_masking_key
@@ -39,8 +41,6 @@ from headrace.schemas.envelope import Envelope
 from headrace.schemas.identity import derive_event_id
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
-from stream.commands.backfill import Reading, build_backfill
-from stream.commands.run import build_engine, collect_less_often, job_for
 from tests.builders import encode
 from tests.files import as_avro, as_csv, as_parquet
 

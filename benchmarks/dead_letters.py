@@ -22,6 +22,7 @@ from typing import Any
 
 import psutil
 
+from headrace.cli.app import app
 from headrace.config.key_files import write_key_file
 from headrace.config.settings import load_settings
 from headrace.console.archive_access import open_archive
@@ -31,7 +32,6 @@ from headrace.dev.emulators import running_emulators
 from headrace.runtime import processes
 from headrace.schemas.envelope import Envelope
 from headrace.schemas.samples import SAMPLES
-from stream.cli import app
 from tests.builders import BOOKING, a_booking, encode
 from tests.letters import NOW, a_letter, provision_archive
 

@@ -15,8 +15,8 @@ from typing import Final
 from typer.testing import CliRunner
 
 from benchmarks import reality
+from headrace.cli.app import app
 from headrace.planning.capacity.calibration import load_calibration
-from stream.cli import app
 
 PAGE: Final = Path(__file__).parent.parent / "docs" / "scaling.md"
 BLOCK: Final = re.compile(r"(?<=^```console\n)\$ headrace (scale [^\n]*)\n.*?(?=^```$)", re.DOTALL | re.MULTILINE)

@@ -18,7 +18,7 @@ def program() -> NoReturn:
     """Run the command line, and end this process."""
     set_up_streams()
     try:
-        from stream.cli import main
+        from headrace.cli.app import main
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] in ("schemas", "producers", "stream"):
             raise

@@ -13,6 +13,7 @@ from typing import Any
 from google.api_core.exceptions import DeadlineExceeded
 from google.pubsub_v1.types import PubsubMessage
 
+from headrace.cli.commands.run import build_engine, job_for
 from headrace.config.secrets import HeldKey
 from headrace.config.settings import Settings
 from headrace.core.resource_names import Names
@@ -22,7 +23,6 @@ from headrace.runtime.clock import now_micros
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
-from stream.commands.run import build_engine, job_for
 from stream.provision import Clients, apply, plan
 
 KEY = bytes(range(32))

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from headrace.backfill.backfill_errors import BackfillError
+from headrace.cli.commands.backfill import check_files
 from headrace.config.settings import load_settings
 from headrace.runtime.exit_codes import Exit
 from headrace.schemas.samples import SAMPLES
-from stream.commands.backfill import check_files
 from tests.builders import FLIGHT, a_flight
 from tests.files import as_csv
 

@@ -16,6 +16,7 @@ from jsonschema import Draft202012Validator
 from rich.console import Console
 from typer.testing import CliRunner
 
+from headrace.cli.app import app
 from headrace.dev.bench.bench_events import BOOKINGS, SUBJECTS, keep, kept, messages
 from headrace.dev.bench.bench_report import print_report
 from headrace.dev.bench.end_to_end import summed_up
@@ -32,7 +33,6 @@ from headrace.dev.emulators import EmulatorMissingError
 from headrace.runtime.exit_codes import Exit, explain
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
-from stream.cli import app
 
 NOW = datetime.now(UTC)
 KEY = b"k" * 32

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 import typer
 
+from headrace.cli.app import app, main
 from headrace.config.settings import SettingsError, load_settings
 from headrace.engine.journal import Journal as OpenJournal
 from headrace.runtime.exit_codes import Exit, explain
 from headrace.schemas.samples import SAMPLES
-from stream.cli import app, main
 
 
 def leaves(group: typer.Typer, *path: str) -> Iterator[tuple[str, ...]]:
@@ -96,7 +96,7 @@ def test_every_command_has_help_with_examples(headrace: Headrace, command: tuple
 
 def test_help_imports_nothing_heavy() -> None:
     heavy = "('apache_beam', 'google.api_core', 'grpc', 'pyarrow', 'pydantic')"
-    code = f"import sys, stream.cli; print([m for m in {heavy} if m in sys.modules])"
+    code = f"import sys, headrace.cli.app; print([m for m in {heavy} if m in sys.modules])"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert shown.stdout.strip() == "[]"
 

@@ -13,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headrace.beam import table_identities as identities
+from headrace.cli.app import main
+from headrace.cli.commands.cost import show_estimate
 from headrace.config.settings import Settings
 from headrace.engine import claim_keeper as guard
 from headrace.engine import resource_watch as watch
@@ -22,8 +24,6 @@ from headrace.planning.cost.estimate import GIB, MONTH_SECONDS, TIB, Engine, Ite
 from headrace.planning.cost.measure import Measured, total
 from headrace.planning.cost.prices import NAMES, PricesError, load_prices
 from headrace.runtime.exit_codes import Exit
-from stream.cli import main
-from stream.commands.cost import show_estimate
 
 LOAD = Load(
     events_a_second=100,

@@ -18,9 +18,9 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from headrace.cli.app import main
 from headrace.deploy.dataflow_flags import EXAMPLES
 from headrace.schemas.samples import SAMPLES
-from stream.cli import main
 from tests.transcripts import Step, rewritten, steps
 
 ROOT = Path(__file__).parent.parent

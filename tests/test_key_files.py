@@ -15,13 +15,13 @@ from typing import Final
 import pytest
 
 from deploy.permissions import ROOT
+from headrace.cli.app import main
 from headrace.config import key_files
 from headrace.config.key_files import problem_of, read_key_file, write_key_file
 from headrace.config.profiles import SettingsError
 from headrace.config.settings import read_archive_key, read_masking_key
 from headrace.runtime.exit_codes import Exit
 from headrace.schemas.samples import SAMPLES
-from stream.cli import main
 
 KEY: Final = bytes(range(32))
 OWN, ROOTS, ANOTHER = 10001, 0, 10002

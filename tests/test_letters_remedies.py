@@ -38,7 +38,7 @@ def test_no_line_of_the_pages_is_too_long_to_read() -> None:
 
 
 def test_the_pages_name_commands_that_there_are() -> None:
-    from stream.cli_letters import dead_letters_app
+    from headrace.cli.dead_letters_group import dead_letters_app
 
     known = {each.name or str(each.callback.__name__).rstrip("_") for each in dead_letters_app.registered_commands}
     said: set[str] = set()

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from google.api_core.exceptions import InvalidArgument, NotFound, ServiceUnavailable
 
+from headrace.cli.commands.replay import Wish
 from headrace.console.progress_line import Line
 from headrace.core.dead_letter import Reason
 from headrace.core.resource_names import Names
@@ -26,7 +27,6 @@ from headrace.dead_letters.replay_pace import Pace, Progress
 from headrace.dead_letters.replay_plan import SENT_BY_DEFAULT, Entry, Plan, pages, plan
 from headrace.dead_letters.service import ChoiceError
 from headrace.schemas.registry import Registry
-from stream.commands.replay import Wish
 from tests.builders import BOOKING, MOMENT, PACKAGE
 from tests.letters import a_letter
 

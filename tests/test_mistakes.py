@@ -18,11 +18,11 @@ from google.api_core import exceptions as api_errors
 from google.auth import exceptions as auth_errors
 
 import stream
+from headrace.cli.app import app, main
 from headrace.config.key_files import write_key_file
 from headrace.dev.emulators import EmulatorMissingError
 from headrace.runtime.exit_codes import _BY_NAME, INTERNAL, Exit, explain
 from headrace.schemas.samples import SAMPLES
-from stream.cli import app, main
 from tests.test_deploy import TOLD
 
 FLIGHTS: Final = (
@@ -99,7 +99,7 @@ def place(tmp_path: Path, nothing_set: None, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("HEADRACE_PROJECT", "a-project")
     monkeypatch.setenv("HEADRACE_CONTRACTS", str(SAMPLES))
     monkeypatch.setattr("sys.stdin", (tmp_path / "empty.json").open())
-    monkeypatch.setattr("stream.cli.app", BUILT)  # built once: it takes longer than what is tried
+    monkeypatch.setattr("headrace.cli.app.app", BUILT)  # built once: it takes longer than what is tried
     monkeypatch.setattr("headrace.dev.bench.requirements.check_needs", _not_here)
     monkeypatch.setattr("headrace.dev.emulators._pubsub_command", _not_here)
     monkeypatch.setattr("headrace.runtime.reachability._answers", lambda service, seconds: "not in this test")

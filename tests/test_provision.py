@@ -12,9 +12,9 @@ from google.cloud.bigquery import PolicyTagList, SchemaField
 
 from headrace.bigquery.event_table import misfits
 from headrace.bigquery.table_changes import merged_columns
+from headrace.cli.app import main
 from headrace.core.plan_refusals import ProvisionError, Refusal, listed
 from headrace.runtime.exit_codes import Exit
-from stream.cli import main
 from tests.builders import contract_json
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from headrace.cli.commands.publish import InvalidLineError, publish_lines
 from headrace.config.settings import Settings
 from headrace.schemas.samples import SAMPLES
-from stream.commands.publish import InvalidLineError, publish_lines
 
 FLIGHT = (
     '{"carrier": "UA", "flight": 1545, "origin": "EWR", "destination": "IAH", "distance_miles": 1400, '

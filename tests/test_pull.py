@@ -26,6 +26,7 @@ from headrace.backfill.connectors.cursor import Cursor, Reached, is_later
 from headrace.backfill.connectors.dlt_rows import require_dlt, rows_of
 from headrace.backfill.connectors.row_source import CURSOR, PullSource
 from headrace.backfill.line_events import LINE, BadLine
+from headrace.cli.commands.backfill_from import pull_backfill
 from headrace.config.settings import load_settings
 from headrace.config.toml_positions import line_of, lines_of
 from headrace.core.message import Message
@@ -39,7 +40,6 @@ from headrace.schemas.envelope import to_micros
 from headrace.schemas.identity import derive_event_id
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
-from stream.commands.backfill_from import pull_backfill
 from tests.api import FAILED, GONE, OTHER, RATE_LIMITED, TOKEN, a_served_api
 from tests.builders import FLIGHT, MOMENT, a_contract, a_decimal, a_flight, decode, encode
 from tests.databases import FIELDS, HAS_POSTGRESQL, a_postgresql, as_json, execute, insert
@@ -586,7 +586,7 @@ def test_the_line_of_a_key_is_found_in_tables_inline_and_dotted() -> None:
 
 
 def test_nothing_but_a_pull_imports_dlt() -> None:
-    code = "import sys, stream.cli, stream.commands.run, stream.commands.backfill, stream.commands.backfill_from\n"
+    code = "import sys, headrace.cli.app, headrace.cli.commands.run, headrace.cli.commands.backfill, headrace.cli.commands.backfill_from\n"
     code += "assert not {'dlt', 'sqlalchemy'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
 

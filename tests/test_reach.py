@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from headrace.cli.app import app
+from headrace.cli.commands import run
 from headrace.config.key_files import write_key_file
 from headrace.config.settings import SettingsError
 from headrace.runtime import reachability as reaching
@@ -23,8 +25,6 @@ from headrace.runtime.google_clients import (
 )
 from headrace.runtime.reachability import NOTICE_SECONDS, Service, UnreachableError, reach
 from headrace.schemas.samples import SAMPLES
-from stream.cli import app
-from stream.commands import run
 
 SPEAK_SECONDS = 10.0
 

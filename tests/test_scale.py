@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headrace.cli.commands.scale import make_plan, show_estimate, show_limits, toml_lines
 from headrace.config.dataflow import DataflowSettings
 from headrace.config.settings import Settings
 from headrace.config.settings import load_settings as read_settings
@@ -22,7 +23,6 @@ from headrace.planning.capacity.limits import NAMES, Limit, ScaleError, load_lim
 from headrace.planning.capacity.load import Load, Machine
 from headrace.planning.capacity.needs import Need, Plan, first, needs
 from headrace.planning.cost.estimate import message_bytes
-from stream.commands.scale import make_plan, show_estimate, show_limits, toml_lines
 
 STEPS = ("read", "decode", "seal", "mask", "window", "shuffle", "dedupe", "state", "row")
 # An event costs 9 µs; a part of them 400 µs, half of it before its key; a bundle 1 ms.

@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headrace.beam.pages import BAGS
+from headrace.cli.commands.scale import make_plan
+from headrace.cli.commands.scale_simulate import show_simulation
 from headrace.planning.capacity.limits import ScaleError
 from headrace.planning.capacity.load import Load
 from headrace.planning.capacity.scenario import MOST_KEYS, Costs, Scenario, slice_of
 from headrace.planning.capacity.simulation import simulate
 from headrace.planning.capacity.simulation_samples import Outcome, Written
-from stream.commands.scale import make_plan
-from stream.commands.scale_simulate import show_simulation
 
 COSTS = Costs(0.002, 0.0005, 0.001, 1e-5, answer_seconds=0.2, head_events=500, packed_bytes=1000)
 SAMPLE_SECONDS = 5.0
@@ -243,7 +243,7 @@ def test_the_command_prints_a_table_that_fits_and_draws_when_asked(
 def test_without_matplotlib_the_table_is_printed_and_it_says_so(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from stream.commands import scale_simulate
+    from headrace.cli.commands import scale_simulate
 
     monkeypatch.setattr(scale_simulate, "find_spec", lambda name: None if name == "matplotlib" else object())
     show_simulation(a_plan(500, 1), 6, 0, 0, 1, tmp_path / "plot.svg", "table")
@@ -254,7 +254,7 @@ def test_without_matplotlib_the_table_is_printed_and_it_says_so(
 
 
 def test_without_the_simulator_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    from stream.commands import scale_simulate
+    from headrace.cli.commands import scale_simulate
 
     monkeypatch.setattr(scale_simulate, "find_spec", lambda name: None)
     with pytest.raises(ScaleError, match=r"pip install 'headrace\[scale\]'"):

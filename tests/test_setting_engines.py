@@ -9,6 +9,7 @@ from unittest.mock import MagicMock
 
 import pytest
 
+from headrace.cli.commands import run
 from headrace.config import settings as settings_module
 from headrace.config.key_files import write_key_file
 from headrace.config.setting_engines import DATAFLOW_ALONE, EMBEDDED_ALONE, ReadBy, read_by
@@ -17,7 +18,6 @@ from headrace.deploy.dataflow_flags import dataflow_flags
 from headrace.deploy.submit import pipeline_for
 from headrace.runtime.google_clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB
 from headrace.schemas.samples import SAMPLES
-from stream.commands import run
 from tests.test_deploy import TOLD
 
 pytestmark = pytest.mark.usefixtures("nothing_set")

@@ -15,6 +15,7 @@ from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOpt
 from google.cloud.dataflow_v1beta3 import TemplateMetadata
 from google.protobuf.json_format import ParseError
 
+from headrace.cli.app import main
 from headrace.config.dataflow import DataflowSettings
 from headrace.config.setting_engines import EMBEDDED_ALONE
 from headrace.config.settings import Settings, SettingsError, load_settings
@@ -35,7 +36,6 @@ from headrace.deploy.flex_template import (
 )
 from headrace.deploy.gcloud import GcloudError, as_shell, run
 from headrace.runtime.exit_codes import Exit
-from stream.cli import main
 from tests.test_deploy import TOLD
 
 pytestmark = pytest.mark.usefixtures("nothing_set")

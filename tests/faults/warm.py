@@ -47,7 +47,7 @@ def fork(modules, arguments, environment, folder, log):
     try:
         for module in modules:
             importlib.import_module(module)
-        from stream.cli import main
+        from headrace.cli.app import main
         main()
     except SystemExit as end:
         sys.stdout.flush()

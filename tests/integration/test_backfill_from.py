@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from headrace.backfill.connectors.connector_config import read_pull
+from headrace.cli.commands.backfill import build_backfill
+from headrace.cli.commands.backfill_from import Pulling
 from headrace.runtime.clock import now_micros
 from headrace.schemas.identity import derive_event_id
 from headrace.schemas.samples import SAMPLES
-from stream.commands.backfill import build_backfill
-from stream.commands.backfill_from import Pulling
 from tests.api import FAILED, RATE_LIMITED, TOKEN, a_served_api
 from tests.builders import FLIGHT
 from tests.databases import FIELDS, as_json, execute, insert

@@ -17,6 +17,7 @@ from headrace.beam import pages
 from headrace.beam.pages import Placed, Queue
 from headrace.bigquery.append_result import Answer, Verdict, judge
 from headrace.bigquery.write_streams import Rows, WriteStreams
+from headrace.cli.commands.run import job_for
 from headrace.core.dead_letter import PREFIX
 from headrace.engine.continuity import Continuity
 from headrace.engine.pubsub_calls import Subscription
@@ -24,7 +25,6 @@ from headrace.engine.puller import Puller
 from headrace.engine.status import SubjectStatus
 from headrace.runtime.clock import now_micros
 from headrace.runtime.google_clients import open_bigquery, open_subscriber, open_write
-from stream.commands.run import job_for
 from stream.job import Job
 from tests.beam_engine import BeamEngine, NamedKey
 from tests.integration.test_service import flight_message

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from headrace.cli.app import main
 from headrace.config.key_files import write_key_file
 from headrace.config.settings import Settings
 from headrace.console.archive_access import open_reader
@@ -24,7 +25,6 @@ from headrace.dead_letters.filters import Filter
 from headrace.dead_letters.letter import Letter
 from headrace.runtime.exit_codes import Exit
 from headrace.schemas.samples import SAMPLES
-from stream.cli import main
 from tests.builders import BOOKING, BOOKING_V1, FLIGHT, a_booking, a_booking_v1, a_flight, encode
 from tests.letters import NOW, a_letter, keep, provision_archive, with_attributes
 

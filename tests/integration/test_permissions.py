@@ -23,6 +23,9 @@ from headrace.beam.load_target import LoadOptions
 from headrace.bigquery.existing_rows import StoredRows, StoredTallies
 from headrace.bigquery.table_identity import Witness, look_at_table, missing_witnesses
 from headrace.bigquery.write_streams import WriteStreams
+from headrace.cli.app import app
+from headrace.cli.commands.backfill import Reading, build_backfill, job_of
+from headrace.cli.commands.backfill_day import build_replacement
 from headrace.config.key_files import write_key_file
 from headrace.config.settings import Settings
 from headrace.console.archive_access import open_collector
@@ -35,9 +38,6 @@ from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher,
 from headrace.schemas.envelope import to_micros
 from headrace.schemas.registry import Registry, parse_contract
 from headrace.schemas.samples import SAMPLES
-from stream.cli import app
-from stream.commands.backfill import Reading, build_backfill, job_of
-from stream.commands.backfill_day import build_replacement
 from stream.pipeline import load
 from stream.provision import Clients, apply, plan
 from tests.beam_engine import BeamEngine, NamedKey

@@ -13,13 +13,13 @@ import pytest
 from google.api_core.exceptions import NotFound
 from google.pubsub_v1.types import PubsubMessage
 
+from headrace.cli.commands.publish import NoTopicError, publish_lines
 from headrace.config.settings import Settings
 from headrace.producers import EventProducer, PublishError, PubSubPublisher
 from headrace.runtime.google_clients import open_gapic_publisher, open_subscriber
 from headrace.schemas import Envelope
 from headrace.schemas.identity import derive_event_id
 from headrace.schemas.samples import SAMPLES
-from stream.commands.publish import NoTopicError, publish_lines
 from tests.builders import BOOKING, FLIGHT, PACKAGE, a_booking, a_flight, decode
 
 pytestmark = pytest.mark.emulators

@@ -19,6 +19,7 @@ from google.pubsub_v1.types import BigQueryConfig, ExpirationPolicy, PushConfig
 from headrace.bigquery.completeness_view import completeness_view
 from headrace.bigquery.service_tables import tallies_table
 from headrace.bigquery.table_changes import evolved_table
+from headrace.cli.app import main
 from headrace.core.plan_refusals import ProvisionError
 from headrace.core.resource_names import COMPLETENESS, TALLIES, Names
 from headrace.pubsub.job_subscription import subscription_for
@@ -27,7 +28,6 @@ from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher,
 from headrace.schemas.registry import Contract, Registry, SchemaRef, parse_contract
 from headrace.schemas.samples import SAMPLES
 from headrace.steps.mask.token_history import next_history
-from stream.cli import main
 from stream.provision import Change, Clients, apply, plan
 from tests.builders import a_contract, a_tokenised_contract
 

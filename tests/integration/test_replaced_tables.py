@@ -10,12 +10,12 @@ import pytest
 from google.cloud import bigquery
 
 from headrace.audit.reconcile import SubjectAudit, count_subjects
+from headrace.cli.commands.backfill import Reading, build_backfill
 from headrace.engine import embedded
 from headrace.engine.embedded import Embedded, Progress
 from headrace.engine.journal import JournalError
 from headrace.engine.table_watch import TableReplacedError
 from headrace.runtime.google_clients import open_bigquery
-from stream.commands.backfill import Reading, build_backfill
 from tests.builders import FLIGHT
 from tests.files import as_csv
 from tests.integration.test_backfill import Place

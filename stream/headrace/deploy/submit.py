@@ -10,14 +10,14 @@ from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOpt
 from apache_beam.runners.dataflow.dataflow_runner import DataflowPipelineResult
 
 from headrace.beam.load_target import LoadOptions
+from headrace.cli.commands.backfill import Reading, job_of
+from headrace.cli.commands.run import job_for
 from headrace.config.secrets import SecretVersion
 from headrace.config.served_contracts import served
 from headrace.config.settings import Settings
 from headrace.deploy.dataflow_flags import secret_names
 from headrace.deploy.graph import build
 from headrace.runtime.clock import now_micros
-from stream.commands.backfill import Reading, job_of
-from stream.commands.run import job_for
 from stream.pipeline import load
 
 

@@ -10,6 +10,7 @@ import sys
 from functools import partial
 from typing import Final
 
+from headrace.cli.commands.run import build_engine, collect_less_often, job_for
 from headrace.config.secrets import HeldKey
 from headrace.config.settings import load_settings, read_masking_key
 from headrace.dev.bench.ticks import Ticker
@@ -19,7 +20,6 @@ from headrace.runtime.clock import now_micros
 from headrace.runtime.logs import set_up_logs
 from headrace.runtime.processes import run_program, stop_on_signals
 from headrace.schemas.registry import Registry
-from stream.commands.run import build_engine, collect_less_often, job_for
 
 ALL: Final = "all"
 

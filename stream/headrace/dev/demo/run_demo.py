@@ -16,6 +16,7 @@ from typing import Any, Final
 from rich.console import Console
 
 from headrace.audit.reconcile import count_subjects
+from headrace.cli.commands.dead_letters import group_letters
 from headrace.config.key_files import write_key_file
 from headrace.config.secrets import KEY_BYTES
 from headrace.config.settings import load_settings
@@ -38,7 +39,6 @@ from headrace.schemas.model import Pii, inner, walk
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
 from headrace.util.output import print_json, say
-from stream.commands.dead_letters import group_letters
 from stream.provision import Clients, apply, plan
 
 PROJECT: Final = "headrace-demo"

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from stream.cli_options import Format, Json, finite
+from headrace.cli.options import Format, Json, finite
 
 scale_app = typer.Typer(
     help="What limits it past one machine, and how it recovers.", no_args_is_help=True, rich_markup_mode=None
@@ -68,7 +68,7 @@ def estimate(
     Examples: headrace scale estimate --rate 100000  |  headrace scale estimate --rate 20000 --kind flight_departed
     --subjects 20 --single-region --json
     """
-    from stream.commands.scale import make_plan, show_estimate
+    from headrace.cli.commands.scale import make_plan, show_estimate
 
     load = _load(rate, kind, event_bytes, row_bytes, subjects, skew, remember, stall)
     plan = make_plan(load, kind, machine_type, shards, workers, multi_region, limits, bench)
@@ -104,8 +104,8 @@ def simulate(
     Examples: headrace scale simulate --rate 10000  |  headrace scale simulate --rate 100000 --stall 0 --lose 2
     --plot lost.svg
     """
-    from stream.commands.scale import make_plan
-    from stream.commands.scale_simulate import show_simulation
+    from headrace.cli.commands.scale import make_plan
+    from headrace.cli.commands.scale_simulate import show_simulation
 
     load = _load(rate, kind, event_bytes, row_bytes, subjects, skew, 10.0, stall)
     plan = make_plan(load, kind, machine_type, shards, workers, multi_region, limits, bench)
@@ -118,7 +118,7 @@ def limits(limits: OwnLimits = None, format_: Format = "table", json_output: Jso
 
     Examples: headrace scale limits  |  headrace scale limits --json
     """
-    from stream.commands.scale import show_limits
+    from headrace.cli.commands.scale import show_limits
 
     show_limits(limits, "json" if json_output else format_)
 

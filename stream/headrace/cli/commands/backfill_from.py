@@ -9,6 +9,7 @@ from pathlib import Path
 from headrace.backfill.connectors.connector_config import Pull, read_pull
 from headrace.backfill.connectors.dlt_rows import require_dlt, rows_of
 from headrace.backfill.connectors.row_source import PullSource
+from headrace.cli.commands.backfill import check, write
 from headrace.config.served_contracts import served
 from headrace.config.settings import Settings
 from headrace.engine.journal import Journal
@@ -16,7 +17,6 @@ from headrace.engine.retry import Patience
 from headrace.runtime.clock import now_micros
 from headrace.runtime.exit_codes import Exit
 from headrace.schemas.registry import Contract
-from stream.commands.backfill import check, write
 
 
 @dataclass(frozen=True, slots=True)

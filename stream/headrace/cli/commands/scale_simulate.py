@@ -7,12 +7,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
+from headrace.cli.commands.scale import human
 from headrace.planning.capacity.limits import ScaleError
 from headrace.planning.capacity.needs import Plan
 from headrace.planning.capacity.scenario import Slice, slice_of
 from headrace.planning.capacity.simulation_samples import Outcome, Sample
 from headrace.util.output import check_format, say, show
-from stream.commands.scale import human
 
 LINES: Final = 16
 

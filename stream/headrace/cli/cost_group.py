@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from stream.cli_options import Contracts, Dataset, Format, Json, Project, finite, read_settings
+from headrace.cli.options import Contracts, Dataset, Format, Json, Project, finite, read_settings
 
 ROW_BYTES: Final = 100  # that a row of the sample contracts has more than its event
 cost_app = typer.Typer(help="What running it costs.", no_args_is_help=True, rich_markup_mode=None)
@@ -49,8 +49,8 @@ def estimate(
     --event-bytes 2000 --kept-days 30 --json  |  headrace cost estimate --rate 500 --event-bytes 400 --subjects 8
     --engine embedded
     """
+    from headrace.cli.commands.cost import show_estimate
     from headrace.planning.cost.estimate import Engine, Load
-    from stream.commands.cost import show_estimate
 
     if engine not in list(Engine):
         raise typer.BadParameter(f"not one of {', '.join(Engine)}", param_hint="--engine")
@@ -75,8 +75,8 @@ def measure(
     from datetime import UTC, datetime
 
     from headrace.audit.scope import parse_since
+    from headrace.cli.commands.cost_measure import show_measured
     from headrace.runtime.clock import now_micros
-    from stream.commands.cost_measure import show_measured
 
     settings, now = read_settings(project, dataset, contracts), now_micros()
     moment = datetime.fromtimestamp(now / 1e6, UTC)

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from stream.cli_filters import choosing
-from stream.cli_options import Contracts, Format, Json, Project, finite, read_settings
+from headrace.cli.letter_filters import choosing
+from headrace.cli.options import Contracts, Format, Json, Project, finite, read_settings
 
 
 @choosing("open")
@@ -33,7 +33,7 @@ def replay(
 
     Examples: headrace replay --reason unknown_schema --since 2h --dry-run  |  headrace replay --rate 100 --yes
     """
-    from stream.commands.replay import Wish, run_replay
+    from headrace.cli.commands.replay import Wish, run_replay
 
     wish = Wish(only_passing, also_failing, rate, max_, dry_run, yes, why)
     format_ = "json" if json_output else format_

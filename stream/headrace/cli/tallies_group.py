@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from stream.cli_options import Dataset, Format, Json, Project, read_settings
+from headrace.cli.options import Dataset, Format, Json, Project, read_settings
 
 tallies_app = typer.Typer(help="Keep the audit's evidence small.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -36,8 +36,8 @@ def compact(
     Examples: headrace tallies compact --dry-run  |  headrace tallies compact --older-than 30d
     """
     from headrace.audit.compaction import parse_older_than
+    from headrace.cli.commands.tallies import compact_tallies
     from headrace.runtime.clock import now_micros
-    from stream.commands.tallies import compact_tallies
 
     age = parse_older_than(older_than)
     settings = read_settings(project, dataset)

@@ -9,13 +9,13 @@ from typing import Annotated
 
 import typer
 
-from headrace.runtime.exit_codes import Exit, explain
-from stream.cli_backfill import backfill
-from stream.cli_bench import bench
-from stream.cli_cost import cost_app
-from stream.cli_deploy import deploy_app
-from stream.cli_letters import dead_letters_app
-from stream.cli_options import (
+from headrace.cli.backfill_group import backfill
+from headrace.cli.bench_group import bench
+from headrace.cli.capacity_group import scale_app
+from headrace.cli.cost_group import cost_app
+from headrace.cli.dead_letters_group import dead_letters_app
+from headrace.cli.deploy_group import deploy_app
+from headrace.cli.options import (
     Contracts,
     Dataset,
     Format,
@@ -28,10 +28,10 @@ from stream.cli_options import (
     check_runner,
     read_settings,
 )
-from stream.cli_replay import replay
-from stream.cli_scale import scale_app
-from stream.cli_tallies import tallies_app
-from stream.cli_template import template_app
+from headrace.cli.replay_group import replay
+from headrace.cli.tallies_group import tallies_app
+from headrace.cli.template_group import template_app
+from headrace.runtime.exit_codes import Exit, explain
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -77,7 +77,7 @@ def up() -> None:
 
     Examples: headrace up  |  source .headrace/emulators.env (in another terminal)
     """
-    from stream.commands.up import up_until_interrupted
+    from headrace.cli.commands.up import up_until_interrupted
 
     up_until_interrupted(Path(".headrace"))
 
@@ -93,7 +93,7 @@ def provision(
 
     Examples: headrace provision --project my-project --dry-run  |  headrace provision --project my-project
     """
-    from stream.commands.provision import provision as run_provision
+    from headrace.cli.commands.provision import provision as run_provision
 
     run_provision(read_settings(project, dataset, contracts), dry_run)
 
@@ -110,8 +110,8 @@ def publish(
 
     Examples: headrace publish flight_departed flights.ndjson  |  headrace publish flight_departed < flights.ndjson
     """
+    from headrace.cli.commands.publish import publish_lines
     from headrace.producers.event_producer import MAX_ATTRIBUTE_BYTES
-    from stream.commands.publish import publish_lines
 
     if not 1 <= len(source.encode()) <= MAX_ATTRIBUTE_BYTES:
         raise typer.BadParameter(f"1 to {MAX_ATTRIBUTE_BYTES} bytes", param_hint="--source")
@@ -148,7 +148,7 @@ def run(
     more["profile"] = profile
     check_runner(runner)
     if runner is not None:
-        from stream.commands.deploy import run_on_dataflow
+        from headrace.cli.commands.deploy import run_on_dataflow
 
         if (rename or validate_only) and not update:
             raise typer.BadParameter("only with --update", param_hint="--rename, --validate-only")
@@ -157,7 +157,7 @@ def run(
         return
     if update or rename or validate_only:
         raise typer.BadParameter("only with --runner DataflowRunner", param_hint="--update, --rename, --validate-only")
-    from stream.commands.run import run_until_stopped
+    from headrace.cli.commands.run import run_until_stopped
 
     run_until_stopped(read_settings(project, dataset, contracts, **more))
 
@@ -172,7 +172,7 @@ def resume(
     Run it where the engine's journal is. Examples: headrace resume flight_departed  |
     headrace resume flight_departed --journal /var/lib/headrace
     """
-    from stream.commands.resume import resume_subject
+    from headrace.cli.commands.resume import resume_subject
 
     resume_subject(subject, journal)
 
@@ -183,7 +183,7 @@ def journal_inspect(journal: Journal = None, format_: Format = "table", json_out
 
     Examples: headrace journal inspect  |  headrace journal inspect --journal /var/lib/headrace --json
     """
-    from stream.commands.journal import inspect_journal
+    from headrace.cli.commands.journal import inspect_journal
 
     inspect_journal(journal, "json" if json_output else format_)
 
@@ -223,8 +223,8 @@ def audit(
     Examples: headrace audit --project my-project  |  headrace audit --since 6h --contents --format json
     """
     from headrace.audit.scope import Scope, parse_grace, parse_since
+    from headrace.cli.commands.audit import run_audit
     from headrace.runtime.clock import now_micros
-    from stream.commands.audit import run_audit
 
     settings, now = read_settings(project, dataset, contracts, window=window), now_micros()
     scope = Scope(now=now, window=settings.window, grace=parse_grace(grace), subjects=subject or (), contents=contents)

@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from headrace.cli.commands.dead_letters import plain
 from headrace.config.settings import Settings
 from headrace.console.letters_access import letters_of
 from headrace.dead_letters.service import SHORT, Letters
 from headrace.util.output import check_format, say, show
 from headrace.util.terminal_columns import print_columns, print_labelled
 from headrace.util.terminal_safe import safe
-from stream.commands.dead_letters import plain
 
 _INDENT: Final = 9
 

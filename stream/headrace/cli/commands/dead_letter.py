@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from headrace.cli.commands.dead_letters_history import print_story, story
 from headrace.config.served_contracts import served
 from headrace.config.settings import Settings
 from headrace.console.letters_access import letters_of
@@ -20,7 +21,6 @@ from headrace.schemas.envelope import to_rfc3339
 from headrace.util.output import check_format, print_json, say
 from headrace.util.terminal_columns import cut, print_labelled, width
 from headrace.util.terminal_safe import safe
-from stream.commands.dead_letters_history import print_story, story
 
 MOST_FIELDS: Final = 40
 _OPEN_NAMES: Final = ("ce-", "content-type", "traceparent")  # what design keeps free of personal data

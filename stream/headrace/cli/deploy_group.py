@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from stream.cli_options import Contracts, Dataset, Json, Profile, Project, Rename, read_settings
+from headrace.cli.options import Contracts, Dataset, Json, Profile, Project, Rename, read_settings
 
 deploy_app = typer.Typer(help="Look at what Dataflow would get.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -29,7 +29,7 @@ def deploy_plan(
 
     Examples: headrace deploy plan --profile prod --save graph.json  |  headrace deploy plan --against graph.json
     """
-    from stream.commands.deploy import plan
+    from headrace.cli.commands.deploy import plan
 
     settings = read_settings(project, dataset, contracts, profile=profile)
     raise typer.Exit(plan(settings, against, save, rename or [], json_output))
@@ -41,6 +41,6 @@ def deploy_drain(project: Project = None, profile: Profile = None) -> None:
 
     Examples: headrace deploy drain --profile prod
     """
-    from stream.commands.deploy import drain
+    from headrace.cli.commands.deploy import drain
 
     drain(read_settings(project, profile=profile))

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from stream.cli_options import Dataset, Profile, Project, Rename, read_settings
+from headrace.cli.options import Dataset, Profile, Project, Rename, read_settings
 
 PrintOnly = Annotated[bool, typer.Option("--print-only", help="Print the gcloud command; run nothing.")]
 
@@ -23,7 +23,7 @@ def template_build(
 
     Examples: headrace template build --profile prod --print-only  |  headrace template build --profile prod --backfill
     """
-    from stream.commands.template import build
+    from headrace.cli.commands.template import build
 
     build(read_settings(project, profile=profile), backfill, print_only)
 
@@ -41,7 +41,7 @@ def template_run(
 
     Examples: headrace template run --profile prod  |  headrace template run --profile prod --update --print-only
     """
-    from stream.commands.template import run
+    from headrace.cli.commands.template import run
 
     if rename and not update:
         raise typer.BadParameter("only with --update", param_hint="--rename")
@@ -54,6 +54,6 @@ def template_metadata(backfill: Backfill = False) -> None:
 
     Examples: headrace template metadata > stream/deploy/metadata.json
     """
-    from stream.commands.template import print_metadata
+    from headrace.cli.commands.template import print_metadata
 
     print_metadata(backfill)

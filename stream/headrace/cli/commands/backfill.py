@@ -21,6 +21,7 @@ from headrace.backfill.mapping import read_mapping
 from headrace.backfill.preparer import LinePreparer
 from headrace.backfill.reading_process import read_ahead
 from headrace.bigquery.write_streams import WriteStreams
+from headrace.cli.commands.run import collect_less_often, job_for
 from headrace.config.secrets import KEY_BYTES, HeldKey, Key
 from headrace.config.served_contracts import served
 from headrace.config.settings import Settings, read_masking_key
@@ -43,7 +44,6 @@ from headrace.runtime.reachability import Service, reach
 from headrace.schemas.registry import Contract, Registry
 from headrace.steps.transform import find_functions
 from headrace.util.output import check_format, say, show
-from stream.commands.run import collect_less_often, job_for
 from stream.job import Job
 
 MOST_SHOWN: Final = 10

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from stream.cli_options import Contracts, Dataset, Format, Json, Profile, Project, check_runner, read_settings
+from headrace.cli.options import Contracts, Dataset, Format, Json, Profile, Project, check_runner, read_settings
 
 
 def backfill(
@@ -51,7 +51,7 @@ def backfill(
     if from_ is not None:
         if subject or files or mapping or replace_partition or runner:
             raise typer.BadParameter("says subject, rows and mapping itself: name nothing else", param_hint="--from")
-        from stream.commands.backfill_from import pull_backfill
+        from headrace.cli.commands.backfill_from import pull_backfill
 
         settings = read_settings(project, dataset, contracts, **more)
         raise typer.Exit(pull_backfill(settings, from_, journal, format_, dry_run))
@@ -61,16 +61,16 @@ def backfill(
     if runner is not None:
         if replace_partition or dry_run or journal:
             raise typer.BadParameter("not with --replace-partition, --dry-run, --journal", param_hint="--runner")
-        from stream.commands.deploy import backfill_on_dataflow
+        from headrace.cli.commands.deploy import backfill_on_dataflow
 
         backfill_on_dataflow(read_settings(project, dataset, contracts, profile=profile), subject, files, mapping)
         return
-    from stream.commands.backfill import check_files, run_backfill
+    from headrace.cli.commands.backfill import check_files, run_backfill
 
     more["journal"] = journal if journal is not None else Path(".headrace/backfill") / subject
     settings = read_settings(project, dataset, contracts, **more)
     if replace_partition is not None:
-        from stream.commands.backfill_day import replace_day
+        from headrace.cli.commands.backfill_day import replace_day
 
         raise typer.Exit(replace_day(settings, subject, files, mapping, replace_partition, format_, dry_run))
     command = check_files if dry_run else run_backfill

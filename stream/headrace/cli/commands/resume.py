@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from headrace.cli.commands.journal import open_existing
 from headrace.engine.journal import LET_THROUGH, JournalError
 from headrace.util.output import say
-from stream.commands.journal import open_existing
 
 
 def resume_subject(subject: str, journal: Path | None) -> None:

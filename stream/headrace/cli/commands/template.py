@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from headrace.cli.commands.deploy import parse_renames
 from headrace.config.settings import Settings
 from headrace.deploy import gcloud
 from headrace.deploy.flex_template import (
@@ -14,7 +15,6 @@ from headrace.deploy.flex_template import (
     metadata,
     run_command,
 )
-from stream.commands.deploy import parse_renames
 
 
 def build(settings: Settings, backfill: bool, print_only: bool) -> None:

@@ -16,6 +16,8 @@ from headrace.backfill.day_of_rows import SPOOL, DayReader, Spooled, day_of
 from headrace.backfill.file_rounds import Task
 from headrace.backfill.reading_process import read_ahead
 from headrace.backfill.replace_partition import DayReplacement
+from headrace.cli.commands.backfill import Reading, engine_of, held_key, is_waiting, job_of
+from headrace.cli.commands.run import collect_less_often
 from headrace.config.settings import Settings
 from headrace.engine.embedded import Embedded
 from headrace.engine.journal import Journal
@@ -27,8 +29,6 @@ from headrace.runtime.google_clients import open_bigquery
 from headrace.runtime.logs import set_up_logs
 from headrace.runtime.processes import stop_on_signals
 from headrace.util.output import check_format, say, show
-from stream.commands.backfill import Reading, engine_of, held_key, is_waiting, job_of
-from stream.commands.run import collect_less_often
 
 
 def replace_day(

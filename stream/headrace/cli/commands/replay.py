@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from headrace.cli.commands.replay_screens import plan_as_dict, result_as_dict, show_plan, show_result
 from headrace.config.served_contracts import served
 from headrace.config.settings import Settings
 from headrace.console.archive_access import open_archive
@@ -25,7 +26,6 @@ from headrace.runtime.processes import stop_on_signals
 from headrace.runtime.reachability import Service, reach
 from headrace.schemas.registry import Registry
 from headrace.util.output import SCHEMA_VERSION, check_format, print_json
-from stream.commands.replay_screens import plan_as_dict, result_as_dict, show_plan, show_result
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from stream.cli_filters import choosing
-from stream.cli_options import Contracts, Format, Json, Project, read_settings
+from headrace.cli.letter_filters import choosing
+from headrace.cli.options import Contracts, Format, Json, Project, read_settings
 
 dead_letters_app = typer.Typer(
     help="Look at what the job refused, and mend it.", no_args_is_help=True, rich_markup_mode=None
@@ -38,7 +38,7 @@ def list_(
 
     Examples: headrace dead-letters list --group-by reason,subject,hour  |  headrace dead-letters list --since 2h
     """
-    from stream.commands.dead_letters import group_letters, list_letters
+    from headrace.cli.commands.dead_letters import group_letters, list_letters
 
     settings, format_ = read_settings(project), "json" if json_output else format_
     if group_by is not None:
@@ -61,7 +61,7 @@ def show(
 
     Examples: headrace dead-letters show 3f2a9c  |  headrace dead-letters show 3f2a9c --reveal --why "ticket 17"
     """
-    from stream.commands.dead_letter import show_letter
+    from headrace.cli.commands.dead_letter import show_letter
 
     show_letter(read_settings(project, None, contracts), letter, reveal, why, "json" if json_output else format_)
 
@@ -87,7 +87,7 @@ def edit(
 
     Examples: headrace dead-letters edit 3f2a9c  |  headrace dead-letters edit --text total --patch '{"total": "12.50"}'
     """
-    from stream.commands.dead_letters_edit import Wish, edit_letters
+    from headrace.cli.commands.dead_letters_edit import Wish, edit_letters
 
     wish = Wish(patch, payload, set_attribute or (), unset_attribute or (), as_)
     edit_letters(read_settings(project, None, contracts), wanted, wish, why, yes, reveal)
@@ -106,7 +106,7 @@ def discard(
     Examples: headrace dead-letters discard 3f2a9c --why "a test"  |  headrace dead-letters discard --reason too_late
     --until 30d --why "nobody needs them"
     """
-    from stream.commands.dead_letters import discard_letters
+    from headrace.cli.commands.dead_letters import discard_letters
 
     discard_letters(read_settings(project), wanted, why, yes)
 
@@ -118,7 +118,7 @@ def reopen(wanted: Any, why: Why = "", yes: Yes = False, project: Project = None
 
     Examples: headrace dead-letters reopen 3f2a9c  |  headrace dead-letters reopen --reason too_late --yes
     """
-    from stream.commands.dead_letters import reopen_letters
+    from headrace.cli.commands.dead_letters import reopen_letters
 
     reopen_letters(read_settings(project), wanted, why, yes)
 
@@ -135,7 +135,7 @@ def export(
 
     Examples: headrace dead-letters export --reason too_late --file late.ndjson --why "for the analysts"
     """
-    from stream.commands.dead_letters_move import export_letters
+    from headrace.cli.commands.dead_letters_move import export_letters
 
     export_letters(read_settings(project), file, wanted, why)
 
@@ -150,7 +150,7 @@ def import_(
 
     Examples: headrace dead-letters import late.ndjson  |  headrace dead-letters import - < late.ndjson
     """
-    from stream.commands.dead_letters_move import import_letters
+    from headrace.cli.commands.dead_letters_move import import_letters
 
     import_letters(read_settings(project), file, why)
 
@@ -167,7 +167,7 @@ def history(
 
     Examples: headrace dead-letters history 3f2a9c  |  headrace dead-letters history --format ndjson
     """
-    from stream.commands.dead_letters_history import show_history
+    from headrace.cli.commands.dead_letters_history import show_history
 
     show_history(read_settings(project), letter, limit, "json" if json_output else format_)
 
@@ -181,6 +181,6 @@ def collect(
 
     Examples: headrace dead-letters collect  |  HEADRACE_ARCHIVE_KEY_FILE=archive.key headrace dead-letters collect
     """
-    from stream.commands.collect import collect_until_stopped
+    from headrace.cli.commands.collect import collect_until_stopped
 
     collect_until_stopped(read_settings(project, log_format=log_format))

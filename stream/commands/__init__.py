@@ -1,1 +1,0 @@
-"""What each command does; :mod:`stream.cli` says how it is called."""
