@@ -32,7 +32,7 @@ from headrace.config.secrets import Key
 from headrace.core.message import Message
 from headrace.engine.puller import Pulled, Puller
 from headrace.engine.scheduler import Scheduler
-from stream.pipeline import Job, ingest
+from headrace.pipeline import Job, ingest
 
 SOURCE: Final = "Pull"  # part of the label of the reading step
 FOREVER: Final = 2**62

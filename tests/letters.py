@@ -12,11 +12,11 @@ from headrace.config.settings import Settings
 from headrace.console.archive_access import open_archive
 from headrace.core.dead_letter import Reason
 from headrace.dead_letters.letter import Letter, as_pieces
+from headrace.provision import Clients, apply, plan
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber
 from headrace.schemas.envelope import Envelope
 from headrace.schemas.registry import Contract, Registry
 from headrace.schemas.samples import SAMPLES
-from stream.provision import Clients, apply, plan
 from tests.builders import BOOKING, MOMENT, a_booking, encode
 
 NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=3)

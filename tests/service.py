@@ -19,11 +19,11 @@ from headrace.config.settings import Settings
 from headrace.core.resource_names import Names
 from headrace.engine.embedded import Embedded
 from headrace.engine.journal import Journal
+from headrace.provision import Clients, apply, plan
 from headrace.runtime.clock import now_micros
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
-from stream.provision import Clients, apply, plan
 
 KEY = bytes(range(32))
 

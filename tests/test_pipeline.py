@@ -15,9 +15,9 @@ from headrace.config.secrets import HeldKey, Key, SecretVersion
 from headrace.core.resource_names import Names
 from headrace.deploy.graph import build, describe
 from headrace.deploy.graph_comparison import GOLDEN, load
+from headrace.job import Job
 from headrace.schemas.errors import ContractError
 from headrace.schemas.registry import Registry, parse_contract
-from stream.job import Job
 from tests.builders import FLIGHT, PACKAGE
 
 LABELS = [

@@ -66,7 +66,7 @@ def test_a_reader_that_has_gone_is_no_failure() -> None:
 
 
 def test_the_program_without_the_extra_says_what_to_install() -> None:
-    code = "import sys; sys.modules['typer'] = None; from stream.__main__ import program; program()"
+    code = "import sys; sys.modules['typer'] = None; from headrace.__main__ import program; program()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stdout) == (3, "")

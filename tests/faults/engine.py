@@ -25,7 +25,7 @@ _START: Final = """
 import importlib, sys
 for module in filter(None, sys.argv.pop(1).split(",")):
     importlib.import_module(module)
-from stream.__main__ import program
+from headrace.__main__ import program
 program()
 """
 

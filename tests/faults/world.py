@@ -21,9 +21,9 @@ from google.pubsub_v1.types import PubsubMessage, Subscription, UpdateSubscripti
 from headrace.core.dead_letter import PREFIX
 from headrace.core.resource_names import ENGINES, TALLIES, Names
 from headrace.dev.emulators import free_ports
+from headrace.provision import Clients, apply, plan
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
-from stream.provision import Clients, apply, plan
 from tests.faults.engine import ROOT, Engine
 from tests.faults.expected import normal
 from tests.faults.mix import PROBE, Message, Mix, digest

@@ -24,11 +24,11 @@ from headrace.dead_letters.collector import Collector
 from headrace.dead_letters.facts import Action, Fact, State
 from headrace.dead_letters.filters import Filter
 from headrace.dead_letters.letter import Letter
+from headrace.provision import Clients, apply, plan
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber
 from headrace.runtime.processes import tied
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
-from stream.provision import Clients, apply, plan
 from tests.jobs import COMMAND, wait_for
 
 pytestmark = pytest.mark.emulators

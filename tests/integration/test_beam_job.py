@@ -23,9 +23,9 @@ from headrace.engine.continuity import Continuity
 from headrace.engine.pubsub_calls import Subscription
 from headrace.engine.puller import Puller
 from headrace.engine.status import SubjectStatus
+from headrace.job import Job
 from headrace.runtime.clock import now_micros
 from headrace.runtime.google_clients import open_bigquery, open_subscriber, open_write
-from stream.job import Job
 from tests.beam_engine import BeamEngine, NamedKey
 from tests.integration.test_service import flight_message
 from tests.service import Service, a_service

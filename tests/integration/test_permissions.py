@@ -33,13 +33,13 @@ from headrace.core.message import Message
 from headrace.core.resource_names import ENGINES, TALLIES
 from headrace.core.tally import Outcome, tally_unread
 from headrace.engine.subscription_claims import Claims
+from headrace.pipeline import load
 from headrace.producers import EventProducer, PubSubPublisher
+from headrace.provision import Clients, apply, plan
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber, open_write
 from headrace.schemas.envelope import to_micros
 from headrace.schemas.registry import Registry, parse_contract
 from headrace.schemas.samples import SAMPLES
-from stream.pipeline import load
-from stream.provision import Clients, apply, plan
 from tests.beam_engine import BeamEngine, NamedKey
 from tests.buckets import a_bucket
 from tests.builders import BOOKING, FLIGHT, PACKAGE, a_booking, a_flight

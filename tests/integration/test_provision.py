@@ -22,13 +22,13 @@ from headrace.bigquery.table_changes import evolved_table
 from headrace.cli.app import main
 from headrace.core.plan_refusals import ProvisionError
 from headrace.core.resource_names import COMPLETENESS, TALLIES, Names
+from headrace.provision import Change, Clients, apply, plan
 from headrace.pubsub.job_subscription import subscription_for
 from headrace.runtime.exit_codes import Exit
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber
 from headrace.schemas.registry import Contract, Registry, SchemaRef, parse_contract
 from headrace.schemas.samples import SAMPLES
 from headrace.steps.mask.token_history import next_history
-from stream.provision import Change, Clients, apply, plan
 from tests.builders import a_contract, a_tokenised_contract
 
 pytestmark = pytest.mark.emulators

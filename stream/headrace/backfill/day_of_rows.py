@@ -19,12 +19,12 @@ from headrace.core.message import Message
 from headrace.core.micro_batch import MicroBatch
 from headrace.core.tally import Outcome, Tally, add_up, tally_rows, tally_written
 from headrace.engine.prepare import Preparation
+from headrace.job import Job
 from headrace.schemas.annotations import Partition
 from headrace.schemas.envelope import from_micros, to_micros
 from headrace.schemas.registry import Contract
 from headrace.schemas.times import read_date
 from headrace.steps.deduplicate import SeenIds
-from stream.job import Job
 
 SPOOL: Final = "day.parquet"
 

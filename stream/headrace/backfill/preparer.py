@@ -11,11 +11,11 @@ from headrace.core.dead_letter import Reason
 from headrace.core.message import Message
 from headrace.engine.prepare import Preparation, Prepared
 from headrace.engine.scheduler import Steps
+from headrace.job import Job
 from headrace.schemas.envelope import Envelope
 from headrace.schemas.registry import Contract
 from headrace.steps.circuit_breaker import COUNTED, FloodGuard, describe
 from headrace.steps.decode.decode_messages import Decoder, RefusedError
-from stream.job import Job
 
 
 class LineDecoder(Decoder):

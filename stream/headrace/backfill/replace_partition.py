@@ -37,10 +37,10 @@ from headrace.engine.puller import Pulled
 from headrace.engine.retry import Patience
 from headrace.engine.scheduler import Steps
 from headrace.engine.transaction import Transaction
+from headrace.job import Job
 from headrace.runtime.failpoints import reached
 from headrace.schemas.envelope import from_micros
 from headrace.schemas.registry import Contract
-from stream.job import Job
 
 POLL_SECONDS: Final = 0.2
 

@@ -13,8 +13,8 @@ from headrace.beam.read_messages import ReadSubscriptions
 from headrace.config.secrets import Key
 from headrace.core.resource_names import Names
 from headrace.deploy.graph_comparison import Graph
-from stream.job import Job
-from stream.pipeline import ingest
+from headrace.job import Job
+from headrace.pipeline import ingest
 
 _PARDO = "beam:transform:pardo:v1"
 

@@ -17,8 +17,8 @@ from headrace.config.served_contracts import served
 from headrace.config.settings import Settings
 from headrace.deploy.dataflow_flags import secret_names
 from headrace.deploy.graph import build
+from headrace.pipeline import load
 from headrace.runtime.clock import now_micros
-from stream.pipeline import load
 
 
 def pipeline_for(settings: Settings, flags: list[str]) -> beam.Pipeline:

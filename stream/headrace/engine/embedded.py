@@ -37,9 +37,9 @@ from headrace.engine.subscription_claims import Claims
 from headrace.engine.table_watch import LOOK_SECONDS, WITNESS_SECONDS, TableWatch, watch_on
 from headrace.engine.tally_loop import TallyLoop
 from headrace.engine.workers import Workers, open_workers
+from headrace.job import Job
 from headrace.runtime.failpoints import reached
 from headrace.steps.mask.token_history import makes_tokens
-from stream.job import Job
 
 PROGRESS_SECONDS: Final = 0.1  # also how soon a stop is seen
 _LOG = structlog.get_logger("headrace")

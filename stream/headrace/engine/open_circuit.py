@@ -21,8 +21,8 @@ from headrace.engine.puller import Puller
 from headrace.engine.retry import NEEDS_ROOM, Patience
 from headrace.engine.scheduler import Steps, pausing
 from headrace.engine.status import FLOOD, SubjectStatus
+from headrace.job import Job
 from headrace.steps.circuit_breaker import COUNTED, WINDOW, FloodError, FloodGuard, describe
-from stream.job import Job
 
 SAMPLE_MESSAGES: Final = 100
 POLL_SECONDS: Final = 0.5  # how soon a stop, or the operator's command, is seen

@@ -20,7 +20,7 @@ from headrace.engine.pubsub_calls import Subscription
 from headrace.engine.puller import PULL_SECONDS, Pulled, Puller
 from headrace.engine.scheduler import Scheduler, Steps, Wake
 from headrace.engine.status import SubjectStatus
-from stream.job import Job
+from headrace.job import Job
 
 SUBJECTS_A_CONNECTION: Final = 50
 PULLS_ALONG: Final = 40

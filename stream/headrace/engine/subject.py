@@ -34,9 +34,9 @@ from headrace.engine.status import FAILED, LETTERS, SubjectStatus
 from headrace.engine.table_watch import Change, TableReplacedError, TableWatch
 from headrace.engine.table_writer import Fence, Head, Note, TableWriter
 from headrace.engine.transaction import Transaction
+from headrace.job import Job
 from headrace.runtime.failpoints import reached
 from headrace.steps.append import STAGE, refusals_by_bigquery, within_requests
-from stream.job import Job
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,9 +24,9 @@ from headrace.engine.subject import Clients
 from headrace.engine.table_watch import Change, TableWatch
 from headrace.engine.table_writer import Fence, Head, Note, TableWriter, rows_of
 from headrace.engine.transaction import Transaction
+from headrace.job import Job
 from headrace.runtime.failpoints import reached
 from headrace.steps.tally_lines import tally_lines
-from stream.job import Job
 
 FLUSH_SECONDS: Final = 1.0
 SAY_AGAIN: Final = 60_000_000  # microseconds after which a subject without events is said to be complete again

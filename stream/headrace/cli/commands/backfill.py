@@ -34,6 +34,7 @@ from headrace.engine.prepare import Prepared
 from headrace.engine.retry import Patience
 from headrace.engine.sources import Intake, Preparer, Source
 from headrace.engine.status import SubjectStatus
+from headrace.job import Job
 from headrace.pubsub.job_subscription import look_at_letters
 from headrace.runtime.clock import now_micros
 from headrace.runtime.exit_codes import Exit
@@ -44,7 +45,6 @@ from headrace.runtime.reachability import Service, reach
 from headrace.schemas.registry import Contract, Registry
 from headrace.steps.transform import find_functions
 from headrace.util.output import check_format, say, show
-from stream.job import Job
 
 MOST_SHOWN: Final = 10
 _REASONS: Final = (Reason.INVALID_LINE, Reason.IN_THE_FUTURE, Reason.TRANSFORM_FAILED)  # before a row is written

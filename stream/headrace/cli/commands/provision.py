@@ -6,11 +6,11 @@ from google.api_core.exceptions import GoogleAPIError
 
 from headrace.config.settings import Settings
 from headrace.core.plan_refusals import ProvisionError, listed
+from headrace.provision import Clients, plan
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber
 from headrace.runtime.reachability import Service, reach
 from headrace.util.output import say
 from headrace.util.terminal_columns import counted
-from stream.provision import Clients, plan
 
 
 def provision(settings: Settings, dry_run: bool) -> None:

@@ -22,6 +22,7 @@ from headrace.engine.embedded import Embedded, EngineClients, Progress
 from headrace.engine.health import serving_health
 from headrace.engine.journal import Journal
 from headrace.engine.sources import from_subscriptions
+from headrace.job import Job
 from headrace.pubsub.job_subscription import look_at_letters
 from headrace.runtime.clock import now_micros
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber, open_write
@@ -31,7 +32,6 @@ from headrace.runtime.reachability import Service, UnreachableError, reach
 from headrace.schemas.columns import decoder_kind
 from headrace.schemas.registry import Registry
 from headrace.steps.transform import missing_functions
-from stream.job import Job
 
 REPORT_SECONDS: Final = 10.0
 AWAY_SECONDS: Final = 2.0

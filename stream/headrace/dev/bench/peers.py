@@ -20,10 +20,10 @@ from google.pubsub_v1.types import PubsubMessage
 from headrace.core.message import Message
 from headrace.core.resource_names import Names
 from headrace.dev.bench.ticks import Rate, Tick, first_counted, rate_of, read_ticks
+from headrace.provision import Clients, apply, plan
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber
 from headrace.runtime.processes import python, start
 from headrace.schemas.registry import Registry
-from stream.provision import Clients, apply, plan
 
 REQUEST_MESSAGES: Final = 500
 STALLED_SECONDS: Final = 120.0

@@ -30,6 +30,7 @@ from headrace.dev.demo.demo_service import publish, received, running_job, wait_
 from headrace.dev.demo.planting import BOOKINGS, Planting
 from headrace.dev.demo.unmasked import unmasked_hits
 from headrace.dev.emulators import running_emulators
+from headrace.provision import Clients, apply, plan
 from headrace.runtime.exit_codes import Exit
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber
 from headrace.runtime.processes import wait_for_interrupt
@@ -39,7 +40,6 @@ from headrace.schemas.model import Pii, inner, walk
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
 from headrace.util.output import print_json, say
-from stream.provision import Clients, apply, plan
 
 PROJECT: Final = "headrace-demo"
 COLLECTED_SECONDS: Final = 20.0

@@ -24,8 +24,8 @@ from headrace.beam.transform_dofn import TransformRows
 from headrace.beam.window_dofn import AssignWindows
 from headrace.bigquery.event_table import derived_columns
 from headrace.config.secrets import Key
+from headrace.job import Job
 from headrace.steps.decode.decode_messages import Decoder
-from stream.job import Job
 
 
 def ingest(messages: beam.PCollection, job: Job, sealing: Key) -> None:
