@@ -1,14 +1,14 @@
 # Two commands matter: `make demo` and `make test`. Both begin with `make setup`.
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 BIN := .venv/bin
-COMPILED := headrace_columns
+COMPILED := headrace._columns
 TERRAFORM := $(firstword $(shell command -v terraform tofu 2>/dev/null))
 
 .PHONY: setup demo sanitize fuzz mutation check moments test production-check terraform-check faults torture chaos soak outage dags bench clean
 
 setup: $(UV) ## install everything, locked; result: .venv/bin/headrace
 	@$(UV) sync --quiet --locked
-	@$(BIN)/python -c "import $(COMPILED)" 2>/dev/null || $(UV) sync --quiet --locked --reinstall-package headrace
+	@$(BIN)/python -c "import $(COMPILED)" 2>/dev/null || $(UV) sync --quiet --locked --reinstall-package headrace-schemas
 	@$(BIN)/python -c "import $(COMPILED)" 2>/dev/null || echo "notice: without a C compiler, headrace runs in pure Python:" \
 		"the same results, several times slower. Install one (gcc and Python's headers) and run make setup again." >&2
 	@$(UV) sync --quiet --locked --project docker/bigquery-emulator

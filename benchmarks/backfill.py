@@ -21,9 +21,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from headrace.backfill.build_backfill import Reading, build_backfill
 from headrace.backfill.mapping import read_mapping
-from headrace.cli.commands.backfill import Reading, build_backfill
-from headrace.cli.commands.run import build_engine, collect_less_often, job_for
 from headrace.config.key_files import write_key_file
 from headrace.config.secrets import HeldKey
 from headrace.config.settings import load_settings, read_masking_key
@@ -31,8 +30,10 @@ from headrace.core.resource_names import Names
 from headrace.dev.bench.peers import count_rows, provision
 from headrace.dev.demo.flights import SUBJECT, TOTAL, flights
 from headrace.dev.emulators import running_emulators
+from headrace.engine.build import build_engine, collect_less_often
 from headrace.engine.embedded import Embedded, Progress
 from headrace.engine.journal import Journal
+from headrace.job import job_for
 from headrace.runtime.clock import now_micros
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher
 from headrace.runtime.logs import set_up_logs

@@ -1,4 +1,5 @@
-"""``python -m benchmarks.calibrate``: what each step of the Dataflow job costs; ``stream/scale/calibration.toml``.
+"""``python -m benchmarks.calibrate``: what each step of the Dataflow job costs;
+``stream/headrace/planning/capacity/calibration.toml``.
 
 CPU time of one process on one core, by the job's own functions, without network or runner. What a step costs is fitted
 as so much an event and so much a *part* (the rows of one micro-batch that belong to one shard), from large parts and

@@ -159,7 +159,7 @@ def _running(many: Many, folder: Path, name: str) -> Iterator[tuple[Engine, dict
     port, log = _free_port(), folder / f"engine-{name}.log"
     began = time.monotonic()
     variables = {**many.variables, "HEADRACE_HEALTH": f"127.0.0.1:{port}"}
-    with child(python("stream", "run"), variables, log) as process:
+    with child(python("headrace", "run"), variables, log) as process:
         engine = Engine(process, log, port)
         engine.wait_until_ready()
         ready = {

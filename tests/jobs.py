@@ -17,7 +17,7 @@ from headrace.config.key_files import write_key_file
 from headrace.runtime.processes import tied
 from headrace.schemas.samples import SAMPLES
 
-COMMAND = [sys.executable, "-m", "stream"]
+COMMAND = [sys.executable, "-m", "headrace"]
 
 
 @contextmanager

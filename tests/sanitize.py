@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from hatch_build import FLAGS, compile_all
+from schemas.hatch_build import FLAGS, compile_all
 
 ROOT = Path(__file__).parent.parent
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-g", "-O1"]
@@ -33,7 +33,7 @@ def main() -> int:
             "ASAN_OPTIONS": "detect_leaks=0",  # Python keeps what it has until it ends
             "PYTHONMALLOC": "malloc",  # or small objects would be out of the sanitizer's sight
         }
-        loaded = "import headrace_columns; print(headrace_columns.__file__)"
+        loaded = "import headrace._columns as c; print(c.__file__)"
         for command in (
             ["-c", loaded],
             ["-m", "pytest", "-q", *TESTS, "-k", WITHOUT],

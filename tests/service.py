@@ -13,12 +13,13 @@ from typing import Any
 from google.api_core.exceptions import DeadlineExceeded
 from google.pubsub_v1.types import PubsubMessage
 
-from headrace.cli.commands.run import build_engine, job_for
 from headrace.config.secrets import HeldKey
 from headrace.config.settings import Settings
 from headrace.core.resource_names import Names
+from headrace.engine.build import build_engine
 from headrace.engine.embedded import Embedded
 from headrace.engine.journal import Journal
+from headrace.job import job_for
 from headrace.provision import Clients, apply, plan
 from headrace.runtime.clock import now_micros
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from headrace.backfill.staging import Staging
-from headrace.config import secrets as keys
+from headrace.config import secrets
 from headrace.deploy.flex_launcher import main
 
 
@@ -35,7 +35,7 @@ def killed_at(step: str, method: Any, after: bool) -> Any:
 
 
 if __name__ == "__main__":
-    keys._read_version = read_version  # type: ignore[assignment]
+    secrets._read_version = read_version  # type: ignore[assignment]
     Staging._once = killed_at("staged", Staging._once, after=False)  # type: ignore[method-assign]
     Staging.write = killed_at("written", Staging.write, after=True)  # type: ignore[method-assign]
     main()

@@ -36,7 +36,7 @@ from headrace.schemas.samples import SAMPLES
 
 NOW = datetime.now(UTC)
 KEY = b"k" * 32
-SCHEMA = json.loads((ROOT / "stream" / "bench" / "figures.schema.json").read_text())
+SCHEMA = json.loads((ROOT / "stream" / "headrace" / "dev" / "bench" / "figures.schema.json").read_text())
 some_times = st.lists(st.floats(0.001, 1e6), min_size=1, max_size=30)
 
 

@@ -22,7 +22,7 @@ from headrace.dev.bench.own_steps import Ours
 from headrace.dev.bench.profiling import ROOT
 
 KEY = b"k" * 32
-SCHEMA = json.loads((ROOT / "stream" / "bench" / "figures.schema.json").read_text())
+SCHEMA = json.loads((ROOT / "stream" / "headrace" / "dev" / "bench" / "figures.schema.json").read_text())
 
 
 def test_a_page_gets_its_tables_anew_and_keeps_its_words() -> None:

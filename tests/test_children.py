@@ -1,4 +1,5 @@
-"""No child process runs what lies in the working folder, and every one is started by ``stream/headrace/runtime/processes.py``."""
+"""No child process runs what lies in the working folder, and every one is started by
+``stream/headrace/runtime/processes.py``."""
 
 from __future__ import annotations
 
@@ -38,8 +39,8 @@ STARTING = {
 FORKING = ("multiprocessing", "concurrent.futures.process", "pty", "asyncio.subprocess")
 # What a child or the program itself could import by name, were the working folder looked through.
 PLANTED = sorted(
-    {*sys.stdlib_module_names, "headrace_columns", "orjson", "pyarrow", "numpy", "fastavro", "structlog", "pydantic"}
-    | {"stream", "schemas", "producers", "google", "grpc", "typer", "rich", "sitecustomize", "usercustomize", "yaml"}
+    {*sys.stdlib_module_names, "orjson", "pyarrow", "numpy", "fastavro", "structlog", "pydantic"}
+    | {"headrace", "google", "grpc", "typer", "rich", "sitecustomize", "usercustomize", "yaml"}
     - {"__main__"}
 )
 
@@ -81,7 +82,7 @@ def test_a_child_imports_nothing_from_the_working_folder(
     planted: Path, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", path)
-    done = run(python("stream", "--version"))
+    done = run(python("headrace", "--version"))
     assert (done.returncode, done.stderr, executed(planted)) == (0, "", "")
 
 
@@ -110,9 +111,9 @@ def test_python_m_forgets_the_working_folder_before_it_imports_anything_of_weigh
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in ("typer", "rich", "pydantic", "orjson", "headrace_columns"):
+    for name in ("typer", "rich", "pydantic", "orjson"):
         Path(f"{name}.py").write_text("raise SystemExit(9)")
-    done = subprocess.run([sys.executable, "-m", "stream", "--version"], capture_output=True, timeout=60)
+    done = subprocess.run([sys.executable, "-m", "headrace", "--version"], capture_output=True, timeout=60)
     assert done.returncode == 0
 
 
@@ -157,7 +158,7 @@ def test_nobody_else_starts_a_process(source: Path) -> None:
 
 
 def test_the_one_module_that_starts_python_gives_it_no_working_folder() -> None:
-    tree = ast.parse((ROOT / "stream" / "processes.py").read_text())
+    tree = ast.parse((ROOT / "stream" / "headrace" / "runtime" / "processes.py").read_text())
     commands = [node for node in ast.walk(tree) if isinstance(node, ast.List) and "sys.executable" in ast.unparse(node)]
     assert commands != []
     assert [ast.unparse(each) for each in commands if ast.unparse(each.elts[1]) not in ("'-I'", "'-P'")] == []

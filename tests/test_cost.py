@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrace.beam import table_identities as identities
+from headrace.beam import table_identities
 from headrace.cli.app import main
 from headrace.cli.commands.cost import show_estimate
 from headrace.config.settings import Settings
-from headrace.engine import claim_keeper as guard
-from headrace.engine import resource_watch as watch
+from headrace.engine import claim_keeper
+from headrace.engine import resource_watch
 from headrace.engine import table_watch
 from headrace.planning.cost import upkeep
 from headrace.planning.cost.estimate import GIB, MONTH_SECONDS, TIB, Engine, Item, Load, envelope_bytes, estimate
@@ -169,10 +169,10 @@ def test_each_engine_has_its_own_items() -> None:
 def test_what_is_reckoned_is_how_often_the_engine_asks() -> None:
     lease = Settings(project="some-project").lease_seconds
     assert (upkeep.ROW_SECONDS, upkeep.LOOK_SECONDS) == (table_watch.WITNESS_SECONDS, table_watch.LOOK_SECONDS)
-    assert upkeep.LOOK_SECONDS == identities.LOOK_SECONDS
-    assert upkeep.PROPERTY_SECONDS == watch.CHECK_SECONDS
+    assert upkeep.LOOK_SECONDS == table_identities.LOOK_SECONDS
+    assert upkeep.PROPERTY_SECONDS == resource_watch.CHECK_SECONDS
     assert lease / 3 == upkeep.LEASE_LOOK_SECONDS
-    assert guard.KEPT.total_seconds() / 2 == upkeep.CLAIM_SECONDS
+    assert claim_keeper.KEPT.total_seconds() / 2 == upkeep.CLAIM_SECONDS
 
 
 def test_an_engine_that_is_none_is_refused(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

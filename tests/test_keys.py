@@ -14,7 +14,7 @@ from google.api_core.exceptions import PermissionDenied
 from google.cloud import secretmanager_v1
 from google.cloud.secretmanager_v1.services.secret_manager_service.transports import SecretManagerServiceGrpcTransport
 
-from headrace.config import secrets as keys
+from headrace.config import secrets
 from headrace.config.secrets import HeldKey, SecretVersion
 from headrace.config.settings import SettingsError
 
@@ -62,11 +62,11 @@ def running(handler: SecretManager) -> Iterator[secretmanager_v1.SecretManagerSe
 @pytest.fixture
 def secrets(monkeypatch: pytest.MonkeyPatch) -> Iterator[SecretManager]:
     handler = SecretManager()
-    keys._read_version.cache_clear()
+    secrets._read_version.cache_clear()
     with running(handler) as client:
         monkeypatch.setattr(keys, "open_secrets", lambda: client)
         yield handler
-    keys._read_version.cache_clear()
+    secrets._read_version.cache_clear()
 
 
 def test_a_key_is_read_where_it_is_needed_and_once(secrets: SecretManager) -> None:

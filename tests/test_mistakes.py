@@ -17,7 +17,7 @@ import urllib3
 from google.api_core import exceptions as api_errors
 from google.auth import exceptions as auth_errors
 
-import stream
+import headrace
 from headrace.cli.app import app, main
 from headrace.config.key_files import write_key_file
 from headrace.dev.emulators import EmulatorMissingError
@@ -231,13 +231,12 @@ def test_contracts_can_be_named_to_every_command_that_needs_them(path: tuple[str
 def classes() -> list[type[BaseException]]:
     """Every exception of ours, wherever it is."""
     found: set[type[BaseException]] = set()
-    for package in (schemas, producers, stream):
-        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            if module.name.endswith("__main__"):
-                continue
-            for each in vars(importlib.import_module(module.name)).values():
-                if isinstance(each, type) and issubclass(each, BaseException) and each.__module__ == module.name:
-                    found.add(each)
+    for module in pkgutil.walk_packages(headrace.__path__, "headrace."):
+        if module.name.endswith("__main__"):
+            continue
+        for each in vars(importlib.import_module(module.name)).values():
+            if isinstance(each, type) and issubclass(each, BaseException) and each.__module__ == module.name:
+                found.add(each)
     return sorted(found, key=lambda each: each.__name__)
 
 

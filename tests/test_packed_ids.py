@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrace.steps import id_table as packed_ids
+from headrace.steps import id_table
 from headrace.steps.id_table import SALT_BYTES, Keys, PackedIds, Scattered
 from tests.strategies import FIXED_PROFILE
 
@@ -37,9 +37,9 @@ def contents(ids: PackedIds, pairs: Sequence[tuple[int, int]]) -> list[int | Non
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tables that are full after a few entries, and whose buckets overflow on the way."""
-    monkeypatch.setattr(packed_ids, "_FEWEST", 14)
-    monkeypatch.setattr(packed_ids, "_FILLED", 7.0)
-    monkeypatch.setattr(packed_ids, "_ROUND", 7)
+    monkeypatch.setattr(id_table, "_FEWEST", 14)
+    monkeypatch.setattr(id_table, "_FILLED", 7.0)
+    monkeypatch.setattr(id_table, "_ROUND", 7)
 
 
 # Few enough for keys to share halves, tags and buckets; and extremes.
@@ -79,13 +79,13 @@ def test_entries_are_found_while_they_move_to_a_larger_table_and_after(expected:
 
 def test_no_batch_waits_for_more_entries_than_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[int] = []
-    add_to_table = packed_ids._Table.add
+    add_to_table = id_table._Table.add
 
-    def add_and_count(table: packed_ids._Table, keys: Keys, *more: Any) -> None:
+    def add_and_count(table: id_table._Table, keys: Keys, *more: Any) -> None:
         written[-1] += len(keys)
         add_to_table(table, keys, *more)
 
-    monkeypatch.setattr(packed_ids._Table, "add", add_and_count)
+    monkeypatch.setattr(id_table._Table, "add", add_and_count)
     chance = np.random.default_rng(7)
     ids = PackedIds(SALT, 150_000)
     for _ in range(300):
@@ -106,7 +106,7 @@ def test_keys_that_agree_in_a_half_are_different() -> None:
 
 
 def test_keys_of_one_bucket_overflow_into_the_next_ones_and_are_found() -> None:
-    table = packed_ids._Table(200)
+    table = id_table._Table(200)
     keys = keys_of([(number, number) for number in range(1, 41)])
     all_in_one = Scattered(np.zeros(40, np.uint64), np.full(40, 7, np.uint64))
     table.add(keys, np.arange(40), all_in_one)

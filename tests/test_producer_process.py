@@ -8,7 +8,7 @@ import sys
 PREAMBLE = """
 import concurrent.futures, os, sys, threading
 from multiprocessing import get_context
-from producers import EventProducer, in_flight
+from headrace.producers import EventProducer, in_flight
 from headrace.producers.testing import FakePublisher
 from tests.builders import PACKAGE, a_flight
 
@@ -41,7 +41,7 @@ def in_a_process(code: str, exits: int = 0) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_sdk_imports_neither_beam_nor_arrow_nor_the_job() -> None:
-    code = "import producers, sys; print([m for m in ('apache_beam', 'pyarrow', 'stream') if m in sys.modules])"
+    code = "import headrace.producers, sys; print([m for m in ('apache_beam', 'pyarrow', 'headrace.core') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "[]"
 
@@ -161,7 +161,7 @@ print("done")
 
 def test_a_producer_closed_before_the_fork_stays_closed() -> None:
     done = in_a_process("""
-from producers import ProducerClosedError
+from headrace.producers import ProducerClosedError
 producer = a_producer(FakePublisher())
 producer.close()
 pid = os.fork()

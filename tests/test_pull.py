@@ -586,7 +586,8 @@ def test_the_line_of_a_key_is_found_in_tables_inline_and_dotted() -> None:
 
 
 def test_nothing_but_a_pull_imports_dlt() -> None:
-    code = "import sys, headrace.cli.app, headrace.cli.commands.run, headrace.cli.commands.backfill, headrace.cli.commands.backfill_from\n"
+    code = "import sys, headrace.cli.app\n"
+    code += "from headrace.cli.commands import backfill, backfill_from, run\n"
     code += "assert not {'dlt', 'sqlalchemy'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
 

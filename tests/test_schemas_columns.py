@@ -216,10 +216,13 @@ def test_the_twin_is_taken_when_the_environment_says_so(monkeypatch: pytest.Monk
 
 def test_the_twin_is_taken_where_there_is_no_compiled_module() -> None:
     program = (
-        "import sys; sys.modules['headrace_columns'] = None; from stream import arrays; import headrace.schemas.registry as r;"
+        "import sys; sys.modules['headrace._columns'] = None; from headrace.steps.decode import record_batch;"
+        "import headrace.schemas.registry as r;"
         "from headrace.schemas.samples import SAMPLES;"
     )
-    program += "print(type(arrays.columns_for(r.Registry.load(SAMPLES).latest('flight_departed').record)).__name__)"
+    program += (
+        "print(type(record_batch.columns_for(r.Registry.load(SAMPLES).latest('flight_departed').record)).__name__)"
+    )
     environment = {name: value for name, value in os.environ.items() if name != PURE}
 
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment)

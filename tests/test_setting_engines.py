@@ -67,7 +67,7 @@ def test_the_embedded_engine_reads_its_settings_and_no_others(tmp_path: Path, mo
 
 
 def test_no_step_of_the_embedded_engine_asks_for_shards() -> None:
-    sources = {path: path.read_text() for path in (ROOT / "stream" / "engine").glob("*.py")}
+    sources = {path: path.read_text() for path in (ROOT / "stream" / "headrace" / "engine").glob("*.py")}
     assert [path.name for path, text in sources.items() if ".shards" in text] == []
 
 

@@ -54,8 +54,8 @@ def settings(**changed: Any) -> Settings:
 
 
 def test_the_committed_metadata_is_what_the_settings_say() -> None:
-    assert METADATA.read_text() == metadata(), "headrace template metadata > stream/deploy/metadata.json"
-    told = "headrace template metadata --backfill > stream/deploy/backfill_metadata.json"
+    assert METADATA.read_text() == metadata(), "headrace template metadata > stream/headrace/deploy/metadata.json"
+    told = "headrace template metadata --backfill > stream/headrace/deploy/backfill_metadata.json"
     assert BACKFILL_METADATA.read_text() == backfill_metadata(), told
 
 

@@ -16,12 +16,12 @@ ROOT = Path(__file__).parents[1]
 
 
 def prices(path: Path) -> object:
-    path.write_bytes(b"\xef\xbb\xbf" + (ROOT / "stream/cost/prices.toml").read_bytes())
+    path.write_bytes(b"\xef\xbb\xbf" + (ROOT / "stream/headrace/planning/cost/prices.toml").read_bytes())
     return load_prices(path)
 
 
 def limits(path: Path) -> object:
-    path.write_bytes(b"\xef\xbb\xbf" + (ROOT / "stream/scale/limits.toml").read_bytes())
+    path.write_bytes(b"\xef\xbb\xbf" + (ROOT / "stream/headrace/planning/capacity/limits.toml").read_bytes())
     return load_limits(path)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from headrace.engine import resource_watch as watching
+from headrace.engine import resource_watch
 from headrace.engine.resource_watch import Watch, Watched
 from headrace.engine.status import SubjectStatus
 

@@ -1,4 +1,4 @@
-"""The program ``headrace``; also ``python -m stream``, which is the same but for where Python looks for modules."""
+"""The program ``headrace``; also ``python -m headrace``, which is the same but for where Python looks for modules."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def program() -> NoReturn:
     try:
         from headrace.cli.app import main
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] in ("schemas", "producers", "stream"):
+        if (error.name or "").partition(".")[0] == "headrace":
             raise
         sys.stderr.write(
             f"headrace: {error.name} is not installed: this installation has the SDK only; "

@@ -7,9 +7,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from headrace.config.secrets import Key
+from headrace.config.settings import Settings
 from headrace.core.dead_letter import Sender
+from headrace.core.resource_names import TALLIES
+from headrace.runtime.clock import now_micros
 from headrace.schemas.registry import Registry
 from headrace.steps.mask.tokens import TokenKey
+from headrace.steps.transform import find_functions
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +46,33 @@ class Job:
     def sender(self) -> Sender:
         """What dead letters say of the job that made them."""
         return Sender(self.project, self.name)
+
+
+def job_for(settings: Settings, registry: Registry, masking_key: Key, clock: Callable[[], int]) -> Job:
+    """The job that *settings* and contracts describe; opens nothing."""
+    names = settings.names
+    return Job(
+        registry=registry,
+        project=settings.project,
+        tables={subject: names.table(registry.latest(subject).options.table) for subject in registry.subjects},
+        tallies_table=names.table(TALLIES),
+        dead_letter_topic=names.dead_letter_topic,
+        name=settings.pipeline,
+        window=settings.window,
+        shards=settings.shards,
+        ids_remembered=settings.ids_remembered,
+        clock=clock,
+        masking_key=masking_key,
+        masking_key_version=settings.masking_key_version,
+    )
+
+
+def job_of(settings: Settings, subject: str, masking_key: Key) -> Job:
+    """The job that *settings* describe, of one subject alone.
+
+    Raises:
+        ContractError: its contract names a function that is not installed.
+    """
+    registry = Registry({each.ref: each for each in settings.serviceable_registry() if each.subject == subject})
+    find_functions(registry)
+    return job_for(settings, registry, masking_key, now_micros)

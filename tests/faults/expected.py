@@ -1,6 +1,7 @@
 """What a row must hold, worked out value by value from the event: the contracts' masks, written a second time.
 
-On purpose nothing of ``headrace.steps.mask.partial_masks`` is used: a mask that is wrong there must not be wrong here too.
+On purpose nothing of ``headrace.steps.mask.partial_masks`` is used: a mask that is wrong there must not be wrong here
+too.
 """
 
 from __future__ import annotations

@@ -109,7 +109,7 @@ class Tables:
 
 def audited(world: World, evidence: Evidence) -> dict[str, int]:
     """What ``headrace audit`` calls lost, by subject: what was written and is not there, and nothing else is wrong."""
-    arguments = [sys.executable, "-m", "stream", "audit", "--project", world.project, "--json", "--grace", "0s"]
+    arguments = [sys.executable, "-m", "headrace", "audit", "--project", world.project, "--json", "--grace", "0s"]
     environment = {**world.environment, **world.places.environment}
     done = subprocess.run(arguments, env=environment, cwd=world.folder, capture_output=True, text=True, check=False)
     assert done.returncode in (0, 1), f"audit ended with code {done.returncode}: {done.stderr[-2000:]}"

@@ -161,7 +161,8 @@ At even intervals the seed draws a fault; it is mended before the next. The engi
 early (red lines), so that what follows is one process; the other faults are grey lines. Ids are remembered for few
 events only, so that their generations turn all the time.
 
-The engine remembers the last 300,000 to 600,000 messages that it has acknowledged (`stream/headrace/engine/receipts.py`), here
+The engine remembers the last 300,000 to 600,000 messages that it has acknowledged
+(`stream/headrace/engine/receipts.py`), here
 and in the journal. Until so many have come both grow, to about 100 MB and 10 MB; then they stay.
 
 The first {warm_up:.0f} minutes are left out of the table: at first and at last are medians of a tenth of the samples

@@ -155,7 +155,7 @@ def test_f27_missing_and_odd_attributes(world: World) -> None:
 PRODUCER = """
 import os, sys
 from datetime import UTC, datetime, timedelta
-from producers import EventProducer, PubSubPublisher
+from headrace.producers import EventProducer, PubSubPublisher
 from tests.builders import PACKAGE, a_flight
 
 producer = EventProducer(PubSubPublisher(sys.argv[1]), source="/faults", registry=PACKAGE)

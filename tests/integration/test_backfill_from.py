@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from headrace.backfill.build_backfill import build_backfill
 from headrace.backfill.connectors.connector_config import read_pull
-from headrace.cli.commands.backfill import build_backfill
 from headrace.cli.commands.backfill_from import Pulling
 from headrace.runtime.clock import now_micros
 from headrace.schemas.identity import derive_event_id

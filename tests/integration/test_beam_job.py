@@ -17,13 +17,12 @@ from headrace.beam import pages
 from headrace.beam.pages import Placed, Queue
 from headrace.bigquery.append_result import Answer, Verdict, judge
 from headrace.bigquery.write_streams import Rows, WriteStreams
-from headrace.cli.commands.run import job_for
 from headrace.core.dead_letter import PREFIX
 from headrace.engine.continuity import Continuity
 from headrace.engine.pubsub_calls import Subscription
 from headrace.engine.puller import Puller
 from headrace.engine.status import SubjectStatus
-from headrace.job import Job
+from headrace.job import Job, job_for
 from headrace.runtime.clock import now_micros
 from headrace.runtime.google_clients import open_bigquery, open_subscriber, open_write
 from tests.beam_engine import BeamEngine, NamedKey

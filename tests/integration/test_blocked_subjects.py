@@ -95,7 +95,7 @@ def test_the_command_runs_beside_a_blocked_subject_and_says_so(project: str, tmp
     write(folder, GOOD | BAD | {"bad_thing.v2": INCOMPATIBLE["int to string"]})
     publish_both(service, 5)
     health = f"127.0.0.1:{free_ports(1)[0]}"
-    command = [sys.executable, "-m", "stream", "run", "--project", project, "--contracts", str(folder)]
+    command = [sys.executable, "-m", "headrace", "run", "--project", project, "--contracts", str(folder)]
     command += ["--masking-key-file", str(key), "--journal", str(tmp_path / "journal"), "--health", health]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ.copy()) as job:
         try:

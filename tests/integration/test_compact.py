@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from headrace.audit import compaction
 from headrace.audit.compaction import Compaction, compact, plan_compaction
 from headrace.audit.queries import signed, statements
 from headrace.audit.scope import Scope
@@ -116,7 +117,7 @@ def test_fewer_lines_add_up_to_the_same_and_once_more_changes_nothing(service: S
 
 
 def test_a_day_of_many_windows_becomes_several_lines(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream.compact, "WINDOWS_OF_A_LINE", 5)
+    monkeypatch.setattr(compaction, "WINDOWS_OF_A_LINE", 5)
     client, before = open_bigquery(service.settings.project), sums(service)
 
     compact(service.names, client, BEFORE)

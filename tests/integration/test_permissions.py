@@ -19,12 +19,12 @@ from typer.testing import CliRunner
 
 from deploy.open_letters import open_letters
 from deploy.permissions import differences, principals
+from headrace.backfill.build_backfill import Reading, build_backfill
 from headrace.beam.load_target import LoadOptions
 from headrace.bigquery.existing_rows import StoredRows, StoredTallies
 from headrace.bigquery.table_identity import Witness, look_at_table, missing_witnesses
 from headrace.bigquery.write_streams import WriteStreams
 from headrace.cli.app import app
-from headrace.cli.commands.backfill import Reading, build_backfill, job_of
 from headrace.cli.commands.backfill_day import build_replacement
 from headrace.config.key_files import write_key_file
 from headrace.config.settings import Settings
@@ -33,6 +33,7 @@ from headrace.core.message import Message
 from headrace.core.resource_names import ENGINES, TALLIES
 from headrace.core.tally import Outcome, tally_unread
 from headrace.engine.subscription_claims import Claims
+from headrace.job import job_of
 from headrace.pipeline import load
 from headrace.producers import EventProducer, PubSubPublisher
 from headrace.provision import Clients, apply, plan

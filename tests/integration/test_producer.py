@@ -70,7 +70,7 @@ def numbers(messages: list[PubsubMessage]) -> list[int]:
 def run(project: str, code: str, seconds: float = 60) -> None:
     preamble = f"""
 import os, sys, multiprocessing
-from producers import EventProducer, PubSubPublisher
+from headrace.producers import EventProducer, PubSubPublisher
 from tests.builders import PACKAGE, a_flight
 producer = EventProducer(PubSubPublisher({project!r}), source="/short-lived", registry=PACKAGE)
 def publish(*numbers):

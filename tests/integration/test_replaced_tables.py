@@ -10,7 +10,7 @@ import pytest
 from google.cloud import bigquery
 
 from headrace.audit.reconcile import SubjectAudit, count_subjects
-from headrace.cli.commands.backfill import Reading, build_backfill
+from headrace.backfill.build_backfill import Reading, build_backfill
 from headrace.engine import embedded
 from headrace.engine.embedded import Embedded, Progress
 from headrace.engine.journal import JournalError

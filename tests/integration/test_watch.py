@@ -12,7 +12,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from google.pubsub_v1.types import PushConfig, Subscription
 
 from headrace.audit.reconcile import SubjectAudit, count_subjects
-from headrace.engine import resource_watch as watch
+from headrace.engine import resource_watch
 from headrace.engine import tally_loop
 from headrace.engine.embedded import Embedded
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber

@@ -1,7 +1,7 @@
 """``python -m tests.mutation``: mutants of the modules that must not be wrong, and whether a unit test notices each.
 
-``--count 1000 --seed 26`` draws them; ``--only stream/headrace/steps/window.py`` takes all of one file; ``--report`` writes
-``docs/reports/mutation.md``. Exits 1 when fewer than 95 % are killed.
+``--count 1000 --seed 26`` draws them; ``--only stream/headrace/steps/window.py`` takes all of one file; ``--report``
+writes ``docs/reports/mutation.md``. Exits 1 when fewer than 95 % are killed.
 """
 
 from __future__ import annotations

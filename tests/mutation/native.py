@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from hatch_build import FLAGS, compile_all
+from schemas.hatch_build import FLAGS, compile_all
 from tests.mutation.report import explanations
 
 ROOT: Final = Path(__file__).parents[2]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 SCOPE: Final = (
-    "stream/engine/*.py",
+    "stream/headrace/engine/*.py",
     "stream/headrace/bigquery/append_result.py",
     "stream/headrace/bigquery/write_streams.py",
     "stream/headrace/steps/id_table.py",
@@ -16,16 +16,16 @@ SCOPE: Final = (
     "stream/headrace/steps/circuit_breaker.py",
     "stream/headrace/core/tally.py",
     "stream/headrace/steps/tally_lines.py",
-    "stream/audit*.py",
+    "stream/headrace/audit/*.py",
     "stream/headrace/steps/mask/mask_columns.py",
     "stream/headrace/steps/mask/partial_masks.py",
     "stream/headrace/steps/mask/tokens.py",
     "stream/headrace/steps/mask/networks.py",
-    "producers/*.py",
+    "producers/headrace/producers/*.py",
     "schemas/headrace/schemas/masked.py",
     "schemas/headrace/schemas/plain.py",
-    "schemas/validate*.py",
-    "schemas/encode*.py",
+    "schemas/headrace/schemas/validate*.py",
+    "schemas/headrace/schemas/encode*.py",
     "schemas/headrace/schemas/envelope.py",
     "schemas/headrace/schemas/identity.py",
 )

@@ -28,7 +28,7 @@ class FakePublisher:
     ``messages`` holds what was published, in order. Set ``failure`` to make every publish from then on fail with it,
     and to None to let them succeed again. Message ids count from ``"1"``.
 
-    >>> from producers import EventProducer
+    >>> from headrace.producers import EventProducer
     >>> from headrace.schemas.samples import SAMPLES  # name your own folder: Path("contracts")
     >>> fake = FakePublisher()
     >>> producer = EventProducer(fake, source="/checkout", registry=Registry.load(SAMPLES))

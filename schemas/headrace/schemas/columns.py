@@ -1,4 +1,5 @@
-"""Messages into columns, many at a time, by the compiled module; where there is none, :mod:`headrace.steps.decode.twin` does it.
+"""Messages into columns, many at a time, by the compiled module; where there is none,
+:mod:`headrace.steps.decode.twin` does it.
 
 Both refuse the same messages, in the same words, and leave no trace of them in the columns.
 """
@@ -62,7 +63,7 @@ def compiled_module() -> Any:
     if os.environ.get(PURE, "0") not in ("", "0"):
         return None
     try:
-        return import_module("headrace_columns")
+        return import_module("headrace._columns")
     except ImportError:
         return None
 

@@ -17,8 +17,8 @@ Encoder: TypeAlias = Callable[[Any], bytes]
 def compile_encoder(contract: Contract, field: Field) -> Encoder:
     """Give what encodes a value of *field* that was checked, or MISSING where the contract's default is to be written.
 
-    The encoder raises InvalidEventError as :func:`headrace.schemas.encode.encode` does. The kinds that most columns are of are
-    written here: Avro's library needs five times as long for one value.
+    The encoder raises InvalidEventError as :func:`headrace.schemas.encode.encode` does. The kinds that most columns
+    are of are written here: Avro's library needs five times as long for one value.
     """
     schema = {**contract.avro, "fields": [each for each in contract.avro["fields"] if each["name"] == field.name]}
     plain = _plain(field.type)

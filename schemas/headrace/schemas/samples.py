@@ -5,4 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-SAMPLES: Final = Path(__file__).parent / "avro"
+_HERE: Final = Path(__file__).parent
+# A wheel has them beside this file; a clone has them at schemas/avro.
+SAMPLES: Final = next(each for each in (_HERE / "avro", _HERE.parents[1] / "avro") if each.is_dir())

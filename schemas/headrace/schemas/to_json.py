@@ -16,7 +16,8 @@ _TIMES: Final = frozenset({Kind.TIME_MILLIS, Kind.TIME_MICROS})
 
 
 def fields_to_json(record: Record, values: Sequence[Any]) -> dict[str, Any]:
-    """Turn what :func:`headrace.schemas.decoder.compile_decoder` reads, *record* being its writer and reader, into JSON."""
+    """Turn what :func:`headrace.schemas.decoder.compile_decoder` reads, *record* being its writer and reader, into
+    JSON."""
     return {field.name: _json(field.type, value) for field, value in zip(record.fields, values, strict=True)}
 
 

@@ -46,7 +46,8 @@ def _stored(
 def stored_contents(
     client: bigquery.Client, table: str, columns: Sequence[str], ids: Sequence[str], within: tuple[datetime, datetime]
 ) -> dict[str, int]:
-    """The hash of the row (``headrace.core.row_hash``) of each of *ids*, over *columns*; ids that are not there are left out.
+    """The hash of the row (``headrace.core.row_hash``) of each of *ids*, over *columns*; ids that are not there are
+    left out.
 
     *within* are the first and last moment of ``_event_time``. Raises what the client raises.
     """

@@ -38,7 +38,8 @@ def list_(
 
     Examples: headrace dead-letters list --group-by reason,subject,hour  |  headrace dead-letters list --since 2h
     """
-    from headrace.cli.commands.dead_letters import group_letters, list_letters
+    from headrace.cli.commands.dead_letters import list_letters
+    from headrace.console.letter_groups import group_letters
 
     settings, format_ = read_settings(project), "json" if json_output else format_
     if group_by is not None:

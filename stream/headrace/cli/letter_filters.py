@@ -9,8 +9,6 @@ from typing import Annotated, Any, Final
 
 import typer
 
-ALL: Final = "all"
-
 Ids = Annotated[list[str] | None, typer.Argument(help="Ids of letters, as short as they are unique.")]
 Texts = list[str] | None
 _OPTIONS: Final[dict[str, Any]] = {
@@ -27,7 +25,8 @@ _OPTIONS: Final[dict[str, Any]] = {
 
 
 def choosing(*states: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the options that choose letters, as its argument ``wanted``, a ``headrace.dead_letters.filters.Filter``.
+    """Give a command the options that choose letters, as its argument ``wanted``, a
+    ``headrace.dead_letters.filters.Filter``.
 
     Letters in *states* are meant where ids and --state are not given; without *states* those in any.
     """

@@ -52,7 +52,7 @@ def template_run(
 def template_metadata(backfill: Backfill = False) -> None:
     """Print the template's parameters, as Dataflow reads them.
 
-    Examples: headrace template metadata > stream/deploy/metadata.json
+    Examples: headrace template metadata > stream/headrace/deploy/metadata.json
     """
     from headrace.cli.commands.template import print_metadata
 

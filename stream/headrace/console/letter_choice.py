@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Final
 
 from headrace.audit.scope import ScopeError, parse_since
-from headrace.cli.letter_filters import ALL
 from headrace.core.dead_letter import Reason
 from headrace.dead_letters.facts import State
 from headrace.dead_letters.filters import Filter
 from headrace.dead_letters.service import ChoiceError
 from headrace.runtime.clock import now_micros
+
+ALL: Final = "all"
 
 
 def read_filter(

@@ -9,14 +9,14 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
 from apache_beam.runners.dataflow.dataflow_runner import DataflowPipelineResult
 
+from headrace.backfill.build_backfill import Reading
 from headrace.beam.load_target import LoadOptions
-from headrace.cli.commands.backfill import Reading, job_of
-from headrace.cli.commands.run import job_for
 from headrace.config.secrets import SecretVersion
 from headrace.config.served_contracts import served
 from headrace.config.settings import Settings
 from headrace.deploy.dataflow_flags import secret_names
 from headrace.deploy.graph import build
+from headrace.job import job_for, job_of
 from headrace.pipeline import load
 from headrace.runtime.clock import now_micros
 

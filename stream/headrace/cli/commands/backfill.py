@@ -3,94 +3,32 @@
 from __future__ import annotations
 
 import os
-import socket
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-from google.cloud.bigquery import Client
-
-from headrace.backfill.file_rounds import Task
-from headrace.backfill.file_source import FileSource
-from headrace.backfill.files import look_at
+from headrace.backfill.build_backfill import History, HistorySource, Reading, build_backfill
 from headrace.backfill.line_events import FILE, LINE
-from headrace.backfill.mapping import read_mapping
 from headrace.backfill.preparer import LinePreparer
-from headrace.backfill.reading_process import read_ahead
-from headrace.bigquery.write_streams import WriteStreams
-from headrace.cli.commands.run import collect_less_often, job_for
-from headrace.config.secrets import KEY_BYTES, HeldKey, Key
-from headrace.config.served_contracts import served
-from headrace.config.settings import Settings, read_masking_key
+from headrace.config.secrets import KEY_BYTES, HeldKey
+from headrace.config.settings import Settings
 from headrace.console.progress_line import Line
 from headrace.core.dead_letter import DeadLetter, Reason
 from headrace.core.message import Message
-from headrace.engine.embedded import Embedded, EngineClients, Progress
-from headrace.engine.journal import Journal
+from headrace.engine.build import collect_less_often
+from headrace.engine.embedded import Embedded, Progress
 from headrace.engine.prepare import Prepared
 from headrace.engine.retry import Patience
-from headrace.engine.sources import Intake, Preparer, Source
 from headrace.engine.status import SubjectStatus
-from headrace.job import Job
-from headrace.pubsub.job_subscription import look_at_letters
-from headrace.runtime.clock import now_micros
+from headrace.job import Job, job_of
 from headrace.runtime.exit_codes import Exit
-from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber, open_write
 from headrace.runtime.logs import set_up_logs
 from headrace.runtime.processes import stop_on_signals
-from headrace.runtime.reachability import Service, reach
-from headrace.schemas.registry import Contract, Registry
-from headrace.steps.transform import find_functions
 from headrace.util.output import check_format, say, show
 
 MOST_SHOWN: Final = 10
 _REASONS: Final = (Reason.INVALID_LINE, Reason.IN_THE_FUTURE, Reason.TRANSFORM_FAILED)  # before a row is written
-
-
-class HistorySource(Source, Protocol):
-    """What gives lines, to its end. Its *fraction* is read, 0 when nobody knows how much there is."""
-
-    fraction: float
-    settled_before: int
-    finished: bool
-
-
-class History(Protocol):
-    """Lines of one contract, from wherever."""
-
-    @property
-    def contract(self) -> Contract:
-        """What the lines are events of."""
-
-    def source(self, journal: Journal | None, patience: Patience, stop: threading.Event) -> HistorySource:
-        """The lines as the engine takes them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """Files that are to be read, checked as far as that goes before a line is read."""
-
-    task: Task
-
-    @classmethod
-    def of(cls, settings: Settings, subject: str, files: Sequence[str], mapping: str | None) -> Reading:
-        """Raises MappingError, BackfillError, UnknownSchemaError."""
-        contract = served(settings).latest(subject)
-        read = read_mapping(mapping, contract, settings.project)
-        looked_at = look_at(files, contract, read, settings.project)
-        return cls(Task(contract, read, looked_at, now_micros(), settings.round_messages))
-
-    @property
-    def contract(self) -> Contract:
-        """What the lines are events of."""
-        return self.task.contract
-
-    def source(self, journal: Journal | None, patience: Patience, stop: threading.Event) -> FileSource:
-        """The files as the engine takes them, read by another process."""
-        return FileSource(self.task, read_ahead, journal, patience, stop)
 
 
 def check_files(settings: Settings, subject: str, files: Sequence[str], mapping: str | None, format_: str) -> Exit:
@@ -189,64 +127,6 @@ def is_waiting(engine: Embedded) -> bool:
         say(f"{waiting.subject}: {'; '.join(waiting.in_the_way.values())}; run it again, nothing is counted twice")
         return True
     return False
-
-
-def build_backfill(settings: Settings, reading: History) -> tuple[Embedded, HistorySource]:
-    """The engine for one subject's files, not started. It claims the subject as an engine that streams does.
-
-    So neither writes what the other is about to write, and the one that streams next looks up what came before.
-    """
-    subject, stop = reading.contract.subject, threading.Event()
-    job, journal = job_of(settings, subject, held_key(settings)), Journal.open(settings.journal)
-    source = reading.source(journal, Patience("place", SubjectStatus(subject), stop), stop)
-
-    def intake(name: str, status: SubjectStatus, stop: threading.Event) -> tuple[Source, Preparer]:
-        return source, LinePreparer(job, name)
-
-    return engine_of(settings, job, journal, open_bigquery(settings.project), intake, stop), source
-
-
-def held_key(settings: Settings) -> Key:
-    """The masking key, in this process; raises SettingsError when it cannot be read."""
-    return HeldKey(read_masking_key(settings.masking_key_file))
-
-
-def job_of(settings: Settings, subject: str, masking_key: Key) -> Job:
-    """The job that *settings* describe, of one subject alone.
-
-    Raises:
-        ContractError: its contract names a function that is not installed.
-    """
-    registry = Registry({each.ref: each for each in settings.serviceable_registry() if each.subject == subject})
-    find_functions(registry)
-    return job_for(settings, registry, masking_key, now_micros)
-
-
-def engine_of(
-    settings: Settings, job: Job, journal: Journal, client: Client, intake: Intake, stop: threading.Event
-) -> Embedded:
-    """The engine for what *intake* gives, not started."""
-    reach(*Service)
-    write = open_write(settings.project)
-    return Embedded(
-        job=job,
-        names=settings.names,
-        journal=journal,
-        clients=EngineClients(
-            publisher=open_gapic_publisher(),
-            bigquery=client,
-            streams=WriteStreams(write, settings.append_seconds),
-            claim_streams=WriteStreams(write, min(settings.append_seconds, settings.lease_seconds / 3)),
-            letters=partial(look_at_letters, open_subscriber(), settings.names),
-        ),
-        intake=intake,
-        holder=f"a backfill on {socket.gethostname()}, process {os.getpid()}",
-        lease_seconds=settings.lease_seconds,
-        round_messages=settings.round_messages,
-        location=settings.location,
-        stop=stop,
-        once=True,
-    )
 
 
 def _estimate(lines: int, fraction: float) -> int:

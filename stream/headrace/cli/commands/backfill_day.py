@@ -12,18 +12,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from headrace.backfill.build_backfill import Reading, held_key
 from headrace.backfill.day_of_rows import SPOOL, DayReader, Spooled, day_of
 from headrace.backfill.file_rounds import Task
 from headrace.backfill.reading_process import read_ahead
 from headrace.backfill.replace_partition import DayReplacement
-from headrace.cli.commands.backfill import Reading, engine_of, held_key, is_waiting, job_of
-from headrace.cli.commands.run import collect_less_often
+from headrace.cli.commands.backfill import is_waiting
 from headrace.config.settings import Settings
+from headrace.engine.build import collect_less_often, engine_of
 from headrace.engine.embedded import Embedded
 from headrace.engine.journal import Journal
 from headrace.engine.retry import Patience
 from headrace.engine.sources import Preparer, Source
 from headrace.engine.status import SubjectStatus
+from headrace.job import job_of
 from headrace.runtime.exit_codes import Exit
 from headrace.runtime.google_clients import open_bigquery
 from headrace.runtime.logs import set_up_logs

@@ -10,9 +10,9 @@ from typing import Any, Final
 from headrace.config.settings import Settings
 from headrace.console.letters_access import chosen, confirmed, letters_of
 from headrace.dead_letters.ages import age
-from headrace.dead_letters.archive_reader import GROUPS, Group, Listed
+from headrace.dead_letters.archive_reader import Listed
 from headrace.dead_letters.filters import Filter
-from headrace.dead_letters.service import SHORT, ChoiceError
+from headrace.dead_letters.service import SHORT
 from headrace.schemas.envelope import to_rfc3339
 from headrace.util.output import check_format, say, show
 from headrace.util.terminal_columns import counted, print_columns
@@ -32,28 +32,6 @@ def list_letters(settings: Settings, wanted: Filter, limit: int, page: int, form
         if letters:
             _print_letters(letters, service.clock())
         say(_what_next(letters, matching, limit, page))
-
-
-def group_letters(settings: Settings, wanted: Filter, by: str, format_: str) -> None:
-    """Print how many letters there are of each kind; ChoiceError when *by* names what letters are not grouped by."""
-    check_format(format_)
-    names = [name.strip() for name in by.split(",") if name.strip()]
-    unknown = [name for name in names if name not in GROUPS]
-    if unknown or not names:
-        raise ChoiceError(f"--group-by: write some of {', '.join(GROUPS)}, with commas between")
-    with letters_of(settings) as service:
-        groups = service.reader.group(wanted, names)
-        if format_ != "table":
-            show("groups", [_group(each) for each in groups], format_, count=sum(each.letters for each in groups))
-            return
-        if groups:
-            _print_groups(names, groups, service.clock())
-            count = sum(each.letters for each in groups)
-            example = groups[0].example[:SHORT]
-            found = f"{counted(count, 'letter')} in {counted(len(groups), 'group')}"
-            say(f"{found}; next: `headrace dead-letters show {example}`")
-        else:
-            say("no letter matches; --state all looks beyond the open ones")
 
 
 def discard_letters(settings: Settings, wanted: Filter, why: str, sure: bool) -> None:
@@ -104,29 +82,6 @@ def _marks(letter: Listed) -> str:
     return f"[{', '.join(marks)}] " if marks else ""
 
 
-def _print_groups(names: Sequence[str], groups: Sequence[Group], now: datetime) -> None:
-    rows = [
-        [
-            *(_cell(name, each.by[name]) for name in names),
-            f"{each.letters:,}",
-            age(each.first_seen, now),
-            age(each.last_seen, now),
-            each.example[:SHORT],
-        ]
-        for each in groups
-    ]
-    giving_way = [name for name in names if name not in ("hour", "day")]
-    print_columns([*names, "letters", "first", "last", "example"], rows, giving_way, right="letters")
-
-
-def _cell(name: str, value: str) -> str:
-    if name == "hour":
-        return datetime.fromisoformat(value).strftime("%m-%d %Hh")
-    if name == "claimed":
-        value = value.removeprefix("headrace:")
-    return value[:10] if name == "day" else value or "-"
-
-
 def _what_next(letters: Sequence[Listed], matching: int, limit: int, page: int) -> str:
     if not matching:
         return "no letter matches; --state all looks beyond the open ones"
@@ -139,16 +94,6 @@ def _what_next(letters: Sequence[Listed], matching: int, limit: int, page: int) 
         if first + len(letters) - 1 < matching:
             shown += f" (--page {page + 1} goes on, --group-by reason,subject counts them)"
     return f"{shown}; next: `headrace dead-letters show {letters[0].letter_id[:SHORT]}`"
-
-
-def _group(group: Group) -> dict[str, Any]:
-    return {
-        **group.by,
-        "letters": group.letters,
-        "first_seen": to_rfc3339(group.first_seen),
-        "last_seen": to_rfc3339(group.last_seen),
-        "example": group.example,
-    }
 
 
 def _agreed(letters: Sequence[Listed], wanted: Filter, verb: str, sure: bool) -> bool:

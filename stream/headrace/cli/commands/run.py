@@ -2,83 +2,29 @@
 
 from __future__ import annotations
 
-import gc
-import os
-import socket
 import time
-from collections.abc import Callable
-from functools import partial
 from typing import Final
 
 import structlog
 
-from headrace.bigquery.completeness_view import known_complete
-from headrace.bigquery.write_streams import WriteStreams
-from headrace.config.secrets import HeldKey, Key
+from headrace.config.secrets import HeldKey
 from headrace.config.settings import Settings, read_masking_key
 from headrace.console.archive_access import collecting
-from headrace.core.resource_names import TALLIES
-from headrace.engine.embedded import Embedded, EngineClients, Progress
+from headrace.engine.build import build_engine, collect_less_often
+from headrace.engine.embedded import Progress
 from headrace.engine.health import serving_health
 from headrace.engine.journal import Journal
-from headrace.engine.sources import from_subscriptions
-from headrace.job import Job
-from headrace.pubsub.job_subscription import look_at_letters
+from headrace.job import job_for
 from headrace.runtime.clock import now_micros
-from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber, open_write
 from headrace.runtime.logs import set_up_logs
 from headrace.runtime.processes import stop_on_signals
 from headrace.runtime.reachability import Service, UnreachableError, reach
 from headrace.schemas.columns import decoder_kind
-from headrace.schemas.registry import Registry
 from headrace.steps.transform import missing_functions
 
 REPORT_SECONDS: Final = 10.0
 AWAY_SECONDS: Final = 2.0
 _LOG = structlog.get_logger("headrace")
-
-
-def job_for(settings: Settings, registry: Registry, masking_key: Key, clock: Callable[[], int]) -> Job:
-    """The job that *settings* and contracts describe; opens nothing."""
-    names = settings.names
-    return Job(
-        registry=registry,
-        project=settings.project,
-        tables={subject: names.table(registry.latest(subject).options.table) for subject in registry.subjects},
-        tallies_table=names.table(TALLIES),
-        dead_letter_topic=names.dead_letter_topic,
-        name=settings.pipeline,
-        window=settings.window,
-        shards=settings.shards,
-        ids_remembered=settings.ids_remembered,
-        clock=clock,
-        masking_key=masking_key,
-        masking_key_version=settings.masking_key_version,
-    )
-
-
-def build_engine(settings: Settings, job: Job, journal: Journal) -> Embedded:
-    """The embedded engine for *settings*, not started."""
-    write, client = open_write(settings.project), open_bigquery(settings.project)
-    clients = EngineClients(
-        publisher=open_gapic_publisher(),
-        bigquery=client,
-        streams=WriteStreams(write, settings.append_seconds),
-        claim_streams=WriteStreams(write, min(settings.append_seconds, settings.lease_seconds / 3)),
-        letters=partial(look_at_letters, open_subscriber(), settings.names),
-    )
-    complete_until = known_complete(client, settings.names)
-    return Embedded(
-        job=job,
-        names=settings.names,
-        journal=journal,
-        clients=clients,
-        intake=from_subscriptions(job, settings.names, journal, open_subscriber, complete_until),
-        holder=f"{socket.gethostname()}, process {os.getpid()}",
-        lease_seconds=settings.lease_seconds,
-        round_messages=settings.round_messages,
-        location=settings.location,
-    )
 
 
 class _Reporter:
@@ -125,9 +71,3 @@ def _say_what_is_away() -> None:
             reach(service, seconds=AWAY_SECONDS)
         except UnreachableError as error:
             _LOG.warning("waiting", needs=str(error))
-
-
-def collect_less_often() -> None:
-    """A round makes thousands of lists and no cycles: looking through them for garbage takes a tenth of the time."""
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 100)

@@ -1,7 +1,8 @@
 """What handing rows to BigQuery costs: AppendRows in Arrow beside ``insertAll``, the same rows, chunk by chunk.
 
 ``python -m headrace.dev.bench.appends <project> <subject> <chunks> <file>`` prints one JSON object;
-:func:`~headrace.dev.bench.bench_events.keep` made the file. Ours goes to the tables of *project*, the peer's to those of
+:func:`~headrace.dev.bench.bench_events.keep` made the file. Ours goes to the tables of *project*, the peer's to those
+of
 *project*-peer; both are there.
 """
 

@@ -1,7 +1,7 @@
 """The textbook Beam pipeline: ReadFromPubSub, decode, mask, one row a message, batched inserts; streaming DirectRunner.
 
-``python -m headrace.dev.bench.peer_beam <project> <subject> <total>``; it runs until it is stopped. It acknowledges before it
-processes, and does not deduplicate.
+``python -m headrace.dev.bench.peer_beam <project> <subject> <total>``; it runs until it is stopped. It acknowledges
+before it processes, and does not deduplicate.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The peer that most teams write first: pull, fastavro, mask, ``insertAll``, acknowledge; in a few threads.
 
-``python -m headrace.dev.bench.peer_consumer <project> <subject> <total> <threads>``. At least once: what was inserted and not
+``python -m headrace.dev.bench.peer_consumer <project> <subject> <total> <threads>``. At least once: what was inserted
+and not
 acknowledged is inserted again, and what another process saw is not known. It is tuned as one would: unary pulls without
 proto-plus, in threads of their own; 500 rows a request as BigQuery advises; no insert ids; a session for each thread.
 It stays up as such a consumer must: it skips empty pulls, sends messages that it cannot decode and rows that BigQuery

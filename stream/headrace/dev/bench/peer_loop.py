@@ -1,7 +1,7 @@
 """The peer that comes before the tuned one: a single loop that pulls, inserts what came, and acknowledges.
 
-``python -m headrace.dev.bench.peer_loop <project> <subject> <total>``. At least once, with the clients as their documentation
-shows them; what it cannot use goes to a dead-letter topic.
+``python -m headrace.dev.bench.peer_loop <project> <subject> <total>``. At least once, with the clients as their
+documentation shows them; what it cannot use goes to a dead-letter topic.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""``python -m headrace.dev.bench.run_engine <subject> <total>``: the embedded engine as ``headrace run`` runs it, with ticks.
+"""``python -m headrace.dev.bench.run_engine <subject> <total>``: the embedded engine as ``headrace run`` runs it, with
+ticks.
 
 Settings come from the environment. It drains at SIGTERM, and with ``stop`` as a third argument when all is done.
 *subject* may be ``all``.
@@ -10,12 +11,13 @@ import sys
 from functools import partial
 from typing import Final
 
-from headrace.cli.commands.run import build_engine, collect_less_often, job_for
 from headrace.config.secrets import HeldKey
 from headrace.config.settings import load_settings, read_masking_key
 from headrace.dev.bench.ticks import Ticker
+from headrace.engine.build import build_engine, collect_less_often
 from headrace.engine.embedded import Progress
 from headrace.engine.journal import Journal
+from headrace.job import job_for
 from headrace.runtime.clock import now_micros
 from headrace.runtime.logs import set_up_logs
 from headrace.runtime.processes import run_program, stop_on_signals

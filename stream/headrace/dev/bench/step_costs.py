@@ -1,6 +1,7 @@
 """Microseconds of processor time an event costs in each step, ours beside the textbook path, chunk by chunk.
 
-``python -m headrace.dev.bench.step_costs <subject> <file>`` prints one JSON object; :func:`~headrace.dev.bench.bench_events.keep` made the
+``python -m headrace.dev.bench.step_costs <subject> <file>`` prints one JSON object;
+:func:`~headrace.dev.bench.bench_events.keep` made the
 file. It is a process of its own, so that neither gRPC's threads nor what was measured before are in it.
 """
 

@@ -34,7 +34,7 @@ def running_job(environment: Mapping[str, str], log: Path) -> Iterator[subproces
     """Run ``headrace run`` as a child, and drain it at the end; it ends with this process, however that ends."""
     with log.open("wb") as output:
         job = start(
-            python("stream", "run"),
+            python("headrace", "run"),
             environment,
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -16,11 +16,11 @@ from typing import Any, Final
 from rich.console import Console
 
 from headrace.audit.reconcile import count_subjects
-from headrace.cli.commands.dead_letters import group_letters
 from headrace.config.key_files import write_key_file
 from headrace.config.secrets import KEY_BYTES
 from headrace.config.settings import load_settings
 from headrace.console.archive_access import open_reader
+from headrace.console.letter_groups import group_letters
 from headrace.core.resource_names import Names
 from headrace.dead_letters.filters import Filter
 from headrace.dev.demo.bookings import SUBJECT as BOOKING

@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 
 Head: TypeAlias = tuple[str | None, str | None, str | None, str | None]
 
-# Arrow takes what schemas/headrace/schemas/envelope.py does, and besides: a blank for the T, an offset for the Z, no minutes or seconds.
+# Arrow takes what schemas/headrace/schemas/envelope.py does, and besides: a blank for the T, an offset for the Z, no
+# minutes or seconds.
 _SHORTEST: Final = len("2026-01-02T03:04:05Z")
 _OURS: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z$"
 _INSTANT: Final = pa.timestamp("us", "UTC")

@@ -28,5 +28,6 @@ def columns_for(reader: Record) -> Columns:
 
 
 def to_batch(finished: Any, schema: pa.Schema) -> pa.RecordBatch:
-    """Make what :meth:`headrace.schemas.columns.Columns.finish` gave a record batch of *schema*, that of the same reader."""
+    """Make what :meth:`headrace.schemas.columns.Columns.finish` gave a record batch of *schema*, that of the same
+    reader."""
     return pa.record_batch(_Exported(schema, finished))

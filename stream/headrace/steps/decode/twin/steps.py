@@ -2,7 +2,8 @@
 
 *Going over* (``walk``) takes the positions of as many values, and where the message of each ends, and gives the
 positions after them. It looks at no more than it must to get there, and notes where each value lies. What cannot be
-gone over is sent to the zeros (:mod:`headrace.steps.decode.twin.wire`). *Putting* (``settle``) reads the values that were noted, of
+gone over is sent to the zeros (:mod:`headrace.steps.decode.twin.wire`). *Putting* (``settle``) reads the values that
+were noted, of
 all items of all lists together, once their places in the columns are known, and refuses what is no value of its type.
 """
 

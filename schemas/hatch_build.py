@@ -13,10 +13,10 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from setuptools import Distribution, Extension
 from setuptools.errors import BaseError, CCompilerError
 
-# Top-level module: the folder of its sources, and what stands in where it is missing. One wheel serves CPython 3.11
+# Module: the folder of its sources, and what stands in where it is missing. One wheel serves CPython 3.11
 # and later.
 EXTENSIONS: Final[dict[str, tuple[str, str]]] = {
-    "headrace_columns": (
+    "headrace._columns": (
         "native/columns",
         "events are decoded in pure Python: the same results, several times slower",
     ),
@@ -31,7 +31,8 @@ class CompileHook(BuildHookInterface[Any]):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Compile; a compiler that is missing or fails costs speed and gives a notice, never an error."""
         self._into = Path(tempfile.mkdtemp(prefix="headrace-build-"))
-        built = {str(path): path.name for path in compile_all(Path(self.root), self._into, self.app.display_warning)}
+        compiled = compile_all(Path(self.root), self._into, self.app.display_warning)
+        built = {str(path): str(path.relative_to(self._into)) for path in compiled}
         build_data["force_include"].update(built)
         build_data["force_include_editable"].update(built)
         if built:

@@ -235,9 +235,9 @@ static PyType_Slot columns_slots[] = {
 };
 
 static PyType_Spec program_spec = {
-    "headrace_columns.Program", sizeof(Program), 0, Py_TPFLAGS_DEFAULT, program_slots};
+    "headrace._columns.Program", sizeof(Program), 0, Py_TPFLAGS_DEFAULT, program_slots};
 static PyType_Spec columns_spec = {
-    "headrace_columns.Columns", sizeof(Columns), 0, Py_TPFLAGS_DEFAULT, columns_slots};
+    "headrace._columns.Columns", sizeof(Columns), 0, Py_TPFLAGS_DEFAULT, columns_slots};
 
 static int module_exec(PyObject *module) {
     program_type = PyType_FromSpec(&program_spec);
@@ -251,6 +251,6 @@ static int module_exec(PyObject *module) {
 
 static PyModuleDef_Slot module_slots[] = {{Py_mod_exec, module_exec}, {0, NULL}};
 static PyModuleDef module = {
-    PyModuleDef_HEAD_INIT, "headrace_columns", "Avro messages into Arrow columns.", 0, NULL, module_slots, NULL, NULL, NULL};
+    PyModuleDef_HEAD_INIT, "headrace._columns", "Avro messages into Arrow columns.", 0, NULL, module_slots, NULL, NULL, NULL};
 
-PyMODINIT_FUNC PyInit_headrace_columns(void) { return PyModuleDef_Init(&module); }
+PyMODINIT_FUNC PyInit__columns(void) { return PyModuleDef_Init(&module); }

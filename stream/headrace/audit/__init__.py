@@ -1,0 +1,1 @@
+"""Compare counts with tables, window by window."""

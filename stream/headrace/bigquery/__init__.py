@@ -1,0 +1,1 @@
+"""Tables, write streams and queries of BigQuery."""

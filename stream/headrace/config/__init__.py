@@ -1,0 +1,1 @@
+"""Settings, keys and profiles of a job."""

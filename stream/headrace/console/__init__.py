@@ -1,0 +1,1 @@
+"""What commands and the demo share for a person at a terminal."""

@@ -1,0 +1,1 @@
+"""Values that every step passes on. No clients."""

@@ -1,0 +1,1 @@
+"""The Pub/Sub resources that the job reads."""

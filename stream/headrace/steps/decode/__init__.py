@@ -1,0 +1,1 @@
+"""Decode: messages in, Arrow columns out."""

@@ -1,0 +1,1 @@
+"""Mask: personal values leave the columns before anything stores them."""
