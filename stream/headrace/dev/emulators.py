@@ -32,7 +32,7 @@ _ROOTS: Final = (
     "/opt/google-cloud-sdk",
     "/snap/google-cloud-sdk/current",
 )
-_LAUNCHER = Path(__file__).parent.parent / "docker" / "bigquery-emulator"
+_LAUNCHER = Path(__file__).parents[3] / "docker" / "bigquery-emulator"
 
 
 class EmulatorMissingError(RuntimeError):

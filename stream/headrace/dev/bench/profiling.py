@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-ROOT: Final = Path(__file__).parents[2]
+ROOT: Final = Path(__file__).parents[4]  # of a clone
 PACKAGES: Final = ("schemas", "stream")
 RATE: Final = 200  # samples a second
 _THREAD: Final = "Thread._bootstrap "
