@@ -40,7 +40,7 @@ from stream.logs import set_up_logs
 from stream.message import Message
 from stream.output import check_format, say, show
 from stream.processes import stop_on_signals
-from stream.reach import Service, reach
+from stream.reach import JOB, reach
 from stream.settings import Settings, read_masking_key
 from stream.streams import WriteStreams
 from stream.subscriptions import look_at_letters
@@ -226,7 +226,7 @@ def engine_of(
     settings: Settings, job: Job, journal: Journal, client: Client, intake: Intake, stop: threading.Event
 ) -> Embedded:
     """The engine for what *intake* gives, not started."""
-    reach(*Service)
+    reach(*JOB)
     write = open_write(settings.project)
     return Embedded(
         job=job,

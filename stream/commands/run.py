@@ -27,7 +27,7 @@ from stream.keys import HeldKey, Key
 from stream.logs import set_up_logs
 from stream.names import TALLIES
 from stream.processes import stop_on_signals
-from stream.reach import Service, UnreachableError, reach
+from stream.reach import JOB, UnreachableError, reach
 from stream.settings import Settings, read_masking_key
 from stream.streams import WriteStreams
 from stream.subscriptions import look_at_letters
@@ -120,7 +120,7 @@ def run_until_stopped(settings: Settings) -> None:
 
 def _say_what_is_away() -> None:
     """Say which services do not answer; the engine waits for them."""
-    for service in Service:
+    for service in JOB:
         try:
             reach(service, seconds=AWAY_SECONDS)
         except UnreachableError as error:
