@@ -248,7 +248,7 @@ def test_a_producer_goes_on_after_a_failure() -> None:
 def test_leaving_the_block_tells_what_failed() -> None:
     fake = FakePublisher()
     fake.failure = RuntimeError("no broker")
-    with pytest.raises(PublishError, match="1 events"), a_producer(fake) as producer:
+    with pytest.raises(PublishError, match="1 event was not published"), a_producer(fake) as producer:
         producer.publish("flight_departed", a_flight())
     assert fake.closed
 
