@@ -16,13 +16,14 @@ from schemas.encode import encode
 from schemas.envelope import Envelope, from_micros, to_micros
 from schemas.errors import InvalidEventError
 from schemas.identity import derive_event_id
-from schemas.model import MISSING, Kind, bare
+from schemas.model import INSTANTS, MISSING, bare
 from schemas.registry import Contract
 from stream.backfill.cells import Cells, Encoded
 from stream.backfill.errors import BackfillError
 from stream.backfill.fields import Fields
 from stream.backfill.line import NO_UTF8, NOT_UTF8, Line
 from stream.backfill.mapping import Mapping
+from stream.backfill.values import lacks_zone
 from stream.message import Message
 
 # cloud.google.com/bigquery/docs/write-api#data_format: older partitions take no streamed rows.
@@ -165,10 +166,8 @@ class Events:
             value = line.values.get(origin.column)
             if isinstance(value, str) and NOT_UTF8.search(value):
                 raise InvalidEventError(each.name, NO_UTF8, "convert the file to UTF-8")
-            kind = getattr(bare(each.type), "kind", None)
-            naive = isinstance(value, datetime) and value.tzinfo is None and origin.zone is None
-            if naive and kind in (Kind.TIMESTAMP_MILLIS, Kind.TIMESTAMP_MICROS):
-                remedy = f'say it in the mapping: {each.name} = {{ column = "...", zone = "Europe/Berlin" }}'
+            if getattr(bare(each.type), "kind", None) in INSTANTS and lacks_zone(value, origin):
+                remedy = f'write its offset, or say the zone in the mapping: {each.name} = {{ column = "...", zone = "Europe/Berlin" }}'
                 raise InvalidEventError(each.name, "a time without a zone", remedy)
 
     def _too_old(self, line: Line, place: Place) -> str:
