@@ -335,13 +335,22 @@ def test_a_zone_that_is_not_known_says_nothing_of_the_moment(tmp_path: Path) -> 
     assert message.attributes["ce-time"].startswith(TIME[:-1])
 
 
-def test_a_time_without_a_zone_is_told_where_to_say_it(tmp_path: Path) -> None:
-    at = pa.array([datetime.fromtimestamp(AT // 10**6, UTC).replace(tzinfo=None)])
-    pq.write_table(pa.table({"s": ["x"], "at": at}), tmp_path / "things.parquet")
-    (problem,) = Read(THING, [tmp_path / "things.parquet"]).problems
+@pytest.mark.parametrize("name", ["things.parquet", "things.csv", "things.ndjson"])
+def test_a_time_without_a_zone_is_told_where_to_say_it(tmp_path: Path, name: str) -> None:
+    wall = datetime.fromtimestamp(AT // 10**6, UTC).replace(tzinfo=None)
+    path = tmp_path / name
+    match path.suffix:
+        case ".parquet":
+            pq.write_table(pa.table({"s": ["x"], "at": pa.array([wall])}), path)
+        case ".csv":
+            path.write_text(f"s,at\nx,{wall}\n")
+        case _:
+            path.write_text(json.dumps({"s": "x", "at": wall.isoformat()}) + "\n")
+    (problem,) = Read(THING, [path]).problems
+    number = 2 if path.suffix == ".csv" else 1
     assert problem == (
-        'things.parquet, line 1: at: a time without a zone; say it in the mapping: at = { column = "...", zone = '
-        '"Europe/Berlin" }'
+        f"{name}, line {number}: at: a time without a zone; write its offset, or say the zone in the mapping: "
+        'at = { column = "...", zone = "Europe/Berlin" }'
     )
 
 

@@ -40,8 +40,7 @@ FORKING = ("multiprocessing", "concurrent.futures.process", "pty", "asyncio.subp
 # What a child or the program itself could import by name, were the working folder looked through.
 PLANTED = sorted(
     {*sys.stdlib_module_names, "orjson", "pyarrow", "numpy", "fastavro", "structlog", "pydantic"}
-    | {"headrace", "google", "grpc", "typer", "rich", "sitecustomize", "usercustomize", "yaml"}
-    - {"__main__"}
+    | {"headrace", "google", "grpc", "typer", "rich", "sitecustomize", "usercustomize", "yaml"} - {"__main__"}
 )
 
 

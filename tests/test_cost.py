@@ -16,9 +16,7 @@ from headrace.beam import table_identities
 from headrace.cli.app import main
 from headrace.cli.commands.cost import show_estimate
 from headrace.config.settings import Settings
-from headrace.engine import claim_keeper
-from headrace.engine import resource_watch
-from headrace.engine import table_watch
+from headrace.engine import claim_keeper, resource_watch, table_watch
 from headrace.planning.cost import upkeep
 from headrace.planning.cost.estimate import GIB, MONTH_SECONDS, TIB, Engine, Item, Load, envelope_bytes, estimate
 from headrace.planning.cost.measure import Measured, total

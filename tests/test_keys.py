@@ -60,24 +60,24 @@ def running(handler: SecretManager) -> Iterator[secretmanager_v1.SecretManagerSe
 
 
 @pytest.fixture
-def secrets(monkeypatch: pytest.MonkeyPatch) -> Iterator[SecretManager]:
+def manager(monkeypatch: pytest.MonkeyPatch) -> Iterator[SecretManager]:
     handler = SecretManager()
     secrets._read_version.cache_clear()
     with running(handler) as client:
-        monkeypatch.setattr(keys, "open_secrets", lambda: client)
+        monkeypatch.setattr(secrets, "open_secrets", lambda: client)
         yield handler
     secrets._read_version.cache_clear()
 
 
-def test_a_key_is_read_where_it_is_needed_and_once(secrets: SecretManager) -> None:
+def test_a_key_is_read_where_it_is_needed_and_once(manager: SecretManager) -> None:
     name = "projects/p/secrets/long/versions/1"
     arrived = pickler.loads(pickler.dumps(SecretVersion(name)))
-    assert secrets.asked == []
+    assert manager.asked == []
     assert (arrived.read(), arrived.read()) == (b"k" * 32, b"k" * 32)
-    assert secrets.asked == [name]
+    assert manager.asked == [name]
 
 
-def test_a_key_that_is_too_short_or_refused_is_not_used(secrets: SecretManager) -> None:
+def test_a_key_that_is_too_short_or_refused_is_not_used(manager: SecretManager) -> None:
     with pytest.raises(SettingsError, match="secrets/short/versions/1: shorter than 32 bytes"):
         SecretVersion("projects/p/secrets/short/versions/1").read()
     with pytest.raises(PermissionDenied):

@@ -228,7 +228,7 @@ def test_a_failure_is_in_the_future_and_flush_tells_it_once() -> None:
     fake.failure = RuntimeError("no broker")
     future = producer.publish("flight_departed", a_flight())
     assert future.exception() is fake.failure
-    with pytest.raises(PublishError, match=r"1 events were not published \(RuntimeError\)"):
+    with pytest.raises(PublishError, match=r"1 event was not published \(RuntimeError\)"):
         producer.flush()
     producer.flush()
 
@@ -248,7 +248,7 @@ def test_a_producer_goes_on_after_a_failure() -> None:
 def test_leaving_the_block_tells_what_failed() -> None:
     fake = FakePublisher()
     fake.failure = RuntimeError("no broker")
-    with pytest.raises(PublishError, match="1 events"), a_producer(fake) as producer:
+    with pytest.raises(PublishError, match="1 event was not published"), a_producer(fake) as producer:
         producer.publish("flight_departed", a_flight())
     assert fake.closed
 
@@ -257,7 +257,7 @@ def test_a_cancelled_event_counts_as_not_published() -> None:
     held = HeldPublisher()
     producer = a_producer(held)
     producer.publish("flight_departed", a_flight()).cancel()
-    with pytest.raises(PublishError, match=r"1 events were not published \(CancelledError\)"):
+    with pytest.raises(PublishError, match=r"1 event was not published \(CancelledError\)"):
         producer.flush()
 
 

@@ -41,7 +41,8 @@ def in_a_process(code: str, exits: int = 0) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_sdk_imports_neither_beam_nor_arrow_nor_the_job() -> None:
-    code = "import headrace.producers, sys; print([m for m in ('apache_beam', 'pyarrow', 'headrace.core') if m in sys.modules])"
+    names = ("apache_beam", "pyarrow", "headrace.core")
+    code = f"import headrace.producers, sys; print([m for m in {names} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "[]"
 
@@ -70,7 +71,7 @@ atexit.register(lambda: a_producer(Stuck()).publish("flight_departed", a_flight(
 """
     short = "in_flight.EXIT_FLUSH_SECONDS = 0.1"
     done = subprocess.run([sys.executable, "-c", code + PREAMBLE + short], capture_output=True, text=True, timeout=60)
-    assert done.stderr == "at exit: 1 events are still under way; they may arrive yet\n"
+    assert done.stderr == "at exit: 1 event is still under way; they may arrive yet\n"
 
 
 def test_an_exit_waits_for_the_events_of_a_collected_producer() -> None:
@@ -101,7 +102,7 @@ failing.failure = RuntimeError("no broker")
 a_producer(failing).publish("flight_departed", a_flight())
 """)
     assert sorted(done.stderr.splitlines()) == [
-        "at exit: 1 events were not published (RuntimeError); publish them again, with the same ids",
+        "at exit: 1 event was not published (RuntimeError); publish what failed again, with the same ids",
         "at exit: 2 events are still under way; they may arrive yet",
     ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -20,6 +21,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from headrace.backfill.backfill_errors import BackfillError, MappingError
+from headrace.backfill.connectors import aside
 from headrace.backfill.connectors.connector_config import Pull, read_pull
 from headrace.backfill.connectors.connector_errors import ExtraMissingError, PullError, SourceAwayError
 from headrace.backfill.connectors.cursor import Cursor, Reached, is_later
@@ -306,6 +308,37 @@ def test_an_api_that_goes_away_or_answers_nonsense_ends_the_run_after_what_came(
                 read.all()
             assert read.payloads == payloads(events[:20])
             assert Read(pull, journal).all().payloads == payloads(events[19:]), "it goes on where it was"
+
+
+def test_whoever_waits_for_an_api_hears_of_it_and_can_stop(
+    tmp_path: Path, journal: Journal, monkeypatch: Variables, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(aside, "NOTICE_SECONDS", 0.0)
+    with socket.create_server(("127.0.0.1", 0)) as black_hole:  # it takes connections, and never says a word
+        read = Read(of_api(tmp_path, f"http://127.0.0.1:{black_hole.getsockname()[1]}"), journal)
+        said: list[str] = []
+
+        def stop_when_told(sentence: str) -> None:
+            said.append(sentence)
+            read.stop.set()
+
+        monkeypatch.setattr(aside, "say", stop_when_told)
+        read.all()
+    assert said == ["waiting for flights.toml: 127.0.0.1 ..."]
+    assert (read.messages, read.source.finished) == ([], False)
+
+
+def test_rows_that_came_before_somebody_stopped_are_not_the_end(
+    tmp_path: Path, database: str, journal: Journal
+) -> None:
+    insert(database, flights(5))
+    read = Read(of_database(tmp_path), journal)
+    first = read.source.take(2, 0)
+    read.stop.set()
+
+    assert read.source.take(2, 0) == []
+    assert (len(first[0].messages), read.source.finished) == (2, False)
+    assert Read(of_database(tmp_path), journal).all().payloads == payloads(flights(5))
 
 
 def test_rows_that_do_not_fit_say_where_they_were_and_are_one_letter(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -20,6 +21,9 @@ from tests.jobs import wait_for
 
 TOPIC = "projects/p/topics/flight"
 IDLE_SECONDS = 40.0
+HELD = 60_000_000  # microseconds that somebody who died may hold messages
+EARLY = 10 * HELD
+LATE = EARLY + 2 * HELD
 
 
 class Asked:
@@ -56,6 +60,8 @@ class Scripted:
         self.leased: list[tuple[list[str], int]] = []
         self.described = 0
         self.ack_seconds = 60
+        self.filter = ""
+        self.expires_after = 0  # seconds; 0 for never
 
     def begin_pull(self, at_most: int, seconds: float, done: Callable[[Any], None]) -> Asked:
         self.asked.append(Asked(seconds, done))
@@ -68,6 +74,8 @@ class Scripted:
         self.described += 1
         described = subscription_for("subscription", TOPIC, 1)
         described.ack_deadline_seconds = self.ack_seconds
+        described.filter = self.filter
+        described.expiration_policy.ttl = timedelta(seconds=self.expires_after)
         return described
 
     def answer(self, answer: int | Exception, which: int = 0) -> None:
@@ -180,12 +188,52 @@ def test_an_empty_pull_says_that_nothing_is_there_unless_another_may_be_bringing
     puller: Puller, calls: Scripted
 ) -> None:
     calls.answer(MANY)
+    wake, said = puller._wake, list[str]()
+    puller._wake = lambda: said.append("something ended")
     calls.answer(DeadlineExceeded("nothing"))
-    assert puller._empty_since == 0
+    assert said == []
+    puller._wake = wake
     while len(calls.asked) > 1:
         calls.answer(0)
     calls.answer(DeadlineExceeded("nothing"))
     wait_for(lambda: puller._empty_since > 0)
+
+
+def find_nothing(puller: Puller) -> None:
+    """Pulls found nothing for more than twice as long as somebody who died may hold messages."""
+    for moment in (EARLY, LATE):
+        puller._note_empty(moment)
+
+
+def test_what_was_published_is_settled_once_nothing_came_for_as_long_as_somebody_may_hold_it(puller: Puller) -> None:
+    puller._note_empty(EARLY)
+    assert puller.drained_at == 0
+    puller._note_empty(LATE)
+    assert puller.drained_at == LATE - HELD
+
+
+def test_nothing_is_settled_while_a_message_is_held(puller: Puller, calls: Scripted) -> None:
+    find_nothing(puller)
+    calls.answer(1)
+    assert puller.drained_at == 0
+    puller._let_go(puller.take(10, 0.0))
+    assert puller.drained_at == LATE - HELD
+
+
+def test_nothing_more_is_settled_while_the_subscription_may_lose_events(puller: Puller, calls: Scripted) -> None:
+    find_nothing(puller)
+    calls.filter = 'attributes.kind = "x"'
+    assert [each.partition(":")[0] for each in puller.look()] == ["subscription"]
+    assert puller.drained_at == 0
+
+
+def test_nothing_is_settled_by_an_empty_pull_of_a_subscription_that_is_not_right(
+    puller: Puller, calls: Scripted
+) -> None:
+    calls.expires_after = 86_400
+    find_nothing(puller)
+    assert puller._continuity.unbroken, "this difference loses nothing"
+    assert puller.drained_at == 0
 
 
 def test_a_pull_lasts_longer_once_nothing_came_and_not_when_something_did(puller: Puller, calls: Scripted) -> None:

@@ -19,11 +19,12 @@ from headrace.runtime.google_clients import (
     BIGQUERY,
     BIGQUERY_STORAGE,
     PUBSUB,
+    STORAGE,
     describe_emulators,
     emulator_host,
     open_bigquery,
 )
-from headrace.runtime.reachability import NOTICE_SECONDS, Service, UnreachableError, reach
+from headrace.runtime.reachability import JOB, NOTICE_SECONDS, Service, UnreachableError, reach
 from headrace.schemas.samples import SAMPLES
 
 SPEAK_SECONDS = 10.0
@@ -48,6 +49,7 @@ def nowhere() -> str:
 def pointed(monkeypatch: pytest.MonkeyPatch, black_hole: str) -> str:
     for name in (PUBSUB, BIGQUERY, BIGQUERY_STORAGE):
         monkeypatch.setenv(name, black_hole)
+    monkeypatch.setenv(STORAGE, f"http://{black_hole}")
     return black_hole
 
 
@@ -60,6 +62,10 @@ COMMANDS = [
     ["cost", "measure"],
     ["replay", "--dry-run"],
     ["backfill", "flight_departed", "lines.ndjson"],
+    ["backfill", "flight_departed", "lines.ndjson", "--replace-partition", "2026-11-20"],
+    ["backfill", "flight_departed", "gs://history/lines.ndjson"],
+    ["backfill", "flight_departed", "gs://history/*.ndjson", "--dry-run"],
+    ["backfill", "flight_departed", "lines.ndjson", "--dry-run", "--mapping", "gs://history/mapping.toml"],
     ["dead-letters", "list"],
     ["dead-letters", "show", "a" * 32],
     ["dead-letters", "edit", "a" * 32, "--patch", "{}", "--why", "test"],
@@ -105,12 +111,12 @@ def test_the_job_says_what_is_away_and_waits_for_it(
     run._say_what_is_away()
 
     said = capsys.readouterr()
-    assert [service.place in said.out + said.err for service in Service] == [True, True, True]
+    assert [service.place in said.out + said.err for service in JOB] == [True, True, True]
 
 
 def test_everybody_hears_within_ten_seconds() -> None:
     assert NOTICE_SECONDS < SPEAK_SECONDS
-    assert run.AWAY_SECONDS * len(Service) < SPEAK_SECONDS
+    assert run.AWAY_SECONDS * len(JOB) < SPEAK_SECONDS
 
 
 @pytest.mark.parametrize("flags", [[], ["--dry-run"]])
@@ -131,7 +137,7 @@ def test_what_does_not_answer_is_an_error_with_its_remedy(
     host = request.getfixturevalue(kind)
     monkeypatch.setenv(service.value[1], host)
 
-    with pytest.raises(UnreachableError, match=rf"{service.place} does not answer .*headrace up") as seen:
+    with pytest.raises(UnreachableError, match=rf"{service.place} does not answer .*start the emulator") as seen:
         reach(service, seconds=0.5)
 
     assert explain(seen.value)[0] == Exit.UNREACHABLE
@@ -141,7 +147,7 @@ def test_what_does_not_answer_is_an_error_with_its_remedy(
 def test_an_emulator_answers_with_and_without_a_scheme(
     emulators: object, project: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reach(*Service)
+    reach(*JOB)
     for scheme in ("http://", ""):
         host = f"{scheme}{emulator_host(BIGQUERY)}"
         monkeypatch.setenv(BIGQUERY, host)

@@ -39,10 +39,10 @@ class Checked(Watch):
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watching, "CHECK_SECONDS", 0.01)
-    monkeypatch.setattr(watching, "AGAIN_SECONDS", 0.01)
-    monkeypatch.setattr(watching, "CHECKS_A_SECOND", 1000.0)
-    monkeypatch.setattr(watching, "FIRST_CHECKS_A_SECOND", 1000.0)
+    monkeypatch.setattr(resource_watch, "CHECK_SECONDS", 0.01)
+    monkeypatch.setattr(resource_watch, "AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(resource_watch, "CHECKS_A_SECOND", 1000.0)
+    monkeypatch.setattr(resource_watch, "FIRST_CHECKS_A_SECOND", 1000.0)
 
 
 def test_those_that_were_never_checked_come_first_and_then_each_in_turn() -> None:
@@ -58,7 +58,7 @@ def test_that_letters_are_not_kept_is_said_of_every_subject() -> None:
 
 
 def test_what_is_not_right_is_looked_at_again_soon_and_the_rest_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watching, "CHECK_SECONDS", 3600.0)
+    monkeypatch.setattr(resource_watch, "CHECK_SECONDS", 3600.0)
     checked = Checked(list("abcdef"), 12)
     for name in "abdef":
         checked.status[name].resources_right = True
@@ -68,7 +68,7 @@ def test_what_is_not_right_is_looked_at_again_soon_and_the_rest_is_not(monkeypat
 
 def test_that_letters_are_kept_again_is_seen_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     #  not kept|not kept|kept: not asked again for CHECK_SECONDS
-    monkeypatch.setattr(watching, "CHECK_SECONDS", 3600.0)
+    monkeypatch.setattr(resource_watch, "CHECK_SECONDS", 3600.0)
     answers: Iterator[list[str]] = iter([["nobody keeps them"], ["nobody keeps them"], []])
     checked = Checked(["a"], 30, lambda: next(answers))
     checked.run()

@@ -12,8 +12,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from google.pubsub_v1.types import PushConfig, Subscription
 
 from headrace.audit.reconcile import SubjectAudit, count_subjects
-from headrace.engine import resource_watch
-from headrace.engine import tally_loop
+from headrace.engine import resource_watch, tally_loop
 from headrace.engine.embedded import Embedded
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber
 from headrace.schemas.registry import Registry
@@ -30,7 +29,7 @@ OTHERS = a_contract(subject="other_happened", table="others")
 
 @pytest.fixture
 def service(project: str, monkeypatch: pytest.MonkeyPatch) -> Service:
-    monkeypatch.setattr(watch, "CHECK_SECONDS", 0.5)
+    monkeypatch.setattr(resource_watch, "CHECK_SECONDS", 0.5)
     monkeypatch.setattr(tally_loop, "SAY_AGAIN", 500_000)
     return a_service(project, Registry({THINGS.ref: THINGS, OTHERS.ref: OTHERS}))
 
@@ -174,7 +173,7 @@ def test_a_push_endpoint_and_a_setting_of_the_table_are_named_until_provisioned(
 def test_an_engine_of_another_version_of_the_masking_key_is_not_ready_and_names_both(
     project: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watch, "CHECK_SECONDS", 0.5)
+    monkeypatch.setattr(resource_watch, "CHECK_SECONDS", 0.5)
     contract = a_tokenised_contract()
     service = a_service(project, Registry({contract.ref: contract}), masking_key_version="2")
     behind = Service(service.registry, service.settings.model_copy(update={"masking_key_version": "1"}))

@@ -21,7 +21,7 @@ import pytest
 from _pytest.runner import runtestprotocol
 
 from tests.mutation.mutants import Mutant
-from tests.mutation.selection import Selection
+from tests.mutation.selection import Chosen
 from tests.mutation.swap import put_in
 
 KILLED: Final = "killed"
@@ -56,7 +56,7 @@ class Forks:
     """Runs *mutants*, *workers* at a time; *results* is filled as they end, and *say* hears of each."""
 
     def __init__(
-        self, mutants: Sequence[Mutant], selection: Selection, root: Path, workers: int, tests_seconds: float
+        self, mutants: Sequence[Mutant], selection: Chosen, root: Path, workers: int, tests_seconds: float
     ) -> None:
         self._mutants = mutants
         self._selection = selection
@@ -80,11 +80,11 @@ class Forks:
 
     def _start(self, mutant: Mutant, items: dict[str, pytest.Item]) -> None:
         lines = range(mutant.line, mutant.last_line + 1)
-        chosen = list(self._affordable([test for test in self._selection.tests(mutant.file, lines) if test in items]))
+        chosen = list(self._affordable(self._selection.tests(mutant.file, lines, items)))
         if not chosen:
             self._note(Result(mutant, UNCOVERED, 0, 0.0))
             return
-        usual = sum(self._selection.seconds.get(test, 0.0) for test in chosen)
+        usual = sum(self._selection.seconds.get(test, 1.0) for test in chosen)  # a second where nobody measured it
         pid = os.fork()
         if pid == 0:
             _run(mutant, [items[test] for test in chosen], self._root)

@@ -6,10 +6,11 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from types import MappingProxyType
+from typing import Final, Protocol
 
 from coverage import CoverageData
 
@@ -18,17 +19,36 @@ _DURATIONS: Final = "durations.json"
 _SHOWN: Final = 2_000  # characters of what pytest printed last
 
 
+class Chosen(Protocol):
+    """Which tests are to notice a mutant, and what each takes."""
+
+    seconds: Mapping[str, float]
+
+    def tests(self, file: str, lines: Sequence[int], collected: Iterable[str]) -> list[str]:
+        """Those of *collected* that are to notice a change of *lines*, in the order in which they run."""
+
+
+class EveryTest:
+    """All tests that are collected."""
+
+    seconds: Mapping[str, float] = MappingProxyType({})
+
+    def tests(self, file: str, lines: Sequence[int], collected: Iterable[str]) -> list[str]:
+        """All, as they come."""
+        return list(collected)
+
+
 @dataclass(frozen=True, slots=True)
 class Selection:
     """By file and line: the ids of the tests that run it. And the seconds that each test takes."""
 
     by_line: dict[str, dict[int, list[str]]]
-    seconds: dict[str, float]
+    seconds: Mapping[str, float]
 
-    def tests(self, file: str, lines: Sequence[int]) -> list[str]:
+    def tests(self, file: str, lines: Sequence[int], collected: Iterable[str]) -> list[str]:
         """The tests that run any of *lines*, those first that take the least time."""
         covered = self.by_line.get(file, {})
-        found = {test for line in lines for test in covered.get(line, ())}
+        found = {test for line in lines for test in covered.get(line, ())} & set(collected)
         return sorted(found, key=lambda test: (self.seconds.get(test, 0.0), test))
 
 

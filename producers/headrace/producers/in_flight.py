@@ -60,14 +60,15 @@ class InFlight:
             futures = set(self._futures)
         late = wait(futures, timeout).not_done
         if late:
-            raise TimeoutError(f"{len(late)} events are still under way; they may arrive yet")
+            raise TimeoutError(f"{_events(len(late), 'is', 'are')} still under way; they may arrive yet")
         with self._lock:
             failed, error = self._failed, self._first_error
             self._failed, self._first_error = 0, None
             self._note_finished()
         if failed:
             raise PublishError(
-                f"{failed} events were not published ({type(error).__name__}); publish them again, with the same ids"
+                f"{_events(failed, 'was', 'were')} not published ({type(error).__name__}); "
+                "publish what failed again, with the same ids"
             ) from error
 
     def _settled(self, future: Future[str]) -> None:
@@ -144,3 +145,7 @@ atexit.register(wait_at_exit)
 os.register_at_fork(after_in_child=_leave_to_the_parent)
 util.register_after_fork(_HOOK, _wait_when_a_child_ends)
 _wait_when_a_child_ends(_HOOK)
+
+
+def _events(count: int, one: str, more: str) -> str:
+    return f"1 event {one}" if count == 1 else f"{count:,} events {more}"

@@ -15,7 +15,7 @@ from headrace.schemas.model import NOT_PERSONAL, Generalise, Mask, NotPersonal, 
 _PERCENT = re.compile(r"([1-9][0-9]?|100)%")
 _DURATION = re.compile(r"([1-9][0-9]{0,5})([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_TRANSFORMATIONS = {"where", "derived", "function", "rollups"}  # read by schemas/headrace/schemas/transformations.py
+_TRANSFORMATIONS = {"where", "derived", "function", "rollups"}  # read by schemas.transformations
 MAX_IDENTIFIER = 128  # characters of a table's name, and of a kind of personal data
 MAX_CLUSTERED = 4  # BigQuery's limit
 MAX_IDENTITY = 16

@@ -11,6 +11,7 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from decimal import Decimal as Number
 from typing import Any, Final
 from uuid import UUID
@@ -40,6 +41,13 @@ def _bytes(text: str) -> bytes:
     return data
 
 
+def _instant(text: str) -> datetime:
+    found = read_datetime(text)
+    if found.tzinfo is None:
+        raise UnreadableTextError("write its offset, such as 2026-11-20T05:15:00Z", "a time without an offset")
+    return found
+
+
 _TEXTS: Final[Mapping[Kind, Callable[[str], Any]]] = {
     Kind.INT: read_whole,
     Kind.LONG: read_whole,
@@ -49,11 +57,22 @@ _TEXTS: Final[Mapping[Kind, Callable[[str], Any]]] = {
     Kind.DATE: read_date,
     Kind.TIME_MILLIS: read_time,
     Kind.TIME_MICROS: read_time,
-    Kind.TIMESTAMP_MILLIS: read_datetime,
-    Kind.TIMESTAMP_MICROS: read_datetime,
+    Kind.TIMESTAMP_MILLIS: _instant,
+    Kind.TIMESTAMP_MICROS: _instant,
     Kind.LOCAL_TIMESTAMP_MILLIS: read_datetime,
     Kind.LOCAL_TIMESTAMP_MICROS: read_datetime,
     Kind.BYTES: _bytes,
+}
+_AS_TEXT: Final[Mapping[Kind, str]] = {
+    Kind.UUID: "a UUID",
+    Kind.DATE: "a day such as 2026-11-20",
+    Kind.TIME_MILLIS: "a time such as 05:15:00",
+    Kind.TIME_MICROS: "a time such as 05:15:00",
+    Kind.TIMESTAMP_MILLIS: "a time with its offset, such as 2026-11-20T05:15:00Z",
+    Kind.TIMESTAMP_MICROS: "a time with its offset, such as 2026-11-20T05:15:00Z",
+    Kind.LOCAL_TIMESTAMP_MILLIS: "a time without an offset, such as 2026-11-20T05:15:00",
+    Kind.LOCAL_TIMESTAMP_MICROS: "a time without an offset, such as 2026-11-20T05:15:00",
+    Kind.BYTES: "bytes in base64",
 }
 _NUMBERS: Final[Mapping[Kind, Callable[[Number], Any]]] = {
     Kind.INT: whole,
@@ -108,6 +127,8 @@ def _scalar(kind: Kind, value: Any, path: str) -> Any:
             return _read(_NUMBERS[kind], value, path)
         case float() if kind in (Kind.INT, Kind.LONG) and value.is_integer():
             return int(value)
+        case bool() | int() | float() | Number() if kind in _TEXTS and kind not in _NUMBERS:
+            raise InvalidEventError(path, "not text", f"write {_AS_TEXT[kind]}")
         case _:
             return value
 

@@ -13,6 +13,7 @@ from google.cloud import storage
 
 from headrace.backfill.backfill_errors import BackfillError
 from headrace.backfill.file_places import bucket_and_name, checked_address
+from headrace.runtime.reachability import Service, reach_storage
 
 PIECE_BYTES: Final = 8 * 1024 * 1024  # of a request
 
@@ -30,8 +31,10 @@ def look_at_object(address: str, project: str) -> Seen:
 
     Raises:
         BackfillError: it is not there, or may not be read.
+        UnreachableError: Cloud Storage does not answer.
     """
     bucket, name = checked_address(address)
+    reach_storage(Service.STORAGE.place)
     try:
         blob = _io(project).client.bucket(bucket).get_blob(name)
     except (GoogleAPIError, GoogleAuthError, OSError) as error:
@@ -48,8 +51,10 @@ def matching(pattern: str, project: str) -> list[str]:
 
     Raises:
         BackfillError: there is none, or the bucket may not be read.
+        UnreachableError: Cloud Storage does not answer.
     """
     bucket, glob = checked_address(pattern)
+    reach_storage(Service.STORAGE.place)
     try:
         found = sorted(blob.name for blob in _io(project).client.list_blobs(bucket, match_glob=glob))
     except (GoogleAPIError, GoogleAuthError, OSError) as error:

@@ -105,6 +105,17 @@ def from_time(type_: Type, value: Any, origin: Origin, path: str) -> Any:
     return _TIMES[kind](moment) if kind in _TIMES else moment
 
 
+def lacks_zone(value: Any, origin: Origin) -> bool:
+    """Whether *value* says a time on a clock, and neither it nor the mapping says where that clock is."""
+    if origin.zone is not None:
+        return False
+    try:
+        moment = _moment(value, origin.format)
+    except UnreadableTextError:
+        return False
+    return isinstance(moment, datetime) and moment.tzinfo is None
+
+
 def _moment(value: Any, format_: str) -> Any:
     if isinstance(value, date | time):
         return value

@@ -16,13 +16,14 @@ from headrace.backfill.backfill_errors import BackfillError
 from headrace.backfill.encoded_cells import Cells, Encoded
 from headrace.backfill.fields import Fields
 from headrace.backfill.file_line import NO_UTF8, NOT_UTF8, Line
+from headrace.backfill.file_values import lacks_zone
 from headrace.backfill.mapping import Mapping
 from headrace.core.message import Message
 from headrace.schemas.encode import encode
 from headrace.schemas.envelope import Envelope, from_micros, to_micros
 from headrace.schemas.errors import InvalidEventError
 from headrace.schemas.identity import derive_event_id
-from headrace.schemas.model import MISSING, Kind, bare
+from headrace.schemas.model import INSTANTS, MISSING, bare
 from headrace.schemas.registry import Contract
 
 # cloud.google.com/bigquery/docs/write-api#data_format: older partitions take no streamed rows.
@@ -165,10 +166,9 @@ class Events:
             value = line.values.get(origin.column)
             if isinstance(value, str) and NOT_UTF8.search(value):
                 raise InvalidEventError(each.name, NO_UTF8, "convert the file to UTF-8")
-            kind = getattr(bare(each.type), "kind", None)
-            naive = isinstance(value, datetime) and value.tzinfo is None and origin.zone is None
-            if naive and kind in (Kind.TIMESTAMP_MILLIS, Kind.TIMESTAMP_MICROS):
-                remedy = f'say it in the mapping: {each.name} = {{ column = "...", zone = "Europe/Berlin" }}'
+            if getattr(bare(each.type), "kind", None) in INSTANTS and lacks_zone(value, origin):
+                mapped = f'{each.name} = {{ column = "...", zone = "Europe/Berlin" }}'
+                remedy = f"write its offset, or say the zone in the mapping: {mapped}"
                 raise InvalidEventError(each.name, "a time without a zone", remedy)
 
     def _too_old(self, line: Line, place: Place) -> str:

@@ -95,8 +95,6 @@ def _parse(place: str, contract: Contract, project: str) -> Mapping:
     try:
         text = _read(place, project).decode("utf-8-sig")
         table = parse_toml(text)
-    except OSError as error:
-        raise MappingError(place, f"cannot be read ({error.strerror})", "name a TOML file") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise MappingError(place, f"not TOML ({error})", "mend it") from error
     return replace(_mapping(table, contract, place), digest=text)
@@ -107,7 +105,10 @@ def _read(place: str, project: str) -> bytes:
         from headrace.backfill.buckets import read_object  # Beam's IO takes seconds to import
 
         return read_object(place, project)
-    return Path(place).read_bytes()
+    try:
+        return Path(place).read_bytes()
+    except OSError as error:
+        raise MappingError(place, f"cannot be read ({error.strerror})", "name a TOML file") from error
 
 
 def _mapping(table: Table[str, Any], contract: Contract, path: str | Path) -> Mapping:

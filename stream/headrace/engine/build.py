@@ -19,7 +19,7 @@ from headrace.engine.sources import Intake, from_subscriptions
 from headrace.job import Job
 from headrace.pubsub.job_subscription import look_at_letters
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber, open_write
-from headrace.runtime.reachability import Service, reach
+from headrace.runtime.reachability import JOB, reach
 
 
 def build_engine(settings: Settings, job: Job, journal: Journal) -> Embedded:
@@ -50,7 +50,7 @@ def engine_of(
     settings: Settings, job: Job, journal: Journal, client: Client, intake: Intake, stop: threading.Event
 ) -> Embedded:
     """The engine for what *intake* gives, not started."""
-    reach(*Service)
+    reach(*JOB)
     write = open_write(settings.project)
     return Embedded(
         job=job,

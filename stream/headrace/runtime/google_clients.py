@@ -20,6 +20,7 @@ RETRY_SECONDS: Final = 60.0
 PUBSUB: Final = "PUBSUB_EMULATOR_HOST"
 BIGQUERY: Final = "BIGQUERY_EMULATOR_HOST"
 BIGQUERY_STORAGE: Final = "BIGQUERY_STORAGE_EMULATOR_HOST"
+STORAGE: Final = "STORAGE_EMULATOR_HOST"  # of Cloud Storage; Google's client reads it itself
 # Left to itself gRPC waits up to two minutes before it connects again, and after an outage all would wait with it.
 _RECONNECT: Final = [("grpc.max_reconnect_backoff_ms", 5_000)]
 _OWN_CONNECTION: Final = [("grpc.use_local_subchannel_pool", 1)]  # by default, clients of one address share one

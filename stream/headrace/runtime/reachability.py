@@ -11,9 +11,10 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import Enum
+from functools import cache
 from typing import Final
 
-from headrace.runtime.google_clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB, emulator_host
+from headrace.runtime.google_clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB, STORAGE, emulator_host
 from headrace.util.output import say
 
 NOTICE_SECONDS: Final = 3.0
@@ -30,12 +31,16 @@ class Service(Enum):
     PUBSUB = ("Pub/Sub", PUBSUB, "pubsub.googleapis.com")
     BIGQUERY = ("BigQuery", BIGQUERY, "bigquery.googleapis.com")
     WRITE = ("BigQuery's Storage Write API", BIGQUERY_STORAGE, "bigquerystorage.googleapis.com")
+    STORAGE = ("Cloud Storage", STORAGE, "storage.googleapis.com")
 
     @property
     def place(self) -> str:
         """The service and where it is, for people."""
         title, variable, host = self.value
         return f"{title} at {emulator_host(variable) or host}"
+
+
+JOB: Final = (Service.PUBSUB, Service.BIGQUERY, Service.WRITE)  # what the job itself talks to
 
 
 def reach(*services: Service, seconds: float | None = None) -> None:
@@ -52,6 +57,16 @@ def reach(*services: Service, seconds: float | None = None) -> None:
             raise UnreachableError(f"{service.place} does not answer ({why}, {seconds:g} s); {_remedy(service)}")
 
 
+@cache
+def reach_storage(place: str) -> None:
+    """Wait until Cloud Storage answers at *place*, ``Service.STORAGE.place``; asked once in a process.
+
+    Raises:
+        UnreachableError: it did not.
+    """
+    reach(Service.STORAGE)
+
+
 @contextmanager
 def saying_so(sentence: str) -> Iterator[None]:
     """Say *sentence* when the block takes longer than NOTICE_SECONDS."""
@@ -66,6 +81,8 @@ def saying_so(sentence: str) -> Iterator[None]:
 
 def _remedy(service: Service) -> str:
     _, variable, _ = service.value
+    if os.environ.get(variable) and service is Service.STORAGE:
+        return f"start the emulator, or correct or unset {variable}"
     if os.environ.get(variable):
         return f"start the emulator (`headrace up`), or correct or unset {variable}"
     return f"check the network and its proxy, or set {variable} to use an emulator"
@@ -73,7 +90,8 @@ def _remedy(service: Service) -> str:
 
 def _answers(service: Service, seconds: float) -> str | None:
     """Why a service does not answer; None when it does, whatever it answers."""
-    ask: Callable[[Service, float], str | None] = _http if service is Service.BIGQUERY else _grpc
+    by_http = service in (Service.BIGQUERY, Service.STORAGE)
+    ask: Callable[[Service, float], str | None] = _http if by_http else _grpc
     return ask(service, seconds)
 
 

@@ -77,6 +77,11 @@ class Pull:
     cursor: Cursor | None
     key: str
 
+    @property
+    def place(self) -> str:
+        """The file and the host that it names, for people; never what identifies us there."""
+        return f"{self.name}: {urlsplit(self.source.url).hostname or 'the database'}"
+
 
 def read_pull(path: Path, registry: Registry) -> Pull:
     """Read the file at *path*, for a subject of *registry*.

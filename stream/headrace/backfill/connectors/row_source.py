@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import Any, Final, TypeAlias
 from zoneinfo import ZoneInfo
 
+from headrace.backfill.connectors.aside import StoppedError, until_stopped
 from headrace.backfill.connectors.connector_config import Pull, Sql
 from headrace.backfill.connectors.connector_errors import PullError
 from headrace.backfill.connectors.cursor import Reached, is_later, tells
@@ -61,11 +62,12 @@ class PullSource(FiniteSource):
         self._at_most = 1
         self._previous: Any = None  # the cursor of the last row
         self._rounds = self._all_rounds()
+        self._interrupted = False
         self.fraction = 0.0  # nobody knows how many rows there are
         self.settled_before = 0
 
     def take(self, at_most: int, wait_seconds: float | None) -> list[Pulled]:
-        """Pull the next rows, up to *at_most*; at the end, say stop.
+        """Pull the next rows, up to *at_most*; at the end, say stop. Nothing once it is told to stop.
 
         Raises:
             PullError: they cannot be pulled, or no further; those before were given.
@@ -76,7 +78,7 @@ class PullSource(FiniteSource):
         except PullError as error:
             raise type(error)(f"{self._pull.name}: {error}") from error
         if pulled is None:
-            return self._end()
+            return [] if self._interrupted else self._end()
         return [pulled]
 
     def stop(self) -> None:
@@ -95,7 +97,7 @@ class PullSource(FiniteSource):
         size = 0
         rows = self._rows(self._pull, None if self._cursor is None else self._cursor.begin(reached.last, self._zone))
         try:
-            for number, row in enumerate(rows, 1):
+            for number, row in enumerate(until_stopped(rows, self._stop, self._pull.place), 1):
                 if len(messages) >= self._at_most or size >= ROUND_BYTES:
                     yield self._pulled(messages, size, reached if ordered else None)
                     messages, size = [], 0
@@ -104,6 +106,9 @@ class PullSource(FiniteSource):
                 size += len(message.data)
         except PullError as error:
             failed = error
+        except StoppedError:
+            self._interrupted = True
+            return
         if messages:
             yield self._pulled(messages, size, reached if ordered or failed is None else None)
         if failed is not None:

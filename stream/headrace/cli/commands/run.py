@@ -18,7 +18,7 @@ from headrace.job import job_for
 from headrace.runtime.clock import now_micros
 from headrace.runtime.logs import set_up_logs
 from headrace.runtime.processes import stop_on_signals
-from headrace.runtime.reachability import Service, UnreachableError, reach
+from headrace.runtime.reachability import JOB, UnreachableError, reach
 from headrace.schemas.columns import decoder_kind
 from headrace.steps.transform import missing_functions
 
@@ -66,7 +66,7 @@ def run_until_stopped(settings: Settings) -> None:
 
 def _say_what_is_away() -> None:
     """Say which services do not answer; the engine waits for them."""
-    for service in Service:
+    for service in JOB:
         try:
             reach(service, seconds=AWAY_SECONDS)
         except UnreachableError as error:
