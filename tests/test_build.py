@@ -18,7 +18,9 @@ HATCHLING = Path(sys.executable).parent / "hatchling"
 def build(into: Path, **environment: str) -> tuple[set[str], str]:
     """The files of a wheel built into *into*, and what the build said."""
     command = [HATCHLING, "build", "--target", "wheel", "--directory", into]
-    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True)
+    done = subprocess.run(
+        command, cwd=ROOT / "schemas", env={**os.environ, **environment}, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     (wheel,) = into.iterdir()
     with zipfile.ZipFile(wheel) as archive:
@@ -31,9 +33,9 @@ def test_without_a_compiler_a_wheel_of_pure_python_is_built_and_one_notice_says_
 ) -> None:
     files, said = build(tmp_path, **environment)
 
-    assert "headrace-0.1.0-py3-none-any.whl" in files
+    assert "headrace_schemas-0.1.0-py3-none-any.whl" in files
     assert [name for name in files if name.endswith((".so", ".c", ".h"))] == []
-    assert said.count("headrace_columns is not compiled") == 1
+    assert said.count("headrace._columns is not compiled") == 1
     assert "Install a C compiler" in said
 
 
@@ -42,6 +44,6 @@ def test_with_a_compiler_one_wheel_serves_every_python_from_3_11_on(tmp_path: Pa
     if "is not compiled" in said:
         pytest.skip("no C compiler here")
 
-    assert [name for name in files if re.fullmatch(r"headrace-0.1.0-cp311-abi3-\w+\.whl", name)]
-    assert [name for name in files if re.fullmatch(r"headrace_columns\.\S+", name)]
+    assert [name for name in files if re.fullmatch(r"headrace_schemas-0.1.0-cp311-abi3-\w+\.whl", name)]
+    assert [name for name in files if re.fullmatch(r"headrace/_columns\.\S+", name)]
     assert "warning" not in said

@@ -16,6 +16,7 @@ from headrace.config.setting_engines import DATAFLOW_ALONE, EMBEDDED_ALONE, Read
 from headrace.config.settings import Settings, load_settings
 from headrace.deploy.dataflow_flags import dataflow_flags
 from headrace.deploy.submit import pipeline_for
+from headrace.engine import build
 from headrace.runtime.google_clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB
 from headrace.schemas.samples import SAMPLES
 from tests.test_deploy import TOLD
@@ -56,7 +57,9 @@ def test_a_job_on_dataflow_reads_its_settings_and_no_others() -> None:
 def test_the_embedded_engine_reads_its_settings_and_no_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in (PUBSUB, BIGQUERY, BIGQUERY_STORAGE):
         monkeypatch.setenv(name, "localhost:1")
-    for name in ("Embedded", "from_subscriptions", "known_complete", "stop_on_signals", "set_up_logs"):
+    for name in ("Embedded", "from_subscriptions", "known_complete"):
+        monkeypatch.setattr(build, name, MagicMock())
+    for name in ("stop_on_signals", "set_up_logs"):
         monkeypatch.setattr(run, name, MagicMock())
     monkeypatch.setattr(run, "_say_what_is_away", lambda: None)
     monkeypatch.setattr(run, "collect_less_often", lambda: None)
