@@ -347,8 +347,9 @@ def test_a_time_without_a_zone_is_told_where_to_say_it(tmp_path: Path, name: str
         case _:
             path.write_text(json.dumps({"s": "x", "at": wall.isoformat()}) + "\n")
     (problem,) = Read(THING, [path]).problems
+    number = 2 if path.suffix == ".csv" else 1
     assert problem == (
-        f"{name}, line {2 if path.suffix == '.csv' else 1}: at: a time without a zone; write its offset, or say the zone in the mapping: "
+        f"{name}, line {number}: at: a time without a zone; write its offset, or say the zone in the mapping: "
         'at = { column = "...", zone = "Europe/Berlin" }'
     )
 

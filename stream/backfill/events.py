@@ -167,7 +167,8 @@ class Events:
             if isinstance(value, str) and NOT_UTF8.search(value):
                 raise InvalidEventError(each.name, NO_UTF8, "convert the file to UTF-8")
             if getattr(bare(each.type), "kind", None) in INSTANTS and lacks_zone(value, origin):
-                remedy = f'write its offset, or say the zone in the mapping: {each.name} = {{ column = "...", zone = "Europe/Berlin" }}'
+                mapped = f'{each.name} = {{ column = "...", zone = "Europe/Berlin" }}'
+                remedy = f"write its offset, or say the zone in the mapping: {mapped}"
                 raise InvalidEventError(each.name, "a time without a zone", remedy)
 
     def _too_old(self, line: Line, place: Place) -> str:
