@@ -52,7 +52,7 @@ def test_an_event_is_waited_for_at_exit(caplog: pytest.LogCaptureFixture) -> Non
 def test_nothing_is_lost_that_is_confirmed_while_an_exit_waits(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(in_flight, "EXIT_FLUSH_SECONDS", 60)
+    monkeypatch.setattr(in_flight, "EXIT_FLUSH_SECONDS", 10)
     _, (future,) = under_way()
     thread = threading.Timer(0.05, future.set_result, ["1"])
     thread.start()
@@ -103,6 +103,13 @@ def test_every_failure_is_counted_and_the_first_is_named() -> None:
         own.wait(0)
     assert isinstance(raised.value.__cause__, LookupError)
     own.wait(0)
+
+
+def test_a_cancelled_event_is_one_that_failed() -> None:
+    own, (future,) = under_way()
+    future.cancel()
+    with pytest.raises(PublishError, match=r"^1 event was not published \(CancelledError\)"):
+        own.wait(0)
 
 
 def test_an_event_is_kept_until_it_is_confirmed() -> None:
