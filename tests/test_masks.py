@@ -109,6 +109,46 @@ def test_the_bucket_of_the_smallest_numbers_stays_in_range() -> None:
     assert generalise(pa.array([-(2**63)], pa.int64()), pii).to_pylist() == [-(2**63)]
 
 
+@pytest.mark.parametrize(
+    ("number", "size", "lower_end"),
+    [
+        (2**63 - 1, 2**63 - 1, 2**63 - 1),
+        (2**63 - 2, 2**63 - 1, 0),
+        (-1, 2**63 - 1, -(2**63) + 1),
+        (0, 2**63, 0),
+        (2**63 - 1, 2**63, 0),
+        (-1, 2**63, -(2**63)),
+        (0, 2**70, 0),
+        (-1, 2**70, -(2**63)),
+        (-(2**63) + 1, 2, -(2**63)),
+        (-(2**63) + 1, 3, -(2**63)),
+    ],
+)
+def test_buckets_as_wide_as_numbers_reach(number: int, size: int, lower_end: int) -> None:
+    pii = Pii("kind", Mask.GENERALISE, to=Generalise.BUCKET, size=size)
+    assert generalise(pa.array([number, None]), pii).to_pylist() == [lower_end, None]
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "last", "expected"),
+    [
+        ("äbcdef", 0, 0, "******"),
+        ("äbcdef", 1, 0, "ä*****"),
+        ("äbcdef", 2, 3, "äb*def"),
+        ("äbcdef", 3, 3, "******"),
+        ("äbcdef", 4, 1, "äbcd*f"),
+        ("abcdef", 0, 0, "******"),
+        ("abcdef", 1, 0, "a*****"),
+        ("abcdef", 2, 3, "ab*def"),
+        ("abcdef", 3, 3, "******"),
+        ("abcdef", 4, 1, "abcd*f"),
+    ],
+)
+def test_the_ends_of_a_text_are_kept_in_any_alphabet(text: str, first: int, last: int, expected: str) -> None:
+    column = pa.array([None, text, "", text])
+    assert keep_part(column, first, last).to_pylist() == [None, expected, "", expected]
+
+
 # What docs/contracts.md says of one value; the columns must say the same of each.
 
 

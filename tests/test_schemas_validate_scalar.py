@@ -160,3 +160,23 @@ def test_text_that_utf_8_can_hold_is_let_through(text: str) -> None:
 @pytest.mark.parametrize("text", ["\ud800", "seat\udfff", "\udc00\ud800"])
 def test_half_a_pair_is_refused(text: str) -> None:
     refused(lambda value, path: check_text(value, path), text, "half a surrogate pair")
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "why"),
+    [
+        (Kind.BOOLEAN, 1, "give True or False"),
+        (Kind.STRING, b"seat", "give a str"),
+        (Kind.STRING, "\ud800", "half a surrogate pair"),
+        (Kind.STRING, Text("\ud800"), "half a surrogate pair"),
+        (Kind.BYTES, "seat", "give bytes"),
+        (Kind.UUID, 7, "give a uuid.UUID"),
+        (Kind.UUID, None, "give a uuid.UUID"),
+        (Kind.UUID, "seat", "give a uuid.UUID"),
+        (Kind.UUID, UUID(int=7).hex, "give a uuid.UUID"),
+        (Kind.DATE, AT, "give a datetime.date"),
+        (Kind.DATE, None, "give a datetime.date"),
+    ],
+)
+def test_what_is_of_another_kind_is_refused(kind: Kind, value: Any, why: str) -> None:
+    refused(lambda given, path: check_scalar(kind, given, path), value, why)
