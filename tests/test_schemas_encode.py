@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
+import fastavro
 import pytest
 
 from schemas.decoder import MAX_PAYLOAD_BYTES
@@ -48,6 +50,22 @@ def test_an_optional_value_says_first_whether_it_is_null(type_: Any, value: Any,
     for given in (None, value):
         event = {"seat": given, "at": MOMENT}
         assert by_field(contract, event) == encode_by_the_library(contract, event)
+
+
+@pytest.mark.parametrize("optional", [False, True])
+@pytest.mark.parametrize(("type_", "value"), OPTIONAL[:-1], ids=str)
+def test_the_kinds_that_most_columns_are_of_do_without_the_slow_library(
+    type_: Any, value: Any, optional: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contract = a_contract(("seat", ["null", type_] if optional else type_))
+    event = {"seat": value, "at": MOMENT}
+    expected = encode_by_the_library(contract, event)
+
+    def fail(out: io.BytesIO, schema: Any, fields: Any) -> None:
+        raise AssertionError("Avro's library was asked")
+
+    monkeypatch.setattr(fastavro, "schemaless_writer", fail)
+    assert by_field(contract, event) == expected
 
 
 def test_a_field_is_encoded_alone_whatever_its_neighbours_are_called() -> None:
