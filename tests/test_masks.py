@@ -94,6 +94,8 @@ def test_a_part_is_kept_only_of_a_text_that_is_longer(text: str, first: int, las
         pytest.param(12_345, Generalise.BUCKET, 1000, 12_000, id="bucket"),
         pytest.param(-1, Generalise.BUCKET, 1000, -1000, id="negative bucket"),
         pytest.param(1.75, Generalise.BUCKET, 1, 1.0, id="fraction"),
+        pytest.param(1234.5, Generalise.BUCKET, 1000, 1000.0, id="bucket of a fraction"),
+        pytest.param(-1234.5, Generalise.BUCKET, 1000, -2000.0, id="negative bucket of a fraction"),
         pytest.param(None, Generalise.BUCKET, 10, None, id="null"),
     ],
 )
@@ -101,6 +103,13 @@ def test_generalised(value: Any, to: Generalise, size: int | None, expected: Any
     pii = Pii("kind", Mask.GENERALISE, to=to, size=size)
     column = pa.array([value], pa.int64() if value is None else None)
     assert generalise(column, pii).to_pylist() == [expected]
+
+
+@pytest.mark.parametrize("type_", [pa.int32(), pa.int64(), pa.float32(), pa.float64()], ids=str)
+def test_buckets_are_of_the_type_of_their_numbers(type_: pa.DataType) -> None:
+    pii = Pii("kind", Mask.GENERALISE, to=Generalise.BUCKET, size=1000)
+    buckets = generalise(pa.array([12_345, None, -1], type_), pii)
+    assert (buckets.type, buckets.to_pylist()) == (type_, [12_000, None, -1000])
 
 
 def test_the_bucket_of_the_smallest_numbers_stays_in_range() -> None:
