@@ -206,9 +206,11 @@ def test_no_letter_is_published_while_nobody_would_keep_it(subject: OneSubject) 
     subject.status.block(LETTERS, "the subscription of dead letters is missing")
 
     def look() -> None:
-        wait_for(lambda: "write" in subject.status.in_the_way, 20)
-        published.append(len(subject.publisher.published))
-        subject.status.unblock(LETTERS)
+        try:
+            wait_for(lambda: "write" in subject.status.in_the_way, 10)
+            published.append(len(subject.publisher.published))
+        finally:
+            subject.status.unblock(LETTERS)
 
     published: list[int] = []
     somebody = threading.Thread(target=look)
