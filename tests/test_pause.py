@@ -85,6 +85,7 @@ class Guarded:
         ways, end = deque(serve), self.clock.now + seconds
 
         def once() -> Steps[None]:
+            assert len(self.served_at) < 20, "again and again"
             self.served_at.append(self.clock.now)
             yield 0.0
             if not ways:
