@@ -208,6 +208,15 @@ class Running:
         return not self._thread.is_alive()
 
 
+def what_ends(engine: Embedded) -> BaseException | None:
+    """Run an engine that is to end by itself; what it raised."""
+    run = Running(engine)
+    has_ended = run.has_ended()
+    engine.stop.set()
+    assert has_ended, "it goes on"
+    return run.error
+
+
 @contextmanager
 def running(engine: Embedded) -> Iterator[Running]:
     """Run *engine*, drain it at the end, and raise what it raised."""
