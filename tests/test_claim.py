@@ -132,18 +132,18 @@ class Table:
 
 def test_what_an_engine_states_is_read_by_itself_and_by_others_of_the_same_subscriptions() -> None:
     table = Table()
-    for number, engine in enumerate("bac"):
+    for number, engine in enumerate("cab"):
         table.state(table.claims(engine), number, "s2", "s1")
     table.state(table.claims("far away", "another"), 9)
     table.now += timedelta(seconds=7)
     look = table.claims("b").look()
     assert look.now == table.now
     assert look.own is not None
-    assert (look.own.engine, look.own.holder, look.own.numbers) == ("b", "holder of b", {"run of b": 0})
+    assert (look.own.engine, look.own.holder, look.own.numbers) == ("b", "holder of b", {"run of b": 2})
     assert look.own.streams == ("s1", "s2")
     assert look.own.served == {"s": START}
     assert look.own.until == START + timedelta(seconds=30)
-    assert [each.engine for each in look.others] == ["a", "c"]
+    assert [each.engine for each in look.others] == ["c", "a"]
     assert table.claims("b").now() == table.now
 
 
@@ -155,6 +155,13 @@ def test_names_that_are_stated_again_are_read_as_they_were() -> None:
     own = claims.look().own
     assert own is not None
     assert (own.streams, own.served) == (("s1",), {"s": START})
+
+
+def test_a_single_statement_is_read() -> None:
+    table = Table()
+    table.state(table.claims("a"), 0)
+    look = table.claims("a").look()
+    assert (look.now, look.own is not None, look.others) == (START, True, [])
 
 
 def test_where_nobody_has_stated_anything_the_time_is_known_all_the_same() -> None:

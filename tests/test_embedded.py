@@ -42,6 +42,18 @@ def counts_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tally_loop, "FLUSH_SECONDS", 3600.0)
 
 
+class Stop(threading.Event):
+    """Notes for how long it was waited for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waited: set[float | None] = set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waited.add(timeout)
+        return super().wait(timeout)
+
+
 def acknowledge(world: World, *cities: str) -> None:
     source = world.source(THINGS)
     before = len(source.acknowledged)
@@ -102,14 +114,18 @@ def test_what_is_not_counted_yet_is_when_an_engine_is_drained(world: World) -> N
     assert counted(world, "written") == 1
 
 
-@pytest.mark.usefixtures("counts_at_the_end")
-def test_counts_go_to_a_table_of_tallies_that_was_made_anew_just_before_the_end(world: World) -> None:
-    #  a counted, end|b written, the table of tallies made anew, told to stop at once: b is counted in the new one
-    with running(world.engine()):
-        acknowledge(world, "a")
-    engine = world.engine(look_seconds=0.001)
+def test_counts_go_to_a_table_of_tallies_that_was_made_anew_just_before_the_end(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    #  a counted|b written, the table of tallies made anew, told to stop at once: b is counted in the new one
+    monkeypatch.setattr(tally_loop, "FLUSH_SECONDS", 0.01)
+    stop = Stop()
+    engine = world.engine(look_seconds=0.001, stop=stop)
     with running(engine):
-        wait_for(lambda: engine.status.ready, 10)
+        acknowledge(world, "a")
+        wait_for(lambda: counted(world, "written") == 1, 10)
+        monkeypatch.setattr(tally_loop, "FLUSH_SECONDS", 3600.0)
+        wait_for(lambda: 3600.0 in stop.waited, 10)
 
         def make_anew_and_stop() -> None:
             world.warehouse.make(world.warehouse.find("p.headrace.headrace_tallies").table)
@@ -186,6 +202,7 @@ def test_a_second_engine_ends_without_a_word_in_the_claim_of_the_first(world: Wo
         error = what_ends(second)
         assert isinstance(error, InUseError)
         assert "the engine of journal" in str(error)
+        assert second.stop.is_set(), "who waits for its end need not wait"
         own = [row for row in world.claims() if row["holder"] == "the engine of another journal"]
         assert [(row["serving"], row["released"]) for row in own] == [(False, False), (False, True)]
         acknowledge(world, "Rome")
@@ -327,14 +344,17 @@ def test_an_engine_states_its_claim_again_before_it_has_run_out(world: World) ->
     assert all(row["serving"] for row in stated[1:]), "never so late that another may have come"
 
 
-def test_whoever_renews_the_claim_and_looks_at_resources_has_ended_before_the_journal_is_closed(world: World) -> None:
+@pytest.mark.parametrize("slow", ["lease", "resources"])
+def test_whoever_renews_the_claim_or_looks_at_resources_has_ended_before_the_journal_is_closed(
+    world: World, slow: str
+) -> None:
     ended, at_work = threading.Event(), set[str]()
 
     def work() -> list[str]:
         name = threading.current_thread().name
         at_work.add(name)
         engine.stop.wait(10)
-        ended.wait(0.4)
+        ended.wait(0.5 if name == slow else 0.0)
         at_work.discard(name)
         return []
 
