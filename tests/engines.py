@@ -27,9 +27,9 @@ from stream.message import Message
 from stream.names import TALLIES, Names
 from stream.own_tables import engines_table, tallies_table
 from stream.tables import table_for
+from tests.bigquery_in_memory import Streams, Warehouse
 from tests.builders import encode
 from tests.jobs import wait_for
-from tests.warehouse import Streams, Warehouse
 
 KEY = HeldKey(bytes(range(32)))
 NAMES = Names("p")

@@ -15,7 +15,7 @@ from stream.engine.claim import Claims, Statement, last_claims, with_names
 from stream.names import ENGINES, Names
 from stream.own_tables import engines_table
 from stream.verdicts import Answer
-from tests.warehouse import Streams, Warehouse
+from tests.bigquery_in_memory import Streams, Warehouse
 
 NAMES = Names("p")
 START = datetime(2026, 3, 14, 12, tzinfo=UTC)

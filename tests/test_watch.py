@@ -19,9 +19,9 @@ from stream.engine.journal import Journal
 from stream.engine.status import SubjectStatus
 from stream.engine.watch import Watch, Watched
 from stream.tables import table_for
+from tests.bigquery_in_memory import Warehouse
 from tests.builders import a_contract
 from tests.engines import Given
-from tests.warehouse import Warehouse
 
 
 class Checked(Watch):
