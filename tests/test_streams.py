@@ -17,7 +17,7 @@ from stream.streams import FEW, IDLE_SECONDS, Rows, WriteStreams
 from stream.verdicts import Answer, Verdict, judge
 from tests.faults import scripted_answers as answers
 from tests.faults.scripted_memory import MemoryStreams, a_scripted_memory
-from tests.faults.scripted_streams import Append, Rule, ScriptedServer
+from tests.faults.scripted_streams import AbortedCallError, Append, Rule, ScriptedServer, error
 from tests.jobs import wait_for
 
 TABLE: Final = "projects/p/datasets/d/tables/things"
@@ -138,6 +138,16 @@ def test_a_call_that_fails_is_an_answer_too(status: grpc.StatusCode, verdict: Ve
     answer = hear(answers.abort(status))
     assert answer == Answer(status.value[0])
     assert judge(answer, attempted=True) is verdict
+
+
+def test_what_else_comes_with_the_end_of_a_call_says_nothing_of_rows() -> None:
+    more = (("a-request", "before"), ("x-request", "behind"))
+    details = wire.AppendRowsResponse.pb(error(grpc.StatusCode.NOT_FOUND, "TABLE_NOT_FOUND")).error.SerializeToString()
+
+    def end(_: Append) -> wire.AppendRowsResponse:
+        raise AbortedCallError(grpc.StatusCode.NOT_FOUND, details=details, more=more)
+
+    assert hear(end) == Answer(code_pb2.NOT_FOUND, "TABLE_NOT_FOUND")
 
 
 def test_details_that_cannot_be_read_leave_the_status() -> None:
