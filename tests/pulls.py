@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 from google.api_core.exceptions import Cancelled
@@ -39,7 +40,7 @@ class Asked:
         if isinstance(self._answer, Exception):
             raise self._answer
         if isinstance(self._answer, int):
-            return [ReceivedMessage.pb(received(number)) for number in range(self._answer)]
+            return [_numbered(number) for number in range(self._answer)]
         return [ReceivedMessage.pb(each) for each in self._answer]
 
     def cancel(self) -> None:
@@ -101,6 +102,11 @@ class Scripted:
 def received(number: int, data: bytes = b"x") -> ReceivedMessage:
     """A message as a pull brings it."""
     return ReceivedMessage(ack_id=f"ack-{number}", message=PubsubMessage(data=data, message_id=str(number)))
+
+
+@cache
+def _numbered(number: int) -> Any:
+    return ReceivedMessage.pb(received(number))
 
 
 class Clock:

@@ -53,7 +53,7 @@ class Pulling:
     def stop(self) -> None:
         """Stop it as the engine does: what it waits for happens meanwhile."""
         with meanwhile(self.puller.stop) as stopped:
-            wait_for(self.puller._stop.is_set)
+            assert self.puller._stop.wait(WAIT)
             while not stopped.done():
                 self.turns.run()
                 for asked in [each for each in self.calls.asked if not each.is_cancelled]:
@@ -584,7 +584,7 @@ def test_one_that_is_started_again_begins_with_one_short_pull(pulling: Pulling) 
 
 def test_who_stops_it_waits_for_a_pull_that_finds_nothing(pulling: Pulling) -> None:
     with meanwhile(pulling.puller.stop) as stopped:
-        wait_for(pulling.puller._stop.is_set)
+        assert pulling.puller._stop.wait(WAIT)
         while not pulling.turns.are_over:
             pulling.turns.run()
         wait_for(lambda: is_waiting(pulling.puller))
