@@ -114,11 +114,11 @@ class Ended:
 
 def test_a_pull_brings_what_pub_sub_has(subscription: Subscription, server: ScriptedPubSub) -> None:
     server.messages = [a_message(1), a_message(2)]
-    received = subscription.pull(7, 5.0)
+    received = subscription.pull(7, 30.0)
     assert [(each.ack_id, each.message.data) for each in received] == [("ack-1", b"x"), ("ack-2", b"xx")]
     (asked,) = server.asked
     assert (asked.subscription, asked.max_messages) == (NAME, 7)
-    assert 0 < server.seconds[0] <= 5.0
+    assert 0 < server.seconds[0] <= 30.0
 
 
 def test_a_pull_that_is_begun_says_when_it_has_ended_and_holds_what_it_brought(
@@ -127,14 +127,14 @@ def test_a_pull_that_is_begun_says_when_it_has_ended_and_holds_what_it_brought(
     server.messages = [a_message(3)]
     server.may_answer.clear()
     ended = Ended()
-    begun = subscription.begin_pull(9, 8.0, ended)
+    begun = subscription.begin_pull(9, 60.0, ended)
     assert ended.pulls == [], "it keeps no thread while Pub/Sub has nothing to say"
     server.may_answer.set()
     assert ended.wait() is begun
     assert [each.ack_id for each in begun.received()] == ["ack-3"]
     (asked,) = server.asked
     assert (asked.subscription, asked.max_messages) == (NAME, 9)
-    assert 5.0 < server.seconds[0] <= 8.0
+    assert 30.0 < server.seconds[0] <= 60.0
 
 
 def test_a_pull_that_is_ended_before_it_brought_anything_has_failed_with_that(
@@ -187,7 +187,7 @@ def test_the_subscription_is_described_as_pub_sub_has_it(subscription: Subscript
 
 
 CALLS: Final[dict[str, Callable[[Subscription], object]]] = {
-    "pull": lambda subscription: subscription.pull(1, 5.0),
+    "pull": lambda subscription: subscription.pull(1, 30.0),
     "begin_pull": lambda subscription: begun(subscription).received(),
     "acknowledge": lambda subscription: subscription.acknowledge(["a"]),
     "lease": lambda subscription: subscription.lease(["a"], 10),
@@ -197,7 +197,7 @@ CALLS: Final[dict[str, Callable[[Subscription], object]]] = {
 
 def begun(subscription: Subscription) -> Pull:
     ended = Ended()
-    subscription.begin_pull(1, 5.0, ended)
+    subscription.begin_pull(1, 30.0, ended)
     return ended.wait()
 
 
