@@ -175,5 +175,6 @@ def test_what_is_in_the_way_is_logged_when_it_is_news_and_when_it_is_mended(wait
         for sentence in (TROUBLE, TROUBLE, "something else"):
             waiting.wait(sentence)
         waiting.patience.mended()
+        assert events(entries) == ["blocked", "blocked", "mended"]
         waiting.patience.mended()
     assert events(entries) == ["blocked", "blocked", "mended"]
