@@ -443,6 +443,15 @@ def test_rows_that_wait_to_be_counted_are_never_fewer_than_none(tmp_path: Path) 
         assert transaction.replace_tallies("t", waiting=0) == 3
 
 
+def test_rows_that_no_table_of_tallies_counts_are_lost_once_with_their_table(tmp_path: Path) -> None:
+    journal = a_journal(tmp_path)
+    with journal.transaction() as transaction:
+        transaction.open_stream("t", "streams/1")
+        transaction.advance("t", 3)
+        transaction.replace_tallies("t", waiting=0)
+        assert [transaction.replace_table("t", name) for name in ("another", "a third")] == [3, 0]
+
+
 def test_a_folder_is_made_with_those_above_it(tmp_path: Path) -> None:
     assert Journal.open(tmp_path / "a" / "b" / "journal").tallies() == (0, [])
 
