@@ -60,11 +60,14 @@ class Scripted:
         self.failing: list[Exception] = []  # what the next calls beside pulls fail with
         self.sampled: Answer = 0
         self.described = 0
+        self.is_closed = False
         self.ack_seconds = 60
         self.filter = ""
         self.expires_after = 0  # seconds; 0 for never
 
     def begin_pull(self, at_most: int, seconds: float, done: Callable[[Any], None]) -> Asked:
+        if self.is_closed:
+            raise ValueError("Cannot invoke RPC on closed channel!")
         self.asked.append(Asked(seconds, done))
         return self.asked[-1]
 

@@ -235,3 +235,15 @@ def test_no_more_are_under_way_beside_the_first_ones_than_all_may_have_together(
             calls.answer(0)
         puller.stop()
     assert [along.acquire(blocking=False) for _ in range(3)] == [True, True, False]
+
+
+@pytest.mark.parametrize("brought", [MANY, 1])
+def test_pulls_on_a_closed_connection_are_said_and_not_waited_for(
+    puller: Puller, calls: Scripted, brought: int
+) -> None:
+    calls.is_closed = True
+    calls.answer(brought)
+    with pytest.raises(ValueError, match="closed channel"):
+        puller.take(10, 10.0)
+    puller.stop()
+    assert calls.asked == []

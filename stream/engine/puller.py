@@ -297,7 +297,13 @@ class Puller:
         leased_until = time.monotonic() + self._deadline
         each = _UnderWay(along, time.time_ns() // 1000, leased_until, lasts=seconds > PULL_SECONDS)
         self._under_way.add(each)
-        each.pull = self._calls.begin_pull(PULL_MESSAGES, seconds, lambda pull: self._answered(each, pull))
+        try:
+            each.pull = self._calls.begin_pull(PULL_MESSAGES, seconds, lambda pull: self._answered(each, pull))
+        except ValueError as error:  # gRPC's for a closed channel: nothing will answer, so nobody may wait for it
+            self._under_way.discard(each)
+            if along:
+                self._along.release()
+            self._fail(error)
 
     def _answered(self, each: _UnderWay, pull: Pull) -> None:
         """Hold what a pull brought; in a thread of gRPC's, which must not wait for anything."""
