@@ -285,13 +285,16 @@ class Puller:
 
     def _ask(self) -> None:
         """Begin the pulls that are wanted and have room; who calls holds the lock."""
-        if self._is_winding_down or self._asking is _Asking.ENDED or not self._room():
+        if self._is_winding_down or self.failure or self._asking is _Asking.ENDED or not self._room():
             return
         if self._asking is _Asking.WANTED:
             self._asking = _Asking.UNDER_WAY
             self._begin(self._idle_seconds if self._empty_since else PULL_SECONDS, along=False)
-        while self._many and len(self._under_way) < PULLS and self._along.acquire(blocking=False):
+        while self._asks_for_more() and self._along.acquire(blocking=False):
             self._begin(PULL_SECONDS, along=True)
+
+    def _asks_for_more(self) -> bool:
+        return self._many and self.failure is None and len(self._under_way) < PULLS
 
     def _begin(self, seconds: float, along: bool) -> None:
         leased_until = time.monotonic() + self._deadline
