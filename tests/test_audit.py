@@ -95,6 +95,7 @@ def test_a_row_that_came_or_went_while_the_audit_looked_is_not_taken_for_a_chang
 def test_contents_are_compared_only_where_the_counts_agree(stored: Stored) -> None:
     assert not Window(0, of(), stored).comparable
     assert Window(0, of(), Stored(5)).comparable
+    assert Window(0, of(written=1), Stored(1)).comparable
     assert not Window(0, Tallied(), Stored()).comparable
 
 
@@ -108,6 +109,7 @@ def test_windows_of_both_sides_are_paired_in_order() -> None:
         (3, 5, 5),
         (4, 5, 0),
     ]
+    assert [each.start for each in side_by_side([(1, a)], [(2, b), (3, b)])] == [1, 2, 3]
     assert list(side_by_side([], [])) == []
 
 
@@ -118,6 +120,17 @@ def test_findings_are_counted_all_and_named_up_to_a_bound() -> None:
 
     assert len(audit.findings) == MOST_FINDINGS
     assert audit.differences == ["lost: 2,010 in 1,005 windows (tallied as written, and no row is there)"]
+
+
+def test_what_has_no_number_is_said_by_its_windows_and_what_is_excused_is_no_difference() -> None:
+    audit = SubjectAudit("things", "things", None)
+
+    audit.find([Finding(Kind.CHANGED, 0, None), Finding(Kind.EXPIRED, 0, 3), Finding(Kind.EXPIRED, 1, 1)])
+
+    assert audit.differences == ["changed: in 1 window (the events that were tallied, but with other contents)"]
+    assert audit.excused == [
+        "expired: 4 in 2 windows (tallied as written, in a partition that may have expired)",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -140,6 +153,12 @@ def test_what_is_no_time_is_refused(text: str) -> None:
         parse_since(text, NOW)
 
 
+@pytest.mark.parametrize(("text", "why"), [("yesterday", "no time;"), ("2026-02-30", "no time of any day;")])
+def test_why_it_is_no_time_is_said_in_words_of_the_option(text: str, why: str) -> None:
+    with pytest.raises(ScopeError, match=f"^--since: {why}"):
+        parse_since(text, NOW)
+
+
 def test_grace_is_a_duration_and_may_be_none() -> None:
     assert (parse_grace("0s"), parse_grace("5m")) == (timedelta(), timedelta(minutes=5))
     with pytest.raises(ScopeError, match="--grace"):
@@ -153,6 +172,19 @@ def a_scope(**changes: Any) -> Scope:
 def test_since_begins_with_its_window() -> None:
     assert a_scope(since=MOMENT).first == MOMENT.replace(minute=5, second=0, microsecond=0)
     assert a_scope().first == datetime(1, 1, 1, tzinfo=UTC)
+    assert a_scope(since=MOMENT).window_micros == 5 * 60 * 1_000_000
+
+
+@pytest.mark.parametrize("since", [timedelta(minutes=1), timedelta(days=7)])
+def test_since_within_the_first_week_of_all_begins_with_time_itself(since: timedelta) -> None:
+    beginning = datetime(1, 1, 1, tzinfo=UTC)  # which no week counted from 1970 begins with
+    assert a_scope(since=beginning + since, window=timedelta(days=7)).first == beginning
+
+
+def test_the_same_may_be_looked_at_from_another_time_on() -> None:
+    scope = a_scope(grace=timedelta(hours=1), subjects=["things"], contents=True)
+    later = a_scope(grace=timedelta(hours=1), subjects=["things"], contents=True, since=MOMENT)
+    assert scope.from_then_on(MOMENT) == later
 
 
 def test_nothing_before_the_grace_or_before_a_table_is_complete_is_excused() -> None:
@@ -189,6 +221,26 @@ def test_a_window_may_be_gone_when_its_partition_began_longer_ago_than_it_lives(
 
     assert expiry.has_passed(to_micros(datetime.fromisoformat(gone).replace(tzinfo=UTC)))
     assert not expiry.has_passed(to_micros(datetime.fromisoformat(there).replace(tzinfo=UTC)))
+
+
+@pytest.mark.parametrize(
+    ("partition", "began"),
+    [("HOUR", "2026-03-12T15:00:00"), ("DAY", "2026-03-12T00:00:00"), ("MONTH", "2026-03-01T00:00:00")],
+)
+def test_a_partition_lives_from_its_first_moment_on(partition: str, began: str) -> None:
+    first = to_micros(datetime.fromisoformat(began).replace(tzinfo=UTC))
+    within = to_micros(datetime(2026, 3, 12, 15, 9, 26, 535, UTC))
+    table = bigquery.Table("p.d.t")
+    table.time_partitioning = bigquery.TimePartitioning(type_=partition, expiration_ms=60_000)
+    ends = first + 60_000_000
+
+    assert [Expiry.of(table, now).has_passed(within) for now in (ends - 1, ends)] == [False, True]
+
+
+def test_partitions_may_live_for_ever() -> None:
+    table = bigquery.Table("p.d.t")
+    table.time_partitioning = bigquery.TimePartitioning(type_="DAY")
+    assert not Expiry.of(table, NOW).has_passed(0)
 
 
 def test_nothing_is_gone_from_a_table_that_keeps_everything() -> None:

@@ -15,7 +15,7 @@ from google.pubsub_v1.types import (
 )
 
 from headrace.engine.continuity import Continuity, Gap
-from headrace.pubsub.job_subscription import differences, subscription_for
+from headrace.pubsub.job_subscription import MISSING, differences, subscription_for
 
 NAME, TOPIC = "projects/p/subscriptions/s", "projects/p/topics/t"
 SECOND = 1_000_000
@@ -81,6 +81,7 @@ def test_a_gap_that_could_not_be_settled_stays() -> None:
     [
         pytest.param(0, 100, False, id="the first start"),
         pytest.param(200, 100, False, id="the one that was read"),
+        pytest.param(100, 100, False, id="no younger than what was complete"),
         pytest.param(100, 200, True, id="younger than what was complete"),
     ],
 )
@@ -106,6 +107,59 @@ def test_one_that_never_was_there_has_no_gap() -> None:
     continuity.saw_none()
     continuity.saw(right(), 10 * SECOND)
 
+    assert gaps(continuity) == []
+
+
+def filtered() -> Subscription:
+    found = right()
+    found.filter = "attributes.a"
+    return found
+
+
+def test_one_that_lost_events_for_a_while_and_is_the_same_says_by_what() -> None:
+    #  10 s: right|20 s: it has a filter|30 s: right again, and never created anew
+    continuity = Continuity(TOPIC, lambda: 0)
+    continuity.saw(right(), 10 * SECOND)
+    continuity.saw(filtered(), 20 * SECOND)
+    continuity.saw(right(), 30 * SECOND)
+
+    assert gaps(continuity) == [Gap(10 * SECOND, 30 * SECOND, "it has a filter, so some events never arrive")]
+
+
+def test_one_that_was_away_for_a_while_says_so_even_if_nobody_can_see_that_it_is_another() -> None:
+    continuity = Continuity(TOPIC, lambda: 0)
+    continuity.saw(unlabelled(), 10 * SECOND)
+    continuity.saw_none()
+    continuity.saw(unlabelled(), 30 * SECOND)
+
+    assert gaps(continuity) == [Gap(10 * SECOND, 30 * SECOND, MISSING.found)]
+
+
+def test_what_was_wrong_first_is_why_messages_may_be_missing() -> None:
+    #  10 s: right|20 s: it has a filter|it is deleted|30 s: created again
+    continuity = Continuity(TOPIC, lambda: 0)
+    continuity.saw(right(), 10 * SECOND)
+    continuity.saw(filtered(), 20 * SECOND)
+    continuity.saw_none()
+    continuity.saw(right(25), 30 * SECOND)
+
+    assert [gap.why for gap in gaps(continuity)] == ["it has a filter, so some events never arrive"]
+
+
+def test_one_that_is_not_there_when_a_later_process_looks_first_has_a_gap_since_the_earlier_one() -> None:
+    #  5 s: an earlier process has seen everything until then|it is not there|30 s: it is, by the label of before
+    continuity = Continuity(TOPIC, lambda: 5 * SECOND)
+    continuity.saw_none()
+    continuity.saw(right(), 30 * SECOND)
+
+    assert gaps(continuity) == [Gap(5 * SECOND, 30 * SECOND, MISSING.found)]
+
+
+def test_one_of_which_nobody_knows_when_it_was_created_is_taken_for_the_one_that_was_read() -> None:
+    continuity = Continuity(TOPIC, lambda: 5 * SECOND)
+    continuity.saw(unlabelled(), 30 * SECOND)
+
+    assert continuity.unbroken
     assert gaps(continuity) == []
 
 

@@ -14,7 +14,7 @@ from headrace.config.secrets import HeldKey
 from headrace.core.dead_letter import Reason
 from headrace.core.message import Message
 from headrace.schemas.errors import ContractError
-from headrace.steps.circuit_breaker import COUNTED, FLOOR, WINDOW, FloodError, FloodGuard
+from headrace.steps.circuit_breaker import COUNTED, FLOOR, WINDOW, FloodError, FloodGuard, counted, describe
 from headrace.steps.decode.decode_messages import Decoder
 from tests.builders import PACKAGE
 
@@ -131,6 +131,127 @@ def test_a_quiet_subject_is_guarded_again_after_a_good_minute() -> None:
     assert guard.lets_all_through
     let_through(guard, [(60 * SECOND, 10, 0)])
     assert not guard.lets_all_through
+
+
+def test_who_is_asked_says_yes_or_no() -> None:
+    guard = FloodGuard(50, floor=10)
+    assert guard.judge(0, 10, bad(5)) is False
+    assert guard.judge(1, 10, bad(10)) is True
+    assert guard.passes(2, bad(2)) is False
+    assert guard.passes(2, bad(1)) is True
+
+
+@pytest.mark.parametrize(
+    ("percent", "refused", "is_held"), [(1, 10, False), (1, 11, True), (33, 331, True), (0, 1, True)]
+)
+def test_a_share_of_just_the_limit_is_not_beyond_it(percent: int, refused: int, is_held: bool) -> None:
+    assert FloodGuard(percent).judge(0, FLOOR, bad(refused)) is is_held
+
+
+def test_it_begins_with_nothing_held() -> None:
+    assert FloodGuard(50).judge(0, 1, bad(1)) is False
+
+
+def test_a_small_round_is_judged_with_those_before_it_as_far_as_they_make_it_worse() -> None:
+    #  2,000 good | 500 bad | 499 bad: the last two are too few | 1 bad
+    guard = FloodGuard(50)
+    assert [guard.judge(0, 2000, {}), guard.judge(1, 500, bad(500)), guard.judge(2, 499, bad(499))] == [False] * 3
+    assert guard.judge(3, 1, bad(1)) is True
+
+
+def test_a_stretch_within_the_limit_holds_nothing_and_a_longer_one_may() -> None:
+    #  900 bad | 900 good | 100 bad: of the last thousand a tenth; of all 1,000 of 1,900
+    guard = FloodGuard(50)
+    guard.judge(0, 900, bad(900))
+    guard.judge(1, 900, {})
+    assert guard.judge(2, 100, bad(100)) is True
+    good = FloodGuard(50)
+    good.judge(0, 900, bad(700))
+    good.judge(1, 900, {})
+    assert good.judge(2, 100, bad(100)) is False
+
+
+def test_a_sample_that_is_good_ends_what_was_held_and_one_that_is_not_does_not() -> None:
+    guard = FloodGuard(50)
+    assert guard.judge(0, 2000, bad(2000))
+    assert guard.passes(10, bad(10)) is False
+    assert guard.judge(1, 1, bad(1)) is True, "still held, so this is a sample too"
+    assert guard.passes(10, bad(1)) is True
+    assert guard.judge(2, 1, bad(1)) is False, "so few say nothing"
+
+
+def test_a_sample_of_one_message_says_something_and_a_bad_one_holds_nobody_who_was_not() -> None:
+    guard = FloodGuard(50)
+    assert guard.passes(1, {}) is True
+    assert guard.passes(1, bad(1)) is False
+    assert guard.judge(0, 1, bad(1)) is False
+
+
+def test_the_command_ends_what_was_held() -> None:
+    #  held | let through | good: guarded again | a small bad round
+    guard = FloodGuard(50)
+    assert guard.judge(0, 2000, bad(2000))
+    guard.let_through(1)
+    assert guard.lets_all_through
+    assert guard.judge(2, 2000, {}) is False
+    assert not guard.lets_all_through
+    assert guard.judge(3, 1, bad(1)) is False
+
+
+def test_nobody_is_let_through_unless_somebody_said_so() -> None:
+    guard = FloodGuard(50)
+    assert guard.lets_all_through is False
+    guard.judge(0, 2000, {})
+    assert guard.lets_all_through is False
+
+
+def test_after_the_command_the_latest_messages_alone_say_whether_the_share_has_fallen() -> None:
+    guard = FloodGuard(50, floor=10)
+    guard.let_through(0)
+    for now, received, refused, lets_through in (
+        (1, 20, 20, True),
+        (2, 5, 0, True),  # five good ones, and twenty bad ones before
+        (3, 4, 1, True),  # nine
+        (4, 1, 1, False),  # ten: two of them bad
+    ):
+        guard.judge(now, received, bad(refused))
+        assert guard.lets_all_through is lets_through
+
+
+def test_after_the_command_a_whole_window_says_something_however_few_came() -> None:
+    #  said at 100 s | 30 s later one is bad and two good | a minute later one good
+    guard = FloodGuard(50)
+    guard.let_through(100 * SECOND)
+    guard.judge(130 * SECOND, 3, bad(1))
+    assert guard.lets_all_through
+    guard.judge(160 * SECOND - 1, 1, {})
+    assert guard.lets_all_through
+    guard.judge(160 * SECOND, 1, {})
+    assert not guard.lets_all_through
+
+
+def test_after_the_command_a_bad_window_does_not_end_it() -> None:
+    guard = FloodGuard(50)
+    guard.let_through(0)
+    guard.judge(2 * MINUTE, 10, bad(9))
+    assert guard.lets_all_through
+
+
+def test_a_round_that_is_held_is_not_remembered() -> None:
+    #  held: 1,000 | good: the guard goes on | 10 bad, of which with those held there were too many
+    guard = FloodGuard(50)
+    guard.judge(0, FLOOR, bad(FLOOR))
+    assert guard.passes(10, {})
+    assert guard.judge(1, 10, bad(10)) is False
+
+
+def test_what_counts_is_told_with_its_reasons() -> None:
+    refused = {Reason.TOO_LATE: 5, Reason.UNKNOWN_SCHEMA: 3, Reason.INVALID_LINE: 1000}
+    assert counted(refused) == 1003
+    assert describe(2000, refused, 50) == (
+        "1,003 of 2,000 messages refused (invalid_line 1,000, unknown_schema 3); at most 50% may be"
+    )
+    assert describe(1, {Reason.TOO_LATE: 1}, 1) == "0 of 1 messages refused (none); at most 1% may be"
 
 
 def test_what_is_a_whole_window_old_says_nothing_any_more() -> None:

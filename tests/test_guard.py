@@ -17,7 +17,7 @@ import pytest
 from google.api_core.exceptions import ServiceUnavailable
 
 from headrace.bigquery.append_result import HaltError
-from headrace.engine.claim_keeper import KEPT, ClockError, Guard
+from headrace.engine.claim_keeper import KEPT, ClockError, Guard, boot_seconds
 from headrace.engine.journal import Journal
 from headrace.engine.journal_lease import FencedError, InUseError
 from headrace.engine.retry import Patience
@@ -63,6 +63,8 @@ class Claims:
     engine: str
     run: str
     subscriptions: list[str]
+    looks: int = 0
+    tidied: int = 0
 
     def now(self) -> datetime:
         return self.service.now
@@ -78,6 +80,7 @@ class Claims:
         )
 
     def look(self) -> Look:
+        self.looks += 1
         ours = set(self.subscriptions)
         seen = [row for row in self.service.rows if row["engine"] == self.engine or ours & set(row["subscriptions"])]
         every = last_claims(sorted(seen, key=lambda row: row["number"]))
@@ -85,6 +88,7 @@ class Claims:
         return Look(self.service.now, own, [each for each in every if each.engine != self.engine])
 
     def forget(self, engines: Collection[str], before: datetime) -> None:
+        self.tidied += 1
         self.service.rows = [
             row for row in self.service.rows if row["engine"] not in engines or row["stated_at"] >= before
         ]
@@ -376,3 +380,192 @@ def test_a_claim_is_stated_again_in_a_table_made_anew(tmp_path: Path) -> None:
     with pytest.raises(InUseError):
         Engine(service, tmp_path / "b").guard.take()
     first.guard.renew()
+
+
+class StopError(Exception):
+    """An engine is stopped in the middle of what it does."""
+
+
+def stopped_before_it_looks_again(engine: Engine) -> Engine:
+    """*engine*, which has said that it comes, and no more."""
+    look = engine.claims.look
+
+    def look_once() -> Look:
+        engine.claims.look = stop  # type: ignore[method-assign]
+        return look()
+
+    def stop() -> Look:
+        raise StopError
+
+    engine.claims.look = look_once  # type: ignore[method-assign]
+    with pytest.raises(StopError):
+        engine.guard.take()
+    return engine
+
+
+def said(service: Service, engine: Engine) -> list[tuple[bool, bool]]:
+    """Of each statement of *engine*: whether it serves, and whether it has given its claim back."""
+    return [(row["serving"], row["released"]) for row in service.rows if row["engine"] == engine.journal.id]
+
+
+def test_the_time_that_nobody_sets_goes_on() -> None:
+    first = boot_seconds()
+    assert boot_seconds() >= first > 0
+
+
+def test_an_engine_says_that_it_comes_before_it_looks_for_others_and_that_it_serves_after(tmp_path: Path) -> None:
+    service = Service()
+    engine = stopped_before_it_looks_again(Engine(service, tmp_path / "a"))
+    assert said(service, engine) == [(False, False)]
+    engine.journal.close()
+    assert said(service, Engine(service, tmp_path / "a").serve()) == [(False, False), (False, False), (True, False)]
+
+
+def test_a_claim_names_the_streams_that_an_earlier_process_opened_and_who_withdraws_names_none(tmp_path: Path) -> None:
+    service = Service()
+    Engine(service, tmp_path / "a").serve("s1").journal.close()
+    service.pass_(seconds=1)
+    first = len(service.rows)
+    Engine(service, tmp_path / "a").serve().end()
+    assert [row["streams"] for row in service.rows[first : first + 2]] == [["s1"], ["s1"]]
+    other = Engine(service, tmp_path / "b").serve()
+    with pytest.raises(InUseError):
+        Engine(service, tmp_path / "a").guard.take()
+    assert [row["streams"] for row in service.rows[-2:]] == [["s1"], []]
+    other.guard.check()
+
+
+def test_who_only_looks_is_in_the_way_of_one_that_slept(tmp_path: Path) -> None:
+    service = Service()
+    sleeper = Engine(service, tmp_path / "a").serve("s1")
+    service.now += LAPSED
+    stopped_before_it_looks_again(Engine(service, tmp_path / "b"))
+    with pytest.raises(FencedError):
+        sleeper.guard.check()
+
+
+def test_a_claim_that_is_stated_again_in_time_takes_one_statement_and_no_look(tmp_path: Path) -> None:
+    service = Service()
+    engine = Engine(service, tmp_path / "a").serve()
+    statements, looks = len(service.rows), engine.claims.looks
+    for _ in range(3):
+        service.pass_(seconds=10)
+        engine.guard.renew()
+    assert (len(service.rows) - statements, engine.claims.looks - looks) == (3, 0)
+    assert all(row["claimed_until"] == row["stated_at"] + timedelta(seconds=LEASE) for row in service.rows)
+
+
+def test_a_claim_that_has_run_out_is_stated_and_looked_around_before_it_is_said_to_serve(tmp_path: Path) -> None:
+    service = Service()
+    engine = Engine(service, tmp_path / "a").serve()
+    statements, looks = len(service.rows), engine.claims.looks
+    service.now += LAPSED
+    engine.guard.renew()
+    assert said(service, engine)[statements:] == [(False, False), (True, False)]
+    assert engine.claims.looks - looks == 1
+    service.now += LAPSED
+    Engine(service, tmp_path / "b").serve().end()
+    with pytest.raises(FencedError):
+        engine.guard.renew()
+    assert said(service, engine)[-1] == (False, False)
+
+
+def test_a_table_made_anew_is_looked_at_once(tmp_path: Path) -> None:
+    service = Service()
+    engine = Engine(service, tmp_path / "a").serve()
+    service.make_table_anew()
+    looks = engine.claims.looks
+    for _ in range(3):
+        engine.guard.renew()
+    assert engine.claims.looks - looks == 1
+
+
+def test_an_engine_that_ends_in_time_says_that_it_served_until_then_and_nobody_fences_it_off(tmp_path: Path) -> None:
+    service = Service()
+    engine = Engine(service, tmp_path / "a").serve("s1")
+    service.pass_(seconds=9)
+    engine.guard.release()
+    assert said(service, engine)[-1] == (True, True)
+    Engine(service, tmp_path / "b").serve()
+    assert service.finalised == []
+
+
+def test_an_engine_that_ends_with_rows_whose_fate_is_open_is_fenced_off(tmp_path: Path) -> None:
+    service = Service()
+    engine = Engine(service, tmp_path / "a").serve("s1")
+    with engine.journal.transaction() as transaction:
+        transaction.add_head("flights", 2, b"schema", b"rows", b"notes")
+    service.pass_(seconds=9)
+    engine.end()
+    assert not service.rows[-1]["released"]
+    Engine(service, tmp_path / "b").serve()
+    assert service.finalised == ["s1"]
+
+
+def test_one_that_was_stopped_while_it_looked_does_not_say_that_it_served(tmp_path: Path) -> None:
+    service = Service()
+    Engine(service, tmp_path / "a").serve("s1").end()
+    service.pass_(seconds=1)
+    Engine(service, tmp_path / "b").serve("s2").end()
+    service.pass_(seconds=1)
+    stopped = stopped_before_it_looks_again(Engine(service, tmp_path / "a"))
+    stopped.guard.release()
+    assert said(service, stopped)[-1] == (False, True)
+
+
+def test_one_whose_clock_is_wrong_notes_nothing_in_its_journal(tmp_path: Path) -> None:
+    service = Service()
+    engine = Engine(service, tmp_path / "a", timedelta(days=3))
+    with pytest.raises(ClockError):
+        engine.guard.take()
+    assert not engine.journal.is_taken_over("flights")
+
+
+def test_an_answer_that_comes_late_by_both_clocks_says_nothing_of_this_one(tmp_path: Path) -> None:
+    service = Service()
+    engine = Engine(service, tmp_path / "a").serve()
+
+    def answer_late() -> datetime:
+        service.pass_(minutes=5)
+        return service.now
+
+    engine.claims.now = answer_late  # type: ignore[method-assign]
+    engine.guard.announce("s1")
+
+
+def test_a_clock_that_is_put_right_while_bigquery_is_asked_is_right(tmp_path: Path) -> None:
+    service = Service()
+    engine = Engine(service, tmp_path / "a").serve()
+    engine.guard._clock = iter([to_micros(START), to_micros(START - timedelta(minutes=5))]).__next__
+    engine.guard.announce("s1")
+
+
+def test_a_process_with_a_copy_of_the_journal_that_has_said_no_more_than_that_it_comes_is_seen(tmp_path: Path) -> None:
+    #  both look|a says that it comes|b says so, and looks
+    service = Service()
+    Engine(service, tmp_path / "a").serve("s1").end()
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    first, second = Engine(service, tmp_path / "a"), Engine(service, tmp_path / "b")
+    look = second.claims.look
+
+    def look_before() -> Look:
+        seen = look()
+        second.claims.look = look  # type: ignore[method-assign]
+        stopped_before_it_looks_again(first)
+        return seen
+
+    second.claims.look = look_before  # type: ignore[method-assign]
+    with pytest.raises(HaltError, match="another process runs with a copy"):
+        second.guard.take()
+
+
+def test_statements_are_tidied_now_and_then_and_those_that_are_young_stay(tmp_path: Path) -> None:
+    service = Service()
+    engine = Engine(service, tmp_path / "a").serve()
+    tidied = []
+    for pause in (timedelta(0), KEPT / 2 - timedelta(seconds=1), timedelta(seconds=1), timedelta(seconds=1)):
+        service.now += pause
+        engine.guard.renew()
+        tidied.append(engine.claims.tidied)
+    assert tidied == [1, 1, 2, 2]
+    assert service.rows[0]["stated_at"] == START

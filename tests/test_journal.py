@@ -5,15 +5,28 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import sqlite3
 import stat
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import apsw
 import pytest
 
-from headrace.engine.journal import FILE, DiskFullError, Journal, JournalError
+from headrace.engine.journal import (
+    FILE,
+    FORMAT,
+    LET_THROUGH,
+    PAUSED,
+    DiskFullError,
+    Journal,
+    JournalBrokenError,
+    JournalError,
+)
+from headrace.engine.journal_files import VFS, load_checksums
 from headrace.engine.journal_lease import FencedError, InUseError
 from headrace.engine.transaction import StoredHead
 
@@ -309,3 +322,264 @@ def test_rows_of_replaced_tables_are_counted_as_lost_once_their_tallies_are_gone
         assert transaction.replace_table("t", "a third") == 4, "3 of 7 are counted"
         assert transaction.replace_tallies("t", waiting=0) == 3
     assert journal.identity("t") == "a third"
+
+
+def test_its_id_stays_and_no_other_journal_has_it(tmp_path: Path) -> None:
+    first, other = a_journal(tmp_path / "one"), a_journal(tmp_path / "two")
+    assert len(first.id) == 32
+    assert first.id != other.id
+    known = first.id
+    first.close()
+    assert a_journal(tmp_path / "one").id == known
+
+
+def test_what_was_never_noted_is_none_and_what_was_counted_never_is_nought(tmp_path: Path) -> None:
+    journal = a_journal(tmp_path)
+    assert [journal.stream("t"), journal.remembered("t"), journal.identity("t"), journal.witnesses("t")] == [None] * 4
+    assert journal.reached("t", "a source") is None
+    assert [journal.place("t", "a file"), journal.claims_stated(), journal.in_flight()] == [0, 0, 0]
+    assert not journal.is_taken_over("t")
+    assert [journal.streams(), journal.identities(), journal.heads("t"), journal.receipts("t")] == [[]] * 4
+    assert journal.floods() == {}
+
+
+def test_claims_are_numbered_one_after_the_other_whoever_states_them(tmp_path: Path) -> None:
+    journal = a_journal(tmp_path)
+    for number in (1, 2):
+        with journal.transaction() as transaction:
+            assert transaction.count_claim() == number
+        assert journal.claims_stated() == number
+    journal.close()
+    assert a_journal(tmp_path, "two").claims_stated() == 2
+
+
+def test_a_subject_waits_until_it_is_let_through_and_no_other_is(tmp_path: Path) -> None:
+    journal = a_journal(tmp_path)
+    with journal.transaction() as transaction:
+        for subject in ("a", "b", "c"):
+            transaction.note_flood(subject, PAUSED)
+    journal.let_through("b")
+    assert journal.floods() == {"a": PAUSED, "b": LET_THROUGH, "c": PAUSED}
+    with journal.transaction() as transaction:
+        transaction.note_flood("a", None)
+        transaction.note_flood("c", LET_THROUGH)
+    assert journal.floods() == {"b": LET_THROUGH, "c": LET_THROUGH}
+    journal.let_through("a")
+    assert "a" not in journal.floods(), "it does not wait"
+
+
+def test_messages_that_were_given_to_another_journal_are_noted_until_nothing_is_open(tmp_path: Path) -> None:
+    journal = a_journal(tmp_path)
+    with journal.transaction() as transaction:
+        transaction.open_stream("written", "streams/1")
+        transaction.remember_since("remembered", 7)
+        transaction.take_over(["written", "remembered", "unknown here"])
+    assert [journal.is_taken_over(each) for each in ("written", "remembered", "unknown here")] == [True, True, False]
+    with journal.transaction() as transaction:
+        transaction.settle_takeover("written")
+    assert [journal.is_taken_over(each) for each in ("written", "remembered")] == [False, True]
+
+
+def test_streams_and_identities_of_all_targets_are_listed_in_their_order(tmp_path: Path) -> None:
+    journal = a_journal(tmp_path)
+    with journal.transaction() as transaction:
+        for target in ("b", "a"):
+            transaction.open_stream(target, f"streams/{target}")
+            transaction.identify(target, f"table {target}")
+    assert journal.streams() == ["streams/a", "streams/b"]
+    assert journal.identities() == ["table a", "table b"]
+    assert journal.identity("b") == "table b"
+
+
+def test_rows_in_flight_are_those_of_every_table(tmp_path: Path) -> None:
+    journal = a_journal(tmp_path)
+    with journal.transaction() as transaction:
+        transaction.add_head("t", 40, b"", b"", b"")
+        head = transaction.add_head("other", 2, b"", b"", b"")
+    assert journal.in_flight() == 42
+    with journal.transaction() as transaction:
+        transaction.remove_head(head.seq)
+    assert journal.in_flight() == 40
+
+
+def test_counts_that_were_appended_are_dropped_and_later_ones_stay(tmp_path: Path) -> None:
+    journal = a_journal(tmp_path)
+    with journal.transaction() as transaction:
+        for counts in (b"1", b"2", b"3"):
+            transaction.tally(counts)
+        transaction.forget_tallies(2)
+    assert journal.tallies() == (3, [b"3"])
+
+
+def test_facts_count_the_tallies_that_wait_and_the_bytes_on_disk(tmp_path: Path) -> None:
+    journal = a_journal(tmp_path)
+    with journal.transaction() as transaction:
+        for counts in (b"1", b"2", b"3"):
+            transaction.tally(counts)
+    facts = journal.facts()
+    assert (facts["tallies_waiting"], facts["journal"], facts["tables"]) == (3, journal.id, [])
+    assert facts["bytes"] == sum(path.stat().st_size for path in (tmp_path / "journal").iterdir())
+
+
+def test_receipts_of_all_but_two_generations_leave_the_journal(tmp_path: Path) -> None:
+    journal = a_journal(tmp_path)
+    for generation in range(4):
+        with journal.transaction() as transaction:
+            transaction.receive("t", generation, bytes([generation]) * 16)
+            transaction.receive("t", generation, b"")
+            transaction.receive("other", 0, b"o" * 16)
+    assert journal.receipts("t") == [(2, b"\2" * 16), (3, b"\3" * 16)]
+    assert len(journal.receipts("other")) == 4
+
+
+def test_rows_that_wait_to_be_counted_are_never_fewer_than_none(tmp_path: Path) -> None:
+    #  3 rows are appended|more wait for the new table of tallies than were appended since|the table is replaced
+    journal = a_journal(tmp_path)
+    with journal.transaction() as transaction:
+        transaction.open_stream("t", "streams/1")
+        transaction.advance("t", 3)
+        assert transaction.replace_tallies("t", waiting=5) == 0
+        assert transaction.replace_table("t", "another") == 0
+        assert transaction.replace_tallies("t", waiting=0) == 3
+
+
+def test_rows_that_no_table_of_tallies_counts_are_lost_once_with_their_table(tmp_path: Path) -> None:
+    journal = a_journal(tmp_path)
+    with journal.transaction() as transaction:
+        transaction.open_stream("t", "streams/1")
+        transaction.advance("t", 3)
+        transaction.replace_tallies("t", waiting=0)
+        assert [transaction.replace_table("t", name) for name in ("another", "a third")] == [3, 0]
+
+
+def test_a_folder_is_made_with_those_above_it(tmp_path: Path) -> None:
+    assert Journal.open(tmp_path / "a" / "b" / "journal").tallies() == (0, [])
+
+
+@pytest.mark.parametrize("other", [-1, 1])
+def test_a_folder_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: int) -> None:
+    a_journal(tmp_path).close()
+    owner = os.getuid()
+    monkeypatch.setattr(os, "getuid", lambda: owner + other)
+    with pytest.raises(JournalError, match="owned by the job"):
+        Journal.open(tmp_path / "journal")
+
+
+def test_who_opens_a_journal_waits_for_a_transaction_that_is_under_way(tmp_path: Path) -> None:
+    first, opened = a_journal(tmp_path), list[Journal]()
+    thread = threading.Thread(target=lambda: opened.append(Journal.open(tmp_path / "journal")))
+    with first.transaction() as transaction:
+        transaction.tally(b"counts")
+        thread.start()
+        thread.join(0.2)
+        assert opened == []
+    thread.join(10)
+    assert [each.tallies() for each in opened] == [(1, [b"counts"])]
+
+
+def test_when_the_last_who_has_it_open_closes_it_the_log_is_in_the_database(tmp_path: Path) -> None:
+    journal = a_journal(tmp_path)
+    with journal.transaction() as transaction:
+        transaction.tally(b"counts")
+    log = tmp_path / "journal" / f"{FILE}-wal"
+    assert log.stat().st_size > 0
+    journal.close()
+    assert not log.exists()
+
+
+def test_opening_it_brings_what_a_process_left_in_the_log_into_the_database(tmp_path: Path) -> None:
+    journal = a_journal(tmp_path)
+    with journal.transaction() as transaction:
+        transaction.tally(b"counts")
+    shutil.copytree(tmp_path / "journal", tmp_path / "left")
+    assert (tmp_path / "left" / f"{FILE}-wal").stat().st_size > 0
+    left = Journal.open(tmp_path / "left")
+    assert (tmp_path / "left" / f"{FILE}-wal").stat().st_size == 0
+    assert left.tallies() == (1, [b"counts"])
+
+
+def test_room_that_is_not_needed_any_more_is_given_back_when_it_is_opened(tmp_path: Path) -> None:
+    journal = a_journal(tmp_path)
+    with journal.transaction() as transaction:
+        transaction.tally(bytes(1_000_000))
+    with journal.transaction() as transaction:
+        transaction.forget_tallies(1)
+    journal.close()
+    file = tmp_path / "journal" / FILE
+    assert file.stat().st_size > 1_000_000
+    Journal.open(tmp_path / "journal").close()
+    assert file.stat().st_size < 500_000
+
+
+def by_other_means(folder: Path, version: int) -> Path:
+    """A database in place of the journal that nobody made with checksums."""
+    folder.mkdir(mode=0o700)
+    with sqlite3.connect(folder / FILE) as connection:
+        connection.execute("CREATE TABLE t (a)")
+        connection.execute(f"PRAGMA user_version = {version}")
+    connection.close()
+    return folder
+
+
+@pytest.mark.parametrize("version", [1, 99, 5000])
+def test_a_database_of_another_format_is_named_by_it(tmp_path: Path, version: int) -> None:
+    with pytest.raises(JournalError, match=f"a journal of format {version}, this is format {FORMAT}; move the folder"):
+        Journal.open(by_other_means(tmp_path / "journal", version))
+
+
+def test_a_database_of_this_format_that_has_no_checksums_is_damaged(tmp_path: Path) -> None:
+    with pytest.raises(JournalError, match="the journal is damaged"):
+        Journal.open(by_other_means(tmp_path / "journal", FORMAT))
+
+
+class Disk(apsw.VFS):
+    """A disk beneath the checksums that fails to sync while it is told to; it notes which files were opened."""
+
+    name = "a-disk-of-a-test"
+
+    def __init__(self) -> None:
+        load_checksums()
+        self.base = VFS
+        self.opened: list[str] = []
+        self.fails_with: Exception | None = None
+        super().__init__(self.name, self.base)
+
+    def xOpen(self, name: apsw.URIFilename | str | None, flags: list[int]) -> apsw.VFSFile:  # noqa: N802 SQLite's
+        self.opened.append(Path(str(name.filename() if isinstance(name, apsw.URIFilename) else name)).name)
+        return File(self, name, flags)
+
+
+class File(apsw.VFSFile):
+    def __init__(self, disk: Disk, name: apsw.URIFilename | str | None, flags: list[int]) -> None:
+        self._disk = disk
+        super().__init__(disk.base, name, flags)
+
+    def xSync(self, flags: int) -> None:  # noqa: N802 SQLite's
+        if self._disk.fails_with is not None:
+            raise self._disk.fails_with
+        super().xSync(flags)
+
+
+@pytest.fixture
+def disk() -> Iterator[Disk]:
+    disk = Disk()
+    yield disk
+    disk.unregister()
+
+
+def test_it_lies_on_the_disk_that_is_named(tmp_path: Path, disk: Disk) -> None:
+    journal = Journal.open(tmp_path / "journal", vfs=disk.name)
+    assert FILE in disk.opened
+    journal.close()
+
+
+def test_after_the_disk_failed_nothing_is_written_any_more(tmp_path: Path, disk: Disk) -> None:
+    journal = Journal.open(tmp_path / "journal", vfs=disk.name)
+    journal.claim("one", 0, 30)
+    disk.fails_with = apsw.IOError("the sync failed")
+    failed = "the disk failed while the journal was written, and nobody knows what it holds now; move the folder away"
+    for _ in range(2):
+        with pytest.raises(JournalBrokenError, match=failed), journal.transaction() as transaction:
+            transaction.tally(b"counts")
+        disk.fails_with = None
+    journal.close()

@@ -145,6 +145,13 @@ def test_damage_that_is_read_later_ends_the_engine(filled: tuple[Path, list[Any]
         transaction.tally(b"more")
 
 
+def of_the_disk(code: int) -> apsw.Error:
+    """An error of the disk, as SQLite tells those apart."""
+    error = apsw.IOError("disk I/O error")
+    error.extendedresult = code
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "why"),
     [
@@ -154,6 +161,15 @@ def test_damage_that_is_read_later_ends_the_engine(filled: tuple[Path, list[Any]
         ),
         (apsw.NoMemError("out of memory"), "too little memory to open the journal"),
         (apsw.CorruptError("database disk image is malformed"), "a damaged one; move the folder away"),
+        (apsw.BusyError("database is locked"), "another process holds the journal; end it first"),
+        (apsw.CantOpenError("unable to open database file"), "cannot be opened; the job must own the folder"),
+        (apsw.FullError("database or disk is full"), "cannot be written; free space, or replace the disk"),
+        (apsw.IOError("disk I/O error"), "cannot be written; free space, or replace the disk"),
+        *(
+            (of_the_disk(code), "is damaged: it does not hold what was written; move the folder away")
+            for code in (apsw.SQLITE_IOERR_DATA, apsw.SQLITE_IOERR_SHORT_READ, apsw.SQLITE_IOERR_CORRUPTFS)
+        ),
+        (of_the_disk(apsw.SQLITE_IOERR_FSYNC), "cannot be written; free space, or replace the disk"),
     ],
 )
 def test_what_opening_fails_with_is_a_sentence(

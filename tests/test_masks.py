@@ -94,6 +94,8 @@ def test_a_part_is_kept_only_of_a_text_that_is_longer(text: str, first: int, las
         pytest.param(12_345, Generalise.BUCKET, 1000, 12_000, id="bucket"),
         pytest.param(-1, Generalise.BUCKET, 1000, -1000, id="negative bucket"),
         pytest.param(1.75, Generalise.BUCKET, 1, 1.0, id="fraction"),
+        pytest.param(1234.5, Generalise.BUCKET, 1000, 1000.0, id="bucket of a fraction"),
+        pytest.param(-1234.5, Generalise.BUCKET, 1000, -2000.0, id="negative bucket of a fraction"),
         pytest.param(None, Generalise.BUCKET, 10, None, id="null"),
     ],
 )
@@ -103,10 +105,57 @@ def test_generalised(value: Any, to: Generalise, size: int | None, expected: Any
     assert generalise(column, pii).to_pylist() == [expected]
 
 
+@pytest.mark.parametrize("type_", [pa.int32(), pa.int64(), pa.float32(), pa.float64()], ids=str)
+def test_buckets_are_of_the_type_of_their_numbers(type_: pa.DataType) -> None:
+    pii = Pii("kind", Mask.GENERALISE, to=Generalise.BUCKET, size=1000)
+    buckets = generalise(pa.array([12_345, None, -1], type_), pii)
+    assert (buckets.type, buckets.to_pylist()) == (type_, [12_000, None, -1000])
+
+
 def test_the_bucket_of_the_smallest_numbers_stays_in_range() -> None:
     pii = Pii("kind", Mask.GENERALISE, to=Generalise.BUCKET, size=1000)
     assert generalise(pa.array([-(2**31)], pa.int32()), pii).to_pylist() == [-(2**31)]
     assert generalise(pa.array([-(2**63)], pa.int64()), pii).to_pylist() == [-(2**63)]
+
+
+@pytest.mark.parametrize(
+    ("number", "size", "lower_end"),
+    [
+        (2**63 - 1, 2**63 - 1, 2**63 - 1),
+        (2**63 - 2, 2**63 - 1, 0),
+        (-1, 2**63 - 1, -(2**63) + 1),
+        (0, 2**63, 0),
+        (2**63 - 1, 2**63, 0),
+        (-1, 2**63, -(2**63)),
+        (0, 2**70, 0),
+        (-1, 2**70, -(2**63)),
+        (-(2**63) + 1, 2, -(2**63)),
+        (-(2**63) + 1, 3, -(2**63)),
+    ],
+)
+def test_buckets_as_wide_as_numbers_reach(number: int, size: int, lower_end: int) -> None:
+    pii = Pii("kind", Mask.GENERALISE, to=Generalise.BUCKET, size=size)
+    assert generalise(pa.array([number, None]), pii).to_pylist() == [lower_end, None]
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "last", "expected"),
+    [
+        ("äbcdef", 0, 0, "******"),
+        ("äbcdef", 1, 0, "ä*****"),
+        ("äbcdef", 2, 3, "äb*def"),
+        ("äbcdef", 3, 3, "******"),
+        ("äbcdef", 4, 1, "äbcd*f"),
+        ("abcdef", 0, 0, "******"),
+        ("abcdef", 1, 0, "a*****"),
+        ("abcdef", 2, 3, "ab*def"),
+        ("abcdef", 3, 3, "******"),
+        ("abcdef", 4, 1, "abcd*f"),
+    ],
+)
+def test_the_ends_of_a_text_are_kept_in_any_alphabet(text: str, first: int, last: int, expected: str) -> None:
+    column = pa.array([None, text, "", text])
+    assert keep_part(column, first, last).to_pylist() == [None, expected, "", expected]
 
 
 # What docs/contracts.md says of one value; the columns must say the same of each.

@@ -140,6 +140,46 @@ def test_an_acknowledgement_that_fails_ends_it_before_another_round_is_taken() -
     assert (line.of("write"), line.of("take")) == ([1, 2], [1, 2, 3])
 
 
+def test_an_acknowledgement_of_the_last_round_that_fails_is_an_error_too() -> None:
+    line = Timeline(2, fails="acknowledge 2").failed()
+    assert line.of("write") == [1, 2]
+
+
+def test_what_is_under_way_when_a_round_cannot_be_written_has_ended_when_that_is_said() -> None:
+    #  write    |- 1 -| fails
+    #  prepare    |------- 2 -------| only now it is said
+    begun, failed, may_end, ended = threading.Event(), threading.Event(), threading.Event(), threading.Event()
+    rounds, ended_before = iter([1, 2]), []
+
+    def prepare(number: int) -> int:
+        if number == 2:
+            begun.set()
+            assert may_end.wait(WAIT)
+            ended.set()
+        return number
+
+    def write(number: int) -> None:
+        assert begun.wait(WAIT)
+        failed.set()
+        raise GuiltyError
+
+    with open_stages(1) as stages:
+        overlap = Overlap[int, int](stages, lambda _: next(rounds), prepare, write, lambda _: None)
+
+        def run() -> None:
+            with pytest.raises(GuiltyError):
+                list(overlap.run(lambda: False))
+            ended_before.append(ended.is_set())
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        assert failed.wait(WAIT)
+        thread.join(0.1)
+        may_end.set()
+        thread.join(WAIT)
+    assert ended_before == [True]
+
+
 def test_once_stopped_it_finishes_what_was_taken_and_takes_no_more() -> None:
     line = Timeline(4, stops="write 1").run()
     assert (line.of("take"), line.of("acknowledge")) == ([1, 2], [1, 2])

@@ -37,6 +37,10 @@ def test_under_load_a_round_is_as_large_as_is_allowed(at_most: int) -> None:
     assert batch_size((at_most + 1) / LINGER_SECONDS, at_most) == at_most
 
 
+def test_a_rate_that_no_number_holds_is_bounded_too() -> None:
+    assert batch_size(float("inf"), 7) == 7
+
+
 @given(st.lists(st.tuples(st.floats(0, 5), st.integers(1, 5000)), max_size=30), st.floats(0, 5))
 def test_the_rate_is_that_of_the_last_second(taken: list[tuple[float, int]], later: float) -> None:
     pace, now = Pace(), 0.0
@@ -48,3 +52,14 @@ def test_the_rate_is_that_of_the_last_second(taken: list[tuple[float, int]], lat
     now += later
     expected = sum(count for moment, count in moments if moment > now - MEMORY_SECONDS) / MEMORY_SECONDS
     assert pace.rate(now) == expected
+
+
+def test_what_was_taken_counts_for_a_second_and_no_longer() -> None:
+    pace = Pace()
+    pace.note(8.0, 5)
+    pace.note(8.5, 7)
+    assert [pace.rate(now) for now in (8.5, 9.0, 9.25, 9.5)] == [12.0, 7.0, 7.0, 0.0]
+
+
+def test_before_anything_was_taken_the_rate_is_nought() -> None:
+    assert Pace().rate(8.0) == 0.0

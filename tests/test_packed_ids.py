@@ -115,6 +115,14 @@ def test_keys_of_one_bucket_overflow_into_the_next_ones_and_are_found() -> None:
     assert not table.find(others, all_in_one).known.any()
 
 
+def test_keys_of_the_last_bucket_overflow_into_the_first_ones() -> None:
+    table = id_table._Table(200)
+    keys = keys_of([(number, number) for number in range(1, 41)])
+    all_in_one = Scattered(np.full(40, 2**32 - 1, np.uint64), np.full(40, 2**32 - 1, np.uint64))
+    table.add(keys, np.arange(40), all_in_one)
+    assert table.find(keys, all_in_one).contents.tolist() == list(range(40))
+
+
 def test_room_is_left_for_entries_that_are_still_to_be_moved() -> None:
     ids = PackedIds(SALT)
     add(ids, {(number, 0): 0 for number in range(2**14 + 10)})

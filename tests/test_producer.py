@@ -67,6 +67,7 @@ def test_an_event_arrives_as_it_was_given() -> None:
     fake = FakePublisher()
     with a_producer(fake) as producer:
         assert producer.publish("flight_departed", a_flight()).result() == "1"
+        assert not fake.closed
     assert fake.events("flight_departed", PACKAGE) == [a_flight()]
     assert fake.closed
 
@@ -165,8 +166,11 @@ def test_a_source_that_no_attribute_can_hold_is_refused(text: Any) -> None:
         EventProducer(FakePublisher(), source=text, registry=PACKAGE)
 
 
-def test_an_id_of_1024_bytes_fits() -> None:
-    assert published(a_flight(), event_id="é" * 512)["ce-id"] == "é" * 512
+@pytest.mark.parametrize("text", ["x", "é" * 512])
+@pytest.mark.parametrize("name", ["event_id", "ordering_key"])
+def test_an_id_or_key_of_1_to_1024_bytes_fits(name: str, text: str) -> None:
+    attributes = published(a_flight(), **{name: text})
+    assert attributes["ce-id" if name == "event_id" else "ce-partitionkey"] == text
 
 
 def test_nothing_invalid_is_sent_and_the_error_does_not_tell_the_value() -> None:
@@ -231,6 +235,19 @@ def test_a_failure_is_in_the_future_and_flush_tells_it_once() -> None:
     with pytest.raises(PublishError, match=r"1 event was not published \(RuntimeError\)"):
         producer.flush()
     producer.flush()
+
+
+def test_the_fake_fails_every_event_until_it_is_told_not_to() -> None:
+    fake, failure = FakePublisher(), RuntimeError("no broker")
+    fake.failure = failure
+    futures = [fake.publish("flight_departed", b"lost", {}, "") for _ in range(2)]
+    fake.failure = None
+    futures.append(fake.publish("flight_departed", b"sent", {"ce-id": "1"}, "EWR"))
+    assert [future.done() for future in futures] == [True, True, True]
+    assert [future.exception() for future in futures] == [failure, failure, None]
+    assert [(each.subject, each.data, each.attributes, each.ordering_key) for each in fake.messages] == [
+        ("flight_departed", b"sent", {"ce-id": "1"}, "EWR")
+    ]
 
 
 def test_a_producer_goes_on_after_a_failure() -> None:

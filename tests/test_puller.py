@@ -3,88 +3,22 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from datetime import timedelta
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
-from google.api_core.exceptions import Cancelled, DeadlineExceeded, ServiceUnavailable
-from google.pubsub_v1.types import PubsubMessage, ReceivedMessage
-from google.pubsub_v1.types import Subscription as Described
+from google.api_core.exceptions import DeadlineExceeded, ServiceUnavailable
 
 from headrace.engine.continuity import Continuity
 from headrace.engine.puller import MANY, PULL_SECONDS, PULLS, WAITING_MESSAGES, Puller
 from headrace.engine.scheduler import Scheduler
 from headrace.engine.status import SubjectStatus
-from headrace.pubsub.job_subscription import subscription_for
 from tests.jobs import wait_for
+from tests.pulls import TOPIC, Scripted
 
-TOPIC = "projects/p/topics/flight"
 IDLE_SECONDS = 40.0
 HELD = 60_000_000  # microseconds that somebody who died may hold messages
 EARLY = 10 * HELD
 LATE = EARLY + 2 * HELD
-
-
-class Asked:
-    """One pull that waits for the test to answer it."""
-
-    def __init__(self, seconds: float, done: Callable[[Any], None]) -> None:
-        self.seconds = seconds
-        self._done = done
-        self._answer: int | Exception = 0
-
-    def answer(self, answer: int | Exception) -> None:
-        """So many messages, or an error; as gRPC does, in a thread of its own."""
-        self._answer = answer
-        thread = threading.Thread(target=self._done, args=(self,))
-        thread.start()
-        thread.join()
-
-    def received(self) -> list[Any]:
-        if isinstance(self._answer, Exception):
-            raise self._answer
-        return [ReceivedMessage.pb(_received(number)) for number in range(self._answer)]
-
-    def cancel(self) -> None:
-        self.answer(Cancelled("told to"))
-
-
-class Scripted:
-    """A subscription whose pulls wait until the test answers them."""
-
-    name = "subscription"
-
-    def __init__(self) -> None:
-        self.asked: list[Asked] = []
-        self.leased: list[tuple[list[str], int]] = []
-        self.described = 0
-        self.ack_seconds = 60
-        self.filter = ""
-        self.expires_after = 0  # seconds; 0 for never
-
-    def begin_pull(self, at_most: int, seconds: float, done: Callable[[Any], None]) -> Asked:
-        self.asked.append(Asked(seconds, done))
-        return self.asked[-1]
-
-    def lease(self, ack_ids: list[str], seconds: int) -> None:
-        self.leased.append((list(ack_ids), seconds))
-
-    def describe(self) -> Described:
-        self.described += 1
-        described = subscription_for("subscription", TOPIC, 1)
-        described.ack_deadline_seconds = self.ack_seconds
-        described.filter = self.filter
-        described.expiration_policy.ttl = timedelta(seconds=self.expires_after)
-        return described
-
-    def answer(self, answer: int | Exception, which: int = 0) -> None:
-        """Answer one of the pulls that are under way."""
-        self.asked.pop(which).answer(answer)
-
-
-def _received(number: int) -> ReceivedMessage:
-    return ReceivedMessage(ack_id=f"ack-{number}", message=PubsubMessage(data=b"x", message_id=str(number)))
 
 
 @pytest.fixture
@@ -301,3 +235,15 @@ def test_no_more_are_under_way_beside_the_first_ones_than_all_may_have_together(
             calls.answer(0)
         puller.stop()
     assert [along.acquire(blocking=False) for _ in range(3)] == [True, True, False]
+
+
+@pytest.mark.parametrize("brought", [MANY, 1])
+def test_pulls_on_a_closed_connection_are_said_and_not_waited_for(
+    puller: Puller, calls: Scripted, brought: int
+) -> None:
+    calls.is_closed = True
+    calls.answer(brought)
+    with pytest.raises(ValueError, match="closed channel"):
+        puller.take(10, 10.0)
+    puller.stop()
+    assert calls.asked == []

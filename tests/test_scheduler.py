@@ -8,8 +8,10 @@ from contextlib import contextmanager
 
 import pytest
 
+from headrace.engine import scheduler as scheduler_module
 from headrace.engine.scheduler import Scheduler, Steps, Wake, pausing
 from tests.jobs import wait_for
+from tests.pulls import Clock
 
 WAIT = 10.0
 
@@ -181,6 +183,22 @@ def test_leaving_a_scheduler_gives_no_further_turn_to_tasks_that_wait() -> None:
     wait_for(lambda: threading.active_count() <= before)
 
 
+def test_leaving_a_scheduler_waits_for_what_is_being_done() -> None:
+    works, may_end, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def steps(wake: Wake) -> Steps[None]:
+        works.set()
+        assert may_end.wait(WAIT)
+        ended.set()
+        yield None
+
+    with Scheduler("tasks", 1) as scheduler:
+        scheduler.spawn(steps)
+        assert works.wait(WAIT)
+        threading.Timer(0.1, may_end.set).start()
+    assert ended.is_set()
+
+
 def test_a_task_that_fails_is_over_and_the_others_go_on() -> None:
     log = Log()
 
@@ -220,3 +238,13 @@ def test_a_pause_lasts_as_long_as_it_should() -> None:
     with a_scheduler() as scheduler:
         scheduler.spawn(steps)
     assert ended == [False]
+
+
+def test_a_pause_that_others_wake_says_each_time_how_long_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setattr(scheduler_module, "time", clock)
+    waits = []
+    for wait in pausing(0.75, threading.Event()):
+        waits.append(wait)
+        clock.now += 0.25
+    assert waits == [0.75, 0.5, 0.25]

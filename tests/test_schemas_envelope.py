@@ -67,6 +67,7 @@ def test_a_missing_or_empty_attribute_is_named(name: str) -> None:
     [
         pytest.param("ce-id", "é" * 513, id="an id of more bytes than an attribute holds"),
         pytest.param("ce-type", "secret_marker", id="another subject"),
+        pytest.param("ce-type", "a_secret_marker", id="another subject that sorts first"),
         pytest.param("ce-dataschema", "headrace:flight_departed", id="no version"),
         pytest.param("ce-dataschema", "headrace:flight_departed:0", id="version 0"),
         pytest.param("ce-dataschema", "headrace:flight_departed:01", id="a version with a leading zero"),
@@ -77,13 +78,30 @@ def test_a_missing_or_empty_attribute_is_named(name: str) -> None:
         pytest.param("ce-dataschema", "headrace:flight_departed:1\n", id="a line break"),
         pytest.param("ce-dataschema", "https://secret_marker/1", id="a URL"),
         pytest.param("ce-specversion", "secret_marker", id="another version of CloudEvents"),
+        pytest.param("ce-specversion", "0.3", id="an earlier version of CloudEvents"),
         pytest.param("content-type", "application/secret_marker", id="another content type"),
+        pytest.param("content-type", "application/a_secret_marker", id="a content type that sorts first"),
     ],
 )
 def test_a_malformed_attribute_is_named_and_its_value_is_not_shown(name: str, value: str) -> None:
     with pytest.raises(MalformedEnvelopeError, match=f"^{name} ") as raised:
         Envelope.from_attributes(an_envelope().to_attributes() | {name: value})
     assert "secret_marker" not in str(raised.value).lower()
+
+
+def test_an_id_of_as_many_bytes_as_an_attribute_holds_is_read() -> None:
+    envelope = an_envelope(event_id="é" * 512)
+
+    assert Envelope.from_attributes(envelope.to_attributes()) == envelope
+
+
+def test_what_an_event_says_besides_is_let_through() -> None:
+    attributes = an_envelope().to_attributes() | {"ce-partitionkey": "EWR", "googclient_schemaencoding": "BINARY"}
+    assert Envelope.from_attributes(attributes) == an_envelope()
+
+    for name in ("ce-type", "ce-specversion", "content-type"):
+        del attributes[name]
+    assert Envelope.from_attributes(attributes) == an_envelope(), "what may be absent"
 
 
 @pytest.mark.parametrize("name", ["content-type", "Content-Type", "ce-datacontenttype", "CE-DataContentType"])

@@ -13,7 +13,7 @@ import pytest
 
 from headrace.schemas.errors import InvalidEventError
 from headrace.schemas.model import MAX_ITEMS
-from headrace.schemas.validate import validate
+from headrace.schemas.validate import check, validate
 from tests.builders import (
     BOOKING,
     BOOKING_V1,
@@ -276,3 +276,58 @@ def test_a_time_that_is_none_is_refused(type_: Any) -> None:
     assert str(error) == (
         "field: not a value of this field (got NoTime); give a time, or None where the field is optional"
     )
+
+
+@pytest.mark.parametrize(
+    ("type_", "value", "held"),
+    [
+        pytest.param(ENUM, "HEARTS", "HEARTS", id="an enum"),
+        pytest.param(FIXED, b"1234", b"1234", id="a fixed"),
+        pytest.param(a_decimal(4, 2), Decimal("1.5"), Decimal("1.50"), id="a decimal"),
+        pytest.param({"type": "map", "values": INT}, {"a": 1}, {"a": 1}, id="a map"),
+        pytest.param({"type": "array", "items": INT}, (1, 2), [1, 2], id="an array"),
+        pytest.param(ROW, MappingProxyType({"seat": 1}), {"seat": 1}, id="a record"),
+        pytest.param(["null", INT], 7, 7, id="an optional value"),
+        pytest.param(["null", INT], None, None, id="null"),
+        pytest.param(INT, 7, 7, id="a number"),
+    ],
+)
+def test_a_value_is_given_as_its_type_has_it(type_: Any, value: Any, held: Any) -> None:
+    record = a_contract(("field", type_)).record
+    assert str(validate(record, {"field": value, "at": MOMENT})) == str({"field": held, "at": MOMENT})
+    assert str(check(record.fields[0].type, value, "field")) == str(held)
+
+
+def test_a_field_that_is_left_out_is_not_made_up() -> None:
+    contract = a_contract(("field", INT, {"default": 7}))
+    assert validate(contract.record, {"at": MOMENT}) == {"at": MOMENT}
+
+
+@pytest.mark.parametrize("data", [b"", b"123", b"12345"])
+def test_a_fixed_of_another_size_is_refused(data: bytes) -> None:
+    assert str(refusal(FIXED, data)).endswith("give exactly 4 bytes")
+
+
+def test_what_is_wrong_with_a_record_is_told_by_its_path_or_by_its_name() -> None:
+    row = a_contract(("field", ROW)).record.fields[0].type
+    for value, place in (([], ""), ({7: 1}, " (a key)"), (Unreadable(), "")):
+        for path, name in (("seats[3]", "seats[3]"), ("", "Row")):
+            with pytest.raises(InvalidEventError) as raised:
+                validate(row, value, path)  # type: ignore[arg-type]
+            assert raised.value.path == name + place
+
+
+class Unreadable(dict[str, Any]):
+    """A mapping that cannot be read."""
+
+    def __iter__(self) -> Any:
+        raise ValueError(MARKER)
+
+
+@pytest.mark.parametrize(("path", "prefix"), [("", ""), ("seats[3]", "seats[3].")])
+def test_of_a_name_that_the_contract_does_not_have_128_characters_are_told(path: str, prefix: str) -> None:
+    row = a_contract(("field", ROW)).record.fields[0].type
+    for count in (127, 128, 129):
+        with pytest.raises(InvalidEventError, match="the contract has no such field; known are seat") as raised:
+            validate(row, {"x" * count: 1}, path)  # type: ignore[arg-type]
+        assert raised.value.path == prefix + "x" * min(count, 128)

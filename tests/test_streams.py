@@ -17,7 +17,8 @@ from headrace.bigquery.append_result import Answer, Verdict, judge
 from headrace.bigquery.write_streams import FEW, IDLE_SECONDS, Rows, WriteStreams
 from tests.faults import scripted_answers as answers
 from tests.faults.scripted_memory import MemoryStreams, a_scripted_memory
-from tests.faults.scripted_streams import Append, Rule, ScriptedServer
+from tests.faults.scripted_streams import AbortedCallError, Append, Rule, ScriptedServer, error
+from tests.jobs import wait_for
 
 TABLE: Final = "projects/p/datasets/d/tables/things"
 OFFSET_TAKEN: Final = Answer(code_pb2.ALREADY_EXISTS, "OFFSET_ALREADY_EXISTS")
@@ -46,6 +47,11 @@ def values(memory: MemoryStreams) -> list[int]:
 
 def threads_that_read() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == "append-answers"]
+
+
+def threads_at_work() -> set[threading.Thread]:
+    """All but those that serve."""
+    return {thread for thread in threading.enumerate() if not thread.name.startswith("ThreadPoolExecutor")}
 
 
 def hear(rule: Rule) -> Answer:
@@ -134,6 +140,16 @@ def test_a_call_that_fails_is_an_answer_too(status: grpc.StatusCode, verdict: Ve
     assert judge(answer, attempted=True) is verdict
 
 
+def test_what_else_comes_with_the_end_of_a_call_says_nothing_of_rows() -> None:
+    more = (("a-request", "before"), ("x-request", "behind"))
+    details = wire.AppendRowsResponse.pb(error(grpc.StatusCode.NOT_FOUND, "TABLE_NOT_FOUND")).error.SerializeToString()
+
+    def end(_: Append) -> wire.AppendRowsResponse:
+        raise AbortedCallError(grpc.StatusCode.NOT_FOUND, details=details, more=more)
+
+    assert hear(end) == Answer(code_pb2.NOT_FOUND, "TABLE_NOT_FOUND")
+
+
 def test_details_that_cannot_be_read_leave_the_status() -> None:
     assert hear(answers.abort_with(grpc.StatusCode.ABORTED, b"\xff")) == Answer(code_pb2.ABORTED)
 
@@ -162,6 +178,67 @@ def test_an_answer_that_never_comes_is_waited_for_so_long_and_not_mistaken_for_t
         released.set()
     assert (lost, again) == (Answer(code_pb2.DEADLINE_EXCEEDED), OFFSET_TAKEN)
     assert values(memory) == [1]
+
+
+def test_a_stream_that_is_appended_to_again_keeps_its_connection() -> None:
+    with writing() as (streams, _, _):
+        stream = streams.create(TABLE)
+        reading = []
+        for offset in range(3):
+            streams.append(stream, offset, rows(offset))
+            reading += threads_that_read()
+    assert len(reading) == 3
+    assert len(set(reading)) == 1
+
+
+def test_a_connection_is_closed_as_soon_as_its_answer_is_given_up_though_the_server_holds_on() -> None:
+    released = threading.Event()
+    with writing(seconds=0.2) as (streams, _, server):
+        server.script.add(answers.never_answer(released))
+        assert streams.append(streams.create(TABLE), 0, rows(1)).status == code_pb2.DEADLINE_EXCEEDED
+        try:
+            wait_for(lambda: not threads_that_read(), 10)
+        finally:
+            released.set()
+
+
+def test_who_waits_for_an_answer_hears_that_the_connection_was_closed_meanwhile() -> None:
+    released = threading.Event()
+    with writing() as (streams, _, server):
+        server.script.add(answers.never_answer(released))
+        stream = streams.create(TABLE)
+        try:
+            said = streams.append(stream, 0, rows(1), lambda: streams.close(stream))
+        finally:
+            released.set()
+    assert said == Answer(code_pb2.CANCELLED)
+
+
+def test_a_finalised_stream_keeps_no_connection() -> None:
+    with writing() as (streams, _, _):
+        stream = streams.create(TABLE)
+        streams.append(stream, 0, rows(1))
+        streams.finalise(stream)
+        wait_for(lambda: not threads_that_read(), 10)
+
+
+def test_nothing_is_left_at_work_for_a_connection_that_was_closed_or_had_ended() -> None:
+    with writing() as (streams, _, server):
+        before = threads_at_work()
+        stream = streams.create(TABLE)
+        streams.append(stream, 0, rows(1))
+        (reading,) = threads_that_read()
+        server.end_calls()
+        reading.join(10)
+        streams.append(stream, 1, rows(2))
+        streams.close_all()
+        wait_for(lambda: threads_at_work() <= before, 10)
+
+
+def test_an_open_connection_does_not_keep_the_process_from_ending() -> None:
+    with writing() as (streams, _, _):
+        streams.append(streams.create(TABLE), 0, rows(1))
+        assert [thread.daemon for thread in threads_that_read()] == [True]
 
 
 def test_a_connection_that_ended_while_it_was_idle_is_opened_anew() -> None:
@@ -209,6 +286,43 @@ def test_a_connection_in_use_stays_open_however_many_others_are_needed() -> None
         assert (said, len(streams._connections)) == (Answer(), 2)
         streams.close_all()
     assert sorted(values(memory)) == [1, 2]
+
+
+def test_a_connection_that_was_idle_and_is_in_use_again_stays_open_too() -> None:
+    with a_scripted_memory() as (_, memory, client):
+        streams = WriteStreams(client, 20, connections=1)
+        one, other = streams.create(TABLE), streams.create(TABLE)
+        streams.append(one, 0, rows(1))
+        said = streams.append(one, 1, rows(2), lambda: streams.append(other, 0, rows(3)))
+        assert said == Answer()
+        streams.close_all()
+    assert sorted(values(memory)) == [1, 2, 3]
+
+
+def test_as_many_connections_stay_open_as_may() -> None:
+    with a_scripted_memory() as (_, _, client):
+        streams = WriteStreams(client, 20, connections=4)
+        made = [streams.create(TABLE) for _ in range(4)]
+        for stream in made:
+            streams.append(stream, 0, rows(1))
+        assert list(streams._connections) == made
+        streams.close_all()
+
+
+def test_connections_that_were_used_lately_are_not_closed_as_idle() -> None:
+    now = 100.0
+    with a_scripted_memory() as (_, _, client):
+        streams = WriteStreams(client, 20, seconds=lambda: now)
+        made = [streams.create(TABLE) for _ in range(FEW + 1)]
+        for stream in made:
+            streams.append(stream, 0, rows(1))
+        for now in (100.0, 100.0 + IDLE_SECONDS):  # noqa: B007 the clock of the streams
+            streams.close_idle()
+            assert list(streams._connections) == made
+        now = 101.0 + IDLE_SECONDS
+        streams.close_idle()
+        assert list(streams._connections) == made[1:]
+        streams.close_all()
 
 
 def test_connections_that_were_idle_for_long_are_closed_but_for_a_few() -> None:

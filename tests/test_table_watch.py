@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -12,11 +13,12 @@ import pyarrow as pa
 import pytest
 from google.api_core.exceptions import NotFound
 from google.cloud import bigquery
+from structlog.testing import capture_logs
 
 from headrace.bigquery.table_identity import Witness, look_at_table, missing_witnesses
 from headrace.engine.journal import Journal
 from headrace.engine.status import SubjectStatus
-from headrace.engine.table_watch import LOOK_SECONDS, WITNESS_SECONDS, Change, TableWatch
+from headrace.engine.table_watch import LOOK_SECONDS, WITNESS_SECONDS, Change, TableWatch, watch_on
 from headrace.engine.witnesses import EVERY_SECONDS, KEPT, Witnesses, parse_witnesses
 from headrace.schemas.envelope import to_micros
 
@@ -57,8 +59,12 @@ class Watched:
         self.service, self.status, self.seconds = Service(ids=["a"]), SubjectStatus("things"), 0.0
         self.journal = Journal.open(folder / "journal")
         self.journal.claim("a test", 0, 3600)
+        self.watch = self.another_process()
+
+    def another_process(self) -> TableWatch:
+        """The watch of the next process, on the same journal."""
         client: Any = self.service
-        self.watch = TableWatch("t", "`p.d.t`", self.journal, client, self.status, lambda: self.seconds)
+        return TableWatch("t", "`p.d.t`", self.journal, client, self.status, lambda: self.seconds)
 
     def know(self) -> Watched:
         assert self.watch.look() is Change.NEW
@@ -147,6 +153,22 @@ def test_a_row_is_kept_every_few_seconds_and_only_the_last_ones() -> None:
     assert list(parse_witnesses(None)) == []
 
 
+def test_a_row_is_kept_as_soon_as_it_is_time_and_not_before() -> None:
+    now = [0.0]
+    witnesses = Witnesses(None, lambda: now[0])
+    assert witnesses.offer(rows(LATELY))
+    now[0] = EVERY_SECONDS - 0.5
+    assert witnesses.offer(rows(LATELY)) is None
+    now[0] = EVERY_SECONDS
+    assert witnesses.offer(rows(LATELY))
+
+
+def test_a_batch_without_rows_has_none_to_keep_and_leaves_it_to_the_next() -> None:
+    witnesses = Witnesses(None, lambda: 0.0)
+    assert witnesses.offer(rows()) is None
+    assert parse_witnesses(witnesses.offer(rows(LATELY))) == [LATELY]
+
+
 def test_a_table_is_overdue_when_nobody_has_looked_for_twice_as_long_as_it_should_be(watched: Watched) -> None:
     watched.know()
     watched.seconds = 2 * LOOK_SECONDS
@@ -157,10 +179,30 @@ def test_a_table_is_overdue_when_nobody_has_looked_for_twice_as_long_as_it_shoul
     assert not watched.watch.is_overdue
 
 
-def test_what_a_look_saw_serves_others_for_a_while_and_not_when_the_table_was_gone(watched: Watched) -> None:
+def test_a_table_is_not_overdue_from_the_start_and_is_when_nobody_ever_looks(watched: Watched) -> None:
+    watched.seconds = 5.0
+    watch = watched.another_process()
+    watched.seconds += 2 * LOOK_SECONDS
+    assert not watch.is_overdue
+    watched.seconds += 1.0
+    assert watch.is_overdue
+
+
+def test_the_next_process_asks_for_rows_that_an_earlier_one_kept(watched: Watched) -> None:
     watched.know()
+    assert watched.another_process().look() is None
+    assert watched.service.asked == 1
+    watched.service.ids = []
+    assert watched.another_process().look() is Change.EMPTIED
+
+
+def test_what_a_look_saw_serves_others_for_a_while_and_not_when_the_table_was_gone(watched: Watched) -> None:
+    watched.seconds = 5.0
+    watched.know()
+    assert watched.watch.seen(0.0) is not None
+    watched.seconds += 30.0
     assert watched.watch.seen(30.0) is not None
-    watched.seconds += 31.0
+    watched.seconds += 1.0
     assert watched.watch.seen(30.0) is None
     watched.watch.look()
     assert watched.watch.seen(30.0) is not None
@@ -186,3 +228,60 @@ def test_who_waits_is_woken_by_a_change(watched: Watched) -> None:
     watched.service.created = NOW + timedelta(milliseconds=1)
     watched.watch.watch()
     assert woken == ["the loop"]
+
+
+def test_what_is_in_the_way_is_logged_once(watched: Watched) -> None:
+    watched.know()
+    watched.service.created = None
+    with capture_logs() as logs:
+        for _ in range(2):
+            watched.watch.watch()
+            assert [each["event"] for each in logs] == ["table_differs"]
+
+
+@pytest.mark.parametrize(("tables", "pause"), [(1, 10.0), (2, 5.0), (100, 0.5)])
+def test_tables_are_looked_at_in_turn_each_every_few_seconds_and_of_many_two_a_second(
+    tables: int, pause: float
+) -> None:
+    stop = Stopped(after=2 * tables + 1)
+    looked: list[int] = []
+    watches: Any = [Looking(number, looked) for number in range(tables)]
+    watch_on(lambda: watches, stop, 10.0)
+    assert looked == [*range(tables), *range(tables), 0]
+    assert stop.pauses == [pause] * (2 * tables + 2)
+
+
+def test_a_table_that_is_served_later_is_looked_at_with_the_next_round() -> None:
+    looked: list[int] = []
+    watches: Any = [Looking(0, looked)]
+
+    def served() -> Any:
+        watches.append(Looking(len(watches), looked))
+        return watches[:-1]
+
+    watch_on(served, Stopped(after=6), 10.0)
+    assert looked == [0, 0, 1, 0, 1, 2]
+
+
+@dataclass
+class Looking:
+    """Notes that it was looked at."""
+
+    number: int
+    looked: list[int]
+
+    def watch(self) -> None:
+        self.looked.append(self.number)
+
+
+class Stopped(threading.Event):
+    """Set *after* so many waits, of which none takes time."""
+
+    def __init__(self, after: int) -> None:
+        super().__init__()
+        self.after, self.pauses = after, list[float]()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        assert timeout is not None
+        self.pauses.append(timeout)
+        return len(self.pauses) > self.after

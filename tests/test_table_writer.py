@@ -41,6 +41,7 @@ class Books:
     reckoned: int = 0
     reckoning: threading.Event = field(default_factory=threading.Event)
     refused: list[int] = field(default_factory=list)
+    removed: list[int] = field(default_factory=list)
     announced: list[str] = field(default_factory=list)
     table_misfits: list[str] = field(default_factory=list)
     taken_over: bool = False
@@ -52,8 +53,9 @@ class Books:
         return lambda _: lambda: self.told.extend(rows.column(0).to_pylist())
 
     def refuse(self, head: Head, refused: Mapping[int, str]) -> Callable[[Transaction], None]:
-        self.refused += [head.rows.column(0)[index].as_py() for index in refused]
-        return lambda _: None
+        values = [head.rows.column(0)[index].as_py() for index in refused]
+        self.refused += values
+        return lambda _: self.removed.extend(values)
 
     def stored(self, rows: pa.RecordBatch) -> Sequence[int]:
         return [index for index, each in enumerate(rows.column(0).to_pylist()) if each in self.rows]
@@ -75,6 +77,12 @@ class Books:
     def rows(self) -> list[int]:
         """What stands in the table."""
         return [row["value"] for row in self.streams.rows("things")]
+
+    def hear(self) -> list[str]:
+        """What is said to be in the way from now on."""
+        said: list[str] = []
+        self.status.block = lambda where, sentence: said.append(sentence) is None  # type: ignore[method-assign]
+        return said
 
     def restarted(self) -> TableWriter:
         """The writer of the next process, on the same journal, recovered."""
@@ -142,11 +150,22 @@ def test_what_to_note_is_reckoned_while_bigquery_has_the_rows(books: Books) -> N
     assert books.told == [1]
 
 
+def test_what_else_is_noted_is_committed_once_with_rows_and_without(books: Books) -> None:
+    writer = books.restarted()
+    noted: list[str] = []
+    for values in ((1, 2), ()):
+        rows = pa.RecordBatch.from_pydict({"value": pa.array(values, pa.int64())})
+        writer.write(rows, rows, lambda _: noted.append("a round"))
+    assert noted == ["a round"] * 2
+    assert books.told == [1, 2]
+
+
 def test_guilty_rows_are_refused_and_the_others_written_in_their_order(books: Books) -> None:
     writer = books.restarted()
     books.server.script.add(answers.refuse_rows(lambda row: row["value"] in (20, 40)), times=1)
     write(writer, 10, 20, 30, 40, 50)
     assert (books.rows, books.refused) == ([10, 30, 50], [20, 40])
+    assert books.removed == [20, 40], "with their letters the commit says so"
 
 
 def test_a_batch_of_guilty_rows_alone_leaves_nothing(books: Books) -> None:
@@ -168,10 +187,12 @@ def test_a_batch_refused_as_a_whole_is_halved_down_to_the_guilty_row(books: Book
 
 def test_a_table_that_is_not_as_its_contract_blames_no_row(books: Books) -> None:
     writer = books.restarted()
+    said = books.hear()
     books.table_misfits.append("the table has no column value")
     books.server.script.add(answers.refuse_batch(lambda _: True), times=1)
     write(writer, 1, 2)
     assert (books.rows, books.refused) == ([1, 2], [])
+    assert "the table has no column value" in said[0]
 
 
 def test_before_a_batch_is_changed_its_stream_is_closed_to_an_attempt_that_may_be_on_its_way(books: Books) -> None:
@@ -186,11 +207,36 @@ def test_before_a_batch_is_changed_its_stream_is_closed_to_an_attempt_that_may_b
     assert second.end == 1
 
 
+def refuse_while_it_arrives(append: Append) -> Any:
+    """Refuse the first row of an attempt, while an earlier one that was on its way is accepted."""
+    append.write()
+    return answers.refuse_indices(append, [0])
+
+
+def test_a_batch_that_was_on_its_way_and_arrives_is_not_changed(books: Books) -> None:
+    #  |sent, no answer|sent again: a row is refused, and the first attempt arrives
+    writer = books.restarted()
+    books.server.script.add(answers.abort(grpc.StatusCode.UNAVAILABLE), times=1)
+    books.server.script.add(refuse_while_it_arrives, times=1)
+    write(writer, 1, 2)
+    write(writer, 3)
+    assert (books.rows, books.told, books.refused) == ([1, 2, 3], [1, 2, 3], [])
+
+
+def test_half_a_batch_that_was_on_its_way_and_arrives_is_not_changed_and_the_other_follows(books: Books) -> None:
+    #  |refused as a whole: halved|the first half sent, no answer|sent again: refused, and the first attempt arrives
+    writer = books.restarted()
+    books.server.script.add(answers.refuse_batch(lambda _: True), times=1)
+    books.server.script.add(answers.abort(grpc.StatusCode.UNAVAILABLE), times=1)
+    books.server.script.add(refuse_while_it_arrives, times=1)
+    write(writer, 1, 2, 3, 4)
+    assert (books.rows, books.told, books.refused) == ([1, 2, 3, 4], [1, 2, 3, 4], [])
+
+
 @pytest.mark.parametrize("status", [grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAUTHENTICATED])
 def test_a_missing_permission_is_waited_for_and_said(books: Books, status: grpc.StatusCode) -> None:
     writer = books.restarted()
-    said: list[str] = []
-    books.status.block = lambda where, sentence: said.append(sentence) is None  # type: ignore[method-assign]
+    said = books.hear()
     books.server.script.add(answers.answer(status), times=1)
     write(writer, 1)
     assert (books.rows, books.refused) == ([1], [])
@@ -203,9 +249,20 @@ def test_a_stream_that_was_finalised_by_somebody_is_replaced_once_its_count_is_k
     write(writer, 1, 2)
     (stream,) = books.streams.streams.values()
     stream.finalised = True
+    said = books.hear()
     write(writer, 3)
     assert books.rows == [1, 2, 3]
     assert len(books.announced) == 2
+    assert said == []
+
+
+def test_that_a_new_stream_takes_no_rows_is_said_before_another_is_tried(books: Books) -> None:
+    writer = books.restarted()
+    said = books.hear()
+    books.server.script.add(answers.answer(grpc.StatusCode.FAILED_PRECONDITION), times=1)
+    write(writer, 1)
+    assert ["a new stream takes no rows" in each for each in said] == [True]
+    assert (books.rows, len(books.announced)) == ([1], 2)
 
 
 def test_a_stream_that_is_gone_is_replaced_and_the_table_asked(books: Books) -> None:
@@ -294,6 +351,35 @@ def test_after_a_takeover_rows_in_the_table_are_the_other_engine_s(books: Books)
     books.writer_of(books).recover(taken_over=True)
     assert books.told == [], "it is counted by whoever wrote it"
     assert books.rows == [2]
+    books.restarted()
+    assert (books.rows, books.told) == ([2], []), "and by no later process of ours"
+
+
+@pytest.mark.parametrize("how", ["taken_over", "replaced"])
+def test_a_stream_is_left_for_good_when_its_table_is_another_s_or_another_one(books: Books, how: str) -> None:
+    write(books.restarted(), 1)
+    books.writer_of(books).recover(**{how: True})
+    first, second = books.streams.streams.values()
+    assert (first.finalised, second.finalised) == (True, False)
+
+
+@pytest.mark.parametrize("how", ["taken_over", "replaced"])
+def test_where_nothing_was_ever_written_no_stream_is_opened_in_any_case(books: Books, how: str) -> None:
+    books.writer_of(books).recover(**{how: True})
+    assert not books.streams.streams
+
+
+def test_a_table_made_anew_gets_a_new_stream_whatever_the_former_one_holds(books: Books) -> None:
+    writer = books.restarted()
+    writer.reopen()
+    assert not books.streams.streams, "there was none to leave"
+    write(writer, 1, 2)
+    (stream,) = books.streams.streams.values()
+    stream.batches.clear()
+    writer.reopen()
+    write(writer, 3)
+    assert (books.rows, books.told) == ([3], [1, 2, 3])
+    assert len(books.streams.streams) == 2
 
 
 def _leave_open(books: Books, writer: TableWriter, *values: int) -> None:
@@ -322,6 +408,16 @@ def test_a_stream_with_more_rows_than_were_committed_halts_the_next_process_befo
         write(writer, 2)
     assert books.rows == [1, *more]
     assert books.told == [1]
+
+
+def test_a_stream_with_fewer_rows_than_were_committed_halts_the_next_process_before_it_writes(books: Books) -> None:
+    write(books.restarted(), 1, 2)
+    (stream,) = books.streams.streams.values()
+    stream.batches[:] = [pa.RecordBatch.from_pydict({"value": [1]})]
+    writer = books.restarted()
+    with pytest.raises(HaltError, match="holds 1 rows where 2 were committed"):
+        write(writer, 3)
+    assert books.rows == [1]
 
 
 def test_a_start_opens_no_stream_until_there_are_rows(books: Books) -> None:
@@ -414,13 +510,19 @@ def test_open_rows_go_to_a_table_made_anew_unless_it_holds_them(
     assert sorted(books.told) == [1, 2, 3]
     write(writer, 4)
     assert books.rows == [*rows, 4]
+    assert all(append.rows.num_rows for append in books.server.script.seen), "nobody sends a request of no rows"
 
 
-def test_a_stream_to_a_table_that_is_gone_is_left_once_there_is_another_table(books: Books) -> None:
+@pytest.mark.parametrize("status", [grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.NOT_FOUND])
+def test_a_stream_to_a_table_that_is_gone_is_left_once_there_is_another_table(
+    books: Books, status: grpc.StatusCode
+) -> None:
     writer = books.restarted()
     write(writer, 1)
-    books.server.script.add(answers.answer(grpc.StatusCode.PERMISSION_DENIED), times=1)
+    (stream,) = books.streams.streams.values()
+    stream.batches.clear()
+    books.server.script.add(answers.answer(status), times=1)
     books.replaced = True
     write(writer, 2)
-    assert books.rows == books.told == [1, 2]
+    assert (books.rows, books.told) == ([2], [1, 2])
     assert len(books.announced) == 2

@@ -6,12 +6,28 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from headrace.core.dead_letter import Reason, Refusal
+from headrace.core.message import Message
 from headrace.core.micro_batch import NOTES, MicroBatch
 from headrace.core.row_hash import row_hashes
-from headrace.core.tally import Outcome, add_up, tally_rows, tally_written
+from headrace.core.tally import (
+    GAP,
+    Outcome,
+    Tally,
+    add_up,
+    gap_tally,
+    id_hash,
+    tally_lost,
+    tally_refusals,
+    tally_rows,
+    tally_unread,
+    tally_unread_refusals,
+    tally_written,
+)
 from headrace.steps.tally_lines import tally_lines
 from tests.strategies import FIXED_PROFILE
 
@@ -33,6 +49,20 @@ def a_batch(*numbers: int, subject: str = "things") -> MicroBatch:
     )
     rows = pa.RecordBatch.from_pydict({"_event_id": [str(number) for number in numbers]})
     return MicroBatch(subject, rows, notes, b"")
+
+
+def messages(*minutes: int) -> list[Message]:
+    """A message for each minute in which one was published."""
+    return [Message("things", b"", {}, str(minute), minute * 60_000_000 + 7) for minute in minutes]
+
+
+def in_short(*tallies: Tally) -> list[tuple[str, str | None, int, int]]:
+    """Outcome, reason, minute and number of events of each line, in order."""
+    lines = [line for tally in tallies for line in tally.counts.to_pylist()]
+    assert {line["subject"] for line in lines} <= {"things"}
+    return sorted(
+        (each["outcome"], each["reason"], each["window_start"] // 60_000_000, each["events"]) for each in lines
+    )
 
 
 def signed(number: int) -> int:
@@ -74,6 +104,81 @@ def test_each_line_has_an_identity_and_says_until_when_its_subject_is_complete()
         "unknown": None,
     }
     assert [len(line["windows"]) for line in lines] == [2, 2]
+
+
+def test_lines_that_say_nothing_of_completeness_leave_it_open() -> None:
+    lines = tally_lines(tally_written(a_batch(1, 2), MINUTE), 5, lambda: "a line").to_pylist()
+    assert [(line["complete_until"], line["events"]) for line in lines] == [(None, 2)]
+
+
+@pytest.mark.parametrize("key", [bytes(16), b"\x01" * 16, b"\xff" * 8 + bytes(8), bytes(7) + b"\x01" + b"\xff" * 8])
+def test_the_hash_of_one_event_s_id_is_what_its_tally_says(key: bytes) -> None:
+    batch = a_batch(1)
+    notes = batch.notes.set_column(0, NOTES.field(0), pa.array([key], NOTES.field(0).type))
+    (line,) = tally_rows(MicroBatch("things", batch.rows, notes, b""), Outcome.RECEIVED, MINUTE).counts.to_pylist()
+    assert line["id_hash"] == id_hash(key)
+
+
+def test_messages_that_could_not_be_read_are_counted_when_they_were_published_and_without_hashes() -> None:
+    tally = tally_unread(messages(3, 1, 3), Outcome.DEAD_LETTERED, MINUTE, "malformed_envelope")
+    assert in_short(tally) == [
+        ("dead_lettered", "malformed_envelope", 1, 1),
+        ("dead_lettered", "malformed_envelope", 3, 2),
+    ]
+    assert {(line["id_hash"], line["content_hash"]) for line in tally.counts.to_pylist()} == {(0, 0)}
+
+
+def test_messages_that_could_not_be_read_are_received_and_dead_lettered_each_by_its_reason() -> None:
+    refusals = [
+        Refusal(0, Reason.UNDECODABLE_PAYLOAD, ""),
+        Refusal(2, Reason.MALFORMED_ENVELOPE, ""),
+        Refusal(3, Reason.UNDECODABLE_PAYLOAD, ""),
+    ]
+    tallies = tally_unread_refusals(messages(1, 2, 3, 1), refusals, MINUTE)
+    assert in_short(add_up(tallies)) == [
+        ("dead_lettered", "malformed_envelope", 3, 1),
+        ("dead_lettered", "undecodable_payload", 1, 2),
+        ("received", None, 1, 2),
+        ("received", None, 3, 1),
+    ]
+
+
+def test_rows_that_were_refused_are_counted_by_reason_and_the_others_are_not() -> None:
+    refusals = [Refusal(0, Reason.TOO_LATE, ""), Refusal(3, Reason.ID_CONFLICT, ""), Refusal(2, Reason.TOO_LATE, "")]
+    assert in_short(*tally_refusals(a_batch(1, 2, 3, 4), refusals, MINUTE)) == [
+        ("dead_lettered", "id_conflict", 4, 1),
+        ("dead_lettered", "too_late", 1, 1),
+        ("dead_lettered", "too_late", 3, 1),
+    ]
+
+
+def test_rows_that_are_lost_are_stated_in_the_window_in_which_that_was_noticed() -> None:
+    assert tally_lost("things", 9, 119_999_999, MINUTE).counts.to_pylist() == [
+        {
+            "subject": "things",
+            "outcome": "lost",
+            "reason": None,
+            "window_start": 60_000_000,
+            "events": 9,
+            "id_hash": 0,
+            "content_hash": 0,
+        }
+    ]
+
+
+@pytest.mark.parametrize(("since", "stated"), [(5, 5), (0, 9)])
+def test_a_gap_is_stated_from_its_beginning_or_where_nobody_knows_that_its_end(since: int, stated: int) -> None:
+    assert gap_tally("things", since, 9, "between these").counts.to_pylist() == [
+        {
+            "subject": "things",
+            "outcome": GAP,
+            "reason": "between these",
+            "window_start": stated,
+            "events": 0,
+            "id_hash": 0,
+            "content_hash": 0,
+        }
+    ]
 
 
 @settings(FIXED_PROFILE, max_examples=100)

@@ -25,11 +25,17 @@ UNLIMITED: Final = [("grpc.max_send_message_length", -1), ("grpc.max_receive_mes
 
 
 class AbortedCallError(Exception):
-    """End the call with a gRPC status instead of an answer."""
+    """End the call with a gRPC status instead of an answer; *more* is what else the last metadata says."""
 
-    def __init__(self, status: grpc.StatusCode, detail: str = "by the script", details: bytes = b"") -> None:
+    def __init__(
+        self,
+        status: grpc.StatusCode,
+        detail: str = "by the script",
+        details: bytes = b"",
+        more: tuple[tuple[str, str], ...] = (),
+    ) -> None:
         super().__init__(detail)
-        self.status, self.detail, self.details = status, detail, details
+        self.status, self.detail, self.details, self.more = status, detail, details, more
 
 
 def error(status: grpc.StatusCode, storage: str = "", message: str = "by the script") -> wire.AppendRowsResponse:
@@ -164,8 +170,8 @@ class ScriptedServer:
                 request.arrow_rows.writer_schema.serialized_schema = schema  # its first bearer may not be passed on
                 yield self.script.answer(_read(request, connection))
         except AbortedCallError as aborted:
-            if aborted.details:
-                context.set_trailing_metadata([("grpc-status-details-bin", aborted.details)])
+            details = [("grpc-status-details-bin", aborted.details)] if aborted.details else []
+            context.set_trailing_metadata([*details, *aborted.more])
             context.abort(aborted.status, aborted.detail)
         finally:
             connection.close()

@@ -15,7 +15,7 @@ def batch_size(rate: float, at_most: int) -> int:
     >>> [batch_size(rate, at_most=5000) for rate in (0.0, 10.0, 1_000.0, 1e6)]
     [1, 1, 50, 5000]
     """
-    return max(1, min(at_most, int(min(rate * LINGER_SECONDS, at_most))))
+    return max(1, int(min(rate * LINGER_SECONDS, at_most)))
 
 
 class Pace:

@@ -285,19 +285,28 @@ class Puller:
 
     def _ask(self) -> None:
         """Begin the pulls that are wanted and have room; who calls holds the lock."""
-        if self._is_winding_down or self._asking is _Asking.ENDED or not self._room():
+        if self._is_winding_down or self.failure or self._asking is _Asking.ENDED or not self._room():
             return
         if self._asking is _Asking.WANTED:
             self._asking = _Asking.UNDER_WAY
             self._begin(self._idle_seconds if self._empty_since else PULL_SECONDS, along=False)
-        while self._many and len(self._under_way) < PULLS and self._along.acquire(blocking=False):
+        while self._asks_for_more() and self._along.acquire(blocking=False):
             self._begin(PULL_SECONDS, along=True)
+
+    def _asks_for_more(self) -> bool:
+        return self._many and self.failure is None and len(self._under_way) < PULLS
 
     def _begin(self, seconds: float, along: bool) -> None:
         leased_until = time.monotonic() + self._deadline
         each = _UnderWay(along, time.time_ns() // 1000, leased_until, lasts=seconds > PULL_SECONDS)
         self._under_way.add(each)
-        each.pull = self._calls.begin_pull(PULL_MESSAGES, seconds, lambda pull: self._answered(each, pull))
+        try:
+            each.pull = self._calls.begin_pull(PULL_MESSAGES, seconds, lambda pull: self._answered(each, pull))
+        except ValueError as error:  # gRPC's for a closed channel: nothing will answer, so nobody may wait for it
+            self._under_way.discard(each)
+            if along:
+                self._along.release()
+            self._fail(error)
 
     def _answered(self, each: _UnderWay, pull: Pull) -> None:
         """Hold what a pull brought; in a thread of gRPC's, which must not wait for anything."""

@@ -1,0 +1,52 @@
+"""What is said of an error that holds up one subject, and where it is said to have come from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from headrace.engine.failures import said_of, where_it_failed
+from headrace.schemas.errors import ContractError
+
+
+def raised(error: Exception, deep: int = 0) -> Exception:
+    """*error* as it is caught *deep* calls above the one that raised it."""
+    try:
+        go_down(error, deep)
+    except Exception as caught:
+        return caught
+    raise AssertionError
+
+
+def go_down(error: Exception, deep: int) -> None:
+    further: Callable[[Exception, int], None] = go_down if deep else fail
+    further(error, deep - 1)
+
+
+def fail(error: Exception, _: int) -> None:
+    raise error
+
+
+def test_what_a_contract_is_refused_for_is_said_as_it_is() -> None:
+    said = said_of(raised(ContractError("things.v2.n", "int cannot be read as string", "add a field instead")))
+    assert said.startswith("things.v2.n: int cannot be read as string; add a field instead; ")
+    assert "stay in Pub/Sub" in said
+
+
+def test_of_any_other_error_its_class_and_place_are_said_and_not_its_text() -> None:
+    said = said_of(raised(ValueError("ada@example.com")))
+    assert said.startswith("ValueError at test_failures.raised:")
+    assert "stay in Pub/Sub" in said
+    assert "report this line" in said
+    assert "ada@example.com" not in said
+
+
+def test_the_place_is_named_by_the_innermost_calls_outermost_first() -> None:
+    shallow, deep = (where_it_failed(raised(ValueError(), deep)).split(" > ") for deep in (0, 9))
+    names = [each.partition(":")[0] for each in shallow]
+    assert names == ["test_failures.raised", "test_failures.go_down", "test_failures.fail"]
+    assert [each.partition(":")[0] for each in deep] == ["test_failures.go_down"] * 3 + ["test_failures.fail"]
+    assert all(each.partition(":")[2].isdecimal() for each in deep)
+
+
+def test_an_error_that_nobody_raised_has_no_place() -> None:
+    assert where_it_failed(ValueError()) == ""
