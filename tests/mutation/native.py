@@ -26,7 +26,7 @@ from schemas.hatch_build import FLAGS, compile_all
 from tests.mutation.report import explanations
 
 ROOT: Final = Path(__file__).parents[2]
-FILES: Final = sorted((ROOT / "native" / "columns").glob("*.[ch]"))
+FILES: Final = sorted((ROOT / "schemas" / "native" / "columns").glob("*.[ch]"))
 TESTS: Final = (
     "tests/test_schemas_columns.py",
     "tests/test_schemas_decoder.py",
@@ -109,13 +109,13 @@ def outcome(mutant: NativeMutant) -> str:
     """Compile the mutant, and run the tests against it."""
     with tempfile.TemporaryDirectory() as folder:
         copy, into = Path(folder) / "root", Path(folder) / "built"
-        shutil.copytree(ROOT / "native", copy / "native")
+        shutil.copytree(ROOT / "schemas" / "native", copy / "schemas" / "native")
         path = copy / mutant.file
         source = path.read_text()
         path.write_text(source[: mutant.start] + mutant.token + source[mutant.end :])
         into.mkdir()
         problems: list[str] = []
-        compile_all(copy, into, problems.append, [*FLAGS, "-O1", "-w"])
+        compile_all(copy / "schemas", into, problems.append, [*FLAGS, "-O1", "-w"])
         if problems:
             return UNCOMPILED
         environment = {**os.environ, "PYTHONPATH": f"{into}{os.pathsep}{ROOT}"}

@@ -58,7 +58,7 @@ def measure(root: Path, folder: Path) -> Selection:
     if not data.exists():
         command = [sys.executable, "-m", "pytest", "-q", "-m", UNIT, "-n", "2", "--dist", "worksteal"]
         command += ["-p", "tests.mutation.timing", "--cov-context=test", "--cov-report="]
-        command += ["--cov=schemas", "--cov=producers", "--cov=stream"]
+        command += ["--cov=headrace"]
         environment = {**os.environ, "COVERAGE_FILE": str(data), "MUTATION_DURATIONS": str(folder / _DURATIONS)}
         ended = subprocess.run(command, cwd=root, env=environment, stdout=subprocess.PIPE, text=True)
         if ended.returncode:

@@ -15,12 +15,17 @@ from tests.mutation.mutants import Mutant, mutated
 def put_in(mutant: Mutant, root: Path) -> None:
     """Change the function that *mutant* names, wherever it was imported to. LookupError when it cannot be found."""
     path = root / mutant.file
-    module = importlib.import_module(".".join(Path(mutant.file).with_suffix("").parts).removesuffix(".__init__"))
+    module = importlib.import_module(_name(mutant.file))
     code = _code_of(mutated(path.read_text(), mutant), path, mutant.function)
     function = _function(module, mutant.function)
     if code.co_freevars != function.__code__.co_freevars:
         raise LookupError(f"{mutant.name}: its closure differs")
     function.__code__ = code
+
+
+def _name(file: str) -> str:
+    """The module in *file*, such as ``stream/headrace/job.py``: the first folder is that of its distribution."""
+    return ".".join(Path(file).with_suffix("").parts[1:]).removesuffix(".__init__")
 
 
 def _code_of(tree: ast.Module, path: Path, qualified: str) -> types.CodeType:
