@@ -46,6 +46,8 @@ def of(**counts: Any) -> Tallied:
         pytest.param(of(), Stored(5), [], id="all there"),
         pytest.param(of(received=9, duplicates=2, dropped=1, dead_lettered={"x": 1}), Stored(5), [], id="all outcomes"),
         pytest.param(of(), Stored(3), [("lost", 2)], id="rows missing"),
+        pytest.param(of(lost=3), Stored(5), [("lost", 3)], id="rows that went with their table"),
+        pytest.param(of(lost=3), Stored(3), [("lost", 5)], id="some went with their table and others are missing"),
         pytest.param(of(), Stored(5, 2), [("doubled", 2)], id="rows twice"),
         pytest.param(of(), Stored(4, 1), [("lost", 1), ("doubled", 1)], id="one missing, another twice"),
         pytest.param(of(), Stored(6), [("unexplained", 1)], id="a row more"),

@@ -3,7 +3,6 @@ from __future__ import annotations
 import struct
 from dataclasses import replace
 
-import psutil
 import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -83,16 +82,14 @@ def test_the_smallest_budget_is_due_after_each_event() -> None:
         assert seen.is_due()
 
 
-def test_memory_of_what_is_forgotten_goes_back_to_the_system() -> None:
-    #  a table has half a megabyte of address space
-    seen, sizes = SeenIds(), []
-    for turn in range(60):
-        seen.remember(a_batch((f"{turn}", 1)))
-        seen.turn()
-        for _ in range(6):
-            seen.decide(a_batch(("another", 1)))
-        sizes.append(psutil.Process().memory_info().vms)
-    assert sizes[-1] - sizes[10] < 12_000_000
+def test_a_batch_of_one_event_alone_has_one_fresh_row() -> None:
+    decision = SeenIds().decide(a_batch(("a", 1), ("a", 1), ("a", 2)))
+    assert (decision.fresh, decision.duplicates, decision.rivals) == ([0], [1], [2])
+
+
+def test_a_new_event_whose_content_is_hashed_to_0_is_fresh_and_nothing_else() -> None:
+    decision = SeenIds().decide(a_batch(("a", 0), ("b", 1)))
+    assert (decision.fresh, decision.duplicates, decision.conflicts) == ([0, 1], [], [])
 
 
 def test_a_version_tells_what_was_remembered_and_in_which_order() -> None:

@@ -22,7 +22,9 @@ from headrace.runtime.clock import now_micros
 
 
 def pipeline_for(settings: Settings, flags: list[str]) -> beam.Pipeline:
-    """The job as Dataflow runs it, not started: its keys are names of secrets, which workers read; asks nobody.
+    """The job as Dataflow runs it, not started: its keys are names of secrets, which workers read.
+
+    Beam looks at the bucket of ``temp_location`` where *flags* name one; otherwise nobody is asked.
 
     Raises:
         SettingsError: a secret is not named.
