@@ -15,12 +15,11 @@ ROOT = Path(__file__).parent.parent
 HATCHLING = Path(sys.executable).parent / "hatchling"
 
 
-def build(into: Path, **environment: str) -> tuple[set[str], str]:
-    """The files of a wheel built into *into*, and what the build said."""
+def build(into: Path, distribution: str = "schemas", **environment: str) -> tuple[set[str], str]:
+    """The files of a wheel built into *into*, and what the build said; *distribution* is its folder."""
     command = [HATCHLING, "build", "--target", "wheel", "--directory", into]
-    done = subprocess.run(
-        command, cwd=ROOT / "schemas", env={**os.environ, **environment}, capture_output=True, text=True
-    )
+    variables = {**os.environ, **environment}
+    done = subprocess.run(command, cwd=ROOT / distribution, env=variables, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     (wheel,) = into.iterdir()
     with zipfile.ZipFile(wheel) as archive:
@@ -47,3 +46,44 @@ def test_with_a_compiler_one_wheel_serves_every_python_from_3_11_on(tmp_path: Pa
     assert [name for name in files if re.fullmatch(r"headrace_schemas-0.1.0-cp311-abi3-\w+\.whl", name)]
     assert [name for name in files if re.fullmatch(r"headrace/_columns\.\S+", name)]
     assert "warning" not in said
+
+
+APPLICATION = """
+import producers, schemas, stream
+from headrace.producers import EventProducer
+from headrace.producers.testing import FakePublisher
+from headrace.schemas import Registry
+from headrace.schemas.samples import SAMPLES
+import headrace.schemas.registry as found
+
+fake, registry = FakePublisher(), Registry.load(SAMPLES)
+with EventProducer(fake, source="/own", registry=registry) as producer:
+    producer.publish("flight_departed", schemas.EVENT)
+print(found.__file__, len(fake.events("flight_departed", registry)), producers.OWN, stream.OWN)
+"""
+EVENT = """
+from datetime import UTC, datetime
+EVENT = dict(carrier="UA", flight=1545, origin="EWR", destination="IAH", distance_miles=1400, cancelled=False)
+EVENT["scheduled_at"] = datetime(2026, 11, 20, tzinfo=UTC)
+"""
+
+
+def test_an_application_may_have_modules_of_any_name_beside_the_installed_wheels(tmp_path: Path) -> None:
+    installed, application = tmp_path / "installed", tmp_path / "application"
+    for distribution in (".", "schemas", "producers"):
+        into = tmp_path / "wheels" / distribution.strip(".")
+        into.mkdir(parents=True)
+        build(into, distribution)
+        for wheel in into.glob("*.whl"):
+            zipfile.ZipFile(wheel).extractall(installed)
+    assert {each.name for each in installed.iterdir() if not each.name.endswith(".dist-info")} == {"headrace"}
+
+    (application / "producers").mkdir(parents=True)
+    (application / "producers" / "__init__.py").write_text("OWN = 'mine'")
+    (application / "schemas.py").write_text(EVENT)
+    (application / "stream.py").write_text("OWN = 'mine too'")
+    (application / "main.py").write_text(APPLICATION)
+    variables = {**os.environ, "PYTHONPATH": str(installed)}
+    done = subprocess.run([sys.executable, "main.py"], cwd=application, env=variables, capture_output=True, text=True)
+    assert done.stderr == ""
+    assert done.stdout.split() == [str(installed / "headrace" / "schemas" / "registry.py"), "1", "mine", "mine", "too"]
