@@ -417,7 +417,7 @@ def test_the_lines_of_the_readme_publish_an_event_of_ones_own_contract(
     monkeypatch.chdir(tmp_path)
     event = {"at": datetime(2026, 3, 14, tzinfo=UTC), "count": 7}
     own = re.sub(r"publish\(.*\)", f"publish({contract.subject!r}, event)", code, flags=re.DOTALL)
-    monkeypatch.setattr("producers.PubSubPublisher", lambda project: fake)
+    monkeypatch.setattr("headrace.producers.PubSubPublisher", lambda project: fake)
     exec(own.replace("schemas/avro", "contracts"), {"event": event})
     assert [each["count"] for each in fake.events(contract.subject, Registry.load(Path("contracts")))] == [7]
 
