@@ -23,34 +23,32 @@ from headrace.runtime.reachability import JOB, reach
 
 
 def build_engine(settings: Settings, job: Job, journal: Journal) -> Embedded:
-    """The embedded engine for *settings*, not started."""
-    write, client = open_write(settings.project), open_bigquery(settings.project)
-    clients = EngineClients(
-        publisher=open_gapic_publisher(),
-        bigquery=client,
-        streams=WriteStreams(write, settings.append_seconds),
-        claim_streams=WriteStreams(write, min(settings.append_seconds, settings.lease_seconds / 3)),
-        letters=partial(look_at_letters, open_subscriber(), settings.names),
-    )
+    """Return the embedded engine that reads subscriptions, not started."""
+    client = open_bigquery(settings.project)
     complete_until = known_complete(client, settings.names)
-    return Embedded(
-        job=job,
-        names=settings.names,
-        journal=journal,
-        clients=clients,
-        intake=from_subscriptions(job, settings.names, journal, open_subscriber, complete_until),
-        holder=f"{socket.gethostname()}, process {os.getpid()}",
-        lease_seconds=settings.lease_seconds,
-        round_messages=settings.round_messages,
-        location=settings.location,
-    )
+    intake = from_subscriptions(job, settings.names, journal, open_subscriber, complete_until)
+    return _engine(settings, job, journal, client, intake, _here(), threading.Event(), once=False)
 
 
 def engine_of(
     settings: Settings, job: Job, journal: Journal, client: Client, intake: Intake, stop: threading.Event
 ) -> Embedded:
-    """The engine for what *intake* gives, not started."""
+    """Return the engine of a backfill, for what *intake* gives, not started."""
     reach(*JOB)
+    return _engine(settings, job, journal, client, intake, f"a backfill on {_here()}", stop, once=True)
+
+
+def _engine(
+    settings: Settings,
+    job: Job,
+    journal: Journal,
+    client: Client,
+    intake: Intake,
+    holder: str,
+    stop: threading.Event,
+    *,
+    once: bool,
+) -> Embedded:
     write = open_write(settings.project)
     return Embedded(
         job=job,
@@ -64,13 +62,17 @@ def engine_of(
             letters=partial(look_at_letters, open_subscriber(), settings.names),
         ),
         intake=intake,
-        holder=f"a backfill on {socket.gethostname()}, process {os.getpid()}",
+        holder=holder,
         lease_seconds=settings.lease_seconds,
         round_messages=settings.round_messages,
         location=settings.location,
         stop=stop,
-        once=True,
+        once=once,
     )
+
+
+def _here() -> str:
+    return f"{socket.gethostname()}, process {os.getpid()}"
 
 
 def collect_less_often() -> None:
