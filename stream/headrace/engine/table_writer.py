@@ -174,13 +174,11 @@ class TableWriter:
                 case Verdict.STREAM_GONE:
                     if not self._offset:  # nothing was ever written to it: do not go round in circles
                         self._patience.wait(self._needs("a new stream takes no rows"))
-                    head.attempted = True
                     self._fence.check()  # was it finalised by another engine that took over?
                     self._replace_stream(replaced=self._is_replaced())
                 case Verdict.BLOCKED:
                     self._patience.wait(self._needs(_REMEDIES.get(answer.storage, _PERMISSION)))
                     if self._is_replaced():  # the stream goes to a table that is gone
-                        head.attempted = True
                         self._replace_stream(replaced=True)
                 case Verdict.HALT:
                     raise HaltError(
