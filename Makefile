@@ -50,9 +50,8 @@ terraform-check: $(UV) ## Checkov on deploy/terraform, and `terraform fmt` where
 
 # The rest of it is in `make test` too: what a deployment rests on, together.
 production-check: terraform-check dags ## images, template, graph, permissions, Terraform, DAGs, settings, documentation: ten minutes
-	@$(BIN)/pytest -q tests/test_images.py tests/test_template.py tests/test_deploy.py tests/test_pipeline.py \
-		tests/test_settings.py tests/test_settings_docs.py tests/test_permissions.py tests/test_terraform.py \
-		tests/test_terraform_plan.py tests/test_alerts.py tests/test_docs.py tests/test_dataflow_docs.py \
+	@$(BIN)/pytest -q tests/deploy tests/beam/test_pipeline.py tests/config/test_settings.py \
+		tests/config/test_settings_docs.py tests/repository/test_docs.py tests/repository/test_dataflow_docs.py \
 		tests/integration/test_permissions.py tests/integration/test_drills.py
 	@echo ok
 

@@ -42,8 +42,8 @@ from headrace.schemas.envelope import Envelope
 from headrace.schemas.identity import derive_event_id
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
-from tests.builders import encode
-from tests.files import as_avro, as_csv, as_parquet
+from tests.support.builders import encode
+from tests.support.files import as_avro, as_csv, as_parquet
 
 WARM: Final = 0.1  # the first tenth is not measured
 KILLS: Final = 5

@@ -54,8 +54,8 @@ from headrace.steps.deduplicate import SeenIds
 from headrace.steps.mask.mask_columns import Masker
 from headrace.steps.mask.tokens import TokenKey
 from headrace.steps.window import assign_windows
-from tests.builders import encode
-from tests.ledgers import the_ids
+from tests.support.builders import encode
+from tests.support.ledgers import the_ids
 
 EVENTS: Final = 4000
 BATCH: Final = 1000

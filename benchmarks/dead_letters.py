@@ -32,8 +32,8 @@ from headrace.dev.emulators import running_emulators
 from headrace.runtime import processes
 from headrace.schemas.envelope import Envelope
 from headrace.schemas.samples import SAMPLES
-from tests.builders import BOOKING, a_booking, encode
-from tests.letters import NOW, a_letter, provision_archive
+from tests.support.builders import BOOKING, a_booking, encode
+from tests.support.letters import NOW, a_letter, provision_archive
 
 BATCH = 5000
 TIMES = 3

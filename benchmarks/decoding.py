@@ -23,7 +23,7 @@ from headrace.schemas.registry import Contract
 from headrace.steps.decode.decode_messages import Decoder, decode
 from headrace.steps.decode.record_batch import columns_for
 from headrace.steps.decode.twin.columns import PureColumns
-from tests.builders import BOOKING, FLIGHT, MOMENT, PACKAGE, a_booking, a_flight, an_envelope, encode
+from tests.support.builders import BOOKING, FLIGHT, MOMENT, PACKAGE, a_booking, a_flight, an_envelope, encode
 
 BATCH = 500
 ROUNDS = 31

@@ -36,7 +36,7 @@ or by what only runs on Dataflow: the test does not see it.
 1. Edit `deploy/permissions.toml`: a line is a grant.
 2. `.venv/bin/python -m deploy.permissions` writes this page and `deploy/terraform/bindings.tf`.
 3. `.venv/bin/pytest tests/integration/test_permissions.py` says what is missing or too much. A call that is new goes
-   under `[methods]`, with its source; `tests/calls.py` records, and fails on a request that it does not know.
+   under `[methods]`, with its source; `tests/support/calls.py` records, and fails on a request that it does not know.
 
 ## Without Terraform
 

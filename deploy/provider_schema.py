@@ -1,7 +1,7 @@
 """What Google's Terraform provider takes, for the kinds of resource in use, read from its TypeScript declarations.
 
 ``npm pack @cdktf/provider-google`` brings them, where no Terraform can be had; unpack it, then
-``python -m deploy.provider_schema <folder> > tests/google_provider.json``.
+``python -m deploy.provider_schema <folder> > tests/support/google_provider.json``.
 """
 
 from __future__ import annotations

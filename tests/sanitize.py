@@ -9,13 +9,17 @@ import tempfile
 from pathlib import Path
 
 from schemas.hatch_build import FLAGS, compile_all
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parent.parent
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-g", "-O1"]
 # The sanitizer keeps freed memory for a while; and the twin, for which minutes become quarters of an hour, has no C.
 WITHOUT = "not given_back and not together and not one-by-one"
-# tests.hostile limits its processes' address space, of which the sanitizer takes terabytes.
-TESTS = ["tests/test_schemas_decoder.py", "tests/test_schemas_columns.py", "tests/test_decode.py"]
+# tests.support.hostile limits its processes' address space, of which the sanitizer takes terabytes.
+TESTS = [
+    "tests/schemas/test_decoder.py",
+    "tests/steps/decode/test_columns.py",
+    "tests/steps/decode/test_decode_messages.py",
+]
 
 
 def main() -> int:

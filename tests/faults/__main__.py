@@ -15,9 +15,9 @@ from collections import Counter
 from pathlib import Path
 
 from tests.faults.not_there import NOT_THERE
+from tests.support.paths import ROOT
 
 SHARDS = 4
-ROOT = Path(__file__).parents[2]
 
 
 def main() -> int:

@@ -18,8 +18,8 @@ import psutil
 
 from headrace.config.key_files import write_key_file
 from headrace.runtime.processes import tied
+from tests.support.paths import ROOT
 
-ROOT: Final = Path(__file__).parents[2]
 # Modules to load come first: a disk that fails, an engine with one function replaced.
 _START: Final = """
 import importlib, sys

@@ -14,9 +14,9 @@ from typing import Any
 from headrace.dev.demo.bookings import bookings
 from headrace.schemas.envelope import Envelope
 from headrace.schemas.registry import Contract
-from tests.builders import BOOKING, BOOKING_V1, FLIGHT, a_flight, encode
 from tests.faults.expected import booking_row, flight_row
 from tests.faults.oracle import CONFLICT, WRITTEN, Sent
+from tests.support.builders import BOOKING, BOOKING_V1, FLIGHT, a_flight, encode
 
 SOURCE = "/faults"
 PROBE = "probe"  # an attribute of our own: tells messages apart that share an id, or have none

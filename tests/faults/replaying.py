@@ -19,10 +19,11 @@ from headrace.dead_letters.archive_writer import ArchiveNames
 from headrace.dead_letters.filters import Filter
 from headrace.dev.demo.bookings import bookings
 from headrace.schemas.samples import SAMPLES
-from tests.faults.engine import ROOT, Engine
+from tests.faults.engine import Engine
 from tests.faults.mix import Message
 from tests.faults.oracle import Check
 from tests.faults.world import World, until
+from tests.support.paths import ROOT
 
 SUBJECT: Final = "booking_created"
 MATERIAL: Final = bytes(range(100, 132))

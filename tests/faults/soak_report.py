@@ -19,8 +19,9 @@ from matplotlib.figure import Figure
 
 from tests.faults.soak_faults import ENDINGS
 from tests.faults.steady import Sample
+from tests.support.paths import ROOT
 
-REPORTS: Final = Path(__file__).parents[2] / "docs" / "reports"
+REPORTS: Final = ROOT / "docs" / "reports"
 FIGURES: Final = {"memory (RSS), MiB": "rss_mib", "threads": "threads", "file descriptors": "fds"}
 _KIB: Final = 1024
 

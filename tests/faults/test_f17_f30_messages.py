@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.builders import BOOKING, a_booking, encode
 from tests.faults.mix import Message
 from tests.faults.world import World, until
+from tests.support.builders import BOOKING, a_booking, encode
 
 pytestmark = [pytest.mark.emulators, pytest.mark.faults]
 
@@ -77,7 +77,7 @@ def test_f21_times_out_of_bounds_take_nobody_with_them(world: World) -> None:
 
 def _moved(message: Message, micros: int) -> bytes:
     """The payload with another ``scheduled_at``: the first long after five fields."""
-    from tests.hostile import long
+    from tests.support.hostile import long
 
     at = message.sent.row["_event_time"] if message.sent.row else 0
     old = long(round(at * 1_000_000))
@@ -156,7 +156,7 @@ PRODUCER = """
 import os, sys
 from datetime import UTC, datetime, timedelta
 from headrace.producers import EventProducer, PubSubPublisher
-from tests.builders import PACKAGE, a_flight
+from tests.support.builders import PACKAGE, a_flight
 
 producer = EventProducer(PubSubPublisher(sys.argv[1]), source="/faults", registry=PACKAGE)
 start = datetime.now(UTC).replace(microsecond=0) - timedelta(days=3)

@@ -9,7 +9,7 @@ import pytest
 
 from headrace.steps.circuit_breaker import FLOOR
 from tests.faults.world import World, until
-from tests.jobs import COMMAND
+from tests.support.jobs import COMMAND
 
 pytestmark = [pytest.mark.emulators, pytest.mark.faults]
 ROUND = 100  # messages, as worlds have it

@@ -11,7 +11,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from tests.faults.engine import ROOT
+from tests.support.paths import ROOT
 
 COMMIT = """
 import os, signal, sys

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.faults.proxy import Proxy, a_proxy
-from tests.jobs import wait_for
+from tests.support.jobs import wait_for
 
 
 class _Echo(socketserver.BaseRequestHandler):

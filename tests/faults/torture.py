@@ -40,6 +40,7 @@ from tests.faults.scripted_behind import streams_behind
 from tests.faults.scripted_streams import Append, a_scripted_server
 from tests.faults.warm import a_nursery
 from tests.faults.world import World, a_world
+from tests.support.paths import ROOT
 
 EVENTS: Final = int(os.environ.get("TORTURE_EVENTS", "1000000"))
 KILLS: Final = int(os.environ.get("TORTURE_KILLS", "300"))
@@ -47,7 +48,7 @@ HITS: Final = int(os.environ.get("TORTURE_HITS", "20"))
 TABLES: Final = int(os.environ.get("TORTURE_TABLES", "60"))
 ROUNDS: Final = int(os.environ.get("TORTURE_ROUNDS", "20"))
 FOLDER: Final = Path(os.environ.get("TORTURE_FOLDER", ".headrace/torture")).resolve()
-REPORT: Final = Path(__file__).parents[2] / "docs" / "reports" / "torture.md"
+REPORT: Final = ROOT / "docs" / "reports" / "torture.md"
 BLOCK: Final = 400
 KILL: Final = "kill -9"
 REFUSED: Final = "refuse-"  # BigQuery, as scripted, refuses rows whose id begins so

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from headrace.runtime.processes import tied
+from tests.support.paths import ROOT
 
-ROOT: Final = Path(__file__).parents[2]
 # Everything but our own modules, which read their environment when they are imported.
 _NURSERY: Final = """
 import ctypes, importlib, json, os, signal, sys

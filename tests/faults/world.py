@@ -24,11 +24,12 @@ from headrace.dev.emulators import free_ports
 from headrace.provision import Clients, apply, plan
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
-from tests.faults.engine import ROOT, Engine
+from tests.faults.engine import Engine
 from tests.faults.expected import normal
 from tests.faults.mix import PROBE, Message, Mix, digest
 from tests.faults.oracle import Check, Evidence, Letter, Row, Sent, judge
 from tests.faults.places import Places
+from tests.support.paths import ROOT
 
 KEY: Final = bytes(range(32))
 ACK_SECONDS: Final = 10  # the shortest Pub/Sub allows: what a killed engine held comes again after it

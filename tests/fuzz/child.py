@@ -24,8 +24,8 @@ from headrace.steps.decode.record_batch import columns_for, to_batch
 from headrace.steps.decode.twin.columns import PureColumns
 from tests.fuzz.corpus import Subject, load
 from tests.fuzz.mutate import mutated
-from tests.readers import ordered, plain
-from tests.writing import write_again
+from tests.support.readers import ordered, plain
+from tests.support.writing import write_again
 
 BATCH = 100
 TWIN_EVERY = 10  # one of so many batches is read by the twin and the strict decoder too

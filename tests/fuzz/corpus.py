@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.registry import Contract, parse_contract
-from tests.builders import encode
-from tests.hostile import PAYLOADS
-from tests.strategies import contracts, events
-from tests.versions import versions
+from tests.support.builders import encode
+from tests.support.hostile import PAYLOADS
+from tests.support.strategies import contracts, events
+from tests.support.versions import versions
 
 FILE = Path(__file__).parent / "corpus.jsonl"
 SEED = 20261127

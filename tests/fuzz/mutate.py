@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from tests.hostile import long
+from tests.support.hostile import long
 
 _BYTES = bytes([0, 1, 2, 3, 4, 0x7E, 0x7F, 0x80, 0x81, 0xC0, 0xFE, 0xFF])
 _LONGS = [

@@ -6,13 +6,13 @@ import platform
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from tests.fuzz.child import CPU_SECONDS, EXTRA_KIB, TWIN_EVERY
 from tests.fuzz.corpus import CONTRACTS, PAIRS, load
+from tests.support.paths import ROOT
 
-PAGE = Path(__file__).parents[2] / "docs" / "reports" / "fuzz.md"
+PAGE = ROOT / "docs" / "reports" / "fuzz.md"
 
 
 def write_report(total: Mapping[str, Any]) -> None:
@@ -34,9 +34,10 @@ The slowest batch of a hundred (or single payload, where a batch was above the l
 of processor time, and the largest {total["most_kib"] / 1024:.1f} MB.
 
 {CONTRACTS} contracts were drawn once, {PAIRS} pairs of an older and a newer version, and good payloads of each
-(`tests/fuzz/corpus.jsonl`); {known} contracts and their payloads are those of `tests/hostile.py`. Each payload is a
-good one with one to four changes: bits, bytes, cuts, pieces of others, numbers where they hurt; one of two hundred is
-large. They are read a hundred at a time, as the job does, in a process of its own: one that dies is counted, and named.
+(`tests/fuzz/corpus.jsonl`); {known} contracts and their payloads are those of `tests/support/hostile.py`. Each payload
+is a good one with one to four changes: bits, bytes, cuts, pieces of others, numbers where they hurt; one of two hundred
+is large. They are read a hundred at a time, as the job does, in a process of its own: one that dies is counted, and
+named.
 
 * {total["accepted"]:,} were accepted, for a changed payload may be another good one. Of those of one version
   {same}, which reads the same.

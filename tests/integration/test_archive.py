@@ -29,7 +29,7 @@ from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher,
 from headrace.runtime.processes import tied
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
-from tests.jobs import COMMAND, wait_for
+from tests.support.jobs import COMMAND, wait_for
 
 pytestmark = pytest.mark.emulators
 NOW = datetime.now(UTC).replace(hour=15, minute=9, second=26, microsecond=0) - timedelta(days=1)

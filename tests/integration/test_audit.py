@@ -20,9 +20,9 @@ from headrace.runtime.google_clients import open_bigquery
 from headrace.schemas.envelope import Envelope, to_rfc3339
 from headrace.schemas.registry import Contract
 from headrace.schemas.samples import SAMPLES
-from tests.builders import BOOKING, BOOKING_V1, FLIGHT, a_booking, a_booking_v1, a_flight, encode
-from tests.jobs import COMMAND
-from tests.service import Service, a_service
+from tests.support.builders import BOOKING, BOOKING_V1, FLIGHT, a_booking, a_booking_v1, a_flight, encode
+from tests.support.jobs import COMMAND
+from tests.support.service import Service, a_service
 
 pytestmark = pytest.mark.emulators
 HOUR = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)

@@ -16,11 +16,11 @@ import pytest
 from headrace.runtime.exit_codes import Exit
 from headrace.schemas.identity import derive_event_id
 from headrace.schemas.samples import SAMPLES
-from tests.builders import FLIGHT, a_flight
-from tests.files import WRITERS, as_csv
 from tests.integration.test_service import a_message
-from tests.jobs import COMMAND, a_key, a_running_job, wait_for
-from tests.service import KEY, Service, a_service
+from tests.support.builders import FLIGHT, a_flight
+from tests.support.files import WRITERS, as_csv
+from tests.support.jobs import COMMAND, a_key, a_running_job, wait_for
+from tests.support.service import KEY, Service, a_service
 
 pytestmark = pytest.mark.emulators
 SUBJECT = "flight_departed"

@@ -15,11 +15,11 @@ from headrace.backfill.file_rounds import Task, rounds
 from headrace.backfill.files import look_at, opened
 from headrace.backfill.mapping import Mapping
 from headrace.core.message import Message
-from tests.buckets import a_bucket, put
-from tests.builders import FLIGHT
-from tests.files import WRITERS
+from tests.backfill.test_backfill import NOW, a_mapping
 from tests.integration.test_backfill import Place, flights
-from tests.test_backfill import NOW, a_mapping
+from tests.support.buckets import a_bucket, put
+from tests.support.builders import FLIGHT
+from tests.support.files import WRITERS
 
 pytestmark = pytest.mark.emulators
 

@@ -13,9 +13,9 @@ import pytest
 
 from headrace.runtime.exit_codes import Exit
 from headrace.schemas.identity import derive_event_id
-from tests.builders import BOOKING, FLIGHT, a_booking, a_flight
-from tests.files import as_avro, as_csv
 from tests.integration.test_backfill import ALL_BUT_WHO_AND_WHEN, DAY, SUBJECT, Done, Place, flights, streamed
+from tests.support.builders import BOOKING, FLIGHT, a_booking, a_flight
+from tests.support.files import as_avro, as_csv
 
 pytestmark = pytest.mark.emulators
 NEXT_DAY = [a_flight(flight=number, scheduled_at=DAY + timedelta(days=1, seconds=number)) for number in range(50)]

@@ -14,11 +14,11 @@ from headrace.cli.commands.backfill_from import Pulling
 from headrace.runtime.clock import now_micros
 from headrace.schemas.identity import derive_event_id
 from headrace.schemas.samples import SAMPLES
-from tests.api import FAILED, RATE_LIMITED, TOKEN, a_served_api
-from tests.builders import FLIGHT
-from tests.databases import FIELDS, as_json, execute, insert
 from tests.integration.test_backfill import SUBJECT, Done, Place, flights, streamed
-from tests.jobs import COMMAND
+from tests.support.api import FAILED, RATE_LIMITED, TOKEN, a_served_api
+from tests.support.builders import FLIGHT
+from tests.support.databases import FIELDS, as_json, execute, insert
+from tests.support.jobs import COMMAND
 
 pytestmark = pytest.mark.emulators
 SQL = f"""

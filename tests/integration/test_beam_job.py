@@ -25,9 +25,9 @@ from headrace.engine.status import SubjectStatus
 from headrace.job import Job, job_for
 from headrace.runtime.clock import now_micros
 from headrace.runtime.google_clients import open_bigquery, open_subscriber, open_write
-from tests.beam_engine import BeamEngine, NamedKey
 from tests.integration.test_service import flight_message
-from tests.service import Service, a_service
+from tests.support.beam_engine import BeamEngine, NamedKey
+from tests.support.service import Service, a_service
 
 pytestmark = pytest.mark.emulators
 SHARDS = 4

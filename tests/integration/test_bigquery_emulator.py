@@ -18,9 +18,9 @@ from google.cloud.bigquery_storage_v1 import types
 
 from headrace.runtime.google_clients import BIGQUERY, BIGQUERY_STORAGE, open_bigquery
 from headrace.schemas.registry import Registry
-from tests.builders import a_contract
 from tests.integration.test_service import a_message
-from tests.service import a_service
+from tests.support.builders import a_contract
+from tests.support.service import a_service
 
 pytestmark = pytest.mark.emulators
 # https://cloud.google.com/bigquery/docs/reference/standard-sql/lexical#reserved_keywords

@@ -20,10 +20,10 @@ from headrace.engine.prepare import Prepared
 from headrace.engine.scheduler import Steps
 from headrace.schemas.envelope import Envelope, SchemaRef
 from headrace.schemas.registry import Registry, parse_contract
-from tests.builders import contract_json, encode
 from tests.integration.test_service import Wire
-from tests.jobs import get_page, wait_for
-from tests.service import KEY, Service, a_service
+from tests.support.builders import contract_json, encode
+from tests.support.jobs import get_page, wait_for
+from tests.support.service import KEY, Service, a_service
 
 pytestmark = [pytest.mark.emulators, pytest.mark.timeout(300)]
 GOOD = {"good_thing.v1": contract_json(("n", "int"), table="good")}

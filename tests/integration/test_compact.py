@@ -22,8 +22,8 @@ from headrace.core.resource_names import TALLIES
 from headrace.runtime.exit_codes import Exit
 from headrace.runtime.google_clients import open_bigquery, open_write
 from headrace.schemas.envelope import to_micros
-from tests.jobs import COMMAND
-from tests.service import Service, a_service
+from tests.support.jobs import COMMAND
+from tests.support.service import Service, a_service
 
 pytestmark = pytest.mark.emulators
 NOW = datetime.now(UTC).replace(microsecond=0)

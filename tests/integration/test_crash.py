@@ -13,10 +13,10 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from google.pubsub_v1.types import Subscription, UpdateSubscriptionRequest
 
 from headrace.runtime.google_clients import open_subscriber
-from tests.builders import FLIGHT, a_flight
 from tests.integration.test_service import a_message
-from tests.jobs import a_key, a_running_job, wait_for
-from tests.service import Service, a_service
+from tests.support.builders import FLIGHT, a_flight
+from tests.support.jobs import a_key, a_running_job, wait_for
+from tests.support.service import Service, a_service
 
 pytestmark = pytest.mark.emulators
 EVENTS = 20_000

@@ -17,13 +17,13 @@ from headrace.core.resource_names import TALLIES, Names
 from headrace.dev.emulators import Emulators
 from headrace.runtime.google_clients import open_bigquery
 from headrace.schemas.samples import SAMPLES
-from tests.buckets import VARIABLE, a_bucket
-from tests.builders import FLIGHT, a_flight
-from tests.files import as_csv
-from tests.jobs import COMMAND, a_key
+from tests.support.buckets import VARIABLE, a_bucket
+from tests.support.builders import FLIGHT, a_flight
+from tests.support.files import as_csv
+from tests.support.jobs import COMMAND, a_key
+from tests.support.paths import ROOT
 
 pytestmark = [pytest.mark.emulators, pytest.mark.airflow, pytest.mark.timeout(600)]
-ROOT = Path(__file__).parents[2]
 DAGS = ROOT / "dags"
 PYTHON = DAGS / ".venv" / "bin" / "python"
 PROJECT = "test-of-dags"
@@ -141,7 +141,7 @@ def driven(
         "buckets": str(place / "buckets"),
         "arriving": str(place / "arriving"),
         "command": COMMAND,
-        "template": [sys.executable, "-m", "tests.template_job"],
+        "template": [sys.executable, "-m", "tests.support.template_job"],
         "runs": runs,
     }
     with a_bucket(place, objects) as bucket:

@@ -14,12 +14,12 @@ import psutil
 import pytest
 
 from headrace.dev.demo.flights import TOTAL, flights
-from tests.builders import PACKAGE
-from tests.jobs import COMMAND, wait_for
-from tests.service import a_service
+from tests.support.builders import PACKAGE
+from tests.support.jobs import COMMAND, wait_for
+from tests.support.paths import ROOT
+from tests.support.service import a_service
 
 pytestmark = pytest.mark.emulators
-ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text()
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.transcripts import ROOT, a_terminal, assert_as_said, environment, replay
+from tests.support.transcripts import ROOT, a_terminal, assert_as_said, environment, replay
 
 pytestmark = [pytest.mark.emulators, pytest.mark.timeout(600)]
 

@@ -22,8 +22,8 @@ from headrace.runtime.google_clients import (
     open_gapic_publisher,
     open_write,
 )
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 HOLDER = """
 import json, sys
 from pathlib import Path

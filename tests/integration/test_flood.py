@@ -23,10 +23,10 @@ from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
 from headrace.steps.circuit_breaker import FLOOR
-from tests.builders import BOOKING, a_booking, a_flight
 from tests.integration.test_service import Wire, a_message, flight_message
-from tests.jobs import COMMAND
-from tests.service import Service, a_service
+from tests.support.builders import BOOKING, a_booking, a_flight
+from tests.support.jobs import COMMAND
+from tests.support.service import Service, a_service
 
 pytestmark = [pytest.mark.emulators, pytest.mark.timeout(600)]
 EVENTS = int(os.environ.get("FLOOD_EVENTS", "20000"))

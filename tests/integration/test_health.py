@@ -11,8 +11,8 @@ import pytest
 
 from headrace.dev.emulators import free_ports
 from tests.integration.test_crash import distinct, publish_flights
-from tests.jobs import a_key, a_running_job, get_page, wait_for
-from tests.service import a_service
+from tests.support.jobs import a_key, a_running_job, get_page, wait_for
+from tests.support.service import a_service
 
 pytestmark = pytest.mark.emulators
 STRANGERS = 2_000

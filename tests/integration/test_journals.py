@@ -17,8 +17,8 @@ from headrace.engine.claim_keeper import ClockError
 from headrace.runtime.clock import now_micros
 from headrace.schemas.samples import SAMPLES
 from tests.integration.test_service import flight_message
-from tests.jobs import COMMAND, a_key, a_running_job
-from tests.service import Service, a_service
+from tests.support.jobs import COMMAND, a_key, a_running_job
+from tests.support.service import Service, a_service
 
 pytestmark = pytest.mark.emulators
 

@@ -18,13 +18,13 @@ from google.cloud import storage
 from headrace.core.dead_letter import PREFIX
 from headrace.runtime.google_clients import open_bigquery
 from headrace.schemas.samples import SAMPLES
-from tests.buckets import a_bucket, put
-from tests.builders import BOOKING, FLIGHT, a_booking, a_flight
-from tests.files import WRITERS, as_avro, as_csv
 from tests.integration.test_backfill import ALL_BUT_WHO_AND_WHEN, DAY, SUBJECT, Place, flights, streamed
+from tests.support.buckets import a_bucket, put
+from tests.support.builders import BOOKING, FLIGHT, a_booking, a_flight
+from tests.support.files import WRITERS, as_avro, as_csv
+from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.emulators
-ROOT = Path(__file__).parent.parent.parent
 SECRETS = {name: f"projects/p/secrets/{name}/versions/1" for name in ("masking", "sealing")}
 
 
@@ -54,7 +54,7 @@ def load(
     image = {"HEADRACE_CONTRACTS": str(contracts or SAMPLES)}
     flags = [f"--{name}={value}" for name, value in parameters.items()]
     done = subprocess.run(
-        [sys.executable, "-m", "tests.template_job", *flags, f"--temp_location=gs://{bucket.name}/temp"],
+        [sys.executable, "-m", "tests.support.template_job", *flags, f"--temp_location=gs://{bucket.name}/temp"],
         cwd=ROOT,
         env=os.environ | {"MASKING_KEY_FILE": str(place.key), "CRASH_AT": crash_at} | image,
         capture_output=True,

@@ -19,8 +19,8 @@ from headrace.engine import embedded
 from headrace.engine.workers import SOURCES_AT_ONCE, SUBJECTS_AT_ONCE
 from headrace.schemas.registry import Registry
 from tests.integration.test_service import Wire
-from tests.jobs import a_key, a_running_job, get_page, wait_for
-from tests.service import Service, a_service
+from tests.support.jobs import a_key, a_running_job, get_page, wait_for
+from tests.support.service import Service, a_service
 
 pytestmark = [pytest.mark.emulators, pytest.mark.timeout(600)]
 FEW, MANY = 2, 50

@@ -8,8 +8,8 @@ import psutil
 import pytest
 
 from tests.integration.test_crash import distinct, publish_flights
-from tests.jobs import a_key, a_running_job, wait_for
-from tests.service import a_service
+from tests.support.jobs import a_key, a_running_job, wait_for
+from tests.support.service import a_service
 
 pytestmark = pytest.mark.emulators
 EVENTS = 28_000  # minutes of twenty days: all within late_after

@@ -41,15 +41,15 @@ from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher,
 from headrace.schemas.envelope import to_micros
 from headrace.schemas.registry import Registry, parse_contract
 from headrace.schemas.samples import SAMPLES
-from tests.beam_engine import BeamEngine, NamedKey
-from tests.buckets import a_bucket
-from tests.builders import BOOKING, FLIGHT, PACKAGE, a_booking, a_flight
-from tests.calls import Calls, recording
-from tests.files import as_ndjson
 from tests.integration.test_beam_job import the_job, the_pullers
 from tests.integration.test_compact import a_line, tallied
 from tests.integration.test_service import Wire, a_message, flight_message
-from tests.service import Service
+from tests.support.beam_engine import BeamEngine, NamedKey
+from tests.support.buckets import a_bucket
+from tests.support.builders import BOOKING, FLIGHT, PACKAGE, a_booking, a_flight
+from tests.support.calls import Calls, recording
+from tests.support.files import as_ndjson
+from tests.support.service import Service
 
 pytestmark = pytest.mark.emulators
 MINUTE = timedelta(minutes=1)

@@ -20,7 +20,7 @@ from headrace.runtime.google_clients import open_gapic_publisher, open_subscribe
 from headrace.schemas import Envelope
 from headrace.schemas.identity import derive_event_id
 from headrace.schemas.samples import SAMPLES
-from tests.builders import BOOKING, FLIGHT, PACKAGE, a_booking, a_flight, decode
+from tests.support.builders import BOOKING, FLIGHT, PACKAGE, a_booking, a_flight, decode
 
 pytestmark = pytest.mark.emulators
 
@@ -71,7 +71,7 @@ def run(project: str, code: str, seconds: float = 60) -> None:
     preamble = f"""
 import os, sys, multiprocessing
 from headrace.producers import EventProducer, PubSubPublisher
-from tests.builders import PACKAGE, a_flight
+from tests.support.builders import PACKAGE, a_flight
 producer = EventProducer(PubSubPublisher({project!r}), source="/short-lived", registry=PACKAGE)
 def publish(*numbers):
     return [producer.publish("flight_departed", a_flight(flight=number)) for number in numbers]

@@ -29,7 +29,7 @@ from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher,
 from headrace.schemas.registry import Contract, Registry, SchemaRef, parse_contract
 from headrace.schemas.samples import SAMPLES
 from headrace.steps.mask.token_history import next_history
-from tests.builders import a_contract, a_tokenised_contract
+from tests.support.builders import a_contract, a_tokenised_contract
 
 pytestmark = pytest.mark.emulators
 PACKAGE = Registry.load(SAMPLES)
@@ -386,7 +386,7 @@ def test_a_project_that_has_grown_and_one_that_was_empty_get_the_same_table(plac
 
 
 def test_an_empty_project_refuses_what_one_that_has_grown_would(place: Place) -> None:
-    """Of what decoding resolves; what it does not is refused when contracts load: tests/test_provision.py."""
+    """Of what decoding resolves. What it does not is refused when contracts load: see test_provision_command.py."""
     first = a_contract(("size", "int"))
     second = parse_contract(SchemaRef("thing_happened", 2), a_contract(("size", "double")).json)
 

@@ -16,8 +16,8 @@ from headrace.engine.scheduler import Scheduler
 from headrace.engine.status import SubjectStatus
 from headrace.runtime.google_clients import open_subscriber
 from tests.integration.test_crash import publish_flights, redeliver_soon
-from tests.jobs import wait_for
-from tests.service import Service, a_service
+from tests.support.jobs import wait_for
+from tests.support.service import Service, a_service
 
 pytestmark = pytest.mark.emulators
 SUBJECT = "flight_departed"

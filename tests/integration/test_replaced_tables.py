@@ -16,13 +16,13 @@ from headrace.engine.embedded import Embedded, Progress
 from headrace.engine.journal import JournalError
 from headrace.engine.table_watch import TableReplacedError
 from headrace.runtime.google_clients import open_bigquery
-from tests.builders import FLIGHT
-from tests.files import as_csv
 from tests.integration.test_backfill import Place
 from tests.integration.test_backfill import flights as flights_of_history
 from tests.integration.test_service import flight_message
-from tests.jobs import a_key, wait_for
-from tests.service import Service, a_service
+from tests.support.builders import FLIGHT
+from tests.support.files import as_csv
+from tests.support.jobs import a_key, wait_for
+from tests.support.service import Service, a_service
 
 pytestmark = pytest.mark.emulators
 MESSAGES = [flight_message(f"flight-{number}", flight=number) for number in range(40)]

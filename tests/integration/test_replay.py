@@ -32,11 +32,11 @@ from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher,
 from headrace.schemas.envelope import to_rfc3339
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
-from tests.builders import BOOKING, FLIGHT, PACKAGE, a_booking, a_flight, encode
 from tests.integration.test_service import Wire, a_message
-from tests.jobs import COMMAND
-from tests.letters import a_letter, keep, with_attributes
-from tests.service import a_service
+from tests.support.builders import BOOKING, FLIGHT, PACKAGE, a_booking, a_flight, encode
+from tests.support.jobs import COMMAND
+from tests.support.letters import a_letter, keep, with_attributes
+from tests.support.service import a_service
 
 pytestmark = pytest.mark.emulators
 KNOWS_ONE_VERSION = Registry({each.ref: each for each in PACKAGE if each.ref != BOOKING.ref})

@@ -13,8 +13,8 @@ from headrace.engine.embedded import Embedded
 from headrace.runtime.google_clients import open_bigquery
 from headrace.schemas.envelope import Envelope
 from headrace.schemas.registry import Contract, Registry
-from tests.builders import BOOKING, FLIGHT, a_booking, a_contract, a_flight, encode
-from tests.service import Service, a_service
+from tests.support.builders import BOOKING, FLIGHT, a_booking, a_contract, a_flight, encode
+from tests.support.service import Service, a_service
 
 pytestmark = pytest.mark.emulators
 Wire = tuple[bytes, dict[str, str]]

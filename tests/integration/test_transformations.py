@@ -23,14 +23,14 @@ from headrace.core.plan_refusals import ProvisionError
 from headrace.runtime.clock import now_micros
 from headrace.runtime.google_clients import open_bigquery
 from headrace.schemas.registry import Contract, Registry, parse_contract
-from tests.builders import FLIGHT, a_flight
-from tests.functions import installed
 from tests.integration.test_beam_job import run_until
 from tests.integration.test_crash import redeliver_soon
 from tests.integration.test_replay import Office
 from tests.integration.test_service import a_message
-from tests.jobs import a_key, a_running_job, wait_for
-from tests.service import Service, a_service
+from tests.support.builders import FLIGHT, a_flight
+from tests.support.functions import installed
+from tests.support.jobs import a_key, a_running_job, wait_for
+from tests.support.service import Service, a_service
 
 pytestmark = pytest.mark.emulators
 COLUMNS = ["flight", "tail_number", "delayed", "speed", "day", "note"]

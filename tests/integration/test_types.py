@@ -22,8 +22,8 @@ from headrace.producers import EventProducer, PubSubPublisher
 from headrace.runtime.clock import now_micros
 from headrace.runtime.google_clients import open_bigquery
 from headrace.schemas.registry import Registry
-from tests.builders import a_decimal, a_record
-from tests.service import Service, a_service
+from tests.support.builders import a_decimal, a_record
+from tests.support.service import Service, a_service
 
 pytestmark = pytest.mark.emulators
 

@@ -16,10 +16,10 @@ from headrace.engine import resource_watch, tally_loop
 from headrace.engine.embedded import Embedded
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber
 from headrace.schemas.registry import Registry
-from tests.builders import a_contract, a_tokenised_contract
 from tests.integration.test_service import a_message
-from tests.jobs import wait_for
-from tests.service import Service, a_service
+from tests.support.builders import a_contract, a_tokenised_contract
+from tests.support.jobs import wait_for
+from tests.support.service import Service, a_service
 
 pytestmark = pytest.mark.emulators
 SUBJECT = "thing_happened"

@@ -1,7 +1,7 @@
 """``python -m tests.mutation``: mutants of the modules that must not be wrong, and whether a unit test notices each.
 
 ``--count 1000 --seed 26`` draws them; ``--only stream/headrace/steps/window.py`` takes all of one file, and ``--tests
-tests/test_window.py`` measures nothing and runs the tests of that file alone; ``--report`` writes
+tests/steps/test_window.py`` measures nothing and runs the tests of that file alone; ``--report`` writes
 ``docs/reports/mutation.md``. Exits 1 when fewer than 95 % are killed.
 """
 
@@ -23,8 +23,8 @@ from tests.mutation.mutants import Mutant, find
 from tests.mutation.report import killed_share, summary, write_report
 from tests.mutation.scope import SCOPE
 from tests.mutation.selection import UNIT, EveryTest, measure
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 AIM = 0.95
 WORKERS = 2
 TESTS_SECONDS = 60.0

@@ -24,15 +24,15 @@ from typing import Final
 
 from schemas.hatch_build import FLAGS, compile_all
 from tests.mutation.report import explanations
+from tests.support.paths import ROOT
 
-ROOT: Final = Path(__file__).parents[2]
 FILES: Final = sorted((ROOT / "schemas" / "native" / "columns").glob("*.[ch]"))
 TESTS: Final = (
-    "tests/test_schemas_columns.py",
-    "tests/test_schemas_decoder.py",
-    "tests/test_decode.py",
-    "tests/test_schemas_hostile.py",
-    "tests/test_decoder_differential.py",
+    "tests/steps/decode/test_columns.py",
+    "tests/schemas/test_decoder.py",
+    "tests/steps/decode/test_decode_messages.py",
+    "tests/schemas/test_hostile.py",
+    "tests/steps/decode/test_decoder_differential.py",
 )
 KILLED: Final = "killed"
 SURVIVED: Final = "survived"

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.mutation.forks import KILLED, NOT_PUT_IN, SURVIVED, TIMED_OUT, UNCOVERED, Result
+from tests.support.paths import ROOT
 
-PAGE: Final = Path(__file__).parents[2] / "docs" / "reports" / "mutation.md"
+PAGE: Final = ROOT / "docs" / "reports" / "mutation.md"
 EXPLAINED: Final = Path(__file__).with_name("survivors.toml")
 
 

@@ -1,6 +1,6 @@
 """Child processes that never outlive us and run no code of the working folder; waiting to be told to end, and ending.
 
-Every child of ours is started here (``tests/test_children.py`` looks for others).
+Every child of ours is started here (``tests/backfill/test_reading_process.py`` looks for others).
 """
 
 from __future__ import annotations

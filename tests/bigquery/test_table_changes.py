@@ -1,0 +1,69 @@
+"""What a running engine says of a table that is not as its contract says, and what `provision` would change."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from google.cloud import bigquery
+
+from headrace.bigquery.event_table import table_for
+from headrace.bigquery.table_changes import table_changes, table_problems, table_refusals
+from tests.support.builders import a_contract
+
+WANTED = table_for(
+    a_contract(("city", "string"), cluster=["city"], expire_after_days=90, require_partition_filter=True), "p", "d"
+)
+
+
+def existing(**changes: Any) -> bigquery.Table:
+    """The table as BigQuery describes it, with *changes* of its REST representation."""
+    return bigquery.Table.from_api_repr(WANTED.to_api_repr() | {"type": "TABLE", "location": "EU"} | changes)
+
+
+DAY = {"type": "DAY", "field": "_event_time", "expirationMs": str(90 * 86_400_000)}
+WRONG = [
+    pytest.param({"timePartitioning": {**DAY, "type": "HOUR"}}, "not partitioned", None, id="partitioning"),
+    pytest.param({"timePartitioning": None}, "not partitioned", None, id="no partitioning"),
+    pytest.param(
+        {"timePartitioning": {**DAY, "expirationMs": "1"}}, "partitions expire", "time_partitioning", id="expiration"
+    ),
+    pytest.param({"clustering": None}, "not clustered", "clustering_fields", id="clustering"),
+    pytest.param({"requirePartitionFilter": False}, "must filter", "require_partition_filter", id="partition filter"),
+    pytest.param({"expirationTime": "1795152900000"}, "table expires on 2026-11-20", "expires", id="table expiry"),
+    pytest.param({"location": "us-east1"}, "in us-east1 and the setting `location` is EU", "", id="location"),
+    pytest.param({"type": "VIEW"}, "", None, id="a view"),
+]
+
+
+@pytest.mark.parametrize(("changes", "said", "mended"), WRONG)
+def test_each_difference_is_named_and_changed_or_refused(
+    changes: dict[str, Any], said: str, mended: str | None
+) -> None:
+    found = existing(**changes)
+
+    assert not said or any(said in each for each in table_problems(found, WANTED, "EU"))
+    if mended is None:
+        assert [each.name for each in table_refusals(found, WANTED, "d.things")] == ["d.things"]
+    else:
+        assert table_refusals(found, WANTED, "d.things") == []
+        assert list(table_changes(found, WANTED, "d.things")) == [mended] * bool(mended)
+
+
+def test_a_table_as_its_contract_says_has_no_problem() -> None:
+    assert table_problems(existing(location="eu"), WANTED, "EU") == []
+    assert table_problems(existing(description="anything", location=None), WANTED, None) == []
+    assert table_changes(existing(), WANTED, "d.things") == {}
+
+
+def test_the_time_of_expiry_is_the_moment_that_was_set() -> None:
+    assert existing(expirationTime="1795152900000").expires == datetime(2026, 11, 20, 5, 35, tzinfo=UTC)
+
+
+def test_a_column_that_the_table_lacks_is_named_with_the_remedy() -> None:
+    wanted = table_for(a_contract(("city", "string"), ("gate", ["null", "string"]), cluster=["city"]), "p", "d")
+
+    problem, *_ = table_problems(existing(), wanted, "EU")
+
+    assert problem == "the table has no column gate; `headrace provision` makes tables and columns"

@@ -1,0 +1,355 @@
+"""Replays thought through without Pub/Sub and BigQuery: what is judged, what fits, how fast, and what is in the way."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from google.api_core.exceptions import InvalidArgument, NotFound, ServiceUnavailable
+
+from headrace.cli.commands.replay import Wish
+from headrace.console.progress_line import Line
+from headrace.core.dead_letter import Reason
+from headrace.core.resource_names import Names
+from headrace.dead_letters.archive_reader import Kept
+from headrace.dead_letters.facts import Fact, State, Step
+from headrace.dead_letters.filters import Filter
+from headrace.dead_letters.letter import Letter
+from headrace.dead_letters.outgoing import attributes_to_send, misfit, requests, to_message
+from headrace.dead_letters.replay_forecast import Judge, Prospect
+from headrace.dead_letters.replay_letters import Desk, Errand, ReplayError, Result, replay
+from headrace.dead_letters.replay_pace import Pace, Progress
+from headrace.dead_letters.replay_plan import SENT_BY_DEFAULT, Entry, Plan, pages, plan
+from headrace.dead_letters.service import ChoiceError
+from headrace.schemas.registry import Registry
+from tests.support.builders import BOOKING, MOMENT, PACKAGE
+from tests.support.letters import a_letter
+
+LATER = MOMENT + timedelta(days=1)
+ERRAND = Errand("op", "ada", "because")
+
+
+def a_good_letter(name: str = "m1", **changes: Any) -> Letter:
+    """A letter that passes today."""
+    return a_letter(name, **{"first_published_at": MOMENT, "refused_at": MOMENT} | changes)
+
+
+# What is judged.
+
+
+@pytest.mark.parametrize(
+    ("letter", "prospect", "reason"),
+    [
+        pytest.param(a_good_letter(), Prospect.PASSES, "", id="nothing is wrong any more"),
+        pytest.param(a_good_letter(data=b""), Prospect.FAILS, "undecodable_payload", id="no payload"),
+        pytest.param(a_good_letter(attributes={}), Prospect.FAILS, "malformed_envelope", id="no envelope"),
+        pytest.param(
+            a_good_letter(first_published_at=MOMENT + timedelta(days=4000)), Prospect.FAILS, "too_late", id="late"
+        ),
+        pytest.param(a_good_letter(reason=Reason.ID_CONFLICT), Prospect.UNKNOWN, "id_conflict", id="the table decides"),
+        pytest.param(
+            a_good_letter(reason=Reason.TRANSFORM_FAILED),
+            Prospect.UNKNOWN,
+            "transform_failed",
+            id="the function decides",
+        ),
+        pytest.param(
+            a_good_letter(reason=Reason.ID_CONFLICT, data=b""),
+            Prospect.FAILS,
+            "undecodable_payload",
+            id="not even read",
+        ),
+        pytest.param(a_good_letter(subject="no_such"), Prospect.STUCK, "too_late", id="no contract"),
+    ],
+)
+def test_a_letter_is_judged_by_the_jobs_own_steps(letter: Letter, prospect: Prospect, reason: str) -> None:
+    neighbour = a_good_letter("m2")
+    first, judged, last = Judge(PACKAGE).judge([neighbour, letter, neighbour])
+    assert (first.prospect, last.prospect) == (Prospect.PASSES, Prospect.PASSES)
+    assert (judged.prospect, judged.reason, judged.letter) == (prospect, reason, letter)
+
+
+def test_an_unknown_version_passes_once_its_contract_is_there() -> None:
+    before = Registry({each.ref: each for each in PACKAGE if each.ref != BOOKING.ref})
+    assert Judge(before).judge([a_good_letter()])[0].reason == "unknown_schema"
+    assert Judge(PACKAGE).judge([a_good_letter()])[0].prospect is Prospect.PASSES
+
+
+# What is sent.
+
+
+def test_what_is_sent_are_the_letters_bytes_and_attributes_and_which_it_is() -> None:
+    letter = a_good_letter(attributes={"ce-id": "1", "googclient_x": "y", "own": "z"}, ordering_key="k", attempt=3)
+    message = to_message(letter)
+    assert (message.data, message.ordering_key) == (letter.data, "k")
+    assert dict(message.attributes) == {
+        "ce-id": "1",
+        "own": "z",
+        "headrace-replay-id": letter.id,
+        "headrace-replay-count": "3",
+        "headrace-replay-first-published": "2026-03-14T15:09:26.535000Z",
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"attributes": {f"n{number}": "x" for number in range(97)}}, ""),
+        ({"attributes": {f"n{number}": "x" for number in range(98)}}, "too many attributes"),
+        ({"attributes": {"n" * 257: "x"}}, "name"),
+        ({"attributes": {"n": "ü" * 513}}, "1024 bytes"),
+        ({"ordering_key": "k" * 1025}, "ordering key"),
+        ({"data": bytes(9_990_000)}, ""),
+        ({"data": bytes(9_999_990)}, "too large"),
+        ({"id": "somebody else's"}, "none of ours"),
+    ],
+)
+def test_what_cannot_be_sent_is_said_with_its_remedy(changes: dict[str, Any], said: str) -> None:
+    found = misfit(a_good_letter(**changes))
+    assert said in found
+    assert bool(found) == bool(said)
+
+
+def test_a_request_has_one_subject_and_one_key_and_is_within_limits() -> None:
+    letters = [a_good_letter(f"m{number}", ordering_key=f"{number % 2 or ''}", data=b"x") for number in range(2100)]
+    large = [a_good_letter(f"l{number}", data=bytes(4_000_000), subject="flight_departed") for number in range(3)]
+    made = list(requests([*letters, *large]))
+    assert [len(each.letters) for each in made] == [1000, 50, 1000, 50, 2, 1]
+    for each in made:
+        assert len({letter.ordering_key for letter in each.letters}) == 1
+        assert {letter.subject for letter in each.letters} == {each.subject}
+        assert [dict(message.attributes) for message in each.messages] == [
+            attributes_to_send(letter) for letter in each.letters
+        ]
+
+
+def test_a_page_is_no_more_than_memory_holds() -> None:
+    sized = [Entry(str(number), 10_000_000) for number in range(5)] + [Entry("large", 90_000_000)]
+    assert [len(page) for page in pages(sized)] == [3, 2, 1]
+    assert [len(page) for page in pages([Entry(str(number), 1) for number in range(2500)])] == [1000, 1000, 500]
+
+
+# How fast.
+
+
+@dataclass
+class Clock:
+    """Time passes when somebody waits."""
+
+    now: float = 0.0
+    waited: list[float] = field(default_factory=list)
+
+    def __call__(self) -> float:
+        return self.now
+
+    def wait(self, seconds: float) -> bool:
+        self.waited.append(seconds)
+        self.now += seconds
+        return False
+
+
+def test_a_pace_is_kept_over_any_number_of_letters() -> None:
+    clock = Clock()
+    pace = Pace(50, clock, clock.wait)
+    assert pace.at_once(1000) == 50
+    for _ in range(10):
+        pace.take(50)
+        clock.now += 0.25  # sending takes time as well
+    assert 9.0 <= clock.now <= 9.5
+
+
+def test_what_was_slow_is_not_caught_up_with_at_once() -> None:
+    clock = Clock()
+    pace = Pace(10, clock, clock.wait)
+    pace.take(10)
+    clock.now += 60
+    pace.take(10)
+    pace.take(10)
+    assert clock.now == 61
+
+
+def test_less_than_one_a_second_goes_one_by_one() -> None:
+    clock = Clock()
+    pace = Pace(0.5, clock, clock.wait)
+    assert pace.at_once(1000) == 1
+    pace.take(1)
+    pace.take(1)
+    assert clock.now == 2
+
+
+def test_without_a_rate_nobody_waits() -> None:
+    clock = Clock()
+    pace = Pace(None, clock, clock.wait)
+    assert pace.at_once(1000) == 1000
+    pace.take(1000)
+    assert clock.now == 0
+
+
+def test_progress_is_a_line_with_rate_and_time_left() -> None:
+    assert str(Progress(500, 2000, 10)) == "500 of 2,000 letters, 50 a second, 30 s left"
+    assert str(Progress(0, 2000, 0)) == "0 of 2,000 letters, 0 a second"
+    assert str(Progress(2000, 2000, 10)) == "2,000 of 2,000 letters, 200 a second"
+
+
+def test_elsewhere_than_on_a_terminal_progress_is_a_line_every_few_seconds() -> None:
+    clock, out = Clock(), io.StringIO()
+    line = Line("replayed", clock, out)
+    for second in range(1, 13):
+        clock.now = second
+        line(second * 100, 2000)
+    line.end()
+    assert out.getvalue().splitlines() == [
+        "replayed 500 of 2,000 letters, 100 a second, 15 s left",
+        "replayed 1,000 of 2,000 letters, 100 a second, 10 s left",
+    ]
+
+
+# What is in the way.
+
+
+class Shelf:
+    """Letters and what was done with them, in place of an archive."""
+
+    def __init__(self, letters: Iterable[Letter]) -> None:
+        self.letters = {letter.id: letter for letter in letters}
+        self.replayed: list[str] = []
+        self.steps: list[Step] = []
+
+    def sizes(self, wanted: Filter) -> list[tuple[str, int]]:
+        assert wanted.states == (State.OPEN,)
+        return [(each.id, len(each.data)) for each in self.letters.values() if each.id not in self.replayed]
+
+    def read(self, ids: Sequence[str]) -> Iterator[Kept]:
+        for each in ids:
+            state = State.REPLAYED if each in self.replayed else State.OPEN
+            yield Kept(self.letters[each], None, state)
+
+    def note(self, facts: Sequence[Fact]) -> None:
+        self.replayed += [fact.letter_id for fact in facts]
+
+    def step(self, step: Step) -> None:
+        self.steps.append(step)
+
+
+class Topic:
+    """What is published to it; answers with *errors* first."""
+
+    def __init__(self, *errors: Exception, refuses: Sequence[str] = ()) -> None:
+        self.errors, self.refuses = list(errors), refuses
+        self.published: list[str] = []
+
+    def publish(self, *, topic: str, messages: Sequence[Any], **options: Any) -> None:
+        assert topic == "projects/p/topics/booking_created"
+        if self.errors:
+            raise self.errors.pop(0)
+        ids = [each.attributes["headrace-replay-id"] for each in messages]
+        if set(ids) & set(self.refuses):
+            raise InvalidArgument("no")
+        self.published += ids
+
+
+def a_plan(shelf: Shelf, **more: Any) -> Plan:
+    return plan(shelf, PACKAGE, Filter(), LATER, **more)  # type: ignore[arg-type]
+
+
+def send(made: Plan, shelf: Shelf, topic: Topic, pace: Pace | None = None) -> Result:
+    clock = Clock()
+    desk = Desk(shelf, shelf, topic, PACKAGE, Names("p"), lambda: datetime.now(UTC), clock)  # type: ignore[arg-type]
+    return replay(made, desk, ERRAND, pace or Pace(None, clock, clock.wait))
+
+
+def some(count: int) -> list[Letter]:
+    return [a_good_letter(f"m{number}") for number in range(count)]
+
+
+def test_only_so_many_are_sent_and_no_more_are_looked_at_than_needed() -> None:
+    shelf = Shelf(some(2500))
+    made = a_plan(shelf, most=700)
+    assert (made.matching, made.looked_at, len(made.chosen)) == (2500, 1000, 700)
+
+
+def test_what_pubsub_finds_invalid_takes_no_neighbour_down() -> None:
+    letters = some(9)
+    shelf, topic = Shelf(letters), Topic(refuses=[letters[4].id])
+    result = send(a_plan(shelf), shelf, topic)
+    assert (result.sent, result.refused, result.examples) == (8, 1, [letters[4].id])
+    assert sorted(topic.published) == sorted(shelf.replayed) == sorted({each.id for each in letters} - {letters[4].id})
+
+
+def test_pubsub_may_be_away_for_a_while() -> None:
+    shelf, topic = Shelf(some(3)), Topic(ServiceUnavailable("a"), ServiceUnavailable("b"))
+    assert send(a_plan(shelf), shelf, topic).sent == 3
+
+
+def test_away_for_longer_it_says_so_and_nothing_is_marked() -> None:
+    shelf, topic = Shelf(some(3)), Topic(*[ServiceUnavailable("a")] * 20)
+    with pytest.raises(ReplayError, match="run it again"):
+        send(a_plan(shelf), shelf, topic)
+    assert shelf.replayed == []
+    assert [step.outcome for step in shelf.steps] == ["", "failed: ReplayError"]
+
+
+def test_what_was_confirmed_before_something_went_wrong_is_marked() -> None:
+    first, second = some(2)
+    shelf = Shelf([first, replace(second, ordering_key="another")])
+    topic = Topic()
+    publish, calls = topic.publish, Counter[str]()
+
+    def fails_later(**given: Any) -> None:
+        calls["all"] += 1
+        if calls["all"] > 1:
+            raise NotFound("gone")
+        publish(**given)
+
+    topic.publish = fails_later  # type: ignore[method-assign]
+    with pytest.raises(ReplayError, match="provision"):
+        send(a_plan(shelf), shelf, topic)
+    assert shelf.replayed == [first.id]
+
+
+def test_told_to_stop_it_ends_between_two_pages_and_says_so() -> None:
+    shelf, topic = Shelf(some(30)), Topic()
+    clock = Clock()
+
+    def wait(seconds: float) -> bool:
+        clock.now += seconds
+        return clock.now >= 1
+
+    result = send(a_plan(shelf), shelf, topic, Pace(10, clock, wait))
+    assert (result.sent, result.outcome) == (10, "interrupted")
+    assert len(shelf.replayed) == 10
+    assert [(step.outcome, step.letters, step.who) for step in shelf.steps] == [
+        ("", 0, "ada"),
+        ("interrupted", 10, "ada"),
+    ]
+    assert send(a_plan(shelf), shelf, topic).sent == 20
+
+
+def test_what_others_did_meanwhile_is_passed_over() -> None:
+    letters = some(4)
+    shelf, topic = Shelf(letters), Topic()
+    made = a_plan(shelf)
+    shelf.replayed.append(letters[0].id)
+    shelf.letters[letters[1].id] = replace(letters[1], attempt=2, refused_at=LATER)
+    shelf.letters[letters[2].id] = replace(letters[2], data=b"worse")
+    result = send(made, shelf, topic)
+    assert (result.sent, result.passed_over) == (1, 3)
+    assert topic.published == [letters[3].id]
+
+
+def test_which_letters_are_sent_is_said_by_options() -> None:
+    def prospects(**given: bool) -> frozenset[Prospect]:
+        return Wish(**{"only_passing": False, "also_failing": False} | given, **others).prospects
+
+    others: dict[str, Any] = {"rate": None, "most": None, "dry_run": False, "sure": True, "why": ""}
+    assert prospects() == SENT_BY_DEFAULT == {Prospect.PASSES, Prospect.UNKNOWN}
+    assert prospects(only_passing=True) == {Prospect.PASSES}
+    assert Prospect.FAILS in prospects(also_failing=True)
+    assert Prospect.STUCK not in prospects(also_failing=True)
+    with pytest.raises(ChoiceError):
+        prospects(only_passing=True, also_failing=True)

@@ -1,0 +1,291 @@
+"""When a subject of which too much is unreadable waits, what it looks at meanwhile, and when it goes on."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.api_core.exceptions import ServiceUnavailable
+from structlog.testing import capture_logs
+
+from headrace.core.dead_letter import Reason
+from headrace.core.message import Message
+from headrace.engine.journal import LET_THROUGH, PAUSED, Journal
+from headrace.engine.open_circuit import LONGEST_SAMPLE_SECONDS, POLL_SECONDS, SAMPLE_MESSAGES, Gate
+from headrace.engine.retry import StoppedError
+from headrace.engine.scheduler import Steps
+from headrace.engine.status import SubjectStatus
+from headrace.schemas.registry import Registry
+from headrace.steps.circuit_breaker import FLOOR, WINDOW, FloodError
+from tests.support.one_subject import NOW, SUBJECT, a_job, an_event, an_unreadable, things
+
+BAD = [an_unreadable(str(number)) for number in range(2 * FLOOR)]
+GOOD = [an_event(f"e{number}") for number in range(200)]
+LATE = NOW + 400 * 86_400 * 1_000_000
+
+
+@dataclass
+class Samples:
+    """What is in the subscription each time somebody looks: a list of messages, or an error; nothing afterwards."""
+
+    clock: Clock
+    found: deque[Sequence[Message] | Exception] = field(default_factory=deque)
+    looked_at: list[float] = field(default_factory=list)
+    needs = "the subscription: the job needs to read it"
+
+    def sample(self, at_most: int) -> Sequence[Message]:
+        assert len(self.looked_at) < 100, "again and again"
+        self.looked_at.append(self.clock.now)
+        found = self.found.popleft() if self.found else []
+        if isinstance(found, Exception):
+            raise found
+        return found[:at_most]
+
+
+@dataclass
+class Clock:
+    """Time that passes only when somebody waits; in the place of the module ``time``."""
+
+    now: float = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@dataclass
+class Guarded:
+    """A gate, and what it looks at."""
+
+    gate: Gate
+    journal: Journal
+    samples: Samples
+    status: SubjectStatus
+    stop: threading.Event
+    clock: Clock
+    served_at: list[float] = field(default_factory=list)
+    said: list[str | None] = field(default_factory=list)
+    later: dict[float, Callable[[], None]] = field(default_factory=dict)  # what happens at a moment
+
+    def note(self, state: str | None) -> None:
+        with self.journal.transaction() as transaction:
+            transaction.note_flood(SUBJECT, state)
+
+    def run(self, *serve: Callable[[], object], seconds: float = 600.0) -> None:
+        """Serve in these ways, one after the other, and stop; or after so many seconds.
+
+        Keeps what is in the way whenever it waits, and the moments at which it began to serve.
+        """
+        self.stop.clear()
+        ways, end = deque(serve), self.clock.now + seconds
+
+        def once() -> Steps[None]:
+            assert len(self.served_at) < 20, "again and again"
+            self.served_at.append(self.clock.now)
+            yield 0.0
+            if not ways:
+                self.stop.set()
+            else:
+                ways.popleft()()
+
+        for wait in self.gate.run(once):
+            if wait:
+                self.said.append(self.status.in_the_way.get("flood"))
+            self.clock.now += wait or 0.0
+            self.later.pop(self.clock.now, lambda: None)()
+            if self.clock.now >= end:
+                self.stop.set()
+
+    def flood(self) -> None:
+        """A round of which nothing can be read."""
+        self.gate.prepare(BAD[:FLOOR], NOW)
+
+
+@pytest.fixture
+def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Guarded]]:
+    """Makes a gate, as a process does when it begins; the journal and the clock outlive it."""
+    journal, clock = Journal.open(tmp_path / "journal"), Clock()
+    journal.claim("a test", 0, 3600)
+    monkeypatch.setattr("headrace.engine.open_circuit.time", clock)
+    monkeypatch.setattr("headrace.engine.scheduler.time", clock)
+    contract = things()
+    job = a_job(Registry({contract.ref: contract}))
+
+    def make() -> Guarded:
+        samples, status, stop = Samples(clock), SubjectStatus(SUBJECT), threading.Event()
+        puller: Any = samples
+        return Guarded(Gate(job, SUBJECT, journal, puller, status, stop), journal, samples, status, stop, clock)
+
+    yield make
+    journal.close()
+
+
+@pytest.fixture
+def guarded(made: Callable[[], Guarded]) -> Guarded:
+    return made()
+
+
+def test_what_can_be_read_is_prepared_and_the_journal_is_not_asked(guarded: Guarded) -> None:
+    guarded.journal.close()
+    prepared = guarded.gate.prepare([*GOOD[:3], BAD[0]], NOW)
+    assert prepared.batch is not None
+    assert len(prepared.batch) == 3
+    assert [letter.reason for letter in prepared.letters] == [Reason.MALFORMED_ENVELOPE]
+
+
+def test_of_too_much_that_cannot_be_read_nothing_is_given_and_the_journal_knows(guarded: Guarded) -> None:
+    late = an_event("late")
+    late = Message(SUBJECT, late.data, late.attributes, "late", LATE)
+    with pytest.raises(FloodError) as raised:
+        guarded.gate.prepare([late, *BAD[:FLOOR]], NOW)
+    assert str(raised.value) == (
+        "1,000 of 1,001 messages refused (malformed_envelope 1,000); at most 50% may be; for example: ce-id is missing"
+    )
+    assert guarded.journal.floods() == {SUBJECT: PAUSED}
+
+
+def test_messages_that_are_left_for_the_next_round_are_no_share_of_this_one(
+    guarded: Guarded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("headrace.steps.decode.decode_messages.MAX_BATCH_BYTES", 1)
+    with pytest.raises(FloodError, match="1,000 of 1,001 messages"):
+        guarded.gate.prepare([*BAD[:FLOOR], *GOOD, *BAD], NOW)
+
+
+def test_it_waits_until_a_sample_can_be_read_and_then_serves_again(guarded: Guarded) -> None:
+    guarded.samples.found.extend([BAD, GOOD])
+    guarded.run(guarded.flood)
+    assert guarded.samples.looked_at == [1002.0, 1006.0]
+    assert guarded.served_at == [1000.0, 1006.0]
+    assert guarded.journal.floods() == {}
+    assert not guarded.status.paused
+    first, last = guarded.said[0], guarded.said[-1]
+    assert first is not None
+    assert first.startswith("1,000 of 1,000 messages refused")
+    assert f"headrace resume {SUBJECT}" in first
+    assert last is not None
+    assert last.startswith(f"a sample: {SAMPLE_MESSAGES} of {SAMPLE_MESSAGES} messages refused")
+
+
+def test_who_is_not_paused_serves_at_once_and_looks_at_no_sample(guarded: Guarded) -> None:
+    with capture_logs() as logs:
+        guarded.run(lambda: None)
+    assert guarded.served_at == [1000.0, 1000.0]
+    assert (guarded.samples.looked_at, guarded.said, logs) == ([], [], [])
+
+
+def test_who_was_paused_before_the_start_looks_at_a_sample_first(made: Callable[[], Guarded]) -> None:
+    guarded = made()
+    guarded.note(PAUSED)
+    guarded.clock.now = 0.0
+    guarded.samples.found.extend([[], GOOD])
+    guarded.run()
+    assert guarded.samples.looked_at == [0.0, 2.0]
+    assert guarded.served_at == [2.0]
+    assert guarded.said[0] is not None
+    assert guarded.said[0].startswith("it was paused before this start")
+
+
+def test_it_looks_ever_less_often(guarded: Guarded) -> None:
+    guarded.samples.found.extend([BAD] * 9)
+    guarded.run(guarded.flood, seconds=300.0)
+    moments = [1000.0, *guarded.samples.looked_at]
+    gaps = [after - before for before, after in pairwise(moments)]
+    assert gaps == [2.0, 4.0, 8.0, 16.0, 32.0, LONGEST_SAMPLE_SECONDS, LONGEST_SAMPLE_SECONDS, LONGEST_SAMPLE_SECONDS]
+    assert guarded.served_at == [1000.0]
+
+
+@pytest.mark.parametrize(
+    ("served_seconds", "next_sample"), [(0.0, 8.0), (WINDOW.total_seconds(), 8.0), (WINDOW.total_seconds() + 1, 2.0)]
+)
+def test_after_it_served_for_a_whole_window_it_looks_as_often_as_at_first(
+    guarded: Guarded, served_seconds: float, next_sample: float
+) -> None:
+    #  flood|2 s: bad|4 s: good|serves so long|flood
+    def flood_later() -> None:
+        guarded.clock.now += served_seconds
+        guarded.flood()
+
+    guarded.samples.found.extend([BAD, GOOD, GOOD])
+    guarded.run(guarded.flood, flood_later)
+    assert guarded.samples.looked_at[-1] - guarded.samples.looked_at[-2] == served_seconds + next_sample
+
+
+def test_a_sample_is_judged_by_what_was_read_of_it(guarded: Guarded, monkeypatch: pytest.MonkeyPatch) -> None:
+    #  three that cannot be read, one that can, and 96 of which nobody knows
+    guarded.note(PAUSED)
+    monkeypatch.setattr("headrace.steps.decode.decode_messages.MAX_BATCH_BYTES", 1)
+    guarded.samples.found.append([*BAD[:3], *GOOD])
+    guarded.run(seconds=1.0)
+    assert guarded.served_at == []
+    assert guarded.said[0] is not None
+    assert guarded.said[0].startswith("a sample: 3 of 4 messages refused")
+
+
+def test_a_sample_that_cannot_be_pulled_is_said_and_tried_again(guarded: Guarded) -> None:
+    guarded.note(PAUSED)
+    guarded.samples.found.extend([ServiceUnavailable("no"), GOOD])
+    guarded.run()
+    assert len(guarded.samples.looked_at) == 2
+    assert len(guarded.served_at) == 1
+    assert guarded.status.in_the_way == {}
+
+
+def test_the_command_is_seen_soon_and_lets_all_through(guarded: Guarded) -> None:
+    #  flood|nobody mends it|resume: the flood becomes letters
+    guarded.later[1000.0 + POLL_SECONDS] = lambda: guarded.journal.let_through(SUBJECT)
+    guarded.run(guarded.flood, guarded.flood, guarded.flood)
+    assert guarded.served_at == [1000.0] + [1000.0 + POLL_SECONDS] * 3
+    assert guarded.samples.looked_at == []
+
+
+def test_what_was_let_through_is_so_after_a_restart_until_the_share_has_fallen(made: Callable[[], Guarded]) -> None:
+    made().note(LET_THROUGH)
+    guarded = made()
+    states: list[dict[str, str]] = []
+
+    def prepare(messages: Sequence[Message]) -> None:
+        guarded.gate.prepare(messages, NOW)
+        states.append(guarded.journal.floods())
+
+    guarded.run(lambda: prepare(BAD[:FLOOR]), lambda: prepare(BAD[FLOOR:]), lambda: prepare(GOOD * 5))
+    assert states == [{SUBJECT: LET_THROUGH}, {SUBJECT: LET_THROUGH}, {}]
+    with pytest.raises(FloodError):
+        guarded.flood()
+
+
+def test_a_sample_that_lets_it_go_on_lets_no_flood_through(guarded: Guarded) -> None:
+    guarded.samples.found.extend([GOOD, GOOD])
+    guarded.run(guarded.flood, guarded.flood)
+    assert len(guarded.samples.looked_at) == 2
+    assert guarded.journal.floods() == {}
+
+
+def test_who_waits_is_told_to_stop_and_does_not_serve(guarded: Guarded) -> None:
+    guarded.note(PAUSED)
+    guarded.run(seconds=5.0)
+    assert guarded.served_at == []
+    assert guarded.clock.now == 1005.0
+
+
+def test_who_waits_for_a_sample_that_cannot_be_pulled_can_be_told_to_stop(guarded: Guarded) -> None:
+    guarded.note(PAUSED)
+    guarded.samples.found.extend([ServiceUnavailable("no")] * 50)
+    with pytest.raises(StoppedError):
+        guarded.run(seconds=20.0)
+
+
+def test_operators_are_told_once_that_it_waits_and_once_that_it_goes_on(guarded: Guarded) -> None:
+    guarded.samples.found.extend([BAD, BAD, BAD, GOOD])
+    with capture_logs() as logs:
+        guarded.run(guarded.flood, lambda: None)
+    assert [(each["event"], each.get("by")) for each in logs] == [
+        ("paused", None),
+        ("paused", None),
+        ("resumed", "sample"),
+    ]

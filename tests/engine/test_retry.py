@@ -1,0 +1,180 @@
+"""What is in the way is waited for with growing pauses, said once, and forgotten when it is mended."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+import pytest
+import structlog
+import structlog.testing
+from google.api_core.exceptions import Forbidden, NotFound, ServiceUnavailable
+
+from headrace.engine import scheduler
+from headrace.engine.retry import FIRST_SECONDS, LONGEST_SECONDS, Patience, StoppedError
+from headrace.engine.scheduler import Steps
+from headrace.engine.status import SubjectStatus
+from tests.support.pulls import Clock
+
+NEED = "a place: the job needs a permission on it; `headrace provision` makes it"
+T = TypeVar("T")
+TROUBLE = "the subject is in trouble"
+
+
+class Stop(threading.Event):
+    """Who waits for it waits no longer than it takes to note for how long he would have."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pauses: list[float] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        assert timeout is not None
+        self.pauses.append(timeout)
+        return self.is_set()
+
+
+class Waiting:
+    """A part of a subject that waits, either way: in its thread, or as steps by the clock of the test."""
+
+    def __init__(self, clock: Clock, as_steps: bool) -> None:
+        self._clock, self._as_steps = clock, as_steps
+        self._paused: list[float] = []
+        self.status = SubjectStatus("flight")
+        self.stop = Stop()
+        self.room_made = 0
+        self.patience = Patience("part", self.status, self.stop, self._make_room)
+
+    @property
+    def pauses(self) -> list[float]:
+        return self._paused if self._as_steps else self.stop.pauses
+
+    def insist(self, attempt: Callable[[], T]) -> T:
+        if self._as_steps:
+            return self._end(self.patience.insisting(NEED, attempt))
+        return self.patience.insist(NEED, attempt)
+
+    def wait(self, sentence: str = TROUBLE) -> None:
+        if self._as_steps:
+            self._end(self.patience.waiting_for(sentence))
+        else:
+            self.patience.wait(sentence)
+
+    def _end(self, steps: Steps[T]) -> T:
+        while True:
+            try:
+                wait = next(steps)
+            except StopIteration as ended:
+                return ended.value  # type: ignore[no-any-return]
+            assert wait is not None
+            self._paused.append(wait)
+            self._clock.now += wait
+
+    def _make_room(self) -> None:
+        self.room_made += 1
+
+
+@pytest.fixture(params=[False, True], ids=["in a thread", "as steps"])
+def waiting(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Waiting:
+    clock = Clock()
+    monkeypatch.setattr(scheduler, "time", clock)
+    return Waiting(clock, request.param)
+
+
+def failing(*errors: Exception) -> Callable[[], str]:
+    """An attempt that fails with each of these, and then succeeds."""
+    left = list(errors)
+
+    def attempt() -> str:
+        if left:
+            raise left.pop(0)
+        return "done"
+
+    return attempt
+
+
+def events(entries: list[structlog.typing.EventDict]) -> list[str]:
+    """The events that are logged, but those for who debugs."""
+    return [str(each["event"]) for each in entries if each["log_level"] != "debug"]
+
+
+def test_what_succeeds_is_given_and_waits_for_nothing(waiting: Waiting) -> None:
+    assert waiting.insist(failing()) == "done"
+    assert waiting.pauses == []
+
+
+def test_it_is_tried_again_until_it_succeeds(waiting: Waiting) -> None:
+    assert waiting.insist(failing(ServiceUnavailable("no"), NotFound("no"))) == "done"
+    assert len(waiting.pauses) == 2
+
+
+def test_what_is_in_the_way_is_said_until_it_is_mended(waiting: Waiting) -> None:
+    said = []
+
+    def attempt() -> None:
+        said.append(dict(waiting.status.in_the_way))
+        if len(said) == 1:
+            raise Forbidden("no")
+
+    waiting.insist(attempt)
+    assert said == [{}, {"part": "a place: permission denied; the job needs a permission on it (docs/permissions.md)"}]
+    assert waiting.status.in_the_way == {}
+
+
+def test_what_no_patience_mends_is_raised_at_once(waiting: Waiting) -> None:
+    with pytest.raises(LookupError, match="a fault of ours"):
+        waiting.insist(failing(LookupError("a fault of ours")))
+    assert waiting.pauses == []
+
+
+def test_who_is_told_to_stop_tries_no_more(waiting: Waiting) -> None:
+    waiting.stop.set()
+    attempts = failing(ServiceUnavailable("no"))
+    with pytest.raises(StoppedError):
+        waiting.insist(attempts)
+    assert "part" in waiting.status.in_the_way
+
+
+def test_who_waits_is_told_to_stop_by_an_error_that_says_what_was_in_the_way(waiting: Waiting) -> None:
+    waiting.stop.set()
+    with pytest.raises(StoppedError, match=TROUBLE):
+        waiting.wait()
+
+
+def test_pauses_double_up_to_the_longest_and_are_as_long_as_half_of_that_at_least(waiting: Waiting) -> None:
+    for _ in range(12):
+        waiting.wait()
+    longest = FIRST_SECONDS
+    for pause in waiting.pauses:
+        assert longest / 2 <= pause <= longest
+        longest = min(longest * 2, LONGEST_SECONDS)
+    assert longest == LONGEST_SECONDS
+
+
+def test_those_who_wait_for_the_same_do_not_try_again_at_the_same_moment(waiting: Waiting) -> None:
+    for _ in range(20):
+        waiting.wait()
+    assert len(set(waiting.pauses[10:])) > 1
+
+
+def test_after_it_was_mended_the_first_pause_is_short_again(waiting: Waiting) -> None:
+    waiting.insist(failing(*[ServiceUnavailable("no")] * 6))
+    waiting.wait()
+    assert waiting.pauses[-1] <= FIRST_SECONDS
+
+
+def test_a_thread_that_waits_makes_room_for_others_before_each_pause() -> None:
+    waiting = Waiting(Clock(), as_steps=False)
+    waiting.insist(failing(ServiceUnavailable("no"), ServiceUnavailable("no")))
+    assert waiting.room_made == 2
+
+
+def test_what_is_in_the_way_is_logged_when_it_is_news_and_when_it_is_mended(waiting: Waiting) -> None:
+    with structlog.testing.capture_logs() as entries:
+        for sentence in (TROUBLE, TROUBLE, "something else"):
+            waiting.wait(sentence)
+        waiting.patience.mended()
+        assert events(entries) == ["blocked", "blocked", "mended"]
+        waiting.patience.mended()
+    assert events(entries) == ["blocked", "blocked", "mended"]

@@ -1,0 +1,217 @@
+"""What a subject remembers, and of which messages it asks the table: by BigQuery's time, never by this machine's."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from structlog.testing import capture_logs
+
+from headrace.bigquery.existing_rows import SKEW_MICROSECONDS
+from headrace.core.micro_batch import MicroBatch
+from headrace.engine.journal import Journal
+from headrace.engine.receipts import receipts_for
+from headrace.engine.retry import Patience
+from headrace.engine.seen_messages import Memory, with_receipts
+from headrace.engine.status import SubjectStatus
+from headrace.engine.witnesses import parse_witnesses
+from headrace.schemas.envelope import from_micros
+from tests.support.ledgers import a_batch, a_message
+
+NOW = 1_800_000_000_000_000
+DAY = 86_400_000_000
+
+
+@dataclass
+class StoredRows:
+    """A table that holds *ids*, and says that it is *now*."""
+
+    ids: set[str] = field(default_factory=set)
+    clock: int = NOW
+    asked: list[str] = field(default_factory=list)
+
+    def is_empty(self) -> bool:
+        return not self.ids
+
+    def now(self) -> int:
+        return self.clock
+
+    def compare(self, rows: pa.RecordBatch) -> dict[int, bool]:
+        ids = rows.column("id").to_pylist()
+        self.asked += ids
+        return {index: True for index, each in enumerate(ids) if each in self.ids}
+
+
+def a_memory(folder: Path, stored: Any, budget: int = 100, finite: bool = False, taken_over: bool = False) -> Memory:
+    journal = Journal.open(folder)
+    journal.claim("one", 0, 30)
+    patience = Patience("write", SubjectStatus("things"), threading.Event())
+    memory = Memory("things", journal, stored, "needs queries", patience, budget, finite)
+    memory.recall(taken_over)
+    return memory
+
+
+def events(*published: tuple[str, int], receipts: Sequence[bytes] = ()) -> MicroBatch:
+    batch = a_batch([a_message(event_id, event_id, moment) for event_id, moment in published])
+    times = pa.array([moment for _, moment in published], pa.timestamp("us", "UTC"))
+    rows = batch.rows.append_column("_event_id", batch.rows.column("id")).append_column("_event_time", times)
+    batch = replace(batch, rows=rows)
+    return with_receipts(batch, receipts or [event_id.encode().ljust(16) for event_id, _ in published])
+
+
+def write(memory: Memory, batch: MicroBatch) -> None:
+    note = memory.reckon(batch)
+    with memory._journal.transaction() as transaction:
+        committed = note(transaction)
+    committed()
+
+
+def test_a_table_with_rows_is_asked_of_all_that_was_published_until_now_and_a_minute(tmp_path: Path) -> None:
+    stored = StoredRows({"a", "b"})
+    until = NOW + SKEW_MICROSECONDS
+    decision = a_memory(tmp_path / "j", stored).decide(events(("a", NOW - DAY), ("b", until), ("c", until + 1)))
+    assert (decision.duplicates, decision.fresh) == ([0, 1], [2])
+    assert stored.asked == ["a", "b"]
+
+
+def test_an_empty_table_is_asked_nothing(tmp_path: Path) -> None:
+    stored = StoredRows()
+    assert a_memory(tmp_path / "j", stored).decide(events(("a", NOW - DAY))).fresh == [0]
+    assert stored.asked == []
+
+
+def test_after_a_takeover_the_table_is_asked_anew(tmp_path: Path) -> None:
+    stored = StoredRows()
+    a_memory(tmp_path / "j", stored)._journal.close()
+    stored.ids, stored.clock = {"a"}, NOW + DAY
+    memory = a_memory(tmp_path / "j", stored, taken_over=True)
+    assert memory.decide(events(("a", NOW + DAY))).duplicates == [0]
+
+
+@pytest.mark.parametrize(("clock", "until"), [(NOW, NOW), (NOW - DAY, NOW - 5)], ids=["BigQuery's time", "the newest"])
+def test_what_was_published_before_ids_are_forgotten_is_looked_up_from_then_on(
+    tmp_path: Path, clock: int, until: int
+) -> None:
+    #  a | b | c: a is forgotten
+    stored = StoredRows(clock=clock)
+    memory = a_memory(tmp_path / "j", stored, budget=2)
+    for name, moment in (("a", NOW - 9), ("b", NOW - 7), ("c", NOW - 5)):
+        write(memory, events((name, moment)))
+        stored.ids.add(name)
+        memory.turn_when_due()
+    assert memory.decide(events(("a", until), ("x", until + 1))).duplicates == [0]
+    assert stored.asked == ["a"]
+
+
+def test_of_a_finite_source_all_is_looked_up_whatever_time_its_lines_say(tmp_path: Path) -> None:
+    stored = StoredRows({"a"})
+    memory = a_memory(tmp_path / "j", stored, finite=True)
+    assert memory.decide(events(("a", NOW + 300 * DAY), ("b", NOW))).duplicates == [0]
+    assert stored.asked == ["a", "b"]
+
+
+def restarted(memory: Memory, folder: Path, stored: Any, budget: int = 100) -> Memory:
+    """What the next process remembers."""
+    memory._journal.close()
+    return a_memory(folder, stored, budget)
+
+
+def test_the_next_process_remembers_ids_and_messages_without_asking_the_table(tmp_path: Path) -> None:
+    stored = StoredRows()
+    memory = a_memory(tmp_path / "j", stored)
+    message = a_message("a", "a", NOW)
+    write(memory, events(("a", NOW), receipts=receipts_for([message])))
+    stored.ids.add("a")
+    for each in (memory, restarted(memory, tmp_path / "j", stored)):
+        assert each.unsettled([message]) == {}
+        assert list(each.unsettled([message, a_message("b", "b", NOW + 1)]).values()) == [a_message("b", "b", NOW + 1)]
+        assert each.decide(events(("a", NOW), ("b", NOW))).duplicates == [0]
+    assert stored.asked == []
+
+
+def test_what_was_written_with_one_id_and_another_content_is_a_conflict(tmp_path: Path) -> None:
+    memory = a_memory(tmp_path / "j", StoredRows())
+    write(memory, events(("a", NOW)))
+    alike = events(("a", NOW))
+    place = alike.notes.schema.get_field_index("content_hash")
+    other = replace(alike, notes=alike.notes.set_column(place, "content_hash", pa.array([1], pa.int64())))
+    assert [each.index for each in memory.decide(other).conflicts] == [0]
+
+
+def test_ids_are_forgotten_a_half_at_a_time_by_this_process_and_by_the_next(tmp_path: Path) -> None:
+    #  a | b | c: a is forgotten; what comes after all of them is not looked up
+    stored = StoredRows(clock=NOW)
+    memory = a_memory(tmp_path / "j", stored, budget=2)
+    for name in "abc":
+        write(memory, events((name, NOW)))
+        if name != "c":
+            memory.turn_when_due()
+    again = events(*((name, NOW + 1) for name in "abc"))
+    for each in (memory, restarted(memory, tmp_path / "j", stored, budget=2)):
+        decision = each.decide(again)
+        assert (decision.fresh, decision.duplicates) == ([0], [1, 2])
+    assert stored.asked == []
+
+
+def test_nothing_is_forgotten_as_long_as_there_is_room(tmp_path: Path) -> None:
+    stored = StoredRows()
+    memory = a_memory(tmp_path / "j", stored, budget=4)
+    write(memory, events(("a", NOW)))
+    memory.turn_when_due()
+    assert memory._journal.since("things") == 0
+    write(memory, events(("b", NOW)))
+    memory.turn_when_due()
+    assert memory._journal.since("things") == NOW
+
+
+def test_what_came_late_does_not_hide_how_far_publish_times_have_come(tmp_path: Path) -> None:
+    stored = StoredRows(clock=NOW - DAY)
+    memory = a_memory(tmp_path / "j", stored, budget=4)
+    write(memory, events(("a", NOW - 5)))
+    write(memory, events(("b", NOW - 9)))
+    memory.turn_when_due()
+    assert memory._journal.since("things") == NOW - 5
+
+
+def test_of_a_finite_source_nothing_is_looked_up_where_nothing_was(tmp_path: Path) -> None:
+    stored = StoredRows()
+    memory = a_memory(tmp_path / "j", stored, finite=True)
+    stored.ids.add("a")
+    assert memory.decide(events(("a", NOW))).fresh == [0]
+    assert stored.asked == []
+
+
+def test_what_was_remembered_of_another_table_is_forgotten_with_what_else_is_noted(tmp_path: Path) -> None:
+    stored = StoredRows()
+    memory = a_memory(tmp_path / "j", stored)
+    message = a_message("a", "a", NOW)
+    write(memory, events(("a", NOW), receipts=receipts_for([message])))
+    stored.ids = {"b"}
+    memory.forget(lambda transaction: transaction.identify("things", "another table"))
+    assert memory._journal.identity("things") == "another table"
+    for each in (memory, restarted(memory, tmp_path / "j", stored)):
+        assert list(each.unsettled([message]).values()) == [message]
+        decision = each.decide(events(("a", NOW + SKEW_MICROSECONDS), ("b", NOW + SKEW_MICROSECONDS)))
+        assert (decision.fresh, decision.duplicates) == ([0], [1])
+    assert stored.asked == ["a", "b"] * 2
+
+
+def test_some_of_the_rows_are_kept_to_see_later_whether_they_are_still_there(tmp_path: Path) -> None:
+    memory = a_memory(tmp_path / "j", StoredRows())
+    write(memory, events(("a", NOW)))
+    write(memory, events(("b", NOW)))
+    assert [each.event_id for each in parse_witnesses(memory._journal.witnesses("things"))] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("ids", "since"), [(set(), "the first message"), ({"a"}, str(from_micros(NOW + SKEW_MICROSECONDS)))]
+)
+def test_operators_are_told_since_when_ids_are_remembered(tmp_path: Path, ids: set[str], since: str) -> None:
+    with capture_logs() as logs:
+        a_memory(tmp_path / "j", StoredRows(ids))
+    assert [(each["event"], each["since"]) for each in logs] == [("remembers", since)]

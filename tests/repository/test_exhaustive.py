@@ -1,0 +1,72 @@
+"""Every match on an enum says what it does with each member: a member that is added later has no silent default."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.paths import ROOT
+
+MODULES = sorted(path for folder in ("schemas", "stream", "producers") for path in (ROOT / folder).rglob("*.py"))
+TREES = {path: ast.parse(path.read_text()) for path in MODULES}
+ENUMS = {
+    node.name
+    for tree in TREES.values()
+    for node in ast.walk(tree)
+    if isinstance(node, ast.ClassDef)
+    and {base.id for base in node.bases if isinstance(base, ast.Name)} & {"Enum", "StrEnum", "IntEnum"}
+}
+
+
+def _is_member(pattern: ast.pattern) -> bool:
+    if isinstance(pattern, ast.MatchOr):
+        return any(map(_is_member, pattern.patterns))
+    if not isinstance(pattern, ast.MatchValue) or not isinstance(pattern.value, ast.Attribute):
+        return False
+    return isinstance(pattern.value.value, ast.Name) and pattern.value.value.id in ENUMS
+
+
+def _ends_in_assert_never(match: ast.Match) -> bool:
+    last = match.cases[-1]
+    (statement, *more) = last.body
+    return (
+        isinstance(last.pattern, ast.MatchAs)
+        and last.pattern.pattern is None
+        and last.guard is None
+        and not more
+        and isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Call)
+        and isinstance(statement.value.func, ast.Name)
+        and statement.value.func.id == "assert_never"
+    )
+
+
+def _enum_matches(tree: ast.AST) -> Iterator[ast.Match]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Match) and any(_is_member(case.pattern) for case in node.cases):
+            yield node
+
+
+def test_every_match_on_an_enum_ends_in_assert_never() -> None:
+    found = [(path, match) for path, tree in TREES.items() for match in _enum_matches(tree)]
+
+    assert len(found) >= 10
+    assert [
+        f"{path.relative_to(ROOT)}:{match.lineno}" for path, match in found if not _ends_in_assert_never(match)
+    ] == []
+
+
+@pytest.mark.parametrize(
+    ("code", "good"),
+    [
+        ("match mask:\n case Mask.REDACT:\n  pass\n case _:\n  assert_never(mask)", True),
+        ("match mask:\n case Mask.REDACT:\n  pass\n case _:\n  pass", False),
+        ("match mask:\n case Mask.REDACT | Mask.DROP:\n  pass", False),
+        ("match mask:\n case Mask.REDACT:\n  pass\n case other:\n  pass", False),
+    ],
+)
+def test_the_check_tells_them_apart(code: str, good: bool) -> None:
+    (match,) = _enum_matches(ast.parse(code))
+    assert _ends_in_assert_never(match) is good

@@ -1,0 +1,264 @@
+"""Following a remedy helps: each contract here is refused, and accepted once what the message says is done."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from headrace.bigquery.event_table import COLUMN_DOC, TABLE_DOC, description, table_for
+from headrace.schemas import annotations, transformations
+from headrace.schemas import parse as parsing
+from headrace.schemas.decoder import MAX_PAYLOAD_BYTES
+from headrace.schemas.envelope import MAX_ID_BYTES, SchemaRef
+from headrace.schemas.errors import ContractError, UndecodableError
+from headrace.schemas.folder import MAX_FILE_BYTES
+from headrace.schemas.lint import MAX_PARTITIONS
+from headrace.schemas.model import MAX_COLUMN_BYTES, MAX_ITEMS
+from headrace.schemas.registry import Contract, Registry, parse_contract
+from tests.schemas.test_lint import DATE, ENUM, a_map, array, pii
+from tests.support.builders import a_decimal, a_record, contract_json, decode, encode
+from tests.support.paths import ROOT
+
+NONE = {"pii": "none"}
+
+
+def contract(*fields: Any, version: int = 1, **annotations: Any) -> Contract:
+    avro = contract_json(*fields, **annotations)
+    if '"pii"' in json.dumps(avro):
+        avro["fields"][-1]["pii"] = "none"
+    return parse_contract(SchemaRef("thing_happened", version), json.dumps(avro))
+
+
+def a_fixed(size: object, **more: Any) -> dict[str, Any]:
+    return {"type": "fixed", "name": "F", "size": size, **more}
+
+
+# What the message says to do, and the same field before and after it is done.
+FIELDS: list[tuple[str, Any, Any]] = [
+    ("write null once", ("f", ["null", ["null", "int"]]), ("f", ["null", "int"])),
+    ("write the type itself", ("f", ["string"]), ("f", "string")),
+    ('write ["null", type]', ("f", []), ("f", ["null", "string"])),
+    ('write ["null", type]', ("f", ["null"]), ("f", ["null", "string"])),
+    ('write ["null", type]', ("f", ["null", "string", "null"]), ("f", ["null", "string"])),
+    ('write ["null", type]', ("f", "null"), ("f", ["null", "string"])),
+    (
+        "replace it by an optional field for each type",
+        ("f", ["null", "int", "string"]),
+        a_record("R", ("f_int", ["null", "int"]), ("f_string", ["null", "string"])),
+    ),
+    ("leave it out", ("f", ["string", "null"], {"default": None}), ("f", ["string", "null"])),
+    ("write null as the default", ("f", ["null", "int"], {"default": 7}), ("f", ["null", "int"], {"default": None})),
+    ("use []", ("f", array("string"), {"default": ["x"]}), ("f", array("string"), {"default": []})),
+    ("use {}", ("f", a_map("string"), {"default": {"a": "x"}}), ("f", a_map("string"), {"default": {}})),
+    ("use one of its symbols", ("f", ENUM, {"default": "X"}), ("f", ENUM, {"default": "CLUBS"})),
+    ("use a value of type int", ("f", "int", {"default": "7"}), ("f", "int", {"default": 7})),
+    ("leave it out", ("f", DATE, {"default": 0}), ("f", DATE)),
+    ('write ["null", type]', ("f", DATE, {"default": 0}), ("f", ["null", DATE], {"default": None})),
+    ("leave it out", ("f", ["bytes", "null"], {"default": ""}), ("f", ["bytes", "null"])),
+    ("leave it out", ("f", a_record("R", ("a", "int")), {"default": {"a": 1}}), ("f", a_record("R", ("a", "int")))),
+    ("remove null from the union", ("f", ["null", array("int")], {"default": None}), ("f", array("int"))),
+    ("remove null from the union", ("f", [a_map("int"), "null"]), ("f", a_map("int"), {"default": {}})),
+    ("make the item a record with one field", ("f", array(array("int"))), ("f", array(a_record("R", ("a", "int"))))),
+    ("make the value a record", ("f", a_map(array("int"))), ("f", a_map(a_record("R", ("a", array("int")))))),
+    ("leave logicalType out", ("f", a_fixed(12, logicalType="duration")), ("f", a_fixed(12))),
+    ("leave logicalType out", ("f", {"type": "string", "logicalType": "x"}), ("f", {"type": "string"})),
+    (
+        "use time-micros, timestamp-millis, timestamp-micros",
+        ("f", {"type": "long", "logicalType": "timestamp"}),
+        ("f", {"type": "long", "logicalType": "timestamp-micros"}),
+    ),
+    ("remove it", ("f", {"type": "string", "avro.java.string": "String"}), ("f", {"type": "string"})),
+    ("remove it", ("f", "string", {"order": "ignore"}), ("f", "string")),
+    ("remove them", ("f", "string", {"aliases": ["g"]}), ("f", "string")),
+    ("use at most 128 letters, digits and _", ("f-1", "string"), ("f_1", "string")),
+    ("use at most 128 letters, digits and _", ("f" * 129, "string"), ("f" * 128, "string")),
+    ("no digit first", ("1f", "string"), ("f1", "string")),
+    ("rename it", ("_f", "string"), ("f", "string")),
+    ('add "name"', {"type": "string"}, ("f", "string")),
+    ('write "symbols"', ("f", ENUM | {"symbols": []}), ("f", ENUM)),
+    ("list it once", ("f", ENUM | {"symbols": ["A", "A"]}), ("f", ENUM | {"symbols": ["A"]})),
+    ("choose one of the symbols", ("f", ENUM | {"default": "X"}), ("f", ENUM | {"default": "CLUBS"})),
+    ("give it such a size", ("f", a_fixed("8")), ("f", a_fixed(8))),
+    ("a precision of at most 35", ("f", a_decimal(38, 9, 15)), ("f", a_decimal(35, 9, 15))),
+    ("use a larger size", ("f", a_decimal(38, 9, 15)), ("f", a_decimal(38, 9, 16))),
+    ("write precision", ("f", {"type": "bytes", "logicalType": "decimal"}), ("f", a_decimal(9, 0))),
+    ("at most 38 digits before the point", ("f", a_decimal(76, 0)), ("f", a_decimal(76, 38))),
+    ("give it a field", ("f", a_record("R")), ("f", a_record("R", ("a", "int")))),
+    ("by its id", ("f", a_record("R", ("a", "R"))), ("f", a_record("R", ("a", "string")))),
+    ("use boolean, bytes, double", ("f", "String"), ("f", "string")),
+    ("write a sentence, or leave doc out", ("f", "string", {"doc": 7}), ("f", "string", {"doc": "Seven."})),
+    ("rename one", a_record("R", ("a", "int"), ("A", "int")), a_record("R", ("a", "int"), ("b", "int"))),
+    ("write a whole number from 1", ("f", "int", pii("generalise", to="bucket", size=2.5)), None),
+    ('"size", a whole number from 1', ("f", "int", pii("generalise", to="bucket")), None),
+    ("remove it", ("f", DATE, pii("generalise", to="month", size=1)), ("f", DATE, pii("generalise", to="month"))),
+    ('"to": one of month', ("f", DATE, pii("generalise")), ("f", DATE, pii("generalise", to="month"))),
+    ("keep_first or keep_last", ("f", "string", pii("partial")), ("f", "string", pii("partial", keep_last=1))),
+    ('write "none"', ("f", "string", {"pii": "no"}), ("f", "string", NONE)),
+    ("use one of: redact, drop", ("f", "double", pii("tokenise")), ("f", "double", pii("redact"))),
+    (
+        "use one of: redact, drop, generalise to bucket",
+        ("f", "double", pii("partial", keep_last=1)),
+        ("f", "double", pii("generalise", to="bucket", size=10)),
+    ),
+    (
+        "say it on each of its fields",
+        ("f", a_record("R", ("a", "int", NONE)), NONE),
+        ("f", a_record("R", ("a", "int", NONE))),
+    ),
+]
+BUCKET = ("f", "int", pii("generalise", to="bucket", size=2))
+
+
+def as_field(given: Any) -> Any:
+    """A record of its own stands for its fields; None for the bucket that is right."""
+    if isinstance(given, dict) and "fields" in given:
+        return ("f", given)
+    return given or BUCKET
+
+
+@pytest.mark.parametrize(("remedy", "bad", "good"), FIELDS)
+def test_a_field_is_accepted_once_its_remedy_is_followed(remedy: str, bad: Any, good: Any) -> None:
+    with pytest.raises(ContractError) as raised:
+        contract(as_field(bad))
+    assert remedy in raised.value.remedy
+    contract(as_field(good))
+
+
+ANNOTATIONS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+    ("lower-case letters", {"table": "Things"}, {"table": "things"}),
+    ("at most 128", {"table": "t" * 129}, {"table": "t" * 128}),
+    ("choose another name", {"table": "headrace_x"}, {"table": "x"}),
+    ("name the timestamp field", {"event_time": None}, {"event_time": "at"}),
+    ("name a field of type timestamp-micros", {"event_time": "f"}, {"event_time": "at"}),
+    ("remove it, or use one of", {"event_tme": "at"}, {}),
+    ("choose from hour, day, month", {"partition": "week"}, {"partition": "month"}),
+    ("or partition by day", {"partition": "hour"}, {"partition": "day"}),
+    ("expire_after_days of at most 416", {"partition": "hour"}, {"partition": "hour", "expire_after_days": 416}),
+    ("at most 4 field names", {"cluster": "f"}, {"cluster": ["f"]}),
+    ("without quotation marks", {"expire_after_days": "30"}, {"expire_after_days": 30}),
+    ("without quotation marks", {"require_partition_filter": "true"}, {"require_partition_filter": True}),
+    ('such as "10m"', {"late_after": "1w"}, {"late_after": "7d"}),
+    ("write at most 1825d", {"late_after": "2000d"}, {"late_after": "1825d"}),
+    (
+        "write at most 30d",
+        {"late_after": "31d", "expire_after_days": 30},
+        {"late_after": "30d", "expire_after_days": 30},
+    ),
+    (
+        "expire_after_days of at least 31",
+        {"late_after": "721h", "expire_after_days": 30},
+        {"late_after": "721h", "expire_after_days": 31},
+    ),
+    ("write at most 365d", {"ahead_at_most": "400d"}, {"ahead_at_most": "365d"}),
+    ('such as "50%"', {"refuse_at_most": 50}, {"refuse_at_most": "50%"}),
+    ("name fields of this record", {"identity": ["g"]}, {"identity": ["f"]}),
+]
+
+
+@pytest.mark.parametrize(("remedy", "bad", "good"), ANNOTATIONS)
+def test_an_annotation_is_accepted_once_its_remedy_is_followed(
+    remedy: str, bad: dict[str, Any], good: dict[str, Any]
+) -> None:
+    with pytest.raises(ContractError) as raised:
+        contract(("f", "string"), **bad)
+    assert remedy in raised.value.remedy
+    contract(("f", "string"), **good)
+
+
+VERSIONS: list[tuple[str, Any, Any, list[Any]]] = [
+    ("keep the type", ("f", "int"), [("f", "string")], [("f", "int"), ("g", "string", {"default": ""})]),
+    ("give it one", ("f", "int"), [("f", "int"), ("g", "int")], [("f", "int"), ("g", "int", {"default": 0})]),
+    (
+        'make it ["null", type]',
+        ("f", "int"),
+        [("f", "int"), ("g", DATE)],
+        [("f", "int"), ("g", ["null", DATE], {"default": None})],
+    ),
+    ("keep it", ("f", ENUM), [("f", ENUM | {"symbols": ["CLUBS"]})], [("f", ENUM | {"symbols": ["HEARTS", "CLUBS"]})]),
+    (
+        "give the enum a default",
+        ("f", ENUM),
+        [("f", ENUM | {"symbols": ["CLUBS"]})],
+        [("f", ENUM | {"symbols": ["CLUBS"], "default": "CLUBS"})],
+    ),
+]
+
+
+@pytest.mark.parametrize(("remedy", "old", "bad", "good"), VERSIONS)
+def test_a_version_is_accepted_once_its_remedy_is_followed(remedy: str, old: Any, bad: Any, good: Any) -> None:
+    first = contract(old)
+
+    def registry(fields: list[Any]) -> Registry:
+        second = contract(*fields, version=2)
+        return Registry({first.ref: first, second.ref: second})
+
+    with pytest.raises(ContractError) as raised:
+        registry(bad)
+    assert remedy in raised.value.remedy
+    assert registry(good).latest("thing_happened").ref.version == 2
+
+
+def test_a_doc_of_null_is_no_doc() -> None:
+    found = parse_contract(
+        SchemaRef("thing_happened", 1), json.dumps(contract_json(("f", "string", {"doc": None})) | {"doc": None})
+    )
+
+    assert (found.doc, found.record.fields[0].doc) == ("", "")
+
+
+@pytest.mark.parametrize("name", ["1f", "f-1", "f.g", "", 7, ["f"]])
+def test_an_invalid_name_is_named_with_the_place_of_its_field(name: object) -> None:
+    with pytest.raises(ContractError, match=r"^thing_happened\.v1\.fields\[1\]: invalid name"):
+        contract(("f", "string"), {"name": name, "type": "string"})
+
+
+def test_the_documentation_names_every_limit() -> None:
+    page = (ROOT / "docs" / "contracts.md").read_text()
+    limits = page.partition("## Limits")[2].partition("\n## ")[0]
+
+    for limit in (
+        MAX_FILE_BYTES,
+        parsing.MAX_NAME,
+        parsing.MAX_DEPTH,
+        parsing.MAX_LEVELS,
+        parsing.MAX_COLUMNS,
+        annotations.MAX_IDENTIFIER,
+        annotations.MAX_CLUSTERED,
+        annotations.MAX_IDENTITY,
+        transformations.MAX_NAME,
+        transformations.MAX_DERIVED,
+        transformations.MAX_ROLLUPS,
+        transformations.MAX_COLUMNS,
+        transformations.MAX_EXPRESSION,
+        MAX_PARTITIONS,
+        MAX_ITEMS,
+        MAX_COLUMN_BYTES,
+        MAX_PAYLOAD_BYTES,
+        MAX_ID_BYTES,
+        COLUMN_DOC,
+        TABLE_DOC,
+    ):
+        assert re.search(rf"\b{limit:,}\b", limits), limit
+
+
+def test_a_long_doc_is_cut_where_bigquery_shows_it() -> None:
+    table = table_for(contract(("f", "string", {"doc": "x" * 1_025})), "project", "dataset")
+    (shown,) = [column.description for column in table.schema if column.name == "f"]
+
+    assert shown == "x" * 1_021 + "..."
+    assert len(description("y" * 20_000, TABLE_DOC)) == TABLE_DOC
+    assert description("short", COLUMN_DOC) == "short"
+
+
+def test_a_decimal_with_more_bytes_than_its_precision_needs_is_refused() -> None:
+    made = contract(("f", a_decimal(2, 0)))
+    payload = encode(made, {"f": Decimal(5), "at": datetime(2026, 1, 1, tzinfo=UTC)})
+
+    assert decode(made, payload)["f"] == 5
+    with pytest.raises(UndecodableError, match=r"^f: a decimal of no bytes or of too many at byte 0$"):
+        decode(made, b"\x04\x00\x05" + payload[2:])

@@ -1,0 +1,91 @@
+"""What a contract may say of transformations: every refusal tells where, why and the remedy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from headrace.schemas.errors import ContractError
+from headrace.schemas.model import Decimal, Kind, Optional, Scalar
+from headrace.schemas.registry import Registry
+from tests.support.builders import a_contract, a_decimal
+
+
+def refusal(**annotations: Any) -> str:
+    with pytest.raises(ContractError) as raised:
+        a_contract(("size", "int"), **annotations)
+    return str(raised.value)
+
+
+def derived(**changes: Any) -> dict[str, Any]:
+    return {"name": "double_size", "type": "long", "expression": "size * 2"} | changes
+
+
+def rollup(**changes: Any) -> dict[str, Any]:
+    return {"name": "sizes", "by": {"size": "size"}, "measures": {"events": "COUNT(*)"}} | changes
+
+
+def test_a_contract_without_transformations_asks_nothing_of_the_job() -> None:
+    contract = a_contract(("size", "int"))
+
+    assert not contract.transformations.in_the_job
+    assert contract.written.fields == contract.record.fields
+
+
+def test_derived_columns_stand_behind_the_payload_and_may_be_null() -> None:
+    contract = a_contract(("size", "int"), derived=[derived(), derived(name="cost", type=["null", a_decimal(9, 2)])])
+
+    assert [(field.name, field.type) for field in contract.written.fields[-2:]] == [
+        ("double_size", Optional(Scalar(Kind.LONG))),
+        ("cost", Optional(Decimal(9, 2))),
+    ]
+
+
+def test_rollups_are_no_work_of_the_job() -> None:
+    assert not a_contract(("size", "int"), rollups=[rollup()]).transformations.in_the_job
+
+
+@pytest.mark.parametrize(
+    ("annotations", "where", "why"),
+    [
+        ({"where": 3}, "where", "not an expression"),
+        ({"where": "  "}, "where", "not an expression"),
+        ({"where": "1" * 4001}, "where", "longer than"),
+        ({"derived": {}}, "derived", "not a list"),
+        ({"derived": [derived(name="Big")]}, "derived.Big.name", "invalid name"),
+        ({"derived": [derived(expresion="1")]}, "derived.double_size", "unknown key 'expresion'"),
+        ({"derived": [derived(type="int64")]}, "derived.double_size.type", "unknown type"),
+        ({"derived": [derived(type={"type": "array", "items": "int"})]}, "derived.double_size.type", "not one plain"),
+        ({"derived": [derived(name="size")]}, "derived.size", "named twice"),
+        ({"derived": [derived(), derived()]}, "derived.double_size", "named twice"),
+        ({"derived": [{"name": "spare", "type": "long"}]}, "derived.spare.expression", "missing"),
+        ({"function": "no spaces"}, "function", "not the name of an entry point"),
+        ({"rollups": [rollup(name="headrace_x")]}, "rollups.headrace_x.name", "begins with headrace_"),
+        ({"rollups": [rollup(name="things")]}, "rollups.things", "named twice"),
+        ({"rollups": [rollup(), rollup()]}, "rollups.sizes", "named twice"),
+        ({"rollups": [rollup(measures={})]}, "rollups.sizes.measures", "empty"),
+        ({"rollups": [rollup(measures={"size": "COUNT(*)"})]}, "rollups.sizes.measures", "used twice"),
+        ({"rollups": [rollup(group="size")]}, "rollups.sizes", "unknown key 'group'"),
+        ({"rollups": [rollup(by=["size"])]}, "rollups.sizes.by", "not a JSON object"),
+        ({"filter": "TRUE"}, "", "unknown annotation 'filter'"),
+    ],
+)
+def test_what_is_misspelt_or_mistyped_is_refused(annotations: dict[str, Any], where: str, why: str) -> None:
+    said = refusal(**annotations)
+
+    assert said.startswith(f"thing_happened.v1.headrace.{where}".rstrip(".") + ": ")
+    assert why in said
+    assert "; " in said
+
+
+def test_a_rollup_takes_no_table_of_another_subject() -> None:
+    one = a_contract(("size", "int"), subject="one_happened", table="ones", rollups=[rollup(name="others")])
+    other = a_contract(("size", "int"), subject="other_happened", table="others")
+
+    with pytest.raises(ContractError, match="writes table others too"):
+        Registry({each.ref: each for each in (one, other)})
+
+
+def test_a_table_may_be_clustered_by_a_derived_column() -> None:
+    assert a_contract(("size", "int"), derived=[derived()], cluster=["double_size"]).options.cluster == ("double_size",)

@@ -1,0 +1,490 @@
+"""What a contract may not say: every refusal tells where, why and the remedy."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from headrace.schemas.annotations import Partition, TableOptions, parse_duration
+from headrace.schemas.envelope import SchemaRef
+from headrace.schemas.errors import ContractError
+from headrace.schemas.model import Generalise, Kind, Mask, Pii
+from headrace.schemas.registry import Contract, parse_contract
+from tests.support.builders import TIMESTAMP, a_contract, a_decimal, a_record, contract_json
+from tests.support.paths import ROOT
+
+DATE = {"type": "int", "logicalType": "date"}
+ENUM = {"type": "enum", "name": "Suit", "symbols": ["CLUBS", "HEARTS"]}
+
+
+def array(items: Any) -> dict[str, Any]:
+    return {"type": "array", "items": items}
+
+
+def a_map(values: Any) -> dict[str, Any]:
+    return {"type": "map", "values": values}
+
+
+def pii(mask: str, **parameters: Any) -> dict[str, Any]:
+    return {"pii": {"kind": "email", "mask": mask, **parameters}}
+
+
+NONE = {"pii": "none"}
+CLASSIFIED = {"name": "at", "type": TIMESTAMP, "pii": "none"}
+
+
+def classified(*fields: Any, **annotations: Any) -> Contract:
+    """A contract in which the event time is classified too."""
+    avro = contract_json(*fields, **annotations)
+    avro["fields"][-1] = CLASSIFIED
+    return parse(avro)
+
+
+def parse(avro: Any) -> Contract:
+    return parse_contract(SchemaRef("thing_happened", 1), json.dumps(avro))
+
+
+def refusal(*fields: Any, make: Any = a_contract, **annotations: Any) -> str:
+    with pytest.raises(ContractError) as raised:
+        make(*fields, **annotations)
+    return str(raised.value)
+
+
+def assert_says(message: str, where: str, why: str, remedy: str) -> None:
+    place, _, said = message.partition(": ")
+    said_why, _, said_remedy = said.partition("; ")
+    assert place == f"thing_happened.v1.{where.partition(': ')[0]}".rstrip(".")
+    assert why in said_why
+    assert remedy in said_remedy
+
+
+@pytest.mark.parametrize(
+    ("annotations", "where", "why", "remedy"),
+    [
+        pytest.param({"table": None}, "table", "missing", "lower-case", id="no table"),
+        pytest.param({"table": "My-Table"}, "table", "invalid name", "lower-case", id="a table that is no name"),
+        pytest.param({"table": "t; DROP"}, "table", "invalid name", "at most 128 lower-case", id="a table with SQL"),
+        pytest.param(
+            {"table": "headrace_tallies"}, "table", "kept for Headrace's own tables", "another name", id="our table"
+        ),
+        pytest.param({"event_time": None}, "event_time", "missing", "name the timestamp field", id="no event time"),
+        pytest.param({"event_time": "then"}, "event_time", "no field then", "field of this record", id="no such field"),
+        pytest.param({"event_time": "when"}, "event_time", "never null", "timestamp", id="an optional event time"),
+        pytest.param({"event_time": "text"}, "event_time", "not a timestamp", "timestamp", id="an event time in text"),
+        pytest.param({"event_tme": "at"}, "", "unknown annotation 'event_tme'", "event_time", id="a misspelling"),
+        pytest.param({"partition": "week"}, "partition", "known values", "hour, day, month", id="partition"),
+        pytest.param({"partition": "hour"}, "partition", "10000 partitions", "expire_after", id="hours for ever"),
+        pytest.param(
+            {"partition": "hour", "expire_after_days": 417}, "partition", "10000", "416, or partition", id="hours"
+        ),
+        pytest.param(
+            {"cluster": ["a", "b", "c", "d", "e"]},
+            "cluster",
+            "not a list of at most 4",
+            "at most 4",
+            id="five clusters",
+        ),
+        pytest.param({"cluster": ["text", "text"]}, "cluster", "different field names", "at most", id="twice"),
+        pytest.param({"cluster": "text"}, "cluster", "not a list", "at most 4", id="a cluster that is no list"),
+        pytest.param({"cluster": [7]}, "cluster", "not a list", "at most 4", id="a cluster of numbers"),
+        pytest.param({"cluster": ["nowhere"]}, "cluster.nowhere", "no such field", "fields of", id="no such cluster"),
+        pytest.param({"cluster": ["rows"]}, "cluster.rows", "does not cluster by", "choose", id="cluster by an array"),
+        pytest.param({"cluster": ["size"]}, "cluster.size", "does not cluster by", "choose", id="cluster by a float"),
+        pytest.param(
+            {"expire_after_days": 0}, "expire_after_days", "not a whole number", "from 1", id="expire at once"
+        ),
+        pytest.param(
+            {"expire_after_days": "800"}, "expire_after_days", "not a whole number", "from 1", id="days in text"
+        ),
+        pytest.param({"expire_after_days": True}, "expire_after_days", "not a whole number", "from 1", id="days true"),
+        pytest.param({"require_partition_filter": "yes"}, "require_partition_filter", "true nor false", "true", id="y"),
+        pytest.param({"late_after": None}, "late_after", "missing", "10m", id="no lateness"),
+        pytest.param({"late_after": "0d"}, "late_after", "not a duration", "10m", id="lateness of nothing"),
+        pytest.param({"late_after": 30}, "late_after", "not a duration", "10m", id="a number without unit"),
+        pytest.param({"late_after": "1826d"}, "late_after", "1825 days", "at most 1825d", id="beyond streaming"),
+        pytest.param(
+            {"late_after": "31d", "expire_after_days": 30},
+            "late_after",
+            "expire_after_days",
+            "at most 30d",
+            id="vanishing",
+        ),
+        pytest.param({"ahead_at_most": None}, "ahead_at_most", "missing", "10m", id="no bound ahead"),
+        *(
+            pytest.param({"refuse_at_most": text}, "refuse_at_most", "not a percentage", "50%", id=f"share of {text!r}")
+            for text in ("0%", "101%", "50", 50, 0.5, "5.5%", "-1%", "half")
+        ),
+        pytest.param({"ahead_at_most": "366d"}, "ahead_at_most", "beyond a year", "365d", id="too far ahead"),
+        pytest.param({"identity": ["nowhere"]}, "identity.nowhere", "no such field", "fields of", id="no such key"),
+        pytest.param({"identity": ["size"]}, "identity.size", "not one exact value", "such", id="a float for a key"),
+        pytest.param({"identity": ["when"]}, "identity.when", "never null", "such", id="an optional key"),
+        pytest.param({"identity": ["rows"]}, "identity.rows", "not one exact value", "such", id="a key of many"),
+    ],
+)
+def test_a_wrong_annotation_is_refused(annotations: dict[str, Any], where: str, why: str, remedy: str) -> None:
+    fields = [("text", "string"), ("when", ["null", TIMESTAMP]), ("rows", array("int")), ("size", "double")]
+
+    assert_says(refusal(*fields, **annotations), f"headrace.{where}".rstrip("."), why, remedy)
+
+
+@pytest.mark.parametrize("annotation", [None, [], "flights"])
+def test_a_contract_without_annotation_is_refused(annotation: Any) -> None:
+    message = refusal(make=lambda: parse(contract_json() | {"headrace": annotation}))
+
+    assert_says(message, "headrace", "missing, or not a JSON object", '"late_after": "30d"')
+
+
+@pytest.mark.parametrize(
+    ("type_", "where", "why", "remedy"),
+    [
+        pytest.param(["null", "int", "string"], "f", "a union of 2 types", "optional field", id="a union"),
+        pytest.param(["int", "string"], "f", "a union of 2 types", "optional field", id="a union of two"),
+        pytest.param(["null", "null"], "f", "a union without a type", '["null", type]', id="nulls"),
+        pytest.param(["null", ["null", "int"]], "f", "a union in a union", "null once", id="a union in a union"),
+        pytest.param("null", "f", "null alone is not a type", '["null", type]', id="null"),
+        pytest.param("integer", "f", "unknown type 'integer'", "boolean, bytes, double", id="an unknown type"),
+        pytest.param(7, "f", "has no type", "Avro type", id="a number for a type"),
+        pytest.param(None, "f", "has no type", "Avro type", id="no type"),
+        pytest.param(
+            {"type": "string", "logicaltype": "uuid"},
+            "f",
+            "unknown key 'logicaltype'",
+            "remove it, or use one of",
+            id="typo",
+        ),
+        pytest.param(
+            {"type": "array", "items": "int", "pii": "none"}, "f", "unknown key 'pii'", "remove it", id="astray"
+        ),
+        pytest.param(
+            {"type": "long", "logicalType": "timestamp"},
+            "f",
+            "'timestamp' on 'long'",
+            "use time-micros, timestamp-millis",
+            id="logical",
+        ),
+        pytest.param(
+            {"type": "int", "logicalType": "timestamp-micros"},
+            "f",
+            "on 'int'",
+            "use date, time-millis, or leave",
+            id="wrong base",
+        ),
+        pytest.param(
+            {"type": "fixed", "name": "F", "size": 12, "logicalType": "duration"},
+            "f",
+            "on 'fixed'",
+            "use decimal, or leave",
+            id="span",
+        ),
+        pytest.param(
+            array(["null", "int"]),
+            "f",
+            "array of arrays, maps or nulls",
+            "a record with one field",
+            id="optional items",
+        ),
+        pytest.param(array(array("int")), "f", "array of arrays", "a record with one field", id="an array of arrays"),
+        pytest.param(
+            array(a_map("int")), "f", "array of arrays, maps", "a record with one field", id="an array of maps"
+        ),
+        pytest.param(
+            a_map(array("int")), "f", "a map of arrays or maps", "a record with one field", id="a map of arrays"
+        ),
+        pytest.param(
+            a_map(["null", array("int")]),
+            "f",
+            "a map of arrays or maps",
+            "a record with one field",
+            id="of optional arrays",
+        ),
+        pytest.param(["null", array("int")], "f", "an optional array", "remove null", id="an optional array"),
+        pytest.param(["null", a_map("int")], "f", "an optional map", "an empty map ({})", id="an optional map"),
+        pytest.param(
+            a_record("R", ("a", array(array("int")))),
+            "f.a",
+            "an array of arrays",
+            "a record with one field",
+            id="nested",
+        ),
+        pytest.param(a_record("R"), "f", "a record without fields", "give it a field", id="an empty record"),
+        pytest.param(a_record("R", ("a", "int"), ("A", "int")), "f.a", "named twice", "rename one", id="twins"),
+        pytest.param(a_record("R", ("_a", "int")), "f._a", "begins with _", "rename", id="an underscore"),
+        pytest.param(a_record("R", ("a-b", "int")), "f.fields[0]", "invalid name 'a-b'", "letters", id="no name"),
+        pytest.param(a_record("R", ("a" * 129, "int")), "f.fields[0]", "invalid name", "at most 128", id="a long name"),
+        pytest.param(a_record("a.b.R", ("a", "int")), "f: type", "invalid name 'a.b.R'", "letters", id="a full name"),
+        pytest.param(
+            a_record("R", ("a", "int", {"order": "ignore"})),
+            "f.a",
+            "unknown key 'order'",
+            "remove it",
+            id="a field's key",
+        ),
+        pytest.param(a_record("R", ("a", "int", {"aliases": ["b"]})), "f.a", "has aliases", "beside", id="an alias"),
+        pytest.param(
+            a_record("R", ("a", "int")) | {"aliases": ["S"]}, "f", "has aliases", "beside", id="a record's alias"
+        ),
+        pytest.param(ENUM | {"aliases": ["S"]}, "f", "has aliases", "beside", id="an enum's alias"),
+        pytest.param(a_record("R", ("a", "R")), "f.a", "R contains itself", "by its id", id="recursion"),
+        pytest.param(
+            a_record("R", ("a", ENUM), ("b", ENUM)),
+            "f.b",
+            "Suit is defined twice",
+            '"type": "Suit"',
+            id="two definitions",
+        ),
+        pytest.param(
+            a_record("R", ("a", "int")) | {"headrace": {}}, "f", "unknown key", "remove it", id="inner headrace"
+        ),
+        pytest.param(
+            {"type": "record", "name": "R", "fields": ["a"]}, "f.fields[0]", "not a JSON object", "name", id="a text"
+        ),
+        pytest.param(ENUM | {"symbols": []}, "f", "without symbols", "symbols", id="no symbols"),
+        pytest.param(ENUM | {"symbols": ["A", "A"]}, "f", "A is listed twice", "once", id="symbols twice"),
+        pytest.param(ENUM | {"symbols": [["A"]]}, "f.symbols[0]", "invalid name", "letters", id="a list for a symbol"),
+        pytest.param(ENUM | {"symbols": "AB"}, "f", "without symbols", "symbols", id="text for symbols"),
+        pytest.param(ENUM | {"default": "SPADES"}, "f", "not one of its symbols", "choose one", id="an enum's default"),
+        pytest.param(
+            {"type": "fixed", "name": "F", "size": 0},
+            "f",
+            "not a whole number from 1",
+            "such a size",
+            id="an empty fixed",
+        ),
+        pytest.param(
+            {"type": "fixed", "name": "F", "size": True},
+            "f",
+            "not a whole number from 1",
+            "such a size",
+            id="a size of true",
+        ),
+        pytest.param(a_decimal(77, 38), "f", "BIGNUMERIC", "38 digits", id="77 digits"),
+        pytest.param(a_decimal(39, 0), "f", "BIGNUMERIC", "38 digits", id="39 digits before the point"),
+        pytest.param(a_decimal(60, 39), "f", "BIGNUMERIC", "38 digits", id="39 digits after the point"),
+        pytest.param(a_decimal(4, 5), "f", "BIGNUMERIC", "38 digits", id="a scale beyond the precision"),
+        pytest.param(a_decimal(0, 0), "f", "BIGNUMERIC", "38 digits", id="no digits"),
+        pytest.param(
+            {"type": "bytes", "logicalType": "decimal"}, "f", "without a precision", "whole number", id="no precision"
+        ),
+        pytest.param(
+            a_decimal(38, 9, 15), "f", "15 bytes is too small for 38 digits", "at most 35", id="a small fixed"
+        ),
+        pytest.param(
+            a_record("R", ("a", "other.S")), "f.a", "unknown type", "define the type", id="a type of another file"
+        ),
+    ],
+)
+def test_a_type_that_a_row_cannot_hold_is_refused(type_: Any, where: str, why: str, remedy: str) -> None:
+    assert_says(refusal(("f", type_)), where, why, remedy)
+
+
+@pytest.mark.parametrize(
+    ("type_", "default", "remedy"),
+    [
+        pytest.param("int", "x", "a value of type int", id="text for an int"),
+        pytest.param("int", 2**31, "a value of type int", id="an int beyond 32 bits"),
+        pytest.param("int", 1.5, "a value of type int", id="a float for an int"),
+        pytest.param("int", None, "a value of type int", id="null for an int"),
+        pytest.param("boolean", 1, "a value of type boolean", id="a number for a boolean"),
+        pytest.param("string", 1, "a value of type string", id="a number for text"),
+        pytest.param("double", 10**400, "a value of type double", id="a number beyond a double"),
+        pytest.param(ENUM, "SPADES", "one of its symbols", id="no symbol"),
+        pytest.param(array("int"), [1], "use []", id="items"),
+        pytest.param(a_map("int"), {"a": 1}, "use {}", id="entries"),
+        pytest.param(a_record("R", ("a", "int")), {"a": 1}, "leave it out", id="a record"),
+        pytest.param(a_decimal(4, 2), "\u0000", "leave it out", id="a decimal"),
+        pytest.param(DATE, 0, "leave it out", id="a date"),
+    ],
+)
+def test_a_default_that_does_not_fit_is_refused(type_: Any, default: Any, remedy: str) -> None:
+    said = refusal(("f", type_, {"default": default}))
+
+    assert_says(said, "f", "does not fit its type, or is not supported", remedy)
+
+
+@pytest.mark.parametrize(
+    ("type_", "default", "remedy"),
+    [
+        pytest.param(
+            ["string", "null"], None, "leave it out; only in a field that no version has yet", id="null second"
+        ),
+        pytest.param(["null", "string"], "", "write null as the default, or leave it out", id="null first"),
+    ],
+)
+def test_a_default_belongs_to_the_first_branch(type_: Any, default: Any, remedy: str) -> None:
+    assert remedy in refusal(("f", type_, {"default": default})), "another order is another encoding"
+
+
+@pytest.mark.parametrize(
+    ("field", "where", "why", "remedy"),
+    [
+        pytest.param(
+            ("f", "string", {"pii": "non"}), "f.pii", "not a JSON object", 'write "none"', id="a misspelt none"
+        ),
+        pytest.param(("f", "string", {"pii": {"mask": "redact"}}), "f.pii.kind", "missing", "lower-case", id="no kind"),
+        pytest.param(("f", "string", {"pii": {"kind": "email"}}), "f.pii.mask", "missing", "redact", id="no mask"),
+        pytest.param(("f", "string", pii("hash")), "f.pii.mask", "known values", "tokenise", id="an unknown mask"),
+        pytest.param(
+            ("f", "string", pii("redact", keep_last=2)), "f.pii", "unknown annotation", "remove it", id="astray"
+        ),
+        pytest.param(("f", "string", pii("partial", keep=2)), "f.pii", "'keep'", "keep_first", id="a misspelling"),
+        pytest.param(("f", "string", pii("partial")), "f.pii", "keeps nothing", "keep_first", id="nothing kept"),
+        pytest.param(
+            ("f", "string", pii("partial", keep_last=-1)), "f.pii.keep_last", "not a whole number", "from 1", id="less"
+        ),
+        pytest.param(("f", DATE, pii("generalise")), "f.pii", "without to", "month, year", id="to what"),
+        pytest.param(("f", DATE, pii("generalise", to="week")), "f.pii.to", "known values", "month", id="to a week"),
+        pytest.param(
+            ("f", "int", pii("generalise", to="bucket")), "f.pii", "without a size", "whole number", id="no size"
+        ),
+        pytest.param(
+            ("f", DATE, pii("generalise", to="month", size=2)), "f.pii", "nothing uses", "remove it", id="a size"
+        ),
+        pytest.param(
+            ("f", "string", pii("generalise", to="month")),
+            "f",
+            "to month does not fit",
+            "redact, tokenise, partial, drop, generalise to network",
+            id="text to month",
+        ),
+        pytest.param(("f", DATE, pii("generalise", to="network")), "f", "does not fit", "redact", id="date to network"),
+        pytest.param(
+            ("f", DATE, pii("generalise", to="bucket", size=2)), "f", "does not fit", "redact", id="to bucket"
+        ),
+        pytest.param(
+            ("f", "int", pii("partial", keep_last=2)), "f", "partial does not fit", "redact", id="part of int"
+        ),
+        pytest.param(("f", a_map("string"), pii("partial", keep_last=2)), "f", "partial", "redact", id="part of a map"),
+        pytest.param(
+            ("f", a_map("int"), pii("generalise", to="bucket", size=2)), "f", "fit", "redact", id="map bucket"
+        ),
+        pytest.param(("f", "double", pii("tokenise")), "f", "tokenise does not fit", "redact", id="a token of a float"),
+        pytest.param(("f", a_record("R", ("a", "int")), pii("tokenise")), "f", "fit", "redact", id="of a record"),
+        pytest.param(("f", "string"), "f", "not classified", '"pii": "none"', id="an unclassified field"),
+        pytest.param(("f", a_record("R", ("a", "int"))), "f.a", "not classified", "mask", id="a nested one"),
+        pytest.param(
+            ("f", array(a_record("R", ("a", "int"))), NONE), "f", "as a whole", "on each of its fields", id="a record"
+        ),
+    ],
+)
+def test_personal_data_is_classified_and_its_mask_fits(field: Any, where: str, why: str, remedy: str) -> None:
+    message = refusal(field, ("email", "string", pii("redact")), make=classified)
+
+    assert_says(message, where, why, remedy)
+
+
+@pytest.mark.parametrize(
+    ("annotations", "where", "why"),
+    [
+        pytest.param({"identity": ["email"]}, "headrace.identity.email", "personal", id="in an id"),
+        pytest.param({"cluster": ["card"]}, "headrace.cluster.card", "dropped column", id="clustering by no column"),
+    ],
+)
+def test_a_masked_field_is_refused_where_it_would_show_or_is_gone(annotations: Any, where: str, why: str) -> None:
+    fields = [("email", "string", pii("tokenise")), ("card", "string", pii("drop"))]
+
+    assert_says(refusal(*fields, make=classified, **annotations), where, why, "choose" if "id" in where else "")
+
+
+def test_a_masked_event_time_is_refused() -> None:
+    avro = contract_json()
+    avro["fields"][-1] |= pii("redact")
+
+    assert_says(refusal(make=lambda: parse(avro)), "headrace.event_time", "a masked event time", "not personal")
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        pytest.param(("f", "string", NONE), id="said to be none"),
+        pytest.param(("f", a_record("R", ("a", "int", NONE))), id="each field of a record"),
+        pytest.param(("f", array(a_record("R", ("a", "int"))), pii("redact")), id="a record masked as a whole"),
+        pytest.param(("f", array("string"), pii("tokenise")), id="the items of an array"),
+        pytest.param(("f", a_map("string"), pii("tokenise")), id="the values of a map"),
+        pytest.param(("f", ["null", "long"], pii("generalise", to="bucket", size=10)), id="a bucket"),
+        pytest.param(("f", TIMESTAMP, pii("generalise", to="year")), id="a year"),
+        pytest.param(("f", ENUM, pii("tokenise")), id="an enum"),
+    ],
+)
+def test_a_classified_subject_is_accepted(field: Any) -> None:
+    classified(field, ("email", "string", pii("drop")))
+
+
+@pytest.mark.parametrize("name", ["event_type", "scheduledAt"])
+def test_a_subject_without_personal_data_needs_no_classification_and_any_field_name(name: str) -> None:
+    a_contract((name, TIMESTAMP), cluster=[name], identity=[name])
+
+
+def test_the_event_time_may_have_any_name_avro_allows() -> None:
+    avro = contract_json()
+    avro["headrace"]["event_time"] = avro["fields"][-1]["name"] = "scheduledAt"
+
+    assert parse(avro).options.event_time == "scheduledAt"
+
+
+def test_annotations_are_read_into_types() -> None:
+    options = a_contract(
+        ("text", "string"),
+        partition="month",
+        cluster=["text"],
+        expire_after_days=90,
+        require_partition_filter=True,
+        late_after="12h",
+        refuse_at_most="80%",
+        identity=["text", "at"],
+    ).options
+
+    assert (options.table, options.event_time, options.partition) == ("things", "at", Partition.MONTH)
+    assert (options.cluster, options.identity) == (("text",), ("text", "at"))
+    assert (options.expire_after_days, options.require_partition_filter) == (90, True)
+    assert options.refuse_at_most == 80
+    assert (options.late_after, options.ahead_at_most) == (timedelta(hours=12), timedelta(minutes=10))
+
+
+def test_what_is_left_out_has_plain_defaults() -> None:
+    options = a_contract().options
+
+    assert (options.partition, options.cluster, options.identity) == (Partition.DAY, (), ())
+    assert (options.expire_after_days, options.require_partition_filter) == (None, False)
+    assert options.refuse_at_most == 50
+
+
+def test_a_mask_is_read_with_its_parameters() -> None:
+    contract = classified(
+        ("phone", "string", pii("partial", keep_first=1, keep_last=2)),
+        ("points", "int", pii("generalise", to="bucket", size=1000)),
+    )
+
+    assert [field.pii for field in contract.record.fields[:2]] == [
+        Pii("email", Mask.PARTIAL, keep_first=1, keep_last=2),
+        Pii("email", Mask.GENERALISE, to=Generalise.BUCKET, size=1000),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("30s", 30), ("10m", 600), ("12h", 43_200), ("400d", 34_560_000)], ids=str
+)
+def test_a_duration_has_a_unit(text: str, seconds: int) -> None:
+    assert parse_duration(text, "here") == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("text", ["", "10", "m", "-1d", "1.5h", "1w", "10 m", "10m\n", "\u0661m", "9999999d", None, 7])
+def test_another_duration_is_refused(text: Any) -> None:
+    with pytest.raises(ContractError, match=r"^here: (not a duration|missing); "):
+        parse_duration(text, "here")
+
+
+def test_the_example_of_the_documentation_is_a_contract() -> None:
+    page = (ROOT / "docs" / "contracts.md").read_text()
+    example = page.partition("```json\n")[2].partition("```")[0]
+
+    assert parse_contract(SchemaRef("parcel_delivered", 1), example).options.table == "deliveries"
+
+
+def test_the_documentation_names_every_annotation_mask_and_type() -> None:
+    page = (ROOT / "docs" / "contracts.md").read_text()
+
+    for name in [*TableOptions.__dataclass_fields__, *Mask, *Generalise, *Kind]:
+        assert f"`{name}`" in page or f'"{name}"' in page, name

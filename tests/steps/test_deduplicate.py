@@ -1,0 +1,214 @@
+from __future__ import annotations
+
+import struct
+from dataclasses import replace
+
+import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from headrace.core.micro_batch import NOTES, MicroBatch
+from headrace.steps.deduplicate import Decision, SeenIds, chained, without
+from tests.support.strategies import FIXED_PROFILE
+
+
+def keys_of(*names: str) -> list[bytes]:
+    return [name.encode().ljust(16, b"_") for name in names]
+
+
+def a_batch(*events: tuple[str, int]) -> MicroBatch:
+    """A batch of (id, content) pairs."""
+    columns = [
+        keys_of(*(name for name, _ in events)),
+        [content for _, content in events],
+        *([0] * len(events) for _ in range(5)),
+    ]
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, NOTES, strict=True)]
+    notes = pa.RecordBatch.from_arrays(arrays, schema=NOTES)
+    rows = pa.RecordBatch.from_pydict({"id": [name for name, _ in events]})
+    return MicroBatch("things", rows, notes, b"")
+
+
+def test_an_id_is_fresh_once_within_a_batch_and_after_it() -> None:
+    seen = SeenIds()
+    batch = a_batch(("a", 1), ("b", 2), ("a", 1))
+    decision = seen.decide(batch)
+    assert (decision.fresh, decision.duplicates) == ([0, 1], [2])
+
+    seen.remember(batch.take(decision.fresh))
+
+    assert seen.decide(a_batch(("b", 2), ("c", 3))).duplicates == [0]
+
+
+def test_deciding_remembers_nothing() -> None:
+    seen = SeenIds()
+    seen.decide(a_batch(("a", 1)))
+    assert seen.decide(a_batch(("a", 1))).fresh == [0]
+
+
+def test_the_same_id_with_another_content_is_a_conflict() -> None:
+    seen = SeenIds()
+    seen.remember(a_batch(("a", 1)))
+    decision = seen.decide(a_batch(("a", 2), ("b", 1), ("b", 2)))
+    assert decision.fresh == [1]
+    assert [conflict.index for conflict in decision.conflicts] == [0, 2]
+
+
+def test_what_state_keeps_is_enough_to_go_on_elsewhere() -> None:
+    seen = SeenIds()
+    chunks = [seen.remember(a_batch(("a", 1))), seen.remember(a_batch(("b", -2)))]
+    again = SeenIds(recent=chunks, version=seen.version)
+    assert again.decide(a_batch(("b", -2), ("a", 1), ("c", 3))).duplicates == [0, 1]
+
+
+def test_ids_whose_keys_agree_in_a_half_are_different() -> None:
+    batch = a_batch(("a_______1", 1), ("a_______2", 2), ("a_______1", 1), ("b_______2", 3), ("a_______2", 4))
+    decision = SeenIds().decide(batch)
+    assert (decision.fresh, decision.duplicates, decision.rivals) == ([0, 1, 3], [2], [4])
+
+
+def test_what_is_remembered_without_a_budget_has_no_bound() -> None:
+    seen, many = SeenIds(), [(f"{number}", number) for number in range(20_000)]
+    seen.remember(a_batch(*many))
+    assert not seen.is_due()
+    assert seen.decide(a_batch(*many)).duplicates == list(range(20_000))
+
+
+def test_the_smallest_budget_is_due_after_each_event() -> None:
+    for budget in (0, 1, 2, 3):
+        seen = SeenIds(budget=budget)
+        assert not seen.is_due()
+        seen.remember(a_batch(("a", 1)))
+        assert seen.is_due()
+
+
+def test_a_batch_of_one_event_alone_has_one_fresh_row() -> None:
+    decision = SeenIds().decide(a_batch(("a", 1), ("a", 1), ("a", 2)))
+    assert (decision.fresh, decision.duplicates, decision.rivals) == ([0], [1], [2])
+
+
+def test_a_new_event_whose_content_is_hashed_to_0_is_fresh_and_nothing_else() -> None:
+    decision = SeenIds().decide(a_batch(("a", 0), ("b", 1)))
+    assert (decision.fresh, decision.duplicates, decision.conflicts) == ([0, 1], [], [])
+
+
+def test_a_version_tells_what_was_remembered_and_in_which_order() -> None:
+    def version(*names: str) -> bytes:
+        seen = SeenIds()
+        for name in names:
+            seen.remember(a_batch((name, 1)))
+        return seen.version
+
+    assert version("a", "b") == version("a", "b")
+    assert len({version("a"), version("a", "b"), version("b", "a"), version("a", "c")}) == 4
+
+
+def test_the_oldest_half_is_forgotten_when_the_budget_is_reached() -> None:
+    #  a b |turn| c d |turn| e
+    #  recent        a b are older      a b are forgotten
+    seen = SeenIds(budget=4)
+    for pair in ("ab", "cd"):
+        for name in pair:
+            assert not seen.is_due()
+            seen.remember(a_batch((name, 1)))
+        assert seen.is_due()
+        seen.turn()
+    decision = seen.decide(a_batch(("a", 1), ("c", 1), ("d", 1)))
+    assert (decision.fresh, decision.duplicates) == ([0], [1, 2])
+
+
+_NAMES = st.sampled_from([*"abcdef", "a_______g", "a_______h"])  # of which some agree in a half of their keys
+_EVENTS = st.tuples(_NAMES, st.integers(0, 2))
+
+
+class Model:
+    """Deduplication as one would say it: a dictionary for each generation, event after event."""
+
+    def __init__(self) -> None:
+        self.older: dict[str, int] = {}
+        self.recent: dict[str, int] = {}
+
+    def decide(self, events: list[tuple[str, int]], stored: dict[int, bool]) -> list[str]:
+        here: dict[str, int] = {}
+        said = []
+        for index, (name, content) in enumerate(events):
+            known = {**self.older, **self.recent, **here}
+            if name in known:
+                same = known[name] == content
+            elif index in stored:
+                same = stored[index]
+            else:
+                here[name] = content
+                said.append("fresh")
+                continue
+            said.append("duplicate" if same else "rival" if name in here else "conflict")
+        return said
+
+
+def said_of(decision: Decision, count: int) -> list[str]:
+    said = dict.fromkeys(decision.fresh, "fresh") | dict.fromkeys(decision.duplicates, "duplicate")
+    said |= {conflict.index: "conflict" for conflict in decision.conflicts}
+    assert len(said) == len(decision.fresh) + len(decision.duplicates) + len(decision.conflicts) == count
+    assert set(decision.rivals) <= {conflict.index for conflict in decision.conflicts}
+    return ["rival" if index in decision.rivals else said[index] for index in range(count)]
+
+
+@settings(FIXED_PROFILE, max_examples=200)
+@given(st.data())
+def test_it_decides_as_a_dictionary_would(data: st.DataObject) -> None:
+    seen, model, chunks = SeenIds(), Model(), ([], [])
+    for _ in range(data.draw(st.integers(1, 6))):
+        events = data.draw(st.lists(_EVENTS, max_size=12))
+        stored = data.draw(st.dictionaries(st.integers(0, len(events) - 1), st.booleans())) if events else {}
+        batch = a_batch(*events)
+
+        decision = seen.decide(batch, stored)
+
+        assert said_of(decision, len(events)) == model.decide(events, stored)
+        assert [decision.fresh, decision.duplicates, decision.rivals] == [
+            sorted(each) for each in (decision.fresh, decision.duplicates, decision.rivals)
+        ]
+        chunks[1].append(seen.remember(batch.take(decision.fresh)))
+        model.recent |= dict(events[index] for index in decision.fresh)
+        if data.draw(st.booleans()):
+            model.older, model.recent = model.recent, {}
+            chunks = (chunks[1], [])
+            seen.turn()
+        if data.draw(st.booleans()):
+            seen = SeenIds(*chunks, seen.version)
+        assert len(seen) == len(model.older) + len(model.recent)
+
+
+@settings(FIXED_PROFILE, max_examples=50)
+@given(st.lists(st.dictionaries(_NAMES, st.integers(-(2**63), 2**63 - 1)), max_size=4), st.sets(_NAMES))
+def test_state_without_some_ids_is_all_of_the_others(parts: list[dict[str, int]], gone: set[str]) -> None:
+    chunks = [SeenIds().packed(a_batch(*part.items())) for part in parts]
+    expected = [a_batch((name, content)) for part in parts for name, content in part.items() if name not in gone]
+    assert without(chunks, keys_of(*gone)) == b"".join(SeenIds().packed(each) for each in expected)
+
+
+def test_a_version_is_as_it_always_was() -> None:
+    #  a journal on disk has it, and whoever holds the ids of a version compares
+    version = chained(chained(b"", b"x"), b"")
+    assert version.hex() == "b8589e6fe9da33153dbf827d2ca7ed78"
+
+
+def test_a_chunk_is_key_and_content_as_it_always_was() -> None:
+    #  what a running job has in its state, and a journal on disk
+    chunk = SeenIds().packed(a_batch(("a", 1), ("b", -2)))
+    assert chunk == struct.pack(">16sq16sq", b"a" + b"_" * 15, 1, b"b" + b"_" * 15, -2)
+    batch = a_batch(("a", 1), ("b", -2), ("c", 3))
+    part = replace(batch, notes=batch.notes.slice(1))
+    assert SeenIds().packed(part) == SeenIds().packed(a_batch(("b", -2), ("c", 3)))
+
+
+def test_what_is_forgotten_leaves_in_parts_and_what_is_not_stays() -> None:
+    seen = SeenIds(budget=4)
+    names = iter("abcdefghijklmnop")
+    for _ in range(4):
+        for _ in range(2):
+            seen.remember(a_batch((next(names), 1)))
+        seen.turn()
+        decided = [seen.decide(a_batch(*((name, 1) for name in "abcdefgh"))).duplicates for _ in range(6)]
+        assert all(each == decided[0] for each in decided)
+        assert len(decided[0]) == 2

@@ -1,0 +1,151 @@
+"""Random contracts that the lint accepts, and random events that they accept."""
+
+from __future__ import annotations
+
+import decimal
+import json
+from datetime import UTC, date, datetime, time
+from itertools import count
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from headrace.schemas.envelope import SchemaRef
+from headrace.schemas.model import Array, Decimal, Enumeration, Fixed, Kind, Map, Optional, Record, Scalar, Type
+from headrace.schemas.registry import Contract, parse_contract
+from tests.support.builders import a_record, contract_json
+
+FIXED_PROFILE = settings(derandomize=True, database=None, max_examples=80)
+
+_WIDE = decimal.Context(prec=80)
+_KINDS: dict[str, Any] = {
+    **{name: name for name in ("boolean", "int", "long", "string", "bytes")},
+    "date": {"type": "int", "logicalType": "date"},
+    "time-millis": {"type": "int", "logicalType": "time-millis"},
+    "time-micros": {"type": "long", "logicalType": "time-micros"},
+    "timestamp-millis": {"type": "long", "logicalType": "timestamp-millis"},
+    "timestamp-micros": {"type": "long", "logicalType": "timestamp-micros"},
+    "local-timestamp-millis": {"type": "long", "logicalType": "local-timestamp-millis"},
+    "local-timestamp-micros": {"type": "long", "logicalType": "local-timestamp-micros"},
+}
+# Types with several spellings of one value: NaNs, upper case, padded numbers.
+_LOOSE: dict[str, Any] = {"float": "float", "double": "double", "uuid": {"type": "string", "logicalType": "uuid"}}
+
+
+@st.composite
+def contracts(draw: st.DrawFn, exact: bool = False) -> Contract:
+    """Any contract the lint accepts; *exact* ones write every value in one way only."""
+    names = count()
+    types = draw(st.lists(_types(names, exact, depth=0), min_size=1, max_size=6))
+    fields = [(f"f{index}", type_) for index, type_ in enumerate(types)]
+    return parse_contract(SchemaRef("thing_happened", 1), json.dumps(contract_json(*fields)))
+
+
+@st.composite
+def _types(draw: st.DrawFn, names: count[int], exact: bool, depth: int) -> Any:
+    shape = draw(st.sampled_from(["single", "single", "optional", "array", "map"]))
+    item = draw(_items(names, exact, depth))
+    match shape:
+        case "optional":
+            return draw(st.sampled_from([["null", item], [item, "null"]]))
+        case "array":
+            return {"type": "array", "items": item}
+        case "map":
+            return {"type": "map", "values": draw(st.sampled_from([item, ["null", item]]))}
+        case _:
+            return item
+
+
+@st.composite
+def _items(draw: st.DrawFn, names: count[int], exact: bool, depth: int) -> Any:
+    kinds = list((_KINDS if exact else _KINDS | _LOOSE).values())
+    shapes = ["kind"] * 5 + ["enum", "fixed", "decimal-fixed"] + (["record"] * 3 if depth < 3 else [])
+    match draw(st.sampled_from(shapes if exact else [*shapes, "decimal"])):
+        case "enum":
+            symbols = [f"S{index}" for index in range(draw(st.integers(1, 80)))]
+            return {"type": "enum", "name": f"E{next(names)}", "symbols": symbols}
+        case "fixed":
+            return {"type": "fixed", "name": f"F{next(names)}", "size": draw(st.integers(1, 20))}
+        case "decimal":
+            return {"type": "bytes", "logicalType": "decimal", **draw(_precisions())}
+        case "decimal-fixed":
+            shape = draw(_precisions())
+            size = ((10 ** shape["precision"]).bit_length() + 8) // 8
+            return {
+                "type": "fixed",
+                "name": f"D{next(names)}",
+                "size": size + draw(st.integers(0, 2)),
+                "logicalType": "decimal",
+                **shape,
+            }
+        case "record":
+            types = draw(st.lists(_types(names, exact, depth + 1), min_size=1, max_size=3))
+            return a_record(f"R{next(names)}", *((f"f{index}", type_) for index, type_ in enumerate(types)))
+        case _:
+            return draw(st.sampled_from(kinds))
+
+
+@st.composite
+def _precisions(draw: st.DrawFn) -> dict[str, int]:
+    precision = draw(st.one_of(st.sampled_from([1, 38, 76]), st.integers(1, 76)))
+    return {"precision": precision, "scale": draw(st.integers(max(0, precision - 38), min(precision, 38)))}
+
+
+def events(record: Record) -> st.SearchStrategy[dict[str, Any]]:
+    """Any event of *record*, extremes often among them."""
+    return st.fixed_dictionaries({field.name: _values(field.type) for field in record.fields})
+
+
+def _values(type_: Type) -> st.SearchStrategy[Any]:
+    match type_:
+        case Optional():
+            return st.none() | _values(type_.item)
+        case Array():
+            return st.lists(_values(type_.items), max_size=4)
+        case Map():
+            return st.dictionaries(st.text(max_size=8), _values(type_.values), max_size=4)
+        case Record():
+            return events(type_)
+        case Enumeration():
+            return st.sampled_from(type_.symbols)
+        case Fixed():
+            return st.binary(min_size=type_.size, max_size=type_.size)
+        case Decimal():
+            return _decimals(type_)
+        case Scalar():
+            return _SCALARS[type_.kind]
+
+
+def _decimals(type_: Decimal) -> st.SearchStrategy[decimal.Decimal]:
+    most = 10**type_.precision - 1
+    unscaled = st.integers(-most, most) | st.sampled_from([0, 1, -1, 127, -128, most, -most]).filter(
+        lambda number: abs(number) <= most
+    )
+    return unscaled.map(lambda number: decimal.Decimal(number).scaleb(-type_.scale, _WIDE))
+
+
+def _whole_millis(moment: Any) -> Any:
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+_LOCAL = st.datetimes() | st.sampled_from([datetime.min, datetime.max, datetime(1970, 1, 1)])
+_INSTANTS = _LOCAL.map(lambda moment: moment.replace(tzinfo=UTC))
+_TIMES = st.times() | st.sampled_from([time.min, time.max])
+_SCALARS: dict[Kind, st.SearchStrategy[Any]] = {
+    Kind.BOOLEAN: st.booleans(),
+    Kind.INT: st.integers(-(2**31), 2**31 - 1) | st.sampled_from([-(2**31), 2**31 - 1]),
+    Kind.LONG: st.integers(-(2**63), 2**63 - 1) | st.sampled_from([-(2**63), 2**63 - 1]),
+    Kind.FLOAT: st.floats(width=32),
+    Kind.DOUBLE: st.floats(),
+    Kind.STRING: st.text(max_size=12),
+    Kind.BYTES: st.binary(max_size=12),
+    Kind.UUID: st.uuids() | st.uuids().map(str),
+    Kind.DATE: st.dates() | st.sampled_from([date.min, date.max]),
+    Kind.TIME_MILLIS: _TIMES.map(_whole_millis),
+    Kind.TIME_MICROS: _TIMES,
+    Kind.TIMESTAMP_MILLIS: _INSTANTS.map(_whole_millis),
+    Kind.TIMESTAMP_MICROS: _INSTANTS,
+    Kind.LOCAL_TIMESTAMP_MILLIS: _LOCAL.map(_whole_millis),
+    Kind.LOCAL_TIMESTAMP_MICROS: _LOCAL,
+}

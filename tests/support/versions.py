@@ -1,0 +1,75 @@
+"""Random pairs of versions of a contract: what an older one may have been, so that the newer one reads it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hypothesis import strategies as st
+
+from headrace.schemas.envelope import SchemaRef
+from headrace.schemas.registry import Contract, parse_contract
+from tests.support.strategies import contracts
+
+_DEMOTED = {"long": ["int"], "float": ["int", "long"], "double": ["int", "long", "float"]}
+_DEFAULTS: dict[str, Any] = {"boolean": True, "int": -7, "long": 2**40, "float": 0.5, "double": 1e300, "string": "né"}
+
+
+@st.composite
+def versions(draw: st.DrawFn) -> tuple[Contract, Contract]:
+    """An older contract and a newer one: fields added, taken away, moved and promoted, nulls moved, symbols moved."""
+    newer = json.loads(draw(contracts()).json)
+    older = _older_record(draw, newer)
+    old, new = (parse_contract(SchemaRef("thing_happened", 1), json.dumps(each)) for each in (older, newer))
+    return old, new
+
+
+def _older_record(draw: st.DrawFn, newer: dict[str, Any]) -> dict[str, Any]:
+    """What *newer* may have been; gives it the defaults that it needs, in place."""
+    fields = []
+    for field in newer["fields"]:
+        default = _default(field["type"])
+        if field["name"] != "at" and default is not ... and draw(st.integers(0, 3)) == 0:
+            field["default"] = default
+            continue
+        fields.append(field | {"type": _older(draw, field["type"])})
+    if draw(st.booleans()):
+        gone = draw(st.sampled_from(["string", {"type": "map", "values": "long"}, {"type": "array", "items": "bytes"}]))
+        fields.append({"name": "gone", "type": draw(st.sampled_from([gone, "double"]))})
+    if not fields:
+        fields.append({"name": "gone", "type": "int"})
+    return newer | {"fields": draw(st.permutations(fields))}
+
+
+def _default(type_: Any) -> Any:
+    if isinstance(type_, list):
+        return None if type_[0] == "null" else ...
+    if isinstance(type_, str):
+        return _DEFAULTS.get(type_, ...)
+    match type_["type"]:
+        case "array":
+            return []
+        case "map":
+            return {}
+        case "enum":
+            return type_["symbols"][-1]
+        case _:
+            return ...
+
+
+def _older(draw: st.DrawFn, type_: Any) -> Any:
+    if isinstance(type_, list):
+        return [each if each == "null" else _older(draw, each) for each in draw(st.permutations(type_))]
+    if isinstance(type_, str):
+        return draw(st.sampled_from([type_, *_DEMOTED.get(type_, [])]))
+    match type_["type"]:
+        case "array":
+            return type_ | {"items": _older(draw, type_["items"])}
+        case "map":
+            return type_ | {"values": _older(draw, type_["values"])}
+        case "enum":
+            return type_ | {"symbols": draw(st.permutations(type_["symbols"]))}
+        case "record":
+            return _older_record(draw, type_)
+        case _:
+            return type_
