@@ -9,7 +9,7 @@ if __name__ == "__main__" and not sys.flags.safe_path:
 
 from typing import NoReturn
 
-from headrace.runtime.exit_codes import Exit
+from headrace.errors import Exit
 from headrace.runtime.processes import run_program
 from headrace.runtime.standard_streams import set_up_streams
 

@@ -15,7 +15,7 @@ import pytest
 from headrace.backfill.backfill_errors import BackfillError
 from headrace.cli.commands.backfill import check_files
 from headrace.config.settings import load_settings
-from headrace.runtime.exit_codes import Exit
+from headrace.errors import Exit
 from headrace.schemas.samples import SAMPLES
 from tests.support.builders import FLIGHT, a_flight
 from tests.support.files import as_csv

@@ -17,7 +17,8 @@ import typer
 from headrace.cli.app import app, main
 from headrace.config.settings import SettingsError, load_settings
 from headrace.engine.journal import Journal as OpenJournal
-from headrace.runtime.exit_codes import Exit, explain
+from headrace.errors import Exit
+from headrace.runtime.exit_codes import explain
 from headrace.schemas.samples import SAMPLES
 
 

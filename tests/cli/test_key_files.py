@@ -19,7 +19,7 @@ from headrace.config import key_files
 from headrace.config.key_files import problem_of, read_key_file, write_key_file
 from headrace.config.profiles import SettingsError
 from headrace.config.settings import read_archive_key, read_masking_key
-from headrace.runtime.exit_codes import Exit
+from headrace.errors import Exit
 from headrace.schemas.samples import SAMPLES
 from tests.support.paths import ROOT
 

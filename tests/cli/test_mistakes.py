@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,11 +15,11 @@ import urllib3
 from google.api_core import exceptions as api_errors
 from google.auth import exceptions as auth_errors
 
-import headrace
 from headrace.cli.app import app, main
 from headrace.config.key_files import write_key_file
 from headrace.dev.emulators import EmulatorMissingError
-from headrace.runtime.exit_codes import _BY_NAME, INTERNAL, Exit, explain
+from headrace.errors import Exit
+from headrace.runtime.exit_codes import explain
 from headrace.schemas.samples import SAMPLES
 from tests.deploy.test_deploy import TOLD
 
@@ -226,26 +224,6 @@ def test_every_command_that_needs_contracts_refuses_when_none_are_named(
 @pytest.mark.parametrize("path", NEEDS_CONTRACTS, ids=" ".join)
 def test_contracts_can_be_named_to_every_command_that_needs_them(path: tuple[str, ...]) -> None:
     assert "contracts" in [each.name for each in COMMANDS[path].params]
-
-
-def classes() -> list[type[BaseException]]:
-    """Every exception of ours, wherever it is."""
-    found: set[type[BaseException]] = set()
-    for module in pkgutil.walk_packages(headrace.__path__, "headrace."):
-        if module.name.endswith("__main__"):
-            continue
-        for each in vars(importlib.import_module(module.name)).values():
-            if isinstance(each, type) and issubclass(each, BaseException) and each.__module__ == module.name:
-                found.add(each)
-    return sorted(found, key=lambda each: each.__name__)
-
-
-def test_every_exception_of_ours_has_its_exit_code_or_a_reason_why_it_needs_none() -> None:
-    named = {each.__name__ for each in classes()}
-    coded = {each.__name__ for each in classes() if {base.__name__ for base in each.__mro__} & set(_BY_NAME)}
-    assert sorted(named - coded - set(INTERNAL)) == []
-    assert sorted(set(INTERNAL) - named) == []
-    assert sorted(set(INTERNAL) & set(_BY_NAME)) == []
 
 
 @pytest.mark.parametrize(

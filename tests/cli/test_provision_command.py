@@ -14,7 +14,7 @@ from headrace.bigquery.event_table import misfits
 from headrace.bigquery.table_changes import merged_columns
 from headrace.cli.app import main
 from headrace.core.plan_refusals import ProvisionError, Refusal, listed
-from headrace.runtime.exit_codes import Exit
+from headrace.errors import Exit
 from tests.support.builders import contract_json
 
 
@@ -205,5 +205,5 @@ def test_a_version_that_cannot_read_the_one_before_is_refused_before_anybody_is_
     assert (shown.out, shown.err) == (
         "",
         f"headrace: thing_happened.v2.size: events of v1 cannot be read: {said}; "
-        "keep the type, and add a new field with a default instead\n",
+        "keep the type, and add a new field with a default instead [HR-101]\n",
     )

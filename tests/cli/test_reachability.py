@@ -13,8 +13,9 @@ from headrace.cli.app import app
 from headrace.cli.commands import run
 from headrace.config.key_files import write_key_file
 from headrace.config.settings import SettingsError
+from headrace.errors import Exit
 from headrace.runtime import reachability as reaching
-from headrace.runtime.exit_codes import Exit, explain
+from headrace.runtime.exit_codes import explain
 from headrace.runtime.google_clients import (
     BIGQUERY,
     BIGQUERY_STORAGE,

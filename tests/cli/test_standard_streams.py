@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from headrace.runtime.exit_codes import Exit
+from headrace.errors import Exit
 from headrace.schemas.samples import SAMPLES
 
 HEADRACE = Path(sys.executable).parent / "headrace"
@@ -69,7 +69,7 @@ def test_an_argument_that_is_no_text_is_refused_and_one_that_names_a_file_is_not
     ended = shell(f"{HEADRACE} dead-letters list --project a-project --text $'\\xff'")
     assert (ended.returncode, ended.stderr) == (
         Exit.USAGE,
-        b"headrace: argument 6: not UTF-8, and no file has that name\n",
+        b"headrace: argument 6: not UTF-8, and no file has that name [HR-301]\n",
     )
     shell(f"echo '{{}}' > {tmp_path}/$'\\xff'")
     ended = shell(f"{HEADRACE} publish flight_departed {tmp_path}/$'\\xff' {TOLD}")

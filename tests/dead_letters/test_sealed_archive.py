@@ -16,7 +16,8 @@ from headrace.dead_letters.archive_writer import Archive, ArchiveNames
 from headrace.dead_letters.export import ImportLineError, read_lines, to_line
 from headrace.dead_letters.facts import State
 from headrace.dead_letters.letter import as_pieces
-from headrace.runtime.exit_codes import Exit, explain
+from headrace.errors import Exit
+from headrace.runtime.exit_codes import explain
 from tests.support.letters import NOW, a_letter
 
 KEY: Final = ArchiveKey.of(bytes(range(32)))

@@ -19,7 +19,7 @@ from headrace.cli.app import main
 from headrace.config.settings import Settings, SettingsError, load_settings
 from headrace.deploy.dataflow_flags import backfill_flags, dataflow_flags, drain_script
 from headrace.deploy.graph_comparison import GOLDEN, compare, load, renamed
-from headrace.runtime.exit_codes import Exit
+from headrace.errors import Exit
 from headrace.schemas.samples import SAMPLES
 
 pytestmark = pytest.mark.usefixtures("nothing_set")

@@ -35,7 +35,7 @@ from headrace.deploy.flex_template import (
     run_command,
 )
 from headrace.deploy.gcloud import GcloudError, as_shell, run
-from headrace.runtime.exit_codes import Exit
+from headrace.errors import Exit
 from tests.deploy.test_deploy import TOLD
 from tests.support.paths import ROOT
 

@@ -30,7 +30,8 @@ from headrace.dev.bench.step_costs import STEPS, WARM, compared, interleaved, ti
 from headrace.dev.bench.textbook import Textbook
 from headrace.dev.bench.ticks import Rate, Tick, Ticker, rate_of, read_ticks
 from headrace.dev.emulators import EmulatorMissingError
-from headrace.runtime.exit_codes import Exit, explain
+from headrace.errors import Exit
+from headrace.runtime.exit_codes import explain
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
 

@@ -23,7 +23,8 @@ from headrace.engine.journal_lease import FencedError, InUseError
 from headrace.engine.retry import Patience
 from headrace.engine.status import SubjectStatus
 from headrace.engine.subscription_claims import Look, Statement, last_claims
-from headrace.runtime.exit_codes import Exit, explain
+from headrace.errors import Exit
+from headrace.runtime.exit_codes import explain
 from headrace.schemas.envelope import from_micros, to_micros
 from tests.support.jobs import wait_for
 

@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from headrace.dev.emulators import Emulators, running_emulators
-from headrace.runtime.exit_codes import Exit
+from headrace.errors import Exit
 from tests.faults.engine import Engine
 from tests.faults.mix import Message
 from tests.faults.oracle import WRITTEN, Check, judge

@@ -13,9 +13,9 @@ import pytest
 
 from headrace.audit.reconcile import SubjectAudit, audit, count_subjects
 from headrace.audit.scope import Scope
+from headrace.errors import Exit
 from headrace.planning.cost.measure import measure
 from headrace.runtime.clock import now_micros
-from headrace.runtime.exit_codes import Exit
 from headrace.runtime.google_clients import open_bigquery
 from headrace.schemas.envelope import Envelope, to_rfc3339
 from headrace.schemas.registry import Contract

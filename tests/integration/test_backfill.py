@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from headrace.runtime.exit_codes import Exit
+from headrace.errors import Exit
 from headrace.schemas.identity import derive_event_id
 from headrace.schemas.samples import SAMPLES
 from tests.integration.test_service import a_message

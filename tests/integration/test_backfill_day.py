@@ -11,7 +11,7 @@ from uuid import UUID
 
 import pytest
 
-from headrace.runtime.exit_codes import Exit
+from headrace.errors import Exit
 from headrace.schemas.identity import derive_event_id
 from tests.integration.test_backfill import ALL_BUT_WHO_AND_WHEN, DAY, SUBJECT, Done, Place, flights, streamed
 from tests.support.builders import BOOKING, FLIGHT, a_booking, a_flight

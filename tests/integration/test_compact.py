@@ -19,7 +19,7 @@ from headrace.audit.scope import Scope
 from headrace.bigquery.service_tables import TALLY_SCHEMA
 from headrace.bigquery.write_streams import Rows, WriteStreams
 from headrace.core.resource_names import TALLIES
-from headrace.runtime.exit_codes import Exit
+from headrace.errors import Exit
 from headrace.runtime.google_clients import open_bigquery, open_write
 from headrace.schemas.envelope import to_micros
 from tests.support.jobs import COMMAND

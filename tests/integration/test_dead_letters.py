@@ -23,7 +23,7 @@ from headrace.console.archive_access import open_reader
 from headrace.core.dead_letter import Reason
 from headrace.dead_letters.filters import Filter
 from headrace.dead_letters.letter import Letter
-from headrace.runtime.exit_codes import Exit
+from headrace.errors import Exit
 from headrace.schemas.samples import SAMPLES
 from tests.support.builders import BOOKING, BOOKING_V1, FLIGHT, a_booking, a_booking_v1, a_flight, encode
 from tests.support.letters import NOW, a_letter, keep, provision_archive, with_attributes

@@ -22,9 +22,9 @@ from headrace.bigquery.table_changes import evolved_table
 from headrace.cli.app import main
 from headrace.core.plan_refusals import ProvisionError
 from headrace.core.resource_names import COMPLETENESS, TALLIES, Names
+from headrace.errors import Exit
 from headrace.provision import Change, Clients, apply, plan
 from headrace.pubsub.job_subscription import subscription_for
-from headrace.runtime.exit_codes import Exit
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber
 from headrace.schemas.registry import Contract, Registry, SchemaRef, parse_contract
 from headrace.schemas.samples import SAMPLES
@@ -298,7 +298,7 @@ def test_the_command_lists_what_is_refused_by_kind_with_remedies(
         "contract:",
         "table:",
         "view:",
-        "headrace: 8 refusals; nothing was changed",
+        "headrace: 8 refusals; nothing was changed [HR-401]",
     ]
     assert "  six.v2.size: BigQuery cannot change INT64 to FLOAT64; add a field instead" in said
     assert sum("delete it, and run `headrace provision` again" in line for line in said) == 2

@@ -17,11 +17,11 @@ from headrace.cli.app import main
 from headrace.cli.commands.cost import show_estimate
 from headrace.config.settings import Settings
 from headrace.engine import claim_keeper, resource_watch, table_watch
+from headrace.errors import Exit
 from headrace.planning.cost import upkeep
 from headrace.planning.cost.estimate import GIB, MONTH_SECONDS, TIB, Engine, Item, Load, envelope_bytes, estimate
 from headrace.planning.cost.measure import Measured, total
 from headrace.planning.cost.prices import NAMES, PricesError, load_prices
-from headrace.runtime.exit_codes import Exit
 
 LOAD = Load(
     events_a_second=100,

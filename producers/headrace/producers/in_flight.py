@@ -12,13 +12,15 @@ from concurrent.futures import CancelledError, Future, wait
 from multiprocessing import util
 from typing import Final
 
+from headrace.errors import Exit, HeadraceError
+
 EXIT_FLUSH_SECONDS: Final = 60.0
 
 _log = logging.getLogger(__name__)
 
 
-class PublishError(RuntimeError):
-    """Events were not published; says how many and how the first failed, never what they held."""
+class PublishError(HeadraceError, RuntimeError, error_code="HR-201", exit_code=Exit.UNREACHABLE):
+    """Events were not published. The text says how many and why the first one failed, never their values."""
 
 
 class InFlight:

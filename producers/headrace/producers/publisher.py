@@ -14,6 +14,8 @@ from google import pubsub_v1 as gapic
 from google.cloud import pubsub_v1
 from google.cloud.pubsub_v1.publisher.exceptions import PublishToPausedOrderingKeyException
 
+from headrace.errors import Exit, HeadraceError
+
 MAX_OUTSTANDING_MESSAGES: Final = 10_000
 MAX_OUTSTANDING_BYTES: Final = 64 * 1024 * 1024
 BATCH_MESSAGES: Final = 500  # the service takes 1,000 a request
@@ -26,8 +28,8 @@ _EMULATOR: Final = "PUBSUB_EMULATOR_HOST"
 _TAKEN: Final = frozenset({"self", "topic", "data", "ordering_key", "retry", "timeout"})
 
 
-class ProducerClosedError(RuntimeError):
-    """The producer or publisher was closed before."""
+class ProducerClosedError(HeadraceError, RuntimeError, error_code="HR-202", exit_code=Exit.BUG):
+    """The producer or publisher is closed."""
 
 
 class Publisher(Protocol):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from headrace.errors import Exit, HeadraceError
 
-class ContractError(ValueError):
-    """A contract that the lint refuses; says where, why and the remedy."""
+
+class ContractError(HeadraceError, ValueError, error_code="HR-101", exit_code=Exit.CONFIGURATION):
+    """A contract breaks a rule. The text says where, why and the remedy."""
 
     def __init__(self, where: str, why: str, remedy: str) -> None:
         super().__init__(f"{where}: {why}; {remedy}")
@@ -14,20 +16,20 @@ class ContractError(ValueError):
         return ContractError, (self.where, self.why, self.remedy)
 
 
-class UnknownSchemaError(LookupError):
-    """No contract answers to this subject and version."""
+class UnknownSchemaError(HeadraceError, LookupError, error_code="HR-102", exit_code=Exit.CONFIGURATION):
+    """No contract has this subject and version."""
 
 
-class MalformedEnvelopeError(ValueError):
-    """The attributes do not say what every event must say: names the *attribute*, never its value."""
+class MalformedEnvelopeError(HeadraceError, ValueError, error_code="HR-106", exit_code=Exit.BUG):
+    """A message lacks a valid attribute. The text names the *attribute*, never its value."""
 
     def __init__(self, attribute: str, why: str) -> None:
         super().__init__(f"{attribute} {why}")
         self.attribute, self.why = attribute, why
 
 
-class UndecodableError(ValueError):
-    """The payload is not one datum of its contract: says the field and the byte, never a value.
+class UndecodableError(HeadraceError, ValueError, error_code="HR-107", exit_code=Exit.BUG):
+    """A payload is not one datum of its contract. The text names the field and the byte, never a value.
 
     *path* is the innermost field, such as ``items[2].price`` or ``labels[0].key``, empty for the payload as a whole;
     *offset* is the byte at which its value begins, or the first one too many; None where no byte is to blame.
@@ -40,16 +42,16 @@ class UndecodableError(ValueError):
         self.why, self.path, self.offset = why, path, offset
 
 
-class InvalidEventError(ValueError):
-    """An event that its contract refuses: names field, the value's type and the remedy, never the value."""
+class InvalidEventError(HeadraceError, ValueError, error_code="HR-103", exit_code=Exit.FOUND):
+    """An event does not match its contract. The text names the field, its type and the remedy, never the value."""
 
     def __init__(self, path: str, why: str, remedy: str) -> None:
         super().__init__(f"{path}: {why}; {remedy}")
         self.path = path
 
 
-class UnreadableTextError(ValueError):
-    """A text that says no value of the kind that is wanted: why and the remedy, never the text."""
+class UnreadableTextError(HeadraceError, ValueError, error_code="HR-104", exit_code=Exit.BUG):
+    """A text is not a value of the wanted type. The text of the error says why and the remedy, never the value."""
 
     UNLIKE = "text that does not say a value of this field"
 

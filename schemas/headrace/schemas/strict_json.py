@@ -12,11 +12,12 @@ from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, NoReturn
 
+from headrace.errors import Exit, HeadraceError
 from headrace.schemas.numbers import MAX_DIGITS
 
 
-class InvalidJsonError(ValueError):
-    """A text that is not JSON: *why* is a clause such as ``not JSON (Expecting value)`` and shows nothing of it."""
+class InvalidJsonError(HeadraceError, ValueError, error_code="HR-105", exit_code=Exit.BUG):
+    """A text is not JSON. *why* is a clause such as ``not JSON (Expecting value)`` and shows nothing of it."""
 
     def __init__(self, why: str, line: int = 0, column: int = 0) -> None:
         super().__init__(why)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Final
 
+from headrace.errors import Exit, HeadraceError
 from headrace.schemas.containers import FAILURES, array_reader, optional_reader, record_reader
 from headrace.schemas.decoder import compile_decoder, value_reader
 from headrace.schemas.errors import UndecodableError
@@ -78,8 +79,8 @@ def _entry(map_: Map) -> Record:
     return Record("entry", (Field("key", Scalar(Kind.STRING)), Field("value", map_.values)))
 
 
-class _BeyondError(Exception):
-    """The walk is where the decoder stopped."""
+class _BeyondError(HeadraceError, error_code="HR-108", exit_code=Exit.BUG):
+    """The walk has reached the place where the decoder stopped."""
 
 
 class _Walk:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from headrace.errors import Exit, HeadraceError
 
-class Malformed(Exception):  # noqa: N818 internal signal, turned into UndecodableError with its path
-    """These bytes are not what the type says; *path* grows while it rises."""
+
+class Malformed(HeadraceError, error_code="HR-109", exit_code=Exit.BUG):  # noqa: N818 internal signal, turned into UndecodableError with its path
+    """Bytes are not a value of their type. *path* grows while the error rises."""
 
     def __init__(self, why: str, offset: int) -> None:
         super().__init__(why)

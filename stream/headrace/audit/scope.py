@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from headrace.errors import Exit, HeadraceError
 from headrace.schemas.annotations import parse_duration
 from headrace.schemas.envelope import from_micros
 from headrace.schemas.errors import ContractError, UnreadableTextError
@@ -18,8 +19,8 @@ _BEGINNING: Final = datetime(1, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
-class ScopeError(ValueError):
-    """The audit was asked for something that is not there or cannot be read; says what and the remedy."""
+class ScopeError(HeadraceError, ValueError, error_code="HR-801", exit_code=Exit.USAGE):
+    """The scope of an audit is invalid. The text says why and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)

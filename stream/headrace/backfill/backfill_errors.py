@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from headrace.errors import Exit, HeadraceError
 
-class MappingError(ValueError):
-    """A mapping that cannot be used; says where, why and the remedy."""
+
+class MappingError(HeadraceError, ValueError, error_code="HR-601", exit_code=Exit.CONFIGURATION):
+    """A mapping file is invalid. The text says where, why and the remedy."""
 
     def __init__(self, where: str, why: str, remedy: str) -> None:
         super().__init__(f"{where}: {why}; {remedy}")
         self.where, self.why, self.remedy = where, why, remedy
 
 
-class BackfillError(RuntimeError):
-    """A file that cannot be written as it is; says which, why and the remedy. What is written already stays."""
+class BackfillError(HeadraceError, RuntimeError, error_code="HR-602", exit_code=Exit.CONFIGURATION):
+    """A file cannot be written to the table. The text says why and the remedy. Rows already written stay."""
 
 
-class CutOffError(BackfillError):
-    """A file that cannot be read any further; what came before can be written."""
+class CutOffError(BackfillError, error_code="HR-603", exit_code=Exit.CONFIGURATION):
+    """A file cannot be read to its end. The rows before that place can be written."""

@@ -22,6 +22,7 @@ from headrace.backfill.backfill_errors import BackfillError
 from headrace.backfill.file_rounds import Round, Task, rounds
 from headrace.backfill.line_events import BadLine
 from headrace.core.message import Message
+from headrace.errors import Exit, HeadraceError
 from headrace.runtime.processes import python, start
 
 MAX_BYTES: Final = 2 * 1024**3  # of memory that reading may take
@@ -55,8 +56,8 @@ def _place_of(task: Task, each: Round) -> str | None:
     return next((file.place for file in task.files if file.key == key), None)
 
 
-class _DiedError(Exception):
-    """The other process has said nothing more."""
+class _DiedError(HeadraceError, error_code="HR-608", exit_code=Exit.BUG):
+    """The process that reads files ended without a result."""
 
 
 def _received(pipe: IO[bytes]) -> Generator[Round, None, None]:

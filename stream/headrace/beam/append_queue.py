@@ -22,6 +22,7 @@ from headrace.bigquery.append_result import Answer, HaltError, Verdict, judge
 from headrace.bigquery.write_streams import Rows
 from headrace.core.dead_letter import Refusal
 from headrace.core.micro_batch import MicroBatch
+from headrace.errors import Exit, HeadraceError
 from headrace.steps.append import refusals_by_bigquery, within_requests
 
 IDLE_MICROS: Final = 3_600_000_000  # a stream without an append for so long is replaced before its next
@@ -29,8 +30,8 @@ NEXT_SECONDS: Final = 0.02  # a head waits for its own commit; the next bundle a
 BACKOFF_SECONDS: Final = 5.0
 
 
-class AppendError(RuntimeError):
-    """BigQuery refuses appends to a table; says which and what is needed. No row is to blame."""
+class AppendError(HeadraceError, RuntimeError, error_code="HR-514", exit_code=Exit.BUG):
+    """BigQuery refuses appends to a table. The text names the table and the remedy. No row is at fault."""
 
 
 class Streams(Protocol):

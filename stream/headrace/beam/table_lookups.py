@@ -15,11 +15,12 @@ from requests.exceptions import Timeout
 from headrace.beam.table_identities import TableIdentities
 from headrace.bigquery.existing_rows import StoredRows, StoredTallies
 from headrace.core.resource_names import sql_name
+from headrace.errors import Exit, HeadraceError
 from headrace.runtime.call_failures import in_words
 
 
-class LookupFailedError(RuntimeError):
-    """A table could not be asked; says which and what is needed. No row is to blame, and none is lost."""
+class LookupFailedError(HeadraceError, RuntimeError, error_code="HR-515", exit_code=Exit.BUG):
+    """A table cannot be queried. The text names the table and the remedy. No row is at fault, and none is lost."""
 
 
 class EventTable:

@@ -12,6 +12,8 @@ from typing import Final
 
 from google.rpc import code_pb2 as code
 
+from headrace.errors import Exit, HeadraceError
+
 
 class Verdict(StrEnum):
     """What has become of one append, and so what to do next."""
@@ -25,8 +27,10 @@ class Verdict(StrEnum):
     HALT = "halt"  # the stream holds what nobody committed: somebody else wrote, or the state is an old copy
 
 
-class HaltError(RuntimeError):
-    """A stream holds what nobody committed, or the state is an old copy: nothing more may be written. Says where."""
+class HaltError(HeadraceError, RuntimeError, error_code="HR-501", exit_code=Exit.HALTED):
+    """A stream holds rows that this engine did not commit, or the journal is an old copy.
+    Nothing more is written.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,8 @@ from headrace.cli.options import (
 from headrace.cli.replay_group import replay
 from headrace.cli.tallies_group import tallies_app
 from headrace.cli.template_group import template_app
-from headrace.runtime.exit_codes import Exit, explain
+from headrace.errors import Exit
+from headrace.runtime.exit_codes import explain
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -10,6 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
+from headrace.errors import Exit, HeadraceError
+
 Project = Annotated[str | None, typer.Option(help="Google Cloud project [HEADRACE_PROJECT].")]
 Dataset = Annotated[str | None, typer.Option(help="BigQuery dataset [HEADRACE_DATASET].")]
 Contracts = Annotated[Path | None, typer.Option(help="Folder of .avsc files [HEADRACE_CONTRACTS].")]
@@ -22,8 +24,8 @@ Format = Annotated[str, typer.Option("--format", help="table, json or ndjson.")]
 Json = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
 
 
-class ArgumentError(ValueError):
-    """An argument cannot be read as text."""
+class ArgumentError(HeadraceError, ValueError, error_code="HR-301", exit_code=Exit.USAGE):
+    """An argument of the command line is not valid text."""
 
 
 def check_arguments(arguments: Sequence[str]) -> None:

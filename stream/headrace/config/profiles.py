@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from headrace.config.toml_positions import Key, line_of, lines_of, parse_toml
+from headrace.errors import Exit, HeadraceError
 
 FILE = Path("headrace.toml")
 
 
-class SettingsError(ValueError):
-    """A setting is missing, misspelt or out of range; says which and where it may come from."""
+class SettingsError(HeadraceError, ValueError, error_code="HR-303", exit_code=Exit.CONFIGURATION):
+    """A setting is missing, misspelt or out of range. The text names it and the places it can come from."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,11 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from headrace.errors import Exit, HeadraceError
 
-class EditorError(RuntimeError):
-    """No editor could be used; says which and the remedy."""
+
+class EditorError(HeadraceError, RuntimeError, error_code="HR-709", exit_code=Exit.CONFIGURATION):
+    """No editor can be used. The text says which one was tried and the remedy."""
 
 
 def edited(text: str, environment: Mapping[str, str] = os.environ) -> str:

@@ -21,13 +21,14 @@ from headrace.dead_letters.archive_reader import Listed
 from headrace.dead_letters.archive_writer import Archive, ArchiveNames
 from headrace.dead_letters.filters import Filter
 from headrace.dead_letters.service import ChoiceError, Letters
+from headrace.errors import Exit, HeadraceError
 from headrace.runtime.reachability import Service, reach
 
 T = TypeVar("T")
 
 
-class NoArchiveError(RuntimeError):
-    """The archive is not there; says where it was looked for and the remedy."""
+class NoArchiveError(HeadraceError, RuntimeError, error_code="HR-702", exit_code=Exit.CONFIGURATION):
+    """The archive does not exist. The text says where it was looked for and the remedy."""
 
 
 @contextmanager

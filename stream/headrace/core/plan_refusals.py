@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from headrace.errors import Exit, HeadraceError
 from headrace.util.terminal_columns import counted
 
 
@@ -21,8 +22,8 @@ class Refusal:
         return f"{self.name}: {self.why}; {self.remedy}"
 
 
-class ProvisionError(ValueError):
-    """What exists cannot become what the contracts say. Nothing was changed.
+class ProvisionError(HeadraceError, ValueError, error_code="HR-401", exit_code=Exit.CONFIGURATION):
+    """An existing resource cannot become what the contracts need. Nothing was changed.
 
     It says of one refusal what is refused, and of several how many; the rest is in *refusals*.
     """

@@ -12,12 +12,13 @@ from cryptography.exceptions import InvalidTag
 from headrace.core.message import Message
 from headrace.core.sealed_messages import seal, unseal
 from headrace.dead_letters.letter import Letter
+from headrace.errors import Exit, HeadraceError
 
 _PERSON: Final = b"headrace-archive"  # the same bytes used elsewhere give another key
 
 
-class SealedError(RuntimeError):
-    """What is sealed cannot be opened with the key at hand; says which key it needs."""
+class SealedError(HeadraceError, RuntimeError, error_code="HR-703", exit_code=Exit.CONFIGURATION):
+    """A sealed message cannot be opened with the given key. The text names the key that it needs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,14 +20,17 @@ from headrace.dead_letters.archive_key import ArchiveKey
 from headrace.dead_letters.archive_tables import FACT_SCHEMA, FACTS, LETTER_SCHEMA, LETTERS, TRAIL, TRAIL_SCHEMA
 from headrace.dead_letters.facts import Fact, Step
 from headrace.dead_letters.letter import SEALED, Letter, Piece
+from headrace.errors import Exit, HeadraceError
 from headrace.util.batching import in_batches
 
 TRIES: Final = 3
 SHOWN: Final = {"event_id": "ce-id", "claimed": "ce-dataschema", "source": "ce-source"}  # columns, of which attributes
 
 
-class ArchiveError(RuntimeError):
-    """The archive takes no rows; says which table and what is needed. Nothing is lost: whoever appends tries again."""
+class ArchiveError(HeadraceError, RuntimeError, error_code="HR-701", exit_code=Exit.CONFIGURATION):
+    """The archive accepts no rows.
+    The text names the table and the remedy. Nothing is lost: appending is tried again.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from headrace.core.dead_letter import Reason
 from headrace.dead_letters.archive_reader import Kept
 from headrace.dead_letters.facts import State
 from headrace.dead_letters.letter import SEALED, Letter, read_attempt
+from headrace.errors import Exit, HeadraceError
 from headrace.schemas.envelope import to_rfc3339
 from headrace.schemas.strict_json import read_json
 from headrace.schemas.times import read_instant
@@ -22,8 +23,8 @@ VERSION: Final = 1
 _TIMES: Final = ("refused_at", "published_at", "first_published_at")
 
 
-class ImportLineError(ValueError):
-    """A line is not one of an export; says which and what is wrong with it, never what stands there."""
+class ImportLineError(HeadraceError, ValueError, error_code="HR-704", exit_code=Exit.FOUND):
+    """A line is not a line of an export. The text names the line and the reason, never its content."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from headrace.core.replay_attributes import PREFIX as REPLAY
+from headrace.errors import Exit, HeadraceError
 from headrace.schemas.model import MISSING, Map, Optional, Record, Type, bare
 from headrace.schemas.strict_json import InvalidJsonError, as_double_or_text, read_json
 
@@ -19,8 +20,10 @@ _STEP: Final = re.compile(r"[^.\[\]]+|\[[0-9]+\]")
 _TAKEN: Final = ("goog", "headrace-dl-", REPLAY)
 
 
-class MendError(ValueError):
-    """The change is not accepted: says which field or attribute, why and the remedy, never a value."""
+class MendError(HeadraceError, ValueError, error_code="HR-705", exit_code=Exit.FOUND):
+    """An edit of a dead letter is not accepted.
+    The text names the field or attribute and the remedy, never a value.
+    """
 
 
 def read_change(text: str, option: str) -> Mapping[str, Any]:

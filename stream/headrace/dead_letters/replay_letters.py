@@ -36,6 +36,7 @@ from headrace.dead_letters.prefetch import one_ahead
 from headrace.dead_letters.replay_forecast import Judge
 from headrace.dead_letters.replay_pace import Pace, Progress
 from headrace.dead_letters.replay_plan import PAGE_LETTERS, Entry, Plan, fingerprint, pages
+from headrace.errors import Exit, HeadraceError
 from headrace.runtime.failpoints import reached
 from headrace.schemas.registry import Registry
 
@@ -47,8 +48,8 @@ PAUSES: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)  # seconds between tries to publ
 _PASSING: Final = (Aborted, DeadlineExceeded, InternalServerError, ServiceUnavailable, TooManyRequests)
 
 
-class ReplayError(RuntimeError):
-    """Letters cannot be published; says where and what is needed. Run it again then: it goes on."""
+class ReplayError(HeadraceError, RuntimeError, error_code="HR-706", exit_code=Exit.CONFIGURATION):
+    """Dead letters cannot be published. The text says where and the remedy. Run the replay again: it goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +87,8 @@ class Result:
     outcome: str = DONE
 
 
-class _StoppedError(Exception):
-    """It is time to stop."""
+class _StoppedError(HeadraceError, error_code="HR-707", exit_code=Exit.BUG):
+    """The replay was asked to stop."""
 
 
 def replay(

@@ -19,6 +19,7 @@ from headrace.dead_letters.explain import explain
 from headrace.dead_letters.explanation import Explanation, Verdict
 from headrace.dead_letters.facts import Action, Fact, State, Step
 from headrace.dead_letters.filters import Filter
+from headrace.errors import Exit, HeadraceError
 from headrace.schemas.registry import Registry
 from headrace.util.batching import in_batches
 
@@ -28,8 +29,8 @@ _ID: Final = re.compile(r"[0-9a-f]{4,20}")
 _MOST: Final = 1_000_000
 
 
-class ChoiceError(ValueError):
-    """The letters that are asked for cannot be told from what is given; says what and the remedy."""
+class ChoiceError(HeadraceError, ValueError, error_code="HR-708", exit_code=Exit.USAGE):
+    """The selection of dead letters is invalid or ambiguous. The text says why and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,11 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 
+from headrace.errors import Exit, HeadraceError
 
-class GcloudError(RuntimeError):
-    """gcloud is not there, or did not do what it was told."""
+
+class GcloudError(HeadraceError, RuntimeError, error_code="HR-402", exit_code=Exit.CONFIGURATION):
+    """gcloud is not installed, or its command failed."""
 
 
 def as_shell(command: Sequence[str]) -> str:

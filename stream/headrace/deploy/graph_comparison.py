@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from headrace.errors import Exit, HeadraceError
+
 Graph = dict[str, Any]
 GOLDEN: Final = Path(__file__).parent / "graph.json"
 _SUBJECT: Final = re.compile(r"\[[^\]]*\]")
@@ -16,8 +18,8 @@ _KEYS: Final = {"masking": "masking key", "masking_key_version": "masking_key_ve
 _NUMBER: Final = re.compile(r"[0-9]+$")
 
 
-class GraphError(ValueError):
-    """A file holds no graph."""
+class GraphError(HeadraceError, ValueError, error_code="HR-403", exit_code=Exit.CONFIGURATION):
+    """A file is not a job graph."""
 
 
 @dataclass(frozen=True, slots=True)

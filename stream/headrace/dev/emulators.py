@@ -17,6 +17,7 @@ from typing import Final
 
 import psutil
 
+from headrace.errors import Exit, HeadraceError
 from headrace.runtime.google_clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB
 from headrace.runtime.processes import start
 
@@ -35,12 +36,12 @@ _ROOTS: Final = (
 _LAUNCHER = Path(__file__).parents[3] / "docker" / "bigquery-emulator"
 
 
-class EmulatorMissingError(RuntimeError):
-    """Something that an emulator needs is not installed; one sentence says what and how."""
+class EmulatorMissingError(HeadraceError, RuntimeError, error_code="HR-911", exit_code=Exit.CONFIGURATION):
+    """A tool that an emulator needs is not installed. The text says which, and how to install it."""
 
 
-class EmulatorFailedError(RuntimeError):
-    """An emulator ended before it was ready; names its log."""
+class EmulatorFailedError(HeadraceError, RuntimeError, error_code="HR-912", exit_code=Exit.UNREACHABLE):
+    """An emulator ended before it was ready. The text names its log."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from headrace.engine.journal import Journal
 from headrace.engine.journal_lease import FencedError, InUseError
 from headrace.engine.retry import TROUBLE, Patience
 from headrace.engine.subscription_claims import Claimant, Claims, Look, Statement
+from headrace.errors import Exit, HeadraceError
 from headrace.schemas.envelope import from_micros
 
 FINALISED_AT_ONCE: Final = 10
@@ -36,8 +37,8 @@ _NEEDS: Final = (
 )
 
 
-class ClockError(RuntimeError):
-    """This machine's clock is wrong; says by how much. Nothing more was written."""
+class ClockError(HeadraceError, RuntimeError, error_code="HR-507", exit_code=Exit.CONFIGURATION):
+    """The clock of this machine is wrong. The text says by how much. Nothing more was written."""
 
 
 def boot_seconds() -> float:

@@ -21,6 +21,7 @@ import apsw
 from headrace.engine.journal_files import RESERVED, VFS, Log, load_checksums, lost_transactions, read_log
 from headrace.engine.journal_lease import Ownership
 from headrace.engine.transaction import StoredHead, Transaction
+from headrace.errors import Exit, HeadraceError
 
 FILE: Final = "journal.db"
 FORMAT: Final = 2
@@ -50,16 +51,16 @@ _SCHEMA: Final = """
 """
 
 
-class JournalError(RuntimeError):
-    """The journal cannot be used as it is; says why and the remedy."""
+class JournalError(HeadraceError, RuntimeError, error_code="HR-502", exit_code=Exit.CONFIGURATION):
+    """The journal cannot be used. The text says why and the remedy."""
 
 
-class JournalBrokenError(JournalError):
-    """Writing failed half way: nobody knows what of it is on disk."""
+class JournalBrokenError(JournalError, error_code="HR-503", exit_code=Exit.HALTED):
+    """A write to the journal failed half way, so its state on disk is unknown."""
 
 
-class DiskFullError(JournalError):
-    """No room for another transaction; nothing of it was kept."""
+class DiskFullError(JournalError, error_code="HR-504", exit_code=Exit.CONFIGURATION):
+    """The disk has no room for another transaction. Nothing of the transaction was kept."""
 
 
 @dataclass(frozen=True, slots=True)

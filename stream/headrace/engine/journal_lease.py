@@ -14,15 +14,17 @@ from typing import Any, Final
 
 import apsw
 
+from headrace.errors import Exit, HeadraceError
+
 _SECOND: Final = 1_000_000
 
 
-class InUseError(RuntimeError):
-    """Another engine is at work here; says which one, and what to do."""
+class InUseError(HeadraceError, RuntimeError, error_code="HR-505", exit_code=Exit.CONFIGURATION):
+    """Another engine uses this journal. The text names it and the remedy."""
 
 
-class FencedError(RuntimeError):
-    """Another engine has taken over; this one must stop, and has done no harm."""
+class FencedError(HeadraceError, RuntimeError, error_code="HR-506", exit_code=Exit.HALTED):
+    """Another engine has taken over. This engine must stop, and has written nothing since."""
 
 
 class Ownership:

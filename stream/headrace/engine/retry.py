@@ -26,6 +26,7 @@ from requests.exceptions import Timeout
 from headrace.engine.journal import DiskFullError
 from headrace.engine.scheduler import Steps, pausing
 from headrace.engine.status import SubjectStatus
+from headrace.errors import Exit, HeadraceError
 from headrace.runtime.call_failures import in_words, plain
 
 FIRST_SECONDS: Final = 0.2
@@ -51,7 +52,7 @@ _LOG = structlog.get_logger("headrace")
 T = TypeVar("T")
 
 
-class StoppedError(Exception):
+class StoppedError(HeadraceError, error_code="HR-511", exit_code=Exit.BUG):
     """The engine was told to stop while something was in the way; nothing was acknowledged."""
 
 

@@ -18,6 +18,7 @@ from headrace.engine.journal import Journal
 from headrace.engine.retry import TROUBLE
 from headrace.engine.status import SubjectStatus
 from headrace.engine.witnesses import parse_witnesses
+from headrace.errors import Exit, HeadraceError
 
 LOOK_SECONDS: Final = 10.0  # a look costs one request, and nothing in BigQuery
 OVERDUE: Final = 2  # times as long
@@ -26,8 +27,8 @@ _WHERE: Final = "table"
 _LOG = structlog.get_logger("headrace")
 
 
-class TableReplacedError(RuntimeError):
-    """A table changed under something that has to begin again; says what was lost and the remedy."""
+class TableReplacedError(HeadraceError, RuntimeError, error_code="HR-508", exit_code=Exit.UNREACHABLE):
+    """A table was replaced during work that has to begin again. The text says what was lost and the remedy."""
 
 
 class Change(StrEnum):

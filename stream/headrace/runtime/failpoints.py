@@ -11,6 +11,8 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
+from headrace.errors import Exit, HeadraceError
+
 ENGINE: Final = frozenset(
     {
         "claimed",
@@ -45,8 +47,8 @@ BACKFILL: Final = frozenset({"day_spooled", "day_swapped"})
 NAMES: Final = ENGINE | REPLAY | BACKFILL
 
 
-class FailpointError(ValueError):
-    """``HEADRACE_CRASH_AT`` names no failpoint, or no number."""
+class FailpointError(HeadraceError, ValueError, error_code="HR-304", exit_code=Exit.CONFIGURATION):
+    """``HEADRACE_CRASH_AT`` names an unknown failpoint or an invalid number."""
 
 
 def crashing_at(plan: str) -> Callable[[str], None]:

@@ -17,6 +17,8 @@ from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from typing import Final, NamedTuple, TypeAlias
 
+from headrace.errors import Exit, HeadraceError
+
 HIGHEST_PORT: Final = 65_535
 CONNECTIONS: Final = 64  # at most, and never more than a share of the files that the process may open
 SHARE: Final = 8
@@ -26,8 +28,8 @@ WAITING: Final = 1024  # connections that the kernel holds, which cost no file o
 _WAIT_SECONDS: Final = 0.1  # after a connection that could not be accepted, for want of files
 
 
-class AddressError(OSError):
-    """The pages cannot be served at this address; says why and the remedy."""
+class AddressError(HeadraceError, OSError, error_code="HR-509", exit_code=Exit.CONFIGURATION):
+    """The health pages cannot be served at this address. The text says why and the remedy."""
 
 
 class Page(NamedTuple):

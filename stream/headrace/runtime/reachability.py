@@ -14,6 +14,7 @@ from enum import Enum
 from functools import cache
 from typing import Final
 
+from headrace.errors import Exit, HeadraceError
 from headrace.runtime.google_clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB, STORAGE, emulator_host
 from headrace.util.output import say
 
@@ -21,8 +22,8 @@ NOTICE_SECONDS: Final = 3.0
 REACH_SECONDS: Final = 20.0
 
 
-class UnreachableError(ConnectionError):
-    """A service did not answer in time; says which, where and the remedy."""
+class UnreachableError(HeadraceError, ConnectionError, error_code="HR-510", exit_code=Exit.UNREACHABLE):
+    """A service did not answer in time. The text names the service, its address and the remedy."""
 
 
 class Service(Enum):

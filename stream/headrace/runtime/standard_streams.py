@@ -9,17 +9,19 @@ from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from typing import Final, TextIO
 
+from headrace.errors import Exit, HeadraceError
+
 _WAYS: Final = (os.O_WRONLY, os.O_RDONLY, os.O_WRONLY)  # reading stdin fails and writing stdout does; stderr is lost
 
 _BEFORE: Final[list[TextIO]] = []  # held: Python closes the file of one that nobody holds
 
 
-class OutputError(Exception):
-    """What was asked for could not be written to stdout; says why."""
+class OutputError(HeadraceError, error_code="HR-305", exit_code=Exit.OUTPUT):
+    """The result cannot be written to stdout. The text says why."""
 
 
-class ReaderGoneError(OutputError):
-    """Whoever read stdout has gone, as ``head`` does."""
+class ReaderGoneError(OutputError, error_code="HR-306", exit_code=Exit.READER_GONE):
+    """The reader of stdout has gone, as ``head`` does."""
 
 
 def set_up_streams() -> None:

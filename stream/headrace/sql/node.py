@@ -9,13 +9,14 @@ from typing import TypeAlias
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from headrace.errors import Exit, HeadraceError
 from headrace.sql.types import cast, common, name_of
 
 Run: TypeAlias = Callable[[pa.RecordBatch], pa.Array]
 
 
-class ExpressionError(ValueError):
-    """An expression that cannot be run on every row: says what in it, and what to write instead."""
+class ExpressionError(HeadraceError, ValueError, error_code="HR-110", exit_code=Exit.BUG):
+    """An expression cannot run on every row. The text names the part, and what to write instead."""
 
     def __init__(self, why: str, remedy: str) -> None:
         super().__init__(f"{why}; {remedy}")

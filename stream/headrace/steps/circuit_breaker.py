@@ -16,6 +16,7 @@ from datetime import timedelta
 from typing import Final
 
 from headrace.core.dead_letter import Reason
+from headrace.errors import Exit, HeadraceError
 
 WINDOW: Final = timedelta(minutes=1)
 FLOOR: Final = 1_000  # messages; of fewer a share says little
@@ -30,8 +31,8 @@ COUNTED: Final = frozenset(
 )
 
 
-class FloodError(Exception):
-    """More was refused than the contract allows; none of this round was published or acknowledged."""
+class FloodError(HeadraceError, error_code="HR-512", exit_code=Exit.BUG):
+    """More messages were refused than the contract allows. Nothing of this round was published or acknowledged."""
 
 
 class FloodGuard:

@@ -8,14 +8,17 @@ from typing import Final, TypeAlias
 
 import pyarrow as pa
 
+from headrace.errors import Exit, HeadraceError
 from headrace.schemas.errors import ContractError
 
 GROUP: Final = "headrace.transforms"
 Function: TypeAlias = Callable[[pa.RecordBatch], pa.RecordBatch]
 
 
-class FunctionError(Exception):
-    """A function raised, or gave back what it may not; says which of the two, and no value of a row."""
+class FunctionError(HeadraceError, error_code="HR-111", exit_code=Exit.BUG):
+    """A user's function raised, or returned an invalid value.
+    The text says which of the two, and no value of a row.
+    """
 
 
 def load_function(name: str, where: str) -> Function:

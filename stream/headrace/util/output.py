@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from rich.cells import cell_len
 
+from headrace.errors import Exit, HeadraceError
 from headrace.util.terminal_columns import limited, print_labelled, width, wrapped
 from headrace.util.terminal_safe import safe
 
@@ -20,8 +21,8 @@ _GAP: Final = 2
 _ENDLESS: Final = 100_000  # columns of a pipe: whatever reads it cuts nothing
 
 
-class FormatError(ValueError):
-    """No such format."""
+class FormatError(HeadraceError, ValueError, error_code="HR-302", exit_code=Exit.USAGE):
+    """The output format is unknown."""
 
 
 def show(name: str, rows: Sequence[Mapping[str, Any]], format_: str, **summary: Any) -> None:

@@ -37,7 +37,8 @@ from headrace.engine.puller import Pulled
 from headrace.engine.receipts import receipts_for
 from headrace.engine.retry import Patience
 from headrace.engine.status import SubjectStatus
-from headrace.runtime.exit_codes import Exit, explain
+from headrace.errors import Exit
+from headrace.runtime.exit_codes import explain
 from headrace.schemas.envelope import to_micros
 from headrace.schemas.identity import derive_event_id
 from headrace.schemas.registry import Registry

@@ -9,6 +9,7 @@ from contextlib import suppress
 from queue import Empty, Full, Queue
 from typing import Any, Final
 
+from headrace.errors import Exit, HeadraceError
 from headrace.runtime.reachability import NOTICE_SECONDS
 from headrace.util.output import say
 
@@ -17,7 +18,7 @@ LOOK_SECONDS: Final = 0.2  # between two looks at whether to stop
 _END: Final = object()
 
 
-class StoppedError(Exception):
+class StoppedError(HeadraceError, error_code="HR-607", exit_code=Exit.BUG):
     """The wait for a row was ended from outside."""
 
 

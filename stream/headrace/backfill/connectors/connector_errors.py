@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from headrace.backfill.backfill_errors import BackfillError
+from headrace.errors import Exit
 
 
-class PullError(BackfillError):
-    """Rows that cannot be pulled as they are described; says which, why and the remedy. Holds no row and no secret."""
+class PullError(BackfillError, error_code="HR-604", exit_code=Exit.CONFIGURATION):
+    """Rows of a source cannot be read as described. The text says why and the remedy, and holds no row or secret."""
 
 
-class SourceAwayError(PullError):
-    """A database or an API that does not answer, however often it is asked. What came before is written."""
+class SourceAwayError(PullError, error_code="HR-605", exit_code=Exit.UNREACHABLE):
+    """A database or an API does not answer after several attempts. Rows read before are written."""
 
 
-class ExtraMissingError(BackfillError):
-    """What pulls is an extra, and is not installed."""
+class ExtraMissingError(BackfillError, error_code="HR-606", exit_code=Exit.CONFIGURATION):
+    """The extra that a source needs is not installed."""

@@ -15,7 +15,7 @@ from headrace.config.settings import Settings
 from headrace.console.archive_access import archive_names
 from headrace.dead_letters.facts import State
 from headrace.dead_letters.state_counts import Standing, letters_by_subject
-from headrace.runtime.exit_codes import Exit
+from headrace.errors import Exit
 from headrace.runtime.google_clients import open_bigquery
 from headrace.runtime.reachability import Service, reach
 from headrace.schemas.envelope import to_rfc3339

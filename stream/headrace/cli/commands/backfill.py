@@ -21,8 +21,8 @@ from headrace.engine.embedded import Embedded, Progress
 from headrace.engine.prepare import Prepared
 from headrace.engine.retry import Patience
 from headrace.engine.status import SubjectStatus
+from headrace.errors import Exit
 from headrace.job import Job, job_of
-from headrace.runtime.exit_codes import Exit
 from headrace.runtime.logs import set_up_logs
 from headrace.runtime.processes import stop_on_signals
 from headrace.util.output import check_format, say, show

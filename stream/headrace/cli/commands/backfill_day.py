@@ -25,8 +25,8 @@ from headrace.engine.journal import Journal
 from headrace.engine.retry import Patience
 from headrace.engine.sources import Preparer, Source
 from headrace.engine.status import SubjectStatus
+from headrace.errors import Exit
 from headrace.job import job_of
-from headrace.runtime.exit_codes import Exit
 from headrace.runtime.google_clients import open_bigquery
 from headrace.runtime.logs import set_up_logs
 from headrace.runtime.processes import stop_on_signals

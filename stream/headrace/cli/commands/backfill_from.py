@@ -14,8 +14,8 @@ from headrace.config.served_contracts import served
 from headrace.config.settings import Settings
 from headrace.engine.journal import Journal
 from headrace.engine.retry import Patience
+from headrace.errors import Exit
 from headrace.runtime.clock import now_micros
-from headrace.runtime.exit_codes import Exit
 from headrace.schemas.registry import Contract
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from headrace.config.settings import Settings, SettingsError
 from headrace.deploy.dataflow_flags import backfill_flags, dataflow_flags, drain_script, secret_names
 from headrace.deploy.graph_comparison import GOLDEN, Change, Graph, any_subject, compare, dump, kept, load, renamed
-from headrace.runtime.exit_codes import Exit
+from headrace.errors import Exit
 from headrace.util.output import print_json, say
 
 

@@ -9,6 +9,7 @@ from google.api_core.exceptions import NotFound
 
 from headrace.config.served_contracts import served
 from headrace.config.settings import Settings
+from headrace.errors import Exit, HeadraceError
 from headrace.producers import EventProducer, InvalidEventError, PublishError, PubSubPublisher
 from headrace.runtime.reachability import Service, reach
 from headrace.schemas import Contract
@@ -19,12 +20,12 @@ from headrace.util.output import say
 from headrace.util.terminal_columns import counted
 
 
-class InvalidLineError(ValueError):
-    """A line is not an event of its contract; says which line and why, never its values."""
+class InvalidLineError(HeadraceError, ValueError, error_code="HR-307", exit_code=Exit.FOUND):
+    """A line is not an event of its contract. The text names the line and the reason, never its values."""
 
 
-class NoTopicError(LookupError):
-    """Nobody has made the subject's topic; says its name and the remedy."""
+class NoTopicError(HeadraceError, LookupError, error_code="HR-308", exit_code=Exit.CONFIGURATION):
+    """The topic of the subject does not exist. The text names it and the remedy."""
 
 
 def publish_lines(settings: Settings, subject: str, lines: Iterable[str | bytes], source: str) -> None:

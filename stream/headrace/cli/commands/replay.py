@@ -20,7 +20,7 @@ from headrace.dead_letters.replay_letters import INTERRUPTED, Desk, Errand, repl
 from headrace.dead_letters.replay_pace import Pace
 from headrace.dead_letters.replay_plan import SENT_BY_DEFAULT, Plan, plan
 from headrace.dead_letters.service import ChoiceError, Letters
-from headrace.runtime.exit_codes import Exit
+from headrace.errors import Exit
 from headrace.runtime.google_clients import open_gapic_publisher
 from headrace.runtime.processes import stop_on_signals
 from headrace.runtime.reachability import Service, reach

@@ -20,6 +20,7 @@ from google.pubsub_v1.types import PubsubMessage
 from headrace.core.message import Message
 from headrace.core.resource_names import Names
 from headrace.dev.bench.ticks import Rate, Tick, first_counted, rate_of, read_ticks
+from headrace.errors import Exit, HeadraceError
 from headrace.provision import Clients, apply, plan
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber
 from headrace.runtime.processes import python, start
@@ -30,8 +31,8 @@ STALLED_SECONDS: Final = 120.0
 DRAIN_SECONDS: Final = 60.0
 
 
-class BenchFailedError(RuntimeError):
-    """A measured process ended, or stood still; says which."""
+class BenchFailedError(HeadraceError, RuntimeError, error_code="HR-915", exit_code=Exit.UNREACHABLE):
+    """A measured process ended or made no progress. The text says which."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Final
 
 from headrace.dev.bench.profiling import has_py_spy
 from headrace.dev.emulators import EmulatorMissingError, check_emulators
+from headrace.errors import Exit, HeadraceError
 
 _PACKAGES: Final = {
     "apache_beam": "Apache Beam, for the textbook pipeline: install headrace[stream]",
@@ -16,8 +17,8 @@ _PACKAGES: Final = {
 }
 
 
-class BenchMissingError(RuntimeError):
-    """Something that is measured with is not installed; says everything that is missing, and how to get it."""
+class BenchMissingError(HeadraceError, RuntimeError, error_code="HR-916", exit_code=Exit.CONFIGURATION):
+    """Tools of the benchmark are not installed. The text lists all of them, and how to install them."""
 
 
 def check_needs(emulators: bool, profile: bool, find: Callable[[str], object | None] = find_spec) -> None:

@@ -17,6 +17,7 @@ from google.pubsub_v1.types import PubsubMessage
 
 from headrace.core.resource_names import TALLIES, Names
 from headrace.dev.demo.planting import Planted
+from headrace.errors import Exit, HeadraceError
 from headrace.runtime.processes import python, start
 
 STALLED_SECONDS: Final = 60.0
@@ -25,8 +26,8 @@ REQUEST_MESSAGES: Final = 500
 _POLL_SECONDS: Final = 0.5
 
 
-class DemoFailedError(RuntimeError):
-    """The demo did not come to its end; says why."""
+class DemoFailedError(HeadraceError, RuntimeError, error_code="HR-913", exit_code=Exit.UNREACHABLE):
+    """The demo did not finish. The text says why."""
 
 
 @contextmanager

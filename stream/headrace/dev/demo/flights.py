@@ -11,14 +11,16 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
+from headrace.errors import Exit, HeadraceError
+
 SUBJECT: Final = "flight_departed"
 TOTAL: Final = 336_776
 _LAST_DAY: Final = datetime(2014, 1, 1, tzinfo=UTC)  # every flight of 2013 left before, in New York
 _WEEK: Final = timedelta(weeks=1)
 
 
-class DemoDataMissingError(RuntimeError):
-    """The package with the flights is not installed."""
+class DemoDataMissingError(HeadraceError, RuntimeError, error_code="HR-914", exit_code=Exit.CONFIGURATION):
+    """The package with the demo's flights is not installed."""
 
 
 def flights(limit: int | None, now: datetime) -> Iterator[dict[str, Any]]:

@@ -30,8 +30,8 @@ from headrace.dev.demo.demo_service import publish, received, running_job, wait_
 from headrace.dev.demo.planting import BOOKINGS, Planting
 from headrace.dev.demo.unmasked import unmasked_hits
 from headrace.dev.emulators import running_emulators
+from headrace.errors import Exit
 from headrace.provision import Clients, apply, plan
-from headrace.runtime.exit_codes import Exit
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber
 from headrace.runtime.processes import wait_for_interrupt
 from headrace.runtime.scratch import scratch_folder

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from headrace.config.toml_positions import parse_toml
+from headrace.errors import Exit, HeadraceError
 
 NAMES: Final = (
     "bigquery_write_bytes_multi",
@@ -37,8 +38,8 @@ NAMES: Final = (
 )
 
 
-class ScaleError(ValueError):
-    """A file that the model rests on is not one, or what it is asked cannot be: says what, why and the remedy."""
+class ScaleError(HeadraceError, ValueError, error_code="HR-901", exit_code=Exit.CONFIGURATION):
+    """An input of capacity planning is invalid. The text says which, why and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)

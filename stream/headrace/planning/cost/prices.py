@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from headrace.config.toml_positions import parse_toml
+from headrace.errors import Exit, HeadraceError
 
 NAMES: Final = (
     "pubsub_throughput",
@@ -24,8 +25,8 @@ NAMES: Final = (
 )
 
 
-class PricesError(ValueError):
-    """A file of prices is not one: says which key, why and the remedy."""
+class PricesError(HeadraceError, ValueError, error_code="HR-902", exit_code=Exit.CONFIGURATION):
+    """A file of prices is invalid. The text says which key, why and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)

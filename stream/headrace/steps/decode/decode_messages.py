@@ -14,6 +14,7 @@ from headrace.core.message import Message
 from headrace.core.micro_batch import NOTES, MicroBatch
 from headrace.core.replay_attributes import LETTER_ID
 from headrace.core.tally import Outcome, Tally, tally_rows, tally_unread_refusals
+from headrace.errors import Exit, HeadraceError
 from headrace.schemas.envelope import CONTENT_TYPE, MAX_ID_BYTES, Envelope, to_micros
 from headrace.schemas.errors import ContractError, MalformedEnvelopeError, UndecodableError, UnknownSchemaError
 from headrace.schemas.registry import Contract, Registry
@@ -27,8 +28,8 @@ _CONTENT_BYTES: Final = 8
 MAX_BATCH_BYTES: Final = 64 * 1024 * 1024  # of columns; one message is at most 16 MiB, whatever it is on the wire
 
 
-class RefusedError(Exception):
-    """One message cannot be used; *detail* holds no value of it."""
+class RefusedError(HeadraceError, error_code="HR-513", exit_code=Exit.BUG):
+    """A message cannot be used. *detail* holds no value of it."""
 
     def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(detail)
