@@ -9,7 +9,7 @@ TERRAFORM := $(firstword $(shell command -v terraform tofu 2>/dev/null))
 setup: $(UV) ## install everything, locked; result: .venv/bin/headrace
 	@$(UV) sync --quiet --locked
 	@$(BIN)/python -c "import $(COMPILED)" 2>/dev/null || $(UV) sync --quiet --locked --reinstall-package headrace-schemas
-	@$(BIN)/python -c "import $(COMPILED)" 2>/dev/null || echo "notice: without a C compiler, headrace runs in pure Python:" \
+	@$(BIN)/python -c "import $(COMPILED)" 2>/dev/null || echo "notice: without a C compiler, the pure-Python fallback decodes:" \
 		"the same results, several times slower. Install one (gcc and Python's headers) and run make setup again." >&2
 	@$(UV) sync --quiet --locked --project docker/bigquery-emulator
 

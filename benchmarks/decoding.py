@@ -1,7 +1,8 @@
 """``python -m benchmarks.decoding``: microseconds of processor time for one payload and for one message, as JSON.
 
 The ways take turns, in one process; medians. Payloads alone: fastavro with a reader's schema, the strict decoder of one
-payload, and both kinds of columns. Then Decode as a whole, rows and notes included, by both kinds.
+payload, and columns, by the compiled decoder and by the pure-Python fallback. Then Decode as a whole, rows and notes
+included, by both.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from headrace.schemas.columns import PURE, Columns
 from headrace.schemas.decoder import compile_decoder
 from headrace.schemas.registry import Contract
 from headrace.steps.decode.decode_messages import Decoder, decode
+from headrace.steps.decode.fallback import FallbackColumns
 from headrace.steps.decode.record_batch import columns_for
-from headrace.steps.decode.twin.columns import PureColumns
 from tests.support.builders import BOOKING, FLIGHT, MOMENT, PACKAGE, a_booking, a_flight, an_envelope, encode
 
 BATCH = 500
@@ -37,18 +38,18 @@ def ways(contract: Contract, payload: bytes) -> dict[str, Callable[[], object]]:
         Message(contract.subject, payload, an_envelope(event_id=f"e{n}", schema=contract.ref).to_attributes(), "", 0)
         for n in range(BATCH)
     ]
-    compiled, pure = Decoder(PACKAGE, contract.subject), _pure_decoder(contract)
+    compiled, fallback = Decoder(PACKAGE, contract.subject), _fallback_decoder(contract)
     return {
         "payload: fastavro": lambda: [fastavro.schemaless_reader(io.BytesIO(each), avro, avro) for each in messages],
         "payload: strict decoder": lambda: [strict(each) for each in messages],
-        "payload: pure columns": _reading(PureColumns(record), contract, messages),
+        "payload: fallback columns": _reading(FallbackColumns(record), contract, messages),
         "payload: compiled columns": _reading(columns_for(record), contract, messages),
-        "decode: pure": lambda: decode(events, pure, 0),
+        "decode: fallback": lambda: decode(events, fallback, 0),
         "decode: compiled": lambda: decode(events, compiled, 0),
     }
 
 
-def _pure_decoder(contract: Contract) -> Decoder:
+def _fallback_decoder(contract: Contract) -> Decoder:
     os.environ[PURE] = "1"
     try:
         return Decoder(PACKAGE, contract.subject)

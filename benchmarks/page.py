@@ -47,18 +47,19 @@ def _steps(figures: Figures) -> str:
     rows = []
     for event, key in (("booking", "steps"), ("flight", "steps_of_flights")):
         for name, line in figures["bench"][key].items():
-            twin = f"{line['twin_us']:.2f} ({line['twin_ratio']:.1f}x)" if "twin_us" in line else ""
+            measured = "fallback_us" in line
+            fallback = f"{line['fallback_us']:.2f} ({line['fallback_ratio']:.1f}x)" if measured else ""
             times = f"{line['ratio']:.1f}x"
             rows.append(
                 [
                     f"{event}: {name}",
                     f"{line['ours_us']:.2f} {_between(line['ours_quartiles_us'], 2)}",
-                    twin,
+                    fallback,
                     f"{line['peer_us']:.2f} {_between(line['peer_quartiles_us'], 2)}",
                     f"**{times}**" if name == "total" else times,
                 ]
             )
-    return table(["step", "headrace", "in pure Python", "textbook", "textbook / headrace"], rows)
+    return table(["step", "headrace", "pure-Python fallback", "textbook", "textbook / headrace"], rows)
 
 
 def _end_to_end(figures: Figures) -> str:

@@ -18,7 +18,7 @@ from setuptools.errors import BaseError, CCompilerError
 EXTENSIONS: Final[dict[str, tuple[str, str]]] = {
     "headrace._columns": (
         "native/columns",
-        "events are decoded in pure Python: the same results, several times slower",
+        "the pure-Python fallback decodes events: the same results, several times slower",
     ),
 }
 FLAGS: Final = ["-O2", "-std=c11", "-fvisibility=hidden", "-Wall", "-Wextra"]

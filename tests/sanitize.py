@@ -12,8 +12,8 @@ from schemas.hatch_build import FLAGS, compile_all
 from tests.support.paths import ROOT
 
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-g", "-O1"]
-# The sanitizer keeps freed memory for a while; and the twin, for which minutes become quarters of an hour, has no C.
-WITHOUT = "not given_back and not together and not one-by-one"
+# The sanitizer keeps freed memory for a while; and the fallback, for which minutes become a quarter hour, has no C.
+WITHOUT = "not given_back and not fallback"
 # tests.support.hostile limits its processes' address space, of which the sanitizer takes terabytes.
 TESTS = [
     "tests/schemas/test_decoder.py",

@@ -20,7 +20,7 @@ from headrace.cli.app import app
 from headrace.dev.bench.bench_events import BOOKINGS, SUBJECTS, keep, kept, messages
 from headrace.dev.bench.bench_report import print_report
 from headrace.dev.bench.end_to_end import summed_up
-from headrace.dev.bench.figures import beside, ratio, spread, with_twin
+from headrace.dev.bench.figures import beside, ratio, spread, with_fallback
 from headrace.dev.bench.own_steps import Ours
 from headrace.dev.bench.peers import BenchFailedError, Run, measured
 from headrace.dev.bench.profiling import ROOT, where_it_went
@@ -85,9 +85,13 @@ def test_a_line_says_how_many_times_ours_goes_into_the_peer() -> None:
     assert line["ours_quartiles_us"] == [2.5, 3.5]
 
 
-def test_the_twin_stands_beside_the_step_that_it_is_the_twin_of() -> None:
-    lines = with_twin({"decode": beside([1.0], [10.0])}, {"decode": beside([2.0], [10.0])})
-    assert (lines["decode"]["ours_us"], lines["decode"]["twin_us"], lines["decode"]["twin_ratio"]) == (1.0, 2.0, 5.0)
+def test_the_fallback_is_beside_the_step_that_it_stands_in_for() -> None:
+    lines = with_fallback({"decode": beside([1.0], [10.0])}, {"decode": beside([2.0], [10.0])})
+    assert (lines["decode"]["ours_us"], lines["decode"]["fallback_us"], lines["decode"]["fallback_ratio"]) == (
+        1.0,
+        2.0,
+        5.0,
+    )
 
 
 def test_a_rate_counts_from_the_first_tenth_to_the_end() -> None:
@@ -209,7 +213,7 @@ def test_five_percent_of_the_messages_are_duplicates_and_versions_are_mixed() ->
 def figures(end_to_end: bool) -> dict[str, Any]:
     """Figures as the command makes them, of made-up measurements."""
     took = [{**dict.fromkeys(STEPS, 1.0), "total": 4.0}, {**dict.fromkeys(STEPS, 2.0), "total": 8.0}]
-    steps = with_twin(compared(took, took), compared(took, took))
+    steps = with_fallback(compared(took, took), compared(took, took))
     run = Run(Rate(1000.0, 2.0, 3.0), {"pubsub_emulator": 1.0, "bigquery_emulator": 2.0, "publishing": 0.5}, 10, 10)
     names = ("ours", "handwritten", "loop", "ceiling", "textbook")
     profile = where_it_went(

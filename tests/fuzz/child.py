@@ -20,15 +20,15 @@ from headrace.bigquery.event_table import arrow_schema
 from headrace.schemas.columns import Columns
 from headrace.schemas.decoder import compile_decoder
 from headrace.schemas.errors import UndecodableError
+from headrace.steps.decode.fallback import FallbackColumns
 from headrace.steps.decode.record_batch import columns_for, to_batch
-from headrace.steps.decode.twin.columns import PureColumns
 from tests.fuzz.corpus import Subject, load
 from tests.fuzz.mutate import mutated
 from tests.support.readers import ordered, plain
 from tests.support.writing import write_again
 
 BATCH = 100
-TWIN_EVERY = 10  # one of so many batches is read by the twin and the strict decoder too
+FALLBACK_EVERY = 10  # one of so many batches is read by the pure-Python fallback and the strict decoder too
 CPU_SECONDS = 0.050
 EXTRA_KIB = 50 * 1024
 
@@ -57,7 +57,7 @@ class Fuzzer:
         self._subjects = subjects
         self._columns = [columns_for(subject.reader.record) for subject in subjects]
         self._strict = [compile_decoder(subject.writer.record, subject.reader.record) for subject in subjects]
-        self._twins = [PureColumns(subject.reader.record) for subject in subjects]
+        self._fallbacks = [FallbackColumns(subject.reader.record) for subject in subjects]
         self._schemas = [plain(arrow_schema(subject.reader.record)) for subject in subjects]
 
     def batch(self, number: int) -> None:
@@ -112,8 +112,8 @@ class Fuzzer:
         if subject.writer is subject.reader:
             for message, values in zip(accepted, read, strict=True):
                 self._check_meaning(place, message, values)
-        if number % TWIN_EVERY == 0 or subject.writer is not subject.reader:
-            self._check_twin(place, messages, [repr(ordered(row)) for row in read], refused)
+        if number % FALLBACK_EVERY == 0 or subject.writer is not subject.reader:
+            self._check_fallback(place, messages, [repr(ordered(row)) for row in read], refused)
 
     def _check_meaning(self, place: int, message: bytes, values: list[Any]) -> None:
         """What is accepted is what it becomes when it is written again, or reads the same as that."""
@@ -126,16 +126,16 @@ class Fuzzer:
         else:
             self._bad("accepted, and reads otherwise when it is written again", subject, message)
 
-    def _check_twin(
+    def _check_fallback(
         self, place: int, messages: list[bytes], read: list[str], refused: dict[int, UndecodableError]
     ) -> None:
-        """The twin and the strict decoder say the same."""
+        """Check that the fallback and the strict decoder give the same."""
         subject, strict = self._subjects[place], self._strict[place]
-        batch, also = self._read(self._twins[place], place, messages)
+        batch, also = self._read(self._fallbacks[place], place, messages)
         rows = [repr(ordered(list(row))) for row in zip(*(each.to_pylist() for each in batch.columns), strict=True)]
         said = {index: str(error) for index, error in refused.items()}
         if rows != read or {index: str(error) for index, error in also.items()} != said:
-            self._bad("the twin says otherwise", subject, b"".join(messages))
+            self._bad("the fallback says otherwise", subject, b"".join(messages))
         left = iter(read)
         for index, message in enumerate(messages):
             try:

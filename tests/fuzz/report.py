@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
-from tests.fuzz.child import CPU_SECONDS, EXTRA_KIB, TWIN_EVERY
+from tests.fuzz.child import CPU_SECONDS, EXTRA_KIB, FALLBACK_EVERY
 from tests.fuzz.corpus import CONTRACTS, PAIRS, load
 from tests.support.paths import ROOT
 
@@ -42,8 +42,8 @@ named.
 * {total["accepted"]:,} were accepted, for a changed payload may be another good one. Of those of one version
   {same}, which reads the same.
 * {total["payloads"] - total["accepted"]:,} were refused, with field and byte.
-* {total["compared"]:,} (one batch of {TWIN_EVERY}, and all pairs of versions) were read by the twin in pure Python and
-  the strict decoder too: the same rows, the same refusals, word for word.
+* {total["compared"]:,} (one batch of {FALLBACK_EVERY}, and all pairs of versions) were read by the pure-Python
+  fallback and the strict decoder too: the same rows, the same refusals, word for word.
 
 | refused: | payloads |
 | --- | ---: |

@@ -35,7 +35,7 @@ MICROS = to_micros(MOMENT)
 
 
 class Reading:
-    """Reads payloads in one of the three ways."""
+    """Reads payloads in one of the ways."""
 
     def __init__(self, kind: str) -> None:
         self.kind = kind

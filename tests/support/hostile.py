@@ -23,8 +23,8 @@ import psutil
 from headrace.schemas.decoder import compile_decoder
 from headrace.schemas.errors import ContractError, UndecodableError
 from headrace.schemas.registry import Contract
+from headrace.steps.decode.fallback import FallbackColumns
 from headrace.steps.decode.record_batch import columns_for
-from headrace.steps.decode.twin.columns import PureColumns
 from tests.support.builders import TIMESTAMP, a_contract, a_decimal, a_record
 from tests.support.slowness import times_as_slow
 
@@ -225,7 +225,7 @@ def timed(read: Callable[[], object]) -> tuple[float, str]:
 def reading(contract: Contract, payload: bytes) -> Callable[[], object]:
     """Read *payload* in every way there is; all must refuse it, in the same words."""
     strict = compile_decoder(contract.record, contract.record)
-    columns = [columns_for(contract.record), PureColumns(contract.record, few=0)]
+    columns = [columns_for(contract.record), FallbackColumns(contract.record)]
     for each in columns:
         each.read([contract.record], [b""])  # compiles it
         each.finish()

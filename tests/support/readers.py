@@ -1,11 +1,7 @@
-"""The ways to read a payload, by name: the strict decoder, and columns, compiled and in pure Python.
-
-Pure Python reads many messages together, and few of them one by one.
-"""
+"""The ways to read a payload, by name: the strict decoder, and columns, compiled and by the pure-Python fallback."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time
 from typing import Any, TypeAlias
@@ -20,20 +16,18 @@ from headrace.schemas.columns import Columns
 from headrace.schemas.decoder import Decode, compile_decoder
 from headrace.schemas.envelope import to_micros
 from headrace.schemas.model import Array, Map, Optional, Record, Type
+from headrace.steps.decode.fallback import FallbackColumns
 from headrace.steps.decode.record_batch import columns_for, to_batch
-from headrace.steps.decode.twin.columns import PureColumns
 
 CompileReader: TypeAlias = Callable[[Record, Record], Decode]
 
 NEEDS_C = pytest.mark.skipif(columns.compiled_module() is None, reason="no C compiler when headrace was built")
-KINDS = [pytest.param("compiled", marks=NEEDS_C), "together", "one-by-one"]
+KINDS = [pytest.param("compiled", marks=NEEDS_C), "fallback"]
 
 
 def columns_of(kind: str, reader: Record) -> Columns:
-    """Columns of *reader*, of one of the three kinds."""
-    if kind == "compiled":
-        return columns_for(reader)
-    return PureColumns(reader, few=0 if kind == "together" else sys.maxsize)
+    """Columns of *reader*, of one of the two kinds."""
+    return columns_for(reader) if kind == "compiled" else FallbackColumns(reader)
 
 
 def compile_reader(kind: str, writer: Record, reader: Record) -> Decode:

@@ -1,5 +1,5 @@
-"""Messages into columns, many at a time, by the compiled module; where there is none,
-:mod:`headrace.steps.decode.twin` does it.
+"""Messages into columns, many at a time, by the compiled module; where it is missing, the job has the pure-Python
+fallback (:mod:`headrace.steps.decode.fallback`).
 
 Both refuse the same messages, in the same words, and leave no trace of them in the columns.
 """
@@ -20,8 +20,7 @@ from headrace.schemas.model import MAX_COLUMN_BYTES, MAX_ITEMS, Record
 from headrace.schemas.program import Place, Program, compile_program
 from headrace.schemas.resolve import resolve_record
 
-PURE: Final = "HEADRACE_PURE"  # environment: anything but 0 asks for the twin, even where there is a compiled module
-
+PURE: Final = "HEADRACE_PURE"  # environment: anything but 0 asks for the pure-Python fallback
 
 UNBOUNDED: Final = 2**62  # bytes of columns
 
@@ -59,8 +58,8 @@ class Columns(Protocol):
 
 
 def compiled_module() -> Any:
-    """The module that was compiled when headrace was built; None where there is none, or none is wanted."""
-    if os.environ.get(PURE, "0") not in ("", "0"):
+    """The module that was compiled when headrace was built; None where it is missing, or the fallback is asked for."""
+    if _fallback_wanted():
         return None
     try:
         return import_module("headrace._columns")
@@ -68,9 +67,22 @@ def compiled_module() -> Any:
         return None
 
 
+def _fallback_wanted() -> bool:
+    return os.environ.get(PURE, "0") not in ("", "0")
+
+
 def decoder_kind() -> str:
-    """Which of the two there is, in words."""
-    return "pure Python" if compiled_module() is None else "compiled"
+    """Name the decoder that serves, in words."""
+    return "pure-Python fallback" if compiled_module() is None else "compiled"
+
+
+def fallback_remedy() -> str | None:
+    """Say how to get the compiled decoder; None where it serves already."""
+    if _fallback_wanted():
+        return f"unset the environment variable {PURE}"
+    if compiled_module() is None:
+        return "install a wheel of headrace-schemas for this platform, or a C compiler and build headrace-schemas again"
+    return None
 
 
 class _Writer(NamedTuple):

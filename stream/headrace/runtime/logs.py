@@ -8,7 +8,10 @@ import sys
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from headrace.schemas.columns import fallback_remedy
 from headrace.util.terminal_safe import safe
+
+_LOG = structlog.get_logger("headrace")
 
 
 def set_up_logs(format_: str) -> None:
@@ -26,6 +29,16 @@ def set_up_logs(format_: str) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+
+
+def warn_of_fallback() -> None:
+    """Log a warning, with the remedy, where the pure-Python fallback decodes."""
+    remedy = fallback_remedy()
+    if remedy is not None:
+        _LOG.warning(
+            "the pure-Python fallback decodes events: the same results, several times slower",
+            remedy=remedy,
+        )
 
 
 def _safe_texts(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:

@@ -1,4 +1,4 @@
-"""Columns, compiled and in pure Python: what the strict decoder reads, in the words in which it refuses."""
+"""Columns, compiled and of the fallback: what the strict decoder reads, in the words in which it refuses."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from headrace.schemas.columns import PURE
 from headrace.schemas.decoder import compile_decoder
 from headrace.schemas.errors import UndecodableError
 from headrace.schemas.model import MAX_COLUMN_BYTES, Record
+from headrace.steps.decode.fallback import FallbackColumns
 from headrace.steps.decode.record_batch import columns_for, to_batch
-from headrace.steps.decode.twin.columns import PureColumns
 from tests.support.builders import (
     BOOKING,
     BOOKING_V1,
@@ -33,7 +33,7 @@ from tests.support.builders import (
     encode,
 )
 from tests.support.readers import KINDS, NEEDS_C, columns_of, ordered, rows
-from tests.support.strategies import FIXED_PROFILE, contracts, events
+from tests.support.strategies import FIXED_PROFILE, contracts, damaged, events
 from tests.support.versions import versions
 
 EACH_KIND = pytest.mark.parametrize("kind", KINDS)
@@ -56,23 +56,6 @@ def into_columns(kind: str, writer: Record, reader: Record, messages: list[bytes
     refused = these.read([writer] * len(messages), messages)
     said = [(index, error.why, error.path, error.offset, str(error)) for index, error in refused]
     return [repr(ordered(row)) for row in rows(these, reader)], said
-
-
-def damaged(draw: Any, payload: bytes) -> bytes:
-    """*payload*, good in one case of three; else cut, lengthened, or with some bytes changed."""
-    match draw(st.integers(0, 5)):
-        case 0 | 1:
-            return payload
-        case 2:
-            return payload[: draw(st.integers(0, len(payload)))]
-        case 3:
-            return payload + draw(st.binary(min_size=1, max_size=12))
-        case _:
-            changed = bytearray(payload)
-            for _ in range(draw(st.integers(1, 3))):
-                place = draw(st.integers(0, len(payload) - 1))
-                changed[place] = draw(st.sampled_from([0, 1, 2, 3, 0x7F, 0x80, 0xFF]) | st.integers(0, 255))
-            return bytes(changed)
 
 
 @EACH_KIND
@@ -218,13 +201,13 @@ def test_many_keys_are_told_apart_whatever_they_are(kind: str) -> None:
     assert (error.path, error.why) == ("labels[2999].key", "a key stands twice")
 
 
-def test_the_twin_is_taken_when_the_environment_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_fallback_is_taken_when_the_environment_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(PURE, "1")
 
-    assert isinstance(columns_for(BOOKING.record), PureColumns)
+    assert isinstance(columns_for(BOOKING.record), FallbackColumns)
 
 
-def test_the_twin_is_taken_where_there_is_no_compiled_module() -> None:
+def test_the_fallback_is_taken_where_the_compiled_module_is_missing() -> None:
     program = (
         "import sys; sys.modules['headrace._columns'] = None; from headrace.steps.decode import record_batch;"
         "import headrace.schemas.registry as r;"
@@ -236,7 +219,7 @@ def test_the_twin_is_taken_where_there_is_no_compiled_module() -> None:
     environment = {name: value for name, value in os.environ.items() if name != PURE}
 
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment)
-    assert said.stdout == "PureColumns\n"
+    assert said.stdout == "FallbackColumns\n"
 
 
 @NEEDS_C

@@ -53,7 +53,7 @@ def by_apache(contract: Contract, data: bytes) -> list[Any]:
 @given(data=st.data())
 def test_all_decoders_read_the_same_values(data: st.DataObject) -> None:
     contract = data.draw(contracts())
-    ours = [compile_reader(kind, contract.record, contract.record) for kind in ("values", "compiled", "together")]
+    ours = [compile_reader(kind, contract.record, contract.record) for kind in ("values", "compiled", "fallback")]
     for _ in range(EVENTS):
         payload = encode(contract, data.draw(events(contract.record)))
         # repr tells NaN from a number, -0.0 from 0.0, True from 1 and 1.0 from 1.00

@@ -23,7 +23,7 @@ from headrace.engine.retry import Patience
 from headrace.engine.status import SubjectStatus
 from headrace.errors import Exit
 from headrace.job import Job, job_of
-from headrace.runtime.logs import set_up_logs
+from headrace.runtime.logs import set_up_logs, warn_of_fallback
 from headrace.runtime.processes import stop_on_signals
 from headrace.util.output import check_format, say, show
 
@@ -89,6 +89,7 @@ def write(settings: Settings, reading: History, format_: str) -> Exit:
     """Write what the table does not hold yet of *reading*, and say what became of every line."""
     check_format(format_)
     set_up_logs(settings.log_format)
+    warn_of_fallback()
     subject = reading.contract.subject
     engine, source = build_backfill(settings, reading)
     stop_on_signals(engine.stop)

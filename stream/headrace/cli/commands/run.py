@@ -16,7 +16,7 @@ from headrace.engine.health import serving_health
 from headrace.engine.journal import Journal
 from headrace.job import job_for
 from headrace.runtime.clock import now_micros
-from headrace.runtime.logs import set_up_logs
+from headrace.runtime.logs import set_up_logs, warn_of_fallback
 from headrace.runtime.processes import stop_on_signals
 from headrace.runtime.reachability import JOB, UnreachableError, reach
 from headrace.schemas.columns import decoder_kind
@@ -45,6 +45,7 @@ class _Reporter:
 def run_until_stopped(settings: Settings) -> None:
     """Run until SIGTERM or Ctrl-C, then drain: what was pulled is written and acknowledged."""
     set_up_logs(settings.log_format)
+    warn_of_fallback()
     registry = settings.serviceable_registry()
     registry = registry.blocking(missing_functions(registry))
     job = job_for(settings, registry, HeldKey(read_masking_key(settings.masking_key_file)), now_micros)

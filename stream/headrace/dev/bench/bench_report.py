@@ -49,9 +49,9 @@ def _print_steps(title: str, steps: Mapping[str, Any], console: Console) -> None
     for heading in ("headrace", "textbook", "times"):
         table.add_column(heading, justify="right")
         table.add_column("", style="dim")
-    twin = any("twin_us" in line for line in steps.values())
-    if twin:
-        table.add_column("Python", justify="right")
+    fallback = any("fallback_us" in line for line in steps.values())
+    if fallback:
+        table.add_column("fallback", justify="right")
         table.add_column("times", justify="right")
     for name, line in steps.items():
         cells = [
@@ -63,8 +63,9 @@ def _print_steps(title: str, steps: Mapping[str, Any], console: Console) -> None
             f"{line['ratio']:.1f}",
             _give_or_take(line["ratio_quartiles"], 1),
         ]
-        if twin:
-            cells += [f"{line['twin_us']:.2f}", f"{line['twin_ratio']:.1f}"] if "twin_us" in line else ["", ""]
+        if fallback:
+            measured = "fallback_us" in line
+            cells += [f"{line['fallback_us']:.2f}", f"{line['fallback_ratio']:.1f}"] if measured else ["", ""]
         table.add_row(*cells, style="bold" if name == "total" else None)
     _print(table, console)
 

@@ -57,9 +57,9 @@ def beside(ours: Sequence[float], peers: Sequence[float]) -> dict[str, Any]:
     }
 
 
-def with_twin(steps: dict[str, dict[str, Any]], twin: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Put what pure Python takes beside each step of ours; *twin* was measured beside the same peer."""
+def with_fallback(steps: dict[str, dict[str, Any]], fallback: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Put the times of the pure-Python fallback beside each step of ours; both were measured beside the same peer."""
     return {
-        name: {**line, "twin_us": twin[name]["ours_us"], "twin_ratio": twin[name]["ratio"]}
+        name: {**line, "fallback_us": fallback[name]["ours_us"], "fallback_ratio": fallback[name]["ratio"]}
         for name, line in steps.items()
     }

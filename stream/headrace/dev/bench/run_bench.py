@@ -21,7 +21,7 @@ from headrace.dev.bench.bench_events import BOOKINGS, FLIGHTS, SUBJECTS, keep, m
 from headrace.dev.bench.bench_report import print_report
 from headrace.dev.bench.end_to_end import FULL, QUICK, Size
 from headrace.dev.bench.feed import feeding
-from headrace.dev.bench.figures import with_twin
+from headrace.dev.bench.figures import with_fallback
 from headrace.dev.bench.machine import describe_machine
 from headrace.dev.bench.peers import BenchFailedError, child, module, provision, watch
 from headrace.dev.bench.profiling import under_py_spy, where_it_went
@@ -129,10 +129,10 @@ def in_child(name: str, *arguments: str, **environment: str) -> Any:
 def _steps(subject: str, chunks: int, events: Path) -> dict[str, Any]:
     say(f"steps of {subject}: {chunks} chunks through both paths ...")
     keep(messages(Registry.load(SAMPLES), subject, (chunks + WARM) * CHUNK, datetime.now(UTC)), events)
-    compiled, twin = (
+    compiled, fallback = (
         in_child("headrace.dev.bench.step_costs", subject, str(events), **pure) for pure in ({}, {PURE: "1"})
     )
-    return with_twin(compiled, twin)
+    return with_fallback(compiled, fallback)
 
 
 def _appends(subject: str, chunks: int, events: Path) -> dict[str, Any]:

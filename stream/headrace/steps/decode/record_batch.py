@@ -1,4 +1,4 @@
-"""The columns of a reader, by the compiled module or by its twin, and the record batch they become in Arrow."""
+"""The columns of a reader, by the compiled module or the pure-Python fallback, and the record batch they become."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from headrace.schemas.columns import Columns, CompiledColumns, compiled_module
 from headrace.schemas.model import Record
-from headrace.steps.decode.twin.columns import PureColumns
+from headrace.steps.decode.fallback import FallbackColumns
 
 
 class _Exported:
@@ -24,7 +24,7 @@ class _Exported:
 def columns_for(reader: Record) -> Columns:
     """Columns of *reader*: the newest version of a contract."""
     module = compiled_module()
-    return PureColumns(reader) if module is None else CompiledColumns(reader, module)
+    return FallbackColumns(reader) if module is None else CompiledColumns(reader, module)
 
 
 def to_batch(finished: Any, schema: pa.Schema) -> pa.RecordBatch:
