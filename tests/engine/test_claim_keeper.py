@@ -20,7 +20,7 @@ from headrace.bigquery.append_result import HaltError
 from headrace.engine.claim_keeper import KEPT, ClockError, Guard, boot_seconds
 from headrace.engine.journal import Journal
 from headrace.engine.journal_lease import FencedError, InUseError
-from headrace.engine.retry import Patience
+from headrace.engine.retry import RetryPolicy
 from headrace.engine.status import SubjectStatus
 from headrace.engine.subscription_claims import Look, Statement, last_claims
 from headrace.runtime.exit_codes import Exit, explain
@@ -110,7 +110,7 @@ class Engine:
             run,
             tables,
             service,  # type: ignore[arg-type]
-            Patience("claim", SubjectStatus("claim"), threading.Event()),
+            RetryPolicy("claim", SubjectStatus("claim"), threading.Event()),
             lambda: to_micros(service.now + off),
             LEASE,
             lambda: service.now.timestamp(),
@@ -494,7 +494,7 @@ def test_an_engine_that_ends_with_rows_whose_fate_is_open_is_fenced_off(tmp_path
     service = Service()
     engine = Engine(service, tmp_path / "a").serve("s1")
     with engine.journal.transaction() as transaction:
-        transaction.add_head("flights", 2, b"schema", b"rows", b"notes")
+        transaction.add_pending("flights", 2, b"schema", b"rows", b"notes")
     service.pass_(seconds=9)
     engine.end()
     assert not service.rows[-1]["released"]

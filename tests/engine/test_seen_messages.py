@@ -16,7 +16,7 @@ from headrace.bigquery.existing_rows import SKEW_MICROSECONDS
 from headrace.core.micro_batch import MicroBatch
 from headrace.engine.journal import Journal
 from headrace.engine.receipts import receipts_for
-from headrace.engine.retry import Patience
+from headrace.engine.retry import RetryPolicy
 from headrace.engine.seen_messages import Memory, with_receipts
 from headrace.engine.status import SubjectStatus
 from headrace.engine.witnesses import parse_witnesses
@@ -50,8 +50,8 @@ class StoredRows:
 def a_memory(folder: Path, stored: Any, budget: int = 100, finite: bool = False, taken_over: bool = False) -> Memory:
     journal = Journal.open(folder)
     journal.claim("one", 0, 30)
-    patience = Patience("write", SubjectStatus("things"), threading.Event())
-    memory = Memory("things", journal, stored, "needs queries", patience, budget, finite)
+    retry = RetryPolicy("write", SubjectStatus("things"), threading.Event())
+    memory = Memory("things", journal, stored, "needs queries", retry, budget, finite)
     memory.recall(taken_over)
     return memory
 
@@ -65,7 +65,7 @@ def events(*published: tuple[str, int], receipts: Sequence[bytes] = ()) -> Micro
 
 
 def write(memory: Memory, batch: MicroBatch) -> None:
-    note = memory.reckon(batch)
+    note = memory.prepare_commit(batch)
     with memory._journal.transaction() as transaction:
         committed = note(transaction)
     committed()

@@ -162,14 +162,14 @@ class Day:
                 collector.collect()
 
     def look_after_a_mishap(self, principal: str) -> None:
-        """What the engine asks only when an append is refused or its fate is unknown."""
+        """What the engine asks only when an append is refused or its outcome is unknown."""
         names = self.service.names
         client = open_bigquery(names.project)
         tally = tally_unread([Message("flight_departed", b"", {}, "m", 1_000_000)], Outcome.RECEIVED, MINUTE).counts
         rows = tally.append_column("tally_id", pa.array(["t"])).append_column("tallied_at", pa.array([NOW]))
         with self.calls.by(principal):
-            StoredRows(client, names.sql("flights")).misfits([])
-            StoredRows(client, names.sql(TALLIES)).misfits([])
+            StoredRows(client, names.sql("flights")).schema_mismatches([])
+            StoredRows(client, names.sql(TALLIES)).schema_mismatches([])
             StoredTallies(client, names.sql(TALLIES)).count(rows)
 
     def let_hours_pass(self, principal: str) -> None:

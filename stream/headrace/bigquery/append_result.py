@@ -18,7 +18,7 @@ class Verdict(StrEnum):
 
     WRITTEN = "written"  # every row stands in the table, once
     UNKNOWN = "unknown"  # perhaps written: append the same bytes at the same offset again
-    ROWS_REFUSED = "rows_refused"  # nothing was written; the answer names the guilty rows
+    ROWS_REFUSED = "rows_refused"  # nothing was written; the answer names the offending rows
     BATCH_REFUSED = "batch_refused"  # nothing was written, and no row is named: halve the batch
     STREAM_GONE = "stream_gone"  # finalised, or not there: find out what it holds, then open another
     BLOCKED = "blocked"  # a person must mend something; no row is to blame, so wait

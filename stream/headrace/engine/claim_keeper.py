@@ -23,7 +23,7 @@ from headrace.bigquery.write_streams import WriteStreams
 from headrace.core.resource_names import ENGINES
 from headrace.engine.journal import Journal
 from headrace.engine.journal_lease import FencedError, InUseError
-from headrace.engine.retry import TROUBLE, Patience
+from headrace.engine.retry import RETRYABLE, RetryPolicy
 from headrace.engine.subscription_claims import Claimant, Claims, Look, Statement
 from headrace.schemas.envelope import from_micros
 
@@ -59,7 +59,7 @@ class Guard:
         run: str,
         tables: Mapping[str, str],
         streams: WriteStreams,
-        patience: Patience,
+        retry: RetryPolicy,
         clock: Callable[[], int],
         lease_seconds: float,
         elapsed: Callable[[], float] = boot_seconds,
@@ -69,7 +69,7 @@ class Guard:
         self._run = run
         self._tables = tables
         self._streams = streams
-        self._patience = patience
+        self._retry = retry
         self._clock = clock
         self._elapsed = elapsed
         self._lease = timedelta(seconds=lease_seconds)
@@ -95,8 +95,8 @@ class Guard:
             HaltError: the journal is an old copy, or another process runs with a copy of it.
             ClockError: this machine's clock is wrong.
         """
-        self._table = self._patience.insist(_NEEDS, self._claims.identity)
-        before = self._patience.insist(_NEEDS, self._look)
+        self._table = self._retry.call(_NEEDS, self._claims.identity)
+        before = self._retry.call(_NEEDS, self._look)
         self._refuse_old_copy(before.own)
         taken_over = self._taken_over(before)
         if taken_over:
@@ -105,8 +105,8 @@ class Guard:
         with self._lock:
             self._first = self._journal.claims_stated() + 1
             self._announced |= set(self._journal.streams())
-            self._patience.insist(_NEEDS, self._state)
-        look = self._patience.insist(_NEEDS, self._look)
+            self._retry.call(_NEEDS, self._state)
+        look = self._retry.call(_NEEDS, self._look)
         self._refuse_other_run(look.own)
         live = [each for each in look.others if each.is_live(look.now)]
         if live:
@@ -120,7 +120,7 @@ class Guard:
         with self._lock:
             self._others = {each.engine for each in look.others}
             self._serving = True
-            self._patience.insist(_NEEDS, self._state)
+            self._retry.call(_NEEDS, self._state)
 
     def check(self) -> None:
         """FencedError when another engine has taken over since this one last stated its claim."""
@@ -160,7 +160,7 @@ class Guard:
                     self._say(now, now, serving=True, released=released)
                 else:  # another may have served meanwhile: this says nothing of who did
                     self._say(now, now, serving=False, released=True)
-            except TROUBLE as error:
+            except RETRYABLE as error:
                 _LOG.warning("claim_not_released", error=type(error).__name__)
 
     def _look(self) -> Look:
@@ -206,7 +206,7 @@ class Guard:
         ]
 
     def _check(self, since: datetime) -> None:
-        look = self._patience.insist(_NEEDS, self._claims.look)
+        look = self._retry.call(_NEEDS, self._claims.look)
         for other in look.others:
             if other.is_live(look.now) or other.served_since(dict.fromkeys(self._tables.values(), since)):
                 raise FencedError(
@@ -258,8 +258,8 @@ class Guard:
 
     def _withdraw(self) -> None:
         with self._lock:
-            now = self._patience.insist(_NEEDS, self._claims.now)
-            self._patience.insist(_NEEDS, lambda: self._say(now, now, serving=False, released=True))
+            now = self._retry.call(_NEEDS, self._claims.now)
+            self._retry.call(_NEEDS, lambda: self._say(now, now, serving=False, released=True))
 
     def _fence_off(self, other: Claimant) -> None:
         """Finalise the streams of an engine that has not ended in good order: it may only be stopped."""
@@ -270,7 +270,7 @@ class Guard:
         _LOG.info("fenced_off", holder=other.holder, streams=len(other.streams))
 
     def _finalise(self, stream: str) -> None:
-        self._patience.insist(f"{stream}: it cannot be finalised", partial(self._streams.finalise, stream))
+        self._retry.call(f"{stream}: it cannot be finalised", partial(self._streams.finalise, stream))
 
     def _tidy(self) -> None:
         """Now and then delete old statements that newer ones replace: this engine's, which has settled what it had

@@ -28,7 +28,7 @@ from headrace.engine.failures import ENDS_ALL, said_of, where_it_failed
 from headrace.engine.journal import Journal, JournalError
 from headrace.engine.journal_lease import FencedError, InUseError
 from headrace.engine.resource_watch import Watch, Watched
-from headrace.engine.retry import TROUBLE, Patience, StoppedError
+from headrace.engine.retry import RETRYABLE, RetryPolicy, StoppedError
 from headrace.engine.scheduler import Scheduler, Steps, Wake
 from headrace.engine.sources import Intake
 from headrace.engine.status import CONTRACT, FAILED, EngineStatus, SubjectStatus
@@ -47,7 +47,7 @@ _LOG = structlog.get_logger("headrace")
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the engine is: messages pulled, and messages whose fate is durable and acknowledged."""
+    """How far the engine is: messages pulled, and messages whose outcome is durable and acknowledged."""
 
     received: int = 0
     acknowledged: int = 0
@@ -108,7 +108,7 @@ class Embedded:
             run,
             {self.job.registry.latest(each).options.table: self.names.subscription(each) for each in subjects},
             self.clients.claim_streams,
-            Patience("claim", self.status.subjects[_CLAIM], self.stop),
+            RetryPolicy("claim", self.status.subjects[_CLAIM], self.stop),
             self.job.clock,
             self.lease_seconds,
         )
@@ -254,7 +254,7 @@ class Embedded:
         Raises the errors that speak of more than one subject; any error when it runs *once*.
         """
         status = self.status.subjects[subject]
-        patience = Patience(FAILED, status, self.stop)
+        retry = RetryPolicy(FAILED, status, self.stop)
         while not self.stop.is_set():
             try:
                 yield from self._run_subject(workers, subject, begins_at, wake)
@@ -265,7 +265,7 @@ class Embedded:
                     raise
                 status.ready = False
                 _LOG.error("subject_failed", subject=subject, error=type(error).__name__, at=where_it_failed(error))
-                yield from patience.waiting_for(said_of(error))
+                yield from retry.wait_as_steps(said_of(error))
             else:
                 return
 
@@ -342,7 +342,7 @@ class Embedded:
                 with self.journal.transaction():
                     self.journal.ownership.renew(self.job.clock(), self.lease_seconds)
                 self._guard.renew()
-            except TROUBLE as error:  # a full disk among them: it is for the loops to say, and to wait for
+            except RETRYABLE as error:  # a full disk among them: it is for the loops to say, and to wait for
                 _LOG.warning("claim_not_renewed", error=type(error).__name__)
 
 

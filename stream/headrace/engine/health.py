@@ -25,7 +25,7 @@ _COUNTERS: Final = {
     "written": ("headrace_pipeline_rows_written", "Rows confirmed by BigQuery"),
     "duplicate": ("headrace_pipeline_duplicates", "Events that were there already"),
     "dropped": ("headrace_pipeline_events_dropped", "Events that their contract's filter left out"),
-    "redelivered": ("headrace_pipeline_redelivered_messages", "Messages whose fate was known already"),
+    "redelivered": ("headrace_pipeline_redelivered_messages", "Messages whose outcome was known already"),
     "acknowledged": ("headrace_pipeline_messages_acknowledged", "Messages acknowledged"),
 }
 _TOOK: Final = "From publish to acknowledged: then the row is in its table, or the message a dead letter"

@@ -20,10 +20,10 @@ import apsw
 
 from headrace.engine.journal_files import RESERVED, VFS, Log, load_checksums, lost_transactions, read_log
 from headrace.engine.journal_lease import Ownership
-from headrace.engine.transaction import StoredHead, Transaction
+from headrace.engine.transaction import StoredBatch, Transaction
 
 FILE: Final = "journal.db"
-FORMAT: Final = 2
+FORMAT: Final = 3
 DAMAGED: Final = 0x0BAD  # in place of the format, so that a damaged journal is refused each time
 PAUSED: Final = "paused"
 LET_THROUGH: Final = "let through"
@@ -34,7 +34,7 @@ _PAGE_BYTES: Final = 16 * 1024  # a round has some hundred kilobytes: by 4 KiB i
 _SCHEMA: Final = """
     CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
     CREATE TABLE streams (target TEXT PRIMARY KEY, name TEXT NOT NULL, next_offset INTEGER NOT NULL) WITHOUT ROWID;
-    CREATE TABLE heads (
+    CREATE TABLE pending_batches (
         seq INTEGER PRIMARY KEY AUTOINCREMENT, target TEXT NOT NULL, count INTEGER NOT NULL,
         schema BLOB NOT NULL, rows BLOB NOT NULL, notes BLOB NOT NULL);
     CREATE TABLE remembered (
@@ -197,11 +197,11 @@ class Journal:
             )
 
     def place(self, target: str, file: str) -> int:
-        """The last line of *file* that has its fate in *target*, as those before it have; 0 when none has."""
+        """The last line of *file* that has its outcome in *target*, as those before it have; 0 when none has."""
         return int(self._value(f"place {target} {file}") or 0)
 
     def reached(self, target: str, source: str) -> str | None:
-        """How far the rows of *source* have their fate in *target*, as it was noted; None when none has."""
+        """How far the rows of *source* have their outcome in *target*, as it was noted; None when none has."""
         return self._text(f"reached {target} {source}")
 
     def identity(self, target: str) -> str | None:
@@ -217,7 +217,7 @@ class Journal:
         return self._text(f"witnesses {target}")
 
     def stream(self, target: str) -> tuple[str, int] | None:
-        """The stream that *target* is appended to, and the offset of its head."""
+        """The stream that *target* is appended to, and the offset of its next batch."""
         row = self._rows("SELECT name, next_offset FROM streams WHERE target = ?", target)
         return row[0] if row else None
 
@@ -225,10 +225,10 @@ class Journal:
         """Every stream this journal appends to."""
         return [name for (name,) in self._rows("SELECT name FROM streams ORDER BY target")]
 
-    def heads(self, target: str) -> list[StoredHead]:
-        """Batches committed for *target* whose fate is open, in order."""
-        query = "SELECT seq, count, schema, rows, notes FROM heads WHERE target = ? ORDER BY seq"
-        return [StoredHead(*row) for row in self._rows(query, target)]
+    def pending(self, target: str) -> list[StoredBatch]:
+        """Batches committed for *target* whose outcome is open, in order."""
+        query = "SELECT seq, count, schema, rows, notes FROM pending_batches WHERE target = ? ORDER BY seq"
+        return [StoredBatch(*row) for row in self._rows(query, target)]
 
     def remembered(self, target: str) -> Remembered | None:
         """The ids of *target*; None when it was never served."""
@@ -279,8 +279,8 @@ class Journal:
             self._connection.close()
 
     def in_flight(self) -> int:
-        """How many rows are committed whose fate is open."""
-        return int(self._rows("SELECT coalesce(sum(count), 0) FROM heads")[0][0])
+        """How many rows are committed whose outcome is open."""
+        return int(self._rows("SELECT coalesce(sum(count), 0) FROM pending_batches")[0][0])
 
     def _entries(self, target: str, generation: int) -> Iterator[bytes]:
         query = "SELECT seq, entries FROM ids WHERE target = ? AND generation = ? AND seq > ? ORDER BY seq LIMIT ?"
@@ -290,7 +290,7 @@ class Journal:
             yield from (entries for _, entries in rows)
 
     def _in_flight(self, target: str) -> int:
-        return int(self._rows("SELECT coalesce(sum(count), 0) FROM heads WHERE target = ?", target)[0][0])
+        return int(self._rows("SELECT coalesce(sum(count), 0) FROM pending_batches WHERE target = ?", target)[0][0])
 
     def _rows(self, query: str, *values: Any) -> list[Any]:
         with self._lock, self._named_errors():

@@ -18,7 +18,7 @@ from headrace.core.message import Message
 from headrace.engine.journal import LET_THROUGH, PAUSED, Journal
 from headrace.engine.prepare import Preparation, Prepared
 from headrace.engine.puller import Puller
-from headrace.engine.retry import NEEDS_ROOM, Patience
+from headrace.engine.retry import NEEDS_ROOM, RetryPolicy
 from headrace.engine.scheduler import Steps, pausing
 from headrace.engine.status import FLOOD, SubjectStatus
 from headrace.job import Job
@@ -43,7 +43,7 @@ class Gate:
         self._puller = puller
         self._status = status
         self._stop = stop
-        self._patience = Patience("sample", status, stop)
+        self._retry = RetryPolicy("sample", status, stop)
         self._preparation = Preparation(job.registry, subject, job.window, job.token_key())
         self._percent = job.registry.latest(subject).options.refuse_at_most
         self._guard = FloodGuard(self._percent)
@@ -98,7 +98,7 @@ class Gate:
         return False
 
     def _sample_passes(self) -> Steps[bool]:
-        sample = self._patience.insisting(self._puller.needs, lambda: self._puller.sample(SAMPLE_MESSAGES))
+        sample = self._retry.call_as_steps(self._puller.needs, lambda: self._puller.sample(SAMPLE_MESSAGES))
         messages = yield from sample
         if not messages:
             return False
@@ -140,7 +140,7 @@ class Gate:
             with self._journal.transaction() as transaction:
                 transaction.note_flood(self._subject, state)
 
-        self._patience.insist(NEEDS_ROOM, commit)
+        self._retry.call(NEEDS_ROOM, commit)
 
 
 def _reasons(prepared: Prepared) -> Counter[Reason]:

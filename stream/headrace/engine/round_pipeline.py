@@ -68,7 +68,7 @@ class Overlap(Generic[Taken, Ready]):
     def run(self, is_stopped: Callable[[], bool]) -> Steps[None]:
         """Go on until told to stop; what was taken by then is finished.
 
-        Raises what any stage raises, once the rounds before have their fate; the rounds after it have none.
+        Raises what any stage raises, once the rounds before have their outcome; the rounds after it have none.
         """
         ahead: Future[Ready] | None = None
         behind: Future[None] | None = None

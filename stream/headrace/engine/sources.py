@@ -27,7 +27,7 @@ PULLS_ALONG: Final = 40
 
 
 class Source(Protocol):
-    """Gives messages, and takes back that their fate is durable. A *finite* one says stop at its end."""
+    """Gives messages, and takes back that their outcome is durable. A *finite* one says stop at its end."""
 
     finite: bool
 
@@ -42,7 +42,7 @@ class Source(Protocol):
         """Take about *at_most* messages; waits up to *wait_seconds* for the first, and who is busy (None) for none."""
 
     def acknowledge(self, pulled: Iterable[Pulled]) -> None:
-        """These have their fate: they need not come again, and may."""
+        """These have their outcome: they need not come again, and may."""
 
     def wind_down(self) -> None:
         """Fetch no more: it will be told to stop soon. Any thread may say so."""

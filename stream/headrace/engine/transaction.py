@@ -12,8 +12,8 @@ _DELETED: Final = 4  # forgotten chunks for each that is added: what is left of 
 
 
 @dataclass(frozen=True, slots=True)
-class StoredHead:
-    """One committed batch whose fate is open: the bytes to append, and *notes* on each row."""
+class StoredBatch:
+    """A committed batch that is not known to be written or refused: the bytes to append, and *notes* on each row."""
 
     seq: int
     count: int
@@ -28,15 +28,15 @@ class Transaction:
     def __init__(self, connection: apsw.Connection) -> None:
         self._execute: Callable[..., Any] = connection.execute
 
-    def add_head(self, target: str, count: int, schema: bytes, rows: bytes, notes: bytes) -> StoredHead:
+    def add_pending(self, target: str, count: int, schema: bytes, rows: bytes, notes: bytes) -> StoredBatch:
         """Put a batch at the end of its table's queue."""
-        insert = "INSERT INTO heads (target, count, schema, rows, notes) VALUES (?, ?, ?, ?, ?) RETURNING seq"
+        insert = "INSERT INTO pending_batches (target, count, schema, rows, notes) VALUES (?, ?, ?, ?, ?) RETURNING seq"
         (seq,) = self._execute(insert, (target, count, schema, rows, notes)).fetchone()
-        return StoredHead(seq, count, schema, rows, notes)
+        return StoredBatch(seq, count, schema, rows, notes)
 
-    def remove_head(self, seq: int) -> None:
-        """Take a batch out of the queue: its fate is in this transaction."""
-        self._execute("DELETE FROM heads WHERE seq = ?", (seq,))
+    def remove_pending(self, seq: int) -> None:
+        """Take a batch out of the queue: its outcome is in this transaction."""
+        self._execute("DELETE FROM pending_batches WHERE seq = ?", (seq,))
 
     def advance(self, target: str, count: int) -> None:
         """Note that *count* more rows stand in the target's stream."""
@@ -69,7 +69,7 @@ class Transaction:
         )
 
     def receive(self, target: str, generation: int, entries: bytes) -> None:
-        """Remember messages whose fate is durable; those of all but the last two generations are forgotten."""
+        """Remember messages whose outcome is durable; those of all but the last two generations are forgotten."""
         if entries:
             insert = "INSERT INTO receipts (target, generation, entries) VALUES (?, ?, ?)"
             self._execute(insert, (target, generation, entries))
@@ -164,11 +164,11 @@ class Transaction:
             self._execute("INSERT INTO meta VALUES ('flood ' || ?, ?)", (subject, state))
 
     def note_place(self, target: str, file: str, line: int) -> None:
-        """Note that the lines of *file* up to this one have their fate in *target*."""
+        """Note that the lines of *file* up to this one have their outcome in *target*."""
         self._execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (f"place {target} {file}", line))
 
     def note_reached(self, target: str, source: str, reached: str) -> None:
-        """Note how far the rows of *source* have their fate in *target*."""
+        """Note how far the rows of *source* have their outcome in *target*."""
         self._execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (f"reached {target} {source}", reached))
 
     def tally(self, counts: bytes) -> None:
@@ -176,5 +176,5 @@ class Transaction:
         self._execute("INSERT INTO tallies (counts) VALUES (?)", (counts,))
 
     def forget_tallies(self, last: int) -> None:
-        """Drop the counts up to *last*: they are in this transaction's head."""
+        """Drop the counts up to *last*: they are in this transaction's batch."""
         self._execute("DELETE FROM tallies WHERE seq <= ?", (last,))
