@@ -19,8 +19,6 @@ import pytest
 from headrace.engine.journal import (
     FILE,
     FORMAT,
-    LET_THROUGH,
-    PAUSED,
     DiskFullError,
     Journal,
     JournalBrokenError,
@@ -29,6 +27,7 @@ from headrace.engine.journal import (
 from headrace.engine.journal_files import VFS, load_checksums
 from headrace.engine.journal_lease import FencedError, InUseError
 from headrace.engine.transaction import StoredBatch
+from headrace.steps.circuit_breaker import CircuitState
 from tests.support.paths import ROOT
 
 SECOND = 1_000_000
@@ -341,7 +340,7 @@ def test_what_was_never_noted_is_none_and_what_was_counted_never_is_nought(tmp_p
     assert [journal.place("t", "a file"), journal.claims_stated(), journal.in_flight()] == [0, 0, 0]
     assert not journal.is_taken_over("t")
     assert [journal.streams(), journal.identities(), journal.pending("t"), journal.receipts("t")] == [[]] * 4
-    assert journal.floods() == {}
+    assert journal.circuits() == {}
 
 
 def test_claims_are_numbered_one_after_the_other_whoever_states_them(tmp_path: Path) -> None:
@@ -358,15 +357,15 @@ def test_a_subject_waits_until_it_is_let_through_and_no_other_is(tmp_path: Path)
     journal = a_journal(tmp_path)
     with journal.transaction() as transaction:
         for subject in ("a", "b", "c"):
-            transaction.note_flood(subject, PAUSED)
-    journal.let_through("b")
-    assert journal.floods() == {"a": PAUSED, "b": LET_THROUGH, "c": PAUSED}
+            transaction.note_circuit(subject, CircuitState.OPEN)
+    journal.force_circuit_closed("b")
+    assert journal.circuits() == {"a": CircuitState.OPEN, "b": CircuitState.FORCED_CLOSED, "c": CircuitState.OPEN}
     with journal.transaction() as transaction:
-        transaction.note_flood("a", None)
-        transaction.note_flood("c", LET_THROUGH)
-    assert journal.floods() == {"b": LET_THROUGH, "c": LET_THROUGH}
-    journal.let_through("a")
-    assert "a" not in journal.floods(), "it does not wait"
+        transaction.note_circuit("a", CircuitState.CLOSED)
+        transaction.note_circuit("c", CircuitState.FORCED_CLOSED)
+    assert journal.circuits() == {"b": CircuitState.FORCED_CLOSED, "c": CircuitState.FORCED_CLOSED}
+    journal.force_circuit_closed("a")
+    assert "a" not in journal.circuits(), "it does not wait"
 
 
 def test_messages_that_were_given_to_another_journal_are_noted_until_nothing_is_open(tmp_path: Path) -> None:

@@ -9,10 +9,11 @@ from typing import Any
 
 from google.pubsub_v1.types import PubsubMessage, PullResponse, ReceivedMessage
 
-from headrace.engine.journal import PAUSED, Journal
+from headrace.engine.journal import Journal
 from headrace.engine.sources import SUBJECTS_A_CONNECTION, from_subscriptions
 from headrace.engine.status import SubjectStatus
 from headrace.schemas.registry import Registry
+from headrace.steps.circuit_breaker import CircuitState
 from tests.support.builders import a_contract
 from tests.support.one_subject import NAMES, a_job
 
@@ -60,7 +61,7 @@ def test_a_subject_of_which_too_much_is_unreadable_waits(tmp_path: Path) -> None
     journal = Journal.open(tmp_path / "journal")
     journal.claim("a test", 0, 3600)
     with journal.transaction() as transaction:
-        transaction.note_flood("s", PAUSED)
+        transaction.note_circuit("s", CircuitState.OPEN)
     status, stop = SubjectStatus("s"), threading.Event()
     subscriber: Any = Subscriber()
     intake = from_subscriptions(
@@ -70,6 +71,6 @@ def test_a_subject_of_which_too_much_is_unreadable_waits(tmp_path: Path) -> None
 
     next(preparer.run(lambda: iter(())))  # type: ignore[arg-type, return-value]
 
-    assert status.paused
+    assert status.is_circuit_open
     assert subscriber.pulled == [NAMES.subscription("s")], "a sample, which cannot be read"
     journal.close()

@@ -51,7 +51,7 @@ class StatusCollector(Collector):
         blocked = GaugeMetricFamily("headrace_pipeline_blocked", "1 while something is in the way", labels=labels)
         paused = GaugeMetricFamily("headrace_pipeline_paused", "1 while too much of it is unreadable", labels=labels)
         for each in subjects:
-            paused.add_metric([self._pipeline, each.subject], int(each.paused))
+            paused.add_metric([self._pipeline, each.subject], int(each.is_circuit_open))
             blocked.add_metric([self._pipeline, each.subject], int(bool(each.in_the_way)))
             for reason, count in dict(each.dead_letters).items():
                 letters.add_metric([self._pipeline, each.subject, reason], count)

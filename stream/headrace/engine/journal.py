@@ -21,12 +21,11 @@ import apsw
 from headrace.engine.journal_files import RESERVED, VFS, Log, load_checksums, lost_transactions, read_log
 from headrace.engine.journal_lease import Ownership
 from headrace.engine.transaction import StoredBatch, Transaction
+from headrace.steps.circuit_breaker import CircuitState
 
 FILE: Final = "journal.db"
 FORMAT: Final = 3
 DAMAGED: Final = 0x0BAD  # in place of the format, so that a damaged journal is refused each time
-PAUSED: Final = "paused"
-LET_THROUGH: Final = "let through"
 BUSY_MILLISECONDS: Final = 5_000
 _CHUNKS_A_READ: Final = 100
 _WAL_BYTES: Final = 64 * 1024 * 1024
@@ -184,17 +183,16 @@ class Journal:
         with self._lock:
             return self._value(f"taken_over {target}") is not None
 
-    def floods(self) -> dict[str, str]:
-        """The subjects that wait, or may be dead-lettered whole: PAUSED or LET_THROUGH."""
-        rows = self._rows("SELECT name, value FROM meta WHERE name GLOB 'flood *' ORDER BY name")
-        return {name.removeprefix("flood "): state for name, state in rows}
+    def circuits(self) -> dict[str, CircuitState]:
+        """The state of each subject's circuit that is not simply closed."""
+        rows = self._rows("SELECT name, value FROM meta WHERE name GLOB 'circuit *' ORDER BY name")
+        return {name.removeprefix("circuit "): CircuitState(state) for name, state in rows}
 
-    def let_through(self, subject: str) -> None:
-        """Tell the engine that owns this journal, or the next one, to go on with a subject that waits."""
+    def force_circuit_closed(self, subject: str) -> None:
+        """Have the engine that owns this journal, or the next one, go on with a subject whose circuit is open."""
         with self._lock, self._named_errors():
-            self._connection.execute(
-                "UPDATE meta SET value = ? WHERE name = 'flood ' || ? AND value = ?", (LET_THROUGH, subject, PAUSED)
-            )
+            update = "UPDATE meta SET value = ? WHERE name = 'circuit ' || ? AND value = ?"
+            self._connection.execute(update, (str(CircuitState.FORCED_CLOSED), subject, str(CircuitState.OPEN)))
 
     def place(self, target: str, file: str) -> int:
         """The last line of *file* that has its outcome in *target*, as those before it have; 0 when none has."""

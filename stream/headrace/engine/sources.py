@@ -14,7 +14,7 @@ from headrace.core.resource_names import Names
 from headrace.engine.check_intervals import PULLS_A_SECOND, interval
 from headrace.engine.continuity import Continuity, Gap
 from headrace.engine.journal import Journal
-from headrace.engine.open_circuit import Gate
+from headrace.engine.open_circuit import SubjectCircuit
 from headrace.engine.prepare import Prepared
 from headrace.engine.pubsub_calls import Subscription
 from headrace.engine.puller import PULL_SECONDS, Pulled, Puller
@@ -94,6 +94,6 @@ def from_subscriptions(
         subscriber, along = shared[subject]
         calls = Subscription(subscriber, names.subscription(subject))
         puller = Puller(calls, subject, status, continuity, idle_seconds, along)
-        return puller, Gate(job, subject, journal, puller, status, stop)
+        return puller, SubjectCircuit(job, subject, journal, puller, status, stop)
 
     return intake

@@ -181,7 +181,7 @@ class SubjectLoop:
             self._writer.reopen()
 
     def run(self, stages: Stages) -> Steps[None]:
-        """Go round until told to stop. Raises FloodError, StoppedError, HaltError, FencedError, JournalError."""
+        """Go round until told to stop. Raises CircuitOpenError, StoppedError, HaltError, FencedError, JournalError."""
         self._left = None
         overlap = Overlap(stages, self._take, self._prepare, self._write, self._acknowledge, self._rest)
         return overlap.run(self._stop.is_set)

@@ -8,6 +8,8 @@ from typing import Any, Final
 
 import apsw
 
+from headrace.steps.circuit_breaker import CircuitState
+
 _DELETED: Final = 4  # forgotten chunks for each that is added: what is left of them gets less with each commit
 
 
@@ -157,11 +159,11 @@ class Transaction:
         """Note that nothing of before the takeover is left open for *target*."""
         self._execute("DELETE FROM meta WHERE name = 'taken_over ' || ?", (target,))
 
-    def note_flood(self, subject: str, state: str | None) -> None:
-        """Note whether *subject* waits, or may be dead-lettered whole; None for neither."""
-        self._execute("DELETE FROM meta WHERE name = 'flood ' || ?", (subject,))
-        if state is not None:
-            self._execute("INSERT INTO meta VALUES ('flood ' || ?, ?)", (subject, state))
+    def note_circuit(self, subject: str, state: CircuitState) -> None:
+        """Record the state of the circuit of *subject*."""
+        self._execute("DELETE FROM meta WHERE name = 'circuit ' || ?", (subject,))
+        if state is not CircuitState.CLOSED:
+            self._execute("INSERT INTO meta VALUES ('circuit ' || ?, ?)", (subject, str(state)))
 
     def note_place(self, target: str, file: str, line: int) -> None:
         """Note that the lines of *file* up to this one have their outcome in *target*."""

@@ -108,7 +108,7 @@ INTERNAL: Final = {
     "StoppedError": "a wait that ends because the engine is told to stop",
     "_DiedError": "the process that reads has ended: turned into a BackfillError",
     "_StoppedError": "a replay that ends because it is told to stop",
-    "FloodError": "Dataflow tries the bundle again, and an alert fires",
+    "CircuitOpenError": "Dataflow tries the bundle again, and an alert fires",
     "LookupFailedError": "Dataflow tries the bundle again",
     "AppendError": "Dataflow tries the bundle again",
     "ProducerClosedError": "a mistake in an application's code, which the SDK raises there",
