@@ -180,7 +180,7 @@ def test_an_owner_that_was_stopped_for_longer_than_its_lease_is_fenced_off(tmp_p
 def test_a_renewed_lease_keeps_others_away(tmp_path: Path) -> None:
     first = a_journal(tmp_path)
     with first.transaction():
-        first.ownership.renew(20 * SECOND, 30)
+        first.lease.renew(20 * SECOND, 30)
     with pytest.raises(InUseError):
         Journal.open(tmp_path / "journal").claim("two", 40 * SECOND, 30)
 

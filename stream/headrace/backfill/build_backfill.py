@@ -80,10 +80,10 @@ def build_backfill(settings: Settings, reading: History) -> tuple[Embedded, Hist
     job, journal = job_of(settings, subject, held_key(settings)), Journal.open(settings.journal)
     source = reading.source(journal, RetryPolicy("place", SubjectStatus(subject), stop), stop)
 
-    def intake(name: str, status: SubjectStatus, stop: threading.Event) -> tuple[Source, Preparer]:
+    def open_source(name: str, status: SubjectStatus, stop: threading.Event) -> tuple[Source, Preparer]:
         return source, LinePreparer(job, name)
 
-    return engine_of(settings, job, journal, open_bigquery(settings.project), intake, stop), source
+    return engine_of(settings, job, journal, open_bigquery(settings.project), open_source, stop), source
 
 
 def held_key(settings: Settings) -> Key:

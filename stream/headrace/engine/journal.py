@@ -19,7 +19,7 @@ from typing import Any, Final
 import apsw
 
 from headrace.engine.journal_files import RESERVED, VFS, Log, load_checksums, lost_transactions, read_log
-from headrace.engine.journal_lease import Ownership
+from headrace.engine.journal_lease import JournalLease
 from headrace.engine.transaction import StoredBatch, Transaction
 from headrace.steps.circuit_breaker import CircuitState
 
@@ -81,7 +81,7 @@ class Journal:
         self._lock = threading.RLock()
         self._broken = ""
         self.directory = directory
-        self.ownership = Ownership(connection, directory)
+        self.lease = JournalLease(connection, directory)
 
     @classmethod
     def open(cls, directory: Path, vfs: str | None = None) -> Journal:
@@ -141,7 +141,7 @@ class Journal:
                 raise JournalBrokenError(self._broken)
             self._connection.execute("BEGIN IMMEDIATE")
             try:
-                self.ownership.check()
+                self.lease.check()
                 yield Transaction(self._connection)
                 self._connection.execute("COMMIT")
             except BaseException:
@@ -153,7 +153,7 @@ class Journal:
         """Own the journal from now on; InUseError when somebody else does. *now* in microseconds since 1970."""
         with self._lock, self._named_errors():
             try:
-                self.ownership.claim(holder, now, lease_seconds)
+                self.lease.claim(holder, now, lease_seconds)
             except OSError as error:
                 raise JournalError(f"{self.directory}: cannot be used ({error.strerror}); {_ELSEWHERE}") from error
 
@@ -273,7 +273,7 @@ class Journal:
     def close(self) -> None:
         """Give the journal up in good order: the next engine need not wait."""
         with self._lock:
-            self.ownership.release()
+            self.lease.release()
             self._connection.close()
 
     def in_flight(self) -> int:

@@ -15,7 +15,7 @@ from google.api_core.exceptions import Cancelled, DeadlineExceeded, GoogleAPICal
 from google.pubsub_v1 import types as pubsub
 
 from headrace.core.message import Message
-from headrace.engine.batch_sizing import LINGER_SECONDS, Pace, batch_size
+from headrace.engine.batch_sizing import LINGER_SECONDS, ArrivalRate, batch_size
 from headrace.engine.continuity import Continuity, Gap
 from headrace.engine.pubsub_calls import ACK_IDS, Pull, Subscription
 from headrace.engine.retry import RETRYABLE, RetryPolicy, StoppedError
@@ -94,7 +94,7 @@ class Puller:
         self._continuity = continuity
         self._waiting: deque[Pulled] = deque()
         self._waiting_since = 0.0
-        self._pace = Pace()
+        self._arrivals = ArrivalRate()
         self._held: set[Pulled] = set()
         self._changed = threading.Condition(threading.RLock())
         self._deadline = 10.0
@@ -136,7 +136,7 @@ class Puller:
         with self._changed:
             if wait_seconds:
                 self._changed.wait_for(lambda: self._waiting or self.failure, wait_seconds)
-            enough = batch_size(self._pace.rate(time.monotonic()), at_most)
+            enough = batch_size(self._arrivals.rate(time.monotonic()), at_most)
             left = self._waiting_since + LINGER_SECONDS - time.monotonic()
             if wait_seconds is not None and self._waiting:
                 self._changed.wait_for(lambda: self._count() >= enough or self.failure, left)
@@ -152,7 +152,7 @@ class Puller:
             taken.append(self._waiting.popleft())
             count += len(taken[-1].messages)
         self._waiting_since = time.monotonic()
-        self._pace.note(self._waiting_since, count)
+        self._arrivals.note(self._waiting_since, count)
         self._ask()
         return taken
 

@@ -42,11 +42,11 @@ def open_stages(at_once: int) -> Iterator[Stages]:
         yield Stages(prepare, acknowledge)
 
 
-class Overlap(Generic[Taken, Ready]):
+class RoundPipeline(Generic[Taken, Ready]):
     """Carries rounds through their *stages*; *take* and *write* run in the thread that goes on with its steps.
 
-    *take* is given the round that is written next, None when nothing is in hand; it gives None when there is nothing.
-    Then *rest* says for how many seconds to wait at most; None until woken.
+    *take* receives the round that is written next, None when nothing is in hand; it returns None when there is nothing.
+    Then *rest* returns for how many seconds to wait at most; None until woken.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What one subject remembers: ids that stand in its table, and messages whose outcome is durable."""
+"""The messages that one subject has seen: ids in its table, and messages whose outcome is durable."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _ALWAYS: Final = 2**63 - 1
 _LOG = structlog.get_logger("headrace")
 
 
-class Memory:
-    """The memory of one *table*: in the journal, and what is looked up often in this process too.
+class SeenMessages:
+    """The seen messages of one *table*: in the journal, and what is looked up often in this process too.
 
     *budget* is how many ids are remembered. Ids of messages that were published before they are remembered are looked
     up in the table itself; of a *finite* source all are, for the times of its messages are not Pub/Sub's. No clock of
@@ -85,7 +85,7 @@ class Memory:
         self._witnesses = Witnesses(self._journal.witnesses(self._table))
 
     def unsettled(self, messages: Sequence[Message]) -> dict[bytes, Message]:
-        """Those of *messages* whose outcome is open, each once, by their receipts."""
+        """Return those of *messages* whose outcome is open, each once, by their receipts."""
         keys = receipts_for(messages)
         every = zip(keys, messages, self._receipts.known(keys), strict=True)
         return {key: message for key, message, is_known in every if not is_known}

@@ -25,10 +25,10 @@ from headrace.core.tally import Outcome, Tally, tally_lost, tally_rows, tally_wr
 from headrace.engine.journal import Journal
 from headrace.engine.prepare import Prepared, tally_refused
 from headrace.engine.retry import NEEDS_ROOM, RetryPolicy
-from headrace.engine.round_pipeline import Overlap, Stages
+from headrace.engine.round_pipeline import RoundPipeline, Stages
 from headrace.engine.rounds import Round, next_round
 from headrace.engine.scheduler import Steps, Wake
-from headrace.engine.seen_messages import Memory, receipts_of, with_receipts
+from headrace.engine.seen_messages import SeenMessages, receipts_of, with_receipts
 from headrace.engine.sources import Preparer, Source
 from headrace.engine.status import FAILED, LETTERS, SubjectStatus
 from headrace.engine.table_watch import Change, TableReplacedError, TableWatch
@@ -50,8 +50,10 @@ class Clients:
 
 
 class SubjectLoop:
-    """Runs one subject until *stop*. Memory and writer are used by its steps alone; of the stages that run beside them
-    one touches nothing but the preparer, the other nothing but the source.
+    """Runs one subject until *stop*.
+
+    Its steps alone use the seen messages and the writer; of the stages that run beside them one touches nothing but
+    the preparer, the other nothing but the source.
 
     *begins_at*, in monotonic seconds, is when there is time to look at what the table holds.
     """
@@ -90,7 +92,7 @@ class SubjectLoop:
             f"{sql}: the job needs bigquery.jobs.create, and bigquery.tables.getData on it; "
             "`headrace provision` makes it"
         )
-        self._memory = Memory(
+        self._seen = SeenMessages(
             self._table, journal, self._stored_rows, needs_queries, self._retry, job.ids_remembered, source.finite
         )
         self.watch = TableWatch(self._table, sql, journal, clients.bigquery, status, changed=wake)
@@ -130,7 +132,7 @@ class SubjectLoop:
         """Load what the journal remembers of the table as it is, and settle what was left open."""
         taken_over = self._journal.is_taken_over(self._table)
         if change is None:
-            self._memory.recall(taken_over)
+            self._seen.recall(taken_over)
         else:
             self._adopt(change)
         self._writer.recover(taken_over, replaced=change in (Change.REPLACED, Change.EMPTIED))
@@ -170,7 +172,7 @@ class SubjectLoop:
                 case _:
                     assert_never(change)
 
-        self._memory.forget(note)
+        self._seen.forget(note)
         self.watch.adopted(change)
 
     def _follow_table(self) -> None:
@@ -183,8 +185,8 @@ class SubjectLoop:
     def run(self, stages: Stages) -> Steps[None]:
         """Go round until told to stop. Raises CircuitOpenError, StoppedError, HaltError, FencedError, JournalError."""
         self._left = None
-        overlap = Overlap(stages, self._take, self._prepare, self._write, self._acknowledge, self._rest)
-        return overlap.run(self._stop.is_set)
+        pipeline = RoundPipeline(stages, self._take, self._prepare, self._write, self._acknowledge, self._rest)
+        return pipeline.run(self._stop.is_set)
 
     def _take(self, in_hand: Round | None) -> Round | None:
         """The next round, if there is one."""
@@ -200,7 +202,7 @@ class SubjectLoop:
         if in_hand is None:
             self._follow_table()
         reached("pulled")
-        return next_round(pulled, self._memory.unsettled, in_hand)
+        return next_round(pulled, self._seen.unsettled, in_hand)
 
     def _rest(self) -> float | None:
         """Do what there is time for; how long to wait until there is."""
@@ -247,7 +249,7 @@ class SubjectLoop:
             self._settle_rows(batch, unread, prepared.tallies)
         if prepared.dropped:
             self._status.count("dropped", prepared.dropped)
-        self._memory.turn_when_due()
+        self._seen.turn_when_due()
 
     def _settle_rows(self, batch: MicroBatch, receipts: bytes, tallies: Sequence[Tally]) -> None:
         """Decide on each row and settle it; *receipts* and *tallies* are of messages that gave none.
@@ -255,7 +257,7 @@ class SubjectLoop:
         A row that conflicts with another of the same batch waits until that one is written: had it been dead-lettered
         before, and the two come again in another order, it would be written too.
         """
-        decision = self._memory.decide(batch)
+        decision = self._seen.decide(batch)
         waiting = set(decision.same_batch_conflicts)
         parts, too_large = within_requests(batch, decision.fresh)
         refusals = [*(each for each in decision.conflicts if each.index not in waiting), *too_large]
@@ -278,14 +280,14 @@ class SubjectLoop:
         """Commit what is settled already with the first part, then write part after part."""
 
         def also(transaction: Transaction) -> None:
-            self._memory.settle(transaction, receipts)
+            self._seen.settle(transaction, receipts)
             self._tally(transaction, tallies)
 
         if not parts:
             self._retry.call(NEEDS_ROOM, lambda: self._commit(also))
         for number, part in enumerate(parts):
             self._writer.write(part.rows, part.notes, also if number == 0 else _nothing)
-        self._memory.settled(receipts)
+        self._seen.settled(receipts)
 
     def _commit(self, also: Callable[[Transaction], None]) -> None:
         reached("before_commit")
@@ -298,7 +300,7 @@ class SubjectLoop:
     def prepare_commit(self, notes: pa.RecordBatch, rows: pa.RecordBatch) -> CommitHook:
         """Return a function to call inside the transaction that records these rows: it remembers and counts them."""
         batch = MicroBatch(self._subject, rows, notes, b"")
-        remember = self._memory.prepare_commit(batch)
+        remember = self._seen.prepare_commit(batch)
         window = self._job.window
         tallies = [tally_rows(batch, Outcome.RECEIVED, window), tally_written(batch, window)]
 
@@ -326,10 +328,10 @@ class SubjectLoop:
         refusals = refusals_by_bigquery(refused)
         self._publish(list(dead_letters(self._messages, batch, refusals, STAGE)))
         receipts = receipts_of(batch.take(list(refused)).notes)
-        self._memory.settled(receipts)
+        self._seen.settled(receipts)
 
         def also(transaction: Transaction) -> None:
-            self._memory.settle(transaction, receipts)
+            self._seen.settle(transaction, receipts)
             self._tally(transaction, tally_refused(batch, refusals, self._job.window))
 
         return also

@@ -15,7 +15,7 @@ from typing import Final, Protocol, TypeAlias, TypeVar, assert_never
 
 import pyarrow as pa
 
-from headrace.bigquery.append_result import HaltError, Verdict, judge
+from headrace.bigquery.append_result import AppendResult, HaltError, interpret
 from headrace.bigquery.event_table import PROVISION_MAKES
 from headrace.bigquery.write_streams import Rows, WriteStreams
 from headrace.core.micro_batch import from_ipc, to_ipc
@@ -162,36 +162,36 @@ class TableWriter:
                 self._stream, self._offset, pending.wire, partial(self._commit_hook_of, pending)
             )
             self._reached("appended")
-            verdict = judge(answer, pending.attempted)
-            match verdict:
-                case Verdict.WRITTEN:
+            result = interpret(answer, pending.attempted)
+            match result:
+                case AppendResult.WRITTEN:
                     self._retry.recovered()
                     self._commit_written(pending)
-                case Verdict.UNKNOWN:
+                case AppendResult.UNKNOWN:
                     pending.attempted = True
                     self._retry.wait(f"{self._path}: BigQuery does not confirm rows; trying again")
-                case Verdict.ROWS_REFUSED:
+                case AppendResult.ROWS_REFUSED:
                     if not self._arrived_late(pending):
                         self._refuse(pending, answer.refused)
-                case Verdict.BATCH_REFUSED:
+                case AppendResult.BATCH_REFUSED:
                     if not self._arrived_late(pending):
                         self._narrow(pending)
-                case Verdict.STREAM_GONE:
+                case AppendResult.STREAM_GONE:
                     if not self._offset:  # nothing was ever written to it: do not go round in circles
                         self._retry.wait(self._needs("a new stream takes no rows"))
                     self._fence.check()  # was it finalised by another engine that took over?
                     self._replace_stream(replaced=self._is_replaced())
-                case Verdict.BLOCKED:
+                case AppendResult.BLOCKED:
                     self._retry.wait(self._needs(_REMEDIES.get(answer.storage, _PERMISSION)))
                     if self._is_replaced():  # the stream goes to a table that is gone
                         self._replace_stream(replaced=True)
-                case Verdict.HALT:
+                case AppendResult.HALT:
                     raise HaltError(
                         f"{self._stream}: offset {self._offset} is not where {len(pending):,} committed rows belong; "
                         "somebody else appended to this stream, or the journal is an old copy; see docs/promises.md"
                     )
                 case _:
-                    assert_never(verdict)
+                    assert_never(result)
 
     def _commit_hook_of(self, pending: PendingBatch) -> CommitHook:
         """Prepare the hook once, as a rule while BigQuery appends the rows."""

@@ -80,10 +80,10 @@ def build_replacement(settings: Settings, task: Task, text: str) -> tuple[Embedd
         stop,
     )
 
-    def intake(name: str, status: SubjectStatus, stop: threading.Event) -> tuple[Source, Preparer]:
+    def open_source(name: str, status: SubjectStatus, stop: threading.Event) -> tuple[Source, Preparer]:
         return replacement, replacement
 
-    engine = engine_of(settings, job, journal, client, intake, stop)
+    engine = engine_of(settings, job, journal, client, open_source, stop)
     replacement.check_claim = engine.check_claim
     return engine, replacement
 
