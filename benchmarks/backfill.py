@@ -53,7 +53,7 @@ STREAMED: Final = "bench-streamed"
 
 
 def timed(engine: Embedded, total: int, finish: bool) -> dict[str, Any]:
-    """Run *engine* until *total* messages have their fate, and say what that took; *finish*: stop it then."""
+    """Run *engine* until *total* messages have their outcome, and say what that took; *finish*: stop it then."""
     ticks: list[tuple[int, float, float]] = []
 
     def tick(progress: Progress) -> None:

@@ -71,12 +71,12 @@ locals {
   }
 }
 
-# A job on Dataflow has no /metrics: its log says that the flood guard acts, each time that a bundle is tried.
+# A job on Dataflow has no /metrics: its log says that a circuit is open, each time that a bundle is retried.
 resource "google_logging_metric" "flood" {
   project     = var.project
   name        = "headrace_flood"
-  description = "Bundles on Dataflow that the flood guard refused"
-  filter      = "resource.type=\"dataflow_step\" AND severity>=ERROR AND \"FloodError\""
+  description = "Bundles on Dataflow that the circuit breaker refused"
+  filter      = "resource.type=\"dataflow_step\" AND severity>=ERROR AND \"CircuitOpenError\""
 
   metric_descriptor {
     metric_kind = "DELTA"

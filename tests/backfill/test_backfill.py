@@ -24,7 +24,7 @@ from headrace.backfill.line_events import FILE, LINE, BadLine
 from headrace.backfill.mapping import read_mapping
 from headrace.core.message import Message
 from headrace.engine.journal import Journal
-from headrace.engine.retry import Patience
+from headrace.engine.retry import RetryPolicy
 from headrace.engine.status import SubjectStatus
 from headrace.schemas.envelope import Envelope, to_micros
 from headrace.schemas.identity import derive_event_id
@@ -52,9 +52,9 @@ class Read:
         taken: list[int] | None = None,
     ) -> None:
         read, stop = read_mapping(mapping, contract), threading.Event()
-        patience = Patience("place", SubjectStatus(contract.subject), stop)
+        retry = RetryPolicy("place", SubjectStatus(contract.subject), stop)
         task = Task(contract, read, look_at(paths, contract, read), now, at_most)
-        self.source = FileSource(task, rounds, journal, patience, stop)
+        self.source = FileSource(task, rounds, journal, retry, stop)
         self.rounds = []
         while not stop.is_set():
             self.rounds += self.source.take(at_most, 0)

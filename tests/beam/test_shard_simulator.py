@@ -16,7 +16,7 @@ from headrace.beam.pages import Queue
 from headrace.beam.row_outcomes import Fates
 from headrace.beam.state import Ids, Mark
 from headrace.beam.table_shard import Ledger
-from headrace.bigquery.append_result import Answer, Verdict
+from headrace.bigquery.append_result import Answer, AppendResult
 from headrace.bigquery.write_streams import Rows
 from headrace.core.micro_batch import MicroBatch
 from headrace.steps.deduplicate import SeenIds
@@ -116,10 +116,10 @@ class RewritesAHeadInPlace(Carrier):
     """A head without its refused rows is appended at the same offset of the same stream."""
 
     class outbox(Outbox):  # noqa: N801 stands in for the class
-        def _replace(self, streams: Streams, head: Head, answer: Answer, verdict: Verdict, now: int) -> Settled:
-            if verdict is Verdict.STREAM_GONE:
-                return super()._replace(streams, head, answer, verdict, now)
-            if verdict is Verdict.BATCH_REFUSED and len(head) > 1:
+        def _replace(self, streams: Streams, head: Head, answer: Answer, result: AppendResult, now: int) -> Settled:
+            if result is AppendResult.STREAM_GONE:
+                return super()._replace(streams, head, answer, result, now)
+            if result is AppendResult.BATCH_REFUSED and len(head) > 1:
                 return Settled([], self._commit(replace(head, batches=self._first_half(head.batches))))
             batches, fates = self._without(head.batches, answer.refused or {0: "INVALID_ARGUMENT"})
             if batches:

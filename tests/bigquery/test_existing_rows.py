@@ -139,8 +139,8 @@ def test_a_table_with_rows_is_remembered_from_a_minute_after_the_service_s_time_
 def test_a_table_says_what_it_lacks_of_its_contract() -> None:
     table, _ = a_table()
     wanted = [SchemaField("_event_id", "STRING", "REQUIRED"), SchemaField("n", "INT64")]
-    assert table.misfits(wanted) == ["the table has no column n"]
-    assert table.misfits(wanted[:1]) == []
+    assert table.schema_mismatches(wanted) == ["the table has no column n"]
+    assert table.schema_mismatches(wanted[:1]) == []
 
 
 def test_lines_of_tallies_are_found_by_their_ids_among_those_of_their_times() -> None:

@@ -13,7 +13,7 @@ import pytest
 from google.cloud.bigquery_storage_v1 import types as wire
 from google.rpc import code_pb2
 
-from headrace.bigquery.append_result import Answer, Verdict, judge
+from headrace.bigquery.append_result import Answer, AppendResult, interpret
 from headrace.bigquery.write_streams import FEW, IDLE_SECONDS, Rows, WriteStreams
 from tests.faults import scripted_answers as answers
 from tests.faults.scripted_memory import MemoryStreams, a_scripted_memory
@@ -107,37 +107,37 @@ def test_a_stream_that_is_not_there_has_no_number_of_rows(status: grpc.StatusCod
 
 @pytest.mark.parametrize("kind", [answers.answer, answers.abort])
 @pytest.mark.parametrize(
-    ("status", "name", "verdict"),
+    ("status", "name", "result"),
     [
-        (grpc.StatusCode.ALREADY_EXISTS, "OFFSET_ALREADY_EXISTS", Verdict.WRITTEN),
-        (grpc.StatusCode.OUT_OF_RANGE, "OFFSET_OUT_OF_RANGE", Verdict.HALT),
-        (grpc.StatusCode.INVALID_ARGUMENT, "STREAM_FINALIZED", Verdict.STREAM_GONE),
-        (grpc.StatusCode.NOT_FOUND, "TABLE_NOT_FOUND", Verdict.STREAM_GONE),
-        (grpc.StatusCode.INVALID_ARGUMENT, "SCHEMA_MISMATCH_EXTRA_FIELDS", Verdict.BLOCKED),
+        (grpc.StatusCode.ALREADY_EXISTS, "OFFSET_ALREADY_EXISTS", AppendResult.WRITTEN),
+        (grpc.StatusCode.OUT_OF_RANGE, "OFFSET_OUT_OF_RANGE", AppendResult.HALT),
+        (grpc.StatusCode.INVALID_ARGUMENT, "STREAM_FINALIZED", AppendResult.STREAM_GONE),
+        (grpc.StatusCode.NOT_FOUND, "TABLE_NOT_FOUND", AppendResult.STREAM_GONE),
+        (grpc.StatusCode.INVALID_ARGUMENT, "SCHEMA_MISMATCH_EXTRA_FIELDS", AppendResult.BLOCKED),
     ],
 )
 def test_an_error_keeps_the_service_s_own_name_in_an_answer_and_when_the_call_fails(
-    kind: Callable[[grpc.StatusCode, str], Rule], status: grpc.StatusCode, name: str, verdict: Verdict
+    kind: Callable[[grpc.StatusCode, str], Rule], status: grpc.StatusCode, name: str, result: AppendResult
 ) -> None:
     answer = hear(kind(status, name))
     assert answer == Answer(status.value[0], name)
-    assert judge(answer, attempted=True) is verdict
+    assert interpret(answer, attempted=True) is result
 
 
 @pytest.mark.parametrize(
-    ("status", "verdict"),
+    ("status", "result"),
     [
-        (grpc.StatusCode.UNAVAILABLE, Verdict.UNKNOWN),
-        (grpc.StatusCode.RESOURCE_EXHAUSTED, Verdict.UNKNOWN),
-        (grpc.StatusCode.DEADLINE_EXCEEDED, Verdict.UNKNOWN),
-        (grpc.StatusCode.NOT_FOUND, Verdict.STREAM_GONE),
-        (grpc.StatusCode.PERMISSION_DENIED, Verdict.BLOCKED),
+        (grpc.StatusCode.UNAVAILABLE, AppendResult.UNKNOWN),
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, AppendResult.UNKNOWN),
+        (grpc.StatusCode.DEADLINE_EXCEEDED, AppendResult.UNKNOWN),
+        (grpc.StatusCode.NOT_FOUND, AppendResult.STREAM_GONE),
+        (grpc.StatusCode.PERMISSION_DENIED, AppendResult.BLOCKED),
     ],
 )
-def test_a_call_that_fails_is_an_answer_too(status: grpc.StatusCode, verdict: Verdict) -> None:
+def test_a_call_that_fails_is_an_answer_too(status: grpc.StatusCode, result: AppendResult) -> None:
     answer = hear(answers.abort(status))
     assert answer == Answer(status.value[0])
-    assert judge(answer, attempted=True) is verdict
+    assert interpret(answer, attempted=True) is result
 
 
 def test_what_else_comes_with_the_end_of_a_call_says_nothing_of_rows() -> None:

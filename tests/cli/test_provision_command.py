@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from google.cloud.bigquery import PolicyTagList, SchemaField
 
-from headrace.bigquery.event_table import misfits
+from headrace.bigquery.event_table import schema_mismatches
 from headrace.bigquery.table_changes import merged_columns
 from headrace.cli.app import main
 from headrace.core.plan_refusals import ProvisionError, Refusal, listed
@@ -126,7 +126,7 @@ def test_a_column_whose_name_differs_in_case_alone_is_refused_with_its_remedy(de
     assert refused.name == ("t.home.note" if depth else "t.note")
     assert refused.why.startswith("the table has this column as Note")
     assert "RENAME COLUMN" in refused.remedy
-    assert misfits(have, want)[0] == (
+    assert schema_mismatches(have, want)[0] == (
         f"the table has the column {'home.' * depth}note as {'home.' * depth}Note: rename one of them"
     )
 

@@ -12,7 +12,7 @@ import pytest
 from deploy.permissions import ROOT
 from headrace.engine.health import StatusCollector
 from headrace.engine.status import EngineStatus, SubjectStatus
-from headrace.steps.circuit_breaker import FloodError
+from headrace.steps.circuit_breaker import CircuitOpenError
 from tests.support.terraform import FOLDER, READ, text_of
 
 ALERTS: Final[dict[str, dict[str, Any]]] = READ.locals["alerts"]
@@ -77,7 +77,7 @@ def test_metrics_of_logs_are_made_here_and_count_what_the_job_raises() -> None:
     assert {each for each in GOOGLES if each.startswith("logging.googleapis.com/user/")} == made
     (metric,) = READ.of("google_logging_metric")
     wanted = text_of(metric.body["filter"])
-    assert f'"{FloodError.__name__}"' in wanted.replace("\\", "")
+    assert f'"{CircuitOpenError.__name__}"' in wanted.replace("\\", "")
     assert "dataflow_step" in wanted
     assert "severity>=ERROR" in wanted
     (policies,) = READ.of("google_monitoring_alert_policy")
@@ -85,7 +85,7 @@ def test_metrics_of_logs_are_made_here_and_count_what_the_job_raises() -> None:
 
 
 def test_the_page_of_the_flood_guard_leads_to_its_alert() -> None:
-    page = (ROOT / "docs/dead-letters/flood.md").read_text().partition("## On Dataflow")[2]
+    page = (ROOT / "docs/dead-letters/circuit-breaker.md").read_text().partition("## On Dataflow")[2]
     assert "(../alerts.md#flood-dataflow)" in page
 
 

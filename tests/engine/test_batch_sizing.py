@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrace.engine.batch_sizing import LINGER_SECONDS, MEMORY_SECONDS, Pace, batch_size
+from headrace.engine.batch_sizing import LINGER_SECONDS, RATE_SECONDS, ArrivalRate, batch_size
 
 RATES = st.floats(0, 1e9)
 SIZES = st.integers(1, 100_000)
@@ -43,23 +43,23 @@ def test_a_rate_that_no_number_holds_is_bounded_too() -> None:
 
 @given(st.lists(st.tuples(st.floats(0, 5), st.integers(1, 5000)), max_size=30), st.floats(0, 5))
 def test_the_rate_is_that_of_the_last_second(taken: list[tuple[float, int]], later: float) -> None:
-    pace, now = Pace(), 0.0
+    arrivals, now = ArrivalRate(), 0.0
     moments = []
     for pause, count in taken:
         now += pause
-        pace.note(now, count)
+        arrivals.note(now, count)
         moments.append((now, count))
     now += later
-    expected = sum(count for moment, count in moments if moment > now - MEMORY_SECONDS) / MEMORY_SECONDS
-    assert pace.rate(now) == expected
+    expected = sum(count for moment, count in moments if moment > now - RATE_SECONDS) / RATE_SECONDS
+    assert arrivals.rate(now) == expected
 
 
 def test_what_was_taken_counts_for_a_second_and_no_longer() -> None:
-    pace = Pace()
-    pace.note(8.0, 5)
-    pace.note(8.5, 7)
-    assert [pace.rate(now) for now in (8.5, 9.0, 9.25, 9.5)] == [12.0, 7.0, 7.0, 0.0]
+    arrivals = ArrivalRate()
+    arrivals.note(8.0, 5)
+    arrivals.note(8.5, 7)
+    assert [arrivals.rate(now) for now in (8.5, 9.0, 9.25, 9.5)] == [12.0, 7.0, 7.0, 0.0]
 
 
 def test_before_anything_was_taken_the_rate_is_nought() -> None:
-    assert Pace().rate(8.0) == 0.0
+    assert ArrivalRate().rate(8.0) == 0.0

@@ -12,7 +12,7 @@ from requests.exceptions import ConnectionError as RequestsConnectionError
 from requests.exceptions import ReadTimeout
 
 from headrace.engine.journal import DiskFullError
-from headrace.engine.retry import TROUBLE, Patience, StoppedError
+from headrace.engine.retry import RETRYABLE, RetryPolicy, StoppedError
 from headrace.engine.status import SubjectStatus
 from headrace.runtime.call_failures import in_words, plain
 
@@ -88,7 +88,7 @@ def an_error(kind: type[BaseException]) -> Any:
     return kind("a secret") if kind is not DiskFullError else kind("/journal: no room")
 
 
-@pytest.mark.parametrize("kind", TROUBLE, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", RETRYABLE, ids=lambda kind: kind.__name__)
 def test_whatever_the_engine_waits_for_is_said_without_the_name_of_a_class_and_without_the_message(
     kind: type[BaseException],
 ) -> None:
@@ -109,5 +109,5 @@ def test_what_the_status_says_names_the_table_as_the_watch_does() -> None:
     status, stop = SubjectStatus("things"), threading.Event()
     stop.set()
     with pytest.raises(StoppedError):
-        Patience("write", status, stop).wait(f"{PATH}: the table has no column a; a remedy")
+        RetryPolicy("write", status, stop).wait(f"{PATH}: the table has no column a; a remedy")
     assert status.in_the_way == {"write": "p.d.things: the table has no column a; a remedy"}

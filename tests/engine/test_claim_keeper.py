@@ -17,12 +17,12 @@ import pytest
 from google.api_core.exceptions import ServiceUnavailable
 
 from headrace.bigquery.append_result import HaltError
-from headrace.engine.claim_keeper import KEPT, ClockError, Guard, boot_seconds
+from headrace.engine.claim_keeper import KEPT, ClaimKeeper, ClockError, boot_seconds
 from headrace.engine.journal import Journal
 from headrace.engine.journal_lease import FencedError, InUseError
-from headrace.engine.retry import Patience
+from headrace.engine.retry import RetryPolicy
 from headrace.engine.status import SubjectStatus
-from headrace.engine.subscription_claims import Look, Statement, last_claims
+from headrace.engine.subscription_claims import ClaimsSnapshot, Statement, last_claims
 from headrace.errors import Exit
 from headrace.runtime.exit_codes import explain
 from headrace.schemas.envelope import from_micros, to_micros
@@ -57,7 +57,7 @@ class Service:
 
 
 @dataclass
-class Claims:
+class SubscriptionClaims:
     """As the real ones, on rows in memory."""
 
     service: Service
@@ -80,13 +80,13 @@ class Claims:
             row | {"claimed_until": said.until, "serving": said.serving, "released": said.released}
         )
 
-    def look(self) -> Look:
+    def look(self) -> ClaimsSnapshot:
         self.looks += 1
         ours = set(self.subscriptions)
         seen = [row for row in self.service.rows if row["engine"] == self.engine or ours & set(row["subscriptions"])]
         every = last_claims(sorted(seen, key=lambda row: row["number"]))
         own = next((each for each in every if each.engine == self.engine), None)
-        return Look(self.service.now, own, [each for each in every if each.engine != self.engine])
+        return ClaimsSnapshot(self.service.now, own, [each for each in every if each.engine != self.engine])
 
     def forget(self, engines: Collection[str], before: datetime) -> None:
         self.tidied += 1
@@ -96,7 +96,7 @@ class Claims:
 
 
 class Engine:
-    """One process: its journal, its guard, and a clock that is *off*."""
+    """One process: its journal, its keeper, and a clock that is *off*."""
 
     def __init__(
         self, service: Service, folder: Path, off: timedelta = timedelta(0), tables: dict[str, str] = TABLES
@@ -104,29 +104,29 @@ class Engine:
         self.journal = Journal.open(folder)
         self.journal.claim("me", to_micros(service.now), LEASE)
         run = f"run {next(RUNS)}"
-        self.claims = Claims(service, self.journal.id, run, list(tables.values()))
-        self.guard = Guard(
+        self.claims = SubscriptionClaims(service, self.journal.id, run, list(tables.values()))
+        self.keeper = ClaimKeeper(
             self.claims,  # type: ignore[arg-type]
             self.journal,
             run,
             tables,
             service,  # type: ignore[arg-type]
-            Patience("claim", SubjectStatus("claim"), threading.Event()),
+            RetryPolicy("claim", SubjectStatus("claim"), threading.Event()),
             lambda: to_micros(service.now + off),
             LEASE,
             lambda: service.now.timestamp(),
         )
 
     def serve(self, stream: str = "") -> Engine:
-        self.guard.take()
+        self.keeper.take()
         if stream:
-            self.guard.announce(stream)
+            self.keeper.announce(stream)
             with self.journal.transaction() as transaction:
                 transaction.open_stream("flights", stream)
         return self
 
     def end(self) -> None:
-        self.guard.release()
+        self.keeper.release()
         self.journal.close()
 
 
@@ -136,24 +136,24 @@ def test_a_clock_that_is_days_off_is_no_way_past_an_engine_that_serves(tmp_path:
     before = list(service.rows)
     for days in (-3, 3):
         with pytest.raises(ClockError, match=r"259,200 s (ahead of|behind) BigQuery's; set it"):
-            Engine(service, tmp_path / f"b{days}", timedelta(days=days)).guard.take()
+            Engine(service, tmp_path / f"b{days}", timedelta(days=days)).keeper.take()
     assert service.rows == before, "nothing was claimed"
     with pytest.raises(InUseError):
-        Engine(service, tmp_path / "b", timedelta(seconds=LEASE)).guard.take()
+        Engine(service, tmp_path / "b", timedelta(seconds=LEASE)).keeper.take()
 
 
 def test_an_engine_whose_clock_is_set_wrong_while_it_serves_ends(tmp_path: Path) -> None:
     engine = Engine(Service(), tmp_path / "a").serve()
-    engine.guard._clock = lambda: to_micros(START - timedelta(hours=1))
+    engine.keeper._clock = lambda: to_micros(START - timedelta(hours=1))
     with pytest.raises(ClockError, match="3,600 s behind"):
-        engine.guard.renew()
+        engine.keeper.renew()
 
 
 def test_an_answer_that_takes_long_says_nothing_of_the_clock(tmp_path: Path) -> None:
     service = Service()
     engine = Engine(service, tmp_path / "a")
-    engine.guard._clock = iter([to_micros(START), to_micros(START + timedelta(minutes=5))] * 9).__next__
-    engine.guard.take()
+    engine.keeper._clock = iter([to_micros(START), to_micros(START + timedelta(minutes=5))] * 9).__next__
+    engine.keeper.take()
 
 
 @pytest.mark.parametrize("slept", [timedelta(minutes=1), timedelta(hours=25), timedelta(days=400)])
@@ -173,7 +173,7 @@ def test_an_engine_that_slept_ends_although_the_other_has_ended_long_ago(tmp_pat
     other = Engine(service, tmp_path / "b").serve()
     other.end()
     service.now += slept
-    for wakes in (sleeper.guard.check, sleeper.guard.renew, lambda: sleeper.guard.announce("s2")):
+    for wakes in (sleeper.keeper.check, sleeper.keeper.renew, lambda: sleeper.keeper.announce("s2")):
         with pytest.raises(FencedError):
             wakes()
     sleeper.journal.close()
@@ -192,7 +192,7 @@ def test_a_stop_between_reading_the_time_and_the_statement_is_noticed(tmp_path: 
 
     sleeper.claims.now = read_and_sleep  # type: ignore[method-assign]
     with pytest.raises(FencedError):
-        sleeper.guard.announce("s2")
+        sleeper.keeper.announce("s2")
 
 
 def test_an_old_copy_of_a_journal_halts_before_anything_is_said(tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ def test_an_old_copy_of_a_journal_halts_before_anything_is_said(tmp_path: Path) 
     Engine(service, tmp_path / "a").serve("s1").end()
     before = list(service.rows)
     with pytest.raises(HaltError, match=r"old copy.*nothing was written"):
-        Engine(service, tmp_path / "copy").guard.take()
+        Engine(service, tmp_path / "copy").keeper.take()
     assert service.rows == before
     Engine(service, tmp_path / "a").serve("s1").end()
 
@@ -214,7 +214,7 @@ def test_a_copy_taken_while_its_engine_runs_is_old_at_its_next_word(tmp_path: Pa
     shutil.copytree(tmp_path / "a", tmp_path / "copy")
     engine.end()
     with pytest.raises(HaltError, match="old copy"):
-        Engine(service, tmp_path / "copy").guard.take()
+        Engine(service, tmp_path / "copy").keeper.take()
 
 
 def test_of_two_processes_with_copies_of_one_journal_the_later_halts(tmp_path: Path) -> None:
@@ -225,7 +225,7 @@ def test_of_two_processes_with_copies_of_one_journal_the_later_halts(tmp_path: P
     first, second = Engine(service, tmp_path / "a"), Engine(service, tmp_path / "b")
     look = second.claims.look
 
-    def look_before() -> Look:
+    def look_before() -> ClaimsSnapshot:
         seen = look()
         second.claims.look = look  # type: ignore[method-assign]
         first.serve()
@@ -233,7 +233,7 @@ def test_of_two_processes_with_copies_of_one_journal_the_later_halts(tmp_path: P
 
     second.claims.look = look_before  # type: ignore[method-assign]
     with pytest.raises(HaltError, match="another process runs with a copy"):
-        second.guard.take()
+        second.keeper.take()
 
 
 def test_an_engine_whose_journal_was_copied_and_used_ends(tmp_path: Path) -> None:
@@ -242,7 +242,7 @@ def test_an_engine_whose_journal_was_copied_and_used_ends(tmp_path: Path) -> Non
     shutil.copytree(tmp_path / "a", tmp_path / "b")
     Engine(service, tmp_path / "b").serve()
     with pytest.raises(HaltError, match="another process runs with a copy"):
-        engine.guard.check()
+        engine.keeper.check()
 
 
 def test_an_engine_that_died_is_started_again_at_once(tmp_path: Path) -> None:
@@ -250,7 +250,7 @@ def test_an_engine_that_died_is_started_again_at_once(tmp_path: Path) -> None:
     Engine(service, tmp_path / "a").serve("s1").journal.close()
     service.pass_(seconds=1)
     again = Engine(service, tmp_path / "a").serve()
-    again.guard.check()
+    again.keeper.check()
     assert not again.journal.is_taken_over("flights")
     assert service.finalised == [], "its own streams are for it to settle"
 
@@ -285,9 +285,9 @@ def test_streams_that_are_announced_while_the_claim_is_stated_are_stated_togethe
     before = len(service.rows)
     names = [f"s{number}" for number in range(20)]
     with ThreadPoolExecutor(len(names)) as pool:
-        with engine.guard._lock:  # as long as another statement is made
-            announced = [pool.submit(engine.guard.announce, name) for name in names]
-            wait_for(lambda: engine.guard._to_announce.qsize() == len(names))
+        with engine.keeper._lock:  # as long as another statement is made
+            announced = [pool.submit(engine.keeper.announce, name) for name in names]
+            wait_for(lambda: engine.keeper._to_announce.qsize() == len(names))
         for each in announced:
             each.result()
     assert [set(row["streams"]) for row in service.rows[before:]] == [set(names)]
@@ -304,8 +304,8 @@ def test_a_stream_counts_as_announced_once_the_statement_has_succeeded(tmp_path:
 
     engine.claims.state = fail  # type: ignore[method-assign]
     with pytest.raises(ServiceUnavailable):
-        engine.guard.announce("s1")
-    engine.guard.announce("s1")
+        engine.keeper.announce("s1")
+    engine.keeper.announce("s1")
     assert "s1" in service.rows[-1]["streams"]
 
 
@@ -356,10 +356,10 @@ def test_old_statements_are_deleted_and_what_counts_stays(tmp_path: Path) -> Non
     engine = Engine(service, tmp_path / "a").serve("s2")
     for _ in range(9):
         service.now += KEPT / 2
-        engine.guard.renew()
+        engine.keeper.renew()
     assert {row["engine"] for row in service.rows} == {engine.journal.id}
     assert min(row["stated_at"] for row in service.rows) >= service.now - KEPT
-    assert from_micros(to_micros(service.now)) == engine.guard._stated_at
+    assert from_micros(to_micros(service.now)) == engine.keeper._stated_at
     engine.end()
     assert Engine(service, tmp_path / "gone").serve().journal.is_taken_over("flights")
 
@@ -370,17 +370,17 @@ def test_who_took_the_subscriptions_while_their_table_was_made_anew_is_found(tmp
     service.make_table_anew()
     Engine(service, tmp_path / "b").serve()
     with pytest.raises(FencedError):
-        first.guard.renew()
+        first.keeper.renew()
 
 
 def test_a_claim_is_stated_again_in_a_table_made_anew(tmp_path: Path) -> None:
     service = Service()
     first = Engine(service, tmp_path / "a").serve()
     service.make_table_anew()
-    first.guard.renew()
+    first.keeper.renew()
     with pytest.raises(InUseError):
-        Engine(service, tmp_path / "b").guard.take()
-    first.guard.renew()
+        Engine(service, tmp_path / "b").keeper.take()
+    first.keeper.renew()
 
 
 class StopError(Exception):
@@ -391,16 +391,16 @@ def stopped_before_it_looks_again(engine: Engine) -> Engine:
     """*engine*, which has said that it comes, and no more."""
     look = engine.claims.look
 
-    def look_once() -> Look:
+    def look_once() -> ClaimsSnapshot:
         engine.claims.look = stop  # type: ignore[method-assign]
         return look()
 
-    def stop() -> Look:
+    def stop() -> ClaimsSnapshot:
         raise StopError
 
     engine.claims.look = look_once  # type: ignore[method-assign]
     with pytest.raises(StopError):
-        engine.guard.take()
+        engine.keeper.take()
     return engine
 
 
@@ -431,9 +431,9 @@ def test_a_claim_names_the_streams_that_an_earlier_process_opened_and_who_withdr
     assert [row["streams"] for row in service.rows[first : first + 2]] == [["s1"], ["s1"]]
     other = Engine(service, tmp_path / "b").serve()
     with pytest.raises(InUseError):
-        Engine(service, tmp_path / "a").guard.take()
+        Engine(service, tmp_path / "a").keeper.take()
     assert [row["streams"] for row in service.rows[-2:]] == [["s1"], []]
-    other.guard.check()
+    other.keeper.check()
 
 
 def test_who_only_looks_is_in_the_way_of_one_that_slept(tmp_path: Path) -> None:
@@ -442,7 +442,7 @@ def test_who_only_looks_is_in_the_way_of_one_that_slept(tmp_path: Path) -> None:
     service.now += LAPSED
     stopped_before_it_looks_again(Engine(service, tmp_path / "b"))
     with pytest.raises(FencedError):
-        sleeper.guard.check()
+        sleeper.keeper.check()
 
 
 def test_a_claim_that_is_stated_again_in_time_takes_one_statement_and_no_look(tmp_path: Path) -> None:
@@ -451,7 +451,7 @@ def test_a_claim_that_is_stated_again_in_time_takes_one_statement_and_no_look(tm
     statements, looks = len(service.rows), engine.claims.looks
     for _ in range(3):
         service.pass_(seconds=10)
-        engine.guard.renew()
+        engine.keeper.renew()
     assert (len(service.rows) - statements, engine.claims.looks - looks) == (3, 0)
     assert all(row["claimed_until"] == row["stated_at"] + timedelta(seconds=LEASE) for row in service.rows)
 
@@ -461,13 +461,13 @@ def test_a_claim_that_has_run_out_is_stated_and_looked_around_before_it_is_said_
     engine = Engine(service, tmp_path / "a").serve()
     statements, looks = len(service.rows), engine.claims.looks
     service.now += LAPSED
-    engine.guard.renew()
+    engine.keeper.renew()
     assert said(service, engine)[statements:] == [(False, False), (True, False)]
     assert engine.claims.looks - looks == 1
     service.now += LAPSED
     Engine(service, tmp_path / "b").serve().end()
     with pytest.raises(FencedError):
-        engine.guard.renew()
+        engine.keeper.renew()
     assert said(service, engine)[-1] == (False, False)
 
 
@@ -477,7 +477,7 @@ def test_a_table_made_anew_is_looked_at_once(tmp_path: Path) -> None:
     service.make_table_anew()
     looks = engine.claims.looks
     for _ in range(3):
-        engine.guard.renew()
+        engine.keeper.renew()
     assert engine.claims.looks - looks == 1
 
 
@@ -485,7 +485,7 @@ def test_an_engine_that_ends_in_time_says_that_it_served_until_then_and_nobody_f
     service = Service()
     engine = Engine(service, tmp_path / "a").serve("s1")
     service.pass_(seconds=9)
-    engine.guard.release()
+    engine.keeper.release()
     assert said(service, engine)[-1] == (True, True)
     Engine(service, tmp_path / "b").serve()
     assert service.finalised == []
@@ -495,7 +495,7 @@ def test_an_engine_that_ends_with_rows_whose_fate_is_open_is_fenced_off(tmp_path
     service = Service()
     engine = Engine(service, tmp_path / "a").serve("s1")
     with engine.journal.transaction() as transaction:
-        transaction.add_head("flights", 2, b"schema", b"rows", b"notes")
+        transaction.add_pending("flights", 2, b"schema", b"rows", b"notes")
     service.pass_(seconds=9)
     engine.end()
     assert not service.rows[-1]["released"]
@@ -510,7 +510,7 @@ def test_one_that_was_stopped_while_it_looked_does_not_say_that_it_served(tmp_pa
     Engine(service, tmp_path / "b").serve("s2").end()
     service.pass_(seconds=1)
     stopped = stopped_before_it_looks_again(Engine(service, tmp_path / "a"))
-    stopped.guard.release()
+    stopped.keeper.release()
     assert said(service, stopped)[-1] == (False, True)
 
 
@@ -518,7 +518,7 @@ def test_one_whose_clock_is_wrong_notes_nothing_in_its_journal(tmp_path: Path) -
     service = Service()
     engine = Engine(service, tmp_path / "a", timedelta(days=3))
     with pytest.raises(ClockError):
-        engine.guard.take()
+        engine.keeper.take()
     assert not engine.journal.is_taken_over("flights")
 
 
@@ -531,14 +531,14 @@ def test_an_answer_that_comes_late_by_both_clocks_says_nothing_of_this_one(tmp_p
         return service.now
 
     engine.claims.now = answer_late  # type: ignore[method-assign]
-    engine.guard.announce("s1")
+    engine.keeper.announce("s1")
 
 
 def test_a_clock_that_is_put_right_while_bigquery_is_asked_is_right(tmp_path: Path) -> None:
     service = Service()
     engine = Engine(service, tmp_path / "a").serve()
-    engine.guard._clock = iter([to_micros(START), to_micros(START - timedelta(minutes=5))]).__next__
-    engine.guard.announce("s1")
+    engine.keeper._clock = iter([to_micros(START), to_micros(START - timedelta(minutes=5))]).__next__
+    engine.keeper.announce("s1")
 
 
 def test_a_process_with_a_copy_of_the_journal_that_has_said_no_more_than_that_it_comes_is_seen(tmp_path: Path) -> None:
@@ -549,7 +549,7 @@ def test_a_process_with_a_copy_of_the_journal_that_has_said_no_more_than_that_it
     first, second = Engine(service, tmp_path / "a"), Engine(service, tmp_path / "b")
     look = second.claims.look
 
-    def look_before() -> Look:
+    def look_before() -> ClaimsSnapshot:
         seen = look()
         second.claims.look = look  # type: ignore[method-assign]
         stopped_before_it_looks_again(first)
@@ -557,7 +557,7 @@ def test_a_process_with_a_copy_of_the_journal_that_has_said_no_more_than_that_it
 
     second.claims.look = look_before  # type: ignore[method-assign]
     with pytest.raises(HaltError, match="another process runs with a copy"):
-        second.guard.take()
+        second.keeper.take()
 
 
 def test_statements_are_tidied_now_and_then_and_those_that_are_young_stay(tmp_path: Path) -> None:
@@ -566,7 +566,7 @@ def test_statements_are_tidied_now_and_then_and_those_that_are_young_stay(tmp_pa
     tidied = []
     for pause in (timedelta(0), KEPT / 2 - timedelta(seconds=1), timedelta(seconds=1), timedelta(seconds=1)):
         service.now += pause
-        engine.guard.renew()
+        engine.keeper.renew()
         tidied.append(engine.claims.tidied)
     assert tidied == [1, 1, 2, 2]
     assert service.rows[0]["stated_at"] == START

@@ -19,8 +19,6 @@ import pytest
 from headrace.engine.journal import (
     FILE,
     FORMAT,
-    LET_THROUGH,
-    PAUSED,
     DiskFullError,
     Journal,
     JournalBrokenError,
@@ -28,7 +26,8 @@ from headrace.engine.journal import (
 )
 from headrace.engine.journal_files import VFS, load_checksums
 from headrace.engine.journal_lease import FencedError, InUseError
-from headrace.engine.transaction import StoredHead
+from headrace.engine.transaction import StoredBatch
+from headrace.steps.circuit_breaker import CircuitState
 from tests.support.paths import ROOT
 
 SECOND = 1_000_000
@@ -56,7 +55,7 @@ def test_what_was_committed_is_there_when_it_is_opened_again(tmp_path: Path) -> 
     with journal.transaction() as transaction:
         transaction.open_stream("t", "streams/1")
         transaction.advance("t", 5)
-        head = transaction.add_head("t", 2, b"schema", b"rows", b"notes")
+        head = transaction.add_pending("t", 2, b"schema", b"rows", b"notes")
         transaction.remember_since("t", 7)
         transaction.remember("t", 0, 9, b"i" * 24)
         transaction.receive("t", 0, b"r" * 16)
@@ -65,7 +64,7 @@ def test_what_was_committed_is_there_when_it_is_opened_again(tmp_path: Path) -> 
 
     again = a_journal(tmp_path)
     assert again.stream("t") == ("streams/1", 5)
-    assert again.heads("t") == [head] == [StoredHead(1, 2, b"schema", b"rows", b"notes")]
+    assert again.pending("t") == [head] == [StoredBatch(1, 2, b"schema", b"rows", b"notes")]
     remembered = again.remembered("t")
     assert remembered is not None
     assert (remembered.since, remembered.newest) == (7, 9)
@@ -90,13 +89,13 @@ def test_a_transaction_that_fails_leaves_nothing(tmp_path: Path) -> None:
 def test_heads_keep_their_order_and_numbers_are_never_used_twice(tmp_path: Path) -> None:
     journal = a_journal(tmp_path)
     with journal.transaction() as transaction:
-        first = transaction.add_head("t", 1, b"", b"a", b"")
-        transaction.add_head("other", 1, b"", b"x", b"")
-        transaction.add_head("t", 1, b"", b"b", b"")
-        transaction.remove_head(first.seq)
-        transaction.add_head("t", 1, b"", b"c", b"")
-    assert [head.rows for head in journal.heads("t")] == [b"b", b"c"]
-    assert [head.seq for head in journal.heads("t")] == [3, 4]
+        first = transaction.add_pending("t", 1, b"", b"a", b"")
+        transaction.add_pending("other", 1, b"", b"x", b"")
+        transaction.add_pending("t", 1, b"", b"b", b"")
+        transaction.remove_pending(first.seq)
+        transaction.add_pending("t", 1, b"", b"c", b"")
+    assert [head.rows for head in journal.pending("t")] == [b"b", b"c"]
+    assert [head.seq for head in journal.pending("t")] == [3, 4]
 
 
 def test_the_ids_of_two_generations_are_kept_and_what_is_older_than_the_last_is_looked_up(tmp_path: Path) -> None:
@@ -181,7 +180,7 @@ def test_an_owner_that_was_stopped_for_longer_than_its_lease_is_fenced_off(tmp_p
 def test_a_renewed_lease_keeps_others_away(tmp_path: Path) -> None:
     first = a_journal(tmp_path)
     with first.transaction():
-        first.ownership.renew(20 * SECOND, 30)
+        first.lease.renew(20 * SECOND, 30)
     with pytest.raises(InUseError):
         Journal.open(tmp_path / "journal").claim("two", 40 * SECOND, 30)
 
@@ -274,8 +273,8 @@ def test_its_facts_count_what_is_in_flight(tmp_path: Path) -> None:
     journal = a_journal(tmp_path, "host-a, process 7")
     with journal.transaction() as transaction:
         transaction.open_stream("t", "streams/1")
-        transaction.add_head("t", 40, b"", b"", b"")
-        transaction.add_head("t", 2, b"", b"", b"")
+        transaction.add_pending("t", 40, b"", b"", b"")
+        transaction.add_pending("t", 2, b"", b"", b"")
         transaction.remember_since("t", 0)
         transaction.remember("t", 0, 1, b"i" * 72)
     facts = journal.facts()
@@ -340,8 +339,8 @@ def test_what_was_never_noted_is_none_and_what_was_counted_never_is_nought(tmp_p
     assert journal.reached("t", "a source") is None
     assert [journal.place("t", "a file"), journal.claims_stated(), journal.in_flight()] == [0, 0, 0]
     assert not journal.is_taken_over("t")
-    assert [journal.streams(), journal.identities(), journal.heads("t"), journal.receipts("t")] == [[]] * 4
-    assert journal.floods() == {}
+    assert [journal.streams(), journal.identities(), journal.pending("t"), journal.receipts("t")] == [[]] * 4
+    assert journal.circuits() == {}
 
 
 def test_claims_are_numbered_one_after_the_other_whoever_states_them(tmp_path: Path) -> None:
@@ -358,15 +357,15 @@ def test_a_subject_waits_until_it_is_let_through_and_no_other_is(tmp_path: Path)
     journal = a_journal(tmp_path)
     with journal.transaction() as transaction:
         for subject in ("a", "b", "c"):
-            transaction.note_flood(subject, PAUSED)
-    journal.let_through("b")
-    assert journal.floods() == {"a": PAUSED, "b": LET_THROUGH, "c": PAUSED}
+            transaction.note_circuit(subject, CircuitState.OPEN)
+    journal.force_circuit_closed("b")
+    assert journal.circuits() == {"a": CircuitState.OPEN, "b": CircuitState.FORCED_CLOSED, "c": CircuitState.OPEN}
     with journal.transaction() as transaction:
-        transaction.note_flood("a", None)
-        transaction.note_flood("c", LET_THROUGH)
-    assert journal.floods() == {"b": LET_THROUGH, "c": LET_THROUGH}
-    journal.let_through("a")
-    assert "a" not in journal.floods(), "it does not wait"
+        transaction.note_circuit("a", CircuitState.CLOSED)
+        transaction.note_circuit("c", CircuitState.FORCED_CLOSED)
+    assert journal.circuits() == {"b": CircuitState.FORCED_CLOSED, "c": CircuitState.FORCED_CLOSED}
+    journal.force_circuit_closed("a")
+    assert "a" not in journal.circuits(), "it does not wait"
 
 
 def test_messages_that_were_given_to_another_journal_are_noted_until_nothing_is_open(tmp_path: Path) -> None:
@@ -395,11 +394,11 @@ def test_streams_and_identities_of_all_targets_are_listed_in_their_order(tmp_pat
 def test_rows_in_flight_are_those_of_every_table(tmp_path: Path) -> None:
     journal = a_journal(tmp_path)
     with journal.transaction() as transaction:
-        transaction.add_head("t", 40, b"", b"", b"")
-        head = transaction.add_head("other", 2, b"", b"", b"")
+        transaction.add_pending("t", 40, b"", b"", b"")
+        head = transaction.add_pending("other", 2, b"", b"", b"")
     assert journal.in_flight() == 42
     with journal.transaction() as transaction:
-        transaction.remove_head(head.seq)
+        transaction.remove_pending(head.seq)
     assert journal.in_flight() == 40
 
 

@@ -18,7 +18,7 @@ SEED = 20261128
 TABLES = ("flights", "bookings")
 QUERIES = [
     f"SELECT * FROM {table} ORDER BY 1"
-    for table in ("meta", "streams", "heads", "remembered", "ids", "receipts", "tallies")
+    for table in ("meta", "streams", "pending_batches", "remembered", "ids", "receipts", "tallies")
 ]
 
 
@@ -33,12 +33,12 @@ def fill(folder: Path) -> list[Any]:
             for table in TABLES:
                 if number == 0:
                     transaction.open_stream(table, f"streams/{table}")
-                transaction.add_head(table, 7, drawn.randbytes(300), drawn.randbytes(20_000), drawn.randbytes(900))
+                transaction.add_pending(table, 7, drawn.randbytes(300), drawn.randbytes(20_000), drawn.randbytes(900))
                 transaction.advance(table, 7)
                 transaction.note_place(table, f"file-{number}.csv", number)
             transaction.tally(drawn.randbytes(2_000))
             if number > 5:
-                transaction.remove_head(number)
+                transaction.remove_pending(number)
         states = [*states[-1:], state(journal)]
     shutil.copytree(folder, folder.with_name("used"))
     journal.close()

@@ -9,16 +9,16 @@ from pathlib import Path
 import apsw
 import pytest
 
-from headrace.engine.journal_lease import FencedError, InUseError, Ownership
+from headrace.engine.journal_lease import FencedError, InUseError, JournalLease
 
 SECOND = 1_000_000
 
 
-def an_engine(folder: Path) -> Ownership:
+def an_engine(folder: Path) -> JournalLease:
     """Another process, as far as locks and the journal go."""
     connection = apsw.Connection(str(folder / "journal.db"))
     connection.execute("CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID")
-    return Ownership(connection, folder)
+    return JournalLease(connection, folder)
 
 
 def locks(folder: Path) -> list[str]:

@@ -16,13 +16,13 @@ from structlog.testing import capture_logs
 
 from headrace.core.dead_letter import Reason
 from headrace.core.message import Message
-from headrace.engine.journal import LET_THROUGH, PAUSED, Journal
-from headrace.engine.open_circuit import LONGEST_SAMPLE_SECONDS, POLL_SECONDS, SAMPLE_MESSAGES, Gate
+from headrace.engine.journal import Journal
+from headrace.engine.open_circuit import LONGEST_SAMPLE_SECONDS, POLL_SECONDS, SAMPLE_MESSAGES, SubjectCircuit
 from headrace.engine.retry import StoppedError
 from headrace.engine.scheduler import Steps
 from headrace.engine.status import SubjectStatus
 from headrace.schemas.registry import Registry
-from headrace.steps.circuit_breaker import FLOOR, WINDOW, FloodError
+from headrace.steps.circuit_breaker import FLOOR, WINDOW, CircuitOpenError, CircuitState
 from tests.support.one_subject import NOW, SUBJECT, a_job, an_event, an_unreadable, things
 
 BAD = [an_unreadable(str(number)) for number in range(2 * FLOOR)]
@@ -59,10 +59,10 @@ class Clock:
 
 
 @dataclass
-class Guarded:
-    """A gate, and what it looks at."""
+class Behind:
+    """A circuit, and what it looks at."""
 
-    gate: Gate
+    circuit: SubjectCircuit
     journal: Journal
     samples: Samples
     status: SubjectStatus
@@ -74,7 +74,7 @@ class Guarded:
 
     def note(self, state: str | None) -> None:
         with self.journal.transaction() as transaction:
-            transaction.note_flood(SUBJECT, state)
+            transaction.note_circuit(SUBJECT, state)
 
     def run(self, *serve: Callable[[], object], seconds: float = 600.0) -> None:
         """Serve in these ways, one after the other, and stop; or after so many seconds.
@@ -93,9 +93,9 @@ class Guarded:
             else:
                 ways.popleft()()
 
-        for wait in self.gate.run(once):
+        for wait in self.circuit.run(once):
             if wait:
-                self.said.append(self.status.in_the_way.get("flood"))
+                self.said.append(self.status.in_the_way.get("circuit"))
             self.clock.now += wait or 0.0
             self.later.pop(self.clock.now, lambda: None)()
             if self.clock.now >= end:
@@ -103,12 +103,12 @@ class Guarded:
 
     def flood(self) -> None:
         """A round of which nothing can be read."""
-        self.gate.prepare(BAD[:FLOOR], NOW)
+        self.circuit.prepare(BAD[:FLOOR], NOW)
 
 
 @pytest.fixture
-def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Guarded]]:
-    """Makes a gate, as a process does when it begins; the journal and the clock outlive it."""
+def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Behind]]:
+    """Makes a circuit, as a process does when it begins; the journal and the clock outlive it."""
     journal, clock = Journal.open(tmp_path / "journal"), Clock()
     journal.claim("a test", 0, 3600)
     monkeypatch.setattr("headrace.engine.open_circuit.time", clock)
@@ -116,55 +116,56 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[
     contract = things()
     job = a_job(Registry({contract.ref: contract}))
 
-    def make() -> Guarded:
+    def make() -> Behind:
         samples, status, stop = Samples(clock), SubjectStatus(SUBJECT), threading.Event()
         puller: Any = samples
-        return Guarded(Gate(job, SUBJECT, journal, puller, status, stop), journal, samples, status, stop, clock)
+        circuit = SubjectCircuit(job, SUBJECT, journal, puller, status, stop)
+        return Behind(circuit, journal, samples, status, stop, clock)
 
     yield make
     journal.close()
 
 
 @pytest.fixture
-def guarded(made: Callable[[], Guarded]) -> Guarded:
+def behind(made: Callable[[], Behind]) -> Behind:
     return made()
 
 
-def test_what_can_be_read_is_prepared_and_the_journal_is_not_asked(guarded: Guarded) -> None:
-    guarded.journal.close()
-    prepared = guarded.gate.prepare([*GOOD[:3], BAD[0]], NOW)
+def test_what_can_be_read_is_prepared_and_the_journal_is_not_asked(behind: Behind) -> None:
+    behind.journal.close()
+    prepared = behind.circuit.prepare([*GOOD[:3], BAD[0]], NOW)
     assert prepared.batch is not None
     assert len(prepared.batch) == 3
     assert [letter.reason for letter in prepared.letters] == [Reason.MALFORMED_ENVELOPE]
 
 
-def test_of_too_much_that_cannot_be_read_nothing_is_given_and_the_journal_knows(guarded: Guarded) -> None:
+def test_of_too_much_that_cannot_be_read_nothing_is_given_and_the_journal_knows(behind: Behind) -> None:
     late = an_event("late")
     late = Message(SUBJECT, late.data, late.attributes, "late", LATE)
-    with pytest.raises(FloodError) as raised:
-        guarded.gate.prepare([late, *BAD[:FLOOR]], NOW)
+    with pytest.raises(CircuitOpenError) as raised:
+        behind.circuit.prepare([late, *BAD[:FLOOR]], NOW)
     assert str(raised.value) == (
         "1,000 of 1,001 messages refused (malformed_envelope 1,000); at most 50% may be; for example: ce-id is missing"
     )
-    assert guarded.journal.floods() == {SUBJECT: PAUSED}
+    assert behind.journal.circuits() == {SUBJECT: CircuitState.OPEN}
 
 
 def test_messages_that_are_left_for_the_next_round_are_no_share_of_this_one(
-    guarded: Guarded, monkeypatch: pytest.MonkeyPatch
+    behind: Behind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("headrace.steps.decode.decode_messages.MAX_BATCH_BYTES", 1)
-    with pytest.raises(FloodError, match="1,000 of 1,001 messages"):
-        guarded.gate.prepare([*BAD[:FLOOR], *GOOD, *BAD], NOW)
+    with pytest.raises(CircuitOpenError, match="1,000 of 1,001 messages"):
+        behind.circuit.prepare([*BAD[:FLOOR], *GOOD, *BAD], NOW)
 
 
-def test_it_waits_until_a_sample_can_be_read_and_then_serves_again(guarded: Guarded) -> None:
-    guarded.samples.found.extend([BAD, GOOD])
-    guarded.run(guarded.flood)
-    assert guarded.samples.looked_at == [1002.0, 1006.0]
-    assert guarded.served_at == [1000.0, 1006.0]
-    assert guarded.journal.floods() == {}
-    assert not guarded.status.paused
-    first, last = guarded.said[0], guarded.said[-1]
+def test_it_waits_until_a_sample_can_be_read_and_then_serves_again(behind: Behind) -> None:
+    behind.samples.found.extend([BAD, GOOD])
+    behind.run(behind.flood)
+    assert behind.samples.looked_at == [1002.0, 1006.0]
+    assert behind.served_at == [1000.0, 1006.0]
+    assert behind.journal.circuits() == {}
+    assert not behind.status.is_circuit_open
+    first, last = behind.said[0], behind.said[-1]
     assert first is not None
     assert first.startswith("1,000 of 1,000 messages refused")
     assert f"headrace resume {SUBJECT}" in first
@@ -172,120 +173,120 @@ def test_it_waits_until_a_sample_can_be_read_and_then_serves_again(guarded: Guar
     assert last.startswith(f"a sample: {SAMPLE_MESSAGES} of {SAMPLE_MESSAGES} messages refused")
 
 
-def test_who_is_not_paused_serves_at_once_and_looks_at_no_sample(guarded: Guarded) -> None:
+def test_a_closed_circuit_serves_at_once_and_looks_at_no_sample(behind: Behind) -> None:
     with capture_logs() as logs:
-        guarded.run(lambda: None)
-    assert guarded.served_at == [1000.0, 1000.0]
-    assert (guarded.samples.looked_at, guarded.said, logs) == ([], [], [])
+        behind.run(lambda: None)
+    assert behind.served_at == [1000.0, 1000.0]
+    assert (behind.samples.looked_at, behind.said, logs) == ([], [], [])
 
 
-def test_who_was_paused_before_the_start_looks_at_a_sample_first(made: Callable[[], Guarded]) -> None:
-    guarded = made()
-    guarded.note(PAUSED)
-    guarded.clock.now = 0.0
-    guarded.samples.found.extend([[], GOOD])
-    guarded.run()
-    assert guarded.samples.looked_at == [0.0, 2.0]
-    assert guarded.served_at == [2.0]
-    assert guarded.said[0] is not None
-    assert guarded.said[0].startswith("it was paused before this start")
+def test_one_that_was_open_before_the_start_looks_at_a_sample_first(made: Callable[[], Behind]) -> None:
+    behind = made()
+    behind.note(CircuitState.OPEN)
+    behind.clock.now = 0.0
+    behind.samples.found.extend([[], GOOD])
+    behind.run()
+    assert behind.samples.looked_at == [0.0, 2.0]
+    assert behind.served_at == [2.0]
+    assert behind.said[0] is not None
+    assert behind.said[0].startswith("its circuit was open before this start")
 
 
-def test_it_looks_ever_less_often(guarded: Guarded) -> None:
-    guarded.samples.found.extend([BAD] * 9)
-    guarded.run(guarded.flood, seconds=300.0)
-    moments = [1000.0, *guarded.samples.looked_at]
+def test_it_looks_ever_less_often(behind: Behind) -> None:
+    behind.samples.found.extend([BAD] * 9)
+    behind.run(behind.flood, seconds=300.0)
+    moments = [1000.0, *behind.samples.looked_at]
     gaps = [after - before for before, after in pairwise(moments)]
     assert gaps == [2.0, 4.0, 8.0, 16.0, 32.0, LONGEST_SAMPLE_SECONDS, LONGEST_SAMPLE_SECONDS, LONGEST_SAMPLE_SECONDS]
-    assert guarded.served_at == [1000.0]
+    assert behind.served_at == [1000.0]
 
 
 @pytest.mark.parametrize(
     ("served_seconds", "next_sample"), [(0.0, 8.0), (WINDOW.total_seconds(), 8.0), (WINDOW.total_seconds() + 1, 2.0)]
 )
 def test_after_it_served_for_a_whole_window_it_looks_as_often_as_at_first(
-    guarded: Guarded, served_seconds: float, next_sample: float
+    behind: Behind, served_seconds: float, next_sample: float
 ) -> None:
     #  flood|2 s: bad|4 s: good|serves so long|flood
     def flood_later() -> None:
-        guarded.clock.now += served_seconds
-        guarded.flood()
+        behind.clock.now += served_seconds
+        behind.flood()
 
-    guarded.samples.found.extend([BAD, GOOD, GOOD])
-    guarded.run(guarded.flood, flood_later)
-    assert guarded.samples.looked_at[-1] - guarded.samples.looked_at[-2] == served_seconds + next_sample
+    behind.samples.found.extend([BAD, GOOD, GOOD])
+    behind.run(behind.flood, flood_later)
+    assert behind.samples.looked_at[-1] - behind.samples.looked_at[-2] == served_seconds + next_sample
 
 
-def test_a_sample_is_judged_by_what_was_read_of_it(guarded: Guarded, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sample_is_judged_by_what_was_read_of_it(behind: Behind, monkeypatch: pytest.MonkeyPatch) -> None:
     #  three that cannot be read, one that can, and 96 of which nobody knows
-    guarded.note(PAUSED)
+    behind.note(CircuitState.OPEN)
     monkeypatch.setattr("headrace.steps.decode.decode_messages.MAX_BATCH_BYTES", 1)
-    guarded.samples.found.append([*BAD[:3], *GOOD])
-    guarded.run(seconds=1.0)
-    assert guarded.served_at == []
-    assert guarded.said[0] is not None
-    assert guarded.said[0].startswith("a sample: 3 of 4 messages refused")
+    behind.samples.found.append([*BAD[:3], *GOOD])
+    behind.run(seconds=1.0)
+    assert behind.served_at == []
+    assert behind.said[0] is not None
+    assert behind.said[0].startswith("a sample: 3 of 4 messages refused")
 
 
-def test_a_sample_that_cannot_be_pulled_is_said_and_tried_again(guarded: Guarded) -> None:
-    guarded.note(PAUSED)
-    guarded.samples.found.extend([ServiceUnavailable("no"), GOOD])
-    guarded.run()
-    assert len(guarded.samples.looked_at) == 2
-    assert len(guarded.served_at) == 1
-    assert guarded.status.in_the_way == {}
+def test_a_sample_that_cannot_be_pulled_is_said_and_tried_again(behind: Behind) -> None:
+    behind.note(CircuitState.OPEN)
+    behind.samples.found.extend([ServiceUnavailable("no"), GOOD])
+    behind.run()
+    assert len(behind.samples.looked_at) == 2
+    assert len(behind.served_at) == 1
+    assert behind.status.in_the_way == {}
 
 
-def test_the_command_is_seen_soon_and_lets_all_through(guarded: Guarded) -> None:
-    #  flood|nobody mends it|resume: the flood becomes letters
-    guarded.later[1000.0 + POLL_SECONDS] = lambda: guarded.journal.let_through(SUBJECT)
-    guarded.run(guarded.flood, guarded.flood, guarded.flood)
-    assert guarded.served_at == [1000.0] + [1000.0 + POLL_SECONDS] * 3
-    assert guarded.samples.looked_at == []
+def test_the_command_is_seen_soon_and_lets_all_through(behind: Behind) -> None:
+    #  flood|nobody corrects it|resume: the flood becomes letters
+    behind.later[1000.0 + POLL_SECONDS] = lambda: behind.journal.force_circuit_closed(SUBJECT)
+    behind.run(behind.flood, behind.flood, behind.flood)
+    assert behind.served_at == [1000.0] + [1000.0 + POLL_SECONDS] * 3
+    assert behind.samples.looked_at == []
 
 
-def test_what_was_let_through_is_so_after_a_restart_until_the_share_has_fallen(made: Callable[[], Guarded]) -> None:
-    made().note(LET_THROUGH)
-    guarded = made()
+def test_what_was_let_through_is_so_after_a_restart_until_the_share_has_fallen(made: Callable[[], Behind]) -> None:
+    made().note(CircuitState.FORCED_CLOSED)
+    behind = made()
     states: list[dict[str, str]] = []
 
     def prepare(messages: Sequence[Message]) -> None:
-        guarded.gate.prepare(messages, NOW)
-        states.append(guarded.journal.floods())
+        behind.circuit.prepare(messages, NOW)
+        states.append(behind.journal.circuits())
 
-    guarded.run(lambda: prepare(BAD[:FLOOR]), lambda: prepare(BAD[FLOOR:]), lambda: prepare(GOOD * 5))
-    assert states == [{SUBJECT: LET_THROUGH}, {SUBJECT: LET_THROUGH}, {}]
-    with pytest.raises(FloodError):
-        guarded.flood()
-
-
-def test_a_sample_that_lets_it_go_on_lets_no_flood_through(guarded: Guarded) -> None:
-    guarded.samples.found.extend([GOOD, GOOD])
-    guarded.run(guarded.flood, guarded.flood)
-    assert len(guarded.samples.looked_at) == 2
-    assert guarded.journal.floods() == {}
+    behind.run(lambda: prepare(BAD[:FLOOR]), lambda: prepare(BAD[FLOOR:]), lambda: prepare(GOOD * 5))
+    assert states == [{SUBJECT: CircuitState.FORCED_CLOSED}, {SUBJECT: CircuitState.FORCED_CLOSED}, {}]
+    with pytest.raises(CircuitOpenError):
+        behind.flood()
 
 
-def test_who_waits_is_told_to_stop_and_does_not_serve(guarded: Guarded) -> None:
-    guarded.note(PAUSED)
-    guarded.run(seconds=5.0)
-    assert guarded.served_at == []
-    assert guarded.clock.now == 1005.0
+def test_a_sample_that_lets_it_go_on_lets_no_flood_through(behind: Behind) -> None:
+    behind.samples.found.extend([GOOD, GOOD])
+    behind.run(behind.flood, behind.flood)
+    assert len(behind.samples.looked_at) == 2
+    assert behind.journal.circuits() == {}
 
 
-def test_who_waits_for_a_sample_that_cannot_be_pulled_can_be_told_to_stop(guarded: Guarded) -> None:
-    guarded.note(PAUSED)
-    guarded.samples.found.extend([ServiceUnavailable("no")] * 50)
+def test_who_waits_is_told_to_stop_and_does_not_serve(behind: Behind) -> None:
+    behind.note(CircuitState.OPEN)
+    behind.run(seconds=5.0)
+    assert behind.served_at == []
+    assert behind.clock.now == 1005.0
+
+
+def test_who_waits_for_a_sample_that_cannot_be_pulled_can_be_told_to_stop(behind: Behind) -> None:
+    behind.note(CircuitState.OPEN)
+    behind.samples.found.extend([ServiceUnavailable("no")] * 50)
     with pytest.raises(StoppedError):
-        guarded.run(seconds=20.0)
+        behind.run(seconds=20.0)
 
 
-def test_operators_are_told_once_that_it_waits_and_once_that_it_goes_on(guarded: Guarded) -> None:
-    guarded.samples.found.extend([BAD, BAD, BAD, GOOD])
+def test_operators_are_told_once_that_it_waits_and_once_that_it_goes_on(behind: Behind) -> None:
+    behind.samples.found.extend([BAD, BAD, BAD, GOOD])
     with capture_logs() as logs:
-        guarded.run(guarded.flood, lambda: None)
+        behind.run(behind.flood, lambda: None)
     assert [(each["event"], each.get("by")) for each in logs] == [
-        ("paused", None),
-        ("paused", None),
-        ("resumed", "sample"),
+        ("circuit_opened", None),
+        ("circuit_opened", None),
+        ("circuit_closed", "sample"),
     ]

@@ -213,7 +213,7 @@ def test_leases_are_renewed_while_pulls_fail(calls: Scripted, puller: Puller, st
     calls.answer(0)  # so that the next one is leased for as long as that
     wait_for(lambda: len(calls.asked) == 1)
     calls.answer(1)
-    puller._patience._pause = 60.0
+    puller._retry._pause = 60.0
     calls.answer(ServiceUnavailable("no"))
     wait_for(lambda: "pull" in status.in_the_way)
     renewed = len(calls.leased)

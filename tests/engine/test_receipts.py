@@ -1,4 +1,4 @@
-"""Receipts: a message whose fate is durable is known again, within two generations."""
+"""Receipts: a message whose outcome is durable is known again, within two generations."""
 
 from __future__ import annotations
 

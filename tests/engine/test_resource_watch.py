@@ -277,4 +277,4 @@ def test_people_are_told_once_what_is_wrong_and_once_that_it_is_mended(resources
         for wrong in ([], ["it pushes"], ["it pushes"], [], []):
             resources.source.wrong = wrong
             resources.said()
-    assert [(each["event"], each.get("needs")) for each in logs] == [("blocked", "it pushes"), ("mended", None)]
+    assert [(each["event"], each.get("needs")) for each in logs] == [("blocked", "it pushes"), ("recovered", None)]

@@ -12,14 +12,14 @@ import structlog.testing
 from google.api_core.exceptions import Forbidden, NotFound, ServiceUnavailable
 
 from headrace.engine import scheduler
-from headrace.engine.retry import FIRST_SECONDS, LONGEST_SECONDS, Patience, StoppedError
+from headrace.engine.retry import FIRST_SECONDS, LONGEST_SECONDS, RetryPolicy, StoppedError
 from headrace.engine.scheduler import Steps
 from headrace.engine.status import SubjectStatus
 from tests.support.pulls import Clock
 
 NEED = "a place: the job needs a permission on it; `headrace provision` makes it"
 T = TypeVar("T")
-TROUBLE = "the subject is in trouble"
+SENTENCE = "the subject is in trouble"
 
 
 class Stop(threading.Event):
@@ -44,22 +44,22 @@ class Waiting:
         self.status = SubjectStatus("flight")
         self.stop = Stop()
         self.room_made = 0
-        self.patience = Patience("part", self.status, self.stop, self._make_room)
+        self.retry = RetryPolicy("part", self.status, self.stop, self._make_room)
 
     @property
     def pauses(self) -> list[float]:
         return self._paused if self._as_steps else self.stop.pauses
 
-    def insist(self, attempt: Callable[[], T]) -> T:
+    def call(self, attempt: Callable[[], T]) -> T:
         if self._as_steps:
-            return self._end(self.patience.insisting(NEED, attempt))
-        return self.patience.insist(NEED, attempt)
+            return self._end(self.retry.call_as_steps(NEED, attempt))
+        return self.retry.call(NEED, attempt)
 
-    def wait(self, sentence: str = TROUBLE) -> None:
+    def wait(self, sentence: str = SENTENCE) -> None:
         if self._as_steps:
-            self._end(self.patience.waiting_for(sentence))
+            self._end(self.retry.wait_as_steps(sentence))
         else:
-            self.patience.wait(sentence)
+            self.retry.wait(sentence)
 
     def _end(self, steps: Steps[T]) -> T:
         while True:
@@ -100,12 +100,12 @@ def events(entries: list[structlog.typing.EventDict]) -> list[str]:
 
 
 def test_what_succeeds_is_given_and_waits_for_nothing(waiting: Waiting) -> None:
-    assert waiting.insist(failing()) == "done"
+    assert waiting.call(failing()) == "done"
     assert waiting.pauses == []
 
 
 def test_it_is_tried_again_until_it_succeeds(waiting: Waiting) -> None:
-    assert waiting.insist(failing(ServiceUnavailable("no"), NotFound("no"))) == "done"
+    assert waiting.call(failing(ServiceUnavailable("no"), NotFound("no"))) == "done"
     assert len(waiting.pauses) == 2
 
 
@@ -117,14 +117,14 @@ def test_what_is_in_the_way_is_said_until_it_is_mended(waiting: Waiting) -> None
         if len(said) == 1:
             raise Forbidden("no")
 
-    waiting.insist(attempt)
+    waiting.call(attempt)
     assert said == [{}, {"part": "a place: permission denied; the job needs a permission on it (docs/permissions.md)"}]
     assert waiting.status.in_the_way == {}
 
 
 def test_what_no_patience_mends_is_raised_at_once(waiting: Waiting) -> None:
     with pytest.raises(LookupError, match="a fault of ours"):
-        waiting.insist(failing(LookupError("a fault of ours")))
+        waiting.call(failing(LookupError("a fault of ours")))
     assert waiting.pauses == []
 
 
@@ -132,13 +132,13 @@ def test_who_is_told_to_stop_tries_no_more(waiting: Waiting) -> None:
     waiting.stop.set()
     attempts = failing(ServiceUnavailable("no"))
     with pytest.raises(StoppedError):
-        waiting.insist(attempts)
+        waiting.call(attempts)
     assert "part" in waiting.status.in_the_way
 
 
 def test_who_waits_is_told_to_stop_by_an_error_that_says_what_was_in_the_way(waiting: Waiting) -> None:
     waiting.stop.set()
-    with pytest.raises(StoppedError, match=TROUBLE):
+    with pytest.raises(StoppedError, match=SENTENCE):
         waiting.wait()
 
 
@@ -159,22 +159,22 @@ def test_those_who_wait_for_the_same_do_not_try_again_at_the_same_moment(waiting
 
 
 def test_after_it_was_mended_the_first_pause_is_short_again(waiting: Waiting) -> None:
-    waiting.insist(failing(*[ServiceUnavailable("no")] * 6))
+    waiting.call(failing(*[ServiceUnavailable("no")] * 6))
     waiting.wait()
     assert waiting.pauses[-1] <= FIRST_SECONDS
 
 
 def test_a_thread_that_waits_makes_room_for_others_before_each_pause() -> None:
     waiting = Waiting(Clock(), as_steps=False)
-    waiting.insist(failing(ServiceUnavailable("no"), ServiceUnavailable("no")))
+    waiting.call(failing(ServiceUnavailable("no"), ServiceUnavailable("no")))
     assert waiting.room_made == 2
 
 
 def test_what_is_in_the_way_is_logged_when_it_is_news_and_when_it_is_mended(waiting: Waiting) -> None:
     with structlog.testing.capture_logs() as entries:
-        for sentence in (TROUBLE, TROUBLE, "something else"):
+        for sentence in (SENTENCE, SENTENCE, "something else"):
             waiting.wait(sentence)
-        waiting.patience.mended()
-        assert events(entries) == ["blocked", "blocked", "mended"]
-        waiting.patience.mended()
-    assert events(entries) == ["blocked", "blocked", "mended"]
+        waiting.retry.recovered()
+        assert events(entries) == ["blocked", "blocked", "recovered"]
+        waiting.retry.recovered()
+    assert events(entries) == ["blocked", "blocked", "recovered"]

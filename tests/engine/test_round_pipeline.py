@@ -1,6 +1,6 @@
-"""Stages of rounds that overlap: what runs beside what, what never does, and what an error in one of them leaves.
+"""Stages of rounds that pipeline: what runs beside what, what never does, and what an error in one of them leaves.
 
-A stage of a timeline ends when another one has begun, where the test says so: without the overlap it would never end.
+A stage of a timeline ends when another one has begun, where the test says so: without the pipeline it would never end.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from headrace.engine.round_pipeline import Overlap, open_stages
+from headrace.engine.round_pipeline import RoundPipeline, open_stages
 
-WAIT = 10  # seconds until a timeline that does not overlap is given up
+WAIT = 10  # seconds until a timeline that does not pipeline is given up
 
 
 class GuiltyError(Exception):
@@ -39,8 +39,8 @@ class Timeline:
 
     def run(self) -> Timeline:
         with open_stages(1) as stages:
-            overlap = Overlap(stages, self.take, self.prepare, self.write, self.acknowledge)
-            self.waits = list(overlap.run(self._stop.is_set))
+            pipeline = RoundPipeline(stages, self.take, self.prepare, self.write, self.acknowledge)
+            self.waits = list(pipeline.run(self._stop.is_set))
         return self
 
     def failed(self) -> Timeline:
@@ -164,11 +164,11 @@ def test_what_is_under_way_when_a_round_cannot_be_written_has_ended_when_that_is
         raise GuiltyError
 
     with open_stages(1) as stages:
-        overlap = Overlap[int, int](stages, lambda _: next(rounds), prepare, write, lambda _: None)
+        pipeline = RoundPipeline[int, int](stages, lambda _: next(rounds), prepare, write, lambda _: None)
 
         def run() -> None:
             with pytest.raises(GuiltyError):
-                list(overlap.run(lambda: False))
+                list(pipeline.run(lambda: False))
             ended_before.append(ended.is_set())
 
         thread = threading.Thread(target=run)
@@ -195,8 +195,8 @@ def test_who_has_nothing_in_hand_waits_to_be_woken_and_who_has_lets_others_go_fi
     #  nothing there|1|written, nothing there|told to stop
     coming, stop, waits = [None, 1, None, None], threading.Event(), []
     with open_stages(1) as stages:
-        overlap = Overlap[int, int](stages, lambda _: coming.pop(0), lambda n: n, lambda _: None, lambda _: None)
-        for wait in overlap.run(stop.is_set):
+        pipeline = RoundPipeline[int, int](stages, lambda _: coming.pop(0), lambda n: n, lambda _: None, lambda _: None)
+        for wait in pipeline.run(stop.is_set):
             waits.append(wait)
             if not coming:
                 stop.set()
@@ -215,10 +215,10 @@ def test_two_who_share_stages_do_not_wait_for_each_other() -> None:
             assert written.wait(WAIT)
             return number
 
-        a = Overlap[int, int](
+        a = RoundPipeline[int, int](
             stages, lambda _: next(slow, None), wait_for_the_other, lambda _: None, lambda _: None
         ).run(stop.is_set)
-        b = Overlap[int, int](
+        b = RoundPipeline[int, int](
             stages, lambda _: next(quick, None), lambda n: n, lambda _: written.set(), lambda _: None
         ).run(stop.is_set)
         assert [next(a), next(b), next(b), next(a)] == [0.0] * 4

@@ -1,4 +1,4 @@
-"""Which messages of a round are to be given their fate: a message that comes again while it is in hand is not."""
+"""Which messages of a round are to be given their outcome: a message that comes again while it is in hand is not."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_messages_with_a_fate_get_no_other() -> None:
 
 
 def test_a_message_that_comes_again_while_it_is_in_hand_is_only_acknowledged() -> None:
-    #  pulled 1 2|in hand|pulled 2 3: of these 3 is new, 2 has its fate before it is acknowledged here
+    #  pulled 1 2|in hand|pulled 2 3: of these 3 is new, 2 has its outcome before it is acknowledged here
     in_hand = next_round(pulled(a_message("1"), a_message("2")), all_of_them, None)
     taken = next_round(pulled(a_message("2"), a_message("3")), all_of_them, in_hand)
     assert ids(taken) == ["3"]
@@ -63,7 +63,7 @@ def test_a_round_that_was_prepared_whole_leaves_nothing() -> None:
 
 
 def test_a_round_that_is_cut_is_acknowledged_with_its_last_part_which_knows_of_the_others() -> None:
-    #  pulled 0 1 2 3 4|0 has its fate|1 2 prepared|3 prepared|4 prepared
+    #  pulled 0 1 2 3 4|0 has its outcome|1 2 prepared|3 prepared|4 prepared
     taken = next_round(pulled(*map(a_message, "01234")), lambda messages: all_of_them(messages[1:]), None)
     parts = []
     for left in (2, 1, 0):

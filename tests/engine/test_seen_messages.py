@@ -16,8 +16,8 @@ from headrace.bigquery.existing_rows import SKEW_MICROSECONDS
 from headrace.core.micro_batch import MicroBatch
 from headrace.engine.journal import Journal
 from headrace.engine.receipts import receipts_for
-from headrace.engine.retry import Patience
-from headrace.engine.seen_messages import Memory, with_receipts
+from headrace.engine.retry import RetryPolicy
+from headrace.engine.seen_messages import SeenMessages, with_receipts
 from headrace.engine.status import SubjectStatus
 from headrace.engine.witnesses import parse_witnesses
 from headrace.schemas.envelope import from_micros
@@ -47,13 +47,15 @@ class StoredRows:
         return {index: True for index, each in enumerate(ids) if each in self.ids}
 
 
-def a_memory(folder: Path, stored: Any, budget: int = 100, finite: bool = False, taken_over: bool = False) -> Memory:
+def seen_by(
+    folder: Path, stored: Any, budget: int = 100, finite: bool = False, taken_over: bool = False
+) -> SeenMessages:
     journal = Journal.open(folder)
     journal.claim("one", 0, 30)
-    patience = Patience("write", SubjectStatus("things"), threading.Event())
-    memory = Memory("things", journal, stored, "needs queries", patience, budget, finite)
-    memory.recall(taken_over)
-    return memory
+    retry = RetryPolicy("write", SubjectStatus("things"), threading.Event())
+    seen = SeenMessages("things", journal, stored, "needs queries", retry, budget, finite)
+    seen.recall(taken_over)
+    return seen
 
 
 def events(*published: tuple[str, int], receipts: Sequence[bytes] = ()) -> MicroBatch:
@@ -64,9 +66,9 @@ def events(*published: tuple[str, int], receipts: Sequence[bytes] = ()) -> Micro
     return with_receipts(batch, receipts or [event_id.encode().ljust(16) for event_id, _ in published])
 
 
-def write(memory: Memory, batch: MicroBatch) -> None:
-    note = memory.reckon(batch)
-    with memory._journal.transaction() as transaction:
+def write(seen: SeenMessages, batch: MicroBatch) -> None:
+    note = seen.prepare_commit(batch)
+    with seen._journal.transaction() as transaction:
         committed = note(transaction)
     committed()
 
@@ -74,23 +76,23 @@ def write(memory: Memory, batch: MicroBatch) -> None:
 def test_a_table_with_rows_is_asked_of_all_that_was_published_until_now_and_a_minute(tmp_path: Path) -> None:
     stored = StoredRows({"a", "b"})
     until = NOW + SKEW_MICROSECONDS
-    decision = a_memory(tmp_path / "j", stored).decide(events(("a", NOW - DAY), ("b", until), ("c", until + 1)))
+    decision = seen_by(tmp_path / "j", stored).decide(events(("a", NOW - DAY), ("b", until), ("c", until + 1)))
     assert (decision.duplicates, decision.fresh) == ([0, 1], [2])
     assert stored.asked == ["a", "b"]
 
 
 def test_an_empty_table_is_asked_nothing(tmp_path: Path) -> None:
     stored = StoredRows()
-    assert a_memory(tmp_path / "j", stored).decide(events(("a", NOW - DAY))).fresh == [0]
+    assert seen_by(tmp_path / "j", stored).decide(events(("a", NOW - DAY))).fresh == [0]
     assert stored.asked == []
 
 
 def test_after_a_takeover_the_table_is_asked_anew(tmp_path: Path) -> None:
     stored = StoredRows()
-    a_memory(tmp_path / "j", stored)._journal.close()
+    seen_by(tmp_path / "j", stored)._journal.close()
     stored.ids, stored.clock = {"a"}, NOW + DAY
-    memory = a_memory(tmp_path / "j", stored, taken_over=True)
-    assert memory.decide(events(("a", NOW + DAY))).duplicates == [0]
+    seen = seen_by(tmp_path / "j", stored, taken_over=True)
+    assert seen.decide(events(("a", NOW + DAY))).duplicates == [0]
 
 
 @pytest.mark.parametrize(("clock", "until"), [(NOW, NOW), (NOW - DAY, NOW - 5)], ids=["BigQuery's time", "the newest"])
@@ -99,35 +101,35 @@ def test_what_was_published_before_ids_are_forgotten_is_looked_up_from_then_on(
 ) -> None:
     #  a | b | c: a is forgotten
     stored = StoredRows(clock=clock)
-    memory = a_memory(tmp_path / "j", stored, budget=2)
+    seen = seen_by(tmp_path / "j", stored, budget=2)
     for name, moment in (("a", NOW - 9), ("b", NOW - 7), ("c", NOW - 5)):
-        write(memory, events((name, moment)))
+        write(seen, events((name, moment)))
         stored.ids.add(name)
-        memory.turn_when_due()
-    assert memory.decide(events(("a", until), ("x", until + 1))).duplicates == [0]
+        seen.turn_when_due()
+    assert seen.decide(events(("a", until), ("x", until + 1))).duplicates == [0]
     assert stored.asked == ["a"]
 
 
 def test_of_a_finite_source_all_is_looked_up_whatever_time_its_lines_say(tmp_path: Path) -> None:
     stored = StoredRows({"a"})
-    memory = a_memory(tmp_path / "j", stored, finite=True)
-    assert memory.decide(events(("a", NOW + 300 * DAY), ("b", NOW))).duplicates == [0]
+    seen = seen_by(tmp_path / "j", stored, finite=True)
+    assert seen.decide(events(("a", NOW + 300 * DAY), ("b", NOW))).duplicates == [0]
     assert stored.asked == ["a", "b"]
 
 
-def restarted(memory: Memory, folder: Path, stored: Any, budget: int = 100) -> Memory:
+def restarted(seen: SeenMessages, folder: Path, stored: Any, budget: int = 100) -> SeenMessages:
     """What the next process remembers."""
-    memory._journal.close()
-    return a_memory(folder, stored, budget)
+    seen._journal.close()
+    return seen_by(folder, stored, budget)
 
 
 def test_the_next_process_remembers_ids_and_messages_without_asking_the_table(tmp_path: Path) -> None:
     stored = StoredRows()
-    memory = a_memory(tmp_path / "j", stored)
+    seen = seen_by(tmp_path / "j", stored)
     message = a_message("a", "a", NOW)
-    write(memory, events(("a", NOW), receipts=receipts_for([message])))
+    write(seen, events(("a", NOW), receipts=receipts_for([message])))
     stored.ids.add("a")
-    for each in (memory, restarted(memory, tmp_path / "j", stored)):
+    for each in (seen, restarted(seen, tmp_path / "j", stored)):
         assert each.unsettled([message]) == {}
         assert list(each.unsettled([message, a_message("b", "b", NOW + 1)]).values()) == [a_message("b", "b", NOW + 1)]
         assert each.decide(events(("a", NOW), ("b", NOW))).duplicates == [0]
@@ -135,24 +137,24 @@ def test_the_next_process_remembers_ids_and_messages_without_asking_the_table(tm
 
 
 def test_what_was_written_with_one_id_and_another_content_is_a_conflict(tmp_path: Path) -> None:
-    memory = a_memory(tmp_path / "j", StoredRows())
-    write(memory, events(("a", NOW)))
+    seen = seen_by(tmp_path / "j", StoredRows())
+    write(seen, events(("a", NOW)))
     alike = events(("a", NOW))
     place = alike.notes.schema.get_field_index("content_hash")
     other = replace(alike, notes=alike.notes.set_column(place, "content_hash", pa.array([1], pa.int64())))
-    assert [each.index for each in memory.decide(other).conflicts] == [0]
+    assert [each.index for each in seen.decide(other).conflicts] == [0]
 
 
 def test_ids_are_forgotten_a_half_at_a_time_by_this_process_and_by_the_next(tmp_path: Path) -> None:
     #  a | b | c: a is forgotten; what comes after all of them is not looked up
     stored = StoredRows(clock=NOW)
-    memory = a_memory(tmp_path / "j", stored, budget=2)
+    seen = seen_by(tmp_path / "j", stored, budget=2)
     for name in "abc":
-        write(memory, events((name, NOW)))
+        write(seen, events((name, NOW)))
         if name != "c":
-            memory.turn_when_due()
+            seen.turn_when_due()
     again = events(*((name, NOW + 1) for name in "abc"))
-    for each in (memory, restarted(memory, tmp_path / "j", stored, budget=2)):
+    for each in (seen, restarted(seen, tmp_path / "j", stored, budget=2)):
         decision = each.decide(again)
         assert (decision.fresh, decision.duplicates) == ([0], [1, 2])
     assert stored.asked == []
@@ -160,41 +162,41 @@ def test_ids_are_forgotten_a_half_at_a_time_by_this_process_and_by_the_next(tmp_
 
 def test_nothing_is_forgotten_as_long_as_there_is_room(tmp_path: Path) -> None:
     stored = StoredRows()
-    memory = a_memory(tmp_path / "j", stored, budget=4)
-    write(memory, events(("a", NOW)))
-    memory.turn_when_due()
-    assert memory._journal.since("things") == 0
-    write(memory, events(("b", NOW)))
-    memory.turn_when_due()
-    assert memory._journal.since("things") == NOW
+    seen = seen_by(tmp_path / "j", stored, budget=4)
+    write(seen, events(("a", NOW)))
+    seen.turn_when_due()
+    assert seen._journal.since("things") == 0
+    write(seen, events(("b", NOW)))
+    seen.turn_when_due()
+    assert seen._journal.since("things") == NOW
 
 
 def test_what_came_late_does_not_hide_how_far_publish_times_have_come(tmp_path: Path) -> None:
     stored = StoredRows(clock=NOW - DAY)
-    memory = a_memory(tmp_path / "j", stored, budget=4)
-    write(memory, events(("a", NOW - 5)))
-    write(memory, events(("b", NOW - 9)))
-    memory.turn_when_due()
-    assert memory._journal.since("things") == NOW - 5
+    seen = seen_by(tmp_path / "j", stored, budget=4)
+    write(seen, events(("a", NOW - 5)))
+    write(seen, events(("b", NOW - 9)))
+    seen.turn_when_due()
+    assert seen._journal.since("things") == NOW - 5
 
 
 def test_of_a_finite_source_nothing_is_looked_up_where_nothing_was(tmp_path: Path) -> None:
     stored = StoredRows()
-    memory = a_memory(tmp_path / "j", stored, finite=True)
+    seen = seen_by(tmp_path / "j", stored, finite=True)
     stored.ids.add("a")
-    assert memory.decide(events(("a", NOW))).fresh == [0]
+    assert seen.decide(events(("a", NOW))).fresh == [0]
     assert stored.asked == []
 
 
 def test_what_was_remembered_of_another_table_is_forgotten_with_what_else_is_noted(tmp_path: Path) -> None:
     stored = StoredRows()
-    memory = a_memory(tmp_path / "j", stored)
+    seen = seen_by(tmp_path / "j", stored)
     message = a_message("a", "a", NOW)
-    write(memory, events(("a", NOW), receipts=receipts_for([message])))
+    write(seen, events(("a", NOW), receipts=receipts_for([message])))
     stored.ids = {"b"}
-    memory.forget(lambda transaction: transaction.identify("things", "another table"))
-    assert memory._journal.identity("things") == "another table"
-    for each in (memory, restarted(memory, tmp_path / "j", stored)):
+    seen.forget(lambda transaction: transaction.identify("things", "another table"))
+    assert seen._journal.identity("things") == "another table"
+    for each in (seen, restarted(seen, tmp_path / "j", stored)):
         assert list(each.unsettled([message]).values()) == [message]
         decision = each.decide(events(("a", NOW + SKEW_MICROSECONDS), ("b", NOW + SKEW_MICROSECONDS)))
         assert (decision.fresh, decision.duplicates) == ([0], [1])
@@ -202,10 +204,10 @@ def test_what_was_remembered_of_another_table_is_forgotten_with_what_else_is_not
 
 
 def test_some_of_the_rows_are_kept_to_see_later_whether_they_are_still_there(tmp_path: Path) -> None:
-    memory = a_memory(tmp_path / "j", StoredRows())
-    write(memory, events(("a", NOW)))
-    write(memory, events(("b", NOW)))
-    assert [each.event_id for each in parse_witnesses(memory._journal.witnesses("things"))] == ["a"]
+    seen = seen_by(tmp_path / "j", StoredRows())
+    write(seen, events(("a", NOW)))
+    write(seen, events(("b", NOW)))
+    assert [each.event_id for each in parse_witnesses(seen._journal.witnesses("things"))] == ["a"]
 
 
 @pytest.mark.parametrize(
@@ -213,5 +215,5 @@ def test_some_of_the_rows_are_kept_to_see_later_whether_they_are_still_there(tmp
 )
 def test_operators_are_told_since_when_ids_are_remembered(tmp_path: Path, ids: set[str], since: str) -> None:
     with capture_logs() as logs:
-        a_memory(tmp_path / "j", StoredRows(ids))
+        seen_by(tmp_path / "j", StoredRows(ids))
     assert [(each["event"], each["since"]) for each in logs] == [("remembers", since)]

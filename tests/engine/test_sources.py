@@ -9,10 +9,11 @@ from typing import Any
 
 from google.pubsub_v1.types import PubsubMessage, PullResponse, ReceivedMessage
 
-from headrace.engine.journal import PAUSED, Journal
+from headrace.engine.journal import Journal
 from headrace.engine.sources import SUBJECTS_A_CONNECTION, from_subscriptions
 from headrace.engine.status import SubjectStatus
 from headrace.schemas.registry import Registry
+from headrace.steps.circuit_breaker import CircuitState
 from tests.support.builders import a_contract
 from tests.support.one_subject import NAMES, a_job
 
@@ -45,9 +46,9 @@ def test_each_subject_is_pulled_from_its_own_subscription_over_a_connection_of_n
         return connections[-1]
 
     journal = Journal.open(tmp_path / "journal")
-    intake = from_subscriptions(job, NAMES, journal, open_subscriber, lambda _: 0)
+    open_source = from_subscriptions(job, NAMES, journal, open_subscriber, lambda _: 0)
     for subject in job.registry.subjects:
-        source: Any = intake(subject, SubjectStatus(subject), threading.Event())[0]
+        source: Any = open_source(subject, SubjectStatus(subject), threading.Event())[0]
         (message,) = source.sample(1)
         assert (message.subject, message.message_id) == (subject, f"of {NAMES.subscription(subject)}")
 
@@ -60,16 +61,16 @@ def test_a_subject_of_which_too_much_is_unreadable_waits(tmp_path: Path) -> None
     journal = Journal.open(tmp_path / "journal")
     journal.claim("a test", 0, 3600)
     with journal.transaction() as transaction:
-        transaction.note_flood("s", PAUSED)
+        transaction.note_circuit("s", CircuitState.OPEN)
     status, stop = SubjectStatus("s"), threading.Event()
     subscriber: Any = Subscriber()
-    intake = from_subscriptions(
+    open_source = from_subscriptions(
         a_job(Registry({contract.ref: contract})), NAMES, journal, lambda: subscriber, lambda _: 0
     )
-    _, preparer = intake("s", status, stop)
+    _, preparer = open_source("s", status, stop)
 
     next(preparer.run(lambda: iter(())))  # type: ignore[arg-type, return-value]
 
-    assert status.paused
+    assert status.is_circuit_open
     assert subscriber.pulled == [NAMES.subscription("s")], "a sample, which cannot be read"
     journal.close()

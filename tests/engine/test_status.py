@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from headrace.engine.status import FLOOD, WITHIN, EngineStatus, SubjectStatus
+from headrace.engine.status import CIRCUIT, WITHIN, EngineStatus, SubjectStatus
 
 SECOND = 1_000_000
 
@@ -28,9 +28,9 @@ def test_what_is_out_of_the_way_is_news_when_it_was_in_it(status: SubjectStatus)
 
 def test_a_subject_is_paused_while_its_flood_is_in_the_way_and_by_nothing_else(status: SubjectStatus) -> None:
     status.block("write", "no table")
-    before = status.paused
-    status.block(FLOOD, "nothing can be read")
-    assert (before, status.paused) == (False, True)
+    before = status.is_circuit_open
+    status.block(CIRCUIT, "nothing can be read")
+    assert (before, status.is_circuit_open) == (False, True)
 
 
 def test_what_has_happened_and_is_dealt_with_is_kept_and_in_nobodys_way(status: SubjectStatus) -> None:

@@ -13,7 +13,7 @@ from google.rpc import code_pb2
 from headrace.bigquery.append_result import Answer
 from headrace.bigquery.service_tables import engines_table
 from headrace.core.resource_names import ENGINES, Names
-from headrace.engine.subscription_claims import Claims, Statement, last_claims, with_names
+from headrace.engine.subscription_claims import Statement, SubscriptionClaims, last_claims, with_names
 from headrace.schemas.envelope import to_micros
 from tests.support.bigquery_in_memory import Streams, Warehouse
 
@@ -120,12 +120,14 @@ class Table:
         self.warehouse.make(engines_table("p", "headrace"))
         self.streams = Streams(self.warehouse)
 
-    def claims(self, engine: str, *subscriptions: str) -> Claims:
+    def claims(self, engine: str, *subscriptions: str) -> SubscriptionClaims:
         found: list[Any] = [self.warehouse, self.streams]
         path, sql = NAMES.table(ENGINES), NAMES.sql(ENGINES)
-        return Claims(engine, f"run of {engine}", f"holder of {engine}", subscriptions or ["s"], path, sql, *found)
+        return SubscriptionClaims(
+            engine, f"run of {engine}", f"holder of {engine}", subscriptions or ["s"], path, sql, *found
+        )
 
-    def state(self, claims: Claims, number: int, *streams: str, **said: Any) -> None:
+    def state(self, claims: SubscriptionClaims, number: int, *streams: str, **said: Any) -> None:
         until = self.now + timedelta(seconds=30)
         claims.state(Statement(number, self.now, until, set(streams), **{"serving": True} | said))
 

@@ -16,9 +16,9 @@ from headrace.bigquery.append_result import HaltError
 from headrace.bigquery.write_streams import WriteStreams
 from headrace.engine.journal import Journal
 from headrace.engine.journal_lease import FencedError
-from headrace.engine.retry import Patience, StoppedError
+from headrace.engine.retry import RetryPolicy, StoppedError
 from headrace.engine.status import SubjectStatus
-from headrace.engine.table_writer import Head, Note, TableWriter
+from headrace.engine.table_writer import CommitHook, PendingBatch, TableWriter
 from headrace.engine.transaction import Transaction
 from headrace.runtime.call_failures import plain
 from tests.faults import scripted_answers as answers
@@ -38,8 +38,8 @@ class Books:
     stop: threading.Event = field(default_factory=threading.Event)
     status: SubjectStatus = field(default_factory=lambda: SubjectStatus("things"))
     told: list[int] = field(default_factory=list)
-    reckoned: int = 0
-    reckoning: threading.Event = field(default_factory=threading.Event)
+    prepared: int = 0
+    preparing: threading.Event = field(default_factory=threading.Event)
     refused: list[int] = field(default_factory=list)
     removed: list[int] = field(default_factory=list)
     announced: list[str] = field(default_factory=list)
@@ -47,13 +47,13 @@ class Books:
     taken_over: bool = False
     replaced: bool = False
 
-    def reckon(self, notes: pa.RecordBatch, rows: pa.RecordBatch) -> Note:
-        self.reckoned += 1
-        self.reckoning.set()
+    def prepare_commit(self, notes: pa.RecordBatch, rows: pa.RecordBatch) -> CommitHook:
+        self.prepared += 1
+        self.preparing.set()
         return lambda _: lambda: self.told.extend(rows.column(0).to_pylist())
 
-    def refuse(self, head: Head, refused: Mapping[int, str]) -> Callable[[Transaction], None]:
-        values = [head.rows.column(0)[index].as_py() for index in refused]
+    def refuse(self, pending: PendingBatch, refused: Mapping[int, str]) -> Callable[[Transaction], None]:
+        values = [pending.rows.column(0)[index].as_py() for index in refused]
         self.refused += values
         return lambda _: self.removed.extend(values)
 
@@ -63,7 +63,7 @@ class Books:
     def is_replaced(self) -> bool:
         return self.replaced
 
-    def misfits(self) -> Sequence[str]:
+    def schema_mismatches(self) -> Sequence[str]:
         return [self.table_misfits.pop()] if self.table_misfits else []
 
     def check(self) -> None:
@@ -98,8 +98,8 @@ def books(tmp_path: Path) -> Iterator[Books]:
     with a_scripted_memory() as (server, streams, client):
 
         def writer_of(books: Books) -> TableWriter:
-            patience = Patience("write", books.status, books.stop)
-            return TableWriter("things", PATH, journal, WriteStreams(client, 0.5), patience, books, books)
+            retry = RetryPolicy("write", books.status, books.stop)
+            return TableWriter("things", PATH, journal, WriteStreams(client, 0.5), retry, books, books)
 
         yield Books(server, streams, writer_of)
     journal.close()
@@ -134,7 +134,7 @@ def test_an_unknown_fate_is_asked_for_again_at_the_same_offset(books: Books, rul
     write(writer, 2, 3)
     write(writer, 4)
     assert books.rows == books.told == [1, 2, 3, 4]
-    assert books.reckoned == 3, "once for each batch, however often it is sent"
+    assert books.prepared == 3, "once for each batch, however often it is sent"
     assert len(books.streams.streams) == 1, "never on another stream"
 
 
@@ -142,7 +142,7 @@ def test_what_to_note_is_reckoned_while_bigquery_has_the_rows(books: Books) -> N
     writer = books.restarted()
 
     def answer_afterwards(append: Append) -> Any:
-        assert books.reckoning.wait(10), "who waits for the answer first would wait for good"
+        assert books.preparing.wait(10), "who waits for the answer first would wait for good"
         return append.write()
 
     books.server.script.add(answer_afterwards, times=1)

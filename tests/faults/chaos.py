@@ -77,7 +77,7 @@ class Chaos:
         self.world.publish(blocks)
         ids = Counter((each.sent.subject, each.sent.event_id) for each in blocks)
         self.unique += [
-            each for each in blocks if each.sent.fate == WRITTEN and ids[each.sent.subject, each.sent.event_id] == 1
+            each for each in blocks if each.sent.outcome == WRITTEN and ids[each.sent.subject, each.sent.event_id] == 1
         ]
         again = self.chance.sample(self.unique, min(len(self.unique), self.chance.randrange(40)))
         self.world.publish([self.world.mix.again(each) for each in again])

@@ -1,4 +1,4 @@
-"""What a scenario publishes: flights and bookings with faults among them, all from one seed, each with its fate."""
+"""What a scenario publishes: flights and bookings with faults among them, all from one seed, each with its outcome."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ class Mix:
         self._probes = itertools.count(1)
         self._flights = itertools.count(1)
 
-    def flight(self, event_id: str | None = None, fate: str = WRITTEN, **changes: Any) -> Message:
+    def flight(self, event_id: str | None = None, outcome: str = WRITTEN, **changes: Any) -> Message:
         """A flight of its own number, some time in the last twenty days."""
         number = next(self._flights)
         at = self.now - timedelta(seconds=self.chance.randrange(60, 20 * 86_400))
         fields = a_flight(flight=number, scheduled_at=at, departed_at=at + timedelta(minutes=5)) | changes
         event_id = event_id or f"flight-{self.seed}-{number}"
         row = flight_row(fields, event_id, SOURCE)
-        return self._message(FLIGHT, fields, event_id, row, fate)
+        return self._message(FLIGHT, fields, event_id, row, outcome)
 
     def booking(self, version: int, fields: Mapping[str, Any]) -> Message:
         """A booking as the demo makes them up."""
@@ -68,19 +68,19 @@ class Mix:
 
     def again(self, message: Message) -> Message:
         """The same event published a second time."""
-        return self._as(message, message.data, message.attributes, message.sent.fate, message.sent.row)
+        return self._as(message, message.data, message.attributes, message.sent.outcome, message.sent.row)
 
-    def rival(self, message: Message) -> Message:
+    def conflicting(self, message: Message) -> Message:
         """Another flight with the id of *message*, of the same moment: whichever comes second is a conflict."""
         at = datetime.fromisoformat(message.attributes["ce-time"])
         return self.flight(event_id=message.sent.event_id, scheduled_at=at, departed_at=at + timedelta(minutes=5))
 
-    def faulty(self, message: Message, fate: str, data: bytes | None = None, **attributes: str | None) -> Message:
+    def faulty(self, message: Message, outcome: str, data: bytes | None = None, **attributes: str | None) -> Message:
         """*message* made wrong, under an id of its own."""
         changed: dict[str, str | None] = {**message.attributes, "ce-id": f"{message.sent.event_id}-faulty"}
         changed |= {name.replace("_", "-"): value for name, value in attributes.items()}
         kept = {name: value for name, value in changed.items() if value is not None}
-        return self._as(message, message.data if data is None else data, kept, fate, None)
+        return self._as(message, message.data if data is None else data, kept, outcome, None)
 
     def truncated(self, message: Message) -> Message:
         return self.faulty(message, "undecodable_payload", message.data[: self.chance.randrange(len(message.data))])
@@ -92,10 +92,10 @@ class Mix:
         return self.faulty(message, "malformed_envelope", ce_id=None)
 
     def late(self) -> Message:
-        return self.flight(fate="too_late", scheduled_at=self.now - timedelta(days=401))
+        return self.flight(outcome="too_late", scheduled_at=self.now - timedelta(days=401))
 
     def early(self) -> Message:
-        return self.flight(fate="in_the_future", scheduled_at=self.now + timedelta(days=2))
+        return self.flight(outcome="in_the_future", scheduled_at=self.now + timedelta(days=2))
 
     def everything(self, flights: int, booked: int) -> list[Message]:
         """So many good events of each kind in order, with a duplicate or a fault after every tenth or so."""
@@ -120,7 +120,7 @@ class Mix:
                 case 15:
                     yield self.truncated(message)
                 case 20:
-                    yield self.rival(message)
+                    yield self.conflicting(message)
                 case 25:
                     yield self.unknown(message)
                 case 30:
@@ -139,20 +139,20 @@ class Mix:
                 yield self.again(message)
 
     def _message(
-        self, contract: Contract, fields: Mapping[str, Any], event_id: str, row: Mapping[str, Any], fate: str
+        self, contract: Contract, fields: Mapping[str, Any], event_id: str, row: Mapping[str, Any], outcome: str
     ) -> Message:
         data = encode(contract, fields)
         event_time = fields[contract.options.event_time]
         attributes = Envelope(event_id, contract.ref, event_time, SOURCE).to_attributes()
-        sent = Sent("", contract.subject, event_id, digest(data), fate)
-        return self._as(Message(sent, data, attributes), data, attributes, fate, row if fate == WRITTEN else None)
+        sent = Sent("", contract.subject, event_id, digest(data), outcome)
+        return self._as(Message(sent, data, attributes), data, attributes, outcome, row if outcome == WRITTEN else None)
 
     def _as(
-        self, model: Message, data: bytes, attributes: Mapping[str, str], fate: str, row: Mapping[str, Any] | None
+        self, model: Message, data: bytes, attributes: Mapping[str, str], outcome: str, row: Mapping[str, Any] | None
     ) -> Message:
         probe = f"{self.seed}-{next(self._probes)}"
         event_id = attributes.get("ce-id")
-        sent = Sent(probe, model.sent.subject, event_id, digest(data), fate, row)
+        sent = Sent(probe, model.sent.subject, event_id, digest(data), outcome, row)
         return Message(sent, data, {**attributes, PROBE: probe})
 
 

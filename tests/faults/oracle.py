@@ -20,7 +20,7 @@ class Check(StrEnum):
     """What may be wrong with a run; the value is what a test names."""
 
     LOST = "lost"  # confirmed, and at rest neither written nor dead-lettered nor pending
-    ACKNOWLEDGED_WITHOUT_FATE = "acknowledged_without_fate"  # the same, while the engine was dead and owed it
+    ACKNOWLEDGED_WITHOUT_OUTCOME = "acknowledged_without_outcome"  # the same, while the engine was dead and owed it
     STILL_PENDING = "still_pending"  # at rest, and Pub/Sub would deliver it again
     DOUBLED_ROW = "doubled_row"  # two rows with one id
     WRONG_CONTENTS = "wrong_contents"  # a row that is not its event, masked
@@ -38,14 +38,14 @@ class Check(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """One message that was published. *fate* is ``written`` or the reason of its dead letter; *row* what its row
+    """One message that was published. *outcome* is ``written`` or the reason of its dead letter; *row* what its row
     must hold; of an *indeterminate* one nobody knows whether Pub/Sub has it."""
 
     probe: str
     subject: str
     event_id: str | None
     digest: str
-    fate: str = WRITTEN
+    outcome: str = WRITTEN
     row: Mapping[str, Any] | None = field(default=None, repr=False)
     indeterminate: bool = False
 
@@ -113,13 +113,13 @@ def each_confirmed_message_is_somewhere(evidence: Evidence) -> Found:
     """A duplicate has no row of its own, but its event has one; of two payloads with one id, one has a letter."""
     settled = {letter.probe for letter in evidence.letters} | evidence.pending | evidence.excused
     rows, payloads = _rows_by_id(evidence), _payloads(evidence)
-    name = Check.LOST if evidence.at_rest else Check.ACKNOWLEDGED_WITHOUT_FATE
+    name = Check.LOST if evidence.at_rest else Check.ACKNOWLEDGED_WITHOUT_OUTCOME
     for message in evidence.sent:
         if message.indeterminate or message.probe in settled:
             continue
         key = message.subject, message.event_id
-        rivals = len(payloads[key]) > 1
-        if message.fate == WRITTEN and any(not rivals or values == message.row for values in rows.get(key, ())):
+        conflicting = len(payloads[key]) > 1
+        if message.outcome == WRITTEN and any(not conflicting or values == message.row for values in rows.get(key, ())):
             continue
         yield Violation(name, f"{message.subject} {message.event_id} (probe {message.probe})")
 
@@ -133,7 +133,7 @@ def each_id_has_one_row(evidence: Evidence) -> Found:
 def each_row_is_its_event_masked(evidence: Evidence) -> Found:
     expected: dict[tuple[str, str | None], list[Mapping[str, Any]]] = {}
     for message in evidence.sent:
-        if message.fate == WRITTEN and message.row is not None:
+        if message.outcome == WRITTEN and message.row is not None:
             expected.setdefault((message.subject, message.event_id), []).append(message.row)
     for row in evidence.rows:
         candidates = expected.get((row.subject, row.event_id))
@@ -155,14 +155,14 @@ def each_letter_has_its_reason(evidence: Evidence) -> Found:
         elif letter.reason == CONFLICT and len(payloads[message.subject, message.event_id]) > 1:
             if evidence.at_rest and (message.subject, message.event_id) not in written:
                 yield Violation(Check.WRONGLY_REFUSED, f"{message.event_id}: a conflict with nothing")
-        elif message.fate == WRITTEN:
+        elif message.outcome == WRITTEN:
             yield Violation(Check.WRONGLY_REFUSED, f"{message.event_id}: {letter.reason}")
-        elif message.fate != letter.reason:
-            yield Violation(Check.WRONG_REASON, f"{message.event_id}: {letter.reason}, not {message.fate}")
+        elif message.outcome != letter.reason:
+            yield Violation(Check.WRONG_REASON, f"{message.event_id}: {letter.reason}, not {message.outcome}")
 
 
 def no_payload_is_both_written_and_dead_lettered(evidence: Evidence) -> Found:
-    """But a conflict whose rival went with the table: when it comes again, nothing is in its way."""
+    """But a conflict whose other event went with the table: when it comes again, nothing is in its way."""
     sent = {message.probe: message for message in evidence.sent}
     rows = _rows_by_id(evidence)
     gone = {(row.subject, row.event_id) for row in evidence.gone}
@@ -260,7 +260,7 @@ def _payloads(evidence: Evidence) -> dict[tuple[str, str | None], set[str]]:
     found: dict[tuple[str, str | None], set[str]] = {}
     for message in evidence.sent:
         of_id = found.setdefault((message.subject, message.event_id), set())
-        if message.fate in (WRITTEN, CONFLICT):
+        if message.outcome in (WRITTEN, CONFLICT):
             of_id.add(message.digest)
     return found
 

@@ -50,11 +50,11 @@ class Tables:
         self._unique: dict[tuple[str, str], Message] = {}
 
     def published(self, messages: Sequence[Message]) -> None:
-        """Remember what can be published again: events without a rival."""
+        """Remember what can be published again: events without a conflict."""
         ids = Counter((each.sent.subject, each.sent.event_id) for each in messages)
         for each in messages:
             key = each.sent.subject, each.sent.event_id or ""
-            if each.sent.fate == WRITTEN and ids[key] == 1:
+            if each.sent.outcome == WRITTEN and ids[key] == 1:
                 self._unique[key] = each
 
     def strike(self, blow: Blow, more: Callable[[], None]) -> None:

@@ -32,11 +32,11 @@ def abort_with(status: grpc.StatusCode, details: bytes) -> Rule:
     return rule
 
 
-def refuse_rows(guilty: Callable[[dict[str, Any]], bool]) -> Rule:
-    """Name the guilty rows by index, and write nothing of a request that holds one."""
+def refuse_rows(offending: Callable[[dict[str, Any]], bool]) -> Rule:
+    """Name the offending rows by index, and write nothing of a request that holds one."""
 
     def rule(append: Append) -> wire.AppendRowsResponse:
-        return refuse_indices(append, [index for index, row in enumerate(append.rows.to_pylist()) if guilty(row)])
+        return refuse_indices(append, [index for index, row in enumerate(append.rows.to_pylist()) if offending(row)])
 
     return rule
 
@@ -51,11 +51,11 @@ def refuse_indices(append: Append, indices: Sequence[int]) -> wire.AppendRowsRes
     return refused
 
 
-def refuse_batch(guilty: Callable[[dict[str, Any]], bool]) -> Rule:
-    """Refuse a request that holds a guilty row as a whole, naming none."""
+def refuse_batch(offending: Callable[[dict[str, Any]], bool]) -> Rule:
+    """Refuse a request that holds an offending row as a whole, naming none."""
 
     def rule(append: Append) -> wire.AppendRowsResponse:
-        if any(guilty(row) for row in append.rows.to_pylist()):
+        if any(offending(row) for row in append.rows.to_pylist()):
             return error(grpc.StatusCode.INVALID_ARGUMENT)
         return append.write()
 

@@ -25,7 +25,7 @@ def found(evidence: Evidence) -> set[Check]:
 def test_it_acknowledges_first(world: World) -> None:
     world.publish(world.mix.everything(flights=150, booked=0))
     world.crash("decoded:1", load=broken("acknowledges_first"))
-    assert Check.ACKNOWLEDGED_WITHOUT_FATE in found(world.owed())
+    assert Check.ACKNOWLEDGED_WITHOUT_OUTCOME in found(world.owed())
 
 
 def test_it_never_syncs(world: World) -> None:

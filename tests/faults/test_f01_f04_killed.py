@@ -40,7 +40,7 @@ def test_f02_killed_while_the_answer_to_an_append_is_on_its_way(world: World) ->
 
 
 @pytest.mark.faults_quick
-@pytest.mark.parametrize("failpoint", ["appended", "fate_committed"])
+@pytest.mark.parametrize("failpoint", ["appended", "outcome_committed"])
 def test_f03_killed_after_an_append_was_confirmed(world: World, failpoint: str) -> None:
     world.publish(world.mix.everything(flights=240, booked=60))
     world.crash(f"{failpoint}:{world.mix.chance.randrange(1, 4)}")
@@ -56,7 +56,7 @@ def test_f04_a_torn_end_of_the_journal_is_dropped(world: World, tmp_path: Path) 
     for number, length in enumerate(range(start, end, max(1, (end - start) // 40))):
         torn = tmp_path / f"torn-{number}"
         _tear(journal, torn, length)
-        assert Journal.open(torn).heads("flights") is not None
+        assert Journal.open(torn).pending("flights") is not None
         shutil.rmtree(torn)
 
     torn = tmp_path / "torn"
@@ -64,7 +64,7 @@ def test_f04_a_torn_end_of_the_journal_is_dropped(world: World, tmp_path: Path) 
     world.check(world.settle(world.start(journal=str(torn))))
 
 
-@pytest.mark.parametrize("failpoint", ["before_commit", "committed", "fate_committed"])
+@pytest.mark.parametrize("failpoint", ["before_commit", "committed", "outcome_committed"])
 def test_f04_the_power_fails(world: World, failpoint: str) -> None:
     world.publish(world.mix.everything(flights=240, booked=20))
     nth = world.mix.chance.randrange(1, 4)

@@ -20,7 +20,7 @@ from tests.faults.world import ACK_SECONDS, World, until
 
 pytestmark = [pytest.mark.emulators, pytest.mark.faults]
 FLIGHTS = "flights"
-GUILTY = 66_666  # a flight number that BigQuery is told to refuse
+OFFENDING = 66_666  # a flight number that BigQuery is told to refuse
 
 
 @contextmanager
@@ -31,13 +31,13 @@ def scripted(world: World) -> Iterator[ScriptedServer]:
         yield server
 
 
-def guilty(world: World) -> Message:
-    return world.mix.flight(fate="refused_by_bigquery", flight=GUILTY)
+def offending(world: World) -> Message:
+    return world.mix.flight(outcome="refused_by_bigquery", flight=OFFENDING)
 
 
 def guilty_among(world: World, good: int) -> list[Message]:
     messages = [world.mix.flight() for _ in range(good)]
-    messages.insert(world.mix.chance.randrange(good), guilty(world))
+    messages.insert(world.mix.chance.randrange(good), offending(world))
     return messages
 
 
@@ -86,7 +86,7 @@ def test_f09_the_answer_is_lost_although_the_rows_are_written(world: World) -> N
 @pytest.mark.faults_quick
 def test_f10_one_row_of_a_batch_is_refused_by_its_index(world: World) -> None:
     with scripted(world) as server:
-        server.script.add(answers.refuse_rows(lambda row: row["flight"] == GUILTY), times=None, table=FLIGHTS)
+        server.script.add(answers.refuse_rows(lambda row: row["flight"] == OFFENDING), times=None, table=FLIGHTS)
         world.publish(guilty_among(world, 499))
         world.check(world.settle(world.start(round_messages="1000")))
 
@@ -94,18 +94,18 @@ def test_f10_one_row_of_a_batch_is_refused_by_its_index(world: World) -> None:
 @pytest.mark.faults_quick
 def test_f11_a_batch_is_refused_and_no_row_is_named(world: World) -> None:
     with scripted(world) as server:
-        server.script.add(answers.refuse_batch(lambda row: row["flight"] == GUILTY), times=None, table=FLIGHTS)
+        server.script.add(answers.refuse_batch(lambda row: row["flight"] == OFFENDING), times=None, table=FLIGHTS)
         world.publish(guilty_among(world, 499))
         world.check(world.settle(world.start(round_messages="1000")))
         holding = [
-            append for append in server.script.seen if append.table == FLIGHTS and GUILTY in append.values("flight")
+            append for append in server.script.seen if append.table == FLIGHTS and OFFENDING in append.values("flight")
         ]
         assert 1 < len(holding) <= 2 * math.log2(500) + 1
 
 
 def test_f11_killed_while_the_guilty_row_is_looked_for(world: World) -> None:
     with scripted(world) as server:
-        server.script.add(answers.refuse_batch(lambda row: row["flight"] == GUILTY), times=None, table=FLIGHTS)
+        server.script.add(answers.refuse_batch(lambda row: row["flight"] == OFFENDING), times=None, table=FLIGHTS)
         world.publish(guilty_among(world, 199))
         world.crash("refusal_published:1", round_messages="1000")
         world.check(world.settle(world.start(round_messages="1000")))

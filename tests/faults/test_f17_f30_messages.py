@@ -46,8 +46,8 @@ def test_f17_the_same_event_before_and_after_a_restart_without_a_journal(world: 
 @pytest.mark.faults_quick
 def test_f18_one_id_and_two_payloads(world: World) -> None:
     messages = [world.mix.flight() for _ in range(100)]
-    rivals = [world.mix.rival(message) for message in messages[:20]]
-    run(world, [*messages, *rivals])
+    conflicting = [world.mix.conflicting(message) for message in messages[:20]]
+    run(world, [*messages, *conflicting])
     assert world.tallied()["flight_departed", "dead_lettered", "id_conflict"] == 20
 
 
@@ -67,8 +67,8 @@ def test_f21_times_out_of_bounds_take_nobody_with_them(world: World) -> None:
     mix = world.mix
     now = datetime.now(UTC).replace(microsecond=0)
     ahead = [now + timedelta(hours=1), now + timedelta(days=365), datetime(9999, 12, 31, tzinfo=UTC)]
-    early = [mix.flight(fate="in_the_future", scheduled_at=at, departed_at=None) for at in ahead]
-    ancient = mix.flight(fate="too_late", scheduled_at=datetime(1950, 1, 1, tzinfo=UTC), departed_at=None)
+    early = [mix.flight(outcome="in_the_future", scheduled_at=at, departed_at=None) for at in ahead]
+    ancient = mix.flight(outcome="too_late", scheduled_at=datetime(1950, 1, 1, tzinfo=UTC), departed_at=None)
     beyond = [
         mix.faulty(mix.flight(), "undecodable_payload", _moved(mix.flight(), micros)) for micros in (2**62, -(2**62))
     ]
@@ -194,7 +194,7 @@ def test_f30_rows_over_the_limit_and_batches_over_the_limit(world: World) -> Non
     mix = world.mix
     small = [mix.flight() for _ in range(30)]
     wide = [mix.flight(tail_number="w" * 250_000) for _ in range(60)]
-    over = mix.flight(fate="undecodable_payload", tail_number="o" * 9_200_000)  # a payload is 1 MiB at most
+    over = mix.flight(outcome="undecodable_payload", tail_number="o" * 9_200_000)  # a payload is 1 MiB at most
     for message in [*small, over, *wide]:
         world.publish([message])
     world.check(world.settle(world.start(round_messages="1000")))

@@ -10,11 +10,11 @@ import pytest
 from tests.faults.oracle import Check, Evidence, Letter, Row, Sent, judge
 
 
-def sent(probe: str, event_id: str = "", fate: str = "written", digest: str = "", **changes: bool) -> Sent:
+def sent(probe: str, event_id: str = "", outcome: str = "written", digest: str = "", **changes: bool) -> Sent:
     """An event whose row holds its payload's digest."""
     event_id, digest = event_id or f"e{probe}", digest or f"d{probe}"
-    row = {"payload": digest} if fate == "written" else None
-    return Sent(probe, "things", event_id, digest, fate, row, **changes)
+    row = {"payload": digest} if outcome == "written" else None
+    return Sent(probe, "things", event_id, digest, outcome, row, **changes)
 
 
 def row(event_id: str, payload: str) -> Row:
@@ -37,11 +37,11 @@ RUN = Evidence(
         sent("1"),
         sent("2"),
         sent("3", "e2", digest="d2"),
-        sent("4", "rivals"),
-        sent("5", "rivals"),
-        sent("6", fate="too_late"),
+        sent("4", "conflicting"),
+        sent("5", "conflicting"),
+        sent("6", outcome="too_late"),
     ),
-    rows=(row("e1", "d1"), row("e2", "d2"), row("rivals", "d4")),
+    rows=(row("e1", "d1"), row("e2", "d2"), row("conflicting", "d4")),
     letters=(Letter("5", "d5", "id_conflict"), Letter("6", "d6", "too_late")),
     pending=frozenset(),
     tallies=tallies(3, 1, 1, 1),
@@ -57,7 +57,7 @@ def test_a_healthy_run_has_no_violation() -> None:
 
 
 def test_either_of_two_payloads_with_one_id_may_win() -> None:
-    rows = (*RUN.rows[:2], row("rivals", "d5"))
+    rows = (*RUN.rows[:2], row("conflicting", "d5"))
     letters = (Letter("4", "d4", "id_conflict"), RUN.letters[1])
     assert judge(replace(RUN, rows=rows, letters=letters)) == []
 
@@ -84,12 +84,12 @@ PLANTED = [
     pytest.param(lambda run: replace(run, letters=run.letters[1:]), Check.LOST, id="the losing payload is missing"),
     pytest.param(
         lambda run: replace(without_row(run, "e1"), at_rest=False),
-        Check.ACKNOWLEDGED_WITHOUT_FATE,
+        Check.ACKNOWLEDGED_WITHOUT_OUTCOME,
         id="the engine is dead and owes a row that nobody holds",
     ),
     pytest.param(lambda run: replace(run, pending=frozenset("1")), Check.STILL_PENDING, id="never acknowledged"),
     pytest.param(lambda run: with_row(run, row("e1", "d1")), Check.DOUBLED_ROW, id="a row twice"),
-    pytest.param(lambda run: with_row(run, row("rivals", "d5")), Check.DOUBLED_ROW, id="both payloads of an id"),
+    pytest.param(lambda run: with_row(run, row("conflicting", "d5")), Check.DOUBLED_ROW, id="both payloads of an id"),
     pytest.param(
         lambda run: with_row(without_row(run, "e1"), row("e1", "x")), Check.WRONG_CONTENTS, id="another value"
     ),
@@ -107,7 +107,7 @@ PLANTED = [
         id="a good event refused",
     ),
     pytest.param(
-        lambda run: with_letters(without_row(run, "rivals"), Letter("4", "d4", "id_conflict")),
+        lambda run: with_letters(without_row(run, "conflicting"), Letter("4", "d4", "id_conflict")),
         Check.WRONGLY_REFUSED,
         id="both payloads in conflict with each other",
     ),
@@ -203,8 +203,8 @@ def test_a_conflict_may_be_written_once_its_rival_went_with_the_table() -> None:
     #  4 won, 5 has a letter; the table is made anew while 5 is not acknowledged, so it comes again
     won = replace(
         RUN,
-        rows=(*RUN.rows[:2], row("rivals", "d5")),
-        gone=(row("rivals", "d4"),),
+        rows=(*RUN.rows[:2], row("conflicting", "d5")),
+        gone=(row("conflicting", "d4"),),
         excused=frozenset({"4"}),
         unacknowledged={"5": 1},
         tallies=tallies(4, 1, 1, 1),

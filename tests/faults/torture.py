@@ -61,8 +61,8 @@ SETTINGS: Final = {
 }
 _LATER: Final = {"pulled", "decoded", "looked_up", "letters_published", "before_commit", "committed", "append_sent"} | {
     "appended",
-    "before_fate",
-    "fate_committed",
+    "before_outcome",
+    "outcome_committed",
     "acknowledged",
 }
 _PAUSE: Final = threading.Event()
@@ -96,7 +96,7 @@ def messages_of(mix: Mix, events: int, block_size: int = BLOCK) -> list[Message]
     while len(everything) < events:
         block = next(blocks)
         refused = (f"{REFUSED}{mix.seed}-{len(everything)}-{place}" for place in range(2))
-        block += [mix.flight(event_id, fate="refused_by_bigquery") for event_id in refused]
+        block += [mix.flight(event_id, outcome="refused_by_bigquery") for event_id in refused]
         mix.chance.shuffle(block)  # an event's second message stays within its block, so within the horizon
         everything += block
     return everything
@@ -167,7 +167,7 @@ def _die(world: World, death: str) -> bool:
         _PAUSE.wait(chance.uniform(0, 1.5))
         world.kill(engine)
         return True
-    if death == "head_moved" and not _die(world, "committed"):
+    if death == "pending_batch_moved" and not _die(world, "committed"):
         return False
     nth = chance.randrange(1, 4) if death in _LATER else 1
     engine = world.start(f"{death}:{nth}", wait=death == "drained")
@@ -187,12 +187,12 @@ def _die(world: World, death: str) -> bool:
 def _refusing(places: Places) -> Iterator[Places]:
     """The way to the emulator through a server that refuses some rows, as BigQuery may and the emulator never does."""
 
-    def guilty(append: Append) -> wire.AppendRowsResponse:
+    def offending(append: Append) -> wire.AppendRowsResponse:
         ids = append.values("_event_id")
         return refuse_indices(append, [index for index, id_ in enumerate(ids) if id_.startswith(REFUSED)])
 
     with streams_behind(places.grpc) as behind, a_scripted_server(behind) as scripted:
-        scripted.script.add(guilty, times=None, table="flights")
+        scripted.script.add(offending, times=None, table="flights")
         yield Places(places.pubsub, places.rest, scripted.address)
 
 
@@ -317,7 +317,7 @@ each subject as many as the tallies are ahead of the rows, and finds nothing els
 Found and mended on the way, by torture, by the faults of the catalogue, or by reading for them:
 
 * Two events with one id in one batch: the second was dead-lettered before the first was written. Killed there, both
-  came again in another order, and the second was written too. Rivals now wait until the first is written.
+  came again in another order, and the second was written too. The second now waits until the first is written.
 * Ids reached back to the newest forgotten message. A copy published just after it and held by an engine that died was
   written again, thousands of events later. They now reach back to the moment of forgetting.
 * What was found in the table was taken for a duplicate without a look at its contents, and a conflict was lost.

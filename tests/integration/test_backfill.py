@@ -148,7 +148,7 @@ def test_killed_at_every_turn_it_goes_on_where_it_was(place: Place) -> None:
     head, *lines = as_csv(place.folder / "day.csv", FLIGHT, events).read_text().splitlines(keepends=True)
     path = place.folder / "day.csv"
     path.write_text(head + "".join(lines[:1_000]) + "no flight\n" + "".join(lines[1_000:]))
-    for plan in ("committed:2", "append_sent:3", "fate_committed:2", "acknowledged:1", "letters_published:1"):
+    for plan in ("committed:2", "append_sent:3", "outcome_committed:2", "acknowledged:1", "letters_published:1"):
         killed = place.backfill(path, crash_at=plan, round_messages="250")
         assert killed.code == -9, killed.said
     last = place.backfill(path, round_messages="250")

@@ -15,7 +15,7 @@ from google.rpc import code_pb2
 from headrace.audit.reconcile import SubjectAudit, count_subjects
 from headrace.beam import pages
 from headrace.beam.pages import Placed, Queue
-from headrace.bigquery.append_result import Answer, Verdict, judge
+from headrace.bigquery.append_result import Answer, AppendResult, interpret
 from headrace.bigquery.write_streams import Rows, WriteStreams
 from headrace.core.dead_letter import PREFIX
 from headrace.engine.continuity import Continuity
@@ -157,10 +157,10 @@ def test_streams_of_the_emulator_answer_as_the_ledger_expects(project: str) -> N
     rows = Rows.of(pa.RecordBatch.from_pydict({"number": [1, 2]}))
 
     stream = streams.create(service.names.table("numbers"))
-    verdicts = [judge(streams.append(stream, offset, rows), attempted=True) for offset in (0, 0, 5)]
-    assert verdicts == [Verdict.WRITTEN, Verdict.WRITTEN, Verdict.HALT]
+    results = [interpret(streams.append(stream, offset, rows), attempted=True) for offset in (0, 0, 5)]
+    assert results == [AppendResult.WRITTEN, AppendResult.WRITTEN, AppendResult.HALT]
     assert [streams.finalise(stream), streams.finalise(stream)] == [2, 2]
-    assert judge(streams.append(stream, 2, rows), attempted=True) is Verdict.STREAM_GONE
+    assert interpret(streams.append(stream, 2, rows), attempted=True) is AppendResult.STREAM_GONE
     assert streams.finalise(f"{stream}-never") is None
     streams.close_all()
     assert len(service.rows("numbers")) == 2

@@ -136,10 +136,10 @@ def test_an_unexpected_error_stops_its_subject_until_it_goes_away_and_no_other(p
     publish_both(service, 20)
     failures: list[Exception] = [ValueError("ada@example.com"), MemoryError(), KeyError("ada@example.com")]
     engine = service.engine()
-    intake, said = engine.intake, set[str]()
+    open_source, said = engine.open_source, set[str]()
 
     def failing(subject: str, *more: Any) -> Any:
-        source, preparer = intake(subject, *more)
+        source, preparer = open_source(subject, *more)
         return (source, Failing(preparer, failures) if subject == "bad_thing" else preparer)
 
     def look(_: object) -> None:
@@ -147,7 +147,7 @@ def test_an_unexpected_error_stops_its_subject_until_it_goes_away_and_no_other(p
         if engine.progress.acknowledged >= 40:
             engine.stop.set()
 
-    engine.intake, engine.on_progress = failing, look
+    engine.open_source, engine.on_progress = failing, look
     engine.run()
 
     assert (rows(service, "good"), rows(service, "bad")) == (list(range(20)), list(range(20)))

@@ -102,7 +102,7 @@ def test_statements_that_no_longer_count_are_deleted_and_the_others_stay(project
     engine = service.run_until(acknowledged=1)
     stated = service.rows("headrace_engines", "engine, number, stated_at")
     last = max(row["stated_at"] for row in stated)
-    claims = engine._guard._claims
+    claims = engine._claim_keeper._claims
     claims.forget(["another"], last)
     assert len(service.rows("headrace_engines", "number")) == len(stated)
     claims.forget([stated[0]["engine"]], last)

@@ -32,7 +32,7 @@ from headrace.console.archive_access import open_collector
 from headrace.core.message import Message
 from headrace.core.resource_names import ENGINES, TALLIES
 from headrace.core.tally import Outcome, tally_unread
-from headrace.engine.subscription_claims import Claims
+from headrace.engine.subscription_claims import SubscriptionClaims
 from headrace.job import job_of
 from headrace.pipeline import load
 from headrace.producers import EventProducer, PubSubPublisher
@@ -162,14 +162,14 @@ class Day:
                 collector.collect()
 
     def look_after_a_mishap(self, principal: str) -> None:
-        """What the engine asks only when an append is refused or its fate is unknown."""
+        """What the engine asks only when an append is refused or its outcome is unknown."""
         names = self.service.names
         client = open_bigquery(names.project)
         tally = tally_unread([Message("flight_departed", b"", {}, "m", 1_000_000)], Outcome.RECEIVED, MINUTE).counts
         rows = tally.append_column("tally_id", pa.array(["t"])).append_column("tallied_at", pa.array([NOW]))
         with self.calls.by(principal):
-            StoredRows(client, names.sql("flights")).misfits([])
-            StoredRows(client, names.sql(TALLIES)).misfits([])
+            StoredRows(client, names.sql("flights")).schema_mismatches([])
+            StoredRows(client, names.sql(TALLIES)).schema_mismatches([])
             StoredTallies(client, names.sql(TALLIES)).count(rows)
 
     def let_hours_pass(self, principal: str) -> None:
@@ -177,7 +177,7 @@ class Day:
         names = self.service.names
         client, streams = open_bigquery(names.project), WriteStreams(open_write(names.project), 10.0)
         ours = [names.subscription("flight_departed")]
-        claims = Claims("e", "r", "nobody", ours, names.table(ENGINES), names.sql(ENGINES), client, streams)
+        claims = SubscriptionClaims("e", "r", "nobody", ours, names.table(ENGINES), names.sql(ENGINES), client, streams)
         with self.calls.by(principal):
             looked = look_at_table(client, names.sql("flights"))
             assert missing_witnesses(client, looked, [Witness("nobody wrote it", to_micros(NOW))]) == 1

@@ -69,7 +69,7 @@ def test_of_few_messages_none_is_given_to_somebody_busy_until_they_have_waited_f
     publish_flights(service, 3)
     with pulling(service) as puller:
         wait_for(lambda: puller._count() == 3)
-        puller._pace.note(time.monotonic(), 10_000)
+        puller._arrivals.note(time.monotonic(), 10_000)
         puller._waiting_since = time.monotonic() + 3600
         assert puller.take(5000, None) == []
         puller._waiting_since = time.monotonic()

@@ -222,7 +222,7 @@ def test_a_kill_between_commit_and_acknowledgement_counts_what_was_dropped_once(
     dropped = sum(each["cancelled"] for each in flights)
     service.publish("flight_departed", as_messages(flights))
 
-    with a_running_job(project, key, contracts=str(folder), crash_at="fate_committed:1") as job:
+    with a_running_job(project, key, contracts=str(folder), crash_at="outcome_committed:1") as job:
         assert job.wait(60) == -signal.SIGKILL
     with a_running_job(project, key, contracts=str(folder)) as job:
         wait_for(lambda: counts(service).written + counts(service).dropped == 120, 60)

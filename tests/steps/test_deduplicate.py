@@ -64,7 +64,7 @@ def test_what_state_keeps_is_enough_to_go_on_elsewhere() -> None:
 def test_ids_whose_keys_agree_in_a_half_are_different() -> None:
     batch = a_batch(("a_______1", 1), ("a_______2", 2), ("a_______1", 1), ("b_______2", 3), ("a_______2", 4))
     decision = SeenIds().decide(batch)
-    assert (decision.fresh, decision.duplicates, decision.rivals) == ([0, 1, 3], [2], [4])
+    assert (decision.fresh, decision.duplicates, decision.same_batch_conflicts) == ([0, 1, 3], [2], [4])
 
 
 def test_what_is_remembered_without_a_budget_has_no_bound() -> None:
@@ -84,7 +84,7 @@ def test_the_smallest_budget_is_due_after_each_event() -> None:
 
 def test_a_batch_of_one_event_alone_has_one_fresh_row() -> None:
     decision = SeenIds().decide(a_batch(("a", 1), ("a", 1), ("a", 2)))
-    assert (decision.fresh, decision.duplicates, decision.rivals) == ([0], [1], [2])
+    assert (decision.fresh, decision.duplicates, decision.same_batch_conflicts) == ([0], [1], [2])
 
 
 def test_a_new_event_whose_content_is_hashed_to_0_is_fresh_and_nothing_else() -> None:
@@ -149,8 +149,8 @@ def said_of(decision: Decision, count: int) -> list[str]:
     said = dict.fromkeys(decision.fresh, "fresh") | dict.fromkeys(decision.duplicates, "duplicate")
     said |= {conflict.index: "conflict" for conflict in decision.conflicts}
     assert len(said) == len(decision.fresh) + len(decision.duplicates) + len(decision.conflicts) == count
-    assert set(decision.rivals) <= {conflict.index for conflict in decision.conflicts}
-    return ["rival" if index in decision.rivals else said[index] for index in range(count)]
+    assert set(decision.same_batch_conflicts) <= {conflict.index for conflict in decision.conflicts}
+    return ["rival" if index in decision.same_batch_conflicts else said[index] for index in range(count)]
 
 
 @settings(FIXED_PROFILE, max_examples=200)
@@ -165,8 +165,8 @@ def test_it_decides_as_a_dictionary_would(data: st.DataObject) -> None:
         decision = seen.decide(batch, stored)
 
         assert said_of(decision, len(events)) == model.decide(events, stored)
-        assert [decision.fresh, decision.duplicates, decision.rivals] == [
-            sorted(each) for each in (decision.fresh, decision.duplicates, decision.rivals)
+        assert [decision.fresh, decision.duplicates, decision.same_batch_conflicts] == [
+            sorted(each) for each in (decision.fresh, decision.duplicates, decision.same_batch_conflicts)
         ]
         chunks[1].append(seen.remember(batch.take(decision.fresh)))
         model.recent |= dict(events[index] for index in decision.fresh)

@@ -33,7 +33,7 @@ from headrace.engine.prepare import Preparation, Prepared
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.errors import ContractError
 from headrace.schemas.registry import Contract, Registry, parse_contract
-from headrace.steps.circuit_breaker import FLOOR, FloodError
+from headrace.steps.circuit_breaker import FLOOR, CircuitOpenError
 from headrace.steps.decode.decode_messages import Decoder, decode
 from headrace.steps.mask.mask_columns import Masker
 from headrace.steps.mask.tokens import TokenKey
@@ -383,7 +383,7 @@ def test_on_dataflow_a_bundle_fails_when_too_much_of_it_cannot_be_transformed() 
     step = _TransformFn(registry, MINUTE, lambda: 0, key)
     step.setup()
 
-    with pytest.raises(FloodError, match=r"thing_happened: 1,000 of 1,000 messages refused .*stay in Pub/Sub"):
+    with pytest.raises(CircuitOpenError, match=r"thing_happened: 1,000 of 1,000 messages refused .*stay in Pub/Sub"):
         list(step.process(replace(decoded.batch, sealed=seal(events, sealing_key(KEY)))))
 
 

@@ -149,7 +149,7 @@ class World:
     def engine(self, journal: str = "journal", lease_seconds: float = 30.0, **changes: Any) -> Embedded:
         job = self.job()
 
-        def intake(subject: str, status: SubjectStatus, stop: threading.Event) -> tuple[Given, Preparer]:
+        def open_source(subject: str, status: SubjectStatus, stop: threading.Event) -> tuple[Given, Preparer]:
             self.ready_at_begin.append(status.ready)
             source = self.sources.setdefault(subject, Given(finite=changes.get("once", False)))
             preparation = Preparation(self.registry, subject, job.window, job.token_key())
@@ -167,7 +167,7 @@ class World:
             names=self.names,
             journal=Journal.open(self.folder / journal),
             clients=EngineClients(**clients),
-            intake=intake,
+            open_source=open_source,
             holder=f"the engine of {journal}",
             lease_seconds=lease_seconds,
             round_messages=100,

@@ -19,7 +19,7 @@ from headrace.config.settings import Settings, read_masking_key
 from headrace.engine.build import engine_of
 from headrace.engine.embedded import Embedded
 from headrace.engine.journal import Journal
-from headrace.engine.retry import Patience
+from headrace.engine.retry import RetryPolicy
 from headrace.engine.sources import Preparer, Source
 from headrace.engine.status import SubjectStatus
 from headrace.job import job_of
@@ -43,7 +43,7 @@ class History(Protocol):
     def contract(self) -> Contract:
         """What the lines are events of."""
 
-    def source(self, journal: Journal | None, patience: Patience, stop: threading.Event) -> HistorySource:
+    def source(self, journal: Journal | None, retry: RetryPolicy, stop: threading.Event) -> HistorySource:
         """The lines as the engine takes them."""
 
 
@@ -66,9 +66,9 @@ class Reading:
         """What the lines are events of."""
         return self.task.contract
 
-    def source(self, journal: Journal | None, patience: Patience, stop: threading.Event) -> FileSource:
+    def source(self, journal: Journal | None, retry: RetryPolicy, stop: threading.Event) -> FileSource:
         """The files as the engine takes them, read by another process."""
-        return FileSource(self.task, read_ahead, journal, patience, stop)
+        return FileSource(self.task, read_ahead, journal, retry, stop)
 
 
 def build_backfill(settings: Settings, reading: History) -> tuple[Embedded, HistorySource]:
@@ -78,12 +78,12 @@ def build_backfill(settings: Settings, reading: History) -> tuple[Embedded, Hist
     """
     subject, stop = reading.contract.subject, threading.Event()
     job, journal = job_of(settings, subject, held_key(settings)), Journal.open(settings.journal)
-    source = reading.source(journal, Patience("place", SubjectStatus(subject), stop), stop)
+    source = reading.source(journal, RetryPolicy("place", SubjectStatus(subject), stop), stop)
 
-    def intake(name: str, status: SubjectStatus, stop: threading.Event) -> tuple[Source, Preparer]:
+    def open_source(name: str, status: SubjectStatus, stop: threading.Event) -> tuple[Source, Preparer]:
         return source, LinePreparer(job, name)
 
-    return engine_of(settings, job, journal, open_bigquery(settings.project), intake, stop), source
+    return engine_of(settings, job, journal, open_bigquery(settings.project), open_source, stop), source
 
 
 def held_key(settings: Settings) -> Key:

@@ -23,7 +23,7 @@ FEWEST_LINES: Final = 10  # of a file that is refused for that
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What is to be read. *settled*: how many lines of a file, by its key, have their fate. *now* in microseconds.
+    """What is to be read. *settled*: how many lines of a file, by its key, have their outcome. *now* in microseconds.
 
     *loaded*: by a load job, which takes events that are older than what is streamed may be.
     """

@@ -15,7 +15,7 @@ from headrace.backfill.file_rounds import Round, Task
 from headrace.backfill.finite_source import FiniteSource
 from headrace.engine.journal import Journal
 from headrace.engine.puller import Pulled
-from headrace.engine.retry import Patience
+from headrace.engine.retry import RetryPolicy
 from headrace.engine.transaction import Transaction
 
 Reading: TypeAlias = Callable[[Task], Generator[Round, None, None]]
@@ -28,9 +28,9 @@ class FileSource(FiniteSource):
     """
 
     def __init__(
-        self, task: Task, read: Reading, journal: Journal | None, patience: Patience, stop: threading.Event
+        self, task: Task, read: Reading, journal: Journal | None, retry: RetryPolicy, stop: threading.Event
     ) -> None:
-        super().__init__(journal, patience, stop)
+        super().__init__(journal, retry, stop)
         self._task = task
         self._table = task.contract.options.table
         self._read = read

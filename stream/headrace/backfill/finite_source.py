@@ -10,7 +10,7 @@ from functools import partial
 from headrace.engine.continuity import Gap
 from headrace.engine.journal import Journal
 from headrace.engine.puller import Pulled
-from headrace.engine.retry import NEEDS_ROOM, Patience
+from headrace.engine.retry import NEEDS_ROOM, RetryPolicy
 from headrace.engine.scheduler import Scheduler, Wake
 from headrace.engine.transaction import Transaction
 
@@ -23,9 +23,9 @@ class FiniteSource(ABC):
 
     finite = True
 
-    def __init__(self, journal: Journal | None, patience: Patience, stop: threading.Event) -> None:
+    def __init__(self, journal: Journal | None, retry: RetryPolicy, stop: threading.Event) -> None:
         self._noted_in = journal
-        self._patience = patience
+        self._retry = retry
         self._stop = stop
         self.finished = False
 
@@ -51,7 +51,7 @@ class FiniteSource(ABC):
         """Note how far the source is settled."""
         for each in pulled:
             for token in each.ack_ids:
-                self._patience.insist(NEEDS_ROOM, partial(self._commit, token))
+                self._retry.call(NEEDS_ROOM, partial(self._commit, token))
 
     def _commit(self, token: str) -> None:
         assert self._noted_in is not None  # noqa: S101 without one nothing is acknowledged

@@ -14,7 +14,7 @@ from headrace.engine.scheduler import Steps
 from headrace.job import Job
 from headrace.schemas.envelope import Envelope
 from headrace.schemas.registry import Contract
-from headrace.steps.circuit_breaker import COUNTED, FloodGuard, describe
+from headrace.steps.circuit_breaker import COUNTED, CircuitBreaker, describe
 from headrace.steps.decode.decode_messages import Decoder, RefusedError
 
 
@@ -35,7 +35,7 @@ class LinePreparer:
         decoder = LineDecoder(job.registry, subject)
         self._preparation = Preparation(job.registry, subject, job.window, job.token_key(), decoder)
         self._percent = job.registry.latest(subject).options.refuse_at_most
-        self._guard = FloodGuard(self._percent)
+        self._breaker = CircuitBreaker(self._percent)
 
     def prepare(self, messages: Sequence[Message], now: int) -> Prepared:
         """Decode, mask and window *messages*; *now* is in microseconds since 1970.
@@ -46,7 +46,7 @@ class LinePreparer:
         prepared = self._preparation.prepare(messages, now)
         messages = messages[: len(messages) - prepared.left]
         refused = Counter(letter.reason for letter in prepared.letters)
-        if self._guard.judge(now, len(messages), refused):
+        if self._breaker.opens_on(now, len(messages), refused):
             example = next((letter.detail for letter in prepared.letters if letter.reason in COUNTED), "none")
             seen = describe(len(messages), refused, self._percent)
             raise BackfillError(f"{seen}; for example: {example}; mend the file or the mapping, and run it again")

@@ -34,7 +34,7 @@ from headrace.core.tally import COUNTS, Outcome, Tally, add_up
 from headrace.engine.journal import Journal
 from headrace.engine.prepare import Prepared
 from headrace.engine.puller import Pulled
-from headrace.engine.retry import Patience
+from headrace.engine.retry import RetryPolicy
 from headrace.engine.scheduler import Steps
 from headrace.engine.transaction import Transaction
 from headrace.job import Job
@@ -59,10 +59,10 @@ class DayReplacement(FiniteSource):
         rounds: Callable[[], Iterable[Round]],
         journal: Journal,
         client: bigquery.Client,
-        patience: Patience,
+        retry: RetryPolicy,
         stop: threading.Event,
     ) -> None:
-        super().__init__(journal, patience, stop)
+        super().__init__(journal, retry, stop)
         self._contract = contract
         self._table = contract.options.table
         self._day = day
@@ -139,7 +139,7 @@ class DayReplacement(FiniteSource):
         """What the tallies say was written on that day, negative."""
         scope = Scope(now, self._job.window, since=from_micros(self._day.begin))
         query = partial(self._tallied, from_micros(now), scope)
-        said = self._patience.insist("tallies: the job needs bigquery.tables.getData on them", query)
+        said = self._retry.call("tallies: the job needs bigquery.tables.getData on them", query)
         rows = [row for start, each in said for row in _negative(self._contract.subject, start, each)]
         return [Tally(pa.RecordBatch.from_pylist(rows, COUNTS))] if rows else []
 

@@ -18,7 +18,7 @@ from headrace.beam.packing import Head
 from headrace.beam.pages import Queue
 from headrace.beam.row_outcomes import Fates
 from headrace.beam.state import Key, Memory
-from headrace.bigquery.append_result import Answer, HaltError, Verdict, judge
+from headrace.bigquery.append_result import Answer, AppendResult, HaltError, interpret
 from headrace.bigquery.write_streams import Rows
 from headrace.core.dead_letter import Refusal
 from headrace.core.micro_batch import MicroBatch
@@ -105,31 +105,31 @@ class Outbox:
         if not head.batches:
             return Settled([], self._assign(streams, head, now))
         answer = streams.append(head.stream, head.offset, Rows.of(head.rows))
-        verdict = judge(answer, attempted=True)
-        match verdict:  # a committed head may have been sent by any bundle before
-            case Verdict.WRITTEN:
+        result = interpret(answer, attempted=True)
+        match result:  # a committed head may have been sent by any bundle before
+            case AppendResult.WRITTEN:
                 end = replace(head, offset=head.offset + len(head), batches=())
                 return self._written(streams, head.batches, end, now)
-            case Verdict.UNKNOWN:
+            case AppendResult.UNKNOWN:
                 self.queue.store()
                 return Settled([], BACKOFF_SECONDS)
-            case Verdict.HALT:
+            case AppendResult.HALT:
                 raise HaltError(f"{head.stream}: not as committed at offset {head.offset}; see `headrace audit`")
-            case Verdict.BLOCKED:
+            case AppendResult.BLOCKED:
                 raise AppendError(
                     f"{self.table}: BigQuery refuses rows ({answer.storage or answer.status}); "
                     "run `headrace provision`, and give the job bigquery.tables.updateData on it"
                 )
-            case Verdict.ROWS_REFUSED | Verdict.BATCH_REFUSED | Verdict.STREAM_GONE:
-                return self._replace(streams, head, answer, verdict, now)
+            case AppendResult.ROWS_REFUSED | AppendResult.BATCH_REFUSED | AppendResult.STREAM_GONE:
+                return self._replace(streams, head, answer, result, now)
             case _:
-                assert_never(verdict)
+                assert_never(result)
 
     def _written(self, streams: Streams, batches: Sequence[MicroBatch], end: Head, now: int) -> Settled:
         fates = [Fates(batch, range(len(batch))) for batch in batches]
         return Settled(fates, self._assign(streams, end, now))
 
-    def _replace(self, streams: Streams, head: Head, answer: Answer, verdict: Verdict, now: int) -> Settled:
+    def _replace(self, streams: Streams, head: Head, answer: Answer, result: AppendResult, now: int) -> Settled:
         """Go on in a new stream, once the old one's end says what became of the head.
 
         Also when the head must change: were other rows sent to the same offset, an attempt that arrives late and
@@ -141,9 +141,9 @@ class Outbox:
             return self._written(streams, head.batches, end, now)
         batches = head.batches
         fates: list[Fates] = []
-        if verdict is Verdict.BATCH_REFUSED and len(head) > 1:
+        if result is AppendResult.BATCH_REFUSED and len(head) > 1:
             batches = self._first_half(head.batches)
-        elif verdict is not Verdict.STREAM_GONE:
+        elif result is not AppendResult.STREAM_GONE:
             batches, fates = self._without(head.batches, answer.refused or {0: "INVALID_ARGUMENT"})
         if not batches:
             return Settled(fates, self._assign(streams, end, now))

@@ -10,7 +10,7 @@ from typing import Final
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
 
-from headrace.beam.circuit_breaker_dofn import Floodgate
+from headrace.beam.circuit_breaker_dofn import BundleCircuitBreaker
 from headrace.beam.outputs import BATCHES, DEAD_LETTERS, TALLIES, Outputs, three_ways
 from headrace.config.secrets import Key
 from headrace.core.dead_letter import unread_letters
@@ -44,7 +44,7 @@ class _DecodeFn(beam.DoFn):  # type: ignore[misc]
         self._window = window
         self._clock = clock
         self._sealing = sealing
-        self._gate = Floodgate(registry, sealing, STAGE, _REMEDY)
+        self._circuit = BundleCircuitBreaker(registry, sealing, STAGE, _REMEDY)
 
     def setup(self) -> None:
         self._key = sealing_key(self._sealing.read())
@@ -67,7 +67,7 @@ class _DecodeFn(beam.DoFn):  # type: ignore[misc]
         if decoder is None:
             decoder = self._decoders[subject] = self._decoder(self._registry, subject)
         for part, decoded in decode_all(messages, decoder, self._clock()):
-            self._gate.hold(subject, self._clock(), len(part), decoded.refusals)
+            self._circuit.check(subject, self._clock(), len(part), decoded.refusals)
             yield part, decoded
 
 

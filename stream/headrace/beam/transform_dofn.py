@@ -9,7 +9,7 @@ from datetime import timedelta
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
 
-from headrace.beam.circuit_breaker_dofn import Floodgate
+from headrace.beam.circuit_breaker_dofn import BundleCircuitBreaker
 from headrace.beam.outputs import BATCHES, DEAD_LETTERS, TALLIES, Outputs, three_ways
 from headrace.beam.sealed_dead_letters import sealed_letters
 from headrace.config.secrets import Key
@@ -28,7 +28,7 @@ class _TransformFn(beam.DoFn):  # type: ignore[misc]
         self._window = window
         self._clock = clock
         self._sealing = sealing
-        self._gate = Floodgate(registry, sealing, STAGE, _REMEDY)
+        self._circuit = BundleCircuitBreaker(registry, sealing, STAGE, _REMEDY)
 
     def setup(self) -> None:
         self._key = sealing_key(self._sealing.read())
@@ -43,7 +43,7 @@ class _TransformFn(beam.DoFn):  # type: ignore[misc]
             yield batch
             return
         done = transformer.transform(batch)
-        self._gate.hold(subject, self._clock(), len(batch), done.refusals)
+        self._circuit.check(subject, self._clock(), len(batch), done.refusals)
         for tally in tally_refusals(batch, done.refusals, self._window):
             yield TaggedOutput(TALLIES, tally)
         for letter in sealed_letters(batch, done.refusals, STAGE, self._key):

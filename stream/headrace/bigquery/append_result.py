@@ -1,4 +1,4 @@
-"""What BigQuery's answer to an append at an offset means: one rule for both engines, and nothing but thinking.
+"""The result of an append at an offset, from BigQuery's answer: one rule for both engines, in pure functions.
 
 The codes are those of ``google.rpc.Code``; the names those of the Storage Write API's ``StorageErrorCode``.
 """
@@ -15,22 +15,20 @@ from google.rpc import code_pb2 as code
 from headrace.errors import Exit, HeadraceError
 
 
-class Verdict(StrEnum):
-    """What has become of one append, and so what to do next."""
+class AppendResult(StrEnum):
+    """The result of one append, and so what to do next."""
 
-    WRITTEN = "written"  # every row stands in the table, once
+    WRITTEN = "written"  # each row is in the table, once
     UNKNOWN = "unknown"  # perhaps written: append the same bytes at the same offset again
-    ROWS_REFUSED = "rows_refused"  # nothing was written; the answer names the guilty rows
+    ROWS_REFUSED = "rows_refused"  # nothing was written; the answer names the offending rows
     BATCH_REFUSED = "batch_refused"  # nothing was written, and no row is named: halve the batch
     STREAM_GONE = "stream_gone"  # finalised, or not there: find out what it holds, then open another
-    BLOCKED = "blocked"  # a person must mend something; no row is to blame, so wait
+    BLOCKED = "blocked"  # a person must correct something; no row is to blame, so wait
     HALT = "halt"  # the stream holds what nobody committed: somebody else wrote, or the state is an old copy
 
 
 class HaltError(HeadraceError, RuntimeError, error_code="HR-501", exit_code=Exit.HALTED):
-    """A stream holds rows that this engine did not commit, or the journal is an old copy.
-    Nothing more is written.
-    """
+    """A stream holds what nobody committed, or the state is an old copy: nothing more may be written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,43 +42,43 @@ class Answer:
 
 
 _BY_STORAGE: Final = {
-    "OFFSET_OUT_OF_RANGE": Verdict.HALT,
-    "STREAM_FINALIZED": Verdict.STREAM_GONE,
-    "STREAM_NOT_FOUND": Verdict.STREAM_GONE,
-    "INVALID_STREAM_STATE": Verdict.STREAM_GONE,
-    "TABLE_NOT_FOUND": Verdict.STREAM_GONE,  # opening another tells whether there is a table again
-    "SCHEMA_MISMATCH_EXTRA_FIELDS": Verdict.BLOCKED,
+    "OFFSET_OUT_OF_RANGE": AppendResult.HALT,
+    "STREAM_FINALIZED": AppendResult.STREAM_GONE,
+    "STREAM_NOT_FOUND": AppendResult.STREAM_GONE,
+    "INVALID_STREAM_STATE": AppendResult.STREAM_GONE,
+    "TABLE_NOT_FOUND": AppendResult.STREAM_GONE,  # opening another tells whether there is a table again
+    "SCHEMA_MISMATCH_EXTRA_FIELDS": AppendResult.BLOCKED,
 }
 _BY_STATUS: Final = {
-    code.OK: Verdict.WRITTEN,
-    code.OUT_OF_RANGE: Verdict.HALT,
-    code.FAILED_PRECONDITION: Verdict.STREAM_GONE,  # how the emulator answers on a finalised stream
-    code.NOT_FOUND: Verdict.STREAM_GONE,  # of the stream or of its table: opening another tells
-    code.INVALID_ARGUMENT: Verdict.BATCH_REFUSED,
-    code.PERMISSION_DENIED: Verdict.BLOCKED,
-    code.UNAUTHENTICATED: Verdict.BLOCKED,
-    code.CANCELLED: Verdict.UNKNOWN,
-    code.UNKNOWN: Verdict.UNKNOWN,
-    code.DEADLINE_EXCEEDED: Verdict.UNKNOWN,
-    code.RESOURCE_EXHAUSTED: Verdict.UNKNOWN,
-    code.ABORTED: Verdict.UNKNOWN,
-    code.INTERNAL: Verdict.UNKNOWN,
-    code.UNAVAILABLE: Verdict.UNKNOWN,
+    code.OK: AppendResult.WRITTEN,
+    code.OUT_OF_RANGE: AppendResult.HALT,
+    code.FAILED_PRECONDITION: AppendResult.STREAM_GONE,  # how the emulator answers on a finalised stream
+    code.NOT_FOUND: AppendResult.STREAM_GONE,  # of the stream or of its table: opening another tells
+    code.INVALID_ARGUMENT: AppendResult.BATCH_REFUSED,
+    code.PERMISSION_DENIED: AppendResult.BLOCKED,
+    code.UNAUTHENTICATED: AppendResult.BLOCKED,
+    code.CANCELLED: AppendResult.UNKNOWN,
+    code.UNKNOWN: AppendResult.UNKNOWN,
+    code.DEADLINE_EXCEEDED: AppendResult.UNKNOWN,
+    code.RESOURCE_EXHAUSTED: AppendResult.UNKNOWN,
+    code.ABORTED: AppendResult.UNKNOWN,
+    code.INTERNAL: AppendResult.UNKNOWN,
+    code.UNAVAILABLE: AppendResult.UNKNOWN,
 }
 
 
-def judge(answer: Answer, attempted: bool) -> Verdict:
-    """Say what *answer* means; *attempted*: the same bytes may have been sent to this offset before.
+def interpret(answer: Answer, attempted: bool) -> AppendResult:
+    """Return what *answer* means; *attempted*: the same bytes may have been sent to this offset before.
 
     An offset that is taken is our own earlier attempt, if there may have been one; otherwise somebody else's.
 
-    >>> judge(Answer(code.ALREADY_EXISTS), attempted=True).value
+    >>> interpret(Answer(code.ALREADY_EXISTS), attempted=True).value
     'written'
-    >>> judge(Answer(code.ALREADY_EXISTS), attempted=False).value
+    >>> interpret(Answer(code.ALREADY_EXISTS), attempted=False).value
     'halt'
     """
     if answer.refused:
-        return Verdict.ROWS_REFUSED
+        return AppendResult.ROWS_REFUSED
     if answer.status == code.ALREADY_EXISTS or answer.storage == "OFFSET_ALREADY_EXISTS":
-        return Verdict.WRITTEN if attempted else Verdict.HALT
-    return _BY_STORAGE.get(answer.storage) or _BY_STATUS.get(answer.status, Verdict.HALT)
+        return AppendResult.WRITTEN if attempted else AppendResult.HALT
+    return _BY_STORAGE.get(answer.storage) or _BY_STATUS.get(answer.status, AppendResult.HALT)

@@ -125,9 +125,9 @@ def table_for(contract: Contract, project: str, dataset: str) -> bigquery.Table:
     return table
 
 
-def misfits(existing: Sequence[bigquery.SchemaField], wanted: Sequence[bigquery.SchemaField]) -> list[str]:
+def schema_mismatches(existing: Sequence[bigquery.SchemaField], wanted: Sequence[bigquery.SchemaField]) -> list[str]:
     """Say why no row of *wanted* columns can be written to a table of *existing* ones; nothing when they can."""
-    return list(_misfits(existing, wanted, ""))
+    return list(_schema_mismatches(existing, wanted, ""))
 
 
 def case_clashes(
@@ -140,7 +140,7 @@ def case_clashes(
     return [(folded[name.lower()], name) for name in asked if name.lower() in folded]
 
 
-def _misfits(
+def _schema_mismatches(
     existing: Sequence[bigquery.SchemaField], wanted: Sequence[bigquery.SchemaField], within: str
 ) -> Iterator[str]:
     there, asked = {column.name: column for column in existing}, {column.name: column for column in wanted}
@@ -159,7 +159,7 @@ def _misfits(
         elif (old.mode == "REPEATED") != (column.mode == "REPEATED"):
             yield f"column {within}{name} is {old.mode} there and {column.mode} in the contract"
         elif old.fields and column.fields:
-            yield from _misfits(old.fields, column.fields, f"{within}{name}.")
+            yield from _schema_mismatches(old.fields, column.fields, f"{within}{name}.")
     required = [name for name, column in there.items() if column.mode == "REQUIRED"]
     for name in required:
         if name not in asked or asked[name].mode != "REQUIRED":

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from google.cloud import bigquery
 
-from headrace.bigquery.event_table import misfits
+from headrace.bigquery.event_table import schema_mismatches
 from headrace.bigquery.row_lookup import is_empty, service_time, stored_contents, stored_ids
 from headrace.core.micro_batch import MicroBatch
 from headrace.core.row_hash import LEFT_OUT, row_hashes
@@ -57,10 +57,10 @@ class StoredRows:
         pairs = zip(rows.column("_event_id").to_pylist(), row_hashes(rows.select(names)).to_pylist(), strict=True)
         return {index: contents[id_] == own for index, (id_, own) in enumerate(pairs) if id_ in contents}
 
-    def misfits(self, columns: Sequence[bigquery.SchemaField]) -> list[str]:
+    def schema_mismatches(self, columns: Sequence[bigquery.SchemaField]) -> list[str]:
         """Say in what the table has not the *columns* that its contract wants."""
         table = self._client.get_table(self._table.strip("`"), retry=None)
-        return misfits(table.schema, columns)
+        return schema_mismatches(table.schema, columns)
 
     def _look_up(self, rows: pa.RecordBatch) -> set[str]:
         ids = rows.column("_event_id").to_pylist()

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from google.cloud import bigquery
 
-from headrace.bigquery.event_table import PROVISION_MAKES, case_clashes, misfits, table_for, type_of
+from headrace.bigquery.event_table import PROVISION_MAKES, case_clashes, schema_mismatches, table_for, type_of
 from headrace.core.plan_refusals import Refusal
 from headrace.core.resource_names import Names
 from headrace.schemas.registry import Registry
@@ -77,7 +77,7 @@ def table_problems(existing: bigquery.Table, wanted: bigquery.Table, location: s
 
     What only describes the table may differ, and columns that the contract does not have.
     """
-    wrong = misfits(existing.schema, wanted.schema)
+    wrong = schema_mismatches(existing.schema, wanted.schema)
     found = [f"{'; '.join(wrong)}; {PROVISION_MAKES}"] if wrong else []
     if location is not None and existing.location and not same_location(existing.location, location):
         found.append(f"it is in {existing.location} and the setting `location` is {location}")

@@ -165,10 +165,10 @@ def run(
 
 @app.command()
 def resume(
-    subject: Annotated[str, typer.Argument(help="The subject that is paused.")],
+    subject: Annotated[str, typer.Argument(help="The subject whose circuit is open.")],
     journal: Journal = None,
 ) -> None:
-    """Let a subject go on that the flood guard holds. What cannot be read becomes dead letters.
+    """Close the circuit of a subject that is held back. What cannot be read becomes dead letters.
 
     Run it where the engine's journal is. Examples: headrace resume flight_departed  |
     headrace resume flight_departed --journal /var/lib/headrace

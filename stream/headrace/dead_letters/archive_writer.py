@@ -14,7 +14,7 @@ from typing import Any, Final
 import orjson
 import pyarrow as pa
 
-from headrace.bigquery.append_result import Verdict, judge
+from headrace.bigquery.append_result import AppendResult, interpret
 from headrace.bigquery.write_streams import MAX_REQUEST_BYTES, Rows, WriteStreams
 from headrace.dead_letters.archive_key import ArchiveKey
 from headrace.dead_letters.archive_tables import FACT_SCHEMA, FACTS, LETTER_SCHEMA, LETTERS, TRAIL, TRAIL_SCHEMA
@@ -101,10 +101,10 @@ class Archive:
         batch = pa.RecordBatch.from_pylist(rows, schema=schema)
         for _ in range(TRIES):
             answer = self.streams.append(f"{path}/streams/_default", None, Rows.of(batch))
-            verdict = judge(answer, attempted=True)
-            if verdict is Verdict.WRITTEN:
+            result = interpret(answer, attempted=True)
+            if result is AppendResult.WRITTEN:
                 return
-            if verdict is not Verdict.UNKNOWN:
+            if result is not AppendResult.UNKNOWN:
                 break
         raise ArchiveError(
             f"{path}: BigQuery takes no rows ({answer.storage or answer.status}); it needs "

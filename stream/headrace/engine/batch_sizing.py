@@ -1,4 +1,5 @@
-"""How many messages are worth a round: one when they are few, so that each goes at once; more, the faster they come."""
+"""The number of messages that make a round: one when they are few, so that each goes at once; more, the faster they
+come."""
 
 from __future__ import annotations
 
@@ -6,11 +7,11 @@ from collections import deque
 from typing import Final
 
 LINGER_SECONDS: Final = 0.05  # a message waits for others no longer than this
-MEMORY_SECONDS: Final = 1.0
+RATE_SECONDS: Final = 1.0
 
 
 def batch_size(rate: float, at_most: int) -> int:
-    """How many messages to wait for: as many as come within LINGER_SECONDS at *rate* a second, and never none.
+    """Return how many messages to wait for: as many as arrive within LINGER_SECONDS at *rate* a second, at least one.
 
     >>> [batch_size(rate, at_most=5000) for rate in (0.0, 10.0, 1_000.0, 1e6)]
     [1, 1, 50, 5000]
@@ -18,18 +19,18 @@ def batch_size(rate: float, at_most: int) -> int:
     return max(1, int(min(rate * LINGER_SECONDS, at_most)))
 
 
-class Pace:
-    """How many messages a second were taken of late; times are monotonic seconds."""
+class ArrivalRate:
+    """The rate at which messages were taken lately; times are monotonic seconds."""
 
     def __init__(self) -> None:
         self._taken: deque[tuple[float, int]] = deque()
 
     def note(self, now: float, count: int) -> None:
-        """*count* messages were taken."""
+        """Record that *count* messages were taken."""
         self._taken.append((now, count))
 
     def rate(self, now: float) -> float:
-        """Messages a second, over the last MEMORY_SECONDS."""
-        while self._taken and self._taken[0][0] <= now - MEMORY_SECONDS:
+        """Return the messages a second, over the last RATE_SECONDS."""
+        while self._taken and self._taken[0][0] <= now - RATE_SECONDS:
             self._taken.popleft()
-        return sum(count for _, count in self._taken) / MEMORY_SECONDS
+        return sum(count for _, count in self._taken) / RATE_SECONDS

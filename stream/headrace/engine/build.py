@@ -15,7 +15,7 @@ from headrace.bigquery.write_streams import WriteStreams
 from headrace.config.settings import Settings
 from headrace.engine.embedded import Embedded, EngineClients
 from headrace.engine.journal import Journal
-from headrace.engine.sources import Intake, from_subscriptions
+from headrace.engine.sources import OpenSource, from_subscriptions
 from headrace.job import Job
 from headrace.pubsub.job_subscription import look_at_letters
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber, open_write
@@ -26,16 +26,16 @@ def build_engine(settings: Settings, job: Job, journal: Journal) -> Embedded:
     """Return the embedded engine that reads subscriptions, not started."""
     client = open_bigquery(settings.project)
     complete_until = known_complete(client, settings.names)
-    intake = from_subscriptions(job, settings.names, journal, open_subscriber, complete_until)
-    return _engine(settings, job, journal, client, intake, _here(), threading.Event(), once=False)
+    open_source = from_subscriptions(job, settings.names, journal, open_subscriber, complete_until)
+    return _engine(settings, job, journal, client, open_source, _here(), threading.Event(), once=False)
 
 
 def engine_of(
-    settings: Settings, job: Job, journal: Journal, client: Client, intake: Intake, stop: threading.Event
+    settings: Settings, job: Job, journal: Journal, client: Client, open_source: OpenSource, stop: threading.Event
 ) -> Embedded:
-    """Return the engine of a backfill, for what *intake* gives, not started."""
+    """Return the engine of a backfill, for what *open_source* gives, not started."""
     reach(*JOB)
-    return _engine(settings, job, journal, client, intake, f"a backfill on {_here()}", stop, once=True)
+    return _engine(settings, job, journal, client, open_source, f"a backfill on {_here()}", stop, once=True)
 
 
 def _engine(
@@ -43,7 +43,7 @@ def _engine(
     job: Job,
     journal: Journal,
     client: Client,
-    intake: Intake,
+    open_source: OpenSource,
     holder: str,
     stop: threading.Event,
     *,
@@ -61,7 +61,7 @@ def _engine(
             claim_streams=WriteStreams(write, min(settings.append_seconds, settings.lease_seconds / 3)),
             letters=partial(look_at_letters, open_subscriber(), settings.names),
         ),
-        intake=intake,
+        open_source=open_source,
         holder=holder,
         lease_seconds=settings.lease_seconds,
         round_messages=settings.round_messages,

@@ -1,8 +1,8 @@
 """This engine's claim on its subscriptions: taken, kept, lost or given back.
 
-A claim that has run out is stated again all the same, and then looked around: of this engine and one that took over,
-at least the later sees the other. Whoever sees another that was given messages since its own last word ends. So does
-one whose own clock is wrong by more than a lease: people and the service would be told nonsense.
+A claim that has run out is stated again all the same, and then other claims are read: of this engine and one that took
+over, at least the later sees the other. An engine ends when it sees another that received messages since its own last
+statement. It also ends when its clock is wrong by more than a lease: its times would mislead people and the service.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from headrace.bigquery.write_streams import WriteStreams
 from headrace.core.resource_names import ENGINES
 from headrace.engine.journal import Journal
 from headrace.engine.journal_lease import FencedError, InUseError
-from headrace.engine.retry import TROUBLE, Patience
-from headrace.engine.subscription_claims import Claimant, Claims, Look, Statement
+from headrace.engine.retry import RETRYABLE, RetryPolicy
+from headrace.engine.subscription_claims import ClaimsSnapshot, EngineClaim, Statement, SubscriptionClaims
 from headrace.errors import Exit, HeadraceError
 from headrace.schemas.envelope import from_micros
 
@@ -38,29 +38,29 @@ _NEEDS: Final = (
 
 
 class ClockError(HeadraceError, RuntimeError, error_code="HR-507", exit_code=Exit.CONFIGURATION):
-    """The clock of this machine is wrong. The text says by how much. Nothing more was written."""
+    """This machine's clock is wrong; the message says by how much. Nothing more was written."""
 
 
 def boot_seconds() -> float:
-    """Seconds by a clock that nobody sets and that goes on while the machine sleeps, where the system has one."""
+    """Return the seconds of a clock that is never set and goes on while the machine sleeps, where there is one."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
-class Guard:
+class ClaimKeeper:
     """Keeps engines with other journals away. Thread-safe.
 
-    *tables* says which subscription each table of the journal is filled from. *clock* is this machine's, in
-    microseconds since 1970, and only ever compared with BigQuery's; *elapsed* is one that nobody sets.
+    *tables* maps each table of the journal to the subscription that fills it. *clock* is this machine's, in
+    microseconds since 1970, and only ever compared with BigQuery's; *elapsed* is a clock that is never set.
     """
 
     def __init__(
         self,
-        claims: Claims,
+        claims: SubscriptionClaims,
         journal: Journal,
         run: str,
         tables: Mapping[str, str],
         streams: WriteStreams,
-        patience: Patience,
+        retry: RetryPolicy,
         clock: Callable[[], int],
         lease_seconds: float,
         elapsed: Callable[[], float] = boot_seconds,
@@ -70,7 +70,7 @@ class Guard:
         self._run = run
         self._tables = tables
         self._streams = streams
-        self._patience = patience
+        self._retry = retry
         self._clock = clock
         self._elapsed = elapsed
         self._lease = timedelta(seconds=lease_seconds)
@@ -86,9 +86,9 @@ class Guard:
         self._tidied_at: datetime | None = None
 
     def take(self) -> None:
-        """Claim the subscriptions, and fence off who claimed them before.
+        """Claim the subscriptions, and fence off the engines that claimed them before.
 
-        That another journal's engine has been given messages since this one was is noted in the journal first: the
+        When another journal's engine has received messages since this one did, the journal records that first: the
         claim would hide it.
 
         Raises:
@@ -96,8 +96,8 @@ class Guard:
             HaltError: the journal is an old copy, or another process runs with a copy of it.
             ClockError: this machine's clock is wrong.
         """
-        self._table = self._patience.insist(_NEEDS, self._claims.identity)
-        before = self._patience.insist(_NEEDS, self._look)
+        self._table = self._retry.call(_NEEDS, self._claims.identity)
+        before = self._retry.call(_NEEDS, self._look)
         self._refuse_old_copy(before.own)
         taken_over = self._taken_over(before)
         if taken_over:
@@ -106,8 +106,8 @@ class Guard:
         with self._lock:
             self._first = self._journal.claims_stated() + 1
             self._announced |= set(self._journal.streams())
-            self._patience.insist(_NEEDS, self._state)
-        look = self._patience.insist(_NEEDS, self._look)
+            self._retry.call(_NEEDS, self._state)
+        look = self._retry.call(_NEEDS, self._look)
         self._refuse_other_run(look.own)
         live = [each for each in look.others if each.is_live(look.now)]
         if live:
@@ -121,10 +121,10 @@ class Guard:
         with self._lock:
             self._others = {each.engine for each in look.others}
             self._serving = True
-            self._patience.insist(_NEEDS, self._state)
+            self._retry.call(_NEEDS, self._state)
 
     def check(self) -> None:
-        """FencedError when another engine has taken over since this one last stated its claim."""
+        """Raise FencedError when another engine has taken over since this one last stated its claim."""
         with self._lock:
             if self._stated_at is not None:
                 self._check(self._stated_at)
@@ -132,7 +132,7 @@ class Guard:
     def announce(self, stream: str) -> None:
         """State the claim again, with *stream*; raises the service's error when that does not succeed.
 
-        Those who come while another one states the claim wait for it, and state theirs together.
+        Calls that arrive while another one states the claim wait for it, and state theirs together.
         """
         self._to_announce.put(stream)
         with self._lock:
@@ -150,7 +150,7 @@ class Guard:
                 self._tidy()
 
     def release(self) -> None:
-        """Let others come at once; where rows are still open, they must close this engine's streams first."""
+        """Let other engines start at once; where rows are still open, they must close this engine's streams first."""
         with self._lock:
             if self._stated_at is None:
                 return
@@ -161,16 +161,19 @@ class Guard:
                     self._say(now, now, serving=True, released=released)
                 else:  # another may have served meanwhile: this says nothing of who did
                     self._say(now, now, serving=False, released=True)
-            except TROUBLE as error:
+            except RETRYABLE as error:
                 _LOG.warning("claim_not_released", error=type(error).__name__)
 
-    def _look(self) -> Look:
+    def _look(self) -> ClaimsSnapshot:
         before, look = self._clock(), self._claims.look()
         self._compare_clocks(before, look.now)
         return look
 
-    def _refuse_old_copy(self, own: Claimant | None) -> None:
-        """The journal commits each statement before it is made: it must know all that its engine has stated."""
+    def _refuse_old_copy(self, own: EngineClaim | None) -> None:
+        """Raise HaltError when the table has a statement of this engine that the journal does not know.
+
+        The journal commits each statement before it is made.
+        """
         stated = max(own.numbers.values(), default=0) if own is not None else 0
         known = self._journal.claims_stated()
         if stated > known:
@@ -180,7 +183,7 @@ class Guard:
                 "see docs/promises.md"
             )
 
-    def _refuse_other_run(self, own: Claimant | None) -> None:
+    def _refuse_other_run(self, own: EngineClaim | None) -> None:
         numbers = own.numbers if own is not None else {}
         if any(number >= self._first for run, number in numbers.items() if run != self._run):
             raise HaltError(
@@ -189,16 +192,16 @@ class Guard:
             )
 
     def _look_again_in_another_table(self) -> None:
-        """Whoever came after the table of claims was made anew, and before this engine stated its claim in it, found
-        nobody: FencedError when there is one."""
+        """Raise FencedError when another engine started after the table of claims was made anew, and before this one
+        stated its claim in it: that engine found no claim."""
         table = self._claims.identity()
         if table != self._table and self._stated_at is not None:
             self._check(self._stated_at)
             self._table = table
 
-    def _taken_over(self, look: Look) -> list[str]:
-        """The tables whose messages another journal's engine has been given since this one last served them; those too
-        of which that was so long ago that nobody knows."""
+    def _taken_over(self, look: ClaimsSnapshot) -> list[str]:
+        """Return the tables whose messages another journal's engine has received since this one last served them, and
+        those last served so long ago that no statement is left."""
         last = look.own.served if look.own is not None else {}
         return [
             table
@@ -207,7 +210,7 @@ class Guard:
         ]
 
     def _check(self, since: datetime) -> None:
-        look = self._patience.insist(_NEEDS, self._claims.look)
+        look = self._retry.call(_NEEDS, self._claims.look)
         for other in look.others:
             if other.is_live(look.now) or other.served_since(dict.fromkeys(self._tables.values(), since)):
                 raise FencedError(
@@ -217,8 +220,8 @@ class Guard:
         self._refuse_other_run(look.own)
 
     def _state(self) -> None:
-        """Say it again. When it had run out before, look who has come meanwhile, and only then say that this serves: it
-        would hide from the next process that another one did."""
+        """State the claim again. When it had run out, look for other engines first, and state only then that this one
+        serves: otherwise the next process would not see that another one did."""
         last, began = self._stated_at, self._elapsed()
         now = self._right_time()
         if self._serving and last is not None and now > last + self._lease:
@@ -244,9 +247,9 @@ class Guard:
         self._claims.state(Statement(number, now, until, streams, serving, released))
 
     def _compare_clocks(self, before: int, now: datetime) -> None:
-        """ClockError when this machine's clock, read *before* and after BigQuery was asked, is far from what it said.
+        """Raise ClockError when this machine's clock, read *before* the query and now, is far from BigQuery's *now*.
 
-        How long the answer took says nothing of the clock.
+        The time that the answer took does not count.
         """
         first, last = from_micros(before), from_micros(max(before, self._clock()))
         off = max(first - now, now - last)
@@ -259,11 +262,11 @@ class Guard:
 
     def _withdraw(self) -> None:
         with self._lock:
-            now = self._patience.insist(_NEEDS, self._claims.now)
-            self._patience.insist(_NEEDS, lambda: self._say(now, now, serving=False, released=True))
+            now = self._retry.call(_NEEDS, self._claims.now)
+            self._retry.call(_NEEDS, lambda: self._say(now, now, serving=False, released=True))
 
-    def _fence_off(self, other: Claimant) -> None:
-        """Finalise the streams of an engine that has not ended in good order: it may only be stopped."""
+    def _fence_off(self, other: EngineClaim) -> None:
+        """Finalise the streams of an engine that has not ended in good order: it may only be suspended."""
         if other.released:
             return
         with ThreadPoolExecutor(FINALISED_AT_ONCE, "fence") as threads:
@@ -271,11 +274,11 @@ class Guard:
         _LOG.info("fenced_off", holder=other.holder, streams=len(other.streams))
 
     def _finalise(self, stream: str) -> None:
-        self._patience.insist(f"{stream}: it cannot be finalised", partial(self._streams.finalise, stream))
+        self._retry.call(f"{stream}: it cannot be finalised", partial(self._streams.finalise, stream))
 
     def _tidy(self) -> None:
-        """Now and then delete old statements that newer ones replace: this engine's, which has settled what it had
-        left open by then, and those of engines that it has fenced off."""
+        """Now and then delete old statements that newer ones replace: this engine's, which has settled its open rows
+        by then, and those of engines that it has fenced off."""
         now = self._stated_at
         if now is None or (self._tidied_at is not None and now < self._tidied_at + KEPT / 2):
             return

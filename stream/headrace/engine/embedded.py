@@ -23,17 +23,17 @@ from headrace.bigquery.event_table import table_for
 from headrace.bigquery.write_streams import WriteStreams
 from headrace.core.resource_names import ENGINES, Names
 from headrace.engine.check_intervals import BEGINNINGS_A_SECOND
-from headrace.engine.claim_keeper import Guard
+from headrace.engine.claim_keeper import ClaimKeeper
 from headrace.engine.failures import ENDS_ALL, said_of, where_it_failed
 from headrace.engine.journal import Journal, JournalError
 from headrace.engine.journal_lease import FencedError, InUseError
 from headrace.engine.resource_watch import Watch, Watched
-from headrace.engine.retry import TROUBLE, Patience, StoppedError
+from headrace.engine.retry import RETRYABLE, RetryPolicy, StoppedError
 from headrace.engine.scheduler import Scheduler, Steps, Wake
-from headrace.engine.sources import Intake
+from headrace.engine.sources import OpenSource
 from headrace.engine.status import CONTRACT, FAILED, EngineStatus, SubjectStatus
 from headrace.engine.subject import Clients, SubjectLoop
-from headrace.engine.subscription_claims import Claims
+from headrace.engine.subscription_claims import SubscriptionClaims
 from headrace.engine.table_watch import LOOK_SECONDS, WITNESS_SECONDS, TableWatch, watch_on
 from headrace.engine.tally_loop import TallyLoop
 from headrace.engine.workers import Workers, open_workers
@@ -47,7 +47,7 @@ _LOG = structlog.get_logger("headrace")
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the engine is: messages pulled, and messages whose fate is durable and acknowledged."""
+    """How far the engine is: messages pulled, and messages whose outcome is durable and acknowledged."""
 
     received: int = 0
     acknowledged: int = 0
@@ -73,7 +73,7 @@ class Embedded:
     names: Names
     journal: Journal
     clients: EngineClients
-    intake: Intake
+    open_source: OpenSource
     holder: str
     lease_seconds: float
     round_messages: int
@@ -92,7 +92,7 @@ class Embedded:
         self._loops: dict[str, SubjectLoop | None] = dict.fromkeys(subjects)
         self._watched: dict[str, Watched] = {}
         run = uuid.uuid4().hex
-        claims = Claims(
+        claims = SubscriptionClaims(
             self.journal.id,
             run,
             self.holder,
@@ -102,13 +102,13 @@ class Embedded:
             self.clients.bigquery,
             self.clients.claim_streams,
         )
-        self._guard = Guard(
+        self._claim_keeper = ClaimKeeper(
             claims,
             self.journal,
             run,
             {self.job.registry.latest(each).options.table: self.names.subscription(each) for each in subjects},
             self.clients.claim_streams,
-            Patience("claim", self.status.subjects[_CLAIM], self.stop),
+            RetryPolicy("claim", self.status.subjects[_CLAIM], self.stop),
             self.job.clock,
             self.lease_seconds,
         )
@@ -122,7 +122,7 @@ class Embedded:
 
     def check_claim(self) -> None:
         """FencedError when another engine has taken over since this one last stated its claim."""
-        self._guard.check()
+        self._claim_keeper.check()
 
     def run(self) -> None:
         """Run until *stop* is set.
@@ -139,7 +139,7 @@ class Embedded:
         heartbeat = threading.Thread(target=self._guarded, args=(self._renew_on,), name="lease", daemon=True)
         heartbeat.start()
         try:
-            self._guard.take()
+            self._claim_keeper.take()
             reached("claimed")
             self._run_loops()
         except StoppedError:
@@ -154,7 +154,7 @@ class Embedded:
         failure = self.status.failure
         if isinstance(failure, _UNCLEAR):
             raise failure
-        self._guard.release()
+        self._claim_keeper.release()
         self.clients.claim_streams.close_all()
         self.journal.close()
         if failure is not None:
@@ -187,7 +187,7 @@ class Embedded:
             self._subject_clients(),
             self.status.subjects[_TALLIES],
             self.stop,
-            self._guard,
+            self._claim_keeper,
             self._complete,
         )
         tallies.watch.look_seconds = self.look_seconds
@@ -254,7 +254,7 @@ class Embedded:
         Raises the errors that speak of more than one subject; any error when it runs *once*.
         """
         status = self.status.subjects[subject]
-        patience = Patience(FAILED, status, self.stop)
+        retry = RetryPolicy(FAILED, status, self.stop)
         while not self.stop.is_set():
             try:
                 yield from self._run_subject(workers, subject, begins_at, wake)
@@ -265,13 +265,13 @@ class Embedded:
                     raise
                 status.ready = False
                 _LOG.error("subject_failed", subject=subject, error=type(error).__name__, at=where_it_failed(error))
-                yield from patience.waiting_for(said_of(error))
+                yield from retry.wait_as_steps(said_of(error))
             else:
                 return
 
     def _run_subject(self, workers: Workers, subject: str, begins_at: float, wake: Wake) -> Steps[None]:
         status = self.status.subjects[subject]
-        source, preparer = self.intake(subject, status, self.stop)
+        source, preparer = self.open_source(subject, status, self.stop)
         loop = SubjectLoop(
             self.job,
             subject,
@@ -281,7 +281,7 @@ class Embedded:
             source,
             status,
             self.stop,
-            self._guard,
+            self._claim_keeper,
             self.round_messages,
             preparer,
             wake,
@@ -340,9 +340,9 @@ class Embedded:
             self.clients.streams.close_idle()
             try:
                 with self.journal.transaction():
-                    self.journal.ownership.renew(self.job.clock(), self.lease_seconds)
-                self._guard.renew()
-            except TROUBLE as error:  # a full disk among them: it is for the loops to say, and to wait for
+                    self.journal.lease.renew(self.job.clock(), self.lease_seconds)
+                self._claim_keeper.renew()
+            except RETRYABLE as error:  # a full disk among them: it is for the loops to say, and to wait for
                 _LOG.warning("claim_not_renewed", error=type(error).__name__)
 
 

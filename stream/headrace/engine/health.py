@@ -25,7 +25,7 @@ _COUNTERS: Final = {
     "written": ("headrace_pipeline_rows_written", "Rows confirmed by BigQuery"),
     "duplicate": ("headrace_pipeline_duplicates", "Events that were there already"),
     "dropped": ("headrace_pipeline_events_dropped", "Events that their contract's filter left out"),
-    "redelivered": ("headrace_pipeline_redelivered_messages", "Messages whose fate was known already"),
+    "redelivered": ("headrace_pipeline_redelivered_messages", "Messages whose outcome was known already"),
     "acknowledged": ("headrace_pipeline_messages_acknowledged", "Messages acknowledged"),
 }
 _TOOK: Final = "From publish to acknowledged: then the row is in its table, or the message a dead letter"
@@ -51,7 +51,7 @@ class StatusCollector(Collector):
         blocked = GaugeMetricFamily("headrace_pipeline_blocked", "1 while something is in the way", labels=labels)
         paused = GaugeMetricFamily("headrace_pipeline_paused", "1 while too much of it is unreadable", labels=labels)
         for each in subjects:
-            paused.add_metric([self._pipeline, each.subject], int(each.paused))
+            paused.add_metric([self._pipeline, each.subject], int(each.is_circuit_open))
             blocked.add_metric([self._pipeline, each.subject], int(bool(each.in_the_way)))
             for reason, count in dict(each.dead_letters).items():
                 letters.add_metric([self._pipeline, each.subject, reason], count)

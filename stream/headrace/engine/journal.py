@@ -19,15 +19,14 @@ from typing import Any, Final
 import apsw
 
 from headrace.engine.journal_files import RESERVED, VFS, Log, load_checksums, lost_transactions, read_log
-from headrace.engine.journal_lease import Ownership
-from headrace.engine.transaction import StoredHead, Transaction
+from headrace.engine.journal_lease import JournalLease
+from headrace.engine.transaction import StoredBatch, Transaction
 from headrace.errors import Exit, HeadraceError
+from headrace.steps.circuit_breaker import CircuitState
 
 FILE: Final = "journal.db"
-FORMAT: Final = 2
+FORMAT: Final = 3
 DAMAGED: Final = 0x0BAD  # in place of the format, so that a damaged journal is refused each time
-PAUSED: Final = "paused"
-LET_THROUGH: Final = "let through"
 BUSY_MILLISECONDS: Final = 5_000
 _CHUNKS_A_READ: Final = 100
 _WAL_BYTES: Final = 64 * 1024 * 1024
@@ -35,7 +34,7 @@ _PAGE_BYTES: Final = 16 * 1024  # a round has some hundred kilobytes: by 4 KiB i
 _SCHEMA: Final = """
     CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
     CREATE TABLE streams (target TEXT PRIMARY KEY, name TEXT NOT NULL, next_offset INTEGER NOT NULL) WITHOUT ROWID;
-    CREATE TABLE heads (
+    CREATE TABLE pending_batches (
         seq INTEGER PRIMARY KEY AUTOINCREMENT, target TEXT NOT NULL, count INTEGER NOT NULL,
         schema BLOB NOT NULL, rows BLOB NOT NULL, notes BLOB NOT NULL);
     CREATE TABLE remembered (
@@ -83,7 +82,7 @@ class Journal:
         self._lock = threading.RLock()
         self._broken = ""
         self.directory = directory
-        self.ownership = Ownership(connection, directory)
+        self.lease = JournalLease(connection, directory)
 
     @classmethod
     def open(cls, directory: Path, vfs: str | None = None) -> Journal:
@@ -143,7 +142,7 @@ class Journal:
                 raise JournalBrokenError(self._broken)
             self._connection.execute("BEGIN IMMEDIATE")
             try:
-                self.ownership.check()
+                self.lease.check()
                 yield Transaction(self._connection)
                 self._connection.execute("COMMIT")
             except BaseException:
@@ -155,7 +154,7 @@ class Journal:
         """Own the journal from now on; InUseError when somebody else does. *now* in microseconds since 1970."""
         with self._lock, self._named_errors():
             try:
-                self.ownership.claim(holder, now, lease_seconds)
+                self.lease.claim(holder, now, lease_seconds)
             except OSError as error:
                 raise JournalError(f"{self.directory}: cannot be used ({error.strerror}); {_ELSEWHERE}") from error
 
@@ -185,24 +184,23 @@ class Journal:
         with self._lock:
             return self._value(f"taken_over {target}") is not None
 
-    def floods(self) -> dict[str, str]:
-        """The subjects that wait, or may be dead-lettered whole: PAUSED or LET_THROUGH."""
-        rows = self._rows("SELECT name, value FROM meta WHERE name GLOB 'flood *' ORDER BY name")
-        return {name.removeprefix("flood "): state for name, state in rows}
+    def circuits(self) -> dict[str, CircuitState]:
+        """The state of each subject's circuit that is not simply closed."""
+        rows = self._rows("SELECT name, value FROM meta WHERE name GLOB 'circuit *' ORDER BY name")
+        return {name.removeprefix("circuit "): CircuitState(state) for name, state in rows}
 
-    def let_through(self, subject: str) -> None:
-        """Tell the engine that owns this journal, or the next one, to go on with a subject that waits."""
+    def force_circuit_closed(self, subject: str) -> None:
+        """Have the engine that owns this journal, or the next one, go on with a subject whose circuit is open."""
         with self._lock, self._named_errors():
-            self._connection.execute(
-                "UPDATE meta SET value = ? WHERE name = 'flood ' || ? AND value = ?", (LET_THROUGH, subject, PAUSED)
-            )
+            update = "UPDATE meta SET value = ? WHERE name = 'circuit ' || ? AND value = ?"
+            self._connection.execute(update, (str(CircuitState.FORCED_CLOSED), subject, str(CircuitState.OPEN)))
 
     def place(self, target: str, file: str) -> int:
-        """The last line of *file* that has its fate in *target*, as those before it have; 0 when none has."""
+        """The last line of *file* that has its outcome in *target*, as those before it have; 0 when none has."""
         return int(self._value(f"place {target} {file}") or 0)
 
     def reached(self, target: str, source: str) -> str | None:
-        """How far the rows of *source* have their fate in *target*, as it was noted; None when none has."""
+        """How far the rows of *source* have their outcome in *target*, as it was noted; None when none has."""
         return self._text(f"reached {target} {source}")
 
     def identity(self, target: str) -> str | None:
@@ -218,7 +216,7 @@ class Journal:
         return self._text(f"witnesses {target}")
 
     def stream(self, target: str) -> tuple[str, int] | None:
-        """The stream that *target* is appended to, and the offset of its head."""
+        """The stream that *target* is appended to, and the offset of its next batch."""
         row = self._rows("SELECT name, next_offset FROM streams WHERE target = ?", target)
         return row[0] if row else None
 
@@ -226,10 +224,10 @@ class Journal:
         """Every stream this journal appends to."""
         return [name for (name,) in self._rows("SELECT name FROM streams ORDER BY target")]
 
-    def heads(self, target: str) -> list[StoredHead]:
-        """Batches committed for *target* whose fate is open, in order."""
-        query = "SELECT seq, count, schema, rows, notes FROM heads WHERE target = ? ORDER BY seq"
-        return [StoredHead(*row) for row in self._rows(query, target)]
+    def pending(self, target: str) -> list[StoredBatch]:
+        """Batches committed for *target* whose outcome is open, in order."""
+        query = "SELECT seq, count, schema, rows, notes FROM pending_batches WHERE target = ? ORDER BY seq"
+        return [StoredBatch(*row) for row in self._rows(query, target)]
 
     def remembered(self, target: str) -> Remembered | None:
         """The ids of *target*; None when it was never served."""
@@ -276,12 +274,12 @@ class Journal:
     def close(self) -> None:
         """Give the journal up in good order: the next engine need not wait."""
         with self._lock:
-            self.ownership.release()
+            self.lease.release()
             self._connection.close()
 
     def in_flight(self) -> int:
-        """How many rows are committed whose fate is open."""
-        return int(self._rows("SELECT coalesce(sum(count), 0) FROM heads")[0][0])
+        """How many rows are committed whose outcome is open."""
+        return int(self._rows("SELECT coalesce(sum(count), 0) FROM pending_batches")[0][0])
 
     def _entries(self, target: str, generation: int) -> Iterator[bytes]:
         query = "SELECT seq, entries FROM ids WHERE target = ? AND generation = ? AND seq > ? ORDER BY seq LIMIT ?"
@@ -291,7 +289,7 @@ class Journal:
             yield from (entries for _, entries in rows)
 
     def _in_flight(self, target: str) -> int:
-        return int(self._rows("SELECT coalesce(sum(count), 0) FROM heads WHERE target = ?", target)[0][0])
+        return int(self._rows("SELECT coalesce(sum(count), 0) FROM pending_batches WHERE target = ?", target)[0][0])
 
     def _rows(self, query: str, *values: Any) -> list[Any]:
         with self._lock, self._named_errors():

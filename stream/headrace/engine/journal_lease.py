@@ -1,7 +1,7 @@
-"""Who owns a journal: one process, by an epoch that every transaction checks and a lease that must be renewed.
+"""The lease on a journal: one process owns it, by an epoch that each transaction checks and a lease that it renews.
 
 The owner of an epoch holds a lock on the epoch's own file. A process that died holds no lock, so the next one need
-not wait for the lease; one that is merely stopped keeps its lock, loses its lease, and finds another epoch when it
+not wait for the lease; one that is only suspended keeps its lock, loses its lease, and finds another epoch when it
 wakes up.
 """
 
@@ -20,14 +20,14 @@ _SECOND: Final = 1_000_000
 
 
 class InUseError(HeadraceError, RuntimeError, error_code="HR-505", exit_code=Exit.CONFIGURATION):
-    """Another engine uses this journal. The text names it and the remedy."""
+    """Another engine is running on the same journal or subscriptions; the message says which one, and what to do."""
 
 
 class FencedError(HeadraceError, RuntimeError, error_code="HR-506", exit_code=Exit.HALTED):
     """Another engine has taken over. This engine must stop, and has written nothing since."""
 
 
-class Ownership:
+class JournalLease:
     """The epoch and the lease in one journal; times are wall clock, in microseconds."""
 
     def __init__(self, connection: apsw.Connection, directory: Path) -> None:
@@ -62,7 +62,7 @@ class Ownership:
         self._file(epoch).unlink(missing_ok=True)
 
     def check(self) -> None:
-        """Within a transaction: FencedError when another epoch has begun."""
+        """Within a transaction: raise FencedError when another epoch has begun."""
         epoch = self._value("epoch")
         if not self.epoch or epoch != self.epoch:
             raise FencedError(
@@ -71,11 +71,11 @@ class Ownership:
             )
 
     def renew(self, now: int, lease_seconds: float) -> None:
-        """Within a transaction: put the end of the lease off."""
+        """Within a transaction: extend the lease."""
         self._store(expires=now + int(lease_seconds * _SECOND))
 
     def release(self) -> None:
-        """Give the lock up, and with it the lease."""
+        """Release the lock, and with it the lease."""
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None

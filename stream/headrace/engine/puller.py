@@ -15,10 +15,10 @@ from google.api_core.exceptions import Cancelled, DeadlineExceeded, GoogleAPICal
 from google.pubsub_v1 import types as pubsub
 
 from headrace.core.message import Message
-from headrace.engine.batch_sizing import LINGER_SECONDS, Pace, batch_size
+from headrace.engine.batch_sizing import LINGER_SECONDS, ArrivalRate, batch_size
 from headrace.engine.continuity import Continuity, Gap
 from headrace.engine.pubsub_calls import ACK_IDS, Pull, Subscription
-from headrace.engine.retry import TROUBLE, Patience, StoppedError
+from headrace.engine.retry import RETRYABLE, RetryPolicy, StoppedError
 from headrace.engine.scheduler import Scheduler, Steps, Wake
 from headrace.engine.status import SubjectStatus
 from headrace.pubsub.job_subscription import Difference
@@ -90,11 +90,11 @@ class Puller:
         self._idle_seconds = idle_seconds
         self._along = along or threading.Semaphore(PULLS - 1)
         self._stop = threading.Event()
-        self._patience = Patience("pull", status, self._stop)
+        self._retry = RetryPolicy("pull", status, self._stop)
         self._continuity = continuity
         self._waiting: deque[Pulled] = deque()
         self._waiting_since = 0.0
-        self._pace = Pace()
+        self._arrivals = ArrivalRate()
         self._held: set[Pulled] = set()
         self._changed = threading.Condition(threading.RLock())
         self._deadline = 10.0
@@ -136,7 +136,7 @@ class Puller:
         with self._changed:
             if wait_seconds:
                 self._changed.wait_for(lambda: self._waiting or self.failure, wait_seconds)
-            enough = batch_size(self._pace.rate(time.monotonic()), at_most)
+            enough = batch_size(self._arrivals.rate(time.monotonic()), at_most)
             left = self._waiting_since + LINGER_SECONDS - time.monotonic()
             if wait_seconds is not None and self._waiting:
                 self._changed.wait_for(lambda: self._count() >= enough or self.failure, left)
@@ -152,7 +152,7 @@ class Puller:
             taken.append(self._waiting.popleft())
             count += len(taken[-1].messages)
         self._waiting_since = time.monotonic()
-        self._pace.note(self._waiting_since, count)
+        self._arrivals.note(self._waiting_since, count)
         self._ask()
         return taken
 
@@ -181,13 +181,13 @@ class Puller:
         self._continuity.settle_gaps(commit)
 
     def acknowledge(self, pulled: Iterable[Pulled]) -> None:
-        """Acknowledge messages whose fate is durable. An acknowledgement that gets lost means redelivery."""
+        """Acknowledge messages whose outcome is durable. An acknowledgement that gets lost means redelivery."""
         pulled = list(pulled)
         self._let_go(pulled)
         for ids in _requests(pulled):
             try:
                 self._calls.acknowledge(ids)
-            except (GoogleAPICallError, *TROUBLE) as error:
+            except (GoogleAPICallError, *RETRYABLE) as error:
                 _LOG.warning("acknowledgements_lost", subject=self._subject, count=len(ids), error=type(error).__name__)
 
     def hand_back(self, pulled: Iterable[Pulled]) -> None:
@@ -238,12 +238,12 @@ class Puller:
 
     def _pull_on(self) -> Steps[None]:
         """Say what is in the way of pulls, and find out when there is nothing."""
-        self._deadline = yield from self._patience.insisting(self.needs, self._ack_seconds)
+        self._deadline = yield from self._retry.call_as_steps(self.needs, self._ack_seconds)
         while not self._stop.is_set():
             try:
                 self._look_at_what_ended()
-            except TROUBLE as error:
-                yield from self._patience.waiting(error, self.needs)
+            except RETRYABLE as error:
+                yield from self._retry.wait_after_as_steps(error, self.needs)
             with self._changed:
                 if self._asking is _Asking.ENDED:
                     self._asking = _Asking.WANTED
@@ -341,7 +341,7 @@ class Puller:
         Of those along with it nothing is said, but while they are under way, an empty one says nothing either.
         """
         if error is None and (is_any or self._under_way):
-            self._patience.mended()
+            self._retry.recovered()
             self._asking = _Asking.WANTED
         else:
             self._asking, self._ended = _Asking.ENDED, (each.began, error)
@@ -374,7 +374,7 @@ class Puller:
             self._continuity.saw_none()
         if error is not None:
             raise error
-        self._patience.mended()
+        self._retry.recovered()
         self._note_empty(began)
 
     def _note_empty(self, began: int) -> None:
@@ -394,7 +394,7 @@ class Puller:
         for ids in _requests(pulled):
             try:
                 self._calls.lease(ids, seconds)
-            except (GoogleAPICallError, *TROUBLE) as error:
+            except (GoogleAPICallError, *RETRYABLE) as error:
                 _LOG.warning("leases_not_changed", subject=self._subject, count=len(ids), error=type(error).__name__)
 
 

@@ -1,4 +1,4 @@
-"""Messages whose fate is durable: one that comes again has only its acknowledgement missing, and is not counted."""
+"""Messages whose outcome is durable: one that comes again has only its acknowledgement missing, and is not counted."""
 
 from __future__ import annotations
 

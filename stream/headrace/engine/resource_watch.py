@@ -22,7 +22,7 @@ from headrace.core.tally import gap_tally
 from headrace.engine.check_intervals import CHECKS_A_SECOND, FIRST_CHECKS_A_SECOND, interval
 from headrace.engine.continuity import Gap
 from headrace.engine.journal import Journal
-from headrace.engine.retry import TROUBLE
+from headrace.engine.retry import RETRYABLE
 from headrace.engine.sources import Source
 from headrace.engine.status import LETTERS, RESOURCES, SubjectStatus
 from headrace.steps.mask.token_history import version_problem
@@ -94,7 +94,7 @@ class Watch:
         try:
             problems = [*watched.source.look(), *self._problems_of(watched, every)]
             watched.source.settle_gaps(lambda gap: self._commit(watched.subject, gap))
-        except TROUBLE as error:  # nobody knows: those who use the resource say what is in their way
+        except RETRYABLE as error:  # nobody knows: those who use the resource say what is in their way
             status.resources_right = False
             _LOG.debug("resources_unknown", subject=watched.subject, error=type(error).__name__)
             return
@@ -118,7 +118,7 @@ class Watch:
         """Look where dead letters are kept; return whether all is right with it."""
         try:
             problems = self._letters_problems = self._letters()
-        except TROUBLE as error:
+        except RETRYABLE as error:
             _LOG.debug("resources_unknown", subject="dead letters", error=type(error).__name__)
             return False
         for each in subjects:
@@ -136,4 +136,4 @@ def _note(status: SubjectStatus, where: str, problems: Sequence[str]) -> None:
         if status.block(where, "; ".join(problems)):
             _LOG.warning("blocked", subject=status.subject, needs="; ".join(problems))
     elif status.unblock(where):
-        _LOG.info("mended", subject=status.subject)
+        _LOG.info("recovered", subject=status.subject)

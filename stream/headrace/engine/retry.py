@@ -1,4 +1,4 @@
-"""Waiting until what is in the way is mended: who needs what is said once, and tried again with growing pauses."""
+"""Retries of one part of a subject, with growing pauses; its status and log report what is needed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from headrace.runtime.call_failures import in_words, plain
 FIRST_SECONDS: Final = 0.2
 LONGEST_SECONDS: Final = 15.0
 NEEDS_ROOM: Final = "the journal's disk needs room"
-TROUBLE: Final = (
+RETRYABLE: Final = (
     Cancelled,
     Conflict,
     NotFound,
@@ -53,13 +53,13 @@ T = TypeVar("T")
 
 
 class StoppedError(HeadraceError, error_code="HR-511", exit_code=Exit.BUG):
-    """The engine was told to stop while something was in the way; nothing was acknowledged."""
+    """The engine was stopped while a call was being retried; nothing was acknowledged."""
 
 
-class Patience:
-    """Insists on what must succeed before one part (*where*) of a subject goes on, until *stop* is set.
+class RetryPolicy:
+    """Retries calls that one part (*where*) of a subject depends on, until they succeed or *stop* is set.
 
-    A thread that waits calls *make_room* before: others may work meanwhile. The methods that are steps keep no thread
+    A thread calls *make_room* before it waits, so that others can work. The methods named ``as_steps`` hold no thread
     while they wait.
     """
 
@@ -76,60 +76,60 @@ class Patience:
         self._make_room = make_room
         self._pause = FIRST_SECONDS
 
-    def insist(self, need: str, attempt: Callable[[], T]) -> T:
-        """Try *attempt* until it succeeds; *need* says whom to ask for what when it does not.
+    def call(self, need: str, attempt: Callable[[], T]) -> T:
+        """Call *attempt* until it succeeds and return its result; *need* is the remedy to report when it fails.
 
         Raises:
-            StoppedError: the engine was told to stop first.
+            StoppedError: the engine was stopped first.
         """
         while True:
             try:
                 done = attempt()
-            except TROUBLE as error:
-                _LOG.debug("trouble", subject=self._status.subject, error=type(error).__name__)
+            except RETRYABLE as error:
+                _LOG.debug("call_failed", subject=self._status.subject, error=type(error).__name__)
                 self.wait(in_words(error, need))
             else:
-                self.mended()
+                self.recovered()
                 return done
 
-    def insisting(self, need: str, attempt: Callable[[], T]) -> Steps[T]:
-        """Insist, as steps."""
+    def call_as_steps(self, need: str, attempt: Callable[[], T]) -> Steps[T]:
+        """Do the same, as steps."""
         while True:
             try:
                 done = attempt()
-            except TROUBLE as error:
-                yield from self.waiting(error, need)
+            except RETRYABLE as error:
+                yield from self.wait_after_as_steps(error, need)
             else:
-                self.mended()
+                self.recovered()
                 return done
 
     def wait(self, sentence: str) -> None:
-        """Say what is in the way, when that is news, and wait before the next try; StoppedError when told to stop."""
-        pause = self._say(sentence)
+        """Report *sentence* when it is news, and wait before the next attempt; StoppedError when the engine stops."""
+        pause = self._report(sentence)
         self._make_room()
         if self._stop.wait(pause):
             raise StoppedError(sentence)
 
-    def waiting(self, error: BaseException, need: str) -> Steps[None]:
-        """Say that *error* is in the way and wait, as steps."""
-        _LOG.debug("trouble", subject=self._status.subject, error=type(error).__name__)
-        yield from self.waiting_for(in_words(error, need))
+    def wait_after_as_steps(self, error: BaseException, need: str) -> Steps[None]:
+        """Report *error* and wait, as steps."""
+        _LOG.debug("call_failed", subject=self._status.subject, error=type(error).__name__)
+        yield from self.wait_as_steps(in_words(error, need))
 
-    def waiting_for(self, sentence: str) -> Steps[None]:
-        """Say what is in the way and wait, as steps."""
-        if (yield from pausing(self._say(sentence), self._stop)):
+    def wait_as_steps(self, sentence: str) -> Steps[None]:
+        """Report *sentence* and wait, as steps."""
+        if (yield from pausing(self._report(sentence), self._stop)):
             raise StoppedError(sentence)
 
-    def _say(self, sentence: str) -> float:
-        """Say what is in the way; how long to wait before the next try."""
+    def _report(self, sentence: str) -> float:
+        """Report what is in the way; return how long to wait before the next attempt."""
         sentence = plain(sentence)
         if self._status.block(self._where, sentence):
             _LOG.warning("blocked", subject=self._status.subject, needs=sentence)
         pause, self._pause = self._pause, min(self._pause * 2, LONGEST_SECONDS)
         return pause * random.uniform(0.5, 1.0)  # noqa: S311 not a secret
 
-    def mended(self) -> None:
-        """Go on: nothing is in the way."""
+    def recovered(self) -> None:
+        """Reset the pauses, and report that nothing is in the way any more."""
         self._pause = FIRST_SECONDS
         if self._status.unblock(self._where):
-            _LOG.info("mended", subject=self._status.subject)
+            _LOG.info("recovered", subject=self._status.subject)

@@ -42,11 +42,11 @@ def open_stages(at_once: int) -> Iterator[Stages]:
         yield Stages(prepare, acknowledge)
 
 
-class Overlap(Generic[Taken, Ready]):
+class RoundPipeline(Generic[Taken, Ready]):
     """Carries rounds through their *stages*; *take* and *write* run in the thread that goes on with its steps.
 
-    *take* is given the round that is written next, None when nothing is in hand; it gives None when there is nothing.
-    Then *rest* says for how many seconds to wait at most; None until woken.
+    *take* receives the round that is written next, None when nothing is in hand; it returns None when there is nothing.
+    Then *rest* returns for how many seconds to wait at most; None until woken.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Overlap(Generic[Taken, Ready]):
     def run(self, is_stopped: Callable[[], bool]) -> Steps[None]:
         """Go on until told to stop; what was taken by then is finished.
 
-        Raises what any stage raises, once the rounds before have their fate; the rounds after it have none.
+        Raises what any stage raises, once the rounds before have their outcome; the rounds after it have none.
         """
         ahead: Future[Ready] | None = None
         behind: Future[None] | None = None

@@ -1,4 +1,4 @@
-"""A round: what was pulled together, and which messages of it are to be given their fate."""
+"""A round: what was pulled together, and which messages of it are to be given their outcome."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Unsettled: TypeAlias = Callable[[Sequence[Message]], Mapping[bytes, Message]]
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """*pulled* is acknowledged together; *messages* of it, by their receipts, get their fate here.
+    """*pulled* is acknowledged together; *messages* of it, by their receipts, get their outcome here.
 
     The others have it, or get it sooner: *sooner* of them in rounds that this one was cut off from.
     """
@@ -32,7 +32,7 @@ class Round:
 
     @property
     def redelivered(self) -> int:
-        """How many of those pulled need no fate from here; 0 as long as a later round acknowledges them."""
+        """How many of those pulled need no outcome from here; 0 as long as a later round acknowledges them."""
         return self.received - len(self.messages) - self.sooner if self.pulled else 0
 
     def cut(self, prepared: Prepared) -> tuple[Round, Round | None]:
@@ -49,9 +49,9 @@ class Round:
 
 
 def next_round(pulled: Sequence[Pulled], unsettled: Unsettled, in_hand: Round | None) -> Round:
-    """The round of *pulled*; *unsettled* gives those of some messages whose fate is not durable, each once.
+    """The round of *pulled*; *unsettled* gives those of some messages whose outcome is not durable, each once.
 
-    A message that is *in_hand* and comes again gets its fate there. That round is written first, so the second
+    A message that is *in_hand* and comes again gets its outcome there. That round is written first, so the second
     delivery may be acknowledged with this one.
     """
     new = unsettled([message for each in pulled for message in each.messages])

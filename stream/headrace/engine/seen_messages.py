@@ -1,4 +1,4 @@
-"""What one subject remembers: ids that stand in its table, and messages whose fate is durable."""
+"""The messages that one subject has seen: ids in its table, and messages whose outcome is durable."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from headrace.core.message import Message
 from headrace.core.micro_batch import MicroBatch, key_rows
 from headrace.engine.journal import Journal
 from headrace.engine.receipts import Receipts, receipts_for
-from headrace.engine.retry import NEEDS_ROOM, Patience
+from headrace.engine.retry import NEEDS_ROOM, RetryPolicy
 from headrace.engine.transaction import Transaction
 from headrace.engine.witnesses import Witnesses
 from headrace.runtime.failpoints import reached
@@ -26,8 +26,8 @@ _ALWAYS: Final = 2**63 - 1
 _LOG = structlog.get_logger("headrace")
 
 
-class Memory:
-    """The memory of one *table*: in the journal, and what is looked up often in this process too.
+class SeenMessages:
+    """The seen messages of one *table*: in the journal, and what is looked up often in this process too.
 
     *budget* is how many ids are remembered. Ids of messages that were published before they are remembered are looked
     up in the table itself; of a *finite* source all are, for the times of its messages are not Pub/Sub's. No clock of
@@ -40,7 +40,7 @@ class Memory:
         journal: Journal,
         stored_rows: StoredRows,
         needs_queries: str,
-        patience: Patience,
+        retry: RetryPolicy,
         budget: int,
         finite: bool = False,
     ) -> None:
@@ -48,7 +48,7 @@ class Memory:
         self._journal = journal
         self._stored_rows = stored_rows
         self._needs_queries = needs_queries
-        self._patience = patience
+        self._retry = retry
         self._budget = budget
         self._finite = finite
 
@@ -72,7 +72,7 @@ class Memory:
                 transaction.remember_since(self._table, since)
                 note(transaction)
 
-        self._patience.insist(NEEDS_ROOM, commit)
+        self._retry.call(NEEDS_ROOM, commit)
         self._say(since)
         self._load()
 
@@ -85,7 +85,7 @@ class Memory:
         self._witnesses = Witnesses(self._journal.witnesses(self._table))
 
     def unsettled(self, messages: Sequence[Message]) -> dict[bytes, Message]:
-        """Those of *messages* whose fate is open, each once, by their receipts."""
+        """Return those of *messages* whose outcome is open, each once, by their receipts."""
         keys = receipts_for(messages)
         every = zip(keys, messages, self._receipts.known(keys), strict=True)
         return {key: message for key, message, is_known in every if not is_known}
@@ -96,9 +96,9 @@ class Memory:
         reached("looked_up")
         return decision
 
-    def reckon(self, batch: MicroBatch) -> Callable[[Transaction], Callable[[], None]]:
-        """How to remember rows and their messages once the rows stand in the table: within a transaction; and what that
-        returns is done once it is committed."""
+    def prepare_commit(self, batch: MicroBatch) -> Callable[[Transaction], Callable[[], None]]:
+        """Return a function that remembers rows and their messages, to call inside the transaction that records the
+        rows as written. It returns another, to call once that is committed."""
         newest = pc.max(batch.notes.column("published_at")).as_py()
         entries, receipts = self._seen.packed(batch), receipts_of(batch.notes)
         witnesses = self._witnesses.offer(batch.rows)
@@ -118,7 +118,7 @@ class Memory:
         return note
 
     def settle(self, transaction: Transaction, receipts: bytes) -> None:
-        """Remember messages whose fate is durable with this transaction."""
+        """Remember messages whose outcome is durable with this transaction."""
         transaction.receive(self._table, self._receipts.generation, receipts)
 
     def settled(self, receipts: bytes) -> None:
@@ -134,14 +134,14 @@ class Memory:
         """
         if not self._seen.is_due():
             return
-        now = self._patience.insist(self._needs_queries, self._stored_rows.now)
+        now = self._retry.call(self._needs_queries, self._stored_rows.now)
         self._generation += 1
 
         def commit() -> None:
             with self._journal.transaction() as transaction:
                 transaction.start_generation(self._table, self._generation, max(self._newest, now))
 
-        self._patience.insist(NEEDS_ROOM, commit)
+        self._retry.call(NEEDS_ROOM, commit)
         reached("ids_turned")
         self._seen.turn()
         self._since = self._journal.since(self._table)
@@ -151,19 +151,19 @@ class Memory:
         whether with the same content."""
 
         def compare(rows: pa.RecordBatch) -> dict[int, bool]:
-            return self._patience.insist(self._needs_queries, lambda: self._stored_rows.compare(rows))
+            return self._retry.call(self._needs_queries, lambda: self._stored_rows.compare(rows))
 
         return compare_old(batch, _ALWAYS if self._finite and self._since else self._since, compare)
 
     def _first_remembered(self) -> int:
-        return self._patience.insist(self._needs_queries, lambda: remembered_since(self._stored_rows))
+        return self._retry.call(self._needs_queries, lambda: remembered_since(self._stored_rows))
 
     def _remember_since(self, moment: int) -> None:
         def commit() -> None:
             with self._journal.transaction() as transaction:
                 transaction.remember_since(self._table, moment)
 
-        self._patience.insist(NEEDS_ROOM, commit)
+        self._retry.call(NEEDS_ROOM, commit)
         self._say(moment)
 
     def _say(self, moment: int) -> None:

@@ -1,4 +1,4 @@
-"""Where a subject's messages come from, and how they are prepared: a subscription, or files of history."""
+"""Sources of a subject's messages, and how they are prepared: a subscription, or files of history."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from headrace.core.resource_names import Names
 from headrace.engine.check_intervals import PULLS_A_SECOND, interval
 from headrace.engine.continuity import Continuity, Gap
 from headrace.engine.journal import Journal
-from headrace.engine.open_circuit import Gate
+from headrace.engine.open_circuit import SubjectCircuit
 from headrace.engine.prepare import Prepared
 from headrace.engine.pubsub_calls import Subscription
 from headrace.engine.puller import PULL_SECONDS, Pulled, Puller
@@ -27,7 +27,7 @@ PULLS_ALONG: Final = 40
 
 
 class Source(Protocol):
-    """Gives messages, and takes back that their fate is durable. A *finite* one says stop at its end."""
+    """Gives messages, and acknowledges them once their outcome is durable. A *finite* one ends the run."""
 
     finite: bool
 
@@ -39,19 +39,19 @@ class Source(Protocol):
         """Begin, with tasks of *scheduler*; again, after a stop. *wake* is called when there is something to take."""
 
     def take(self, at_most: int, wait_seconds: float | None) -> list[Pulled]:
-        """Take about *at_most* messages; waits up to *wait_seconds* for the first, and who is busy (None) for none."""
+        """Take about *at_most* messages; wait up to *wait_seconds* for the first. None: wait for none."""
 
     def acknowledge(self, pulled: Iterable[Pulled]) -> None:
-        """These have their fate: they need not come again, and may."""
+        """Record that these have their outcome: they need not come again, and may."""
 
     def wind_down(self) -> None:
-        """Fetch no more: it will be told to stop soon. Any thread may say so."""
+        """Fetch no more, because ``stop`` comes soon. Any thread may call it."""
 
     def stop(self) -> None:
         """Hand back all that is held."""
 
     def look(self) -> list[str]:
-        """Look at what messages come from; return what is wrong with it, and the remedies."""
+        """Check where the messages come from; return what is wrong with it, and the remedies."""
 
     def settle_gaps(self, commit: Callable[[Gap], None]) -> None:
         """Give each time from which messages may be missing to *commit*, which makes it durable."""
@@ -64,10 +64,10 @@ class Preparer(Protocol):
         """Decode, mask and window *messages*; *now* is in microseconds since 1970."""
 
     def run(self, serve: Callable[[], Steps[None]]) -> Steps[None]:
-        """Do what *serve* gives whenever messages may be taken, until told to stop."""
+        """Run the steps that *serve* returns whenever messages may be taken, until the engine stops."""
 
 
-Intake: TypeAlias = Callable[[str, SubjectStatus, threading.Event], tuple[Source, Preparer]]
+OpenSource: TypeAlias = Callable[[str, SubjectStatus, threading.Event], tuple[Source, Preparer]]
 
 
 def from_subscriptions(
@@ -76,24 +76,24 @@ def from_subscriptions(
     journal: Journal,
     open_subscriber: Callable[[], SubscriberClient],
     complete_until: Callable[[str], int],
-) -> Intake:
-    """Each subject from its own subscription; one of which too much is unreadable waits.
+) -> OpenSource:
+    """Return a function that opens a subject's own subscription, behind its circuit breaker.
 
     Pub/Sub takes about a hundred calls at a time of one connection, so no more than SUBJECTS_A_CONNECTION share one,
     and no more than PULLS_ALONG of theirs are under way beside one of each. *complete_until* says up to which publish
     time an earlier process has seen everything of a subject.
     """
-    kept: dict[str, Continuity] = {}  # what is known of a subscription outlives a subject that begins anew
+    kept: dict[str, Continuity] = {}  # outlives a subject that begins anew
     subjects = list(job.registry.subjects)
     connections = [(open_subscriber(), threading.Semaphore(PULLS_ALONG)) for _ in subjects[::SUBJECTS_A_CONNECTION]]
     shared = {subject: connections[index // SUBJECTS_A_CONNECTION] for index, subject in enumerate(subjects)}
     idle_seconds = interval(PULL_SECONDS, len(subjects), PULLS_A_SECOND)
 
-    def intake(subject: str, status: SubjectStatus, stop: threading.Event) -> tuple[Source, Preparer]:
+    def open_source(subject: str, status: SubjectStatus, stop: threading.Event) -> tuple[Source, Preparer]:
         continuity = kept.setdefault(subject, Continuity(names.topic(subject), partial(complete_until, subject)))
         subscriber, along = shared[subject]
         calls = Subscription(subscriber, names.subscription(subject))
         puller = Puller(calls, subject, status, continuity, idle_seconds, along)
-        return puller, Gate(job, subject, journal, puller, status, stop)
+        return puller, SubjectCircuit(job, subject, journal, puller, status, stop)
 
-    return intake
+    return open_source

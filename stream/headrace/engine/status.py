@@ -12,7 +12,7 @@ import numpy as np
 
 RESOURCES: Final = "resources"  # a subscription or table that is not as it should be
 LETTERS: Final = "dead letters"  # where dead letters are kept is not as it should be
-FLOOD: Final = "flood"  # where a subject is in its own way
+CIRCUIT: Final = "circuit"  # its circuit is open: too much of it cannot be read
 CONTRACT: Final = "contract"  # a contract that is refused: the subject is not pulled
 FAILED: Final = "failed"  # an error that only this subject has: it is tried again
 WITHIN: Final = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)  # seconds that an event may take
@@ -34,9 +34,9 @@ class SubjectStatus:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @property
-    def paused(self) -> bool:
-        """Whether the flood guard holds it."""
-        return FLOOD in self.in_the_way
+    def is_circuit_open(self) -> bool:
+        """Whether its circuit breaker holds it."""
+        return CIRCUIT in self.in_the_way
 
     def block(self, where: str, sentence: str) -> bool:
         """Note what is in the way of *where*; True when that is news."""

@@ -24,15 +24,15 @@ from headrace.core.resource_names import Names
 from headrace.core.tally import Outcome, Tally, tally_lost, tally_rows, tally_written
 from headrace.engine.journal import Journal
 from headrace.engine.prepare import Prepared, tally_refused
-from headrace.engine.retry import NEEDS_ROOM, Patience
-from headrace.engine.round_pipeline import Overlap, Stages
+from headrace.engine.retry import NEEDS_ROOM, RetryPolicy
+from headrace.engine.round_pipeline import RoundPipeline, Stages
 from headrace.engine.rounds import Round, next_round
 from headrace.engine.scheduler import Steps, Wake
-from headrace.engine.seen_messages import Memory, receipts_of, with_receipts
+from headrace.engine.seen_messages import SeenMessages, receipts_of, with_receipts
 from headrace.engine.sources import Preparer, Source
 from headrace.engine.status import FAILED, LETTERS, SubjectStatus
 from headrace.engine.table_watch import Change, TableReplacedError, TableWatch
-from headrace.engine.table_writer import Fence, Head, Note, TableWriter
+from headrace.engine.table_writer import CommitHook, Fence, PendingBatch, TableWriter
 from headrace.engine.transaction import Transaction
 from headrace.job import Job
 from headrace.runtime.failpoints import reached
@@ -50,8 +50,10 @@ class Clients:
 
 
 class SubjectLoop:
-    """Runs one subject until *stop*. Memory and writer are used by its steps alone; of the stages that run beside them
-    one touches nothing but the preparer, the other nothing but the source.
+    """Runs one subject until *stop*.
+
+    Its steps alone use the seen messages and the writer; of the stages that run beside them one touches nothing but
+    the preparer, the other nothing but the source.
 
     *begins_at*, in monotonic seconds, is when there is time to look at what the table holds.
     """
@@ -84,40 +86,38 @@ class SubjectLoop:
         self._status = status
         self._stop = stop
         self._round_messages = round_messages
-        self._patience = Patience("write", status, stop, clients.make_room)
+        self._retry = RetryPolicy("write", status, stop, clients.make_room)
         self._sql = sql
         self._needs_queries = needs_queries = (
             f"{sql}: the job needs bigquery.jobs.create, and bigquery.tables.getData on it; "
             "`headrace provision` makes it"
         )
-        self._memory = Memory(
-            self._table, journal, self._stored_rows, needs_queries, self._patience, job.ids_remembered, source.finite
+        self._seen = SeenMessages(
+            self._table, journal, self._stored_rows, needs_queries, self._retry, job.ids_remembered, source.finite
         )
         self.watch = TableWatch(self._table, sql, journal, clients.bigquery, status, changed=wake)
         self._preparer = preparer
         self._messages: Sequence[Message] = ()
         self._left: Round | None = None  # what the round that was prepared last had no room for; taken next
-        self._writer = TableWriter(
-            self._table, job.tables[subject], journal, clients.streams, self._patience, self, fence
-        )
+        self._writer = TableWriter(self._table, job.tables[subject], journal, clients.streams, self._retry, self, fence)
         self._complete_until = 0
         self._begins_at = begins_at
         self.has_begun = False
 
     def complete_until(self) -> int:
-        """Up to which publish time all has its fate, in microseconds; 0 when nobody knows. Any thread may ask."""
+        """Up to which publish time all has its outcome, in microseconds; 0 when nobody knows. Any thread may ask."""
         if self._status.resources_right and self.has_begun:
             self._complete_until = max(self._complete_until, self.source.drained_at)
-        if self._complete_until:  # it began anew after an error, and all that was published has its fate by now
+        if self._complete_until:  # it began anew after an error, and all that was published has its outcome by now
             self._status.unblock(FAILED)
         return self._complete_until
 
     def recover(self) -> Steps[None]:
         """Settle what an earlier process left open. Where nothing is open, all that is seen is that there is a table:
         what it holds is asked for when there is time, or when the first messages have come."""
-        is_open = self.source.finite or self._journal.is_taken_over(self._table) or self._journal.heads(self._table)
+        is_open = self.source.finite or self._journal.is_taken_over(self._table) or self._journal.pending(self._table)
         look = partial(self.watch.look, ask_for_rows=bool(is_open))
-        change = yield from self._patience.insisting(self._needs_queries, look)
+        change = yield from self._retry.call_as_steps(self._needs_queries, look)
         if is_open:
             self._begin(change)
         self._status.ready = True
@@ -126,13 +126,13 @@ class SubjectLoop:
     def _begin_once(self) -> None:
         """Know what the table holds: before the first messages are taken."""
         if not self.has_begun:
-            self._begin(self._patience.insist(self._needs_queries, self.watch.look))
+            self._begin(self._retry.call(self._needs_queries, self.watch.look))
 
     def _begin(self, change: Change | None) -> None:
         """Load what the journal remembers of the table as it is, and settle what was left open."""
         taken_over = self._journal.is_taken_over(self._table)
         if change is None:
-            self._memory.recall(taken_over)
+            self._seen.recall(taken_over)
         else:
             self._adopt(change)
         self._writer.recover(taken_over, replaced=change in (Change.REPLACED, Change.EMPTIED))
@@ -147,7 +147,7 @@ class SubjectLoop:
         Raises:
             TableReplacedError: lines of a file were written to the former one and are passed over, so all begins anew.
         """
-        change = self._patience.insist(self._needs_queries, self.watch.look)
+        change = self._retry.call(self._needs_queries, self.watch.look)
         if change is None:
             self.watch.is_as_it_was()
             return False
@@ -172,7 +172,7 @@ class SubjectLoop:
                 case _:
                     assert_never(change)
 
-        self._memory.forget(note)
+        self._seen.forget(note)
         self.watch.adopted(change)
 
     def _follow_table(self) -> None:
@@ -183,10 +183,10 @@ class SubjectLoop:
             self._writer.reopen()
 
     def run(self, stages: Stages) -> Steps[None]:
-        """Go round until told to stop. Raises FloodError, StoppedError, HaltError, FencedError, JournalError."""
+        """Go round until told to stop. Raises CircuitOpenError, StoppedError, HaltError, FencedError, JournalError."""
         self._left = None
-        overlap = Overlap(stages, self._take, self._prepare, self._write, self._acknowledge, self._rest)
-        return overlap.run(self._stop.is_set)
+        pipeline = RoundPipeline(stages, self._take, self._prepare, self._write, self._acknowledge, self._rest)
+        return pipeline.run(self._stop.is_set)
 
     def _take(self, in_hand: Round | None) -> Round | None:
         """The next round, if there is one."""
@@ -202,7 +202,7 @@ class SubjectLoop:
         if in_hand is None:
             self._follow_table()
         reached("pulled")
-        return next_round(pulled, self._memory.unsettled, in_hand)
+        return next_round(pulled, self._seen.unsettled, in_hand)
 
     def _rest(self) -> float | None:
         """Do what there is time for; how long to wait until there is."""
@@ -249,18 +249,18 @@ class SubjectLoop:
             self._settle_rows(batch, unread, prepared.tallies)
         if prepared.dropped:
             self._status.count("dropped", prepared.dropped)
-        self._memory.turn_when_due()
+        self._seen.turn_when_due()
 
     def _settle_rows(self, batch: MicroBatch, receipts: bytes, tallies: Sequence[Tally]) -> None:
         """Decide on each row and settle it; *receipts* and *tallies* are of messages that gave none.
 
-        A row whose rival is in the same batch waits until the rival is written: had it been dead-lettered before, and
-        the two come again in another order, it would be written too.
+        A row that conflicts with another of the same batch waits until that one is written: had it been dead-lettered
+        before, and the two come again in another order, it would be written too.
         """
-        decision = self._memory.decide(batch)
-        rivals = set(decision.rivals)
+        decision = self._seen.decide(batch)
+        waiting = set(decision.same_batch_conflicts)
         parts, too_large = within_requests(batch, decision.fresh)
-        refusals = [*(each for each in decision.conflicts if each.index not in rivals), *too_large]
+        refusals = [*(each for each in decision.conflicts if each.index not in waiting), *too_large]
         self._publish(list(dead_letters(self._messages, batch, refusals, STAGE)))
         reached("letters_published")
         duplicates, refused = batch.take(decision.duplicates), batch.take([refusal.index for refusal in refusals])
@@ -273,21 +273,21 @@ class SubjectLoop:
                 *self._tally_duplicates(duplicates),
             ],
         )
-        if rivals:
-            self._settle_rows(batch.take(sorted(rivals)), b"", [])
+        if waiting:
+            self._settle_rows(batch.take(sorted(waiting)), b"", [])
 
     def _settle(self, parts: Sequence[MicroBatch], receipts: bytes, tallies: Sequence[Tally]) -> None:
         """Commit what is settled already with the first part, then write part after part."""
 
         def also(transaction: Transaction) -> None:
-            self._memory.settle(transaction, receipts)
+            self._seen.settle(transaction, receipts)
             self._tally(transaction, tallies)
 
         if not parts:
-            self._patience.insist(NEEDS_ROOM, lambda: self._commit(also))
+            self._retry.call(NEEDS_ROOM, lambda: self._commit(also))
         for number, part in enumerate(parts):
             self._writer.write(part.rows, part.notes, also if number == 0 else _nothing)
-        self._memory.settled(receipts)
+        self._seen.settled(receipts)
 
     def _commit(self, also: Callable[[Transaction], None]) -> None:
         reached("before_commit")
@@ -297,10 +297,10 @@ class SubjectLoop:
 
     # What the writer notes of its rows.
 
-    def reckon(self, notes: pa.RecordBatch, rows: pa.RecordBatch) -> Note:
-        """How to remember these rows, and count them."""
+    def prepare_commit(self, notes: pa.RecordBatch, rows: pa.RecordBatch) -> CommitHook:
+        """Return a function to call inside the transaction that records these rows: it remembers and counts them."""
         batch = MicroBatch(self._subject, rows, notes, b"")
-        remember = self._memory.reckon(batch)
+        remember = self._seen.prepare_commit(batch)
         window = self._job.window
         tallies = [tally_rows(batch, Outcome.RECEIVED, window), tally_written(batch, window)]
 
@@ -316,7 +316,7 @@ class SubjectLoop:
 
         return note
 
-    def refuse(self, head: Head, refused: Mapping[int, str]) -> Callable[[Transaction], None]:
+    def refuse(self, pending: PendingBatch, refused: Mapping[int, str]) -> Callable[[Transaction], None]:
         """Publish dead letters of refused rows, and give what counts them.
 
         Rows that an earlier process committed are only taken back: their messages were never acknowledged, so they
@@ -324,14 +324,14 @@ class SubjectLoop:
         """
         if not self._messages:
             return _nothing
-        batch = MicroBatch(self._subject, head.rows, head.notes, b"")
+        batch = MicroBatch(self._subject, pending.rows, pending.notes, b"")
         refusals = refusals_by_bigquery(refused)
         self._publish(list(dead_letters(self._messages, batch, refusals, STAGE)))
         receipts = receipts_of(batch.take(list(refused)).notes)
-        self._memory.settled(receipts)
+        self._seen.settled(receipts)
 
         def also(transaction: Transaction) -> None:
-            self._memory.settle(transaction, receipts)
+            self._seen.settle(transaction, receipts)
             self._tally(transaction, tally_refused(batch, refusals, self._job.window))
 
         return also
@@ -340,9 +340,9 @@ class SubjectLoop:
         """Give the indexes of rows whose id the table holds."""
         return self._stored_rows.find(rows)
 
-    def misfits(self) -> Sequence[str]:
+    def schema_mismatches(self) -> Sequence[str]:
         """Say in what the table is not as the contract wants it."""
-        return self._stored_rows.misfits(self._columns)
+        return self._stored_rows.schema_mismatches(self._columns)
 
     def _publish(self, letters: Sequence[DeadLetter]) -> None:
         if not letters:
@@ -350,9 +350,9 @@ class SubjectLoop:
         topic, now = self._job.dead_letter_topic, datetime.now(UTC)
         need = f"{topic}: the job needs roles/pubsub.publisher on it; `headrace provision` makes it"
         while wrong := self._status.in_the_way.get(LETTERS):  # what is published now, nobody keeps
-            self._patience.wait(wrong)
+            self._retry.wait(wrong)
         for request in letter_requests(letters, self._job.sender, now):  # what is confirmed is not sent again
-            self._patience.insist(need, partial(publish_request, self._clients.publisher, topic, request))
+            self._retry.call(need, partial(publish_request, self._clients.publisher, topic, request))
         for letter in letters:
             self._status.refuse(letter.reason, 1)
 

@@ -1,13 +1,13 @@
-"""Who reads which subscriptions: rows of the table ``headrace_engines``, so that engines with different journals
-know of each other.
+"""Claims of engines on subscriptions, as rows of the table ``headrace_engines``: engines with different journals find
+each other there.
 
-An engine appends its claim before it looks for others, so of two that start at once at least one sees the other; and
-whoever sees another withdraws. A claim names the streams that its engine appends to: when it has run out, whoever
-comes next finalises them, so that the former engine, should it only have been stopped, cannot append any more.
+An engine appends its claim before it looks for others, so of two that start at once at least one sees the other; an
+engine that sees another withdraws. A claim names the streams that its engine appends to. When it has run out, the next
+engine finalises them, so that the former one, if it was only suspended, cannot append any more.
 
 All times are BigQuery's own, and claims are compared whatever their age: an engine may sleep for days. Each statement
-has a number that the journal has committed before, so that a journal that is an old copy, or is in use elsewhere, is
-recognised by the numbers that it does not know.
+has a number that the journal has committed before. A journal that is an old copy, or is in use elsewhere, is recognised
+by the numbers that it does not know.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from headrace.schemas.envelope import from_micros
 
 
 @dataclass(frozen=True, slots=True)
-class Claimant:
-    """What holds of one engine. *until* is in BigQuery's time; *served* says of each subscription when it was last
-    stated to be served; *numbers* is the last statement of each process that ran the engine."""
+class EngineClaim:
+    """The current claim of one engine. *until* is in BigQuery's time; *served* maps each subscription to the last time
+    it was stated to be served; *numbers* has the last statement of each process that ran the engine."""
 
     engine: str
     holder: str
@@ -47,22 +47,21 @@ class Claimant:
         return not self.released and self.until > now
 
     def served_since(self, moments: Mapping[str, datetime]) -> bool:
-        """Whether it has been given messages of one of these subscriptions after the moment beside it."""
+        """Whether it has received messages of one of these subscriptions after the moment beside it."""
         return any(moment > moments[name] for name, moment in self.served.items() if name in moments)
 
 
-class Look(NamedTuple):
-    """What the table says, and when; *own* is of this engine itself."""
+class ClaimsSnapshot(NamedTuple):
+    """The claims in the table at one moment; *own* is this engine's."""
 
     now: datetime
-    own: Claimant | None
-    others: list[Claimant]
+    own: EngineClaim | None
+    others: list[EngineClaim]
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What this engine says of itself. Released and not *serving* withdraws: what it had stated before it began to
-    look holds again."""
+    """One statement of this engine. Released and not *serving* withdraws: the one before this start holds again."""
 
     number: int
     stated_at: datetime
@@ -72,8 +71,8 @@ class Statement:
     released: bool = False
 
 
-class Claims:
-    """The table of claims, for the engine whose journal is *engine*; *run* names this process. Every method raises the
+class SubscriptionClaims:
+    """The table of claims, for the engine whose journal is *engine*; *run* names this process. Each method raises the
     service's error."""
 
     def __init__(
@@ -123,8 +122,8 @@ class Claims:
         if answer.status:
             raise from_grpc_status(answer.status, f"{self._sql}: the claim was not taken")
 
-    def look(self) -> Look:
-        """What holds of this engine, and of every other one on any of the same subscriptions."""
+    def look(self) -> ClaimsSnapshot:
+        """Return the claims of this engine, and of each other one on any of the same subscriptions."""
         query = f"""
             SELECT engine, run, holder, number, stated_at, claimed_until, serving, released,
                 same_subscriptions, IF(same_subscriptions, [], subscriptions) AS subscriptions,
@@ -141,15 +140,15 @@ class Claims:
         """  # noqa: S608 the table's name comes from checked settings
         rows = self._query(query, ScalarQueryParameter("engine", "STRING", self._engine))
         rows = list(with_names(dict(row.items()) for row in rows))
-        claimants = last_claims(rows)
-        return Look(
+        claims = last_claims(rows)
+        return ClaimsSnapshot(
             rows[0]["asked_at"] if rows else self.now(),
-            next((each for each in claimants if each.engine == self._engine), None),
-            [each for each in claimants if each.engine != self._engine],
+            next((each for each in claims if each.engine == self._engine), None),
+            [each for each in claims if each.engine != self._engine],
         )
 
     def forget(self, engines: Collection[str], before: datetime) -> None:
-        """Delete what these *engines* stated before a moment of our subscriptions alone."""
+        """Delete statements of these *engines*, older than *before*, that name our subscriptions alone."""
         query = f"""
             DELETE FROM {self._sql}
             WHERE stated_at < @before AND engine IN UNNEST(@engines)
@@ -170,14 +169,14 @@ class Claims:
 
 
 def _same(names: str) -> str:
-    """A column that says whether an engine states the same *names* as in its statement before: with hundreds of them,
-    each of its statements is mostly names."""
+    """Return a column that is true where an engine states the same *names* as in its statement before: with hundreds of
+    them, each of its statements is mostly names."""
     text = f"TO_JSON_STRING({names})"
     return f"COALESCE({text} = LAG({text}) OVER of_engine, FALSE) AS same_{names}"
 
 
 def with_names(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Rows with the names that they leave out, for they are those of the same engine's row before."""
+    """Yield *rows* with the names that they leave out: those of the same engine's row before."""
     before: dict[str, dict[str, Any]] = {}
     for row in rows:
         last = before.get(row["engine"], row)
@@ -187,10 +186,10 @@ def with_names(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         yield row
 
 
-def last_claims(rows: Iterable[Mapping[str, Any]]) -> list[Claimant]:
-    """What holds of each engine after *rows* of the table, each engine's in the order they were stated."""
-    last: dict[str, Claimant] = {}
-    served: dict[str, Claimant | None] = {}
+def last_claims(rows: Iterable[Mapping[str, Any]]) -> list[EngineClaim]:
+    """Return the claim of each engine after *rows* of the table, each engine's in the order they were stated."""
+    last: dict[str, EngineClaim] = {}
+    served: dict[str, EngineClaim | None] = {}
     numbers: dict[str, dict[str, int]] = {}
     for row in rows:
         engine = row["engine"]
@@ -202,18 +201,18 @@ def last_claims(rows: Iterable[Mapping[str, Any]]) -> list[Claimant]:
             else:
                 last[engine] = before
             continue
-        last[engine] = _claimant(row, last.get(engine), numbers[engine])
+        last[engine] = _engine_claim(row, last.get(engine), numbers[engine])
         if row["serving"]:
             served[engine] = last[engine]
     return list(last.values())
 
 
-def _claimant(row: Mapping[str, Any], before: Claimant | None, numbers: Mapping[str, int]) -> Claimant:
-    """One claim; streams of earlier claims stay in question until they are released. *numbers* may grow later."""
+def _engine_claim(row: Mapping[str, Any], before: EngineClaim | None, numbers: Mapping[str, int]) -> EngineClaim:
+    """Return one claim; streams of earlier claims count until they are released. *numbers* may grow later."""
     streams = tuple(row["streams"])
     if before is not None and not before.released and streams != before.streams:
         streams = tuple(dict.fromkeys([*streams, *before.streams]))
     served = dict(before.served) if before is not None else {}
     if row["serving"]:
         served |= dict.fromkeys(row["subscriptions"], row["stated_at"])
-    return Claimant(row["engine"], row["holder"], row["claimed_until"], streams, row["released"], served, numbers)
+    return EngineClaim(row["engine"], row["holder"], row["claimed_until"], streams, row["released"], served, numbers)

@@ -15,7 +15,7 @@ from google.cloud import bigquery
 from headrace.bigquery.table_identity import Looked, look_at_table, missing_witnesses
 from headrace.engine.check_intervals import LOOKS_A_SECOND, interval
 from headrace.engine.journal import Journal
-from headrace.engine.retry import TROUBLE
+from headrace.engine.retry import RETRYABLE
 from headrace.engine.status import SubjectStatus
 from headrace.engine.witnesses import parse_witnesses
 from headrace.errors import Exit, HeadraceError
@@ -102,7 +102,7 @@ class TableWatch:
         except NotFound:
             self._say("it does not exist; `headrace provision` makes it, and rows that were in it are lost with it")
             return
-        except (*TROUBLE, GoogleAPICallError) as error:
+        except (*RETRYABLE, GoogleAPICallError) as error:
             _LOG.debug("table_not_seen", table=self._target, error=type(error).__name__)
             return
         if change is not None:

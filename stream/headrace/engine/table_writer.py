@@ -1,8 +1,8 @@
 """One table's rows, each appended exactly once: committed, appended, and what became of them committed again.
 
-The head of a table's queue is appended to the table's stream at the stream's next offset, and nothing else is, so a
-lost answer is asked for again with the same bytes at the same offset, also by the next process. A stream is replaced
-only after it was finalised, when the number of its rows says whether the head is among them.
+Only the first batch of a table's queue is appended, at the next offset of the table's stream. So after a lost answer
+the same bytes are sent to the same offset again, also by the next process. A stream is replaced only after it was
+finalised: the number of its rows then shows whether that batch was written.
 """
 
 from __future__ import annotations
@@ -15,68 +15,70 @@ from typing import Final, Protocol, TypeAlias, TypeVar, assert_never
 
 import pyarrow as pa
 
-from headrace.bigquery.append_result import HaltError, Verdict, judge
+from headrace.bigquery.append_result import AppendResult, HaltError, interpret
 from headrace.bigquery.event_table import PROVISION_MAKES
 from headrace.bigquery.write_streams import Rows, WriteStreams
 from headrace.core.micro_batch import from_ipc, to_ipc
 from headrace.engine.journal import Journal
-from headrace.engine.retry import NEEDS_ROOM, Patience
-from headrace.engine.transaction import StoredHead, Transaction
+from headrace.engine.retry import NEEDS_ROOM, RetryPolicy
+from headrace.engine.transaction import StoredBatch, Transaction
 from headrace.runtime.failpoints import reached
 
 T = TypeVar("T")
-# Within the transaction that says that rows are written; returns what is to be done once that is committed.
-Note: TypeAlias = Callable[[Transaction], Callable[[], None]]
+# Called within the transaction that records rows as written; returns a function to call once that is committed.
+CommitHook: TypeAlias = Callable[[Transaction], Callable[[], None]]
 _PERMISSION: Final = "the job needs bigquery.tables.updateData on it"
 _REMEDIES: Final = {"SCHEMA_MISMATCH_EXTRA_FIELDS": "it lacks a column of the contract"}
 
 
 @dataclass
-class Head:
-    """A committed batch whose fate is open: *wire* is *rows* as committed, and as sent. *attempted*: it may have been
-    sent before. *note* is what its owner notes once it is written, as soon as that is reckoned."""
+class PendingBatch:
+    """A committed batch that is not known to be written or refused. *wire* is *rows* as committed, and as sent.
+
+    *attempted*: it may have been sent before. *commit_hook* is set as soon as it is prepared.
+    """
 
     seq: int
     rows: pa.RecordBatch = field(repr=False)
     notes: pa.RecordBatch = field(repr=False)
     wire: Rows = field(repr=False)
     attempted: bool = False
-    note: Note | None = field(default=None, repr=False)
+    commit_hook: CommitHook | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return int(self.rows.num_rows)
 
 
 class Bookkeeping(Protocol):
-    """What a table's owner notes of its rows; called within transactions and around them."""
+    """The records that a table's owner keeps of its rows; called within transactions and around them."""
 
-    def reckon(self, notes: pa.RecordBatch, rows: pa.RecordBatch) -> Note:
-        """Find out what is to be noted once these rows stand in the table; nothing is noted yet."""
+    def prepare_commit(self, notes: pa.RecordBatch, rows: pa.RecordBatch) -> CommitHook:
+        """Return a function to call inside the transaction that records these rows as written."""
 
-    def refuse(self, head: Head, refused: Mapping[int, str]) -> Callable[[Transaction], None]:
-        """Make dead letters of the rows at these indexes, durably; returns what to commit with their removal."""
+    def refuse(self, pending: PendingBatch, refused: Mapping[int, str]) -> Callable[[Transaction], None]:
+        """Make dead letters of the rows at these indexes, durably; return what to commit with their removal."""
 
     def stored(self, rows: pa.RecordBatch) -> Sequence[int]:
-        """Give the indexes of those of *rows* that the table holds already."""
+        """Return the indexes of those of *rows* that the table already holds."""
 
     def is_replaced(self) -> bool:
-        """Look whether the table is another one, or lost rows; then what was remembered of it is forgotten.
+        """Whether the table is another one, or lost rows; then what was remembered of it is forgotten.
 
-        What a stream to the former table says of rows does not count any more. Raises what the client raises.
+        The row count of a stream to the former table no longer counts. Raises what the client raises.
         """
 
-    def misfits(self) -> Sequence[str]:
-        """Say in what the table is not as its contract wants it, so that no row can be written."""
+    def schema_mismatches(self) -> Sequence[str]:
+        """Return the differences between table and contract that keep rows from being written."""
 
 
 class Fence(Protocol):
-    """What keeps two engines from writing the same tables."""
+    """Keeps two engines from writing the same tables."""
 
     def check(self) -> None:
-        """FencedError when another engine has taken over."""
+        """Raise FencedError when another engine has taken over."""
 
     def announce(self, stream: str) -> None:
-        """Tell the others that this engine is about to append to *stream*."""
+        """Record for other engines that this one is about to append to *stream*."""
 
 
 class TableWriter:
@@ -88,7 +90,7 @@ class TableWriter:
         path: str,
         journal: Journal,
         streams: WriteStreams,
-        patience: Patience,
+        retry: RetryPolicy,
         bookkeeping: Bookkeeping,
         fence: Fence,
         reached: Callable[[str], None] = reached,
@@ -97,28 +99,29 @@ class TableWriter:
         self._path = path
         self._journal = journal
         self._streams = streams
-        self._patience = patience
+        self._retry = retry
         self._books = bookkeeping
         self._fence = fence
         self._reached = reached
-        self._queue: deque[Head] = deque()
+        self._queue: deque[PendingBatch] = deque()
         self._stream = ""  # as the journal names it: opened by an earlier process as long as it is not our own
         self._offset = 0
         self._is_own = False
 
     def recover(self, taken_over: bool = False, replaced: bool = False) -> None:
-        """Settle what an earlier process left open. A stream of our own is opened with the first rows: most tables of
-        many get none for a while, and a start would wait for all their streams.
+        """Settle the batches that an earlier process left open.
 
-        *replaced*: the table is not what it was, so it is asked itself for the rows whose fate is open.
+        A stream of our own is opened with the first rows: with many tables, most get none for a while, and a start
+        would wait for all their streams.
 
-        *taken_over*: another journal's engine has been given the same messages since. What was committed here and not
-        written is taken back then: it was never acknowledged, so the other engine has written it, or it comes again.
+        *replaced*: the table is another one, so the open rows are looked up in it. *taken_over*: another journal's
+        engine has received the same messages since. Batches that were committed here and not written are then taken
+        back: they were never acknowledged, so the other engine has written them, or they come again.
 
         Raises:
             HaltError: the old stream does not hold what was committed.
         """
-        self._queue = deque(_from_journal(head) for head in self._journal.heads(self._target))
+        self._queue = deque(_from_journal(pending) for pending in self._journal.pending(self._target))
         left = self._journal.stream(self._target)
         if left is not None:
             self._stream, self._offset = left
@@ -139,168 +142,174 @@ class TableWriter:
         if rows.num_rows and not self._is_own:
             self._replace_stream()  # before these are queued: the former stream's count says nothing of them
 
-        def commit() -> Head | None:
+        def commit() -> PendingBatch | None:
             self._reached("before_commit")
             with self._journal.transaction() as transaction:
                 also(transaction)
                 return self._add(transaction, rows, notes) if rows.num_rows else None
 
-        head = self._insist_on_disk(commit)
+        pending = self._commit_on_disk(commit)
         self._reached("committed")
-        if head is not None:
-            self._queue.append(head)
+        if pending is not None:
+            self._queue.append(pending)
             self.settle()
 
     def settle(self) -> None:
-        """Append what is queued until every row has its fate."""
+        """Append the queue until every row is written or refused."""
         while self._queue:
-            head = self._queue[0]
-            answer = self._streams.append(self._stream, self._offset, head.wire, partial(self._note_of, head))
+            pending = self._queue[0]
+            answer = self._streams.append(
+                self._stream, self._offset, pending.wire, partial(self._commit_hook_of, pending)
+            )
             self._reached("appended")
-            verdict = judge(answer, head.attempted)
-            match verdict:
-                case Verdict.WRITTEN:
-                    self._patience.mended()
-                    self._commit_written(head)
-                case Verdict.UNKNOWN:
-                    head.attempted = True
-                    self._patience.wait(f"{self._path}: BigQuery does not confirm rows; trying again")
-                case Verdict.ROWS_REFUSED:
-                    if not self._arrived_late(head):
-                        self._refuse(head, answer.refused)
-                case Verdict.BATCH_REFUSED:
-                    if not self._arrived_late(head):
-                        self._narrow(head)
-                case Verdict.STREAM_GONE:
+            result = interpret(answer, pending.attempted)
+            match result:
+                case AppendResult.WRITTEN:
+                    self._retry.recovered()
+                    self._commit_written(pending)
+                case AppendResult.UNKNOWN:
+                    pending.attempted = True
+                    self._retry.wait(f"{self._path}: BigQuery does not confirm rows; trying again")
+                case AppendResult.ROWS_REFUSED:
+                    if not self._arrived_late(pending):
+                        self._refuse(pending, answer.refused)
+                case AppendResult.BATCH_REFUSED:
+                    if not self._arrived_late(pending):
+                        self._narrow(pending)
+                case AppendResult.STREAM_GONE:
                     if not self._offset:  # nothing was ever written to it: do not go round in circles
-                        self._patience.wait(self._needs("a new stream takes no rows"))
+                        self._retry.wait(self._needs("a new stream takes no rows"))
                     self._fence.check()  # was it finalised by another engine that took over?
                     self._replace_stream(replaced=self._is_replaced())
-                case Verdict.BLOCKED:
-                    self._patience.wait(self._needs(_REMEDIES.get(answer.storage, _PERMISSION)))
+                case AppendResult.BLOCKED:
+                    self._retry.wait(self._needs(_REMEDIES.get(answer.storage, _PERMISSION)))
                     if self._is_replaced():  # the stream goes to a table that is gone
                         self._replace_stream(replaced=True)
-                case Verdict.HALT:
+                case AppendResult.HALT:
                     raise HaltError(
-                        f"{self._stream}: offset {self._offset} is not where {len(head):,} committed rows belong; "
+                        f"{self._stream}: offset {self._offset} is not where {len(pending):,} committed rows belong; "
                         "somebody else appended to this stream, or the journal is an old copy; see docs/promises.md"
                     )
                 case _:
-                    assert_never(verdict)
+                    assert_never(result)
 
-    def _note_of(self, head: Head) -> Note:
-        """Reckoned once, and as a rule while BigQuery has the rows: that is time to spare."""
-        head.note = head.note or self._books.reckon(head.notes, head.rows)
-        return head.note
+    def _commit_hook_of(self, pending: PendingBatch) -> CommitHook:
+        """Prepare the hook once, as a rule while BigQuery appends the rows."""
+        pending.commit_hook = pending.commit_hook or self._books.prepare_commit(pending.notes, pending.rows)
+        return pending.commit_hook
 
-    def _commit_written(self, head: Head) -> None:
-        note = self._note_of(head)
+    def _commit_written(self, pending: PendingBatch) -> None:
+        hook = self._commit_hook_of(pending)
 
         def commit() -> Callable[[], None]:
-            self._reached("before_fate")
+            self._reached("before_outcome")
             with self._journal.transaction() as transaction:
-                transaction.remove_head(head.seq)
-                transaction.advance(self._target, len(head))
-                return note(transaction)
+                transaction.remove_pending(pending.seq)
+                transaction.advance(self._target, len(pending))
+                return hook(transaction)
 
-        committed = self._insist_on_disk(commit)
-        self._reached("fate_committed")
+        committed = self._commit_on_disk(commit)
+        self._reached("outcome_committed")
         committed()
-        self._offset += len(head)
+        self._offset += len(pending)
         self._queue.popleft()
 
-    def _arrived_late(self, head: Head) -> bool:
-        """Before a head is changed: an earlier attempt at it may still be on its way, and be accepted when it comes.
+    def _arrived_late(self, pending: PendingBatch) -> bool:
+        """Whether an earlier attempt at *pending* was accepted; asked before the batch is changed.
 
-        So the stream is closed to it first; whether it has come before that, the stream says.
+        That attempt may still be on its way. So its stream is finalised first, and the stream's row count tells.
         """
-        if head.attempted:
+        if pending.attempted:
             self._replace_stream()
-        return not self._queue or self._queue[0] is not head
+        return not self._queue or self._queue[0] is not pending
 
-    def _refuse(self, head: Head, refused: Mapping[int, str]) -> None:
-        """Make letters of the guilty rows and go on with the others, at the same offset: none was written."""
-        also = self._books.refuse(head, refused)
+    def _refuse(self, pending: PendingBatch, refused: Mapping[int, str]) -> None:
+        """Make dead letters of the offending rows and go on with the others, at the same offset: none was written."""
+        also = self._books.refuse(pending, refused)
         self._reached("refusal_published")
-        kept = [index for index in range(len(head)) if index not in refused]
-        self._rewrite(head, [kept] if kept else [], also)
+        kept = [index for index in range(len(pending)) if index not in refused]
+        self._rewrite(pending, [kept] if kept else [], also)
         self._reached("refusal_committed")
 
-    def _narrow(self, head: Head) -> None:
-        """Find the guilty row among rows that were refused as a whole."""
-        misfits = self._patience.insist(self._needs("it cannot be read"), self._books.misfits)
-        if misfits:
-            self._patience.wait(self._needs("; ".join(misfits)))
-        elif len(head) == 1:
-            self._refuse(head, {0: "INVALID_ARGUMENT"})
+    def _narrow(self, pending: PendingBatch) -> None:
+        """Find the offending row among rows that were refused as a whole, by halving."""
+        mismatches = self._retry.call(self._needs("it cannot be read"), self._books.schema_mismatches)
+        if mismatches:
+            self._retry.wait(self._needs("; ".join(mismatches)))
+        elif len(pending) == 1:
+            self._refuse(pending, {0: "INVALID_ARGUMENT"})
         else:
-            middle = len(head) // 2
-            self._rewrite(head, [range(middle), range(middle, len(head))], lambda _: None)
+            middle = len(pending) // 2
+            self._rewrite(pending, [range(middle), range(middle, len(pending))], lambda _: None)
 
-    def _rewrite(self, head: Head, parts: Sequence[Sequence[int]], also: Callable[[Transaction], None]) -> None:
-        """Put *parts* of a head in its place."""
-        pieces = [(head.rows.take(pa.array(p, pa.int64())), head.notes.take(pa.array(p, pa.int64()))) for p in parts]
+    def _rewrite(
+        self, pending: PendingBatch, parts: Sequence[Sequence[int]], also: Callable[[Transaction], None]
+    ) -> None:
+        """Replace *pending* by parts of it."""
+        pieces = [
+            (pending.rows.take(pa.array(p, pa.int64())), pending.notes.take(pa.array(p, pa.int64()))) for p in parts
+        ]
 
-        later = [(each.rows, each.notes) for each in self._queue if each is not head]
+        later = [(each.rows, each.notes) for each in self._queue if each is not pending]
 
-        def commit() -> list[Head]:
+        def commit() -> list[PendingBatch]:
             with self._journal.transaction() as transaction:
                 for each in self._queue:
-                    transaction.remove_head(each.seq)
+                    transaction.remove_pending(each.seq)
                 also(transaction)
                 return [self._add(transaction, *piece) for piece in [*pieces, *later]]
 
-        self._queue = deque(self._insist_on_disk(commit))
+        self._queue = deque(self._commit_on_disk(commit))
 
     def _is_replaced(self) -> bool:
-        return self._patience.insist(self._needs("it cannot be looked at"), self._books.is_replaced)
+        return self._retry.call(self._needs("it cannot be looked at"), self._books.is_replaced)
 
     def _replace_stream(self, taken_over: bool = False, replaced: bool = False) -> None:
-        """Finalise the stream, find out whether it holds the head, and open another.
+        """Finalise the stream, find out whether it holds the first batch of the queue, and open another.
 
-        *taken_over*: rows in the table may be those of another engine, and say nothing of the head. *replaced*: the
-        table is not the one that the stream was opened for, so the rows of a stream say nothing of the head.
+        *taken_over*: rows in the table may be another engine's, so they do not show that the batch was written.
+        *replaced*: the table is not the one that the stream was opened for, so the stream's row count does not either.
         """
-        head = self._queue[0] if self._queue else None
+        pending = self._queue[0] if self._queue else None
         if self._stream:
-            written = self._finalised_with(head, taken_over, replaced)
+            written = self._finalised_with(pending, taken_over, replaced)
             self._reached("stream_finalised")
             if written:
                 self._commit_written(self._queue[0])
-        name = self._patience.insist(self._needs(_PERMISSION), lambda: self._streams.create(self._path))
+        name = self._retry.call(self._needs(_PERMISSION), lambda: self._streams.create(self._path))
 
-        self._patience.insist(self._needs("its new stream cannot be announced"), lambda: self._fence.announce(name))
+        self._retry.call(self._needs("its new stream cannot be announced"), lambda: self._fence.announce(name))
 
         def commit() -> None:
             with self._journal.transaction() as transaction:
                 transaction.open_stream(self._target, name)
 
-        self._insist_on_disk(commit)
+        self._commit_on_disk(commit)
         self._reached("stream_opened")
         self._stream, self._offset, self._is_own = name, 0, True
         if self._queue:
             self._queue[0].attempted = False  # not on this stream
-            self._reached("head_moved")
+            self._reached("pending_batch_moved")
 
     def _take_back(self) -> None:
         """Forget every batch whose rows are not written."""
 
         def commit() -> None:
             with self._journal.transaction() as transaction:
-                for head in self._queue:
-                    transaction.remove_head(head.seq)
+                for pending in self._queue:
+                    transaction.remove_pending(pending.seq)
 
-        self._insist_on_disk(commit)
+        self._commit_on_disk(commit)
         self._queue.clear()
 
-    def _finalised_with(self, head: Head | None, taken_over: bool, replaced: bool) -> bool:
-        """Finalise the stream; whether the head of the queue is written. HaltError when it holds anything else."""
-        count = self._patience.insist(
+    def _finalised_with(self, pending: PendingBatch | None, taken_over: bool, replaced: bool) -> bool:
+        """Finalise the stream; return whether *pending* is written. HaltError when it holds anything else."""
+        count = self._retry.call(
             self._needs("its stream cannot be finalised"), lambda: self._streams.finalise(self._stream)
         )
         if count is None or replaced:
-            return head is not None and not taken_over and self._found(head, replaced)
-        if head is not None and count == self._offset + len(head):
+            return pending is not None and not taken_over and self._found(pending, replaced)
+        if pending is not None and count == self._offset + len(pending):
             return True
         if count != self._offset:
             raise HaltError(
@@ -309,42 +318,42 @@ class TableWriter:
             )
         return False
 
-    def _found(self, head: Head, replaced: bool) -> bool:
-        """The stream is gone with its count: ask the table itself.
+    def _found(self, pending: PendingBatch, replaced: bool) -> bool:
+        """Look the rows up in the table, because the stream is gone with its count.
 
         Rows that were appended together are there together, unless somebody took rows out of a table or put them back:
-        then those that are there become a head of their own.
+        then those that are there become a batch of their own.
         """
-        found = self._patience.insist(
-            self._needs("the job needs bigquery.jobs.create, and bigquery.tables.getData on it"),
-            lambda: self._books.stored(head.rows),
-        )
-        if replaced and 0 < len(found) < len(head):
-            missing = sorted(set(range(len(head))) - set(found))
-            self._rewrite(head, [found, missing], lambda _: None)
-        elif len(found) not in (0, len(head)):
+        need = self._needs("the job needs bigquery.jobs.create, and bigquery.tables.getData on it")
+        found = self._retry.call(need, lambda: self._books.stored(pending.rows))
+        if replaced and 0 < len(found) < len(pending):
+            missing = sorted(set(range(len(pending))) - set(found))
+            self._rewrite(pending, [found, missing], lambda _: None)
+        elif len(found) not in (0, len(pending)):
             raise HaltError(
-                f"{self._path}: {len(found):,} of {len(head):,} rows that were appended together stand in the table"
+                f"{self._path}: {len(found):,} of {len(pending):,} rows that were appended together stand in the table"
             )
         return bool(found)
 
-    def _add(self, transaction: Transaction, rows: pa.RecordBatch, notes: pa.RecordBatch) -> Head:
+    def _add(self, transaction: Transaction, rows: pa.RecordBatch, notes: pa.RecordBatch) -> PendingBatch:
         wire = Rows.of(rows)
-        stored = transaction.add_head(self._target, rows.num_rows, wire.schema, wire.data, to_ipc(notes))
-        return Head(stored.seq, rows, notes, wire)
+        stored = transaction.add_pending(self._target, rows.num_rows, wire.schema, wire.data, to_ipc(notes))
+        return PendingBatch(stored.seq, rows, notes, wire)
 
-    def _insist_on_disk(self, commit: Callable[[], T]) -> T:
-        return self._patience.insist(NEEDS_ROOM, commit)
+    def _commit_on_disk(self, commit: Callable[[], T]) -> T:
+        return self._retry.call(NEEDS_ROOM, commit)
 
     def _needs(self, what: str) -> str:
         return f"{self._path}: {what}; {PROVISION_MAKES}"
 
 
-def rows_of(stored: StoredHead) -> pa.RecordBatch:
-    """The rows of a committed batch."""
+def rows_of(stored: StoredBatch) -> pa.RecordBatch:
+    """Return the rows of a committed batch."""
     schema = pa.ipc.read_schema(pa.py_buffer(stored.schema))
     return pa.ipc.read_record_batch(pa.py_buffer(stored.rows), schema)
 
 
-def _from_journal(stored: StoredHead) -> Head:
-    return Head(stored.seq, rows_of(stored), from_ipc(stored.notes), Rows(stored.schema, stored.rows), attempted=True)
+def _from_journal(stored: StoredBatch) -> PendingBatch:
+    return PendingBatch(
+        stored.seq, rows_of(stored), from_ipc(stored.notes), Rows(stored.schema, stored.rows), attempted=True
+    )

@@ -11,18 +11,18 @@ from typing import Final
 import pyarrow as pa
 
 from headrace.bigquery.append_result import HaltError
-from headrace.bigquery.event_table import misfits
+from headrace.bigquery.event_table import schema_mismatches
 from headrace.bigquery.existing_rows import StoredTallies
 from headrace.bigquery.service_tables import tallies_table
 from headrace.core.micro_batch import from_ipc, to_ipc
 from headrace.core.resource_names import TALLIES, Names
 from headrace.core.tally import COUNTS, Outcome, Tally, add_up, tally_lost
 from headrace.engine.journal import Journal
-from headrace.engine.retry import NEEDS_ROOM, Patience
+from headrace.engine.retry import NEEDS_ROOM, RetryPolicy
 from headrace.engine.status import SubjectStatus
 from headrace.engine.subject import Clients
 from headrace.engine.table_watch import Change, TableWatch
-from headrace.engine.table_writer import Fence, Head, Note, TableWriter, rows_of
+from headrace.engine.table_writer import CommitHook, Fence, PendingBatch, TableWriter, rows_of
 from headrace.engine.transaction import Transaction
 from headrace.job import Job
 from headrace.runtime.failpoints import reached
@@ -30,7 +30,11 @@ from headrace.steps.tally_lines import tally_lines
 
 FLUSH_SECONDS: Final = 1.0
 SAY_AGAIN: Final = 60_000_000  # microseconds after which a subject without events is said to be complete again
-_FAILPOINTS: Final = {"committed": "tally_committed", "appended": "tally_appended", "fate_committed": "tally_settled"}
+_FAILPOINTS: Final = {
+    "committed": "tally_committed",
+    "appended": "tally_appended",
+    "outcome_committed": "tally_settled",
+}
 
 
 class TallyLoop:
@@ -55,14 +59,14 @@ class TallyLoop:
         self._stop = stop
         self._complete_until = complete_until
         self._said: dict[str, int] = {}
-        self._patience = Patience("tallies", status, stop)
+        self._retry = RetryPolicy("tallies", status, stop)
         self.watch = TableWatch(TALLIES, self._sql, journal, clients.bigquery, status)
         self._writer = TableWriter(
             TALLIES,
             job.tallies_table,
             journal,
             clients.streams,
-            self._patience,
+            self._retry,
             self,
             fence,
             lambda name: reached(_FAILPOINTS.get(name, "")),
@@ -108,11 +112,11 @@ class TallyLoop:
             if moment >= self._said.get(subject, 0) + SAY_AGAIN
         }
 
-    def reckon(self, notes: pa.RecordBatch, rows: pa.RecordBatch) -> Note:
+    def prepare_commit(self, notes: pa.RecordBatch, rows: pa.RecordBatch) -> CommitHook:
         """Nothing more is noted of tallies."""
         return lambda _: lambda: None
 
-    def refuse(self, head: Head, refused: Mapping[int, str]) -> Callable[[Transaction], None]:
+    def refuse(self, pending: PendingBatch, refused: Mapping[int, str]) -> Callable[[Transaction], None]:
         """Counts are never given up."""
         raise HaltError(f"{self._sql}: BigQuery refuses tallies ({next(iter(refused.values()))}); report this")
 
@@ -127,13 +131,13 @@ class TallyLoop:
     def _adopt(self) -> Change | None:
         """Look at the table of tallies; when it is another one, what was counted in the former one is gone with it."""
         need = f"{self._sql}: the job needs bigquery.tables.get on it; `headrace provision` makes it"
-        change = self._patience.insist(need, self.watch.look)
+        change = self._retry.call(need, self.watch.look)
         if change is None:
             self.watch.is_as_it_was()
         else:
             identity = self.watch.identity
             begin = self._identify if change is Change.NEW else self._begin_table
-            self._patience.insist(NEEDS_ROOM, lambda: begin(identity))
+            self._retry.call(NEEDS_ROOM, lambda: begin(identity))
             self.watch.adopted(change)
         return change
 
@@ -156,17 +160,17 @@ class TallyLoop:
     def _waiting(self) -> Counter[str]:
         """How many rows of each subject are written whose counts are appended later."""
         counts = [from_ipc(chunk) for chunk in self._journal.tallies()[1]]
-        lines = [rows_of(head) for head in self._journal.heads(TALLIES)]
+        lines = [rows_of(pending) for pending in self._journal.pending(TALLIES)]
         waiting: Counter[str] = Counter()
         for each in (*counts, *lines):
             for row in each.select(["subject", "outcome", "events"]).to_pylist():
                 waiting[row["subject"]] += row["events"] if row["outcome"] == Outcome.WRITTEN else 0
         return waiting
 
-    def misfits(self) -> Sequence[str]:
+    def schema_mismatches(self) -> Sequence[str]:
         """Say in what the table is not as it should be."""
         table = self._clients.bigquery.get_table(self._sql.strip("`"), retry=None)
-        return misfits(table.schema, tallies_table(table.project, table.dataset_id).schema)
+        return schema_mismatches(table.schema, tallies_table(table.project, table.dataset_id).schema)
 
 
 def _nothing_new(subject: str, now: int) -> Tally:

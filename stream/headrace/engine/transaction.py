@@ -8,12 +8,14 @@ from typing import Any, Final
 
 import apsw
 
+from headrace.steps.circuit_breaker import CircuitState
+
 _DELETED: Final = 4  # forgotten chunks for each that is added: what is left of them gets less with each commit
 
 
 @dataclass(frozen=True, slots=True)
-class StoredHead:
-    """One committed batch whose fate is open: the bytes to append, and *notes* on each row."""
+class StoredBatch:
+    """A committed batch that is not known to be written or refused: the bytes to append, and *notes* on each row."""
 
     seq: int
     count: int
@@ -28,15 +30,15 @@ class Transaction:
     def __init__(self, connection: apsw.Connection) -> None:
         self._execute: Callable[..., Any] = connection.execute
 
-    def add_head(self, target: str, count: int, schema: bytes, rows: bytes, notes: bytes) -> StoredHead:
+    def add_pending(self, target: str, count: int, schema: bytes, rows: bytes, notes: bytes) -> StoredBatch:
         """Put a batch at the end of its table's queue."""
-        insert = "INSERT INTO heads (target, count, schema, rows, notes) VALUES (?, ?, ?, ?, ?) RETURNING seq"
+        insert = "INSERT INTO pending_batches (target, count, schema, rows, notes) VALUES (?, ?, ?, ?, ?) RETURNING seq"
         (seq,) = self._execute(insert, (target, count, schema, rows, notes)).fetchone()
-        return StoredHead(seq, count, schema, rows, notes)
+        return StoredBatch(seq, count, schema, rows, notes)
 
-    def remove_head(self, seq: int) -> None:
-        """Take a batch out of the queue: its fate is in this transaction."""
-        self._execute("DELETE FROM heads WHERE seq = ?", (seq,))
+    def remove_pending(self, seq: int) -> None:
+        """Take a batch out of the queue: its outcome is in this transaction."""
+        self._execute("DELETE FROM pending_batches WHERE seq = ?", (seq,))
 
     def advance(self, target: str, count: int) -> None:
         """Note that *count* more rows stand in the target's stream."""
@@ -69,7 +71,7 @@ class Transaction:
         )
 
     def receive(self, target: str, generation: int, entries: bytes) -> None:
-        """Remember messages whose fate is durable; those of all but the last two generations are forgotten."""
+        """Remember messages whose outcome is durable; those of all but the last two generations are forgotten."""
         if entries:
             insert = "INSERT INTO receipts (target, generation, entries) VALUES (?, ?, ?)"
             self._execute(insert, (target, generation, entries))
@@ -157,18 +159,18 @@ class Transaction:
         """Note that nothing of before the takeover is left open for *target*."""
         self._execute("DELETE FROM meta WHERE name = 'taken_over ' || ?", (target,))
 
-    def note_flood(self, subject: str, state: str | None) -> None:
-        """Note whether *subject* waits, or may be dead-lettered whole; None for neither."""
-        self._execute("DELETE FROM meta WHERE name = 'flood ' || ?", (subject,))
-        if state is not None:
-            self._execute("INSERT INTO meta VALUES ('flood ' || ?, ?)", (subject, state))
+    def note_circuit(self, subject: str, state: CircuitState) -> None:
+        """Record the state of the circuit of *subject*."""
+        self._execute("DELETE FROM meta WHERE name = 'circuit ' || ?", (subject,))
+        if state is not CircuitState.CLOSED:
+            self._execute("INSERT INTO meta VALUES ('circuit ' || ?, ?)", (subject, str(state)))
 
     def note_place(self, target: str, file: str, line: int) -> None:
-        """Note that the lines of *file* up to this one have their fate in *target*."""
+        """Note that the lines of *file* up to this one have their outcome in *target*."""
         self._execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (f"place {target} {file}", line))
 
     def note_reached(self, target: str, source: str, reached: str) -> None:
-        """Note how far the rows of *source* have their fate in *target*."""
+        """Note how far the rows of *source* have their outcome in *target*."""
         self._execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (f"reached {target} {source}", reached))
 
     def tally(self, counts: bytes) -> None:
@@ -176,5 +178,5 @@ class Transaction:
         self._execute("INSERT INTO tallies (counts) VALUES (?)", (counts,))
 
     def forget_tallies(self, last: int) -> None:
-        """Drop the counts up to *last*: they are in this transaction's head."""
+        """Drop the counts up to *last*: they are in this transaction's batch."""
         self._execute("DELETE FROM tallies WHERE seq <= ?", (last,))

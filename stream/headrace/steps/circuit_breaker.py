@@ -1,11 +1,12 @@
-"""Whether so much is refused that it must be our fault: then the subject waits, and its topic is not emptied into the
-dead-letter topic.
+"""The circuit breaker of one subject: when so much is refused that it must be our fault, the subject waits, instead of
+emptying its topic into the dead-letter topic.
 
-Counted is what a deploy can mend: what the decode step refuses, for want of a contract or for a wrong one, since a
-decoder broke or producers changed their envelope; lines of files, which a mapping can mend; and what a transformation
-fails on. Not
-counted is what no deploy could read better and waiting would not mend: dates out of bounds, one id with two contents,
-rows that BigQuery refuses (the job waits when the table as a whole does not fit) or that are too large.
+*Closed*, messages go through. *Open*, none are taken. *Half-open*, a sample decides whether the circuit closes again.
+
+Counted are refusals that a deploy can end: those of the decode step, because a contract is missing or wrong, a decoder
+broke or producers changed their envelope; lines of files, where a mapping can be corrected; and failures of a
+transformation. Not counted are those that no deploy and no waiting would end: dates out of bounds, one id with two
+contents, rows that BigQuery refuses (the job waits when the table as a whole does not fit) or that are too large.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from datetime import timedelta
+from enum import StrEnum
 from typing import Final
 
 from headrace.core.dead_letter import Reason
@@ -31,17 +33,26 @@ COUNTED: Final = frozenset(
 )
 
 
-class FloodError(HeadraceError, error_code="HR-512", exit_code=Exit.BUG):
-    """More messages were refused than the contract allows. Nothing of this round was published or acknowledged."""
+class CircuitState(StrEnum):
+    """The state of a subject's circuit, as the journal keeps it."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    FORCED_CLOSED = "forced_closed"  # by an operator: all that cannot be read becomes dead letters
 
 
-class FloodGuard:
-    """Judges one subject's rounds before anything of them is published; times are microseconds, and never go back.
+class CircuitOpenError(HeadraceError, error_code="HR-512", exit_code=Exit.BUG):
+    """More was refused than the contract allows, so the circuit is open; nothing of this round was published or
+    acknowledged."""
 
-    A round is held when it is refused beyond the limit, and so is some stretch of rounds that ends with it, within
-    the window and of *floor* messages or more. So of what is let through within a window, letters are fewer than
-    *floor* and the limit's share together, and once every message fails, fewer than *floor*. After a round was held,
-    others are held on their own share alone: each is a sample.
+
+class CircuitBreaker:
+    """Decides on one subject's rounds before anything of them is published; times are microseconds, never going back.
+
+    The circuit opens on a round that is refused beyond the limit, when some stretch of rounds that ends with it is
+    too, within the window and of *floor* messages or more. So of what goes through within a window, letters are fewer
+    than *floor* and the limit's share together, and once every message fails, fewer than *floor*. While it is open,
+    each further round is a sample (half-open): its own share alone decides.
     """
 
     def __init__(self, percent: int, window: timedelta = WINDOW, floor: int = FLOOR) -> None:
@@ -49,41 +60,41 @@ class FloodGuard:
         self._window = window // timedelta(microseconds=1)
         self._floor = floor
         self._rounds: deque[tuple[int, int, int]] = deque()
-        self._let_through_since: int | None = None
-        self._held = False
+        self._forced_closed_since: int | None = None
+        self._is_open = False
 
     @property
-    def lets_all_through(self) -> bool:
-        """Whether an operator said so, and the share has not fallen to the limit since."""
-        return self._let_through_since is not None
+    def is_forced_closed(self) -> bool:
+        """Whether an operator closed the circuit, and the share has not fallen to the limit since."""
+        return self._forced_closed_since is not None
 
-    def let_through(self, now: int) -> None:
-        """Hold nothing until the share has fallen to the limit once: over *floor* messages, or a whole window."""
-        self._let_through_since, self._held = now, False
+    def force_closed(self, now: int) -> None:
+        """Stay closed until the share has fallen to the limit once: over *floor* messages, or a whole window."""
+        self._forced_closed_since, self._is_open = now, False
 
-    def judge(self, now: int, received: int, refused: Mapping[Reason, int]) -> bool:
-        """Whether this round is to be held; one that is not is remembered."""
+    def opens_on(self, now: int, received: int, refused: Mapping[Reason, int]) -> bool:
+        """Whether the circuit opens, or stays open, on this round; a round that goes through is remembered."""
         bad = counted(refused)
-        if self._must_hold(now, received, bad):
-            self._held = True
+        if self._must_open(now, received, bad):
+            self._is_open = True
             return True
-        self._held = False
+        self._is_open = False
         self._rounds.append((now, received, bad))
         self._forget(now - self._window)
-        if self._let_through_since is not None and self._has_fallen(now, self._let_through_since):
-            self._let_through_since = None
+        if self._forced_closed_since is not None and self._has_fallen(now, self._forced_closed_since):
+            self._forced_closed_since = None
         return False
 
     def passes(self, received: int, refused: Mapping[Reason, int]) -> bool:
-        """Whether a sample shows that the subject can be read again; an empty one shows nothing."""
+        """Close the circuit and return True when a sample shows that the subject can be read; an empty one does not."""
         good = received > 0 and not self._is_beyond(received, counted(refused))
-        self._held = self._held and not good
+        self._is_open = self._is_open and not good
         return good
 
-    def _must_hold(self, now: int, received: int, bad: int) -> bool:
-        if self.lets_all_through or not self._is_beyond(received, bad):
+    def _must_open(self, now: int, received: int, bad: int) -> bool:
+        if self.is_forced_closed or not self._is_beyond(received, bad):
             return False
-        if self._held:
+        if self._is_open:
             return True
         if received >= self._floor:
             return True
@@ -115,12 +126,12 @@ class FloodGuard:
 
 
 def counted(refused: Mapping[Reason, int]) -> int:
-    """How many of the refused messages speak of a flood."""
+    """Count those of the refused messages that a deploy could read."""
     return sum(count for reason, count in refused.items() if reason in COUNTED)
 
 
 def describe(received: int, refused: Mapping[Reason, int], percent: int) -> str:
-    """Say what was seen, for logs and people.
+    """Describe a round, for logs and people.
 
     >>> describe(1200, {Reason.UNKNOWN_SCHEMA: 900}, 50)
     '900 of 1,200 messages refused (unknown_schema 900); at most 50% may be'

@@ -26,14 +26,14 @@ _CONFLICT: Final = "another event with this ce-id and another payload was writte
 class Decision:
     """What deduplication says of a batch: rows that are new, exact duplicates, and conflicts; by index.
 
-    *rivals* are those conflicts whose other event is in the same batch: which of the two counts is not settled before
+    *same_batch_conflicts* are conflicts with another event of the same batch: which of the two counts is open until
     that one is written.
     """
 
     fresh: list[int]
     duplicates: list[int]
     conflicts: list[Refusal]
-    rivals: list[int]
+    same_batch_conflicts: list[int]
 
 
 class SeenIds:

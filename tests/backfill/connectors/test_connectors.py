@@ -35,7 +35,7 @@ from headrace.core.message import Message
 from headrace.engine.journal import Journal
 from headrace.engine.puller import Pulled
 from headrace.engine.receipts import receipts_for
-from headrace.engine.retry import Patience
+from headrace.engine.retry import RetryPolicy
 from headrace.engine.status import SubjectStatus
 from headrace.errors import Exit
 from headrace.runtime.exit_codes import explain
@@ -108,8 +108,8 @@ class Read:
 
     def __init__(self, pull: Pull, journal: Journal | None = None, now: int = NOW) -> None:
         self.stop = threading.Event()
-        patience = Patience("place", SubjectStatus("flight_departed"), self.stop)
-        self.source = PullSource(pull, rows_of, journal, patience, self.stop, now)
+        retry = RetryPolicy("place", SubjectStatus("flight_departed"), self.stop)
+        self.source = PullSource(pull, rows_of, journal, retry, self.stop, now)
         self.rounds: list[Pulled] = []
 
     def all(self, at_most: int = 1000, acknowledge: bool = True) -> Read:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from headrace.bigquery.append_result import Answer, Verdict, judge
+from headrace.bigquery.append_result import Answer, AppendResult, interpret
 from headrace.engine import table_writer
 from headrace.engine.table_writer import TableWriter
 
 
-def judge_badly(answer: Answer, attempted: bool) -> Verdict:
-    verdict = judge(answer, attempted)
-    return Verdict.STREAM_GONE if verdict is Verdict.UNKNOWN else verdict
+def interpret_badly(answer: Answer, attempted: bool) -> AppendResult:
+    result = interpret(answer, attempted)
+    return AppendResult.STREAM_GONE if result is AppendResult.UNKNOWN else result
 
 
 def nothing_was_written(*_: object) -> bool:
     return False
 
 
-table_writer.judge = judge_badly
+table_writer.interpret = interpret_badly
 TableWriter._finalised_with = nothing_was_written  # type: ignore[method-assign]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from headrace.engine.claim_keeper import Guard
-from headrace.engine.subscription_claims import Claimant
+from headrace.engine.claim_keeper import ClaimKeeper
+from headrace.engine.subscription_claims import EngineClaim
 
 
-def look_away(self: Guard, own: Claimant | None) -> None:
+def look_away(self: ClaimKeeper, own: EngineClaim | None) -> None:
     """Refuse nothing."""
 
 
-Guard._refuse_old_copy = look_away  # type: ignore[method-assign]
-Guard._refuse_other_run = look_away  # type: ignore[method-assign]
+ClaimKeeper._refuse_old_copy = look_away  # type: ignore[method-assign]
+ClaimKeeper._refuse_other_run = look_away  # type: ignore[method-assign]

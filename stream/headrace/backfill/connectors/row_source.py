@@ -1,7 +1,7 @@
 """Rows in place of a subscription: each becomes a message, and what is acknowledged is how far the cursor came.
 
-The cursor is noted after the rows up to it have their fate, and the next pull begins with the rows at it. So what a
-kill left open comes again, and what has its fate is known: by its content, which is its message's id, and by the
+The cursor is noted after the rows up to it have their outcome, and the next pull begins with the rows at it. So what a
+kill left open comes again, and what has its outcome is known: by its content, which is its message's id, and by the
 event's own id.
 """
 
@@ -28,7 +28,7 @@ from headrace.backfill.line_events import BadLine, Events, Place
 from headrace.core.message import Message
 from headrace.engine.journal import Journal
 from headrace.engine.puller import Pulled
-from headrace.engine.retry import Patience
+from headrace.engine.retry import RetryPolicy
 from headrace.engine.transaction import Transaction
 
 CURSOR: Final = "backfill-cursor"
@@ -42,9 +42,9 @@ class PullSource(FiniteSource):
     """
 
     def __init__(
-        self, pull: Pull, rows: Rows, journal: Journal | None, patience: Patience, stop: threading.Event, now: int
+        self, pull: Pull, rows: Rows, journal: Journal | None, retry: RetryPolicy, stop: threading.Event, now: int
     ) -> None:
-        super().__init__(journal, patience, stop)
+        super().__init__(journal, retry, stop)
         self._pull = pull
         self._table = pull.contract.options.table
         self._cursor = pull.cursor

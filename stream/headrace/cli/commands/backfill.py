@@ -19,7 +19,7 @@ from headrace.core.message import Message
 from headrace.engine.build import collect_less_often
 from headrace.engine.embedded import Embedded, Progress
 from headrace.engine.prepare import Prepared
-from headrace.engine.retry import Patience
+from headrace.engine.retry import RetryPolicy
 from headrace.engine.status import SubjectStatus
 from headrace.errors import Exit
 from headrace.job import Job, job_of
@@ -44,7 +44,7 @@ def check(settings: Settings, reading: History, format_: str) -> Exit:
     check_format(format_)
     subject, stop, line = reading.contract.subject, threading.Event(), Line("checked", noun="lines")
     stop_on_signals(stop)
-    source = reading.source(None, Patience("read", SubjectStatus(subject), stop), stop)
+    source = reading.source(None, RetryPolicy("read", SubjectStatus(subject), stop), stop)
     job = job_of(settings, subject, HeldKey(os.urandom(KEY_BYTES)))  # whatever the tokens are, nobody sees them
     preparer, lines, dropped, refused = LinePreparer(job, subject), 0, 0, Counter[str]()
     while not stop.is_set():

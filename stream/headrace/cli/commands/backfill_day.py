@@ -22,7 +22,7 @@ from headrace.config.settings import Settings
 from headrace.engine.build import collect_less_often, engine_of
 from headrace.engine.embedded import Embedded
 from headrace.engine.journal import Journal
-from headrace.engine.retry import Patience
+from headrace.engine.retry import RetryPolicy
 from headrace.engine.sources import Preparer, Source
 from headrace.engine.status import SubjectStatus
 from headrace.errors import Exit
@@ -76,14 +76,14 @@ def build_replacement(settings: Settings, task: Task, text: str) -> tuple[Embedd
         partial(read_ahead, task),
         journal,
         client,
-        Patience("day", SubjectStatus(subject), stop),
+        RetryPolicy("day", SubjectStatus(subject), stop),
         stop,
     )
 
-    def intake(name: str, status: SubjectStatus, stop: threading.Event) -> tuple[Source, Preparer]:
+    def open_source(name: str, status: SubjectStatus, stop: threading.Event) -> tuple[Source, Preparer]:
         return replacement, replacement
 
-    engine = engine_of(settings, job, journal, client, intake, stop)
+    engine = engine_of(settings, job, journal, client, open_source, stop)
     replacement.check_claim = engine.check_claim
     return engine, replacement
 

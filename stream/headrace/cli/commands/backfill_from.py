@@ -13,7 +13,7 @@ from headrace.cli.commands.backfill import check, write
 from headrace.config.served_contracts import served
 from headrace.config.settings import Settings
 from headrace.engine.journal import Journal
-from headrace.engine.retry import Patience
+from headrace.engine.retry import RetryPolicy
 from headrace.errors import Exit
 from headrace.runtime.clock import now_micros
 from headrace.schemas.registry import Contract
@@ -31,9 +31,9 @@ class Pulling:
         """What the rows are events of."""
         return self.pull.contract
 
-    def source(self, journal: Journal | None, patience: Patience, stop: threading.Event) -> PullSource:
+    def source(self, journal: Journal | None, retry: RetryPolicy, stop: threading.Event) -> PullSource:
         """The rows as the engine takes them."""
-        return PullSource(self.pull, rows_of, journal, patience, stop, self.now)
+        return PullSource(self.pull, rows_of, journal, retry, stop, self.now)
 
 
 def pull_backfill(settings: Settings, path: Path, journal: Path | None, format_: str, dry_run: bool) -> Exit:

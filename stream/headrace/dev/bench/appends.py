@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from headrace.bigquery.append_result import Verdict, judge
+from headrace.bigquery.append_result import AppendResult, interpret
 from headrace.bigquery.write_streams import Rows, WriteStreams
 from headrace.core.message import Message
 from headrace.core.resource_names import Names
@@ -41,9 +41,9 @@ def appender(project: str, table: str) -> Callable[[Rows, int], None]:
     stream = streams.create(Names(project).table(table))
 
     def append(rows: Rows, offset: int) -> None:
-        verdict = judge(streams.append(stream, offset, rows), False)
-        if verdict is not Verdict.WRITTEN:
-            raise ValueError(f"{stream}: {verdict.name}")
+        result = interpret(streams.append(stream, offset, rows), False)
+        if result is not AppendResult.WRITTEN:
+            raise ValueError(f"{stream}: {result.name}")
 
     return append
 

@@ -1,4 +1,4 @@
-"""A subject that the flood guard holds stays held through ``kill -9``, and loses nothing."""
+"""A subject whose circuit is open stays so through ``kill -9``, and loses nothing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_a_held_subject_stays_held_through_kills_and_all_comes_once_it_is_let_go
     world.publish(flood)
     for _ in range(2):
         engine = world.start()
-        until(partial(engine.says, "paused", "flight_departed"), engine)
+        until(partial(engine.says, "circuit_opened", "flight_departed"), engine)
         world.kill(engine)
     world.collect_letters()
     assert len(world.letters) < FLOOR + ROUND, "while it is held none gets out"

@@ -93,7 +93,7 @@ def test_a_flood_is_stopped_the_others_go_on_and_all_arrives_once_it_can_be_read
     service.publish("booking_created", bookings(BOOKINGS))
 
     def held(engine: Embedded) -> bool:
-        return engine.status.subjects["flight_departed"].paused
+        return engine.status.subjects["flight_departed"].is_circuit_open
 
     engine = service.run_when(lambda it: held(it) and done(it, "booking_created", BOOKINGS))
     letters = all_letters(service)
@@ -139,7 +139,7 @@ def test_resume_lets_everything_through_until_it_can_be_read_again(project: str,
     flood = 3 * FLOOR
     unknown = flights_of_version_2(the_next_version(tmp_path / "contracts"), flood)
     service.publish("flight_departed", unknown)
-    service.run_when(lambda it: it.status.subjects["flight_departed"].paused)
+    service.run_when(lambda it: it.status.subjects["flight_departed"].is_circuit_open)
     before = len(all_letters(service))
     assert before < FLOOR
 
@@ -151,10 +151,10 @@ def test_resume_lets_everything_through_until_it_can_be_read_again(project: str,
 
     service.publish("flight_departed", [flight_message(f"good-{number}") for number in range(FLOOR + 500)])
     engine = service.run_when(lambda it: done(it, "flight_departed", FLOOR + 500))
-    assert not engine.status.subjects["flight_departed"].paused
+    assert not engine.status.subjects["flight_departed"].is_circuit_open
     shown = resume("flight_departed", service.settings.journal)
     assert shown.returncode == 3
-    assert "not paused" in shown.stderr
+    assert "not open" in shown.stderr
 
 
 def test_a_running_engine_sees_the_command(project: str, tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_a_running_engine_sees_the_command(project: str, tmp_path: Path) -> None
     told: list[int] = []
 
     def tell(engine: Embedded) -> bool:
-        if engine.status.subjects["flight_departed"].paused and not told:
+        if engine.status.subjects["flight_departed"].is_circuit_open and not told:
             told.append(resume("flight_departed", service.settings.journal).returncode)
         return done(engine, "flight_departed", flood)
 
