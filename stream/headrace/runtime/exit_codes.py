@@ -66,7 +66,7 @@ _BY_NAME: Final = {
     "JournalError": Exit.CONFIGURATION,
     "InvalidEventError": Exit.FOUND,
     "InvalidLineError": Exit.FOUND,
-    "MendError": Exit.FOUND,
+    "EditError": Exit.FOUND,
     "ImportLineError": Exit.FOUND,
     "DefaultCredentialsError": Exit.PERMISSION,
     "Forbidden": Exit.PERMISSION,
