@@ -67,9 +67,9 @@ def fill(count: int) -> float:
     for letter in letters(count):
         batch += as_pieces(letter)
         if len(batch) == BATCH:
-            archive.keep(batch)
+            archive.append_letters(batch)
             batch = []
-    archive.keep(batch)
+    archive.append_letters(batch)
     return time.perf_counter() - began
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textwrap import dedent
 from typing import Final
 
-from headrace.dead_letters.filters import states_of_letters
+from headrace.dead_letters.filters import letters_with_states
 
 _FOREVER: Final = "TIMESTAMP_SUB(CURRENT_TIMESTAMP(), INTERVAL 90 DAY)"  # as long as the archive keeps a letter
 
@@ -13,7 +13,7 @@ _FOREVER: Final = "TIMESTAMP_SUB(CURRENT_TIMESTAMP(), INTERVAL 90 DAY)"  # as lo
 def open_letters(project: str = "${project}", archive: str = "${archive}", days: str = "${days}") -> str:
     """The SQL; by default with the names that Terraform puts in."""
     letters, facts = (f"`{project}.{archive}.{table}`" for table in ("letters", "facts"))
-    states = dedent(states_of_letters(letters, facts).replace("@since", _FOREVER)).strip()
+    states = dedent(letters_with_states(letters, facts).replace("@since", _FOREVER)).strip()
     return f"""-- Generated from stream/headrace/dead_letters/filters.py by python -m deploy.permissions; do not edit.
 SELECT IF(COUNT(*) = 0, 0, ERROR('dead letters are open for more than {days} days')) AS open_letters
 FROM (

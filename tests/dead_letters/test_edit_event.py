@@ -1,4 +1,4 @@
-"""Refused events, mended: what is not changed keeps its bytes, what is changed is what the contract says."""
+"""Refused events, edited: what is not changed keeps its bytes, what is changed is what the contract says."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from headrace.core.dead_letter import Reason
 from headrace.dead_letters.differences import differences
-from headrace.dead_letters.edit_event import Change, Mended, mend, readable_as
+from headrace.dead_letters.edit_event import EditedEvent, LetterChange, edit_event, readable_as
 from headrace.dead_letters.letter import Letter
-from headrace.dead_letters.merge_patch import MendError, assignments, merged, put, read_change, value_at
+from headrace.dead_letters.merge_patch import EditError, assignments, merged, put, read_object, value_at
 from headrace.schemas.decoder import compile_decoder
 from headrace.schemas.encode import encode
 from headrace.schemas.envelope import Envelope, SchemaRef
@@ -61,8 +61,8 @@ def a_booked(contract: Contract = BOOKING, claims: str = "", **changes: Any) -> 
     return replace(letter, attributes={**letter.attributes, "ce-dataschema": claims or str(contract.ref)})
 
 
-def patched(letter: Letter, registry: Registry = PACKAGE, **patch: Any) -> Mended:
-    return mend(letter, Change(patch=patch), registry)
+def patched(letter: Letter, registry: Registry = PACKAGE, **patch: Any) -> EditedEvent:
+    return edit_event(letter, LetterChange(patch=patch), registry)
 
 
 def through_json(contract: Contract, data: bytes) -> bytes:
@@ -87,9 +87,11 @@ def test_a_changed_attribute_leaves_any_payload_as_it_is(data: st.DataObject) ->
     contract = data.draw(contracts())
     event = data.draw(events(contract.record)) | {"at": MOMENT}
     letter = a_letter(encode(contract, event), contract)
-    mended = mend(letter, Change(set_attributes={"note": "seen"}), Registry({contract.ref: contract})).letter
-    assert mended.data == letter.data
-    assert dict(mended.attributes) == {**letter.attributes, "note": "seen"}
+    edited = edit_event(
+        letter, LetterChange(set_attributes={"note": "seen"}), Registry({contract.ref: contract})
+    ).letter
+    assert edited.data == letter.data
+    assert dict(edited.attributes) == {**letter.attributes, "note": "seen"}
 
 
 @FIXED_PROFILE
@@ -106,18 +108,18 @@ def test_a_patched_field_is_read_as_the_patch_says_and_the_others_as_before(data
 
 def test_an_event_of_every_type_is_patched_in_depth() -> None:
     letter = a_booked()
-    mended = patched(letter, contact={"city": "Kyoto"}, total="99.50", labels={"campaign": None, "shop": "7"})
-    after = decode(BOOKING, mended.letter.data)
+    edited = patched(letter, contact={"city": "Kyoto"}, total="99.50", labels={"campaign": None, "shop": "7"})
+    after = decode(BOOKING, edited.letter.data)
     assert after["contact"] == {"name": "Grace", "city": "Kyoto", "country": "GB"}
     assert str(after["total"]) == "99.500000000"
     assert after["labels"] == [{"key": "shop", "value": "7"}]
-    assert (mended.letter.id, mended.letter.ordering_key) == (letter.id, letter.ordering_key)
+    assert (edited.letter.id, edited.letter.ordering_key) == (letter.id, letter.ordering_key)
 
 
 @pytest.mark.parametrize("total", ["99.5", "99.500000000000", "995E-1", Decimal("99.50000000000"), 99])
 def test_zeros_beyond_the_scale_of_a_patched_decimal_are_no_digits(total: Any) -> None:
     assert decode(BOOKING, patched(a_booked(), total=total).letter.data)["total"] == Decimal(total)
-    with pytest.raises(MendError, match=r"total: .*round it"):
+    with pytest.raises(EditError, match=r"total: .*round it"):
         patched(a_booked(), total="99.5000000001")
 
 
@@ -163,7 +165,7 @@ def test_a_merge_patch_does_what_its_standard_says(target: Any, patch: Any, resu
     ],
 )
 def test_what_does_not_fit_is_refused_with_its_field_and_never_a_value(patch: dict[str, Any], field: str) -> None:
-    with pytest.raises(MendError, match=field) as refused:
+    with pytest.raises(EditError, match=field) as refused:
         patched(a_booked(), **patch)
     assert SECRET not in str(refused.value)
     assert "12345" not in str(refused.value)
@@ -177,33 +179,33 @@ def test_ce_time_follows_the_event_time_and_ce_dataschema_the_contract() -> None
 
 def test_a_letter_of_an_unknown_version_is_read_as_the_newest_that_fits() -> None:
     letter = a_booked(BOOKING_V1, claims="headrace:booking_created:9")
-    mended = patched(letter, notes="aisle")
-    assert mended.contract is BOOKING_V1
-    assert mended.letter.attributes["ce-dataschema"] == "headrace:booking_created:1"
-    assert not mended.sure
+    edited = patched(letter, notes="aisle")
+    assert edited.contract is BOOKING_V1
+    assert edited.letter.attributes["ce-dataschema"] == "headrace:booking_created:1"
+    assert not edited.sure
 
 
 def test_as_chooses_the_contract_and_keeps_the_bytes() -> None:
     letter = a_booked(BOOKING, claims="headrace:booking_created:9")
-    mended = mend(letter, Change(read_as=BOOKING.ref), PACKAGE).letter
-    assert mended.data == letter.data
-    assert mended.attributes["ce-dataschema"] == "headrace:booking_created:2"
+    edited = edit_event(letter, LetterChange(read_as=BOOKING.ref), PACKAGE).letter
+    assert edited.data == letter.data
+    assert edited.attributes["ce-dataschema"] == "headrace:booking_created:2"
 
 
 @pytest.mark.parametrize("ref", [SchemaRef("booking_created", 9), SchemaRef("flight_departed", 1)])
 def test_as_must_name_a_contract_of_the_subject(ref: SchemaRef) -> None:
-    with pytest.raises(MendError, match="--as"):
-        mend(a_booked(), Change(read_as=ref), PACKAGE)
+    with pytest.raises(EditError, match="--as"):
+        edit_event(a_booked(), LetterChange(read_as=ref), PACKAGE)
 
 
 def test_a_payload_that_nothing_reads_is_replaced_as_a_whole() -> None:
     letter = a_letter(b"\xff\xff")
-    with pytest.raises(MendError, match="--payload"):
+    with pytest.raises(EditError, match="--payload"):
         readable_as(letter, PACKAGE)
     event = readable_as(a_booked(), PACKAGE).event
-    mended = mend(letter, Change(payload=event), PACKAGE)
-    assert mended.before is None
-    assert mended.letter.data == a_booked().data
+    edited = edit_event(letter, LetterChange(payload=event), PACKAGE)
+    assert edited.before is None
+    assert edited.letter.data == a_booked().data
 
 
 def with_wrong_total(letter: Letter) -> Letter:
@@ -215,15 +217,15 @@ def with_wrong_total(letter: Letter) -> Letter:
 
 
 def test_a_wrong_value_is_patched_where_all_others_can_be_read() -> None:
-    mended = patched(with_wrong_total(a_booked()), total="49.00")
-    assert decode(BOOKING, mended.letter.data) == decode(BOOKING, a_booked(total=Decimal("49.00")).data)
-    (line,) = differences(with_wrong_total(a_booked()), mended)
+    edited = patched(with_wrong_total(a_booked()), total="49.00")
+    assert decode(BOOKING, edited.letter.data) == decode(BOOKING, a_booked(total=Decimal("49.00")).data)
+    (line,) = differences(with_wrong_total(a_booked()), edited)
     assert (line.what, line.before, line.after) == ("total", '"(cannot be read)"', '"49.00"')
 
 
 @pytest.mark.parametrize("patch", [{}, {"notes": "seen"}, {"total": "(cannot be read)"}])
 def test_what_cannot_be_read_has_to_be_replaced(patch: dict[str, Any]) -> None:
-    with pytest.raises(MendError, match="total: cannot be read"):
+    with pytest.raises(EditError, match="total: cannot be read"):
         patched(with_wrong_total(a_booked()), **patch)
 
 
@@ -239,62 +241,62 @@ def test_a_wrong_value_of_an_entry_or_an_item_has_its_place_in_json() -> None:
 def test_what_the_job_would_refuse_still_is_not_accepted() -> None:
     letter = a_booked()
     bare = replace(letter, attributes={n: v for n, v in letter.attributes.items() if n != "ce-id"})
-    with pytest.raises(MendError, match="malformed_envelope: ce-id is missing"):
+    with pytest.raises(EditError, match="malformed_envelope: ce-id is missing"):
         patched(bare, notes="aisle")
-    assert mend(bare, Change(set_attributes={"ce-id": "b-1"}), PACKAGE).letter.attributes["ce-id"] == "b-1"
+    assert edit_event(bare, LetterChange(set_attributes={"ce-id": "b-1"}), PACKAGE).letter.attributes["ce-id"] == "b-1"
 
 
 def test_no_change_is_said_to_be_none() -> None:
-    with pytest.raises(MendError, match=r"nothing is changed"):
-        mend(a_booked(), Change(patch={"paid": True}), PACKAGE)
+    with pytest.raises(EditError, match=r"nothing is changed"):
+        edit_event(a_booked(), LetterChange(patch={"paid": True}), PACKAGE)
 
 
 @pytest.mark.parametrize("name", ["googclient_x", "headrace-dl-id", "headrace-replay-id", "x" * 257, ""])
 def test_an_attribute_that_nobody_may_set_is_refused(name: str) -> None:
-    with pytest.raises(MendError, match="--set-attribute"):
-        mend(a_booked(), Change(set_attributes={name: "1"}), PACKAGE)
+    with pytest.raises(EditError, match="--set-attribute"):
+        edit_event(a_booked(), LetterChange(set_attributes={name: "1"}), PACKAGE)
 
 
 def test_the_difference_hides_personal_values_and_shows_the_others() -> None:
     letter = a_booked(email=SECRET)
-    mended = patched(letter, email="eve@example.com", passengers=[], notes="aisle", total="5")
-    said = {each.what: (each.before, each.after) for each in differences(letter, mended)}
+    edited = patched(letter, email="eve@example.com", passengers=[], notes="aisle", total="5")
+    said = {each.what: (each.before, each.after) for each in differences(letter, edited)}
     assert said["total"] == ('"1234.500000001"', '"5"')
     assert said["email"] == ("(personal: email)", "(personal: email)")
     assert SECRET not in str(said)
     assert "eve@" not in str(said)
     assert "X1234567" not in str(said)
-    shown = {each.what: each.before for each in differences(letter, mended, reveal=True)}
+    shown = {each.what: each.before for each in differences(letter, edited, reveal=True)}
     assert shown["email"] == f'"{SECRET}"'
 
 
 def test_numbers_of_a_patch_keep_every_digit() -> None:
     letter = a_booked(carbon_kilograms=1.5)
-    change = read_change('{"total": 12.500000001, "carbon_kilograms": 2.25, "customer_number": 7.0}', "--patch")
-    mended = mend(letter, Change(patch=change), REGISTRY)
-    fields = decode(BOOKING, mended.letter.data)
+    change = read_object('{"total": 12.500000001, "carbon_kilograms": 2.25, "customer_number": 7.0}', "--patch")
+    edited = edit_event(letter, LetterChange(patch=change), REGISTRY)
+    fields = decode(BOOKING, edited.letter.data)
     assert (fields["total"], fields["carbon_kilograms"], fields["customer_number"]) == (
         Decimal("12.500000001"),
         2.25,
         7,
     )
-    assert {each.what: each.after for each in differences(letter, mended)}["carbon_kilograms"] == "2.25"
-    with pytest.raises(MendError, match=r"nothing is changed"):
-        mend(letter, Change(patch=read_change('{"carbon_kilograms": 1.50}', "--patch")), REGISTRY)
+    assert {each.what: each.after for each in differences(letter, edited)}["carbon_kilograms"] == "2.25"
+    with pytest.raises(EditError, match=r"nothing is changed"):
+        edit_event(letter, LetterChange(patch=read_object('{"carbon_kilograms": 1.50}', "--patch")), REGISTRY)
     for text in ('{"carbon_kilograms": 1e400}', '{"carbon_kilograms": "1_0"}', '{"customer_number": 1.5}'):
-        with pytest.raises(MendError, match=r"booking_created.v2: (carbon_kilograms|customer_number): "):
-            mend(letter, Change(patch=read_change(text, "--patch")), REGISTRY)
+        with pytest.raises(EditError, match=r"booking_created.v2: (carbon_kilograms|customer_number): "):
+            edit_event(letter, LetterChange(patch=read_object(text, "--patch")), REGISTRY)
     for text in ('{"carbon_kilograms": NaN}', '{"total": 1, "total": 2}'):
-        with pytest.raises(MendError, match=r"^--patch: "):
-            read_change(text, "--patch")
+        with pytest.raises(EditError, match=r"^--patch: "):
+            read_object(text, "--patch")
 
 
 def test_a_number_that_json_has_none_for_comes_back_from_the_editor() -> None:
     letter = a_booked(carbon_kilograms=float("nan"))
     text = json.dumps(readable_as(letter, REGISTRY).event)
     assert '"NaN"' in text
-    with pytest.raises(MendError, match=r"nothing is changed"):
-        mend(letter, Change(payload=read_change(text, "the editor")), REGISTRY)
+    with pytest.raises(EditError, match=r"nothing is changed"):
+        edit_event(letter, LetterChange(payload=read_object(text, "the editor")), REGISTRY)
 
 
 def test_what_may_be_misread_is_not_shown_in_the_difference() -> None:
@@ -305,20 +307,20 @@ def test_what_may_be_misread_is_not_shown_in_the_difference() -> None:
 
 @pytest.mark.parametrize("text", ["[1]", '"a"', "{", "[" * 100_000])
 def test_a_patch_is_one_json_object(text: str) -> None:
-    with pytest.raises(MendError, match="--patch"):
-        read_change(text, "--patch")
+    with pytest.raises(EditError, match="--patch"):
+        read_object(text, "--patch")
 
 
 def test_assignments_are_name_and_value() -> None:
     assert list(assignments(["a=b=c", "d="])) == [("a", "b=c"), ("d", "")]
-    with pytest.raises(MendError, match="name=value"):
+    with pytest.raises(EditError, match="name=value"):
         list(assignments(["a"]))
 
 
 def test_an_entry_of_a_map_named_like_a_field_hides_nothing_else() -> None:
     contract = a_contract(("labels", {"type": "map", "values": "string"}))
     letter = a_letter(encode(contract, {"labels": {"a.b": "x"}, "at": MOMENT}), contract)
-    mended = patched(letter, Registry({contract.ref: contract}), labels={"a.b": "y"})
-    assert [(each.what, each.before, each.after) for each in differences(letter, mended)] == [
+    edited = patched(letter, Registry({contract.ref: contract}), labels={"a.b": "y"})
+    assert [(each.what, each.before, each.after) for each in differences(letter, edited)] == [
         ("labels.a.b", '"x"', '"y"')
     ]

@@ -241,7 +241,7 @@ BROKEN: dict[str, tuple[bytes, str, int | None, str]] = {
 def test_the_payload_that_is_broken_below_is_good() -> None:
     explained = of_order(GOOD)
 
-    assert (explained.stop, explained.envelope, explained.today.accepted) == (None, None, True)
+    assert (explained.stop, explained.envelope, explained.would_decode.accepted) == (None, None, True)
     assert [field.path for field in explained.fields] == [name for name in PARTS if not name.endswith(("+", ".", "?"))]
 
 
@@ -253,7 +253,7 @@ def test_the_right_field_and_byte_are_named(name: str) -> None:
 
     assert explained.stop is not None
     assert (explained.stop.path, explained.stop.offset, explained.stop.why) == (path, offset, why)
-    assert explained.today.reason == "undecodable_payload"
+    assert explained.would_decode.reason == "undecodable_payload"
     assert all(field.end <= (offset or 0) for field in explained.fields), "only what was read before the stop"
     assert "Jane" not in repr(explained) + json.dumps(explained.to_json())
 
@@ -302,7 +302,7 @@ def test_the_attribute_that_is_wrong_is_named(changes: dict[str, str], attribute
 
     assert explained.envelope is not None
     assert (explained.envelope.attribute, explained.envelope.why) == (attribute, why)
-    assert explained.today.reason == "malformed_envelope"
+    assert explained.would_decode.reason == "malformed_envelope"
 
 
 def test_an_envelope_that_is_wrong_elsewhere_still_says_its_contract() -> None:
@@ -316,7 +316,7 @@ def test_another_event_time_than_the_envelopes_is_said_though_all_is_readable() 
     explained = of_order(GOOD, attributes() | {"ce-time": "2026-01-01T00:00:00Z"})
 
     assert (explained.envelope, explained.stop) == (None, None)
-    assert explained.today.detail == "ce-time is not the event's at"
+    assert explained.would_decode.detail == "ce-time is not the event's at"
 
 
 def test_a_wrong_version_is_found_and_would_be_accepted() -> None:
@@ -328,7 +328,7 @@ def test_a_wrong_version_is_found_and_would_be_accepted() -> None:
     assert explained.stop is not None
     assert explained.nearest is not None
     assert (explained.nearest.contract, explained.nearest.fit) == ("booking_created.v1", "fits")
-    assert explained.nearest.verdict.accepted
+    assert explained.nearest.would_decode.accepted
 
 
 def test_a_version_that_nobody_knows_shows_nothing_and_names_the_closest() -> None:
@@ -341,7 +341,7 @@ def test_a_version_that_nobody_knows_shows_nothing_and_names_the_closest() -> No
     assert explained.nearest is not None
     assert (explained.nearest.contract, explained.nearest.fit) == ("booking_created.v2", "closest")
     assert (explained.nearest.fields_read, explained.nearest.fields) == (28, 28)
-    assert not explained.nearest.verdict.accepted
+    assert not explained.nearest.would_decode.accepted
     assert all(field.hidden for field in explained.fields)
     assert "EUR" not in json.dumps(explained.to_json())
     assert "EUR" in json.dumps(explain(PACKAGE, "booking_created", given, data, reveal=True).to_json())
@@ -371,7 +371,7 @@ def test_a_flight_that_claims_to_be_a_booking_is_recognised() -> None:
     nearest = explain(PACKAGE, "booking_created", given, data).nearest
 
     assert nearest is not None
-    assert (nearest.contract, nearest.fit, nearest.verdict.accepted) == ("flight_departed.v1", "fits", True)
+    assert (nearest.contract, nearest.fit, nearest.would_decode.accepted) == ("flight_departed.v1", "fits", True)
 
 
 @pytest.mark.parametrize(
@@ -394,9 +394,9 @@ def test_another_format_is_recognised(data: bytes, looks_like: str | None) -> No
 def test_without_any_contract_of_the_subject_the_others_are_tried() -> None:
     explained = explain(ORDERS, "nobody_knows", attributes(), GOOD)
 
-    assert explained.today.reason == "unknown_schema"
+    assert explained.would_decode.reason == "unknown_schema"
     assert explained.nearest is not None
-    assert explained.nearest.verdict.accepted
+    assert explained.nearest.would_decode.accepted
 
 
 def test_where_no_contract_knows_personal_data_nothing_is_hidden() -> None:

@@ -7,14 +7,14 @@ import re
 import pytest
 
 from headrace.core.dead_letter import Reason
-from headrace.dead_letters.remedies import NEXT, next_step, page
+from headrace.dead_letters.remedies import REMEDIES, page, remedy
 from tests.support.paths import ROOT
 
 
 @pytest.mark.parametrize("reason", Reason)
 def test_every_reason_has_a_sentence_and_a_page_that_is_linked(reason: Reason) -> None:
-    assert NEXT[reason]
-    assert "{" not in next_step(reason, "0" * 20)
+    assert REMEDIES[reason]
+    assert "{" not in remedy(reason, "0" * 20)
     text = (ROOT / page(reason)).read_text()
     for part in (f"# {reason}", "## Usual causes", "## What to do", "## Can replaying help?"):
         assert part in text

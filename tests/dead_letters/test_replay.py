@@ -12,26 +12,26 @@ from typing import Any
 import pytest
 from google.api_core.exceptions import InvalidArgument, NotFound, ServiceUnavailable
 
-from headrace.cli.commands.replay import Wish
-from headrace.console.progress_line import Line
+from headrace.cli.commands.replay import ReplayRequest
+from headrace.console.progress_line import ProgressLine
 from headrace.core.dead_letter import Reason
 from headrace.core.resource_names import Names
-from headrace.dead_letters.archive_reader import Kept
-from headrace.dead_letters.facts import Fact, State, Step
+from headrace.dead_letters.archived_letter import ArchivedLetter
+from headrace.dead_letters.facts import Fact, State, TrailEntry
 from headrace.dead_letters.filters import Filter
 from headrace.dead_letters.letter import Letter
-from headrace.dead_letters.outgoing import attributes_to_send, misfit, requests, to_message
-from headrace.dead_letters.replay_forecast import Judge, Prospect
-from headrace.dead_letters.replay_letters import Desk, Errand, ReplayError, Result, replay
-from headrace.dead_letters.replay_pace import Pace, Progress
-from headrace.dead_letters.replay_plan import SENT_BY_DEFAULT, Entry, Plan, pages, plan
+from headrace.dead_letters.outgoing import attributes_to_send, requests, to_message, unsendable_reason
+from headrace.dead_letters.replay_forecast import Forecast, Forecaster
+from headrace.dead_letters.replay_letters import OperationInfo, ReplayContext, ReplayError, ReplayResult, replay
+from headrace.dead_letters.replay_plan import SENT_BY_DEFAULT, PlannedLetter, ReplayPlan, pages, plan_replay
+from headrace.dead_letters.replay_rate import Progress, RateLimit
 from headrace.dead_letters.service import ChoiceError
 from headrace.schemas.registry import Registry
 from tests.support.builders import BOOKING, MOMENT, PACKAGE
 from tests.support.letters import a_letter
 
 LATER = MOMENT + timedelta(days=1)
-ERRAND = Errand("op", "ada", "because")
+OPERATION = OperationInfo("op", "ada", "because")
 
 
 def a_good_letter(name: str = "m1", **changes: Any) -> Letter:
@@ -43,41 +43,41 @@ def a_good_letter(name: str = "m1", **changes: Any) -> Letter:
 
 
 @pytest.mark.parametrize(
-    ("letter", "prospect", "reason"),
+    ("letter", "forecast", "reason"),
     [
-        pytest.param(a_good_letter(), Prospect.PASSES, "", id="nothing is wrong any more"),
-        pytest.param(a_good_letter(data=b""), Prospect.FAILS, "undecodable_payload", id="no payload"),
-        pytest.param(a_good_letter(attributes={}), Prospect.FAILS, "malformed_envelope", id="no envelope"),
+        pytest.param(a_good_letter(), Forecast.PASSES, "", id="nothing is wrong any more"),
+        pytest.param(a_good_letter(data=b""), Forecast.FAILS, "undecodable_payload", id="no payload"),
+        pytest.param(a_good_letter(attributes={}), Forecast.FAILS, "malformed_envelope", id="no envelope"),
         pytest.param(
-            a_good_letter(first_published_at=MOMENT + timedelta(days=4000)), Prospect.FAILS, "too_late", id="late"
+            a_good_letter(first_published_at=MOMENT + timedelta(days=4000)), Forecast.FAILS, "too_late", id="late"
         ),
-        pytest.param(a_good_letter(reason=Reason.ID_CONFLICT), Prospect.UNKNOWN, "id_conflict", id="the table decides"),
+        pytest.param(a_good_letter(reason=Reason.ID_CONFLICT), Forecast.UNKNOWN, "id_conflict", id="the table decides"),
         pytest.param(
             a_good_letter(reason=Reason.TRANSFORM_FAILED),
-            Prospect.UNKNOWN,
+            Forecast.UNKNOWN,
             "transform_failed",
             id="the function decides",
         ),
         pytest.param(
             a_good_letter(reason=Reason.ID_CONFLICT, data=b""),
-            Prospect.FAILS,
+            Forecast.FAILS,
             "undecodable_payload",
             id="not even read",
         ),
-        pytest.param(a_good_letter(subject="no_such"), Prospect.STUCK, "too_late", id="no contract"),
+        pytest.param(a_good_letter(subject="no_such"), Forecast.UNSENDABLE, "too_late", id="no contract"),
     ],
 )
-def test_a_letter_is_judged_by_the_jobs_own_steps(letter: Letter, prospect: Prospect, reason: str) -> None:
+def test_a_letter_is_judged_by_the_jobs_own_steps(letter: Letter, forecast: Forecast, reason: str) -> None:
     neighbour = a_good_letter("m2")
-    first, judged, last = Judge(PACKAGE).judge([neighbour, letter, neighbour])
-    assert (first.prospect, last.prospect) == (Prospect.PASSES, Prospect.PASSES)
-    assert (judged.prospect, judged.reason, judged.letter) == (prospect, reason, letter)
+    first, judged, last = Forecaster(PACKAGE).forecast([neighbour, letter, neighbour])
+    assert (first.forecast, last.forecast) == (Forecast.PASSES, Forecast.PASSES)
+    assert (judged.forecast, judged.reason, judged.letter) == (forecast, reason, letter)
 
 
 def test_an_unknown_version_passes_once_its_contract_is_there() -> None:
     before = Registry({each.ref: each for each in PACKAGE if each.ref != BOOKING.ref})
-    assert Judge(before).judge([a_good_letter()])[0].reason == "unknown_schema"
-    assert Judge(PACKAGE).judge([a_good_letter()])[0].prospect is Prospect.PASSES
+    assert Forecaster(before).forecast([a_good_letter()])[0].reason == "unknown_schema"
+    assert Forecaster(PACKAGE).forecast([a_good_letter()])[0].forecast is Forecast.PASSES
 
 
 # What is sent.
@@ -106,11 +106,11 @@ def test_what_is_sent_are_the_letters_bytes_and_attributes_and_which_it_is() -> 
         ({"ordering_key": "k" * 1025}, "ordering key"),
         ({"data": bytes(9_990_000)}, ""),
         ({"data": bytes(9_999_990)}, "too large"),
-        ({"id": "somebody else's"}, "none of ours"),
+        ({"id": "somebody else's"}, "invalid letter id"),
     ],
 )
 def test_what_cannot_be_sent_is_said_with_its_remedy(changes: dict[str, Any], said: str) -> None:
-    found = misfit(a_good_letter(**changes))
+    found = unsendable_reason(a_good_letter(**changes))
     assert said in found
     assert bool(found) == bool(said)
 
@@ -129,9 +129,9 @@ def test_a_request_has_one_subject_and_one_key_and_is_within_limits() -> None:
 
 
 def test_a_page_is_no_more_than_memory_holds() -> None:
-    sized = [Entry(str(number), 10_000_000) for number in range(5)] + [Entry("large", 90_000_000)]
+    sized = [PlannedLetter(str(number), 10_000_000) for number in range(5)] + [PlannedLetter("large", 90_000_000)]
     assert [len(page) for page in pages(sized)] == [3, 2, 1]
-    assert [len(page) for page in pages([Entry(str(number), 1) for number in range(2500)])] == [1000, 1000, 500]
+    assert [len(page) for page in pages([PlannedLetter(str(number), 1) for number in range(2500)])] == [1000, 1000, 500]
 
 
 # How fast.
@@ -155,38 +155,38 @@ class Clock:
 
 def test_a_pace_is_kept_over_any_number_of_letters() -> None:
     clock = Clock()
-    pace = Pace(50, clock, clock.wait)
-    assert pace.at_once(1000) == 50
+    limit = RateLimit(50, clock, clock.wait)
+    assert limit.batch_size(1000) == 50
     for _ in range(10):
-        pace.take(50)
+        limit.take(50)
         clock.now += 0.25  # sending takes time as well
     assert 9.0 <= clock.now <= 9.5
 
 
 def test_what_was_slow_is_not_caught_up_with_at_once() -> None:
     clock = Clock()
-    pace = Pace(10, clock, clock.wait)
-    pace.take(10)
+    limit = RateLimit(10, clock, clock.wait)
+    limit.take(10)
     clock.now += 60
-    pace.take(10)
-    pace.take(10)
+    limit.take(10)
+    limit.take(10)
     assert clock.now == 61
 
 
 def test_less_than_one_a_second_goes_one_by_one() -> None:
     clock = Clock()
-    pace = Pace(0.5, clock, clock.wait)
-    assert pace.at_once(1000) == 1
-    pace.take(1)
-    pace.take(1)
+    limit = RateLimit(0.5, clock, clock.wait)
+    assert limit.batch_size(1000) == 1
+    limit.take(1)
+    limit.take(1)
     assert clock.now == 2
 
 
 def test_without_a_rate_nobody_waits() -> None:
     clock = Clock()
-    pace = Pace(None, clock, clock.wait)
-    assert pace.at_once(1000) == 1000
-    pace.take(1000)
+    limit = RateLimit(None, clock, clock.wait)
+    assert limit.batch_size(1000) == 1000
+    limit.take(1000)
     assert clock.now == 0
 
 
@@ -198,7 +198,7 @@ def test_progress_is_a_line_with_rate_and_time_left() -> None:
 
 def test_elsewhere_than_on_a_terminal_progress_is_a_line_every_few_seconds() -> None:
     clock, out = Clock(), io.StringIO()
-    line = Line("replayed", clock, out)
+    line = ProgressLine("replayed", clock, out)
     for second in range(1, 13):
         clock.now = second
         line(second * 100, 2000)
@@ -218,22 +218,22 @@ class Shelf:
     def __init__(self, letters: Iterable[Letter]) -> None:
         self.letters = {letter.id: letter for letter in letters}
         self.replayed: list[str] = []
-        self.steps: list[Step] = []
+        self.entries: list[TrailEntry] = []
 
     def sizes(self, wanted: Filter) -> list[tuple[str, int]]:
         assert wanted.states == (State.OPEN,)
         return [(each.id, len(each.data)) for each in self.letters.values() if each.id not in self.replayed]
 
-    def read(self, ids: Sequence[str]) -> Iterator[Kept]:
+    def read(self, ids: Sequence[str]) -> Iterator[ArchivedLetter]:
         for each in ids:
             state = State.REPLAYED if each in self.replayed else State.OPEN
-            yield Kept(self.letters[each], None, state)
+            yield ArchivedLetter(self.letters[each], None, state)
 
-    def note(self, facts: Sequence[Fact]) -> None:
+    def append_facts(self, facts: Sequence[Fact]) -> None:
         self.replayed += [fact.letter_id for fact in facts]
 
-    def step(self, step: Step) -> None:
-        self.steps.append(step)
+    def append_entry(self, entry: TrailEntry) -> None:
+        self.entries.append(entry)
 
 
 class Topic:
@@ -253,14 +253,14 @@ class Topic:
         self.published += ids
 
 
-def a_plan(shelf: Shelf, **more: Any) -> Plan:
-    return plan(shelf, PACKAGE, Filter(), LATER, **more)  # type: ignore[arg-type]
+def a_plan(shelf: Shelf, **more: Any) -> ReplayPlan:
+    return plan_replay(shelf, PACKAGE, Filter(), LATER, **more)  # type: ignore[arg-type]
 
 
-def send(made: Plan, shelf: Shelf, topic: Topic, pace: Pace | None = None) -> Result:
+def send(made: ReplayPlan, shelf: Shelf, topic: Topic, limit: RateLimit | None = None) -> ReplayResult:
     clock = Clock()
-    desk = Desk(shelf, shelf, topic, PACKAGE, Names("p"), lambda: datetime.now(UTC), clock)  # type: ignore[arg-type]
-    return replay(made, desk, ERRAND, pace or Pace(None, clock, clock.wait))
+    context = ReplayContext(shelf, shelf, topic, PACKAGE, Names("p"), lambda: datetime.now(UTC), clock)  # type: ignore[arg-type]
+    return replay(made, context, OPERATION, limit or RateLimit(None, clock, clock.wait))
 
 
 def some(count: int) -> list[Letter]:
@@ -270,7 +270,7 @@ def some(count: int) -> list[Letter]:
 def test_only_so_many_are_sent_and_no_more_are_looked_at_than_needed() -> None:
     shelf = Shelf(some(2500))
     made = a_plan(shelf, most=700)
-    assert (made.matching, made.looked_at, len(made.chosen)) == (2500, 1000, 700)
+    assert (made.matching, made.checked, len(made.chosen)) == (2500, 1000, 700)
 
 
 def test_what_pubsub_finds_invalid_takes_no_neighbour_down() -> None:
@@ -288,10 +288,10 @@ def test_pubsub_may_be_away_for_a_while() -> None:
 
 def test_away_for_longer_it_says_so_and_nothing_is_marked() -> None:
     shelf, topic = Shelf(some(3)), Topic(*[ServiceUnavailable("a")] * 20)
-    with pytest.raises(ReplayError, match="run it again"):
+    with pytest.raises(ReplayError, match="run the replay again"):
         send(a_plan(shelf), shelf, topic)
     assert shelf.replayed == []
-    assert [step.outcome for step in shelf.steps] == ["", "failed: ReplayError"]
+    assert [entry.outcome for entry in shelf.entries] == ["", "failed: ReplayError"]
 
 
 def test_what_was_confirmed_before_something_went_wrong_is_marked() -> None:
@@ -320,10 +320,10 @@ def test_told_to_stop_it_ends_between_two_pages_and_says_so() -> None:
         clock.now += seconds
         return clock.now >= 1
 
-    result = send(a_plan(shelf), shelf, topic, Pace(10, clock, wait))
+    result = send(a_plan(shelf), shelf, topic, RateLimit(10, clock, wait))
     assert (result.sent, result.outcome) == (10, "interrupted")
     assert len(shelf.replayed) == 10
-    assert [(step.outcome, step.letters, step.who) for step in shelf.steps] == [
+    assert [(entry.outcome, entry.letters, entry.actor) for entry in shelf.entries] == [
         ("", 0, "ada"),
         ("interrupted", 10, "ada"),
     ]
@@ -338,18 +338,18 @@ def test_what_others_did_meanwhile_is_passed_over() -> None:
     shelf.letters[letters[1].id] = replace(letters[1], attempt=2, refused_at=LATER)
     shelf.letters[letters[2].id] = replace(letters[2], data=b"worse")
     result = send(made, shelf, topic)
-    assert (result.sent, result.passed_over) == (1, 3)
+    assert (result.sent, result.skipped) == (1, 3)
     assert topic.published == [letters[3].id]
 
 
 def test_which_letters_are_sent_is_said_by_options() -> None:
-    def prospects(**given: bool) -> frozenset[Prospect]:
-        return Wish(**{"only_passing": False, "also_failing": False} | given, **others).prospects
+    def forecasts(**given: bool) -> frozenset[Forecast]:
+        return ReplayRequest(**{"only_passing": False, "also_failing": False} | given, **others).forecasts
 
     others: dict[str, Any] = {"rate": None, "most": None, "dry_run": False, "sure": True, "why": ""}
-    assert prospects() == SENT_BY_DEFAULT == {Prospect.PASSES, Prospect.UNKNOWN}
-    assert prospects(only_passing=True) == {Prospect.PASSES}
-    assert Prospect.FAILS in prospects(also_failing=True)
-    assert Prospect.STUCK not in prospects(also_failing=True)
+    assert forecasts() == SENT_BY_DEFAULT == {Forecast.PASSES, Forecast.UNKNOWN}
+    assert forecasts(only_passing=True) == {Forecast.PASSES}
+    assert Forecast.FAILS in forecasts(also_failing=True)
+    assert Forecast.UNSENDABLE not in forecasts(also_failing=True)
     with pytest.raises(ChoiceError):
-        prospects(only_passing=True, also_failing=True)
+        forecasts(only_passing=True, also_failing=True)

@@ -11,8 +11,9 @@ import pytest
 
 from headrace.core.replay_attributes import MOST_REFUSALS
 from headrace.dead_letters.archive_key import ArchiveKey, SealedError
-from headrace.dead_letters.archive_reader import Kept, Reader
-from headrace.dead_letters.archive_writer import Archive, ArchiveNames
+from headrace.dead_letters.archive_reader import ArchiveReader
+from headrace.dead_letters.archive_writer import ArchiveNames, ArchiveWriter
+from headrace.dead_letters.archived_letter import ArchivedLetter
 from headrace.dead_letters.export import ImportLineError, read_lines, to_line
 from headrace.dead_letters.facts import State
 from headrace.dead_letters.letter import as_pieces
@@ -46,22 +47,22 @@ OTHERWISE: Final[dict[str, Any]] = {
 
 
 def a_row() -> dict[str, Any]:
-    archive = Archive(NAMES, Mock(), KEY, lambda: datetime.now(UTC))
+    archive = ArchiveWriter(NAMES, Mock(), KEY, lambda: datetime.now(UTC))
     (piece,) = as_pieces(a_letter())
     row = archive._letter(piece, NOW)
     return row | {"reason": str(row["reason"])}
 
 
 def test_a_row_is_read_as_it_was_written() -> None:
-    assert Reader(Mock(), NAMES, KEY)._piece(a_row()).letter == a_letter()
+    assert ArchiveReader(Mock(), NAMES, KEY)._piece(a_row()).letter == a_letter()
 
 
 @pytest.mark.parametrize("column", OTHERWISE)
 def test_a_row_of_which_one_column_was_changed_is_not_believed(column: str) -> None:
     row = a_row()
     assert row[column] != OTHERWISE[column]
-    with pytest.raises(SealedError, match="somebody changed the archive"):
-        Reader(Mock(), NAMES, KEY)._piece(row | {column: OTHERWISE[column]})
+    with pytest.raises(SealedError, match="the row was changed after it was written"):
+        ArchiveReader(Mock(), NAMES, KEY)._piece(row | {column: OTHERWISE[column]})
 
 
 def test_every_column_that_is_read_is_tried() -> None:
@@ -69,7 +70,7 @@ def test_every_column_that_is_read_is_tried() -> None:
 
 
 def a_line(**changes: Any) -> str:
-    line = json.loads(to_line(Kept(a_letter(), None, State.OPEN)))
+    line = json.loads(to_line(ArchivedLetter(a_letter(), None, State.OPEN)))
     return json.dumps(line | changes)
 
 
@@ -92,6 +93,6 @@ def test_a_line_of_an_export_is_read_back() -> None:
     ids=["none", "too many", "2^62", "2^63", "reason", "not UTF-8", "not UTF-8 in a text"],
 )
 def test_a_line_that_no_export_writes_is_named_and_nothing_of_it_is_said(line: str) -> None:
-    with pytest.raises(ImportLineError, match="line 2: not a letter as") as caught:
+    with pytest.raises(ImportLineError, match="line 2: not a line of") as caught:
         list(read_lines([a_line(), line]))
     assert explain(caught.value)[0] is Exit.FOUND

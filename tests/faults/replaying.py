@@ -14,8 +14,9 @@ from typing import Any, Final
 
 from headrace.config.key_files import write_key_file
 from headrace.dead_letters.archive_key import ArchiveKey
-from headrace.dead_letters.archive_reader import Listed, Reader
+from headrace.dead_letters.archive_reader import ArchiveReader
 from headrace.dead_letters.archive_writer import ArchiveNames
+from headrace.dead_letters.archived_letter import LetterSummary
 from headrace.dead_letters.filters import Filter
 from headrace.dev.demo.bookings import bookings
 from headrace.schemas.samples import SAMPLES
@@ -42,7 +43,7 @@ class Replaying:
         self.key = write_key_file(self.world.folder / "archive.key", MATERIAL)
         self.world.settings |= {"archive_key_file": str(self.key)}
         names = ArchiveNames(self.world.project, self.world.names.archive)
-        self.reader = Reader(self.world.bigquery, names, ArchiveKey.of(MATERIAL))
+        self.reader = ArchiveReader(self.world.bigquery, names, ArchiveKey.of(MATERIAL))
         self._numbers = itertools.count(1)
 
     def bookings(self, count: int) -> list[Message]:
@@ -66,7 +67,7 @@ class Replaying:
             "PYTHONPATH": str(ROOT),
             "HEADRACE_CONTRACTS": str(SAMPLES),
             "HEADRACE_ARCHIVE_KEY_FILE": str(self.key),
-            "HEADRACE_OPERATOR": "faults",
+            "HEADRACE_ACTOR": "faults",
             **({"HEADRACE_CRASH_AT": crash_at} if crash_at else {}),
         }
         command = ["", "replay", "--project", self.world.project, "--yes", "--json", *arguments]
@@ -110,7 +111,7 @@ class Replaying:
         assert engine.drain() == 0, engine.tail()
         self.world.check(self.world.evidence(), but=BUT)
 
-    def letters(self) -> list[Listed]:
+    def letters(self) -> list[LetterSummary]:
         return self.reader.find(Filter(), 100_000)
 
     def _first_version(self) -> Path:

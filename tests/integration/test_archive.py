@@ -19,7 +19,7 @@ from headrace.console.archive_access import open_archive, open_collector, open_r
 from headrace.core.dead_letter import DeadLetter, Reason, Sender, publish_letters
 from headrace.core.message import Message
 from headrace.dead_letters.archive_key import ArchiveKey, SealedError
-from headrace.dead_letters.archive_reader import Reader
+from headrace.dead_letters.archive_reader import ArchiveReader
 from headrace.dead_letters.collector import Collector
 from headrace.dead_letters.facts import Action, Fact, State
 from headrace.dead_letters.filters import Filter
@@ -58,8 +58,10 @@ class Post:
         (kept,) = self.reader.read(self.reader.ids(Filter()))
         return kept.refused
 
-    def did(self, letter: Letter, action: Action, mended: Letter | None = None) -> None:
-        self.archive.note([Fact(letter.id, letter.attempt, action, datetime.now(UTC), "me", "an-op", "", mended)])
+    def did(self, letter: Letter, action: Action, edited: Letter | None = None) -> None:
+        self.archive.append_facts(
+            [Fact(letter.id, letter.attempt, action, datetime.now(UTC), "me", "an-op", "", edited)]
+        )
 
 
 @pytest.fixture
@@ -195,7 +197,7 @@ def test_an_edited_letter_is_kept_beside_what_was_refused(post: Post) -> None:
     edited = Letter(**{name: getattr(letter, name) for name in Letter.__slots__} | {"data": b"better"})
     post.did(letter, Action.EDITED, edited)
     (kept,) = post.reader.read([letter.id])
-    assert (kept.refused.data, kept.now.data) == (b"\x00\xff", b"better")
+    assert (kept.refused.data, kept.current.data) == (b"\x00\xff", b"better")
     assert post.reader.find(Filter(), 1)[0].edited
 
 
@@ -206,14 +208,14 @@ def test_what_pubsub_itself_put_aside_is_in_the_same_list(post: Post) -> None:
         "CloudPubSubDeadLetterSourceDeliveryCount": "5",
         "CloudPubSubDeadLetterSourceTopicPublishTime": "2026-03-14T15:09:26.535Z",
     }
-    foreign = [PubsubMessage(data=b"x", attributes=attributes), PubsubMessage(data=b"y", attributes={"who": "knows"})]
+    foreign = [PubsubMessage(data=b"x", attributes=attributes), PubsubMessage(data=b"y", attributes={"actor": "knows"})]
     post.publisher.publish(topic=post.settings.names.dead_letter_topic, messages=foreign)
     post.collect(2)
     letters = {each.reason: each for each in (kept.refused for kept in post.reader.read(post.reader.ids(Filter())))}
     forwarded = letters[Reason.UNDELIVERED]
     assert (forwarded.subject, forwarded.attributes, forwarded.data) == ("booking_created", {"ce-id": "e1"}, b"x")
     assert forwarded.published_at == datetime(2026, 3, 14, 15, 9, 26, 535_000, UTC)
-    assert letters[Reason.UNEXPLAINED].attributes == {"who": "knows"}
+    assert letters[Reason.UNEXPLAINED].attributes == {"actor": "knows"}
 
 
 def test_nothing_raw_stands_in_the_archive_and_another_key_opens_nothing(post: Post) -> None:
@@ -222,6 +224,6 @@ def test_nothing_raw_stands_in_the_archive_and_another_key_opens_nothing(post: P
     rows = post.reader.client.query_and_wait(f"SELECT * FROM {post.reader.names.sql('letters')}")
     assert "secret" not in str([dict(row) for row in rows])
     assert "secret" not in repr(post.only())
-    other = Reader(post.reader.client, post.reader.names, ArchiveKey.of(b"other" * 8))
+    other = ArchiveReader(post.reader.client, post.reader.names, ArchiveKey.of(b"other" * 8))
     with pytest.raises(SealedError, match="archive_key_file"):
         list(other.read(other.ids(Filter())))

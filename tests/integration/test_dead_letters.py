@@ -33,7 +33,7 @@ SECRET = "ada@example.com"
 
 
 @dataclass(frozen=True)
-class Shown:
+class Output:
     """What a command ended with."""
 
     code: int
@@ -45,7 +45,7 @@ class Shown:
         return json.loads(self.out)
 
 
-class Desk:
+class Console:
     """A project with an archive, and the command line in this process."""
 
     def __init__(self, settings: Settings, capsys: Any, patch: pytest.MonkeyPatch) -> None:
@@ -55,16 +55,16 @@ class Desk:
         patch.setenv("HEADRACE_PROJECT", settings.project)
         patch.setenv("HEADRACE_CONTRACTS", str(SAMPLES))
         patch.setenv("HEADRACE_ARCHIVE_KEY_FILE", str(settings.archive_key_file))
-        patch.setenv("HEADRACE_OPERATOR", "ada")
+        patch.setenv("HEADRACE_ACTOR", "ada")
         patch.setenv("COLUMNS", "80")
 
-    def __call__(self, *arguments: str) -> Shown:
+    def __call__(self, *arguments: str) -> Output:
         self._patch.setattr(sys, "argv", ["headrace", "dead-letters", *arguments])
         with pytest.raises(SystemExit) as ended:
             main()
-        return Shown(int(ended.value.code or 0), *self._capsys.readouterr())
+        return Output(int(ended.value.code or 0), *self._capsys.readouterr())
 
-    def done(self, *arguments: str) -> Shown:
+    def done(self, *arguments: str) -> Output:
         shown = self(*arguments)
         assert shown.code == Exit.DONE, shown.err
         assert_fits(shown)
@@ -85,7 +85,7 @@ class Desk:
         return open_reader(self.settings)
 
 
-def assert_fits(shown: Shown) -> None:
+def assert_fits(shown: Output) -> None:
     """Nothing that a terminal would obey; a table is 80 columns wide at most."""
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", shown.out + shown.err)
     if not shown.out.startswith("{"):
@@ -99,9 +99,9 @@ def settings(project: str, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def desk(settings: Settings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Desk:
+def console(settings: Settings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Console:
     provision_archive(settings)
-    return Desk(settings, capsys, monkeypatch)
+    return Console(settings, capsys, monkeypatch)
 
 
 def unknown_version(name: str) -> Letter:
@@ -118,189 +118,192 @@ def broken(name: str) -> Letter:
     )
 
 
-def test_letters_are_listed_the_newest_first_with_what_to_do_next(desk: Desk) -> None:
-    desk.keep(a_letter("a"), unknown_version("b"), a_letter("c", refused_at=NOW + timedelta(hours=1)))
-    shown = desk.done("list")
+def test_letters_are_listed_the_newest_first_with_what_to_do_next(console: Console) -> None:
+    console.keep(a_letter("a"), unknown_version("b"), a_letter("c", refused_at=NOW + timedelta(hours=1)))
+    shown = console.done("list")
     lines = shown.out.splitlines()
     assert lines[0].split() == ["id", "age", "reason", "subject", "detail"]
     assert lines[1].startswith(a_letter("c").id[:10])
     assert "3 letters" in shown.err
     assert f"show {a_letter('c').id[:10]}" in shown.err
-    assert len(desk.done("list", "--reason", "unknown_schema", "--format", "ndjson").out.splitlines()) == 1
-    listed = desk.done("list", "--claimed", "booking_created:9", "--json").json
+    assert len(console.done("list", "--reason", "unknown_schema", "--format", "ndjson").out.splitlines()) == 1
+    listed = console.done("list", "--claimed", "booking_created:9", "--json").json
     assert (listed["count"], listed["dead_letters"][0]["reason"]) == (1, "unknown_schema")
-    assert "--page 2" in desk.done("list", "--limit", "2").err
-    assert len(desk.done("list", "--limit", "2", "--page", "2").out.splitlines()) == 2
+    assert "--page 2" in console.done("list", "--limit", "2").err
+    assert len(console.done("list", "--limit", "2", "--page", "2").out.splitlines()) == 2
     for nobody in (["--since", "1h"], ["--until", "1d"], ["--text", "no such"], ["--source", "/x"], ["--subject", "x"]):
-        assert "no letter matches" in desk.done("list", *nobody).err
+        assert "no letter matches" in console.done("list", *nobody).err
 
 
-def test_letters_are_counted_in_groups_with_an_example(desk: Desk) -> None:
-    desk.keep(*[a_letter(f"late-{n}") for n in range(3)], unknown_version("u"))
-    shown = desk.done("list", "--group-by", "reason,subject,hour")
+def test_letters_are_counted_in_groups_with_an_example(console: Console) -> None:
+    console.keep(*[a_letter(f"late-{n}") for n in range(3)], unknown_version("u"))
+    shown = console.done("list", "--group-by", "reason,subject,hour")
     lines = shown.out.splitlines()
     assert lines[0].split() == ["reason", "subject", "hour", "letters", "first", "last", "example"]
     assert [line.split()[0] for line in lines[1:]] == ["too_late", "unknown_schema"]
     assert "4 letters in 2 groups" in shown.err
-    groups = desk.done("list", "--group-by", "reason", "--json").json["groups"]
+    groups = console.done("list", "--group-by", "reason", "--json").json["groups"]
     assert [(each["reason"], each["letters"]) for each in groups] == [("too_late", 3), ("unknown_schema", 1)]
-    assert desk("list", "--group-by", "colour").code == Exit.USAGE
+    assert console("list", "--group-by", "colour").code == Exit.USAGE
 
 
-def test_show_explains_a_letter_and_hides_what_is_personal(desk: Desk) -> None:
-    (letter,) = desk.keep(with_attributes(broken("b"), shop=SECRET))
-    shown = desk.done("show", letter.id[:6])
+def test_show_explains_a_letter_and_hides_what_is_personal(console: Console) -> None:
+    (letter,) = console.keep(with_attributes(broken("b"), shop=SECRET))
+    shown = console.done("show", letter.id[:6])
     for said in ("undecodable_payload", "stops at", "byte", "booking_created.v2", "refused", "^^", "next"):
         assert said in shown.out
     assert "docs/dead-letters/undecodable_payload.md" in shown.out
     assert "--reveal" in shown.err
-    as_json = desk.done("show", letter.id, "--json")
+    as_json = console.done("show", letter.id, "--json")
     assert as_json.json["letter"]["explanation"]["stop"]["offset"] is not None
     for each in (shown.out, as_json.out):
         assert SECRET not in each
         assert "4111111111111111" not in each
 
 
-def test_what_is_revealed_is_recorded_before_it_is_shown(desk: Desk) -> None:
-    (letter,) = desk.keep(a_letter())
-    refused = desk("show", letter.id, "--reveal")
+def test_what_is_revealed_is_recorded_before_it_is_shown(console: Console) -> None:
+    (letter,) = console.keep(a_letter())
+    refused = console("show", letter.id, "--reveal")
     assert refused.code == Exit.USAGE
     assert "--why" in refused.err
-    assert desk.trail() == []
-    assert SECRET in desk.done("show", letter.id, "--reveal", "--why", "ticket 17").out
-    (line,) = desk.trail()
-    assert (line["action"], line["who"], line["why"], line["outcome"]) == ("reveal", "ada", "ticket 17", "done")
-    assert "revealed" in desk.done("history", letter.id).out
+    assert console.trail() == []
+    assert SECRET in console.done("show", letter.id, "--reveal", "--why", "ticket 17").out
+    (line,) = console.trail()
+    assert (line["action"], line["actor"], line["why"], line["outcome"]) == ("reveal", "ada", "ticket 17", "done")
+    assert "revealed" in console.done("history", letter.id).out
 
 
-def test_a_patch_is_shown_recorded_and_kept_beside_what_was_refused(desk: Desk) -> None:
-    (letter,) = desk.keep(a_letter())
+def test_a_patch_is_shown_recorded_and_kept_beside_what_was_refused(console: Console) -> None:
+    (letter,) = console.keep(a_letter())
     patch = '{"email": "eve@example.com", "total": "12.50"}'
-    shown = desk.done("edit", letter.id[:8], "--patch", patch, "--why", "typo")
+    shown = console.done("edit", letter.id[:8], "--patch", patch, "--why", "typo")
     assert '"12.50"' in shown.out
     assert SECRET not in shown.out
     assert "eve@" not in shown.out
     assert "headrace replay" in shown.err
-    (kept,) = desk.reader.read([letter.id])
+    (kept,) = console.reader.read([letter.id])
     assert kept.refused == letter
-    assert kept.now.data == encode(BOOKING, a_booking(email="eve@example.com", total=Decimal("12.5")))
-    assert "[edited]" in desk.done("list").out
-    assert "accepted by decode today" in desk.done("show", letter.id).out
-    assert [each["what"] for each in desk.done("history", letter.id, "--json").json["history"]] == ["refused", "edited"]
+    assert kept.current.data == encode(BOOKING, a_booking(email="eve@example.com", total=Decimal("12.5")))
+    assert "[edited]" in console.done("list").out
+    assert "decode accepts it" in console.done("show", letter.id).out
+    assert [each["what"] for each in console.done("history", letter.id, "--json").json["history"]] == [
+        "refused",
+        "edited",
+    ]
 
 
-def test_letters_of_an_unknown_version_are_given_one_that_fits_all_at_once(desk: Desk) -> None:
-    desk.keep(*[unknown_version(f"u{n}") for n in range(5)], broken("b"))
+def test_letters_of_an_unknown_version_are_given_one_that_fits_all_at_once(console: Console) -> None:
+    console.keep(*[unknown_version(f"u{n}") for n in range(5)], broken("b"))
     arguments = ("edit", "--reason", "unknown_schema", "--as", "booking_created:1")
-    asked = desk(*arguments)
+    asked = console(*arguments)
     assert asked.code == Exit.USAGE
     assert "--yes" in asked.err
-    shown = desk.done(*arguments, "--yes", "--why", "they sent v1")
+    shown = console.done(*arguments, "--yes", "--why", "they sent v1")
     assert "edited 5 letters" in shown.err
-    for kept in desk.reader.read(desk.reader.ids(Filter(reasons=("unknown_schema",)))):
-        assert kept.now.attributes["ce-dataschema"] == "headrace:booking_created:1"
-        assert kept.now.data == kept.refused.data
-    assert desk.trail()[0]["letters"] == 5
+    for kept in console.reader.read(console.reader.ids(Filter(reasons=("unknown_schema",)))):
+        assert kept.current.attributes["ce-dataschema"] == "headrace:booking_created:1"
+        assert kept.current.data == kept.refused.data
+    assert console.trail()[0]["letters"] == 5
 
 
-def test_an_edit_that_does_not_fit_names_the_field_and_no_value(desk: Desk) -> None:
-    (letter, bad) = desk.keep(a_letter(), broken("b"))
-    refused = desk("edit", letter.id, "--patch", '{"total": "a secret"}')
+def test_an_edit_that_does_not_fit_names_the_field_and_no_value(console: Console) -> None:
+    (letter, bad) = console.keep(a_letter(), broken("b"))
+    refused = console("edit", letter.id, "--patch", '{"total": "a secret"}')
     assert refused.code == Exit.FOUND
     assert "total" in refused.err
     assert "secret" not in refused.err + refused.out
-    assert "--payload" in desk("edit", bad.id, "--patch", '{"total": "1"}').err
-    assert desk.reader.facts(letter.id) == []
+    assert "--payload" in console("edit", bad.id, "--patch", '{"total": "1"}').err
+    assert console.reader.facts(letter.id) == []
 
 
 def test_the_editor_gets_the_event_and_gives_it_back(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    console: Console, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    (letter,) = desk.keep(a_letter())
+    (letter,) = console.keep(a_letter())
     editor = tmp_path / "editor"
     editor.write_text("#!/bin/sh\nsed -i 's/window seat/aisle seat/' \"$1\"\n")
     editor.chmod(0o700)
     monkeypatch.setenv("EDITOR", str(editor))
     monkeypatch.setenv("VISUAL", str(editor))
-    desk.done("edit", letter.id)
-    (kept,) = desk.reader.read([letter.id])
-    assert kept.now.data == encode(BOOKING, a_booking(notes="aisle seat"))
-    assert [each["action"] for each in desk.reader.facts(letter.id)] == ["revealed", "edited"]
+    console.done("edit", letter.id)
+    (kept,) = console.reader.read([letter.id])
+    assert kept.current.data == encode(BOOKING, a_booking(notes="aisle seat"))
+    assert [each["action"] for each in console.reader.facts(letter.id)] == ["revealed", "edited"]
 
 
-def test_discarding_needs_a_reason_and_is_taken_back_by_reopening(desk: Desk) -> None:
-    (letter, other) = desk.keep(a_letter("a"), a_letter("b"))
-    assert desk("discard", letter.id).code == Exit.USAGE
-    assert desk("discard", "--why", "x").code == Exit.USAGE
-    assert "discarded 1 letter" in desk.done("discard", letter.id, "--why", "a test").err
-    assert (desk.state(letter), desk.state(other)) == ("discarded", "open")
-    assert "not open" in desk.done("discard", letter.id, "--why", "again").err
-    assert "reopened 1 letter" in desk.done("reopen", letter.id).err
-    assert desk.state(letter) == "open"
-    assert "discarded 2 letters" in desk.done("discard", "--reason", "too_late", "--why", "old", "--yes").err
-    told = desk.done("history", letter.id, "--json").json["history"]
+def test_discarding_needs_a_reason_and_is_taken_back_by_reopening(console: Console) -> None:
+    (letter, other) = console.keep(a_letter("a"), a_letter("b"))
+    assert console("discard", letter.id).code == Exit.USAGE
+    assert console("discard", "--why", "x").code == Exit.USAGE
+    assert "discarded 1 letter" in console.done("discard", letter.id, "--why", "a test").err
+    assert (console.state(letter), console.state(other)) == ("discarded", "open")
+    assert "not open" in console.done("discard", letter.id, "--why", "again").err
+    assert "reopened 1 letter" in console.done("reopen", letter.id).err
+    assert console.state(letter) == "open"
+    assert "discarded 2 letters" in console.done("discard", "--reason", "too_late", "--why", "old", "--yes").err
+    told = console.done("history", letter.id, "--json").json["history"]
     assert [each["what"] for each in told] == ["refused", "discarded", "reopened", "discarded"]
 
 
 def test_an_export_comes_back_as_it_was_and_twice_changes_nothing(
-    desk: Desk, tmp_path: Path, project: str, monkeypatch: pytest.MonkeyPatch
+    console: Console, tmp_path: Path, project: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    letters = desk.keep(a_letter("a"), broken("b"), a_letter("c", data=os.urandom(9_000_000)))
-    desk.done("edit", letters[0].id, "--patch", '{"notes": "aisle"}')
-    desk.done("discard", letters[1].id, "--why", "broken")
+    letters = console.keep(a_letter("a"), broken("b"), a_letter("c", data=os.urandom(9_000_000)))
+    console.done("edit", letters[0].id, "--patch", '{"notes": "aisle"}')
+    console.done("discard", letters[1].id, "--why", "broken")
     file = tmp_path / "letters.ndjson"
-    assert desk("export", "--file", str(file)).code == Exit.USAGE
-    desk.done("export", "--file", str(file), "--why", "to move")
+    assert console("export", "--file", str(file)).code == Exit.USAGE
+    console.done("export", "--file", str(file), "--why", "to move")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert desk("export", "--file", str(file), "--why", "again").code == Exit.USAGE
-    before = {kept.refused.id: kept for kept in desk.reader.read([each.id for each in letters])}
+    assert console("export", "--file", str(file), "--why", "again").code == Exit.USAGE
+    before = {kept.refused.id: kept for kept in console.reader.read([each.id for each in letters])}
 
-    elsewhere = Settings(project=f"{project}-2", archive_key_file=desk.settings.archive_key_file)
+    elsewhere = Settings(project=f"{project}-2", archive_key_file=console.settings.archive_key_file)
     provision_archive(elsewhere)
     monkeypatch.setenv("HEADRACE_PROJECT", elsewhere.project)
-    assert "imported 3 letters" in desk.done("import", str(file)).err
-    assert "imported 0 letters; 3 were there" in desk.done("import", str(file)).err
+    assert "imported 3 letters" in console.done("import", str(file)).err
+    assert "imported 0 letters; 3 were there" in console.done("import", str(file)).err
     after = {kept.refused.id: kept for kept in open_reader(elsewhere).read([each.id for each in letters])}
     assert after == before
-    assert {line["action"] for line in desk.trail()} == {"import"}
+    assert {line["action"] for line in console.trail()} == {"import"}
 
 
-def test_a_broken_line_of_an_import_is_named(desk: Desk, tmp_path: Path) -> None:
+def test_a_broken_line_of_an_import_is_named(console: Console, tmp_path: Path) -> None:
     file = tmp_path / "letters.ndjson"
     file.write_text('{"headrace_letter": 1, "id": "a secret"}\n')
-    refused = desk("import", str(file))
+    refused = console("import", str(file))
     assert refused.code == Exit.FOUND
     assert "line 1" in refused.err
     assert "secret" not in refused.err
 
 
-def test_an_id_that_is_nobodys_or_several_letters_is_a_sentence(desk: Desk) -> None:
-    desk.keep(a_letter("a", id="abcd" + "0" * 16), a_letter("b", id="abcd" + "1" * 16))
-    for given, said in [("abcd", "2 letters begin so"), ("ffff", "no such letter"), ("'; drop", "no id of a letter")]:
-        shown = desk("show", given)
+def test_an_id_that_is_nobodys_or_several_letters_is_a_sentence(console: Console) -> None:
+    console.keep(a_letter("a", id="abcd" + "0" * 16), a_letter("b", id="abcd" + "1" * 16))
+    for given, said in [("abcd", "2 ids begin with it"), ("ffff", "not found in"), ("'; drop", "invalid id")]:
+        shown = console("show", given)
         assert shown.code == Exit.USAGE
         assert said in shown.err
 
 
-def test_an_archive_or_key_that_is_missing_is_a_sentence(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    (letter,) = desk.keep(a_letter())
+def test_an_archive_or_key_that_is_missing_is_a_sentence(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    (letter,) = console.keep(a_letter())
     monkeypatch.delenv("HEADRACE_ARCHIVE_KEY_FILE")
-    assert letter.id[:10] in desk.done("list").out
-    shown = desk("show", letter.id)
+    assert letter.id[:10] in console.done("list").out
+    shown = console("show", letter.id)
     assert shown.code == Exit.CONFIGURATION
     assert "archive_key_file" in shown.err
     monkeypatch.setenv("HEADRACE_ARCHIVE_DATASET", "nowhere")
-    missing = desk("list")
+    missing = console("list")
     assert missing.code == Exit.CONFIGURATION
     assert "headrace provision" in missing.err
 
 
-def test_a_letter_without_a_contract_is_shown_all_the_same(desk: Desk) -> None:
+def test_a_letter_without_a_contract_is_shown_all_the_same(console: Console) -> None:
     foreign = a_letter("x", reason=Reason.UNEXPLAINED, subject="", attributes={"who": "knows"}, data=b"\x1b[31m")
     flight = a_letter("f", FLIGHT, data=encode(FLIGHT, a_flight()))
-    desk.keep(foreign, flight)
-    assert "docs/dead-letters/unexplained.md" in desk.done("show", foreign.id).out
-    assert "next" in desk.done("show", flight.id).out
+    console.keep(foreign, flight)
+    assert "docs/dead-letters/unexplained.md" in console.done("show", foreign.id).out
+    assert "next" in console.done("show", flight.id).out
 
 
 OVERRIDE, ESCAPES = "\u202e\u2066\u200b", "\x1b]0;owned\x07\x1b[2J\x9b31m\r\n"
@@ -331,31 +334,31 @@ def hostile(number: int) -> Letter:
 
 
 def test_a_thousand_hostile_letters_are_looked_at_and_moved_unharmed_and_harmless(
-    desk: Desk, tmp_path: Path, project: str, monkeypatch: pytest.MonkeyPatch
+    console: Console, tmp_path: Path, project: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    letters = {each.id: each for each in desk.keep(*map(hostile, range(1000)))}
+    letters = {each.id: each for each in console.keep(*map(hostile, range(1000)))}
     for page in range(1, 5):
-        desk.done("list", "--limit", "250", "--page", str(page))
-    desk.done("list", "--limit", "1000", "--format", "ndjson")
-    desk.done("list", "--group-by", "reason,subject,source,claimed")
+        console.done("list", "--limit", "250", "--page", str(page))
+    console.done("list", "--limit", "1000", "--format", "ndjson")
+    console.done("list", "--group-by", "reason,subject,source,claimed")
     for number in range(0, 1000, 110):
-        shown = desk.done("show", hostile(number).id)
-        desk.done("show", hostile(number).id, "--json")
+        shown = console.done("show", hostile(number).id)
+        console.done("show", hostile(number).id, "--json")
         assert "docs/dead-letters/" in shown.out
     for number in range(6):
-        desk.done("show", hostile(number).id, "--reveal", "--why", ESCAPES)
-    desk.done("discard", hostile(1).id, "--why", OVERRIDE)
-    desk.done("history", hostile(1).id)
-    desk.done("history")
+        console.done("show", hostile(number).id, "--reveal", "--why", ESCAPES)
+    console.done("discard", hostile(1).id, "--why", OVERRIDE)
+    console.done("history", hostile(1).id)
+    console.done("history")
     file = tmp_path / "letters.ndjson"
-    desk.done("export", "--file", str(file), "--why", "to move")
+    console.done("export", "--file", str(file), "--why", "to move")
     assert file.read_bytes().isascii()
 
-    elsewhere = Settings(project=f"{project}-2", archive_key_file=desk.settings.archive_key_file)
+    elsewhere = Settings(project=f"{project}-2", archive_key_file=console.settings.archive_key_file)
     provision_archive(elsewhere)
     monkeypatch.setenv("HEADRACE_PROJECT", elsewhere.project)
-    assert "imported 1,000 letters" in desk.done("import", str(file)).err
-    assert "imported 0 letters" in desk.done("import", str(file)).err
+    assert "imported 1,000 letters" in console.done("import", str(file)).err
+    assert "imported 0 letters" in console.done("import", str(file)).err
     reader = open_reader(elsewhere)
     ids = reader.ids(Filter())
     assert len(ids) == len(letters)

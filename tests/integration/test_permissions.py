@@ -80,7 +80,7 @@ class Day:
             "HEADRACE_CONTRACTS": str(SAMPLES),
             "HEADRACE_ARCHIVE_KEY_FILE": str(folder / "archive.key"),
             "HEADRACE_MASKING_KEY_FILE": str(folder / "masking.key"),
-            "HEADRACE_OPERATOR": "ada",
+            "HEADRACE_ACTOR": "ada",
         }
         settings = Settings(
             project=project, contracts=SAMPLES, archive_key_file=folder / "archive.key", journal=folder / "journal"

@@ -18,14 +18,14 @@ import pytest
 from headrace.audit.reconcile import count_subjects
 from headrace.config.key_files import write_key_file
 from headrace.console.archive_access import open_archive, open_collector, open_reader
-from headrace.dead_letters.edit_event import Change, mend
+from headrace.dead_letters.edit_event import LetterChange, edit_event
 from headrace.dead_letters.facts import Action, Fact, State
 from headrace.dead_letters.filters import Filter
 from headrace.dead_letters.letter import Letter
-from headrace.dead_letters.replay_forecast import Prospect
-from headrace.dead_letters.replay_letters import Desk, Errand, Result, replay
-from headrace.dead_letters.replay_pace import Pace
-from headrace.dead_letters.replay_plan import SENT_BY_DEFAULT, Plan, plan
+from headrace.dead_letters.replay_forecast import Forecast
+from headrace.dead_letters.replay_letters import OperationInfo, ReplayContext, ReplayResult, replay
+from headrace.dead_letters.replay_plan import SENT_BY_DEFAULT, ReplayPlan, plan_replay
+from headrace.dead_letters.replay_rate import RateLimit
 from headrace.engine.embedded import Embedded
 from headrace.runtime.failpoints import REPLAY
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber
@@ -60,7 +60,7 @@ class Office:
         self.service = a_service(project, archive_key_file=self.key, **settings)
         self.reader = open_reader(self.service.settings)
         self.collector = open_collector(self.service.settings, threading.Event())
-        self.desk = Desk(
+        self.context = ReplayContext(
             self.reader,
             open_archive(self.service.settings),
             open_gapic_publisher(),
@@ -80,14 +80,19 @@ class Office:
             self.collector.collect()
         return engine
 
-    def plan(self, wanted: Filter | None = None, **more: Any) -> Plan:
-        return plan(self.reader, PACKAGE, wanted or Filter(), datetime.now(UTC), **more)
+    def plan_replay(self, wanted: Filter | None = None, **more: Any) -> ReplayPlan:
+        return plan_replay(self.reader, PACKAGE, wanted or Filter(), datetime.now(UTC), **more)
 
-    def replay(self, wanted: Filter | None = None, **more: Any) -> Result:
-        return self.send(self.plan(wanted, **more))
+    def replay(self, wanted: Filter | None = None, **more: Any) -> ReplayResult:
+        return self.send(self.plan_replay(wanted, **more))
 
-    def send(self, made: Plan) -> Result:
-        return replay(made, self.desk, Errand("op", "ada", "a test"), Pace(None, time.monotonic, lambda seconds: False))
+    def send(self, made: ReplayPlan) -> ReplayResult:
+        return replay(
+            made,
+            self.context,
+            OperationInfo("op", "ada", "a test"),
+            RateLimit(None, time.monotonic, lambda seconds: False),
+        )
 
     def command(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         settings = self.service.settings
@@ -113,12 +118,12 @@ class Office:
 
     def only(self) -> Letter:
         (kept,) = self.reader.read(self.reader.ids(Filter()))
-        return kept.now
+        return kept.current
 
     def edit(self, letter: Letter, patch: Mapping[str, Any], **attributes: str) -> None:
-        mended = mend(letter, Change(patch=patch or None, set_attributes=attributes), PACKAGE).letter
-        fact = Fact(letter.id, letter.attempt, Action.EDITED, datetime.now(UTC), "ada", "edit", "", mended)
-        self.desk.archive.note([fact])
+        edited = edit_event(letter, LetterChange(patch=patch or None, set_attributes=attributes), PACKAGE).letter
+        fact = Fact(letter.id, letter.attempt, Action.EDITED, datetime.now(UTC), "ada", "edit", "", edited)
+        self.context.archive.append_facts([fact])
 
     def check(self) -> None:
         client = open_bigquery(self.service.settings.project)
@@ -136,8 +141,8 @@ def test_letters_of_a_version_that_was_unknown_pass_once_it_is_known(office: Off
     office.ingest(20, letters=20, registry=KNOWS_ONE_VERSION)
     assert office.rows() == []
 
-    made = office.plan()
-    assert (made.matching, made.count(Prospect.PASSES), made.whys) == (20, 20, {})
+    made = office.plan_replay()
+    assert (made.matching, made.count(Forecast.PASSES), made.causes) == (20, 20, {})
     assert office.send(made).sent == 20
     office.ingest(20)
 
@@ -163,12 +168,12 @@ def test_what_would_fail_today_stays_and_when_it_is_sent_it_is_the_same_letter_a
     office.ingest(1, letters=1)
     letter = office.only()
 
-    made = office.plan()
-    assert (made.count(Prospect.FAILS), made.chosen) == (1, [])
-    ((_, reason, why),) = made.whys
+    made = office.plan_replay()
+    assert (made.count(Forecast.FAILS), made.chosen) == (1, [])
+    ((_, reason, why),) = made.causes
     assert (reason, why) == ("undecodable_payload", letter.detail)
 
-    made = office.plan(prospects=SENT_BY_DEFAULT | {Prospect.FAILS})
+    made = office.plan_replay(forecasts=SENT_BY_DEFAULT | {Forecast.FAILS})
     assert office.send(made).sent == 1
     office.ingest(1, letters=1)
     again = office.only()
@@ -183,7 +188,7 @@ def test_an_edited_letter_is_sent_as_it_was_edited(office: Office) -> None:
     data, attributes = a_wire("b1", notes="as it was")
     office.service.publish("booking_created", [(data, attributes | {"ce-time": "2020-01-01T00:00:00Z"})])
     office.ingest(1, letters=1)
-    assert office.plan().count(Prospect.FAILS) == 1
+    assert office.plan_replay().count(Forecast.FAILS) == 1
 
     office.edit(office.only(), {"currency": "USD"}, **{"ce-time": to_rfc3339(NOW)})
     assert office.replay().sent == 1
@@ -198,8 +203,8 @@ def test_a_conflict_stays_refused_until_it_has_an_id_of_its_own(office: Office) 
     office.service.publish("booking_created", [a_wire("b1")])
     office.service.publish("booking_created", [a_wire("b1", currency="USD")])
     office.ingest(2, letters=1)
-    assert office.plan().count(Prospect.UNKNOWN) == 1
-    assert office.replay(prospects={Prospect.PASSES}).sent == 0
+    assert office.plan_replay().count(Forecast.UNKNOWN) == 1
+    assert office.replay(forecasts={Forecast.PASSES}).sent == 0
 
     assert office.replay().sent == 1
     office.ingest(1, letters=1)
@@ -266,11 +271,11 @@ def test_what_can_never_be_sent_is_said_with_its_remedy(office: Office) -> None:
         with_attributes(a_timely_letter("m3"), googclient_x="BINARY"),
     ]
     keep(office.service.settings, letters)
-    made = office.plan()
-    assert made.count(Prospect.STUCK) == 2
-    whys = " | ".join(why for _, _, why in made.whys)
-    assert "too many attributes" in whys
-    assert "no contract" in whys
+    made = office.plan_replay()
+    assert made.count(Forecast.UNSENDABLE) == 2
+    causes = " | ".join(why for _, _, why in made.causes)
+    assert "too many attributes" in causes
+    assert "no contract" in causes
     assert made.stamped == 1
 
 
@@ -303,8 +308,8 @@ def test_two_replays_at_once_end_as_one(office: Office) -> None:
     office.service.publish("booking_created", [a_wire(name) for name in names])
     office.ingest(30, letters=30, registry=KNOWS_ONE_VERSION)
 
-    plans = [office.plan(), office.plan()]
-    results: list[Result] = []
+    plans = [office.plan_replay(), office.plan_replay()]
+    results: list[ReplayResult] = []
     threads = [threading.Thread(target=lambda made=made: results.append(office.send(made))) for made in plans]
     for thread in threads:
         thread.start()

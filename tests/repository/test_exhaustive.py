@@ -63,7 +63,7 @@ def test_every_match_on_an_enum_ends_in_assert_never() -> None:
     [
         ("match mask:\n case Mask.REDACT:\n  pass\n case _:\n  assert_never(mask)", True),
         ("match mask:\n case Mask.REDACT:\n  pass\n case _:\n  pass", False),
-        ("match mask:\n case Mask.REDACT | Mask.DROP:\n  pass", False),
+        ("match mask:\n case Mask.REDACT | Mask.OMIT:\n  pass", False),
         ("match mask:\n case Mask.REDACT:\n  pass\n case other:\n  pass", False),
     ],
 )

@@ -99,9 +99,9 @@ FIELDS: list[tuple[str, Any, Any]] = [
     ('"to": one of month', ("f", DATE, pii("generalise")), ("f", DATE, pii("generalise", to="month"))),
     ("keep_first or keep_last", ("f", "string", pii("partial")), ("f", "string", pii("partial", keep_last=1))),
     ('write "none"', ("f", "string", {"pii": "no"}), ("f", "string", NONE)),
-    ("use one of: redact, drop", ("f", "double", pii("tokenise")), ("f", "double", pii("redact"))),
+    ("use one of: redact, omit", ("f", "double", pii("tokenise")), ("f", "double", pii("redact"))),
     (
-        "use one of: redact, drop, generalise to bucket",
+        "use one of: redact, omit, generalise to bucket",
         ("f", "double", pii("partial", keep_last=1)),
         ("f", "double", pii("generalise", to="bucket", size=10)),
     ),

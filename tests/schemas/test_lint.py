@@ -346,7 +346,7 @@ def test_a_default_belongs_to_the_first_branch(type_: Any, default: Any, remedy:
             ("f", "string", pii("generalise", to="month")),
             "f",
             "to month does not fit",
-            "redact, tokenise, partial, drop, generalise to network",
+            "redact, tokenise, partial, omit, generalise to network",
             id="text to month",
         ),
         pytest.param(("f", DATE, pii("generalise", to="network")), "f", "does not fit", "redact", id="date to network"),
@@ -379,11 +379,11 @@ def test_personal_data_is_classified_and_its_mask_fits(field: Any, where: str, w
     ("annotations", "where", "why"),
     [
         pytest.param({"identity": ["email"]}, "headrace.identity.email", "personal", id="in an id"),
-        pytest.param({"cluster": ["card"]}, "headrace.cluster.card", "dropped column", id="clustering by no column"),
+        pytest.param({"cluster": ["card"]}, "headrace.cluster.card", "omitted column", id="clustering by no column"),
     ],
 )
 def test_a_masked_field_is_refused_where_it_would_show_or_is_gone(annotations: Any, where: str, why: str) -> None:
-    fields = [("email", "string", pii("tokenise")), ("card", "string", pii("drop"))]
+    fields = [("email", "string", pii("tokenise")), ("card", "string", pii("omit"))]
 
     assert_says(refusal(*fields, make=classified, **annotations), where, why, "choose" if "id" in where else "")
 
@@ -409,7 +409,7 @@ def test_a_masked_event_time_is_refused() -> None:
     ],
 )
 def test_a_classified_subject_is_accepted(field: Any) -> None:
-    classified(field, ("email", "string", pii("drop")))
+    classified(field, ("email", "string", pii("omit")))
 
 
 @pytest.mark.parametrize("name", ["event_type", "scheduledAt"])

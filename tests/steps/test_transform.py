@@ -177,7 +177,7 @@ def test_a_whole_number_fits_a_narrow_decimal_and_any_double() -> None:
 def test_expressions_see_masked_values_only() -> None:
     json_fields = [
         {"name": "email", "type": "string", "pii": {"kind": "email", "mask": "tokenise"}},
-        {"name": "secret", "type": "string", "pii": {"kind": "code", "mask": "drop"}},
+        {"name": "secret", "type": "string", "pii": {"kind": "code", "mask": "omit"}},
     ]
     contract = classified(*json_fields, derived=[{"name": "copied", "type": "string", "expression": "email"}])
     with pytest.raises(ContractError, match="no column secret"):

@@ -58,4 +58,4 @@ def provision_archive(settings: Settings) -> None:
 
 def keep(settings: Settings, letters: Sequence[Letter]) -> None:
     """Put letters into the archive."""
-    open_archive(settings).keep([piece for letter in letters for piece in as_pieces(letter)])
+    open_archive(settings).append_letters([piece for letter in letters for piece in as_pieces(letter)])

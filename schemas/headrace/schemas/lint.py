@@ -152,8 +152,8 @@ def _check_clustering(fields: dict[str, Field], options: TableOptions, where: st
             raise ContractError(place, "no such field", "name fields of this record")
         field = fields[name]
         type_ = bare(field.type)
-        if field.mask and field.mask.mask is Mask.DROP:
-            raise ContractError(place, "a dropped column", "cluster by a column that is written")
+        if field.mask and field.mask.mask is Mask.OMIT:
+            raise ContractError(place, "an omitted column", "cluster by a column that is written")
         good = isinstance(type_, Enumeration | Decimal) or (isinstance(type_, Scalar) and type_.kind in _CLUSTERED)
         if not good:
             raise ContractError(place, "a type BigQuery does not cluster by", "choose text, a whole number or a time")
@@ -236,7 +236,7 @@ def _described(pii: Pii) -> str:
 def _fits(field: Field, pii: Pii) -> bool:
     value = inner(field.type)
     match pii.mask:
-        case Mask.REDACT | Mask.DROP:
+        case Mask.REDACT | Mask.OMIT:
             return True
         case Mask.TOKENISE:
             return isinstance(value, Enumeration) or (isinstance(value, Scalar) and value.kind in _TOKENISED)

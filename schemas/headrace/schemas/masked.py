@@ -25,7 +25,7 @@ TOKEN: Final = Scalar(Kind.STRING)
 
 
 def masked(record: Record) -> Record:
-    """Give the record as it is written: dropped fields gone, redacted ones optional, tokens as text."""
+    """Return the record as it is written: without omitted fields, redacted ones optional, tokens as text."""
     fields = (_masked_field(field) for field in record.fields)
     return Record(record.name, tuple(field for field in fields if field is not None))
 
@@ -34,7 +34,7 @@ def _masked_field(field: Field) -> Field | None:
     if not isinstance(field.pii, Pii):
         return replace(field, type=_masked_type(field.type))
     match field.pii.mask:
-        case Mask.DROP:
+        case Mask.OMIT:
             return None
         case Mask.REDACT:
             return replace(field, type=_emptied(field.type))

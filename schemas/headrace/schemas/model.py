@@ -114,7 +114,7 @@ class Mask(StrEnum):
     TOKENISE = "tokenise"
     PARTIAL = "partial"
     GENERALISE = "generalise"
-    DROP = "drop"
+    OMIT = "omit"
 
 
 class Generalise(StrEnum):

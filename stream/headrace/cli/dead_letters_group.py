@@ -88,10 +88,10 @@ def edit(
 
     Examples: headrace dead-letters edit 3f2a9c  |  headrace dead-letters edit --text total --patch '{"total": "12.50"}'
     """
-    from headrace.cli.commands.dead_letters_edit import Wish, edit_letters
+    from headrace.cli.commands.dead_letters_edit import EditRequest, edit_letters
 
-    wish = Wish(patch, payload, set_attribute or (), unset_attribute or (), as_)
-    edit_letters(read_settings(project, None, contracts), wanted, wish, why, yes, reveal)
+    request = EditRequest(patch, payload, set_attribute or (), unset_attribute or (), as_)
+    edit_letters(read_settings(project, None, contracts), wanted, request, why, yes, reveal)
 
 
 @dead_letters_app.command()

@@ -33,8 +33,8 @@ def replay(
 
     Examples: headrace replay --reason unknown_schema --since 2h --dry-run  |  headrace replay --rate 100 --yes
     """
-    from headrace.cli.commands.replay import Wish, run_replay
+    from headrace.cli.commands.replay import ReplayRequest, run_replay
 
-    wish = Wish(only_passing, also_failing, rate, max_, dry_run, yes, why)
+    request = ReplayRequest(only_passing, also_failing, rate, max_, dry_run, yes, why)
     format_ = "json" if json_output else format_
-    raise typer.Exit(run_replay(read_settings(project, None, contracts), wanted, wish, format_))
+    raise typer.Exit(run_replay(read_settings(project, None, contracts), wanted, request, format_))

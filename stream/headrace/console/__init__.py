@@ -1,1 +1,1 @@
-"""What commands and the demo share for a person at a terminal."""
+"""Modules that commands and the demo share for a person at a terminal."""

@@ -1,4 +1,4 @@
-"""The archive that settings name, opened."""
+"""Open the archive that settings name."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from headrace.bigquery.write_streams import WriteStreams
 from headrace.config.settings import Settings, read_archive_key
 from headrace.dead_letters.archive_key import ArchiveKey
-from headrace.dead_letters.archive_reader import Reader
-from headrace.dead_letters.archive_writer import Archive, ArchiveNames
+from headrace.dead_letters.archive_reader import ArchiveReader
+from headrace.dead_letters.archive_writer import ArchiveNames, ArchiveWriter
 from headrace.runtime.google_clients import open_bigquery, open_subscriber, open_write
 
 if TYPE_CHECKING:
@@ -20,25 +20,25 @@ if TYPE_CHECKING:
 
 
 def archive_names(settings: Settings) -> ArchiveNames:
-    """Where the archive is."""
+    """Return project and dataset of the archive."""
     return ArchiveNames(settings.project, settings.archive_dataset)
 
 
-def open_archive(settings: Settings) -> Archive:
-    """To append to; SettingsError without a key."""
+def open_archive(settings: Settings) -> ArchiveWriter:
+    """Open the archive for writing. Raises SettingsError without a key."""
     streams = WriteStreams(open_write(settings.project), settings.append_seconds)
-    return Archive(archive_names(settings), streams, _key(settings), lambda: datetime.now(UTC))
+    return ArchiveWriter(archive_names(settings), streams, _key(settings), lambda: datetime.now(UTC))
 
 
-def open_reader(settings: Settings) -> Reader:
-    """To read; without a key lists and counts can be read, and no payload."""
+def open_reader(settings: Settings) -> ArchiveReader:
+    """Open the archive for reading. Without a key it returns lists and counts, but no payloads."""
     key = _key(settings) if settings.archive_key_file is not None else None
-    return Reader(open_bigquery(settings.project), archive_names(settings), key)
+    return ArchiveReader(open_bigquery(settings.project), archive_names(settings), key)
 
 
 @contextmanager
 def collecting(settings: Settings) -> Iterator[None]:
-    """Collect dead letters meanwhile, where there is a key to seal them with: elsewhere somebody else does."""
+    """Collect dead letters in a thread. Without a key do nothing: another process collects them."""
     if settings.archive_key_file is None:
         yield
         return
@@ -54,8 +54,8 @@ def collecting(settings: Settings) -> Iterator[None]:
 
 
 def open_collector(settings: Settings, stop: threading.Event) -> Collector:
-    """The collector, which ends when *stop* is set; SettingsError without a key."""
-    from headrace.dead_letters.collector import Collector  # looking at letters needs no client of Pub/Sub
+    """Return the collector, which ends when *stop* is set. Raises SettingsError without a key."""
+    from headrace.dead_letters.collector import Collector  # reading letters needs no Pub/Sub client
 
     return Collector(open_subscriber(), settings.names.dead_letter_subscription, open_archive(settings), stop)
 

@@ -1,4 +1,4 @@
-"""A text in the person's own editor."""
+"""Edit a text in the person's own editor."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from headrace.errors import Exit, HeadraceError
 
 
 class EditorError(HeadraceError, RuntimeError, error_code="HR-709", exit_code=Exit.CONFIGURATION):
-    """No editor can be used. The text says which one was tried and the remedy."""
+    """The editor cannot be used. The message names it and the remedy."""
 
 
 def edited(text: str, environment: Mapping[str, str] = os.environ) -> str:
-    """What a person makes of *text*, in ``VISUAL``, ``EDITOR`` or vi; nobody else may read the file, and it is removed.
+    """Open *text* in ``VISUAL``, ``EDITOR`` or vi, and return the saved text. Only the owner may read the file.
 
     Raises:
-        EditorError: it cannot be started, ended with an error, or left no text.
+        EditorError: the editor cannot be started, ended with an error, or saved no text.
     """
     command = environment.get("VISUAL") or environment.get("EDITOR") or "vi"
-    with tempfile.TemporaryDirectory(prefix="headrace-") as folder:  # for its owner alone
+    with tempfile.TemporaryDirectory(prefix="headrace-") as folder:  # only its owner may read it
         file = Path(folder) / "event.json"
         file.write_text(text, "utf-8")
         try:
@@ -32,5 +32,5 @@ def edited(text: str, environment: Mapping[str, str] = os.environ) -> str:
         except (OSError, UnicodeDecodeError, ValueError) as error:
             raise EditorError(f"{command}: cannot be used ({type(error).__name__}); set EDITOR") from None
     if code != 0:
-        raise EditorError(f"{command}: ended with code {code}; nothing is changed")
+        raise EditorError(f"{command}: exited with code {code}, nothing is changed; set EDITOR to another editor")
     return result

@@ -1,4 +1,4 @@
-"""What the options of a command say of the letters it means."""
+"""Read the options that choose letters."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def read_filter(
     default_states: Sequence[str],
     now: Callable[[], int] = now_micros,
 ) -> Filter:
-    """The filter that is meant; *default_states* where neither ids nor states are given.
+    """Return the filter for the options; it has *default_states* if neither ids nor states are given.
 
     Raises:
-        ChoiceError: a reason or state is none that there is.
-        ScopeError: a time cannot be read.
+        ChoiceError: unknown reason or state.
+        ScopeError: invalid time.
     """
     _check(reason, [each.value for each in Reason], "--reason")
     _check(state, [*State, ALL], "--state")
@@ -53,18 +53,18 @@ def read_filter(
 
 
 def chooses_nothing(wanted: Filter, default_states: Sequence[str]) -> bool:
-    """Whether *wanted* is what it is when nobody says which letters are meant."""
+    """Return whether *wanted* is the filter without any options."""
     return wanted in (Filter(), Filter(states=tuple(default_states)))
 
 
 def _check(given: Sequence[str] | None, known: Sequence[str], option: str) -> None:
     for each in given or ():
         if each not in known:
-            raise ChoiceError(f"{option} {each[:40]!r}: there is none such; write one of {', '.join(known)}")
+            raise ChoiceError(f"{option} {each[:40]!r}: unknown; use one of {', '.join(known)}")
 
 
 def _reference(text: str) -> str:
-    """As attributes have it: ``booking_created:2`` and ``booking_created.v2`` are short for it."""
+    """Return a contract as ce-dataschema names it; ``booking_created:2`` and ``booking_created.v2`` are short forms."""
     if text.startswith("headrace:"):
         return text
     subject, dot, version = text.rpartition(".v")

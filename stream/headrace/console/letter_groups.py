@@ -1,4 +1,4 @@
-"""Letters counted by kind, as a person or a program reads them."""
+"""Print letters counted by groups."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 from headrace.config.settings import Settings
 from headrace.console.letters_access import letters_of
 from headrace.dead_letters.ages import age
-from headrace.dead_letters.archive_reader import GROUPS, Group
+from headrace.dead_letters.archive_reader import GROUPS
+from headrace.dead_letters.archived_letter import LetterGroup
 from headrace.dead_letters.filters import Filter
 from headrace.dead_letters.service import SHORT, ChoiceError
 from headrace.schemas.envelope import to_rfc3339
@@ -18,12 +19,12 @@ from headrace.util.terminal_columns import counted, print_columns
 
 
 def group_letters(settings: Settings, wanted: Filter, by: str, format_: str) -> None:
-    """Print how many letters there are of each kind; ChoiceError when *by* names what letters are not grouped by."""
+    """Print the number of letters in each group. Raises ChoiceError when *by* names an unknown column."""
     check_format(format_)
     names = [name.strip() for name in by.split(",") if name.strip()]
     unknown = [name for name in names if name not in GROUPS]
     if unknown or not names:
-        raise ChoiceError(f"--group-by: write some of {', '.join(GROUPS)}, with commas between")
+        raise ChoiceError(f"--group-by: unknown; use some of {', '.join(GROUPS)}, separated by commas")
     with letters_of(settings) as service:
         groups = service.reader.group(wanted, names)
         if format_ != "table":
@@ -36,10 +37,10 @@ def group_letters(settings: Settings, wanted: Filter, by: str, format_: str) -> 
             found = f"{counted(count, 'letter')} in {counted(len(groups), 'group')}"
             say(f"{found}; next: `headrace dead-letters show {example}`")
         else:
-            say("no letter matches; --state all looks beyond the open ones")
+            say("no letter matches; use --state all to count letters that are not open")
 
 
-def _print_groups(names: Sequence[str], groups: Sequence[Group], now: datetime) -> None:
+def _print_groups(names: Sequence[str], groups: Sequence[LetterGroup], now: datetime) -> None:
     rows = [
         [
             *(_cell(name, each.by[name]) for name in names),
@@ -62,7 +63,7 @@ def _cell(name: str, value: str) -> str:
     return value[:10] if name == "day" else value or "-"
 
 
-def _group(group: Group) -> dict[str, Any]:
+def _group(group: LetterGroup) -> dict[str, Any]:
     return {
         **group.by,
         "letters": group.letters,

@@ -1,4 +1,4 @@
-"""The letters that settings name, for whoever runs the command; and what is said when there are none to be had."""
+"""Give commands access to the letters of the archive, and ask a person for confirmation."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from google.api_core.exceptions import NotFound
 from headrace.config.settings import Settings
 from headrace.console.archive_access import open_archive, open_reader
 from headrace.console.letter_choice import chooses_nothing
-from headrace.dead_letters.actor import who
-from headrace.dead_letters.archive_reader import Listed
-from headrace.dead_letters.archive_writer import Archive, ArchiveNames
+from headrace.dead_letters.actor import current_actor
+from headrace.dead_letters.archive_writer import ArchiveNames, ArchiveWriter
+from headrace.dead_letters.archived_letter import LetterSummary
 from headrace.dead_letters.filters import Filter
-from headrace.dead_letters.service import ChoiceError, Letters
+from headrace.dead_letters.service import ChoiceError, LetterService
 from headrace.errors import Exit, HeadraceError
 from headrace.runtime.reachability import Service, reach
 
@@ -28,12 +28,12 @@ T = TypeVar("T")
 
 
 class NoArchiveError(HeadraceError, RuntimeError, error_code="HR-702", exit_code=Exit.CONFIGURATION):
-    """The archive does not exist. The text says where it was looked for and the remedy."""
+    """The archive does not exist. The message names it and the remedy."""
 
 
 @contextmanager
-def letters_of(settings: Settings) -> Iterator[Letters]:
-    """The letters of the archive; opens what it needs when it needs it.
+def letters_of(settings: Settings) -> Iterator[LetterService]:
+    """Give access to the letters of the archive; open connections when they are first used.
 
     Raises:
         NoArchiveError: there is no archive.
@@ -41,10 +41,10 @@ def letters_of(settings: Settings) -> Iterator[Letters]:
     reach(Service.BIGQUERY)
     reader = open_reader(settings)
     try:
-        yield Letters(
+        yield LetterService(
             reader=reader,
             open_archive=once(functools.partial(_archive, settings)),
-            who=who(),
+            actor=current_actor(),
             clock=lambda: datetime.now(UTC),
             new_operation=lambda: uuid.uuid4().hex[:12],
         )
@@ -52,41 +52,43 @@ def letters_of(settings: Settings) -> Iterator[Letters]:
         raise NoArchiveError(_not_there(reader.names)) from error
 
 
-def _archive(settings: Settings) -> Archive:
+def _archive(settings: Settings) -> ArchiveWriter:
     reach(Service.WRITE)
     return open_archive(settings)
 
 
 def once(make: Callable[[], T]) -> Callable[[], T]:
-    """*make*, called when its result is asked for first."""
+    """Return a function that calls *make* on its first call and returns the same result afterwards."""
     return functools.cache(make)
 
 
-def chosen(service: Letters, wanted: Filter, states: tuple[str, ...], verb: str) -> list[Listed]:
-    """The letters that a command changes: some must be chosen.
+def chosen(service: LetterService, wanted: Filter, states: tuple[str, ...], verb: str) -> list[LetterSummary]:
+    """Return the letters that a command changes.
 
     Raises:
-        ChoiceError: the command says nothing of which letters it means.
+        ChoiceError: the options choose no letters.
     """
     if chooses_nothing(wanted, states):
-        raise ChoiceError(f"say which letters to {verb}: ids, or a filter such as --reason; --state all is not one")
-    return service.matching(wanted)
+        raise ChoiceError(
+            f"no letters chosen: give the ids to {verb}, or a filter such as --reason; --state all is none"
+        )
+    return service.find_matching(wanted)
 
 
 def confirmed(question: str, sure: bool) -> bool:
-    """Whether the person says yes; ChoiceError where nobody can be asked."""
+    """Return whether the person agrees. Raises ChoiceError if stdin is not a terminal."""
     if sure:
         return True
     if not sys.stdin.isatty():
-        raise ChoiceError(f"{question} nobody is there to ask, and nothing is done; add --yes where that is meant")
+        raise ChoiceError(f"{question} stdin is not a terminal, so nothing was done; add --yes to agree")
     try:
         return typer.confirm(question, err=True)
-    except typer.Abort:  # stdin has ended: that is no answer, and no finding
+    except typer.Abort:  # stdin has ended without an answer
         raise KeyboardInterrupt from None
 
 
 def _not_there(names: ArchiveNames) -> str:
     return (
-        f"{names.project}.{names.dataset}: no archive of dead letters there; `headrace provision` makes it, "
-        "HEADRACE_ARCHIVE_DATASET names another"
+        f"{names.project}.{names.dataset}: no archive of dead letters; create it with `headrace provision`, or name "
+        "another with HEADRACE_ARCHIVE_DATASET"
     )

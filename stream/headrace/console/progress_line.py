@@ -1,4 +1,4 @@
-"""How far a command is, for who waits for it."""
+"""Print the progress of a command on stderr."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from headrace.dead_letters.replay_pace import Progress
+from headrace.dead_letters.replay_rate import Progress
 
 LINE_SECONDS: Final = 5.0
 REWRITE_SECONDS: Final = 0.2
 _WIDTH: Final = 79
 
 
-class Line:
-    """How far it is, on stderr: one line that is written again on a terminal, a line now and then elsewhere."""
+class ProgressLine:
+    """Prints progress on stderr: on a terminal one line that is rewritten, elsewhere a line every few seconds."""
 
     def __init__(
         self, verb: str, clock: Callable[[], float] = time.monotonic, to: Any = None, noun: str = "letters"
@@ -30,11 +30,11 @@ class Line:
         self._open = False
 
     def __call__(self, done: int, total: int) -> None:
-        """Say so when it is time."""
+        """Print the progress if the next line is due."""
         self.progress(Progress(done, total, self._clock() - self._began, self._noun))
 
     def progress(self, progress: Progress) -> None:
-        """Say so when it is time."""
+        """Print *progress* if the next line is due."""
         if self._clock() < self._next:
             return
         self._next = self._clock() + (REWRITE_SECONDS if self._again else LINE_SECONDS)
@@ -44,7 +44,7 @@ class Line:
         self._open = self._again
 
     def end(self) -> None:
-        """Take the line away."""
+        """Clear the line."""
         if self._open:
             self._to.write(f"\r{'':<{_WIDTH}}\r")
             self._open = False

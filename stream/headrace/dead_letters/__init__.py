@@ -1,1 +1,1 @@
-"""Dead letters as people handle them: kept in an archive, looked at, mended, replayed."""
+"""Dead letters as people handle them: kept in an archive, looked at, edited, replayed."""

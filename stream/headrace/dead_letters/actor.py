@@ -1,4 +1,4 @@
-"""Who handles dead letters: what the trail says."""
+"""The name under which the trail records a person."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import getpass
 import os
 import socket
 from collections.abc import Mapping
+from typing import Final
 
-OPERATOR = "HEADRACE_OPERATOR"
+ACTOR: Final = "HEADRACE_ACTOR"
 
 
-def who(environment: Mapping[str, str] = os.environ) -> str:
-    """Who runs this command: ``HEADRACE_OPERATOR`` where it is set, else user and machine.
+def current_actor(environment: Mapping[str, str] = os.environ) -> str:
+    """Return ``HEADRACE_ACTOR`` if it is set, else user and host name.
 
-    >>> who({"HEADRACE_OPERATOR": "ada"})
+    >>> current_actor({"HEADRACE_ACTOR": "ada"})
     'ada'
     """
-    return environment.get(OPERATOR, "").strip() or f"{_user()}@{socket.gethostname()}"
+    return environment.get(ACTOR, "").strip() or f"{_user()}@{socket.gethostname()}"
 
 
 def _user() -> str:

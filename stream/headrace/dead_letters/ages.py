@@ -1,4 +1,4 @@
-"""How long ago something was, in three or four characters."""
+"""Format an age in three or four characters."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _UNITS: Final = ((timedelta(days=1), "d"), (timedelta(hours=1), "h"), (timedelta
 
 
 def age(then: datetime, now: datetime) -> str:
-    """How long before *now*; both aware.
+    """Return the time between *then* and *now*, both aware, as text.
 
     >>> from datetime import UTC
     >>> age(datetime(2026, 3, 14, tzinfo=UTC), datetime(2026, 3, 16, 1, tzinfo=UTC))

@@ -1,4 +1,4 @@
-"""The archive's key: who has it can read raw messages."""
+"""The archive's key, which encrypts raw messages."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _PERSON: Final = b"headrace-archive"  # the same bytes used elsewhere give anoth
 
 
 class SealedError(HeadraceError, RuntimeError, error_code="HR-703", exit_code=Exit.CONFIGURATION):
-    """A sealed message cannot be opened with the given key. The text names the key that it needs."""
+    """A sealed row cannot be opened with this key. The message names the key that it needs."""
 
 
 @dataclass(frozen=True, slots=True)
 class ArchiveKey:
-    """256 bits, and a name that tells keys apart and nothing else about them."""
+    """A key of 256 bits, with an id that tells keys apart and reveals nothing else."""
 
     id: str
     secret: bytes = field(repr=False)
@@ -34,32 +34,33 @@ class ArchiveKey:
         secret = hashlib.blake2b(material, digest_size=32, person=_PERSON).digest()
         return cls(hashlib.blake2b(secret, digest_size=4).hexdigest(), secret)
 
-    def seal(self, letter: Letter, place: str) -> bytes:
-        """Encrypt the bytes, the attributes and the ordering key of *letter*; *place* says whose and which they are."""
+    def seal(self, letter: Letter, context: str) -> bytes:
+        """Encrypt payload, attributes and ordering key of *letter*, and authenticate *context* with them."""
         message = Message(letter.subject, letter.data, letter.attributes, "", 0, letter.ordering_key)
-        return seal([message], self.secret, _context(self.id, place))
+        return seal([message], self.secret, _associated_data(self.id, context))
 
-    def unseal(self, sealed: bytes, key_id: str, place: str, where: str) -> tuple[bytes, Mapping[str, str], str]:
-        """Decrypt: bytes, attributes, ordering key; *where* names the row for people.
+    def unseal(self, sealed: bytes, key_id: str, context: str, where: str) -> tuple[bytes, Mapping[str, str], str]:
+        """Decrypt payload, attributes and ordering key; *where* names the row in an error.
 
         Raises:
-            SealedError: another key is needed, or it was changed or moved in the table.
+            SealedError: the row needs another key, or was changed or moved in the table.
         """
         if key_id != self.id:
             raise SealedError(
-                f"sealed with key {key_id}, and archive_key_file holds key {self.id}; name the file of the other"
+                f"{where}: sealed with key {key_id}, and archive_key_file holds key {self.id}; "
+                f"set archive_key_file to the file of key {key_id}"
             )
         try:
-            (message,) = unseal(sealed, self.secret, _context(key_id, place))
+            (message,) = unseal(sealed, self.secret, _associated_data(key_id, context))
         except InvalidTag as error:
-            raise SealedError(changed(where)) from error
+            raise SealedError(tampered(where)) from error
         return message.data, message.attributes, message.ordering_key
 
 
-def changed(where: str) -> str:
-    """Say that a row is not to be believed."""
-    return f"{where}: its row is not as it was written; somebody changed the archive"
+def tampered(where: str) -> str:
+    """Return the message of an error about a row that differs from what was written."""
+    return f"{where}: the row was changed after it was written; check who can write to the archive"
 
 
-def _context(key_id: str, place: str) -> bytes:
-    return f"{key_id} {place}".encode()
+def _associated_data(key_id: str, context: str) -> bytes:
+    return f"{key_id} {context}".encode()

@@ -1,4 +1,4 @@
-"""Reading the archive: letters by filter, in groups, and whole. Looking changes nothing."""
+"""Read the archive: letters by filter, in groups, and complete. Reading changes nothing."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from typing import Any, Final
 from google.cloud import bigquery
 from google.cloud.bigquery import ArrayQueryParameter, QueryJobConfig, ScalarQueryParameter
 
-from headrace.dead_letters.archive_key import ArchiveKey, SealedError, changed
+from headrace.dead_letters.archive_key import ArchiveKey, SealedError, tampered
 from headrace.dead_letters.archive_tables import FACTS, LETTER_SCHEMA, LETTERS, TRAIL
-from headrace.dead_letters.archive_writer import SHOWN, ArchiveNames, place_of, place_of_edit
+from headrace.dead_letters.archive_writer import ATTRIBUTE_COLUMNS, ArchiveNames, edit_context, row_context
+from headrace.dead_letters.archived_letter import ArchivedLetter, LetterGroup, LetterSummary
 from headrace.dead_letters.facts import Action, State
-from headrace.dead_letters.filters import Filter, conditions, parameters, states_of_letters
+from headrace.dead_letters.filters import Filter, conditions, letters_with_states, parameters
 from headrace.dead_letters.letter import SEALED, Letter, Piece, joined
 
 QUERY_SECONDS: Final = 60.0
@@ -25,82 +26,38 @@ _STATES: Final[Mapping[str, State]] = {
     Action.DISCARDED: State.DISCARDED,
     Action.REOPENED: State.OPEN,
 }
-_WHOLE: Final = ", ".join(
+_PIECE_COLUMNS: Final = ", ".join(
     name
     for name in LETTER_SCHEMA.names
-    if name in Letter.__slots__ or name in ("letter_id", "piece", "pieces", "bytes", "key_id", "sealed", *SHOWN)
+    if name in Letter.__slots__
+    or name in ("letter_id", "piece", "pieces", "bytes", "key_id", "sealed", *ATTRIBUTE_COLUMNS)
 )
 _UNITS: Final = {"hour": "HOUR", "day": "DAY"}
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
-    """A letter in a list: everything but what is sealed."""
-
-    letter_id: str
-    attempt: int
-    state: State
-    edited: bool
-    reason: str
-    stage: str
-    detail: str
-    subject: str
-    event_id: str
-    claimed: str
-    source: str
-    bytes: int
-    refused_at: datetime
-    first_published_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Letters that have *by* in common; *example* is the id of the newest."""
-
-    by: Mapping[str, str]
-    letters: int
-    first_seen: datetime
-    last_seen: datetime
-    example: str
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A letter from the archive, whole: as it was refused last, and as it is now when it was edited since."""
-
-    refused: Letter = field(repr=False)
-    mended: Letter | None = field(repr=False)
-    state: State
-
-    @property
-    def now(self) -> Letter:
-        """What a replay sends."""
-        return self.mended or self.refused
-
-
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """Reads the archive. Methods raise what the client raises, and SealedError when the key is another."""
+class ArchiveReader:
+    """Reads the archive. Methods raise the client's errors, and SealedError when a row needs another key."""
 
     client: bigquery.Client
     names: ArchiveNames
     key: ArchiveKey | None = field(repr=False)
 
-    def find(self, wanted: Filter, limit: int, offset: int = 0) -> list[Listed]:
-        """The letters that match, the newest refusal first."""
+    def find(self, wanted: Filter, limit: int, offset: int = 0) -> list[LetterSummary]:
+        """Return the letters that match, the newest refusal first."""
         query = f"""
             SELECT * FROM ({self._states()}) WHERE {conditions(wanted)}
             ORDER BY refused_at DESC, letter_id LIMIT {int(limit)} OFFSET {int(offset)}
         """  # noqa: S608 names come from checked settings, values are parameters
-        return [_listed(row) for row in self._query(query, parameters(wanted))]
+        return [LetterSummary.from_row(row) for row in self._query(query, parameters(wanted))]
 
     def count(self, wanted: Filter) -> int:
-        """How many match."""
+        """Return how many letters match."""
         query = f"SELECT COUNT(*) AS n FROM ({self._states()}) WHERE {conditions(wanted)}"  # noqa: S608 as above
         return int(next(iter(self._query(query, parameters(wanted))))["n"])
 
-    def group(self, wanted: Filter, by: Sequence[str]) -> list[Group]:
-        """The letters that match, counted by what is named (:data:`GROUPS`), the largest group first."""
+    def group(self, wanted: Filter, by: Sequence[str]) -> list[LetterGroup]:
+        """Count the letters that match by some of :data:`GROUPS`; return the largest group first."""
         columns = {
             name: f"TIMESTAMP_TRUNC(refused_at, {_UNITS[name]})" if name in _UNITS else f"COALESCE({name}, '')"
             for name in by
@@ -113,7 +70,7 @@ class Reader:
             GROUP BY {", ".join(columns.values())} ORDER BY letters DESC, last_seen DESC
         """  # noqa: S608 as above
         return [
-            Group(
+            LetterGroup(
                 {name: _text(row[f"by_{name}"]) for name in by},
                 row["letters"],
                 row["first_seen"],
@@ -124,33 +81,33 @@ class Reader:
         ]
 
     def ids(self, wanted: Filter) -> list[str]:
-        """The ids of all that match, the oldest refusal first."""
+        """Return the ids of all that match, the oldest refusal first."""
         return [letter_id for letter_id, _ in self.sizes(wanted)]
 
     def sizes(self, wanted: Filter) -> list[tuple[str, int]]:
-        """The ids of all that match with the bytes of their payloads, the oldest refusal first."""
+        """Return the ids of all that match with the bytes of their payloads, the oldest refusal first."""
         query = f"""
             SELECT letter_id, bytes FROM ({self._states()}) WHERE {conditions(wanted)} ORDER BY refused_at, letter_id
         """  # noqa: S608 as above
         return [(row["letter_id"], row["bytes"]) for row in self._query(query, parameters(wanted))]
 
-    def read(self, ids: Sequence[str]) -> Iterator[Kept]:
-        """The letters named, whole, in that order; those of which a piece is not there yet are left out.
+    def read(self, ids: Sequence[str]) -> Iterator[ArchivedLetter]:
+        """Yield complete letters in the order of *ids*; skip letters with a piece that is not collected yet.
 
         Raises:
-            SealedError: there is no key, or another is needed.
+            SealedError: there is no key, or a row needs another.
         """
         for start in range(0, len(ids), PAGE):
             page = ids[start : start + PAGE]
-            refused, done = self._refusals(page), self._done_with(page)
+            refused, facts_by_id = self._refusals(page), self._facts(page)
             for letter_id in page:
                 letter = joined(refused.get(letter_id, ()))
                 if letter is not None:
-                    facts = [fact for fact in done.get(letter_id, ()) if fact["attempt"] == letter.attempt]
-                    yield Kept(letter, self._mended(letter, facts), _state(facts))
+                    facts = [fact for fact in facts_by_id.get(letter_id, ()) if fact["attempt"] == letter.attempt]
+                    yield ArchivedLetter(letter, self._edited(letter, facts), _state(facts))
 
     def attempts(self, letter_id: str) -> list[dict[str, Any]]:
-        """Every refusal of one letter, the first first."""
+        """Return every refusal of one letter, the oldest first."""
         query = f"""
             SELECT attempt, refused_at, reason, stage, detail, version FROM {self.names.sql(LETTERS)}
             WHERE letter_id = @id AND piece = 1 GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY attempt, refused_at
@@ -159,33 +116,33 @@ class Reader:
         return list({row["attempt"]: dict(row) for row in rows}.values())
 
     def known(self, ids: Sequence[str]) -> set[tuple[str, int]]:
-        """Which of the letters named are there, each with its attempts."""
+        """Return id and attempt of each refusal of *ids* that the archive has."""
         query = f"SELECT letter_id, attempt FROM {self.names.sql(LETTERS)} WHERE letter_id IN UNNEST(SPLIT(@page))"  # noqa: S608
         rows = self._query(query, [_page(ids)])
         return {(row["letter_id"], row["attempt"]) for row in rows}
 
     def facts(self, letter_id: str) -> list[dict[str, Any]]:
-        """What was done with one letter, the first first."""
+        """Return the facts about one letter, the oldest first."""
         query = f"""
-            SELECT done_at, action, attempt, who, why, operation FROM {self.names.sql(FACTS)}
+            SELECT done_at, action, attempt, actor, why, operation FROM {self.names.sql(FACTS)}
             WHERE letter_id = @id GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY done_at
         """  # noqa: S608 as above
         return [dict(row) for row in self._query(query, [ScalarQueryParameter("id", "STRING", letter_id)])]
 
     def trail(self, limit: int) -> list[dict[str, Any]]:
-        """The last lines of the trail, the newest first."""
+        """Return the last entries of the trail, the newest first."""
         query = f"""
-            SELECT done_at, action, who, filter, why, letters, outcome, operation FROM {self.names.sql(TRAIL)}
+            SELECT done_at, action, actor, filter, why, letters, outcome, operation FROM {self.names.sql(TRAIL)}
             ORDER BY done_at DESC, outcome IS NULL LIMIT {int(limit)}
         """  # noqa: S608 as above
         return [dict(row) for row in self._query(query, [])]
 
     def _states(self) -> str:
-        return states_of_letters(self.names.sql(LETTERS), self.names.sql(FACTS))
+        return letters_with_states(self.names.sql(LETTERS), self.names.sql(FACTS))
 
     def _refusals(self, ids: Sequence[str]) -> dict[str, list[Piece]]:
-        """The pieces of each letter's last refusal."""
-        query = f"SELECT {_WHOLE} FROM {self.names.sql(LETTERS)} WHERE letter_id IN UNNEST(SPLIT(@page))"  # noqa: S608
+        """Return the pieces of each letter's last refusal."""
+        query = f"SELECT {_PIECE_COLUMNS} FROM {self.names.sql(LETTERS)} WHERE letter_id IN UNNEST(SPLIT(@page))"  # noqa: S608
         last: dict[str, int] = {}
         found: dict[str, list[Piece]] = {}
         for row in self._query(query, [_page(ids)]):
@@ -198,16 +155,16 @@ class Reader:
 
     def _piece(self, row: Mapping[str, Any]) -> Piece:
         own = {name: row[name] for name in Letter.__slots__ if name in row and name not in SEALED}
-        shown = Letter(**own, id=row["letter_id"], data=b"", attributes={})
-        piece = Piece(shown, row["piece"], row["pieces"], row["bytes"])
+        letter = Letter(**own, id=row["letter_id"], data=b"", attributes={})
+        piece = Piece(letter, row["piece"], row["pieces"], row["bytes"])
         where = f"{row['letter_id']} attempt {row['attempt']} piece {row['piece']}"
-        data, attributes, ordering_key = self._key.unseal(row["sealed"], row["key_id"], place_of(piece), where)
-        if any(row[column] != attributes.get(name) for column, name in SHOWN.items()):
-            raise SealedError(changed(where))
-        return replace(piece, letter=replace(shown, data=data, attributes=attributes, ordering_key=ordering_key))
+        data, attributes, ordering_key = self._key.unseal(row["sealed"], row["key_id"], row_context(piece), where)
+        if any(row[column] != attributes.get(name) for column, name in ATTRIBUTE_COLUMNS.items()):
+            raise SealedError(tampered(where))
+        return replace(piece, letter=replace(letter, data=data, attributes=attributes, ordering_key=ordering_key))
 
-    def _done_with(self, ids: Sequence[str]) -> dict[str, list[Mapping[str, Any]]]:
-        """What was done with each letter that something was done with, the first first."""
+    def _facts(self, ids: Sequence[str]) -> dict[str, list[Mapping[str, Any]]]:
+        """Return the facts about each letter that has some, the oldest first."""
         query = f"""
             SELECT letter_id, attempt, action, operation, key_id, sealed FROM {self.names.sql(FACTS)}
             WHERE action IN UNNEST(@actions) AND letter_id IN UNNEST(SPLIT(@page)) ORDER BY done_at
@@ -218,19 +175,19 @@ class Reader:
             found.setdefault(row["letter_id"], []).append(row)
         return found
 
-    def _mended(self, letter: Letter, facts: Sequence[Mapping[str, Any]]) -> Letter | None:
-        """The letter as it was edited last; an edit of an earlier attempt was sent with its replay, and is in it."""
+    def _edited(self, letter: Letter, facts: Sequence[Mapping[str, Any]]) -> Letter | None:
+        """Return the letter with its last edit. An edit of an earlier attempt was sent with its replay."""
         edits = [fact for fact in facts if fact["action"] == Action.EDITED]
         if not edits:
             return None
-        place = place_of_edit(letter.id, letter.attempt, edits[-1]["operation"])
-        data, attributes, ordering_key = self._key.unseal(edits[-1]["sealed"], edits[-1]["key_id"], place, place)
+        context = edit_context(letter.id, letter.attempt, edits[-1]["operation"])
+        data, attributes, ordering_key = self._key.unseal(edits[-1]["sealed"], edits[-1]["key_id"], context, context)
         return replace(letter, data=data, attributes=attributes, ordering_key=ordering_key)
 
     @property
     def _key(self) -> ArchiveKey:
         if self.key is None:
-            raise SealedError("archive_key_file: missing; what is sealed in the archive cannot be read without it")
+            raise SealedError("archive_key_file: missing; set it to read payloads of the archive")
         return self.key
 
     def _query(self, query: str, given: list[Any]) -> Iterator[Mapping[str, Any]]:
@@ -241,24 +198,13 @@ class Reader:
 
 
 def _page(ids: Sequence[str]) -> ScalarQueryParameter:
-    """Ids as one text: a thousand values of an array take longer to be read than the letters."""
+    """Return ids as one text: BigQuery parses an array of a thousand values more slowly than it reads the letters."""
     return ScalarQueryParameter("page", "STRING", ",".join(ids))
 
 
 def _state(facts: Sequence[Mapping[str, Any]]) -> State:
-    """Where a letter stands after these facts about its last attempt."""
+    """Return the state of a letter after these facts about its last attempt."""
     return ([State.OPEN] + [_STATES[fact["action"]] for fact in facts if fact["action"] in _STATES])[-1]
-
-
-def _listed(row: Mapping[str, Any]) -> Listed:
-    own = {name: row[name] for name in Listed.__slots__ if name not in ("event_id", "claimed", "source", "state")}
-    return Listed(
-        **own,
-        event_id=row["event_id"] or "",
-        claimed=row["claimed"] or "",
-        source=row["source"] or "",
-        state=State(row["state"]),
-    )
 
 
 def _text(value: Any) -> str:

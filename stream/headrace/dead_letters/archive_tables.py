@@ -1,4 +1,4 @@
-"""The archive's tables, as Arrow and as BigQuery has them."""
+"""The schemas of the archive's tables, for Arrow and for BigQuery."""
 
 from __future__ import annotations
 
@@ -28,54 +28,54 @@ def _schema(*columns: tuple[str, pa.DataType, str]) -> pa.Schema:
 
 LETTER_SCHEMA: Final = _schema(
     ("letter_id", pa.string(), "Identity of the letter, through all its replays"),
-    ("attempt", pa.int64(), "How often it has been refused, this time included"),
-    ("piece", pa.int64(), "Which piece of it this row holds, from 1"),
-    ("pieces", pa.int64(), "How many there are"),
-    ("refused_at", _TIME, "When it was refused"),
-    ("reason", pa.string(), "Why: one of a closed list, see docs/dead-letters"),
-    ("stage", pa.string(), "Which step refused it"),
-    ("detail", pa.string(), "Field and place; never a value"),
-    ("subject", pa.string(), "Whose subscription brought it"),
-    ("event_id", pa.string(), "Its ce-id"),
-    ("claimed", pa.string(), "The contract it claims to follow: its ce-dataschema"),
-    ("source", pa.string(), "Who published it: its ce-source"),
+    ("attempt", pa.int64(), "Number of this refusal, from 1"),
+    ("piece", pa.int64(), "Number of the piece in this row, from 1"),
+    ("pieces", pa.int64(), "Number of pieces of the letter"),
+    ("refused_at", _TIME, "Time of the refusal"),
+    ("reason", pa.string(), "Reason of the refusal, one of a closed list: see docs/dead-letters"),
+    ("stage", pa.string(), "Step that refused the message"),
+    ("detail", pa.string(), "Field and place of the error; never a value"),
+    ("subject", pa.string(), "Subject of the subscription that delivered the message"),
+    ("event_id", pa.string(), "The message's ce-id"),
+    ("claimed", pa.string(), "Contract that the message claims to follow: its ce-dataschema"),
+    ("source", pa.string(), "Publisher of the message: its ce-source"),
     ("bytes", pa.int64(), "Size of the whole payload"),
     ("message_id", pa.string(), "Pub/Sub's id of the message"),
-    ("published_at", _TIME, "When the message was published"),
-    ("first_published_at", _TIME, "When its event was published first, before any replay"),
-    ("source_subscription", pa.string(), "The subscription that brought it"),
-    ("pipeline", pa.string(), "The job that refused it"),
-    ("version", pa.string(), "Its version of Headrace"),
-    ("collected_at", _TIME, "When this row was written"),
-    ("key_id", pa.string(), "Which key the payload is encrypted with"),
+    ("published_at", _TIME, "Time at which the message was published"),
+    ("first_published_at", _TIME, "Time at which the event was first published, before any replay"),
+    ("source_subscription", pa.string(), "Subscription that delivered the message"),
+    ("pipeline", pa.string(), "Job that refused the message"),
+    ("version", pa.string(), "Version of Headrace that refused the message"),
+    ("collected_at", _TIME, "Time at which this row was written"),
+    ("key_id", pa.string(), "Id of the key that encrypts the payload"),
     ("sealed", pa.binary(), "Payload and attributes, encrypted"),
 )
 FACT_SCHEMA: Final = _schema(
-    ("letter_id", pa.string(), "Which letter"),
-    ("attempt", pa.int64(), "Which of its attempts"),
+    ("letter_id", pa.string(), "Identity of the letter"),
+    ("attempt", pa.int64(), "Number of the refusal that the action is about"),
     ("action", pa.string(), "revealed, edited, replayed, discarded, reopened or imported"),
-    ("done_at", _TIME, "When"),
-    ("who", pa.string(), "Who did it"),
-    ("operation", pa.string(), "Which command it was part of"),
-    ("why", pa.string(), "The reason that was given"),
-    ("key_id", pa.string(), "Which key the edited payload is encrypted with"),
+    ("done_at", _TIME, "Time of the action"),
+    ("actor", pa.string(), "Person or account that acted"),
+    ("operation", pa.string(), "Id of the command that acted"),
+    ("why", pa.string(), "Reason that the person gave"),
+    ("key_id", pa.string(), "Id of the key that encrypts the edited payload"),
     ("sealed", pa.binary(), "The edited payload and attributes, encrypted"),
 )
 TRAIL_SCHEMA: Final = _schema(
-    ("operation", pa.string(), "Identity of the command"),
-    ("action", pa.string(), "What it does"),
-    ("done_at", _TIME, "When it began, or ended"),
-    ("who", pa.string(), "Who ran it"),
-    ("filter", pa.string(), "Which letters it chose, as JSON"),
-    ("why", pa.string(), "The reason that was given"),
-    ("letters", pa.int64(), "How many letters it has done"),
-    ("outcome", pa.string(), "How it ended; null when it began"),
+    ("operation", pa.string(), "Id of the command"),
+    ("action", pa.string(), "Name of the command"),
+    ("done_at", _TIME, "Time at which it began or ended"),
+    ("actor", pa.string(), "Person or account that ran it"),
+    ("filter", pa.string(), "Filter that chose the letters, as JSON"),
+    ("why", pa.string(), "Reason that the person gave"),
+    ("letters", pa.int64(), "Number of letters handled"),
+    ("outcome", pa.string(), "Outcome of the command; null at its beginning"),
 )
 _OPTIONAL: Final = {"event_id", "claimed", "source", "why", "sealed", "key_id", "outcome", "filter"}
 
 
 def archive_tables(project: str, dataset: str) -> list[bigquery.Table]:
-    """The three tables, as they should be."""
+    """Return the three tables of the archive."""
     return [
         _table(f"{project}.{dataset}.{LETTERS}", LETTER_SCHEMA, "refused_at", ["reason", "subject"], LETTERS_KEPT_DAYS),
         _table(f"{project}.{dataset}.{FACTS}", FACT_SCHEMA, "done_at", ["letter_id"], TRAIL_KEPT_DAYS),
@@ -84,9 +84,9 @@ def archive_tables(project: str, dataset: str) -> list[bigquery.Table]:
 
 
 _DESCRIPTIONS: Final = {
-    LETTERS: "Every dead letter, once for each time it was refused; written by the collector alone",
-    FACTS: "What was done with each letter; only ever added to",
-    TRAIL: "Who looked at, mended, discarded and replayed dead letters; only ever added to",
+    LETTERS: "Every dead letter, one row for each refusal; only the collector writes it",
+    FACTS: "Actions on letters; append-only",
+    TRAIL: "Commands that revealed, edited, discarded or replayed dead letters; append-only",
 }
 
 

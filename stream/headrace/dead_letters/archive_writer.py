@@ -1,7 +1,7 @@
-"""The archive: letters and what is done with them, appended to BigQuery and never changed.
+"""Append letters, facts and trail entries to the archive in BigQuery. Rows are never changed.
 
-Rows are appended at least once: a letter's refusal is known by (letter, attempt, piece), and counts once however often
-it stands there.
+Rows are appended at least once. A refusal is identified by (letter, attempt, piece), and counts once, however many
+rows it has.
 """
 
 from __future__ import annotations
@@ -18,62 +18,60 @@ from headrace.bigquery.append_result import AppendResult, interpret
 from headrace.bigquery.write_streams import MAX_REQUEST_BYTES, Rows, WriteStreams
 from headrace.dead_letters.archive_key import ArchiveKey
 from headrace.dead_letters.archive_tables import FACT_SCHEMA, FACTS, LETTER_SCHEMA, LETTERS, TRAIL, TRAIL_SCHEMA
-from headrace.dead_letters.facts import Fact, Step
+from headrace.dead_letters.facts import Fact, TrailEntry
 from headrace.dead_letters.letter import SEALED, Letter, Piece
 from headrace.errors import Exit, HeadraceError
 from headrace.util.batching import in_batches
 
-TRIES: Final = 3
-SHOWN: Final = {"event_id": "ce-id", "claimed": "ce-dataschema", "source": "ce-source"}  # columns, of which attributes
+ATTEMPTS: Final = 3
+ATTRIBUTE_COLUMNS: Final = {"event_id": "ce-id", "claimed": "ce-dataschema", "source": "ce-source"}  # by column
 
 
 class ArchiveError(HeadraceError, RuntimeError, error_code="HR-701", exit_code=Exit.CONFIGURATION):
-    """The archive accepts no rows.
-    The text names the table and the remedy. Nothing is lost: appending is tried again.
-    """
+    """The archive accepts no rows. The message names the table and the remedy. The caller may append again."""
 
 
 @dataclass(frozen=True, slots=True)
 class ArchiveNames:
-    """Where the archive is."""
+    """Project and dataset of the archive."""
 
     project: str
     dataset: str
 
     def sql(self, table: str) -> str:
-        """A table, as SQL names it."""
+        """Return the name of a table for SQL."""
         return f"`{self.project}.{self.dataset}.{table}`"
 
     def path(self, table: str) -> str:
-        """A table, as the Storage Write API names it."""
+        """Return the name of a table for the Storage Write API."""
         return f"projects/{self.project}/datasets/{self.dataset}/tables/{table}"
 
 
 @dataclass(frozen=True, slots=True)
-class Archive:
-    """Appends to the archive; *clock* gives aware times in UTC. Opens nothing before it is used."""
+class ArchiveWriter:
+    """Appends to the archive; *clock* returns aware times in UTC. Opens connections when they are first used."""
 
     names: ArchiveNames
     streams: WriteStreams
     key: ArchiveKey = field(repr=False)
     clock: Callable[[], datetime]
 
-    def keep(self, pieces: Sequence[Piece]) -> None:
-        """Append refusals; returns when BigQuery has confirmed each. Raises ArchiveError."""
+    def append_letters(self, pieces: Sequence[Piece]) -> None:
+        """Append refusals, and return when BigQuery has confirmed all of them. Raises ArchiveError."""
         now = self.clock()
         for rows in _within_requests([self._letter(piece, now) for piece in pieces]):
             self._append(LETTERS, LETTER_SCHEMA, rows)
 
-    def note(self, facts: Sequence[Fact]) -> None:
-        """Append what was done; returns when BigQuery has confirmed it. Raises ArchiveError."""
+    def append_facts(self, facts: Sequence[Fact]) -> None:
+        """Append facts, and return when BigQuery has confirmed all of them. Raises ArchiveError."""
         for rows in _within_requests([self._fact(fact) for fact in facts]):
             self._append(FACTS, FACT_SCHEMA, rows)
 
-    def step(self, step: Step) -> None:
-        """Append a line of the trail. Raises ArchiveError."""
-        row = {name: getattr(step, name) for name in TRAIL_SCHEMA.names if name != "filter"}
-        said = {"filter": orjson.dumps(dict(step.filter)).decode(), "outcome": step.outcome or None}
-        self._append(TRAIL, TRAIL_SCHEMA, [row | said])
+    def append_entry(self, entry: TrailEntry) -> None:
+        """Append an entry to the trail. Raises ArchiveError."""
+        row = {name: getattr(entry, name) for name in TRAIL_SCHEMA.names if name != "filter"}
+        row |= {"filter": orjson.dumps(dict(entry.filter)).decode(), "outcome": entry.outcome or None}
+        self._append(TRAIL, TRAIL_SCHEMA, [row])
 
     def _letter(self, piece: Piece, now: datetime) -> dict[str, Any]:
         letter = piece.letter
@@ -82,24 +80,24 @@ class Archive:
             "letter_id": letter.id,
             "piece": piece.number,
             "pieces": piece.count,
-            **{column: letter.attributes.get(name) for column, name in SHOWN.items()},
+            **{column: letter.attributes.get(name) for column, name in ATTRIBUTE_COLUMNS.items()},
             "bytes": piece.bytes,
             "collected_at": now,
             "key_id": self.key.id,
-            "sealed": self.key.seal(letter, place_of(piece)),
+            "sealed": self.key.seal(letter, row_context(piece)),
         }
 
     def _fact(self, fact: Fact) -> dict[str, Any]:
         own = {name: getattr(fact, name) for name in FACT_SCHEMA.names if hasattr(fact, name)}
-        if fact.mended is None:
+        if fact.edited is None:
             return own
-        place = place_of_edit(fact.letter_id, fact.attempt, fact.operation)
-        return own | {"key_id": self.key.id, "sealed": self.key.seal(fact.mended, place)}
+        context = edit_context(fact.letter_id, fact.attempt, fact.operation)
+        return own | {"key_id": self.key.id, "sealed": self.key.seal(fact.edited, context)}
 
     def _append(self, table: str, schema: pa.Schema, rows: list[dict[str, Any]]) -> None:
         path = self.names.path(table)
         batch = pa.RecordBatch.from_pylist(rows, schema=schema)
-        for _ in range(TRIES):
+        for _ in range(ATTEMPTS):
             answer = self.streams.append(f"{path}/streams/_default", None, Rows.of(batch))
             result = interpret(answer, attempted=True)
             if result is AppendResult.WRITTEN:
@@ -107,22 +105,22 @@ class Archive:
             if result is not AppendResult.UNKNOWN:
                 break
         raise ArchiveError(
-            f"{path}: BigQuery takes no rows ({answer.storage or answer.status}); it needs "
-            "bigquery.tables.updateData on it; `headrace provision` makes it"
+            f"{path}: BigQuery accepts no rows ({answer.storage or answer.status}); grant bigquery.tables.updateData "
+            "on it, or create it with `headrace provision`"
         )
 
 
-def place_of(piece: Piece) -> str:
-    """Where a piece belongs and all that its row says of it, the sealed columns aside; sealed with it, so that none of
-    it can be changed, and no row copied under another name."""
+def row_context(piece: Piece) -> str:
+    """Return all columns of a piece's row but the sealed ones. They are authenticated with the sealed columns, so that
+    nobody can change them or copy the row under another id."""
     letter = piece.letter
-    said = {name: getattr(letter, name) for name in Letter.__slots__ if name not in SEALED}
-    said |= {"piece": piece.number, "pieces": piece.count, "bytes": piece.bytes}
-    return orjson.dumps(said, option=orjson.OPT_SORT_KEYS).decode()
+    columns = {name: getattr(letter, name) for name in Letter.__slots__ if name not in SEALED}
+    columns |= {"piece": piece.number, "pieces": piece.count, "bytes": piece.bytes}
+    return orjson.dumps(columns, option=orjson.OPT_SORT_KEYS).decode()
 
 
-def place_of_edit(letter_id: str, attempt: int, operation: str) -> str:
-    """Where an edited payload belongs; sealed with it."""
+def edit_context(letter_id: str, attempt: int, operation: str) -> str:
+    """Return the place of an edited payload, which is authenticated with it."""
     return f"{letter_id} attempt {attempt} edited by {operation}"
 
 
@@ -130,4 +128,4 @@ def _within_requests(rows: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, 
     return in_batches(rows, lambda row: len(row.get("sealed") or b"") + _ROW_BYTES, MAX_REQUEST_BYTES)
 
 
-_ROW_BYTES: Final = 10_000  # everything but what is sealed: a dozen texts of a kilobyte at most
+_ROW_BYTES: Final = 10_000  # the columns that are not sealed: a dozen texts of a kilobyte at most

@@ -1,4 +1,4 @@
-"""Mending letters of the archive: first what a change would do, then the change as a fact beside the original."""
+"""Edit letters of the archive: plan what a change does to each, then record it as a fact beside the original."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from headrace.dead_letters.archive_reader import Listed
+from headrace.dead_letters.archived_letter import LetterSummary
 from headrace.dead_letters.differences import Difference, differences
-from headrace.dead_letters.edit_event import Change, mend
+from headrace.dead_letters.edit_event import LetterChange, edit_event
 from headrace.dead_letters.facts import Action, Fact, State
 from headrace.dead_letters.filters import Filter
-from headrace.dead_letters.merge_patch import MendError
-from headrace.dead_letters.service import Letters
+from headrace.dead_letters.merge_patch import EditError
+from headrace.dead_letters.service import LetterService
 from headrace.schemas.registry import Registry
 
 EXAMPLES: Final = 3
@@ -22,55 +22,65 @@ BATCH_BYTES: Final = 8_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What a change would do: to *letters*, the first of them in *examples*; not to those that *refused* says why."""
+class BulkEdit:
+    """The plan of a change: the *letters* it fits, differences of the first in *examples*, and *refused* by why."""
 
-    letters: Sequence[Listed]
+    letters: Sequence[LetterSummary]
     examples: Mapping[str, Sequence[Difference]] = field(repr=False)
     refused: Mapping[str, int]
 
 
-def plan(
-    service: Letters, letters: Sequence[Listed], change: Change, registry: Registry, *, reveal: bool = False
-) -> Plan:
-    """Try *change* on every letter, and record nothing; with *reveal* no value of the examples is hidden."""
+def plan_edit(
+    service: LetterService,
+    letters: Sequence[LetterSummary],
+    change: LetterChange,
+    registry: Registry,
+    *,
+    reveal: bool = False,
+) -> BulkEdit:
+    """Try *change* on every letter and record nothing. With *reveal* the examples show personal values."""
     by_id = {each.letter_id: each for each in letters}
-    fitting: list[Listed] = []
+    fitting: list[LetterSummary] = []
     examples: dict[str, Sequence[Difference]] = {}
     refused: Counter[str] = Counter()
     for each in letters:
         if each.state is not State.OPEN:
-            refused[f"it is {each.state}; `headrace dead-letters reopen` it first"] += 1
-    for kept in service.kept([each for each in letters if each.state is State.OPEN]):
+            refused[f"it is {each.state}; run `headrace dead-letters reopen` first"] += 1
+    for archived in service.read([each for each in letters if each.state is State.OPEN]):
         try:
-            mended = mend(kept.now, change, registry)
-        except MendError as error:
+            edited = edit_event(archived.current, change, registry)
+        except EditError as error:
             refused[str(error)] += 1
             continue
-        fitting.append(by_id[kept.refused.id])
+        fitting.append(by_id[archived.refused.id])
         if len(examples) < EXAMPLES:
-            examples[kept.refused.id] = differences(kept.now, mended, reveal=reveal)
-    return Plan(fitting, examples, refused)
+            examples[archived.refused.id] = differences(archived.current, edited, reveal=reveal)
+    return BulkEdit(fitting, examples, refused)
 
 
-def edit(
-    service: Letters, letters: Sequence[Listed], change: Change, registry: Registry, wanted: Filter, why: str
+def apply_edit(
+    service: LetterService,
+    letters: Sequence[LetterSummary],
+    change: LetterChange,
+    registry: Registry,
+    wanted: Filter,
+    why: str,
 ) -> int:
-    """Record *change* for letters that a plan found it to fit; how many there were.
+    """Record *change* for the letters of a plan; return how many there were.
 
     Raises:
-        MendError: it fits one of them no more, for somebody else edited it meanwhile.
+        EditError: the change no longer fits a letter, because somebody else edited it meanwhile.
     """
     by_id = {each.letter_id: each for each in letters}
     with service.operation("edit", wanted, why) as operation:
         facts: list[Fact] = []
         size = 0
-        for kept in service.kept(letters):
-            mended = mend(kept.now, change, registry).letter
-            facts.append(service.fact(operation, by_id[kept.refused.id], Action.EDITED, why, mended))
-            size += len(mended.data)
+        for archived in service.read(letters):
+            edited = edit_event(archived.current, change, registry).letter
+            facts.append(service.fact(operation, by_id[archived.refused.id], Action.EDITED, why, edited))
+            size += len(edited.data)
             if len(facts) == BATCH or size > BATCH_BYTES:
-                service.note(operation, facts)
+                service.record(operation, facts)
                 facts, size = [], 0
-        service.note(operation, facts)
+        service.record(operation, facts)
     return operation.done

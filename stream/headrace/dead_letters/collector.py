@@ -1,4 +1,4 @@
-"""From the dead-letter topic to the archive, by an identity of its own: it alone may do both."""
+"""Move letters from the dead-letter topic to the archive. Only the collector's identity may do both."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from google.api_core.exceptions import DeadlineExceeded, GoogleAPICallError
 from google.pubsub_v1 import SubscriberClient
 from google.pubsub_v1.types import PullResponse
 
-from headrace.dead_letters.archive_writer import Archive, ArchiveError
+from headrace.dead_letters.archive_writer import ArchiveError, ArchiveWriter
 from headrace.dead_letters.letter import read_pieces
 from headrace.runtime.call_failures import in_words
 
@@ -23,10 +23,10 @@ _LOG = structlog.get_logger("headrace")
 
 
 class Collector:
-    """Moves letters until *stop* is set: acknowledged when they stand in the archive, and not before."""
+    """Moves letters until *stop* is set. It acknowledges a letter when the archive has stored it, and not before."""
 
     def __init__(
-        self, subscriber: SubscriberClient, subscription: str, archive: Archive, stop: threading.Event
+        self, subscriber: SubscriberClient, subscription: str, archive: ArchiveWriter, stop: threading.Event
     ) -> None:
         self._subscriber = subscriber
         self._subscription = subscription
@@ -35,31 +35,31 @@ class Collector:
         self.collected = 0
 
     def run(self) -> None:
-        """Collect until told to stop; what is in the way is said once, and tried again with growing pauses."""
-        pause, said = FIRST_PAUSE, ""
+        """Collect until *stop* is set. Log a failure once, and retry with growing pauses."""
+        pause, logged = FIRST_PAUSE, ""
         while not self._stop.is_set():
             try:
                 self.collect()
             except (ArchiveError, GoogleAPICallError) as error:
                 need = str(error) if isinstance(error, ArchiveError) else in_words(error, self._need)
-                if need != said:
-                    _LOG.warning("letters_wait", needs=need)
-                said = need
+                if need != logged:
+                    _LOG.warning("collecting_failed", needs=need)
+                logged = need
                 self._stop.wait(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
             else:
-                if said:
-                    _LOG.info("letters_go_on")
-                pause, said = FIRST_PAUSE, ""
+                if logged:
+                    _LOG.info("collecting_recovered")
+                pause, logged = FIRST_PAUSE, ""
 
     def collect(self) -> int:
-        """Move what one pull brings; how many messages that were.
+        """Move the messages of one pull; return how many there were.
 
-        Raises ArchiveError, and what the client raises; the messages come again then.
+        Raises ArchiveError and the client's errors; Pub/Sub then delivers the messages again.
         """
         received = self._pull()
         if received:
-            self._archive.keep([piece for each in received for piece in read_pieces(each.message)])
+            self._archive.append_letters([piece for each in received for piece in read_pieces(each.message)])
             self._subscriber.acknowledge(
                 subscription=self._subscription,
                 ack_ids=[each.ack_id for each in received],
@@ -81,4 +81,4 @@ class Collector:
     @property
     def _need(self) -> str:
         need = "the collector needs pubsub.subscriptions.consume on it"
-        return f"{self._subscription}: {need}; `headrace provision` makes it"
+        return f"{self._subscription}: {need}; create it with `headrace provision`"

@@ -1,4 +1,4 @@
-"""What an edit changes, line by line; personal values stay hidden."""
+"""List what an edit changes, field by field; personal values stay hidden."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from headrace.dead_letters.edit_event import Mended
+from headrace.dead_letters.edit_event import EditedEvent
 from headrace.dead_letters.letter import Letter
 from headrace.schemas.model import Array, Map, Pii, Record, Type, bare
 from headrace.schemas.strict_json import as_double_or_text
@@ -18,22 +18,22 @@ UNSURE: Final = "(hidden: may be misread)"
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One field or attribute, before and after; texts as a person reads them. Unsafe for a terminal."""
+    """One field or attribute before and after, as text. Not escaped for a terminal."""
 
     what: str
     before: str = field(repr=False)
     after: str = field(repr=False)
 
 
-def differences(letter: Letter, mended: Mended, *, reveal: bool = False) -> list[Difference]:
-    """What *mended* changes in *letter*, fields first; with *reveal* no value is hidden."""
-    return [*_fields(mended, reveal), *_attributes(letter.attributes, mended.letter.attributes)]
+def differences(letter: Letter, edited: EditedEvent, *, reveal: bool = False) -> list[Difference]:
+    """Return the differences between *letter* and *edited*, fields first. With *reveal* no value is hidden."""
+    return [*_fields(edited, reveal), *_attributes(letter.attributes, edited.letter.attributes)]
 
 
-def _fields(mended: Mended, reveal: bool) -> Iterator[Difference]:
-    record = mended.contract.record
-    after = dict(_leaves(record, mended.after, "", None))
-    before = dict(_leaves(record, mended.before, "", None)) if mended.before is not None else {}
+def _fields(edited: EditedEvent, reveal: bool) -> Iterator[Difference]:
+    record = edited.contract.record
+    after = dict(_leaves(record, edited.after, "", None))
+    before = dict(_leaves(record, edited.before, "", None)) if edited.before is not None else {}
     for path in dict.fromkeys([*before, *after]):
         (old, kind), (new, other) = before.get(path, (ABSENT, None)), after.get(path, (ABSENT, None))
         if old == new:
@@ -42,13 +42,13 @@ def _fields(mended: Mended, reveal: bool) -> Iterator[Difference]:
         if personal is not None and not reveal:
             hidden = f"(personal: {personal.kind})"
             old, new = hidden if old != ABSENT else old, hidden if new != ABSENT else new
-        elif old != ABSENT and not (mended.sure or reveal):
+        elif old != ABSENT and not (edited.sure or reveal):
             old = UNSURE
         yield Difference(path, old, new)
 
 
 def _leaves(type_: Type | None, value: Any, path: str, pii: Pii | None) -> Iterator[tuple[str, tuple[str, Pii | None]]]:
-    """The innermost values with their paths; what is personal is one value as a whole, whatever it holds."""
+    """Yield the innermost values with their paths. A personal value is one value, whatever it holds."""
     inside = bare(type_) if type_ is not None else None
     if pii is not None or not value or not isinstance(value, Mapping | list):
         yield path, (json.dumps(value, ensure_ascii=False, default=as_double_or_text), pii)

@@ -1,4 +1,4 @@
-"""A refused event as JSON, changed, and encoded again as its contract says. Pure: nothing is stored here."""
+"""Decode a refused event to JSON, change it, and encode it again with its contract. Pure: stores nothing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from headrace.dead_letters.letter import Letter
 from headrace.dead_letters.merge_patch import (
     UNREADABLE,
-    MendError,
+    EditError,
     check_attributes,
     differ,
     merged,
@@ -17,7 +17,7 @@ from headrace.dead_letters.merge_patch import (
     value_at,
     with_nulls,
 )
-from headrace.dead_letters.would_decode import today
+from headrace.dead_letters.would_decode import would_decode
 from headrace.schemas.decoder import compile_decoder
 from headrace.schemas.encode import encode
 from headrace.schemas.envelope import SchemaRef, to_rfc3339
@@ -30,11 +30,11 @@ from headrace.schemas.validate import validate
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """What to do with a letter: *patch* is a JSON merge patch (RFC 7396), *payload* the whole event as JSON instead.
+class LetterChange:
+    """A change to a letter: *patch* is a JSON merge patch (RFC 7396); *payload* replaces the whole event with JSON.
 
-    *read_as* is the contract it is read and written with; by default the one it claims, if that reads it, else the
-    newest of its subject that does.
+    *read_as* is the contract to read and write the event with. By default that is the claimed contract if it reads
+    the event, else the newest of the subject that does.
     """
 
     patch: Mapping[str, Any] | None = field(default=None, repr=False)
@@ -44,16 +44,16 @@ class Change:
     read_as: SchemaRef | None = None
 
     @property
-    def nothing(self) -> bool:
-        """Whether it asks for no change at all."""
-        return self == Change()
+    def is_empty(self) -> bool:
+        """Whether it changes nothing."""
+        return self == LetterChange()
 
 
 @dataclass(frozen=True, slots=True)
-class Mended:
-    """What a change makes of a letter; *before* is None when the payload could not be read.
+class EditedEvent:
+    """A changed letter; *before* is None when the payload could not be read.
 
-    *sure* is False when *before* was read with another contract than the letter claims: a value may be misread.
+    *sure* is False when *before* was read with another contract than the claimed one, so that a value may be misread.
     """
 
     letter: Letter
@@ -65,7 +65,7 @@ class Mended:
 
 @dataclass(frozen=True, slots=True)
 class Readable:
-    """A payload as JSON, under *contract*; what stands at *wrong* (``items[2].price``) is only ``UNREADABLE``."""
+    """A payload as JSON, read with *contract*. The values at *wrong* (``items[2].price``) are ``UNREADABLE``."""
 
     contract: Contract
     event: dict[str, Any] = field(repr=False)
@@ -73,14 +73,14 @@ class Readable:
 
 
 def readable_as(letter: Letter, registry: Registry, read_as: SchemaRef | None = None) -> Readable:
-    """Read a letter's payload: whole with some contract, else but for values that a change can replace.
+    """Read a letter's payload: completely with some contract, else with placeholders for wrong values.
 
     Raises:
-        MendError: no contract of its subject reads it, or *read_as* does not, or is not known.
+        EditError: no contract of the subject reads it, or *read_as* does not, or is unknown.
     """
     candidates = [_contract(registry, letter.subject, read_as)] if read_as else _candidates(registry, letter)
     if not candidates:
-        raise MendError(f"no contract for subject {letter.subject!r} here; name their folder with --contracts")
+        raise EditError(f"{letter.subject!r}: unknown subject; name the folder of its contracts with --contracts")
     why = ""
     for contract in candidates:
         try:
@@ -98,17 +98,17 @@ def readable_as(letter: Letter, registry: Registry, read_as: SchemaRef | None = 
         for path in salvaged.wrong:
             put(event, path, UNREADABLE)
         return Readable(contract, event, salvaged.wrong)
-    raise MendError(f"its payload cannot be read ({why}); give the whole event as JSON with --payload")
+    raise EditError(f"payload: cannot be read ({why}); give the whole event as JSON with --payload")
 
 
-def mend(letter: Letter, change: Change, registry: Registry) -> Mended:
-    """Change a letter, and have the job's own decoding judge the result. The letter itself stays as it is.
+def edit_event(letter: Letter, change: LetterChange, registry: Registry) -> EditedEvent:
+    """Change a letter, and check the result with the job's own decoding. *letter* itself is not changed.
 
-    What is not changed keeps its bytes. ``ce-dataschema`` says the contract it is written with, ``ce-time`` follows
-    the event time, unless they are set here.
+    A payload without changes keeps its bytes. ``ce-dataschema`` names the contract that the event is written with, and
+    ``ce-time`` follows the event time, unless *change* sets them.
 
     Raises:
-        MendError: the change does not fit the contract, or the job would refuse the result still.
+        EditError: the change does not fit the contract, or the job would still refuse the result.
     """
     contract, before, after = _contents(letter, change, registry)
     data, event_time = letter.data, None
@@ -118,19 +118,19 @@ def mend(letter: Letter, change: Change, registry: Registry) -> Mended:
         if before is None or differ(before, after):
             data = encode(contract, fields)
     attributes = _attributes(letter.attributes, change, contract, event_time)
-    mended = replace(letter, data=data, attributes=attributes)
-    _judge(mended, registry)
-    if (mended.data, dict(mended.attributes)) == (letter.data, dict(letter.attributes)):
-        raise MendError("nothing is changed; say what with --patch, --set-attribute, --unset-attribute or --as")
-    return Mended(mended, contract, before, after, letter.attributes.get("ce-dataschema") == str(contract.ref))
+    edited = replace(letter, data=data, attributes=attributes)
+    _check(edited, registry)
+    if (edited.data, dict(edited.attributes)) == (letter.data, dict(letter.attributes)):
+        raise EditError("nothing is changed; use --patch, --set-attribute, --unset-attribute or --as")
+    return EditedEvent(edited, contract, before, after, letter.attributes.get("ce-dataschema") == str(contract.ref))
 
 
 def _contents(
-    letter: Letter, change: Change, registry: Registry
+    letter: Letter, change: LetterChange, registry: Registry
 ) -> tuple[Contract, Mapping[str, Any] | None, Mapping[str, Any]]:
     try:
         found = readable_as(letter, registry, change.read_as)
-    except MendError:
+    except EditError:
         if change.payload is None:
             raise
         return _contract_of_new(letter, change, registry), None, change.payload
@@ -140,17 +140,17 @@ def _contents(
         after = found.event if change.patch is None else merged(found.contract.record, found.event, change.patch)
     left = [path for path in found.wrong if value_at(after, path) == UNREADABLE]
     if left:
-        raise MendError(f"{', '.join(left[:3])}: cannot be read; say what it should be with --patch")
+        raise EditError(f"{', '.join(left[:3])}: cannot be read; give a value with --patch")
     return found.contract, found.event, after
 
 
-def _contract_of_new(letter: Letter, change: Change, registry: Registry) -> Contract:
-    """Under which contract an event is written whose old payload cannot be read."""
+def _contract_of_new(letter: Letter, change: LetterChange, registry: Registry) -> Contract:
+    """Return the contract to write an event with whose old payload cannot be read."""
     if change.read_as:
         return _contract(registry, letter.subject, change.read_as)
     candidates = _candidates(registry, letter)
     if not candidates:
-        raise MendError(f"no contract for subject {letter.subject!r} here; name their folder with --contracts")
+        raise EditError(f"{letter.subject!r}: unknown subject; name the folder of its contracts with --contracts")
     return candidates[0]
 
 
@@ -162,21 +162,23 @@ def _candidates(registry: Registry, letter: Letter) -> list[Contract]:
 
 def _contract(registry: Registry, subject: str, ref: SchemaRef) -> Contract:
     if ref.subject != subject:
-        raise MendError(f"--as {ref.subject}: the letter came from the subscription of {subject}; name one of its own")
+        raise EditError(f"--as {ref.subject}: the letter is of subject {subject}; name a contract of {subject}")
     try:
         return registry[ref]
     except UnknownSchemaError as error:
-        raise MendError(f"--as: {error}; add it to the folder of contracts") from None
+        raise EditError(f"--as: {error}; add it to the folder of contracts") from None
 
 
 def _fields(contract: Contract, after: Mapping[str, Any]) -> dict[str, Any]:
     try:
         return validate(contract.record, fields_from_json(contract.record, with_nulls(contract.record, after)))
     except InvalidEventError as error:
-        raise MendError(f"{_name(contract)}: {error}") from None
+        raise EditError(f"{_name(contract)}: {error}") from None
 
 
-def _attributes(given: Mapping[str, str], change: Change, contract: Contract, event_time: str | None) -> dict[str, str]:
+def _attributes(
+    given: Mapping[str, str], change: LetterChange, contract: Contract, event_time: str | None
+) -> dict[str, str]:
     attributes = {name: value for name, value in given.items() if name not in change.unset_attributes}
     if event_time is not None:
         attributes |= {"ce-time": event_time, "ce-dataschema": str(contract.ref)}
@@ -187,11 +189,11 @@ def _attributes(given: Mapping[str, str], change: Change, contract: Contract, ev
     return attributes
 
 
-def _judge(letter: Letter, registry: Registry) -> None:
-    verdict = today(registry, letter.subject, letter.attributes, letter.data)
-    if not verdict.accepted:
-        named = f" as {verdict.reason}" if verdict.reason else ""
-        raise MendError(f"the job would still refuse it{named}: {verdict.detail}")
+def _check(letter: Letter, registry: Registry) -> None:
+    check = would_decode(registry, letter.subject, letter.attributes, letter.data)
+    if not check.accepted:
+        named = f" as {check.reason}" if check.reason else ""
+        raise EditError(f"the job would still refuse it{named}: {check.detail}")
 
 
 def _name(contract: Contract) -> str:

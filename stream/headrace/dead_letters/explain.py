@@ -1,10 +1,10 @@
-"""Why a message was refused: which attribute, which field, which byte, and which contract would have read it.
+"""Explain why a message was refused: which attribute, which field, which byte, and which contract would read it.
 
-Personal values stay hidden, and so does whatever might be one. A payload that does not decode may have gone wrong long
-before the decoder notices, so that a personal value lies where another field is read. Where any contract knows personal
-data, no value of such a payload is shown that touches four or more characters of text in a row, whatever field it is
-read as (ids at the very beginning excepted); and none at all while the contract it claims is not known. A number, or a
-text of three characters, may still be what is left of a personal one.
+Personal values stay hidden, and so do values that may be personal. A payload that does not decode may be wrong long
+before the decoder notices, so that a personal value is read as another field. If any contract has personal data, no
+value of such a payload is shown that touches four or more characters of text in a row, whatever field it is read as
+(ids at the very beginning excepted). If the claimed contract is unknown, no value is shown. A number, or a text of
+three characters, may still be the rest of a personal value.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from headrace.dead_letters.explanation import DecodedField, EnvelopeFault, Explanation, Nearest, Stop
-from headrace.dead_letters.format_sniffing import FRAME_BYTES, FRAMED, guess
+from headrace.dead_letters.format_sniffing import FRAME_BYTES, FRAMED, sniff_format
 from headrace.dead_letters.nearest_contract import Match, nearest
 from headrace.dead_letters.readable_values import readable
-from headrace.dead_letters.would_decode import today
+from headrace.dead_letters.would_decode import would_decode
 from headrace.schemas.envelope import Envelope, SchemaRef
 from headrace.schemas.errors import MalformedEnvelopeError, UndecodableError, UnknownSchemaError
 from headrace.schemas.model import Enumeration, Kind, Record, Scalar, walk
@@ -26,7 +26,7 @@ from headrace.schemas.registry import Contract, Registry
 from headrace.schemas.salvage import salvage
 from headrace.schemas.trace import KEPT, Leaf, Trace, pii_at, trace
 
-UNKNOWN: Final = "hidden: its contract is not known"
+UNKNOWN: Final = "hidden: unknown contract"
 DOUBTFUL: Final = "hidden: may be misread"
 _TEXT: Final = re.compile(
     rb"(?:[\x20-\x7e]|[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}){4,}"
@@ -36,7 +36,7 @@ _TEXT: Final = re.compile(
 def explain(
     registry: Registry, subject: str, attributes: Mapping[str, str], data: bytes, *, reveal: bool = False
 ) -> Explanation:
-    """Explain what is wrong with a message of *subject*'s topic; with *reveal* no value is hidden. Raises nothing."""
+    """Explain why a message of *subject*'s topic is refused. With *reveal* no value is hidden. Raises nothing."""
     claimed = _claimed(attributes)
     contract = _find(registry, claimed)
     match = nearest(registry, subject, claimed, data)
@@ -56,13 +56,13 @@ def explain(
         wrong=_wrong(read_as.record, data) if read_as and traced.stop else (),
         nearest=_nearest(registry, match, attributes, data, screen) if match else None,
         looks_like=_looks_like(registry, subject, claimed, data) if match is None or match.stop else None,
-        today=today(registry, subject, attributes, data),
+        would_decode=would_decode(registry, subject, attributes, data),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Screen:
-    """What must not be seen beyond the personal fields themselves: *everything*, or bytes that are 1 in *doubtful*."""
+    """Hides bytes in addition to personal fields: *everything*, or the bytes that are 1 in *doubtful*."""
 
     reveal: bool
     everything: bool
@@ -84,13 +84,13 @@ class _Screen:
         mask = bytearray(len(data))
         for found in _TEXT.finditer(data, _certain_until(traced.leaves)):
             mask[found.start() : found.end()] = b"\1" * len(found[0])
-        if match and match.stop is None:  # what fits knows best which bytes are personal
+        if match and match.stop is None:  # a contract that fits knows best which bytes are personal
             for start, end in _personal_ranges(trace(match.contract.record, data)):
                 mask[start:end] = b"\1" * (end - start)
         return cls(reveal, False, bytes(mask))
 
     def hides(self, start: int, end: int) -> str:
-        """Why these bytes, personal or not, may not be seen; empty when they may."""
+        """Return why these bytes are hidden, personal or not; empty when they may be shown."""
         if self.reveal:
             return ""
         if self.everything:
@@ -105,7 +105,7 @@ def _personal_ranges(traced: Trace) -> Iterator[tuple[int, int]]:
 
 
 def _certain_until(leaves: Sequence[Leaf]) -> int:
-    """Where the leading values end that no wrong length can have shifted: ids, times and numbers, not texts."""
+    """Return the end of the leading values that no wrong length can have shifted: ids, times and numbers, not texts."""
     end = 0
     for leaf in leaves:
         text = isinstance(leaf.type, Scalar) and leaf.type.kind in {Kind.STRING, Kind.BYTES}
@@ -174,7 +174,7 @@ def _nearest(registry: Registry, match: Match, attributes: Mapping[str, str], da
         fields_read=match.fields_read,
         fields=len(record.fields),
         stop=_stop(record, match.stop, screen),
-        verdict=today(registry, ref.subject, claiming, data),
+        would_decode=would_decode(registry, ref.subject, claiming, data),
     )
 
 
@@ -190,4 +190,4 @@ def _looks_like(registry: Registry, subject: str, claimed: SchemaRef | None, dat
         inside = nearest(registry, subject, claimed, data[FRAME_BYTES:])
         if inside and inside.stop is None:
             return FRAMED
-    return guess(data)
+    return sniff_format(data)

@@ -1,4 +1,4 @@
-"""What is wrong with a refused message, as values that are easily turned into JSON and hold nothing secret."""
+"""The explanation of a refused message, as values that convert to JSON and hold no personal data."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 @dataclass(frozen=True, slots=True)
 class EnvelopeFault:
-    """The first attribute that is not what the envelope asks for."""
+    """The first attribute that breaks the rules of the envelope."""
 
     attribute: str
     why: str
@@ -16,10 +16,10 @@ class EnvelopeFault:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Where the strict decoder stops: the innermost field, and the byte at which its value begins.
+    """The place where the strict decoder stops: the innermost field, and the byte at which its value begins.
 
-    *path* is empty and *offset* None where the payload as a whole is refused. *personal* is the field's kind of
-    personal data, if it is any; *shown* whether the byte at *offset* may be seen.
+    *path* is empty and *offset* None when the payload as a whole is refused. *personal* is the field's kind of
+    personal data, or None; *shown* says whether the byte at *offset* may be shown.
     """
 
     path: str
@@ -31,7 +31,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class DecodedField:
-    """One value before the stop: its bytes are ``data[start:end]``; *value* is None while *hidden* says why."""
+    """One value before the stop, at ``data[start:end]``. If *hidden* gives a reason, *value* is None."""
 
     path: str
     start: int
@@ -42,15 +42,15 @@ class DecodedField:
 
     @property
     def text(self) -> str:
-        """The value, or in parentheses why it is not shown. Unsafe for a terminal: see ``terminal.safe``."""
+        """The value, or in parentheses why it is hidden. Not escaped for a terminal: use ``terminal_safe.safe``."""
         return f"({self.hidden})" if self.hidden else "null" if self.value is None else str(self.value)
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What decoding would say of a message today; *reason* is a dead letter's, empty when it is accepted.
+class DecodeCheck:
+    """Whether decoding accepts a message now; *reason* is a dead letter's, and empty when it is accepted.
 
-    Lateness, deduplication and BigQuery are not asked.
+    Lateness, deduplication and BigQuery are not checked.
     """
 
     accepted: bool
@@ -62,7 +62,7 @@ class Verdict:
 class Nearest:
     """The contract that reads all of the payload (``fits``) or most of it (``closest``).
 
-    *verdict* is on the same message if it claimed this contract, on the topic of its subject.
+    *would_decode* checks the same message as if it claimed this contract, on the topic of its subject.
     """
 
     contract: str
@@ -70,19 +70,19 @@ class Nearest:
     fields_read: int
     fields: int
     stop: Stop | None
-    verdict: Verdict
+    would_decode: DecodeCheck
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """Why a message was refused.
 
-    *claimed* is the contract its envelope names, None when it names none; *known* whether that is in the registry.
+    *claimed* is the contract that its envelope names, or None; *known* says whether the registry has it.
     *looks_like* names another format that the payload seems to be in.
 
-    *stop* is under the claimed contract, None when that reads all of it or is not known. *fields* is the part decoded
-    up to there, under *read_as*: the claimed contract, or while that is not known the nearest one. *wrong* are the
-    values that stop it when all others can be read: a patch of these mends it.
+    *stop* is the claimed contract's, and None when that contract reads everything or is unknown. *fields* are the
+    values decoded before the stop, with *read_as*: the claimed contract, or the nearest one if it is unknown. *wrong*
+    names the values that cannot be read when all others can: a patch of these makes the event valid.
     """
 
     subject: str
@@ -97,13 +97,13 @@ class Explanation:
     wrong: tuple[str, ...]
     nearest: Nearest | None
     looks_like: str | None
-    today: Verdict
+    would_decode: DecodeCheck
 
     @property
     def marked(self) -> Stop | None:
-        """Where to look: the stop under *read_as*."""
+        """The stop under *read_as*."""
         return self.stop if self.known or self.nearest is None else self.nearest.stop
 
     def to_json(self) -> dict[str, Any]:
-        """The explanation as JSON's own types."""
+        """Return the explanation in JSON's own types."""
         return asdict(self)

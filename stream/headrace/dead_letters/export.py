@@ -1,4 +1,4 @@
-"""Letters as lines of JSON, whole: for another archive, for a support case, for keeping. Personal data inside."""
+"""Write and read complete letters as lines of JSON. The lines hold personal data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from headrace.core.dead_letter import Reason
-from headrace.dead_letters.archive_reader import Kept
+from headrace.dead_letters.archived_letter import ArchivedLetter
 from headrace.dead_letters.facts import State
 from headrace.dead_letters.letter import SEALED, Letter, read_attempt
 from headrace.errors import Exit, HeadraceError
@@ -24,45 +24,44 @@ _TIMES: Final = ("refused_at", "published_at", "first_published_at")
 
 
 class ImportLineError(HeadraceError, ValueError, error_code="HR-704", exit_code=Exit.FOUND):
-    """A line is not a line of an export. The text names the line and the reason, never its content."""
+    """A line is not from an export. The message names the line and the error, never a value."""
 
 
 @dataclass(frozen=True, slots=True)
-class Exported:
-    """A letter as an export holds it."""
+class ExportedLetter:
+    """A letter as a line of an export holds it."""
 
     letter: Letter = field(repr=False)
-    mended: Letter | None = field(repr=False)
+    edited: Letter | None = field(repr=False)
     state: State
 
 
-def to_line(kept: Kept) -> str:
-    """One letter as one line, in ASCII: a terminal obeys none of it."""
-    letter = {name: getattr(kept.refused, name) for name in Letter.__slots__ if name not in SEALED}
+def to_line(archived: ArchivedLetter) -> str:
+    """Return a letter as one line of ASCII, which is safe for a terminal."""
+    letter = {name: getattr(archived.refused, name) for name in Letter.__slots__ if name not in SEALED}
     written = {name: to_rfc3339(value) if name in _TIMES else value for name, value in letter.items()}
-    mended = _sealed(kept.mended) if kept.mended else None
+    edited = _sealed(archived.edited) if archived.edited else None
     return json.dumps(
-        {"headrace_letter": VERSION, "state": kept.state, **written, **_sealed(kept.refused), "edited": mended}
+        {"headrace_letter": VERSION, "state": archived.state, **written, **_sealed(archived.refused), "edited": edited}
     )
 
 
-def read_lines(lines: Iterable[str]) -> Iterator[Exported]:
-    """Read what :func:`to_line` wrote.
+def read_lines(lines: Iterable[str]) -> Iterator[ExportedLetter]:
+    """Read lines that :func:`to_line` wrote.
 
     Raises:
-        ImportLineError: a line is not that.
+        ImportLineError: a line is not one of them.
     """
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
-            line.encode()  # a byte that is not UTF-8 was read as half a surrogate pair
+            line.encode()  # refuse a lone surrogate, which stands for a byte that is not UTF-8
             yield _exported(read_json(line))
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            why = f"no {error}" if isinstance(error, KeyError) else type(error).__name__
+            why = f"{error} is missing" if isinstance(error, KeyError) else type(error).__name__
             raise ImportLineError(
-                f"line {number}: not a letter as `headrace dead-letters export` writes it ({why}); "
-                "those before it are imported"
+                f"line {number}: not a line of `headrace dead-letters export` ({why}); the lines before it are imported"
             ) from None
 
 
@@ -74,16 +73,18 @@ def _sealed(letter: Letter) -> dict[str, Any]:
     }
 
 
-def _exported(line: Mapping[str, Any]) -> Exported:
+def _exported(line: Mapping[str, Any]) -> ExportedLetter:
     if line["headrace_letter"] != VERSION:
-        raise ValueError("another version")
+        raise ValueError("version")
     own: dict[str, Any] = {name: _read(name, line[name]) for name in Letter.__slots__ if name not in SEALED}
     if not _is_id(own["id"]):
-        raise ValueError("no identity")
+        raise ValueError("id")
     own |= {"attempt": read_attempt(own["attempt"]), "reason": Reason(own["reason"])}
     letter = Letter(**own, **_unsealed(line))
     edited = line["edited"]
-    return Exported(letter, None if edited is None else replace(letter, **_unsealed(edited)), State(line["state"]))
+    return ExportedLetter(
+        letter, None if edited is None else replace(letter, **_unsealed(edited)), State(line["state"])
+    )
 
 
 def _is_id(text: str) -> bool:

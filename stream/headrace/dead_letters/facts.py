@@ -1,4 +1,4 @@
-"""What is done with letters, as facts that are only ever added: what a letter's state is follows from them."""
+"""Facts: what was done with letters. Facts are only added, and a letter's state follows from them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from headrace.dead_letters.letter import Letter
 
 
 class Action(StrEnum):
-    """What was done with one letter."""
+    """An action on one letter."""
 
     REVEALED = "revealed"
     EDITED = "edited"
@@ -22,7 +22,7 @@ class Action(StrEnum):
 
 
 class State(StrEnum):
-    """Where a letter stands: its last attempt decides, and what was done since."""
+    """The state of a letter, from the facts about its last attempt."""
 
     OPEN = "open"
     REPLAYED = "replayed"
@@ -31,29 +31,29 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One thing done with one letter at one attempt. *operation* names the command it was part of.
+    """One action on one letter at one attempt; *operation* is the id of the command that did it.
 
-    *mended* is the letter with its new bytes and attributes, when it was edited.
+    *edited* is the letter with its new bytes and attributes, for an edit.
     """
 
     letter_id: str
     attempt: int
     action: Action
     done_at: datetime
-    who: str
+    actor: str
     operation: str
     why: str = field(default="", repr=False)
-    mended: Letter | None = field(default=None, repr=False)
+    edited: Letter | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """A line of the trail: a command began (*outcome* empty), or ended with so many *letters* done."""
+class TrailEntry:
+    """An entry of the trail: a command began (*outcome* is empty), or ended after so many *letters*."""
 
     operation: str
     action: str
     done_at: datetime
-    who: str
+    actor: str
     filter: Mapping[str, object]
     why: str
     letters: int

@@ -1,4 +1,4 @@
-"""Which letters are meant: one filter for every command, and the SQL that finds them."""
+"""The filter that every command chooses letters with, and the SQL that finds them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _STATES: Final = "CASE fact.action WHEN 'replayed' THEN 'replayed' WHEN 'discard
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Letters that match in everything given; what is empty is not asked for.
+    """Chooses letters that match every condition given; an empty field is no condition.
 
-    *ids* may be cut short, *text* is looked for in the detail, *since* (included) and *until* (not) bound the time of
-    the last refusal.
+    *ids* may be prefixes. *text* must occur in the detail. *since* (inclusive) and *until* (exclusive) bound the time
+    of the last refusal.
     """
 
     ids: tuple[str, ...] = ()
@@ -31,24 +31,24 @@ class Filter:
     until: datetime | None = None
     text: str = ""
 
-    def said(self) -> dict[str, object]:
-        """What is asked for, for the trail; times as text."""
+    def to_json(self) -> dict[str, object]:
+        """Return the conditions for the trail, times as text."""
         given = {each.name: getattr(self, each.name) for each in fields(self)}
         return {
             name: value.isoformat() if isinstance(value, datetime) else value for name, value in given.items() if value
         }
 
 
-def states_of_letters(letters: str, facts: str) -> str:
-    """A query that gives each letter's last refusal with its state; *letters* and *facts* as SQL names the tables.
+def letters_with_states(letters: str, facts: str) -> str:
+    """Return the query for each letter's last refusal with its state; *letters* and *facts* are tables as SQL names.
 
-    Rows that were collected twice count once. @since bounds the partitions that are read.
+    A row that was collected twice counts once. @since bounds the partitions that are read.
     """
-    said = ", ".join(f"MAX_BY({name}, collected_at) AS {name}" for name in _SAID)
+    columns = ", ".join(f"MAX_BY({name}, collected_at) AS {name}" for name in _REFUSAL_COLUMNS)
     return f"""
-        SELECT letter.*, {_STATES} AS state, mended.letter_id IS NOT NULL AS edited
+        SELECT letter.*, {_STATES} AS state, edit.letter_id IS NOT NULL AS edited
         FROM (
-            SELECT letter_id, attempt, {said} FROM {letters}
+            SELECT letter_id, attempt, {columns} FROM {letters}
             WHERE refused_at >= @since AND piece = 1 GROUP BY letter_id, attempt
         ) AS letter
         JOIN (
@@ -58,13 +58,13 @@ def states_of_letters(letters: str, facts: str) -> str:
             SELECT letter_id, attempt, MAX_BY(action, done_at) AS action FROM {facts}
             WHERE action IN ('replayed', 'discarded', 'reopened') GROUP BY letter_id, attempt
         ) AS fact ON fact.letter_id = letter.letter_id AND fact.attempt = letter.attempt
-        LEFT JOIN (SELECT DISTINCT letter_id FROM {facts} WHERE action = 'edited') AS mended
-            ON mended.letter_id = letter.letter_id
+        LEFT JOIN (SELECT DISTINCT letter_id FROM {facts} WHERE action = 'edited') AS edit
+            ON edit.letter_id = letter.letter_id
     """  # noqa: S608 names come from checked settings
 
 
 def conditions(wanted: Filter) -> str:
-    """The WHERE clause over :func:`states_of_letters` that *wanted* asks for."""
+    """Return the WHERE clause of *wanted* over :func:`letters_with_states`."""
     clauses = [f"{column} IN UNNEST(@{name})" for name, column in _COLUMNS.items() if getattr(wanted, name)]
     if wanted.ids:
         clauses.append("(" + " OR ".join(f"STARTS_WITH(letter_id, @id{n})" for n, _ in enumerate(wanted.ids)) + ")")
@@ -76,7 +76,7 @@ def conditions(wanted: Filter) -> str:
 
 
 def parameters(wanted: Filter) -> list[Any]:
-    """The values that :func:`conditions` and :func:`states_of_letters` name."""
+    """Return the query parameters of :func:`conditions` and :func:`letters_with_states`."""
     given: list[Any] = [ScalarQueryParameter("since", "TIMESTAMP", wanted.since or _ALWAYS)]
     given += [
         ArrayQueryParameter(name, "STRING", list(getattr(wanted, name))) for name in _COLUMNS if getattr(wanted, name)
@@ -89,7 +89,7 @@ def parameters(wanted: Filter) -> list[Any]:
     return given
 
 
-_SAID: Final = tuple(
+_REFUSAL_COLUMNS: Final = tuple(
     name
     for name in LETTER_SCHEMA.names
     if name not in ("letter_id", "attempt", "piece", "pieces", "collected_at", "key_id", "sealed")

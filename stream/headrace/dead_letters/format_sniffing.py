@@ -1,4 +1,4 @@
-"""What a payload looks like when it is no Avro datum: the usual mistakes of those who send."""
+"""Recognise payloads that are not Avro datums: the usual mistakes of publishers."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _BEGINNINGS: Final = {
     b"Obj\x01": "an Avro file, with its schema before the datum",
     b"\xc3\x01": "Avro's single-object encoding, with 10 bytes before the datum",
 }
-FRAME_BYTES: Final = 5  # a zero and a schema's number, as serializers for Kafka write them
+FRAME_BYTES: Final = 5  # a zero byte and a schema id, as serializers for Kafka write them
 FRAMED: Final = "a datum with 5 bytes of a schema registry before it"
 
 
-def guess(data: bytes) -> str | None:
-    """Name another format that *data* begins like; None when it is like none that we know.
+def sniff_format(data: bytes) -> str | None:
+    """Return the name of the format that *data* begins like, or None.
 
-    >>> guess(b'{"paid": true}')
+    >>> sniff_format(b'{"paid": true}')
     'JSON text'
     """
     for beginning, name in _BEGINNINGS.items():

@@ -1,4 +1,4 @@
-"""The bytes around the one at which decoding stopped, in the 80 columns of a terminal."""
+"""Print the bytes around the byte at which decoding stopped, in the 80 columns of a terminal."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _HIDDEN: Final = "·"
 
 
 def hexdump(data: bytes, explanation: Explanation, *, reveal: bool = False, around: int = 48) -> str:
-    """Offset, hexadecimal and ASCII of at least *around* bytes on either side of the stop, which is marked.
+    """Return offset, hexadecimal and ASCII of at least *around* bytes on either side of the marked stop.
 
-    Bytes that are personal, or of no field that may be seen, are ``··`` unless *reveal*. From the beginning of *data*
-    where there is no byte to mark.
+    Without a byte to mark, begins at the start of *data*. Unless *reveal*, shows ``··`` for personal bytes and for
+    bytes of no visible field.
     """
     mark = explanation.marked.offset if explanation.marked else None
     middle = around if mark is None else mark
@@ -37,9 +37,8 @@ def _seen(explanation: Explanation, first: int, last: int) -> set[int]:
 
 
 def _lines(data: bytes, seen: set[int], first: int, last: int, mark: int | None) -> Iterator[str]:
-    end = max(
-        last, first + 1 if mark is None else mark + 1
-    )  # a value that should begin where the data ends has its place
+    # The mark may be one byte beyond the data, where a missing value should begin.
+    end = max(last, first + 1 if mark is None else mark + 1)
     for start in range(first, end, WIDTH):
         places = range(start, min(start + WIDTH, len(data)))
         hexes = [f"{data[place]:02x}" if place in seen else _HIDDEN * 2 for place in places]

@@ -1,4 +1,4 @@
-"""One dead letter, as it is read from the dead-letter topic."""
+"""One dead letter, and how to read it from the dead-letter topic."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from headrace.schemas.envelope import EPOCH, from_micros, to_micros
 from headrace.schemas.numbers import read_whole
 from headrace.schemas.times import read_instant, without_finer
 
-FORWARDED: Final = "CloudPubSubDeadLetterSource"  # what Pub/Sub itself says of messages that it gave up delivering
+FORWARDED: Final = "CloudPubSubDeadLetterSource"  # Pub/Sub's prefix for messages that it gave up delivering
 _PIECE: Final = re.compile(r"([1-9][0-9]{0,3})/([1-9][0-9]{0,3})")
 _SUBSCRIPTION: Final = re.compile(r"(?:projects/[^/]+/subscriptions/)?headrace-([a-z][a-z0-9_]{2,99})")
 
 
-SEALED: Final = ("data", "attributes", "ordering_key")  # fields of a letter that no column shows
+SEALED: Final = ("data", "attributes", "ordering_key")  # fields of a letter that are stored encrypted
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """One refusal of one message: its bytes and attributes as they came, and why, when and where it was refused.
+    """One refusal of one message: its original bytes and attributes, and why, when and where it was refused.
 
-    *id* stays the same through replays, *attempt* counts refusals from 1. Times are aware, in UTC.
+    *id* stays the same through replays; *attempt* counts refusals from 1. Times are aware, in UTC.
     """
 
     id: str
@@ -48,13 +48,13 @@ class Letter:
 
     @property
     def replay(self) -> Replay:
-        """What a message that replays this letter says of it."""
+        """The attributes of a message that replays this letter."""
         return Replay(self.id, self.attempt, to_micros(self.first_published_at))
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What one message or one row holds of a letter: the *number*-th of *count*, from 1; *bytes* are the whole's."""
+    """The part of a letter in one message or row: the *number*-th of *count*, from 1; *bytes* is the whole size."""
 
     letter: Letter
     number: int
@@ -63,10 +63,10 @@ class Piece:
 
 
 def read_pieces(message: Any) -> list[Piece]:
-    """Read what one message of the dead-letter topic holds; *message* is a ``PubsubMessage`` in protobuf's own form.
+    """Read one message of the dead-letter topic; *message* is a ``PubsubMessage`` in protobuf's own form.
 
-    Letters of this job, messages that Pub/Sub itself forwarded, and whatever else is published there: nothing is
-    refused here, for there is no place behind this one.
+    Accepts letters of this job, messages that Pub/Sub itself forwarded, and anything else published there: nothing
+    is refused, because a refused message could go nowhere else.
     """
     attributes = dict(message.attributes)
     try:
@@ -77,12 +77,12 @@ def read_pieces(message: Any) -> list[Piece]:
 
 
 def as_pieces(letter: Letter) -> list[Piece]:
-    """The rows that hold a letter."""
+    """Return the pieces of a letter, one for each row."""
     return _within_rows(Piece(letter, 1, 1, len(letter.data)))
 
 
 def joined(pieces: Iterable[Piece]) -> Letter | None:
-    """Put the pieces of one refusal together, in any order and some of them twice; None when one is missing."""
+    """Join the pieces of one refusal, in any order and with duplicates; return None when one is missing."""
     by_number = {piece.number: piece for piece in pieces}
     first = by_number.get(1)
     if first is None or any(number not in by_number for number in range(1, first.count + 1)):
@@ -93,42 +93,42 @@ def joined(pieces: Iterable[Piece]) -> Letter | None:
 
 
 def _ours(message: Any, attributes: Mapping[str, str]) -> Piece:
-    """KeyError or ValueError when this is no letter of ours."""
-    said = {name.removeprefix(PREFIX): value for name, value in attributes.items() if name.startswith(PREFIX)}
-    match = _PIECE.fullmatch(said.get("piece", "1/1"))
+    """Read a letter of this job. Raises KeyError or ValueError for other messages."""
+    headers = {name.removeprefix(PREFIX): value for name, value in attributes.items() if name.startswith(PREFIX)}
+    match = _PIECE.fullmatch(headers.get("piece", "1/1"))
     if match is None or int(match[1]) > int(match[2]):
-        raise ValueError("no piece of a letter")
-    published_at = read_instant(said["publish-time"])
+        raise ValueError("invalid piece")
+    published_at = read_instant(headers["publish-time"])
     letter = Letter(
-        id=said["id"],
-        attempt=read_attempt(read_whole(said["attempt"])),
-        reason=said["reason"],
-        stage=said["stage"],
-        detail=said["error"],
-        subject=said["subject"],
-        refused_at=read_instant(said["time"]),
-        pipeline=said["pipeline"],
-        version=said["version"],
-        source_subscription=said["source-subscription"],
-        message_id=said["message-id"],
+        id=headers["id"],
+        attempt=read_attempt(read_whole(headers["attempt"])),
+        reason=headers["reason"],
+        stage=headers["stage"],
+        detail=headers["error"],
+        subject=headers["subject"],
+        refused_at=read_instant(headers["time"]),
+        pipeline=headers["pipeline"],
+        version=headers["version"],
+        source_subscription=headers["source-subscription"],
+        message_id=headers["message-id"],
         published_at=published_at,
-        first_published_at=read_instant(said["first-publish-time"]),
+        first_published_at=read_instant(headers["first-publish-time"]),
         data=message.data,
-        attributes=_as_they_came(attributes),
-        ordering_key=said.get("ordering-key", ""),
+        attributes=_original_attributes(attributes),
+        ordering_key=headers.get("ordering-key", ""),
     )
-    return Piece(letter, int(match[1]), int(match[2]), read_whole(said.get("data-bytes", str(len(message.data)))))
+    return Piece(letter, int(match[1]), int(match[2]), read_whole(headers.get("data-bytes", str(len(message.data)))))
 
 
 def read_attempt(number: int) -> int:
-    """ValueError when a letter cannot have been refused so often: a large number would hide the true one."""
+    """Check the number of an attempt. Raises ValueError for an impossible one, which would hide the true number."""
     if not 1 <= number <= MOST_REFUSALS:
-        raise ValueError("no number of an attempt")
+        raise ValueError("invalid attempt")
     return number
 
 
 def _others(message: Any, attributes: Mapping[str, str]) -> Piece:
-    """A message that Pub/Sub gave up delivering, or one that somebody else published here."""
+    """Read a message that Pub/Sub gave up delivering, or that somebody else published to the dead-letter topic."""
     forwarded = {n.removeprefix(FORWARDED): value for n, value in attributes.items() if n.startswith(FORWARDED)}
     own = {name: value for name, value in attributes.items() if not name.startswith(FORWARDED)}
     arrived = _arrival(message)
@@ -138,7 +138,7 @@ def _others(message: Any, attributes: Mapping[str, str]) -> Piece:
     if forwarded:
         detail = f"Pub/Sub gave up after {forwarded.get('DeliveryCount', 'too many')} deliveries"
     else:
-        detail = "published to the dead-letter topic by somebody else: it says nothing of why"
+        detail = "published to the dead-letter topic by somebody else, without a reason"
     letter = Letter(
         id=new_letter_id(source, message.message_id, to_micros(arrived)) if replay is None else replay.letter_id,
         attempt=1 if replay is None else replay.count + 1,
@@ -160,14 +160,14 @@ def _others(message: Any, attributes: Mapping[str, str]) -> Piece:
     return Piece(letter, 1, 1, len(message.data))
 
 
-def _as_they_came(attributes: Mapping[str, str]) -> dict[str, str]:
+def _original_attributes(attributes: Mapping[str, str]) -> dict[str, str]:
     own = {name: value for name, value in attributes.items() if not name.startswith(PREFIX)}
     kept = {n.removeprefix(KEPT_AS): value for n, value in attributes.items() if n.startswith(KEPT_AS)}
     return own | kept
 
 
 def _within_rows(piece: Piece) -> list[Piece]:
-    """Pub/Sub takes larger messages than a row of the archive may be."""
+    """Cut a piece into rows: a message may be larger than a row of the archive."""
     data = piece.letter.data
     if len(data) <= MAX_PIECE_BYTES:
         return [piece]
@@ -189,7 +189,7 @@ def _arrival(message: Any) -> datetime:
 
 
 def _moment(text: str, otherwise: datetime) -> datetime:
-    """A time as Pub/Sub writes it, to the nanosecond at times."""
+    """Read a time of Pub/Sub's, which may have nanoseconds; return *otherwise* for an invalid one."""
     try:
         moment = read_instant(without_finer(text))
     except ValueError:

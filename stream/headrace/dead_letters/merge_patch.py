@@ -1,4 +1,4 @@
-"""What a person wants changed: JSON merge patches, attributes, and where two events differ."""
+"""Read and apply a person's changes: JSON merge patches and attributes."""
 
 from __future__ import annotations
 
@@ -15,44 +15,42 @@ from headrace.schemas.strict_json import InvalidJsonError, as_double_or_text, re
 MAX_VALUE_BYTES: Final = 1024  # Pub/Sub's limits
 MAX_NAME_BYTES: Final = 256
 MAX_ATTRIBUTES: Final = 100
-UNREADABLE: Final = "(cannot be read)"  # stands where a value is wrong that a change has to replace
+UNREADABLE: Final = "(cannot be read)"  # placeholder for a value that a change has to replace
 _STEP: Final = re.compile(r"[^.\[\]]+|\[[0-9]+\]")
-_TAKEN: Final = ("goog", "headrace-dl-", REPLAY)
+_RESERVED: Final = ("goog", "headrace-dl-", REPLAY)
 
 
-class MendError(HeadraceError, ValueError, error_code="HR-705", exit_code=Exit.FOUND):
-    """An edit of a dead letter is not accepted.
-    The text names the field or attribute and the remedy, never a value.
-    """
+class EditError(HeadraceError, ValueError, error_code="HR-705", exit_code=Exit.FOUND):
+    """The change is refused. The message names the field or attribute, the error and the remedy, never a value."""
 
 
-def read_change(text: str, option: str) -> Mapping[str, Any]:
+def read_object(text: str, option: str) -> Mapping[str, Any]:
     """Read a patch or an event: one JSON object.
 
     Raises:
-        MendError: it is not; names *option*, and where, never what stands there.
+        EditError: *text* is not one. The message names *option* and the place, never a value.
     """
     try:
         value = read_json(text)
     except InvalidJsonError as error:
         place = f", line {error.line}, column {error.column}" if error.line else ""
-        raise MendError(f"{option}: {error.why}{place}") from None
+        raise EditError(f"{option}: {error.why}{place}") from None
     if not isinstance(value, dict):
-        raise MendError(f'{option}: no JSON object; write one such as {{"field": "value"}}')
+        raise EditError(f'{option}: not a JSON object; write one such as {{"field": "value"}}')
     return value
 
 
 def assignments(given: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Split ``name=value`` texts; MendError when one is not that."""
+    """Split ``name=value`` texts; EditError for any other text."""
     for each in given:
         name, sign, value = each.partition("=")
         if not sign or not name:
-            raise MendError("--set-attribute: write name=value")
+            raise EditError("--set-attribute: invalid; write name=value")
         yield name, value
 
 
 def merged(type_: Type | None, target: Any, patch: Any) -> Any:
-    """Apply a JSON merge patch (RFC 7396); null takes a field or an entry away, and makes null what may be null."""
+    """Apply a JSON merge patch (RFC 7396). Null removes an entry or a field, and sets an optional field to null."""
     if not isinstance(patch, Mapping):
         return patch
     inside = bare(type_) if type_ is not None else None
@@ -79,7 +77,7 @@ def _part(type_: Type | None, name: str) -> Type | None:
 
 
 def with_nulls(record: Record, value: Any) -> Any:
-    """What is left out and may be null is null; a merge patch cannot say it otherwise."""
+    """Set missing optional fields to null, because a merge patch removes fields that it sets to null."""
     if not isinstance(value, Mapping):
         return value
     absent = {f.name: None for f in record.fields if f.optional and f.default is MISSING and f.name not in value}
@@ -91,7 +89,7 @@ def with_nulls(record: Record, value: Any) -> Any:
 
 
 def value_at(event: Any, path: str) -> Any:
-    """What stands at *path* (``items[2].price``) of an event as JSON; None where the path leads nowhere."""
+    """Return the value at *path* (``items[2].price``) of an event as JSON, or None when there is none."""
     try:
         place, step = _place(event, path)
         return place[step]
@@ -100,13 +98,13 @@ def value_at(event: Any, path: str) -> Any:
 
 
 def put(event: dict[str, Any], path: str, value: Any) -> None:
-    """Put *value* at *path*, which leads somewhere."""
+    """Set the value at *path*, whose parent exists."""
     place, step = _place(event, path)
     place[step] = value
 
 
 def _place(event: Any, path: str) -> tuple[Any, str | int]:
-    """What holds the value at *path*, and under which name or index."""
+    """Return the parent of the value at *path*, and the value's name or index in it."""
     names = iter(_STEP.findall(path))
     place, step = event, _step(event, names)
     while True:
@@ -117,7 +115,7 @@ def _place(event: Any, path: str) -> tuple[Any, str | int]:
 
 
 def _step(place: Any, names: Iterator[str]) -> str | int:
-    """The next step from *place*; an entry of a map is ``labels[2].value`` in a path, and has its key in JSON."""
+    """Return the next key or index from *place*. A path names a map's entry ``labels[2].value``, JSON by its key."""
     name = next(names)
     if not name.startswith("["):
         return name
@@ -129,16 +127,19 @@ def _step(place: Any, names: Iterator[str]) -> str | int:
 
 
 def check_attributes(new: Mapping[str, str], count: int) -> None:
-    """Check attributes that are to be set; *count* is how many the message has then. Raises MendError."""
+    """Check attributes to set; *count* is the message's number of attributes with them. Raises EditError."""
     for name, value in new.items():
-        if name.startswith(_TAKEN):
-            raise MendError(f"--set-attribute: names that begin with {', '.join(_TAKEN)} are taken; choose another")
+        if name.startswith(_RESERVED):
+            raise EditError(
+                f"--set-attribute: reserved name; choose one that does not begin with {', '.join(_RESERVED)}"
+            )
         if not 1 <= _length(name) <= MAX_NAME_BYTES or _length(value) > MAX_VALUE_BYTES:
-            raise MendError(
-                f"--set-attribute: a name has 1 to {MAX_NAME_BYTES} bytes, a value {MAX_VALUE_BYTES} at most"
+            raise EditError(
+                f"--set-attribute: invalid length; use 1 to {MAX_NAME_BYTES} bytes for a name, "
+                f"at most {MAX_VALUE_BYTES} for a value"
             )
     if new and count > MAX_ATTRIBUTES:
-        raise MendError(f"--set-attribute: more than {MAX_ATTRIBUTES} attributes; take others away")
+        raise EditError(f"--set-attribute: more than {MAX_ATTRIBUTES} attributes; remove some with --unset-attribute")
 
 
 def _length(text: str) -> int:
@@ -146,7 +147,7 @@ def _length(text: str) -> int:
 
 
 def differ(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
-    """Whether two events differ as JSON: 1 is not true there."""
+    """Return whether two events differ as JSON, where 1 and true are different."""
     return json.dumps(before, sort_keys=True, default=as_double_or_text) != json.dumps(
         after, sort_keys=True, default=as_double_or_text
     )

@@ -1,4 +1,4 @@
-"""Which contract fits a payload, or comes closest to it."""
+"""Find the contract that reads a payload, or reads most of it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from headrace.schemas.registry import Contract, Registry
 
 
 class Match(NamedTuple):
-    """How far *contract* reads the payload: whole when there is no *stop*, else so many of its outermost fields."""
+    """How far *contract* reads a payload: completely if *stop* is None, else *fields_read* of its top-level fields."""
 
     contract: Contract
     fields_read: int
@@ -21,10 +21,10 @@ class Match(NamedTuple):
 
 
 def nearest(registry: Registry, subject: str, claimed: SchemaRef | None, data: bytes) -> Match | None:
-    """The first contract that reads all of *data*, else the one that reads most fields, then most bytes.
+    """Return the first contract that reads all of *data*, else the one that reads most fields, then most bytes.
 
-    Tried in this order: the one claimed, the subject's others from the newest on, those of other subjects. None for
-    an empty registry.
+    Tries the claimed contract, then the subject's others from the newest on, then those of other subjects. Returns
+    None for an empty registry.
     """
     best: Match | None = None
     for contract in _candidates(registry, subject, claimed):

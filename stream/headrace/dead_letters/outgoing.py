@@ -1,4 +1,4 @@
-"""Letters as messages that are sent again: what goes into each, what Pub/Sub would not take, and in which requests."""
+"""Make the messages that replay letters: their attributes, Pub/Sub's limits, and the requests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from headrace.core.replay_attributes import Replay
 from headrace.dead_letters.letter import Letter
 from headrace.util.batching import in_batches
 
-STAMP: Final = "goog"  # Pub/Sub's own attributes, which it lets nobody publish
+STAMP: Final = "goog"  # prefix of Pub/Sub's own attributes, which nobody else may publish
 # cloud.google.com/pubsub/quotas#resource_limits; a message needs some bytes of its request for framing.
 MAX_ATTRIBUTES: Final = 100
 MAX_VALUE_BYTES: Final = 1024
@@ -21,14 +21,14 @@ _MESSAGE: Final = PubsubMessage.meta.pb
 
 
 class Request(NamedTuple):
-    """Letters that go in one request, all of one subject and one ordering key, as the service asks; and as messages."""
+    """One publish request: letters of one subject and one ordering key, as Pub/Sub requires, and their messages."""
 
     subject: str
     letters: Sequence[Letter]
     messages: Sequence[Any]
 
     def halves(self) -> tuple[Request, Request]:
-        """Cut it in two."""
+        """Return the request as two smaller ones."""
         middle = len(self.letters) // 2
         return (
             Request(self.subject, self.letters[:middle], self.messages[:middle]),
@@ -37,43 +37,42 @@ class Request(NamedTuple):
 
 
 def attributes_to_send(letter: Letter) -> dict[str, str]:
-    """The letter's own attributes without Pub/Sub's stamps, and what says that it is replayed."""
+    """Return the letter's attributes without Pub/Sub's own, and with the attributes that mark a replay."""
     own = {name: value for name, value in letter.attributes.items() if not name.startswith(STAMP)}
     return own | letter.replay.to_attributes()
 
 
 def is_stamped(letter: Letter) -> bool:
-    """Whether attributes are left out of what is sent."""
+    """Return whether :func:`attributes_to_send` leaves attributes out."""
     return any(name.startswith(STAMP) for name in letter.attributes)
 
 
 def to_message(letter: Letter) -> Any:
-    """The message that replays *letter*: its bytes, attributes and ordering key; in protobuf's own form, as the other
-    takes longer to make than all the rest."""
+    """Return the message that replays *letter*, in protobuf's own form: proto-plus is slower than all the rest."""
     return _MESSAGE(data=letter.data, attributes=attributes_to_send(letter), ordering_key=letter.ordering_key)
 
 
-def misfit(letter: Letter) -> str:
-    """Why Pub/Sub, or the job, would not take *letter* as a replay, with the remedy; empty when they would."""
+def unsendable_reason(letter: Letter) -> str:
+    """Return why Pub/Sub or the job would refuse *letter* as a replay, with the remedy; empty when they accept it."""
     attributes = attributes_to_send(letter)
     if Replay.from_attributes(attributes) != letter.replay:
-        return "its id is none of ours, so that it would not be known again: export it and publish it anew"
+        return "invalid letter id, the job would not recognise the replay: export it and publish the event anew"
     if len(attributes) > MAX_ATTRIBUTES:
         ours = len(letter.replay.to_attributes())
-        return f"too many attributes: a replay adds {ours} and {MAX_ATTRIBUTES} may be; edit it"
+        return f"too many attributes: a replay adds {ours}, and Pub/Sub accepts {MAX_ATTRIBUTES}; edit it"
     if any(len(name.encode()) > MAX_NAME_BYTES or not name for name in attributes):
         return f"an attribute's name is empty or longer than {MAX_NAME_BYTES} bytes; edit it"
     if any(len(value.encode()) > MAX_VALUE_BYTES for value in attributes.values()):
-        return f"an attribute is longer than {MAX_VALUE_BYTES} bytes; edit it"
+        return f"an attribute's value is longer than {MAX_VALUE_BYTES} bytes; edit it"
     if len(letter.ordering_key.encode()) > MAX_VALUE_BYTES:
         return f"its ordering key is longer than {MAX_VALUE_BYTES} bytes; edit it"
     if len(letter.data) > MAX_REQUEST_BYTES and to_message(letter).ByteSize() > MAX_MESSAGE_BYTES:
-        return "too large: with what a replay adds it has more than 10 MB; edit it"
+        return "too large: with the attributes of a replay it exceeds 10 MB; edit it"
     return ""
 
 
 def requests(letters: Sequence[Letter]) -> Iterator[Request]:
-    """Cut *letters* into requests within the service's limits; those of one ordering key stay in order."""
+    """Cut *letters* into requests within Pub/Sub's limits; letters of one ordering key stay in order."""
     by_key: dict[tuple[str, str], list[Letter]] = {}
     for letter in letters:
         by_key.setdefault((letter.subject, letter.ordering_key), []).append(letter)

@@ -1,4 +1,4 @@
-"""Reading a page while the one before is worked on: memory holds two."""
+"""Read a page while the caller works on the page before; memory holds two pages."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ P = TypeVar("P")
 R = TypeVar("R")
 
 
-def one_ahead(pages: Iterable[P], read: Callable[[P], R]) -> Iterator[tuple[P, R]]:
-    """Each page with what *read* gives of it; the next is being read meanwhile. Raises what *read* raises.
+def prefetch(pages: Iterable[P], read: Callable[[P], R]) -> Iterator[tuple[P, R]]:
+    """Yield each page with the result of *read*, and read the next page meanwhile. Raises what *read* raises.
 
-    >>> list(one_ahead([1, 2], str))
+    >>> list(prefetch([1, 2], str))
     [(1, '1'), (2, '2')]
     """
     before: tuple[P, Future[R]] | None = None
-    with ThreadPoolExecutor(1, "ahead") as threads:
+    with ThreadPoolExecutor(1, "prefetch") as threads:
         for page in pages:
-            ahead = page, threads.submit(read, page)
+            following = page, threads.submit(read, page)
             if before is not None:
                 yield before[0], before[1].result()
-            before = ahead
+            before = following
         if before is not None:
             yield before[0], before[1].result()

@@ -1,4 +1,4 @@
-"""Decoded values as a person or a program reads them: text, numbers, true, false or null."""
+"""Convert decoded values to JSON's own types, for people and programs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _TIMES: Final = frozenset({Kind.TIME_MILLIS, Kind.TIME_MICROS})
 
 
 def readable(type_: Type, value: Any) -> str | int | float | bool | None:
-    """What the decoder read, fit for JSON; texts beyond 200 characters and binaries beyond 200 bytes are cut.
+    """Return a decoded value for JSON; cut texts beyond 200 characters and binaries beyond 200 bytes.
 
     >>> readable(Scalar(Kind.DATE), 1)
     '1970-01-02'

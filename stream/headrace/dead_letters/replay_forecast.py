@@ -1,4 +1,4 @@
-"""Would a letter pass today: the job's own decoding and bounds, run on it as it would be sent."""
+"""Forecast a replay: run the job's own decoding and time bounds on a letter as it would be sent."""
 
 from __future__ import annotations
 
@@ -12,72 +12,72 @@ from headrace.core.dead_letter import Reason, Refusal
 from headrace.core.message import Message
 from headrace.core.micro_batch import MicroBatch
 from headrace.dead_letters.letter import Letter
-from headrace.dead_letters.outgoing import attributes_to_send, misfit
+from headrace.dead_letters.outgoing import attributes_to_send, unsendable_reason
 from headrace.schemas.registry import Registry
 from headrace.steps.decode.decode_messages import Decoder, decode_all
 from headrace.steps.window import assign_windows
 
-_ANY_WINDOW: Final = timedelta(days=1)  # bounds do not depend on it
-_SENDING_TELLS: Final = {
-    Reason.TRANSFORM_FAILED: "whether the transformation takes it now is known when it is sent",
-    Reason.ID_CONFLICT: "whether its id is still taken is known when it is sent",
-    Reason.REFUSED_BY_BIGQUERY: "whether BigQuery takes it now is known when it is sent",
-    Reason.ROW_TOO_LARGE: "whether its row is small enough now is known when it is sent",
+_ANY_WINDOW: Final = timedelta(days=1)  # time bounds do not depend on it
+_UNKNOWN: Final = {
+    Reason.TRANSFORM_FAILED: "only sending it shows whether the transformation accepts it",
+    Reason.ID_CONFLICT: "only sending it shows whether its id is still taken",
+    Reason.REFUSED_BY_BIGQUERY: "only sending it shows whether BigQuery accepts it",
+    Reason.ROW_TOO_LARGE: "only sending it shows whether its row is small enough",
 }
 
 
-class Prospect(StrEnum):
-    """What can be said of a letter before it is sent."""
+class Forecast(StrEnum):
+    """The outcome that is expected of a replay."""
 
     PASSES = "passes"
     FAILS = "fails"
     UNKNOWN = "unknown"
-    STUCK = "stuck"
+    UNSENDABLE = "unsendable"
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """A letter and its prospect; *reason* and *why* are today's, and empty when it passes."""
+class LetterForecast:
+    """A letter and its forecast; *reason* and *why* explain it, and are empty when the letter passes."""
 
     letter: Letter = field(repr=False)
-    prospect: Prospect
+    forecast: Forecast
     reason: str = ""
     why: str = ""
 
 
-class Judge:
-    """Judges letters by the contracts at hand; compiles each subject's once."""
+class Forecaster:
+    """Forecasts letters with the contracts of a registry; compiles the decoder of a subject once."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._decoders: dict[str, Decoder] = {}
 
-    def judge(self, letters: Sequence[Letter]) -> list[Judged]:
-        """Give the prospect of each letter, in the order in which they come."""
-        found: dict[int, Judged] = {}
+    def forecast(self, letters: Sequence[Letter]) -> list[LetterForecast]:
+        """Return the forecast of each letter, in the order of *letters*."""
+        found: dict[int, LetterForecast] = {}
         by_subject: dict[str, list[int]] = {}
         for index, letter in enumerate(letters):
-            why = self._stuck(letter)
+            why = self._unsendable(letter)
             if why:
-                found[index] = Judged(letter, Prospect.STUCK, letter.reason, why)
+                found[index] = LetterForecast(letter, Forecast.UNSENDABLE, letter.reason, why)
             else:
                 by_subject.setdefault(letter.subject, []).append(index)
         for subject, indexes in by_subject.items():
-            of_it = [letters[index] for index in indexes]
-            refused = {each.index: each for each in self._refusals(subject, of_it)}
+            of_subject = [letters[index] for index in indexes]
+            refused = {each.index: each for each in self._refusals(subject, of_subject)}
             for place, index in enumerate(indexes):
-                found[index] = _judged(letters[index], refused.get(place))
+                found[index] = _forecast(letters[index], refused.get(place))
         return [found[index] for index in range(len(letters))]
 
-    def _stuck(self, letter: Letter) -> str:
+    def _unsendable(self, letter: Letter) -> str:
         if letter.subject in self._registry.blocked:
-            return f"its subject is blocked: {self._registry.blocked[letter.subject]}"
+            return f"the subject is blocked: {self._registry.blocked[letter.subject]}"
         if letter.subject not in self._registry.subjects:
-            return "no contract for its subject: add one and provision, or discard it"
-        return misfit(letter)
+            return "unknown subject: add a contract and run `headrace provision`, or discard the letter"
+        return unsendable_reason(letter)
 
     def _refusals(self, subject: str, letters: Sequence[Letter]) -> list[Refusal]:
-        """What the job would refuse, by index in *letters*."""
+        """Return the refusals of the job, by index in *letters*."""
         decoder = self._decoders.get(subject)
         if decoder is None:
             decoder = self._decoders[subject] = Decoder(self._registry, subject)
@@ -94,13 +94,13 @@ class Judge:
         return refusals
 
 
-def _judged(letter: Letter, refusal: Refusal | None) -> Judged:
+def _forecast(letter: Letter, refusal: Refusal | None) -> LetterForecast:
     if refusal is not None:
-        return Judged(letter, Prospect.FAILS, refusal.reason, refusal.detail)
-    for reason, why in _SENDING_TELLS.items():
+        return LetterForecast(letter, Forecast.FAILS, refusal.reason, refusal.detail)
+    for reason, why in _UNKNOWN.items():
         if letter.reason == reason:
-            return Judged(letter, Prospect.UNKNOWN, reason, why)
-    return Judged(letter, Prospect.PASSES)
+            return LetterForecast(letter, Forecast.UNKNOWN, reason, why)
+    return LetterForecast(letter, Forecast.PASSES)
 
 
 def _by_message(batch: MicroBatch, refusals: Sequence[Refusal]) -> list[Refusal]:

@@ -1,7 +1,7 @@
-"""Sending letters again: through the front door, confirmed before it is marked, page by page.
+"""Send letters again, page by page: publish them to their subject's topic, and mark each once it is confirmed.
 
-Whoever is interrupted runs it again: what is marked is not sent again; what was sent and not yet marked is sent twice,
-and ends as one row, since its event has one id, or as one letter, since the message says which it is.
+An interrupted replay can be run again. Marked letters are not sent again. A letter that was sent and not yet marked
+is sent twice: it becomes one row, because its event has one id, or one letter, because the message names the letter.
 """
 
 from __future__ import annotations
@@ -27,15 +27,16 @@ from google.pubsub_v1 import PublisherClient
 
 from headrace.core.dead_letter import publish_request
 from headrace.core.resource_names import Names
-from headrace.dead_letters.archive_reader import Kept, Reader
-from headrace.dead_letters.archive_writer import Archive
-from headrace.dead_letters.facts import Action, Fact, Step
+from headrace.dead_letters.archive_reader import ArchiveReader
+from headrace.dead_letters.archive_writer import ArchiveWriter
+from headrace.dead_letters.archived_letter import ArchivedLetter
+from headrace.dead_letters.facts import Action, Fact, TrailEntry
 from headrace.dead_letters.letter import Letter
 from headrace.dead_letters.outgoing import Request, requests
-from headrace.dead_letters.prefetch import one_ahead
-from headrace.dead_letters.replay_forecast import Judge
-from headrace.dead_letters.replay_pace import Pace, Progress
-from headrace.dead_letters.replay_plan import PAGE_LETTERS, Entry, Plan, fingerprint, pages
+from headrace.dead_letters.prefetch import prefetch
+from headrace.dead_letters.replay_forecast import Forecaster
+from headrace.dead_letters.replay_plan import PAGE_LETTERS, PlannedLetter, ReplayPlan, fingerprint, pages
+from headrace.dead_letters.replay_rate import Progress, RateLimit
 from headrace.errors import Exit, HeadraceError
 from headrace.runtime.failpoints import reached
 from headrace.schemas.registry import Registry
@@ -45,28 +46,28 @@ DONE: Final = "done"
 INTERRUPTED: Final = "interrupted"
 MOST_NAMED: Final = 10
 PAUSES: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)  # seconds between tries to publish one request
-_PASSING: Final = (Aborted, DeadlineExceeded, InternalServerError, ServiceUnavailable, TooManyRequests)
+_RETRYABLE: Final = (Aborted, DeadlineExceeded, InternalServerError, ServiceUnavailable, TooManyRequests)
 
 
 class ReplayError(HeadraceError, RuntimeError, error_code="HR-706", exit_code=Exit.CONFIGURATION):
-    """Dead letters cannot be published. The text says where and the remedy. Run the replay again: it goes on."""
+    """Letters cannot be published. The message names the topic and the remedy; a second run continues."""
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
-    """On whose behalf: *operation* names this run in the trail."""
+class OperationInfo:
+    """The entry of the trail that a run belongs to: its *id*, the *actor*, and the reason that was given."""
 
-    operation: str
-    who: str
+    id: str
+    actor: str
     why: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
-    """What a replay works with. *clock* gives aware times in UTC, *seconds* a monotonic clock's."""
+class ReplayContext:
+    """Clients, contracts and clocks of a replay. *clock* returns aware times in UTC, *seconds* monotonic seconds."""
 
-    reader: Reader
-    archive: Archive
+    reader: ArchiveReader
+    archive: ArchiveWriter
     publisher: PublisherClient
     registry: Registry = field(repr=False)
     names: Names
@@ -75,12 +76,14 @@ class Desk:
 
 
 @dataclass(slots=True)
-class Result:
-    """What was done: letters *sent* and marked; *passed_over* since somebody else took them or they would fail by now;
-    *refused* by Pub/Sub, of which some are named."""
+class ReplayResult:
+    """The counts of a replay: *sent* and marked; *skipped* because they changed since the plan; *refused* by Pub/Sub.
+
+    *examples* holds the ids of some refused letters.
+    """
 
     sent: int = 0
-    passed_over: int = 0
+    skipped: int = 0
     refused: int = 0
     examples: list[str] = field(default_factory=list)
     seconds: float = 0.0
@@ -88,48 +91,57 @@ class Result:
 
 
 class _StoppedError(HeadraceError, error_code="HR-707", exit_code=Exit.BUG):
-    """The replay was asked to stop."""
+    """Ends a replay that was asked to stop."""
 
 
 def replay(
-    made: Plan, desk: Desk, errand: Errand, pace: Pace, progress: Callable[[Progress], None] = lambda done: None
-) -> Result:
-    """Send the letters of a plan, each once, and mark each when Pub/Sub has confirmed it.
+    made: ReplayPlan,
+    context: ReplayContext,
+    operation: OperationInfo,
+    limit: RateLimit,
+    progress: Callable[[Progress], None] = lambda done: None,
+) -> ReplayResult:
+    """Send each letter of a plan once, and mark it when Pub/Sub has confirmed it.
 
-    Stops where *pace* says so, with everything that was sent marked.
+    Stops when a wait of *limit* is interrupted; every letter that was sent is marked by then.
 
     Raises:
         ReplayError: a topic is missing, forbidden, or out of reach for half a minute.
         ArchiveError: what was sent cannot be marked.
     """
-    run = _Run(made, desk, errand, pace, progress)
+    run = _Run(made, context, operation, limit, progress)
     if not made.chosen:
         return run.result
-    with run.on_the_trail():
+    with run.recorded():
         run.send_all()
         reached("replay_ended")
     return run.result
 
 
 class _Run:
-    """One replay, under way."""
+    """A replay while it runs."""
 
     def __init__(
-        self, made: Plan, desk: Desk, errand: Errand, pace: Pace, progress: Callable[[Progress], None]
+        self,
+        made: ReplayPlan,
+        context: ReplayContext,
+        operation: OperationInfo,
+        limit: RateLimit,
+        progress: Callable[[Progress], None],
     ) -> None:
-        self.result = Result()
+        self.result = ReplayResult()
         self._plan = made
-        self._desk = desk
-        self._errand = errand
-        self._pace = pace
+        self._context = context
+        self._operation = operation
+        self._limit = limit
         self._progress = progress
-        self._judge = Judge(desk.registry)
-        self._began = desk.seconds()
+        self._forecaster = Forecaster(context.registry)
+        self._began = context.seconds()
 
     @contextmanager
-    def on_the_trail(self) -> Iterator[None]:
-        """Note that it begins, and how it ended, but for a ``kill -9``: then it began and never ended."""
-        self._step("")
+    def recorded(self) -> Iterator[None]:
+        """Record the beginning and the end in the trail. After ``kill -9`` the trail has a beginning and no end."""
+        self._record("")
         reached("replay_began")
         try:
             yield
@@ -145,37 +157,37 @@ class _Run:
             self._end(DONE)
 
     def send_all(self) -> None:
-        """Send page after page; the next is read meanwhile."""
-        for page, kept in one_ahead(pages(self._plan.chosen), self._read):
-            self._send(page, kept)
+        """Send page after page, and read the next page meanwhile."""
+        for page, letters in prefetch(pages(self._plan.chosen), self._read):
+            self._send(page, letters)
 
-    def _read(self, page: Sequence[Entry]) -> Sequence[Kept]:
-        kept = list(self._desk.reader.read([each.letter_id for each in page]))
+    def _read(self, page: Sequence[PlannedLetter]) -> Sequence[ArchivedLetter]:
+        letters = list(self._context.reader.read([each.letter_id for each in page]))
         reached("replay_read")
-        return kept
+        return letters
 
-    def _send(self, page: Sequence[Entry], kept: Sequence[Kept]) -> None:
-        """Send what is still to be sent of a page, some at once as the pace allows."""
-        meant = self._as_planned(page, [each.now for each in kept if self._is_still_meant(each)])
-        self.result.passed_over += len(page) - len(meant)
-        most = self._pace.at_once(PAGE_LETTERS)
-        for start in range(0, len(meant), most):
-            together = meant[start : start + most]
-            if not self._pace.take(len(together)):
+    def _send(self, page: Sequence[PlannedLetter], letters: Sequence[ArchivedLetter]) -> None:
+        """Send the letters of a page that are still to be sent, in batches that the rate limit allows."""
+        left = self._as_planned(page, [each.current for each in letters if self._is_still_chosen(each)])
+        self.result.skipped += len(page) - len(left)
+        most = self._limit.batch_size(PAGE_LETTERS)
+        for start in range(0, len(left), most):
+            batch = left[start : start + most]
+            if not self._limit.take(len(batch)):
                 raise _StoppedError
-            self._send_and_mark(together)
+            self._send_and_mark(batch)
 
-    def _as_planned(self, page: Sequence[Entry], letters: Sequence[Letter]) -> list[Letter]:
-        """Those that are as they were when they were judged; what was edited meanwhile is judged again."""
+    def _as_planned(self, page: Sequence[PlannedLetter], letters: Sequence[Letter]) -> list[Letter]:
+        """Return the letters to send: unchanged ones, and changed ones whose new forecast was asked for too."""
         known = {each.letter_id: each.fingerprint for each in page}
         changed = [each for each in letters if fingerprint(each) != known[each.id]]
-        judged = self._judge.judge(changed)
-        others = {each.letter.id for each in judged if each.prospect not in self._plan.prospects}
-        return [each for each in letters if each.id not in others]
+        found = self._forecaster.forecast(changed)
+        unwanted = {each.letter.id for each in found if each.forecast not in self._plan.forecasts}
+        return [each for each in letters if each.id not in unwanted]
 
-    def _is_still_meant(self, kept: Kept) -> bool:
-        """Whether nobody else took it meanwhile, and it is not back already."""
-        return kept.state in self._plan.wanted.states and kept.refused.refused_at < self._plan.began
+    def _is_still_chosen(self, letter: ArchivedLetter) -> bool:
+        """Return whether the letter still has a chosen state and was not refused again since the plan."""
+        return letter.state in self._plan.wanted.states and letter.refused.refused_at < self._plan.began
 
     def _send_and_mark(self, letters: Sequence[Letter]) -> None:
         sent: list[Letter] = []
@@ -183,29 +195,29 @@ class _Run:
             for request in requests(letters):
                 sent += self._publish(request)
                 reached("replay_sent")
-        finally:  # what was confirmed is marked, whatever happened to the others
+        finally:  # mark confirmed letters even when others failed
             reached("replay_published")
             if sent:
                 self._mark(sent)
             reached("replay_noted")
             self.result.sent += len(sent)
-        self.result.seconds = self._desk.seconds() - self._began
-        done = self.result.sent + self.result.passed_over + self.result.refused
+        self.result.seconds = self._context.seconds() - self._began
+        done = self.result.sent + self.result.skipped + self.result.refused
         self._progress(Progress(done, len(self._plan.chosen), self.result.seconds))
 
     def _mark(self, letters: Sequence[Letter]) -> None:
-        now, errand = self._desk.clock(), self._errand
-        self._desk.archive.note(
+        now, operation = self._context.clock(), self._operation
+        self._context.archive.append_facts(
             [
-                Fact(each.id, each.attempt, Action.REPLAYED, now, errand.who, errand.operation, errand.why)
+                Fact(each.id, each.attempt, Action.REPLAYED, now, operation.actor, operation.id, operation.why)
                 for each in letters
             ]
         )
 
     def _publish(self, request: Request) -> Sequence[Letter]:
-        """Publish, and give what is confirmed; what Pub/Sub finds invalid takes no neighbour down."""
+        """Publish a request and return the confirmed letters. Halve an invalid request to find the invalid letters."""
         try:
-            self._insist(request)
+            self._publish_with_retry(request)
         except InvalidArgument:
             if len(request.letters) == 1:
                 self.result.refused += 1
@@ -215,29 +227,31 @@ class _Run:
             return [*self._publish(first), *self._publish(second)]
         return request.letters
 
-    def _insist(self, request: Request) -> None:
-        topic = self._desk.names.topic(request.subject)
+    def _publish_with_retry(self, request: Request) -> None:
+        topic = self._context.names.topic(request.subject)
         for pause in (*PAUSES, None):
             try:
-                publish_request(self._desk.publisher, topic, request.messages)
-            except _PASSING as error:
+                publish_request(self._context.publisher, topic, request.messages)
+            except _RETRYABLE as error:
                 if pause is None:
-                    raise ReplayError(f"{topic}: cannot be reached; run it again, and it goes on") from error
-                if self._pace.pause(pause):
+                    raise ReplayError(f"{topic}: cannot be reached; run the replay again, it continues") from error
+                if self._limit.pause(pause):
                     raise _StoppedError from error
             except NotFound as error:
-                raise ReplayError(f"{topic}: there is no such topic; `headrace provision` makes it") from error
+                raise ReplayError(f"{topic}: not found; create it with `headrace provision`") from error
             except PermissionDenied as error:
-                raise PermissionDenied(f"{topic}: a replay needs roles/pubsub.publisher on it") from error
+                raise PermissionDenied(
+                    f"{topic}: permission denied; a replay needs roles/pubsub.publisher on it"
+                ) from error
             else:
                 return
 
-    def _step(self, outcome: str) -> None:
-        now, errand, said = self._desk.clock(), self._errand, self._plan.wanted.said()
-        step = Step(errand.operation, ACTION, now, errand.who, said, errand.why, self.result.sent, outcome)
-        self._desk.archive.step(step)
+    def _record(self, outcome: str) -> None:
+        now, operation, wanted = self._context.clock(), self._operation, self._plan.wanted.to_json()
+        entry = TrailEntry(operation.id, ACTION, now, operation.actor, wanted, operation.why, self.result.sent, outcome)
+        self._context.archive.append_entry(entry)
 
     def _end(self, outcome: str) -> None:
         self.result.outcome = outcome
-        self.result.seconds = self._desk.seconds() - self._began
-        self._step(outcome)
+        self.result.seconds = self._context.seconds() - self._began
+        self._record(outcome)

@@ -1,4 +1,4 @@
-"""What a replay would do: how many letters, which would pass today, which would not, and why."""
+"""Plan a replay: how many letters match, which of them would pass today, and why the others would not."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from headrace.dead_letters.archive_reader import Reader
+from headrace.dead_letters.archive_reader import ArchiveReader
 from headrace.dead_letters.facts import State
 from headrace.dead_letters.filters import Filter
 from headrace.dead_letters.letter import Letter
 from headrace.dead_letters.outgoing import is_stamped
-from headrace.dead_letters.prefetch import one_ahead
-from headrace.dead_letters.replay_forecast import Judge, Judged, Prospect
+from headrace.dead_letters.prefetch import prefetch
+from headrace.dead_letters.replay_forecast import Forecast, Forecaster, LetterForecast
 from headrace.schemas.registry import Registry
 from headrace.util.batching import in_batches
 
-SENT_BY_DEFAULT: Final = frozenset({Prospect.PASSES, Prospect.UNKNOWN})
+SENT_BY_DEFAULT: Final = frozenset({Forecast.PASSES, Forecast.UNKNOWN})
 PAGE_LETTERS: Final = 1000
 PAGE_BYTES: Final = 32_000_000
-MOST_WHYS: Final = 1000
+MAX_CAUSES: Final = 1000
 OTHERS: Final = "and others"
 
 
-class Entry(NamedTuple):
-    """A letter to come: its id, the size of its payload, and its :func:`fingerprint` once it was looked at."""
+class PlannedLetter(NamedTuple):
+    """A letter of a plan: its id, the size of its payload, and its :func:`fingerprint` once it was checked."""
 
     letter_id: str
     bytes: int
@@ -34,10 +34,10 @@ class Entry(NamedTuple):
 
 
 @dataclass(slots=True)
-class Why:
-    """Letters of which the same is said today; *example* is the id of the first."""
+class Cause:
+    """Letters with the same forecast for the same reason; *example* is the id of the first."""
 
-    prospect: Prospect
+    forecast: Forecast
     reason: str
     why: str
     example: str
@@ -45,77 +45,78 @@ class Why:
 
 
 @dataclass(slots=True)
-class Plan:
+class ReplayPlan:
     """Letters that match *wanted* and were refused before *began*, counted by the reason of their refusal.
 
-    *chosen* are those to be sent; *incomplete* have a piece that is not there yet, of
-    *stamped* some attributes are left out. *looked_at* is less than *matching* when it was enough.
+    *chosen* are the letters to send. *incomplete* counts letters with a piece that is not collected yet, *stamped*
+    letters that lose attributes. *checked* is less than *matching* when fewer were enough.
     """
 
     wanted: Filter
-    prospects: Collection[Prospect]
+    forecasts: Collection[Forecast]
     began: datetime
     matching: int = 0
-    looked_at: int = 0
+    checked: int = 0
     incomplete: int = 0
     stamped: int = 0
-    by_reason: dict[str, Counter[Prospect]] = field(default_factory=dict)
-    whys: dict[tuple[Prospect, str, str], Why] = field(default_factory=dict)
-    chosen: list[Entry] = field(default_factory=list, repr=False)
+    by_reason: dict[str, Counter[Forecast]] = field(default_factory=dict)
+    causes: dict[tuple[Forecast, str, str], Cause] = field(default_factory=dict)
+    chosen: list[PlannedLetter] = field(default_factory=list, repr=False)
 
-    def count(self, *prospects: Prospect) -> int:
-        """How many letters have one of *prospects*."""
-        return sum(counts[prospect] for counts in self.by_reason.values() for prospect in prospects)
+    def count(self, *forecasts: Forecast) -> int:
+        """Return how many letters have one of *forecasts*."""
+        return sum(counts[forecast] for counts in self.by_reason.values() for forecast in forecasts)
 
-    def add(self, judged: Judged, size: int) -> None:
-        """Count a letter, and choose it when its prospect is among those asked for."""
-        letter = judged.letter
-        self.by_reason.setdefault(letter.reason, Counter())[judged.prospect] += 1
-        if judged.prospect is not Prospect.PASSES:
-            self._say(judged)
-        if judged.prospect in self.prospects:
-            self.chosen.append(Entry(letter.id, size, fingerprint(letter)))
+    def add(self, found: LetterForecast, size: int) -> None:
+        """Count a letter, and choose it when its forecast is one of *forecasts*."""
+        letter = found.letter
+        self.by_reason.setdefault(letter.reason, Counter())[found.forecast] += 1
+        if found.forecast is not Forecast.PASSES:
+            self._add_cause(found)
+        if found.forecast in self.forecasts:
+            self.chosen.append(PlannedLetter(letter.id, size, fingerprint(letter)))
             self.stamped += is_stamped(letter)
 
-    def _say(self, judged: Judged) -> None:
-        key = judged.prospect, judged.reason, judged.why
-        if key not in self.whys and len(self.whys) >= MOST_WHYS:
-            key = judged.prospect, judged.reason, OTHERS
-        self.whys.setdefault(key, Why(*key, judged.letter.id)).letters += 1
+    def _add_cause(self, found: LetterForecast) -> None:
+        key = found.forecast, found.reason, found.why
+        if key not in self.causes and len(self.causes) >= MAX_CAUSES:
+            key = found.forecast, found.reason, OTHERS
+        self.causes.setdefault(key, Cause(*key, found.letter.id)).letters += 1
 
 
-def plan(
-    reader: Reader,
+def plan_replay(
+    reader: ArchiveReader,
     registry: Registry,
     wanted: Filter,
     now: datetime,
-    prospects: Collection[Prospect] = SENT_BY_DEFAULT,
+    forecasts: Collection[Forecast] = SENT_BY_DEFAULT,
     most: int | None = None,
-    looked: Callable[[int, int], None] = lambda done, total: None,
-) -> Plan:
-    """Judge the letters that match, those that are open unless *wanted* names states, the oldest first.
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> ReplayPlan:
+    """Forecast the matching letters, the oldest first; only open ones unless *wanted* names states.
 
-    Refused before *now* (aware), so that what comes back from a replay is no part of it. Stops when *most* are chosen.
-    *looked* is told how many have been looked at, of how many. Memory holds ids, and two pages of letters.
+    Takes letters refused before *now* (aware), so that a letter that a replay brings back is not in the plan. Stops
+    when *most* are chosen. Calls *progress* with the letters checked and all that match. Memory holds ids and two
+    pages of letters.
 
     Raises what the reader raises.
     """
     until = now if wanted.until is None else min(now, wanted.until)
     wanted = replace(wanted, states=wanted.states or (State.OPEN,), until=until)
-    made, judge = Plan(wanted, prospects, now), Judge(registry)
-    matching = [Entry(*each) for each in reader.sizes(wanted)]
+    made, forecaster = ReplayPlan(wanted, forecasts, now), Forecaster(registry)
+    matching = [PlannedLetter(*each) for each in reader.sizes(wanted)]
     made.matching = len(matching)
 
-    def read(page: Sequence[Entry]) -> list[Letter]:
-        return [kept.now for kept in reader.read([each.letter_id for each in page])]
+    def read(page: Sequence[PlannedLetter]) -> list[Letter]:
+        return [archived.current for archived in reader.read([each.letter_id for each in page])]
 
-    for page, letters in one_ahead(pages(matching), read):
+    for page, letters in prefetch(pages(matching), read):
         sizes = {each.letter_id: each.bytes for each in page}
         made.incomplete += len(page) - len(letters)
-        for judged in judge.judge(letters):
-            made.add(judged, sizes[judged.letter.id])
-        made.looked_at += len(page)
-        looked(made.looked_at, made.matching)
+        for found in forecaster.forecast(letters):
+            made.add(found, sizes[found.letter.id])
+        made.checked += len(page)
+        progress(made.checked, made.matching)
         if most is not None and len(made.chosen) >= most:
             del made.chosen[most:]
             break
@@ -123,10 +124,10 @@ def plan(
 
 
 def fingerprint(letter: Letter) -> int:
-    """What tells whether a letter was edited since, or refused again; means nothing to another process."""
+    """Return a number that changes when a letter is edited or refused again; valid within one process."""
     return hash((letter.attempt, letter.data, frozenset(letter.attributes.items()), letter.ordering_key))
 
 
-def pages(sized: Sequence[Entry]) -> Iterator[list[Entry]]:
-    """Cut into pages of which memory can hold one: so many letters at most, and so many bytes, or one letter."""
+def pages(sized: Sequence[PlannedLetter]) -> Iterator[list[PlannedLetter]]:
+    """Cut letters into pages that fit into memory: limited by count and by bytes, with one letter at least."""
     return in_batches(sized, lambda each: each.bytes, PAGE_BYTES, PAGE_LETTERS)

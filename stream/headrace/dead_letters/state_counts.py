@@ -1,4 +1,4 @@
-"""How many letters of each subject stand where, for whoever may look into the archive."""
+"""Count the archive's letters by subject and state."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from collections import Counter
 from google.api_core.exceptions import Forbidden, NotFound
 from google.cloud import bigquery
 
-from headrace.dead_letters.archive_reader import Reader
+from headrace.dead_letters.archive_reader import ArchiveReader
 from headrace.dead_letters.archive_tables import FACTS, LETTERS
 from headrace.dead_letters.archive_writer import ArchiveNames
 from headrace.dead_letters.facts import State
 from headrace.dead_letters.filters import Filter
 
-Standing = Counter[tuple[str, State]]
+StateCounts = Counter[tuple[str, State]]
 
 
-def letters_by_subject(client: bigquery.Client, names: ArchiveNames) -> Standing | None:
-    """Count letters by subject and state; None when there is no archive, or none that may be read.
+def count_states(client: bigquery.Client, names: ArchiveNames) -> StateCounts | None:
+    """Return the letters by subject and state, or None when the archive is missing or may not be read.
 
-    Raises what else the client raises.
+    Raises the client's other errors.
     """
     try:
         for table in (LETTERS, FACTS):
             client.get_table(f"{names.project}.{names.dataset}.{table}")
-        groups = Reader(client, names, None).group(Filter(), ["subject", "state"])
+        groups = ArchiveReader(client, names, None).group(Filter(), ["subject", "state"])
     except (NotFound, Forbidden):
         return None
     return Counter({(each.by["subject"], State(each.by["state"])): each.letters for each in groups})

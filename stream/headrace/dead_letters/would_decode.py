@@ -1,4 +1,4 @@
-"""What the job's own decoding says of a message today; neither bounds of time nor the table are asked."""
+"""Check a message with the job's own decoding; time bounds and the table are not checked."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections.abc import Mapping
 from headrace.core.dead_letter import Reason
 from headrace.core.message import Message
 from headrace.core.replay_attributes import without_replay
-from headrace.dead_letters.explanation import Verdict
+from headrace.dead_letters.explanation import DecodeCheck
 from headrace.schemas.errors import ContractError, UnknownSchemaError
 from headrace.schemas.registry import Registry
 from headrace.steps.decode.decode_messages import Decoder, decode
 
 
-def today(registry: Registry, subject: str, attributes: Mapping[str, str], data: bytes) -> Verdict:
-    """Whether decoding would accept a message of *subject*'s topic, and what it would say if not. Raises nothing."""
+def would_decode(registry: Registry, subject: str, attributes: Mapping[str, str], data: bytes) -> DecodeCheck:
+    """Return whether decoding would accept a message of *subject*'s topic, else reason and detail. Raises nothing."""
     message = Message(subject, data, without_replay(attributes), "", 0)
     try:
         refusals = decode([message], Decoder(registry, subject), 0).refusals
     except UnknownSchemaError as error:
-        return Verdict(False, Reason.UNKNOWN_SCHEMA.value, str(error))
+        return DecodeCheck(False, Reason.UNKNOWN_SCHEMA.value, str(error))
     except ContractError as error:
-        return Verdict(False, "", str(error))
-    return Verdict(False, refusals[0].reason, refusals[0].detail) if refusals else Verdict(True, "", "")
+        return DecodeCheck(False, "", str(error))
+    return DecodeCheck(False, refusals[0].reason, refusals[0].detail) if refusals else DecodeCheck(True, "", "")

@@ -24,12 +24,12 @@ LAST, TENS = (
     {"kind": "name", "mask": "partial", "keep_last": 1},
     {"kind": "age", "mask": "generalise", "to": "bucket", "size": 10},
 )
-DROP = {"kind": "name", "mask": "drop"}
+OMIT = {"kind": "name", "mask": "omit"}
 PERSON = a_record(
     "Person",
     ("name", "string", {"pii": TOKENISE}),
     ("seat", ["null", "int"], {"pii": "none"}),
-    ("document", "string", {"pii": DROP}),
+    ("document", "string", {"pii": OMIT}),
     ("phones", TEXTS, {"pii": REDACT}),
 )
 
@@ -112,7 +112,7 @@ def test_nothing_is_left_of_a_map_that_is_redacted() -> None:
 
 
 def test_a_dropped_field_is_no_column() -> None:
-    assert written("string", ["Ada", "Bob"], pii=DROP).schema.names == ["at", *META_SCHEMA.names]
+    assert written("string", ["Ada", "Bob"], pii=OMIT).schema.names == ["at", *META_SCHEMA.names]
 
 
 def test_values_of_arrays_and_maps_are_masked_each() -> None:

@@ -14,7 +14,7 @@ from headrace.config.served_contracts import served
 from headrace.config.settings import Settings
 from headrace.console.archive_access import archive_names
 from headrace.dead_letters.facts import State
-from headrace.dead_letters.state_counts import Standing, letters_by_subject
+from headrace.dead_letters.state_counts import StateCounts, count_states
 from headrace.errors import Exit
 from headrace.runtime.google_clients import open_bigquery
 from headrace.runtime.reachability import Service, reach
@@ -33,19 +33,19 @@ def run_audit(settings: Settings, scope: Scope, format_: str) -> Exit:
     reach(Service.BIGQUERY)
     client.get_dataset(f"{names.project}.{names.dataset}")
     audits = audit(registry, names, client, scope)
-    standing = letters_by_subject(client, archive_names(settings))
+    state_counts = count_states(client, archive_names(settings))
     reconciled = not any(each.differences for each in audits)
     if format_ == "table":
         _show_people(audits)
     elif format_ == "ndjson":
         for each in audits:
-            print_json(_as_dict(each) | {"letters": _letters(each, standing), "windows": _windows(each)})
+            print_json(_as_dict(each) | {"letters": _letters(each, state_counts), "windows": _windows(each)})
     else:
         windows = [line for each in audits for line in _windows(each)]
-        subjects = [_as_dict(each) | {"letters": _letters(each, standing)} for each in audits]
+        subjects = [_as_dict(each) | {"letters": _letters(each, state_counts)} for each in audits]
         show("subjects", subjects, format_, reconciled=reconciled, windows=windows)
     for each in audits:
-        counts = _letters(each, standing)
+        counts = _letters(each, state_counts)
         if counts and any(counts.values()):
             said = ", ".join(f"{count:,} {state}" for state, count in counts.items())
             say(f"{each.subject}: letters in the archive: {said}")
@@ -57,9 +57,9 @@ def run_audit(settings: Settings, scope: Scope, format_: str) -> Exit:
     return Exit.DONE if reconciled else Exit.FOUND
 
 
-def _letters(each: SubjectAudit, standing: Standing | None) -> dict[str, int] | None:
+def _letters(each: SubjectAudit, state_counts: StateCounts | None) -> dict[str, int] | None:
     """How many letters of a subject stand where; None when there is no archive that can be read."""
-    return None if standing is None else {state: standing[each.subject, state] for state in State}
+    return None if state_counts is None else {state: state_counts[each.subject, state] for state in State}
 
 
 def _show_people(audits: Sequence[SubjectAudit]) -> None:

@@ -13,7 +13,7 @@ from headrace.backfill.line_events import FILE, LINE
 from headrace.backfill.preparer import LinePreparer
 from headrace.config.secrets import KEY_BYTES, HeldKey
 from headrace.config.settings import Settings
-from headrace.console.progress_line import Line
+from headrace.console.progress_line import ProgressLine
 from headrace.core.dead_letter import DeadLetter, Reason
 from headrace.core.message import Message
 from headrace.engine.build import collect_less_often
@@ -42,7 +42,7 @@ def check(settings: Settings, reading: History, format_: str) -> Exit:
     What only the table can say is left: whether it holds an event already, and whether BigQuery takes its row.
     """
     check_format(format_)
-    subject, stop, line = reading.contract.subject, threading.Event(), Line("checked", noun="lines")
+    subject, stop, line = reading.contract.subject, threading.Event(), ProgressLine("checked", noun="lines")
     stop_on_signals(stop)
     source = reading.source(None, RetryPolicy("read", SubjectStatus(subject), stop), stop)
     job = job_of(settings, subject, HeldKey(os.urandom(KEY_BYTES)))  # whatever the tokens are, nobody sees them
@@ -93,7 +93,7 @@ def write(settings: Settings, reading: History, format_: str) -> Exit:
     subject = reading.contract.subject
     engine, source = build_backfill(settings, reading)
     stop_on_signals(engine.stop)
-    status, line = engine.status.subjects[subject], Line("backfilled", noun="lines")
+    status, line = engine.status.subjects[subject], ProgressLine("backfilled", noun="lines")
 
     def say_progress(progress: Progress) -> None:
         before = source.settled_before

@@ -1,4 +1,4 @@
-"""``headrace dead-letters collect``: the collector as a service, until it is told to stop."""
+"""``headrace dead-letters collect``: run the collector as a service."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LOG = structlog.get_logger("headrace")
 
 
 def collect_until_stopped(settings: Settings) -> None:
-    """Collect until SIGTERM or Ctrl-C; what was pulled is in the archive then, or comes again."""
+    """Collect until SIGTERM or Ctrl-C. Pulled letters are then in the archive, or Pub/Sub delivers them again."""
     reach(Service.PUBSUB, Service.WRITE)
     set_up_logs(settings.log_format)
     stop = threading.Event()

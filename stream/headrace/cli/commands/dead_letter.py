@@ -1,4 +1,4 @@
-"""``headrace dead-letters show``: one letter, and everything a person needs to decide what to do with it."""
+"""``headrace dead-letters show``: print one letter with all that a person needs to decide what to do with it."""
 
 from __future__ import annotations
 
@@ -7,33 +7,33 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from headrace.cli.commands.dead_letters_history import print_story, story
+from headrace.cli.commands.dead_letters_history import letter_history, print_history
 from headrace.config.served_contracts import served
 from headrace.config.settings import Settings
 from headrace.console.letters_access import letters_of
 from headrace.dead_letters.ages import age
-from headrace.dead_letters.explanation import Explanation, Nearest, Stop
+from headrace.dead_letters.explanation import DecodeCheck, Explanation, Nearest, Stop
 from headrace.dead_letters.hexdump import hexdump
 from headrace.dead_letters.letter import Letter
-from headrace.dead_letters.remedies import mend_values, next_step, page
-from headrace.dead_letters.service import Letters, Shown
+from headrace.dead_letters.remedies import fix_values, page, remedy
+from headrace.dead_letters.service import LetterDetails, LetterService
 from headrace.schemas.envelope import to_rfc3339
 from headrace.util.output import check_format, print_json, say
 from headrace.util.terminal_columns import cut, print_labelled, width
 from headrace.util.terminal_safe import safe
 
 MOST_FIELDS: Final = 40
-_OPEN_NAMES: Final = ("ce-", "content-type", "traceparent")  # what design keeps free of personal data
+_OPEN_NAMES: Final = ("ce-", "content-type", "traceparent")  # attributes without personal data, by design
 
 
 def show_letter(settings: Settings, letter_id: str, reveal: bool, why: str, format_: str) -> None:
-    """Print one letter; with *reveal* personal values too, which is recorded first."""
+    """Print one letter. *reveal* shows personal values too, and is recorded first."""
     check_format(format_)
     if format_ == "ndjson":
         format_ = "json"
     registry = served(settings)
     with letters_of(settings) as service:
-        letter = service.one(letter_id)
+        letter = service.find_one(letter_id)
         shown = service.show(letter, registry, reveal=reveal, why=why)
     if format_ == "json":
         print_json(_as_dict(shown, reveal))
@@ -41,16 +41,14 @@ def show_letter(settings: Settings, letter_id: str, reveal: bool, why: str, form
         _print(service, shown, reveal)
 
 
-def _print(service: Letters, shown: Shown, reveal: bool) -> None:
-    letter, explanation = shown.kept.refused, shown.explanation
+def _print(service: LetterService, shown: LetterDetails, reveal: bool) -> None:
+    letter, explanation = shown.archived.refused, shown.explanation
     since = age(letter.refused_at, service.clock())
-    print_labelled("letter", f"{letter.id}: {shown.kept.state}, attempt {letter.attempt}, refused {since} ago")
+    print_labelled("letter", f"{letter.id}: {shown.archived.state}, attempt {letter.attempt}, refused {since} ago")
     print_labelled("reason", f"{letter.reason}{f' at {letter.stage}' if letter.stage else ''}")
     print_labelled("detail", letter.detail)
     print_labelled("refused", _refused(letter))
-    print_labelled(
-        "subject", f"{letter.subject or '(not known)'}, from {letter.source_subscription or '(nobody says)'}"
-    )
+    print_labelled("subject", f"{letter.subject or '(unknown)'}, from {letter.source_subscription or '(unknown)'}")
     print_labelled("published", _published(letter))
     for label, text in _contracts(explanation):
         print_labelled(label, text)
@@ -58,10 +56,10 @@ def _print(service: Letters, shown: Shown, reveal: bool) -> None:
     _print_fields(explanation)
     _print_bytes(letter, explanation, reveal)
     sys.stdout.write("\n")
-    print_story(story(shown.attempts, shown.facts))
+    print_history(letter_history(shown.attempts, shown.facts))
     sys.stdout.write("\n")
-    if shown.now is not None:
-        print_labelled("edited", "accepted by decode today" if shown.now.accepted else f"refused: {shown.now.detail}")
+    if shown.edited is not None:
+        print_labelled("edited", _decoded(shown.edited))
     print_labelled("next", _next(shown))
     print_labelled("", page(letter.reason))
     if not reveal and _hides(explanation):
@@ -79,20 +77,20 @@ def _published(letter: Letter) -> str:
     return f"{to_rfc3339(letter.published_at)}{again}, message {letter.message_id}"
 
 
-def _next(shown: Shown) -> str:
-    letter = shown.kept.refused
-    if shown.kept.state != "open":
-        return f"Nothing: it is {shown.kept.state}; `headrace dead-letters reopen {letter.id[:10]}` takes that back."
-    verdict = shown.now or shown.explanation.today
-    if shown.now is not None and verdict.accepted:
+def _next(shown: LetterDetails) -> str:
+    letter = shown.archived.refused
+    if (state := shown.archived.state) != "open":
+        return f"Nothing: it is {state}. To change that, run `headrace dead-letters reopen {letter.id[:10]}`."
+    check = shown.edited or shown.explanation.would_decode
+    if shown.edited is not None and check.accepted:
         return f"Replay it: `headrace replay {letter.id[:10]}`."
-    if letter.reason in _DECODED and verdict.accepted:
-        return f"Today it would be read: `headrace replay {letter.id[:10]}`."
+    if letter.reason in _DECODED and check.accepted:
+        return f"The job can read it now: `headrace replay {letter.id[:10]}`."
     nearest = shown.explanation.nearest
     if shown.explanation.wrong and not (nearest and nearest.stop is None):
-        return mend_values(shown.explanation.wrong, letter.id)
+        return fix_values(shown.explanation.wrong, letter.id)
     fits = nearest.contract if nearest is not None and nearest.stop is None else "SUBJECT:VERSION"
-    return next_step(letter.reason, letter.id).replace("SUBJECT:VERSION", fits)
+    return remedy(letter.reason, letter.id).replace("SUBJECT:VERSION", fits)
 
 
 _DECODED: Final = ("malformed_envelope", "unknown_schema", "undecodable_payload")
@@ -101,25 +99,27 @@ _DECODED: Final = ("malformed_envelope", "unknown_schema", "undecodable_payload"
 def _contracts(explanation: Explanation) -> Iterator[tuple[str, str]]:
     if explanation.envelope is not None:
         yield "envelope", f"{explanation.envelope.attribute} {explanation.envelope.why}"
-    claimed = explanation.claimed or "nothing that can be read"
-    if explanation.claimed and not explanation.known:
-        yield "claims", f"{claimed}, which is not known here"
-    elif explanation.claimed:
-        yield "claims", f"{claimed}, which {_stops(explanation.stop)}"
+    if explanation.claimed is None:
+        yield "claims", "no contract that can be read"
+    elif explanation.known:
+        yield "claims", f"{explanation.claimed}, which {_stops(explanation.stop)}"
     else:
-        yield "claims", claimed
+        yield "claims", f"{explanation.claimed}, which is unknown here"
     nearest = explanation.nearest
     if nearest is not None and nearest.contract != explanation.claimed:
         yield "nearest", _nearest(nearest)
     if explanation.looks_like:
         yield "looks like", explanation.looks_like
-    today = explanation.today
-    yield "today", "decode would accept it" if today.accepted else f"decode would refuse it: {today.detail}"
+    yield "today", _decoded(explanation.would_decode)
+
+
+def _decoded(check: DecodeCheck) -> str:
+    return "decode accepts it" if check.accepted else f"decode refuses it: {check.detail}"
 
 
 def _nearest(nearest: Nearest) -> str:
     if nearest.stop is None:
-        return f"{nearest.contract}, which reads all of its {nearest.fields} fields"
+        return f"{nearest.contract}, which reads all {nearest.fields} fields"
     return f"{nearest.contract}: {nearest.fields_read} of {nearest.fields} fields; it {_stops(nearest.stop)}"
 
 
@@ -157,7 +157,7 @@ def _print_fields(explanation: Explanation) -> None:
     if all(each.hidden for each in fields):
         sys.stdout.write(f"\n{count}: all hidden, {fields[0].hidden.removeprefix('hidden: ')}\n")
         return
-    sys.stdout.write(f"\n{count}, each with the byte at which it begins\n")
+    sys.stdout.write(f"\n{count}, each with the byte where it begins\n")
     shown = fields[:MOST_FIELDS] if stop is None else fields[-MOST_FIELDS:]
     left = len(fields) + explanation.fields_left_out - len(shown)
     if left and stop is not None:
@@ -171,7 +171,7 @@ def _print_fields(explanation: Explanation) -> None:
 
 
 def _print_bytes(letter: Letter, explanation: Explanation, reveal: bool) -> None:
-    """The bytes around the stop, where there is one and something of them may be seen."""
+    """Print the bytes around the stop, if there is one and some of them may be shown."""
     sys.stdout.write(f"\n{len(letter.data):,} bytes\n")
     stops = explanation.marked is not None or not explanation.fields
     seen = reveal or any(not each.hidden for each in explanation.fields)
@@ -183,25 +183,25 @@ def _hides(explanation: Explanation) -> bool:
     return any(each.hidden for each in explanation.fields) or not explanation.fields
 
 
-def _as_dict(shown: Shown, reveal: bool) -> dict[str, Any]:
-    letter = shown.kept.refused
-    own = {
+def _as_dict(shown: LetterDetails, reveal: bool) -> dict[str, Any]:
+    letter = shown.archived.refused
+    columns = {
         name: getattr(letter, name) for name in Letter.__slots__ if name not in ("data", "attributes", "ordering_key")
     }
-    said = {
-        **{name: to_rfc3339(value) if name.endswith("_at") else value for name, value in own.items()},
-        "state": shown.kept.state,
-        "attributes": _seen(letter.attributes, reveal),
+    printed = {
+        **{name: to_rfc3339(value) if name.endswith("_at") else value for name, value in columns.items()},
+        "state": shown.archived.state,
+        "attributes": _visible(letter.attributes, reveal),
         "explanation": shown.explanation.to_json(),
-        "edited": None if shown.now is None else {"accepted": shown.now.accepted, "detail": shown.now.detail},
-        "history": [each | {"when": to_rfc3339(each["when"])} for each in story(shown.attempts, shown.facts)],
+        "edited": None if shown.edited is None else {"accepted": shown.edited.accepted, "detail": shown.edited.detail},
+        "history": [each | {"when": to_rfc3339(each["when"])} for each in letter_history(shown.attempts, shown.facts)],
         "next": _next(shown),
         "page": page(letter.reason),
     }
     if reveal:
-        said |= {"data": base64.b64encode(letter.data).decode(), "ordering_key": letter.ordering_key}
-    return {"schema_version": 1, "letter": said}
+        printed |= {"data": base64.b64encode(letter.data).decode(), "ordering_key": letter.ordering_key}
+    return {"schema_version": 1, "letter": printed}
 
 
-def _seen(attributes: Mapping[str, str], reveal: bool) -> dict[str, str | None]:
+def _visible(attributes: Mapping[str, str], reveal: bool) -> dict[str, str | None]:
     return {name: value if reveal or name.startswith(_OPEN_NAMES) else None for name, value in attributes.items()}

@@ -1,4 +1,4 @@
-"""``headrace dead-letters list|discard|reopen``: what the archive says, printed."""
+"""``headrace dead-letters list``, ``discard`` and ``reopen``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Final
 from headrace.config.settings import Settings
 from headrace.console.letters_access import chosen, confirmed, letters_of
 from headrace.dead_letters.ages import age
-from headrace.dead_letters.archive_reader import Listed
+from headrace.dead_letters.archived_letter import LetterSummary
 from headrace.dead_letters.filters import Filter
 from headrace.dead_letters.service import SHORT
 from headrace.schemas.envelope import to_rfc3339
@@ -35,7 +35,7 @@ def list_letters(settings: Settings, wanted: Filter, limit: int, page: int, form
 
 
 def discard_letters(settings: Settings, wanted: Filter, why: str, sure: bool) -> None:
-    """Discard the open letters that are chosen, and say how many."""
+    """Discard the open ones of the chosen letters, and print how many."""
     with letters_of(settings) as service:
         letters = chosen(service, wanted, OPEN, "discard")
         if not _agreed(letters, wanted, "discard", sure):
@@ -43,11 +43,11 @@ def discard_letters(settings: Settings, wanted: Filter, why: str, sure: bool) ->
         count = service.discard(letters, wanted, why)
         say(f"discarded {counted(count, 'letter')}{_others(len(letters) - count, 'not open')}")
         if count:
-            say("they stay in the archive; `headrace dead-letters reopen` takes it back")
+            say("they stay in the archive; `headrace dead-letters reopen` opens them again")
 
 
 def reopen_letters(settings: Settings, wanted: Filter, why: str, sure: bool) -> None:
-    """Reopen the discarded and replayed letters that are chosen, and say how many."""
+    """Reopen the discarded and replayed ones of the chosen letters, and print how many."""
     with letters_of(settings) as service:
         letters = chosen(service, wanted, ("discarded",), "reopen")
         if not _agreed(letters, wanted, "reopen", sure):
@@ -55,10 +55,10 @@ def reopen_letters(settings: Settings, wanted: Filter, why: str, sure: bool) -> 
         count = service.reopen(letters, wanted, why)
         say(f"reopened {counted(count, 'letter')}{_others(len(letters) - count, 'open already')}")
         if count:
-            say("`headrace dead-letters list` shows them")
+            say("next: `headrace dead-letters list`")
 
 
-def _print_letters(letters: Sequence[Listed], now: datetime) -> None:
+def _print_letters(letters: Sequence[LetterSummary], now: datetime) -> None:
     states = len({each.state for each in letters}) > 1
     rows = [
         [
@@ -75,35 +75,35 @@ def _print_letters(letters: Sequence[Listed], now: datetime) -> None:
     print_columns(names, rows, ["subject", "detail"], right="age")
 
 
-def _marks(letter: Listed) -> str:
+def _marks(letter: LetterSummary) -> str:
     marks = ["edited"] if letter.edited else []
     if letter.attempt > 1:
         marks.append(f"attempt {letter.attempt}")
     return f"[{', '.join(marks)}] " if marks else ""
 
 
-def _what_next(letters: Sequence[Listed], matching: int, limit: int, page: int) -> str:
+def _what_next(letters: Sequence[LetterSummary], matching: int, limit: int, page: int) -> str:
     if not matching:
-        return "no letter matches; --state all looks beyond the open ones"
+        return "no letter matches; use --state all to list letters that are not open"
     if not letters:
-        return f"{counted(matching, 'letter')}, and none on page {page}; leave --page out"
+        return f"{counted(matching, 'letter')}, and none on page {page}; use a smaller --page"
     shown = f"{counted(matching, 'letter')}, the newest first"
     if len(letters) < matching:
         first = (page - 1) * limit + 1
         shown = f"{first:,} to {first + len(letters) - 1:,} of {counted(matching, 'letter')}"
         if first + len(letters) - 1 < matching:
-            shown += f" (--page {page + 1} goes on, --group-by reason,subject counts them)"
+            shown += f" (--page {page + 1} shows more, --group-by reason,subject counts them)"
     return f"{shown}; next: `headrace dead-letters show {letters[0].letter_id[:SHORT]}`"
 
 
-def _agreed(letters: Sequence[Listed], wanted: Filter, verb: str, sure: bool) -> bool:
-    """Whether it is meant: ids are, a filter is asked about."""
+def _agreed(letters: Sequence[LetterSummary], wanted: Filter, verb: str, sure: bool) -> bool:
+    """Return whether to go on; ask when the letters are chosen by a filter, not by ids alone."""
     only_ids = wanted == Filter(ids=wanted.ids)
     return not letters or confirmed(f"{verb} {counted(len(letters), 'letter')}?", sure or only_ids)
 
 
 def plain(row: Mapping[str, Any]) -> dict[str, Any]:
-    """*row* with times as text."""
+    """Return *row* with times as text."""
     return {name: to_rfc3339(value) if isinstance(value, datetime) else value for name, value in row.items()}
 
 

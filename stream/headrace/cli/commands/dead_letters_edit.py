@@ -1,4 +1,4 @@
-"""``headrace dead-letters edit``: in an editor or by a patch, shown and asked before it is recorded."""
+"""``headrace dead-letters edit``: change letters in an editor or by a patch; show the changes and ask first."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from headrace.config.served_contracts import served
 from headrace.config.settings import Settings
 from headrace.console.editor import edited
 from headrace.console.letters_access import chosen, confirmed, letters_of
-from headrace.dead_letters.archive_reader import Listed
-from headrace.dead_letters.bulk_edit import Plan, edit, plan
+from headrace.dead_letters.archived_letter import LetterSummary
+from headrace.dead_letters.bulk_edit import BulkEdit, apply_edit, plan_edit
 from headrace.dead_letters.differences import Difference
-from headrace.dead_letters.edit_event import Change, readable_as
+from headrace.dead_letters.edit_event import LetterChange, readable_as
 from headrace.dead_letters.facts import State
 from headrace.dead_letters.filters import Filter
-from headrace.dead_letters.merge_patch import MendError, assignments, read_change
-from headrace.dead_letters.service import SHORT, ChoiceError, Letters
+from headrace.dead_letters.merge_patch import EditError, assignments, read_object
+from headrace.dead_letters.service import SHORT, ChoiceError, LetterService
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.registry import Registry
 from headrace.util.output import say
@@ -32,8 +32,8 @@ MOST_DIFFERENCES: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What the options of ``edit`` say, as they were given."""
+class EditRequest:
+    """The options of ``headrace dead-letters edit`` as they were given."""
 
     patch: str | None = field(default=None, repr=False)
     payload: Path | None = None
@@ -41,44 +41,44 @@ class Wish:
     unset_attributes: Sequence[str] = ()
     read_as: str | None = None
 
-    def change(self) -> Change:
-        """Read files and texts.
+    def change(self) -> LetterChange:
+        """Read the files and texts.
 
         Raises:
-            MendError: something is not what its option takes.
+            EditError: an option has an invalid value.
         """
         if self.patch is not None and self.payload is not None:
-            raise MendError("--patch and --payload: give one of them")
-        return Change(
-            patch=None if self.patch is None else read_change(_text_of(self.patch), "--patch"),
-            payload=None if self.payload is None else read_change(_file(self.payload, "--payload"), "--payload"),
+            raise EditError("--patch, --payload: use one of them")
+        return LetterChange(
+            patch=None if self.patch is None else read_object(_text_of(self.patch), "--patch"),
+            payload=None if self.payload is None else read_object(_file(self.payload, "--payload"), "--payload"),
             set_attributes=dict(assignments(self.set_attributes)),
             unset_attributes=tuple(self.unset_attributes),
             read_as=None if self.read_as is None else _reference(self.read_as),
         )
 
 
-def edit_letters(settings: Settings, wanted: Filter, wish: Wish, why: str, sure: bool, reveal: bool) -> None:
-    """Change the letters that are chosen; without a change, open the one letter in an editor."""
-    change, registry = wish.change(), served(settings)
+def edit_letters(settings: Settings, wanted: Filter, request: EditRequest, why: str, sure: bool, reveal: bool) -> None:
+    """Change the chosen letters; if the options change nothing, open the one letter in an editor."""
+    change, registry = request.change(), served(settings)
     with letters_of(settings) as service:
         letters = chosen(service, wanted, OPEN, "edit")
-        if change == Change():
+        if change.is_empty:
             change = _edited(service, letters, registry, why)
-        planned = plan(service, letters, change, registry, reveal=reveal)
+        planned = plan_edit(service, letters, change, registry, reveal=reveal)
         if reveal:
             service.record_reveal([each for each in planned.letters if each.letter_id in planned.examples], why)
         if not planned.letters and len(planned.refused) <= 1:
-            raise MendError(_none(letters, planned))
+            raise EditError(_none(letters, planned))
         _show(planned)
         if not planned.letters:
-            raise MendError(_none(letters, planned))
+            raise EditError(_none(letters, planned))
         only_one = len(letters) == 1 and bool(wanted.ids)
         if not confirmed(f"edit {counted(len(planned.letters), 'letter')}?", sure or only_one):
             say("nothing is changed")
             return
-        count = edit(service, planned.letters, change, registry, wanted, why)
-        say(f"edited {counted(count, 'letter')}; what was refused stays beside it for ever")
+        count = apply_edit(service, planned.letters, change, registry, wanted, why)
+        say(f"edited {counted(count, 'letter')}; the archive keeps the original beside the edit")
         say(
             f"next: `headrace replay {planned.letters[0].letter_id[:SHORT]}`"
             if count == 1
@@ -86,32 +86,30 @@ def edit_letters(settings: Settings, wanted: Filter, wish: Wish, why: str, sure:
         )
 
 
-def _edited(service: Letters, letters: Sequence[Listed], registry: Registry, why: str) -> Change:
-    """What a person makes of the event in an editor.
+def _edited(service: LetterService, letters: Sequence[LetterSummary], registry: Registry, why: str) -> LetterChange:
+    """Open the event in an editor, and return the change.
 
     Raises:
-        ChoiceError: several letters, or no terminal.
-        MendError: the letter cannot be read, or what was saved is no event.
-        EditorError: there is no editor.
+        ChoiceError: there are several letters, or a piece of the letter is not collected yet.
+        EditError: the letter cannot be read, or the saved file is not an event.
+        EditorError: the editor cannot be used.
     """
     if len(letters) != 1:
-        raise ChoiceError(
-            "several letters and no change: say it with --patch, --set-attribute, --unset-attribute or --as"
-        )
+        raise ChoiceError("several letters and no change: use --patch, --set-attribute, --unset-attribute or --as")
     if letters[0].state is not State.OPEN:
-        raise MendError(
-            f"it is {letters[0].state}; `headrace dead-letters reopen {letters[0].letter_id[:SHORT]}` it first"
+        raise EditError(
+            f"it is {letters[0].state}; run `headrace dead-letters reopen {letters[0].letter_id[:SHORT]}` first"
         )
-    kept = next(service.kept(letters), None)
-    if kept is None:
-        raise ChoiceError(f"{letters[0].letter_id}: a piece of it is still to be collected; ask again in a while")
-    found = readable_as(kept.now, registry)
+    archived = next(service.read(letters), None)
+    if archived is None:
+        raise ChoiceError(f"{letters[0].letter_id}: not completely collected yet; try again in a minute")
+    found = readable_as(archived.current, registry)
     service.record_reveal(letters, why or "opened in an editor")
     text = edited(json.dumps(found.event, indent=2) + "\n")
-    return Change(payload=read_change(text, "the editor's file"))
+    return LetterChange(payload=read_object(text, "the editor's file"))
 
 
-def _show(planned: Plan) -> None:
+def _show(planned: BulkEdit) -> None:
     for letter_id, lines in planned.examples.items():
         sys.stdout.write(f"{letter_id[:SHORT]}\n")
         for each in lines[:MOST_DIFFERENCES]:
@@ -121,7 +119,7 @@ def _show(planned: Plan) -> None:
     sys.stdout.flush()
     more = len(planned.letters) - len(planned.examples)
     if more > 0:
-        say(f"and {counted(more, 'letter')} more")
+        say(f"and {counted(more, 'more letter')}")
     for why, count in sorted(planned.refused.items(), key=lambda each: -each[1])[:5]:
         say(safe(f"not {counted(count, 'letter')}: {why}"))
 
@@ -132,16 +130,16 @@ def _print_difference(each: Difference) -> None:
     print_labelled("    +", each.after, 6)
 
 
-def _none(letters: Sequence[Listed], planned: Plan) -> str:
+def _none(letters: Sequence[LetterSummary], planned: BulkEdit) -> str:
     if not letters:
-        return "no open letter matches; `headrace dead-letters list` shows them"
+        return "no open letter matches; `headrace dead-letters list` lists the open ones"
     if len(planned.refused) == 1:
         return f"nothing is changed: {next(iter(planned.refused))}"
-    return "nothing is changed: it fits none of them"
+    return "nothing is changed: the change fits none of the letters"
 
 
 def _text_of(given: str) -> str:
-    """A patch as text: JSON itself, or the name of a file."""
+    """Return a patch as text: *given* is JSON, or the name of a file."""
     return given if given.lstrip().startswith(("{", "[")) else _file(Path(given), "--patch")
 
 
@@ -149,7 +147,7 @@ def _file(path: Path, option: str) -> str:
     try:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise MendError(
+        raise EditError(
             f"{option} {path}: cannot be read ({getattr(error, 'strerror', None) or 'not UTF-8'})"
         ) from None
 
@@ -159,4 +157,4 @@ def _reference(text: str) -> SchemaRef:
     try:
         return SchemaRef.parse(f"headrace:{subject}:{version}" if dot else f"headrace:{text.removeprefix('headrace:')}")
     except ValueError:
-        raise MendError("--as: write SUBJECT:VERSION, such as booking_created:2") from None
+        raise EditError("--as: invalid; write SUBJECT:VERSION, such as booking_created:2") from None

@@ -1,4 +1,4 @@
-"""``headrace dead-letters history``: what was done, with one letter or with all."""
+"""``headrace dead-letters history``: print what was done with one letter, or the whole trail."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Final
 from headrace.cli.commands.dead_letters import plain
 from headrace.config.settings import Settings
 from headrace.console.letters_access import letters_of
-from headrace.dead_letters.service import SHORT, Letters
+from headrace.dead_letters.service import SHORT, LetterService
 from headrace.util.output import check_format, say, show
 from headrace.util.terminal_columns import print_columns, print_labelled
 from headrace.util.terminal_safe import safe
@@ -20,7 +20,7 @@ _INDENT: Final = 9
 
 
 def show_history(settings: Settings, letter_id: str | None, limit: int, format_: str) -> None:
-    """Print what was done: with one letter, or by everybody with all of them."""
+    """Print the history of one letter, or the trail of all commands."""
     check_format(format_)
     with letters_of(settings) as service:
         if letter_id is None:
@@ -29,71 +29,73 @@ def show_history(settings: Settings, letter_id: str | None, limit: int, format_:
             _show_one(service, letter_id, format_)
 
 
-def story(attempts: Sequence[Mapping[str, Any]], facts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Refusals of a letter and what was done with it, the first first."""
-    told = [
+def letter_history(attempts: Sequence[Mapping[str, Any]], facts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the refusals of a letter and the facts about it, the oldest first."""
+    events = [
         {
             "when": each["refused_at"],
             "what": "refused",
             "attempt": each["attempt"],
-            "who": each["stage"],
+            "actor": each["stage"],
             "why": f"{each['reason']}: {each['detail']}",
         }
         for each in attempts
     ]
-    told += [
+    events += [
         {
             "when": each["done_at"],
             "what": each["action"],
             "attempt": each["attempt"],
-            "who": each["who"],
+            "actor": each["actor"],
             "why": each["why"] or "",
         }
         for each in facts
     ]
-    return sorted(told, key=lambda each: each["when"])
+    return sorted(events, key=lambda each: each["when"])
 
 
-def print_story(told: Sequence[Mapping[str, Any]]) -> None:
-    """Print a letter's story as a table."""
-    rows = [[_short(each["when"]), each["what"], str(each["attempt"]), each["who"], each["why"]] for each in told]
+def print_history(events: Sequence[Mapping[str, Any]]) -> None:
+    """Print a letter's history as a table."""
+    rows = [[_short(each["when"]), each["what"], str(each["attempt"]), each["actor"], each["why"]] for each in events]
     print_columns(["when", "what", "attempt", "by", "why"], rows, ["by", "why"], right="attempt")
 
 
-def _show_one(service: Letters, letter_id: str, format_: str) -> None:
-    letter = service.one(letter_id)
-    told = story(service.reader.attempts(letter.letter_id), service.reader.facts(letter.letter_id))
+def _show_one(service: LetterService, letter_id: str, format_: str) -> None:
+    letter = service.find_one(letter_id)
+    events = letter_history(service.reader.attempts(letter.letter_id), service.reader.facts(letter.letter_id))
     if format_ != "table":
-        show("history", [plain(each) for each in told], format_, letter_id=letter.letter_id, state=letter.state)
+        show("history", [plain(each) for each in events], format_, letter_id=letter.letter_id, state=letter.state)
         return
-    print_story(told)
+    print_history(events)
     say(f"letter {letter.letter_id} is {letter.state}; `headrace dead-letters show {letter.letter_id[:SHORT]}`")
 
 
-def _show_trail(service: Letters, limit: int, format_: str) -> None:
+def _show_trail(service: LetterService, limit: int, format_: str) -> None:
     lines: dict[str, dict[str, Any]] = {}
     for line in service.reader.trail(limit * 2):
-        lines.setdefault(line["operation"], line)  # how it ended stands before how it began
-    told = list(lines.values())[:limit]
+        lines.setdefault(line["operation"], line)  # the end of a command comes before its beginning
+    entries = list(lines.values())[:limit]
     if format_ != "table":
-        show("trail", [plain(each) | {"filter": json.loads(each["filter"] or "{}")} for each in told], format_)
+        show("trail", [plain(each) | {"filter": json.loads(each["filter"] or "{}")} for each in entries], format_)
         return
-    for each in told:
+    for each in entries:
         letters = f"{each['letters']:,} letter{'s' if each['letters'] != 1 else ''}"
-        outcome = each["outcome"] or "began, and did not end"
-        sys.stdout.write(f"{_short(each['done_at'])}  {each['action']}  {letters}  {outcome}, by {safe(each['who'])}\n")
-        print_labelled("  which", _chose(each["filter"]), _INDENT)
+        outcome = each["outcome"] or "began, has not ended"
+        sys.stdout.write(
+            f"{_short(each['done_at'])}  {each['action']}  {letters}  {outcome}, by {safe(each['actor'])}\n"
+        )
+        print_labelled("  which", _filter(each["filter"]), _INDENT)
         if each["why"]:
             print_labelled("  why", each["why"], _INDENT)
     sys.stdout.flush()
     say(
-        f"{len(told):,} {'entry' if len(told) == 1 else 'entries'} of the trail, the newest first; "
-        "`headrace dead-letters history ID` tells of one letter"
+        f"{len(entries):,} {'entry' if len(entries) == 1 else 'entries'} of the trail, the newest first; "
+        "`headrace dead-letters history ID` shows one letter"
     )
 
 
-def _chose(said: str | None) -> str:
-    chosen_by = json.loads(said or "{}")
+def _filter(text: str | None) -> str:
+    chosen_by = json.loads(text or "{}")
     return " ".join(f"{name}={','.join(v) if isinstance(v, list) else v}" for name, v in chosen_by.items()) or "all"
 
 

@@ -1,4 +1,4 @@
-"""``headrace dead-letters export|import``: letters to a file and back, bytes and all."""
+"""``headrace dead-letters export`` and ``import``: write complete letters to a file, and read them back."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from headrace.util.terminal_columns import counted
 
 
 def export_letters(settings: Settings, path: Path, wanted: Filter, why: str) -> None:
-    """Write the letters that match, a line each, into a file that only its owner may read."""
+    """Write the letters that match into a file that only its owner may read, one letter a line."""
     with letters_of(settings) as service, _written(path) as out:
         count = 0
-        for line in export(service, service.matching(wanted), wanted, why):
+        for line in export(service, service.find_matching(wanted), wanted, why):
             out.write(line + "\n")
             count += 1
     say(
-        f"exported {counted(count, 'letter')}, personal data among them; "
-        "`headrace dead-letters import` brings them in elsewhere"
+        f"exported {counted(count, 'letter')} with their personal data; "
+        "`headrace dead-letters import` imports them elsewhere"
     )
 
 
 def import_letters(settings: Settings, path: Path, why: str) -> None:
-    """Bring in the letters of an export that the archive does not have."""
+    """Import the letters of an export that the archive lacks."""
     with letters_of(settings) as service, _read(path) as lines:
-        new, there = import_lines(service, lines, why)
-    say(f"imported {counted(new, 'letter')}; {there:,} were there already")
+        new, present = import_lines(service, lines, why)
+    say(f"imported {counted(new, 'letter')}; {present:,} were in the archive already")
 
 
 @contextmanager
@@ -48,7 +48,7 @@ def _written(path: Path) -> Iterator[TextIO]:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
-        raise ChoiceError(f"{path}: cannot be made ({error.strerror}); name a file that is not there yet") from None
+        raise ChoiceError(f"{path}: cannot be created ({error.strerror}); name a new file") from None
     with os.fdopen(descriptor, "w") as out:
         yield out
 
@@ -63,6 +63,6 @@ def _read(path: Path) -> Iterator[TextIO]:
     try:
         file = path.open(encoding="utf-8", errors="surrogateescape")
     except OSError as error:
-        raise ChoiceError(f"{path}: cannot be read ({error.strerror})") from None
+        raise ChoiceError(f"{path}: cannot be read ({error.strerror}); name a file of an export") from None
     with file:
         yield file

@@ -18,14 +18,14 @@ _KEPT = {4: 24, 6: 48}  # bits of an address
 
 @dataclass(frozen=True, slots=True)
 class Maskers:
-    """What to do with a record's fields: leave out *dropped*, change *changed*."""
+    """What to do with a record's fields: leave out *omitted*, change *changed*."""
 
-    dropped: tuple[str, ...]
+    omitted: tuple[str, ...]
     changed: tuple[tuple[str, Change], ...]
 
     def apply(self, fields: dict[str, Any]) -> dict[str, Any]:
         """Mask *fields* in place."""
-        for name in self.dropped:
+        for name in self.omitted:
             del fields[name]
         for name, change in self.changed:
             value = fields[name]
@@ -36,19 +36,19 @@ class Maskers:
 
 def plan_masks(record: dict[str, Any], key: bytes) -> Maskers:
     """Find what is personal in *record*, an Avro schema as JSON, however deep."""
-    dropped, changed = [], []
+    omitted, changed = [], []
     for field in record["fields"]:
         pii = field.get("pii")
         if isinstance(pii, dict):
-            if pii["mask"] == "drop":
-                dropped.append(field["name"])
+            if pii["mask"] == "omit":
+                omitted.append(field["name"])
             else:
                 changed.append((field["name"], _mask(pii, key)))
         else:
             inner = _within(field["type"], key)
             if inner is not None:
                 changed.append((field["name"], inner))
-    return Maskers(tuple(dropped), tuple(changed))
+    return Maskers(tuple(omitted), tuple(changed))
 
 
 def _within(type_: Any, key: bytes) -> Change | None:
@@ -59,7 +59,7 @@ def _within(type_: Any, key: bytes) -> Change | None:
         return None
     if type_["type"] == "record":
         masks = plan_masks(type_, key)
-        return masks.apply if masks.changed or masks.dropped else None
+        return masks.apply if masks.changed or masks.omitted else None
     if type_["type"] == "array":
         items = _within(type_["items"], key)
         return None if items is None else lambda values: [items(value) for value in values]

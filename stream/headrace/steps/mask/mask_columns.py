@@ -25,7 +25,7 @@ class Masker:
         self._masks = [_field_mask(f, key) for f in contract.record.fields]
 
     def mask(self, rows: pa.RecordBatch) -> pa.RecordBatch:
-        """Give the rows as they may be written; dropped columns are gone."""
+        """Return the rows as they may be written, without omitted columns."""
         columns = rows.columns
         kept = [mask(column) for mask, column in zip(self._masks, columns, strict=False) if mask is not None]
         return pa.RecordBatch.from_arrays(kept + columns[len(self._masks) :], schema=self.schema)
@@ -36,7 +36,7 @@ def _field_mask(f: Field, key: TokenKey) -> ArrayMask | None:
     if pii is None:
         return _inside(f.type, key) or _unchanged
     match pii.mask:
-        case Mask.DROP:
+        case Mask.OMIT:
             return None
         case Mask.REDACT:
             return _emptied(f.type)

@@ -1,4 +1,4 @@
-"""How fast letters go, and how long the rest will take."""
+"""Limit the rate of a replay, and estimate the time that is left."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 
-class Pace:
-    """So many letters a second at most; None is as fast as it goes.
+class RateLimit:
+    """Limits letters a second to *rate*; None is no limit.
 
-    *clock* gives seconds; *wait* waits so many seconds, and says whether to stop.
+    *clock* returns seconds; *wait* waits so many seconds, and returns whether to stop.
     """
 
     def __init__(self, rate: float | None, clock: Callable[[], float], wait: Callable[[float], bool]) -> None:
@@ -18,25 +18,25 @@ class Pace:
         self._wait = wait
         self._free_at = clock()
 
-    def at_once(self, most: int) -> int:
-        """How many may go together, *most* or fewer: what a second allows, that they go evenly."""
+    def batch_size(self, most: int) -> int:
+        """Return how many letters to send in one batch: at most *most*, and at most those of one second."""
         return most if self._rate is None else max(1, min(most, int(self._rate)))
 
     def take(self, letters: int) -> bool:
-        """Wait until so many more may go; False when it is time to stop."""
+        """Wait until so many more letters may be sent. Return False when the replay is to stop."""
         now = self._clock()
         begin = max(self._free_at, now)
         self._free_at = begin + (letters / self._rate if self._rate is not None else 0.0)
         return not self._wait(begin - now)
 
     def pause(self, seconds: float) -> bool:
-        """Wait because something is in the way; whether to stop instead."""
+        """Wait before a retry. Return whether to stop instead."""
         return self._wait(seconds)
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """So many of *total* letters, or what *noun* says, *done* in so many *seconds*."""
+    """Progress: *done* of *total* letters, or other things that *noun* names, in so many *seconds*."""
 
     done: int
     total: int
@@ -45,24 +45,24 @@ class Progress:
 
     @property
     def rate(self) -> float:
-        """So many a second."""
+        """Things done a second."""
         return self.done / self.seconds if self.seconds > 0 else 0.0
 
     @property
     def seconds_left(self) -> float | None:
-        """How long the others will take at this rate; None when nothing is known yet."""
+        """Seconds that the rest takes at this rate; None before anything is done."""
         return (self.total - self.done) / self.rate if self.rate > 0 else None
 
     def __str__(self) -> str:
         left = self.seconds_left
-        time = "" if left is None or self.done >= self.total else f", {spoken(left)} left"
+        time = "" if left is None or self.done >= self.total else f", {duration(left)} left"
         return f"{self.done:,} of {self.total:,} {self.noun}, {self.rate:,.0f} a second{time}"
 
 
-def spoken(seconds: float) -> str:
-    """Say a duration.
+def duration(seconds: float) -> str:
+    """Return a duration as text.
 
-    >>> spoken(4.2), spoken(125), spoken(7300)
+    >>> duration(4.2), duration(125), duration(7300)
     ('5 s', '2 min 05 s', '2 h 01 min')
     """
     whole = int(-(-seconds // 1))
