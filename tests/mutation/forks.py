@@ -1,13 +1,14 @@
 """A plugin for pytest that runs, in place of the tests, a fork for each mutant: tests are collected once.
 
-In a fork the mutant is put in, and the tests that run its lines follow until one fails. A fork that takes too long, or
-dies, has noticed the mutant too.
+In a fork the mutant is put in, and the tests that run its lines follow until one fails. A fork in which one test takes
+too long, or that dies, has noticed the mutant too.
 """
 
 from __future__ import annotations
 
 import io
 import json
+import mmap
 import os
 import signal
 import sys
@@ -30,7 +31,7 @@ UNCOVERED: Final = "not covered"
 TIMED_OUT: Final = "timed out"
 NOT_PUT_IN: Final = "not put in"
 _EXITS: Final = {0: SURVIVED, 1: KILLED, 2: NOT_PUT_IN}
-_PATIENCE: Final = 20.0  # seconds, and five times what the tests take without a mutant
+_GRACE_SECONDS: Final = 20.0  # for one test, beside five times what it takes without a mutant
 _POLL: Final = 0.02
 
 
@@ -44,12 +45,35 @@ class Result:
     seconds: float
 
 
+class Progress:
+    """How many tests a fork has begun, in memory that it shares with its parent."""
+
+    def __init__(self) -> None:
+        self._shared = mmap.mmap(-1, 8)
+
+    @property
+    def begun(self) -> int:
+        return int.from_bytes(self._shared[:8], sys.byteorder)
+
+    def begin(self, tests: int) -> None:
+        """Note in the fork that its test number *tests* begins, counted from one."""
+        self._shared[:8] = tests.to_bytes(8, sys.byteorder)
+
+
 @dataclass(slots=True)
 class _Fork:
     mutant: Mutant
-    tests: int
+    usual: Sequence[float]  # seconds that each test takes without a mutant
     began: float
-    allowed: float
+    progress: Progress
+    at: int = 0
+    since: float = 0.0
+
+    def hangs(self, now: float) -> bool:
+        """Whether the test under way takes much longer than it does without a mutant."""
+        if self.progress.begun != self.at or not self.since:
+            self.at, self.since = self.progress.begun, now
+        return now - self.since > _GRACE_SECONDS + 5 * self.usual[max(self.at - 1, 0)]
 
 
 class Forks:
@@ -84,11 +108,12 @@ class Forks:
         if not chosen:
             self._note(Result(mutant, UNCOVERED, 0, 0.0))
             return
-        usual = sum(self._selection.seconds.get(test, 1.0) for test in chosen)  # a second where nobody measured it
+        usual = [self._selection.seconds.get(test, 1.0) for test in chosen]  # a second where nobody measured it
+        progress = Progress()
         pid = os.fork()
         if pid == 0:
-            _run(mutant, [items[test] for test in chosen], self._root)
-        self._running[pid] = _Fork(mutant, len(chosen), time.monotonic(), _PATIENCE + 5 * usual)
+            _run(mutant, [items[test] for test in chosen], self._root, progress)
+        self._running[pid] = _Fork(mutant, usual, time.monotonic(), progress)
 
     def _affordable(self, tests: Sequence[str]) -> Iterator[str]:
         """The quickest first, until they take longer together than may be spent on one mutant."""
@@ -106,14 +131,15 @@ class Forks:
                 fork = self._running.pop(pid)
                 code = os.waitstatus_to_exitcode(status)
                 outcome = _EXITS.get(code, KILLED)
-                self._note(Result(fork.mutant, outcome, fork.tests, time.monotonic() - fork.began))
+                self._note(Result(fork.mutant, outcome, len(fork.usual), time.monotonic() - fork.began))
                 return
+            now = time.monotonic()
             for pid, fork in list(self._running.items()):
-                if time.monotonic() - fork.began > fork.allowed:
+                if fork.hangs(now):
                     os.killpg(pid, signal.SIGKILL)
                     os.waitpid(pid, 0)
                     del self._running[pid]
-                    self._note(Result(fork.mutant, TIMED_OUT, fork.tests, fork.allowed))
+                    self._note(Result(fork.mutant, TIMED_OUT, len(fork.usual), now - fork.began))
                     return
             time.sleep(_POLL)
 
@@ -124,7 +150,7 @@ class Forks:
         sys.__stdout__.flush()
 
 
-def _run(mutant: Mutant, items: Sequence[pytest.Item], root: Path) -> None:
+def _run(mutant: Mutant, items: Sequence[pytest.Item], root: Path, progress: Progress) -> None:
     """The fork: never returns. It leads a process group of its own, so that what it starts ends with it."""
     os.setpgid(0, 0)
     sys.stdout = sys.stderr = io.StringIO()
@@ -138,6 +164,7 @@ def _run(mutant: Mutant, items: Sequence[pytest.Item], root: Path) -> None:
     code = 0
     try:
         for place, item in enumerate(items):
+            progress.begin(place + 1)
             following = items[place + 1] if place + 1 < len(items) else None
             if any(report.failed for report in runtestprotocol(item, log=False, nextitem=following)):
                 code = 1
