@@ -4,7 +4,7 @@ BIN := .venv/bin
 COMPILED := headrace._columns
 TERRAFORM := $(firstword $(shell command -v terraform tofu 2>/dev/null))
 
-.PHONY: setup demo sanitize fuzz mutation check moments test production-check terraform-check faults torture chaos soak outage dags bench clean
+.PHONY: setup demo sanitize fuzz mutation check moments test production-check terraform-check faults torture chaos soak outage dags bench wheels clean
 
 setup: $(UV) ## install everything, locked; result: .venv/bin/headrace
 	@$(UV) sync --quiet --locked
@@ -79,6 +79,9 @@ demo: setup ## the whole service on real flights, in one minute
 
 bench: setup ## headrace beside its peers, growth, latency: figures, plots and tables of docs/performance.md; 40 minutes
 	@$(BIN)/python -m benchmarks
+
+wheels: $(UV) ## wheels of headrace-schemas for Linux, compiled by Zig, checked and tried out, in dist/wheels; three minutes
+	@UV=$(UV) $(UV) run --quiet --script schemas/build_wheels.py dist/wheels
 
 clean:
 	@rm -rf .venv .uv docker/bigquery-emulator/.venv deploy/checkov/.venv dags/.venv

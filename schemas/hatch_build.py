@@ -22,6 +22,7 @@ EXTENSIONS: Final[dict[str, tuple[str, str]]] = {
     ),
 }
 FLAGS: Final = ["-O2", "-std=c11", "-fvisibility=hidden", "-Wall", "-Wextra"]
+PLATFORM: Final = "HEADRACE_WHEEL_PLATFORM"  # environment: the platform tag of a wheel that is compiled for another
 LIMITED_API: Final = [("Py_LIMITED_API", "0x030B0000")]
 
 
@@ -74,4 +75,4 @@ def _compile(name: str, folder: Path, into: Path, flags: list[str]) -> Path:
 def _platform() -> str:
     from packaging.tags import platform_tags  # hatchling's own
 
-    return next(iter(platform_tags()))
+    return os.environ.get(PLATFORM) or next(iter(platform_tags()))

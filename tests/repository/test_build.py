@@ -49,6 +49,14 @@ def test_with_a_compiler_one_wheel_serves_every_python_from_3_11_on(tmp_path: Pa
     assert "warning" not in said
 
 
+def test_a_wheel_that_is_compiled_for_another_platform_has_its_tag(tmp_path: Path) -> None:
+    files, said = build(tmp_path, HEADRACE_WHEEL_PLATFORM="musllinux_1_2_aarch64")
+    if "is not compiled" in said:
+        pytest.skip("no C compiler here")
+
+    assert "headrace_schemas-0.1.0-cp311-abi3-musllinux_1_2_aarch64.whl" in files
+
+
 APPLICATION = """
 import producers, schemas, stream
 from headrace.producers import EventProducer
