@@ -82,8 +82,10 @@ def test_other_ids_are_replaced_and_other_contents_changed() -> None:
     window = Window(0, of(hashes=Hashes(1, 2)), Stored(5))
 
     assert list(compare_contents(window, ReadBack(5, Hashes(1, 2)))) == []
-    assert list(compare_contents(window, ReadBack(5, Hashes(1, 3)))) == [Finding(Kind.CHANGED, 0, None)]
-    assert list(compare_contents(window, ReadBack(5, Hashes(3, 2)))) == [Finding(Kind.REPLACED, 0, None)]
+    for contents in (1, 3):
+        assert list(compare_contents(window, ReadBack(5, Hashes(1, contents)))) == [Finding(Kind.CHANGED, 0, None)]
+    for ids in (0, 3):
+        assert list(compare_contents(window, ReadBack(5, Hashes(ids, 2)))) == [Finding(Kind.REPLACED, 0, None)]
 
 
 def test_a_row_that_came_or_went_while_the_audit_looked_is_not_taken_for_a_change() -> None:

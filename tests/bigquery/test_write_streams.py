@@ -14,7 +14,7 @@ from google.cloud.bigquery_storage_v1 import types as wire
 from google.rpc import code_pb2
 
 from headrace.bigquery.append_result import Answer, AppendResult, interpret
-from headrace.bigquery.write_streams import FEW, IDLE_SECONDS, Rows, WriteStreams
+from headrace.bigquery.write_streams import FEW, IDLE_SECONDS, Rows, WriteStreams, _failure
 from tests.faults import scripted_answers as answers
 from tests.faults.scripted_memory import MemoryStreams, a_scripted_memory
 from tests.faults.scripted_streams import AbortedCallError, Append, Rule, ScriptedServer, error
@@ -340,3 +340,14 @@ def test_connections_that_were_idle_for_long_are_closed_but_for_a_few() -> None:
         assert streams.append(made[0], 1, rows(2)) == Answer()
         streams.close_all()
     assert [memory.streams[stream].end for stream in made] == [2] + [1] * (FEW + 1)
+
+
+def test_a_call_that_failed_before_the_service_answered_has_no_metadata() -> None:
+    class NeverSentError(grpc.RpcError):
+        def trailing_metadata(self) -> None:
+            return None
+
+        def code(self) -> grpc.StatusCode:
+            return grpc.StatusCode.UNAVAILABLE
+
+    assert _failure(NeverSentError()) == Answer(code_pb2.UNAVAILABLE)

@@ -73,8 +73,8 @@ def test_entries_are_found_while_they_move_to_a_larger_table_and_after(expected:
         model |= entries
         some = [*chance.sample(list(model), 200), (chance.getrandbits(64), chance.getrandbits(64))]
         assert contents(ids, some) == [model.get(pair) for pair in some]
+        assert len(ids) == len(model)
     assert contents(ids, list(model)) == list(model.values())
-    assert len(ids) == len(model)
 
 
 def test_no_batch_waits_for_more_entries_than_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
