@@ -12,6 +12,7 @@ from headrace.engine.continuity import Continuity
 from headrace.engine.puller import MANY, PULL_SECONDS, PULLS, WAITING_MESSAGES, Puller
 from headrace.engine.scheduler import Scheduler
 from headrace.engine.status import SubjectStatus
+from headrace.runtime.retry_policy import Backoff
 from tests.support.jobs import wait_for
 from tests.support.pulls import TOPIC, Scripted
 
@@ -213,7 +214,7 @@ def test_leases_are_renewed_while_pulls_fail(calls: Scripted, puller: Puller, st
     calls.answer(0)  # so that the next one is leased for as long as that
     wait_for(lambda: len(calls.asked) == 1)
     calls.answer(1)
-    puller._retry._pause = 60.0
+    puller._retry._backoff = Backoff(60.0, 60.0)
     calls.answer(ServiceUnavailable("no"))
     wait_for(lambda: "pull" in status.in_the_way)
     renewed = len(calls.leased)

@@ -14,20 +14,15 @@ from typing import Any, Final
 import orjson
 import pyarrow as pa
 
-from headrace.bigquery.append_result import AppendResult, interpret
 from headrace.bigquery.write_streams import MAX_REQUEST_BYTES, Rows, WriteStreams
+from headrace.dead_letters.archive_append import append
 from headrace.dead_letters.archive_key import ArchiveKey
 from headrace.dead_letters.archive_tables import FACT_SCHEMA, FACTS, LETTER_SCHEMA, LETTERS, TRAIL, TRAIL_SCHEMA
 from headrace.dead_letters.facts import Fact, Step
 from headrace.dead_letters.letter import SEALED, Letter, Piece
 from headrace.util.batching import in_batches
 
-TRIES: Final = 3
 SHOWN: Final = {"event_id": "ce-id", "claimed": "ce-dataschema", "source": "ce-source"}  # columns, of which attributes
-
-
-class ArchiveError(RuntimeError):
-    """The archive takes no rows; says which table and what is needed. Nothing is lost: whoever appends tries again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,19 +89,8 @@ class Archive:
         return own | {"key_id": self.key.id, "sealed": self.key.seal(fact.mended, place)}
 
     def _append(self, table: str, schema: pa.Schema, rows: list[dict[str, Any]]) -> None:
-        path = self.names.path(table)
         batch = pa.RecordBatch.from_pylist(rows, schema=schema)
-        for _ in range(TRIES):
-            answer = self.streams.append(f"{path}/streams/_default", None, Rows.of(batch))
-            result = interpret(answer, attempted=True)
-            if result is AppendResult.WRITTEN:
-                return
-            if result is not AppendResult.UNKNOWN:
-                break
-        raise ArchiveError(
-            f"{path}: BigQuery takes no rows ({answer.storage or answer.status}); it needs "
-            "bigquery.tables.updateData on it; `headrace provision` makes it"
-        )
+        append(self.streams, self.names.path(table), Rows.of(batch))
 
 
 def place_of(piece: Piece) -> str:

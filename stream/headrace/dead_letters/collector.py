@@ -10,9 +10,11 @@ from google.api_core.exceptions import DeadlineExceeded, GoogleAPICallError
 from google.pubsub_v1 import SubscriberClient
 from google.pubsub_v1.types import PullResponse
 
-from headrace.dead_letters.archive_writer import Archive, ArchiveError
+from headrace.dead_letters.archive_append import ArchiveError
+from headrace.dead_letters.archive_writer import Archive
 from headrace.dead_letters.letter import read_pieces
 from headrace.runtime.call_failures import in_words
+from headrace.runtime.retry_policy import Backoff
 
 PULL_MESSAGES: Final = 1000
 PULL_SECONDS: Final = 1.0
@@ -36,7 +38,7 @@ class Collector:
 
     def run(self) -> None:
         """Collect until told to stop; what is in the way is said once, and tried again with growing pauses."""
-        pause, said = FIRST_PAUSE, ""
+        backoff, said = Backoff(FIRST_PAUSE, LONGEST_PAUSE), ""
         while not self._stop.is_set():
             try:
                 self.collect()
@@ -45,12 +47,12 @@ class Collector:
                 if need != said:
                     _LOG.warning("letters_wait", needs=need)
                 said = need
-                self._stop.wait(pause)
-                pause = min(pause * 2, LONGEST_PAUSE)
+                self._stop.wait(next(backoff))
             else:
                 if said:
                     _LOG.info("letters_go_on")
-                pause, said = FIRST_PAUSE, ""
+                backoff.reset()
+                said = ""
 
     def collect(self) -> int:
         """Move what one pull brings; how many messages that were.

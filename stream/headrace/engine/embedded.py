@@ -28,7 +28,7 @@ from headrace.engine.failures import ENDS_ALL, said_of, where_it_failed
 from headrace.engine.journal import Journal, JournalError
 from headrace.engine.journal_lease import FencedError, InUseError
 from headrace.engine.resource_watch import Watch, Watched
-from headrace.engine.retry import RETRYABLE, RetryPolicy, StoppedError
+from headrace.engine.retry import RetryPolicy, StoppedError
 from headrace.engine.scheduler import Scheduler, Steps, Wake
 from headrace.engine.sources import OpenSource
 from headrace.engine.status import CONTRACT, FAILED, EngineStatus, SubjectStatus
@@ -39,6 +39,7 @@ from headrace.engine.tally_loop import TallyLoop
 from headrace.engine.workers import Workers, open_workers
 from headrace.job import Job
 from headrace.runtime.failpoints import reached
+from headrace.runtime.retry_policy import RETRYABLE
 from headrace.steps.mask.token_history import makes_tokens
 
 PROGRESS_SECONDS: Final = 0.1  # also how soon a stop is seen

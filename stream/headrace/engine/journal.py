@@ -21,6 +21,7 @@ import apsw
 from headrace.engine.journal_files import RESERVED, VFS, Log, load_checksums, lost_transactions, read_log
 from headrace.engine.journal_lease import JournalLease
 from headrace.engine.transaction import StoredBatch, Transaction
+from headrace.runtime.retry_policy import RetryableError
 from headrace.steps.circuit_breaker import CircuitState
 
 FILE: Final = "journal.db"
@@ -57,7 +58,7 @@ class JournalBrokenError(JournalError):
     """Writing failed half way: nobody knows what of it is on disk."""
 
 
-class DiskFullError(JournalError):
+class DiskFullError(JournalError, RetryableError):
     """No room for another transaction; nothing of it was kept."""
 
 

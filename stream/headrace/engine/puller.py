@@ -18,10 +18,11 @@ from headrace.core.message import Message
 from headrace.engine.batch_sizing import LINGER_SECONDS, ArrivalRate, batch_size
 from headrace.engine.continuity import Continuity, Gap
 from headrace.engine.pubsub_calls import ACK_IDS, Pull, Subscription
-from headrace.engine.retry import RETRYABLE, RetryPolicy, StoppedError
+from headrace.engine.retry import RetryPolicy, StoppedError
 from headrace.engine.scheduler import Scheduler, Steps, Wake
 from headrace.engine.status import SubjectStatus
 from headrace.pubsub.job_subscription import Difference
+from headrace.runtime.retry_policy import RETRYABLE
 
 PULL_MESSAGES: Final = 1000
 PULLS: Final = 6  # under way at a time while each brings MANY: one is waited for, another is read

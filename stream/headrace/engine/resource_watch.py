@@ -22,9 +22,9 @@ from headrace.core.tally import gap_tally
 from headrace.engine.check_intervals import CHECKS_A_SECOND, FIRST_CHECKS_A_SECOND, interval
 from headrace.engine.continuity import Gap
 from headrace.engine.journal import Journal
-from headrace.engine.retry import RETRYABLE
 from headrace.engine.sources import Source
 from headrace.engine.status import LETTERS, RESOURCES, SubjectStatus
+from headrace.runtime.retry_policy import RETRYABLE
 from headrace.steps.mask.token_history import version_problem
 
 CHECK_SECONDS: Final = 30.0

@@ -15,9 +15,9 @@ from google.cloud import bigquery
 from headrace.bigquery.table_identity import Looked, look_at_table, missing_witnesses
 from headrace.engine.check_intervals import LOOKS_A_SECOND, interval
 from headrace.engine.journal import Journal
-from headrace.engine.retry import RETRYABLE
 from headrace.engine.status import SubjectStatus
 from headrace.engine.witnesses import parse_witnesses
+from headrace.runtime.retry_policy import RETRYABLE
 
 LOOK_SECONDS: Final = 10.0  # a look costs one request, and nothing in BigQuery
 OVERDUE: Final = 2  # times as long

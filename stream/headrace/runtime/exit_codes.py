@@ -48,6 +48,7 @@ _BY_NAME: Final = {
     "FailpointError": Exit.CONFIGURATION,
     "SealedError": Exit.CONFIGURATION,
     "ArchiveError": Exit.CONFIGURATION,
+    "UnconfirmedAppendError": Exit.UNREACHABLE,
     "NoArchiveError": Exit.CONFIGURATION,
     "EditorError": Exit.CONFIGURATION,
     "GraphError": Exit.CONFIGURATION,
@@ -96,15 +97,16 @@ _BY_NAME: Final = {
 }
 # What is raised and caught inside, and never reaches a person: why.
 INTERNAL: Final = {
-    "MalformedEnvelopeError": "a message's fate: a dead letter",
-    "UndecodableError": "a message's fate: a dead letter",
-    "RefusedError": "a message's fate: a dead letter",
-    "FunctionError": "a message's fate: a dead letter",
+    "MalformedEnvelopeError": "the message becomes a dead letter",
+    "UndecodableError": "the message becomes a dead letter",
+    "RefusedError": "the message becomes a dead letter",
+    "FunctionError": "the message becomes a dead letter",
     "InvalidJsonError": "whoever reads the text says which line or option it is of",
     "UnreadableTextError": "whoever reads the text says which field it is of",
     "Malformed": "the decoders turn it into UndecodableError",
     "_BeyondError": "the decoder's trace ends there",
     "ExpressionError": "the lint turns it into ContractError",
+    "RetryableError": "the base of errors that are retried; each has a name of its own",
     "StoppedError": "a wait that ends because the engine is told to stop",
     "_DiedError": "the process that reads has ended: turned into a BackfillError",
     "_StoppedError": "a replay that ends because it is told to stop",
