@@ -314,7 +314,7 @@ def test_rows_of_another_behind_ours_halt_the_next_process(books: Books) -> None
     _leave_open(books, writer, 2)
     (stream,) = books.streams.streams.values()
     stream.batches.append(pa.RecordBatch.from_pydict({"value": [99]}))
-    with pytest.raises(HaltError, match="holds 3 rows where 1 were committed"):
+    with pytest.raises(HaltError, match="has 3 rows where 1 were committed"):
         books.restarted()
     assert books.told == [1]
 
@@ -404,7 +404,7 @@ def test_a_stream_with_more_rows_than_were_committed_halts_the_next_process_befo
     (stream,) = books.streams.streams.values()
     stream.batches.append(pa.RecordBatch.from_pydict({"value": more}))
     writer = books.restarted()
-    with pytest.raises(HaltError, match=f"holds {1 + len(more)} rows where 1 were committed"):
+    with pytest.raises(HaltError, match=f"has {1 + len(more)} rows where 1 were committed"):
         write(writer, 2)
     assert books.rows == [1, *more]
     assert books.told == [1]
@@ -415,7 +415,7 @@ def test_a_stream_with_fewer_rows_than_were_committed_halts_the_next_process_bef
     (stream,) = books.streams.streams.values()
     stream.batches[:] = [pa.RecordBatch.from_pydict({"value": [1]})]
     writer = books.restarted()
-    with pytest.raises(HaltError, match="holds 1 rows where 2 were committed"):
+    with pytest.raises(HaltError, match="has 1 rows where 2 were committed"):
         write(writer, 3)
     assert books.rows == [1]
 

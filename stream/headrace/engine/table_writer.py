@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from headrace.bigquery.append_result import AppendResult, HaltError, interpret
 from headrace.bigquery.event_table import PROVISION_MAKES
+from headrace.bigquery.finalised_stream import BatchAtEnd, batch_at_end
 from headrace.bigquery.write_streams import Rows, WriteStreams
 from headrace.core.micro_batch import from_ipc, to_ipc
 from headrace.engine.journal import Journal
@@ -307,16 +308,21 @@ class TableWriter:
         count = self._retry.call(
             self._needs("its stream cannot be finalised"), lambda: self._streams.finalise(self._stream)
         )
-        if count is None or replaced:
-            return pending is not None and not taken_over and self._found(pending, replaced)
-        if pending is not None and count == self._offset + len(pending):
-            return True
-        if count != self._offset:
-            raise HaltError(
-                f"{self._stream}: holds {count:,} rows where {self._offset:,} were committed; somebody else appended "
-                "to this stream, or the journal is an old copy; see docs/promises.md"
-            )
-        return False
+        if replaced:
+            return self._is_found(pending, taken_over, replaced)
+        at_end = batch_at_end(self._stream, count, self._offset, len(pending) if pending is not None else 0)
+        match at_end:
+            case BatchAtEnd.WRITTEN:
+                return True
+            case BatchAtEnd.NOT_WRITTEN:
+                return False
+            case BatchAtEnd.UNKNOWN:
+                return self._is_found(pending, taken_over, replaced)
+            case _:
+                assert_never(at_end)
+
+    def _is_found(self, pending: PendingBatch | None, taken_over: bool, replaced: bool) -> bool:
+        return pending is not None and not taken_over and self._found(pending, replaced)
 
     def _found(self, pending: PendingBatch, replaced: bool) -> bool:
         """Look the rows up in the table, because the stream is gone with its count.
@@ -331,7 +337,7 @@ class TableWriter:
             self._rewrite(pending, [found, missing], lambda _: None)
         elif len(found) not in (0, len(pending)):
             raise HaltError(
-                f"{self._path}: {len(found):,} of {len(pending):,} rows that were appended together stand in the table"
+                f"{self._path}: {len(found):,} of {len(pending):,} rows that were appended together are in the table"
             )
         return bool(found)
 
