@@ -249,7 +249,7 @@ class Embedded:
         return {name: moment for name, loop in loops if (moment := loop.complete_until())}
 
     def _keep_running(self, workers: Workers, subject: str, begins_at: float, wake: Wake) -> Steps[None]:
-        """Run one subject until told to stop. What its contract or its data raises holds up nobody else: the subject
+        """Run one subject until the engine stops. An error of its contract or its data holds up no other: the subject
         begins anew, as after a restart of the process, with growing pauses.
 
         Raises the errors that speak of more than one subject; any error when it runs *once*.
@@ -347,7 +347,7 @@ class Embedded:
                 _LOG.warning("claim_not_renewed", error=type(error).__name__)
 
 
-# Who ends by one of these says nothing more to others: the claim is not its own, or the journal cannot be believed.
+# After one of these the engine states nothing more: the claim is not its own, or the journal cannot be believed.
 _UNCLEAR: Final = (InUseError, FencedError, HaltError, JournalError)
 _CLAIM: Final = "claim"
 _TALLIES: Final = "tallies"

@@ -14,7 +14,7 @@ from headrace.engine.journal import JournalError
 from headrace.engine.journal_lease import FencedError, InUseError
 from headrace.schemas.errors import ContractError
 
-# The journal is everybody's, and so is the claim; and whoever finds other rows than were committed should not guess.
+# Journal and claim are shared by all subjects, and an engine that finds other rows than were committed must not guess.
 ENDS_ALL: Final = (HaltError, FencedError, InUseError, ClockError, JournalError, apsw.Error)
 _FRAMES: Final = 4
 

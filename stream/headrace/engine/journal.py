@@ -1,4 +1,4 @@
-"""The embedded engine's memory on disk: what is appended to a table was committed here before.
+"""The embedded engine's journal on disk: each batch is committed here before it is appended to a table.
 
 SQLite in WAL mode with ``synchronous=FULL``: a transaction that returned survives ``kill -9`` and a power cut, and a
 torn tail is dropped when the file is opened. Rows in it are masked; no message as it came is ever kept here.
@@ -55,7 +55,7 @@ class JournalError(RuntimeError):
 
 
 class JournalBrokenError(JournalError):
-    """Writing failed half way: nobody knows what of it is on disk."""
+    """Writing failed half way: which part of it is on disk is not known."""
 
 
 class DiskFullError(JournalError, RetryableError):
@@ -124,7 +124,7 @@ class Journal:
 
     @property
     def id(self) -> str:
-        """Made once with the file; tells journals apart."""
+        """The journal's own id, made once with the file."""
         with self._lock:
             return str(self._value("journal"))
 
@@ -204,7 +204,7 @@ class Journal:
         return self._text(f"reached {target} {source}")
 
     def identity(self, target: str) -> str | None:
-        """Which table *target* was when it was served last; None when nobody knows."""
+        """Which table *target* was when it was served last; None when that is not known."""
         return self._text(f"table {target}")
 
     def identities(self) -> list[str]:
@@ -320,7 +320,7 @@ def _half_written(directory: Path) -> str:
 
 
 def _is_damage(error: BaseException) -> bool:
-    """Whether SQLite read something else than it wrote; a disk that fails may be mended, and its content be good."""
+    """Whether SQLite read something else than it wrote; a disk that fails may be repaired, and its content be good."""
     return not isinstance(error, apsw.IOError | apsw.FullError) or getattr(error, "extendedresult", 0) in (
         apsw.SQLITE_IOERR_DATA,
         apsw.SQLITE_IOERR_SHORT_READ,

@@ -28,7 +28,7 @@ from headrace.runtime.retry_policy import RETRYABLE
 from headrace.steps.mask.token_history import version_problem
 
 CHECK_SECONDS: Final = 30.0
-AGAIN_SECONDS: Final = 5.0  # when something is wrong with a resource, or nobody knows: somebody is about to mend it
+AGAIN_SECONDS: Final = 5.0  # when something is wrong with a resource, or not known: it may be corrected soon
 CALL_SECONDS: Final = 10.0
 _LOG = structlog.get_logger("headrace")
 

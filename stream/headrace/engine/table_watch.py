@@ -142,7 +142,7 @@ class TableWatch:
     def _is_due(self, looked: Looked, before: Looked | None) -> bool:
         fell = before is not None and looked.rows < before.rows
         is_time = self._asked_at is None or self._seconds() >= self._asked_at + self.witness_seconds
-        return is_time or fell or self.is_change_open  # whoever acts on a change sees it again
+        return is_time or fell or self.is_change_open  # the look that acts on a change must see it again
 
     def _misses_rows(self, looked: Looked) -> bool:
         witnesses = parse_witnesses(self._journal.witnesses(self._target))
@@ -155,7 +155,7 @@ class TableWatch:
 
 
 def watch_on(watches: Callable[[], Sequence[TableWatch]], stop: threading.Event, seconds: float) -> None:
-    """Look at each table every *seconds*, or of many more seldom, one after another, until told to stop."""
+    """Look at each table every *seconds*, or of many more seldom, one after another, until the engine stops."""
     while True:
         every = watches()
         pause = interval(seconds, len(every), LOOKS_A_SECOND) / len(every)

@@ -78,7 +78,7 @@ class TallyLoop:
         self._status.ready = True
 
     def run(self) -> None:
-        """Flush until told to stop."""
+        """Flush until the engine stops."""
         while not self._stop.wait(FLUSH_SECONDS):
             self.flush()
 
