@@ -11,7 +11,7 @@ from google.auth.exceptions import DefaultCredentialsError, RefreshError, Transp
 from requests.exceptions import ConnectionError as RequestsConnectionError
 from requests.exceptions import ReadTimeout
 
-from headrace.engine.journal import DiskFullError
+from headrace.engine.journal_errors import DiskFullError
 from headrace.engine.retry import RetryPolicy, StoppedError
 from headrace.engine.status import SubjectStatus
 from headrace.runtime.call_failures import in_words, plain

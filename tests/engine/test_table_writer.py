@@ -16,9 +16,10 @@ from headrace.bigquery.append_result import HaltError
 from headrace.bigquery.write_streams import WriteStreams
 from headrace.engine.journal import Journal
 from headrace.engine.journal_lease import FencedError
+from headrace.engine.pending_batch import CommitHook, PendingBatch
 from headrace.engine.retry import RetryPolicy, StoppedError
 from headrace.engine.status import SubjectStatus
-from headrace.engine.table_writer import CommitHook, PendingBatch, TableWriter
+from headrace.engine.table_writer import TableWriter
 from headrace.engine.transaction import Transaction
 from headrace.runtime.call_failures import plain
 from tests.faults import scripted_answers as answers

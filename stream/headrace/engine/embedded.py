@@ -25,7 +25,8 @@ from headrace.core.resource_names import ENGINES, Names
 from headrace.engine.check_intervals import BEGINNINGS_A_SECOND
 from headrace.engine.claim_keeper import ClaimKeeper
 from headrace.engine.failures import ENDS_ALL, said_of, where_it_failed
-from headrace.engine.journal import Journal, JournalError
+from headrace.engine.journal import Journal
+from headrace.engine.journal_errors import JournalError
 from headrace.engine.journal_lease import FencedError, InUseError
 from headrace.engine.resource_watch import Watch, Watched
 from headrace.engine.retry import RetryPolicy, StoppedError

@@ -10,7 +10,7 @@ import apsw
 
 from headrace.bigquery.append_result import HaltError
 from headrace.engine.claim_keeper import ClockError
-from headrace.engine.journal import JournalError
+from headrace.engine.journal_errors import JournalError
 from headrace.engine.journal_lease import FencedError, InUseError
 from headrace.schemas.errors import ContractError
 

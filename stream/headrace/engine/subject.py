@@ -23,6 +23,7 @@ from headrace.core.micro_batch import MicroBatch, to_ipc
 from headrace.core.resource_names import Names
 from headrace.core.tally import Outcome, Tally, tally_lost, tally_rows, tally_written
 from headrace.engine.journal import Journal
+from headrace.engine.pending_batch import CommitHook, Fence, PendingBatch
 from headrace.engine.prepare import Prepared, tally_refused
 from headrace.engine.retry import NEEDS_ROOM, RetryPolicy
 from headrace.engine.round_pipeline import RoundPipeline, Stages
@@ -32,7 +33,7 @@ from headrace.engine.seen_messages import SeenMessages, receipts_of, with_receip
 from headrace.engine.sources import Preparer, Source
 from headrace.engine.status import FAILED, LETTERS, SubjectStatus
 from headrace.engine.table_watch import Change, TableReplacedError, TableWatch
-from headrace.engine.table_writer import CommitHook, Fence, PendingBatch, TableWriter
+from headrace.engine.table_writer import TableWriter
 from headrace.engine.transaction import Transaction
 from headrace.job import Job
 from headrace.runtime.failpoints import reached

@@ -78,7 +78,8 @@ def call(attempt: Callable[[], T], seconds: float) -> T:
     Raises the last error once no further attempt would begin within *seconds*, and at once any that is not RETRYABLE.
     """
     worth_another = if_exception_type(*RETRYABLE)
-    return retry_target(attempt, worth_another, Backoff(), timeout=seconds, exception_factory=_last_error)
+    done: T = retry_target(attempt, worth_another, Backoff(), timeout=seconds, exception_factory=_last_error)
+    return done
 
 
 def _last_error(
