@@ -145,7 +145,7 @@ class Model:
         return said
 
 
-def said_of(decision: Decision, count: int) -> list[str]:
+def describe_error(decision: Decision, count: int) -> list[str]:
     said = dict.fromkeys(decision.fresh, "fresh") | dict.fromkeys(decision.duplicates, "duplicate")
     said |= {conflict.index: "conflict" for conflict in decision.conflicts}
     assert len(said) == len(decision.fresh) + len(decision.duplicates) + len(decision.conflicts) == count
@@ -164,7 +164,7 @@ def test_it_decides_as_a_dictionary_would(data: st.DataObject) -> None:
 
         decision = seen.decide(batch, stored)
 
-        assert said_of(decision, len(events)) == model.decide(events, stored)
+        assert describe_error(decision, len(events)) == model.decide(events, stored)
         assert [decision.fresh, decision.duplicates, decision.same_batch_conflicts] == [
             sorted(each) for each in (decision.fresh, decision.duplicates, decision.same_batch_conflicts)
         ]

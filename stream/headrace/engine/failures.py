@@ -19,16 +19,16 @@ ENDS_ALL: Final = (HaltError, FencedError, InUseError, ClockError, JournalError,
 _FRAMES: Final = 4
 
 
-def said_of(error: Exception) -> str:
+def describe_error(error: Exception) -> str:
     """What is in the subject's way, for people; the text of an error that is not ours may hold values, so it is left
     out."""
     stays = "its messages stay in Pub/Sub, and the subject is tried again"
     if isinstance(error, ContractError):
         return f"{error}; {stays}"
-    return f"{type(error).__name__} at {where_it_failed(error)}: {stays}; if it does not go away, report this line"
+    return f"{type(error).__name__} at {innermost_calls(error)}: {stays}; if it does not go away, report this line"
 
 
-def where_it_failed(error: BaseException) -> str:
-    """The innermost calls, outermost first, by module, function and line; nothing of what they were given."""
+def innermost_calls(error: BaseException) -> str:
+    """Return the innermost calls, outermost first, by module, function and line, without their arguments."""
     frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
     return " > ".join(f"{Path(each.filename).stem}.{each.name}:{each.lineno}" for each in frames)

@@ -146,7 +146,7 @@ class Puller:
         try:
             _, wrong = self._describe()
         except NotFound:
-            wrong = self._continuity.saw_none()
+            wrong = self._continuity.record_missing()
         return [f"{self._calls.name}: {each.found}; {each.remedy}" for each in wrong]
 
     def settle_gaps(self, commit: Callable[[Gap], None]) -> None:
@@ -233,7 +233,7 @@ class Puller:
         """The subscription as it is, and what is wrong with it."""
         asked_at = time.time_ns() // 1000
         found = self._calls.describe()
-        return found, self._continuity.saw(found, asked_at)
+        return found, self._continuity.record(found, asked_at)
 
     def _ask(self) -> None:
         """Begin the pulls that are wanted and have room; who calls holds the lock."""
@@ -322,7 +322,7 @@ class Puller:
         if isinstance(error, Cancelled) and self._is_winding_down:
             return
         if isinstance(error, NotFound):
-            self._continuity.saw_none()
+            self._continuity.record_missing()
         if error is not None:
             raise error
         self._retry.recovered()
