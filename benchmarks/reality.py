@@ -15,7 +15,7 @@ from typing import Any, Final
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from headrace.engine.puller import WAITING_MESSAGES
+from headrace.engine.pull_buffer import WAITING_MESSAGES
 from headrace.planning.capacity.scenario import Costs, Scenario
 from headrace.planning.capacity.simulation import simulate
 from headrace.planning.capacity.simulation_samples import Outcome

@@ -175,8 +175,8 @@ def test_text_that_is_not_utf_8_and_integers_that_are_too_long_are_called_so(tmp
     lines = [b'{"s":"x","n":' + b"9" * 5_000 + b"}", b'{"s":"M\xfcller"}', b'{"s":"x","n":1,"at":"%s"}' % TIME.encode()]
     read = Read(THING, [a_file(tmp_path, b"\n".join(lines), "things.ndjson")])
     assert [each.partition("line: ")[2] for each in read.problems] == [
-        "JSON with a number of more than 1,000 digits; mend the file",
-        "not UTF-8; mend the file",
+        "JSON with a number of more than 1,000 digits; correct the file",
+        "not UTF-8; correct the file",
     ]
     assert good(read) == ["3"]
 

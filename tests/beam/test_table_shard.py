@@ -185,7 +185,7 @@ def test_a_stream_that_holds_more_than_was_committed_halts() -> None:
     (stream,) = shard.table.streams
     shard.table.streams[stream] += [("x", "x1")] * 2
     shard.table.finalise(stream)
-    with pytest.raises(HaltError, match="has 2 rows, 0 and perhaps 1 were committed"):
+    with pytest.raises(HaltError, match="has 2 rows where 0 were committed, and perhaps 1 more"):
         shard.append()
 
 

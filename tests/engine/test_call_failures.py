@@ -11,10 +11,11 @@ from google.auth.exceptions import DefaultCredentialsError, RefreshError, Transp
 from requests.exceptions import ConnectionError as RequestsConnectionError
 from requests.exceptions import ReadTimeout
 
-from headrace.engine.journal import DiskFullError
-from headrace.engine.retry import RETRYABLE, RetryPolicy, StoppedError
+from headrace.engine.journal_errors import DiskFullError
+from headrace.engine.retry import RetryPolicy, StoppedError
 from headrace.engine.status import SubjectStatus
 from headrace.runtime.call_failures import in_words, plain
+from headrace.runtime.retry_policy import RETRYABLE, RetryableError
 
 TOPIC = "projects/p/topics/t"
 NEED = f"{TOPIC}: the job needs roles/pubsub.publisher on it; `headrace provision` makes it"
@@ -85,7 +86,7 @@ def test_a_full_disk_says_itself_what_is_full() -> None:
 def an_error(kind: type[BaseException]) -> Any:
     if kind is api.RetryError:
         return api.RetryError("a secret", None)
-    return kind("a secret") if kind is not DiskFullError else kind("/journal: no room")
+    return kind("a secret") if kind is not RetryableError else DiskFullError("/journal: no room")
 
 
 @pytest.mark.parametrize("kind", RETRYABLE, ids=lambda kind: kind.__name__)

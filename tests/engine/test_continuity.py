@@ -45,13 +45,13 @@ def gaps(continuity: Continuity) -> list[Gap]:
 def test_a_time_in_which_it_received_nothing_is_a_gap(wrong: Callable[[], Subscription] | None) -> None:
     #  10 s: right|20 s: wrong|30 s: wrong|40 s: right again: what was published between 10 s and 40 s may be missing
     continuity = Continuity(TOPIC, lambda: 0)
-    continuity.saw(right(), 10 * SECOND)
+    continuity.record(right(), 10 * SECOND)
     assert continuity.unbroken
     for moment in (20, 30):
-        found = continuity.saw_none() if wrong is None else continuity.saw(wrong(), moment * SECOND)
+        found = continuity.record_missing() if wrong is None else continuity.record(wrong(), moment * SECOND)
         assert found
         assert not continuity.unbroken
-    assert continuity.saw(right(35), 40 * SECOND) == []
+    assert continuity.record(right(35), 40 * SECOND) == []
     assert not continuity.unbroken, "before the gap is durable"
 
     (gap,) = gaps(continuity)
@@ -64,8 +64,8 @@ def test_a_time_in_which_it_received_nothing_is_a_gap(wrong: Callable[[], Subscr
 
 def test_a_gap_that_could_not_be_settled_stays() -> None:
     continuity = Continuity(TOPIC, lambda: 0)
-    continuity.saw(right(1), 10 * SECOND)
-    continuity.saw(right(2), 20 * SECOND)
+    continuity.record(right(1), 10 * SECOND)
+    continuity.record(right(2), 20 * SECOND)
 
     def full(gap: Gap) -> None:
         raise TimeoutError
@@ -87,7 +87,7 @@ def test_a_gap_that_could_not_be_settled_stays() -> None:
 )
 def test_one_created_after_an_earlier_process_was_complete_is_another(known: int, created: int, replaced: bool) -> None:
     continuity = Continuity(TOPIC, lambda: known * SECOND)
-    continuity.saw(right(created), 300 * SECOND)
+    continuity.record(right(created), 300 * SECOND)
 
     assert [(gap.since, gap.until) for gap in gaps(continuity)] == [(known * SECOND, 300 * SECOND)] * replaced
 
@@ -95,8 +95,8 @@ def test_one_created_after_an_earlier_process_was_complete_is_another(known: int
 @pytest.mark.parametrize("other", [lambda: right(2), unlabelled], ids=["created again", "created by other means"])
 def test_another_label_is_another_subscription(other: Callable[[], Subscription]) -> None:
     continuity = Continuity(TOPIC, lambda: 0)
-    continuity.saw(right(1), 10 * SECOND)
-    continuity.saw(other(), 20 * SECOND)
+    continuity.record(right(1), 10 * SECOND)
+    continuity.record(other(), 20 * SECOND)
 
     assert [gap.why for gap in gaps(continuity)] == ["the subscription was created anew"]
 
@@ -104,8 +104,8 @@ def test_another_label_is_another_subscription(other: Callable[[], Subscription]
 def test_one_that_never_was_there_has_no_gap() -> None:
     #  the engine is started before anything is provisioned
     continuity = Continuity(TOPIC, lambda: 0)
-    continuity.saw_none()
-    continuity.saw(right(), 10 * SECOND)
+    continuity.record_missing()
+    continuity.record(right(), 10 * SECOND)
 
     assert gaps(continuity) == []
 
@@ -119,18 +119,18 @@ def filtered() -> Subscription:
 def test_one_that_lost_events_for_a_while_and_is_the_same_says_by_what() -> None:
     #  10 s: right|20 s: it has a filter|30 s: right again, and never created anew
     continuity = Continuity(TOPIC, lambda: 0)
-    continuity.saw(right(), 10 * SECOND)
-    continuity.saw(filtered(), 20 * SECOND)
-    continuity.saw(right(), 30 * SECOND)
+    continuity.record(right(), 10 * SECOND)
+    continuity.record(filtered(), 20 * SECOND)
+    continuity.record(right(), 30 * SECOND)
 
     assert gaps(continuity) == [Gap(10 * SECOND, 30 * SECOND, "it has a filter, so some events never arrive")]
 
 
 def test_one_that_was_away_for_a_while_says_so_even_if_nobody_can_see_that_it_is_another() -> None:
     continuity = Continuity(TOPIC, lambda: 0)
-    continuity.saw(unlabelled(), 10 * SECOND)
-    continuity.saw_none()
-    continuity.saw(unlabelled(), 30 * SECOND)
+    continuity.record(unlabelled(), 10 * SECOND)
+    continuity.record_missing()
+    continuity.record(unlabelled(), 30 * SECOND)
 
     assert gaps(continuity) == [Gap(10 * SECOND, 30 * SECOND, MISSING.found)]
 
@@ -138,10 +138,10 @@ def test_one_that_was_away_for_a_while_says_so_even_if_nobody_can_see_that_it_is
 def test_what_was_wrong_first_is_why_messages_may_be_missing() -> None:
     #  10 s: right|20 s: it has a filter|it is deleted|30 s: created again
     continuity = Continuity(TOPIC, lambda: 0)
-    continuity.saw(right(), 10 * SECOND)
-    continuity.saw(filtered(), 20 * SECOND)
-    continuity.saw_none()
-    continuity.saw(right(25), 30 * SECOND)
+    continuity.record(right(), 10 * SECOND)
+    continuity.record(filtered(), 20 * SECOND)
+    continuity.record_missing()
+    continuity.record(right(25), 30 * SECOND)
 
     assert [gap.why for gap in gaps(continuity)] == ["it has a filter, so some events never arrive"]
 
@@ -149,15 +149,15 @@ def test_what_was_wrong_first_is_why_messages_may_be_missing() -> None:
 def test_one_that_is_not_there_when_a_later_process_looks_first_has_a_gap_since_the_earlier_one() -> None:
     #  5 s: an earlier process has seen everything until then|it is not there|30 s: it is, by the label of before
     continuity = Continuity(TOPIC, lambda: 5 * SECOND)
-    continuity.saw_none()
-    continuity.saw(right(), 30 * SECOND)
+    continuity.record_missing()
+    continuity.record(right(), 30 * SECOND)
 
     assert gaps(continuity) == [Gap(5 * SECOND, 30 * SECOND, MISSING.found)]
 
 
 def test_one_of_which_nobody_knows_when_it_was_created_is_taken_for_the_one_that_was_read() -> None:
     continuity = Continuity(TOPIC, lambda: 5 * SECOND)
-    continuity.saw(unlabelled(), 30 * SECOND)
+    continuity.record(unlabelled(), 30 * SECOND)
 
     assert continuity.unbroken
     assert gaps(continuity) == []
@@ -170,7 +170,7 @@ def test_what_loses_no_event_breaks_nothing() -> None:
     found.dead_letter_policy = DeadLetterPolicy(dead_letter_topic="projects/p/topics/headrace-dead-letters")
     continuity = Continuity(TOPIC, lambda: 0)
 
-    assert continuity.saw(found, 10 * SECOND) == []
+    assert continuity.record(found, 10 * SECOND) == []
     assert continuity.unbroken
 
 

@@ -14,7 +14,8 @@ from headrace.bigquery.append_result import HaltError
 from headrace.core.resource_names import Names
 from headrace.engine import embedded, table_watch, tally_loop
 from headrace.engine.embedded import Embedded, Progress
-from headrace.engine.journal import Journal, JournalError
+from headrace.engine.journal import Journal
+from headrace.engine.journal_errors import JournalError
 from headrace.engine.journal_lease import FencedError, InUseError
 from headrace.runtime.clock import now_micros
 from headrace.schemas.errors import ContractError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from headrace.engine.failures import said_of, where_it_failed
+from headrace.engine.failures import describe_error, innermost_calls
 from headrace.schemas.errors import ContractError
 
 
@@ -27,13 +27,13 @@ def fail(error: Exception, _: int) -> None:
 
 
 def test_what_a_contract_is_refused_for_is_said_as_it_is() -> None:
-    said = said_of(raised(ContractError("things.v2.n", "int cannot be read as string", "add a field instead")))
+    said = describe_error(raised(ContractError("things.v2.n", "int cannot be read as string", "add a field instead")))
     assert said.startswith("things.v2.n: int cannot be read as string; add a field instead; ")
     assert "stay in Pub/Sub" in said
 
 
 def test_of_any_other_error_its_class_and_place_are_said_and_not_its_text() -> None:
-    said = said_of(raised(ValueError("ada@example.com")))
+    said = describe_error(raised(ValueError("ada@example.com")))
     assert said.startswith("ValueError at test_failures.raised:")
     assert "stay in Pub/Sub" in said
     assert "report this line" in said
@@ -41,7 +41,7 @@ def test_of_any_other_error_its_class_and_place_are_said_and_not_its_text() -> N
 
 
 def test_the_place_is_named_by_the_innermost_calls_outermost_first() -> None:
-    shallow, deep = (where_it_failed(raised(ValueError(), deep)).split(" > ") for deep in (0, 9))
+    shallow, deep = (innermost_calls(raised(ValueError(), deep)).split(" > ") for deep in (0, 9))
     names = [each.partition(":")[0] for each in shallow]
     assert names == ["test_failures.raised", "test_failures.go_down", "test_failures.fail"]
     assert [each.partition(":")[0] for each in deep] == ["test_failures.go_down"] * 3 + ["test_failures.fail"]
@@ -49,4 +49,4 @@ def test_the_place_is_named_by_the_innermost_calls_outermost_first() -> None:
 
 
 def test_an_error_that_nobody_raised_has_no_place() -> None:
-    assert where_it_failed(ValueError()) == ""
+    assert innermost_calls(ValueError()) == ""

@@ -16,16 +16,11 @@ from pathlib import Path
 import apsw
 import pytest
 
-from headrace.engine.journal import (
-    FILE,
-    FORMAT,
-    DiskFullError,
-    Journal,
-    JournalBrokenError,
-    JournalError,
-)
+from headrace.engine.journal import Journal
+from headrace.engine.journal_errors import DiskFullError, JournalBrokenError, JournalError
 from headrace.engine.journal_files import VFS, load_checksums
 from headrace.engine.journal_lease import FencedError, InUseError
+from headrace.engine.journal_opening import FILE, FORMAT
 from headrace.engine.transaction import StoredBatch
 from headrace.steps.circuit_breaker import CircuitState
 from tests.support.paths import ROOT

@@ -11,8 +11,10 @@ from typing import Any
 import apsw
 import pytest
 
-from headrace.engine.journal import FILE, Journal, JournalBrokenError, JournalError
+from headrace.engine.journal import Journal
+from headrace.engine.journal_errors import JournalBrokenError, JournalError
 from headrace.engine.journal_files import read_log
+from headrace.engine.journal_opening import FILE
 
 SEED = 20261128
 TABLES = ("flights", "bookings")

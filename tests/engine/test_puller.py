@@ -9,9 +9,11 @@ import pytest
 from google.api_core.exceptions import DeadlineExceeded, ServiceUnavailable
 
 from headrace.engine.continuity import Continuity
-from headrace.engine.puller import MANY, PULL_SECONDS, PULLS, WAITING_MESSAGES, Puller
+from headrace.engine.pull_buffer import WAITING_MESSAGES
+from headrace.engine.puller import MANY, PULL_SECONDS, PULLS, Puller
 from headrace.engine.scheduler import Scheduler
 from headrace.engine.status import SubjectStatus
+from headrace.runtime.retry_policy import Backoff
 from tests.support.jobs import wait_for
 from tests.support.pulls import TOPIC, Scripted
 
@@ -150,7 +152,7 @@ def test_nothing_is_settled_while_a_message_is_held(puller: Puller, calls: Scrip
     find_nothing(puller)
     calls.answer(1)
     assert puller.drained_at == 0
-    puller._let_go(puller.take(10, 0.0))
+    puller._leases.let_go(puller.take(10, 0.0))
     assert puller.drained_at == LATE - HELD
 
 
@@ -198,22 +200,22 @@ def test_what_a_pull_brings_while_it_is_stopped_is_handed_back(puller: Puller, c
 
 
 def test_leases_are_renewed_while_messages_are_held(calls: Scripted, puller: Puller) -> None:
-    puller._deadline = 0.2
+    puller._leases.seconds = 0.2
     calls.answer(0)  # so that the next one is leased for as long as that
     wait_for(lambda: len(calls.asked) == 1)
     calls.answer(1)
     wait_for(lambda: len(calls.leased) > 2)
-    puller.acknowledge = lambda pulled: puller._let_go(pulled)  # type: ignore[method-assign]
+    puller.acknowledge = lambda pulled: puller._leases.let_go(pulled)  # type: ignore[method-assign]
     puller.acknowledge(puller.take(10, 0.0))
-    assert not puller._held
+    assert not puller._leases.held
 
 
 def test_leases_are_renewed_while_pulls_fail(calls: Scripted, puller: Puller, status: SubjectStatus) -> None:
-    puller._deadline = 0.2
+    puller._leases.seconds = 0.2
     calls.answer(0)  # so that the next one is leased for as long as that
     wait_for(lambda: len(calls.asked) == 1)
     calls.answer(1)
-    puller._retry._pause = 60.0
+    puller._retry._backoff = Backoff(60.0, 60.0)
     calls.answer(ServiceUnavailable("no"))
     wait_for(lambda: "pull" in status.in_the_way)
     renewed = len(calls.leased)

@@ -13,12 +13,13 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from google.pubsub_v1.types import PubsubMessage, ReceivedMessage
 
 from headrace.core.message import Message
+from headrace.engine import leases, pull_buffer, scheduler
 from headrace.engine import puller as module
-from headrace.engine import scheduler
 from headrace.engine.batch_sizing import LINGER_SECONDS
 from headrace.engine.continuity import Continuity, Gap
 from headrace.engine.pubsub_calls import ACK_IDS
-from headrace.engine.puller import MANY, PULL_SECONDS, PULLS, WAITING_BYTES, Puller
+from headrace.engine.pull_buffer import WAITING_BYTES
+from headrace.engine.puller import MANY, PULL_SECONDS, PULLS, Puller
 from headrace.engine.scheduler import Scheduler
 from headrace.engine.status import SubjectStatus
 from headrace.pubsub.job_subscription import MISSING
@@ -124,8 +125,8 @@ def is_waiting(puller: Puller) -> bool:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(module, "time", clock)
-    monkeypatch.setattr(scheduler, "time", clock)
+    for each in (module, leases, pull_buffer, scheduler):
+        monkeypatch.setattr(each, "time", clock)
     return clock
 
 
@@ -149,7 +150,7 @@ def many_come(pulling: Pulling) -> Pulling:
 @pytest.fixture
 def long_linger(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who waits for more than he has waits for longer than any test."""
-    monkeypatch.setattr(module, "LINGER_SECONDS", 3600.0)
+    monkeypatch.setattr(pull_buffer, "LINGER_SECONDS", 3600.0)
 
 
 def test_who_takes_before_anything_came_gets_nothing(pulling: Pulling) -> None:

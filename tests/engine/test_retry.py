@@ -12,9 +12,10 @@ import structlog.testing
 from google.api_core.exceptions import Forbidden, NotFound, ServiceUnavailable
 
 from headrace.engine import scheduler
-from headrace.engine.retry import FIRST_SECONDS, LONGEST_SECONDS, RetryPolicy, StoppedError
+from headrace.engine.retry import RetryPolicy, StoppedError
 from headrace.engine.scheduler import Steps
 from headrace.engine.status import SubjectStatus
+from headrace.runtime.retry_policy import FIRST_SECONDS, LONGEST_SECONDS
 from tests.support.pulls import Clock
 
 NEED = "a place: the job needs a permission on it; `headrace provision` makes it"

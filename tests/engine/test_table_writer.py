@@ -16,9 +16,10 @@ from headrace.bigquery.append_result import HaltError
 from headrace.bigquery.write_streams import WriteStreams
 from headrace.engine.journal import Journal
 from headrace.engine.journal_lease import FencedError
+from headrace.engine.pending_batch import CommitHook, PendingBatch
 from headrace.engine.retry import RetryPolicy, StoppedError
 from headrace.engine.status import SubjectStatus
-from headrace.engine.table_writer import CommitHook, PendingBatch, TableWriter
+from headrace.engine.table_writer import TableWriter
 from headrace.engine.transaction import Transaction
 from headrace.runtime.call_failures import plain
 from tests.faults import scripted_answers as answers
@@ -314,7 +315,7 @@ def test_rows_of_another_behind_ours_halt_the_next_process(books: Books) -> None
     _leave_open(books, writer, 2)
     (stream,) = books.streams.streams.values()
     stream.batches.append(pa.RecordBatch.from_pydict({"value": [99]}))
-    with pytest.raises(HaltError, match="holds 3 rows where 1 were committed"):
+    with pytest.raises(HaltError, match="has 3 rows where 1 were committed"):
         books.restarted()
     assert books.told == [1]
 
@@ -404,7 +405,7 @@ def test_a_stream_with_more_rows_than_were_committed_halts_the_next_process_befo
     (stream,) = books.streams.streams.values()
     stream.batches.append(pa.RecordBatch.from_pydict({"value": more}))
     writer = books.restarted()
-    with pytest.raises(HaltError, match=f"holds {1 + len(more)} rows where 1 were committed"):
+    with pytest.raises(HaltError, match=f"has {1 + len(more)} rows where 1 were committed"):
         write(writer, 2)
     assert books.rows == [1, *more]
     assert books.told == [1]
@@ -415,7 +416,7 @@ def test_a_stream_with_fewer_rows_than_were_committed_halts_the_next_process_bef
     (stream,) = books.streams.streams.values()
     stream.batches[:] = [pa.RecordBatch.from_pydict({"value": [1]})]
     writer = books.restarted()
-    with pytest.raises(HaltError, match="holds 1 rows where 2 were committed"):
+    with pytest.raises(HaltError, match="has 1 rows where 2 were committed"):
         write(writer, 3)
     assert books.rows == [1]
 

@@ -68,9 +68,9 @@ def test_of_few_messages_none_is_given_to_somebody_busy_until_they_have_waited_f
     service = a_service(project)
     publish_flights(service, 3)
     with pulling(service) as puller:
-        wait_for(lambda: puller._count() == 3)
-        puller._arrivals.note(time.monotonic(), 10_000)
-        puller._waiting_since = time.monotonic() + 3600
+        wait_for(lambda: len(puller._buffer) == 3)
+        puller._buffer.arrivals.note(time.monotonic(), 10_000)
+        puller._buffer.since = time.monotonic() + 3600
         assert puller.take(5000, None) == []
-        puller._waiting_since = time.monotonic()
+        puller._buffer.since = time.monotonic()
         wait_for(lambda: sum(len(each.messages) for each in puller.take(5000, None)) == 3)

@@ -13,7 +13,7 @@ from headrace.audit.reconcile import SubjectAudit, count_subjects
 from headrace.backfill.build_backfill import Reading, build_backfill
 from headrace.engine import embedded
 from headrace.engine.embedded import Embedded, Progress
-from headrace.engine.journal import JournalError
+from headrace.engine.journal_errors import JournalError
 from headrace.engine.table_watch import TableReplacedError
 from headrace.runtime.google_clients import open_bigquery
 from tests.integration.test_backfill import Place

@@ -141,16 +141,16 @@ class Model:
                 here[name] = content
                 said.append("fresh")
                 continue
-            said.append("duplicate" if same else "rival" if name in here else "conflict")
+            said.append("duplicate" if same else "same-batch conflict" if name in here else "conflict")
         return said
 
 
-def said_of(decision: Decision, count: int) -> list[str]:
+def labels(decision: Decision, count: int) -> list[str]:
     said = dict.fromkeys(decision.fresh, "fresh") | dict.fromkeys(decision.duplicates, "duplicate")
     said |= {conflict.index: "conflict" for conflict in decision.conflicts}
     assert len(said) == len(decision.fresh) + len(decision.duplicates) + len(decision.conflicts) == count
     assert set(decision.same_batch_conflicts) <= {conflict.index for conflict in decision.conflicts}
-    return ["rival" if index in decision.same_batch_conflicts else said[index] for index in range(count)]
+    return ["same-batch conflict" if index in decision.same_batch_conflicts else said[index] for index in range(count)]
 
 
 @settings(FIXED_PROFILE, max_examples=200)
@@ -164,7 +164,7 @@ def test_it_decides_as_a_dictionary_would(data: st.DataObject) -> None:
 
         decision = seen.decide(batch, stored)
 
-        assert said_of(decision, len(events)) == model.decide(events, stored)
+        assert labels(decision, len(events)) == model.decide(events, stored)
         assert [decision.fresh, decision.duplicates, decision.same_batch_conflicts] == [
             sorted(each) for each in (decision.fresh, decision.duplicates, decision.same_batch_conflicts)
         ]

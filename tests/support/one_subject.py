@@ -23,8 +23,8 @@ from headrace.core.micro_batch import from_ipc
 from headrace.core.resource_names import Names
 from headrace.engine.journal import Journal
 from headrace.engine.journal_lease import FencedError
+from headrace.engine.leases import Pulled
 from headrace.engine.prepare import Preparation, Prepared
-from headrace.engine.puller import Pulled
 from headrace.engine.round_pipeline import open_stages
 from headrace.engine.scheduler import Steps
 from headrace.engine.status import SubjectStatus

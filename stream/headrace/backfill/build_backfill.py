@@ -16,7 +16,7 @@ from headrace.backfill.reading_process import read_ahead
 from headrace.config.secrets import HeldKey, Key
 from headrace.config.served_contracts import served
 from headrace.config.settings import Settings, read_masking_key
-from headrace.engine.build import engine_of
+from headrace.engine.build import build_backfill_engine
 from headrace.engine.embedded import Embedded
 from headrace.engine.journal import Journal
 from headrace.engine.retry import RetryPolicy
@@ -83,7 +83,7 @@ def build_backfill(settings: Settings, reading: History) -> tuple[Embedded, Hist
     def open_source(name: str, status: SubjectStatus, stop: threading.Event) -> tuple[Source, Preparer]:
         return source, LinePreparer(job, name)
 
-    return engine_of(settings, job, journal, open_bigquery(settings.project), open_source, stop), source
+    return build_backfill_engine(settings, job, journal, open_bigquery(settings.project), open_source, stop), source
 
 
 def held_key(settings: Settings) -> Key:

@@ -118,8 +118,8 @@ class DayReader:
             prepared = self._preparation.prepare(messages, self._job.clock())
             for letter in prepared.letters:
                 raise BackfillError(
-                    f"{letter.detail}; a day is replaced as a whole or not at all, and nothing was written: mend the "
-                    "file"
+                    f"{letter.detail}; a day is replaced as a whole or not at all, and nothing was written: "
+                    "correct the file"
                 )
             end = len(messages) - prepared.left
             spooled.lines += end

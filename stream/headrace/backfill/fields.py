@@ -60,7 +60,7 @@ class Fields:
         try:
             return id_of(self._contract.subject, named)
         except UnicodeEncodeError:
-            raise InvalidEventError("identity", "text that is not UTF-8", "mend the file") from None
+            raise InvalidEventError("identity", "text that is not UTF-8", "correct the file") from None
 
     def _named(self, values: Table[str, Any]) -> dict[str, Any]:
         fields = {} if self._mapping.given else dict(values)

@@ -132,5 +132,5 @@ class _Sample:
     def _refuse(self, lines: str) -> None:
         raise BackfillError(
             f"{self._place.name}: {lines} is refused, and for one reason: {self._first}. Nothing of it was written: "
-            "mend the file or the mapping, and run it again"
+            "correct the file or the mapping, and run it again"
         )

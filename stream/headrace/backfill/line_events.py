@@ -117,7 +117,7 @@ class Events:
         attributes = {FILE: place.name, LINE: str(line.number)}
         try:
             if line.problem:
-                raise InvalidEventError("the line", line.problem, "mend the file")
+                raise InvalidEventError("the line", line.problem, "correct the file")
             if line.unreadable:
                 self._refuse_unreadable(line)
             data, event_id, event_time = self._encoded(line, place)
@@ -158,7 +158,7 @@ class Events:
         fields = {origin.column: each.name for each, origin in self._origins if not origin.constant}
         for name, why in line.unreadable:
             if not self._mapping.given or name in fields or name in self._mapping.identity:
-                raise InvalidEventError(fields.get(name, "the identity"), why, "mend the file")
+                raise InvalidEventError(fields.get(name, "the identity"), why, "correct the file")
 
     def _refuse_what_the_file_says_in_its_own_way(self, line: Line) -> None:
         """Of what a producer cannot give, the producers' checks would say what helps a producer."""

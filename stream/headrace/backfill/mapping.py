@@ -96,7 +96,7 @@ def _parse(place: str, contract: Contract, project: str) -> Mapping:
         text = _read(place, project).decode("utf-8-sig")
         table = parse_toml(text)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise MappingError(place, f"not TOML ({error})", "mend it") from error
+        raise MappingError(place, f"not TOML ({error})", "correct it") from error
     return replace(_mapping(table, contract, place), digest=text)
 
 

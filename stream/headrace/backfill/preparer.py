@@ -49,9 +49,9 @@ class LinePreparer:
         if self._breaker.opens_on(now, len(messages), refused):
             example = next((letter.detail for letter in prepared.letters if letter.reason in COUNTED), "none")
             seen = describe(len(messages), refused, self._percent)
-            raise BackfillError(f"{seen}; for example: {example}; mend the file or the mapping, and run it again")
+            raise BackfillError(f"{seen}; for example: {example}; correct the file or the mapping, and run it again")
         return prepared
 
     def run(self, serve: Callable[[], Steps[None]]) -> Steps[None]:
-        """Read on, until told to stop."""
+        """Read on until the engine stops."""
         yield from serve()

@@ -32,8 +32,8 @@ from headrace.core.message import Message
 from headrace.core.resource_names import Names
 from headrace.core.tally import COUNTS, Outcome, Tally, add_up
 from headrace.engine.journal import Journal
+from headrace.engine.leases import Pulled
 from headrace.engine.prepare import Prepared
-from headrace.engine.puller import Pulled
 from headrace.engine.retry import RetryPolicy
 from headrace.engine.scheduler import Steps
 from headrace.engine.transaction import Transaction
@@ -85,7 +85,7 @@ class DayReplacement(FiniteSource):
         if self.done is not None or self.settled_before:
             return self._end()
         spooled = self._reader.read(self._until_stopped())
-        if self._stop.is_set() or not self._tallies_said():
+        if self._stop.is_set() or not self._tallies_appended():
             return []
         reached("day_spooled")
         self.check_claim()
@@ -115,7 +115,7 @@ class DayReplacement(FiniteSource):
     def _until_stopped(self) -> Iterable[Round]:
         return itertools.takewhile(lambda _: not self._stop.is_set(), self._rounds())
 
-    def _tallies_said(self) -> bool:
+    def _tallies_appended(self) -> bool:
         """Wait until all that this journal has counted stands in the table of tallies; False when told to stop."""
         while self._journal.in_flight() or self._journal.tallies()[1]:
             if self._stop.wait(POLL_SECONDS):

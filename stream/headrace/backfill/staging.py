@@ -31,7 +31,7 @@ _TRIES: Final = 3  # of a script that failed: it has changed nothing, so another
 class Load:
     """What is to be written: Parquet files of *rows* by their addresses; their ids are looked for within *times*.
 
-    *name* tells this load from all others. *tallies* are lines of ``own_tables.TALLY_SCHEMA``.
+    *name* tells this load from all others. *tallies* are lines of ``service_tables.TALLY_SCHEMA``.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Staging:
         """Write all of *load*, unless that has been done.
 
         Raises:
-            BackfillError: BigQuery did not do it, or events of it stand in the table already.
+            BackfillError: BigQuery did not do it, or events of it are in the table already.
         """
         rows, tallies = (self._staged(load, of) for of in (self._table, self._tallies))
         try:

@@ -19,6 +19,7 @@ from headrace.beam.pages import Queue
 from headrace.beam.row_outcomes import Fates
 from headrace.beam.state import Key, Memory
 from headrace.bigquery.append_result import Answer, AppendResult, HaltError, interpret
+from headrace.bigquery.finalised_stream import BatchAtEnd, batch_at_end
 from headrace.bigquery.write_streams import Rows
 from headrace.core.dead_letter import Refusal
 from headrace.core.micro_batch import MicroBatch
@@ -152,12 +153,16 @@ class Outbox:
 
     def _is_written(self, streams: Streams, head: Head) -> bool:
         """Let nothing more come to the head's stream; whether the head has."""
-        rows = streams.finalise(head.stream)
-        if rows is None:
-            return self._is_stored(head)
-        if rows not in (head.offset, head.offset + len(head)):
-            raise HaltError(f"{head.stream}: has {rows} rows, {head.offset} and perhaps {len(head)} were committed")
-        return rows != head.offset
+        at_end = batch_at_end(head.stream, streams.finalise(head.stream), head.offset, len(head))
+        match at_end:
+            case BatchAtEnd.WRITTEN:
+                return True
+            case BatchAtEnd.NOT_WRITTEN:
+                return False
+            case BatchAtEnd.UNKNOWN:
+                return self._is_stored(head)
+            case _:
+                assert_never(at_end)
 
     def _is_stored(self, head: Head) -> bool:
         """The stream is gone with its count: ask the table itself.
@@ -209,9 +214,8 @@ class Outbox:
 
     def _reopened(self, streams: Streams, end: Head) -> Head:
         """A new stream; the old one, which nothing is undecided in, must end where state says."""
-        rows = streams.finalise(end.stream) if end.stream else None
-        if rows not in (None, end.offset):
-            raise HaltError(f"{end.stream}: has {rows} rows, {end.offset} were committed")
+        if end.stream:
+            batch_at_end(end.stream, streams.finalise(end.stream), end.offset, 0)
         return replace(end, stream=streams.create(self.table), offset=0)
 
     def _commit(self, head: Head) -> float:

@@ -40,7 +40,7 @@ class StoredRows:
         return service_time(self._client)
 
     def count(self, rows: pa.RecordBatch) -> int:
-        """Count the ones of *rows* whose id stands there."""
+        """Count the ones of *rows* whose id is there."""
         return len(self._look_up(rows))
 
     def find(self, rows: pa.RecordBatch) -> list[int]:
@@ -48,7 +48,7 @@ class StoredRows:
         return _indexes_of(self._look_up(rows), rows.column("_event_id"))
 
     def compare(self, rows: pa.RecordBatch) -> dict[int, bool]:
-        """Give the indexes of *rows* whose id stands there, and whether with the same content."""
+        """Give the indexes of *rows* whose id is there, and whether with the same content."""
         found = self._look_up(rows)
         if not found:
             return {}
@@ -75,7 +75,7 @@ class StoredTallies:
         self._table = table
 
     def count(self, rows: pa.RecordBatch) -> int:
-        """Count the lines whose id stands there; raises what the client raises."""
+        """Count the lines whose id is there; raises what the client raises."""
         return len(self._look_up(rows))
 
     def find(self, rows: pa.RecordBatch) -> list[int]:
@@ -101,7 +101,7 @@ class Remembered(Protocol):
 def remembered_since(table: Remembered) -> int:
     """Since when the ids of *table* are remembered, in microseconds since 1970, when it is first looked at.
 
-    From the first message on when the table is empty. Otherwise from now on: what stands there was published before,
+    From the first message on when the table is empty. Otherwise from now on: its rows were published before,
     whatever message is pulled first. Raises what the table raises.
     """
     return 0 if table.is_empty() else table.now() + SKEW_MICROSECONDS
@@ -110,7 +110,7 @@ def remembered_since(table: Remembered) -> int:
 def compare_old(
     batch: MicroBatch, since: int, compare: Callable[[pa.RecordBatch], Mapping[int, bool]]
 ) -> dict[int, bool]:
-    """The indexes of rows whose id stands in the table, and whether with the same content: of messages that were
+    """The indexes of rows whose id is in the table, and whether with the same content: of messages that were
     published at or before *since* (microseconds since 1970), and of all that were replayed: what was written with their
     id may be forgotten, however late they come. When there is none of either, the table is not asked."""
     published, first_published = batch.notes.column("published_at"), batch.notes.column("first_published_at")

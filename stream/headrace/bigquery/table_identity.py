@@ -1,4 +1,4 @@
-"""Which table a name stands for: what was remembered of one table says nothing of another that has its name now."""
+"""The identity of a table: what was remembered of one table does not hold for another that has its name now."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class Replay:
     """A message that was dead-lettered as *letter_id*, *count* times so far.
 
     *first_published* is when its event first reached Pub/Sub, in microseconds since 1970: lateness is measured
-    against it, or every letter would be too late by the time somebody has mended it.
+    against it, or each letter would be too late by the time somebody has corrected it.
     """
 
     letter_id: str

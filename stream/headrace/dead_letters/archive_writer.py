@@ -14,21 +14,15 @@ from typing import Any, Final
 import orjson
 import pyarrow as pa
 
-from headrace.bigquery.append_result import AppendResult, interpret
 from headrace.bigquery.write_streams import MAX_REQUEST_BYTES, Rows, WriteStreams
+from headrace.dead_letters.archive_append import append
 from headrace.dead_letters.archive_key import ArchiveKey
 from headrace.dead_letters.archive_tables import FACT_SCHEMA, FACTS, LETTER_SCHEMA, LETTERS, TRAIL, TRAIL_SCHEMA
 from headrace.dead_letters.facts import Fact, TrailEntry
 from headrace.dead_letters.letter import SEALED, Letter, Piece
-from headrace.errors import Exit, HeadraceError
 from headrace.util.batching import in_batches
 
-ATTEMPTS: Final = 3
 ATTRIBUTE_COLUMNS: Final = {"event_id": "ce-id", "claimed": "ce-dataschema", "source": "ce-source"}  # by column
-
-
-class ArchiveError(HeadraceError, RuntimeError, error_code="HR-701", exit_code=Exit.CONFIGURATION):
-    """The archive accepts no rows. The message names the table and the remedy. The caller may append again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,19 +89,8 @@ class ArchiveWriter:
         return own | {"key_id": self.key.id, "sealed": self.key.seal(fact.edited, context)}
 
     def _append(self, table: str, schema: pa.Schema, rows: list[dict[str, Any]]) -> None:
-        path = self.names.path(table)
         batch = pa.RecordBatch.from_pylist(rows, schema=schema)
-        for _ in range(ATTEMPTS):
-            answer = self.streams.append(f"{path}/streams/_default", None, Rows.of(batch))
-            result = interpret(answer, attempted=True)
-            if result is AppendResult.WRITTEN:
-                return
-            if result is not AppendResult.UNKNOWN:
-                break
-        raise ArchiveError(
-            f"{path}: BigQuery accepts no rows ({answer.storage or answer.status}); grant bigquery.tables.updateData "
-            "on it, or create it with `headrace provision`"
-        )
+        append(self.streams, self.names.path(table), Rows.of(batch))
 
 
 def row_context(piece: Piece) -> str:

@@ -10,9 +10,11 @@ from google.api_core.exceptions import DeadlineExceeded, GoogleAPICallError
 from google.pubsub_v1 import SubscriberClient
 from google.pubsub_v1.types import PullResponse
 
-from headrace.dead_letters.archive_writer import ArchiveError, ArchiveWriter
+from headrace.dead_letters.archive_append import ArchiveError
+from headrace.dead_letters.archive_writer import ArchiveWriter
 from headrace.dead_letters.letter import read_pieces
 from headrace.runtime.call_failures import in_words
+from headrace.runtime.retry_policy import Backoff
 
 PULL_MESSAGES: Final = 1000
 PULL_SECONDS: Final = 1.0
@@ -36,7 +38,7 @@ class Collector:
 
     def run(self) -> None:
         """Collect until *stop* is set. Log a failure once, and retry with growing pauses."""
-        pause, logged = FIRST_PAUSE, ""
+        backoff, logged = Backoff(FIRST_PAUSE, LONGEST_PAUSE), ""
         while not self._stop.is_set():
             try:
                 self.collect()
@@ -45,12 +47,12 @@ class Collector:
                 if need != logged:
                     _LOG.warning("collecting_failed", needs=need)
                 logged = need
-                self._stop.wait(pause)
-                pause = min(pause * 2, LONGEST_PAUSE)
+                self._stop.wait(next(backoff))
             else:
                 if logged:
                     _LOG.info("collecting_recovered")
-                pause, logged = FIRST_PAUSE, ""
+                backoff.reset()
+                logged = ""
 
     def collect(self) -> int:
         """Move the messages of one pull; return how many there were.

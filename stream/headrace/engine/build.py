@@ -30,7 +30,7 @@ def build_engine(settings: Settings, job: Job, journal: Journal) -> Embedded:
     return _engine(settings, job, journal, client, open_source, _here(), threading.Event(), once=False)
 
 
-def engine_of(
+def build_backfill_engine(
     settings: Settings, job: Job, journal: Journal, client: Client, open_source: OpenSource, stop: threading.Event
 ) -> Embedded:
     """Return the engine of a backfill, for what *open_source* gives, not started."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 PULLS_A_SECOND: Final = 10.0  # that find nothing
-LOOKS_A_SECOND: Final = 2.0  # at tables; who is about to write to one looks by itself when that is long ago
+LOOKS_A_SECOND: Final = 2.0  # at tables; a subject looks by itself before it writes when that is long ago
 BEGINNINGS_A_SECOND: Final = 10.0  # at what tables hold, after a start
 CHECKS_A_SECOND: Final = 2.0  # of resources
 FIRST_CHECKS_A_SECOND: Final = 20.0  # of resources that were not checked since the start

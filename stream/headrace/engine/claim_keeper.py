@@ -23,9 +23,10 @@ from headrace.bigquery.write_streams import WriteStreams
 from headrace.core.resource_names import ENGINES
 from headrace.engine.journal import Journal
 from headrace.engine.journal_lease import FencedError, InUseError
-from headrace.engine.retry import RETRYABLE, RetryPolicy
+from headrace.engine.retry import RetryPolicy
 from headrace.engine.subscription_claims import ClaimsSnapshot, EngineClaim, Statement, SubscriptionClaims
 from headrace.errors import Exit, HeadraceError
+from headrace.runtime.retry_policy import RETRYABLE
 from headrace.schemas.envelope import from_micros
 
 FINALISED_AT_ONCE: Final = 10

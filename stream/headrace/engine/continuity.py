@@ -52,7 +52,7 @@ class Continuity:
         self._gaps: list[Gap] = []
         self._lock = threading.Lock()
 
-    def saw(self, existing: Subscription, asked_at: int) -> list[Difference]:
+    def record(self, existing: Subscription, asked_at: int) -> list[Difference]:
         """Note how the subscription was at *asked_at*; return what is wrong with it."""
         self._ask()
         found = differences(existing, self._topic)
@@ -67,7 +67,7 @@ class Continuity:
                 self._why, self._right_at, self._created, self._seen = "", asked_at, created, True
         return found
 
-    def saw_none(self) -> list[Difference]:
+    def record_missing(self) -> list[Difference]:
         """Note that the subscription did not exist."""
         self._ask()
         with self._lock:

@@ -24,11 +24,12 @@ from headrace.bigquery.write_streams import WriteStreams
 from headrace.core.resource_names import ENGINES, Names
 from headrace.engine.check_intervals import BEGINNINGS_A_SECOND
 from headrace.engine.claim_keeper import ClaimKeeper
-from headrace.engine.failures import ENDS_ALL, said_of, where_it_failed
-from headrace.engine.journal import Journal, JournalError
+from headrace.engine.failures import ENDS_ALL, describe_error, innermost_calls
+from headrace.engine.journal import Journal
+from headrace.engine.journal_errors import JournalError
 from headrace.engine.journal_lease import FencedError, InUseError
 from headrace.engine.resource_watch import Watch, Watched
-from headrace.engine.retry import RETRYABLE, RetryPolicy, StoppedError
+from headrace.engine.retry import RetryPolicy, StoppedError
 from headrace.engine.scheduler import Scheduler, Steps, Wake
 from headrace.engine.sources import OpenSource
 from headrace.engine.status import CONTRACT, FAILED, EngineStatus, SubjectStatus
@@ -39,6 +40,7 @@ from headrace.engine.tally_loop import TallyLoop
 from headrace.engine.workers import Workers, open_workers
 from headrace.job import Job
 from headrace.runtime.failpoints import reached
+from headrace.runtime.retry_policy import RETRYABLE
 from headrace.steps.mask.token_history import makes_tokens
 
 PROGRESS_SECONDS: Final = 0.1  # also how soon a stop is seen
@@ -133,7 +135,7 @@ class Embedded:
             ClockError: this machine's clock is wrong.
             HaltError, JournalBrokenError: what is stored is not what was committed; nothing more was acknowledged.
         """
-        self._say_what_is_blocked()
+        self._report_blocked_subjects()
         self._check_dataset()
         self.journal.claim(self.holder, self.job.clock(), self.lease_seconds)
         heartbeat = threading.Thread(target=self._guarded, args=(self._renew_on,), name="lease", daemon=True)
@@ -173,7 +175,7 @@ class Embedded:
                     f"name {own.removesuffix('/tables/')}; name a journal of its own for each dataset"
                 )
 
-    def _say_what_is_blocked(self) -> None:
+    def _report_blocked_subjects(self) -> None:
         for name, error in self.job.registry.blocked.items():
             needs = f"{error}; its messages stay in Pub/Sub until the job starts with a contract that is accepted"
             self.status.subjects[name].block(CONTRACT, needs)
@@ -239,7 +241,7 @@ class Embedded:
         subjects.wake_all()
 
     def _begin(self, workers: Workers, subject: str, begins_at: float, wake: Wake) -> Steps[None]:
-        with self._noting_failure():
+        with self._recording_failure():
             yield from self._keep_running(workers, subject, begins_at, wake)
 
     def _complete(self) -> dict[str, int]:
@@ -248,7 +250,7 @@ class Embedded:
         return {name: moment for name, loop in loops if (moment := loop.complete_until())}
 
     def _keep_running(self, workers: Workers, subject: str, begins_at: float, wake: Wake) -> Steps[None]:
-        """Run one subject until told to stop. What its contract or its data raises holds up nobody else: the subject
+        """Run one subject until the engine stops. An error of its contract or its data holds up no other: the subject
         begins anew, as after a restart of the process, with growing pauses.
 
         Raises the errors that speak of more than one subject; any error when it runs *once*.
@@ -264,8 +266,8 @@ class Embedded:
                 if self.once:
                     raise
                 status.ready = False
-                _LOG.error("subject_failed", subject=subject, error=type(error).__name__, at=where_it_failed(error))
-                yield from retry.wait_as_steps(said_of(error))
+                _LOG.error("subject_failed", subject=subject, error=type(error).__name__, at=innermost_calls(error))
+                yield from retry.wait_as_steps(describe_error(error))
             else:
                 return
 
@@ -320,11 +322,11 @@ class Embedded:
         tallies.run()
 
     def _guarded(self, work: Callable[..., None], *arguments: object) -> None:
-        with self._noting_failure():
+        with self._recording_failure():
             work(*arguments)
 
     @contextmanager
-    def _noting_failure(self) -> Iterator[None]:
+    def _recording_failure(self) -> Iterator[None]:
         try:
             yield
         except StoppedError:
@@ -346,7 +348,7 @@ class Embedded:
                 _LOG.warning("claim_not_renewed", error=type(error).__name__)
 
 
-# Who ends by one of these says nothing more to others: the claim is not its own, or the journal cannot be believed.
+# After one of these the engine states nothing more: the claim is not its own, or the journal cannot be believed.
 _UNCLEAR: Final = (InUseError, FencedError, HaltError, JournalError)
 _CLAIM: Final = "claim"
 _TALLIES: Final = "tallies"

@@ -10,25 +10,25 @@ import apsw
 
 from headrace.bigquery.append_result import HaltError
 from headrace.engine.claim_keeper import ClockError
-from headrace.engine.journal import JournalError
+from headrace.engine.journal_errors import JournalError
 from headrace.engine.journal_lease import FencedError, InUseError
 from headrace.schemas.errors import ContractError
 
-# The journal is everybody's, and so is the claim; and whoever finds other rows than were committed should not guess.
+# Journal and claim are shared by all subjects, and an engine that finds other rows than were committed must not guess.
 ENDS_ALL: Final = (HaltError, FencedError, InUseError, ClockError, JournalError, apsw.Error)
 _FRAMES: Final = 4
 
 
-def said_of(error: Exception) -> str:
+def describe_error(error: Exception) -> str:
     """What is in the subject's way, for people; the text of an error that is not ours may hold values, so it is left
     out."""
     stays = "its messages stay in Pub/Sub, and the subject is tried again"
     if isinstance(error, ContractError):
         return f"{error}; {stays}"
-    return f"{type(error).__name__} at {where_it_failed(error)}: {stays}; if it does not go away, report this line"
+    return f"{type(error).__name__} at {innermost_calls(error)}: {stays}; if it does not go away, report this line"
 
 
-def where_it_failed(error: BaseException) -> str:
-    """The innermost calls, outermost first, by module, function and line; nothing of what they were given."""
+def innermost_calls(error: BaseException) -> str:
+    """Return the innermost calls, outermost first, by module, function and line, without their arguments."""
     frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
     return " > ".join(f"{Path(each.filename).stem}.{each.name}:{each.lineno}" for each in frames)

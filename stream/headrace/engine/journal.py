@@ -1,4 +1,4 @@
-"""The embedded engine's memory on disk: what is appended to a table was committed here before.
+"""The embedded engine's journal on disk: each batch is committed here before it is appended to a table.
 
 SQLite in WAL mode with ``synchronous=FULL``: a transaction that returned survives ``kill -9`` and a power cut, and a
 torn tail is dropped when the file is opened. Rows in it are masked; no message as it came is ever kept here.
@@ -6,10 +6,7 @@ torn tail is dropped when the file is opened. Rows in it are masked; no message 
 
 from __future__ import annotations
 
-import os
-import stat
 import threading
-import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,48 +15,21 @@ from typing import Any, Final
 
 import apsw
 
-from headrace.engine.journal_files import RESERVED, VFS, Log, load_checksums, lost_transactions, read_log
+from headrace.engine.journal_errors import (
+    ELSEWHERE,
+    DiskFullError,
+    JournalBrokenError,
+    JournalError,
+    damaged,
+    half_written,
+    is_damage,
+)
 from headrace.engine.journal_lease import JournalLease
+from headrace.engine.journal_opening import open_connection
 from headrace.engine.transaction import StoredBatch, Transaction
-from headrace.errors import Exit, HeadraceError
 from headrace.steps.circuit_breaker import CircuitState
 
-FILE: Final = "journal.db"
-FORMAT: Final = 3
-DAMAGED: Final = 0x0BAD  # in place of the format, so that a damaged journal is refused each time
-BUSY_MILLISECONDS: Final = 5_000
 _CHUNKS_A_READ: Final = 100
-_WAL_BYTES: Final = 64 * 1024 * 1024
-_PAGE_BYTES: Final = 16 * 1024  # a round has some hundred kilobytes: by 4 KiB its commits take a third longer
-_SCHEMA: Final = """
-    CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
-    CREATE TABLE streams (target TEXT PRIMARY KEY, name TEXT NOT NULL, next_offset INTEGER NOT NULL) WITHOUT ROWID;
-    CREATE TABLE pending_batches (
-        seq INTEGER PRIMARY KEY AUTOINCREMENT, target TEXT NOT NULL, count INTEGER NOT NULL,
-        schema BLOB NOT NULL, rows BLOB NOT NULL, notes BLOB NOT NULL);
-    CREATE TABLE remembered (
-        target TEXT PRIMARY KEY, generation INTEGER NOT NULL, since INTEGER NOT NULL) WITHOUT ROWID;
-    CREATE TABLE ids (
-        seq INTEGER PRIMARY KEY, target TEXT NOT NULL, generation INTEGER NOT NULL, newest INTEGER NOT NULL,
-        entries BLOB NOT NULL);
-    CREATE TABLE receipts (
-        seq INTEGER PRIMARY KEY, target TEXT NOT NULL, generation INTEGER NOT NULL, entries BLOB NOT NULL);
-    CREATE INDEX ids_by_generation ON ids (target, generation);
-    CREATE INDEX receipts_by_generation ON receipts (target, generation);
-    CREATE TABLE tallies (seq INTEGER PRIMARY KEY AUTOINCREMENT, counts BLOB NOT NULL);
-"""
-
-
-class JournalError(HeadraceError, RuntimeError, error_code="HR-502", exit_code=Exit.CONFIGURATION):
-    """The journal cannot be used. The text says why and the remedy."""
-
-
-class JournalBrokenError(JournalError, error_code="HR-503", exit_code=Exit.HALTED):
-    """A write to the journal failed half way, so its state on disk is unknown."""
-
-
-class DiskFullError(JournalError, error_code="HR-504", exit_code=Exit.CONFIGURATION):
-    """The disk has no room for another transaction. Nothing of the transaction was kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,45 +56,12 @@ class Journal:
 
     @classmethod
     def open(cls, directory: Path, vfs: str | None = None) -> Journal:
-        """Open the journal in *directory*, which is made (0700) when it is not there.
-
-        Raises:
-            JournalError: a symbolic link, no journal of this version, or another process writes to it right now.
-        """
-        _private(directory)
-        log = directory / f"{FILE}-wal"
-        try:
-            load_checksums()
-            before = read_log(log)
-            connection = apsw.Connection(str(directory / FILE), vfs=vfs or VFS)
-            connection.set_busy_timeout(BUSY_MILLISECONDS)
-            _refuse_lost_transactions(connection, directory, before)
-            _prepare(connection, directory)
-        except LookupError as error:
-            raise JournalError(
-                "apsw: this installation lacks its extra cksumvfs; install the wheel from PyPI"
-            ) from error
-        except apsw.BusyError as error:
-            raise JournalError(f"{directory}: another process holds the journal; end it first") from error
-        except (apsw.NotADBError, apsw.CorruptError, apsw.SQLError) as error:
-            raise JournalError(f"{directory}: no journal, or a damaged one; {_START_AFRESH}") from error
-        except apsw.ReadOnlyError as error:
-            raise JournalError(f"{directory}: the file system is read-only; {_ELSEWHERE}") from error
-        except apsw.NoMemError as error:
-            raise JournalError(f"{directory}: too little memory to open the journal; give the job more") from error
-        except apsw.CantOpenError as error:
-            raise JournalError(f"{directory}: the journal cannot be opened; the job must own the folder") from error
-        except (apsw.FullError, apsw.IOError) as error:
-            if _is_damage(error):
-                raise JournalError(_damaged(directory)) from error
-            raise JournalError(
-                f"{directory}: the journal cannot be written; free space, or replace the disk"
-            ) from error
-        return cls(connection, directory)
+        """Open the journal in *directory*, which is made (0700) when it is not there; JournalError when it cannot."""
+        return cls(open_connection(directory, vfs), directory)
 
     @property
     def id(self) -> str:
-        """Made once with the file; tells journals apart."""
+        """The journal's own id, made once with the file."""
         with self._lock:
             return str(self._value("journal"))
 
@@ -156,7 +93,7 @@ class Journal:
             try:
                 self.lease.claim(holder, now, lease_seconds)
             except OSError as error:
-                raise JournalError(f"{self.directory}: cannot be used ({error.strerror}); {_ELSEWHERE}") from error
+                raise JournalError(f"{self.directory}: cannot be used ({error.strerror}); {ELSEWHERE}") from error
 
     @contextmanager
     def _named_errors(self) -> Iterator[None]:
@@ -169,10 +106,10 @@ class Journal:
         except apsw.BusyError as error:
             raise JournalError(f"{self.directory}: another process holds the journal; end it first") from error
         except (apsw.IOError, apsw.CorruptError, apsw.NotADBError) as error:
-            self._broken = _damaged(self.directory) if _is_damage(error) else _half_written(self.directory)
+            self._broken = damaged(self.directory) if is_damage(error) else half_written(self.directory)
             raise JournalBrokenError(self._broken) from error
         except apsw.ReadOnlyError as error:
-            raise JournalError(f"{self.directory}: the file system has become read-only; {_ELSEWHERE}") from error
+            raise JournalError(f"{self.directory}: the file system has become read-only; {ELSEWHERE}") from error
 
     def claims_stated(self) -> int:
         """How many statements of this engine's claim were numbered."""
@@ -204,7 +141,7 @@ class Journal:
         return self._text(f"reached {target} {source}")
 
     def identity(self, target: str) -> str | None:
-        """Which table *target* was when it was served last; None when nobody knows."""
+        """Which table *target* was when it was served last; None when that is not known."""
         return self._text(f"table {target}")
 
     def identities(self) -> list[str]:
@@ -302,81 +239,3 @@ class Journal:
     def _value(self, name: str) -> Any:
         found = self._rows("SELECT value FROM meta WHERE name = ?", name)
         return found[0][0] if found else None
-
-
-_START_AFRESH: Final = "move the folder away to start afresh: messages that come again are then looked up in the tables"
-_ELSEWHERE: Final = "put the journal on a disk that the job may write: `journal` in headrace.toml, or --journal"
-
-
-def _damaged(directory: Path) -> str:
-    return f"{directory}: the journal is damaged: it does not hold what was written; {_START_AFRESH}"
-
-
-def _half_written(directory: Path) -> str:
-    return (
-        f"{directory}: the disk failed while the journal was written, and nobody knows what it holds now; "
-        f"{_START_AFRESH}"
-    )
-
-
-def _is_damage(error: BaseException) -> bool:
-    """Whether SQLite read something else than it wrote; a disk that fails may be mended, and its content be good."""
-    return not isinstance(error, apsw.IOError | apsw.FullError) or getattr(error, "extendedresult", 0) in (
-        apsw.SQLITE_IOERR_DATA,
-        apsw.SQLITE_IOERR_SHORT_READ,
-        apsw.SQLITE_IOERR_CORRUPTFS,
-    )
-
-
-def _refuse_lost_transactions(connection: apsw.Connection, directory: Path, before: Log | None) -> None:
-    ((_, read, _),) = connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
-    if lost_transactions(before, read_log(directory / f"{FILE}-wal"), read):
-        connection.execute(f"PRAGMA user_version = {DAMAGED}")  # this connection tidies the log away when it ends
-        raise JournalError(_damaged(directory))
-
-
-def _private(directory: Path) -> None:
-    """Make the folder for us alone, and refuse links: what is written there must land there."""
-    try:
-        _make_private(directory)
-    except OSError as error:
-        raise JournalError(f"{directory}: cannot be used ({error.strerror}); {_ELSEWHERE}") from error
-
-
-def _make_private(directory: Path) -> None:
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if any(path.is_symlink() for path in (directory, directory / FILE)):
-        raise JournalError(f"{directory}: a symbolic link; name the folder itself")
-    status = directory.stat()
-    if status.st_uid != os.getuid() or stat.S_IMODE(status.st_mode) & 0o077:
-        raise JournalError(f"{directory}: others may read or write it; chmod 700, owned by the job")
-    os.close(os.open(directory / FILE, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600))
-
-
-def _prepare(connection: apsw.Connection, directory: Path) -> None:
-    settings: Iterable[str] = (
-        f"PRAGMA page_size = {_PAGE_BYTES}",  # of a file that is not there yet
-        "PRAGMA auto_vacuum = INCREMENTAL",
-        "PRAGMA journal_mode = WAL",
-        "PRAGMA synchronous = FULL",
-        f"PRAGMA journal_size_limit = {_WAL_BYTES}",
-    )
-    if not connection.pragma("page_count"):
-        if (directory / FILE).stat().st_size:  # less than a page, and no log that has the rest
-            raise JournalError(_damaged(directory))
-        connection.reserve_bytes(reserve=RESERVED)
-    for setting in settings:
-        connection.execute(setting)
-    connection.execute("BEGIN IMMEDIATE")
-    made = connection.pragma("user_version")
-    if made == 0:
-        connection.execute(_SCHEMA)
-        connection.execute("INSERT INTO meta VALUES ('journal', ?), ('epoch', 0)", (uuid.uuid4().hex,))
-        connection.execute(f"PRAGMA user_version = {FORMAT}")
-    connection.execute("COMMIT")
-    if made == DAMAGED or (made == FORMAT and connection.reserve_bytes() != RESERVED):
-        raise JournalError(_damaged(directory))
-    if made not in (0, FORMAT):
-        raise JournalError(f"{directory}: a journal of format {made}, this is format {FORMAT}; {_START_AFRESH}")
-    list(connection.execute("PRAGMA incremental_vacuum"))  # a page a step
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -1,6 +1,6 @@
 """Calls on one subscription, as protobuf's own messages: the client's wrapping of each takes as long as the call.
 
-The client is still who opens the channel and who holds the credentials; errors are those it would raise.
+The client still opens the channel and holds the credentials; errors are those it would raise.
 """
 
 from __future__ import annotations

@@ -4,43 +4,30 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Final
 
-import structlog
 from google.api_core.exceptions import Cancelled, DeadlineExceeded, GoogleAPICallError, NotFound
 from google.pubsub_v1 import types as pubsub
 
 from headrace.core.message import Message
-from headrace.engine.batch_sizing import LINGER_SECONDS, ArrivalRate, batch_size
 from headrace.engine.continuity import Continuity, Gap
-from headrace.engine.pubsub_calls import ACK_IDS, Pull, Subscription
-from headrace.engine.retry import RETRYABLE, RetryPolicy, StoppedError
+from headrace.engine.leases import Leases, Pulled
+from headrace.engine.pubsub_calls import Pull, Subscription
+from headrace.engine.pull_buffer import PullBuffer
+from headrace.engine.retry import RetryPolicy, StoppedError
 from headrace.engine.scheduler import Scheduler, Steps, Wake
 from headrace.engine.status import SubjectStatus
 from headrace.pubsub.job_subscription import Difference
+from headrace.runtime.retry_policy import RETRYABLE
 
 PULL_MESSAGES: Final = 1000
 PULLS: Final = 6  # under way at a time while each brings MANY: one is waited for, another is read
 MANY: Final = 100  # messages of one Pull that say there are more; the emulator never gives more
 # An empty Pull would block for minutes, and SIGTERM with it. The emulator answers an empty one a second before it must.
 PULL_SECONDS: Final = 2.0
-WAITING_MESSAGES: Final = 5_000  # a round, while the one before it is in hand
-WAITING_BYTES: Final = 32 * 1024 * 1024
-_LOG = structlog.get_logger("headrace")
-
-
-@dataclass(eq=False, slots=True)
-class Pulled:
-    """The messages of one Pull, what acknowledges them, and until when they are leased (monotonic seconds)."""
-
-    messages: list[Message] = field(repr=False)
-    ack_ids: list[str] = field(repr=False)
-    leased_until: float
-    bytes: int = 0
 
 
 class _Asking(Enum):
@@ -92,12 +79,9 @@ class Puller:
         self._stop = threading.Event()
         self._retry = RetryPolicy("pull", status, self._stop)
         self._continuity = continuity
-        self._waiting: deque[Pulled] = deque()
-        self._waiting_since = 0.0
-        self._arrivals = ArrivalRate()
-        self._held: set[Pulled] = set()
+        self._buffer = PullBuffer()
         self._changed = threading.Condition(threading.RLock())
-        self._deadline = 10.0
+        self._leases = Leases(calls, subject, self._changed)
         self._under_way: set[_UnderWay] = set()
         self._asking = _Asking.ENDED
         self._ended: tuple[int, GoogleAPICallError | None] | None = None  # when that pull began, and its error
@@ -135,29 +119,18 @@ class Puller:
         """
         with self._changed:
             if wait_seconds:
-                self._changed.wait_for(lambda: self._waiting or self.failure, wait_seconds)
-            enough = batch_size(self._arrivals.rate(time.monotonic()), at_most)
-            left = self._waiting_since + LINGER_SECONDS - time.monotonic()
-            if wait_seconds is not None and self._waiting:
-                self._changed.wait_for(lambda: self._count() >= enough or self.failure, left)
+                self._changed.wait_for(lambda: self._buffer or self.failure, wait_seconds)
+            enough, left = self._buffer.enough(at_most), self._buffer.linger_left()
+            if wait_seconds is not None and self._buffer:
+                self._changed.wait_for(lambda: len(self._buffer) >= enough or self.failure, left)
             if self.failure is not None:
                 raise self.failure
-            too_few = wait_seconds is None and left > 0 and self._count() < enough
-            return [] if too_few or not self._waiting else self._taken(at_most)
-
-    def _taken(self, at_most: int) -> list[Pulled]:
-        taken: list[Pulled] = []
-        count = 0
-        while self._waiting and (not taken or count + len(self._waiting[0].messages) <= at_most):
-            taken.append(self._waiting.popleft())
-            count += len(taken[-1].messages)
-        self._waiting_since = time.monotonic()
-        self._arrivals.note(self._waiting_since, count)
-        self._ask()
-        return taken
-
-    def _count(self) -> int:
-        return sum(len(pulled.messages) for pulled in self._waiting)
+            too_few = wait_seconds is None and left > 0 and len(self._buffer) < enough
+            if too_few or not self._buffer:
+                return []
+            taken = self._buffer.take(at_most)
+            self._ask()
+            return taken
 
     @property
     def drained_at(self) -> int:
@@ -166,14 +139,14 @@ class Puller:
         Pulls must have found nothing for as long as somebody who died may still hold messages.
         """
         with self._changed:
-            return 0 if self._held or not self._continuity.unbroken else self._drained_at
+            return 0 if self._leases.held or not self._continuity.unbroken else self._drained_at
 
     def look(self) -> list[str]:
         """Look at the subscription; return what is wrong with it, and the remedies."""
         try:
             _, wrong = self._describe()
         except NotFound:
-            wrong = self._continuity.saw_none()
+            wrong = self._continuity.record_missing()
         return [f"{self._calls.name}: {each.found}; {each.remedy}" for each in wrong]
 
     def settle_gaps(self, commit: Callable[[Gap], None]) -> None:
@@ -182,19 +155,11 @@ class Puller:
 
     def acknowledge(self, pulled: Iterable[Pulled]) -> None:
         """Acknowledge messages whose outcome is durable. An acknowledgement that gets lost means redelivery."""
-        pulled = list(pulled)
-        self._let_go(pulled)
-        for ids in _requests(pulled):
-            try:
-                self._calls.acknowledge(ids)
-            except (GoogleAPICallError, *RETRYABLE) as error:
-                _LOG.warning("acknowledgements_lost", subject=self._subject, count=len(ids), error=type(error).__name__)
+        self._leases.acknowledge(pulled)
 
     def hand_back(self, pulled: Iterable[Pulled]) -> None:
         """Let Pub/Sub deliver these again at once."""
-        pulled = list(pulled)
-        self._let_go(pulled)
-        self._modify(pulled, 0)
+        self._leases.hand_back(pulled)
 
     def sample(self, at_most: int) -> list[Message]:
         """Pull a few messages to look at while pulling is stopped, and hand them back; none when none is there."""
@@ -202,7 +167,7 @@ class Puller:
             pulled = self._pulled(self._calls.pull(at_most, PULL_SECONDS), 0.0)
         except DeadlineExceeded:
             return []
-        self._modify([pulled], 0)
+        self._leases.hand_back([pulled])
         return pulled.messages
 
     def wind_down(self) -> None:
@@ -221,8 +186,8 @@ class Puller:
         self._wake_leases()
         with self._changed:
             self._changed.wait_for(lambda: not self._tasks and not self._under_way)
-        self._waiting.clear()
-        self.hand_back(list(self._held))
+        self._buffer.clear()
+        self.hand_back(list(self._leases.held))
 
     def _guarded(self, steps: Steps[None]) -> Steps[None]:
         failure: BaseException | None = None
@@ -238,7 +203,7 @@ class Puller:
 
     def _pull_on(self) -> Steps[None]:
         """Say what is in the way of pulls, and find out when there is nothing."""
-        self._deadline = yield from self._retry.call_as_steps(self.needs, self._ack_seconds)
+        self._leases.seconds = yield from self._retry.call_as_steps(self.needs, self._ack_seconds)
         while not self._stop.is_set():
             try:
                 self._look_at_what_ended()
@@ -252,17 +217,7 @@ class Puller:
 
     def _keep_leases(self) -> Steps[None]:
         while not self._stop.is_set():
-            yield self._renew_leases()
-
-    def _renew_leases(self) -> float | None:
-        """Renew those that are due; in how many seconds to look again."""
-        with self._changed:
-            due = [p for p in self._held if p.leased_until - time.monotonic() < self._deadline / 2]
-        self._modify(due, int(self._deadline))
-        for pulled in due:
-            pulled.leased_until = time.monotonic() + self._deadline
-        with self._changed:
-            return min(self._deadline / 4, 5.0) if self._held else None
+            yield self._leases.renew()
 
     def _fail(self, failure: BaseException | None) -> None:
         """Give the loop what made pulling impossible, if anything did; who calls holds the lock."""
@@ -278,14 +233,11 @@ class Puller:
         """The subscription as it is, and what is wrong with it."""
         asked_at = time.time_ns() // 1000
         found = self._calls.describe()
-        return found, self._continuity.saw(found, asked_at)
-
-    def _room(self) -> bool:
-        return self._count() < WAITING_MESSAGES and sum(pulled.bytes for pulled in self._waiting) < WAITING_BYTES
+        return found, self._continuity.record(found, asked_at)
 
     def _ask(self) -> None:
         """Begin the pulls that are wanted and have room; who calls holds the lock."""
-        if self._is_winding_down or self.failure or self._asking is _Asking.ENDED or not self._room():
+        if self._is_winding_down or self.failure or self._asking is _Asking.ENDED or not self._buffer.has_room:
             return
         if self._asking is _Asking.WANTED:
             self._asking = _Asking.UNDER_WAY
@@ -297,7 +249,7 @@ class Puller:
         return self._many and self.failure is None and len(self._under_way) < PULLS
 
     def _begin(self, seconds: float, along: bool) -> None:
-        leased_until = time.monotonic() + self._deadline
+        leased_until = time.monotonic() + self._leases.seconds
         each = _UnderWay(along, time.time_ns() // 1000, leased_until, lasts=seconds > PULL_SECONDS)
         self._under_way.add(each)
         try:
@@ -349,11 +301,10 @@ class Puller:
 
     def _hold(self, pulled: Pulled) -> None:
         self._empty_since = 0
-        if not self._held:
+        if not self._leases.held:
             self._wake_leases()
-        self._held.add(pulled)
-        self._waiting_since = self._waiting_since if self._waiting else time.monotonic()
-        self._waiting.append(pulled)
+        self._leases.hold(pulled)
+        self._buffer.add(pulled)
         self._changed.notify_all()
         self._wake_loop()
 
@@ -371,7 +322,7 @@ class Puller:
         if isinstance(error, Cancelled) and self._is_winding_down:
             return
         if isinstance(error, NotFound):
-            self._continuity.saw_none()
+            self._continuity.record_missing()
         if error is not None:
             raise error
         self._retry.recovered()
@@ -379,32 +330,16 @@ class Puller:
 
     def _note_empty(self, began: int) -> None:
         """A pull found nothing, or Pub/Sub did not answer: asked now and then, it says which."""
-        wait = int(self._deadline * 1_000_000)
+        wait = int(self._leases.seconds * 1_000_000)
         self._empty_since = self._empty_since or began
         if began - max(self._empty_since, self._drained_at + wait) > wait:
             _, wrong = self._describe()
             if not wrong:
                 self._drained_at = began - wait
 
-    def _let_go(self, pulled: Iterable[Pulled]) -> None:
-        with self._changed:
-            self._held.difference_update(pulled)
-
-    def _modify(self, pulled: Iterable[Pulled], seconds: int) -> None:
-        for ids in _requests(pulled):
-            try:
-                self._calls.lease(ids, seconds)
-            except (GoogleAPICallError, *RETRYABLE) as error:
-                _LOG.warning("leases_not_changed", subject=self._subject, count=len(ids), error=type(error).__name__)
-
 
 def _nobody() -> None:
     """Nobody waits yet."""
-
-
-def _requests(pulled: Iterable[Pulled]) -> Iterable[list[str]]:
-    ids = [ack_id for one in pulled for ack_id in one.ack_ids]
-    return [ids[start : start + ACK_IDS] for start in range(0, len(ids), ACK_IDS)]
 
 
 def _message(subject: str, message: Any) -> Message:

@@ -44,7 +44,7 @@ class Receipts:
         return known
 
     def add(self, packed: bytes) -> None:
-        """Remember packed receipts, which stand in the journal under the present generation."""
+        """Remember packed receipts, which are in the journal under the present generation."""
         _add(self._recent, packed)
         if len(self._recent) >= GENERATION_MESSAGES:
             self.generation += 1

@@ -22,13 +22,13 @@ from headrace.core.tally import gap_tally
 from headrace.engine.check_intervals import CHECKS_A_SECOND, FIRST_CHECKS_A_SECOND, interval
 from headrace.engine.continuity import Gap
 from headrace.engine.journal import Journal
-from headrace.engine.retry import RETRYABLE
 from headrace.engine.sources import Source
 from headrace.engine.status import LETTERS, RESOURCES, SubjectStatus
+from headrace.runtime.retry_policy import RETRYABLE
 from headrace.steps.mask.token_history import version_problem
 
 CHECK_SECONDS: Final = 30.0
-AGAIN_SECONDS: Final = 5.0  # when something is wrong with a resource, or nobody knows: somebody is about to mend it
+AGAIN_SECONDS: Final = 5.0  # when something is wrong with a resource, or not known: it may be corrected soon
 CALL_SECONDS: Final = 10.0
 _LOG = structlog.get_logger("headrace")
 

@@ -2,52 +2,19 @@
 
 from __future__ import annotations
 
-import random
 import threading
 from collections.abc import Callable
 from typing import Final, TypeVar
 
 import structlog
-from google.api_core.exceptions import (
-    Cancelled,
-    Conflict,
-    Forbidden,
-    GatewayTimeout,
-    NotFound,
-    RetryError,
-    ServerError,
-    TooManyRequests,
-    Unauthorized,
-)
-from google.auth.exceptions import GoogleAuthError
-from requests.exceptions import ConnectionError as RequestsConnectionError
-from requests.exceptions import Timeout
 
-from headrace.engine.journal import DiskFullError
 from headrace.engine.scheduler import Steps, pausing
 from headrace.engine.status import SubjectStatus
 from headrace.errors import Exit, HeadraceError
 from headrace.runtime.call_failures import in_words, plain
+from headrace.runtime.retry_policy import RETRYABLE, Backoff
 
-FIRST_SECONDS: Final = 0.2
-LONGEST_SECONDS: Final = 15.0
 NEEDS_ROOM: Final = "the journal's disk needs room"
-RETRYABLE: Final = (
-    Cancelled,
-    Conflict,
-    NotFound,
-    Forbidden,
-    Unauthorized,
-    TooManyRequests,
-    ServerError,
-    GatewayTimeout,
-    RetryError,
-    GoogleAuthError,
-    RequestsConnectionError,
-    Timeout,
-    TimeoutError,
-    DiskFullError,
-)
 _LOG = structlog.get_logger("headrace")
 T = TypeVar("T")
 
@@ -59,8 +26,8 @@ class StoppedError(HeadraceError, error_code="HR-511", exit_code=Exit.BUG):
 class RetryPolicy:
     """Retries calls that one part (*where*) of a subject depends on, until they succeed or *stop* is set.
 
-    A thread calls *make_room* before it waits, so that others can work. The methods named ``as_steps`` hold no thread
-    while they wait.
+    Errors and pauses are those of ``headrace.runtime.retry_policy``. A thread calls *make_room* before it waits, so
+    that others can work. The methods named ``as_steps`` hold no thread while they wait.
     """
 
     def __init__(
@@ -74,7 +41,7 @@ class RetryPolicy:
         self._status = status
         self._stop = stop
         self._make_room = make_room
-        self._pause = FIRST_SECONDS
+        self._backoff = Backoff()
 
     def call(self, need: str, attempt: Callable[[], T]) -> T:
         """Call *attempt* until it succeeds and return its result; *need* is the remedy to report when it fails.
@@ -125,11 +92,10 @@ class RetryPolicy:
         sentence = plain(sentence)
         if self._status.block(self._where, sentence):
             _LOG.warning("blocked", subject=self._status.subject, needs=sentence)
-        pause, self._pause = self._pause, min(self._pause * 2, LONGEST_SECONDS)
-        return pause * random.uniform(0.5, 1.0)  # noqa: S311 not a secret
+        return next(self._backoff)
 
     def recovered(self) -> None:
         """Reset the pauses, and report that nothing is in the way any more."""
-        self._pause = FIRST_SECONDS
+        self._backoff.reset()
         if self._status.unblock(self._where):
             _LOG.info("recovered", subject=self._status.subject)

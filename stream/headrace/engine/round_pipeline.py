@@ -10,7 +10,7 @@ Most of a round is waiting: for a sync of the disk, for BigQuery's answer, for P
 
 Rounds are written one at a time and in their order, and a round is acknowledged when it has been written. Each stage
 holds one round at most, so three are in hand; a stage that is slow holds up the others. After each round others may go
-first, and who has nothing in hand keeps no thread until it is woken.
+first, and a pipeline with nothing in hand holds no thread until it is woken.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Ready = TypeVar("Ready")
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """Threads in which stages run beside each other, for all who carry rounds. A stage waits for no other."""
+    """Threads in which stages run beside each other, for all pipelines. A stage waits for no other."""
 
     prepare: Executor
     acknowledge: Executor
@@ -37,7 +37,7 @@ class Stages:
 
 @contextmanager
 def open_stages(at_once: int) -> Iterator[Stages]:
-    """Threads for *at_once* who carry rounds at the same moment; they are started as they are needed."""
+    """Open threads for *at_once* pipelines that work at the same moment; each is started when it is needed."""
     with ThreadPoolExecutor(at_once, "prepare") as prepare, ThreadPoolExecutor(at_once, "acknowledge") as acknowledge:
         yield Stages(prepare, acknowledge)
 
@@ -66,7 +66,7 @@ class RoundPipeline(Generic[Taken, Ready]):
         self._rest = rest
 
     def run(self, is_stopped: Callable[[], bool]) -> Steps[None]:
-        """Go on until told to stop; what was taken by then is finished.
+        """Run until *is_stopped*; what was taken by then is finished.
 
         Raises what any stage raises, once the rounds before have their outcome; the rounds after it have none.
         """

@@ -147,7 +147,7 @@ class SeenMessages:
         self._since = self._journal.since(self._table)
 
     def _stored(self, batch: MicroBatch) -> dict[int, bool]:
-        """The rows of messages that were published before ids were remembered, and whose id stands in the table; and
+        """The rows of messages that were published before ids were remembered, and whose id is in the table; and
         whether with the same content."""
 
         def compare(rows: pa.RecordBatch) -> dict[int, bool]:

@@ -23,6 +23,7 @@ from headrace.core.micro_batch import MicroBatch, to_ipc
 from headrace.core.resource_names import Names
 from headrace.core.tally import Outcome, Tally, tally_lost, tally_rows, tally_written
 from headrace.engine.journal import Journal
+from headrace.engine.pending_batch import CommitHook, Fence, PendingBatch
 from headrace.engine.prepare import Prepared, tally_refused
 from headrace.engine.retry import NEEDS_ROOM, RetryPolicy
 from headrace.engine.round_pipeline import RoundPipeline, Stages
@@ -32,7 +33,7 @@ from headrace.engine.seen_messages import SeenMessages, receipts_of, with_receip
 from headrace.engine.sources import Preparer, Source
 from headrace.engine.status import FAILED, LETTERS, SubjectStatus
 from headrace.engine.table_watch import Change, TableReplacedError, TableWatch
-from headrace.engine.table_writer import CommitHook, Fence, PendingBatch, TableWriter
+from headrace.engine.table_writer import TableWriter
 from headrace.engine.transaction import Transaction
 from headrace.job import Job
 from headrace.runtime.failpoints import reached
@@ -105,7 +106,7 @@ class SubjectLoop:
         self.has_begun = False
 
     def complete_until(self) -> int:
-        """Up to which publish time all has its outcome, in microseconds; 0 when nobody knows. Any thread may ask."""
+        """Up to which publish time all has its outcome, in microseconds; 0 when not known. Any thread may ask."""
         if self._status.resources_right and self.has_begun:
             self._complete_until = max(self._complete_until, self.source.drained_at)
         if self._complete_until:  # it began anew after an error, and all that was published has its outcome by now
@@ -183,7 +184,10 @@ class SubjectLoop:
             self._writer.reopen()
 
     def run(self, stages: Stages) -> Steps[None]:
-        """Go round until told to stop. Raises CircuitOpenError, StoppedError, HaltError, FencedError, JournalError."""
+        """Run round after round until the engine stops.
+
+        Raises CircuitOpenError, StoppedError, HaltError, FencedError, JournalError.
+        """
         self._left = None
         pipeline = RoundPipeline(stages, self._take, self._prepare, self._write, self._acknowledge, self._rest)
         return pipeline.run(self._stop.is_set)
@@ -194,7 +198,7 @@ class SubjectLoop:
             left, self._left = self._left, None
             return left
         if in_hand is not None and self.source.finite:
-            return None  # at its end it says stop, and who is told to stop does not insist on what is in hand
+            return None  # it may stop the engine, and a stopped engine does not retry
         pulled = self.source.take(self._round_messages, None if in_hand else 0.0)
         if not pulled:
             return None
@@ -349,7 +353,7 @@ class SubjectLoop:
             return
         topic, now = self._job.dead_letter_topic, datetime.now(UTC)
         need = f"{topic}: the job needs roles/pubsub.publisher on it; `headrace provision` makes it"
-        while wrong := self._status.in_the_way.get(LETTERS):  # what is published now, nobody keeps
+        while wrong := self._status.in_the_way.get(LETTERS):  # nobody would keep what is published now
             self._retry.wait(wrong)
         for request in letter_requests(letters, self._job.sender, now):  # what is confirmed is not sent again
             self._retry.call(need, partial(publish_request, self._clients.publisher, topic, request))

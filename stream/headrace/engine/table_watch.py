@@ -15,10 +15,10 @@ from google.cloud import bigquery
 from headrace.bigquery.table_identity import Looked, look_at_table, missing_witnesses
 from headrace.engine.check_intervals import LOOKS_A_SECOND, interval
 from headrace.engine.journal import Journal
-from headrace.engine.retry import RETRYABLE
 from headrace.engine.status import SubjectStatus
 from headrace.engine.witnesses import parse_witnesses
 from headrace.errors import Exit, HeadraceError
+from headrace.runtime.retry_policy import RETRYABLE
 
 LOOK_SECONDS: Final = 10.0  # a look costs one request, and nothing in BigQuery
 OVERDUE: Final = 2  # times as long
@@ -143,7 +143,7 @@ class TableWatch:
     def _is_due(self, looked: Looked, before: Looked | None) -> bool:
         fell = before is not None and looked.rows < before.rows
         is_time = self._asked_at is None or self._seconds() >= self._asked_at + self.witness_seconds
-        return is_time or fell or self.is_change_open  # whoever acts on a change sees it again
+        return is_time or fell or self.is_change_open  # the look that acts on a change must see it again
 
     def _misses_rows(self, looked: Looked) -> bool:
         witnesses = parse_witnesses(self._journal.witnesses(self._target))
@@ -156,7 +156,7 @@ class TableWatch:
 
 
 def watch_on(watches: Callable[[], Sequence[TableWatch]], stop: threading.Event, seconds: float) -> None:
-    """Look at each table every *seconds*, or of many more seldom, one after another, until told to stop."""
+    """Look at each table every *seconds*, or of many more seldom, one after another, until the engine stops."""
     while True:
         every = watches()
         pause = interval(seconds, len(every), LOOKS_A_SECOND) / len(every)

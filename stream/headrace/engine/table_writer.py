@@ -9,76 +9,25 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Final, Protocol, TypeAlias, TypeVar, assert_never
+from typing import Final, TypeVar, assert_never
 
 import pyarrow as pa
 
 from headrace.bigquery.append_result import AppendResult, HaltError, interpret
 from headrace.bigquery.event_table import PROVISION_MAKES
+from headrace.bigquery.finalised_stream import BatchAtEnd, batch_at_end
 from headrace.bigquery.write_streams import Rows, WriteStreams
-from headrace.core.micro_batch import from_ipc, to_ipc
+from headrace.core.micro_batch import to_ipc
 from headrace.engine.journal import Journal
+from headrace.engine.pending_batch import Bookkeeping, CommitHook, Fence, PendingBatch, from_journal
 from headrace.engine.retry import NEEDS_ROOM, RetryPolicy
-from headrace.engine.transaction import StoredBatch, Transaction
+from headrace.engine.transaction import Transaction
 from headrace.runtime.failpoints import reached
 
 T = TypeVar("T")
-# Called within the transaction that records rows as written; returns a function to call once that is committed.
-CommitHook: TypeAlias = Callable[[Transaction], Callable[[], None]]
 _PERMISSION: Final = "the job needs bigquery.tables.updateData on it"
 _REMEDIES: Final = {"SCHEMA_MISMATCH_EXTRA_FIELDS": "it lacks a column of the contract"}
-
-
-@dataclass
-class PendingBatch:
-    """A committed batch that is not known to be written or refused. *wire* is *rows* as committed, and as sent.
-
-    *attempted*: it may have been sent before. *commit_hook* is set as soon as it is prepared.
-    """
-
-    seq: int
-    rows: pa.RecordBatch = field(repr=False)
-    notes: pa.RecordBatch = field(repr=False)
-    wire: Rows = field(repr=False)
-    attempted: bool = False
-    commit_hook: CommitHook | None = field(default=None, repr=False)
-
-    def __len__(self) -> int:
-        return int(self.rows.num_rows)
-
-
-class Bookkeeping(Protocol):
-    """The records that a table's owner keeps of its rows; called within transactions and around them."""
-
-    def prepare_commit(self, notes: pa.RecordBatch, rows: pa.RecordBatch) -> CommitHook:
-        """Return a function to call inside the transaction that records these rows as written."""
-
-    def refuse(self, pending: PendingBatch, refused: Mapping[int, str]) -> Callable[[Transaction], None]:
-        """Make dead letters of the rows at these indexes, durably; return what to commit with their removal."""
-
-    def stored(self, rows: pa.RecordBatch) -> Sequence[int]:
-        """Return the indexes of those of *rows* that the table already holds."""
-
-    def is_replaced(self) -> bool:
-        """Whether the table is another one, or lost rows; then what was remembered of it is forgotten.
-
-        The row count of a stream to the former table no longer counts. Raises what the client raises.
-        """
-
-    def schema_mismatches(self) -> Sequence[str]:
-        """Return the differences between table and contract that keep rows from being written."""
-
-
-class Fence(Protocol):
-    """Keeps two engines from writing the same tables."""
-
-    def check(self) -> None:
-        """Raise FencedError when another engine has taken over."""
-
-    def announce(self, stream: str) -> None:
-        """Record for other engines that this one is about to append to *stream*."""
 
 
 class TableWriter:
@@ -121,7 +70,7 @@ class TableWriter:
         Raises:
             HaltError: the old stream does not hold what was committed.
         """
-        self._queue = deque(_from_journal(pending) for pending in self._journal.pending(self._target))
+        self._queue = deque(from_journal(pending) for pending in self._journal.pending(self._target))
         left = self._journal.stream(self._target)
         if left is not None:
             self._stream, self._offset = left
@@ -307,16 +256,21 @@ class TableWriter:
         count = self._retry.call(
             self._needs("its stream cannot be finalised"), lambda: self._streams.finalise(self._stream)
         )
-        if count is None or replaced:
-            return pending is not None and not taken_over and self._found(pending, replaced)
-        if pending is not None and count == self._offset + len(pending):
-            return True
-        if count != self._offset:
-            raise HaltError(
-                f"{self._stream}: holds {count:,} rows where {self._offset:,} were committed; somebody else appended "
-                "to this stream, or the journal is an old copy; see docs/promises.md"
-            )
-        return False
+        if replaced:
+            return self._is_found(pending, taken_over, replaced)
+        at_end = batch_at_end(self._stream, count, self._offset, len(pending) if pending is not None else 0)
+        match at_end:
+            case BatchAtEnd.WRITTEN:
+                return True
+            case BatchAtEnd.NOT_WRITTEN:
+                return False
+            case BatchAtEnd.UNKNOWN:
+                return self._is_found(pending, taken_over, replaced)
+            case _:
+                assert_never(at_end)
+
+    def _is_found(self, pending: PendingBatch | None, taken_over: bool, replaced: bool) -> bool:
+        return pending is not None and not taken_over and self._found(pending, replaced)
 
     def _found(self, pending: PendingBatch, replaced: bool) -> bool:
         """Look the rows up in the table, because the stream is gone with its count.
@@ -331,7 +285,7 @@ class TableWriter:
             self._rewrite(pending, [found, missing], lambda _: None)
         elif len(found) not in (0, len(pending)):
             raise HaltError(
-                f"{self._path}: {len(found):,} of {len(pending):,} rows that were appended together stand in the table"
+                f"{self._path}: {len(found):,} of {len(pending):,} rows that were appended together are in the table"
             )
         return bool(found)
 
@@ -345,15 +299,3 @@ class TableWriter:
 
     def _needs(self, what: str) -> str:
         return f"{self._path}: {what}; {PROVISION_MAKES}"
-
-
-def rows_of(stored: StoredBatch) -> pa.RecordBatch:
-    """Return the rows of a committed batch."""
-    schema = pa.ipc.read_schema(pa.py_buffer(stored.schema))
-    return pa.ipc.read_record_batch(pa.py_buffer(stored.rows), schema)
-
-
-def _from_journal(stored: StoredBatch) -> PendingBatch:
-    return PendingBatch(
-        stored.seq, rows_of(stored), from_ipc(stored.notes), Rows(stored.schema, stored.rows), attempted=True
-    )

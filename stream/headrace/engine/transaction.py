@@ -41,7 +41,7 @@ class Transaction:
         self._execute("DELETE FROM pending_batches WHERE seq = ?", (seq,))
 
     def advance(self, target: str, count: int) -> None:
-        """Note that *count* more rows stand in the target's stream."""
+        """Record that *count* more rows are in the target's stream."""
         self._execute("UPDATE streams SET next_offset = next_offset + ? WHERE target = ?", (count, target))
 
     def open_stream(self, target: str, name: str) -> None:

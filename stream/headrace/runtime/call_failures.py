@@ -1,4 +1,4 @@
-"""What is in the way of a call, in a sentence for whoever can mend it: never the name of an exception."""
+"""Failures of calls in sentences with a remedy: never the name of an exception."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _TABLE: Final = re.compile(r"[^/.:\s]+\.[^/.:\s]+\.[^/.:\s]+")
 
 
 def in_words(error: BaseException, need: str) -> str:
-    """Say what is in the way: *need* is ``place: who needs what there; remedy``.
+    """Return a sentence on *error*; *need* is ``place: who needs what there; remedy``.
 
     >>> need = "projects/p/topics/t: the job needs roles/pubsub.publisher on it; `headrace provision` makes it"
     >>> in_words(NotFound("x"), need)

@@ -52,7 +52,7 @@ def reach(*services: Service, seconds: float | None = None) -> None:
     """
     seconds = REACH_SECONDS if seconds is None else seconds
     for service in services:
-        with saying_so(f"waiting for {service.place} ..."):
+        with announced_when_slow(f"waiting for {service.place} ..."):
             why = _answers(service, seconds)
         if why is not None:
             raise UnreachableError(f"{service.place} does not answer ({why}, {seconds:g} s); {_remedy(service)}")
@@ -69,7 +69,7 @@ def reach_storage(place: str) -> None:
 
 
 @contextmanager
-def saying_so(sentence: str) -> Iterator[None]:
+def announced_when_slow(sentence: str) -> Iterator[None]:
     """Say *sentence* when the block takes longer than NOTICE_SECONDS."""
     timer = threading.Timer(NOTICE_SECONDS, say, (sentence,))
     timer.daemon = True

@@ -17,7 +17,7 @@ from headrace.core.micro_batch import MicroBatch, key_rows
 from headrace.steps.id_table import SALT_BYTES, Contents, Found, Keys, PackedIds, Places, Rows
 
 _ENTRY_WORDS: Final = 3  # event key in two, content hash
-_STORED: Final = np.dtype(">i8")  # how the hash stands in state
+_STORED: Final = np.dtype(">i8")  # how the hash is stored in state
 _CHUNKS: Final = 64  # are unpacked at once
 _CONFLICT: Final = "another event with this ce-id and another payload was written before"
 

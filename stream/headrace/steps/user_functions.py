@@ -39,7 +39,7 @@ def load_function(name: str, where: str) -> Function:
         function = found[0].load()
     except Exception as error:  # whatever the import of somebody else's module raises
         raise ContractError(
-            where, f"{found[0].value} cannot be imported ({type(error).__name__})", "mend it"
+            where, f"{found[0].value} cannot be imported ({type(error).__name__})", "correct it"
         ) from error
     if not callable(function):
         raise ContractError(where, f"{found[0].value} is no function", "name one that takes a pyarrow.RecordBatch")

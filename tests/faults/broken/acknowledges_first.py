@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from headrace.engine.puller import Pulled, Puller
+from headrace.engine.leases import Pulled
+from headrace.engine.puller import Puller
 
 _take = Puller.take
 

@@ -36,7 +36,7 @@ class Table:
         except OSError as error:
             raise MappingError(str(path), f"cannot be read ({error.strerror})", "name a TOML file") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise MappingError(str(path), f"not TOML ({error})", "mend it") from error
+            raise MappingError(str(path), f"not TOML ({error})", "correct it") from error
 
     def __contains__(self, key: str) -> bool:
         return key in self._values

@@ -19,7 +19,7 @@ from headrace.backfill.reading_process import read_ahead
 from headrace.backfill.replace_partition import DayReplacement
 from headrace.cli.commands.backfill import is_waiting
 from headrace.config.settings import Settings
-from headrace.engine.build import collect_less_often, engine_of
+from headrace.engine.build import build_backfill_engine, collect_less_often
 from headrace.engine.embedded import Embedded
 from headrace.engine.journal import Journal
 from headrace.engine.retry import RetryPolicy
@@ -83,7 +83,7 @@ def build_replacement(settings: Settings, task: Task, text: str) -> tuple[Embedd
     def open_source(name: str, status: SubjectStatus, stop: threading.Event) -> tuple[Source, Preparer]:
         return replacement, replacement
 
-    engine = engine_of(settings, job, journal, client, open_source, stop)
+    engine = build_backfill_engine(settings, job, journal, client, open_source, stop)
     replacement.check_claim = engine.check_claim
     return engine, replacement
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from headrace.config.settings import load_settings
-from headrace.engine.journal import FILE, Journal, JournalError
+from headrace.engine.journal import Journal
+from headrace.engine.journal_errors import JournalError
+from headrace.engine.journal_opening import FILE
 from headrace.util.output import say, show
 
 

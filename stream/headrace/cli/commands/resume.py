@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from headrace.cli.commands.journal import open_existing
-from headrace.engine.journal import JournalError
+from headrace.engine.journal_errors import JournalError
 from headrace.steps.circuit_breaker import CircuitState
 from headrace.util.output import say
 

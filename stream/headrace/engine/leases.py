@@ -1,0 +1,86 @@
+"""Leases of the messages that one puller holds: renewed while they are held, then acknowledged or handed back."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import structlog
+from google.api_core.exceptions import GoogleAPICallError
+
+from headrace.core.message import Message
+from headrace.engine.pubsub_calls import ACK_IDS, Subscription
+from headrace.runtime.retry_policy import RETRYABLE
+
+_LOG = structlog.get_logger("headrace")
+
+
+@dataclass(eq=False, slots=True)
+class Pulled:
+    """The messages of one Pull, what acknowledges them, and until when they are leased (monotonic seconds)."""
+
+    messages: list[Message] = field(repr=False)
+    ack_ids: list[str] = field(repr=False)
+    leased_until: float
+    bytes: int = 0
+
+
+class Leases:
+    """The leases of one subject; *seconds* is how long one lasts. Thread-safe by the *lock* of its puller."""
+
+    def __init__(self, calls: Subscription, subject: str, lock: threading.Condition) -> None:
+        self._calls = calls
+        self._subject = subject
+        self._lock = lock
+        self.held: set[Pulled] = set()
+        self.seconds = 10.0
+
+    def hold(self, pulled: Pulled) -> None:
+        """Renew the lease of *pulled* from now on."""
+        with self._lock:
+            self.held.add(pulled)
+
+    def let_go(self, pulled: Iterable[Pulled]) -> None:
+        """Renew these no more."""
+        with self._lock:
+            self.held.difference_update(pulled)
+
+    def acknowledge(self, pulled: Iterable[Pulled]) -> None:
+        """Acknowledge messages whose outcome is durable. A lost acknowledgement means redelivery."""
+        pulled = list(pulled)
+        self.let_go(pulled)
+        for ids in _requests(pulled):
+            try:
+                self._calls.acknowledge(ids)
+            except (GoogleAPICallError, *RETRYABLE) as error:
+                _LOG.warning("acknowledgements_lost", subject=self._subject, count=len(ids), error=type(error).__name__)
+
+    def hand_back(self, pulled: Iterable[Pulled]) -> None:
+        """Let Pub/Sub deliver these again at once."""
+        pulled = list(pulled)
+        self.let_go(pulled)
+        self._change(pulled, 0)
+
+    def renew(self) -> float | None:
+        """Renew those that are due; return in how many seconds to look again, None when nothing is held."""
+        with self._lock:
+            due = [each for each in self.held if each.leased_until - time.monotonic() < self.seconds / 2]
+        self._change(due, int(self.seconds))
+        for pulled in due:
+            pulled.leased_until = time.monotonic() + self.seconds
+        with self._lock:
+            return min(self.seconds / 4, 5.0) if self.held else None
+
+    def _change(self, pulled: Iterable[Pulled], seconds: int) -> None:
+        for ids in _requests(pulled):
+            try:
+                self._calls.lease(ids, seconds)
+            except (GoogleAPICallError, *RETRYABLE) as error:
+                _LOG.warning("leases_not_changed", subject=self._subject, count=len(ids), error=type(error).__name__)
+
+
+def _requests(pulled: Iterable[Pulled]) -> Iterable[list[str]]:
+    ids = [ack_id for one in pulled for ack_id in one.ack_ids]
+    return [ids[start : start + ACK_IDS] for start in range(0, len(ids), ACK_IDS)]

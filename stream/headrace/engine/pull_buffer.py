@@ -1,0 +1,58 @@
+"""Messages that were pulled ahead and wait to be taken for a round."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from typing import Final
+
+from headrace.engine.batch_sizing import LINGER_SECONDS, ArrivalRate, batch_size
+from headrace.engine.leases import Pulled
+
+WAITING_MESSAGES: Final = 5_000  # a round, while the one before it is in hand
+WAITING_BYTES: Final = 32 * 1024 * 1024
+
+
+class PullBuffer:
+    """Pulls in the order in which they came; its length is that of their messages. The caller holds a lock."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Pulled] = deque()
+        self.since = 0.0  # when the first of them came, in monotonic seconds
+        self.arrivals = ArrivalRate()
+
+    def __len__(self) -> int:
+        return sum(len(pulled.messages) for pulled in self._waiting)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether more may be pulled."""
+        return len(self) < WAITING_MESSAGES and sum(pulled.bytes for pulled in self._waiting) < WAITING_BYTES
+
+    def add(self, pulled: Pulled) -> None:
+        """Let *pulled* wait."""
+        self.since = self.since if self._waiting else time.monotonic()
+        self._waiting.append(pulled)
+
+    def enough(self, at_most: int) -> int:
+        """Return how many messages are worth a round."""
+        return batch_size(self.arrivals.rate(time.monotonic()), at_most)
+
+    def linger_left(self) -> float:
+        """Return for how many seconds the first message may still wait for others."""
+        return self.since + LINGER_SECONDS - time.monotonic()
+
+    def take(self, at_most: int) -> list[Pulled]:
+        """Take up to *at_most* messages, but at least one pull."""
+        taken: list[Pulled] = []
+        count = 0
+        while self._waiting and (not taken or count + len(self._waiting[0].messages) <= at_most):
+            taken.append(self._waiting.popleft())
+            count += len(taken[-1].messages)
+        self.since = time.monotonic()
+        self.arrivals.note(self.since, count)
+        return taken
+
+    def clear(self) -> None:
+        """Forget what waits."""
+        self._waiting.clear()

@@ -1,0 +1,90 @@
+"""The one retry policy: which errors are worth another attempt, and how long to pause before it.
+
+``call`` retries for a limited time, for commands and libraries. The engine retries until it is stopped
+(``headrace.engine.retry``), by the same errors and pauses.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from typing import Final, Self, TypeVar
+
+from google.api_core.exceptions import (
+    Cancelled,
+    Conflict,
+    Forbidden,
+    GatewayTimeout,
+    NotFound,
+    RetryError,
+    ServerError,
+    TooManyRequests,
+    Unauthorized,
+)
+from google.api_core.retry import RetryFailureReason, if_exception_type, retry_target
+from google.auth.exceptions import GoogleAuthError
+from requests.exceptions import ConnectionError as RequestsConnectionError
+from requests.exceptions import Timeout
+
+from headrace.errors import Exit, HeadraceError
+
+FIRST_SECONDS: Final = 0.2
+LONGEST_SECONDS: Final = 15.0
+T = TypeVar("T")
+
+
+class RetryableError(HeadraceError, error_code="HR-516", exit_code=Exit.BUG):
+    """Base of errors of Headrace that are worth another attempt."""
+
+
+RETRYABLE: Final[tuple[type[Exception], ...]] = (
+    Cancelled,
+    Conflict,
+    NotFound,  # what is missing may be created meanwhile, and a permission may be granted
+    Forbidden,
+    Unauthorized,
+    TooManyRequests,
+    ServerError,
+    GatewayTimeout,
+    RetryError,
+    GoogleAuthError,
+    RequestsConnectionError,
+    Timeout,
+    TimeoutError,
+    RetryableError,
+)
+
+
+class Backoff(Iterator[float]):
+    """Pauses in seconds, which double from *first* to *longest*; each is drawn between its half and the whole."""
+
+    def __init__(self, first: float = FIRST_SECONDS, longest: float = LONGEST_SECONDS) -> None:
+        self._first = self._next = first
+        self._longest = longest
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> float:
+        pause, self._next = self._next, min(self._next * 2, self._longest)
+        return pause * random.uniform(0.5, 1.0)  # noqa: S311 not a secret
+
+    def reset(self) -> None:
+        """Begin with the first pause again."""
+        self._next = self._first
+
+
+def call(attempt: Callable[[], T], seconds: float) -> T:
+    """Call *attempt* until it succeeds, and return its result.
+
+    Raises the last error once no further attempt would begin within *seconds*, and at once any that is not RETRYABLE.
+    """
+    worth_another = if_exception_type(*RETRYABLE)
+    done: T = retry_target(attempt, worth_another, Backoff(), timeout=seconds, exception_factory=_last_error)
+    return done
+
+
+def _last_error(
+    errors: list[Exception], reason: RetryFailureReason, timeout: float | None
+) -> tuple[Exception, Exception | None]:
+    return errors[-1], None

@@ -1,0 +1,79 @@
+"""What is worth another attempt is retried with growing pauses, for a limited time; what is not is raised at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from google.api_core.exceptions import InvalidArgument, ServiceUnavailable
+from google.api_core.retry import retry_unary
+
+from headrace.runtime.retry_policy import FIRST_SECONDS, LONGEST_SECONDS, Backoff, RetryableError, call
+from tests.support.pulls import Clock
+
+
+class Sleeper(Clock):
+    """A clock that goes on when somebody sleeps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pauses: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture
+def sleeper(monkeypatch: pytest.MonkeyPatch) -> Sleeper:
+    sleeper = Sleeper()
+    monkeypatch.setattr(retry_unary, "time", sleeper)
+    monkeypatch.setattr("google.api_core.retry.retry_base.time", sleeper)
+    return sleeper
+
+
+def failing(*errors: Exception) -> Callable[[], str]:
+    """An attempt that fails with each of these, and then succeeds."""
+    left = list(errors)
+
+    def attempt() -> str:
+        if left:
+            raise left.pop(0)
+        return "done"
+
+    return attempt
+
+
+def test_pauses_double_up_to_the_longest_and_begin_anew_after_a_reset() -> None:
+    backoff, longest = Backoff(), FIRST_SECONDS
+    for pause in [next(backoff) for _ in range(12)]:
+        assert longest / 2 <= pause <= longest
+        longest = min(longest * 2, LONGEST_SECONDS)
+    assert longest == LONGEST_SECONDS
+    backoff.reset()
+    assert next(backoff) <= FIRST_SECONDS
+
+
+def test_a_call_that_succeeds_pauses_for_nothing(sleeper: Sleeper) -> None:
+    assert call(failing(), 60.0) == "done"
+    assert sleeper.pauses == []
+
+
+def test_a_call_is_retried_with_growing_pauses(sleeper: Sleeper) -> None:
+    assert call(failing(ServiceUnavailable("no"), TimeoutError(), RetryableError()), 60.0) == "done"
+    first, second, third = sleeper.pauses
+    assert FIRST_SECONDS / 2 <= first <= FIRST_SECONDS <= second <= 2 * FIRST_SECONDS <= third
+
+
+def test_what_is_not_worth_another_attempt_is_raised_at_once(sleeper: Sleeper) -> None:
+    with pytest.raises(InvalidArgument):
+        call(failing(InvalidArgument("no")), 60.0)
+    assert sleeper.pauses == []
+
+
+def test_after_the_time_is_up_the_last_error_is_raised(sleeper: Sleeper) -> None:
+    errors = [RetryableError(str(number)) for number in range(100)]
+    with pytest.raises(RetryableError) as raised:
+        call(failing(*errors), 60.0)
+    assert str(raised.value) == str(len(sleeper.pauses))
+    assert 60.0 - LONGEST_SECONDS <= sum(sleeper.pauses) <= 60.0
