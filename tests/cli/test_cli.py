@@ -199,7 +199,7 @@ def test_a_wrong_source_is_refused_with_key_file_line_and_remedy(headrace: Headr
 def test_what_scale_cannot_reckon_with_is_refused_with_the_remedy(
     headrace: Headrace, arguments: list[str], says: str
 ) -> None:
-    shown = headrace("scale", *arguments)
+    shown = headrace("capacity", *arguments)
     assert shown.code == Exit.CONFIGURATION
     assert says in shown.err
     assert shown.out == ""

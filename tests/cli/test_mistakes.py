@@ -166,9 +166,9 @@ READS_NO_SETTINGS: Final = {
     ("demo",): "brings its own project, contracts and keys",
     ("bench",): "likewise",
     ("cost", "estimate"): "calculates from its options",
-    ("scale", "estimate"): "likewise",
-    ("scale", "simulate"): "likewise",
-    ("scale", "limits"): "prints a table",
+    ("capacity", "estimate"): "likewise",
+    ("capacity", "simulate"): "likewise",
+    ("capacity", "limits"): "prints a table",
     ("template", "metadata"): "prints a file of the repository",
 }
 
@@ -255,7 +255,7 @@ def test_every_exception_of_ours_has_its_exit_code_or_a_reason_why_it_needs_none
         (OSError(28, "No space left on device", "x.json"), Exit.CONFIGURATION, "x.json: no space left on device"),
         (ConnectionRefusedError(111, "Connection refused"), Exit.UNREACHABLE, "connection refused"),
         (ModuleNotFoundError("No module named 'faker'", name="faker"), Exit.CONFIGURATION, "install headrace[demo]"),
-        (ModuleNotFoundError("No module named 'simpy.x'", name="simpy.x"), Exit.CONFIGURATION, "headrace[scale]"),
+        (ModuleNotFoundError("No module named 'simpy.x'", name="simpy.x"), Exit.CONFIGURATION, "headrace[capacity]"),
         (MemoryError(), Exit.CONFIGURATION, "too little memory"),
     ],
 )

