@@ -215,7 +215,7 @@ def test_every_command_finds_the_journal_that_the_settings_file_names(
     Path("headrace.toml").write_text(f'journal = "{tmp_path}/day"\n[profile.night]\njournal = "{tmp_path}/night"\n')
     chosen = {"HEADRACE_PROFILE": profile} if profile else {}
     missing = headrace(*command, **chosen)
-    assert (missing.code, missing.err.startswith(f"headrace: {named}: no journal there")) == (Exit.CONFIGURATION, True)
+    assert (missing.code, missing.err.startswith(f"headrace: {named}: no journal")) == (Exit.CONFIGURATION, True)
     OpenJournal.open(named)
-    assert f"{named}: no journal there" not in headrace(*command, **chosen).err
-    assert "other: no journal there" in headrace(*command, "--journal", "other", **chosen).err
+    assert f"{named}: no journal" not in headrace(*command, **chosen).err
+    assert "other: no journal" in headrace(*command, "--journal", "other", **chosen).err

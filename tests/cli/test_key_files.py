@@ -118,7 +118,7 @@ def test_a_key_must_be_there_and_of_a_key_s_size(read: Callable[[Path | None], b
     short, long = write_key_file(tmp_path / "short", KEY[1:]), write_key_file(tmp_path / "long", bytes(65_537))
     empty = write_key_file(tmp_path / "empty", b"")
     for path, says in {
-        None: r"missing; make one with `\(umask 077; head",
+        None: r"missing; create one with `\(umask 077; head",
         tmp_path / "missing": "cannot be read",
         short: "shorter than 32",
         empty: "shorter than 32",

@@ -1,4 +1,4 @@
-"""``headrace resume``: a subject that the flood guard holds goes on, and what cannot be read becomes dead letters."""
+"""``headrace resume``: resume a subject that the circuit breaker has paused."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from headrace.util.output import say
 
 
 def resume_subject(subject: str, journal: Path | None) -> None:
-    """Note it in the journal, where the engine looks while it waits; JournalError when *subject* is not paused."""
+    """Record it in the journal, which a waiting engine reads. Raises JournalError when *subject* is not paused."""
     opened = open_existing(journal)
     floods = opened.floods()
     if subject not in floods:
         paused = ", ".join(floods) or "none"
-        raise JournalError(f"{subject}: not paused, as this engine's journal says; paused: {paused}")
+        raise JournalError(f"{subject}: not paused by this engine's journal; use one of the paused: {paused}")
     if floods[subject] == LET_THROUGH:
-        say(f"{subject} is let through already, until its share of refused messages has fallen")
+        say(f"{subject} is resumed already, until its share of refused messages has fallen")
         return
     opened.let_through(subject)
-    say(f"{subject} goes on; what cannot be read becomes dead letters until their share has fallen")
+    say(f"{subject} is resumed; messages that cannot be read become dead letters until their share has fallen")
