@@ -15,6 +15,20 @@ _MOST_BYTES: Final = 65_536  # a key that is longer is another file
 _OWNER_ALONE: Final = 0o600
 
 
+def read_masking_key(path: Path | None) -> bytes:
+    """Read the masking key.
+
+    Raises:
+        SettingsError: no file is named, it has fewer than 32 bytes, or others can read or change it.
+    """
+    return _read_key(path, "masking_key_file", "masking.key")
+
+
+def read_archive_key(path: Path | None) -> bytes:
+    """Read the material of the archive's key. Raises SettingsError likewise."""
+    return _read_key(path, "archive_key_file", "archive.key")
+
+
 def read_key_file(path: Path, setting: str) -> bytes:
     """Read a key that no other account can read or change.
 
@@ -68,3 +82,9 @@ def _open_nonblocking(path: str, flags: int) -> int:
 
 def _open_to(mode: int, why: str) -> tuple[str, str]:
     return f"its file has mode {stat.S_IMODE(mode):04o}, so {why}", "run `chmod 600 {file}`"
+
+
+def _read_key(path: Path | None, name: str, file: str) -> bytes:
+    if path is None:
+        raise SettingsError(f"{name}: missing; create one with `(umask 077; head -c 32 /dev/urandom > {file})`")
+    return read_key_file(path, name)

@@ -16,7 +16,6 @@ from pydantic_settings import (
 )
 
 from headrace.config.dataflow import DataflowSettings
-from headrace.config.key_files import read_key_file
 from headrace.config.profiles import FILE, Document, SettingsError
 from headrace.core.resource_names import ARCHIVE, FIRST_KEY_VERSION, Names
 from headrace.runtime.google_clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB
@@ -26,7 +25,7 @@ from headrace.schemas.errors import ContractError
 from headrace.schemas.registry import Registry
 from headrace.schemas.transformations import Transformations
 
-__all__ = ["Settings", "SettingsError", "load_settings", "read_archive_key", "read_masking_key", "refuse_emulators"]
+__all__ = ["Settings", "SettingsError", "load_settings", "refuse_emulators"]
 
 _VERSION: Final = re.compile("[a-z0-9]{1,8}")
 
@@ -235,23 +234,3 @@ def _problem(error: Any, flags: dict[str, Any]) -> str:
         return f"{place}: {'.'.join(full)}: {message}"
     missing = f'add {key[-1]} = "..." to {document.path}' if error["type"] == "missing" else str(document.path)
     return f"{named}: {message} ({missing})"
-
-
-def read_masking_key(path: Path | None) -> bytes:
-    """Read the masking key.
-
-    Raises:
-        SettingsError: no file is named, it has fewer than 32 bytes, or others can read or change it.
-    """
-    return _read_key(path, "masking_key_file", "masking.key")
-
-
-def read_archive_key(path: Path | None) -> bytes:
-    """Read the material of the archive's key. Raises SettingsError likewise."""
-    return _read_key(path, "archive_key_file", "archive.key")
-
-
-def _read_key(path: Path | None, name: str, file: str) -> bytes:
-    if path is None:
-        raise SettingsError(f"{name}: missing; create one with `(umask 077; head -c 32 /dev/urandom > {file})`")
-    return read_key_file(path, name)

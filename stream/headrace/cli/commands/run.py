@@ -7,8 +7,9 @@ from typing import Final
 
 import structlog
 
+from headrace.config.key_files import read_masking_key
 from headrace.config.secrets import HeldKey
-from headrace.config.settings import Settings, read_masking_key
+from headrace.config.settings import Settings
 from headrace.console.archive_access import collecting
 from headrace.engine.build import build_engine, collect_less_often
 from headrace.engine.embedded import Progress

@@ -62,8 +62,7 @@ class _Simulation:
         self._written = Written()
         self._service_free = 0.0  # time when BigQuery has handled earlier appends
         self._largest_commit = 0.0
-        self._busy, self._busy_noted_at = 0, 0.0
-        self._busy_seconds = 0.0  # of vCPUs, since the last sample
+        self._busy, self._busy_noted_at, self._busy_seconds = 0, 0.0, 0.0  # seconds of vCPUs since the last sample
         self._samples: list[Sample] = []
 
     def run(self) -> SimulationResult:
@@ -224,8 +223,8 @@ class _Simulation:
         while True:
             yield self._env.timeout(self._scenario.sample_seconds)
             self._samples.append(self._sample())
-            over = self._env.now >= self._scenario.seconds and self._written.events == self._arrived
-            if over or self._env.now >= GIVEN_UP * self._scenario.seconds:
+            written = self._env.now >= self._scenario.seconds and self._written.events == self._arrived
+            if written or self._env.now >= GIVEN_UP * self._scenario.seconds:
                 return
 
     def _sample(self) -> Sample:
