@@ -32,7 +32,7 @@ def bench(
     from headrace.dev.bench.requirements import check_needs
 
     check_needs(emulators=profile or not steps, profile=profile)
-    from headrace.dev.bench.run_bench import Plan
+    from headrace.dev.bench.run_bench import BenchPlan
     from headrace.dev.bench.run_bench import bench as run_bench
 
-    run_bench(Plan.of(quick, steps, profile), json_file)
+    run_bench(BenchPlan.of(quick, steps, profile), json_file)
