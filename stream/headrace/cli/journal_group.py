@@ -20,7 +20,7 @@ def journal() -> None:
     epilog=examples("headrace journal inspect", "headrace journal inspect --journal /var/lib/headrace --json")
 )
 def inspect(journal: Journal = None, format_: Format = "table", json_output: Json = False) -> None:
-    """Show the contents of a journal: streams, open rows, ids and counts.
+    """Show streams, open rows, ids and counts of a journal.
 
     Works beside a running engine.
     """
