@@ -69,7 +69,7 @@ WRONG = [  # what is added to the good file or replaced in it, profile, key, lin
     (GOOD.replace("max_workers = 50", "max_workers = 0"), "prod", "profile.prod.dataflow.max_workers", 8, "greater"),
     (GOOD.replace('"europe-west1"', '"Europe"'), None, "dataflow.region", 3, "pattern"),
     (GOOD.replace('"1h"', '"soon"'), "dev", "profile.dev.window", 10, "window"),
-    (GOOD.replace('"1h"', "0"), "dev", "profile.dev.window", 10, "longer than nothing"),
+    (GOOD.replace('"1h"', "0"), "dev", "profile.dev.window", 10, "must be above 0"),
     (GOOD.replace('dataset = "live"', 'dataset = "a-b"'), "prod", "profile.prod.dataset", 6, "pattern"),
     (GOOD.replace("max_workers = 5\n", 'temp_location = "/tmp"\n'), None, "dataflow.temp_location", 4, "gs"),
     (GOOD.replace("max_workers = 5\n", "private_addresses = 7\n"), None, "dataflow.private_addresses", 4, "boolean"),

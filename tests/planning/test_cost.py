@@ -179,4 +179,4 @@ def test_an_engine_that_is_none_is_refused(capsys: pytest.CaptureFixture[str], m
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == Exit.USAGE
-    assert "not one of dataflow, embedded" in capsys.readouterr().err
+    assert "use one of dataflow, embedded" in capsys.readouterr().err

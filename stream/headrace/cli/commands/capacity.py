@@ -70,7 +70,7 @@ def summary(plan: CapacityPlan, found: Sequence[Need]) -> list[str]:
         f"{sizes['vcpus']:,.1f} vCPUs busy, {sizes['us_an_event']:,.0f} µs an event (measured {sizes['measured_at']}); "
         f"{human(sizes['state_bytes'], 'B')} of ids in state",
         f"{plan.appends_a_second:,.0f} appends a second, each on a connection of its own",
-        "?: not checked at its source, see `headrace capacity limits`; more in docs/capacity.md",
+        "?: not checked at its source; see `headrace capacity limits`, docs/capacity.md",
         "",
         *toml_lines(plan),
     ]
