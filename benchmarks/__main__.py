@@ -20,7 +20,7 @@ from benchmarks.page import write_pages
 from benchmarks.plots import draw
 from headrace.dev.bench.machine import describe_machine
 from headrace.dev.bench.requirements import check_needs
-from headrace.dev.bench.run_bench import Plan, in_child
+from headrace.dev.bench.run_bench import BenchPlan, in_child
 from headrace.dev.bench.run_bench import measure as measure_bench
 
 ROOT: Final = Path(__file__).parent.parent
@@ -32,7 +32,7 @@ def measure(part: str, quick: bool, count: int, say: Callable[[str], None]) -> A
     """The figures of one part; *count* is how many subjects are many."""
     match part:
         case "bench":
-            return measure_bench(Plan.of(quick, steps=False, profile=True))
+            return measure_bench(BenchPlan.of(quick, steps=False, profile=True))
         case "latency":
             return {"rates": latency.measure(list(latency.SECONDS), say)}
         case "idle":

@@ -23,9 +23,9 @@ from typing import Any, Final
 
 from headrace.backfill.build_backfill import Reading, build_backfill
 from headrace.backfill.mapping import read_mapping
-from headrace.config.key_files import write_key_file
+from headrace.config.key_files import read_masking_key, write_key_file
 from headrace.config.secrets import HeldKey
-from headrace.config.settings import load_settings, read_masking_key
+from headrace.config.settings import load_settings
 from headrace.core.resource_names import Names
 from headrace.dev.bench.peers import count_rows, provision
 from headrace.dev.demo.flights import SUBJECT, TOTAL, flights

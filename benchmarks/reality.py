@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from headrace.engine.pull_buffer import WAITING_MESSAGES
 from headrace.planning.capacity.scenario import Costs, Scenario
 from headrace.planning.capacity.simulation import simulate
-from headrace.planning.capacity.simulation_samples import Outcome
+from headrace.planning.capacity.simulation_samples import SimulationResult
 
 REPORTS: Final = Path(__file__).parent.parent / "docs" / "reports"
 ROUND: Final = 5_000
@@ -48,7 +48,7 @@ def calibrated(pairs: list[dict[str, Outage]]) -> float:
     return statistics.median((pair["short"]["published"] - HELD) / took(pair["short"]) for pair in pairs)
 
 
-def simulated(outage: Outage, events_a_second: float) -> Outcome:
+def simulated(outage: Outage, events_a_second: float) -> SimulationResult:
     """An outage of the same length and as many events as are not held, which end when it does."""
     costs = Costs(0.0, 1 / events_a_second, head_events=ROUND, retry_seconds=LOOKED)
     seconds = outage["seconds"]
@@ -66,13 +66,13 @@ def simulated(outage: Outage, events_a_second: float) -> Outcome:
     return simulate(scenario, 1)
 
 
-def drained(outcome: Outcome) -> float:
+def drained(outcome: SimulationResult) -> float:
     """Seconds from the end of the simulated outage until all was written."""
-    return outcome.samples[-1].seconds - outcome.scenario.mended_at
+    return outcome.samples[-1].seconds - outcome.scenario.faults_end
 
 
 def line(pairs: list[dict[str, Outage]]) -> str:
-    """What docs/scaling.md says of it."""
+    """What docs/capacity.md says of it."""
     measured = sorted(took(pair["long"]) for pair in pairs)
     rate = calibrated(pairs)
     expected = statistics.median(drained(simulated(pair["long"], rate)) for pair in pairs)
@@ -95,11 +95,11 @@ def draw(pairs: list[dict[str, Outage]]) -> None:
             points = [(seconds - first, backlog / 1e3) for seconds, backlog in outage["samples"] if seconds >= first]
             panel.plot(*zip(*points, strict=True), color="0.6", linewidth=0.9, label=None if number else "measured")
         outcome = simulated(pairs[0]["long"], calibrated(pairs))
-        ended = outcome.scenario.mended_at
+        ended = outcome.scenario.faults_end
         points = [(each.seconds - ended, each.backlog / 1e3) for each in outcome.samples if each.seconds >= ended]
         panel.plot(*zip(*points, strict=True), color="tab:blue", linewidth=1.4, label="simulated")
         panel.set_title("embedded engine on the emulators: thousand events that are not written", loc="left")
         panel.set_xlabel("seconds since the first row after the outage")
         panel.set_ylim(bottom=0)
         panel.legend(frameon=False)
-        figure.savefig(REPORTS / "scaling-reality.svg", metadata={"Date": None})
+        figure.savefig(REPORTS / "capacity-reality.svg", metadata={"Date": None})

@@ -19,7 +19,7 @@ from headrace.audit.windows import (
     Tallied,
     Window,
     compare_contents,
-    judge,
+    compare_counts,
     side_by_side,
 )
 from headrace.bigquery.partition_expiry import Expiry, moment_of
@@ -33,7 +33,7 @@ NOW = to_micros(MOMENT)
 
 
 def found(tallied: Tallied, stored: Stored, expired: bool = False) -> list[tuple[str, int | None]]:
-    return [(str(finding.kind), finding.events) for finding in judge(Window(0, tallied, stored), expired)]
+    return [(str(finding.kind), finding.events) for finding in compare_counts(Window(0, tallied, stored), expired)]
 
 
 def of(**counts: Any) -> Tallied:
@@ -123,7 +123,7 @@ def test_findings_are_counted_all_and_named_up_to_a_bound() -> None:
     audit.find(Finding(Kind.LOST, start, 2) for start in range(MOST_FINDINGS + 5))
 
     assert len(audit.findings) == MOST_FINDINGS
-    assert audit.differences == ["lost: 2,010 in 1,005 windows (tallied as written, and no row is there)"]
+    assert audit.differences == ["lost: 2,010 in 1,005 windows (tallied as written, but without a row)"]
 
 
 def test_what_has_no_number_is_said_by_its_windows_and_what_is_excused_is_no_difference() -> None:
@@ -157,7 +157,7 @@ def test_what_is_no_time_is_refused(text: str) -> None:
         parse_since(text, NOW)
 
 
-@pytest.mark.parametrize(("text", "why"), [("yesterday", "no time;"), ("2026-02-30", "no time of any day;")])
+@pytest.mark.parametrize(("text", "why"), [("yesterday", "invalid time;"), ("2026-02-30", "no time of any day;")])
 def test_why_it_is_no_time_is_said_in_words_of_the_option(text: str, why: str) -> None:
     with pytest.raises(ScopeError, match=f"^--since: {why}"):
         parse_since(text, NOW)
@@ -204,7 +204,7 @@ def test_only_subjects_with_a_contract_are_audited() -> None:
 
     assert chosen(registry, a_scope()) == registry.subjects
     assert chosen(registry, a_scope(subjects=["flight_departed"])) == ["flight_departed"]
-    with pytest.raises(ScopeError, match="there are booking_created, flight_departed"):
+    with pytest.raises(ScopeError, match="use one of booking_created, flight_departed"):
         chosen(registry, a_scope(subjects=["no_such_thing"]))
 
 

@@ -168,7 +168,7 @@ def test_every_outcome_of_every_window_is_added_up_and_reconciles() -> None:
     assert (found.subject, found.table, found.complete_until) == ("thing_happened", "things", None)
     assert (found.received, found.written, found.duplicates, found.dropped) == (12, 4, 2, 2)
     assert (found.dead_lettered, found.rows, found.distinct_event_ids) == ({"late": 4}, 5, 4)
-    assert found.differences == ["doubled: 1 in 1 window (rows whose id an earlier row has)"]
+    assert found.differences == ["doubled: 1 in 1 window (rows with the id of an earlier row)"]
     assert found.excused == []
 
 
@@ -198,7 +198,7 @@ def test_a_line_that_stands_there_again_is_counted_once_and_said() -> None:
     (found,) = books.audit()
 
     assert (found.received, found.dropped) == (1, 1)
-    assert found.differences == ["copied: 2 in 1 window (tally lines that stand there again; each is counted once)"]
+    assert found.differences == ["copied: 2 in 1 window (tally lines that were appended again; each is counted once)"]
 
 
 def test_each_open_gap_is_said_once_and_a_settled_one_is_not() -> None:
@@ -249,7 +249,7 @@ def test_rows_of_partitions_that_expired_are_excused() -> None:
     (found,) = books.audit(books.warehouse(expire_after_days=3))
 
     assert found.excused == ["expired: 1 in 1 window (tallied as written, in a partition that may have expired)"]
-    assert found.differences == ["lost: 1 in 1 window (tallied as written, and no row is there)"]
+    assert found.differences == ["lost: 1 in 1 window (tallied as written, but without a row)"]
 
 
 def test_only_what_lies_since_a_time_and_belongs_to_the_subjects_is_looked_at() -> None:
@@ -320,7 +320,7 @@ def test_totals_are_counted_by_days_and_nothing_is_excused() -> None:
     (found,) = count_subjects(books.registry(), NAMES, warehouse, clock=lambda: to_micros(NOW))
 
     assert (found.received, found.excused) == (2, [])
-    assert found.differences == ["unsettled: 2 in 2 windows (received, and still without an outcome)"]
+    assert found.differences == ["unsettled: 2 in 2 windows (received, but still without an outcome)"]
 
 
 def windows(books: Books, settled: datetime = NOON, **scope: Any) -> list[tuple[int, Tallied]]:

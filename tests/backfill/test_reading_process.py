@@ -96,7 +96,7 @@ def test_the_folders_that_python_is_told_are_passed_on(tmp_path: Path) -> None:
     [
         ["provision", "--dry-run", "--project", "a-project", "--contracts", "nowhere"],
         ["backfill", "flight_departed", "none.csv", "--project", "a-project", "--contracts", str(SAMPLES), "--dry-run"],
-        ["scale", "estimate", "--rate", "9"],
+        ["capacity", "estimate", "--rate", "9"],
     ],
     ids=" ".join,
 )

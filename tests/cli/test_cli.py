@@ -165,8 +165,8 @@ def test_a_wrong_setting_is_named(line: str, tmp_path: Path, monkeypatch: pytest
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["backfill"], "name a subject and its files, or --from"),
-        (["backfill", "flight_departed"], "name a subject and its files, or --from"),
+        (["backfill"], "name a subject and its files, or use --from"),
+        (["backfill", "flight_departed"], "name a subject and its files, or use --from"),
         (["backfill", "flight_departed", "--from", "x.toml"], "name nothing else"),
     ],
 )
@@ -188,19 +188,19 @@ def test_a_wrong_source_is_refused_with_key_file_line_and_remedy(headrace: Headr
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        pytest.param(["estimate", "--rate", "9", "--kind", "other"], "there are booking_created", id="unknown kind"),
+        pytest.param(["estimate", "--rate", "9", "--kind", "other"], "use one of booking_created", id="unknown kind"),
         pytest.param(
             ["estimate", "--rate", "9", "--machine-type", "n2"], "such as n2-standard-4", id="no machine type"
         ),
         pytest.param(["estimate", "--rate", "9", "--bench", "none.json"], "cannot be read", id="no benchmark"),
-        pytest.param(["simulate", "--rate", "9", "--lose", "1"], "see --workers", id="every worker lost"),
+        pytest.param(["simulate", "--rate", "9", "--lose", "1"], "raise --workers", id="every worker lost"),
         pytest.param(["limits", "--limits", "none.toml"], "cannot be read", id="no limits"),
     ],
 )
-def test_what_scale_cannot_reckon_with_is_refused_with_the_remedy(
+def test_what_capacity_cannot_compute_is_refused_with_the_remedy(
     headrace: Headrace, arguments: list[str], says: str
 ) -> None:
-    shown = headrace("scale", *arguments)
+    shown = headrace("capacity", *arguments)
     assert shown.code == Exit.CONFIGURATION
     assert says in shown.err
     assert shown.out == ""
@@ -216,7 +216,7 @@ def test_every_command_finds_the_journal_that_the_settings_file_names(
     Path("headrace.toml").write_text(f'journal = "{tmp_path}/day"\n[profile.night]\njournal = "{tmp_path}/night"\n')
     chosen = {"HEADRACE_PROFILE": profile} if profile else {}
     missing = headrace(*command, **chosen)
-    assert (missing.code, missing.err.startswith(f"headrace: {named}: no journal there")) == (Exit.CONFIGURATION, True)
+    assert (missing.code, missing.err.startswith(f"headrace: {named}: no journal")) == (Exit.CONFIGURATION, True)
     OpenJournal.open(named)
-    assert f"{named}: no journal there" not in headrace(*command, **chosen).err
-    assert "other: no journal there" in headrace(*command, "--journal", "other", **chosen).err
+    assert f"{named}: no journal" not in headrace(*command, **chosen).err
+    assert "other: no journal" in headrace(*command, "--journal", "other", **chosen).err

@@ -16,9 +16,8 @@ import pytest
 
 from headrace.cli.app import main
 from headrace.config import key_files
-from headrace.config.key_files import problem_of, read_key_file, write_key_file
+from headrace.config.key_files import problem_of, read_archive_key, read_key_file, read_masking_key, write_key_file
 from headrace.config.profiles import SettingsError
-from headrace.config.settings import read_archive_key, read_masking_key
 from headrace.errors import Exit
 from headrace.schemas.samples import SAMPLES
 from tests.support.paths import ROOT
@@ -68,7 +67,8 @@ def test_only_a_regular_file_is_a_key_file(kind: int) -> None:
 _READ_AS: Final = """
 import os, sys
 from pathlib import Path
-from headrace.config.settings import SettingsError, read_masking_key
+from headrace.config.key_files import read_masking_key
+from headrace.config.settings import SettingsError
 os.setgroups([])
 os.setresgid(10001, 10001, 10001)
 os.setresuid(10001, 10001, 10001)
@@ -118,7 +118,7 @@ def test_a_key_must_be_there_and_of_a_key_s_size(read: Callable[[Path | None], b
     short, long = write_key_file(tmp_path / "short", KEY[1:]), write_key_file(tmp_path / "long", bytes(65_537))
     empty = write_key_file(tmp_path / "empty", b"")
     for path, says in {
-        None: r"missing; make one with `\(umask 077; head",
+        None: r"missing; create one with `\(umask 077; head",
         tmp_path / "missing": "cannot be read",
         short: "shorter than 32",
         empty: "shorter than 32",

@@ -164,9 +164,9 @@ READS_NO_SETTINGS: Final = {
     ("demo",): "brings its own project, contracts and keys",
     ("bench",): "likewise",
     ("cost", "estimate"): "calculates from its options",
-    ("scale", "estimate"): "likewise",
-    ("scale", "simulate"): "likewise",
-    ("scale", "limits"): "prints a table",
+    ("capacity", "estimate"): "likewise",
+    ("capacity", "simulate"): "likewise",
+    ("capacity", "limits"): "prints a table",
     ("template", "metadata"): "prints a file of the repository",
 }
 
@@ -233,7 +233,7 @@ def test_contracts_can_be_named_to_every_command_that_needs_them(path: tuple[str
         (OSError(28, "No space left on device", "x.json"), Exit.CONFIGURATION, "x.json: no space left on device"),
         (ConnectionRefusedError(111, "Connection refused"), Exit.UNREACHABLE, "connection refused"),
         (ModuleNotFoundError("No module named 'faker'", name="faker"), Exit.CONFIGURATION, "install headrace[demo]"),
-        (ModuleNotFoundError("No module named 'simpy.x'", name="simpy.x"), Exit.CONFIGURATION, "headrace[scale]"),
+        (ModuleNotFoundError("No module named 'simpy.x'", name="simpy.x"), Exit.CONFIGURATION, "headrace[capacity]"),
         (MemoryError(), Exit.CONFIGURATION, "too little memory"),
     ],
 )

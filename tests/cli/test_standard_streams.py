@@ -14,7 +14,7 @@ from headrace.errors import Exit
 from headrace.schemas.samples import SAMPLES
 
 HEADRACE = Path(sys.executable).parent / "headrace"
-LOOK = f"{HEADRACE} scale limits"
+LOOK = f"{HEADRACE} capacity limits"
 TOLD = f"--project a-project --contracts {SAMPLES}"
 
 

@@ -69,7 +69,7 @@ WRONG = [  # what is added to the good file or replaced in it, profile, key, lin
     (GOOD.replace("max_workers = 50", "max_workers = 0"), "prod", "profile.prod.dataflow.max_workers", 8, "greater"),
     (GOOD.replace('"europe-west1"', '"Europe"'), None, "dataflow.region", 3, "pattern"),
     (GOOD.replace('"1h"', '"soon"'), "dev", "profile.dev.window", 10, "window"),
-    (GOOD.replace('"1h"', "0"), "dev", "profile.dev.window", 10, "longer than nothing"),
+    (GOOD.replace('"1h"', "0"), "dev", "profile.dev.window", 10, "must be above 0"),
     (GOOD.replace('dataset = "live"', 'dataset = "a-b"'), "prod", "profile.prod.dataset", 6, "pattern"),
     (GOOD.replace("max_workers = 5\n", 'temp_location = "/tmp"\n'), None, "dataflow.temp_location", 4, "gs"),
     (GOOD.replace("max_workers = 5\n", "private_addresses = 7\n"), None, "dataflow.private_addresses", 4, "boolean"),
@@ -77,7 +77,7 @@ WRONG = [  # what is added to the good file or replaced in it, profile, key, lin
     (GOOD.replace("max_workers = 5\n", 'service_account = "me"\n'), None, "dataflow.service_account", 4, "pattern"),
     (GOOD.replace("max_workers = 5\n", "workers = 9\n"), None, "dataflow", 2, "raise max_workers"),
     (GOOD.replace("max_workers = 5\n", 'image = "headrace:latest"\n'), None, "dataflow.image", 4, "sha256"),
-    (GOOD.replace("max_workers = 5\n", "max_workers = \n"), None, "headrace.toml", 4, "mend that line"),
+    (GOOD.replace("max_workers = 5\n", "max_workers = \n"), None, "headrace.toml", 4, "correct that line"),
     ("shards = 0\n" + GOOD, None, "shards", 1, "greater"),
 ]
 
@@ -105,7 +105,7 @@ def test_an_emulator_variable_is_refused_with_a_production_profile(
 ) -> None:
     write(GOOD)
     monkeypatch.setenv(variable, "127.0.0.1:1")
-    with pytest.raises(SettingsError, match=f"headrace.toml: production: set, but so is {variable}.*unset {variable}"):
+    with pytest.raises(SettingsError, match=f"headrace.toml: production: conflicts with {variable}.*unset {variable}"):
         load_settings(profile="prod")
     assert load_settings(profile="dev").window.total_seconds() == 3600
 

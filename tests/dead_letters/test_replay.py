@@ -21,8 +21,9 @@ from headrace.dead_letters.facts import Fact, State, TrailEntry
 from headrace.dead_letters.filters import Filter
 from headrace.dead_letters.letter import Letter
 from headrace.dead_letters.outgoing import attributes_to_send, requests, to_message, unsendable_reason
+from headrace.dead_letters.replay_context import OperationInfo, ReplayContext, ReplayResult
 from headrace.dead_letters.replay_forecast import Forecast, Forecaster
-from headrace.dead_letters.replay_letters import OperationInfo, ReplayContext, ReplayError, ReplayResult, replay
+from headrace.dead_letters.replay_letters import ReplayError, replay
 from headrace.dead_letters.replay_plan import SENT_BY_DEFAULT, PlannedLetter, ReplayPlan, pages, plan_replay
 from headrace.dead_letters.replay_rate import Progress, RateLimit
 from headrace.dead_letters.service import ChoiceError

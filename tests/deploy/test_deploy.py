@@ -105,7 +105,7 @@ def test_a_setting_that_does_nothing_on_dataflow_is_refused_there() -> None:
 
 def test_a_name_that_dataflow_would_refuse_is_refused_here() -> None:
     named = load_settings(project="a-project", pipeline="Headrace EU", dataflow=TOLD)
-    with pytest.raises(SettingsError, match=r"headrace.toml: pipeline: .* use lower case"):
+    with pytest.raises(SettingsError, match=r"headrace.toml: pipeline: .* use lower-case"):
         dataflow_flags(named)
 
 

@@ -184,7 +184,7 @@ def test_the_service_is_told_settings_that_exist_and_emulators_that_run(name: st
 _KEY_AS: Final = """
 import os, sys
 from pathlib import Path
-from headrace.config.settings import read_masking_key
+from headrace.config.key_files import read_masking_key
 if os.getuid() == 0:
     os.setgroups([])
     os.setgid(int(sys.argv[2]))

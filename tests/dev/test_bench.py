@@ -289,7 +289,7 @@ def test_who_measures_gets_the_events_as_they_were_made(tmp_path: Path) -> None:
 
 def test_a_measuring_process_that_fails_is_named_with_what_it_said_last() -> None:
     with pytest.raises(
-        BenchFailedError, match=r"headrace.dev.bench.step_costs nothing 1 ended with code 1; it said: .*'1'"
+        BenchFailedError, match=r"headrace.dev.bench.step_costs nothing 1: exited with code 1; its last line: .*'1'"
     ):
         in_child("headrace.dev.bench.step_costs", "nothing", "1")
 

@@ -23,7 +23,7 @@ def of_subscriptions(settings: Settings) -> Any:
 
 
 def of_a_backfill(settings: Settings) -> Any:
-    return build.engine_of(settings, MagicMock(), MagicMock(), MagicMock(), MagicMock(), threading.Event())
+    return build.build_backfill_engine(settings, MagicMock(), MagicMock(), MagicMock(), MagicMock(), threading.Event())
 
 
 @pytest.fixture(autouse=True)

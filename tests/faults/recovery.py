@@ -1,6 +1,6 @@
 """``python -m tests.faults.recovery``: short and longer outages of BigQuery in turn, and the backlog meanwhile.
 
-From the short ones comes what an event takes; with that the simulation says how the longer ones go (docs/scaling.md).
+From the short ones comes what an event takes; with that the simulation says how the longer ones go (docs/capacity.md).
 The last line is one JSON object, docs/reports/recovery.json; the oracle has the last word.
 """
 

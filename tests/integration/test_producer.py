@@ -230,5 +230,5 @@ def test_the_command_says_which_topic_is_missing_and_who_makes_it(project: str) 
         '{"carrier": "UA", "flight": 1, "origin": "EWR", "destination": "IAH", "scheduled_at": "2026-03-14T15:09:26Z",'
     )
     line += ' "distance_miles": 1400, "cancelled": false}'
-    with pytest.raises(NoTopicError, match=f"projects/{project}/topics/{SUBJECT}: not there; `headrace provision`"):
+    with pytest.raises(NoTopicError, match=f"projects/{project}/topics/{SUBJECT}: not found; run `headrace provision`"):
         publish_lines(Settings(project=project, contracts=SAMPLES), SUBJECT, [line], "/test")

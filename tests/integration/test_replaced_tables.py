@@ -181,7 +181,7 @@ def test_rows_that_are_gone_with_their_tallies_are_still_said_to_be_lost(project
     service.run_until(acknowledged=10)
     found = audited(service)
     assert (found.received, found.written, found.rows) == (10, 10, 10)
-    assert found.differences == ["lost: 40 in 1 window (tallied as written, and no row is there)"]
+    assert found.differences == ["lost: 40 in 1 window (tallied as written, but without a row)"]
 
     dataset_made_anew(service)
     service.publish("flight_departed", MESSAGES[:1])

@@ -22,8 +22,9 @@ from headrace.dead_letters.edit_event import LetterChange, edit_event
 from headrace.dead_letters.facts import Action, Fact, State
 from headrace.dead_letters.filters import Filter
 from headrace.dead_letters.letter import Letter
+from headrace.dead_letters.replay_context import OperationInfo, ReplayContext, ReplayResult
 from headrace.dead_letters.replay_forecast import Forecast
-from headrace.dead_letters.replay_letters import OperationInfo, ReplayContext, ReplayResult, replay
+from headrace.dead_letters.replay_letters import replay
 from headrace.dead_letters.replay_plan import SENT_BY_DEFAULT, ReplayPlan, plan_replay
 from headrace.dead_letters.replay_rate import RateLimit
 from headrace.engine.embedded import Embedded

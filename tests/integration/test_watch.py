@@ -123,7 +123,7 @@ def test_a_topic_that_was_deleted_and_made_again_is_noticed_and_the_time_between
     (gap,) = audited(service).gaps
     assert "its topic was deleted" in gap
     assert audited(service).differences == [
-        "gap: in 1 window (events published then may never have arrived: the subscription was not as it should be)"
+        "gap: in 1 window (events published then may be missing, because the subscription was wrong)"
     ]
     gaps = {row["subject"]: row["gaps"] for row in service.rows("headrace_completeness", "subject, gaps")}
     assert gaps == {SUBJECT: 1, OTHERS.ref.subject: 0}

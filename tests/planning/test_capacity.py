@@ -13,15 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrace.cli.commands.scale import make_plan, show_estimate, show_limits, toml_lines
+from headrace.cli.commands.capacity import make_plan, show_estimate, show_limits, toml_lines
 from headrace.config.dataflow import DataflowSettings
 from headrace.config.settings import Settings
 from headrace.config.settings import load_settings as read_settings
 from headrace.planning.capacity.advise import fewest_workers, settings
 from headrace.planning.capacity.calibration import Calibration, Kind, load_calibration
-from headrace.planning.capacity.limits import NAMES, Limit, ScaleError, load_limits
+from headrace.planning.capacity.limits import NAMES, CapacityError, Limit, load_limits
 from headrace.planning.capacity.load import Load, Machine
-from headrace.planning.capacity.needs import Need, Plan, first, needs
+from headrace.planning.capacity.needs import CapacityPlan, Need, first, needs
 from headrace.planning.cost.estimate import message_bytes
 
 STEPS = ("read", "decode", "seal", "mask", "window", "shuffle", "dedupe", "state", "row")
@@ -31,10 +31,10 @@ KIND = Kind(
 )
 CALIBRATION = Calibration("2026-01-01", "a machine", "Python", 1000.0, 100.0, {"thing": KIND})
 LOAD = Load(10_000, 100, 200, subjects=2, skew=1.0, remember_seconds=60, stall_seconds=60)
-PLAN = Plan(LOAD, KIND, CALIBRATION, load_limits(), Machine.parse("n2-standard-4"), 10, 3, True)
+PLAN = CapacityPlan(LOAD, KIND, CALIBRATION, load_limits(), Machine.parse("n2-standard-4"), 10, 3, True)
 
 
-def found(plan: Plan) -> dict[str, Need]:
+def found(plan: CapacityPlan) -> dict[str, Need]:
     return {need.what: need for need in needs(plan)}
 
 
@@ -171,7 +171,7 @@ def test_every_limit_has_a_source_and_a_day_and_says_why_when_it_is_not_checked(
     assert set(limits) == set(NAMES)
     for name, limit in limits.items():
         assert date.fromisoformat(limit.looked_at), name
-        assert limit.source.startswith("docs/scaling.md#" if name.startswith("assumed") else "https://"), name
+        assert limit.source.startswith("docs/capacity.md#" if name.startswith("assumed") else "https://"), name
         assert limit.checked or limit.note, name
         assert not (limit.checked and name.startswith("assumed")), name
 
@@ -179,11 +179,11 @@ def test_every_limit_has_a_source_and_a_day_and_says_why_when_it_is_not_checked(
 @pytest.mark.parametrize(
     ("before", "after", "says"),
     [
-        ("[dataflow_workers]", "[dataflow_worker]", "dataflow_worker: no such limit"),
-        ("value = 4_000\n", "", "dataflow_workers: write value"),
-        ("value = 4_000", "value = 0", "dataflow_workers: value is a number above 0"),
-        ("value = 4_000", "value = true", "dataflow_workers: value is a number above 0"),
-        ("[dataflow_workers]", "dataflow_workers = 3\n[dataflow_value_byte]", "dataflow_value_byte: no such limit"),
+        ("[dataflow_workers]", "[dataflow_worker]", "dataflow_worker: unknown limit"),
+        ("value = 4_000\n", "", "dataflow_workers: invalid keys"),
+        ("value = 4_000", "value = 0", "dataflow_workers: invalid value"),
+        ("value = 4_000", "value = true", "dataflow_workers: invalid value"),
+        ("[dataflow_workers]", "dataflow_workers = 3\n[dataflow_value_byte]", "dataflow_value_byte: unknown limit"),
         ("value = 4_000", "value 4_000", "not TOML"),
     ],
 )
@@ -191,21 +191,21 @@ def test_a_wrong_file_of_limits_says_what_is_wrong(before: str, after: str, says
     text = resources.files("headrace.planning.capacity").joinpath("limits.toml").read_text()
     assert before in text
     (tmp_path / "limits.toml").write_text(text.replace(before, after, 1))
-    with pytest.raises(ScaleError, match=says):
+    with pytest.raises(CapacityError, match=says):
         load_limits(tmp_path / "limits.toml")
 
 
 def test_a_limit_that_is_missing_is_named(tmp_path: Path) -> None:
     (tmp_path / "limits.toml").write_text("")
-    with pytest.raises(ScaleError, match=rf"{NAMES[0]}: missing"):
+    with pytest.raises(CapacityError, match=rf"{NAMES[0]}: missing"):
         load_limits(tmp_path / "limits.toml")
-    with pytest.raises(ScaleError, match="cannot be read"):
+    with pytest.raises(CapacityError, match="cannot be read"):
         load_limits(tmp_path / "none.toml")
 
 
 @pytest.mark.parametrize("name", ["n2", "n2-standard-0", "standard-4", "n2-standard-4 "])
 def test_a_machine_type_without_vcpus_is_refused(name: str) -> None:
-    with pytest.raises(ScaleError, match="not a type with vCPUs"):
+    with pytest.raises(CapacityError, match="use a type with vCPUs"):
         Machine.parse(name)
     assert Machine.parse("n2-highmem-8").memory_bytes == 64 * 2**30
 
@@ -234,7 +234,7 @@ def test_figures_of_a_benchmark_take_the_place_of_steps_and_leave_the_others(by_
 )
 def test_a_file_that_is_no_benchmark_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "bench.json").write_text(text)
-    with pytest.raises(ScaleError, match="no steps with ours_us"):
+    with pytest.raises(CapacityError, match="no steps with ours_us"):
         load_calibration(tmp_path / "bench.json")
 
 

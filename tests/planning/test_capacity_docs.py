@@ -1,4 +1,4 @@
-"""docs/scaling.md shows what the commands print, and every plot that they draw is there."""
+"""docs/capacity.md shows what the commands print, and every plot that they draw is there."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.scaling import COSTS, PAGE, block, commands, costs
+from benchmarks.capacity import COSTS, PAGE, block, commands, costs
 
 TEXT = PAGE.read_text()
 BLOCKS = dict(commands(TEXT))
@@ -16,7 +16,7 @@ QUICK = [command for command in BLOCKS if "estimate" in command or "--rate 10000
 
 def test_the_page_has_each_rate_estimated_and_simulated() -> None:
     for verb in ("estimate", "simulate"):
-        rates = {re.search(r"--rate (\d+)", each)[1] for each in BLOCKS if each.startswith(f"scale {verb}")}  # type: ignore[index]
+        rates = {re.search(r"--rate (\d+)", each)[1] for each in BLOCKS if each.startswith(f"capacity {verb}")}  # type: ignore[index]
         assert rates == {"10000", "100000", "1000000"}
 
 
@@ -24,20 +24,20 @@ def test_the_page_has_each_rate_estimated_and_simulated() -> None:
 def test_the_page_shows_what_the_command_prints(command: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "docs" / "reports").mkdir(parents=True)
-    assert block(command) == BLOCKS[command], "run `python -m benchmarks.scaling`"
+    assert block(command) == BLOCKS[command], "run `python -m benchmarks.capacity`"
     for plot in re.findall(r"--plot (\S+)", command):
         assert (tmp_path / plot).read_bytes() == (PAGE.parent.parent / plot).read_bytes()
 
 
 def test_the_page_has_the_cost_of_every_step() -> None:
-    assert COSTS.findall(TEXT) == [costs()], "run `python -m benchmarks.scaling`"
+    assert COSTS.findall(TEXT) == [costs()], "run `python -m benchmarks.capacity`"
 
 
 def test_every_plot_is_drawn_by_a_command_of_the_page() -> None:
     shown = set(re.findall(r"\]\((reports/[^)]+\.svg)\)", TEXT))
     drawn = {plot.removeprefix("docs/") for each in BLOCKS for plot in re.findall(r"--plot (\S+)", each)}
     assert drawn <= shown
-    assert shown - drawn == {"reports/scaling-reality.svg"}  # benchmarks/reality.py
+    assert shown - drawn == {"reports/capacity-reality.svg"}  # benchmarks/reality.py
 
 
 def test_what_the_page_says_of_turning_points_is_what_is_printed() -> None:

@@ -7,7 +7,7 @@ import statistics
 import pytest
 
 from benchmarks import reality
-from benchmarks.scaling import PAGE
+from benchmarks.capacity import PAGE
 
 PAIRS = reality.report()["pairs"]
 
@@ -21,7 +21,7 @@ def test_longer_outages_are_worked_off_as_the_simulation_says_from_the_short_one
 
 def test_half_way_the_simulated_backlog_is_what_was_measured() -> None:
     outcome = reality.simulated(PAIRS[0]["long"], reality.calibrated(PAIRS))
-    half = outcome.scenario.mended_at + reality.drained(outcome) / 2
+    half = outcome.scenario.faults_end + reality.drained(outcome) / 2
     there = next(each.backlog for each in outcome.samples if each.seconds >= half)
     seen = []
     for pair in PAIRS:

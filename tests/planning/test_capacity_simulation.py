@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headrace.beam.pages import BAGS
-from headrace.cli.commands.scale import make_plan
-from headrace.cli.commands.scale_simulate import show_simulation
-from headrace.planning.capacity.limits import ScaleError
+from headrace.cli.commands.capacity import make_plan
+from headrace.cli.commands.capacity_simulate import show_simulation
+from headrace.planning.capacity.limits import CapacityError
 from headrace.planning.capacity.load import Load
 from headrace.planning.capacity.scenario import MOST_KEYS, Costs, Scenario, slice_of
 from headrace.planning.capacity.simulation import simulate
-from headrace.planning.capacity.simulation_samples import Outcome, Written
+from headrace.planning.capacity.simulation_samples import SimulationResult, Written
 
 COSTS = Costs(0.002, 0.0005, 0.001, 1e-5, answer_seconds=0.2, head_events=500, packed_bytes=1000)
 SAMPLE_SECONDS = 5.0
@@ -123,7 +123,7 @@ def test_more_workers_never_recover_later(seed: int, lost: int, stall: tuple[flo
     assert all(more <= fewer + SAMPLE_SECONDS for fewer, more in pairwise(empty)), empty
 
 
-def written_all_until(outcome: Outcome, came: float) -> float:
+def written_all_until(outcome: SimulationResult, came: float) -> float:
     """When as many events were written as had come until then."""
     due = next(each.arrived for each in outcome.samples if each.seconds >= came)
     return next(each.seconds for each in outcome.samples if each.written >= due)
@@ -195,7 +195,7 @@ def test_beyond_the_turning_point_a_hot_shard_falls_further_behind_and_before_it
     for stall, recovers in ((0.6 * minutes, True), (1.4 * minutes, False)):
         scenario = replace(slice_of(plan, 60, stall, 0).scenario, rates=hot, workers=12, appends_a_second=math.inf)
         scenario = replace(scenario, costs=replace(scenario.costs, bags=1))
-        outcome = simulate(replace(scenario, seconds=scenario.mended_at + 700), 1)
+        outcome = simulate(replace(scenario, seconds=scenario.faults_end + 700), 1)
         assert (outcome.recovered_after is not None and outcome.recovered_after < 700) is recovers
 
 
@@ -218,7 +218,7 @@ def test_a_slice_has_the_rates_and_the_workers_of_the_whole_in_proportion() -> N
 
 
 def test_one_worker_must_be_left() -> None:
-    with pytest.raises(ScaleError, match="one at least must be left"):
+    with pytest.raises(CapacityError, match="keep at least one"):
         slice_of(a_plan(1000, 1, 2, 1), 10, 0, 1)
 
 
@@ -243,9 +243,9 @@ def test_the_command_prints_a_table_that_fits_and_draws_when_asked(
 def test_without_matplotlib_the_table_is_printed_and_it_says_so(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from headrace.cli.commands import scale_simulate
+    from headrace.cli.commands import capacity_simulate
 
-    monkeypatch.setattr(scale_simulate, "find_spec", lambda name: None if name == "matplotlib" else object())
+    monkeypatch.setattr(capacity_simulate, "find_spec", lambda name: None if name == "matplotlib" else object())
     show_simulation(a_plan(500, 1), 6, 0, 0, 1, tmp_path / "plot.svg", "table")
     shown = capsys.readouterr()
     assert "matplotlib is not installed" in shown.err
@@ -254,13 +254,13 @@ def test_without_matplotlib_the_table_is_printed_and_it_says_so(
 
 
 def test_without_the_simulator_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    from headrace.cli.commands import scale_simulate
+    from headrace.cli.commands import capacity_simulate
 
-    monkeypatch.setattr(scale_simulate, "find_spec", lambda name: None)
-    with pytest.raises(ScaleError, match=r"pip install 'headrace\[scale\]'"):
+    monkeypatch.setattr(capacity_simulate, "find_spec", lambda name: None)
+    with pytest.raises(CapacityError, match=r"pip install 'headrace\[capacity\]'"):
         show_simulation(a_plan(500, 1), 6, 0, 0, 1, None, "table")
 
 
 def test_a_plot_of_an_unknown_format_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ScaleError, match="not a format to draw in"):
+    with pytest.raises(CapacityError, match="unknown format"):
         show_simulation(a_plan(500, 1), 6, 0, 0, 1, tmp_path / "plot.doc", "json")

@@ -19,11 +19,11 @@ from headrace.config.settings import Settings
 from headrace.engine import claim_keeper, resource_watch, table_watch
 from headrace.errors import Exit
 from headrace.planning.cost import upkeep
-from headrace.planning.cost.estimate import GIB, MONTH_SECONDS, TIB, Engine, Item, Load, envelope_bytes, estimate
+from headrace.planning.cost.estimate import GIB, MONTH_SECONDS, TIB, Engine, Item, MonthlyLoad, envelope_bytes, estimate
 from headrace.planning.cost.measure import Measured, total
 from headrace.planning.cost.prices import NAMES, PricesError, load_prices
 
-LOAD = Load(
+LOAD = MonthlyLoad(
     events_a_second=100,
     event_bytes=300,
     row_bytes=400,
@@ -38,7 +38,7 @@ EMBEDDED = replace(LOAD, engine=Engine.EMBEDDED, subjects=4)
 MIB_10 = 10 * 2**20
 
 
-def items(load: Load) -> dict[str, Item]:
+def items(load: MonthlyLoad) -> dict[str, Item]:
     return {item.what: item for item in estimate(load, load_prices())}
 
 
@@ -83,11 +83,11 @@ def test_every_price_has_a_source_and_the_file_a_date() -> None:
 @pytest.mark.parametrize(
     ("before", "after", "says"),
     [
-        ("[dataflow_disk]", "[dataflow_disc]", "dataflow_disc: no such price"),
-        ("usd = 40.0\n", "", "pubsub_throughput: write usd"),
-        ("usd = 40.0", "usd = -1", "pubsub_throughput: usd and free are numbers"),
-        ("usd = 40.0", 'usd = "much"', "pubsub_throughput: usd and free are numbers"),
-        ("[bigquery_queries]", "bigquery_queries = 3\n[x]", "x: no such price"),
+        ("[dataflow_disk]", "[dataflow_disc]", "dataflow_disc: unknown price"),
+        ("usd = 40.0\n", "", "pubsub_throughput: invalid keys"),
+        ("usd = 40.0", "usd = -1", "pubsub_throughput: invalid usd or free"),
+        ("usd = 40.0", 'usd = "much"', "pubsub_throughput: invalid usd or free"),
+        ("[bigquery_queries]", "bigquery_queries = 3\n[x]", "x: unknown price"),
         ("as_of", "as of", "not TOML"),
     ],
 )
@@ -101,7 +101,7 @@ def test_a_wrong_file_of_prices_says_what_is_wrong(before: str, after: str, says
 
 @pytest.mark.parametrize("load", [LOAD, EMBEDDED], ids=lambda load: load.engine)
 def test_the_table_fits_a_terminal_and_json_adds_up(
-    load: Load, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    load: MonthlyLoad, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     show_estimate(load, None, "table")
@@ -152,7 +152,7 @@ def test_what_is_free_of_a_price_is_free_once() -> None:
 
 
 def test_looks_cost_nothing_on_both_engines() -> None:
-    looks, on_dataflow = items(EMBEDDED)["Engine's looks"], items(LOAD)["Job's looks at tables"]
+    looks, on_dataflow = items(EMBEDDED)["Engine's checks"], items(LOAD)["Job's checks of tables"]
     # 4 tables and the tallies in 10 s; 4 tables, 4 subscriptions and the dead letters' in 30 s; the claim's two in 10 s
     assert looks.quantity == pytest.approx(MONTH_SECONDS * (0.5 + 9 / 30 + 0.2))
     assert on_dataflow.quantity == pytest.approx(MONTH_SECONDS * 2 / 10)
@@ -179,4 +179,4 @@ def test_an_engine_that_is_none_is_refused(capsys: pytest.CaptureFixture[str], m
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == Exit.USAGE
-    assert "not one of dataflow, embedded" in capsys.readouterr().err
+    assert "use one of dataflow, embedded" in capsys.readouterr().err

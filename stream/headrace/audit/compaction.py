@@ -1,4 +1,4 @@
-"""Tallies of past days, fewer lines of them: what they add up to stays, in one statement that happens or does not."""
+"""Merge the tallies of past days into fewer lines with the same sums, in one atomic statement."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _KEYS: Final = "subject, outcome, why, day"
 
 @dataclass(frozen=True, slots=True)
 class Compaction:
-    """How many lines of a subject's tallies are put together into how many; *groups*: of an outcome, reason and day."""
+    """How many *lines* of a subject's tallies *become* how many; *groups* have an outcome, reason and day in common."""
 
     subject: str
     groups: int
@@ -32,22 +32,24 @@ class Compaction:
 
 
 def parse_older_than(text: str) -> timedelta:
-    """Read how old a line must be before it is put together with others.
+    """Read the age at which lines are merged.
 
     Raises:
-        ScopeError: it is no duration, or shorter than two days: an engine that comes back asks for its lines by id.
+        ScopeError: invalid duration, or shorter than two days: a restarted engine looks its lines up by id.
     """
     try:
         age = parse_duration(text, "--older-than")
     except ContractError as error:
-        raise ScopeError('--older-than: no duration; write a number and h or d, such as "7d"') from error
+        raise ScopeError('--older-than: invalid duration; write a number and h or d, such as "7d"') from error
     if age < LEAST:
-        raise ScopeError(f"--older-than: at least {LEAST.days}d; an engine that comes back asks for its lines by id")
+        raise ScopeError(
+            f"--older-than: too short, a restarted engine looks its lines up by id; use at least {LEAST.days}d"
+        )
     return age
 
 
 def plan_compaction(names: Names, client: bigquery.Client, before: datetime) -> list[Compaction]:
-    """Say what :func:`compact` would do with the lines tallied before a moment."""
+    """Return what :func:`compact` would do with the lines tallied before *before*."""
     query = f"""
         WITH {_parts(names)}
         SELECT subject, COUNT(*) AS `groups`, SUM(lines) AS lines, SUM(pieces) AS become
@@ -58,11 +60,11 @@ def plan_compaction(names: Names, client: bigquery.Client, before: datetime) -> 
 
 
 def compact(names: Names, client: bigquery.Client, before: datetime) -> None:
-    """Put together the lines of a subject, outcome, reason and day, tallied before a moment (UTC days).
+    """Merge the lines of a subject, outcome, reason and day (UTC) that were tallied before *before*.
 
-    Lines that stand there twice stay as they are: they are evidence. Rows that come meanwhile are not touched. Lines
-    that an engine appended last stay too, however old they are: it may not know that they arrived, and asks for them by
-    id when it comes back, after weeks too. What it appended before them it knows to be there.
+    Lines that were appended twice stay as they are, because they are evidence. Rows that arrive meanwhile are not
+    touched. The last lines of an engine stay too, however old they are: the engine may not know that they arrived, and
+    looks them up by id when it restarts, even after weeks.
     """
     query = f"""
         MERGE {names.sql(TALLIES)} AS line
@@ -87,13 +89,13 @@ def compact(names: Names, client: bigquery.Client, before: datetime) -> None:
 
 
 def _parts(names: Names) -> str:
-    """What both statements are made of: lines that stand there once, their sums by window, days of many lines.
+    """Return the common parts of both statements: lines without copies, their sums by window, days with many lines.
 
-    Each engine's journal numbers what it appends, in order. On Dataflow a subject's lines are appended one after
-    another, and have only their time: a minute is more than workers' clocks differ.
+    Each engine's journal numbers its lines in order. On Dataflow the lines of a subject are appended one after another
+    and have only a time, to which a minute is added because the clocks of workers differ.
 
-    A hash is added up in two halves, since its sum is wider than INT64, and put together again modulo 2^64. DIV's
-    arguments stand in parentheses of their own: the emulator forgets that they belong together.
+    A hash is summed up in two halves, because its sum is wider than INT64, and joined modulo 2^64. DIV's arguments
+    have parentheses of their own, because the emulator loses their grouping.
     """
     return f"""
         written AS (

@@ -1,4 +1,4 @@
-"""What the audit asks: the tallies and the tables themselves, never the job."""
+"""The audit's queries: of the tallies and the tables, never of the job."""
 
 from __future__ import annotations
 
@@ -18,8 +18,11 @@ _PAGE_ROWS: Final = 50_000
 
 
 class Statement(NamedTuple):
-    """What is said of a subject as a whole: until when it is complete, tally lines that stand there again, and times of
-    publishing from which events may be missing."""
+    """The state of a subject as a whole.
+
+    *complete_until* is the time up to which it is complete, *copied_lines* counts tally lines that were appended again,
+    *gaps* are publish times from which events may be missing.
+    """
 
     complete_until: datetime | None = None
     copied_lines: int = 0
@@ -27,7 +30,7 @@ class Statement(NamedTuple):
 
 
 def statements(names: Names, client: bigquery.Client, scope: Scope) -> dict[str, Statement]:
-    """Ask for the statement of every subject that was ever tallied."""
+    """Query the statement of every subject that has tallies."""
     query = f"""
         SELECT subject, MAX(complete_until) AS complete_until, COUNT(*) - COUNT(DISTINCT tally_id) AS copied,
             ARRAY_AGG(IF({OPEN_GAP} AND tallied_at >= @first, reason, NULL) IGNORE NULLS) AS gaps
@@ -46,10 +49,10 @@ def statements(names: Names, client: bigquery.Client, scope: Scope) -> dict[str,
 def tallied_windows(
     subject: str, settled: datetime, scope: Scope, names: Names, client: bigquery.Client
 ) -> Iterator[tuple[int, Tallied]]:
-    """Give what was tallied of each window, in order; a line that stands there twice counts once.
+    """Yield the tallies of each window, in order; a line that was appended twice counts once.
 
-    What a replaced day takes back is negative, and no event on its way. A hash is added up in two halves, since its sum
-    is wider than INT64.
+    The tallies that a replaced day takes back are negative, and not in flight. A hash is summed up in two halves,
+    because its sum is wider than INT64.
     """
     query = f"""
         SELECT {_window_of("moment", scope)} AS start, outcome, reason, SUM(events) AS events,
@@ -76,7 +79,7 @@ def tallied_windows(
 
 
 def lines_once(names: Names, which: str) -> str:
-    """The lines of the tallies that a condition chooses, as SQL names a table; one that stands there twice is one."""
+    """Return the subquery for the lines of tallies that *which* chooses; a line that was appended twice is one."""
     return f"""(
         SELECT subject, outcome, reason, tallied_at, windows
         FROM (
@@ -92,7 +95,7 @@ def lines_once(names: Names, which: str) -> str:
 def stored_windows(
     table: str, settled: datetime, scope: Scope, client: bigquery.Client
 ) -> Iterator[tuple[int, Stored]]:
-    """Give what *table*, as SQL names it, holds of each window, in order."""
+    """Yield the rows of *table*, named as SQL does, for each window, in order."""
     query = f"""
         SELECT {_window_of("moment", scope)} AS start,
             COUNTIF(nth = 1) AS ids, COUNTIF(nth > 1) AS doubled, COUNTIF(nth = 1 AND lately) AS recent
@@ -110,7 +113,7 @@ def stored_windows(
 
 
 def signed(number: int) -> int:
-    """Take a number modulo 2^64, as a signed integer."""
+    """Return a number modulo 2^64 as a signed integer."""
     return (number + 2**63) % 2**64 - 2**63
 
 

@@ -1,4 +1,4 @@
-"""Rows read back, and the hashes of each window's ids and contents added up."""
+"""Read rows back, and sum up the hashes of ids and contents for each window."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _PAGE_ROWS: Final = 5_000
 def read_back(
     client: bigquery.Client, table: str, columns: Sequence[str], begin: int, end: int, window: timedelta
 ) -> Mapping[int, ReadBack]:
-    """Read the rows with event times from *begin* to before *end*, page by page, and add up by window.
+    """Read the rows with event times from *begin* to before *end*, page by page, and sum up by window.
 
-    Times are in microseconds since 1970; *table* is as SQL names it.
+    Times are in microseconds since 1970; *table* is named as SQL does.
     """
     found: dict[int, ReadBack] = {}
     for rows in _pages(client, table, columns, begin, end):
@@ -37,7 +37,7 @@ def read_back(
 
 
 def readable_columns(table: bigquery.Table, known: Container[str]) -> list[str]:
-    """Columns of *table* that some version of the contract has; what people added for themselves is theirs."""
+    """Return the columns of *table* that some version of the contract has, without columns that users added."""
     return [column.name for column in table.schema if column.name in known and column.name != LEFT_OUT]
 
 

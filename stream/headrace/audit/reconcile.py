@@ -1,8 +1,8 @@
-"""Do the counts reconcile: tallies among themselves, and tallies with what the tables hold.
+"""Reconcile the counts: tallies among themselves, and tallies with the tables.
 
-Everything is asked of BigQuery; nothing the job says about itself is used. Dead letters are held against nothing: the
-dead-letter subscription cannot be counted without taking messages from people who look at them, and forgets them after
-some days. A letter tallied as such is an outcome like the others.
+All data comes from BigQuery; the audit uses no report of the job. Dead letters are compared with nothing: counting the
+dead-letter subscription would take messages away from its readers, and it keeps them for some days only. A dead letter
+is an outcome like the others.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from google.cloud import bigquery
 from headrace.audit.queries import Statement, statements, stored_windows, tallied_windows
 from headrace.audit.read_back import read_back, readable_columns
 from headrace.audit.scope import Scope, chosen
-from headrace.audit.windows import Finding, Kind, ReadBack, Window, compare_contents, judge, side_by_side
+from headrace.audit.windows import Finding, Kind, ReadBack, Window, compare_contents, compare_counts, side_by_side
 from headrace.bigquery.event_table import row_schema
 from headrace.bigquery.partition_expiry import Expiry
 from headrace.core.resource_names import Names
@@ -32,9 +32,9 @@ _DAY: Final = 86_400_000_000  # microseconds
 
 @dataclass(slots=True)
 class SubjectAudit:
-    """What was counted of one subject, what its table holds, and what does not fit.
+    """The audit of one subject: its tallies, the rows of its table, and the differences.
 
-    *findings* names the first :data:`MOST_FINDINGS` of them; *events* and *windows* count all, by kind.
+    *findings* has the first :data:`MOST_FINDINGS` differences; *events* and *windows* count all, by kind.
     """
 
     subject: str
@@ -54,16 +54,16 @@ class SubjectAudit:
 
     @property
     def differences(self) -> list[str]:
-        """What does not fit, in words; empty when everything does."""
+        """The differences in words."""
         return [self.sentence(kind) for kind in Kind if self.windows[kind] and not kind.excused]
 
     @property
     def excused(self) -> list[str]:
-        """What is not there and need not be, in words."""
+        """The excused differences in words."""
         return [self.sentence(kind) for kind in Kind if self.windows[kind] and kind.excused]
 
     def sentence(self, kind: Kind) -> str:
-        """Say how much there is of a kind."""
+        """Return a sentence about the differences of a kind."""
         windows = f"{self.windows[kind]:,} window{'s' if self.windows[kind] != 1 else ''}"
         many = f"{self.events[kind]:,} in {windows}" if self.events[kind] else f"in {windows}"
         return f"{kind}: {many} ({kind.words})"
@@ -91,37 +91,37 @@ class SubjectAudit:
 def audit(registry: Registry, names: Names, client: bigquery.Client, scope: Scope) -> list[SubjectAudit]:
     """Audit every subject that *scope* chooses.
 
-    A message that is delivered again after a crash is received again, and counted again: it is a duplicate then.
+    A message that is delivered again after a crash is received and counted again; it is then a duplicate.
 
     Raises:
         ScopeError: a subject has no contract.
     """
     subjects = chosen(registry, scope)
-    said = statements(names, client, scope)
+    found = statements(names, client, scope)
     return [
-        _audit_subject(registry, subject, said.get(subject, Statement()), names, client, scope) for subject in subjects
+        _audit_subject(registry, subject, found.get(subject, Statement()), names, client, scope) for subject in subjects
     ]
 
 
 def count_subjects(
     registry: Registry, names: Names, client: bigquery.Client, clock: Callable[[], int] = now_micros
 ) -> list[SubjectAudit]:
-    """Audit everything, day by day, and excuse nothing as on its way: for when the job has come to rest."""
+    """Audit everything day by day, and excuse nothing as in flight: for a job at rest."""
     return audit(registry, names, client, Scope(now=clock(), window=timedelta(days=1), grace=timedelta(0)))
 
 
 def _audit_subject(
-    registry: Registry, subject: str, said: Statement, names: Names, client: bigquery.Client, scope: Scope
+    registry: Registry, subject: str, statement: Statement, names: Names, client: bigquery.Client, scope: Scope
 ) -> SubjectAudit:
     contract = registry.latest(subject)
     table = client.get_table(f"{names.project}.{names.dataset}.{contract.options.table}")
     expiry = Expiry.of(table, scope.now)
-    settled, sql = scope.settled(said.complete_until), names.sql(contract.options.table)
-    result = SubjectAudit(subject, contract.options.table, said.complete_until)
-    if said.copied_lines:
-        result.find([Finding(Kind.COPIED, None, said.copied_lines)])
-    result.gaps = said.gaps
-    result.find(Finding(Kind.GAP, None, None) for _ in said.gaps)
+    settled, sql = scope.settled(statement.complete_until), names.sql(contract.options.table)
+    result = SubjectAudit(subject, contract.options.table, statement.complete_until)
+    if statement.copied_lines:
+        result.find([Finding(Kind.COPIED, None, statement.copied_lines)])
+    result.gaps = statement.gaps
+    result.find(Finding(Kind.GAP, None, None) for _ in statement.gaps)
     windows = side_by_side(
         tallied_windows(subject, settled, scope, names, client), stored_windows(sql, settled, scope, client)
     )
@@ -129,7 +129,7 @@ def _audit_subject(
         comparable = []
         for window in day:
             result.count(window)
-            result.find(judge(window, expiry.has_passed(window.start)))
+            result.find(compare_counts(window, expiry.has_passed(window.start)))
             if window.comparable:
                 comparable.append(window)
         if scope.contents and comparable:
@@ -146,6 +146,6 @@ def _other_contents(windows: Iterable[Window], found: Mapping[int, ReadBack]) ->
 
 
 def _known_columns(registry: Registry, contract: Contract) -> set[str]:
-    """Every column that some version of the contract has: older rows have what newer versions dropped."""
+    """Return every column that some version of the contract has, because older rows have columns of older versions."""
     versions = [each for each in registry if each.subject == contract.subject]
     return {name for version in versions for name in row_schema(version).names}

@@ -1,4 +1,4 @@
-"""What an audit looks at: which subjects, since when, in which windows, and what it excuses as still on its way."""
+"""The scope of an audit: subjects, begin, windows, and the time that is excused as in flight."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class ScopeError(HeadraceError, ValueError, error_code="HR-801", exit_code=Exit.USAGE):
-    """The scope of an audit is invalid. The text says why and the remedy."""
+    """An option of an audit is invalid. The message names it and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
     """The bounds of one audit. *now* in microseconds since 1970.
 
-    *since* is an event time, and begins with the window that it falls into. *grace* is how long an event may be
-    without an outcome, or a row without a tally, before that is a difference; a subject that says until when it is
-    complete is excused nothing before that.
+    *since* is an event time; the audit begins with its window. *grace* is the time for which an event may have no
+    outcome, or a row no tally, before that is a difference. Nothing is excused before the time up to which a subject
+    is complete.
     """
 
     now: int
@@ -52,17 +52,17 @@ class Scope:
         return self.since - (self.since - from_micros(0)) % self.window
 
     def from_then_on(self, since: datetime) -> Scope:
-        """Give the same, from an event time on."""
+        """Return the same scope from an event time on."""
         return replace(self, since=since)
 
     def settled(self, complete_until: datetime | None) -> datetime:
-        """Give the time up to which nothing is on its way any more."""
+        """Return the time up to which nothing is in flight."""
         excused = from_micros(self.now) - self.grace
         return excused if complete_until is None else max(complete_until, excused)
 
 
 def parse_since(text: str, now: int, option: str = "--since") -> datetime:
-    """Read RFC 3339, a date, or how long before *now* (microseconds since 1970).
+    """Read RFC 3339, a date, or a duration before *now* (microseconds since 1970).
 
     >>> parse_since("6h", 86_400_000_000).isoformat()
     '1970-01-01T18:00:00+00:00'
@@ -70,7 +70,7 @@ def parse_since(text: str, now: int, option: str = "--since") -> datetime:
     '2026-03-14T00:00:00+00:00'
 
     Raises:
-        ScopeError: the text is none of them, or further back than time goes.
+        ScopeError: *text* is invalid, or before the year 1.
     """
     try:
         return from_micros(now) - parse_duration(text, option)
@@ -88,28 +88,28 @@ def parse_since(text: str, now: int, option: str = "--since") -> datetime:
 
 
 def _why(error: UnreadableTextError) -> str:
-    return "no time" if error.why == UnreadableTextError.UNLIKE else error.why
+    return "invalid time" if error.why == UnreadableTextError.UNLIKE else error.why
 
 
 def parse_grace(text: str) -> timedelta:
-    """Read how long something may be on its way, such as ``1m`` or ``0s``.
+    """Read the time that is excused as in flight, such as ``1m`` or ``0s``.
 
     Raises:
-        ScopeError: it is no duration.
+        ScopeError: invalid duration.
     """
     try:
         return timedelta() if text == "0s" else parse_duration(text, "--grace")
     except ContractError as error:
-        raise ScopeError('--grace: no duration; write a number and s, m, h or d, such as "1m"') from error
+        raise ScopeError('--grace: invalid duration; write a number and s, m, h or d, such as "1m"') from error
 
 
 def chosen(registry: Registry, scope: Scope) -> Sequence[str]:
-    """Give the subjects to audit.
+    """Return the subjects to audit.
 
     Raises:
         ScopeError: a subject has no contract.
     """
     for subject in scope.subjects:
         if subject not in registry.subjects:
-            raise ScopeError(f"--subject: no contract for it; there are {', '.join(registry.subjects)}")
+            raise ScopeError(f"--subject: unknown; use one of {', '.join(registry.subjects)}")
     return sorted(set(scope.subjects)) or registry.subjects

@@ -1,4 +1,4 @@
-"""One window of one subject: what was tallied held against what the table has."""
+"""Compare the tallies of one window of one subject with the table."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 
 class Kind(StrEnum):
-    """What can be said of a window that does not fit."""
+    """The kind of a difference."""
 
     LOST = "lost"
     DOUBLED = "doubled"
@@ -25,25 +25,25 @@ class Kind(StrEnum):
 
     @property
     def excused(self) -> bool:
-        """Whether it is said, but is no difference."""
+        """Whether it is reported, but does not fail the audit."""
         return self in (Kind.EXPIRED, Kind.IN_FLIGHT)
 
     @property
     def words(self) -> str:
-        """What it means, for people."""
+        """The meaning in words."""
         return _WORDS[self]
 
 
 _WORDS: Final = {
-    Kind.LOST: "tallied as written, and no row is there",
-    Kind.DOUBLED: "rows whose id an earlier row has",
-    Kind.UNEXPLAINED: "rows that nobody tallied",
+    Kind.LOST: "tallied as written, but without a row",
+    Kind.DOUBLED: "rows with the id of an earlier row",
+    Kind.UNEXPLAINED: "rows without a tally",
     Kind.REPLACED: "as many rows as tallied, but of other events",
     Kind.CHANGED: "the events that were tallied, but with other contents",
-    Kind.UNSETTLED: "received, and still without an outcome",
-    Kind.UNRECEIVED: "outcomes of events that nobody tallied as received",
-    Kind.COPIED: "tally lines that stand there again; each is counted once",
-    Kind.GAP: "events published then may never have arrived: the subscription was not as it should be",
+    Kind.UNSETTLED: "received, but still without an outcome",
+    Kind.UNRECEIVED: "outcomes of events that were not tallied as received",
+    Kind.COPIED: "tally lines that were appended again; each is counted once",
+    Kind.GAP: "events published then may be missing, because the subscription was wrong",
     Kind.EXPIRED: "tallied as written, in a partition that may have expired",
     Kind.IN_FLIGHT: "received without an outcome, or rows without a tally, so far",
 }
@@ -60,7 +60,7 @@ NOTHING: Final = Hashes(0, 0)
 
 
 class ReadBack(NamedTuple):
-    """The rows of a window that were read back: how many, and their hashes."""
+    """The rows of a window that were read back: their number and hashes."""
 
     rows: int = 0
     hashes: Hashes = NOTHING
@@ -68,11 +68,11 @@ class ReadBack(NamedTuple):
 
 @dataclass(slots=True)
 class Tallied:
-    """What the tallies say of a window.
+    """The tallies of a window.
 
-    *recent_received* were received so lately that their outcome may be on its way; *recent_settled* have an outcome
-    tallied so lately that the tally of their receipt may be. *lost* rows went with their table, and were tallied in a
-    table of tallies that is gone too.
+    *recent_received* events were received so recently that their outcome may be in flight; *recent_settled* events
+    have an outcome so recent that the tally of their receipt may be in flight. *lost* rows were deleted with their
+    table, and so were their tallies.
     """
 
     received: int = 0
@@ -92,9 +92,9 @@ class Tallied:
 
 
 class Stored(NamedTuple):
-    """What the table holds of a window: *ids* rows are the first of their id, *doubled* are not.
+    """The rows of a window in the table: *ids* rows are the first with their id, *doubled* are not.
 
-    *recent* of the first ones came so lately that their tally may be on its way.
+    The tallies of *recent* of the first ones may be in flight.
     """
 
     ids: int = 0
@@ -103,10 +103,9 @@ class Stored(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """Something of a kind in the window that starts at *start*, in microseconds since 1970.
+    """A difference of a kind in the window that starts at *start*, in microseconds since 1970.
 
-    *events* is how many; None where hashes differ, which says that there is one at least. *start* is None for what
-    belongs to no window.
+    *events* is None when hashes differ, which shows at least one event. *start* is None for a difference of no window.
     """
 
     kind: Kind
@@ -115,7 +114,7 @@ class Finding(NamedTuple):
 
 
 class Window(NamedTuple):
-    """A window with both sides of it."""
+    """A window with its tallies and rows."""
 
     start: int
     tallied: Tallied
@@ -123,12 +122,12 @@ class Window(NamedTuple):
 
     @property
     def comparable(self) -> bool:
-        """Whether reading the rows back could tell more."""
+        """Whether reading the rows back can show more."""
         return self.stored.ids == self.tallied.written > 0 and not self.stored.doubled
 
 
 def side_by_side(tallied: Iterable[tuple[int, Tallied]], stored: Iterable[tuple[int, Stored]]) -> Iterator[Window]:
-    """Pair two streams in order of their windows; a window that one lacks is empty there."""
+    """Pair two streams by window, in order; a window that one lacks is empty there."""
     left, right = iter(tallied), iter(stored)
     a, b = next(left, None), next(right, None)
     while a is not None or b is not None:
@@ -139,8 +138,8 @@ def side_by_side(tallied: Iterable[tuple[int, Tallied]], stored: Iterable[tuple[
         b = next(right, None) if here[1] else b
 
 
-def judge(window: Window, expired: bool) -> Iterator[Finding]:
-    """Say what does not fit in a window, by counts; *expired*: its rows may be gone with their partition."""
+def compare_counts(window: Window, expired: bool) -> Iterator[Finding]:
+    """Yield the differences of a window's counts; if *expired*, its partition may be deleted."""
     tallied, stored = window.tallied, window.stored
     open_ = tallied.received - tallied.settled
     extra = stored.ids - tallied.written
@@ -161,7 +160,7 @@ def judge(window: Window, expired: bool) -> Iterator[Finding]:
 
 
 def compare_contents(window: Window, found: ReadBack) -> Iterator[Finding]:
-    """Say whether the rows read back are those that were tallied; rows come and go while an audit looks, too."""
+    """Yield the differences between rows read back and their tallies; rows may change while the audit reads."""
     tallied, more = window.tallied.hashes, found.rows - window.stored.ids
     if more:
         yield Finding(Kind.IN_FLIGHT if more > 0 else Kind.LOST, window.start, abs(more))

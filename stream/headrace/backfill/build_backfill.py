@@ -13,9 +13,10 @@ from headrace.backfill.files import look_at
 from headrace.backfill.mapping import read_mapping
 from headrace.backfill.preparer import LinePreparer
 from headrace.backfill.reading_process import read_ahead
+from headrace.config.key_files import read_masking_key
 from headrace.config.secrets import HeldKey, Key
 from headrace.config.served_contracts import served
-from headrace.config.settings import Settings, read_masking_key
+from headrace.config.settings import Settings
 from headrace.engine.build import build_backfill_engine
 from headrace.engine.embedded import Embedded
 from headrace.engine.journal import Journal

@@ -1,1 +1,1 @@
-"""The command line: options and help. What a command does is in ``commands``."""
+"""The command line: options and help; ``commands`` implements the commands."""

@@ -1,62 +1,79 @@
-"""``headrace backfill``: how it is called; imports nothing heavy."""
+"""``headrace backfill``: options and help; imports nothing heavy."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
-from headrace.cli.options import Contracts, Dataset, Format, Json, Profile, Project, check_runner, read_settings
+from headrace.cli.options import (
+    Contracts,
+    Dataset,
+    Format,
+    Json,
+    LogFormat,
+    MaskingKeyFile,
+    Profile,
+    Project,
+    check_runner,
+    examples,
+    read_settings,
+)
+
+BACKFILL_EXAMPLES: Final = examples(
+    "headrace backfill flight_departed flights.csv --mapping mapping.toml --dry-run",
+    "headrace backfill flight_departed 2025-*.parquet --masking-key-file masking.key",
+    "headrace backfill flight_departed 2026-01-31.csv --replace-partition 2026-01-31",
+    'headrace backfill flight_departed "gs://files/*.parquet" --runner DataflowRunner',
+    "headrace backfill --from orders.toml --masking-key-file masking.key",
+)
 
 
 def backfill(
-    subject: Annotated[str | None, typer.Argument(help="Which contract the lines follow; not with --from.")] = None,
+    subject: Annotated[str | None, typer.Argument(help="Subject of the lines; not with --from.")] = None,
     files: Annotated[
-        list[str] | None, typer.Argument(help="CSV, NDJSON, Avro, Parquet, by their endings; gs:// too.")
+        list[str] | None, typer.Argument(help="Files in CSV, NDJSON, Avro or Parquet, by their endings; gs:// too.")
     ] = None,
     from_: Annotated[
-        Path | None, typer.Option("--from", help="TOML file: a database or an API to pull from (docs/sources.md).")
+        Path | None, typer.Option("--from", help="TOML file of a database or an API to pull from (docs/sources.md).")
     ] = None,
-    mapping: Annotated[str | None, typer.Option(help="TOML file: which column is which field; gs:// too.")] = None,
+    mapping: Annotated[str | None, typer.Option(help="TOML file that maps columns to fields; gs:// too.")] = None,
     replace_partition: Annotated[
-        str | None, typer.Option(metavar="DAY", help="Put the files in the place of this day, as 2026-01-31 (UTC).")
+        str | None, typer.Option(metavar="DAY", help="Replace the rows of this day (UTC), such as 2026-01-31.")
     ] = None,
-    runner: Annotated[str | None, typer.Option(help="DataflowRunner: load the files there; return at once.")] = None,
+    runner: Annotated[
+        str | None, typer.Option(help="DataflowRunner: submit a load of the files to Dataflow, and return.")
+    ] = None,
     profile: Profile = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and check every line, and write nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check every line, and write nothing.")] = False,
     journal: Annotated[
         Path | None, typer.Option(help="Folder of the backfill's own journal; default: .headrace/backfill/SUBJECT.")
     ] = None,
     project: Project = None,
     dataset: Dataset = None,
     contracts: Contracts = None,
-    masking_key_file: Annotated[Path | None, typer.Option(help="Key of the tokens.")] = None,
-    log_format: Annotated[str | None, typer.Option(help="text, json, or auto: text on a terminal.")] = None,
+    masking_key_file: MaskingKeyFile = None,
+    log_format: LogFormat = None,
     format_: Format = "table",
     json_output: Json = False,
 ) -> None:
-    """Write files of history, as if they had been published. What has streamed in is not written again.
+    """Write files of history to the tables, as if published.
 
-    Bad lines become dead letters: exit 1 then. Interrupted or killed, run it again: it goes on where it was.
-
-    Examples: headrace backfill flight_departed flights.csv --mapping mapping.toml --dry-run  |
-    headrace backfill flight_departed 2025-*.parquet --masking-key-file masking.key  |
-    headrace backfill flight_departed 2026-01-31.csv --replace-partition 2026-01-31 --masking-key-file masking.key  |
-    headrace backfill flight_departed "gs://my-files/2019-*.parquet" --runner DataflowRunner --profile prod  |
-    headrace backfill --from orders.toml --masking-key-file masking.key
+    Does not write events again that have streamed in. Invalid lines become dead letters, and it exits with 1. After
+    an interruption, run it again: it continues.
     """
     format_ = "json" if json_output else format_
     more = {"masking_key_file": masking_key_file, "log_format": log_format, "profile": profile}
     if from_ is not None:
         if subject or files or mapping or replace_partition or runner:
-            raise typer.BadParameter("says subject, rows and mapping itself: name nothing else", param_hint="--from")
+            raise typer.BadParameter("its file names subject, rows and mapping; name nothing else", param_hint="--from")
         from headrace.cli.commands.backfill_from import pull_backfill
 
         settings = read_settings(project, dataset, contracts, **more)
         raise typer.Exit(pull_backfill(settings, from_, journal, format_, dry_run))
     if not subject or not files:
-        raise typer.BadParameter("name a subject and its files, or --from", param_hint="SUBJECT FILES")
+        raise typer.BadParameter("missing; name a subject and its files, or use --from", param_hint="SUBJECT FILES")
     check_runner(runner)
     if runner is not None:
         if replace_partition or dry_run or journal:

@@ -1,30 +1,38 @@
-"""``headrace bench``: how its command is called; imports nothing heavy."""
+"""``headrace bench``: options and help; imports nothing heavy."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
+from headrace.cli.options import examples
+
+BENCH_EXAMPLES: Final = examples(
+    "headrace bench --quick",
+    "headrace bench --steps --json -",
+    "headrace bench --quick --profile --json figures.json",
+)
+
 
 def bench(
-    quick: Annotated[bool, typer.Option(help="Under three minutes: fewer events, two rounds.")] = False,
-    steps: Annotated[bool, typer.Option("--steps", help="Only the steps; needs no emulator.")] = False,
-    profile: Annotated[bool, typer.Option("--profile", help="Also where the engine's processor time goes.")] = False,
+    quick: Annotated[bool, typer.Option(help="Measure fewer events in two rounds, in under three minutes.")] = False,
+    steps: Annotated[bool, typer.Option("--steps", help="Measure the steps alone, without emulators.")] = False,
+    profile: Annotated[bool, typer.Option("--profile", help="Profile the engine's processor time too.")] = False,
     json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write the figures there, as one JSON object; - is stdout.")
+        Path | None, typer.Option("--json", help="File to write the figures to, as one JSON object; - is stdout.")
     ] = None,
 ) -> None:
-    """Measure steps and engine beside their peers. The same events, on both emulators, in one run.
+    """Measure the steps and the engine beside their peers.
 
-    Peers are what people write by hand, and the textbook Beam pipeline. Examples: headrace bench --quick  |
-    headrace bench --steps --json -  |  headrace bench --quick --profile --json figures.json
+    All run on the same events, on both emulators, in one run. The peers are code as people write it by hand, and the
+    textbook Beam pipeline.
     """
     from headrace.dev.bench.requirements import check_needs
 
     check_needs(emulators=profile or not steps, profile=profile)
-    from headrace.dev.bench.run_bench import Plan
+    from headrace.dev.bench.run_bench import BenchPlan
     from headrace.dev.bench.run_bench import bench as run_bench
 
-    run_bench(Plan.of(quick, steps, profile), json_file)
+    run_bench(BenchPlan.of(quick, steps, profile), json_file)

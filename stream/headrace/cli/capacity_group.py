@@ -1,4 +1,4 @@
-"""``headrace scale``: how its commands are called; imports nothing heavy."""
+"""``headrace capacity``: options and help of its commands; imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -7,44 +7,53 @@ from typing import Annotated, Any
 
 import typer
 
-from headrace.cli.options import Format, Json, finite
+from headrace.cli.options import Format, Json, examples, finite
 
-scale_app = typer.Typer(
-    help="What limits it past one machine, and how it recovers.", no_args_is_help=True, rich_markup_mode=None
+capacity_app = typer.Typer(
+    help="Estimate capacity on Dataflow, and simulate faults.", no_args_is_help=True, rich_markup_mode=None
 )
 
 Rate = Annotated[float, typer.Option(min=1, max=1e9, callback=finite, help="Events a second, of all subjects.")]
-Kind = Annotated[str, typer.Option(help="Whose costs an event has: booking_created or flight_departed.")]
+Kind = Annotated[str, typer.Option(help="Kind of event for the costs: booking_created or flight_departed.")]
 EventBytes = Annotated[
-    float | None, typer.Option(min=1, max=1e7, callback=finite, help="Bytes of an encoded event; default: of its kind.")
+    float | None, typer.Option(min=1, max=1e7, callback=finite, help="Bytes of an encoded event; default: the kind's.")
 ]
 RowBytes = Annotated[
-    float | None, typer.Option(min=1, max=1e7, callback=finite, help="Bytes of a row; default: of its kind.")
+    float | None, typer.Option(min=1, max=1e7, callback=finite, help="Bytes of a row; default: the kind's.")
 ]
-Subjects = Annotated[int, typer.Option(min=1, max=1000, help="How many subjects there are.")]
+Subjects = Annotated[int, typer.Option(min=1, max=1000, help="Number of subjects.")]
 Skew = Annotated[
-    float, typer.Option(min=0, max=4, callback=finite, help="How unlike subjects are: 0 all alike, 1 Zipf's law.")
+    float,
+    typer.Option(min=0, max=4, callback=finite, help="Skew of the rates of subjects: 0 is none, 1 is Zipf's law."),
 ]
 Remember = Annotated[
-    float, typer.Option(min=1, max=100_000, callback=finite, help="Minutes in which an event may come again.")
+    float, typer.Option(min=1, max=100_000, callback=finite, help="Minutes for which ids are remembered.")
 ]
-Stall = Annotated[
-    float, typer.Option(min=0, max=100_000, callback=finite, help="Minutes for which BigQuery may take nothing.")
+Stall = Annotated[float, typer.Option(min=0, max=100_000, callback=finite, help="Minutes of an outage of BigQuery.")]
+Shards = Annotated[
+    int | None, typer.Option(min=1, max=1000, help="Number of shards; default: the fewest that suffice.")
 ]
-Shards = Annotated[int | None, typer.Option(min=1, max=1000, help="Shards; default: as few as will do.")]
-Workers = Annotated[int | None, typer.Option(min=1, max=4000, help="Workers; default: as few as will do.")]
+Workers = Annotated[
+    int | None, typer.Option(min=1, max=4000, help="Number of workers; default: the fewest that suffice.")
+]
 MachineType = Annotated[str, typer.Option(help="Machine type of a worker.")]
-MultiRegion = Annotated[bool, typer.Option("--multi-region/--single-region", help="Where the dataset is.")]
-OwnLimits = Annotated[Path | None, typer.Option("--limits", help="Limits of your own, as a TOML file.")]
-Bench = Annotated[Path | None, typer.Option(help="Costs of steps, as the JSON of a benchmark.")]
+MultiRegion = Annotated[bool, typer.Option("--multi-region/--single-region", help="Location of the dataset.")]
+OwnLimits = Annotated[Path | None, typer.Option("--limits", help="TOML file with your own limits.")]
+Bench = Annotated[Path | None, typer.Option(help="JSON file of headrace bench with the costs of steps.")]
 
 
-@scale_app.callback()
-def scale() -> None:
-    """What limits it past one machine, and how it recovers."""
+@capacity_app.callback()
+def capacity() -> None:
+    """Estimate capacity on Dataflow, and simulate faults."""
 
 
-@scale_app.command("estimate")
+@capacity_app.command(
+    "estimate",
+    epilog=examples(
+        "headrace capacity estimate --rate 100000",
+        "headrace capacity estimate --rate 20000 --kind flight_departed --subjects 20",
+    ),
+)
 def estimate(
     rate: Rate,
     kind: Kind = "booking_created",
@@ -63,19 +72,24 @@ def estimate(
     format_: Format = "table",
     json_output: Json = False,
 ) -> None:
-    """Say which limit a load meets first, and the settings. On Dataflow, by a model.
+    """Estimate which limit a load meets first, and print the settings.
 
-    Examples: headrace scale estimate --rate 100000  |  headrace scale estimate --rate 20000 --kind flight_departed
-    --subjects 20 --single-region --json
+    Uses a model of Dataflow: docs/capacity.md.
     """
-    from headrace.cli.commands.scale import make_plan, show_estimate
+    from headrace.cli.commands.capacity import make_plan, show_estimate
 
     load = _load(rate, kind, event_bytes, row_bytes, subjects, skew, remember, stall)
     plan = make_plan(load, kind, machine_type, shards, workers, multi_region, limits, bench)
     show_estimate(plan, "json" if json_output else format_)
 
 
-@scale_app.command("simulate")
+@capacity_app.command(
+    "simulate",
+    epilog=examples(
+        "headrace capacity simulate --rate 10000",
+        "headrace capacity simulate --rate 100000 --stall 0 --lose 2 --plot lost.svg",
+    ),
+)
 def simulate(
     rate: Rate,
     kind: Kind = "booking_created",
@@ -84,12 +98,12 @@ def simulate(
     subjects: Subjects = 1,
     skew: Skew = 1.0,
     stall: Stall = 10.0,
-    lose: Annotated[int, typer.Option(min=0, help="Workers that are lost.")] = 0,
+    lose: Annotated[int, typer.Option(min=0, help="Number of workers to lose.")] = 0,
     minutes: Annotated[
         float, typer.Option(min=6, max=1440, callback=finite, help="Minutes in which events come.")
     ] = 20.0,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same run.")] = 1,
-    plot: Annotated[Path | None, typer.Option(help="Draw it into this file, .svg or .png.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the simulation.")] = 1,
+    plot: Annotated[Path | None, typer.Option(help="File to draw a plot into, .svg or .png.")] = None,
     shards: Shards = None,
     workers: Workers = None,
     machine_type: MachineType = "n2-standard-4",
@@ -99,26 +113,22 @@ def simulate(
     format_: Format = "table",
     json_output: Json = False,
 ) -> None:
-    """Simulate how a load recovers from a fault. From minute five on BigQuery takes nothing, or workers are lost.
+    """Simulate how a load recovers from a fault.
 
-    Examples: headrace scale simulate --rate 10000  |  headrace scale simulate --rate 100000 --stall 0 --lose 2
-    --plot lost.svg
+    In minute five BigQuery fails for the time of --stall, or workers are lost.
     """
-    from headrace.cli.commands.scale import make_plan
-    from headrace.cli.commands.scale_simulate import show_simulation
+    from headrace.cli.commands.capacity import make_plan
+    from headrace.cli.commands.capacity_simulate import show_simulation
 
     load = _load(rate, kind, event_bytes, row_bytes, subjects, skew, 10.0, stall)
     plan = make_plan(load, kind, machine_type, shards, workers, multi_region, limits, bench)
     show_simulation(plan, minutes, stall, lose, seed, plot, "json" if json_output else format_)
 
 
-@scale_app.command("limits")
+@capacity_app.command("limits", epilog=examples("headrace capacity limits", "headrace capacity limits --json"))
 def limits(limits: OwnLimits = None, format_: Format = "table", json_output: Json = False) -> None:
-    """List limits and assumptions, with date and source.
-
-    Examples: headrace scale limits  |  headrace scale limits --json
-    """
-    from headrace.cli.commands.scale import show_limits
+    """List limits and assumptions with date and source."""
+    from headrace.cli.commands.capacity import show_limits
 
     show_limits(limits, "json" if json_output else format_)
 

@@ -1,4 +1,4 @@
-"""``headrace dead-letters``: how its commands are called; imports nothing heavy."""
+"""``headrace dead-letters``: options and help of its commands; imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -8,35 +8,41 @@ from typing import Annotated, Any
 import typer
 
 from headrace.cli.letter_filters import choosing
-from headrace.cli.options import Contracts, Format, Json, Project, read_settings
+from headrace.cli.options import Contracts, Format, Json, LogFormat, Project, examples, read_settings
 
 dead_letters_app = typer.Typer(
-    help="Look at what the job refused, and mend it.", no_args_is_help=True, rich_markup_mode=None
+    help="List, explain, edit and move dead letters.", no_args_is_help=True, rich_markup_mode=None
 )
 
-Why = Annotated[str, typer.Option(help="The reason, for the trail.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+Why = Annotated[str, typer.Option(help="Reason for the trail.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
 Reveal = Annotated[bool, typer.Option("--reveal", help="Show personal values; needs --why, and is recorded.")]
-Id = Annotated[str, typer.Argument(help="Id of a letter, as short as it is unique.")]
+Id = Annotated[str, typer.Argument(help="Id of a letter, or a unique beginning of it.")]
 
 
-@dead_letters_app.command("list")
+@dead_letters_app.command(
+    "list",
+    epilog=examples(
+        "headrace dead-letters list --group-by reason,subject,hour",
+        "headrace dead-letters list --since 2h",
+    ),
+)
 @choosing("open")
 def list_(
     wanted: Any,
     group_by: Annotated[
         str | None,
-        typer.Option(help="Count by some of reason, subject, claimed, source, state, stage, version, hour, day."),
+        typer.Option(help="Count by reason, subject, claimed, source, state, stage, version, hour, day."),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="Letters on a page.")] = 50,
-    page: Annotated[int, typer.Option(min=1, help="Which page.")] = 1,
+    page: Annotated[int, typer.Option(min=1, help="Number of the page.")] = 1,
     project: Project = None,
     format_: Format = "table",
     json_output: Json = False,
 ) -> None:
-    """List dead letters, the newest first. Open ones by default; looking takes nothing away and shows no payload.
+    """List dead letters, the newest first.
 
-    Examples: headrace dead-letters list --group-by reason,subject,hour  |  headrace dead-letters list --since 2h
+    Lists open letters by default. Changes nothing, and shows no payload.
     """
     from headrace.cli.commands.dead_letters import list_letters
     from headrace.console.letter_groups import group_letters
@@ -48,7 +54,12 @@ def list_(
         list_letters(settings, wanted, limit, page, format_)
 
 
-@dead_letters_app.command()
+@dead_letters_app.command(
+    epilog=examples(
+        "headrace dead-letters show 3f2a9c",
+        'headrace dead-letters show 3f2a9c --reveal --why "ticket 17"',
+    )
+)
 def show(
     letter: Id,
     reveal: Reveal = False,
@@ -58,35 +69,44 @@ def show(
     format_: Format = "table",
     json_output: Json = False,
 ) -> None:
-    """Explain one letter, to the field and the byte. And say what was done with it, and what to do next.
+    """Explain one letter, to the field and the byte.
 
-    Examples: headrace dead-letters show 3f2a9c  |  headrace dead-letters show 3f2a9c --reveal --why "ticket 17"
+    Prints its history and the next step too.
     """
     from headrace.cli.commands.dead_letter import show_letter
 
     show_letter(read_settings(project, None, contracts), letter, reveal, why, "json" if json_output else format_)
 
 
-@dead_letters_app.command()
+@dead_letters_app.command(
+    epilog=examples(
+        "headrace dead-letters edit 3f2a9c",
+        'headrace dead-letters edit --text total --patch \'{"total": "12.50"}\'',
+    )
+)
 @choosing("open")
 def edit(
     wanted: Any,
-    patch: Annotated[str | None, typer.Option(help="JSON merge patch (RFC 7396) of the event, or its file.")] = None,
-    payload: Annotated[Path | None, typer.Option(help="File with the whole event as JSON, instead.")] = None,
-    set_attribute: Annotated[list[str] | None, typer.Option(help="name=value; may be given again.")] = None,
-    unset_attribute: Annotated[list[str] | None, typer.Option(help="Name; may be given again.")] = None,
-    as_: Annotated[str | None, typer.Option("--as", help="SUBJECT:VERSION to read and write it with.")] = None,
+    patch: Annotated[
+        str | None, typer.Option(help="JSON merge patch (RFC 7396) of the event, or a file of it.")
+    ] = None,
+    payload: Annotated[Path | None, typer.Option(help="File with the whole event as JSON, instead of a patch.")] = None,
+    set_attribute: Annotated[list[str] | None, typer.Option(help="Attribute to set, name=value; repeatable.")] = None,
+    unset_attribute: Annotated[
+        list[str] | None, typer.Option(help="Name of an attribute to remove; repeatable.")
+    ] = None,
+    as_: Annotated[
+        str | None, typer.Option("--as", help="Contract to read and write the event with, SUBJECT:VERSION.")
+    ] = None,
     reveal: Reveal = False,
     why: Why = "",
     yes: Yes = False,
     project: Project = None,
     contracts: Contracts = None,
 ) -> None:
-    """Mend letters, in $EDITOR or with a patch. A patch may be for all that match; what was refused stays beside it.
+    """Edit one letter in $EDITOR, or several with a patch.
 
-    The result must be what the job's own decoder accepts. Nothing is sent: that is what replay is for.
-
-    Examples: headrace dead-letters edit 3f2a9c  |  headrace dead-letters edit --text total --patch '{"total": "12.50"}'
+    The job's own decoder must accept the result. The archive keeps the original. Sends nothing: use headrace replay.
     """
     from headrace.cli.commands.dead_letters_edit import EditRequest, edit_letters
 
@@ -94,93 +114,105 @@ def edit(
     edit_letters(read_settings(project, None, contracts), wanted, request, why, yes, reveal)
 
 
-@dead_letters_app.command()
+@dead_letters_app.command(
+    epilog=examples(
+        'headrace dead-letters discard 3f2a9c --why "a test"',
+        'headrace dead-letters discard --reason too_late --until 30d --why "not needed"',
+    )
+)
 @choosing("open")
 def discard(
     wanted: Any,
-    why: Annotated[str, typer.Option(help="The reason, for the trail.")],
+    why: Annotated[str, typer.Option(help="Reason for the trail.")],
     yes: Yes = False,
     project: Project = None,
 ) -> None:
-    """Put open letters aside that need nothing more. They stay in the archive.
+    """Discard open letters that need no replay.
 
-    Examples: headrace dead-letters discard 3f2a9c --why "a test"  |  headrace dead-letters discard --reason too_late
-    --until 30d --why "nobody needs them"
+    They stay in the archive, and can be reopened.
     """
     from headrace.cli.commands.dead_letters import discard_letters
 
     discard_letters(read_settings(project), wanted, why, yes)
 
 
-@dead_letters_app.command()
+@dead_letters_app.command(
+    epilog=examples(
+        "headrace dead-letters reopen 3f2a9c",
+        "headrace dead-letters reopen --reason too_late --yes",
+    )
+)
 @choosing("discarded")
 def reopen(wanted: Any, why: Why = "", yes: Yes = False, project: Project = None) -> None:
-    """Open letters again that were discarded or replayed.
-
-    Examples: headrace dead-letters reopen 3f2a9c  |  headrace dead-letters reopen --reason too_late --yes
-    """
+    """Reopen letters that were discarded or replayed."""
     from headrace.cli.commands.dead_letters import reopen_letters
 
     reopen_letters(read_settings(project), wanted, why, yes)
 
 
-@dead_letters_app.command()
+@dead_letters_app.command(
+    epilog=examples('headrace dead-letters export --reason too_late --file late.ndjson --why "for analysis"')
+)
 @choosing()
 def export(
     wanted: Any,
-    file: Annotated[Path, typer.Option(help="A file that is not there yet, or - for stdout.")],
-    why: Annotated[str, typer.Option(help="The reason, for the trail: personal data goes out.")],
+    file: Annotated[Path, typer.Option(help="New file to write, or - for stdout.")],
+    why: Annotated[str, typer.Option(help="Reason for the trail, because personal data is exported.")],
     project: Project = None,
 ) -> None:
-    """Write letters to a file, whole. One JSON object a line; recorded.
+    """Write complete letters to a file, one JSON object a line.
 
-    Examples: headrace dead-letters export --reason too_late --file late.ndjson --why "for the analysts"
+    The trail records it.
     """
     from headrace.cli.commands.dead_letters_move import export_letters
 
     export_letters(read_settings(project), file, wanted, why)
 
 
-@dead_letters_app.command("import")
+@dead_letters_app.command(
+    "import",
+    epilog=examples("headrace dead-letters import late.ndjson", "headrace dead-letters import - < late.ndjson"),
+)
 def import_(
-    file: Annotated[Path, typer.Argument(help="What export wrote, or - for stdin.")],
+    file: Annotated[Path, typer.Argument(help="File that export wrote, or - for stdin.")],
     why: Why = "",
     project: Project = None,
 ) -> None:
-    """Bring letters in from a file that export wrote. Those that are there already stay as they are.
+    """Import letters from a file that export wrote.
 
-    Examples: headrace dead-letters import late.ndjson  |  headrace dead-letters import - < late.ndjson
+    Letters that the archive has already stay as they are.
     """
     from headrace.cli.commands.dead_letters_move import import_letters
 
     import_letters(read_settings(project), file, why)
 
 
-@dead_letters_app.command()
+@dead_letters_app.command(
+    epilog=examples("headrace dead-letters history 3f2a9c", "headrace dead-letters history --format ndjson")
+)
 def history(
-    letter: Annotated[str | None, typer.Argument(help="Id of a letter; default: what everybody did.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Entries of the trail.")] = 50,
+    letter: Annotated[str | None, typer.Argument(help="Id of a letter; default: the whole trail.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Limit of entries of the trail.")] = 50,
     project: Project = None,
     format_: Format = "table",
     json_output: Json = False,
 ) -> None:
-    """Tell what was done, by whom and why. With one letter, or in all.
-
-    Examples: headrace dead-letters history 3f2a9c  |  headrace dead-letters history --format ndjson
-    """
+    """Show who did what and why, with one letter or with all."""
     from headrace.cli.commands.dead_letters_history import show_history
 
     show_history(read_settings(project), letter, limit, "json" if json_output else format_)
 
 
-@dead_letters_app.command()
-def collect(
-    project: Project = None,
-    log_format: Annotated[str | None, typer.Option(help="text, json, or auto: text on a terminal.")] = None,
-) -> None:
-    """Move letters from their topic into the archive. A service of its own, until SIGTERM or Ctrl-C.
+@dead_letters_app.command(
+    epilog=examples(
+        "headrace dead-letters collect",
+        "HEADRACE_ARCHIVE_KEY_FILE=archive.key headrace dead-letters collect",
+    )
+)
+def collect(project: Project = None, log_format: LogFormat = None) -> None:
+    """Move letters from their topic into the archive.
 
-    Examples: headrace dead-letters collect  |  HEADRACE_ARCHIVE_KEY_FILE=archive.key headrace dead-letters collect
+    Runs as a service until SIGTERM or Ctrl-C.
     """
     from headrace.cli.commands.collect import collect_until_stopped
 

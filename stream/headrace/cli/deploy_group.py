@@ -1,4 +1,4 @@
-"""``headrace deploy``: what a person types. Heavy imports wait for their command."""
+"""``headrace deploy``: options and help; imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -7,27 +7,35 @@ from typing import Annotated
 
 import typer
 
-from headrace.cli.options import Contracts, Dataset, Json, Profile, Project, Rename, read_settings
+from headrace.cli.options import Contracts, Dataset, Json, Profile, Project, Rename, examples, read_settings
 
-deploy_app = typer.Typer(help="Look at what Dataflow would get.", no_args_is_help=True, rich_markup_mode=None)
+deploy_app = typer.Typer(
+    help="Plan a deployment to Dataflow, and drain a running job.", no_args_is_help=True, rich_markup_mode=None
+)
 
 
-@deploy_app.command("plan")
+@deploy_app.command(
+    "plan",
+    epilog=examples(
+        "headrace deploy plan --profile prod --save graph.json",
+        "headrace deploy plan --against graph.json",
+    ),
+)
 def deploy_plan(
     project: Project = None,
     dataset: Dataset = None,
     contracts: Contracts = None,
     profile: Profile = None,
     against: Annotated[
-        Path | None, typer.Option(help="Graph of the running job; default: this release's, whatever the subjects.")
+        Path | None, typer.Option(help="Graph of the running job; default: the graph of this release.")
     ] = None,
-    save: Annotated[Path | None, typer.Option(help="Write the graph there, for the next --against.")] = None,
+    save: Annotated[Path | None, typer.Option(help="File to write the graph to, for the next --against.")] = None,
     rename: Rename = None,
     json_output: Json = False,
 ) -> None:
-    """Print graph, options, and what an update would change. Exit 1 when a running job cannot take it.
+    """Print the graph, the options, and the changes of an update.
 
-    Examples: headrace deploy plan --profile prod --save graph.json  |  headrace deploy plan --against graph.json
+    Exits with 1 when a running job cannot be updated to it.
     """
     from headrace.cli.commands.deploy import plan
 
@@ -35,12 +43,9 @@ def deploy_plan(
     raise typer.Exit(plan(settings, against, save, rename or [], json_output))
 
 
-@deploy_app.command("drain")
+@deploy_app.command("drain", epilog=examples("headrace deploy drain --profile prod"))
 def deploy_drain(project: Project = None, profile: Profile = None) -> None:
-    """Print the gcloud command that drains the running job. It runs nothing.
-
-    Examples: headrace deploy drain --profile prod
-    """
+    """Print the gcloud command that drains the running job; run nothing."""
     from headrace.cli.commands.deploy import drain
 
     drain(read_settings(project, profile=profile))

@@ -1,4 +1,4 @@
-"""The options that choose letters, the same for every command; imports nothing heavy."""
+"""The options that choose letters, shared by commands; imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -9,26 +9,25 @@ from typing import Annotated, Any, Final
 
 import typer
 
-Ids = Annotated[list[str] | None, typer.Argument(help="Ids of letters, as short as they are unique.")]
+Ids = Annotated[list[str] | None, typer.Argument(help="Ids of letters, or unique beginnings of them.")]
 Texts = list[str] | None
 _OPTIONS: Final[dict[str, Any]] = {
     "ids": Ids,
-    "reason": Annotated[Texts, typer.Option(help="Only letters with this reason; may be given again.")],
-    "subject": Annotated[Texts, typer.Option(help="Only letters of this subject; may be given again.")],
-    "claimed": Annotated[Texts, typer.Option(help="Only those that claim SUBJECT:VERSION; may be given again.")],
-    "source": Annotated[Texts, typer.Option(help="Only those with this ce-source; may be given again.")],
-    "state": Annotated[Texts, typer.Option(help="open, replayed, discarded or all; may be given again.")],
-    "since": Annotated[str | None, typer.Option(help="Refused from then on: 2h, 7d, or RFC 3339.")],
-    "until": Annotated[str | None, typer.Option(help="Refused before then: 2h, 7d, or RFC 3339.")],
-    "text": Annotated[str, typer.Option(help="Only those with this in their detail.")],
+    "reason": Annotated[Texts, typer.Option(help="Choose letters with this reason; repeatable.")],
+    "subject": Annotated[Texts, typer.Option(help="Choose letters of this subject; repeatable.")],
+    "claimed": Annotated[Texts, typer.Option(help="Choose letters that claim SUBJECT:VERSION; repeatable.")],
+    "source": Annotated[Texts, typer.Option(help="Choose letters with this ce-source; repeatable.")],
+    "state": Annotated[Texts, typer.Option(help="Choose open, replayed, discarded or all; repeatable.")],
+    "since": Annotated[str | None, typer.Option(help="Choose letters refused since 2h, 7d, or an RFC 3339 time.")],
+    "until": Annotated[str | None, typer.Option(help="Choose letters refused before 2h, 7d, or an RFC 3339 time.")],
+    "text": Annotated[str, typer.Option(help="Choose letters with this text in the detail.")],
 }
 
 
 def choosing(*states: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the options that choose letters, as its argument ``wanted``, a
-    ``headrace.dead_letters.filters.Filter``.
+    """Add the options that choose letters to a command; it gets them as ``wanted``, a ``dead_letters.filters.Filter``.
 
-    Letters in *states* are meant where ids and --state are not given; without *states* those in any.
+    Without ids and --state, the filter chooses letters in *states*, or in any state if *states* is empty.
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:

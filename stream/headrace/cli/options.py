@@ -1,4 +1,4 @@
-"""Options that several commands have, and the settings they add up to; imports nothing heavy."""
+"""Options that several commands have, and the settings that they give; imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -16,43 +16,52 @@ Project = Annotated[str | None, typer.Option(help="Google Cloud project [HEADRAC
 Dataset = Annotated[str | None, typer.Option(help="BigQuery dataset [HEADRACE_DATASET].")]
 Contracts = Annotated[Path | None, typer.Option(help="Folder of .avsc files [HEADRACE_CONTRACTS].")]
 Journal = Annotated[Path | None, typer.Option(help="Folder of the journal [HEADRACE_JOURNAL].")]
-Profile = Annotated[str | None, typer.Option(help="Which profile of headrace.toml [HEADRACE_PROFILE].")]
+Profile = Annotated[str | None, typer.Option(help="Profile of headrace.toml [HEADRACE_PROFILE].")]
+MaskingKeyFile = Annotated[
+    Path | None, typer.Option(help="File with the key of the tokens [HEADRACE_MASKING_KEY_FILE].")
+]
+LogFormat = Annotated[str | None, typer.Option(help="text, json, or auto: text on a terminal [HEADRACE_LOG_FORMAT].")]
 Rename = Annotated[
-    list[str] | None, typer.Option(help="A label that changed, old=new, or went, old= ; may be given again.")
+    list[str] | None, typer.Option(help="Label of a step that changed, old=new, or is gone, old=; repeatable.")
 ]
 Format = Annotated[str, typer.Option("--format", help="table, json or ndjson.")]
-Json = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
+Json = Annotated[bool, typer.Option("--json", help="Same as --format json.")]
 
 
 class ArgumentError(HeadraceError, ValueError, error_code="HR-301", exit_code=Exit.USAGE):
     """An argument of the command line is not valid text."""
 
 
+def examples(*commands: str) -> str:
+    """Return the end of a help text: one example a line, which click does not wrap."""
+    return "\n".join(["\b", "Examples:", *(f"  {each}" for each in commands)])
+
+
 def check_arguments(arguments: Sequence[str]) -> None:
-    """Refuse what is not text in the system's encoding, unless it names a file; raises ArgumentError."""
+    """Refuse an argument that is not UTF-8, unless a file has that name. Raises ArgumentError."""
     for number, argument in enumerate(arguments, 1):
         try:
             argument.encode("utf-8")
         except UnicodeEncodeError:
             if not os.path.lexists(argument):
-                raise ArgumentError(f"argument {number}: not UTF-8, and no file has that name") from None
+                raise ArgumentError(f"argument {number}: not UTF-8, and no file has that name; retype it") from None
 
 
 def finite(value: float | None) -> float | None:
-    """Refuse what a bound lets through, because no comparison with it is true."""
+    """Refuse NaN and infinity, which pass the check of bounds."""
     if value is not None and not math.isfinite(value):
-        raise typer.BadParameter("a finite number")
+        raise typer.BadParameter("not a finite number")
     return value
 
 
 def check_runner(runner: str | None) -> None:
-    """Refuse a runner that is not known; None is the engine in this process."""
+    """Refuse an unknown runner; None is the embedded engine."""
     if runner not in (None, "DataflowRunner"):
-        raise typer.BadParameter("DataflowRunner, or leave it out", param_hint="--runner")
+        raise typer.BadParameter("unknown; use DataflowRunner, or leave it out", param_hint="--runner")
 
 
 def read_settings(project: str | None, dataset: str | None = None, contracts: Path | None = None, **more: Any) -> Any:
-    """The settings, flags first; says which emulators are used."""
+    """Read the settings, where flags come first; print which emulators are used."""
     from headrace.config.settings import load_settings
     from headrace.runtime.google_clients import describe_emulators
     from headrace.util.output import say

@@ -1,37 +1,43 @@
-"""``headrace replay``: how it is called; imports nothing heavy."""
+"""``headrace replay``: options and help; imports nothing heavy."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
 from headrace.cli.letter_filters import choosing
-from headrace.cli.options import Contracts, Format, Json, Project, finite, read_settings
+from headrace.cli.options import Contracts, Format, Json, Project, examples, finite, read_settings
+
+REPLAY_EXAMPLES: Final = examples(
+    "headrace replay --reason unknown_schema --since 2h --dry-run",
+    "headrace replay --rate 100 --yes",
+)
 
 
 @choosing("open")
 def replay(
     wanted: Any,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent, and send nothing.")] = False,
-    only_passing: Annotated[bool, typer.Option("--only-passing", help="Leave out what only sending can show.")] = False,
-    also_failing: Annotated[bool, typer.Option("--also-failing", help="Send what would fail today, too.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan, and send nothing.")] = False,
+    only_passing: Annotated[
+        bool, typer.Option("--only-passing", help="Leave out letters with an unknown outcome.")
+    ] = False,
+    also_failing: Annotated[bool, typer.Option("--also-failing", help="Send letters that would fail too.")] = False,
     rate: Annotated[
-        float | None, typer.Option(min=0.01, max=1e6, callback=finite, help="Letters a second at most.")
+        float | None, typer.Option(min=0.01, max=1e6, callback=finite, help="Limit of letters a second.")
     ] = None,
-    max_: Annotated[int | None, typer.Option("--max", min=1, help="Letters at most, the oldest first.")] = None,
-    why: Annotated[str, typer.Option(help="The reason, for the trail.")] = "",
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    max_: Annotated[int | None, typer.Option("--max", min=1, help="Limit of letters; sends the oldest.")] = None,
+    why: Annotated[str, typer.Option(help="Reason for the trail.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     project: Project = None,
     contracts: Contracts = None,
     format_: Format = "table",
     json_output: Json = False,
 ) -> None:
-    """Send dead letters again that would pass today. First says which would, and asks; open ones by default.
+    """Send dead letters again that the job can read now.
 
-    What would fail today is not sent. Interrupted, run it again: it goes on where it was.
-
-    Examples: headrace replay --reason unknown_schema --since 2h --dry-run  |  headrace replay --rate 100 --yes
+    Prints the plan and asks first. Chooses open letters by default. Leaves out letters that would fail again. After
+    an interruption, run it again: it continues.
     """
     from headrace.cli.commands.replay import ReplayRequest, run_replay
 

@@ -1,4 +1,4 @@
-"""``headrace tallies``: how it is called; imports nothing heavy."""
+"""``headrace tallies``: options and help; imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -6,34 +6,31 @@ from typing import Annotated
 
 import typer
 
-from headrace.cli.options import Dataset, Format, Json, Project, read_settings
+from headrace.cli.options import Dataset, Format, Json, Project, examples, read_settings
 
-tallies_app = typer.Typer(help="Keep the audit's evidence small.", no_args_is_help=True, rich_markup_mode=None)
+tallies_app = typer.Typer(help="Compact the tallies that the audit reads.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @tallies_app.callback()
 def tallies() -> None:
-    """Keep the audit's evidence small."""
+    """Compact the tallies that the audit reads."""
 
 
-@tallies_app.command()
+@tallies_app.command(epilog=examples("headrace tallies compact --dry-run", "headrace tallies compact --older-than 30d"))
 def compact(
     project: Project = None,
     dataset: Dataset = None,
-    older_than: Annotated[str, typer.Option(help="Only lines of days that ended so long ago: 7d, 72h.")] = "7d",
+    older_than: Annotated[str, typer.Option(help="Compact days that ended so long ago: 7d, 72h.")] = "7d",
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be put together, and change nothing.")
+        bool, typer.Option("--dry-run", help="Print the lines that would be merged, and change nothing.")
     ] = False,
     format_: Format = "table",
     json_output: Json = False,
 ) -> None:
-    """Put the tallies of past days together into fewer lines. No sum changes.
+    """Merge the tallies of past days into fewer lines; no sum changes.
 
-    A line is left for each subject, outcome, reason and day.
-
-    One statement, which happens or does not: interrupted or run again, it harms nothing; jobs may run meanwhile.
-
-    Examples: headrace tallies compact --dry-run  |  headrace tallies compact --older-than 30d
+    Leaves one line for each subject, outcome, reason and day. It is one statement, which succeeds or changes nothing,
+    so that it may be interrupted or run again. Jobs may run meanwhile.
     """
     from headrace.audit.compaction import parse_older_than
     from headrace.cli.commands.tallies import compact_tallies

@@ -1,4 +1,4 @@
-"""The ``[dataflow]`` section: where and on what the job runs there. Plain values, checked before anything is made."""
+"""The settings of ``[dataflow]``: place, machines and keys of the job there, checked before anything is created."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SECRET: Final = r"^projects/[a-z0-9-]+/secrets/[A-Za-z0-9_-]+/versions/[0-9]+$"
 
 
 class DataflowSettings(BaseModel):
-    """What Dataflow is told besides the graph. Secrets are named, never written here."""
+    """The settings of Dataflow besides the graph. They name secrets and never contain them."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -74,7 +74,7 @@ class DataflowSettings(BaseModel):
         if self.max_workers < self.workers:
             raise ValueError("max_workers: fewer than workers; raise max_workers or lower workers")
         if self.kms_key and self.region and f"/locations/{self.region}/" not in self.kms_key:
-            raise ValueError("kms_key: not in the region of the job; name a key there")
+            raise ValueError("kms_key: not in the region of the job; name a key in that region")
         if self.subnetwork and self.region and f"regions/{self.region}/" not in self.subnetwork:
-            raise ValueError("subnetwork: not in the region of the job; name one there")
+            raise ValueError("subnetwork: not in the region of the job; name one in that region")
         return self

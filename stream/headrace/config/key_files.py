@@ -1,4 +1,4 @@
-"""Keys in files: which files are taken, and how one is made."""
+"""Read and write files with keys, and check who can read them."""
 
 from __future__ import annotations
 
@@ -15,21 +15,35 @@ _MOST_BYTES: Final = 65_536  # a key that is longer is another file
 _OWNER_ALONE: Final = 0o600
 
 
-def read_key_file(path: Path, setting: str) -> bytes:
-    """Read a key that nobody else can read or change.
+def read_masking_key(path: Path | None) -> bytes:
+    """Read the masking key.
 
     Raises:
-        SettingsError: names *setting*, what is wrong with its file, and the remedy.
+        SettingsError: no file is named, it has fewer than 32 bytes, or others can read or change it.
+    """
+    return _read_key(path, "masking_key_file", "masking.key")
+
+
+def read_archive_key(path: Path | None) -> bytes:
+    """Read the material of the archive's key. Raises SettingsError likewise."""
+    return _read_key(path, "archive_key_file", "archive.key")
+
+
+def read_key_file(path: Path, setting: str) -> bytes:
+    """Read a key that no other account can read or change.
+
+    Raises:
+        SettingsError: names *setting*, the problem of its file, and the remedy.
     """
     try:
-        with open(path, "rb", opener=_without_waiting) as file:
+        with open(path, "rb", opener=_open_nonblocking) as file:
             found = os.fstat(file.fileno())
             problem = problem_of(found.st_mode, found.st_uid, os.geteuid())
             if problem:
                 raise SettingsError(f"{setting}: {problem[0]}; {problem[1].format(file=shlex.quote(str(path)))}")
             key = file.read(_MOST_BYTES + 1)
     except OSError as error:
-        raise SettingsError(f"{setting}: cannot be read ({error.strerror})") from error
+        raise SettingsError(f"{setting}: cannot be read ({error.strerror}); name a file that you can read") from error
     if len(key) < KEY_BYTES:
         raise SettingsError(f"{setting}: shorter than {KEY_BYTES} bytes; use at least {KEY_BYTES} random bytes")
     if len(key) > _MOST_BYTES:
@@ -38,9 +52,9 @@ def read_key_file(path: Path, setting: str) -> bytes:
 
 
 def problem_of(mode: int, owner: int, process: int) -> tuple[str, str] | None:
-    """What is wrong with a file of this mode and owner, and the remedy; None when *process* may use it as a key.
+    """Return the problem of a file with this mode and owner, and the remedy; None when *process* may use it.
 
-    A file that another account owns may be readable by its group: Kubernetes mounts secrets so, owned by root, for a
+    A file of another account may be readable by its group: Kubernetes mounts secrets like that, owned by root, for a
     process that is not root.
     """
     if not stat.S_ISREG(mode):
@@ -55,16 +69,22 @@ def problem_of(mode: int, owner: int, process: int) -> tuple[str, str] | None:
 
 
 def write_key_file(path: Path, key: bytes) -> Path:
-    """Make a key file that its owner alone can read; raises FileExistsError, since a lost key is lost for good."""
+    """Write a key file that only its owner can read. Raises FileExistsError, because a lost key cannot be restored."""
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _OWNER_ALONE), "wb") as file:
         file.write(key)
     return path
 
 
-def _without_waiting(path: str, flags: int) -> int:
-    """Open a file; a pipe that nobody writes to would block."""
+def _open_nonblocking(path: str, flags: int) -> int:
+    """Open a file without blocking on a pipe."""
     return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _open_to(mode: int, why: str) -> tuple[str, str]:
     return f"its file has mode {stat.S_IMODE(mode):04o}, so {why}", "run `chmod 600 {file}`"
+
+
+def _read_key(path: Path | None, name: str, file: str) -> bytes:
+    if path is None:
+        raise SettingsError(f"{name}: missing; create one with `(umask 077; head -c 32 /dev/urandom > {file})`")
+    return read_key_file(path, name)

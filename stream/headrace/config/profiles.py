@@ -1,4 +1,4 @@
-"""``headrace.toml`` with its profiles: ``[profile.prod]`` lies over the settings above it. Says file and line."""
+"""Read ``headrace.toml`` with its profiles: ``[profile.prod]`` overrides the settings above it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ FILE = Path("headrace.toml")
 
 
 class SettingsError(HeadraceError, ValueError, error_code="HR-303", exit_code=Exit.CONFIGURATION):
-    """A setting is missing, misspelt or out of range. The text names it and the places it can come from."""
+    """A setting is missing, misspelt or out of range. The message names it and where to set it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One settings file as it was read; an absent file is an empty one."""
+    """A settings file; a missing file is empty."""
 
     path: Path
     values: Mapping[str, Any] = field(repr=False)
@@ -29,14 +29,14 @@ class Document:
 
     @classmethod
     def read(cls, path: Path = FILE) -> Document:
-        """Read and parse; raises SettingsError when it is there and is no TOML."""
+        """Read and parse the file. Raises SettingsError when it exists and is not TOML."""
         try:
             text = path.read_text("utf-8-sig")
             return cls(path, parse_toml(text), lines_of(text))
         except FileNotFoundError:
             return cls(path, {}, {})
         except tomllib.TOMLDecodeError as error:
-            raise SettingsError(f"{path}: not valid TOML ({error}); mend that line") from error
+            raise SettingsError(f"{path}: invalid TOML ({error}); correct that line") from error
         except (OSError, UnicodeDecodeError) as error:
             raise SettingsError(f"{path}: cannot be read as UTF-8 text; check the file and its permissions") from error
 
@@ -49,31 +49,31 @@ class Document:
         return found
 
     def place(self, key: Key) -> str:
-        """Where *key* stands, for a person."""
+        """Return file and line of *key* for a message."""
         line = line_of(self.lines, key)
         return f"{self.path}, line {line}" if line else str(self.path)
 
     def where(self, key: Key, profile: str | None) -> tuple[Key, str] | None:
-        """The full key and the place that *key* takes its value from; None when the file does not have it."""
+        """Return the full key and the place from which *key* has its value; None when the file lacks it."""
         candidates = [("profile", profile, *key), key] if profile else [key]
         found = next((each for each in candidates if _has(self.values, each)), None)
         return (found, self.place(found)) if found else None
 
     def settings(self, profile: str | None) -> dict[str, Any]:
-        """The values that hold for *profile*; raises SettingsError when there is none of that name."""
+        """Return the values for *profile*. Raises SettingsError for an unknown profile."""
         top = {name: value for name, value in self.values.items() if name != "profile"}
         if profile is None:
             return top
         if profile not in self.profiles:
             known = ", ".join(sorted(self.profiles)) or "none"
             raise SettingsError(
-                f"{self.place(('profile',))}: profile {profile}: there is no [profile.{profile}]; "
+                f"{self.place(('profile',))}: profile {profile}: no table [profile.{profile}]; "
                 f"known: {known}; choose one with --profile or HEADRACE_PROFILE"
             )
         return _over(top, self.profiles[profile])
 
     def check_keys(self, known: Mapping[str, Collection[str] | None]) -> None:
-        """Refuse a key that is no setting, in whichever table; *known* maps each key to those of its table."""
+        """Refuse an unknown key in any table; *known* maps each key to the keys of its table."""
         problems = self._unknown((), {**self.values}, {**known, "profile": None})
         for name, table in self.profiles.items():
             problems += self._unknown(("profile", name), table, known)
@@ -84,18 +84,18 @@ class Document:
         problems = []
         for name, value in table.items():
             if name not in known:
-                problems.append(self._no_such((*at, name), known))
+                problems.append(self._unknown_key((*at, name), known))
             elif (inner := known[name]) is not None:
                 if isinstance(value, dict):
-                    problems += [self._no_such((*at, name, key), inner) for key in value if key not in inner]
+                    problems += [self._unknown_key((*at, name, key), inner) for key in value if key not in inner]
                 else:
                     problems.append(f"{self.place((*at, name))}: {'.'.join((*at, name))}: not a table; write [{name}]")
         return problems
 
-    def _no_such(self, key: Key, known: Collection[str]) -> str:
+    def _unknown_key(self, key: Key, known: Collection[str]) -> str:
         near = difflib.get_close_matches(key[-1], list(known), n=1)
         remedy = f"did you mean {near[0]}?" if near else f"remove it, or use one of {', '.join(sorted(known))}"
-        return f"{self.place(key)}: {'.'.join(key)}: no such setting; {remedy}"
+        return f"{self.place(key)}: {'.'.join(key)}: unknown setting; {remedy}"
 
 
 def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Where keys are kept. A pipeline's graph names them; whoever needs one reads it where it works."""
+"""The places of keys. A pipeline's graph names a key, and the process that needs the key reads it."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from typing import Final, NoReturn, Protocol
 from headrace.config.profiles import SettingsError
 from headrace.runtime.google_clients import open_secrets
 
-KEY_BYTES: Final = 32  # a key has as many at least
+KEY_BYTES: Final = 32  # the least length of a key
 
 
 class Key(Protocol):
-    """Where a key is kept."""
+    """The place of a key."""
 
     def read(self) -> bytes:
-        """The key, `KEY_BYTES` or more."""
+        """Return the key, of `KEY_BYTES` or more."""
 
 
 @dataclass(frozen=True, slots=True)
 class HeldKey:
-    """A key in the memory of this process. It refuses to be pickled: a graph lies in buckets, logs and consoles."""
+    """A key in the memory of this process. It cannot be pickled, because buckets, logs and consoles show a graph."""
 
     value: bytes = field(repr=False)
 
     def read(self) -> bytes:
-        """The key."""
+        """Return the key."""
         return self.value
 
     def __reduce__(self) -> NoReturn:
@@ -40,17 +40,17 @@ class SecretVersion:
     name: str
 
     def read(self) -> bytes:
-        """The key; asked for once in a process.
+        """Return the key; Secret Manager is called once in a process.
 
         Raises:
-            SettingsError: it is shorter than `KEY_BYTES`; or what Secret Manager answers.
+            SettingsError: the key is shorter than `KEY_BYTES`. Raises the client's errors too.
         """
         return _read_version(self.name)
 
 
 @cache
 def _read_version(name: str) -> bytes:
-    """A version never changes, so once is enough for all steps and threads of a worker."""
+    """Read a version once for all steps and threads of a worker, because it never changes."""
     value: bytes = open_secrets().access_secret_version(name=name).payload.data
     if len(value) < KEY_BYTES:
         raise SettingsError(f"{name}: shorter than {KEY_BYTES} bytes; store {KEY_BYTES} random bytes as a new version")

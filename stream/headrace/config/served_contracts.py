@@ -1,4 +1,4 @@
-"""The contracts that a command works with: those of blocked subjects are left out, and said."""
+"""Load the contracts of a command, without those of blocked subjects."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from headrace.util.output import say
 
 
 def served(settings: Settings) -> Registry:
-    """Load the contracts; ContractError when no subject is left."""
+    """Load the contracts, and print the blocked subjects. Raises ContractError when no subject is left."""
     registry = settings.serviceable_registry()
     for name, error in registry.blocked.items():
         say(f"{name} is blocked: {error}")

@@ -1,4 +1,4 @@
-"""Which engine reads which setting: one file of settings may serve both."""
+"""The engine that reads each setting; one file of settings may serve both."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Final
 
 
 class ReadBy(StrEnum):
-    """The engines that a setting has an effect on."""
+    """The engines that read a setting."""
 
     BOTH = "both"
     EMBEDDED = "embedded"
     DATAFLOW = "Dataflow"
 
 
-# A job on Dataflow leaves these alone: provisioning, the collector of dead letters and the embedded engine read them.
-# `append_seconds` is refused there when it is not the default, since an append has a fixed time there.
+# A job on Dataflow does not read these: provisioning, the collector of dead letters and the embedded engine do.
+# Dataflow refuses an `append_seconds` other than the default, because an append has a fixed time there.
 EMBEDDED_ALONE: Final = frozenset(
     {
         "location",
@@ -33,7 +33,7 @@ DATAFLOW_ALONE: Final = frozenset({"shards", "dataflow"})
 
 
 def read_by(setting: str) -> ReadBy:
-    """Say which engine reads a setting of this name."""
+    """Return the engine that reads *setting*."""
     if setting in EMBEDDED_ALONE:
         return ReadBy.EMBEDDED
     return ReadBy.DATAFLOW if setting in DATAFLOW_ALONE else ReadBy.BOTH

@@ -1,4 +1,4 @@
-"""Everything the operator can turn: flags over ``HEADRACE_*`` over ``headrace.toml`` over defaults."""
+"""The settings: flags override ``HEADRACE_*``, which override ``headrace.toml``, which overrides defaults."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from pydantic_settings import (
 )
 
 from headrace.config.dataflow import DataflowSettings
-from headrace.config.key_files import read_key_file
 from headrace.config.profiles import FILE, Document, SettingsError
 from headrace.core.resource_names import ARCHIVE, FIRST_KEY_VERSION, Names
 from headrace.runtime.google_clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB
@@ -26,13 +25,13 @@ from headrace.schemas.errors import ContractError
 from headrace.schemas.registry import Registry
 from headrace.schemas.transformations import Transformations
 
-__all__ = ["Settings", "SettingsError", "load_settings", "read_archive_key", "read_masking_key", "refuse_emulators"]
+__all__ = ["Settings", "SettingsError", "load_settings", "refuse_emulators"]
 
 _VERSION: Final = re.compile("[a-z0-9]{1,8}")
 
 
 class Settings(BaseSettings):
-    """What the job and the commands are built from: plain values, checked."""
+    """The checked settings of the job and the commands."""
 
     model_config = SettingsConfigDict(
         env_prefix="HEADRACE_",
@@ -95,7 +94,7 @@ class Settings(BaseSettings):
     @classmethod
     def _positive(cls, value: timedelta) -> timedelta:
         if value <= timedelta(0):
-            raise ValueError("must be longer than nothing")
+            raise ValueError("must be above 0")
         return value
 
     @field_validator("health")
@@ -114,20 +113,20 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Flags, then environment, then the file with the profile that either of them names."""
+        """Return the sources in their order: flags, environment, and the file with the profile that they name."""
         return init_settings, env_settings, _FileSource(settings_cls, init_settings)
 
     @property
     def names(self) -> Names:
-        """What the resources of this project are called."""
+        """The names of the project's resources."""
         return Names(self.project, self.dataset, self.archive_dataset)
 
     def registry(self) -> Registry:
-        """Load all contracts, each of which must be good; raises ContractError, and SettingsError without a folder."""
+        """Load all contracts. Raises ContractError for an invalid one, and SettingsError without a folder."""
         return load_contracts(self._folder)
 
     def serviceable_registry(self) -> Registry:
-        """Load the contracts; one that is refused blocks its subject alone.
+        """Load the contracts; an invalid one blocks only its subject.
 
         Raises:
             ContractError: no subject is left.
@@ -147,7 +146,7 @@ class Settings(BaseSettings):
 
 
 def load_contracts(folder: Path) -> Registry:
-    """Load contracts, and check what they say of transformations too; raises ContractError."""
+    """Load contracts, and check their transformations too. Raises ContractError."""
     registry = Registry.load(folder)
     for fault in _wrong_transformations(registry).values():
         raise fault
@@ -168,14 +167,14 @@ def _wrong_transformations(registry: Registry) -> dict[str, ContractError]:
 
 
 class _FileSource(PydanticBaseSettingsSource):
-    """``headrace.toml``, read anew for each settings object; its keys are checked whichever profile is chosen."""
+    """Reads ``headrace.toml`` for each settings object, and checks its keys for every profile."""
 
     def __init__(self, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource) -> None:
         super().__init__(settings_cls)
         self._profile = init_settings().get("profile")
 
     def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
-        """Unused: the file is taken whole."""
+        """Unused: the file is read as a whole."""
         return None, field_name, False
 
     def __call__(self) -> dict[str, Any]:
@@ -189,10 +188,10 @@ class _FileSource(PydanticBaseSettingsSource):
 
 
 def load_settings(**flags: Any) -> Settings:
-    """Read the settings; flags that are None were not given.
+    """Read the settings; a flag that is None is not set.
 
     Raises:
-        SettingsError: names every setting that is missing or wrong, never its value.
+        SettingsError: names every setting that is missing or invalid, never its value.
     """
     given = {name: value for name, value in flags.items() if value is not None}
     try:
@@ -206,21 +205,21 @@ def load_settings(**flags: Any) -> Settings:
 
 
 def refuse_emulators(key: str) -> None:
-    """Refuse to touch a production project while a variable sends half of the calls to an emulator.
+    """Refuse a production project while a variable sends calls to an emulator.
 
     Raises:
-        SettingsError: names the variables, and *key*, which is why they are refused.
+        SettingsError: names the variables and *key*, the setting that forbids them.
     """
     used = [name for name in (PUBSUB, BIGQUERY, BIGQUERY_STORAGE) if os.environ.get(name)]
     if used:
         raise SettingsError(
-            f"{Document.read().path}: {key}: set, but so is {', '.join(used)}: a production job uses no emulator; "
+            f"{Document.read().path}: {key}: conflicts with {', '.join(used)}, a production job uses no emulator; "
             f"run `unset {' '.join(used)}`, or choose another profile"
         )
 
 
 def _problem(error: Any, flags: dict[str, Any]) -> str:
-    """Key, what is wrong with it, and where it comes from; never its value."""
+    """Return key, error and source of an invalid setting, never its value."""
     key = tuple(map(str, error["loc"]))
     named, message = ".".join(key), error["msg"]
     variable = "HEADRACE_" + "__".join(key).upper()
@@ -235,23 +234,3 @@ def _problem(error: Any, flags: dict[str, Any]) -> str:
         return f"{place}: {'.'.join(full)}: {message}"
     missing = f'add {key[-1]} = "..." to {document.path}' if error["type"] == "missing" else str(document.path)
     return f"{named}: {message} ({missing})"
-
-
-def read_masking_key(path: Path | None) -> bytes:
-    """Read the key that tokens are made with.
-
-    Raises:
-        SettingsError: no file is named, it holds fewer than 32 bytes, or others can read or change it.
-    """
-    return _read_key(path, "masking_key_file", "masking.key")
-
-
-def read_archive_key(path: Path | None) -> bytes:
-    """Read what the key of the dead letters' archive is made from; raises SettingsError likewise."""
-    return _read_key(path, "archive_key_file", "archive.key")
-
-
-def _read_key(path: Path | None, name: str, file: str) -> bytes:
-    if path is None:
-        raise SettingsError(f"{name}: missing; make one with `(umask 077; head -c 32 /dev/urandom > {file})`")
-    return read_key_file(path, name)

@@ -1,4 +1,4 @@
-"""On which line of a TOML file a key stands, so that a message can say so."""
+"""Find the line of a key in a TOML file, for messages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def parse_toml(text: str) -> dict[str, Any]:
     """Parse a whole TOML file.
 
     Raises:
-        tomllib.TOMLDecodeError: it is not TOML, or holds a number of thousands of digits, or is nested too deeply.
+        tomllib.TOMLDecodeError: not TOML, a number of thousands of digits, or nested too deeply.
     """
     try:
         return tomllib.loads(text)
@@ -28,7 +28,7 @@ def parse_toml(text: str) -> dict[str, Any]:
 
 
 def lines_of(text: str) -> dict[Key, int]:
-    """The first line of each key and table, counted from 1. Keys within an inline table are not listed.
+    """Return the first line of each key and table, counted from 1; without keys of inline tables.
 
     >>> lines_of('a = 1\\n[b.c]\\nd.e = 2')
     {('a',): 1, ('b',): 2, ('b', 'c'): 2, ('b', 'c', 'd'): 3, ('b', 'c', 'd', 'e'): 3}
@@ -45,7 +45,7 @@ def lines_of(text: str) -> dict[Key, int]:
 
 
 def line_of(lines: dict[Key, int], key: Key) -> int | None:
-    """The line of *key*, or of the nearest table that holds it."""
+    """Return the line of *key*, or of the nearest table that contains it."""
     return next((lines[key[:end]] for end in range(len(key), 0, -1) if key[:end] in lines), None)
 
 

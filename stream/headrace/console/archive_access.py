@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from headrace.bigquery.write_streams import WriteStreams
-from headrace.config.settings import Settings, read_archive_key
+from headrace.config.key_files import read_archive_key
+from headrace.config.settings import Settings
 from headrace.dead_letters.archive_key import ArchiveKey
 from headrace.dead_letters.archive_reader import ArchiveReader
 from headrace.dead_letters.archive_writer import ArchiveNames, ArchiveWriter

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Final
 
 from google.api_core.exceptions import (
@@ -23,27 +21,21 @@ from google.api_core.exceptions import (
     ServiceUnavailable,
     TooManyRequests,
 )
-from google.pubsub_v1 import PublisherClient
 
 from headrace.core.dead_letter import publish_request
-from headrace.core.resource_names import Names
-from headrace.dead_letters.archive_reader import ArchiveReader
-from headrace.dead_letters.archive_writer import ArchiveWriter
 from headrace.dead_letters.archived_letter import ArchivedLetter
 from headrace.dead_letters.facts import Action, Fact, TrailEntry
 from headrace.dead_letters.letter import Letter
 from headrace.dead_letters.outgoing import Request, requests
 from headrace.dead_letters.prefetch import prefetch
+from headrace.dead_letters.replay_context import DONE, INTERRUPTED, OperationInfo, ReplayContext, ReplayResult
 from headrace.dead_letters.replay_forecast import Forecaster
 from headrace.dead_letters.replay_plan import PAGE_LETTERS, PlannedLetter, ReplayPlan, fingerprint, pages
 from headrace.dead_letters.replay_rate import Progress, RateLimit
 from headrace.errors import Exit, HeadraceError
 from headrace.runtime.failpoints import reached
-from headrace.schemas.registry import Registry
 
 ACTION: Final = "replay"
-DONE: Final = "done"
-INTERRUPTED: Final = "interrupted"
 MOST_NAMED: Final = 10
 PAUSES: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)  # seconds between tries to publish one request
 _RETRYABLE: Final = (Aborted, DeadlineExceeded, InternalServerError, ServiceUnavailable, TooManyRequests)
@@ -51,43 +43,6 @@ _RETRYABLE: Final = (Aborted, DeadlineExceeded, InternalServerError, ServiceUnav
 
 class ReplayError(HeadraceError, RuntimeError, error_code="HR-706", exit_code=Exit.CONFIGURATION):
     """Letters cannot be published. The message names the topic and the remedy; a second run continues."""
-
-
-@dataclass(frozen=True, slots=True)
-class OperationInfo:
-    """The entry of the trail that a run belongs to: its *id*, the *actor*, and the reason that was given."""
-
-    id: str
-    actor: str
-    why: str = field(default="", repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class ReplayContext:
-    """Clients, contracts and clocks of a replay. *clock* returns aware times in UTC, *seconds* monotonic seconds."""
-
-    reader: ArchiveReader
-    archive: ArchiveWriter
-    publisher: PublisherClient
-    registry: Registry = field(repr=False)
-    names: Names
-    clock: Callable[[], datetime]
-    seconds: Callable[[], float]
-
-
-@dataclass(slots=True)
-class ReplayResult:
-    """The counts of a replay: *sent* and marked; *skipped* because they changed since the plan; *refused* by Pub/Sub.
-
-    *examples* holds the ids of some refused letters.
-    """
-
-    sent: int = 0
-    skipped: int = 0
-    refused: int = 0
-    examples: list[str] = field(default_factory=list)
-    seconds: float = 0.0
-    outcome: str = DONE
 
 
 class _StoppedError(HeadraceError, error_code="HR-707", exit_code=Exit.BUG):

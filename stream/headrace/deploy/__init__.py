@@ -1,1 +1,1 @@
-"""What it takes to bring the job to Dataflow: options, the graph and what an update changes, the Flex Template."""
+"""Deploy the job to Dataflow: options, the graph, the changes of an update, the Flex Template."""

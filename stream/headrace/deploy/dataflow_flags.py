@@ -1,4 +1,4 @@
-"""The flags that Dataflow is started with, from the settings: plain text, no Beam."""
+"""Make the flags for Dataflow from the settings, without Beam."""
 
 from __future__ import annotations
 
@@ -32,21 +32,22 @@ STREAMING: Final = ("--streaming", "--enable_streaming_engine", *BATCH)
 
 
 def check_deployable(settings: Settings) -> None:
-    """Refuse what would fail on Dataflow only after resources were made.
+    """Refuse settings that would fail on Dataflow only after resources were created.
 
     Raises:
-        SettingsError: a setting is missing that only Dataflow needs, the job's name is none there, or a variable
-            names an emulator.
+        SettingsError: a setting that Dataflow needs is missing, the job's name is invalid there, or a variable names
+            an emulator.
     """
     refuse_emulators("dataflow")
     if not _JOB_NAME.fullmatch(settings.pipeline):
         raise SettingsError(
-            'headrace.toml: pipeline: no name for a job on Dataflow; use lower case, digits and hyphens: "headrace-eu"'
+            "headrace.toml: pipeline: invalid name for a job on Dataflow; "
+            'use lower-case letters, digits and hyphens, such as "headrace-eu"'
         )
     if settings.append_seconds != Settings.model_fields["append_seconds"].default:
         raise SettingsError(
             "append_seconds: has no effect on Dataflow, where an append has 30 s; "
-            "leave it out there, such as by naming it in the profile of the embedded engine alone"
+            "remove it, or move it to the profile of the embedded engine"
         )
     names = [name for name in _NEEDED if getattr(settings.dataflow, name) is None]
     if names:
@@ -54,17 +55,17 @@ def check_deployable(settings: Settings) -> None:
 
 
 def missing(settings: Settings, names: Sequence[str]) -> SettingsError:
-    """What to say when those settings of ``[dataflow]`` are not set."""
+    """Return the error about missing settings of ``[dataflow]``."""
     table = f"profile.{settings.profile}.dataflow" if settings.profile else "dataflow"
     examples = ", ".join(f'{name} = "{EXAMPLES[name]}"' for name in names)
     return SettingsError(f"headrace.toml: {table}.{names[0]}: missing: add under [{table}]: {examples}")
 
 
 def secret_names(settings: Settings) -> tuple[str, str]:
-    """The versions in Secret Manager that hold the masking and the sealing key.
+    """Return the versions in Secret Manager with the masking and the sealing key.
 
     Raises:
-        SettingsError: one is not named.
+        SettingsError: one is not set.
     """
     masking, sealing = settings.dataflow.masking_key_secret, settings.dataflow.sealing_key_secret
     if masking is None or sealing is None:
@@ -72,17 +73,17 @@ def secret_names(settings: Settings) -> tuple[str, str]:
     return masking, sealing
 
 
-def staging_location(told: DataflowSettings) -> str:
-    """Where files are staged: beside the temporary ones, unless the settings say where."""
-    return told.staging_location or f"{(told.temp_location or '').rstrip('/')}/staging"
+def staging_location(dataflow: DataflowSettings) -> str:
+    """Return the folder for staged files; by default it is within the folder for temporary ones."""
+    return dataflow.staging_location or f"{(dataflow.temp_location or '').rstrip('/')}/staging"
 
 
 def dataflow_flags(
     settings: Settings, update: bool = False, mapping: Mapping[str, str] | None = None, validate_only: bool = False
 ) -> list[str]:
-    """Beam's flags for a job on Dataflow; *mapping* is from labels of the running job to new ones.
+    """Return Beam's flags for a job on Dataflow; *mapping* is from labels of the running job to new ones.
 
-    With *validate_only* Dataflow looks whether the running job can be updated, and leaves it alone.
+    With *validate_only* Dataflow only checks whether the running job can be updated.
 
     Raises:
         SettingsError: as `check_deployable`.
@@ -99,7 +100,7 @@ def dataflow_flags(
 
 
 def backfill_flags(settings: Settings, subject: str) -> list[str]:
-    """Beam's flags for a backfill of *subject* on Dataflow.
+    """Return Beam's flags for a backfill of *subject* on Dataflow.
 
     Raises:
         SettingsError: as `check_deployable`.
@@ -113,29 +114,29 @@ def backfill_flags(settings: Settings, subject: str) -> list[str]:
 
 
 def _place(settings: Settings, job_name: str) -> list[str]:
-    """Where a job runs, and on what."""
-    told = settings.dataflow
+    """Return the flags for place and machines of a job."""
+    dataflow = settings.dataflow
     flags = {
         "runner": "DataflowRunner",
         "project": settings.project,
-        "region": told.region,
+        "region": dataflow.region,
         "job_name": job_name,
-        "temp_location": told.temp_location,
-        "staging_location": staging_location(told),
-        "num_workers": told.workers,
-        "max_num_workers": told.max_workers,
-        "machine_type": told.machine_type,
-        "subnetwork": told.subnetwork,
-        "service_account_email": told.service_account,
-        "dataflow_kms_key": told.kms_key,
-        "sdk_container_image": told.image,
+        "temp_location": dataflow.temp_location,
+        "staging_location": staging_location(dataflow),
+        "num_workers": dataflow.workers,
+        "max_num_workers": dataflow.max_workers,
+        "machine_type": dataflow.machine_type,
+        "subnetwork": dataflow.subnetwork,
+        "service_account_email": dataflow.service_account,
+        "dataflow_kms_key": dataflow.kms_key,
+        "sdk_container_image": dataflow.image,
     }
     lines = [f"--{name}={value}" for name, value in flags.items() if value is not None]
-    return [*lines, "--no_use_public_ips" if told.private_addresses else "--use_public_ips"]
+    return [*lines, "--no_use_public_ips" if dataflow.private_addresses else "--use_public_ips"]
 
 
 def drain_script(settings: Settings) -> str:
-    """The shell lines that drain the running job; nothing here runs them.
+    """Return the shell lines that drain the running job; do not run them.
 
     Raises:
         SettingsError: no region is set.

@@ -1,6 +1,6 @@
-"""What Dataflow's launcher runs in the image: the template's parameters become settings, all else is Beam's.
+"""The entry point of Dataflow's launcher in the image: the template's parameters become settings, others are Beam's.
 
-A launch that names files is a backfill; any other streams.
+A launch with files is a backfill; any other streams.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from headrace.util.output import say
 
 
 class Launch(NamedTuple):
-    """What a launch says; *given* by name, nothing when it streams."""
+    """The arguments of a launch; *given* has those of a backfill by name, and is empty for a streaming job."""
 
     settings: Settings
     flags: list[str]
@@ -33,7 +33,7 @@ def main() -> None:
     """Describe the job to the launcher that started this process, which then starts it."""
     try:
         job = submit(_pipeline(read_arguments(sys.argv[1:])))
-    except Exception as error:  # the last place: the launcher's log shows a sentence
+    except Exception as error:  # the outermost handler: the launcher's log shows a sentence
         code, sentence = explain(error)
         say(f"headrace: {sentence}")
         sys.exit(code)
@@ -41,11 +41,11 @@ def main() -> None:
 
 
 def read_arguments(arguments: Sequence[str]) -> Launch:
-    """What the launcher gives: settings, Beam's flags, and what a backfill is about.
+    """Read the launcher's arguments: settings, Beam's flags, and the parameters of a backfill.
 
     Raises:
-        SettingsError: a parameter is wrong.
-        SystemExit: a needed one is missing; argparse has said so.
+        SettingsError: a parameter is invalid.
+        SystemExit: a required parameter is missing; argparse has printed it.
     """
     backfills = any(each.partition("=")[0] == "--files" for each in arguments)
     names, asked = (BACKFILL_PARAMETERS, GIVEN) if backfills else (PARAMETERS, {})
@@ -54,13 +54,13 @@ def read_arguments(arguments: Sequence[str]) -> Launch:
         parser.add_argument(f"--{name}")
     for name in (*SECRETS, *asked):
         parser.add_argument(f"--{name}", required=name not in OPTIONAL)
-    told, flags = parser.parse_known_args(arguments)
+    parsed, flags = parser.parse_known_args(arguments)
     project = PipelineOptions(flags).view_as(GoogleCloudOptions).project
-    given = {name: getattr(told, name) for name in names}
-    secrets = {name: getattr(told, name) for name in SECRETS}
+    given = {name: getattr(parsed, name) for name in names}
+    secrets = {name: getattr(parsed, name) for name in SECRETS}
     settings = load_settings(project=project, dataflow=secrets, **given)
     always = BATCH if backfills else STREAMING
-    return Launch(settings, [*flags, *always], {name: getattr(told, name) for name in asked})
+    return Launch(settings, [*flags, *always], {name: getattr(parsed, name) for name in asked})
 
 
 def _pipeline(launch: Launch) -> beam.Pipeline:

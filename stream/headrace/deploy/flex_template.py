@@ -1,5 +1,7 @@
-"""The Flex Templates, one that streams and one that backfills: their parameters, from the settings, and the gcloud
-commands that build and start them. Both are of one image; what a launch is given says which job it is."""
+"""The Flex Templates of the streaming job and of backfills: parameters from the settings, and gcloud commands.
+
+The commands build and start the templates. Both have the same image; the parameters of a launch choose the job.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,7 @@ PARAMETERS: Final = (
 )
 BACKFILL_PARAMETERS: Final = tuple(name for name in PARAMETERS if name != "ids_remembered")
 IMAGE: Final = "sdk_container_image"  # a parameter that Beam itself reads
-# What a backfill is about: names with what a person is told, and the pattern of a value.
+# The parameters of a backfill: names with their help, and the pattern of a value.
 GIVEN: Final = {
     "subject": ("Which contract the lines follow", "^[a-z][a-z0-9_]*$"),
     "files": ("gs:// addresses of CSV, NDJSON, Avro, Parquet, separated by commas; stars as in a shell", "^gs://.+$"),
@@ -39,7 +41,7 @@ OPTIONAL: Final = frozenset({"mapping"})
 
 
 def metadata() -> str:
-    """What Dataflow knows of the template that streams, as it is committed."""
+    """Return the metadata of the streaming template, as it is committed."""
     described = {
         "name": "Headrace",
         "description": "Avro events from Pub/Sub to BigQuery: checked, masked, each written once.",
@@ -52,14 +54,14 @@ def metadata() -> str:
 
 
 def backfill_metadata() -> str:
-    """What Dataflow knows of the template that backfills, as it is committed."""
+    """Return the metadata of the template for backfills, as it is committed."""
     given = [
         {
-            **{"name": name, "label": said, "helpText": said},
+            **{"name": name, "label": help_text, "helpText": help_text},
             **({"isOptional": True} if name in OPTIONAL else {}),
             **{"paramType": "TEXT", "regexes": [pattern]},
         }
-        for name, (said, pattern) in GIVEN.items()
+        for name, (help_text, pattern) in GIVEN.items()
     ]
     described = {
         "name": "Headrace backfill",
@@ -70,7 +72,7 @@ def backfill_metadata() -> str:
 
 
 def build_command(settings: Settings) -> list[str]:
-    """What puts the file of the template that streams into its bucket.
+    """Return the command that puts the file of the streaming template into its bucket.
 
     Raises:
         SettingsError: a setting is missing, or a variable names an emulator.
@@ -80,12 +82,14 @@ def build_command(settings: Settings) -> list[str]:
 
 
 def build_backfill_command(settings: Settings) -> list[str]:
-    """What puts the file of the template that backfills into its bucket; raises likewise."""
+    """Return the command that puts the file of the template for backfills into its bucket. Raises likewise."""
     return _build(settings, "backfill_template_file", BACKFILL_METADATA, [*_environment(settings.dataflow)])
 
 
 def run_command(settings: Settings, update: bool = False, mapping: Mapping[str, str] | None = None) -> list[str]:
-    """What starts a job from the template, or replaces the running one; *mapping* is from its labels to new ones.
+    """Return the command that starts a job from the template, or replaces the running one.
+
+    *mapping* is from labels of the running job to new ones.
 
     Raises:
         SettingsError: as `build_command`.
@@ -114,7 +118,7 @@ def _build(settings: Settings, file: str, described: Path, environment: Sequence
         f"--project={settings.project}",
         f"--image={settings.dataflow.image}",
         "--sdk-language=PYTHON",
-        f"--metadata-file={_beside_us(described)}",
+        f"--metadata-file={_relative(described)}",
         *environment,
     ]
 
@@ -135,25 +139,25 @@ def _parameters(names: Sequence[str]) -> list[dict[str, Any]]:
     ]
 
 
-def _environment(told: DataflowSettings) -> Iterator[str]:
-    """The flags of gcloud that all commands have: a template's own are what a launch without headrace gets."""
+def _environment(dataflow: DataflowSettings) -> Iterator[str]:
+    """Yield the flags of gcloud that all commands have; a template's flags are the defaults of other launches."""
     flags = {
-        "num-workers": told.workers,
-        "max-workers": told.max_workers,
-        "worker-machine-type": told.machine_type,
-        "subnetwork": told.subnetwork,
-        "service-account-email": told.service_account,
-        "temp-location": told.temp_location,
-        "staging-location": staging_location(told),
-        "dataflow-kms-key": told.kms_key,
+        "num-workers": dataflow.workers,
+        "max-workers": dataflow.max_workers,
+        "worker-machine-type": dataflow.machine_type,
+        "subnetwork": dataflow.subnetwork,
+        "service-account-email": dataflow.service_account,
+        "temp-location": dataflow.temp_location,
+        "staging-location": staging_location(dataflow),
+        "dataflow-kms-key": dataflow.kms_key,
     }
     yield from (f"--{name}={value}" for name, value in flags.items() if value is not None)
-    if told.private_addresses:
+    if dataflow.private_addresses:
         yield "--disable-public-ips"
 
 
-def _streaming(told: DataflowSettings) -> Iterator[str]:
-    if told.streaming_engine:
+def _streaming(dataflow: DataflowSettings) -> Iterator[str]:
+    if dataflow.streaming_engine:
         yield "--enable-streaming-engine"
 
 
@@ -184,6 +188,6 @@ def _text(value: object) -> str:
     return f"{value.total_seconds():.0f}s" if isinstance(value, timedelta) else str(value)
 
 
-def _beside_us(path: Path) -> str:
-    """Short where it can be: within the folder that the command is run in."""
+def _relative(path: Path) -> str:
+    """Return a path relative to the current folder if possible."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

@@ -1,4 +1,4 @@
-"""A command of gcloud: printed to be copied, or run."""
+"""Print or run a command of gcloud."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from headrace.errors import Exit, HeadraceError
 
 
 class GcloudError(HeadraceError, RuntimeError, error_code="HR-402", exit_code=Exit.CONFIGURATION):
-    """gcloud is not installed, or its command failed."""
+    """gcloud is not installed, or a command of it failed."""
 
 
 def as_shell(command: Sequence[str]) -> str:
-    r"""The command for a shell, a flag a line.
+    r"""Format the command for a shell, one flag a line.
 
     >>> print(as_shell(["gcloud", "do", "it", "--filter=a b", "--quick"]))
     gcloud do it \
@@ -28,16 +28,16 @@ def as_shell(command: Sequence[str]) -> str:
 
 
 def run(command: Sequence[str]) -> None:
-    """Run it here, its output where ours goes.
+    """Run the command; its output goes to ours.
 
     Raises:
-        GcloudError: there is no gcloud, or it ended with an error, which it has said itself.
+        GcloudError: gcloud is not installed, or it printed an error.
     """
     if shutil.which(command[0]) is None:
         raise GcloudError(f"{command[0]}: not found; install it, or copy the command that --print-only prints")
     code = subprocess.run(command, check=False).returncode
     if code:
-        raise GcloudError(f"{command[0]} ended with {code}; what it said stands above")
+        raise GcloudError(f"{command[0]}: exited with {code}; see its output above")
 
 
 def _quoted(word: str) -> str:

@@ -1,4 +1,4 @@
-"""The graph that Dataflow gets, and what of it a running job depends on, as plain values."""
+"""Build the graph for Dataflow, and describe the parts that a running job depends on as plain values."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _PARDO = "beam:transform:pardo:v1"
 
 
 def build(job: Job, sealing: Key, names: Names, batch_messages: int, flags: list[str]) -> beam.Pipeline:
-    """The pipeline, not run; talks to nobody."""
-    # Dataflow cannot leave a blocked subject waiting beside others: its messages become dead letters, with that reason.
+    """Build the pipeline without running it or calling any service."""
+    # Dataflow cannot leave a blocked subject waiting: its messages become dead letters with that reason.
     subjects = (*job.registry.subjects, *job.registry.blocked_subjects)
     subscriptions = {subject: names.subscription(subject) for subject in subjects}
     pipeline = beam.Pipeline(options=PipelineOptions(flags))
@@ -30,7 +30,7 @@ def build(job: Job, sealing: Key, names: Names, batch_messages: int, flags: list
 
 
 def describe(proto: Any, shards: int) -> Graph:
-    """Steps of *proto* that do work, by label: what they do, what coders they write with, their state and timers."""
+    """Describe the steps of *proto* that do work, by label: their URN, coders, state and timers."""
     context = PipelineContext(proto.components)
     steps = {}
     for each in proto.components.transforms.values():

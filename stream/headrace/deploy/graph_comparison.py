@@ -1,4 +1,4 @@
-"""What an update would change of what a running job depends on. Values in, sentences out; no Beam."""
+"""Compare the graphs of a running job and an update, without Beam."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _NUMBER: Final = re.compile(r"[0-9]+$")
 
 
 class GraphError(HeadraceError, ValueError, error_code="HR-403", exit_code=Exit.CONFIGURATION):
-    """A file is not a job graph."""
+    """A file is not a graph."""
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """One difference; a running job can be updated in place when all of them are compatible."""
+class GraphChange:
+    """One difference; a running job can be updated in place when all differences are compatible."""
 
     step: str
     what: str
@@ -32,23 +32,23 @@ class Change:
 
 
 def dump(graph: Graph) -> str:
-    """The text that is committed."""
+    """Return the text of a graph file."""
     return json.dumps(graph, indent=1, sort_keys=True) + "\n"
 
 
 def load(path: Path) -> Graph:
-    """Read what `dump` wrote; raises GraphError when it is not that."""
+    """Read a file that `dump` wrote. Raises GraphError for any other file."""
     try:
         graph = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise GraphError(f"{path}: holds no graph; write one with `headrace deploy plan --save {path}`") from error
+        raise GraphError(f"{path}: not a graph; write one with `headrace deploy plan --save {path}`") from error
     if not isinstance(graph, dict) or not isinstance(graph.get("steps"), dict) or "shards" not in graph:
-        raise GraphError(f"{path}: holds no graph; write one with `headrace deploy plan --save {path}`")
+        raise GraphError(f"{path}: not a graph; write one with `headrace deploy plan --save {path}`")
     return graph
 
 
 def any_subject(graph: Graph) -> Graph:
-    """The same for whichever subjects: their branches are alike. No shards and keys: they are the operator's choice.
+    """Return the graph for any subject, because their branches are alike; without shards and keys, which users choose.
 
     >>> any_subject({"shards": 1, "steps": {"Read/Read[a]": {}, "Read/Read[b]": {}}})
     {'shards': None, 'steps': {'Read/Read[*]': {}}}
@@ -56,39 +56,41 @@ def any_subject(graph: Graph) -> Graph:
     return {"shards": None, "steps": {_SUBJECT.sub("[*]", name): step for name, step in graph["steps"].items()}}
 
 
-def compare(running: Graph, new: Graph) -> list[Change]:
-    """Every difference that matters to a running job, the incompatible ones first."""
+def compare(running: Graph, new: Graph) -> list[GraphChange]:
+    """Return every difference that matters to a running job, the incompatible ones first."""
     changes = []
     if running["shards"] != new["shards"]:
         what = f"shards: {running['shards']} became {new['shards']}; ids are remembered by shard, so rows would double"
-        changes.append(Change("Write", what, False))
+        changes.append(GraphChange("Write", what, False))
     changes += _keys(running.get("keys", {}), new.get("keys", {}))
     before, after = running["steps"], new["steps"]
     for label in sorted(before.keys() - after.keys()):
-        changes.append(Change(label, "label: gone; keep it, or give its new name with --rename", False))
+        changes.append(GraphChange(label, "label: gone; keep it, or give its new name with --rename", False))
     for label in sorted(after.keys() - before.keys()):
-        changes.append(Change(label, "label: new", True))
+        changes.append(GraphChange(label, "label: new", True))
     for label in sorted(before.keys() & after.keys()):
         changes += _step(label, before[label], after[label])
     return sorted(changes, key=lambda change: change.compatible)
 
 
-def _keys(before: Mapping[str, str], after: Mapping[str, str]) -> list[Change]:
+def _keys(before: Mapping[str, str], after: Mapping[str, str]) -> list[GraphChange]:
     effects = {
         "masking": ("tokens made from then on differ", True),
         "masking_key_version": ("tokens made from then on begin otherwise", True),
         "sealing": ("what waits cannot be opened", False),
     }
     return [
-        Change("Keys", f"{_KEYS[name]}: {before[name]} became {after[name]}; {effect}", compatible)
+        GraphChange("Keys", f"{_KEYS[name]}: {before[name]} became {after[name]}; {effect}", compatible)
         for name, (effect, compatible) in effects.items()
         if name in before and name in after and before[name] != after[name]
     ]
 
 
 def renamed(graph: Graph, mapping: Mapping[str, str]) -> Graph:
-    """*graph* as an update with that mapping sees it; a name stands for all that is within it, nothing for a step that
-    is gone, which one with state may not be."""
+    """Return *graph* with the labels of *mapping*; a label covers everything within it.
+
+    An empty new label removes a step, but not one with state.
+    """
     steps = {}
     for label, step in graph["steps"].items():
         new = _rename(label, mapping)
@@ -104,26 +106,27 @@ def _rename(label: str, mapping: Mapping[str, str]) -> str:
     return label
 
 
-def _step(label: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
+def _step(label: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[GraphChange]:
     changes = []
     if before["does"] != after["does"]:
-        changes.append(Change(label, f"does: {before['does']} became {after['does']}", False))
-    old, new = dict(kept(before)), dict(kept(after))
+        changes.append(GraphChange(label, f"does: {before['does']} became {after['does']}", False))
+    old, new = dict(dependencies(before)), dict(dependencies(after))
     for name in old.keys() - new.keys():
-        changes.append(Change(label, f"{name}: gone; what the running job keeps there would be lost", False))
+        changes.append(GraphChange(label, f"{name}: gone; the running job's data there would be lost", False))
     for name in new.keys() - old.keys():
-        changes.append(Change(label, f"{name}: new, and empty in a running job", True))
+        changes.append(GraphChange(label, f"{name}: new, and empty in a running job", True))
     for name in old.keys() & new.keys():
         if old[name] != new[name]:
-            changes.append(Change(label, f"{name}: {old[name]} became {new[name]}", False))
+            changes.append(GraphChange(label, f"{name}: {old[name]} became {new[name]}", False))
     return sorted(changes, key=lambda change: change.what)
 
 
-def kept(step: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What a running job depends on in *step*: outputs and state with their coders, timers. State that is numbered is
-    one thing, for a ring of another size finds nothing where it was.
+def dependencies(step: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the parts of *step* that a running job depends on: outputs and state with their coders, and timers.
 
-    >>> kept({"coders": {"None": "A", "late": "B"}, "states": {}, "timers": {"ts-go": "PROCESSING_TIME"}})
+    Numbered states are one part, because another number of bags finds its data elsewhere.
+
+    >>> dependencies({"coders": {"None": "A", "late": "B"}, "states": {}, "timers": {"ts-go": "PROCESSING_TIME"}})
     [('output', 'A'), ('output late', 'B'), ('timer go', 'PROCESSING_TIME')]
     """
     outputs = [("output" if name == "None" else f"output {name}", coder) for name, coder in step["coders"].items()]
@@ -133,13 +136,13 @@ def kept(step: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _folded(states: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Names and specs, one for all names that differ in their number alone.
+    """Yield names and specs, one for all names that differ only in their number.
 
     >>> list(_folded({"head": "V", "page_00": "B", "page_01": "B", "page_02": "B"}))
     [('head', 'V'), ('page_00 to page_02', 'B')]
     """
-    rings: dict[tuple[str, str], list[str]] = {}
+    groups: dict[tuple[str, str], list[str]] = {}
     for name, spec in sorted(states.items()):
-        rings.setdefault((_NUMBER.sub("", name), spec), []).append(name)
-    for (_, spec), names in rings.items():
+        groups.setdefault((_NUMBER.sub("", name), spec), []).append(name)
+    for (_, spec), names in groups.items():
         yield names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}", spec

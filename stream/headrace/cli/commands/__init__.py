@@ -1,1 +1,1 @@
-"""What each command does; :mod:`headrace.cli.app` says how it is called."""
+"""The implementation of each command; :mod:`headrace.cli.app` has options and help."""

@@ -1,4 +1,4 @@
-"""``headrace audit``: print the counts and the windows that differ, and exit 1 when they do not reconcile."""
+"""``headrace audit``: print the counts and the windows that differ; exit with 1 when they do not reconcile."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ MOST_SHOWN: Final = 20
 
 
 def run_audit(settings: Settings, scope: Scope, format_: str) -> Exit:
-    """Audit what *scope* chooses, and say *reconciled* or what differs."""
+    """Audit the subjects of *scope*, and print *reconciled* or the differences."""
     check_format(format_)
     names = settings.names
     registry, client = served(settings), open_bigquery(settings.project)
-    chosen(registry, scope)  # a mistyped subject is said before anything is asked
+    chosen(registry, scope)  # refuse a mistyped subject before any query
     reach(Service.BIGQUERY)
     client.get_dataset(f"{names.project}.{names.dataset}")
     audits = audit(registry, names, client, scope)
     state_counts = count_states(client, archive_names(settings))
     reconciled = not any(each.differences for each in audits)
     if format_ == "table":
-        _show_people(audits)
+        _show_tables(audits)
     elif format_ == "ndjson":
         for each in audits:
             print_json(_as_dict(each) | {"letters": _letters(each, state_counts), "windows": _windows(each)})
@@ -47,8 +47,8 @@ def run_audit(settings: Settings, scope: Scope, format_: str) -> Exit:
     for each in audits:
         counts = _letters(each, state_counts)
         if counts and any(counts.values()):
-            said = ", ".join(f"{count:,} {state}" for state, count in counts.items())
-            say(f"{each.subject}: letters in the archive: {said}")
+            states = ", ".join(f"{count:,} {state}" for state, count in counts.items())
+            say(f"{each.subject}: letters in the archive: {states}")
         for gap in each.gaps:
             say(f"{each.subject}: published {gap}")
         for sentence in [*each.excused, *each.differences]:
@@ -58,11 +58,11 @@ def run_audit(settings: Settings, scope: Scope, format_: str) -> Exit:
 
 
 def _letters(each: SubjectAudit, state_counts: StateCounts | None) -> dict[str, int] | None:
-    """How many letters of a subject stand where; None when there is no archive that can be read."""
+    """Return the letters of a subject by state, or None without an archive that can be read."""
     return None if state_counts is None else {state: state_counts[each.subject, state] for state in State}
 
 
-def _show_people(audits: Sequence[SubjectAudit]) -> None:
+def _show_tables(audits: Sequence[SubjectAudit]) -> None:
     filtered = any(each.dropped for each in audits)
     show("subjects", [_line(each, filtered) for each in audits], "table")
     differing = [line for each in audits for line in _windows(each) if not line["excused"]]
@@ -72,7 +72,7 @@ def _show_people(audits: Sequence[SubjectAudit]) -> None:
     show("windows", [_window_line(line) for line in differing[:MOST_SHOWN]], "table")
     more = sum(sum(each.windows[kind] for kind in each.windows if not kind.excused) for each in audits) - MOST_SHOWN
     if more > 0:
-        say(f"and {more:,} more; --format json names up to 1,000 of each subject")
+        say(f"and {more:,} more; --format json lists up to 1,000 of each subject")
 
 
 def _line(each: SubjectAudit, filtered: bool) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""``headrace backfill``: files through the embedded engine, with a journal of their own."""
+"""``headrace backfill``: write files with the embedded engine and a journal of their own."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ _REASONS: Final = (Reason.INVALID_LINE, Reason.IN_THE_FUTURE, Reason.TRANSFORM_F
 
 
 def check_files(settings: Settings, subject: str, files: Sequence[str], mapping: str | None, format_: str) -> Exit:
-    """Read and check every line; nothing is opened but the files."""
+    """Read and check every line; open nothing but the files."""
     return check(settings, Reading.of(settings, subject, files, mapping), format_)
 
 
 def check(settings: Settings, reading: History, format_: str) -> Exit:
-    """Judge every line of *reading* as a run does, and say which it would refuse.
+    """Check every line of *reading* as a run does, and print the lines that it would refuse.
 
-    What only the table can say is left: whether it holds an event already, and whether BigQuery takes its row.
+    Does not check what needs the table: whether it has an event already, and whether BigQuery accepts the row.
     """
     check_format(format_)
     subject, stop, line = reading.contract.subject, threading.Event(), ProgressLine("checked", noun="lines")
     stop_on_signals(stop)
     source = reading.source(None, RetryPolicy("read", SubjectStatus(subject), stop), stop)
-    job = job_of(settings, subject, HeldKey(os.urandom(KEY_BYTES)))  # whatever the tokens are, nobody sees them
+    job = job_of(settings, subject, HeldKey(os.urandom(KEY_BYTES)))  # nobody sees the tokens
     preparer, lines, dropped, refused = LinePreparer(job, subject), 0, 0, Counter[str]()
     while not stop.is_set():
         for pulled in source.take(settings.round_messages, 0):
@@ -65,7 +65,7 @@ def check(settings: Settings, reading: History, format_: str) -> Exit:
 
 
 def _prepared(preparer: LinePreparer, messages: Sequence[Message], job: Job) -> Iterator[Prepared]:
-    """What a run makes of *messages* before it writes them, in as many rounds as it takes."""
+    """Yield the rounds that a run prepares from *messages* before it writes them."""
     while messages:
         prepared = preparer.prepare(messages, job.clock())
         yield prepared
@@ -73,7 +73,7 @@ def _prepared(preparer: LinePreparer, messages: Sequence[Message], job: Job) -> 
 
 
 def _with_line(letter: DeadLetter) -> str:
-    """The detail of *letter*, which names file and line when the line is no event."""
+    """Return the detail of *letter* with file and line, which the detail of an invalid line has already."""
     if letter.reason is Reason.INVALID_LINE:
         return letter.detail
     attributes = letter.message.attributes
@@ -81,12 +81,12 @@ def _with_line(letter: DeadLetter) -> str:
 
 
 def run_backfill(settings: Settings, subject: str, files: Sequence[str], mapping: str | None, format_: str) -> Exit:
-    """Write what the table does not hold yet, and say what became of every line."""
+    """Write the events that the table lacks, and print how many lines had which outcome."""
     return write(settings, Reading.of(settings, subject, files, mapping), format_)
 
 
 def write(settings: Settings, reading: History, format_: str) -> Exit:
-    """Write what the table does not hold yet of *reading*, and say what became of every line."""
+    """Write the events of *reading* that the table lacks, and print how many lines had which outcome."""
     check_format(format_)
     set_up_logs(settings.log_format)
     warn_of_fallback()
@@ -95,11 +95,11 @@ def write(settings: Settings, reading: History, format_: str) -> Exit:
     stop_on_signals(engine.stop)
     status, line = engine.status.subjects[subject], ProgressLine("backfilled", noun="lines")
 
-    def say_progress(progress: Progress) -> None:
+    def show_progress(progress: Progress) -> None:
         before = source.settled_before
         line(before + progress.acknowledged, _estimate(before + progress.acknowledged, source.fraction))
 
-    engine.on_progress = say_progress
+    engine.on_progress = show_progress
     collect_less_often()
     try:
         engine.run()
@@ -118,20 +118,21 @@ def write(settings: Settings, reading: History, format_: str) -> Exit:
     if source.finished and is_waiting(engine):
         return Exit.UNREACHABLE
     if not source.finished:
-        say("interrupted; run it again and it goes on where it was")
+        say("interrupted; run the command again, it continues")
     return _exit(source, bad)
 
 
 def is_waiting(engine: Embedded) -> bool:
-    """Whether something was still in the way of an engine that has ended; says what."""
+    """Return whether the engine ended with an open problem, and print it."""
     for waiting in (each for each in engine.status.subjects.values() if each.in_the_way):
-        say(f"{waiting.subject}: {'; '.join(waiting.in_the_way.values())}; run it again, nothing is counted twice")
+        problems = "; ".join(waiting.in_the_way.values())
+        say(f"{waiting.subject}: {problems}; run the command again, nothing is counted twice")
         return True
     return False
 
 
 def _estimate(lines: int, fraction: float) -> int:
-    """How many lines there will be, by how much of the files they were."""
+    """Estimate the number of lines from the fraction of the files that is read."""
     return max(lines, round(lines / fraction)) if fraction else lines
 
 

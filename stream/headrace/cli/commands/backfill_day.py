@@ -1,4 +1,4 @@
-"""``headrace backfill --replace-partition DAY``: a day of the table becomes what the files say of it."""
+"""``headrace backfill --replace-partition DAY``: replace the rows of a day by those of the files."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ from headrace.util.output import check_format, say, show
 def replace_day(
     settings: Settings, subject: str, files: Sequence[str], mapping: str | None, day: str, format_: str, dry_run: bool
 ) -> Exit:
-    """Put what *files* say in the place of *day*; *dry_run*: read and check it, and write nothing.
+    """Replace the rows of *day* by those of *files*. With *dry_run* check the files and write nothing.
 
     Raises:
-        BackfillError: a line is no event of that day; nothing was written.
+        BackfillError: a line is not an event of that day; nothing was written.
     """
     check_format(format_)
     set_up_logs(settings.log_format)
@@ -55,13 +55,13 @@ def replace_day(
     if replacement.finished and is_waiting(engine):
         return Exit.UNREACHABLE
     if not replacement.finished:
-        say("interrupted; run it again")
+        say("interrupted; run the command again")
         return Exit.INTERRUPTED
     return Exit.DONE
 
 
 def build_replacement(settings: Settings, task: Task, text: str) -> tuple[Embedded, DayReplacement]:
-    """The engine that replaces one day, not started; it claims the subject as one that streams does."""
+    """Build the engine that replaces one day, not started. It claims the subject like a streaming engine."""
     subject, stop = task.contract.subject, threading.Event()
     job, journal = job_of(settings, subject, held_key(settings)), Journal.open(settings.journal)
     client = open_bigquery(settings.project)

@@ -1,4 +1,4 @@
-"""``headrace backfill --from``: rows of a database or an API through the engine, as files of history go."""
+"""``headrace backfill --from``: write rows of a database or an API with the engine, like files."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ from headrace.schemas.registry import Contract
 
 @dataclass(frozen=True, slots=True)
 class Pulling:
-    """What is to be pulled; *now* in microseconds since 1970."""
+    """A pull from a database or an API; *now* is in microseconds since 1970."""
 
     pull: Pull
     now: int
 
     @property
     def contract(self) -> Contract:
-        """What the rows are events of."""
+        """The contract of the rows."""
         return self.pull.contract
 
     def source(self, journal: Journal | None, retry: RetryPolicy, stop: threading.Event) -> PullSource:
-        """The rows as the engine takes them."""
+        """Return the rows as a source of the engine."""
         return PullSource(self.pull, rows_of, journal, retry, stop, self.now)
 
 
 def pull_backfill(settings: Settings, path: Path, journal: Path | None, format_: str, dry_run: bool) -> Exit:
-    """Pull what is new as the file at *path* says, and write it.
+    """Pull new rows as the file at *path* configures it, and write them.
 
-    *dry_run*: pull from the cursor's start, check every row and write nothing.
+    With *dry_run* pull from the start of the cursor, check every row, and write nothing.
 
     Raises:
-        MappingError: the file says what is not known, or refers to what is not there.
+        MappingError: the file has an unknown key, or names something that does not exist.
         ExtraMissingError: the extra dlt is not installed.
-        PullError: the rows cannot be pulled, or no further; those before are written.
+        PullError: rows cannot be pulled; the rows before are written.
     """
     require_dlt()
     pull = read_pull(path, served(settings))

@@ -1,17 +1,17 @@
-"""``headrace cost estimate``: a month of a load, item by item."""
+"""``headrace cost estimate``: print the monthly cost of a load, item by item."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from headrace.planning.cost.estimate import Engine, Load, estimate
+from headrace.planning.cost.estimate import Engine, MonthlyLoad, estimate
 from headrace.planning.cost.prices import load_prices
 from headrace.util.output import check_format, say, show
 
 
-def show_estimate(load: Load, prices_file: Path | None, format_: str) -> None:
-    """Print what *load* costs in a month; PricesError when there are no prices."""
+def show_estimate(load: MonthlyLoad, prices_file: Path | None, format_: str) -> None:
+    """Print the monthly cost of *load*. Raises PricesError for an invalid file of prices."""
     check_format(format_)
     prices = load_prices(prices_file)
     items = estimate(load, prices)
@@ -29,9 +29,9 @@ def show_estimate(load: Load, prices_file: Path | None, format_: str) -> None:
         show("items", rows, format_)
         say(f"{total:,.2f} US dollars a month for {load.month:,.0f} events")
         if load.engine is Engine.EMBEDDED:
-            say("the machine that the engine runs on, its disk and its network are not in it")
+            say("without the machine that the engine runs on, its disk and its network")
         say(f"list prices as of {prices.as_of} ({prices.region})")
-        say("they change: check them, or name your own with --prices; more in docs/cost.md")
+        say("prices change: check them, or name your own with --prices; see docs/cost.md")
         return
     every = [
         {"what": item.what, "because": item.why, "quantity": item.quantity, "unit": item.price.unit, "usd": item.usd}

@@ -1,4 +1,4 @@
-"""``headrace cost measure``: what the load has been, to hold an estimate against."""
+"""``headrace cost measure``: print the load so far, to check an estimate."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from headrace.util.output import check_format, say, show
 
 
 def show_measured(settings: Settings, since: datetime, now: datetime, format_: str) -> None:
-    """Print what came in since *since*, and the estimate to ask for."""
+    """Print the load since *since*, and the command that estimates its cost."""
     check_format(format_)
     registry = served(settings)
     reach(Service.BIGQUERY)
@@ -37,7 +37,7 @@ def show_measured(settings: Settings, since: datetime, now: datetime, format_: s
     show("subjects", rows, format_)
     if whole.events:
         say(f"a month of this: {_asking(whole, sum(each.events > 0 for each in measured))}")
-        say("EVENT is the bytes of an encoded event; what was not measured is as in the estimate's --help")
+        say("EVENT is the bytes of an encoded event; other options have their defaults")
     else:
         say(f"nothing was tallied since {since:%Y-%m-%d %H:%M} UTC; look further back with --since")
 

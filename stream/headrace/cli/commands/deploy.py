@@ -1,4 +1,4 @@
-"""``headrace deploy``: what would be deployed, what an update would change, and how to drain."""
+"""``headrace deploy``: print the plan of a deployment and the changes of an update, and how to drain."""
 
 from __future__ import annotations
 
@@ -9,24 +9,36 @@ from typing import Any
 
 from headrace.config.settings import Settings, SettingsError
 from headrace.deploy.dataflow_flags import backfill_flags, dataflow_flags, drain_script, secret_names
-from headrace.deploy.graph_comparison import GOLDEN, Change, Graph, any_subject, compare, dump, kept, load, renamed
+from headrace.deploy.graph_comparison import (
+    GOLDEN,
+    Graph,
+    GraphChange,
+    any_subject,
+    compare,
+    dependencies,
+    dump,
+    load,
+    renamed,
+)
 from headrace.errors import Exit
 from headrace.util.output import print_json, say
 
 
 def parse_renames(pairs: list[str]) -> dict[str, str]:
-    """Read ``old=new`` pairs, or ``old=`` for a step that is gone; raises SettingsError when one is not that."""
+    """Read ``old=new`` pairs, or ``old=`` for a step that is gone. Raises SettingsError for an invalid pair."""
     mapping = {}
     for pair in pairs:
         old, found, new = pair.partition("=")
         if not (old and found):
-            raise SettingsError("--rename: not <old label>=<new label>, nor <old label>= for a step that is gone")
+            raise SettingsError(
+                "--rename: invalid; write <old label>=<new label>, or <old label>= for a step that is gone"
+            )
         mapping[old] = new
     return mapping
 
 
 def plan(settings: Settings, against: Path | None, save: Path | None, renames: list[str], json_output: bool) -> Exit:
-    """Print graph, options and changes. FOUND when a running job cannot be updated to it."""
+    """Print graph, options and changes. Return FOUND when a running job cannot be updated."""
     mapping = parse_renames(renames)
     flags = dataflow_flags(settings, mapping=mapping)
     new = current_graph(settings)
@@ -44,7 +56,7 @@ def plan(settings: Settings, against: Path | None, save: Path | None, renames: l
 
 
 def current_graph(settings: Settings) -> Graph:
-    """The graph of these settings and contracts. It names no runner: for one, Beam looks for an account."""
+    """Return the graph of the settings and contracts. It names no runner, because Beam looks for an account then."""
     from headrace.deploy.graph import describe
     from headrace.deploy.submit import pipeline_for
 
@@ -55,14 +67,14 @@ def current_graph(settings: Settings) -> Graph:
 
 
 def as_text(
-    settings: Settings, graph: Graph, flags: list[str], changes: list[Change], against: Path | None = None
+    settings: Settings, graph: Graph, flags: list[str], changes: list[GraphChange], against: Path | None = None
 ) -> str:
-    """The plan for a person: steps with what they keep, options, changes; the branches of all subjects as one."""
+    """Format the plan: steps with their state, options, changes; the branches of all subjects as one."""
     subjects = settings.registry().subjects
     lines = [f"Steps for {', '.join(subjects)}; {graph['shards']} shards:"]
     for label, step in any_subject(graph)["steps"].items():
         lines.append(f"  {label}")
-        lines += [f"    {name}: {value}" for name, value in kept(step)]
+        lines += [f"    {name}: {value}" for name, value in dependencies(step)]
     lines += ["Options:", *(f"  {flag}" for flag in flags)]
     lines.append(f"Changes for the job of {against}:" if against else "Changes for a running job of this release:")
     lines += [f"  {'ok' if each.compatible else 'NOT COMPATIBLE'}  {each.step}: {each.what}" for each in changes]
@@ -79,24 +91,24 @@ def drain(settings: Settings) -> None:
 
 
 def run_on_dataflow(settings: Settings, update: bool, renames: list[str], validate_only: bool = False) -> None:
-    """Submit the job and say its id; with *validate_only* that job only answers, in its messages."""
+    """Submit the job and print its id. With *validate_only* that job only checks the update, in its messages."""
     from headrace.deploy.submit import pipeline_for, submit
 
     flags = dataflow_flags(settings, update, parse_renames(renames), validate_only)
     job = submit(pipeline_for(settings, flags))
     if validate_only:
-        say(f"asked: the messages of job {job} say whether the running job can be updated")
+        say(f"submitted a check: the messages of job {job} tell whether the running job can be updated")
     else:
-        say(f"submitted: {job}; look: headrace audit; drain: headrace deploy drain")
+        say(f"submitted: {job}; to check it: `headrace audit`; to drain it: `headrace deploy drain`")
 
 
 def backfill_on_dataflow(settings: Settings, subject: str, files: Sequence[str], mapping: str | None) -> None:
-    """Submit a backfill and say its id."""
+    """Submit a backfill and print its id."""
     from headrace.deploy.submit import backfill_pipeline_for, submit
 
     job = submit(backfill_pipeline_for(settings, subject, files, mapping, backfill_flags(settings, subject)))
-    say(f"submitted: {job}; it writes all of the files or nothing; look: headrace audit --subject {subject}")
+    say(f"submitted: {job}; it writes all of the files or nothing; to check it: `headrace audit --subject {subject}`")
 
 
-def _row(change: Change) -> dict[str, Any]:
+def _row(change: GraphChange) -> dict[str, Any]:
     return {"step": change.step, "what": change.what, "compatible": change.compatible}

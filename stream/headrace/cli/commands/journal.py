@@ -1,4 +1,4 @@
-"""``headrace journal inspect``: what the embedded engine's journal holds."""
+"""``headrace journal inspect``: print the contents of the embedded engine's journal."""
 
 from __future__ import annotations
 
@@ -12,21 +12,20 @@ from headrace.util.output import say, show
 
 
 def open_existing(given: Path | None) -> Journal:
-    """Open the journal in the folder that is *given* or set, also beside a running engine; JournalError when there is
-    none."""
-    # Whatever the project is: a journal is looked at without asking anybody.
+    """Open the journal in the folder *given* or set, also beside a running engine. Raises JournalError without one."""
+    # The project does not matter, because a journal is read without any call.
     directory: Path = load_settings(project="not-asked", journal=given).journal
     if not (directory / FILE).exists():
-        raise JournalError(f"{directory}: no journal there; name its folder with --journal")
+        raise JournalError(f"{directory}: no journal; name its folder with --journal")
     return Journal.open(directory)
 
 
 def inspect_journal(given: Path | None, format_: str) -> None:
-    """Print a line for each table, and what the journal holds besides; JournalError when there is none."""
+    """Print a line for each table, and the other contents of the journal. Raises JournalError without a journal."""
     facts = open_existing(given).facts()
     tables = facts.pop("tables")
     show("tables", tables, format_, **facts)
     if format_ == "table":
         owner = f"epoch {facts['epoch']}, last owned by {facts['holder']}" if facts["epoch"] else "never owned"
         say(f"journal {facts['journal']}: {owner}; {facts['bytes']:,} bytes")
-        say(f"{facts['ids_remembered']:,} ids remembered, {facts['tallies_waiting']:,} counts to be appended")
+        say(f"{facts['ids_remembered']:,} ids remembered, {facts['tallies_waiting']:,} tallies to append")

@@ -1,4 +1,4 @@
-"""``headrace provision``: show the plan, then apply it."""
+"""``headrace provision``: print the plan, and apply it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from headrace.util.terminal_columns import counted
 
 
 def provision(settings: Settings, dry_run: bool) -> None:
-    """Create what is missing and update what may be updated; say what was done.
+    """Create missing resources, update others, and print the changes.
 
     Raises:
-        ProvisionError: something cannot be changed; all of it is said, and nothing is changed.
+        ProvisionError: some resources cannot be changed; all of them are printed, and nothing is changed.
     """
     registry = settings.registry()
     reach(Service.PUBSUB, Service.BIGQUERY)
@@ -32,7 +32,7 @@ def provision(settings: Settings, dry_run: bool) -> None:
     for change in changes:
         say(f"{change.action} {change.what} {change.name}{f': {change.why}' if change.why else ''}")
     if not changes:
-        say("nothing to change: everything is as the contracts say")
+        say("nothing to change: all resources match the contracts")
     elif dry_run:
         say(f"{counted(len(changes), 'change')}; run without --dry-run to make them")
     else:

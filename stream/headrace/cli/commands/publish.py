@@ -1,4 +1,4 @@
-"""``headrace publish``: events from NDJSON, through the SDK."""
+"""``headrace publish``: publish events from NDJSON with the SDK."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from headrace.util.terminal_columns import counted
 
 
 class InvalidLineError(HeadraceError, ValueError, error_code="HR-307", exit_code=Exit.FOUND):
-    """A line is not an event of its contract. The text names the line and the reason, never its values."""
+    """A line is not an event of its contract. The message names the line and the error, never a value."""
 
 
 class NoTopicError(HeadraceError, LookupError, error_code="HR-308", exit_code=Exit.CONFIGURATION):
-    """The topic of the subject does not exist. The text names it and the remedy."""
+    """The subject's topic does not exist. The message names it and the remedy."""
 
 
 def publish_lines(settings: Settings, subject: str, lines: Iterable[str | bytes], source: str) -> None:
-    """Check every line, then publish all of them and wait until each is confirmed.
+    """Check every line, then publish all of them, and wait until each is confirmed.
 
     Raises:
         InvalidLineError: a line is not an event of its contract; nothing was sent.
-        NoTopicError: there is nowhere to send them; nothing was sent.
-        PublishError: some were not confirmed.
+        NoTopicError: the topic does not exist; nothing was sent.
+        PublishError: some events were not confirmed.
     """
     registry = served(settings)
     contract = registry.latest(subject)
@@ -46,7 +46,7 @@ def publish_lines(settings: Settings, subject: str, lines: Iterable[str | bytes]
                 producer.publish(subject, fields)
     except PublishError as error:
         if isinstance(error.__cause__, NotFound):
-            raise NoTopicError(f"{settings.names.topic(subject)}: not there; `headrace provision` makes it") from error
+            raise NoTopicError(f"{settings.names.topic(subject)}: not found; run `headrace provision`") from error
         raise
     say(f"published {counted(len(events), 'event')} to {subject}")
 

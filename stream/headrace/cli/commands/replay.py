@@ -15,8 +15,9 @@ from headrace.console.letters_access import confirmed, letters_of
 from headrace.console.progress_line import ProgressLine
 from headrace.dead_letters.facts import State
 from headrace.dead_letters.filters import Filter
+from headrace.dead_letters.replay_context import INTERRUPTED, OperationInfo, ReplayContext
 from headrace.dead_letters.replay_forecast import Forecast
-from headrace.dead_letters.replay_letters import INTERRUPTED, OperationInfo, ReplayContext, replay
+from headrace.dead_letters.replay_letters import replay
 from headrace.dead_letters.replay_plan import SENT_BY_DEFAULT, ReplayPlan, plan_replay
 from headrace.dead_letters.replay_rate import RateLimit
 from headrace.dead_letters.service import ChoiceError, LetterService

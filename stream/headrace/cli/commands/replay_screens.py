@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Any, Final
 
+from headrace.dead_letters.replay_context import INTERRUPTED, ReplayResult
 from headrace.dead_letters.replay_forecast import Forecast
-from headrace.dead_letters.replay_letters import INTERRUPTED, ReplayResult
 from headrace.dead_letters.replay_plan import Cause, ReplayPlan
 from headrace.dead_letters.service import SHORT
 from headrace.util.output import say, show

@@ -1,4 +1,4 @@
-"""``headrace run``: the job on the embedded engine, until it is told to stop."""
+"""``headrace run``: run the job on the embedded engine."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Final
 
 import structlog
 
+from headrace.config.key_files import read_masking_key
 from headrace.config.secrets import HeldKey
-from headrace.config.settings import Settings, read_masking_key
+from headrace.config.settings import Settings
 from headrace.console.archive_access import collecting
 from headrace.engine.build import build_engine, collect_less_often
 from headrace.engine.embedded import Progress
@@ -28,22 +29,22 @@ _LOG = structlog.get_logger("headrace")
 
 
 class _Reporter:
-    """Says how far the engine is, now and then, when something has happened."""
+    """Logs the progress of the engine every few seconds if there is any."""
 
     def __init__(self) -> None:
         self._next = time.monotonic() + REPORT_SECONDS
-        self._said = 0
+        self._logged = 0
 
     def __call__(self, progress: Progress) -> None:
         now = time.monotonic()
-        if now >= self._next and progress.acknowledged != self._said:
-            rate = (progress.acknowledged - self._said) / (now - self._next + REPORT_SECONDS)
+        if now >= self._next and progress.acknowledged != self._logged:
+            rate = (progress.acknowledged - self._logged) / (now - self._next + REPORT_SECONDS)
             _LOG.info("acknowledged", events=progress.acknowledged, a_second=round(rate))
-            self._next, self._said = now + REPORT_SECONDS, progress.acknowledged
+            self._next, self._logged = now + REPORT_SECONDS, progress.acknowledged
 
 
 def run_until_stopped(settings: Settings) -> None:
-    """Run until SIGTERM or Ctrl-C, then drain: what was pulled is written and acknowledged."""
+    """Run until SIGTERM or Ctrl-C, then drain: write and acknowledge the messages that were pulled."""
     set_up_logs(settings.log_format)
     warn_of_fallback()
     registry = settings.serviceable_registry()
@@ -53,20 +54,20 @@ def run_until_stopped(settings: Settings) -> None:
     engine.on_progress = _Reporter()
     stop_on_signals(engine.stop)
     collect_less_often()
-    told = {
+    details = {
         "into": f"{settings.project}.{settings.dataset}",
         "journal": str(settings.journal),
         "decoder": decoder_kind(),
     }
     with serving_health(settings.health, engine.status, settings.pipeline), collecting(settings):
-        _say_what_is_away()
-        _LOG.info("running", subjects=job.registry.subjects, **told)
+        _log_unreachable()
+        _LOG.info("running", subjects=job.registry.subjects, **details)
         engine.run()
     _LOG.info("drained", events=engine.progress.acknowledged)
 
 
-def _say_what_is_away() -> None:
-    """Say which services do not answer; the engine waits for them."""
+def _log_unreachable() -> None:
+    """Log the services that do not answer; the engine waits for them."""
     for service in JOB:
         try:
             reach(service, seconds=AWAY_SECONDS)

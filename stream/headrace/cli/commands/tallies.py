@@ -1,4 +1,4 @@
-"""``headrace tallies compact``: say what is put together, and do it."""
+"""``headrace tallies compact``: print the lines to merge, and merge them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from headrace.util.terminal_columns import counted
 
 
 def compact_tallies(settings: Settings, now: int, age: timedelta, dry_run: bool, format_: str) -> None:
-    """Put together the lines of days (UTC) that ended *age* before *now*, in microseconds since 1970."""
+    """Merge the lines of days (UTC) that ended *age* before *now*, in microseconds since 1970."""
     check_format(format_)
     reach(Service.BIGQUERY)
     client = open_bigquery(settings.project)
@@ -27,8 +27,8 @@ def compact_tallies(settings: Settings, now: int, age: timedelta, dry_run: bool,
         show("subjects", [asdict(each) for each in planned], format_, dry_run=dry_run)
     lines, become = sum(each.lines for each in planned), sum(each.become for each in planned)
     if not planned:
-        say(f"nothing to put together before {before:%Y-%m-%d}")
+        say(f"nothing to merge before {before:%Y-%m-%d}")
     elif dry_run:
-        say(f"{counted(lines, 'line')} would become {become:,}; run without --dry-run to do it")
+        say(f"{counted(lines, 'line')} would become {become:,}; run without --dry-run to merge them")
     else:
         say(f"{counted(lines, 'line')} became {become:,}")

@@ -1,4 +1,4 @@
-"""``headrace template``: the Flex Template's file, and jobs from it."""
+"""``headrace template``: build the Flex Template's file, and start jobs from it."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from headrace.deploy.flex_template import (
 
 
 def build(settings: Settings, backfill: bool, print_only: bool) -> None:
-    """Put a template's file into its bucket, or print what does."""
+    """Put a template's file into its bucket, or print the command."""
     _do(build_backfill_command(settings) if backfill else build_command(settings), print_only)
 
 
 def run(settings: Settings, update: bool, renames: list[str], print_only: bool) -> None:
-    """Start a job from the template, or replace the running one, or print what does."""
+    """Start a job from the template, or replace the running one, or print the command."""
     _do(run_command(settings, update, parse_renames(renames)), print_only)
 
 
 def print_metadata(backfill: bool) -> None:
-    """Print what Dataflow knows of a template."""
+    """Print the metadata of a template."""
     sys.stdout.write(backfill_metadata() if backfill else metadata())
 
 

@@ -1,4 +1,4 @@
-"""``headrace up``: both emulators, until Ctrl-C."""
+"""``headrace up``: run both emulators until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from headrace.util.output import say
 
 
 def up_until_interrupted(directory: Path) -> None:
-    """Start both emulators, print the variables to export on stdout, and end them on Ctrl-C or SIGTERM."""
+    """Start both emulators, print the variables to export on stdout, and stop them on Ctrl-C or SIGTERM."""
     with running_emulators(directory) as emulators:
         lines = [f"export {name}={value}" for name, value in emulators.environment.items()]
         (directory / "emulators.env").write_text("\n".join(lines) + "\n")
         print("\n".join(lines), flush=True)  # noqa: T201 the command's data
         say(f"emulators are running; in another terminal: source {directory}/emulators.env")
-        say("Ctrl-C ends them, and all they hold")
+        say("Ctrl-C stops them and deletes their data")
         wait_for_interrupt()

@@ -1,1 +1,1 @@
-"""How fast Headrace is, beside what people write by hand: the same events, in one run."""
+"""Measure how fast Headrace is beside code that people write by hand: the same events, in one run."""

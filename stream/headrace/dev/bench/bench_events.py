@@ -1,4 +1,4 @@
-"""The events that everything is measured with: real flights, and synthetic bookings that nest and are personal."""
+"""Make the events of all measurements: real flights, and synthetic bookings with nested and personal fields."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ _SOURCE: Final = "/bench"
 
 
 def messages(registry: Registry, subject: str, count: int, now: datetime) -> list[Message]:
-    """Give *count* messages of *subject* as a subscription brings them; the same for the same *now*."""
+    """Return *count* messages of *subject* as a subscription delivers them; the same for the same *now*."""
     return list(islice(_repeated(_once(registry, subject, count, now)), count))
 
 
 def keep(made: Sequence[Message], file: Path) -> None:
-    """Write them for processes that measure: bookings take longer to make up than to be measured with."""
+    """Write messages to a file for processes that measure, because making bookings takes longer than measuring."""
     file.write_bytes(pickle.dumps(made))
 
 
 def kept(file: Path) -> list[Message]:
-    """What :func:`keep` wrote."""
+    """Read the messages that :func:`keep` wrote."""
     return list(pickle.loads(file.read_bytes()))  # noqa: S301 by the process that started this one
 
 

@@ -1,4 +1,4 @@
-"""The figures as a person reads them."""
+"""Print the figures for people."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ acknowledges before it writes, so a crash loses events"""
 
 
 def print_report(figures: Mapping[str, Any], console: Console) -> None:
-    """Say what was measured, on what, and how it compares."""
+    """Print the measurements, the machine, and the comparison."""
     machine = figures["machine"]
     console.print(
         f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, load {machine['load']}; "
@@ -72,7 +72,7 @@ def _print_steps(title: str, steps: Mapping[str, Any], console: Console) -> None
 
 def _print_end_to_end(figures: Mapping[str, Any], console: Console) -> None:
     table = _table(f"End to end, flights: medians of {figures['rounds']} rounds")
-    table.padding = (0, 1, 0, 0)  # of eighty columns none is to spare
+    table.padding = (0, 1, 0, 0)  # the table needs all eighty columns
     table.add_column("")
     table.add_column("events/s", justify="right")
     table.add_column("", style="dim")
@@ -122,7 +122,7 @@ def _print(table: Table, console: Console) -> None:
 
 
 def _give_or_take(quartiles: list[float], digits: int) -> str:
-    """Half of the distance of the quartiles."""
+    """Return half of the distance of the quartiles."""
     low, high = quartiles
     return f"±{(high - low) / 2:,.{digits}f}"
 

@@ -1,4 +1,4 @@
-"""What nobody can exceed here: pull and acknowledge, raw protobuf, nothing else.
+"""The upper bound of all rates here: pull and acknowledge in raw protobuf, nothing else.
 
 ``python -m headrace.dev.bench.ceiling <subscription> <total> <threads>``.
 """

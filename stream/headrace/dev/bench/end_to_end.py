@@ -26,7 +26,7 @@ OURS: Final = "ours"
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How many messages each rival gets, and how often it runs."""
+    """Number of messages for each contender, and of its runs."""
 
     ours: int
     handwritten: int
@@ -42,7 +42,7 @@ FULL: Final = Size(ours=100_000, handwritten=60_000, loop=20_000, ceiling=100_00
 
 @dataclass(frozen=True, slots=True)
 class Rival:
-    """Something that moves messages: the module that does, its arguments after project and total, how many it gets."""
+    """A program that moves messages: its module, its arguments after project and total, and its number of messages."""
 
     module: str
     arguments: Callable[[Names, str, int], Sequence[str]]
@@ -51,7 +51,7 @@ class Rival:
 
 
 def rivals(size: Size) -> dict[str, Rival]:
-    """Who is measured, in the order of the first round."""
+    """Return the contenders, in the order of the first round."""
     return {
         OURS: Rival("run_engine", lambda names, subject, total: [subject, str(total)], size.ours),
         "handwritten": Rival(
@@ -77,7 +77,7 @@ def measure(subject: str, size: Size, folder: Path, say: Callable[[str], None]) 
     registry = only(Registry.load(SAMPLES), subject)
     all_ = messages(registry, subject, max(size.ours, size.ceiling), datetime.now(UTC))
     runs: dict[str, list[Run]] = {name: [] for name in rivals(size)}
-    # The Pub/Sub emulator's JVM compiles what it runs often: who comes first pays for all, so that run is not counted.
+    # The Pub/Sub emulator's JVM compiles hot code in the first run, so that run is not counted.
     _run(rivals(size)[OURS], registry, subject, all_[: size.ours], "bench-warm", folder)
     for number in range(size.rounds):
         order = list(rivals(size).items())
@@ -89,7 +89,7 @@ def measure(subject: str, size: Size, folder: Path, say: Callable[[str], None]) 
 
 
 def only(registry: Registry, subject: str) -> Registry:
-    """The contracts of one subject."""
+    """Return the contracts of one subject."""
     return Registry({each.ref: each for each in registry if each.subject == subject})
 
 
@@ -105,7 +105,7 @@ def _run(rival: Rival, registry: Registry, subject: str, sent: Sequence[Message]
 
 
 def environment(project: str, folder: Path) -> dict[str, str]:
-    """What the engine's process is told."""
+    """Return the environment of the engine's process."""
     key = folder / "masking.key"
     if not key.exists():
         write_key_file(key, os.urandom(KEY_BYTES))
@@ -118,7 +118,7 @@ def environment(project: str, folder: Path) -> dict[str, str]:
 
 
 def summed_up(runs: Mapping[str, Sequence[Run]]) -> dict[str, Any]:
-    """Events a second of each, quartiles, ratios of ours to each in the same round, and who used the processor."""
+    """Return events a second of each, quartiles, ratios of ours to each in the same round, and processor time."""
     rates = {name: [run.rate.eps for run in each] for name, each in runs.items()}
     figures: dict[str, Any] = {f"{name}_eps": round(spread(each).median) for name, each in rates.items()}
     figures["quartiles"] = {name: spread(each).rounded(0) for name, each in rates.items()}
@@ -136,7 +136,7 @@ def summed_up(runs: Mapping[str, Sequence[Run]]) -> dict[str, Any]:
 
 
 def _cores(run: Run) -> float:
-    """How many cores were busy with a run: its own process and the others together."""
+    """Return how many cores a run used: its own process and the others together."""
     return (run.rate.cpu_seconds_per_million + sum(run.others.values())) * run.rate.eps / 1e6
 
 

@@ -1,4 +1,4 @@
-"""Messages published while they are taken, and never more than some ahead: as a stream is, and not as a backlog.
+"""Publish messages while they are consumed, at most some ahead: like a stream, not like a backlog.
 
 The Pub/Sub emulator copies the whole backlog at every pull while any message is held (docs/adr/0015), so of a long
 backlog it takes as much processor time as everybody else together.
@@ -23,7 +23,7 @@ CALL_SECONDS: Final = 10.0
 
 
 class Feed:
-    """Publishes *messages*, all of one subject; each request is serialised beforehand, for that is not measured."""
+    """Publishes *messages* of one subject; serialises each request beforehand, because that is not measured."""
 
     def __init__(self, names: Names, messages: Sequence[Message], ahead: int = AHEAD) -> None:
         self._ahead = ahead
@@ -39,12 +39,12 @@ class Feed:
         self._changed = threading.Condition()
 
     def publish_first(self) -> None:
-        """Publish as many as may be ahead of somebody who has not begun."""
+        """Publish the first messages, as many as may be ahead."""
         while self._requests and self._has_room():
             self._publish_next()
 
     def publish_on(self) -> None:
-        """Publish the others as the first ones are done, until all are published or the feed is ended."""
+        """Publish the others as earlier ones are done, until all are published or the feed is stopped."""
         while self._requests:
             with self._changed:
                 self._changed.wait_for(lambda: self._ended or self._has_room())
@@ -53,13 +53,13 @@ class Feed:
             self._publish_next()
 
     def reached(self, done: int) -> None:
-        """So many are done."""
+        """Report how many messages are done."""
         with self._changed:
             self._done = done
             self._changed.notify_all()
 
     def end(self) -> None:
-        """Publish no more."""
+        """Stop publishing."""
         with self._changed:
             self._ended = True
             self._changed.notify_all()
@@ -75,7 +75,7 @@ class Feed:
 
 @contextmanager
 def feeding(names: Names, messages: Sequence[Message], ahead: int = AHEAD) -> Iterator[Feed]:
-    """Publish the first of *messages*, and the others while the body says what it has reached."""
+    """Publish the first of *messages*, and the others while the body reports its progress."""
     feed = Feed(names, messages, ahead)
     feed.publish_first()
     thread = threading.Thread(target=feed.publish_on, name="feed", daemon=True)

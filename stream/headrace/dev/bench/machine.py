@@ -1,4 +1,4 @@
-"""On what it was measured: processor, memory, load, versions."""
+"""Describe the machine of a measurement: processor, memory, load, versions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PACKAGES: Final = (
 
 
 def describe_machine() -> dict[str, Any]:
-    """What a reader needs to judge the figures; *load* is of the last minute, before anything was measured."""
+    """Return the description of the machine; *load* is of the last minute before the measurement."""
     return {
         "processor": next(_processors(), platform.machine()),
         "cores": os.cpu_count(),

@@ -17,7 +17,7 @@ from headrace.steps.mask.tokens import TokenKey
 
 
 class Ours:
-    """One subject's messages to what AppendRows takes; each step takes what the one before gave."""
+    """Turns one subject's messages into an AppendRows request; each step takes the result of the one before."""
 
     def __init__(self, registry: Registry, subject: str, key: bytes) -> None:
         self._decoder = Decoder(registry, subject)
@@ -25,22 +25,22 @@ class Ours:
         self._seen = SeenIds()
 
     def decode(self, messages: Sequence[Message]) -> MicroBatch:
-        """Envelopes checked, payloads read strictly into columns, ids and contents hashed."""
+        """Check envelopes, read payloads strictly into columns, and hash ids and contents."""
         decoded = decode(messages, self._decoder, now_micros())
         if decoded.batch is None or decoded.refusals:
             raise ValueError(f"{len(decoded.refusals)} of {len(messages)} messages were refused: they are all valid")
         return decoded.batch
 
     def mask(self, batch: MicroBatch) -> MicroBatch:
-        """Personal columns masked."""
+        """Mask personal columns."""
         return replace(batch, rows=self._masker.mask(batch.rows))
 
     def dedupe(self, batch: MicroBatch) -> MicroBatch:
-        """Rows whose id is new, and remembered."""
+        """Return the rows with new ids, and remember the ids."""
         new = batch.take(self._seen.decide(batch).fresh)
         self._seen.remember(new)
         return new
 
     def row(self, batch: MicroBatch) -> Rows:
-        """The bytes that are committed and appended."""
+        """Return the bytes to commit and append."""
         return Rows.of(batch.rows)

@@ -39,7 +39,7 @@ IDLE_SECONDS: Final = 1.0  # how soon a thread with nothing to do sees that all 
 
 
 class Consumer:
-    """What the threads share."""
+    """The shared state of the threads."""
 
     def __init__(self, project: str, subject: str, ticker: Ticker, subscriber: SubscriberClient) -> None:
         registry, names = Registry.load(SAMPLES), Names(project)
@@ -56,7 +56,7 @@ class Consumer:
         self.failure: BaseException | None = None
 
     def guarded(self, work: Callable[[], None]) -> None:
-        """Do *work* in a thread; the main one raises what it raises."""
+        """Run *work* in a thread; the main thread raises its exception."""
         try:
             work()
         except BaseException as error:
@@ -64,7 +64,7 @@ class Consumer:
             self.done.set()
 
     def pull(self) -> None:
-        """Pull on, a little ahead of those that insert."""
+        """Pull messages, a little ahead of the threads that insert."""
         request = PullRequest(subscription=self._subscription, max_messages=ROWS)
         while not self.done.is_set():
             try:
@@ -91,7 +91,7 @@ class Consumer:
                 self.done.set()
 
     def _request(self) -> list[Any]:
-        """About a request's messages, or fewer when no more come soon; none when none come for a while."""
+        """Return the messages of a request, or fewer when no more come soon, or none after a while."""
         try:
             received = self._pulled.get(timeout=IDLE_SECONDS)
         except queue.Empty:

@@ -1,4 +1,4 @@
-"""Where the hand-written peers put what they read: rows by ``insertAll``, and what they cannot use on a topic."""
+"""The outputs of the hand-written peers: rows by ``insertAll``, and refused messages on a topic."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class DeadLetters:
 
 
 def insert_rows(client: bigquery.Client, table: str, rows: Sequence[Fields]) -> set[str]:
-    """Insert *rows* without insert ids; the ids of events that BigQuery refuses, while the others are inserted."""
+    """Insert *rows* without insert ids; return the ids of events that BigQuery refuses; the others are inserted."""
     if not rows:
         return set()
     errors = client.insert_rows_json(table, rows, row_ids=[None] * len(rows), skip_invalid_rows=True)
@@ -35,5 +35,5 @@ def insert_rows(client: bigquery.Client, table: str, rows: Sequence[Fields]) -> 
 
 
 def with_ids(messages: Sequence[Message], ids: Collection[str]) -> list[Message]:
-    """Those of *messages* whose event has one of *ids*."""
+    """Return the messages whose event has one of *ids*."""
     return [each for each in messages if each.attributes.get("ce-id") in ids] if ids else []

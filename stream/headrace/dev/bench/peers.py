@@ -1,4 +1,4 @@
-"""Messages published, a process started that moves them, watched until all are done, and what that took.
+"""Publish messages, start a process that moves them, watch it until all are done, and measure it.
 
 Everything is done with the emulators that the environment names.
 """
@@ -32,7 +32,7 @@ DRAIN_SECONDS: Final = 60.0
 
 
 class BenchFailedError(HeadraceError, RuntimeError, error_code="HR-915", exit_code=Exit.UNREACHABLE):
-    """A measured process ended or made no progress. The text says which."""
+    """A measured process exited or stalled. The message names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +67,13 @@ def publish(names: Names, messages: Sequence[Message]) -> None:
 
 
 def count_rows(names: Names, table: str) -> int:
-    """How many rows *table* holds."""
+    """Return the number of rows of *table*."""
     query = f"SELECT COUNT(*) AS n FROM {names.sql(table)} WHERE _event_time >= TIMESTAMP '0001-01-01'"  # noqa: S608
     return int(next(iter(open_bigquery(names.project).query_and_wait(query)))["n"])
 
 
 def module(name: str, *arguments: str) -> list[str]:
-    """The command that runs a module of this package."""
+    """Return the command that runs a module of this package."""
     return python(f"headrace.dev.bench.{name}", *arguments)
 
 
@@ -131,17 +131,17 @@ def watch(
         timer.cancel()
     if not ticks or ticks[-1].done < total:
         done = ticks[-1].done if ticks else 0
-        raise BenchFailedError(f"{what}: stopped at {done:,} of {total:,} messages; it said: {last_line(log)}")
+        raise BenchFailedError(f"{what}: stopped at {done:,} of {total:,} messages; its last line: {last_line(log)}")
     return ticks, used
 
 
 def last_line(log: Path) -> str:
-    """The last that a process said: its log goes with the run."""
+    """Return the last line of a process's log, which is deleted with the run."""
     return (log.read_text(errors="replace").strip().splitlines() or ["nothing"])[-1]
 
 
 class _Watchdog:
-    """Kills a process of which nothing is heard."""
+    """Kills a process that makes no progress."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
@@ -161,7 +161,7 @@ class _Watchdog:
 
 
 def measured(ticks: Sequence[Tick], used: Sequence[Mapping[str, float]], rows: int, ids: int) -> Run:
-    """Sum up one run. ValueError when it was too short."""
+    """Sum up one run. Raises ValueError when it was too short."""
     rate = rate_of(ticks)
     first, last = first_counted(ticks), -1
     count = ticks[last].done - ticks[first].done
@@ -190,5 +190,5 @@ def others() -> dict[str, list[psutil.Process]]:
 
 
 def seconds_of(members: Mapping[str, Sequence[psutil.Process]]) -> dict[str, float]:
-    """Processor seconds that each has used."""
+    """Return the processor seconds that each has used."""
     return {name: sum(sum(each.cpu_times()[:2]) for each in processes) for name, processes in members.items()}

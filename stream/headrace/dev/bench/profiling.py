@@ -1,4 +1,4 @@
-"""Where the engine's processor time went, by function of ours: py-spy's samples, summed up.
+"""Sum up py-spy's samples of the engine's processor time by our functions.
 
 py-spy looks into a process from outside some hundred times a second, so that calls cost what they do without it. Seen
 is what runs in Python or is called from there while it holds the interpreter's lock. gRPC's own threads, pyarrow's work
@@ -31,7 +31,7 @@ def under_py_spy(command: Sequence[str], file: Path) -> list[str]:
 
 
 def has_py_spy() -> bool:
-    """Whether it is installed."""
+    """Return whether py-spy is installed."""
     return (Path(sys.executable).parent / "py-spy").exists() or shutil.which("py-spy") is not None
 
 
@@ -78,7 +78,7 @@ def where_it_went(stacks: Iterable[str], events: int, cpu_us: float, at_most: in
 
 
 def _name(frame: str) -> str | None:
-    """A frame of ours as ``file:function``; None for another's."""
+    """Return one of our frames as ``file:function``, and None for others."""
     function, _, place = frame.rpartition(" (")
     path = Path(place.rstrip(")"))
     if path.is_relative_to(ROOT) and path.relative_to(ROOT).parts[0] in PACKAGES:

@@ -1,4 +1,4 @@
-"""What a benchmark needs that may not be installed, all of it named at once."""
+"""Check the optional requirements of a benchmark, and name all missing ones at once."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _PACKAGES: Final = {
 
 
 class BenchMissingError(HeadraceError, RuntimeError, error_code="HR-916", exit_code=Exit.CONFIGURATION):
-    """Tools of the benchmark are not installed. The text lists all of them, and how to install them."""
+    """Requirements of a measurement are not installed. The message names all of them and the remedies."""
 
 
 def check_needs(emulators: bool, profile: bool, find: Callable[[str], object | None] = find_spec) -> None:
-    """Refuse before anything is measured; *emulators* and *profile*: whether these are needed.
+    """Check before any measurement; *emulators* and *profile* say whether these are needed.
 
     Raises:
         BenchMissingError: names what is missing.

@@ -1,4 +1,4 @@
-"""``headrace bench``: steps, and end to end, beside the peers; a table for people, and one JSON object."""
+"""``headrace bench``: measure the steps and the engine beside the peers; print a table, and write one JSON object."""
 
 from __future__ import annotations
 
@@ -40,21 +40,21 @@ APPENDED: Final = 0.4  # of the chunks of the steps: emulators are slow
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What to measure: chunks of the steps, and the size of the rest; None where only the steps are wanted."""
+class BenchPlan:
+    """The extent of a benchmark: chunks of the steps, and the size of the rest, or None for the steps alone."""
 
     chunks: int
     size: Size | None
     profile: bool
 
     @classmethod
-    def of(cls, quick: bool, steps: bool, profile: bool) -> Plan:
-        """What the options ask for."""
+    def of(cls, quick: bool, steps: bool, profile: bool) -> BenchPlan:
+        """Return the plan for the options."""
         size = None if steps else QUICK if quick else FULL
         return cls(chunks=6 if quick else 30, size=size, profile=profile)
 
 
-def bench(plan: Plan, file: Path | None) -> None:
+def bench(plan: BenchPlan, file: Path | None) -> None:
     """Measure, print, and write JSON to *file*; ``-`` is stdout.
 
     Raises:
@@ -69,8 +69,8 @@ def bench(plan: Plan, file: Path | None) -> None:
         file.write_text(json.dumps(figures, indent=2) + "\n")
 
 
-def measure(plan: Plan) -> dict[str, Any]:
-    """Everything that *plan* asks for, as the JSON object."""
+def measure(plan: BenchPlan) -> dict[str, Any]:
+    """Measure all parts of *plan*, and return the JSON object."""
     began, now = time.monotonic(), datetime.now(UTC)
     figures: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
@@ -88,7 +88,7 @@ def measure(plan: Plan) -> dict[str, Any]:
 
 
 def _measure_on_emulators(
-    plan: Plan, figures: dict[str, Any], steps: Mapping[str, dict[str, Any]], events: Mapping[str, Path]
+    plan: BenchPlan, figures: dict[str, Any], steps: Mapping[str, dict[str, Any]], events: Mapping[str, Path]
 ) -> None:
     with emulators() as folder:
         if plan.size is not None:
@@ -102,7 +102,7 @@ def _measure_on_emulators(
 
 @contextmanager
 def emulators() -> Iterator[Path]:
-    """Both emulators, this process's environment pointed at them, and a folder for logs and journals."""
+    """Start both emulators, set this process's environment to them, and make a folder for logs and journals."""
     before = dict(os.environ)
     with scratch_folder("headrace-bench-") as folder, running_emulators(folder) as running:
         os.environ.update(running.environment)
@@ -122,7 +122,9 @@ def in_child(name: str, *arguments: str, **environment: str) -> Any:
     done = run(python(name, *arguments), environment)
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["nothing"])[-1]
-        raise BenchFailedError(f"{name} {' '.join(arguments)} ended with code {done.returncode}; it said: {last}")
+        raise BenchFailedError(
+            f"{name} {' '.join(arguments)} exited with code {done.returncode}; its last line: {last}"
+        )
     return json.loads(done.stdout)
 
 
@@ -143,7 +145,7 @@ def _appends(subject: str, chunks: int, events: Path) -> dict[str, Any]:
 
 
 def _profile(count: int, folder: Path) -> dict[str, Any]:
-    """The engine once more, looked into from outside."""
+    """Run the engine once more, and profile it."""
     say("profiling the engine ...")
     registry = Registry.load(SAMPLES)
     names = provision(registry, "bench-profile")

@@ -11,8 +11,9 @@ import sys
 from functools import partial
 from typing import Final
 
+from headrace.config.key_files import read_masking_key
 from headrace.config.secrets import HeldKey
-from headrace.config.settings import load_settings, read_masking_key
+from headrace.config.settings import load_settings
 from headrace.dev.bench.ticks import Ticker
 from headrace.engine.build import build_engine, collect_less_often
 from headrace.engine.embedded import Progress

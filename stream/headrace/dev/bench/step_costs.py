@@ -1,4 +1,4 @@
-"""Microseconds of processor time an event costs in each step, ours beside the textbook path, chunk by chunk.
+"""Measure processor time of each step in microseconds an event, ours beside the textbook path, chunk by chunk.
 
 ``python -m headrace.dev.bench.step_costs <subject> <file>`` prints one JSON object;
 :func:`~headrace.dev.bench.bench_events.keep` made the
@@ -35,12 +35,12 @@ Took = dict[str, float]
 
 
 def path_of(carrier: Any) -> Path:
-    """The steps of *carrier* in their order."""
+    """Return the steps of *carrier* in their order."""
     return {name: getattr(carrier, name) for name in STEPS}
 
 
 def timed(path: Path, chunk: Sequence[Message], clock: Callable[[], int] = time.process_time_ns) -> Took:
-    """Take *chunk* through *path*; microseconds an event of each step and in total, by *clock* in nanoseconds."""
+    """Run *chunk* through *path*; return microseconds an event of each step and in total, by *clock* in nanoseconds."""
     took, value = {}, chunk
     for name, step in path.items():
         began = clock()
@@ -51,7 +51,7 @@ def timed(path: Path, chunk: Sequence[Message], clock: Callable[[], int] = time.
 
 
 def interleaved(ours: Path, peer: Path, chunks: Sequence[Sequence[Message]]) -> tuple[list[Took], list[Took]]:
-    """Take each chunk through both, first one then the other in turn."""
+    """Run each chunk through both paths in alternating order."""
     mine: list[Took] = []
     theirs: list[Took] = []
     for number, chunk in enumerate(chunks):
@@ -62,7 +62,7 @@ def interleaved(ours: Path, peer: Path, chunks: Sequence[Sequence[Message]]) -> 
 
 
 def compared(mine: Sequence[Took], theirs: Sequence[Took]) -> dict[str, dict[str, Any]]:
-    """A line for each step, and one for all of them."""
+    """Return a line for each step, and one for all of them."""
     return {name: beside([t[name] for t in mine], [t[name] for t in theirs]) for name in mine[0]}
 
 

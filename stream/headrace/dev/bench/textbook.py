@@ -30,14 +30,14 @@ UNREADABLE: Final = (EOFError, LookupError, OverflowError, TypeError, ValueError
 
 
 class Decoded(NamedTuple):
-    """One event as dicts and Python values, and the attributes it came with."""
+    """One event as dicts and Python values, and its attributes."""
 
     fields: Fields
     attributes: Mapping[str, str]
 
 
 class Textbook:
-    """One subject's messages to rows for ``insertAll``; each step takes what the one before gave."""
+    """Turns one subject's messages into rows for ``insertAll``; each step takes the result of the one before."""
 
     def __init__(self, registry: Registry, subject: str, key: bytes) -> None:
         versions = [contract for contract in registry if contract.subject == subject]
@@ -50,14 +50,14 @@ class Textbook:
         self._seen: set[str] = set()
 
     def decode(self, messages: Sequence[Message]) -> list[Decoded]:
-        """Read payloads with the writer's schema, resolved to the newest. ValueError when one cannot be read."""
+        """Read payloads with the writer's schema, resolved to the newest. Raises ValueError for an unreadable one."""
         events, unreadable = self.decode_or_refuse(messages)
         if unreadable:
             raise ValueError(f"{len(unreadable)} of {len(messages)} messages cannot be read")
         return events
 
     def decode_or_refuse(self, messages: Sequence[Message]) -> tuple[list[Decoded], list[Message]]:
-        """The same for messages from outside: the events, and the messages that cannot be read."""
+        """Read messages from outside; return the events, and the messages that cannot be read."""
         events, unreadable = [], []
         for message in messages:
             try:
@@ -71,13 +71,13 @@ class Textbook:
         return events, unreadable
 
     def mask(self, events: Sequence[Decoded]) -> Sequence[Decoded]:
-        """Mask in place what the schema calls personal."""
+        """Mask the personal fields of the schema in place."""
         for event in events:
             self._maskers.apply(event.fields)
         return events
 
     def dedupe(self, events: Sequence[Decoded]) -> list[Decoded]:
-        """Leave out events whose id was seen before."""
+        """Remove events with ids that were seen before."""
         new = []
         for event in events:
             event_id = event.attributes["ce-id"]
@@ -87,7 +87,7 @@ class Textbook:
         return new
 
     def row(self, events: Sequence[Decoded]) -> list[Fields]:
-        """Give the rows as ``insertAll`` takes them: everything a JSON encoder can write."""
+        """Return the rows for ``insertAll``, with values that a JSON encoder can write."""
         now = datetime.now(UTC).isoformat()
         return [self._row(fields, attributes, now) for fields, attributes in events]
 

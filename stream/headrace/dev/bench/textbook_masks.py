@@ -18,7 +18,7 @@ _KEPT = {4: 24, 6: 48}  # bits of an address
 
 @dataclass(frozen=True, slots=True)
 class Maskers:
-    """What to do with a record's fields: leave out *omitted*, change *changed*."""
+    """The masks of a record: it loses the *omitted* fields, and functions change the *changed* ones."""
 
     omitted: tuple[str, ...]
     changed: tuple[tuple[str, Change], ...]
@@ -35,7 +35,7 @@ class Maskers:
 
 
 def plan_masks(record: dict[str, Any], key: bytes) -> Maskers:
-    """Find what is personal in *record*, an Avro schema as JSON, however deep."""
+    """Find the personal fields of *record*, an Avro schema as JSON, at any depth."""
     omitted, changed = [], []
     for field in record["fields"]:
         pii = field.get("pii")
@@ -52,7 +52,7 @@ def plan_masks(record: dict[str, Any], key: bytes) -> Maskers:
 
 
 def _within(type_: Any, key: bytes) -> Change | None:
-    """What masks the personal fields inside a value; None when there are none."""
+    """Return a function that masks the personal fields inside a value, or None without personal fields."""
     if isinstance(type_, list):
         return next((change for change in (_within(each, key) for each in type_) if change is not None), None)
     if not isinstance(type_, dict):

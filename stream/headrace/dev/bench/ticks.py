@@ -1,4 +1,4 @@
-"""How far a measured process is: it prints a line now and then, and the one that measures reads them."""
+"""Report the progress of a measured process: it prints lines, and the measuring process reads them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PARTS: Final = 50  # of the whole: a quick rival is done with few messages befo
 
 
 class Tick(NamedTuple):
-    """At a moment (monotonic seconds): messages finished, processor seconds used by the process, and its memory."""
+    """At one time (monotonic seconds): messages done, processor seconds of the process, and its memory."""
 
     at: float
     done: int
@@ -34,12 +34,12 @@ class Ticker:
         self._lock = threading.Lock()
 
     def add(self, count: int) -> bool:
-        """Count *count* more; whether everything is done."""
+        """Count *count* more messages; return whether all are done."""
         with self._lock:
             return self._reach(self._done + count)
 
     def reach(self, done: int) -> bool:
-        """Say that *done* are done; whether that is everything."""
+        """Report that *done* messages are done; return whether these are all."""
         with self._lock:
             return self._reach(done)
 
@@ -59,7 +59,7 @@ def _resident() -> int:
 
 
 def read_ticks(lines: Iterable[bytes], total: int) -> Iterator[Tick]:
-    """Read ticks until one says that *total* are done; what another program says in between is not for us."""
+    """Read ticks until *total* messages are done; skip lines of other programs."""
     for line in lines:
         if not line.startswith(b"["):
             continue
@@ -70,7 +70,7 @@ def read_ticks(lines: Iterable[bytes], total: int) -> Iterator[Tick]:
 
 
 class Rate(NamedTuple):
-    """What a run came to: events a second, processor seconds a million events, and the most memory in MiB."""
+    """The result of a run: events a second, processor seconds a million events, and the most memory in MiB."""
 
     eps: float
     cpu_seconds_per_million: float
@@ -94,7 +94,7 @@ def rate_of(ticks: Sequence[Tick]) -> Rate:
     """
     first, last = ticks[first_counted(ticks)], ticks[-1]
     if last.done == first.done:
-        raise ValueError(f"all {last.done:,} messages came at once: measure more of them")
+        raise ValueError(f"all {last.done:,} messages arrived at once; measure more messages")
     count = last.done - first.done
     cpu = round((last.cpu - first.cpu) / count * 1e6, 3)
     return Rate(count / (last.at - first.at), cpu, max(tick.rss for tick in ticks) / 2**20)

@@ -1,1 +1,1 @@
-"""The whole service on real events, with faults planted among them."""
+"""Run the whole service on real events with planted faults."""

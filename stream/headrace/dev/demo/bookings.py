@@ -1,4 +1,4 @@
-"""Synthetic bookings: people who do not exist, on flights that do not matter, the same for the same seed."""
+"""Make synthetic bookings with invented people; the same seed gives the same bookings."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def bookings(
 
 
 def midnight(now: datetime) -> datetime:
-    """Give the beginning of the day of *now* in UTC."""
+    """Return the beginning of the day of *now* in UTC."""
     return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 

@@ -1,4 +1,4 @@
-"""What the demo found out, as one object and as a page for a newcomer."""
+"""Report the result of the demo, as one object and as a page for a newcomer."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class TableFacts:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything the demo says; the fields of ``--json``."""
+    """The report of the demo; its fields are those of ``--json``."""
 
     published: int
     received: int
@@ -48,14 +48,14 @@ class Report:
     reconciled: bool
 
     def as_dict(self) -> dict[str, Any]:
-        """The report as one JSON object."""
+        """Return the report as one JSON object."""
         return asdict(self)
 
 
 def make_report(
     fates: Counter[str], counts: Sequence[SubjectAudit], tables: list[TableFacts], hits: int, seconds: float
 ) -> Report:
-    """Put together what was planted and what was found, and judge whether they agree."""
+    """Compare the planted faults with the result, and report whether they agree."""
     expected = expected_of(fates)
     found = {
         "received": sum(count.received for count in counts),
@@ -78,7 +78,7 @@ def make_report(
 
 
 def expected_of(fates: Counter[str]) -> dict[str, Any]:
-    """What must come of what was planted."""
+    """Return the expected outcomes of the planted messages."""
     return {
         "received": sum(fates.values()),
         "written": fates["written"],
@@ -88,7 +88,7 @@ def expected_of(fates: Counter[str]) -> dict[str, Any]:
 
 
 def table_facts(registry: Registry, names: Names, client: bigquery.Client) -> list[TableFacts]:
-    """Ask for each table what it holds and how it is laid out."""
+    """Query the contents and the layout of each table."""
     facts = []
     for subject in registry.subjects:
         name = registry.latest(subject).options.table
@@ -104,7 +104,7 @@ def table_facts(registry: Registry, names: Names, client: bigquery.Client) -> li
 
 
 def print_report(report: Report, console: Console) -> None:
-    """Say what happened, in the order in which a newcomer asks."""
+    """Print the result in the order in which a newcomer asks."""
     console.print()
     console.print(_outcomes(report))
     console.print(_tables(report.tables))
@@ -120,7 +120,7 @@ def print_report(report: Report, console: Console) -> None:
 
 
 def print_masking(sent: Mapping[str, Any], stored: Mapping[str, Any], fields: Sequence[str], console: Console) -> None:
-    """Show what a producer sent beside what the table holds."""
+    """Print an event of a producer beside its row in the table."""
     table = Table(title="One booking: what was sent, what is stored", title_justify="left", box=None, pad_edge=False)
     for heading in ("field", "sent", "stored"):
         table.add_column(heading, overflow="fold", max_width=60)

@@ -1,4 +1,4 @@
-"""The parts of a running demo: the job as a process of its own, the publishing, and the watching."""
+"""The parts of a running demo: start the job as a process, publish, and wait."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _POLL_SECONDS: Final = 0.5
 
 
 class DemoFailedError(HeadraceError, RuntimeError, error_code="HR-913", exit_code=Exit.UNREACHABLE):
-    """The demo did not finish. The text says why."""
+    """The demo failed. The message says why."""
 
 
 @contextmanager
 def running_job(environment: Mapping[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run ``headrace run`` as a child, and drain it at the end; it ends with this process, however that ends."""
+    """Run ``headrace run`` as a child, and drain it at the end. It ends with this process, however that ends."""
     with log.open("wb") as output:
         job = start(
             python("headrace", "run"),
@@ -59,13 +59,13 @@ def drain(job: subprocess.Popen[bytes], log: Path) -> None:
         job.wait()
         raise DemoFailedError(f"the job did not drain within {DRAIN_SECONDS:.0f} s; see {log}") from None
     if code != 0:
-        raise DemoFailedError(f"the job ended with code {code}; see {log}")
+        raise DemoFailedError(f"the job exited with code {code}; see {log}")
 
 
 def publish(
     planting: Iterable[Planted], names: Names, publisher: PublisherClient, published: Callable[[int], None]
 ) -> int:
-    """Publish everything planted, in requests of one topic each; returns how many messages."""
+    """Publish all planted messages in requests of one topic each; return how many there were."""
     waiting: dict[str, list[PubsubMessage]] = {}
     total = 0
     for planted in planting:
@@ -98,18 +98,18 @@ def wait_until_received(
     seen, moved = -1, time.monotonic()
     while (now := count()) < expected:
         if job.poll() is not None:
-            raise DemoFailedError(f"the job ended with code {job.returncode}; see {log}")
+            raise DemoFailedError(f"the job exited with code {job.returncode}; see {log}")
         if now != seen:
             seen, moved = now, time.monotonic()
             progress(now)
         elif time.monotonic() - moved > STALLED_SECONDS:
-            raise DemoFailedError(f"nothing moved for {STALLED_SECONDS:.0f} s at {now:,} of {expected:,}; see {log}")
+            raise DemoFailedError(f"no progress for {STALLED_SECONDS:.0f} s at {now:,} of {expected:,}; see {log}")
         pause.wait(_POLL_SECONDS)
     progress(now)
 
 
 def received(client: bigquery.Client, names: Names) -> int:
-    """How many events the tallies say have been received and have an outcome."""
+    """Return the number of tallied events that were received and have an outcome."""
     query = f"""
         SELECT
             COALESCE(SUM(IF(outcome = 'received', events, 0)), 0) AS received,

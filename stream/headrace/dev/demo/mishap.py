@@ -32,7 +32,7 @@ _MARK: Final = Decimal("31415926535.897932384")
 
 
 def mishap(now: datetime, seed: int = 7) -> Iterator[Planted]:
-    """Yield the messages in order; *fate* says what becomes of each at first."""
+    """Yield the messages in order; *fate* is the first outcome of each."""
     registry = Registry.load(SAMPLES)
     for number, (version, fields) in enumerate(bookings(BOOKINGS, now, seed, _VERSIONS)):
         contract = registry[SchemaRef(SUBJECT, version)]
@@ -47,7 +47,7 @@ def mishap(now: datetime, seed: int = 7) -> Iterator[Planted]:
 
 
 def _priced_as_text(data: bytes) -> bytes:
-    """*data* with the price as text where the mark is: a length and a decimal's bytes."""
+    """Return *data* with the price as text in place of the mark: a length and a decimal's bytes."""
     mark = int(_MARK.scaleb(9)).to_bytes(9)
     before, _, after = data.partition(bytes([2 * len(mark)]) + mark)
     return before + bytes([2 * len(_AS_TEXT)]) + _AS_TEXT + after

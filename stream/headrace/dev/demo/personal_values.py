@@ -1,4 +1,4 @@
-"""Which values of an event are personal, as the contract says, in the forms in which they might leak."""
+"""List the personal values of an event by its contract, in the forms in which they might leak."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any, Final, assert_never
 
 from headrace.schemas.model import Array, Field, Generalise, Map, Optional, Pii, Record, Type, inner
 
-SHORTEST: Final = 5  # shorter texts stand in other values by chance
+SHORTEST: Final = 5  # shorter texts occur in other values by chance
 
 
 def personal_values(record: Record, fields: Mapping[str, Any]) -> set[str]:
-    """Every personal value of an event as text; values that a mask leaves as they are do not count."""
+    """Return every personal value of an event as text, except values that a mask leaves unchanged."""
     return {text for text in _of_record(record, fields) if len(text) >= SHORTEST}
 
 
@@ -60,7 +60,7 @@ def _leaves(value: Any) -> Iterator[Any]:
 
 
 def _is_coarse(value: Any, pii: Pii) -> bool:
-    """Whether generalising changes nothing: the first of a month, a network's own address, a multiple of the bucket."""
+    """Return whether generalising changes nothing, as for the first of a month or a multiple of the bucket."""
     match pii.to:
         case Generalise.MONTH:
             return bool(value.day == 1)

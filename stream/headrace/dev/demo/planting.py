@@ -1,4 +1,4 @@
-"""What the demo publishes: real flights, synthetic bookings, and faults planted among them."""
+"""Plant faults among the real flights and synthetic bookings that the demo publishes."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _FLIGHTS_PER_DUPLICATE: Final = 100
 _FLIGHTS_PER_FAULT: Final = 400
 _BOOKINGS_PER_FAULT: Final = 5
 _DAY: Final = timedelta(days=1)
-_BEYOND: Final = timedelta(hours=6)  # than a contract allows: the demo may run into the next day
+_BEYOND: Final = timedelta(hours=6)  # more than a contract allows: the demo may run into the next day
 
 
 @dataclass(frozen=True, slots=True)
 class Planted:
-    """One message, and what must become of it: *fate* is written, duplicate or a reason."""
+    """One message and its expected outcome: *fate* is written, duplicate or a reason."""
 
     subject: str
     data: bytes = field(repr=False)
@@ -98,7 +98,7 @@ class Planting:
 
 
 def _delayed(first: Iterable[Planted], second: Iterable[Planted]) -> Iterator[Planted]:
-    """Put the streams one into the other, and hold every other duplicate back for a while."""
+    """Merge the streams, and delay every other duplicate."""
     waiting: deque[Planted] = deque()
     position = 0
     for message in _mixed(iter(first), iter(second)):
@@ -129,7 +129,7 @@ def _next(messages: Iterator[Planted]) -> Iterator[Planted]:
 def event_of(
     contract: Contract, fields: Mapping[str, Any], event_id: str, event_time: str, source: str = SOURCE
 ) -> Planted:
-    """The message of one event, encoded by a writer that is not ours; *event_time* names the field that says when."""
+    """Return the message of one event, encoded by another writer; *event_time* names the field of the event time."""
     out = io.BytesIO()
     fastavro.schemaless_writer(out, contract.avro, fields)
     envelope = Envelope(event_id, contract.ref, fields[event_time], source)
@@ -141,13 +141,13 @@ def _again(event: Planted) -> Planted:
 
 
 def _misdated(contract: Contract, fields: Mapping[str, Any], event_id: str, at: datetime, fate: str) -> Planted:
-    """The same booking at another time, under an id of its own."""
+    """Return the same booking at another time, with a new id."""
     event = event_of(contract, {**fields, "created_at": at}, f"{event_id}-{fate}", "created_at")
     return Planted(event.subject, event.data, event.attributes, fate)
 
 
 def _faulty(event: Planted, fate: str, data: bytes | None = None, **attributes: str | None) -> Planted:
-    """Another event's message made faulty, under an id of its own."""
+    """Return another event's message with a fault and a new id."""
     changed: dict[str, str | None] = {**event.attributes, "ce-id": event.attributes["ce-id"] + "-fault"}
     changed |= {name.replace("_", "-"): value for name, value in attributes.items()}
     kept = {name: value for name, value in changed.items() if value is not None}

@@ -1,4 +1,4 @@
-"""``headrace demo``: both emulators, real events, the job, and what came of them."""
+"""``headrace demo``: run the job on both emulators with real events, and report the result."""
 
 from __future__ import annotations
 
@@ -90,14 +90,14 @@ def _run(
             _show_letters(sum(report.dead_lettered.values()))
         _show_next(console, keep, variables)
         if keep:
-            say("everything keeps running; Ctrl-C ends it")
+            say("everything keeps running; Ctrl-C stops it")
             wait_for_interrupt()
     return report
 
 
 @contextmanager
 def _environment(emulators: Mapping[str, str], directory: Path) -> Iterator[dict[str, str]]:
-    """Point this process, and the job's, at the emulators and at fresh keys; no setting of the person's counts."""
+    """Set the environment of this process and of the job to the emulators and new keys, without the user's settings."""
     variables = {
         **emulators,
         "HEADRACE_PROJECT": PROJECT,
@@ -120,7 +120,7 @@ def _environment(emulators: Mapping[str, str], directory: Path) -> Iterator[dict
 
 
 class _ProgressLine:
-    """One line that is rewritten on a terminal, and a line now and then elsewhere."""
+    """Print one line that is rewritten on a terminal, and a line every few seconds elsewhere."""
 
     def __init__(self) -> None:
         self._live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
@@ -156,7 +156,7 @@ def _show_masking(registry: Registry, names: Names, client: Any, now: datetime, 
 
 
 def _show_letters(expected: int) -> None:
-    """What an operator sees of the planted faults, as soon as the collector has moved them into the archive."""
+    """Print the dead letters of the planted faults, as soon as the collector has moved them into the archive."""
     settings = load_settings()
     reader, pause = open_reader(settings), threading.Event()
     until = time.monotonic() + COLLECTED_SECONDS

@@ -11,12 +11,14 @@ from headrace.core.resource_names import Names
 from headrace.schemas.model import Pii, walk
 from headrace.schemas.registry import Contract, Registry
 
-SUBSTRING_FROM: Final = 8  # shorter values must be the whole stored value: in a longer one they stand by chance
+SUBSTRING_FROM: Final = 8  # shorter values must be the whole stored value: in a longer one they occur by chance
 
 
 def unmasked_hits(personal: set[str], registry: Registry, names: Names, client: bigquery.Client) -> int:
-    """Count the personal values found in any table: within any text of tables that hold personal data, and as
-    whole texts of the others."""
+    """Count the personal values found in any table.
+
+    In tables with personal data a value counts within any text, in others only as a whole text.
+    """
     hits: set[str] = set()
     for subject in registry.subjects:
         contract = registry.latest(subject)

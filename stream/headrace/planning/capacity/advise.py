@@ -1,4 +1,4 @@
-"""The settings that follow from a load: shards first, then workers, then what the workers must remember."""
+"""Choose the settings for a load: shards first, then workers, then the ids that workers remember."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Final
 
-from headrace.planning.capacity.needs import MEMORY_SHARE, Plan, needs
+from headrace.planning.capacity.needs import MEMORY_SHARE, CapacityPlan, needs
 
-MOST_SHARDS: Final = 1000  # what the settings take
+MOST_SHARDS: Final = 1000  # the most that the settings accept
 MOST_WORKERS: Final = 4000
-_CATCHING_UP: Final = 2.0  # times the rate: what came while nothing could be written is gone after as long again
+_CATCHING_UP: Final = 2.0  # times the rate: the backlog of an outage is gone after as long again
 _HOT: Final = ("hot shard, busy", "hot shard, rows")
 
 
-def advised(plan: Plan, shards: int | None = None, workers: int | None = None) -> Plan:
-    """*plan* with the fewest shards of which none is too hot, and the workers that it takes; or with those given."""
+def advised(plan: CapacityPlan, shards: int | None = None, workers: int | None = None) -> CapacityPlan:
+    """Return *plan* with the fewest shards of which none is too hot, and the fewest workers, unless they are given."""
     sharded = replace(plan, shards=shards or fewest_shards(plan))
     return replace(sharded, workers=workers or fewest_workers(sharded, 1.0))
 
 
-def fewest_shards(plan: Plan) -> int:
-    """The smallest power of two, or the most that the settings take."""
+def fewest_shards(plan: CapacityPlan) -> int:
+    """Return the smallest power of two that suffices, or the most that the settings accept."""
     for shards in _powers(MOST_SHARDS):
         hot = [need for need in needs(replace(plan, shards=shards)) if need.what in _HOT]
         if all(need.of_it <= 1 for need in hot):
@@ -30,16 +30,16 @@ def fewest_shards(plan: Plan) -> int:
     return MOST_SHARDS
 
 
-def fewest_workers(plan: Plan, times: float) -> int:
-    """Workers that take *times* the rate, each as busy as is assumed, and that have room for the ids."""
+def fewest_workers(plan: CapacityPlan, times: float) -> int:
+    """Return the fewest workers for *times* the rate that are as busy as assumed and have memory for the ids."""
     load = replace(plan.load, events_a_second=plan.load.events_a_second * times)
     vcpus = replace(plan, load=load).vcpus / plan.limits["assumed_busy"].value
     memory = plan.ids_bytes / MEMORY_SHARE
     return max(1, math.ceil(vcpus / plan.machine.vcpus), math.ceil(memory / plan.machine.memory_bytes))
 
 
-def settings(plan: Plan) -> dict[str, Any]:
-    """What belongs into ``headrace.toml``, as the settings take it."""
+def settings(plan: CapacityPlan) -> dict[str, Any]:
+    """Return the settings for ``headrace.toml``."""
     return {
         "shards": plan.shards,
         "ids_remembered": plan.ids_remembered,

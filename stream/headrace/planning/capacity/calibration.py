@@ -1,4 +1,4 @@
-"""What each step costs an event, measured; and how figures of `headrace bench` take its place."""
+"""The measured cost of each step for an event, and how to replace it by figures of ``headrace bench``."""
 
 from __future__ import annotations
 
@@ -8,16 +8,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from headrace.planning.capacity.limits import ScaleError, read_toml
+from headrace.planning.capacity.limits import CapacityError, read_toml
 
 KINDS: Final = ("booking_created", "flight_departed")
-_BENCHED: Final = ("decode", "mask", "dedupe", "row")
+_BENCH_STEPS: Final = ("decode", "mask", "dedupe", "row")
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of event: *event_us* and *part_us* are CPU microseconds of each step an event, and a part (the rows of
-    one micro-batch that belong to one shard). *packed* is what a waiting row has in state, with its sealed message."""
+    """A kind of event, and what it costs.
+
+    *event_us* and *part_us* are CPU microseconds of each step for an event and for a part: the rows of one
+    micro-batch that belong to one shard. *packed_event_bytes* and *packed_part_bytes* are the size of a waiting row in
+    state, with its sealed message.
+    """
 
     payload_bytes: float
     row_bytes: float
@@ -29,8 +33,11 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Where and when it was measured; *bundle_us* is CPU of the runner's Python side for a bundle of one key,
-    *id_bytes* memory of a worker for one remembered id."""
+    """A measurement of all costs.
+
+    *bundle_us* is the CPU of the runner's Python side for a bundle of one key, *id_bytes* the memory of a worker for
+    one remembered id.
+    """
 
     measured_at: str
     machine: str
@@ -41,10 +48,10 @@ class Calibration:
 
 
 def load_calibration(bench: Path | None = None) -> Calibration:
-    """Read the calibration that comes with the program; steps that the JSON of *bench* has are taken from there.
+    """Read the calibration that comes with the program; take the steps that the JSON of *bench* has from there.
 
     Raises:
-        ScaleError: *bench* cannot be read, or has no steps.
+        CapacityError: *bench* cannot be read, or has no steps.
     """
     table = read_toml(None, "", "calibration.toml")
     kinds = {name: Kind(**table.pop(name)) for name in KINDS}
@@ -53,23 +60,25 @@ def load_calibration(bench: Path | None = None) -> Calibration:
 
 
 def kind_named(name: str) -> Kind:
-    """The kind of event called *name*; ScaleError when none is."""
+    """Return the kind of event called *name*. Raises CapacityError for an unknown name."""
     if name not in KINDS:
-        raise ScaleError(f"--kind {name}: not measured; there are {', '.join(KINDS)}")
+        raise CapacityError(f"--kind {name}: unknown; use one of {', '.join(KINDS)}")
     return load_calibration().kinds[name]
 
 
 def _with_bench(calibration: Calibration, path: Path) -> Calibration:
     try:
         steps = json.loads(path.read_text("utf-8"))["steps"]
-        kinds = {name: _benched(kind, steps.get(name, steps)) for name, kind in calibration.kinds.items()}
+        kinds = {name: _with_steps(kind, steps.get(name, steps)) for name, kind in calibration.kinds.items()}
     except OSError as error:
-        raise ScaleError(f"--bench {path}: cannot be read ({error.strerror})") from None
+        raise CapacityError(f"--bench {path}: cannot be read ({error.strerror}); name another file") from None
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        raise ScaleError(f"--bench {path}: not what `headrace bench --json` prints: no steps with ours_us") from None
+        raise CapacityError(
+            f"--bench {path}: no steps with ours_us; use the output of `headrace bench --json`"
+        ) from None
     return replace(calibration, measured_at=f"{path.name}, else {calibration.measured_at}", kinds=kinds)
 
 
-def _benched(kind: Kind, steps: Mapping[str, Any]) -> Kind:
-    found = {step: float(steps[step]["ours_us"]) for step in _BENCHED}
+def _with_steps(kind: Kind, steps: Mapping[str, Any]) -> Kind:
+    found = {step: float(steps[step]["ours_us"]) for step in _BENCH_STEPS}
     return replace(kind, event_us={**kind.event_us, **found})

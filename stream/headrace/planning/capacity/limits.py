@@ -38,13 +38,13 @@ NAMES: Final = (
 )
 
 
-class ScaleError(HeadraceError, ValueError, error_code="HR-901", exit_code=Exit.CONFIGURATION):
-    """An input of capacity planning is invalid. The text says which, why and the remedy."""
+class CapacityError(HeadraceError, ValueError, error_code="HR-901", exit_code=Exit.CONFIGURATION):
+    """A file of the model or an option is invalid. The message names it, the error and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """So much of *unit* and no more, as *source* said on the day it was *looked_at*; not *checked*: see *note*."""
+    """A limit of *value* in *unit*, by *source* on the day *looked_at*; *note* explains one that is not *checked*."""
 
     value: float
     unit: str
@@ -61,17 +61,17 @@ def load_limits(path: Path | None = None) -> Limits:
     """Read *path*, or the limits that come with the program: one for each of :data:`NAMES`.
 
     Raises:
-        ScaleError: it cannot be read, or lacks something.
+        CapacityError: the file cannot be read, or lacks a limit.
     """
     table = read_toml(path, "--limits", "limits.toml")
     unknown = set(table) - set(NAMES)
     if unknown:
-        raise ScaleError(f"--limits: {sorted(unknown)[0]}: no such limit; there are {', '.join(NAMES)}")
+        raise CapacityError(f"--limits: {sorted(unknown)[0]}: unknown limit; use some of {', '.join(NAMES)}")
     return {name: _limit(name, table.get(name)) for name in NAMES}
 
 
 def read_toml(path: Path | None, option: str, own: str) -> dict[str, Any]:
-    """The table in *path*, which *option* named, or in our *own* file; ScaleError when the file is not such a table."""
+    """Read the TOML file *path*, which *option* named, or our *own* file. Raises CapacityError."""
     try:
         text = (
             resources.files("headrace.planning.capacity").joinpath(own).read_text("utf-8")
@@ -80,20 +80,22 @@ def read_toml(path: Path | None, option: str, own: str) -> dict[str, Any]:
         )
         return parse_toml(text)
     except OSError as error:
-        raise ScaleError(f"{option} {path}: cannot be read ({error.strerror})") from None
+        raise CapacityError(f"{option} {path}: cannot be read ({error.strerror}); name another file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ScaleError(f"{option} {path}: not TOML ({error})") from None
+        raise CapacityError(f"{option} {path}: not TOML ({error})") from None
 
 
 def _limit(name: str, table: Any) -> Limit:
     if not isinstance(table, dict):
-        raise ScaleError(f"--limits: {name}: missing; write [{name}] with value, unit, looked_at, checked and source")
+        raise CapacityError(
+            f"--limits: {name}: missing; write [{name}] with value, unit, looked_at, checked and source"
+        )
     try:
         limit = Limit(**table)
     except TypeError:
-        raise ScaleError(
-            f"--limits: {name}: write value, unit, looked_at, checked, source and, if need be, note"
+        raise CapacityError(
+            f"--limits: {name}: invalid keys; write value, unit, looked_at, checked, source and, optionally, note"
         ) from None
     if not isinstance(limit.value, int | float) or isinstance(limit.value, bool) or limit.value <= 0:
-        raise ScaleError(f"--limits: {name}: value is a number above 0")
+        raise CapacityError(f"--limits: {name}: invalid value; write a number above 0")
     return limit

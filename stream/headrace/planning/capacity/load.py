@@ -1,11 +1,11 @@
-"""What comes in, and on what it runs."""
+"""The load of a job, and the machines that it runs on."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
-from headrace.planning.capacity.limits import ScaleError
+from headrace.planning.capacity.limits import CapacityError
 
 _GIB_A_VCPU = {"highcpu": 1, "standard": 4, "highmem": 8}
 _MACHINE = re.compile(r"^[a-z0-9]+-(highcpu|standard|highmem)-([0-9]+)$")
@@ -13,9 +13,11 @@ _MACHINE = re.compile(r"^[a-z0-9]+-(highcpu|standard|highmem)-([0-9]+)$")
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """*events_a_second* of all *subjects* together. The share of the n-th busiest subject falls as n to the power of
-    *skew*; 0: all alike. *remember_seconds* is how long an event may come again and be found without a look at the
-    table, *stall_seconds* how long BigQuery may take nothing."""
+    """The load of all *subjects* together.
+
+    The share of the n-th busiest subject falls as n to the power of *skew*; with 0 all are equal. Ids are remembered
+    for *remember_seconds*, in which a duplicate is found without the table. *stall_seconds* is an outage of BigQuery.
+    """
 
     events_a_second: float
     event_bytes: float
@@ -26,7 +28,7 @@ class Load:
     stall_seconds: float = 600.0
 
     def shares(self) -> list[float]:
-        """The share of each subject, the busiest first.
+        """Return the share of each subject, the busiest first.
 
         >>> Load(1.0, 1, 1, subjects=2, skew=1.0).shares()
         [0.6666666666666666, 0.3333333333333333]
@@ -53,10 +55,12 @@ class Machine:
         """Read ``n2-standard-4``: family, memory a vCPU, vCPUs.
 
         Raises:
-            ScaleError: the name does not say how many vCPUs and how much memory it has.
+            CapacityError: the name does not tell the number of vCPUs and the memory.
         """
         found = _MACHINE.match(name)
         if not found or found[2] == "0":
-            raise ScaleError(f"--machine-type {name}: not a type with vCPUs in its name, such as n2-standard-4")
+            raise CapacityError(
+                f"--machine-type {name}: unknown; use a type with vCPUs in its name, such as n2-standard-4"
+            )
         vcpus = int(found[2])
         return cls(name, vcpus, vcpus * _GIB_A_VCPU[found[1]] * 2**30)

@@ -1,4 +1,4 @@
-"""What a load needs of each service, against what there is: quantities, each with how it comes about. Pure."""
+"""The needs of a load, compared with the limits of each service. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from headrace.planning.capacity.limits import Limit, Limits
 from headrace.planning.capacity.load import Load, Machine
 from headrace.planning.cost.estimate import message_bytes
 
-ID_BYTES: Final = 24  # of state for one remembered id: 16 of its hash, 8 of its content's
+ID_BYTES: Final = 24  # state of one remembered id: 16 bytes of its hash, 8 of its content's hash
 BUNDLES_A_CYCLE: Final = 2  # a key's messages are decided in one bundle, its head is appended in another
 # How often a waiting row crosses between a worker and Streaming Engine: out and in at the shuffle, into the queue and
 # out of it, into the head and out of it.
@@ -25,8 +25,10 @@ _KEYED: Final = ("dedupe", "state", "row")
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """One line: so much of what *limit* limits. *of_it* is the share; *fixed*: it does not grow with the rate;
-    *stalled*: only while BigQuery takes nothing."""
+    """One need: a *quantity* of the resource that *limit* limits, and *why*.
+
+    A *fixed* need does not grow with the rate. A *stalled* need exists only during an outage of BigQuery.
+    """
 
     what: str
     why: str
@@ -37,13 +39,13 @@ class Need:
 
     @property
     def of_it(self) -> float:
-        """The share of the limit; above 1 it is exceeded."""
+        """The share of the limit; above 1 the limit is exceeded."""
         return self.quantity / self.limit.value
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """A load, on so many shards of each table and so many workers of a type."""
+class CapacityPlan:
+    """A load on a number of shards of each table, and of workers of a machine type."""
 
     load: Load
     kind: Kind
@@ -56,7 +58,7 @@ class Plan:
 
     @property
     def keys(self) -> int:
-        """(table, shard) pairs: each is worked on by one thread at a time, and appends to one stream."""
+        """Number of (table, shard) pairs. One thread at a time works on each, and each appends to one stream."""
         return self.load.subjects * self.shards
 
     @property
@@ -66,25 +68,25 @@ class Plan:
 
     @property
     def packed_bytes(self) -> float:
-        """What one waiting row has in state, with its share of what a part has."""
+        """Bytes of one waiting row in state, with its share of a part's bytes."""
         kind = self.kind
         more = self.load.event_bytes - kind.payload_bytes + self.load.row_bytes - kind.row_bytes
         return max(1.0, kind.packed_event_bytes + more) + kind.packed_part_bytes / self.rows_a_part
 
     @property
     def rows_a_part(self) -> float:
-        """Rows of one micro-batch that belong to one shard; a part has one at least."""
+        """Rows of one micro-batch that belong to one shard, at least one."""
         return max(1.0, self.limits["assumed_batch_messages"].value / self.shards)
 
     @property
     def bundles_a_second(self) -> float:
-        """Bundles of all keys: as often as a key may append, and no more often than its messages come."""
+        """Bundles of all keys: as often as a key may append, but not more often than its messages arrive."""
         most = BUNDLES_A_CYCLE / self.limits["assumed_cycle_seconds"].value
         rates = (self.load.events_a_second * share / self.shards for share in self.load.shares())
         return sum(self.shards * min(most, BUNDLES_A_CYCLE * rate) for rate in rates)
 
     def event_seconds(self, keyed: bool) -> float:
-        """CPU seconds of an event: of the steps from the key on, or of those before; what a part costs shared out."""
+        """Return CPU seconds of an event with its share of a part: in the steps from the key on, or in those before."""
         steps = _KEYED if keyed else _FRONT
         a_part = sum(self.kind.part_us.get(step, 0.0) for step in steps) / self.rows_a_part
         a_batch = 0.0 if keyed else self.calibration.bundle_us / self.limits["assumed_batch_messages"].value
@@ -92,32 +94,33 @@ class Plan:
 
     @property
     def appends_a_second(self) -> float:
-        """Appends of all keys, each by a bundle of its own on a connection of its own."""
+        """Appends of all keys; each has its own bundle and connection."""
         return self.bundles_a_second / BUNDLES_A_CYCLE
 
     @property
     def vcpus(self) -> float:
-        """vCPUs that are busy all the time."""
+        """Number of busy vCPUs."""
         an_event = self.event_seconds(False) + self.event_seconds(True)
         return self.load.events_a_second * an_event + self.bundles_a_second * self.calibration.bundle_us / 1e6
 
     @property
     def key_busy(self) -> float:
-        """How much of one vCPU a shard of the busiest subject takes: no more than one can work on it."""
+        """Share of a vCPU that a shard of the busiest subject needs; it cannot use more than one."""
         bundles = min(BUNDLES_A_CYCLE / self.limits["assumed_cycle_seconds"].value, BUNDLES_A_CYCLE * self.key_rate)
         return self.key_rate * self.event_seconds(True) + bundles * self.calibration.bundle_us / 1e6
 
     @property
     def rewrite_seconds(self) -> float:
-        """CPU seconds for a waiting event each time it is read and written again: half of what is measured as *state*,
-        where it goes through the head too."""
+        """CPU seconds to read and write a waiting event once: half of the measured *state*, which has the head too."""
         return 0.5 * (self.kind.event_us["state"] + self.kind.part_us["state"] / self.rows_a_part) / 1e6
 
     @property
     def turning_seconds(self) -> float:
-        """After how long without BigQuery a shard of the busiest subject cannot catch up at this rate: so many pages
-        then share a bag that deciding as many events as a head has, writing those of a bag again and appending take as
-        long as they take to come; 0: at once."""
+        """Length of an outage of BigQuery after which a shard of the busiest subject cannot catch up at this rate.
+
+        Then so many pages share a bag that the events of a head arrive as fast as the shard decides them, rewrites a
+        bag and appends. 0 means at once.
+        """
         come = self.head_events / self.key_rate
         decided = self.head_events * self.event_seconds(True) + self.calibration.bundle_us / 1e6
         a_bag = (come - decided - self.limits["assumed_cycle_seconds"].value) / self.rewrite_seconds
@@ -125,13 +128,15 @@ class Plan:
 
     @property
     def bag_bytes(self) -> float:
-        """What a bag of a shard of the busiest subject holds after the stall, all bags alike: what the append that
-        takes a page of it writes again, with what it takes."""
+        """Bytes in a bag of a shard of the busiest subject after the outage, if all bags are equal.
+
+        An append that takes a page of the bag rewrites all of it.
+        """
         return self.key_rate * self.packed_bytes * self.load.stall_seconds / BAGS
 
     @property
     def head_events(self) -> float:
-        """Events that one append takes at most: a page."""
+        """Most events of one append: a page."""
         return max(1.0, min(HEAD_BYTES / self.load.row_bytes, PAGE_BYTES / self.packed_bytes))
 
     @property
@@ -142,32 +147,31 @@ class Plan:
 
     @property
     def ids_remembered(self) -> int:
-        """Ids of the busiest table: half of them, the newer generation, must last for as long as is asked."""
+        """Ids of the busiest table; half of them, the newer generation, must last for *remember_seconds*."""
         return max(2, math.ceil(2 * self.load.busiest * self.load.remember_seconds))
 
     @property
     def ids_bytes(self) -> float:
-        """Memory of all workers for the ids of all tables, if each is held once: a quiet table remembers as many, for
-        longer."""
+        """Memory of all workers for the ids of all tables, if each id is held once. A quiet table has as many ids."""
         return self.ids_remembered * self.load.subjects * self.calibration.id_bytes
 
     @property
     def state_bytes(self) -> float:
-        """Ids of all tables in state."""
+        """Bytes of the ids of all tables in state."""
         return float(self.ids_remembered * ID_BYTES * self.load.subjects)
 
 
-def needs(plan: Plan) -> Sequence[Need]:
-    """What *plan* needs, in the order of an event's way."""
+def needs(plan: CapacityPlan) -> Sequence[Need]:
+    """Return the needs of *plan*, in the order of an event's way."""
     return list(_needs(plan))
 
 
 def first(found: Sequence[Need]) -> Need:
-    """The one whose limit is met first, while all goes well."""
+    """Return the need that meets its limit first, without an outage."""
     return max((need for need in found if not need.stalled), key=lambda need: need.of_it)
 
 
-def _needs(plan: Plan) -> Iterator[Need]:
+def _needs(plan: CapacityPlan) -> Iterator[Need]:
     load, limits = plan.load, plan.limits
     where = "multi" if plan.multi_region else "single"
     message, rate = message_bytes(load.event_bytes), load.events_a_second
@@ -191,6 +195,6 @@ def _needs(plan: Plan) -> Iterator[Need]:
     yield Need("streams made", "when the job starts", connections, limits["bigquery_streams_made"], fixed=True)
 
 
-def _worker_memory(plan: Plan) -> Limit:
+def _worker_memory(plan: CapacityPlan) -> Limit:
     memory = plan.machine.memory_bytes * MEMORY_SHARE
     return Limit(memory, "B", plan.calibration.measured_at, True, plan.machine.name)

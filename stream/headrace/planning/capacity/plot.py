@@ -1,4 +1,4 @@
-"""A simulation as a picture. matplotlib is no dependency of the program: only who draws needs it."""
+"""Draw a simulation. Only this module needs matplotlib."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from headrace.beam.pages import BAGS
-from headrace.planning.capacity.limits import ScaleError
-from headrace.planning.capacity.needs import Plan
+from headrace.planning.capacity.limits import CapacityError
+from headrace.planning.capacity.needs import CapacityPlan
 from headrace.planning.capacity.scenario import Slice
-from headrace.planning.capacity.simulation_samples import Outcome
+from headrace.planning.capacity.simulation_samples import SimulationResult
 
 MOST_POINTS: Final = 300
 
 
-def draw(plan: Plan, part: Slice, outcome: Outcome, path: Path) -> None:
-    """Draw *outcome* into *path*, in the format that its name ends with: backlog, latency, the hot shard, vCPUs.
+def draw(plan: CapacityPlan, part: Slice, outcome: SimulationResult, path: Path) -> None:
+    """Draw backlog, latency, the hot shard and vCPUs into *path*, in the format of its ending.
 
     Raises:
-        ScaleError: the file cannot be written, or its format is not known.
+        CapacityError: the file cannot be written, or its format is unknown.
     """
     with rc_context({"svg.hashsalt": "scale", "svg.fonttype": "none", "font.size": 8, "font.family": "sans-serif"}):
         figure = Figure(figsize=(9, 5.4), layout="constrained")
@@ -46,12 +46,12 @@ def draw(plan: Plan, part: Slice, outcome: Outcome, path: Path) -> None:
             metadata = {"Date": None} if path.suffix == ".svg" else None
             figure.savefig(path, metadata=metadata, dpi=120)
         except OSError as error:
-            raise ScaleError(f"--plot {path}: cannot be written ({error.strerror})") from None
+            raise CapacityError(f"--plot {path}: cannot be written ({error.strerror}); name another file") from None
         except ValueError:
-            raise ScaleError(f"--plot {path}: not a format to draw in; name it .svg or .png") from None
+            raise CapacityError(f"--plot {path}: unknown format; name it .svg or .png") from None
 
 
-def _title(plan: Plan, part: Slice) -> str:
+def _title(plan: CapacityPlan, part: Slice) -> str:
     load = plan.load
     return (
         f"{load.events_a_second:,.0f} events/s, {load.subjects} subjects, {plan.shards} shards, {plan.workers} workers"
@@ -59,7 +59,7 @@ def _title(plan: Plan, part: Slice) -> str:
     )
 
 
-def _backlog(panel: Axes, minutes: Sequence[float], part: Slice, outcome: Outcome) -> None:
+def _backlog(panel: Axes, minutes: Sequence[float], part: Slice, outcome: SimulationResult) -> None:
     panel.set_title("events that are not written, millions", loc="left")
     backlog = [each.backlog * part.of / 1e6 for each in outcome.samples]
     state = [each.in_state * part.of / 1e6 for each in outcome.samples]
@@ -68,7 +68,7 @@ def _backlog(panel: Axes, minutes: Sequence[float], part: Slice, outcome: Outcom
     panel.legend(frameon=False)
 
 
-def _latency(panel: Axes, minutes: Sequence[float], outcome: Outcome) -> None:
+def _latency(panel: Axes, minutes: Sequence[float], outcome: SimulationResult) -> None:
     panel.set_title("from arrival to row, seconds (of what is written just then)", loc="left")
     written = [(minute, each) for minute, each in zip(minutes, outcome.samples, strict=True) if each.written_a_second]
     for label, value, color in (("median", "latency_p50", "tab:blue"), ("95 %", "latency_p95", "tab:orange")):
@@ -77,7 +77,7 @@ def _latency(panel: Axes, minutes: Sequence[float], outcome: Outcome) -> None:
     panel.legend(frameon=False)
 
 
-def _hot_shard(panel: Axes, minutes: Sequence[float], plan: Plan, outcome: Outcome) -> None:
+def _hot_shard(panel: Axes, minutes: Sequence[float], plan: CapacityPlan, outcome: SimulationResult) -> None:
     panel.set_title("waiting at the fullest shard, MB", loc="left")
     waiting = [each.longest_queue * plan.packed_bytes / 1e6 for each in outcome.samples]
     panel.plot(minutes, waiting, color="tab:blue", linewidth=1.2)
@@ -88,7 +88,7 @@ def _hot_shard(panel: Axes, minutes: Sequence[float], plan: Plan, outcome: Outco
         panel.annotate(text, (minutes[-1], BAGS * commit), ha="right", va="bottom", color="tab:red")
 
 
-def _busy(panel: Axes, minutes: Sequence[float], part: Slice, outcome: Outcome) -> None:
+def _busy(panel: Axes, minutes: Sequence[float], part: Slice, outcome: SimulationResult) -> None:
     panel.set_title("busy vCPUs, and those there are", loc="left")
     busy = [each.busy_vcpus * part.of for each in outcome.samples]
     panel.plot(minutes, busy, color="tab:blue", linewidth=1.2)

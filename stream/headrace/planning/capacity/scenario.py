@@ -1,4 +1,4 @@
-"""What is simulated: keys and their rates, workers, costs, and what goes wrong when."""
+"""A scenario of the simulation: keys with their rates, workers, costs and faults."""
 
 from __future__ import annotations
 
@@ -8,21 +8,24 @@ from typing import Final
 
 from headrace.beam.append_queue import BACKOFF_SECONDS
 from headrace.beam.pages import BAGS
-from headrace.planning.capacity.limits import ScaleError
-from headrace.planning.capacity.needs import Plan
+from headrace.planning.capacity.limits import CapacityError
+from headrace.planning.capacity.needs import CapacityPlan
 
-MOST_KEYS: Final = 64  # of more, a slice is simulated: fewer shards of each subject, and as many fewer workers
+MOST_KEYS: Final = 64  # with more, a slice is simulated: fewer shards of each subject, and fewer workers
 LEAST_WORKERS: Final = 4
-QUIET_SECONDS: Final = 300.0  # before anything goes wrong
-REPLACEMENT_SECONDS: Final = 180.0  # until a worker that was lost is replaced: a virtual machine has to start
+QUIET_SECONDS: Final = 300.0  # before the first fault
+REPLACEMENT_SECONDS: Final = 180.0  # until a lost worker is replaced: a virtual machine has to start
 
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """CPU seconds of an event before and after it has come to its key, of a bundle of one key, and of each event that
-    an append takes out of a page, or writes again because its page shares a bag with that one: a key has so many
-    *bags*. *answer_seconds* pass from one append of a key to its next, *retry_seconds* when it was refused;
-    *head_events* go into one append at most."""
+    """The costs of events in CPU seconds.
+
+    *front_seconds* is before an event's key, *keyed_seconds* after it, *bundle_seconds* for a bundle of one key.
+    *rewrite_seconds* is for each event that an append takes out of a page, or rewrites because its page shares one of
+    the key's *bags*. An append of a key takes *answer_seconds*, or *retry_seconds* when it is refused, and has
+    *head_events* at most.
+    """
 
     front_seconds: float
     keyed_seconds: float
@@ -35,16 +38,19 @@ class Costs:
     bags: int = BAGS
 
     def moved(self, waiting: float) -> float:
-        """Events that are read and written when a page is taken of so many that wait: those of its bag."""
+        """Return how many of the *waiting* events are read and written when a page is taken: those of its bag."""
         return min(waiting, self.head_events * max(1, math.ceil(waiting / (self.bags * self.head_events))))
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """*rates* are events a second of each key. BigQuery refuses every append between the two moments of *stall*. At
-    *lost_at* *lost_workers* are gone, after *takeover_seconds* others have their keys, after *replacement_seconds* new
-    ones are there. All keys together append *appends_a_second* events at most. Of a key *most_undecided* events may
-    have been taken and not be written yet; the embedded engine takes no more than a round."""
+    """Events, workers and faults of a simulation.
+
+    *rates* are events a second of each key. BigQuery refuses every append between the two times of *stall*. At
+    *lost_at* the *lost_workers* disappear; others have their keys after *takeover_seconds*, and new workers replace
+    them after *replacement_seconds*. All keys together append at most *appends_a_second* events. A key has at most
+    *most_undecided* events that are taken and not written yet; for the embedded engine that is a round.
+    """
 
     rates: tuple[float, ...]
     workers: int
@@ -62,14 +68,14 @@ class Scenario:
     most_undecided: float = math.inf
 
     @property
-    def mended_at(self) -> float:
-        """When the last fault is over; 0 when there is none."""
+    def faults_end(self) -> float:
+        """Time when the last fault is over; 0 without faults."""
         lost = self.lost_at + self.takeover_seconds if self.lost_workers else 0.0
         return max(lost, self.stall[1] if self.stall else 0.0)
 
     @property
-    def broken_at(self) -> float:
-        """When the first fault begins; the end when there is none."""
+    def faults_begin(self) -> float:
+        """Time when the first fault begins; the end of the scenario without faults."""
         begins = [self.stall[0]] if self.stall else []
         begins += [self.lost_at] if self.lost_workers else []
         return min(begins, default=self.seconds)
@@ -77,22 +83,24 @@ class Scenario:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """A scenario that stands for a plan: of every *of* shards, and as many workers, one."""
+    """A scenario that represents a plan: it has one of *of* shards, and one of *of* workers."""
 
     scenario: Scenario
     of: int
 
 
-def slice_of(plan: Plan, minutes: float, stall_minutes: float, lost_workers: int) -> Slice:
-    """What simulates *plan*: both faults begin after :data:`QUIET_SECONDS`.
+def slice_of(plan: CapacityPlan, minutes: float, stall_minutes: float, lost_workers: int) -> Slice:
+    """Return the scenario of *plan*; both faults begin after :data:`QUIET_SECONDS`.
 
     Raises:
-        ScaleError: no worker would be left.
+        CapacityError: all workers would be lost.
     """
     of = _parts(plan)
     workers = max(1, math.ceil(plan.workers / of))
     if lost_workers >= plan.workers:
-        raise ScaleError(f"--lose {lost_workers}: of {plan.workers} workers one at least must be left; see --workers")
+        raise CapacityError(
+            f"--lose {lost_workers}: too many of {plan.workers} workers; keep at least one, or raise --workers"
+        )
     shards = plan.shards // of
     rates = [plan.load.events_a_second * share / plan.shards for share in plan.load.shares() for _ in range(shards)]
     packed = plan.packed_bytes
@@ -121,9 +129,9 @@ def slice_of(plan: Plan, minutes: float, stall_minutes: float, lost_workers: int
     return Slice(scenario, of)
 
 
-def _parts(plan: Plan) -> int:
-    """Into how many slices the shards are cut: halved while there are too many keys, an even number of shards, and
-    workers enough that the loss of one is not that of all."""
+def _parts(plan: CapacityPlan) -> int:
+    """Return the number of slices: doubled while there are too many keys, while the shards divide evenly, and while
+    there are enough workers to lose one."""
     of = 1
     while plan.keys / of > MOST_KEYS and plan.shards % (2 * of) == 0 and plan.workers / (2 * of) >= LEAST_WORKERS:
         of *= 2

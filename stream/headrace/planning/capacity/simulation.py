@@ -1,9 +1,9 @@
-"""Shards, workers and BigQuery as a discrete-event simulation: how a backlog grows and is worked off.
+"""Simulate shards, workers and BigQuery by discrete events: how a backlog grows and shrinks.
 
-Batches come to each key at random times and wait for a vCPU of any worker; decided, they wait in the key's state. A key
-does one thing at a time, on the worker that has it: it decides what has come, and appends the head that it committed
-before. What a lost worker was doing is done again by another. Every random number comes from the seed and the key, so
-that runs which differ in workers only have the same arrivals.
+Batches arrive for each key at random times and wait for a vCPU of any worker. Decided batches wait in the key's state.
+A key does one thing at a time, on its worker: it decides the events that have arrived, and appends the head that it
+committed before. Another worker repeats the work of a lost one. Every random number follows from the seed and the
+key, so that runs with different workers have the same arrivals.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from typing import Any, Final
 import simpy
 
 from headrace.planning.capacity.scenario import Scenario
-from headrace.planning.capacity.simulation_samples import Outcome, Sample, Written
+from headrace.planning.capacity.simulation_samples import Sample, SimulationResult, Written
 
-GIVEN_UP: Final = 6.0  # times the scenario's length: what has not been written then is not waited for
+GIVEN_UP: Final = 6.0  # times the scenario's length, after which the simulation ends with events unwritten
 Steps = Generator[simpy.Event, Any, None]
-Batch = tuple[float, int]  # when it came, and how many events
+Batch = tuple[float, int]  # time of arrival, number of events
 
 
 @dataclass(eq=False)
 class _Worker:
-    """vCPUs that wait for work, until it is lost."""
+    """A worker with its vCPUs."""
 
     vcpus: simpy.Resource
     lost: bool = False
@@ -34,7 +34,7 @@ class _Worker:
 
 @dataclass
 class _Key:
-    """One (table, shard): what has come to it, what is decided and waits, and the head that is committed."""
+    """One (table, shard): batches that arrived, batches that are decided and wait, and the committed head."""
 
     worker: _Worker
     ready_at: float = 0.0
@@ -46,8 +46,8 @@ class _Key:
     woken: simpy.Event | None = None
 
 
-def simulate(scenario: Scenario, seed: int) -> Outcome:
-    """Run *scenario* until all is written, or for six times its length."""
+def simulate(scenario: Scenario, seed: int) -> SimulationResult:
+    """Run *scenario* until all events are written, or for six times its length."""
     return _Simulation(scenario, seed).run()
 
 
@@ -60,13 +60,12 @@ class _Simulation:
         self._turn = 0
         self._arrived = self._decided = 0
         self._written = Written()
-        self._service_free = 0.0  # when BigQuery has taken what was sent before
+        self._service_free = 0.0  # time when BigQuery has handled earlier appends
         self._largest_commit = 0.0
-        self._busy, self._busy_noted_at = 0, 0.0
-        self._busy_seconds = 0.0  # of vCPUs, since the last sample
+        self._busy, self._busy_noted_at, self._busy_seconds = 0, 0.0, 0.0  # seconds of vCPUs since the last sample
         self._samples: list[Sample] = []
 
-    def run(self) -> Outcome:
+    def run(self) -> SimulationResult:
         for number, key in enumerate(self._keys):
             self._env.process(self._arrive(number, key))
             self._env.process(self._serve(key))
@@ -75,7 +74,9 @@ class _Simulation:
         self._env.run(until=self._env.process(self._watch()))
         written = self._written
         mean = written.latency_sum / max(1, written.events)
-        return Outcome(self._scenario, tuple(self._samples), self._largest_commit, self._arrived, written.events, mean)
+        return SimulationResult(
+            self._scenario, tuple(self._samples), self._largest_commit, self._arrived, written.events, mean
+        )
 
     def _new_worker(self) -> _Worker:
         return _Worker(simpy.Resource(self._env, self._scenario.vcpus))
@@ -91,7 +92,7 @@ class _Simulation:
             self._env.process(self._front(key, (self._env.now, size)))
 
     def _front(self, key: _Key, batch: Batch) -> Steps:
-        """Read, decode and mask a batch, on any worker; again on another one when it is lost."""
+        """Read, decode and mask a batch on any worker; repeat it on another when the worker is lost."""
         while True:
             self._turn += 1
             worker = self._workers[self._turn % len(self._workers)]
@@ -103,12 +104,12 @@ class _Simulation:
         _wake(key)
 
     def _work(self, worker: _Worker, seconds: float) -> Steps:
-        """Wait for a vCPU, and keep it for so long; what takes no time needs none."""
+        """Wait for a vCPU, and keep it for *seconds*."""
         if not seconds:
             return
         with worker.vcpus.request() as turn:
             yield turn
-            if worker.lost:  # whoever waited for it goes away with nothing
+            if worker.lost:  # the wait was in vain
                 return
             self._note_busy(1)
             yield self._env.timeout(seconds)
@@ -120,7 +121,7 @@ class _Simulation:
         self._busy += more
 
     def _serve(self, key: _Key) -> Steps:
-        """One key's bundles, one after the other."""
+        """Run the bundles of one key, one after the other."""
         while True:
             yield from self._until_ready(key)
             taken = self._taken(key)
@@ -130,7 +131,7 @@ class _Simulation:
             yield from self._work(worker, self._costs.bundle_seconds + size * self._costs.keyed_seconds)
             if appends and not worker.lost:
                 yield from self._append(key, worker)
-            if worker.lost:  # nothing of it is committed
+            if worker.lost:  # nothing is committed
                 key.inbox.extendleft(reversed(taken))
                 continue
             key.queue.extend(taken)
@@ -139,7 +140,7 @@ class _Simulation:
             yield from self._assign(key, size)
 
     def _until_ready(self, key: _Key) -> Steps:
-        """Wait until another worker has the key, if its own was lost; then until there is something to do."""
+        """Wait until a worker has the key, and then until there is something to do."""
         while key.ready_at > self._env.now:
             yield self._env.timeout(key.ready_at - self._env.now)
         while not (key.head and key.retry_at <= self._env.now) and not self._room(key):
@@ -153,7 +154,7 @@ class _Simulation:
         return bool(key.inbox) and key.waiting < self._scenario.most_undecided
 
     def _taken(self, key: _Key) -> list[Batch]:
-        """All that has come, or as much as may be undecided."""
+        """Take the batches that have arrived, up to the limit of undecided events."""
         taken, size = [], key.waiting
         while key.inbox and size < self._scenario.most_undecided:
             came, events = key.inbox.popleft()
@@ -166,7 +167,7 @@ class _Simulation:
         return taken
 
     def _append(self, key: _Key, worker: _Worker) -> Steps:
-        """Send the head; what the service refuses is sent again later."""
+        """Append the head; if BigQuery refuses it, retry later."""
         stall = self._scenario.stall
         if stall and stall[0] <= self._env.now < stall[1]:
             key.retry_at = self._env.now + self._costs.retry_seconds
@@ -174,7 +175,7 @@ class _Simulation:
         size = sum(events for _, events in key.head)
         self._service_free = max(self._service_free, self._env.now) + size / self._scenario.appends_a_second
         yield self._env.timeout(self._service_free - self._env.now + self._costs.answer_seconds)
-        if worker.lost:  # the rows are there, which the next attempt will find; it is not known yet
+        if worker.lost:  # the rows are written, which only the next attempt finds out
             return
         for came, events in key.head:
             self._written.note(self._env.now - came, events)
@@ -182,8 +183,7 @@ class _Simulation:
         key.head = []
 
     def _assign(self, key: _Key, decided: int) -> Steps:
-        """Let the oldest page be the next head. What shares its bag is written again, in one commit with it and with
-        what was just decided."""
+        """Make the oldest page the next head. One commit rewrites the rest of its bag and the events just decided."""
         if key.head or not key.queue:
             return
         moved = self._costs.moved(key.waiting)
@@ -201,7 +201,7 @@ class _Simulation:
             size += fits
 
     def _lose(self) -> Steps:
-        """Some workers are gone; the others get their keys, until new ones have come."""
+        """Lose workers, and give their keys to the others until new workers have started."""
         scenario = self._scenario
         yield self._env.timeout(scenario.lost_at)
         for worker in self._workers[: scenario.lost_workers]:
@@ -219,12 +219,12 @@ class _Simulation:
             _wake(key)
 
     def _watch(self) -> Steps:
-        """Look at everything every few seconds until all that has come is written."""
+        """Take a sample every few seconds until all events that arrived are written."""
         while True:
             yield self._env.timeout(self._scenario.sample_seconds)
             self._samples.append(self._sample())
-            over = self._env.now >= self._scenario.seconds and self._written.events == self._arrived
-            if over or self._env.now >= GIVEN_UP * self._scenario.seconds:
+            written = self._env.now >= self._scenario.seconds and self._written.events == self._arrived
+            if written or self._env.now >= GIVEN_UP * self._scenario.seconds:
                 return
 
     def _sample(self) -> Sample:

@@ -1,4 +1,4 @@
-"""What a simulation shows: samples over time, and what they add up to."""
+"""The samples of a simulation over time, and their summary."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from headrace.planning.capacity.scenario import Scenario
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """All keys at one moment. Events that have *arrived*, of them those *decided*, which are in state, and those
-    *written*; since the sample before: latencies of what was written, in seconds, and vCPUs that were busy, on
-    average."""
+    """All keys at one time.
+
+    Counts events that have *arrived*, were *decided* (they are in state) and *written*. Since the sample before:
+    latencies in seconds of the events written, and the average number of busy vCPUs.
+    """
 
     seconds: float
     arrived: int
@@ -32,26 +34,26 @@ class Sample:
 
     @property
     def in_state(self) -> int:
-        """Events that are decided and not written: acknowledged, and in the job's state only."""
+        """Events that are decided and not written: acknowledged, and only in the job's state."""
         return self.decided - self.written
 
 
 @dataclass
 class Written:
-    """Counts what is written, and how long it took."""
+    """Counts written events and their latencies."""
 
     events: int = 0
     latency_sum: float = 0.0
     _latencies: list[tuple[float, int]] = field(default_factory=list)
 
     def note(self, latency: float, events: int) -> None:
-        """So many *events* were written *latency* seconds after they came."""
+        """Count *events* that were written *latency* seconds after they arrived."""
         self.events += events
         self.latency_sum += latency * events
         self._latencies.append((latency, events))
 
     def since_last(self) -> tuple[int, float, float, float]:
-        """Events since it was asked last, and their median, 95th percentile and longest latency; 0 of none."""
+        """Return the events since the last call, and their median, 95th percentile and longest latency, or 0."""
         latencies, self._latencies = sorted(self._latencies), []
         total = sum(events for _, events in latencies)
         longest = latencies[-1][0] if latencies else 0.0
@@ -59,8 +61,8 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """A simulation that has ended; *largest_commit* in bytes, of one key."""
+class SimulationResult:
+    """The result of a simulation; *largest_commit* is in bytes, of one key."""
 
     scenario: Scenario
     samples: Sequence[Sample]
@@ -71,7 +73,7 @@ class Outcome:
 
     @property
     def most_backlog(self) -> int:
-        """The largest backlog of all."""
+        """The largest backlog."""
         return max(sample.backlog for sample in self.samples)
 
     @property
@@ -86,21 +88,20 @@ class Outcome:
 
     @property
     def most_latency(self) -> float:
-        """The longest that an event took."""
+        """The longest latency of an event."""
         return max(sample.latency_max for sample in self.samples)
 
     @property
     def usual_backlog(self) -> int:
-        """The largest backlog before anything went wrong."""
-        return max((each.backlog for each in self.samples if each.seconds <= self.scenario.broken_at), default=0)
+        """The largest backlog before the first fault."""
+        return max((each.backlog for each in self.samples if each.seconds <= self.scenario.faults_begin), default=0)
 
     @property
     def recovered_after(self) -> float | None:
-        """Seconds from the end of the last fault until the backlog is twice the usual one or less; None: it never
-        was."""
+        """Seconds from the end of the last fault until the backlog is at most twice the usual one, or None."""
         for sample in self.samples:
-            if sample.seconds >= self.scenario.mended_at and sample.backlog <= 2 * self.usual_backlog:
-                return sample.seconds - self.scenario.mended_at
+            if sample.seconds >= self.scenario.faults_end and sample.backlog <= 2 * self.usual_backlog:
+                return sample.seconds - self.scenario.faults_end
         return None
 
 

@@ -1,1 +1,1 @@
-"""What a month costs: quantities from the load, prices from one dated file."""
+"""Estimate the monthly cost: quantities from the load, prices from one dated file."""

@@ -1,4 +1,4 @@
-"""What a load costs in a month: quantities, each with how it comes about. Pure."""
+"""Estimate the monthly cost of a load, item by item. Pure."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ MONTH_HOURS: Final = 730.5
 MONTH_SECONDS: Final = MONTH_HOURS * 3600
 GIB: Final = 2**30
 TIB: Final = 2**40
-LONG_TERM_DAYS: Final = 90  # a partition that nobody changed for so long costs half
-# What Pub/Sub counts beside payload and attributes: the timestamp, and a message id of 17 digits.
+LONG_TERM_DAYS: Final = 90  # a partition without changes for so long costs half
+# Pub/Sub counts these bytes beside payload and attributes: the timestamp, and a message id of 17 digits.
 _MESSAGE_BYTES: Final = 20 + 17
-_LETTER_BYTES: Final = 600  # what the job says of a refusal in attributes
+_LETTER_BYTES: Final = 600  # attributes that describe a refusal
 _WORKER_VCPUS: Final = 2  # n1-standard-2
 _WORKER_GIB: Final = 7.5
 _WORKER_DISK_GIB: Final = 30
@@ -31,17 +31,19 @@ _NOTHING: Final = Price(0.0, "calls", "https://cloud.google.com/bigquery/pricing
 
 
 class Engine(StrEnum):
-    """Where the job runs."""
+    """The engine that runs the job."""
 
     DATAFLOW = "dataflow"
     EMBEDDED = "embedded"
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
-    """What comes in: encoded bytes of an event, logical bytes of its row, days that rows are kept, TiB that people's
-    queries read in a month, how many events a second one vCPU of Dataflow takes, and over how many subjects events are
-    spread."""
+class MonthlyLoad:
+    """The load of a month.
+
+    *event_bytes* are encoded, *row_bytes* logical. Users' queries read *queried_tib* in a month. One vCPU of Dataflow
+    handles *events_a_vcpu* a second.
+    """
 
     events_a_second: float
     event_bytes: int
@@ -60,13 +62,13 @@ class Load:
 
     @property
     def workers(self) -> int:
-        """Workers that are needed; one at least."""
+        """Number of workers, at least one."""
         return max(1, math.ceil(self.events_a_second / self.events_a_vcpu / _WORKER_VCPUS))
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One line: so much of *unit* in a month, at *price*."""
+    """One item of the estimate: a *quantity* in a month at *price*, and *why*."""
 
     what: str
     why: str
@@ -79,8 +81,8 @@ class Item:
         return self.price.of(self.quantity)
 
 
-def estimate(load: Load, prices: Prices) -> list[Item]:
-    """What *load* needs in a month, in the order of an event's way; what is free of a price is free once."""
+def estimate(load: MonthlyLoad, prices: Prices) -> list[Item]:
+    """Return the items of *load*, in the order of an event's way; a price's free quantity is used once."""
     items, used = list[Item](), defaultdict[str, float](float)
     for what, why, name, quantity in _quantities(load):
         price = _NOTHING if name == _FREE else prices.by_name[name]
@@ -90,18 +92,18 @@ def estimate(load: Load, prices: Prices) -> list[Item]:
 
 
 def envelope_bytes() -> int:
-    """Bytes of the attributes that every event carries, with ids and names of usual length."""
+    """Return the bytes of the attributes that every event has, with ids and names of usual length."""
     moment = datetime(2026, 1, 1, 12, 30, 15, 123456, UTC)
     attributes = Envelope("x" * 36, SchemaRef("a_subject_of_usual_length", 1), moment, "/a/source").to_attributes()
     return sum(len(name) + len(value) for name, value in attributes.items())
 
 
 def message_bytes(event_bytes: float) -> float:
-    """What Pub/Sub counts for a message whose event has so many encoded bytes."""
+    """Return the bytes that Pub/Sub counts for a message whose event has *event_bytes* encoded."""
     return event_bytes + envelope_bytes() + _MESSAGE_BYTES
 
 
-def _quantities(load: Load) -> Iterator[tuple[str, str, str, float]]:
+def _quantities(load: MonthlyLoad) -> Iterator[tuple[str, str, str, float]]:
     message = message_bytes(load.event_bytes)
     letter = message + _LETTER_BYTES
     passed = load.month * message * 2 + load.month * load.refused * letter * 2
@@ -110,14 +112,14 @@ def _quantities(load: Load) -> Iterator[tuple[str, str, str, float]]:
         case Engine.DATAFLOW:
             yield from _dataflow(load, message)
         case Engine.EMBEDDED:
-            pass  # the machine is the operator's own
+            pass  # the user's own machine has no list price
         case _:
             assert_never(load.engine)
     yield from _bigquery(load, letter)
     yield from _upkeep(load)
 
 
-def _dataflow(load: Load, message: float) -> Iterator[tuple[str, str, str, float]]:
+def _dataflow(load: MonthlyLoad, message: float) -> Iterator[tuple[str, str, str, float]]:
     hours = load.workers * MONTH_HOURS
     plural = "s" if load.workers > 1 else ""
     yield "Dataflow vCPUs", f"{load.workers} worker{plural} of {_WORKER_VCPUS}", "dataflow_vcpu", hours * _WORKER_VCPUS
@@ -127,7 +129,7 @@ def _dataflow(load: Load, message: float) -> Iterator[tuple[str, str, str, float
     yield "Dataflow disks", f"{_WORKER_DISK_GIB} GiB a worker", "dataflow_disk", hours * _WORKER_DISK_GIB
 
 
-def _bigquery(load: Load, letter: float) -> Iterator[tuple[str, str, str, float]]:
+def _bigquery(load: MonthlyLoad, letter: float) -> Iterator[tuple[str, str, str, float]]:
     written = load.month * ((1 - load.refused) * load.row_bytes + load.refused * letter)
     yield "BigQuery ingestion", f"rows of {load.row_bytes:,} bytes", "bigquery_ingestion", written / GIB
     a_day = written / GIB / (MONTH_HOURS / 24)
@@ -137,21 +139,21 @@ def _bigquery(load: Load, letter: float) -> Iterator[tuple[str, str, str, float]
     if old:
         yield "BigQuery storage, old", f"{old} days more", "bigquery_long_term_storage", a_day * old
     if load.queried_tib:
-        yield "BigQuery queries", "bytes that they read", "bigquery_queries", load.queried_tib
+        yield "BigQuery queries", "bytes that users read", "bigquery_queries", load.queried_tib
 
 
-def _upkeep(load: Load) -> Iterator[tuple[str, str, str, float]]:
-    """What the job asks besides moving events."""
+def _upkeep(load: MonthlyLoad) -> Iterator[tuple[str, str, str, float]]:
+    """Yield the calls of the job that move no events."""
     match load.engine:
         case Engine.DATAFLOW:
             calls = upkeep.free_calls_of_workers(load.workers * _WORKER_VCPUS, load.subjects, MONTH_SECONDS)
-            yield "Job's looks at tables", "every 10 s at most; cost nothing", _FREE, calls
+            yield "Job's checks of tables", "every 10 s at most; free", _FREE, calls
         case Engine.EMBEDDED:
             rows = upkeep.row_queries_bytes(load.events_a_second, load.subjects, MONTH_SECONDS)
             yield "Engine's queries, rows", "every 10 minutes a table", "bigquery_queries", rows / TIB
             claims = upkeep.claim_queries_bytes(MONTH_SECONDS)
             yield "Engine's queries, claims", "every hour", "bigquery_queries", claims / TIB
             calls = upkeep.free_calls(load.subjects, MONTH_SECONDS)
-            yield "Engine's looks", "every 10 to 30 s; cost nothing", _FREE, calls
+            yield "Engine's checks", "every 10 to 30 s; free", _FREE, calls
         case _:
             assert_never(load.engine)

@@ -1,4 +1,4 @@
-"""What has come in, by the tallies and the tables themselves: what an estimate assumes, and what it should have."""
+"""Measure the load so far, by the tallies and the tables, to check an estimate."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from headrace.schemas.registry import Registry
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One subject: *refused* is the share that became dead letters, *row_bytes* logical bytes of a row on average, None
-    when the table does not say yet."""
+    """The load of one subject: *refused* is the share of dead letters, *row_bytes* the average logical bytes of a row.
+
+    *row_bytes* is None while BigQuery does not report the size of the table.
+    """
 
     subject: str
     events: int
@@ -29,7 +31,7 @@ class Measured:
 def measure(
     registry: Registry, names: Names, client: bigquery.Client, since: datetime, now: datetime
 ) -> Sequence[Measured]:
-    """Ask what was tallied since *since*, or since the first tally when that is later; what the service raises."""
+    """Query the load since *since*, or since the first tally when that is later. Raises the client's errors."""
     counted: dict[str, dict[str, int]] = {subject: {} for subject in registry.subjects}
     first = now
     for line in client.query_and_wait(_query(names), job_config=_since(since)):
@@ -44,7 +46,7 @@ def measure(
 
 
 def total(measured: Sequence[Measured]) -> Measured:
-    """All subjects as one: rates added up, shares and bytes weighted by events."""
+    """Return the sum of all subjects: rates added up, shares and bytes weighted by events."""
     events = sum(each.events for each in measured)
     sized = [each for each in measured if each.row_bytes is not None]
     rows = sum(each.events for each in sized)

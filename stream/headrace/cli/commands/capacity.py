@@ -1,4 +1,4 @@
-"""``headrace scale``: what limits a load, the settings that follow, and what the limits rest on."""
+"""``headrace capacity estimate`` and ``limits``: the limits that a load meets, and the settings that follow."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from headrace.planning.capacity.advise import advised, settings
 from headrace.planning.capacity.calibration import load_calibration
 from headrace.planning.capacity.limits import Limit, load_limits
 from headrace.planning.capacity.load import Load, Machine
-from headrace.planning.capacity.needs import Need, Plan, first, needs
+from headrace.planning.capacity.needs import CapacityPlan, Need, first, needs
 from headrace.util.output import check_format, say, show
 
 _PREFIXES: Final = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
@@ -25,20 +25,20 @@ def make_plan(
     multi_region: bool,
     limits_file: Path | None,
     bench: Path | None,
-) -> Plan:
-    """The plan for *load*; *shards* and *workers* that are not given follow from it. Raises ScaleError."""
+) -> CapacityPlan:
+    """Return the plan for *load*; compute *shards* and *workers* if they are None. Raises CapacityError."""
     calibration, limits = load_calibration(bench), load_limits(limits_file)
-    plan = Plan(load, calibration.kinds[kind], calibration, limits, Machine.parse(machine), 1, 1, multi_region)
+    plan = CapacityPlan(load, calibration.kinds[kind], calibration, limits, Machine.parse(machine), 1, 1, multi_region)
     return advised(plan, shards, workers)
 
 
-def show_estimate(plan: Plan, format_: str) -> None:
-    """Print what *plan* needs, which limit is met first, and the settings that follow."""
+def show_estimate(plan: CapacityPlan, format_: str) -> None:
+    """Print the needs of *plan*, the limit that it meets first, and the settings that follow."""
     check_format(format_)
     found = needs(plan)
     if format_ == "table":
         show("needs", [_line(need, plan) for need in found], format_)
-        for text in said(plan, found):
+        for text in summary(plan, found):
             say(text)
         return
     every = [_every(need, plan) for need in found]
@@ -46,7 +46,7 @@ def show_estimate(plan: Plan, format_: str) -> None:
 
 
 def show_limits(path: Path | None, format_: str) -> None:
-    """Print every limit: how much, when it was looked at, where."""
+    """Print every limit with its date and source."""
     check_format(format_)
     limits = load_limits(path)
     if format_ == "table":
@@ -60,24 +60,24 @@ def show_limits(path: Path | None, format_: str) -> None:
     show("limits", [{"name": name, **_fields(limit)} for name, limit in limits.items()], format_)
 
 
-def said(plan: Plan, found: Sequence[Need]) -> list[str]:
-    """Which limit is met first, what a stall does, what it rests on, and the lines for ``headrace.toml``."""
+def summary(plan: CapacityPlan, found: Sequence[Need]) -> list[str]:
+    """Return the limit met first, the effect of an outage, the basis of the model, and lines for ``headrace.toml``."""
     met, sizes = first(found), _sizes(plan)
-    verdict = "exceeded" if met.of_it > 1 else "met first"
+    label = "exceeded" if met.of_it > 1 else "met first"
     return [
-        f"{verdict}: {met.what}, {met.of_it:.0%} of {_amount(met.limit)}",
+        f"{label}: {met.what}, {met.of_it:.0%} of {_amount(met.limit)}",
         *(line for need in found if need.stalled for line in _stall(need, plan)),
         f"{sizes['vcpus']:,.1f} vCPUs busy, {sizes['us_an_event']:,.0f} µs an event (measured {sizes['measured_at']}); "
         f"{human(sizes['state_bytes'], 'B')} of ids in state",
         f"{plan.appends_a_second:,.0f} appends a second, each on a connection of its own",
-        "?: not checked at its source, see `headrace scale limits`; more in docs/scaling.md",
+        "?: not checked at its source; see `headrace capacity limits`, docs/capacity.md",
         "",
         *toml_lines(plan),
     ]
 
 
-def _stall(need: Need, plan: Plan) -> list[str]:
-    if not need.of_it:  # no stall is asked about
+def _stall(need: Need, plan: CapacityPlan) -> list[str]:
+    if not need.of_it:  # the load has no outage
         return []
     minutes = plan.load.stall_seconds / need.of_it / 60
     turning = plan.turning_seconds / 60
@@ -87,8 +87,8 @@ def _stall(need: Need, plan: Plan) -> list[str]:
     ]
 
 
-def toml_lines(plan: Plan) -> list[str]:
-    """The settings as they stand in ``headrace.toml``."""
+def toml_lines(plan: CapacityPlan) -> list[str]:
+    """Return the settings as lines of ``headrace.toml``."""
     chosen = settings(plan)
     dataflow = chosen.pop("dataflow")
     return [
@@ -99,7 +99,7 @@ def toml_lines(plan: Plan) -> list[str]:
 
 
 def human(quantity: float, unit: str) -> str:
-    """A quantity as short as a table has room for: bytes with a prefix, the rest in full.
+    """Format a quantity for a table: bytes with a prefix, other units in full.
 
     >>> human(1_234_567, "B/s"), human(4000, "workers"), human(0.25, "vCPU")
     ('1.23 MB/s', '4,000 workers', '0.25 vCPU')
@@ -111,7 +111,7 @@ def human(quantity: float, unit: str) -> str:
     return f"{quantity / size:,.3g} {prefix}{unit}" if quantity < 1e15 else f"{quantity:.2g} {unit}"
 
 
-def _line(need: Need, plan: Plan) -> dict[str, Any]:
+def _line(need: Need, plan: CapacityPlan) -> dict[str, Any]:
     return {
         "what": need.what,
         "needs": human(need.quantity, need.limit.unit),
@@ -121,8 +121,8 @@ def _line(need: Need, plan: Plan) -> dict[str, Any]:
     }
 
 
-def _full_at(need: Need, plan: Plan) -> str:
-    """At how many events a second the limit is met, on as many shards."""
+def _full_at(need: Need, plan: CapacityPlan) -> str:
+    """Return the rate at which the limit is met with the same shards."""
     if need.fixed or not need.of_it:
         return "any rate"
     rate = plan.load.events_a_second / need.of_it
@@ -133,7 +133,7 @@ def _amount(limit: Limit) -> str:
     return f"{human(limit.value, limit.unit)}{'' if limit.checked else ' ?'}"
 
 
-def _every(need: Need, plan: Plan) -> dict[str, Any]:
+def _every(need: Need, plan: CapacityPlan) -> dict[str, Any]:
     return {
         "what": need.what,
         "because": need.why,
@@ -148,7 +148,7 @@ def _fields(limit: Limit) -> dict[str, Any]:
     return {name: getattr(limit, name) for name in Limit.__slots__}
 
 
-def _sizes(plan: Plan) -> dict[str, Any]:
+def _sizes(plan: CapacityPlan) -> dict[str, Any]:
     return {
         "events_a_second": plan.load.events_a_second,
         "vcpus": plan.vcpus,

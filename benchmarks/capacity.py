@@ -1,6 +1,6 @@
-"""``python -m benchmarks.scaling``: docs/scaling.md shows what the commands print; run them again, and draw its plots.
+"""``python -m benchmarks.capacity``: run the commands of docs/capacity.md again, and draw its plots.
 
-After a new calibration this brings the page up to date. What the page says around its blocks is for people to check.
+This brings the page up to date after a new calibration. People check the text around its blocks.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from benchmarks import reality
 from headrace.cli.app import app
 from headrace.planning.capacity.calibration import load_calibration
 
-PAGE: Final = Path(__file__).parent.parent / "docs" / "scaling.md"
-BLOCK: Final = re.compile(r"(?<=^```console\n)\$ headrace (scale [^\n]*)\n.*?(?=^```$)", re.DOTALL | re.MULTILINE)
+PAGE: Final = Path(__file__).parent.parent / "docs" / "capacity.md"
+BLOCK: Final = re.compile(r"(?<=^```console\n)\$ headrace (capacity [^\n]*)\n.*?(?=^```$)", re.DOTALL | re.MULTILINE)
 
 REALITY: Final = re.compile(r"short outages: [^\n]* s(?=\n)")
 COSTS: Final = re.compile(r"^\| CPU of an event, µs .*?(?=^$|\Z)", re.DOTALL | re.MULTILINE)

@@ -1,4 +1,4 @@
-"""``headrace scale simulate``: how a backlog grows and is worked off; a table, and plots where there is matplotlib."""
+"""``headrace capacity simulate``: print how a backlog grows and shrinks, and plot it if matplotlib is installed."""
 
 from __future__ import annotations
 
@@ -7,34 +7,34 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
-from headrace.cli.commands.scale import human
-from headrace.planning.capacity.limits import ScaleError
-from headrace.planning.capacity.needs import Plan
+from headrace.cli.commands.capacity import human
+from headrace.planning.capacity.limits import CapacityError
+from headrace.planning.capacity.needs import CapacityPlan
 from headrace.planning.capacity.scenario import Slice, slice_of
-from headrace.planning.capacity.simulation_samples import Outcome, Sample
+from headrace.planning.capacity.simulation_samples import Sample, SimulationResult
 from headrace.util.output import check_format, say, show
 
 LINES: Final = 16
 
 
 def show_simulation(
-    plan: Plan, minutes: float, stall: float, lost: int, seed: int, plot: Path | None, format_: str
+    plan: CapacityPlan, minutes: float, stall: float, lost: int, seed: int, plot: Path | None, format_: str
 ) -> None:
-    """Simulate *plan*, with *stall* minutes without BigQuery and *lost* workers, and print what became of it.
+    """Simulate *plan* with an outage of BigQuery of *stall* minutes and *lost* workers, and print the result.
 
     Raises:
-        ScaleError: the simulator is not installed, or all workers would be lost.
+        CapacityError: the simulator is not installed, or all workers would be lost.
     """
     check_format(format_)
     if find_spec("simpy") is None:
-        raise ScaleError("scale simulate: simpy is not installed; run `pip install 'headrace[scale]'`")
+        raise CapacityError("capacity simulate: simpy is not installed; run `pip install 'headrace[capacity]'`")
     from headrace.planning.capacity.simulation import simulate
 
     part = slice_of(plan, minutes, stall, lost)
     outcome = simulate(part.scenario, seed)
     if format_ == "table":
         show("samples", [_line(each, plan, part) for each in _some(outcome.samples)], format_)
-        for text in said(plan, part, outcome):
+        for text in summary(plan, part, outcome):
             say(text)
     else:
         show(
@@ -48,8 +48,8 @@ def show_simulation(
         _plot(plan, part, outcome, plot)
 
 
-def said(plan: Plan, part: Slice, outcome: Outcome) -> list[str]:
-    """What it adds up to."""
+def summary(plan: CapacityPlan, part: Slice, outcome: SimulationResult) -> list[str]:
+    """Return the result in a few lines."""
     commit = plan.limits["dataflow_commit_bytes"]
     scenario = part.scenario
     of = f"a slice of one in {part.of}: " if part.of > 1 else ""
@@ -58,28 +58,28 @@ def said(plan: Plan, part: Slice, outcome: Outcome) -> list[str]:
         f"backlog {human_count(outcome.most_backlog * part.of)} events at most",
         f"the longest wait was {outcome.most_latency:,.0f} s",
     ]
-    if scenario.mended_at:
+    if scenario.faults_end:
         lines.append(_recovered(outcome))
     if outcome.largest_commit > commit.value:
         size = human(outcome.largest_commit, "B")
         lines.append(
-            f"a shard would commit {size} at once, more than {human(commit.value, 'B')} ?: see docs/scaling.md"
+            f"a shard would commit {size} at once, more than {human(commit.value, 'B')} ?: see docs/capacity.md"
         )
     return lines
 
 
-def _recovered(outcome: Outcome) -> str:
+def _recovered(outcome: SimulationResult) -> str:
     after, scenario = outcome.recovered_after, outcome.scenario
     if after is None:
         return "never recovered"
-    late = scenario.mended_at + after - scenario.seconds
+    late = scenario.faults_end + after - scenario.seconds
     if late > 0:
-        return f"did not recover while events came; {late / 60:,.1f} minutes after the last"
-    return f"recovered {after / 60:,.1f} minutes after it was mended"
+        return f"recovered {late / 60:,.1f} minutes after the last event, not while events came"
+    return f"recovered {after / 60:,.1f} minutes after the fault ended"
 
 
 def human_count(events: float) -> str:
-    """A number of events, short.
+    """Format a number of events.
 
     >>> human_count(1_234_567), human_count(999)
     ('1.23 M', '999')
@@ -95,7 +95,7 @@ def _some(samples: Sequence[Sample]) -> Sequence[Sample]:
     return samples[step - 1 :: step]
 
 
-def _line(sample: Sample, plan: Plan, part: Slice) -> dict[str, Any]:
+def _line(sample: Sample, plan: CapacityPlan, part: Slice) -> dict[str, Any]:
     return {
         "minute": f"{sample.seconds / 60:,.1f}",
         "written": f"{human_count(sample.written_a_second * part.of)}/s",
@@ -127,7 +127,7 @@ def _every(sample: Sample, part: Slice) -> dict[str, Any]:
     }
 
 
-def _sums(plan: Plan, part: Slice, outcome: Outcome) -> dict[str, Any]:
+def _sums(plan: CapacityPlan, part: Slice, outcome: SimulationResult) -> dict[str, Any]:
     return {
         "slice_of": part.of,
         "keys": len(part.scenario.rates),
@@ -141,9 +141,9 @@ def _sums(plan: Plan, part: Slice, outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _plot(plan: Plan, part: Slice, outcome: Outcome, path: Path) -> None:
+def _plot(plan: CapacityPlan, part: Slice, outcome: SimulationResult, path: Path) -> None:
     if find_spec("matplotlib") is None:
-        say(f"{path}: not drawn: matplotlib is not installed; run `pip install matplotlib`")
+        say(f"{path}: not drawn, matplotlib is not installed; run `pip install matplotlib`")
         return
     from headrace.planning.capacity.plot import draw
 

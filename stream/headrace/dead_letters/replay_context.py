@@ -1,0 +1,55 @@
+"""The values of a replay: who runs it, what it works with, and its result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from google.pubsub_v1 import PublisherClient
+
+from headrace.core.resource_names import Names
+from headrace.dead_letters.archive_reader import ArchiveReader
+from headrace.dead_letters.archive_writer import ArchiveWriter
+from headrace.schemas.registry import Registry
+
+DONE: Final = "done"
+INTERRUPTED: Final = "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class OperationInfo:
+    """The entry of the trail that a run belongs to: its *id*, the *actor*, and the reason that was given."""
+
+    id: str
+    actor: str
+    why: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayContext:
+    """Clients, contracts and clocks of a replay. *clock* returns aware times in UTC, *seconds* monotonic seconds."""
+
+    reader: ArchiveReader
+    archive: ArchiveWriter
+    publisher: PublisherClient
+    registry: Registry = field(repr=False)
+    names: Names
+    clock: Callable[[], datetime]
+    seconds: Callable[[], float]
+
+
+@dataclass(slots=True)
+class ReplayResult:
+    """The counts of a replay: *sent* and marked; *skipped* because they changed since the plan; *refused* by Pub/Sub.
+
+    *examples* holds the ids of some refused letters.
+    """
+
+    sent: int = 0
+    skipped: int = 0
+    refused: int = 0
+    examples: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+    outcome: str = DONE
