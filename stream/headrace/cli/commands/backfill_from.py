@@ -43,7 +43,7 @@ def pull_backfill(settings: Settings, path: Path, journal: Path | None, format_:
 
     Raises:
         MappingError: the file says what is not known, or refers to what is not there.
-        ExtraMissingError: the extra dlt is not installed.
+        ModuleNotFoundError: the extra dlt is not installed.
         PullError: the rows cannot be pulled, or no further; those before are written.
     """
     require_dlt()

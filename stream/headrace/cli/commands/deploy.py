@@ -11,6 +11,7 @@ from headrace.config.settings import Settings, SettingsError
 from headrace.deploy.dataflow_flags import backfill_flags, dataflow_flags, drain_script, secret_names
 from headrace.deploy.graph_comparison import GOLDEN, Change, Graph, any_subject, compare, dump, kept, load, renamed
 from headrace.runtime.exit_codes import Exit
+from headrace.runtime.extras import require
 from headrace.util.output import print_json, say
 
 
@@ -27,6 +28,7 @@ def parse_renames(pairs: list[str]) -> dict[str, str]:
 
 def plan(settings: Settings, against: Path | None, save: Path | None, renames: list[str], json_output: bool) -> Exit:
     """Print graph, options and changes. FOUND when a running job cannot be updated to it."""
+    require("apache_beam")
     mapping = parse_renames(renames)
     flags = dataflow_flags(settings, mapping=mapping)
     new = current_graph(settings)
@@ -80,6 +82,7 @@ def drain(settings: Settings) -> None:
 
 def run_on_dataflow(settings: Settings, update: bool, renames: list[str], validate_only: bool = False) -> None:
     """Submit the job and say its id; with *validate_only* that job only answers, in its messages."""
+    require("apache_beam")
     from headrace.deploy.submit import pipeline_for, submit
 
     flags = dataflow_flags(settings, update, parse_renames(renames), validate_only)
@@ -92,6 +95,7 @@ def run_on_dataflow(settings: Settings, update: bool, renames: list[str], valida
 
 def backfill_on_dataflow(settings: Settings, subject: str, files: Sequence[str], mapping: str | None) -> None:
     """Submit a backfill and say its id."""
+    require("apache_beam")
     from headrace.deploy.submit import backfill_pipeline_for, submit
 
     job = submit(backfill_pipeline_for(settings, subject, files, mapping, backfill_flags(settings, subject)))

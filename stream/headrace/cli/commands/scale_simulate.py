@@ -1,17 +1,16 @@
-"""``headrace scale simulate``: how a backlog grows and is worked off; a table, and plots where there is matplotlib."""
+"""``headrace scale simulate``: how a backlog grows and is worked off; a table, and plots."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
 from headrace.cli.commands.scale import human
-from headrace.planning.capacity.limits import ScaleError
 from headrace.planning.capacity.needs import Plan
 from headrace.planning.capacity.scenario import Slice, slice_of
 from headrace.planning.capacity.simulation_samples import Outcome, Sample
+from headrace.runtime.extras import require
 from headrace.util.output import check_format, say, show
 
 LINES: Final = 16
@@ -23,11 +22,12 @@ def show_simulation(
     """Simulate *plan*, with *stall* minutes without BigQuery and *lost* workers, and print what became of it.
 
     Raises:
-        ScaleError: the simulator is not installed, or all workers would be lost.
+        ScaleError: all workers would be lost.
+        ModuleNotFoundError: the extra `capacity` is not installed.
     """
     check_format(format_)
-    if find_spec("simpy") is None:
-        raise ScaleError("scale simulate: simpy is not installed; run `pip install 'headrace[scale]'`")
+    if plot is not None:
+        require("matplotlib")
     from headrace.planning.capacity.simulation import simulate
 
     part = slice_of(plan, minutes, stall, lost)
@@ -142,9 +142,6 @@ def _sums(plan: Plan, part: Slice, outcome: Outcome) -> dict[str, Any]:
 
 
 def _plot(plan: Plan, part: Slice, outcome: Outcome, path: Path) -> None:
-    if find_spec("matplotlib") is None:
-        say(f"{path}: not drawn: matplotlib is not installed; run `pip install matplotlib`")
-        return
     from headrace.planning.capacity.plot import draw
 
     draw(plan, part, outcome, path)

@@ -1,4 +1,4 @@
-"""A simulation as a picture. matplotlib is no dependency of the program: only who draws needs it."""
+"""Draw a simulation."""
 
 from __future__ import annotations
 
