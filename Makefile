@@ -17,11 +17,13 @@ setup: $(UV) ## install everything, locked; result: .venv/bin/headrace
 	@python3 -m venv .uv
 	@.uv/bin/pip install --quiet --disable-pip-version-check uv
 
-check: setup ## format, lint, types, imports, doctests, unit tests: about a minute
+check: setup ## format, lint, types, imports, dependencies, doctests, unit tests: about a minute
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/deptry --no-ansi stream/headrace
+	@for one in schemas producers; do $(BIN)/deptry --no-ansi --config $$one/pyproject.toml $$one/headrace || exit 1; done
 	@$(BIN)/pytest -q -n 2 --dist worksteal -m "not emulators"
 
 moments: setup ## unit tests that look at the clock, at twelve other moments; with libfaketime (Debian: faketime)

@@ -9,7 +9,7 @@ if __name__ == "__main__" and not sys.flags.safe_path:
 
 from typing import NoReturn
 
-from headrace.errors import Exit
+from headrace.runtime.exit_codes import explain
 from headrace.runtime.processes import run_program
 from headrace.runtime.standard_streams import set_up_streams
 
@@ -17,17 +17,18 @@ from headrace.runtime.standard_streams import set_up_streams
 def program() -> NoReturn:
     """Run the command line, and end this process."""
     set_up_streams()
+    run_program(_main)
+
+
+def _main() -> None:
     try:
         from headrace.cli.app import main
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] == "headrace":
-            raise
-        sys.stderr.write(
-            f"headrace: {error.name} is not installed: this installation has the SDK only; "
-            "install the job and its commands with `pip install 'headrace[stream]'`\n"
-        )
-        sys.exit(Exit.CONFIGURATION)
-    run_program(main)
+
+        main()
+    except ImportError as error:
+        code, sentence = explain(error)
+        sys.stderr.write(f"headrace: {sentence}\n")
+        sys.exit(code)
 
 
 if __name__ == "__main__":

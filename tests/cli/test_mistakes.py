@@ -232,7 +232,7 @@ def test_contracts_can_be_named_to_every_command_that_needs_them(path: tuple[str
         (FileNotFoundError(2, "No such file or directory", "x.csv"), Exit.CONFIGURATION, "x.csv: no such file"),
         (OSError(28, "No space left on device", "x.json"), Exit.CONFIGURATION, "x.json: no space left on device"),
         (ConnectionRefusedError(111, "Connection refused"), Exit.UNREACHABLE, "connection refused"),
-        (ModuleNotFoundError("No module named 'faker'", name="faker"), Exit.CONFIGURATION, "install headrace[demo]"),
+        (ModuleNotFoundError("No module named 'faker'", name="faker"), Exit.CONFIGURATION, "'headrace[demo]'"),
         (ModuleNotFoundError("No module named 'simpy.x'", name="simpy.x"), Exit.CONFIGURATION, "headrace[capacity]"),
         (MemoryError(), Exit.CONFIGURATION, "too little memory"),
     ],

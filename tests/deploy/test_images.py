@@ -80,6 +80,28 @@ def test_an_image_without_contracts_of_its_own_is_refused(contracts: str, code: 
     assert set(of(dockerfile, "ARG")) >= {"CONTRACTS"}, "without a default"
 
 
+def test_the_service_has_no_beam_unless_it_is_for_dataflow() -> None:
+    service = ROOT / "docker" / "service" / "Dockerfile"
+    assert "EXTRA=engine" in of(service, "ARG")
+    installs = [each for each in " ".join(of(service, "RUN")).split("uv sync")[1:] if "--only-group" not in each]
+    assert [each for each in installs if '--extra "${EXTRA}"' not in each] == []
+    assert "service service-beam beam" in PAGE
+    assert "SERVICE_IMAGE=$repository/service-beam@" in PAGE
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_a_flex_image_of_a_service_without_beam_is_refused(code: int, tmp_path: Path) -> None:
+    check = next(rest for rest in of(ROOT / "docker" / "flex" / "Dockerfile", "RUN") if "apache_beam" in rest)
+    environment = {"PATH": str(BIN)}
+    if code:
+        (tmp_path / "python").write_text("#!/bin/sh\nexit 1\n")
+        (tmp_path / "python").chmod(0o755)
+        environment = {"PATH": str(tmp_path)}
+    done = subprocess.run(["/bin/sh", "-c", check], env=environment, capture_output=True, text=True)
+    assert done.returncode == code
+    assert ("EXTRA=beam" in done.stderr) == bool(code)
+
+
 @DOCKERFILE
 def test_nothing_runs_as_root_and_nothing_is_installed_but_from_the_lock(dockerfile: Path) -> None:
     user = of(dockerfile, "USER")[-1]

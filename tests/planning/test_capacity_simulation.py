@@ -240,27 +240,6 @@ def test_the_command_prints_a_table_that_fits_and_draws_when_asked(
     assert (tmp_path / "plot.svg").read_bytes() == drawn
 
 
-def test_without_matplotlib_the_table_is_printed_and_it_says_so(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    from headrace.cli.commands import capacity_simulate
-
-    monkeypatch.setattr(capacity_simulate, "find_spec", lambda name: None if name == "matplotlib" else object())
-    show_simulation(a_plan(500, 1), 6, 0, 0, 1, tmp_path / "plot.svg", "table")
-    shown = capsys.readouterr()
-    assert "matplotlib is not installed" in shown.err
-    assert shown.out.startswith("minute")
-    assert not (tmp_path / "plot.svg").exists()
-
-
-def test_without_the_simulator_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    from headrace.cli.commands import capacity_simulate
-
-    monkeypatch.setattr(capacity_simulate, "find_spec", lambda name: None)
-    with pytest.raises(CapacityError, match=r"pip install 'headrace\[capacity\]'"):
-        show_simulation(a_plan(500, 1), 6, 0, 0, 1, None, "table")
-
-
 def test_a_plot_of_an_unknown_format_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CapacityError, match="unknown format"):
         show_simulation(a_plan(500, 1), 6, 0, 0, 1, tmp_path / "plot.doc", "json")

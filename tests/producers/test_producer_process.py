@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Final
 
 PREAMBLE = """
 import concurrent.futures, os, sys, threading
@@ -40,11 +41,25 @@ def in_a_process(code: str, exits: int = 0) -> subprocess.CompletedProcess[str]:
     return done
 
 
-def test_the_sdk_imports_neither_beam_nor_arrow_nor_the_job() -> None:
-    names = ("apache_beam", "pyarrow", "headrace.core")
-    code = f"import headrace.producers, sys; print([m for m in {names} if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+LOOK: Final = """
+import sys
+from typing import Final
+names = ("apache_beam", "pyarrow", "headrace.core", "google.protobuf", "google.api_core", "grpc")
+print([name for name in names if name in sys.modules])
+"""
+
+
+def test_the_sdk_with_a_fake_imports_neither_beam_nor_arrow_nor_the_job_nor_a_google_client() -> None:
+    done = in_a_process(f"""
+with a_producer(FakePublisher()) as producer:
+    producer.publish("flight_departed", a_flight())
+{LOOK}""")
     assert done.stdout.strip() == "[]"
+
+
+def test_making_a_publisher_of_pub_sub_imports_the_client_before_the_first_event() -> None:
+    done = in_a_process(f"from headrace.producers import PubSubPublisher; PubSubPublisher('a-project')\n{LOOK}")
+    assert done.stdout.strip() == "['google.protobuf', 'google.api_core', 'grpc']"
 
 
 def test_an_exit_waits_for_what_is_under_way() -> None:

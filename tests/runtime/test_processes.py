@@ -63,14 +63,3 @@ def test_a_reader_that_has_gone_is_no_failure() -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait(timeout=60) == 0
-
-
-def test_the_program_without_the_extra_says_what_to_install() -> None:
-    code = "import sys; sys.modules['typer'] = None; from headrace.__main__ import program; program()"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-
-    assert (done.returncode, done.stdout) == (3, "")
-    assert done.stderr.splitlines() == [
-        "headrace: typer is not installed: this installation has the SDK only; "
-        "install the job and its commands with `pip install 'headrace[stream]'`"
-    ]

@@ -1,4 +1,7 @@
-"""Where a producer's messages go: a protocol, and Pub/Sub behind it."""
+"""Where a producer's messages go: a protocol, and Pub/Sub behind it.
+
+Google's client is imported when a publisher of Pub/Sub is made: tests with a fake need none of it.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,10 @@ import threading
 import weakref
 from collections.abc import Mapping
 from concurrent.futures import Future
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from google import pubsub_v1 as gapic
-from google.cloud import pubsub_v1
-from google.cloud.pubsub_v1.publisher.exceptions import PublishToPausedOrderingKeyException
+if TYPE_CHECKING:
+    from google.cloud import pubsub_v1
 
 from headrace.errors import Exit, HeadraceError
 
@@ -73,6 +75,8 @@ class PubSubPublisher:
             raise ValueError("a limit below 1; give positive numbers of messages and bytes")
         if not 0 <= batch_seconds <= MAX_BATCH_SECONDS:
             raise ValueError(f"batch_seconds: not between 0 and {MAX_BATCH_SECONDS}; give seconds, such as 0.01")
+        from google.cloud import pubsub_v1
+
         self._project = project
         self._ordered = ordered
         self._batch = pubsub_v1.types.BatchSettings(batch_bytes, batch_seconds, batch_messages)
@@ -130,6 +134,8 @@ class PubSubPublisher:
             if self._closed:
                 raise ProducerClosedError("this publisher is closed; make a new one")
             if self._client is None:
+                from google.cloud import pubsub_v1
+
                 _remove_scheme()
                 self._client = pubsub_v1.PublisherClient(
                     self._batch,
@@ -153,6 +159,8 @@ def _remove_scheme() -> None:
 
 
 def _is_paused(sent: Any) -> bool:
+    from google.cloud.pubsub_v1.publisher.exceptions import PublishToPausedOrderingKeyException
+
     return sent.done() and isinstance(sent.exception(), PublishToPausedOrderingKeyException)
 
 
@@ -160,6 +168,9 @@ def _publish_at_once(
     client: pubsub_v1.PublisherClient, topic: str, data: bytes, attributes: Mapping[str, str], ordering_key: str
 ) -> Future[str]:
     """Publish past the client's batches, where an attribute may have any name."""
+    from google import pubsub_v1 as gapic
+    from google.cloud import pubsub_v1
+
     message = pubsub_v1.types.PubsubMessage(data=data, attributes=dict(attributes), ordering_key=ordering_key)
     future: Future[str] = Future()
     try:

@@ -1,4 +1,4 @@
-"""Objects of Cloud Storage, read with Beam's own IO: piece by piece, none is ever held whole."""
+"""Objects of Cloud Storage, read piece by piece: none is ever held whole."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import BinaryIO, Final, NamedTuple, cast
 
-from apache_beam.io.gcp.gcsio import GcsIO
 from google.api_core.exceptions import GoogleAPIError, NotFound
 from google.auth.exceptions import GoogleAuthError
 from google.cloud import storage
+from google.cloud.storage.fileio import BlobReader, BlobWriter
 
 from headrace.backfill.backfill_errors import BackfillError
 from headrace.backfill.file_places import bucket_and_name, checked_address
 from headrace.runtime.reachability import Service, reach_storage
 
-PIECE_BYTES: Final = 8 * 1024 * 1024  # of a request
+PIECE_BYTES: Final = 8 * 1024 * 1024  # of a request that reads
+_WRITTEN_BYTES: Final = 16 * 1024 * 1024  # of one that writes
+_PACKED_TYPES: Final = frozenset({"application/gzip", "application/x-gzip"})
 
 
 class Seen(NamedTuple):
@@ -36,11 +38,16 @@ def look_at_object(address: str, project: str) -> Seen:
     bucket, name = checked_address(address)
     reach_storage(Service.STORAGE.place)
     try:
-        blob = _io(project).client.bucket(bucket).get_blob(name)
+        blob = storage.Client(project=project).bucket(bucket).get_blob(name)
     except (GoogleAPIError, GoogleAuthError, OSError) as error:
         raise _unreadable(address, error) from error
     if blob is None:
         raise _unreadable(address, NotFound("no such object"))
+    if blob.content_encoding == "gzip" and blob.content_type in _PACKED_TYPES:
+        raise BackfillError(
+            f"{address}: Cloud Storage cannot send an object in pieces that has both Content-Encoding gzip and "
+            f"Content-Type {blob.content_type}; remove its Content-Encoding"
+        )
     return Seen(
         f"{blob.generation} {blob.md5_hash or blob.crc32c}", int(blob.updated.timestamp() * 1_000_000), blob.size
     )
@@ -56,7 +63,7 @@ def matching(pattern: str, project: str) -> list[str]:
     bucket, glob = checked_address(pattern)
     reach_storage(Service.STORAGE.place)
     try:
-        found = sorted(blob.name for blob in _io(project).client.list_blobs(bucket, match_glob=glob))
+        found = sorted(blob.name for blob in storage.Client(project=project).list_blobs(bucket, match_glob=glob))
     except (GoogleAPIError, GoogleAuthError, OSError) as error:
         raise _unreadable(pattern, error) from error
     if not found:
@@ -65,18 +72,20 @@ def matching(pattern: str, project: str) -> list[str]:
 
 
 def open_object(address: str, project: str) -> BinaryIO:
-    """Open an object for reading; seeks, and holds one piece."""
-    return cast(BinaryIO, _io(project).open(address, "r", read_buffer_size=PIECE_BYTES))
+    """Open an object for reading; seeks, and holds one piece. The bytes are those stored, packed or not."""
+    blob = _blob(address, project)
+    blob.reload()  # a reader of stored bytes cannot seek before the size is known
+    return cast(BinaryIO, BlobReader(blob, chunk_size=PIECE_BYTES, raw_download=True))
 
 
 def create_object(address: str, project: str) -> BinaryIO:
     """Open a new object for writing; it is there once it is closed."""
-    return cast(BinaryIO, _io(project).open(address, "w"))
+    return cast(BinaryIO, _writer(_blob(address, project)))
 
 
 def delete_objects(addresses: Sequence[str], project: str) -> None:
     """Delete objects; one that is gone is no error."""
-    client = _io(project).client
+    client = storage.Client(project=project)
     for address in addresses:
         bucket, name = bucket_and_name(address)
         with suppress(NotFound):
@@ -90,8 +99,13 @@ def read_object(address: str, project: str) -> bytes:
         return file.read()
 
 
-def _io(project: str) -> GcsIO:
-    return GcsIO(storage_client=storage.Client(project=project))
+def _blob(address: str, project: str) -> storage.Blob:
+    bucket, name = bucket_and_name(address)
+    return storage.Client(project=project).bucket(bucket).blob(name)
+
+
+def _writer(blob: storage.Blob) -> BlobWriter:
+    return BlobWriter(blob, chunk_size=_WRITTEN_BYTES, ignore_flush=True, content_type="application/octet-stream")
 
 
 def _unreadable(address: str, error: Exception) -> BackfillError:

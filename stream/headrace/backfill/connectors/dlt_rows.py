@@ -16,28 +16,24 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from headrace.backfill.connectors.connector_config import Api, Pull, Sql
-from headrace.backfill.connectors.connector_errors import ExtraMissingError, PullError, SourceAwayError
+from headrace.backfill.connectors.connector_errors import PullError, SourceAwayError
 from headrace.backfill.connectors.cursor import Cursor, is_later
 from headrace.schemas.strict_json import InvalidJsonError, read_json
 
 ATTEMPT_SECONDS: Final = 60.0  # of one request; and the longest wait before the next
-_INSTALL: Final = "install it: pip install 'headrace[stream,dlt]'"
 
 
 def require_dlt() -> None:
     """Import dlt, with its telemetry off.
 
     Raises:
-        ExtraMissingError: the extra is not installed.
+        ModuleNotFoundError: the extra is not installed.
     """
     os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
-    try:
-        import dlt
-        import sqlalchemy
+    import dlt
+    import sqlalchemy
 
-        del dlt, sqlalchemy
-    except ModuleNotFoundError as error:
-        raise ExtraMissingError(f"--from needs the extra dlt, and {error.name} is missing; {_INSTALL}") from error
+    del dlt, sqlalchemy
 
 
 def rows_of(pull: Pull, start: Any) -> Iterator[Any]:

@@ -43,7 +43,7 @@ def pull_backfill(settings: Settings, path: Path, journal: Path | None, format_:
 
     Raises:
         MappingError: the file has an unknown key, or names something that does not exist.
-        ExtraMissingError: the extra dlt is not installed.
+        ModuleNotFoundError: the extra `dlt` is not installed.
         PullError: rows cannot be pulled; the rows before are written.
     """
     require_dlt()

@@ -1,17 +1,16 @@
-"""``headrace capacity simulate``: print how a backlog grows and shrinks, and plot it if matplotlib is installed."""
+"""``headrace capacity simulate``: print how a backlog grows and shrinks, and plot it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
 from headrace.cli.commands.capacity import human
-from headrace.planning.capacity.limits import CapacityError
 from headrace.planning.capacity.needs import CapacityPlan
 from headrace.planning.capacity.scenario import Slice, slice_of
 from headrace.planning.capacity.simulation_samples import Sample, SimulationResult
+from headrace.runtime.extras import require
 from headrace.util.output import check_format, say, show
 
 LINES: Final = 16
@@ -23,11 +22,12 @@ def show_simulation(
     """Simulate *plan* with an outage of BigQuery of *stall* minutes and *lost* workers, and print the result.
 
     Raises:
-        CapacityError: the simulator is not installed, or all workers would be lost.
+        CapacityError: all workers would be lost.
+        ModuleNotFoundError: the extra `capacity` is not installed.
     """
     check_format(format_)
-    if find_spec("simpy") is None:
-        raise CapacityError("capacity simulate: simpy is not installed; run `pip install 'headrace[capacity]'`")
+    if plot is not None:
+        require("matplotlib")
     from headrace.planning.capacity.simulation import simulate
 
     part = slice_of(plan, minutes, stall, lost)
@@ -142,9 +142,6 @@ def _sums(plan: CapacityPlan, part: Slice, outcome: SimulationResult) -> dict[st
 
 
 def _plot(plan: CapacityPlan, part: Slice, outcome: SimulationResult, path: Path) -> None:
-    if find_spec("matplotlib") is None:
-        say(f"{path}: not drawn, matplotlib is not installed; run `pip install matplotlib`")
-        return
     from headrace.planning.capacity.plot import draw
 
     draw(plan, part, outcome, path)

@@ -21,6 +21,7 @@ from headrace.deploy.graph_comparison import (
     renamed,
 )
 from headrace.errors import Exit
+from headrace.runtime.extras import require
 from headrace.util.output import print_json, say
 
 
@@ -39,6 +40,7 @@ def parse_renames(pairs: list[str]) -> dict[str, str]:
 
 def plan(settings: Settings, against: Path | None, save: Path | None, renames: list[str], json_output: bool) -> Exit:
     """Print graph, options and changes. Return FOUND when a running job cannot be updated."""
+    require("apache_beam")
     mapping = parse_renames(renames)
     flags = dataflow_flags(settings, mapping=mapping)
     new = current_graph(settings)
@@ -92,6 +94,7 @@ def drain(settings: Settings) -> None:
 
 def run_on_dataflow(settings: Settings, update: bool, renames: list[str], validate_only: bool = False) -> None:
     """Submit the job and print its id. With *validate_only* that job only checks the update, in its messages."""
+    require("apache_beam")
     from headrace.deploy.submit import pipeline_for, submit
 
     flags = dataflow_flags(settings, update, parse_renames(renames), validate_only)
@@ -104,6 +107,7 @@ def run_on_dataflow(settings: Settings, update: bool, renames: list[str], valida
 
 def backfill_on_dataflow(settings: Settings, subject: str, files: Sequence[str], mapping: str | None) -> None:
     """Submit a backfill and print its id."""
+    require("apache_beam")
     from headrace.deploy.submit import backfill_pipeline_for, submit
 
     job = submit(backfill_pipeline_for(settings, subject, files, mapping, backfill_flags(settings, subject)))

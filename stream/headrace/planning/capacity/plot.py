@@ -1,4 +1,4 @@
-"""Draw a simulation. Only this module needs matplotlib."""
+"""Draw a simulation."""
 
 from __future__ import annotations
 
