@@ -356,6 +356,26 @@ def test_what_makes_it_impossible_first_is_what_is_raised(pulling: Pulling) -> N
         pulling.puller.take(10, 0.0)
 
 
+def test_no_pull_begins_once_pulling_is_impossible(pulling: Pulling) -> None:
+    pulling.answer(MANY)
+    under_way = len(pulling.calls.asked)
+    pulling.calls.answer(ValueError("not readable"), which=1)
+    pulling.calls.answer(1)
+    assert len(pulling.calls.asked) == under_way - 2
+
+
+@pytest.mark.parametrize("which", [0, 1], ids=["the first pull", "one beside it"])
+def test_a_pull_that_cannot_begin_takes_the_place_of_no_other(clock: Clock, which: int) -> None:
+    along = threading.Semaphore(2)
+    pulling = Pulling(clock, along).start()
+    pulling.answer(MANY)
+    assert len(pulling.calls.asked) == 3
+    pulling.calls.is_closed = True
+    pulling.calls.answer(MANY, which)
+    pulling.stop()
+    assert [along.acquire(blocking=False) for _ in range(3)] == [True, True, False]
+
+
 def test_what_makes_it_impossible_to_begin_is_raised_where_messages_are_taken(clock: Clock) -> None:
     pulling = Pulling(clock)
     pulling.calls.failing = [ValueError("cannot be described")]
