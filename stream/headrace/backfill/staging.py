@@ -31,7 +31,7 @@ _TRIES: Final = 3  # of a script that failed: it has changed nothing, so another
 class Load:
     """What is to be written: Parquet files of *rows* by their addresses; their ids are looked for within *times*.
 
-    *name* tells this load from all others. *tallies* are lines of ``own_tables.TALLY_SCHEMA``.
+    *name* tells this load from all others. *tallies* are lines of ``service_tables.TALLY_SCHEMA``.
     """
 
     name: str

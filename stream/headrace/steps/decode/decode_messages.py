@@ -8,7 +8,8 @@ from typing import Final, NamedTuple
 
 import pyarrow as pa
 
-from headrace.bigquery.event_table import INSTANT, META_SCHEMA, arrow_schema
+from headrace.bigquery.event_table import META_SCHEMA, arrow_schema
+from headrace.bigquery.own_columns import INSTANT
 from headrace.core.dead_letter import Reason, Refusal
 from headrace.core.message import Message
 from headrace.core.micro_batch import NOTES, MicroBatch
