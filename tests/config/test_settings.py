@@ -77,7 +77,7 @@ WRONG = [  # what is added to the good file or replaced in it, profile, key, lin
     (GOOD.replace("max_workers = 5\n", 'service_account = "me"\n'), None, "dataflow.service_account", 4, "pattern"),
     (GOOD.replace("max_workers = 5\n", "workers = 9\n"), None, "dataflow", 2, "raise max_workers"),
     (GOOD.replace("max_workers = 5\n", 'image = "headrace:latest"\n'), None, "dataflow.image", 4, "sha256"),
-    (GOOD.replace("max_workers = 5\n", "max_workers = \n"), None, "headrace.toml", 4, "mend that line"),
+    (GOOD.replace("max_workers = 5\n", "max_workers = \n"), None, "headrace.toml", 4, "correct that line"),
     ("shards = 0\n" + GOOD, None, "shards", 1, "greater"),
 ]
 
