@@ -23,7 +23,7 @@ class Price(TomlModel):
     usd: float = Field(ge=0, description="the price of one unit in US dollars")
     unit: str = Field(description='"GiB", or another unit')
     source: str = Field(description="the address of the page that gives the price")
-    free: float = Field(0.0, ge=0, description="the units a month that cost nothing")
+    free: float = Field(default=0.0, ge=0, description="the units a month that cost nothing")
 
     def of(self, quantity: float) -> float:
         """Dollars for so many units in a month."""
