@@ -115,7 +115,7 @@ def test_a_dataset_in_one_region_has_a_tenth() -> None:
 
 
 def test_what_is_met_first_says_nothing_of_stalls() -> None:
-    limit = Limit(10, "B", "2026-01-01", True, "https://example.com")
+    limit = Limit(value=10, unit="B", looked_at="2026-01-01", checked=True, source="https://example.com")
     small, large = Need("a", "", 5, limit), Need("b", "", 20, limit)
     assert first([small, large]) is large
     assert first([small, replace(large, stalled=True)]) is small
@@ -179,11 +179,23 @@ def test_every_limit_has_a_source_and_a_day_and_says_why_when_it_is_not_checked(
 @pytest.mark.parametrize(
     ("before", "after", "says"),
     [
-        ("[dataflow_workers]", "[dataflow_worker]", "dataflow_worker: unknown limit"),
-        ("value = 4_000\n", "", "dataflow_workers: invalid keys"),
-        ("value = 4_000", "value = 0", "dataflow_workers: invalid value"),
-        ("value = 4_000", "value = true", "dataflow_workers: invalid value"),
-        ("[dataflow_workers]", "dataflow_workers = 3\n[dataflow_value_byte]", "dataflow_value_byte: unknown limit"),
+        (
+            "[dataflow_workers]",
+            "[dataflow_worker]",
+            "line [0-9]+: dataflow_worker: no such key; did you mean dataflow_workers",
+        ),
+        ("value = 4_000\n", "", "dataflow_workers.value: missing; write value = a number above 0"),
+        (
+            "value = 4_000",
+            "value = 0",
+            "line [0-9]+: dataflow_workers.value: must be greater than 0; write value = a num",
+        ),
+        ("value = 4_000", "value = true", "dataflow_workers.value: must be a valid number; write value"),
+        (
+            "[dataflow_workers]",
+            "dataflow_workers = 3\n[dataflow_value_byte]",
+            "pubsub_ack_seconds.dataflow_workers: no such key; remove it, or use one of checked, looked_at",
+        ),
         ("value = 4_000", "value 4_000", "not TOML"),
     ],
 )
@@ -197,7 +209,7 @@ def test_a_wrong_file_of_limits_says_what_is_wrong(before: str, after: str, says
 
 def test_a_limit_that_is_missing_is_named(tmp_path: Path) -> None:
     (tmp_path / "limits.toml").write_text("")
-    with pytest.raises(CapacityError, match=rf"{NAMES[0]}: missing"):
+    with pytest.raises(CapacityError, match=rf"{NAMES[0]}: missing; write \[{NAMES[0]}\] with value"):
         load_limits(tmp_path / "limits.toml")
     with pytest.raises(CapacityError, match="cannot be read"):
         load_limits(tmp_path / "none.toml")

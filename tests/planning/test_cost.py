@@ -83,11 +83,15 @@ def test_every_price_has_a_source_and_the_file_a_date() -> None:
 @pytest.mark.parametrize(
     ("before", "after", "says"),
     [
-        ("[dataflow_disk]", "[dataflow_disc]", "dataflow_disc: unknown price"),
-        ("usd = 40.0\n", "", "pubsub_throughput: invalid keys"),
-        ("usd = 40.0", "usd = -1", "pubsub_throughput: invalid usd or free"),
-        ("usd = 40.0", 'usd = "much"', "pubsub_throughput: invalid usd or free"),
-        ("[bigquery_queries]", "bigquery_queries = 3\n[x]", "x: unknown price"),
+        ("[dataflow_disk]", "[dataflow_disc]", "line [0-9]+: dataflow_disc: no such key; did you mean dataflow_disk"),
+        ("usd = 40.0\n", "", "pubsub_throughput.usd: missing; write usd = the price"),
+        ("usd = 40.0", "usd = -1", "line [0-9]+: pubsub_throughput.usd: must be greater than or equal to 0; write"),
+        ("usd = 40.0", 'usd = "much"', "pubsub_throughput.usd: must be a valid number; write"),
+        (
+            "[bigquery_queries]",
+            "bigquery_queries = 3\n[x]",
+            "long_term_storage.bigquery_queries: no such key; remove it, or use one of free",
+        ),
         ("as_of", "as of", "not TOML"),
     ],
 )

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from headrace.bigquery.event_table import COLUMN_DOC, TABLE_DOC, description, table_for
+from headrace.bigquery.event_table import TABLE_DOC, table_for
+from headrace.bigquery.own_columns import COLUMN_DOC, description
 from headrace.schemas import annotations, transformations
 from headrace.schemas import parse as parsing
 from headrace.schemas.decoder import MAX_PAYLOAD_BYTES

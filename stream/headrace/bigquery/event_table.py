@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import pyarrow as pa
 from google.cloud import bigquery
 
+from headrace.bigquery.own_columns import (
+    BOOL,
+    BYTES,
+    INSTANT,
+    INT64,
+    STRING,
+    ColumnType,
+    bigquery_columns,
+    description,
+    own_schema,
+    plain_column,
+    required,
+)
 from headrace.schemas.annotations import Partition
 from headrace.schemas.model import (
     Array,
@@ -26,54 +38,37 @@ from headrace.schemas.model import (
 )
 from headrace.schemas.registry import Contract
 
-COLUMN_DOC: Final = 1_024  # characters of a description: cloud.google.com/bigquery/quotas#all_tables
-TABLE_DOC: Final = 16_384
+TABLE_DOC: Final = 16_384  # characters of a description: cloud.google.com/bigquery/quotas#all_tables
 PROVISION_MAKES: Final = "`headrace provision` makes tables and columns"  # the remedy where rows do not fit
 
 
-@dataclass(frozen=True, slots=True)
-class _Column:
-    arrow: pa.DataType
-    bigquery: str
-
-
 _MICROS = pa.timestamp("us")
-INSTANT = _Column(pa.timestamp("us", "UTC"), "TIMESTAMP")
 _SCALARS: Final = {
-    Kind.BOOLEAN: _Column(pa.bool_(), "BOOL"),
-    Kind.INT: _Column(pa.int32(), "INT64"),
-    Kind.LONG: _Column(pa.int64(), "INT64"),
-    Kind.FLOAT: _Column(pa.float32(), "FLOAT64"),
-    Kind.DOUBLE: _Column(pa.float64(), "FLOAT64"),
-    Kind.STRING: _Column(pa.string(), "STRING"),
-    Kind.BYTES: _Column(pa.binary(), "BYTES"),
-    Kind.UUID: _Column(pa.string(), "STRING"),
-    Kind.DATE: _Column(pa.date32(), "DATE"),
-    Kind.TIME_MILLIS: _Column(pa.time64("us"), "TIME"),
-    Kind.TIME_MICROS: _Column(pa.time64("us"), "TIME"),
+    Kind.BOOLEAN: BOOL,
+    Kind.INT: ColumnType(pa.int32(), "INT64"),
+    Kind.LONG: INT64,
+    Kind.FLOAT: ColumnType(pa.float32(), "FLOAT64"),
+    Kind.DOUBLE: ColumnType(pa.float64(), "FLOAT64"),
+    Kind.STRING: STRING,
+    Kind.BYTES: BYTES,
+    Kind.UUID: STRING,
+    Kind.DATE: ColumnType(pa.date32(), "DATE"),
+    Kind.TIME_MILLIS: ColumnType(pa.time64("us"), "TIME"),
+    Kind.TIME_MICROS: ColumnType(pa.time64("us"), "TIME"),
     Kind.TIMESTAMP_MILLIS: INSTANT,
     Kind.TIMESTAMP_MICROS: INSTANT,
-    Kind.LOCAL_TIMESTAMP_MILLIS: _Column(_MICROS, "DATETIME"),
-    Kind.LOCAL_TIMESTAMP_MICROS: _Column(_MICROS, "DATETIME"),
+    Kind.LOCAL_TIMESTAMP_MILLIS: ColumnType(_MICROS, "DATETIME"),
+    Kind.LOCAL_TIMESTAMP_MICROS: ColumnType(_MICROS, "DATETIME"),
 }
-_TEXT: Final = _SCALARS[Kind.STRING]
 
-META_SCHEMA: Final = pa.schema(
-    [
-        pa.field("_event_id", pa.string(), nullable=False),
-        pa.field("_event_time", INSTANT.arrow, nullable=False),
-        pa.field("_ingested_at", INSTANT.arrow, nullable=False),
-        pa.field("_schema_version", pa.int64(), nullable=False),
-        pa.field("_source", pa.string(), nullable=False),
-    ]
+_META_COLUMNS: Final = (
+    required("_event_id", STRING, "Identity of the event: each stands here once"),
+    required("_event_time", INSTANT, "When the event happened; the table is partitioned by it"),
+    required("_ingested_at", INSTANT, "When the job decoded the event"),
+    required("_schema_version", INT64, "Version of the contract the event was written with"),
+    required("_source", STRING, "Who published the event"),
 )
-_META_FIELDS: Final = (
-    ("_event_id", "STRING", "Identity of the event: each stands here once"),
-    ("_event_time", "TIMESTAMP", "When the event happened; the table is partitioned by it"),
-    ("_ingested_at", "TIMESTAMP", "When the job decoded the event"),
-    ("_schema_version", "INT64", "Version of the contract the event was written with"),
-    ("_source", "STRING", "Who published the event"),
-)
+META_SCHEMA: Final = own_schema(_META_COLUMNS)
 
 
 def arrow_type(type_: Type) -> pa.DataType:
@@ -114,9 +109,9 @@ def derived_columns(contract: Contract) -> frozenset[str]:
 
 def table_for(contract: Contract, project: str, dataset: str) -> bigquery.Table:
     """The table that a contract describes."""
-    meta = [plain_column(name, type_, "REQUIRED", description) for name, type_, description in _META_FIELDS]
     options = contract.options
-    table = bigquery.Table(f"{project}.{dataset}.{options.table}", [*bigquery_fields(contract.written), *meta])
+    columns = [*bigquery_fields(contract.written), *bigquery_columns(_META_COLUMNS)]
+    table = bigquery.Table(f"{project}.{dataset}.{options.table}", columns)
     table.description = description(contract.doc, TABLE_DOC) or None
     table.time_partitioning = partitioning(options.partition, "_event_time", options.expire_after_days)
     table.require_partition_filter = options.require_partition_filter
@@ -179,24 +174,24 @@ def _arrow_field(name: str, type_: Type) -> pa.Field:
     return pa.field(name, arrow_type(type_), nullable=isinstance(type_, Optional))
 
 
-def _column(type_: Type) -> _Column:
+def _column(type_: Type) -> ColumnType:
     match type_:
         case Scalar():
             return _SCALARS[type_.kind]
         case Enumeration():
-            return _TEXT
+            return STRING
         case Fixed():
-            return _SCALARS[Kind.BYTES]
+            return BYTES
         case Decimal():
             return _decimal(type_)
         case _:
             raise TypeError(f"no column of one value: {type(type_).__name__}")
 
 
-def _decimal(type_: Decimal) -> _Column:
+def _decimal(type_: Decimal) -> ColumnType:
     if type_.numeric:
-        return _Column(pa.decimal128(type_.precision, type_.scale), "NUMERIC")
-    return _Column(pa.decimal256(type_.precision, type_.scale), "BIGNUMERIC")
+        return ColumnType(pa.decimal128(type_.precision, type_.scale), "NUMERIC")
+    return ColumnType(pa.decimal256(type_.precision, type_.scale), "BIGNUMERIC")
 
 
 def _bigquery_field(field: Field) -> bigquery.SchemaField:
@@ -220,19 +215,6 @@ def _field_of(name: str, type_: Type, mode: str, doc: str) -> bigquery.SchemaFie
         return column
     limits = {"precision": type_.precision, "scale": type_.scale}
     return bigquery.SchemaField.from_api_repr({**column.to_api_repr(), **limits})
-
-
-def plain_column(
-    name: str, type_: str, mode: str, doc: str = "", fields: Sequence[bigquery.SchemaField] = ()
-) -> bigquery.SchemaField:
-    """A column; the description goes by name, since SchemaField's fourth parameter is a default value in SQL."""
-    described = {"description": description(doc, COLUMN_DOC)} if doc else {}
-    return bigquery.SchemaField(name, type_, mode, fields=fields, **described)
-
-
-def description(doc: str, at_most: int) -> str:
-    """Return *doc* as BigQuery takes it: of at most so many characters, and one that is cut ends in "..."."""
-    return doc if len(doc) <= at_most else f"{doc[: at_most - 3]}..."
 
 
 def partitioning(partition: Partition, field: str, days: int | None) -> bigquery.TimePartitioning:

@@ -11,7 +11,8 @@ import pyarrow as pa
 from google.cloud import bigquery
 from sqlglot import exp
 
-from headrace.bigquery.event_table import TABLE_DOC, description, row_schema
+from headrace.bigquery.event_table import TABLE_DOC, row_schema
+from headrace.bigquery.own_columns import description
 from headrace.core.resource_names import Names
 from headrace.schemas.errors import ContractError
 from headrace.schemas.registry import Contract, Registry

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
-import tomllib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from headrace.config.toml_positions import Key, line_of, lines_of, parse_toml
+from headrace.config.toml_file import Key, TomlFile, unknown_key
 from headrace.errors import Exit, HeadraceError
 
 FILE = Path("headrace.toml")
@@ -23,22 +21,22 @@ class SettingsError(HeadraceError, ValueError, error_code="HR-303", exit_code=Ex
 class Document:
     """A settings file; a missing file is empty."""
 
-    path: Path
-    values: Mapping[str, Any] = field(repr=False)
-    lines: dict[Key, int] = field(repr=False)
+    file: TomlFile
 
     @classmethod
     def read(cls, path: Path = FILE) -> Document:
         """Read and parse the file. Raises SettingsError when it exists and is not TOML."""
-        try:
-            text = path.read_text("utf-8-sig")
-            return cls(path, parse_toml(text), lines_of(text))
-        except FileNotFoundError:
-            return cls(path, {}, {})
-        except tomllib.TOMLDecodeError as error:
-            raise SettingsError(f"{path}: invalid TOML ({error}); correct that line") from error
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"{path}: cannot be read as UTF-8 text; check the file and its permissions") from error
+        return cls(TomlFile.read(path, _failed, may_be_absent=True))
+
+    @property
+    def path(self) -> str:
+        """The name of the file."""
+        return self.file.name
+
+    @property
+    def values(self) -> Mapping[str, Any]:
+        """The content of the file, with all profiles."""
+        return self.file.values
 
     @property
     def profiles(self) -> Mapping[str, Any]:
@@ -50,8 +48,7 @@ class Document:
 
     def place(self, key: Key) -> str:
         """Return file and line of *key* for a message."""
-        line = line_of(self.lines, key)
-        return f"{self.path}, line {line}" if line else str(self.path)
+        return self.file.place(key)
 
     def where(self, key: Key, profile: str | None) -> tuple[Key, str] | None:
         """Return the full key and the place from which *key* has its value; None when the file lacks it."""
@@ -93,9 +90,11 @@ class Document:
         return problems
 
     def _unknown_key(self, key: Key, known: Collection[str]) -> str:
-        near = difflib.get_close_matches(key[-1], list(known), n=1)
-        remedy = f"did you mean {near[0]}?" if near else f"remove it, or use one of {', '.join(sorted(known))}"
-        return f"{self.place(key)}: {'.'.join(key)}: unknown setting; {remedy}"
+        return f"{self.place(key)}: {'.'.join(key)}: unknown setting; {unknown_key(key[-1], known)}"
+
+
+def _failed(where: str, why: str, remedy: str) -> SettingsError:
+    return SettingsError(f"{where}: {why}; {remedy}")
 
 
 def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from prometheus_client.registry import Collector
 from headrace.engine.status import WITHIN, EngineStatus, SubjectStatus
 from headrace.runtime.page_server import Page, Pages, serving
 
-_COUNTERS: Final = {
+COUNTERS: Final = {
     "received": ("headrace_pipeline_events_received", "Messages pulled, redeliveries aside"),
     "written": ("headrace_pipeline_rows_written", "Rows confirmed by BigQuery"),
     "duplicate": ("headrace_pipeline_duplicates", "Events that were there already"),
@@ -42,7 +42,7 @@ class StatusCollector(Collector):
         """Every metric of the catalogue that this process can count."""
         labels = ["pipeline", "subject"]
         subjects = list(self._status.subjects.values())
-        for name, (metric, help_) in _COUNTERS.items():
+        for name, (metric, help_) in COUNTERS.items():
             family = CounterMetricFamily(metric, help_, labels=labels)
             for each in subjects:
                 family.add_metric([self._pipeline, each.subject], each.counts[name])

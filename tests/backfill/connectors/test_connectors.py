@@ -30,7 +30,7 @@ from headrace.backfill.connectors.row_source import CURSOR, PullSource
 from headrace.backfill.line_events import LINE, BadLine
 from headrace.cli.commands.backfill_from import pull_backfill
 from headrace.config.settings import load_settings
-from headrace.config.toml_positions import line_of, lines_of
+from headrace.config.toml_file import line_of, lines_of
 from headrace.core.message import Message
 from headrace.engine.journal import Journal
 from headrace.engine.leases import Pulled
@@ -494,8 +494,11 @@ HEAD = 'subject = "flight_departed"\n'
         ('subject = "flihgt"', r"line 1: subject: no contract has this subject; known are flight_departed"),
         (HEAD, "a database or an API, and one of them"),
         (HEAD + SQL + API, "a database or an API, and one of them"),
-        (HEAD + 'sorce = "/x"\n' + SQL, r"line 2: sorce: not a key that is known here; known are api, cursor"),
-        (HEAD + SQL + "[fields]\nflihgt = 'x'", r"line 6: fields.flihgt: unknown 'flihgt'"),
+        (HEAD + 'sorce = "/x"\n' + SQL, r"line 2: sorce: no such key; did you mean source"),
+        (
+            HEAD + SQL + "[fields]\nflihgt = 'x'",
+            r"line 6: fields.flihgt: the contract has no such field; did you mean flight",
+        ),
         (
             HEAD + SQL + "[fields]\nflight = { column = 'x', zone = 'Mars' }",
             r"line 6: fields.flight.zone: no time zone",
@@ -506,19 +509,19 @@ HEAD = 'subject = "flight_departed"\n'
             HEAD + SQL.replace("FLIGHTS", "FLIHGTS"),
             r"line 3: sql.url.env: no environment variable FLIHGTS_DATABASE; set",
         ),
-        (HEAD + SQL.replace("env =", "enw ="), r"line 3: sql.url.enw: not a key .*known are env, file"),
+        (HEAD + SQL.replace("env =", "enw ="), r"line 3: sql.url.enw: no such key; did you mean env"),
         (
             HEAD + SQL.replace('env = "FLIGHTS_DATABASE"', 'file = "/nowhere"'),
             r"line 3: sql.url.file: /nowhere: cannot",
         ),
         (
             HEAD + SQL.replace("table", "tabel"),
-            r"line 4: sql.tabel: not a key .*known are page_rows, schema, table, url",
+            r"line 4: sql.tabel: no such key; did you mean table",
         ),
         (HEAD + SQL + "page_rows = 0", r"line 5: sql.page_rows: not a whole number from 1 to 100,000"),
         (
             HEAD + SQL + '[cursor]\ncolumn = "n"\nordered = true',
-            r"line 7: cursor.ordered: not a key .*column, from, lag",
+            r"line 7: cursor.ordered: no such key; .*column, from, lag",
         ),
         (HEAD + SQL + "[cursor]\nlag = 5", r"line 5: cursor.column: missing; write column ="),
         (HEAD + SQL + '[cursor]\ncolumn = "n"\nlag = "soon"', r'line 7: cursor.lag: no duration; write lag = "10m"'),
@@ -528,7 +531,7 @@ HEAD = 'subject = "flight_departed"\n'
         (HEAD + API.replace("single_page", "auto"), r"line 6: api.paging.type: no way of paging .*known are cursor"),
         (HEAD + API.replace("single_page", "offset"), r"line 6: api.paging.limit: not a whole number"),
         (HEAD + API.replace("single_page", "json_link"), r"line 6: api.paging.next_url_path: missing"),
-        (HEAD + API.replace('page" }', 'page", size = 5 }'), r"line 6: api.paging.size: not a key"),
+        (HEAD + API.replace('page" }', 'page", size = 5 }'), r"line 6: api.paging.size: no such key"),
         (
             HEAD + API + 'auth = { type = "bearer", token = "x" }',
             r"line 7: api.auth.token: a secret never stands in this",

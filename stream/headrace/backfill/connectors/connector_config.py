@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping as Dict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +17,8 @@ from urllib.parse import parse_qsl, urlsplit
 from headrace.backfill.backfill_errors import MappingError
 from headrace.backfill.connectors.cursor import Cursor
 from headrace.backfill.connectors.toml_table import Table
-from headrace.backfill.mapping import Mapping, mapping_of
+from headrace.backfill.mapping import Mapping, MappingTable, mapping_of
+from headrace.config.toml_file import TomlFile
 from headrace.schemas.annotations import parse_duration
 from headrace.schemas.errors import ContractError
 from headrace.schemas.registry import Contract, Registry
@@ -89,17 +90,15 @@ def read_pull(path: Path, registry: Registry) -> Pull:
     Raises:
         MappingError: it cannot be read, says what is not known, or refers to what is not there.
     """
-    table = Table.read(path)
+    file = TomlFile.read(path, MappingError)
+    table = Table.of(file)
     table.only("subject", "source", "identity", "fields", "sql", "api", "cursor")
     subject = table.text("subject")
     if subject not in registry.subjects:
         raise table.wrong("subject", "no contract has this subject", f"known are {', '.join(registry.subjects)}")
     contract = registry.latest(subject)
-    shared = {key: value for key, value in table.values().items() if key in {"source", "identity", "fields"}}
-    try:
-        mapping = mapping_of(shared, contract, path)
-    except MappingError as error:
-        raise table.located(error) from None
+    shared = {key: value for key, value in table.values().items() if key in MappingTable.model_fields}
+    mapping = mapping_of(file, replace(file, values=shared).check(MappingTable), contract)
     if ("sql" in table) == ("api" in table):
         raise table.wrong("", "a database or an API, and one of them", "write [sql] or [api]")
     source = _sql(table.table("sql")) if "sql" in table else _api(table.table("api"))

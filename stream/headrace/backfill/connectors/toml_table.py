@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from headrace.backfill.backfill_errors import MappingError
-from headrace.config.toml_positions import line_of, lines_of, parse_toml
+from headrace.config.toml_file import TomlFile, unknown_key
 
 _REFERENCE: Final = '{ env = "NAME" } or { file = "/run/secrets/name" }'
 
@@ -17,26 +15,15 @@ _REFERENCE: Final = '{ env = "NAME" } or { file = "/run/secrets/name" }'
 class Table:
     """The keys of one table; *name* is its own, with dots, and empty for the file's top."""
 
-    def __init__(self, path: Path, text: str, values: Mapping[str, Any], name: str = "") -> None:
-        self.path = path
+    def __init__(self, file: TomlFile, values: Mapping[str, Any], name: str = "") -> None:
+        self._file = file
         self.name = name
-        self._text = text
         self._values = values
 
     @classmethod
-    def read(cls, path: Path) -> Table:
-        """Read the file at *path*.
-
-        Raises:
-            MappingError: it cannot be read, or is no TOML.
-        """
-        try:
-            text = path.read_text("utf-8-sig")
-            return cls(path, text, parse_toml(text))
-        except OSError as error:
-            raise MappingError(str(path), f"cannot be read ({error.strerror})", "name a TOML file") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise MappingError(str(path), f"not TOML ({error})", "correct it") from error
+    def of(cls, file: TomlFile) -> Table:
+        """Return the top of *file*."""
+        return cls(file, file.values)
 
     def __contains__(self, key: str) -> bool:
         return key in self._values
@@ -45,24 +32,14 @@ class Table:
         """All of it, unchecked."""
         return dict(self._values)
 
-    def wrong(self, key: str, why: str, remedy: str) -> MappingError:
+    def wrong(self, key: str, why: str, remedy: str) -> Exception:
         """Make the error that says what is wrong with *key*; without one, with the table."""
-        name = ".".join(filter(None, (self.name, key)))
-        return self.located(MappingError(f"{self.path}: {name}" if name else str(self.path), why, remedy))
-
-    def located(self, error: MappingError) -> MappingError:
-        """The same error, with the line of its key."""
-        prefix = f"{self.path}: "
-        if not error.where.startswith(prefix):
-            return error
-        name = error.where.removeprefix(prefix)
-        line = line_of(lines_of(self._text), tuple(name.split(".")))
-        return MappingError(f"{self.path}, line {line}: {name}", error.why, error.remedy) if line else error
+        return self._file.error(tuple(filter(None, (*self.name.split("."), key))), why, remedy)
 
     def only(self, *known: str) -> None:
         """Refuse every other key."""
         for key in sorted(set(self._values) - set(known)):
-            raise self.wrong(key, "not a key that is known here", f"known are {', '.join(sorted(known))}")
+            raise self.wrong(key, "no such key", unknown_key(key, known))
 
     def text(self, key: str, default: str | None = None) -> str:
         """The text of *key*, never an empty one; *default*, if there is one, when the key is not there."""
@@ -92,7 +69,7 @@ class Table:
         value = self._values.get(key, {})
         if not isinstance(value, dict):
             raise self.wrong(key, "no table", f"write [{'.'.join(filter(None, (self.name, key)))}]")
-        return Table(self.path, self._text, value, ".".join(filter(None, (self.name, key))))
+        return Table(self._file, value, ".".join(filter(None, (self.name, key))))
 
     def reference(self, key: str) -> str:
         """What *key* refers to: the value of an environment variable, or a file's text; never what stands here."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from headrace.planning.capacity.limits import CapacityError, read_toml
+from headrace.planning.capacity.limits import CapacityError, own_file
 
 KINDS: Final = ("booking_created", "flight_departed")
 _BENCH_STEPS: Final = ("decode", "mask", "dedupe", "row")
@@ -53,7 +53,7 @@ def load_calibration(bench: Path | None = None) -> Calibration:
     Raises:
         CapacityError: *bench* cannot be read, or has no steps.
     """
-    table = read_toml(None, "", "calibration.toml")
+    table = dict(own_file("calibration.toml").values)
     kinds = {name: Kind(**table.pop(name)) for name in KINDS}
     calibration = Calibration(**table, kinds=kinds)
     return calibration if bench is None else _with_bench(calibration, bench)

@@ -2,58 +2,58 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from headrace.config.toml_positions import parse_toml
+from pydantic import Field
+
+from headrace.config.toml_file import TomlFile, TomlModel
 from headrace.errors import Exit, HeadraceError
-
-NAMES: Final = (
-    "bigquery_write_bytes_multi",
-    "bigquery_write_bytes_single",
-    "bigquery_connections_multi",
-    "bigquery_connections_single",
-    "bigquery_streams_made",
-    "bigquery_stream_bytes",
-    "bigquery_append_bytes",
-    "bigquery_partitions",
-    "bigquery_load_jobs",
-    "bigquery_columns",
-    "pubsub_publish_bytes",
-    "pubsub_pull_bytes",
-    "pubsub_stream_bytes",
-    "pubsub_ack_seconds",
-    "dataflow_workers",
-    "dataflow_engine_bytes",
-    "dataflow_value_bytes",
-    "dataflow_commit_bytes",
-    "assumed_busy",
-    "assumed_batch_messages",
-    "assumed_cycle_seconds",
-    "assumed_takeover_seconds",
-)
 
 
 class CapacityError(HeadraceError, ValueError, error_code="HR-901", exit_code=Exit.CONFIGURATION):
     """A file of the model or an option is invalid. The message names it, the error and the remedy."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """A limit of *value* in *unit*, by *source* on the day *looked_at*; *note* explains one that is not *checked*."""
+class Limit(TomlModel):
+    """So much of *unit* and no more, as *source* said on the day it was *looked_at*; not *checked*: see *note*."""
 
-    value: float
-    unit: str
-    looked_at: str
-    checked: bool
-    source: str
+    value: float = Field(gt=0, description="a number above 0")
+    unit: str = Field(description='"B/s", or another unit')
+    looked_at: str = Field(description='"2026-11-27", the day on which the source said so')
+    checked: bool = Field(description="true, or false and a note")
+    source: str = Field(description="the address of the page that gives the limit")
     note: str = ""
 
 
+class _LimitsFile(TomlModel):
+    bigquery_write_bytes_multi: Limit
+    bigquery_write_bytes_single: Limit
+    bigquery_connections_multi: Limit
+    bigquery_connections_single: Limit
+    bigquery_streams_made: Limit
+    bigquery_stream_bytes: Limit
+    bigquery_append_bytes: Limit
+    bigquery_partitions: Limit
+    bigquery_load_jobs: Limit
+    bigquery_columns: Limit
+    pubsub_publish_bytes: Limit
+    pubsub_pull_bytes: Limit
+    pubsub_stream_bytes: Limit
+    pubsub_ack_seconds: Limit
+    dataflow_workers: Limit
+    dataflow_engine_bytes: Limit
+    dataflow_value_bytes: Limit
+    dataflow_commit_bytes: Limit
+    assumed_busy: Limit
+    assumed_batch_messages: Limit
+    assumed_cycle_seconds: Limit
+    assumed_takeover_seconds: Limit
+
+
+NAMES: Final = tuple(_LimitsFile.model_fields)
 Limits = Mapping[str, Limit]
 
 
@@ -63,39 +63,16 @@ def load_limits(path: Path | None = None) -> Limits:
     Raises:
         CapacityError: the file cannot be read, or lacks a limit.
     """
-    table = read_toml(path, "--limits", "limits.toml")
-    unknown = set(table) - set(NAMES)
-    if unknown:
-        raise CapacityError(f"--limits: {sorted(unknown)[0]}: unknown limit; use some of {', '.join(NAMES)}")
-    return {name: _limit(name, table.get(name)) for name in NAMES}
+    if path is None:
+        return dict(own_file("limits.toml").check(_LimitsFile))
+    return dict(TomlFile.read(path, _failed).check(_LimitsFile))
 
 
-def read_toml(path: Path | None, option: str, own: str) -> dict[str, Any]:
-    """Read the TOML file *path*, which *option* named, or our *own* file. Raises CapacityError."""
-    try:
-        text = (
-            resources.files("headrace.planning.capacity").joinpath(own).read_text("utf-8")
-            if path is None
-            else path.read_text("utf-8-sig")
-        )
-        return parse_toml(text)
-    except OSError as error:
-        raise CapacityError(f"{option} {path}: cannot be read ({error.strerror}); name another file") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise CapacityError(f"{option} {path}: not TOML ({error})") from None
+def own_file(name: str) -> TomlFile:
+    """Read a file that comes with the program."""
+    own = resources.files("headrace.planning.capacity").joinpath(name)
+    return TomlFile.parse(name, own.read_bytes(), _failed)
 
 
-def _limit(name: str, table: Any) -> Limit:
-    if not isinstance(table, dict):
-        raise CapacityError(
-            f"--limits: {name}: missing; write [{name}] with value, unit, looked_at, checked and source"
-        )
-    try:
-        limit = Limit(**table)
-    except TypeError:
-        raise CapacityError(
-            f"--limits: {name}: invalid keys; write value, unit, looked_at, checked, source and, optionally, note"
-        ) from None
-    if not isinstance(limit.value, int | float) or isinstance(limit.value, bool) or limit.value <= 0:
-        raise CapacityError(f"--limits: {name}: invalid value; write a number above 0")
-    return limit
+def _failed(where: str, why: str, remedy: str) -> CapacityError:
+    return CapacityError(f"--limits: {where}: {why}; {remedy}")

@@ -197,4 +197,4 @@ def _needs(plan: CapacityPlan) -> Iterator[Need]:
 
 def _worker_memory(plan: CapacityPlan) -> Limit:
     memory = plan.machine.memory_bytes * MEMORY_SHARE
-    return Limit(memory, "B", plan.calibration.measured_at, True, plan.machine.name)
+    return Limit(value=memory, unit="B", looked_at=plan.calibration.measured_at, checked=True, source=plan.machine.name)

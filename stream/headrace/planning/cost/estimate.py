@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final, assert_never
@@ -27,7 +27,7 @@ _WORKER_GIB: Final = 7.5
 _WORKER_DISK_GIB: Final = 30
 _SHUFFLES: Final = 1  # the job groups once, by table and shard
 _FREE: Final = "free"
-_NOTHING: Final = Price(0.0, "calls", "https://cloud.google.com/bigquery/pricing#free")
+_NOTHING: Final = Price(usd=0.0, unit="calls", source="https://cloud.google.com/bigquery/pricing#free")
 
 
 class Engine(StrEnum):
@@ -86,7 +86,7 @@ def estimate(load: MonthlyLoad, prices: Prices) -> list[Item]:
     items, used = list[Item](), defaultdict[str, float](float)
     for what, why, name, quantity in _quantities(load):
         price = _NOTHING if name == _FREE else prices.by_name[name]
-        items.append(Item(what, why, quantity, replace(price, free=max(0.0, price.free - used[name]))))
+        items.append(Item(what, why, quantity, price.model_copy(update={"free": max(0.0, price.free - used[name])})))
         used[name] += quantity
     return items
 

@@ -2,54 +2,56 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from headrace.config.toml_positions import parse_toml
+from pydantic import Field
+
+from headrace.config.toml_file import TomlFile, TomlModel
 from headrace.errors import Exit, HeadraceError
-
-NAMES: Final = (
-    "pubsub_throughput",
-    "dataflow_vcpu",
-    "dataflow_memory",
-    "dataflow_streaming_data",
-    "dataflow_disk",
-    "bigquery_ingestion",
-    "bigquery_active_storage",
-    "bigquery_long_term_storage",
-    "bigquery_queries",
-)
 
 
 class PricesError(HeadraceError, ValueError, error_code="HR-902", exit_code=Exit.CONFIGURATION):
     """A file of prices is invalid. The message names the key, the error and the remedy."""
 
 
-@dataclass(frozen=True, slots=True)
-class Price:
-    """The price of one *unit* in US dollars; *free* units a month cost nothing."""
+class Price(TomlModel):
+    """US dollars for one *unit*; *free* of them a month cost nothing."""
 
-    usd: float
-    unit: str
-    source: str
-    free: float = 0.0
+    usd: float = Field(ge=0, description="the price of one unit in US dollars")
+    unit: str = Field(description='"GiB", or another unit')
+    source: str = Field(description="the address of the page that gives the price")
+    free: float = Field(default=0.0, ge=0, description="the units a month that cost nothing")
 
     def of(self, quantity: float) -> float:
         """Return the dollars for *quantity* units in a month."""
         return max(0.0, quantity - self.free) * self.usd
 
 
-@dataclass(frozen=True, slots=True)
-class Prices:
-    """A price for each of :data:`NAMES`, at the date *as_of* in *region*."""
+class Prices(TomlModel):
+    """The prices, as they were at *as_of* in *region*."""
 
-    as_of: str
-    region: str
-    by_name: Mapping[str, Price]
+    as_of: str = "an unknown date"
+    region: str = "an unknown region"
+    pubsub_throughput: Price
+    dataflow_vcpu: Price
+    dataflow_memory: Price
+    dataflow_streaming_data: Price
+    dataflow_disk: Price
+    bigquery_ingestion: Price
+    bigquery_active_storage: Price
+    bigquery_long_term_storage: Price
+    bigquery_queries: Price
+
+    @property
+    def by_name(self) -> Mapping[str, Price]:
+        """A price for each of :data:`NAMES`."""
+        return {name: getattr(self, name) for name in NAMES}
+
+
+NAMES: Final = tuple(name for name, each in Prices.model_fields.items() if each.annotation is Price)
 
 
 def load_prices(path: Path | None = None) -> Prices:
@@ -58,28 +60,11 @@ def load_prices(path: Path | None = None) -> Prices:
     Raises:
         PricesError: the file cannot be read, or lacks a price.
     """
-    try:
-        own = resources.files("headrace.planning.cost").joinpath("prices.toml")
-        text = own.read_text("utf-8") if path is None else path.read_text("utf-8-sig")
-        table = parse_toml(text)
-    except OSError as error:
-        raise PricesError(f"--prices {path}: cannot be read ({error.strerror}); name another file") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise PricesError(f"--prices {path}: not TOML ({error})") from None
-    unknown = set(table) - {*NAMES, "as_of", "region"}
-    if unknown:
-        raise PricesError(f"--prices: {sorted(unknown)[0]}: unknown price; use some of {', '.join(NAMES)}")
-    prices = {name: _price(name, table.get(name)) for name in NAMES}
-    return Prices(str(table.get("as_of", "an unknown date")), str(table.get("region", "an unknown region")), prices)
+    if path is not None:
+        return TomlFile.read(path, _failed).check(Prices)
+    own = resources.files("headrace.planning.cost").joinpath("prices.toml")
+    return TomlFile.parse("prices.toml", own.read_bytes(), _failed).check(Prices)
 
 
-def _price(name: str, table: Any) -> Price:
-    if not isinstance(table, dict):
-        raise PricesError(f"--prices: {name}: missing; write [{name}] with usd, unit and source")
-    try:
-        price = Price(**table)
-    except TypeError:
-        raise PricesError(f"--prices: {name}: invalid keys; write usd, unit, source and, optionally, free") from None
-    if not all(isinstance(each, int | float) and each >= 0 for each in (price.usd, price.free)):
-        raise PricesError(f"--prices: {name}: invalid usd or free; write numbers, 0 or more")
-    return price
+def _failed(where: str, why: str, remedy: str) -> PricesError:
+    return PricesError(f"--prices: {where}: {why}; {remedy}")

@@ -8,7 +8,8 @@ from typing import Final, NamedTuple
 
 import pyarrow as pa
 
-from headrace.bigquery.event_table import INSTANT, META_SCHEMA, arrow_schema
+from headrace.bigquery.event_table import META_SCHEMA, arrow_schema
+from headrace.bigquery.own_columns import INSTANT
 from headrace.core.dead_letter import Reason, Refusal
 from headrace.core.message import Message
 from headrace.core.micro_batch import NOTES, MicroBatch
@@ -243,14 +244,15 @@ def tally_decoded(messages: Sequence[Message], decoded: DecodedMessages, window:
 
 
 def _with_meta(rows: pa.RecordBatch, opened: Opened, moments: pa.Array, now: int, schema: pa.Schema) -> pa.RecordBatch:
-    meta = [
-        pa.array(opened.ids, pa.string()),
-        moments.view(INSTANT.arrow),
-        pa.repeat(pa.scalar(now, INSTANT.arrow), rows.num_rows),
-        pa.array([writer.ref.version for writer in opened.writers], pa.int64()),
-        pa.array(opened.sources, pa.string()),
-    ]
-    return pa.RecordBatch.from_arrays([*rows.columns, *meta], schema=schema)
+    meta = {
+        "_event_id": pa.array(opened.ids, pa.string()),
+        "_event_time": moments.view(INSTANT.arrow),
+        "_ingested_at": pa.repeat(pa.scalar(now, INSTANT.arrow), rows.num_rows),
+        "_schema_version": pa.array([writer.ref.version for writer in opened.writers], pa.int64()),
+        "_source": pa.array(opened.sources, pa.string()),
+    }
+    columns = [*rows.columns, *(meta[name] for name in META_SCHEMA.names)]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def _notes(opened: Opened, moments: pa.Array) -> pa.RecordBatch:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final, Self
 
-from headrace.bigquery.event_table import TABLE_DOC, description
+from headrace.bigquery.event_table import TABLE_DOC
+from headrace.bigquery.own_columns import description
 from headrace.core.resource_names import FIRST_KEY_VERSION
 from headrace.schemas.model import Mask, walk
 from headrace.schemas.registry import Contract

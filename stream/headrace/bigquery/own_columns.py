@@ -1,0 +1,93 @@
+"""Columns that Headrace itself defines: each is declared once, as Arrow and BigQuery take it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+import pyarrow as pa
+from google.cloud import bigquery
+
+COLUMN_DOC: Final = 1_024  # characters of a description: cloud.google.com/bigquery/quotas#all_tables
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnType:
+    """A type of one value, by both of its names."""
+
+    arrow: pa.DataType
+    bigquery: str
+
+
+BOOL: Final = ColumnType(pa.bool_(), "BOOL")
+BYTES: Final = ColumnType(pa.binary(), "BYTES")
+INSTANT: Final = ColumnType(pa.timestamp("us", "UTC"), "TIMESTAMP")
+INT64: Final = ColumnType(pa.int64(), "INT64")
+STRING: Final = ColumnType(pa.string(), "STRING")
+
+
+@dataclass(frozen=True, slots=True)
+class OwnColumn:
+    """A column of Headrace's own; one with several *fields* instead of a *type* is a record."""
+
+    name: str
+    type: ColumnType | tuple[OwnColumn, ...]
+    mode: str
+    doc: str
+
+    @property
+    def arrow(self) -> pa.Field:
+        """The column as an Arrow field."""
+        type_ = pa.struct([each.arrow for each in self.type]) if isinstance(self.type, tuple) else self.type.arrow
+        if self.mode == "REPEATED":
+            type_ = pa.list_(pa.field("item", type_, nullable=False))
+        return pa.field(self.name, type_, nullable=self.mode == "NULLABLE")
+
+    @property
+    def bigquery(self) -> bigquery.SchemaField:
+        """The column as BigQuery's API takes it."""
+        if isinstance(self.type, tuple):
+            return plain_column(self.name, "RECORD", self.mode, self.doc, bigquery_columns(self.type))
+        return plain_column(self.name, self.type.bigquery, self.mode, self.doc)
+
+
+OwnColumns: TypeAlias = tuple[OwnColumn, ...]
+
+
+def required(name: str, type_: ColumnType, doc: str) -> OwnColumn:
+    """Declare a column that each row has."""
+    return OwnColumn(name, type_, "REQUIRED", doc)
+
+
+def nullable(name: str, type_: ColumnType, doc: str) -> OwnColumn:
+    """Declare a column that may be null."""
+    return OwnColumn(name, type_, "NULLABLE", doc)
+
+
+def repeated(name: str, type_: ColumnType | OwnColumns, doc: str) -> OwnColumn:
+    """Declare a column of several values, or of several records."""
+    return OwnColumn(name, type_, "REPEATED", doc)
+
+
+def own_schema(columns: OwnColumns) -> pa.Schema:
+    """Return the Arrow schema of *columns*."""
+    return pa.schema([each.arrow for each in columns])
+
+
+def bigquery_columns(columns: OwnColumns) -> list[bigquery.SchemaField]:
+    """Return *columns* as BigQuery's API takes them."""
+    return [each.bigquery for each in columns]
+
+
+def plain_column(
+    name: str, type_: str, mode: str, doc: str = "", fields: Sequence[bigquery.SchemaField] = ()
+) -> bigquery.SchemaField:
+    """A column; the description goes by name, since SchemaField's fourth parameter is a default value in SQL."""
+    described = {"description": description(doc, COLUMN_DOC)} if doc else {}
+    return bigquery.SchemaField(name, type_, mode, fields=fields, **described)
+
+
+def description(doc: str, at_most: int) -> str:
+    """Return *doc* as BigQuery takes it: of at most so many characters, and one that is cut ends in "..."."""
+    return doc if len(doc) <= at_most else f"{doc[: at_most - 3]}..."

@@ -1,0 +1,176 @@
+"""TOML files that people write: read, checked against a pydantic model, and errors with the line of their key."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Final, TypeAlias, TypeVar, get_args
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+Key = tuple[str, ...]
+Fail: TypeAlias = Callable[[str, str, str], Exception]  # makes the error of place, reason and remedy
+_TABLE: Final = re.compile(r"^\s*\[([^\[\]]+)\]\s*(#.*)?$")
+_KEY: Final = re.compile(r"""^\s*([A-Za-z0-9_."'-]+(?:\s*\.\s*[A-Za-z0-9_"'-]+)*)\s*=""")
+
+
+class TomlModel(BaseModel):
+    """A table of a TOML file: no value is converted, and no other key is taken.
+
+    The *description* of a field continues "write <key> = ", as the remedy of a wrong value.
+    """
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, hide_input_in_errors=True
+    )
+
+
+Model = TypeVar("Model", bound=TomlModel)
+
+
+def wrong(why: str, remedy: str) -> PydanticCustomError:
+    """Make the error that a model's own validator raises."""
+    return PydanticCustomError("wrong", "{why}", {"why": why, "remedy": remedy})
+
+
+def unknown_key(key: str, known: Collection[str]) -> str:
+    """Return the remedy for a *key* that is none of the *known* ones."""
+    near = difflib.get_close_matches(key, list(known), n=1)
+    return f"did you mean {near[0]}?" if near else f"remove it, or use one of {', '.join(sorted(known))}"
+
+
+@dataclass(frozen=True, slots=True)
+class TomlFile:
+    """One file as it was read; *name* is its path or address, and *fail* makes its errors."""
+
+    name: str
+    text: str = field(repr=False)
+    values: Mapping[str, Any] = field(repr=False)
+    fail: Fail = field(repr=False)
+
+    @classmethod
+    def read(cls, path: Path, fail: Fail, *, may_be_absent: bool = False) -> TomlFile:
+        """Read the file at *path*; an absent one is empty if it *may_be_absent*. Raises what *fail* makes."""
+        try:
+            return cls.parse(str(path), path.read_bytes(), fail)
+        except FileNotFoundError as error:
+            if may_be_absent:
+                return cls(str(path), "", {}, fail)
+            raise _unreadable(str(path), error, fail) from None
+        except OSError as error:
+            raise _unreadable(str(path), error, fail) from None
+
+    @classmethod
+    def parse(cls, name: str, data: bytes, fail: Fail) -> TomlFile:
+        """Parse the bytes of the file called *name*; raises what *fail* makes."""
+        try:
+            text = data.decode("utf-8-sig")
+            return cls(name, text, tomllib.loads(text), fail)
+        except UnicodeDecodeError:
+            raise fail(name, "not UTF-8 text", "save it as UTF-8") from None
+        except tomllib.TOMLDecodeError as error:
+            raise fail(name, f"not TOML ({error})", "correct that line") from None
+        except ValueError:
+            raise fail(name, "not TOML (a number with too many digits)", "write fewer digits") from None
+        except RecursionError:
+            raise fail(name, "not TOML (nested too deeply)", "nest fewer tables and lists") from None
+
+    def place(self, key: Key) -> str:
+        """Return the file and the line of *key*."""
+        line = line_of(lines_of(self.text), key)
+        return f"{self.name}, line {line}" if line else self.name
+
+    def error(self, key: Key, why: str, remedy: str) -> Exception:
+        """Make the error that says what is wrong with *key*."""
+        return self.fail(": ".join(filter(None, (self.place(key), ".".join(key)))), why, remedy)
+
+    def check(self, model: type[Model]) -> Model:
+        """Return the file's values as *model*; raises what *fail* makes of the first that is wrong."""
+        try:
+            return model.model_validate(self.values)
+        except ValidationError as error:
+            found = error.errors(include_url=False, include_input=False)
+        first = min(found, key=lambda each: each["type"] != "extra_forbidden")  # a misspelt key is missing too
+        key = tuple(map(str, first["loc"]))
+        raise self.error(key, *_reason(first, key, model)) from None
+
+
+def _unreadable(name: str, error: OSError, fail: Fail) -> Exception:
+    return fail(name, f"cannot be read ({error.strerror})", "name a TOML file that can be read")
+
+
+def _reason(error: ErrorDetails, key: Key, model: type[BaseModel]) -> tuple[str, str]:
+    """Return what is wrong with *key*, never its value, and the remedy."""
+    fields = _table_of(key, model).model_fields if key else {}
+    match error["type"]:
+        case "wrong":
+            return error["ctx"]["why"], error["ctx"]["remedy"]
+        case "extra_forbidden":
+            return "no such key", unknown_key(key[-1], fields)
+        case "missing":
+            return "missing", _write(key, fields)
+        case "model_type":
+            return "not a table", _write(key, fields)
+        case _:
+            return error["msg"].replace("Input should be", "must be"), _write(key, fields)
+
+
+def _table_of(key: Key, model: type[BaseModel]) -> type[BaseModel]:
+    """Return the model of the table that has *key*."""
+    for part in key[:-1]:
+        found = model.model_fields.get(part)
+        model = (found and _model_in(found.annotation)) or model
+    return model
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """Return the model that an *annotation* is, or that its tables or its choice hold."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(filter(None, map(_model_in, get_args(annotation))), None)
+
+
+def _write(key: Key, fields: Mapping[str, Any]) -> str:
+    found = fields.get(key[-1])
+    if found is None:
+        return "correct that line"
+    if isinstance(found.annotation, type) and issubclass(found.annotation, BaseModel):
+        needed = [name for name, each in found.annotation.model_fields.items() if each.is_required()]
+        return f"write [{'.'.join(key)}] with {', '.join(needed)}"
+    return f"write {key[-1]} = {found.description or '...'}"
+
+
+def lines_of(text: str) -> dict[Key, int]:
+    """The first line of each key and table, counted from 1. Keys within an inline table are not listed.
+
+    >>> lines_of('a = 1\\n[b.c]\\nd.e = 2')
+    {('a',): 1, ('b',): 2, ('b', 'c'): 2, ('b', 'c', 'd'): 3, ('b', 'c', 'd', 'e'): 3}
+    """
+    found: dict[Key, int] = {}
+    table: Key = ()
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := _TABLE.match(line):
+            table = _parts(header[1])
+            _note(found, (), table, number)
+        elif key := _KEY.match(line):
+            _note(found, table, _parts(key[1]), number)
+    return found
+
+
+def line_of(lines: dict[Key, int], key: Key) -> int | None:
+    """The line of *key*, or of the nearest table that holds it."""
+    return next((lines[key[:end]] for end in range(len(key), 0, -1) if key[:end] in lines), None)
+
+
+def _note(found: dict[Key, int], table: Key, key: Key, number: int) -> None:
+    for end in range(1, len(key) + 1):
+        found.setdefault((*table, *key[:end]), number)
+
+
+def _parts(dotted: str) -> Key:
+    return tuple(part.strip().strip("\"'") for part in dotted.split("."))
