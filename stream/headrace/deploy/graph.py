@@ -1,4 +1,4 @@
-"""The graph that Dataflow gets, and what of it a running job depends on, as plain values."""
+"""The job graph for Dataflow, and the parts of it that a running job depends on, as plain values."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _PARDO = "beam:transform:pardo:v1"
 
 
 def build(job: Job, sealing: Key, names: Names, batch_messages: int, flags: list[str]) -> beam.Pipeline:
-    """The pipeline, not run; talks to nobody."""
-    # Dataflow cannot leave a blocked subject waiting beside others: its messages become dead letters, with that reason.
+    """Build the pipeline without running it; makes no network calls."""
+    # Dataflow cannot pause one blocked subject: its messages become dead letters, with that reason.
     subjects = (*job.registry.subjects, *job.registry.blocked_subjects)
     subscriptions = {subject: names.subscription(subject) for subject in subjects}
     pipeline = beam.Pipeline(options=PipelineOptions(flags))
@@ -30,7 +30,7 @@ def build(job: Job, sealing: Key, names: Names, batch_messages: int, flags: list
 
 
 def describe(proto: Any, shards: int) -> Graph:
-    """Steps of *proto* that do work, by label: what they do, what coders they write with, their state and timers."""
+    """Describe the primitive steps of *proto* by label: transform, output coders, state and timers."""
     context = PipelineContext(proto.components)
     steps = {}
     for each in proto.components.transforms.values():
@@ -40,11 +40,11 @@ def describe(proto: Any, shards: int) -> Graph:
             tag: str(context.coders.get_by_id(proto.components.pcollections[name].coder_id))
             for tag, name in sorted(each.outputs.items())
         }
-        steps[each.unique_name] = {"does": each.spec.urn, "coders": coders, **_kept(each, context)}
+        steps[each.unique_name] = {"transform": each.spec.urn, "coders": coders, **_state_and_timers(each, context)}
     return {"shards": shards, "steps": dict(sorted(steps.items()))}
 
 
-def _kept(transform: Any, context: PipelineContext) -> dict[str, dict[str, str]]:
+def _state_and_timers(transform: Any, context: PipelineContext) -> dict[str, dict[str, str]]:
     if transform.spec.urn != _PARDO:
         return {"states": {}, "timers": {}}
     payload = beam_runner_api_pb2.ParDoPayload.FromString(transform.spec.payload)

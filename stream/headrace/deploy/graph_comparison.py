@@ -1,4 +1,4 @@
-"""What an update would change of what a running job depends on. Values in, sentences out; no Beam."""
+"""The changes that an update makes to what a running job depends on: pure functions, without Beam."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ class Change:
 
 
 def dump(graph: Graph) -> str:
-    """The text that is committed."""
+    """Write a graph as text, for a file."""
     return json.dumps(graph, indent=1, sort_keys=True) + "\n"
 
 
 def load(path: Path) -> Graph:
-    """Read what `dump` wrote; raises GraphError when it is not that."""
+    """Read the output of :func:`dump`; raises GraphError when the file is not a graph."""
     try:
         graph = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise GraphError(f"{path}: holds no graph; write one with `headrace deploy plan --save {path}`") from error
+        raise GraphError(f"{path}: not a job graph; write one with `headrace deploy plan --save {path}`") from error
     if not isinstance(graph, dict) or not isinstance(graph.get("steps"), dict) or "shards" not in graph:
-        raise GraphError(f"{path}: holds no graph; write one with `headrace deploy plan --save {path}`")
+        raise GraphError(f"{path}: not a job graph; write one with `headrace deploy plan --save {path}`")
     return graph
 
 
 def any_subject(graph: Graph) -> Graph:
-    """The same for whichever subjects: their branches are alike. No shards and keys: they are the operator's choice.
+    """Replace subjects by ``*``, because their branches are alike; drop shards and keys, which the operator chooses.
 
     >>> any_subject({"shards": 1, "steps": {"Read/Read[a]": {}, "Read/Read[b]": {}}})
     {'shards': None, 'steps': {'Read/Read[*]': {}}}
@@ -57,7 +57,7 @@ def any_subject(graph: Graph) -> Graph:
 
 
 def compare(running: Graph, new: Graph) -> list[Change]:
-    """Every difference that matters to a running job, the incompatible ones first."""
+    """Return the differences that matter to a running job, the incompatible ones first."""
     changes = []
     if running["shards"] != new["shards"]:
         what = f"shards: {running['shards']} became {new['shards']}; ids are remembered by shard, so rows would double"
@@ -76,8 +76,8 @@ def compare(running: Graph, new: Graph) -> list[Change]:
 def _keys(before: Mapping[str, str], after: Mapping[str, str]) -> list[Change]:
     effects = {
         "masking": ("tokens made from then on differ", True),
-        "masking_key_version": ("tokens made from then on begin otherwise", True),
-        "sealing": ("what waits cannot be opened", False),
+        "masking_key_version": ("tokens made from then on have another prefix", True),
+        "sealing": ("waiting messages cannot be unsealed", False),
     }
     return [
         Change("Keys", f"{_KEYS[name]}: {before[name]} became {after[name]}; {effect}", compatible)
@@ -87,8 +87,10 @@ def _keys(before: Mapping[str, str], after: Mapping[str, str]) -> list[Change]:
 
 
 def renamed(graph: Graph, mapping: Mapping[str, str]) -> Graph:
-    """*graph* as an update with that mapping sees it; a name stands for all that is within it, nothing for a step that
-    is gone, which one with state may not be."""
+    """Rename steps of *graph* as an update with that mapping does.
+
+    A name covers all steps within it. An empty new name removes a step, unless it has state.
+    """
     steps = {}
     for label, step in graph["steps"].items():
         new = _rename(label, mapping)
@@ -106,11 +108,11 @@ def _rename(label: str, mapping: Mapping[str, str]) -> str:
 
 def _step(label: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
     changes = []
-    if before["does"] != after["does"]:
-        changes.append(Change(label, f"does: {before['does']} became {after['does']}", False))
-    old, new = dict(kept(before)), dict(kept(after))
+    if before["transform"] != after["transform"]:
+        changes.append(Change(label, f"transform: {before['transform']} became {after['transform']}", False))
+    old, new = dict(dependencies(before)), dict(dependencies(after))
     for name in old.keys() - new.keys():
-        changes.append(Change(label, f"{name}: gone; what the running job keeps there would be lost", False))
+        changes.append(Change(label, f"{name}: gone; the running job would lose its content", False))
     for name in new.keys() - old.keys():
         changes.append(Change(label, f"{name}: new, and empty in a running job", True))
     for name in old.keys() & new.keys():
@@ -119,11 +121,12 @@ def _step(label: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> li
     return sorted(changes, key=lambda change: change.what)
 
 
-def kept(step: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What a running job depends on in *step*: outputs and state with their coders, timers. State that is numbered is
-    one thing, for a ring of another size finds nothing where it was.
+def dependencies(step: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what a running job depends on in *step*: outputs and state with their coders, and timers.
 
-    >>> kept({"coders": {"None": "A", "late": "B"}, "states": {}, "timers": {"ts-go": "PROCESSING_TIME"}})
+    State with numbered names is one entry, because with another number of bags a job finds no page where it was.
+
+    >>> dependencies({"coders": {"None": "A", "late": "B"}, "states": {}, "timers": {"ts-go": "PROCESSING_TIME"}})
     [('output', 'A'), ('output late', 'B'), ('timer go', 'PROCESSING_TIME')]
     """
     outputs = [("output" if name == "None" else f"output {name}", coder) for name, coder in step["coders"].items()]
@@ -133,13 +136,13 @@ def kept(step: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _folded(states: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Names and specs, one for all names that differ in their number alone.
+    """Return names and specs, with one entry for all names that differ only in their number.
 
-    >>> list(_folded({"head": "V", "page_00": "B", "page_01": "B", "page_02": "B"}))
-    [('head', 'V'), ('page_00 to page_02', 'B')]
+    >>> list(_folded({"inbox": "V", "page_00": "B", "page_01": "B", "page_02": "B"}))
+    [('inbox', 'V'), ('page_00 to page_02', 'B')]
     """
-    rings: dict[tuple[str, str], list[str]] = {}
+    groups: dict[tuple[str, str], list[str]] = {}
     for name, spec in sorted(states.items()):
-        rings.setdefault((_NUMBER.sub("", name), spec), []).append(name)
-    for (_, spec), names in rings.items():
+        groups.setdefault((_NUMBER.sub("", name), spec), []).append(name)
+    for (_, spec), names in groups.items():
         yield names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}", spec

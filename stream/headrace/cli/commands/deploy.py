@@ -9,7 +9,17 @@ from typing import Any
 
 from headrace.config.settings import Settings, SettingsError
 from headrace.deploy.dataflow_flags import backfill_flags, dataflow_flags, drain_script, secret_names
-from headrace.deploy.graph_comparison import GOLDEN, Change, Graph, any_subject, compare, dump, kept, load, renamed
+from headrace.deploy.graph_comparison import (
+    GOLDEN,
+    Change,
+    Graph,
+    any_subject,
+    compare,
+    dependencies,
+    dump,
+    load,
+    renamed,
+)
 from headrace.errors import Exit
 from headrace.util.output import print_json, say
 
@@ -62,7 +72,7 @@ def as_text(
     lines = [f"Steps for {', '.join(subjects)}; {graph['shards']} shards:"]
     for label, step in any_subject(graph)["steps"].items():
         lines.append(f"  {label}")
-        lines += [f"    {name}: {value}" for name, value in kept(step)]
+        lines += [f"    {name}: {value}" for name, value in dependencies(step)]
     lines += ["Options:", *(f"  {flag}" for flag in flags)]
     lines.append(f"Changes for the job of {against}:" if against else "Changes for a running job of this release:")
     lines += [f"  {'ok' if each.compatible else 'NOT COMPATIBLE'}  {each.step}: {each.what}" for each in changes]
