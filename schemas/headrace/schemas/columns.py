@@ -109,11 +109,12 @@ class CompiledColumns:
 
     def read_within(self, writers: Sequence[Record], messages: list[bytes], room: int) -> tuple[list[Refused], int]:
         """Append messages as far as there is *room*, as :class:`Columns` says."""
-        by = [self._writers.get(id(writer)) or self._compile(writer) for writer in writers]
-        refusals, taken = self._columns.append([each.compiled for each in by], messages, self._column.width, room)
+        compiled = [self._writers.get(id(writer)) or self._compile(writer) for writer in writers]
+        programs = [each.compiled for each in compiled]
+        refusals, taken = self._columns.append(programs, messages, self._column.width, room)
         refused = [
-            Refused(index, _error(by[index].program, why, guilty, offset, indexes, len(messages[index])))
-            for index, why, guilty, offset, indexes in refusals
+            Refused(index, _error(compiled[index].program, status, failed_at, offset, indexes, len(messages[index])))
+            for index, status, failed_at, offset, indexes in refusals
         ]
         return refused, taken
 
@@ -158,16 +159,16 @@ _REASONS: Final = {
 
 
 def _error(
-    program: Program, why: int, guilty: int, offset: int, indexes: Sequence[int], length: int
+    program: Program, status: int, failed_at: int, offset: int, indexes: Sequence[int], length: int
 ) -> UndecodableError:
-    if why == _TOO_LARGE:
+    if status == _TOO_LARGE:
         return UndecodableError(f"larger than {MAX_PAYLOAD_BYTES} bytes")
-    if why == _BYTES_FOLLOW:
+    if status == _BYTES_FOLLOW:
         return UndecodableError(f"{length - offset} bytes follow the last field", offset=offset)
-    if why == _TWO_READINGS:
+    if status == _TWO_READINGS:
         return two_readings(offset)
-    place = program.places[guilty]
-    return UndecodableError(place.why if why == _OUT_OF_RANGE else _REASONS[why], _path(place, indexes), offset)
+    place = program.places[failed_at]
+    return UndecodableError(place.why if status == _OUT_OF_RANGE else _REASONS[status], _path(place, indexes), offset)
 
 
 def _path(place: Place, indexes: Sequence[int]) -> str:
