@@ -5,7 +5,7 @@
 enum { FIRST_CAPACITY = 64 };
 
 static int64_t bytes_of_values(const column *col, int64_t capacity) {
-    static const int64_t widths[LAYOUTS] = {
+    static const int64_t widths[LAYOUT_COUNT] = {
         [INT32] = 4, [INT64] = 8, [FLOAT32] = 4, [FLOAT64] = 8, [DECIMAL128] = 16, [DECIMAL256] = 32,
     };
     switch (col->layout) {

@@ -8,8 +8,10 @@
 
 #include "varint.h"
 
-/* How the values of a column lie in memory; as in schemas/headrace/schemas/program.py. */
-enum layout { BITS, INT32, INT64, FLOAT32, FLOAT64, VARIABLE, DECIMAL128, DECIMAL256, STRUCT, LIST, LAYOUTS };
+/* How the values of a column lie in memory; as in schemas/headrace/schemas/layout.py. */
+#define LAYOUTS(X) \
+    X(BITS) X(INT32) X(INT64) X(FLOAT32) X(FLOAT64) X(VARIABLE) X(DECIMAL128) X(DECIMAL256) X(STRUCT) X(LIST)
+enum layout { LAYOUTS(ENUMERATOR) LAYOUT_COUNT };
 
 typedef struct {
     int32_t layout, nullable;

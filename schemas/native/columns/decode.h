@@ -5,26 +5,15 @@
 #include "column.h"
 #include "text.h"
 
+/* The limits of the strict decoder in Python, too: schemas/headrace/schemas/shared_constants.py compares them. */
 enum { MAX_DEPTH = 32, MAX_ITEMS = 100000, MAX_PAYLOAD = 1048576, MAX_WIDTH = 16777216 };
+#define LIMITS(X) X(MAX_DEPTH) X(MAX_ITEMS) X(MAX_PAYLOAD) X(MAX_WIDTH)
 
 /* What one instruction does; as in schemas/headrace/schemas/program.py, which says what *a* and *b* are. */
-enum code {
-    BOOLEAN,
-    NUMBER,
-    FLOAT,
-    DOUBLE,
-    STRING,
-    BYTES,
-    UUID,
-    FIXED,
-    ENUM,
-    DECIMAL,
-    RECORD,
-    ARRAY,
-    MAP,
-    DEFAULT,
-    CODES
-};
+#define OPCODES(X) \
+    X(BOOLEAN) X(NUMBER) X(FLOAT) X(DOUBLE) X(STRING) X(BYTES) X(UUID) X(FIXED) X(ENUM) X(DECIMAL) X(RECORD) \
+    X(ARRAY) X(MAP) X(DEFAULT)
+enum code { OPCODES(ENUMERATOR) OPCODE_COUNT };
 
 enum { NULL_FIRST = 1, NULL_SECOND = 2 };
 

@@ -5,6 +5,7 @@
 #include <structmember.h>
 
 #include "arrow.h"
+#include "constants.h"
 #include "decode.h"
 
 typedef struct {
@@ -35,7 +36,7 @@ static bool read_layout(PyObject *layout, column **columns, int32_t *count) {
     for (int32_t each = 0; each < *count; each++, numbers += 3) {
         (*columns)[each] = (column){.layout = numbers[0], .nullable = numbers[1], .span = numbers[2]};
         bool lists = numbers[0] == LIST, holds = lists || numbers[0] == STRUCT;
-        good = good && numbers[0] >= 0 && numbers[0] < LAYOUTS && numbers[2] > 0 && numbers[2] <= *count - each &&
+        good = good && numbers[0] >= 0 && numbers[0] < LAYOUT_COUNT && numbers[2] > 0 && numbers[2] <= *count - each &&
                (holds ? numbers[2] > 1 : numbers[2] == 1) && (!lists || numbers[5] == numbers[2] - 1);
     }
     if (!good) PyErr_SetString(PyExc_ValueError, "invalid layout");
@@ -250,7 +251,11 @@ static int module_exec(PyObject *module) {
     if (PyModule_AddObjectRef(module, "Program", program_type) < 0) return -1;
     if (PyModule_AddObjectRef(module, "Columns", columns_type) < 0) return -1;
     Py_DECREF(columns_type); /* program_type is kept: append asks for it */
-    return 0;
+    PyObject *constants = shared_constants();
+    if (constants == NULL) return -1;
+    int failed = PyModule_AddObjectRef(module, "CONSTANTS", constants);
+    Py_DECREF(constants);
+    return failed;
 }
 
 static PyModuleDef_Slot module_slots[] = {{Py_mod_exec, module_exec}, {0, NULL}};

@@ -68,7 +68,7 @@ static bool all_are_marked(const column *columns, int32_t parent) {
 
 static bool shape_is_sound(const program *prog, int32_t place, int32_t stop) {
     const instruction *op = prog->code + place;
-    if (op->code < 0 || op->code >= CODES || op->optional < 0 || op->optional > NULL_SECOND) return false;
+    if (op->code < 0 || op->code >= OPCODE_COUNT || op->optional < 0 || op->optional > NULL_SECOND) return false;
     if (op->next <= place || op->next > stop) return false;
     if (op->code == MAP) return op->next >= place + 3 && op[1].code == RECORD && op[2].code == STRING;
     return op->code == ARRAY || op->code == RECORD || op->next == place + 1;

@@ -6,32 +6,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The result of decoding; schemas/headrace/schemas/columns.py has the words for each refusal. */
-enum status {
-    ACCEPTED,
-    ENDS,
-    BEYOND_64_BITS,
-    LONGER_THAN_NEEDED,
-    NEGATIVE_LENGTH,
-    NO_BRANCH,
-    NO_BOOLEAN,
-    NOT_UTF8,
-    NO_UUID,
-    OUT_OF_RANGE,
-    NO_SYMBOL,
-    DECIMAL_LENGTH,
-    TOO_MANY_DIGITS,
-    TOO_MANY_ITEMS,
-    MORE_ITEMS_THAN_BYTES,
-    BLOCK_SIZE,
-    DUPLICATE_KEY,
-    TOO_WIDE,
-    BYTES_FOLLOW,
-    TOO_LARGE,
-    TWO_READINGS,
-    NO_MEMORY, /* the caller raises an exception for these two */
-    COLUMN_FULL,
-};
+/* Each list of names makes an enum here, and the same enum for Python in constants.c. */
+#define ENUMERATOR(name) name,
+
+/* The result of decoding; schemas/headrace/schemas/shared_constants.py has the same enum. After the last two the caller
+ * raises an exception. */
+#define STATUSES(X) \
+    X(ACCEPTED) X(ENDS) X(BEYOND_64_BITS) X(LONGER_THAN_NEEDED) X(NEGATIVE_LENGTH) X(NO_BRANCH) X(NO_BOOLEAN) \
+    X(NOT_UTF8) X(NO_UUID) X(OUT_OF_RANGE) X(NO_SYMBOL) X(DECIMAL_LENGTH) X(TOO_MANY_DIGITS) \
+    X(TOO_MANY_ITEMS) X(MORE_ITEMS_THAN_BYTES) X(BLOCK_SIZE) X(DUPLICATE_KEY) X(TOO_WIDE) X(BYTES_FOLLOW) \
+    X(TOO_LARGE) X(TWO_READINGS) X(NO_MEMORY) X(COLUMN_FULL)
+enum status { STATUSES(ENUMERATOR) STATUS_COUNT };
 
 /* One message, and the position in it. */
 typedef struct {
