@@ -70,7 +70,7 @@ def unchanged(batches: Sequence[MicroBatch], now: int) -> Sequence[MicroBatch]:
     return batches
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AppendQueue:
     """The rows of one key that wait to be appended, and their stream. Every change is part of the bundle's commit.
 

@@ -117,7 +117,7 @@ class _WriteFn(AppendDoFn):
                 yield TaggedOutput(DEAD_LETTERS, dead_letter)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WriteOptions:
     """The tables to write, and how many ids to remember.
 

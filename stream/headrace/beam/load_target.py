@@ -11,7 +11,7 @@ from headrace.core.resource_names import Names
 from headrace.schemas.registry import Contract
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoadOptions:
     """The target of a load. *name* identifies the load, *folder* is the ``gs://`` address of its files."""
 

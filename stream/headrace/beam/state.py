@@ -75,7 +75,7 @@ _VERSION_BYTES: Final = 16
 TABLE_BYTES: Final = 8
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ids:
     """The remembered ids, in two bags by age.
 
