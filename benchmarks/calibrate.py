@@ -32,12 +32,20 @@ from apache_beam.transforms.util import BatchElements
 from google.cloud.bigquery_storage_v1.types import AppendRowsRequest, ArrowRecordBatch, ArrowSchema
 
 from headrace.beam.coders import MicroBatchCoder
-from headrace.beam.packing import Head, Waiting, pack_batch, pack_head, pack_waiting, unpack_head, unpack_waiting
+from headrace.beam.packing import (
+    PendingAppend,
+    QueuedBatch,
+    pack_batch,
+    pack_pending,
+    pack_queued,
+    unpack_pending,
+    unpack_queued,
+)
 from headrace.beam.pages import BAGS
-from headrace.beam.read_messages import from_beam
+from headrace.beam.read_messages import to_message
 from headrace.beam.sharding import split_sealed
-from headrace.beam.state import Bag, Memory
-from headrace.beam.state_bags import ring_of, with_bags
+from headrace.beam.state import BagState, WorkerCache
+from headrace.beam.state_bags import page_bag_specs, with_page_bags
 from headrace.bigquery.write_streams import Rows
 from headrace.core.message import Message
 from headrace.core.micro_batch import NOTES, MicroBatch
@@ -55,7 +63,7 @@ from headrace.steps.mask.mask_columns import Masker
 from headrace.steps.mask.tokens import TokenKey
 from headrace.steps.window import assign_windows
 from tests.support.builders import encode
-from tests.support.ledgers import the_ids
+from tests.support.shard_state import the_ids
 
 EVENTS: Final = 4000
 BATCH: Final = 1000
@@ -66,7 +74,7 @@ REMEMBERED: Final = 200_000
 KEY: Final = bytes(range(32))
 HEAD, MARK, INDEX = (ReadModifyWriteStateSpec(name, BytesCoder()) for name in ("head", "mark", "index"))
 QUEUE: Final = BagStateSpec("queue", BytesCoder())
-PAGES: Final = ring_of(BAGS)
+PAGES: Final = page_bag_specs(BAGS)
 APPEND: Final = TimerSpec("append", TimeDomain.WATERMARK)  # in a batch it fires at the end
 EVENT_STEPS: Final = ("read", "decode", "seal", "mask", "window", "shuffle", "dedupe", "state", "row")
 PART_STEPS: Final = ("shuffle", "dedupe", "state", "row")
@@ -160,16 +168,16 @@ class Kind:
 
 def deduplicate(parts: Sequence[MicroBatch]) -> None:
     """Decide and remember, each part as one (table, shard) with nothing remembered before."""
-    ids = the_ids({}, Memory())
+    ids = the_ids({}, WorkerCache())
     for part in parts:
         ids.seen().decide(part)
         ids.remember(part)
 
 
-def through_state(part: MicroBatch) -> Head:
+def through_state(part: MicroBatch) -> PendingAppend:
     """Into the queue, out of it, into the head, out of it."""
-    waiting = unpack_waiting(pack_waiting(Waiting(part)))
-    return unpack_head(pack_head(Head("a/stream", 0, 0, (waiting.batch,))))
+    queued = unpack_queued(pack_queued(QueuedBatch(part)))
+    return unpack_pending(pack_pending(PendingAppend("a/stream", 0, 0, (queued.batch,))))
 
 
 def as_request(part: MicroBatch) -> bytes:
@@ -219,14 +227,14 @@ class _KeyedFn(beam.DoFn):  # type: ignore[misc]
         timer.set(0)
 
     @on_timer(APPEND)  # type: ignore[untyped-decorator]
-    @with_bags(PAGES)
+    @with_page_bags(PAGES)
     def append(
         self,
         mark: Any = beam.DoFn.StateParam(MARK),
         head: Any = beam.DoFn.StateParam(HEAD),
         index: Any = beam.DoFn.StateParam(INDEX),
         queue: Any = beam.DoFn.StateParam(QUEUE),
-        **pages: Bag,
+        **pages: BagState,
     ) -> None:
         mark.read(), head.read(), index.read()
         for each in queue.read():
@@ -247,7 +255,7 @@ def bundle_micros() -> float:
 
 
 def read_micros(messages: Sequence[Message]) -> float:
-    """What one more message costs from its bytes to its place in a list: TakeOver and Batch."""
+    """What one more message costs from its bytes to its place in a list: ToMessage and Batch."""
     encoded = [
         PubsubMessage(each.data, dict(each.attributes), each.message_id, datetime.now(UTC))._to_proto_str(False)
         for each in messages
@@ -269,7 +277,7 @@ def read_micros(messages: Sequence[Message]) -> float:
 
 def _taken_over(message: PubsubMessage) -> Message:
     read = PubsubMessage._from_proto_str(message.data)
-    return from_beam(read, "subject")
+    return to_message(read, "subject")
 
 
 def id_bytes() -> float:

@@ -1,4 +1,4 @@
-"""Both jobs on one page: the one that streams, and the one that loads files of history."""
+"""Both jobs on one page: the streaming job, and the job that loads files of history."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import apache_beam as beam
 
 from headrace.backfill.file_rounds import Task
 from headrace.backfill.preparer import LineDecoder
-from headrace.beam import coders  # noqa: F401 they register themselves
+from headrace.beam import coders  # noqa: F401 registers the coders
 from headrace.beam.decode_dofn import Decode
 from headrace.beam.deduplicate_and_append import WriteOptions, WriteRows
-from headrace.beam.deduplicate_for_load import KeepFresh
-from headrace.beam.load_tables import LoadOnce
+from headrace.beam.deduplicate_for_load import DeduplicateForLoad
+from headrace.beam.load_tables import LoadTables
 from headrace.beam.load_target import LoadOptions
 from headrace.beam.mask_dofn import MaskPersonalData
 from headrace.beam.outputs import Outputs
@@ -29,50 +29,50 @@ from headrace.steps.decode.decode_messages import Decoder
 
 
 def ingest(messages: beam.PCollection, job: Job, sealing: Key) -> None:
-    """Wire every step, from lists of messages, each of one subject, to rows, dead letters and tallies.
+    """Connect all steps, from lists of messages, each of one subject, to rows, dead letters and tallies.
 
-    Keys are read where they are needed: the graph holds their names.
+    The graph holds the names of keys; workers read the keys.
     """
-    refined = _refine(messages, job, sealing, Decoder)
-    written = refined.batches | "Write" >> WriteRows(_write_options(job, sealing))
+    prepared = _prepare(messages, job, sealing, Decoder)
+    written = prepared.batches | "Write" >> WriteRows(_write_options(job, sealing))
     written.dead_letters | "PublishUnwritable" >> PublishDeadLetters(job.dead_letter_topic, job.sender)
 
-    tallies = [*refined.tallies, written.tallies] | "GatherTallies" >> beam.Flatten()
+    tallies = [*prepared.tallies, written.tallies] | "GatherTallies" >> beam.Flatten()
     tallies | "Tally" >> AppendTallies(job.project, job.tallies_table, job.clock)
 
 
 def load(begin: beam.Pipeline, job: Job, task: Task, options: LoadOptions) -> None:
-    """Wire every step from files of one subject to rows, dead letters and tallies, written as a whole or not at all."""
+    """Connect all steps, from files of one subject to rows, dead letters and tallies, written all or not at all."""
     messages = begin | "Read" >> ReadFiles(replace(task, loaded=True))
-    refined = _refine(messages, job, options.sealing, LineDecoder)
-    fresh = refined.batches | "Deduplicate" >> KeepFresh(options)
-    fresh.dead_letters | "PublishUnwritable" >> PublishDeadLetters(job.dead_letter_topic, job.sender)
+    prepared = _prepare(messages, job, options.sealing, LineDecoder)
+    deduplicated = prepared.batches | "Deduplicate" >> DeduplicateForLoad(options)
+    deduplicated.dead_letters | "PublishUnwritable" >> PublishDeadLetters(job.dead_letter_topic, job.sender)
 
-    tallies = [*refined.tallies, fresh.tallies] | "GatherTallies" >> beam.Flatten()
-    (fresh.parts, tallies) | "Load" >> LoadOnce(options, job.clock)
+    tallies = [*prepared.tallies, deduplicated.tallies] | "GatherTallies" >> beam.Flatten()
+    (deduplicated.parts, tallies) | "Load" >> LoadTables(options, job.clock)
 
 
-class _Refined(NamedTuple):
+class _Prepared(NamedTuple):
     batches: beam.PCollection
     tallies: list[beam.PCollection]
 
 
-def _refine(messages: beam.PCollection, job: Job, sealing: Key, decoder: type[Decoder]) -> _Refined:
-    """What both jobs do before rows meet their table."""
+def _prepare(messages: beam.PCollection, job: Job, sealing: Key, decoder: type[Decoder]) -> _Prepared:
+    """Apply the steps that both jobs run before Deduplicate."""
     decoded = messages | "Decode" >> Decode(job.registry, job.window, job.clock, sealing, decoder)
     masked = decoded.batches | "Mask" >> MaskPersonalData(job.registry, job.masking_key, job.masking_key_version)
     windowed = masked | "Window" >> AssignWindows(job.registry, job.window, sealing)
-    # A job whose contracts transform nothing has no such step: an update of it finds the graph that it knows.
+    # A job whose contracts transform nothing has no such step, so an update of it finds an unchanged graph.
     transformed = _transform(windowed.batches, job, sealing) if job.transforms else None
 
-    # Each in the stage that refused, so that no raw message crosses a shuffle on its way out.
+    # Publish in the stage that refused: no raw message crosses a shuffle.
     publish = PublishDeadLetters(job.dead_letter_topic, job.sender)
     decoded.dead_letters | "PublishUnreadable" >> publish
     windowed.dead_letters | "PublishOutOfBounds" >> publish
     if transformed is not None:
         transformed.dead_letters | "PublishUntransformable" >> publish
     steps = [each for each in (decoded, windowed, transformed) if each is not None]
-    return _Refined(steps[-1].batches, [each.tallies for each in steps])
+    return _Prepared(steps[-1].batches, [each.tallies for each in steps])
 
 
 def _transform(batches: beam.PCollection, job: Job, sealing: Key) -> Outputs:

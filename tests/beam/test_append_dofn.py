@@ -9,22 +9,22 @@ import pyarrow as pa
 import pytest
 
 from headrace.beam import append_dofn as module
-from headrace.beam.append_dofn import AppendingFn
+from headrace.beam.append_dofn import AppendDoFn
 from headrace.bigquery.append_result import Answer
 from headrace.bigquery.write_streams import Rows
 from tests.faults.scripted_memory import a_scripted_memory
-from tests.support.ledgers import TABLE
+from tests.support.shard_state import TABLE
 
 
-@pytest.mark.parametrize("end", [AppendingFn.finish_bundle, AppendingFn.teardown])
+@pytest.mark.parametrize("end", [AppendDoFn.finish_bundle, AppendDoFn.teardown])
 def test_no_connection_outlives_the_bundle_or_the_step(
-    end: Callable[[AppendingFn], None], monkeypatch: pytest.MonkeyPatch
+    end: Callable[[AppendDoFn], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with a_scripted_memory() as (_, _, client):
         monkeypatch.setattr(module, "open_write", lambda project: client)
         monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", "127.0.0.1:1")  # nothing is asked
         before = set(threading.enumerate())
-        step = AppendingFn("p")
+        step = AppendDoFn("p")
         step.setup()
         step.start_bundle()
         answers = [step._streams.append(step._streams.create(TABLE), 0, Rows.of(rows(1))) for _ in range(2)]

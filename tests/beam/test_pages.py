@@ -13,15 +13,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from headrace.beam import pages
-from headrace.beam.append_queue import Outbox
-from headrace.beam.packing import Head, Waiting, pack_head, pack_waiting, unpack_waiting
-from headrace.beam.pages import Index, Queue
-from headrace.beam.state import Memory
-from headrace.beam.state_bags import in_ring, ring_of, with_bags
-from headrace.beam.table_shard import Ledger
+from headrace.beam.packing import PendingAppend, QueuedBatch, pack_queued, unpack_queued
+from headrace.beam.pages import PagedQueue, PageIndex
+from headrace.beam.state import WorkerCache
+from headrace.beam.state_bags import in_page_order, page_bag_specs, with_page_bags
+from headrace.beam.table_shard import TableShard
 from headrace.core.micro_batch import MicroBatch
 from headrace.steps.append import request_bytes
-from tests.support.ledgers import KEY, TABLE, Cells, Table, a_batch, a_message, the_ids, the_queue
+from tests.support.shard_state import StateValues, Table, a_batch, a_message, the_append_queue, the_ids, the_queue
 from tests.support.strategies import FIXED_PROFILE
 
 ROWS = 40
@@ -41,7 +40,7 @@ class Counted(dict[str, tuple[bytes, ...]]):
         return values
 
     def __setitem__(self, name: str, values: tuple[bytes, ...]) -> None:
-        is_bag = name == "queue" or name.startswith("page_")
+        is_bag = name == "inbox" or name.startswith("page_")
         self.moved += _size(values[:1]) if is_bag else _size(values)
         super().__setitem__(name, values)
 
@@ -54,20 +53,20 @@ class Stalled:
     """A key of which BigQuery takes nothing until *table* is no longer away. Each bundle is committed."""
 
     def __init__(self, bags: int) -> None:
-        self.cells, self.table, self.bags = Counted(), Table(), bags
+        self.state, self.table, self.bags = Counted(), Table(), bags
         self.table.is_away = True
         self.enqueued = 0
 
     def enqueue(self) -> None:
         ids = [f"{self.enqueued + place:06}" for place in range(ROWS)]
         self.enqueued += ROWS
-        self._ledger().enqueue(a_batch([a_message(event_id, "x" * 100, 1) for event_id in ids]))
+        self._table_shard().enqueue(a_batch([a_message(event_id, "x" * 100, 1) for event_id in ids]))
 
     def append(self) -> tuple[int, float | None]:
         """Let the timer fire: how many bytes of state that moves, and when it fires again."""
-        self.cells.moved = 0
-        settled = self._ledger().append(self.table, 0)
-        return self.cells.moved, settled.again
+        self.state.moved = 0
+        progress = self._table_shard().append(self.table, 0)
+        return self.state.moved, progress.next_in_seconds
 
     def recover(self) -> Iterator[int]:
         """Append until nothing waits: the bytes of state that each bundle moves."""
@@ -77,10 +76,10 @@ class Stalled:
             moved, again = self.append()
             yield moved
 
-    def _ledger(self) -> Ledger:
-        memory = Memory()
-        outbox = Outbox(KEY, TABLE, self.table, memory, the_queue(self.cells, self.bags))
-        return Ledger(the_ids({}, memory), outbox, self.table)
+    def _table_shard(self) -> TableShard:
+        cache = WorkerCache()
+        append_queue = the_append_queue(self.state, self.table, cache, self.bags)
+        return TableShard(the_ids({}, cache), append_queue, self.table)
 
 
 def after_a_stall(batches: int, bags: int = 200) -> tuple[Stalled, list[int], list[int]]:
@@ -97,16 +96,16 @@ def after_a_stall(batches: int, bags: int = 200) -> tuple[Stalled, list[int], li
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> int:
     """Pages of three batches; how many bytes one of them has in state."""
     batch = a_batch([a_message(f"{place:06}", "x" * 100, 1) for place in range(ROWS)])
-    monkeypatch.setattr(pages, "HEAD_BYTES", BATCHES_A_PAGE * request_bytes(batch.rows))
-    return BATCHES_A_PAGE * len(pack_waiting(Waiting(batch)))
+    monkeypatch.setattr(pages, "APPEND_BYTES", BATCHES_A_PAGE * request_bytes(batch.rows))
+    return BATCHES_A_PAGE * len(pack_queued(QueuedBatch(batch)))
 
 
 def test_an_append_moves_what_it_takes_however_much_waits(small_pages: int) -> None:
-    #  out of a page, into the head, and the head before it out of state: three pages, and small change
+    #  out of a page, into the pending append, and the one before it out of state: three pages, and small change
     for batches in (30, 120, 480):
         key, stalled, recovered = after_a_stall(batches)
         assert len(key.table.rows) == key.enqueued
-        assert max(stalled) < 1.9 * small_pages, "the inbox out and into a page, and the head, in vain"
+        assert max(stalled) < 1.9 * small_pages, "the inbox out and into a page, and the pending append, in vain"
         assert max(recovered) < 3.1 * small_pages
         assert len(recovered) <= batches / BATCHES_A_PAGE + 3, "appends are as full as they may be"
 
@@ -123,7 +122,7 @@ def test_a_page_has_no_more_bytes_of_state_than_it_may_though_its_rows_are_small
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     batch = a_batch([a_message("a", "1")])
-    monkeypatch.setattr(pages, "PAGE_BYTES", 4 * len(pack_waiting(Waiting(batch))))
+    monkeypatch.setattr(pages, "PAGE_BYTES", 4 * len(pack_queued(QueuedBatch(batch))))
     queue = the_queue({})
     for _ in range(10):
         queue.add(batch)
@@ -163,36 +162,18 @@ def test_rows_of_one_schema_share_a_page(small_pages: int) -> None:
     assert [len(queue.take()) for _ in range(3)] == [2, 2, 0]
 
 
-def test_what_a_job_from_before_there_were_pages_has_left_is_taken_and_its_ids_are_old() -> None:
-    cells: Cells = {
-        "queue": tuple(pack_waiting(Waiting(_batch(number), number == 2)) for number in range(4)),
-        "head": (pack_head(Head("a", 0, 0, (_batch(9),))),),
-    }
-    queue = the_queue(cells)
-    queue.store()
-    taken = []
-    for _ in range(3):
-        assert not queue.has_only_young()
-        taken.append(queue.take())
-        queue.write_head(Head("a", 1, 0, (_batch(9),)))
-    assert sorted(_numbers([each for page in taken for each in page])) == [0, 1, 2, 3]
-    assert [_numbers(page) for page in taken if page[0].alone] == [[2]]
-    queue.write_head(Head("a", 1, 0))
-    assert queue.has_only_young()
-
-
 def test_an_index_is_read_back_as_it_was_written() -> None:
-    index = Index(-3, 2**40, 7, 1, 2, b"12345678")
-    assert Index.unpack(index.pack()) == index
-    assert Index.unpack(Index().pack()) == Index()
+    index = PageIndex(-3, 2**40, 7, 1, 2, b"12345678")
+    assert PageIndex.unpack(index.pack()) == index
+    assert PageIndex.unpack(PageIndex().pack()) == PageIndex()
 
 
 def test_a_timer_is_given_its_bags_by_name_and_finds_them_in_order() -> None:
-    specs = ring_of(102)
+    specs = page_bag_specs(102)
 
-    @with_bags(specs)
+    @with_page_bags(specs)
     def fired(**bags: Any) -> Any:
-        return in_ring(bags)
+        return in_page_order(bags)
 
     shown = {name: each.default.state_spec for name, each in signature(fired).parameters.items()}
     assert shown == {spec.name: spec for spec in specs}
@@ -203,7 +184,7 @@ def _batch(number: int) -> MicroBatch:
     return a_batch([a_message(f"{number}", "x")])
 
 
-def _numbers(taken: list[Waiting]) -> list[int]:
+def _numbers(taken: list[QueuedBatch]) -> list[int]:
     return [int(each.batch.rows["id"][0].as_py()) for each in taken]
 
 
@@ -212,20 +193,20 @@ class QueueMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.cells: Cells = {}
+        self.state: StateValues = {}
         self.number = 0
         self.added: Counter[int] = Counter()
         self.taken: Counter[int] = Counter()
         self.old: set[int] = set()
-        self.in_head: set[int] = set()
+        self.in_append: set[int] = set()
 
     @initialize(bags=st.integers(1, 5))
     def begin(self, bags: int) -> None:
         self.bags = bags
 
     @property
-    def queue(self) -> Queue:
-        return the_queue(self.cells, self.bags)
+    def queue(self) -> PagedQueue:
+        return the_queue(self.state, self.bags)
 
     @rule(batches=st.integers(1, 7))
     def add(self, batches: int) -> None:
@@ -237,7 +218,7 @@ class QueueMachine(RuleBasedStateMachine):
     @rule()
     def store(self) -> None:
         self.queue.store()
-        assert not self.cells.get("queue")
+        assert not self.state.get("inbox")
 
     @rule(is_refused=st.booleans())
     def take(self, is_refused: bool) -> None:
@@ -245,22 +226,22 @@ class QueueMachine(RuleBasedStateMachine):
         page = self.queue.take()
         numbers = _numbers(page)
         assert bool(numbers) == bool(self.waiting)
-        assert sum(request_bytes(each.batch.rows) for each in page) <= pages.HEAD_BYTES or len(page) == 1
+        assert sum(request_bytes(each.batch.rows) for each in page) <= pages.APPEND_BYTES or len(page) == 1
         half = numbers[len(numbers) // 2 :] if is_refused and len(numbers) > 1 else []
         if half:
             self.queue.put_first([_batch(number) for number in half])
-        self.in_head = set(numbers) - set(half)
-        self.taken.update(self.in_head)
-        self.queue.write_head(Head("s", 0, 0, tuple(_batch(number) for number in self.in_head)))
+        self.in_append = set(numbers) - set(half)
+        self.taken.update(self.in_append)
+        self.queue.write_pending(PendingAppend("s", 0, 0, tuple(_batch(number) for number in self.in_append)))
 
     @rule()
     def turn(self) -> None:
-        """As the ids do: only when nothing that waits, or is in the head, was there at the last turn."""
+        """As the ids do: only when nothing that waits, or is pending, was there at the last turn."""
         self.queue.store()
         if self.queue.has_only_young():
-            assert not self.old & (self.waiting | self.in_head)
+            assert not self.old & (self.waiting | self.in_append)
             self.queue.begin_young()
-            self.old = self.waiting | self.in_head
+            self.old = self.waiting | self.in_append
 
     @property
     def waiting(self) -> set[int]:
@@ -268,9 +249,9 @@ class QueueMachine(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_lost_or_doubled(self) -> None:
-        values = [unpack_waiting(value) for value in self.cells.get("queue", ())]
-        for name, kept in self.cells.items():
-            values += [unpack_waiting(value[8:]) for value in kept if name.startswith("page_")]
+        values = [unpack_queued(value) for value in self.state.get("inbox", ())]
+        for name, kept in self.state.items():
+            values += [unpack_queued(value[8:]) for value in kept if name.startswith("page_")]
         assert Counter(_numbers(values)) == self.added - self.taken
 
     def teardown(self) -> None:
@@ -283,5 +264,5 @@ class QueueMachine(RuleBasedStateMachine):
 
 
 def test_a_queue_loses_and_doubles_nothing_and_knows_what_is_old(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pages, "HEAD_BYTES", 3 * request_bytes(_batch(1).rows))
+    monkeypatch.setattr(pages, "APPEND_BYTES", 3 * request_bytes(_batch(1).rows))
     run_state_machine_as_test(QueueMachine, settings=FIXED_PROFILE)  # type: ignore[no-untyped-call]

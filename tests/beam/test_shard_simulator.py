@@ -10,57 +10,57 @@ import pytest
 from google.rpc import code_pb2
 
 from headrace.beam import pages
-from headrace.beam.append_queue import Outbox, Settled, Streams
-from headrace.beam.packing import Head, Waiting, unpack_head
-from headrace.beam.pages import Queue
-from headrace.beam.row_outcomes import Fates
-from headrace.beam.state import Ids, Mark
-from headrace.beam.table_shard import Ledger
+from headrace.beam.append_queue import AppendProgress, AppendQueue, Streams
+from headrace.beam.packing import PendingAppend, QueuedBatch, unpack_pending
+from headrace.beam.pages import PagedQueue
+from headrace.beam.row_outcomes import RowOutcomes
+from headrace.beam.state import Ids, IdsMetadata
+from headrace.beam.table_shard import TableShard
 from headrace.bigquery.append_result import Answer, AppendResult
 from headrace.bigquery.write_streams import Rows
 from headrace.core.micro_batch import MicroBatch
 from headrace.steps.deduplicate import SeenIds
 from tests.support.bundles import Carrier, Simulator
-from tests.support.ledgers import Network, a_message
+from tests.support.shard_state import Network, a_message
 
 SEEDS = 60
 
 
-@pytest.mark.parametrize("head_bytes", [pages.HEAD_BYTES, 2000, 1])
+@pytest.mark.parametrize("append_bytes", [pages.APPEND_BYTES, 2000, 1])
 def test_each_event_is_written_or_refused_once_whatever_happens_to_bundles(
-    head_bytes: int, monkeypatch: pytest.MonkeyPatch
+    append_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pages, "HEAD_BYTES", head_bytes)
+    monkeypatch.setattr(pages, "APPEND_BYTES", append_bytes)
     wrong = {seed: found for seed in range(SEEDS) if (found := Simulator(seed, Carrier()).run())}
     assert wrong == {}, "by seed"
 
 
-def again(ledger: Ledger, streams: Streams, now: int) -> Settled:
+def again(table_shard: TableShard, streams: Streams, now: int) -> AppendProgress:
     """Append without waiting for the commit."""
-    ledger.ids.memory.assigned.clear()
-    return ledger.append(streams, now)
+    table_shard.ids.cache.assigned.clear()
+    return table_shard.append(streams, now)
 
 
 class AppendsInProcess(Carrier):
     """The batch is appended by the bundle that brings it."""
 
-    def process(self, ledger: Ledger, batch: MicroBatch, streams: Streams, now: int) -> list[Fates]:
-        fates = super().process(ledger, batch, streams, now)
+    def process(self, table_shard: TableShard, batch: MicroBatch, streams: Streams, now: int) -> list[RowOutcomes]:
+        outcomes = super().process(table_shard, batch, streams, now)
         for _ in range(2):  # one assigns, one appends
-            fates += again(ledger, streams, now).fates
-        return fates
+            outcomes += again(table_shard, streams, now).outcomes
+        return outcomes
 
 
 class AppendsInTheBundleThatAssigns(Carrier):
-    """A timer that fires again in its bundle appends the head that is not committed yet."""
+    """A timer that fires again in its bundle sends the pending append that is not committed yet."""
 
-    def on_timer(self, ledger: Ledger, streams: Streams, now: int) -> tuple[list[Fates], bool]:
-        settled = again(ledger, streams, now)
-        return settled.fates, settled.again is not None
+    def on_timer(self, table_shard: TableShard, streams: Streams, now: int) -> tuple[list[RowOutcomes], bool]:
+        progress = again(table_shard, streams, now)
+        return progress.outcomes, progress.next_in_seconds is not None
 
 
 class _Forgetful(Streams):
-    """Streams that are never finalised, and so said to end where the head was to go."""
+    """Streams that are never finalised, and so said to end where the pending append was to go."""
 
     def __init__(self, network: Network, gone: int) -> None:
         self._network, self._gone, self._offset = network, gone, 0
@@ -80,19 +80,19 @@ class _Forgetful(Streams):
 class _NewStream(Carrier):
     gone: int
 
-    def on_timer(self, ledger: Ledger, streams: Streams, now: int) -> tuple[list[Fates], bool]:
+    def on_timer(self, table_shard: TableShard, streams: Streams, now: int) -> tuple[list[RowOutcomes], bool]:
         assert isinstance(streams, Network)
-        return super().on_timer(ledger, _Forgetful(streams, self.gone), now)
+        return super().on_timer(table_shard, _Forgetful(streams, self.gone), now)
 
 
 class StartsAnewWhereAnOffsetIsTaken(_NewStream):
-    """ALREADY_EXISTS counts as a failure, and the head goes to a new stream."""
+    """ALREADY_EXISTS counts as a failure, and the rows go to a new stream."""
 
     gone = code_pb2.ALREADY_EXISTS
 
 
 class StartsAnewOnTimeout(_NewStream):
-    """An unknown answer counts as a failure, and the head goes to a new stream."""
+    """An unknown answer counts as a failure, and the rows go to a new stream."""
 
     gone = code_pb2.UNAVAILABLE
 
@@ -104,35 +104,39 @@ class RemembersWhatIsWritten(Carrier):
         def remember(self, batch: MicroBatch) -> None:
             pass
 
-    def on_timer(self, ledger: Ledger, streams: Streams, now: int) -> tuple[list[Fates], bool]:
-        fates, timer = super().on_timer(ledger, streams, now)
-        for each in fates:
+    def on_timer(self, table_shard: TableShard, streams: Streams, now: int) -> tuple[list[RowOutcomes], bool]:
+        outcomes, timer = super().on_timer(table_shard, streams, now)
+        for each in outcomes:
             if each.written:
-                Ids.remember(ledger.ids, each.batch)
-        return fates, timer
+                Ids.remember(table_shard.ids, each.batch)
+        return outcomes, timer
 
 
-class RewritesAHeadInPlace(Carrier):
-    """A head without its refused rows is appended at the same offset of the same stream."""
+class RewritesAnAppendInPlace(Carrier):
+    """A pending append without its refused rows is sent at the same offset of the same stream."""
 
-    class outbox(Outbox):  # noqa: N801 stands in for the class
-        def _replace(self, streams: Streams, head: Head, answer: Answer, result: AppendResult, now: int) -> Settled:
+    class append_queue(AppendQueue):  # noqa: N801 stands in for the class
+        def _replace_stream(
+            self, streams: Streams, pending: PendingAppend, answer: Answer, result: AppendResult, now: int
+        ) -> AppendProgress:
             if result is AppendResult.STREAM_GONE:
-                return super()._replace(streams, head, answer, result, now)
-            if result is AppendResult.BATCH_REFUSED and len(head) > 1:
-                return Settled([], self._commit(replace(head, batches=self._first_half(head.batches))))
-            batches, fates = self._without(head.batches, answer.refused or {0: "INVALID_ARGUMENT"})
+                return super()._replace_stream(streams, pending, answer, result, now)
+            if result is AppendResult.BATCH_REFUSED and len(pending) > 1:
+                return AppendProgress(
+                    [], self._commit(replace(pending, batches=self._keep_first_half(pending.batches)))
+                )
+            batches, outcomes = self._remove_refused(pending.batches, answer.refused or {0: "INVALID_ARGUMENT"})
             if batches:
-                return Settled(fates, self._commit(replace(head, batches=batches)))
-            return Settled(fates, self._assign(streams, replace(head, batches=()), now))
+                return AppendProgress(outcomes, self._commit(replace(pending, batches=batches)))
+            return AppendProgress(outcomes, self._assign(streams, replace(pending, batches=()), now))
 
 
-class TrustsItsMemory(Carrier):
+class TrustsItsCache(Carrier):
     """A worker's unpacked ids are used without asking whether they are the committed ones."""
 
     class ids(Ids):  # noqa: N801 stands in for the class
         def seen(self) -> SeenIds:
-            known = self.memory.seen.get(self.key)
+            known = self.cache.seen.get(self.key)
             return super().seen() if known is None else known
 
 
@@ -169,7 +173,7 @@ class TrustsNewState(Carrier):
 class ForgetsWhatWaits(Carrier):
     """An id is forgotten although its row is not in the table yet."""
 
-    class queue(Queue):  # noqa: N801 stands in for the class
+    class queue(PagedQueue):  # noqa: N801 stands in for the class
         def has_only_young(self) -> bool:
             return True
 
@@ -177,9 +181,9 @@ class ForgetsWhatWaits(Carrier):
 class TakesABagForAPage(Carrier):
     """What else is in the bag of a page goes away with it."""
 
-    class queue(Queue):  # noqa: N801 stands in for the class
-        def _removed(self, number: int) -> list[Waiting]:
-            taken = Queue._removed(self, number)
+    class queue(PagedQueue):  # noqa: N801 stands in for the class
+        def _remove_page(self, number: int) -> list[QueuedBatch]:
+            taken = PagedQueue._remove_page(self, number)
             self._bag(number).clear()
             return taken
 
@@ -191,11 +195,11 @@ class ForgetsWithoutNoting(Carrier):
         def turn(self, now: int) -> None:
             since = self.since()
             Ids.turn(self, now)
-            self._write((self._read() or Mark())._replace(since=since or 0))
+            self._write((self._read() or IdsMetadata())._replace(since=since or 0))
 
 
 class TakesAGoneStreamForEmpty(Carrier):
-    """A head whose stream is gone is appended again without a look at the table."""
+    """A pending append whose stream is gone is sent again without a lookup in the table."""
 
     class _Blind(Network):
         def count(self, rows: pa.RecordBatch) -> int:
@@ -211,7 +215,7 @@ BROKEN: Sequence[type[Carrier]] = [
     StartsAnewWhereAnOffsetIsTaken,
     StartsAnewOnTimeout,
     RemembersWhatIsWritten,
-    TrustsItsMemory,
+    TrustsItsCache,
     KeepsRefusedIds,
     DoesNotLookUp,
     TrustsNewState,
@@ -232,7 +236,7 @@ def test_a_broken_engine_is_caught(broken: type[Carrier]) -> None:
     pytest.fail(f"not caught in {SEEDS} seeds")
 
 
-@pytest.mark.parametrize(("carrier", "sound"), [(Carrier(), True), (RewritesAHeadInPlace(), False)])
+@pytest.mark.parametrize(("carrier", "sound"), [(Carrier(), True), (RewritesAnAppendInPlace(), False)])
 def test_an_attempt_that_arrives_late_and_is_accepted_after_all_is_told_from_the_rest(
     carrier: Carrier, sound: bool
 ) -> None:
@@ -242,8 +246,8 @@ def test_an_attempt_that_arrives_late_and_is_accepted_after_all_is_told_from_the
     table.named, table.unnamed, simulator.network.trouble = {"b"}, set(), 0
     simulator.step(bring=2)
     simulator.step()
-    (head,) = [unpack_head(value) for value in simulator.history[-1].cells["head"]]
-    simulator.network.late.append((head.stream, head.offset, Rows.of(head.rows)))
+    (pending,) = [unpack_pending(value) for value in simulator.history[-1].state["pending_append"]]
+    simulator.network.late.append((pending.stream, pending.offset, Rows.of(pending.rows)))
 
     simulator.step()
     table.named = set()

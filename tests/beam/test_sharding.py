@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from headrace.beam.sealed_dead_letters import sealed_letters
+from headrace.beam.sealed_dead_letters import unseal_dead_letters
 from headrace.beam.sharding import split_sealed
 from headrace.core.dead_letter import Reason, Refusal
-from tests.support.ledgers import SEALING_KEY, a_batch, a_message
+from tests.support.shard_state import SEALING_KEY, a_batch, a_message
 
 
 def test_each_shard_carries_the_messages_of_its_own_rows_and_no_others() -> None:
@@ -18,7 +18,7 @@ def test_each_shard_carries_the_messages_of_its_own_rows_and_no_others() -> None
     assert sum(len(part.sealed) for _, part in parts) < 2 * len(batch.sealed)
     for _, part in parts:
         refusals = [Refusal(index, Reason.ID_CONFLICT, "") for index in range(len(part))]
-        letters = [letter.message.data.decode() for letter in sealed_letters(part, refusals, "write", SEALING_KEY)]
+        letters = [letter.message.data.decode() for letter in unseal_dead_letters(part, refusals, "write", SEALING_KEY)]
         assert letters == part.rows["content"].to_pylist()
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from google.api_core.exceptions import Forbidden, GoogleAPIError, InvalidArgument, NotFound
 
-from headrace.beam.table_lookups import EventTable, LookupFailedError, _asking
+from headrace.beam.table_lookups import EventTable, LookupFailedError, _lookup_errors
 from headrace.runtime.call_failures import plain
 from headrace.runtime.google_clients import open_bigquery
-from tests.support.ledgers import TABLE
+from tests.support.shard_state import TABLE
 
 NAME = plain(TABLE)
 
@@ -30,5 +30,5 @@ def test_a_lookup_that_nobody_answers_says_so(monkeypatch: pytest.MonkeyPatch) -
     ids=repr,
 )
 def test_a_lookup_that_is_refused_says_who_needs_what(error: GoogleAPIError, said: str) -> None:
-    with pytest.raises(LookupFailedError, match=f"^{NAME}: {said}"), _asking(TABLE):
+    with pytest.raises(LookupFailedError, match=f"^{NAME}: {said}"), _lookup_errors(TABLE):
         raise error

@@ -142,15 +142,19 @@ def _without(kind: str, name: str, graph: dict[str, Any]) -> None:
 CHANGES = [
     (lambda g: g["steps"].pop("GatherTallies"), "label: gone", False),
     (lambda g: g["steps"].update(New=g["steps"]["GatherTallies"]), "label: new", True),
-    (lambda g: _without("states", "queue", g), "state queue: gone", False),
+    (lambda g: _without("states", "inbox", g), "state inbox: gone", False),
     (lambda g: g["steps"][STEP]["states"].update(more="bag_spec of BytesCoder"), "state more: new", True),
-    (lambda g: g["steps"][STEP]["states"].update(queue="bag_spec of VarIntCoder"), "became bag_spec of VarInt", False),
+    (lambda g: g["steps"][STEP]["states"].update(inbox="bag_spec of VarIntCoder"), "became bag_spec of VarInt", False),
     (lambda g: g["steps"]["GatherTallies"]["coders"].update(None_="x"), "output None_: new", True),
     (lambda g: g["steps"]["GatherTallies"].update(coders={"None": "PickleCoder"}), "became PickleCoder", False),
     (lambda g: g["steps"][STEP]["timers"].update({"ts-append": "EVENT_TIME"}), "timer append: PROC", False),
-    (lambda g: g["steps"]["GatherTallies"].update(does="beam:transform:pardo:v1"), "does: beam:transform:fl", False),
+    (
+        lambda g: g["steps"]["GatherTallies"].update(transform="beam:transform:pardo:v1"),
+        "transform: beam:transform:fl",
+        False,
+    ),
     (lambda g: g.update(shards=3), "shards: 16 became 3", False),
-    (lambda g: g["keys"].update(sealing="s/2"), "sealing key: s/1 became s/2; what waits cannot be", False),
+    (lambda g: g["keys"].update(sealing="s/2"), "sealing key: s/1 became s/2; waiting messages cannot be", False),
     (lambda g: g["keys"].update(masking_key_version="2"), "masking_key_version: 1 became 2; tokens", True),
     (lambda g: g["keys"].update(masking="m/2"), "masking key: m/1 became m/2; tokens", True),
 ]
@@ -166,7 +170,7 @@ def test_an_update_says_what_it_changes_for_a_running_job(change: Any, said: str
     assert found.compatible is compatible
 
 
-def test_a_ring_of_another_size_is_not_compatible() -> None:
+def test_another_number_of_bags_is_not_compatible() -> None:
     #  with half of the bags what lies in page 40 would be looked for in bag 8
     new = copy.deepcopy(GRAPH)
     for number in range(32, 64):

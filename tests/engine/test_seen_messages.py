@@ -21,7 +21,7 @@ from headrace.engine.seen_messages import SeenMessages, with_receipts
 from headrace.engine.status import SubjectStatus
 from headrace.engine.witnesses import parse_witnesses
 from headrace.schemas.envelope import from_micros
-from tests.support.ledgers import a_batch, a_message
+from tests.support.shard_state import a_batch, a_message
 
 NOW = 1_800_000_000_000_000
 DAY = 86_400_000_000

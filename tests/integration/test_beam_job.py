@@ -14,7 +14,7 @@ from google.rpc import code_pb2
 
 from headrace.audit.reconcile import SubjectAudit, count_subjects
 from headrace.beam import pages
-from headrace.beam.pages import Placed, Queue
+from headrace.beam.pages import PagedQueue, PlacedBatch
 from headrace.bigquery.append_result import Answer, AppendResult, interpret
 from headrace.bigquery.write_streams import Rows, WriteStreams
 from headrace.core.dead_letter import PREFIX
@@ -96,10 +96,10 @@ def test_what_waits_in_pages_after_a_stall_is_written_once(project: str, monkeyp
     #  pages of a few rows, and no append is answered at first; some of them arrive
     service = a_service(project)
     service.publish("flight_departed", [flight_message(f"flight-{number}", flight=number) for number in range(1200)])
-    monkeypatch.setattr(pages, "HEAD_BYTES", 10_000)
+    monkeypatch.setattr(pages, "APPEND_BYTES", 10_000)
     monkeypatch.setattr(WriteStreams, "append", _unanswered(WriteStreams.append, times=16))
     stored = Counter[int]()
-    monkeypatch.setattr(Queue, "_put", _noting(Queue._put, stored))
+    monkeypatch.setattr(PagedQueue, "_put", _noting(PagedQueue._put, stored))
 
     run_until(service, acknowledged=1200)
 
@@ -125,7 +125,7 @@ def _unanswered(append: Callable[..., Answer], times: int) -> Callable[..., Answ
 
 
 def _noting(put: Callable[..., None], stored: Counter[int]) -> Callable[..., None]:
-    def noting(self: Queue, placed: Iterable[Placed]) -> None:
+    def noting(self: PagedQueue, placed: Iterable[PlacedBatch]) -> None:
         taken = list(placed)
         stored.update(each.number for each in taken)
         put(self, taken)

@@ -153,7 +153,16 @@ class Day:
         task = Reading.of(self.service.settings, "flight_departed", [str(file)], None).task
         with self.calls.by("backfiller"), beam.Pipeline(FnApiRunner()) as pipeline:
             names = self.service.names
-            load(pipeline, job, task, LoadOptions("a-load", bucket, FLIGHT, names, 2, MINUTE, NamedKey("sealing")))
+            options = LoadOptions(
+                name="a-load",
+                folder=bucket,
+                contract=FLIGHT,
+                names=names,
+                shards=2,
+                window=MINUTE,
+                sealing=NamedKey("sealing"),
+            )
+            load(pipeline, job, task, options)
 
     def collect(self, letters: int) -> None:
         with self.calls.by("collector"):

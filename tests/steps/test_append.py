@@ -10,7 +10,7 @@ from headrace.bigquery.write_streams import MAX_REQUEST_BYTES, Rows
 from headrace.core.dead_letter import Reason
 from headrace.core.micro_batch import MicroBatch
 from headrace.steps.append import refusals_by_bigquery, request_bytes, within_requests
-from tests.support.ledgers import a_batch, a_message
+from tests.support.shard_state import a_batch, a_message
 
 
 def batch_of(*sizes: int) -> MicroBatch:

@@ -2,7 +2,7 @@
 
 A bundle works on a copy of what is committed, and is committed as a whole or not at all. Bundles are run again in
 other groups, commits are lost after appends went out, answers and lookups are lost, appends arrive late, streams
-vanish, worker memory is lost or old, and a worker that has been replaced goes on with what was committed long ago.
+vanish, worker caches are lost or old, and a worker that has been replaced goes on with what was committed long ago.
 Messages come again after they were acknowledged, events are published again, and the table may hold rows of an earlier
 job, of which state knows nothing. In half the seeds so few ids are remembered that most are forgotten. All of it from
 one seed.
@@ -18,59 +18,58 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
 
-from headrace.beam.append_queue import IDLE_MICROS, AppendError, Outbox, Streams
-from headrace.beam.pages import Queue
-from headrace.beam.row_outcomes import Fates, tally_fates
-from headrace.beam.sealed_dead_letters import sealed_letters
-from headrace.beam.state import Ids, Memory
-from headrace.beam.table_shard import Ledger
+from headrace.beam.append_queue import IDLE_MICROS, AppendError, AppendQueue, Streams
+from headrace.beam.pages import PagedQueue
+from headrace.beam.row_outcomes import RowOutcomes, tally_outcomes
+from headrace.beam.sealed_dead_letters import unseal_dead_letters
+from headrace.beam.state import Ids, WorkerCache
+from headrace.beam.table_shard import TableShard
 from headrace.bigquery.append_result import HaltError
 from headrace.core.dead_letter import DeadLetter
 from headrace.core.message import Message
 from headrace.core.micro_batch import MicroBatch
 from headrace.core.tally import Outcome, Tally, add_up, tally_rows, tally_written
-from tests.support.ledgers import (
-    KEY,
+from tests.support.shard_state import (
     SEALING_KEY,
     TABLE,
     BundleLostError,
-    Cells,
     Network,
+    StateValues,
     Table,
     a_batch,
     a_message,
+    the_append_queue,
     the_ids,
-    the_queue,
 )
 
 WINDOW: Final = timedelta(minutes=1)
-BAGS: Final = ("queue", "page_")
+BAGS: Final = ("inbox", "page_")
 
 
 class Carrier:
     """The engine under test: what the DoFn does in ``process`` and when its timer fires. Broken ones override."""
 
     ids: type[Ids] = Ids
-    outbox: type[Outbox] = Outbox
-    queue: type[Queue] = Queue
+    append_queue: type[AppendQueue] = AppendQueue
+    queue: type[PagedQueue] = PagedQueue
 
     def asked(self, network: Network) -> Network:
         """Who answers lookups."""
         return network
 
-    def process(self, ledger: Ledger, batch: MicroBatch, streams: Streams, now: int) -> list[Fates]:
-        return [ledger.enqueue(batch)]
+    def process(self, table_shard: TableShard, batch: MicroBatch, streams: Streams, now: int) -> list[RowOutcomes]:
+        return [table_shard.enqueue(batch)]
 
-    def on_timer(self, ledger: Ledger, streams: Streams, now: int) -> tuple[list[Fates], bool]:
-        settled = ledger.append(streams, now)
-        return settled.fates, settled.again is not None
+    def on_timer(self, table_shard: TableShard, streams: Streams, now: int) -> tuple[list[RowOutcomes], bool]:
+        progress = table_shard.append(streams, now)
+        return progress.outcomes, progress.next_in_seconds is not None
 
 
 @dataclass
 class Committed:
     """Everything a commit changes."""
 
-    cells: Cells = field(default_factory=dict)
+    state: StateValues = field(default_factory=dict)
     timer: bool = False
     number: int = 0
 
@@ -91,7 +90,7 @@ class Simulator:
         self.earlier = [] if sent is not None or self.random.random() < 0.5 else self._earlier_rows()
         self.sent = [self._any_message() for _ in range(40)] if sent is None else list(sent)
         self.pending = list(self.sent)
-        self.workers = [Memory(), Memory()]
+        self.workers = [WorkerCache(), WorkerCache()]
         self.history = [Committed()]
         self.letters: list[DeadLetter] = []
         self.tallies: list[Tally] = []
@@ -130,7 +129,7 @@ class Simulator:
         chance = self.random.random()
         self.now += IDLE_MICROS + 1 if self.random.random() < 0.02 else 1
         if chance < 0.05:
-            self.workers[self.random.randrange(2)] = Memory()
+            self.workers[self.random.randrange(2)] = WorkerCache()
         elif chance < 0.15:
             self.network.deliver_one()
         elif chance < 0.2:
@@ -165,7 +164,7 @@ class Simulator:
 
     def _is_beyond(self, message: Message) -> bool:
         """Whether the event, if it is published now, may be written again: its id is forgotten, or was never known."""
-        ids = the_ids(dict(self.history[-1].cells), Memory(), budget=self.budget)
+        ids = the_ids(dict(self.history[-1].state), WorkerCache(), budget=self.budget)
         since = ids.since()
         known = ids.seen().decide(a_batch([message])).fresh == []
         return since is not None and self.now > since and not known and self.table.count(a_batch([message]).rows) > 0
@@ -187,32 +186,31 @@ class Simulator:
         self._bundle(base, lost, self.random.randrange(8), timers)
 
     def _bundle(self, base: Committed, lost: bool, bring: int, timers: int) -> None:
-        memory = self.random.choice(self.workers)
+        cache = self.random.choice(self.workers)
         self.table.clock = self.now
-        memory.begin_bundle()
-        cells, timer = dict(base.cells), base.timer
+        cache.begin_bundle()
+        state, timer = dict(base.state), base.timer
         taken = self.random.sample(self.pending, min(len(self.pending), bring))
-        fates: list[Fates] = []
-        ledger = self._ledger(cells, memory)
+        outcomes: list[RowOutcomes] = []
+        table_shard = self._table_shard(state, cache)
         try:
             for batch in self._batches(taken):
-                fates += self.carrier.process(ledger, batch, self.network, self.now)
+                outcomes += self.carrier.process(table_shard, batch, self.network, self.now)
                 timer = True
             for _ in range(timers):
                 if not timer:
                     break
-                settled, timer = self.carrier.on_timer(ledger, self.network, self.now)
-                fates += settled
+                progress, timer = self.carrier.on_timer(table_shard, self.network, self.now)
+                outcomes += progress
         except (BundleLostError, AppendError):
             return
         if not lost:
-            self._commit(cells, timer, taken, fates)
+            self._commit(state, timer, taken, outcomes)
 
-    def _ledger(self, cells: Cells, memory: Memory) -> Ledger:
+    def _table_shard(self, state: StateValues, cache: WorkerCache) -> TableShard:
         asked = self.carrier.asked(self.network)
-        queue = the_queue(cells, self.bags, self.carrier.queue)
-        outbox = self.carrier.outbox(KEY, TABLE, asked, memory, queue)
-        return Ledger(the_ids(cells, memory, self.carrier.ids, self.budget), outbox, asked)
+        append_queue = the_append_queue(state, asked, cache, self.bags, self.carrier.append_queue, self.carrier.queue)
+        return TableShard(the_ids(state, cache, self.carrier.ids, self.budget), append_queue, asked)
 
     def _batches(self, messages: list[Message]) -> Iterator[MicroBatch]:
         while messages:
@@ -220,13 +218,13 @@ class Simulator:
             yield a_batch(messages[:size])
             messages = messages[size:]
 
-    def _commit(self, cells: Cells, timer: bool, taken: list[Message], fates: list[Fates]) -> None:
-        self.history.append(Committed(cells, timer, len(self.history)))
+    def _commit(self, state: StateValues, timer: bool, taken: list[Message], outcomes: list[RowOutcomes]) -> None:
+        self.history.append(Committed(state, timer, len(self.history)))
         for message in taken:
             self.pending.remove(message)
-        for each in fates:
-            self.tallies += tally_fates(each, WINDOW)
-            self.letters += sealed_letters(each.batch, each.refusals, "write", SEALING_KEY)
+        for each in outcomes:
+            self.tallies += tally_outcomes(each, WINDOW)
+            self.letters += unseal_dead_letters(each.batch, each.refusals, "write", SEALING_KEY)
 
     def _quiesce(self) -> None:
         """No more trouble: late appends arrive, everything is processed, and the timer fires while it is set."""
@@ -251,11 +249,11 @@ class Simulator:
 
     def _late_zombie(self, base: Committed) -> None:
         with suppress(HaltError):
-            self.carrier.on_timer(self._ledger(dict(base.cells), Memory()), self.network, self.now)
+            self.carrier.on_timer(self._table_shard(dict(base.state), WorkerCache()), self.network, self.now)
 
     def differences(self, refused: set[str]) -> Iterator[str]:
         last = self.history[-1]
-        if self.pending or last.timer or any(last.cells.get(name) for name in last.cells if name.startswith(BAGS)):
+        if self.pending or last.timer or any(last.state.get(name) for name in last.state if name.startswith(BAGS)):
             yield "something is left over"
         rows = Counter(event_id for event_id, _ in self.table.rows)
         yield from (
@@ -267,9 +265,9 @@ class Simulator:
 
     def _unbalanced(self) -> Iterator[str]:
         received = _sums([tally_rows(a_batch(self.sent), Outcome.RECEIVED, WINDOW)])
-        fates = _sums(self.tallies)
-        if received[:2] != fates[:2]:  # of written events the content is that of the row, not of the payload
-            yield f"received {received}, fates {fates}"
+        outcomes = _sums(self.tallies)
+        if received[:2] != outcomes[:2]:  # of written events the content is that of the row, not of the payload
+            yield f"received {received}, outcomes {outcomes}"
         written = [tally for tally in self.tallies if tally.counts.column("outcome")[0].as_py() == "written"]
         rows = Counter(self.table.rows) - Counter(self.earlier)
         stored = [a_message(event_id, content) for event_id, content in rows.elements()]

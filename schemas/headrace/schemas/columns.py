@@ -19,6 +19,7 @@ from headrace.schemas.layout import columns_of, pack
 from headrace.schemas.model import MAX_COLUMN_BYTES, MAX_ITEMS, Record
 from headrace.schemas.program import Place, Program, compile_program
 from headrace.schemas.resolve import resolve_record
+from headrace.schemas.shared_constants import Status, check_constants
 
 PURE: Final = "HEADRACE_PURE"  # environment: anything but 0 asks for the pure-Python fallback
 
@@ -58,13 +59,19 @@ class Columns(Protocol):
 
 
 def compiled_module() -> Any:
-    """The module that was compiled when headrace was built; None where it is missing, or the fallback is asked for."""
+    """Return the compiled module; None when it is missing, or the fallback is asked for.
+
+    Raises:
+        CompiledModuleError: it was built from other sources than the Python code.
+    """
     if _fallback_wanted():
         return None
     try:
-        return import_module("headrace._columns")
+        module = import_module("headrace._columns")
     except ImportError:
         return None
+    check_constants(module)
+    return module
 
 
 def _fallback_wanted() -> bool:
@@ -109,11 +116,14 @@ class CompiledColumns:
 
     def read_within(self, writers: Sequence[Record], messages: list[bytes], room: int) -> tuple[list[Refused], int]:
         """Append messages as far as there is *room*, as :class:`Columns` says."""
-        by = [self._writers.get(id(writer)) or self._compile(writer) for writer in writers]
-        refusals, taken = self._columns.append([each.compiled for each in by], messages, self._column.width, room)
+        compiled = [self._writers.get(id(writer)) or self._compile(writer) for writer in writers]
+        programs = [each.compiled for each in compiled]
+        refusals, taken = self._columns.append(programs, messages, self._column.width, room)
         refused = [
-            Refused(index, _error(by[index].program, why, guilty, offset, indexes, len(messages[index])))
-            for index, why, guilty, offset, indexes in refusals
+            Refused(
+                index, _error(compiled[index].program, Status(status), failed_at, offset, indexes, len(messages[index]))
+            )
+            for index, status, failed_at, offset, indexes in refusals
         ]
         return refused, taken
 
@@ -135,39 +145,39 @@ class CompiledColumns:
         return made
 
 
-# What the compiled module's reasons mean, by number: native/columns/varint.h.
-_OUT_OF_RANGE, _BYTES_FOLLOW, _TOO_LARGE, _TWO_READINGS = 9, 18, 19, 20
 _REASONS: Final = {
-    1: "ends in the middle",
-    2: "an integer of more than 64 bits",
-    3: "an integer longer than it needs to be",
-    4: "a negative length",
-    5: "no branch of its union",
-    6: "neither true nor false",
-    7: "not UTF-8",
-    8: "not a UUID",
-    10: "no symbol of its enum",
-    11: "a decimal of no bytes or of too many",
-    12: "more digits than its precision",
-    13: f"more than {MAX_ITEMS} items",
-    14: "more items than bytes",
-    15: "a block of another size than it says",
-    16: "a key stands twice",
-    17: f"columns of more than {MAX_COLUMN_BYTES} bytes",
+    Status.ENDS: "ends in the middle",
+    Status.BEYOND_64_BITS: "an integer of more than 64 bits",
+    Status.LONGER_THAN_NEEDED: "an integer longer than it needs to be",
+    Status.NEGATIVE_LENGTH: "a negative length",
+    Status.NO_BRANCH: "no branch of its union",
+    Status.NO_BOOLEAN: "neither true nor false",
+    Status.NOT_UTF8: "not UTF-8",
+    Status.NO_UUID: "not a UUID",
+    Status.NO_SYMBOL: "no symbol of its enum",
+    Status.DECIMAL_LENGTH: "a decimal of no bytes or of too many",
+    Status.TOO_MANY_DIGITS: "more digits than its precision",
+    Status.TOO_MANY_ITEMS: f"more than {MAX_ITEMS} items",
+    Status.MORE_ITEMS_THAN_BYTES: "more items than bytes",
+    Status.BLOCK_SIZE: "a block of another size than it says",
+    Status.DUPLICATE_KEY: "a key stands twice",
+    Status.TOO_WIDE: f"columns of more than {MAX_COLUMN_BYTES} bytes",
 }
 
 
 def _error(
-    program: Program, why: int, guilty: int, offset: int, indexes: Sequence[int], length: int
+    program: Program, status: Status, failed_at: int, offset: int, indexes: Sequence[int], length: int
 ) -> UndecodableError:
-    if why == _TOO_LARGE:
+    if status is Status.TOO_LARGE:
         return UndecodableError(f"larger than {MAX_PAYLOAD_BYTES} bytes")
-    if why == _BYTES_FOLLOW:
+    if status is Status.BYTES_FOLLOW:
         return UndecodableError(f"{length - offset} bytes follow the last field", offset=offset)
-    if why == _TWO_READINGS:
+    if status is Status.TWO_READINGS:
         return two_readings(offset)
-    place = program.places[guilty]
-    return UndecodableError(place.why if why == _OUT_OF_RANGE else _REASONS[why], _path(place, indexes), offset)
+    place = program.places[failed_at]
+    return UndecodableError(
+        place.why if status is Status.OUT_OF_RANGE else _REASONS[status], _path(place, indexes), offset
+    )
 
 
 def _path(place: Place, indexes: Sequence[int]) -> str:

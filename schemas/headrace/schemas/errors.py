@@ -20,6 +20,10 @@ class UnknownSchemaError(HeadraceError, LookupError, error_code="HR-102", exit_c
     """No contract has this subject and version."""
 
 
+class CompiledModuleError(HeadraceError, RuntimeError, error_code="HR-112", exit_code=Exit.CONFIGURATION):
+    """The compiled decoder was built from other sources than the Python code. The text says how to rebuild it."""
+
+
 class MalformedEnvelopeError(HeadraceError, ValueError, error_code="HR-106", exit_code=Exit.BUG):
     """A message lacks a valid attribute. The text names the *attribute*, never its value."""
 

@@ -24,9 +24,9 @@ bool columns_agree(const column *columns) {
     return true;
 }
 
-static int64_t count_nulls(const column *of) {
+static int64_t count_nulls(const column *col) {
     int64_t nulls = 0;
-    for (int64_t at = 0; at < of->length; at++) nulls += !(of->validity[at >> 3] >> (at & 7) & 1);
+    for (int64_t at = 0; at < col->length; at++) nulls += !(col->validity[at >> 3] >> (at & 7) & 1);
     return nulls;
 }
 
@@ -34,15 +34,15 @@ static void clear_tail(uint8_t *bits, int64_t length) {
     if (length & 7) bits[length >> 3] &= (uint8_t)((1 << (length & 7)) - 1);
 }
 
-/* Move the memory of *from* into *array*. */
-static void give_buffers(column *from, struct ArrowArray *array) {
-    array->null_count = from->nullable ? count_nulls(from) : 0;
-    if (from->nullable) clear_tail(from->validity, from->length);
-    if (from->layout == BITS) clear_tail(from->values, from->length);
-    array->n_buffers = from->layout == STRUCT ? 1 : from->layout == VARIABLE ? 3 : 2;
-    array->buffers[0] = from->validity;
-    array->buffers[1] = from->values;
-    array->buffers[2] = from->text;
+/* Move the buffers of *col* into *array*. */
+static void give_buffers(column *col, struct ArrowArray *array) {
+    array->null_count = col->nullable ? count_nulls(col) : 0;
+    if (col->nullable) clear_tail(col->validity, col->length);
+    if (col->layout == BITS) clear_tail(col->values, col->length);
+    array->n_buffers = col->layout == STRUCT ? 1 : col->layout == VARIABLE ? 3 : 2;
+    array->buffers[0] = col->validity;
+    array->buffers[1] = col->values;
+    array->buffers[2] = col->text;
 }
 
 static int64_t count_children(const column *columns) {
@@ -65,18 +65,18 @@ static bool give_children(column *columns, struct ArrowArray *array) {
 }
 
 bool columns_export(column *columns, struct ArrowArray *array) {
-    column given = *columns;
+    column exported = *columns;
     memset(array, 0, sizeof *array);
     array->buffers = calloc(MOST_BUFFERS, sizeof *array->buffers);
     if (array->buffers == NULL) return false;
     array->release = release;
     if (!give_children(columns, array)) return false;
     if (!column_begin(columns)) {
-        column_free(columns); /* half of a new one */
-        *columns = given;
+        column_free(columns); /* a new column, partly allocated */
+        *columns = exported;
         return false;
     }
-    give_buffers(&given, array);
-    array->length = given.length;
+    give_buffers(&exported, array);
+    array->length = exported.length;
     return true;
 }

@@ -1,4 +1,4 @@
-/* Finished columns by the Arrow C data interface (arrow.apache.org/docs/format/CDataInterface.html). */
+/* Export finished columns through the Arrow C data interface (arrow.apache.org/docs/format/CDataInterface.html). */
 #ifndef HEADRACE_ARROW_H
 #define HEADRACE_ARROW_H
 
@@ -13,10 +13,11 @@ struct ArrowArray {
     void *private_data;
 };
 
-/* Whether every field of a struct has as many values as it. */
+/* Whether every field of a struct has as many values as the struct, and every list the items of its offsets. */
 bool columns_agree(const column *columns);
 
-/* Give *columns[0]* and all below it away: *array* owns their memory, and they begin anew. False: no memory. */
+/* Move *columns[0]* and all below it to *array*, which then owns their memory; the columns are empty again.
+ * False: no memory. */
 bool columns_export(column *columns, struct ArrowArray *array);
 
 #endif

@@ -4,15 +4,15 @@
 
 enum { FIRST_CAPACITY = 64 };
 
-static int64_t bytes_of_values(const column *of, int64_t capacity) {
-    static const int64_t widths[LAYOUTS] = {
+static int64_t bytes_of_values(const column *col, int64_t capacity) {
+    static const int64_t widths[LAYOUT_COUNT] = {
         [INT32] = 4, [INT64] = 8, [FLOAT32] = 4, [FLOAT64] = 8, [DECIMAL128] = 16, [DECIMAL256] = 32,
     };
-    switch (of->layout) {
+    switch (col->layout) {
         case BITS: return (capacity + 7) / 8;
         case VARIABLE:
         case LIST: return (capacity + 1) * 4;
-        default: return capacity * widths[of->layout];
+        default: return capacity * widths[col->layout];
     }
 }
 
@@ -22,36 +22,36 @@ static bool resize(uint8_t **buffer, int64_t bytes) {
     return larger != NULL;
 }
 
-static bool hold(column *of, int64_t capacity) {
-    int64_t bytes = bytes_of_values(of, capacity);
-    if (bytes && !resize(&of->values, bytes)) return false;
-    if (of->nullable && !resize(&of->validity, (capacity + 7) / 8)) return false;
-    of->capacity = capacity;
+static bool hold(column *col, int64_t capacity) {
+    int64_t bytes = bytes_of_values(col, capacity);
+    if (bytes && !resize(&col->values, bytes)) return false;
+    if (col->nullable && !resize(&col->validity, (capacity + 7) / 8)) return false;
+    col->capacity = capacity;
     return true;
 }
 
-bool column_begin(column *new_column) {
-    new_column->length = new_column->capacity = new_column->text_length = new_column->text_capacity = 0;
-    new_column->validity = new_column->values = new_column->text = NULL;
-    if (!hold(new_column, FIRST_CAPACITY)) return false;
-    if (new_column->layout == VARIABLE || new_column->layout == LIST) offsets_of(new_column)[0] = 0;
-    return new_column->layout != VARIABLE || column_grow_text(new_column, FIRST_CAPACITY);
+bool column_begin(column *col) {
+    col->length = col->capacity = col->text_length = col->text_capacity = 0;
+    col->validity = col->values = col->text = NULL;
+    if (!hold(col, FIRST_CAPACITY)) return false;
+    if (col->layout == VARIABLE || col->layout == LIST) offsets_of(col)[0] = 0;
+    return col->layout != VARIABLE || column_grow_text(col, FIRST_CAPACITY);
 }
 
-void column_free(column *of) {
-    free(of->validity);
-    free(of->values);
-    free(of->text);
-    of->validity = of->values = of->text = NULL;
+void column_free(column *col) {
+    free(col->validity);
+    free(col->values);
+    free(col->text);
+    col->validity = col->values = col->text = NULL;
 }
 
-bool column_grow(column *of) { return hold(of, of->capacity * 2); }
+bool column_grow(column *col) { return hold(col, col->capacity * 2); }
 
-bool column_grow_text(column *of, int64_t length) {
-    int64_t capacity = of->text_capacity * 2;
-    if (capacity < of->text_length + length) capacity = of->text_length + length;
-    if (!resize(&of->text, capacity)) return false;
-    of->text_capacity = capacity;
+bool column_grow_text(column *col, int64_t length) {
+    int64_t capacity = col->text_capacity * 2;
+    if (capacity < col->text_length + length) capacity = col->text_length + length;
+    if (!resize(&col->text, capacity)) return false;
+    col->text_capacity = capacity;
     return true;
 }
 
@@ -64,10 +64,10 @@ void columns_cut(column *columns, int64_t length) {
     for (int32_t below = 1; below < top->span; below += columns[below].span) columns_cut(columns + below, length);
 }
 
-enum reason columns_append_nothing(column *columns) {
+enum status columns_append_nothing(column *columns) {
     column *top = columns;
-    enum reason why = append_slot(top, false);
-    if (why != ACCEPTED) return why;
+    enum status status = append_slot(top, false);
+    if (status != ACCEPTED) return status;
     if (top->layout == BITS) {
         set_bit(top->values, top->length, false);
     } else if (top->layout == VARIABLE || top->layout == LIST) {
@@ -78,8 +78,8 @@ enum reason columns_append_nothing(column *columns) {
     }
     top->length++;
     if (top->layout != STRUCT) return ACCEPTED;
-    for (int32_t below = 1; below < top->span && why == ACCEPTED; below += columns[below].span) {
-        why = columns_append_nothing(columns + below);
+    for (int32_t below = 1; below < top->span && status == ACCEPTED; below += columns[below].span) {
+        status = columns_append_nothing(columns + below);
     }
-    return why;
+    return status;
 }

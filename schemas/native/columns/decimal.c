@@ -27,12 +27,12 @@ static bool is_below(const uint64_t number[LIMBS], const uint64_t limit[LIMBS]) 
     return false;
 }
 
-enum reason append_decimal(column *to, const uint8_t *bytes, int64_t length, const uint64_t limit[LIMBS]) {
+enum status append_decimal(column *to, const uint8_t *bytes, int64_t length, const uint64_t limit[LIMBS]) {
     uint64_t number[LIMBS];
     if (!load(bytes, length, number) || !is_below(number, limit)) return TOO_MANY_DIGITS;
     if (to == NULL) return ACCEPTED;
-    enum reason why = append_slot(to, true);
-    if (why != ACCEPTED) return why;
+    enum status status = append_slot(to, true);
+    if (status != ACCEPTED) return status;
     int64_t width = to->layout == DECIMAL256 ? 32 : 16;
     uint8_t *into = to->values + width * to->length++;
     for (int64_t at = 0; at < width; at++) into[at] = (uint8_t)(number[at / 8] >> at % 8 * 8);

@@ -8,7 +8,7 @@
 
 enum { LIMBS = 4 }; /* of 64 bits, the lowest first */
 
-/* Append a number of *length* bytes, at least one; refused unless its absolute value is below *limit*. */
-enum reason append_decimal(column *to, const uint8_t *bytes, int64_t length, const uint64_t limit[LIMBS]);
+/* Append a number of *length* bytes, at least one; refuse it unless its absolute value is below *limit*. */
+enum status append_decimal(column *to, const uint8_t *bytes, int64_t length, const uint64_t limit[LIMBS]);
 
 #endif

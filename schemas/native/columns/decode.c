@@ -4,53 +4,53 @@
 
 #include "values.h"
 
-static enum reason refuse(machine *by, int32_t place, const uint8_t *at, enum reason why) {
-    by->guilty = place;
-    by->offset = at - by->from.start;
-    return why;
+static enum status refuse(machine *vm, int32_t place, const uint8_t *at, enum status status) {
+    vm->failed_at = place;
+    vm->offset = at - vm->in.start;
+    return status;
 }
 
-static column *column_of(machine *by, const instruction *op) {
-    return (op->column | by->over) < 0 ? NULL : by->columns + op->column;
+static column *column_of(machine *vm, const instruction *op) {
+    return (op->column | vm->skip) < 0 ? NULL : vm->columns + op->column;
 }
 
-static enum reason append_nothing(machine *by, const instruction *op) {
-    return (op->column | by->over) < 0 ? ACCEPTED : columns_append_nothing(by->columns + op->column);
+static enum status append_nothing(machine *vm, const instruction *op) {
+    return (op->column | vm->skip) < 0 ? ACCEPTED : columns_append_nothing(vm->columns + op->column);
 }
 
-/* Begin a block: how many items it has, and where it says that it ends (NULL: it does not). */
-static enum reason begin_block(machine *by, int32_t place, int64_t seen, int64_t *items, const uint8_t **end) {
-    reader *from = &by->from;
-    const uint8_t *start = from->at, *at = start;
+/* Begin a block: set its number of items, and the end that it declares (NULL: none). */
+static enum status begin_block(machine *vm, int32_t place, int64_t seen, int64_t *items, const uint8_t **end) {
+    reader *in = &vm->in;
+    const uint8_t *start = in->at, *at = start;
     int64_t count, size = -1;
-    enum reason why = read_long(from, &count);
-    if (why == ACCEPTED && count < 0) {
-        at = from->at;
-        why = read_long(from, &size);
-        if (why == ENDS) at = start;
-        if (why == ACCEPTED && size < 0) why = NEGATIVE_LENGTH;
-        if (why == ACCEPTED && size > from->end - from->at) why = ENDS;
+    enum status status = read_long(in, &count);
+    if (status == ACCEPTED && count < 0) {
+        at = in->at;
+        status = read_long(in, &size);
+        if (status == ENDS) at = start;
+        if (status == ACCEPTED && size < 0) status = NEGATIVE_LENGTH;
+        if (status == ACCEPTED && size > in->end - in->at) status = ENDS;
         count = count == INT64_MIN ? INT64_MAX : -count;
     }
-    if (why != ACCEPTED) return refuse(by, place, at, why);
+    if (status != ACCEPTED) return refuse(vm, place, at, status);
     *items = count;
-    *end = size < 0 ? NULL : from->at + size;
-    if (count > MAX_ITEMS - seen) return refuse(by, place, start, TOO_MANY_ITEMS);
-    if (count > from->end - from->at) return refuse(by, place, start, MORE_ITEMS_THAN_BYTES);
-    by->width += count * by->program->code[place].a;
-    return by->width > MAX_WIDTH ? refuse(by, place, start, TOO_WIDE) : ACCEPTED;
+    *end = size < 0 ? NULL : in->at + size;
+    if (count > MAX_ITEMS - seen) return refuse(vm, place, start, TOO_MANY_ITEMS);
+    if (count > in->end - in->at) return refuse(vm, place, start, MORE_ITEMS_THAN_BYTES);
+    vm->width += count * vm->program->code[place].a;
+    return vm->width > MAX_WIDTH ? refuse(vm, place, start, TOO_WIDE) : ACCEPTED;
 }
 
-static bool note_key(machine *by) {
-    if (by->keys_length == by->keys_capacity) {
-        int64_t capacity = by->keys_capacity ? by->keys_capacity * 2 : 64;
-        key *larger = realloc(by->keys, (size_t)capacity * sizeof *larger);
+static bool note_key(machine *vm) {
+    if (vm->keys_length == vm->keys_capacity) {
+        int64_t capacity = vm->keys_capacity ? vm->keys_capacity * 2 : 64;
+        key *larger = realloc(vm->keys, (size_t)capacity * sizeof *larger);
         if (larger == NULL) return false;
-        by->keys = larger;
-        by->keys_capacity = capacity;
+        vm->keys = larger;
+        vm->keys_capacity = capacity;
     }
-    key *noted = by->keys + by->keys_length++;
-    reader ahead = by->from; /* the key is read, and refused, by its own instruction */
+    key *noted = vm->keys + vm->keys_length++;
+    reader ahead = vm->in; /* the key is read, and refused, by its own instruction */
     int64_t length;
     noted->at = (int32_t)(ahead.at - ahead.start);
     noted->length = read_length(&ahead, &length) == ACCEPTED ? (int32_t)length : 0;
@@ -58,101 +58,101 @@ static bool note_key(machine *by) {
     return true;
 }
 
-static enum reason run(machine *by, int32_t place, int32_t stop);
+static enum status run(machine *vm, int32_t place, int32_t stop);
 
-static enum reason read_block(machine *by, int32_t place, int64_t seen, int64_t items) {
-    const instruction *op = by->program->code + place;
+static enum status read_block(machine *vm, int32_t place, int64_t seen, int64_t items) {
+    const instruction *op = vm->program->code + place;
     for (int64_t each = 0; each < items; each++) {
-        enum reason why = op->code == MAP && !note_key(by) ? NO_MEMORY : run(by, place + 1, op->next);
-        if (why != ACCEPTED) {
-            by->indexes[by->depth++] = (int32_t)(seen + each);
-            return why;
+        enum status status = op->code == MAP && !note_key(vm) ? NO_MEMORY : run(vm, place + 1, op->next);
+        if (status != ACCEPTED) {
+            vm->indexes[vm->depth++] = (int32_t)(seen + each);
+            return status;
         }
     }
     return ACCEPTED;
 }
 
-/* Refuse a key that stands twice among those from *first* on; forget them. */
-static enum reason close_map(machine *by, int32_t place, int64_t first) {
-    int64_t twin = find_twin(by->keys + first, by->keys_length - first, by->secret);
-    by->keys_length = first;
-    if (twin == -2) return NO_MEMORY;
-    if (twin == -1) return ACCEPTED;
-    by->indexes[by->depth++] = (int32_t)twin;
-    int32_t of_key = place + 2; /* the entry is a record: its first field */
-    return refuse(by, of_key, by->from.start + by->keys[first + twin].at, KEY_TWICE);
+/* Refuse a duplicate among the keys from *first* on; forget these keys. */
+static enum status close_map(machine *vm, int32_t place, int64_t first) {
+    int64_t duplicate = find_duplicate(vm->keys + first, vm->keys_length - first, vm->secret);
+    vm->keys_length = first;
+    if (duplicate == -2) return NO_MEMORY;
+    if (duplicate == -1) return ACCEPTED;
+    vm->indexes[vm->depth++] = (int32_t)duplicate;
+    int32_t key_place = place + 2; /* the entry is a record: its first field */
+    return refuse(vm, key_place, vm->in.start + vm->keys[first + duplicate].at, DUPLICATE_KEY);
 }
 
-static enum reason read_items(machine *by, int32_t place) {
-    const instruction *op = by->program->code + place;
-    int64_t seen = 0, items, first = by->keys_length;
+static enum status read_items(machine *vm, int32_t place) {
+    const instruction *op = vm->program->code + place;
+    int64_t seen = 0, items, first = vm->keys_length;
     const uint8_t *end;
     for (;;) {
-        enum reason why = begin_block(by, place, seen, &items, &end);
-        if (why != ACCEPTED) return why;
+        enum status status = begin_block(vm, place, seen, &items, &end);
+        if (status != ACCEPTED) return status;
         if (items == 0) break;
-        why = read_block(by, place, seen, items);
-        if (why != ACCEPTED) return why;
-        if (end != NULL && by->from.at != end) return refuse(by, place, by->from.at, BLOCK_SIZE);
+        status = read_block(vm, place, seen, items);
+        if (status != ACCEPTED) return status;
+        if (end != NULL && vm->in.at != end) return refuse(vm, place, vm->in.at, BLOCK_SIZE);
         seen += items;
     }
     if (op->code == MAP) {
-        enum reason why = close_map(by, place, first);
-        if (why != ACCEPTED) return why;
+        enum status status = close_map(vm, place, first);
+        if (status != ACCEPTED) return status;
     }
-    column *to = column_of(by, op);
+    column *to = column_of(vm, op);
     return to ? append_list(to, to + 1) : ACCEPTED;
 }
 
-/* Run the instructions from *place* up to *stop*. A refusal inside an array or map has said where it is. */
-static enum reason run(machine *by, int32_t place, int32_t stop) {
+/* Run the instructions from *place* up to *stop*. A refusal inside an array or map has its position already. */
+static enum status run(machine *vm, int32_t place, int32_t stop) {
     while (place < stop) {
-        const instruction *op = by->program->code + place;
-        const uint8_t *start = by->from.at;
-        enum reason why = ACCEPTED;
+        const instruction *op = vm->program->code + place;
+        const uint8_t *start = vm->in.at;
+        enum status status = ACCEPTED;
         if (op->optional) {
-            if (start == by->from.end) return refuse(by, place, start, ENDS);
+            if (start == vm->in.end) return refuse(vm, place, start, ENDS);
             uint8_t null = op->optional == NULL_FIRST ? 0 : 2;
             if (*start == null) {
-                by->from.at++;
-                why = append_nothing(by, op);
-                if (why != ACCEPTED) return why;
+                vm->in.at++;
+                status = append_nothing(vm, op);
+                if (status != ACCEPTED) return status;
                 place = op->next;
                 continue;
             }
-            if (*start != 2 - null) return refuse(by, place, start, NO_BRANCH);
-            start = ++by->from.at;
+            if (*start != 2 - null) return refuse(vm, place, start, NO_BRANCH);
+            start = ++vm->in.at;
         }
         if (op->code == RECORD) {
-            column *to = column_of(by, op);
-            if (to && (why = append_slot(to, true)) == ACCEPTED) to->length++;
-            if (why != ACCEPTED) return why;
+            column *to = column_of(vm, op);
+            if (to && (status = append_slot(to, true)) == ACCEPTED) to->length++;
+            if (status != ACCEPTED) return status;
             place++;
             continue;
         }
         if (op->code == ARRAY || op->code == MAP) {
-            why = read_items(by, place);
-            if (why != ACCEPTED) return why;
+            status = read_items(vm, place);
+            if (status != ACCEPTED) return status;
         } else {
-            why = op->code != DEFAULT    ? read_value(by->program, op, &by->from, column_of(by, op))
-                  : op->b || by->over < 0 ? append_nothing(by, op)
-                                          : append_default(by->program, op, column_of(by, op));
-            if (why != ACCEPTED) return refuse(by, place, start, why);
+            status = op->code != DEFAULT    ? read_value(vm->program, op, &vm->in, column_of(vm, op))
+                     : op->b || vm->skip < 0 ? append_nothing(vm, op)
+                                             : append_default(vm->program, op, column_of(vm, op));
+            if (status != ACCEPTED) return refuse(vm, place, start, status);
         }
         place = op->next;
     }
     return ACCEPTED;
 }
 
-static enum reason read_all(machine *by, const uint8_t *message, int64_t length) {
-    by->from = (reader){message, message, message + length};
-    by->width = by->keys_length = by->depth = 0;
-    by->guilty = -1;
-    enum reason why = run(by, 0, by->program->length);
-    return why == ACCEPTED && by->from.at != by->from.end ? refuse(by, -1, by->from.at, BYTES_FOLLOW) : why;
+static enum status read_all(machine *vm, const uint8_t *message, int64_t length) {
+    vm->in = (reader){message, message, message + length};
+    vm->width = vm->keys_length = vm->depth = 0;
+    vm->failed_at = -1;
+    enum status status = run(vm, 0, vm->program->length);
+    return status == ACCEPTED && vm->in.at != vm->in.end ? refuse(vm, -1, vm->in.at, BYTES_FOLLOW) : status;
 }
 
-/* What other systems write in front of a datum; as in schemas/headrace/schemas/headers.py. */
+/* The headers that other systems write before a datum; as in schemas/headrace/schemas/headers.py. */
 static const struct header {
     uint8_t magic[2];
     int32_t magic_length, length;
@@ -162,35 +162,36 @@ static bool begins_as_header(const uint8_t *message, int64_t length) {
     return length > 0 && (message[0] == 0x00 || message[0] == 0xC3 || message[0] == 0x03);
 }
 
-/* Refuse a message that is a datum behind a header too, whatever the id in it. */
-static enum reason refuse_two_readings(machine *by, const uint8_t *message, int64_t length) {
-    enum reason why = ENDS;
-    for (size_t each = 0; each < sizeof headers / sizeof *headers && why != ACCEPTED && why != NO_MEMORY; each++) {
+/* Refuse a message that is also a datum behind a header, whatever the id in the header. */
+static enum status refuse_two_readings(machine *vm, const uint8_t *message, int64_t length) {
+    enum status status = ENDS;
+    for (size_t each = 0; each < sizeof headers / sizeof *headers; each++) {
+        if (status == ACCEPTED || status == NO_MEMORY) break;
         const struct header *header = headers + each;
         if (length <= header->length || memcmp(message, header->magic, (size_t)header->magic_length)) continue;
-        by->over = -1;
-        why = read_all(by, message + header->length, length - header->length);
-        by->over = 0;
-        by->offset = header->length;
+        vm->skip = -1;
+        status = read_all(vm, message + header->length, length - header->length);
+        vm->skip = 0;
+        vm->offset = header->length;
     }
-    by->guilty = -1;
-    by->depth = 0;
-    return why == ACCEPTED ? TWO_READINGS : why == NO_MEMORY ? NO_MEMORY : ACCEPTED;
+    vm->failed_at = -1;
+    vm->depth = 0;
+    return status == ACCEPTED ? TWO_READINGS : status == NO_MEMORY ? NO_MEMORY : ACCEPTED;
 }
 
-enum reason decode_message(machine *by, const uint8_t *message, int64_t length) {
-    int64_t rows = by->columns[0].length;
-    by->guilty = -1;
-    by->depth = 0;
+enum status decode_message(machine *vm, const uint8_t *message, int64_t length) {
+    int64_t rows = vm->columns[0].length;
+    vm->failed_at = -1;
+    vm->depth = 0;
     if (length > MAX_PAYLOAD) return TOO_LARGE;
-    enum reason why = read_all(by, message, length);
-    if (why == ACCEPTED && !by->program->datum && begins_as_header(message, length)) {
-        why = refuse_two_readings(by, message, length);
+    enum status status = read_all(vm, message, length);
+    if (status == ACCEPTED && !vm->program->datum && begins_as_header(message, length)) {
+        status = refuse_two_readings(vm, message, length);
     }
-    if (why == ACCEPTED) {
-        by->columns[0].length = rows + 1;
+    if (status == ACCEPTED) {
+        vm->columns[0].length = rows + 1;
     } else {
-        columns_cut(by->columns, rows);
+        columns_cut(vm->columns, rows);
     }
-    return why;
+    return status;
 }

@@ -1,15 +1,16 @@
-/* The Python module: a Program is compiled once, Columns take message after message and give one Arrow array. */
+/* The Python module: a Program is compiled once; Columns decode messages into one Arrow array. */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <stdlib.h>
 #include <structmember.h>
 
 #include "arrow.h"
+#include "constants.h"
 #include "decode.h"
 
 typedef struct {
     PyObject_HEAD
-    PyObject *layout; /* bytes: of the columns that it writes */
+    PyObject *layout; /* bytes: the layout of its columns */
     PyObject *tables[4];
     program program;
 } Program;
@@ -24,7 +25,7 @@ typedef struct {
 
 static PyObject *program_type;
 
-/* *layout* is three int32 for each column: its layout, whether it may be null, and its span. */
+/* Read *layout*, three int32 for each column: its layout, whether it is nullable, and its span. */
 static bool read_layout(PyObject *layout, column **columns, int32_t *count) {
     const int32_t *numbers = (const int32_t *)PyBytes_AsString(layout);
     if (numbers == NULL) return false;
@@ -35,10 +36,10 @@ static bool read_layout(PyObject *layout, column **columns, int32_t *count) {
     for (int32_t each = 0; each < *count; each++, numbers += 3) {
         (*columns)[each] = (column){.layout = numbers[0], .nullable = numbers[1], .span = numbers[2]};
         bool lists = numbers[0] == LIST, holds = lists || numbers[0] == STRUCT;
-        good = good && numbers[0] >= 0 && numbers[0] < LAYOUTS && numbers[2] > 0 && numbers[2] <= *count - each &&
+        good = good && numbers[0] >= 0 && numbers[0] < LAYOUT_COUNT && numbers[2] > 0 && numbers[2] <= *count - each &&
                (holds ? numbers[2] > 1 : numbers[2] == 1) && (!lists || numbers[5] == numbers[2] - 1);
     }
-    if (!good) PyErr_SetString(PyExc_ValueError, "a layout that is none");
+    if (!good) PyErr_SetString(PyExc_ValueError, "invalid layout");
     return good;
 }
 
@@ -70,7 +71,7 @@ static PyObject *program_new(PyTypeObject *type, PyObject *args, PyObject *kwarg
     int32_t count = 0;
     bool sound = read_layout(layout, &columns, &count);
     if (sound && !program_is_sound(&self->program, columns)) {
-        PyErr_SetString(PyExc_ValueError, "a program that is none");
+        PyErr_SetString(PyExc_ValueError, "invalid program");
         sound = false;
     }
     PyMem_Free(columns);
@@ -122,29 +123,29 @@ static void columns_dealloc(PyObject *object) {
     free_object(object);
 }
 
-/* (index, why, instruction, offset, [index in each array around it, outermost first]) */
-static int note_refusal(PyObject *refusals, Py_ssize_t index, enum reason why, const machine *of) {
-    PyObject *indexes = PyList_New(of->depth);
+/* Append (index, status, instruction, offset, [index in each array around it, outermost first]) to *refusals*. */
+static int note_refusal(PyObject *refusals, Py_ssize_t index, enum status status, const machine *vm) {
+    PyObject *indexes = PyList_New(vm->depth);
     if (indexes == NULL) return -1;
-    for (int32_t each = 0; each < of->depth; each++) {
-        PyObject *number = PyLong_FromLong(of->indexes[of->depth - 1 - each]);
+    for (int32_t each = 0; each < vm->depth; each++) {
+        PyObject *number = PyLong_FromLong(vm->indexes[vm->depth - 1 - each]);
         if (number == NULL || PyList_SetItem(indexes, each, number) < 0) {
             Py_DECREF(indexes);
             return -1;
         }
     }
-    PyObject *noted = Py_BuildValue("(niiLN)", index, (int)why, (int)of->guilty, (long long)of->offset, indexes);
+    PyObject *noted = Py_BuildValue("(niiLN)", index, (int)status, (int)vm->failed_at, (long long)vm->offset, indexes);
     int done = noted == NULL ? -1 : PyList_Append(refusals, noted);
     Py_XDECREF(noted);
     return done;
 }
 
-/* The program at *index*; NULL, with an exception, where there is none for these columns. */
+/* Return the program at *index*; NULL, with an exception, when it was not compiled for these columns. */
 static const program *program_at(const Columns *self, PyObject *programs, Py_ssize_t index) {
     PyObject *compiled = PyList_GetItem(programs, index); /* borrowed, and nothing here runs Python */
     if (compiled == NULL) return NULL;
     if (!PyObject_TypeCheck(compiled, (PyTypeObject *)program_type) || ((Program *)compiled)->layout != self->layout) {
-        PyErr_SetString(PyExc_ValueError, "a program of other columns");
+        PyErr_SetString(PyExc_ValueError, "the program was compiled for other columns");
         return NULL;
     }
     return &((Program *)compiled)->program;
@@ -153,16 +154,18 @@ static const program *program_at(const Columns *self, PyObject *programs, Py_ssi
 static bool append_one(Columns *self, PyObject *programs, PyObject *messages, Py_ssize_t index, PyObject *refusals) {
     char *message;
     Py_ssize_t length;
-    PyObject *bytes = PyList_GetItem(messages, index); /* borrowed as well */
+    PyObject *bytes = PyList_GetItem(messages, index); /* borrowed too */
     if (bytes == NULL || PyBytes_AsStringAndSize(bytes, &message, &length) < 0) return false;
     self->machine.program = program_at(self, programs, index);
     if (self->machine.program == NULL) return false;
-    enum reason why = decode_message(&self->machine, (const uint8_t *)message, length);
-    switch (why) {
+    enum status status = decode_message(&self->machine, (const uint8_t *)message, length);
+    switch (status) {
         case ACCEPTED: return true;
         case NO_MEMORY: PyErr_NoMemory(); return false;
-        case COLUMN_FULL: PyErr_SetString(PyExc_OverflowError, "columns of more than 2 GiB: read fewer messages at once"); return false;
-        default: return note_refusal(refusals, index, why, &self->machine) == 0;
+        case COLUMN_FULL:
+            PyErr_SetString(PyExc_OverflowError, "columns of more than 2 GiB: read fewer messages at once");
+            return false;
+        default: return note_refusal(refusals, index, status, &self->machine) == 0;
     }
 }
 
@@ -172,7 +175,7 @@ static PyObject *columns_append(PyObject *object, PyObject *args) {
     long long row = 0, room = INT64_MAX;
     if (!PyArg_ParseTuple(args, "O!O!|LL", &PyList_Type, &programs, &PyList_Type, &messages, &row, &room)) return NULL;
     if (PyList_Size(programs) != PyList_Size(messages)) {
-        PyErr_SetString(PyExc_ValueError, "not one program for each message");
+        PyErr_SetString(PyExc_ValueError, "the numbers of programs and messages differ");
         return NULL;
     }
     PyObject *refusals = PyList_New(0);
@@ -183,8 +186,8 @@ static PyObject *columns_append(PyObject *object, PyObject *args) {
             Py_DECREF(refusals);
             return NULL;
         }
-        reader *from = &self->machine.from;
-        room -= row + self->machine.width + (from->end - from->start);
+        reader *in = &self->machine.in;
+        room -= row + self->machine.width + (in->end - in->start);
     }
     return Py_BuildValue("(Nn)", refusals, each);
 }
@@ -199,7 +202,7 @@ static PyObject *columns_finish(PyObject *object, PyObject *args) {
     (void)args;
     Columns *self = (Columns *)object;
     if (!columns_agree(self->columns)) {
-        PyErr_SetString(PyExc_SystemError, "a program filled some columns more than others");
+        PyErr_SetString(PyExc_SystemError, "a program filled the columns unevenly");
         return NULL;
     }
     struct ArrowArray *array = PyMem_Calloc(1, sizeof *array);
@@ -214,8 +217,10 @@ static PyObject *columns_finish(PyObject *object, PyObject *args) {
 }
 
 static PyMethodDef columns_methods[] = {
-    {"append", columns_append, METH_VARARGS, "Append messages, each by its program, until *room* bytes are used; what is refused leaves no trace."},
-    {"finish", columns_finish, METH_NOARGS, "Give the columns away as an Arrow array of structs, and begin anew."},
+    {"append", columns_append, METH_VARARGS,
+     "Append messages, each by its program, until *room* bytes are used; refused messages leave no trace."},
+    {"finish", columns_finish, METH_NOARGS,
+     "Return the columns as an Arrow array of structs, and begin again with empty ones."},
     {NULL, NULL, 0, NULL},
 };
 
@@ -246,11 +251,16 @@ static int module_exec(PyObject *module) {
     if (PyModule_AddObjectRef(module, "Program", program_type) < 0) return -1;
     if (PyModule_AddObjectRef(module, "Columns", columns_type) < 0) return -1;
     Py_DECREF(columns_type); /* program_type is kept: append asks for it */
-    return 0;
+    PyObject *constants = shared_constants();
+    if (constants == NULL) return -1;
+    int failed = PyModule_AddObjectRef(module, "CONSTANTS", constants);
+    Py_DECREF(constants);
+    return failed;
 }
 
 static PyModuleDef_Slot module_slots[] = {{Py_mod_exec, module_exec}, {0, NULL}};
 static PyModuleDef module = {
-    PyModuleDef_HEAD_INIT, "headrace._columns", "Avro messages into Arrow columns.", 0, NULL, module_slots, NULL, NULL, NULL};
+    PyModuleDef_HEAD_INIT, "headrace._columns", "Decode Avro messages into Arrow columns.", 0, NULL, module_slots,
+    NULL, NULL, NULL};
 
 PyMODINIT_FUNC PyInit__columns(void) { return PyModuleDef_Init(&module); }

@@ -1,4 +1,4 @@
-/* Nothing that a program says is taken on trust: it is checked once, when it is made. */
+/* Checks of a program, made once when it is created: no operand is trusted. */
 #include "decimal.h"
 #include "decode.h"
 
@@ -6,19 +6,19 @@ static bool within(int64_t first, int64_t count, int64_t length) {
     return first >= 0 && count >= 0 && first <= length - count;
 }
 
-static bool symbols_are_sound(const program *in, int64_t first, int64_t count) {
-    if (!within(2 * first, 2 * count, in->symbols_length)) return false;
+static bool symbols_are_sound(const program *prog, int64_t first, int64_t count) {
+    if (!within(2 * first, 2 * count, prog->symbols_length)) return false;
     for (int64_t each = first; each < first + count; each++) {
-        if (!within(in->symbols[2 * each], in->symbols[2 * each + 1], in->texts_length)) return false;
+        if (!within(prog->symbols[2 * each], prog->symbols[2 * each + 1], prog->texts_length)) return false;
     }
     return true;
 }
 
-static bool default_is_sound(const program *in, const instruction *op, const column *to) {
+static bool default_is_sound(const program *prog, const instruction *op, const column *to) {
     if (to == NULL || op->optional) return false;
     if (op->b) return true;
-    if (to->layout == VARIABLE) return symbols_are_sound(in, op->a, 1);
-    return to->layout <= FLOAT64 && within(op->a, 1, in->numbers_length);
+    if (to->layout == VARIABLE) return symbols_are_sound(prog, op->a, 1);
+    return to->layout <= FLOAT64 && within(op->a, 1, prog->numbers_length);
 }
 
 static bool layout_fits(enum code code, int32_t layout) {
@@ -36,22 +36,23 @@ static bool layout_fits(enum code code, int32_t layout) {
     }
 }
 
-static bool operands_are_sound(const program *in, const instruction *op, const column *to) {
+static bool operands_are_sound(const program *prog, const instruction *op, const column *to) {
     switch (op->code) {
-        case NUMBER: return within(op->a, 3, in->numbers_length);
+        case NUMBER: return within(op->a, 3, prog->numbers_length);
         case FIXED: return op->a >= 0;
-        case ENUM: return symbols_are_sound(in, op->a, op->b);
+        case ENUM: return symbols_are_sound(prog, op->a, op->b);
         case DECIMAL:
-            return within(op->a, LIMBS + 1, in->numbers_length) && (op->b < 0 || op->b > 0) &&
-                   (to == NULL || to->layout == DECIMAL256 || (in->numbers[op->a + 2] == 0 && in->numbers[op->a + 3] == 0));
-        case DEFAULT: return default_is_sound(in, op, to);
+            return within(op->a, LIMBS + 1, prog->numbers_length) && (op->b < 0 || op->b > 0) &&
+                   (to == NULL || to->layout == DECIMAL256 ||
+                    (prog->numbers[op->a + 2] == 0 && prog->numbers[op->a + 3] == 0));
+        case DEFAULT: return default_is_sound(prog, op, to);
         case ARRAY:
         case MAP: return op->a >= 0;
         default: return true;
     }
 }
 
-/* Mark *child* as written; false unless it is right below *parent*, and written for the first time. */
+/* Mark *child* as written; false unless it is directly below *parent* and not marked yet. */
 static bool mark(column *columns, int32_t parent, int32_t child) {
     int32_t below = parent + 1, end = parent + columns[parent].span;
     while (below < end && below < child) below += columns[below].span;
@@ -65,27 +66,28 @@ static bool all_are_marked(const column *columns, int32_t parent) {
     return true;
 }
 
-static bool shape_is_sound(const program *in, int32_t place, int32_t stop) {
-    const instruction *op = in->code + place;
-    if (op->code < 0 || op->code >= CODES || op->optional < 0 || op->optional > NULL_SECOND) return false;
+static bool shape_is_sound(const program *prog, int32_t place, int32_t stop) {
+    const instruction *op = prog->code + place;
+    if (op->code < 0 || op->code >= OPCODE_COUNT || op->optional < 0 || op->optional > NULL_SECOND) return false;
     if (op->next <= place || op->next > stop) return false;
     if (op->code == MAP) return op->next >= place + 3 && op[1].code == RECORD && op[2].code == STRING;
     return op->code == ARRAY || op->code == RECORD || op->next == place + 1;
 }
 
-/* The instructions of *in* from *place* to *stop* write what is right below *parent* (-1: nothing), each column once;
- * *open* arrays and maps are around them. */
-static bool are_sound(const program *in, int32_t place, int32_t stop, column *columns, int32_t parent, int open) {
-    for (; place < stop; place = in->code[place].next) {
-        const instruction *op = in->code + place;
-        if (!shape_is_sound(in, place, stop) || op->column < -1) return false;
+/* Whether the instructions of *prog* from *place* to *stop* write each column directly below *parent* (-1: none)
+ * once; *open* arrays and maps are around them. */
+static bool are_sound(const program *prog, int32_t place, int32_t stop, column *columns, int32_t parent, int open) {
+    for (; place < stop; place = prog->code[place].next) {
+        const instruction *op = prog->code + place;
+        if (!shape_is_sound(prog, place, stop) || op->column < -1) return false;
         if (op->column >= 0 && (parent < 0 || !mark(columns, parent, op->column))) return false;
         const column *to = op->column < 0 ? NULL : columns + op->column;
         bool fits = to == NULL || (layout_fits((enum code)op->code, to->layout) && (!op->optional || to->nullable));
-        if (!fits || !operands_are_sound(in, op, to)) return false;
+        if (!fits || !operands_are_sound(prog, op, to)) return false;
         bool items = op->code == ARRAY || op->code == MAP;
         if (items && open == MAX_DEPTH) return false;
-        if ((items || op->code == RECORD) && !are_sound(in, place + 1, op->next, columns, op->column, open + items)) return false;
+        if (!items && op->code != RECORD) continue;
+        if (!are_sound(prog, place + 1, op->next, columns, op->column, open + items)) return false;
     }
     return parent < 0 || all_are_marked(columns, parent);
 }

@@ -5,7 +5,7 @@
 
 enum { FEW_KEYS = 16 };
 
-/* The bytes of one character that is not ASCII; 0 when it is none. */
+/* Return the number of bytes of one character that is not ASCII; 0 when it is invalid. */
 static int character(const uint8_t *text, int64_t left) {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
     int bytes = text[0] >= 0xF0 ? 4 : text[0] >= 0xE0 ? 3 : 2;
@@ -49,24 +49,24 @@ bool lower_uuid(const uint8_t *text, uint8_t *lower) {
     return true;
 }
 
-static inline uint64_t turned(uint64_t value, int bits) { return value << bits | value >> (64 - bits); }
+static inline uint64_t rotate_left(uint64_t value, int bits) { return value << bits | value >> (64 - bits); }
 
 static void sip_round(uint64_t v[4]) {
-    v[0] += v[1], v[1] = turned(v[1], 13) ^ v[0], v[0] = turned(v[0], 32);
-    v[2] += v[3], v[3] = turned(v[3], 16) ^ v[2];
-    v[0] += v[3], v[3] = turned(v[3], 21) ^ v[0];
-    v[2] += v[1], v[1] = turned(v[1], 17) ^ v[2], v[2] = turned(v[2], 32);
+    v[0] += v[1], v[1] = rotate_left(v[1], 13) ^ v[0], v[0] = rotate_left(v[0], 32);
+    v[2] += v[3], v[3] = rotate_left(v[3], 16) ^ v[2];
+    v[0] += v[3], v[3] = rotate_left(v[3], 21) ^ v[0];
+    v[2] += v[1], v[1] = rotate_left(v[1], 17) ^ v[2], v[2] = rotate_left(v[2], 32);
 }
 
-/* SipHash-1-3: whoever writes the keys must not know which of them meet in one slot. */
-static uint64_t hash_of(const key *of, const uint64_t secret[2]) {
+/* SipHash-1-3: the writer of the keys must not know which of them share a slot. */
+static uint64_t hash_of(const key *hashed, const uint64_t secret[2]) {
     uint64_t v[4] = {secret[0] ^ 0x736f6d6570736575u, secret[1] ^ 0x646f72616e646f6du,
                      secret[0] ^ 0x6c7967656e657261u, secret[1] ^ 0x7465646279746573u};
-    for (int64_t at = 0; at <= of->length; at += 8) {
+    for (int64_t at = 0; at <= hashed->length; at += 8) {
         uint64_t word = 0;
-        int64_t left = of->length - at;
-        memcpy(&word, of->text + at, left < 8 ? (size_t)left : 8);
-        if (left < 8) word |= (uint64_t)of->length << 56;
+        int64_t left = hashed->length - at;
+        memcpy(&word, hashed->text + at, left < 8 ? (size_t)left : 8);
+        if (left < 8) word |= (uint64_t)hashed->length << 56;
         v[3] ^= word;
         sip_round(v);
         v[0] ^= word;
@@ -80,7 +80,7 @@ static bool equal(const key *one, const key *other) {
     return one->length == other->length && memcmp(one->text, other->text, (size_t)one->length) == 0;
 }
 
-static int64_t find_twin_of_few(const key *keys, int64_t count) {
+static int64_t find_duplicate_of_few(const key *keys, int64_t count) {
     for (int64_t later = 1; later < count; later++) {
         for (int64_t earlier = 0; earlier < later; earlier++) {
             if (equal(keys + later, keys + earlier)) return later;
@@ -89,11 +89,11 @@ static int64_t find_twin_of_few(const key *keys, int64_t count) {
     return -1;
 }
 
-int64_t find_twin(const key *keys, int64_t count, const uint64_t secret[2]) {
-    if (count <= FEW_KEYS) return find_twin_of_few(keys, count);
+int64_t find_duplicate(const key *keys, int64_t count, const uint64_t secret[2]) {
+    if (count <= FEW_KEYS) return find_duplicate_of_few(keys, count);
     uint64_t slots = 64;
     while (slots < (uint64_t)count * 2) slots *= 2;
-    int32_t *table = calloc(slots, sizeof *table); /* index of a key, and one */
+    int32_t *table = calloc(slots, sizeof *table); /* index of a key plus one; 0: empty */
     if (table == NULL) return -2;
     int64_t found = -1;
     for (int64_t each = 0; each < count && found < 0; each++) {

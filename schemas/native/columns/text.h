@@ -1,4 +1,4 @@
-/* Checks of text: UTF-8, UUIDs, and whether a key stands twice. */
+/* Checks of text: UTF-8, UUIDs and duplicate keys. */
 #ifndef HEADRACE_TEXT_H
 #define HEADRACE_TEXT_H
 
@@ -7,7 +7,7 @@
 
 enum { UUID_LENGTH = 36 };
 
-/* One key of a map, where it stands in its message. */
+/* One key of a map, and its position in the message. */
 typedef struct {
     const uint8_t *text;
     int32_t length, at;
@@ -15,10 +15,10 @@ typedef struct {
 
 bool is_utf8(const uint8_t *text, int64_t length);
 
-/* Write a UUID in lower case; false when *text* of UUID_LENGTH bytes is none. */
+/* Write a UUID in lower case; false when *text* of UUID_LENGTH bytes is not a UUID. */
 bool lower_uuid(const uint8_t *text, uint8_t *lower);
 
-/* The first key that equals an earlier one; -1 when there is none, -2 when there is no memory. */
-int64_t find_twin(const key *keys, int64_t count, const uint64_t secret[2]);
+/* Return the first key that equals an earlier one; -1 when there is none, -2 when there is no memory. */
+int64_t find_duplicate(const key *keys, int64_t count, const uint64_t secret[2]);
 
 #endif

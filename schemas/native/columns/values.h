@@ -1,13 +1,13 @@
-/* One value that holds no others: read, checked and appended. */
+/* Read, check and append one value that contains no other values. */
 #ifndef HEADRACE_VALUES_H
 #define HEADRACE_VALUES_H
 
 #include "decode.h"
 
-/* Read what *op* says; *to* is NULL when it is read over. */
-enum reason read_value(const program *in, const instruction *op, reader *from, column *to);
+/* Read the value of *op*; *to* is NULL when it is skipped. */
+enum status read_value(const program *prog, const instruction *op, reader *in, column *to);
 
-/* Append the default of a field that the writer did not know; not null, and not an empty list. */
-enum reason append_default(const program *in, const instruction *op, column *to);
+/* Append the default of a field that the writer does not have; neither null nor an empty list. */
+enum status append_default(const program *prog, const instruction *op, column *to);
 
 #endif

@@ -1,1 +1,1 @@
-"""The steps as Beam carries them; what they do is thought in the modules of the same names."""
+"""The steps as Beam transforms; the pure functions are in the modules of ``steps/`` with the same names."""

@@ -1,4 +1,4 @@
-"""What a step that appends holds outside state, from bundle to bundle."""
+"""The clients and the worker cache of a step that appends."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from typing import Final
 
 import apache_beam as beam
 
-from headrace.beam.state import Memory
+from headrace.beam.state import WorkerCache
 from headrace.bigquery.write_streams import WriteStreams
 from headrace.runtime.google_clients import open_bigquery, open_write
 
 APPEND_SECONDS: Final = 30.0  # how long BigQuery may take to confirm an append
 
 
-class AppendingFn(beam.DoFn):  # type: ignore[misc]
-    """Gives ``_streams``, ``_bigquery`` and ``_memory`` to a step. *project* is the one whose quota pays."""
+class AppendDoFn(beam.DoFn):  # type: ignore[misc]
+    """Gives ``_streams``, ``_bigquery`` and ``_cache`` to a step. *project* is the one whose quota pays."""
 
     def __init__(self, project: str) -> None:
         self._project = project
@@ -23,18 +23,20 @@ class AppendingFn(beam.DoFn):  # type: ignore[misc]
         """Open clients."""
         self._streams = WriteStreams(open_write(self._project), APPEND_SECONDS)
         self._bigquery = open_bigquery(self._project)
-        self._memory = Memory()
+        self._cache = WorkerCache()
 
     def start_bundle(self) -> None:
-        """Let go of what belongs to the bundle before."""
-        self._memory.begin_bundle()
+        """Drop from the cache what belongs to the previous bundle."""
+        self._cache.begin_bundle()
 
     def finish_bundle(self) -> None:
-        """Close connections: any worker may run a key's next bundle, so kept ones would be as many as keys times
-        workers."""
+        """Close all connections.
+
+        Any worker may run a key's next bundle, so open connections could grow to the number of keys times workers.
+        """
         self._streams.close_all()
 
     def teardown(self) -> None:
-        """Close what a bundle that failed has left open, and the client for lookups."""
+        """Close connections that a failed bundle left open, and the client for lookups."""
         self._streams.close_all()
         self._bigquery.close()

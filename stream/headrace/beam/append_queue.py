@@ -1,8 +1,8 @@
-"""Exactly once on Dataflow: what is appended was committed before, by an earlier bundle.
+"""Exactly once on Dataflow: a bundle appends only rows that an earlier bundle committed.
 
-``add`` queues; only ``append`` sends, and only a head that is in committed state. So a bundle that is run again,
-differently grouped, or by a worker that has been replaced, sends the same rows to the same offset. How much more waits
-makes no difference to what a bundle reads and writes: see ``pages.py``.
+``add`` queues rows. Only ``append`` sends rows, and only a pending append that is in committed state. So a bundle that
+is run again, regrouped, or run by a replaced worker sends the same rows to the same offset. The length of the queue
+makes no difference to the bytes that a bundle reads and writes: see ``pages.py``.
 No Beam here: a test can replay bundles in every way a runner may.
 """
 
@@ -14,10 +14,10 @@ from typing import Final, NamedTuple, Protocol, assert_never
 
 import pyarrow as pa
 
-from headrace.beam.packing import Head
-from headrace.beam.pages import Queue
-from headrace.beam.row_outcomes import Fates
-from headrace.beam.state import Key, Memory
+from headrace.beam.packing import PendingAppend
+from headrace.beam.pages import PagedQueue
+from headrace.beam.row_outcomes import RowOutcomes
+from headrace.beam.state import Key, WorkerCache
 from headrace.bigquery.append_result import Answer, AppendResult, HaltError, interpret
 from headrace.bigquery.finalised_stream import BatchAtEnd, batch_at_end
 from headrace.bigquery.write_streams import Rows
@@ -26,8 +26,8 @@ from headrace.core.micro_batch import MicroBatch
 from headrace.errors import Exit, HeadraceError
 from headrace.steps.append import refusals_by_bigquery, within_requests
 
-IDLE_MICROS: Final = 3_600_000_000  # a stream without an append for so long is replaced before its next
-NEXT_SECONDS: Final = 0.02  # a head waits for its own commit; the next bundle appends it
+IDLE_MICROS: Final = 3_600_000_000  # a stream that got no rows for so long is replaced before its next append
+NEXT_SECONDS: Final = 0.02  # a pending append waits for its own commit; the next bundle sends it
 BACKOFF_SECONDS: Final = 5.0
 
 
@@ -36,191 +36,200 @@ class AppendError(HeadraceError, RuntimeError, error_code="HR-514", exit_code=Ex
 
 
 class Streams(Protocol):
-    """What the outbox does with COMMITTED streams; see :class:`headrace.bigquery.write_streams.WriteStreams`."""
+    """COMMITTED streams; see :class:`headrace.bigquery.write_streams.WriteStreams`."""
 
     def create(self, table: str) -> str:
-        """Make a new stream."""
+        """Create a stream."""
 
     def append(self, stream: str, offset: int, rows: Rows) -> Answer:
-        """Append once; never raises for what an answer can say."""
+        """Append once; never raises for a failure that an answer can describe."""
 
     def finalise(self, stream: str) -> int | None:
-        """Let nothing more be appended, now or late; the number of rows, None when there is no such stream."""
+        """Close the stream to all appends, late ones too; return its row count, or None when it does not exist."""
 
 
-class Counted(Protocol):
-    """What the table itself says of a head whose stream is gone."""
+class RowCounter(Protocol):
+    """Looks up in the table the rows of a pending append whose stream is gone."""
 
     def count(self, rows: pa.RecordBatch) -> int:
-        """Count the ones of *rows* whose id stands in the table."""
+        """Count those of *rows* whose id the table holds."""
 
 
-class Settled(NamedTuple):
-    """Fates decided by one append, and in how many seconds to come again; None when nothing waits. *in_pages*: all that
-    waits is in pages, and nothing in the inbox."""
+class AppendProgress(NamedTuple):
+    """The outcomes decided by one append, and the seconds until the next call; None when nothing waits.
 
-    fates: list[Fates]
-    again: float | None
+    *in_pages*: the inbox is empty, and all waiting batches are in pages.
+    """
+
+    outcomes: list[RowOutcomes]
+    next_in_seconds: float | None
     in_pages: bool = True
 
 
-def as_they_are(batches: Sequence[MicroBatch], now: int) -> Sequence[MicroBatch]:
-    """Join nothing."""
+def unchanged(batches: Sequence[MicroBatch], now: int) -> Sequence[MicroBatch]:
+    """Return *batches*, joining nothing."""
     return batches
 
 
-@dataclass(frozen=True, slots=True)
-class Outbox:
-    """What one key still has to append, and the stream it goes to. Every change is part of the bundle's commit.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppendQueue:
+    """The rows of one key that wait to be appended, and their stream. Every change is part of the bundle's commit.
 
     *table* is ``projects/P/datasets/D/tables/T``.
-    *join* may make fewer rows of the batches that become a head; it is given the time in microseconds since 1970.
+    *join* may reduce the batches of one append to fewer rows; its second argument is the time in microseconds since
+    1970.
     """
 
     key: Key
     table: str
-    stored: Counted
-    memory: Memory
-    queue: Queue
-    join: Callable[[Sequence[MicroBatch], int], Sequence[MicroBatch]] = as_they_are
+    existing_rows: RowCounter
+    cache: WorkerCache
+    queue: PagedQueue
+    join: Callable[[Sequence[MicroBatch], int], Sequence[MicroBatch]] = unchanged
 
     def add(self, batch: MicroBatch) -> list[Refusal]:
-        """Let *batch* wait, in parts that fit into a request; the refusals are rows that do not."""
+        """Queue *batch* in parts that fit into a request; return refusals of rows that are too large for one."""
         parts, too_large = within_requests(batch, range(len(batch)))
         for part in parts:
             self.queue.add(part)
         return too_large
 
-    def append(self, streams: Streams, now: int) -> Settled:
-        """Append the committed head once, note its fate, and assign the next; *now* in microseconds since 1970.
+    def append(self, streams: Streams, now: int) -> AppendProgress:
+        """Send the committed pending append once, record its outcome, and assign the next one.
+
+        *now* is in microseconds since 1970.
 
         Raises:
             HaltError: the stream, or the table once the stream is gone, holds other rows than were committed.
             AppendError: the table is missing or may not be written. Both fail the bundle; nothing is lost.
         """
-        if self.key in self.memory.assigned:
-            return Settled([], NEXT_SECONDS, in_pages=False)
-        head = self.queue.read_head()
-        if head is None:
-            head = Head("", 0, now)
-        if not head.batches:
-            return Settled([], self._assign(streams, head, now))
-        answer = streams.append(head.stream, head.offset, Rows.of(head.rows))
+        if self.key in self.cache.assigned:
+            return AppendProgress([], NEXT_SECONDS, in_pages=False)
+        pending = self.queue.read_pending()
+        if pending is None:
+            pending = PendingAppend("", 0, now)
+        if not pending.batches:
+            return AppendProgress([], self._assign(streams, pending, now))
+        answer = streams.append(pending.stream, pending.offset, Rows.of(pending.rows))
         result = interpret(answer, attempted=True)
-        match result:  # a committed head may have been sent by any bundle before
+        match result:  # any earlier bundle may have sent a committed append before
             case AppendResult.WRITTEN:
-                end = replace(head, offset=head.offset + len(head), batches=())
-                return self._written(streams, head.batches, end, now)
+                stream_end = replace(pending, offset=pending.offset + len(pending), batches=())
+                return self._written(streams, pending.batches, stream_end, now)
             case AppendResult.UNKNOWN:
                 self.queue.store()
-                return Settled([], BACKOFF_SECONDS)
+                return AppendProgress([], BACKOFF_SECONDS)
             case AppendResult.HALT:
-                raise HaltError(f"{head.stream}: not as committed at offset {head.offset}; see `headrace audit`")
+                raise HaltError(f"{pending.stream}: not as committed at offset {pending.offset}; see `headrace audit`")
             case AppendResult.BLOCKED:
                 raise AppendError(
                     f"{self.table}: BigQuery refuses rows ({answer.storage or answer.status}); "
                     "run `headrace provision`, and give the job bigquery.tables.updateData on it"
                 )
             case AppendResult.ROWS_REFUSED | AppendResult.BATCH_REFUSED | AppendResult.STREAM_GONE:
-                return self._replace(streams, head, answer, result, now)
+                return self._replace_stream(streams, pending, answer, result, now)
             case _:
                 assert_never(result)
 
-    def _written(self, streams: Streams, batches: Sequence[MicroBatch], end: Head, now: int) -> Settled:
-        fates = [Fates(batch, range(len(batch))) for batch in batches]
-        return Settled(fates, self._assign(streams, end, now))
+    def _written(
+        self, streams: Streams, batches: Sequence[MicroBatch], stream_end: PendingAppend, now: int
+    ) -> AppendProgress:
+        outcomes = [RowOutcomes(batch, range(len(batch))) for batch in batches]
+        return AppendProgress(outcomes, self._assign(streams, stream_end, now))
 
-    def _replace(self, streams: Streams, head: Head, answer: Answer, result: AppendResult, now: int) -> Settled:
-        """Go on in a new stream, once the old one's end says what became of the head.
+    def _replace_stream(
+        self, streams: Streams, pending: PendingAppend, answer: Answer, result: AppendResult, now: int
+    ) -> AppendProgress:
+        """Finalise the stream, find out whether it holds the pending append, and continue in a new stream.
 
-        Also when the head must change: were other rows sent to the same offset, an attempt that arrives late and
-        is accepted after all could not be told from them.
+        An append whose rows must change also moves to a new stream. At the same offset, an earlier attempt that
+        arrives late and is accepted could not be told from the changed rows.
         """
-        is_written = self._is_written(streams, head)
-        end = Head(streams.create(self.table), 0, now)
+        is_written = self._is_written(streams, pending)
+        stream_end = PendingAppend(streams.create(self.table), 0, now)
         if is_written:
-            return self._written(streams, head.batches, end, now)
-        batches = head.batches
-        fates: list[Fates] = []
-        if result is AppendResult.BATCH_REFUSED and len(head) > 1:
-            batches = self._first_half(head.batches)
+            return self._written(streams, pending.batches, stream_end, now)
+        batches = pending.batches
+        outcomes: list[RowOutcomes] = []
+        if result is AppendResult.BATCH_REFUSED and len(pending) > 1:
+            batches = self._keep_first_half(pending.batches)
         elif result is not AppendResult.STREAM_GONE:
-            batches, fates = self._without(head.batches, answer.refused or {0: "INVALID_ARGUMENT"})
+            batches, outcomes = self._remove_refused(pending.batches, answer.refused or {0: "INVALID_ARGUMENT"})
         if not batches:
-            return Settled(fates, self._assign(streams, end, now))
+            return AppendProgress(outcomes, self._assign(streams, stream_end, now))
         self.queue.store()
-        return Settled(fates, self._commit(replace(end, batches=batches)))
+        return AppendProgress(outcomes, self._commit(replace(stream_end, batches=batches)))
 
-    def _is_written(self, streams: Streams, head: Head) -> bool:
-        """Let nothing more come to the head's stream; whether the head has."""
-        at_end = batch_at_end(head.stream, streams.finalise(head.stream), head.offset, len(head))
+    def _is_written(self, streams: Streams, pending: PendingAppend) -> bool:
+        """Finalise the stream; return whether it holds the pending append."""
+        at_end = batch_at_end(pending.stream, streams.finalise(pending.stream), pending.offset, len(pending))
         match at_end:
             case BatchAtEnd.WRITTEN:
                 return True
             case BatchAtEnd.NOT_WRITTEN:
                 return False
             case BatchAtEnd.UNKNOWN:
-                return self._is_stored(head)
+                return self._is_in_table(pending)
             case _:
                 assert_never(at_end)
 
-    def _is_stored(self, head: Head) -> bool:
-        """The stream is gone with its count: ask the table itself.
+    def _is_in_table(self, pending: PendingAppend) -> bool:
+        """Look the rows up in the table, because the stream is gone with its row count.
 
-        Sound because it is asked after the stream was found gone. An attempt at the head that arrives later finds no
-        stream and is refused; one that was accepted before is seen by the query, for rows of a COMMITTED stream are
-        there to be read once they are appended. The head's rows can have come there by no other way: nobody else
-        decides their ids, and each was found in neither memory nor table when it was decided. An append is atomic, so
-        it is all or none.
+        The answer is safe because the query runs after the stream was found gone. A later attempt at the append finds
+        no stream and is refused. The query sees an attempt that was accepted before, because rows of a COMMITTED
+        stream can be read once they are appended. The rows cannot have come into the table in another way: only this
+        key decides their ids, and it found each in neither state nor table when it did. An append is atomic, so the
+        table holds all of its rows or none.
         """
-        found = self.stored.count(head.rows)
-        if found not in (0, len(head)):
-            raise HaltError(f"{self.table}: {found} of {len(head)} rows that were appended together stand in the table")
+        found = self.existing_rows.count(pending.rows)
+        if found not in (0, len(pending)):
+            raise HaltError(f"{self.table}: holds only {found} of {len(pending)} rows that were appended together")
         return found > 0
 
-    def _first_half(self, batches: tuple[MicroBatch, ...]) -> tuple[MicroBatch, ...]:
-        """Half of what was refused as a whole; the other half goes next, as it is, before what waits."""
+    def _keep_first_half(self, batches: tuple[MicroBatch, ...]) -> tuple[MicroBatch, ...]:
+        """Return the first half of an append that was refused as a whole; put the second before all that waits."""
         first, second = _halves(batches)
         self.queue.put_first(second)
         return first
 
-    def _without(
+    def _remove_refused(
         self, batches: Sequence[MicroBatch], refused: Mapping[int, str]
-    ) -> tuple[tuple[MicroBatch, ...], list[Fates]]:
-        """Take out the rows that are refused."""
-        kept, fates, start = [], [], 0
+    ) -> tuple[tuple[MicroBatch, ...], list[RowOutcomes]]:
+        """Return the batches without the refused rows, and the outcomes of those rows."""
+        kept, outcomes, start = [], [], 0
         for batch in batches:
             bad = {index - start: name for index, name in refused.items() if start <= index < start + len(batch)}
             start += len(batch)
             good = [index for index in range(len(batch)) if index not in bad]
             if bad:
-                fates.append(Fates(batch, refusals=refusals_by_bigquery(bad)))
+                outcomes.append(RowOutcomes(batch, refusals=refusals_by_bigquery(bad)))
             if good:
                 kept.append(batch.take(good))
-        return tuple(kept), fates
+        return tuple(kept), outcomes
 
-    def _assign(self, streams: Streams, end: Head, now: int) -> float | None:
-        """Let the oldest page of what waits be the next head, at the end of the stream."""
+    def _assign(self, streams: Streams, stream_end: PendingAppend, now: int) -> float | None:
+        """Make the oldest page the next pending append, at the end of the stream."""
         taken = self.queue.take()
         if not taken:
-            self.queue.write_head(end)
+            self.queue.write_pending(stream_end)
             return None
         batches: Sequence[MicroBatch] = [each.batch for each in taken]
         if not taken[0].alone:
             batches = self.join(batches, now)
-        if not end.stream or now - end.assigned_at > IDLE_MICROS:
-            end = self._reopened(streams, end)
-        return self._commit(replace(end, assigned_at=now, batches=tuple(batches)))
+        if not stream_end.stream or now - stream_end.assigned_at > IDLE_MICROS:
+            stream_end = self._open_stream(streams, stream_end)
+        return self._commit(replace(stream_end, assigned_at=now, batches=tuple(batches)))
 
-    def _reopened(self, streams: Streams, end: Head) -> Head:
-        """A new stream; the old one, which nothing is undecided in, must end where state says."""
-        if end.stream:
-            batch_at_end(end.stream, streams.finalise(end.stream), end.offset, 0)
-        return replace(end, stream=streams.create(self.table), offset=0)
+    def _open_stream(self, streams: Streams, stream_end: PendingAppend) -> PendingAppend:
+        """Open a stream; the old one, of which no row is pending, must end at the committed offset."""
+        if stream_end.stream:
+            batch_at_end(stream_end.stream, streams.finalise(stream_end.stream), stream_end.offset, 0)
+        return replace(stream_end, stream=streams.create(self.table), offset=0)
 
-    def _commit(self, head: Head) -> float:
-        self.queue.write_head(head)
-        self.memory.assigned.add(self.key)
+    def _commit(self, pending: PendingAppend) -> float:
+        self.queue.write_pending(pending)
+        self.cache.assigned.add(self.key)
         return NEXT_SECONDS
 
 

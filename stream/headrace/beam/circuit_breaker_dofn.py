@@ -1,7 +1,7 @@
-"""The circuit breaker where Beam carries the steps.
+"""The circuit breaker of a Beam step.
 
-Dataflow cannot leave one subject alone, so when the circuit opens the bundle fails, and is retried until it can be
-read: what is not acknowledged stays in Pub/Sub. Each worker process decides by what it has seen itself.
+Dataflow cannot pause one subject. So when the circuit opens the bundle fails, and is retried until its messages can be
+read; unacknowledged messages stay in Pub/Sub. Each worker process decides by its own counts.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from headrace.core.dead_letter import Refusal
 from headrace.schemas.registry import Registry
 from headrace.steps.circuit_breaker import CircuitBreaker, CircuitOpenError, describe
 
-# By job, step and subject, for all threads of the process: a bundle that fails takes its DoFn along.
+# By job, step and subject, for all threads of the process: a failed bundle discards its DoFn.
 _BREAKERS: Final[dict[tuple[Key, str, str], CircuitBreaker]] = {}
 _LOCK: Final = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
 class BundleCircuitBreaker:
-    """Breaks the circuit of one step of one job, which *key* tells from others; *remedy* is what a person can do."""
+    """Opens the circuit of one step of one job, which *key* identifies; *remedy* goes into the error."""
 
     registry: Registry = field(repr=False)
     key: Key
@@ -32,10 +32,10 @@ class BundleCircuitBreaker:
     remedy: str
 
     def check(self, subject: str, now: int, received: int, refusals: Sequence[Refusal]) -> None:
-        """Fail the bundle before anything of it goes on, when too much of the subject is refused.
+        """Count the refusals of a part of the bundle.
 
         Raises:
-            CircuitOpenError: it is; none of the bundle is published.
+            CircuitOpenError: too many messages of the subject are refused; nothing of the bundle is published.
         """
         refused = Counter(refusal.reason for refusal in refusals)
         percent = self.registry.latest(subject).options.refuse_at_most

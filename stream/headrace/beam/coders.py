@@ -1,4 +1,4 @@
-"""How values look between stages and in state: pinned, since a running job's data must stay readable."""
+"""Coders of values between stages and in state: pinned, because a running job must be able to read its data."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class MicroBatchCoder(beam.coders.Coder):  # type: ignore[misc]
         return unpack_batch(encoded)
 
     def is_deterministic(self) -> bool:
-        """Sealing draws a nonce, so equal batches differ in bytes."""
+        """Equal batches differ in bytes, because sealing draws a nonce."""
         return False
 
     def to_type_hint(self) -> Any:
-        """What this codes."""
+        """Return the type that this encodes."""
         return MicroBatch
 
 
@@ -43,11 +43,11 @@ class TallyCoder(beam.coders.Coder):  # type: ignore[misc]
         return Tally(from_ipc(encoded))
 
     def is_deterministic(self) -> bool:
-        """Nothing promises the order of counts."""
+        """Equal tallies may differ in the order of their counts."""
         return False
 
     def to_type_hint(self) -> Any:
-        """What this codes."""
+        """Return the type that this encodes."""
         return Tally
 
 

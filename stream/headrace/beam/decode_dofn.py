@@ -1,4 +1,4 @@
-"""Decode as Beam carries it: the original messages ride along sealed."""
+"""Decode as a Beam transform: the original messages travel with each batch, sealed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
 
 from headrace.beam.circuit_breaker_dofn import BundleCircuitBreaker
-from headrace.beam.outputs import BATCHES, DEAD_LETTERS, TALLIES, Outputs, three_ways
+from headrace.beam.outputs import BATCHES, DEAD_LETTERS, TALLIES, Outputs, split_outputs
 from headrace.config.secrets import Key
 from headrace.core.dead_letter import unread_letters
 from headrace.core.message import Message
@@ -54,8 +54,8 @@ class _DecodeFn(beam.DoFn):  # type: ignore[misc]
         for part, decoded in self._decode(messages[0].subject, messages):
             for tally in tally_decoded(part, decoded, self._window):
                 yield TaggedOutput(TALLIES, tally)
-            for letter in unread_letters(part, decoded.refusals, STAGE):
-                yield TaggedOutput(DEAD_LETTERS, letter)
+            for dead_letter in unread_letters(part, decoded.refusals, STAGE):
+                yield TaggedOutput(DEAD_LETTERS, dead_letter)
             if decoded.batch is not None:
                 yield replace(decoded.batch, sealed=seal(part, self._key))
 
@@ -73,7 +73,7 @@ class _DecodeFn(beam.DoFn):  # type: ignore[misc]
 
 @dataclass
 class Decode(beam.PTransform):  # type: ignore[misc]
-    """Turn lists of messages, each of one subject, into micro-batches; set aside what cannot be read."""
+    """Turn lists of messages, each of one subject, into micro-batches; make dead letters of unreadable messages."""
 
     registry: Registry = field(repr=False)
     window: timedelta
@@ -85,4 +85,4 @@ class Decode(beam.PTransform):  # type: ignore[misc]
         """Decode."""
         decode_fn = _DecodeFn(self.registry, self.window, self.clock, self.sealing, self.decoder)
         outputs = messages | "DecodeMessages" >> beam.ParDo(decode_fn).with_outputs(DEAD_LETTERS, TALLIES, main=BATCHES)
-        return three_ways(outputs)
+        return split_outputs(outputs)

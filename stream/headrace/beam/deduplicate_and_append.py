@@ -1,10 +1,9 @@
-"""Deduplicate and Append as Beam carries them: one stateful step, exactly once.
+"""Deduplicate and Append as one stateful Beam transform, exactly once.
 
-Promised: each row of a committed bundle stands in its table once, whatever is run again; see ``outbox.py`` for how.
-Ids are compared with those that the budget still remembers. Ids of messages published before that are looked up in the
-table: the job needs ``bigquery.jobs.create``, and ``bigquery.tables.getData`` on it, and a lookup that fails fails its
-bundle. Tallies leave with the commit and are appended as rows are; dead letters leave with it too, and are published
-at least once.
+Each row of a committed bundle is in its table once, however often bundles run again; see ``append_queue.py``.
+Ids are compared with the remembered ids. Ids of messages published earlier are looked up in the table: the job needs
+``bigquery.jobs.create``, and ``bigquery.tables.getData`` on the table, and a failed lookup fails its bundle. Tallies
+leave with the commit and are appended as rows are. Dead letters leave with it too, and are published at least once.
 """
 
 from __future__ import annotations
@@ -21,19 +20,19 @@ from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec, TimerSpec, on_timer
 from apache_beam.utils.timestamp import Timestamp
 
-from headrace.beam.append_dofn import AppendingFn
-from headrace.beam.append_queue import Outbox
+from headrace.beam.append_dofn import AppendDoFn
+from headrace.beam.append_queue import AppendQueue
 from headrace.beam.key_by_shard import key_by_shard
 from headrace.beam.outputs import DEAD_LETTERS, TALLIES
-from headrace.beam.pages import BAGS, Queue
-from headrace.beam.row_outcomes import Fates, tally_fates
-from headrace.beam.sealed_dead_letters import sealed_letters
-from headrace.beam.sharding import Keyed
-from headrace.beam.state import Bag, Ids
-from headrace.beam.state_bags import in_ring, ring_of, with_bags
+from headrace.beam.pages import BAGS, PagedQueue
+from headrace.beam.row_outcomes import RowOutcomes, tally_outcomes
+from headrace.beam.sealed_dead_letters import unseal_dead_letters
+from headrace.beam.sharding import KeyedBatch
+from headrace.beam.state import BagState, Ids, Key, ValueState
+from headrace.beam.state_bags import in_page_order, page_bag_specs, with_page_bags
 from headrace.beam.table_identities import TableIdentities
 from headrace.beam.table_lookups import EventTable
-from headrace.beam.table_shard import Ledger
+from headrace.beam.table_shard import TableShard
 from headrace.config.secrets import Key as SealingKey
 from headrace.core.sealed_messages import sealing_key
 from headrace.core.tally import Tally
@@ -41,15 +40,15 @@ from headrace.steps.append import STAGE
 
 _EVEN: Final = BagStateSpec("ids_even", BytesCoder())
 _ODD: Final = BagStateSpec("ids_odd", BytesCoder())
-_VERSION: Final = ReadModifyWriteStateSpec("ids_version", BytesCoder())
-_QUEUE: Final = BagStateSpec("queue", BytesCoder())
-_HEAD: Final = ReadModifyWriteStateSpec("head", BytesCoder())
-_INDEX: Final = ReadModifyWriteStateSpec("index", BytesCoder())
-_PAGES: Final = ring_of(BAGS)
+_METADATA: Final = ReadModifyWriteStateSpec("ids_metadata", BytesCoder())
+_INBOX: Final = BagStateSpec("inbox", BytesCoder())
+_PENDING: Final = ReadModifyWriteStateSpec("pending_append", BytesCoder())
+_INDEX: Final = ReadModifyWriteStateSpec("pages_index", BytesCoder())
+_PAGES: Final = page_bag_specs(BAGS)
 _APPEND: Final = TimerSpec("append", TimeDomain.REAL_TIME)
 
 
-class _WriteFn(AppendingFn):
+class _WriteFn(AppendDoFn):
     def __init__(self, options: WriteOptions) -> None:
         super().__init__(options.project)
         self._options = options
@@ -62,61 +61,68 @@ class _WriteFn(AppendingFn):
 
     def process(
         self,
-        keyed: Keyed,
+        keyed: KeyedBatch,
         even: Any = beam.DoFn.StateParam(_EVEN),
         odd: Any = beam.DoFn.StateParam(_ODD),
-        version: Any = beam.DoFn.StateParam(_VERSION),
-        queue: Any = beam.DoFn.StateParam(_QUEUE),
-        head: Any = beam.DoFn.StateParam(_HEAD),
+        metadata: Any = beam.DoFn.StateParam(_METADATA),
+        inbox: Any = beam.DoFn.StateParam(_INBOX),
+        pending: Any = beam.DoFn.StateParam(_PENDING),
         index: Any = beam.DoFn.StateParam(_INDEX),
         timer: Any = beam.DoFn.TimerParam(_APPEND),
     ) -> Iterator[TaggedOutput]:
         key, batch = keyed
         now = self._options.clock()
-        ids = Ids(key, even, odd, version, self._memory, self._budget)
-        fates = self._ledger(ids, Queue(queue, head, index)).enqueue(batch)
-        # Due at once: a timer that is set again and again must not move away.
+        ids = self._ids(key, even, odd, metadata)
+        outcomes = self._table_shard(ids, PagedQueue(inbox, pending, index)).enqueue(batch)
+        # Due at once: setting the timer for each batch must not postpone it.
         timer.set(Timestamp(micros=now))
-        yield from self._account([fates])
+        yield from self._outputs([outcomes])
 
     @on_timer(_APPEND)  # type: ignore[untyped-decorator]
-    @with_bags(_PAGES)
+    @with_page_bags(_PAGES)
     def append(
         self,
         key: Any = beam.DoFn.KeyParam,
         even: Any = beam.DoFn.StateParam(_EVEN),
         odd: Any = beam.DoFn.StateParam(_ODD),
-        version: Any = beam.DoFn.StateParam(_VERSION),
-        queue: Any = beam.DoFn.StateParam(_QUEUE),
-        head: Any = beam.DoFn.StateParam(_HEAD),
+        metadata: Any = beam.DoFn.StateParam(_METADATA),
+        inbox: Any = beam.DoFn.StateParam(_INBOX),
+        pending: Any = beam.DoFn.StateParam(_PENDING),
         index: Any = beam.DoFn.StateParam(_INDEX),
         timer: Any = beam.DoFn.TimerParam(_APPEND),
-        **pages: Bag,
+        **pages: BagState,
     ) -> Iterator[TaggedOutput]:
         now = self._options.clock()
-        ids = Ids(key, even, odd, version, self._memory, self._budget)
-        settled = self._ledger(ids, Queue(queue, head, index, in_ring(pages))).append(self._streams, now)
-        if settled.again is not None:
-            timer.set(Timestamp(micros=now) + settled.again)
-        yield from self._account(settled.fates)
+        ids = self._ids(key, even, odd, metadata)
+        queue = PagedQueue(inbox, pending, index, in_page_order(pages))
+        progress = self._table_shard(ids, queue).append(self._streams, now)
+        if progress.next_in_seconds is not None:
+            timer.set(Timestamp(micros=now) + progress.next_in_seconds)
+        yield from self._outputs(progress.outcomes)
 
-    def _ledger(self, ids: Ids, queue: Queue) -> Ledger:
+    def _ids(self, key: Key, even: BagState, odd: BagState, metadata: ValueState) -> Ids:
+        return Ids(key=key, even=even, odd=odd, metadata=metadata, cache=self._cache, budget=self._budget)
+
+    def _table_shard(self, ids: Ids, queue: PagedQueue) -> TableShard:
         path = self._options.tables[ids.key[0]]
         table = EventTable(self._bigquery, path, self._options.derived[ids.key[0]], self._identities)
-        return Ledger(ids, Outbox(ids.key, path, table, self._memory, queue), table)
+        append_queue = AppendQueue(key=ids.key, table=path, existing_rows=table, cache=self._cache, queue=queue)
+        return TableShard(ids, append_queue, table)
 
-    def _account(self, fates: Iterable[Fates]) -> Iterator[TaggedOutput]:
-        for each in fates:
-            for tally in tally_fates(each, self._options.window):
+    def _outputs(self, outcomes: Iterable[RowOutcomes]) -> Iterator[TaggedOutput]:
+        for each in outcomes:
+            for tally in tally_outcomes(each, self._options.window):
                 yield TaggedOutput(TALLIES, tally)
-            for letter in sealed_letters(each.batch, each.refusals, STAGE, self._key):
-                yield TaggedOutput(DEAD_LETTERS, letter)
+            for dead_letter in unseal_dead_letters(each.batch, each.refusals, STAGE, self._key):
+                yield TaggedOutput(DEAD_LETTERS, dead_letter)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WriteOptions:
-    """Where rows go and what is remembered. *tables* maps a subject to ``projects/P/datasets/D/tables/T``, *derived* to
-    the columns of it that no event has."""
+    """The tables to write, and how many ids to remember.
+
+    By subject, *tables* has ``projects/P/datasets/D/tables/T``, and *derived* the columns of it that no event has.
+    """
 
     project: str
     tables: dict[str, str]
@@ -128,8 +134,8 @@ class WriteOptions:
     sealing: SealingKey
 
 
-class Written(NamedTuple):
-    """Both ways out of :class:`WriteRows`."""
+class WriteOutputs(NamedTuple):
+    """The outputs of :class:`WriteRows`."""
 
     dead_letters: beam.PCollection
     tallies: beam.PCollection
@@ -137,15 +143,15 @@ class Written(NamedTuple):
 
 @dataclass
 class WriteRows(beam.PTransform):  # type: ignore[misc]
-    """Append each event once per table; account for every row."""
+    """Append each event once per table; give each row an outcome."""
 
     options: WriteOptions
 
-    def expand(self, batches: beam.PCollection) -> Written:
+    def expand(self, batches: beam.PCollection) -> WriteOutputs:
         """Key by table and shard, then deduplicate and append."""
         keyed = batches | "KeyByTableAndShard" >> key_by_shard(self.options.shards, self.options.sealing)
         outputs = keyed | "DeduplicateAndAppend" >> beam.ParDo(_WriteFn(self.options)).with_outputs(
             DEAD_LETTERS, TALLIES
         )
         outputs[TALLIES].element_type = Tally
-        return Written(outputs[DEAD_LETTERS], outputs[TALLIES])
+        return WriteOutputs(outputs[DEAD_LETTERS], outputs[TALLIES])

@@ -1,7 +1,7 @@
-"""Deduplicate for a load: what is in neither files nor table before goes to Parquet files; nothing is appended yet.
+"""Deduplicate for a load: rows that are new to the files and the table go to Parquet files; nothing is appended yet.
 
-All rows of a shard come together once all lines are read, and nothing is loaded before all shards are done. So a shard
-that is done again, by another worker too, finds the same table, and its files of before are never named to anybody.
+All rows of a shard meet once all lines are read, and nothing is loaded before all shards are done. So when a shard is
+done again, by another worker too, the table is the same, and the files of the first attempt are never used.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from headrace.backfill.buckets import create_object
 from headrace.beam.key_by_shard import key_by_shard
 from headrace.beam.load_target import LoadOptions, Part
 from headrace.beam.outputs import DEAD_LETTERS, TALLIES
-from headrace.beam.row_outcomes import Fates, tally_fates
-from headrace.beam.sealed_dead_letters import sealed_letters
+from headrace.beam.row_outcomes import RowOutcomes, tally_outcomes
+from headrace.beam.sealed_dead_letters import unseal_dead_letters
 from headrace.beam.state import Key
 from headrace.beam.table_lookups import EventTable
 from headrace.bigquery.event_table import derived_columns
@@ -34,11 +34,11 @@ from headrace.runtime.google_clients import open_bigquery
 from headrace.steps.append import STAGE
 from headrace.steps.deduplicate import SeenIds
 
-ASKED_ROWS: Final = 5_000  # that are looked up together: shards make small batches, and each query costs a second
+ROWS_PER_LOOKUP: Final = 5_000  # shards make small batches, and each query costs a second
 _PARTS: Final = "parts"
 
 
-class _FreshFn(beam.DoFn):  # type: ignore[misc]
+class _DeduplicateFn(beam.DoFn):  # type: ignore[misc]
     def __init__(self, options: LoadOptions) -> None:
         self._options = options
 
@@ -55,25 +55,25 @@ class _FreshFn(beam.DoFn):  # type: ignore[misc]
         path = self._options.names.table(contract.options.table)
         table = EventTable(self._bigquery, path, derived_columns(contract))
         seen, part = SeenIds(), _PartWriter(self._options)
-        for together in _lots(batches):
-            for batch, stored in zip(together, compare_together(together, table.compare), strict=True):
+        for together in _lookup_groups(batches):
+            for batch, stored in zip(together, compare_in_one_query(together, table.compare), strict=True):
                 decision = seen.decide(batch, stored)
-                fresh = batch.take(decision.fresh)
-                seen.remember(fresh)
-                part.write(fresh.rows)
-                yield from self._account(Fates(batch, decision.fresh, decision.duplicates, decision.conflicts))
+                new = batch.take(decision.fresh)
+                seen.remember(new)
+                part.write(new.rows)
+                yield from self._outputs(RowOutcomes(batch, decision.fresh, decision.duplicates, decision.conflicts))
         for written in part.close():
             yield TaggedOutput(_PARTS, (subject, written))
 
-    def _account(self, fates: Fates) -> Iterator[TaggedOutput]:
-        for tally in tally_fates(fates, self._options.window):
+    def _outputs(self, outcomes: RowOutcomes) -> Iterator[TaggedOutput]:
+        for tally in tally_outcomes(outcomes, self._options.window):
             yield TaggedOutput(TALLIES, tally)
-        for letter in sealed_letters(fates.batch, fates.refusals, STAGE, self._key):
-            yield TaggedOutput(DEAD_LETTERS, letter)
+        for dead_letter in unseal_dead_letters(outcomes.batch, outcomes.refusals, STAGE, self._key):
+            yield TaggedOutput(DEAD_LETTERS, dead_letter)
 
 
 class _PartWriter:
-    """One Parquet file beside the others of the load, made when there is a first row."""
+    """Writes one Parquet file of the load, created with its first row."""
 
     def __init__(self, options: LoadOptions) -> None:
         self._project = options.names.project
@@ -98,10 +98,10 @@ class _PartWriter:
             yield Part(self._address, *self._times)
 
 
-def compare_together(
+def compare_in_one_query(
     batches: Sequence[MicroBatch], compare: Callable[[pa.RecordBatch], Mapping[int, bool]]
 ) -> list[dict[int, bool]]:
-    """For each of *batches* the indexes of rows that *compare* finds, asked once for all."""
+    """Call *compare* once for all *batches*; return what it finds for each, by the index of the row in its batch."""
     starts, total = [], 0
     for batch in batches:
         starts.append(total)
@@ -114,19 +114,19 @@ def compare_together(
     ]
 
 
-def _lots(batches: Iterable[MicroBatch]) -> Iterator[list[MicroBatch]]:
-    lot: list[MicroBatch] = []
+def _lookup_groups(batches: Iterable[MicroBatch]) -> Iterator[list[MicroBatch]]:
+    group: list[MicroBatch] = []
     for batch in batches:
-        if lot and sum(map(len, lot)) + len(batch) > ASKED_ROWS:
-            yield lot
-            lot = []
-        lot.append(batch)
-    if lot:
-        yield lot
+        if group and sum(map(len, group)) + len(batch) > ROWS_PER_LOOKUP:
+            yield group
+            group = []
+        group.append(batch)
+    if group:
+        yield group
 
 
-class Fresh(NamedTuple):
-    """The ways out of :class:`KeepFresh`; *parts* are keyed by subject."""
+class DeduplicateOutputs(NamedTuple):
+    """The outputs of :class:`DeduplicateForLoad`; *parts* are keyed by subject."""
 
     parts: beam.PCollection
     dead_letters: beam.PCollection
@@ -134,16 +134,16 @@ class Fresh(NamedTuple):
 
 
 @dataclass
-class KeepFresh(beam.PTransform):  # type: ignore[misc]
-    """Write rows that are new to the load's files; account for every row."""
+class DeduplicateForLoad(beam.PTransform):  # type: ignore[misc]
+    """Write new rows to the load's files; give each row an outcome."""
 
     options: LoadOptions
 
-    def expand(self, batches: beam.PCollection) -> Fresh:
+    def expand(self, batches: beam.PCollection) -> DeduplicateOutputs:
         """Key by table and shard, wait for all, then decide."""
         split = key_by_shard(self.options.shards, self.options.sealing)
-        shards = batches | "KeyByTableAndShard" >> split | "Gather" >> beam.GroupByKey()
-        fresh_fn = beam.ParDo(_FreshFn(self.options))
-        outputs = shards | "Decide" >> fresh_fn.with_outputs(_PARTS, DEAD_LETTERS, TALLIES)
+        shards = batches | "KeyByTableAndShard" >> split | "GroupByShard" >> beam.GroupByKey()
+        deduplicate_fn = beam.ParDo(_DeduplicateFn(self.options))
+        outputs = shards | "DeduplicateShard" >> deduplicate_fn.with_outputs(_PARTS, DEAD_LETTERS, TALLIES)
         outputs[TALLIES].element_type = Tally
-        return Fresh(outputs[_PARTS], outputs[DEAD_LETTERS], outputs[TALLIES])
+        return DeduplicateOutputs(outputs[_PARTS], outputs[DEAD_LETTERS], outputs[TALLIES])

@@ -1,4 +1,4 @@
-"""Rows keyed by table and shard, as Beam carries it; the step and the load that follow decide each id in one place."""
+"""Key rows by table and shard, as a Beam transform: the next step decides each id in one place."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import apache_beam as beam
 
-from headrace.beam.sharding import Keyed, split_sealed
+from headrace.beam.sharding import KeyedBatch, split_sealed
 from headrace.config.secrets import Key
 from headrace.core.micro_batch import MicroBatch
 from headrace.core.sealed_messages import sealing_key
@@ -20,10 +20,10 @@ class _SplitFn(beam.DoFn):  # type: ignore[misc]
     def setup(self) -> None:
         self._key = sealing_key(self._sealing.read())
 
-    def process(self, batch: MicroBatch) -> Iterator[Keyed]:
+    def process(self, batch: MicroBatch) -> Iterator[KeyedBatch]:
         yield from split_sealed(batch, self._shards, self._key)
 
 
 def key_by_shard(shards: int, sealing: Key) -> beam.PTransform:
-    """Give micro-batches, split by (subject, shard), under that key."""
-    return beam.ParDo(_SplitFn(shards, sealing)).with_output_types(Keyed)
+    """Split micro-batches by (subject, shard), and key the parts by it."""
+    return beam.ParDo(_SplitFn(shards, sealing)).with_output_types(KeyedBatch)

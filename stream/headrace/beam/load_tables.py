@@ -1,4 +1,4 @@
-"""Load as Beam carries it: all files of rows and all tallies come to one place, and are written once."""
+"""Load as a Beam transform: all files of rows and all tallies meet in one place, and are written once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LOG = structlog.get_logger("headrace")
 
 
 class _AddUpFn(beam.CombineFn):  # type: ignore[misc]
-    """Tallies added up wherever they are, so that few of them travel."""
+    """Adds up tallies on each worker, so that few of them cross the shuffle."""
 
     def create_accumulator(self) -> list[Tally]:
         return []
@@ -51,9 +51,9 @@ class _LoadFn(beam.DoFn):  # type: ignore[misc]
     def teardown(self) -> None:
         self._bigquery.close()
 
-    def process(self, gathered: tuple[str, Mapping[str, Iterable[Any]]]) -> None:
-        parts: list[Part] = sorted(gathered[1]["parts"])
-        tallies = [tally for each in gathered[1]["tallies"] for tally in each]
+    def process(self, joined: tuple[str, Mapping[str, Iterable[Any]]]) -> None:
+        parts: list[Part] = sorted(joined[1]["parts"])
+        tallies = [tally for each in joined[1]["tallies"] for tally in each]
         options, now, numbers = self._options, self._clock(), count()
         counted = add_up(tallies)
         lines = tally_lines(counted, now, lambda: f"{options.name}-{next(numbers)}")
@@ -75,20 +75,20 @@ def _totals(tally: Tally) -> dict[str, int]:
 
 
 @dataclass
-class LoadOnce(beam.PTransform):  # type: ignore[misc]
-    """Take (parts by subject, tallies), and write all of it once everything before is done."""
+class LoadTables(beam.PTransform):  # type: ignore[misc]
+    """Take (parts by subject, tallies), and write all of it once all earlier steps are done."""
 
     options: LoadOptions
     clock: Callable[[], int]
 
-    def expand(self, given: tuple[beam.PCollection, beam.PCollection]) -> Any:
-        """Add up, bring together, write."""
-        parts, tallies = given
+    def expand(self, inputs: tuple[beam.PCollection, beam.PCollection]) -> Any:
+        """Add up the tallies, join them with the parts, and write."""
+        parts, tallies = inputs
         subject = self.options.contract.subject
         counted = (
             tallies
             | "BySubject" >> beam.Map(lambda tally: (subject, tally)).with_output_types(tuple[str, Tally])
             | "AddUp" >> beam.CombinePerKey(_AddUpFn())
         )
-        together = {"parts": parts, "tallies": counted} | "Gather" >> beam.CoGroupByKey()
-        return together | "WriteOnce" >> beam.ParDo(_LoadFn(self.options, self.clock))
+        together = {"parts": parts, "tallies": counted} | "JoinPartsAndTallies" >> beam.CoGroupByKey()
+        return together | "WriteTables" >> beam.ParDo(_LoadFn(self.options, self.clock))

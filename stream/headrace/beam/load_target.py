@@ -1,4 +1,4 @@
-"""What the steps of a load have in common: where it goes, and the files between them."""
+"""The options that the steps of a load share, and the files between them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from headrace.core.resource_names import Names
 from headrace.schemas.registry import Contract
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoadOptions:
-    """Where a load goes. *name* tells it from all others, *folder* is the ``gs://`` address of its files."""
+    """The target of a load. *name* identifies the load, *folder* is the ``gs://`` address of its files."""
 
     name: str
     folder: str
@@ -25,7 +25,7 @@ class LoadOptions:
 
 
 class Part(NamedTuple):
-    """A Parquet file of rows, with the first and the last moment of its events."""
+    """A Parquet file of rows, with the times of its first and last event."""
 
     address: str
     first: datetime

@@ -1,4 +1,4 @@
-"""Mask as Beam carries it."""
+"""Mask as a Beam transform."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class _MaskFn(beam.DoFn):  # type: ignore[misc]
 
 @dataclass
 class MaskPersonalData(beam.PTransform):  # type: ignore[misc]
-    """Mask what the contract calls personal, in the same stage as Decode: nothing unmasked crosses a shuffle."""
+    """Mask personal data, in the same stage as Decode: no unmasked value crosses a shuffle."""
 
     registry: Registry = field(repr=False)
     key: Key

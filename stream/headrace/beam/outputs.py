@@ -1,4 +1,4 @@
-"""The ways out that several steps have."""
+"""The outputs that several steps share."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ TALLIES: Final = "tallies"
 
 
 class Outputs(NamedTuple):
-    """What goes on to the next step, and what leaves the job's main way."""
+    """Batches for the next step; dead letters and tallies leave the main path."""
 
     batches: beam.PCollection
     dead_letters: beam.PCollection
     tallies: beam.PCollection
 
 
-def three_ways(outputs: beam.pvalue.DoOutputsTuple) -> Outputs:
-    """Take a step's outputs apart by name, and tell Beam what is in them."""
+def split_outputs(outputs: beam.pvalue.DoOutputsTuple) -> Outputs:
+    """Split a step's outputs by name, and give Beam their types."""
     found = Outputs(outputs[BATCHES], outputs[DEAD_LETTERS], outputs[TALLIES])
     found.batches.element_type = MicroBatch
     found.tallies.element_type = Tally

@@ -1,4 +1,4 @@
-"""Batches and heads as bytes, between stages and in state: a running job's data must stay readable."""
+"""Batches and pending appends as bytes, between stages and in state: a running job must be able to read its data."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from headrace.core.micro_batch import MicroBatch, from_ipc, to_ipc
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
-    """Where a stream ends, and the batches committed to go there in one append; none when it is idle.
+class PendingAppend:
+    """The end of a stream, and the batches committed to be appended there in one request; no batches when idle.
 
     *assigned_at* is in microseconds since 1970.
     """
@@ -32,46 +32,48 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """A batch decided but not yet assigned; *alone*: of half of what was refused as a whole, which is appended as it is
-    and with nothing else."""
+class QueuedBatch:
+    """A batch that is deduplicated but not yet assigned to an offset.
+
+    *alone*: part of one half of an append that was refused as a whole; that half is appended unchanged and alone.
+    """
 
     batch: MicroBatch
     alone: bool = False
 
 
 def pack_batch(batch: MicroBatch) -> bytes:
-    """Subject, rows, notes (Arrow IPC streams) and sealed messages, each with its length."""
+    """Write subject, rows, notes (Arrow IPC streams) and sealed messages, each with its length."""
     return _join(batch.subject.encode(), to_ipc(batch.rows), to_ipc(batch.notes), batch.sealed)
 
 
 def unpack_batch(data: bytes) -> MicroBatch:
-    """Read back what :func:`pack_batch` wrote."""
+    """Read the output of :func:`pack_batch`."""
     subject, rows, notes, sealed = _split(data)
     return MicroBatch(subject.decode(), from_ipc(rows), from_ipc(notes), sealed)
 
 
-def pack_head(head: Head) -> bytes:
-    """Write a head."""
-    place = struct.pack(">qq", head.offset, head.assigned_at)
-    return _join(head.stream.encode(), place, *(pack_batch(batch) for batch in head.batches))
+def pack_pending(pending: PendingAppend) -> bytes:
+    """Write a pending append."""
+    position = struct.pack(">qq", pending.offset, pending.assigned_at)
+    return _join(pending.stream.encode(), position, *(pack_batch(batch) for batch in pending.batches))
 
 
-def unpack_head(data: bytes) -> Head:
-    """Read back what :func:`pack_head` wrote."""
-    stream, place, *batches = _split(data)
-    offset, assigned_at = struct.unpack(">qq", place)
-    return Head(stream.decode(), offset, assigned_at, tuple(unpack_batch(batch) for batch in batches))
+def unpack_pending(data: bytes) -> PendingAppend:
+    """Read the output of :func:`pack_pending`."""
+    stream, position, *batches = _split(data)
+    offset, assigned_at = struct.unpack(">qq", position)
+    return PendingAppend(stream.decode(), offset, assigned_at, tuple(unpack_batch(batch) for batch in batches))
 
 
-def pack_waiting(waiting: Waiting) -> bytes:
-    """Write a waiting batch."""
-    return bytes([waiting.alone]) + pack_batch(waiting.batch)
+def pack_queued(queued: QueuedBatch) -> bytes:
+    """Write a queued batch."""
+    return bytes([queued.alone]) + pack_batch(queued.batch)
 
 
-def unpack_waiting(data: bytes) -> Waiting:
-    """Read back what :func:`pack_waiting` wrote."""
-    return Waiting(unpack_batch(data[1:]), bool(data[0]))
+def unpack_queued(data: bytes) -> QueuedBatch:
+    """Read the output of :func:`pack_queued`."""
+    return QueuedBatch(unpack_batch(data[1:]), bool(data[0]))
 
 
 def _join(*parts: bytes) -> bytes:

@@ -1,9 +1,10 @@
-"""What waits at one key, in pages: a bundle reads and writes what one append takes, however much waits.
+"""The batches that wait at one key, in pages: a bundle reads and writes one append's worth, however much waits.
 
-Batches come into one bag, the inbox, without anything being read. The key's next timer empties it: into the head when
-nothing else waits, and otherwise into pages, each of what one append takes. Pages are numbered. They lie in a ring of
-bags, since state must have names that are known when the job starts: once more pages wait than there are bags, a bag
-holds several, and what is not taken of it is written again. No Beam here.
+``add`` puts a batch into one bag, the inbox, without reading state. The key's next timer drains the inbox: into the
+pending append when nothing else waits, otherwise into pages, each as large as one append. Pages are numbered. State
+needs names that are known when the job starts, so pages share a fixed number of bags: page *n* is in bag *n* modulo
+that number. Once more pages wait than there are bags, a bag holds several, and taking one rewrites the others.
+No Beam here.
 """
 
 from __future__ import annotations
@@ -16,23 +17,23 @@ from typing import Final, NamedTuple
 
 import pyarrow as pa
 
-from headrace.beam.packing import Head, Waiting, pack_head, pack_waiting, unpack_head, unpack_waiting
-from headrace.beam.state import Bag, Cell
+from headrace.beam.packing import PendingAppend, QueuedBatch, pack_pending, pack_queued, unpack_pending, unpack_queued
+from headrace.beam.state import BagState, ValueState
 from headrace.core.micro_batch import MicroBatch
 from headrace.steps.append import request_bytes
 
-HEAD_BYTES: Final = 4_000_000  # of a request: batches are joined up to it, so that many shards make few requests
-PAGE_BYTES: Final = 32_000_000  # of state, with the sealed messages: below what a value may have, and a commit
-BAGS: Final = 64  # of a (table, shard): some 600 MB to 1 GB wait before two pages share one
+APPEND_BYTES: Final = 4_000_000  # of a request: batches are joined up to it, so that many shards make few requests
+PAGE_BYTES: Final = 32_000_000  # of state, with the sealed messages: less than a value or a commit may have
+BAGS: Final = 64  # of a (table, shard): some 600 MB to 1 GB wait before two pages share a bag
 _NUMBER: Final = struct.Struct(">q")
 _INDEX: Final = struct.Struct(">qqqqq")
 
 
-class Index(NamedTuple):
-    """Pages from *first* to before *end* hold what waits; those from *young* on hold no row of an id of the older half.
+class PageIndex(NamedTuple):
+    """The numbers of the waiting pages, from *first* to before *end*, and the size of the last one.
 
-    Of the last page: how many bytes it has in a request and in state, and a digest of its schema. Without one it takes
-    no more.
+    Pages from *young* on hold no row whose id is in the older half. *requested* and *packed* are the bytes of the last
+    page in a request and in state; *schema* is the digest of its schema, empty when no batch may join it.
     """
 
     first: int = 0
@@ -43,22 +44,22 @@ class Index(NamedTuple):
     schema: bytes = b""
 
     @classmethod
-    def unpack(cls, data: bytes) -> Index:
-        """Read back what :meth:`pack` wrote."""
+    def unpack(cls, data: bytes) -> PageIndex:
+        """Read the output of :meth:`pack`."""
         return cls._make((*_INDEX.unpack_from(data), data[_INDEX.size :]))
 
     def pack(self) -> bytes:
-        """Write it for state."""
+        """Write the index for state."""
         return _INDEX.pack(*self[:5]) + self.schema
 
-    def joined_by(self, waiting: Waiting, packed: int) -> Index:
-        """The index once *waiting*, of so many bytes in state, is in the last page; in a new one if it does not fit."""
-        requested = request_bytes(waiting.batch.rows)
-        schema = b"" if waiting.alone else _digest(waiting.batch.rows.schema)
+    def with_batch(self, queued: QueuedBatch, packed: int) -> PageIndex:
+        """Return the index after adding *queued*, of *packed* bytes in state, to the last page or to a new one."""
+        requested = request_bytes(queued.batch.rows)
+        schema = b"" if queued.alone else _digest(queued.batch.rows.schema)
         fits = (
             self.first < self.end
             and schema == self.schema != b""
-            and self.requested + requested <= HEAD_BYTES
+            and self.requested + requested <= APPEND_BYTES
             and self.packed + packed <= PAGE_BYTES
         )
         if fits:
@@ -66,109 +67,111 @@ class Index(NamedTuple):
         return self._replace(end=self.end + 1, requested=requested, packed=packed, schema=schema)
 
 
-class Placed(NamedTuple):
-    """A batch of the inbox, the number of the page it goes to, and its bytes."""
+class PlacedBatch(NamedTuple):
+    """A batch of the inbox, the number of its page, and its bytes in state."""
 
     number: int
-    waiting: Waiting
+    queued: QueuedBatch
     value: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Queue:
-    """Batches decided and not yet assigned to an offset, and the head that is.
+class PagedQueue:
+    """The batches that are not yet assigned to an offset, and the pending append, which is.
 
     A bundle that only adds needs no *pages*.
     """
 
-    inbox: Bag
-    head: Cell
-    index: Cell
-    pages: Sequence[Bag] = ()
+    inbox: BagState
+    pending: ValueState
+    index: ValueState
+    pages: Sequence[BagState] = ()
 
     def add(self, batch: MicroBatch) -> None:
-        """Let a batch wait; reads nothing."""
-        self.inbox.add(pack_waiting(Waiting(batch)))
+        """Queue a batch without reading state."""
+        self.inbox.add(pack_queued(QueuedBatch(batch)))
 
-    def take(self) -> list[Waiting]:
-        """Take the oldest page out; nothing is left in the inbox. Empty when nothing waits."""
+    def take(self) -> list[QueuedBatch]:
+        """Remove and return the oldest page; empty when nothing waits. The inbox is empty afterwards."""
         before = self._read()
-        placed, index = self._emptied(before)
+        placed, index = self._drain_inbox(before)
         number = index.first
         if number == index.end:
             return []
-        taken = self._removed(number) if number < before.end else []
-        taken += [each.waiting for each in placed if each.number == number]
+        taken = self._remove_page(number) if number < before.end else []
+        taken += [each.queued for each in placed if each.number == number]
         self._put(each for each in placed if each.number != number)
         self._write(index._replace(first=number + 1))
         return taken
 
     def is_empty(self) -> bool:
-        """Whether nothing waits, not even the head; reads the inbox."""
-        index, head = self._read(), self.read_head()
+        """Whether no batch waits or is pending; reads the inbox."""
+        index, pending = self._read(), self.read_pending()
         return (
-            index.first == index.end and (head is None or not head.batches) and not any(True for _ in self.inbox.read())
+            index.first == index.end
+            and (pending is None or not pending.batches)
+            and not any(True for _ in self.inbox.read())
         )
 
     def store(self) -> None:
-        """Move what is in the inbox behind what waits."""
-        placed, index = self._emptied(self._read())
+        """Move the batches of the inbox into pages."""
+        placed, index = self._drain_inbox(self._read())
         if placed:
             self._put(placed)
             self._write(index)
 
     def put_first(self, batches: Iterable[MicroBatch]) -> None:
-        """Let a page of *batches* be taken before all others; nothing is ever added to it, and it is not joined."""
+        """Make a page of *batches* that is taken before all others; no batch ever joins it, nor is it joined."""
         index = self._read()
         number = index.first - 1
         for batch in batches:
-            self._bag(number).add(_tagged(number, pack_waiting(Waiting(batch, alone=True))))
+            self._bag(number).add(_tagged(number, pack_queued(QueuedBatch(batch, alone=True))))
         closed = index._replace(schema=b"") if index.first == index.end else index
         self._write(closed._replace(first=number))
 
-    def read_head(self) -> Head | None:
-        """The head; None before the first."""
-        value = self.head.read()
-        return unpack_head(value) if value else None
+    def read_pending(self) -> PendingAppend | None:
+        """Return the pending append; None before the first."""
+        value = self.pending.read()
+        return unpack_pending(value) if value else None
 
-    def write_head(self, head: Head) -> None:
-        """Commit a head with this bundle."""
-        self.head.write(pack_head(head))
+    def write_pending(self, pending: PendingAppend) -> None:
+        """Write the pending append; it is committed with this bundle."""
+        self.pending.write(pack_pending(pending))
 
     def has_only_young(self) -> bool:
-        """Whether no row waits, nor is in the head, that was decided before :meth:`begin_young` was last called.
+        """Whether every row that waits or is pending was decided after the last call of :meth:`begin_young`.
 
-        The head came from a page before the first. What is put first again has a smaller number than its page had, so
-        it may count as old when it is not, which only delays.
+        The pending append came from a page before the first. A page that was put first again has a smaller number than
+        it had, so it may count as old when it is not; that only delays.
         """
         index = self._read()
         if index.first != index.young:
             return index.first > index.young
-        head = self.read_head()
-        return head is None or not head.batches
+        pending = self.read_pending()
+        return pending is None or not pending.batches
 
     def begin_young(self) -> None:
-        """Whatever is added from now on is young. The inbox has to be empty."""
+        """Count as young all batches added from now on. The inbox must be empty."""
         index = self._read()
         self._write(index._replace(young=index.end, schema=b""))
 
-    def _emptied(self, index: Index) -> tuple[list[Placed], Index]:
-        """Take all out of the inbox, and give it a page each. What a job of before there were pages has left is old."""
-        placed, is_first = [], self.index.read() is None
+    def _drain_inbox(self, index: PageIndex) -> tuple[list[PlacedBatch], PageIndex]:
+        """Empty the inbox, and give each of its batches a page."""
+        placed = []
         for value in self.inbox.read():
-            waiting = unpack_waiting(value)
-            index = index.joined_by(waiting, len(value))
-            placed.append(Placed(index.end - 1, waiting, value))
+            queued = unpack_queued(value)
+            index = index.with_batch(queued, len(value))
+            placed.append(PlacedBatch(index.end - 1, queued, value))
         if placed:
             self.inbox.clear()
-        return placed, index._replace(young=index.end) if is_first else index
+        return placed, index
 
-    def _put(self, placed: Iterable[Placed]) -> None:
+    def _put(self, placed: Iterable[PlacedBatch]) -> None:
         for number, _, value in placed:
             self._bag(number).add(_tagged(number, value))
 
-    def _removed(self, number: int) -> list[Waiting]:
-        """Take a page out of its bag."""
+    def _remove_page(self, number: int) -> list[QueuedBatch]:
+        """Remove a page from its bag, and return its batches."""
         bag = self._bag(number)
         taken: list[bytes] = []
         others: list[bytes] = []
@@ -177,16 +180,16 @@ class Queue:
         bag.clear()
         for each in others:
             bag.add(each)
-        return [unpack_waiting(each[_NUMBER.size :]) for each in taken]
+        return [unpack_queued(each[_NUMBER.size :]) for each in taken]
 
-    def _bag(self, number: int) -> Bag:
+    def _bag(self, number: int) -> BagState:
         return self.pages[number % len(self.pages)]
 
-    def _read(self) -> Index:
+    def _read(self) -> PageIndex:
         value = self.index.read()
-        return Index() if value is None else Index.unpack(value)
+        return PageIndex() if value is None else PageIndex.unpack(value)
 
-    def _write(self, index: Index) -> None:
+    def _write(self, index: PageIndex) -> None:
         self.index.write(index.pack())
 
 

@@ -1,4 +1,4 @@
-"""Dead letters published as Beam carries them: a bundle ends only when each is confirmed."""
+"""Publish dead letters, as a Beam transform: a bundle ends only when each is confirmed."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class _PublishFn(beam.DoFn):  # type: ignore[misc]
         self._publisher = open_gapic_publisher()
 
     def start_bundle(self) -> None:
-        self._letters: list[DeadLetter] = []
+        self._dead_letters: list[DeadLetter] = []
 
-    def process(self, letter: DeadLetter) -> None:
-        self._letters.append(letter)
+    def process(self, dead_letter: DeadLetter) -> None:
+        self._dead_letters.append(dead_letter)
 
     def finish_bundle(self) -> None:
-        publish_letters(self._publisher, self._topic, self._letters, self._sender, datetime.now(UTC))
+        publish_letters(self._publisher, self._topic, self._dead_letters, self._sender, datetime.now(UTC))
 
 
 @dataclass
@@ -37,6 +37,6 @@ class PublishDeadLetters(beam.PTransform):  # type: ignore[misc]
     topic: str
     sender: Sender
 
-    def expand(self, letters: beam.PCollection) -> Any:
-        """Publish, in the stage that refused: raw messages cross no shuffle."""
-        return letters | "Publish" >> beam.ParDo(_PublishFn(self.topic, self.sender))
+    def expand(self, dead_letters: beam.PCollection) -> Any:
+        """Publish in the stage that refused: no raw message crosses a shuffle."""
+        return dead_letters | "Publish" >> beam.ParDo(_PublishFn(self.topic, self.sender))

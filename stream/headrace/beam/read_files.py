@@ -1,4 +1,4 @@
-"""Files of history in place of subscriptions: each is read by one worker, line after line."""
+"""Read files of history instead of subscriptions: one worker reads a file, line by line."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class _ReadFn(beam.DoFn):  # type: ignore[misc]
 
 @dataclass
 class ReadFiles(beam.PTransform):  # type: ignore[misc]
-    """Read the files of *task* into lists of messages; fails with BackfillError when one cannot be written as it is."""
+    """Read the files of *task* into lists of messages; raises BackfillError for a file that cannot be backfilled."""
 
     task: Task = field(repr=False)
 
     def expand(self, begin: Any) -> beam.PCollection:
-        """A file is the unit of work; lines go on in the same stage."""
-        files = begin | "Files" >> beam.Create(list(self.task.files), reshuffle=False)
-        spread = files | "Spread" >> beam.Reshuffle()
-        return spread | "ReadLines" >> beam.ParDo(_ReadFn(replace(self.task, files=[])))
+        """Distribute the files over workers; their lines stay in the same stage."""
+        files = begin | "ListFiles" >> beam.Create(list(self.task.files), reshuffle=False)
+        distributed = files | "DistributeFiles" >> beam.Reshuffle()
+        return distributed | "ReadLines" >> beam.ParDo(_ReadFn(replace(self.task, files=[])))

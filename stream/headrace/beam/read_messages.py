@@ -1,4 +1,4 @@
-"""Messages of every subject's subscription, in lists of one subject each, as Dataflow reads them."""
+"""Read every subject's subscription into lists of messages of one subject, as Dataflow does."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from headrace.core.message import Message
 from headrace.schemas.envelope import to_micros
 
 
-def from_beam(message: PubsubMessage, subject: str) -> Message:
-    """Take over a message as Beam gives it."""
+def to_message(message: PubsubMessage, subject: str) -> Message:
+    """Convert a message of Beam."""
     return Message(
         subject=subject,
         data=message.data,
@@ -28,13 +28,13 @@ def from_beam(message: PubsubMessage, subject: str) -> Message:
 
 @dataclass
 class ReadSubscriptions(beam.PTransform):  # type: ignore[misc]
-    """Read each subject's subscription. The embedded engine pulls for itself: see ``headrace.engine.embedded``."""
+    """Read each subject's subscription. The embedded engine has its own: see ``headrace.engine.puller``."""
 
     subscriptions: Mapping[str, str]
     batch_messages: int
 
     def expand(self, begin: Any) -> beam.PCollection:
-        """One branch a subject; labels come from subjects, which never change their names."""
+        """Build one branch for each subject; its labels contain the subject, whose name never changes."""
         branches = [self._branch(begin, subject, path) for subject, path in sorted(self.subscriptions.items())]
         return branches | "GatherSubjects" >> beam.Flatten()
 
@@ -44,6 +44,6 @@ class ReadSubscriptions(beam.PTransform):  # type: ignore[misc]
         return (
             begin
             | f"Read[{subject}]" >> read
-            | f"TakeOver[{subject}]" >> beam.Map(from_beam, subject)
+            | f"ToMessage[{subject}]" >> beam.Map(to_message, subject)
             | f"Batch[{subject}]" >> batch
         )

@@ -1,4 +1,4 @@
-"""What became of rows of one batch, and how it is counted."""
+"""The outcomes of one batch's rows, and their tallies."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from headrace.core.micro_batch import MicroBatch
 from headrace.core.tally import Outcome, Tally, tally_refusals, tally_rows, tally_written
 
 
-class Fates(NamedTuple):
-    """Rows by index: written, duplicate or refused; those not named are undecided yet."""
+class RowOutcomes(NamedTuple):
+    """Rows by index: written, duplicate or refused. A row that is not listed has no outcome yet."""
 
     batch: MicroBatch
     written: Sequence[int] = ()
@@ -20,10 +20,10 @@ class Fates(NamedTuple):
     refusals: Sequence[Refusal] = ()
 
 
-def tally_fates(fates: Fates, window: timedelta) -> Iterator[Tally]:
-    """Count what became of rows."""
-    if fates.written:
-        yield tally_written(fates.batch.take(fates.written), window)
-    if fates.duplicates:
-        yield tally_rows(fates.batch.take(fates.duplicates), Outcome.DUPLICATE, window)
-    yield from tally_refusals(fates.batch, fates.refusals, window)
+def tally_outcomes(outcomes: RowOutcomes, window: timedelta) -> Iterator[Tally]:
+    """Count rows by outcome."""
+    if outcomes.written:
+        yield tally_written(outcomes.batch.take(outcomes.written), window)
+    if outcomes.duplicates:
+        yield tally_rows(outcomes.batch.take(outcomes.duplicates), Outcome.DUPLICATE, window)
+    yield from tally_refusals(outcomes.batch, outcomes.refusals, window)

@@ -1,4 +1,4 @@
-"""Dead letters of rows whose messages ride along sealed."""
+"""Dead letters of rows whose original messages travel with the batch, sealed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from headrace.core.micro_batch import MicroBatch
 from headrace.core.sealed_messages import unseal
 
 
-def sealed_letters(batch: MicroBatch, refusals: Sequence[Refusal], stage: str, key: bytes) -> Iterator[DeadLetter]:
-    """Open the sealed messages of *batch*, if any row is refused, and make a dead letter of each that is."""
+def unseal_dead_letters(batch: MicroBatch, refusals: Sequence[Refusal], stage: str, key: bytes) -> Iterator[DeadLetter]:
+    """Make a dead letter of each refused row; unseal the messages of *batch* only if a row is refused."""
     if refusals:
         yield from dead_letters(unseal(batch.sealed, key), batch, refusals, stage)

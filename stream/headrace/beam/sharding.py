@@ -1,4 +1,4 @@
-"""Rows by shard, each with its own messages: what one (table, shard) decides, no other does."""
+"""Split rows by shard, each with its own messages: only one (table, shard) decides about an id."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from headrace.beam.state import Key
 from headrace.core.micro_batch import MicroBatch, key_rows
 from headrace.core.sealed_messages import seal, unseal
 
-Keyed = tuple[Key, MicroBatch]
+KeyedBatch = tuple[Key, MicroBatch]
 
 
-def split_sealed(batch: MicroBatch, shards: int, key: bytes) -> Iterator[Keyed]:
-    """Key rows by (subject, shard), each shard with its own messages: state would hold the others' many times."""
+def split_sealed(batch: MicroBatch, shards: int, key: bytes) -> Iterator[KeyedBatch]:
+    """Key rows by (subject, shard). Each shard gets only its own messages, so that state holds none twice."""
     parts = list(_split(batch, shards))
     if len(parts) == 1:
         yield from parts
         return
     messages = unseal(batch.sealed, key)
     for shard, part in parts:
-        place = part.notes.schema.get_field_index("message")
-        own = [messages[index] for index in part.notes.column(place).to_pylist()]
-        notes = part.notes.set_column(place, part.notes.schema.field(place), pa.array(range(len(own)), pa.int32()))
+        column = part.notes.schema.get_field_index("message")
+        own = [messages[index] for index in part.notes.column(column).to_pylist()]
+        notes = part.notes.set_column(column, part.notes.schema.field(column), pa.array(range(len(own)), pa.int32()))
         yield shard, replace(part, notes=notes, sealed=seal(own, key))
 
 
-def _split(batch: MicroBatch, shards: int) -> Iterator[Keyed]:
-    """A shard is the first 32 bits of the id's hash modulo *shards*."""
+def _split(batch: MicroBatch, shards: int) -> Iterator[KeyedBatch]:
+    """Split by shard: the first 32 bits of the id's hash modulo *shards*."""
     if shards == 1:
         yield (batch.subject, 0), batch
         return

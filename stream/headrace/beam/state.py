@@ -1,6 +1,6 @@
-"""What one (table, shard) keeps in state: cells that change with their bundle's commit, or not at all.
+"""The state of one (table, shard): values and bags that change with their bundle's commit, or not at all.
 
-Beam's state objects have these methods; so has whoever replays bundles in a test.
+Beam's state objects have the methods of these protocols; so do the objects of tests that replay bundles.
 """
 
 from __future__ import annotations
@@ -18,44 +18,50 @@ from headrace.steps.deduplicate import SeenIds, chained, without
 Key = tuple[str, int]  # (subject, shard)
 
 
-class Cell(Protocol):
+class ValueState(Protocol):
     """One value."""
 
     def read(self) -> bytes | None:
-        """What was written last, in this bundle too."""
+        """Return the value written last, in this bundle too."""
 
     def write(self, value: bytes) -> None:
-        """Put *value* in its place."""
+        """Replace the value."""
 
 
-class Bag(Protocol):
+class BagState(Protocol):
     """Values in no order."""
 
     def read(self) -> Iterable[bytes]:
-        """Everything added, in this bundle too."""
+        """Return all values, those added in this bundle too."""
 
     def add(self, value: bytes) -> None:
-        """Add *value*; reads nothing."""
+        """Add *value* without reading."""
 
     def clear(self) -> None:
-        """Empty it."""
+        """Remove all values."""
 
 
 @dataclass
-class Memory:
-    """What a worker holds outside state: ids it has unpacked, by their version, and the heads of this bundle."""
+class WorkerCache:
+    """Values that a worker keeps between reads of state.
+
+    *seen* holds unpacked ids, valid for their version; *assigned* holds keys whose pending append this bundle wrote.
+    """
 
     seen: dict[Key, SeenIds] = field(default_factory=dict)
     assigned: set[Key] = field(default_factory=set)
 
     def begin_bundle(self) -> None:
-        """What earlier bundles assigned is committed, or gone."""
+        """Forget what earlier bundles assigned: it is committed, or lost."""
         self.assigned.clear()
 
 
-class Mark(NamedTuple):
-    """What one cell says of the ids: how often they have turned, since when they are complete, the newest publish time
-    among them (both in microseconds since 1970), their version, and a digest of the table's identity."""
+class IdsMetadata(NamedTuple):
+    """What is known of the remembered ids.
+
+    How often they have turned, since when they are complete, the newest publish time among them (both in microseconds
+    since 1970), their version, and a digest of the table's identity.
+    """
 
     turns: int = 0
     since: int = 0
@@ -69,100 +75,101 @@ _VERSION_BYTES: Final = 16
 TABLE_BYTES: Final = 8
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ids:
-    """Ids remembered, in two bags by age: each half of the budget the older bag is emptied and becomes the newer, once
-    none of its rows waits.
+    """The remembered ids, in two bags by age.
 
-    So nothing written is copied, and no bag is read while the worker's memory has the committed version.
+    When the newer bag holds half of the budget, and no row of the older bag waits, the older bag is emptied and becomes
+    the newer one. So no id is copied, and no bag is read while the worker's cache holds the committed version.
     """
 
     key: Key
-    even: Bag
-    odd: Bag
-    version: Cell
-    memory: Memory
+    even: BagState
+    odd: BagState
+    metadata: ValueState
+    cache: WorkerCache
     budget: int
 
     def seen(self) -> SeenIds:
-        """The ids as committed, and as changed in this bundle."""
-        mark = self._read() or Mark()
-        seen = self.memory.seen.get(self.key)
-        if seen is None or seen.version != mark.version:
-            older, recent = self._bag(mark.turns + 1).read(), self._bag(mark.turns).read()
-            seen = SeenIds(older, recent, mark.version, self.budget)
-            self.memory.seen[self.key] = seen
+        """Return the ids as committed, with this bundle's changes."""
+        metadata = self._read() or IdsMetadata()
+        seen = self.cache.seen.get(self.key)
+        if seen is None or seen.version != metadata.version:
+            older, recent = self._bag(metadata.turns + 1).read(), self._bag(metadata.turns).read()
+            seen = SeenIds(older, recent, metadata.version, self.budget)
+            self.cache.seen[self.key] = seen
         return seen
 
     def since(self) -> int | None:
-        """Of messages published after this moment every id is remembered; None when nothing is known yet."""
-        mark = self._read()
-        return None if mark is None else mark.since
+        """Return the moment from which on the ids of all published messages are remembered; None in new state."""
+        metadata = self._read()
+        return None if metadata is None else metadata.since
 
     def begin(self, since: int, table: bytes = b"") -> None:
-        """Remember ids of messages that are published after *since*, in microseconds since 1970; of this *table*."""
-        self._write(Mark(since=since, table=table))
+        """Begin to remember ids of messages published after *since*, in microseconds since 1970; of this *table*."""
+        self._write(IdsMetadata(since=since, table=table))
 
     def table(self) -> bytes:
-        """A digest of the identity of the table whose ids these are; nothing when nobody noted it."""
-        return (self._read() or Mark()).table
+        """Return the digest of the table's identity; empty while it is unknown."""
+        return (self._read() or IdsMetadata()).table
 
     def note_table(self, table: bytes) -> None:
-        """Note whose ids these are."""
-        self._write((self._read() or Mark())._replace(table=table))
+        """Store the digest of the table's identity."""
+        self._write((self._read() or IdsMetadata())._replace(table=table))
 
     def begin_anew(self, since: int, table: bytes) -> None:
-        """Forget every id, because they are of a table that is gone; none of their rows may wait."""
-        mark = self._read() or Mark()
+        """Forget every id, because their table is gone; none of their rows may wait."""
+        metadata = self._read() or IdsMetadata()
         self.even.clear()
         self.odd.clear()
-        self.memory.seen.pop(self.key, None)
-        self._write(Mark(mark.turns, since, 0, chained(mark.version, b"another table"), table))
+        self.cache.seen.pop(self.key, None)
+        self._write(IdsMetadata(metadata.turns, since, 0, chained(metadata.version, b"another table"), table))
 
     def remember(self, batch: MicroBatch) -> None:
-        """Remember every row of *batch*: from here on it is pending, then written."""
-        seen, mark = self.seen(), self._read() or Mark()
-        self._bag(mark.turns).add(seen.remember(batch))
-        newest = max(mark.newest, pc.max(batch.notes.column("published_at")).as_py())
-        self._write(mark._replace(newest=newest, version=seen.version))
+        """Remember every row of *batch*: each is pending from now on, and later written."""
+        seen, metadata = self.seen(), self._read() or IdsMetadata()
+        self._bag(metadata.turns).add(seen.remember(batch))
+        newest = max(metadata.newest, pc.max(batch.notes.column("published_at")).as_py())
+        self._write(metadata._replace(newest=newest, version=seen.version))
 
     def is_due(self) -> bool:
-        """Whether half of the budget is used up by the younger half of the ids."""
+        """Whether the newer ids use up half of the budget."""
         return self.seen().is_due()
 
     def turn(self, now: int) -> None:
-        """Forget the older half of the ids; what was published until *now* is looked up from here on.
+        """Forget the older half of the ids; messages published until *now* are looked up from now on.
 
-        None of their rows may wait: it does not stand in the table yet, so no lookup would find it.
+        None of their rows may wait: a waiting row is not in the table yet, so no lookup would find it.
         """
-        seen, mark = self.seen(), self._read() or Mark()
+        seen, metadata = self.seen(), self._read() or IdsMetadata()
         seen.turn()
-        self._bag(mark.turns + 1).clear()
-        since = max(mark.since, mark.newest, now)
-        self._write(Mark(mark.turns + 1, since, mark.newest, seen.version, mark.table))
+        self._bag(metadata.turns + 1).clear()
+        since = max(metadata.since, metadata.newest, now)
+        self._write(IdsMetadata(metadata.turns + 1, since, metadata.newest, seen.version, metadata.table))
 
     def forget(self, batch: MicroBatch) -> None:
-        """Forget every row of *batch*: it becomes a dead letter in this commit, and may be replayed."""
+        """Forget every row of *batch*: each becomes a dead letter in this commit, and may be replayed."""
         keys = frozenset(batch.notes.column("event_key").to_pylist())
         for bag in (self.even, self.odd):
             kept = without(bag.read(), keys)
             bag.clear()
             bag.add(kept)
-        mark = self._read() or Mark()
-        self._write(mark._replace(version=chained(mark.version, b"".join(sorted(keys)))))
-        self.memory.seen.pop(self.key, None)
+        metadata = self._read() or IdsMetadata()
+        self._write(metadata._replace(version=chained(metadata.version, b"".join(sorted(keys)))))
+        self.cache.seen.pop(self.key, None)
 
-    def _bag(self, turn: int) -> Bag:
+    def _bag(self, turn: int) -> BagState:
         return self.odd if turn % 2 else self.even
 
-    def _read(self) -> Mark | None:
-        value = self.version.read()
+    def _read(self) -> IdsMetadata | None:
+        value = self.metadata.read()
         if value is None:
             return None
         turns, since, newest = _TIMES.unpack_from(value)
         rest = value[_TIMES.size :]
-        known = len(rest) % _VERSION_BYTES  # a job that knew nothing of tables wrote a version or nothing
-        return Mark(turns, since, newest, rest[known:], rest[:known])
+        table_bytes = len(rest) % _VERSION_BYTES  # 0 while the table's identity is unknown
+        return IdsMetadata(turns, since, newest, rest[table_bytes:], rest[:table_bytes])
 
-    def _write(self, mark: Mark) -> None:
-        self.version.write(_TIMES.pack(mark.turns, mark.since, mark.newest) + mark.table + mark.version)
+    def _write(self, metadata: IdsMetadata) -> None:
+        times = _TIMES.pack(metadata.turns, metadata.since, metadata.newest)
+        self.metadata.write(times + metadata.table + metadata.version)

@@ -1,4 +1,4 @@
-"""Many bags as one argument: Beam gives a method the state that its signature names."""
+"""State of many bags as one argument: Beam passes only the state that a method's signature names."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import apache_beam as beam
 from apache_beam.coders import BytesCoder
 from apache_beam.transforms.userstate import BagStateSpec
 
-from headrace.beam.state import Bag
+from headrace.beam.state import BagState
 
 _PREFIX: Final = "page_"
 
 
-def ring_of(bags: int) -> Sequence[BagStateSpec]:
-    """Specs of so many bags. Their number belongs to the state of a running job: it may never change."""
+def page_bag_specs(bags: int) -> Sequence[BagStateSpec]:
+    """Return the specs of that many bags. Never change the number: it belongs to the state of a running job."""
     return [BagStateSpec(f"{_PREFIX}{number:02}", BytesCoder()) for number in range(bags)]
 
 
-def with_bags(specs: Sequence[BagStateSpec]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Let a timer's method have *specs* among its ``**`` arguments; :func:`in_ring` puts them in order.
+def with_page_bags(specs: Sequence[BagStateSpec]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Pass the state of *specs* to a timer's method in its ``**`` arguments; :func:`in_page_order` sorts them.
 
-    Each costs about 17 microseconds a bundle, read or not: so none of them belongs to ``process``.
+    Each bag costs about 17 microseconds a bundle, read or not, so ``process`` gets none of them.
     """
 
     def named(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -38,6 +38,6 @@ def with_bags(specs: Sequence[BagStateSpec]) -> Callable[[Callable[..., Any]], C
     return named
 
 
-def in_ring(bags: dict[str, Bag]) -> list[Bag]:
-    """What such a method was given, in order."""
+def in_page_order(bags: dict[str, BagState]) -> list[BagState]:
+    """Return the bags in the order of their numbers."""
     return [bags[name] for name in sorted(bags, key=lambda name: int(name.removeprefix(_PREFIX)))]

@@ -1,4 +1,4 @@
-"""Which tables a worker writes to: their identities, looked at every few seconds."""
+"""The identities of the tables that a worker writes, read every few seconds."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from requests.exceptions import RequestException
 from headrace.beam.state import TABLE_BYTES
 from headrace.bigquery.table_identity import look_at_table
 
-LOOK_SECONDS: Final = 10.0
+CACHE_SECONDS: Final = 10.0
 _LOG = structlog.get_logger("headrace")
 
 
 @dataclass
 class TableIdentities:
-    """Digests of identities, kept for *LOOK_SECONDS*; *seconds* is a monotonic clock."""
+    """Digests of identities, cached for *CACHE_SECONDS*; *seconds* is a monotonic clock."""
 
     client: bigquery.Client
     seconds: Callable[[], float] = time.monotonic
-    _kept: dict[str, tuple[bytes, float]] = field(default_factory=dict)
+    _cached: dict[str, tuple[bytes, float]] = field(default_factory=dict)
 
-    def of(self, table: str) -> bytes:
-        """The digest for *table*, as SQL names it; nothing when it cannot be looked at, which is tried again."""
-        digest, until = self._kept.get(table, (b"", 0.0))
+    def digest_of(self, table: str) -> bytes:
+        """Return the digest for *table*, as SQL names it; empty when it cannot be read, which is retried."""
+        digest, until = self._cached.get(table, (b"", 0.0))
         if self.seconds() < until:
             return digest
         try:
@@ -40,5 +40,5 @@ class TableIdentities:
         except (GoogleAPIError, GoogleAuthError, RequestException) as error:
             _LOG.warning("table_not_seen", table=table, error=type(error).__name__)
             digest = b""
-        self._kept[table] = digest, self.seconds() + LOOK_SECONDS
+        self._cached[table] = digest, self.seconds() + CACHE_SECONDS
         return digest

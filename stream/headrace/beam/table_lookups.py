@@ -1,4 +1,4 @@
-"""What tables themselves say, on Dataflow: a lookup that fails fails its bundle, and says who needs what."""
+"""Lookups in tables, on Dataflow: a failed lookup fails its bundle, with the permission that the job needs."""
 
 from __future__ import annotations
 
@@ -34,49 +34,49 @@ class EventTable:
         identities: TableIdentities | None = None,
     ) -> None:
         self._table = table
-        self._stored = StoredRows(client, sql_name(table), derived)
+        self._existing = StoredRows(client, sql_name(table), derived)
         self._identities = identities
 
     def identity(self) -> bytes:
-        """A digest of which table it is; nothing when nobody looks, or it cannot be looked at right now."""
-        return b"" if self._identities is None else self._identities.of(sql_name(self._table))
+        """Return a digest that tells this table from another of its name; empty when it cannot be read right now."""
+        return b"" if self._identities is None else self._identities.digest_of(sql_name(self._table))
 
     def is_empty(self) -> bool:
-        """Whether there is no row at all."""
-        with _asking(self._table):
-            return self._stored.is_empty()
+        """Whether the table has no row."""
+        with _lookup_errors(self._table):
+            return self._existing.is_empty()
 
     def now(self) -> int:
-        """BigQuery's own time, in microseconds since 1970."""
-        with _asking(self._table):
-            return self._stored.now()
+        """Return BigQuery's own time, in microseconds since 1970."""
+        with _lookup_errors(self._table):
+            return self._existing.now()
 
     def compare(self, rows: pa.RecordBatch) -> dict[int, bool]:
-        """Give the indexes of *rows* whose id stands there, and whether with the same content."""
-        with _asking(self._table):
-            return self._stored.compare(rows)
+        """Return the indexes of *rows* whose id the table holds, and whether the content is the same."""
+        with _lookup_errors(self._table):
+            return self._existing.compare(rows)
 
     def count(self, rows: pa.RecordBatch) -> int:
-        """Count the ones of *rows* whose id stands there."""
-        with _asking(self._table):
-            return self._stored.count(rows)
+        """Count those of *rows* whose id the table holds."""
+        with _lookup_errors(self._table):
+            return self._existing.count(rows)
 
 
 class TallyTable:
-    """The table of tallies, named as above."""
+    """The table of tallies, named as in :class:`EventTable`."""
 
     def __init__(self, client: bigquery.Client, table: str) -> None:
         self._table = table
-        self._stored = StoredTallies(client, sql_name(table))
+        self._existing = StoredTallies(client, sql_name(table))
 
     def count(self, rows: pa.RecordBatch) -> int:
-        """Count the lines whose id stands there; raises LookupFailedError."""
-        with _asking(self._table):
-            return self._stored.count(rows)
+        """Count those of *rows* whose id the table holds; raises LookupFailedError."""
+        with _lookup_errors(self._table):
+            return self._existing.count(rows)
 
 
 @contextmanager
-def _asking(table: str) -> Iterator[None]:
+def _lookup_errors(table: str) -> Iterator[None]:
     try:
         yield
     except (GoogleAPIError, GoogleAuthError, RequestsConnectionError, Timeout, TimeoutError) as error:

@@ -1,4 +1,4 @@
-"""Transform as Beam carries it: only in the graph of a job that has something to transform."""
+"""Transform as a Beam transform: only in the graph of a job whose contracts transform rows."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
 
 from headrace.beam.circuit_breaker_dofn import BundleCircuitBreaker
-from headrace.beam.outputs import BATCHES, DEAD_LETTERS, TALLIES, Outputs, three_ways
-from headrace.beam.sealed_dead_letters import sealed_letters
+from headrace.beam.outputs import BATCHES, DEAD_LETTERS, TALLIES, Outputs, split_outputs
+from headrace.beam.sealed_dead_letters import unseal_dead_letters
 from headrace.config.secrets import Key
 from headrace.core.micro_batch import MicroBatch
 from headrace.core.sealed_messages import sealing_key
@@ -42,21 +42,21 @@ class _TransformFn(beam.DoFn):  # type: ignore[misc]
         if transformer is None:
             yield batch
             return
-        done = transformer.transform(batch)
-        self._circuit.check(subject, self._clock(), len(batch), done.refusals)
-        for tally in tally_refusals(batch, done.refusals, self._window):
+        transformed = transformer.transform(batch)
+        self._circuit.check(subject, self._clock(), len(batch), transformed.refusals)
+        for tally in tally_refusals(batch, transformed.refusals, self._window):
             yield TaggedOutput(TALLIES, tally)
-        for letter in sealed_letters(batch, done.refusals, STAGE, self._key):
-            yield TaggedOutput(DEAD_LETTERS, letter)
-        if done.dropped is not None:
-            yield TaggedOutput(TALLIES, tally_rows(done.dropped, Outcome.DROPPED, self._window))
-        if done.batch is not None:
-            yield done.batch
+        for dead_letter in unseal_dead_letters(batch, transformed.refusals, STAGE, self._key):
+            yield TaggedOutput(DEAD_LETTERS, dead_letter)
+        if transformed.dropped is not None:
+            yield TaggedOutput(TALLIES, tally_rows(transformed.dropped, Outcome.DROPPED, self._window))
+        if transformed.batch is not None:
+            yield transformed.batch
 
 
 @dataclass
 class TransformRows(beam.PTransform):  # type: ignore[misc]
-    """Filter rows and fill derived columns, in the stage of Mask; set aside what fails, count what is dropped."""
+    """Filter rows and fill derived columns, in the stage of Mask; make dead letters of failures, count dropped rows."""
 
     registry: Registry = field(repr=False)
     window: timedelta
@@ -69,4 +69,4 @@ class TransformRows(beam.PTransform):  # type: ignore[misc]
         outputs = batches | "TransformColumns" >> beam.ParDo(transform_fn).with_outputs(
             DEAD_LETTERS, TALLIES, main=BATCHES
         )
-        return three_ways(outputs)
+        return split_outputs(outputs)

@@ -1,4 +1,4 @@
-"""Window as Beam carries it."""
+"""Window as a Beam transform."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from datetime import timedelta
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
 
-from headrace.beam.outputs import BATCHES, DEAD_LETTERS, TALLIES, Outputs, three_ways
-from headrace.beam.sealed_dead_letters import sealed_letters
+from headrace.beam.outputs import BATCHES, DEAD_LETTERS, TALLIES, Outputs, split_outputs
+from headrace.beam.sealed_dead_letters import unseal_dead_letters
 from headrace.config.secrets import Key
 from headrace.core.micro_batch import MicroBatch
 from headrace.core.sealed_messages import sealing_key
@@ -32,15 +32,15 @@ class _WindowFn(beam.DoFn):  # type: ignore[misc]
         windowed = assign_windows(batch, self._registry.latest(batch.subject), self._window)
         for tally in tally_refusals(batch, windowed.refusals, self._window):
             yield TaggedOutput(TALLIES, tally)
-        for letter in sealed_letters(batch, windowed.refusals, STAGE, self._key):
-            yield TaggedOutput(DEAD_LETTERS, letter)
+        for dead_letter in unseal_dead_letters(batch, windowed.refusals, STAGE, self._key):
+            yield TaggedOutput(DEAD_LETTERS, dead_letter)
         if windowed.batch is not None:
             yield windowed.batch
 
 
 @dataclass
 class AssignWindows(beam.PTransform):  # type: ignore[misc]
-    """Give every row its window, never splitting a batch by it; set aside what is too late or in the future."""
+    """Note each row's window without splitting the batch; make dead letters of rows too late or in the future."""
 
     registry: Registry = field(repr=False)
     window: timedelta
@@ -50,4 +50,4 @@ class AssignWindows(beam.PTransform):  # type: ignore[misc]
         """Assign."""
         window_fn = _WindowFn(self.registry, self.window, self.sealing)
         outputs = batches | "AssignToWindows" >> beam.ParDo(window_fn).with_outputs(DEAD_LETTERS, TALLIES, main=BATCHES)
-        return three_ways(outputs)
+        return split_outputs(outputs)

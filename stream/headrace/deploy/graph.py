@@ -40,11 +40,11 @@ def describe(proto: Any, shards: int) -> Graph:
             tag: str(context.coders.get_by_id(proto.components.pcollections[name].coder_id))
             for tag, name in sorted(each.outputs.items())
         }
-        steps[each.unique_name] = {"does": each.spec.urn, "coders": coders, **_kept(each, context)}
+        steps[each.unique_name] = {"transform": each.spec.urn, "coders": coders, **_state_and_timers(each, context)}
     return {"shards": shards, "steps": dict(sorted(steps.items()))}
 
 
-def _kept(transform: Any, context: PipelineContext) -> dict[str, dict[str, str]]:
+def _state_and_timers(transform: Any, context: PipelineContext) -> dict[str, dict[str, str]]:
     if transform.spec.urn != _PARDO:
         return {"states": {}, "timers": {}}
     payload = beam_runner_api_pb2.ParDoPayload.FromString(transform.spec.payload)

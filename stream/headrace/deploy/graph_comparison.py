@@ -76,8 +76,8 @@ def compare(running: Graph, new: Graph) -> list[GraphChange]:
 def _keys(before: Mapping[str, str], after: Mapping[str, str]) -> list[GraphChange]:
     effects = {
         "masking": ("tokens made from then on differ", True),
-        "masking_key_version": ("tokens made from then on begin otherwise", True),
-        "sealing": ("what waits cannot be opened", False),
+        "masking_key_version": ("tokens made from then on have another prefix", True),
+        "sealing": ("waiting messages cannot be unsealed", False),
     }
     return [
         GraphChange("Keys", f"{_KEYS[name]}: {before[name]} became {after[name]}; {effect}", compatible)
@@ -108,8 +108,8 @@ def _rename(label: str, mapping: Mapping[str, str]) -> str:
 
 def _step(label: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[GraphChange]:
     changes = []
-    if before["does"] != after["does"]:
-        changes.append(GraphChange(label, f"does: {before['does']} became {after['does']}", False))
+    if before["transform"] != after["transform"]:
+        changes.append(GraphChange(label, f"transform: {before['transform']} became {after['transform']}", False))
     old, new = dict(dependencies(before)), dict(dependencies(after))
     for name in old.keys() - new.keys():
         changes.append(GraphChange(label, f"{name}: gone; the running job's data there would be lost", False))
@@ -138,8 +138,8 @@ def dependencies(step: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _folded(states: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Yield names and specs, one for all names that differ only in their number.
 
-    >>> list(_folded({"head": "V", "page_00": "B", "page_01": "B", "page_02": "B"}))
-    [('head', 'V'), ('page_00 to page_02', 'B')]
+    >>> list(_folded({"inbox": "V", "page_00": "B", "page_01": "B", "page_02": "B"}))
+    [('inbox', 'V'), ('page_00 to page_02', 'B')]
     """
     groups: dict[tuple[str, str], list[str]] = {}
     for name, spec in sorted(states.items()):

@@ -48,7 +48,15 @@ def backfill_pipeline_for(
     options = PipelineOptions(flags)
     name, temp = uuid4().hex[:20], options.view_as(GoogleCloudOptions).temp_location
     folder = f"{temp.rstrip('/')}/headrace-load-{name}"
-    place = LoadOptions(name, folder, task.contract, settings.names, settings.shards, settings.window, sealing)
+    place = LoadOptions(
+        name=name,
+        folder=folder,
+        contract=task.contract,
+        names=settings.names,
+        shards=settings.shards,
+        window=settings.window,
+        sealing=sealing,
+    )
     pipeline = beam.Pipeline(options=options)
     load(pipeline, job, task, place)
     return pipeline

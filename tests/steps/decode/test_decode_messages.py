@@ -28,8 +28,8 @@ from tests.support.builders import (
     an_envelope,
     encode,
 )
-from tests.support.ledgers import content_hash
 from tests.support.readers import KINDS, columns_of
+from tests.support.shard_state import content_hash
 from tests.support.strategies import FIXED_PROFILE
 
 NOW = to_micros(MOMENT) + 5

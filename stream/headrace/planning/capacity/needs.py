@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from headrace.beam.pages import BAGS, HEAD_BYTES, PAGE_BYTES
+from headrace.beam.pages import APPEND_BYTES, BAGS, PAGE_BYTES
 from headrace.planning.capacity.calibration import Calibration, Kind
 from headrace.planning.capacity.limits import Limit, Limits
 from headrace.planning.capacity.load import Load, Machine
@@ -137,7 +137,7 @@ class CapacityPlan:
     @property
     def head_events(self) -> float:
         """Most events of one append: a page."""
-        return max(1.0, min(HEAD_BYTES / self.load.row_bytes, PAGE_BYTES / self.packed_bytes))
+        return max(1.0, min(APPEND_BYTES / self.load.row_bytes, PAGE_BYTES / self.packed_bytes))
 
     @property
     def engine_bytes(self) -> float:

@@ -1,18 +1,19 @@
-"""What the ledger works on, in memory: batches of things, state that can be copied, and BigQuery's streams."""
+"""A table shard's surroundings, in memory: batches of things, state that can be copied, and BigQuery's streams."""
 
 from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import pyarrow as pa
 from google.rpc import code_pb2
 
-from headrace.beam.pages import Queue
-from headrace.beam.state import Ids, Memory
+from headrace.beam.append_queue import AppendQueue, unchanged
+from headrace.beam.pages import PagedQueue
+from headrace.beam.state import Ids, WorkerCache
 from headrace.bigquery.append_result import Answer
 from headrace.bigquery.write_streams import Rows
 from headrace.core.message import Message
@@ -24,7 +25,7 @@ KEY: Final = ("things", 0)
 SEALING_KEY: Final = bytes(32)
 LOST: Final = Answer(code_pb2.UNAVAILABLE)
 TABLE: Final = "projects/p/datasets/d/tables/things"
-Cells = dict[str, tuple[bytes, ...]]
+StateValues = dict[str, tuple[bytes, ...]]
 
 
 def a_message(event_id: str, content: str, published_at: int = 0) -> Message:
@@ -54,42 +55,64 @@ def a_batch(messages: list[Message]) -> MicroBatch:
 class State:
     """One value or bag in a bundle's copy of what is committed."""
 
-    def __init__(self, cells: Cells, name: str) -> None:
-        self._cells, self._name = cells, name
+    def __init__(self, state: StateValues, name: str) -> None:
+        self._state, self._name = state, name
 
     def read_all(self) -> tuple[bytes, ...]:
-        return self._cells.get(self._name, ())
+        return self._state.get(self._name, ())
 
     def clear(self) -> None:
-        self._cells[self._name] = ()
+        self._state[self._name] = ()
 
 
-class ABag(State):
+class FakeBag(State):
     def read(self) -> Iterable[bytes]:
         return self.read_all()
 
     def add(self, value: bytes) -> None:
-        there = dict.get(self._cells, self._name, ())  # as no read of state: adding is none
-        self._cells[self._name] = (value, *there)  # in no order that anyone may rely on
+        there = dict.get(self._state, self._name, ())  # not read_all: adding reads no state
+        self._state[self._name] = (value, *there)  # in no order that anyone may rely on
 
 
-class ACell(State):
+class FakeValue(State):
     def read(self) -> bytes | None:
         return next(iter(self.read_all()), None)
 
     def write(self, value: bytes) -> None:
-        self._cells[self._name] = (value,)
+        self._state[self._name] = (value,)
 
 
-def the_ids(cells: Cells, memory: Memory, class_: type[Ids] = Ids, budget: int = 10**6) -> Ids:
-    """The ids kept in *cells*."""
-    return class_(KEY, ABag(cells, "ids_even"), ABag(cells, "ids_odd"), ACell(cells, "ids_version"), memory, budget)
+def the_ids(state: StateValues, cache: WorkerCache, class_: type[Ids] = Ids, budget: int = 10**6) -> Ids:
+    """The ids remembered in *state*."""
+    even, odd = FakeBag(state, "ids_even"), FakeBag(state, "ids_odd")
+    metadata = FakeValue(state, "ids_metadata")
+    return class_(key=KEY, even=even, odd=odd, metadata=metadata, cache=cache, budget=budget)
 
 
-def the_queue(cells: Cells, bags: int = 3, class_: type[Queue] = Queue) -> Queue:
-    """What waits in *cells*, and the head."""
-    pages = [ABag(cells, f"page_{number}") for number in range(bags)]
-    return class_(ABag(cells, "queue"), ACell(cells, "head"), ACell(cells, "index"), pages)
+def the_queue(state: StateValues, bags: int = 3, class_: type[PagedQueue] = PagedQueue) -> PagedQueue:
+    """The queue in *state*."""
+    pages = [FakeBag(state, f"page_{number}") for number in range(bags)]
+    return class_(FakeBag(state, "inbox"), FakeValue(state, "pending_append"), FakeValue(state, "pages_index"), pages)
+
+
+def the_append_queue(
+    state: StateValues,
+    table: Table | Network,
+    cache: WorkerCache | None = None,
+    bags: int = 3,
+    class_: type[AppendQueue] = AppendQueue,
+    queue: type[PagedQueue] = PagedQueue,
+    join: Callable[[Sequence[MicroBatch], int], Sequence[MicroBatch]] = unchanged,
+) -> AppendQueue:
+    """The append queue in *state*, of rows for *table*."""
+    return class_(
+        key=KEY,
+        table=TABLE,
+        existing_rows=table,
+        cache=WorkerCache() if cache is None else cache,
+        queue=the_queue(state, bags, queue),
+        join=join,
+    )
 
 
 class Table:

@@ -1,0 +1,88 @@
+"""The enums and limits that the compiled module shares, compared when it is loaded.
+
+The other half is ``native/columns/constants.c``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import IntEnum
+from functools import cache
+from types import ModuleType
+
+from headrace.schemas.decoder import MAX_PAYLOAD_BYTES
+from headrace.schemas.errors import CompiledModuleError
+from headrace.schemas.layout import Layout
+from headrace.schemas.model import MAX_COLUMN_BYTES, MAX_ITEMS
+from headrace.schemas.parse import MAX_DEPTH
+from headrace.schemas.program import Code
+
+
+class Status(IntEnum):
+    """The result of decoding one message."""
+
+    ACCEPTED = 0
+    ENDS = 1
+    BEYOND_64_BITS = 2
+    LONGER_THAN_NEEDED = 3
+    NEGATIVE_LENGTH = 4
+    NO_BRANCH = 5
+    NO_BOOLEAN = 6
+    NOT_UTF8 = 7
+    NO_UUID = 8
+    OUT_OF_RANGE = 9
+    NO_SYMBOL = 10
+    DECIMAL_LENGTH = 11
+    TOO_MANY_DIGITS = 12
+    TOO_MANY_ITEMS = 13
+    MORE_ITEMS_THAN_BYTES = 14
+    BLOCK_SIZE = 15
+    DUPLICATE_KEY = 16
+    TOO_WIDE = 17
+    BYTES_FOLLOW = 18
+    TOO_LARGE = 19
+    TWO_READINGS = 20
+    NO_MEMORY = 21
+    COLUMN_FULL = 22
+
+
+def shared_constants() -> dict[str, dict[str, int]]:
+    """Return the constants of the Python code, by group and name."""
+    return {
+        "opcodes": _values(Code),
+        "layouts": _values(Layout),
+        "statuses": _values(Status),
+        "limits": {
+            "MAX_DEPTH": MAX_DEPTH,
+            "MAX_ITEMS": MAX_ITEMS,
+            "MAX_PAYLOAD": MAX_PAYLOAD_BYTES,
+            "MAX_WIDTH": MAX_COLUMN_BYTES,
+        },
+    }
+
+
+def _values(enum: type[IntEnum]) -> dict[str, int]:
+    return {each.name: each.value for each in enum}
+
+
+@cache
+def check_constants(module: ModuleType) -> None:
+    """Compare the constants of the compiled *module* with those of the Python code, once for each module.
+
+    Raises:
+        CompiledModuleError: they differ, so the module was built from other sources.
+    """
+    differences = list(_differences(getattr(module, "CONSTANTS", {})))
+    if differences:
+        raise CompiledModuleError(
+            f"{module.__name__}: built from other sources than the Python code, and differs in "
+            f"{', '.join(differences)}; rebuild: make setup, or install headrace-schemas again"
+        )
+
+
+def _differences(compiled: dict[str, dict[str, int]]) -> Iterator[str]:
+    for group, values in shared_constants().items():
+        found = compiled.get(group, {})
+        names = sorted(name for name in values.keys() | found.keys() if values.get(name) != found.get(name))
+        if names:
+            yield f"{group} ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
