@@ -26,6 +26,7 @@ HEADRACE = Path(sys.executable).parent / "headrace"
 OURS = ("benchmarks", "dags/headrace_dags", "deploy", "docker", "producers", "schemas", "stream")
 # Whose program the person chose: an editor, and gcloud; and the one module that starts Python.
 STARTERS = {
+    "schemas/build_wheels.py",
     "stream/headrace/console/editor.py",
     "stream/headrace/deploy/gcloud.py",
     "stream/headrace/runtime/processes.py",

@@ -109,7 +109,7 @@ def test_the_job_says_what_is_away_and_waits_for_it(
 ) -> None:
     monkeypatch.setattr(run, "AWAY_SECONDS", 0.2)
 
-    run._say_what_is_away()
+    run._log_unreachable()
 
     said = capsys.readouterr()
     assert [service.place in said.out + said.err for service in JOB] == [True, True, True]

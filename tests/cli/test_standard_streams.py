@@ -69,7 +69,7 @@ def test_an_argument_that_is_no_text_is_refused_and_one_that_names_a_file_is_not
     ended = shell(f"{HEADRACE} dead-letters list --project a-project --text $'\\xff'")
     assert (ended.returncode, ended.stderr) == (
         Exit.USAGE,
-        b"headrace: argument 6: not UTF-8, and no file has that name [HR-301]\n",
+        b"headrace: argument 6: not UTF-8, and no file has that name; retype it [HR-301]\n",
     )
     shell(f"echo '{{}}' > {tmp_path}/$'\\xff'")
     ended = shell(f"{HEADRACE} publish flight_departed {tmp_path}/$'\\xff' {TOLD}")

@@ -61,7 +61,7 @@ def test_the_embedded_engine_reads_its_settings_and_no_others(tmp_path: Path, mo
         monkeypatch.setattr(build, name, MagicMock())
     for name in ("stop_on_signals", "set_up_logs"):
         monkeypatch.setattr(run, name, MagicMock())
-    monkeypatch.setattr(run, "_say_what_is_away", lambda: None)
+    monkeypatch.setattr(run, "_log_unreachable", lambda: None)
     monkeypatch.setattr(run, "collect_less_often", lambda: None)
     monkeypatch.setattr(run, "serving_health", lambda *told: nullcontext())
     key = write_key_file(tmp_path / "masking.key", bytes(32))

@@ -118,7 +118,7 @@ def test_who_is_done_within_a_moment_has_told_of_the_parts(capsys: pytest.Captur
 
 
 def test_a_run_that_came_at_once_says_that_more_are_to_be_measured() -> None:
-    with pytest.raises(ValueError, match="all 10 messages came at once: measure more of them"):
+    with pytest.raises(ValueError, match="all 10 messages arrived at once; measure more messages"):
         measured([Tick(1.0, 10, 0.1)], [{"publishing": 0.1}], 10, 10)
 
 
@@ -289,7 +289,7 @@ def test_who_measures_gets_the_events_as_they_were_made(tmp_path: Path) -> None:
 
 def test_a_measuring_process_that_fails_is_named_with_what_it_said_last() -> None:
     with pytest.raises(
-        BenchFailedError, match=r"headrace.dev.bench.step_costs nothing 1: exited with code 1; its last line: .*'1'"
+        BenchFailedError, match=r"headrace.dev.bench.step_costs nothing 1 exited with code 1; its last line: .*'1'"
     ):
         in_child("headrace.dev.bench.step_costs", "nothing", "1")
 
