@@ -217,7 +217,7 @@ def _headline(figures: Figures) -> str:
         f"{steps['ratio']:.1f} times less than the textbook path. End to end, exactly once, it moves "
         f"{found['ratio']['handwritten']:.1f} times the events of a tuned hand-written consumer in Python, at "
         f"{cpu['ours']['own'] / cpu['handwritten']['own']:.1f} of its CPU. {_beside_go(go)} "
-        "Read [figures and method](docs/performance.md)."
+        "Read [figures and method][performance]."
     )
     return textwrap.fill(said, 120, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False)
 
