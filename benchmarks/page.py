@@ -223,11 +223,11 @@ def _headline(figures: Figures) -> str:
 
 
 def _beside_go(go: Mapping[str, Any]) -> str:
-    """How headrace compares with a consumer that this repository does not run."""
+    """Return the comparison with a consumer that this repository does not run."""
     whole, steady = ("{} to {}".format(*go[key]) for key in ("start_to_last_row", "steady"))
     return (
-        f"Beside {go['what']}, headrace is {whole} times as fast from start to last row, and {steady} times when "
-        f"steady, at {go['cpu']} of the CPU ({go['events']:,} {go['of']}; measured outside this repository)."
+        f"Headrace was compared outside this repository with {go['what']} ({go['events']:,} {go['of']}). It is {whole} "
+        f"times as fast from start to last row, and {steady} times when steady, at {go['cpu']} of the CPU."
     )
 
 
