@@ -17,9 +17,9 @@ _PAGE: Final = """# Who may do what
 Made from `deploy/permissions.toml` by `python -m deploy.permissions`: change it there.
 
 Each identity has its permissions on the resources that need them. On the project it has only what exists nowhere else:
-starting queries, and being a worker or a launcher of Dataflow. A test runs the job and every command on the emulators and
-records each call. It fails when a permission is missing here, or is listed and never used. The emulators enforce nothing:
-the last table quotes Google Cloud's documentation, and was not observed.
+starting queries, and being a worker or a launcher of Dataflow. A test runs the job and every command on the emulators
+and records each call. It fails when a permission is missing here, or is listed and never used. The emulators enforce
+nothing: the last table quotes Google Cloud's documentation, and was not observed.
 
 {principals}
 
@@ -35,8 +35,9 @@ only runs on Dataflow. The test does not see it.
 
 1. Edit `deploy/permissions.toml`: a line is a grant.
 2. `.venv/bin/python -m deploy.permissions` writes this page and `deploy/terraform/bindings.tf`.
-3. `.venv/bin/pytest tests/integration/test_permissions.py` lists missing and superfluous permissions. Add a new call under
-   `[methods]`, with its source. `tests/support/calls.py` records calls, and fails on a request that it does not know.
+3. `.venv/bin/pytest tests/integration/test_permissions.py` lists missing and superfluous permissions. Add a new call
+   under `[methods]`, with its source. `tests/support/calls.py` records calls, and fails on a request that it does not
+   know.
 
 ## Without Terraform
 
