@@ -42,7 +42,7 @@ named.
 * {total["accepted"]:,} were accepted, for a changed payload may be another good one. Of those of one version
   {same}, which reads the same.
 * {total["payloads"] - total["accepted"]:,} were refused, with field and byte.
-* {total["compared"]:,} (one batch of {TWIN_EVERY}, and all pairs of versions) were read by the twin in pure Python and
+* {total["compared"]:,} (one batch of {TWIN_EVERY}, and all pairs of versions) were read by the pure-Python fallback and
   the strict decoder too: the same rows, the same refusals, word for word.
 
 | refused: | payloads |
