@@ -17,7 +17,7 @@ setup: $(UV) ## install everything, locked; result: .venv/bin/headrace
 	@python3 -m venv .uv
 	@.uv/bin/pip install --quiet --disable-pip-version-check uv
 
-check: setup ## format, lint, types, imports, dependencies, doctests, unit tests: about a minute
+check: setup ## format, lint, types, imports, dependencies, prose, doctests, unit tests: about a minute
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy

@@ -218,17 +218,17 @@ def _headline(figures: Figures) -> str:
         f"{steps['ratio']:.1f} times less than the textbook path. End to end, exactly once, it moves "
         f"{found['ratio']['handwritten']:.1f} times the events of a tuned hand-written consumer in Python, at "
         f"{cpu['ours']['own'] / cpu['handwritten']['own']:.1f} of its CPU. {_beside_go(go)} "
-        "Read [figures and method](docs/performance.md)."
+        "Read [figures and method][performance]."
     )
     return textwrap.fill(said, 120, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False)
 
 
 def _beside_go(go: Mapping[str, Any]) -> str:
-    """How headrace compares with a consumer that this repository does not run."""
+    """Return the comparison with a consumer that this repository does not run."""
     whole, steady = ("{} to {}".format(*go[key]) for key in ("start_to_last_row", "steady"))
     return (
-        f"Beside {go['what']}, headrace is {whole} times as fast from start to last row, and {steady} times when "
-        f"steady, at {go['cpu']} of the CPU ({go['events']:,} {go['of']}; measured outside this repository)."
+        f"Headrace was compared outside this repository with {go['what']} ({go['events']:,} {go['of']}). It is {whole} "
+        f"times as fast from start to last row, and {steady} times when steady, at {go['cpu']} of the CPU."
     )
 
 

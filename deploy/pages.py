@@ -1,4 +1,4 @@
-"""What docs say of permissions, made from the table."""
+"""Make the pages about permissions from the table."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _PAGE: Final = """# Who may do what
 
 Made from `deploy/permissions.toml` by `python -m deploy.permissions`: change it there.
 
-Each identity has what it needs on the resource that it needs it on, and on the project only what exists nowhere else:
-starting queries, and being a worker or a launcher of Dataflow. A test runs the job and every command on the emulators,
-records each call, and fails when a permission is needed that is not here, or is here and never used. The emulators
-enforce nothing: that Google Cloud asks for the same is what its documentation says (last table), not what was seen.
+Each identity has its permissions on the resources that need them. On the project it has only what exists nowhere else:
+starting queries, and being a worker or a launcher of Dataflow. A test runs the job and every command on the emulators
+and records each call. It fails when a permission is missing here, or is listed and never used. The emulators enforce
+nothing: the last table quotes Google Cloud's documentation, and was not observed.
 
 {principals}
 
 ## Grants
 
-Permissions that are listed are a role of our own, `headrace_<identity>_<resource>`; `pubsub.topics.publish` alone is
-`roles/pubsub.publisher`. A role of Google's that is named is used by something other than the code of this repository,
-or by what only runs on Dataflow: the test does not see it.
+Listed permissions form a custom role, `headrace_<identity>_<resource>`; `pubsub.topics.publish` alone is
+`roles/pubsub.publisher`. A predefined role is used by something other than the code of this repository, or by code that
+only runs on Dataflow. The test does not see it.
 
 {grants}
 
@@ -35,12 +35,13 @@ or by what only runs on Dataflow: the test does not see it.
 
 1. Edit `deploy/permissions.toml`: a line is a grant.
 2. `.venv/bin/python -m deploy.permissions` writes this page and `deploy/terraform/bindings.tf`.
-3. `.venv/bin/pytest tests/integration/test_permissions.py` says what is missing or too much. A call that is new goes
-   under `[methods]`, with its source; `tests/support/calls.py` records, and fails on a request that it does not know.
+3. `.venv/bin/pytest tests/integration/test_permissions.py` lists missing and superfluous permissions. Add a new call
+   under `[methods]`, with its source. `tests/support/calls.py` records calls, and fails on a request that it does not
+   know.
 
 ## Without Terraform
 
-`headrace provision` also makes topics, subscriptions and datasets that are missing. Whoever runs it then needs
+`headrace provision` also creates missing topics, subscriptions and datasets. The identity that runs it then needs
 `pubsub.topics.create`, `pubsub.topics.attachSubscription`, `pubsub.subscriptions.create` and
 `bigquery.datasets.create` on the project. After Terraform it needs none of these.
 
@@ -51,14 +52,14 @@ or by what only runs on Dataflow: the test does not see it.
 
 
 def page() -> str:
-    """docs/permissions.md."""
+    """Return docs/permissions.md."""
     return _PAGE.format(
         principals="\n".join(_principals()), grants="\n".join(_rows(grants())), methods="\n".join(_methods())
     )
 
 
 def letters_page(text: str) -> str:
-    """docs/dead-letters/README.md with its table as the data has it."""
+    """Return docs/dead-letters/README.md with the table made from the data."""
     before, _, rest = text.partition(_BEGIN)
     after = rest.partition(_END)[2]
     lines = _rows(each for each in grants() if each.principal in _ABOUT_LETTERS and _concerns_letters(each))
@@ -71,13 +72,13 @@ def _concerns_letters(grant: Grant) -> bool:
 
 
 def _principals() -> Iterator[str]:
-    yield from ("| Identity | Is | Who |", "|---|---|---|")
+    yield from ("| Identity | Is | Used by |", "|---|---|---|")
     for each in principals():
         yield f"| `{each.name}` | {_KINDS[each.kind]} | {each.what}{_where(each)} |"
 
 
 def _rows(some: Iterable[Grant]) -> Iterator[str]:
-    yield from ("| Identity | On | May | What for |", "|---|---|---|---|")
+    yield from ("| Identity | On | May | Purpose |", "|---|---|---|---|")
     before = ""
     for grant in some:
         may = _code(grant.permissions) or f"`{grant.role}`, used by {grant.used_by}"

@@ -12,7 +12,7 @@ locals {
     provisioner = "headrace provision, after Terraform"
     compactor   = "headrace tallies compact"
     }, var.dataflow ? {
-    launcher = "what starts, updates and drains the job on Dataflow: CI, or a scheduler"
+    launcher = "CI, or a scheduler, that starts, updates and drains the job on Dataflow"
   } : {})
   members = {
     publisher      = concat(["serviceAccount:headrace-publisher@${var.project}.iam.gserviceaccount.com"], lookup(var.members, "publisher", []))

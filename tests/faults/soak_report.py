@@ -158,7 +158,7 @@ rows, 0 wrong contents, tallies equal.** {rows:,} rows and {letters:,} dead lett
 ![memory, threads, file descriptors and journal over time](soak.svg)
 
 Flights and bookings come steadily, with duplicates, conflicts, truncated, late, early and nameless messages among them.
-At even intervals the seed draws a fault; it is mended before the next. The engine is killed once and drained once, both
+At even intervals the seed draws a fault; it ends before the next. The engine is killed once and drained once, both
 early (red lines), so that what follows is one process; the other faults are grey lines. Ids are remembered for few
 events only, so that their generations turn all the time.
 

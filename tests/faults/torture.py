@@ -314,13 +314,13 @@ was dropped or restored under a dead engine must be in the new table. What an en
 forgotten with the table, so the message can be counted twice. `headrace audit` says that {lost:,} rows are lost, in
 each subject as many as the tallies are ahead of the rows, and finds nothing else.
 
-Found and mended on the way, by torture, by the faults of the catalogue, or by reading for them:
+Found and fixed on the way, by torture, by the faults of the catalogue, or by reading for them:
 
 * Two events with one id in one batch: the second was dead-lettered before the first was written. Killed there, both
-  came again in another order, and the second was written too. The second now waits until the first is written.
+  came again in another order, and the second was written too. Conflicting events now wait until the first is written.
 * Ids reached back to the newest forgotten message. A copy published just after it and held by an engine that died was
   written again, thousands of events later. They now reach back to the moment of forgetting.
-* What was found in the table was taken for a duplicate without a look at its contents, and a conflict was lost.
+* An id found in the table was taken for a duplicate without a look at its contents, and a conflict was lost.
 * A batch that may still be on its way was changed at its offset; its stream is now closed first.
 * Halved batches came back from the journal in another order, and the engine halted at every start.
 * An engine that had been taken over, refused and started again forgot that it had been; one that woke up after the
@@ -328,7 +328,7 @@ Found and mended on the way, by torture, by the faults of the catalogue, or by r
 * A restarted Pub/Sub emulator counts its message ids from 1 again, and receipts took new messages for old ones.
 * A full disk, or a cancelled call, while a lease was renewed ended the engine.
 * The BigQuery emulator finalised streams while an append was under way, and kept the offset of an insert that had
-  failed; both are mended in its launcher, or no figure here would mean anything.
+  failed; both are fixed in its launcher, or no figure here would mean anything.
 """
 
 if __name__ == "__main__":

@@ -42,8 +42,8 @@ named.
 * {total["accepted"]:,} were accepted, for a changed payload may be another good one. Of those of one version
   {same}, which reads the same.
 * {total["payloads"] - total["accepted"]:,} were refused, with field and byte.
-* {total["compared"]:,} (one batch of {FALLBACK_EVERY}, and all pairs of versions) were read by the pure-Python
-  fallback and the strict decoder too: the same rows, the same refusals, word for word.
+* {total["compared"]:,} (one batch of {FALLBACK_EVERY}, and all pairs of versions) were read by the pure-Python fallback
+  and the strict decoder too: the same rows, the same refusals, word for word.
 
 | refused: | payloads |
 | --- | ---: |

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Iterator
@@ -17,6 +18,9 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 CODE = re.compile(r"^```\w*\n(.*?)^```$|`(headrace [^`]+)`", re.DOTALL | re.MULTILINE)
 COMMAND = re.compile(r"""(?:^|[ $(/])headrace ([a-z](?:"[^"]*"|'[^']*'|[^|;&>#<"'\n])*)""", re.MULTILINE)
 LINK = re.compile(r"\]\(([^)#: ]*)(?:#([^) ]*))?\)")
+HOSTED = re.compile(
+    r"(?:\]\(|^\[[\w-]+\]: )https://github\.com/headrace/headrace/(?:blob|tree)/main/([^)\s]*)\)?", re.MULTILINE
+)
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 
 
@@ -42,7 +46,8 @@ def test_every_command_of_a_page_and_its_options_exist(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_file_and_section_that_a_page_links_to_is_there(name: str) -> None:
     page = ROOT / name
-    links = {(page.parent / link if link else page, section) for link, section in LINK.findall(page.read_text())}
+    text = HOSTED.sub(rf"]({os.path.relpath(ROOT, page.parent)}/\1)", page.read_text())
+    links = {(page.parent / link if link else page, section) for link, section in LINK.findall(text)}
     assert [(str(file), section) for file, section in links if not there(file, section)] == []
 
 

@@ -17,7 +17,7 @@ class DataflowSettings(BaseModel):
 
     region: str | None = Field(None, description="region of the workers", pattern=r"^[a-z]+-[a-z]+[0-9]+$")
     workers: int = Field(1, ge=1, le=4000, description="workers at the start")
-    max_workers: int = Field(5, ge=1, le=4000, description="bound of autoscaling")
+    max_workers: int = Field(5, ge=1, le=4000, description="most workers that autoscaling may start")
     machine_type: str = Field(
         "n2-standard-2", description="machine type of a worker", pattern=r"^[a-z0-9]+(-[a-z0-9]+)+$"
     )

@@ -43,35 +43,39 @@ class Settings(BaseSettings):
 
     project: str = Field(description="Google Cloud project", pattern=r"^[a-z][a-z0-9-]{2,61}[a-z0-9]$")
     dataset: str = Field("headrace", description="BigQuery dataset", pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,200}$")
-    location: str = Field("EU", description="where the dataset is created")
-    contracts: Path | None = Field(None, description="folder of .avsc files; what needs contracts refuses without it")
+    location: str = Field("EU", description="location of a new dataset")
+    contracts: Path | None = Field(
+        None, description="folder of .avsc files; commands that need contracts refuse to run without it"
+    )
     masking_key_version: str = Field(
         FIRST_KEY_VERSION,
-        description="version of the masking key: tokens begin with t, it, and _; change both together",
+        description="version of the masking key: tokens begin with t, the version and _; change both together",
     )
     masking_key_file: Path | None = Field(None, description="file of at least 32 random bytes; tokens depend on it")
     archive_dataset: str = Field(
         ARCHIVE, description="BigQuery dataset of the dead letters' archive", pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,200}$"
     )
     archive_key_file: Path | None = Field(
-        None, description="file of at least 32 random bytes; who has it collects dead letters and reads them"
+        None, description="file of at least 32 random bytes; needed to collect and to read dead letters"
     )
     pipeline: str = Field("headrace", description="name of this job in dead letters and metrics")
     window: timedelta = Field(timedelta(minutes=1), description="length of an event-time window, such as 1m")
     journal: Path = Field(Path(".headrace/journal"), description="folder of the embedded engine's journal")
-    round_messages: int = Field(5000, ge=1, le=100_000, description="messages of a micro-batch at most")
+    round_messages: int = Field(5000, ge=1, le=100_000, description="most messages of a micro-batch")
     append_seconds: float = Field(
         30.0, gt=0, le=600, description="how long BigQuery may take to confirm an append; fixed at 30 on Dataflow"
     )
-    lease_seconds: float = Field(30.0, ge=1, le=3600, description="how long a silent engine keeps others away")
+    lease_seconds: float = Field(30.0, ge=1, le=3600, description="how long the claim of a silent engine holds")
     health: str | None = Field(
         None, description="address of /healthz, /readyz and /metrics", pattern=r"^[A-Za-z0-9_.\-\[\]:]*:[0-9]{1,5}$"
     )
     log_format: Literal["auto", "text", "json"] = Field("auto", description="auto: text on a terminal, else JSON")
     shards: int = Field(1, ge=1, le=1000, description="shards of a table's deduplication; never change on a live job")
     ids_remembered: int = Field(2_000_000, ge=2, description="event ids remembered for each table")
-    profile: str | None = Field(None, description="which [profile.<name>] of headrace.toml lies over the settings")
-    production: bool = Field(False, description="refuse the emulators' variables; true in a profile prod or production")
+    profile: str | None = Field(None, description="the [profile.<name>] of headrace.toml that overrides the settings")
+    production: bool = Field(
+        False, description="refuse variables that name emulators; true in a profile prod or production"
+    )
     dataflow: DataflowSettings = Field(
         default_factory=lambda: DataflowSettings.model_validate({}),
         description="where and on what the job runs on Dataflow",
