@@ -199,7 +199,7 @@ def test_a_command_that_is_printed_is_the_one_that_is_run(monkeypatch: pytest.Mo
 
 def test_a_gcloud_that_fails_or_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     a_gcloud(monkeypatch, 2)
-    with pytest.raises(GcloudError, match="gcloud ended with 2"):
+    with pytest.raises(GcloudError, match="gcloud: exited with 2"):
         run(["gcloud", "version"])
     monkeypatch.setenv("PATH", "")
     with pytest.raises(GcloudError, match="gcloud: not found; install it, or copy"):
