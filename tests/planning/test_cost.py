@@ -171,7 +171,7 @@ def test_each_engine_has_its_own_items() -> None:
 def test_what_is_reckoned_is_how_often_the_engine_asks() -> None:
     lease = Settings(project="some-project").lease_seconds
     assert (upkeep.ROW_SECONDS, upkeep.LOOK_SECONDS) == (table_watch.WITNESS_SECONDS, table_watch.LOOK_SECONDS)
-    assert upkeep.LOOK_SECONDS == table_identities.LOOK_SECONDS
+    assert upkeep.LOOK_SECONDS == table_identities.CACHE_SECONDS
     assert upkeep.PROPERTY_SECONDS == resource_watch.CHECK_SECONDS
     assert lease / 3 == upkeep.LEASE_LOOK_SECONDS
     assert claim_keeper.KEPT.total_seconds() / 2 == upkeep.CLAIM_SECONDS

@@ -31,6 +31,7 @@ MODULES: Final = {
         "psutil",
         "pyarrow",
         "pydantic",
+        "pydantic_core",
         "pydantic_settings",
         "requests",
         "rich",
