@@ -68,7 +68,7 @@ def test_a_rival_that_ends_before_it_is_done_is_named_with_what_it_said(emulator
     log = tmp_path / "log"
     with (
         child([sys.executable, "-c", "raise SystemExit('no such subscription')"], {}, log) as process,
-        pytest.raises(BenchFailedError, match="peer: stopped at 0 of 10 messages; it said: no such subscription"),
+        pytest.raises(BenchFailedError, match="peer: stopped at 0 of 10 messages; its last line: no such subscription"),
     ):
         watch(process, 10, "peer", log)
 

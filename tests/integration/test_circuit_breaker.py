@@ -144,7 +144,7 @@ def test_resume_lets_everything_through_until_it_can_be_read_again(project: str,
     assert before < FLOOR
 
     shown = resume("flight_departed", service.settings.journal)
-    assert (shown.returncode, "goes on" in shown.stderr) == (0, True)
+    assert (shown.returncode, "circuit closes" in shown.stderr) == (0, True)
     service.run_when(lambda it: done(it, "flight_departed", flood - before))
     assert len(all_letters(service)) == flood - before
     assert "already" in resume("flight_departed", service.settings.journal).stderr

@@ -262,7 +262,7 @@ def test_an_export_comes_back_as_it_was_and_twice_changes_nothing(
     provision_archive(elsewhere)
     monkeypatch.setenv("HEADRACE_PROJECT", elsewhere.project)
     assert "imported 3 letters" in console.done("import", str(file)).err
-    assert "imported 0 letters; 3 were there" in console.done("import", str(file)).err
+    assert "imported 0 letters; 3 were in the archive already" in console.done("import", str(file)).err
     after = {kept.refused.id: kept for kept in open_reader(elsewhere).read([each.id for each in letters])}
     assert after == before
     assert {line["action"] for line in console.trail()} == {"import"}

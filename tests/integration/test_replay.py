@@ -276,7 +276,7 @@ def test_what_can_never_be_sent_is_said_with_its_remedy(office: Office) -> None:
     assert made.count(Forecast.UNSENDABLE) == 2
     causes = " | ".join(why for _, _, why in made.causes)
     assert "too many attributes" in causes
-    assert "no contract" in causes
+    assert "unknown subject" in causes
     assert made.stamped == 1
 
 
