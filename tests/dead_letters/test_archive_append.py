@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from google.api_core.retry import retry_unary
 from google.rpc import code_pb2 as code
 
 from headrace.bigquery.append_result import Answer
@@ -14,7 +13,7 @@ from headrace.bigquery.write_streams import Rows
 from headrace.dead_letters.archive_append import ArchiveError, UnconfirmedAppendError, append
 from headrace.errors import Exit
 from headrace.runtime.exit_codes import explain
-from tests.support.pulls import Clock
+from tests.support.retries import Sleeper, a_sleeper
 
 PATH = "projects/p/datasets/d/tables/letters"
 ROWS = Rows(b"schema", b"rows")
@@ -51,22 +50,9 @@ class Streams:
         return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
 
 
-class Sleeper(Clock):
-    def __init__(self) -> None:
-        super().__init__()
-        self.pauses: list[float] = []
-
-    def sleep(self, seconds: float) -> None:
-        self.pauses.append(seconds)
-        self.now += seconds
-
-
 @pytest.fixture
 def sleeper(monkeypatch: pytest.MonkeyPatch) -> Sleeper:
-    sleeper = Sleeper()
-    monkeypatch.setattr(retry_unary, "time", sleeper)
-    monkeypatch.setattr("google.api_core.retry.retry_base.time", sleeper)
-    return sleeper
+    return a_sleeper(monkeypatch)
 
 
 def appended(*answers: Answer) -> Streams:

@@ -9,10 +9,10 @@ from typing import Any, Final
 import promql_parser
 import pytest
 
-from deploy.permissions import ROOT
 from headrace.engine.health import StatusCollector
 from headrace.engine.status import EngineStatus, SubjectStatus
 from headrace.steps.circuit_breaker import CircuitOpenError
+from tests.support.paths import ROOT
 from tests.support.terraform import FOLDER, READ, text_of
 
 ALERTS: Final[dict[str, dict[str, Any]]] = READ.locals["alerts"]

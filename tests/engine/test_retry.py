@@ -17,6 +17,7 @@ from headrace.engine.scheduler import Steps
 from headrace.engine.status import SubjectStatus
 from headrace.runtime.retry_policy import FIRST_SECONDS, LONGEST_SECONDS
 from tests.support.pulls import Clock
+from tests.support.retries import failing
 
 NEED = "a place: the job needs a permission on it; `headrace provision` makes it"
 T = TypeVar("T")
@@ -81,18 +82,6 @@ def waiting(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     clock = Clock()
     monkeypatch.setattr(scheduler, "time", clock)
     return Waiting(clock, request.param)
-
-
-def failing(*errors: Exception) -> Callable[[], str]:
-    """An attempt that fails with each of these, and then succeeds."""
-    left = list(errors)
-
-    def attempt() -> str:
-        if left:
-            raise left.pop(0)
-        return "done"
-
-    return attempt
 
 
 def events(entries: list[structlog.typing.EventDict]) -> list[str]:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.transcripts import ROOT, a_terminal, assert_as_said, environment, replay
+from tests.support.paths import ROOT
+from tests.support.transcripts import a_terminal, assert_as_said, environment, replay
 
 pytestmark = [pytest.mark.emulators, pytest.mark.timeout(600)]
 

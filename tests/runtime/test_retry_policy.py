@@ -2,46 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 from google.api_core.exceptions import InvalidArgument, ServiceUnavailable
-from google.api_core.retry import retry_unary
 
 from headrace.runtime.retry_policy import FIRST_SECONDS, LONGEST_SECONDS, Backoff, RetryableError, call
-from tests.support.pulls import Clock
-
-
-class Sleeper(Clock):
-    """A clock that goes on when somebody sleeps."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.pauses: list[float] = []
-
-    def sleep(self, seconds: float) -> None:
-        self.pauses.append(seconds)
-        self.now += seconds
+from tests.support.retries import Sleeper, a_sleeper, failing
 
 
 @pytest.fixture
 def sleeper(monkeypatch: pytest.MonkeyPatch) -> Sleeper:
-    sleeper = Sleeper()
-    monkeypatch.setattr(retry_unary, "time", sleeper)
-    monkeypatch.setattr("google.api_core.retry.retry_base.time", sleeper)
-    return sleeper
-
-
-def failing(*errors: Exception) -> Callable[[], str]:
-    """An attempt that fails with each of these, and then succeeds."""
-    left = list(errors)
-
-    def attempt() -> str:
-        if left:
-            raise left.pop(0)
-        return "done"
-
-    return attempt
+    return a_sleeper(monkeypatch)
 
 
 def test_pauses_double_up_to_the_longest_and_begin_anew_after_a_reset() -> None:

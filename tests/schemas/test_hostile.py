@@ -19,8 +19,7 @@ EXTRA_KIB = 50 * 1024
 @pytest.fixture(scope="module")
 def results() -> dict[str, dict[str, Any]]:
     command = [sys.executable, "-m", "tests.support.hostile"]
-    root = ROOT
-    finished = subprocess.run(command, cwd=root, capture_output=True, check=True, timeout=120)
+    finished = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, timeout=120)
     return json.loads(finished.stdout)
 
 

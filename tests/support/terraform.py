@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import hcl2
 
-from deploy.permissions import ROOT
+from tests.support.paths import ROOT
 
 FOLDER: Final = ROOT / "deploy/terraform"
 PROVIDER: Final[dict[str, Any]] = json.loads((Path(__file__).parent / "google_provider.json").read_text())
