@@ -179,6 +179,6 @@ def _told_apart(mapping: Mapping, contract: Contract) -> Mapping:
 def _read(place: str, project: str) -> TomlFile:
     if not is_object(place):
         return TomlFile.read(Path(place), MappingError)
-    from headrace.backfill.buckets import read_object  # Beam's IO takes seconds to import
+    from headrace.backfill.buckets import read_object  # its client takes a while to import
 
     return TomlFile.parse(place, read_object(place, project), MappingError)

@@ -24,7 +24,9 @@ RowBytes = Annotated[
 Subjects = Annotated[int, typer.Option(min=1, max=1000, help="Number of subjects.")]
 Skew = Annotated[
     float,
-    typer.Option(min=0, max=4, callback=finite, help="Skew of the rates of subjects: 0 is none, 1 is Zipf's law."),
+    typer.Option(
+        min=0, max=4, callback=finite, help="Skew of the rates of subjects: 0 for equal rates, 1 for Zipf's law."
+    ),
 ]
 Remember = Annotated[
     float, typer.Option(min=1, max=100_000, callback=finite, help="Minutes for which ids are remembered.")

@@ -39,7 +39,7 @@ def wrong(why: str, remedy: str) -> PydanticCustomError:
 
 
 def unknown_key(key: str, known: Collection[str]) -> str:
-    """Return the remedy for a *key* that is none of the *known* ones."""
+    """Return the remedy for a *key* that is not among the *known* ones."""
     near = difflib.get_close_matches(key, list(known), n=1)
     return f"did you mean {near[0]}?" if near else f"remove it, or use one of {', '.join(sorted(known))}"
 

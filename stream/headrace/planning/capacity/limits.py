@@ -18,7 +18,7 @@ class CapacityError(HeadraceError, ValueError, error_code="HR-901", exit_code=Ex
 
 
 class Limit(TomlModel):
-    """So much of *unit* and no more, as *source* said on the day it was *looked_at*; not *checked*: see *note*."""
+    """A limit of *value* in *unit*, by *source* on the day *looked_at*; *note* explains one that is not *checked*."""
 
     value: float = Field(gt=0, description="a number above 0")
     unit: str = Field(description='"B/s", or another unit')

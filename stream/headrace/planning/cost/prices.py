@@ -18,7 +18,7 @@ class PricesError(HeadraceError, ValueError, error_code="HR-902", exit_code=Exit
 
 
 class Price(TomlModel):
-    """US dollars for one *unit*; *free* of them a month cost nothing."""
+    """The price of one *unit* in US dollars; *free* units a month cost nothing."""
 
     usd: float = Field(ge=0, description="the price of one unit in US dollars")
     unit: str = Field(description='"GiB", or another unit')
@@ -31,7 +31,7 @@ class Price(TomlModel):
 
 
 class Prices(TomlModel):
-    """The prices, as they were at *as_of* in *region*."""
+    """A price for each of :data:`NAMES`, at the date *as_of* in *region*."""
 
     as_of: str = "an unknown date"
     region: str = "an unknown region"

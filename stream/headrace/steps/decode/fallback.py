@@ -17,9 +17,8 @@ from headrace.schemas.errors import UndecodableError
 from headrace.schemas.layout import amplification, columns_of
 from headrace.schemas.model import MAX_COLUMN_BYTES, Record
 
-_PIECE: Final = (
-    8 * 1024 * 1024
-)  # bytes of columns, at most, that wait as Python values, which take several times as much
+# The most bytes of columns that wait as Python values, which take several times as much.
+_PIECE: Final = 8 * 1024 * 1024
 
 
 class _Writer(NamedTuple):
