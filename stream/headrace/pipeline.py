@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import apache_beam as beam
 
@@ -28,7 +28,7 @@ from headrace.job import Job
 from headrace.steps.decode.decode_messages import Decoder
 
 
-def ingest(messages: beam.PCollection, job: Job, sealing: Key) -> None:
+def ingest(messages: beam.PCollection[Any], job: Job, sealing: Key) -> None:
     """Connect all steps, from lists of messages, each of one subject, to rows, dead letters and tallies.
 
     The graph holds the names of keys; workers read the keys.
@@ -53,11 +53,11 @@ def load(begin: beam.Pipeline, job: Job, task: Task, options: LoadOptions) -> No
 
 
 class _Prepared(NamedTuple):
-    batches: beam.PCollection
-    tallies: list[beam.PCollection]
+    batches: beam.PCollection[Any]
+    tallies: list[beam.PCollection[Any]]
 
 
-def _prepare(messages: beam.PCollection, job: Job, sealing: Key, decoder: type[Decoder]) -> _Prepared:
+def _prepare(messages: beam.PCollection[Any], job: Job, sealing: Key, decoder: type[Decoder]) -> _Prepared:
     """Apply the steps that both jobs run before Deduplicate."""
     decoded = messages | "Decode" >> Decode(job.registry, job.window, job.clock, sealing, decoder)
     masked = decoded.batches | "Mask" >> MaskPersonalData(job.registry, job.masking_key, job.masking_key_version)
@@ -75,7 +75,7 @@ def _prepare(messages: beam.PCollection, job: Job, sealing: Key, decoder: type[D
     return _Prepared(steps[-1].batches, [each.tallies for each in steps])
 
 
-def _transform(batches: beam.PCollection, job: Job, sealing: Key) -> Outputs:
+def _transform(batches: beam.PCollection[Any], job: Job, sealing: Key) -> Outputs:
     step = TransformRows(job.registry, job.window, job.clock, sealing)
     outputs: Outputs = batches | "Transform" >> step
     return outputs

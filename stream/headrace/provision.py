@@ -97,7 +97,7 @@ def _subscription_changes(name: str, topic: str, client: SubscriberClient) -> It
     refused = [each for each in found if each.field is None]
     yield from (Refusal("subscription", name, each.found, each.remedy) for each in refused)
     if found and not refused:
-        mask = FieldMask(paths=[each.field for each in found])
+        mask = FieldMask(paths=[each.field for each in found if each.field])
         update = _bind(client.update_subscription, request={"subscription": wanted, "update_mask": mask})
         yield Change("update", "subscription", name, update, "; ".join(each.found for each in found))
 

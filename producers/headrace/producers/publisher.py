@@ -113,12 +113,13 @@ class PubSubPublisher:
         client, topic = self._opened(), f"projects/{self._project}/topics/{topic_id}"
         if not _TAKEN.isdisjoint(attributes):
             return _publish_at_once(client, topic, data, attributes, ordering_key)
-        sent = client.publish(topic, data, ordering_key=ordering_key, **attributes)
+        given: Mapping[str, Any] = attributes  # by keyword, beside arguments of other types
+        sent = client.publish(topic, data, ordering_key=ordering_key, **given)
         if ordering_key and _is_paused(sent):
             # Resuming from a callback instead would wait for a lock that the client holds while it fails a batch.
             with contextlib.suppress(RuntimeError):  # another thread has resumed it
                 client.resume_publish(topic, ordering_key)
-            sent = client.publish(topic, data, ordering_key=ordering_key, **attributes)
+            sent = client.publish(topic, data, ordering_key=ordering_key, **given)
         future: Future[str] = sent
         return future
 
@@ -169,9 +170,8 @@ def _publish_at_once(
 ) -> Future[str]:
     """Publish past the client's batches, where an attribute may have any name."""
     from google import pubsub_v1 as gapic
-    from google.cloud import pubsub_v1
 
-    message = pubsub_v1.types.PubsubMessage(data=data, attributes=dict(attributes), ordering_key=ordering_key)
+    message = gapic.PubsubMessage(data=data, attributes=dict(attributes), ordering_key=ordering_key)
     future: Future[str] = Future()
     try:
         future.set_result(gapic.PublisherClient.publish(client, topic=topic, messages=[message]).message_ids[0])

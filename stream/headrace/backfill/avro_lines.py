@@ -6,7 +6,7 @@ import io
 import struct
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any, BinaryIO, Final
+from typing import IO, Any, BinaryIO, Final, cast
 
 import fastavro
 from fastavro.schema import SchemaParseException
@@ -48,7 +48,7 @@ class _Stream:
     def records(self, schema: Any) -> Iterator[Any]:
         """The records of the blocks that come."""
         self._bytes = io.BytesIO(_head(schema))
-        return iter(fastavro.reader(self))  # it needs no more than read
+        return iter(fastavro.reader(cast("IO[Any]", self)))  # it needs no more than read
 
     def read(self, size: int) -> bytes:
         """No part that fastavro reads goes on from one block to the next."""

@@ -101,7 +101,8 @@ def read_object(address: str, project: str) -> bytes:
 
 def _blob(address: str, project: str) -> storage.Blob:
     bucket, name = bucket_and_name(address)
-    return storage.Client(project=project).bucket(bucket).blob(name)
+    blob: storage.Blob = storage.Client(project=project).bucket(bucket).blob(name)
+    return blob
 
 
 def _writer(blob: storage.Blob) -> BlobWriter:

@@ -11,7 +11,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Final, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,6 +21,7 @@ from requests.exceptions import RequestException
 
 from headrace.backfill.backfill_errors import BackfillError
 from headrace.backfill.parquet_load import replacing_load
+from headrace.runtime.retry_policy import NO_RETRY
 from headrace.schemas.envelope import to_rfc3339
 
 MEANWHILE: Final = "events of these files were written by somebody else meanwhile"
@@ -102,9 +103,9 @@ class Staging:
 
     def _started(self, script: str, name: str, location: str) -> bigquery.QueryJob:
         try:
-            return self._client.query(script, job_id=name, location=location, job_retry=None)
+            return self._client.query(script, job_id=name, location=location, job_retry=NO_RETRY)
         except Conflict:
-            return self._client.get_job(name, location=location)
+            return cast("bigquery.QueryJob", self._client.get_job(name, location=location))
 
 
 def _script(

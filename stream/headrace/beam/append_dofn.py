@@ -13,7 +13,7 @@ from headrace.runtime.google_clients import open_bigquery, open_write
 APPEND_SECONDS: Final = 30.0  # how long BigQuery may take to confirm an append
 
 
-class AppendDoFn(beam.DoFn):  # type: ignore[misc]
+class AppendDoFn(beam.DoFn):
     """Gives ``_streams``, ``_bigquery`` and ``_cache`` to a step. *project* is the one whose quota pays."""
 
     def __init__(self, project: str) -> None:

@@ -11,7 +11,7 @@ from headrace.core.micro_batch import MicroBatch, from_ipc, to_ipc
 from headrace.core.tally import Tally
 
 
-class MicroBatchCoder(beam.coders.Coder):  # type: ignore[misc]
+class MicroBatchCoder(beam.coders.Coder):
     """A micro-batch as bytes: subject, rows, notes (Arrow IPC streams) and sealed messages, each with its length."""
 
     def encode(self, batch: MicroBatch) -> bytes:
@@ -31,7 +31,7 @@ class MicroBatchCoder(beam.coders.Coder):  # type: ignore[misc]
         return MicroBatch
 
 
-class TallyCoder(beam.coders.Coder):  # type: ignore[misc]
+class TallyCoder(beam.coders.Coder):
     """A tally as an Arrow IPC stream."""
 
     def encode(self, tally: Tally) -> bytes:

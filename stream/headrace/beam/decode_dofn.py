@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
@@ -30,7 +30,7 @@ from headrace.steps.decode.decode_messages import (
 _REMEDY: Final = "update the job with contracts that can read them"
 
 
-class _DecodeFn(beam.DoFn):  # type: ignore[misc]
+class _DecodeFn(beam.DoFn):
     def __init__(
         self,
         registry: Registry,
@@ -50,7 +50,7 @@ class _DecodeFn(beam.DoFn):  # type: ignore[misc]
         self._key = sealing_key(self._sealing.read())
         self._decoders: dict[str, Decoder] = {}
 
-    def process(self, messages: Sequence[Message]) -> Iterator[MicroBatch | TaggedOutput]:
+    def process(self, messages: Sequence[Message]) -> Iterator[MicroBatch | TaggedOutput[Any, Any]]:
         for part, decoded in self._decode(messages[0].subject, messages):
             for tally in tally_decoded(part, decoded, self._window):
                 yield TaggedOutput(TALLIES, tally)
@@ -72,7 +72,7 @@ class _DecodeFn(beam.DoFn):  # type: ignore[misc]
 
 
 @dataclass
-class Decode(beam.PTransform):  # type: ignore[misc]
+class Decode(beam.PTransform[Any, Any]):
     """Turn lists of messages, each of one subject, into micro-batches; make dead letters of unreadable messages."""
 
     registry: Registry = field(repr=False)
@@ -81,7 +81,7 @@ class Decode(beam.PTransform):  # type: ignore[misc]
     sealing: Key
     decoder: type[Decoder] = Decoder
 
-    def expand(self, messages: beam.PCollection) -> Outputs:
+    def expand(self, messages: beam.PCollection[Any]) -> Outputs:
         """Decode."""
         decode_fn = _DecodeFn(self.registry, self.window, self.clock, self.sealing, self.decoder)
         outputs = messages | "DecodeMessages" >> beam.ParDo(decode_fn).with_outputs(DEAD_LETTERS, TALLIES, main=BATCHES)

@@ -69,7 +69,7 @@ class _WriteFn(AppendDoFn):
         pending: Any = beam.DoFn.StateParam(_PENDING),
         index: Any = beam.DoFn.StateParam(_INDEX),
         timer: Any = beam.DoFn.TimerParam(_APPEND),
-    ) -> Iterator[TaggedOutput]:
+    ) -> Iterator[TaggedOutput[Any, Any]]:
         key, batch = keyed
         now = self._options.clock()
         ids = self._ids(key, even, odd, metadata)
@@ -78,7 +78,7 @@ class _WriteFn(AppendDoFn):
         timer.set(Timestamp(micros=now))
         yield from self._outputs([outcomes])
 
-    @on_timer(_APPEND)  # type: ignore[untyped-decorator]
+    @on_timer(_APPEND)
     @with_page_bags(_PAGES)
     def append(
         self,
@@ -91,7 +91,7 @@ class _WriteFn(AppendDoFn):
         index: Any = beam.DoFn.StateParam(_INDEX),
         timer: Any = beam.DoFn.TimerParam(_APPEND),
         **pages: BagState,
-    ) -> Iterator[TaggedOutput]:
+    ) -> Iterator[TaggedOutput[Any, Any]]:
         now = self._options.clock()
         ids = self._ids(key, even, odd, metadata)
         queue = PagedQueue(inbox, pending, index, in_page_order(pages))
@@ -109,7 +109,7 @@ class _WriteFn(AppendDoFn):
         append_queue = AppendQueue(key=ids.key, table=path, existing_rows=table, cache=self._cache, queue=queue)
         return TableShard(ids, append_queue, table)
 
-    def _outputs(self, outcomes: Iterable[RowOutcomes]) -> Iterator[TaggedOutput]:
+    def _outputs(self, outcomes: Iterable[RowOutcomes]) -> Iterator[TaggedOutput[Any, Any]]:
         for each in outcomes:
             for tally in tally_outcomes(each, self._options.window):
                 yield TaggedOutput(TALLIES, tally)
@@ -137,17 +137,17 @@ class WriteOptions:
 class WriteOutputs(NamedTuple):
     """The outputs of :class:`WriteRows`."""
 
-    dead_letters: beam.PCollection
-    tallies: beam.PCollection
+    dead_letters: beam.PCollection[Any]
+    tallies: beam.PCollection[Any]
 
 
 @dataclass
-class WriteRows(beam.PTransform):  # type: ignore[misc]
+class WriteRows(beam.PTransform[Any, Any]):
     """Append each event once per table; give each row an outcome."""
 
     options: WriteOptions
 
-    def expand(self, batches: beam.PCollection) -> WriteOutputs:
+    def expand(self, batches: beam.PCollection[Any]) -> WriteOutputs:
         """Key by table and shard, then deduplicate and append."""
         keyed = batches | "KeyByTableAndShard" >> key_by_shard(self.options.shards, self.options.sealing)
         outputs = keyed | "DeduplicateAndAppend" >> beam.ParDo(_WriteFn(self.options)).with_outputs(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
 import apache_beam as beam
@@ -38,7 +38,7 @@ ROWS_PER_LOOKUP: Final = 5_000  # shards make small batches, and each query cost
 _PARTS: Final = "parts"
 
 
-class _DeduplicateFn(beam.DoFn):  # type: ignore[misc]
+class _DeduplicateFn(beam.DoFn):
     def __init__(self, options: LoadOptions) -> None:
         self._options = options
 
@@ -49,7 +49,7 @@ class _DeduplicateFn(beam.DoFn):  # type: ignore[misc]
     def teardown(self) -> None:
         self._bigquery.close()
 
-    def process(self, keyed: tuple[Key, Iterable[MicroBatch]]) -> Iterator[TaggedOutput]:
+    def process(self, keyed: tuple[Key, Iterable[MicroBatch]]) -> Iterator[TaggedOutput[Any, Any]]:
         (subject, _), batches = keyed
         contract = self._options.contract
         path = self._options.names.table(contract.options.table)
@@ -65,7 +65,7 @@ class _DeduplicateFn(beam.DoFn):  # type: ignore[misc]
         for written in part.close():
             yield TaggedOutput(_PARTS, (subject, written))
 
-    def _outputs(self, outcomes: RowOutcomes) -> Iterator[TaggedOutput]:
+    def _outputs(self, outcomes: RowOutcomes) -> Iterator[TaggedOutput[Any, Any]]:
         for tally in tally_outcomes(outcomes, self._options.window):
             yield TaggedOutput(TALLIES, tally)
         for dead_letter in unseal_dead_letters(outcomes.batch, outcomes.refusals, STAGE, self._key):
@@ -128,18 +128,18 @@ def _lookup_groups(batches: Iterable[MicroBatch]) -> Iterator[list[MicroBatch]]:
 class DeduplicateOutputs(NamedTuple):
     """The outputs of :class:`DeduplicateForLoad`; *parts* are keyed by subject."""
 
-    parts: beam.PCollection
-    dead_letters: beam.PCollection
-    tallies: beam.PCollection
+    parts: beam.PCollection[Any]
+    dead_letters: beam.PCollection[Any]
+    tallies: beam.PCollection[Any]
 
 
 @dataclass
-class DeduplicateForLoad(beam.PTransform):  # type: ignore[misc]
+class DeduplicateForLoad(beam.PTransform[Any, Any]):
     """Write new rows to the load's files; give each row an outcome."""
 
     options: LoadOptions
 
-    def expand(self, batches: beam.PCollection) -> DeduplicateOutputs:
+    def expand(self, batches: beam.PCollection[Any]) -> DeduplicateOutputs:
         """Key by table and shard, wait for all, then decide."""
         split = key_by_shard(self.options.shards, self.options.sealing)
         shards = batches | "KeyByTableAndShard" >> split | "GroupByShard" >> beam.GroupByKey()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import apache_beam as beam
 
@@ -12,7 +13,7 @@ from headrace.core.micro_batch import MicroBatch
 from headrace.core.sealed_messages import sealing_key
 
 
-class _SplitFn(beam.DoFn):  # type: ignore[misc]
+class _SplitFn(beam.DoFn):
     def __init__(self, shards: int, sealing: Key) -> None:
         self._shards = shards
         self._sealing = sealing
@@ -24,6 +25,7 @@ class _SplitFn(beam.DoFn):  # type: ignore[misc]
         yield from split_sealed(batch, self._shards, self._key)
 
 
-def key_by_shard(shards: int, sealing: Key) -> beam.PTransform:
+def key_by_shard(shards: int, sealing: Key) -> beam.PTransform[Any, Any]:
     """Split micro-batches by (subject, shard), and key the parts by it."""
-    return beam.ParDo(_SplitFn(shards, sealing)).with_output_types(KeyedBatch)
+    split: beam.PTransform[Any, Any] = beam.ParDo(_SplitFn(shards, sealing)).with_output_types(KeyedBatch)
+    return split

@@ -23,7 +23,7 @@ from headrace.steps.tally_lines import tally_lines
 _LOG = structlog.get_logger("headrace")
 
 
-class _AddUpFn(beam.CombineFn):  # type: ignore[misc]
+class _AddUpFn(beam.CombineFn):
     """Adds up tallies on each worker, so that few of them cross the shuffle."""
 
     def create_accumulator(self) -> list[Tally]:
@@ -40,7 +40,7 @@ class _AddUpFn(beam.CombineFn):  # type: ignore[misc]
         return accumulator
 
 
-class _LoadFn(beam.DoFn):  # type: ignore[misc]
+class _LoadFn(beam.DoFn):
     def __init__(self, options: LoadOptions, clock: Callable[[], int]) -> None:
         self._options = options
         self._clock = clock
@@ -75,20 +75,20 @@ def _totals(tally: Tally) -> dict[str, int]:
 
 
 @dataclass
-class LoadTables(beam.PTransform):  # type: ignore[misc]
+class LoadTables(beam.PTransform[Any, Any]):
     """Take (parts by subject, tallies), and write all of it once all earlier steps are done."""
 
     options: LoadOptions
     clock: Callable[[], int]
 
-    def expand(self, inputs: tuple[beam.PCollection, beam.PCollection]) -> Any:
+    def expand(self, inputs: tuple[beam.PCollection[Any], beam.PCollection[Any]]) -> Any:
         """Add up the tallies, join them with the parts, and write."""
         parts, tallies = inputs
         subject = self.options.contract.subject
         counted = (
             tallies
             | "BySubject" >> beam.Map(lambda tally: (subject, tally)).with_output_types(tuple[str, Tally])
-            | "AddUp" >> beam.CombinePerKey(_AddUpFn())
+            | "AddUp" >> beam.CombinePerKey(_AddUpFn())  # type: ignore[no-untyped-call] # of CombineFn
         )
         together = {"parts": parts, "tallies": counted} | "JoinPartsAndTallies" >> beam.CoGroupByKey()
         return together | "WriteTables" >> beam.ParDo(_LoadFn(self.options, self.clock))

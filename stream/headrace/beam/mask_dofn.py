@@ -15,7 +15,7 @@ from headrace.steps.mask.mask_columns import Masker
 from headrace.steps.mask.tokens import TokenKey
 
 
-class _MaskFn(beam.DoFn):  # type: ignore[misc]
+class _MaskFn(beam.DoFn):
     def __init__(self, registry: Registry, key: Key, version: str) -> None:
         self._registry = registry
         self._key = key
@@ -33,14 +33,14 @@ class _MaskFn(beam.DoFn):  # type: ignore[misc]
 
 
 @dataclass
-class MaskPersonalData(beam.PTransform):  # type: ignore[misc]
+class MaskPersonalData(beam.PTransform[Any, Any]):
     """Mask personal data, in the same stage as Decode: no unmasked value crosses a shuffle."""
 
     registry: Registry = field(repr=False)
     key: Key
     version: str
 
-    def expand(self, batches: beam.PCollection) -> Any:
+    def expand(self, batches: beam.PCollection[Any]) -> Any:
         """Mask."""
         return batches | "MaskColumns" >> beam.ParDo(_MaskFn(self.registry, self.key, self.version)).with_output_types(
             MicroBatch

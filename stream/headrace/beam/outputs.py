@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import apache_beam as beam
 
@@ -17,9 +17,9 @@ TALLIES: Final = "tallies"
 class Outputs(NamedTuple):
     """Batches for the next step; dead letters and tallies leave the main path."""
 
-    batches: beam.PCollection
-    dead_letters: beam.PCollection
-    tallies: beam.PCollection
+    batches: beam.PCollection[Any]
+    dead_letters: beam.PCollection[Any]
+    tallies: beam.PCollection[Any]
 
 
 def split_outputs(outputs: beam.pvalue.DoOutputsTuple) -> Outputs:

@@ -12,7 +12,7 @@ from headrace.core.dead_letter import DeadLetter, Sender, publish_letters
 from headrace.runtime.google_clients import open_gapic_publisher
 
 
-class _PublishFn(beam.DoFn):  # type: ignore[misc]
+class _PublishFn(beam.DoFn):
     def __init__(self, topic: str, sender: Sender) -> None:
         self._topic = topic
         self._sender = sender
@@ -31,12 +31,12 @@ class _PublishFn(beam.DoFn):  # type: ignore[misc]
 
 
 @dataclass
-class PublishDeadLetters(beam.PTransform):  # type: ignore[misc]
+class PublishDeadLetters(beam.PTransform[Any, Any]):
     """Publish every dead letter, and end the bundle only when each is confirmed."""
 
     topic: str
     sender: Sender
 
-    def expand(self, dead_letters: beam.PCollection) -> Any:
+    def expand(self, dead_letters: beam.PCollection[Any]) -> Any:
         """Publish in the stage that refused: no raw message crosses a shuffle."""
         return dead_letters | "Publish" >> beam.ParDo(_PublishFn(self.topic, self.sender))

@@ -13,7 +13,7 @@ from headrace.backfill.files import File
 from headrace.core.message import Message
 
 
-class _ReadFn(beam.DoFn):  # type: ignore[misc]
+class _ReadFn(beam.DoFn):
     def __init__(self, task: Task) -> None:
         self._task = task
 
@@ -24,13 +24,14 @@ class _ReadFn(beam.DoFn):  # type: ignore[misc]
 
 
 @dataclass
-class ReadFiles(beam.PTransform):  # type: ignore[misc]
+class ReadFiles(beam.PTransform[Any, Any]):
     """Read the files of *task* into lists of messages; raises BackfillError for a file that cannot be backfilled."""
 
     task: Task = field(repr=False)
 
-    def expand(self, begin: Any) -> beam.PCollection:
+    def expand(self, begin: Any) -> beam.PCollection[Any]:
         """Distribute the files over workers; their lines stay in the same stage."""
         files = begin | "ListFiles" >> beam.Create(list(self.task.files), reshuffle=False)
         distributed = files | "DistributeFiles" >> beam.Reshuffle()
-        return distributed | "ReadLines" >> beam.ParDo(_ReadFn(replace(self.task, files=[])))
+        lines: beam.PCollection[Any] = distributed | "ReadLines" >> beam.ParDo(_ReadFn(replace(self.task, files=[])))
+        return lines

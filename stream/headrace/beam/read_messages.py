@@ -27,23 +27,25 @@ def to_message(message: PubsubMessage, subject: str) -> Message:
 
 
 @dataclass
-class ReadSubscriptions(beam.PTransform):  # type: ignore[misc]
+class ReadSubscriptions(beam.PTransform[Any, Any]):
     """Read each subject's subscription. The embedded engine has its own: see ``headrace.engine.puller``."""
 
     subscriptions: Mapping[str, str]
     batch_messages: int
 
-    def expand(self, begin: Any) -> beam.PCollection:
+    def expand(self, begin: Any) -> beam.PCollection[Any]:
         """Build one branch for each subject; its labels contain the subject, whose name never changes."""
         branches = [self._branch(begin, subject, path) for subject, path in sorted(self.subscriptions.items())]
-        return branches | "GatherSubjects" >> beam.Flatten()
+        gathered: beam.PCollection[Any] = branches | "GatherSubjects" >> beam.Flatten()
+        return gathered
 
-    def _branch(self, begin: Any, subject: str, path: str) -> beam.PCollection:
+    def _branch(self, begin: Any, subject: str, path: str) -> beam.PCollection[Any]:
         read = ReadFromPubSub(subscription=path, with_attributes=True)
         batch = BatchElements(min_batch_size=1, max_batch_size=self.batch_messages)
-        return (
+        batches: beam.PCollection[Any] = (
             begin
             | f"Read[{subject}]" >> read
             | f"ToMessage[{subject}]" >> beam.Map(to_message, subject)
             | f"Batch[{subject}]" >> batch
         )
+        return batches

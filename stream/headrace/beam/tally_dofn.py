@@ -74,7 +74,7 @@ class _TallyFn(AppendDoFn):
         self._append_queue(key, PagedQueue(inbox, pending, index)).add(to_micro_batch(tally.counts))
         timer.set(Timestamp(micros=self._clock()))
 
-    @on_timer(_APPEND)  # type: ignore[untyped-decorator]
+    @on_timer(_APPEND)
     @with_page_bags(_PAGES)
     def append(
         self,
@@ -106,14 +106,14 @@ class _TallyFn(AppendDoFn):
 
 
 @dataclass
-class AppendTallies(beam.PTransform):  # type: ignore[misc]
+class AppendTallies(beam.PTransform[Any, Any]):
     """Add up the tallies of a subject that wait together, and append them."""
 
     project: str
     table: str
     clock: Callable[[], int]
 
-    def expand(self, tallies: beam.PCollection) -> Any:
+    def expand(self, tallies: beam.PCollection[Any]) -> Any:
         """Key, add up and append."""
         keyed = tallies | "KeyBySubject" >> beam.FlatMap(by_subject).with_output_types(tuple[Key, Tally])
         return keyed | "AddUpAndAppend" >> beam.ParDo(_TallyFn(self.project, self.table, self.clock))

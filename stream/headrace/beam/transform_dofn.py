@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
@@ -22,7 +23,7 @@ from headrace.steps.transform import STAGE, Transformer
 _REMEDY = "update the job with a function or expression that can take them"
 
 
-class _TransformFn(beam.DoFn):  # type: ignore[misc]
+class _TransformFn(beam.DoFn):
     def __init__(self, registry: Registry, window: timedelta, clock: Callable[[], int], sealing: Key) -> None:
         self._registry = registry
         self._window = window
@@ -34,7 +35,7 @@ class _TransformFn(beam.DoFn):  # type: ignore[misc]
         self._key = sealing_key(self._sealing.read())
         self._transformers: dict[str, Transformer | None] = {}
 
-    def process(self, batch: MicroBatch) -> Iterator[MicroBatch | TaggedOutput]:
+    def process(self, batch: MicroBatch) -> Iterator[MicroBatch | TaggedOutput[Any, Any]]:
         subject = batch.subject
         if subject not in self._transformers:
             self._transformers[subject] = Transformer.of(self._registry.latest(subject))
@@ -55,7 +56,7 @@ class _TransformFn(beam.DoFn):  # type: ignore[misc]
 
 
 @dataclass
-class TransformRows(beam.PTransform):  # type: ignore[misc]
+class TransformRows(beam.PTransform[Any, Any]):
     """Filter rows and fill derived columns, in the stage of Mask; make dead letters of failures, count dropped rows."""
 
     registry: Registry = field(repr=False)
@@ -63,7 +64,7 @@ class TransformRows(beam.PTransform):  # type: ignore[misc]
     clock: Callable[[], int]
     sealing: Key
 
-    def expand(self, batches: beam.PCollection) -> Outputs:
+    def expand(self, batches: beam.PCollection[Any]) -> Outputs:
         """Transform."""
         transform_fn = _TransformFn(self.registry, self.window, self.clock, self.sealing)
         outputs = batches | "TransformColumns" >> beam.ParDo(transform_fn).with_outputs(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
@@ -19,7 +20,7 @@ from headrace.schemas.registry import Registry
 from headrace.steps.window import STAGE, assign_windows
 
 
-class _WindowFn(beam.DoFn):  # type: ignore[misc]
+class _WindowFn(beam.DoFn):
     def __init__(self, registry: Registry, window: timedelta, sealing: Key) -> None:
         self._registry = registry
         self._window = window
@@ -28,7 +29,7 @@ class _WindowFn(beam.DoFn):  # type: ignore[misc]
     def setup(self) -> None:
         self._key = sealing_key(self._sealing.read())
 
-    def process(self, batch: MicroBatch) -> Iterator[MicroBatch | TaggedOutput]:
+    def process(self, batch: MicroBatch) -> Iterator[MicroBatch | TaggedOutput[Any, Any]]:
         windowed = assign_windows(batch, self._registry.latest(batch.subject), self._window)
         for tally in tally_refusals(batch, windowed.refusals, self._window):
             yield TaggedOutput(TALLIES, tally)
@@ -39,14 +40,14 @@ class _WindowFn(beam.DoFn):  # type: ignore[misc]
 
 
 @dataclass
-class AssignWindows(beam.PTransform):  # type: ignore[misc]
+class AssignWindows(beam.PTransform[Any, Any]):
     """Note each row's window without splitting the batch; make dead letters of rows too late or in the future."""
 
     registry: Registry = field(repr=False)
     window: timedelta
     sealing: Key
 
-    def expand(self, batches: beam.PCollection) -> Outputs:
+    def expand(self, batches: beam.PCollection[Any]) -> Outputs:
         """Assign."""
         window_fn = _WindowFn(self.registry, self.window, self.sealing)
         outputs = batches | "AssignToWindows" >> beam.ParDo(window_fn).with_outputs(DEAD_LETTERS, TALLIES, main=BATCHES)

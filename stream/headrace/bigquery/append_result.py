@@ -40,6 +40,16 @@ class Answer:
     storage: str = ""
     refused: Mapping[int, str] = field(default_factory=dict)
 
+    @property
+    def error(self) -> str:
+        """The service's own name of the error, else the name of its status, else its number.
+
+        >>> Answer(code.UNAVAILABLE).error, Answer(99).error
+        ('UNAVAILABLE', '99')
+        """
+        names = {status: name for name, status in code.Code.items()}
+        return self.storage or names.get(self.status, str(self.status))
+
 
 _BY_STORAGE: Final = {
     "OFFSET_OUT_OF_RANGE": AppendResult.HALT,
@@ -49,7 +59,7 @@ _BY_STORAGE: Final = {
     "TABLE_NOT_FOUND": AppendResult.STREAM_GONE,  # opening another tells whether there is a table again
     "SCHEMA_MISMATCH_EXTRA_FIELDS": AppendResult.BLOCKED,
 }
-_BY_STATUS: Final = {
+_BY_STATUS: Final[Mapping[int, AppendResult]] = {
     code.OK: AppendResult.WRITTEN,
     code.OUT_OF_RANGE: AppendResult.HALT,
     code.FAILED_PRECONDITION: AppendResult.STREAM_GONE,  # how the emulator answers on a finalised stream

@@ -14,6 +14,7 @@ from headrace.bigquery.event_table import schema_mismatches
 from headrace.bigquery.row_lookup import is_empty, service_time, stored_contents, stored_ids
 from headrace.core.micro_batch import MicroBatch
 from headrace.core.row_hash import LEFT_OUT, row_hashes
+from headrace.runtime.retry_policy import NO_RETRY
 
 SKEW_MICROSECONDS: Final = 60_000_000  # how far BigQuery's clock may be behind Pub/Sub's; this machine's may be wrong
 # Who sent the event, and by which version of its contract, is not what it says: a backfill's source is a file.
@@ -59,7 +60,7 @@ class StoredRows:
 
     def schema_mismatches(self, columns: Sequence[bigquery.SchemaField]) -> list[str]:
         """Say in what the table has not the *columns* that its contract wants."""
-        table = self._client.get_table(self._table.strip("`"), retry=None)
+        table = self._client.get_table(self._table.strip("`"), retry=NO_RETRY)
         return schema_mismatches(table.schema, columns)
 
     def _look_up(self, rows: pa.RecordBatch) -> set[str]:

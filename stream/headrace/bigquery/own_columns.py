@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import pyarrow as pa
 from google.cloud import bigquery
@@ -84,7 +84,7 @@ def plain_column(
     name: str, type_: str, mode: str, doc: str = "", fields: Sequence[bigquery.SchemaField] = ()
 ) -> bigquery.SchemaField:
     """A column; the description goes by name, since SchemaField's fourth parameter is a default value in SQL."""
-    described = {"description": description(doc, COLUMN_DOC)} if doc else {}
+    described: dict[str, Any] = {"description": description(doc, COLUMN_DOC)} if doc else {}
     return bigquery.SchemaField(name, type_, mode, fields=fields, **described)
 
 

@@ -10,6 +10,7 @@ from google.cloud import bigquery
 from google.cloud.bigquery import ArrayQueryParameter, ScalarQueryParameter
 
 from headrace.core.row_hash import row_hashes
+from headrace.runtime.retry_policy import NO_RETRY
 from headrace.schemas.envelope import to_micros
 
 QUERY_SECONDS: Final = 60.0
@@ -39,7 +40,9 @@ def _stored(
         WHERE {time_column} BETWEEN @first AND @last AND {column} IN UNNEST(@ids)
     """  # noqa: S608 names come from checked settings and contracts
     config = bigquery.QueryJobConfig(query_parameters=_parameters(ids, first, last))
-    rows = client.query_and_wait(query, job_config=config, wait_timeout=QUERY_SECONDS, job_retry=None, retry=None)
+    rows = client.query_and_wait(
+        query, job_config=config, wait_timeout=QUERY_SECONDS, job_retry=NO_RETRY, retry=NO_RETRY
+    )
     return {row["id"] for row in rows}
 
 
@@ -57,7 +60,9 @@ def stored_contents(
         WHERE _event_time BETWEEN @first AND @last AND _event_id IN UNNEST(@ids)
     """  # noqa: S608 names come from checked settings and contracts
     config = bigquery.QueryJobConfig(query_parameters=_parameters(ids, *within))
-    found = client.query_and_wait(query, job_config=config, wait_timeout=QUERY_SECONDS, job_retry=None, retry=None)
+    found = client.query_and_wait(
+        query, job_config=config, wait_timeout=QUERY_SECONDS, job_retry=NO_RETRY, retry=NO_RETRY
+    )
     return {
         event_id: content
         for rows in found.to_arrow_iterable()
@@ -70,13 +75,13 @@ def is_empty(client: bigquery.Client, table: str, time_column: str) -> bool:
     query = f"""
         SELECT 1 AS one FROM {table} WHERE {time_column} >= TIMESTAMP '0001-01-01' LIMIT 1
     """  # noqa: S608 names come from checked settings and contracts
-    return not list(client.query_and_wait(query, wait_timeout=QUERY_SECONDS, job_retry=None, retry=None))
+    return not list(client.query_and_wait(query, wait_timeout=QUERY_SECONDS, job_retry=NO_RETRY, retry=NO_RETRY))
 
 
 def service_time(client: bigquery.Client) -> int:
     """BigQuery's own time, in microseconds since 1970; raises what the client raises."""
     query = "SELECT CURRENT_TIMESTAMP() AS now"
-    (row,) = client.query_and_wait(query, wait_timeout=QUERY_SECONDS, job_retry=None, retry=None)
+    (row,) = client.query_and_wait(query, wait_timeout=QUERY_SECONDS, job_retry=NO_RETRY, retry=NO_RETRY)
     return to_micros(row["now"])
 
 

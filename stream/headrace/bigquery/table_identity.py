@@ -12,6 +12,7 @@ from google.cloud.bigquery import QueryJobConfig, ScalarQueryParameter
 
 from headrace.bigquery.partition_expiry import Expiry
 from headrace.bigquery.row_lookup import QUERY_SECONDS, service_time
+from headrace.runtime.retry_policy import NO_RETRY
 from headrace.schemas.envelope import from_micros, to_micros
 
 CALL_SECONDS: Final = 10.0
@@ -41,7 +42,7 @@ def look_at_table(client: bigquery.Client, table: str) -> Looked:
     Raises what the client raises; NotFound when there is no such table.
     """
     name = table.strip("`")
-    found = client.get_table(name, retry=None, timeout=CALL_SECONDS)
+    found = client.get_table(name, retry=NO_RETRY, timeout=CALL_SECONDS)
     created = to_micros(found.created) if found.created is not None else 0
     return Looked(f"{name} {created}", int(found.num_rows or 0), found)
 
@@ -62,7 +63,9 @@ def missing_witnesses(client: bigquery.Client, looked: Looked, witnesses: Sequen
         WHERE {where}
     """  # noqa: S608 names come from checked settings and contracts
     config = QueryJobConfig(query_parameters=[each for row in enumerate(witnesses) for each in _parameters(*row)])
-    rows = client.query_and_wait(query, job_config=config, wait_timeout=QUERY_SECONDS, job_retry=None, retry=None)
+    rows = client.query_and_wait(
+        query, job_config=config, wait_timeout=QUERY_SECONDS, job_retry=NO_RETRY, retry=NO_RETRY
+    )
     found = {row["id"] for row in rows}
     gone = [each for each in witnesses if each.event_id not in found]
     if not gone:

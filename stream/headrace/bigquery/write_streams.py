@@ -162,7 +162,8 @@ class _Connection:
         self.used_until: float | None = None  # by the clock of the streams; None while it is in use
         # The transport's own call: unlike the client's it can be cancelled before its first answer.
         metadata = [("x-goog-request-params", f"write_stream={stream}")]
-        self._call: Any = client.transport.append_rows(iter(self._requests.get, None), metadata=metadata)
+        append_rows: Any = client.transport.append_rows  # takes a stream of requests, whatever its type says
+        self._call: Any = append_rows(iter(self._requests.get, None), metadata=metadata)
         threading.Thread(target=self._read, name="append-answers", daemon=True).start()
 
     def exchange(self, request: AppendRowsRequest, seconds: float, meanwhile: Callable[[], object]) -> Answer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, MutableSequence, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -154,7 +154,7 @@ def letter_requests(
     return _requests([piece for letter in letters for piece in _pieces(letter, sender, refused_at)])
 
 
-def publish_request(publisher: PublisherClient, topic: str, messages: Sequence[PubsubMessage]) -> None:
+def publish_request(publisher: PublisherClient, topic: str, messages: MutableSequence[PubsubMessage]) -> None:
     """Publish one request; returns when all of it is confirmed, and raises what the client raises when it is not."""
     publisher.publish(topic=topic, messages=messages, retry=None, timeout=PUBLISH_SECONDS)
 

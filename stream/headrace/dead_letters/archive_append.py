@@ -46,7 +46,7 @@ def _append_once(streams: WriteStreams, path: str, rows: Rows) -> None:
         case AppendResult.BLOCKED:
             raise ArchiveError(f"{plain(path)}: {_blocked(answer)}")
         case AppendResult.ROWS_REFUSED | AppendResult.BATCH_REFUSED | AppendResult.HALT:
-            name = next(iter(answer.refused.values()), "") or answer.storage or code.Code.Name(answer.status)
+            name = next(iter(answer.refused.values()), "") or answer.error
             remedy = "compare the table with `headrace provision --dry-run`"
             raise ArchiveError(f"{plain(path)}: BigQuery refuses the rows ({name}); {remedy}")
         case _:
@@ -60,7 +60,7 @@ def _unconfirmed(answer: Answer) -> str:
         case code.RESOURCE_EXHAUSTED:
             return "BigQuery refuses for now: too many requests"
         case _:
-            return f"BigQuery did not confirm the rows ({answer.storage or code.Code.Name(answer.status)})"
+            return f"BigQuery did not confirm the rows ({answer.error})"
 
 
 def _blocked(answer: Answer) -> str:

@@ -17,6 +17,7 @@ from headrace.dead_letters.archived_letter import ArchivedLetter, LetterGroup, L
 from headrace.dead_letters.facts import Action, State
 from headrace.dead_letters.filters import Filter, conditions, letters_with_states, parameters
 from headrace.dead_letters.letter import SEALED, Letter, Piece, joined
+from headrace.runtime.retry_policy import NO_RETRY
 
 QUERY_SECONDS: Final = 60.0
 PAGE: Final = 1000
@@ -192,7 +193,7 @@ class ArchiveReader:
 
     def _query(self, query: str, given: list[Any]) -> Iterator[Mapping[str, Any]]:
         config = QueryJobConfig(query_parameters=given)
-        rows = self.client.query_and_wait(query, job_config=config, wait_timeout=QUERY_SECONDS, retry=None)
+        rows = self.client.query_and_wait(query, job_config=config, wait_timeout=QUERY_SECONDS, retry=NO_RETRY)
         for batch in rows.to_arrow_iterable():
             yield from batch.to_pylist()
 

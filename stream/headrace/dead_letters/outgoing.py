@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, MutableSequence, Sequence
 from typing import Any, Final, NamedTuple
 
 from google.pubsub_v1.types import PubsubMessage
@@ -25,7 +25,7 @@ class Request(NamedTuple):
 
     subject: str
     letters: Sequence[Letter]
-    messages: Sequence[Any]
+    messages: MutableSequence[Any]
 
     def halves(self) -> tuple[Request, Request]:
         """Return the request as two smaller ones."""

@@ -8,11 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import structlog
-from google.api_core.exceptions import GoogleAPICallError
 
 from headrace.core.message import Message
 from headrace.engine.pubsub_calls import ACK_IDS, Subscription
-from headrace.runtime.retry_policy import RETRYABLE
+from headrace.runtime.retry_policy import CALL_ERRORS
 
 _LOG = structlog.get_logger("headrace")
 
@@ -54,7 +53,7 @@ class Leases:
         for ids in _requests(pulled):
             try:
                 self._calls.acknowledge(ids)
-            except (GoogleAPICallError, *RETRYABLE) as error:
+            except CALL_ERRORS as error:
                 _LOG.warning("acknowledgements_lost", subject=self._subject, count=len(ids), error=type(error).__name__)
 
     def hand_back(self, pulled: Iterable[Pulled]) -> None:
@@ -77,7 +76,7 @@ class Leases:
         for ids in _requests(pulled):
             try:
                 self._calls.lease(ids, seconds)
-            except (GoogleAPICallError, *RETRYABLE) as error:
+            except CALL_ERRORS as error:
                 _LOG.warning("leases_not_changed", subject=self._subject, count=len(ids), error=type(error).__name__)
 
 

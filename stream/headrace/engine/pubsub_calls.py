@@ -90,7 +90,8 @@ class Subscription:
         return wrap_errors(self._call(name, request, response))
 
     def _call(self, name: str, request: Any, response: Any) -> Any:
-        return self._subscriber.transport.grpc_channel.unary_unary(
+        transport: Any = self._subscriber.transport  # its base class knows of no channel
+        return transport.grpc_channel.unary_unary(
             f"/google.pubsub.v1.Subscriber/{name}",
             request_serializer=request.SerializeToString,
             response_deserializer=response.FromString,

@@ -24,7 +24,7 @@ from headrace.engine.continuity import Gap
 from headrace.engine.journal import Journal
 from headrace.engine.sources import Source
 from headrace.engine.status import LETTERS, RESOURCES, SubjectStatus
-from headrace.runtime.retry_policy import RETRYABLE
+from headrace.runtime.retry_policy import NO_RETRY, RETRYABLE
 from headrace.steps.mask.token_history import version_problem
 
 CHECK_SECONDS: Final = 30.0
@@ -105,7 +105,7 @@ class Watch:
         table = watched.table
         name = f"{table.project}.{table.dataset_id}.{table.table_id}"
         try:
-            existing = watched.seen(every) or self._client.get_table(table, retry=None, timeout=CALL_SECONDS)
+            existing = watched.seen(every) or self._client.get_table(table, retry=NO_RETRY, timeout=CALL_SECONDS)
         except NotFound:
             return [f"{name}: the table does not exist; `headrace provision` creates it"]
         except Forbidden:

@@ -26,6 +26,7 @@ from headrace.bigquery.row_lookup import QUERY_SECONDS, service_time
 from headrace.bigquery.service_tables import ENGINES_SCHEMA
 from headrace.bigquery.table_identity import look_at_table
 from headrace.bigquery.write_streams import Rows, WriteStreams
+from headrace.runtime.retry_policy import NO_RETRY
 from headrace.schemas.envelope import from_micros
 
 
@@ -164,7 +165,7 @@ class SubscriptionClaims:
         ours = ArrayQueryParameter("subscriptions", "STRING", self._subscriptions)
         config = QueryJobConfig(query_parameters=[ours, *parameters])
         return self._client.query_and_wait(
-            query, job_config=config, wait_timeout=QUERY_SECONDS, job_retry=None, retry=None
+            query, job_config=config, wait_timeout=QUERY_SECONDS, job_retry=NO_RETRY, retry=NO_RETRY
         )
 
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 import structlog
-from google.api_core.exceptions import GoogleAPICallError, NotFound
+from google.api_core.exceptions import NotFound
 from google.cloud import bigquery
 
 from headrace.bigquery.table_identity import Looked, look_at_table, missing_witnesses
@@ -18,7 +18,7 @@ from headrace.engine.journal import Journal
 from headrace.engine.status import SubjectStatus
 from headrace.engine.witnesses import parse_witnesses
 from headrace.errors import Exit, HeadraceError
-from headrace.runtime.retry_policy import RETRYABLE
+from headrace.runtime.retry_policy import CALL_ERRORS
 
 LOOK_SECONDS: Final = 10.0  # a look costs one request, and nothing in BigQuery
 OVERDUE: Final = 2  # times as long
@@ -102,7 +102,7 @@ class TableWatch:
         except NotFound:
             self._say("it does not exist; `headrace provision` makes it, and rows that were in it are lost with it")
             return
-        except (*RETRYABLE, GoogleAPICallError) as error:
+        except CALL_ERRORS as error:
             _LOG.debug("table_not_seen", table=self._target, error=type(error).__name__)
             return
         if change is not None:

@@ -27,6 +27,7 @@ from headrace.engine.table_writer import TableWriter
 from headrace.engine.transaction import Transaction
 from headrace.job import Job
 from headrace.runtime.failpoints import reached
+from headrace.runtime.retry_policy import NO_RETRY
 from headrace.steps.tally_lines import tally_lines
 
 FLUSH_SECONDS: Final = 1.0
@@ -170,7 +171,7 @@ class TallyLoop:
 
     def schema_mismatches(self) -> Sequence[str]:
         """Say in what the table is not as it should be."""
-        table = self._clients.bigquery.get_table(self._sql.strip("`"), retry=None)
+        table = self._clients.bigquery.get_table(self._sql.strip("`"), retry=NO_RETRY)
         return schema_mismatches(table.schema, tallies_table(table.project, table.dataset_id).schema)
 
 

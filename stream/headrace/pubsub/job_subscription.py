@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Final
+from datetime import UTC, datetime, timedelta
+from typing import Final, cast
 
 from google.api_core.exceptions import NotFound
 from google.protobuf.duration_pb2 import Duration
@@ -104,7 +104,7 @@ def _delivery(existing: Subscription) -> Iterator[Difference]:
 
 
 def _keeping(existing: Subscription) -> Iterator[Difference]:
-    kept = existing.message_retention_duration.total_seconds()
+    kept = cast("timedelta", existing.message_retention_duration).total_seconds()
     if kept < RETENTION_SECONDS:
         yield Difference(
             f"it keeps messages for {kept / 3600:g} hours instead of {RETENTION_SECONDS // 3600}",

@@ -62,7 +62,7 @@ def open_bigquery(project: str) -> bigquery.Client:
 
     host = emulator_host(BIGQUERY)
 
-    class Client(bigquery.Client):  # type: ignore[misc]
+    class Client(bigquery.Client):
         """The client, which repeats what fails for a minute at most: by itself for ten, in silence."""
 
         def _call_api(self, retry: Any, *arguments: Any, **named: Any) -> Any:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from typing import Final, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 from google.api_core.exceptions import (
     Cancelled,
     Conflict,
     Forbidden,
     GatewayTimeout,
+    GoogleAPICallError,
     NotFound,
     RetryError,
     ServerError,
@@ -30,6 +31,8 @@ from headrace.errors import Exit, HeadraceError
 
 FIRST_SECONDS: Final = 0.2
 LONGEST_SECONDS: Final = 15.0
+NO_RETRY: Final[Any] = None
+"""For calls of Google's BigQuery client, whose signatures say Retry and which take None."""
 T = TypeVar("T")
 
 
@@ -53,6 +56,10 @@ RETRYABLE: Final[tuple[type[Exception], ...]] = (
     TimeoutError,
     RetryableError,
 )
+
+
+CALL_ERRORS: Final[tuple[type[Exception], ...]] = (GoogleAPICallError, *RETRYABLE)
+"""Everything that a call of a Google client raises when the service refuses or does not answer."""
 
 
 class Backoff(Iterator[float]):

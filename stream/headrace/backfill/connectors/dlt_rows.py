@@ -86,7 +86,7 @@ def _read_numbers_as_they_are(table: Any) -> Any:
     """SQLite has doubles for decimals. SQLAlchemy rounds them to ten digits, and fails at texts; this does neither."""
     from sqlalchemy.types import Numeric, TypeDecorator
 
-    class AsPrinted(TypeDecorator):  # type: ignore[misc]
+    class AsPrinted(TypeDecorator[Any]):
         impl = Numeric(asdecimal=False)
         cache_ok = True
 
@@ -116,7 +116,7 @@ def _of_api(api: Api, cursor: Cursor | None, start: Any) -> Iterator[Any]:
     parameters = dict(api.parameters)
     if cursor is not None and cursor.parameter and start is not None:
         parameters[cursor.parameter] = start
-    (resource,) = rest_api_resources(
+    config: Any = (  # a TypedDict of dlt's, whose parts come from a file
         {
             "client": {"base_url": api.url, "headers": dict(api.headers), "session": _session(api)}
             | ({"auth": dict(api.auth)} if api.auth else {}),
@@ -134,6 +134,7 @@ def _of_api(api: Api, cursor: Cursor | None, start: Any) -> Iterator[Any]:
             ],
         }
     )
+    (resource,) = rest_api_resources(config)
     if cursor is None or cursor.parameter or start is None:
         yield from resource
     else:
@@ -162,7 +163,7 @@ def _session(api: Api) -> Any:
     """
     from dlt.sources.helpers.requests import Client
 
-    session = Client(
+    session: Any = Client(
         request_timeout=ATTEMPT_SECONDS,
         raise_for_status=False,
         request_max_attempts=api.attempts,

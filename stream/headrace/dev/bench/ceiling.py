@@ -37,7 +37,7 @@ def drain(subscription: str, ticker: Ticker, done: threading.Event) -> None:
             try:
                 response = pull(pull_request(subscription=subscription, max_messages=1000), timeout=1)
             except grpc.RpcError as error:
-                if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+                if isinstance(error, grpc.Call) and error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
                     continue
                 raise
             ack_ids = [one.ack_id for one in response.received_messages]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 from google.pubsub_v1.types import PublishRequest, PubsubMessage
 
@@ -31,8 +31,8 @@ class Feed:
             (min(REQUEST_MESSAGES, len(messages) - start), _request(names, messages[start : start + REQUEST_MESSAGES]))
             for start in range(0, len(messages), REQUEST_MESSAGES)
         ]
-        channel = open_gapic_publisher().transport.grpc_channel
-        self._publish = channel.unary_unary("/google.pubsub.v1.Publisher/Publish", None, None)
+        transport: Any = open_gapic_publisher().transport  # its base class knows of no channel
+        self._publish = transport.grpc_channel.unary_unary("/google.pubsub.v1.Publisher/Publish", None, None)
         self._published = 0
         self._done = 0
         self._ended = False

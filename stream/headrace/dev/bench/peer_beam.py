@@ -27,7 +27,7 @@ from headrace.schemas.samples import SAMPLES
 Row = dict[str, Any]
 
 
-class _RowFn(beam.DoFn):  # type: ignore[misc]
+class _RowFn(beam.DoFn):
     def __init__(self, subject: str) -> None:
         self._subject = subject
 
@@ -39,7 +39,7 @@ class _RowFn(beam.DoFn):  # type: ignore[misc]
         yield from self._path.row(self._path.mask(self._path.decode([one])))
 
 
-class _InsertFn(beam.DoFn):  # type: ignore[misc]
+class _InsertFn(beam.DoFn):
     def __init__(self, project: str, table: str, total: int) -> None:
         self._project, self._table, self._total = project, table, total
 
