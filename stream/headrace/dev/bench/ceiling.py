@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from typing import Any
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
@@ -37,7 +38,8 @@ def drain(subscription: str, ticker: Ticker, done: threading.Event) -> None:
             try:
                 response = pull(pull_request(subscription=subscription, max_messages=1000), timeout=1)
             except grpc.RpcError as error:
-                if isinstance(error, grpc.Call) and error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+                call: Any = error  # of a class of gRPC's own, which has a code
+                if call.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
                     continue
                 raise
             ack_ids = [one.ack_id for one in response.received_messages]
