@@ -54,6 +54,21 @@ def test_the_exit_code_is_that_of_main(body: str, code: int) -> None:
     assert ("ZeroDivisionError" in ended.stderr) == (body == "1 / 0")
 
 
+def test_a_signal_stops_a_program_that_holds_the_lock_of_its_event() -> None:
+    """As it does for moments whenever it waits, and while it handles the signal before."""
+    program = (
+        "import os, signal, threading\n"
+        "from headrace.runtime.processes import stop_on_signals\n"
+        "stop = threading.Event()\n"
+        "stop_on_signals(stop)\n"
+        "with stop._cond:\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "assert stop.wait(30)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], timeout=60).returncode == 0
+
+
 def test_a_reader_that_has_gone_is_no_failure() -> None:
     program = "from headrace.runtime.processes import run_program; run_program(lambda: print('x' * 100))"
     command = [sys.executable, "-E", "-c", program]  # buffered, so that what is left is written at the end

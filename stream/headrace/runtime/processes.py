@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import queue
 import signal
 import subprocess
 import sys
@@ -77,11 +78,21 @@ def wait_for_interrupt() -> None:
 
 
 def stop_on_signals(stop: threading.Event) -> None:
-    """Set *stop* at SIGTERM or Ctrl-C."""
+    """Set *stop* at SIGTERM or Ctrl-C.
+
+    A thread sets it. A handler interrupts the main thread anywhere, also where that holds the lock of *stop*: in
+    ``wait``, or in the handler of the signal before. Then it would wait for itself.
+    """
+    came: queue.SimpleQueue[int] = queue.SimpleQueue()  # whose put may interrupt anything, itself too
 
     def handle(number: int, frame: Any) -> None:
+        came.put(number)
+
+    def set_stop() -> None:
+        came.get()
         stop.set()
 
+    threading.Thread(target=set_stop, name="stop-on-signals", daemon=True).start()
     signal.signal(signal.SIGTERM, handle)
     signal.signal(signal.SIGINT, handle)
 
