@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dags.headrace_dags.settings import (
+from headrace_dags.settings import (
     Backfill,
     Dataflow,
     Nightly,
