@@ -51,6 +51,22 @@ def test_f18_one_id_and_two_payloads(world: World) -> None:
     assert world.tallied()["flight_departed", "dead_lettered", "id_conflict"] == 20
 
 
+def test_f18_a_conflict_is_written_when_its_rival_goes_with_the_table_before_the_letter_is_counted(
+    world: World,
+) -> None:
+    messages = [world.mix.flight() for _ in range(20)]
+    run(world, messages)
+    world.publish([world.mix.conflicting(message) for message in messages])
+    world.crash("letters_published:1")
+    world.removing_rows_at_work("flight_departed", owed=True)
+    world.bigquery.delete_table(world.names.sql("flights").strip("`"))
+    world.provision()
+    evidence = world.settle(world.start())
+    world.check(evidence)
+    conflicts = evidence.tallies.get(("flight_departed", "dead_lettered", "id_conflict"), 0)
+    assert (len(evidence.rows), conflicts, len(evidence.letters)) == (20, 0, 20)
+
+
 @pytest.mark.faults_quick
 def test_f20_late_events_stand_in_the_partition_of_their_own_time(world: World) -> None:
     ages = [timedelta(seconds=1), timedelta(hours=1), timedelta(days=30), timedelta(days=399)]

@@ -214,3 +214,9 @@ def test_a_conflict_may_be_written_once_its_rival_went_with_the_table() -> None:
         Check.DEAD_LETTERED_AND_WRITTEN,
         Check.TALLIES_DIFFER_FROM_MESSAGES,
     }
+
+    uncounted = replace(won, tallies=tallies(4, 1, 0, 1))  # killed between the letter and the commit that counts it
+    assert judge(uncounted) == []
+    assert names(replace(uncounted, unacknowledged={})) >= {Check.TALLIES_DIFFER_FROM_LETTERS}
+    still_refused = replace(uncounted, rows=uncounted.rows[:2], tallies=tallies(3, 1, 0, 1))
+    assert Check.TALLIES_DIFFER_FROM_LETTERS in names(still_refused)

@@ -6,10 +6,10 @@ from typing import Any
 
 from google.api_core.exceptions import GoogleAPICallError
 
-from headrace.engine import subject
+from headrace.engine import message_settler
 from headrace.engine.resource_watch import Watch
 
-_publish = subject.publish_request
+_publish = message_settler.publish_request
 
 
 def publish_and_hope(*arguments: Any) -> None:
@@ -23,5 +23,5 @@ def look_away(*_: object) -> None:
     return
 
 
-subject.publish_request = publish_and_hope
+message_settler.publish_request = publish_and_hope
 Watch._look_at_letters = look_away  # type: ignore[method-assign]
