@@ -497,7 +497,7 @@ def test_a_change_that_is_none_any_more_is_withdrawn(subject: OneSubject) -> Non
     make_anew(subject)
     assert subject.loop.watch.is_change_open
     subject.bigquery.created, subject.bigquery.batches = 1, kept
-    assert subject.loop.is_replaced() is False
+    assert subject.loop._table.is_replaced() is False
     assert not subject.loop.watch.is_change_open
     assert subject.status.in_the_way == {}
     subject.ingest(an_event("b"))
@@ -519,9 +519,9 @@ def test_who_asks_is_told_whether_the_table_is_another_one_and_what_was_remember
     subject: OneSubject,
 ) -> None:
     subject.ingest(an_event("a"))
-    assert subject.loop.is_replaced() is False
+    assert subject.loop._table.is_replaced() is False
     subject.bigquery.make_anew()
-    assert subject.loop.is_replaced() is True
+    assert subject.loop._table.is_replaced() is True
     assert subject.journal.identity(TABLE) == "p.d.things 2000"
     assert subject.journal.receipts(TABLE) == []
 
@@ -529,10 +529,10 @@ def test_who_asks_is_told_whether_the_table_is_another_one_and_what_was_remember
 def test_a_table_that_is_replaced_under_a_finite_source_ends_it(make: Make) -> None:
     subject = make(finite=True)
     subject.ingest(an_event("a"))
-    assert subject.loop.is_replaced() is False
+    assert subject.loop._table.is_replaced() is False
     subject.bigquery.make_anew()
     with pytest.raises(TableReplacedError, match="run the command again"):
-        subject.loop.is_replaced()
+        subject.loop._table.is_replaced()
     assert subject.journal.identity(TABLE) == "p.d.things 1000"
 
 

@@ -21,9 +21,9 @@ from headrace.core.resource_names import TALLIES, Names
 from headrace.core.tally import COUNTS
 from headrace.engine import tally_loop
 from headrace.engine.journal import Journal
+from headrace.engine.message_settler import Clients
 from headrace.engine.retry import StoppedError
 from headrace.engine.status import SubjectStatus
-from headrace.engine.subject import Clients
 from headrace.engine.tally_loop import SAY_AGAIN, TallyLoop
 from headrace.job import Job
 from headrace.schemas.envelope import to_micros

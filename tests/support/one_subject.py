@@ -24,11 +24,12 @@ from headrace.core.resource_names import Names
 from headrace.engine.journal import Journal
 from headrace.engine.journal_lease import FencedError
 from headrace.engine.leases import Pulled
+from headrace.engine.message_settler import Clients
 from headrace.engine.prepare import Preparation, Prepared
 from headrace.engine.round_pipeline import open_stages
 from headrace.engine.scheduler import Steps
 from headrace.engine.status import SubjectStatus
-from headrace.engine.subject import Clients, SubjectLoop
+from headrace.engine.subject import SubjectLoop
 from headrace.job import Job
 from headrace.schemas.registry import Contract, Registry
 from tests.support.builders import MOMENT, a_contract, an_envelope, encode
@@ -288,17 +289,17 @@ class OneSubject:
         self.loop = SubjectLoop(
             job,
             SUBJECT,
-            NAMES,
-            self.journal,
-            Clients(*wire),
-            source,
-            self.status,
-            self.stop,
-            self,
-            5000,
-            self.preparer,
-            lambda: None,
-            time.monotonic() + self.begins_in,
+            names=NAMES,
+            journal=self.journal,
+            clients=Clients(*wire),
+            source=source,
+            preparer=self.preparer,
+            status=self.status,
+            stop=self.stop,
+            fence=self,
+            round_messages=5000,
+            wake=lambda: None,
+            begins_at=time.monotonic() + self.begins_in,
         )
 
     def restarted(self) -> OneSubject:

@@ -28,12 +28,13 @@ from headrace.engine.failures import ENDS_ALL, describe_error, innermost_calls
 from headrace.engine.journal import Journal
 from headrace.engine.journal_errors import JournalError
 from headrace.engine.journal_lease import FencedError, InUseError
+from headrace.engine.message_settler import Clients
 from headrace.engine.resource_watch import Watch, Watched
 from headrace.engine.retry import RetryPolicy, StoppedError
 from headrace.engine.scheduler import Scheduler, Steps, Wake
 from headrace.engine.sources import OpenSource
 from headrace.engine.status import CONTRACT, FAILED, EngineStatus, SubjectStatus
-from headrace.engine.subject import Clients, SubjectLoop
+from headrace.engine.subject import SubjectLoop
 from headrace.engine.subscription_claims import SubscriptionClaims
 from headrace.engine.table_watch import LOOK_SECONDS, WITNESS_SECONDS, TableWatch, watch_on
 from headrace.engine.tally_loop import TallyLoop
@@ -277,17 +278,17 @@ class Embedded:
         loop = SubjectLoop(
             self.job,
             subject,
-            self.names,
-            self.journal,
-            self._subject_clients(workers.subjects.make_room),
-            source,
-            status,
-            self.stop,
-            self._claim_keeper,
-            self.round_messages,
-            preparer,
-            wake,
-            begins_at,
+            names=self.names,
+            journal=self.journal,
+            clients=self._subject_clients(workers.subjects.make_room),
+            source=source,
+            preparer=preparer,
+            status=status,
+            stop=self.stop,
+            fence=self._claim_keeper,
+            round_messages=self.round_messages,
+            wake=wake,
+            begins_at=begins_at,
         )
         self._loops[subject] = loop
         self._watch(subject, loop)

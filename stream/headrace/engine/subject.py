@@ -1,60 +1,31 @@
-"""One subject from its source to its table: take, prepare, decide, write, acknowledge; round over round."""
+"""One subject from its source to its table: take, prepare, settle, acknowledge; round over round."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import partial
-from typing import assert_never
 
-import pyarrow as pa
-from google.cloud import bigquery
-from google.pubsub_v1 import PublisherClient
-
-from headrace.bigquery.event_table import derived_columns, table_for
-from headrace.bigquery.existing_rows import StoredRows
-from headrace.bigquery.write_streams import WriteStreams
-from headrace.core.dead_letter import DeadLetter, dead_letters, letter_requests, publish_request
-from headrace.core.message import Message
-from headrace.core.micro_batch import MicroBatch, to_ipc
 from headrace.core.resource_names import Names
-from headrace.core.tally import Outcome, Tally, tally_lost, tally_rows, tally_written
 from headrace.engine.journal import Journal
-from headrace.engine.pending_batch import CommitHook, Fence, PendingBatch
-from headrace.engine.prepare import Prepared, tally_refused
-from headrace.engine.retry import NEEDS_ROOM, RetryPolicy
+from headrace.engine.message_settler import Clients, MessageSettler
+from headrace.engine.pending_batch import Fence
+from headrace.engine.retry import RetryPolicy
 from headrace.engine.round_pipeline import RoundPipeline, Stages
 from headrace.engine.rounds import Round, next_round
 from headrace.engine.scheduler import Steps, Wake
-from headrace.engine.seen_messages import SeenMessages, receipts_of, with_receipts
 from headrace.engine.sources import Preparer, Source
-from headrace.engine.status import FAILED, LETTERS, SubjectStatus
-from headrace.engine.table_watch import Change, TableReplacedError, TableWatch
-from headrace.engine.table_writer import TableWriter
-from headrace.engine.transaction import Transaction
+from headrace.engine.status import FAILED, SubjectStatus
+from headrace.engine.subject_table import SubjectTable
+from headrace.engine.table_watch import Change
 from headrace.job import Job
 from headrace.runtime.failpoints import reached
-from headrace.steps.append import STAGE, refusals_by_bigquery, within_requests
-
-
-@dataclass(frozen=True, slots=True)
-class Clients:
-    """What one subject talks to; a thread that is about to wait for it for long calls *make_room* before."""
-
-    publisher: PublisherClient
-    bigquery: bigquery.Client
-    streams: WriteStreams
-    make_room: Callable[[], None] = lambda: None
 
 
 class SubjectLoop:
     """Runs one subject until *stop*.
 
-    Its steps alone use the seen messages and the writer; of the stages that run beside them one touches nothing but
-    the preparer, the other nothing but the source.
+    Its steps alone use the table and the settler; of the stages that run beside them one touches nothing but the
+    preparer, the other nothing but the source.
 
     *begins_at*, in monotonic seconds, is when there is time to look at what the table holds.
     """
@@ -63,44 +34,50 @@ class SubjectLoop:
         self,
         job: Job,
         subject: str,
+        *,
         names: Names,
         journal: Journal,
         clients: Clients,
         source: Source,
+        preparer: Preparer,
         status: SubjectStatus,
         stop: threading.Event,
         fence: Fence,
         round_messages: int,
-        preparer: Preparer,
         wake: Wake,
         begins_at: float,
     ) -> None:
         self._job = job
-        self._subject = subject
-        self._table = job.registry.latest(subject).options.table
-        sql = names.sql(self._table)
-        self._columns = table_for(job.registry.latest(subject), names.project, names.dataset).schema
-        self._stored_rows = StoredRows(clients.bigquery, sql, derived_columns(job.registry.latest(subject)))
         self._journal = journal
-        self._clients = clients
         self.source = source
+        self._preparer = preparer
         self._status = status
         self._stop = stop
         self._round_messages = round_messages
-        self._retry = RetryPolicy("write", status, stop, clients.make_room)
-        self._sql = sql
-        self._needs_queries = needs_queries = (
-            f"{sql}: the job needs bigquery.jobs.create, and bigquery.tables.getData on it; "
-            "`headrace provision` makes it"
-        )
-        self._seen = SeenMessages(
-            self._table, journal, self._stored_rows, needs_queries, self._retry, job.ids_remembered, source.finite
-        )
-        self.watch = TableWatch(self._table, sql, journal, clients.bigquery, status, changed=wake)
-        self._preparer = preparer
-        self._messages: Sequence[Message] = ()
         self._left: Round | None = None  # what the round that was prepared last had no room for; taken next
-        self._writer = TableWriter(self._table, job.tables[subject], journal, clients.streams, self._retry, self, fence)
+        retry = RetryPolicy("write", status, stop, clients.make_room)
+        self._table = SubjectTable(
+            job,
+            subject,
+            names=names,
+            journal=journal,
+            client=clients.bigquery,
+            status=status,
+            retry=retry,
+            finite=source.finite,
+            changed=wake,
+        )
+        self._settler = MessageSettler(
+            job,
+            subject,
+            table=self._table,
+            journal=journal,
+            clients=clients,
+            status=status,
+            retry=retry,
+            fence=fence,
+        )
+        self.watch = self._table.watch
         self._complete_until = 0
         self._begins_at = begins_at
         self.has_begun = False
@@ -116,9 +93,9 @@ class SubjectLoop:
     def recover(self) -> Steps[None]:
         """Settle what an earlier process left open. Where nothing is open, all that is seen is that there is a table:
         what it holds is asked for when there is time, or when the first messages have come."""
-        is_open = self.source.finite or self._journal.is_taken_over(self._table) or self._journal.pending(self._table)
-        look = partial(self.watch.look, ask_for_rows=bool(is_open))
-        change = yield from self._retry.call_as_steps(self._needs_queries, look)
+        table = self._table.name
+        is_open = self.source.finite or self._journal.is_taken_over(table) or self._journal.pending(table)
+        change = yield from self._table.look_as_steps(ask_for_rows=bool(is_open))
         if is_open:
             self._begin(change)
         self._status.ready = True
@@ -127,61 +104,27 @@ class SubjectLoop:
     def _begin_once(self) -> None:
         """Know what the table holds: before the first messages are taken."""
         if not self.has_begun:
-            self._begin(self._retry.call(self._needs_queries, self.watch.look))
+            self._begin(self._table.look())
 
     def _begin(self, change: Change | None) -> None:
         """Load what the journal remembers of the table as it is, and settle what was left open."""
-        taken_over = self._journal.is_taken_over(self._table)
+        taken_over = self._journal.is_taken_over(self._table.name)
         if change is None:
-            self._seen.recall(taken_over)
+            self._table.seen.recall(taken_over)
         else:
-            self._adopt(change)
-        self._writer.recover(taken_over, replaced=change in (Change.REPLACED, Change.EMPTIED))
+            self._table.adopt(change)
+        self._settler.writer.recover(taken_over, replaced=change in (Change.REPLACED, Change.EMPTIED))
         if taken_over:
             with self._journal.transaction() as transaction:
-                transaction.settle_takeover(self._table)
+                transaction.settle_takeover(self._table.name)
         self.has_begun = True
-
-    def is_replaced(self) -> bool:
-        """Look whether the table is another one, or lost rows; then what is remembered of it is forgotten.
-
-        Raises:
-            TableReplacedError: lines of a file were written to the former one and are passed over, so all begins anew.
-        """
-        change = self._retry.call(self._needs_queries, self.watch.look)
-        if change is None:
-            self.watch.is_as_it_was()
-            return False
-        if self.source.finite:
-            raise TableReplacedError(
-                f"{self._sql}: the table was made anew or lost rows while history was written to it; run the command "
-                "again: it begins at the first line, and writes what the table does not hold"
-            )
-        self._adopt(change)
-        return True
-
-    def _adopt(self, change: Change) -> None:
-        identity, now = self.watch.identity, self._job.clock()
-
-        def note(transaction: Transaction) -> None:
-            match change:
-                case Change.REPLACED:
-                    if lost := transaction.replace_table(self._table, identity):
-                        self._tally(transaction, [tally_lost(self._subject, lost, now, self._job.window)])
-                case Change.NEW | Change.EMPTIED:  # nobody knows how many rows are left of it
-                    transaction.identify(self._table, identity)
-                case _:
-                    assert_never(change)
-
-        self._seen.forget(note)
-        self.watch.adopted(change)
 
     def _follow_table(self) -> None:
         """Go on with the table as it is now, when it is seen to be another one: when that was long ago, look again."""
         if self.watch.is_overdue:
             self.watch.watch()
-        if self.watch.is_change_open and self.is_replaced():
-            self._writer.reopen()
+        if self.watch.is_change_open and self._table.is_replaced():
+            self._settler.writer.reopen()
 
     def run(self, stages: Stages) -> Steps[None]:
         """Run round after round until the engine stops.
@@ -206,7 +149,7 @@ class SubjectLoop:
         if in_hand is None:
             self._follow_table()
         reached("pulled")
-        return next_round(pulled, self._seen.unsettled, in_hand)
+        return next_round(pulled, self._table.seen.unsettled, in_hand)
 
     def _rest(self) -> float | None:
         """Do what there is time for; how long to wait until there is."""
@@ -228,10 +171,9 @@ class SubjectLoop:
 
     def _write(self, ready: Round) -> None:
         self._follow_table()
-        self._messages = list(ready.messages.values())
         if ready.prepared is not None:
             self._status.count("received", len(ready.messages))
-            self._ingest(list(ready.messages), ready.prepared)
+            self._settler.settle(ready.messages, ready.prepared)
         self._status.count("redelivered", ready.redelivered)
 
     def _acknowledge(self, written: Round) -> None:
@@ -241,146 +183,3 @@ class SubjectLoop:
         published = [message.published_at for each in written.pulled for message in each.messages]
         self._status.time(self._job.clock(), published)
         reached("acknowledged")
-
-    def _ingest(self, receipts: Sequence[bytes], prepared: Prepared) -> None:
-        """Settle messages, by their receipts, as they were prepared."""
-        self._publish(prepared.letters)
-        batch = None if prepared.batch is None else with_receipts(prepared.batch, receipts)
-        unread = _unread(batch, receipts)
-        if batch is None:
-            self._settle([], unread, prepared.tallies)
-        else:
-            self._settle_rows(batch, unread, prepared.tallies)
-        if prepared.dropped:
-            self._status.count("dropped", prepared.dropped)
-        self._seen.turn_when_due()
-
-    def _settle_rows(self, batch: MicroBatch, receipts: bytes, tallies: Sequence[Tally]) -> None:
-        """Decide on each row and settle it; *receipts* and *tallies* are of messages that gave none.
-
-        A row that conflicts with another of the same batch waits until that one is written: had it been dead-lettered
-        before, and the two come again in another order, it would be written too.
-        """
-        decision = self._seen.decide(batch)
-        waiting = set(decision.same_batch_conflicts)
-        parts, too_large = within_requests(batch, decision.fresh)
-        refusals = [*(each for each in decision.conflicts if each.index not in waiting), *too_large]
-        self._publish(list(dead_letters(self._messages, batch, refusals, STAGE)))
-        reached("letters_published")
-        duplicates, refused = batch.take(decision.duplicates), batch.take([refusal.index for refusal in refusals])
-        self._settle(
-            parts,
-            receipts + receipts_of(duplicates.notes) + receipts_of(refused.notes),
-            [
-                *tallies,
-                *tally_refused(batch, refusals, self._job.window),
-                *self._tally_duplicates(duplicates),
-            ],
-        )
-        if waiting:
-            self._settle_rows(batch.take(sorted(waiting)), b"", [])
-
-    def _settle(self, parts: Sequence[MicroBatch], receipts: bytes, tallies: Sequence[Tally]) -> None:
-        """Commit what is settled already with the first part, then write part after part."""
-
-        def also(transaction: Transaction) -> None:
-            self._seen.settle(transaction, receipts)
-            self._tally(transaction, tallies)
-
-        if not parts:
-            self._retry.call(NEEDS_ROOM, lambda: self._commit(also))
-        for number, part in enumerate(parts):
-            self._writer.write(part.rows, part.notes, also if number == 0 else _nothing)
-        self._seen.settled(receipts)
-
-    def _commit(self, also: Callable[[Transaction], None]) -> None:
-        reached("before_commit")
-        with self._journal.transaction() as transaction:
-            also(transaction)
-        reached("committed")
-
-    # What the writer notes of its rows.
-
-    def prepare_commit(self, notes: pa.RecordBatch, rows: pa.RecordBatch) -> CommitHook:
-        """Return a function to call inside the transaction that records these rows: it remembers and counts them."""
-        batch = MicroBatch(self._subject, rows, notes, b"")
-        remember = self._seen.prepare_commit(batch)
-        window = self._job.window
-        tallies = [tally_rows(batch, Outcome.RECEIVED, window), tally_written(batch, window)]
-
-        def note(transaction: Transaction) -> Callable[[], None]:
-            remembered = remember(transaction)
-            self._tally(transaction, tallies)
-
-            def committed() -> None:
-                remembered()
-                self._status.count("written", len(batch))
-
-            return committed
-
-        return note
-
-    def refuse(self, pending: PendingBatch, refused: Mapping[int, str]) -> Callable[[Transaction], None]:
-        """Publish dead letters of refused rows, and give what counts them.
-
-        Rows that an earlier process committed are only taken back: their messages were never acknowledged, so they
-        come again, and are refused with the message at hand.
-        """
-        if not self._messages:
-            return _nothing
-        batch = MicroBatch(self._subject, pending.rows, pending.notes, b"")
-        refusals = refusals_by_bigquery(refused)
-        self._publish(list(dead_letters(self._messages, batch, refusals, STAGE)))
-        receipts = receipts_of(batch.take(list(refused)).notes)
-        self._seen.settled(receipts)
-
-        def also(transaction: Transaction) -> None:
-            self._seen.settle(transaction, receipts)
-            self._tally(transaction, tally_refused(batch, refusals, self._job.window))
-
-        return also
-
-    def stored(self, rows: pa.RecordBatch) -> Sequence[int]:
-        """Give the indexes of rows whose id the table holds."""
-        return self._stored_rows.find(rows)
-
-    def schema_mismatches(self) -> Sequence[str]:
-        """Say in what the table is not as the contract wants it."""
-        return self._stored_rows.schema_mismatches(self._columns)
-
-    def _publish(self, letters: Sequence[DeadLetter]) -> None:
-        if not letters:
-            return
-        topic, now = self._job.dead_letter_topic, datetime.now(UTC)
-        need = f"{topic}: the job needs roles/pubsub.publisher on it; `headrace provision` makes it"
-        while wrong := self._status.in_the_way.get(LETTERS):  # nobody would keep what is published now
-            self._retry.wait(wrong)
-        for request in letter_requests(letters, self._job.sender, now):  # what is confirmed is not sent again
-            self._retry.call(need, partial(publish_request, self._clients.publisher, topic, request))
-        for letter in letters:
-            self._status.refuse(letter.reason, 1)
-
-    def _tally_duplicates(self, duplicates: MicroBatch) -> list[Tally]:
-        if not len(duplicates):
-            return []
-        self._status.count("duplicate", len(duplicates))
-        window = self._job.window
-        return [tally_rows(duplicates, Outcome.RECEIVED, window), tally_rows(duplicates, Outcome.DUPLICATE, window)]
-
-    def _tally(self, transaction: Transaction, tallies: Sequence[Tally]) -> None:
-        if tallies:  # which are added up when they are appended
-            transaction.tally(to_ipc(pa.concat_batches([tally.counts for tally in tallies])))
-
-
-def _unread(batch: MicroBatch | None, receipts: Sequence[bytes]) -> bytes:
-    """The receipts of messages that gave no row, packed."""
-    if batch is None:
-        return b"".join(receipts)
-    if len(batch) == len(receipts):
-        return b""
-    rows = set(batch.notes.column("message").to_pylist())
-    return b"".join([each for index, each in enumerate(receipts) if index not in rows])
-
-
-def _nothing(transaction: Transaction) -> None:
-    """Add nothing to a commit."""

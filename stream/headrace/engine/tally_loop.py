@@ -18,10 +18,10 @@ from headrace.core.micro_batch import from_ipc, to_ipc
 from headrace.core.resource_names import TALLIES, Names
 from headrace.core.tally import COUNTS, Outcome, Tally, add_up, tally_lost
 from headrace.engine.journal import Journal
+from headrace.engine.message_settler import Clients
 from headrace.engine.pending_batch import CommitHook, Fence, PendingBatch, rows_of
 from headrace.engine.retry import NEEDS_ROOM, RetryPolicy
 from headrace.engine.status import SubjectStatus
-from headrace.engine.subject import Clients
 from headrace.engine.table_watch import Change, TableWatch
 from headrace.engine.table_writer import TableWriter
 from headrace.engine.transaction import Transaction

@@ -1,0 +1,217 @@
+"""The outcome of each message of one subject: a row, a duplicate or a dead letter, noted before it is acknowledged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+
+import pyarrow as pa
+from google.cloud import bigquery
+from google.pubsub_v1 import PublisherClient
+
+from headrace.bigquery.write_streams import WriteStreams
+from headrace.core.dead_letter import DeadLetter, dead_letters, letter_requests, publish_request
+from headrace.core.message import Message
+from headrace.core.micro_batch import MicroBatch, to_ipc
+from headrace.core.tally import Outcome, Tally, tally_rows, tally_written
+from headrace.engine.journal import Journal
+from headrace.engine.pending_batch import CommitHook, Fence, PendingBatch
+from headrace.engine.prepare import Prepared, tally_refused
+from headrace.engine.retry import NEEDS_ROOM, RetryPolicy
+from headrace.engine.seen_messages import receipts_of, with_receipts
+from headrace.engine.status import LETTERS, SubjectStatus
+from headrace.engine.subject_table import SubjectTable
+from headrace.engine.table_writer import TableWriter
+from headrace.engine.transaction import Transaction
+from headrace.job import Job
+from headrace.runtime.failpoints import reached
+from headrace.steps.append import STAGE, refusals_by_bigquery, within_requests
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """What one subject talks to; a thread that is about to wait for it for long calls *make_room* before."""
+
+    publisher: PublisherClient
+    bigquery: bigquery.Client
+    streams: WriteStreams
+    make_room: Callable[[], None] = lambda: None
+
+
+class MessageSettler:
+    """Settles the messages of one subject, and keeps the records of its table's rows for the writer.
+
+    It alone uses the seen messages and the writer.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        subject: str,
+        *,
+        table: SubjectTable,
+        journal: Journal,
+        clients: Clients,
+        status: SubjectStatus,
+        retry: RetryPolicy,
+        fence: Fence,
+    ) -> None:
+        self._job = job
+        self._subject = subject
+        self._table = table
+        self._seen = table.seen
+        self._journal = journal
+        self._publisher = clients.publisher
+        self._status = status
+        self._retry = retry
+        self._messages: Sequence[Message] = ()
+        self.writer = TableWriter(table.name, job.tables[subject], journal, clients.streams, retry, self, fence)
+
+    def settle(self, messages: Mapping[bytes, Message], prepared: Prepared) -> None:
+        """Settle messages, by their receipts, as they were prepared."""
+        receipts, self._messages = list(messages), list(messages.values())
+        self._publish(prepared.letters)
+        batch = None if prepared.batch is None else with_receipts(prepared.batch, receipts)
+        without_rows = _receipts_without_rows(batch, receipts)
+        if batch is None:
+            self._settle([], without_rows, prepared.tallies)
+        else:
+            self._settle_rows(batch, without_rows, prepared.tallies)
+        if prepared.dropped:
+            self._status.count("dropped", prepared.dropped)
+        self._seen.turn_when_due()
+
+    def _settle_rows(self, batch: MicroBatch, receipts: bytes, tallies: Sequence[Tally]) -> None:
+        """Decide on each row and settle it; *receipts* and *tallies* are of messages that gave none.
+
+        A row that conflicts with another of the same batch waits until that one is written: had it been dead-lettered
+        before, and the two come again in another order, it would be written too.
+        """
+        decision = self._seen.decide(batch)
+        waiting = set(decision.same_batch_conflicts)
+        parts, too_large = within_requests(batch, decision.fresh)
+        refusals = [*(each for each in decision.conflicts if each.index not in waiting), *too_large]
+        self._publish(list(dead_letters(self._messages, batch, refusals, STAGE)))
+        reached("letters_published")
+        duplicates, refused = batch.take(decision.duplicates), batch.take([refusal.index for refusal in refusals])
+        self._settle(
+            parts,
+            receipts + receipts_of(duplicates.notes) + receipts_of(refused.notes),
+            [
+                *tallies,
+                *tally_refused(batch, refusals, self._job.window),
+                *self._tally_duplicates(duplicates),
+            ],
+        )
+        if waiting:
+            self._settle_rows(batch.take(sorted(waiting)), b"", [])
+
+    def _settle(self, parts: Sequence[MicroBatch], receipts: bytes, tallies: Sequence[Tally]) -> None:
+        """Commit what is settled already with the first part, then write part after part."""
+
+        def also(transaction: Transaction) -> None:
+            self._seen.settle(transaction, receipts)
+            _tally(transaction, tallies)
+
+        if not parts:
+            self._retry.call(NEEDS_ROOM, lambda: self._commit(also))
+        for number, part in enumerate(parts):
+            self.writer.write(part.rows, part.notes, also if number == 0 else _nothing)
+        self._seen.settled(receipts)
+
+    def _commit(self, also: Callable[[Transaction], None]) -> None:
+        reached("before_commit")
+        with self._journal.transaction() as transaction:
+            also(transaction)
+        reached("committed")
+
+    def prepare_commit(self, notes: pa.RecordBatch, rows: pa.RecordBatch) -> CommitHook:
+        """Return a function to call inside the transaction that records these rows: it remembers and counts them."""
+        batch = MicroBatch(self._subject, rows, notes, b"")
+        remember = self._seen.prepare_commit(batch)
+        window = self._job.window
+        tallies = [tally_rows(batch, Outcome.RECEIVED, window), tally_written(batch, window)]
+
+        def note(transaction: Transaction) -> Callable[[], None]:
+            remembered = remember(transaction)
+            _tally(transaction, tallies)
+
+            def committed() -> None:
+                remembered()
+                self._status.count("written", len(batch))
+
+            return committed
+
+        return note
+
+    def refuse(self, pending: PendingBatch, refused: Mapping[int, str]) -> Callable[[Transaction], None]:
+        """Publish dead letters of refused rows, and give what counts them.
+
+        Rows that an earlier process committed are only taken back: their messages were never acknowledged, so they
+        come again, and are refused with the message at hand.
+        """
+        if not self._messages:
+            return _nothing
+        batch = MicroBatch(self._subject, pending.rows, pending.notes, b"")
+        refusals = refusals_by_bigquery(refused)
+        self._publish(list(dead_letters(self._messages, batch, refusals, STAGE)))
+        receipts = receipts_of(batch.take(list(refused)).notes)
+        self._seen.settled(receipts)
+
+        def also(transaction: Transaction) -> None:
+            self._seen.settle(transaction, receipts)
+            _tally(transaction, tally_refused(batch, refusals, self._job.window))
+
+        return also
+
+    def stored(self, rows: pa.RecordBatch) -> Sequence[int]:
+        """Give the indexes of rows whose id the table holds."""
+        return self._table.stored(rows)
+
+    def is_replaced(self) -> bool:
+        """Whether the table is another one; then what was remembered of it is forgotten."""
+        return self._table.is_replaced()
+
+    def schema_mismatches(self) -> Sequence[str]:
+        """Name the differences between the table and the contract."""
+        return self._table.schema_mismatches()
+
+    def _publish(self, letters: Sequence[DeadLetter]) -> None:
+        if not letters:
+            return
+        topic, now = self._job.dead_letter_topic, datetime.now(UTC)
+        need = f"{topic}: the job needs roles/pubsub.publisher on it; `headrace provision` makes it"
+        while wrong := self._status.in_the_way.get(LETTERS):  # nobody would keep what is published now
+            self._retry.wait(wrong)
+        for request in letter_requests(letters, self._job.sender, now):  # what is confirmed is not sent again
+            self._retry.call(need, partial(publish_request, self._publisher, topic, request))
+        for letter in letters:
+            self._status.refuse(letter.reason, 1)
+
+    def _tally_duplicates(self, duplicates: MicroBatch) -> list[Tally]:
+        if not len(duplicates):
+            return []
+        self._status.count("duplicate", len(duplicates))
+        window = self._job.window
+        return [tally_rows(duplicates, Outcome.RECEIVED, window), tally_rows(duplicates, Outcome.DUPLICATE, window)]
+
+
+def _tally(transaction: Transaction, tallies: Sequence[Tally]) -> None:
+    if tallies:  # which are added up when they are appended
+        transaction.tally(to_ipc(pa.concat_batches([tally.counts for tally in tallies])))
+
+
+def _receipts_without_rows(batch: MicroBatch | None, receipts: Sequence[bytes]) -> bytes:
+    """The receipts of messages that gave no row, packed."""
+    if batch is None:
+        return b"".join(receipts)
+    if len(batch) == len(receipts):
+        return b""
+    rows = set(batch.notes.column("message").to_pylist())
+    return b"".join([each for index, each in enumerate(receipts) if index not in rows])
+
+
+def _nothing(transaction: Transaction) -> None:
+    """Add nothing to a commit."""

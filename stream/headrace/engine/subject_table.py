@@ -1,0 +1,111 @@
+"""One subject's table: what the job remembers of it, and what is forgotten when it is another one than before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import assert_never
+
+import pyarrow as pa
+from google.cloud import bigquery
+
+from headrace.bigquery.event_table import derived_columns, table_for
+from headrace.bigquery.existing_rows import StoredRows
+from headrace.core.micro_batch import to_ipc
+from headrace.core.resource_names import Names
+from headrace.core.tally import tally_lost
+from headrace.engine.journal import Journal
+from headrace.engine.retry import RetryPolicy
+from headrace.engine.scheduler import Steps, Wake
+from headrace.engine.seen_messages import SeenMessages
+from headrace.engine.status import SubjectStatus
+from headrace.engine.table_watch import Change, TableReplacedError, TableWatch
+from headrace.engine.transaction import Transaction
+from headrace.job import Job
+
+
+class SubjectTable:
+    """The table of one subject, the messages that were seen for it, and the watch on its identity.
+
+    *finite*: the source is a file, whose lines are passed over once they are written.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        subject: str,
+        *,
+        names: Names,
+        journal: Journal,
+        client: bigquery.Client,
+        status: SubjectStatus,
+        retry: RetryPolicy,
+        finite: bool,
+        changed: Wake,
+    ) -> None:
+        contract = job.registry.latest(subject)
+        self.name = contract.options.table
+        self._job = job
+        self._subject = subject
+        self._journal = journal
+        self._retry = retry
+        self._finite = finite
+        self._sql = sql = names.sql(self.name)
+        self._columns = table_for(contract, names.project, names.dataset).schema
+        self._stored_rows = StoredRows(client, sql, derived_columns(contract))
+        self._needs = (
+            f"{sql}: the job needs bigquery.jobs.create, and bigquery.tables.getData on it; "
+            "`headrace provision` makes it"
+        )
+        self.seen = SeenMessages(self.name, journal, self._stored_rows, self._needs, retry, job.ids_remembered, finite)
+        self.watch = TableWatch(self.name, sql, journal, client, status, changed=changed)
+
+    def look(self) -> Change | None:
+        """Look whether it is the table that the journal knows, with its rows; waits until BigQuery answers."""
+        return self._retry.call(self._needs, self.watch.look)
+
+    def look_as_steps(self, ask_for_rows: bool) -> Steps[Change | None]:
+        """Look as :meth:`look` does, giving way to others while BigQuery does not answer."""
+        return self._retry.call_as_steps(self._needs, lambda: self.watch.look(ask_for_rows=ask_for_rows))
+
+    def is_replaced(self) -> bool:
+        """Look whether the table is another one, or lost rows; then what is remembered of it is forgotten.
+
+        Raises:
+            TableReplacedError: lines of a file were written to the former one and are passed over, so all begins anew.
+        """
+        change = self.look()
+        if change is None:
+            self.watch.is_as_it_was()
+            return False
+        if self._finite:
+            raise TableReplacedError(
+                f"{self._sql}: the table was made anew or lost rows while history was written to it; run the command "
+                "again: it begins at the first line, and writes what the table does not hold"
+            )
+        self.adopt(change)
+        return True
+
+    def adopt(self, change: Change) -> None:
+        """Forget what was remembered of the table before *change*, and count the rows that went with it as lost."""
+        identity, now = self.watch.identity, self._job.clock()
+
+        def note(transaction: Transaction) -> None:
+            match change:
+                case Change.REPLACED:
+                    if lost := transaction.replace_table(self.name, identity):
+                        transaction.tally(to_ipc(tally_lost(self._subject, lost, now, self._job.window).counts))
+                case Change.NEW | Change.EMPTIED:  # nobody knows how many rows are left of it
+                    transaction.identify(self.name, identity)
+                case _:
+                    assert_never(change)
+
+        self.seen.forget(note)
+        self.watch.adopted(change)
+
+    def stored(self, rows: pa.RecordBatch) -> Sequence[int]:
+        """Give the indexes of rows whose id the table holds."""
+        return self._stored_rows.find(rows)
+
+    def schema_mismatches(self) -> Sequence[str]:
+        """Name the differences between the table and the contract."""
+        return self._stored_rows.schema_mismatches(self._columns)
