@@ -41,7 +41,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A *file*, or the pages of a folder, that must match *pattern*; {name} and {value} in it are the member's.
+    """A *file*, or the pages and modules of a folder, that must match *pattern*; {name} and {value} in it are the member's.
 
     Without a pattern, other tests notice what is missing. *served* members need no mention there.
     """
@@ -82,7 +82,7 @@ class Checklist:
 def text_of(file: str) -> str:
     path = ROOT / file
     if path.is_dir():
-        return "\n".join(page.read_text() for page in sorted(path.rglob("*.md")))
+        return "\n".join(each.read_text() for each in sorted([*path.rglob("*.md"), *path.glob("*.py")]))
     return path.read_text() if path.is_file() else ""
 
 
@@ -150,7 +150,7 @@ CHECKLISTS: Final = (
         of_names(list(COUNTERS)),
         (
             Place(f"{STREAM}/engine/health.py", "its name and its help, in `COUNTERS`", r'"{value}": \('),
-            Place(f"{STREAM}/engine/subject.py", "a call of `count`", r'count\("{value}"'),
+            Place(f"{STREAM}/engine", "a call of `count`, where it happens", r'count\("{value}"'),
         ),
         "tests/engine/test_health.py",
     ),
