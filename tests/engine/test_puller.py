@@ -132,19 +132,19 @@ def test_an_empty_pull_says_that_nothing_is_there_unless_another_may_be_bringing
     while len(calls.asked) > 1:
         calls.answer(0)
     calls.answer(DeadlineExceeded("nothing"))
-    wait_for(lambda: puller._empty_since > 0)
+    wait_for(lambda: puller._drained.is_empty)
 
 
 def find_nothing(puller: Puller) -> None:
     """Pulls found nothing for more than twice as long as somebody who died may hold messages."""
     for moment in (EARLY, LATE):
-        puller._note_empty(moment)
+        puller._drained.note_empty(moment, puller._leases.seconds)
 
 
 def test_what_was_published_is_settled_once_nothing_came_for_as_long_as_somebody_may_hold_it(puller: Puller) -> None:
-    puller._note_empty(EARLY)
+    puller._drained.note_empty(EARLY, puller._leases.seconds)
     assert puller.drained_at == 0
-    puller._note_empty(LATE)
+    puller._drained.note_empty(LATE, puller._leases.seconds)
     assert puller.drained_at == LATE - HELD
 
 
@@ -168,7 +168,7 @@ def test_nothing_is_settled_by_an_empty_pull_of_a_subscription_that_is_not_right
 ) -> None:
     calls.expires_after = 86_400
     find_nothing(puller)
-    assert puller._continuity.unbroken, "this difference loses nothing"
+    assert puller._drained._continuity.unbroken, "this difference loses nothing"
     assert puller.drained_at == 0
 
 

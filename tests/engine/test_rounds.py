@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from headrace.core.message import Message
-from headrace.engine.leases import Pulled
 from headrace.engine.prepare import Prepared
+from headrace.engine.pulled import Pulled
 from headrace.engine.receipts import receipts_for
 from headrace.engine.rounds import Round, next_round
 

@@ -59,7 +59,7 @@ def test_messages_are_not_said_to_be_settled_while_they_are_held(project: str) -
     publish_flights(service, 3)
     with pulling(service) as puller:
         wait_for(lambda: bool(puller.take(100, 1.0)))
-        puller._drained_at = 1  # as if that had been found out before
+        puller._drained._until = 1  # as if that had been found out before
         assert puller.drained_at == 0
 
 

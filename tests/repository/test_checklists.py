@@ -41,7 +41,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A *file*, or the pages and modules of a folder, that must match *pattern*; {name} and {value} in it are the member's.
+    """A *file*, or the pages and modules of a folder, that must match *pattern*; {name} and {value} are the member's.
 
     Without a pattern, other tests notice what is missing. *served* members need no mention there.
     """

@@ -30,7 +30,7 @@ from apache_beam.transforms.core import RestrictionProvider
 
 from headrace.config.secrets import Key
 from headrace.core.message import Message
-from headrace.engine.leases import Pulled
+from headrace.engine.pulled import Pulled
 from headrace.engine.puller import Puller
 from headrace.engine.scheduler import Scheduler
 from headrace.pipeline import Job, ingest

@@ -19,8 +19,8 @@ from headrace.core.message import Message
 from headrace.core.resource_names import TALLIES, Names
 from headrace.engine.embedded import Embedded, EngineClients
 from headrace.engine.journal import Journal
-from headrace.engine.leases import Pulled
 from headrace.engine.prepare import Preparation, Prepared
+from headrace.engine.pulled import Pulled
 from headrace.engine.scheduler import Scheduler, Steps, Wake
 from headrace.engine.status import SubjectStatus
 from headrace.job import Job

@@ -14,7 +14,7 @@ from typing import TypeAlias
 from headrace.backfill.file_rounds import Round, Task
 from headrace.backfill.finite_source import FiniteSource
 from headrace.engine.journal import Journal
-from headrace.engine.leases import Pulled
+from headrace.engine.pulled import Pulled
 from headrace.engine.retry import RetryPolicy
 from headrace.engine.transaction import Transaction
 

@@ -9,7 +9,7 @@ from functools import partial
 
 from headrace.engine.continuity import Gap
 from headrace.engine.journal import Journal
-from headrace.engine.leases import Pulled
+from headrace.engine.pulled import Pulled
 from headrace.engine.retry import NEEDS_ROOM, RetryPolicy
 from headrace.engine.scheduler import Scheduler, Wake
 from headrace.engine.transaction import Transaction

@@ -32,8 +32,8 @@ from headrace.core.message import Message
 from headrace.core.resource_names import Names
 from headrace.core.tally import COUNTS, Outcome, Tally, add_up
 from headrace.engine.journal import Journal
-from headrace.engine.leases import Pulled
 from headrace.engine.prepare import Prepared
+from headrace.engine.pulled import Pulled
 from headrace.engine.retry import RetryPolicy
 from headrace.engine.scheduler import Steps
 from headrace.engine.transaction import Transaction

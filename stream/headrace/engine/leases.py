@@ -5,25 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 import structlog
 
-from headrace.core.message import Message
 from headrace.engine.pubsub_calls import ACK_IDS, Subscription
+from headrace.engine.pulled import Pulled
 from headrace.runtime.retry_policy import CALL_ERRORS
 
 _LOG = structlog.get_logger("headrace")
-
-
-@dataclass(eq=False, slots=True)
-class Pulled:
-    """The messages of one Pull, what acknowledges them, and until when they are leased (monotonic seconds)."""
-
-    messages: list[Message] = field(repr=False)
-    ack_ids: list[str] = field(repr=False)
-    leased_until: float
-    bytes: int = 0
 
 
 class Leases:

@@ -7,7 +7,7 @@ from collections import deque
 from typing import Final
 
 from headrace.engine.batch_sizing import LINGER_SECONDS, ArrivalRate, batch_size
-from headrace.engine.leases import Pulled
+from headrace.engine.pulled import Pulled
 
 WAITING_MESSAGES: Final = 5_000  # a round, while the one before it is in hand
 WAITING_BYTES: Final = 32 * 1024 * 1024

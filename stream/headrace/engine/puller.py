@@ -7,20 +7,20 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any, Final
+from typing import Final
 
 from google.api_core.exceptions import Cancelled, DeadlineExceeded, GoogleAPICallError, NotFound
-from google.pubsub_v1 import types as pubsub
 
 from headrace.core.message import Message
 from headrace.engine.continuity import Continuity, Gap
-from headrace.engine.leases import Leases, Pulled
+from headrace.engine.drained import Drained
+from headrace.engine.leases import Leases
 from headrace.engine.pubsub_calls import Pull, Subscription
 from headrace.engine.pull_buffer import PullBuffer
+from headrace.engine.pulled import Pulled, read_pulled
 from headrace.engine.retry import RetryPolicy, StoppedError
 from headrace.engine.scheduler import Scheduler, Steps, Wake
 from headrace.engine.status import SubjectStatus
-from headrace.pubsub.job_subscription import Difference
 from headrace.runtime.retry_policy import RETRYABLE
 
 PULL_MESSAGES: Final = 1000
@@ -78,7 +78,7 @@ class Puller:
         self._along = along or threading.Semaphore(PULLS - 1)
         self._stop = threading.Event()
         self._retry = RetryPolicy("pull", status, self._stop)
-        self._continuity = continuity
+        self._drained = Drained(calls, continuity)
         self._buffer = PullBuffer()
         self._changed = threading.Condition(threading.RLock())
         self._leases = Leases(calls, subject, self._changed)
@@ -86,8 +86,6 @@ class Puller:
         self._asking = _Asking.ENDED
         self._ended: tuple[int, GoogleAPICallError | None] | None = None  # when that pull began, and its error
         self._many = False
-        self._empty_since = 0
-        self._drained_at = 0
         self._tasks = 0  # that are not over
         self._is_winding_down = False
         self._wake: Wake = _nobody
@@ -104,7 +102,7 @@ class Puller:
         """Begin to pull and to keep leases, with two tasks of *scheduler*; again, after a stop. *wake* is called when
         there is something to take."""
         self._stop.clear()
-        self._empty_since = 0  # what was handed back is waiting again
+        self._drained.note_messages()  # what was handed back is waiting again
         self._many = self._is_winding_down = False
         self._asking, self._ended, self._wake_loop = _Asking.ENDED, None, wake
         self._tasks = 2
@@ -134,24 +132,17 @@ class Puller:
 
     @property
     def drained_at(self) -> int:
-        """All that was published before then has been settled, as far as pulling shows; microseconds, or 0.
-
-        Pulls must have found nothing for as long as somebody who died may still hold messages.
-        """
+        """All that was published before then has been settled, as far as pulling shows; microseconds, or 0."""
         with self._changed:
-            return 0 if self._leases.held or not self._continuity.unbroken else self._drained_at
+            return 0 if self._leases.held else self._drained.until
 
     def look(self) -> list[str]:
         """Look at the subscription; return what is wrong with it, and the remedies."""
-        try:
-            _, wrong = self._describe()
-        except NotFound:
-            wrong = self._continuity.record_missing()
-        return [f"{self._calls.name}: {each.found}; {each.remedy}" for each in wrong]
+        return self._drained.look()
 
     def settle_gaps(self, commit: Callable[[Gap], None]) -> None:
         """Give each time from which messages may be missing to *commit*, which makes it durable."""
-        self._continuity.settle_gaps(commit)
+        self._drained.settle_gaps(commit)
 
     def acknowledge(self, pulled: Iterable[Pulled]) -> None:
         """Acknowledge messages whose outcome is durable. An acknowledgement that gets lost means redelivery."""
@@ -164,7 +155,7 @@ class Puller:
     def sample(self, at_most: int) -> list[Message]:
         """Pull a few messages to look at while pulling is stopped, and hand them back; none when none is there."""
         try:
-            pulled = self._pulled(self._calls.pull(at_most, PULL_SECONDS), 0.0)
+            pulled = read_pulled(self._subject, self._calls.pull(at_most, PULL_SECONDS), 0.0)
         except DeadlineExceeded:
             return []
         self._leases.hand_back([pulled])
@@ -227,13 +218,7 @@ class Puller:
 
     def _ack_seconds(self) -> float:
         """How long a message is held when nobody says otherwise."""
-        return float(self._describe()[0].ack_deadline_seconds or 10)
-
-    def _describe(self) -> tuple[pubsub.Subscription, list[Difference]]:
-        """The subscription as it is, and what is wrong with it."""
-        asked_at = time.time_ns() // 1000
-        found = self._calls.describe()
-        return found, self._continuity.record(found, asked_at)
+        return float(self._drained.describe()[0].ack_deadline_seconds or 10)
 
     def _ask(self) -> None:
         """Begin the pulls that are wanted and have room; who calls holds the lock."""
@@ -241,7 +226,7 @@ class Puller:
             return
         if self._asking is _Asking.WANTED:
             self._asking = _Asking.UNDER_WAY
-            self._begin(self._idle_seconds if self._empty_since else PULL_SECONDS, along=False)
+            self._begin(self._idle_seconds if self._drained.is_empty else PULL_SECONDS, along=False)
         while self._asks_for_more() and self._along.acquire(blocking=False):
             self._begin(PULL_SECONDS, along=True)
 
@@ -265,7 +250,7 @@ class Puller:
         failure: BaseException | None = None
         pulled, error = Pulled([], [], 0.0), None
         try:
-            pulled = self._pulled(pull.received(), each.leased_until)
+            pulled = read_pulled(self._subject, pull.received(), each.leased_until)
         except DeadlineExceeded:  # nothing came
             pass
         except GoogleAPICallError as found:
@@ -300,17 +285,13 @@ class Puller:
             self._wake()
 
     def _hold(self, pulled: Pulled) -> None:
-        self._empty_since = 0
+        self._drained.note_messages()
         if not self._leases.held:
             self._wake_leases()
         self._leases.hold(pulled)
         self._buffer.add(pulled)
         self._changed.notify_all()
         self._wake_loop()
-
-    def _pulled(self, received: Any, leased_until: float) -> Pulled:
-        messages = [_message(self._subject, one.message) for one in received]
-        return Pulled(messages, [one.ack_id for one in received], leased_until, sum(len(m.data) for m in messages))
 
     def _look_at_what_ended(self) -> None:
         """Raise the error of the pull that ended, if it had one; otherwise it found nothing."""
@@ -322,33 +303,12 @@ class Puller:
         if isinstance(error, Cancelled) and self._is_winding_down:
             return
         if isinstance(error, NotFound):
-            self._continuity.record_missing()
+            self._drained.note_missing()
         if error is not None:
             raise error
         self._retry.recovered()
-        self._note_empty(began)
-
-    def _note_empty(self, began: int) -> None:
-        """A pull found nothing, or Pub/Sub did not answer: asked now and then, it says which."""
-        wait = int(self._leases.seconds * 1_000_000)
-        self._empty_since = self._empty_since or began
-        if began - max(self._empty_since, self._drained_at + wait) > wait:
-            _, wrong = self._describe()
-            if not wrong:
-                self._drained_at = began - wait
+        self._drained.note_empty(began, self._leases.seconds)
 
 
 def _nobody() -> None:
     """Nobody waits yet."""
-
-
-def _message(subject: str, message: Any) -> Message:
-    published = message.publish_time
-    return Message(
-        subject=subject,
-        data=message.data,
-        attributes=message.attributes,  # a mapping already: a copy would take longer than the rest
-        message_id=message.message_id,
-        published_at=published.seconds * 1_000_000 + published.nanos // 1000,
-        ordering_key=message.ordering_key,
-    )

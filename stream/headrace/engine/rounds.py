@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from headrace.core.message import Message
-from headrace.engine.leases import Pulled
 from headrace.engine.prepare import Prepared
+from headrace.engine.pulled import Pulled
 
 Unsettled: TypeAlias = Callable[[Sequence[Message]], Mapping[bytes, Message]]
 

@@ -14,10 +14,10 @@ from headrace.core.resource_names import Names
 from headrace.engine.check_intervals import PULLS_A_SECOND, interval
 from headrace.engine.continuity import Continuity, Gap
 from headrace.engine.journal import Journal
-from headrace.engine.leases import Pulled
 from headrace.engine.open_circuit import SubjectCircuit
 from headrace.engine.prepare import Prepared
 from headrace.engine.pubsub_calls import Subscription
+from headrace.engine.pulled import Pulled
 from headrace.engine.puller import PULL_SECONDS, Puller
 from headrace.engine.scheduler import Scheduler, Steps, Wake
 from headrace.engine.status import SubjectStatus

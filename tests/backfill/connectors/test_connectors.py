@@ -33,7 +33,7 @@ from headrace.config.settings import load_settings
 from headrace.config.toml_file import line_of, lines_of
 from headrace.core.message import Message
 from headrace.engine.journal import Journal
-from headrace.engine.leases import Pulled
+from headrace.engine.pulled import Pulled
 from headrace.engine.receipts import receipts_for
 from headrace.engine.retry import RetryPolicy
 from headrace.engine.status import SubjectStatus

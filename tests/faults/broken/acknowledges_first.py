@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headrace.engine.leases import Pulled
+from headrace.engine.pulled import Pulled
 from headrace.engine.puller import Puller
 
 _take = Puller.take

@@ -10,8 +10,8 @@ import pytest
 from headrace.beam.decode_dofn import _DecodeFn
 from headrace.config.secrets import HeldKey
 from headrace.core.message import Message
-from headrace.engine.leases import Pulled
 from headrace.engine.prepare import Preparation
+from headrace.engine.pulled import Pulled
 from headrace.engine.receipts import receipts_for
 from headrace.engine.rounds import next_round
 from headrace.schemas.envelope import Envelope, to_micros

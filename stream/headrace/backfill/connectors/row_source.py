@@ -27,7 +27,7 @@ from headrace.backfill.finite_source import FiniteSource
 from headrace.backfill.line_events import BadLine, Events, Place
 from headrace.core.message import Message
 from headrace.engine.journal import Journal
-from headrace.engine.leases import Pulled
+from headrace.engine.pulled import Pulled
 from headrace.engine.retry import RetryPolicy
 from headrace.engine.transaction import Transaction
 
