@@ -12,7 +12,7 @@ from google.api_core.exceptions import Forbidden
 
 from headrace.bigquery.append_result import HaltError
 from headrace.core.resource_names import Names
-from headrace.engine import embedded, table_watch, tally_loop
+from headrace.engine import subject_tasks, table_watch, tally_loop
 from headrace.engine.embedded import Embedded, Progress
 from headrace.engine.journal import Journal
 from headrace.engine.journal_errors import JournalError
@@ -298,7 +298,7 @@ def test_tables_are_looked_at_in_the_order_of_subjects_as_there_is_time(
     two: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     #  the first at once|the second in 1,000 s, or with its first message; until then nobody else looks at its table
-    monkeypatch.setattr(embedded, "BEGINNINGS_A_SECOND", 0.001)
+    monkeypatch.setattr(subject_tasks, "BEGINNINGS_A_SECOND", 0.001)
     monkeypatch.setattr(table_watch, "LOOKS_A_SECOND", 1000.0)
     engine = two.engine(look_seconds=0.001)
     looks: list[str] = []
@@ -313,7 +313,7 @@ def test_tables_are_looked_at_in_the_order_of_subjects_as_there_is_time(
 
 
 def test_many_tables_are_looked_at_as_fast_as_may_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded, "BEGINNINGS_A_SECOND", 1000.0)
+    monkeypatch.setattr(subject_tasks, "BEGINNINGS_A_SECOND", 1000.0)
     contracts = [a_contract(subject=f"thing_{number}", table=f"things_{number}") for number in range(8)]
     engine = World(tmp_path, contracts).engine()
     with running(engine):

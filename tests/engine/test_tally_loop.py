@@ -20,8 +20,8 @@ from headrace.core.micro_batch import to_ipc
 from headrace.core.resource_names import TALLIES, Names
 from headrace.core.tally import COUNTS
 from headrace.engine import tally_loop
+from headrace.engine.clients import Clients
 from headrace.engine.journal import Journal
-from headrace.engine.message_settler import Clients
 from headrace.engine.retry import StoppedError
 from headrace.engine.status import SubjectStatus
 from headrace.engine.tally_loop import SAY_AGAIN, TallyLoop

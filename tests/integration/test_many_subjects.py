@@ -15,7 +15,7 @@ import pytest
 from benchmarks import contracts
 from headrace.core.message import Message
 from headrace.dev.emulators import free_ports
-from headrace.engine import embedded
+from headrace.engine import subject_tasks
 from headrace.engine.workers import SOURCES_AT_ONCE, SUBJECTS_AT_ONCE
 from headrace.schemas.registry import Registry
 from tests.integration.test_service import Wire
@@ -110,7 +110,7 @@ def test_what_a_table_holds_is_known_before_its_first_messages_are_decided_on(
     project: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     #  journal a: both tables written|journal b, which knows nothing yet of the second: all comes again
-    monkeypatch.setattr(embedded, "BEGINNINGS_A_SECOND", 0.001)
+    monkeypatch.setattr(subject_tasks, "BEGINNINGS_A_SECOND", 0.001)
     registry, subjects, messages = contracts.many_flights(2)
     first, again = (_with_journal(project, registry, tmp_path / name) for name in ("a", "b"))
     events = {subject: wire(list(islice(messages[subject], 30))) for subject in subjects}

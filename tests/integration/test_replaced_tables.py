@@ -151,7 +151,7 @@ def test_a_table_at_which_nobody_looked_for_long_is_looked_at_before_messages_ar
 
     def next_step(engine: Embedded) -> bool:
         nonlocal again
-        watch = engine._watched["flight_departed"]
+        watch = engine._tasks._watched["flight_departed"]
         if engine.progress.acknowledged >= 40 and not again:
             happens(service)
             wait_for(lambda: watch.seen(2 * engine.look_seconds) is None)

@@ -17,7 +17,8 @@ from headrace.bigquery.service_tables import engines_table, tallies_table
 from headrace.config.secrets import HeldKey
 from headrace.core.message import Message
 from headrace.core.resource_names import TALLIES, Names
-from headrace.engine.embedded import Embedded, EngineClients
+from headrace.engine.clients import EngineClients
+from headrace.engine.embedded import Embedded
 from headrace.engine.journal import Journal
 from headrace.engine.prepare import Preparation, Prepared
 from headrace.engine.pulled import Pulled

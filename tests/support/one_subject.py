@@ -21,9 +21,9 @@ from headrace.config.secrets import HeldKey
 from headrace.core.message import Message
 from headrace.core.micro_batch import from_ipc
 from headrace.core.resource_names import Names
+from headrace.engine.clients import Clients
 from headrace.engine.journal import Journal
 from headrace.engine.journal_lease import FencedError
-from headrace.engine.message_settler import Clients
 from headrace.engine.prepare import Preparation, Prepared
 from headrace.engine.pulled import Pulled
 from headrace.engine.round_pipeline import open_stages

@@ -13,7 +13,8 @@ from google.cloud.bigquery import Client
 from headrace.bigquery.completeness_view import known_complete
 from headrace.bigquery.write_streams import WriteStreams
 from headrace.config.settings import Settings
-from headrace.engine.embedded import Embedded, EngineClients
+from headrace.engine.clients import EngineClients
+from headrace.engine.embedded import Embedded
 from headrace.engine.journal import Journal
 from headrace.engine.sources import OpenSource, from_subscriptions
 from headrace.job import Job

@@ -1,50 +1,36 @@
-"""The job in one process: a loop for each subject, one for tallies, and the claim that keeps other engines away.
-
-Loops are tasks of a scheduler: a subject that has nothing to do holds no thread.
-"""
+"""The job in one process: the subjects, the loop of tallies, and the claim that keeps other engines away."""
 
 from __future__ import annotations
 
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Final
 
 import structlog
-from google.cloud import bigquery
-from google.pubsub_v1 import PublisherClient
 
 from headrace.bigquery.append_result import HaltError
-from headrace.bigquery.event_table import table_for
-from headrace.bigquery.write_streams import WriteStreams
 from headrace.core.resource_names import ENGINES, Names
-from headrace.engine.check_intervals import BEGINNINGS_A_SECOND
 from headrace.engine.claim_keeper import ClaimKeeper
-from headrace.engine.failures import ENDS_ALL, describe_error, innermost_calls
+from headrace.engine.clients import EngineClients
 from headrace.engine.journal import Journal
 from headrace.engine.journal_errors import JournalError
 from headrace.engine.journal_lease import FencedError, InUseError
-from headrace.engine.message_settler import Clients
-from headrace.engine.resource_watch import Watch, Watched
+from headrace.engine.resource_watch import Watch
 from headrace.engine.retry import RetryPolicy, StoppedError
-from headrace.engine.scheduler import Scheduler, Steps, Wake
 from headrace.engine.sources import OpenSource
-from headrace.engine.status import CONTRACT, FAILED, EngineStatus, SubjectStatus
-from headrace.engine.subject import SubjectLoop
+from headrace.engine.status import CONTRACT, EngineStatus, SubjectStatus
+from headrace.engine.subject_tasks import SubjectTasks
 from headrace.engine.subscription_claims import SubscriptionClaims
 from headrace.engine.table_watch import LOOK_SECONDS, WITNESS_SECONDS, TableWatch, watch_on
 from headrace.engine.tally_loop import TallyLoop
-from headrace.engine.workers import Workers, open_workers
+from headrace.engine.workers import open_workers
 from headrace.job import Job
 from headrace.runtime.failpoints import reached
 from headrace.runtime.retry_policy import RETRYABLE
-from headrace.steps.mask.token_history import makes_tokens
 
-PROGRESS_SECONDS: Final = 0.1  # also how soon a stop is seen
 _LOG = structlog.get_logger("headrace")
 
 
@@ -54,18 +40,6 @@ class Progress:
 
     received: int = 0
     acknowledged: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class EngineClients:
-    """Everything the engine talks to; a claim waits for its answer no longer than a lease allows. *letters* looks at
-    where dead letters are kept, and returns what is wrong with that."""
-
-    publisher: PublisherClient
-    bigquery: bigquery.Client
-    streams: WriteStreams
-    claim_streams: WriteStreams
-    letters: Callable[[], list[str]]
 
 
 @dataclass
@@ -92,8 +66,6 @@ class Embedded:
         names = [*subjects, *self.job.registry.blocked, _TALLIES, _CLAIM]
         self.status = EngineStatus({name: SubjectStatus(name) for name in names})
         self.status.subjects[_CLAIM].ready = True
-        self._loops: dict[str, SubjectLoop | None] = dict.fromkeys(subjects)
-        self._watched: dict[str, Watched] = {}
         run = uuid.uuid4().hex
         claims = SubscriptionClaims(
             self.journal.id,
@@ -183,27 +155,41 @@ class Embedded:
             _LOG.error("blocked", subject=name, needs=needs)
 
     def _run_loops(self) -> None:
+        self._tasks = SubjectTasks(
+            self.job,
+            names=self.names,
+            journal=self.journal,
+            clients=self.clients,
+            open_source=self.open_source,
+            status=self.status,
+            stop=self.stop,
+            fence=self._claim_keeper,
+            recording_failure=self._recording_failure,
+            round_messages=self.round_messages,
+            look_seconds=self.look_seconds,
+            witness_seconds=self.witness_seconds,
+            once=self.once,
+        )
         tallies = TallyLoop(
             self.job,
             self.names,
             self.journal,
-            self._subject_clients(),
+            self.clients.for_subject(),
             self.status.subjects[_TALLIES],
             self.stop,
             self._claim_keeper,
-            self._complete,
+            self._tasks.complete_until,
         )
         tallies.watch.look_seconds = self.look_seconds
         tally_thread = threading.Thread(target=self._guarded, args=(self._run_tallies, tallies), name=_TALLIES)
 
         def watches() -> list[TableWatch]:
-            begun = [loop.watch for loop in list(self._loops.values()) if loop and loop.has_begun]
-            return [*begun, tallies.watch]  # the first look at a table is for its own loop
+            return [*self._tasks.table_watches(), tallies.watch]
 
         looking = (watches, self.stop, self.look_seconds)
         watcher = threading.Thread(target=self._guarded, args=(watch_on, *looking), name="tables")
         watch = Watch(
-            lambda: list(self._watched.values()),
+            self._tasks.watched,
             self.clients.bigquery,
             self.location,
             self.clients.letters,
@@ -214,109 +200,11 @@ class Embedded:
         for thread in (tally_thread, watcher, resources):
             thread.start()
         with open_workers() as workers:
-            self._run_subjects(workers)
+            self._tasks.run(workers, lambda: self.on_progress(self.progress))
         for thread in (tally_thread, watcher, resources):
             thread.join()
         if self.status.alive and self.status.subjects[_TALLIES].ready:
             tallies.flush()
-
-    def _run_subjects(self, workers: Workers) -> None:
-        begin, subjects = time.monotonic(), workers.subjects
-        for number, subject in enumerate(self._loops):
-            subjects.spawn(partial(self._begin, workers, subject, begin + number / BEGINNINGS_A_SECOND))
-        try:
-            are_over = False
-            while not are_over:
-                are_over = subjects.wait(PROGRESS_SECONDS)
-                self.on_progress(self.progress)
-                if self.stop.is_set():
-                    self._wind_down(subjects)
-        finally:
-            self.stop.set()
-            while not subjects.wait(PROGRESS_SECONDS):
-                self._wind_down(subjects)
-
-    def _wind_down(self, subjects: Scheduler) -> None:
-        for loop in filter(None, list(self._loops.values())):
-            loop.source.wind_down()
-        subjects.wake_all()
-
-    def _begin(self, workers: Workers, subject: str, begins_at: float, wake: Wake) -> Steps[None]:
-        with self._recording_failure():
-            yield from self._keep_running(workers, subject, begins_at, wake)
-
-    def _complete(self) -> dict[str, int]:
-        """Up to when each subject is complete, as far as that is known."""
-        loops = [(name, loop) for name, loop in list(self._loops.items()) if loop]
-        return {name: moment for name, loop in loops if (moment := loop.complete_until())}
-
-    def _keep_running(self, workers: Workers, subject: str, begins_at: float, wake: Wake) -> Steps[None]:
-        """Run one subject until the engine stops. An error of its contract or its data holds up no other: the subject
-        begins anew, as after a restart of the process, with growing pauses.
-
-        Raises the errors that speak of more than one subject; any error when it runs *once*.
-        """
-        status = self.status.subjects[subject]
-        retry = RetryPolicy(FAILED, status, self.stop)
-        while not self.stop.is_set():
-            try:
-                yield from self._run_subject(workers, subject, begins_at, wake)
-            except (StoppedError, *ENDS_ALL):
-                raise
-            except Exception as error:
-                if self.once:
-                    raise
-                status.ready = False
-                _LOG.error("subject_failed", subject=subject, error=type(error).__name__, at=innermost_calls(error))
-                yield from retry.wait_as_steps(describe_error(error))
-            else:
-                return
-
-    def _run_subject(self, workers: Workers, subject: str, begins_at: float, wake: Wake) -> Steps[None]:
-        status = self.status.subjects[subject]
-        source, preparer = self.open_source(subject, status, self.stop)
-        loop = SubjectLoop(
-            self.job,
-            subject,
-            names=self.names,
-            journal=self.journal,
-            clients=self._subject_clients(workers.subjects.make_room),
-            source=source,
-            preparer=preparer,
-            status=status,
-            stop=self.stop,
-            fence=self._claim_keeper,
-            round_messages=self.round_messages,
-            wake=wake,
-            begins_at=begins_at,
-        )
-        self._loops[subject] = loop
-        self._watch(subject, loop)
-
-        def serve() -> Steps[None]:
-            source.start(workers.sources, wake)
-            try:
-                yield from loop.run(workers.stages)
-            finally:
-                source.stop()
-
-        loop.watch.look_seconds, loop.watch.witness_seconds = self.look_seconds, self.witness_seconds
-        yield from loop.recover()
-        yield from preparer.run(serve)
-
-    def _watch(self, subject: str, loop: SubjectLoop) -> None:
-        registry, names = self.job.registry, self.names
-        self._watched[subject] = Watched(
-            subject,
-            loop.source,
-            table_for(registry.latest(subject), names.project, names.dataset),
-            loop.watch.seen,
-            self.job.masking_key_version if makes_tokens(registry.latest(subject)) else None,
-            self.status.subjects[subject],
-        )
-
-    def _subject_clients(self, make_room: Callable[[], None] = lambda: None) -> Clients:
-        return Clients(self.clients.publisher, self.clients.bigquery, self.clients.streams, make_room)
 
     def _run_tallies(self, tallies: TallyLoop) -> None:
         tallies.recover()

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
 import pyarrow as pa
-from google.cloud import bigquery
-from google.pubsub_v1 import PublisherClient
 
-from headrace.bigquery.write_streams import WriteStreams
 from headrace.core.dead_letter import DeadLetter, dead_letters, letter_requests, publish_request
 from headrace.core.message import Message
 from headrace.core.micro_batch import MicroBatch, to_ipc
 from headrace.core.tally import Outcome, Tally, tally_rows, tally_written
+from headrace.engine.clients import Clients
 from headrace.engine.journal import Journal
 from headrace.engine.pending_batch import CommitHook, Fence, PendingBatch
 from headrace.engine.prepare import Prepared, tally_refused
@@ -28,16 +25,6 @@ from headrace.engine.transaction import Transaction
 from headrace.job import Job
 from headrace.runtime.failpoints import reached
 from headrace.steps.append import STAGE, refusals_by_bigquery, within_requests
-
-
-@dataclass(frozen=True, slots=True)
-class Clients:
-    """What one subject talks to; a thread that is about to wait for it for long calls *make_room* before."""
-
-    publisher: PublisherClient
-    bigquery: bigquery.Client
-    streams: WriteStreams
-    make_room: Callable[[], None] = lambda: None
 
 
 class MessageSettler:

@@ -6,8 +6,9 @@ import threading
 import time
 
 from headrace.core.resource_names import Names
+from headrace.engine.clients import Clients
 from headrace.engine.journal import Journal
-from headrace.engine.message_settler import Clients, MessageSettler
+from headrace.engine.message_settler import MessageSettler
 from headrace.engine.pending_batch import Fence
 from headrace.engine.retry import RetryPolicy
 from headrace.engine.round_pipeline import RoundPipeline, Stages

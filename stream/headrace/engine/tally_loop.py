@@ -17,8 +17,8 @@ from headrace.bigquery.service_tables import tallies_table
 from headrace.core.micro_batch import from_ipc, to_ipc
 from headrace.core.resource_names import TALLIES, Names
 from headrace.core.tally import COUNTS, Outcome, Tally, add_up, tally_lost
+from headrace.engine.clients import Clients
 from headrace.engine.journal import Journal
-from headrace.engine.message_settler import Clients
 from headrace.engine.pending_batch import CommitHook, Fence, PendingBatch, rows_of
 from headrace.engine.retry import NEEDS_ROOM, RetryPolicy
 from headrace.engine.status import SubjectStatus
