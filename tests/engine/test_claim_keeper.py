@@ -17,7 +17,8 @@ import pytest
 from google.api_core.exceptions import ServiceUnavailable
 
 from headrace.bigquery.append_result import HaltError
-from headrace.engine.claim_keeper import KEPT, ClaimKeeper, ClockError, boot_seconds
+from headrace.engine.claim_keeper import KEPT, ClaimKeeper
+from headrace.engine.clock_check import ClockError, boot_seconds
 from headrace.engine.journal import Journal
 from headrace.engine.journal_lease import FencedError, InUseError
 from headrace.engine.retry import RetryPolicy

@@ -13,7 +13,7 @@ import pytest
 from headrace.bigquery.append_result import HaltError
 from headrace.config.settings import Settings
 from headrace.core.dead_letter import PREFIX
-from headrace.engine.claim_keeper import ClockError
+from headrace.engine.clock_check import ClockError
 from headrace.runtime.clock import now_micros
 from headrace.schemas.samples import SAMPLES
 from tests.integration.test_service import flight_message

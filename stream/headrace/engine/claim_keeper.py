@@ -8,7 +8,6 @@ statement. It also ends when its clock is wrong by more than a lease: its times 
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -21,13 +20,12 @@ import structlog
 from headrace.bigquery.append_result import HaltError
 from headrace.bigquery.write_streams import WriteStreams
 from headrace.core.resource_names import ENGINES
+from headrace.engine.clock_check import boot_seconds, check_clock
 from headrace.engine.journal import Journal
 from headrace.engine.journal_lease import FencedError, InUseError
 from headrace.engine.retry import RetryPolicy
 from headrace.engine.subscription_claims import ClaimsSnapshot, EngineClaim, Statement, SubscriptionClaims
-from headrace.errors import Exit, HeadraceError
 from headrace.runtime.retry_policy import RETRYABLE
-from headrace.schemas.envelope import from_micros
 
 FINALISED_AT_ONCE: Final = 10
 KEPT: Final = timedelta(hours=2)  # of older statements of an engine only the newest say something
@@ -36,15 +34,6 @@ _NEEDS: Final = (
     f"{ENGINES}: the job needs bigquery.jobs.create, bigquery.tables.getData and updateData on it; "
     "`headrace provision` makes it"
 )
-
-
-class ClockError(HeadraceError, RuntimeError, error_code="HR-507", exit_code=Exit.CONFIGURATION):
-    """This machine's clock is wrong; the message says by how much. Nothing more was written."""
-
-
-def boot_seconds() -> float:
-    """Return the seconds of a clock that is never set and goes on while the machine sleeps, where there is one."""
-    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 class ClaimKeeper:
@@ -167,7 +156,7 @@ class ClaimKeeper:
 
     def _look(self) -> ClaimsSnapshot:
         before, look = self._clock(), self._claims.look()
-        self._compare_clocks(before, look.now)
+        check_clock(before, self._clock(), look.now, self._lease)
         return look
 
     def _refuse_old_copy(self, own: EngineClaim | None) -> None:
@@ -238,7 +227,7 @@ class ClaimKeeper:
 
     def _right_time(self) -> datetime:
         before, now = self._clock(), self._claims.now()
-        self._compare_clocks(before, now)
+        check_clock(before, self._clock(), now, self._lease)
         return now
 
     def _say(self, now: datetime, until: datetime, *, serving: bool, released: bool = False) -> None:
@@ -246,20 +235,6 @@ class ClaimKeeper:
             number = transaction.count_claim()
         streams = self._announced if serving or not released else ()
         self._claims.state(Statement(number, now, until, streams, serving, released))
-
-    def _compare_clocks(self, before: int, now: datetime) -> None:
-        """Raise ClockError when this machine's clock, read *before* the query and now, is far from BigQuery's *now*.
-
-        The time that the answer took does not count.
-        """
-        first, last = from_micros(before), from_micros(max(before, self._clock()))
-        off = max(first - now, now - last)
-        if off > self._lease:
-            ahead = "ahead of" if first > now else "behind"
-            raise ClockError(
-                f"the clock of this machine is {off.total_seconds():,.0f} s {ahead} BigQuery's; set it (NTP does), and "
-                "start again. Nothing is written by it"
-            )
 
     def _withdraw(self) -> None:
         with self._lock:

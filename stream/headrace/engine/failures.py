@@ -9,7 +9,7 @@ from typing import Final
 import apsw
 
 from headrace.bigquery.append_result import HaltError
-from headrace.engine.claim_keeper import ClockError
+from headrace.engine.clock_check import ClockError
 from headrace.engine.journal_errors import JournalError
 from headrace.engine.journal_lease import FencedError, InUseError
 from headrace.schemas.errors import ContractError
