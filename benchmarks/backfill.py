@@ -21,6 +21,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from google.pubsub_v1.types import PubsubMessage
+
 from headrace.backfill.build_backfill import Reading, build_backfill
 from headrace.backfill.mapping import read_mapping
 from headrace.config.key_files import read_masking_key, write_key_file
@@ -103,11 +105,11 @@ def environment(project: str, folder: Path) -> dict[str, str]:
 def publish(names: Names, events: list[dict[str, Any]]) -> None:
     contract, publisher = Registry.load(SAMPLES).latest(SUBJECT), open_gapic_publisher()
     for first in range(0, len(events), 500):
-        messages = []
+        messages: list[PubsubMessage] = []
         for fields in events[first : first + 500]:
             at = fields["scheduled_at"]
             envelope = Envelope(derive_event_id(contract, fields) or "", contract.ref, at, "/bench")
-            messages.append({"data": encode(contract, fields), "attributes": envelope.to_attributes()})
+            messages.append(PubsubMessage(data=encode(contract, fields), attributes=envelope.to_attributes()))
         publisher.publish(topic=names.topic(SUBJECT), messages=messages)
 
 
@@ -144,13 +146,18 @@ def killed(names: Names, folder: Path, path: Path, total: int) -> dict[str, Any]
     for number in range(KILLS):
         with command(names.project, folder, path) as process:
             at = total * (number + 1) // (KILLS + 1)
-            wait_for(lambda at=at: count_rows(names, "flights") >= at or process.poll() is not None, pause)
+            wait_for(partial(is_written, names, at, process), pause)
             process.send_signal(signal.SIGKILL)
     said = []
     for _ in range(2):
         with command(names.project, folder, path) as process:
             said.append(json.load(process.stdout or sys.stdin)["backfill"][0])
     return {"kills": KILLS, "settled_before_the_last": said[0]["settled_before"], "again_written": said[1]["written"]}
+
+
+def is_written(names: Names, rows: int, process: subprocess.Popen[bytes]) -> bool:
+    """Whether so many rows are there, or none will come any more."""
+    return count_rows(names, "flights") >= rows or process.poll() is not None
 
 
 def wait_for(holds: Callable[[], bool], pause: threading.Event) -> None:

@@ -188,7 +188,8 @@ def as_request(part: MicroBatch) -> bytes:
         writer_schema=ArrowSchema(serialized_schema=rows.schema),
         rows=ArrowRecordBatch(serialized_record_batch=rows.data),
     )
-    return AppendRowsRequest.serialize(request)
+    data: bytes = AppendRowsRequest.serialize(request)
+    return data
 
 
 def fitted(few: float, many: float, events: int, batches: int) -> tuple[float, float]:
@@ -211,7 +212,7 @@ def in_beam(pipeline: Callable[[beam.Pipeline, int], Any], count: int) -> float:
     return statistics.median((more - less) / (4 * count) for less, more in pairs)
 
 
-class _KeyedFn(beam.DoFn):  # type: ignore[misc]
+class _KeyedFn(beam.DoFn):
     """Does with its state what the two bundles of a (table, shard) do at least: one that decides, one that appends."""
 
     def process(
@@ -226,7 +227,7 @@ class _KeyedFn(beam.DoFn):  # type: ignore[misc]
         queue.add(keyed[1])
         timer.set(0)
 
-    @on_timer(APPEND)  # type: ignore[untyped-decorator]
+    @on_timer(APPEND)
     @with_page_bags(PAGES)
     def append(
         self,
@@ -249,7 +250,8 @@ def bundle_micros() -> float:
 
     def pipeline(made: beam.Pipeline, count: int) -> None:
         keyed = [(f"key{number}", b"x" * 100) for number in range(count)]
-        made | beam.Create(keyed).with_output_types(tuple[str, bytes]) | beam.ParDo(_KeyedFn())
+        step = _KeyedFn()  # type: ignore[no-untyped-call] # of DoFn
+        made | beam.Create(keyed).with_output_types(tuple[str, bytes]) | beam.ParDo(step)
 
     return in_beam(pipeline, 500) / BUNDLES_A_CYCLE
 

@@ -106,7 +106,7 @@ def replay() -> dict[str, Any]:
             with contextlib.suppress(psutil.NoSuchProcess):
                 held.append((time.perf_counter() - began, watched.memory_info().rss / 2**20))
             time.sleep(0.5)
-        said = json.load(it.stdout)["result"]
+        said = json.loads(it.communicate()[0])["result"]
     seconds = time.perf_counter() - began
     sending = [mib for at_, mib in held if at_ > seconds - said["seconds"] and mib]
     return {
@@ -127,7 +127,7 @@ def main() -> None:
         provision_archive(load_settings())
         filled = fill(count)
         show = ["dead-letters", "show", next(letters(1)).id]
-        measured = {
+        measured: dict[str, Any] = {
             "letters": count,
             "seconds_to_fill": round(filled, 1),
             "cpus": os.cpu_count(),

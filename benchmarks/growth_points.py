@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -91,7 +92,7 @@ def events(value: int) -> Point:
     registry, subject = contracts.flights()
     line, took = Line(registry, subject), []
     for messages in rounds(contracts.flight_messages(), ROUND, value // ROUND):
-        took.append(timed(lambda messages=messages: line.take(messages), ROUND))
+        took.append(timed(partial(line.take, messages), ROUND))
     last = spread(took[-max(1, len(took) // 10) :])
     mean = sum(took) / len(took)
     return {**point(took), "mean_us": round(mean, 3), "last_tenth_us": round(last.median, 3)}
@@ -109,7 +110,7 @@ def fields(value: int) -> Point:
 
 def _of_contract(registry: Registry, subject: str, messages: Iterator[Message], bytes_: int) -> Point:
     line, size = Line(registry, subject), max(20, min(ROUND, MOST_BYTES // bytes_))
-    took = [timed(lambda each=each: line.take(each), size) for each in rounds(messages, size, ROUNDS)]
+    took = [timed(partial(line.take, each), size) for each in rounds(messages, size, ROUNDS)]
     return point(took, round_messages=size)
 
 
@@ -123,8 +124,12 @@ def subjects(value: int) -> Point:
     took = []
     for _ in range(ROUNDS):
         batches = [(lines[name], list(islice(messages[name], each))) for name in names]
-        took.append(timed(lambda batches=batches: [line.take(batch) for line, batch in batches], each * value))
+        took.append(timed(partial(_take_all, batches), each * value))
     return point(took, batch=each, compile_ms_each=round(compiled / value * 1000, 2))
+
+
+def _take_all(batches: Sequence[tuple[Line, list[Message]]]) -> list[Rows]:
+    return [line.take(batch) for line, batch in batches]
 
 
 def ids(value: int) -> Point:
@@ -169,9 +174,7 @@ def shards(value: int) -> Point:
             seen[shard].remember(new)
             Rows.of(new.rows)
 
-    return point(
-        [timed(lambda each=each: take(each), ROUND) for each in rounds(contracts.flight_messages(), ROUND, ROUNDS)]
-    )
+    return point([timed(partial(take, each), ROUND) for each in rounds(contracts.flight_messages(), ROUND, ROUNDS)])
 
 
 POINTS: Final[dict[str, Callable[[int], Point]]] = {

@@ -35,7 +35,7 @@ def report() -> dict[str, Any]:
 
 def began(outage: Outage) -> float:
     """Seconds from the end of an outage until the first rows were seen."""
-    return max(seconds for seconds, backlog in outage["samples"] if backlog == outage["published"])
+    return float(max(seconds for seconds, backlog in outage["samples"] if backlog == outage["published"]))
 
 
 def took(outage: Outage) -> float:
@@ -45,7 +45,7 @@ def took(outage: Outage) -> float:
 
 def calibrated(pairs: list[dict[str, Outage]]) -> float:
     """Events a second, by the short outages."""
-    return statistics.median((pair["short"]["published"] - HELD) / took(pair["short"]) for pair in pairs)
+    return float(statistics.median((pair["short"]["published"] - HELD) / took(pair["short"]) for pair in pairs))
 
 
 def simulated(outage: Outage, events_a_second: float) -> SimulationResult:

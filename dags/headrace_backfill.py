@@ -16,7 +16,7 @@ from headrace_dags.settings import Backfill, Settings, load_settings, seconds
 DAY = "{{ data_interval_start | ds }}"
 
 
-@task
+@task  # type: ignore[untyped-decorator] # where Airflow is not installed
 def begun() -> str:
     """Say when, so that what the load refuses can be told from what was refused before."""
     return datetime.now(UTC).isoformat()

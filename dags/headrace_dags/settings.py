@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 _HERE: Final = Path(__file__).resolve().parent.parent
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days"}
@@ -89,6 +89,9 @@ class Settings:
     retry_minutes: float = 5
 
 
+_Part = TypeVar("_Part", Backfill, Dataflow, Nightly, Notify, Settings)
+
+
 def load_settings() -> Settings:
     """Read ``HEADRACE_DAGS_SETTINGS``, or the file beside the DAGs.
 
@@ -124,7 +127,7 @@ def seconds(duration: str, name: str) -> int:
     return int(timedelta(**{_UNITS[match[2]]: int(match[1])}).total_seconds())
 
 
-def _built(class_: type[Any], given: Mapping[str, Any], place: str) -> Any:
+def _built(class_: type[_Part], given: Mapping[str, Any], place: str) -> _Part:
     known = {each.name: each for each in fields(class_)}
     unknown = sorted(set(given) - set(known))
     missing = sorted(n for n, f in known.items() if n not in given and f.default is f.default_factory is MISSING)

@@ -169,8 +169,8 @@ def test_grace_is_a_duration_and_may_be_none() -> None:
         parse_grace("soon")
 
 
-def a_scope(**changes: Any) -> Scope:
-    return Scope(**{"now": NOW, "window": timedelta(minutes=5)} | changes)
+def a_scope(window: timedelta = timedelta(minutes=5), **more: Any) -> Scope:
+    return Scope(NOW, window, **more)
 
 
 def test_since_begins_with_its_window() -> None:

@@ -120,8 +120,8 @@ class Books:
         ]
 
 
-def a_scope(**changes: Any) -> Scope:
-    return Scope(**{"now": to_micros(NOW), "window": MINUTE} | changes)
+def a_scope(window: timedelta = MINUTE, **more: Any) -> Scope:
+    return Scope(to_micros(NOW), window, **more)
 
 
 def a_batch(*events: Event, contract: Contract = THING, **columns: Any) -> MicroBatch:
@@ -219,16 +219,16 @@ def test_what_is_on_its_way_is_excused_until_the_subject_is_complete() -> None:
     books = Books()
     books.tally(Outcome.RECEIVED, A, at=NOW)
     books.write(C)
-    lately = {"grace": timedelta(days=6)}
+    lately = timedelta(days=6)
 
-    (found,) = books.audit(**lately)
+    (found,) = books.audit(grace=lately)
 
     assert [(str(kind), events) for kind, events in found.events.items()] == [("in_flight", 2)]
     assert found.differences == []
     assert found.excused == ["in_flight: 2 in 2 windows (received without an outcome, or rows without a tally, so far)"]
     books.tally(Outcome.RECEIVED, C, until=NOW)
     books.tally(Outcome.DROPPED, C)
-    (found,) = books.audit(**lately)
+    (found,) = books.audit(grace=lately)
     assert found.complete_until == NOW
     assert [str(kind) for kind in found.events] == ["unsettled", "unexplained"]
 

@@ -102,7 +102,7 @@ def test_every_type_is_read_from_avro_and_a_missing_identity_is_made_of_columns(
 
 def test_ids_of_columns_are_the_same_in_every_format(tmp_path: Path) -> None:
     contract = a_contract(("n", "int"), ("s", ["null", "string"], {"default": None}))
-    events = [{"n": 7, "s": None, "at": MOMENT}, {"n": 8, "s": "x", "at": MOMENT}]
+    events: list[dict[str, Any]] = [{"n": 7, "s": None, "at": MOMENT}, {"n": 8, "s": "x", "at": MOMENT}]
     mapping = a_mapping(tmp_path, 'identity = ["n", "s", "at"]')
     ids = set()
     for write in (as_avro, as_parquet):

@@ -22,7 +22,26 @@ from headrace.schemas.registry import Contract
 from tests.support.builders import FLIGHT, MOMENT, a_contract, a_decimal, decode
 from tests.support.strategies import FIXED_PROFILE, contracts, events
 
-ODD = [None, True, 1, 1.0, 0, False, -0.0, 2**31, 2**63, "", "1", " 1", "x", "\ud800", b"1", Decimal("1.000"), [], {}]
+ODD: list[Any] = [
+    None,
+    True,
+    1,
+    1.0,
+    0,
+    False,
+    -0.0,
+    2**31,
+    2**63,
+    "",
+    "1",
+    " 1",
+    "x",
+    "\ud800",
+    b"1",
+    Decimal("1.000"),
+    [],
+    {},
+]
 ODD += [MOMENT, MOMENT.replace(tzinfo=None), date(2026, 1, 1), MOMENT.astimezone(timezone(timedelta(hours=5)))]
 TEXTS = ["", "NA", "1", "01", " 1", "+1", "1.0", "true", "TRUE", "no", "UA", "\ud800", "9" * 30, "x" * 100]
 TEXTS += ["2026-03-14T15:09:26Z", "2026-03-14T15:09:26.535+05:00", "2026-03-14 15:09", "never"]

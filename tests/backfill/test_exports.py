@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,9 @@ EMPTY = a_booking(created_at=MOMENT.replace(microsecond=0), passengers=[], segme
 EVENTS = [FILLED, EMPTY, a_booking(carbon_kilograms=float("inf"), created_at=MOMENT + timedelta(microseconds=1))]
 WAYS: dict[str, Callable[[Path, Record, exports.Events], Path]] = {
     "lines.json.ndjson": exports.as_json,
+    **{f"{codec}.avro": partial(exports.as_avro, codec=codec) for codec in ("null", "deflate", "snappy", "zstandard")},
     **{
-        f"{codec}.avro": lambda path, record, events, codec=codec: exports.as_avro(path, record, events, codec)
-        for codec in ("null", "deflate", "snappy", "zstandard")
-    },
-    **{
-        f"{codec}.parquet": lambda path, record, events, codec=codec: exports.as_parquet(path, record, events, codec)
+        f"{codec}.parquet": partial(exports.as_parquet, codec=codec)
         for codec in ("none", "snappy", "gzip", "zstd", "lz4")
     },
 }

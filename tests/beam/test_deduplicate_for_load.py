@@ -28,6 +28,6 @@ def test_each_batch_is_told_of_its_own_rows_what_it_would_have_found_alone(
 
 @given(st.lists(st.integers(1, ROWS_PER_LOOKUP + 10), max_size=12))
 def test_lots_hold_all_batches_in_order_and_no_more_rows_than_are_asked_for_at_once(sizes: list[int]) -> None:
-    lots = list(_lookup_groups(range(size) for size in sizes))  # of a batch only the length is asked
+    lots = list(_lookup_groups(range(size) for size in sizes))  # type: ignore[misc] # of a batch only the length is asked
     assert [len(batch) for lot in lots for batch in lot] == sizes
     assert all(len(lot) == 1 or sum(map(len, lot)) <= ROWS_PER_LOOKUP for lot in lots)

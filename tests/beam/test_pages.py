@@ -265,4 +265,4 @@ class QueueMachine(RuleBasedStateMachine):
 
 def test_a_queue_loses_and_doubles_nothing_and_knows_what_is_old(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pages, "APPEND_BYTES", 3 * request_bytes(_batch(1).rows))
-    run_state_machine_as_test(QueueMachine, settings=FIXED_PROFILE)  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(QueueMachine, settings=FIXED_PROFILE)

@@ -107,7 +107,8 @@ def test_a_row_that_stands_there_has_the_same_content_or_another() -> None:
 
 
 def test_who_sent_an_event_when_it_came_and_what_is_derived_of_it_is_no_content() -> None:
-    told = {"_ingested_at": NOW - timedelta(hours=1), "_schema_version": 2, "_source": "a file", "doubled": 7}
+    told: dict[str, Any] = {"_ingested_at": NOW - timedelta(hours=1), "_schema_version": 2, "_source": "a file"}
+    told["doubled"] = 7
     table, _ = a_table(a_row("a"), a_row("b"))
     assert table.compare(rows(a_row("a", **told), a_row("b", n=2, **told))) == {0: True, 1: False}
 

@@ -344,7 +344,7 @@ def test_connections_that_were_idle_for_long_are_closed_but_for_a_few() -> None:
 
 def test_a_call_that_failed_before_the_service_answered_has_no_metadata() -> None:
     class NeverSentError(grpc.RpcError):
-        def trailing_metadata(self) -> None:
+        def trailing_metadata(self) -> None:  # type: ignore[override] # as gRPC does
             return None
 
         def code(self) -> grpc.StatusCode:

@@ -203,7 +203,7 @@ NEEDS_NO_CONTRACTS: Final = READS_NO_SETTINGS | {
     ("dead-letters", "collect"): "moves letters as they are",
 }
 NEEDS_CONTRACTS: Final = sorted(COMMANDS.keys() - NEEDS_NO_CONTRACTS.keys())
-ALSO: Final = {("dead-letters", "edit"): ["--patch={}"]}
+ALSO: Final[dict[tuple[str, ...], list[str]]] = {("dead-letters", "edit"): ["--patch={}"]}
 DEPLOYABLE: Final = "".join(f'{name} = "{value}"\n' for name, value in TOLD.items() if isinstance(value, str))
 
 

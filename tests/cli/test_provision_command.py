@@ -23,8 +23,9 @@ def a_column(type_: str = "STRING", mode: str = "NULLABLE", name: str = "city", 
 
 
 def numeric(precision: int | None, scale: int | None) -> SchemaField:
-    limits = {} if precision is None else {"precision": precision, "scale": scale}
-    return a_column("NUMERIC", **limits)
+    if precision is None:
+        return a_column("NUMERIC")
+    return a_column("NUMERIC", precision=precision, scale=scale)
 
 
 def test_new_columns_come_last_and_the_others_keep_the_order_of_the_table() -> None:

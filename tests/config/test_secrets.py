@@ -6,6 +6,7 @@ import pickle
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 import grpc
 import pytest
@@ -27,7 +28,7 @@ class SecretManager(grpc.GenericRpcHandler):
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
+    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
         if not details.method.endswith("/AccessSecretVersion"):
             return None
         return grpc.unary_unary_rpc_method_handler(
@@ -48,7 +49,7 @@ class SecretManager(grpc.GenericRpcHandler):
 
 @contextmanager
 def running(handler: SecretManager) -> Iterator[secretmanager_v1.SecretManagerServiceClient]:
-    server = grpc.server(ThreadPoolExecutor(2), handlers=(handler,))
+    server = grpc.server(ThreadPoolExecutor(2), handlers=[handler])
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     channel = grpc.insecure_channel(f"127.0.0.1:{port}")

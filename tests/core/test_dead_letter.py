@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,7 +26,12 @@ class Recorder:
         self.requests.append(messages)
 
 
-def a_letter(data: bytes = b"data", ordering_key: str = "", message_id: str = "m1", **attributes: str) -> DeadLetter:
+def a_letter(
+    data: bytes = b"data",
+    attributes: Mapping[str, str] = {},
+    ordering_key: str = "",
+    message_id: str = "m1",
+) -> DeadLetter:
     message = Message("flights", data, attributes, message_id, 0, ordering_key)
     return DeadLetter(message, Reason.TOO_LATE, "window", "older than late_after allows")
 
@@ -37,14 +43,14 @@ def published(*letters: DeadLetter) -> list[Any]:
 
 
 def test_bytes_and_attributes_are_unchanged_beside_ours() -> None:
-    (letter,) = published(a_letter(b"\x00\xff", shop="7"))
+    (letter,) = published(a_letter(b"\x00\xff", {"shop": "7"}))
     original = {name: value for name, value in letter.attributes.items() if not name.startswith(PREFIX)}
     assert (letter.data, original) == (b"\x00\xff", {"shop": "7"})
     assert letter.attributes[f"{PREFIX}reason"] == "too_late"
 
 
 def test_an_attribute_that_nobody_may_publish_is_kept_under_another_name() -> None:
-    (letter,) = published(a_letter(googclient_schemaencoding="BINARY"))
+    (letter,) = published(a_letter(attributes={"googclient_schemaencoding": "BINARY"}))
     assert letter.attributes["headrace-dl-original-googclient_schemaencoding"] == "BINARY"
     assert not [name for name in letter.attributes if name.startswith("goog")]
 
@@ -56,14 +62,14 @@ def test_letters_of_several_ordering_keys_go_in_one_request() -> None:
 
 
 def test_an_attribute_of_our_own_name_is_kept_beside_ours() -> None:
-    (letter,) = published(a_letter(**{"headrace-dl-reason": "of an earlier life"}))
+    (letter,) = published(a_letter(attributes={"headrace-dl-reason": "of an earlier life"}))
     assert letter.attributes[f"{PREFIX}reason"] == "too_late"
     assert letter.attributes["headrace-dl-original-headrace-dl-reason"] == "of an earlier life"
 
 
 def test_a_letter_of_too_many_attributes_goes_in_pieces_the_events_own_first() -> None:
     many = {f"n{number:03}": "x" for number in range(99)} | {"ce-id": "e1"}
-    first, second = published(a_letter(**many))
+    first, second = published(a_letter(attributes=many))
     assert max(len(first.attributes), len(second.attributes)) <= 100
     assert first.attributes["ce-id"] == "e1"
     assert {name for name in [*first.attributes, *second.attributes] if not name.startswith(PREFIX)} == set(many)
@@ -89,7 +95,7 @@ def test_a_replayed_message_that_is_refused_again_is_the_same_letter_and_the_nex
     #  first published | replayed, refused again
     #  o---------------|----------x--->
     replay = Replay("0" * 20, 1, 5_000_000)
-    (letter,) = published(a_letter(shop="7", **replay.to_attributes()))
+    (letter,) = published(a_letter(attributes={"shop": "7"} | replay.to_attributes()))
     assert letter.attributes[f"{PREFIX}id"] == "0" * 20
     assert letter.attributes[f"{PREFIX}attempt"] == "2"
     assert letter.attributes[f"{PREFIX}first-publish-time"] == "1970-01-01T00:00:05Z"

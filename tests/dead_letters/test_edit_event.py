@@ -101,7 +101,7 @@ def test_a_patched_field_is_read_as_the_patch_says_and_the_others_as_before(data
     notes, tags = data.draw(st.text(max_size=9)), data.draw(st.lists(st.text(max_size=5), max_size=3))
     letter = a_letter(encode(BOOKING, event))
     before = decode(BOOKING, letter.data)
-    changes = {"notes": notes, "tags": tags, "loyalty_points": 7}
+    changes: dict[str, Any] = {"notes": notes, "tags": tags, "loyalty_points": 7}
     after = decode(BOOKING, patched(letter, **changes).letter.data)
     assert repr(after) == repr(before | changes)
 

@@ -344,8 +344,8 @@ def test_what_others_did_meanwhile_is_passed_over() -> None:
 
 
 def test_which_letters_are_sent_is_said_by_options() -> None:
-    def forecasts(**given: bool) -> frozenset[Forecast]:
-        return ReplayRequest(**{"only_passing": False, "also_failing": False} | given, **others).forecasts
+    def forecasts(only_passing: bool = False, also_failing: bool = False) -> frozenset[Forecast]:
+        return ReplayRequest(only_passing, also_failing, **others).forecasts
 
     others: dict[str, Any] = {"rate": None, "most": None, "dry_run": False, "sure": True, "why": ""}
     assert forecasts() == SENT_BY_DEFAULT == {Forecast.PASSES, Forecast.UNKNOWN}

@@ -42,6 +42,7 @@ def query_of(name: str) -> str:
 def metrics_in(node: Any) -> Iterator[str]:
     """Every metric that a query asks for."""
     if isinstance(node, promql_parser.VectorSelector):
+        assert node.name is not None, node
         yield node.name
     if isinstance(node, promql_parser.MatrixSelector):
         yield from metrics_in(node.vector_selector)

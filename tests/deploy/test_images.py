@@ -175,8 +175,9 @@ def compose() -> Any:
 
 def test_the_compose_file_is_one(tmp_path: Path) -> None:
     def check(text: str) -> subprocess.CompletedProcess[str]:
-        (tmp_path / "compose.yaml").write_text(text)
-        command = [BIN / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", tmp_path / "compose.yaml"]
+        path = tmp_path / "compose.yaml"
+        path.write_text(text)
+        command = [str(BIN / "check-jsonschema"), "--builtin-schema", "vendor.compose-spec", str(path)]
         return subprocess.run(command, capture_output=True, text=True)
 
     good = check(COMPOSE.read_text())

@@ -68,8 +68,8 @@ def test_dataflow_knows_every_key_of_the_metadata() -> None:
 
 
 def test_every_setting_is_a_parameter_or_said_not_to_be_one() -> None:
-    classified = [set(PARAMETERS), GIVEN_BY_GCLOUD, IN_THE_IMAGE, NOT_OF_A_JOB_ON_DATAFLOW]
-    assert set.union(*classified) == set(Settings.model_fields)
+    classified = [frozenset(PARAMETERS), GIVEN_BY_GCLOUD, IN_THE_IMAGE, NOT_OF_A_JOB_ON_DATAFLOW]
+    assert set[str]().union(*classified) == set(Settings.model_fields)
     assert sum(map(len, classified)) == len(Settings.model_fields)
 
 

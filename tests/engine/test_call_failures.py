@@ -73,7 +73,8 @@ def test_where_something_else_may_be_missing_the_place_is_not_said_to_be() -> No
 
 
 def test_an_answer_that_nobody_foresaw_is_said_by_its_number() -> None:
-    said = [in_words(each("a secret"), NEED) for each in (api.InvalidArgument, api.GoogleAPICallError)]
+    errors = [api.InvalidArgument("a secret"), api.GoogleAPICallError("a secret")]
+    said = [in_words(each, NEED) for each in errors]
     assert said[0].startswith(f"{TOPIC}: the service answers 400 (Bad Request); ")
     assert said[1].startswith(f"{TOPIC}: the service answers an error; ")
 

@@ -75,11 +75,10 @@ class SubscriptionClaims:
         return self.service.made
 
     def state(self, said: Statement) -> None:
-        row = {"engine": self.engine, "run": self.run, "holder": self.run, "subscriptions": self.subscriptions}
-        row |= {"streams": list(said.streams), "number": said.number, "stated_at": said.stated_at}
-        self.service.rows.append(
-            row | {"claimed_until": said.until, "serving": said.serving, "released": said.released}
-        )
+        row: dict[str, Any] = {"engine": self.engine, "run": self.run, "holder": self.run}
+        row |= {"subscriptions": self.subscriptions, "streams": list(said.streams), "number": said.number}
+        row |= {"stated_at": said.stated_at, "claimed_until": said.until}
+        self.service.rows.append(row | {"serving": said.serving, "released": said.released})
 
     def look(self) -> ClaimsSnapshot:
         self.looks += 1

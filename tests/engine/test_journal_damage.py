@@ -150,7 +150,7 @@ def test_damage_that_is_read_later_ends_the_engine(filled: tuple[Path, list[Any]
 def of_the_disk(code: int) -> apsw.Error:
     """An error of the disk, as SQLite tells those apart."""
     error = apsw.IOError("disk I/O error")
-    error.extendedresult = code
+    error.extendedresult = code  # type: ignore[attr-defined] # its stubs leave it out
     return error
 
 

@@ -72,7 +72,7 @@ class Behind:
     said: list[str | None] = field(default_factory=list)
     later: dict[float, Callable[[], None]] = field(default_factory=dict)  # what happens at a moment
 
-    def note(self, state: str | None) -> None:
+    def note(self, state: CircuitState) -> None:
         with self.journal.transaction() as transaction:
             transaction.note_circuit(SUBJECT, state)
 
@@ -248,7 +248,7 @@ def test_the_command_is_seen_soon_and_lets_all_through(behind: Behind) -> None:
 def test_what_was_let_through_is_so_after_a_restart_until_the_share_has_fallen(made: Callable[[], Behind]) -> None:
     made().note(CircuitState.FORCED_CLOSED)
     behind = made()
-    states: list[dict[str, str]] = []
+    states: list[dict[str, CircuitState]] = []
 
     def prepare(messages: Sequence[Message]) -> None:
         behind.circuit.prepare(messages, NOW)

@@ -50,7 +50,7 @@ class ScriptedPubSub:
     def describe(self, request: Any) -> Any:
         return Described.pb(Described(name=request.subscription, topic="projects/p/topics/t", ack_deadline_seconds=60))
 
-    def handlers(self) -> dict[str, grpc.RpcMethodHandler]:
+    def handlers(self) -> dict[str, grpc.RpcMethodHandler[Any, Any]]:
         return {
             "Pull": self._handler(PullRequest.pb(), self.pull),
             "Acknowledge": self._handler(AcknowledgeRequest.pb(), lambda _: Empty()),
@@ -58,7 +58,7 @@ class ScriptedPubSub:
             "GetSubscription": self._handler(GetSubscriptionRequest.pb(), self.describe),
         }
 
-    def _handler(self, request: Any, answer: Callable[[Any], Any]) -> grpc.RpcMethodHandler:
+    def _handler(self, request: Any, answer: Callable[[Any], Any]) -> grpc.RpcMethodHandler[Any, Any]:
         def serve(asked: Any, context: grpc.ServicerContext) -> Any:
             self.asked.append(asked)
             self.routed += [

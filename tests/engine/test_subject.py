@@ -55,6 +55,14 @@ def subject(make: Make) -> OneSubject:
     return make()
 
 
+def has_begun(subject: OneSubject) -> bool:
+    return subject.loop.has_begun
+
+
+def is_change_open(subject: OneSubject) -> bool:
+    return subject.loop.watch.is_change_open
+
+
 def make_anew(subject: OneSubject) -> None:
     """The table is made anew, and whoever watches tables sees it."""
     subject.bigquery.make_anew()
@@ -365,18 +373,18 @@ def test_where_nothing_is_open_it_is_ready_and_the_table_is_asked_when_the_first
     (wait,) = subject.run()
     assert wait is not None
     assert LATER / 2 < wait < LATER
-    assert not subject.loop.has_begun
+    assert not has_begun(subject)
     assert subject.journal.identity(TABLE) is None
     subject.ingest(an_event("a"))
-    assert subject.loop.has_begun
+    assert has_begun(subject)
     assert subject.journal.identity(TABLE) == "p.d.things 1000"
 
 
 def test_where_nothing_is_open_the_table_is_asked_when_there_is_time(make: Make) -> None:
     subject = make(begins_in=-1.0)
-    assert not subject.loop.has_begun
+    assert not has_begun(subject)
     assert subject.run() == [None]
-    assert subject.loop.has_begun
+    assert has_begun(subject)
     assert subject.journal.identity(TABLE) is not None
 
 
@@ -495,10 +503,10 @@ def test_a_change_that_is_none_any_more_is_withdrawn(subject: OneSubject) -> Non
     subject.ingest(an_event("a"))
     kept = subject.bigquery.batches
     make_anew(subject)
-    assert subject.loop.watch.is_change_open
+    assert is_change_open(subject)
     subject.bigquery.created, subject.bigquery.batches = 1, kept
     assert subject.loop._table.is_replaced() is False
-    assert not subject.loop.watch.is_change_open
+    assert not is_change_open(subject)
     assert subject.status.in_the_way == {}
     subject.ingest(an_event("b"))
     assert subject.bigquery.ids == ["a", "b"]

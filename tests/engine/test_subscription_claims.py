@@ -193,6 +193,6 @@ def test_old_statements_of_these_engines_are_forgotten_and_no_others() -> None:
 
 def test_a_statement_that_is_not_taken_is_an_error_of_the_service() -> None:
     table = Table()
-    table.streams.append = lambda *_: Answer(code_pb2.PERMISSION_DENIED)  # type: ignore[method-assign, assignment]
+    table.streams.append = lambda *_: Answer(code_pb2.PERMISSION_DENIED)  # type: ignore[method-assign]
     with pytest.raises(Forbidden, match="the claim was not taken"):
         table.state(table.claims("a"), 0)

@@ -24,7 +24,7 @@ from headrace.engine.transaction import Transaction
 from headrace.runtime.call_failures import plain
 from tests.faults import scripted_answers as answers
 from tests.faults.scripted_memory import MemoryStreams, Stream, a_scripted_memory
-from tests.faults.scripted_streams import Append, ScriptedServer
+from tests.faults.scripted_streams import Append, Rule, ScriptedServer
 
 PATH = "projects/p/datasets/d/tables/things"
 
@@ -82,7 +82,12 @@ class Books:
     def hear(self) -> list[str]:
         """What is said to be in the way from now on."""
         said: list[str] = []
-        self.status.block = lambda where, sentence: said.append(sentence) is None  # type: ignore[method-assign]
+
+        def block(where: str, sentence: str) -> bool:
+            said.append(sentence)
+            return True
+
+        self.status.block = block  # type: ignore[method-assign]
         return said
 
     def restarted(self) -> TableWriter:
@@ -128,7 +133,7 @@ def test_rows_are_appended_in_order_to_a_stream_that_was_announced(books: Books)
         pytest.param(answers.never_answer(threading.Event()), id="written, no answer in time"),
     ],
 )
-def test_an_unknown_fate_is_asked_for_again_at_the_same_offset(books: Books, rule: answers.Rule) -> None:
+def test_an_unknown_fate_is_asked_for_again_at_the_same_offset(books: Books, rule: Rule) -> None:
     writer = books.restarted()
     write(writer, 1)
     books.server.script.add(rule, times=1)
@@ -448,7 +453,7 @@ def test_an_empty_round_opens_no_stream(books: Books) -> None:
         pytest.param(answers.abort(grpc.StatusCode.UNAVAILABLE), id="not written"),
     ],
 )
-def test_what_was_committed_and_not_settled_is_settled_by_the_next_process(books: Books, rule: answers.Rule) -> None:
+def test_what_was_committed_and_not_settled_is_settled_by_the_next_process(books: Books, rule: Rule) -> None:
     writer = books.restarted()
     write(writer, 1)
     books.server.script.add(rule, times=1)
@@ -469,11 +474,12 @@ def test_what_is_left_of_a_halved_batch_is_settled_by_the_next_process_in_its_or
     books.server.script.add(lambda append: append.write(), times=1)
     books.server.script.add(answers.lose_answer, times=1)
 
-    def end() -> None:
+    def end(where: str, sentence: str) -> bool:
         if len(books.server.script.seen) == 3:
             books.stop.set()
+        return True
 
-    books.status.block = lambda where, sentence: end() is None  # type: ignore[method-assign]
+    books.status.block = end  # type: ignore[method-assign]
     with pytest.raises(StoppedError):
         write(writer, 1, 2, 3, 4)
     books.stop.clear()

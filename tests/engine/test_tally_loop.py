@@ -30,6 +30,7 @@ from headrace.schemas.envelope import to_micros
 from headrace.schemas.registry import Registry
 from tests.faults import scripted_answers as answers
 from tests.faults.scripted_memory import a_scripted_memory
+from tests.faults.scripted_streams import Rule
 from tests.support.asked_tables import NOW, AskedTable, AskedTables
 from tests.support.builders import a_contract
 from tests.support.jobs import wait_for
@@ -45,12 +46,18 @@ class Engine:
     def __init__(self, journal: Journal, server: Any, streams: Any, client: Any) -> None:
         self.journal, self.server, self.streams = journal, server, streams
         self.table = AskedTable(lambda: streams.rows(TALLIES), tallies_table("p", "d").schema)
-        self.bigquery: Any = AskedTables(**{TALLIES: self.table})
-        self.clients = Clients(None, self.bigquery, WriteStreams(client, 5.0))  # type: ignore[arg-type] nobody publishes
+        self.bigquery: Any = AskedTables(NOW, **{TALLIES: self.table})
+        self.clients = Clients(None, self.bigquery, WriteStreams(client, 5.0))  # type: ignore[arg-type] # nobody publishes
         self.complete: dict[str, int] = {}
         self.now = to_micros(NOW)
         self.stop = threading.Event()
         self.loop = self.another_process()
+
+    def is_ready(self) -> bool:
+        return self.status.ready
+
+    def sees_a_change(self) -> bool:
+        return self.loop.watch.is_change_open
 
     def another_process(self) -> TallyLoop:
         """The loop of the next process, on the same journal; not recovered."""
@@ -236,9 +243,9 @@ def test_counts_say_of_a_subject_that_it_is_complete_and_others_get_a_line_of_th
 
 
 def test_the_first_table_is_noted_and_the_loop_is_ready(engine_to_be: Engine) -> None:
-    assert not engine_to_be.status.ready
+    assert not engine_to_be.is_ready()
     engine_to_be.loop.recover()
-    assert engine_to_be.status.ready
+    assert engine_to_be.is_ready()
     assert engine_to_be.journal.identity(TALLIES) == engine_to_be.loop.watch.identity
     assert (engine_to_be.status.in_the_way, engine_to_be.status.notices) == ({}, {})
 
@@ -279,13 +286,13 @@ def test_a_table_that_is_restored_before_anybody_acts_on_it_is_the_same(engine: 
     engine.flush()
     engine.table.created += timedelta(milliseconds=1)
     engine.loop.watch.watch()
-    assert engine.loop.watch.is_change_open
+    assert engine.sees_a_change()
     engine.table.created -= timedelta(milliseconds=1)
     engine.count(2)
     engine.loop.flush()
     assert engine.sums == [("things", "received", 1), ("things", "received", 2)]
     assert len(engine.streams.streams) == 1
-    assert not engine.loop.watch.is_change_open
+    assert not engine.sees_a_change()
     assert (engine.status.in_the_way, engine.status.notices) == ({}, {})
 
 
@@ -334,9 +341,7 @@ def test_counts_whose_fate_is_open_wait_too(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("rule", [answers.lose_answer, answers.abort(grpc.StatusCode.UNAVAILABLE)])
-def test_lines_left_open_by_an_earlier_process_are_settled_before_anything_else(
-    engine: Engine, rule: answers.Rule
-) -> None:
+def test_lines_left_open_by_an_earlier_process_are_settled_before_anything_else(engine: Engine, rule: Rule) -> None:
     engine.count(1)
     engine.server.script.add(rule, times=1)
     engine.stop.set()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import queue
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import pyarrow as pa
 from google.cloud.bigquery_storage_v1 import BigQueryWriteClient
@@ -34,7 +33,7 @@ def append(
 ) -> wire.AppendRowsResponse:
     """Append on a connection of its own, and give the answer."""
     requests = iter([append_request(stream, rows, offset)])
-    answers: Iterator[Any] = iter(client.append_rows(requests, retry=None, timeout=seconds))
+    answers: Iterator[wire.AppendRowsResponse] = iter(client.append_rows(requests, retry=None, timeout=seconds))
     return next(answers)
 
 
@@ -42,7 +41,7 @@ def append(
 def a_connection(client: BigQueryWriteClient) -> Iterator[Callable[[wire.AppendRowsRequest], wire.AppendRowsResponse]]:
     """One connection for several requests: call it with each, for its answer."""
     requests: queue.SimpleQueue[wire.AppendRowsRequest | None] = queue.SimpleQueue()
-    answers: list[Iterator[Any]] = []
+    answers: list[Iterator[wire.AppendRowsResponse]] = []
 
     def send(request: wire.AppendRowsRequest) -> wire.AppendRowsResponse:
         requests.put(request)
@@ -61,5 +60,5 @@ def storage_error(response: wire.AppendRowsResponse) -> str:
     for detail in response.error.details:
         found = wire.StorageError.pb(wire.StorageError())
         if detail.Unpack(found):
-            return wire.StorageError.StorageErrorCode(found.code).name
+            return str(wire.StorageError.StorageErrorCode(found.code).name)
     return ""

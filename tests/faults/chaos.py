@@ -84,7 +84,7 @@ class Chaos:
 
     def serve(self, **settings: str) -> None:
         """One engine until all is counted, or for a moment; it ends in good order."""
-        engine = self.world.start(**settings)
+        engine = self.world.start(wait=True, **settings)
         if self.chance.random() < 0.5:
             until(self.world.is_settled, engine, seconds=120)
         else:

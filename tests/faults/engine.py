@@ -137,6 +137,6 @@ class Engine:
     def wait(self, seconds: float = 60) -> int:
         """Its exit code, once it has ended by itself."""
         try:
-            return self._process.wait(seconds)
+            return int(self._process.wait(seconds))
         except subprocess.TimeoutExpired:
             raise AssertionError(f"the engine did not end within {seconds:.0f} s; {self.tail()}") from None

@@ -36,7 +36,7 @@ SECOND_VERSION: Mapping[str, Any] = {
 
 def flight_row(fields: Mapping[str, Any], event_id: str, source: str) -> dict[str, Any]:
     """A flight holds nothing personal."""
-    return normal({**fields, **_ours(event_id, fields["scheduled_at"], 1, source)})
+    return normal_row({**fields, **_ours(event_id, fields["scheduled_at"], 1, source)})
 
 
 def booking_row(fields: Mapping[str, Any], event_id: str, source: str, version: int, key: bytes) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def booking_row(fields: Mapping[str, Any], event_id: str, source: str, version: 
     row["contact"] = None if contact is None else {**contact, "name": None}
     for name in ("labels", "ratings"):
         row[name] = [{"key": key, "value": value} for key, value in row[name].items()]
-    return normal({**row, **_ours(event_id, fields["created_at"], version, source)})
+    return normal_row({**row, **_ours(event_id, fields["created_at"], version, source)})
 
 
 def token(kind: str, text: str, key: bytes, version: str = "1") -> str:
@@ -71,13 +71,17 @@ def hidden(text: str | None, kept: int) -> str | None:
     return "*" * len(text) if len(text) <= kept else "*" * (len(text) - kept) + text[-kept:]
 
 
-def normal(value: Any) -> Any:
+def normal_row(row: Mapping[str, Any]) -> dict[str, Any]:
     """One spelling for what BigQuery and Python write differently."""
+    return {name: _normal(value) for name, value in row.items()}
+
+
+def _normal(value: Any) -> Any:
     match value:
         case Mapping():
-            return {name: normal(each) for name, each in value.items()}
+            return normal_row(value)
         case list() | tuple():
-            return [normal(each) for each in value]
+            return [_normal(each) for each in value]
         case UUID():
             return str(value)
         case Decimal():

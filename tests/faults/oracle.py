@@ -210,8 +210,8 @@ def tallies_are_the_letters(evidence: Evidence) -> Found:
     """
     subjects = {message.probe: message.subject for message in evidence.sent}
     distinct = {(letter.probe, letter.reason) for letter in evidence.letters if letter.probe in subjects}
-    letters = Counter((subjects[probe], reason) for probe, reason in distinct)
-    again, overtaken = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
+    letters = Counter[tuple[str, str | None]]((subjects[probe], reason) for probe, reason in distinct)
+    again, overtaken = Counter[tuple[str, str | None]](), Counter[tuple[str, str | None]]()
     written_later = _without_rivals(evidence) & _ever_written(evidence)
     for probe, reason in distinct:
         again[subjects[probe], reason] += evidence.unacknowledged.get(probe, 0)

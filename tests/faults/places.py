@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import grpc
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 from google.pubsub_v1 import PublisherClient, SubscriberClient
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
+from grpc import Channel, insecure_channel
 
 from headrace.dev.emulators import Emulators
 from headrace.runtime.google_clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB
@@ -42,5 +42,5 @@ class Places:
         options = {"api_endpoint": f"http://{self.rest}"}
         return bigquery.Client(project, credentials=AnonymousCredentials(), client_options=options)
 
-    def _channel(self) -> grpc.Channel:
-        return grpc.insecure_channel(self.pubsub, options=UNLIMITED)
+    def _channel(self) -> Channel:
+        return insecure_channel(self.pubsub, options=UNLIMITED)

@@ -6,7 +6,7 @@ import asyncio
 import socket
 import struct
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -33,6 +33,11 @@ class _Pair:
             sock = writer.get_extra_info("socket")
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RST_ON_CLOSE)
             writer.transport.abort()
+
+
+def _reset_all(pairs: Iterable[_Pair]) -> None:
+    for pair in pairs:
+        pair.reset()
 
 
 class Proxy:
@@ -65,12 +70,12 @@ class Proxy:
 
     def cut(self) -> None:
         """Reset every open connection (RST), once; new ones are welcome."""
-        self._run(lambda: [pair.reset() for pair in list(self._pairs)])
+        self._run(lambda: _reset_all(list(self._pairs)))
 
     def heal(self) -> None:
         """Be a wire again. A connection whose bytes were swallowed is reset: it could never make sense again."""
         self.heal_flags()
-        self._run(lambda: [pair.reset() for pair in list(self._pairs) if pair.damaged])
+        self._run(lambda: _reset_all([pair for pair in self._pairs if pair.damaged]))
 
     def _run(self, action: Callable[[], Any]) -> None:
         async def act() -> None:

@@ -42,7 +42,8 @@ def outage(world: World, proxies: Sequence[Proxy], engine: Engine, seconds: floa
     healed = time.monotonic()
     for proxy in proxies:
         proxy.heal()
-    published, samples = len(world.sent) - sent, []
+    published = len(world.sent) - sent
+    samples: list[tuple[float, int]] = []
     while not samples or samples[-1][1] > 0:
         assert engine.is_alive, engine.tail()
         assert time.monotonic() - healed < DRAINED_SECONDS, samples[-3:]

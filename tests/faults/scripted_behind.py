@@ -18,7 +18,7 @@ def _passing(call: Callable[..., Any], *arguments: Any) -> Any:
     try:
         return call(*arguments)
     except grpc.RpcError as error:
-        raise AbortedCallError(error.code(), error.details()) from error
+        raise AbortedCallError(error.code(), error.details() or "") from error
 
 
 class _Behind:
@@ -34,9 +34,10 @@ class _Behind:
         if self._answers is None:
             self._answers = self._open(iter(self._requests.get, None))
         try:
-            return _passing(next, self._answers)
+            answer: wire.AppendRowsResponse = _passing(next, self._answers)
         except StopIteration:
             raise AbortedCallError(grpc.StatusCode.UNAVAILABLE, "the stream ended") from None
+        return answer
 
     def close(self) -> None:
         self._requests.put(None)

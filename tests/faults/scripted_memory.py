@@ -14,7 +14,15 @@ import pyarrow as pa
 from google.cloud.bigquery_storage_v1 import BigQueryWriteClient
 from google.cloud.bigquery_storage_v1 import types as wire
 
-from tests.faults.scripted_streams import AbortedCallError, Append, ScriptedServer, a_client, a_scripted_server, error
+from tests.faults.scripted_streams import (
+    AbortedCallError,
+    Append,
+    ScriptedServer,
+    a_client,
+    a_scripted_server,
+    error,
+    offset_of,
+)
 
 
 @dataclass
@@ -65,7 +73,7 @@ class MemoryStreams:
             return wire.FinalizeWriteStreamResponse(row_count=stream.end)
 
     def append(self, request: wire.AppendRowsRequest, rows: pa.RecordBatch) -> wire.AppendRowsResponse:
-        offset = request.offset if wire.AppendRowsRequest.pb(request).HasField("offset") else None
+        offset = offset_of(request)
         with self._lock:
             stream = self._find(request.write_stream)
             end = stream.end

@@ -42,7 +42,7 @@ def error(status: grpc.StatusCode, storage: str = "", message: str = "by the scr
     """An answer that holds an error; *storage* is the service's own name of it, in the details."""
     details = []
     if storage:
-        code = wire.StorageError.StorageErrorCode[storage]
+        code = getattr(wire.StorageError.StorageErrorCode, storage)
         detail = Packed()
         detail.Pack(wire.StorageError.pb(wire.StorageError(code=code, error_message=message)))
         details = [detail]
@@ -63,7 +63,8 @@ class Append:
         return self.stream.split("/tables/")[1].split("/")[0]
 
     def values(self, column: str | int = 0) -> list[Any]:
-        return self.rows.column(column).to_pylist()
+        values: list[Any] = self.rows.column(column).to_pylist()
+        return values
 
 
 Rule = Callable[[Append], wire.AppendRowsResponse]
@@ -129,28 +130,19 @@ class ScriptedServer:
         self._calls: list[grpc.ServicerContext] = []
         self.address = ""
 
-    def handlers(self) -> dict[str, grpc.RpcMethodHandler]:
-        unary = {
-            "CreateWriteStream": (self._create, wire.CreateWriteStreamRequest, wire.WriteStream),
-            "GetWriteStream": (self.streams.get, wire.GetWriteStreamRequest, wire.WriteStream),
-            "FinalizeWriteStream": (
-                self.streams.finalize,
-                wire.FinalizeWriteStreamRequest,
-                wire.FinalizeWriteStreamResponse,
+    def handlers(self) -> dict[str, grpc.RpcMethodHandler[Any, Any]]:
+        return {
+            "CreateWriteStream": _unary(self._create, wire.CreateWriteStreamRequest, wire.WriteStream),
+            "GetWriteStream": _unary(self.streams.get, wire.GetWriteStreamRequest, wire.WriteStream),
+            "FinalizeWriteStream": _unary(
+                self.streams.finalize, wire.FinalizeWriteStreamRequest, wire.FinalizeWriteStreamResponse
+            ),
+            "AppendRows": grpc.stream_stream_rpc_method_handler(
+                self._append_rows,
+                request_deserializer=wire.AppendRowsRequest.deserialize,
+                response_serializer=wire.AppendRowsResponse.serialize,
             ),
         }
-        calls = {
-            name: grpc.unary_unary_rpc_method_handler(
-                _aborting(act), request_deserializer=asked.deserialize, response_serializer=answered.serialize
-            )
-            for name, (act, asked, answered) in unary.items()
-        }
-        calls["AppendRows"] = grpc.stream_stream_rpc_method_handler(
-            self._append_rows,
-            request_deserializer=wire.AppendRowsRequest.deserialize,
-            response_serializer=wire.AppendRowsResponse.serialize,
-        )
-        return calls
 
     def end_calls(self) -> None:
         """End every call to AppendRows, as BigQuery ends idle ones."""
@@ -170,8 +162,8 @@ class ScriptedServer:
                 request.arrow_rows.writer_schema.serialized_schema = schema  # its first bearer may not be passed on
                 yield self.script.answer(_read(request, connection))
         except AbortedCallError as aborted:
-            details = [("grpc-status-details-bin", aborted.details)] if aborted.details else []
-            context.set_trailing_metadata([*details, *aborted.more])
+            details = (("grpc-status-details-bin", aborted.details),) if aborted.details else ()
+            context.set_trailing_metadata((*details, *aborted.more))
             context.abort(aborted.status, aborted.detail)
         finally:
             connection.close()
@@ -180,18 +172,25 @@ class ScriptedServer:
 def _read(request: wire.AppendRowsRequest, connection: Connection) -> Append:
     schema = pa.ipc.read_schema(pa.py_buffer(request.arrow_rows.writer_schema.serialized_schema))
     rows = pa.ipc.read_record_batch(pa.py_buffer(request.arrow_rows.rows.serialized_record_batch), schema)
-    offset = request.offset if wire.AppendRowsRequest.pb(request).HasField("offset") else None
-    return Append(request.write_stream, offset, rows, lambda: connection.append(request, rows))
+    return Append(request.write_stream, offset_of(request), rows, lambda: connection.append(request, rows))
 
 
-def _aborting(act: Callable[[Any], Any]) -> Callable[[Any, grpc.ServicerContext], Any]:
+def offset_of(request: wire.AppendRowsRequest) -> int | None:
+    """Where the rows are to begin; None when the request does not say."""
+    message = wire.AppendRowsRequest.pb(request)
+    return int(message.offset.value) if message.HasField("offset") else None
+
+
+def _unary(act: Callable[[Any], Any], asked: Any, answered: Any) -> grpc.RpcMethodHandler[Any, Any]:
     def call(request: Any, context: grpc.ServicerContext) -> Any:
         try:
             return act(request)
         except AbortedCallError as aborted:
             return context.abort(aborted.status, aborted.detail)
 
-    return call
+    return grpc.unary_unary_rpc_method_handler(
+        call, request_deserializer=asked.deserialize, response_serializer=answered.serialize
+    )
 
 
 @contextmanager

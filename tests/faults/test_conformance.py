@@ -37,7 +37,8 @@ class Table:
         return [row["value"] for row in self._client.query_and_wait(f"SELECT value FROM {self._sql} ORDER BY value")]
 
     def count(self) -> int:
-        return next(iter(self._client.query_and_wait(f"SELECT COUNT(*) AS total FROM {self._sql}")))["total"]
+        (row,) = self._client.query_and_wait(f"SELECT COUNT(*) AS total FROM {self._sql}")
+        return int(row["total"])
 
     def drop(self) -> None:
         self._client.delete_table(self._sql.strip("`"))

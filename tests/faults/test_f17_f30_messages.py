@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.emulators, pytest.mark.faults]
 def run(world: World, messages: list[Message], **settings: str) -> None:
     """Publish everything, let the engine come to rest, and check."""
     world.publish(messages)
-    world.check(world.settle(world.start(**settings)))
+    world.check(world.settle(world.start(wait=True, **settings)))
 
 
 @pytest.mark.faults_quick
@@ -161,9 +161,9 @@ def test_f27_missing_and_odd_attributes(world: World) -> None:
         {"ce_dataschema": None},
         {"content_type": "application/json"},
     ]
-    bad = [mix.faulty(model, "malformed_envelope", **change) for change in changes]
+    bad = [mix.faulty(model, "malformed_envelope", None, **change) for change in changes]
     upper = {"ce_id": None, "CE_ID": "upper-case"}
-    bad.append(mix.faulty(model, "malformed_envelope", **upper))
+    bad.append(mix.faulty(model, "malformed_envelope", None, **upper))
     text = mix.faulty(model, "undecodable_payload", base64.b64encode(b"\xff\xfe" * 40))
     run(world, [*good, *bad, text])
 

@@ -66,7 +66,7 @@ def rows_after_a_power_cut(path: Path, synchronous: str, commits: int, **environ
     with_it = apsw.Connection(str(path))
     assert with_it.pragma("integrity_check") == "ok"
     try:
-        return int(with_it.execute("SELECT count(*) FROM things").fetchone()[0])
+        return int(with_it.execute("SELECT count(*) FROM things").get)
     except apsw.SQLError:
         return None
 

@@ -25,7 +25,7 @@ from headrace.provision import Clients, apply, plan
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
 from tests.faults.engine import Engine
-from tests.faults.expected import normal
+from tests.faults.expected import normal_row
 from tests.faults.mix import PROBE, Message, Mix, digest
 from tests.faults.oracle import Check, Evidence, Letter, Row, Sent, judge
 from tests.faults.places import Places
@@ -240,14 +240,14 @@ class World:
         """What stands in a subject's table."""
         table = self.names.sql(self.registry.latest(subject).options.table)
         for row in self.query(f"SELECT * FROM {table}"):
-            values = normal({name: value for name, value in row.items() if name != "_ingested_at"})
+            values = normal_row({name: value for name, value in row.items() if name != "_ingested_at"})
             yield Row(subject, values["_event_id"], values)
 
     def count(self, subject: str) -> int:
         """How many rows a subject's table has."""
-        return self.query(f"SELECT COUNT(*) AS n FROM {self.names.sql(self.registry.latest(subject).options.table)}")[
-            0
-        ]["n"]
+        table = self.names.sql(self.registry.latest(subject).options.table)
+        (row,) = self.query(f"SELECT COUNT(*) AS n FROM {table}")
+        return int(row["n"])
 
     def announced_streams(self) -> list[str]:
         """The streams that the engine says it appends to."""

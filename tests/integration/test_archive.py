@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import threading
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -83,13 +84,18 @@ def test_letters_go_on_to_an_archive_made_anew(post: Post) -> None:
     assert post.only().attributes["ce-id"] == "after"
 
 
-def a_letter(name: str = "m1", reason: Reason = Reason.TOO_LATE, data: bytes = b"\x00\xff", **more: Any) -> DeadLetter:
+def a_letter(
+    name: str = "m1",
+    reason: Reason = Reason.TOO_LATE,
+    data: bytes = b"\x00\xff",
+    more: Mapping[str, str] = {},
+) -> DeadLetter:
     attributes = {"ce-id": name, "ce-source": "/shop", "ce-dataschema": "headrace:booking_created:9", **more}
     return DeadLetter(Message("booking_created", data, attributes, name, 1_000_000), reason, "window", "why it was")
 
 
 def test_a_letter_comes_back_as_it_was(post: Post) -> None:
-    post.send(a_letter(shop="7", googclient_x="y"))
+    post.send(a_letter(more={"shop": "7", "googclient_x": "y"}))
     post.collect(1)
     letter = post.only()
     assert letter.data == b"\x00\xff"
@@ -113,7 +119,7 @@ def test_a_letter_that_is_published_twice_is_one(post: Post) -> None:
 
 def test_a_letter_in_pieces_comes_back_whole(post: Post) -> None:
     data, many = os.urandom(9_900_000), {f"n{number}": "x" for number in range(90)}
-    post.send(a_letter(data=data, **many))
+    post.send(a_letter(data=data, more=many))
     post.collect(2)
     letter = post.only()
     assert letter.data == data
@@ -179,7 +185,7 @@ def test_what_is_done_with_a_letter_is_its_state_until_it_is_refused_again(post:
     assert states() == [State.OPEN]
     post.did(letter, Action.REPLAYED)
     assert states() == [State.REPLAYED]
-    post.send(a_letter(**letter.replay.to_attributes()))
+    post.send(a_letter(more=letter.replay.to_attributes()))
     post.collect(2)
     again = post.only()
     assert (again.id, again.attempt, again.first_published_at) == (letter.id, 2, letter.first_published_at)
@@ -219,7 +225,7 @@ def test_what_pubsub_itself_put_aside_is_in_the_same_list(post: Post) -> None:
 
 
 def test_nothing_raw_stands_in_the_archive_and_another_key_opens_nothing(post: Post) -> None:
-    post.send(a_letter(data=b"a secret of somebody", shop="another secret"))
+    post.send(a_letter(data=b"a secret of somebody", more={"shop": "another secret"}))
     post.collect(1)
     rows = post.reader.client.query_and_wait(f"SELECT * FROM {post.reader.names.sql('letters')}")
     assert "secret" not in str([dict(row) for row in rows])

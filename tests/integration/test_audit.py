@@ -68,9 +68,9 @@ def run(service: Service, *statements: str) -> None:
         assert changed.num_dml_affected_rows, statement
 
 
-def looked_at(service: Service, **scope: Any) -> dict[str, SubjectAudit]:
-    scope = {"now": now_micros(), "window": timedelta(minutes=1), "grace": timedelta(0)} | scope
-    found = audit(service.registry, service.names, open_bigquery(service.settings.project), Scope(**scope))
+def looked_at(service: Service, grace: timedelta = timedelta(0), **more: Any) -> dict[str, SubjectAudit]:
+    scope = Scope(now_micros(), timedelta(minutes=1), grace=grace, **more)
+    found = audit(service.registry, service.names, open_bigquery(service.settings.project), scope)
     return {each.subject: each for each in found}
 
 

@@ -77,12 +77,12 @@ def test_lists_records_and_decimals_of_a_day_are_those_that_are_appended(place: 
     bookings[3] |= {"passengers": []}
     file, mapping = as_avro(place.folder / "day.avro", BOOKING, bookings), place.folder / "mapping.toml"
     mapping.write_text('identity = ["booking_id"]\n')
-    given = {"options": ["--mapping", str(mapping)], "subject": "booking_created"}
+    options, subject = ["--mapping", str(mapping)], "booking_created"
 
-    done = place.backfill(file, **given)
+    done = place.backfill(file, options=options, subject=subject)
     assert (done.code, done.counts["written"]) == (0, 20), done.said
     appended = sorted(place.service.rows("bookings", ALL_BUT_WHO_AND_WHEN), key=lambda row: row["_event_id"])
-    done = replaced(place, file, **given)
+    done = replaced(place, file, options=options, subject=subject)
     assert (done.code, done.counts["written"]) == (0, 20), done.said
     loaded = sorted(place.service.rows("bookings", ALL_BUT_WHO_AND_WHEN), key=lambda row: row["_event_id"])
     assert loaded == appended

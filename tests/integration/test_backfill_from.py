@@ -138,7 +138,7 @@ def test_killed_between_pull_and_append_it_loses_and_doubles_nothing(place: Pull
         assert received < 1_000, "it went on where it was"
         assert place.pulled(text) == (0, 0)
     ids = [row["_event_id"] for row in place.rows("_event_id")]
-    good = {derive_event_id(FLIGHT, each) for each in events[:500] + events[501:]}
+    good = {str(derive_event_id(FLIGHT, each)) for each in events[:500] + events[501:]}
     print(f"{kind}, killed: {len(good - set(ids))} lost, {len(ids) - len(set(ids))} doubled of {len(good):,}")
     assert sorted(ids) == sorted(good)
     (letter,) = place.service.dead_letters(1)

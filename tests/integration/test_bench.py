@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from google.pubsub_v1 import SubscriberClient
 from google.pubsub_v1.types import PullResponse
 
 from headrace.dev.bench import peer_consumer, peer_loop
@@ -87,10 +88,14 @@ class _SometimesEmpty:
         self._subscriber.acknowledge(**arguments)
 
 
+def run_consumer(project: str, subject: str, total: int, subscriber: SubscriberClient) -> None:
+    peer_consumer.main(project, subject, total, 2, subscriber)
+
+
 @pytest.mark.parametrize(
     "run",
     [
-        pytest.param(lambda *arguments: peer_consumer.main(*arguments[:3], 2, arguments[3]), id="tuned"),
+        pytest.param(run_consumer, id="tuned"),
         pytest.param(peer_loop.main, id="loop"),
     ],
 )

@@ -158,7 +158,9 @@ def test_later_requests_of_a_connection_need_not_name_the_stream(table: bigquery
             yield types.AppendRowsRequest.serialize(types.AppendRowsRequest(arrow_rows=data))
 
     with grpc.insecure_channel(os.environ[BIGQUERY_STORAGE]) as channel:
-        append = channel.stream_stream("/google.cloud.bigquery.storage.v1.BigQueryWrite/AppendRows")
+        append: grpc.StreamStreamMultiCallable[bytes, bytes] = channel.stream_stream(
+            "/google.cloud.bigquery.storage.v1.BigQueryWrite/AppendRows"
+        )
         answers = [types.AppendRowsResponse.deserialize(each) for each in append(requests(), timeout=30)]
 
     assert [answer.error.message for answer in answers] == ["", "", ""]

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -82,7 +82,7 @@ def as_they_came(letters: Sequence[PubsubMessage]) -> list[Wire]:
 
 
 def test_a_flood_is_stopped_the_others_go_on_and_all_arrives_once_it_can_be_read(
-    project: str, tmp_path: Path, record_property: pytest.RecordProperty
+    project: str, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     #  flights: good, then all of a version nobody knows | the same job again | a job that knows it
     #  bookings: good                                    | good

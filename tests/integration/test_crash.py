@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import signal
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def distinct(service: Service) -> tuple[int, int]:
 
 @pytest.mark.timeout(600)
 def test_nothing_is_lost_through_twenty_kills_at_random_moments(
-    project: str, tmp_path: Path, record_property: pytest.RecordProperty
+    project: str, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     #  publish |kill|kill| ... |kill|run to the end
     seed = random.randrange(2**32)

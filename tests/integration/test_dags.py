@@ -160,7 +160,8 @@ def driven(
     assert done.returncode == 0, done.stderr[-4000:]
     query = f"SELECT COUNT(*) AS count, COUNTIF(outcome = 'written') AS written FROM {tallies}"
     (lines,) = open_bigquery(PROJECT).query_and_wait(query)
-    return Driven(*json.loads(done.stdout.splitlines()[-1]), dict(lines.items()))
+    parts = [*json.loads(done.stdout.splitlines()[-1]), dict(lines.items())]
+    return Driven(*parts)
 
 
 def rows_by_day() -> dict[str, int]:

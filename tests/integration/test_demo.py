@@ -27,7 +27,7 @@ def clean_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if "EMULATOR" not in name}
 
 
-def headrace(*arguments: str, cwd: Path | None = None, **variables: str) -> Any:
+def headrace(*arguments: str, variables: dict[str, str], cwd: Path | None = None) -> Any:
     environment = clean_environment() | variables
     done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=200, env=environment, cwd=cwd)
     assert done.returncode == 0, done.stderr
@@ -53,7 +53,7 @@ def test_the_demo_reconciles_and_nothing_personal_is_stored_whatever_is_set_for_
 ) -> None:
     own = 'project = "mine"\ndataset = "mine"\ncontracts = "nowhere"\nhealth = ":99"\nmasking_key_file = "none"\n'
     (tmp_path / "headrace.toml").write_text(own)
-    report = headrace("demo", "--events", "2000", "--json", cwd=tmp_path, HEADRACE_DATASET="other")
+    report = headrace("demo", "--events", "2000", "--json", variables={"HEADRACE_DATASET": "other"}, cwd=tmp_path)
 
     assert report["reconciled"] is True
     assert report["unmasked_hits"] == 0
@@ -83,8 +83,8 @@ def test_a_kept_demo_can_be_looked_at_and_leaves_nothing_behind() -> None:
             if "everything keeps running" in line:
                 break
         family = psutil.Process(demo.pid).children(recursive=True)
-        letters = headrace("dead-letters", "list", "--limit", "1000", "--format", "json", **variables)
-        audit = headrace("audit", "--json", **variables)
+        letters = headrace("dead-letters", "list", "--limit", "1000", "--format", "json", variables=variables)
+        audit = headrace("audit", "--json", variables=variables)
         demo.send_signal(signal.SIGINT)
         assert demo.wait(60) == 0
     finally:
@@ -97,20 +97,18 @@ def test_a_kept_demo_can_be_looked_at_and_leaves_nothing_behind() -> None:
 
 
 def test_an_interrupted_demo_leaves_nothing_behind() -> None:
-    demo = subprocess.Popen(
+    with subprocess.Popen(
         [*COMMAND, "demo"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=clean_environment()
-    )
-    try:
-        assert demo.stderr is not None
-        for line in demo.stderr:
-            if line.startswith("published"):
-                break
-        family = psutil.Process(demo.pid).children(recursive=True)
-        demo.send_signal(signal.SIGKILL)
-    finally:
-        demo.kill()
-        demo.wait()
-        demo.stderr.close()
+    ) as demo:
+        try:
+            assert demo.stderr is not None
+            for line in demo.stderr:
+                if line.startswith("published"):
+                    break
+            family = psutil.Process(demo.pid).children(recursive=True)
+            demo.send_signal(signal.SIGKILL)
+        finally:
+            demo.kill()
     assert len(family) >= 3
     wait_for(lambda: not any(member.is_running() for member in family), 20)
 

@@ -129,7 +129,7 @@ class Day:
             update={"journal": folder / "backfill", "masking_key_file": folder / "masking.key"}
         )
         with self.calls.by("backfiller"):
-            engine, source = build_backfill(settings, Reading.of(settings, "flight_departed", [file], None))
+            engine, source = build_backfill(settings, Reading.of(settings, "flight_departed", [str(file)], None))
             engine.run()
         assert source.finished
         assert engine.status.subjects["flight_departed"].counts["written"] == 1

@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pytest
 from google.api_core.exceptions import NotFound
 from google.cloud import bigquery
 from google.protobuf.duration_pb2 import Duration
-from google.pubsub_v1.types import BigQueryConfig, ExpirationPolicy, PushConfig
+from google.pubsub_v1.types import BigQueryConfig, ExpirationPolicy, PushConfig, Subscription
 
 from headrace.bigquery.completeness_view import completeness_view
 from headrace.bigquery.service_tables import tallies_table
@@ -26,7 +26,8 @@ from headrace.errors import Exit
 from headrace.provision import Change, Clients, apply, plan
 from headrace.pubsub.job_subscription import subscription_for
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber
-from headrace.schemas.registry import Contract, Registry, SchemaRef, parse_contract
+from headrace.schemas.envelope import SchemaRef
+from headrace.schemas.registry import Contract, Registry, parse_contract
 from headrace.schemas.samples import SAMPLES
 from headrace.steps.mask.token_history import next_history
 from tests.support.builders import a_contract, a_tokenised_contract
@@ -139,7 +140,7 @@ def test_a_subscription_reads_its_topic_and_never_expires(place: Place, subject:
     found = place.clients.subscriber.get_subscription(subscription=name)
     assert found.topic == (place.names.topic(subject) if subject else place.names.dead_letter_topic)
     assert found.ack_deadline_seconds == 60
-    assert found.message_retention_duration.days == 7
+    assert Subscription.pb(found).message_retention_duration.ToTimedelta() == timedelta(days=7)
     assert "expiration_policy" in found
     assert not found.expiration_policy.ttl
 
@@ -313,7 +314,7 @@ def test_a_subscription_that_outlived_its_topic_is_refused(place: Place) -> None
         place.plan(registry)
 
 
-LOSING = {
+LOSING: dict[str, tuple[dict[str, Any], str | None]] = {
     "a filter": ({"filter": 'attributes.a = "b"'}, None),
     "BigQuery": ({"bigquery_config": BigQueryConfig(table="p.d.t")}, None),
     "an endpoint": ({"push_config": PushConfig(push_endpoint="https://example.com/")}, "push_config"),

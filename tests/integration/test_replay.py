@@ -50,7 +50,8 @@ def a_wire(name: str, **changes: Any) -> Wire:
 
 def a_timely_letter(name: str, **changes: Any) -> Letter:
     data, attributes = a_wire(name)
-    return a_letter(name, **{"data": data, "attributes": attributes, "first_published_at": NOW} | changes)
+    given: dict[str, Any] = {"data": data, "attributes": attributes, "first_published_at": NOW} | changes
+    return a_letter(name, **given)
 
 
 class Office:

@@ -52,8 +52,9 @@ def test_a_contract_ahead_of_its_table_holds_until_the_table_has_its_columns_too
     service = a_service(project, then)
     ahead = Service(now, service.settings)
     contract = now.latest("thing_happened")
-    fields = [{"at": datetime.now(UTC), "gate": f"C{number}"} for number in range(20)]
-    service.publish("thing_happened", [a_message(contract, each, each["gate"]) for each in fields])
+    gates = [f"C{number}" for number in range(20)]
+    wires = [a_message(contract, {"at": datetime.now(UTC), "gate": gate}, gate) for gate in gates]
+    service.publish("thing_happened", wires)
 
     seen: list[str] = []
 
@@ -66,7 +67,7 @@ def test_a_contract_ahead_of_its_table_holds_until_the_table_has_its_columns_too
 
     ahead.run_when(provisioned_when_it_says_so)
     assert "things: the table has no column gate; `headrace provision` makes tables and columns" in seen[0]
-    assert sorted(row["gate"] for row in service.rows("things", "gate")) == sorted(each["gate"] for each in fields)
+    assert sorted(row["gate"] for row in service.rows("things", "gate")) == sorted(gates)
 
 
 LONG_AGO = datetime.now(UTC) - timedelta(days=401)

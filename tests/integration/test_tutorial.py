@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.transcripts import COLUMNS, ROOT, a_terminal, assert_as_said, environment, replay
+from tests.support.paths import ROOT
+from tests.support.transcripts import COLUMNS, a_terminal, assert_as_said, environment, replay
 
 pytestmark = [pytest.mark.emulators, pytest.mark.timeout(600)]
 PAGE = (ROOT / "docs/tutorial.md").read_text()

@@ -183,7 +183,7 @@ def test_extremes_of_every_type_survive(service: Service) -> None:
 
 LONGS = st.integers(-(2**63), 2**63 - 1)
 TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
-YEARS = {"min_value": datetime(1, 1, 2), "max_value": datetime(9999, 12, 30)}
+FIRST, LAST = datetime(1, 1, 2), datetime(9999, 12, 30)
 ITEMS = st.fixed_dictionaries(
     {
         "name": TEXT,
@@ -206,12 +206,12 @@ EVENTS = st.fixed_dictionaries(
         "date": st.dates(),
         "time_millis": st.times().map(lambda t: t.replace(microsecond=t.microsecond // 1000 * 1000)),
         "time_micros": st.times(),
-        "timestamp_millis": st.datetimes(**YEARS, timezones=st.just(UTC)).map(
+        "timestamp_millis": st.datetimes(FIRST, LAST, timezones=st.just(UTC)).map(
             lambda t: t.replace(microsecond=t.microsecond // 1000 * 1000)
         ),
-        "timestamp_micros": st.datetimes(**YEARS, timezones=st.just(BERLIN)),
-        "local_millis": st.datetimes(**YEARS).map(lambda t: t.replace(microsecond=t.microsecond // 1000 * 1000)),
-        "local_micros": st.datetimes(**YEARS),
+        "timestamp_micros": st.datetimes(FIRST, LAST, timezones=st.just(BERLIN)),
+        "local_millis": st.datetimes(FIRST, LAST).map(lambda t: t.replace(microsecond=t.microsecond // 1000 * 1000)),
+        "local_micros": st.datetimes(FIRST, LAST),
         "numeric": st.decimals(-(10**28), 10**28, places=9, allow_nan=False),
         "bignumeric": st.decimals(-(10**19), 10**19, places=18, allow_nan=False),
         "optional_long": st.none() | LONGS,

@@ -59,8 +59,7 @@ def redeliver(service: Service) -> None:
 
 
 def publish(service: Service, *cities: str) -> None:
-    fields = [{"at": datetime.now(UTC), "city": city} for city in cities]
-    service.publish(SUBJECT, [a_message(THINGS, each, each["city"]) for each in fields])
+    service.publish(SUBJECT, [a_message(THINGS, {"at": datetime.now(UTC), "city": city}, city) for city in cities])
 
 
 def said(engine: Embedded) -> str:

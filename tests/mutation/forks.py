@@ -146,8 +146,8 @@ class Forks:
     def _note(self, result: Result) -> None:
         self.results.append(result)
         line = {"outcome": result.outcome, "tests": result.tests, "s": round(result.seconds, 1)}
-        sys.__stdout__.write(f"{len(self.results)}/{len(self._mutants)} {json.dumps(line)} {result.mutant.name}\n")
-        sys.__stdout__.flush()
+        said = f"{len(self.results)}/{len(self._mutants)} {json.dumps(line)} {result.mutant.name}"
+        print(said, file=sys.__stdout__, flush=True)
 
 
 def _run(mutant: Mutant, items: Sequence[pytest.Item], root: Path, progress: Progress) -> None:

@@ -68,9 +68,7 @@ def find(file: Path, root: Path) -> list[Mutant]:
     """Every mutant of one module, in the order of its source."""
     tree = ast.parse(file.read_text())
     return [
-        Mutant(
-            str(file.relative_to(root)), function, node.lineno, node.end_lineno or node.lineno, what, (place, number)
-        )
+        Mutant(str(file.relative_to(root)), function, *_lines(node), what, (place, number))
         for place, (function, node) in enumerate(_nodes(tree))
         for number, what in enumerate(_said(node))
     ]

@@ -20,9 +20,11 @@ _SHOWN: Final = 2_000  # characters of what pytest printed last
 
 
 class Chosen(Protocol):
-    """Which tests are to notice a mutant, and what each takes."""
+    """Which tests are to notice a mutant."""
 
-    seconds: Mapping[str, float]
+    @property
+    def seconds(self) -> Mapping[str, float]:
+        """What each test takes."""
 
     def tests(self, file: str, lines: Sequence[int], collected: Iterable[str]) -> list[str]:
         """Those of *collected* that are to notice a change of *lines*, in the order in which they run."""

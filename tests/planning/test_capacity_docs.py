@@ -14,9 +14,16 @@ BLOCKS = dict(commands(TEXT))
 QUICK = [command for command in BLOCKS if "estimate" in command or "--rate 10000 " in command]  # others take too long
 
 
+def found_in(text: str, pattern: str) -> str:
+    """What the group of *pattern* stands for."""
+    found = re.search(pattern, text)
+    assert found is not None, text
+    return found[1]
+
+
 def test_the_page_has_each_rate_estimated_and_simulated() -> None:
     for verb in ("estimate", "simulate"):
-        rates = {re.search(r"--rate (\d+)", each)[1] for each in BLOCKS if each.startswith(f"capacity {verb}")}  # type: ignore[index]
+        rates = {found_in(each, r"--rate (\d+)") for each in BLOCKS if each.startswith(f"capacity {verb}")}
         assert rates == {"10000", "100000", "1000000"}
 
 
@@ -42,11 +49,11 @@ def test_every_plot_is_drawn_by_a_command_of_the_page() -> None:
 
 def test_what_the_page_says_of_turning_points_is_what_is_printed() -> None:
     said = [
-        re.search(r"after ([\d.,]+) minutes without it", text)[1]
+        found_in(text, r"after ([\d.,]+) minutes without it")
         for each, text in BLOCKS.items()
         if "--shards" not in each and "estimate" in each
-    ]  # type: ignore[index]
-    commits = [re.search(r"at once after ([\d.,]+)", text)[1] for text in BLOCKS.values() if "at once after" in text]  # type: ignore[index]
+    ]
+    commits = [found_in(text, r"at once after ([\d.,]+)") for text in BLOCKS.values() if "at once after" in text]
     ten, hundred, million = said
     words = " ".join(TEXT.split())
     assert f"{ten} at 10,000 events a second, {hundred} at 100,000, {million} at a million" in words

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import replace
+from dataclasses import astuple, replace
 from importlib import resources
 from pathlib import Path
 
@@ -118,7 +118,7 @@ def test_the_table_fits_a_terminal_and_json_adds_up(
 
 def test_subjects_are_added_up_by_their_events() -> None:
     few, many = Measured("few", 100, 1.0, 0.5, 1000), Measured("many", 300, 3.0, 0.1, 200)
-    assert total([few, many]) == Measured("all", 400, 4.0, pytest.approx(0.2), 400)
+    assert astuple(total([few, many])) == ("all", 400, 4.0, pytest.approx(0.2), 400)
     assert total([few, replace(many, row_bytes=None)]).row_bytes == 1000
     assert total([]) == Measured("all", 0, 0.0, 0.0, None)
 

@@ -176,9 +176,10 @@ def test_a_child_of_a_process_that_is_ending_is_not_ending_itself(caplog: pytest
 
 
 def test_a_child_of_multiprocessing_waits_among_what_it_does_when_it_ends(caplog: pytest.LogCaptureFixture) -> None:
-    before = set(util._finalizer_registry)
+    registry = util._finalizer_registry  # type: ignore[attr-defined]
+    before = set(registry)
     in_flight._wait_when_a_child_ends(None)
     under_way()
-    for key in set(util._finalizer_registry) - before:
-        util._finalizer_registry[key]()
+    for key in set(registry) - before:
+        registry[key]()
     assert caplog.messages == [STUCK]

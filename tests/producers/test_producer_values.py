@@ -273,6 +273,12 @@ class Zone(tzinfo):
 
         return Offset(hours=next(self.hours))
 
+    def dst(self, moment: datetime | None) -> timedelta | None:
+        raise NotImplementedError  # as tzinfo's own
+
+    def tzname(self, moment: datetime | None) -> str | None:
+        raise NotImplementedError
+
 
 Pair = collections.namedtuple("Pair", ["one", "two"])
 EARLY, LATE = (datetime(2025, 11, 2, 1, 30, fold=fold, tzinfo=ZoneInfo("America/New_York")) for fold in (0, 1))

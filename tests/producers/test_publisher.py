@@ -21,7 +21,7 @@ from headrace.producers import PubSubPublisher, publisher
 SUBJECT = "flight_departed"
 TOPIC = f"projects/travel/topics/{SUBJECT}"
 SECONDS = 30.0  # for what comes at once; what waits for its batch to fill would come after a minute
-SLOW = {"batch_seconds": publisher.MAX_BATCH_SECONDS}
+SLOW = publisher.MAX_BATCH_SECONDS
 
 
 class PubSub(grpc.GenericRpcHandler):
@@ -35,7 +35,7 @@ class PubSub(grpc.GenericRpcHandler):
     def messages(self) -> list[gapic.PubsubMessage]:
         return [message for request in self.requests for message in request]
 
-    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
+    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
         if details.method != "/google.pubsub.v1.Publisher/Publish":
             return None
         return grpc.unary_unary_rpc_method_handler(
@@ -53,7 +53,7 @@ class PubSub(grpc.GenericRpcHandler):
 @pytest.fixture
 def pubsub(monkeypatch: pytest.MonkeyPatch) -> Iterator[PubSub]:
     handler = PubSub()
-    server = grpc.server(ThreadPoolExecutor(2), handlers=(handler,))
+    server = grpc.server(ThreadPoolExecutor(2), handlers=[handler])
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     monkeypatch.setenv("PUBSUB_EMULATOR_HOST", f"127.0.0.1:{port}")
@@ -88,7 +88,7 @@ def test_a_topic_that_is_missing_is_told_by_the_future(pubsub: PubSub) -> None:
 
 def test_a_batch_is_sent_once_it_is_full(pubsub: PubSub) -> None:
     sent = [bytes([number]) for number in range(6)]
-    with opened(**SLOW, batch_messages=3) as one:
+    with opened(batch_seconds=SLOW, batch_messages=3) as one:
         futures = [one.publish_message(SUBJECT, data, {}) for data in sent]
         futures[0].result(publisher.MAX_BATCH_SECONDS / 4)
     assert {future.result(SECONDS) for future in futures} == {"1", "2", "3", "4", "5", "6"}
@@ -112,7 +112,7 @@ def test_a_batch_that_does_not_fill_is_sent_after_its_time(pubsub: PubSub, batch
 
 
 def test_what_waits_for_its_batch_is_sent_when_the_publisher_is_closed(pubsub: PubSub) -> None:
-    one = PubSubPublisher("travel", **SLOW)
+    one = PubSubPublisher("travel", batch_seconds=SLOW)
     future = one.publish_message(SUBJECT, b"last", {})
     one.close()
     assert future.result(publisher.MAX_BATCH_SECONDS / 4) == "1"
@@ -222,7 +222,12 @@ def test_publishing_with_a_key_does_not_wait_until_it_is_confirmed(monkeypatch: 
 
 def test_a_publisher_opens_one_client(monkeypatch: pytest.MonkeyPatch) -> None:
     clients: list[Confirmed] = []
-    monkeypatch.setattr(pubsub_v1, "PublisherClient", lambda *_: clients.append(Confirmed()) or clients[-1])
+
+    def open_client(*_: object) -> Confirmed:
+        clients.append(Confirmed())
+        return clients[-1]
+
+    monkeypatch.setattr(pubsub_v1, "PublisherClient", open_client)
     with opened() as one:
         assert clients == []
         assert [one.publish_message(SUBJECT, b"", {}).result(0) for _ in range(3)] == ["1", "2", "3"]

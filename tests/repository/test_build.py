@@ -18,7 +18,7 @@ HATCHLING = Path(sys.executable).parent / "hatchling"
 
 def build(into: Path, distribution: str = "schemas", **environment: str) -> tuple[set[str], str]:
     """The files of a wheel built into *into*, and what the build said; *distribution* is its folder."""
-    command = [HATCHLING, "build", "--target", "wheel", "--directory", into]
+    command = [str(HATCHLING), "build", "--target", "wheel", "--directory", str(into)]
     variables = {**os.environ, **environment}
     done = subprocess.run(command, cwd=ROOT / distribution, env=variables, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from headrace.runtime.exit_codes import Exit
+from headrace.errors import Exit
 from tests.support.paths import ROOT
 
 MAX_BYTES: Final = 869_000_000 // 2  # with Beam it was 869 MB
@@ -35,7 +35,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(environment: Path, *command: str) -> subprocess.CompletedProcess[str]:
     variables = {"PATH": os.environ["PATH"]}
-    called = [environment / "bin" / command[0], *command[1:]]
+    called = [str(environment / "bin" / command[0]), *command[1:]]
     return subprocess.run(called, cwd=environment, env=variables, capture_output=True, text=True, timeout=120)
 
 

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.fuzz.__main__ import stretches, together
 from tests.fuzz.corpus import CONTRACTS, PAIRS, load
 from tests.support.paths import ROOT
@@ -31,7 +33,7 @@ def test_the_corpus_has_as_many_contracts_as_it_says() -> None:
     assert len([each for each in subjects if each.reader is each.writer and len(each.payloads) > 1]) >= CONTRACTS
 
 
-def test_a_process_that_dies_is_counted_and_the_next_goes_on(monkeypatch, tmp_path: Path) -> None:
+def test_a_process_that_dies_is_counted_and_the_next_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     child = "import os, sys; print('{\"payloads\": 100}') if int(sys.argv[4]) > 2 else os.abort()"
     dying = tmp_path / "dying"
     dying.write_text(f"#!{sys.executable}\n{child}\n")

@@ -15,7 +15,7 @@ from typing import Final
 
 import pytest
 
-from headrace.runtime.exit_codes import Exit
+from headrace.errors import Exit
 from headrace.runtime.extras import MODULES, explain_missing, install
 from headrace.schemas.samples import SAMPLES
 from tests.support.paths import ROOT

@@ -12,8 +12,9 @@ import pytest
 
 from headrace.bigquery.event_table import TABLE_DOC, table_for
 from headrace.bigquery.own_columns import COLUMN_DOC, description
-from headrace.schemas import annotations, transformations
 from headrace.schemas import parse as parsing
+from headrace.schemas import transformations
+from headrace.schemas.annotations import MAX_CLUSTERED, MAX_IDENTIFIER, MAX_IDENTITY
 from headrace.schemas.decoder import MAX_PAYLOAD_BYTES
 from headrace.schemas.envelope import MAX_ID_BYTES, SchemaRef
 from headrace.schemas.errors import ContractError, UndecodableError
@@ -228,9 +229,9 @@ def test_the_documentation_names_every_limit() -> None:
         parsing.MAX_DEPTH,
         parsing.MAX_LEVELS,
         parsing.MAX_COLUMNS,
-        annotations.MAX_IDENTIFIER,
-        annotations.MAX_CLUSTERED,
-        annotations.MAX_IDENTITY,
+        MAX_IDENTIFIER,
+        MAX_CLUSTERED,
+        MAX_IDENTITY,
         transformations.MAX_NAME,
         transformations.MAX_DERIVED,
         transformations.MAX_ROLLUPS,

@@ -20,7 +20,8 @@ EXTRA_KIB = 50 * 1024
 def results() -> dict[str, dict[str, Any]]:
     command = [sys.executable, "-m", "tests.support.hostile"]
     finished = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, timeout=120)
-    return json.loads(finished.stdout)
+    found: dict[str, dict[str, Any]] = json.loads(finished.stdout)
+    return found
 
 
 @pytest.mark.parametrize("name", PAYLOADS)

@@ -147,7 +147,8 @@ def by_duckdb(batch: pa.RecordBatch, sql: str) -> list[Any]:
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.register("events", pa.Table.from_batches([batch]))
-        return connection.sql(f"SELECT {sql} AS value FROM events").to_arrow_table()["value"].to_pylist()
+        values: list[Any] = connection.sql(f"SELECT {sql} AS value FROM events").to_arrow_table()["value"].to_pylist()
+    return values
 
 
 def same(one: Any, other: Any) -> bool:

@@ -156,7 +156,8 @@ def labels(decision: Decision, count: int) -> list[str]:
 @settings(FIXED_PROFILE, max_examples=200)
 @given(st.data())
 def test_it_decides_as_a_dictionary_would(data: st.DataObject) -> None:
-    seen, model, chunks = SeenIds(), Model(), ([], [])
+    seen, model = SeenIds(), Model()
+    chunks: tuple[list[bytes], list[bytes]] = ([], [])
     for _ in range(data.draw(st.integers(1, 6))):
         events = data.draw(st.lists(_EVENTS, max_size=12))
         stored = data.draw(st.dictionaries(st.integers(0, len(events) - 1), st.booleans())) if events else {}

@@ -66,7 +66,8 @@ def test_it_is_a_dictionary(data: st.DataObject) -> None:
 @pytest.mark.parametrize("expected", [0, 5_000, 20_000, 1_000_000])
 def test_entries_are_found_while_they_move_to_a_larger_table_and_after(expected: int) -> None:
     chance = random.Random(7)
-    ids, model = PackedIds(SALT, expected), {}
+    ids = PackedIds(SALT, expected)
+    model: dict[tuple[int, int], int] = {}
     for _ in range(60):
         entries = {(chance.getrandbits(64), chance.getrandbits(64)): chance.getrandbits(63) for _ in range(1_500)}
         add(ids, entries)

@@ -24,7 +24,7 @@ import apache_beam as beam
 from apache_beam.io.restriction_trackers import OffsetRange, OffsetRestrictionTracker
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner, fn_runner
-from apache_beam.runners.portability.fn_api_runner.execution import ListBuffer
+from apache_beam.runners.portability.fn_api_runner.execution import ListBuffer, PartitionableBuffer
 from apache_beam.runners.portability.fn_api_runner.fn_runner import DataInput
 from apache_beam.transforms.core import RestrictionProvider
 
@@ -33,7 +33,8 @@ from headrace.core.message import Message
 from headrace.engine.pulled import Pulled
 from headrace.engine.puller import Puller
 from headrace.engine.scheduler import Scheduler
-from headrace.pipeline import Job, ingest
+from headrace.job import Job
+from headrace.pipeline import ingest
 
 SOURCE: Final = "Pull"  # part of the label of the reading step
 FOREVER: Final = 2**62
@@ -78,7 +79,7 @@ def _order(queues: Any, held: list[Any]) -> None:
         if any(len(list(buffer)) for buffer in waiting.data.values()):
             held.append((stage, DataInput(waiting.data, {})))
         if waiting.timers:
-            empty = {name: ListBuffer(None) for name in waiting.data}
+            empty: dict[str, PartitionableBuffer] = {name: ListBuffer(None) for name in waiting.data}
             ready.enque((stage, DataInput(empty, waiting.timers)))
     while held and not len(ready):
         ready.enque(held.pop())
@@ -133,7 +134,8 @@ class BeamEngine:
             with self._pulling(), flat_monitoring():
                 pipeline = beam.Pipeline(runner=StreamingFnApiRunner(), options=PipelineOptions([]))
                 source = pipeline | "Start" >> beam.Create(["engine"])
-                ingest(source | SOURCE >> beam.ParDo(_PullFn()), self.job, self.sealing)
+                pull = _PullFn()  # type: ignore[no-untyped-call] # of DoFn
+                ingest(source | SOURCE >> beam.ParDo(pull), self.job, self.sealing)
                 pipeline.run().wait_until_finish()
                 self.settle()
         finally:
@@ -193,7 +195,7 @@ _FOREVER_PARAM: Final = beam.DoFn.RestrictionParam(_Forever())
 
 
 class _PullFn(beam.DoFn):
-    @beam.DoFn.unbounded_per_element()
+    @beam.DoFn.unbounded_per_element()  # type: ignore[untyped-decorator]
     def process(self, name: str, tracker: Any = _FOREVER_PARAM) -> Iterator[list[Message]]:
         engine = _RUNNING[name]
         engine.settle()

@@ -164,5 +164,5 @@ def a_booking(**changes: Any) -> dict[str, Any]:
 
 def an_envelope(**changes: Any) -> Envelope:
     """The envelope of a flight."""
-    values = {"event_id": "e1", "schema": FLIGHT.ref, "event_time": MOMENT, "source": "test"} | changes
+    values: dict[str, Any] = {"event_id": "e1", "schema": FLIGHT.ref, "event_time": MOMENT, "source": "test"} | changes
     return Envelope(**values)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -70,7 +70,8 @@ class Calls:
 @contextmanager
 def recording(calls: Calls) -> Iterator[None]:
     """Record every call of channels that are opened meanwhile, and every request to BigQuery."""
-    open_channel, send = grpc.insecure_channel, AuthorizedSession.request
+    open_channel = grpc.insecure_channel
+    send: Callable[..., Any] = AuthorizedSession.request
     seen = _Interceptor(calls)
 
     def channel(*given: Any, **more: Any) -> Any:

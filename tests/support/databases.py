@@ -60,7 +60,8 @@ def as_json(flights: Flights, first: int = 1) -> list[dict[str, Any]]:
 
 
 def _row(number: int, flight: Mapping[str, Any]) -> dict[str, Any]:
-    row = {name: each.replace(tzinfo=None) if isinstance(each, datetime) else each for name, each in flight.items()}
+    row: dict[str, Any] = dict(flight)
+    row |= {name: each.replace(tzinfo=None) for name, each in flight.items() if isinstance(each, datetime)}
     return row | {"n": number, "airline": row.pop("carrier"), "cancelled": int(row["cancelled"]), "gate": "B7"}
 
 

@@ -25,22 +25,20 @@ def a_running_job(project: str, key: Path, *arguments: str, **settings: str) -> 
     """``headrace run``, past its first line; killed at the end when it still runs. Its journal lies beside *key*."""
     settings = {"contracts": str(SAMPLES), "journal": str(key.parent / "journal"), "log_format": "json", **settings}
     variables = {f"HEADRACE_{name.upper()}": value for name, value in settings.items()}
-    job = subprocess.Popen(
+    with subprocess.Popen(
         tied([*COMMAND, "run", "--project", project, "--masking-key-file", str(key), *arguments]),
         env={**os.environ, **variables},
         stderr=subprocess.PIPE,
         text=True,
-    )
-    try:
-        assert job.stderr is not None
-        for line in job.stderr:
-            if '"event": "running"' in line:
-                break
-        yield job
-    finally:
-        job.kill()
-        job.wait()
-        job.stderr.close()
+    ) as job:
+        try:
+            assert job.stderr is not None
+            for line in job.stderr:
+                if '"event": "running"' in line:
+                    break
+            yield job
+        finally:
+            job.kill()
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 120) -> None:

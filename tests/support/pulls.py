@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import cache
 from typing import Any
 
 from google.api_core.exceptions import Cancelled
+from google.protobuf.duration_pb2 import Duration
 from google.pubsub_v1.types import PubsubMessage, ReceivedMessage
 from google.pubsub_v1.types import Subscription as Described
 
@@ -90,7 +90,7 @@ class Scripted:
         described = subscription_for("subscription", TOPIC, 1)
         described.ack_deadline_seconds = self.ack_seconds
         described.filter = self.filter
-        described.expiration_policy.ttl = timedelta(seconds=self.expires_after)
+        described.expiration_policy.ttl = Duration(seconds=self.expires_after)
         return described
 
     def answer(self, answer: Answer, which: int = 0) -> None:

@@ -151,18 +151,18 @@ _SCALARS: dict[Kind, st.SearchStrategy[Any]] = {
 }
 
 
-def damaged(draw: Any, payload: bytes) -> bytes:
+def damaged(data: st.DataObject, payload: bytes) -> bytes:
     """*payload*, good in one case of three; else cut, lengthened, or with some bytes changed."""
-    match draw(st.integers(0, 5)):
+    match data.draw(st.integers(0, 5)):
         case 0 | 1:
             return payload
         case 2:
-            return payload[: draw(st.integers(0, len(payload)))]
+            return payload[: data.draw(st.integers(0, len(payload)))]
         case 3:
-            return payload + draw(st.binary(min_size=1, max_size=12))
+            return payload + data.draw(st.binary(min_size=1, max_size=12))
         case _:
             changed = bytearray(payload)
-            for _ in range(draw(st.integers(1, 3))):
-                place = draw(st.integers(0, len(payload) - 1))
-                changed[place] = draw(st.sampled_from([0, 1, 2, 3, 0x7F, 0x80, 0xFF]) | st.integers(0, 255))
+            for _ in range(data.draw(st.integers(1, 3))):
+                place = data.draw(st.integers(0, len(payload) - 1))
+                changed[place] = data.draw(st.sampled_from([0, 1, 2, 3, 0x7F, 0x80, 0xFF]) | st.integers(0, 255))
             return bytes(changed)

@@ -56,12 +56,12 @@ def _name(block: Block) -> str:
 
 def _address(resource: Mapping[str, Any]) -> str:
     index = f"[{json.dumps(resource['index'])}]" if "index" in resource else ""
-    return resource["name"].replace("__", ".") + index
+    return str(resource["name"]).replace("__", ".") + index
 
 
 def _stand_in(block: Block) -> dict[str, Any]:
     given = {name: _value(value) for name, value in block.body.items() if not name.startswith("__")}
-    kept = {name: given.pop(name) for name in ("for_each", "count") if name in given}
+    kept: dict[str, Any] = {name: given.pop(name) for name in ("for_each", "count") if name in given}
     kept["depends_on"] = [each.removeprefix("${").removesuffix("}") for each in given.pop("depends_on", [])]
     given.pop("lifecycle", None)
     for repeated in given.pop("dynamic", []):

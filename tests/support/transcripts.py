@@ -93,7 +93,7 @@ class Terminal:
         )
         os.close(theirs)
         child = fdpexpect.fdspawn(ours, encoding="utf-8", timeout=COMMAND_SECONDS)
-        child.echo = False
+        child.echo = False  # type: ignore[attr-defined] # REPLWrapper asks for it
         prompt = "PS1='[PEXPECT\\[\\]_PROMPT>' PS2='[PEXPECT\\[\\]_PROMPT+' PROMPT_COMMAND=''"  # not as it is shown
         self._shell = replwrap.REPLWrapper(child, r"\$", prompt, extra_init_cmd="export PAGER=cat")
 

@@ -43,7 +43,7 @@ from headrace.schemas.envelope import to_micros
 from headrace.schemas.identity import derive_event_id
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
-from tests.support.api import FAILED, GONE, OTHER, RATE_LIMITED, TOKEN, a_served_api
+from tests.support.api import FAILED, GONE, OTHER, RATE_LIMITED, TOKEN, Answer, a_served_api
 from tests.support.builders import FLIGHT, MOMENT, a_contract, a_decimal, a_flight, decode, encode
 from tests.support.databases import FIELDS, HAS_POSTGRESQL, a_postgresql, as_json, execute, insert
 from tests.support.paths import ROOT
@@ -294,7 +294,7 @@ def test_an_api_that_goes_away_or_answers_nonsense_ends_the_run_after_what_came(
     tmp_path: Path, journal: Journal
 ) -> None:
     events = flights(45)
-    wrong = {
+    wrong: dict[str, tuple[dict[int, Answer], type[Exception]]] = {
         "keeps answering 500": (dict.fromkeys((3, 4), FAILED), SourceAwayError),
         "api: refused with 404": ({3: GONE}, PullError),
         "a page has no list at 'data.items'": ({3: OTHER}, PullError),
@@ -460,7 +460,8 @@ def test_tables_and_columns_that_are_not_there_are_named(
     tmp_path: Path, database: str, sql: str, cursor: str, says: str
 ) -> None:
     insert(database, flights(1))
-    text = of_database(tmp_path, cursor) and (tmp_path / "flights.toml").read_text()
+    of_database(tmp_path, cursor)
+    text = (tmp_path / "flights.toml").read_text()
     with pytest.raises(PullError, match=says):
         Read(a_pull(tmp_path, text.replace('table = "departures"', sql))).all()
 
@@ -637,8 +638,8 @@ def test_dlt_tells_nobody_that_it_runs(tmp_path: Path, database: str) -> None:
     from dlt.common.configuration.specs import RuntimeConfiguration
     from dlt.common.runtime import anon_tracker
 
-    assert anon_tracker._ANON_TRACKER_ENDPOINT is None
     assert resolve_configuration(RuntimeConfiguration()).dlthub_telemetry is False
+    assert anon_tracker._ANON_TRACKER_ENDPOINT is None
 
 
 def test_a_pull_without_a_cursor_gives_all_each_time(tmp_path: Path, database: str, journal: Journal) -> None:

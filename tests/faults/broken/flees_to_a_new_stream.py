@@ -12,9 +12,9 @@ def interpret_badly(answer: Answer, attempted: bool) -> AppendResult:
     return AppendResult.STREAM_GONE if result is AppendResult.UNKNOWN else result
 
 
-def nothing_was_written(*_: object) -> bool:
+def nothing_was_written(*_: object, **__: object) -> bool:
     return False
 
 
-table_writer.interpret = interpret_badly
+table_writer.interpret = interpret_badly  # type: ignore[attr-defined]
 TableWriter._finalised_with = nothing_was_written  # type: ignore[method-assign]

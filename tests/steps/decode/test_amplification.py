@@ -13,7 +13,7 @@ from headrace.core.message import Message
 from headrace.engine.prepare import Preparation
 from headrace.engine.pulled import Pulled
 from headrace.engine.receipts import receipts_for
-from headrace.engine.rounds import next_round
+from headrace.engine.rounds import Round, next_round
 from headrace.schemas.envelope import Envelope, to_micros
 from headrace.schemas.errors import ContractError
 from headrace.schemas.layout import amplification
@@ -109,7 +109,9 @@ def test_a_message_beyond_the_bound_of_one_is_refused_alone() -> None:
 def test_a_round_is_cut_and_acknowledged_with_the_last_of_it() -> None:
     preparation = Preparation(REGISTRY, WIDE.subject, MINUTE, TokenKey(bytes(32)))
     pulled = [Pulled(MESSAGES[:12], [f"ack {number}" for number in range(12)], 0.0)]
-    rest = next_round(pulled, lambda messages: dict(zip(receipts_for(messages), messages, strict=True)), None)
+    rest: Round | None = next_round(
+        pulled, lambda messages: dict(zip(receipts_for(messages), messages, strict=True)), None
+    )
     ids, acknowledged, redelivered = [], [], 0
     while rest is not None:
         ready, rest = rest.cut(preparation.prepare(list(rest.messages.values()), to_micros(MOMENT)))

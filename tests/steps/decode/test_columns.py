@@ -64,7 +64,7 @@ def into_columns(kind: str, writer: Record, reader: Record, messages: list[bytes
 def test_columns_hold_what_the_strict_decoder_reads_and_refuse_what_it_refuses(kind: str, data: st.DataObject) -> None:
     older, newer = data.draw(versions())
     messages = [
-        damaged(data.draw, encode(older, data.draw(events(older.record)))) for _ in range(data.draw(st.integers(1, 8)))
+        damaged(data, encode(older, data.draw(events(older.record)))) for _ in range(data.draw(st.integers(1, 8)))
     ]
 
     wanted = strictly(older.record, newer.record, messages)

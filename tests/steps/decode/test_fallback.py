@@ -79,7 +79,7 @@ def listed(items: list[bytes]) -> bytes:
 def test_good_and_damaged_messages_of_two_versions_become_the_same(data: st.DataObject) -> None:
     older, newer = data.draw(versions())
     writers = [data.draw(st.sampled_from([older, newer])) for _ in range(data.draw(st.integers(0, 12)))]
-    messages = [damaged(data.draw, encode(writer, data.draw(events(writer.record)))) for writer in writers]
+    messages = [damaged(data, encode(writer, data.draw(events(writer.record)))) for writer in writers]
 
     by_both(newer, writers, messages)
 

@@ -7,7 +7,7 @@ import math
 import unicodedata
 from dataclasses import replace
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -291,7 +291,9 @@ def test_buckets_of_whole_numbers_are_as_documented(bits: int, size: int, offset
 
 @MANY
 @given(st.sampled_from([32, 64]), SIZES, OFFSETS, st.data())
-def test_buckets_of_floats_are_as_documented(width: int, size: int, offset: int, data: st.DataObject) -> None:
+def test_buckets_of_floats_are_as_documented(
+    width: Literal[32, 64], size: int, offset: int, data: st.DataObject
+) -> None:
     numbers = data.draw(lists(st.floats(width=width)))
     pii = Pii("kind", Mask.GENERALISE, to=Generalise.BUCKET, size=size)
     column = column_of(numbers, pa.float32() if width == 32 else pa.float64(), offset)
