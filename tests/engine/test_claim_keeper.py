@@ -108,13 +108,13 @@ class Engine:
         self.keeper = ClaimKeeper(
             self.claims,  # type: ignore[arg-type]
             self.journal,
-            run,
-            tables,
-            service,  # type: ignore[arg-type]
-            RetryPolicy("claim", SubjectStatus("claim"), threading.Event()),
-            lambda: to_micros(service.now + off),
-            LEASE,
-            lambda: service.now.timestamp(),
+            run=run,
+            tables=tables,
+            streams=service,  # type: ignore[arg-type]
+            retry=RetryPolicy("claim", SubjectStatus("claim"), threading.Event()),
+            clock=lambda: to_micros(service.now + off),
+            lease_seconds=LEASE,
+            elapsed=lambda: service.now.timestamp(),
         )
 
     def serve(self, stream: str = "") -> Engine:

@@ -41,7 +41,7 @@ def woken() -> list[str]:
 @pytest.fixture
 def puller(calls: Scripted, status: SubjectStatus, woken: list[str]) -> Iterator[Puller]:
     """One that is started, and has asked for the first time."""
-    puller = Puller(calls, "flight", status, Continuity(TOPIC, lambda: 0), IDLE_SECONDS)  # type: ignore[arg-type]
+    puller = Puller(calls, "flight", status=status, continuity=Continuity(TOPIC, lambda: 0), idle_seconds=IDLE_SECONDS)  # type: ignore[arg-type]
     with Scheduler("source", 2) as scheduler:
         puller.start(scheduler, lambda: woken.append("the loop"))
         wait_for(lambda: len(calls.asked) == 1)
@@ -226,7 +226,7 @@ def test_no_more_are_under_way_beside_the_first_ones_than_all_may_have_together(
     calls: Scripted, status: SubjectStatus
 ) -> None:
     along = threading.Semaphore(2)
-    puller = Puller(calls, "flight", status, Continuity(TOPIC, lambda: 0), along=along)  # type: ignore[arg-type]
+    puller = Puller(calls, "flight", status=status, continuity=Continuity(TOPIC, lambda: 0), along=along)  # type: ignore[arg-type]
     with Scheduler("source", 2) as scheduler:
         puller.start(scheduler, lambda: None)
         wait_for(lambda: len(calls.asked) == 1)

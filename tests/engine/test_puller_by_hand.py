@@ -44,7 +44,14 @@ class Pulling:
         self.turns = ByHand(clock)
         self.woken = 0
         continuity = Continuity(TOPIC, lambda: 0)
-        self.puller = Puller(self.calls, "flight", self.status, continuity, IDLE_SECONDS, along)  # type: ignore[arg-type]
+        self.puller = Puller(
+            self.calls,  # type: ignore[arg-type]
+            "flight",
+            status=self.status,
+            continuity=continuity,
+            idle_seconds=IDLE_SECONDS,
+            along=along,
+        )
 
     def start(self) -> Pulling:
         self.puller.start(self.turns, self._wake)  # type: ignore[arg-type]

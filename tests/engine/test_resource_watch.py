@@ -34,7 +34,7 @@ class Checked(Watch):
         self.looked: list[str] = []
         self.status = {name: SubjectStatus(name) for name in "abcdef"}
         self._most = most
-        super().__init__(self._all, unused, None, letters, unused, self.stop)
+        super().__init__(self._all, client=unused, location=None, letters=letters, journal=unused, stop=self.stop)
 
     def _all(self) -> list[Watched]:
         unused: Any = None
@@ -157,7 +157,14 @@ class Resources:
         self.status = SubjectStatus("thing_happened")
         described, client = table_for(THINGS, "p", "headrace"), self.warehouse
         self.watched = Watched("thing_happened", self.source, described, self._seen, token_version, self.status)
-        self.watch = Watch(lambda: [self.watched], client, "EU", list, self.journal, threading.Event())  # type: ignore[arg-type]
+        self.watch = Watch(
+            lambda: [self.watched],
+            client=client,  # type: ignore[arg-type]
+            location="EU",
+            letters=list,
+            journal=self.journal,
+            stop=threading.Event(),
+        )
 
     def _settle(self, commit: Callable[[Gap], None]) -> None:
         for gap in self.gaps:
@@ -203,7 +210,14 @@ def test_what_is_wrong_with_a_table_is_said_until_it_is_mended(resources: Resour
 
 def test_all_that_is_wrong_is_said_in_one_sentence(resources: Resources) -> None:
     resources.source.wrong = ["s: the subscription pushes messages"]
-    resources.watch = Watch(list, resources.warehouse, "US", list, resources.journal, threading.Event())  # type: ignore[arg-type]
+    resources.watch = Watch(
+        list,
+        client=resources.warehouse,  # type: ignore[arg-type]
+        location="US",
+        letters=list,
+        journal=resources.journal,
+        stop=threading.Event(),
+    )
     said = resources.said()
     assert said == f"s: the subscription pushes messages; {TABLE}: it is in EU and the setting `location` is US"
 

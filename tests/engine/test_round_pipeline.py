@@ -39,7 +39,9 @@ class Timeline:
 
     def run(self) -> Timeline:
         with open_stages(1) as stages:
-            pipeline = RoundPipeline(stages, self.take, self.prepare, self.write, self.acknowledge)
+            pipeline = RoundPipeline(
+                stages, take=self.take, prepare=self.prepare, write=self.write, acknowledge=self.acknowledge
+            )
             self.waits = list(pipeline.run(self._stop.is_set))
         return self
 
@@ -164,7 +166,9 @@ def test_what_is_under_way_when_a_round_cannot_be_written_has_ended_when_that_is
         raise GuiltyError
 
     with open_stages(1) as stages:
-        pipeline = RoundPipeline[int, int](stages, lambda _: next(rounds), prepare, write, lambda _: None)
+        pipeline = RoundPipeline[int, int](
+            stages, take=lambda _: next(rounds), prepare=prepare, write=write, acknowledge=lambda _: None
+        )
 
         def run() -> None:
             with pytest.raises(GuiltyError):
@@ -195,7 +199,9 @@ def test_who_has_nothing_in_hand_waits_to_be_woken_and_who_has_lets_others_go_fi
     #  nothing there|1|written, nothing there|told to stop
     coming, stop, waits = [None, 1, None, None], threading.Event(), []
     with open_stages(1) as stages:
-        pipeline = RoundPipeline[int, int](stages, lambda _: coming.pop(0), lambda n: n, lambda _: None, lambda _: None)
+        pipeline = RoundPipeline[int, int](
+            stages, take=lambda _: coming.pop(0), prepare=lambda n: n, write=lambda _: None, acknowledge=lambda _: None
+        )
         for wait in pipeline.run(stop.is_set):
             waits.append(wait)
             if not coming:
@@ -216,10 +222,18 @@ def test_two_who_share_stages_do_not_wait_for_each_other() -> None:
             return number
 
         a = RoundPipeline[int, int](
-            stages, lambda _: next(slow, None), wait_for_the_other, lambda _: None, lambda _: None
+            stages,
+            take=lambda _: next(slow, None),
+            prepare=wait_for_the_other,
+            write=lambda _: None,
+            acknowledge=lambda _: None,
         ).run(stop.is_set)
         b = RoundPipeline[int, int](
-            stages, lambda _: next(quick, None), lambda n: n, lambda _: written.set(), lambda _: None
+            stages,
+            take=lambda _: next(quick, None),
+            prepare=lambda n: n,
+            write=lambda _: written.set(),
+            acknowledge=lambda _: None,
         ).run(stop.is_set)
         assert [next(a), next(b), next(b), next(a)] == [0.0] * 4
         stop.set()

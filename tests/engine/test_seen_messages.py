@@ -53,7 +53,9 @@ def seen_by(
     journal = Journal.open(folder)
     journal.claim("one", 0, 30)
     retry = RetryPolicy("write", SubjectStatus("things"), threading.Event())
-    seen = SeenMessages("things", journal, stored, "needs queries", retry, budget, finite)
+    seen = SeenMessages(
+        "things", journal, stored_rows=stored, needs_queries="needs queries", retry=retry, budget=budget, finite=finite
+    )
     seen.recall(taken_over)
     return seen
 

@@ -121,10 +121,15 @@ class Table:
         self.streams = Streams(self.warehouse)
 
     def claims(self, engine: str, *subscriptions: str) -> SubscriptionClaims:
-        found: list[Any] = [self.warehouse, self.streams]
-        path, sql = NAMES.table(ENGINES), NAMES.sql(ENGINES)
+        found: dict[str, Any] = {"client": self.warehouse, "streams": self.streams}
         return SubscriptionClaims(
-            engine, f"run of {engine}", f"holder of {engine}", subscriptions or ["s"], path, sql, *found
+            engine,
+            f"run of {engine}",
+            holder=f"holder of {engine}",
+            subscriptions=subscriptions or ["s"],
+            path=NAMES.table(ENGINES),
+            sql=NAMES.sql(ENGINES),
+            **found,
         )
 
     def state(self, claims: SubscriptionClaims, number: int, *streams: str, **said: Any) -> None:

@@ -64,7 +64,9 @@ class Watched:
     def another_process(self) -> TableWatch:
         """The watch of the next process, on the same journal."""
         client: Any = self.service
-        return TableWatch("t", "`p.d.t`", self.journal, client, self.status, lambda: self.seconds)
+        return TableWatch(
+            "t", "`p.d.t`", journal=self.journal, client=client, status=self.status, seconds=lambda: self.seconds
+        )
 
     def know(self) -> Watched:
         assert self.watch.look() is Change.NEW

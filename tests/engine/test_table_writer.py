@@ -105,7 +105,15 @@ def books(tmp_path: Path) -> Iterator[Books]:
 
         def writer_of(books: Books) -> TableWriter:
             retry = RetryPolicy("write", books.status, books.stop)
-            return TableWriter("things", PATH, journal, WriteStreams(client, 0.5), retry, books, books)
+            return TableWriter(
+                "things",
+                PATH,
+                journal=journal,
+                streams=WriteStreams(client, 0.5),
+                retry=retry,
+                bookkeeping=books,
+                fence=books,
+            )
 
         yield Books(server, streams, writer_of)
     journal.close()

@@ -77,8 +77,16 @@ class Engine:
             masking_key_version="1",
         )
         self.status = SubjectStatus("tallies")
-        arguments = (self.clients, self.status, self.stop, self, lambda: self.complete)
-        return TallyLoop(job, Names("p", "d"), self.journal, *arguments)
+        return TallyLoop(
+            job,
+            Names("p", "d"),
+            journal=self.journal,
+            clients=self.clients,
+            status=self.status,
+            stop=self.stop,
+            fence=self,
+            complete_until=lambda: self.complete,
+        )
 
     def check(self) -> None:
         """No engine takes over."""

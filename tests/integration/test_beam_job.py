@@ -43,8 +43,8 @@ def the_pullers(service: Service) -> list[Puller]:
         Puller(
             Subscription(subscriber, service.names.subscription(subject)),
             subject,
-            SubjectStatus(subject),
-            Continuity(service.names.topic(subject), lambda: 0),
+            status=SubjectStatus(subject),
+            continuity=Continuity(service.names.topic(subject), lambda: 0),
         )
         for subject in service.registry.subjects
     ]

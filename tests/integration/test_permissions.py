@@ -186,7 +186,16 @@ class Day:
         names = self.service.names
         client, streams = open_bigquery(names.project), WriteStreams(open_write(names.project), 10.0)
         ours = [names.subscription("flight_departed")]
-        claims = SubscriptionClaims("e", "r", "nobody", ours, names.table(ENGINES), names.sql(ENGINES), client, streams)
+        claims = SubscriptionClaims(
+            "e",
+            "r",
+            holder="nobody",
+            subscriptions=ours,
+            path=names.table(ENGINES),
+            sql=names.sql(ENGINES),
+            client=client,
+            streams=streams,
+        )
         with self.calls.by(principal):
             looked = look_at_table(client, names.sql("flights"))
             assert missing_witnesses(client, looked, [Witness("nobody wrote it", to_micros(NOW))]) == 1

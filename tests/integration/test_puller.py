@@ -27,7 +27,7 @@ SUBJECT = "flight_departed"
 def pulling(service: Service) -> Iterator[Puller]:
     continuity = Continuity(service.names.topic(SUBJECT), lambda: 0)
     calls = Subscription(open_subscriber(), service.names.subscription(SUBJECT))
-    puller = Puller(calls, SUBJECT, SubjectStatus(SUBJECT), continuity)
+    puller = Puller(calls, SUBJECT, status=SubjectStatus(SUBJECT), continuity=continuity)
     with Scheduler("source", 2) as scheduler:
         puller.start(scheduler, lambda: None)
         try:

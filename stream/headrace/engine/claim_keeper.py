@@ -47,6 +47,7 @@ class ClaimKeeper:
         self,
         claims: SubscriptionClaims,
         journal: Journal,
+        *,
         run: str,
         tables: Mapping[str, str],
         streams: WriteStreams,

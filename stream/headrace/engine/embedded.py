@@ -70,22 +70,22 @@ class Embedded:
         claims = SubscriptionClaims(
             self.journal.id,
             run,
-            self.holder,
-            [self.names.subscription(subject) for subject in subjects],
-            self.names.table(ENGINES),
-            self.names.sql(ENGINES),
-            self.clients.bigquery,
-            self.clients.claim_streams,
+            holder=self.holder,
+            subscriptions=[self.names.subscription(subject) for subject in subjects],
+            path=self.names.table(ENGINES),
+            sql=self.names.sql(ENGINES),
+            client=self.clients.bigquery,
+            streams=self.clients.claim_streams,
         )
         self._claim_keeper = ClaimKeeper(
             claims,
             self.journal,
-            run,
-            {self.job.registry.latest(each).options.table: self.names.subscription(each) for each in subjects},
-            self.clients.claim_streams,
-            RetryPolicy("claim", self.status.subjects[_CLAIM], self.stop),
-            self.job.clock,
-            self.lease_seconds,
+            run=run,
+            tables={self.job.registry.latest(each).options.table: self.names.subscription(each) for each in subjects},
+            streams=self.clients.claim_streams,
+            retry=RetryPolicy("claim", self.status.subjects[_CLAIM], self.stop),
+            clock=self.job.clock,
+            lease_seconds=self.lease_seconds,
         )
         self._finished = threading.Event()
 
@@ -173,12 +173,12 @@ class Embedded:
         tallies = TallyLoop(
             self.job,
             self.names,
-            self.journal,
-            self.clients.for_subject(),
-            self.status.subjects[_TALLIES],
-            self.stop,
-            self._claim_keeper,
-            self._tasks.complete_until,
+            journal=self.journal,
+            clients=self.clients.for_subject(),
+            status=self.status.subjects[_TALLIES],
+            stop=self.stop,
+            fence=self._claim_keeper,
+            complete_until=self._tasks.complete_until,
         )
         tallies.watch.look_seconds = self.look_seconds
         tally_thread = threading.Thread(target=self._guarded, args=(self._run_tallies, tallies), name=_TALLIES)
@@ -190,11 +190,11 @@ class Embedded:
         watcher = threading.Thread(target=self._guarded, args=(watch_on, *looking), name="tables")
         watch = Watch(
             self._tasks.watched,
-            self.clients.bigquery,
-            self.location,
-            self.clients.letters,
-            self.journal,
-            self.stop,
+            client=self.clients.bigquery,
+            location=self.location,
+            letters=self.clients.letters,
+            journal=self.journal,
+            stop=self.stop,
         )
         resources = threading.Thread(target=self._guarded, args=(watch.run,), name="resources")
         for thread in (tally_thread, watcher, resources):

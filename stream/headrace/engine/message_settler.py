@@ -54,7 +54,15 @@ class MessageSettler:
         self._status = status
         self._retry = retry
         self._messages: Sequence[Message] = ()
-        self.writer = TableWriter(table.name, job.tables[subject], journal, clients.streams, retry, self, fence)
+        self.writer = TableWriter(
+            table.name,
+            job.tables[subject],
+            journal=journal,
+            streams=clients.streams,
+            retry=retry,
+            bookkeeping=self,
+            fence=fence,
+        )
 
     def settle(self, messages: Mapping[bytes, Message], prepared: Prepared) -> None:
         """Settle messages, by their receipts, as they were prepared."""

@@ -35,7 +35,7 @@ class SubjectCircuit:
     """Prepares one subject's messages, and opens when too many are refused; its loop alone uses it."""
 
     def __init__(
-        self, job: Job, subject: str, journal: Journal, puller: Puller, status: SubjectStatus, stop: threading.Event
+        self, job: Job, subject: str, *, journal: Journal, puller: Puller, status: SubjectStatus, stop: threading.Event
     ) -> None:
         self._job = job
         self._subject = subject

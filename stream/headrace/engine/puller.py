@@ -67,6 +67,7 @@ class Puller:
         self,
         calls: Subscription,
         subject: str,
+        *,
         status: SubjectStatus,
         continuity: Continuity,
         idle_seconds: float = PULL_SECONDS,

@@ -52,6 +52,7 @@ class Watch:
     def __init__(
         self,
         subjects: Callable[[], Sequence[Watched]],
+        *,
         client: bigquery.Client,
         location: str | None,
         letters: Callable[[], list[str]],

@@ -52,6 +52,7 @@ class RoundPipeline(Generic[Taken, Ready]):
     def __init__(
         self,
         stages: Stages,
+        *,
         take: Callable[[Ready | None], Taken | None],
         prepare: Callable[[Taken], Ready],
         write: Callable[[Ready], None],

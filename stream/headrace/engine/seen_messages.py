@@ -38,6 +38,7 @@ class SeenMessages:
         self,
         table: str,
         journal: Journal,
+        *,
         stored_rows: StoredRows,
         needs_queries: str,
         retry: RetryPolicy,

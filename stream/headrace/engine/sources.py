@@ -94,7 +94,7 @@ def from_subscriptions(
         continuity = kept.setdefault(subject, Continuity(names.topic(subject), partial(complete_until, subject)))
         subscriber, along = shared[subject]
         calls = Subscription(subscriber, names.subscription(subject))
-        puller = Puller(calls, subject, status, continuity, idle_seconds, along)
-        return puller, SubjectCircuit(job, subject, journal, puller, status, stop)
+        puller = Puller(calls, subject, status=status, continuity=continuity, idle_seconds=idle_seconds, along=along)
+        return puller, SubjectCircuit(job, subject, journal=journal, puller=puller, status=status, stop=stop)
 
     return open_source

@@ -133,7 +133,14 @@ class SubjectLoop:
         Raises CircuitOpenError, StoppedError, HaltError, FencedError, JournalError.
         """
         self._left = None
-        pipeline = RoundPipeline(stages, self._take, self._prepare, self._write, self._acknowledge, self._rest)
+        pipeline = RoundPipeline(
+            stages,
+            take=self._take,
+            prepare=self._prepare,
+            write=self._write,
+            acknowledge=self._acknowledge,
+            rest=self._rest,
+        )
         return pipeline.run(self._stop.is_set)
 
     def _take(self, in_hand: Round | None) -> Round | None:

@@ -56,8 +56,16 @@ class SubjectTable:
             f"{sql}: the job needs bigquery.jobs.create, and bigquery.tables.getData on it; "
             "`headrace provision` makes it"
         )
-        self.seen = SeenMessages(self.name, journal, self._stored_rows, self._needs, retry, job.ids_remembered, finite)
-        self.watch = TableWatch(self.name, sql, journal, client, status, changed=changed)
+        self.seen = SeenMessages(
+            self.name,
+            journal,
+            stored_rows=self._stored_rows,
+            needs_queries=self._needs,
+            retry=retry,
+            budget=job.ids_remembered,
+            finite=finite,
+        )
+        self.watch = TableWatch(self.name, sql, journal=journal, client=client, status=status, changed=changed)
 
     def look(self) -> Change | None:
         """Look whether it is the table that the journal knows, with its rows; waits until BigQuery answers."""

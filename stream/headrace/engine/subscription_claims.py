@@ -80,6 +80,7 @@ class SubscriptionClaims:
         self,
         engine: str,
         run: str,
+        *,
         holder: str,
         subscriptions: Sequence[str],
         path: str,

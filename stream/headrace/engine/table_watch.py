@@ -49,6 +49,7 @@ class TableWatch:
         self,
         target: str,
         sql: str,
+        *,
         journal: Journal,
         client: bigquery.Client,
         status: SubjectStatus,

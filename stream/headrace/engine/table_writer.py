@@ -37,6 +37,7 @@ class TableWriter:
         self,
         target: str,
         path: str,
+        *,
         journal: Journal,
         streams: WriteStreams,
         retry: RetryPolicy,

@@ -46,6 +46,7 @@ class TallyLoop:
         self,
         job: Job,
         names: Names,
+        *,
         journal: Journal,
         clients: Clients,
         status: SubjectStatus,
@@ -62,16 +63,16 @@ class TallyLoop:
         self._complete_until = complete_until
         self._said: dict[str, int] = {}
         self._retry = RetryPolicy("tallies", status, stop)
-        self.watch = TableWatch(TALLIES, self._sql, journal, clients.bigquery, status)
+        self.watch = TableWatch(TALLIES, self._sql, journal=journal, client=clients.bigquery, status=status)
         self._writer = TableWriter(
             TALLIES,
             job.tallies_table,
-            journal,
-            clients.streams,
-            self._retry,
-            self,
-            fence,
-            lambda name: reached(_FAILPOINTS.get(name, "")),
+            journal=journal,
+            streams=clients.streams,
+            retry=self._retry,
+            bookkeeping=self,
+            fence=fence,
+            reached=lambda name: reached(_FAILPOINTS.get(name, "")),
         )
 
     def recover(self) -> None:
