@@ -55,7 +55,7 @@ class Line:
         batch = self._preparation.prepare(messages, now_micros()).batch
         if batch is None:
             raise ValueError(f"all {len(messages)} messages were refused")
-        new = batch.take(self._seen.decide(batch).fresh)
+        new = batch.take(self._seen.decide(batch).new)
         self._seen.remember(new)
         if self._seen.is_due():
             self._seen.turn()
@@ -145,7 +145,7 @@ def ids(value: int) -> Point:
         batch = _notes([*known, *range(value + number * 500, value + number * 500 + 500)])
 
         def decide(batch: MicroBatch = batch) -> None:
-            seen.remember(batch.take(seen.decide(batch).fresh))
+            seen.remember(batch.take(seen.decide(batch).new))
 
         took.append(timed(decide, ROUND))
     return point(took, bytes_an_id=round((full - empty) * 2**20 / value, 1))
@@ -170,7 +170,7 @@ def shards(value: int) -> Point:
             raise ValueError("all messages were refused")
         sealed = MicroBatch(batch.subject, batch.rows, batch.notes, seal(messages, KEY))
         for (_, shard), part in split_sealed(sealed, value, KEY):
-            new = part.take(seen[shard].decide(part).fresh)
+            new = part.take(seen[shard].decide(part).new)
             seen[shard].remember(new)
             Rows.of(new.rows)
 

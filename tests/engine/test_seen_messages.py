@@ -79,13 +79,13 @@ def test_a_table_with_rows_is_asked_of_all_that_was_published_until_now_and_a_mi
     stored = StoredRows({"a", "b"})
     until = NOW + SKEW_MICROSECONDS
     decision = seen_by(tmp_path / "j", stored).decide(events(("a", NOW - DAY), ("b", until), ("c", until + 1)))
-    assert (decision.duplicates, decision.fresh) == ([0, 1], [2])
+    assert (decision.duplicates, decision.new) == ([0, 1], [2])
     assert stored.asked == ["a", "b"]
 
 
 def test_an_empty_table_is_asked_nothing(tmp_path: Path) -> None:
     stored = StoredRows()
-    assert seen_by(tmp_path / "j", stored).decide(events(("a", NOW - DAY))).fresh == [0]
+    assert seen_by(tmp_path / "j", stored).decide(events(("a", NOW - DAY))).new == [0]
     assert stored.asked == []
 
 
@@ -158,7 +158,7 @@ def test_ids_are_forgotten_a_half_at_a_time_by_this_process_and_by_the_next(tmp_
     again = events(*((name, NOW + 1) for name in "abc"))
     for each in (seen, restarted(seen, tmp_path / "j", stored, budget=2)):
         decision = each.decide(again)
-        assert (decision.fresh, decision.duplicates) == ([0], [1, 2])
+        assert (decision.new, decision.duplicates) == ([0], [1, 2])
     assert stored.asked == []
 
 
@@ -186,7 +186,7 @@ def test_of_a_finite_source_nothing_is_looked_up_where_nothing_was(tmp_path: Pat
     stored = StoredRows()
     seen = seen_by(tmp_path / "j", stored, finite=True)
     stored.ids.add("a")
-    assert seen.decide(events(("a", NOW))).fresh == [0]
+    assert seen.decide(events(("a", NOW))).new == [0]
     assert stored.asked == []
 
 
@@ -201,7 +201,7 @@ def test_what_was_remembered_of_another_table_is_forgotten_with_what_else_is_not
     for each in (seen, restarted(seen, tmp_path / "j", stored)):
         assert list(each.unsettled([message]).values()) == [message]
         decision = each.decide(events(("a", NOW + SKEW_MICROSECONDS), ("b", NOW + SKEW_MICROSECONDS)))
-        assert (decision.fresh, decision.duplicates) == ([0], [1])
+        assert (decision.new, decision.duplicates) == ([0], [1])
     assert stored.asked == ["a", "b"] * 2
 
 

@@ -33,9 +33,9 @@ def test_an_id_is_fresh_once_within_a_batch_and_after_it() -> None:
     seen = SeenIds()
     batch = a_batch(("a", 1), ("b", 2), ("a", 1))
     decision = seen.decide(batch)
-    assert (decision.fresh, decision.duplicates) == ([0, 1], [2])
+    assert (decision.new, decision.duplicates) == ([0, 1], [2])
 
-    seen.remember(batch.take(decision.fresh))
+    seen.remember(batch.take(decision.new))
 
     assert seen.decide(a_batch(("b", 2), ("c", 3))).duplicates == [0]
 
@@ -43,14 +43,14 @@ def test_an_id_is_fresh_once_within_a_batch_and_after_it() -> None:
 def test_deciding_remembers_nothing() -> None:
     seen = SeenIds()
     seen.decide(a_batch(("a", 1)))
-    assert seen.decide(a_batch(("a", 1))).fresh == [0]
+    assert seen.decide(a_batch(("a", 1))).new == [0]
 
 
 def test_the_same_id_with_another_content_is_a_conflict() -> None:
     seen = SeenIds()
     seen.remember(a_batch(("a", 1)))
     decision = seen.decide(a_batch(("a", 2), ("b", 1), ("b", 2)))
-    assert decision.fresh == [1]
+    assert decision.new == [1]
     assert [conflict.index for conflict in decision.conflicts] == [0, 2]
 
 
@@ -64,7 +64,7 @@ def test_what_state_keeps_is_enough_to_go_on_elsewhere() -> None:
 def test_ids_whose_keys_agree_in_a_half_are_different() -> None:
     batch = a_batch(("a_______1", 1), ("a_______2", 2), ("a_______1", 1), ("b_______2", 3), ("a_______2", 4))
     decision = SeenIds().decide(batch)
-    assert (decision.fresh, decision.duplicates, decision.same_batch_conflicts) == ([0, 1, 3], [2], [4])
+    assert (decision.new, decision.duplicates, decision.same_batch_conflicts) == ([0, 1, 3], [2], [4])
 
 
 def test_what_is_remembered_without_a_budget_has_no_bound() -> None:
@@ -84,12 +84,12 @@ def test_the_smallest_budget_is_due_after_each_event() -> None:
 
 def test_a_batch_of_one_event_alone_has_one_fresh_row() -> None:
     decision = SeenIds().decide(a_batch(("a", 1), ("a", 1), ("a", 2)))
-    assert (decision.fresh, decision.duplicates, decision.same_batch_conflicts) == ([0], [1], [2])
+    assert (decision.new, decision.duplicates, decision.same_batch_conflicts) == ([0], [1], [2])
 
 
 def test_a_new_event_whose_content_is_hashed_to_0_is_fresh_and_nothing_else() -> None:
     decision = SeenIds().decide(a_batch(("a", 0), ("b", 1)))
-    assert (decision.fresh, decision.duplicates, decision.conflicts) == ([0, 1], [], [])
+    assert (decision.new, decision.duplicates, decision.conflicts) == ([0, 1], [], [])
 
 
 def test_a_version_tells_what_was_remembered_and_in_which_order() -> None:
@@ -114,7 +114,7 @@ def test_the_oldest_half_is_forgotten_when_the_budget_is_reached() -> None:
         assert seen.is_due()
         seen.turn()
     decision = seen.decide(a_batch(("a", 1), ("c", 1), ("d", 1)))
-    assert (decision.fresh, decision.duplicates) == ([0], [1, 2])
+    assert (decision.new, decision.duplicates) == ([0], [1, 2])
 
 
 _NAMES = st.sampled_from([*"abcdef", "a_______g", "a_______h"])  # of which some agree in a half of their keys
@@ -139,16 +139,16 @@ class Model:
                 same = stored[index]
             else:
                 here[name] = content
-                said.append("fresh")
+                said.append("new")
                 continue
             said.append("duplicate" if same else "same-batch conflict" if name in here else "conflict")
         return said
 
 
 def labels(decision: Decision, count: int) -> list[str]:
-    said = dict.fromkeys(decision.fresh, "fresh") | dict.fromkeys(decision.duplicates, "duplicate")
+    said = dict.fromkeys(decision.new, "new") | dict.fromkeys(decision.duplicates, "duplicate")
     said |= {conflict.index: "conflict" for conflict in decision.conflicts}
-    assert len(said) == len(decision.fresh) + len(decision.duplicates) + len(decision.conflicts) == count
+    assert len(said) == len(decision.new) + len(decision.duplicates) + len(decision.conflicts) == count
     assert set(decision.same_batch_conflicts) <= {conflict.index for conflict in decision.conflicts}
     return ["same-batch conflict" if index in decision.same_batch_conflicts else said[index] for index in range(count)]
 
@@ -166,11 +166,11 @@ def test_it_decides_as_a_dictionary_would(data: st.DataObject) -> None:
         decision = seen.decide(batch, stored)
 
         assert labels(decision, len(events)) == model.decide(events, stored)
-        assert [decision.fresh, decision.duplicates, decision.same_batch_conflicts] == [
-            sorted(each) for each in (decision.fresh, decision.duplicates, decision.same_batch_conflicts)
+        assert [decision.new, decision.duplicates, decision.same_batch_conflicts] == [
+            sorted(each) for each in (decision.new, decision.duplicates, decision.same_batch_conflicts)
         ]
-        chunks[1].append(seen.remember(batch.take(decision.fresh)))
-        model.recent |= dict(events[index] for index in decision.fresh)
+        chunks[1].append(seen.remember(batch.take(decision.new)))
+        model.recent |= dict(events[index] for index in decision.new)
         if data.draw(st.booleans()):
             model.older, model.recent = model.recent, {}
             chunks = (chunks[1], [])

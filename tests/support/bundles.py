@@ -166,7 +166,7 @@ class Simulator:
         """Whether the event, if it is published now, may be written again: its id is forgotten, or was never known."""
         ids = the_ids(dict(self.history[-1].state), WorkerCache(), budget=self.budget)
         since = ids.since()
-        known = ids.seen().decide(a_batch([message])).fresh == []
+        known = ids.seen().decide(a_batch([message])).new == []
         return since is not None and self.now > since and not known and self.table.count(a_batch([message]).rows) > 0
 
     def _mend(self) -> None:

@@ -103,9 +103,9 @@ class DayReader:
         try:
             for each in rounds:
                 for messages, batch in self._rows_of(each.messages, spooled):
-                    if (fresh := self._fresh(batch, messages, seen, spooled)) is not None:
-                        writer = writer or pq.ParquetWriter(self.path, fresh.rows.schema)
-                        writer.write_batch(fresh.rows)
+                    if (new := self._new(batch, messages, seen, spooled)) is not None:
+                        writer = writer or pq.ParquetWriter(self.path, new.rows.schema)
+                        writer.write_batch(new.rows)
         finally:
             if writer is not None:
                 writer.close()
@@ -128,7 +128,7 @@ class DayReader:
                 yield messages[:end], prepared.batch
             messages = messages[end:]
 
-    def _fresh(self, batch: MicroBatch, messages: list[Message], seen: SeenIds, spooled: Spooled) -> MicroBatch | None:
+    def _new(self, batch: MicroBatch, messages: list[Message], seen: SeenIds, spooled: Spooled) -> MicroBatch | None:
         self._refuse_other_days(batch, messages)
         decision = seen.decide(batch)
         for refusal in decision.conflicts:
@@ -136,17 +136,17 @@ class DayReader:
             raise BackfillError(
                 f"{where}: an event with this id and another content stands before it; nothing was written"
             )
-        fresh, again = batch.take(decision.fresh), batch.take(decision.duplicates)
-        seen.remember(fresh)
+        new, again = batch.take(decision.new), batch.take(decision.duplicates)
+        seen.remember(new)
         window = self._job.window
         if len(again):
             self._count(spooled, [tally_rows(again, each, window) for each in (Outcome.RECEIVED, Outcome.DUPLICATE)])
             spooled.duplicates += len(again)
-        if not len(fresh):
+        if not len(new):
             return None
-        self._count(spooled, [tally_rows(fresh, Outcome.RECEIVED, window), tally_written(fresh, window)])
-        spooled.rows += len(fresh)
-        return fresh
+        self._count(spooled, [tally_rows(new, Outcome.RECEIVED, window), tally_written(new, window)])
+        spooled.rows += len(new)
+        return new
 
     def _refuse_other_days(self, batch: MicroBatch, messages: list[Message]) -> None:
         times = batch.notes.column("event_time")

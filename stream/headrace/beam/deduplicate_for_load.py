@@ -58,10 +58,10 @@ class _DeduplicateFn(beam.DoFn):
         for together in _lookup_groups(batches):
             for batch, stored in zip(together, compare_in_one_query(together, table.compare), strict=True):
                 decision = seen.decide(batch, stored)
-                new = batch.take(decision.fresh)
+                new = batch.take(decision.new)
                 seen.remember(new)
                 part.write(new.rows)
-                yield from self._outputs(RowOutcomes(batch, decision.fresh, decision.duplicates, decision.conflicts))
+                yield from self._outputs(RowOutcomes(batch, decision.new, decision.duplicates, decision.conflicts))
         for written in part.close():
             yield TaggedOutput(_PARTS, (subject, written))
 

@@ -49,13 +49,13 @@ class TableShard:
         self._follow_table()
         stored = compare_old(batch, self._since(), self.table.compare)
         decision = self.ids.seen().decide(batch, stored)
-        new = batch.take(decision.fresh)
+        new = batch.take(decision.new)
         too_large = self.append_queue.add(new)
         bad = {refusal.index for refusal in too_large}
         good = [index for index in range(len(new)) if index not in bad]
         if good:
             self.ids.remember(new.take(good))
-        refusals = [Refusal(decision.fresh[each.index], each.reason, each.detail) for each in too_large]
+        refusals = [Refusal(decision.new[each.index], each.reason, each.detail) for each in too_large]
         return RowOutcomes(batch, (), decision.duplicates, decision.conflicts + refusals)
 
     def _since(self) -> int:

@@ -86,7 +86,7 @@ class MessageSettler:
         """
         decision = self._seen.decide(batch)
         waiting = set(decision.same_batch_conflicts)
-        parts, too_large = within_requests(batch, decision.fresh)
+        parts, too_large = within_requests(batch, decision.new)
         refusals = [*(each for each in decision.conflicts if each.index not in waiting), *too_large]
         self._publish(list(dead_letters(self._messages, batch, refusals, STAGE)))
         reached("letters_published")

@@ -30,7 +30,7 @@ class Decision:
     that one is written.
     """
 
-    fresh: list[int]
+    new: list[int]
     duplicates: list[int]
     conflicts: list[Refusal]
     same_batch_conflicts: list[int]
@@ -62,7 +62,7 @@ class SeenIds:
         return len(self._older) + len(self._recent)
 
     def decide(self, batch: MicroBatch, stored: Mapping[int, bool] | None = None) -> Decision:
-        """Sort a batch's rows into fresh, duplicate and conflicting; remembers nothing yet.
+        """Sort a batch's rows into new, duplicate and conflicting; remembers nothing yet.
 
         *stored* are the indexes of rows whose id was found in the table itself, and whether with the same content.
         """
@@ -70,19 +70,19 @@ class SeenIds:
         keys, contents = _entries(batch)
         known, before = self._find(keys)
         found, places = stored or {}, np.arange(len(keys))
-        may_be_fresh = ~known
-        may_be_fresh[list(found)] = False
-        first = np.where(known, places, _first_alike(keys, may_be_fresh))
+        may_be_new = ~known
+        may_be_new[list(found)] = False
+        first = np.where(known, places, _first_alike(keys, may_be_new))
         follows = first < places
         before[follows] = contents[first[follows]]
-        fresh, same = may_be_fresh & (first == places), before == contents
+        new, same = may_be_new & (first == places), before == contents
         for index, is_same in found.items():
             if not (known[index] or follows[index]):
                 same[index] = is_same
-        conflicts = ~(fresh | same)
+        conflicts = ~(new | same)
         return Decision(
-            _indexes(fresh),
-            _indexes(same & ~fresh),
+            _indexes(new),
+            _indexes(same & ~new),
             [Refusal(index, Reason.ID_CONFLICT, _CONFLICT) for index in _indexes(conflicts)],
             _indexes(conflicts & follows),
         )

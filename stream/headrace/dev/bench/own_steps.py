@@ -37,7 +37,7 @@ class Ours:
 
     def dedupe(self, batch: MicroBatch) -> MicroBatch:
         """Return the rows with new ids, and remember the ids."""
-        new = batch.take(self._seen.decide(batch).fresh)
+        new = batch.take(self._seen.decide(batch).new)
         self._seen.remember(new)
         return new
 
