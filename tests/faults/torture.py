@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
-from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -50,7 +49,7 @@ TABLES: Final = int(os.environ.get("TORTURE_TABLES", "60"))
 ROUNDS: Final = int(os.environ.get("TORTURE_ROUNDS", "20"))
 FOLDER: Final = Path(os.environ.get("TORTURE_FOLDER", ".headrace/torture")).resolve()
 REPORT: Final = ROOT / "docs" / "reports" / "torture.md"
-BLOCK: Final = 400
+FLIGHTS_OF_100: Final = 76  # messages of a slice that are good flights; the others are bookings and faults
 LONGER: Final = 3  # times the slices of its plan a round may take: a busy machine reaches a failpoint more seldom
 KILL: Final = "kill -9"
 REFUSED: Final = "refuse-"  # BigQuery, as scripted, refuses rows whose id begins so
@@ -91,13 +90,18 @@ def plan_of(number: int, seed: int) -> Plan:
     return Plan(number, seed, EVENTS // ROUNDS, tuple(deaths), tuple(blows))
 
 
-def messages_of(mix: Mix, block_size: int = BLOCK) -> Iterator[Message]:
-    """Messages without end: flights and bookings with faults among them, and rows that BigQuery will refuse."""
-    for number, block in enumerate(mix.blocks(block_size)):
+def slices_of(mix: Mix, size: int) -> Iterator[list[Message]]:
+    """Slices of about *size* messages without end: flights and bookings with faults among them, and rows that
+    BigQuery will refuse.
+
+    An event's second message is in the slice of its first. Published later, it could come when the engine has
+    forgotten the id: an engine that lives long writes more than `ids_remembered` events of earlier slices meanwhile.
+    """
+    for number, block in enumerate(mix.blocks(size * FLIGHTS_OF_100 // 100)):
         refused = (f"{REFUSED}{mix.seed}-{number}-{place}" for place in range(2))
         block += [mix.flight(event_id, outcome="refused_by_bigquery") for event_id in refused]
-        mix.chance.shuffle(block)  # an event's second message stays within its block, so within the horizon
-        yield from block
+        mix.chance.shuffle(block)
+        yield block
 
 
 def run_round(plan: Plan, emulators: Emulators, folder: Path) -> dict[str, Any]:
@@ -110,8 +114,7 @@ def run_round(plan: Plan, emulators: Emulators, folder: Path) -> dict[str, Any]:
     ):
         world.route = route
         count = len(plan.deaths) * 3 // 2 + len(plan.blows)
-        size = -(-plan.events // count)
-        messages = messages_of(world.mix, min(BLOCK, plan.events // count // 2))
+        slices = slices_of(world.mix, plan.events // count)
         reached = Counter[str]()
         deaths, tables = deque(plan.deaths), Tables(world, _die)
         due = {(place + 1) * count // (len(plan.blows) + 1): blow for place, blow in enumerate(plan.blows)}
@@ -123,7 +126,7 @@ def run_round(plan: Plan, emulators: Emulators, folder: Path) -> dict[str, Any]:
         for place in range(count * LONGER):
             if place >= count and not deaths:
                 break
-            published = list(islice(messages, size))
+            published = next(slices)
             if blow := due.get(place):
                 tables.strike(blow, partial(publish, published))
                 print(f"  a table {blow}", flush=True)
