@@ -1,4 +1,4 @@
-"""The SDK: publish events that are what their contract says."""
+"""SDK that publishes events after checking them against their contracts."""
 
 from headrace.producers.event_producer import EventProducer
 from headrace.producers.in_flight import PublishError

@@ -1,4 +1,4 @@
-"""Events from an application to its topic: checked, encoded, and sent before the process ends."""
+"""Producer that checks and encodes an application's events, and sends them before the process ends."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ MAX_ATTRIBUTE_BYTES: Final = 1024  # Pub/Sub's limit on an attribute's value and
 class EventProducer:
     """Publishes events of the contracts in *registry*, such as ``Registry.load(Path("contracts"))``.
 
-    *source* says who publishes, as a path such as ``/checkout``; it becomes ``ce-source``. The producer closes
-    *publisher* when it is closed. Thread-safe.
+    *source* names the application that publishes, as a path such as ``/checkout``; it becomes ``ce-source``. Closing
+    the producer also closes *publisher*. Thread-safe.
 
-    Use it as a context manager, or ``close()`` it. What is still under way when the process exits, or a
-    ``multiprocessing`` child does, is waited for, at most a minute, and losses are logged; ``os._exit`` and signals
-    that are not handled skip that. A forked child starts with nothing under way.
+    Use it as a context manager, or call ``close()``. When the process or a ``multiprocessing`` child exits, it waits at
+    most a minute for events that are not confirmed yet, and logs losses. ``os._exit`` and unhandled signals skip that
+    wait. A forked child starts without events of its parent.
     """
 
     def __init__(self, publisher: Publisher, *, source: str, registry: Registry) -> None:
@@ -46,29 +46,30 @@ class EventProducer:
         event_id: str | None = None,
         ordering_key: str | None = None,
     ) -> Future[str]:
-        """Check *fields* against the newest contract of *subject* and send them.
+        """Check *fields* against the newest contract of *subject*, and send them.
 
-        *fields* maps names to Python values: aware datetimes, ``decimal.Decimal``, dicts, lists; those with a
-        default may be left out. They are read once, before this returns: later changes have no effect.
+        *fields* maps names to Python values: aware datetimes, ``decimal.Decimal``, dicts, lists. You may leave out
+        fields that have a default. The values are read once, before this method returns; later changes have no effect.
 
-        The event's id is *event_id*, else derived from the contract's ``identity``, else random (UUIDv7); made once,
-        so that every retry sends the same. Give *event_id* where a failed event may be published again and the
-        contract declares no identity.
+        The event's id is *event_id* if you give one. Otherwise it is derived from the contract's ``identity``, or it is
+        random (UUIDv7) if the contract declares none. It is made once, so that every retry sends the same id. Give
+        *event_id* if you may publish a failed event again and the contract declares no identity.
 
-        Events of one *ordering_key* arrive in the order they were published. Like every attribute the key is never
-        masked: nothing personal belongs there, nor in *event_id*.
+        Events with the same *ordering_key* arrive in the order in which they were published. Attributes are never
+        masked: put nothing personal into *ordering_key* or *event_id*.
 
-        Blocks while too much is outstanding. From a coroutine, ``await asyncio.wrap_future(future)``.
+        The call blocks while too many messages or bytes are unconfirmed. In a coroutine, use ``await
+        asyncio.wrap_future(future)``.
 
         Returns:
-            A future that gives Pub/Sub's message id, or raises what made publishing fail.
+            A future that gives Pub/Sub's message id, or raises the error that made publishing fail.
 
         Raises:
             UnknownSchemaError: no contract for *subject*.
-            InvalidEventError: a field does not fit, a value's own code raises an error, or the event is larger than
-                1 MiB; names the field, the value's type and the remedy. Nothing was sent.
-            ValueError: *event_id* or *ordering_key* is no text of 1 to 1,024 bytes.
-            ProducerClosedError: after ``close()``.
+            InvalidEventError: a field does not fit its type, a value's own code raises an error, or the event is larger
+                than 1 MiB; names the field, the value's type and the remedy. Nothing was sent.
+            ValueError: *event_id* or *ordering_key* is not a text of 1 to 1,024 bytes.
+            ProducerClosedError: the producer is closed.
         """
         if self._closed:
             raise ProducerClosedError("this producer is closed; make a new one")
@@ -84,16 +85,16 @@ class EventProducer:
         return future
 
     def flush(self, timeout: float | None = None) -> None:
-        """Wait until everything published so far is confirmed; *timeout* in seconds.
+        """Wait until every event published so far is confirmed; *timeout* is in seconds.
 
         Raises:
-            TimeoutError: some events are still under way; they may arrive yet.
-            PublishError: some events failed since the last flush; says how many.
+            TimeoutError: some events are not confirmed yet; they may still arrive.
+            PublishError: some events failed since the last flush; gives their number.
         """
         self._in_flight.wait(timeout)
 
     def close(self, timeout: float | None = None) -> None:
-        """Flush, then close the publisher; raises as ``flush`` does. Closing twice does nothing more."""
+        """Flush, then close the publisher; raises the same errors as ``flush``. Closing twice has no further effect."""
         self._closed = True
         try:
             self.flush(timeout)
@@ -113,16 +114,16 @@ class EventProducer:
             event_id = _short_text(event_id, "event_id", "give a text that no other event has, or leave it out")
         else:
             event_id = derive_event_id(contract, event) or str(uuid_utils.uuid7())
-        # Exactly what the payload stores: validation refuses a time finer than its type.
+        # This is the time in the payload: validation refuses a time with more digits than its type has.
         return Envelope(event_id, contract.ref, event[contract.options.event_time], self._source)
 
 
 def _short_text(value: object, name: str, remedy: str) -> str:
-    """Give *value* back if an attribute can hold it; the error never tells it."""
+    """Return *value* if an attribute can hold it. The error never contains the value."""
     text = text_of(value)
     try:
         if text is not None and 1 <= len(text.encode()) <= MAX_ATTRIBUTE_BYTES:
             return text
     except UnicodeEncodeError:
-        pass  # raised below, where it has no context: that would hold the text
+        pass  # raised below, without this error as its context, because this error holds the text
     raise ValueError(f"{name}: not a text of 1 to {MAX_ATTRIBUTE_BYTES} bytes in UTF-8; {remedy}")

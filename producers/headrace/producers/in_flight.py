@@ -1,4 +1,4 @@
-"""What was handed over and is not confirmed yet: waited for by ``flush``, and when the process ends."""
+"""Messages that were sent and are not confirmed yet: ``flush`` and the end of the process wait for them."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _log = logging.getLogger(__name__)
 
 
 class PublishError(HeadraceError, RuntimeError, error_code="HR-201", exit_code=Exit.UNREACHABLE):
-    """Events were not published. The text says how many and why the first one failed, never their values."""
+    """Some events were not published. The text gives their number and the first error's type, never their values."""
 
 
 class InFlight:
-    """Futures until they settle, and a count of those that failed. Thread-safe.
+    """Futures that are not settled yet, and a count of those that failed. Thread-safe.
 
-    Only the count and the first error are kept, so that a service which reads its futures and never flushes does
-    not grow.
+    It keeps only the count and the first error. So it does not grow in a service that reads its futures and never calls
+    ``flush``.
     """
 
     _lock: threading.Lock
@@ -40,9 +40,9 @@ class InFlight:
         _all.add(self)
 
     def add(self, future: Future[str]) -> None:
-        """Wait for *future* from now on; it may have settled already.
+        """Add *future*, which may be settled already, to those to wait for.
 
-        Once the exit hook has run nobody else would wait for it, so it is waited for here.
+        After the exit hook has run, nothing else would wait for the future, so this method waits for it.
         """
         with self._lock:
             self._futures.add(future)
@@ -52,11 +52,11 @@ class InFlight:
             wait_at_exit()
 
     def wait(self, timeout: float | None) -> None:
-        """Wait until all that was added before is settled; *timeout* in seconds, None for as long as it takes.
+        """Wait until all futures added so far are settled. *timeout* is in seconds; None means no limit.
 
         Raises:
-            TimeoutError: some are still under way; says how many.
-            PublishError: some failed since the last time this was told.
+            TimeoutError: some are not settled; gives their number.
+            PublishError: some failed since the last call that reported failures.
         """
         with self._lock:
             futures = set(self._futures)
@@ -101,11 +101,11 @@ def _error_of(future: Future[str]) -> BaseException | None:
 
 
 def wait_at_exit() -> None:
-    """Wait for what every producer of this process left under way, at most a minute, and log what was lost."""
+    """Wait at most a minute for the unconfirmed events of every producer of this process, and log losses."""
     _process.has_waited = True
     deadline = time.monotonic() + EXIT_FLUSH_SECONDS
     unfinished = list(_unfinished)
-    _unfinished.clear()  # once: two of the hooks below run when a process ends
+    _unfinished.clear()  # only once: two of the hooks below run when a process ends
     for in_flight in unfinished:
         try:
             in_flight.wait(max(0.0, deadline - time.monotonic()))
@@ -114,19 +114,23 @@ def wait_at_exit() -> None:
 
 
 class _Process:
-    """What is known of this process."""
+    """State of this process."""
 
     has_waited = False
 
 
 _process: Final = _Process()
-# The second holds on to what is unfinished, so that a producer may be collected before its events are confirmed.
+# The second set holds strong references, so that events are waited for even after their producer is collected.
 _all: weakref.WeakSet[InFlight] = weakref.WeakSet()
 _unfinished: set[InFlight] = set()
 
 
 def _leave_to_the_parent() -> None:
-    """In a forked child: the parent's futures would never settle here, and a lock may be held by no thread."""
+    """Forget the parent's futures and locks in a forked child.
+
+    The parent's futures would never settle in the child, and a lock may be locked by a thread that does not exist
+    there.
+    """
     for in_flight in list(_all):
         in_flight._start_afresh()
     _unfinished.clear()
@@ -134,11 +138,11 @@ def _leave_to_the_parent() -> None:
 
 
 class _Hook:
-    """Something multiprocessing can hold a weak reference to."""
+    """Object of which multiprocessing can hold a weak reference."""
 
 
 def _wait_when_a_child_ends(_: object) -> None:
-    """Multiprocessing's children end by ``os._exit``, which skips atexit; they run these instead."""
+    """Wait also when a multiprocessing child ends: it calls ``os._exit``, which skips atexit but runs finalizers."""
     util.Finalize(None, wait_at_exit, exitpriority=100)
 
 

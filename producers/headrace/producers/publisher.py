@@ -1,6 +1,6 @@
-"""Where a producer's messages go: a protocol, and Pub/Sub behind it.
+"""Publisher of messages: a protocol, and its implementation for Pub/Sub.
 
-Google's client is imported when a publisher of Pub/Sub is made: tests with a fake need none of it.
+Google's client is imported when a ``PubSubPublisher`` is made, so tests with a fake publisher do not need it.
 """
 
 from __future__ import annotations
@@ -20,13 +20,15 @@ from headrace.errors import Exit, HeadraceError
 
 MAX_OUTSTANDING_MESSAGES: Final = 10_000
 MAX_OUTSTANDING_BYTES: Final = 64 * 1024 * 1024
-BATCH_MESSAGES: Final = 500  # the service takes 1,000 a request
+BATCH_MESSAGES: Final = 500  # the service accepts 1,000 a request
 BATCH_BYTES: Final = 1_000_000
 BATCH_SECONDS: Final = 0.01
-MAX_BATCH_SECONDS: Final = 10.0  # a flush waits this long for a batch that does not fill, and an exit a minute at most
+# longest wait of a flush for a batch that does not fill; an exit waits a minute at most
+MAX_BATCH_SECONDS: Final = 10.0
 _EMULATOR: Final = "PUBSUB_EMULATOR_HOST"
 
-# The client takes attributes as keyword arguments: one of these names would be read as another argument.
+# The client takes attributes as keyword arguments, so it would read an attribute of one of these names as another
+# argument.
 _TAKEN: Final = frozenset({"self", "topic", "data", "ordering_key", "retry", "timeout"})
 
 
@@ -35,27 +37,27 @@ class ProducerClosedError(HeadraceError, RuntimeError, error_code="HR-202", exit
 
 
 class Publisher(Protocol):
-    """Sends messages; what :class:`producers.EventProducer` needs of a transport."""
+    """Transport that sends messages for :class:`producers.EventProducer`."""
 
     def publish(self, subject: str, data: bytes, attributes: dict[str, str], ordering_key: str) -> Future[str]:
         """Send one message to the topic of *subject*; the future gives the broker's message id, or raises.
 
-        The future must settle by itself, without another call. ``""`` is no ordering key.
+        The future must settle by itself, without another call. ``""`` means no ordering key.
         """
 
     def close(self) -> None:
-        """Let go of the connection; called when all is settled or given up. Closing twice does nothing."""
+        """Close the connection, after all messages are settled or given up. Closing twice has no effect."""
 
 
 class PubSubPublisher:
-    """Publishes to ``projects/<project>/topics/<subject>``, in batches, blocking when too much is under way.
+    """Publishes to ``projects/<project>/topics/<subject>`` in batches; blocks while too much is unconfirmed.
 
-    The client is opened at the first publish and again in a forked child, so a server may fork after it has made
-    its producer, best while nothing is under way. ``PUBSUB_EMULATOR_HOST`` is honoured, with a scheme
-    or without. Thread-safe.
+    The client is opened at the first publish, and again in a forked child. So a server may fork after it has made its
+    producer, preferably while no messages are unconfirmed. ``PUBSUB_EMULATOR_HOST`` works with or without a scheme.
+    Thread-safe.
 
-    A batch is sent at *batch_messages*, *batch_bytes* or after *batch_seconds*, whichever comes first. *ordered*
-    allows ordering keys; the Pub/Sub client then retries without end, instead of for ten minutes.
+    A batch is sent when it reaches *batch_messages* or *batch_bytes*, or after *batch_seconds*, whichever comes first.
+    *ordered* allows ordering keys; with it, the Pub/Sub client retries without a limit instead of for ten minutes.
     """
 
     def __init__(
@@ -89,7 +91,7 @@ class PubSubPublisher:
         _publishers.add(self)
 
     def publish(self, subject: str, data: bytes, attributes: dict[str, str], ordering_key: str) -> Future[str]:
-        """Hand one event's message to the client; blocks while too many messages or bytes are outstanding."""
+        """Publish one event's message; blocks while too many messages or bytes are unconfirmed."""
         return self.publish_message(subject, data, attributes, ordering_key)
 
     def publish_message(
@@ -97,26 +99,26 @@ class PubSubPublisher:
     ) -> Future[str]:
         """Publish any bytes and attributes, unchanged, to the topic *topic_id* of the project.
 
-        After a failure all that was already handed over with the same ordering key fails too, and the key goes on
-        with the next message published. Blocks like :meth:`publish`; do not call it from a future's callback.
+        When a message fails, the messages already sent with the same ordering key fail too. The next message published
+        with that key resumes it. Blocks like :meth:`publish`; do not call it from a future's callback.
 
         Returns:
-            A future that gives Pub/Sub's message id, or raises what made publishing fail. One that timed out may
-            have arrived all the same.
+            A future that gives Pub/Sub's message id, or raises the error that made publishing fail. A message that
+            timed out may still have arrived.
 
         Raises:
-            ValueError: an ordering key, and the publisher is not *ordered*.
-            ProducerClosedError: after ``close()``.
+            ValueError: an ordering key is given, and the publisher is not *ordered*.
+            ProducerClosedError: the publisher is closed.
         """
         if ordering_key and not self._ordered:
             raise ValueError("ordering_key: this publisher is not ordered; make it with PubSubPublisher(ordered=True)")
         client, topic = self._opened(), f"projects/{self._project}/topics/{topic_id}"
         if not _TAKEN.isdisjoint(attributes):
             return _publish_at_once(client, topic, data, attributes, ordering_key)
-        given: Mapping[str, Any] = attributes  # by keyword, beside arguments of other types
+        given: Mapping[str, Any] = attributes  # passed as keywords beside arguments of other types
         sent = client.publish(topic, data, ordering_key=ordering_key, **given)
         if ordering_key and _is_paused(sent):
-            # Resuming from a callback instead would wait for a lock that the client holds while it fails a batch.
+            # Do not resume from a callback: it would wait for a lock that the client holds while it fails a batch.
             with contextlib.suppress(RuntimeError):  # another thread has resumed it
                 client.resume_publish(topic, ordering_key)
             sent = client.publish(topic, data, ordering_key=ordering_key, **given)
@@ -124,7 +126,7 @@ class PubSubPublisher:
         return future
 
     def close(self) -> None:
-        """Send what waits and stop the client. Messages behind another of the same ordering key are given up."""
+        """Send waiting messages and stop the client; messages behind another of their ordering key are lost."""
         with self._lock:
             client, self._client, self._closed = self._client, None, True
         if client is not None:
@@ -152,7 +154,7 @@ class PubSubPublisher:
 
 
 def _remove_scheme() -> None:
-    """Leave host and port in the emulator's variable: Google's client reads it and refuses a scheme."""
+    """Reduce the emulator's variable to host and port: Google's client reads it and refuses a scheme."""
     if given := os.environ.get(_EMULATOR):
         host = given.strip().removeprefix("http://").removeprefix("https://").rstrip("/")
         if host != given:
@@ -168,7 +170,7 @@ def _is_paused(sent: Any) -> bool:
 def _publish_at_once(
     client: pubsub_v1.PublisherClient, topic: str, data: bytes, attributes: Mapping[str, str], ordering_key: str
 ) -> Future[str]:
-    """Publish past the client's batches, where an attribute may have any name."""
+    """Publish without the client's batches; here attributes may have any name."""
     from google import pubsub_v1 as gapic
 
     message = gapic.PubsubMessage(data=data, attributes=dict(attributes), ordering_key=ordering_key)
@@ -181,7 +183,7 @@ def _publish_at_once(
 
 
 _publishers: weakref.WeakSet[PubSubPublisher] = weakref.WeakSet()
-_of_the_parent: list[pubsub_v1.PublisherClient] = []  # kept: a child must not close its parent's connections
+_of_the_parent: list[pubsub_v1.PublisherClient] = []  # kept alive: a child must not close its parent's connections
 
 
 def _leave_clients_to_the_parent() -> None:

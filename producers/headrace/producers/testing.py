@@ -1,4 +1,4 @@
-"""A publisher for your tests: remembers what was published, and decodes it again."""
+"""Publisher for your tests that records messages and decodes them again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from headrace.schemas import Envelope, Registry
 
 @dataclass(frozen=True, slots=True)
 class PublishedMessage:
-    """One message as it would have gone to the topic of *subject*."""
+    """Message that a real publisher would have sent to the topic of *subject*."""
 
     subject: str
     data: bytes = field(repr=False)
@@ -23,10 +23,10 @@ class PublishedMessage:
 
 
 class FakePublisher:
-    """Stands in for :class:`producers.PubSubPublisher`; events are checked against their contract all the same.
+    """Test replacement for :class:`producers.PubSubPublisher`; the producer still checks events against their contract.
 
-    ``messages`` holds what was published, in order. Set ``failure`` to make every publish from then on fail with it,
-    and to None to let them succeed again. Message ids count from ``"1"``.
+    ``messages`` holds the published messages, in order. Set ``failure`` to an error to make every later publish fail
+    with it, and to None to let them succeed again. Message ids count from ``"1"``.
 
     >>> from headrace.producers import EventProducer
     >>> from headrace.schemas.samples import SAMPLES  # name your own folder: Path("contracts")
@@ -42,7 +42,7 @@ class FakePublisher:
         self.closed = False
 
     def publish(self, subject: str, data: bytes, attributes: dict[str, str], ordering_key: str) -> Future[str]:
-        """Remember the message; the future gives its number."""
+        """Record the message; the future gives its number."""
         future: Future[str] = Future()
         if self.failure is not None:
             future.set_exception(self.failure)
@@ -52,11 +52,11 @@ class FakePublisher:
         return future
 
     def close(self) -> None:
-        """Remember that it was closed."""
+        """Record that the publisher is closed."""
         self.closed = True
 
     def events(self, subject: str, registry: Registry) -> list[dict[str, Any]]:
-        """The fields of every event published under *subject*, as Python values, in order.
+        """Return the fields of every event published under *subject*, as Python values, in order.
 
         Raises:
             UnknownSchemaError: *registry* does not hold its contract.
