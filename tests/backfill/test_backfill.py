@@ -244,7 +244,7 @@ def test_numbers_of_ndjson_keep_every_digit_or_are_refused(tmp_path: Path) -> No
     assert (second["n"], second["near"]) == (2, float("-inf"))
     assert [each.split(": ", 1)[1] for each in read.problems] == [
         "near: a number beyond a double; use a decimal in the contract",
-        "the line: not JSON (NaN and infinities are none of its numbers; write them as text); correct the file",
+        "the line: not JSON (it has no NaN and no infinities; write them as text); correct the file",
         "the line: JSON with the same key twice in one object; correct the file",
         "n: a number that is not whole; write a whole number",
     ]

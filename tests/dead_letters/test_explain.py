@@ -176,7 +176,7 @@ BROKEN: dict[str, tuple[bytes, str, int | None, str]] = {
         with_part("labels[1].key", b"\x02a"),
         "labels[1].key",
         start_of("labels[1].key"),
-        "a key stands twice",
+        "a key occurs twice",
     ),
     "a negative length": (
         with_part("items[1].sku", b"\x01"),

@@ -1,4 +1,4 @@
-"""The base of every error of Headrace, and the exit codes of its commands."""
+"""Base class of all errors of Headrace, and the exit codes of its commands."""
 
 from __future__ import annotations
 
@@ -7,26 +7,27 @@ from typing import ClassVar
 
 
 class Exit(IntEnum):
-    """What a command's exit code means."""
+    """Exit codes of commands."""
 
     DONE = 0
-    FOUND = 1  # the command ran and found what it looks for: a difference, an invalid event
+    FOUND = 1  # the command ran and found a problem that it looks for: a difference, an invalid event
     USAGE = 2
     CONFIGURATION = 3
     PERMISSION = 4
     UNREACHABLE = 5
     HALTED = 6  # stored rows differ from committed rows, or another engine took over; nothing was acknowledged
     BUG = 70
-    OUTPUT = 74  # the work is done, and stdout cannot be written: it is closed, or its disk is full
+    OUTPUT = 74  # the work is done, but stdout cannot be written: it is closed, or its disk is full
     INTERRUPTED = 130
-    READER_GONE = 141  # what a shell reports for a program that writes into a closed pipe
+    READER_GONE = 141  # the code that a shell reports for a program that writes into a closed pipe
 
 
 class HeadraceError(Exception):
     """Base of all errors of Headrace.
 
-    A subclass names its *error_code*, which never changes, and the *exit_code* of a command that ends with it.
-    Errors that always become something else have ``Exit.BUG``: a command that ends with one has a bug.
+    A subclass declares its *error_code*, which never changes, and the *exit_code* of a command that ends with it.
+    Errors that other code always converts into another error have ``Exit.BUG``: a command that ends with one of them
+    has a bug.
     """
 
     error_code: ClassVar[str]

@@ -1,4 +1,4 @@
-"""The contract shared by everyone who writes events and everyone who reads them."""
+"""Contracts, which writers and readers of events share."""
 
 from headrace.schemas.envelope import Envelope, SchemaRef
 from headrace.schemas.errors import (

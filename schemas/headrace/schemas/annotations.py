@@ -1,4 +1,4 @@
-"""What the ``.avsc`` says beyond Avro: the table, its partitions, lateness, and what is personal."""
+"""Headrace's annotations in an ``.avsc``: the table, its partitions, lateness, and personal data."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ E = TypeVar("E", bound=StrEnum)
 
 
 class Partition(StrEnum):
-    """How finely a table is cut by event time."""
+    """Span of event time that one partition of a table holds."""
 
     HOUR = "hour"
     DAY = "day"
@@ -32,7 +32,10 @@ class Partition(StrEnum):
 
 
 class Encoding(StrEnum):
-    """What a payload is; where the contract does not say, a datum that cannot be read behind a header as well."""
+    """Encoding of a payload that the contract declares.
+
+    Without a declaration, a payload that is a datum both as it is and behind a header is refused.
+    """
 
     DATUM = "datum"
 
@@ -41,8 +44,8 @@ class Encoding(StrEnum):
 class TableOptions:
     """The record's ``headrace`` annotation, typed.
 
-    ``late_after`` and ``ahead_at_most`` bound the event time against the first publish time; ``refuse_at_most`` is the
-    percentage of unreadable messages beyond which the subject waits.
+    ``late_after`` and ``ahead_at_most`` bound the event time relative to the first publish time. ``refuse_at_most`` is
+    a percentage: with more unreadable messages than that, the subject waits.
     """
 
     table: str
@@ -84,7 +87,7 @@ def parse_percent(text: object, where: str) -> int:
 
 
 def parse_table_options(annotation: object, where: str) -> TableOptions:
-    """Read a record's ``headrace`` annotation; ContractError for what is missing, misspelt or mistyped."""
+    """Read a record's ``headrace`` annotation; raises ContractError for missing, misspelt or mistyped values."""
     given = _mapping(
         annotation, where, 'write {"table": ..., "event_time": ..., "late_after": "30d", "ahead_at_most": "10m"}'
     )
@@ -107,7 +110,7 @@ def parse_table_options(annotation: object, where: str) -> TableOptions:
 
 
 def parse_pii(annotation: object, where: str) -> Pii | NotPersonal:
-    """Read a field's ``pii`` annotation: ``"none"``, or a kind and a mask with the mask's own parameters."""
+    """Read a field's ``pii`` annotation: ``"none"``, or a kind and a mask with the mask's parameters."""
     if annotation == "none":
         return NOT_PERSONAL
     given = _mapping(annotation, where, 'write "none", or {"kind": "email", "mask": "tokenise"}')

@@ -1,7 +1,7 @@
-"""Messages into columns, many at a time, by the compiled module; where it is missing, the job has the pure-Python
-fallback (:mod:`headrace.steps.decode.fallback`).
+"""Decoder of many messages into Arrow columns, by the compiled module.
 
-Both refuse the same messages, in the same words, and leave no trace of them in the columns.
+Without the compiled module, the job uses the pure-Python fallback (:mod:`headrace.steps.decode.fallback`). Both refuse
+the same messages with the same words, and a refused message leaves nothing in the columns.
 """
 
 from __future__ import annotations
@@ -21,48 +21,50 @@ from headrace.schemas.program import Place, Program, compile_program
 from headrace.schemas.resolve import resolve_record
 from headrace.schemas.shared_constants import Status, check_constants
 
-PURE: Final = "HEADRACE_PURE"  # environment: anything but 0 asks for the pure-Python fallback
+PURE: Final = "HEADRACE_PURE"  # environment variable: any value but 0 selects the pure-Python fallback
 
 UNBOUNDED: Final = 2**62  # bytes of columns
 
 
 class Refused(NamedTuple):
-    """A message that is not one datum of its contract: its index among those that were read, and why."""
+    """A message that is not one datum of its contract: its index among the messages read, and the error."""
 
     message: int
     error: UndecodableError
 
 
 class Columns(Protocol):
-    """The columns of one reader: takes messages of any of its writers, and gives Arrow's columns."""
+    """Columns of one reader: decodes messages of any of its writers, and returns Arrow columns."""
 
     def read(self, writers: Sequence[Record], messages: list[bytes]) -> list[Refused]:
-        """Append *messages*, each by the record that wrote it; those that are refused leave no trace.
+        """Append *messages*, each by the record that wrote it. Refused messages leave nothing in the columns.
 
-        Raises as :meth:`read_within` does.
+        Raises the same errors as :meth:`read_within`.
         """
 
     def read_within(self, writers: Sequence[Record], messages: list[bytes], room: int) -> tuple[list[Refused], int]:
-        """Append messages until their columns take *room* bytes or somewhat more; at least one. Also return how many
-        were read.
+        """Append messages until the columns take *room* bytes or slightly more, but at least one message.
+
+        Returns:
+            The refused messages, and the number of messages read.
 
         Raises:
-            ContractError: the reader cannot read what one of *writers* wrote.
+            ContractError: the reader cannot read events of one of *writers*.
             ValueError: there are not as many *writers* as *messages*.
         """
 
     def finish(self) -> Any:
-        """Give the columns of all messages since the last time, and begin anew.
+        """Return the columns of all messages since the last call, and start new ones.
 
-        They are a capsule named ``arrow_array`` (Arrow's C data interface), of one struct that is the record.
+        The result is a capsule named ``arrow_array`` (Arrow's C data interface) that holds one struct, the record.
         """
 
 
 def compiled_module() -> Any:
-    """Return the compiled module; None when it is missing, or the fallback is asked for.
+    """Return the compiled module; None if it is missing, or if the fallback is selected.
 
     Raises:
-        CompiledModuleError: it was built from other sources than the Python code.
+        CompiledModuleError: the module was built from other sources than the Python code.
     """
     if _fallback_wanted():
         return None
@@ -79,12 +81,12 @@ def _fallback_wanted() -> bool:
 
 
 def decoder_kind() -> str:
-    """Name the decoder that serves, in words."""
+    """Return the name of the decoder in use."""
     return "pure-Python fallback" if compiled_module() is None else "compiled"
 
 
 def fallback_remedy() -> str | None:
-    """Say how to get the compiled decoder; None where it serves already."""
+    """Return a remedy that enables the compiled decoder; None if it is in use already."""
     if _fallback_wanted():
         return f"unset the environment variable {PURE}"
     if compiled_module() is None:
@@ -93,13 +95,13 @@ def fallback_remedy() -> str | None:
 
 
 class _Writer(NamedTuple):
-    record: Record  # whose id it is known by: it stays as it is while this lives
+    record: Record  # the writers are looked up by its id(), which stays valid while this reference exists
     program: Program
-    compiled: Any  # by the module
+    compiled: Any  # the program, as an object of the compiled module
 
 
 class CompiledColumns:
-    """Columns in C."""
+    """Columns that the compiled module fills."""
 
     def __init__(self, reader: Record, module: Any) -> None:
         self._module = module
@@ -111,11 +113,11 @@ class CompiledColumns:
         self._writers: dict[int, _Writer] = {}
 
     def read(self, writers: Sequence[Record], messages: list[bytes]) -> list[Refused]:
-        """Append *messages*, as :class:`Columns` says."""
+        """Append *messages*; see :class:`Columns`."""
         return self.read_within(writers, messages, UNBOUNDED)[0]
 
     def read_within(self, writers: Sequence[Record], messages: list[bytes], room: int) -> tuple[list[Refused], int]:
-        """Append messages as far as there is *room*, as :class:`Columns` says."""
+        """Append messages while there is *room*; see :class:`Columns`."""
         compiled = [self._writers.get(id(writer)) or self._compile(writer) for writer in writers]
         programs = [each.compiled for each in compiled]
         refusals, taken = self._columns.append(programs, messages, self._column.width, room)
@@ -128,11 +130,11 @@ class CompiledColumns:
         return refused, taken
 
     def finish(self) -> Any:
-        """Give a capsule of the columns, and begin anew."""
+        """Return a capsule of the columns, and start new ones."""
         return self._columns.finish()
 
     def program(self, writer: Record) -> Program:
-        """Compile what reads messages of *writer*; ContractError likewise."""
+        """Compile the program that reads messages of *writer*; raises ContractError if the reader cannot read them."""
         return compile_program(resolve_record(writer, self._reader), self._column)
 
     def _compile(self, writer: Record) -> _Writer:
@@ -160,7 +162,7 @@ _REASONS: Final = {
     Status.TOO_MANY_ITEMS: f"more than {MAX_ITEMS} items",
     Status.MORE_ITEMS_THAN_BYTES: "more items than bytes",
     Status.BLOCK_SIZE: "a block of another size than it says",
-    Status.DUPLICATE_KEY: "a key stands twice",
+    Status.DUPLICATE_KEY: "a key occurs twice",
     Status.TOO_WIDE: f"columns of more than {MAX_COLUMN_BYTES} bytes",
 }
 

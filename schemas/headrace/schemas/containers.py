@@ -1,7 +1,7 @@
-"""Strict readers of what holds other values: unions with null, records, arrays and maps.
+"""Strict readers of types that hold other values: unions with null, records, arrays and maps.
 
-A failure rises through them and gathers its path on the way, so that the innermost field is named, with the byte at
-which its value begins; reading what is right costs nothing for it.
+An error passes through the readers, and each adds its part of the path. So the final error names the innermost field
+and the byte at which its value begins. Valid data has no cost from this.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from headrace.schemas.scalars import Read, scalar_reader
 from headrace.schemas.varint import Malformed, read_length, read_long
 
 NO_BRANCH: Final = "no branch of its union"
-FAILURES: Final = (Malformed, IndexError, struct.error)  # the last two: the data ends
+FAILURES: Final = (Malformed, IndexError, struct.error)  # the last two mean that the data ends
 
 
 def placed(error: Exception, position: int, part: str = "") -> Malformed:
-    """A failure, one step further out; data that ends is a failure of the value that began at *position*."""
+    """Return the error with *part* added to its path; for data that ends, an error at *position*."""
     failure = error if isinstance(error, Malformed) else Malformed("ends in the middle", position)
     if part:
         failure.path.insert(0, part)
@@ -27,7 +27,7 @@ def placed(error: Exception, position: int, part: str = "") -> Malformed:
 
 
 def joined(path: Sequence[str]) -> str:
-    """The parts of a path as one.
+    """Join the parts of a path.
 
     >>> joined(["items", "[2]", "price"])
     'items[2].price'
@@ -36,7 +36,7 @@ def joined(path: Sequence[str]) -> str:
 
 
 def optional_reader(read: Read, null_first: bool) -> Read:
-    """The reader of a value or null, null being the first or the second branch of its union."""
+    """Return the reader of a value or null; null is the first or the second branch of its union."""
     null, value = (0, 2) if null_first else (2, 0)  # zigzag of the branch's index
 
     def optional(data: bytes, position: int) -> tuple[Any, int]:
@@ -54,7 +54,11 @@ def optional_reader(read: Read, null_first: bool) -> Read:
 
 
 def record_reader(steps: Sequence[tuple[str, bool, Read]], defaults: Mapping[str, Any]) -> Read:
-    """The reader of a record: name of each field, whether it is kept, its reader; *defaults* are of other fields."""
+    """Return the reader of a record.
+
+    *steps* are the fields as written: the name, whether the value is kept, and the reader. *defaults* are the values of
+    the other fields.
+    """
 
     def record(data: bytes, position: int) -> tuple[Any, int]:
         fields = dict(defaults)
@@ -72,19 +76,19 @@ def record_reader(steps: Sequence[tuple[str, bool, Read]], defaults: Mapping[str
 
 
 class Room:
-    """What the items of one datum may still take in columns, in bytes."""
+    """Bytes that the items of one datum may still take in columns."""
 
     left = MAX_COLUMN_BYTES
 
     def take(self, width: int, offset: int) -> None:
-        """Take *width* of it; Malformed at *offset* when there is less."""
+        """Subtract *width* from it; raises Malformed at *offset* if less is left."""
         self.left -= width
         if self.left < 0:
             raise Malformed(f"columns of more than {MAX_COLUMN_BYTES} bytes", offset)
 
 
 def array_reader(read: Read, room: Room | None = None, width: int = 0) -> Read:
-    """The reader of an array's blocks of items; each takes *width* of *room*."""
+    """Return the reader of an array, which is written in blocks of items; each item takes *width* of *room*."""
 
     def array(data: bytes, position: int) -> tuple[Any, int]:
         items: list[Any] = []
@@ -108,7 +112,10 @@ def array_reader(read: Read, room: Room | None = None, width: int = 0) -> Read:
 
 
 def map_reader(read: Read, room: Room | None = None, width: int = 0) -> Read:
-    """The reader of a map, as a list of ``{"key", "value"}``; no key may stand twice. Each takes *width* of *room*."""
+    """Return the reader of a map as a list of ``{"key", "value"}``; raises Malformed if a key occurs twice.
+
+    Each entry takes *width* bytes of *room*.
+    """
     read_key = scalar_reader(Kind.STRING)
 
     def entry(data: bytes, position: int) -> tuple[Any, int]:
@@ -127,20 +134,20 @@ def map_reader(read: Read, room: Room | None = None, width: int = 0) -> Read:
     def map_(data: bytes, position: int) -> tuple[Any, int]:
         entries, after = read_entries(data, position)
         if len({entry["key"] for entry in entries}) != len(entries):
-            _refuse_twin(entry, data, position)
+            _refuse_duplicate_key(entry, data, position)
         return entries, after
 
     return map_
 
 
-def _refuse_twin(read: Read, data: bytes, start: int) -> None:
-    """Read a map again, to say which key is the one that stands twice."""
+def _refuse_duplicate_key(read: Read, data: bytes, start: int) -> None:
+    """Read a map again to find the key that occurs twice, and raise Malformed for it."""
     seen = set()
 
     def entry(data: bytes, position: int) -> tuple[Any, int]:
         value, after = read(data, position)
         if value["key"] in seen:
-            raise placed(Malformed("a key stands twice", position), position, "key")
+            raise placed(Malformed("a key occurs twice", position), position, "key")
         seen.add(value["key"])
         return value, after
 
@@ -148,7 +155,12 @@ def _refuse_twin(read: Read, data: bytes, start: int) -> None:
 
 
 def begin_block(data: bytes, position: int, seen: int) -> tuple[int, int, int]:
-    """Read a block's count: items in it, position of the first, and where it must end (-1: not said)."""
+    """Read the header of a block.
+
+    Returns:
+        The number of items, the position of the first item, and the position at which the block must end, or -1 if the
+        block does not give its size.
+    """
     start = position
     try:
         count, position = read_long(data, position)
@@ -160,6 +172,6 @@ def begin_block(data: bytes, position: int, seen: int) -> tuple[int, int, int]:
         raise Malformed("ends in the middle", start) from None
     if seen + count > MAX_ITEMS:
         raise Malformed(f"more than {MAX_ITEMS} items", start)
-    if count > len(data) - position:  # every item is a byte at least: the lint refuses empty ones
+    if count > len(data) - position:  # every item takes at least one byte: the lint refuses empty items
         raise Malformed("more items than bytes", start)
     return count, position, end

@@ -1,11 +1,11 @@
-"""Strict Avro binary into Arrow-ready values, one datum at a time.
+"""Strict decoder of Avro binary into values for Arrow, one datum at a time.
 
-The general decoders accept wrong data quietly (negative union and enum indexes, over-long varints, trailing
-bytes, booleans of 7) and one of them dies on deep nesting; see docs/adr/0003-strict-decoder.md. This one is
-compiled from a contract into closures, reads each byte once, refuses every encoding but the one a correct
-writer makes, and says which field and byte it stopped at, never a value.
+General decoders accept wrong data silently: negative union and enum indexes, over-long varints, trailing bytes,
+booleans of 7. One of them crashes on deep nesting; see docs/adr/0003-strict-decoder.md. This decoder is compiled from a
+contract into closures and reads each byte once. It accepts only the encoding that a correct writer produces. Its errors
+name the field and the byte, never a value.
 
-A datum of an older version is resolved to the newest one while it is read.
+A datum of an older version is resolved to the newest version while it is read.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ Decode: TypeAlias = Callable[[bytes], list[Any]]
 def compile_decoder(writer: Record, reader: Record) -> Decode:
     """Compile the function that reads a datum of *writer* as a list of values, in the order of *reader*'s fields.
 
-    Values are what Arrow takes: times and dates as integers, decimals as ``decimal.Decimal``, records as
-    dicts, maps as lists of ``{"key", "value"}``. A datum that is one behind a known header as well is refused, unless
-    one of the two contracts says that payloads have none.
+    Values have the types that Arrow takes: times and dates as integers, decimals as ``decimal.Decimal``, records as
+    dicts, maps as lists of ``{"key", "value"}``. A payload that is a datum both as it is and behind a known header is
+    refused, unless one of the two contracts declares that payloads have no header.
 
     Raises:
-        ContractError: *reader* cannot read what *writer* wrote.
+        ContractError: *reader* cannot read events of *writer*.
     """
     resolved = resolve_record(writer, reader)
     room = Room()
@@ -60,7 +60,7 @@ def compile_decoder(writer: Record, reader: Record) -> Decode:
         position = 0
         name = ""
         try:
-            for name, index, read in steps:  # noqa: B007 the error below says where it was
+            for name, index, read in steps:  # noqa: B007 the error below uses the last name
                 value, position = read(data, position)
                 if index >= 0:
                     row[index] = value
@@ -81,7 +81,7 @@ def compile_decoder(writer: Record, reader: Record) -> Decode:
 
 
 def value_reader(type_: Type) -> Read:
-    """The reader of one value of *type_*, wherever it stands."""
+    """Return the reader of one value of *type_*, for use at any position."""
     return _reader(resolve(type_, type_, ""), None)
 
 

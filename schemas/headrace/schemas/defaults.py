@@ -1,4 +1,4 @@
-"""A field's default as the value an older event is read with."""
+"""Default of a field as the value with which older events are read."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _PLAIN: Final[dict[Kind, Callable[[Any], Any]]] = {
 
 
 def default_value(field: Field, where: str) -> Any:
-    """The Arrow-ready value of a field that the writer did not know.
+    """Return the value, as Arrow takes it, of a field that the writer's version does not have.
 
     Raises:
-        ContractError: the field has no default, or one of a type that is not supported.
+        ContractError: the field has no default, or its default is of a type that is not supported.
     """
     value, type_ = field.default, field.type
     if value is MISSING:
@@ -51,7 +51,10 @@ def default_value(field: Field, where: str) -> Any:
 
 
 def _reordered(type_: Optional) -> str:
-    """Another order of the union is another encoding: only a field that nobody writes yet may get it."""
+    """Return a remedy for a default that is not of the union's first type.
+
+    Another order of the union is another encoding, so only a field that no version has yet may change it.
+    """
     if type_.null_first:
         return "write null as the default, or leave it out"
     return 'leave it out; only in a field that no version has yet, write ["null", type] with "default": null'

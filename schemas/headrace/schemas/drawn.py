@@ -1,4 +1,4 @@
-"""Events drawn at random from a contract, to learn whether its own data can be read as something else."""
+"""Random events of a contract, drawn to find out whether its payloads can also be read behind a header."""
 
 from __future__ import annotations
 
@@ -16,33 +16,34 @@ from headrace.schemas.varint import write_long
 Draw: TypeAlias = Callable[[], bytes]
 
 _EVENTS: Final = 1000
-_OFTEN: Final = 10  # of them
-_FEW: Final = 150  # of them: where so few of these begin as a header does, one in a hundred is not ambiguous
-_MOST_VALUES: Final = 50_000  # drawn for one contract: a record may have ten thousand columns
+_OFTEN: Final = 10  # of those events: with so many ambiguous ones, the contract is ambiguous
+# of those events: if fewer than _OFTEN of the first 150 begin as a header does, one in a hundred is not ambiguous
+_FEW: Final = 150
+_MOST_VALUES: Final = 50_000  # drawn for one contract, because a record may have ten thousand columns
 _SEED: Final = 20260101
 _DAY: Final = 20_454  # 2026-01-01, in days since 1970
 _TEXT: Final = bytes(
-    random.Random(_SEED).choices(  # noqa: S311 no secret
+    random.Random(_SEED).choices(  # noqa: S311 not a secret
         b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 -.", k=1024
     )
 )
-_LONGEST: Final = 20  # text
-_verdicts: dict[str, bool] = {}
+_LONGEST: Final = 20  # length of a drawn text
+_results: dict[str, bool] = {}
 
 
 def is_often_ambiguous(record: Record, fingerprint: str) -> bool:
-    """Return whether events of *record* often are a datum behind a known header too: one drawn event in a hundred is.
+    """Return whether at least one in a hundred drawn events of *record* is also a datum behind a known header.
 
-    A thousand events are drawn with a fixed seed. At the very beginning a fixed is drawn as a header, and a text is
-    never empty. The verdict is kept by the contract's *fingerprint*.
+    A thousand events are drawn with a fixed seed. If the first value is a fixed, it is drawn as a header; if it is a
+    text, it is never empty. The result is cached by the contract's *fingerprint*.
     """
-    if fingerprint not in _verdicts:
-        _verdicts[fingerprint] = not record.datum and _judge(record)
-    return _verdicts[fingerprint]
+    if fingerprint not in _results:
+        _results[fingerprint] = not record.datum and _judge(record)
+    return _results[fingerprint]
 
 
 def _judge(record: Record) -> bool:
-    drawer = _Drawer(random.Random(_SEED))  # noqa: S311 no secret
+    drawer = _Drawer(random.Random(_SEED))  # noqa: S311 not a secret
     begin, rest = drawer.first(record.fields[0].type), [drawer.of(field.type) for field in record.fields[1:]]
     decode = compile_decoder(record, Record(record.name, record.fields, datum=True))
     found = alike = 0
@@ -61,20 +62,20 @@ def _is_ambiguous(data: bytes, decode: Decode) -> bool:
         return False
     try:
         decode(data)
-    except UndecodableError:  # a map of one key twice, or too wide
+    except UndecodableError:  # a map with a key twice, or columns that are too wide
         return False
     return True
 
 
 class _Drawer:
-    """Makes functions that draw values as they are written; zero, empty and null are frequent, as in real data."""
+    """Factory of functions that draw encoded values; zero, empty and null are frequent, as in real data."""
 
     def __init__(self, chance: random.Random) -> None:
         self._chance = chance
         self.values = 0
 
     def first(self, type_: Type) -> Draw:
-        """What draws the first value of an event: as a header, where any bytes may stand."""
+        """Return a function that draws the first value of an event; a fixed begins as a header does."""
         match type_:
             case Record(fields=fields):
                 return _joined([self.first(fields[0].type), *(self.of(field.type) for field in fields[1:])])
@@ -86,7 +87,7 @@ class _Drawer:
                 return self.of(type_)
 
     def of(self, type_: Type) -> Draw:
-        """What draws a value of *type_*."""
+        """Return a function that draws a value of *type_*."""
         chance = self._chance
         match type_:
             case Optional(item, null_first):

@@ -1,4 +1,4 @@
-"""An event as the bytes that go over the wire: the one encoder of producers and of those who mend events."""
+"""Encoder of events into bytes, for producers and for edits of dead letters."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from headrace.schemas.registry import Contract
 
 
 def encode(contract: Contract, fields: Mapping[str, Any], schema: Any = None) -> bytes:
-    """Encode *fields* as :func:`headrace.schemas.validate.validate` gives them; by *schema*, if it is not the whole.
+    """Encode *fields* as :func:`headrace.schemas.validate.validate` returns them, by *schema* or the contract's own.
 
     Raises:
-        InvalidEventError: Avro cannot hold them, or they are larger than 1 MiB; never tells a value.
+        InvalidEventError: Avro cannot hold the fields, or they are larger than 1 MiB; never contains a value.
     """
     data = _written(contract, fields, schema or contract.avro)
     if len(data) > MAX_PAYLOAD_BYTES:
@@ -37,17 +37,17 @@ def _written(contract: Contract, fields: Mapping[str, Any], schema: Any) -> byte
         fastavro.schemaless_writer(out, schema, fields)
         return out.getvalue()
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, struct.error) as error:
-        name = type(error).__name__  # no more of it: its text may quote the value
+        name = type(error).__name__  # only the name: the error's text may quote the value
     raise InvalidEventError(
         contract.subject, f"Avro cannot hold it ({name})", "give plain values of the fields' types"
     ) from None
 
 
 def _refuse_two_readings(contract: Contract, data: bytes) -> None:
-    """Refuse what the job would refuse: bytes that are a datum behind a known header as well."""
+    """Refuse bytes that the job would refuse because they are also a datum behind a known header."""
     try:
         contract.decode(data)
         return
     except UndecodableError as error:
-        why = error.why  # no more of it: what it was raised for may hold the bytes
+        why = error.why  # only the reason: the error's context may hold the bytes
     raise InvalidEventError(contract.subject, f"its bytes are {why}", "or change what the event begins with")

@@ -1,4 +1,4 @@
-"""One field of an event as bytes; an event is its fields, one after the other."""
+"""Encoder of one field of an event; the bytes of an event are those of its fields, one after the other."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Encoder: TypeAlias = Callable[[Any], bytes]
 
 
 def compile_encoder(contract: Contract, field: Field) -> Encoder:
-    """Give what encodes a value of *field* that was checked, or MISSING where the contract's default is to be written.
+    """Return a function that encodes a checked value of *field*; for MISSING it writes the contract's default.
 
-    The encoder raises InvalidEventError as :func:`headrace.schemas.encode.encode` does. The kinds that most columns
-    are of are written here: Avro's library needs five times as long for one value.
+    The encoder raises InvalidEventError as :func:`headrace.schemas.encode.encode` does. This module encodes the kinds
+    that are most frequent itself: Avro's library needs five times as long for one value.
     """
     schema = {**contract.avro, "fields": [each for each in contract.avro["fields"] if each["name"] == field.name]}
     plain = _plain(field.type)

@@ -1,6 +1,7 @@
-"""Envelope to Pub/Sub attributes and back: CloudEvents, binary mode.
+"""Conversion of an envelope to Pub/Sub attributes and back: CloudEvents in binary mode.
 
-The binding is googleapis/google-cloudevents ``docs/spec/pubsub.md``: attributes prefixed ``ce-``, payload as is.
+The binding is googleapis/google-cloudevents ``docs/spec/pubsub.md``: attributes have the prefix ``ce-``, and the
+payload is unchanged.
 """
 
 from __future__ import annotations
@@ -13,20 +14,20 @@ from datetime import UTC, datetime, timedelta
 from headrace.schemas.errors import MalformedEnvelopeError, UnreadableTextError
 from headrace.schemas.times import read_instant
 
-SPEC_VERSION = "1.0"  # of CloudEvents; another one may mean something else by the same names
+SPEC_VERSION = "1.0"  # of CloudEvents; another version may give the same names another meaning
 CONTENT_TYPE = "application/avro"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
 _REFERENCE = re.compile(r"headrace:([a-z][a-z0-9_]{2,99}):([1-9][0-9]{0,5})")
-# The draft says content-type, its example ce-datacontenttype, the Go SDK Content-Type: write the first, read all.
+# The draft uses content-type, its example ce-datacontenttype, and the Go SDK Content-Type: write the first, read all.
 _CONTENT_TYPE_NAMES = ("content-type", "ce-datacontenttype")
 MAX_ID_BYTES = 1024  # the service's limit on an attribute's value
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class SchemaRef:
-    """A subject and a version: enough to find one contract.
+    """A subject and a version, which identify one contract.
 
     >>> SchemaRef.parse("headrace:order_placed:2")
     SchemaRef(subject='order_placed', version=2)
@@ -39,7 +40,7 @@ class SchemaRef:
 
     @classmethod
     def parse(cls, text: str) -> SchemaRef:
-        """Read ``headrace:<subject>:<version>``; ValueError when it is not one."""
+        """Read ``headrace:<subject>:<version>``; raises ValueError if *text* has another form."""
         match = _REFERENCE.fullmatch(text)
         if not match:
             raise ValueError("not of the form headrace:<subject>:<version>")
@@ -51,7 +52,7 @@ class SchemaRef:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """The attributes of one message, typed. *event_time* is aware, in UTC, to the microsecond."""
+    """The attributes of one message, typed. *event_time* is aware and in UTC, with microseconds."""
 
     event_id: str
     schema: SchemaRef
@@ -72,10 +73,10 @@ class Envelope:
 
     @classmethod
     def from_attributes(cls, attributes: Mapping[str, str]) -> Envelope:
-        """Read an envelope back.
+        """Read an envelope from Pub/Sub attributes.
 
         Raises:
-            MalformedEnvelopeError: an attribute is missing or not what it should be; names it, not its value.
+            MalformedEnvelopeError: an attribute is missing or invalid; names the attribute, not its value.
         """
         event_id = _required(attributes, "ce-id")
         try:
@@ -97,7 +98,7 @@ class Envelope:
 
 
 def to_rfc3339(moment: datetime) -> str:
-    """Write an aware time in UTC with ``Z``, as short as it is exact.
+    """Write an aware time in UTC with ``Z``, without losing digits and without needless ones.
 
     >>> to_rfc3339(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
     '2026-01-02T03:04:05Z'

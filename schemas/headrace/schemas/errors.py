@@ -1,4 +1,4 @@
-"""What can be wrong with a contract, an event or a message."""
+"""Errors of contracts, events and messages."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from headrace.errors import Exit, HeadraceError
 
 
 class ContractError(HeadraceError, ValueError, error_code="HR-101", exit_code=Exit.CONFIGURATION):
-    """A contract breaks a rule. The text says where, why and the remedy."""
+    """A contract breaks a rule. The text gives the place, the problem and the remedy."""
 
     def __init__(self, where: str, why: str, remedy: str) -> None:
         super().__init__(f"{where}: {why}; {remedy}")
@@ -21,7 +21,7 @@ class UnknownSchemaError(HeadraceError, LookupError, error_code="HR-102", exit_c
 
 
 class CompiledModuleError(HeadraceError, RuntimeError, error_code="HR-112", exit_code=Exit.CONFIGURATION):
-    """The compiled decoder was built from other sources than the Python code. The text says how to rebuild it."""
+    """The compiled decoder was built from other sources than the Python code. The text explains how to rebuild it."""
 
 
 class MalformedEnvelopeError(HeadraceError, ValueError, error_code="HR-106", exit_code=Exit.BUG):
@@ -35,8 +35,9 @@ class MalformedEnvelopeError(HeadraceError, ValueError, error_code="HR-106", exi
 class UndecodableError(HeadraceError, ValueError, error_code="HR-107", exit_code=Exit.BUG):
     """A payload is not one datum of its contract. The text names the field and the byte, never a value.
 
-    *path* is the innermost field, such as ``items[2].price`` or ``labels[0].key``, empty for the payload as a whole;
-    *offset* is the byte at which its value begins, or the first one too many; None where no byte is to blame.
+    *path* is the innermost field, such as ``items[2].price`` or ``labels[0].key``; it is empty for the payload as a
+    whole. *offset* is the byte at which the value begins, or the first byte after the datum; None if the error has no
+    position.
     """
 
     def __init__(self, why: str, path: str = "", offset: int | None = None) -> None:
@@ -55,7 +56,7 @@ class InvalidEventError(HeadraceError, ValueError, error_code="HR-103", exit_cod
 
 
 class UnreadableTextError(HeadraceError, ValueError, error_code="HR-104", exit_code=Exit.BUG):
-    """A text is not a value of the wanted type. The text of the error says why and the remedy, never the value."""
+    """A text is not a value of the wanted type. The error's text gives the problem and the remedy, never the value."""
 
     UNLIKE = "text that does not say a value of this field"
 

@@ -1,4 +1,4 @@
-"""The contract files of a folder, read without trusting what they are."""
+"""Reader of a folder of contract files, which does not trust their names, types or sizes."""
 
 from __future__ import annotations
 
@@ -23,8 +23,11 @@ _BYTE_ORDER_MARKS: Final = {
 
 
 class ContractFile(NamedTuple):
-    """One ``.avsc`` file. *subject* is the file's own name where that names no subject; *error* says why there is no
-    *ref* or no *text*."""
+    """One ``.avsc`` file.
+
+    *subject* is the file's full name if the name contains no valid subject. *error* is set if there is no *ref* or no
+    *text*.
+    """
 
     subject: str
     ref: SchemaRef | None
@@ -33,7 +36,7 @@ class ContractFile(NamedTuple):
 
 
 def contract_files(folder: Path) -> Iterator[ContractFile]:
-    """Read every ``.avsc`` file of *folder*, in the order of their names; what is wrong with one is for the caller.
+    """Read every ``.avsc`` file of *folder*, sorted by name. A file that cannot be used is returned with its error.
 
     Raises:
         ContractError: the folder cannot be read.
@@ -90,10 +93,10 @@ def _read(entry: Path) -> str:
 
 
 def _bytes(entry: Path) -> bytes:
-    """At most one byte more than a contract may have: a device or a pipe would never end."""
+    """Read at most one byte more than a contract may have, because a device or a pipe may never end."""
     _refuse_all_but_files(entry.name, entry.stat().st_mode)
     with open(os.open(entry, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-        _refuse_all_but_files(entry.name, os.fstat(file.fileno()).st_mode)  # it may have been replaced
+        _refuse_all_but_files(entry.name, os.fstat(file.fileno()).st_mode)  # the file may have been replaced
         return file.read(MAX_FILE_BYTES + 1)
 
 

@@ -1,8 +1,8 @@
-"""JSON values into the Python values of a contract: what a line of NDJSON says.
+"""Conversion of JSON values, such as a line of NDJSON, into the Python values of a contract.
 
-Times are RFC 3339, or as databases and BigQuery's exports write them; dates ISO 8601; bytes base64. Numbers are JSON's
-or text; a double, which only files and databases have, counts as it is printed. Everything else is as JSON has it.
-:mod:`headrace.schemas.strict_json` reads the line itself.
+Times are RFC 3339, or as databases and BigQuery's exports write them; dates are ISO 8601; bytes are base64. Numbers are
+JSON numbers or text. A double, which only files and databases have, is read as the digits that Python prints for it.
+All other values keep their JSON form. :mod:`headrace.schemas.strict_json` parses the line itself.
 """
 
 from __future__ import annotations
@@ -83,12 +83,12 @@ _NUMBERS: Final[Mapping[Kind, Callable[[Number], Any]]] = {
 
 
 def fields_from_json(record: Record, value: object, path: str = "") -> Any:
-    """Turn a JSON object into the fields of *record*.
+    """Convert a JSON object into the fields of *record*.
 
-    What JSON can say directly is left for :func:`headrace.schemas.validate.validate` to judge.
+    Values that JSON expresses directly are checked later, by :func:`headrace.schemas.validate.validate`.
 
     Raises:
-        InvalidEventError: a text is not the time, number or bytes its field wants; never shows the text.
+        InvalidEventError: a text is not the time, number or bytes that its field needs; never contains the text.
     """
     if not isinstance(value, Mapping):
         return value
@@ -99,7 +99,7 @@ def fields_from_json(record: Record, value: object, path: str = "") -> Any:
 
 
 def convert(type_: Type, value: Any, path: str) -> Any:
-    """Turn one JSON value into one of *type_*; raises InvalidEventError likewise, which names *path*."""
+    """Convert one JSON value into a value of *type_*; raises InvalidEventError, which names *path*."""
     match type_:
         case Optional():
             return None if value is None else convert(type_.item, value, path)
@@ -137,5 +137,5 @@ def _read(read: Callable[[Any], Any], given: Any, path: str) -> Any:
     try:
         return read(given)
     except UnreadableTextError as error:
-        why, remedy = error.why, error.remedy  # no more of it: what it was raised for may quote the text
+        why, remedy = error.why, error.remedy  # only these: the error's context may quote the text
     raise InvalidEventError(path, why, remedy) from None

@@ -1,7 +1,7 @@
 """Headers that other systems write in front of a datum.
 
-A payload may begin as one of them does and still be one datum, or a datum behind that header: whoever reads it as the
-wrong one puts values into the wrong columns, personal ones into columns that are not masked.
+A payload can begin like one of them and still be a datum without a header, or it can be a datum behind that header.
+Reading it the wrong way puts values into the wrong columns, and personal values into columns that are not masked.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from headrace.schemas.errors import UndecodableError
 
 
 class Header(NamedTuple):
-    """One header: what it begins with, its length in bytes, and what it is."""
+    """One header: its first bytes, its length in bytes, and its description."""
 
     magic: bytes
     length: int
     name: str
 
 
-# As in native/columns/decode.c.
+# The same list is in native/columns/decode.c.
 HEADERS: Final = (
     Header(b"\0", 5, "00 and an id of 4 bytes, as Confluent and Apicurio write it"),
     Header(b"\0", 9, "00 and an id of 8 bytes, as Apicurio writes it"),
@@ -31,7 +31,7 @@ FIRST_BYTES: Final = frozenset(header.magic[0] for header in HEADERS)
 
 
 def header_before(data: bytes, decode: Callable[[bytes], Any]) -> Header | None:
-    """Return the header of *data* behind which *decode* reads a datum, whatever its id; None without one."""
+    """Return the header of *data*, with any id in it, behind which *decode* reads a datum; None without one."""
     for header in HEADERS:
         if data.startswith(header.magic) and len(data) > header.length:
             try:
@@ -43,7 +43,7 @@ def header_before(data: bytes, decode: Callable[[bytes], Any]) -> Header | None:
 
 
 def two_readings(length: int) -> UndecodableError:
-    """Return the error of a payload that is a datum both as it is and behind a header of *length* bytes."""
+    """Return the error for a payload that is a datum both as it is and behind a header of *length* bytes."""
     name = next(header.name for header in HEADERS if header.length == length)
     return UndecodableError(
         f"one datum from the first byte, and one behind a header of {length} bytes ({name}); where no header is meant, "

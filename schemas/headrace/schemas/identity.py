@@ -1,4 +1,4 @@
-"""One id for one event, whoever derives it."""
+"""Derivation of event ids: every program derives the same id for the same event."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from headrace.schemas.envelope import to_rfc3339
 from headrace.schemas.model import Field, Kind, Scalar
 from headrace.schemas.registry import Contract
 
-# The namespace of every derived id; changing it would change what "the same event" means.
+# Namespace of every derived id. Changing it would give all events new ids.
 NAMESPACE: Final = UUID("6f0f5a0e-3c58-5b6e-9a55-0d8a3d0c7a11")
 _NAMESPACE_BYTES: Final = NAMESPACE.bytes
 _VARIANT: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
@@ -23,10 +23,10 @@ _as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def derive_event_id(contract: Contract, fields: Mapping[str, Any]) -> str | None:
-    """Derive the UUIDv5 of an event from its contract's ``identity`` fields; None when it declares none.
+    """Derive the UUIDv5 of an event from its contract's ``identity`` fields; None if it declares none.
 
-    *fields* must have passed :func:`headrace.schemas.validate.validate`. The version takes no part: an event stays
-    the same event when its contract grows.
+    *fields* must be the result of :func:`headrace.schemas.validate.validate`. The contract's version does not affect
+    the id: an event keeps its id when its contract gets a new version.
     """
     if not contract.options.identity:
         return None
@@ -36,9 +36,9 @@ def derive_event_id(contract: Contract, fields: Mapping[str, Any]) -> str | None
 
 
 def id_of(subject: str, named: Sequence[str]) -> str:
-    """UUIDv5 of the compact JSON array of the subject and of *named*, each in JSON: what tells its events apart.
+    """Return the UUIDv5 of the compact JSON array of the subject and of *named*, the identity values in JSON.
 
-    UnicodeEncodeError when it holds half a character.
+    Raises UnicodeEncodeError for text with half a surrogate pair.
 
     >>> id_of("order_placed", ["7"])
     '47d7a7be-9466-5b6f-a4e7-91861e914f4a'
@@ -50,7 +50,7 @@ def id_of(subject: str, named: Sequence[str]) -> str:
 
 
 def in_json(field: Field, value: Any) -> str:
-    """The *value* of *field* in JSON, in the one way in which ids have it."""
+    """Return the *value* of *field* in the JSON form from which ids are derived."""
     plain = _canonical(value)
     return _as_json(plain.lower() if field.type == _UUID else plain)
 
@@ -72,6 +72,6 @@ def _canonical(value: Any) -> Any:
 
 
 def _plain(value: Decimal) -> str:
-    """Every digit and no trailing zero; ``normalize`` would round to the context's 28 digits."""
+    """Write every digit without trailing zeros; ``normalize`` would round to the context's 28 digits."""
     text = format(value, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text

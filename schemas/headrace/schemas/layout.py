@@ -1,4 +1,4 @@
-"""The Arrow columns of a record as a tree: how the values of each lie in memory, whatever writes them."""
+"""Arrow columns of a record as a tree: the memory layout of their values, for every decoder."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from headrace.schemas.model import Array, Decimal, Enumeration, Fixed, Kind, Map
 
 
 class Layout(IntEnum):
-    """How values lie in memory; as in ``native/columns/column.h``."""
+    """Memory layout of a column's values; the same numbers are in ``native/columns/column.h``."""
 
     BITS = 0
     INT32 = 1
@@ -36,12 +36,12 @@ class Column:
 
     @property
     def span(self) -> int:
-        """How many columns it is, with all below it."""
+        """Number of columns of this tree, with this one."""
         return 1 + sum(child.span for child in self.children)
 
     @property
     def width(self) -> int:
-        """The most bytes that one value takes beside its text, the items of lists left out."""
+        """The most bytes that one value takes, without its text and without the items of lists."""
         own = _WIDTHS[self.layout] + self.nullable
         return own if self.layout is Layout.LIST else own + sum(child.width for child in self.children)
 
@@ -73,12 +73,14 @@ _KEY: Final = Column(Layout.VARIABLE, nullable=False)
 
 
 def columns_of(record: Record) -> Column:
-    """All columns of a record, as the one struct that it is."""
+    """Return all columns of a record, as one struct."""
     return column_of(record)
 
 
 def amplification(type_: Type) -> int:
-    """The most bytes of columns that one byte on the wire becomes: an array of large records of nulls is worst."""
+    """Return the most bytes of columns that one byte of payload becomes. An array of large records of nulls is the
+    worst.
+    """
     match type_:
         case Optional(item):
             return amplification(item)
@@ -98,7 +100,7 @@ def amplification(type_: Type) -> int:
 
 
 def shortest(type_: Type) -> int:
-    """The fewest bytes of a value on the wire."""
+    """Return the fewest bytes of a value in a payload."""
     match type_:
         case Record(fields=fields):
             return sum(shortest(field.type) for field in fields)
@@ -115,7 +117,7 @@ def shortest(type_: Type) -> int:
 
 
 def column_of(type_: Type) -> Column:
-    """The column of one type, and those below it."""
+    """Return the column of one type, with the columns below it."""
     nullable = isinstance(type_, Optional)
     match bare(type_):
         case Record(fields=fields):
@@ -138,7 +140,7 @@ def column_of(type_: Type) -> Column:
 
 
 def pack(column: Column) -> bytes:
-    """The layout, whether it may be null and the span of every column, as int32: what the compiled module reads."""
+    """Encode each column's layout, nullability and span as int32, for the compiled module."""
     numbers = array("i")
     for each in _walk(column):
         numbers.extend((each.layout, each.nullable, each.span))

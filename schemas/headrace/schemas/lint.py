@@ -1,4 +1,4 @@
-"""Rules a contract must keep, so that no payload can hurt and no personal value can slip through."""
+"""Rules for contracts: they keep payloads within limits, and personal values out of columns that are not masked."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ from headrace.schemas.model import (
     walk,
 )
 
-# BigQuery's streaming refuses rows of partitions further back
-# (cloud.google.com/bigquery/docs/streaming-data-into-bigquery).
+# BigQuery's streaming refuses rows of older partitions (cloud.google.com/bigquery/docs/streaming-data-into-bigquery).
 STREAMING_REACHES_BACK: Final = timedelta(days=1825)
 MAX_PARTITIONS: Final = 10_000  # BigQuery's limit for one table
-MAX_AMPLIFICATION: Final = 4096  # bytes of columns for one byte on the wire: an array of 450 optional doubles
+# bytes of columns for one byte of payload: an array of 450 optional doubles has as many
+MAX_AMPLIFICATION: Final = 4096
 _TOKENISED: Final = frozenset({Kind.STRING, Kind.UUID, Kind.INT, Kind.LONG, Kind.BYTES})
 _CLUSTERED: Final = INSTANTS | {
     Kind.STRING,
@@ -54,7 +54,7 @@ _CLUSTERED: Final = INSTANTS | {
 
 
 def lint(record: Record, options: TableOptions, where: str, derived: Sequence[Field] = ()) -> None:
-    """Check one contract, with its *derived* columns; ContractError for the first rule it breaks."""
+    """Check one contract and its *derived* columns; raises ContractError for the first rule that it breaks."""
     fields = {field.name: field for field in record.fields}
     _check_table(options, where)
     _check_event_time(fields, options, where)
@@ -73,7 +73,7 @@ def lint(record: Record, options: TableOptions, where: str, derived: Sequence[Fi
 
 
 def lint_payloads(record: Record, fingerprint: str, where: str) -> None:
-    """Refuse a contract whose own events often read whole behind a header too; *fingerprint* is the contract's."""
+    """Refuse a contract whose own events can often be read behind a header too; *fingerprint* is the contract's."""
     if is_often_ambiguous(record, fingerprint):
         raise ContractError(
             f"{where}.headrace.encoding",

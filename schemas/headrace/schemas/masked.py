@@ -1,4 +1,4 @@
-"""What a record's columns are after masking: the tree that tables and rows are made of."""
+"""Columns of a record after masking: the tree from which tables and rows are made."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TOKEN: Final = Scalar(Kind.STRING)
 
 
 def masked(record: Record) -> Record:
-    """Return the record as it is written: without omitted fields, redacted ones optional, tokens as text."""
+    """Return the record as it is stored: without omitted fields, with redacted fields optional and tokens as text."""
     fields = (_masked_field(field) for field in record.fields)
     return Record(record.name, tuple(field for field in fields if field is not None))
 
@@ -63,7 +63,7 @@ def _masked_type(type_: Type) -> Type:
 
 
 def _emptied(type_: Type) -> Type:
-    """Arrays and maps are emptied; everything else becomes null."""
+    """Return the type of a redacted value: arrays and maps become empty, every other value becomes null."""
     return type_ if isinstance(type_, Array | Map | Optional) else Optional(type_)
 
 

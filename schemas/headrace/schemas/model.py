@@ -1,4 +1,4 @@
-"""A contract's fields and types, as a small tree that every other module walks."""
+"""A contract's fields and types, as a small tree that the other modules walk."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 
 
 class Kind(StrEnum):
-    """The scalar types, logical types among them, that need no parameter."""
+    """Scalar types, with the logical types that need no parameter."""
 
     BOOLEAN = "boolean"
     INT = "int"
@@ -29,7 +29,7 @@ class Kind(StrEnum):
 
 
 MAX_ITEMS: Final = 100_000  # of one array or map
-MAX_COLUMN_BYTES: Final = 16_777_216  # of one datum's items in columns: a byte on the wire may be many there
+MAX_COLUMN_BYTES: Final = 16_777_216  # of one datum's items in columns, where one byte of payload may become many
 NUMBERS: Final = frozenset({Kind.INT, Kind.LONG, Kind.FLOAT, Kind.DOUBLE})
 INSTANTS: Final = frozenset({Kind.TIMESTAMP_MILLIS, Kind.TIMESTAMP_MICROS})
 
@@ -51,7 +51,7 @@ class Decimal:
 
     @property
     def numeric(self) -> bool:
-        """Whether NUMERIC holds it, 29 digits before the point and 9 after it; BIGNUMERIC holds 38 and 38."""
+        """Whether NUMERIC holds it: 29 digits before the point and 9 after it. BIGNUMERIC holds 38 and 38."""
         return self.scale <= 9 and self.precision - self.scale <= 29
 
 
@@ -64,7 +64,7 @@ class Fixed:
 
 @dataclass(frozen=True, slots=True)
 class Enumeration:
-    """One of *symbols*; an unknown symbol of another version reads as *default*."""
+    """One of *symbols*; a symbol that another version does not know is read as its *default*."""
 
     symbols: tuple[str, ...]
     default: str | None = None
@@ -79,7 +79,7 @@ class Array:
 
 @dataclass(frozen=True, slots=True)
 class Map:
-    """String keys, each once, to values of one type."""
+    """Unique string keys, with values of one type."""
 
     values: Type
 
@@ -94,9 +94,9 @@ class Optional:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Named fields, in the order of the wire.
+    """Named fields, in the order of the payload.
 
-    *datum* is what the outermost record says of its payloads: they have no header, whatever they begin with.
+    *datum* is set on the outermost record if its payloads have no header, whatever their first bytes are.
     """
 
     name: str
@@ -108,7 +108,7 @@ Type: TypeAlias = Scalar | Decimal | Fixed | Enumeration | Array | Map | Optiona
 
 
 class Mask(StrEnum):
-    """What happens to a personal value before anything can store it."""
+    """Masks: how a personal value is changed before it is stored."""
 
     REDACT = "redact"
     TOKENISE = "tokenise"
@@ -118,7 +118,7 @@ class Mask(StrEnum):
 
 
 class Generalise(StrEnum):
-    """What a value is generalised to."""
+    """Targets of the mask ``generalise``."""
 
     MONTH = "month"
     YEAR = "year"
@@ -128,9 +128,9 @@ class Generalise(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pii:
-    """A field's classification: personal, of *kind*, and masked by *mask*.
+    """A field's classification: personal data of *kind*, masked by *mask*.
 
-    ``keep_first`` and ``keep_last`` are characters (partial); ``size`` is a bucket's width.
+    ``keep_first`` and ``keep_last`` are numbers of characters (partial); ``size`` is a bucket's width.
     """
 
     kind: str
@@ -143,14 +143,14 @@ class Pii:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class NotPersonal:
-    """The field says ``"pii": "none"``."""
+    """The classification ``"pii": "none"``."""
 
     def __repr__(self) -> str:
         return "NOT_PERSONAL"
 
 
 class Missing(Enum):
-    """A field without a default: an enum, so that it is itself after pickling too."""
+    """Marker of a field without a default. It is an enum, so that its identity survives pickling."""
 
     MISSING = "missing"
 
@@ -161,7 +161,7 @@ MISSING: Final = Missing.MISSING
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of a record. *pii* is None where the field does not say."""
+    """One field of a record. *pii* is the classification, or None without one."""
 
     name: str
     type: Type
@@ -176,17 +176,17 @@ class Field:
 
     @property
     def mask(self) -> Pii | None:
-        """How the field is masked, or None when it is not."""
+        """The mask of the field; None if it is not masked."""
         return self.pii if isinstance(self.pii, Pii) else None
 
 
 def bare(type_: Type) -> Type:
-    """Take the null away from a type."""
+    """Return a type without its null."""
     return type_.item if isinstance(type_, Optional) else type_
 
 
 def inner(type_: Type) -> Type:
-    """Take nulls, arrays and maps away from a type: what its innermost values are."""
+    """Return the type of the innermost values, without nulls, arrays and maps."""
     match type_:
         case Optional(item=item) | Array(items=item) | Map(values=item):
             return inner(item)

@@ -1,8 +1,7 @@
-"""Strict readers of numbers; whatever reads one of them out of a text or out of JSON reads it here.
+"""Strict readers of numbers; every module that reads a number from text or JSON uses them.
 
-Digits are ASCII's, without separators. Nothing is cut: a number that a field cannot hold is refused. Only for ``float``
-and ``double``, which are approximate by nature, the nearest value is taken; a number that would become infinite or zero
-is refused.
+Digits are ASCII, without separators. No digit is lost: a number that a field cannot hold is refused. Only ``float`` and
+``double``, which are approximate, take the nearest value; a number that would become infinite or zero is refused.
 """
 
 from __future__ import annotations
@@ -21,17 +20,17 @@ MAX_DIGITS: Final = 1_000
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,5})?")
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,40}")
 _SPECIAL: Final = frozenset({"nan", "inf", "+inf", "-inf", "infinity", "+infinity", "-infinity"})
-_LARGEST_POWER: Final = 400  # of ten; beyond it nothing that a contract can hold begins
+_LARGEST_POWER: Final = 400  # of ten; no number beyond it fits into a column of a contract
 _BLANKS: Final = " \t"
 _FLOAT: Final = struct.Struct("<f")
 _EXACT: Final = Context(prec=MAX_DIGITS, traps=[Inexact, InvalidOperation])
 
 
 def read_decimal(text: str) -> Decimal:
-    """Read a finite number, every digit of it.
+    """Read a finite number with all its digits.
 
     Raises:
-        UnreadableTextError: the text is no such number; the error never shows the text.
+        UnreadableTextError: the text is not a finite number; the error never contains the text.
     """
     text = text.strip(_BLANKS)
     if len(text) > MAX_DIGITS or not _NUMBER.fullmatch(text):
@@ -43,7 +42,7 @@ def read_whole(text: str) -> int:
     """Read a whole number; ``12.0`` is one too.
 
     Raises:
-        UnreadableTextError: the text is no such number; the error never shows the text.
+        UnreadableTextError: the text is not a whole number; the error never contains the text.
     """
     text = text.strip(_BLANKS)
     if _WHOLE.fullmatch(text):
@@ -55,10 +54,10 @@ def read_whole(text: str) -> int:
 
 
 def read_floating(text: str, single: bool = False) -> float:
-    """Read a number as the nearest double (*single*: to be a float); NaN and infinities only by their names.
+    """Read a number as the nearest double, or as a float if *single*; NaN and infinities only by name.
 
     Raises:
-        UnreadableTextError: the text is no such number, or would become infinite or zero; the error never shows the
+        UnreadableTextError: the text is not a number, or it would become infinite or zero; the error never contains the
             text.
     """
     text = text.strip(_BLANKS)
@@ -66,10 +65,10 @@ def read_floating(text: str, single: bool = False) -> float:
 
 
 def whole(value: Decimal) -> int:
-    """Turn a number without a fraction into an integer.
+    """Convert a number without a fraction into an integer.
 
     Raises:
-        UnreadableTextError: it has a fraction, or is none.
+        UnreadableTextError: the number has a fraction, or it is not finite.
     """
     if not value.is_finite() or value.adjusted() > _LARGEST_POWER or value != value.to_integral_value():
         raise UnreadableTextError(_WRITE_WHOLE, "a number that is not whole")
@@ -77,10 +76,10 @@ def whole(value: Decimal) -> int:
 
 
 def floating(value: Decimal, single: bool = False) -> float:
-    """Turn a number into the nearest double; *single*: it is to be a float.
+    """Convert a number into the nearest double; *single* checks that a float can hold it too.
 
     Raises:
-        UnreadableTextError: a finite number would become infinite, or one that is not zero would become zero.
+        UnreadableTextError: a finite number would become infinite, or a number other than zero would become zero.
     """
     if value.is_snan():
         raise UnreadableTextError("write NaN", "a signalling NaN")
@@ -97,10 +96,10 @@ def floating(value: Decimal, single: bool = False) -> float:
 
 
 def at_scale(value: Decimal, precision: int, scale: int) -> Decimal | None:
-    """Write a finite number with exactly *scale* digits after the point: 12.5 and 12.500 are 12.50.
+    """Return a finite number with exactly *scale* digits after the point: 12.5 and 12.500 become 12.50.
 
-    None where that would lose a digit, or takes more than *precision* digits. Zero has no sign. However many digits or
-    zeros *value* has, none are written out.
+    Returns None if that would lose a digit, or needs more than *precision* digits. Zero has no sign. The cost does not
+    depend on the number of digits or zeros of *value*.
     """
     if not value:
         return Decimal((0, (0,), -scale))
@@ -118,10 +117,11 @@ def _unit(scale: int) -> Decimal:
 
 
 def exact(value: Any) -> Decimal:
-    """Turn a number of JSON or of a file, or a text that says one, into all its digits; a double as it is printed.
+    """Convert a number of JSON or of a file, or a text with a number, into all its digits; a double as Python prints
+    it.
 
     Raises:
-        UnreadableTextError: it is no finite number: booleans are none.
+        UnreadableTextError: the value is not a finite number; booleans are not numbers.
     """
     match value:
         case bool():
@@ -139,10 +139,10 @@ def exact(value: Any) -> Decimal:
 
 
 def micros_of(value: Any, each: int) -> int:
-    """Count the microseconds of a number of units; *each* unit has so many.
+    """Convert a number of units into microseconds; one unit has *each* microseconds.
 
     Raises:
-        UnreadableTextError: it is no number, or finer than a microsecond.
+        UnreadableTextError: the value is not a number, or it is finer than a microsecond.
     """
     number = exact(value)
     if number.adjusted() > _LARGEST_POWER:

@@ -1,4 +1,4 @@
-"""Avro JSON into the tree of :mod:`headrace.schemas.model`, refusing what the tree cannot hold."""
+"""Parser of Avro JSON into the tree of :mod:`headrace.schemas.model`; refuses types that the tree cannot hold."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from headrace.schemas.model import (
 )
 
 MAX_DEPTH = 32
-MAX_LEVELS = 15  # of nested records: BigQuery's limit, and a map is one
-MAX_COLUMNS = 10_000  # of one table, nested ones among them: BigQuery's limit
-MAX_NAME = 128  # characters of any name in a contract; of a column BigQuery would take 300
+MAX_LEVELS = 15  # of nested records: BigQuery's limit; a map is one level
+MAX_COLUMNS = 10_000  # of one table, with nested ones: BigQuery's limit
+MAX_NAME = 128  # characters of any name in a contract; BigQuery allows 300 for a column
 _NAME = re.compile(rf"[A-Za-z_][A-Za-z0-9_]{{0,{MAX_NAME - 1}}}")
 _PRIMITIVES = {"boolean", "int", "long", "float", "double", "string", "bytes"}
 _LOGICAL = {
@@ -51,24 +51,25 @@ _FIELD_KEYS = {"name", "type", "doc", "default", "pii"}
 
 
 def parse_record(avro: Mapping[str, Any], where: str) -> Record:
-    """Turn a record's JSON into a tree. ContractError says where, why and the remedy."""
+    """Convert a record's JSON into a tree. ContractError gives the place, the problem and the remedy."""
     if avro.get("type") != "record":
         raise ContractError(where, "not a record", 'an event is a record: say "type": "record"')
     return _Parser().record(avro, where, 1)
 
 
 def parse_type(avro: object, where: str) -> Type:
-    """Turn one type's JSON into a tree; it can name no other. ContractError likewise."""
+    """Convert one type's JSON into a tree; it cannot use names of other types. Raises ContractError likewise."""
     return _Parser().type(avro, where, 1)
 
 
 class _Parser:
-    """Remembers named types, so that a name used again finds its definition and a recursive one is refused."""
+    """Parser that keeps named types, so that it finds a definition by its name and refuses a recursive type."""
 
     def __init__(self) -> None:
         self._named: dict[str, Type] = {}
         self._open: set[str] = set()
-        self._sizes: dict[str, tuple[int, int]] = {}  # of each record: levels and columns, used names unfolded
+        # of each record: levels and columns, with every use of a named type counted
+        self._sizes: dict[str, tuple[int, int]] = {}
 
     def record(self, avro: Mapping[str, Any], where: str, depth: int) -> Record:
         _refuse_keys(avro, _RECORD_KEYS if depth == 1 else _RECORD_KEYS - {"headrace"}, where)
@@ -81,8 +82,10 @@ class _Parser:
         parsed = tuple(self._field(field, where, number, depth) for number, field in enumerate(fields))
         self._open.discard(name)
         lowered = [field.name.lower() for field in parsed]
-        for twin in {name for name in lowered if lowered.count(name) > 1}:
-            raise ContractError(f"{where}.{twin}", "named twice", "rename one; BigQuery ignores upper and lower case")
+        for duplicate in {name for name in lowered if lowered.count(name) > 1}:
+            raise ContractError(
+                f"{where}.{duplicate}", "named twice", "rename one; BigQuery ignores upper and lower case"
+            )
         self._measure(name, parsed, where)
         record = Record(name, parsed)
         self._named[name] = record
@@ -276,7 +279,7 @@ def _unknown_logical_type(logical: object, base: object, where: str) -> Contract
 
 
 def check_doc(avro: Mapping[str, Any], where: str) -> str:
-    """Read a doc; null counts as absent. ContractError when it is not text."""
+    """Read a doc; null counts as absent. Raises ContractError if it is not text."""
     doc = avro.get("doc")
     if doc is not None and not isinstance(doc, str):
         raise ContractError(f"{where}.doc", "not text", "write a sentence, or leave doc out")

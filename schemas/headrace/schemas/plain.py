@@ -1,8 +1,8 @@
-"""What a caller's objects denote, as exact built-in values.
+"""Copies of a caller's objects as exact built-in values.
 
-An object of a subclass may answer each question differently, or fail with its value in the error. So what it holds is
-copied without its own code where that is possible; the rest is asked once, through :func:`ask`. Each function returns
-None for a value of another type.
+An object of a subclass may answer the same question differently each time, or raise an error that contains its value.
+So these functions copy the content without the object's own code where possible, and ask it once, by :func:`ask`, for
+the rest. Each function returns None for a value of another type.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _ALL: Final = slice(None)
 
 
 class Moment(NamedTuple):
-    """A datetime in parts: what clocks show, and how far they are from UTC; None where it has no offset."""
+    """A datetime in parts: the clock time, and its offset from UTC; None if it has no offset."""
 
     wall: datetime
     offset: timedelta | None
@@ -34,7 +34,7 @@ def ask(question: Callable[[Any], T], value: object, path: str) -> T:
     """Ask *value* a question that its own code may answer.
 
     Raises:
-        InvalidEventError: its code raised something. Nothing of that is kept, not even as the error's context.
+        InvalidEventError: the value's code raised an error. Nothing of that error is kept, not even as the context.
     """
     try:
         return question(value)
@@ -45,56 +45,56 @@ def ask(question: Callable[[Any], T], value: object, path: str) -> T:
 
 
 def name_of(value: object) -> str:
-    """The name of a value's type."""
+    """Return the name of a value's type."""
     name: str = _NAME(type(value))
     return name
 
 
 def text_of(value: Any) -> str | None:
-    """An exact text."""
+    """Return an exact text."""
     return str.__str__(value) if issubclass(type(value), str) else None
 
 
 def bytes_of(value: Any) -> bytes | None:
-    """Exact bytes."""
+    """Return exact bytes."""
     return bytes.__getitem__(value, _ALL) if issubclass(type(value), bytes) else None
 
 
 def whole_of(value: Any) -> int | None:
-    """An exact integer; a boolean is none."""
+    """Return an exact integer; None for a boolean."""
     if type(value) is bool or not issubclass(type(value), int):
         return None
     return int.__index__(value)
 
 
 def number_of(value: Any) -> int | float | None:
-    """An exact float or integer; a boolean is none."""
+    """Return an exact float or integer; None for a boolean."""
     return float.__float__(value) if issubclass(type(value), float) else whole_of(value)
 
 
 def decimal_of(value: Any) -> Decimal | None:
-    """An exact decimal."""
+    """Return an exact decimal."""
     return Decimal(value) if issubclass(type(value), Decimal) else None
 
 
 def uuid_of(value: object, path: str) -> str | None:
-    """The 36 characters of a UUID."""
+    """Return the 36 characters of a UUID."""
     return ask(_uuid, value, path) if issubclass(type(value), UUID) else None
 
 
 def date_of(value: object, path: str) -> date | None:
-    """An exact date; a datetime is none."""
-    if type(value) is date:  # isinstance would ask a value of another type for its class
+    """Return an exact date; None for a datetime."""
+    if type(value) is date:  # isinstance would run code of a value of another type
         return value
     is_date = issubclass(type(value), date) and not issubclass(type(value), datetime)
     return ask(_date, value, path) if is_date else None
 
 
 def time_of(value: object, path: str) -> time | None:
-    """An exact time of day without a zone.
+    """Return an exact time of day; None if it has a time zone.
 
     Raises:
-        InvalidEventError: it is finer than a microsecond.
+        InvalidEventError: the time is finer than a microsecond.
     """
     if not issubclass(type(value), time):
         return None
@@ -103,10 +103,10 @@ def time_of(value: object, path: str) -> time | None:
 
 
 def moment_of(value: object, path: str) -> Moment | None:
-    """An exact datetime; what is not equal to itself, as pandas' NaT, is none.
+    """Return an exact datetime; None for a value that is not equal to itself, such as pandas' NaT.
 
     Raises:
-        InvalidEventError: it is finer than a microsecond.
+        InvalidEventError: the datetime is finer than a microsecond.
     """
     if not issubclass(type(value), datetime):
         return None
@@ -115,19 +115,19 @@ def moment_of(value: object, path: str) -> Moment | None:
 
 
 def is_no_time(value: object, path: str) -> bool:
-    """Whether *value* is a date or datetime that is not equal to itself, as pandas' NaT."""
+    """Return whether *value* is a date or datetime that is not equal to itself, such as pandas' NaT."""
     return issubclass(type(value), date) and ask(_differs_from_itself, value, path)
 
 
 def items_of(value: object, path: str) -> list[Any] | None:
-    """The items of a list or tuple, at most one more than an array may have."""
+    """Return the items of a list or tuple; of a subclass, too, at most one more than an array may have."""
     if not issubclass(type(value), list | tuple):
         return None
     return ask(_items, value, path)
 
 
 def entries_of(value: object, path: str) -> list[tuple[Any, Any]] | None:
-    """The keys of a mapping with their values, at most one more than a map may have."""
+    """Return the keys of a mapping with their values; at most one more than a map may have."""
     return ask(_entries, value, path)
 
 
@@ -165,7 +165,7 @@ def _differs_from_itself(value: object) -> bool:
 
 
 def _is_finer(value: object) -> bool:
-    return bool(getattr(value, "nanosecond", 0))  # of pandas' Timestamp
+    return bool(getattr(value, "nanosecond", 0))  # an attribute of pandas' Timestamp
 
 
 def _not_finer(found: T, is_finer: bool, path: str) -> T:

@@ -1,7 +1,7 @@
-"""A resolved pair of contracts as a flat program: what the compiled module runs over one message after the other.
+"""Compiler of a resolved pair of contracts into a flat program, which the compiled module runs for each message.
 
-An instruction is six int32: what to do, how null is written, the column, the instruction after it, and two operands.
-``native/columns/decode.h`` is its other half.
+An instruction is six int32: the opcode, the encoding of null, the column, the index of the next instruction, and two
+operands. ``native/columns/decode.h`` describes the same format.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from headrace.schemas.scalars import BOUNDS, Bounds, longest_decimal
 
 
 class Code(IntEnum):
-    """What an instruction does, and what its operands *a* and *b* are."""
+    """Opcodes, with the meaning of their operands *a* and *b*."""
 
     BOOLEAN = 0
-    NUMBER = 1  # a: place of low, high and scale in numbers
+    NUMBER = 1  # a: index of low, high and scale in numbers
     FLOAT = 2
     DOUBLE = 3
     STRING = 4
     BYTES = 5
     UUID = 6
     FIXED = 7  # a: size
-    ENUM = 8  # a: first symbol, b: how many
-    DECIMAL = 9  # a: place of the limit's four limbs and of the most bytes in numbers, b: size, or -1
+    ENUM = 8  # a: index of the first symbol, b: number of symbols
+    DECIMAL = 9  # a: index in numbers of the limit's four limbs and the most bytes; b: size, or -1
     RECORD = 10  # its fields follow
-    ARRAY = 11  # a: the most bytes of one item in columns; the item follows
-    MAP = 12  # as ARRAY; a record of key and value follows
-    DEFAULT = 13  # b: 1 for null and empty; else a: a number, a double's bits or a symbol
+    ARRAY = 11  # a: the most bytes of one item in columns; the instructions of the item follow
+    MAP = 12  # like ARRAY; a record of key and value follows
+    DEFAULT = 13  # b: 1 for null and empty; otherwise a is a number, the bits of a double, or a symbol
 
 
 _LONG: Final = Bounds(-(2**63), 2**63 - 1, 1, "")
@@ -54,7 +54,7 @@ Path: TypeAlias = tuple[str | None, ...]
 
 
 class Place(NamedTuple):
-    """Where an instruction reads: the parts of its path, None for an index; and what it says of a bad number."""
+    """Path that an instruction reads, with None for an index, and the error text for a number out of range."""
 
     path: Path
     why: str
@@ -62,7 +62,7 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """The tables that the compiled module takes, and the place of each instruction."""
+    """Tables for the compiled module, and the place of each instruction."""
 
     code: bytes
     numbers: bytes
@@ -72,7 +72,7 @@ class Program:
 
 
 def compile_program(resolved: Fields, columns: Column) -> Program:
-    """Write the program that reads *resolved* into *columns*, those of its reader."""
+    """Compile the program that reads *resolved* into *columns*, the reader's columns."""
     writer = _Writer()
     writer.fields(resolved, columns, 0, ())
     return Program(
@@ -91,7 +91,7 @@ class _Writer:
         self.numbers, self.symbols, self.texts = array("q"), array("i"), bytearray()
 
     def fields(self, fields: Fields, column: Column | None, index: int, path: Path) -> None:
-        """Write the fields of a record, whose column is the *index*-th; None when it is read over."""
+        """Add the fields of a record, whose column has the index *index*; None as *column* skips the record."""
         columns: list[tuple[Column | None, int]] = [*_children(column, index)] if column else []
         for step in fields.steps:
             kept = column is not None and step.place >= 0
@@ -167,7 +167,7 @@ class _Writer:
 
 
 def _children(column: Column, index: int) -> Iterator[tuple[Column, int]]:
-    """The columns right below the *index*-th, each with its own index."""
+    """Yield the direct children of the column at *index*, each with its own index."""
     at = index + 1
     for child in column.children:
         yield child, at

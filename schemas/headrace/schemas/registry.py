@@ -1,4 +1,4 @@
-"""Find, lint, fingerprint and hold every contract of a folder."""
+"""Registry of a folder's contracts: finds, lints, fingerprints and holds them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ from headrace.schemas.transformations import Transformations, lint_transformatio
 
 @dataclass(frozen=True)
 class Contract:
-    """One version of one subject: the ``.avsc`` as a tree, its table, and the hash of all it says."""
+    """One version of a subject's contract: the ``.avsc`` as a tree, its table options, and the hash of its whole
+    content.
+    """
 
     ref: SchemaRef
     record: Record
@@ -40,17 +42,17 @@ class Contract:
 
     @property
     def subject(self) -> str:
-        """The name its topic, subscription and events carry."""
+        """The name of its topic, subscription and events."""
         return self.ref.subject
 
     @cached_property
     def written(self) -> Record:
-        """The record as it stands in its table: masked, and with derived columns."""
+        """The record as it is stored in its table: masked, and with derived columns."""
         return written(self.record, self.transformations)
 
     @cached_property
     def avro(self) -> Any:
-        """The schema as fastavro holds it, for encoding."""
+        """The schema in fastavro's form, for encoding."""
         return fastavro.parse_schema(json.loads(self.json))
 
     @cached_property
@@ -63,10 +65,10 @@ class Contract:
 
 
 def fingerprint(avro: Mapping[str, Any]) -> str:
-    """Hash the whole normalised JSON (SHA-256, hexadecimal).
+    """Return the hash of the whole normalised JSON (SHA-256, hexadecimal).
 
-    Avro's own canonical form forgets logical types, defaults and annotations, so two contracts
-    that mask differently would be one.
+    Avro's own canonical form leaves out logical types, defaults and annotations. With it, two contracts that mask
+    differently would have the same fingerprint.
 
     >>> fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1})
     True
@@ -76,7 +78,7 @@ def fingerprint(avro: Mapping[str, Any]) -> str:
 
 
 def parse_contract(ref: SchemaRef, text: str) -> Contract:
-    """Read one contract from its JSON; ContractError says where, why and the remedy."""
+    """Read one contract from its JSON; ContractError gives the place, the problem and the remedy."""
     where = f"{ref.subject}.v{ref.version}"
     try:
         avro = json.loads(text, object_pairs_hook=_unique_keys)
@@ -99,15 +101,16 @@ def parse_contract(ref: SchemaRef, text: str) -> Contract:
 
 
 class Registry:
-    """Every contract a job serves or a producer may publish, by subject and version.
+    """The contracts that a job serves or a producer may publish, by subject and version.
 
-    *blocked* says, by subject, why a subject is not served; where a file's name says no subject, by that name.
+    *blocked* maps each subject that is not served to the reason. A file whose name contains no subject is listed by its
+    file name.
     """
 
     def __init__(
         self, contracts: Mapping[SchemaRef, Contract], blocked: Mapping[str, ContractError] | None = None
     ) -> None:
-        """Hold *contracts*; ContractError when they do not go together."""
+        """Hold *contracts*; raises ContractError if they contradict each other."""
         self._contracts = dict(sorted(contracts.items()))
         self._latest = {ref.subject: contract for ref, contract in self._contracts.items()}
         self.blocked: Mapping[str, ContractError] = dict(sorted((blocked or {}).items()))
@@ -119,8 +122,8 @@ class Registry:
         """Read every ``<subject>.v<N>.avsc`` of *folder*.
 
         Raises:
-            ContractError: a file's name or content is refused, a version cannot be read by the newest one, or the
-                folder holds no contract.
+            ContractError: a file's name or content is refused, the newest version cannot read events of another one, or
+                the folder holds no contract.
         """
         registry = cls.load_serviceable(folder)
         for fault in registry.blocked.values():
@@ -129,7 +132,7 @@ class Registry:
 
     @classmethod
     def load_serviceable(cls, folder: Path) -> Registry:
-        """Read the same files, for those who serve many subjects: a contract that is refused blocks its subject alone.
+        """Read the same files for a program that serves many subjects: a refused contract blocks only its own subject.
 
         Raises:
             ContractError: no subject is left, or the folder holds no contract.
@@ -150,7 +153,7 @@ class Registry:
         return cls(_without(found, blocked), blocked)._with_a_subject()
 
     def blocking(self, faults: Mapping[str, ContractError]) -> Registry:
-        """Block the subjects of *faults* too; ContractError when no subject is left."""
+        """Return a registry that also blocks the subjects of *faults*; raises ContractError if no subject is left."""
         if not faults:
             return self
         return Registry(_without(self._contracts, faults), {**faults, **self.blocked})._with_a_subject()
@@ -170,7 +173,7 @@ class Registry:
         return iter(self._contracts.values())
 
     def latest(self, subject: str) -> Contract:
-        """The newest version of a subject: what the table looks like and what producers write."""
+        """Return the newest version of a subject: it defines the table, and producers write it."""
         try:
             return self._latest[subject]
         except KeyError:
@@ -180,12 +183,12 @@ class Registry:
 
     @property
     def subjects(self) -> tuple[str, ...]:
-        """Every subject that is served, in order."""
+        """Every subject that is served, sorted."""
         return tuple(self._latest)
 
     @property
     def blocked_subjects(self) -> tuple[str, ...]:
-        """Every subject that is blocked, in order; files that name no subject are not among them."""
+        """Every blocked subject, sorted, without files whose name contains no subject."""
         return tuple(each for each in self.blocked if not each.endswith(SUFFIX))
 
 
@@ -213,7 +216,7 @@ def _without(contracts: Mapping[SchemaRef, Contract], faults: Mapping[str, Contr
 
 
 def _faults(contracts: Iterable[Contract], latest: Mapping[str, Contract]) -> dict[str, ContractError]:
-    """By subject, what the contracts of a registry say against each other."""
+    """Return, by subject, the first contradiction between contracts of a registry."""
     faults: dict[str, ContractError] = {}
     for contract in contracts:
         newest = latest[contract.subject]
@@ -226,7 +229,7 @@ def _faults(contracts: Iterable[Contract], latest: Mapping[str, Contract]) -> di
 
 
 def _shared_tables(latest: Mapping[str, Contract]) -> dict[str, ContractError]:
-    """Two subjects that name one table: nobody knows whose it is, so neither writes it."""
+    """Return an error for each of two subjects that name the same table: its owner is unclear, so neither writes it."""
     owners: dict[str, str] = {}
     faults: dict[str, ContractError] = {}
     for subject, contract in latest.items():

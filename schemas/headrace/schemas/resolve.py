@@ -1,4 +1,4 @@
-"""How a newer version of a contract reads what an older one wrote: Avro's rules, applied once, before any datum."""
+"""Avro's rules by which a newer version reads an older version's events, applied once, before any datum is read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from headrace.schemas.model import Array, Decimal, Enumeration, Fixed, Kind, Map
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """One value as it was written, read as the kind *into*."""
+    """One value as it was written; it is read as the kind *into*."""
 
     type: Scalar | Decimal | Fixed
     into: Kind | None = None
@@ -21,7 +21,7 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Symbols:
-    """An enum: the reader's symbol for each of the writer's, in the writer's order."""
+    """An enum: the reader's symbol for each symbol of the writer, in the writer's order."""
 
     symbols: tuple[str, ...]
 
@@ -36,8 +36,10 @@ class Nullable:
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """The items of an array, or the values of a map; each takes at most *width* bytes in columns, its own items not
-    counted, and nothing of the payload's text."""
+    """The items of an array, or the values of a map.
+
+    Each item takes at most *width* bytes in columns, without the items of its own lists and the text in the payload.
+    """
 
     item: Resolved
     of_map: bool
@@ -45,7 +47,7 @@ class Items:
 
     @property
     def entry(self) -> Resolved:
-        """What is written again and again: an item, or for a map a record of key and value."""
+        """The repeated element: an item, or for a map a record of key and value."""
         if not self.of_map:
             return self.item
         key = Value(Scalar(Kind.STRING), Kind.STRING)
@@ -54,7 +56,7 @@ class Items:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One field as written: *place* is its index among the reader's fields, -1 when it is read over."""
+    """One field as written: *place* is its index among the reader's fields, -1 if it is skipped."""
 
     name: str
     place: int
@@ -63,7 +65,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """A record: the writer's fields in order, and the defaults, by place, of those that it has not."""
+    """A record: the writer's fields in order, and by place, the defaults of fields that the writer lacks."""
 
     steps: tuple[Step, ...]
     defaults: tuple[tuple[int, Any], ...]
@@ -83,11 +85,12 @@ _PROMOTED: Final = {
 
 
 def resolve_record(writer: Record, reader: Record, path: str = "", kept: bool = True) -> Fields:
-    """Match the fields of *writer* with those of *reader*, by name; *path* ends in a point. None are *kept* of a record
-    that is read over.
+    """Match the fields of *writer* with the fields of *reader* by name.
+
+    *path* ends with a point. *kept* is false for a record that is skipped: none of its fields is kept.
 
     Raises:
-        ContractError: *reader* cannot read what *writer* wrote.
+        ContractError: *reader* cannot read events of *writer*.
     """
     places = {field.name: (index, field.type) for index, field in enumerate(reader.fields)}
     steps = []
@@ -102,7 +105,7 @@ def resolve_record(writer: Record, reader: Record, path: str = "", kept: bool = 
 
 
 def resolve(writer: Type, reader: Type, path: str, kept: bool = True) -> Resolved:
-    """Say how a value of *writer* is read as one of *reader*; ContractError when it cannot be."""
+    """Return how a value of *writer* is read as a value of *reader*; raises ContractError if that is impossible."""
     match writer, reader:
         case Optional(), Optional():
             return Nullable(resolve(writer.item, reader.item, path, kept), writer.null_first)
@@ -168,7 +171,7 @@ def _width(reader: Array | Map, item: Resolved) -> int:
 
 
 def _text(resolved: Resolved) -> int:
-    """The most bytes of text that a value has in columns and not in its payload."""
+    """Return the most bytes of text that a value has in columns beyond those in its payload."""
     match resolved:
         case Nullable(item):
             return _text(item)

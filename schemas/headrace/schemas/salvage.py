@@ -1,7 +1,8 @@
-"""Reading past values that are wrong where it is plain how long they are: to mend a datum, never to store it.
+"""Reader of a datum with invalid values, so that the datum can be repaired; its result is never stored.
 
-A decimal of too many digits, a text that is not UTF-8, a date that is none: the strict decoder stops there, and yet the
-value's length stands before it, or is its type's. It is put aside, and the rest is read as strictly as ever.
+The strict decoder stops at a decimal with too many digits, a text that is not UTF-8, or an invalid date. But the
+value's length is known, because it is in front of the value or fixed by the type. Such values are replaced, and the
+rest is read as strictly as always.
 """
 
 from __future__ import annotations
@@ -15,24 +16,24 @@ from headrace.schemas.errors import UndecodableError
 from headrace.schemas.model import Array, Decimal, Enumeration, Kind, Map, Optional, Record, Scalar, Type
 from headrace.schemas.varint import Malformed, read_length, read_long
 
-MOST: Final = 100  # wrong values of one datum
+MOST: Final = 100  # invalid values of one datum
 _NO_UUID: Final = b"\x48" + b"00000000-0000-0000-0000-000000000000"
 _TEXTS: Final = {Kind.STRING: b"\0", Kind.UUID: _NO_UUID}
 
 
 @dataclass(frozen=True, slots=True)
 class Salvaged:
-    """What a datum holds, as the decoder reads it; the values at *wrong* (``items[2].price``) are not the datum's."""
+    """A datum's values as the decoder reads them; the values at *wrong* (``items[2].price``) are replacements."""
 
     values: list[Any] = field(repr=False)
     wrong: tuple[str, ...]
 
 
 def salvage(record: Record, data: bytes) -> Salvaged:
-    """Read a datum of *record*, and put aside values that are wrong but end where they should.
+    """Read a datum of *record*, and replace values that are invalid but have a known end.
 
     Raises:
-        UndecodableError: what is wrong shifts all that follows, or nobody can tell; says where the datum itself stops.
+        UndecodableError: the end of an invalid value is not known; gives the place at which the decoder stops.
     """
     decode = compile_decoder(record, record)
     wrong: list[str] = []
@@ -42,15 +43,15 @@ def salvage(record: Record, data: bytes) -> Salvaged:
             return Salvaged(decode(data), tuple(wrong))
         except UndecodableError as error:
             first = first or error
-            mended = _without(record, data, error) if len(wrong) < MOST else None
-            if mended is None:
+            repaired = _with_replacement(record, data, error) if len(wrong) < MOST else None
+            if repaired is None:
                 raise first from None
-            data = mended
+            data = repaired
             wrong.append(error.path)
 
 
-def _without(record: Record, data: bytes, error: UndecodableError) -> bytes | None:
-    """*data* with another value in the place of the one that *error* names; None when its end is not plain."""
+def _with_replacement(record: Record, data: bytes, error: UndecodableError) -> bytes | None:
+    """Replace the value that *error* names by a valid one in *data*; None if that value's end is unknown."""
     if error.offset is None or not error.path or error.why == NO_BRANCH:
         return None
     found = _type_at(record, error.path)
@@ -64,7 +65,7 @@ def _without(record: Record, data: bytes, error: UndecodableError) -> bytes | No
 
 
 def _extent(type_: Type, data: bytes, start: int) -> tuple[int, bytes]:
-    """Where a value of *type_* ends, right or wrong, and the bytes of one that is right."""
+    """Return the end of a value of *type_*, which may be invalid, and the bytes of a valid value."""
     match type_:
         case Decimal(size=None):
             length, position = read_length(data, start)
@@ -77,7 +78,7 @@ def _extent(type_: Type, data: bytes, start: int) -> tuple[int, bytes]:
         case Scalar(Kind.BOOLEAN):
             return start + 1, b"\0"
         case Scalar(Kind.BYTES | Kind.FLOAT | Kind.DOUBLE):
-            raise IndexError  # these are wrong only when the datum ends in them
+            raise IndexError  # these are invalid only if the datum ends in them
         case Scalar() | Enumeration():
             return read_long(data, start)[1], b"\0"
         case _:
@@ -85,7 +86,7 @@ def _extent(type_: Type, data: bytes, start: int) -> tuple[int, bytes]:
 
 
 def _type_at(record: Record, path: str) -> Type | None:
-    """The type of the value at *path*; None for a key of a map, which has nothing but its name to be known by."""
+    """Return the type of the value at *path*; None for a key of a map."""
     type_: Type = record
     for name in path.replace("[", ".[").split("."):
         while isinstance(type_, Optional):

@@ -1,4 +1,4 @@
-"""Strict readers of Avro's scalar types, logical types among them."""
+"""Strict readers of Avro's scalar types, with logical types."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from headrace.schemas.varint import Malformed, read_length, read_long
 Read: TypeAlias = Callable[[bytes, int], tuple[Any, int]]
 
 DAY_MILLIS: Final = 86_400_000
-# BigQuery's DATE, DATETIME and TIMESTAMP reach from year 1 to 9999; in days and microseconds since 1970.
+# BigQuery's DATE, DATETIME and TIMESTAMP hold years 1 to 9999; here in days and microseconds since 1970.
 FIRST_DAY, LAST_DAY = -719_162, 2_932_896
 FIRST_MICRO, LAST_MICRO = FIRST_DAY * DAY_MILLIS * 1000, (LAST_DAY + 1) * DAY_MILLIS * 1000 - 1
 
 
 class Bounds(NamedTuple):
-    """The least and the greatest whole number of a kind, what a column counts for one, and what to say of others."""
+    """Range of a kind's whole numbers, the factor to the column's unit, and the error text for other numbers."""
 
     low: int
     high: int
@@ -49,7 +49,7 @@ _DOUBLE = struct.Struct("<d").unpack_from
 
 
 def scalar_reader(kind: Kind) -> Read:
-    """The reader of one kind: takes the data and a position, gives the value and the position after it."""
+    """Return the reader of one kind; it takes the data and a position, and returns the value and the next position."""
     return _READERS[kind]
 
 
@@ -61,17 +61,17 @@ def _boolean(data: bytes, position: int) -> tuple[bool, int]:
 
 
 def read_float(data: bytes, position: int) -> tuple[float, int]:
-    """Read four bytes; struct.error when the data ends in them."""
+    """Read a float of four bytes; raises struct.error if the data ends in it."""
     return _FLOAT(data, position)[0], position + 4
 
 
 def float32(value: float) -> float:
-    """The nearest number that four bytes hold."""
+    """Return the nearest number that four bytes hold."""
     return float(_FLOAT(struct.pack("<f", value))[0])
 
 
 def read_double(data: bytes, position: int) -> tuple[float, int]:
-    """Read eight bytes likewise."""
+    """Read a double of eight bytes; raises struct.error if the data ends in it."""
     return _DOUBLE(data, position)[0], position + 8
 
 
@@ -110,12 +110,12 @@ def _bounded(bounds: Bounds) -> Read:
 
 
 def longest_decimal(type_: Decimal) -> int:
-    """The most bytes of a decimal that says its length."""
+    """Return the most bytes of a decimal that is written with its length."""
     return int(((10**type_.precision).bit_length() + 8) // 8)
 
 
 def decimal_reader(type_: Decimal) -> Read:
-    """The reader of one decimal: at most as many bytes and digits as its precision needs."""
+    """Return the reader of one decimal; it accepts at most the bytes and digits that the precision needs."""
     limit = 10**type_.precision
     longest = longest_decimal(type_)
     scale = -type_.scale

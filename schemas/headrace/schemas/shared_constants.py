@@ -1,6 +1,6 @@
-"""The enums and limits that the compiled module shares, compared when it is loaded.
+"""Enums and limits that Python and the compiled module share; they are compared when the module is loaded.
 
-The other half is ``native/columns/constants.c``.
+``native/columns/constants.c`` defines the same constants.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def _values(enum: type[IntEnum]) -> dict[str, int]:
 
 @cache
 def check_constants(module: ModuleType) -> None:
-    """Compare the constants of the compiled *module* with those of the Python code, once for each module.
+    """Compare the constants of the compiled *module* with those of the Python code; once for each module.
 
     Raises:
         CompiledModuleError: they differ, so the module was built from other sources.

@@ -1,7 +1,7 @@
-"""JSON as RFC 8259 has it, whoever wrote it: no NaN, no key twice, and numbers with every digit.
+"""JSON strictly by RFC 8259: no NaN, no duplicate keys, and numbers with all their digits.
 
-Python's own ``json.loads`` takes ``NaN``, makes Infinity of ``1e400``, cuts ``0.1234567890123456789``, takes the last
-of two equal keys, and guesses UTF-16.
+Python's ``json.loads`` accepts ``NaN``, reads ``1e400`` as Infinity, rounds ``0.1234567890123456789``, keeps the last
+of two equal keys, and detects UTF-16.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from headrace.schemas.numbers import MAX_DIGITS
 
 
 class InvalidJsonError(HeadraceError, ValueError, error_code="HR-105", exit_code=Exit.BUG):
-    """A text is not JSON. *why* is a clause such as ``not JSON (Expecting value)`` and shows nothing of it."""
+    """A text is not JSON. *why* is a clause such as ``not JSON (Expecting value)`` and contains nothing of the text."""
 
     def __init__(self, why: str, line: int = 0, column: int = 0) -> None:
         super().__init__(why)
@@ -25,10 +25,10 @@ class InvalidJsonError(HeadraceError, ValueError, error_code="HR-105", exit_code
 
 
 def read_json(text: str | bytes) -> Any:
-    """Read one JSON value; whole numbers are ``int``, all others ``Decimal``.
+    """Read one JSON value; whole numbers become ``int``, all others ``Decimal``.
 
     Raises:
-        InvalidJsonError: it is not JSON.
+        InvalidJsonError: the text is not JSON.
     """
     try:
         if isinstance(text, bytes):
@@ -42,11 +42,12 @@ def read_json(text: str | bytes) -> Any:
         why, line, column = f"not JSON ({error.msg})", error.lineno, error.colno
     except RecursionError:
         why, line, column = "JSON that is nested too deep", 0, 0
-    raise InvalidJsonError(why, line, column)  # where it has no context: that would hold the text
+    # raised here, without the caught error as its context, because that error holds the text
+    raise InvalidJsonError(why, line, column)
 
 
 def as_double_or_text(number: Decimal) -> float | str:
-    """Turn a number of :func:`read_json` into what ``json.dumps`` takes: text where a double would lose a digit."""
+    """Convert a number of :func:`read_json` for ``json.dumps``: a double, or text if a double would lose a digit."""
     nearest = float(number)
     return nearest if math.isfinite(nearest) and Decimal(repr(nearest)) == number else str(number)
 
@@ -67,7 +68,7 @@ def _number(digits: str) -> Decimal:
 
 
 def _constant(name: str) -> NoReturn:
-    raise InvalidJsonError("not JSON (NaN and infinities are none of its numbers; write them as text)")
+    raise InvalidJsonError("not JSON (it has no NaN and no infinities; write them as text)")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -80,7 +81,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _check_keys(found: Iterable[str]) -> None:
-    """A key may be shown in an error, and half a character is in no UTF-8; values are for their fields to judge."""
+    """Refuse keys with half a surrogate pair: errors may show keys, and UTF-8 cannot hold them. Fields check values."""
     try:
         "".join(found).encode()
     except UnicodeEncodeError:

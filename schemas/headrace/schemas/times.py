@@ -1,7 +1,7 @@
-"""Strict readers of dates, times and moments; whatever reads one of them reads it here.
+"""Strict readers of dates and times; every module that reads one uses them.
 
-A text that denotes the same moment is taken, whichever of the usual forms it has. A text that would lose a digit is
-refused: nothing is rounded, and nothing is cut. Python's own ``fromisoformat`` cuts nanoseconds, and takes week dates.
+They accept every usual form of a moment. They refuse a text that would lose a digit: nothing is rounded or cut off.
+Python's ``fromisoformat`` cuts nanoseconds off, and accepts week dates.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def read_date(text: str) -> date:
     """Read ``2026-01-31``.
 
     Raises:
-        UnreadableTextError: it is no such day; never shows the text.
+        UnreadableTextError: the text is not a date; the error never contains the text.
     """
     remedy = "write a date as 2026-01-31"
     if not _DATE.fullmatch(text):
@@ -43,10 +43,11 @@ def read_date(text: str) -> date:
 
 
 def read_time(text: str) -> time:
-    """Read ``13:45``, ``13:45:00`` or ``13:45:00.123456``; no offset.
+    """Read ``13:45``, ``13:45:00`` or ``13:45:00.123456``; without an offset.
 
     Raises:
-        UnreadableTextError: it is no such time, or finer than a microsecond; never shows the text.
+        UnreadableTextError: the text is not a time, or it is finer than a microsecond; the error never contains the
+            text.
     """
     remedy = "write a time as 13:45:00"
     match = _TIME.fullmatch(text)
@@ -60,16 +61,16 @@ def read_time(text: str) -> time:
 
 
 def read_datetime(text: str) -> datetime:
-    """Read a day and a time of it, with an offset or without one.
+    """Read a date and a time of day, with or without an offset.
 
-    Between the two is a ``T`` or a blank. The offset is ``Z``, ``UTC``, ``+05:30``, ``+0530`` or ``+05``.
-    A day alone is its midnight.
+    A ``T`` or a blank separates them. The offset is ``Z``, ``UTC``, ``+05:30``, ``+0530`` or ``+05``.
+    A date alone means midnight.
 
     >>> read_datetime("2026-11-20 05:15:00.5 UTC").isoformat()
     '2026-11-20T05:15:00.500000+00:00'
 
     Raises:
-        UnreadableTextError: it says no such time, a leap second, or one finer than a microsecond; never shows the text.
+        UnreadableTextError: invalid time, a leap second, or finer than a microsecond; never contains the text.
     """
     if _PLAIN.fullmatch(text):
         try:
@@ -91,13 +92,13 @@ def read_datetime(text: str) -> datetime:
 
 
 def read_instant(text: str) -> datetime:
-    """Read RFC 3339 into a time in UTC: every form of it but the leap second.
+    """Read an RFC 3339 time, and convert it to UTC; every form but the leap second.
 
     >>> read_instant("2026-11-20T10:45:00.5000000+05:30").isoformat()
     '2026-11-20T05:15:00.500000+00:00'
 
     Raises:
-        UnreadableTextError: it is not RFC 3339, a leap second, or finer than a microsecond; never shows the text.
+        UnreadableTextError: not RFC 3339, a leap second, or finer than a microsecond; never contains the text.
     """
     if not _RFC3339.fullmatch(text):
         raise UnreadableTextError(_MOMENT, "not RFC 3339")
@@ -105,10 +106,10 @@ def read_instant(text: str) -> datetime:
 
 
 def to_utc(moment: datetime) -> datetime:
-    """Turn an aware time into UTC.
+    """Convert an aware time to UTC.
 
     Raises:
-        UnreadableTextError: it is outside the years 1 to 9999 there.
+        UnreadableTextError: in UTC it is outside the years 1 to 9999.
     """
     try:
         return moment.astimezone(UTC)
@@ -117,7 +118,7 @@ def to_utc(moment: datetime) -> datetime:
 
 
 def without_finer(text: str) -> str:
-    """Cut what is finer than a microsecond off a time: for Pub/Sub's own times, which are no part of an event.
+    """Cut digits below a microsecond off a time. Only for Pub/Sub's own times, which are not part of an event.
 
     >>> without_finer("2026-11-20T05:15:00.123456789Z")
     '2026-11-20T05:15:00.123456Z'

@@ -1,4 +1,4 @@
-"""What the decoder read as the JSON that :mod:`headrace.schemas.from_json` takes: the two are each other's inverse."""
+"""Conversion of decoded values into the JSON that :mod:`headrace.schemas.from_json` reads; the two are inverse."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ _TIMES: Final = frozenset({Kind.TIME_MILLIS, Kind.TIME_MICROS})
 
 
 def fields_to_json(record: Record, values: Sequence[Any]) -> dict[str, Any]:
-    """Turn what :func:`headrace.schemas.decoder.compile_decoder` reads, *record* being its writer and reader, into
-    JSON."""
+    """Convert values of :func:`headrace.schemas.decoder.compile_decoder` into JSON; *record* is their writer and
+    reader.
+    """
     return {field.name: _json(field.type, value) for field, value in zip(record.fields, values, strict=True)}
 
 
@@ -56,5 +57,5 @@ def _scalar(kind: Kind, value: Any) -> Any:
     if kind is Kind.DATE:
         return date.fromordinal(EPOCH.toordinal() + value).isoformat()
     if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"  # JSON has no number for it
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"  # JSON has no number for these
     return value

@@ -1,4 +1,4 @@
-"""Where each value of a payload stands, up to the one that the decoder refuses."""
+"""Positions of a payload's values, up to the value that the decoder refuses."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from headrace.schemas.errors import UndecodableError
 from headrace.schemas.model import Array, Field, Kind, Map, Optional, Pii, Record, Scalar, Type
 from headrace.schemas.scalars import Read
 
-KEPT: Final = 500  # values at the beginning, and as many before the end: a payload may hold hundreds of thousands
+KEPT: Final = 500  # values at the beginning, and as many before the end; a payload may hold hundreds of thousands
 
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """One value that holds no others: its bytes are ``data[start:end]``, a union's branch among them.
+    """One value that holds no other values; its bytes are ``data[start:end]``, with the branch of its union.
 
-    *pii* is the annotation of its field or of one around it, None where it is not personal.
+    *pii* is the annotation of its field or of an enclosing field; None if it is not personal.
     """
 
     path: str
@@ -34,9 +34,9 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """The values before *stop*, in order: the first 500 and the last 500, *left_out* between.
+    """The values before *stop*, in order: the first 500 and the last 500, and *left_out* values between them.
 
-    No stop is a good datum.
+    A valid datum has no *stop*.
     """
 
     leaves: tuple[Leaf, ...]
@@ -45,7 +45,7 @@ class Trace:
 
 
 def trace(record: Record, data: bytes) -> Trace:
-    """Read *data* as a datum of *record* with the strict decoder, and say where every value of it stands."""
+    """Read *data* as a datum of *record* with the strict decoder, and return the position of every value."""
     stop = None
     try:
         compile_decoder(record, record)(data)
@@ -57,12 +57,12 @@ def trace(record: Record, data: bytes) -> Trace:
     try:
         walk.reader(record, "", None)(data, 0)
     except (_BeyondError, *FAILURES):
-        pass  # the decoder has said where and why
+        pass  # the decoder has already reported the place and the problem
     return Trace((*walk.first, *walk.last), walk.seen - len(walk.first) - len(walk.last), stop)
 
 
 def pii_at(record: Record, path: str) -> Pii | None:
-    """The annotation of the field at *path* (such as ``items[2].price``), or of one around it."""
+    """Return the annotation of the field at *path* (such as ``items[2].price``), or of an enclosing field."""
     type_: Type = record
     for name in path.split("."):
         if isinstance(type_, Record):
@@ -80,11 +80,11 @@ def _entry(map_: Map) -> Record:
 
 
 class _BeyondError(HeadraceError, error_code="HR-108", exit_code=Exit.BUG):
-    """The walk has reached the place where the decoder stopped."""
+    """The walk has reached the place at which the decoder stopped."""
 
 
 class _Walk:
-    """Reads with the decoder's own readers, and notes where each value was."""
+    """Reader that uses the decoder's readers, and records the position of each value."""
 
     def __init__(self, limit: int) -> None:
         self.first: list[Leaf] = []

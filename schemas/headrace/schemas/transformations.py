@@ -1,6 +1,6 @@
-"""What the contract says is to be done with rows before they are written, and what is to be made of the table.
+"""Transformations that a contract declares: for rows before they are stored, and rollups of its table.
 
-Only the form is checked here: what an expression means is known where it is run, in ``headrace.sql``.
+This module checks only the form. ``headrace.sql`` checks the meaning of expressions.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from headrace.schemas.parse import parse_type
 
 MAX_EXPRESSION: Final = 4_000  # characters
 MAX_DERIVED: Final = 100
-MAX_ROLLUPS: Final = 20  # BigQuery's limit of materialized views of one table in one dataset
+MAX_ROLLUPS: Final = 20  # BigQuery's limit of materialized views for one table in one dataset
 MAX_COLUMNS: Final = 64  # of one rollup
 MAX_NAME: Final = 128  # characters
 _NAME: Final = re.compile(rf"[a-z][a-z0-9_]{{0,{MAX_NAME - 1}}}")
@@ -28,7 +28,7 @@ _ROLLUP_KEYS: Final = ("name", "doc", "where", "by", "measures")
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """A column of the table that no event has. Without *expression*, the contract's function fills it."""
+    """A column of the table that events do not have. Without *expression*, the contract's function fills it."""
 
     field: Field
     expression: str | None
@@ -47,7 +47,7 @@ class Rollup:
 
 @dataclass(frozen=True, slots=True)
 class Transformations:
-    """All of a contract's: *where* says which rows are written, *function* names an entry point."""
+    """A contract's transformations: *where* selects the rows to store, *function* names an entry point."""
 
     where: str | None = None
     derived: tuple[Derived, ...] = ()
@@ -56,12 +56,12 @@ class Transformations:
 
     @property
     def in_the_job(self) -> bool:
-        """Whether the job has anything to do; rollups are BigQuery's work."""
+        """Whether the job has work to do; BigQuery computes the rollups."""
         return bool(self.where or self.derived or self.function)
 
 
 def parse_transformations(annotation: Mapping[str, Any], where: str) -> Transformations:
-    """Read what a record's ``headrace`` annotation says of them; ContractError for what is misspelt or mistyped."""
+    """Read transformations from a record's ``headrace`` annotation; ContractError for misspelt or mistyped values."""
     derived = annotation.get("derived", [])
     rollups = annotation.get("rollups", [])
     return Transformations(
@@ -73,7 +73,7 @@ def parse_transformations(annotation: Mapping[str, Any], where: str) -> Transfor
 
 
 def lint_transformations(record: Record, table: str, wanted: Transformations, where: str) -> None:
-    """Check names against those of the record and each other, and that each column is filled by something."""
+    """Check that names differ from those of the record and from each other, and that every column gets a value."""
     taken = {field.name.lower() for field in record.fields}
     for derived in wanted.derived:
         name = derived.field.name
@@ -89,7 +89,7 @@ def lint_transformations(record: Record, table: str, wanted: Transformations, wh
 
 
 def written(record: Record, wanted: Transformations) -> Record:
-    """Give the record as it stands in its table: masked, and with the columns that are derived."""
+    """Return the record as it is stored in its table: masked, and with derived columns."""
     return replace(masked(record), fields=(*masked(record).fields, *(derived.field for derived in wanted.derived)))
 
 
@@ -134,7 +134,7 @@ def _columns(given: object, where: str) -> Iterator[tuple[str, str]]:
 
 
 def _listed(given: object, where: str, at_most: int) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Each object of a list, with where it stands: by its name if it has one."""
+    """Yield each object of a list, with its place: its name, or its index if it has no name."""
     if not isinstance(given, list) or len(given) > at_most or not all(isinstance(each, Mapping) for each in given):
         raise ContractError(
             where, f"not a list of at most {at_most} JSON objects", f"write a list of at most {at_most} JSON objects"

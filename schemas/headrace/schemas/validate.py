@@ -1,7 +1,8 @@
-"""Read an event once, check it against its contract, and give what is to be sent as exact built-in values.
+"""Validation of an event: reads it once, checks it against its contract, and returns exact built-in values.
 
-Errors name the field, the value's type and the remedy, never the value: it may be personal. Identify and encode what is
-returned here, not what the caller gave: its objects may answer differently later, and other threads may change them.
+Errors name the field, the value's type and the remedy, never the value, which may be personal. Derive the id from the
+returned values and encode them, not the caller's objects: those may answer differently later, and other threads may
+change them.
 """
 
 from __future__ import annotations
@@ -32,10 +33,10 @@ Check: TypeAlias = Callable[[Any, Any, str], Any]
 
 
 def validate(record: Record, fields: object, path: str = "") -> dict[str, Any]:
-    """Give *fields* as *record* has them, each value as :func:`check` does; a field that is left out stays so.
+    """Return *fields* as *record* defines them, each value as :func:`check` returns it, without absent fields.
 
     Raises:
-        InvalidEventError: the first that does not fit.
+        InvalidEventError: a value does not fit; names the first one.
     """
     given = _named(record, fields, path)
     prefix = f"{path}." if path else ""
@@ -51,16 +52,17 @@ def validate(record: Record, fields: object, path: str = "") -> dict[str, Any]:
 
 
 def check(type_: Type, value: Any, path: str) -> Any:
-    """Give *value* as *type_* has it: exact built-in values, times in UTC, decimals with all digits of their scale.
+    """Return *value* as *type_* defines it: exact built-in values, times in UTC, decimals with all digits of their
+    scale.
 
     Raises:
-        InvalidEventError: it does not fit; names *path*.
+        InvalidEventError: the value does not fit; names *path*.
     """
     return _CHECKS[type(type_)](type_, value, path)
 
 
 def _named(record: Record, fields: object, path: str) -> dict[str, Any]:
-    """The values of *fields* by name, each read once; none of them is unknown to *record*."""
+    """Return the values of *fields* by name, each read once. Raises InvalidEventError for names that *record* lacks."""
     entries = entries_of(fields, path or record.name)
     if entries is None:
         raise wrong(path or record.name, fields, "give a dict of its fields")

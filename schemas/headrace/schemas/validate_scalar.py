@@ -1,4 +1,4 @@
-"""Check one value of a scalar type, and give it as an exact built-in value."""
+"""Validation of one value of a scalar type; returns exact built-in values."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def check_scalar(kind: Kind, value: Any, path: str) -> Any:
-    """Give *value* as *kind* has it; an instant is in UTC, and a UUID is text.
+    """Return *value* as *kind* defines it; an instant in UTC, a UUID as text.
 
     Raises:
-        InvalidEventError: it does not fit; names *path*.
+        InvalidEventError: the value does not fit; names *path*.
     """
     return _CHECKS[kind](value, path)
 
@@ -46,14 +46,14 @@ def check_text(value: str, path: str) -> None:
     try:
         value.encode()
     except UnicodeEncodeError:
-        pass  # the error holds the text
+        pass  # not raised from here, because this error holds the text
     else:
         return
     raise InvalidEventError(path, "text with half a surrogate pair", "give text that UTF-8 can hold")
 
 
 def wrong(path: str, value: object, remedy: str) -> InvalidEventError:
-    """What to raise for a value of another type."""
+    """Return the error for a value of another type."""
     if is_no_time(value, path):
         remedy = "give a time, or None where the field is optional"
     return InvalidEventError(path, f"not a value of this field (got {name_of(value)})", remedy)
@@ -151,7 +151,7 @@ def _in_utc(moment: Moment | None, value: Any, path: str) -> datetime:
     try:
         return (moment.wall - moment.offset).replace(tzinfo=UTC)
     except OverflowError:
-        pass  # raised below, where it has no context
+        pass  # raised below, without this error as its context
     raise InvalidEventError(path, "outside years 1 to 9999 in UTC", "check its time zone")
 
 

@@ -1,12 +1,12 @@
-"""Avro's variable-length integers, read strictly, and written."""
+"""Strict reader and writer of Avro's variable-length integers."""
 
 from __future__ import annotations
 
 from headrace.errors import Exit, HeadraceError
 
 
-class Malformed(HeadraceError, error_code="HR-109", exit_code=Exit.BUG):  # noqa: N818 internal signal, turned into UndecodableError with its path
-    """Bytes are not a value of their type. *path* grows while the error rises."""
+class Malformed(HeadraceError, error_code="HR-109", exit_code=Exit.BUG):  # noqa: N818
+    """Bytes are not a value of their type. Callers add to *path*, and convert the error to UndecodableError."""
 
     def __init__(self, why: str, offset: int) -> None:
         super().__init__(why)
@@ -18,7 +18,7 @@ def read_long(data: bytes, position: int) -> tuple[int, int]:
     """Read one zigzag varint of at most 64 bits.
 
     Raises:
-        Malformed: longer than it needs to be, or beyond 64 bits.
+        Malformed: the integer is longer than it needs to be, or has more than 64 bits.
         IndexError: the data ends in it.
 
     >>> read_long(bytes([0x80, 0x02]), 0)
@@ -55,7 +55,7 @@ def _read_any(data: bytes, position: int) -> tuple[int, int]:
 
 
 def read_length(data: bytes, position: int) -> tuple[int, int]:
-    """Read a length; Malformed when it is negative or goes beyond the data."""
+    """Read a length; raises Malformed if it is negative or beyond the end of the data."""
     length, after = read_long(data, position)
     if length < 0:
         raise Malformed("a negative length", position)

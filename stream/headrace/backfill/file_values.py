@@ -63,7 +63,7 @@ def from_parts(type_: Type, value: Any, path: str) -> Any:
         case Map() if isinstance(value, list) and (found := _entries(value)) is not None:
             pairs = {key: from_parts(type_.values, each, path) for key, each in found}
             if len(pairs) != len(value):
-                raise InvalidEventError(path, "a key stands twice", "write each once")
+                raise InvalidEventError(path, "a key occurs twice", "write each once")
             return pairs
         case Map() if isinstance(value, dict):
             return {key: from_parts(type_.values, each, path) for key, each in value.items()}

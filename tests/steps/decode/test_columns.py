@@ -198,7 +198,7 @@ def test_many_keys_are_told_apart_whatever_they_are(kind: str) -> None:
 
     assert these.read([contract.record], [payload]) == []
     ((_, error),) = these.read([contract.record], [twice])
-    assert (error.path, error.why) == ("labels[2999].key", "a key stands twice")
+    assert (error.path, error.why) == ("labels[2999].key", "a key occurs twice")
 
 
 def test_the_fallback_is_taken_when_the_environment_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -232,7 +232,7 @@ def test_a_key_that_comes_twice_is_found_at_any_length(length: int) -> None:
     )
 
     found = of_one(a_contract(("labels", LABELS)), [good, bad, good])
-    assert [(index, why) for index, why, *_ in found.refusals] == [(1, "a key stands twice")]
+    assert [(index, why) for index, why, *_ in found.refusals] == [(1, "a key occurs twice")]
 
 
 @NEEDS_C
