@@ -154,7 +154,7 @@ def test_a_mapping_says_columns_constants_formats_and_zones(tmp_path: Path) -> N
         ("[fields]\nflight = { colum = 'x' }", "fields.flight.colum: no such key; did you mean column"),
         ("[fields]\nflight = 7", "neither a column nor a table"),
         ("[fields]\nflight = { column = 'x', value = 1 }", "one of them"),
-        ("[fields]\nscheduled_at = { column = 'x', zone = 'Mars/Crater' }", "no time zone"),
+        ("[fields]\nscheduled_at = { column = 'x', zone = 'Mars/Crater' }", "an unknown time zone"),
         (
             "[fields]\nscheduled_at = { column = 'x', zone = 'UTC', gap = 'skip' }",
             "scheduled_at.gap: must be .*refuse, shift",

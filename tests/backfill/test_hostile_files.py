@@ -84,7 +84,7 @@ AVRO = {
     + DEEP
     + b"\0"
     + SYNC,
-    "no Avro object file": b"PAR1",
+    "not an Avro object file": b"PAR1",
     "more than 67,108,864 bytes": head(codec="deflate") + block(1, zeros(80_000_000)),
     "between 0 and 67,108,864": head() + block(1, b"abc", size=2**40),
     "more records than it has bytes": head() + block(2**60, b""),
@@ -159,7 +159,7 @@ def test_an_address_that_no_object_can_have_is_refused_before_anybody_is_asked(a
     assert checked_address("gs://my-files/2026/*.csv") == ("my-files", "2026/*.csv")
 
 
-@pytest.mark.parametrize(("format_", "says"), [("%Y-%Y", "twice"), ("%Q", "no format"), ("%", "no format")])
+@pytest.mark.parametrize(("format_", "says"), [("%Y-%Y", "twice"), ("%Q", "not a format"), ("%", "not a format")])
 def test_a_format_that_python_cannot_use_is_refused_with_the_mapping(tmp_path: Path, format_: str, says: str) -> None:
     with pytest.raises(MappingError, match=says):
         read_mapping(a_mapping(tmp_path, f'[fields]\nat = {{ column = "at", format = "{format_}" }}'), THING)

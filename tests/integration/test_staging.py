@@ -87,7 +87,10 @@ def test_a_load_is_written_once_however_often_and_by_how_many_it_is_asked_for(pl
 
 def test_what_somebody_else_has_written_meanwhile_undoes_all_of_it(place: Place) -> None:
     place.staging.write(place.a_load("b"))
-    with pytest.raises(BackfillError, match="by somebody else meanwhile, and nothing of them was; run it again"):
+    with pytest.raises(
+        BackfillError,
+        match="another program has written events of these files meanwhile, and this load wrote nothing; run it again",
+    ):
         place.staging.write(place.a_load("a", "b", "c"))
     assert place.stored() == (["b"], 1)
 

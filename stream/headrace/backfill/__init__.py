@@ -1,1 +1,1 @@
-"""Files of history, read as if their lines were messages."""
+"""Backfill of files of history, whose lines are treated as messages."""

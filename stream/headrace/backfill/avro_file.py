@@ -1,4 +1,4 @@
-"""Avro object files: header and blocks, with bounds on what they declare before anything is allocated for it."""
+"""Reader of Avro object files, which checks the declared sizes before it allocates memory for them."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ MAX_HEADER_BYTES: Final = 4 * 1024 * 1024
 MAX_BLOCK_BYTES: Final = 64 * 1024 * 1024  # unpacked; writers make blocks of 16 kB to some MB
 _MAGIC: Final = b"Obj\x01"
 _SYNC_BYTES: Final = 16
-_CHECKSUM_BYTES: Final = 4  # after a block of snappy
+_CHECKSUM_BYTES: Final = 4  # after each snappy block
 
 
 class Header(NamedTuple):
-    """What a file says of its blocks."""
+    """Header of a file: the schema, the codec, and the sync marker after each block."""
 
     schema: Any
     codec: str
@@ -29,7 +29,7 @@ class Header(NamedTuple):
 
 
 class Block(NamedTuple):
-    """Records one after another, unpacked."""
+    """Consecutive records of one block, decompressed."""
 
     records: int
     data: bytes
@@ -39,22 +39,22 @@ def read_header(file: BinaryIO) -> Header:
     """Read the header of an open file.
 
     Raises:
-        BackfillError: it is no Avro object file, or of a codec that is not known.
+        BackfillError: the file is not an Avro object file, or its codec is unknown.
     """
     if file.read(len(_MAGIC)) != _MAGIC:
-        raise BackfillError("no Avro object file")
+        raise BackfillError("not an Avro object file")
     metadata, left = {}, MAX_HEADER_BYTES
     while count := _read_long(file):
         if count < 0:
             count = -count
-            _read_long(file)  # the bytes of this part
+            _read_long(file)  # the size of this part in bytes
         for _ in range(count):
             key, value = (_read_exactly(file, _read_long(file), left) for _ in range(2))
             left -= len(key) + len(value) + 2
             metadata[key] = value
     codec = metadata.get(b"avro.codec", b"null").decode(errors="replace")
     if codec not in _UNPACK:
-        raise BackfillError(f"its blocks are packed by a codec that is not known; known are {', '.join(_UNPACK)}")
+        raise BackfillError(f"its blocks have an unknown codec; use one of {', '.join(_UNPACK)}")
     try:
         schema = json.loads(metadata[b"avro.schema"])
     except (KeyError, ValueError, RecursionError) as error:
@@ -66,7 +66,7 @@ def blocks(file: BinaryIO, header: Header) -> Iterator[Block]:
     """Read the blocks after the header.
 
     Raises:
-        CutOffError: one is cut off, larger than MAX_BLOCK_BYTES, or has more records than bytes.
+        CutOffError: a block is cut off, larger than MAX_BLOCK_BYTES, or has more records than bytes.
     """
     unpack = _UNPACK[header.codec]
     while first := file.read(1):
@@ -123,7 +123,7 @@ def _snappy(packed: bytes) -> bytes:
         raise CutOffError(f"a block of more than {MAX_BLOCK_BYTES:,} bytes")
     data: bytes = pa.Codec("snappy").decompress(packed[:-_CHECKSUM_BYTES], size, asbytes=True)
     if zlib.crc32(data) != int.from_bytes(packed[-_CHECKSUM_BYTES:], "big"):
-        raise CutOffError("a block whose checksum is another")
+        raise CutOffError("a block whose checksum does not match")
     return data
 
 

@@ -16,16 +16,16 @@ from headrace.backfill.avro_schema import columns_of, schema_to_read
 from headrace.backfill.backfill_errors import BackfillError, CutOffError
 from headrace.backfill.file_line import Content, Lines, line_of_row
 
-# What fastavro raises at data that is not of its schema.
+# Errors of fastavro for data that does not match its schema.
 _SYNC: Final = b"headrace".ljust(16)
 _FAILED: Final = (ValueError, TypeError, LookupError, ArithmeticError, EOFError, OSError, struct.error, AssertionError)
 
 
 def avro_content(file: BinaryIO, delimiter: str) -> Content:
-    """The columns and lines of an Avro object file.
+    """Return the columns and lines of an Avro object file.
 
     Raises:
-        BackfillError: its header cannot be read, or its schema allows data of any size.
+        BackfillError: the header cannot be read, or the schema allows data of any size.
     """
     header = read_header(file)
     columns = columns_of(header.schema)
@@ -37,21 +37,21 @@ def avro_content(file: BinaryIO, delimiter: str) -> Content:
 
 
 class _Stream:
-    """What fastavro reads in place of the file: the same records, unpacked, in blocks that have been checked."""
+    """File-like object for fastavro: the same records, decompressed, in checked blocks."""
 
     def __init__(self, file: BinaryIO, header: Header) -> None:
         self._blocks = blocks(file, header)
         self._bytes = io.BytesIO()
         self.block = Block(0, b"")
-        self.before = 0  # records of the blocks before this one
+        self.before = 0  # records of earlier blocks
 
     def records(self, schema: Any) -> Iterator[Any]:
-        """The records of the blocks that come."""
+        """Return the records of the remaining blocks."""
         self._bytes = io.BytesIO(_head(schema))
-        return iter(fastavro.reader(cast("IO[Any]", self)))  # it needs no more than read
+        return iter(fastavro.reader(cast("IO[Any]", self)))  # fastavro only calls read
 
     def read(self, size: int) -> bytes:
-        """No part that fastavro reads goes on from one block to the next."""
+        """Read at most *size* bytes. No part that fastavro reads spans two blocks."""
         data = self._bytes.read(size)
         if data or not size:
             return data
@@ -80,7 +80,7 @@ def _lines(file: BinaryIO, header: Header, quick: Any, careful: Any) -> Lines:
 
 
 def _again(block: Block, careful: Any, done: int) -> Iterator[Any]:
-    """The records of a block from the one on that the quick way could not read."""
+    """Yield the records of a block, from the one that the quick schema could not read."""
     records = fastavro.reader(io.BytesIO(_head(careful) + _packed(block)))
     try:
         yield from islice(records, done, None)

@@ -1,8 +1,8 @@
-"""The schema of an Avro object file: bounded, and as fastavro is to read it.
+"""Schema of an Avro object file: checked for bounds, and rewritten for fastavro.
 
-fastavro follows the schema as deep as the data goes, and makes as many items of no bytes as a count says: such schemas
-are refused. Values that a type does not have would end its reading: the second time a block is read, they become
-``Unreadable``.
+fastavro recurses through the schema as deep as the data goes, and makes as many items of zero bytes as a count says. So
+schemas that allow either are refused. A value that its type does not have would end the reading. So when a block is
+read for the second time, such values become ``Unreadable``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from headrace.backfill.backfill_errors import BackfillError
 from headrace.backfill.file_line import Unreadable, why_unreadable
 
 MAX_DEPTH: Final = 64
-MAX_FIELDS: Final = 100_000  # of a record, with those of the records in it
+MAX_FIELDS: Final = 100_000  # of a record, with those of nested records
 MAX_DECIMAL_BYTES: Final = 64
 _PRIMITIVES: Final = frozenset({"null", "boolean", "int", "long", "float", "double", "bytes", "string"})
 _BOUNDED: Final = "headrace-bounded-"
@@ -24,13 +24,13 @@ _CAREFUL: Final = "headrace-careful-"
 
 
 def columns_of(schema: Any) -> tuple[str, ...]:
-    """The columns of files of *schema*.
+    """Return the columns of files with *schema*.
 
     Raises:
-        BackfillError: it is no record, or one whose data could be of any size.
+        BackfillError: the schema is not a record, or it allows data of any size.
     """
     if not isinstance(schema, dict) or schema.get("type") not in ("record", "error"):
-        raise BackfillError("its schema is no record")
+        raise BackfillError("its schema is not a record")
     try:
         _Examination().examine(schema, 0)
         return tuple(each["name"] for each in schema["fields"])
@@ -39,7 +39,7 @@ def columns_of(schema: Any) -> tuple[str, ...]:
 
 
 class _Examination:
-    """Finds how many bytes a value takes at least, and how many fields it has; a named type is looked at once."""
+    """Examination of a schema: the fewest bytes of a value and the number of fields. A named type is examined once."""
 
     def __init__(self) -> None:
         self._named: dict[str, tuple[int, int] | None] = {}
@@ -83,13 +83,15 @@ class _Examination:
         return self._define(schema, least, fields)
 
     def _define(self, schema: Any, least: int, fields: int) -> tuple[int, int]:
-        """By the last part of the name: types of one name in two namespaces count as the later one."""
+        """Record a named type by the last part of its name; of types in two namespaces with one name, the later one
+        counts.
+        """
         self._named[schema["name"].rpartition(".")[2]] = least, fields
         return least, fields
 
 
 def schema_to_read(schema: Any, careful: bool) -> Any:
-    """*schema* as fastavro is to read it; *careful*: values that a type does not have are ``Unreadable``."""
+    """Return *schema* for fastavro; if *careful*, values that a type does not have become ``Unreadable``."""
     return _Rewriting(careful).rewrite(schema)
 
 
@@ -119,7 +121,7 @@ class _Rewriting:
                 return self.rewrite(schema["type"])
 
     def _primitive(self, kind: str, schema: dict[str, Any]) -> Any:
-        if kind == "string":  # a uuid too: whether a text is one is for the contract to say
+        if kind == "string":  # the same for a uuid: the contract checks whether a text is one
             return {"type": "bytes", "logicalType": f"{_CAREFUL}text"} if self._careful else "string"
         if kind not in _PRIMITIVES:
             return kind
@@ -135,7 +137,7 @@ class _Rewriting:
 
 
 def _bounded(read: Callable[..., Any]) -> Callable[..., Any]:
-    """A number of many digits takes long to make."""
+    """Refuse decimals of many bytes: converting a number of many digits takes long."""
 
     def bounded(data: Any, schema: Any = None, reader: Any = None) -> Any:
         if isinstance(data, bytes) and len(data) > MAX_DECIMAL_BYTES:
@@ -164,7 +166,7 @@ def _text(data: bytes, schema: Any = None, reader: Any = None) -> Any:
 
 
 def _register() -> None:
-    """Under names of our own, so that fastavro reads other files as ever."""
+    """Register the readers under separate names, so that fastavro reads other files as before."""
     for key, read in list(LOGICAL_READERS.items()):
         kind, _, logical = key.partition("-")
         LOGICAL_READERS[f"{kind}-{_BOUNDED}{logical}"] = bounded = _bounded(read)

@@ -1,4 +1,4 @@
-"""What can be wrong with files and their mapping as a whole; a single bad line is a dead letter."""
+"""Errors of files and mappings as a whole; a single bad line becomes a dead letter."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from headrace.errors import Exit, HeadraceError
 
 
 class MappingError(HeadraceError, ValueError, error_code="HR-601", exit_code=Exit.CONFIGURATION):
-    """A mapping file is invalid. The text says where, why and the remedy."""
+    """A mapping file is invalid. The text gives the place, the problem and the remedy."""
 
     def __init__(self, where: str, why: str, remedy: str) -> None:
         super().__init__(f"{where}: {why}; {remedy}")
@@ -14,8 +14,8 @@ class MappingError(HeadraceError, ValueError, error_code="HR-601", exit_code=Exi
 
 
 class BackfillError(HeadraceError, RuntimeError, error_code="HR-602", exit_code=Exit.CONFIGURATION):
-    """A file cannot be written to the table. The text says why and the remedy. Rows already written stay."""
+    """A file cannot be written to the table. The text gives the problem and the remedy. Rows already written stay."""
 
 
 class CutOffError(BackfillError, error_code="HR-603", exit_code=Exit.CONFIGURATION):
-    """A file cannot be read to its end. The rows before that place can be written."""
+    """A file cannot be read to its end. The rows before the unreadable place can be written."""

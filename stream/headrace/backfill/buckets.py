@@ -1,4 +1,4 @@
-"""Objects of Cloud Storage, read piece by piece: none is ever held whole."""
+"""Objects of Cloud Storage, read piece by piece; an object is never held in memory as a whole."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from headrace.backfill.backfill_errors import BackfillError
 from headrace.backfill.file_places import bucket_and_name, checked_address
 from headrace.runtime.reachability import Service, reach_storage
 
-PIECE_BYTES: Final = 8 * 1024 * 1024  # of a request that reads
-_WRITTEN_BYTES: Final = 16 * 1024 * 1024  # of one that writes
+PIECE_BYTES: Final = 8 * 1024 * 1024  # read by one request
+_WRITTEN_BYTES: Final = 16 * 1024 * 1024  # written by one request
 _PACKED_TYPES: Final = frozenset({"application/gzip", "application/x-gzip"})
 
 
 class Seen(NamedTuple):
-    """An object as it was when it was looked at; *version* changes with its content, *modified_at* in microseconds."""
+    """State of an object when it was examined; *version* changes with its content, *modified_at* is in microseconds."""
 
     version: str
     modified_at: int
@@ -29,10 +29,10 @@ class Seen(NamedTuple):
 
 
 def look_at_object(address: str, project: str) -> Seen:
-    """Look at the object at ``gs://BUCKET/NAME``.
+    """Return the state of the object at ``gs://BUCKET/NAME``.
 
     Raises:
-        BackfillError: it is not there, or may not be read.
+        BackfillError: the object does not exist, or it may not be read.
         UnreachableError: Cloud Storage does not answer.
     """
     bucket, name = checked_address(address)
@@ -54,10 +54,10 @@ def look_at_object(address: str, project: str) -> Seen:
 
 
 def matching(pattern: str, project: str) -> list[str]:
-    """The addresses of all objects whose name is as *pattern* says, in order.
+    """Return the addresses of all objects whose name matches *pattern*, sorted.
 
     Raises:
-        BackfillError: there is none, or the bucket may not be read.
+        BackfillError: no object matches, or the bucket may not be read.
         UnreachableError: Cloud Storage does not answer.
     """
     bucket, glob = checked_address(pattern)
@@ -72,19 +72,19 @@ def matching(pattern: str, project: str) -> list[str]:
 
 
 def open_object(address: str, project: str) -> BinaryIO:
-    """Open an object for reading; seeks, and holds one piece. The bytes are those stored, packed or not."""
+    """Open an object for reading. The file can seek and holds one piece; its bytes are as stored."""
     blob = _blob(address, project)
     blob.reload()  # a reader of stored bytes cannot seek before the size is known
     return cast(BinaryIO, BlobReader(blob, chunk_size=PIECE_BYTES, raw_download=True))
 
 
 def create_object(address: str, project: str) -> BinaryIO:
-    """Open a new object for writing; it is there once it is closed."""
+    """Open a new object for writing; it exists once the file is closed."""
     return cast(BinaryIO, _writer(_blob(address, project)))
 
 
 def delete_objects(addresses: Sequence[str], project: str) -> None:
-    """Delete objects; one that is gone is no error."""
+    """Delete objects; ignore those that do not exist."""
     client = storage.Client(project=project)
     for address in addresses:
         bucket, name = bucket_and_name(address)
@@ -93,7 +93,7 @@ def delete_objects(addresses: Sequence[str], project: str) -> None:
 
 
 def read_object(address: str, project: str) -> bytes:
-    """The whole of a small object; raises BackfillError as :func:`look_at_object` does."""
+    """Return the content of a small object; raises BackfillError as :func:`look_at_object` does."""
     look_at_object(address, project)
     with open_object(address, project) as file:
         return file.read()
@@ -111,6 +111,6 @@ def _writer(blob: storage.Blob) -> BlobWriter:
 
 def _unreadable(address: str, error: Exception) -> BackfillError:
     return BackfillError(
-        f"{address}: cannot be read ({type(error).__name__}); name an object that is there, and let who runs this have "
+        f"{address}: cannot be read ({type(error).__name__}); name an object that exists, and grant this user "
         "roles/storage.objectViewer on its bucket"
     )

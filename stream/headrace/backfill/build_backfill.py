@@ -1,4 +1,4 @@
-"""A backfill for given settings: its files, checked, and the engine that writes them. Starts nothing."""
+"""Factory of a backfill: checks its files and builds the engine that writes them, but starts nothing."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from headrace.schemas.registry import Contract
 
 
 class HistorySource(Source, Protocol):
-    """What gives lines, to its end. Its *fraction* is read, 0 when nobody knows how much there is."""
+    """Source of lines that ends. *fraction* is the part that is read, or 0 if the total is unknown."""
 
     fraction: float
     settled_before: int
@@ -38,25 +38,25 @@ class HistorySource(Source, Protocol):
 
 
 class History(Protocol):
-    """Lines of one contract, from wherever."""
+    """Lines of one contract, from any source."""
 
     @property
     def contract(self) -> Contract:
-        """What the lines are events of."""
+        """The contract of the lines."""
 
     def source(self, journal: Journal | None, retry: RetryPolicy, stop: threading.Event) -> HistorySource:
-        """The lines as the engine takes them."""
+        """Return the lines as a source for the engine."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Files that are to be read, checked as far as that goes before a line is read."""
+    """Files to read, checked as far as possible without reading a line."""
 
     task: Task
 
     @classmethod
     def of(cls, settings: Settings, subject: str, files: Sequence[str], mapping: str | None) -> Reading:
-        """Raises MappingError, BackfillError, UnknownSchemaError."""
+        """Check *files* and *mapping*; raises MappingError, BackfillError or UnknownSchemaError."""
         contract = served(settings).latest(subject)
         read = read_mapping(mapping, contract, settings.project)
         looked_at = look_at(files, contract, read, settings.project)
@@ -64,18 +64,19 @@ class Reading:
 
     @property
     def contract(self) -> Contract:
-        """What the lines are events of."""
+        """The contract of the lines."""
         return self.task.contract
 
     def source(self, journal: Journal | None, retry: RetryPolicy, stop: threading.Event) -> FileSource:
-        """The files as the engine takes them, read by another process."""
+        """Return the files as a source for the engine; another process reads them."""
         return FileSource(self.task, read_ahead, journal, retry, stop)
 
 
 def build_backfill(settings: Settings, reading: History) -> tuple[Embedded, HistorySource]:
-    """The engine for one subject's files, not started. It claims the subject as an engine that streams does.
+    """Build the engine for one subject's files, without starting it.
 
-    So neither writes what the other is about to write, and the one that streams next looks up what came before.
+    The engine claims the subject as a streaming engine does. So the two never write the same events at the same time,
+    and the next streaming engine looks up rows that are already written.
     """
     subject, stop = reading.contract.subject, threading.Event()
     job, journal = job_of(settings, subject, held_key(settings)), Journal.open(settings.journal)
@@ -88,5 +89,5 @@ def build_backfill(settings: Settings, reading: History) -> tuple[Embedded, Hist
 
 
 def held_key(settings: Settings) -> Key:
-    """The masking key, in this process; raises SettingsError when it cannot be read."""
+    """Return the masking key, held in this process; raises SettingsError if it cannot be read."""
     return HeldKey(read_masking_key(settings.masking_key_file))

@@ -1,4 +1,4 @@
-"""Lines of CSV. After a record that is broken, reading goes on with the line after its first one."""
+"""Lines of CSV. After a broken record, reading continues with the record's second line."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from headrace.backfill.backfill_errors import BackfillError
 from headrace.backfill.file_line import NOT_UTF8, Content, Line, Lines
 from headrace.backfill.text_lines import MAX_LINE_BYTES, TOO_LONG, physical_lines
 
-MAX_RECORD_LINES: Final = 10_000  # of a quoted value
+MAX_RECORD_LINES: Final = 10_000  # of one quoted value
 
 
 def csv_content(file: BinaryIO, delimiter: str) -> Content:
-    """The columns and lines of a CSV.
+    """Return the columns and lines of a CSV file.
 
     Raises:
-        BackfillError: its first line names no columns.
+        BackfillError: the first line does not name columns.
     """
     feed = _Feed(physical_lines(file))
     try:
@@ -35,7 +35,9 @@ _REMEDY: Final = "a CSV begins with a line of column names in UTF-8, each once"
 
 
 class _Feed:
-    """Gives physical lines to csv.reader, and takes back those of a record that is broken; *taken* are the record's."""
+    """Physical lines for csv.reader; lines of a broken record can be given back. *taken* are the current record's
+    lines.
+    """
 
     def __init__(self, physical: Iterator[bytes]) -> None:
         self._physical = physical
@@ -43,11 +45,11 @@ class _Feed:
         self.taken: list[bytes] = []
 
     def rows(self, delimiter: str) -> Iterator[list[str]]:
-        """A reader of what is still to be given; after an error there must be a new one."""
+        """Return a reader of the remaining lines; after an error, make a new one."""
         return csv.reader(self._texts(), delimiter=delimiter, strict=True)
 
     def give_back(self) -> bytes:
-        """Take back all lines of the record but the first, which is given."""
+        """Put back all lines of the record but the first, and return the first."""
         first, *others = self.taken
         self._back.extendleft(reversed(others))
         return first

@@ -1,4 +1,4 @@
-"""The rows that are to be a day of a table: read, checked and spooled to a file as a whole, before one is written."""
+"""Rows of one day of a table: all are read, checked and spooled to a file before any is written."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SPOOL: Final = "day.parquet"
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """One day in UTC, a partition of a table."""
+    """One day in UTC, which is a partition of a table."""
 
     date: date
 
@@ -42,20 +42,20 @@ class Day:
 
     @property
     def end(self) -> int:
-        """The first microsecond after it."""
+        """The first microsecond after the day."""
         return self.begin + timedelta(days=1) // timedelta(microseconds=1)
 
     @property
     def decorator(self) -> str:
-        """What BigQuery calls the partition: ``table$20260131``."""
+        """BigQuery's decorator of the partition, as in ``table$20260131``."""
         return f"${self.date:%Y%m%d}"
 
 
 def day_of(text: str, contract: Contract, now: int) -> Day:
-    """Read the day ``2026-01-31`` that is to be replaced in the table of *contract*; *now* in microseconds.
+    """Read the day to replace, such as ``2026-01-31``, in the table of *contract*; *now* is in microseconds.
 
     Raises:
-        BackfillError: the text is not a day, or the table has or keeps no such partition.
+        BackfillError: the text is not a day, or the table has no such partition, or no longer keeps it.
     """
     try:
         day = Day(read_date(text))
@@ -63,8 +63,8 @@ def day_of(text: str, contract: Contract, now: int) -> Day:
         raise BackfillError("--replace-partition: not a day; write it as 2026-01-31") from error
     if contract.options.partition is not Partition.DAY:
         raise BackfillError(
-            f"{contract.options.table}: its partitions are no days but {contract.options.partition}s; whole days are "
-            "replaced only"
+            f"{contract.options.table}: it has a partition for each {contract.options.partition}; only days can be "
+            "replaced"
         )
     expiry = contract.options.expire_after_days
     if expiry and day.end <= now - expiry * (day.end - day.begin):
@@ -74,7 +74,7 @@ def day_of(text: str, contract: Contract, now: int) -> Day:
 
 @dataclass(slots=True)
 class Spooled:
-    """What is to be written, and what is to be counted of it."""
+    """Rows to write, and counts for the tallies."""
 
     lines: int = 0
     rows: int = 0
@@ -83,7 +83,7 @@ class Spooled:
 
 
 class DayReader:
-    """Makes rows of the lines of one subject; all of them must be rows of *day*."""
+    """Reader that makes rows of one subject's lines; all of them must be rows of *day*."""
 
     def __init__(self, job: Job, subject: str, day: Day, path: Path) -> None:
         decoder = LineDecoder(job.registry, subject)
@@ -93,11 +93,11 @@ class DayReader:
         self._preparation = Preparation(job.registry, subject, job.window, job.token_key(), decoder)
 
     def read(self, rounds: Iterable[Round]) -> Spooled:
-        """Spool the rows of *rounds*; what is personal in them is masked.
+        """Spool the masked rows of *rounds*.
 
         Raises:
-            BackfillError: a line is no event, of another day, or another content of an event before it; or there are
-                no rows. Nothing has been written then.
+            BackfillError: a line is not an event, belongs to another day, or repeats an earlier event's id with other
+                content; or there are no rows. Nothing has been written in these cases.
         """
         spooled, seen, writer = Spooled(), SeenIds(), None
         try:
@@ -134,7 +134,7 @@ class DayReader:
         for refusal in decision.conflicts:
             where = _where(batch, messages, refusal.index)
             raise BackfillError(
-                f"{where}: an event with this id and another content stands before it; nothing was written"
+                f"{where}: an event with this id and other content comes before it; nothing was written"
             )
         new, again = batch.take(decision.new), batch.take(decision.duplicates)
         seen.remember(new)

@@ -1,8 +1,9 @@
-"""Lines encoded column by column: a value that a column has shown before is known, with the bytes that it became.
+"""Encoder of lines by column, which caches the bytes of values that a column has had before.
 
-Files of history say the same things over and over, and to check a value is the dear part of a line. Each new value goes
-through the very functions that check a whole event, as an event of that one field; Avro writes a record as its fields,
-one after the other, so the bytes are those of the event. When one is refused, the line is for others to judge.
+Files of history repeat many values, and checking a value is the most expensive part of a line. Each new value goes
+through the functions that check a whole event, as an event with that one field. Avro writes a record as its fields, one
+after the other, so the bytes are those of the whole event. If a value is refused, the caller checks the line as a
+whole.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ from headrace.schemas.identity import id_of, in_json
 from headrace.schemas.model import MISSING, Field
 from headrace.schemas.registry import Contract
 
-KNOWN_VALUES: Final = 60_000  # of all columns together
+KNOWN_VALUES: Final = 60_000  # cached values of all columns together
 LONGEST_KNOWN: Final = 64  # characters
 
 
 class Cell(NamedTuple):
-    """A field of one line: its bytes on the wire, its value, and what it adds to the event's id."""
+    """A field of one line: its encoded bytes, its value, and its JSON for the event's id."""
 
     data: bytes
     value: Any
@@ -33,7 +34,7 @@ class Cell(NamedTuple):
 
 
 class Encoded(NamedTuple):
-    """An event whose fields are all as their contract wants; *event_id* is empty where the contract derives none."""
+    """An event whose fields all match their contract; *event_id* is empty if the contract derives none."""
 
     data: bytes
     event_id: str
@@ -44,7 +45,7 @@ Column: TypeAlias = Callable[[Any], Cell]
 
 
 class Cells:
-    """Encodes lines of one contract."""
+    """Encoder of lines of one contract."""
 
     def __init__(self, contract: Contract, mapping: ColumnMapping, fields: Fields) -> None:
         names = [each.name for each in contract.record.fields]
@@ -61,7 +62,7 @@ class Cells:
         self._event_time = names.index(contract.options.event_time)
 
     def encode(self, values: Mapping[str, Any]) -> Encoded | None:
-        """Encode the line with these *values* by column; None when any is not what its field wants."""
+        """Encode the line with these *values* by column; return None if a value does not fit its field."""
         if self._known is not None and not values.keys() <= self._known:
             return None
         get = values.get
@@ -78,7 +79,7 @@ class Cells:
 
 
 class _Memo(dict[Any, Cell]):
-    """What *read* has said of values of one class; forgets all when it is full."""
+    """Cache of the results of *read* for values of one class; it is cleared when it is full."""
 
     def __init__(self, read: Column, most: int) -> None:
         super().__init__()
@@ -95,7 +96,10 @@ class _Memo(dict[Any, Cell]):
 
 
 def _by_class(read: Column, most: int) -> Column:
-    """Numbers of two classes may be equal, and so may decimals and times that are not written or judged alike."""
+    """Return a reader with one cache for each class: equal values of two classes may be encoded differently.
+
+    Decimals and times are not cached, because equal ones may be written or checked differently.
+    """
     memos = {kind: _Memo(read, most) for kind in (str, int, bool, type(None), type(MISSING))}
 
     def look(value: Any) -> Cell:

@@ -1,4 +1,4 @@
-"""The fields of an event out of a line's columns, as a producer would give them; and the id that columns make."""
+"""Fields of an event from a line's columns, as a producer would pass them; and event ids from columns."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from headrace.schemas.validate import check, validate
 
 
 class Fields:
-    """Reads lines of one contract. *texts*: all their values are texts, as those of a CSV."""
+    """Reader of the lines of one contract. *texts* means that all their values are texts, as in a CSV."""
 
     def __init__(self, contract: Contract, mapping: Mapping, texts: bool) -> None:
         self._contract = contract
@@ -28,10 +28,10 @@ class Fields:
         self._origins = [(each, mapping.origin(each.name)) for each in contract.record.fields]
 
     def read_one(self, each: Field, origin: Origin, value: Any) -> Any:
-        """The value of one field, whatever the others are; MISSING where its column, or all it says, is.
+        """Return the value of one field, independent of the other fields; MISSING if its column is absent or empty.
 
         Raises:
-            InvalidEventError: the value does not fit; the error never shows it.
+            InvalidEventError: the value does not fit; the error never contains it.
         """
         value = self._one(each, origin, value)
         if value is not MISSING:
@@ -41,15 +41,17 @@ class Fields:
         return value
 
     def read(self, values: Table[str, Any]) -> dict[str, Any]:
-        """The fields that *values*, by column, are.
+        """Return the event's fields from *values*, which are by column.
 
         Raises:
-            InvalidEventError: they are none of this contract; never tells a value.
+            InvalidEventError: the values do not fit the contract; never contains a value.
         """
         return validate(self._contract.record, fields_from_json(self._contract.record, self._named(values)))
 
     def id_of_columns(self, values: Table[str, Any]) -> str:
-        """UUIDv5 of the JSON array of the subject and the columns' values, each as text, null for none."""
+        """Return the UUIDv5 of the JSON array of the subject and the columns' values, each as text, or null without a
+        value.
+        """
         named = []
         for name in self._mapping.identity:
             if name not in values:

@@ -1,4 +1,4 @@
-"""One line of a file, as readers give it."""
+"""One line of a file, as readers return it."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 NUMBER_OUT_OF_RANGE: Final = "a date or time outside the years 1 to 9999, or outside a day"
 NO_UTF8: Final = "text that is not UTF-8"
-NOT_UTF8: Final = re.compile("[\udc80-\udcff]")  # how bytes that are not UTF-8 are decoded in texts of a CSV
+NOT_UTF8: Final = re.compile("[\udc80-\udcff]")  # texts of a CSV hold bytes that are not UTF-8 as these characters
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line, *number* from 1 on as an editor counts (rows of Avro and Parquet: as they come).
+    """One line. *number* counts from 1, as an editor does; for Avro and Parquet it counts rows.
 
-    *raw* is the line as it came; *problem* says why there are no *values*, and *unreadable* which columns have a value
-    that cannot be read, and why. Neither holds a value.
+    *raw* returns the original line. *problem* explains why there are no *values*. *unreadable* lists columns whose
+    value cannot be read, with the reason. Neither text contains a value.
     """
 
     number: int
@@ -30,7 +30,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """Stands for a value that its own type does not have; *raw* is what the file holds."""
+    """Placeholder for a value that its type does not have; *raw* is the file's value."""
 
     why: str
     raw: Any = field(default=None, repr=False)
@@ -40,14 +40,14 @@ Lines: TypeAlias = Iterator[Line]
 
 
 class Content(NamedTuple):
-    """What is in a file: its *columns*, None where each line has its own, and its lines."""
+    """Content of a file: its lines, and its *columns*, or None if each line has its own."""
 
     columns: tuple[str, ...] | None
     lines: Lines
 
 
 def line_of_row(number: int, values: Mapping[str, Any], checked: bool) -> Line:
-    """The line that a row of Avro or Parquet is; a row that is not *checked* may hold unreadable values."""
+    """Return the line for a row of Avro or Parquet; a row that is not *checked* may hold unreadable values."""
     raw = as_json(values)
     if checked:
         return Line(number, raw, values)
@@ -56,12 +56,12 @@ def line_of_row(number: int, values: Mapping[str, Any], checked: bool) -> Line:
 
 
 def as_json(values: Any) -> Callable[[], bytes]:
-    """Give a function that writes *values* as JSON, for a letter."""
+    """Return a function that writes *values* as JSON, for a dead letter."""
     return lambda: json.dumps(values, default=_plain, ensure_ascii=False).encode(errors="surrogatepass")
 
 
 def why_unreadable(error: Exception) -> str:
-    """Say in words what a library could not make a value of."""
+    """Return why a library could not read a value, in words."""
     if isinstance(error, UnicodeDecodeError):
         return NO_UTF8
     if "would lose data" in str(error):

@@ -1,4 +1,4 @@
-"""Where files are: in a folder, or in a bucket of Cloud Storage."""
+"""Locations of files: a folder, or a bucket of Cloud Storage."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _MAX_NAME_BYTES: Final = 1024  # docs.cloud.google.com/storage/docs/objects#nami
 
 
 def is_object(place: str) -> bool:
-    """Whether *place* is the address of an object, ``gs://BUCKET/NAME``."""
+    """Return whether *place* is the address of an object, ``gs://BUCKET/NAME``."""
     return place.startswith(_BUCKET)
 
 
 def bucket_and_name(address: str) -> tuple[str, str]:
-    """Both parts of an object's address; one that it lacks is empty.
+    """Return both parts of an object's address; a missing part is empty.
 
     >>> bucket_and_name("gs://history/2026/01.csv")
     ('history', '2026/01.csv')
@@ -28,10 +28,10 @@ def bucket_and_name(address: str) -> tuple[str, str]:
 
 
 def checked_address(address: str) -> tuple[str, str]:
-    """Both parts of the address of an object, or of a pattern of names.
+    """Return both parts of the address of an object, or of a pattern of names.
 
     Raises:
-        BackfillError: there can be no such object; a client might take part of it for a path.
+        BackfillError: no object can have this address; a client might take part of it for a path.
     """
     bucket, name = bucket_and_name(address)
     if not _BUCKET_NAME.fullmatch(bucket):

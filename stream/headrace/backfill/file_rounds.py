@@ -1,4 +1,4 @@
-"""Rounds of messages out of files, in their order: what is read and encoded, in this process or in another."""
+"""Rounds of messages from files, in order. This process or another one reads and encodes them."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from headrace.core.message import Message
 from headrace.schemas.registry import Contract
 
 ROUND_BYTES: Final = 32 * 1024 * 1024
-SAMPLE_LINES: Final = 1_000  # at the beginning of a file: when all are refused for one reason, the file is
-FEWEST_LINES: Final = 10  # of a file that is refused for that
+SAMPLE_LINES: Final = 1_000  # at the beginning of a file: if all are refused for the same reason, the file is refused
+FEWEST_LINES: Final = 10  # of a file that can be refused in this way
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What is to be read. *settled*: how many lines of a file, by its key, have their outcome. *now* in microseconds.
+    """Files to read. *settled* is the number of settled lines of a file, by its key. *now* is in microseconds.
 
-    *loaded*: by a load job, which takes events that are older than what is streamed may be.
+    *loaded* means that a load job writes the rows, which accepts older events than streaming does.
     """
 
     contract: Contract
@@ -39,9 +39,9 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """Some messages; at the beginning of a file none. *place* says up to which line of its file they go.
+    """Some messages; none at the beginning of a file. *place* is the file's key and the number of their last line.
 
-    *fraction* of all files is read then, and *settled_before* of all lines were passed over.
+    *fraction* of all files is read at that point, and *settled_before* lines were skipped as settled.
     """
 
     messages: list[Message] = field(repr=False)
@@ -52,7 +52,7 @@ class Round:
 
 
 def rounds(task: Task) -> Generator[Round, None, None]:
-    """Read all of *task*; raises BackfillError when a file cannot be written as it is."""
+    """Read all files of *task*; raises BackfillError for a file that cannot be written as it is."""
     events = Events(task.contract, task.mapping, task.now, task.loaded)
     before, passed, total = 0, 0, max(sum(each.size for each in task.files), 1)
     for file in task.files:
@@ -71,13 +71,13 @@ def rounds(task: Task) -> Generator[Round, None, None]:
 
 
 def _written_at(file: File, now: int) -> int:
-    """When *file* was written; now, for one whose time is in the future, or too far back to be counted in a table."""
+    """Return the time at which *file* was written; now if that is in the future, or too old for the tables."""
     oldest = now - timedelta(days=STREAMED_DAYS) // timedelta(microseconds=1)
     return file.modified_at if oldest < file.modified_at <= now else now
 
 
 def _cut(lines: Lines, events: Events, place: Place, task: Task) -> Iterator[tuple[list[Message], int, int, int]]:
-    """Messages, the number of their last line, their bytes, and how many lines were settled; at last what is left."""
+    """Yield messages, the number of their last line, their bytes, and the number of settled lines."""
     settled = task.settled.get(place.key, 0)
     messages: list[Message] = []
     size = number = settled_lines = 0
@@ -106,7 +106,7 @@ def _cut(lines: Lines, events: Events, place: Place, task: Task) -> Iterator[tup
 
 
 class _Sample:
-    """The first lines of a file, until one is an event or is refused for another reason; nothing of them is written."""
+    """First lines of a file, held back until one is an event or is refused for another reason."""
 
     def __init__(self, place: Place) -> None:
         self._place = place
@@ -114,7 +114,7 @@ class _Sample:
         self._first = self._reason = ""
 
     def goes_on(self, message: Message) -> bool:
-        """Whether all lines so far are refused for one reason; raises BackfillError when they are enough."""
+        """Return whether all lines so far are refused for one reason; raises BackfillError after SAMPLE_LINES."""
         if not isinstance(message, BadLine) or (self._lines and message.reason != self._reason):
             return False
         if not self._lines:
@@ -125,7 +125,7 @@ class _Sample:
         return True
 
     def end(self) -> None:
-        """The file has no more lines."""
+        """Check the sample of a file that has no more lines."""
         if self._lines >= FEWEST_LINES:
             self._refuse(f"each of its {self._lines:,} lines")
 

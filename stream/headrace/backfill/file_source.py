@@ -1,7 +1,7 @@
-"""Files in place of a subscription: lines are taken as messages, and what is acknowledged is how far a file is settled.
+"""Source of lines of files: each line becomes a message, and acknowledging messages stores a file's progress.
 
-A file is known by its path, size, time and all that decides what its lines become, so one that has changed, or is read
-with another mapping, begins anew; what it wrote before is found in the table.
+A file is identified by its path, size, time and everything that affects its messages. A changed file, or one that is
+read with another mapping, starts from its beginning; rows that it has already written are found in the table.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ Reading: TypeAlias = Callable[[Task], Generator[Round, None, None]]
 
 
 class FileSource(FiniteSource):
-    """Files; *read* gives what the lines of a task become.
+    """Lines of files; *read* yields the rounds of a task.
 
-    Without a journal every line is read, and none is settled.
+    Without a journal every line is read, and no progress is stored.
     """
 
     def __init__(
@@ -35,11 +35,11 @@ class FileSource(FiniteSource):
         self._table = task.contract.options.table
         self._read = read
         self._rounds: Generator[Round, None, None] | None = None
-        self.fraction = 0.0  # of all files that is read; any thread may look
-        self.settled_before = 0  # lines, by an earlier run
+        self.fraction = 0.0  # part of all files that is read; any thread may read this
+        self.settled_before = 0  # lines that an earlier run settled
 
     def take(self, at_most: int, wait_seconds: float | None) -> list[Pulled]:
-        """Read the next lines, as many as the task says; at the end of the last file, say stop."""
+        """Read the next lines, as many as the task allows; set *stop* at the end of the last file."""
         if self._rounds is None:
             self._rounds = self._read(replace(self._task, settled=self._settled()))
         for each in self._rounds:
@@ -49,7 +49,7 @@ class FileSource(FiniteSource):
         return self._end()
 
     def stop(self) -> None:
-        """Close what is open; what was not acknowledged is read again by the next run."""
+        """Close the source; lines that were not acknowledged are read again by the next run."""
         if self._rounds is not None:
             self._rounds.close()
 

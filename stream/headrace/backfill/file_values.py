@@ -1,4 +1,4 @@
-"""Values of a file as values of a contract's field; what is left is for the producers' own validation to judge."""
+"""Conversion of a file's values into values of a contract's field; the producers' validation checks the result."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _TIMES: Final = {
 
 
 def from_text(type_: Type, text: str, path: str) -> Any:
-    """What a column of text says: booleans, and JSON where the field has parts; the rest is text in JSON too.
+    """Return the value of a text column: a boolean, or parsed JSON for a field with parts; otherwise the text itself.
 
     Raises:
-        InvalidEventError: it says no such value; never shows the text.
+        InvalidEventError: the text is not such a value; the error never contains the text.
     """
     match bare(type_):
         case Scalar(kind=Kind.BOOLEAN):
@@ -51,9 +51,9 @@ def from_text(type_: Type, text: str, path: str) -> Any:
 
 
 def from_parts(type_: Type, value: Any, path: str) -> Any:
-    """Maps as Parquet and BigQuery's exports have them, lists of pairs or of entries, as maps; however deep.
+    """Convert maps from the lists of pairs or entries of Parquet and BigQuery's exports, at any depth.
 
-    BigQuery leaves nulls out of JSON: what is not there and may be null is null.
+    BigQuery leaves nulls out of JSON, so an absent optional value becomes null.
     """
     match type_:
         case Optional() if value is not None:
@@ -78,7 +78,7 @@ def from_parts(type_: Type, value: Any, path: str) -> Any:
 
 
 def _entries(value: list[Any]) -> list[tuple[Any, Any]] | None:
-    """Keys with their values; None when they are not all that."""
+    """Return keys with their values; None if an item is neither a pair nor an entry."""
     pairs = [(each["key"], each.get("value")) if _is_entry(each) else each for each in value]
     return pairs if all(isinstance(each, tuple) for each in pairs) else None
 
@@ -88,10 +88,10 @@ def _is_entry(value: Any) -> bool:
 
 
 def from_time(type_: Type, value: Any, origin: Origin, path: str) -> Any:
-    """A time as the mapping says it is written; one without a zone is of the mapping's.
+    """Read a time in the mapping's format; a time without a zone is in the mapping's zone.
 
     Raises:
-        InvalidEventError: it is not written so; never shows it.
+        InvalidEventError: the value has another format; the error never contains it.
     """
     try:
         moment = _moment(value, origin.format)
@@ -106,7 +106,7 @@ def from_time(type_: Type, value: Any, origin: Origin, path: str) -> Any:
 
 
 def lacks_zone(value: Any, origin: Origin) -> bool:
-    """Whether *value* says a time on a clock, and neither it nor the mapping says where that clock is."""
+    """Return whether *value* is a local time, and neither it nor the mapping gives a time zone."""
     if origin.zone is not None:
         return False
     try:

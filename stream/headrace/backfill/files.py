@@ -1,4 +1,4 @@
-"""The files that are to be read, as they are when they are looked at; each opened when its turn comes."""
+"""Files to read, with their state when they were examined; each file is opened when it is read."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ from headrace.util.terminal_safe import safe
 
 GZIP: Final = ".gz"
 MAX_UNPACKED_BYTES: Final = 256 * 1024 * 1024
-MAX_RATIO: Final = 500  # of unpacked to packed, in files that unpack to more
+MAX_RATIO: Final = 500  # of unpacked to packed size, for files that unpack to more than MAX_UNPACKED_BYTES
 _STARS: Final = frozenset("*?[{")
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file; *place* is its path or address, *name* its last part, safe to print; *key* tells its versions apart.
+    """One file.
 
-    *modified_at* is in microseconds.
+    *place* is its path or address; *name* is the last part of it, safe to print; *key* differs for each version of the
+    file. *modified_at* is in microseconds.
     """
 
     place: str
@@ -41,19 +42,19 @@ class File:
 
 
 class Opened(NamedTuple):
-    """An open file: *file* gives its content, *raw* tells how many of its bytes have been read."""
+    """An open file: *file* returns its content, *raw* its position in the stored bytes."""
 
     file: BinaryIO
     raw: BinaryIO
 
 
 def look_at(places: Sequence[str | Path], contract: Contract, mapping: Mapping, project: str = "") -> list[File]:
-    """Look whether each file is there, and of a format that can be read; opens none.
+    """Check that each file exists and has a known format; opens none.
 
-    Stars in an object's name stand for what they do in a shell, ``**`` for folders too.
+    Wildcards in an object's name work as in a shell; ``**`` matches folders too.
 
     Raises:
-        BackfillError: one is not.
+        BackfillError: a file does not exist, or its format is unknown.
     """
     reading = f"{contract.fingerprint} {mapping.digest}"
     named = [each for place in map(str, places) for each in _named_by(place, project)]
@@ -62,7 +63,7 @@ def look_at(places: Sequence[str | Path], contract: Contract, mapping: Mapping, 
 
 @contextmanager
 def opened(file: File) -> Iterator[Opened]:
-    """Open *file*; raises what reading it raises."""
+    """Open *file*; raises the errors of reading it."""
     with _raw(file) as raw:
         if not file.packed:
             yield Opened(raw, raw)
@@ -72,7 +73,7 @@ def opened(file: File) -> Iterator[Opened]:
 
 
 class _Unpacked:
-    """What a packed file holds, piece by piece; raises CutOffError when it is far more than a text can be packed to."""
+    """Content of a compressed file, piece by piece; raises CutOffError if its ratio of sizes is not that of text."""
 
     def __init__(self, unpacked: gzip.GzipFile, raw: BinaryIO) -> None:
         self._unpacked = unpacked
@@ -96,7 +97,7 @@ def _raw(file: File) -> BinaryIO:
 
 
 def _named_by(place: str, project: str) -> list[str]:
-    """The files of *place*: no shell fills in the stars of an object's address."""
+    """Return the files of *place*; wildcards of an object's address are expanded here, because no shell does it."""
     if is_object(place):
         checked_address(place)
     if not is_object(place) or not _STARS.intersection(place):
@@ -130,8 +131,8 @@ def _look_at_path(place: str) -> tuple[str, str, int, int]:
         path = Path(place).resolve(strict=True)
         status = path.stat()
     except OSError as error:
-        raise BackfillError(f"{place}: cannot be read ({error.strerror}); name files that are there") from error
+        raise BackfillError(f"{place}: cannot be read ({error.strerror}); name files that exist") from error
     if not path.is_file():
-        raise BackfillError(f"{place}: no file; name the files themselves")
+        raise BackfillError(f"{place}: not a file; name the files themselves")
     version = f"{path} {status.st_size} {status.st_mtime_ns}"
     return str(path), version, status.st_mtime_ns // 1000, status.st_size

@@ -1,4 +1,4 @@
-"""What all sources of history have in common: an end, and a journal that says how far they are settled."""
+"""Common base of the sources of history: they end, and the journal keeps their progress."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from headrace.engine.transaction import Transaction
 
 
 class FiniteSource(ABC):
-    """Stands in for the puller of one subject. At its end it sets *stop*; *finished* tells that from an interruption.
+    """Replacement of one subject's puller. At its end it sets *stop* and *finished*; an interruption sets only *stop*.
 
     Without a journal nothing is acknowledged.
     """
@@ -31,39 +31,39 @@ class FiniteSource(ABC):
 
     @property
     def drained_at(self) -> int:
-        """History says nothing of what is published."""
+        """Always 0: history says nothing about the publishing of messages."""
         return 0
 
-    def start(self, scheduler: Scheduler, wake: Wake) -> None:  # noqa: B027 no source of history has anything to begin
-        """Nothing to begin: lines are read as they are taken."""
+    def start(self, scheduler: Scheduler, wake: Wake) -> None:  # noqa: B027 no source of history needs a start
+        """Do nothing: lines are read when they are taken."""
 
-    def wind_down(self) -> None:  # noqa: B027 no source of history fetches ahead
-        """Nothing to end: lines are read as they are taken."""
+    def wind_down(self) -> None:  # noqa: B027 no source of history prefetches
+        """Do nothing: lines are read when they are taken."""
 
     def look(self) -> list[str]:
-        """Nothing is wrong with history: it is not a resource of ours."""
+        """Return no problems: history is not a resource of Headrace."""
         return []
 
-    def settle_gaps(self, commit: Callable[[Gap], None]) -> None:  # noqa: B027 no source of history has any
-        """There is no time of publishing from which anything could be missing."""
+    def settle_gaps(self, commit: Callable[[Gap], None]) -> None:  # noqa: B027 no source of history has gaps
+        """Do nothing: no published message can be missing."""
 
     def acknowledge(self, pulled: Iterable[Pulled]) -> None:
-        """Note how far the source is settled."""
+        """Store the progress of the source."""
         for each in pulled:
             for token in each.ack_ids:
                 self._retry.call(NEEDS_ROOM, partial(self._commit, token))
 
     def _commit(self, token: str) -> None:
-        assert self._noted_in is not None  # noqa: S101 without one nothing is acknowledged
+        assert self._noted_in is not None  # noqa: S101 without a journal nothing is acknowledged
         with self._noted_in.transaction() as transaction:
             self._note(transaction, token)
 
     @abstractmethod
     def _note(self, transaction: Transaction, token: str) -> None:
-        """Note that all up to *token* is settled."""
+        """Store in *transaction* that everything up to *token* is settled."""
 
     def _end(self) -> list[Pulled]:
-        """There is nothing more to take."""
+        """Mark the source as finished, and stop."""
         self.finished = True
         self._stop.set()
         return []

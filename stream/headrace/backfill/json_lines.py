@@ -11,7 +11,7 @@ from headrace.schemas.strict_json import InvalidJsonError, read_json
 
 
 def json_content(file: BinaryIO, delimiter: str) -> Content:
-    """The lines of NDJSON, each with columns of its own."""
+    """Return the lines of NDJSON, each with columns of its own."""
     return Content(None, _lines(file))
 
 

@@ -1,8 +1,9 @@
-"""A line of a file as the message a producer would have published; or, where it is no event, as itself with the reason.
+"""Conversion of a line of a file into the message that a producer would have published, or into a bad line.
 
-The row is checked, encoded and named by the producers' own functions. It counts as published when it happened: so
-there is no lateness, and the same line is the same message each time. What is still to happen counts as published now;
-further ahead than its contract allows, it is refused. When the file was written says nothing of its lines.
+The producers' own functions check, encode and identify the row. The message's publish time is the event time. So no
+event is late, and the same line becomes the same message each time. For an event in the future, the publish time is
+now, and the event is refused if it is further ahead than its contract allows. The time at which the file was written
+does not matter for its events.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from headrace.schemas.identity import derive_event_id
 from headrace.schemas.model import INSTANTS, MISSING, bare
 from headrace.schemas.registry import Contract
 
-# cloud.google.com/bigquery/docs/write-api#data_format: older partitions take no streamed rows.
+# cloud.google.com/bigquery/docs/write-api#data_format: older partitions accept no streamed rows.
 STREAMED_DAYS: Final = 1_825
 _EVER: Final = datetime.min.replace(tzinfo=UTC)
 FILE: Final = "backfill-file"
@@ -36,7 +37,9 @@ _MOST_NAMED: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class BadLine(Message):
-    """A line that is no event: its bytes as they came, and why; *problem* names file and line, *reason* does not."""
+    """A line that is not an event: its original bytes and the problem. *problem* names the file and line, *reason* does
+    not.
+    """
 
     problem: str = field(default="", repr=False)
     reason: str = field(default="", repr=False)
@@ -44,9 +47,9 @@ class BadLine(Message):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The file that lines come from: its *name*, what tells its versions apart, and when it was written (microseconds).
+    """File of some lines: its *name*, a *key* for its version, and the time at which it was written (microseconds).
 
-    *texts*: all its values are texts.
+    *texts* means that all its values are texts.
     """
 
     name: str
@@ -56,9 +59,9 @@ class Place:
 
 
 class Events:
-    """Makes messages of the lines of one contract; *now* in microseconds since 1970 says which are too old.
+    """Factory of messages from the lines of one contract; *now*, in microseconds since 1970, limits the age of events.
 
-    *loaded*: they go into the table by a load job, which takes events of any age.
+    *loaded* means that a load job writes the rows, which accepts events of any age.
     """
 
     def __init__(self, contract: Contract, mapping: Mapping, now: int, loaded: bool = False) -> None:
@@ -72,10 +75,10 @@ class Events:
         self._oldest = _EVER if self._days is None else from_micros(now) - timedelta(days=self._days)
 
     def check_columns(self, columns: Collection[str], place: Place) -> None:
-        """Look whether a file has what its fields and ids are made of, before its first line becomes anything.
+        """Check before the first line that a file has the columns for its fields and ids.
 
         Raises:
-            BackfillError: it has not, or without a mapping it has more.
+            BackfillError: a column is missing, or without a mapping, a column has no field.
         """
         for each, origin in self._origins:
             missing = not origin.constant and origin.column not in columns
@@ -95,7 +98,7 @@ class Events:
             )
 
     def _what_there_is(self, columns: Collection[str], missing: str) -> str:
-        """What helps to find the column. What the file calls columns may be a line of data: none of it is shown."""
+        """Return a hint for finding the column. Unknown column names are not shown: they may be a line of data."""
         for number, name in enumerate(columns, 1):
             if name.strip().lower() == missing.strip().lower():
                 return f"the name of column {number} differs in capitals or spaces; say it in the mapping as it is"
@@ -103,16 +106,16 @@ class Events:
         found = [name for name in wanted if name in columns]
         if not found:
             return (
-                f"the first of {len(columns)} columns is none that is wanted, nor is any other: does the file have a "
+                f"no field takes any of its {len(columns)} columns: does the file have a "
                 "line of column names, and the delimiter that the mapping says?"
             )
         return f"of its {len(columns)} columns these are wanted: {_some(found)}; say the others in a mapping"
 
     def message(self, line: Line, place: Place) -> Message:
-        """The message of *line*.
+        """Return the message of *line*.
 
         Raises:
-            BackfillError: the event is older than a table can take.
+            BackfillError: the event is older than the table can hold.
         """
         attributes = {FILE: place.name, LINE: str(line.number)}
         try:
@@ -146,22 +149,22 @@ class Events:
     def _encoded(self, line: Line, place: Place) -> Encoded:
         cells, fields = self._of_texts if place.texts else self._of_values
         known = cells.encode(line.values)
-        if known is None:  # something is wrong with the line: say what
-            self._refuse_what_the_file_says_in_its_own_way(line)
+        if known is None:  # the line has a problem: find out which
+            self._refuse_problems_of_files(line)
             event = fields.read(line.values)
             data, event_id = encode(self._contract, event), derive_event_id(self._contract, event) or ""
             known = Encoded(data, event_id, event[self._contract.options.event_time])
         return known if known.event_id else known._replace(event_id=fields.id_of_columns(line.values))
 
     def _refuse_unreadable(self, line: Line) -> None:
-        """A value that cannot be read is no matter in a column that nothing takes."""
+        """Refuse a line with an unreadable value, unless no field uses that column."""
         fields = {origin.column: each.name for each, origin in self._origins if not origin.constant}
         for name, why in line.unreadable:
             if not self._mapping.given or name in fields or name in self._mapping.identity:
                 raise InvalidEventError(fields.get(name, "the identity"), why, "correct the file")
 
-    def _refuse_what_the_file_says_in_its_own_way(self, line: Line) -> None:
-        """Of what a producer cannot give, the producers' checks would say what helps a producer."""
+    def _refuse_problems_of_files(self, line: Line) -> None:
+        """Refuse problems that only files have, because the producers' checks give remedies for producers."""
         for each, origin in self._origins:
             value = line.values.get(origin.column)
             if isinstance(value, str) and NOT_UTF8.search(value):

@@ -1,7 +1,7 @@
-"""Local times as moments: what a mapping wants of those that no clock shows, and of those that a clock shows twice.
+"""Conversion of local times to UTC, with rules for times that do not exist and times that occur twice.
 
-When clocks go forward, an hour of local time is left out. When they go back, one comes twice. Neither can be read
-without a rule, and by default such a line is refused.
+When clocks go forward, an hour of local time does not exist. When they go back, an hour occurs twice. Such a time needs
+a rule; by default the line is refused.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from headrace.schemas.times import to_utc
 
 
 class Gap(StrEnum):
-    """A time that no clock shows: refuse the line, or *shift* it forward by what was left out."""
+    """Rule for a local time that does not exist: refuse the line, or *shift* the time forward by the missing hour."""
 
     REFUSE = "refuse"
     SHIFT = "shift"
 
 
 class Ambiguous(StrEnum):
-    """A time that a clock shows twice: refuse the line, or take the *earlier* or the *later* of the two."""
+    """Rule for a local time that occurs twice: refuse the line, or take the *earlier* or the *later* moment."""
 
     REFUSE = "refuse"
     EARLIER = "earlier"
@@ -31,10 +31,10 @@ class Ambiguous(StrEnum):
 
 
 def in_utc(local: datetime, zone: ZoneInfo, gap: Gap, ambiguous: Ambiguous) -> datetime:
-    """Turn a *local* time without an offset into UTC.
+    """Convert a *local* time without an offset to UTC.
 
     Raises:
-        UnreadableTextError: no clock in *zone* shows it, or one shows it twice, and the rule is to refuse that.
+        UnreadableTextError: the time does not exist in *zone*, or occurs twice, and the rule is to refuse it.
     """
     first, second = (local.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
     before, after = first.utcoffset(), second.utcoffset()

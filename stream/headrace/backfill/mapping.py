@@ -1,6 +1,6 @@
-"""How the columns of files become the fields of a contract: a TOML file, checked as a whole before anything is read.
+"""Mapping of files' columns to a contract's fields: a TOML file, checked as a whole before any file is read.
 
-Without one each field is the column of its own name.
+Without a mapping, each field is read from the column with its name.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _NAMED_ZONE: Final = re.compile(r"(?<!%)(?:%%)*%Z")
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where one field comes from: a *column*, with the *format* and the *zone* of its times, or a constant *value*.
+    """Origin of one field: a *column*, with the *format* and *zone* of its times, or a constant *value*.
 
-    *gap* and *ambiguous* say what becomes of local times that no clock in the zone shows, or that one shows twice.
+    *gap* and *ambiguous* are the rules for local times that do not exist in the zone, or occur twice.
     """
 
     column: str = ""
@@ -42,7 +42,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """What is said of files. *null* are the texts of a CSV that stand for nothing; *given* is False without a file."""
+    """Mapping of files. *null* lists texts of a CSV that mean null; *given* is false without a mapping file."""
 
     fields: Table[str, Origin] = field(default_factory=dict)
     identity: tuple[str, ...] = ()
@@ -53,7 +53,7 @@ class Mapping:
     digest: str = ""
 
     def origin(self, name: str) -> Origin:
-        """Where the field *name* comes from."""
+        """Return the origin of the field *name*."""
         return self.fields.get(name) or Origin(column=name)
 
 
@@ -70,14 +70,16 @@ def _as_table(given: Any) -> Any:
 
 
 def _a_format(text: str) -> str:
-    """Have Python compile it: a text that is not of that format is a ValueError that says so."""
+    """Check the format by letting Python compile it: the error for a text of another format shows that the format is
+    valid.
+    """
     try:
         datetime.strptime("", text)
     except re.error:
-        raise wrong("a directive stands in it twice", "write each once") from None
+        raise wrong("a directive occurs in it twice", "write each once") from None
     except (ValueError, IndexError) as error:
         if "does not match format" not in str(error):
-            raise wrong("no format of times", 'write one such as "%d.%m.%Y %H:%M"') from None
+            raise wrong("not a format of times", 'write one such as "%d.%m.%Y %H:%M"') from None
     if _NAMED_ZONE.search(text):
         raise wrong("%Z reads other names of zones on each machine", "write the name itself, and zone = ...")
     return text
@@ -87,11 +89,11 @@ def _a_zone(name: Any) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, TypeError, ValueError, OSError, AttributeError):
-        raise wrong("no time zone that is known here", 'write one such as "Europe/Berlin"') from None
+        raise wrong("an unknown time zone", 'write one such as "Europe/Berlin"') from None
 
 
 class OriginTable(TomlModel):
-    """What a mapping file says of one field."""
+    """One field's table in a mapping file."""
 
     column: str = Field("", min_length=1, description='"..."')
     value: Any = Field(None, repr=False)
@@ -113,14 +115,14 @@ class OriginTable(TomlModel):
 
     @property
     def origin(self) -> Origin:
-        """The same, without the way it was written."""
+        """The same values as an Origin."""
         if "value" in self.model_fields_set:
             return Origin(value=self.value, constant=True)
         return Origin(column=self.column, format=self.format, zone=self.zone, gap=self.gap, ambiguous=self.ambiguous)
 
 
 class MappingTable(TomlModel):
-    """What files of history and connectors both say."""
+    """Keys that files of history and connectors share."""
 
     fields: dict[str, Annotated[OriginTable, BeforeValidator(_as_table)]] = Field({}, description="a table")
     identity: list[str] = Field([], description='["..."]')
@@ -138,8 +140,8 @@ def read_mapping(place: str | Path | None, contract: Contract, project: str = ""
     """Read the mapping at *place*, a path or a ``gs://`` address, for the fields of *contract*.
 
     Raises:
-        MappingError: it cannot be read, or says what is not known; or nothing tells one event from another.
-        BackfillError: there is no such object.
+        MappingError: the mapping cannot be read or has unknown keys, or events have no identity.
+        BackfillError: the object does not exist.
     """
     if place is None:
         return _told_apart(Mapping(), contract)
@@ -150,10 +152,10 @@ def read_mapping(place: str | Path | None, contract: Contract, project: str = ""
 
 
 def mapping_of(file: TomlFile, table: MappingTable, contract: Contract) -> Mapping:
-    """Return the mapping that a *table* of *file* says, for the fields of *contract*.
+    """Return the mapping in a *table* of *file*, for the fields of *contract*.
 
     Raises:
-        MappingError: it says what is not known, or nothing tells one event from another.
+        MappingError: the mapping has unknown fields, or events have no identity.
     """
     known = [each.name for each in contract.record.fields]
     for name in table.fields:

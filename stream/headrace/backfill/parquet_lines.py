@@ -1,4 +1,4 @@
-"""Lines of Parquet. A value that Python does not have is ``Unreadable``; all the others are read."""
+"""Lines of Parquet. A value that Python cannot represent becomes ``Unreadable``; all others are read."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from headrace.backfill.file_line import NUMBER_OUT_OF_RANGE, Content, Lines, Unr
 
 BATCH_ROWS: Final = 1_000
 BATCH_BYTES: Final = 32 * 1024 * 1024
-BOMB_BYTES: Final = 64 * 1024 * 1024  # unpacked, of one column of a row group
-MAX_RATIO: Final = 200  # of unpacked to packed, for columns that are larger
+BOMB_BYTES: Final = 64 * 1024 * 1024  # unpacked size of one column of a row group
+MAX_RATIO: Final = 200  # of unpacked to packed size, for columns larger than BOMB_BYTES
 _DAY: Final = {"s": 86_400, "ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
 _FAILED: Final = (ValueError, ArithmeticError, LookupError, pa.ArrowException)
 
 
 def parquet_content(file: BinaryIO, delimiter: str) -> Content:
-    """The columns and lines of a Parquet file.
+    """Return the columns and lines of a Parquet file.
 
     Raises:
-        BackfillError: two columns have one name, or one unpacks to far more than the file holds.
+        BackfillError: two columns have the same name, or one unpacks to far more than the file holds.
     """
     whole = pq.ParquetFile(file, pre_buffer=False)
     _check_sizes(whole.metadata)
     names = tuple(whole.schema_arrow.names)
     if len(set(names)) != len(names):
         raise BackfillError("two of its columns have the same name")
-    # Texts of a dictionary stay in it: a short file may name a long one as often as it likes.
+    # Keep texts of a dictionary in it: a short file may refer to a long text many times.
     whole = pq.ParquetFile(
         file, coerce_int96_timestamp_unit="us", pre_buffer=False, read_dictionary=_in_dictionaries(whole)
     )
@@ -49,7 +49,7 @@ def _lines(whole: pq.ParquetFile) -> Lines:
 
 
 def _columns(batch: pa.RecordBatch) -> tuple[list[Any], bool]:
-    """The values of each column, and whether all can be read."""
+    """Return the values of each column, and whether all of them can be read."""
     columns, checked = [], True
     for column in batch.columns:
         values = _quick_values(column)
@@ -82,7 +82,7 @@ def _careful_values(column: pa.Array) -> Iterator[Any]:
 
 
 def _of_dictionary(column: pa.DictionaryArray) -> list[Any]:
-    """The same object for each row that names the same value."""
+    """Return the values of a dictionary column, with one object for all rows of the same value."""
     dictionary, known = column.dictionary, {None: None}
     values: list[Any] = []
     for index in column.indices.to_pylist():
@@ -93,7 +93,7 @@ def _of_dictionary(column: pa.DictionaryArray) -> list[Any]:
 
 
 def _raw(one: pa.Array) -> Any:
-    """What the file holds, for the letter: a number, or bytes."""
+    """Return the file's value for the dead letter: a number, or bytes."""
     value = one[0]
     try:
         return getattr(value, "value", None) if pa.types.is_temporal(one.type) else value.as_buffer().to_pybytes()
@@ -102,7 +102,7 @@ def _raw(one: pa.Array) -> Any:
 
 
 def _read_as(type_: pa.DataType) -> pa.DataType:
-    """*type_* in microseconds, where Python has none finer, and in UTC where the zone is not known; however deep."""
+    """Return *type_* for Python, at any depth: microseconds replace nanoseconds, and UTC replaces unknown zones."""
     if pa.types.is_timestamp(type_):
         unit = "us" if type_.unit == "ns" else type_.unit
         return pa.timestamp(unit, type_.tz if _is_zone(type_.tz) else "UTC")
@@ -131,7 +131,7 @@ def _is_zone(name: str | None) -> bool:
 
 
 def _has_other_times(column: pa.Array) -> bool:
-    """Whether any time of day is none; Python would make one of it."""
+    """Return whether a time of day is outside a day; Python would convert it to a wrong time."""
     type_ = column.type
     if pa.types.is_time(type_):
         numbers = column.view(pa.int32() if pa.types.is_time32(type_) else pa.int64())
@@ -150,12 +150,12 @@ def _check_sizes(metadata: pq.FileMetaData) -> None:
         if unpacked > BOMB_BYTES and unpacked > MAX_RATIO * packed:
             raise BackfillError(
                 f"a column that unpacks to {unpacked:,} bytes, {unpacked // packed:,} times what the file holds; write "
-                "it anew without compression, should that be right"
+                "it anew without compression if that is correct"
             )
 
 
 def _in_dictionaries(whole: pq.ParquetFile) -> list[str]:
-    """The columns of texts whose row groups all have a dictionary."""
+    """Return the text columns of which every row group has a dictionary."""
     kept: dict[str, bool] = {}
     for column in _chunks(whole.metadata):
         text = column.physical_type == "BYTE_ARRAY" and "." not in column.path_in_schema
@@ -170,7 +170,7 @@ def _is_text(type_: pa.DataType) -> bool:
 
 
 def _batch_rows(metadata: pq.FileMetaData) -> int:
-    """So many that a batch is of a size that fits into memory, if rows are of one size."""
+    """Return the number of rows for which a batch fits into memory, if all rows have about the same size."""
     groups = [metadata.row_group(place) for place in range(metadata.num_row_groups)]
     widest = max((each.total_byte_size // max(each.num_rows, 1) for each in groups), default=0)
     return max(1, min(BATCH_ROWS, BATCH_BYTES // max(widest, 1)))

@@ -1,4 +1,4 @@
-"""How a load job puts Parquet files in the place of what a table or a partition holds."""
+"""Load job that replaces the content of a table or partition by Parquet files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from google.cloud import bigquery
 
 
 def replacing_load(schema: Sequence[bigquery.SchemaField]) -> bigquery.LoadJobConfig:
-    """The configuration of such a job; the table must be there, with the columns of *schema*."""
+    """Return the configuration of such a job; the table must exist, with the columns of *schema*."""
     config = bigquery.LoadJobConfig(
         schema=schema,
         source_format=bigquery.SourceFormat.PARQUET,

@@ -1,4 +1,4 @@
-"""Lines prepared as messages are; when too much of a file is no event, the run ends before it has written any of it."""
+"""Preparer of lines as messages. With too many lines that are not events, the run ends before writing them."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from headrace.steps.decode.decode_messages import Decoder, RefusedError
 
 
 class LineDecoder(Decoder):
-    """Reads lines that became messages, and refuses those that did not."""
+    """Decoder that reads lines that became messages, and refuses the others."""
 
     def check(self, message: Message) -> tuple[Contract, Envelope]:
-        """Read one envelope; RefusedError says why it cannot be used."""
+        """Read one envelope; raises RefusedError with the reason if it is invalid."""
         if isinstance(message, BadLine):
             raise RefusedError(Reason.INVALID_LINE, message.problem)
         return super().check(message)
 
 
 class LinePreparer:
-    """Prepares the lines of one subject; never waits."""
+    """Preparer of one subject's lines; it never waits."""
 
     def __init__(self, job: Job, subject: str) -> None:
         decoder = LineDecoder(job.registry, subject)
@@ -41,7 +41,8 @@ class LinePreparer:
         """Decode, mask and window *messages*; *now* is in microseconds since 1970.
 
         Raises:
-            BackfillError: more of them is no event than the contract's refuse_at_most; nothing of them is published.
+            BackfillError: more of them are not events than the contract's refuse_at_most allows; none of them is
+                written.
         """
         prepared = self._preparation.prepare(messages, now)
         messages = messages[: len(messages) - prepared.left]
@@ -53,5 +54,5 @@ class LinePreparer:
         return prepared
 
     def run(self, serve: Callable[[], Steps[None]]) -> Steps[None]:
-        """Read on until the engine stops."""
+        """Run *serve* until the engine stops."""
         yield from serve()

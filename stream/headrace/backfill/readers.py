@@ -1,6 +1,6 @@
-"""Lines out of CSV, NDJSON, Avro object files and Parquet: one after another, a file is never held whole.
+"""Readers of CSV, NDJSON, Avro object files and Parquet; they never hold a file in memory as a whole.
 
-A line that cannot be read is a line too, with what is wrong with it; the next one is read all the same.
+A line that cannot be read is returned with its problem, and reading continues with the next line.
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ from headrace.backfill.parquet_lines import parquet_content
 
 
 class Reader:
-    """The lines of one open file, and its *columns*, None where each line has its own. *texts*: its values are texts.
+    """Lines of one open file.
+
+    *columns* are the file's columns, or None if each line has its own. *texts* means that all values are texts.
 
     Raises:
-        BackfillError: what is before the first line cannot be read.
+        BackfillError: the part before the first line cannot be read.
     """
 
     def __init__(self, place: str, kind: str, file: BinaryIO, delimiter: str) -> None:
@@ -63,4 +65,4 @@ KINDS: Final[Mapping[str, Callable[[BinaryIO, str], Content]]] = {
     ".avro": avro_content,
     ".parquet": parquet_content,
 }
-WHOLE: Final = frozenset({".parquet"})  # read from their end
+WHOLE: Final = frozenset({".parquet"})  # readers need their end first

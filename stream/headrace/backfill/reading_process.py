@@ -1,7 +1,8 @@
-"""Reading and encoding in a process of its own, one round ahead of the one that writes: this module is its program.
+"""Separate process that reads and encodes files, one round ahead of the process that writes; this module is its
+program.
 
-It is a program that is started, not a fork: gRPC does not survive one. The task comes in on its stdin and rounds go out
-on its stdout; a pipe holds less than a round, so it waits until the last one is taken. It ends with its parent.
+It is a started program and not a fork, because gRPC does not survive a fork. The task comes from stdin, and rounds go
+to stdout. A pipe holds less than a round, so the process waits until the last round is taken. It ends with its parent.
 """
 
 from __future__ import annotations
@@ -25,20 +26,20 @@ from headrace.core.message import Message
 from headrace.errors import Exit, HeadraceError
 from headrace.runtime.processes import python, start
 
-MAX_BYTES: Final = 2 * 1024**3  # of memory that reading may take
+MAX_BYTES: Final = 2 * 1024**3  # of memory that the process may use
 
 
 def read_ahead(task: Task) -> Generator[Round, None, None]:
-    """The rounds of *task*, read by another process; raises BackfillError as :func:`rounds` does.
+    """Yield the rounds of *task*, read by another process; raises BackfillError as :func:`rounds` does.
 
-    Or because that process died: of a signal, or of too little memory.
+    Also raises BackfillError if that process died: of a signal, or without enough memory.
     """
     with start(python(__name__), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None  # noqa: S101 for the type checker
         assert process.stdout is not None  # noqa: S101 likewise
         place = "the files"
         try:
-            with suppress(BrokenPipeError):  # it has died already
+            with suppress(BrokenPipeError):  # the process has already died
                 process.stdin.write(pickle.dumps(task))
                 process.stdin.close()
             for each in _received(process.stdout):
@@ -51,7 +52,7 @@ def read_ahead(task: Task) -> Generator[Round, None, None]:
 
 
 def _place_of(task: Task, each: Round) -> str | None:
-    """The place of the file that the round is of."""
+    """Return the place of the round's file."""
     key = each.place.partition(":")[0]
     return next((file.place for file in task.files if file.key == key), None)
 
@@ -63,14 +64,14 @@ class _DiedError(HeadraceError, error_code="HR-608", exit_code=Exit.BUG):
 def _received(pipe: IO[bytes]) -> Generator[Round, None, None]:
     while True:
         try:
-            said = pickle.load(pipe)  # noqa: S301 from our own program
+            received = pickle.load(pipe)  # noqa: S301 from our own program
         except (EOFError, pickle.UnpicklingError) as error:
             raise _DiedError from error
-        if said is None:
+        if received is None:
             return
-        if isinstance(said, BaseException):
-            raise said
-        packed, *rest = said
+        if isinstance(received, BaseException):
+            raise received
+        packed, *rest = received
         yield Round([_unpacked(each) for each in packed], *rest)
 
 
@@ -92,8 +93,8 @@ def _unpacked(packed: tuple[Any, ...]) -> Message:
 
 
 def main() -> None:
-    """Serve one task."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one that writes, which ends this one
+    """Read one task from stdin, and write its rounds to stdout."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the writing process, which ends this one
     with os.fdopen(os.dup(1), "wb") as pipe:
         _silence()
         task = pickle.load(sys.stdin.buffer)  # noqa: S301 from our own program
@@ -102,7 +103,7 @@ def main() -> None:
 
 
 def _silence() -> None:
-    """Whatever a library prints, of a broken file or as it dies, is for developers: it may quote the file."""
+    """Discard output of libraries, which may quote a broken file; HEADRACE_DEBUG shows it."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(2 if os.environ.get("HEADRACE_DEBUG") else nowhere, 1)
     if not os.environ.get("HEADRACE_DEBUG"):
@@ -111,7 +112,7 @@ def _silence() -> None:
 
 
 def _serve(task: Task, pipe: IO[bytes]) -> Exception | None:
-    """Read all of *task*; the error that ended it, if one did."""
+    """Read all of *task*; return the error that ended it, or None."""
     place = "the files"
     try:
         for each in rounds(task):
@@ -123,7 +124,7 @@ def _serve(task: Task, pipe: IO[bytes]) -> Exception | None:
         return error
     except MemoryError:
         return BackfillError(f"{place}: to read it takes more than {MAX_BYTES:,} bytes of memory; is it broken?")
-    except Exception as error:  # the last place: a library may raise anything at a broken file, and quote it
+    except Exception as error:  # the last handler: a library may raise any error for a broken file, and quote it
         if os.environ.get("HEADRACE_DEBUG"):
             traceback.print_exception(error)
         kind = type(error).__name__
@@ -132,7 +133,7 @@ def _serve(task: Task, pipe: IO[bytes]) -> Exception | None:
 
 
 def limit_memory(more: int) -> None:
-    """Let this process take *more* bytes than it has now; and when it dies, let it leave no core: it holds payloads."""
+    """Limit this process to *more* bytes than it uses now, and disable core dumps, which would hold payloads."""
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
     limit = pages * resource.getpagesize() + more

@@ -1,8 +1,8 @@
-"""A day of a table replaced by what files say of it, in one step; and its tallies corrected by as much.
+"""Replacement of one day of a table by the rows of files, in one step, with a correction of its tallies.
 
-A load job that truncates a partition puts its rows in the place of the partition's, or changes nothing. The tallies are
-then told the difference between what the day is and what they say of it. Both may be done again: whatever a kill leaves
-open, the next run makes the same day of it.
+A load job that truncates a partition replaces its rows completely, or changes nothing. Then the tallies get the
+difference between the new rows and the tallied rows. Both steps can be repeated: after a kill, the next run produces
+the same day.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ POLL_SECONDS: Final = 0.2
 
 
 class DayReplacement(FiniteSource):
-    """Source and preparer at once: gives one message, which stands for the whole day and carries its tallies."""
+    """Source and preparer in one: it returns one message, which represents the whole day and carries its tallies."""
 
     def __init__(
         self,
@@ -73,14 +73,14 @@ class DayReplacement(FiniteSource):
         self._rounds = rounds
         self._journal = journal
         self._client = client
-        self.check_claim: Callable[[], None] = lambda: None  # raises FencedError when another engine has taken over
+        self.check_claim: Callable[[], None] = lambda: None  # raises FencedError if another engine has taken over
         self.done: Spooled | None = None
         self.settled_before = False
 
-    # As the engine's source.
+    # Methods of the engine's source.
 
     def take(self, at_most: int, wait_seconds: float | None) -> list[Pulled]:
-        """Replace the day; the second time there is nothing more to do."""
+        """Replace the day; on the second call, end."""
         self.settled_before = self.done is None and bool(self._journal.place(self._table, self._key))
         if self.done is not None or self.settled_before:
             return self._end()
@@ -95,28 +95,28 @@ class DayReplacement(FiniteSource):
         return [Pulled([self._as_message()], [self._key], 0.0, 0)]
 
     def stop(self) -> None:
-        """Drop what was spooled."""
+        """Delete the spooled rows."""
         self._reader.path.unlink(missing_ok=True)
 
     def _note(self, transaction: Transaction, token: str) -> None:
         transaction.note_place(self._table, token, 1)
 
-    # As the engine's preparer.
+    # Methods of the engine's preparer.
 
     def prepare(self, messages: Sequence[Message], now: int) -> Prepared:
-        """Nothing to write any more; what the tallies lack is counted."""
+        """Return no rows, only the correction of the tallies."""
         assert self.done is not None  # noqa: S101 a message was taken
         return Prepared(None, [], [add_up([*self.done.tallies, *self._taken_back(now)])])
 
     def run(self, serve: Callable[[], Steps[None]]) -> Steps[None]:
-        """Go on."""
+        """Run *serve* to its end."""
         yield from serve()
 
     def _until_stopped(self) -> Iterable[Round]:
         return itertools.takewhile(lambda _: not self._stop.is_set(), self._rounds())
 
     def _tallies_appended(self) -> bool:
-        """Wait until all that this journal has counted stands in the table of tallies; False when told to stop."""
+        """Wait until all counts of this journal are in the table of tallies; return False after a stop."""
         while self._journal.in_flight() or self._journal.tallies()[1]:
             if self._stop.wait(POLL_SECONDS):
                 return False
@@ -136,11 +136,11 @@ class DayReplacement(FiniteSource):
             ) from error
 
     def _taken_back(self, now: int) -> list[Tally]:
-        """What the tallies say was written on that day, negative."""
+        """Return the tallied rows of the day as negative counts."""
         scope = Scope(now, self._job.window, since=from_micros(self._day.begin))
         query = partial(self._tallied, from_micros(now), scope)
-        said = self._retry.call("tallies: the job needs bigquery.tables.getData on them", query)
-        rows = [row for start, each in said for row in _negative(self._contract.subject, start, each)]
+        tallied = self._retry.call("tallies: the job needs bigquery.tables.getData on them", query)
+        rows = [row for start, each in tallied for row in _negative(self._contract.subject, start, each)]
         return [Tally(pa.RecordBatch.from_pylist(rows, COUNTS))] if rows else []
 
     def _tallied(self, settled: datetime, scope: Scope) -> list[tuple[int, Tallied]]:
@@ -153,7 +153,7 @@ class DayReplacement(FiniteSource):
         return Message(self._contract.subject, b"", {}, f"{self._key} {now}", now)
 
 
-def _negative(subject: str, start: int, said: Tallied) -> list[dict[str, Any]]:
-    row = {"subject": subject, "reason": None, "window_start": start, "events": -said.written}
-    hashes = {"id_hash": signed(-said.hashes.ids), "content_hash": signed(-said.hashes.contents)}
+def _negative(subject: str, start: int, tallied: Tallied) -> list[dict[str, Any]]:
+    row = {"subject": subject, "reason": None, "window_start": start, "events": -tallied.written}
+    hashes = {"id_hash": signed(-tallied.hashes.ids), "content_hash": signed(-tallied.hashes.contents)}
     return [row | hashes | {"outcome": str(each)} for each in (Outcome.RECEIVED, Outcome.WRITTEN)]

@@ -1,8 +1,8 @@
-"""Rows and tallies of a whole load, put into their tables by one transaction: as a whole or not at all, and once.
+"""Transactional write of a load's rows and tallies into their tables: completely or not at all, and only once.
 
-Files are loaded into tables of the load's own, in a dataset whose tables expire; load jobs take rows of any age. One
-script then inserts all of it. Its job has a name that follows from the load, and BigQuery runs a job of one name once:
-whoever asks again, a worker that took over or one that was thought dead, waits for the same answer.
+Files are loaded into staging tables in a dataset whose tables expire; load jobs accept rows of any age. Then one script
+inserts all rows and tallies. Its job id is derived from the load, and BigQuery runs a job id only once. So a worker
+that takes over, or one that was wrongly considered dead, waits for the same result.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from headrace.backfill.parquet_load import replacing_load
 from headrace.runtime.retry_policy import NO_RETRY
 from headrace.schemas.envelope import to_rfc3339
 
-MEANWHILE: Final = "events of these files were written by somebody else meanwhile"
-_TRIES: Final = 3  # of a script that failed: it has changed nothing, so another may be run
+MEANWHILE: Final = "another program has written events of these files meanwhile"
+_TRIES: Final = 3  # of a script that failed: it has changed nothing, so another one may run
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What is to be written: Parquet files of *rows* by their addresses; their ids are looked for within *times*.
+    """A load to write: addresses of Parquet files of *rows*, whose ids are looked up within *times*.
 
-    *name* tells this load from all others. *tallies* are lines of ``service_tables.TALLY_SCHEMA``.
+    *name* is unique to this load. *tallies* are lines of ``service_tables.TALLY_SCHEMA``.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Load:
 
 
 class Staging:
-    """The way into *table* and *tallies*, as they are provisioned; *dataset* is that of loads."""
+    """Writer into the provisioned *table* and *tallies*; *dataset* holds the staging tables."""
 
     def __init__(self, client: bigquery.Client, dataset: str, table: bigquery.Table, tallies: bigquery.Table) -> None:
         self._client = client
@@ -51,10 +51,10 @@ class Staging:
         self._tallies = tallies
 
     def write(self, load: Load) -> None:
-        """Write all of *load*, unless that has been done.
+        """Write all of *load*, unless it is written already.
 
         Raises:
-            BackfillError: BigQuery did not do it, or events of it are in the table already.
+            BackfillError: BigQuery did not write it, or events of it are in the table already.
         """
         rows, tallies = (self._staged(load, of) for of in (self._table, self._tallies))
         try:
@@ -85,7 +85,7 @@ class Staging:
         self._client.load_table_from_file(file, table, rewind=True, job_config=config).result()
 
     def _once(self, script: str, name: str) -> None:
-        """Go on to another job only when the one before is known to have failed."""
+        """Run the script once; start another job only after the last one is known to have failed."""
         location = self._client.get_table(self._table).location
         for number in range(_TRIES):
             job = self._started(script, f"headrace_load_{name}_{number}", location)
@@ -94,7 +94,7 @@ class Staging:
             except GoogleAPIError as error:
                 if MEANWHILE in str(error):
                     raise BackfillError(
-                        f"{self._table}: {MEANWHILE}, and nothing of them was; run it again: it finds them in the table"
+                        f"{self._table}: {MEANWHILE}, and this load wrote nothing; run it again: it skips them"
                     ) from error
                 if job.error_result is None or number + 1 == _TRIES:
                     raise
@@ -111,7 +111,7 @@ class Staging:
 def _script(
     load: Load, rows: tuple[bigquery.Table, bigquery.Table], tallies: tuple[bigquery.Table, bigquery.Table]
 ) -> str:
-    """One transaction. What it raises, or an error, undoes all of it."""
+    """Return a script with one transaction; any error undoes all of it."""
     inserted = [_insertion(*each) for each in ((rows, tallies) if load.rows else (tallies,))]
     checked = [] if load.times is None else [_nobody_else(*rows, load.times)]
     return "\n".join(["BEGIN TRANSACTION;", *checked, *inserted, "COMMIT TRANSACTION;"])

@@ -1,4 +1,4 @@
-"""Lines of text files, as bytes: bounded, whatever ends them."""
+"""Lines of text files as bytes, with limits on their length, for any line ending."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _END: Final = re.compile(rb"\r\n|\r|\n")
 
 
 def physical_lines(file: BinaryIO) -> Iterator[bytes]:
-    r"""Lines with their ends, which are ``\n``, ``\r\n`` or ``\r``; without a byte order mark.
+    r"""Yield lines with their ends, which are ``\n``, ``\r\n`` or ``\r``; without a byte order mark.
 
-    Of a line that is too long only the beginning is given: MAX_LINE_BYTES and one byte.
+    Of a line that is too long, only the first MAX_LINE_BYTES + 1 bytes are returned.
 
     Raises:
         BackfillError: the text is UTF-16 or UTF-32.
@@ -32,7 +32,7 @@ def physical_lines(file: BinaryIO) -> Iterator[bytes]:
     rest = rest.removeprefix(_BOM)
     while piece := file.read(_PIECE):
         lines = (rest + piece).splitlines(keepends=True)
-        rest = lines.pop()  # goes on in the next piece, or its \r may
+        rest = lines.pop()  # continues in the next piece, as its \r may
         yield from lines
         if len(rest) > MAX_LINE_BYTES and not rest.endswith(b"\r"):
             yield rest[: MAX_LINE_BYTES + 1]
@@ -41,7 +41,7 @@ def physical_lines(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _after_end(file: BinaryIO) -> bytes:
-    """Read until a line ends; give what was read of the next one."""
+    """Read until a line ends; return the bytes read of the next line."""
     skipped = 0
     while piece := file.read(_PIECE):
         if piece.endswith(b"\r"):

@@ -299,7 +299,7 @@ def test_an_api_that_goes_away_or_answers_nonsense_ends_the_run_after_what_came(
         "api: refused with 404": ({3: GONE}, PullError),
         "a page has no list at 'data.items'": ({3: OTHER}, PullError),
         "its answer is not JSON": ({3: (200, {}, b"<html>")}, PullError),
-        "it sends us to another host": ({3: (302, {"Location": "http://127.0.0.2:1/"}, b"")}, PullError),
+        "it points to another host": ({3: (302, {"Location": "http://127.0.0.2:1/"}, b"")}, PullError),
     }
     for number, (says, (moods, kind)) in enumerate(wrong.items()):
         cursor = f'column = "n"\nordered = true\nparameter = "since"\nfrom = {-number}'
@@ -502,7 +502,7 @@ HEAD = 'subject = "flight_departed"\n'
         ),
         (
             HEAD + SQL + "[fields]\nflight = { column = 'x', zone = 'Mars' }",
-            r"line 6: fields.flight.zone: no time zone",
+            r"line 6: fields.flight.zone: an unknown time zone",
         ),
         (HEAD + 'identity = ["n"]\n' + SQL, r"line 2: identity: the contract declares it already"),
         (HEAD + SQL.replace('{ env = "FLIGHTS_DATABASE" }', '"postgresql://me:pw@db/x"'), r"line 3: sql.url: a secret"),
@@ -525,20 +525,23 @@ HEAD = 'subject = "flight_departed"\n'
             r"line 7: cursor.ordered: no such key; .*column, from, lag",
         ),
         (HEAD + SQL + "[cursor]\nlag = 5", r"line 5: cursor.column: missing; write column ="),
-        (HEAD + SQL + '[cursor]\ncolumn = "n"\nlag = "soon"', r'line 7: cursor.lag: no duration; write lag = "10m"'),
-        (HEAD + API.replace("http:", "ftp:"), r"line 3: api.url: no address of an API"),
+        (HEAD + SQL + '[cursor]\ncolumn = "n"\nlag = "soon"', r'line 7: cursor.lag: not a duration; write lag = "10m"'),
+        (HEAD + API.replace("http:", "ftp:"), r"line 3: api.url: not the address of an API"),
         (HEAD + API.replace("//127", "//me:pw@127"), r"line 3: api.url: more than an address"),
         (HEAD + API.replace('records = "$"\n', ""), r"line 2: api.records: missing"),
-        (HEAD + API.replace("single_page", "auto"), r"line 6: api.paging.type: no way of paging .*known are cursor"),
+        (
+            HEAD + API.replace("single_page", "auto"),
+            r"line 6: api.paging.type: an unknown type of paging.*known are cursor",
+        ),
         (HEAD + API.replace("single_page", "offset"), r"line 6: api.paging.limit: not a whole number"),
         (HEAD + API.replace("single_page", "json_link"), r"line 6: api.paging.next_url_path: missing"),
         (HEAD + API.replace('page" }', 'page", size = 5 }'), r"line 6: api.paging.size: no such key"),
         (
             HEAD + API + 'auth = { type = "bearer", token = "x" }',
-            r"line 7: api.auth.token: a secret never stands in this",
+            r"line 7: api.auth.token: a secret must not be in this",
         ),
-        (HEAD + API + 'auth = { type = "magic" }', r"line 7: api.auth.type: no way of authentication"),
-        (HEAD + API + "[api.headers]\nx = 5", r"line 8: api.headers.x: no plain value"),
+        (HEAD + API + 'auth = { type = "magic" }', r"line 7: api.auth.type: an unknown type of authentication"),
+        (HEAD + API + "[api.headers]\nx = 5", r"line 8: api.headers.x: not a plain value"),
     ],
 )
 def test_a_wrong_description_names_key_file_line_and_remedy(

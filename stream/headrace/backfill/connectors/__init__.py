@@ -1,1 +1,1 @@
-"""Databases and HTTP APIs in place of files of history: pulled through dlt's sources, by a cursor that is kept."""
+"""Backfill from databases and HTTP APIs: rows are pulled through dlt's sources, by a cursor that the journal keeps."""

@@ -1,4 +1,4 @@
-"""Rows read by a thread of their own, so that whoever waits for a row hears of it and can be told to stop."""
+"""Reader of rows in a thread of its own, so that waiting for a row can be reported and stopped."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from headrace.runtime.reachability import NOTICE_SECONDS
 from headrace.util.output import say
 
 ROWS_AHEAD: Final = 1_000
-LOOK_SECONDS: Final = 0.2  # between two looks at whether to stop
+LOOK_SECONDS: Final = 0.2  # between two checks of the stop event
 _END: Final = object()
 
 
 class StoppedError(HeadraceError, error_code="HR-607", exit_code=Exit.BUG):
-    """The wait for a row was ended from outside."""
+    """The wait for a row was stopped."""
 
 
 def until_stopped(rows: Iterable[Any], stop: threading.Event, place: str) -> Iterator[Any]:
-    """Give *rows*, which a thread reads ahead, until *stop* is set.
+    """Yield *rows*, which a thread reads ahead, until *stop* is set.
 
-    A database or an API may take minutes for a row, and nothing interrupts its client. The thread is left behind then
-    and ends with the process. When a row takes long to come, a sentence names *place*.
+    A database or an API may take minutes for a row, and its client cannot be interrupted. After a stop, the thread is
+    left running and ends with the process. If a row takes long, a notice names *place*.
 
     Raises:
         StoppedError: *stop* was set.
-        Exception: whatever *rows* raises.
+        Exception: an error of *rows*.
     """
     given: Queue[tuple[Any, BaseException | None]] = Queue(ROWS_AHEAD)
     left = threading.Event()
@@ -48,13 +48,13 @@ def until_stopped(rows: Iterable[Any], stop: threading.Event, place: str) -> Ite
 
 
 def _wait(given: Queue[tuple[Any, BaseException | None]], stop: threading.Event, place: str) -> Any:
-    since, told = time.monotonic(), False
+    since, noticed = time.monotonic(), False
     while not stop.is_set():
         with suppress(Empty):
             return given.get(timeout=LOOK_SECONDS)
-        if not told and time.monotonic() - since > NOTICE_SECONDS:
+        if not noticed and time.monotonic() - since > NOTICE_SECONDS:
             say(f"waiting for {place} ...")
-            told = True
+            noticed = True
     raise StoppedError
 
 
@@ -63,7 +63,7 @@ def _read(rows: Iterable[Any], given: Queue[tuple[Any, BaseException | None]], l
         for row in rows:
             if not _put(given, (row, None), left):
                 return
-    except BaseException as error:  # raised again where the rows are taken
+    except BaseException as error:  # raised again in the thread that takes the rows
         _put(given, (_END, error), left)
     else:
         _put(given, (_END, None), left)

@@ -1,6 +1,6 @@
-"""What is pulled, from where and into which fields: a TOML file, checked as a whole before anything is asked.
+"""Configuration of a pull: a TOML file with its source and its fields, checked as a whole before any request.
 
-Addresses and secrets are referred to, never written there; what is read of them is in no repr.
+The file refers to secrets and never contains them. Their values are in no repr.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from headrace.schemas.errors import ContractError
 from headrace.schemas.registry import Contract, Registry
 
 PAGE_ROWS: Final = 5_000
-_WHERE: Final = frozenset({"host", "port", "service", "dbname", "unix_socket"})  # of an address's query
+_WHERE: Final = frozenset({"host", "port", "service", "dbname", "unix_socket"})  # keys of an address's query
 _PAGING: Final[Dict[str, frozenset[str]]] = {
     "single_page": frozenset(),
     "page_number": frozenset({"base_page", "page_param", "total_path", "has_more_path"}),
@@ -35,7 +35,7 @@ _PAGING: Final[Dict[str, frozenset[str]]] = {
     "header_link": frozenset({"links_next_key"}),
 }
 _NEXT: Final = {"cursor": "cursor_path", "header_cursor": "cursor_key", "json_link": "next_url_path"}
-_AUTH: Final[Dict[str, tuple[frozenset[str], frozenset[str]]]] = {  # texts, and references
+_AUTH: Final[Dict[str, tuple[frozenset[str], frozenset[str]]]] = {  # names of texts, and names of references
     "bearer": (frozenset(), frozenset({"token"})),
     "api_key": (frozenset({"name", "location"}), frozenset({"api_key"})),
     "http_basic": (frozenset(), frozenset({"username", "password"})),
@@ -45,7 +45,7 @@ _AUTH: Final[Dict[str, tuple[frozenset[str], frozenset[str]]]] = {  # texts, and
 
 @dataclass(frozen=True, slots=True)
 class Sql:
-    """A table or view of a database; *page_rows* are fetched at a time."""
+    """A table or view of a database; one fetch returns *page_rows* rows."""
 
     url: str = field(repr=False)
     table: str
@@ -55,7 +55,7 @@ class Sql:
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """An endpoint that gives pages of JSON. *records*: where a page holds its rows, as a JSONPath."""
+    """An endpoint that returns pages of JSON. *records* is the JSONPath of the rows in a page."""
 
     url: str = field(repr=False)
     path: str
@@ -69,7 +69,7 @@ class Api:
 
 @dataclass(frozen=True, slots=True)
 class Pull:
-    """All of one file. *name* says where rows come from; *key* is what their cursor is kept by."""
+    """Content of one file. *name* is the file's name; the journal keeps the cursor under *key*."""
 
     name: str
     contract: Contract
@@ -80,7 +80,7 @@ class Pull:
 
     @property
     def place(self) -> str:
-        """The file and the host that it names, for people; never what identifies us there."""
+        """The file and the host that it names, for messages; never a user or a password."""
         return f"{self.name}: {urlsplit(self.source.url).hostname or 'the database'}"
 
 
@@ -88,7 +88,7 @@ def read_pull(path: Path, registry: Registry) -> Pull:
     """Read the file at *path*, for a subject of *registry*.
 
     Raises:
-        MappingError: it cannot be read, says what is not known, or refers to what is not there.
+        MappingError: the file cannot be read, has an unknown key, or refers to something that does not exist.
     """
     file = TomlFile.read(path, MappingError)
     table = Table.of(file)
@@ -111,7 +111,7 @@ def _sql(table: Table) -> Sql:
     url = table.reference("url")
     if not _place(url)[0]:
         raise table.wrong(
-            "url", "what it refers to is no address", "write postgresql+psycopg://user:password@host/name"
+            "url", "it does not refer to an address", "write postgresql+psycopg://user:password@host/name"
         )
     return Sql(
         url=url,
@@ -126,7 +126,7 @@ def _api(table: Table) -> Api:
     is_text = isinstance(table.values().get("url"), str)
     url = table.text("url") if is_text else table.reference("url")
     if _place(url)[0] not in ("http", "https") or not urlsplit(url).hostname:
-        raise table.wrong("url", "no address of an API", 'write one such as "https://api.example.com/v1"')
+        raise table.wrong("url", "not the address of an API", 'write one such as "https://api.example.com/v1"')
     parts = urlsplit(url)
     if parts.username is not None or parts.password is not None or (is_text and parts.query):
         raise table.wrong("url", "more than an address", "write what is secret under [api.auth], as a reference")
@@ -145,14 +145,14 @@ def _api(table: Table) -> Api:
 def _paging(table: Table) -> dict[str, Any]:
     kind = table.text("type")
     if kind not in _PAGING:
-        raise table.wrong("type", "no way of paging that is known", f"known are {', '.join(sorted(_PAGING))}")
+        raise table.wrong("type", "an unknown type of paging", f"known are {', '.join(sorted(_PAGING))}")
     table.only("type", *_PAGING[kind])
     given = _plain(table, (str, int))
-    if kind in _NEXT:  # dlt's own guess, when it is wrong, takes the first page for all there is
+    if kind in _NEXT:  # if dlt guesses the paginator wrongly, it takes the first page for all rows
         table.text(_NEXT[kind])
     if kind == "offset":
         table.whole("limit", 0, 1, 1_000_000)
-    if kind in ("offset", "page_number"):  # without it the end is an empty page; dlt would look for "total"
+    if kind in ("offset", "page_number"):  # without it the end is an empty page; by default dlt looks for "total"
         given.setdefault("total_path", None)
     return given
 
@@ -160,7 +160,7 @@ def _paging(table: Table) -> dict[str, Any]:
 def _auth(table: Table) -> dict[str, str]:
     kind = table.text("type")
     if kind not in _AUTH:
-        raise table.wrong("type", "no way of authentication that is known", f"known are {', '.join(sorted(_AUTH))}")
+        raise table.wrong("type", "an unknown type of authentication", f"known are {', '.join(sorted(_AUTH))}")
     texts, references = _AUTH[kind]
     table.only("type", *texts, *references)
     given = {name: table.text(name) for name in sorted(texts) if name in table}
@@ -172,7 +172,7 @@ def _auth(table: Table) -> dict[str, str]:
 def _plain(table: Table, kinds: tuple[type, ...]) -> dict[str, Any]:
     for name, value in table.values().items():
         if not isinstance(value, kinds):
-            raise table.wrong(name, "no plain value", f"write {' or '.join(each.__name__ for each in kinds)}")
+            raise table.wrong(name, "not a plain value", f"write {' or '.join(each.__name__ for each in kinds)}")
     return table.values()
 
 
@@ -181,7 +181,7 @@ def _cursor(table: Table, source: Sql | Api) -> Cursor:
     table.only("column", "from", "lag", *of_api)
     start = table.values().get("from")
     if isinstance(start, bool | float | list | dict | time):
-        raise table.wrong("from", "no value that has an order", "write a time or a number")
+        raise table.wrong("from", "a value without an order", "write a time or a number")
     if isinstance(source, Api) and isinstance(start, datetime | date):
         start = start.isoformat().replace("+00:00", "Z")
     return Cursor(
@@ -200,11 +200,14 @@ def _lag(table: Table) -> Any:
     try:
         return parse_duration(table.text("lag"), "lag")
     except ContractError:
-        raise table.wrong("lag", "no duration", 'write lag = "10m", or a number for a column of numbers') from None
+        raise table.wrong("lag", "not a duration", 'write lag = "10m", or a number for a column of numbers') from None
 
 
 def _key(subject: str, source: Sql | Api, cursor: Cursor | None) -> str:
-    """What tells one pull's rows from another's; not how they are mapped: what is settled stays so."""
+    """Return the key of a pull, from its source and cursor.
+
+    The key does not depend on the mapping: with another mapping, rows that are settled stay settled.
+    """
     where: list[Any] = [subject, *_place(source.url)]
     if isinstance(source, Sql):
         where += [source.schema, source.table]
@@ -215,10 +218,10 @@ def _key(subject: str, source: Sql | Api, cursor: Cursor | None) -> str:
 
 
 def _place(url: str) -> list[Any]:
-    """Where an address leads to, without who asks and their password; nothing when the text is not an address."""
+    """Return the target of an address, without user and password; ``[""]`` if the text is not an address."""
     try:
         parts = urlsplit(url)
         query = [pair for pair in parse_qsl(parts.query) if pair[0] in _WHERE]
         return [parts.scheme.partition("+")[0], parts.hostname, parts.port, parts.path, query]
-    except ValueError:  # its text might be the password
+    except ValueError:  # the error's text may contain the password
         return [""]

@@ -1,4 +1,4 @@
-"""What can be wrong with a pull as a whole; a single row that is no event is a dead letter."""
+"""Errors of a pull as a whole; a single row that is not an event becomes a dead letter."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from headrace.errors import Exit
 
 
 class PullError(BackfillError, error_code="HR-604", exit_code=Exit.CONFIGURATION):
-    """Rows of a source cannot be read as described. The text says why and the remedy, and holds no row or secret."""
+    """Rows of a source cannot be read as configured. The text gives the problem and the remedy, never a row or a
+    secret.
+    """
 
 
 class SourceAwayError(PullError, error_code="HR-605", exit_code=Exit.UNREACHABLE):

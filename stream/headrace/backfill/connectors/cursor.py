@@ -1,4 +1,4 @@
-"""The cursor of a pull: the column that says what is new, its values in order, and how one is kept between runs."""
+"""Cursor of a pull: the column that marks new rows, the order of its values, and their form in the journal."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _READ: Final[dict[str, Callable[[Any], Any]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """A *column* that only grows where rows are new.
+    """A *column* whose value is higher in newer rows.
 
-    *start*: where the first pull begins, None for all. *lag*: how far before the last row the next pull begins again,
-    for rows that are seen later than others with higher values. *ordered*: an API gives rows in the cursor's order.
-    *parameter*: what an API calls the value from which on it shall give rows.
+    *start* is the value at which the first pull begins; None pulls all rows. *lag* is the distance before the last row
+    at which the next pull begins, for rows that become visible after rows with higher values. *ordered* means that an
+    API returns rows in the cursor's order. *parameter* is the API's name for the lowest value to return.
     """
 
     column: str
@@ -42,12 +42,13 @@ class Cursor:
     parameter: str = ""
 
     def begin(self, last: Any, zone: ZoneInfo | None = None) -> Any:
-        """The value from which on rows are pulled, when the last pull came to *last*; None for all rows.
+        """Return the value from which rows are pulled after a pull that ended at *last*; None for all rows.
 
-        *zone* is that of local times in the column: an hour that clocks show twice is pulled again as a whole.
+        *zone* is the time zone of local times in the column. If clocks go back, the repeated hour is pulled again as a
+        whole.
 
         Raises:
-            PullError: the lag is not of the kind of this column's values.
+            PullError: the lag does not fit the type of the column's values.
         """
         if last is None:
             return self.start
@@ -65,7 +66,7 @@ class Cursor:
 
 
 def _before_repeat(last: Any, zone: ZoneInfo) -> Any:
-    """A local time, earlier by what clocks are set back where they show it twice: later rows may have smaller times."""
+    """Return a local time; in a repeated hour one earlier by that hour, because later rows may have lower times."""
     local = last
     if isinstance(last, str):
         try:
@@ -82,18 +83,18 @@ def _before_repeat(last: Any, zone: ZoneInfo) -> Any:
 
 
 def rank(value: Any) -> tuple[str, Any]:
-    """What orders values as their source does: texts that say a time or a number are compared as such.
+    """Return a sort key with the source's order; texts that contain a time or a number are compared as such.
 
     >>> rank("2026-01-01T00:00:00Z") < rank("2026-01-01T00:00:00.5Z")
     True
 
     Raises:
-        PullError: no value that has an order.
+        PullError: the value has no order.
     """
     match value:
         case bool():
             raise PullError(_NO_ORDER)
-        case float():  # a column of single precision is not equal to what it was read as
+        case float():  # a value of single precision does not equal the column when it is sent back
             raise PullError("cursor.column: its values are floating point, and not exact; name another column")
         case int() | Decimal():
             return "number", value
@@ -115,10 +116,10 @@ def rank(value: Any) -> tuple[str, Any]:
 
 
 def is_later(value: Any, other: Any) -> bool:
-    """Whether *value* comes after *other*.
+    """Return whether *value* comes after *other*.
 
     Raises:
-        PullError: one is a time and the other a number, say: nothing orders them.
+        PullError: the two have no common order, such as a time and a number.
     """
     if other is None:
         return True
@@ -129,15 +130,15 @@ def is_later(value: Any, other: Any) -> bool:
 
 
 def tells(value: Any) -> str:
-    """The value as a dead letter may show it: times and numbers; a text might be personal."""
+    """Return the value as a dead letter may show it: times and numbers only, because a text might be personal."""
     return "" if value is None or rank(value)[0] == "text" else str(value)
 
 
 def to_json(value: Any) -> list[str] | None:
-    """The value with its type, as it is kept.
+    """Return the value with its type, for the journal.
 
     Raises:
-        PullError: a value of a type that cannot be a cursor.
+        PullError: a value of this type cannot be a cursor.
     """
     if value is None:
         return None
@@ -147,24 +148,24 @@ def to_json(value: Any) -> list[str] | None:
 
 
 def from_json(kept: list[str] | None) -> Any:
-    """The value that :func:`to_json` was given."""
+    """Return the value that :func:`to_json` encoded."""
     return None if kept is None else _READ[kept[0]](kept[1])
 
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """How far a source is settled: *last* is the cursor's, *since* when it was first pulled (microseconds)."""
+    """Progress of a source: the *last* settled cursor value; *since*, the time of the first pull (microseconds)."""
 
     since: int
     last: Any = field(default=None, repr=False)
 
     def kept(self) -> str:
-        """The text that is kept in the journal."""
+        """Return the text for the journal."""
         return json.dumps({"since": self.since, "last": to_json(self.last)})
 
     @classmethod
     def of(cls, kept: str) -> Reached:
-        """What was kept."""
+        """Read the text of :meth:`kept`."""
         read = json.loads(kept)
         return cls(read["since"], from_json(read["last"]))
 

@@ -1,7 +1,7 @@
-"""Rows out of dlt's sources, one after another: a table is never held whole, nor is more than one page of an API.
+"""Rows of dlt's sources, one at a time; at most one page is in memory.
 
-A source is used as an iterator, never in a pipeline: rows touch no disk before they are masked (docs/adr/0012). dlt
-is imported here alone, when rows are wanted, and its telemetry is off.
+A source is used as an iterator, never in a pipeline, so rows are not on disk before they are masked (docs/adr/0012).
+Only this module imports dlt, when rows are requested, and it turns dlt's telemetry off.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from headrace.backfill.connectors.connector_errors import PullError, SourceAwayE
 from headrace.backfill.connectors.cursor import Cursor, is_later
 from headrace.schemas.strict_json import InvalidJsonError, read_json
 
-ATTEMPT_SECONDS: Final = 60.0  # of one request; and the longest wait before the next
+ATTEMPT_SECONDS: Final = 60.0  # of one request; also the longest wait before the next attempt
 
 
 def require_dlt() -> None:
@@ -37,10 +37,11 @@ def require_dlt() -> None:
 
 
 def rows_of(pull: Pull, start: Any) -> Iterator[Any]:
-    """The rows whose cursor is *start* or later, all for None; in its order, where the cursor is ordered.
+    """Yield the rows whose cursor is *start* or later, or all rows for None; in the cursor's order if it is ordered.
 
     Raises:
-        PullError: they cannot be pulled, or no further; says which key, why and the remedy, and holds nothing of a row.
+        PullError: the rows cannot be pulled, or not completely; names the key, the problem and the remedy, never data
+            of a row.
     """
     require_dlt()
     from dlt.common.exceptions import DltException
@@ -83,7 +84,9 @@ def _of_table(sql: Sql, cursor: Cursor | None, start: Any) -> Iterator[Any]:
 
 
 def _read_numbers_as_they_are(table: Any) -> Any:
-    """SQLite has doubles for decimals. SQLAlchemy rounds them to ten digits, and fails at texts; this does neither."""
+    """Read SQLite's doubles as decimals of the same digits; SQLAlchemy would round them to ten digits and fail for
+    texts.
+    """
     from sqlalchemy.types import Numeric, TypeDecorator
 
     class AsPrinted(TypeDecorator[Any]):
@@ -100,7 +103,9 @@ def _read_numbers_as_they_are(table: Any) -> Any:
 
 
 def _as_stored(start: Any, table: Any, url: str) -> Any:
-    """SQLite's times are texts, with or without fractions: '05:00' comes before '05:00.000000', and would be missed."""
+    """Return a second earlier for SQLite, whose times are texts: '05:00' sorts before '05:00.000000', and would be
+    missed.
+    """
     if isinstance(start, datetime) and url.startswith("sqlite"):
         return start - timedelta(seconds=1)
     return start
@@ -116,7 +121,7 @@ def _of_api(api: Api, cursor: Cursor | None, start: Any) -> Iterator[Any]:
     parameters = dict(api.parameters)
     if cursor is not None and cursor.parameter and start is not None:
         parameters[cursor.parameter] = start
-    config: Any = (  # a TypedDict of dlt's, whose parts come from a file
+    config: Any = (  # a TypedDict of dlt, whose parts come from a file
         {
             "client": {"base_url": api.url, "headers": dict(api.headers), "session": _session(api)}
             | ({"auth": dict(api.auth)} if api.auth else {}),
@@ -147,7 +152,7 @@ def _may_be_new(row: Any, cursor: Cursor, start: Any) -> bool:
 
 
 def at(row: Any, path: str) -> Any:
-    """What a row holds at *path*: a column, or with dots a part of one; None for nothing."""
+    """Return the value of a row at *path*: a column, or with dots a nested value; None if there is no such value."""
     if not isinstance(row, dict):
         return None
     if path in row or "." not in path:
@@ -157,9 +162,10 @@ def at(row: Any, path: str) -> Any:
 
 
 def _session(api: Api) -> Any:
-    """What sends requests: again after 429, 5xx and lost connections, as late as Retry-After says; to one host only.
+    """Return a session that repeats requests after 429, 5xx and lost connections, and sends them to one host only.
 
-    Else a link to a next page, or a redirect, could send what authenticates us elsewhere.
+    It waits as long as Retry-After asks. Without the check of the host, a link to a next page or a redirect could send
+    credentials to another host.
     """
     from dlt.sources.helpers.requests import Client
 
@@ -174,7 +180,7 @@ def _session(api: Api) -> Any:
 
     def send_home(request: Any, **options: Any) -> Any:
         if urlsplit(request.url)[:2] != home:
-            raise PullError(f"api.url: it sends us to another host ({urlsplit(request.url).hostname}); name that one")
+            raise PullError(f"api.url: it points to another host ({urlsplit(request.url).hostname}); name that host")
         return send(request, **options)
 
     session.send = send_home
@@ -182,7 +188,7 @@ def _session(api: Api) -> Any:
 
 
 def _page(records: str, response: Any, *_: Any, **__: Any) -> Any:
-    """Read a page once, numbers as they are written, and refuse one without rows' list: it would pass as the last."""
+    """Parse a page once with exact numbers; refuse one without a list of rows, which would count as the last."""
     from dlt.common import jsonpath
 
     if response.status_code >= 400 or response.is_redirect:
@@ -209,7 +215,8 @@ def _explained(error: BaseException, began: bool) -> PullError:
             case NoSuchTableError():
                 return PullError("sql.table: no such table or view; name one that this user may read")
             case OperationalError():
-                why = type(each.orig).__name__ if began else _first_line(each.orig)  # with no row in it yet
+                # only before the first row, so that the text contains no row
+                why = type(each.orig).__name__ if began else _first_line(each.orig)
                 return SourceAwayError(f"sql: the database does not answer ({why}){_AGAIN}")
             case ModuleNotFoundError():
                 return PullError(f"sql.url: it needs the driver {each.name}; pip install {each.name}")

@@ -1,4 +1,4 @@
-"""Values of databases and of JSON that say a field's value in another type of Python."""
+"""Conversion of values of databases and JSON that have another Python type than their field."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from headrace.schemas.model import Array, Kind, Map, Optional, Record, Scalar, T
 
 
 def fitted(type_: Type, value: Any) -> Any:
-    """*value* as a field of *type_* wants it, where nothing is lost by that; else as it is, for validation to judge.
+    """Return *value* in the form of a field of *type_* if nothing is lost; otherwise unchanged, for validation to
+    check.
 
-    Databases without booleans have 0 and 1. Numbers are for :func:`headrace.schemas.from_json.convert` to read.
+    Databases without booleans store 0 and 1. :func:`headrace.schemas.from_json.convert` reads numbers.
     """
     match type_, value:
         case Optional(), _:

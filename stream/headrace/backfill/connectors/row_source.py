@@ -1,8 +1,8 @@
-"""Rows in place of a subscription: each becomes a message, and what is acknowledged is how far the cursor came.
+"""Source of rows: each row becomes a message, and acknowledging messages stores the cursor's progress.
 
-The cursor is noted after the rows up to it have their outcome, and the next pull begins with the rows at it. So what a
-kill left open comes again, and what has its outcome is known: by its content, which is its message's id, and by the
-event's own id.
+The cursor is stored after the rows up to it have their outcome, and the next pull begins with the rows at that value.
+So rows without an outcome are pulled again after a kill. Rows with an outcome are recognised by the message's id, which
+is derived from the content, and by the event's own id.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ Rows: TypeAlias = Callable[[Pull, Any], Iterator[Any]]
 
 
 class PullSource(FiniteSource):
-    """Rows; *now* in microseconds.
+    """Rows of a pull; *now* is in microseconds.
 
-    *rows* gives a pull's rows from a cursor's value on. Without a journal they come from the cursor's start.
+    *rows* yields a pull's rows from a cursor value on. Without a journal it starts at the cursor's own start.
     """
 
     def __init__(
@@ -60,17 +60,17 @@ class PullSource(FiniteSource):
         self._rows = rows
         self._now = now
         self._at_most = 1
-        self._previous: Any = None  # the cursor of the last row
+        self._previous: Any = None  # cursor of the last row
         self._rounds = self._all_rounds()
         self._interrupted = False
-        self.fraction = 0.0  # nobody knows how many rows there are
+        self.fraction = 0.0  # the number of rows is unknown
         self.settled_before = 0
 
     def take(self, at_most: int, wait_seconds: float | None) -> list[Pulled]:
-        """Pull the next rows, up to *at_most*; at the end, say stop. Nothing once it is told to stop.
+        """Pull at most *at_most* rows; set *stop* at the end. Return nothing after an interruption.
 
         Raises:
-            PullError: they cannot be pulled, or no further; those before were given.
+            PullError: the rows cannot be pulled, or not completely; earlier rows were returned.
         """
         self._at_most = at_most
         try:
@@ -82,7 +82,7 @@ class PullSource(FiniteSource):
         return [pulled]
 
     def stop(self) -> None:
-        """Close what is open; what was not acknowledged is pulled again by the next run."""
+        """Close the source; rows that were not acknowledged are pulled again by the next run."""
         self._rounds.close()
 
     def _note(self, transaction: Transaction, token: str) -> None:
@@ -119,7 +119,7 @@ class PullSource(FiniteSource):
         return Pulled(messages, noted, 0.0, size)
 
     def _further(self, row: Any, reached: Reached) -> Reached:
-        """How far it is with *row*. A database orders by its own rules, which are not ours for texts."""
+        """Return the progress after *row*. Trust a database's order, because it orders texts by rules of its own."""
         value = None if self._cursor is None else at(row, self._cursor.column)
         if self._cursor is None or value is None:
             return reached
@@ -138,19 +138,20 @@ class PullSource(FiniteSource):
         content = json.dumps(row, default=str, ensure_ascii=False, sort_keys=True).encode(errors="surrogatepass")
         message = self._events.message(self._line(number, row, content), self._place)
         attributes = dict(message.attributes)
-        if self._cursor is not None and (told := tells(at(row, self._cursor.column))):
-            attributes[CURSOR] = f"{self._cursor.column} = {told}"
+        if self._cursor is not None and (shown := tells(at(row, self._cursor.column))):
+            attributes[CURSOR] = f"{self._cursor.column} = {shown}"
         return replace(
             message,
             attributes=attributes,
             message_id=f"{self._pull.key}:{hashlib.blake2b(content, digest_size=16).hexdigest()}",
-            # A bad row has no time of its own; the same each time it comes, it is one letter.
+            # A bad row has no time of its own. It gets the same time each time it is pulled, so it stays one dead
+            # letter.
             published_at=reached.since if isinstance(message, BadLine) else message.published_at,
         )
 
     def _line(self, number: int, row: Any, content: bytes) -> Line:
         if not isinstance(row, dict):
-            return Line(number, lambda: content, problem="no object with fields")
+            return Line(number, lambda: content, problem="not an object with fields")
         values = dict(row)
         for column in self._columns:
             if column not in values and (value := at(row, column)) is not None:
@@ -161,7 +162,7 @@ class PullSource(FiniteSource):
 
 
 def _zone_of(pull: Pull) -> ZoneInfo | None:
-    """The zone that the mapping says of the cursor's column."""
+    """Return the time zone of the cursor's column in the mapping."""
     origins = (pull.mapping.origin(each.name) for each in pull.contract.record.fields)
     column = None if pull.cursor is None else pull.cursor.column
     return next((each.zone for each in origins if each.column == column and each.zone is not None), None)

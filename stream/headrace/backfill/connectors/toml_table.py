@@ -1,4 +1,4 @@
-"""One table of a TOML file, read key by key: what is wrong with it names key, file, line and remedy."""
+"""One table of a TOML file, read key by key; an error names the key, the file, the line and the remedy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _REFERENCE: Final = '{ env = "NAME" } or { file = "/run/secrets/name" }'
 
 
 class Table:
-    """The keys of one table; *name* is its own, with dots, and empty for the file's top."""
+    """Keys of one table; *name* is its full name with dots, or empty for the top of the file."""
 
     def __init__(self, file: TomlFile, values: Mapping[str, Any], name: str = "") -> None:
         self._file = file
@@ -29,11 +29,11 @@ class Table:
         return key in self._values
 
     def values(self) -> dict[str, Any]:
-        """All of it, unchecked."""
+        """Return all keys and values, unchecked."""
         return dict(self._values)
 
     def wrong(self, key: str, why: str, remedy: str) -> Exception:
-        """Make the error that says what is wrong with *key*; without one, with the table."""
+        """Return the error for *key*, or for the table if *key* is empty."""
         return self._file.error(tuple(filter(None, (*self.name.split("."), key))), why, remedy)
 
     def only(self, *known: str) -> None:
@@ -42,44 +42,46 @@ class Table:
             raise self.wrong(key, "no such key", unknown_key(key, known))
 
     def text(self, key: str, default: str | None = None) -> str:
-        """The text of *key*, never an empty one; *default*, if there is one, when the key is not there."""
+        """Return the text of *key*, which must not be empty; *default*, if given, for a missing key."""
         if key not in self._values and default is not None:
             return default
         value = self._values.get(key)
         if not isinstance(value, str) or not value:
-            raise self.wrong(key, "no text" if key in self._values else "missing", f'write {key} = "..."')
+            raise self.wrong(key, "not text" if key in self._values else "missing", f'write {key} = "..."')
         return value
 
     def whole(self, key: str, default: int, least: int, most: int) -> int:
-        """The number of *key*, from *least* to *most*."""
+        """Return the number of *key*, from *least* to *most*."""
         value = self._values.get(key, default)
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
             raise self.wrong(key, f"not a whole number from {least:,} to {most:,}", f"write {key} = {default}")
         return value
 
     def flag(self, key: str) -> bool:
-        """Whether *key* is true; it is not when it is not there."""
+        """Return whether *key* is true; a missing key is false."""
         value = self._values.get(key, False)
         if not isinstance(value, bool):
             raise self.wrong(key, "neither true nor false", f"write {key} = true")
         return value
 
     def table(self, key: str) -> Table:
-        """The table *key*, an empty one when it is not there."""
+        """Return the table *key*; an empty one if it is missing."""
         value = self._values.get(key, {})
         if not isinstance(value, dict):
-            raise self.wrong(key, "no table", f"write [{'.'.join(filter(None, (self.name, key)))}]")
+            raise self.wrong(key, "not a table", f"write [{'.'.join(filter(None, (self.name, key)))}]")
         return Table(self._file, value, ".".join(filter(None, (self.name, key))))
 
     def reference(self, key: str) -> str:
-        """What *key* refers to: the value of an environment variable, or a file's text; never what stands here."""
+        """Return the value to which *key* refers: an environment variable or the text of a file, never a text in this
+        file.
+        """
         given = self._values.get(key)
         if not isinstance(given, dict):
-            raise self.wrong(key, "a secret never stands in this file", f"refer to it: {key} = {_REFERENCE}")
+            raise self.wrong(key, "a secret must not be in this file", f"refer to it: {key} = {_REFERENCE}")
         where = self.table(key)
         where.only("env", "file")
         if len(given) != 1:
-            raise self.wrong(key, "one reference, no more", f"write {key} = {_REFERENCE}")
+            raise self.wrong(key, "not exactly one reference", f"write {key} = {_REFERENCE}")
         if "file" in given:
             return self._of_file(where)
         name = where.text("env")
