@@ -217,12 +217,12 @@ def test_a_contract_that_transforms_nothing_has_no_transformer() -> None:
 @pytest.mark.parametrize(
     ("annotations", "where", "why"),
     [
-        ({"where": "size"}, "where", "where wants BOOL and is given INT64"),
+        ({"where": "size"}, "where", "where takes BOOL, not INT64"),
         ({"where": "colour = 'x'"}, "where", "no column colour"),
         (
             {"derived": [{"name": "more", "type": "string", "expression": "size + 1"}]},
             "derived.more.expression",
-            "it gives INT64",
+            "it returns INT64",
         ),
         ({"derived": [{"name": "more", "type": "long", "expression": "more"}]}, "derived.more.expression", "no column"),
         (

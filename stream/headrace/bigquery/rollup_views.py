@@ -140,7 +140,7 @@ def _check_measure(tree: Any, schema: pa.Schema) -> None:
     if type(tree) not in (*_NUMBERS, *_CONDITIONS, *_ANYTHING) or not isinstance(tree.this, exp.Expression):
         raise ExpressionError(f"{spelt(tree)} is no aggregate that a rollup can have", SEE)
     if {key for key, value in tree.args.items() if value and key != "big_int"} != {"this"}:
-        raise ExpressionError(f"{spelt(tree)} says more than is understood", SEE)
+        raise ExpressionError(f"{spelt(tree)} uses an option that is not supported", SEE)
     _check_argument(tree, compile_tree(tree.this, schema))
 
 

@@ -1,1 +1,1 @@
-"""GoogleSQL expressions of contracts: parsed by sqlglot, checked against columns, run on Arrow."""
+"""GoogleSQL expressions of contracts: sqlglot parses them, and they are checked against columns and run on Arrow."""

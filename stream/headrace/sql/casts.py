@@ -1,4 +1,4 @@
-"""CAST, and values that are written out."""
+"""Compiler of CAST and literals."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _CASTS: Final = frozenset(
 
 
 def converted(compiler: Compiler, tree: Any) -> Node:
-    """``CAST``, and literals with a type."""
+    """Compile ``CAST``, or a literal with a type."""
     type_ = _TYPES.get(tree.to.this) if not tree.to.expressions else None
     if type_ is None:
-        raise ExpressionError(f"{spelt(tree)}: no such type here", f"known are {', '.join(map(name_of, CASTABLE))}")
+        raise ExpressionError(f"{spelt(tree)}: unknown type", f"known are {', '.join(map(name_of, CASTABLE))}")
     written = literal_of(tree.this)
     if written is not None and type_ not in (INT64, FLOAT64, STRING):
         return typed_literal(written, type_)
@@ -47,13 +47,13 @@ def converted(compiler: Compiler, tree: Any) -> Node:
 
 
 def literal(compiler: Compiler, tree: Any) -> Node:
-    """A number or a text."""
+    """Compile a literal number or text."""
     if tree.is_string:
         return constant(tree.this, STRING)
     try:
         return constant(int(tree.this), INT64) if tree.is_int else constant(float(tree.this), FLOAT64)
     except (ValueError, OverflowError, pa.ArrowInvalid) as error:
-        raise ExpressionError(f"{spelt(tree)} is no INT64 or FLOAT64", "write a smaller number") from error
+        raise ExpressionError(f"{spelt(tree)} does not fit into INT64 or FLOAT64", "write a smaller number") from error
 
 
 CASTABLE: Final = (BOOL, INT64, FLOAT64, STRING, DATE, DATETIME, TIMESTAMP)

@@ -1,4 +1,4 @@
-"""What is true, and what follows from it: comparisons, AND and OR, CASE and its kin."""
+"""Compiler of conditions and of expressions that depend on them: comparisons, AND, OR, CASE and similar ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from headrace.sql.types import BOOL, NULL, is_ordered, name_of
 
 
 def compared(name: str, function: Callable[[pa.Array, pa.Array], pa.Array]) -> Handler:
-    """A comparison of two values."""
+    """Return the handler of a comparison of two values."""
 
     def make(compiler: Compiler, tree: Any) -> Node:
         return comparison(name, function, *compiler.nodes(tree, "this", "expression"))
@@ -27,7 +27,7 @@ def compared(name: str, function: Callable[[pa.Array, pa.Array], pa.Array]) -> H
 
 
 def comparison(name: str, function: Callable[[pa.Array, pa.Array], pa.Array], left: Node, right: Node) -> Node:
-    """Compare two values of one type."""
+    """Compare two values, converted to one type."""
     left, right = alike(name, left, right)
     if left.type == NULL:
         return constant(None, BOOL)
@@ -37,7 +37,7 @@ def comparison(name: str, function: Callable[[pa.Array, pa.Array], pa.Array], le
 
 
 def both(function: Callable[[pa.Array, pa.Array], pa.Array], name: str) -> Handler:
-    """AND and OR: a null is not known."""
+    """Return the handler of AND or OR; null means unknown."""
 
     def make(compiler: Compiler, tree: Any) -> Node:
         left, right = (fn.need(name, node, BOOL) for node in compiler.nodes(tree, "this", "expression"))
@@ -47,12 +47,12 @@ def both(function: Callable[[pa.Array, pa.Array], pa.Array], name: str) -> Handl
 
 
 def negated(value: Node) -> Node:
-    """``NOT``."""
+    """Compile ``NOT``."""
     return call(BOOL, pc.invert, fn.need("NOT", value, BOOL))
 
 
 def is_(compiler: Compiler, tree: Any) -> Node:
-    """``IS NULL``, ``IS TRUE``, ``IS FALSE``."""
+    """Compile ``IS NULL``, ``IS TRUE`` or ``IS FALSE``."""
     value, wanted = compiler.node(tree.this), tree.expression
     if isinstance(wanted, exp.Null):
         return call(BOOL, pc.is_null, value)
@@ -61,50 +61,50 @@ def is_(compiler: Compiler, tree: Any) -> Node:
         return call(
             BOOL, lambda values: pc.fill_null(pc.equal(values, pa.scalar(want)), False), fn.need("IS", value, BOOL)
         )
-    raise ExpressionError(f"{spelt(tree)} is not among what may be written", "IS takes NULL, TRUE or FALSE")
+    raise ExpressionError(f"{spelt(tree)} is not supported", "IS takes NULL, TRUE or FALSE")
 
 
 def in_(compiler: Compiler, tree: Any) -> Node:
-    """``IN`` of a list that is written out."""
+    """Compile ``IN`` with a list of values."""
     value, options = compiler.node(tree.this), [compiler.node(each) for each in tree.expressions]
     equal = [comparison("IN", pc.equal, value, option) for option in options]
     return reduce(lambda left, right: call(BOOL, pc.or_kleene, left, right), equal)
 
 
 def between(compiler: Compiler, tree: Any) -> Node:
-    """``BETWEEN``, both ends included."""
+    """Compile ``BETWEEN``, which includes both ends."""
     value, low, high = compiler.nodes(tree, "this", "low", "high")
     above = comparison("BETWEEN", pc.greater_equal, value, low)
     return call(BOOL, pc.and_kleene, above, comparison("BETWEEN", pc.less_equal, value, high))
 
 
 def like(compiler: Compiler, tree: Any) -> Node:
-    """``LIKE``."""
+    """Compile ``LIKE``."""
     pattern = literal_of(tree.expression)
     if pattern is None:
-        raise ExpressionError("the pattern of LIKE is no text", "write it in quotes")
+        raise ExpressionError("the pattern of LIKE is not a text literal", "write it in quotes")
     return fn.like(compiler.node(tree.this), pattern)
 
 
 def matches(name: str, function: Callable[..., pa.Array]) -> Handler:
-    """A test of a text against one that is written out."""
+    """Return the handler of a test of a text against a literal."""
 
     def make(compiler: Compiler, tree: Any) -> Node:
         pattern = literal_of(tree.expression)
         if pattern is None:
-            raise ExpressionError(f"the second argument of {name} is no text", "write it in quotes")
+            raise ExpressionError(f"the second argument of {name} is not a text literal", "write it in quotes")
         node = fn.text(name, lambda values: function(values, pattern), compiler.node(tree.this), BOOL)
         try:
             function(pa.array([""]), pattern)
         except pa.ArrowInvalid as error:
-            raise ExpressionError(f"the pattern of {name} is no RE2 expression", "mend it") from error
+            raise ExpressionError(f"the pattern of {name} is not an RE2 expression", "correct it") from error
         return node
 
     return ("this", "expression"), make
 
 
 def case(compiler: Compiler, tree: Any) -> Node:
-    """Both forms of ``CASE``."""
+    """Compile both forms of ``CASE``."""
     subject = None if tree.this is None else compiler.node(tree.this)
     conditions = []
     for each in tree.args["ifs"]:
@@ -120,26 +120,26 @@ def case(compiler: Compiler, tree: Any) -> Node:
 
 
 def if_(compiler: Compiler, tree: Any) -> Node:
-    """``IF``."""
+    """Compile ``IF``."""
     condition, true, false = compiler.nodes(tree, "this", "true", "false")
     true, false = alike("IF", true, false)
     return choose([(fn.need("IF", condition, BOOL), true)], false)
 
 
 def coalesce(compiler: Compiler, tree: Any) -> Node:
-    """``COALESCE`` and ``IFNULL``."""
+    """Compile ``COALESCE`` and ``IFNULL``."""
     *values, last = alike("COALESCE", compiler.node(tree.this), *(compiler.node(each) for each in tree.expressions))
     return choose([(call(BOOL, pc.is_valid, value), value) for value in values], last)
 
 
 def nullif(left: Node, right: Node) -> Node:
-    """``NULLIF``."""
+    """Compile ``NULLIF``."""
     same = comparison("NULLIF", pc.equal, left, right)
     return choose([(same, constant(None, left.type))], left)
 
 
 def extreme(name: str, function: Callable[..., pa.Array]) -> Handler:
-    """``GREATEST`` and ``LEAST``: null if one value is."""
+    """Return the handler of ``GREATEST`` or ``LEAST``, which are null if any value is null."""
 
     def make(compiler: Compiler, tree: Any) -> Node:
         values = alike(name, compiler.node(tree.this), *(compiler.node(each) for each in tree.expressions))

@@ -1,4 +1,4 @@
-"""Turns parsed GoogleSQL into functions on Arrow; what is not listed for it is refused, so nothing else can be run."""
+"""Compiler of parsed GoogleSQL into functions on Arrow; it refuses everything that has no handler."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from headrace.sql.types import of_column
 
 MAX_NODES: Final = 500
 _MAX_DEPTH: Final = 50
-# What sqlglot notes of how something was spelt, or of the dialect: none of it changes what is computed here.
+# Arguments of sqlglot's trees that record the spelling or the dialect: they do not change the result.
 _NOTES: Final = frozenset({"safe", "big_int", "binary", "coalesce", "ignore_nulls", "date_part_boundary", "nested"})
 SEE: Final = "see docs/transformations.md for what may be written"
-# Which parts of a tree are looked at, and what makes a node of it.
+# The supported arguments of a tree, and the function that makes a node of it.
 Handler: TypeAlias = tuple[tuple[str, ...], Callable[["Compiler", Any], Node]]
 
 
 def parse(text: str) -> Any:
-    """Parse one expression; ExpressionError when the text is not an expression, or is too large."""
+    """Parse one expression; raises ExpressionError if the text is not an expression, or is too large."""
     try:
         tree = sqlglot.parse_one(text, dialect="bigquery")
     except (SqlglotError, RecursionError) as error:
-        raise ExpressionError("it is no SQL expression", "mend it") from error
+        raise ExpressionError("it is not an SQL expression", "correct it") from error
     nodes = list(tree.walk()) if tree is not None else []
     if len(nodes) > MAX_NODES or any(node.depth > _MAX_DEPTH for node in nodes):
         raise ExpressionError(f"more than {MAX_NODES} parts, or nested deeper than {_MAX_DEPTH}", "use a function")
@@ -36,7 +36,7 @@ def parse(text: str) -> Any:
 
 
 class Compiler:
-    """Turns trees into nodes, over the columns of one schema; names are found whatever their case, as in BigQuery."""
+    """Compiler of trees over the columns of one schema; names are case-insensitive, as in BigQuery."""
 
     def __init__(self, schema: pa.Schema, handlers: Mapping[type[Any], Handler]) -> None:
         self._schema = schema
@@ -44,14 +44,14 @@ class Compiler:
         self._places = {name.lower(): place for place, name in enumerate(schema.names)}
 
     def node(self, tree: Any) -> Node:
-        """Compile a tree; ExpressionError when something in it is not among what may be written."""
+        """Compile a tree; raises ExpressionError for a part that is not supported."""
         handler = self._handlers.get(type(tree))
         if handler is None:
-            raise ExpressionError(f"{spelt(tree)} is not among what may be written", SEE)
+            raise ExpressionError(f"{spelt(tree)} is not supported", SEE)
         allowed, make = handler
         extra = {key for key, value in tree.args.items() if value and key not in _NOTES} - set(allowed)
         if extra:
-            raise ExpressionError(f"{spelt(tree)} says more than is understood", SEE)
+            raise ExpressionError(f"{spelt(tree)} uses an option that is not supported", SEE)
         return make(self, tree)
 
     def nodes(self, tree: Any, *names: str) -> list[Node]:
@@ -59,11 +59,11 @@ class Compiler:
         return [self.node(part_of(tree, name)) for name in names]
 
     def column(self, tree: Any) -> Node:
-        """The values of a column, or of a field within one."""
+        """Compile a column, or a field within one."""
         first, *path = (part.name for part in tree.parts)
         place = self._places.get(first.lower())
         if place is None:
-            raise ExpressionError(f"no column {first}", "name one that is written: a dropped one is not there")
+            raise ExpressionError(f"no column {first}", "name a column that is stored; an omitted column is not")
         type_, indexes = self._schema.field(place).type, []
         for name in path:
             found = _field_of(type_, name)
@@ -88,14 +88,14 @@ def _field_of(type_: pa.DataType, name: str) -> int | None:
 
 
 def part_of(tree: Any, name: str) -> Any:
-    """A part of a tree that has to be there."""
+    """Return a part of a tree; raises ExpressionError if it is missing."""
     part = tree.args.get(name)
     if part is None:
-        raise ExpressionError(f"{spelt(tree)} lacks something", SEE)
+        raise ExpressionError(f"{spelt(tree)} is incomplete", SEE)
     return part
 
 
 def spelt(tree: Any) -> str:
-    """Give an expression's first characters. It stands in the contract, so no value of an event is in it."""
+    """Return an expression's first characters. It is a text of the contract, so it contains no value of an event."""
     text = tree.sql(dialect="bigquery") if isinstance(tree, exp.Expression) else str(tree)
     return text if len(text) <= 60 else f"{text[:60]}..."

@@ -1,4 +1,4 @@
-"""The functions that expressions may call: each is GoogleSQL's, done by one of Arrow's."""
+"""Functions that expressions may call: GoogleSQL's functions, implemented by Arrow's."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _TIME_PARTS: Final[Mapping[str, Callable[[pa.Array], pa.Array]]] = {
 
 
 def arithmetic(name: str, function: Callable[[pa.Array, pa.Array], pa.Array], left: Node, right: Node) -> Node:
-    """A sum, difference or product: of whole numbers exact or refused, of decimals with all their digits."""
+    """Compile a sum, difference or product: whole numbers are exact or refused, decimals keep all their digits."""
     left, right = alike(name, _number(name, left), _number(name, right))
     try:
         type_ = function(pa.array([], left.type), pa.array([], right.type)).type
@@ -49,12 +49,12 @@ def arithmetic(name: str, function: Callable[[pa.Array, pa.Array], pa.Array], le
 
 
 def divide(left: Node, right: Node) -> Node:
-    """``a / b``: FLOAT64 always; nothing is divided by zero."""
+    """Compile ``a / b``; the result is FLOAT64, and a division by zero is refused."""
     return call(FLOAT64, pc.divide_checked, _float("/", left), _float("/", right))
 
 
 def safe_divide(left: Node, right: Node) -> Node:
-    """``SAFE_DIVIDE``: null where the divisor is zero."""
+    """Compile ``SAFE_DIVIDE``, which is null if the divisor is zero."""
 
     def run(numbers: pa.Array, by: pa.Array) -> pa.Array:
         return pc.divide(numbers, pc.if_else(pc.equal(by, 0.0), pa.scalar(None, FLOAT64), by))
@@ -63,12 +63,12 @@ def safe_divide(left: Node, right: Node) -> Node:
 
 
 def whole_divide(left: Node, right: Node) -> Node:
-    """``DIV`` of whole numbers, towards zero."""
+    """Compile ``DIV`` of whole numbers, rounded towards zero."""
     return call(INT64, pc.divide_checked, need("DIV", left, INT64), need("DIV", right, INT64))
 
 
 def modulo(left: Node, right: Node) -> Node:
-    """``MOD`` of whole numbers, with the sign of the first."""
+    """Compile ``MOD`` of whole numbers, with the sign of the first one."""
 
     def run(numbers: pa.Array, by: pa.Array) -> pa.Array:
         return pc.subtract(numbers, pc.multiply(pc.divide_checked(numbers, by), by))
@@ -77,45 +77,45 @@ def modulo(left: Node, right: Node) -> Node:
 
 
 def absolute(value: Node) -> Node:
-    """``ABS``."""
+    """Compile ``ABS``."""
     return call(_number("ABS", value).type, pc.abs_checked, value)
 
 
 def negative(value: Node) -> Node:
-    """``-a``."""
+    """Compile ``-a``."""
     return call(_number("-", value).type, pc.negate_checked, value)
 
 
 def rounded(value: Node, digits: int) -> Node:
-    """``ROUND``: halves away from zero."""
+    """Compile ``ROUND``, which rounds halves away from zero."""
     value = _float("ROUND", value)
     return call(FLOAT64, lambda numbers: pc.round(numbers, digits, round_mode="half_towards_infinity"), value)
 
 
 def whole(name: str, function: Callable[[pa.Array], pa.Array], value: Node) -> Node:
-    """``FLOOR`` and ``CEIL``."""
+    """Compile ``FLOOR`` or ``CEIL``."""
     return call(FLOAT64, function, _float(name, value))
 
 
 def text(name: str, function: Callable[..., pa.Array], value: Node, type_: pa.DataType = STRING) -> Node:
-    """A function of a text."""
+    """Compile a function of a text."""
     return call(type_, function, need(name, value, STRING))
 
 
 def concat(*values: Node) -> Node:
-    """``||`` and ``CONCAT``."""
+    """Compile ``||`` or ``CONCAT``."""
     empty = pa.scalar("", STRING)
     texts = [need("CONCAT", value, STRING) for value in values]
     return call(STRING, lambda *columns: pc.binary_join_element_wise(*columns, empty), *texts)
 
 
 def like(value: Node, pattern: str) -> Node:
-    """``LIKE``, with ``%`` and ``_``."""
+    """Compile ``LIKE``, with ``%`` and ``_``."""
     return text("LIKE", lambda values: pc.match_like(values, pattern), value, BOOL)
 
 
 def part(name: str, value: Node) -> Node:
-    """``EXTRACT(name FROM value)``, in UTC."""
+    """Compile ``EXTRACT(name FROM value)``, in UTC."""
     function = None
     if value.type in (DATE, DATETIME, TIMESTAMP):
         function = _DATE_PARTS.get(name)
@@ -128,7 +128,7 @@ def part(name: str, value: Node) -> Node:
 
 
 def truncated(name: str, unit: str, value: Node, type_: pa.DataType) -> Node:
-    """``TIMESTAMP_TRUNC``, ``DATETIME_TRUNC`` and ``DATE_TRUNC``, in UTC."""
+    """Compile ``TIMESTAMP_TRUNC``, ``DATETIME_TRUNC`` or ``DATE_TRUNC``, in UTC."""
     known = _CALENDAR if type_ == DATE else (*_CLOCK, *_CALENDAR)
     if unit not in known:
         raise ExpressionError(f"{name} to {unit} is not known", f"known are {', '.join(known)}")
@@ -142,9 +142,9 @@ def truncated(name: str, unit: str, value: Node, type_: pa.DataType) -> Node:
 
 
 def difference(name: str, unit: str, left: Node, right: Node, type_: pa.DataType) -> Node:
-    """``TIMESTAMP_DIFF``: whole units that fit between *right* and *left*, and never a broken one of either sign.
+    """Compile ``TIMESTAMP_DIFF``: the number of whole units between *right* and *left*, rounded towards zero.
 
-    ``DATETIME_DIFF`` and ``DATE_DIFF``: how many beginnings of a unit lie between them, as BigQuery counts there.
+    ``DATETIME_DIFF`` and ``DATE_DIFF`` count the unit boundaries between the two, as BigQuery does.
     """
     known = ("DAY",) if type_ == DATE else tuple(_UNITS)
     if unit not in known:
@@ -163,28 +163,28 @@ def difference(name: str, unit: str, left: Node, right: Node, type_: pa.DataType
 
 
 def date_of(value: Node) -> Node:
-    """``DATE(moment)``: its day in UTC."""
+    """Compile ``DATE(moment)``: its day in UTC."""
     if value.type not in (TIMESTAMP, DATETIME):
         raise ExpressionError(f"DATE of {name_of(value.type)} is not known", "give it a TIMESTAMP or DATETIME")
     return call(DATE, lambda values: pc.floor_temporal(_in_utc(values), unit="day").cast(DATE), value)
 
 
 def need(name: str, value: Node, type_: pa.DataType) -> Node:
-    """*value*, if it is of *type_* or null; ExpressionError otherwise."""
+    """Return *value* as *type_*; raises ExpressionError if it is of another type and not null."""
     if value.type not in (type_, NULL):
         raise ExpressionError(
-            f"{name} wants {name_of(type_)} and is given {name_of(value.type)}", f"CAST it AS {name_of(type_)}"
+            f"{name} takes {name_of(type_)}, not {name_of(value.type)}", f"CAST it AS {name_of(type_)}"
         )
     return value.as_(type_)
 
 
 def unit_of(node: Any) -> str:
-    """The name of a unit or part of time."""
+    """Return the name of a unit or part of time."""
     return str(node.name if isinstance(node, exp.Var | exp.Literal) else node.sql(dialect="bigquery")).upper()
 
 
 def _in_utc(values: pa.Array) -> pa.Array:
-    """Moments without their zone, which is UTC here: Arrow would look it up in the machine's database of zones."""
+    """Return moments without their zone, which is always UTC: Arrow would look it up in the machine's zones."""
     return values.cast(INT64).cast(DATETIME) if values.type == TIMESTAMP else values
 
 

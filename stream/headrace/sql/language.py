@@ -1,4 +1,4 @@
-"""All that an expression may say, and how it is compiled."""
+"""All supported expressions, with the handler that compiles each."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ from headrace.sql.types import BOOL, BYTES, DATE, DATETIME, INT64, NULL, STRING,
 
 
 def compile_expression(text: str, schema: pa.Schema) -> Node:
-    """Compile an expression over columns of *schema*; ExpressionError says what in it is wrong."""
+    """Compile an expression over columns of *schema*; raises ExpressionError, which names the invalid part."""
     return compile_tree(parse(text), schema)
 
 
 def compile_tree(tree: Any, schema: pa.Schema) -> Node:
-    """Compile a parsed expression. Of a batch, only the columns that it names are touched."""
+    """Compile a parsed expression, which reads only the columns that it names."""
     node = Compiler(schema, _HANDLERS).node(tree)
     named = {column.parts[0].name.lower() for column in tree.find_all(exp.Column)}
     places = [place for place, name in enumerate(schema.names) if name.lower() in named]
@@ -48,7 +48,7 @@ def compile_tree(tree: Any, schema: pa.Schema) -> Node:
 
 
 def _select(rows: pa.RecordBatch, places: list[int]) -> pa.RecordBatch:
-    if not places:  # a batch of no columns has no length
+    if not places:  # a batch without columns has no length
         return pa.RecordBatch.from_arrays([pa.nulls(rows.num_rows)], ["_"])
     return rows.select(places)
 

@@ -1,4 +1,4 @@
-"""A compiled expression: what it gives, and how."""
+"""Compiled expressions: the type of the result, and the function that computes it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Run: TypeAlias = Callable[[pa.RecordBatch], pa.Array]
 
 
 class ExpressionError(HeadraceError, ValueError, error_code="HR-110", exit_code=Exit.BUG):
-    """An expression cannot run on every row. The text names the part, and what to write instead."""
+    """An expression cannot run on every row. The text names the part and the remedy."""
 
     def __init__(self, why: str, remedy: str) -> None:
         super().__init__(f"{why}; {remedy}")
@@ -25,30 +25,30 @@ class ExpressionError(HeadraceError, ValueError, error_code="HR-110", exit_code=
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One value a row, of *type*. *literal* is set where the value stands in the contract itself."""
+    """An expression with one value of *type* for each row. A literal's value is in *literal*."""
 
     type: pa.DataType
     run: Run = field(repr=False)
     literal: object = None
 
     def as_(self, type_: pa.DataType) -> Node:
-        """The same value as another type."""
+        """Return the same value as another type."""
         return self if self.type == type_ else Node(type_, lambda rows: cast(self.run(rows), type_))
 
 
 def constant(value: object, type_: pa.DataType) -> Node:
-    """The same value for every row."""
+    """Return a node with the same value for every row."""
     scalar = pa.scalar(value, type_)
     return Node(type_, lambda rows: pa.repeat(scalar, rows.num_rows), value)
 
 
 def call(type_: pa.DataType, function: Callable[..., pa.Array], *arguments: Node) -> Node:
-    """A function of the values of *arguments*, null where one of them is."""
+    """Return a node that calls a function with the values of *arguments*."""
     return Node(type_, lambda rows: function(*(each.run(rows) for each in arguments)))
 
 
 def alike(what: str, *nodes: Node) -> list[Node]:
-    """Give the nodes as one type; ExpressionError when they have none in common."""
+    """Convert the nodes to their common type; raises ExpressionError without one."""
     type_ = nodes[0].type
     for node in nodes[1:]:
         found = common(type_, node.type)
@@ -61,8 +61,10 @@ def alike(what: str, *nodes: Node) -> list[Node]:
 
 
 def choose(branches: Sequence[tuple[Node, Node]], default: Node) -> Node:
-    """The value of the first branch whose condition is true. A branch is run on its own rows alone, so that it may
-    guard against what would fail on others."""
+    """Return a node with the value of the first branch whose condition is true.
+
+    A branch runs only on its own rows, so a condition can exclude rows for which its value would fail.
+    """
     type_ = default.type
 
     def run(rows: pa.RecordBatch) -> pa.Array:

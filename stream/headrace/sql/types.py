@@ -1,4 +1,4 @@
-"""The types that expressions know, as Arrow has them, and how one becomes another."""
+"""Types of expressions as Arrow types, and conversions between them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _ORDERED: Final = frozenset({BOOL, INT64, FLOAT64, STRING, BYTES, DATE, TIME, DA
 
 
 def name_of(type_: pa.DataType) -> str:
-    """What GoogleSQL calls a type.
+    """Return GoogleSQL's name of a type.
 
     >>> name_of(pa.int64())
     'INT64'
@@ -43,24 +43,24 @@ def name_of(type_: pa.DataType) -> str:
 
 
 def of_column(type_: pa.DataType) -> pa.DataType:
-    """The type that an expression sees a column as: GoogleSQL has one whole number, and one with a point."""
+    """Return the type of a column in expressions: all integers are INT64, and all floating-point numbers FLOAT64."""
     if pa.types.is_integer(type_):
         return INT64
     return FLOAT64 if pa.types.is_floating(type_) else type_
 
 
 def is_number(type_: pa.DataType) -> bool:
-    """Whether arithmetic can be done with it."""
+    """Return whether the type supports arithmetic."""
     return type_ in (INT64, FLOAT64) or pa.types.is_decimal(type_)
 
 
 def is_ordered(type_: pa.DataType) -> bool:
-    """Whether two of them can be compared."""
+    """Return whether values of the type can be compared."""
     return type_ in _ORDERED or pa.types.is_decimal(type_)
 
 
 def common(left: pa.DataType, right: pa.DataType) -> pa.DataType | None:
-    """The type that both become without losing anything, as GoogleSQL has it; None when there is none."""
+    """Return the type to which both can be converted without loss, as in GoogleSQL; None without one."""
     if left == right or right == NULL:
         return left
     if left == NULL:
@@ -76,20 +76,20 @@ def common(left: pa.DataType, right: pa.DataType) -> pa.DataType | None:
 
 
 def cast(values: pa.Array, type_: pa.DataType) -> pa.Array:
-    """The same values as another type; ArrowInvalid when one does not fit."""
+    """Convert values to another type; raises ArrowInvalid if one does not fit."""
     if values.type == type_:
         return values
     if values.type == FLOAT64 and type_ == INT64:
         values = pc.round(values, round_mode="half_towards_infinity")
     if values.type == INT64 and pa.types.is_floating(type_):
-        return values.cast(type_, safe=False)  # rounded, beyond 2^53
-    if values.type == INT64 and pa.types.is_decimal(type_):  # Arrow wants room for any INT64, whatever the values are
+        return values.cast(type_, safe=False)  # rounded beyond 2^53
+    if values.type == INT64 and pa.types.is_decimal(type_):  # Arrow demands room for any INT64, whatever the values are
         values = values.cast(pa.decimal256(19 + type_.scale, type_.scale))
     return values.cast(type_)
 
 
 def may_become(type_: pa.DataType, declared: pa.DataType) -> bool:
-    """Whether values of an expression may be written to a column of the *declared* type, those that fit it."""
+    """Return whether an expression's values can be stored in a column of the *declared* type if they fit."""
     if type_ == NULL or of_column(declared) == type_:
         return True
     return (type_ == INT64 and is_number(of_column(declared))) or bool(

@@ -1,1 +1,1 @@
-"""The steps of an event, top to bottom. A step imports no other step."""
+"""Steps of an event, in order. A step imports no other step."""

@@ -1,4 +1,4 @@
-"""Write: what both engines do to rows before an append and after a refusal."""
+"""Write step: work of both engines before an append, and after BigQuery refuses rows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ STAGE: Final = "write"
 
 
 def within_requests(batch: MicroBatch, indices: Sequence[int]) -> tuple[list[MicroBatch], list[Refusal]]:
-    """Cut the rows at *indices* into batches that one request can hold; refuse, by index, rows that none can."""
+    """Split the rows at *indices* into batches that fit into a request; refuse, by index, rows that are too large."""
     if not indices:
         return [], []
     part = batch.take(indices)
@@ -30,12 +30,12 @@ def within_requests(batch: MicroBatch, indices: Sequence[int]) -> tuple[list[Mic
 
 
 def request_bytes(rows: pa.RecordBatch) -> int:
-    """How many bytes *rows* have in a request."""
+    """Return the size of *rows* in a request, in bytes."""
     return int(pa.ipc.get_record_batch_size(rows))
 
 
 def refusals_by_bigquery(refused: Mapping[int, str]) -> list[Refusal]:
-    """Say of each row by index that BigQuery refused it: the error's name only, for its text may hold the value."""
+    """Return a refusal for each row, by index, with only the error's name: its text may contain the value."""
     return [
         Refusal(index, Reason.REFUSED_BY_BIGQUERY, f"BigQuery refused the row: {name}")
         for index, name in refused.items()

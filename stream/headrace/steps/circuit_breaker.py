@@ -1,12 +1,20 @@
-"""The circuit breaker of one subject: when so much is refused that it must be our fault, the subject waits, instead of
-emptying its topic into the dead-letter topic.
+"""Circuit breaker of one subject.
 
-*Closed*, messages go through. *Open*, none are taken. *Half-open*, a sample decides whether the circuit closes again.
+If so many messages are refused that the cause is probably the job or its configuration, the subject waits. Otherwise
+its whole topic would go to the dead-letter topic.
 
-Counted are refusals that a deploy can end: those of the decode step, because a contract is missing or wrong, a decoder
-broke or producers changed their envelope; lines of files, where a mapping can be corrected; and failures of a
-transformation. Not counted are those that no deploy and no waiting would end: dates out of bounds, one id with two
-contents, rows that BigQuery refuses (the job waits when the table as a whole does not fit) or that are too large.
+A *closed* circuit lets messages through. An *open* one takes none. A *half-open* one takes a sample, which decides
+whether the circuit closes again.
+
+The circuit breaker counts refusals that a deploy can end:
+
+* those of the decode step, because a contract is missing or wrong, a decoder is broken, or producers changed their
+  envelope
+* those of lines of files, because a mapping can be corrected
+* failures of a transformation
+
+It does not count refusals that neither a deploy nor waiting can end: dates out of bounds, one id with two payloads,
+rows that are too large, and rows that BigQuery refuses. If the whole table does not fit, the job waits.
 """
 
 from __future__ import annotations
@@ -21,7 +29,7 @@ from headrace.core.dead_letter import Reason
 from headrace.errors import Exit, HeadraceError
 
 WINDOW: Final = timedelta(minutes=1)
-FLOOR: Final = 1_000  # messages; of fewer a share says little
+FLOOR: Final = 1_000  # messages; with fewer, a share is not significant
 COUNTED: Final = frozenset(
     {
         Reason.MALFORMED_ENVELOPE,
@@ -34,25 +42,29 @@ COUNTED: Final = frozenset(
 
 
 class CircuitState(StrEnum):
-    """The state of a subject's circuit, as the journal keeps it."""
+    """State of a subject's circuit, as the journal stores it."""
 
     CLOSED = "closed"
     OPEN = "open"
-    FORCED_CLOSED = "forced_closed"  # by an operator: all that cannot be read becomes dead letters
+    FORCED_CLOSED = "forced_closed"  # by an operator: all unreadable messages become dead letters
 
 
 class CircuitOpenError(HeadraceError, error_code="HR-512", exit_code=Exit.BUG):
-    """More was refused than the contract allows, so the circuit is open; nothing of this round was published or
-    acknowledged."""
+    """More messages were refused than the contract allows, so the circuit is open.
+
+    Nothing of this round was published or acknowledged.
+    """
 
 
 class CircuitBreaker:
-    """Decides on one subject's rounds before anything of them is published; times are microseconds, never going back.
+    """Circuit breaker that judges each round of one subject before anything of it is published.
 
-    The circuit opens on a round that is refused beyond the limit, when some stretch of rounds that ends with it is
-    too, within the window and of *floor* messages or more. So of what goes through within a window, letters are fewer
-    than *floor* and the limit's share together, and once every message fails, fewer than *floor*. While it is open,
-    each further round is a sample (half-open): its own share alone decides.
+    Times are in microseconds and never go back.
+
+    The circuit opens on a round if two conditions hold. The round exceeds the limit. And the limit is also exceeded by
+    some series of rounds that ends with this one, lies within the window, and has at least *floor* messages. So within
+    a window, fewer dead letters get through than *floor* plus the limit's share; once every message fails, fewer than
+    *floor* do. While the circuit is open, each further round is a sample (half-open), and only its own share decides.
     """
 
     def __init__(self, percent: int, window: timedelta = WINDOW, floor: int = FLOOR) -> None:
@@ -69,11 +81,11 @@ class CircuitBreaker:
         return self._forced_closed_since is not None
 
     def force_closed(self, now: int) -> None:
-        """Stay closed until the share has fallen to the limit once: over *floor* messages, or a whole window."""
+        """Stay closed until the share has fallen to the limit once: over *floor* messages, or over a whole window."""
         self._forced_closed_since, self._is_open = now, False
 
     def opens_on(self, now: int, received: int, refused: Mapping[Reason, int]) -> bool:
-        """Whether the circuit opens, or stays open, on this round; a round that goes through is remembered."""
+        """Return whether the circuit opens or stays open on this round; a round that passes is recorded."""
         bad = counted(refused)
         if self._must_open(now, received, bad):
             self._is_open = True
@@ -86,7 +98,7 @@ class CircuitBreaker:
         return False
 
     def passes(self, received: int, refused: Mapping[Reason, int]) -> bool:
-        """Close the circuit and return True when a sample shows that the subject can be read; an empty one does not."""
+        """Return whether a sample can be read, and close the circuit if so; an empty sample does not close it."""
         good = received > 0 and not self._is_beyond(received, counted(refused))
         self._is_open = self._is_open and not good
         return good
@@ -108,7 +120,7 @@ class CircuitBreaker:
         return False
 
     def _has_fallen(self, now: int, since: int) -> bool:
-        """Whether the latest *floor* messages, or all of a whole window, were within the limit."""
+        """Return whether the latest *floor* messages, or all of a whole window, were within the limit."""
         received = bad = 0
         for _, more, worse in reversed(self._rounds):
             received, bad = received + more, bad + worse
@@ -126,12 +138,12 @@ class CircuitBreaker:
 
 
 def counted(refused: Mapping[Reason, int]) -> int:
-    """Count those of the refused messages that a deploy could read."""
+    """Return the number of refused messages that a deploy could make readable."""
     return sum(count for reason, count in refused.items() if reason in COUNTED)
 
 
 def describe(received: int, refused: Mapping[Reason, int], percent: int) -> str:
-    """Describe a round, for logs and people.
+    """Return a description of a round, for logs and output.
 
     >>> describe(1200, {Reason.UNKNOWN_SCHEMA: 900}, 50)
     '900 of 1,200 messages refused (unknown_schema 900); at most 50% may be'

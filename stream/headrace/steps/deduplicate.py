@@ -1,4 +1,4 @@
-"""Each event id once per table: decided by comparing hashes, remembered in bounded state."""
+"""Deduplication of event ids by table: compares hashes, and keeps them in bounded state."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from headrace.core.dead_letter import Reason, Refusal
 from headrace.core.micro_batch import MicroBatch, key_rows
 from headrace.steps.id_table import SALT_BYTES, Contents, Found, Keys, PackedIds, Places, Rows
 
-_ENTRY_WORDS: Final = 3  # event key in two, content hash
-_STORED: Final = np.dtype(">i8")  # how the hash is stored in state
-_CHUNKS: Final = 64  # are unpacked at once
+_ENTRY_WORDS: Final = 3  # the event key in two words, and the content hash
+_STORED: Final = np.dtype(">i8")  # type of the hash in state
+_CHUNKS: Final = 64  # that are unpacked at once
 _CONFLICT: Final = "another event with this ce-id and another payload was written before"
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What deduplication says of a batch: rows that are new, exact duplicates, and conflicts; by index.
+    """Result of deduplicating a batch: new rows, exact duplicates and conflicts, by index.
 
-    *same_batch_conflicts* are conflicts with another event of the same batch: which of the two counts is open until
-    that one is written.
+    *same_batch_conflicts* are conflicts with another event of the same batch. Which of the two is stored is decided
+    only when the other one is written.
     """
 
     new: list[int]
@@ -37,11 +37,11 @@ class Decision:
 
 
 class SeenIds:
-    """The event keys that one (table, shard) remembers, each with the hash of its content: up to *budget* of them.
+    """Event keys of one (table, shard), each with its content hash; at most *budget* of them.
 
-    Two generations: when the recent one has grown to half the budget it becomes the older one, and what was
-    older is forgotten as a whole. *version* is a hash chained over all that was ever remembered: whoever
-    holds the ids of a version need not read them again, and whoever lost a commit sees that it has to.
+    There are two generations. When the recent one has half the budget, it becomes the older one, and the previous older
+    one is forgotten as a whole. *version* is a hash that is chained over all entries ever remembered. A holder of a
+    version's ids does not have to read them again, and a holder that missed a commit notices it.
     """
 
     def __init__(
@@ -62,9 +62,9 @@ class SeenIds:
         return len(self._older) + len(self._recent)
 
     def decide(self, batch: MicroBatch, stored: Mapping[int, bool] | None = None) -> Decision:
-        """Sort a batch's rows into new, duplicate and conflicting; remembers nothing yet.
+        """Sort a batch's rows into new, duplicate and conflicting rows, without remembering them.
 
-        *stored* are the indexes of rows whose id was found in the table itself, and whether with the same content.
+        *stored* maps indexes of rows whose id is in the table to whether the content is the same.
         """
         self._let_go()
         keys, contents = _entries(batch)
@@ -88,11 +88,11 @@ class SeenIds:
         )
 
     def packed(self, batch: MicroBatch) -> bytes:
-        """What state must keep of a batch to remember its rows."""
+        """Return the bytes that state must keep to remember the rows of a batch."""
         return _pack(*_entries(batch))
 
     def remember(self, written: MicroBatch) -> bytes:
-        """Remember every row of *written*, none of which is known; the chunk is what state must keep of it."""
+        """Remember every row of *written*, all of which must be new; return the bytes that state must keep of them."""
         keys, contents = _entries(written)
         self._recent.add(keys, contents)
         chunk = _pack(keys, contents)
@@ -100,22 +100,22 @@ class SeenIds:
         return chunk
 
     def is_due(self) -> bool:
-        """Say whether the recent generation has grown to half of the budget."""
+        """Return whether the recent generation has half of the budget."""
         return self._enough is not None and len(self._recent) >= self._enough
 
     def turn(self) -> None:
-        """Let the recent generation be the older one; what was older is forgotten."""
+        """Make the recent generation the older one, and forget the previous older one."""
         self._leaving += self._older.columns()
         self._older, self._recent = self._recent, self._new()
         self.version = chained(self.version, b"")
 
     def _find(self, keys: Keys) -> Found:
-        """Look up in both generations; no key is in both, and where it is not its content is 0."""
+        """Look up keys in both generations. No key is in both, and the content of an unknown key is 0."""
         recent, older = self._recent.find(keys), self._older.find(keys)
         return Found(recent.known | older.known, recent.contents | older.contents)
 
     def _let_go(self) -> None:
-        """Give a part of what is forgotten back to the system: all at once would take long."""
+        """Release a part of the forgotten memory to the system: releasing all at once would take long."""
         if self._leaving:
             self._leaving.pop()
 
@@ -130,19 +130,19 @@ class SeenIds:
 
 
 def chained(version: bytes, chunk: bytes) -> bytes:
-    """The version after *version* when *chunk* is what changed."""
+    """Return the version that follows *version* when *chunk* is added."""
     return hashlib.blake2b(chunk, key=version, digest_size=16).digest()
 
 
 def without(chunks: Iterable[bytes], keys: Collection[bytes], random: Callable[[int], bytes] = os.urandom) -> bytes:
-    """What state must keep of *chunks* once the event *keys* are forgotten."""
+    """Return the bytes that state must keep of *chunks* after the event *keys* are forgotten."""
     forgotten = PackedIds(random(SALT_BYTES), len(keys))
     forgotten.add(_keys(list(keys)), np.zeros(len(keys), np.int64))
     return b"".join(rows[~forgotten.find(Keys.of(rows)).known].tobytes() for rows in _unpacked(chunks))
 
 
 def _first_alike(keys: Keys, may_be: npt.NDArray[np.bool_]) -> Places:
-    """For each place the first one with an equal key where it *may_be*; the number of keys when there is none."""
+    """Return for each place the first place with an equal key for which *may_be* is true, or the number of keys."""
     count = len(keys)
     first = np.where(may_be, np.arange(count), count)
     halves = np.sort(keys.first)
@@ -176,7 +176,7 @@ def _pack(keys: Keys, contents: Contents) -> bytes:
 
 
 def _unpacked(chunks: Iterable[bytes]) -> Iterator[Rows]:
-    """The entries of *chunks*, a row of three words each, some thousands at a time."""
+    """Yield the entries of *chunks*, each as a row of three words, thousands at a time."""
     every = iter(chunks)
     while some := list(islice(every, _CHUNKS)):
         yield np.frombuffer(b"".join(some), np.uint64).reshape(-1, _ENTRY_WORDS)

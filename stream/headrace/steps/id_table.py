@@ -1,4 +1,4 @@
-"""Ids as packed columns: hash tables of numpy arrays in which whole batches are looked up at once."""
+"""Ids in packed columns: hash tables of numpy arrays that look up whole batches at once."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ Contents: TypeAlias = npt.NDArray[np.int64]
 Places: TypeAlias = npt.NDArray[np.int64]
 
 SALT_BYTES: Final = 24
-_FEWEST: Final = 1 << 14  # entries that a table has room for
+_FEWEST: Final = 1 << 14  # entries of the first table
 _GROWTH: Final = 4
-_SLOTS: Final = 8  # of a bucket
-_WORDS: Final = 5  # of a bucket
-_FILLED: Final = 5.5  # of them, on average, when a table is full: 7.3 bytes an entry beside its own 24
-_ROUND: Final = 1 << 14  # so many entries are added at once: what is worked on stays in the cache
+_SLOTS: Final = 8  # in a bucket
+_WORDS: Final = 5  # in a bucket
+_FILLED: Final = 5.5  # slots of a bucket, on average, in a full table: 7.3 bytes an entry in addition to its own 24
+_ROUND: Final = 1 << 14  # number of entries added at once, so that the working data stays in the CPU cache
 
 _HALF: Final = np.uint64(32)
 _TOP_BYTE: Final = np.uint64(56)
@@ -42,11 +42,11 @@ class Keys:
 
     @classmethod
     def of(cls, rows: Rows) -> Keys:
-        """The keys that *rows* of numbers begin with."""
+        """Return the keys in the first two columns of *rows*."""
         return cls(np.ascontiguousarray(rows[:, 0]), np.ascontiguousarray(rows[:, 1]))
 
     def take(self, places: Places | npt.NDArray[np.bool_] | slice) -> Keys:
-        """The keys at *places*."""
+        """Return the keys at *places*."""
         return Keys(self.first[places], self.second[places])
 
     def __len__(self) -> int:
@@ -54,18 +54,18 @@ class Keys:
 
 
 class Found(NamedTuple):
-    """For each key whether it is there, and its content; 0 when it is not."""
+    """Result of a lookup: whether each key is present, and its content, or 0."""
 
     known: npt.NDArray[np.bool_]
     contents: Contents
 
 
 class PackedIds:
-    """Keys, each added once, with 64 bits of content: 31.3 bytes an entry when there are as many as *expected*.
+    """Keys, each added once, with 64 bits of content; 31.3 bytes an entry if there are as many as *expected*.
 
-    No operation touches more than a few entries for each key it is given: a table that is full stays as it is, and
-    while the next one is filled, its entries are moved there a few at a time. *salt* decides where a key is looked for:
-    whoever makes up ids does not know it, and cannot have many of them in one place.
+    No operation touches more than a few entries for each given key. A full table stays as it is; while the next one is
+    filled, entries are moved to it a few at a time. *salt* determines the bucket of a key. A producer of ids does not
+    know it, so it cannot choose ids that share a bucket.
     """
 
     def __init__(self, salt: bytes, expected: int = 0) -> None:
@@ -79,7 +79,7 @@ class PackedIds:
         return self._table.count + self._unmoved
 
     def find(self, keys: Keys) -> Found:
-        """Look *keys* up."""
+        """Look up *keys*."""
         if not len(self):
             return Found(np.zeros(len(keys), np.bool_), np.zeros(len(keys), np.int64))
         scattered = self._scatter(keys)
@@ -91,7 +91,7 @@ class PackedIds:
         return found
 
     def add(self, keys: Keys, contents: Contents) -> None:
-        """Add *keys*, which are not there, each with its content."""
+        """Add *keys*, which must be absent, each with its content."""
         start = 0
         while start < len(keys):
             if not self._room:
@@ -102,7 +102,7 @@ class PackedIds:
             start = part.stop
 
     def columns(self) -> Iterator[npt.NDArray[Any]]:
-        """Every array that it is made of, for whoever lets them go one by one."""
+        """Yield every array of the tables, so that the caller can release them one by one."""
         for table in filter(None, (self._table, self._former)):
             yield from table.columns()
 
@@ -115,10 +115,13 @@ class PackedIds:
         return self._table.capacity - len(self)
 
     def _open(self) -> None:
-        """Go on in a larger table. The one that is full has half as many entries at most: with one moved for each that
-        is added, it is empty before the new one is full."""
+        """Start a larger table.
+
+        The full one has at most half as many entries. One entry is moved for each one added, so the full table is empty
+        before the new one is full.
+        """
         count = self._table.count
-        enough = self._expected + self._expected // 64 + _FEWEST  # a batch more than expected, and rows that are kept
+        enough = self._expected + self._expected // 64 + _FEWEST  # a batch more than expected, and retained rows
         is_last = 2 * count < self._expected <= 2 * _GROWTH * count
         self._former, self._moved = self._table, 0
         self._table = _Table(enough if is_last else _GROWTH * count)
@@ -136,24 +139,24 @@ class PackedIds:
         self._table.add(keys, contents, self._scatter(keys))
 
     def _scatter(self, keys: Keys) -> Scattered:
-        """Multiply with random numbers and keep the upper bits: two keys agree in them by chance only."""
+        """Multiply keys by random numbers and keep the upper bits, in which two keys agree only by chance."""
         mixed = keys.first * self._salt[0] + keys.second * self._salt[1]
         return Scattered(mixed >> _HALF, (mixed * self._salt[2]) >> _HALF)
 
 
 class Scattered(NamedTuple):
-    """Twice 32 bits for each key."""
+    """Two 32-bit hashes of each key."""
 
     one: Halves
     other: Halves
 
 
 class _Table:
-    """A fixed number of entries, numbered from 1, and the buckets that they are found by.
+    """Table of a fixed number of entries, which are numbered from 1 and found by buckets.
 
-    A bucket is five words of 64 bits: the tags of its entries, a byte each, filled from the lowest on; and their
-    *numbers*, 32 bits each. A key has two buckets and goes into the emptier one, so both are full for one key in
-    thousands: that one goes into the next ones after them.
+    A bucket is five words of 64 bits: the tags of its entries, one byte each, filled from the lowest on, and the
+    entries' *numbers*, 32 bits each. Each key has two buckets and is stored in the emptier one. For one key in
+    thousands both are full; it is stored in the next bucket after them.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -170,7 +173,7 @@ class _Table:
         return self._words, self._first, self._second, self._contents
 
     def entries(self, start: int, at_most: int) -> tuple[Keys, Contents]:
-        """Up to *at_most* entries, in the order in which they were added."""
+        """Return at most *at_most* entries from *start* on, in the order in which they were added."""
         rows = slice(1 + start, 1 + min(start + at_most, self.count))
         return Keys(self._first[rows], self._second[rows]), self._contents[rows]
 
@@ -180,13 +183,13 @@ class _Table:
         while len(places):
             present = self._words[buckets * _WORDS]
             self._compare(keys, places, buckets.ravel(), _equal_bytes(present, tags).ravel(), found)
-            open_ = np.flatnonzero(np.minimum(*present) >> _TOP_BYTE)  # of both buckets, when both are full
+            open_ = np.flatnonzero(np.minimum(*present) >> _TOP_BYTE)  # of both buckets, if both are full
             open_ = open_[~found.known[places[open_]]]
             places, buckets, tags = places[open_], self._next(buckets[:, open_]), tags[open_]
         return found
 
     def _compare(self, keys: Keys, places: Places, buckets: Places, alike: Halves, found: Found) -> None:
-        """Note the entries with *alike* tags, in the buckets of the keys at *places*, that have those keys."""
+        """Mark the keys at *places* as found whose buckets have an entry with an *alike* tag and the same key."""
         looks = np.flatnonzero(alike)
         alike = alike[looks]
         while len(looks):
@@ -202,7 +205,9 @@ class _Table:
             looks, alike = looks[rest], alike[rest]
 
     def add(self, keys: Keys, contents: Contents, scattered: Scattered) -> None:
-        """Add entries; there is room. Of those that would take one slot one does, and the others look again."""
+        """Add entries; there must be room. If several entries need the same slot, one gets it, and the others try
+        again.
+        """
         begin, self.count = self.count + 1, self.count + len(keys)
         rows = slice(begin, begin + len(keys))
         self._first[rows], self._second[rows], self._contents[rows] = keys.first, keys.second, contents
@@ -213,8 +218,11 @@ class _Table:
             numbers, buckets, tags = numbers[rest], buckets[:, rest], tags[rest]
 
     def _put(self, numbers: npt.NDArray[np.uint32], buckets: Places, tags: Halves) -> Places:
-        """Put entries into free slots of their buckets; the places of those that found none, for they were full or
-        taken by another of these: *buckets* of the full ones are the next ones then."""
+        """Put entries into free slots of their buckets, and return the places of those that found none.
+
+        An entry finds no slot if its bucket is full, or if another entry takes the slot. For full buckets, *buckets*
+        changes to the next ones.
+        """
         present = self._words[buckets * _WORDS]
         used = _used(present)
         emptier = (used[1] < used[0]).astype(np.intp)
@@ -237,30 +245,30 @@ class _Table:
 
 
 def _number(buckets: Places, slots: Places) -> Places:
-    """Where the number of an entry stands, counted in 32 bits: behind the tags."""
+    """Return the index of an entry's number, in units of 32 bits: the numbers follow the tags."""
     return buckets * (2 * _WORDS) + 2 + slots
 
 
 def _tags(scattered: Scattered) -> Halves:
-    """A byte for each, never 0: its lowest bits, which say least of the bucket."""
+    """Return a tag of one byte for each key, never 0: the lowest bits, which depend least on the bucket."""
     tags: Halves = np.maximum(scattered.other & _BYTE, _ONE)
     return tags
 
 
 def _equal_bytes(numbers: Halves, tags: Halves) -> Halves:
-    """The highest bit of each byte of *numbers* that equals the tag; perhaps of the one above such a byte too."""
+    """Set the highest bit of each byte of *numbers* that equals the tag, and maybe of the byte above it."""
     repeated: Halves = tags * _EACH_BYTE
     different: Halves = numbers ^ repeated
     return (different - _EACH_BYTE) & ~different & _HIGH_BITS
 
 
 def _used(numbers: Halves) -> Halves:
-    """How many bytes are not 0."""
+    """Return the number of bytes that are not 0."""
     marks: Halves = (((numbers & _LOW_BITS) + _LOW_BITS) | numbers) & _HIGH_BITS
     return np.bitwise_count(marks).astype(np.uint64)
 
 
 def _column(type_: type[np.generic], length: int) -> npt.NDArray[Any]:
-    """Zeros that take no memory before they are written to, and give it back to the system when they are let go."""
+    """Return zeros that take no memory until they are written, and return it to the system when they are released."""
     size = length * np.dtype(type_).itemsize
     return np.frombuffer(mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS), type_)

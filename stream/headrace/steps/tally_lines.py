@@ -1,4 +1,4 @@
-"""The audit's evidence: counts per subject and window, appended before anything is acknowledged."""
+"""Lines of tallies: counts by subject and window for the audit, appended before messages are acknowledged."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _LISTED: Final = ["window_start", "events", "id_hash", "content_hash"]
 def tally_lines(
     tally: Tally, now: int, new_id: Callable[[], str], complete_until: Mapping[str, int] | None = None
 ) -> pa.RecordBatch:
-    """One line for each subject, outcome and reason, with the counts of its windows listed.
+    """Return one line for each subject, outcome and reason, with the counts of its windows.
 
-    *new_id* names each line once and for all. *complete_until* says of a subject until which publish time every
+    *new_id* returns a unique id for each line. *complete_until* maps a subject to the publish time up to which every
     message has its outcome. Times are in microseconds since 1970.
     """
     until = complete_until or {}

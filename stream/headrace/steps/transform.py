@@ -1,7 +1,8 @@
-"""What a contract has done with its rows: a filter, derived columns, and a function of the user's own.
+"""Transformations of a contract's rows: a filter, derived columns, and a user's function.
 
-Masked rows only: a filter on personal values would tell them by what is missing, a derived column would copy them, and
-a function is other people's code. All of it depends on nothing but the rows, so both engines do the same.
+They see only masked rows. Otherwise a filter on personal values would reveal them by the missing rows, a derived column
+would copy them, and a function, which is other people's code, would read them. The result depends only on the rows, so
+both engines have the same results.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from headrace.schemas.registry import Contract, Registry
 from headrace.schemas.transformations import Derived
 from headrace.steps.user_functions import Function, FunctionError, checked, load_function
 
-if TYPE_CHECKING:  # sqlglot takes a moment: a job without expressions does not wait for it
+if TYPE_CHECKING:  # sqlglot takes a while to import; a job without expressions does not need it
     from headrace.sql.node import Node
 
 STAGE: Final = "transform"
@@ -31,7 +32,7 @@ _Step = Callable[[pa.RecordBatch], pa.RecordBatch]
 
 @dataclass(frozen=True, slots=True)
 class Transformed:
-    """What became of a batch: rows to write, rows the filter dropped, and refusals by index in the batch that came."""
+    """Result for a batch: rows to write, rows that the filter dropped, and refusals by index in the original batch."""
 
     batch: MicroBatch | None
     dropped: MicroBatch | None
@@ -39,10 +40,10 @@ class Transformed:
 
 
 class Transformer:
-    """Transforms the rows of one contract; compiled once."""
+    """Transformer of one contract's rows, compiled once."""
 
     def __init__(self, contract: Contract, function: Function | None = None) -> None:
-        """*function* is the one that the contract names, found already."""
+        """Compile the contract; *function* is the function that it names."""
         wanted = contract.transformations
         self._schema = row_schema(contract)
         self._payload = len(masked(contract.record).fields)
@@ -53,10 +54,10 @@ class Transformer:
 
     @classmethod
     def of(cls, contract: Contract) -> Transformer | None:
-        """The transformer of a contract; None when there is nothing to do.
+        """Return the transformer of a contract; None if it has no transformations.
 
         Raises:
-            ContractError: an expression cannot be run on its columns, or its function is not installed.
+            ContractError: an expression cannot be run on the columns, or the function is not installed.
         """
         wanted = contract.transformations
         if not wanted.in_the_job:
@@ -65,7 +66,7 @@ class Transformer:
         return cls(contract, None if wanted.function is None else load_function(wanted.function, place))
 
     def transform(self, batch: MicroBatch) -> Transformed:
-        """Filter, derive and call; a row that fails is refused, and takes no neighbour down."""
+        """Filter, derive and call the function; a row that fails is refused, without affecting others."""
         refusals: list[Refusal] = []
         places = list(range(len(batch)))
         dropped: MicroBatch | None = None
@@ -88,7 +89,7 @@ class Transformer:
         return Transformed(replace(good, rows=rows), dropped, refusals)
 
     def _shape(self, rows: pa.RecordBatch) -> pa.RecordBatch:
-        """Rows with all the columns of the table, filled."""
+        """Return rows with all columns of the table, filled."""
         columns = rows.columns
         derived = [make(rows) for make in self._derived]
         shaped = pa.RecordBatch.from_arrays(
@@ -98,13 +99,13 @@ class Transformer:
 
 
 def find_functions(registry: Registry) -> None:
-    """Find every function that contracts name, before anything is opened; ContractError when one is not installed."""
+    """Find every function of the contracts before anything is opened; raises ContractError if one is not installed."""
     for error in missing_functions(registry).values():
         raise error
 
 
 def missing_functions(registry: Registry) -> dict[str, ContractError]:
-    """By subject, why its function cannot be found; the same as :func:`find_functions`, for all subjects."""
+    """Return, by subject, why its function cannot be found; :func:`find_functions` raises the first of these errors."""
     faults = {}
     for subject in registry.subjects:
         try:
@@ -115,9 +116,9 @@ def missing_functions(registry: Registry) -> dict[str, ContractError]:
 
 
 def check_transformations(contract: Contract) -> None:
-    """Check every expression of a contract against its columns; ContractError says which is wrong, and why.
+    """Check every expression of a contract against its columns; raises ContractError for an invalid one.
 
-    Its function need not be installed: only who runs the job has it.
+    The contract's function need not be installed: only the machines that run the job have it.
     """
     wanted = contract.transformations
     if wanted.where is not None:
@@ -131,7 +132,7 @@ def check_transformations(contract: Contract) -> None:
 
 
 def _filter(contract: Contract) -> _Step:
-    """What says of each row whether it is kept: only where the condition is true, as in SQL."""
+    """Return a function that marks the rows to keep: those for which the condition is true, as in SQL."""
     from headrace.sql.node import ExpressionError
 
     place = f"{contract.subject}.v{contract.ref.version}.headrace.where"
@@ -155,7 +156,7 @@ def _column(contract: Contract, derived: Derived) -> Callable[[pa.RecordBatch], 
         node = _compiled(contract, derived.expression)
         if not may_become(node.type, type_):
             raise ExpressionError(
-                f"it gives {name_of(node.type)}, and its column takes {type_}", "CAST it, or declare another type"
+                f"it returns {name_of(node.type)}, but its column takes {type_}", "CAST it, or declare another type"
             )
     except ExpressionError as error:
         raise ContractError(place, error.why, error.remedy) from error
@@ -176,12 +177,12 @@ def _boolean(node: Node) -> Callable[[pa.RecordBatch], pa.Array]:
 
 
 def columns_of(contract: Contract) -> pa.Schema:
-    """What expressions of the job see: the masked payload, and our own columns."""
+    """Return the columns that expressions can use: the masked payload and Headrace's own columns."""
     return pa.schema([*arrow_schema(masked(contract.record)), *META_SCHEMA])
 
 
 def _try_each(step: _Step, rows: pa.RecordBatch) -> tuple[pa.RecordBatch | None, list[Refusal]]:
-    """Run *step* on all rows, or on ever smaller parts of them; what fails alone is refused."""
+    """Run *step* on all rows, or on smaller and smaller parts; refuse single rows that fail."""
     results: list[pa.RecordBatch] = []
     refusals: list[Refusal] = []
 
@@ -203,12 +204,12 @@ def _try_each(step: _Step, rows: pa.RecordBatch) -> tuple[pa.RecordBatch | None,
 
 
 def _detail(error: Exception) -> str:
-    """What is wrong, without a value: Arrow's messages hold them."""
+    """Return the problem without a value: Arrow's messages contain values."""
     if isinstance(error, FunctionError):
         return str(error)
     known = ("divide by zero", "overflow")
-    said = next((each for each in known if each in str(error)), "a value that cannot be converted")
-    return f"an expression of the contract: {said}"
+    problem = next((each for each in known if each in str(error)), "a value that cannot be converted")
+    return f"an expression of the contract: {problem}"
 
 
 def _without(places: Sequence[int], failed: Sequence[Refusal]) -> list[int]:

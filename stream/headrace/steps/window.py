@@ -1,4 +1,4 @@
-"""Event-time windows as a column, and the bounds a contract sets on event time."""
+"""Window step: event-time windows as a column, and a contract's bounds of event time."""
 
 from __future__ import annotations
 
@@ -19,17 +19,16 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 class WindowedBatch(NamedTuple):
-    """The rows within bounds, each with its window, and the refusals by index in the batch that came."""
+    """Rows within the bounds, each with its window, and refusals by index in the original batch."""
 
     batch: MicroBatch | None
     refusals: list[Refusal]
 
 
 def assign_windows(batch: MicroBatch, contract: Contract, window: timedelta) -> WindowedBatch:
-    """Note each row's window; refuse rows that are later or further in the future than the contract allows.
+    """Add each row's window; refuse rows that are later or further in the future than the contract allows.
 
-    Event time is measured against the first publish time, so that neither a backlog nor a replay is a reason to refuse
-    anything.
+    Event time is compared with the first publish time. So a backlog or a replay does not cause refusals.
     """
     notes = batch.notes
     ages = pc.subtract(notes.column("first_published_at"), notes.column("event_time"))

@@ -1,1 +1,1 @@
-"""Decode: messages in, Arrow columns out."""
+"""Decode step: converts messages into Arrow columns."""

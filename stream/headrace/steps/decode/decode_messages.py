@@ -1,4 +1,4 @@
-"""Messages in, columns out: the envelope, the contract, and a strict reading of the payload."""
+"""Decoder of messages into columns: it reads the envelope, finds the contract, and decodes the payload strictly."""
 
 from __future__ import annotations
 
@@ -26,11 +26,12 @@ from headrace.util.hashing import digests
 STAGE: Final = "decode"
 _KEY_BYTES: Final = 16
 _CONTENT_BYTES: Final = 8
-MAX_BATCH_BYTES: Final = 64 * 1024 * 1024  # of columns; one message is at most 16 MiB, whatever it is on the wire
+# of columns; one message takes at most 16 MiB in columns, whatever the size of its payload
+MAX_BATCH_BYTES: Final = 64 * 1024 * 1024
 
 
 class RefusedError(HeadraceError, error_code="HR-513", exit_code=Exit.BUG):
-    """A message cannot be used. *detail* holds no value of it."""
+    """A message is invalid. *detail* contains no value of it."""
 
     def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(detail)
@@ -38,9 +39,9 @@ class RefusedError(HeadraceError, error_code="HR-513", exit_code=Exit.BUG):
 
 
 class Opened(NamedTuple):
-    """What is known of some messages by their envelopes, one line for each that can be used.
+    """Data of some messages' envelopes, one line for each valid one.
 
-    *indexes* are those of the messages; *times* are ``ce-time`` as it came, which the payloads have to confirm;
+    *indexes* are the messages' indexes. *times* are the original ``ce-time`` texts, which must match the payloads.
     *published* and *first_published* are as in :class:`~headrace.core.message.Message`.
     """
 
@@ -55,15 +56,15 @@ class Opened(NamedTuple):
 
     @classmethod
     def none(cls) -> Opened:
-        """No line yet."""
+        """Return a table without lines."""
         return cls([], [], [], [], [], [], [], [])
 
     def first(self, count: int) -> Opened:
-        """The first *count* lines."""
+        """Return the first *count* lines."""
         return self.without(range(count, len(self.indexes)))
 
     def without(self, places: Collection[int]) -> Opened:
-        """All lines but those at *places*."""
+        """Return all lines but those at *places*."""
         if not places:
             return self
         lines = [line for place, line in enumerate(zip(*self, strict=True)) if place not in places]
@@ -71,7 +72,7 @@ class Opened(NamedTuple):
 
 
 class Decoder:
-    """Reads the messages of one subject; compiled once from its contracts."""
+    """Decoder of one subject's messages, compiled once from its contracts."""
 
     def __init__(self, registry: Registry, subject: str) -> None:
         self._registry = registry
@@ -82,7 +83,7 @@ class Decoder:
         self._writers: dict[Head, Contract] = {}
 
     def read(self, messages: Sequence[Message], now: int) -> DecodedMessages:
-        """Read *messages* into one micro-batch, as :func:`decode` says."""
+        """Decode *messages* into one micro-batch; see :func:`decode`."""
         refusals: list[Refusal] = []
         opened = self._open(messages, refusals)
         opened, rows, end = self._read_payloads(opened, messages, refusals)
@@ -102,7 +103,7 @@ class Decoder:
         return DecodedMessages(batch, refusals, left)
 
     def check(self, message: Message) -> tuple[Contract, Envelope]:
-        """Read one envelope, and find the contract that it names; RefusedError says why it cannot be used."""
+        """Read one envelope, and find its contract; raises RefusedError with the reason if it is invalid."""
         try:
             envelope = Envelope.from_attributes(message.attributes)
             if envelope.schema.subject != self.contract.subject:
@@ -116,13 +117,13 @@ class Decoder:
             raise RefusedError(Reason.UNKNOWN_SCHEMA, str(error)) from error
 
     def _open(self, messages: Sequence[Message], refusals: list[Refusal]) -> Opened:
-        """Read all envelopes, each no further than it must be: most differ in id and time only.
+        """Read all envelopes, each only as far as needed: most differ only in id and time.
 
-        What is needed of a message later is taken here too: looking at it again, it would be out of the cache.
+        Also read the fields that later steps need, because reading a message again would miss the CPU cache.
         """
         opened = Opened.none()
         indexes, writers, ids, times, sources, payloads, published, first_published = opened
-        for index, message in enumerate(messages):  # no call of ours in this loop: each message comes through it
+        for index, message in enumerate(messages):  # no function calls in this loop, because it runs for each message
             attributes, published_at = message.attributes, message.published_at
             get = attributes.get
             writer = self._writers.get(
@@ -148,14 +149,17 @@ class Decoder:
         return opened
 
     def _remember(self, message: Message, writer: Contract) -> None:
-        if message.attributes.get("content-type") == CONTENT_TYPE:  # else other attributes have a say in it
+        if message.attributes.get("content-type") == CONTENT_TYPE:  # otherwise other attributes decide too
             self._writers[head_of(message.attributes)] = writer
 
     def _read_payloads(
         self, opened: Opened, messages: Sequence[Message], refusals: list[Refusal]
     ) -> tuple[Opened, pa.RecordBatch, int]:
-        """Read payloads as far as columns have room; what is refused is left out. Also say which message is the first
-        that was not read."""
+        """Decode payloads while the columns have room, and leave out refused ones.
+
+        Returns:
+            The decoded lines, their rows, and the index of the first message that was not read.
+        """
         refused: set[int] = set()
         end = len(messages)
         try:
@@ -173,7 +177,7 @@ class Decoder:
 
     def _undecodable(self, index: int, messages: Sequence[Message], error: UndecodableError) -> Refusal:
         try:
-            self.check(messages[index])  # an envelope that is wrong as well comes first
+            self.check(messages[index])  # an invalid envelope has precedence
         except RefusedError as first:
             return Refusal(index, first.reason, first.detail)
         return Refusal(index, Reason.UNDECODABLE_PAYLOAD, str(error))
@@ -181,7 +185,7 @@ class Decoder:
     def _confirm_times(
         self, opened: Opened, rows: pa.RecordBatch, messages: Sequence[Message], refusals: list[Refusal]
     ) -> tuple[Opened, pa.RecordBatch]:
-        """Leave out events that did not happen at their ``ce-time``."""
+        """Leave out events whose time is not their ``ce-time``."""
         moments = _moments(rows.column(self.contract.options.event_time))
         refused = set()
         for place in disagreeing(opened.times, moments):
@@ -205,18 +209,18 @@ class Decoder:
 
 
 class DecodedMessages(NamedTuple):
-    """What became of some messages of one subject."""
+    """Result of decoding some messages of one subject."""
 
     batch: MicroBatch | None
     refusals: list[Refusal]
-    left: int = 0  # messages at the end that were not read: the columns are as large as they may be
+    left: int = 0  # messages at the end that were not read, because the columns have their maximal size
 
 
 def decode(messages: Sequence[Message], decoder: Decoder, now: int) -> DecodedMessages:
-    """Read *messages*, all of one subject, into one micro-batch; *now* is in microseconds since 1970.
+    """Decode *messages*, all of one subject, into one micro-batch; *now* is in microseconds since 1970.
 
-    What cannot be read is refused by index, and takes no neighbour down. Nothing is sealed yet. A few bytes on the wire
-    may be many in columns: where these are as large as they may be, the last messages are *left*.
+    Messages that cannot be decoded are refused by index, without affecting others. Nothing is sealed yet. A few bytes
+    of payload may become many bytes of columns. If the columns reach their maximal size, the last messages are *left*.
     """
     return decoder.read(messages, now)
 
@@ -224,7 +228,7 @@ def decode(messages: Sequence[Message], decoder: Decoder, now: int) -> DecodedMe
 def decode_all(
     messages: Sequence[Message], decoder: Decoder, now: int
 ) -> Iterator[tuple[Sequence[Message], DecodedMessages]]:
-    """Read all *messages*, some at a time; indexes are those among the messages beside them."""
+    """Decode all *messages* in parts; indexes refer to the messages that are yielded with the result."""
     while messages:
         decoded = decode(messages, decoder, now)
         end = len(messages) - decoded.left
@@ -233,12 +237,12 @@ def decode_all(
 
 
 def refuse_blocked(messages: Sequence[Message], error: ContractError) -> DecodedMessages:
-    """Refuse *messages* of a subject whose contract is refused by *error*, unread."""
+    """Refuse *messages* of a subject whose contract is refused by *error*, without reading them."""
     return DecodedMessages(None, [Refusal(i, Reason.BLOCKED_SUBJECT, str(error)) for i in range(len(messages))])
 
 
 def tally_decoded(messages: Sequence[Message], decoded: DecodedMessages, window: timedelta) -> list[Tally]:
-    """Count *messages* as received, and those refused as dead-lettered too, by reason."""
+    """Count *messages* as received, and refused ones also as dead-lettered, by reason."""
     read = [] if decoded.batch is None else [tally_rows(decoded.batch, Outcome.RECEIVED, window)]
     return read + tally_unread_refusals(messages, decoded.refusals, window)
 
@@ -269,10 +273,10 @@ def _notes(opened: Opened, moments: pa.Array) -> pa.RecordBatch:
 
 
 def _moments(event_times: pa.Array) -> pa.Array:
-    """Microseconds since 1970."""
+    """Return microseconds since 1970."""
     return event_times.view(pa.int64())
 
 
 def event_keys(event_ids: Iterable[str]) -> list[bytes]:
-    """The 128 bits by which each event is remembered."""
+    """Return the 128-bit key by which each event is remembered."""
     return digests([event_id.encode() for event_id in event_ids], _KEY_BYTES)

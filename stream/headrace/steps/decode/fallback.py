@@ -1,6 +1,6 @@
-"""The pure-Python fallback: columns made of values that the strict decoder reads, one payload after the other.
+"""Pure-Python fallback: makes columns of the values that the strict decoder reads, one payload after the other.
 
-It serves where headrace was built without a C compiler, and gives the results of the compiled decoder.
+It is used if Headrace was built without a C compiler, and has the same results as the compiled decoder.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from headrace.schemas.errors import UndecodableError
 from headrace.schemas.layout import amplification, columns_of
 from headrace.schemas.model import MAX_COLUMN_BYTES, Record
 
-# The most bytes of columns that wait as Python values, which take several times as much.
+# The most bytes of columns to hold as Python values, which take several times as much.
 _PIECE: Final = 8 * 1024 * 1024
 
 
 class _Writer(NamedTuple):
-    record: Record  # its id is the key, so it must live as long as this
+    record: Record  # its id() is the key, so it must live as long as this object
     decode: Decode
 
 
@@ -37,11 +37,11 @@ class FallbackColumns:
         self._arrays: list[pa.Array] = []
 
     def read(self, writers: Sequence[Record], messages: list[bytes]) -> list[Refused]:
-        """Append *messages*, as :class:`headrace.schemas.columns.Columns` says."""
+        """Append *messages*; see :class:`headrace.schemas.columns.Columns`."""
         return self.read_within(writers, messages, UNBOUNDED)[0]
 
     def read_within(self, writers: Sequence[Record], messages: list[bytes], room: int) -> tuple[list[Refused], int]:
-        """Append messages as far as there is *room*, as :class:`headrace.schemas.columns.Columns` says."""
+        """Append messages while there is *room*; see :class:`headrace.schemas.columns.Columns`."""
         if len(writers) != len(messages):
             raise ValueError("not one writer for each message")
         decoders = [(self._writers.get(id(writer)) or self._compile(writer)).decode for writer in writers]
@@ -63,7 +63,7 @@ class FallbackColumns:
         return refused, taken
 
     def finish(self) -> Any:
-        """Give a capsule of the columns, and begin anew."""
+        """Return a capsule of the columns, and start new ones."""
         arrays, self._arrays = self._arrays, []
         return pa.concat_arrays([pa.array([], pa.struct(self._fields)), *arrays]).__arrow_c_array__()[1]
 

@@ -1,4 +1,4 @@
-"""The columns of a reader, by the compiled module or the pure-Python fallback, and the record batch they become."""
+"""Columns of a reader, by the compiled module or the pure-Python fallback, and their conversion to a record batch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from headrace.steps.decode.fallback import FallbackColumns
 
 
 class _Exported:
-    """An array by the Arrow C data interface, under a schema of ours."""
+    """Array of the Arrow C data interface, with a schema of this project."""
 
     def __init__(self, schema: pa.Schema, capsule: Any) -> None:
         self._schema, self._capsule = schema, capsule
@@ -22,12 +22,14 @@ class _Exported:
 
 
 def columns_for(reader: Record) -> Columns:
-    """Columns of *reader*: the newest version of a contract."""
+    """Return columns for *reader*, the newest version of a contract."""
     module = compiled_module()
     return FallbackColumns(reader) if module is None else CompiledColumns(reader, module)
 
 
 def to_batch(finished: Any, schema: pa.Schema) -> pa.RecordBatch:
-    """Make what :meth:`headrace.schemas.columns.Columns.finish` gave a record batch of *schema*, that of the same
-    reader."""
+    """Convert the result of :meth:`headrace.schemas.columns.Columns.finish` to a record batch of *schema*.
+
+    *schema* must be that of the same reader.
+    """
     return pa.record_batch(_Exported(schema, finished))

@@ -1,1 +1,1 @@
-"""Mask: personal values leave the columns before anything stores them."""
+"""Mask step: removes personal values from the columns before they are stored."""

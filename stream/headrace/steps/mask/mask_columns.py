@@ -1,4 +1,4 @@
-"""Personal values masked in Arrow columns, before anything can store them."""
+"""Masks of personal values in Arrow columns, applied before the columns are stored."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ ArrayMask: TypeAlias = Callable[[pa.Array], pa.Array]
 
 
 class Masker:
-    """Masks the rows of one contract; compiled once, with the key that tokens are made with."""
+    """Masker of one contract's rows, compiled once with the key for tokens."""
 
     def __init__(self, contract: Contract, key: TokenKey) -> None:
         self.schema = pa.schema([*arrow_schema(masked(contract.record)), *META_SCHEMA])
         self._masks = [_field_mask(f, key) for f in contract.record.fields]
 
     def mask(self, rows: pa.RecordBatch) -> pa.RecordBatch:
-        """Return the rows as they may be written, without omitted columns."""
+        """Return the rows as they may be stored, without omitted columns."""
         columns = rows.columns
         kept = [mask(column) for mask, column in zip(self._masks, columns, strict=False) if mask is not None]
         return pa.RecordBatch.from_arrays(kept + columns[len(self._masks) :], schema=self.schema)
@@ -55,14 +55,14 @@ def _unchanged(column: pa.Array) -> pa.Array:
 
 
 def _emptied(type_: Type) -> ArrayMask:
-    """Nulls, or for a column that is never null, arrays of nothing."""
+    """Return a mask that makes every value null, or empty for arrays and maps, which are never null."""
     if isinstance(type_, Array | Map):
         return lambda column: pa.array([[]] * len(column), column.type)
     return lambda column: pa.nulls(len(column), column.type)
 
 
 def _inside(type_: Type, key: TokenKey) -> ArrayMask | None:
-    """Mask the personal fields within a record, however deep; None when there is no record."""
+    """Return a mask of the personal fields in nested records; None if there is no record."""
     match type_:
         case Optional():
             return _inside(type_.item, key)
@@ -98,7 +98,7 @@ def _record_mask(record: Record, key: TokenKey) -> ArrayMask:
 
 
 def _leaves(type_: Type, mask: ArrayMask) -> ArrayMask:
-    """Apply *mask* to every innermost value; the keys of a map stay."""
+    """Return a mask that applies *mask* to every innermost value; keys of a map are unchanged."""
     match type_:
         case Optional():
             return _leaves(type_.item, mask)

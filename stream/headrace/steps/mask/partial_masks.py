@@ -1,4 +1,4 @@
-"""Masks that leave a part of each value in a column, or make it coarser."""
+"""Masks that keep a part of each value, or make it coarser."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HIDDEN: Final = "*"
 
 
 def keep_part(column: pa.Array, first: int, last: int) -> pa.Array:
-    """Keep *first* and *last* characters of each text and hide the rest; a text too short is hidden whole."""
+    """Keep the *first* and *last* characters of each text and hide the rest; hide short texts completely."""
     if pc.all(pc.string_is_ascii(column)).as_py():
         return _keep_bytes(column, first, last)
     length = pc.utf8_length(column)
@@ -30,7 +30,7 @@ def keep_part(column: pa.Array, first: int, last: int) -> pa.Array:
 
 
 def _keep_bytes(column: pa.Array, first: int, last: int) -> pa.Array:
-    """Keep parts of texts whose characters are a byte each: what is hidden stays where it is."""
+    """Keep parts of ASCII texts by replacing the hidden bytes in place."""
     places, data = text_parts(column)
     letters = np.frombuffer(data, np.uint8)[: places[-1]]
     hidden = np.full(len(letters), ord(HIDDEN), np.uint8)
@@ -45,7 +45,7 @@ def _keep_bytes(column: pa.Array, first: int, last: int) -> pa.Array:
 
 
 def generalise(column: pa.Array, pii: Pii) -> pa.Array:
-    """Make values coarser: a time to its month or year, an address to its network, a number to its bucket."""
+    """Generalise values: a time to its month or year, an address to its network, a number to its bucket."""
     match pii.to:
         case Generalise.MONTH | Generalise.YEAR:
             return pc.floor_temporal(column, unit=str(pii.to)).cast(column.type)
@@ -69,9 +69,9 @@ def _bucket(column: pa.Array, size: int) -> pa.Array:
 
 
 def _floor_floating(numbers: npt.NDArray[np.float64], size: int, type_: pa.DataType) -> npt.NDArray[np.float64]:
-    """The lower ends of buckets, no lower than the least number of *type_*; infinities and NaN are left as they are.
+    """Return the lower ends of buckets, at least the lowest number of *type_*; infinities and NaN are unchanged.
 
-    Zero has no sign: it would tell what a number was.
+    Zero has no sign, because the sign would reveal something about the number.
     """
     lowest = np.finfo(np.float32 if type_ == pa.float32() else np.float64).min
     with np.errstate(invalid="ignore", over="ignore"):
@@ -81,7 +81,7 @@ def _floor_floating(numbers: npt.NDArray[np.float64], size: int, type_: pa.DataT
 
 
 def _floor(numbers: npt.NDArray[np.int64], size: int, low: int) -> npt.NDArray[np.int64]:
-    """The lower ends of buckets; that of the lowest bucket is *low*, for its own is out of range."""
+    """Return the lower ends of buckets; for the lowest bucket *low*, because its own lower end is out of range."""
     if size > np.iinfo(np.int64).max:
         return np.where(numbers < 0, low, 0)
     above = numbers % size

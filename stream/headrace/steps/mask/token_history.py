@@ -1,4 +1,4 @@
-"""Which versions of the masking key the tokens of a table were made with: the last line of the table's description."""
+"""History of the masking key versions of a table's tokens; it is the last line of the table's description."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ _LINE: Final = re.compile(rf"(?:\A|.*\n)Tokens: ({_ENTRY}(?:, {_ENTRY})*)\.\Z", 
 
 
 def makes_tokens(contract: Contract) -> bool:
-    """Whether some field of the contract, at any depth, becomes a token."""
+    """Return whether some field of the contract, at any depth, becomes a token."""
     return any(field.mask is not None and field.mask.mask is Mask.TOKENISE for _, field in walk(contract.record))
 
 
 @dataclass(frozen=True, slots=True)
 class TokenHistory:
-    """Versions of the masking key in the order of use, each with the day on which it was provisioned."""
+    """Versions of the masking key in order of use, each with the day on which it was provisioned."""
 
     versions: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def read(cls, text: str | None) -> Self:
-        """Read the history from a table's description; an empty one where the description has none."""
+        """Read the history from a table's description; it is empty if the description has none."""
         found = _LINE.fullmatch(text or "")
         return cls(tuple(re.findall(_ENTRY, found[1])) if found else ())
 
@@ -41,11 +41,11 @@ class TokenHistory:
         return self.versions[-1][0] if self.versions else None
 
     def followed_by(self, version: str, day: date) -> TokenHistory:
-        """Add *version* from *day* on, unless it is the current one."""
+        """Return the history with *version* from *day* on, unless it is the current version."""
         return self if self.current == version else TokenHistory((*self.versions, (version, day.isoformat())))
 
     def beside(self, doc: str | None) -> str | None:
-        """Return the description: *doc*, cut where it is too long, and the history as its last line."""
+        """Return the description: *doc*, shortened if necessary, and the history as its last line."""
         if not self.versions:
             return doc
         line = f"Tokens: {', '.join(f'{token_prefix(version)} since {day}' for version, day in self.versions)}."
@@ -53,11 +53,10 @@ class TokenHistory:
 
 
 def next_history(text: str | None, created: date | None, version: str | None, today: date) -> TokenHistory:
-    """Return the history after provisioning *version*; None for a contract that makes no tokens, whose table keeps what
-    it has.
+    """Return the history after provisioning *version*; None as *version* means that the contract makes no tokens.
 
-    *text* and *created* are the existing table's, None where there is no table yet. A table without a history is older
-    than versions are: its tokens have the first one.
+    *text* and *created* are those of the existing table, or None without a table. A table without a history was created
+    before there were versions; its tokens have the first version.
     """
     history = TokenHistory.read(text)
     if version is None:
@@ -68,9 +67,9 @@ def next_history(text: str | None, created: date | None, version: str | None, to
 
 
 def version_problem(text: str | None, version: str | None) -> str | None:
-    """Say that a job makes tokens of another *version* than the table's description names; None when it does not.
+    """Return a sentence if the job's *version* is not the one in the table's description; None if it is.
 
-    A description without versions is no problem: `headrace provision` has not run since there are versions.
+    A description without versions is not a problem: `headrace provision` has not run since versions exist.
     """
     current = TokenHistory.read(text).current
     if version is None or current is None or current == version:

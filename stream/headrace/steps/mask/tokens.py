@@ -1,4 +1,4 @@
-"""Values as tokens: what takes the place of a personal value that tables are joined by."""
+"""Tokens, which replace personal values by which tables are joined."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from cryptography.hazmat.primitives.hmac import HMAC
 from headrace.core.resource_names import FIRST_KEY_VERSION
 from headrace.util.arrow_buffers import side_by_side
 
-TOKEN_DIGITS: Final = 32  # 128 bits: collisions stay out of reach
-_BLANK: Final = " \t\n\v\f\r\x1c\x1d\x1e\x1f"  # what str.strip takes off an ASCII text
+TOKEN_DIGITS: Final = 32  # 128 bits, so that collisions are practically impossible
+_BLANK: Final = " \t\n\v\f\r\x1c\x1d\x1e\x1f"  # the characters that str.strip removes from an ASCII text
 _TOKEN_BYTES: Final = TOKEN_DIGITS // 2
 
 
 @dataclass(frozen=True, slots=True)
 class TokenKey:
-    """What tokens are made with: the secret, and the version that their prefix names."""
+    """Key of tokens: the secret, and the version that the tokens' prefix names."""
 
     secret: bytes = field(repr=False)
     version: str = FIRST_KEY_VERSION
 
 
 def token_prefix(version: str) -> str:
-    """Return what each token begins with that was made with this version of the key.
+    """Return the prefix of tokens that are made with this version of the key.
 
     >>> token_prefix("2")
     't2_'
@@ -39,10 +39,10 @@ def token_prefix(version: str) -> str:
 
 
 def tokeniser(kind: str, key: TokenKey) -> Callable[[pa.Array], pa.Array]:
-    """Make the function that turns values into tokens: HMAC-SHA-256, keyed, one domain for each kind.
+    """Return a function that turns values into tokens: HMAC-SHA-256, with a derived key for each kind.
 
-    Equal values of one kind have equal tokens in every table, so joins still work; without the key nothing
-    can be guessed and checked.
+    Equal values of one kind have equal tokens in every table, so joins still work. Without the key, a guess cannot be
+    checked.
     """
     domain = HMAC(key.secret, SHA256())
     domain.update(kind.encode())
@@ -61,14 +61,14 @@ def tokeniser(kind: str, key: TokenKey) -> Callable[[pa.Array], pa.Array]:
 
 
 def _texts(prefix: bytes, macs: list[bytes]) -> pa.Array:
-    """The token of each, which are all of one width."""
-    told = np.frombuffer(b"".join(macs), np.uint8).reshape(len(macs), SHA256.digest_size)[:, :_TOKEN_BYTES]
-    digits = np.frombuffer(told.tobytes().hex().encode(), np.uint8).reshape(len(macs), TOKEN_DIGITS)
+    """Return the tokens, which all have the same width."""
+    kept = np.frombuffer(b"".join(macs), np.uint8).reshape(len(macs), SHA256.digest_size)[:, :_TOKEN_BYTES]
+    digits = np.frombuffer(kept.tobytes().hex().encode(), np.uint8).reshape(len(macs), TOKEN_DIGITS)
     return side_by_side([np.frombuffer(prefix, np.uint8).reshape(1, -1), digits], len(macs)).cast(pa.string())
 
 
 def _canonical(values: pa.Array, fold: bool) -> list[bytes]:
-    """What is signed of each: :func:`_canonical_value` of it, by columns as far as that goes."""
+    """Return the bytes to sign for each value, as :func:`_canonical_value` does, by columns where possible."""
     if pa.types.is_integer(values.type):
         return values.cast(pa.string()).cast(pa.binary()).to_pylist()  # type: ignore[no-any-return]
     if values.type != pa.string():
