@@ -54,10 +54,10 @@ def test_payloads_are_as_long_on_every_day(days: int) -> None:
 def test_what_is_too_late_or_in_the_future_is_so_until_the_next_morning(hours: int) -> None:
     now = DAY + timedelta(hours=hours)
     for each in planted(DAY):
-        if each.fate not in ("written", "duplicate", "too_late", "in_the_future"):
+        if each.outcome not in ("written", "duplicate", "too_late", "in_the_future"):
             continue
         options = REGISTRY.latest(each.subject).options
         at = Envelope.from_attributes(each.attributes).event_time
         expected = "too_late" if at < now - options.late_after else "written"
         expected = "in_the_future" if at > now + options.ahead_at_most else expected
-        assert expected == (each.fate if each.fate != "duplicate" else "written")
+        assert expected == (each.outcome if each.outcome != "duplicate" else "written")

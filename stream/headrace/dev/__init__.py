@@ -1,1 +1,1 @@
-"""What runs on one machine to try, show and measure the job: emulators, the demo, the bench."""
+"""Programs to try, show and measure the job on one machine: emulators, the demo, the bench."""

@@ -46,7 +46,7 @@ class EmulatorFailedError(HeadraceError, RuntimeError, error_code="HR-912", exit
 
 @dataclass(frozen=True, slots=True)
 class Emulators:
-    """Where the emulators listen, each as ``127.0.0.1:port``."""
+    """Addresses of the emulators, each as ``127.0.0.1:port``."""
 
     pubsub_host: str
     bigquery_rest: str
@@ -54,7 +54,9 @@ class Emulators:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables that every client reads; Google's BigQuery client needs a scheme, the others none."""
+        """Environment variables for every client; Google's BigQuery client needs a scheme, the others must not have
+        one.
+        """
         return {
             PUBSUB: self.pubsub_host,
             BIGQUERY: f"http://{self.bigquery_rest}",

@@ -1,1 +1,1 @@
-"""Measure how fast Headrace is beside code that people write by hand: the same events, in one run."""
+"""Benchmark of Headrace beside code that people write by hand, with the same events in one run."""

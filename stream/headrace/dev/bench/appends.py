@@ -1,9 +1,9 @@
-"""Measure the cost of appending rows to BigQuery: AppendRows in Arrow beside ``insertAll``, the same rows, by chunks.
+"""Measure the cost of appending rows to BigQuery: AppendRows in Arrow beside ``insertAll``, for the same rows in
+chunks.
 
 ``python -m headrace.dev.bench.appends <project> <subject> <chunks> <file>`` prints one JSON object;
-:func:`~headrace.dev.bench.bench_events.keep` made the file. Ours goes to the tables of *project*, the peer's to those
-of
-*project*-peer; both are there.
+:func:`~headrace.dev.bench.bench_events.keep` writes the file. Headrace's rows go to the tables of *project*, the peer's
+to those of *project*-peer; both must exist.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ APPEND_SECONDS: Final = 30.0
 
 
 def appender(project: str, table: str) -> Callable[[Rows, int], None]:
-    """Appends rows at an offset to its own stream."""
+    """Return a function that appends rows at an offset to its own stream."""
     streams = WriteStreams(open_write(project), APPEND_SECONDS)
     stream = streams.create(Names(project).table(table))
 
@@ -49,7 +49,7 @@ def appender(project: str, table: str) -> Callable[[Rows, int], None]:
 
 
 def inserter(project: str, table: str) -> Callable[[list[dict[str, Any]]], None]:
-    """Inserts rows as JSON."""
+    """Return a function that inserts rows as JSON."""
     client, name = open_bigquery(project), f"{project}.{Names(project).dataset}.{table}"
 
     def insert(rows: list[dict[str, Any]]) -> None:
@@ -63,7 +63,7 @@ def inserter(project: str, table: str) -> Callable[[list[dict[str, Any]]], None]
 
 
 def measure(project: str, subject: str, chunks: int, all_: Sequence[Message]) -> dict[str, Any]:
-    """Microseconds an event, of this process's processor time and of wall-clock time."""
+    """Return microseconds an event, of this process's processor time and of wall-clock time."""
     registry, key = Registry.load(SAMPLES), os.urandom(32)
     table = registry.latest(subject).options.table
     append, insert = appender(project, table), inserter(f"{project}-peer", table)

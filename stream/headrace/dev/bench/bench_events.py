@@ -22,7 +22,7 @@ from headrace.schemas.registry import Registry
 __all__ = ["BOOKINGS", "FLIGHTS", "SUBJECTS", "keep", "kept", "messages"]
 
 SUBJECTS: Final = (BOOKINGS, FLIGHTS)
-REPEATED: Final = 20  # every 20th message comes twice: 5 % duplicates
+REPEATED: Final = 20  # every 20th message is sent twice: 5 % duplicates
 _SOURCE: Final = "/bench"
 
 

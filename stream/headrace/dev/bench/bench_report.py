@@ -1,4 +1,4 @@
-"""Print the figures for people."""
+"""Output of the figures for people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The upper bound of all rates here: pull and acknowledge in raw protobuf, nothing else.
+"""Upper bound of all rates of the benchmark: pull and acknowledge in raw protobuf, and nothing else.
 
 ``python -m headrace.dev.bench.ceiling <subscription> <total> <threads>``.
 """
@@ -38,7 +38,7 @@ def drain(subscription: str, ticker: Ticker, done: threading.Event) -> None:
             try:
                 response = pull(pull_request(subscription=subscription, max_messages=1000), timeout=1)
             except grpc.RpcError as error:
-                call: Any = error  # of a class of gRPC's own, which has a code
+                call: Any = error  # of one of gRPC's own classes, which has a code
                 if call.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
                     continue
                 raise

@@ -1,4 +1,4 @@
-"""From Pub/Sub to rows, with both emulators on this machine: the engine, its peers and the ceiling, in turn."""
+"""Measurement from Pub/Sub to rows with both emulators: the engine, its peers and the ceiling, in turn."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from headrace.dev.bench.peers import Run, child, count_rows, measured, module, p
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
 
-CONSUMER_THREADS: Final = 4  # eight made it no faster
+CONSUMER_THREADS: Final = 4  # eight threads were no faster
 OURS: Final = "ours"
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Number of messages for each contender, and of its runs."""
+    """Number of messages of each contender, and number of rounds."""
 
     ours: int
     handwritten: int
@@ -41,7 +41,7 @@ FULL: Final = Size(ours=100_000, handwritten=60_000, loop=20_000, ceiling=100_00
 
 
 @dataclass(frozen=True, slots=True)
-class Rival:
+class Contender:
     """A program that moves messages: its module, its arguments after project and total, and its number of messages."""
 
     module: str
@@ -50,39 +50,41 @@ class Rival:
     writes: bool = True
 
 
-def rivals(size: Size) -> dict[str, Rival]:
+def contenders(size: Size) -> dict[str, Contender]:
     """Return the contenders, in the order of the first round."""
     return {
-        OURS: Rival("run_engine", lambda names, subject, total: [subject, str(total)], size.ours),
-        "handwritten": Rival(
+        OURS: Contender("run_engine", lambda names, subject, total: [subject, str(total)], size.ours),
+        "handwritten": Contender(
             "peer_consumer",
             lambda names, subject, total: [names.project, subject, str(total), str(CONSUMER_THREADS)],
             size.handwritten,
         ),
-        "loop": Rival("peer_loop", lambda names, subject, total: [names.project, subject, str(total)], size.loop),
-        "ceiling": Rival(
+        "loop": Contender("peer_loop", lambda names, subject, total: [names.project, subject, str(total)], size.loop),
+        "ceiling": Contender(
             "ceiling",
             lambda names, subject, total: [names.subscription(subject), str(total), "1"],
             size.ceiling,
             writes=False,
         ),
-        "textbook": Rival(
+        "textbook": Contender(
             "peer_beam", lambda names, subject, total: [names.project, subject, str(total)], size.textbook
         ),
     }
 
 
 def measure(subject: str, size: Size, folder: Path, say: Callable[[str], None]) -> dict[str, Any]:
-    """Run all of them *size.rounds* times, every second round in the opposite order, each on a project of its own."""
+    """Run all contenders *size.rounds* times, each in its own project, and every second round in the opposite order."""
     registry = only(Registry.load(SAMPLES), subject)
     all_ = messages(registry, subject, max(size.ours, size.ceiling), datetime.now(UTC))
-    runs: dict[str, list[Run]] = {name: [] for name in rivals(size)}
+    runs: dict[str, list[Run]] = {name: [] for name in contenders(size)}
     # The Pub/Sub emulator's JVM compiles hot code in the first run, so that run is not counted.
-    _run(rivals(size)[OURS], registry, subject, all_[: size.ours], "bench-warm", folder)
+    _run(contenders(size)[OURS], registry, subject, all_[: size.ours], "bench-warm", folder)
     for number in range(size.rounds):
-        order = list(rivals(size).items())
-        for name, rival in order if number % 2 == 0 else reversed(order):
-            run = _run(rival, registry, subject, all_[: rival.count], f"bench-{name}-{subject[:7]}-{number}", folder)
+        order = list(contenders(size).items())
+        for name, contender in order if number % 2 == 0 else reversed(order):
+            run = _run(
+                contender, registry, subject, all_[: contender.count], f"bench-{name}-{subject[:7]}-{number}", folder
+            )
             say(f"  {name:<12} {run.rate.eps:>10,.0f} events/s")
             runs[name].append(run)
     return summed_up(runs)
@@ -93,14 +95,16 @@ def only(registry: Registry, subject: str) -> Registry:
     return Registry({each.ref: each for each in registry if each.subject == subject})
 
 
-def _run(rival: Rival, registry: Registry, subject: str, sent: Sequence[Message], project: str, folder: Path) -> Run:
+def _run(
+    contender: Contender, registry: Registry, subject: str, sent: Sequence[Message], project: str, folder: Path
+) -> Run:
     project = project.replace("_", "-")
     names = provision(registry, project)
     log = folder / f"{project}.log"
-    command = module(rival.module, *rival.arguments(names, subject, len(sent)))
+    command = module(contender.module, *contender.arguments(names, subject, len(sent)))
     with feeding(names, sent) as feed, child(command, environment(project, folder), log) as process:
-        ticks, used = watch(process, len(sent), rival.module, log, feed.reached)
-    rows = count_rows(names, registry.latest(subject).options.table) if rival.writes else 0
+        ticks, used = watch(process, len(sent), contender.module, log, feed.reached)
+    rows = count_rows(names, registry.latest(subject).options.table) if contender.writes else 0
     return measured(ticks, used, rows, len({message.attributes["ce-id"] for message in sent}))
 
 
@@ -118,7 +122,7 @@ def environment(project: str, folder: Path) -> dict[str, str]:
 
 
 def summed_up(runs: Mapping[str, Sequence[Run]]) -> dict[str, Any]:
-    """Return events a second of each, quartiles, ratios of ours to each in the same round, and processor time."""
+    """Return rates in events a second, quartiles, ratios of Headrace's rate to each, and processor time."""
     rates = {name: [run.rate.eps for run in each] for name, each in runs.items()}
     figures: dict[str, Any] = {f"{name}_eps": round(spread(each).median) for name, each in rates.items()}
     figures["quartiles"] = {name: spread(each).rounded(0) for name, each in rates.items()}

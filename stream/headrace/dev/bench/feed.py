@@ -1,7 +1,7 @@
-"""Publish messages while they are consumed, at most some ahead: like a stream, not like a backlog.
+"""Publisher that stays a limited number of messages ahead of their consumer, like a stream and not like a backlog.
 
-The Pub/Sub emulator copies the whole backlog at every pull while any message is held (docs/adr/0015), so of a long
-backlog it takes as much processor time as everybody else together.
+The Pub/Sub emulator copies the whole backlog at every pull while any message is held (docs/adr/0015). So for a long
+backlog it takes as much processor time as all other processes together.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from headrace.core.resource_names import Names
 from headrace.dev.bench.peers import REQUEST_MESSAGES
 from headrace.runtime.google_clients import open_gapic_publisher
 
-AHEAD: Final = 20_000  # what the engine has in hand at most, and some for it to pull
+AHEAD: Final = 20_000  # the most messages in the engine, and some more for it to pull
 CALL_SECONDS: Final = 10.0
 
 
 class Feed:
-    """Publishes *messages* of one subject; serialises each request beforehand, because that is not measured."""
+    """Publisher of *messages* of one subject. It serialises each request beforehand, because that is not measured."""
 
     def __init__(self, names: Names, messages: Sequence[Message], ahead: int = AHEAD) -> None:
         self._ahead = ahead
@@ -31,7 +31,7 @@ class Feed:
             (min(REQUEST_MESSAGES, len(messages) - start), _request(names, messages[start : start + REQUEST_MESSAGES]))
             for start in range(0, len(messages), REQUEST_MESSAGES)
         ]
-        transport: Any = open_gapic_publisher().transport  # its base class knows of no channel
+        transport: Any = open_gapic_publisher().transport  # its base class has no channel
         self._publish = transport.grpc_channel.unary_unary("/google.pubsub.v1.Publisher/Publish", None, None)
         self._published = 0
         self._done = 0
@@ -39,12 +39,12 @@ class Feed:
         self._changed = threading.Condition()
 
     def publish_first(self) -> None:
-        """Publish the first messages, as many as may be ahead."""
+        """Publish the first messages, up to the limit."""
         while self._requests and self._has_room():
             self._publish_next()
 
     def publish_on(self) -> None:
-        """Publish the others as earlier ones are done, until all are published or the feed is stopped."""
+        """Publish the others when earlier ones are done, until all are published or the feed is stopped."""
         while self._requests:
             with self._changed:
                 self._changed.wait_for(lambda: self._ended or self._has_room())

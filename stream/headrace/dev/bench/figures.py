@@ -1,4 +1,4 @@
-"""From repeated measurements to figures: medians, their spread, and ratios of pairs."""
+"""Figures of repeated measurements: medians, their spread, and ratios of pairs."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """The median of some measurements, and the quartiles beside it: half of them lie between *low* and *high*."""
+    """Median and quartiles of some measurements: half of them are between *low* and *high*."""
 
     median: float
     low: float
     high: float
 
     def rounded(self, digits: int) -> list[float]:
-        """The quartiles, as a JSON list."""
+        """Return the quartiles, as a JSON list."""
         return [round(self.low, digits), round(self.high, digits)]
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """Sum up *values*; of a single one nothing is known but itself. ValueError when there is none.
+    """Return the median and quartiles of *values*; of one value, all are equal. Raises ValueError without values.
 
     >>> spread([3.0, 1.0, 2.0])
     Spread(median=2.0, low=1.5, high=2.5)
@@ -36,7 +36,7 @@ def spread(values: Sequence[float]) -> Spread:
 
 
 def ratio(theirs: Sequence[float], ours: Sequence[float]) -> Spread:
-    """How many times *ours* goes into *theirs*, pair by pair: what slowed both of a pair leaves their ratio alone.
+    """Return the ratios of *theirs* to *ours*, pair by pair: a disturbance of both values does not change their ratio.
 
     >>> ratio([30.0, 60.0], [10.0, 20.0]).median
     3.0
@@ -45,7 +45,7 @@ def ratio(theirs: Sequence[float], ours: Sequence[float]) -> Spread:
 
 
 def beside(ours: Sequence[float], peers: Sequence[float]) -> dict[str, Any]:
-    """One line of the steps: microseconds an event of ours and of the peer, and how many times ours goes into it."""
+    """Return one line of the steps: microseconds an event of Headrace and of the peer, and their ratio."""
     mine, other, times = spread(ours), spread(peers), ratio(peers, ours)
     return {
         "ours_us": round(mine.median, 3),
@@ -58,7 +58,7 @@ def beside(ours: Sequence[float], peers: Sequence[float]) -> dict[str, Any]:
 
 
 def with_fallback(steps: dict[str, dict[str, Any]], fallback: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Put the times of the pure-Python fallback beside each step of ours; both were measured beside the same peer."""
+    """Add the times of the pure-Python fallback to each step; both were measured beside the same peer."""
     return {
         name: {**line, "fallback_us": fallback[name]["ours_us"], "fallback_ratio": fallback[name]["ratio"]}
         for name, line in steps.items()

@@ -1,4 +1,4 @@
-"""Headrace's own steps, called as the engine calls them: a micro-batch of one subject from messages to bytes."""
+"""Headrace's own steps, called as the engine calls them: from the messages of one subject to the bytes of an append."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from headrace.steps.mask.tokens import TokenKey
 
 
 class Ours:
-    """Turns one subject's messages into an AppendRows request; each step takes the result of the one before."""
+    """Converter of one subject's messages into an AppendRows request; each step takes the result of the one before."""
 
     def __init__(self, registry: Registry, subject: str, key: bytes) -> None:
         self._decoder = Decoder(registry, subject)

@@ -1,4 +1,4 @@
-"""The textbook Beam pipeline: ReadFromPubSub, decode, mask, one row a message, batched inserts; streaming DirectRunner.
+"""Textbook Beam pipeline: ReadFromPubSub, decode, mask, one row a message, batched inserts; streaming DirectRunner.
 
 ``python -m headrace.dev.bench.peer_beam <project> <subject> <total>``; it runs until it is stopped. It acknowledges
 before it processes, and does not deduplicate.
@@ -57,7 +57,7 @@ _TICKERS: list[Ticker] = []
 
 
 def _ticker(total: int) -> Ticker:
-    """The one of this process: a DoFn is copied, and a lock cannot be."""
+    """Return this process's ticker: a DoFn is copied, and a lock cannot be copied."""
     if not _TICKERS:
         _TICKERS.append(Ticker(total))
     return _TICKERS[0]
@@ -78,6 +78,6 @@ def main(project: str, subject: str, total: int) -> None:
 
 
 if __name__ == "__main__":
-    from headrace.dev.bench import peer_beam  # so that copies of DoFns find the module, and its ticker, by its name
+    from headrace.dev.bench import peer_beam  # so that copies of DoFns find the module and its ticker by name
 
     peer_beam.main(sys.argv[1], sys.argv[2], int(sys.argv[3]))

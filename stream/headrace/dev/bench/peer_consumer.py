@@ -1,11 +1,10 @@
-"""The peer that most teams write first: pull, fastavro, mask, ``insertAll``, acknowledge; in a few threads.
+"""Peer that most teams write first: pull, fastavro, mask, ``insertAll``, acknowledge, in a few threads.
 
-``python -m headrace.dev.bench.peer_consumer <project> <subject> <total> <threads>``. At least once: what was inserted
-and not
-acknowledged is inserted again, and what another process saw is not known. It is tuned as one would: unary pulls without
-proto-plus, in threads of their own; 500 rows a request as BigQuery advises; no insert ids; a session for each thread.
-It stays up as such a consumer must: it skips empty pulls, sends messages that it cannot decode and rows that BigQuery
-refuses to a dead-letter topic, and leaves retries to Google's clients.
+``python -m headrace.dev.bench.peer_consumer <project> <subject> <total> <threads>``. It delivers at least once: rows
+that were inserted but not acknowledged are inserted again, and other processes' ids are unknown. It is tuned as usual:
+unary pulls without proto-plus, in threads of their own; 500 rows a request as BigQuery advises; no insert ids; a
+session for each thread. It keeps running, as such a consumer must: it skips empty pulls, sends messages that it cannot
+decode and rows that BigQuery refuses to a dead-letter topic, and leaves retries to Google's clients.
 """
 
 from __future__ import annotations
@@ -33,9 +32,9 @@ from headrace.schemas.samples import SAMPLES
 
 ROWS: Final = 500  # of one request: cloud.google.com/bigquery/quotas#streaming_inserts
 PULLERS: Final = 2
-PULL_SECONDS: Final = 10.0  # one that ends without an answer leaves its messages leased to nobody
-FILL_SECONDS: Final = 0.1  # how long a request may wait to be filled
-IDLE_SECONDS: Final = 1.0  # how soon a thread with nothing to do sees that all is done
+PULL_SECONDS: Final = 10.0  # a pull that ends without an answer leaves its messages leased
+FILL_SECONDS: Final = 0.1  # longest wait for a request to fill
+IDLE_SECONDS: Final = 1.0  # longest time until an idle thread notices that all is done
 
 
 class Consumer:
@@ -106,7 +105,7 @@ class Consumer:
 
 
 def main(project: str, subject: str, total: int, threads: int, subscriber: SubscriberClient) -> None:
-    """Run until *total* messages are acknowledged; raises what a thread raised."""
+    """Run until *total* messages are acknowledged; raises the error of a thread."""
     consumer = Consumer(project, subject, Ticker(total), subscriber)
     for work in [consumer.pull] * PULLERS + [consumer.insert] * threads:
         threading.Thread(target=consumer.guarded, args=(work,), daemon=True).start()

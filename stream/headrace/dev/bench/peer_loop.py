@@ -1,7 +1,7 @@
-"""The peer that comes before the tuned one: a single loop that pulls, inserts what came, and acknowledges.
+"""Peer before the tuned one: a single loop that pulls messages, inserts them, and acknowledges.
 
-``python -m headrace.dev.bench.peer_loop <project> <subject> <total>``. At least once, with the clients as their
-documentation shows them; what it cannot use goes to a dead-letter topic.
+``python -m headrace.dev.bench.peer_loop <project> <subject> <total>``. It delivers at least once, and uses the clients
+as their documentation shows them. Messages that it cannot use go to a dead-letter topic.
 """
 
 from __future__ import annotations

@@ -13,14 +13,14 @@ from headrace.runtime.google_clients import open_gapic_publisher
 
 
 class DeadLetters:
-    """Publishes refused messages to *topic*, with their bytes and attributes."""
+    """Publisher of refused messages to *topic*, with their bytes and attributes."""
 
     def __init__(self, topic: str) -> None:
         self._topic = topic
         self._publisher = open_gapic_publisher()
 
     def publish(self, refused: Sequence[Message]) -> None:
-        """Publish all of them, and return when Pub/Sub has confirmed them."""
+        """Publish all of them, and return after Pub/Sub has confirmed them."""
         if refused:
             letters = [PubsubMessage(data=each.data, attributes=dict(each.attributes)) for each in refused]
             self._publisher.publish(topic=self._topic, messages=letters)

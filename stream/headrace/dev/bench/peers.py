@@ -1,6 +1,6 @@
 """Publish messages, start a process that moves them, watch it until all are done, and measure it.
 
-Everything is done with the emulators that the environment names.
+Everything uses the emulators that the environment names.
 """
 
 from __future__ import annotations
@@ -37,8 +37,11 @@ class BenchFailedError(HeadraceError, RuntimeError, error_code="HR-915", exit_co
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of one rival: its rate, what :func:`others` took meanwhile in processor seconds a million events, and how
-    many rows the table holds beside how many different ids were sent."""
+    """One run of one contender.
+
+    It has the rate, and the processor seconds a million events that :func:`others` used. *rows* is the number of rows
+    in the table, *ids* that of different ids that were sent.
+    """
 
     rate: Rate
     others: dict[str, float]
@@ -79,7 +82,7 @@ def module(name: str, *arguments: str) -> list[str]:
 
 @contextmanager
 def child(command: Sequence[str], environment: Mapping[str, str], log: Path) -> Iterator[Any]:
-    """Run *command* with its stdout at hand; asked to end afterwards, and ended with this process."""
+    """Run *command* with its stdout as a pipe; it is stopped afterwards, and it ends with this process."""
     with log.open("ab") as errors:
         process = start(
             command,
@@ -110,12 +113,12 @@ def watch(
     log: Path,
     reached: Callable[[int], None] = lambda done: None,
 ) -> tuple[list[Tick], list[dict[str, float]]]:
-    """Read the ticks of *process* until *total* are done; with each, what the others have used so far.
+    """Read the ticks of *process* until *total* messages are done; with each, the processor time of the others so far.
 
-    *reached* is told how many are done.
+    *reached* is called with the number of messages done.
 
     Raises:
-        BenchFailedError: it ended before, or nothing moved for two minutes.
+        BenchFailedError: the process ended early, or made no progress for two minutes.
     """
     ticks: list[Tick] = []
     used: list[dict[str, float]] = []
@@ -141,7 +144,7 @@ def last_line(log: Path) -> str:
 
 
 class _Watchdog:
-    """Kills a process that makes no progress."""
+    """Timer that kills a process without progress."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
@@ -161,7 +164,7 @@ class _Watchdog:
 
 
 def measured(ticks: Sequence[Tick], used: Sequence[Mapping[str, float]], rows: int, ids: int) -> Run:
-    """Sum up one run. Raises ValueError when it was too short."""
+    """Return the figures of one run. Raises ValueError if it was too short."""
     rate = rate_of(ticks)
     first, last = first_counted(ticks), -1
     count = ticks[last].done - ticks[first].done
@@ -170,8 +173,7 @@ def measured(ticks: Sequence[Tick], used: Sequence[Mapping[str, float]], rows: i
 
 
 def others() -> dict[str, list[psutil.Process]]:
-    """Who works beside a rival: the emulators that this process has started, with all their children, and this process,
-    which publishes."""
+    """Return the processes beside a contender: this one, which publishes, and the emulators that it started."""
     found: dict[str, list[psutil.Process]] = {
         "pubsub_emulator": [],
         "bigquery_emulator": [],

@@ -1,8 +1,8 @@
-"""Sum up py-spy's samples of the engine's processor time by our functions.
+"""Summary of py-spy's samples of the engine's processor time, by Headrace's functions.
 
-py-spy looks into a process from outside some hundred times a second, so that calls cost what they do without it. Seen
-is what runs in Python or is called from there while it holds the interpreter's lock. gRPC's own threads, pyarrow's work
-on large columns and SQLite's are not; they are the difference to what the process took.
+py-spy reads the process from outside some hundred times a second, so calls cost the same with and without it. It sees
+code that runs in Python, or is called from Python and holds the interpreter's lock. It does not see gRPC's own threads,
+pyarrow's work on large columns, or SQLite; they are the difference to the time of the process.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ _NOBODY: Final = "(no function of ours)"
 
 
 def under_py_spy(command: Sequence[str], file: Path) -> list[str]:
-    """Give *command* as one that is watched until it ends, and its samples written to *file*."""
-    # Not the one on PATH alone: an environment need not be activated for its own programs to be used.
+    """Return the command that runs *command* under py-spy until it ends, and writes the samples to *file*."""
+    # Look beside the interpreter before PATH: an environment need not be activated to use its programs.
     beside = Path(sys.executable).parent / "py-spy"
     program = str(beside) if beside.exists() else shutil.which("py-spy") or "py-spy"
     options = ["--gil", "--rate", str(RATE), "--format", "raw", "--function", "--full-filenames", "--output", str(file)]
@@ -36,11 +36,11 @@ def has_py_spy() -> bool:
 
 
 def where_it_went(stacks: Iterable[str], events: int, cpu_us: float, at_most: int = 25) -> dict[str, Any]:
-    """Sum up *stacks* of *events*, each of which is ``outermost (file);...;innermost (file) count``.
+    """Summarise *stacks* of *events*, each of which is ``outermost (file);...;innermost (file) count``.
 
-    A sample counts for the innermost function of ours, as its own when it is the innermost of all and else as what
-    libraries take beneath it. Only threads count: what the main thread does is starting and waiting. *cpu_us* is what
-    the process took for an event.
+    A sample counts for the innermost function of Headrace: as its own time if it is the innermost frame, otherwise as
+    time of the libraries that it calls. Only threads count, because the main thread only starts and waits. *cpu_us* is
+    the process's time for an event.
     """
     own: Counter[str] = Counter()
     beneath: Counter[str] = Counter()

@@ -1,4 +1,4 @@
-"""``headrace bench``: measure the steps and the engine beside the peers; print a table, and write one JSON object."""
+"""``headrace bench``: measure the steps and the engine beside the peers, print a table, and write one JSON object."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ class BenchPlan:
 
 
 def bench(plan: BenchPlan, file: Path | None) -> None:
-    """Measure, print, and write JSON to *file*; ``-`` is stdout.
+    """Measure, print the figures, and write JSON to *file*; ``-`` is stdout.
 
     Raises:
-        BenchFailedError: a measured process ended, or stood still.
+        BenchFailedError: a measured process ended, or made no progress.
     """
     to_stdout = file is not None and str(file) == "-"
     figures = measure(plan)
@@ -114,10 +114,10 @@ def emulators() -> Iterator[Path]:
 
 
 def in_child(name: str, *arguments: str, **environment: str) -> Any:
-    """What the module *name* prints as a program, as JSON, of a process that has done nothing else.
+    """Run the module *name* as a new process, and return the JSON that it prints.
 
     Raises:
-        BenchFailedError: it failed; its last line says why.
+        BenchFailedError: the process failed; its last line gives the reason.
     """
     done = run(python(name, *arguments), environment)
     if done.returncode != 0:

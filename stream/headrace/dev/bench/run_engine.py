@@ -1,8 +1,7 @@
-"""``python -m headrace.dev.bench.run_engine <subject> <total>``: the embedded engine as ``headrace run`` runs it, with
-ticks.
+"""Embedded engine as ``headrace run`` runs it, with ticks.
 
-Settings come from the environment. It drains at SIGTERM, and with ``stop`` as a third argument when all is done.
-*subject* may be ``all``.
+``python -m headrace.dev.bench.run_engine <subject> <total>``. Settings come from the environment. It drains at SIGTERM,
+and with ``stop`` as the third argument when all messages are done. *subject* may be ``all``.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Measure processor time of each step in microseconds an event, ours beside the textbook path, chunk by chunk.
+"""Measure processor time of each step in microseconds an event, for Headrace and the textbook path, chunk by chunk.
 
 ``python -m headrace.dev.bench.step_costs <subject> <file>`` prints one JSON object;
-:func:`~headrace.dev.bench.bench_events.keep` made the
-file. It is a process of its own, so that neither gRPC's threads nor what was measured before are in it.
+:func:`~headrace.dev.bench.bench_events.keep` writes the file. It is a separate process, so that neither gRPC's threads
+nor earlier measurements affect it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The textbook path from a message to a row: fastavro, a mask over dicts, a set of ids, a dict that JSON can hold.
+"""Textbook path from a message to a row: fastavro, a mask over dicts, a set of ids, a dict that JSON can hold.
 
-Written as somebody would who knows these libraries: schemas are parsed once, what to mask is found once, HMACs are
-prepared. It promises less than Headrace does: trailing bytes, wrong indexes, ids that two contents share and envelopes
-that disagree with their event pass unseen.
+It is written as by a person who knows these libraries: schemas are parsed once, masked fields are found once, HMACs are
+prepared. It checks less than Headrace does: it does not notice trailing bytes, wrong indexes, ids with two contents or
+envelopes that contradict their event.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ from headrace.dev.bench.textbook_masks import Maskers, plan_masks
 from headrace.schemas.registry import Registry
 
 Fields = dict[str, Any]
-# What fastavro, and looking up a version, raise on a message that is not what it should be.
+# Errors of fastavro, and of looking up a version, for invalid messages.
 UNREADABLE: Final = (EOFError, LookupError, OverflowError, TypeError, ValueError, struct.error, SchemaResolutionError)
 
 
 class Decoded(NamedTuple):
-    """One event as dicts and Python values, and its attributes."""
+    """One event as dicts and Python values, with its attributes."""
 
     fields: Fields
     attributes: Mapping[str, str]
 
 
 class Textbook:
-    """Turns one subject's messages into rows for ``insertAll``; each step takes the result of the one before."""
+    """Converter of one subject's messages into rows for ``insertAll``; each step takes the result of the one before."""
 
     def __init__(self, registry: Registry, subject: str, key: bytes) -> None:
         versions = [contract for contract in registry if contract.subject == subject]
         self._writers = {str(c.ref.version): fastavro.parse_schema(json.loads(c.json)) for c in versions}
         newest = json.loads(registry.latest(subject).json)
-        # The same object where the writer is the newest too: fastavro compares them for each message.
+        # Use the same object if the writer is the newest version too: fastavro compares the two for each message.
         self._reader = self._writers[str(registry.latest(subject).ref.version)]
         self._maskers: Maskers = plan_masks(newest, key)
         self._maps = {f["name"] for f in newest["fields"] if isinstance(f["type"], dict) and f["type"]["type"] == "map"}

@@ -9,13 +9,13 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-WARM: Final = 0.1  # the first tenth is not measured: starting is not throughput
+WARM: Final = 0.1  # the first tenth is not measured, because it includes the start
 _EVERY: Final = 0.05  # seconds
-_PARTS: Final = 50  # of the whole: a quick rival is done with few messages before 50 ms have passed
+_PARTS: Final = 50  # of the whole: a quick contender finishes its few messages before 50 ms have passed
 
 
 class Tick(NamedTuple):
-    """At one time (monotonic seconds): messages done, processor seconds of the process, and its memory."""
+    """State at one time (monotonic seconds): messages done, processor seconds of the process, and its memory."""
 
     at: float
     done: int
@@ -24,7 +24,7 @@ class Tick(NamedTuple):
 
 
 class Ticker:
-    """Counts what is done, from any thread, and prints ticks to stdout."""
+    """Counter of messages that are done, for any thread; it prints ticks to stdout."""
 
     def __init__(self, total: int) -> None:
         self._total = total
@@ -70,7 +70,7 @@ def read_ticks(lines: Iterable[bytes], total: int) -> Iterator[Tick]:
 
 
 class Rate(NamedTuple):
-    """The result of a run: events a second, processor seconds a million events, and the most memory in MiB."""
+    """Result of a run: events a second, processor seconds a million events, and the most memory in MiB."""
 
     eps: float
     cpu_seconds_per_million: float
@@ -78,7 +78,7 @@ class Rate(NamedTuple):
 
 
 def first_counted(ticks: Sequence[Tick]) -> int:
-    """The place of the tick from which on it counts: the first beyond a tenth of the whole.
+    """Return the index of the first tick to measure: the first one beyond a tenth of the whole.
 
     >>> first_counted([Tick(0.0, 5, 0.1), Tick(1.0, 20, 0.2), Tick(2.0, 100, 0.3)])
     1
@@ -87,7 +87,7 @@ def first_counted(ticks: Sequence[Tick]) -> int:
 
 
 def rate_of(ticks: Sequence[Tick]) -> Rate:
-    """From the first tick beyond a tenth to the last. ValueError when they are the same: the run was too short.
+    """Return the rate between the first tick beyond a tenth and the last. Raises ValueError if they are the same.
 
     >>> rate_of([Tick(0.0, 5, 0.1), Tick(1.0, 100, 0.2), Tick(3.0, 500, 0.4, 2**21)])
     Rate(eps=200.0, cpu_seconds_per_million=500.0, rss_mib=2.0)

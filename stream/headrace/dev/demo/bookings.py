@@ -14,7 +14,7 @@ from faker import Faker
 SUBJECT: Final = "booking_created"
 _CARRIERS = ("UA", "B6", "EV", "DL", "AA", "MQ")
 _CHANNELS = ("WEB", "APP", "AGENT", "OTHER")
-_SPREAD: Final = timedelta(days=20)  # well within late_after
+_SPREAD: Final = timedelta(days=20)  # less than late_after
 
 
 def bookings(
@@ -22,7 +22,7 @@ def bookings(
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield *count* events of the twenty days before today as (version, fields), of *versions* in turn.
 
-    Of *now* only the day in UTC counts: at each hour of a day the events are the same.
+    Only the day of *now* in UTC matters: the events are the same at each hour of a day.
     """
     chance = random.Random(seed)
     today = midnight(now)

@@ -53,10 +53,10 @@ class Report:
 
 
 def make_report(
-    fates: Counter[str], counts: Sequence[SubjectAudit], tables: list[TableFacts], hits: int, seconds: float
+    outcomes: Counter[str], counts: Sequence[SubjectAudit], tables: list[TableFacts], hits: int, seconds: float
 ) -> Report:
     """Compare the planted faults with the result, and report whether they agree."""
-    expected = expected_of(fates)
+    expected = expected_of(outcomes)
     found = {
         "received": sum(count.received for count in counts),
         "written": sum(count.written for count in counts),
@@ -66,24 +66,24 @@ def make_report(
     stored = sum(table.distinct_event_ids for table in tables)
     agree = found == expected and stored == found["written"]
     return Report(
-        published=sum(fates.values()),
+        published=sum(outcomes.values()),
         **found,  # type: ignore[arg-type]
         expected=expected,
         tables=tables,
         unmasked_hits=hits,
         seconds=round(seconds, 2),
-        events_per_second=round(sum(fates.values()) / seconds, 1),
+        events_per_second=round(sum(outcomes.values()) / seconds, 1),
         reconciled=agree and hits == 0 and not any(count.differences for count in counts),
     )
 
 
-def expected_of(fates: Counter[str]) -> dict[str, Any]:
+def expected_of(outcomes: Counter[str]) -> dict[str, Any]:
     """Return the expected outcomes of the planted messages."""
     return {
-        "received": sum(fates.values()),
-        "written": fates["written"],
-        "duplicates": fates["duplicate"],
-        "dead_lettered": {fate: n for fate, n in sorted(fates.items()) if fate not in _NOT_REASONS},
+        "received": sum(outcomes.values()),
+        "written": outcomes["written"],
+        "duplicates": outcomes["duplicate"],
+        "dead_lettered": {outcome: n for outcome, n in sorted(outcomes.items()) if outcome not in _NOT_REASONS},
     }
 
 
@@ -113,9 +113,9 @@ def print_report(report: Report, console: Console) -> None:
         "from the first publish to the last row, with both emulators on this machine."
     )
     console.print(f"Personal values found unmasked in any table: {report.unmasked_hits}.")
-    verdict = "RECONCILED: every message became a row, a duplicate, or a dead letter with a reason."
+    result = "RECONCILED: every message became a row, a duplicate, or a dead letter with a reason."
     console.print(
-        Text(verdict, "bold green") if report.reconciled else Text("NOT RECONCILED: see the counts above.", "bold red")
+        Text(result, "bold green") if report.reconciled else Text("NOT RECONCILED: see the counts above.", "bold red")
     )
 
 

@@ -27,12 +27,12 @@ _POLL_SECONDS: Final = 0.5
 
 
 class DemoFailedError(HeadraceError, RuntimeError, error_code="HR-913", exit_code=Exit.UNREACHABLE):
-    """The demo failed. The message says why."""
+    """The demo failed. The message gives the reason."""
 
 
 @contextmanager
 def running_job(environment: Mapping[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run ``headrace run`` as a child, and drain it at the end. It ends with this process, however that ends."""
+    """Run ``headrace run`` as a child, and drain it at the end. It also ends if this process is killed."""
     with log.open("wb") as output:
         job = start(
             python("headrace", "run"),
@@ -92,7 +92,7 @@ def wait_until_received(
     """Wait until *count* has reached *expected*.
 
     Raises:
-        DemoFailedError: the job ended, or nothing moved for a minute.
+        DemoFailedError: the job ended, or made no progress for a minute.
     """
     pause = threading.Event()
     seen, moved = -1, time.monotonic()
@@ -115,6 +115,6 @@ def received(client: bigquery.Client, names: Names) -> int:
             COALESCE(SUM(IF(outcome = 'received', events, 0)), 0) AS received,
             COALESCE(SUM(IF(outcome != 'received', events, 0)), 0) AS settled
         FROM {names.sql(TALLIES)} WHERE tallied_at IS NOT NULL
-    """  # noqa: S608 names are ours
+    """  # noqa: S608 this project's own names
     row = next(iter(client.query_and_wait(query)))
     return int(min(row["received"], row["settled"]))

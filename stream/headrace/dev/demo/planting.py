@@ -28,37 +28,37 @@ _FLIGHTS_PER_DUPLICATE: Final = 100
 _FLIGHTS_PER_FAULT: Final = 400
 _BOOKINGS_PER_FAULT: Final = 5
 _DAY: Final = timedelta(days=1)
-_BEYOND: Final = timedelta(hours=6)  # more than a contract allows: the demo may run into the next day
+_BEYOND: Final = timedelta(hours=6)  # more than a contract allows, because the demo may run into the next day
 
 
 @dataclass(frozen=True, slots=True)
 class Planted:
-    """One message and its expected outcome: *fate* is written, duplicate or a reason."""
+    """One message and its expected outcome: *outcome* is written, duplicate or a reason."""
 
     subject: str
     data: bytes = field(repr=False)
     attributes: dict[str, str] = field(repr=False)
-    fate: str = "written"
+    outcome: str = "written"
 
 
 @dataclass(slots=True)
 class Planting:
-    """Iterate once to get the messages in order; afterwards *fates* and *personal* say what was among them.
+    """Messages of the demo, in the order of an iteration; afterwards *outcomes* and *personal* describe them.
 
-    They are a function of the seed and of the day of *now* in UTC.
+    They depend only on the seed and on the day of *now* in UTC. Iterate once.
     """
 
     registry: Registry
     flights: int | None
     now: datetime
     seed: int = 7
-    fates: Counter[str] = field(default_factory=Counter)
+    outcomes: Counter[str] = field(default_factory=Counter)
     personal: set[str] = field(default_factory=set, repr=False)
 
     def __iter__(self) -> Iterator[Planted]:
         chance = random.Random(self.seed)
         for message in _delayed(self._bookings(chance), self._flights(chance)):
-            self.fates[message.fate] += 1
+            self.outcomes[message.outcome] += 1
             yield message
 
     def _flights(self, chance: random.Random) -> Iterator[Planted]:
@@ -103,7 +103,7 @@ def _delayed(first: Iterable[Planted], second: Iterable[Planted]) -> Iterator[Pl
     position = 0
     for message in _mixed(iter(first), iter(second)):
         position += 1
-        if message.fate == "duplicate" and position % 2:
+        if message.outcome == "duplicate" and position % 2:
             waiting.append(message)
             continue
         yield message
@@ -140,18 +140,18 @@ def _again(event: Planted) -> Planted:
     return Planted(event.subject, event.data, event.attributes, "duplicate")
 
 
-def _misdated(contract: Contract, fields: Mapping[str, Any], event_id: str, at: datetime, fate: str) -> Planted:
+def _misdated(contract: Contract, fields: Mapping[str, Any], event_id: str, at: datetime, outcome: str) -> Planted:
     """Return the same booking at another time, with a new id."""
-    event = event_of(contract, {**fields, "created_at": at}, f"{event_id}-{fate}", "created_at")
-    return Planted(event.subject, event.data, event.attributes, fate)
+    event = event_of(contract, {**fields, "created_at": at}, f"{event_id}-{outcome}", "created_at")
+    return Planted(event.subject, event.data, event.attributes, outcome)
 
 
-def _faulty(event: Planted, fate: str, data: bytes | None = None, **attributes: str | None) -> Planted:
+def _faulty(event: Planted, outcome: str, data: bytes | None = None, **attributes: str | None) -> Planted:
     """Return another event's message with a fault and a new id."""
     changed: dict[str, str | None] = {**event.attributes, "ce-id": event.attributes["ce-id"] + "-fault"}
     changed |= {name.replace("_", "-"): value for name, value in attributes.items()}
     kept = {name: value for name, value in changed.items() if value is not None}
-    return Planted(event.subject, event.data if data is None else data, kept, fate)
+    return Planted(event.subject, event.data if data is None else data, kept, outcome)
 
 
 _FAULTS: Final = (

@@ -51,7 +51,7 @@ def demo(flights: int | None, json_output: bool, keep: bool) -> Exit:
 
     Raises:
         EmulatorMissingError: Java or an emulator is not installed.
-        DemoFailedError: the job ended, or stood still.
+        DemoFailedError: the job ended, or made no progress.
     """
     signal.signal(signal.SIGTERM, _interrupt)
     console = Console(stderr=json_output)
@@ -83,7 +83,7 @@ def _run(
         line.end()
         hits = unmasked_hits(planting.personal, registry, names, client)
         counts = count_subjects(registry, names, client)
-        report = make_report(planting.fates, counts, table_facts(registry, names, client), hits, seconds)
+        report = make_report(planting.outcomes, counts, table_facts(registry, names, client), hits, seconds)
         _show_masking(registry, names, client, planting.now, console)
         print_report(report, console)
         if not json_output:
@@ -112,7 +112,7 @@ def _environment(emulators: Mapping[str, str], directory: Path) -> Iterator[dict
         del os.environ[name]
     os.environ.update(variables)
     try:
-        with chdir(directory):  # where no headrace.toml is
+        with chdir(directory):  # a folder without a headrace.toml
             yield variables
     finally:
         os.environ.clear()

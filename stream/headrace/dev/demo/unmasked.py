@@ -11,11 +11,12 @@ from headrace.core.resource_names import Names
 from headrace.schemas.model import Pii, walk
 from headrace.schemas.registry import Contract, Registry
 
-SUBSTRING_FROM: Final = 8  # shorter values must be the whole stored value: in a longer one they occur by chance
+# shorter values must equal the whole stored value, because they occur in longer ones by chance
+SUBSTRING_FROM: Final = 8
 
 
 def unmasked_hits(personal: set[str], registry: Registry, names: Names, client: bigquery.Client) -> int:
-    """Count the personal values found in any table.
+    """Return the number of personal values that are in any table.
 
     In tables with personal data a value counts within any text, in others only as a whole text.
     """
