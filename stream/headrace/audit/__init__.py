@@ -1,1 +1,1 @@
-"""Compare counts with tables, window by window."""
+"""Audit: comparison of counts with tables, window by window."""

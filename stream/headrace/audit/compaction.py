@@ -14,16 +14,17 @@ from headrace.schemas.annotations import parse_duration
 from headrace.schemas.errors import ContractError
 
 LEAST: Final = timedelta(days=2)
-WINDOWS_OF_A_LINE: Final = 100_000  # 4 MB; BigQuery takes no row beyond 100 MB, and history has windows by the million
+# 4 MB; BigQuery refuses rows of more than 100 MB, and history can have millions of windows
+WINDOWS_OF_A_LINE: Final = 100_000
 _HALF: Final = 2**32
-_JOURNAL: Final = "^([0-9a-f]{32})-[0-9]+-[0-9]+-"  # as the engine's tally loop names its lines
+_JOURNAL: Final = "^([0-9a-f]{32})-[0-9]+-[0-9]+-"  # in the names that the engine's tally loop gives to its lines
 _NUMBER: Final = "^[0-9a-f]{32}-([0-9]+)-[0-9]+-"
 _KEYS: Final = "subject, outcome, why, day"
 
 
 @dataclass(frozen=True, slots=True)
 class Compaction:
-    """How many *lines* of a subject's tallies *become* how many; *groups* have an outcome, reason and day in common."""
+    """Result of compaction: *lines* of a subject's tallies *become* fewer; a group has one outcome, reason and day."""
 
     subject: str
     groups: int

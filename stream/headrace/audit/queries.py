@@ -1,4 +1,4 @@
-"""The audit's queries: of the tallies and the tables, never of the job."""
+"""Queries of the audit, which read the tallies and the tables, never the job."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def tallied_windows(
 
 
 def lines_once(names: Names, which: str) -> str:
-    """Return the subquery for the lines of tallies that *which* chooses; a line that was appended twice is one."""
+    """Return the subquery for the lines of tallies that *which* selects; a line that was appended twice counts once."""
     return f"""(
         SELECT subject, outcome, reason, tallied_at, windows
         FROM (

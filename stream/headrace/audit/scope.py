@@ -25,7 +25,7 @@ class ScopeError(HeadraceError, ValueError, error_code="HR-801", exit_code=Exit.
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The bounds of one audit. *now* in microseconds since 1970.
+    """Bounds of one audit. *now* is in microseconds since 1970.
 
     *since* is an event time; the audit begins with its window. *grace* is the time for which an event may have no
     outcome, or a row no tally, before that is a difference. Nothing is excused before the time up to which a subject

@@ -103,9 +103,9 @@ class Stored(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """A difference of a kind in the window that starts at *start*, in microseconds since 1970.
+    """A difference of one kind in the window that starts at *start*, in microseconds since 1970.
 
-    *events* is None when hashes differ, which shows at least one event. *start* is None for a difference of no window.
+    *events* is ``None`` if hashes differ, which shows at least one event. *start* is ``None`` without a window.
     """
 
     kind: Kind
@@ -122,12 +122,12 @@ class Window(NamedTuple):
 
     @property
     def comparable(self) -> bool:
-        """Whether reading the rows back can show more."""
+        """Whether reading the rows back can reveal more differences."""
         return self.stored.ids == self.tallied.written > 0 and not self.stored.doubled
 
 
 def side_by_side(tallied: Iterable[tuple[int, Tallied]], stored: Iterable[tuple[int, Stored]]) -> Iterator[Window]:
-    """Pair two streams by window, in order; a window that one lacks is empty there."""
+    """Pair two streams by window, in order; a window that is missing in one is empty there."""
     left, right = iter(tallied), iter(stored)
     a, b = next(left, None), next(right, None)
     while a is not None or b is not None:

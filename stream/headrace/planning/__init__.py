@@ -1,1 +1,1 @@
-"""What a load costs, and what it takes past one machine. Nothing here runs the job."""
+"""Planning of costs and capacity: the price of a load, and the needs beyond one machine. Nothing here runs the job."""

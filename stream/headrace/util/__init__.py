@@ -1,1 +1,1 @@
-"""Help for any module: text for a terminal, batches, hashes, Arrow buffers. Imports nothing of ours."""
+"""Helpers for any module: terminal text, batches, hashes, Arrow buffers. They import no other module of Headrace."""

@@ -1,4 +1,4 @@
-"""The bytes beneath columns of texts: read as they lie in memory, or put together without a call for each."""
+"""Memory of text columns: read directly, or built without a call for each value."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Bytes: TypeAlias = npt.NDArray[np.uint8]  # shape (rows, width)
 
 
 def side_by_side(parts: Sequence[Bytes], count: int, valid: pa.Buffer | None = None) -> pa.Array:
-    """One binary text a row of all *parts*, each of which has a row for each or one for all."""
+    """Join *parts* into one binary value a row; each part has a row for each value, or one row for all."""
     width = sum(part.shape[1] for part in parts)
     block, end = np.empty((count, width), np.uint8), 0
     for part in parts:
@@ -24,7 +24,7 @@ def side_by_side(parts: Sequence[Bytes], count: int, valid: pa.Buffer | None = N
 
 
 def text_parts(texts: pa.Array) -> tuple[npt.NDArray[np.int32], pa.Buffer]:
-    """Where each text begins, with the end of the last, and what these are places in."""
+    """Return the start offset of each text and the end of the last one, and the buffer to which they refer."""
     if not len(texts):
         return np.zeros(1, np.int32), pa.py_buffer(b"")
     _, places, data = texts.buffers()
@@ -32,7 +32,7 @@ def text_parts(texts: pa.Array) -> tuple[npt.NDArray[np.int32], pa.Buffer]:
 
 
 def validity(column: pa.Array) -> pa.Buffer | None:
-    """The bitmap of where there is a value; None when there is one everywhere."""
+    """Return the bitmap of valid values; None if all are valid."""
     if not column.null_count:
         return None
     return column.is_valid().buffers()[1] if column.offset else column.buffers()[0]

@@ -1,4 +1,4 @@
-"""Cutting a sequence where a limit says so."""
+"""Splitting of sequences into batches."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ T = TypeVar("T")
 def in_batches(
     items: Iterable[T], weigh: Callable[[T], int], most_weight: int, most_items: int = sys.maxsize
 ) -> Iterator[list[T]]:
-    """Cut *items* into lists of so many and so heavy at most, in their order; one that is too heavy goes alone.
+    """Split *items*, in order, into lists of limited length and weight; an item that is too heavy is alone in its list.
 
     >>> list(in_batches([3, 3, 9, 1, 1, 1], int, most_weight=6, most_items=2))
     [[3, 3], [9], [1, 1], [1]]

@@ -1,4 +1,4 @@
-"""BLAKE2b of many texts at once: where each message comes through, making the hash costs as much as hashing."""
+"""BLAKE2b of many texts at once: for each message, making the hash object costs as much as hashing."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from hashlib import blake2b
 
 
 def digests(texts: Iterable[bytes], size: int) -> list[bytes]:
-    """The hash of each, *size* bytes long: 1 to 64."""
-    begun = blake2b(digest_size=size).copy  # twice as fast as to make each anew
+    """Return the hash of each text, of *size* bytes: 1 to 64."""
+    begun = blake2b(digest_size=size).copy  # copying is twice as fast as making a new one
     made = []
     for text in texts:
         hash_ = begun()

@@ -1,4 +1,4 @@
-"""What a person sees: tables for a terminal, JSON for a program."""
+"""Output for people and programs: tables for a terminal, or JSON."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from headrace.util.terminal_safe import safe
 
 SCHEMA_VERSION: Final = 1
 FORMATS: Final = ("table", "json", "ndjson")
-_NARROW: Final = 20  # cells that a word of a value keeps, and
-_HEADING: Final = 5  # those that a heading keeps, however narrow the terminal
+_NARROW: Final = 20  # cells that a word of a value keeps
+_HEADING: Final = 5  # cells that a heading keeps, however narrow the terminal is
 _GAP: Final = 2
-_ENDLESS: Final = 100_000  # columns of a pipe: whatever reads it cuts nothing
+_ENDLESS: Final = 100_000  # columns of a pipe, whose reader has no limit
 
 
 class FormatError(HeadraceError, ValueError, error_code="HR-302", exit_code=Exit.USAGE):
@@ -26,7 +26,7 @@ class FormatError(HeadraceError, ValueError, error_code="HR-302", exit_code=Exit
 
 
 def show(name: str, rows: Sequence[Mapping[str, Any]], format_: str, **summary: Any) -> None:
-    """Print *rows* to stdout: a table, one JSON object with a summary, or a JSON object a line."""
+    """Print *rows* to stdout: a table, one JSON object with a summary, or one JSON object a line."""
     check_format(format_)
     if format_ == "json":
         print_json({"schema_version": SCHEMA_VERSION, **summary, name: list(rows)})
@@ -38,25 +38,25 @@ def show(name: str, rows: Sequence[Mapping[str, Any]], format_: str, **summary: 
 
 
 def check_format(format_: str) -> None:
-    """Refuse a format before any work is done.
+    """Refuse an unknown format before any work is done.
 
     Raises:
-        FormatError: there is no such format.
+        FormatError: the format is unknown.
     """
     if format_ not in FORMATS:
         raise FormatError(f"--format: not one of {', '.join(FORMATS)}")
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON object on one line, in ASCII: some characters beyond it would be obeyed by a terminal."""
+    """Print one JSON object on one line, in ASCII: a terminal would act on some other characters."""
     sys.stdout.write(json.dumps(value, default=str) + "\n")
     sys.stdout.flush()
 
 
 def say(text: str) -> None:
-    """Tell the person something; stderr, so that stdout stays data. A terminal gets it broken between words.
+    """Print a message to stderr, so that stdout contains only data. On a terminal it is wrapped between words.
 
-    Names of files and columns and the answers of servers are part of it: what a terminal would obey is shown instead.
+    It may contain names of files and columns and answers of servers, so control characters are printed as escapes.
     """
     text = "\n".join(map(safe, text.split("\n")))
     if sys.stderr.isatty():
@@ -88,9 +88,9 @@ def _print_table(rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _widths(cells: Mapping[str, Sequence[str]], room: int) -> dict[str, int] | None:
-    """How wide each column is, so that all fit into *room*; None when they do not.
+    """Return the width of each column, so that all fit into *room*; None if that is impossible.
 
-    A word of a value is kept whole, up to a length; then the words of headings, then whole values, then headings.
+    Words of values have priority, up to a length; then come words of headings, whole values, and whole headings.
     """
     gaps = _GAP * (len(cells) - 1)
     widths = {name: max(_longest(_words(cells[name]), _NARROW), min(_HEADING, len(name))) for name in cells}
@@ -117,7 +117,7 @@ def _longest(words: Sequence[str], at_most: int = _ENDLESS) -> int:
 
 
 def _print_rows(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print row after row, a line for each value, where the terminal is too narrow for all columns."""
+    """Print row after row, with one line for each value, because the terminal is too narrow for all columns."""
     for place, row in enumerate(rows):
         if place:
             sys.stdout.write("\n")
@@ -127,7 +127,7 @@ def _print_rows(rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _cell(value: Any) -> str:
-    """A value as one cell; control characters are shown, not obeyed."""
+    """Return a value as one cell; control characters are printed as escapes."""
     if isinstance(value, float):
         return f"{value:,.2f}"
     text = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

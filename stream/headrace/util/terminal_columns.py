@@ -1,4 +1,4 @@
-"""Text that fits a terminal: columns that are cut, and sentences that are wrapped, by the cells they take."""
+"""Text that fits a terminal: columns that are cut, and sentences that are wrapped, by the cells that they take."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ _CUT: Final = "…"
 
 
 def width() -> int:
-    """How many columns there are: the terminal's, or 80."""
+    """Return the number of columns to use: the terminal's within limits, or 80."""
     return min(WIDEST, max(NARROWEST, shutil.get_terminal_size((80, 24)).columns))
 
 
 def limited() -> bool:
-    """Whether what is printed to stdout must fit: on a terminal, or where ``COLUMNS`` says so; never in a pipe."""
+    """Return whether stdout has a width: on a terminal, or if ``COLUMNS`` is set; a pipe has none."""
     return sys.stdout.isatty() or bool(os.environ.get("COLUMNS"))
 
 
 def counted(count: int, noun: str) -> str:
-    """Say how many of something there are.
+    """Return a count with its noun.
 
     >>> counted(1, "group"), counted(1200, "group")
     ('1 group', '1,200 groups')
@@ -40,10 +40,10 @@ def counted(count: int, noun: str) -> str:
 def print_columns(
     names: Sequence[str], rows: Sequence[Sequence[str]], shrinking: Sequence[str], right: str = ""
 ) -> None:
-    """Print a table to stdout, on a terminal no wider than that: columns named in *shrinking* give way, the last one
-    first.
+    """Print a table to stdout, on a terminal no wider than the terminal.
 
-    The column *right* is aligned to the right. Texts may come from anywhere: what a terminal would obey is shown.
+    If it is too wide, columns named in *shrinking* are cut, the last one first. The column *right* is aligned to the
+    right. Texts may come from anywhere: control characters are printed as escapes.
     """
     cells = [list(names), *([safe(text) for text in row] for row in rows)]
     widths = [max(cell_len(row[place]) for row in cells) for place in range(len(names))]
@@ -62,7 +62,7 @@ def print_columns(
 
 
 def cut(text: str, cells: int) -> str:
-    """*text* in so many cells at most.
+    """Return *text*, cut to at most *cells* cells.
 
     >>> cut("undecodable", 6)
     'undec…'
@@ -75,7 +75,7 @@ def _padded(text: str, cells: int) -> str:
 
 
 def wrapped(text: str, cells: int) -> Iterator[str]:
-    r"""Break *text* into lines of so many cells at most, between words where that is possible.
+    r"""Break *text* into lines of at most *cells* cells, between words where possible.
 
     >>> list(wrapped("a few words", 5))
     ['a few', 'words']
@@ -104,7 +104,7 @@ def _head(text: str, cells: int) -> str:
 
 
 def print_labelled(label: str, text: str, column: int = 13) -> None:
-    """Print *text* beside its label, wrapped beneath itself; safe for a terminal."""
+    """Print *text* after its label, wrapped and indented; safe for a terminal."""
     lines = list(wrapped(safe(text), width() - column))
     for place, line in enumerate(lines):
         sys.stdout.write(f"{label if place == 0 else '':<{column}}{line}".rstrip() + "\n")

@@ -1,12 +1,12 @@
-"""Text from outside, made safe to print: what a terminal would obey is shown instead."""
+"""Escapes for text from outside: a terminal prints it instead of acting on it."""
 
 from __future__ import annotations
 
 import re
 from typing import Final
 
-# Controls (C0, DEL, C1), what turns the direction of text, what cannot be seen, line and paragraph separators, halves
-# of surrogate pairs, and what stands for no character.
+# Controls (C0, DEL, C1), characters that change the direction of text, invisible characters, line and paragraph
+# separators, halves of surrogate pairs, and noncharacters.
 _OBEYED: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f"
     "\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff"
@@ -15,7 +15,7 @@ _OBEYED: Final = re.compile(
 
 
 def safe(text: str) -> str:
-    r"""Give *text* with controls, bidirectional and invisible characters written as escapes.
+    r"""Return *text* with controls, bidirectional and invisible characters written as escapes.
 
     >>> print(safe("a\x1b[31mb\u202ec"))
     a\x1b[31mb\u202ec

@@ -1,1 +1,1 @@
-"""Past one machine: what limits a job at a rate, the settings that follow, and how it recovers."""
+"""Capacity planning beyond one machine: the limits of a job at a rate, its settings, and its recovery."""

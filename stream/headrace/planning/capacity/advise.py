@@ -9,14 +9,14 @@ from typing import Any, Final
 
 from headrace.planning.capacity.needs import MEMORY_SHARE, CapacityPlan, needs
 
-MOST_SHARDS: Final = 1000  # the most that the settings accept
+MOST_SHARDS: Final = 1000  # the highest value of the settings
 MOST_WORKERS: Final = 4000
-_CATCHING_UP: Final = 2.0  # times the rate: the backlog of an outage is gone after as long again
+_CATCHING_UP: Final = 2.0  # times the rate, so that the backlog of an outage is gone after the same time again
 _HOT: Final = ("hot shard, busy", "hot shard, rows")
 
 
 def advised(plan: CapacityPlan, shards: int | None = None, workers: int | None = None) -> CapacityPlan:
-    """Return *plan* with the fewest shards of which none is too hot, and the fewest workers, unless they are given."""
+    """Return *plan* with the fewest shards without overload, and the fewest workers, unless they are given."""
     sharded = replace(plan, shards=shards or fewest_shards(plan))
     return replace(sharded, workers=workers or fewest_workers(sharded, 1.0))
 

@@ -48,7 +48,7 @@ class Calibration:
 
 
 def load_calibration(bench: Path | None = None) -> Calibration:
-    """Read the calibration that comes with the program; take the steps that the JSON of *bench* has from there.
+    """Read the calibration that comes with the program; steps in the JSON of *bench* replace its steps.
 
     Raises:
         CapacityError: *bench* cannot be read, or has no steps.

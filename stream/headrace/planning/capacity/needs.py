@@ -14,11 +14,11 @@ from headrace.planning.capacity.load import Load, Machine
 from headrace.planning.cost.estimate import message_bytes
 
 ID_BYTES: Final = 24  # state of one remembered id: 16 bytes of its hash, 8 of its content's hash
-BUNDLES_A_CYCLE: Final = 2  # a key's messages are decided in one bundle, its head is appended in another
-# How often a waiting row crosses between a worker and Streaming Engine: out and in at the shuffle, into the queue and
-# out of it, into the head and out of it.
+BUNDLES_A_CYCLE: Final = 2  # one bundle decides a key's messages, another appends its head
+# Number of times that a waiting row crosses between a worker and Streaming Engine: out and in at the shuffle, into the
+# queue and out of it, into the head and out of it.
 _PASSES: Final = 6
-MEMORY_SHARE: Final = 0.5  # of a worker's memory for ids; the rest is Python's, Beam's and the batches'
+MEMORY_SHARE: Final = 0.5  # share of a worker's memory for ids; Python, Beam and the batches use the rest
 _FRONT: Final = ("read", "decode", "seal", "mask", "window", "shuffle")
 _KEYED: Final = ("dedupe", "state", "row")
 
@@ -80,7 +80,7 @@ class CapacityPlan:
 
     @property
     def bundles_a_second(self) -> float:
-        """Bundles of all keys: as often as a key may append, but not more often than its messages arrive."""
+        """Bundles of all keys a second: limited by how often a key may append, and by the rate of its messages."""
         most = BUNDLES_A_CYCLE / self.limits["assumed_cycle_seconds"].value
         rates = (self.load.events_a_second * share / self.shards for share in self.load.shares())
         return sum(self.shards * min(most, BUNDLES_A_CYCLE * rate) for rate in rates)

@@ -19,7 +19,7 @@ MONTH_SECONDS: Final = MONTH_HOURS * 3600
 GIB: Final = 2**30
 TIB: Final = 2**40
 LONG_TERM_DAYS: Final = 90  # a partition without changes for so long costs half
-# Pub/Sub counts these bytes beside payload and attributes: the timestamp, and a message id of 17 digits.
+# Bytes that Pub/Sub counts in addition to payload and attributes: the timestamp, and a message id of 17 digits.
 _MESSAGE_BYTES: Final = 20 + 17
 _LETTER_BYTES: Final = 600  # attributes that describe a refusal
 _WORKER_VCPUS: Final = 2  # n1-standard-2

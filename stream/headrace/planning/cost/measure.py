@@ -16,9 +16,9 @@ from headrace.schemas.registry import Registry
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The load of one subject: *refused* is the share of dead letters, *row_bytes* the average logical bytes of a row.
+    """Measured load of one subject: *refused* is the share of dead letters, *row_bytes* the average bytes of a row.
 
-    *row_bytes* is None while BigQuery does not report the size of the table.
+    The bytes are logical. *row_bytes* is ``None`` until BigQuery reports the size of the table.
     """
 
     subject: str
