@@ -206,7 +206,7 @@ def _check_classified(record: Record, where: str) -> None:
         elif whole and isinstance(field.pii, NotPersonal):
             raise ContractError(
                 f"{where}.{path}",
-                "a record said to be not personal as a whole",
+                "a record classified as not personal as a whole",
                 'remove "pii" from it, and say it on each of its fields',
             )
         elif not whole and field.pii is None:

@@ -161,7 +161,7 @@ MISSING: Final = Missing.MISSING
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of a record. *pii* is the classification, or None without one."""
+    """One field of a record. *pii* is ``None`` if the field has no classification."""
 
     name: str
     type: Type

@@ -91,7 +91,7 @@ class _Writer:
         self.numbers, self.symbols, self.texts = array("q"), array("i"), bytearray()
 
     def fields(self, fields: Fields, column: Column | None, index: int, path: Path) -> None:
-        """Add the fields of a record, whose column has the index *index*; None as *column* skips the record."""
+        """Add the fields of a record, whose column has the index *index*; *column* is ``None`` if it is skipped."""
         columns: list[tuple[Column | None, int]] = [*_children(column, index)] if column else []
         for step in fields.steps:
             kept = column is not None and step.place >= 0

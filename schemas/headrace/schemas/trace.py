@@ -36,7 +36,7 @@ class Leaf:
 class Trace:
     """The values before *stop*, in order: the first 500 and the last 500, and *left_out* values between them.
 
-    A valid datum has no *stop*.
+    *stop* is ``None`` for a valid datum.
     """
 
     leaves: tuple[Leaf, ...]
