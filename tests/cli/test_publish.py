@@ -23,7 +23,7 @@ FLIGHT = (
         (("1400", "1e400"), "distance_miles: an int beyond 32 bits"),
         (("1400", "1400.5"), "distance_miles: a number that is not whole"),
         (("1400", '"1_400"'), "distance_miles: text that does not say"),
-        (("1400", "NaN"), "NaN and infinities"),
+        (("1400", "NaN"), "no NaN and no infinities"),
         (('"flight": 1545', '"flight": 1, "flight": 2'), "the same key twice"),
         (("1400", "9" * 5000), "a number of more than 1,000 digits"),
     ],

@@ -78,9 +78,7 @@ def columns_of(record: Record) -> Column:
 
 
 def amplification(type_: Type) -> int:
-    """Return the most bytes of columns that one byte of payload becomes. An array of large records of nulls is the
-    worst.
-    """
+    """Return the most bytes of columns for one byte of payload; an array of large records of nulls is the worst."""
     match type_:
         case Optional(item):
             return amplification(item)

@@ -117,8 +117,7 @@ def _unit(scale: int) -> Decimal:
 
 
 def exact(value: Any) -> Decimal:
-    """Convert a number of JSON or of a file, or a text with a number, into all its digits; a double as Python prints
-    it.
+    """Convert a number, or a text with one, into a decimal with all its digits; a double as Python prints it.
 
     Raises:
         UnreadableTextError: the value is not a finite number; booleans are not numbers.

@@ -120,7 +120,7 @@ def is_no_time(value: object, path: str) -> bool:
 
 
 def items_of(value: object, path: str) -> list[Any] | None:
-    """Return the items of a list or tuple; of a subclass, too, at most one more than an array may have."""
+    """Return the items of a list or tuple; at most one more than an array may have."""
     if not issubclass(type(value), list | tuple):
         return None
     return ask(_items, value, path)

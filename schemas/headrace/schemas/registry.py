@@ -28,9 +28,7 @@ from headrace.schemas.transformations import Transformations, lint_transformatio
 
 @dataclass(frozen=True)
 class Contract:
-    """One version of a subject's contract: the ``.avsc`` as a tree, its table options, and the hash of its whole
-    content.
-    """
+    """One version of a subject's contract: the ``.avsc`` as a tree, its options, and the hash of its content."""
 
     ref: SchemaRef
     record: Record

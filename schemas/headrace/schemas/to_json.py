@@ -16,8 +16,9 @@ _TIMES: Final = frozenset({Kind.TIME_MILLIS, Kind.TIME_MICROS})
 
 
 def fields_to_json(record: Record, values: Sequence[Any]) -> dict[str, Any]:
-    """Convert values of :func:`headrace.schemas.decoder.compile_decoder` into JSON; *record* is their writer and
-    reader.
+    """Convert decoded values into JSON.
+
+    *values* are those of :func:`headrace.schemas.decoder.compile_decoder` with *record* as writer and reader.
     """
     return {field.name: _json(field.type, value) for field, value in zip(record.fields, values, strict=True)}
 

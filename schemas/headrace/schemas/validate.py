@@ -52,8 +52,7 @@ def validate(record: Record, fields: object, path: str = "") -> dict[str, Any]:
 
 
 def check(type_: Type, value: Any, path: str) -> Any:
-    """Return *value* as *type_* defines it: exact built-in values, times in UTC, decimals with all digits of their
-    scale.
+    """Return *value* as exact built-in values of *type_*: times in UTC, decimals with all digits of their scale.
 
     Raises:
         InvalidEventError: the value does not fit; names *path*.

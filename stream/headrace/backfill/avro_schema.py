@@ -83,8 +83,9 @@ class _Examination:
         return self._define(schema, least, fields)
 
     def _define(self, schema: Any, least: int, fields: int) -> tuple[int, int]:
-        """Record a named type by the last part of its name; of types in two namespaces with one name, the later one
-        counts.
+        """Record a named type by the last part of its name.
+
+        Of types in two namespaces with one name, the later one counts.
         """
         self._named[schema["name"].rpartition(".")[2]] = least, fields
         return least, fields

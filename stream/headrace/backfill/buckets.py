@@ -72,7 +72,10 @@ def matching(pattern: str, project: str) -> list[str]:
 
 
 def open_object(address: str, project: str) -> BinaryIO:
-    """Open an object for reading. The file can seek and holds one piece; its bytes are as stored."""
+    """Open an object for reading. The file can seek, and holds one piece in memory.
+
+    Its bytes are those stored: a compressed object is not decompressed.
+    """
     blob = _blob(address, project)
     blob.reload()  # a reader of stored bytes cannot seek before the size is known
     return cast(BinaryIO, BlobReader(blob, chunk_size=PIECE_BYTES, raw_download=True))

@@ -35,9 +35,7 @@ _REMEDY: Final = "a CSV begins with a line of column names in UTF-8, each once"
 
 
 class _Feed:
-    """Physical lines for csv.reader; lines of a broken record can be given back. *taken* are the current record's
-    lines.
-    """
+    """Physical lines for csv.reader, which can be put back; *taken* are the lines of the current record."""
 
     def __init__(self, physical: Iterator[bytes]) -> None:
         self._physical = physical

@@ -49,9 +49,7 @@ class Fields:
         return validate(self._contract.record, fields_from_json(self._contract.record, self._named(values)))
 
     def id_of_columns(self, values: Table[str, Any]) -> str:
-        """Return the UUIDv5 of the JSON array of the subject and the columns' values, each as text, or null without a
-        value.
-        """
+        """Return the UUIDv5 of the JSON array of the subject and the columns' values, each as text or null."""
         named = []
         for name in self._mapping.identity:
             if name not in values:

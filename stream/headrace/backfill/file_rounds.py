@@ -77,7 +77,11 @@ def _written_at(file: File, now: int) -> int:
 
 
 def _cut(lines: Lines, events: Events, place: Place, task: Task) -> Iterator[tuple[list[Message], int, int, int]]:
-    """Yield messages, the number of their last line, their bytes, and the number of settled lines."""
+    """Yield the messages of a file in parts.
+
+    A part has messages, the number of their last line, their bytes, and the number of settled lines so far. The last
+    part has the remaining messages.
+    """
     settled = task.settled.get(place.key, 0)
     messages: list[Message] = []
     size = number = settled_lines = 0

@@ -73,7 +73,7 @@ def opened(file: File) -> Iterator[Opened]:
 
 
 class _Unpacked:
-    """Content of a compressed file, piece by piece; raises CutOffError if its ratio of sizes is not that of text."""
+    """Content of a compressed file, piece by piece; raises CutOffError if it unpacks to far too many bytes."""
 
     def __init__(self, unpacked: gzip.GzipFile, raw: BinaryIO) -> None:
         self._unpacked = unpacked

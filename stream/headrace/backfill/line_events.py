@@ -37,8 +37,9 @@ _MOST_NAMED: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class BadLine(Message):
-    """A line that is not an event: its original bytes and the problem. *problem* names the file and line, *reason* does
-    not.
+    """A line that is not an event, with its original bytes.
+
+    *problem* names the file, the line and the error; *reason* has only the error.
     """
 
     problem: str = field(default="", repr=False)

@@ -70,9 +70,7 @@ def _as_table(given: Any) -> Any:
 
 
 def _a_format(text: str) -> str:
-    """Check the format by letting Python compile it: the error for a text of another format shows that the format is
-    valid.
-    """
+    """Check a format by using it: an error about a text that does not match shows that the format is valid."""
     try:
         datetime.strptime("", text)
     except re.error:

@@ -1,5 +1,4 @@
-"""Separate process that reads and encodes files, one round ahead of the process that writes; this module is its
-program.
+"""Process that reads and encodes files, one round ahead of the process that writes; this is its program.
 
 It is a started program and not a fork, because gRPC does not survive a fork. The task comes from stdin, and rounds go
 to stdout. A pipe holds less than a round, so the process waits until the last round is taken. It ends with its parent.

@@ -54,8 +54,9 @@ class Emulators:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Environment variables for every client; Google's BigQuery client needs a scheme, the others must not have
-        one.
+        """Environment variables for every client.
+
+        Google's BigQuery client needs an address with a scheme; the others need one without.
         """
         return {
             PUBSUB: self.pubsub_host,

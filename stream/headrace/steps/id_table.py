@@ -20,7 +20,9 @@ _FEWEST: Final = 1 << 14  # entries of the first table
 _GROWTH: Final = 4
 _SLOTS: Final = 8  # in a bucket
 _WORDS: Final = 5  # in a bucket
-_FILLED: Final = 5.5  # slots of a bucket, on average, in a full table: 7.3 bytes an entry in addition to its own 24
+_FILLED: Final = (
+    5.5  # filled slots of a bucket, on average, in a full table: 7.3 bytes an entry in addition to its own 24
+)
 _ROUND: Final = 1 << 14  # number of entries added at once, so that the working data stays in the CPU cache
 
 _HALF: Final = np.uint64(32)
@@ -205,9 +207,7 @@ class _Table:
             looks, alike = looks[rest], alike[rest]
 
     def add(self, keys: Keys, contents: Contents, scattered: Scattered) -> None:
-        """Add entries; there must be room. If several entries need the same slot, one gets it, and the others try
-        again.
-        """
+        """Add entries; there must be room. Entries that find no free slot try their next buckets."""
         begin, self.count = self.count + 1, self.count + len(keys)
         rows = slice(begin, begin + len(keys))
         self._first[rows], self._second[rows], self._contents[rows] = keys.first, keys.second, contents

@@ -81,7 +81,7 @@ def _check(given: object, rows: pa.RecordBatch, name: str, guarded: Sequence[str
         raise FunctionError(f"{name} returned additional columns")
     for each in guarded:
         if not given.column(each).equals(rows.column(each)):
-            raise FunctionError(f"{name} changed {each}, which identifies an event")
+            raise FunctionError(f"{name} changed {each}, which a function must not change")
     _validate(given, name)
 
 

@@ -7,9 +7,7 @@ from headrace.errors import Exit
 
 
 class PullError(BackfillError, error_code="HR-604", exit_code=Exit.CONFIGURATION):
-    """Rows of a source cannot be read as configured. The text gives the problem and the remedy, never a row or a
-    secret.
-    """
+    """Rows of a source cannot be read as configured. The text gives problem and remedy, never a row or a secret."""
 
 
 class SourceAwayError(PullError, error_code="HR-605", exit_code=Exit.UNREACHABLE):

@@ -84,8 +84,9 @@ def _of_table(sql: Sql, cursor: Cursor | None, start: Any) -> Iterator[Any]:
 
 
 def _read_numbers_as_they_are(table: Any) -> Any:
-    """Read SQLite's doubles as decimals of the same digits; SQLAlchemy would round them to ten digits and fail for
-    texts.
+    """Read SQLite's doubles as decimals with the same digits.
+
+    SQLAlchemy would round them to ten digits, and fail for texts.
     """
     from sqlalchemy.types import Numeric, TypeDecorator
 
@@ -103,8 +104,9 @@ def _read_numbers_as_they_are(table: Any) -> Any:
 
 
 def _as_stored(start: Any, table: Any, url: str) -> Any:
-    """Return a second earlier for SQLite, whose times are texts: '05:00' sorts before '05:00.000000', and would be
-    missed.
+    """Return *start* as the database compares it; for SQLite a second earlier.
+
+    SQLite's times are texts: '05:00' sorts before '05:00.000000', so such a row would be missed.
     """
     if isinstance(start, datetime) and url.startswith("sqlite"):
         return start - timedelta(seconds=1)

@@ -9,8 +9,7 @@ from headrace.schemas.model import Array, Kind, Map, Optional, Record, Scalar, T
 
 
 def fitted(type_: Type, value: Any) -> Any:
-    """Return *value* in the form of a field of *type_* if nothing is lost; otherwise unchanged, for validation to
-    check.
+    """Return *value* in the form of a field of *type_* if that loses nothing; otherwise return it unchanged.
 
     Databases without booleans store 0 and 1. :func:`headrace.schemas.from_json.convert` reads numbers.
     """

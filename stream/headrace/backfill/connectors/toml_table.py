@@ -72,9 +72,7 @@ class Table:
         return Table(self._file, value, ".".join(filter(None, (self.name, key))))
 
     def reference(self, key: str) -> str:
-        """Return the value to which *key* refers: an environment variable or the text of a file, never a text in this
-        file.
-        """
+        """Return the value to which *key* refers: an environment variable, or the text of another file."""
         given = self._values.get(key)
         if not isinstance(given, dict):
             raise self.wrong(key, "a secret must not be in this file", f"refer to it: {key} = {_REFERENCE}")

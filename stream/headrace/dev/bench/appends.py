@@ -1,5 +1,4 @@
-"""Measure the cost of appending rows to BigQuery: AppendRows in Arrow beside ``insertAll``, for the same rows in
-chunks.
+"""Measure the cost of appending the same rows to BigQuery: AppendRows in Arrow beside ``insertAll``, in chunks.
 
 ``python -m headrace.dev.bench.appends <project> <subject> <chunks> <file>`` prints one JSON object;
 :func:`~headrace.dev.bench.bench_events.keep` writes the file. Headrace's rows go to the tables of *project*, the peer's

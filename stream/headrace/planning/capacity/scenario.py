@@ -130,8 +130,10 @@ def slice_of(plan: CapacityPlan, minutes: float, stall_minutes: float, lost_work
 
 
 def _parts(plan: CapacityPlan) -> int:
-    """Return the number of slices: doubled while there are too many keys, while the shards divide evenly, and while
-    there are enough workers to lose one."""
+    """Return the number of slices.
+
+    It is doubled while there are too many keys, the shards divide evenly, and there are enough workers to lose one.
+    """
     of = 1
     while plan.keys / of > MOST_KEYS and plan.shards % (2 * of) == 0 and plan.workers / (2 * of) >= LEAST_WORKERS:
         of *= 2

@@ -53,10 +53,11 @@ class TokenHistory:
 
 
 def next_history(text: str | None, created: date | None, version: str | None, today: date) -> TokenHistory:
-    """Return the history after provisioning *version*; None as *version* means that the contract makes no tokens.
+    """Return the history after provisioning *version*, which is ``None`` if the contract makes no tokens.
 
-    *text* and *created* are those of the existing table, or None without a table. A table without a history was created
-    before there were versions; its tokens have the first version.
+    Without a version, the history is unchanged. *text* and *created* are those of the existing table, or ``None``
+    without a table. A table without a history was created before there were versions; its tokens have the first
+    version.
     """
     history = TokenHistory.read(text)
     if version is None:
