@@ -274,7 +274,7 @@ def test_lines_are_counted_as_an_editor_does_across_quoted_breaks(tmp_path: Path
     read = Read(contract, [a_file(tmp_path, text, "things.csv")])
     assert [each.attributes[LINE] for each in read.messages] == ["2", "5"]
     assert read.problems == [
-        "things.csv, line 5: at: text that does not say a value of this field; write a time as 2026-01-31T13:45:00Z"
+        "things.csv, line 5: at: text that is not a value of this field; write a time as 2026-01-31T13:45:00Z"
     ]
 
 

@@ -349,7 +349,7 @@ def test_a_time_without_a_zone_is_told_where_to_say_it(tmp_path: Path, name: str
     (problem,) = Read(THING, [path]).problems
     number = 2 if path.suffix == ".csv" else 1
     assert problem == (
-        f"{name}, line {number}: at: a time without a zone; write its offset, or say the zone in the mapping: "
+        f"{name}, line {number}: at: a time without a zone; write its offset, or write the zone in the mapping: "
         'at = { column = "...", zone = "Europe/Berlin" }'
     )
 

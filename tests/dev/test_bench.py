@@ -246,7 +246,7 @@ def test_what_is_written_follows_its_schema(end_to_end: bool) -> None:
 
 
 @pytest.mark.parametrize("end_to_end", [True, False])
-def test_the_table_fits_eighty_columns_and_names_every_rival(end_to_end: bool, tmp_path: Path) -> None:
+def test_the_table_fits_eighty_columns_and_names_every_contender(end_to_end: bool, tmp_path: Path) -> None:
     shown = tmp_path / "shown"
     with shown.open("w") as file:
         print_report(figures(end_to_end), Console(file=file, width=80))

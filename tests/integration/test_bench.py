@@ -1,4 +1,4 @@
-"""Every rival moves a few events on the emulators, and what came of them is as it should be."""
+"""Every contender moves a few events on the emulators, and what came of them is as it should be."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from headrace.schemas.samples import SAMPLES
 pytestmark = pytest.mark.emulators
 
 
-def test_every_rival_moves_what_it_is_given_and_only_exactly_once_writes_each_event_once(
+def test_every_contender_moves_what_it_is_given_and_only_exactly_once_writes_each_event_once(
     emulators: object, tmp_path: Path
 ) -> None:
     said: list[str] = []
@@ -65,7 +65,7 @@ def taken_from(subscription: Subscription) -> int:
     return count
 
 
-def test_a_rival_that_ends_before_it_is_done_is_named_with_what_it_said(emulators: object, tmp_path: Path) -> None:
+def test_a_contender_that_ends_before_it_is_done_is_named_with_what_it_said(emulators: object, tmp_path: Path) -> None:
     log = tmp_path / "log"
     with (
         child([sys.executable, "-c", "raise SystemExit('no such subscription')"], {}, log) as process,

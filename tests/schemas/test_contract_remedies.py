@@ -108,7 +108,7 @@ FIELDS: list[tuple[str, Any, Any]] = [
         ("f", "double", pii("generalise", to="bucket", size=10)),
     ),
     (
-        "say it on each of its fields",
+        "write it on each of its fields",
         ("f", a_record("R", ("a", "int", NONE)), NONE),
         ("f", a_record("R", ("a", "int", NONE))),
     ),

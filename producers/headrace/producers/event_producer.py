@@ -32,7 +32,7 @@ class EventProducer:
     """
 
     def __init__(self, publisher: Publisher, *, source: str, registry: Registry) -> None:
-        self._source = _short_text(source, "source", 'say who publishes, such as "/checkout"')
+        self._source = _short_text(source, "source", 'name the application that publishes, such as "/checkout"')
         self._publisher = publisher
         self._registry = registry
         self._in_flight = InFlight()

@@ -139,7 +139,7 @@ _PARAMETERS = {Mask.PARTIAL: {"keep_first", "keep_last"}, Mask.GENERALISE: {"to"
 
 def _check_parameters(pii: Pii, where: str) -> None:
     if pii.mask is Mask.PARTIAL and not pii.keep_first + pii.keep_last:
-        raise ContractError(where, "partial keeps nothing", "say keep_first or keep_last, or use redact")
+        raise ContractError(where, "partial keeps nothing", "write keep_first or keep_last, or use redact")
     if pii.mask is Mask.GENERALISE and pii.to is None:
         raise ContractError(where, "generalise without to", f'write "to": one of {", ".join(Generalise)}')
     if pii.to is Generalise.BUCKET and pii.size is None:

@@ -58,7 +58,7 @@ class InvalidEventError(HeadraceError, ValueError, error_code="HR-103", exit_cod
 class UnreadableTextError(HeadraceError, ValueError, error_code="HR-104", exit_code=Exit.BUG):
     """A text is not a value of the wanted type. The error's text gives the problem and the remedy, never the value."""
 
-    UNLIKE = "text that does not say a value of this field"
+    UNLIKE = "text that is not a value of this field"
 
     def __init__(self, remedy: str, why: str = UNLIKE) -> None:
         super().__init__(f"{why}; {remedy}")

@@ -47,5 +47,5 @@ def two_readings(length: int) -> UndecodableError:
     name = next(header.name for header in HEADERS if header.length == length)
     return UndecodableError(
         f"one datum from the first byte, and one behind a header of {length} bytes ({name}); where no header is meant, "
-        'say "encoding": "datum" in the headrace object of the newest contract'
+        'write "encoding": "datum" in the headrace object of the newest contract'
     )

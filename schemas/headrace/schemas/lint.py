@@ -78,7 +78,7 @@ def lint_payloads(record: Record, fingerprint: str, where: str) -> None:
         raise ContractError(
             f"{where}.headrace.encoding",
             "its events often read whole behind a header of another system too",
-            'say "encoding": "datum" if producers write no header, or begin the record with a text that is never empty',
+            'write "encoding": "datum" if producers write no header, or begin the record with a text that is not empty',
         )
 
 
@@ -94,7 +94,7 @@ def _check_table(options: TableOptions, where: str) -> None:
         raise ContractError(
             f"{where}.headrace.partition",
             f"more hours than the {MAX_PARTITIONS} partitions of a table",
-            f"say expire_after_days of at most {MAX_PARTITIONS // 24}, or partition by day",
+            f"write expire_after_days of at most {MAX_PARTITIONS // 24}, or partition by day",
         )
 
 
@@ -207,7 +207,7 @@ def _check_classified(record: Record, where: str) -> None:
             raise ContractError(
                 f"{where}.{path}",
                 "a record classified as not personal as a whole",
-                'remove "pii" from it, and say it on each of its fields',
+                'remove "pii" from it, and write it on each of its fields',
             )
         elif not whole and field.pii is None:
             raise ContractError(

@@ -53,7 +53,7 @@ _FIELD_KEYS = {"name", "type", "doc", "default", "pii"}
 def parse_record(avro: Mapping[str, Any], where: str) -> Record:
     """Convert a record's JSON into a tree. ContractError gives the place, the problem and the remedy."""
     if avro.get("type") != "record":
-        raise ContractError(where, "not a record", 'an event is a record: say "type": "record"')
+        raise ContractError(where, "not a record", 'an event is a record: write "type": "record"')
     return _Parser().record(avro, where, 1)
 
 

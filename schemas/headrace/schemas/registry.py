@@ -84,7 +84,7 @@ def parse_contract(ref: SchemaRef, text: str) -> Contract:
         why = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise ContractError(where, f"not JSON ({why})", "correct the file at this place") from error
     if not isinstance(avro, dict):
-        raise ContractError(where, "not a record", 'an event is a record: say "type": "record"')
+        raise ContractError(where, "not a record", 'an event is a record: write "type": "record"')
     record = parse_record(avro, where)
     options = parse_table_options(avro.get("headrace"), f"{where}.headrace")
     record = replace(record, datum=options.encoding is Encoding.DATUM)

@@ -42,7 +42,7 @@ class File:
 
 
 class Opened(NamedTuple):
-    """An open file: *file* returns its content, *raw* its position in the stored bytes."""
+    """An open file: *file* has its content; the position of *raw* is the number of stored bytes read so far."""
 
     file: BinaryIO
     raw: BinaryIO

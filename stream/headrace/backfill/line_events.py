@@ -102,7 +102,7 @@ class Events:
         """Return a hint for finding the column. Unknown column names are not shown: they may be a line of data."""
         for number, name in enumerate(columns, 1):
             if name.strip().lower() == missing.strip().lower():
-                return f"the name of column {number} differs in capitals or spaces; say it in the mapping as it is"
+                return f"the name of column {number} differs in capitals or spaces; write it in the mapping as it is"
         wanted = [each.column for _, each in self._origins if not each.constant]
         found = [name for name in wanted if name in columns]
         if not found:
@@ -110,7 +110,7 @@ class Events:
                 f"no field takes any of its {len(columns)} columns: does the file have a "
                 "line of column names, and the delimiter that the mapping says?"
             )
-        return f"of its {len(columns)} columns these are wanted: {_some(found)}; say the others in a mapping"
+        return f"of its {len(columns)} columns these are wanted: {_some(found)}; name the others in a mapping"
 
     def message(self, line: Line, place: Place) -> Message:
         """Return the message of *line*.
@@ -172,7 +172,7 @@ class Events:
                 raise InvalidEventError(each.name, NO_UTF8, "convert the file to UTF-8")
             if getattr(bare(each.type), "kind", None) in INSTANTS and lacks_zone(value, origin):
                 mapped = f'{each.name} = {{ column = "...", zone = "Europe/Berlin" }}'
-                remedy = f"write its offset, or say the zone in the mapping: {mapped}"
+                remedy = f"write its offset, or write the zone in the mapping: {mapped}"
                 raise InvalidEventError(each.name, "a time without a zone", remedy)
 
     def _too_old(self, line: Line, place: Place) -> str:

@@ -45,7 +45,7 @@ def in_utc(local: datetime, zone: ZoneInfo, gap: Gap, ambiguous: Ambiguous) -> d
     match ambiguous:
         case Ambiguous.REFUSE:
             raise UnreadableTextError(
-                'give it an offset, or say ambiguous = "earlier" or "later" beside the zone in the mapping',
+                'give it an offset, or write ambiguous = "earlier" or "later" beside the zone in the mapping',
                 f"a local time that clocks in {zone} show twice",
             )
         case Ambiguous.EARLIER:
@@ -60,7 +60,7 @@ def _shifted(first: datetime, gap: Gap) -> datetime:
     match gap:
         case Gap.REFUSE:
             raise UnreadableTextError(
-                'give it an offset, or say gap = "shift" beside the zone in the mapping',
+                'give it an offset, or write gap = "shift" beside the zone in the mapping',
                 f"a local time that no clock in {first.tzinfo} shows",
             )
         case Gap.SHIFT:

@@ -170,7 +170,7 @@ def _told_apart(mapping: Mapping, contract: Contract) -> Mapping:
     if not contract.options.identity and not mapping.identity:
         raise MappingError(
             contract.subject,
-            "nothing says which lines are the same event: its contract declares no identity",
+            "lines have no identity: its contract declares none",
             'declare it in the contract, or name columns in the mapping: identity = ["order", "line"]',
         )
     return mapping

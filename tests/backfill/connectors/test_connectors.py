@@ -396,7 +396,7 @@ def test_decimals_of_sqlite_are_its_doubles_as_they_are_printed(tmp_path: Path, 
     assert [each.partition(": price: ")[2].partition(";")[0] for each in read.problems] == [
         "not a value of this field (got Decimal)",
         "not a value of this field (got Decimal)",
-        "text that does not say a value of this field",
+        "text that is not a value of this field",
         "no number (got float)",
     ]
 
