@@ -113,7 +113,7 @@ def test_ids_of_columns_are_the_same_in_every_format(tmp_path: Path) -> None:
 
 
 def test_a_subject_whose_events_nothing_tells_apart_is_refused() -> None:
-    with pytest.raises(MappingError, match=r"booking_created: nothing says .* identity = "):
+    with pytest.raises(MappingError, match=r"booking_created: lines have no identity.* identity = "):
         read_mapping(None, BOOKING)
 
 
