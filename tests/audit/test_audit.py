@@ -164,7 +164,7 @@ def test_why_it_is_no_time_is_said_in_words_of_the_option(text: str, why: str) -
 
 
 def test_grace_is_a_duration_and_may_be_none() -> None:
-    assert (parse_grace("0s"), parse_grace("5m")) == (timedelta(), timedelta(minutes=5))
+    assert [parse_grace(text) for text in ("0s", "0m", "00d", "5m")] == [timedelta()] * 3 + [timedelta(minutes=5)]
     with pytest.raises(ScopeError, match="--grace"):
         parse_grace("soon")
 

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from headrace.backfill import reading_process
+from headrace.backfill.avro_file import MAX_HEADER_BYTES
 from headrace.backfill.avro_lines import _long
 from headrace.backfill.backfill_errors import BackfillError, MappingError
 from headrace.backfill.file_line import Unreadable
@@ -99,6 +100,14 @@ AVRO = {
 def test_what_an_avro_file_declares_is_bounded(tmp_path: Path, says: str) -> None:
     with pytest.raises(BackfillError, match=says):
         Read(THING, [a_file(tmp_path, AVRO[says], "things.avro")], a_mapping(tmp_path, ""))
+
+
+def test_a_header_of_avro_is_bounded_as_a_whole(tmp_path: Path) -> None:
+    half = b"x" * (MAX_HEADER_BYTES // 2 + 1)
+    path = tmp_path / "things.avro"
+    path.write_bytes(b"Obj\x01" + _long(1) + _long(len(half)) + half + _long(len(half)) + half)
+    with pytest.raises(BackfillError, match="a part of a size that is not between 0 and"):
+        Read(THING, [path])
 
 
 def test_the_blocks_before_a_broken_one_are_read(tmp_path: Path) -> None:

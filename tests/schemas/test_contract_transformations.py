@@ -65,6 +65,7 @@ def test_rollups_are_no_work_of_the_job() -> None:
         ({"rollups": [rollup(name="things")]}, "rollups.things", "named twice"),
         ({"rollups": [rollup(), rollup()]}, "rollups.sizes", "named twice"),
         ({"rollups": [rollup(measures={})]}, "rollups.sizes.measures", "empty"),
+        ({"rollups": [rollup(by={"Not a name": "size"})]}, "rollups.sizes.by", "invalid name"),
         ({"rollups": [rollup(measures={"size": "COUNT(*)"})]}, "rollups.sizes.measures", "used twice"),
         ({"rollups": [rollup(group="size")]}, "rollups.sizes", "unknown key 'group'"),
         ({"rollups": [rollup(by=["size"])]}, "rollups.sizes.by", "not a JSON object"),

@@ -98,7 +98,8 @@ def _derived(given: Mapping[str, Any], where: str) -> Derived:
     type_ = bare(parse_type(given.get("type"), f"{where}.type"))
     if not isinstance(type_, Scalar | Decimal):
         raise ContractError(f"{where}.type", "not one plain value", "use a type such as long, double, string or date")
-    field = Field(_name(given.get("name"), where), Optional(type_), _text(given.get("doc", ""), f"{where}.doc"))
+    name, doc = _name(given.get("name"), f"{where}.name"), _text(given.get("doc", ""), f"{where}.doc")
+    field = Field(name, Optional(type_), doc)
     expression = _expression(given["expression"], f"{where}.expression") if "expression" in given else None
     return Derived(field, expression)
 
@@ -106,7 +107,7 @@ def _derived(given: Mapping[str, Any], where: str) -> Derived:
 def _rollup(given: Mapping[str, Any], where: str) -> Rollup:
     _refuse_unknown(given, _ROLLUP_KEYS, where)
     rollup = Rollup(
-        name=_name(given.get("name"), where),
+        name=_name(given.get("name"), f"{where}.name"),
         doc=_text(given.get("doc", ""), f"{where}.doc"),
         where=_expression(given["where"], f"{where}.where") if "where" in given else None,
         by=tuple(_columns(given.get("by", {}), f"{where}.by")),
@@ -152,7 +153,7 @@ def _refuse_unknown(given: Mapping[str, Any], known: tuple[str, ...], where: str
 def _name(value: object, where: str) -> str:
     if not isinstance(value, str) or not _NAME.fullmatch(value):
         raise ContractError(
-            f"{where}.name",
+            where,
             "missing" if value is None else "invalid name",
             f"use at most {MAX_NAME} lower-case letters, digits and _, beginning with a letter",
         )

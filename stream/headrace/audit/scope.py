@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,7 @@ from headrace.schemas.times import read_datetime, to_utc
 GRACE: Final = timedelta(minutes=1)
 _BEGINNING: Final = datetime(1, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+_NO_TIME: Final = re.compile(r"0+[smhd]")
 
 
 class ScopeError(HeadraceError, ValueError, error_code="HR-801", exit_code=Exit.USAGE):
@@ -98,7 +100,7 @@ def parse_grace(text: str) -> timedelta:
         ScopeError: invalid duration.
     """
     try:
-        return timedelta() if text == "0s" else parse_duration(text, "--grace")
+        return timedelta() if _NO_TIME.fullmatch(text) else parse_duration(text, "--grace")
     except ContractError as error:
         raise ScopeError('--grace: invalid duration; write a number and s, m, h or d, such as "1m"') from error
 

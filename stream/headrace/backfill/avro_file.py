@@ -49,7 +49,8 @@ def read_header(file: BinaryIO) -> Header:
             count = -count
             _read_long(file)  # the size of this part in bytes
         for _ in range(count):
-            key, value = (_read_exactly(file, _read_long(file), left) for _ in range(2))
+            key = _read_exactly(file, _read_long(file), left)
+            value = _read_exactly(file, _read_long(file), left - len(key))
             left -= len(key) + len(value) + 2
             metadata[key] = value
     codec = metadata.get(b"avro.codec", b"null").decode(errors="replace")
