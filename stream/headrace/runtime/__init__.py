@@ -1,1 +1,1 @@
-"""What a process needs around it: Google clients, logs, the clock, child processes, exit codes."""
+"""The surroundings of a process: Google clients, logs, the clock, child processes, exit codes."""

@@ -1,4 +1,4 @@
-"""Failures of calls in sentences with a remedy: never the name of an exception."""
+"""Sentences about failed calls, each with a remedy. They never name an exception."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _TABLE: Final = re.compile(r"[^/.:\s]+\.[^/.:\s]+\.[^/.:\s]+")
 
 
 def in_words(error: BaseException, need: str) -> str:
-    """Return a sentence on *error*; *need* is ``place: who needs what there; remedy``.
+    """Return a sentence about *error*; *need* has the form ``place: who needs what there; remedy``.
 
     >>> need = "projects/p/topics/t: the job needs roles/pubsub.publisher on it; `headrace provision` makes it"
     >>> in_words(NotFound("x"), need)
@@ -55,11 +55,11 @@ def in_words(error: BaseException, need: str) -> str:
         case GoogleAPICallError():
             return f"{place}: the service answers {_answer(error)}; {what}"
         case _:
-            return f"{error}: {need}"  # of ours: its text is a sentence
+            return f"{error}: {need}"  # an error of Headrace: its text is a sentence
 
 
 def plain(sentence: str) -> str:
-    """*sentence*, with the table that it begins with named as people name it.
+    """Return *sentence* with the table at its beginning written as ``project.dataset.table``.
 
     >>> plain("projects/p/datasets/d/tables/t: it has no column a"), plain("`p.d.t`: it has no column a")
     ('p.d.t: it has no column a', 'p.d.t: it has no column a')

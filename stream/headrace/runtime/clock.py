@@ -6,5 +6,5 @@ import time
 
 
 def now_micros() -> int:
-    """Microseconds since 1970, UTC."""
+    """Return the microseconds since 1970, in UTC."""
     return time.time_ns() // 1000

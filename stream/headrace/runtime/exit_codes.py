@@ -1,4 +1,4 @@
-"""Which exit code an error gives a command, and the sentence that goes with it."""
+"""The exit code of a command that ends with an error, and the sentence that it prints."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 from headrace.errors import Exit, HeadraceError
 from headrace.runtime.extras import explain_missing
 
-# Errors of Google's clients and of the standard library, by name: then no client need be imported.
+# Errors of Google's clients and of the standard library. They are listed by name so that no client is imported here.
 _BY_NAME: Final = {
     "NotFound": Exit.CONFIGURATION,
     "DefaultCredentialsError": Exit.PERMISSION,
@@ -34,7 +34,7 @@ _BY_NAME: Final = {
     "Redirection": Exit.UNREACHABLE,
     "FutureTimeoutError": Exit.UNREACHABLE,
     "HTTPError": Exit.UNREACHABLE,
-    # What the system refuses is its state, not a bug: a file that is not there, a folder where a file is wanted.
+    # The state of the system causes these errors, not a bug: a missing file, or a folder in place of a file.
     "OSError": Exit.CONFIGURATION,
 }
 

@@ -1,4 +1,4 @@
-"""Which distribution or extra of Headrace brings a module, for the sentence that says what to install."""
+"""The distribution or extra of Headrace that installs a module, for errors about missing modules."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def install(module: str) -> str:
 
 
 def require(module: str) -> None:
-    """Refuse to go on without *module*, before any work is done.
+    """Check that *module* is installed, before any work is done.
 
     Raises:
         ModuleNotFoundError: it is not installed.
@@ -71,12 +71,12 @@ def require(module: str) -> None:
 
 
 def explain_missing(error: BaseException) -> str | None:
-    """Return the sentence for an import that failed because a distribution or an extra is missing; None for others."""
+    """Return a sentence if *error* is an import of a module whose distribution or extra is missing, else None."""
     each: BaseException | None = error
     while isinstance(each, ImportError):
         if module := _missing(each):
             return f"{module} is not installed; run {install(module)}"
-        each = each.__cause__  # Google's clients raise their own ImportError from it
+        each = each.__cause__  # Google's clients raise an ImportError of their own from the original one
     return None
 
 
@@ -84,8 +84,10 @@ def _missing(error: ImportError) -> str | None:
     if isinstance(error, ModuleNotFoundError):
         parts = (error.name or "").split(".")
         parents = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
-        below = (each for each in _INSTALLED_BY if each.startswith(f"{error.name}."))  # google, with nothing in it
+        below = (
+            each for each in _INSTALLED_BY if each.startswith(f"{error.name}.")
+        )  # e.g. google: nothing below it is installed
         return next((each for each in parents if each in _INSTALLED_BY), next(below, None))
-    found = _NOT_IN_PACKAGE.match(error.msg or "")  # `from google.cloud import x`, where others of google.cloud are
+    found = _NOT_IN_PACKAGE.match(error.msg or "")  # `from google.cloud import x`: google.cloud exists without x
     module = f"{found[2]}.{found[1]}" if found else ""
     return module if module in _INSTALLED_BY else None

@@ -1,6 +1,6 @@
-"""Named places where a test may kill the process: ``HEADRACE_CRASH_AT=name:nth``, listed in docs/failpoints.md.
+"""Failpoints: named places in the code where a test can kill the process, by ``HEADRACE_CRASH_AT=name:nth``.
 
-Unset, a place costs one call of an empty function.
+docs/failpoints.md lists them. Without the variable, a failpoint costs one call of an empty function.
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ class FailpointError(HeadraceError, ValueError, error_code="HR-304", exit_code=E
 
 
 def crashing_at(plan: str) -> Callable[[str], None]:
-    """Make the function that kills this process, as ``kill -9`` would, when it reaches a name for the nth time.
+    """Return a function that kills this process, as ``kill -9`` does, at the nth call with the name in *plan*.
 
     Raises:
-        FailpointError: *plan* is not ``name:nth`` with a known name and a number from 1 on.
+        FailpointError: *plan* is not ``name:nth`` with a known name and a number of at least 1.
     """
     name, _, text = plan.partition(":")
     if name not in NAMES or not (text.isascii() and text.isdigit()) or int(text) < 1:

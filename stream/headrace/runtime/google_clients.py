@@ -1,6 +1,6 @@
-"""The one place that opens Google clients, on the emulators when their variables are set.
+"""The one place that opens Google clients. They connect to emulators where the emulators' variables are set.
 
-Each takes half a second to import: a command waits for those that it opens, and for no others.
+Each client takes half a second to import, so a function imports only the client that it opens.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ RETRY_SECONDS: Final = 60.0
 PUBSUB: Final = "PUBSUB_EMULATOR_HOST"
 BIGQUERY: Final = "BIGQUERY_EMULATOR_HOST"
 BIGQUERY_STORAGE: Final = "BIGQUERY_STORAGE_EMULATOR_HOST"
-STORAGE: Final = "STORAGE_EMULATOR_HOST"  # of Cloud Storage; Google's client reads it itself
-# Left to itself gRPC waits up to two minutes before it connects again, and after an outage all would wait with it.
+STORAGE: Final = "STORAGE_EMULATOR_HOST"  # Cloud Storage; Google's client reads this variable itself
+# By default, gRPC waits up to two minutes before it connects again, and the job would wait as long after an outage.
 _RECONNECT: Final = [("grpc.max_reconnect_backoff_ms", 5_000)]
-_OWN_CONNECTION: Final = [("grpc.use_local_subchannel_pool", 1)]  # by default, clients of one address share one
+_OWN_CONNECTION: Final = [("grpc.use_local_subchannel_pool", 1)]  # by default, clients of an address share one
 _OPTIONS: Final = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1), *_RECONNECT]
 
 
 def emulator_host(variable: str) -> str | None:
-    """The ``host:port`` of an emulator; its variable may have a scheme, as Google's BigQuery client wants it."""
+    """Return the ``host:port`` in an emulator's *variable*, without the scheme that Google's BigQuery client needs."""
     given = os.environ.get(variable, "").strip()
     return given.removeprefix("http://").removeprefix("https://").rstrip("/") or None
 
 
 def open_gapic_publisher() -> PublisherClient:
-    """Open a client that publishes requests as they are given, with any attribute name."""
+    """Open a client that publishes requests unchanged, with attributes of any name."""
     from google.pubsub_v1 import PublisherClient
     from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 
@@ -63,7 +63,7 @@ def open_bigquery(project: str) -> bigquery.Client:
     host = emulator_host(BIGQUERY)
 
     class Client(bigquery.Client):
-        """The client, which repeats what fails for a minute at most: by itself for ten, in silence."""
+        """A client that retries a failed call for one minute at most; Google's retries for ten, without a message."""
 
         def _call_api(self, retry: Any, *arguments: Any, **named: Any) -> Any:
             limited = retry and retry.with_timeout(min(retry.timeout or RETRY_SECONDS, RETRY_SECONDS))
@@ -75,7 +75,7 @@ def open_bigquery(project: str) -> bigquery.Client:
 
 
 def open_write(project: str) -> BigQueryWriteClient:
-    """Open a client for appends; *project* is the one whose quota pays."""
+    """Open a client for appends that uses the quota of *project*."""
     from google.cloud.bigquery_storage_v1 import BigQueryWriteClient
     from google.cloud.bigquery_storage_v1.services.big_query_write.transports import BigQueryWriteGrpcTransport
 
@@ -87,16 +87,16 @@ def open_write(project: str) -> BigQueryWriteClient:
 
 
 def open_secrets() -> SecretManagerServiceClient:
-    """Open a client that reads keys; there is no emulator for it."""
+    """Open a client that reads keys; Secret Manager has no emulator."""
     from google.cloud.secretmanager_v1 import SecretManagerServiceClient
 
     return SecretManagerServiceClient()
 
 
 def describe_emulators() -> str | None:
-    """One line that says which emulators are used instead of Google Cloud; None when none is.
+    """Return one line that lists the emulators used instead of Google Cloud, or None if no emulator is used.
 
-    Google's own clients, such as the one in Beam, refuse a scheme in their variable, so it is removed from it here.
+    Also remove the scheme from Pub/Sub's variable: Google's own clients, such as the one in Beam, refuse a scheme.
     """
     if pubsub_host := emulator_host(PUBSUB):
         os.environ[PUBSUB] = pubsub_host
@@ -107,7 +107,7 @@ def describe_emulators() -> str | None:
 
 
 def _transport(class_: Any, more: Sequence[tuple[str, Any]] = ()) -> Any:
-    """The client's own transport, but for how long its channel waits before it connects again."""
+    """Return the client's own transport with a shorter wait before its channel connects again."""
 
     def channel(host: str, *, options: Sequence[tuple[str, Any]], **given: Any) -> Any:
         return class_.create_channel(host, options=[*options, *_RECONNECT, *more], **given)

@@ -1,4 +1,4 @@
-"""Logs of a running job: an event's name and a few fields, never a payload, an id or a personal value."""
+"""Logs of a running job. A log line has a name and a few fields, never a payload, an id or a personal value."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ _LOG = structlog.get_logger("headrace")
 
 
 def set_up_logs(format_: str) -> None:
-    """Log to stderr: lines for a person (``text``), one JSON object a line (``json``), or what fits (``auto``)."""
+    """Log to stderr: lines for people (``text``) or one JSON object a line (``json``).
+
+    With ``auto``, log text to a terminal and JSON elsewhere.
+    """
     as_text = format_ == "text" or (format_ == "auto" and sys.stderr.isatty())
     renderers: list[Processor] = [structlog.processors.JSONRenderer()]  # in ASCII
     if as_text:
@@ -32,7 +35,7 @@ def set_up_logs(format_: str) -> None:
 
 
 def warn_of_fallback() -> None:
-    """Log a warning, with the remedy, where the pure-Python fallback decodes."""
+    """Log a warning, with the remedy, if the pure-Python fallback decodes events."""
     remedy = fallback_remedy()
     if remedy is not None:
         _LOG.warning(
@@ -42,5 +45,5 @@ def warn_of_fallback() -> None:
 
 
 def _safe_texts(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
-    """Names of files and answers of servers are among them: a terminal obeys none."""
+    """Escape control characters in texts such as file names and servers' answers, so that no terminal obeys them."""
     return {name: safe(value) if isinstance(value, str) else value for name, value in event.items()}

@@ -1,8 +1,8 @@
-"""A small HTTP server for pages that a stranger may ask for: one thread, few files, and nobody keeps it waiting.
+"""A small HTTP server for pages that untrusted clients may request: one thread, few files, no waiting for slow clients.
 
-Whoever reaches the port can open connections and say nothing, or a byte a second. Each has a deadline, there are never
-more than :data:`CONNECTIONS` at a time, and one more takes the place of the oldest. So an engine whose process may open
-256 files goes on to open the files that it needs, and a probe is answered among thousands of idle connections.
+Any client that reaches the port can open connections and send nothing, or one byte a second. So each connection has a
+deadline, at most :data:`CONNECTIONS` are open at a time, and a further one replaces the oldest. An engine whose process
+may open 256 files can therefore still open its own files, and probes get answers among thousands of idle connections.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from typing import Final, NamedTuple, TypeAlias
 from headrace.errors import Exit, HeadraceError
 
 HIGHEST_PORT: Final = 65_535
-CONNECTIONS: Final = 64  # at most, and never more than a share of the files that the process may open
-SHARE: Final = 8
+CONNECTIONS: Final = 64  # at most; fewer where the process may open few files
+SHARE: Final = 8  # connections use at most one eighth of the files that the process may open
 SECONDS: Final = 5.0  # for a whole request and its answer
 REQUEST_BYTES: Final = 8 * 1024
-WAITING: Final = 1024  # connections that the kernel holds, which cost no file of ours
-_WAIT_SECONDS: Final = 0.1  # after a connection that could not be accepted, for want of files
+WAITING: Final = 1024  # connections in the kernel's backlog; they use no file of this process
+_WAIT_SECONDS: Final = 0.1  # after a connection that could not be accepted because no file was free
 
 
 class AddressError(HeadraceError, OSError, error_code="HR-509", exit_code=Exit.CONFIGURATION):
-    """The health pages cannot be served at this address. The text says why and the remedy."""
+    """The health pages cannot be served at this address. The text gives the cause and the remedy."""
 
 
 class Page(NamedTuple):
-    """What is answered."""
+    """The answer to one request."""
 
     status: HTTPStatus
     type: str
@@ -45,10 +45,10 @@ Pages: TypeAlias = Callable[[str], Page]
 
 @contextmanager
 def serving(address: str, pages: Pages) -> Iterator[None]:
-    """Answer GET requests at *address* (``host:port``) with what *pages* gives for a path, while the block runs.
+    """Answer GET requests at *address* (``host:port``) while the block runs; *pages* returns the page of a path.
 
     Raises:
-        AddressError: nothing can be served there.
+        AddressError: the server cannot listen at *address*.
     """
     with _listening(address) as listener:
         loop = asyncio.new_event_loop()
@@ -65,7 +65,7 @@ def serving(address: str, pages: Pages) -> Iterator[None]:
 def _listening(address: str) -> socket.socket:
     host, _, port = address.rpartition(":")
     host = host.strip("[]") or "127.0.0.1"
-    if int(port) > HIGHEST_PORT:  # getaddrinfo takes it modulo 65,536
+    if int(port) > HIGHEST_PORT:  # getaddrinfo would take the number modulo 65,536
         raise AddressError(f"{address}: a port is at most {HIGHEST_PORT}")
     try:
         (family, *_, place), *_ = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)
@@ -86,12 +86,12 @@ def _run(loop: asyncio.AbstractEventLoop, task: asyncio.Task[None]) -> None:
 
 
 def _at_most() -> int:
-    """How many connections are kept: their files are taken from those that the process may open."""
+    """Return how many connections may be open, by the number of files that the process may open."""
     return max(min(CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // SHARE), 1)
 
 
 class _Server:
-    """Accepts one connection at a time, in one thread."""
+    """A server that accepts one connection at a time, in one thread."""
 
     def __init__(self, listener: socket.socket, pages: Pages) -> None:
         self._listener = listener
@@ -113,14 +113,14 @@ class _Server:
             await self._drop_the_oldest()
         try:
             connection, _ = await loop.sock_accept(self._listener)
-        except OSError:  # no file is left, or the client has gone
+        except OSError:  # no file is free, or the client has closed the connection
             await self._drop_the_oldest()
             await asyncio.sleep(_WAIT_SECONDS)
             return
         task = loop.create_task(self._converse(connection))
         self._open[task] = None
         task.add_done_callback(self._forget)
-        await asyncio.sleep(0)  # whoever asks at once is answered before the next is let in
+        await asyncio.sleep(0)  # answer a request that has already arrived before accepting the next connection
 
     async def _drop_the_oldest(self) -> None:
         for task in list(self._open)[:1]:
@@ -146,14 +146,14 @@ class _Server:
 
 
 async def _request(connection: socket.socket) -> bytes:
-    """What comes up to the empty line; ConnectionError when the client ends before, or says too much."""
-    said = b""
-    while b"\r\n\r\n" not in said:
+    """Read a request up to its empty line; raise ConnectionError if it ends early or exceeds REQUEST_BYTES."""
+    received = b""
+    while b"\r\n\r\n" not in received:
         more = await asyncio.get_running_loop().sock_recv(connection, REQUEST_BYTES)
-        said += more
-        if not more or len(said) > REQUEST_BYTES:
+        received += more
+        if not more or len(received) > REQUEST_BYTES:
             raise ConnectionError("no request")
-    return said
+    return received
 
 
 def _written(page: Page) -> bytes:

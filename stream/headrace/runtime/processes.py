@@ -1,6 +1,7 @@
-"""Child processes that never outlive us and run no code of the working folder; waiting to be told to end, and ending.
+"""Child processes, signals, and the end of the program.
 
-Every child of ours is started here (``tests/backfill/test_reading_process.py`` looks for others).
+A child process ends with its parent, and imports no code from the working folder. Every child process of Headrace is
+started here (``tests/backfill/test_reading_process.py`` looks for others).
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from typing import Any, Final, NoReturn
 
 from headrace.runtime.standard_streams import OutputError
 
-# A program of its own that asks Linux to kill it when its parent ends, and then becomes the command. Asking between
-# fork and exec instead would run gRPC's fork handlers in the child, which now and then abort it.
+# This program asks Linux to kill it when its parent ends, and then becomes the command. A request between fork and
+# exec instead would run gRPC's fork handlers in the child, which sometimes abort it.
 _TIE: Final = """
 import ctypes, os, signal, sys
 ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
@@ -29,15 +30,15 @@ if os.getppid() == int(sys.argv[1]):
 
 
 def tied(command: Sequence[str]) -> list[str]:
-    """Give *command* as one that ends with this process, however this process ends."""
+    """Return a command that runs *command* and ends when this process ends, even if this process is killed."""
     return [sys.executable, "-I", "-S", "-c", _TIE, str(os.getpid()), *command]
 
 
 def python(module: str, *arguments: str) -> list[str]:
-    """The command that runs *module* in another Python, which imports nothing from the working folder.
+    """Return the command that runs *module* in another Python, which imports nothing from the working folder.
 
-    ``python -m`` alone puts that folder first, before the standard library: a ``pickle.py`` beside somebody's data
-    would be run. ``PYTHONPATH`` stays, so that a child finds what its parent has found.
+    ``python -m`` alone searches that folder before the standard library, so a ``pickle.py`` beside the data would run.
+    ``PYTHONPATH`` is kept, so that a child finds the modules that its parent found.
     """
     return [sys.executable, "-P", "-m", module, *arguments]
 
@@ -45,19 +46,22 @@ def python(module: str, *arguments: str) -> list[str]:
 def start(
     command: Sequence[str], environment: Mapping[str, str] | None = None, **options: Any
 ) -> subprocess.Popen[Any]:
-    """Start *command*, which ends with this process; *environment* lies over ours, *options* are those of Popen."""
+    """Start *command* so that it ends with this process.
+
+    *environment* overrides variables of this process; *options* are those of Popen.
+    """
     return subprocess.Popen(tied(command), env=child_environment({**os.environ, **(environment or {})}), **options)
 
 
 def run(command: Sequence[str], environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Run *command* to its end, as :func:`start` does, and give what it printed as text."""
+    """Run *command* to its end, started as by :func:`start`, and return its output as text."""
     with start(command, environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         out, err = process.communicate()
     return subprocess.CompletedProcess(command, process.returncode, out, err)
 
 
 def child_environment(variables: Mapping[str, str]) -> dict[str, str]:
-    """*variables* without the working folder in ``PYTHONPATH``, where an empty entry stands for it.
+    """Return *variables* without the working folder in ``PYTHONPATH``, where an empty entry means that folder.
 
     >>> child_environment({"PYTHONPATH": ":/opt/functions", "HOME": "/home/me"})
     {'PYTHONPATH': '/opt/functions', 'HOME': '/home/me'}
@@ -70,7 +74,7 @@ def child_environment(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def wait_for_interrupt() -> None:
-    """Wait until Ctrl-C or SIGTERM, and take it."""
+    """Wait for Ctrl-C or SIGTERM, and consume the signal."""
     signals = {signal.SIGINT, signal.SIGTERM}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     signal.sigwait(signals)
@@ -80,10 +84,10 @@ def wait_for_interrupt() -> None:
 def stop_on_signals(stop: threading.Event) -> None:
     """Set *stop* at SIGTERM or Ctrl-C.
 
-    A thread sets it. A handler interrupts the main thread anywhere, also where that holds the lock of *stop*: in
-    ``wait``, or in the handler of the signal before. Then it would wait for itself.
+    A thread sets *stop*, not the signal handler. A handler can interrupt the main thread while that holds the lock of
+    *stop*, in ``wait`` or in an earlier handler, and would then wait for itself.
     """
-    came: queue.SimpleQueue[int] = queue.SimpleQueue()  # whose put may interrupt anything, itself too
+    came: queue.SimpleQueue[int] = queue.SimpleQueue()  # its put is reentrant, so a handler may call it anywhere
 
     def handle(number: int, frame: Any) -> None:
         came.put(number)
@@ -98,21 +102,21 @@ def stop_on_signals(stop: threading.Event) -> None:
 
 
 def run_program(main: Callable[[], object]) -> NoReturn:
-    """Run *main* as all that this process is for, and end with its exit code, without taking Python apart.
+    """Run *main* as the whole program, and end the process with its exit code, without finalising Python's objects.
 
-    Threads are waited for and what is registered with atexit is done, as ever. What is left out is the collecting of
-    every object: that of a gRPC call takes a lock, and a daemon thread of gRPC may have been stopped while it held it.
-    The work was done then, and the process never ended (``_MultiThreadedRendezvous.__del__`` in grpc/_channel.py).
+    As usual, the process waits for threads and runs the functions registered with atexit. It does not finalise every
+    object: the finaliser of a gRPC call takes a lock, which a stopped daemon thread of gRPC may still hold. The process
+    would then never end (``_MultiThreadedRendezvous.__del__`` in grpc/_channel.py).
     """
     code: object = 1
 
     def leave() -> None:
         for stream in (sys.stdout, sys.stderr):
-            with suppress(OSError, OutputError, ValueError):  # nobody reads any more, or it is full or closed
+            with suppress(OSError, OutputError, ValueError):  # the reader has gone, or the stream is full or closed
                 stream.flush()
         os._exit(code if isinstance(code, int) else 1)
 
-    atexit.register(leave)  # the first to be registered is the last to be called
+    atexit.register(leave)  # atexit calls first what was registered last, so this runs at the very end
     try:
         main()
     except SystemExit as ended:

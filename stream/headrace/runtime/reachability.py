@@ -1,7 +1,7 @@
-"""Whether a service answers at all: asked once before a command works, so that nobody waits in silence.
+"""A check, before a command starts its work, that each service answers.
 
-Google's clients repeat what fails for up to ten minutes without a word. Whoever mistyped an address, or has no network,
-hears so here within seconds.
+Google's clients retry a failed call for up to ten minutes without a message. This check reports a mistyped address or a
+missing network within seconds.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class UnreachableError(HeadraceError, ConnectionError, error_code="HR-510", exit
 
 
 class Service(Enum):
-    """What commands talk to: its name, the variable that points at an emulator, and its host at Google."""
+    """A service that commands call: its name, the variable with its emulator's address, and its host at Google."""
 
     PUBSUB = ("Pub/Sub", PUBSUB, "pubsub.googleapis.com")
     BIGQUERY = ("BigQuery", BIGQUERY, "bigquery.googleapis.com")
@@ -36,19 +36,19 @@ class Service(Enum):
 
     @property
     def place(self) -> str:
-        """The service and where it is, for people."""
+        """The service's name and address, for people."""
         title, variable, host = self.value
         return f"{title} at {emulator_host(variable) or host}"
 
 
-JOB: Final = (Service.PUBSUB, Service.BIGQUERY, Service.WRITE)  # what the job itself talks to
+JOB: Final = (Service.PUBSUB, Service.BIGQUERY, Service.WRITE)  # the services that the job itself calls
 
 
 def reach(*services: Service, seconds: float | None = None) -> None:
-    """Wait until each service answers; after some seconds, say what is waited for.
+    """Wait until each service answers; after NOTICE_SECONDS, print which service has not answered yet.
 
     Raises:
-        UnreachableError: one did not answer within *seconds*, by default REACH_SECONDS.
+        UnreachableError: a service did not answer within *seconds*, by default REACH_SECONDS.
     """
     seconds = REACH_SECONDS if seconds is None else seconds
     for service in services:
@@ -60,17 +60,17 @@ def reach(*services: Service, seconds: float | None = None) -> None:
 
 @cache
 def reach_storage(place: str) -> None:
-    """Wait until Cloud Storage answers at *place*, ``Service.STORAGE.place``; asked once in a process.
+    """Wait until Cloud Storage answers at *place*, ``Service.STORAGE.place``; ask only once in a process.
 
     Raises:
-        UnreachableError: it did not.
+        UnreachableError: it did not answer.
     """
     reach(Service.STORAGE)
 
 
 @contextmanager
 def announced_when_slow(sentence: str) -> Iterator[None]:
-    """Say *sentence* when the block takes longer than NOTICE_SECONDS."""
+    """Print *sentence* if the block takes longer than NOTICE_SECONDS."""
     timer = threading.Timer(NOTICE_SECONDS, say, (sentence,))
     timer.daemon = True
     timer.start()
@@ -90,7 +90,7 @@ def _remedy(service: Service) -> str:
 
 
 def _answers(service: Service, seconds: float) -> str | None:
-    """Why a service does not answer; None when it does, whatever it answers."""
+    """Return why a service does not answer, or None if it gives any answer, even an error."""
     by_http = service in (Service.BIGQUERY, Service.STORAGE)
     ask: Callable[[Service, float], str | None] = _http if by_http else _grpc
     return ask(service, seconds)

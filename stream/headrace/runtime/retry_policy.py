@@ -1,7 +1,7 @@
-"""The one retry policy: which errors are worth another attempt, and how long to pause before it.
+"""The one retry policy: the errors that are worth another attempt, and the pause before it.
 
 ``call`` retries for a limited time, for commands and libraries. The engine retries until it is stopped
-(``headrace.engine.retry``), by the same errors and pauses.
+(``headrace.engine.retry``), after the same errors and with the same pauses.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ from headrace.errors import Exit, HeadraceError
 FIRST_SECONDS: Final = 0.2
 LONGEST_SECONDS: Final = 15.0
 NO_RETRY: Final[Any] = None
-"""For calls of Google's BigQuery client, whose signatures say Retry and which take None."""
+"""None, for calls of Google's BigQuery client: their signatures require a Retry, but they accept None."""
 T = TypeVar("T")
 
 
 class RetryableError(HeadraceError, error_code="HR-516", exit_code=Exit.BUG):
-    """Base of errors of Headrace that are worth another attempt."""
+    """Base class of Headrace's errors that are worth another attempt."""
 
 
 RETRYABLE: Final[tuple[type[Exception], ...]] = (
     Cancelled,
     Conflict,
-    NotFound,  # what is missing may be created meanwhile, and a permission may be granted
+    NotFound,  # the resource may be created meanwhile, or the permission granted
     Forbidden,
     Unauthorized,
     TooManyRequests,
@@ -59,11 +59,11 @@ RETRYABLE: Final[tuple[type[Exception], ...]] = (
 
 
 CALL_ERRORS: Final[tuple[type[Exception], ...]] = (GoogleAPICallError, *RETRYABLE)
-"""Everything that a call of a Google client raises when the service refuses or does not answer."""
+"""The errors of a call of a Google client when the service refuses it or does not answer."""
 
 
 class Backoff(Iterator[float]):
-    """Pauses in seconds, which double from *first* to *longest*; each is drawn between its half and the whole."""
+    """Pauses in seconds, which double from *first* to *longest*; each is reduced at random, to a half at least."""
 
     def __init__(self, first: float = FIRST_SECONDS, longest: float = LONGEST_SECONDS) -> None:
         self._first = self._next = first
@@ -77,14 +77,15 @@ class Backoff(Iterator[float]):
         return pause * random.uniform(0.5, 1.0)  # noqa: S311 not a secret
 
     def reset(self) -> None:
-        """Begin with the first pause again."""
+        """Start again with the first pause."""
         self._next = self._first
 
 
 def call(attempt: Callable[[], T], seconds: float) -> T:
     """Call *attempt* until it succeeds, and return its result.
 
-    Raises the last error once no further attempt would begin within *seconds*, and at once any that is not RETRYABLE.
+    Raise the last error when no further attempt could begin within *seconds*. Raise any error that is not RETRYABLE
+    immediately.
     """
     worth_another = if_exception_type(*RETRYABLE)
     done: T = retry_target(attempt, worth_another, Backoff(), timeout=seconds, exception_factory=_last_error)

@@ -1,4 +1,4 @@
-"""A folder for what a command starts, gone with it; but the logs of what failed stay."""
+"""A temporary folder for the processes that a command starts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from pathlib import Path
 
 @contextmanager
 def scratch_folder(prefix: str) -> Iterator[Path]:
-    """A new folder, removed when the block ends. When it fails, ``*.log`` stay for who reads the error; keys do not."""
+    """Make a folder and remove it when the block ends.
+
+    If the block fails, keep the ``*.log`` files, which help to explain the error, and remove all others, such as keys.
+    """
     folder = Path(tempfile.mkdtemp(prefix=prefix))
     keep = False
     try:

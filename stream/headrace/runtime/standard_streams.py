@@ -1,4 +1,4 @@
-"""stdin, stdout and stderr of the program: whoever starts it may have closed, filled or encoded them otherwise."""
+"""stdin, stdout and stderr of the program. They may be closed, full, or in an encoding that lacks characters."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from typing import Final, TextIO
 
 from headrace.errors import Exit, HeadraceError
 
-_WAYS: Final = (os.O_WRONLY, os.O_RDONLY, os.O_WRONLY)  # reading stdin fails and writing stdout does; stderr is lost
+# For stdin, stdout and stderr: a read from stdin and a write to stdout fail; writes to stderr are discarded.
+_WAYS: Final = (os.O_WRONLY, os.O_RDONLY, os.O_WRONLY)
 
-_BEFORE: Final[list[TextIO]] = []  # held: Python closes the file of one that nobody holds
+_BEFORE: Final[list[TextIO]] = []  # the replaced streams: Python would close the file of a stream without references
 
 
 class OutputError(HeadraceError, error_code="HR-305", exit_code=Exit.OUTPUT):
-    """The result cannot be written to stdout. The text says why."""
+    """The result cannot be written to stdout. The text gives the cause."""
 
 
 class ReaderGoneError(OutputError, error_code="HR-306", exit_code=Exit.READER_GONE):
@@ -25,14 +26,14 @@ class ReaderGoneError(OutputError, error_code="HR-306", exit_code=Exit.READER_GO
 
 
 def set_up_streams() -> None:
-    """Make the three usable: call it before anything else is opened.
+    """Make the three streams usable. Call this before anything else opens a file.
 
-    A closed one is opened on the null device. Left alone, its number would go to the next file that is opened, such as
-    the journal, and the log of a library would be written into that. What an encoding lacks is written escaped.
+    Open a closed stream on the null device. Otherwise the next file to be opened, such as the journal, would get its
+    number, and a library would write its log into that file. Escape characters that an encoding lacks.
     """
     for number, way in enumerate(_WAYS):
         _open_if_closed(number, way)
-    # Python has left out what was closed.
+    # Python sets a stream that was closed at the start to None.
     sys.stdin = sys.stdin or open(0, encoding="utf-8")  # noqa: SIM115 open as long as the program
     for name, number, stream in (("stdout", 1, _Output), ("stderr", 2, _Errors)):
         before = getattr(sys, name) or open(number, "w", encoding="utf-8")  # noqa: SIM115 likewise
@@ -54,7 +55,7 @@ def _open_if_closed(number: int, way: int) -> None:
 
 
 class _Output(TextIOWrapper):
-    """stdout: that it is full, closed or left is an OutputError, and not taken for the fault of another file."""
+    """stdout, which raises OutputError if it is full, closed or has no reader, so that no other file is blamed."""
 
     def write(self, text: str) -> int:
         with _as_output_errors():
@@ -66,7 +67,7 @@ class _Output(TextIOWrapper):
 
 
 class _Errors(TextIOWrapper):
-    """stderr: what cannot be written is lost, and ends nothing."""
+    """stderr, which discards text that cannot be written, without an error."""
 
     def write(self, text: str) -> int:
         with suppress(OSError):
