@@ -1,4 +1,4 @@
-"""Decode as a Beam transform: the original messages travel with each batch, sealed."""
+"""Decode as a Beam transform. Each batch carries its original messages, sealed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from apache_beam.pvalue import TaggedOutput
 from headrace.beam.circuit_breaker_dofn import BundleCircuitBreaker
 from headrace.beam.outputs import BATCHES, DEAD_LETTERS, TALLIES, Outputs, split_outputs
 from headrace.config.secrets import Key
-from headrace.core.dead_letter import unread_letters
+from headrace.core.dead_letter import dead_letters_of_messages
 from headrace.core.message import Message
 from headrace.core.micro_batch import MicroBatch
 from headrace.core.sealed_messages import seal, sealing_key
@@ -54,7 +54,7 @@ class _DecodeFn(beam.DoFn):
         for part, decoded in self._decode(messages[0].subject, messages):
             for tally in tally_decoded(part, decoded, self._window):
                 yield TaggedOutput(TALLIES, tally)
-            for dead_letter in unread_letters(part, decoded.refusals, STAGE):
+            for dead_letter in dead_letters_of_messages(part, decoded.refusals, STAGE):
                 yield TaggedOutput(DEAD_LETTERS, dead_letter)
             if decoded.batch is not None:
                 yield replace(decoded.batch, sealed=seal(part, self._key))

@@ -1,1 +1,1 @@
-"""Values that every step passes on. No clients."""
+"""Values that the steps pass to each other. No clients."""

@@ -1,4 +1,4 @@
-"""What happens to a message the job cannot use: published whole, with its reason, to the dead-letter topic."""
+"""Dead letters: messages that the job cannot use, published whole, with the reason, to the dead-letter topic."""
 
 from __future__ import annotations
 
@@ -17,40 +17,41 @@ from headrace.core.resource_names import Names
 from headrace.schemas.envelope import from_micros, to_rfc3339
 from headrace.util.batching import in_batches
 
-if TYPE_CHECKING:  # a third of a second: who only reads letters does not wait for it
+if TYPE_CHECKING:  # the import takes a third of a second, and commands that only read dead letters do not need it
     from google.pubsub_v1 import PublisherClient
     from google.pubsub_v1.types import PubsubMessage
 
 PREFIX: Final = "headrace-dl-"
 MAX_DETAIL_BYTES: Final = 1000
 PUBLISH_SECONDS: Final = 30.0
-# One publish request: cloud.google.com/pubsub/quotas#resource_limits, with room for framing.
+# Limits of one publish request (cloud.google.com/pubsub/quotas#resource_limits), less some room for framing.
 MAX_REQUEST_MESSAGES: Final = 1000
 MAX_REQUEST_BYTES: Final = 9_000_000
-# A message may have 100 attributes, and 10 MB with them; ours need room, and so has a piece's row in the archive.
+# A message may have 100 attributes, and 10 MB with them. These limits leave room for Headrace's own attributes, and
+# keep the row of a piece in the archive within the limits of BigQuery.
 MAX_FOREIGN_ATTRIBUTES: Final = 80
 MAX_PIECE_BYTES: Final = 8_500_000
 MAX_NAME_BYTES: Final = 256
-RESERVED: Final = ("goog", PREFIX)  # Pub/Sub lets nobody publish the first, and the second are ours
+RESERVED: Final = ("goog", PREFIX)  # Pub/Sub reserves the first; Headrace uses the second
 KEPT_AS: Final = f"{PREFIX}original-"
-_EVENT: Final = ("ce-", "content-type")  # the attributes that say what an event is: in the first piece
+_EVENT: Final = ("ce-", "content-type")  # attributes that describe the event; they go into the first piece
 
 
 class Reason(StrEnum):
-    """Why a message was refused; the value is what operators filter on."""
+    """Why a message was refused. Operators filter by the value."""
 
     MALFORMED_ENVELOPE = "malformed_envelope"
     UNKNOWN_SCHEMA = "unknown_schema"
-    BLOCKED_SUBJECT = "blocked_subject"  # a contract of it is refused; on Dataflow alone, which cannot leave it waiting
+    BLOCKED_SUBJECT = "blocked_subject"  # one of its contracts is invalid; on Dataflow only, which cannot let it wait
     UNDECODABLE_PAYLOAD = "undecodable_payload"
-    INVALID_LINE = "invalid_line"  # of a file that is backfilled
+    INVALID_LINE = "invalid_line"  # in a file that is backfilled
     TOO_LATE = "too_late"
     IN_THE_FUTURE = "in_the_future"
     TRANSFORM_FAILED = "transform_failed"
     ID_CONFLICT = "id_conflict"
     REFUSED_BY_BIGQUERY = "refused_by_bigquery"
     ROW_TOO_LARGE = "row_too_large"
-    UNDELIVERED = "undelivered"  # Pub/Sub itself put the message aside
+    UNDELIVERED = "undelivered"  # Pub/Sub itself forwarded the message, after its delivery attempts
     UNEXPLAINED = "unexplained"  # somebody else published to the dead-letter topic
 
 
@@ -65,7 +66,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Which job makes dead letters: *pipeline* is its name, *version* Headrace's own."""
+    """The job that makes dead letters: *pipeline* is its name, *version* is Headrace's."""
 
     project: str
     pipeline: str
@@ -74,7 +75,7 @@ class Sender:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """One refused message, whole enough to be sent again."""
+    """A refused message with all that is needed to send it again."""
 
     message: Message
     reason: Reason
@@ -82,9 +83,9 @@ class DeadLetter:
     detail: str = field(repr=False)
 
     def attributes(self, refused_at: datetime, sender: Sender) -> dict[str, str]:
-        """What is said of the message, under ``headrace-dl-``.
+        """Return the ``headrace-dl-`` attributes, which describe the refusal.
 
-        A message that is refused again after a replay is the same letter, and another attempt.
+        A message that is refused again after a replay is the same dead letter, with one attempt more.
         """
         message = self.message
         source = Names(sender.project).subscription(message.subject)
@@ -105,13 +106,13 @@ class DeadLetter:
             f"{PREFIX}message-id": message.message_id,
             f"{PREFIX}publish-time": to_rfc3339(from_micros(message.published_at)),
             f"{PREFIX}first-publish-time": to_rfc3339(from_micros(message.first_published_at)),
-            # As an attribute: letters of several keys go in one request, where one key is allowed.
+            # The key is an attribute because a request has letters of several keys, and Pub/Sub allows only one.
             **({f"{PREFIX}ordering-key": message.ordering_key} if message.ordering_key else {}),
         }
 
 
 def new_letter_id(subscription: str, message_id: str, published_at: int) -> str:
-    """The name of a letter, for ever: the same message gives the same, however often it is refused.
+    """Return the permanent id of a dead letter: a message has the same id each time it is refused.
 
     >>> new_letter_id("projects/p/subscriptions/s", "17", 0)
     'd599701e74ac709781bb'
@@ -120,8 +121,10 @@ def new_letter_id(subscription: str, message_id: str, published_at: int) -> str:
     return hashlib.blake2b(name.encode(), digest_size=10).hexdigest()
 
 
-def unread_letters(messages: Sequence[Message], refusals: Sequence[Refusal], stage: str) -> Iterator[DeadLetter]:
-    """Make a dead letter of each message refused before it became a row; refusals are by index in *messages*."""
+def dead_letters_of_messages(
+    messages: Sequence[Message], refusals: Sequence[Refusal], stage: str
+) -> Iterator[DeadLetter]:
+    """Yield a dead letter for each message refused before it became a row; refusals refer to indexes in *messages*."""
     for refusal in refusals:
         yield DeadLetter(messages[refusal.index], refusal.reason, stage, refusal.detail)
 
@@ -129,7 +132,10 @@ def unread_letters(messages: Sequence[Message], refusals: Sequence[Refusal], sta
 def dead_letters(
     messages: Sequence[Message], batch: MicroBatch, refusals: Sequence[Refusal], stage: str
 ) -> Iterator[DeadLetter]:
-    """Make a dead letter of each refused row; refusals are by index in *batch*, which was read from *messages*."""
+    """Yield a dead letter for each refused row of *batch*, which was read from *messages*.
+
+    Refusals refer to indexes in *batch*.
+    """
     places = batch.notes.column("message")
     for refusal in refusals:
         message = messages[places[refusal.index].as_py()]
@@ -139,9 +145,9 @@ def dead_letters(
 def publish_letters(
     publisher: PublisherClient, topic: str, letters: Iterable[DeadLetter], sender: Sender, refused_at: datetime
 ) -> None:
-    """Publish *letters* in requests within the service's limits; returns when each is confirmed.
+    """Publish *letters* in requests within the service's limits; return when each is confirmed.
 
-    Raises what the client raises when one is not; those before it are published then.
+    Raise the client's error if a request fails. The requests before it are published then.
     """
     for request in letter_requests(letters, sender, refused_at):
         publish_request(publisher, topic, request)
@@ -150,19 +156,20 @@ def publish_letters(
 def letter_requests(
     letters: Iterable[DeadLetter], sender: Sender, refused_at: datetime
 ) -> Iterator[list[PubsubMessage]]:
-    """Letters as messages, in requests within the service's limits."""
+    """Yield *letters* as messages, in requests within the service's limits."""
     return _requests([piece for letter in letters for piece in _pieces(letter, sender, refused_at)])
 
 
 def publish_request(publisher: PublisherClient, topic: str, messages: MutableSequence[PubsubMessage]) -> None:
-    """Publish one request; returns when all of it is confirmed, and raises what the client raises when it is not."""
+    """Publish one request; return when all of it is confirmed, or raise the client's error."""
     publisher.publish(topic=topic, messages=messages, retry=None, timeout=PUBLISH_SECONDS)
 
 
 def _pieces(letter: DeadLetter, sender: Sender, refused_at: datetime) -> Iterator[PubsubMessage]:
-    """The letter as one message; as several, each of which says so, when it has more bytes or attributes than one may.
+    """Yield *letter* as one message, or as numbered pieces if it has too many bytes or attributes for one message.
 
-    The original bytes and attributes are unchanged; names that nobody may publish go under ``headrace-dl-original-``.
+    The original bytes and attributes stay unchanged. Attributes with reserved names get the prefix
+    ``headrace-dl-original-``.
     """
     from google.pubsub_v1.types import PubsubMessage
 
@@ -184,7 +191,7 @@ def _pieces(letter: DeadLetter, sender: Sender, refused_at: datetime) -> Iterato
 
 
 def _publishable(attributes: Mapping[str, str]) -> list[tuple[str, str]]:
-    """The attributes by names that may be published, the event's own first."""
+    """Return the attributes under names that Pub/Sub accepts, those that describe the event first."""
     named = [(KEPT_AS + name if name.startswith(RESERVED) else name, value) for name, value in attributes.items()]
     fitting = [each for each in named if len(each[0].encode()) <= MAX_NAME_BYTES]
     return sorted(fitting, key=lambda each: (not each[0].startswith(_EVENT), each[0]))

@@ -1,4 +1,4 @@
-"""One Pub/Sub message, as it came."""
+"""One Pub/Sub message, as it was received."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from headrace.core.replay_attributes import Replay
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Bytes and attributes, unchanged, and where and when they came from.
+    """The unchanged bytes and attributes of a message, with its origin and time.
 
-    *subject* is the one whose subscription brought the message, whatever its attributes say;
-    *published_at* is Pub/Sub's time, in microseconds since 1970.
+    *subject* is the subject of the subscription that delivered the message, whatever its attributes say.
+    *published_at* is Pub/Sub's publish time, in microseconds since 1970.
     """
 
     subject: str
@@ -25,6 +25,6 @@ class Message:
 
     @property
     def first_published_at(self) -> int:
-        """When the event first reached Pub/Sub: earlier than *published_at* when the message was replayed."""
+        """The time at which the event first reached Pub/Sub: before *published_at* if the message is a replay."""
         replay = Replay.from_attributes(self.attributes)
         return self.published_at if replay is None else replay.first_published

@@ -1,4 +1,4 @@
-"""The unit of work: some hundred events of one subject, in Arrow columns."""
+"""Micro-batches, the job's unit of work: some hundred events of one subject, in Arrow columns."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-# What the job notes of each row beside its columns. Hashes are 64-bit, as signed integers; times in microseconds.
+# The job's own values for each row. Hashes are signed 64-bit integers; times are in microseconds.
 NOTES: Final = pa.schema(
     [
-        ("event_key", pa.binary(16)),  # hash of ce-id: what deduplication compares
-        ("content_hash", pa.int64()),  # hash of the payload: same id, same content?
+        ("event_key", pa.binary(16)),  # hash of ce-id, which deduplication compares
+        ("content_hash", pa.int64()),  # hash of the payload: tells a duplicate from a conflict
         ("event_time", pa.int64()),
         ("published_at", pa.int64()),
-        ("first_published_at", pa.int64()),  # earlier than that when the message was replayed
-        ("window_start", pa.int64()),  # 0 until Window has run
+        ("first_published_at", pa.int64()),  # before published_at if the message is a replay
+        ("window_start", pa.int64()),  # 0 until the window step has run
         ("message", pa.int32()),  # index among the sealed messages
     ]
 )
@@ -26,10 +26,10 @@ NOTES: Final = pa.schema(
 
 @dataclass(frozen=True, slots=True)
 class MicroBatch:
-    """Rows of one subject, notes on each row, and the original messages, sealed.
+    """The rows of one subject, notes on each row, and the original messages, sealed.
 
-    *rows* holds what is appended (before Mask: the payload as decoded), *notes* has schema :data:`NOTES`;
-    both have one line per event, in the same order.
+    *rows* has the columns that are appended; before the mask step, the decoded payload. *notes* has the schema
+    :data:`NOTES`. Both have one row for each event, in the same order.
     """
 
     subject: str
@@ -41,7 +41,7 @@ class MicroBatch:
         return int(self.notes.num_rows)
 
     def take(self, indices: Sequence[int]) -> MicroBatch:
-        """Keep the rows at *indices*, in that order."""
+        """Return the rows at *indices*, in that order."""
         if len(indices) == len(self):
             return self
         chosen = pa.array(indices, pa.int64())
@@ -49,7 +49,7 @@ class MicroBatch:
 
 
 def key_rows(column: pa.Array) -> npt.NDArray[np.uint64]:
-    """The values of a ``binary(16)`` column without nulls, as rows of two 64-bit words; not copied."""
+    """Return the values of a ``binary(16)`` column without nulls as rows of two 64-bit words, without copying them."""
     if not len(column):
         return np.empty((0, 2), np.uint64)
     words = np.frombuffer(column.buffers()[1], np.uint64, count=2 * (column.offset + len(column)))
@@ -57,7 +57,7 @@ def key_rows(column: pa.Array) -> npt.NDArray[np.uint64]:
 
 
 def to_ipc(batch: pa.RecordBatch) -> bytes:
-    """Write one record batch with its schema."""
+    """Write one record batch, with its schema, to bytes."""
     out = pa.BufferOutputStream()
     with pa.ipc.new_stream(out, batch.schema) as stream:
         stream.write_batch(batch)

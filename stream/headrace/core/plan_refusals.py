@@ -1,4 +1,4 @@
-"""What a plan refuses: everything at once, each with its remedy."""
+"""The refusals of a provision plan. A plan reports all of them together, each with its remedy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from headrace.util.terminal_columns import counted
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One thing that cannot become what the contracts say: its kind (*what*), its full name, why, and the remedy."""
+    """A resource that cannot become what the contracts require: its kind (*what*), full name, cause and remedy."""
 
     what: str
     name: str
@@ -23,9 +23,9 @@ class Refusal:
 
 
 class ProvisionError(HeadraceError, ValueError, error_code="HR-401", exit_code=Exit.CONFIGURATION):
-    """An existing resource cannot become what the contracts need. Nothing was changed.
+    """Existing resources cannot become what the contracts require. Nothing was changed.
 
-    It says of one refusal what is refused, and of several how many; the rest is in *refusals*.
+    The text is the refusal if there is one, else the number of refusals. *refusals* has all of them.
     """
 
     def __init__(self, refusals: Sequence[Refusal]) -> None:
@@ -35,7 +35,7 @@ class ProvisionError(HeadraceError, ValueError, error_code="HR-401", exit_code=E
 
 
 def listed(refusals: Sequence[Refusal]) -> Iterator[str]:
-    """Lines for a person: refusals of one kind together, under its name, in the order in which they were found."""
+    """Yield lines for people: the refusals grouped under their kind, in the order in which they were found."""
     for what in dict.fromkeys(each.what for each in refusals):
         yield f"{what}:"
         yield from (f"  {each}" for each in refusals if each.what == what)

@@ -1,4 +1,4 @@
-"""What a replayed message says of its letter: three attributes that the job reads and takes off again."""
+"""The three attributes by which a replayed message names its dead letter. The job reads and removes them."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from headrace.schemas.envelope import from_micros, to_micros, to_rfc3339
 from headrace.schemas.times import read_instant
 
 PREFIX: Final = "headrace-replay-"
-LETTER_ID: Final = f"{PREFIX}id"  # which no other message has
+LETTER_ID: Final = f"{PREFIX}id"  # only replayed messages have it
 _ID: Final = re.compile(r"[0-9a-f]{20}")
 _COUNT: Final = re.compile(r"[1-9][0-9]{0,5}")
-MOST_REFUSALS: Final = 999_999  # of one letter
+MOST_REFUSALS: Final = 999_999  # of one dead letter
 
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """A message that was dead-lettered as *letter_id*, *count* times so far.
+    """The replay of the dead letter *letter_id*, which was refused *count* times so far.
 
-    *first_published* is when its event first reached Pub/Sub, in microseconds since 1970: lateness is measured
-    against it, or each letter would be too late by the time somebody has corrected it.
+    *first_published* is the time at which the event first reached Pub/Sub, in microseconds since 1970. Lateness is
+    measured from it; otherwise each dead letter would be too late by the time somebody has corrected it.
     """
 
     letter_id: str
@@ -31,7 +31,7 @@ class Replay:
     first_published: int
 
     def to_attributes(self) -> dict[str, str]:
-        """Write it beside the event's own attributes."""
+        """Return the attributes to add to those of the event."""
         return {
             f"{PREFIX}id": self.letter_id,
             f"{PREFIX}count": str(self.count),
@@ -40,7 +40,7 @@ class Replay:
 
     @classmethod
     def from_attributes(cls, attributes: Mapping[str, str]) -> Replay | None:
-        """Read it; None when the message is no replay, or says so in a way nobody of ours does."""
+        """Read the replay from *attributes*; return None if the message is no replay or an attribute is invalid."""
         letter_id = attributes.get(LETTER_ID)
         if letter_id is None:
             return None
@@ -51,7 +51,7 @@ class Replay:
 
 
 def without_replay(attributes: Mapping[str, str]) -> dict[str, str]:
-    """The event's own attributes."""
+    """Return *attributes* without those of a replay."""
     return {name: value for name, value in attributes.items() if not name.startswith(PREFIX)}
 
 

@@ -1,4 +1,4 @@
-"""What the project's resources are called: everything follows from subjects and settings."""
+"""The names of the project's resources. They follow from subjects and settings alone."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ DEAD_LETTERS: Final = "headrace-dead-letters"
 TALLIES: Final = "headrace_tallies"
 ENGINES: Final = "headrace_engines"
 COMPLETENESS: Final = "headrace_completeness"
-ARCHIVE: Final = "headrace_dead_letters"  # a dataset of its own: whoever reads the tables may not read raw messages
+ARCHIVE: Final = "headrace_dead_letters"  # a separate dataset, because readers of the tables may not read raw messages
 
-FIRST_KEY_VERSION: Final = "1"  # of the masking key, where the settings name no other
+FIRST_KEY_VERSION: Final = "1"  # of the masking key, unless the settings name another
 
 
 def sql_name(table: str) -> str:
-    """A table as SQL names it, from its name in the Storage Write API.
+    """Return a table's name in SQL, given its name in the Storage Write API.
 
     >>> sql_name("projects/p/datasets/d/tables/t")
     '`p.d.t`'
@@ -26,39 +26,39 @@ def sql_name(table: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Full names of the resources in one project and dataset."""
+    """The full names of the resources in one project and dataset."""
 
     project: str
     dataset: str = "headrace"
     archive: str = ARCHIVE
 
     def topic(self, subject: str) -> str:
-        """The topic producers publish *subject* to."""
+        """Return the topic to which producers publish *subject*."""
         return f"projects/{self.project}/topics/{subject}"
 
     def subscription(self, subject: str) -> str:
-        """The subscription the job reads *subject* from."""
+        """Return the subscription from which the job reads *subject*."""
         return f"projects/{self.project}/subscriptions/headrace-{subject}"
 
     @property
     def dead_letter_topic(self) -> str:
-        """Where refused messages go."""
+        """The topic of dead letters."""
         return f"projects/{self.project}/topics/{DEAD_LETTERS}"
 
     @property
     def dead_letter_subscription(self) -> str:
-        """Where people look at refused messages."""
+        """The subscription from which dead letters are read."""
         return f"projects/{self.project}/subscriptions/{DEAD_LETTERS}"
 
     @property
     def loads(self) -> str:
-        """The dataset in which loads put their rows together, apart from tables that are read."""
+        """The dataset in which load jobs assemble rows, apart from the tables that people read."""
         return f"{self.dataset}_loads"
 
     def table(self, table: str) -> str:
-        """A table, as the Storage Write API names it."""
+        """Return the name of *table* in the Storage Write API."""
         return f"projects/{self.project}/datasets/{self.dataset}/tables/{table}"
 
     def sql(self, table: str) -> str:
-        """A table, as SQL names it."""
+        """Return the name of *table* in SQL."""
         return f"`{self.project}.{self.dataset}.{table}`"

@@ -1,7 +1,7 @@
-"""64 bits of what a row says, the same whether the row is about to be written or was read back.
+"""A 64-bit hash of a row's content, equal for a row that is about to be written and the same row read back.
 
-What a table cannot tell apart has one hash: a null and a column that was added later, an empty list and none, the
-spellings of NaN, -0 and 0, a number and the same number in a wider type. Columns go by name, so their order is free.
+Values that a table cannot tell apart have the same hash: a null and a column that was added later, an empty list and a
+null, the spellings of NaN, -0 and 0, a number and the same number in a wider type. The order of columns is irrelevant.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from headrace.util.arrow_buffers import Bytes, side_by_side, text_parts, validity
 from headrace.util.hashing import digests
 
-LEFT_OUT: Final = "_ingested_at"  # says when the job saw the event, nothing of the event
+LEFT_OUT: Final = "_ingested_at"  # the time at which the job saw the event; it says nothing about the event
 _BINARY: Final = pa.binary()
 _NOTHING: Final = pa.scalar(b"", _BINARY)
 _NULL_ITEM: Final = pa.scalar(b"~", _BINARY)
@@ -28,9 +28,10 @@ _Number = TypeVar("_Number", np.uint8, np.int64, np.float64)
 
 
 class _Values(NamedTuple):
-    """A column as bytes that say where they end: so many of each value, and for some types a text after them.
+    """A column as bytes: a fixed number for each value, and for some types a text of variable length after them.
 
-    Where there is no value, *valid* (a bitmap; None when there is one everywhere) says so, and the bytes are any.
+    The fixed bytes include the length of the text. *valid* is a bitmap of the rows that have a value, or None if all
+    have one; the bytes of the other rows are arbitrary.
     """
 
     fixed: Bytes
@@ -39,9 +40,9 @@ class _Values(NamedTuple):
 
 
 def row_hashes(rows: pa.RecordBatch) -> pa.Array:
-    """One int64 a row, over every column but ``_ingested_at``.
+    """Return one int64 hash for each row, over every column except ``_ingested_at``.
 
-    Add them up modulo 2^64 and the sum depends neither on order nor on how rows were grouped.
+    The sum of hashes modulo 2^64 depends neither on the order of rows nor on their grouping.
     """
     names = [name for name in rows.schema.names if name != LEFT_OUT]
     texts = _members(names, [rows.column(name) for name in names], rows.num_rows).to_pylist()
@@ -50,11 +51,11 @@ def row_hashes(rows: pa.RecordBatch) -> pa.Array:
 
 
 def _members(names: Sequence[str], columns: Sequence[pa.Array], count: int) -> pa.Array:
-    """Name and value of each that is not null, in the order of names.
+    """Return, for each row, the names and values of the columns that are not null, ordered by name.
 
-    What has the same width in every row is put side by side first: the fewer pieces there are to join, the better.
+    Adjacent columns of fixed width are first combined into one piece, because fewer pieces are joined faster.
     """
-    pieces: list[pa.Array] = [pa.repeat(_NOTHING, count)]  # a row may be nothing but nulls
+    pieces: list[pa.Array] = [pa.repeat(_NOTHING, count)]  # so that a row of nulls only is not null
     block: list[Bytes] = []
     for name, column in sorted(zip(names, columns, strict=True), key=lambda pair: pair[0]):
         fixed, text, valid = _value(column)
@@ -94,12 +95,12 @@ def _value(column: pa.Array) -> _Values:
 
 
 def _fields(column: pa.Array) -> list[pa.Array]:
-    """The columns of a record, which have any values where it is null."""
+    """Return the columns of a record; their values are arbitrary where the record is null."""
     return [column.field(index) for index in range(column.type.num_fields)]
 
 
 def _list(column: pa.Array) -> _Values:
-    """The items of each one after the other: they stand like that in memory. No list is as good as an empty one."""
+    """Return the items of each list one after another, as they lie in memory. A null equals an empty list."""
     ends = np.concatenate(([0], np.cumsum(pc.fill_null(pc.list_value_length(column), 0).to_numpy())))
     places, data = text_parts(_items(column.flatten()))
     valid = np.packbits(ends[1:] > ends[:-1], bitorder="little")
@@ -124,7 +125,7 @@ def _sized(places: npt.NDArray[np.int32], data: pa.Buffer, valid: pa.Buffer | No
 
 
 def _numbers(column: pa.Array, type_: type[_Number], each: int = 1) -> npt.NDArray[_Number]:
-    """The numbers of a column, *each* of so many; of nulls, any."""
+    """Return the numbers of a column, *each* numbers for a value; those of nulls are arbitrary."""
     if not len(column):
         return np.empty((0, each), type_)
     return np.frombuffer(column.buffers()[1], type_).reshape(-1, each)[column.offset : column.offset + len(column)]

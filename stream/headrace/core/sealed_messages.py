@@ -1,6 +1,6 @@
-"""The original messages of a micro-batch, encrypted while they ride along with its masked rows.
+"""The original messages of a micro-batch, encrypted so that they can accompany its masked rows.
 
-They are needed only when a later step refuses a row: then they are opened to make its dead letter.
+They are decrypted only if a later step refuses a row, to make its dead letter.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _LENGTH_BYTES = 4
 
 
 def sealing_key(secret: bytes) -> bytes:
-    """256 bits from what the secret holds; the same for every worker, and every update, of a job."""
+    """Derive a 256-bit key from *secret*: the same for every worker of a job, also after an update of the job."""
     return hashlib.sha256(_PURPOSE + secret).digest()
 
 
 def seal(messages: Sequence[Message], key: bytes, context: bytes | None = None) -> bytes:
-    """Encrypt *messages* (AES-256-GCM): nonce, then ciphertext of a JSON header and all payloads.
+    """Encrypt *messages* with AES-256-GCM: return the nonce, then the ciphertext of a JSON header and all payloads.
 
-    What is sealed for one *context* cannot be opened in another.
+    Messages sealed for one *context* cannot be decrypted with another.
     """
     header = orjson.dumps(
         [(m.subject, len(m.data), dict(m.attributes), m.message_id, m.published_at, m.ordering_key) for m in messages]
@@ -38,8 +38,11 @@ def seal(messages: Sequence[Message], key: bytes, context: bytes | None = None) 
 
 
 def unseal(sealed: bytes, key: bytes, context: bytes | None = None) -> list[Message]:
-    """Decrypt what :func:`seal` made; ``cryptography.exceptions.InvalidTag`` for another key or context, or changed
-    bytes."""
+    """Decrypt the result of :func:`seal`.
+
+    Raises:
+        cryptography.exceptions.InvalidTag: the key or the context is another, or the bytes were changed.
+    """
     plain = AESGCM(key).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], context)
     position = _LENGTH_BYTES + int.from_bytes(plain[:_LENGTH_BYTES], "big")
     messages = []

@@ -1,6 +1,6 @@
-"""What is counted: how many events of a subject and window had which outcome, and which events they were.
+"""Tallies: the number of events of each subject, window and outcome, with hashes of the events.
 
-The hashes are sums modulo 2^64 over the events, so they do not depend on order or on how events were grouped.
+The hashes are sums modulo 2^64 over the events, so they depend neither on the order nor on the grouping of events.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from headrace.core.row_hash import row_hashes
 
 
 class Outcome(StrEnum):
-    """What is counted of an event; every one received ends in exactly one of the others, LOST aside."""
+    """The counts of events. Each event that is received gets exactly one of the others, except LOST."""
 
     RECEIVED = "received"
     WRITTEN = "written"
     DUPLICATE = "duplicate"
     DROPPED = "dropped"
     DEAD_LETTERED = "dead_lettered"
-    LOST = "lost"  # no outcome: rows that went with their table after the tallies of them went with theirs
+    LOST = "lost"  # not an outcome: rows lost with their table, after their tallies were lost with the tallies' table
 
 
-GAP: Final = "gap"  # in place of an outcome: events published within a time, which the reason says, may be missing
-OPEN_GAP: Final = f"outcome = '{GAP}' AND NOT STARTS_WITH(reason, 'settled')"  # nobody has made up for it
+GAP: Final = "gap"  # in place of an outcome: events published within the time in the reason may be missing
+OPEN_GAP: Final = f"outcome = '{GAP}' AND NOT STARTS_WITH(reason, 'settled')"  # nobody has settled the gap yet
 
 
 COUNTS: Final = pa.schema(
@@ -55,19 +55,19 @@ _Numbers: TypeAlias = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Counts of schema :data:`COUNTS`, each subject, outcome, reason and window once."""
+    """Counts of schema :data:`COUNTS`: one row for each subject, outcome, reason and window."""
 
     counts: pa.RecordBatch = field(repr=False)
 
 
 def gap_tally(subject: str, since: int, until: int, reason: str) -> Tally:
-    """State a time of publishing (microseconds since 1970) from which events may never have arrived."""
+    """Return a tally that records a gap: events published in it (microseconds since 1970) may never have arrived."""
     row = {"subject": subject, "outcome": GAP, "reason": reason, "window_start": since or until}
     return Tally(pa.RecordBatch.from_pylist([row | {"events": 0, "id_hash": 0, "content_hash": 0}], COUNTS))
 
 
 def window_starts(moments: pa.Array, window: timedelta) -> pa.Array:
-    """Round moments, in microseconds, down to the start of their window, before 1970 too."""
+    """Round *moments*, in microseconds, down to the start of their window; moments before 1970 as well."""
     size = pa.scalar(window // timedelta(microseconds=1), pa.int64())
     quotient = pc.divide(moments, size)
     negative = pc.less(moments, pc.multiply(quotient, size))
@@ -75,31 +75,31 @@ def window_starts(moments: pa.Array, window: timedelta) -> pa.Array:
 
 
 def tally_rows(batch: MicroBatch, outcome: Outcome, window: timedelta, reason: str | None = None) -> Tally:
-    """Count every row of *batch* under its event time's window."""
+    """Count every row of *batch* in the window of its event time."""
     windows = window_starts(batch.notes.column("event_time"), window)
     return _tally(batch.subject, outcome, reason, windows, _ids(batch), batch.notes.column("content_hash").to_numpy())
 
 
 def tally_written(batch: MicroBatch, window: timedelta) -> Tally:
-    """Count every row of *batch* as written; the content is that of the row, so that a table can be held against it."""
+    """Count every row of *batch* as written; hash the content of the row, so that the audit can compare the table."""
     windows = window_starts(batch.notes.column("event_time"), window)
     return _tally(batch.subject, Outcome.WRITTEN, None, windows, _ids(batch), row_hashes(batch.rows).to_numpy())
 
 
 def id_hash(event_key: bytes) -> int:
-    """64 bits of an event's key, as a signed integer."""
+    """Return the first 64 bits of an event's key as a signed integer."""
     return int.from_bytes(event_key[:8], "big", signed=True)
 
 
 def tally_unread(messages: Sequence[Message], outcome: Outcome, window: timedelta, reason: str | None = None) -> Tally:
-    """Count messages that could not be read, under their topic's subject and their publish time; no hashes."""
+    """Count unreadable messages by their topic's subject and their publish time, without hashes."""
     windows = window_starts(pa.array([message.published_at for message in messages], pa.int64()), window)
     zeros = np.zeros(len(messages), np.int64)
     return _tally(messages[0].subject, outcome, reason, windows, zeros, zeros)
 
 
 def tally_unread_refusals(messages: Sequence[Message], refusals: Sequence[Refusal], window: timedelta) -> list[Tally]:
-    """Count those of *messages* that could not be read as received, and as dead-lettered by reason."""
+    """Count the unreadable ones of *messages* as received, and as dead-lettered by reason."""
     tallies = []
     for reason in sorted({refusal.reason for refusal in refusals}):
         refused = [messages[refusal.index] for refusal in refusals if refusal.reason is reason]
@@ -109,7 +109,7 @@ def tally_unread_refusals(messages: Sequence[Message], refusals: Sequence[Refusa
 
 
 def tally_refusals(batch: MicroBatch, refusals: Sequence[Refusal], window: timedelta) -> list[Tally]:
-    """Count refused rows of *batch*, by reason."""
+    """Count the refused rows of *batch* by reason."""
     tallies = []
     for reason in sorted({refusal.reason for refusal in refusals}):
         refused = batch.take([refusal.index for refusal in refusals if refusal.reason is reason])
@@ -118,14 +118,14 @@ def tally_refusals(batch: MicroBatch, refusals: Sequence[Refusal], window: timed
 
 
 def tally_lost(subject: str, events: int, noticed_at: int, window: timedelta) -> Tally:
-    """State that so many rows are lost that no other tally counts, in the window in which that was noticed."""
+    """Return a tally of lost rows that no other tally counts, in the window in which the loss was noticed."""
     start = window_starts(pa.array([noticed_at], pa.int64()), window)[0].as_py()
     row = {"subject": subject, "outcome": str(Outcome.LOST), "reason": None, "window_start": start, "events": events}
     return Tally(pa.RecordBatch.from_pylist([row | {"id_hash": 0, "content_hash": 0}], COUNTS))
 
 
 def add_up(tallies: Sequence[Tally]) -> Tally:
-    """Add counts of the same subject, outcome, reason and window."""
+    """Add up counts of the same subject, outcome, reason and window."""
     table = pa.Table.from_batches([tally.counts for tally in tallies], COUNTS)
     grouped = table.group_by(_KEYS).aggregate([(name, "sum") for name in _SUMS])
     renamed = grouped.select([*_KEYS, *(f"{name}_sum" for name in _SUMS)]).rename_columns(COUNTS.names)
@@ -133,7 +133,7 @@ def add_up(tallies: Sequence[Tally]) -> Tally:
 
 
 def _ids(batch: MicroBatch) -> _Numbers:
-    """What :func:`id_hash` says of each event's key, all at once."""
+    """Return the :func:`id_hash` of each event's key."""
     first = key_rows(batch.notes.column("event_key"))[:, 0]
     return first.view(np.dtype(">i8")).astype(np.int64)
 

@@ -1,4 +1,4 @@
-"""From messages to rows that may be written: decoded, masked, windowed, transformed; and letters of all others."""
+"""Turn messages into rows to write (decode, mask, window, transform), and all others into dead letters."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from headrace.core.dead_letter import DeadLetter, Refusal, dead_letters, unread_letters
+from headrace.core.dead_letter import DeadLetter, Refusal, dead_letters, dead_letters_of_messages
 from headrace.core.message import Message
 from headrace.core.micro_batch import MicroBatch
 from headrace.core.tally import Outcome, Tally, tally_refusals, tally_rows, tally_unread_refusals
@@ -20,17 +20,21 @@ from headrace.steps.mask.tokens import TokenKey
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Rows within bounds, and what is to be said of every message that gave none."""
+    """The rows of a round, and the dead letters and tallies of the messages without a row.
+
+    *left* is the number of messages at the end that are for the next round, because the others give as many rows as one
+    round may have.
+    """
 
     batch: MicroBatch | None
     letters: list[DeadLetter] = field(repr=False)
     tallies: list[Tally]
     dropped: int = 0
-    left: int = 0  # messages at the end that are for the next round: what was read of the others is as much as may be
+    left: int = 0
 
 
 class Preparation:
-    """The way of one subject's messages until they are rows; compiled once."""
+    """The steps that turn one subject's messages into rows; compiled once."""
 
     def __init__(
         self,
@@ -50,7 +54,7 @@ class Preparation:
         """Decode, mask, window and transform *messages*; *now* is in microseconds since 1970."""
         decoded = decoding.decode(messages, self._decoder, now)
         messages = messages[: len(messages) - decoded.left]
-        letters = list(unread_letters(messages, decoded.refusals, decoding.STAGE))
+        letters = list(dead_letters_of_messages(messages, decoded.refusals, decoding.STAGE))
         tallies = tally_unread_refusals(messages, decoded.refusals, self._window)
         if decoded.batch is None:
             return Prepared(None, letters, tallies, left=decoded.left)
