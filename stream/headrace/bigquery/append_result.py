@@ -1,6 +1,6 @@
-"""The result of an append at an offset, from BigQuery's answer: one rule for both engines, in pure functions.
+"""The result of an append at an offset, derived from BigQuery's answer. Both engines use this rule.
 
-The codes are those of ``google.rpc.Code``; the names those of the Storage Write API's ``StorageErrorCode``.
+Status codes are those of ``google.rpc.Code``; error names are those of the Storage Write API's ``StorageErrorCode``.
 """
 
 from __future__ import annotations
@@ -16,25 +16,27 @@ from headrace.errors import Exit, HeadraceError
 
 
 class AppendResult(StrEnum):
-    """The result of one append, and so what to do next."""
+    """The result of one append, which determines the next step."""
 
     WRITTEN = "written"  # each row is in the table, once
     UNKNOWN = "unknown"  # perhaps written: append the same bytes at the same offset again
     ROWS_REFUSED = "rows_refused"  # nothing was written; the answer names the offending rows
     BATCH_REFUSED = "batch_refused"  # nothing was written, and no row is named: halve the batch
-    STREAM_GONE = "stream_gone"  # finalised, or not there: find out what it holds, then open another
-    BLOCKED = "blocked"  # a person must correct something; no row is to blame, so wait
-    HALT = "halt"  # the stream holds what nobody committed: somebody else wrote, or the state is an old copy
+    STREAM_GONE = "stream_gone"  # finalised or deleted: find out which rows it has, then open another
+    BLOCKED = "blocked"  # somebody must correct the table or a permission: wait; no row is at fault
+    HALT = "halt"  # the stream has rows that nobody committed: another writer, or an old copy of the state
 
 
 class HaltError(HeadraceError, RuntimeError, error_code="HR-501", exit_code=Exit.HALTED):
-    """A stream holds what nobody committed, or the state is an old copy: nothing more may be written."""
+    """A stream has rows that nobody committed, or the state is an old copy. Nothing more may be written."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer: *status* is 0 when all is well, *storage* the service's own name of an error, *refused* maps the
-    index of a row to the name of its error."""
+    """One answer: *status* is 0 for success, and *storage* is the service's own name of an error.
+
+    *refused* maps the index of each refused row to the name of its error.
+    """
 
     status: int = code.OK
     storage: str = ""
@@ -42,7 +44,7 @@ class Answer:
 
     @property
     def error(self) -> str:
-        """The service's own name of the error, else the name of its status, else its number.
+        """The service's own name of the error, else the name of the status, else its number.
 
         >>> Answer(code.UNAVAILABLE).error, Answer(99).error
         ('UNAVAILABLE', '99')
@@ -56,14 +58,14 @@ _BY_STORAGE: Final = {
     "STREAM_FINALIZED": AppendResult.STREAM_GONE,
     "STREAM_NOT_FOUND": AppendResult.STREAM_GONE,
     "INVALID_STREAM_STATE": AppendResult.STREAM_GONE,
-    "TABLE_NOT_FOUND": AppendResult.STREAM_GONE,  # opening another tells whether there is a table again
+    "TABLE_NOT_FOUND": AppendResult.STREAM_GONE,  # an attempt to open another shows whether the table exists again
     "SCHEMA_MISMATCH_EXTRA_FIELDS": AppendResult.BLOCKED,
 }
 _BY_STATUS: Final[Mapping[int, AppendResult]] = {
     code.OK: AppendResult.WRITTEN,
     code.OUT_OF_RANGE: AppendResult.HALT,
-    code.FAILED_PRECONDITION: AppendResult.STREAM_GONE,  # how the emulator answers on a finalised stream
-    code.NOT_FOUND: AppendResult.STREAM_GONE,  # of the stream or of its table: opening another tells
+    code.FAILED_PRECONDITION: AppendResult.STREAM_GONE,  # the emulator's answer for a finalised stream
+    code.NOT_FOUND: AppendResult.STREAM_GONE,  # the stream or its table: an attempt to open another shows which
     code.INVALID_ARGUMENT: AppendResult.BATCH_REFUSED,
     code.PERMISSION_DENIED: AppendResult.BLOCKED,
     code.UNAUTHENTICATED: AppendResult.BLOCKED,
@@ -78,9 +80,9 @@ _BY_STATUS: Final[Mapping[int, AppendResult]] = {
 
 
 def interpret(answer: Answer, attempted: bool) -> AppendResult:
-    """Return what *answer* means; *attempted*: the same bytes may have been sent to this offset before.
+    """Return the meaning of *answer*; with *attempted*, the same bytes may have been sent to this offset before.
 
-    An offset that is taken is our own earlier attempt, if there may have been one; otherwise somebody else's.
+    If the offset is already taken, an earlier attempt of this job took it, or another writer if there was no attempt.
 
     >>> interpret(Answer(code.ALREADY_EXISTS), attempted=True).value
     'written'

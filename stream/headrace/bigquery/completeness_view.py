@@ -1,4 +1,4 @@
-"""A view for analysts: until when each subject's table is complete."""
+"""The view that shows analysts until when each subject's table is complete."""
 
 from __future__ import annotations
 
@@ -13,40 +13,41 @@ from headrace.core.resource_names import COMPLETENESS, TALLIES, Names
 from headrace.core.tally import GAP, OPEN_GAP
 from headrace.runtime.retry_policy import NO_RETRY
 
-_LATELY_DAYS: Final = 31
+_LATELY_DAYS: Final = 31  # how far back the tallies are read
 
 _COLUMNS: Final = [
-    bigquery.SchemaField("subject", "STRING", description="Whose events"),
+    bigquery.SchemaField("subject", "STRING", description="The subject of the events"),
     bigquery.SchemaField(
         "complete_until",
         "TIMESTAMP",
-        description="Every event published before this is in the table, or a dead letter; null: nothing is known yet",
+        description="Every event published before this is in the table or is a dead letter; null: not known yet",
     ),
     bigquery.SchemaField(
         "gaps",
         "INTEGER",
-        description="Times before that in which the subscription received nothing, or not everything; see the tallies",
+        description="Number of times before that in which the subscription may have missed events; see the tallies",
     ),
 ]
 
 
 def completeness_view(project: str, dataset: str) -> bigquery.Table:
-    """The view as it should be; BigQuery takes the columns' descriptions only once it exists."""
+    """Return the wanted view. BigQuery accepts the descriptions of its columns only after the view exists."""
     view = bigquery.Table(f"{project}.{dataset}.{COMPLETENESS}", _COLUMNS)
     view.view_query = (
         f"SELECT subject, MAX(complete_until) AS complete_until, COUNTIF({OPEN_GAP}) AS gaps\n"
         f"FROM {Names(project, dataset).sql(TALLIES)}\n"
         "GROUP BY subject"
     )
-    view.description = "Until when each subject's table is complete, by publish time; what was tallied is the evidence"
+    view.description = "The publish time until which each subject's table is complete, derived from the tallies"
     return view
 
 
 def known_complete(client: bigquery.Client, names: Names) -> Callable[[str], int]:
-    """Return a function that says up to when (microseconds) a subject was last said to be complete; 0: not lately.
+    """Return a function that reads until when a subject was last recorded as complete, in microseconds since 1970.
 
-    A gap that was stated is not stated again. All subjects are asked for in one query, once it succeeds. The function
-    raises what the client raises.
+    The function returns 0 if the tallies of the last month have no record. The record of a gap counts too, so that no
+    gap is recorded twice. One query reads all subjects; after it succeeds, it is not repeated. The function raises the
+    client's errors.
     """
     lock, known = threading.Lock(), dict[str, int]()
     query = f"""
@@ -67,12 +68,12 @@ def known_complete(client: bigquery.Client, names: Names) -> Callable[[str], int
 
 
 def view_differs(existing: bigquery.Table, wanted: bigquery.Table) -> bool:
-    """Whether query or descriptions are others."""
+    """Return whether the query or the descriptions differ."""
     return bool(_described(existing) != _described(wanted))
 
 
 def put_view(client: bigquery.Client, wanted: bigquery.Table) -> None:
-    """Create or change the view; its columns are described in a request of their own, since a query makes them anew."""
+    """Create or change the view. Describe its columns in a separate request, because a query creates them anew."""
     made = bigquery.Table(wanted.reference)
     made.view_query, made.description = wanted.view_query, wanted.description
     if client.create_table(made, exists_ok=True).view_query != wanted.view_query:

@@ -1,4 +1,4 @@
-"""Avro types as Arrow and BigQuery types, in one table, and the BigQuery table of a contract."""
+"""The Arrow and BigQuery types of each Avro type, and the BigQuery table of a contract."""
 
 from __future__ import annotations
 
@@ -39,7 +39,9 @@ from headrace.schemas.model import (
 from headrace.schemas.registry import Contract
 
 TABLE_DOC: Final = 16_384  # characters of a description: cloud.google.com/bigquery/quotas#all_tables
-PROVISION_MAKES: Final = "`headrace provision` makes tables and columns"  # the remedy where rows do not fit
+PROVISION_MAKES: Final = (
+    "`headrace provision` makes tables and columns"  # the remedy for rows that do not fit the table
+)
 
 
 _MICROS = pa.timestamp("us")
@@ -62,17 +64,17 @@ _SCALARS: Final = {
 }
 
 _META_COLUMNS: Final = (
-    required("_event_id", STRING, "Identity of the event: each stands here once"),
+    required("_event_id", STRING, "Identity of the event, unique in this table"),
     required("_event_time", INSTANT, "When the event happened; the table is partitioned by it"),
     required("_ingested_at", INSTANT, "When the job decoded the event"),
-    required("_schema_version", INT64, "Version of the contract the event was written with"),
-    required("_source", STRING, "Who published the event"),
+    required("_schema_version", INT64, "Version of the contract with which the event was written"),
+    required("_source", STRING, "The application that published the event"),
 )
 META_SCHEMA: Final = own_schema(_META_COLUMNS)
 
 
 def arrow_type(type_: Type) -> pa.DataType:
-    """The Arrow type of a contract's type; whether it may be null is a matter of its field."""
+    """Return the Arrow type of a contract's type. Whether a value may be null is a property of its field."""
     match type_:
         case Optional():
             return arrow_type(type_.item)
@@ -88,27 +90,27 @@ def arrow_type(type_: Type) -> pa.DataType:
 
 
 def arrow_schema(record: Record) -> pa.Schema:
-    """The Arrow fields of a record, in its order."""
+    """Return the Arrow fields of a record, in the record's order."""
     return pa.schema([_arrow_field(field.name, field.type) for field in record.fields])
 
 
 def bigquery_fields(record: Record) -> list[bigquery.SchemaField]:
-    """The BigQuery columns of a record, with modes and descriptions."""
+    """Return the BigQuery columns of a record, with modes and descriptions."""
     return [_bigquery_field(field) for field in record.fields]
 
 
 def row_schema(contract: Contract) -> pa.Schema:
-    """The Arrow schema of a contract's rows: the payload after masking, derived columns, then our own."""
+    """Return the Arrow schema of a contract's rows: the masked payload, derived columns, then Headrace's columns."""
     return pa.schema([*arrow_schema(contract.written), *META_SCHEMA])
 
 
 def derived_columns(contract: Contract) -> frozenset[str]:
-    """The columns of a contract's table that no event has."""
+    """Return the names of the columns that a contract derives from others; no event has them."""
     return frozenset(derived.field.name for derived in contract.transformations.derived)
 
 
 def table_for(contract: Contract, project: str, dataset: str) -> bigquery.Table:
-    """The table that a contract describes."""
+    """Return the table that a contract describes."""
     options = contract.options
     columns = [*bigquery_fields(contract.written), *bigquery_columns(_META_COLUMNS)]
     table = bigquery.Table(f"{project}.{dataset}.{options.table}", columns)
@@ -121,14 +123,14 @@ def table_for(contract: Contract, project: str, dataset: str) -> bigquery.Table:
 
 
 def schema_mismatches(existing: Sequence[bigquery.SchemaField], wanted: Sequence[bigquery.SchemaField]) -> list[str]:
-    """Say why no row of *wanted* columns can be written to a table of *existing* ones; nothing when they can."""
+    """Return why rows of *wanted* columns cannot be written to a table of *existing* ones; empty if they can."""
     return list(_schema_mismatches(existing, wanted, ""))
 
 
 def case_clashes(
     existing: Sequence[bigquery.SchemaField], wanted: Sequence[bigquery.SchemaField]
 ) -> list[tuple[str, str]]:
-    """Return the columns that both have, with names that differ in case alone: to BigQuery each pair is one column."""
+    """Return pairs of existing and wanted names that differ only in case; for BigQuery each pair is one column."""
     there = {column.name: column.name for column in existing}
     folded = {name.lower(): name for name in there}
     asked = [column.name for column in wanted if column.name not in there]
@@ -165,7 +167,7 @@ _SYNONYMS: Final = {"BOOLEAN": "BOOL", "INTEGER": "INT64", "FLOAT": "FLOAT64", "
 
 
 def type_of(column: bigquery.SchemaField) -> str:
-    """A column's type, by one name where BigQuery has two."""
+    """Return a column's type; where BigQuery has two names for a type, always the same one."""
     type_ = str(column.field_type)
     return _SYNONYMS.get(type_, type_)
 
@@ -218,6 +220,6 @@ def _field_of(name: str, type_: Type, mode: str, doc: str) -> bigquery.SchemaFie
 
 
 def partitioning(partition: Partition, field: str, days: int | None) -> bigquery.TimePartitioning:
-    """Partitions of *field*, each kept for *days*; None for ever."""
+    """Return a partitioning by *field* whose partitions expire after *days*, or never without *days*."""
     expiration = None if days is None else days * 86_400_000
     return bigquery.TimePartitioning(type_=partition.upper(), field=field, expiration_ms=expiration)

@@ -1,4 +1,4 @@
-"""What a subject's table itself says of rows: for messages older than what is remembered, and streams that are gone."""
+"""Lookups of rows in a subject's own table: for messages older than the remembered ids, and after a stream is gone."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from headrace.core.micro_batch import MicroBatch
 from headrace.core.row_hash import LEFT_OUT, row_hashes
 from headrace.runtime.retry_policy import NO_RETRY
 
-SKEW_MICROSECONDS: Final = 60_000_000  # how far BigQuery's clock may be behind Pub/Sub's; this machine's may be wrong
-# Who sent the event, and by which version of its contract, is not what it says: a backfill's source is a file.
+SKEW_MICROSECONDS: Final = 60_000_000  # how far BigQuery's clock may be behind Pub/Sub's; this machine's is not used
+# The sender of an event and the version of its contract are not its content. In a backfill, the source is a file.
 _NOT_CONTENT: Final = frozenset({LEFT_OUT, "_source", "_schema_version"})
 
 
 class StoredRows:
-    """One table, as SQL names it. Every method raises what the client raises.
+    """The rows of one table, given by its name in SQL. Every method raises the client's errors.
 
-    What is *derived* is no content of an event either: it may be derived otherwise today.
+    The *derived* columns are not content of an event either, because the contract may derive them differently today.
     """
 
     def __init__(self, client: bigquery.Client, table: str, derived: frozenset[str] = frozenset()) -> None:
@@ -41,15 +41,15 @@ class StoredRows:
         return service_time(self._client)
 
     def count(self, rows: pa.RecordBatch) -> int:
-        """Count the ones of *rows* whose id is there."""
+        """Count those of *rows* whose id is in the table."""
         return len(self._look_up(rows))
 
     def find(self, rows: pa.RecordBatch) -> list[int]:
-        """Give the indexes of *rows* whose id the table holds."""
+        """Return the indexes of those of *rows* whose id is in the table."""
         return _indexes_of(self._look_up(rows), rows.column("_event_id"))
 
     def compare(self, rows: pa.RecordBatch) -> dict[int, bool]:
-        """Give the indexes of *rows* whose id is there, and whether with the same content."""
+        """Return the indexes of *rows* whose id is in the table, and for each whether the content is the same."""
         found = self._look_up(rows)
         if not found:
             return {}
@@ -59,7 +59,7 @@ class StoredRows:
         return {index: contents[id_] == own for index, (id_, own) in enumerate(pairs) if id_ in contents}
 
     def schema_mismatches(self, columns: Sequence[bigquery.SchemaField]) -> list[str]:
-        """Say in what the table has not the *columns* that its contract wants."""
+        """Return where the table differs from the *columns* that its contract requires."""
         table = self._client.get_table(self._table.strip("`"), retry=NO_RETRY)
         return schema_mismatches(table.schema, columns)
 
@@ -69,18 +69,18 @@ class StoredRows:
 
 
 class StoredTallies:
-    """The table of tallies, as SQL names it."""
+    """The rows of the table of tallies, given by its name in SQL."""
 
     def __init__(self, client: bigquery.Client, table: str) -> None:
         self._client = client
         self._table = table
 
     def count(self, rows: pa.RecordBatch) -> int:
-        """Count the lines whose id is there; raises what the client raises."""
+        """Count those of *rows* whose id is in the table; raise the client's errors."""
         return len(self._look_up(rows))
 
     def find(self, rows: pa.RecordBatch) -> list[int]:
-        """Give the indexes of lines whose id the table holds; raises what the client raises."""
+        """Return the indexes of those of *rows* whose id is in the table; raise the client's errors."""
         return _indexes_of(self._look_up(rows), rows.column("tally_id"))
 
     def _look_up(self, rows: pa.RecordBatch) -> set[str]:
@@ -90,7 +90,7 @@ class StoredTallies:
 
 
 class Remembered(Protocol):
-    """A table whose ids are remembered from some moment on."""
+    """A table whose ids are remembered from a certain time on."""
 
     def is_empty(self) -> bool:
         """Whether there is no row at all."""
@@ -100,10 +100,10 @@ class Remembered(Protocol):
 
 
 def remembered_since(table: Remembered) -> int:
-    """Since when the ids of *table* are remembered, in microseconds since 1970, when it is first looked at.
+    """Return the publish time, in microseconds since 1970, after which the ids of *table* will be remembered.
 
-    From the first message on when the table is empty. Otherwise from now on: its rows were published before,
-    whatever message is pulled first. Raises what the table raises.
+    Call this when the table is seen for the first time. If it is empty, return 0: all ids will be remembered.
+    Otherwise return the current time, because its rows were published before. Raise the table's errors.
     """
     return 0 if table.is_empty() else table.now() + SKEW_MICROSECONDS
 
@@ -111,9 +111,11 @@ def remembered_since(table: Remembered) -> int:
 def compare_old(
     batch: MicroBatch, since: int, compare: Callable[[pa.RecordBatch], Mapping[int, bool]]
 ) -> dict[int, bool]:
-    """The indexes of rows whose id is in the table, and whether with the same content: of messages that were
-    published at or before *since* (microseconds since 1970), and of all that were replayed: what was written with their
-    id may be forgotten, however late they come. When there is none of either, the table is not asked."""
+    """Return the indexes of old rows whose id is in the table, and for each whether the content is the same.
+
+    Old are rows whose message was published at or before *since* (microseconds since 1970), and all that were
+    replayed: the row that was first written with their id may be forgotten. Without old rows, do not query the table.
+    """
     published, first_published = batch.notes.column("published_at"), batch.notes.column("first_published_at")
     asked = pc.or_(pc.less_equal(published, since), pc.less(first_published, published))
     old = pc.indices_nonzero(asked).to_pylist()
@@ -123,9 +125,9 @@ def compare_old(
 
 
 def whole_days(first: datetime, last: datetime) -> tuple[datetime, datetime]:
-    """From the first moment of the one's day to the last of the other's (UTC).
+    """Return the start of the day of *first* and the end of the day of *last*, in UTC.
 
-    Where ids are looked for: another event with one of them may be of another moment.
+    Ids are looked up within whole days, because another event with the same id may have another time.
     """
     return (
         first.replace(hour=0, minute=0, second=0, microsecond=0),

@@ -1,4 +1,4 @@
-"""What the row count of a finalised stream says of the batch that was sent to its end: one rule for both engines."""
+"""The rule by which the row count of a finalised stream shows whether its last batch was written, for both engines."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from headrace.bigquery.append_result import HaltError
 
 
 class BatchAtEnd(StrEnum):
-    """Whether a stream that nothing can be appended to any more has the last batch that was sent to it."""
+    """Whether a finalised stream has the last batch that was sent to it."""
 
     WRITTEN = "written"
     NOT_WRITTEN = "not_written"
-    UNKNOWN = "unknown"  # the stream is gone with its count: look the rows up in the table
+    UNKNOWN = "unknown"  # the stream and its count are gone: look the rows up in the table
 
 
 def batch_at_end(stream: str, row_count: int | None, offset: int, batch_rows: int) -> BatchAtEnd:
-    """Return whether *stream*, finalised, has the batch of *batch_rows* rows that was sent to *offset*.
+    """Return whether the finalised *stream* has the batch of *batch_rows* rows that was sent to *offset*.
 
-    *row_count* is None when the stream is gone. With *batch_rows* 0 this only checks that the stream ends at *offset*.
+    Pass None as *row_count* if the stream is gone, and 0 as *batch_rows* to check only that it ends at *offset*.
 
     >>> batch_at_end("s", 120, 100, 20), batch_at_end("s", 100, 100, 20), batch_at_end("s", None, 100, 20)
     (<BatchAtEnd.WRITTEN: 'written'>, <BatchAtEnd.NOT_WRITTEN: 'not_written'>, <BatchAtEnd.UNKNOWN: 'unknown'>)
 
     Raises:
-        HaltError: the stream has other rows than were committed.
+        HaltError: the number of rows differs from the committed number.
     """
     if row_count is None:
         return BatchAtEnd.UNKNOWN

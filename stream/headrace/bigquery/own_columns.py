@@ -1,4 +1,4 @@
-"""Columns that Headrace itself defines: each is declared once, as Arrow and BigQuery take it."""
+"""Columns that Headrace itself defines. Each is declared once, for Arrow and for BigQuery."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COLUMN_DOC: Final = 1_024  # characters of a description: cloud.google.com/bigqu
 
 @dataclass(frozen=True, slots=True)
 class ColumnType:
-    """A type of one value, by both of its names."""
+    """The type of a single value, in Arrow and in BigQuery."""
 
     arrow: pa.DataType
     bigquery: str
@@ -29,7 +29,7 @@ STRING: Final = ColumnType(pa.string(), "STRING")
 
 @dataclass(frozen=True, slots=True)
 class OwnColumn:
-    """A column of Headrace's own; one with several *fields* instead of a *type* is a record."""
+    """A column that Headrace defines. It is a record if *type* is a tuple of columns."""
 
     name: str
     type: ColumnType | tuple[OwnColumn, ...]
@@ -46,7 +46,7 @@ class OwnColumn:
 
     @property
     def bigquery(self) -> bigquery.SchemaField:
-        """The column as BigQuery's API takes it."""
+        """The column for BigQuery's API."""
         if isinstance(self.type, tuple):
             return plain_column(self.name, "RECORD", self.mode, self.doc, bigquery_columns(self.type))
         return plain_column(self.name, self.type.bigquery, self.mode, self.doc)
@@ -56,7 +56,7 @@ OwnColumns: TypeAlias = tuple[OwnColumn, ...]
 
 
 def required(name: str, type_: ColumnType, doc: str) -> OwnColumn:
-    """Declare a column that each row has."""
+    """Declare a column that has a value in each row."""
     return OwnColumn(name, type_, "REQUIRED", doc)
 
 
@@ -76,18 +76,18 @@ def own_schema(columns: OwnColumns) -> pa.Schema:
 
 
 def bigquery_columns(columns: OwnColumns) -> list[bigquery.SchemaField]:
-    """Return *columns* as BigQuery's API takes them."""
+    """Return *columns* for BigQuery's API."""
     return [each.bigquery for each in columns]
 
 
 def plain_column(
     name: str, type_: str, mode: str, doc: str = "", fields: Sequence[bigquery.SchemaField] = ()
 ) -> bigquery.SchemaField:
-    """A column; the description goes by name, since SchemaField's fourth parameter is a default value in SQL."""
+    """Return a column. The description is passed by name because SchemaField's fourth parameter is a default value."""
     described: dict[str, Any] = {"description": description(doc, COLUMN_DOC)} if doc else {}
     return bigquery.SchemaField(name, type_, mode, fields=fields, **described)
 
 
 def description(doc: str, at_most: int) -> str:
-    """Return *doc* as BigQuery takes it: of at most so many characters, and one that is cut ends in "..."."""
+    """Return *doc*, shortened to *at_most* characters; a shortened text ends in "..."."""
     return doc if len(doc) <= at_most else f"{doc[: at_most - 3]}..."

@@ -1,4 +1,4 @@
-"""Which windows may have gone with their partition."""
+"""The expiry of a table's partitions, and the windows whose rows may have expired with them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LEAST: Final = to_micros(_BEGINNING)
 
 @dataclass(frozen=True, slots=True)
 class Expiry:
-    """When a table's partitions expire, as the table itself says; BigQuery counts from a partition's start."""
+    """When a table's partitions expire, by the table's own settings. BigQuery counts from the start of a partition."""
 
     now: datetime
     after: timedelta | None
@@ -24,7 +24,7 @@ class Expiry:
 
     @classmethod
     def of(cls, table: bigquery.Table, now: int) -> Expiry:
-        """Read it off *table*; *now* in microseconds since 1970."""
+        """Read the expiry from *table*; *now* is in microseconds since 1970."""
         partitioning = table.time_partitioning
         after = None
         if partitioning is not None and partitioning.expiration_ms is not None:
@@ -32,7 +32,7 @@ class Expiry:
         return cls(from_micros(now), after, partitioning.type_ if partitioning is not None else "DAY")
 
     def has_passed(self, start: int) -> bool:
-        """Whether the rows of a window may be gone; *start* in microseconds since 1970."""
+        """Return whether the rows of a window may have expired; *start* is in microseconds since 1970."""
         return self.after is not None and self._partition_of(moment_of(start)) <= self.now - self.after
 
     def _partition_of(self, moment: datetime) -> datetime:
@@ -43,5 +43,5 @@ class Expiry:
 
 
 def moment_of(start: int) -> datetime:
-    """Give the start of a window as a time; the first window of all may begin before there are any."""
+    """Return the start of a window as a datetime; the first window may begin before the first possible datetime."""
     return from_micros(max(start, _LEAST))

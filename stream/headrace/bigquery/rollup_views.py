@@ -1,4 +1,4 @@
-"""Rollups of contracts as BigQuery's materialized views: checked like other expressions, and made from them."""
+"""The rollups of contracts as materialized views of BigQuery. Their expressions are checked like all others."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _ANYTHING: Final = (exp.Count, exp.ApproxDistinct, exp.Min, exp.Max)
 
 @dataclass(frozen=True, slots=True)
 class RollupView:
-    """One view as it should be: its full name, and the statement that makes it."""
+    """A wanted view: its full name, its description, and the statement that creates it."""
 
     name: str
     doc: str
@@ -39,12 +39,12 @@ class RollupView:
 
     @property
     def label(self) -> str:
-        """Tells whether an existing view was made by this statement."""
+        """The hash of the statement; an existing view with the same label was created by the same statement."""
         return hashlib.sha256(self.statement.replace(" OR REPLACE", "", 1).encode()).hexdigest()[:32]
 
 
 def check_rollups(contract: Contract) -> None:
-    """Check every expression of a contract's rollups; ContractError says which is wrong, and why."""
+    """Check every expression of a contract's rollups. Raises ContractError, which names the invalid expression."""
     schema = row_schema(contract)
     for rollup in contract.transformations.rollups:
         for path, text, check in _parts(rollup):
@@ -56,16 +56,16 @@ def check_rollups(contract: Contract) -> None:
 
 
 def rollup_views(registry: Registry, names: Names) -> list[RollupView]:
-    """The views of all contracts."""
+    """Return the views of all contracts."""
     contracts = [registry.latest(subject) for subject in registry.subjects]
     return [_view(each, rollup, names) for each in contracts for rollup in each.transformations.rollups]
 
 
 def put_rollup(client: bigquery.Client, wanted: RollupView) -> None:
-    """Make a view, in place of one that another statement made: BigQuery cannot change what a view computes.
+    """Create a view or replace it, because BigQuery cannot change the query of a materialized view.
 
-    One statement does both, so readers always find the former view or the new one. The label comes last: a view without
-    it is made anew the next time. Raises what the client raises.
+    One statement does both, so that readers always find the old view or the new one. The label is set last: a view
+    without it is replaced the next time. Raise the client's errors.
     """
     client.query_and_wait(wanted.statement)
     made = client.get_table(wanted.name)
@@ -75,7 +75,7 @@ def put_rollup(client: bigquery.Client, wanted: RollupView) -> None:
 
 
 def rollup_query(contract: Contract, rollup: Rollup, table: str) -> str:
-    """What the view computes, of *table* as SQL names it."""
+    """Return the query of the view; *table* is the table's name in SQL."""
     by = [(name, _spelt(text)) for name, text in rollup.by]
     measures = [(name, _spelt(text)) for name, text in rollup.measures]
     columns = ",\n  ".join(f"{text} AS `{name}`" for name, text in (*by, *measures))
@@ -100,8 +100,10 @@ def _view(contract: Contract, rollup: Rollup, names: Names) -> RollupView:
 
 
 def _partitioned(contract: Contract, rollup: Rollup) -> Iterator[str]:
-    """Cut the view as its table is cut, where one of its columns says by what: else each partition that expires or
-    changes has all of it computed again."""
+    """Partition the view like its table, if a column of the view has the table's partitioning.
+
+    Otherwise BigQuery computes the whole view again when a partition expires or changes.
+    """
     unit = contract.options.partition.upper()
     for name, text in rollup.by:
         tree = parse(text)
@@ -111,7 +113,7 @@ def _partitioned(contract: Contract, rollup: Rollup) -> Iterator[str]:
 
 
 def _spelt(text: str) -> str:
-    """An expression as sqlglot writes it: what was checked, and no comment that could hide the rest."""
+    """Return an expression as sqlglot writes it: only the checked part, without a comment that could hide the rest."""
     return str(parse(text).sql(dialect="bigquery", comments=False))
 
 

@@ -1,4 +1,4 @@
-"""Ask a table what it holds already: rows of messages older than what is remembered."""
+"""Queries for rows that a table already has, for messages older than the remembered ids."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from headrace.runtime.retry_policy import NO_RETRY
 from headrace.schemas.envelope import to_micros
 
 QUERY_SECONDS: Final = 60.0
-_QUERY_IDS: Final = 5_000  # an id has a kilobyte at most, and a query's parameters ten megabytes
+_QUERY_IDS: Final = 5_000  # an id has at most one kilobyte, and the parameters of a query at most ten megabytes
 
 
 def stored_ids(
     client: bigquery.Client, table: str, column: str, ids: Sequence[str], times: tuple[str, datetime, datetime]
 ) -> set[str]:
-    """The ones of *ids* that *column* of *table* (as SQL names it) holds, in rows whose time is within bounds.
+    """Return those of *ids* that are in *column* of *table*, a name in SQL, in rows within the bounds of time.
 
-    *times* is the partitioning column with its first and last moment, both included: only those partitions are read.
-    Raises what the client raises.
+    *times* has the partitioning column and its first and last time, both inclusive, so that the query reads only those
+    partitions. Raise the client's errors.
     """
     found: set[str] = set()
     for start in range(0, len(ids), _QUERY_IDS):
@@ -49,10 +49,9 @@ def _stored(
 def stored_contents(
     client: bigquery.Client, table: str, columns: Sequence[str], ids: Sequence[str], within: tuple[datetime, datetime]
 ) -> dict[str, int]:
-    """The hash of the row (``headrace.core.row_hash``) of each of *ids*, over *columns*; ids that are not there are
-    left out.
+    """Return the hash over *columns* (``headrace.core.row_hash``) of the row of each of *ids* that is in the table.
 
-    *within* are the first and last moment of ``_event_time``. Raises what the client raises.
+    *within* has the first and the last ``_event_time``. Raise the client's errors.
     """
     chosen = ", ".join(f"`{name}`" for name in columns)
     query = f"""
@@ -71,7 +70,7 @@ def stored_contents(
 
 
 def is_empty(client: bigquery.Client, table: str, time_column: str) -> bool:
-    """Whether *table*, as SQL names it, has no row at all."""
+    """Return whether *table*, a name in SQL, has no row at all."""
     query = f"""
         SELECT 1 AS one FROM {table} WHERE {time_column} >= TIMESTAMP '0001-01-01' LIMIT 1
     """  # noqa: S608 names come from checked settings and contracts
@@ -79,7 +78,7 @@ def is_empty(client: bigquery.Client, table: str, time_column: str) -> bool:
 
 
 def service_time(client: bigquery.Client) -> int:
-    """BigQuery's own time, in microseconds since 1970; raises what the client raises."""
+    """Return BigQuery's own time, in microseconds since 1970; raise the client's errors."""
     query = "SELECT CURRENT_TIMESTAMP() AS now"
     (row,) = client.query_and_wait(query, wait_timeout=QUERY_SECONDS, job_retry=NO_RETRY, retry=NO_RETRY)
     return to_micros(row["now"])

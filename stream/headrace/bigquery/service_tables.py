@@ -1,4 +1,4 @@
-"""The tables that are our own: what was counted, and which engine reads what."""
+"""Headrace's own tables: the tallies, and the claims of engines."""
 
 from __future__ import annotations
 
@@ -23,52 +23,52 @@ from headrace.schemas.annotations import Partition
 
 _WINDOW_COLUMNS: Final = (
     required("window_start", INSTANT, "Start of the window"),
-    required("events", INT64, "How many in this window"),
-    required("id_hash", INT64, "Sum of their ids' hashes, modulo 2^64"),
-    required("content_hash", INT64, "Sum of hashes, modulo 2^64: of rows where written, else of payloads"),
+    required("events", INT64, "Number of events in this window"),
+    required("id_hash", INT64, "Sum of the hashes of their ids, modulo 2^64"),
+    required("content_hash", INT64, "Sum of hashes, modulo 2^64: of rows if the outcome is written, else of payloads"),
 )
 _TALLY_COLUMNS: Final = (
-    required("subject", STRING, "Whose events were counted"),
+    required("subject", STRING, "The subject of the events"),
     required("outcome", STRING, "received, written, duplicate, dropped, dead_lettered or lost"),
-    nullable("reason", STRING, "Why they were dead-lettered"),
-    required("tallied_at", INSTANT, "When they were counted"),
-    required("tally_id", STRING, "Identity of this line: each stands here once"),
+    nullable("reason", STRING, "Why the events were dead-lettered"),
+    required("tallied_at", INSTANT, "When the events were counted"),
+    required("tally_id", STRING, "Identity of this line, unique in this table"),
     nullable(
         "complete_until",
         INSTANT,
         "Every message of the subject that was published before this has its outcome",
     ),
-    required("events", INT64, "How many, over all windows"),
-    repeated("windows", _WINDOW_COLUMNS, "The same by event-time window"),
+    required("events", INT64, "Number of events in all windows"),
+    repeated("windows", _WINDOW_COLUMNS, "The same counts by event-time window"),
 )
 _ENGINE_COLUMNS: Final = (
-    required("engine", STRING, "Which journal the engine has"),
-    required("run", STRING, "Which process it was, by a name of its own"),
+    required("engine", STRING, "Identity of the engine's journal"),
+    required("run", STRING, "Unique name of the engine's process"),
     required("holder", STRING, "Host and process of the engine"),
-    repeated("subscriptions", STRING, "What it reads"),
-    repeated("streams", STRING, "What it appends to"),
-    required("number", INT64, "Statements of this journal, counted in it before they are made"),
-    required("stated_at", INSTANT, "When it said so, by BigQuery's clock"),
-    required("claimed_until", INSTANT, "Until when this holds, unless it is said again"),
-    required("serving", BOOL, "Whether it works already; before, it only looks for others"),
-    required("released", BOOL, "Whether it has ended in good order"),
+    repeated("subscriptions", STRING, "The subscriptions that the engine reads"),
+    repeated("streams", STRING, "The write streams to which the engine appends"),
+    required("number", INT64, "Number of this statement, counted by the journal"),
+    required("stated_at", INSTANT, "When the engine wrote this statement, by BigQuery's clock"),
+    required("claimed_until", INSTANT, "When the claim ends unless the engine renews it"),
+    required("serving", BOOL, "Whether the engine serves already; before, it only looks for other engines"),
+    required("released", BOOL, "Whether the engine has ended and released its claim"),
 )
 TALLY_SCHEMA: Final = own_schema(_TALLY_COLUMNS)
 ENGINES_SCHEMA: Final = own_schema(_ENGINE_COLUMNS)
 
 
 def tallies_table(project: str, dataset: str) -> bigquery.Table:
-    """The table of counts that the audit reads."""
+    """Return the table of tallies, which the audit reads."""
     table = bigquery.Table(f"{project}.{dataset}.{TALLIES}", bigquery_columns(_TALLY_COLUMNS))
-    table.description = "What the job counted: every event received ends in exactly one other outcome"
+    table.description = "Counts of events by the job: every event received gets exactly one other outcome"
     table.time_partitioning = partitioning(Partition.DAY, "tallied_at", None)
     table.clustering_fields = ["subject", "outcome"]
     return table
 
 
 def engines_table(project: str, dataset: str) -> bigquery.Table:
-    """The table in which engines say what they read, so that no two read the same."""
+    """Return the table in which engines claim subscriptions, so that no two read the same one."""
     table = bigquery.Table(f"{project}.{dataset}.{ENGINES}", bigquery_columns(_ENGINE_COLUMNS))
-    table.description = "Which engine reads which subscriptions; written and read by the engines alone"
-    table.time_partitioning = partitioning(Partition.DAY, "stated_at", None)  # engines delete what no longer counts
+    table.description = "Claims of engines on subscriptions; only engines write and read this table"
+    table.time_partitioning = partitioning(Partition.DAY, "stated_at", None)  # engines delete old statements
     return table

@@ -1,4 +1,4 @@
-"""The table of a contract, beside the one that exists: what to change, and what BigQuery cannot change."""
+"""A comparison of a contract's table with the existing one: changes to make, and changes that BigQuery cannot make."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _PROVISION: Final = "`headrace provision` changes it"
 
 
 class Merged(NamedTuple):
-    """A table's columns as they would be, and what BigQuery cannot change; a column that is refused stays as it is."""
+    """A table's columns after a change, and the changes that BigQuery cannot make; refused columns stay unchanged."""
 
     columns: list[bigquery.SchemaField]
     refusals: list[Refusal]
 
 
 def evolved_table(registry: Registry, subject: str, names: Names) -> tuple[bigquery.Table, list[Refusal]]:
-    """Return a subject's table as it is when each version of the contract was provisioned after the one before.
+    """Return a subject's table as if each version of its contract had been provisioned in turn, and the refusals.
 
-    A project that is empty then gets what one that has grown has: a column that a later version added is NULLABLE, one
-    that it dropped stays. With it, what versions change and BigQuery cannot: that stays as it was.
+    So a new project gets the same table as an old one: a column that a later version added is NULLABLE, and a column
+    that it removed stays. Refusals are changes between versions that BigQuery cannot make; the table lacks them.
     """
     first, *later = sorted((each for each in registry if each.subject == subject), key=lambda each: each.ref.version)
     table, refusals = table_for(first, names.project, names.dataset), list[Refusal]()
@@ -46,7 +46,7 @@ def evolved_table(registry: Registry, subject: str, names: Names) -> tuple[bigqu
 
 
 def table_refusals(existing: bigquery.Table, wanted: bigquery.Table, name: str) -> list[Refusal]:
-    """Return what differs and BigQuery cannot change, all of it."""
+    """Return all differences that BigQuery cannot change."""
     if existing.table_type != "TABLE":
         kind = str(existing.table_type).lower().replace("_", " ")
         return [Refusal("table", name, f"a {kind} has the name of a table", "rename it, and provision again")]
@@ -54,7 +54,7 @@ def table_refusals(existing: bigquery.Table, wanted: bigquery.Table, name: str) 
 
 
 def table_changes(existing: bigquery.Table, wanted: bigquery.Table, name: str) -> dict[str, Any]:
-    """Return the properties to change, with their new values, of a table of which nothing is refused."""
+    """Return the properties to change, with their new values, of a table without refusals."""
     found: dict[str, Any] = {}
     schema = merged_columns(existing.schema, wanted.schema, name).columns
     if _columns(existing.schema) != _columns(schema):
@@ -73,9 +73,9 @@ def table_changes(existing: bigquery.Table, wanted: bigquery.Table, name: str) -
 
 
 def table_problems(existing: bigquery.Table, wanted: bigquery.Table, location: str | None) -> list[str]:
-    """Say why an existing table must not be written to for long; nothing when it is as the contract says.
+    """Return why an existing table needs a correction soon; empty if it is as its contract requires.
 
-    What only describes the table may differ, and columns that the contract does not have.
+    Descriptions may differ, and the table may have columns that the contract lacks.
     """
     wrong = schema_mismatches(existing.schema, wanted.schema)
     found = [f"{'; '.join(wrong)}; {PROVISION_MAKES}"] if wrong else []
@@ -85,16 +85,16 @@ def table_problems(existing: bigquery.Table, wanted: bigquery.Table, location: s
 
 
 def same_location(one: str | None, other: str) -> bool:
-    """Whether two names of a location mean one; BigQuery answers in capitals or not."""
+    """Return whether two names mean the same location; BigQuery answers in upper or lower case."""
     return one is not None and one.casefold() == other.casefold()
 
 
 def merged_columns(
     existing: Sequence[bigquery.SchemaField], wanted: Sequence[bigquery.SchemaField], name: str
 ) -> Merged:
-    """Give the table's columns in its own order, as BigQuery keeps them, then the new ones.
+    """Return the table's columns in their order, which BigQuery keeps, then the new ones.
 
-    A new column is NULLABLE: BigQuery cannot add a REQUIRED one to rows that are there.
+    A new column is NULLABLE, because BigQuery cannot add a REQUIRED one to existing rows.
     """
     clashes = list(case_clashes(existing, wanted))
     refusals = [_one_column(old, asked, name) for old, asked in clashes]
@@ -131,7 +131,7 @@ def _property_problems(existing: bigquery.Table, wanted: bigquery.Table) -> Iter
 
 
 def _relaxed(column: bigquery.SchemaField) -> bigquery.SchemaField:
-    """A column as it is added to rows that are there."""
+    """Return a new column as it can be added to existing rows."""
     if column.mode != "REQUIRED":
         return column
     return bigquery.SchemaField.from_api_repr({**column.to_api_repr(), "mode": "NULLABLE"})
@@ -151,11 +151,11 @@ def _repartitioning(existing: bigquery.Table, wanted: bigquery.Table, name: str)
 def _merged_column(
     old: bigquery.SchemaField, new: bigquery.SchemaField | None, place: str
 ) -> tuple[bigquery.SchemaField, list[Refusal]]:
-    """The column, relaxed or described anew; what people added to it, such as policy tags, stays.
+    """Return the column with its new mode and description; additions of people, such as policy tags, stay.
 
-    A column that the contract has no longer stays with its rows, and may be null from now on.
+    A column that the contract no longer has stays with its values, and may be null from now on.
     """
-    changed = dict(old.to_api_repr())  # a copy: it hands out the column itself
+    changed = dict(old.to_api_repr())  # a copy, because to_api_repr returns the column's own dictionary
     if new is None:
         changed["mode"] = "NULLABLE" if old.mode == "REQUIRED" else old.mode
         return bigquery.SchemaField.from_api_repr(changed), []
@@ -163,7 +163,7 @@ def _merged_column(
     if type_of(old) != type_of(new) or (repeated and old.mode != new.mode) or _narrower(old, new):
         why = f"BigQuery cannot change {_described(old)} to {_described(new)}"
         return old, [Refusal("table", place, why, "add a field instead")]
-    if old.mode == "REQUIRED":  # and a NULLABLE one stays so: the job never writes a null where the contract has none
+    if old.mode == "REQUIRED":  # a NULLABLE column stays NULLABLE; the job writes no nulls that the contract forbids
         changed["mode"] = new.mode
     if old.description or new.description:
         changed["description"] = new.description or ""
@@ -181,7 +181,7 @@ def _described(column: bigquery.SchemaField) -> str:
 
 
 def _narrower(old: bigquery.SchemaField, new: bigquery.SchemaField) -> bool:
-    """Whether a decimal would lose digits before or after the point; without limits it holds all of its type."""
+    """Return whether a decimal would lose digits before or after the point; one without limits holds any value."""
     if old.precision is None:
         return False
     scale, new_scale = old.scale or 0, new.scale or 0

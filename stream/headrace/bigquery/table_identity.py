@@ -1,4 +1,4 @@
-"""The identity of a table: what was remembered of one table does not hold for another that has its name now."""
+"""The identity of a table. Facts remembered about a table are not valid for a later table of the same name."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _DAY: Final = timedelta(days=1) // timedelta(microseconds=1)
 
 
 class Witness(NamedTuple):
-    """A row that was written, by its id and its event time in microseconds: as long as it is there, so is the rest."""
+    """A written row, by id and event time in microseconds. While it is in the table, so are the other rows."""
 
     event_id: str
     event_time: int
@@ -28,7 +28,7 @@ class Witness(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What a table is right now. *rows* excludes those that BigQuery still buffers."""
+    """The current state of a table. *rows* excludes those that BigQuery still buffers."""
 
     identity: str
     rows: int
@@ -36,10 +36,10 @@ class Looked:
 
 
 def look_at_table(client: bigquery.Client, table: str) -> Looked:
-    """Look at *table* (as SQL names it), which costs nothing in BigQuery.
+    """Read the state of *table*, a name in SQL, which is free of charge in BigQuery.
 
-    The identity is the full name with the creation time: a schema change keeps both, and a new table has another.
-    Raises what the client raises; NotFound when there is no such table.
+    The identity is the full name with the creation time. A change of the schema keeps it; a new table has another.
+    Raise the client's errors, and NotFound if the table does not exist.
     """
     name = table.strip("`")
     found = client.get_table(name, retry=NO_RETRY, timeout=CALL_SECONDS)
@@ -48,10 +48,10 @@ def look_at_table(client: bigquery.Client, table: str) -> Looked:
 
 
 def missing_witnesses(client: bigquery.Client, looked: Looked, witnesses: Sequence[Witness]) -> int:
-    """Count the ones of *witnesses* that the table no longer holds.
+    """Count those of *witnesses* that are no longer in the table.
 
-    A row is not missed from a day before its partition expires. Each row is asked for by its exact time, so that only
-    the partitions of these rows are read. Raises what the client raises.
+    From one day before its partition expires, a row may be missing. The query asks for each row by its exact time, so
+    that it reads only the partitions of these rows. Raise the client's errors.
     """
     if not witnesses:
         return 0

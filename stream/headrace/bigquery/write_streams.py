@@ -1,8 +1,8 @@
-"""Write streams of BigQuery's Storage Write API: made, appended to at an offset, finalised.
+"""Write streams of BigQuery's Storage Write API: create them, append to them at an offset, finalise them.
 
-One connection a stream, kept open between appends as long as few others are needed: each takes two threads, and
-services let about a hundred be open at a time. The client's own retry is never used: it cannot replay what it has
-taken from an iterator, and what a lost answer means is for ``headrace.bigquery.append_result`` to say.
+Each stream has one connection, which stays open between appends while few others are needed: a connection takes two
+threads, and the service allows about a hundred at a time. The client's own retry is never used, because it cannot
+replay requests from an iterator, and because ``headrace.bigquery.append_result`` decides about a lost answer.
 """
 
 from __future__ import annotations
@@ -35,32 +35,33 @@ from google.rpc.status_pb2 import Status
 from headrace.bigquery.append_result import Answer
 from headrace.runtime.failpoints import reached
 
-# A request is 10 MB at most (cloud.google.com/bigquery/quotas#write-api-limits); room is left for framing.
+# A request has at most 10 MB (cloud.google.com/bigquery/quotas#write-api-limits); this leaves room for framing.
 MAX_REQUEST_BYTES: Final = 9_000_000
 CALL_SECONDS: Final = 30.0
-CONNECTIONS: Final = 40  # kept open; more are open only while more streams are appended to at the same moment
-IDLE_SECONDS: Final = 30.0  # after which all but a FEW are closed
+CONNECTIONS: Final = 40  # kept open; more are open only while more streams have an append at the same time
+IDLE_SECONDS: Final = 30.0  # after which all but FEW are closed
 FEW: Final = 8
-_DETAILS: Final = "grpc-status-details-bin"  # where gRPC puts the google.rpc.Status of a call that failed
+_DETAILS: Final = "grpc-status-details-bin"  # the metadata with the google.rpc.Status of a failed gRPC call
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """A record batch as it goes over the wire: schema and rows, serialised."""
+    """A record batch in its serialised form: schema and rows."""
 
     schema: bytes = field(repr=False)
     data: bytes = field(repr=False)
 
     @classmethod
     def of(cls, rows: pa.RecordBatch) -> Rows:
-        """Serialise *rows*; the same rows are the same bytes, each time they are sent."""
+        """Serialise *rows*; the same rows always give the same bytes."""
         return cls(rows.schema.serialize().to_pybytes(), rows.serialize().to_pybytes())
 
 
 class WriteStreams:
-    """COMMITTED streams through one client; *append_seconds* is how long an answer may take. Thread-safe by stream.
+    """COMMITTED streams of one client. Threads may call it at the same time for different streams.
 
-    Of idle connections those used last are kept, *connections* in number. *seconds* is a monotonic clock.
+    An answer may take *append_seconds*. At most *connections* stay open; the idle ones used longest ago are closed
+    first. *seconds* is a monotonic clock.
     """
 
     def __init__(
@@ -75,16 +76,16 @@ class WriteStreams:
         self._most = connections
         self._seconds = seconds
         self._lock = threading.Lock()
-        self._connections: OrderedDict[str, _Connection] = OrderedDict()  # the one that was used last is the last
+        self._connections: OrderedDict[str, _Connection] = OrderedDict()  # least recently used first
 
     def create(self, table: str) -> str:
-        """Make a stream for ``projects/P/datasets/D/tables/T``; raises what the service raises."""
+        """Create a stream for ``projects/P/datasets/D/tables/T``; raise the client's errors."""
         stream = WriteStream(type_=WriteStream.Type.COMMITTED)
         made = self._client.create_write_stream(parent=table, write_stream=stream, retry=None, timeout=CALL_SECONDS)
         return str(made.name)
 
     def finalise(self, stream: str) -> int | None:
-        """Let nobody append to *stream* any more, and say how many rows it has; None when it is not there."""
+        """Prevent further appends to *stream*, and return its number of rows, or None if it does not exist."""
         self.close(stream)
         try:
             done = self._client.finalize_write_stream(name=stream, retry=None, timeout=CALL_SECONDS)
@@ -95,9 +96,9 @@ class WriteStreams:
     def append(
         self, stream: str, offset: int | None, rows: Rows, meanwhile: Callable[[], object] = lambda: None
     ) -> Answer:
-        """Append *rows* at *offset*, None on a default stream; no answer in time is DEADLINE_EXCEEDED.
+        """Append *rows* at *offset*, None on a default stream. Without an answer in time, return DEADLINE_EXCEEDED.
 
-        *meanwhile* is done while the rows are on their way: it delays looking for the answer, not the answer.
+        Call *meanwhile* after the request is sent. It delays the reading of the answer, not the answer itself.
         """
         request = AppendRowsRequest(write_stream=stream, offset=offset)
         request.arrow_rows = AppendRowsRequest.ArrowData(
@@ -114,14 +115,14 @@ class WriteStreams:
         return answer
 
     def close(self, stream: str) -> None:
-        """End the connection to *stream*."""
+        """Close the connection to *stream*."""
         with self._lock:
             connection = self._connections.pop(stream, None)
         if connection is not None:
             connection.close()
 
     def close_idle(self) -> None:
-        """End connections that were not used for IDLE_SECONDS, but for the FEW that were used last."""
+        """Close connections that were not used for IDLE_SECONDS, except the FEW used last."""
         long_ago = self._seconds() - IDLE_SECONDS
         with self._lock:
             for name in self._idle()[:-FEW]:
@@ -129,15 +130,15 @@ class WriteStreams:
                     self._connections.pop(name).close()
 
     def close_all(self) -> None:
-        """End every connection."""
+        """Close every connection."""
         for stream in list(self._connections):
             self.close(stream)
 
     def _connect(self, stream: str) -> _Connection:
-        """The connection to *stream*, in use from now on; idle ones that are too many are closed."""
+        """Return the connection to *stream*, now in use, and close idle connections above the limit."""
         with self._lock:
             connection = self._connections.pop(stream, None)
-            if connection is not None and connection.broken:  # while it was idle: its end is no answer to this append
+            if connection is not None and connection.broken:  # it broke while idle, which is no answer to this append
                 connection.close()
                 connection = None
             connection = self._connections[stream] = connection or _Connection(self._client, stream)
@@ -148,26 +149,26 @@ class WriteStreams:
             return connection
 
     def _idle(self) -> list[str]:
-        """The streams whose connections are not in use, the one that was used last at the end."""
+        """Return the streams whose connections are not in use, the least recently used first."""
         return [name for name, each in self._connections.items() if each.used_until is not None]
 
 
 class _Connection:
-    """One AppendRows call. A thread reads its answers, so that waiting for one can end."""
+    """One AppendRows call. A thread reads its answers, so that a wait for one can time out."""
 
     def __init__(self, client: BigQueryWriteClient, stream: str) -> None:
         self._requests: queue.SimpleQueue[AppendRowsRequest | None] = queue.SimpleQueue()
         self._answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
         self.broken = False
-        self.used_until: float | None = None  # by the clock of the streams; None while it is in use
-        # The transport's own call: unlike the client's it can be cancelled before its first answer.
+        self.used_until: float | None = None  # by the clock of WriteStreams; None while in use
+        # The transport's call, unlike the client's, can be cancelled before its first answer.
         metadata = [("x-goog-request-params", f"write_stream={stream}")]
-        append_rows: Any = client.transport.append_rows  # takes a stream of requests, whatever its type says
+        append_rows: Any = client.transport.append_rows  # accepts an iterator of requests, although its type denies it
         self._call: Any = append_rows(iter(self._requests.get, None), metadata=metadata)
         threading.Thread(target=self._read, name="append-answers", daemon=True).start()
 
     def exchange(self, request: AppendRowsRequest, seconds: float, meanwhile: Callable[[], object]) -> Answer:
-        """Send one request, do something else, and wait for its answer."""
+        """Send one request, call *meanwhile*, and wait for the answer."""
         self._requests.put(request)
         reached("append_sent")
         meanwhile()
@@ -178,7 +179,7 @@ class _Connection:
             return Answer(code.DEADLINE_EXCEEDED)
 
     def close(self) -> None:
-        """Send nothing more, and wait for nothing more."""
+        """End the call without waiting for answers."""
         self._requests.put(None)
         self._call.cancel()
 
@@ -200,7 +201,7 @@ def _answer(response: AppendRowsResponse) -> Answer:
 
 
 def _failure(error: Any) -> Answer:
-    """A call that failed is an answer too, and may carry the service's own name of the error in its last metadata."""
+    """Return the answer of a failed call, with the service's own name of the error if the trailing metadata has it."""
     storage = ""
     for key, value in error.trailing_metadata() or ():
         if key == _DETAILS:
@@ -210,7 +211,7 @@ def _failure(error: Any) -> Answer:
 
 
 def _storage_error(status: Any) -> str:
-    """The service's own name of an error, when it gives one."""
+    """Return the service's own name of an error, or an empty string."""
     for detail in status.details:
         error = StorageError.pb()()
         if detail.Unpack(error):

@@ -1,4 +1,4 @@
-"""The subscription that the job reads: as it should be, and in what an existing one differs."""
+"""The subscription that the job reads: its wanted properties, and the differences of an existing one."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from headrace.schemas.envelope import from_micros, to_micros
 ACK_SECONDS: Final = 60
 CALL_SECONDS: Final = 10.0
 RETENTION_SECONDS: Final = 7 * 86_400
-CREATED: Final = "headrace-created"  # a label: Pub/Sub itself does not say when a subscription was created
-_FORMAT: Final = "%Y%m%d%H%M%S"  # UTC; a label has no colons
+CREATED: Final = "headrace-created"  # a label, because Pub/Sub does not record when a subscription was created
+_FORMAT: Final = "%Y%m%d%H%M%S"  # in UTC; a label may not contain colons
 _DELETED_TOPIC: Final = "_deleted-topic_"
 _CREATE_AGAIN: Final = "pull what it still holds, delete it, and run `headrace provision` again"
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One property that is not as it should be.
+    """A property of a subscription that differs from the wanted one.
 
-    *field* is the property that an update changes; without one nothing can change it. *loses*: while it is so, events
-    may be published that never reach this subscription's reader.
+    *field* is the property that an update changes, or None if no update can. If *loses*, events that are published
+    meanwhile may never reach the reader of the subscription.
     """
 
     found: str
@@ -42,19 +42,19 @@ MISSING: Final = Difference("the subscription does not exist", "`headrace provis
 
 
 def subscription_for(name: str, topic: str, created: int) -> Subscription:
-    """Return the subscription as it should be; *created* is the moment of creation in microseconds since 1970."""
+    """Return the wanted subscription; *created* is its time of creation in microseconds since 1970."""
     return Subscription(
         name=name,
         topic=topic,
         ack_deadline_seconds=ACK_SECONDS,
         message_retention_duration=Duration(seconds=RETENTION_SECONDS),
-        expiration_policy=ExpirationPolicy(),  # never: by default, 31 days without a pull delete it and its messages
+        expiration_policy=ExpirationPolicy(),  # never; by default, 31 days without a pull delete it and its messages
         labels={CREATED: f"{from_micros(created):{_FORMAT}}"},
     )
 
 
 def created_at(existing: Subscription) -> int | None:
-    """Return when a subscription was created, in microseconds; None where its label does not say."""
+    """Return when a subscription was created, in microseconds since 1970, or None without a valid label."""
     try:
         moment = datetime.strptime(existing.labels.get(CREATED, ""), _FORMAT)
     except ValueError:
@@ -63,10 +63,10 @@ def created_at(existing: Subscription) -> int | None:
 
 
 def differences(existing: Subscription, topic: str) -> list[Difference]:
-    """Compare a subscription with the one that reads *topic*, property by property.
+    """Return how a subscription differs from the wanted one that reads *topic*.
 
-    A longer retention, another acknowledgement deadline, ordering and exactly-once delivery lose nothing: they are the
-    operator's choice.
+    A longer retention, another acknowledgement deadline, ordering and exactly-once delivery lose no events. They are
+    the operator's choice.
     """
     return [*_source(existing, topic), *_delivery(existing), *_keeping(existing)]
 
@@ -122,9 +122,9 @@ _UPDATE: Final = "`headrace provision` changes it"
 
 
 def look_at_letters(subscriber: SubscriberClient, names: Names) -> list[str]:
-    """Look at the subscription that keeps dead letters; return what is wrong with it, and the remedies.
+    """Check the subscription of dead letters; return its problems with their remedies.
 
-    Raises what the client raises.
+    Raise the client's errors.
     """
     name = names.dead_letter_subscription
     try:
