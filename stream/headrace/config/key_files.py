@@ -11,7 +11,7 @@ from typing import Final
 from headrace.config.profiles import SettingsError
 from headrace.config.secrets import KEY_BYTES
 
-_MOST_BYTES: Final = 65_536  # a key that is longer is another file
+_MOST_BYTES: Final = 65_536  # a longer file is not a key
 _OWNER_ALONE: Final = 0o600
 
 
@@ -25,7 +25,7 @@ def read_masking_key(path: Path | None) -> bytes:
 
 
 def read_archive_key(path: Path | None) -> bytes:
-    """Read the material of the archive's key. Raises SettingsError likewise."""
+    """Read the secret of the archive's key. Raises SettingsError in the same cases."""
     return _read_key(path, "archive_key_file", "archive.key")
 
 
@@ -33,7 +33,7 @@ def read_key_file(path: Path, setting: str) -> bytes:
     """Read a key that no other account can read or change.
 
     Raises:
-        SettingsError: names *setting*, the problem of its file, and the remedy.
+        SettingsError: the file has a problem; the text names *setting*, the problem and the remedy.
     """
     try:
         with open(path, "rb", opener=_open_nonblocking) as file:
@@ -54,7 +54,7 @@ def read_key_file(path: Path, setting: str) -> bytes:
 def problem_of(mode: int, owner: int, process: int) -> tuple[str, str] | None:
     """Return the problem of a file with this mode and owner, and the remedy; None when *process* may use it.
 
-    A file of another account may be readable by its group: Kubernetes mounts secrets like that, owned by root, for a
+    A file of another account may be readable by its group, because Kubernetes mounts secrets as files of root for a
     process that is not root.
     """
     if not stat.S_ISREG(mode):

@@ -161,7 +161,9 @@ def _wrong_transformations(registry: Registry) -> dict[str, ContractError]:
     faults = {}
     for contract in map(registry.latest, registry.subjects):
         if contract.transformations != Transformations():
-            from headrace.steps.transform import check_transformations  # pyarrow and sqlglot, where they are needed
+            from headrace.steps.transform import (
+                check_transformations,
+            )  # imports pyarrow and sqlglot, which few commands need
 
             try:
                 check_transformations(contract)
@@ -171,7 +173,7 @@ def _wrong_transformations(registry: Registry) -> dict[str, ContractError]:
 
 
 class _FileSource(PydanticBaseSettingsSource):
-    """Reads ``headrace.toml`` for each settings object, and checks its keys for every profile."""
+    """The source that reads ``headrace.toml``, and checks its keys for every profile."""
 
     def __init__(self, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource) -> None:
         super().__init__(settings_cls)
@@ -192,10 +194,10 @@ class _FileSource(PydanticBaseSettingsSource):
 
 
 def load_settings(**flags: Any) -> Settings:
-    """Read the settings; a flag that is None is not set.
+    """Read the settings; flags with the value None are ignored.
 
     Raises:
-        SettingsError: names every setting that is missing or invalid, never its value.
+        SettingsError: a setting is missing or invalid; the text names all of them, without their values.
     """
     given = {name: value for name, value in flags.items() if value is not None}
     try:
@@ -212,7 +214,7 @@ def refuse_emulators(key: str) -> None:
     """Refuse a production project while a variable sends calls to an emulator.
 
     Raises:
-        SettingsError: names the variables and *key*, the setting that forbids them.
+        SettingsError: a variable names an emulator; the text has it and *key*, the setting that forbids it.
     """
     used = [name for name in (PUBSUB, BIGQUERY, BIGQUERY_STORAGE) if os.environ.get(name)]
     if used:
@@ -223,7 +225,7 @@ def refuse_emulators(key: str) -> None:
 
 
 def _problem(error: Any, flags: dict[str, Any]) -> str:
-    """Return key, error and source of an invalid setting, never its value."""
+    """Return key, error and source of an invalid setting, without its value."""
     key = tuple(map(str, error["loc"]))
     named, message = ".".join(key), error["msg"]
     variable = "HEADRACE_" + "__".join(key).upper()

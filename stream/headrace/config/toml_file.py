@@ -1,4 +1,4 @@
-"""TOML files that people write: read, checked against a pydantic model, and errors with the line of their key."""
+"""Read TOML files, check them against pydantic models, and make errors that name the line of a key."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 Key = tuple[str, ...]
-Fail: TypeAlias = Callable[[str, str, str], Exception]  # makes the error of place, reason and remedy
+Fail: TypeAlias = Callable[[str, str, str], Exception]  # makes an error from place, cause and remedy
 _TABLE: Final = re.compile(r"^\s*\[([^\[\]]+)\]\s*(#.*)?$")
 _KEY: Final = re.compile(r"""^\s*([A-Za-z0-9_."'-]+(?:\s*\.\s*[A-Za-z0-9_"'-]+)*)\s*=""")
 
 
 class TomlModel(BaseModel):
-    """A table of a TOML file: no value is converted, and no other key is taken.
+    """A table of a TOML file. It converts no values and allows no unknown keys.
 
-    The *description* of a field continues "write <key> = ", as the remedy of a wrong value.
+    The *description* of a field completes the remedy for an invalid value: "write <key> = ".
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
@@ -46,7 +46,7 @@ def unknown_key(key: str, known: Collection[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TomlFile:
-    """One file as it was read; *name* is its path or address, and *fail* makes its errors."""
+    """The content of one file; *name* is its path or address, and *fail* makes its errors."""
 
     name: str
     text: str = field(repr=False)
@@ -55,7 +55,7 @@ class TomlFile:
 
     @classmethod
     def read(cls, path: Path, fail: Fail, *, may_be_absent: bool = False) -> TomlFile:
-        """Read the file at *path*; an absent one is empty if it *may_be_absent*. Raises what *fail* makes."""
+        """Read the file at *path*. Raise the error of *fail*; but a missing file is empty if it *may_be_absent*."""
         try:
             return cls.parse(str(path), path.read_bytes(), fail)
         except FileNotFoundError as error:
@@ -67,7 +67,7 @@ class TomlFile:
 
     @classmethod
     def parse(cls, name: str, data: bytes, fail: Fail) -> TomlFile:
-        """Parse the bytes of the file called *name*; raises what *fail* makes."""
+        """Parse the bytes of the file called *name*. Raise the error of *fail* if they are not TOML."""
         try:
             text = data.decode("utf-8-sig")
             return cls(name, text, tomllib.loads(text), fail)
@@ -86,16 +86,18 @@ class TomlFile:
         return f"{self.name}, line {line}" if line else self.name
 
     def error(self, key: Key, why: str, remedy: str) -> Exception:
-        """Make the error that says what is wrong with *key*."""
+        """Return an error about *key*."""
         return self.fail(": ".join(filter(None, (self.place(key), ".".join(key)))), why, remedy)
 
     def check(self, model: type[Model]) -> Model:
-        """Return the file's values as *model*; raises what *fail* makes of the first that is wrong."""
+        """Return the file's values as *model*. Raise the error of *fail* for the first invalid value."""
         try:
             return model.model_validate(self.values)
         except ValidationError as error:
             found = error.errors(include_url=False, include_input=False)
-        first = min(found, key=lambda each: each["type"] != "extra_forbidden")  # a misspelt key is missing too
+        first = min(
+            found, key=lambda each: each["type"] != "extra_forbidden"
+        )  # a misspelt key first; its correct spelling is reported as missing, too
         key = tuple(map(str, first["loc"]))
         raise self.error(key, *_reason(first, key, model)) from None
 
@@ -105,7 +107,7 @@ def _unreadable(name: str, error: OSError, fail: Fail) -> Exception:
 
 
 def _reason(error: ErrorDetails, key: Key, model: type[BaseModel]) -> tuple[str, str]:
-    """Return what is wrong with *key*, never its value, and the remedy."""
+    """Return the problem of *key*, without its value, and the remedy."""
     fields = _table_of(key, model).model_fields if key else {}
     match error["type"]:
         case "wrong":
@@ -129,7 +131,7 @@ def _table_of(key: Key, model: type[BaseModel]) -> type[BaseModel]:
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
-    """Return the model that an *annotation* is, or that its tables or its choice hold."""
+    """Return the model that *annotation* is, or the first model among its type arguments."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next(filter(None, map(_model_in, get_args(annotation))), None)
@@ -146,7 +148,7 @@ def _write(key: Key, fields: Mapping[str, Any]) -> str:
 
 
 def lines_of(text: str) -> dict[Key, int]:
-    """The first line of each key and table, counted from 1. Keys within an inline table are not listed.
+    """Return the first line of each key and table, counted from 1, without keys within an inline table.
 
     >>> lines_of('a = 1\\n[b.c]\\nd.e = 2')
     {('a',): 1, ('b',): 2, ('b', 'c'): 2, ('b', 'c', 'd'): 3, ('b', 'c', 'd', 'e'): 3}
@@ -163,7 +165,7 @@ def lines_of(text: str) -> dict[Key, int]:
 
 
 def line_of(lines: dict[Key, int], key: Key) -> int | None:
-    """The line of *key*, or of the nearest table that holds it."""
+    """Return the line of *key*, or of the innermost table that contains it."""
     return next((lines[key[:end]] for end in range(len(key), 0, -1) if key[:end] in lines), None)
 
 

@@ -81,9 +81,9 @@ def staging_location(dataflow: DataflowSettings) -> str:
 def dataflow_flags(
     settings: Settings, update: bool = False, mapping: Mapping[str, str] | None = None, validate_only: bool = False
 ) -> list[str]:
-    """Return Beam's flags for a job on Dataflow; *mapping* is from labels of the running job to new ones.
+    """Return Beam's flags for a job on Dataflow; *mapping* has the new labels by the labels of the running job.
 
-    With *validate_only* Dataflow only checks whether the running job can be updated.
+    With *validate_only*, Dataflow only checks whether the running job can be updated.
 
     Raises:
         SettingsError: as `check_deployable`.
@@ -114,7 +114,7 @@ def backfill_flags(settings: Settings, subject: str) -> list[str]:
 
 
 def _place(settings: Settings, job_name: str) -> list[str]:
-    """Return the flags for place and machines of a job."""
+    """Return the flags for the project, region and machines of a job."""
     dataflow = settings.dataflow
     flags = {
         "runner": "DataflowRunner",

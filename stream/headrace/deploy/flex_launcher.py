@@ -1,6 +1,7 @@
-"""The entry point of Dataflow's launcher in the image: the template's parameters become settings, others are Beam's.
+"""The entry point of Dataflow's launcher in the image.
 
-A launch with files is a backfill; any other streams.
+The template's parameters become settings; all other arguments are Beam's. A launch with files is a backfill; any other
+launch is a streaming job.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def read_arguments(arguments: Sequence[str]) -> Launch:
 
     Raises:
         SettingsError: a parameter is invalid.
-        SystemExit: a required parameter is missing; argparse has printed it.
+        SystemExit: a required parameter is missing; argparse has printed its name.
     """
     backfills = any(each.partition("=")[0] == "--files" for each in arguments)
     names, asked = (BACKFILL_PARAMETERS, GIVEN) if backfills else (PARAMETERS, {})

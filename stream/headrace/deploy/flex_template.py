@@ -18,8 +18,8 @@ from headrace.config.settings import Settings
 from headrace.deploy.dataflow_flags import SECRETS, check_deployable, missing, staging_location
 
 _HERE: Final = Path(__file__).parent
-METADATA: Final = _HERE / "metadata.json"  # as committed; `headrace template metadata` writes it
-BACKFILL_METADATA: Final = _HERE / "backfill_metadata.json"  # likewise, with --backfill
+METADATA: Final = _HERE / "metadata.json"  # committed; `headrace template metadata` writes it
+BACKFILL_METADATA: Final = _HERE / "backfill_metadata.json"  # the same, with --backfill
 PARAMETERS: Final = (
     "dataset",
     "pipeline",
@@ -41,7 +41,7 @@ OPTIONAL: Final = frozenset({"mapping"})
 
 
 def metadata() -> str:
-    """Return the metadata of the streaming template, as it is committed."""
+    """Return the content of the metadata file of the streaming template."""
     described = {
         "name": "Headrace",
         "description": "Avro events from Pub/Sub to BigQuery: checked, masked, each written once.",
@@ -54,7 +54,7 @@ def metadata() -> str:
 
 
 def backfill_metadata() -> str:
-    """Return the metadata of the template for backfills, as it is committed."""
+    """Return the content of the metadata file of the template for backfills."""
     given = [
         {
             **{"name": name, "label": help_text, "helpText": help_text},
@@ -82,14 +82,18 @@ def build_command(settings: Settings) -> list[str]:
 
 
 def build_backfill_command(settings: Settings) -> list[str]:
-    """Return the command that puts the file of the template for backfills into its bucket. Raises likewise."""
+    """Return the command that puts the file of the template for backfills into its bucket.
+
+    Raises:
+        SettingsError: as `build_command`.
+    """
     return _build(settings, "backfill_template_file", BACKFILL_METADATA, [*_environment(settings.dataflow)])
 
 
 def run_command(settings: Settings, update: bool = False, mapping: Mapping[str, str] | None = None) -> list[str]:
     """Return the command that starts a job from the template, or replaces the running one.
 
-    *mapping* is from labels of the running job to new ones.
+    *mapping* has the new labels by the labels of the running job.
 
     Raises:
         SettingsError: as `build_command`.
@@ -140,7 +144,7 @@ def _parameters(names: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def _environment(dataflow: DataflowSettings) -> Iterator[str]:
-    """Yield the flags of gcloud that all commands have; a template's flags are the defaults of other launches."""
+    """Yield the gcloud flags of all commands; those given to the build are the defaults of every launch."""
     flags = {
         "num-workers": dataflow.workers,
         "max-workers": dataflow.max_workers,

@@ -28,10 +28,10 @@ def as_shell(command: Sequence[str]) -> str:
 
 
 def run(command: Sequence[str]) -> None:
-    """Run the command; its output goes to ours.
+    """Run the command; it inherits stdout and stderr.
 
     Raises:
-        GcloudError: gcloud is not installed, or it printed an error.
+        GcloudError: gcloud is not installed, or it failed.
     """
     if shutil.which(command[0]) is None:
         raise GcloudError(f"{command[0]}: not found; install it, or copy the command that --print-only prints")

@@ -21,7 +21,7 @@ _PARDO = "beam:transform:pardo:v1"
 
 def build(job: Job, sealing: Key, names: Names, batch_messages: int, flags: list[str]) -> beam.Pipeline:
     """Build the pipeline without running it or calling any service."""
-    # Dataflow cannot leave a blocked subject waiting: its messages become dead letters with that reason.
+    # Dataflow cannot let a blocked subject wait: its messages become dead letters with that reason.
     subjects = (*job.registry.subjects, *job.registry.blocked_subjects)
     subscriptions = {subject: names.subscription(subject) for subject in subjects}
     pipeline = beam.Pipeline(options=PipelineOptions(flags))
@@ -30,7 +30,7 @@ def build(job: Job, sealing: Key, names: Names, batch_messages: int, flags: list
 
 
 def describe(proto: Any, shards: int) -> Graph:
-    """Describe the steps of *proto* that do work, by label: their URN, coders, state and timers."""
+    """Return the steps of *proto* that do work, by label, each with its URN, coders, state and timers."""
     context = PipelineContext(proto.components)
     steps = {}
     for each in proto.components.transforms.values():

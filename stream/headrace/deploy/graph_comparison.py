@@ -48,7 +48,9 @@ def load(path: Path) -> Graph:
 
 
 def any_subject(graph: Graph) -> Graph:
-    """Return the graph for any subject, because their branches are alike; without shards and keys, which users choose.
+    """Return the graph of any one subject, because the branches of all subjects are alike.
+
+    Leave out shards and keys, which users choose.
 
     >>> any_subject({"shards": 1, "steps": {"Read/Read[a]": {}, "Read/Read[b]": {}}})
     {'shards': None, 'steps': {'Read/Read[*]': {}}}
@@ -122,9 +124,9 @@ def _step(label: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> li
 
 
 def dependencies(step: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return the parts of *step* that a running job depends on: outputs and state with their coders, and timers.
+    """Return the parts of *step* on which a running job depends: outputs and state with their coders, and timers.
 
-    Numbered states are one part, because another number of bags finds its data elsewhere.
+    Numbered states form one part, because with another number of bags the data is looked up in other bags.
 
     >>> dependencies({"coders": {"None": "A", "late": "B"}, "states": {}, "timers": {"ts-go": "PROCESSING_TIME"}})
     [('output', 'A'), ('output late', 'B'), ('timer go', 'PROCESSING_TIME')]

@@ -1,4 +1,4 @@
-"""Submit jobs to Dataflow. Tests check the arguments of the call, which itself needs an account."""
+"""Submit jobs to Dataflow. The call needs an account, so tests check only its arguments."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ def backfill_pipeline_for(
 def submit(pipeline: beam.Pipeline) -> str | None:
     """Start a job, or replace the running one, and do not wait.
 
-    Return the job's id on Dataflow. Return None when the options name a ``template_location``, which then has the
-    job's description, or when the job ran in this process.
+    Return the job's id on Dataflow. Return None if the options name a ``template_location``, which then has the job's
+    description, or if the job ran in this process.
     """
     result = pipeline.run()
     return str(result.job_id()) if isinstance(result, DataflowPipelineResult) and result.has_job else None
