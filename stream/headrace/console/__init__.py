@@ -1,1 +1,1 @@
-"""Modules that commands and the demo share for a person at a terminal."""
+"""Modules for the interaction with people at a terminal, which commands and the demo share."""

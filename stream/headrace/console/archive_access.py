@@ -1,4 +1,4 @@
-"""Open the archive that settings name."""
+"""Open the archive of the settings."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def open_archive(settings: Settings) -> ArchiveWriter:
 
 
 def open_reader(settings: Settings) -> ArchiveReader:
-    """Open the archive for reading. Without a key it returns lists and counts, but no payloads."""
+    """Open the archive for reading. Without a key, the reader returns lists and counts, but no payloads."""
     key = _key(settings) if settings.archive_key_file is not None else None
     return ArchiveReader(open_bigquery(settings.project), archive_names(settings), key)
 
 
 @contextmanager
 def collecting(settings: Settings) -> Iterator[None]:
-    """Collect dead letters in a thread. Without a key do nothing: another process collects them."""
+    """Collect dead letters in a thread. Without a key, do nothing, because another process collects them."""
     if settings.archive_key_file is None:
         yield
         return
@@ -55,7 +55,7 @@ def collecting(settings: Settings) -> Iterator[None]:
 
 
 def open_collector(settings: Settings, stop: threading.Event) -> Collector:
-    """Return the collector, which ends when *stop* is set. Raises SettingsError without a key."""
+    """Return a collector, which ends when *stop* is set. Raises SettingsError without a key."""
     from headrace.dead_letters.collector import Collector  # reading letters needs no Pub/Sub client
 
     return Collector(open_subscriber(), settings.names.dead_letter_subscription, open_archive(settings), stop)

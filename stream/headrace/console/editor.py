@@ -1,4 +1,4 @@
-"""Edit a text in the person's own editor."""
+"""Edit a text in the user's editor."""
 
 from __future__ import annotations
 

@@ -30,11 +30,11 @@ def read_filter(
     default_states: Sequence[str],
     now: Callable[[], int] = now_micros,
 ) -> Filter:
-    """Return the filter for the options; it has *default_states* if neither ids nor states are given.
+    """Return the filter for the options, with *default_states* if neither ids nor states are given.
 
     Raises:
-        ChoiceError: unknown reason or state.
-        ScopeError: invalid time.
+        ChoiceError: a reason or a state is unknown.
+        ScopeError: a time is invalid.
     """
     _check(reason, [each.value for each in Reason], "--reason")
     _check(state, [*State, ALL], "--state")
@@ -64,7 +64,7 @@ def _check(given: Sequence[str] | None, known: Sequence[str], option: str) -> No
 
 
 def _reference(text: str) -> str:
-    """Return a contract as ce-dataschema names it; ``booking_created:2`` and ``booking_created.v2`` are short forms."""
+    """Return a contract's name in ce-dataschema for its short form ``booking_created:2`` or ``booking_created.v2``."""
     if text.startswith("headrace:"):
         return text
     subject, dot, version = text.rpartition(".v")

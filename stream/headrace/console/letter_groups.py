@@ -19,7 +19,7 @@ from headrace.util.terminal_columns import counted, print_columns
 
 
 def group_letters(settings: Settings, wanted: Filter, by: str, format_: str) -> None:
-    """Print the number of letters in each group. Raises ChoiceError when *by* names an unknown column."""
+    """Print the number of letters in each group. Raises ChoiceError if *by* names an unknown column."""
     check_format(format_)
     names = [name.strip() for name in by.split(",") if name.strip()]
     unknown = [name for name in names if name not in GROUPS]

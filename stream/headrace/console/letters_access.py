@@ -1,4 +1,4 @@
-"""Give commands access to the letters of the archive, and ask a person for confirmation."""
+"""Give commands access to the letters of the archive, and ask the user for confirmation."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ class NoArchiveError(HeadraceError, RuntimeError, error_code="HR-702", exit_code
 
 @contextmanager
 def letters_of(settings: Settings) -> Iterator[LetterService]:
-    """Give access to the letters of the archive; open connections when they are first used.
+    """Give access to the letters of the archive; open connections when they are first needed.
 
     Raises:
-        NoArchiveError: there is no archive.
+        NoArchiveError: the archive does not exist.
     """
     reach(Service.BIGQUERY)
     reader = open_reader(settings)
@@ -63,20 +63,20 @@ def once(make: Callable[[], T]) -> Callable[[], T]:
 
 
 def chosen(service: LetterService, wanted: Filter, states: tuple[str, ...], verb: str) -> list[LetterSummary]:
-    """Return the letters that a command changes.
+    """Return the letters that a command may change.
 
     Raises:
         ChoiceError: the options choose no letters.
     """
     if chooses_nothing(wanted, states):
         raise ChoiceError(
-            f"no letters chosen: give the ids to {verb}, or a filter such as --reason; --state all is none"
+            f"no letters chosen: give the ids to {verb}, or a filter such as --reason; --state all is not a filter"
         )
     return service.find_matching(wanted)
 
 
 def confirmed(question: str, sure: bool) -> bool:
-    """Return whether the person agrees. Raises ChoiceError if stdin is not a terminal."""
+    """Return whether the user agrees. Raises ChoiceError if stdin is not a terminal."""
     if sure:
         return True
     if not sys.stdin.isatty():

@@ -15,7 +15,7 @@ _WIDTH: Final = 79
 
 
 class ProgressLine:
-    """Prints progress on stderr: on a terminal one line that is rewritten, elsewhere a line every few seconds."""
+    """Progress on stderr: one line that is rewritten on a terminal, elsewhere a new line every few seconds."""
 
     def __init__(
         self, verb: str, clock: Callable[[], float] = time.monotonic, to: Any = None, noun: str = "letters"

@@ -1,1 +1,1 @@
-"""Dead letters as people handle them: kept in an archive, looked at, edited, replayed."""
+"""The archive of dead letters, and the ways in which people list, explain, edit and replay them."""

@@ -17,18 +17,18 @@ RETRY_SECONDS: Final = 60.0
 
 
 class ArchiveError(HeadraceError, RuntimeError, error_code="HR-701", exit_code=Exit.CONFIGURATION):
-    """The archive accepts no rows. The text names the table, the reason and the remedy. The caller may append again."""
+    """The archive accepts no rows. The text names the table, the cause and the remedy. The caller may append again."""
 
 
 class UnconfirmedAppendError(ArchiveError, RetryableError, error_code="HR-710", exit_code=Exit.UNREACHABLE):
-    """BigQuery did not confirm rows of the archive, which may be in the table."""
+    """BigQuery did not confirm rows of the archive. They may be in the table."""
 
 
 def append(streams: WriteStreams, path: str, rows: Rows) -> None:
     """Append *rows* to the table ``projects/P/datasets/D/tables/T`` at least once; return when BigQuery has confirmed.
 
     Raises:
-        ArchiveError: it did not within RETRY_SECONDS, or refuses them.
+        ArchiveError: BigQuery refused the rows, or did not confirm them within RETRY_SECONDS.
     """
     call(partial(_append_once, streams, path, rows), RETRY_SECONDS)
 

@@ -14,23 +14,23 @@ from headrace.core.sealed_messages import seal, unseal
 from headrace.dead_letters.letter import Letter
 from headrace.errors import Exit, HeadraceError
 
-_PERSON: Final = b"headrace-archive"  # the same bytes used elsewhere give another key
+_PERSON: Final = b"headrace-archive"  # so that the same secret used elsewhere gives another key
 
 
 class SealedError(HeadraceError, RuntimeError, error_code="HR-703", exit_code=Exit.CONFIGURATION):
-    """A sealed row cannot be opened with this key. The message names the key that it needs."""
+    """A sealed row cannot be decrypted with this key. The message names the key that it needs."""
 
 
 @dataclass(frozen=True, slots=True)
 class ArchiveKey:
-    """A key of 256 bits, with an id that tells keys apart and reveals nothing else."""
+    """A key of 256 bits. Its *id* tells keys apart and reveals nothing else."""
 
     id: str
     secret: bytes = field(repr=False)
 
     @classmethod
     def of(cls, material: bytes) -> ArchiveKey:
-        """Make the key from the bytes of its file."""
+        """Derive the key from the bytes of its file."""
         secret = hashlib.blake2b(material, digest_size=32, person=_PERSON).digest()
         return cls(hashlib.blake2b(secret, digest_size=4).hexdigest(), secret)
 
@@ -58,7 +58,7 @@ class ArchiveKey:
 
 
 def tampered(where: str) -> str:
-    """Return the message of an error about a row that differs from what was written."""
+    """Return an error message about a row that was changed after it was written."""
     return f"{where}: the row was changed after it was written; check who can write to the archive"
 
 

@@ -38,7 +38,7 @@ _UNITS: Final = {"hour": "HOUR", "day": "DAY"}
 
 @dataclass(frozen=True, slots=True)
 class ArchiveReader:
-    """Reads the archive. Methods raise the client's errors, and SealedError when a row needs another key."""
+    """A reader of the archive. Methods raise the client's errors, and SealedError if a row needs another key."""
 
     client: bigquery.Client
     names: ArchiveNames
@@ -82,11 +82,11 @@ class ArchiveReader:
         ]
 
     def ids(self, wanted: Filter) -> list[str]:
-        """Return the ids of all that match, the oldest refusal first."""
+        """Return the ids of all letters that match, the oldest refusal first."""
         return [letter_id for letter_id, _ in self.sizes(wanted)]
 
     def sizes(self, wanted: Filter) -> list[tuple[str, int]]:
-        """Return the ids of all that match with the bytes of their payloads, the oldest refusal first."""
+        """Return id and payload size in bytes of all letters that match, the oldest refusal first."""
         query = f"""
             SELECT letter_id, bytes FROM ({self._states()}) WHERE {conditions(wanted)} ORDER BY refused_at, letter_id
         """  # noqa: S608 as above
@@ -96,7 +96,7 @@ class ArchiveReader:
         """Yield complete letters in the order of *ids*; skip letters with a piece that is not collected yet.
 
         Raises:
-            SealedError: there is no key, or a row needs another.
+            SealedError: the reader has no key, or a row needs another key.
         """
         for start in range(0, len(ids), PAGE):
             page = ids[start : start + PAGE]
@@ -117,7 +117,7 @@ class ArchiveReader:
         return list({row["attempt"]: dict(row) for row in rows}.values())
 
     def known(self, ids: Sequence[str]) -> set[tuple[str, int]]:
-        """Return id and attempt of each refusal of *ids* that the archive has."""
+        """Return id and attempt of each refusal in the archive of the letters *ids*."""
         query = f"SELECT letter_id, attempt FROM {self.names.sql(LETTERS)} WHERE letter_id IN UNNEST(SPLIT(@page))"  # noqa: S608
         rows = self._query(query, [_page(ids)])
         return {(row["letter_id"], row["attempt"]) for row in rows}
@@ -199,7 +199,7 @@ class ArchiveReader:
 
 
 def _page(ids: Sequence[str]) -> ScalarQueryParameter:
-    """Return ids as one text: BigQuery parses an array of a thousand values more slowly than it reads the letters."""
+    """Return ids as one text. BigQuery would take longer to parse an array of 1000 values than to read the letters."""
     return ScalarQueryParameter("page", "STRING", ",".join(ids))
 
 

@@ -1,7 +1,7 @@
 """Append letters, facts and trail entries to the archive in BigQuery. Rows are never changed.
 
-Rows are appended at least once. A refusal is identified by (letter, attempt, piece), and counts once, however many
-rows it has.
+Rows are appended at least once. Readers identify a refusal by (letter, attempt, piece), and count it once if it has
+several rows.
 """
 
 from __future__ import annotations
@@ -22,7 +22,11 @@ from headrace.dead_letters.facts import Fact, TrailEntry
 from headrace.dead_letters.letter import SEALED, Letter, Piece
 from headrace.util.batching import in_batches
 
-ATTRIBUTE_COLUMNS: Final = {"event_id": "ce-id", "claimed": "ce-dataschema", "source": "ce-source"}  # by column
+ATTRIBUTE_COLUMNS: Final = {
+    "event_id": "ce-id",
+    "claimed": "ce-dataschema",
+    "source": "ce-source",
+}  # attribute names by column
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,7 @@ class ArchiveNames:
 
 @dataclass(frozen=True, slots=True)
 class ArchiveWriter:
-    """Appends to the archive; *clock* returns aware times in UTC. Opens connections when they are first used."""
+    """A writer of the archive; *clock* returns aware times in UTC. It opens connections when it first needs them."""
 
     names: ArchiveNames
     streams: WriteStreams
@@ -94,8 +98,10 @@ class ArchiveWriter:
 
 
 def row_context(piece: Piece) -> str:
-    """Return all columns of a piece's row but the sealed ones. They are authenticated with the sealed columns, so that
-    nobody can change them or copy the row under another id."""
+    """Return all columns of a piece's row except the sealed ones.
+
+    They are authenticated with the sealed columns, so that nobody can change them or copy the row under another id.
+    """
     letter = piece.letter
     columns = {name: getattr(letter, name) for name in Letter.__slots__ if name not in SEALED}
     columns |= {"piece": piece.number, "pieces": piece.count, "bytes": piece.bytes}
@@ -111,4 +117,4 @@ def _within_requests(rows: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, 
     return in_batches(rows, lambda row: len(row.get("sealed") or b"") + _ROW_BYTES, MAX_REQUEST_BYTES)
 
 
-_ROW_BYTES: Final = 10_000  # the columns that are not sealed: a dozen texts of a kilobyte at most
+_ROW_BYTES: Final = 10_000  # for the columns that are not sealed: a dozen texts of at most one kilobyte

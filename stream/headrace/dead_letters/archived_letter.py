@@ -13,7 +13,7 @@ from headrace.dead_letters.letter import Letter
 
 @dataclass(frozen=True, slots=True)
 class LetterSummary:
-    """A letter of a list: its columns but the sealed ones."""
+    """A letter in a list: its columns except the sealed ones."""
 
     letter_id: str
     attempt: int
@@ -56,7 +56,7 @@ class LetterGroup:
 
 @dataclass(frozen=True, slots=True)
 class ArchivedLetter:
-    """A complete letter: as it was last refused, and as it was edited since, or None."""
+    """A complete letter: its last refusal, and the letter as edited since then, or None without an edit."""
 
     refused: Letter = field(repr=False)
     edited: Letter | None = field(repr=False)

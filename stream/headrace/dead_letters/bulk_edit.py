@@ -1,4 +1,4 @@
-"""Edit letters of the archive: plan what a change does to each, then record it as a fact beside the original."""
+"""Edit letters of the archive: plan the effect of a change on each, then record it as a fact beside the original."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ BATCH_BYTES: Final = 8_000_000
 
 @dataclass(frozen=True, slots=True)
 class BulkEdit:
-    """The plan of a change: the *letters* it fits, differences of the first in *examples*, and *refused* by why."""
+    """The plan of a change: the *letters* that it fits, with differences of the first few as *examples*.
+
+    *refused* counts the other letters by the cause.
+    """
 
     letters: Sequence[LetterSummary]
     examples: Mapping[str, Sequence[Difference]] = field(repr=False)
@@ -38,7 +41,7 @@ def plan_edit(
     *,
     reveal: bool = False,
 ) -> BulkEdit:
-    """Try *change* on every letter and record nothing. With *reveal* the examples show personal values."""
+    """Try *change* on every letter without recording it. With *reveal*, the examples show personal values."""
     by_id = {each.letter_id: each for each in letters}
     fitting: list[LetterSummary] = []
     examples: dict[str, Sequence[Difference]] = {}
@@ -66,7 +69,7 @@ def apply_edit(
     wanted: Filter,
     why: str,
 ) -> int:
-    """Record *change* for the letters of a plan; return how many there were.
+    """Record *change* for the letters of a plan; return the number of letters.
 
     Raises:
         EditError: the change no longer fits a letter, because somebody else edited it meanwhile.

@@ -1,4 +1,4 @@
-"""Move letters from the dead-letter topic to the archive. Only the collector's identity may do both."""
+"""Move letters from the dead-letter topic to the archive. Only the collector's account may do both."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LOG = structlog.get_logger("headrace")
 
 
 class Collector:
-    """Moves letters until *stop* is set. It acknowledges a letter when the archive has stored it, and not before."""
+    """The collector. It acknowledges a letter only after the archive has stored it, and runs until *stop* is set."""
 
     def __init__(
         self, subscriber: SubscriberClient, subscription: str, archive: ArchiveWriter, stop: threading.Event
@@ -37,7 +37,7 @@ class Collector:
         self.collected = 0
 
     def run(self) -> None:
-        """Collect until *stop* is set. Log a failure once, and retry with growing pauses."""
+        """Collect until *stop* is set. Log each new failure once, and retry with growing pauses."""
         backoff, logged = Backoff(FIRST_PAUSE, LONGEST_PAUSE), ""
         while not self._stop.is_set():
             try:
@@ -55,9 +55,9 @@ class Collector:
                 logged = ""
 
     def collect(self) -> int:
-        """Move the messages of one pull; return how many there were.
+        """Move the messages of one pull; return their number.
 
-        Raises ArchiveError and the client's errors; Pub/Sub then delivers the messages again.
+        Raise ArchiveError and the client's errors. Pub/Sub then delivers the messages again.
         """
         received = self._pull()
         if received:

@@ -1,4 +1,4 @@
-"""List what an edit changes, field by field; personal values stay hidden."""
+"""List the changes of an edit, field by field. Personal values stay hidden."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ UNSURE: Final = "(hidden: may be misread)"
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One field or attribute before and after, as text. Not escaped for a terminal."""
+    """One field or attribute before and after an edit, as text. The text is not escaped for a terminal."""
 
     what: str
     before: str = field(repr=False)
@@ -26,7 +26,7 @@ class Difference:
 
 
 def differences(letter: Letter, edited: EditedEvent, *, reveal: bool = False) -> list[Difference]:
-    """Return the differences between *letter* and *edited*, fields first. With *reveal* no value is hidden."""
+    """Return the differences between *letter* and *edited*, fields first. With *reveal*, hide no value."""
     return [*_fields(edited, reveal), *_attributes(letter.attributes, edited.letter.attributes)]
 
 
@@ -48,7 +48,7 @@ def _fields(edited: EditedEvent, reveal: bool) -> Iterator[Difference]:
 
 
 def _leaves(type_: Type | None, value: Any, path: str, pii: Pii | None) -> Iterator[tuple[str, tuple[str, Pii | None]]]:
-    """Yield the innermost values with their paths. A personal value is one value, whatever it holds."""
+    """Yield the innermost values with their paths. A personal value counts as one value, even if it has parts."""
     inside = bare(type_) if type_ is not None else None
     if pii is not None or not value or not isinstance(value, Mapping | list):
         yield path, (json.dumps(value, ensure_ascii=False, default=as_double_or_text), pii)

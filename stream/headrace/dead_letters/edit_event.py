@@ -1,4 +1,4 @@
-"""Decode a refused event to JSON, change it, and encode it again with its contract. Pure: stores nothing."""
+"""Decode a refused event to JSON, change it, and encode it again with its contract. Nothing is stored."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ from headrace.schemas.validate import validate
 
 @dataclass(frozen=True, slots=True)
 class LetterChange:
-    """A change to a letter: *patch* is a JSON merge patch (RFC 7396); *payload* replaces the whole event with JSON.
+    """A change to a letter: *patch* is a JSON merge patch (RFC 7396); *payload* is JSON that replaces the whole event.
 
-    *read_as* is the contract to read and write the event with. By default that is the claimed contract if it reads
-    the event, else the newest of the subject that does.
+    *read_as* is the contract with which to read and write the event. The default is the claimed contract if it can
+    read the event, else the newest contract of the subject that can.
     """
 
     patch: Mapping[str, Any] | None = field(default=None, repr=False)
@@ -45,15 +45,15 @@ class LetterChange:
 
     @property
     def is_empty(self) -> bool:
-        """Whether it changes nothing."""
+        """Whether the change is empty."""
         return self == LetterChange()
 
 
 @dataclass(frozen=True, slots=True)
 class EditedEvent:
-    """A changed letter; *before* is None when the payload could not be read.
+    """A changed letter, with its event *before* (None for an unreadable payload) and *after* the change.
 
-    *sure* is False when *before* was read with another contract than the claimed one, so that a value may be misread.
+    *sure* is False if *before* was read with another contract than the claimed one, so that a value may be misread.
     """
 
     letter: Letter
@@ -73,10 +73,10 @@ class Readable:
 
 
 def readable_as(letter: Letter, registry: Registry, read_as: SchemaRef | None = None) -> Readable:
-    """Read a letter's payload: completely with some contract, else with placeholders for wrong values.
+    """Read a letter's payload completely with one of the contracts, else with placeholders for invalid values.
 
     Raises:
-        EditError: no contract of the subject reads it, or *read_as* does not, or is unknown.
+        EditError: no contract of the subject can read it, or *read_as* cannot or is unknown.
     """
     candidates = [_contract(registry, letter.subject, read_as)] if read_as else _candidates(registry, letter)
     if not candidates:
@@ -102,10 +102,10 @@ def readable_as(letter: Letter, registry: Registry, read_as: SchemaRef | None = 
 
 
 def edit_event(letter: Letter, change: LetterChange, registry: Registry) -> EditedEvent:
-    """Change a letter, and check the result with the job's own decoding. *letter* itself is not changed.
+    """Return a changed copy of *letter*, checked with the job's own decoding.
 
-    A payload without changes keeps its bytes. ``ce-dataschema`` names the contract that the event is written with, and
-    ``ce-time`` follows the event time, unless *change* sets them.
+    A payload without changes keeps its bytes. Unless *change* sets them, ``ce-dataschema`` becomes the contract with
+    which the event is written, and ``ce-time`` the event time.
 
     Raises:
         EditError: the change does not fit the contract, or the job would still refuse the result.
@@ -145,7 +145,7 @@ def _contents(
 
 
 def _contract_of_new(letter: Letter, change: LetterChange, registry: Registry) -> Contract:
-    """Return the contract to write an event with whose old payload cannot be read."""
+    """Return the contract with which to write a new event in place of an unreadable payload."""
     if change.read_as:
         return _contract(registry, letter.subject, change.read_as)
     candidates = _candidates(registry, letter)

@@ -1,10 +1,10 @@
-"""Explain why a message was refused: which attribute, which field, which byte, and which contract would read it.
+"""Explain why a message was refused: the attribute, the field, the byte, and the contract that can read it.
 
 Personal values stay hidden, and so do values that may be personal. A payload that does not decode may be wrong long
-before the decoder notices, so that a personal value is read as another field. If any contract has personal data, no
-value of such a payload is shown that touches four or more characters of text in a row, whatever field it is read as
-(ids at the very beginning excepted). If the claimed contract is unknown, no value is shown. A number, or a text of
-three characters, may still be the rest of a personal value.
+before the decoder notices, so that a personal value is read as another field. If any contract has personal data, values
+of such a payload that overlap four or more consecutive characters of text stay hidden, in every field except ids at the
+very beginning. If the claimed contract is unknown, all values stay hidden. A visible number, or a visible text of three
+characters, may still be part of a personal value.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _TEXT: Final = re.compile(
 def explain(
     registry: Registry, subject: str, attributes: Mapping[str, str], data: bytes, *, reveal: bool = False
 ) -> Explanation:
-    """Explain why a message of *subject*'s topic is refused. With *reveal* no value is hidden. Raises nothing."""
+    """Explain why a message of *subject*'s topic is refused. With *reveal*, hide no value. Raises nothing."""
     claimed = _claimed(attributes)
     contract = _find(registry, claimed)
     match = nearest(registry, subject, claimed, data)
@@ -62,7 +62,7 @@ def explain(
 
 @dataclass(frozen=True, slots=True)
 class _Screen:
-    """Hides bytes in addition to personal fields: *everything*, or the bytes that are 1 in *doubtful*."""
+    """The bytes to hide in addition to personal fields: *everything*, or the bytes that are 1 in *doubtful*."""
 
     reveal: bool
     everything: bool
@@ -84,13 +84,13 @@ class _Screen:
         mask = bytearray(len(data))
         for found in _TEXT.finditer(data, _certain_until(traced.leaves)):
             mask[found.start() : found.end()] = b"\1" * len(found[0])
-        if match and match.stop is None:  # a contract that fits knows best which bytes are personal
+        if match and match.stop is None:  # a contract that reads the whole payload knows its personal bytes
             for start, end in _personal_ranges(trace(match.contract.record, data)):
                 mask[start:end] = b"\1" * (end - start)
         return cls(reveal, False, bytes(mask))
 
     def hides(self, start: int, end: int) -> str:
-        """Return why these bytes are hidden, personal or not; empty when they may be shown."""
+        """Return why the bytes from *start* to *end* are hidden, or an empty string if they may be shown."""
         if self.reveal:
             return ""
         if self.everything:
@@ -105,7 +105,7 @@ def _personal_ranges(traced: Trace) -> Iterator[tuple[int, int]]:
 
 
 def _certain_until(leaves: Sequence[Leaf]) -> int:
-    """Return the end of the leading values that no wrong length can have shifted: ids, times and numbers, not texts."""
+    """Return the end of the leading ids, times and numbers: no wrong length of a text can have shifted them."""
     end = 0
     for leaf in leaves:
         text = isinstance(leaf.type, Scalar) and leaf.type.kind in {Kind.STRING, Kind.BYTES}

@@ -1,4 +1,4 @@
-"""The explanation of a refused message, as values that convert to JSON and hold no personal data."""
+"""The explanation of a refused message, in values that convert to JSON and hold no personal data."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class EnvelopeFault:
 class Stop:
     """The place where the strict decoder stops: the innermost field, and the byte at which its value begins.
 
-    *path* is empty and *offset* None when the payload as a whole is refused. *personal* is the field's kind of
-    personal data, or None; *shown* says whether the byte at *offset* may be shown.
+    If the payload as a whole is refused, *path* is empty and *offset* None. *personal* is the field's kind of personal
+    data, or None. *shown* is True if the byte at *offset* may be shown.
     """
 
     path: str
@@ -31,7 +31,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class DecodedField:
-    """One value before the stop, at ``data[start:end]``. If *hidden* gives a reason, *value* is None."""
+    """One value before the stop, at ``data[start:end]``; None if *hidden* gives a reason to hide it."""
 
     path: str
     start: int
@@ -42,15 +42,15 @@ class DecodedField:
 
     @property
     def text(self) -> str:
-        """The value, or in parentheses why it is hidden. Not escaped for a terminal: use ``terminal_safe.safe``."""
+        """The value, or in parentheses why it is hidden. Escape it for a terminal with ``terminal_safe.safe``."""
         return f"({self.hidden})" if self.hidden else "null" if self.value is None else str(self.value)
 
 
 @dataclass(frozen=True, slots=True)
 class DecodeCheck:
-    """Whether decoding accepts a message now; *reason* is a dead letter's, and empty when it is accepted.
+    """Whether decoding accepts a message now; *reason* is that of a dead letter, or empty if it is accepted.
 
-    Lateness, deduplication and BigQuery are not checked.
+    The check covers neither lateness, nor deduplication, nor BigQuery.
     """
 
     accepted: bool
@@ -60,9 +60,9 @@ class DecodeCheck:
 
 @dataclass(frozen=True, slots=True)
 class Nearest:
-    """The contract that reads all of the payload (``fits``) or most of it (``closest``).
+    """The contract that can read all of the payload (``fits``) or most of it (``closest``).
 
-    *would_decode* checks the same message as if it claimed this contract, on the topic of its subject.
+    *would_decode* checks the same message as if it claimed this contract, on the topic of the contract's subject.
     """
 
     contract: str
@@ -77,12 +77,12 @@ class Nearest:
 class Explanation:
     """Why a message was refused.
 
-    *claimed* is the contract that its envelope names, or None; *known* says whether the registry has it.
-    *looks_like* names another format that the payload seems to be in.
+    *claimed* is the contract that the envelope names, or None; *known* is True if the registry has it. *looks_like*
+    names another format that the payload may have.
 
-    *stop* is the claimed contract's, and None when that contract reads everything or is unknown. *fields* are the
-    values decoded before the stop, with *read_as*: the claimed contract, or the nearest one if it is unknown. *wrong*
-    names the values that cannot be read when all others can: a patch of these makes the event valid.
+    *stop* is the place where the claimed contract stops, or None if it reads everything or is unknown. *fields* are the
+    values decoded before the stop with *read_as*: the claimed contract, or the nearest one if it is unknown. *wrong*
+    names the only values that cannot be read, if any: a patch of these makes the event valid.
     """
 
     subject: str
@@ -101,9 +101,9 @@ class Explanation:
 
     @property
     def marked(self) -> Stop | None:
-        """The stop under *read_as*."""
+        """The place where the contract *read_as* stops."""
         return self.stop if self.known or self.nearest is None else self.nearest.stop
 
     def to_json(self) -> dict[str, Any]:
-        """Return the explanation in JSON's own types."""
+        """Return the explanation in JSON's types."""
         return asdict(self)

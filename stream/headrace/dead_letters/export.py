@@ -29,7 +29,7 @@ class ImportLineError(HeadraceError, ValueError, error_code="HR-704", exit_code=
 
 @dataclass(frozen=True, slots=True)
 class ExportedLetter:
-    """A letter as a line of an export holds it."""
+    """The content of one line of an export."""
 
     letter: Letter = field(repr=False)
     edited: Letter | None = field(repr=False)
@@ -47,16 +47,16 @@ def to_line(archived: ArchivedLetter) -> str:
 
 
 def read_lines(lines: Iterable[str]) -> Iterator[ExportedLetter]:
-    """Read lines that :func:`to_line` wrote.
+    """Yield the letters in lines that :func:`to_line` wrote.
 
     Raises:
-        ImportLineError: a line is not one of them.
+        ImportLineError: a line is not from an export.
     """
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
-            line.encode()  # refuse a lone surrogate, which stands for a byte that is not UTF-8
+            line.encode()  # refuse a lone surrogate, which represents a byte that is not UTF-8
             yield _exported(read_json(line))
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             why = f"{error} is missing" if isinstance(error, KeyError) else type(error).__name__

@@ -1,4 +1,4 @@
-"""Facts: what was done with letters. Facts are only added, and a letter's state follows from them."""
+"""Facts: records of actions on letters. Facts are only added, and a letter's state follows from them."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One action on one letter at one attempt; *operation* is the id of the command that did it.
+    """One action on one letter at one attempt; *operation* is the id of the command.
 
-    *edited* is the letter with its new bytes and attributes, for an edit.
+    For an edit, *edited* is the letter with its new bytes and attributes.
     """
 
     letter_id: str
@@ -48,7 +48,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class TrailEntry:
-    """An entry of the trail: a command began (*outcome* is empty), or ended after so many *letters*."""
+    """An entry of the trail: a command began (*outcome* is empty), or ended after it had handled *letters* letters."""
 
     operation: str
     action: str

@@ -1,4 +1,4 @@
-"""The filter that every command chooses letters with, and the SQL that finds them."""
+"""The filter by which every command chooses letters, and the SQL that finds them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _STATES: Final = "CASE fact.action WHEN 'replayed' THEN 'replayed' WHEN 'discard
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Chooses letters that match every condition given; an empty field is no condition.
+    """A choice of the letters that match every condition; an empty field is no condition.
 
     *ids* may be prefixes. *text* must occur in the detail. *since* (inclusive) and *until* (exclusive) bound the time
     of the last refusal.
@@ -32,7 +32,7 @@ class Filter:
     text: str = ""
 
     def to_json(self) -> dict[str, object]:
-        """Return the conditions for the trail, times as text."""
+        """Return the conditions for the trail, with times as text."""
         given = {each.name: getattr(self, each.name) for each in fields(self)}
         return {
             name: value.isoformat() if isinstance(value, datetime) else value for name, value in given.items() if value
@@ -40,9 +40,9 @@ class Filter:
 
 
 def letters_with_states(letters: str, facts: str) -> str:
-    """Return the query for each letter's last refusal with its state; *letters* and *facts* are tables as SQL names.
+    """Return the query for each letter's last refusal with its state; *letters* and *facts* are names in SQL.
 
-    A row that was collected twice counts once. @since bounds the partitions that are read.
+    A row that was collected twice counts once. The parameter @since limits the partitions that the query reads.
     """
     columns = ", ".join(f"MAX_BY({name}, collected_at) AS {name}" for name in _REFUSAL_COLUMNS)
     return f"""

@@ -1,4 +1,4 @@
-"""Recognise payloads that are not Avro datums: the usual mistakes of publishers."""
+"""Recognise payloads that are not Avro datums, by the usual mistakes of publishers."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _BEGINNINGS: Final = {
     b"Obj\x01": "an Avro file, with its schema before the datum",
     b"\xc3\x01": "Avro's single-object encoding, with 10 bytes before the datum",
 }
-FRAME_BYTES: Final = 5  # a zero byte and a schema id, as serializers for Kafka write them
+FRAME_BYTES: Final = 5  # a zero byte and a schema id, written by serializers for Kafka
 FRAMED: Final = "a datum with 5 bytes of a schema registry before it"
 
 
 def sniff_format(data: bytes) -> str | None:
-    """Return the name of the format that *data* begins like, or None.
+    """Return the name of the format that the beginning of *data* has, or None.
 
     >>> sniff_format(b'{"paid": true}')
     'JSON text'

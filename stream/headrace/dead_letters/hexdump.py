@@ -14,8 +14,8 @@ _HIDDEN: Final = "·"
 def hexdump(data: bytes, explanation: Explanation, *, reveal: bool = False, around: int = 48) -> str:
     """Return offset, hexadecimal and ASCII of at least *around* bytes on either side of the marked stop.
 
-    Without a byte to mark, begins at the start of *data*. Unless *reveal*, shows ``··`` for personal bytes and for
-    bytes of no visible field.
+    Without a byte to mark, begin at the start of *data*. Without *reveal*, show ``··`` for personal bytes and for bytes
+    outside visible fields.
     """
     mark = explanation.marked.offset if explanation.marked else None
     middle = around if mark is None else mark
@@ -37,7 +37,7 @@ def _seen(explanation: Explanation, first: int, last: int) -> set[int]:
 
 
 def _lines(data: bytes, seen: set[int], first: int, last: int, mark: int | None) -> Iterator[str]:
-    # The mark may be one byte beyond the data, where a missing value should begin.
+    # The mark is one byte beyond the data if the value that should begin there is missing.
     end = max(last, first + 1 if mark is None else mark + 1)
     for start in range(first, end, WIDTH):
         places = range(start, min(start + WIDTH, len(data)))

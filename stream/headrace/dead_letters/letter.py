@@ -1,4 +1,4 @@
-"""One dead letter, and how to read it from the dead-letter topic."""
+"""A dead letter, and the functions that read it from the dead-letter topic."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from headrace.schemas.envelope import EPOCH, from_micros, to_micros
 from headrace.schemas.numbers import read_whole
 from headrace.schemas.times import read_instant, without_finer
 
-FORWARDED: Final = "CloudPubSubDeadLetterSource"  # Pub/Sub's prefix for messages that it gave up delivering
+FORWARDED: Final = (
+    "CloudPubSubDeadLetterSource"  # prefix of the attributes that Pub/Sub adds to messages that it forwards
+)
 _PIECE: Final = re.compile(r"([1-9][0-9]{0,3})/([1-9][0-9]{0,3})")
 _SUBSCRIPTION: Final = re.compile(r"(?:projects/[^/]+/subscriptions/)?headrace-([a-z][a-z0-9_]{2,99})")
 
@@ -24,7 +26,7 @@ SEALED: Final = ("data", "attributes", "ordering_key")  # fields of a letter tha
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """One refusal of one message: its original bytes and attributes, and why, when and where it was refused.
+    """One refusal of one message: its original bytes and attributes, with cause, time and place of the refusal.
 
     *id* stays the same through replays; *attempt* counts refusals from 1. Times are aware, in UTC.
     """
@@ -63,10 +65,10 @@ class Piece:
 
 
 def read_pieces(message: Any) -> list[Piece]:
-    """Read one message of the dead-letter topic; *message* is a ``PubsubMessage`` in protobuf's own form.
+    """Read one message of the dead-letter topic; *message* is a ``PubsubMessage`` of protobuf, not of proto-plus.
 
-    Accepts letters of this job, messages that Pub/Sub itself forwarded, and anything else published there: nothing
-    is refused, because a refused message could go nowhere else.
+    Accept letters of this job, messages that Pub/Sub itself forwarded, and anything else published there. Refuse
+    nothing, because there is no other topic for a refused message.
     """
     attributes = dict(message.attributes)
     try:
@@ -82,7 +84,7 @@ def as_pieces(letter: Letter) -> list[Piece]:
 
 
 def joined(pieces: Iterable[Piece]) -> Letter | None:
-    """Join the pieces of one refusal, in any order and with duplicates; return None when one is missing."""
+    """Join the pieces of one refusal, in any order and with duplicates; return None if one is missing."""
     by_number = {piece.number: piece for piece in pieces}
     first = by_number.get(1)
     if first is None or any(number not in by_number for number in range(1, first.count + 1)):
@@ -167,7 +169,7 @@ def _original_attributes(attributes: Mapping[str, str]) -> dict[str, str]:
 
 
 def _within_rows(piece: Piece) -> list[Piece]:
-    """Cut a piece into rows: a message may be larger than a row of the archive."""
+    """Cut a piece into rows, because a message may be larger than a row of the archive."""
     data = piece.letter.data
     if len(data) <= MAX_PIECE_BYTES:
         return [piece]
@@ -189,7 +191,7 @@ def _arrival(message: Any) -> datetime:
 
 
 def _moment(text: str, otherwise: datetime) -> datetime:
-    """Read a time of Pub/Sub's, which may have nanoseconds; return *otherwise* for an invalid one."""
+    """Read a time of Pub/Sub, which may have nanoseconds; return *otherwise* if it is invalid."""
     try:
         moment = read_instant(without_finer(text))
     except ValueError:

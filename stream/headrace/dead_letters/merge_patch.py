@@ -15,7 +15,7 @@ from headrace.schemas.strict_json import InvalidJsonError, as_double_or_text, re
 MAX_VALUE_BYTES: Final = 1024  # Pub/Sub's limits
 MAX_NAME_BYTES: Final = 256
 MAX_ATTRIBUTES: Final = 100
-UNREADABLE: Final = "(cannot be read)"  # placeholder for a value that a change has to replace
+UNREADABLE: Final = "(cannot be read)"  # placeholder for a value that a change must replace
 _STEP: Final = re.compile(r"[^.\[\]]+|\[[0-9]+\]")
 _RESERVED: Final = ("goog", "headrace-dl-", REPLAY)
 
@@ -25,10 +25,10 @@ class EditError(HeadraceError, ValueError, error_code="HR-705", exit_code=Exit.F
 
 
 def read_object(text: str, option: str) -> Mapping[str, Any]:
-    """Read a patch or an event: one JSON object.
+    """Read a patch or an event, which is one JSON object.
 
     Raises:
-        EditError: *text* is not one. The message names *option* and the place, never a value.
+        EditError: *text* is not a JSON object. The message names *option* and the place, never a value.
     """
     try:
         value = read_json(text)
@@ -41,7 +41,7 @@ def read_object(text: str, option: str) -> Mapping[str, Any]:
 
 
 def assignments(given: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Split ``name=value`` texts; EditError for any other text."""
+    """Yield names and values of ``name=value`` texts. Raises EditError for any other text."""
     for each in given:
         name, sign, value = each.partition("=")
         if not sign or not name:
@@ -89,7 +89,7 @@ def with_nulls(record: Record, value: Any) -> Any:
 
 
 def value_at(event: Any, path: str) -> Any:
-    """Return the value at *path* (``items[2].price``) of an event as JSON, or None when there is none."""
+    """Return the value at *path* (``items[2].price``) of an event as JSON, or None if the path does not exist."""
     try:
         place, step = _place(event, path)
         return place[step]
@@ -98,7 +98,7 @@ def value_at(event: Any, path: str) -> Any:
 
 
 def put(event: dict[str, Any], path: str, value: Any) -> None:
-    """Set the value at *path*, whose parent exists."""
+    """Set the value at *path*, whose parent must exist."""
     place, step = _place(event, path)
     place[step] = value
 
@@ -115,7 +115,10 @@ def _place(event: Any, path: str) -> tuple[Any, str | int]:
 
 
 def _step(place: Any, names: Iterator[str]) -> str | int:
-    """Return the next key or index from *place*. A path names a map's entry ``labels[2].value``, JSON by its key."""
+    """Return the next key or index from *place*.
+
+    A path refers to an entry of a map by its number (``labels[2].value``), and JSON by its key.
+    """
     name = next(names)
     if not name.startswith("["):
         return name
@@ -127,7 +130,7 @@ def _step(place: Any, names: Iterator[str]) -> str | int:
 
 
 def check_attributes(new: Mapping[str, str], count: int) -> None:
-    """Check attributes to set; *count* is the message's number of attributes with them. Raises EditError."""
+    """Check attributes to set; *count* is the number of attributes that the message then has. Raises EditError."""
     for name, value in new.items():
         if name.startswith(_RESERVED):
             raise EditError(

@@ -1,4 +1,4 @@
-"""Find the contract that reads a payload, or reads most of it."""
+"""Find the contract that can read a payload, or most of it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from headrace.schemas.registry import Contract, Registry
 
 
 class Match(NamedTuple):
-    """How far *contract* reads a payload: completely if *stop* is None, else *fields_read* of its top-level fields."""
+    """The part of a payload that *contract* can read: *fields_read* top-level fields, or all of it without a *stop*."""
 
     contract: Contract
     fields_read: int
@@ -23,7 +23,7 @@ class Match(NamedTuple):
 def nearest(registry: Registry, subject: str, claimed: SchemaRef | None, data: bytes) -> Match | None:
     """Return the first contract that reads all of *data*, else the one that reads most fields, then most bytes.
 
-    Tries the claimed contract, then the subject's others from the newest on, then those of other subjects. Returns
+    Try the claimed contract, then the others of the subject from the newest on, then those of other subjects. Return
     None for an empty registry.
     """
     best: Match | None = None

@@ -1,4 +1,4 @@
-"""Make the messages that replay letters: their attributes, Pub/Sub's limits, and the requests."""
+"""Make the messages that replay letters: their attributes, within Pub/Sub's limits, and the publish requests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from headrace.core.replay_attributes import Replay
 from headrace.dead_letters.letter import Letter
 from headrace.util.batching import in_batches
 
-STAMP: Final = "goog"  # prefix of Pub/Sub's own attributes, which nobody else may publish
+STAMP: Final = "goog"  # prefix of Pub/Sub's own attributes, which no publisher may set
 # cloud.google.com/pubsub/quotas#resource_limits; a message needs some bytes of its request for framing.
 MAX_ATTRIBUTES: Final = 100
 MAX_VALUE_BYTES: Final = 1024
@@ -21,7 +21,7 @@ _MESSAGE: Final = PubsubMessage.meta.pb
 
 
 class Request(NamedTuple):
-    """One publish request: letters of one subject and one ordering key, as Pub/Sub requires, and their messages."""
+    """One publish request, with letters of one subject and one ordering key, as Pub/Sub requires."""
 
     subject: str
     letters: Sequence[Letter]
@@ -37,23 +37,23 @@ class Request(NamedTuple):
 
 
 def attributes_to_send(letter: Letter) -> dict[str, str]:
-    """Return the letter's attributes without Pub/Sub's own, and with the attributes that mark a replay."""
+    """Return the letter's attributes without Pub/Sub's own, plus the attributes that mark a replay."""
     own = {name: value for name, value in letter.attributes.items() if not name.startswith(STAMP)}
     return own | letter.replay.to_attributes()
 
 
 def is_stamped(letter: Letter) -> bool:
-    """Return whether :func:`attributes_to_send` leaves attributes out."""
+    """Return whether :func:`attributes_to_send` omits attributes."""
     return any(name.startswith(STAMP) for name in letter.attributes)
 
 
 def to_message(letter: Letter) -> Any:
-    """Return the message that replays *letter*, in protobuf's own form: proto-plus is slower than all the rest."""
+    """Return the message that replays *letter*, of protobuf, because proto-plus would take most of a replay's time."""
     return _MESSAGE(data=letter.data, attributes=attributes_to_send(letter), ordering_key=letter.ordering_key)
 
 
 def unsendable_reason(letter: Letter) -> str:
-    """Return why Pub/Sub or the job would refuse *letter* as a replay, with the remedy; empty when they accept it."""
+    """Return why Pub/Sub or the job would refuse the replay of *letter*, with the remedy; empty if they accept it."""
     attributes = attributes_to_send(letter)
     if Replay.from_attributes(attributes) != letter.replay:
         return "invalid letter id, the job would not recognise the replay: export it and publish the event anew"
@@ -72,7 +72,7 @@ def unsendable_reason(letter: Letter) -> str:
 
 
 def requests(letters: Sequence[Letter]) -> Iterator[Request]:
-    """Cut *letters* into requests within Pub/Sub's limits; letters of one ordering key stay in order."""
+    """Yield *letters* in requests within Pub/Sub's limits; letters of one ordering key stay in order."""
     by_key: dict[tuple[str, str], list[Letter]] = {}
     for letter in letters:
         by_key.setdefault((letter.subject, letter.ordering_key), []).append(letter)

@@ -1,4 +1,4 @@
-"""Read a page while the caller works on the page before; memory holds two pages."""
+"""Read a page while the caller works on the previous one. Memory holds two pages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ R = TypeVar("R")
 
 
 def prefetch(pages: Iterable[P], read: Callable[[P], R]) -> Iterator[tuple[P, R]]:
-    """Yield each page with the result of *read*, and read the next page meanwhile. Raises what *read* raises.
+    """Yield each page with the result of *read*, and read the next page meanwhile. Raise the errors of *read*.
 
     >>> list(prefetch([1, 2], str))
     [(1, '1'), (2, '2')]

@@ -1,4 +1,4 @@
-"""Convert decoded values to JSON's own types, for people and programs."""
+"""Convert decoded values to JSON's types, for people and programs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _TIMES: Final = frozenset({Kind.TIME_MILLIS, Kind.TIME_MICROS})
 
 
 def readable(type_: Type, value: Any) -> str | int | float | bool | None:
-    """Return a decoded value for JSON; cut texts beyond 200 characters and binaries beyond 200 bytes.
+    """Return a decoded value for JSON; shorten texts of more than 200 characters and binaries of more than 200 bytes.
 
     >>> readable(Scalar(Kind.DATE), 1)
     '1970-01-02'

@@ -62,12 +62,12 @@ REMEDIES: Final[Mapping[Reason, str]] = {
 
 
 def remedy(reason: str, letter_id: str) -> str:
-    """Return the remedy for a letter of *reason*: one sentence."""
+    """Return the remedy for a letter with *reason*."""
     return REMEDIES[_known(reason)].format(id=letter_id[:10])
 
 
 def fix_values(wrong: Sequence[str], letter_id: str) -> str:
-    """Return the remedy for a payload of which only the values at *wrong* cannot be read."""
+    """Return the remedy for a payload in which only the values at *wrong* cannot be read."""
     named = ", ".join(wrong[:3]) + (", ..." if len(wrong) > 3 else "")
     edit = f"headrace dead-letters edit {letter_id[:10]}"
     if len(wrong) == 1 and "[" not in wrong[0]:

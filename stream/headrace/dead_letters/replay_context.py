@@ -1,4 +1,4 @@
-"""The values of a replay: who runs it, what it works with, and its result."""
+"""The values of a replay: the person who runs it, its clients and clocks, and its result."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ INTERRUPTED: Final = "interrupted"
 
 @dataclass(frozen=True, slots=True)
 class OperationInfo:
-    """The entry of the trail that a run belongs to: its *id*, the *actor*, and the reason that was given."""
+    """A run's entry in the trail: its *id*, the *actor*, and the reason that the actor gave."""
 
     id: str
     actor: str
@@ -44,7 +44,7 @@ class ReplayContext:
 class ReplayResult:
     """The counts of a replay: *sent* and marked; *skipped* because they changed since the plan; *refused* by Pub/Sub.
 
-    *examples* holds the ids of some refused letters.
+    *examples* has the ids of some refused letters.
     """
 
     sent: int = 0

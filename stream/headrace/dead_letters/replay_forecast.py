@@ -1,4 +1,4 @@
-"""Forecast a replay: run the job's own decoding and time bounds on a letter as it would be sent."""
+"""Forecast a replay: check a letter with the job's own decoding and time bounds, without sending it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from headrace.schemas.registry import Registry
 from headrace.steps.decode.decode_messages import Decoder, decode_all
 from headrace.steps.window import assign_windows
 
-_ANY_WINDOW: Final = timedelta(days=1)  # time bounds do not depend on it
+_ANY_WINDOW: Final = timedelta(days=1)  # the time bounds do not depend on the window
 _UNKNOWN: Final = {
     Reason.TRANSFORM_FAILED: "only sending it shows whether the transformation accepts it",
     Reason.ID_CONFLICT: "only sending it shows whether its id is still taken",
@@ -27,7 +27,7 @@ _UNKNOWN: Final = {
 
 
 class Forecast(StrEnum):
-    """The outcome that is expected of a replay."""
+    """The expected outcome of a replay."""
 
     PASSES = "passes"
     FAILS = "fails"
@@ -37,7 +37,7 @@ class Forecast(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LetterForecast:
-    """A letter and its forecast; *reason* and *why* explain it, and are empty when the letter passes."""
+    """A letter and its forecast; *reason* and *why* explain it, and are empty if the letter passes."""
 
     letter: Letter = field(repr=False)
     forecast: Forecast
@@ -46,7 +46,7 @@ class LetterForecast:
 
 
 class Forecaster:
-    """Forecasts letters with the contracts of a registry; compiles the decoder of a subject once."""
+    """A forecaster with the contracts of a registry. It compiles the decoder of each subject once."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry

@@ -1,7 +1,7 @@
-"""Send letters again, page by page: publish them to their subject's topic, and mark each once it is confirmed.
+"""Send letters again, page by page: publish them to their subject's topic, and mark each letter after confirmation.
 
-An interrupted replay can be run again. Marked letters are not sent again. A letter that was sent and not yet marked
-is sent twice: it becomes one row, because its event has one id, or one letter, because the message names the letter.
+An interrupted replay can be run again. It does not send marked letters again. A letter that was sent but not marked is
+sent twice. It still becomes one row, because its event has one id, or one letter, because the message names the letter.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from headrace.runtime.failpoints import reached
 
 ACTION: Final = "replay"
 MOST_NAMED: Final = 10
-PAUSES: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)  # seconds between tries to publish one request
+PAUSES: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)  # seconds between attempts to publish one request
 _RETRYABLE: Final = (Aborted, DeadlineExceeded, InternalServerError, ServiceUnavailable, TooManyRequests)
 
 
@@ -46,7 +46,7 @@ class ReplayError(HeadraceError, RuntimeError, error_code="HR-706", exit_code=Ex
 
 
 class _StoppedError(HeadraceError, error_code="HR-707", exit_code=Exit.BUG):
-    """Ends a replay that was asked to stop."""
+    """The caller asked the replay to stop."""
 
 
 def replay(
@@ -58,11 +58,11 @@ def replay(
 ) -> ReplayResult:
     """Send each letter of a plan once, and mark it when Pub/Sub has confirmed it.
 
-    Stops when a wait of *limit* is interrupted; every letter that was sent is marked by then.
+    Stop when a wait of *limit* is interrupted. Every letter that was sent is marked by then.
 
     Raises:
-        ReplayError: a topic is missing, forbidden, or out of reach for half a minute.
-        ArchiveError: what was sent cannot be marked.
+        ReplayError: a topic is missing, forbidden, or unreachable for half a minute.
+        ArchiveError: letters that were sent cannot be marked.
     """
     run = _Run(made, context, operation, limit, progress)
     if not made.chosen:
@@ -112,7 +112,7 @@ class _Run:
             self._end(DONE)
 
     def send_all(self) -> None:
-        """Send page after page, and read the next page meanwhile."""
+        """Send the pages one after another, and read the next page meanwhile."""
         for page, letters in prefetch(pages(self._plan.chosen), self._read):
             self._send(page, letters)
 
@@ -122,7 +122,7 @@ class _Run:
         return letters
 
     def _send(self, page: Sequence[PlannedLetter], letters: Sequence[ArchivedLetter]) -> None:
-        """Send the letters of a page that are still to be sent, in batches that the rate limit allows."""
+        """Send those letters of a page that are still chosen, in batches that the rate limit allows."""
         left = self._as_planned(page, [each.current for each in letters if self._is_still_chosen(each)])
         self.result.skipped += len(page) - len(left)
         most = self._limit.batch_size(PAGE_LETTERS)
@@ -133,7 +133,7 @@ class _Run:
             self._send_and_mark(batch)
 
     def _as_planned(self, page: Sequence[PlannedLetter], letters: Sequence[Letter]) -> list[Letter]:
-        """Return the letters to send: unchanged ones, and changed ones whose new forecast was asked for too."""
+        """Return the letters to send: unchanged ones, and changed ones whose new forecast is chosen, too."""
         known = {each.letter_id: each.fingerprint for each in page}
         changed = [each for each in letters if fingerprint(each) != known[each.id]]
         found = self._forecaster.forecast(changed)
@@ -150,7 +150,7 @@ class _Run:
             for request in requests(letters):
                 sent += self._publish(request)
                 reached("replay_sent")
-        finally:  # mark confirmed letters even when others failed
+        finally:  # mark confirmed letters even if others failed
             reached("replay_published")
             if sent:
                 self._mark(sent)

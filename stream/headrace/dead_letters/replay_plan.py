@@ -1,4 +1,4 @@
-"""Plan a replay: how many letters match, which of them would pass today, and why the others would not."""
+"""Plan a replay: count the letters that match, forecast which of them would pass, and explain why others would not."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ OTHERS: Final = "and others"
 
 
 class PlannedLetter(NamedTuple):
-    """A letter of a plan: its id, the size of its payload, and its :func:`fingerprint` once it was checked."""
+    """A letter of a plan: its id, the size of its payload, and after the check its :func:`fingerprint`."""
 
     letter_id: str
     bytes: int
@@ -48,8 +48,8 @@ class Cause:
 class ReplayPlan:
     """Letters that match *wanted* and were refused before *began*, counted by the reason of their refusal.
 
-    *chosen* are the letters to send. *incomplete* counts letters with a piece that is not collected yet, *stamped*
-    letters that lose attributes. *checked* is less than *matching* when fewer were enough.
+    *chosen* are the letters to send. *incomplete* counts letters with a piece that is not collected yet. *stamped*
+    counts letters that are sent without some attributes. *checked* is less than *matching* if enough were chosen.
     """
 
     wanted: Filter
@@ -68,7 +68,7 @@ class ReplayPlan:
         return sum(counts[forecast] for counts in self.by_reason.values() for forecast in forecasts)
 
     def add(self, found: LetterForecast, size: int) -> None:
-        """Count a letter, and choose it when its forecast is one of *forecasts*."""
+        """Count a letter, and choose it if its forecast is one of *forecasts*."""
         letter = found.letter
         self.by_reason.setdefault(letter.reason, Counter())[found.forecast] += 1
         if found.forecast is not Forecast.PASSES:
@@ -95,11 +95,11 @@ def plan_replay(
 ) -> ReplayPlan:
     """Forecast the matching letters, the oldest first; only open ones unless *wanted* names states.
 
-    Takes letters refused before *now* (aware), so that a letter that a replay brings back is not in the plan. Stops
-    when *most* are chosen. Calls *progress* with the letters checked and all that match. Memory holds ids and two
-    pages of letters.
+    Use only letters refused before *now* (aware), so that letters that a replay refuses again are not in the plan. Stop
+    when *most* are chosen. Call *progress* with the number of letters checked and the number that match. Memory holds
+    all ids and two pages of letters.
 
-    Raises what the reader raises.
+    Raise the reader's errors.
     """
     until = now if wanted.until is None else min(now, wanted.until)
     wanted = replace(wanted, states=wanted.states or (State.OPEN,), until=until)
@@ -124,10 +124,10 @@ def plan_replay(
 
 
 def fingerprint(letter: Letter) -> int:
-    """Return a number that changes when a letter is edited or refused again; valid within one process."""
+    """Return a number that changes when a letter is edited or refused again. It is valid within one process."""
     return hash((letter.attempt, letter.data, frozenset(letter.attributes.items()), letter.ordering_key))
 
 
 def pages(sized: Sequence[PlannedLetter]) -> Iterator[list[PlannedLetter]]:
-    """Cut letters into pages that fit into memory: limited by count and by bytes, with one letter at least."""
+    """Yield letters in pages that fit into memory: limited by count and bytes, with at least one letter."""
     return in_batches(sized, lambda each: each.bytes, PAGE_BYTES, PAGE_LETTERS)

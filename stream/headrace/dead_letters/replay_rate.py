@@ -1,4 +1,4 @@
-"""Limit the rate of a replay, and estimate the time that is left."""
+"""Limit the rate of a replay, and estimate the remaining time."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 
 class RateLimit:
-    """Limits letters a second to *rate*; None is no limit.
+    """A limit of *rate* letters a second, or no limit if *rate* is unset.
 
-    *clock* returns seconds; *wait* waits so many seconds, and returns whether to stop.
+    *clock* returns seconds; *wait* waits a number of seconds, and returns True if the replay should stop.
     """
 
     def __init__(self, rate: float | None, clock: Callable[[], float], wait: Callable[[float], bool]) -> None:
@@ -19,24 +19,24 @@ class RateLimit:
         self._free_at = clock()
 
     def batch_size(self, most: int) -> int:
-        """Return how many letters to send in one batch: at most *most*, and at most those of one second."""
+        """Return the number of letters to send in one batch: at most *most*, and at most those of one second."""
         return most if self._rate is None else max(1, min(most, int(self._rate)))
 
     def take(self, letters: int) -> bool:
-        """Wait until so many more letters may be sent. Return False when the replay is to stop."""
+        """Wait until the next *letters* letters may be sent. Return False if the replay should stop."""
         now = self._clock()
         begin = max(self._free_at, now)
         self._free_at = begin + (letters / self._rate if self._rate is not None else 0.0)
         return not self._wait(begin - now)
 
     def pause(self, seconds: float) -> bool:
-        """Wait before a retry. Return whether to stop instead."""
+        """Wait before a retry. Return True if the replay should stop instead."""
         return self._wait(seconds)
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Progress: *done* of *total* letters, or other things that *noun* names, in so many *seconds*."""
+    """Progress: *done* of *total* letters in *seconds*; *noun* names other items than letters."""
 
     done: int
     total: int
@@ -45,12 +45,12 @@ class Progress:
 
     @property
     def rate(self) -> float:
-        """Things done a second."""
+        """Items done a second."""
         return self.done / self.seconds if self.seconds > 0 else 0.0
 
     @property
     def seconds_left(self) -> float | None:
-        """Seconds that the rest takes at this rate; None before anything is done."""
+        """Remaining seconds at this rate, or None before any item is done."""
         return (self.total - self.done) / self.rate if self.rate > 0 else None
 
     def __str__(self) -> str:

@@ -1,7 +1,7 @@
-"""The Python API for people who handle letters; the command line only prints its results.
+"""The Python API for the handling of letters; the command line prints its results.
 
-Reading changes nothing. An operation that shows personal data, or changes the state of a letter, is recorded in the
-trail before it is done: who, when, which letters, why.
+Reading changes nothing. Before an operation shows personal data or changes the state of a letter, the trail records the
+person, the time, the letters and the reason.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from headrace.errors import Exit, HeadraceError
 from headrace.schemas.registry import Registry
 from headrace.util.batching import in_batches
 
-SHORT: Final = 10  # characters of an id that a list shows
+SHORT: Final = 10  # characters of an id in a list
 PAGE_BYTES: Final = 32_000_000  # payloads in memory at once
 _ID: Final = re.compile(r"[0-9a-f]{4,20}")
 _MOST: Final = 1_000_000
 
 
 class ChoiceError(HeadraceError, ValueError, error_code="HR-708", exit_code=Exit.USAGE):
-    """The options do not choose letters clearly. The message names the option and the remedy."""
+    """The options do not choose letters unambiguously. The message names the option and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class LetterDetails:
-    """One letter with its explanation; *edited* checks it as it was edited, and is None without an edit."""
+    """One letter with its explanation; *edited* is the check of the edited letter, or None without an edit."""
 
     archived: ArchivedLetter
     explanation: Explanation
@@ -58,9 +58,8 @@ class Operation:
 class LetterService:
     """The letters of one archive, for one person.
 
-    Calls *open_archive* before it records something. *clock* returns aware times in UTC, *new_operation* a unique id.
-    Methods raise SealedError without the right key, ArchiveError when nothing can be recorded, and the client's
-    errors.
+    *open_archive* is called before something is recorded. *clock* returns aware times in UTC, *new_operation* a unique
+    id. Methods raise SealedError without the right key, ArchiveError if they cannot record, and the client's errors.
     """
 
     reader: ArchiveReader
@@ -78,7 +77,7 @@ class LetterService:
         return self.find_all([prefix])[0]
 
     def find_all(self, prefixes: Sequence[str]) -> list[LetterSummary]:
-        """Return the letters whose ids begin with *prefixes*; ChoiceError when a prefix fits no id, or several."""
+        """Return the letters whose ids begin with *prefixes*. Raises ChoiceError if a prefix fits no id, or several."""
         for each in prefixes:
             if not _ID.fullmatch(each.lower()):
                 raise ChoiceError(f"{each[:40]!r}: invalid id; `headrace dead-letters list --state all` lists the ids")
@@ -101,12 +100,12 @@ class LetterService:
         return self.reader.find(wanted, _MOST)
 
     def read(self, letters: Sequence[LetterSummary]) -> Iterator[ArchivedLetter]:
-        """Yield complete letters, and read a bounded number of bytes at a time."""
+        """Yield complete letters; read a limited number of bytes at a time."""
         for page in _pages(letters):
             yield from self.reader.read([each.letter_id for each in page])
 
     def show(self, letter: LetterSummary, registry: Registry, *, reveal: bool = False, why: str = "") -> LetterDetails:
-        """Explain a letter with *registry*. *reveal* shows personal values, needs *why*, and is recorded first.
+        """Explain a letter with *registry*. With *reveal*, show personal values, which needs *why* and is recorded.
 
         Raises:
             ChoiceError: a piece of the letter is not collected yet, or *why* is empty.
@@ -123,11 +122,11 @@ class LetterService:
         return LetterDetails(archived, explanation, check, attempts, facts)
 
     def discard(self, letters: Sequence[LetterSummary], wanted: Filter, why: str) -> int:
-        """Discard the open ones of *letters*, until they are reopened; return how many there were."""
+        """Discard those of *letters* that are open, until somebody reopens them; return their number."""
         return self._mark([each for each in letters if each.state is State.OPEN], wanted, Action.DISCARDED, why)
 
     def reopen(self, letters: Sequence[LetterSummary], wanted: Filter, why: str) -> int:
-        """Reopen the discarded and replayed ones of *letters*; return how many there were."""
+        """Reopen those of *letters* that are discarded or replayed; return their number."""
         return self._mark([each for each in letters if each.state is not State.OPEN], wanted, Action.REOPENED, why)
 
     @contextmanager
@@ -154,7 +153,7 @@ class LetterService:
             operation.done += len(facts)
 
     def record_reveal(self, letters: Sequence[LetterSummary], why: str) -> None:
-        """Record that personal values of *letters* are about to be shown; ChoiceError when *why* is empty."""
+        """Record that personal values of *letters* will be shown. Raises ChoiceError if *why* is empty."""
         if not why.strip():
             raise ChoiceError('--reveal: no reason given; give one with --why "...", it is recorded')
         with self.operation("reveal", Filter(ids=tuple(each.letter_id for each in letters)), why) as operation:

@@ -17,9 +17,9 @@ StateCounts = Counter[tuple[str, State]]
 
 
 def count_states(client: bigquery.Client, names: ArchiveNames) -> StateCounts | None:
-    """Return the letters by subject and state, or None when the archive is missing or may not be read.
+    """Return the number of letters by subject and state, or None if the archive is missing or may not be read.
 
-    Raises the client's other errors.
+    Raise the client's other errors.
     """
     try:
         for table in (LETTERS, FACTS):

@@ -19,7 +19,7 @@ _ACTIONS: Final = {State.REPLAYED: Action.REPLAYED, State.DISCARDED: Action.DISC
 
 
 def export(service: LetterService, letters: Sequence[LetterSummary], wanted: Filter, why: str) -> Iterator[str]:
-    """Yield each letter as a line. The trail records the export before the first line."""
+    """Yield each letter as a line. Record the export in the trail before the first line."""
     with service.operation("export", wanted, why) as operation:
         for archived in service.read(letters):
             yield to_line(archived)
@@ -27,7 +27,9 @@ def export(service: LetterService, letters: Sequence[LetterSummary], wanted: Fil
 
 
 def import_lines(service: LetterService, lines: Iterable[str], why: str) -> tuple[int, int]:
-    """Import the letters that the archive lacks; return how many, and how many it had. A second import changes nothing.
+    """Import the letters that the archive lacks; return their number, and the number of letters that it already had.
+
+    A second import changes nothing.
 
     Raises:
         ImportLineError: a line is not from an export; the lines before it are imported.
@@ -58,7 +60,7 @@ def _batch(exported: Iterator[ExportedLetter]) -> Iterator[ExportedLetter]:
 
 
 def _facts(service: LetterService, operation: Operation, exported: ExportedLetter, why: str) -> Iterator[Fact]:
-    """Yield the fact of the import, and the facts that give the letter its edit and state of before."""
+    """Yield the fact of the import, and the facts that restore the letter's edit and state."""
     letter = exported.letter
 
     def fact(action: Action) -> Fact:

@@ -1,4 +1,4 @@
-"""Check a message with the job's own decoding; time bounds and the table are not checked."""
+"""Check a message with the job's own decoding. The check covers neither time bounds nor the table."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from headrace.steps.decode.decode_messages import Decoder, decode
 
 
 def would_decode(registry: Registry, subject: str, attributes: Mapping[str, str], data: bytes) -> DecodeCheck:
-    """Return whether decoding would accept a message of *subject*'s topic, else reason and detail. Raises nothing."""
+    """Return whether decoding would accept a message of *subject*'s topic, with reason and detail if not.
+
+    Raises nothing.
+    """
     message = Message(subject, data, without_replay(attributes), "", 0)
     try:
         refusals = decode([message], Decoder(registry, subject), 0).refusals
