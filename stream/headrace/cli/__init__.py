@@ -1,1 +1,1 @@
-"""The command line: options and help; ``commands`` implements the commands."""
+"""The command line. The modules here have options and help; ``commands`` implements the commands."""

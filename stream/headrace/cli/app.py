@@ -1,4 +1,4 @@
-"""The ``headrace`` command line. Data goes to stdout, the rest to stderr; commands import heavy modules themselves."""
+"""The ``headrace`` command line. It writes data to stdout and the rest to stderr; commands import heavy modules."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def main() -> None:
         try:
             app(standalone_mode=True)
         finally:
-            sys.stdout.flush()  # here, where an error can still be reported
+            sys.stdout.flush()  # while an error can still be reported
     except KeyboardInterrupt:
         sys.exit(Exit.INTERRUPTED)
     except Exception as error:  # the outermost handler: print a sentence and return a stable exit code

@@ -9,7 +9,7 @@ import typer
 
 from headrace.cli.options import Contracts, Dataset, Format, Json, Project, examples, finite, read_settings
 
-ROW_BYTES: Final = 100  # by which a row of the sample contracts is larger than its event
+ROW_BYTES: Final = 100  # a row of the sample contracts is larger than its event by this
 cost_app = typer.Typer(
     help="Estimate the cost of a load, and measure the load.", no_args_is_help=True, rich_markup_mode=None
 )

@@ -192,12 +192,12 @@ def import_(
 )
 def history(
     letter: Annotated[str | None, typer.Argument(help="Id of a letter; default: the whole trail.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Limit of entries of the trail.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Limit of the entries of the trail.")] = 50,
     project: Project = None,
     format_: Format = "table",
     json_output: Json = False,
 ) -> None:
-    """Show who did what and why, with one letter or with all."""
+    """Show the actions on one letter or on all, with person and reason."""
     from headrace.cli.commands.dead_letters_history import show_history
 
     show_history(read_settings(project), letter, limit, "json" if json_output else format_)

@@ -25,7 +25,7 @@ _OPTIONS: Final[dict[str, Any]] = {
 
 
 def choosing(*states: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Add the options that choose letters to a command; it gets them as ``wanted``, a ``dead_letters.filters.Filter``.
+    """Add the options that choose letters to a command, which receives them as ``wanted``, a ``Filter``.
 
     Without ids and --state, the filter chooses letters in *states*, or in any state if *states* is empty.
     """

@@ -1,4 +1,4 @@
-"""Options that several commands have, and the settings that they give; imports nothing heavy."""
+"""Options that several commands share, and the settings made from them; imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ArgumentError(HeadraceError, ValueError, error_code="HR-301", exit_code=Ex
 
 
 def examples(*commands: str) -> str:
-    """Return the end of a help text: one example a line, which click does not wrap."""
+    """Return the end of a help text, with one example on each line; click does not wrap these lines."""
     return "\n".join(["\b", "Examples:", *(f"  {each}" for each in commands)])
 
 
@@ -48,7 +48,7 @@ def check_arguments(arguments: Sequence[str]) -> None:
 
 
 def finite(value: float | None) -> float | None:
-    """Refuse NaN and infinity, which pass the check of bounds."""
+    """Refuse NaN and infinity, which typer's check of bounds accepts."""
     if value is not None and not math.isfinite(value):
         raise typer.BadParameter("not a finite number")
     return value
@@ -61,7 +61,7 @@ def check_runner(runner: str | None) -> None:
 
 
 def read_settings(project: str | None, dataset: str | None = None, contracts: Path | None = None, **more: Any) -> Any:
-    """Read the settings, where flags come first; print which emulators are used."""
+    """Read the settings, overridden by the flags; print the emulators in use."""
     from headrace.config.settings import load_settings
     from headrace.runtime.google_clients import describe_emulators
     from headrace.util.output import say

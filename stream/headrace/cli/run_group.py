@@ -77,12 +77,12 @@ def run(
 
 
 def resume(
-    subject: Annotated[str, typer.Argument(help="Subject that is paused.")],
+    subject: Annotated[str, typer.Argument(help="Subject whose circuit is open.")],
     journal: Journal = None,
 ) -> None:
-    """Resume a subject that the circuit breaker has paused.
+    """Resume a subject that the circuit breaker holds.
 
-    Messages that cannot be read become dead letters. Run it on the machine with the engine's journal.
+    Unreadable messages become dead letters. Run it on the machine with the engine's journal.
     """
     from headrace.cli.commands.resume import resume_subject
 

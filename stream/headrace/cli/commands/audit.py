@@ -1,4 +1,4 @@
-"""``headrace audit``: print the counts and the windows that differ; exit with 1 when they do not reconcile."""
+"""``headrace audit``: print the counts and the windows that differ; exit with 1 if they do not reconcile."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def run_audit(settings: Settings, scope: Scope, format_: str) -> Exit:
 
 
 def _letters(each: SubjectAudit, state_counts: StateCounts | None) -> dict[str, int] | None:
-    """Return the letters of a subject by state, or None without an archive that can be read."""
+    """Return the number of a subject's letters by state, or None without a readable archive."""
     return None if state_counts is None else {state: state_counts[each.subject, state] for state in State}
 
 

@@ -1,4 +1,4 @@
-"""``headrace backfill``: write files with the embedded engine and a journal of their own."""
+"""``headrace backfill``: write files with the embedded engine and a separate journal."""
 
 from __future__ import annotations
 
@@ -28,7 +28,11 @@ from headrace.runtime.processes import stop_on_signals
 from headrace.util.output import check_format, say, show
 
 MOST_SHOWN: Final = 10
-_REASONS: Final = (Reason.INVALID_LINE, Reason.IN_THE_FUTURE, Reason.TRANSFORM_FAILED)  # before a row is written
+_REASONS: Final = (
+    Reason.INVALID_LINE,
+    Reason.IN_THE_FUTURE,
+    Reason.TRANSFORM_FAILED,
+)  # refusals that happen before a row is written
 
 
 def check_files(settings: Settings, subject: str, files: Sequence[str], mapping: str | None, format_: str) -> Exit:
@@ -39,13 +43,13 @@ def check_files(settings: Settings, subject: str, files: Sequence[str], mapping:
 def check(settings: Settings, reading: History, format_: str) -> Exit:
     """Check every line of *reading* as a run does, and print the lines that it would refuse.
 
-    Does not check what needs the table: whether it has an event already, and whether BigQuery accepts the row.
+    Do not check whether the table has an event already, or whether BigQuery accepts the row.
     """
     check_format(format_)
     subject, stop, line = reading.contract.subject, threading.Event(), ProgressLine("checked", noun="lines")
     stop_on_signals(stop)
     source = reading.source(None, RetryPolicy("read", SubjectStatus(subject), stop), stop)
-    job = job_of(settings, subject, HeldKey(os.urandom(KEY_BYTES)))  # nobody sees the tokens
+    job = job_of(settings, subject, HeldKey(os.urandom(KEY_BYTES)))  # any key will do, because the tokens are discarded
     preparer, lines, dropped, refused = LinePreparer(job, subject), 0, 0, Counter[str]()
     while not stop.is_set():
         for pulled in source.take(settings.round_messages, 0):
@@ -65,7 +69,7 @@ def check(settings: Settings, reading: History, format_: str) -> Exit:
 
 
 def _prepared(preparer: LinePreparer, messages: Sequence[Message], job: Job) -> Iterator[Prepared]:
-    """Yield the rounds that a run prepares from *messages* before it writes them."""
+    """Yield *messages* prepared in rounds, as a run prepares them before it writes rows."""
     while messages:
         prepared = preparer.prepare(messages, job.clock())
         yield prepared
@@ -73,7 +77,7 @@ def _prepared(preparer: LinePreparer, messages: Sequence[Message], job: Job) -> 
 
 
 def _with_line(letter: DeadLetter) -> str:
-    """Return the detail of *letter* with file and line, which the detail of an invalid line has already."""
+    """Return the detail of *letter* with file and line; the detail of an invalid line has them already."""
     if letter.reason is Reason.INVALID_LINE:
         return letter.detail
     attributes = letter.message.attributes
@@ -81,12 +85,12 @@ def _with_line(letter: DeadLetter) -> str:
 
 
 def run_backfill(settings: Settings, subject: str, files: Sequence[str], mapping: str | None, format_: str) -> Exit:
-    """Write the events that the table lacks, and print how many lines had which outcome."""
+    """Write the events that the table lacks, and print the number of lines by outcome."""
     return write(settings, Reading.of(settings, subject, files, mapping), format_)
 
 
 def write(settings: Settings, reading: History, format_: str) -> Exit:
-    """Write the events of *reading* that the table lacks, and print how many lines had which outcome."""
+    """Write the events of *reading* that the table lacks, and print the number of lines by outcome."""
     check_format(format_)
     set_up_logs(settings.log_format)
     warn_of_fallback()
@@ -123,7 +127,7 @@ def write(settings: Settings, reading: History, format_: str) -> Exit:
 
 
 def is_waiting(engine: Embedded) -> bool:
-    """Return whether the engine ended with an open problem, and print it."""
+    """Return whether the engine ended with an unsolved problem, and print the problem."""
     for waiting in (each for each in engine.status.subjects.values() if each.in_the_way):
         problems = "; ".join(waiting.in_the_way.values())
         say(f"{waiting.subject}: {problems}; run the command again, nothing is counted twice")
@@ -132,7 +136,7 @@ def is_waiting(engine: Embedded) -> bool:
 
 
 def _estimate(lines: int, fraction: float) -> int:
-    """Estimate the number of lines from the fraction of the files that is read."""
+    """Estimate the total number of lines from the fraction of the files that was read."""
     return max(lines, round(lines / fraction)) if fraction else lines
 
 

@@ -36,7 +36,7 @@ from headrace.util.output import check_format, say, show
 def replace_day(
     settings: Settings, subject: str, files: Sequence[str], mapping: str | None, day: str, format_: str, dry_run: bool
 ) -> Exit:
-    """Replace the rows of *day* by those of *files*. With *dry_run* check the files and write nothing.
+    """Replace the rows of *day* by those of *files*. With *dry_run*, check the files and write nothing.
 
     Raises:
         BackfillError: a line is not an event of that day; nothing was written.
@@ -61,7 +61,7 @@ def replace_day(
 
 
 def build_replacement(settings: Settings, task: Task, text: str) -> tuple[Embedded, DayReplacement]:
-    """Build the engine that replaces one day, not started. It claims the subject like a streaming engine."""
+    """Build, but do not start, the engine that replaces one day. It claims the subject like a streaming engine."""
     subject, stop = task.contract.subject, threading.Event()
     job, journal = job_of(settings, subject, held_key(settings)), Journal.open(settings.journal)
     client = open_bigquery(settings.project)

@@ -1,4 +1,4 @@
-"""``headrace backfill --from``: write rows of a database or an API with the engine, like files."""
+"""``headrace backfill --from``: write the rows of a database or an API, as if they came from files."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ class Pulling:
         return self.pull.contract
 
     def source(self, journal: Journal | None, retry: RetryPolicy, stop: threading.Event) -> PullSource:
-        """Return the rows as a source of the engine."""
+        """Return the rows as a source for the engine."""
         return PullSource(self.pull, rows_of, journal, retry, stop, self.now)
 
 
 def pull_backfill(settings: Settings, path: Path, journal: Path | None, format_: str, dry_run: bool) -> Exit:
-    """Pull new rows as the file at *path* configures it, and write them.
+    """Pull new rows with the configuration in the file at *path*, and write them.
 
-    With *dry_run* pull from the start of the cursor, check every row, and write nothing.
+    With *dry_run*, pull from the start of the cursor, check every row, and write nothing.
 
     Raises:
         MappingError: the file has an unknown key, or names something that does not exist.

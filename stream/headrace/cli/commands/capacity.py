@@ -1,4 +1,4 @@
-"""``headrace capacity estimate`` and ``limits``: the limits that a load meets, and the settings that follow."""
+"""``headrace capacity estimate`` and ``limits``: print the limits that a load meets, and the settings that follow."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def make_plan(
     limits_file: Path | None,
     bench: Path | None,
 ) -> CapacityPlan:
-    """Return the plan for *load*; compute *shards* and *workers* if they are None. Raises CapacityError."""
+    """Return the plan for *load*; compute *shards* and *workers* that are not given. Raises CapacityError."""
     calibration, limits = load_calibration(bench), load_limits(limits_file)
     plan = CapacityPlan(load, calibration.kinds[kind], calibration, limits, Machine.parse(machine), 1, 1, multi_region)
     return advised(plan, shards, workers)

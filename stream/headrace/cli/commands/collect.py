@@ -16,7 +16,7 @@ _LOG = structlog.get_logger("headrace")
 
 
 def collect_until_stopped(settings: Settings) -> None:
-    """Collect until SIGTERM or Ctrl-C. Pulled letters are then in the archive, or Pub/Sub delivers them again."""
+    """Collect until SIGTERM or Ctrl-C. Then each pulled letter is in the archive, or Pub/Sub delivers it again."""
     reach(Service.PUBSUB, Service.WRITE)
     set_up_logs(settings.log_format)
     stop = threading.Event()

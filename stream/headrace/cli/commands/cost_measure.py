@@ -15,7 +15,7 @@ from headrace.util.output import check_format, say, show
 
 
 def show_measured(settings: Settings, since: datetime, now: datetime, format_: str) -> None:
-    """Print the load since *since*, and the command that estimates its cost."""
+    """Print the load from *since* until *now*, and the command that estimates its cost."""
     check_format(format_)
     registry = served(settings)
     reach(Service.BIGQUERY)

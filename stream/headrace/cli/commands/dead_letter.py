@@ -1,4 +1,4 @@
-"""``headrace dead-letters show``: print one letter with all that a person needs to decide what to do with it."""
+"""``headrace dead-letters show``: print one letter with all the facts that an operator needs to handle it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _OPEN_NAMES: Final = ("ce-", "content-type", "traceparent")  # attributes withou
 
 
 def show_letter(settings: Settings, letter_id: str, reveal: bool, why: str, format_: str) -> None:
-    """Print one letter. *reveal* shows personal values too, and is recorded first."""
+    """Print one letter. With *reveal*, record the command and then print personal values, too."""
     check_format(format_)
     if format_ == "ndjson":
         format_ = "json"
@@ -171,7 +171,7 @@ def _print_fields(explanation: Explanation) -> None:
 
 
 def _print_bytes(letter: Letter, explanation: Explanation, reveal: bool) -> None:
-    """Print the bytes around the stop, if there is one and some of them may be shown."""
+    """Print the bytes around the stop, if there is a stop and some of the bytes may be shown."""
     sys.stdout.write(f"\n{len(letter.data):,} bytes\n")
     stops = explanation.marked is not None or not explanation.fields
     seen = reveal or any(not each.hidden for each in explanation.fields)

@@ -35,7 +35,7 @@ def list_letters(settings: Settings, wanted: Filter, limit: int, page: int, form
 
 
 def discard_letters(settings: Settings, wanted: Filter, why: str, sure: bool) -> None:
-    """Discard the open ones of the chosen letters, and print how many."""
+    """Discard those of the chosen letters that are open, and print their number."""
     with letters_of(settings) as service:
         letters = chosen(service, wanted, OPEN, "discard")
         if not _agreed(letters, wanted, "discard", sure):
@@ -47,7 +47,7 @@ def discard_letters(settings: Settings, wanted: Filter, why: str, sure: bool) ->
 
 
 def reopen_letters(settings: Settings, wanted: Filter, why: str, sure: bool) -> None:
-    """Reopen the discarded and replayed ones of the chosen letters, and print how many."""
+    """Reopen those of the chosen letters that are discarded or replayed, and print their number."""
     with letters_of(settings) as service:
         letters = chosen(service, wanted, ("discarded",), "reopen")
         if not _agreed(letters, wanted, "reopen", sure):
@@ -97,7 +97,7 @@ def _what_next(letters: Sequence[LetterSummary], matching: int, limit: int, page
 
 
 def _agreed(letters: Sequence[LetterSummary], wanted: Filter, verb: str, sure: bool) -> bool:
-    """Return whether to go on; ask when the letters are chosen by a filter, not by ids alone."""
+    """Return whether to go on; ask for confirmation unless the letters are chosen by ids alone."""
     only_ids = wanted == Filter(ids=wanted.ids)
     return not letters or confirmed(f"{verb} {counted(len(letters), 'letter')}?", sure or only_ids)
 

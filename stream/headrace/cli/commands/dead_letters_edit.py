@@ -1,4 +1,4 @@
-"""``headrace dead-letters edit``: change letters in an editor or by a patch; show the changes and ask first."""
+"""``headrace dead-letters edit``: change letters in an editor or by a patch, after showing the changes and asking."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MOST_DIFFERENCES: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class EditRequest:
-    """The options of ``headrace dead-letters edit`` as they were given."""
+    """The options of ``headrace dead-letters edit``, not yet read or checked."""
 
     patch: str | None = field(default=None, repr=False)
     payload: Path | None = None
@@ -42,7 +42,7 @@ class EditRequest:
     read_as: str | None = None
 
     def change(self) -> LetterChange:
-        """Read the files and texts.
+        """Read the files and texts of the options, and return the change.
 
         Raises:
             EditError: an option has an invalid value.
@@ -139,7 +139,7 @@ def _none(letters: Sequence[LetterSummary], planned: BulkEdit) -> str:
 
 
 def _text_of(given: str) -> str:
-    """Return a patch as text: *given* is JSON, or the name of a file."""
+    """Return the text of a patch; *given* is JSON, or the name of a file."""
     return given if given.lstrip().startswith(("{", "[")) else _file(Path(given), "--patch")
 
 

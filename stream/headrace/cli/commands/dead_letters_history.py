@@ -1,4 +1,4 @@
-"""``headrace dead-letters history``: print what was done with one letter, or the whole trail."""
+"""``headrace dead-letters history``: print the actions on one letter, or the whole trail."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _show_one(service: LetterService, letter_id: str, format_: str) -> None:
 def _show_trail(service: LetterService, limit: int, format_: str) -> None:
     lines: dict[str, dict[str, Any]] = {}
     for line in service.reader.trail(limit * 2):
-        lines.setdefault(line["operation"], line)  # the end of a command comes before its beginning
+        lines.setdefault(line["operation"], line)  # the newest first, so a command's end comes before its beginning
     entries = list(lines.values())[:limit]
     if format_ != "table":
         show("trail", [plain(each) | {"filter": json.loads(each["filter"] or "{}")} for each in entries], format_)

@@ -1,4 +1,4 @@
-"""``headrace dead-letters export`` and ``import``: write complete letters to a file, and read them back."""
+"""``headrace dead-letters export`` and ``import``: write complete letters to a file, and import them from it."""
 
 from __future__ import annotations
 

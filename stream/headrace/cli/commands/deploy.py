@@ -1,4 +1,4 @@
-"""``headrace deploy``: print the plan of a deployment and the changes of an update, and how to drain."""
+"""``headrace deploy``: print the plan of a deployment, the changes of an update, and the commands of a drain."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from headrace.util.output import print_json, say
 
 
 def parse_renames(pairs: list[str]) -> dict[str, str]:
-    """Read ``old=new`` pairs, or ``old=`` for a step that is gone. Raises SettingsError for an invalid pair."""
+    """Read ``old=new`` pairs, or ``old=`` for a removed step. Raises SettingsError for an invalid pair."""
     mapping = {}
     for pair in pairs:
         old, found, new = pair.partition("=")
@@ -39,7 +39,7 @@ def parse_renames(pairs: list[str]) -> dict[str, str]:
 
 
 def plan(settings: Settings, against: Path | None, save: Path | None, renames: list[str], json_output: bool) -> Exit:
-    """Print graph, options and changes. Return FOUND when a running job cannot be updated."""
+    """Print graph, options and changes. Return FOUND if a running job cannot be updated."""
     require("apache_beam")
     mapping = parse_renames(renames)
     flags = dataflow_flags(settings, mapping=mapping)
@@ -58,7 +58,7 @@ def plan(settings: Settings, against: Path | None, save: Path | None, renames: l
 
 
 def current_graph(settings: Settings) -> Graph:
-    """Return the graph of the settings and contracts. It names no runner, because Beam looks for an account then."""
+    """Return the graph of the settings and contracts. The flags name no runner, because Beam would need an account."""
     from headrace.deploy.graph import describe
     from headrace.deploy.submit import pipeline_for
 
@@ -71,7 +71,7 @@ def current_graph(settings: Settings) -> Graph:
 def as_text(
     settings: Settings, graph: Graph, flags: list[str], changes: list[GraphChange], against: Path | None = None
 ) -> str:
-    """Format the plan: steps with their state, options, changes; the branches of all subjects as one."""
+    """Format the plan: steps with their state, options, changes. List the branches of all subjects as one."""
     subjects = settings.registry().subjects
     lines = [f"Steps for {', '.join(subjects)}; {graph['shards']} shards:"]
     for label, step in any_subject(graph)["steps"].items():
@@ -93,14 +93,14 @@ def drain(settings: Settings) -> None:
 
 
 def run_on_dataflow(settings: Settings, update: bool, renames: list[str], validate_only: bool = False) -> None:
-    """Submit the job and print its id. With *validate_only* that job only checks the update, in its messages."""
+    """Submit the job and print its id. With *validate_only*, Dataflow only checks the update and logs the result."""
     require("apache_beam")
     from headrace.deploy.submit import pipeline_for, submit
 
     flags = dataflow_flags(settings, update, parse_renames(renames), validate_only)
     job = submit(pipeline_for(settings, flags))
     if validate_only:
-        say(f"submitted a check: the messages of job {job} tell whether the running job can be updated")
+        say(f"submitted a check: the messages of job {job} show whether the running job can be updated")
     else:
         say(f"submitted: {job}; to check it: `headrace audit`; to drain it: `headrace deploy drain`")
 

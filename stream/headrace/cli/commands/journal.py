@@ -12,8 +12,12 @@ from headrace.util.output import say, show
 
 
 def open_existing(given: Path | None) -> Journal:
-    """Open the journal in the folder *given* or set, also beside a running engine. Raises JournalError without one."""
-    # The project does not matter, because a journal is read without any call.
+    """Open the journal in the folder *given*, or in that of the settings. The engine may be running.
+
+    Raises:
+        JournalError: the folder has no journal.
+    """
+    # Any project will do, because a journal is read without a call of a service.
     directory: Path = load_settings(project="not-asked", journal=given).journal
     if not (directory / FILE).exists():
         raise JournalError(f"{directory}: no journal; name its folder with --journal")

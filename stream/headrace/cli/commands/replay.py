@@ -43,7 +43,7 @@ class ReplayRequest:
 
     @property
     def forecasts(self) -> frozenset[Forecast]:
-        """The forecasts whose letters are sent. Raises ChoiceError."""
+        """The forecasts whose letters are sent. Raises ChoiceError if options exclude each other."""
         if self.only_passing and self.also_failing:
             raise ChoiceError("--only-passing, --also-failing: use one of them")
         if self.only_passing:
@@ -52,7 +52,7 @@ class ReplayRequest:
 
 
 def run_replay(settings: Settings, wanted: Filter, request: ReplayRequest, format_: str) -> Exit:
-    """Plan, ask, send, and print the next step."""
+    """Plan the replay, ask for confirmation, send the letters, and print the next step."""
     check_format(format_)
     forecasts, registry = request.forecasts, served(settings)
     with letters_of(settings) as service:

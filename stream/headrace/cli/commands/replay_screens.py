@@ -28,7 +28,7 @@ _COLUMNS: Final = {
 
 
 def show_plan(made: ReplayPlan) -> None:
-    """Print how many letters match, the forecasts of each reason with their causes, and how many will be sent."""
+    """Print the number of letters that match, the forecasts by reason with their causes, and the number to send."""
     if not made.matching:
         say(
             "no letter to send matches; `headrace dead-letters list --state all` lists all\n"

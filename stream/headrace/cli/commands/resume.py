@@ -1,4 +1,4 @@
-"""``headrace resume``: close a subject's circuit, so that what cannot be read becomes dead letters."""
+"""``headrace resume``: close a subject's circuit, so that unreadable messages become dead letters."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from headrace.util.output import say
 
 
 def resume_subject(subject: str, journal: Path | None) -> None:
-    """Record it in the journal, where the engine looks while it waits; JournalError when the circuit is not open."""
+    """Record in the journal that the circuit is closed; the engine reads this while it waits.
+
+    Raises:
+        JournalError: the circuit is not open.
+    """
     opened = open_existing(journal)
     circuits = opened.circuits()
     if subject not in circuits:
@@ -21,4 +25,4 @@ def resume_subject(subject: str, journal: Path | None) -> None:
         say(f"{subject}: its circuit is closed already, until the share of refused messages has fallen")
         return
     opened.force_circuit_closed(subject)
-    say(f"{subject}: its circuit closes; what cannot be read becomes dead letters until their share has fallen")
+    say(f"{subject}: its circuit closes; unreadable messages become dead letters until their share has fallen")

@@ -29,7 +29,7 @@ _LOG = structlog.get_logger("headrace")
 
 
 class _Reporter:
-    """Logs the progress of the engine every few seconds if there is any."""
+    """A logger of the engine's progress, at most every REPORT_SECONDS."""
 
     def __init__(self) -> None:
         self._next = time.monotonic() + REPORT_SECONDS

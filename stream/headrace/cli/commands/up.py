@@ -10,7 +10,7 @@ from headrace.util.output import say
 
 
 def up_until_interrupted(directory: Path) -> None:
-    """Start both emulators, print the variables to export on stdout, and stop them on Ctrl-C or SIGTERM."""
+    """Start both emulators, print the variables to export on stdout, and stop the emulators on Ctrl-C or SIGTERM."""
     with running_emulators(directory) as emulators:
         lines = [f"export {name}={value}" for name, value in emulators.environment.items()]
         (directory / "emulators.env").write_text("\n".join(lines) + "\n")
