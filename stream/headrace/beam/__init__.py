@@ -1,1 +1,1 @@
-"""The steps as Beam transforms; the pure functions are in the modules of ``steps/`` with the same names."""
+"""The steps as Beam transforms. They call the pure functions of the modules in ``steps``."""

@@ -14,7 +14,7 @@ APPEND_SECONDS: Final = 30.0  # how long BigQuery may take to confirm an append
 
 
 class AppendDoFn(beam.DoFn):
-    """Gives ``_streams``, ``_bigquery`` and ``_cache`` to a step. *project* is the one whose quota pays."""
+    """Base of steps that append; it has ``_streams``, ``_bigquery`` and ``_cache``. It uses the quota of *project*."""
 
     def __init__(self, project: str) -> None:
         self._project = project
@@ -26,13 +26,13 @@ class AppendDoFn(beam.DoFn):
         self._cache = WorkerCache()
 
     def start_bundle(self) -> None:
-        """Drop from the cache what belongs to the previous bundle."""
+        """Remove from the cache the values of the previous bundle."""
         self._cache.begin_bundle()
 
     def finish_bundle(self) -> None:
         """Close all connections.
 
-        Any worker may run a key's next bundle, so open connections could grow to the number of keys times workers.
+        Any worker may run a key's next bundle, so each worker could otherwise end up with a connection for each key.
         """
         self._streams.close_all()
 

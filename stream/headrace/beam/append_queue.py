@@ -1,9 +1,10 @@
 """Exactly once on Dataflow: a bundle appends only rows that an earlier bundle committed.
 
 ``add`` queues rows. Only ``append`` sends rows, and only a pending append that is in committed state. So a bundle that
-is run again, regrouped, or run by a replaced worker sends the same rows to the same offset. The length of the queue
-makes no difference to the bytes that a bundle reads and writes: see ``pages.py``.
-No Beam here: a test can replay bundles in every way a runner may.
+runs again, with other elements or on a replaced worker, sends the same rows to the same offset. The number of bytes
+that a bundle reads and writes does not depend on the length of the queue: see ``pages.py``.
+
+This module does not use Beam, so that tests can repeat bundles in every way that a runner may.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from headrace.core.micro_batch import MicroBatch
 from headrace.errors import Exit, HeadraceError
 from headrace.steps.append import refusals_by_bigquery, within_requests
 
-IDLE_MICROS: Final = 3_600_000_000  # a stream that got no rows for so long is replaced before its next append
+IDLE_MICROS: Final = 3_600_000_000  # a stream without new rows for this time is replaced before its next append
 NEXT_SECONDS: Final = 0.02  # a pending append waits for its own commit; the next bundle sends it
 BACKOFF_SECONDS: Final = 5.0
 
@@ -42,23 +43,23 @@ class Streams(Protocol):
         """Create a stream."""
 
     def append(self, stream: str, offset: int, rows: Rows) -> Answer:
-        """Append once; never raises for a failure that an answer can describe."""
+        """Append once. Return an answer for every failure that an answer can describe, instead of raising."""
 
     def finalise(self, stream: str) -> int | None:
-        """Close the stream to all appends, late ones too; return its row count, or None when it does not exist."""
+        """Prevent further appends, late ones too; return the number of rows, or None if the stream does not exist."""
 
 
 class RowCounter(Protocol):
-    """Looks up in the table the rows of a pending append whose stream is gone."""
+    """A table in which to look up the rows of a pending append whose stream is gone."""
 
     def count(self, rows: pa.RecordBatch) -> int:
-        """Count those of *rows* whose id the table holds."""
+        """Count those of *rows* whose id is in the table."""
 
 
 class AppendProgress(NamedTuple):
-    """The outcomes decided by one append, and the seconds until the next call; None when nothing waits.
+    """The outcomes decided by one append, and the seconds until the next call, or None if nothing waits.
 
-    *in_pages*: the inbox is empty, and all waiting batches are in pages.
+    If *in_pages*, the inbox is empty, and all waiting batches are in pages.
     """
 
     outcomes: list[RowOutcomes]
@@ -67,7 +68,7 @@ class AppendProgress(NamedTuple):
 
 
 def unchanged(batches: Sequence[MicroBatch], now: int) -> Sequence[MicroBatch]:
-    """Return *batches*, joining nothing."""
+    """Return *batches* without joining them."""
     return batches
 
 
@@ -75,9 +76,8 @@ def unchanged(batches: Sequence[MicroBatch], now: int) -> Sequence[MicroBatch]:
 class AppendQueue:
     """The rows of one key that wait to be appended, and their stream. Every change is part of the bundle's commit.
 
-    *table* is ``projects/P/datasets/D/tables/T``.
-    *join* may reduce the batches of one append to fewer rows; its second argument is the time in microseconds since
-    1970.
+    *table* is ``projects/P/datasets/D/tables/T``. *join* may reduce the batches of one append to fewer rows; its second
+    argument is the time in microseconds since 1970.
     """
 
     key: Key
@@ -88,7 +88,7 @@ class AppendQueue:
     join: Callable[[Sequence[MicroBatch], int], Sequence[MicroBatch]] = unchanged
 
     def add(self, batch: MicroBatch) -> list[Refusal]:
-        """Queue *batch* in parts that fit into a request; return refusals of rows that are too large for one."""
+        """Queue *batch* in parts that fit into a request; return refusals of rows that are too large for a request."""
         parts, too_large = within_requests(batch, range(len(batch)))
         for part in parts:
             self.queue.add(part)
@@ -100,8 +100,8 @@ class AppendQueue:
         *now* is in microseconds since 1970.
 
         Raises:
-            HaltError: the stream, or the table once the stream is gone, holds other rows than were committed.
-            AppendError: the table is missing or may not be written. Both fail the bundle; nothing is lost.
+            HaltError: the rows in the stream, or in the table if the stream is gone, differ from the committed ones.
+            AppendError: the table is missing or may not be written. Both errors fail the bundle; nothing is lost.
         """
         if self.key in self.cache.assigned:
             return AppendProgress([], NEXT_SECONDS, in_pages=False)
@@ -112,7 +112,7 @@ class AppendQueue:
             return AppendProgress([], self._assign(streams, pending, now))
         answer = streams.append(pending.stream, pending.offset, Rows.of(pending.rows))
         result = interpret(answer, attempted=True)
-        match result:  # any earlier bundle may have sent a committed append before
+        match result:  # *attempted*, because any earlier bundle may have sent this append
             case AppendResult.WRITTEN:
                 stream_end = replace(pending, offset=pending.offset + len(pending), batches=())
                 return self._written(streams, pending.batches, stream_end, now)
@@ -142,8 +142,8 @@ class AppendQueue:
     ) -> AppendProgress:
         """Finalise the stream, find out whether it holds the pending append, and continue in a new stream.
 
-        An append whose rows must change also moves to a new stream. At the same offset, an earlier attempt that
-        arrives late and is accepted could not be told from the changed rows.
+        An append whose rows must change also moves to a new stream. At the same offset, the changed rows could not be
+        distinguished from an earlier attempt that arrives late and is accepted.
         """
         is_written = self._is_written(streams, pending)
         stream_end = PendingAppend(streams.create(self.table), 0, now)
@@ -178,9 +178,9 @@ class AppendQueue:
 
         The answer is safe because the query runs after the stream was found gone. A later attempt at the append finds
         no stream and is refused. The query sees an attempt that was accepted before, because rows of a COMMITTED
-        stream can be read once they are appended. The rows cannot have come into the table in another way: only this
-        key decides their ids, and it found each in neither state nor table when it did. An append is atomic, so the
-        table holds all of its rows or none.
+        stream are readable once they are appended. The rows cannot have entered the table in another way: only this key
+        decides about their ids, and when it did, it found them neither in state nor in the table. An append is atomic,
+        so the table has all of its rows or none.
         """
         found = self.existing_rows.count(pending.rows)
         if found not in (0, len(pending)):
@@ -188,7 +188,7 @@ class AppendQueue:
         return found > 0
 
     def _keep_first_half(self, batches: tuple[MicroBatch, ...]) -> tuple[MicroBatch, ...]:
-        """Return the first half of an append that was refused as a whole; put the second before all that waits."""
+        """Return the first half of an append that was refused as a whole; queue the second before all others."""
         first, second = _halves(batches)
         self.queue.put_first(second)
         return first
@@ -222,7 +222,7 @@ class AppendQueue:
         return self._commit(replace(stream_end, assigned_at=now, batches=tuple(batches)))
 
     def _open_stream(self, streams: Streams, stream_end: PendingAppend) -> PendingAppend:
-        """Open a stream; the old one, of which no row is pending, must end at the committed offset."""
+        """Open a stream. The old one, which has no pending rows, must end at the committed offset."""
         if stream_end.stream:
             batch_at_end(stream_end.stream, streams.finalise(stream_end.stream), stream_end.offset, 0)
         return replace(stream_end, stream=streams.create(self.table), offset=0)

@@ -1,7 +1,7 @@
 """The circuit breaker of a Beam step.
 
-Dataflow cannot pause one subject. So when the circuit opens the bundle fails, and is retried until its messages can be
-read; unacknowledged messages stay in Pub/Sub. Each worker process decides by its own counts.
+Dataflow cannot pause one subject. So when the circuit opens, the bundle fails, and Dataflow retries it until the job
+can read its messages. Unacknowledged messages stay in Pub/Sub. Each worker process decides by its own counts.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from headrace.core.dead_letter import Refusal
 from headrace.schemas.registry import Registry
 from headrace.steps.circuit_breaker import CircuitBreaker, CircuitOpenError, describe
 
-# By job, step and subject, for all threads of the process: a failed bundle discards its DoFn.
+# By job, step and subject, for all threads of the process, because a failed bundle discards its DoFn.
 _BREAKERS: Final[dict[tuple[Key, str, str], CircuitBreaker]] = {}
 _LOCK: Final = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
 class BundleCircuitBreaker:
-    """Opens the circuit of one step of one job, which *key* identifies; *remedy* goes into the error."""
+    """The circuit breaker of one step of one job, which *key* identifies; the error names *remedy*."""
 
     registry: Registry = field(repr=False)
     key: Key

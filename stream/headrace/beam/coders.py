@@ -1,4 +1,4 @@
-"""Coders of values between stages and in state: pinned, because a running job must be able to read its data."""
+"""Coders of values between stages and in state. Their formats are fixed, because a running job must read its data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class MicroBatchCoder(beam.coders.Coder):
     """A micro-batch as bytes: subject, rows, notes (Arrow IPC streams) and sealed messages, each with its length."""
 
     def encode(self, batch: MicroBatch) -> bytes:
-        """Write the four parts."""
+        """Return the four parts as bytes."""
         return pack_batch(batch)
 
     def decode(self, encoded: bytes) -> MicroBatch:
@@ -23,7 +23,7 @@ class MicroBatchCoder(beam.coders.Coder):
         return unpack_batch(encoded)
 
     def is_deterministic(self) -> bool:
-        """Equal batches differ in bytes, because sealing draws a nonce."""
+        """Return False: equal batches have different bytes, because sealing uses a random nonce."""
         return False
 
     def to_type_hint(self) -> Any:
@@ -35,7 +35,7 @@ class TallyCoder(beam.coders.Coder):
     """A tally as an Arrow IPC stream."""
 
     def encode(self, tally: Tally) -> bytes:
-        """Write the counts."""
+        """Return the counts as bytes."""
         return to_ipc(tally.counts)
 
     def decode(self, encoded: bytes) -> Tally:
@@ -43,7 +43,7 @@ class TallyCoder(beam.coders.Coder):
         return Tally(from_ipc(encoded))
 
     def is_deterministic(self) -> bool:
-        """Equal tallies may differ in the order of their counts."""
+        """Return False: equal tallies may have their counts in another order."""
         return False
 
     def to_type_hint(self) -> Any:

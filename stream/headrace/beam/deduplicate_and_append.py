@@ -1,9 +1,11 @@
 """Deduplicate and Append as one stateful Beam transform, exactly once.
 
-Each row of a committed bundle is in its table once, however often bundles run again; see ``append_queue.py``.
-Ids are compared with the remembered ids. Ids of messages published earlier are looked up in the table: the job needs
-``bigquery.jobs.create``, and ``bigquery.tables.getData`` on the table, and a failed lookup fails its bundle. Tallies
-leave with the commit and are appended as rows are. Dead letters leave with it too, and are published at least once.
+Each row of a committed bundle is in its table once, even if bundles run again; see ``append_queue.py``.
+
+Ids are compared with the remembered ids. Ids of messages published earlier are looked up in the table. For this the job
+needs ``bigquery.jobs.create``, and ``bigquery.tables.getData`` on the table; a failed lookup fails its bundle. Tallies
+and dead letters are outputs of the committed bundle. Tallies are then appended exactly once, like rows; dead letters
+are published at least once.
 """
 
 from __future__ import annotations
@@ -74,7 +76,7 @@ class _WriteFn(AppendDoFn):
         now = self._options.clock()
         ids = self._ids(key, even, odd, metadata)
         outcomes = self._table_shard(ids, PagedQueue(inbox, pending, index)).enqueue(batch)
-        # Due at once: setting the timer for each batch must not postpone it.
+        # The timer is due immediately; otherwise each further batch would postpone it.
         timer.set(Timestamp(micros=now))
         yield from self._outputs([outcomes])
 
@@ -119,9 +121,9 @@ class _WriteFn(AppendDoFn):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteOptions:
-    """The tables to write, and how many ids to remember.
+    """The tables to write, and the number of ids to remember.
 
-    By subject, *tables* has ``projects/P/datasets/D/tables/T``, and *derived* the columns of it that no event has.
+    *tables* has ``projects/P/datasets/D/tables/T`` by subject; *derived* has the derived columns of each table.
     """
 
     project: str
@@ -143,7 +145,7 @@ class WriteOutputs(NamedTuple):
 
 @dataclass
 class WriteRows(beam.PTransform[Any, Any]):
-    """Append each event once per table; give each row an outcome."""
+    """Append each event once to its table; give each row an outcome."""
 
     options: WriteOptions
 

@@ -1,7 +1,7 @@
-"""Deduplicate for a load: rows that are new to the files and the table go to Parquet files; nothing is appended yet.
+"""Deduplicate for a load: write rows that are new to the files and the table to Parquet files, and append nothing yet.
 
-All rows of a shard meet once all lines are read, and nothing is loaded before all shards are done. So when a shard is
-done again, by another worker too, the table is the same, and the files of the first attempt are never used.
+A shard is processed after all lines are read, and nothing is loaded before all shards are done. So if a shard is
+processed again, even by another worker, the table is unchanged, and the files of the first attempt are never used.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from headrace.runtime.google_clients import open_bigquery
 from headrace.steps.append import STAGE
 from headrace.steps.deduplicate import SeenIds
 
-ROWS_PER_LOOKUP: Final = 5_000  # shards make small batches, and each query costs a second
+ROWS_PER_LOOKUP: Final = 5_000  # for several batches, because shards have small ones and each query takes a second
 _PARTS: Final = "parts"
 
 
@@ -73,7 +73,7 @@ class _DeduplicateFn(beam.DoFn):
 
 
 class _PartWriter:
-    """Writes one Parquet file of the load, created with its first row."""
+    """A writer of one Parquet file of the load, which is created with its first row."""
 
     def __init__(self, options: LoadOptions) -> None:
         self._project = options.names.project
@@ -101,7 +101,7 @@ class _PartWriter:
 def compare_in_one_query(
     batches: Sequence[MicroBatch], compare: Callable[[pa.RecordBatch], Mapping[int, bool]]
 ) -> list[dict[int, bool]]:
-    """Call *compare* once for all *batches*; return what it finds for each, by the index of the row in its batch."""
+    """Call *compare* once for all *batches*; return the result for each batch, by the index of the row in it."""
     starts, total = [], 0
     for batch in batches:
         starts.append(total)
@@ -140,7 +140,7 @@ class DeduplicateForLoad(beam.PTransform[Any, Any]):
     options: LoadOptions
 
     def expand(self, batches: beam.PCollection[Any]) -> DeduplicateOutputs:
-        """Key by table and shard, wait for all, then decide."""
+        """Key by table and shard, collect all rows of a shard, then decide."""
         split = key_by_shard(self.options.shards, self.options.sealing)
         shards = batches | "KeyByTableAndShard" >> split | "GroupByShard" >> beam.GroupByKey()
         deduplicate_fn = beam.ParDo(_DeduplicateFn(self.options))

@@ -1,4 +1,4 @@
-"""Key rows by table and shard, as a Beam transform: the next step decides each id in one place."""
+"""Key rows by table and shard, as a Beam transform, so that the next step decides about each id in one place."""
 
 from __future__ import annotations
 
@@ -26,6 +26,6 @@ class _SplitFn(beam.DoFn):
 
 
 def key_by_shard(shards: int, sealing: Key) -> beam.PTransform[Any, Any]:
-    """Split micro-batches by (subject, shard), and key the parts by it."""
+    """Return a transform that splits micro-batches by (subject, shard), and keys the parts by it."""
     split: beam.PTransform[Any, Any] = beam.ParDo(_SplitFn(shards, sealing)).with_output_types(KeyedBatch)
     return split

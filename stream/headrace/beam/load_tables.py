@@ -1,4 +1,4 @@
-"""Load as a Beam transform: all files of rows and all tallies meet in one place, and are written once."""
+"""Load as a Beam transform. It collects all files of rows and all tallies in one place, and writes them once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LOG = structlog.get_logger("headrace")
 
 
 class _AddUpFn(beam.CombineFn):
-    """Adds up tallies on each worker, so that few of them cross the shuffle."""
+    """A combiner that adds up tallies on each worker, so that few of them cross the shuffle."""
 
     def create_accumulator(self) -> list[Tally]:
         return []
@@ -76,7 +76,7 @@ def _totals(tally: Tally) -> dict[str, int]:
 
 @dataclass
 class LoadTables(beam.PTransform[Any, Any]):
-    """Take (parts by subject, tallies), and write all of it once all earlier steps are done."""
+    """Take (parts by subject, tallies), and write all of them after all earlier steps are done."""
 
     options: LoadOptions
     clock: Callable[[], int]

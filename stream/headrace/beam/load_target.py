@@ -1,4 +1,4 @@
-"""The options that the steps of a load share, and the files between them."""
+"""The options that the steps of a load share, and the files that they pass to each other."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ TALLIES: Final = "tallies"
 
 
 class Outputs(NamedTuple):
-    """Batches for the next step; dead letters and tallies leave the main path."""
+    """The outputs of a step: batches for the next step, dead letters and tallies."""
 
     batches: beam.PCollection[Any]
     dead_letters: beam.PCollection[Any]

@@ -1,4 +1,4 @@
-"""Batches and pending appends as bytes, between stages and in state: a running job must be able to read its data."""
+"""The formats of batches and pending appends between stages and in state. A running job must be able to read them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from headrace.core.micro_batch import MicroBatch, from_ipc, to_ipc
 
 @dataclass(frozen=True, slots=True)
 class PendingAppend:
-    """The end of a stream, and the batches committed to be appended there in one request; no batches when idle.
+    """The end of a stream, and the committed batches to append there in one request, if any.
 
     *assigned_at* is in microseconds since 1970.
     """
@@ -35,7 +35,8 @@ class PendingAppend:
 class QueuedBatch:
     """A batch that is deduplicated but not yet assigned to an offset.
 
-    *alone*: part of one half of an append that was refused as a whole; that half is appended unchanged and alone.
+    If *alone*, the batch belongs to one half of an append that was refused as a whole. That half is appended unchanged
+    and without other batches.
     """
 
     batch: MicroBatch
@@ -43,7 +44,7 @@ class QueuedBatch:
 
 
 def pack_batch(batch: MicroBatch) -> bytes:
-    """Write subject, rows, notes (Arrow IPC streams) and sealed messages, each with its length."""
+    """Return subject, rows, notes (Arrow IPC streams) and sealed messages as bytes, each with its length."""
     return _join(batch.subject.encode(), to_ipc(batch.rows), to_ipc(batch.notes), batch.sealed)
 
 
@@ -54,7 +55,7 @@ def unpack_batch(data: bytes) -> MicroBatch:
 
 
 def pack_pending(pending: PendingAppend) -> bytes:
-    """Write a pending append."""
+    """Return a pending append as bytes."""
     position = struct.pack(">qq", pending.offset, pending.assigned_at)
     return _join(pending.stream.encode(), position, *(pack_batch(batch) for batch in pending.batches))
 
@@ -67,7 +68,7 @@ def unpack_pending(data: bytes) -> PendingAppend:
 
 
 def pack_queued(queued: QueuedBatch) -> bytes:
-    """Write a queued batch."""
+    """Return a queued batch as bytes."""
     return bytes([queued.alone]) + pack_batch(queued.batch)
 
 

@@ -1,10 +1,11 @@
-"""The batches that wait at one key, in pages: a bundle reads and writes one append's worth, however much waits.
+"""The batches that wait at one key, in pages, so that a bundle reads and writes only as much as one append.
 
-``add`` puts a batch into one bag, the inbox, without reading state. The key's next timer drains the inbox: into the
-pending append when nothing else waits, otherwise into pages, each as large as one append. Pages are numbered. State
-needs names that are known when the job starts, so pages share a fixed number of bags: page *n* is in bag *n* modulo
-that number. Once more pages wait than there are bags, a bag holds several, and taking one rewrites the others.
-No Beam here.
+``add`` puts a batch into one bag, the inbox, without reading state. The key's next timer empties the inbox: into the
+pending append if nothing else waits, otherwise into pages, each as large as one append. Pages are numbered. State needs
+names that are known when the job starts, so pages share a fixed number of bags: page *n* is in bag *n* modulo that
+number. If more pages wait than there are bags, some bags hold several pages, and taking one page rewrites the others.
+
+This module does not use Beam.
 """
 
 from __future__ import annotations
@@ -22,18 +23,23 @@ from headrace.beam.state import BagState, ValueState
 from headrace.core.micro_batch import MicroBatch
 from headrace.steps.append import request_bytes
 
-APPEND_BYTES: Final = 4_000_000  # of a request: batches are joined up to it, so that many shards make few requests
-PAGE_BYTES: Final = 32_000_000  # of state, with the sealed messages: less than a value or a commit may have
-BAGS: Final = 64  # of a (table, shard): some 600 MB to 1 GB wait before two pages share a bag
+APPEND_BYTES: Final = (
+    4_000_000  # of a request; batches are joined up to this size, so that many shards send few requests
+)
+PAGE_BYTES: Final = (
+    32_000_000  # of state, with the sealed messages; Dataflow limits the size of a value and of a commit
+)
+BAGS: Final = 64  # of a (table, shard); two pages share a bag only when some 600 MB to 1 GB wait
 _NUMBER: Final = struct.Struct(">q")
 _INDEX: Final = struct.Struct(">qqqqq")
 
 
 class PageIndex(NamedTuple):
-    """The numbers of the waiting pages, from *first* to before *end*, and the size of the last one.
+    """The numbers of the waiting pages, from *first* up to but not including *end*, and the size of the last one.
 
-    Pages from *young* on hold no row whose id is in the older half. *requested* and *packed* are the bytes of the last
-    page in a request and in state; *schema* is the digest of its schema, empty when no batch may join it.
+    Pages from *young* on have no row whose id is in the older half of the remembered ids. *requested* and *packed* are
+    the bytes of the last page in a request and in state. *schema* is the digest of its schema, or empty if no batch may
+    join it.
     """
 
     first: int = 0
@@ -49,11 +55,11 @@ class PageIndex(NamedTuple):
         return cls._make((*_INDEX.unpack_from(data), data[_INDEX.size :]))
 
     def pack(self) -> bytes:
-        """Write the index for state."""
+        """Return the index as bytes for state."""
         return _INDEX.pack(*self[:5]) + self.schema
 
     def with_batch(self, queued: QueuedBatch, packed: int) -> PageIndex:
-        """Return the index after adding *queued*, of *packed* bytes in state, to the last page or to a new one."""
+        """Return the index with *queued* added to the last page or to a new one; it has *packed* bytes in state."""
         requested = request_bytes(queued.batch.rows)
         schema = b"" if queued.alone else _digest(queued.batch.rows.schema)
         fits = (
@@ -77,9 +83,9 @@ class PlacedBatch(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PagedQueue:
-    """The batches that are not yet assigned to an offset, and the pending append, which is.
+    """The batches that are not yet assigned to an offset, and the pending append, which has an offset.
 
-    A bundle that only adds needs no *pages*.
+    A bundle that only adds batches needs no *pages*.
     """
 
     inbox: BagState
@@ -92,7 +98,7 @@ class PagedQueue:
         self.inbox.add(pack_queued(QueuedBatch(batch)))
 
     def take(self) -> list[QueuedBatch]:
-        """Remove and return the oldest page; empty when nothing waits. The inbox is empty afterwards."""
+        """Remove and return the oldest page, or an empty list if nothing waits. Also empty the inbox."""
         before = self._read()
         placed, index = self._drain_inbox(before)
         number = index.first
@@ -105,7 +111,7 @@ class PagedQueue:
         return taken
 
     def is_empty(self) -> bool:
-        """Whether no batch waits or is pending; reads the inbox."""
+        """Return whether no batch waits or is pending. This reads the inbox."""
         index, pending = self._read(), self.read_pending()
         return (
             index.first == index.end
@@ -121,7 +127,7 @@ class PagedQueue:
             self._write(index)
 
     def put_first(self, batches: Iterable[MicroBatch]) -> None:
-        """Make a page of *batches* that is taken before all others; no batch ever joins it, nor is it joined."""
+        """Make a page of *batches* that is taken before all others, and to which no other batch is ever added."""
         index = self._read()
         number = index.first - 1
         for batch in batches:
@@ -130,7 +136,7 @@ class PagedQueue:
         self._write(closed._replace(first=number))
 
     def read_pending(self) -> PendingAppend | None:
-        """Return the pending append; None before the first."""
+        """Return the pending append, or None before the first one."""
         value = self.pending.read()
         return unpack_pending(value) if value else None
 
@@ -139,10 +145,10 @@ class PagedQueue:
         self.pending.write(pack_pending(pending))
 
     def has_only_young(self) -> bool:
-        """Whether every row that waits or is pending was decided after the last call of :meth:`begin_young`.
+        """Return whether every row that waits or is pending was decided after the last call of :meth:`begin_young`.
 
-        The pending append came from a page before the first. A page that was put first again has a smaller number than
-        it had, so it may count as old when it is not; that only delays.
+        The pending append came from the page before the first. A page that was put first again has a smaller number
+        than before, so it may count as old although it is young. This only delays the next turn.
         """
         index = self._read()
         if index.first != index.young:
@@ -151,12 +157,12 @@ class PagedQueue:
         return pending is None or not pending.batches
 
     def begin_young(self) -> None:
-        """Count as young all batches added from now on. The inbox must be empty."""
+        """Count all batches that are added from now on as young. The inbox must be empty."""
         index = self._read()
         self._write(index._replace(young=index.end, schema=b""))
 
     def _drain_inbox(self, index: PageIndex) -> tuple[list[PlacedBatch], PageIndex]:
-        """Empty the inbox, and give each of its batches a page."""
+        """Empty the inbox, and assign each of its batches to a page."""
         placed = []
         for value in self.inbox.read():
             queued = unpack_queued(value)

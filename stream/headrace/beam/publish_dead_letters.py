@@ -1,4 +1,4 @@
-"""Publish dead letters, as a Beam transform: a bundle ends only when each is confirmed."""
+"""Publish dead letters, as a Beam transform."""
 
 from __future__ import annotations
 
@@ -38,5 +38,5 @@ class PublishDeadLetters(beam.PTransform[Any, Any]):
     sender: Sender
 
     def expand(self, dead_letters: beam.PCollection[Any]) -> Any:
-        """Publish in the stage that refused: no raw message crosses a shuffle."""
+        """Publish in the stage that refused the messages, so that no raw message crosses a shuffle."""
         return dead_letters | "Publish" >> beam.ParDo(_PublishFn(self.topic, self.sender))

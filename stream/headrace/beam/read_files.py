@@ -1,4 +1,4 @@
-"""Read files of history instead of subscriptions: one worker reads a file, line by line."""
+"""Read files of history instead of subscriptions. One worker reads each file, line by line."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class _ReadFn(beam.DoFn):
 
 @dataclass
 class ReadFiles(beam.PTransform[Any, Any]):
-    """Read the files of *task* into lists of messages; raises BackfillError for a file that cannot be backfilled."""
+    """Read the files of *task* into lists of messages. Raises BackfillError for a file that cannot be backfilled."""
 
     task: Task = field(repr=False)
 

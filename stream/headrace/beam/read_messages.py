@@ -1,4 +1,4 @@
-"""Read every subject's subscription into lists of messages of one subject, as Dataflow does."""
+"""Read every subject's subscription with Beam, into lists of messages of one subject."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from headrace.schemas.envelope import to_micros
 
 
 def to_message(message: PubsubMessage, subject: str) -> Message:
-    """Convert a message of Beam."""
+    """Convert a message of Beam to one of Headrace."""
     return Message(
         subject=subject,
         data=message.data,
@@ -28,13 +28,13 @@ def to_message(message: PubsubMessage, subject: str) -> Message:
 
 @dataclass
 class ReadSubscriptions(beam.PTransform[Any, Any]):
-    """Read each subject's subscription. The embedded engine has its own: see ``headrace.engine.puller``."""
+    """Read each subject's subscription. The embedded engine uses ``headrace.engine.puller`` instead."""
 
     subscriptions: Mapping[str, str]
     batch_messages: int
 
     def expand(self, begin: Any) -> beam.PCollection[Any]:
-        """Build one branch for each subject; its labels contain the subject, whose name never changes."""
+        """Build one branch for each subject. Its labels contain the subject's name, which never changes."""
         branches = [self._branch(begin, subject, path) for subject, path in sorted(self.subscriptions.items())]
         gathered: beam.PCollection[Any] = branches | "GatherSubjects" >> beam.Flatten()
         return gathered

@@ -12,7 +12,7 @@ from headrace.core.tally import Outcome, Tally, tally_refusals, tally_rows, tall
 
 
 class RowOutcomes(NamedTuple):
-    """Rows by index: written, duplicate or refused. A row that is not listed has no outcome yet."""
+    """The indexes of rows that are written, duplicate or refused. A row that is not listed has no outcome yet."""
 
     batch: MicroBatch
     written: Sequence[int] = ()

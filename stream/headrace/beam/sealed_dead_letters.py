@@ -1,4 +1,4 @@
-"""Dead letters of rows whose original messages travel with the batch, sealed."""
+"""Dead letters of refused rows, made from the sealed messages of their batch."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ from headrace.core.sealed_messages import unseal
 
 
 def unseal_dead_letters(batch: MicroBatch, refusals: Sequence[Refusal], stage: str, key: bytes) -> Iterator[DeadLetter]:
-    """Make a dead letter of each refused row; unseal the messages of *batch* only if a row is refused."""
+    """Yield a dead letter for each refused row; unseal the messages of *batch* only if a row is refused."""
     if refusals:
         yield from dead_letters(unseal(batch.sealed, key), batch, refusals, stage)

@@ -1,4 +1,4 @@
-"""Split rows by shard, each with its own messages: only one (table, shard) decides about an id."""
+"""Split batches by shard, so that only one (table, shard) decides about an id."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KeyedBatch = tuple[Key, MicroBatch]
 
 
 def split_sealed(batch: MicroBatch, shards: int, key: bytes) -> Iterator[KeyedBatch]:
-    """Key rows by (subject, shard). Each shard gets only its own messages, so that state holds none twice."""
+    """Key rows by (subject, shard). Each shard gets only its own messages, so that state holds each message once."""
     parts = list(_split(batch, shards))
     if len(parts) == 1:
         yield from parts

@@ -1,6 +1,6 @@
-"""The state of one (table, shard): values and bags that change with their bundle's commit, or not at all.
+"""The state of one (table, shard): values and bags that change only with their bundle's commit.
 
-Beam's state objects have the methods of these protocols; so do the objects of tests that replay bundles.
+Beam's state objects have the methods of these protocols, and so do the objects of tests that repeat bundles.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ Key = tuple[str, int]  # (subject, shard)
 
 
 class ValueState(Protocol):
-    """One value."""
+    """A state with one value."""
 
     def read(self) -> bytes | None:
-        """Return the value written last, in this bundle too."""
+        """Return the value written last, including in this bundle."""
 
     def write(self, value: bytes) -> None:
         """Replace the value."""
 
 
 class BagState(Protocol):
-    """Values in no order."""
+    """A state with values in no order."""
 
     def read(self) -> Iterable[bytes]:
-        """Return all values, those added in this bundle too."""
+        """Return all values, including those added in this bundle."""
 
     def add(self, value: bytes) -> None:
         """Add *value* without reading."""
@@ -45,22 +45,24 @@ class BagState(Protocol):
 class WorkerCache:
     """Values that a worker keeps between reads of state.
 
-    *seen* holds unpacked ids, valid for their version; *assigned* holds keys whose pending append this bundle wrote.
+    *seen* has unpacked ids, which are valid for their version. *assigned* has the keys whose pending append this bundle
+    wrote.
     """
 
     seen: dict[Key, SeenIds] = field(default_factory=dict)
     assigned: set[Key] = field(default_factory=set)
 
     def begin_bundle(self) -> None:
-        """Forget what earlier bundles assigned: it is committed, or lost."""
+        """Forget the assignments of earlier bundles, which are now committed or lost."""
         self.assigned.clear()
 
 
 class IdsMetadata(NamedTuple):
-    """What is known of the remembered ids.
+    """The facts about the remembered ids.
 
-    How often they have turned, since when they are complete, the newest publish time among them (both in microseconds
-    since 1970), their version, and a digest of the table's identity.
+    *turns* is how often their older half was forgotten. The ids of messages published after *since* are complete, and
+    *newest* is the latest publish time among them, both in microseconds since 1970. *version* identifies the set of
+    ids, and *table* is a digest of the table's identity.
     """
 
     turns: int = 0
@@ -79,8 +81,8 @@ TABLE_BYTES: Final = 8
 class Ids:
     """The remembered ids, in two bags by age.
 
-    When the newer bag holds half of the budget, and no row of the older bag waits, the older bag is emptied and becomes
-    the newer one. So no id is copied, and no bag is read while the worker's cache holds the committed version.
+    When the newer bag has half of the budget, and no row with an id of the older bag waits, the older bag is emptied
+    and becomes the newer one. So no id is copied, and no bag is read while the worker's cache has the current version.
     """
 
     key: Key
@@ -91,7 +93,7 @@ class Ids:
     budget: int
 
     def seen(self) -> SeenIds:
-        """Return the ids as committed, with this bundle's changes."""
+        """Return the committed ids with the changes of this bundle."""
         metadata = self._read() or IdsMetadata()
         seen = self.cache.seen.get(self.key)
         if seen is None or seen.version != metadata.version:
@@ -101,16 +103,16 @@ class Ids:
         return seen
 
     def since(self) -> int | None:
-        """Return the moment from which on the ids of all published messages are remembered; None in new state."""
+        """Return the publish time after which the ids of all messages are remembered, or None in new state."""
         metadata = self._read()
         return None if metadata is None else metadata.since
 
     def begin(self, since: int, table: bytes = b"") -> None:
-        """Begin to remember ids of messages published after *since*, in microseconds since 1970; of this *table*."""
+        """Begin to remember the ids of messages for *table* published after *since*, in microseconds since 1970."""
         self._write(IdsMetadata(since=since, table=table))
 
     def table(self) -> bytes:
-        """Return the digest of the table's identity; empty while it is unknown."""
+        """Return the digest of the table's identity, which is empty while it is unknown."""
         return (self._read() or IdsMetadata()).table
 
     def note_table(self, table: bytes) -> None:
@@ -118,7 +120,7 @@ class Ids:
         self._write((self._read() or IdsMetadata())._replace(table=table))
 
     def begin_anew(self, since: int, table: bytes) -> None:
-        """Forget every id, because their table is gone; none of their rows may wait."""
+        """Forget every id, because their table is gone. No row with one of the ids may wait."""
         metadata = self._read() or IdsMetadata()
         self.even.clear()
         self.odd.clear()
@@ -126,20 +128,20 @@ class Ids:
         self._write(IdsMetadata(metadata.turns, since, 0, chained(metadata.version, b"another table"), table))
 
     def remember(self, batch: MicroBatch) -> None:
-        """Remember every row of *batch*: each is pending from now on, and later written."""
+        """Remember the id of every row of *batch*. Each row is pending from now on, and later written."""
         seen, metadata = self.seen(), self._read() or IdsMetadata()
         self._bag(metadata.turns).add(seen.remember(batch))
         newest = max(metadata.newest, pc.max(batch.notes.column("published_at")).as_py())
         self._write(metadata._replace(newest=newest, version=seen.version))
 
     def is_due(self) -> bool:
-        """Whether the newer ids use up half of the budget."""
+        """Return whether the newer ids use up half of the budget."""
         return self.seen().is_due()
 
     def turn(self, now: int) -> None:
-        """Forget the older half of the ids; messages published until *now* are looked up from now on.
+        """Forget the older half of the ids. From now on, messages published until *now* are looked up in the table.
 
-        None of their rows may wait: a waiting row is not in the table yet, so no lookup would find it.
+        No row with one of these ids may wait: it is not in the table yet, so no lookup would find it.
         """
         seen, metadata = self.seen(), self._read() or IdsMetadata()
         seen.turn()
@@ -148,7 +150,7 @@ class Ids:
         self._write(IdsMetadata(metadata.turns + 1, since, metadata.newest, seen.version, metadata.table))
 
     def forget(self, batch: MicroBatch) -> None:
-        """Forget every row of *batch*: each becomes a dead letter in this commit, and may be replayed."""
+        """Forget the id of every row of *batch*. Each becomes a dead letter in this commit, and may be replayed."""
         keys = frozenset(batch.notes.column("event_key").to_pylist())
         for bag in (self.even, self.odd):
             kept = without(bag.read(), keys)

@@ -1,4 +1,4 @@
-"""State of many bags as one argument: Beam passes only the state that a method's signature names."""
+"""State of many bags as one argument. Beam passes only the state that a method's signature names."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _PREFIX: Final = "page_"
 
 
 def page_bag_specs(bags: int) -> Sequence[BagStateSpec]:
-    """Return the specs of that many bags. Never change the number: it belongs to the state of a running job."""
+    """Return the specs of *bags* bags. The number must never change, because the state of a running job has it."""
     return [BagStateSpec(f"{_PREFIX}{number:02}", BytesCoder()) for number in range(bags)]
 
 
 def with_page_bags(specs: Sequence[BagStateSpec]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Pass the state of *specs* to a timer's method in its ``**`` arguments; :func:`in_page_order` sorts them.
 
-    Each bag costs about 17 microseconds a bundle, read or not, so ``process`` gets none of them.
+    Each bag costs about 17 microseconds a bundle, even if it is not read, so ``process`` gets no bags.
     """
 
     def named(method: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,4 +1,4 @@
-"""The identities of the tables that a worker writes, read every few seconds."""
+"""The identities of the tables that a worker writes, read at most every few seconds."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _LOG = structlog.get_logger("headrace")
 
 @dataclass
 class TableIdentities:
-    """Digests of identities, cached for *CACHE_SECONDS*; *seconds* is a monotonic clock."""
+    """Digests of tables' identities, cached for CACHE_SECONDS; *seconds* is a monotonic clock."""
 
     client: bigquery.Client
     seconds: Callable[[], float] = time.monotonic
     _cached: dict[str, tuple[bytes, float]] = field(default_factory=dict)
 
     def digest_of(self, table: str) -> bytes:
-        """Return the digest for *table*, as SQL names it; empty when it cannot be read, which is retried."""
+        """Return the digest for *table*, a name in SQL; empty if it cannot be read now, which is retried later."""
         digest, until = self._cached.get(table, (b"", 0.0))
         if self.seconds() < until:
             return digest

@@ -1,4 +1,4 @@
-"""Lookups in tables, on Dataflow: a failed lookup fails its bundle, with the permission that the job needs."""
+"""Lookups in tables, on Dataflow. A failed lookup fails its bundle with an error that names the needed permission."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ class EventTable:
         self._identities = identities
 
     def identity(self) -> bytes:
-        """Return a digest that tells this table from another of its name; empty when it cannot be read right now."""
+        """Return a digest that differs for another table of the same name; empty if it cannot be read now."""
         return b"" if self._identities is None else self._identities.digest_of(sql_name(self._table))
 
     def is_empty(self) -> bool:
-        """Whether the table has no row."""
+        """Return whether the table has no row."""
         with _lookup_errors(self._table):
             return self._existing.is_empty()
 
@@ -52,12 +52,12 @@ class EventTable:
             return self._existing.now()
 
     def compare(self, rows: pa.RecordBatch) -> dict[int, bool]:
-        """Return the indexes of *rows* whose id the table holds, and whether the content is the same."""
+        """Return the indexes of *rows* whose id is in the table, and for each whether the content is the same."""
         with _lookup_errors(self._table):
             return self._existing.compare(rows)
 
     def count(self, rows: pa.RecordBatch) -> int:
-        """Count those of *rows* whose id the table holds."""
+        """Count those of *rows* whose id is in the table."""
         with _lookup_errors(self._table):
             return self._existing.count(rows)
 
@@ -70,7 +70,7 @@ class TallyTable:
         self._existing = StoredTallies(client, sql_name(table))
 
     def count(self, rows: pa.RecordBatch) -> int:
-        """Count those of *rows* whose id the table holds; raises LookupFailedError."""
+        """Count those of *rows* whose id is in the table. Raises LookupFailedError."""
         with _lookup_errors(self._table):
             return self._existing.count(rows)
 

@@ -1,4 +1,4 @@
-"""One (table, shard): each id is decided once, and its row is appended exactly once."""
+"""One (table, shard), which decides about each id once, and appends its row exactly once."""
 
 from __future__ import annotations
 
@@ -17,34 +17,33 @@ from headrace.core.micro_batch import MicroBatch
 
 
 class Table(Protocol):
-    """Looks up in the table the ids that are not remembered."""
+    """A table in which to look up the ids that are not remembered."""
 
     def is_empty(self) -> bool:
-        """Whether the table has no row."""
+        """Return whether the table has no row."""
 
     def now(self) -> int:
-        """Return BigQuery's own time, in microseconds since 1970: workers' clocks may differ."""
+        """Return BigQuery's own time, in microseconds since 1970, because workers' clocks may differ."""
 
     def identity(self) -> bytes:
-        """Return a digest that tells this table from another of its name; empty when it cannot be read right now."""
+        """Return a digest that differs for another table of the same name; empty if it cannot be read now."""
 
     def compare(self, rows: pa.RecordBatch) -> Mapping[int, bool]:
-        """Return the indexes of *rows* whose id the table holds, and whether the content is the same."""
+        """Return the indexes of *rows* whose id is in the table, and for each whether the content is the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class TableShard:
-    """Remembered ids and queued rows. An id is pending, then written, or forgotten together with its dead letter."""
+    """The remembered ids and queued rows. An id is pending, then written, or forgotten with its dead letter."""
 
     ids: Ids
     append_queue: AppendQueue
     table: Table
 
     def enqueue(self, batch: MicroBatch) -> RowOutcomes:
-        """Decide every row: remember and queue new rows, and return the outcomes of the others.
+        """Decide about every row: remember and queue new rows, and return the outcomes of the others.
 
-        Rows of messages older than the remembered ids are looked up in the table.
-        Raises what the table raises.
+        Look up rows of messages older than the remembered ids in the table. Raise the table's errors.
         """
         self._follow_table()
         stored = compare_old(batch, self._since(), self.table.compare)
@@ -59,7 +58,7 @@ class TableShard:
         return RowOutcomes(batch, (), decision.duplicates, decision.conflicts + refusals)
 
     def _since(self) -> int:
-        """Return since when ids are remembered; decided when the table is first looked up."""
+        """Return the publish time after which ids are remembered. It is decided at the first look at the table."""
         since = self.ids.since()
         if since is None:
             since = remembered_since(self.table)
@@ -67,7 +66,7 @@ class TableShard:
         return since
 
     def _follow_table(self) -> None:
-        """Forget the ids once the table is another one, recreated or restored under its name, and no row waits.
+        """Forget the ids if the table was recreated or restored under its name, once no row waits.
 
         A waiting row is in no table, so its id must be remembered until the row is written.
         """
@@ -82,7 +81,7 @@ class TableShard:
     def append(self, streams: Streams, now: int) -> AppendProgress:
         """Append committed rows, and forget the ids of rows that BigQuery refuses; see :class:`AppendQueue`.
 
-        Forget the older half of the ids when the budget is used up and no row of that half waits any more.
+        Forget the older half of the ids if the budget is used up and no row with an id of that half waits any more.
         """
         progress = self.append_queue.append(streams, now)
         for outcomes in progress.outcomes:

@@ -1,4 +1,4 @@
-"""Tally as a Beam transform: tallies wait in state and are appended as rows are, each exactly once."""
+"""Tally as a Beam transform. Tallies wait in state and are appended like rows, each exactly once."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ _APPEND: Final = TimerSpec("append", TimeDomain.REAL_TIME)
 
 
 def by_subject(tally: Tally) -> Iterator[tuple[Key, Tally]]:
-    """Key a tally by its subject, so that each subject's tallies are added up in one place."""
+    """Key a tally by its subject, so that the tallies of a subject are added up in one place."""
     if tally.counts.num_rows:
         yield (tally.counts.column("subject")[0].as_py(), 0), tally
 
 
 def to_micro_batch(rows: pa.RecordBatch) -> MicroBatch:
-    """Make a batch for an append queue of rows that are no events."""
+    """Return a batch for an append queue, of rows that are not events."""
     empty_notes = [pa.array([bytes(16)] * rows.num_rows, NOTES.field(0).type)]
     empty_notes += [pa.array([0] * rows.num_rows, each.type) for each in list(NOTES)[1:]]
     return MicroBatch("", rows, pa.RecordBatch.from_arrays(empty_notes, schema=NOTES), b"")
@@ -47,7 +47,7 @@ def to_micro_batch(rows: pa.RecordBatch) -> MicroBatch:
 def combine_tallies(batches: Sequence[MicroBatch], now: int) -> list[MicroBatch]:
     """Add up the tallies of one append; *now* is in microseconds since 1970.
 
-    The lines get their ids here, and are committed with them before they are appended.
+    Also assign ids to the lines. Lines and ids are committed together before the lines are appended.
     """
     return [to_micro_batch(tally_lines(add_up([Tally(batch.rows) for batch in batches]), now, _new_id))]
 
@@ -107,7 +107,7 @@ class _TallyFn(AppendDoFn):
 
 @dataclass
 class AppendTallies(beam.PTransform[Any, Any]):
-    """Add up the tallies of a subject that wait together, and append them."""
+    """Add up the waiting tallies of each subject, and append them."""
 
     project: str
     table: str

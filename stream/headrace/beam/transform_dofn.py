@@ -1,4 +1,4 @@
-"""Transform as a Beam transform: only in the graph of a job whose contracts transform rows."""
+"""Transform as a Beam transform. Only jobs whose contracts transform rows have it in their graph."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class _TransformFn(beam.DoFn):
 
 @dataclass
 class TransformRows(beam.PTransform[Any, Any]):
-    """Filter rows and fill derived columns, in the stage of Mask; make dead letters of failures, count dropped rows."""
+    """Filter rows and fill derived columns in the stage of Mask; make dead letters of failures, count dropped rows."""
 
     registry: Registry = field(repr=False)
     window: timedelta

@@ -41,7 +41,7 @@ class _WindowFn(beam.DoFn):
 
 @dataclass
 class AssignWindows(beam.PTransform[Any, Any]):
-    """Note each row's window without splitting the batch; make dead letters of rows too late or in the future."""
+    """Add each row's window without splitting the batch; make dead letters of rows too late or in the future."""
 
     registry: Registry = field(repr=False)
     window: timedelta
