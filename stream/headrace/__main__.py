@@ -1,11 +1,11 @@
-"""The program ``headrace``; also ``python -m headrace``, which is the same but for where Python looks for modules."""
+"""The program ``headrace``, which ``python -m headrace`` also runs."""
 
 from __future__ import annotations
 
 import sys
 
 if __name__ == "__main__" and not sys.flags.safe_path:
-    del sys.path[0]  # the working folder, which -m puts first: what lies beside somebody's data is not our code
+    del sys.path[0]  # the working folder, which -m puts first: import no modules from there
 
 from typing import NoReturn
 

@@ -1,4 +1,4 @@
-"""What a job is: plain values, for either engine; nothing is opened before it runs."""
+"""The description of a job, in plain values for both engines. It opens nothing before the job runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from headrace.steps.transform import find_functions
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What both engines are built from."""
+    """The values from which both engines are built."""
 
     registry: Registry = field(repr=False)
     project: str
@@ -35,21 +35,21 @@ class Job:
 
     @property
     def transforms(self) -> bool:
-        """Whether some contract has rows filtered, or columns derived."""
+        """Whether a contract filters rows or derives columns."""
         return any(self.registry.latest(each).transformations.in_the_job for each in self.registry.subjects)
 
     def token_key(self) -> TokenKey:
-        """Read the masking key, for what makes tokens."""
+        """Read the masking key, with which tokens are made."""
         return TokenKey(self.masking_key.read(), self.masking_key_version)
 
     @property
     def sender(self) -> Sender:
-        """What dead letters say of the job that made them."""
+        """The job's name and version for its dead letters."""
         return Sender(self.project, self.name)
 
 
 def job_for(settings: Settings, registry: Registry, masking_key: Key, clock: Callable[[], int]) -> Job:
-    """The job that *settings* and contracts describe; opens nothing."""
+    """Return the job for *settings* and the contracts; open nothing."""
     names = settings.names
     return Job(
         registry=registry,
@@ -68,10 +68,10 @@ def job_for(settings: Settings, registry: Registry, masking_key: Key, clock: Cal
 
 
 def job_of(settings: Settings, subject: str, masking_key: Key) -> Job:
-    """The job that *settings* describe, of one subject alone.
+    """Return the job for *settings* and one subject only.
 
     Raises:
-        ContractError: its contract names a function that is not installed.
+        ContractError: the contract names a function that is not installed.
     """
     registry = Registry({each.ref: each for each in settings.serviceable_registry() if each.subject == subject})
     find_functions(registry)

@@ -1,4 +1,4 @@
-"""Both jobs on one page: the streaming job, and the job that loads files of history."""
+"""The pipelines of both jobs: the streaming job, and the job that loads files of history."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from headrace.steps.decode.decode_messages import Decoder
 
 
 def ingest(messages: beam.PCollection[Any], job: Job, sealing: Key) -> None:
-    """Connect all steps, from lists of messages, each of one subject, to rows, dead letters and tallies.
+    """Connect all steps, from lists of messages of one subject each to rows, dead letters and tallies.
 
-    The graph holds the names of keys; workers read the keys.
+    The graph has only the names of keys; workers read the keys.
     """
     prepared = _prepare(messages, job, sealing, Decoder)
     written = prepared.batches | "Write" >> WriteRows(_write_options(job, sealing))
@@ -42,7 +42,10 @@ def ingest(messages: beam.PCollection[Any], job: Job, sealing: Key) -> None:
 
 
 def load(begin: beam.Pipeline, job: Job, task: Task, options: LoadOptions) -> None:
-    """Connect all steps, from files of one subject to rows, dead letters and tallies, written all or not at all."""
+    """Connect all steps, from files of one subject to rows, dead letters and tallies.
+
+    Rows and tallies are written completely or not at all.
+    """
     messages = begin | "Read" >> ReadFiles(replace(task, loaded=True))
     prepared = _prepare(messages, job, options.sealing, LineDecoder)
     deduplicated = prepared.batches | "Deduplicate" >> DeduplicateForLoad(options)
@@ -62,10 +65,10 @@ def _prepare(messages: beam.PCollection[Any], job: Job, sealing: Key, decoder: t
     decoded = messages | "Decode" >> Decode(job.registry, job.window, job.clock, sealing, decoder)
     masked = decoded.batches | "Mask" >> MaskPersonalData(job.registry, job.masking_key, job.masking_key_version)
     windowed = masked | "Window" >> AssignWindows(job.registry, job.window, sealing)
-    # A job whose contracts transform nothing has no such step, so an update of it finds an unchanged graph.
+    # A job whose contracts transform nothing has no such step, so that its graph stays the same in an update.
     transformed = _transform(windowed.batches, job, sealing) if job.transforms else None
 
-    # Publish in the stage that refused: no raw message crosses a shuffle.
+    # Publish in the stage that refused the messages, so that no raw message crosses a shuffle.
     publish = PublishDeadLetters(job.dead_letter_topic, job.sender)
     decoded.dead_letters | "PublishUnreadable" >> publish
     windowed.dead_letters | "PublishOutOfBounds" >> publish

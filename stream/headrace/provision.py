@@ -1,4 +1,4 @@
-"""Topics, subscriptions, datasets, tables and views: what should be there, what is, and the changes between the two."""
+"""Provisioning: compare topics, subscriptions, datasets, tables and views with the wanted ones, and change them."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from headrace.schemas.registry import Registry
 from headrace.steps.mask.token_history import TokenHistory, makes_tokens, next_history
 from headrace.steps.mask.tokens import token_prefix
 
-LOADS_KEPT: Final = timedelta(days=1)  # a table of a load that was given up
+LOADS_KEPT: Final = timedelta(days=1)  # expiry of tables that abandoned loads left behind
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One thing to do: *action* is create or update, *what* the kind of resource, *why* what an update changes."""
+    """A change to make: *action* is create or update, *what* the kind of resource, *why* the properties to update."""
 
     action: str
     what: str
@@ -51,10 +51,12 @@ class Clients:
 def plan(
     registry: Registry, names: Names, location: str, clients: Clients, masking_key_version: str = FIRST_KEY_VERSION
 ) -> list[Change]:
-    """Compare what exists with what the contracts say; descriptions of tables with tokens name the key's version.
+    """Compare the existing resources with the contracts, and return the changes to make.
+
+    The description of a table with tokens names *masking_key_version*.
 
     Raises:
-        ProvisionError: what exists differs in ways that cannot be changed; has all of them, with their remedies.
+        ProvisionError: resources differ in ways that cannot be changed; it lists all of these, with their remedies.
     """
     found = [
         *_pubsub_changes(registry, names, clients),
@@ -72,7 +74,7 @@ def plan(
 
 
 def apply(changes: Sequence[Change]) -> None:
-    """Make the changes, in order."""
+    """Make the changes in their order."""
     for change in changes:
         change.apply()
 
@@ -161,7 +163,7 @@ def _table_changes(
 
 
 def _why(fields: Iterable[str], before: TokenHistory, after: TokenHistory) -> str:
-    """What changes; a new version of the masking key by name."""
+    """Return the changed properties; name a new version of the masking key."""
     named = {"description": f"description (tokens begin with {token_prefix(after.current or '')} from now on)"}
     return ", ".join(named.get(each, each) if before != after else each for each in fields)
 
@@ -176,7 +178,7 @@ def _view_changes(names: Names, client: bigquery.Client) -> Iterator[Change | Re
         yield Change("create", "view", name, put)
         return
     if existing.table_type != "VIEW":
-        yield Refusal("view", name, "a table stands where a view belongs", "rename it, and provision again")
+        yield Refusal("view", name, "a table has the name of the view", "rename it, and provision again")
     elif view_differs(existing, view):
         yield Change("update", "view", name, put)
 
@@ -184,7 +186,7 @@ def _view_changes(names: Names, client: bigquery.Client) -> Iterator[Change | Re
 def _rollup_changes(registry: Registry, names: Names, client: bigquery.Client) -> Iterator[Change | Refusal]:
     if not any(registry.latest(subject).transformations.rollups for subject in registry.subjects):
         return
-    from headrace.bigquery.rollup_views import (  # and sqlglot, where there is something for it
+    from headrace.bigquery.rollup_views import (  # imports sqlglot, which jobs without rollups do not need
         LABEL,
         put_rollup,
         rollup_views,
@@ -198,7 +200,7 @@ def _rollup_changes(registry: Registry, names: Names, client: bigquery.Client) -
             yield Change("create", "materialized view", view.name, put)
             continue
         if existing.table_type != "MATERIALIZED_VIEW":
-            yield Refusal("rollup", view.name, "something else stands where a rollup belongs", "rename the rollup")
+            yield Refusal("rollup", view.name, "another resource has the name of the rollup", "rename the rollup")
         elif existing.labels.get(LABEL) != view.label or (existing.description or "") != view.doc:
             yield Change("update", "materialized view", view.name, put)
 

@@ -449,5 +449,5 @@ def test_a_table_where_the_view_belongs_is_refused(place: Place) -> None:
     name = f"{place.names.project}.{place.names.dataset}.{COMPLETENESS}"
     place.clients.bigquery.create_table(bigquery.Table(name, [bigquery.SchemaField("subject", "STRING")]))
 
-    with pytest.raises(ProvisionError, match=f"{COMPLETENESS}: a table stands where a view belongs"):
+    with pytest.raises(ProvisionError, match=f"{COMPLETENESS}: a table has the name of the view"):
         place.plan(PACKAGE)
