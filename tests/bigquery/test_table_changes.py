@@ -24,12 +24,15 @@ def existing(**changes: Any) -> bigquery.Table:
 
 DAY = {"type": "DAY", "field": "_event_time", "expirationMs": str(90 * 86_400_000)}
 WRONG = [
-    pytest.param({"timePartitioning": {**DAY, "type": "HOUR"}}, "not partitioned", None, id="partitioning"),
-    pytest.param({"timePartitioning": None}, "not partitioned", None, id="no partitioning"),
+    pytest.param({"timePartitioning": {**DAY, "type": "HOUR"}}, "partitioning differs", None, id="partitioning"),
+    pytest.param({"timePartitioning": None}, "partitioning differs", None, id="no partitioning"),
     pytest.param(
-        {"timePartitioning": {**DAY, "expirationMs": "1"}}, "partitions expire", "time_partitioning", id="expiration"
+        {"timePartitioning": {**DAY, "expirationMs": "1"}},
+        "expiry of its partitions",
+        "time_partitioning",
+        id="expiration",
     ),
-    pytest.param({"clustering": None}, "not clustered", "clustering_fields", id="clustering"),
+    pytest.param({"clustering": None}, "clustering differs", "clustering_fields", id="clustering"),
     pytest.param({"requirePartitionFilter": False}, "must filter", "require_partition_filter", id="partition filter"),
     pytest.param({"expirationTime": "1795152900000"}, "table expires on 2026-11-20", "expires", id="table expiry"),
     pytest.param({"location": "us-east1"}, "in us-east1 and the setting `location` is EU", "", id="location"),
@@ -37,18 +40,18 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("changes", "said", "mended"), WRONG)
+@pytest.mark.parametrize(("changes", "problem", "updated"), WRONG)
 def test_each_difference_is_named_and_changed_or_refused(
-    changes: dict[str, Any], said: str, mended: str | None
+    changes: dict[str, Any], problem: str, updated: str | None
 ) -> None:
     found = existing(**changes)
 
-    assert not said or any(said in each for each in table_problems(found, WANTED, "EU"))
-    if mended is None:
+    assert not problem or any(problem in each for each in table_problems(found, WANTED, "EU"))
+    if updated is None:
         assert [each.name for each in table_refusals(found, WANTED, "d.things")] == ["d.things"]
     else:
         assert table_refusals(found, WANTED, "d.things") == []
-        assert list(table_changes(found, WANTED, "d.things")) == [mended] * bool(mended)
+        assert list(table_changes(found, WANTED, "d.things")) == [updated] * bool(updated)
 
 
 def test_a_table_as_its_contract_says_has_no_problem() -> None:

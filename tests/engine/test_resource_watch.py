@@ -201,7 +201,7 @@ def test_what_is_wrong_with_a_table_is_said_until_it_is_mended(resources: Resour
     resources.table.require_partition_filter = True
     said = resources.said()
     assert said is not None
-    assert said.startswith(f"{TABLE}: whether queries must filter on the partition")
+    assert said.startswith(f"{TABLE}: the setting whether queries must filter on the partition")
     assert not resources.status.resources_right
     resources.table.require_partition_filter = False
     assert resources.said() is None

@@ -201,7 +201,7 @@ def test_a_field_that_is_gone_leaves_its_column(place: Place) -> None:
 
 REFUSED = [
     pytest.param(things(("city", "long")), r"things\.city: .*; add a field instead", id="another type"),
-    pytest.param(things(("city", "string"), partition="month"), r"things: partitioned otherwise", id="partitioning"),
+    pytest.param(things(("city", "string"), partition="month"), r"things: its partitioning differs", id="partitioning"),
 ]
 
 

@@ -230,7 +230,7 @@ def test_a_contract_that_transforms_nothing_has_no_transformer() -> None:
             "rollups.sums.by.x",
             "nothing is grouped by FLOAT64",
         ),
-        ({"rollups": [{"name": "sums", "measures": {"x": "size"}}]}, "rollups.sums.measures.x", "no aggregate"),
+        ({"rollups": [{"name": "sums", "measures": {"x": "size"}}]}, "rollups.sums.measures.x", "not an aggregate"),
         ({"rollups": [{"name": "sums", "measures": {"x": "SUM(city)"}}]}, "rollups.sums.measures.x", "not defined"),
         ({"rollups": [{"name": "sums", "where": "1", "measures": {"x": "COUNT(*)"}}]}, "rollups.sums.where", "BOOL"),
     ],

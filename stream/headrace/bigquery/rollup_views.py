@@ -140,9 +140,9 @@ def _check_measure(tree: Any, schema: pa.Schema) -> None:
     if isinstance(tree, exp.Count) and isinstance(tree.this, exp.Star) and not tree.expressions:
         return
     if type(tree) not in (*_NUMBERS, *_CONDITIONS, *_ANYTHING) or not isinstance(tree.this, exp.Expression):
-        raise ExpressionError(f"{spelt(tree)} is no aggregate that a rollup can have", SEE)
+        raise ExpressionError(f"{spelt(tree)} is not an aggregate that a rollup can have", SEE)
     if {key for key, value in tree.args.items() if value and key != "big_int"} != {"this"}:
-        raise ExpressionError(f"{spelt(tree)} uses an option that is not supported", SEE)
+        raise ExpressionError(f"{spelt(tree)} has parts that a rollup cannot have", SEE)
     _check_argument(tree, compile_tree(tree.this, schema))
 
 

@@ -119,15 +119,15 @@ def _one_column(old: str, asked: str, name: str) -> Refusal:
 
 def _property_problems(existing: bigquery.Table, wanted: bigquery.Table) -> Iterator[str]:
     if _is_partitioned_otherwise(existing, wanted):
-        yield "it is not partitioned as the contract says, which BigQuery cannot change: make a table of another name"
+        yield "its partitioning differs from the contract, which BigQuery cannot change: make a table of another name"
     elif existing.time_partitioning.expiration_ms != wanted.time_partitioning.expiration_ms:
-        yield f"its partitions expire otherwise than the contract says; {_PROVISION}"
+        yield f"the expiry of its partitions differs from the contract; {_PROVISION}"
     if existing.expires is not None:
         yield f"the whole table expires on {existing.expires:%Y-%m-%d}; {_PROVISION}"
     if list(existing.clustering_fields or []) != list(wanted.clustering_fields or []):
-        yield f"it is not clustered as the contract says; {_PROVISION}"
+        yield f"its clustering differs from the contract; {_PROVISION}"
     if bool(existing.require_partition_filter) != bool(wanted.require_partition_filter):
-        yield f"whether queries must filter on the partition is not as the contract says; {_PROVISION}"
+        yield f"the setting whether queries must filter on the partition differs from the contract; {_PROVISION}"
 
 
 def _relaxed(column: bigquery.SchemaField) -> bigquery.SchemaField:
@@ -144,7 +144,7 @@ def _is_partitioned_otherwise(existing: bigquery.Table, wanted: bigquery.Table) 
 
 def _repartitioning(existing: bigquery.Table, wanted: bigquery.Table, name: str) -> Iterator[Refusal]:
     if _is_partitioned_otherwise(existing, wanted):
-        why = "partitioned otherwise than the contract says, which BigQuery cannot change"
+        why = "its partitioning differs from the contract, which BigQuery cannot change"
         yield Refusal("table", name, why, "name another table in the contract, or copy this one")
 
 
