@@ -572,7 +572,7 @@ def test_after_the_disk_failed_nothing_is_written_any_more(tmp_path: Path, disk:
     journal = Journal.open(tmp_path / "journal", vfs=disk.name)
     journal.claim("one", 0, 30)
     disk.fails_with = apsw.IOError("the sync failed")
-    failed = "the disk failed while the journal was written, and nobody knows what it holds now; move the folder away"
+    failed = "the disk failed while the journal was written, so its content is unknown; move the folder away"
     for _ in range(2):
         with pytest.raises(JournalBrokenError, match=failed), journal.transaction() as transaction:
             transaction.tally(b"counts")

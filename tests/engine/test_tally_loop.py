@@ -24,7 +24,7 @@ from headrace.engine.clients import Clients
 from headrace.engine.journal import Journal
 from headrace.engine.retry import StoppedError
 from headrace.engine.status import SubjectStatus
-from headrace.engine.tally_loop import SAY_AGAIN, TallyLoop
+from headrace.engine.tally_loop import REPEAT_MICROS, TallyLoop
 from headrace.job import Job
 from headrace.schemas.envelope import to_micros
 from headrace.schemas.registry import Registry
@@ -208,7 +208,7 @@ def test_counts_are_appended_until_the_engine_is_told_to_stop(engine: Engine, mo
     assert [line["events"] for line in engine.lines] == [1, 2]
 
 
-@pytest.mark.parametrize(("moment", "said"), [(SAY_AGAIN - 1, False), (SAY_AGAIN, True)])
+@pytest.mark.parametrize(("moment", "said"), [(REPEAT_MICROS - 1, False), (REPEAT_MICROS, True)])
 def test_that_a_subject_without_events_is_complete_is_said_from_the_first_minute_on(
     engine: Engine, moment: int, said: bool
 ) -> None:
@@ -231,14 +231,14 @@ def test_that_a_subject_is_complete_is_said_again_after_a_minute_whatever_others
     first = to_micros(START)
     for complete in (
         {"things": first},
-        {"things": first + SAY_AGAIN - 1, "others": first},
-        {"things": first + SAY_AGAIN - 1, "others": first + 1},
-        {"things": first + SAY_AGAIN, "others": first + 2},
+        {"things": first + REPEAT_MICROS - 1, "others": first},
+        {"things": first + REPEAT_MICROS - 1, "others": first + 1},
+        {"things": first + REPEAT_MICROS, "others": first + 2},
     ):
         engine.complete = complete
         engine.loop.flush()
     said = [(line["subject"], to_micros(line["complete_until"]) - first) for line in engine.lines]
-    assert said == [("things", 0), ("others", 0), ("things", SAY_AGAIN)]
+    assert said == [("things", 0), ("others", 0), ("things", REPEAT_MICROS)]
 
 
 def test_counts_say_of_a_subject_that_it_is_complete_and_others_get_a_line_of_their_own(engine: Engine) -> None:
@@ -286,7 +286,7 @@ def test_counts_go_on_in_a_table_that_was_made_anew(engine: Engine) -> None:
     assert engine.journal.identity(TALLIES) == engine.loop.watch.identity
     assert not engine.loop.watch.is_change_open
     assert engine.status.in_the_way == {}
-    assert "made anew" in engine.status.notices["table"]
+    assert "recreated" in engine.status.notices["table"]
 
 
 def test_a_table_that_is_restored_before_anybody_acts_on_it_is_the_same(engine: Engine) -> None:

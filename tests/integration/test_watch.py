@@ -30,7 +30,7 @@ OTHERS = a_contract(subject="other_happened", table="others")
 @pytest.fixture
 def service(project: str, monkeypatch: pytest.MonkeyPatch) -> Service:
     monkeypatch.setattr(resource_watch, "CHECK_SECONDS", 0.5)
-    monkeypatch.setattr(tally_loop, "SAY_AGAIN", 500_000)
+    monkeypatch.setattr(tally_loop, "REPEAT_MICROS", 500_000)
     return a_service(project, Registry({THINGS.ref: THINGS, OTHERS.ref: OTHERS}))
 
 

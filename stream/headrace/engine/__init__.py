@@ -1,1 +1,1 @@
-"""What differs between engines."""
+"""The embedded engine, which runs the whole job in one process."""

@@ -1,7 +1,7 @@
-"""Whether one subscription has received everything that was published to its topic, and between which moments not.
+"""A record of whether a subscription has received everything that was published to its topic, and of the gaps.
 
-Pub/Sub does not say when a subscription was created. What can be known is: what it looks like each time somebody asks,
-that a pull found none, and the label that `headrace provision` gives a subscription when it creates one.
+Pub/Sub does not record when a subscription was created. This record uses the subscription's properties at each check,
+pulls that found no subscription, and the label that `headrace provision` gives to a subscription when it creates it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _CREATED_ANEW: Final = "the subscription was created anew"
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A time of publishing from which messages may never arrive, in microseconds; *since* is 0 when nobody knows."""
+    """A gap: messages published in it may never arrive. Times are in microseconds; *since* is 0 if it is unknown."""
 
     since: int
     until: int
@@ -29,16 +29,16 @@ class Gap:
 
     @property
     def reason(self) -> str:
-        """How the tallies say it."""
+        """The reason for the tallies, with both times."""
         since = to_rfc3339(from_micros(self.since)) if self.since else "?"
         return f"{since}/{to_rfc3339(from_micros(self.until))} {self.why}"
 
 
 class Continuity:
-    """What was seen of one subscription. Thread-safe.
+    """The observations of one subscription. Thread-safe.
 
-    *complete_until* says up to which publish time an earlier process has seen everything; it is asked once, and raises
-    what the client raises.
+    *complete_until* returns the publish time up to which an earlier process has seen everything. It is called until it
+    succeeds once, and raises the client's errors.
     """
 
     def __init__(self, topic: str, complete_until: Callable[[], int]) -> None:
@@ -53,7 +53,7 @@ class Continuity:
         self._lock = threading.Lock()
 
     def record(self, existing: Subscription, asked_at: int) -> list[Difference]:
-        """Note how the subscription was at *asked_at*; return what is wrong with it."""
+        """Record the properties of the subscription at *asked_at*; return how they differ from the wanted ones."""
         self._ask()
         found = differences(existing, self._topic)
         losing = next((each.found for each in found if each.loses), "")
@@ -68,22 +68,22 @@ class Continuity:
         return found
 
     def record_missing(self) -> list[Difference]:
-        """Note that the subscription did not exist."""
+        """Record that the subscription did not exist."""
         self._ask()
         with self._lock:
-            if self._right_at:  # else it was never there, and nobody relies on it
+            if self._right_at:  # otherwise it has never existed, so no events are missing
                 self._why = self._why or MISSING.found
             self._there = False
         return [MISSING]
 
     @property
     def unbroken(self) -> bool:
-        """Whether it was as it should be when last seen, and every gap before that is settled."""
+        """Whether the last check found no difference that loses events, and every gap before it is settled."""
         with self._lock:
             return self._seen and self._there and not self._why and not self._gaps
 
     def settle_gaps(self, commit: Callable[[Gap], None]) -> None:
-        """Give each gap that has ended to *commit*, which makes it durable or raises."""
+        """Pass each gap that has ended to *commit*, which makes it durable or raises an error."""
         with self._lock:
             ended = list(self._gaps)
         for gap in ended:
@@ -92,7 +92,7 @@ class Continuity:
                 self._gaps.remove(gap)
 
     def _is_another(self, created: int | None) -> bool:
-        """Whether this is not the subscription that was seen before."""
+        """Return whether this is another subscription than the one seen before."""
         if self._seen:
             return created != self._created
         return bool(created and self._right_at and created > self._right_at)

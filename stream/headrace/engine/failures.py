@@ -1,4 +1,4 @@
-"""Which errors of one subject end the whole engine, and what is said of those that do not."""
+"""The errors of one subject that end the whole engine, and the descriptions of those that do not."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ from headrace.engine.journal_errors import JournalError
 from headrace.engine.journal_lease import FencedError, InUseError
 from headrace.schemas.errors import ContractError
 
-# Journal and claim are shared by all subjects, and an engine that finds other rows than were committed must not guess.
+# All subjects share journal and claim. An engine that finds other rows than the committed ones must not go on.
 ENDS_ALL: Final = (HaltError, FencedError, InUseError, ClockError, JournalError, apsw.Error)
 _FRAMES: Final = 4
 
 
 def describe_error(error: Exception) -> str:
-    """What is in the subject's way, for people; the text of an error that is not ours may hold values, so it is left
-    out."""
+    """Return a description of a subject's problem for people.
+
+    Leave out the text of an error that is not Headrace's own, because it may contain values.
+    """
     stays = "its messages stay in Pub/Sub, and the subject is tried again"
     if isinstance(error, ContractError):
         return f"{error}; {stays}"

@@ -1,7 +1,7 @@
-"""``/healthz``, ``/readyz`` and ``/metrics`` of a running engine: is it alive, does it work, and how much.
+"""``/healthz``, ``/readyz`` and ``/metrics`` of a running engine.
 
-Anyone who reaches the port can read them. They name subjects, say what kind of thing is in the way, and count; which
-resource it is, and the remedy, are in the log.
+Anyone who reaches the port can read these pages. They have the names of subjects, the kinds of problems, and counts.
+The log has the resource of a problem and its remedy.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ from headrace.engine.status import WITHIN, EngineStatus, SubjectStatus
 from headrace.runtime.page_server import Page, Pages, serving
 
 COUNTERS: Final = {
-    "received": ("headrace_pipeline_events_received", "Messages pulled, redeliveries aside"),
+    "received": ("headrace_pipeline_events_received", "Messages pulled, without redeliveries"),
     "written": ("headrace_pipeline_rows_written", "Rows confirmed by BigQuery"),
-    "duplicate": ("headrace_pipeline_duplicates", "Events that were there already"),
-    "dropped": ("headrace_pipeline_events_dropped", "Events that their contract's filter left out"),
-    "redelivered": ("headrace_pipeline_redelivered_messages", "Messages whose outcome was known already"),
+    "duplicate": ("headrace_pipeline_duplicates", "Events that were already in the table"),
+    "dropped": ("headrace_pipeline_events_dropped", "Events that the contract's filter excludes"),
+    "redelivered": ("headrace_pipeline_redelivered_messages", "Messages that already had an outcome"),
     "acknowledged": ("headrace_pipeline_messages_acknowledged", "Messages acknowledged"),
 }
-_TOOK: Final = "From publish to acknowledged: then the row is in its table, or the message a dead letter"
+_TOOK: Final = "From publish to acknowledgement, when the row is in its table or the message is a dead letter"
 
 
 class StatusCollector(Collector):
-    """Turns an engine's status into Prometheus metrics, each time it is asked."""
+    """A collector that turns an engine's status into Prometheus metrics at each request."""
 
     def __init__(self, status: EngineStatus, pipeline: str) -> None:
         self._status = status
         self._pipeline = pipeline
 
     def collect(self) -> Iterable[Metric]:
-        """Every metric of the catalogue that this process can count."""
+        """Yield every metric of the catalogue that this process can measure."""
         labels = ["pipeline", "subject"]
         subjects = list(self._status.subjects.values())
         for name, (metric, help_) in COUNTERS.items():
@@ -48,8 +48,8 @@ class StatusCollector(Collector):
                 family.add_metric([self._pipeline, each.subject], each.counts[name])
             yield family
         letters = CounterMetricFamily("headrace_pipeline_dead_letters", "Messages refused", labels=[*labels, "reason"])
-        blocked = GaugeMetricFamily("headrace_pipeline_blocked", "1 while something is in the way", labels=labels)
-        paused = GaugeMetricFamily("headrace_pipeline_paused", "1 while too much of it is unreadable", labels=labels)
+        blocked = GaugeMetricFamily("headrace_pipeline_blocked", "1 while the subject has a problem", labels=labels)
+        paused = GaugeMetricFamily("headrace_pipeline_paused", "1 while the subject's circuit is open", labels=labels)
         for each in subjects:
             paused.add_metric([self._pipeline, each.subject], int(each.is_circuit_open))
             blocked.add_metric([self._pipeline, each.subject], int(bool(each.in_the_way)))
@@ -65,7 +65,7 @@ class StatusCollector(Collector):
 
 
 def _buckets(status: SubjectStatus) -> list[tuple[str, float]]:
-    """How many took at most so long, as Prometheus wants it."""
+    """Return the cumulative counts by duration that Prometheus expects."""
     took = dict(status.took)
     upto = accumulate(took.get(index, 0) for index in range(len(WITHIN) + 1))
     return list(zip([*map(str, WITHIN), "+Inf"], upto, strict=True))
@@ -73,10 +73,10 @@ def _buckets(status: SubjectStatus) -> list[tuple[str, float]]:
 
 @contextmanager
 def serving_health(address: str | None, status: EngineStatus, pipeline: str) -> Iterator[None]:
-    """Serve the three pages on *address* (``host:port``) while the block runs; on none, do nothing.
+    """Serve the three pages on *address* (``host:port``) while the block runs. Without an address, do nothing.
 
     Raises:
-        AddressError: nothing can be served there.
+        AddressError: the server cannot listen at *address*.
     """
     if address is None:
         yield
@@ -86,7 +86,7 @@ def serving_health(address: str | None, status: EngineStatus, pipeline: str) -> 
 
 
 def pages_of(status: EngineStatus, pipeline: str) -> Pages:
-    """The three pages by their paths."""
+    """Return a function that returns the page for a path."""
     registry = CollectorRegistry()
     registry.register(StatusCollector(status, pipeline))
 

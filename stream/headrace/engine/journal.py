@@ -1,7 +1,8 @@
 """The embedded engine's journal on disk: each batch is committed here before it is appended to a table.
 
-SQLite in WAL mode with ``synchronous=FULL``: a transaction that returned survives ``kill -9`` and a power cut, and a
-torn tail is dropped when the file is opened. Rows in it are masked; no message as it came is ever kept here.
+The journal is an SQLite file in WAL mode with ``synchronous=FULL``. A committed transaction survives ``kill -9`` and a
+power cut, and a torn last transaction is removed when the file is opened. Rows in the journal are masked; it never has
+an original message.
 """
 
 from __future__ import annotations
@@ -34,8 +35,11 @@ _CHUNKS_A_READ: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """The ids of one target: packed entries of two generations, since when they are complete, and the latest publish
-    time among them (microseconds). The entries are read while they are gone through, once."""
+    """The remembered ids of one target, as packed entries of two generations.
+
+    The ids of messages published after *since* are complete, and *newest* is the latest publish time among them, both
+    in microseconds. The entries are read from disk during iteration, which is possible once.
+    """
 
     generation: int
     since: int
@@ -45,7 +49,7 @@ class Remembered:
 
 
 class Journal:
-    """One engine's journal. Thread-safe; every transaction checks that this process still owns it."""
+    """One engine's journal. Thread-safe. Every transaction checks that this process still owns the journal."""
 
     def __init__(self, connection: apsw.Connection, directory: Path) -> None:
         self._connection = connection
@@ -56,23 +60,23 @@ class Journal:
 
     @classmethod
     def open(cls, directory: Path, vfs: str | None = None) -> Journal:
-        """Open the journal in *directory*, which is made (0700) when it is not there; JournalError when it cannot."""
+        """Open the journal in *directory*, which is created with mode 0700 if it is missing. Raises JournalError."""
         return cls(open_connection(directory, vfs), directory)
 
     @property
     def id(self) -> str:
-        """The journal's own id, made once with the file."""
+        """The journal's own id, which is created with the file."""
         with self._lock:
             return str(self._value("journal"))
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
-        """Change all or nothing; durable on return.
+        """Commit all changes of the block, or none; they are durable when the block has ended.
 
         Raises:
             FencedError: another engine has taken the journal over.
-            DiskFullError: no room; nothing was changed.
-            JournalBrokenError: the disk failed; what is on it is not known.
+            DiskFullError: the disk is full; nothing was changed.
+            JournalBrokenError: the disk failed; its content is unknown.
         """
         with self._lock, self._named_errors():
             if self._broken:
@@ -88,7 +92,11 @@ class Journal:
                 raise
 
     def claim(self, holder: str, now: int, lease_seconds: float) -> None:
-        """Own the journal from now on; InUseError when somebody else does. *now* in microseconds since 1970."""
+        """Take the ownership of the journal; *now* is in microseconds since 1970.
+
+        Raises:
+            InUseError: another process owns the journal.
+        """
         with self._lock, self._named_errors():
             try:
                 self.lease.claim(holder, now, lease_seconds)
@@ -112,62 +120,62 @@ class Journal:
             raise JournalError(f"{self.directory}: the file system has become read-only; {ELSEWHERE}") from error
 
     def claims_stated(self) -> int:
-        """How many statements of this engine's claim were numbered."""
+        """Return the number of the last statement of this engine's claim."""
         with self._lock:
             return int(self._value("claims") or 0)
 
     def is_taken_over(self, target: str) -> bool:
-        """Whether another journal's engine has been given the messages of *target* since this one wrote."""
+        """Return whether an engine with another journal has received messages of *target* since this one wrote."""
         with self._lock:
             return self._value(f"taken_over {target}") is not None
 
     def circuits(self) -> dict[str, CircuitState]:
-        """The state of each subject's circuit that is not simply closed."""
+        """Return the state of each subject's circuit, except of circuits that are closed."""
         rows = self._rows("SELECT name, value FROM meta WHERE name GLOB 'circuit *' ORDER BY name")
         return {name.removeprefix("circuit "): CircuitState(state) for name, state in rows}
 
     def force_circuit_closed(self, subject: str) -> None:
-        """Have the engine that owns this journal, or the next one, go on with a subject whose circuit is open."""
+        """Close the circuit of a subject if it is open, for the engine that owns this journal now or next."""
         with self._lock, self._named_errors():
             update = "UPDATE meta SET value = ? WHERE name = 'circuit ' || ? AND value = ?"
             self._connection.execute(update, (str(CircuitState.FORCED_CLOSED), subject, str(CircuitState.OPEN)))
 
     def place(self, target: str, file: str) -> int:
-        """The last line of *file* that has its outcome in *target*, as those before it have; 0 when none has."""
+        """Return the last line of *file* up to which all lines have an outcome in *target*, or 0 if no line has."""
         return int(self._value(f"place {target} {file}") or 0)
 
     def reached(self, target: str, source: str) -> str | None:
-        """How far the rows of *source* have their outcome in *target*, as it was noted; None when none has."""
+        """Return the recorded position up to which rows of *source* have an outcome in *target*, or None."""
         return self._text(f"reached {target} {source}")
 
     def identity(self, target: str) -> str | None:
-        """Which table *target* was when it was served last; None when that is not known."""
+        """Return the identity of the table *target* when it was last served, or None if it is unknown."""
         return self._text(f"table {target}")
 
     def identities(self) -> list[str]:
-        """Which table each target was when it was served last."""
+        """Return the identity of each target's table when it was last served."""
         return [str(value) for (value,) in self._rows("SELECT value FROM meta WHERE name GLOB 'table *' ORDER BY name")]
 
     def witnesses(self, target: str) -> str | None:
-        """Some rows that were written to *target* lately, as they were kept."""
+        """Return some rows that were recently written to *target*, in their stored form, or None."""
         return self._text(f"witnesses {target}")
 
     def stream(self, target: str) -> tuple[str, int] | None:
-        """The stream that *target* is appended to, and the offset of its next batch."""
+        """Return the stream to which rows of *target* are appended and the offset of the next batch, or None."""
         row = self._rows("SELECT name, next_offset FROM streams WHERE target = ?", target)
         return row[0] if row else None
 
     def streams(self) -> list[str]:
-        """Every stream this journal appends to."""
+        """Return all streams to which this engine appends."""
         return [name for (name,) in self._rows("SELECT name FROM streams ORDER BY target")]
 
     def pending(self, target: str) -> list[StoredBatch]:
-        """Batches committed for *target* whose outcome is open, in order."""
+        """Return the batches committed for *target* whose outcome is open, in their order."""
         query = "SELECT seq, count, schema, rows, notes FROM pending_batches WHERE target = ? ORDER BY seq"
         return [StoredBatch(*row) for row in self._rows(query, target)]
 
     def remembered(self, target: str) -> Remembered | None:
-        """The ids of *target*; None when it was never served."""
+        """Return the remembered ids of *target*, or None if it was never served."""
         found = self._rows("SELECT generation, since FROM remembered WHERE target = ?", target)
         if not found:
             return None
@@ -177,20 +185,20 @@ class Journal:
         return Remembered(generation, since, newest, older, recent)
 
     def since(self, target: str) -> int:
-        """Since when the ids of *target* are complete, by publish time in microseconds."""
+        """Return the publish time, in microseconds, after which the ids of *target* are complete."""
         return int(self._rows("SELECT since FROM remembered WHERE target = ?", target)[0][0])
 
     def receipts(self, target: str) -> list[tuple[int, bytes]]:
-        """Packed receipts of *target*, each with its generation."""
+        """Return the packed receipts of *target*, each with its generation."""
         return self._rows("SELECT generation, entries FROM receipts WHERE target = ? ORDER BY seq", target)
 
     def tallies(self) -> tuple[int, list[bytes]]:
-        """The counts kept so far, and the number of the last of them."""
+        """Return the number of the last stored counts, and all stored counts."""
         kept = self._rows("SELECT seq, counts FROM tallies ORDER BY seq")
         return (kept[-1][0] if kept else 0), [counts for _, counts in kept]
 
     def facts(self) -> dict[str, Any]:
-        """What the journal holds, in numbers, for people."""
+        """Return the contents of the journal in numbers, for people."""
         ids = """
             SELECT coalesce(sum(length(entries) / 24), 0) FROM ids JOIN remembered USING (target)
             WHERE ids.generation >= remembered.generation - 1
@@ -209,13 +217,13 @@ class Journal:
         }
 
     def close(self) -> None:
-        """Give the journal up in good order: the next engine need not wait."""
+        """Release and close the journal, so that the next engine need not wait for the lease."""
         with self._lock:
             self.lease.release()
             self._connection.close()
 
     def in_flight(self) -> int:
-        """How many rows are committed whose outcome is open."""
+        """Return the number of committed rows whose outcome is open."""
         return int(self._rows("SELECT coalesce(sum(count), 0) FROM pending_batches")[0][0])
 
     def _entries(self, target: str, generation: int) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""Errors of the journal, and their sentences."""
+"""The errors of the journal, and their texts."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ ELSEWHERE: Final = "put the journal on a disk that the job may write: `journal` 
 
 
 class JournalError(HeadraceError, RuntimeError, error_code="HR-502", exit_code=Exit.CONFIGURATION):
-    """The journal cannot be used. The text says why and the remedy."""
+    """The journal cannot be used. The text gives the cause and the remedy."""
 
 
 class JournalBrokenError(JournalError, error_code="HR-503", exit_code=Exit.HALTED):
-    """A write to the journal failed half way, so its state on disk is unknown."""
+    """A write to the journal failed before it was complete, so the state on disk is unknown."""
 
 
 class DiskFullError(JournalError, RetryableError, error_code="HR-504", exit_code=Exit.CONFIGURATION):
-    """The disk has no room for another transaction. Nothing of the transaction was kept."""
+    """The disk has no room for another transaction. Nothing of the transaction was stored."""
 
 
 def damaged(directory: Path) -> str:
-    """Return the error of a journal that does not hold what was written."""
+    """Return the error text for a journal whose content differs from what was written."""
     return f"{directory}: the journal is damaged: it does not hold what was written; {START_AFRESH}"
 
 
 def half_written(directory: Path) -> str:
-    """Return the error of a journal whose disk failed during a write."""
-    return (
-        f"{directory}: the disk failed while the journal was written, and nobody knows what it holds now; "
-        f"{START_AFRESH}"
-    )
+    """Return the error text for a journal whose disk failed during a write."""
+    return f"{directory}: the disk failed while the journal was written, so its content is unknown; {START_AFRESH}"
 
 
 def is_damage(error: BaseException) -> bool:
-    """Whether SQLite read something else than it wrote; a disk that fails may be repaired, and its content be good."""
+    """Return whether SQLite read other bytes than it wrote.
+
+    A disk that only fails can be repaired, and its content may be correct.
+    """
     return not isinstance(error, apsw.IOError | apsw.FullError) or getattr(error, "extendedresult", 0) in (
         apsw.SQLITE_IOERR_DATA,
         apsw.SQLITE_IOERR_SHORT_READ,

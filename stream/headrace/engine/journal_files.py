@@ -1,9 +1,9 @@
-"""The files of a journal: how a damaged one is noticed.
+"""The detection of damage in the files of a journal.
 
 Each page of the database ends in a checksum, which SQLite's checksum VFS writes and verifies
-(sqlite.org/cksumvfs.html). The frames of the write-ahead log have checksums of their own; the first that is wrong ends
-the log. That is right for the last transaction, which a power cut may tear. Before the last one it means that synced
-transactions were lost.
+(sqlite.org/cksumvfs.html). The frames of the write-ahead log have checksums of their own, and SQLite ignores the log
+from the first wrong one on. This is correct for the last transaction, which a power cut may tear. If it is an earlier
+one, synced transactions were lost.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import apsw
 from apsw import sqlite_extra
 
 VFS: Final = "cksmvfs"
-RESERVED: Final = 8  # bytes of a page, for its checksum
+RESERVED: Final = 8  # bytes of each page for its checksum
 _LOADING: Final = threading.Lock()
 _LOG_HEADER: Final = struct.Struct(">IIIIIIII")  # magic, version, page size, number, two salts, two checksums
 _MAGIC: Final = {0x377F0682: "<6I", 0x377F0683: ">6I"}  # sqlite.org/fileformat2.html#walformat
@@ -25,9 +25,10 @@ _FRAME_HEADER: Final = struct.Struct(">IIII8x")  # page, pages after a commit, t
 
 
 class Log(NamedTuple):
-    """A write-ahead log as it is on disk: its salts, and for each frame whether it belongs to them and commits.
+    """A write-ahead log on disk: its salts, and for each frame whether it has these salts and whether it commits.
 
-    *whole* says whether its header is as it was written: one sector, which is written as a whole or not at all.
+    *whole* is True if the checksum of the header is correct. The header is one sector, which a disk writes completely
+    or not at all.
     """
 
     salts: tuple[int, int]
@@ -36,7 +37,7 @@ class Log(NamedTuple):
 
 
 def load_checksums() -> None:
-    """Make the VFS known to SQLite, once in a process; LookupError when this apsw comes without it."""
+    """Register the VFS with SQLite, once in a process. Raises LookupError if this apsw lacks it."""
     with _LOADING:
         if VFS not in apsw.vfs_names():
             connection = apsw.Connection(":memory:")
@@ -49,7 +50,7 @@ def load_checksums() -> None:
 
 
 def read_log(path: Path) -> Log | None:
-    """Read the frames of the log at *path*; None when there are none."""
+    """Read the log at *path*; return None if there is no log, or only part of its header."""
     try:
         with path.open("rb") as file:
             header = file.read(_LOG_HEADER.size)
@@ -84,10 +85,10 @@ def _is_whole(header: bytes) -> bool:
 
 
 def lost_transactions(before: Log | None, after: Log | None, read: int) -> bool:
-    """Whether the log of which SQLite has *read* so many frames held more than one torn transaction behind them.
+    """Return whether the log had more than one torn transaction after the *read* frames that SQLite has read.
 
-    *before* and *after* are the log as it was before SQLite read it and after that: another process may have begun it
-    anew in between.
+    *before* and *after* are the log before and after SQLite read it, because another process may have restarted the log
+    in between.
     """
     if before is None or after is None or before.salts != after.salts:
         return False

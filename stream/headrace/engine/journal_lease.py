@@ -1,8 +1,8 @@
-"""The lease on a journal: one process owns it, by an epoch that each transaction checks and a lease that it renews.
+"""The lease on a journal. One process owns the journal by an epoch, which each transaction checks, and a lease.
 
-The owner of an epoch holds a lock on the epoch's own file. A process that died holds no lock, so the next one need
-not wait for the lease; one that is only suspended keeps its lock, loses its lease, and finds another epoch when it
-wakes up.
+The owner of an epoch locks the epoch's own file. A process that has died has no lock, so the next one need not wait for
+the end of the lease. A process that is only suspended keeps its lock but loses its lease, and finds another epoch when
+it continues.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ _SECOND: Final = 1_000_000
 
 
 class InUseError(HeadraceError, RuntimeError, error_code="HR-505", exit_code=Exit.CONFIGURATION):
-    """Another engine is running on the same journal or subscriptions; the message says which one, and what to do."""
+    """Another engine is running on the same journal or subscriptions. The text names the engine and the remedy."""
 
 
 class FencedError(HeadraceError, RuntimeError, error_code="HR-506", exit_code=Exit.HALTED):
-    """Another engine has taken over. This engine must stop, and has written nothing since."""
+    """Another engine has taken over. This engine must stop; it has written nothing since then."""
 
 
 class JournalLease:
-    """The epoch and the lease in one journal; times are wall clock, in microseconds."""
+    """The epoch and the lease of one journal. Times are those of the wall clock, in microseconds."""
 
     def __init__(self, connection: apsw.Connection, directory: Path) -> None:
         self._connection = connection
@@ -37,10 +37,10 @@ class JournalLease:
         self.epoch = 0
 
     def claim(self, holder: str, now: int, lease_seconds: float) -> None:
-        """Take the next epoch.
+        """Begin the next epoch.
 
         Raises:
-            InUseError: another process owns the journal, and has renewed its lease.
+            InUseError: another process owns the journal, and its lease has not ended.
         """
         try:
             self._connection.execute("BEGIN IMMEDIATE")
@@ -62,7 +62,7 @@ class JournalLease:
         self._file(epoch).unlink(missing_ok=True)
 
     def check(self) -> None:
-        """Within a transaction: raise FencedError when another epoch has begun."""
+        """Raise FencedError if another epoch has begun. Call this within a transaction."""
         epoch = self._value("epoch")
         if not self.epoch or epoch != self.epoch:
             raise FencedError(
@@ -71,11 +71,11 @@ class JournalLease:
             )
 
     def renew(self, now: int, lease_seconds: float) -> None:
-        """Within a transaction: extend the lease."""
+        """Extend the lease. Call this within a transaction."""
         self._store(expires=now + int(lease_seconds * _SECOND))
 
     def release(self) -> None:
-        """Release the lock, and with it the lease."""
+        """Release the lock, which ends the lease."""
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None

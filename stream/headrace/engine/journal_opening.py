@@ -1,4 +1,4 @@
-"""The journal's file: opened, checked and made."""
+"""Open, check and create the journal's file."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ from headrace.engine.journal_files import RESERVED, VFS, Log, load_checksums, lo
 
 FILE: Final = "journal.db"
 FORMAT: Final = 3
-DAMAGED: Final = 0x0BAD  # in place of the format, so that a damaged journal is refused each time
+DAMAGED: Final = 0x0BAD  # in place of the format, so that a damaged journal is refused at every start
 BUSY_MILLISECONDS: Final = 5_000
 _WAL_BYTES: Final = 64 * 1024 * 1024
-_PAGE_BYTES: Final = 16 * 1024  # a round has some hundred kilobytes: by 4 KiB its commits take a third longer
+_PAGE_BYTES: Final = (
+    16 * 1024
+)  # with pages of 4 KiB, the commits of a round (some hundred kilobytes) take a third longer
 _SCHEMA: Final = """
     CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
     CREATE TABLE streams (target TEXT PRIMARY KEY, name TEXT NOT NULL, next_offset INTEGER NOT NULL) WITHOUT ROWID;
@@ -40,10 +42,10 @@ _SCHEMA: Final = """
 
 
 def open_connection(directory: Path, vfs: str | None = None) -> apsw.Connection:
-    """Open the journal in *directory*, which is made (0700) when it is not there.
+    """Open the journal in *directory*, which is created with mode 0700 if it is missing.
 
     Raises:
-        JournalError: a symbolic link, no journal of this version, or another process writes to it right now.
+        JournalError: it is a symbolic link, is damaged, has another format, or another process writes to it now.
     """
     _private(directory)
     log = directory / f"{FILE}-wal"
@@ -76,12 +78,12 @@ def open_connection(directory: Path, vfs: str | None = None) -> apsw.Connection:
 def _refuse_lost_transactions(connection: apsw.Connection, directory: Path, before: Log | None) -> None:
     ((_, read, _),) = connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
     if lost_transactions(before, read_log(directory / f"{FILE}-wal"), read):
-        connection.execute(f"PRAGMA user_version = {DAMAGED}")  # this connection tidies the log away when it ends
+        connection.execute(f"PRAGMA user_version = {DAMAGED}")  # because this connection deletes the log when it ends
         raise JournalError(damaged(directory))
 
 
 def _private(directory: Path) -> None:
-    """Make the folder for us alone, and refuse links: what is written there must land there."""
+    """Create the folder for this account only. Refuse symbolic links, which could lead to another folder."""
     try:
         _make_private(directory)
     except OSError as error:
@@ -100,14 +102,14 @@ def _make_private(directory: Path) -> None:
 
 def _prepare(connection: apsw.Connection, directory: Path) -> None:
     settings: Iterable[str] = (
-        f"PRAGMA page_size = {_PAGE_BYTES}",  # of a file that is not there yet
+        f"PRAGMA page_size = {_PAGE_BYTES}",  # applies only to a new file
         "PRAGMA auto_vacuum = INCREMENTAL",
         "PRAGMA journal_mode = WAL",
         "PRAGMA synchronous = FULL",
         f"PRAGMA journal_size_limit = {_WAL_BYTES}",
     )
     if not connection.pragma("page_count"):
-        if (directory / FILE).stat().st_size:  # less than a page, and no log that has the rest
+        if (directory / FILE).stat().st_size:  # less than a page, and the log does not have the rest
             raise JournalError(damaged(directory))
         connection.reserve_bytes(reserve=RESERVED)
     for setting in settings:
@@ -123,5 +125,5 @@ def _prepare(connection: apsw.Connection, directory: Path) -> None:
         raise JournalError(damaged(directory))
     if made not in (0, FORMAT):
         raise JournalError(f"{directory}: a journal of format {made}, this is format {FORMAT}; {START_AFRESH}")
-    list(connection.execute("PRAGMA incremental_vacuum"))  # a page a step
+    list(connection.execute("PRAGMA incremental_vacuum"))  # each step of the statement frees one page
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

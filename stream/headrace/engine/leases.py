@@ -1,4 +1,4 @@
-"""Leases of the messages that one puller holds: renewed while they are held, then acknowledged or handed back."""
+"""The leases of the messages that one puller holds. It renews them, and then acknowledges or returns the messages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LOG = structlog.get_logger("headrace")
 
 
 class Leases:
-    """The leases of one subject; *seconds* is how long one lasts. Thread-safe by the *lock* of its puller."""
+    """The leases of one subject; each lasts *seconds*. The *lock* of the puller makes it thread-safe."""
 
     def __init__(self, calls: Subscription, subject: str, lock: threading.Condition) -> None:
         self._calls = calls
@@ -31,12 +31,12 @@ class Leases:
             self.held.add(pulled)
 
     def let_go(self, pulled: Iterable[Pulled]) -> None:
-        """Renew these no more."""
+        """Stop the renewal of the leases of *pulled*."""
         with self._lock:
             self.held.difference_update(pulled)
 
     def acknowledge(self, pulled: Iterable[Pulled]) -> None:
-        """Acknowledge messages whose outcome is durable. A lost acknowledgement means redelivery."""
+        """Acknowledge messages whose outcome is durable. If an acknowledgement is lost, Pub/Sub delivers again."""
         pulled = list(pulled)
         self.let_go(pulled)
         for ids in _requests(pulled):
@@ -46,13 +46,13 @@ class Leases:
                 _LOG.warning("acknowledgements_lost", subject=self._subject, count=len(ids), error=type(error).__name__)
 
     def hand_back(self, pulled: Iterable[Pulled]) -> None:
-        """Let Pub/Sub deliver these again at once."""
+        """Return messages to Pub/Sub, which then delivers them again immediately."""
         pulled = list(pulled)
         self.let_go(pulled)
         self._change(pulled, 0)
 
     def renew(self) -> float | None:
-        """Renew those that are due; return in how many seconds to look again, None when nothing is held."""
+        """Renew the leases that are due; return the seconds until the next check, or None if no lease is held."""
         with self._lock:
             due = [each for each in self.held if each.leased_until - time.monotonic() < self.seconds / 2]
         self._change(due, int(self.seconds))

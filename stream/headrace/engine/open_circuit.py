@@ -1,6 +1,6 @@
-"""One subject behind its circuit breaker: while the circuit is open nothing is pulled, and other subjects go on.
+"""The circuit breaker of one subject. While the circuit is open, the subject pulls nothing; other subjects continue.
 
-The journal remembers that it is open, so that a job that is started again and again looks at a sample first each time.
+The journal records that the circuit is open, so that a job that is restarted often checks a sample first each time.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from headrace.job import Job
 from headrace.steps.circuit_breaker import COUNTED, WINDOW, CircuitBreaker, CircuitOpenError, CircuitState, describe
 
 SAMPLE_MESSAGES: Final = 100
-POLL_SECONDS: Final = 0.5  # how soon a stop, or the operator's command, is seen
+POLL_SECONDS: Final = 0.5  # how often a stop and the operator's command are checked
 FIRST_SAMPLE_SECONDS: Final = 2.0
 LONGEST_SAMPLE_SECONDS: Final = 60.0
 _LOG = structlog.get_logger("headrace")
 
 
 class SubjectCircuit:
-    """Prepares one subject's messages, and opens when too many are refused; its loop alone uses it."""
+    """The preparation and the circuit of one subject. Only the subject's loop uses it, so it is not thread-safe."""
 
     def __init__(
         self, job: Job, subject: str, *, journal: Journal, puller: Puller, status: SubjectStatus, stop: threading.Event
@@ -53,7 +53,7 @@ class SubjectCircuit:
         """Decode, mask and window *messages*; *now* is in microseconds since 1970.
 
         Raises:
-            CircuitOpenError: too much is refused; the journal records it already.
+            CircuitOpenError: too many messages are refused; the journal already records that the circuit is open.
         """
         prepared = self._preparation.prepare(messages, now)
         messages = messages[: len(messages) - prepared.left]
@@ -78,7 +78,7 @@ class SubjectCircuit:
                 yield from serve()
             except CircuitOpenError as error:
                 self._report(str(error))
-                if time.monotonic() - served_since > WINDOW.total_seconds():  # not closed by a sample just now
+                if time.monotonic() - served_since > WINDOW.total_seconds():  # a sample did not just close it
                     self._between = FIRST_SAMPLE_SECONDS
                 next_sample = self._next_sample()
 
@@ -98,7 +98,7 @@ class SubjectCircuit:
         return False
 
     def _sample_passes(self) -> Steps[bool]:
-        """Take a sample, half-open: return whether it closes the circuit."""
+        """Pull a sample while the circuit is half-open; return whether the sample closes the circuit."""
         sample = self._retry.call_as_steps(self._puller.needs, lambda: self._puller.sample(SAMPLE_MESSAGES))
         messages = yield from sample
         if not messages:
@@ -115,7 +115,7 @@ class SubjectCircuit:
         return f"{describe(len(messages), _reasons(prepared), self._percent)}; for example: {example}"
 
     def _next_sample(self) -> float:
-        """Return when to take the next sample, ever later."""
+        """Return the time of the next sample, and double the interval to the one after it."""
         between, self._between = self._between, min(self._between * 2, LONGEST_SAMPLE_SECONDS)
         return time.monotonic() + between
 

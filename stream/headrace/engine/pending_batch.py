@@ -1,4 +1,4 @@
-"""Batches that are committed and not known to be written, and the records that a table's owner keeps of them."""
+"""Batches that are committed but not known to be written, and the records that a table's owner keeps of them."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from headrace.bigquery.write_streams import Rows
 from headrace.core.micro_batch import from_ipc
 from headrace.engine.transaction import StoredBatch, Transaction
 
-# Called within the transaction that records rows as written; returns a function to call once that is committed.
+# Called within the transaction that records rows as written; returns a function to call after the commit.
 CommitHook: TypeAlias = Callable[[Transaction], Callable[[], None]]
 
 
 @dataclass
 class PendingBatch:
-    """A committed batch that is not known to be written or refused. *wire* is *rows* as committed, and as sent.
+    """A committed batch that is not known to be written or refused. *wire* has the committed bytes of *rows* to send.
 
-    *attempted*: it may have been sent before. *commit_hook* is set as soon as it is prepared.
+    If *attempted*, it may have been sent before. *commit_hook* is set as soon as it is prepared.
     """
 
     seq: int
@@ -35,35 +35,35 @@ class PendingBatch:
 
 
 class Bookkeeping(Protocol):
-    """The records that a table's owner keeps of its rows; called within transactions and around them."""
+    """The records that a table's owner keeps of its rows. The table's writer calls it in and around transactions."""
 
     def prepare_commit(self, notes: pa.RecordBatch, rows: pa.RecordBatch) -> CommitHook:
         """Return a function to call inside the transaction that records these rows as written."""
 
     def refuse(self, pending: PendingBatch, refused: Mapping[int, str]) -> Callable[[Transaction], None]:
-        """Make dead letters of the rows at these indexes, durably; return what to commit with their removal."""
+        """Publish dead letters of the rows at the indexes *refused*; return a function for the commit without them."""
 
     def stored(self, rows: pa.RecordBatch) -> Sequence[int]:
-        """Return the indexes of those of *rows* that the table already holds."""
+        """Return the indexes of those of *rows* that are already in the table."""
 
     def is_replaced(self) -> bool:
-        """Whether the table is another one, or lost rows; then what was remembered of it is forgotten.
+        """Return whether the table was replaced or lost rows; if so, forget what was remembered about it.
 
-        The row count of a stream to the former table no longer counts. Raises what the client raises.
+        The row count of a stream to the former table is no longer valid. Raise the client's errors.
         """
 
     def schema_mismatches(self) -> Sequence[str]:
-        """Return the differences between table and contract that keep rows from being written."""
+        """Return the differences between table and contract that prevent the writing of rows."""
 
 
 class Fence(Protocol):
-    """Keeps two engines from writing the same tables."""
+    """A check that prevents two engines from writing the same tables."""
 
     def check(self) -> None:
-        """Raise FencedError when another engine has taken over."""
+        """Raise FencedError if another engine has taken over."""
 
     def announce(self, stream: str) -> None:
-        """Record for other engines that this one is about to append to *stream*."""
+        """Record for other engines that this one will append to *stream*."""
 
 
 def rows_of(stored: StoredBatch) -> pa.RecordBatch:

@@ -1,6 +1,6 @@
-"""Calls on one subscription, as protobuf's own messages: the client's wrapping of each takes as long as the call.
+"""Calls on one subscription with plain protobuf messages, because the client's wrappers take as long as the call.
 
-The client still opens the channel and holds the credentials; errors are those it would raise.
+The client still opens the channel and has the credentials. The errors are those that the client would raise.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from google.pubsub_v1 import types as pubsub
 from google.pubsub_v1.types import AcknowledgeRequest, ModifyAckDeadlineRequest, PullRequest, PullResponse
 
 CALL_SECONDS: Final = 10.0
-ACK_IDS: Final = 1000  # of one request; a request is 512 KiB at most
+ACK_IDS: Final = 1000  # of one request; a request has at most 512 KiB
 _PullRequest: Final = PullRequest.pb()
 _AcknowledgeRequest: Final = AcknowledgeRequest.pb()
 _ModifyAckDeadlineRequest: Final = ModifyAckDeadlineRequest.pb()
@@ -31,15 +31,15 @@ class Pull:
         self._call = call
 
     def then(self, done: Callable[[Pull], None]) -> None:
-        """Call *done* when it has ended."""
+        """Call *done* when the pull has ended."""
         self._call.add_done_callback(lambda _: done(self))
 
     def cancel(self) -> None:
-        """End it at once; it has failed with Cancelled then, unless it had ended before."""
+        """End the pull immediately; it then fails with Cancelled, unless it had already ended."""
         self._call.cancel()
 
     def received(self) -> Any:
-        """The received messages, once it has ended, as protobuf has them; raises GoogleAPICallError."""
+        """Return the messages of a pull that has ended, as protobuf messages. Raises GoogleAPICallError."""
         try:
             return self._call.result().received_messages
         except grpc.FutureCancelledError as error:
@@ -49,7 +49,7 @@ class Pull:
 
 
 class Subscription:
-    """One subscription's unary calls; every method raises GoogleAPICallError. Thread-safe."""
+    """The unary calls on one subscription. Every method raises GoogleAPICallError. Thread-safe."""
 
     def __init__(self, subscriber: SubscriberClient, name: str) -> None:
         self._subscriber = subscriber
@@ -61,12 +61,15 @@ class Subscription:
         self._modify = self._method("ModifyAckDeadline", _ModifyAckDeadlineRequest, Empty)
 
     def pull(self, at_most: int, seconds: float) -> Any:
-        """The received messages of one Pull, as protobuf has them; none, or DeadlineExceeded, after up to *seconds*."""
+        """Return the messages of one Pull, as protobuf messages.
+
+        If no message arrives within *seconds*, return an empty list or raise DeadlineExceeded.
+        """
         request = _PullRequest(subscription=self.name, max_messages=at_most)
         return self._pull(request, timeout=seconds, metadata=self._metadata).received_messages
 
     def begin_pull(self, at_most: int, seconds: float, done: Callable[[Pull], None]) -> Pull:
-        """Begin a Pull that keeps no thread; *done* is called when it has ended, in a thread of gRPC's."""
+        """Begin a Pull that occupies no thread; *done* is called in a thread of gRPC when it has ended."""
         request = _PullRequest(subscription=self.name, max_messages=at_most)
         pull = Pull(self._begin_pull.future(request, timeout=seconds, metadata=self._metadata))
         pull.then(done)
@@ -78,19 +81,19 @@ class Subscription:
         self._acknowledge(request, timeout=CALL_SECONDS, metadata=self._metadata)
 
     def lease(self, ack_ids: Sequence[str], seconds: int) -> None:
-        """Hold up to ACK_IDS messages for so long from now on; for 0 seconds they are delivered again at once."""
+        """Set the leases of up to ACK_IDS messages to *seconds* from now; 0 lets Pub/Sub deliver them again at once."""
         request = _ModifyAckDeadlineRequest(subscription=self.name, ack_ids=ack_ids, ack_deadline_seconds=seconds)
         self._modify(request, timeout=CALL_SECONDS, metadata=self._metadata)
 
     def describe(self) -> pubsub.Subscription:
-        """The subscription as Pub/Sub describes it."""
+        """Return the subscription with its properties."""
         return self._subscriber.get_subscription(subscription=self.name, retry=None, timeout=CALL_SECONDS)
 
     def _method(self, name: str, request: Any, response: Any) -> Any:
         return wrap_errors(self._call(name, request, response))
 
     def _call(self, name: str, request: Any, response: Any) -> Any:
-        transport: Any = self._subscriber.transport  # its base class knows of no channel
+        transport: Any = self._subscriber.transport  # the base class of transports has no grpc_channel
         return transport.grpc_channel.unary_unary(
             f"/google.pubsub.v1.Subscriber/{name}",
             request_serializer=request.SerializeToString,

@@ -1,4 +1,4 @@
-"""Messages that were pulled ahead and wait to be taken for a round."""
+"""Messages that were pulled in advance and wait for a round."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Final
 from headrace.engine.batch_sizing import LINGER_SECONDS, ArrivalRate, batch_size
 from headrace.engine.pulled import Pulled
 
-WAITING_MESSAGES: Final = 5_000  # a round, while the one before it is in hand
+WAITING_MESSAGES: Final = 5_000  # a full round, while the previous one is processed
 WAITING_BYTES: Final = 32 * 1024 * 1024
 
 
 class PullBuffer:
-    """Pulls in the order in which they came; its length is that of their messages. The caller holds a lock."""
+    """Pulls in the order of their arrival; the length is the number of their messages. The caller holds a lock."""
 
     def __init__(self) -> None:
         self._waiting: deque[Pulled] = deque()
-        self.since = 0.0  # when the first of them came, in monotonic seconds
+        self.since = 0.0  # when the first of them arrived, in monotonic seconds
         self.arrivals = ArrivalRate()
 
     def __len__(self) -> int:
@@ -26,24 +26,24 @@ class PullBuffer:
 
     @property
     def has_room(self) -> bool:
-        """Whether more may be pulled."""
+        """Whether more messages may be pulled."""
         return len(self) < WAITING_MESSAGES and sum(pulled.bytes for pulled in self._waiting) < WAITING_BYTES
 
     def add(self, pulled: Pulled) -> None:
-        """Let *pulled* wait."""
+        """Add *pulled* to the messages that wait."""
         self.since = self.since if self._waiting else time.monotonic()
         self._waiting.append(pulled)
 
     def enough(self, at_most: int) -> int:
-        """Return how many messages are worth a round."""
+        """Return the number of messages that are enough for a round."""
         return batch_size(self.arrivals.rate(time.monotonic()), at_most)
 
     def linger_left(self) -> float:
-        """Return for how many seconds the first message may still wait for others."""
+        """Return the seconds for which the first message may still wait for others."""
         return self.since + LINGER_SECONDS - time.monotonic()
 
     def take(self, at_most: int) -> list[Pulled]:
-        """Take up to *at_most* messages, but at least one pull."""
+        """Remove and return up to *at_most* messages, but at least one pull."""
         taken: list[Pulled] = []
         count = 0
         while self._waiting and (not taken or count + len(self._waiting[0].messages) <= at_most):
@@ -54,5 +54,5 @@ class PullBuffer:
         return taken
 
     def clear(self) -> None:
-        """Forget what waits."""
+        """Remove all messages that wait."""
         self._waiting.clear()

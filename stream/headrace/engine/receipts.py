@@ -1,4 +1,4 @@
-"""Messages whose outcome is durable: one that comes again has only its acknowledgement missing, and is not counted."""
+"""Receipts of messages whose outcome is durable. A redelivered message is only acknowledged, and not counted again."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from headrace.steps.id_table import SALT_BYTES, Keys, PackedIds
 from headrace.util.hashing import digests
 
 _BYTES: Final = 16
-GENERATION_MESSAGES: Final = 300_000  # a minute at 5,000 a second: as long as an acknowledgement may be under way
+GENERATION_MESSAGES: Final = 300_000  # one minute at 5,000 a second, the longest time that an acknowledgement may take
 
 
 def receipts_for(messages: Iterable[Message]) -> list[bytes]:
-    """The 128 bits by which each Pub/Sub message is recognised.
+    """Return the 128 bits by which each Pub/Sub message is recognised.
 
-    Its publish time is among them: the emulator counts its ids from 1 again when it is started anew.
+    They depend on the publish time too, because the emulator counts its ids from 1 again after a restart.
     """
     return digests([f"{each.message_id} {each.published_at}".encode() for each in messages], _BYTES)
 
 
 class Receipts:
-    """The last messages of one subject, in two generations: when the recent one is full, the older is forgotten."""
+    """The receipts of one subject's last messages, in two generations; when the newer is full, the older is removed."""
 
     def __init__(self, chunks: Iterable[tuple[int, bytes]] = (), random: Callable[[int], bytes] = os.urandom) -> None:
         self._salt = random(SALT_BYTES)
@@ -38,13 +38,13 @@ class Receipts:
         )
 
     def known(self, receipts: Sequence[bytes]) -> list[bool]:
-        """Say of each receipt whether its message is known."""
+        """Return for each receipt whether its message is known."""
         keys = _keys(b"".join(receipts))
         known: list[bool] = (self._recent.find(keys).known | self._older.find(keys).known).tolist()
         return known
 
     def add(self, packed: bytes) -> None:
-        """Remember packed receipts, which are in the journal under the present generation."""
+        """Remember packed receipts, which the journal has under the current generation."""
         _add(self._recent, packed)
         if len(self._recent) >= GENERATION_MESSAGES:
             self.generation += 1

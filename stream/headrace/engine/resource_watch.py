@@ -1,7 +1,7 @@
-"""Looks at the resources of a running engine now and then: is each still as it should be?
+"""Regular checks of the resources of a running engine against their contracts.
 
-While one is not, its subject is not ready, says which and the remedy, and is not said to be complete. It goes on
-pulling and writing: what arrives is not lost.
+While a resource differs, its subject is not ready, reports the resource and the remedy, and is not reported as
+complete. It continues to pull and to write, so that no event is lost that arrives.
 """
 
 from __future__ import annotations
@@ -28,26 +28,29 @@ from headrace.runtime.retry_policy import NO_RETRY, RETRYABLE
 from headrace.steps.mask.token_history import version_problem
 
 CHECK_SECONDS: Final = 30.0
-AGAIN_SECONDS: Final = 5.0  # when something is wrong with a resource, or not known: it may be corrected soon
+AGAIN_SECONDS: Final = 5.0  # after a problem or a failed check, because the resource may be corrected soon
 CALL_SECONDS: Final = 10.0
 _LOG = structlog.get_logger("headrace")
 
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """One subject: where its events come from, and the table they go to as it should be."""
+    """One subject: the source of its events, and its wanted *table*."""
 
     subject: str
     source: Source
     table: bigquery.Table
-    seen: Callable[[float], bigquery.Table | None]  # how it was, if somebody looked within so many seconds
-    token_version: str | None  # None: no field becomes a token
+    seen: Callable[[float], bigquery.Table | None]  # returns the table if it was read within a number of seconds
+    token_version: str | None  # without one, no field becomes a token
     status: SubjectStatus
 
 
 class Watch:
-    """Watches the subjects that run, until *stop*; *location* is where the tables should be, *letters* looks at where
-    dead letters are kept and returns what is wrong with that."""
+    """The checks of all running subjects, until *stop* is set.
+
+    *location* is the wanted location of the tables. *letters* checks the subscription of dead letters and returns its
+    problems.
+    """
 
     def __init__(
         self,
@@ -68,8 +71,11 @@ class Watch:
         self._letters_problems: list[str] = []
 
     def run(self) -> None:
-        """Look at one subject after the other: at each about every CHECK_SECONDS, more seldom when they are many, and
-        every AGAIN_SECONDS while it is not as it should be."""
+        """Check one subject after another.
+
+        Check each about every CHECK_SECONDS, less often if there are many, and every AGAIN_SECONDS while it has a
+        problem.
+        """
         due: dict[str, float] = {}
         letters_due, pause = 0.0, 0.0
         while not self._stop.wait(pause):
@@ -88,14 +94,16 @@ class Watch:
                 due[each.subject] = now + (every if each.status.resources_right else AGAIN_SECONDS)
 
     def look(self, watched: Watched, every: float = 0.0) -> None:
-        """Look at one subject's resources, and note what is wrong with them; at a table that was seen within *every*
-        seconds as it was then."""
+        """Check one subject's resources, and record their problems.
+
+        Use the last look at its table if that was at most *every* seconds ago.
+        """
         status = watched.status
         _note(status, LETTERS, self._letters_problems)
         try:
             problems = [*watched.source.look(), *self._problems_of(watched, every)]
             watched.source.settle_gaps(lambda gap: self._commit(watched.subject, gap))
-        except RETRYABLE as error:  # nobody knows: those who use the resource say what is in their way
+        except RETRYABLE as error:  # the state is unknown; the callers that use the resource report their problems
             status.resources_right = False
             _LOG.debug("resources_unknown", subject=watched.subject, error=type(error).__name__)
             return
@@ -116,7 +124,7 @@ class Watch:
         return [f"{name}: {problem}" for problem in [*problems, *([other_version] if other_version else [])]]
 
     def _look_at_letters(self, subjects: Sequence[Watched]) -> bool:
-        """Look where dead letters are kept; return whether all is right with it."""
+        """Check the subscription of dead letters; return whether it has no problem."""
         try:
             problems = self._letters_problems = self._letters()
         except RETRYABLE as error:

@@ -1,4 +1,4 @@
-"""Retries of one part of a subject, with growing pauses; its status and log report what is needed."""
+"""Retries of the calls of one part of a subject, with growing pauses. Status and log report what the subject needs."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class StoppedError(HeadraceError, error_code="HR-511", exit_code=Exit.BUG):
 
 
 class RetryPolicy:
-    """Retries calls that one part (*where*) of a subject depends on, until they succeed or *stop* is set.
+    """The retries of calls on which one part (*where*) of a subject depends, until they succeed or *stop* is set.
 
     Errors and pauses are those of ``headrace.runtime.retry_policy``. A thread calls *make_room* before it waits, so
-    that others can work. The methods named ``as_steps`` hold no thread while they wait.
+    that other tasks can run. The methods named ``as_steps`` occupy no thread while they wait.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class RetryPolicy:
         self._backoff = Backoff()
 
     def call(self, need: str, attempt: Callable[[], T]) -> T:
-        """Call *attempt* until it succeeds and return its result; *need* is the remedy to report when it fails.
+        """Call *attempt* until it succeeds, and return its result; report *need*, with its remedy, if it fails.
 
         Raises:
             StoppedError: the engine was stopped first.
@@ -60,7 +60,7 @@ class RetryPolicy:
                 return done
 
     def call_as_steps(self, need: str, attempt: Callable[[], T]) -> Steps[T]:
-        """Do the same, as steps."""
+        """Do the same as :meth:`call`, as steps."""
         while True:
             try:
                 done = attempt()
@@ -71,7 +71,7 @@ class RetryPolicy:
                 return done
 
     def wait(self, sentence: str) -> None:
-        """Report *sentence* when it is news, and wait before the next attempt; StoppedError when the engine stops."""
+        """Report *sentence* if it is new, and wait before the next attempt. Raises StoppedError if the engine stops."""
         pause = self._report(sentence)
         self._make_room()
         if self._stop.wait(pause):
@@ -88,14 +88,14 @@ class RetryPolicy:
             raise StoppedError(sentence)
 
     def _report(self, sentence: str) -> float:
-        """Report what is in the way; return how long to wait before the next attempt."""
+        """Report a problem; return the seconds to wait before the next attempt."""
         sentence = plain(sentence)
         if self._status.block(self._where, sentence):
             _LOG.warning("blocked", subject=self._status.subject, needs=sentence)
         return next(self._backoff)
 
     def recovered(self) -> None:
-        """Reset the pauses, and report that nothing is in the way any more."""
+        """Reset the pauses, and report that the problem is solved."""
         self._backoff.reset()
         if self._status.unblock(self._where):
             _LOG.info("recovered", subject=self._status.subject)

@@ -1,6 +1,6 @@
-"""One round is prepared while the one before it is written and the one before that is acknowledged.
+"""The stages of rounds. While a round is written, the next one is prepared and the previous one is acknowledged.
 
-Most of a round is waiting: for a sync of the disk, for BigQuery's answer, for Pub/Sub's. Meanwhile others compute. ::
+A round spends most of its time waiting for the disk, BigQuery or Pub/Sub. Other rounds compute meanwhile. ::
 
     take         |2|                |3|                    |4|
     prepare        |-- 2 --|          |------ 3 ------|      |-- 4 --|
@@ -8,9 +8,9 @@ Most of a round is waiting: for a sync of the disk, for BigQuery's answer, for P
     acknowledge      |- 0 -|           |- 1 -|               |- 2 -|
     time         ------------------------------------------------------->
 
-Rounds are written one at a time and in their order, and a round is acknowledged when it has been written. Each stage
-holds one round at most, so three are in hand; a stage that is slow holds up the others. After each round others may go
-first, and a pipeline with nothing in hand holds no thread until it is woken.
+Rounds are written one at a time and in their order. A round is acknowledged after it is written. Each stage has at most
+one round, so at most three rounds are in progress, and a slow stage delays the others. After each round, other
+pipelines may run first. A pipeline without a round occupies no thread until somebody wakes it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Ready = TypeVar("Ready")
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """Threads in which stages run beside each other, for all pipelines. A stage waits for no other."""
+    """The threads in which the stages of all pipelines run in parallel. A stage does not wait for another one."""
 
     prepare: Executor
     acknowledge: Executor
@@ -37,16 +37,16 @@ class Stages:
 
 @contextmanager
 def open_stages(at_once: int) -> Iterator[Stages]:
-    """Open threads for *at_once* pipelines that work at the same moment; each is started when it is needed."""
+    """Open the threads for *at_once* pipelines that run at the same time; each starts when it is needed."""
     with ThreadPoolExecutor(at_once, "prepare") as prepare, ThreadPoolExecutor(at_once, "acknowledge") as acknowledge:
         yield Stages(prepare, acknowledge)
 
 
 class RoundPipeline(Generic[Taken, Ready]):
-    """Carries rounds through their *stages*; *take* and *write* run in the thread that goes on with its steps.
+    """A pipeline that passes rounds through the *stages*; *take* and *write* run in the thread that runs its steps.
 
-    *take* receives the round that is written next, None when nothing is in hand; it returns None when there is nothing.
-    Then *rest* returns for how many seconds to wait at most; None until woken.
+    *take* receives the round that is written next, or None if there is no round. It returns None if it finds no
+    messages. Then *rest* returns the most seconds to wait, or None to wait until somebody wakes the pipeline.
     """
 
     def __init__(
@@ -67,9 +67,9 @@ class RoundPipeline(Generic[Taken, Ready]):
         self._rest = rest
 
     def run(self, is_stopped: Callable[[], bool]) -> Steps[None]:
-        """Run until *is_stopped*; what was taken by then is finished.
+        """Run until *is_stopped*, and finish the rounds that were taken by then.
 
-        Raises what any stage raises, once the rounds before have their outcome; the rounds after it have none.
+        Raise the error of any stage, after the earlier rounds have their outcome. Later rounds have none.
         """
         ahead: Future[Ready] | None = None
         behind: Future[None] | None = None
@@ -79,7 +79,7 @@ class RoundPipeline(Generic[Taken, Ready]):
                 try:
                     taken = None if is_stopped() else self._take(ready)
                     ahead = None if taken is None else self._stages.prepare.submit(self._prepare, taken)
-                finally:  # what cannot be taken does no harm to what was
+                finally:  # finish the earlier rounds even if *take* raises an error
                     if ready is not None:
                         self._write(ready)
                         _finish(behind)

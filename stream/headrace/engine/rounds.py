@@ -1,4 +1,4 @@
-"""A round: what was pulled together, and which messages of it are to be given their outcome."""
+"""A round: messages that were pulled together, and those of them that get their outcome in it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ Unsettled: TypeAlias = Callable[[Sequence[Message]], Mapping[bytes, Message]]
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """*pulled* is acknowledged together; *messages* of it, by their receipts, get their outcome here.
+    """The messages in *pulled*, which are acknowledged together. *messages*, by receipt, get their outcome here.
 
-    The others have it, or get it sooner: *sooner* of them in rounds that this one was cut off from.
+    All other messages in *pulled* have an outcome already, or get it in an earlier round. *sooner* is the number of
+    messages in rounds that were cut off before this one.
     """
 
     pulled: Sequence[Pulled]
@@ -27,18 +28,18 @@ class Round:
 
     @property
     def received(self) -> int:
-        """How many messages were pulled."""
+        """The number of messages that were pulled."""
         return sum(len(each.messages) for each in self.pulled)
 
     @property
     def redelivered(self) -> int:
-        """How many of those pulled need no outcome from here; 0 as long as a later round acknowledges them."""
+        """The number of pulled messages that need no outcome here; 0 if a later round acknowledges them."""
         return self.received - len(self.messages) - self.sooner if self.pulled else 0
 
     def cut(self, prepared: Prepared) -> tuple[Round, Round | None]:
-        """This round with what was *prepared* of it, and a round of the messages that were left, if any were.
+        """Return this round with its *prepared* messages, and a round of the messages that are left, or None.
 
-        What was pulled is acknowledged with the last of them.
+        The last of these rounds acknowledges everything that was pulled.
         """
         if not prepared.left:
             return replace(self, prepared=prepared), None
@@ -49,9 +50,9 @@ class Round:
 
 
 def next_round(pulled: Sequence[Pulled], unsettled: Unsettled, in_hand: Round | None) -> Round:
-    """The round of *pulled*; *unsettled* gives those of some messages whose outcome is not durable, each once.
+    """Return the round of *pulled*; *unsettled* returns those of its messages without a durable outcome, each once.
 
-    A message that is *in_hand* and comes again gets its outcome there. That round is written first, so the second
+    A message that is also in the round *in_hand* gets its outcome there. That round is written first, so the second
     delivery may be acknowledged with this one.
     """
     new = unsettled([message for each in pulled for message in each.messages])

@@ -1,7 +1,7 @@
-"""Runs many tasks on few threads: a task that has nothing to do holds no thread.
+"""A scheduler that runs many tasks on few threads. A task that has nothing to do occupies no thread.
 
-A task is a generator. It works, and waits for answers, as any function does. When it has nothing to do, it yields the
-most seconds to wait: 0.0 to let others go first, None to wait until somebody wakes it. asyncio keeps the order and the
+A task is a generator. It works, and waits for answers, like any function. When it has nothing to do, it yields the most
+seconds to wait: 0.0 to let others run first, None to wait until somebody wakes it. asyncio has the queue and the
 timers; the threads that do the work are AnyIO's. ::
 
     with Scheduler("subject", at_once=2) as scheduler: ...
@@ -9,7 +9,7 @@ timers; the threads that do the work are AnyIO's. ::
     b      |--- works ---| yields 0.0     |- works -| ...
     c                    |-- works --| ...              (it was ready, and waited for its turn)
 
-One thread at a time works for a task, so a task needs no locks for what it alone uses.
+Only one thread at a time works for a task, so a task needs no locks for values that only it uses.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _OVER: Final = -1.0
 
 
 def pausing(seconds: float, stop: threading.Event) -> Steps[bool]:
-    """Let so many seconds pass, or fewer when *stop* is set, however often the task is woken; return whether it is."""
+    """Wait for *seconds*, even if the task is woken, or until *stop* is set; return whether *stop* is set."""
     until = time.monotonic() + seconds
     while not stop.is_set() and (left := until - time.monotonic()) > 0:
         yield left
@@ -43,17 +43,17 @@ def pausing(seconds: float, stop: threading.Event) -> Steps[bool]:
 
 
 class Scheduler:
-    """Runs tasks in the order in which they become ready, *at_once* of them at the same moment. Thread-safe.
+    """A scheduler that runs tasks in the order in which they become ready, *at_once* at the same time. Thread-safe.
 
-    A context manager: leaving it waits for what is being done, and gives tasks that are not over no further turn.
+    It is a context manager. Its end waits for the turns in progress, and gives unfinished tasks no further turn.
     """
 
     def __init__(self, name: str, at_once: int) -> None:
         self._name = name
         self._turns = asyncio.Semaphore(at_once)
-        self._threads = CapacityLimiter(math.inf)  # turns are what is limited; a task that made room keeps its thread
-        self._mine = threading.local()  # the turn that a thread is taking
-        self._tasks: dict[Future[None], asyncio.Event] = {}  # that are not over, and what wakes them
+        self._threads = CapacityLimiter(math.inf)  # turns are limited instead; a task that made room keeps its thread
+        self._mine = threading.local()  # the current turn of each thread
+        self._tasks: dict[Future[None], asyncio.Event] = {}  # unfinished tasks, and the events that wake them
         self._ended = threading.Condition()
         self._failure: BaseException | None = None
         self._exits = ExitStack()
@@ -70,8 +70,10 @@ class Scheduler:
         self._exits.close()
 
     def spawn(self, steps: Callable[[Wake], Steps[None]]) -> Wake:
-        """Begin a task, and return what wakes it, which *steps* is given as well. Any thread may wake it at any time,
-        and nothing happens when it is over."""
+        """Begin a task; return the function that wakes it, which is also the argument of *steps*.
+
+        Any thread may call this function at any time. It has no effect after the end of the task.
+        """
         woken = asyncio.Event()
 
         def wake() -> None:
@@ -88,7 +90,7 @@ class Scheduler:
             self._call(woken.set)
 
     def wait(self, seconds: float) -> bool:
-        """Wait until every task is over, so long at most; return whether that is so. Raises what a task raised."""
+        """Wait at most *seconds* until every task has ended; return whether they have. Raise the error of a task."""
         with self._ended:
             are_over = self._ended.wait_for(lambda: not self._tasks, seconds)
         if self._failure is not None:
@@ -96,9 +98,9 @@ class Scheduler:
         return are_over
 
     def make_room(self) -> None:
-        """Let another task work meanwhile: the task whose thread calls this is about to wait for long.
+        """Let another task run while the task that calls this waits for a long time.
 
-        It goes on without asking for a turn, so more than *at_once* may work for a while.
+        The caller continues later without another turn, so more than *at_once* tasks may run for a while.
         """
         turn: _Turn = self._mine.turn
         self._call(turn.end)
@@ -121,10 +123,10 @@ class Scheduler:
                     await woken.wait()
 
     async def _take_turn(self, steps: Steps[None], woken: asyncio.Event) -> float | None:
-        """Wait for a turn, and work; how long to wait for the next."""
+        """Wait for a turn, and run the task; return the seconds to wait before the next turn."""
         await self._turns.acquire()  # first come, first served
         turn = _Turn(self._turns)
-        woken.clear()  # what comes from now on may come too late for this turn to see
+        woken.clear()  # this turn may miss events from now on, so they must wake the task again
         try:
             return await to_thread.run_sync(self._work, steps, turn, limiter=self._threads)
         finally:
@@ -136,14 +138,14 @@ class Scheduler:
 
 
 class _Turn:
-    """One of the turns that may be taken at once; it may end before its task has nothing more to do."""
+    """One of the turns that are possible at the same time. It may end while its task still runs."""
 
     def __init__(self, turns: asyncio.Semaphore) -> None:
         self._turns = turns
         self._is_over = False
 
     def end(self) -> None:
-        """Let the next task have it; the loop's thread calls this."""
+        """Give the turn to the next task. Call this in the loop's thread."""
         if not self._is_over:
             self._is_over = True
             self._turns.release()

@@ -27,11 +27,11 @@ _LOG = structlog.get_logger("headrace")
 
 
 class SeenMessages:
-    """The seen messages of one *table*: in the journal, and what is looked up often in this process too.
+    """The seen messages of one *table*: in the journal, with a copy in memory for frequent lookups.
 
-    *budget* is how many ids are remembered. Ids of messages that were published before they are remembered are looked
-    up in the table itself; of a *finite* source all are, for the times of its messages are not Pub/Sub's. No clock of
-    this machine is compared with a publish time: BigQuery's is.
+    *budget* is the number of ids to remember. Ids of messages published before the remembered ones are looked up in the
+    table. Those of a *finite* source are all looked up, because their times are not Pub/Sub's. Publish times are
+    compared with BigQuery's clock, never with the clock of this machine.
     """
 
     def __init__(
@@ -54,16 +54,19 @@ class SeenMessages:
         self._finite = finite
 
     def recall(self, taken_over: bool) -> None:
-        """Load what the journal holds. When it holds nothing, or another journal's engine has been given the messages
-        since (*taken_over*), everything published until now is looked up."""
+        """Load the content of the journal.
+
+        If it has nothing, or an engine with another journal has received messages since (*taken_over*), look up all
+        messages published until now in the table.
+        """
         if taken_over or self._journal.remembered(self._table) is None:
             self._remember_since(self._first_remembered())
         self._load()
 
     def forget(self, note: Callable[[Transaction], None]) -> None:
-        """Forget ids and messages, and load what is left: all that was published until now is looked up from here on.
+        """Forget ids and messages; from now on, look up all messages published until now in the table.
 
-        *note* adds to the same commit, such as which table it is that is remembered from now on.
+        *note* adds changes to the same commit, such as the identity of the table that is remembered from now on.
         """
         since = self._first_remembered()
 
@@ -79,7 +82,7 @@ class SeenMessages:
 
     def _load(self) -> None:
         remembered = self._journal.remembered(self._table)
-        assert remembered is not None  # noqa: S101 stated before it is loaded
+        assert remembered is not None  # noqa: S101 recorded before it is loaded
         self._generation, self._since, self._newest = remembered.generation, remembered.since, remembered.newest
         self._seen = SeenIds(remembered.older, remembered.recent, budget=self._budget)
         self._receipts = Receipts(self._journal.receipts(self._table))
@@ -98,8 +101,10 @@ class SeenMessages:
         return decision
 
     def prepare_commit(self, batch: MicroBatch) -> Callable[[Transaction], Callable[[], None]]:
-        """Return a function that remembers rows and their messages, to call inside the transaction that records the
-        rows as written. It returns another, to call once that is committed."""
+        """Return a function that remembers rows and their messages.
+
+        Call it inside the transaction that records the rows as written. It returns a function to call after the commit.
+        """
         newest = pc.max(batch.notes.column("published_at")).as_py()
         entries, receipts = self._seen.packed(batch), receipts_of(batch.notes)
         witnesses = self._witnesses.offer(batch.rows)
@@ -123,15 +128,15 @@ class SeenMessages:
         transaction.receive(self._table, self._receipts.generation, receipts)
 
     def settled(self, receipts: bytes) -> None:
-        """Know them in this process too, now that it is committed."""
+        """Remember committed receipts in memory, too."""
         self._receipts.add(receipts)
 
     def turn_when_due(self) -> None:
-        """Forget the older half of the ids when the budget is used up, and look up from then on what was published
-        before now.
+        """Forget the older half of the ids if the budget is used up; then look up messages published until now.
 
-        That is a whole generation more than what is forgotten: of two messages with one id, published one shortly
-        after the other, the second may come much later, and its id be forgotten with the first.
+        These are more messages than those whose ids are forgotten, by a whole generation. Two messages with one id may
+        be published shortly after each other, and the second may arrive much later, after the id of the first is
+        forgotten.
         """
         if not self._seen.is_due():
             return
@@ -148,8 +153,7 @@ class SeenMessages:
         self._since = self._journal.since(self._table)
 
     def _stored(self, batch: MicroBatch) -> dict[int, bool]:
-        """The rows of messages that were published before ids were remembered, and whose id is in the table; and
-        whether with the same content."""
+        """Return the indexes of old rows whose id is in the table, and for each whether the content is the same."""
 
         def compare(rows: pa.RecordBatch) -> dict[int, bool]:
             return self._retry.call(self._needs_queries, lambda: self._stored_rows.compare(rows))
@@ -173,11 +177,11 @@ class SeenMessages:
 
 
 def with_receipts(batch: MicroBatch, receipts: Sequence[bytes]) -> MicroBatch:
-    """Note on each row the receipt of its message."""
+    """Add the receipt of its message to the notes of each row."""
     noted = pa.array(receipts, pa.binary(16)).take(batch.notes.column("message"))
     return replace(batch, notes=batch.notes.append_column("receipt", noted))
 
 
 def receipts_of(notes: pa.RecordBatch) -> bytes:
-    """The receipts noted on rows, packed."""
+    """Return the packed receipts in the notes of rows."""
     return key_rows(notes.column("receipt")).tobytes()

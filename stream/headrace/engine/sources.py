@@ -1,4 +1,4 @@
-"""Sources of a subject's messages, and how they are prepared: a subscription, or files of history."""
+"""The sources of a subject's messages, a subscription or files of history, and the preparation of the messages."""
 
 from __future__ import annotations
 
@@ -28,38 +28,41 @@ PULLS_ALONG: Final = 40
 
 
 class Source(Protocol):
-    """Gives messages, and acknowledges them once their outcome is durable. A *finite* one ends the run."""
+    """A source of messages, which also acknowledges them after their outcome is durable.
+
+    The end of a *finite* source ends the run.
+    """
 
     finite: bool
 
     @property
     def drained_at(self) -> int:
-        """All that was published before then has been settled; microseconds, or 0 when nobody knows."""
+        """The publish time before which all messages are settled, in microseconds, or 0 if it is unknown."""
 
     def start(self, scheduler: Scheduler, wake: Wake) -> None:
-        """Begin, with tasks of *scheduler*; again, after a stop. *wake* is called when there is something to take."""
+        """Start, or restart after a stop, with tasks of *scheduler*. Call *wake* when there are messages to take."""
 
     def take(self, at_most: int, wait_seconds: float | None) -> list[Pulled]:
-        """Take about *at_most* messages; wait up to *wait_seconds* for the first. None: wait for none."""
+        """Take about *at_most* messages; wait up to *wait_seconds* for the first, or not at all without a value."""
 
     def acknowledge(self, pulled: Iterable[Pulled]) -> None:
-        """Record that these have their outcome: they need not come again, and may."""
+        """Record that these messages have their outcome. They need not be delivered again, but may be."""
 
     def wind_down(self) -> None:
         """Fetch no more, because ``stop`` comes soon. Any thread may call it."""
 
     def stop(self) -> None:
-        """Hand back all that is held."""
+        """Return all messages that are held to their origin."""
 
     def look(self) -> list[str]:
-        """Check where the messages come from; return what is wrong with it, and the remedies."""
+        """Check the origin of the messages; return its problems, with their remedies."""
 
     def settle_gaps(self, commit: Callable[[Gap], None]) -> None:
-        """Give each time from which messages may be missing to *commit*, which makes it durable."""
+        """Pass each gap in which messages may be missing to *commit*, which makes it durable."""
 
 
 class Preparer(Protocol):
-    """Prepares messages, and decides when they are taken."""
+    """The preparation of messages, which also decides when messages are taken."""
 
     def prepare(self, messages: Sequence[Message], now: int) -> Prepared:
         """Decode, mask and window *messages*; *now* is in microseconds since 1970."""
@@ -80,11 +83,11 @@ def from_subscriptions(
 ) -> OpenSource:
     """Return a function that opens a subject's own subscription, behind its circuit breaker.
 
-    Pub/Sub takes about a hundred calls at a time of one connection, so no more than SUBJECTS_A_CONNECTION share one,
-    and no more than PULLS_ALONG of theirs are under way beside one of each. *complete_until* says up to which publish
-    time an earlier process has seen everything of a subject.
+    Pub/Sub accepts about a hundred calls at a time on one connection. So at most SUBJECTS_A_CONNECTION subjects share a
+    connection, and at most PULLS_ALONG further pulls are under way beside one pull of each subject. *complete_until*
+    returns the publish time up to which an earlier process has seen everything of a subject.
     """
-    kept: dict[str, Continuity] = {}  # outlives a subject that begins anew
+    kept: dict[str, Continuity] = {}  # kept when a subject starts again
     subjects = list(job.registry.subjects)
     connections = [(open_subscriber(), threading.Semaphore(PULLS_ALONG)) for _ in subjects[::SUBJECTS_A_CONNECTION]]
     shared = {subject: connections[index // SUBJECTS_A_CONNECTION] for index, subject in enumerate(subjects)}

@@ -1,4 +1,4 @@
-"""How the engine is: what each subject has done, and what is in its way."""
+"""The status of the engine: the counts of each subject, and its problems."""
 
 from __future__ import annotations
 
@@ -10,48 +10,48 @@ from typing import Final
 
 import numpy as np
 
-RESOURCES: Final = "resources"  # a subscription or table that is not as it should be
-LETTERS: Final = "dead letters"  # where dead letters are kept is not as it should be
-CIRCUIT: Final = "circuit"  # its circuit is open: too much of it cannot be read
-CONTRACT: Final = "contract"  # a contract that is refused: the subject is not pulled
-FAILED: Final = "failed"  # an error that only this subject has: it is tried again
+RESOURCES: Final = "resources"  # a subscription or table differs from the wanted one
+LETTERS: Final = "dead letters"  # the subscription of dead letters has a problem
+CIRCUIT: Final = "circuit"  # the circuit is open: too many messages are unreadable
+CONTRACT: Final = "contract"  # a contract is invalid: the subject is not pulled
+FAILED: Final = "failed"  # an error of this subject alone: it is tried again
 WITHIN: Final = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)  # seconds that an event may take
 
 
 @dataclass
 class SubjectStatus:
-    """One subject. Counts are of this process alone; the tallies in BigQuery are the durable ones."""
+    """The status of one subject. The counts are those of this process; BigQuery has durable counts in the tallies."""
 
     subject: str
     ready: bool = False
-    resources_right: bool = False  # as far as somebody has looked
+    resources_right: bool = False  # by the last check
     in_the_way: dict[str, str] = field(default_factory=dict)
-    notices: dict[str, str] = field(default_factory=dict)  # what has happened and is dealt with, by where
+    notices: dict[str, str] = field(default_factory=dict)  # past problems that are solved, by part
     counts: Counter[str] = field(default_factory=Counter)
     dead_letters: Counter[str] = field(default_factory=Counter)
-    took: Counter[int] = field(default_factory=Counter)  # by the index in WITHIN; beyond it: longer
+    took: Counter[int] = field(default_factory=Counter)  # by index in WITHIN; an index beyond it means longer
     seconds_taken: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @property
     def is_circuit_open(self) -> bool:
-        """Whether its circuit breaker holds it."""
+        """Whether the circuit breaker holds the subject."""
         return CIRCUIT in self.in_the_way
 
     def block(self, where: str, sentence: str) -> bool:
-        """Note what is in the way of *where*; True when that is news."""
+        """Record the problem of the part *where*; return whether it is new."""
         with self._lock:
             news = self.in_the_way.get(where) != sentence
             self.in_the_way[where] = sentence
             return news
 
     def unblock(self, where: str) -> bool:
-        """Note that nothing is in the way there; True when something was."""
+        """Record that the part *where* has no problem; return whether it had one."""
         with self._lock:
             return self.in_the_way.pop(where, None) is not None
 
     def notice(self, where: str, sentence: str) -> None:
-        """Keep what has happened there, for people: nothing is in the way any more."""
+        """Record a past problem of the part *where*, which is solved, for people."""
         with self._lock:
             self.notices[where] = sentence
 
@@ -61,7 +61,7 @@ class SubjectStatus:
             self.counts[name] += events
 
     def time(self, now: int, published: Iterable[int]) -> None:
-        """Count how long messages took from publish to *now*, both in microseconds."""
+        """Count the times that messages took from publish to *now*, both in microseconds."""
         seconds = (now - np.fromiter(published, np.int64)) / 1e6
         places, counts = np.unique(np.searchsorted(WITHIN, seconds), return_counts=True)
         took = dict(zip(places.tolist(), counts.tolist(), strict=True))
@@ -77,17 +77,17 @@ class SubjectStatus:
 
 @dataclass
 class EngineStatus:
-    """The whole engine: *failure* ends it."""
+    """The status of the whole engine, which a *failure* ends."""
 
     subjects: dict[str, SubjectStatus]
     failure: BaseException | None = None
 
     @property
     def alive(self) -> bool:
-        """Whether it is worth leaving the process alone."""
+        """Whether the engine runs; if not, the process should be restarted."""
         return self.failure is None
 
     @property
     def ready(self) -> bool:
-        """Whether every subject is pulled and nothing is in the way."""
+        """Whether every subject is pulled and has no problem."""
         return self.alive and all(each.ready and not each.in_the_way for each in self.subjects.values())

@@ -1,4 +1,4 @@
-"""Notices that a table was made anew, emptied or restored: what is remembered of its rows no longer holds then."""
+"""A watch for tables that are recreated, emptied or restored, which makes remembered facts about their rows invalid."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ from headrace.engine.witnesses import parse_witnesses
 from headrace.errors import Exit, HeadraceError
 from headrace.runtime.retry_policy import CALL_ERRORS
 
-LOOK_SECONDS: Final = 10.0  # a look costs one request, and nothing in BigQuery
-OVERDUE: Final = 2  # times as long
-WITNESS_SECONDS: Final = 600.0  # asking for rows costs a query
+LOOK_SECONDS: Final = 10.0  # a look is one request, which BigQuery does not charge
+OVERDUE: Final = 2  # times the interval of looks
+WITNESS_SECONDS: Final = 600.0  # between two queries for rows, which cost money
 _WHERE: Final = "table"
 _LOG = structlog.get_logger("headrace")
 
 
 class TableReplacedError(HeadraceError, RuntimeError, error_code="HR-508", exit_code=Exit.UNREACHABLE):
-    """A table was replaced during work that has to begin again. The text says what was lost and the remedy."""
+    """A table was replaced during work that must begin again. The text names the lost rows and the remedy."""
 
 
 class Change(StrEnum):
-    """Why nothing is known of a table's rows."""
+    """The cause for which remembered facts about a table's rows are invalid."""
 
     NEW = "the journal does not know it yet"
-    REPLACED = "it is another table than before: made anew, or restored under its name"
+    REPLACED = "it is another table than before: recreated, or restored under its name"
     EMPTIED = "rows that were written to it are gone: it was truncated, restored to an earlier state, or rows deleted"
 
 
 class TableWatch:
-    """Watches one table, *target* in the journal and *sql* as SQL names it.
+    """A watch on one table, which is *target* in the journal and *sql* in SQL.
 
-    *seconds* is a monotonic clock; *changed* is called when a change is seen that nobody has acted on. Thread-safe.
+    *seconds* is a monotonic clock. *changed* is called when a change is seen that nobody has handled. Thread-safe.
     """
 
     def __init__(
@@ -75,14 +75,14 @@ class TableWatch:
 
     @property
     def is_change_open(self) -> bool:
-        """Whether a change was seen that nobody has acted on."""
+        """Whether a change was seen that nobody has handled."""
         return self._is_change_open.is_set()
 
     def look(self, ask_for_rows: bool = True) -> Change | None:
-        """Compare the table with what the journal says of it; None when it is the same, as far as is known when rows
-        that were written to it are not asked for.
+        """Compare the table with the records in the journal; return the change, or None if no change is visible.
 
-        Raises what the client raises; NotFound when there is no such table.
+        Without *ask_for_rows*, do not query whether written rows are still in the table. Raise the client's errors, and
+        NotFound if the table does not exist.
         """
         with self._lock:
             before, self._seen = self._looked, None
@@ -97,7 +97,7 @@ class TableWatch:
             return None
 
     def watch(self) -> None:
-        """Look, and note what is seen in the status; a table that cannot be asked is for others to report."""
+        """Look at the table, and record a change in the status. Do not report a table that cannot be read."""
         try:
             change = self.look()
         except NotFound:
@@ -107,7 +107,7 @@ class TableWatch:
             _LOG.debug("table_not_seen", table=self._target, error=type(error).__name__)
             return
         if change is not None:
-            self._say(f"{change.value}; what is remembered of its rows is being forgotten")
+            self._say(f"{change.value}; the job forgets the ids of its former rows")
             self._is_change_open.set()
             self._changed()
         else:
@@ -115,26 +115,26 @@ class TableWatch:
 
     @property
     def is_overdue(self) -> bool:
-        """Whether nobody has looked for so long that the table may be another one by now."""
+        """Whether the last look is so long ago that the table may have been replaced since."""
         return self._seconds() > self._looked_at + OVERDUE * self.look_seconds
 
     def seen(self, seconds: float) -> bigquery.Table | None:
-        """The table as the last look saw it, if that was no longer ago than *seconds* and it was there."""
+        """Return the table that the last look found, or None if it was more than *seconds* ago or found no table."""
         return self._seen if self._seconds() <= self._looked_at + seconds else None
 
     @property
     def identity(self) -> str:
-        """Which table it was when it was looked at last."""
+        """The identity of the table at the last look."""
         assert self._looked is not None  # noqa: S101 asked for after a look
         return self._looked.identity
 
     def is_as_it_was(self) -> None:
-        """Withdraw a change that somebody has acted on already."""
+        """Withdraw a change that was already handled."""
         self._is_change_open.clear()
         self._status.unblock(_WHERE)
 
     def adopted(self, change: Change) -> None:
-        """Report that the table is served as it is now; that it has changed is still said."""
+        """Report that the table is served in its current state, with a notice about the change."""
         self.is_as_it_was()
         if change is not Change.NEW:
             sentence = f"{self._sql}: {change.value}; older messages are looked up in it from now on"
@@ -144,7 +144,7 @@ class TableWatch:
     def _is_due(self, looked: Looked, before: Looked | None) -> bool:
         fell = before is not None and looked.rows < before.rows
         is_time = self._asked_at is None or self._seconds() >= self._asked_at + self.witness_seconds
-        return is_time or fell or self.is_change_open  # the look that acts on a change must see it again
+        return is_time or fell or self.is_change_open  # the look that handles a change must see it again
 
     def _misses_rows(self, looked: Looked) -> bool:
         witnesses = parse_witnesses(self._journal.witnesses(self._target))
@@ -157,7 +157,7 @@ class TableWatch:
 
 
 def watch_on(watches: Callable[[], Sequence[TableWatch]], stop: threading.Event, seconds: float) -> None:
-    """Look at each table every *seconds*, or of many more seldom, one after another, until the engine stops."""
+    """Look at each table every *seconds*, or less often if there are many, until the engine stops."""
     while True:
         every = watches()
         pause = interval(seconds, len(every), LOOKS_A_SECOND) / len(every)

@@ -1,4 +1,4 @@
-"""Counts from the journal to the table of tallies, coalesced, and each exactly once."""
+"""The loop that appends the counts in the journal to the table of tallies, combined, and each exactly once."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from headrace.runtime.retry_policy import NO_RETRY
 from headrace.steps.tally_lines import tally_lines
 
 FLUSH_SECONDS: Final = 1.0
-SAY_AGAIN: Final = 60_000_000  # microseconds after which a subject without events is said to be complete again
+REPEAT_MICROS: Final = 60_000_000  # after this time, a subject without events is reported as complete again
 _FAILPOINTS: Final = {
     "committed": "tally_committed",
     "appended": "tally_appended",
@@ -40,7 +40,10 @@ _FAILPOINTS: Final = {
 
 
 class TallyLoop:
-    """Appends what has been counted, about once a second; *complete_until* gives each subject's, in microseconds."""
+    """A loop that appends the counts about once a second.
+
+    *complete_until* returns the publish time until which each subject is complete, in microseconds.
+    """
 
     def __init__(
         self,
@@ -61,7 +64,7 @@ class TallyLoop:
         self._status = status
         self._stop = stop
         self._complete_until = complete_until
-        self._said: dict[str, int] = {}
+        self._reported: dict[str, int] = {}
         self._retry = RetryPolicy("tallies", status, stop)
         self.watch = TableWatch(TALLIES, self._sql, journal=journal, client=clients.bigquery, status=status)
         self._writer = TableWriter(
@@ -76,7 +79,7 @@ class TallyLoop:
         )
 
     def recover(self) -> None:
-        """Settle what an earlier process left open."""
+        """Settle the tallies that an earlier process left open."""
         self._writer.recover(replaced=self._adopt() in (Change.REPLACED, Change.EMPTIED))
         self._status.ready = True
 
@@ -86,18 +89,18 @@ class TallyLoop:
             self.flush()
 
     def flush(self) -> None:
-        """Append all that is counted so far."""
+        """Append all counts so far."""
         if self.watch.is_overdue:
             self.watch.watch()
         if self.watch.is_change_open and self._adopt() is not None:
             self._writer.reopen()
-        complete = self._news()  # before the counts: what is complete by then is among them
+        complete = self._unreported()  # before the counts, which then include all events up to these times
         last, chunks = self._journal.tallies()
         if not chunks and not complete:
             return
         now, numbers = self._job.clock(), itertools.count()
-        counts = [Tally(from_ipc(chunk)) for chunk in chunks] + [_nothing_new(subject, now) for subject in complete]
-        # A name that no other line has: the counts are numbered, and so is each time nothing new was said.
+        counts = [Tally(from_ipc(chunk)) for chunk in chunks] + [_no_events(subject, now) for subject in complete]
+        # A unique name: the counts are numbered, and the time tells lines without new counts apart.
         lines = tally_lines(add_up(counts), now, lambda: f"{self._journal.id}-{last}-{now}-{next(numbers)}", complete)
 
         def also(transaction: Transaction) -> None:
@@ -105,34 +108,34 @@ class TallyLoop:
 
         notes = pa.RecordBatch.from_pydict({"none": pa.nulls(lines.num_rows)})
         self._writer.write(lines, notes, also)
-        self._said |= complete
+        self._reported |= complete
 
-    def _news(self) -> dict[str, int]:
-        """Each subject's completeness that has not been said, or not for a while."""
+    def _unreported(self) -> dict[str, int]:
+        """Return the subjects whose completeness was not reported within REPEAT_MICROS, each with its time."""
         return {
             subject: moment
             for subject, moment in self._complete_until().items()
-            if moment >= self._said.get(subject, 0) + SAY_AGAIN
+            if moment >= self._reported.get(subject, 0) + REPEAT_MICROS
         }
 
     def prepare_commit(self, notes: pa.RecordBatch, rows: pa.RecordBatch) -> CommitHook:
-        """Nothing more is noted of tallies."""
+        """Return a function without effect, because no other records are kept of tallies."""
         return lambda _: lambda: None
 
     def refuse(self, pending: PendingBatch, refused: Mapping[int, str]) -> Callable[[Transaction], None]:
-        """Counts are never given up."""
+        """Raise HaltError, because counts are never discarded."""
         raise HaltError(f"{self._sql}: BigQuery refuses tallies ({next(iter(refused.values()))}); report this")
 
     def stored(self, rows: pa.RecordBatch) -> Sequence[int]:
-        """Give the indexes of lines whose id the table holds."""
+        """Return the indexes of lines whose id is in the table."""
         return StoredTallies(self._clients.bigquery, self._sql).find(rows)
 
     def is_replaced(self) -> bool:
-        """Look whether the table of tallies is another one, and note that."""
+        """Return whether the table of tallies was replaced, and record its new identity."""
         return self._adopt() is not None
 
     def _adopt(self) -> Change | None:
-        """Look at the table of tallies; when it is another one, what was counted in the former one is gone with it."""
+        """Look at the table of tallies; if it was replaced, record that the counts in the former one are lost."""
         need = f"{self._sql}: the job needs bigquery.tables.get on it; `headrace provision` makes it"
         change = self._retry.call(need, self.watch.look)
         if change is None:
@@ -149,7 +152,7 @@ class TallyLoop:
             transaction.identify(TALLIES, identity)
 
     def _begin_table(self, identity: str) -> None:
-        """Note which table it is, and state what was lost with tables of events whose tallies are gone now."""
+        """Record the identity of the table, and tally the rows that were lost earlier and lose their counts now."""
         now, window = self._job.clock(), self._job.window
         with self._journal.transaction() as transaction:
             waiting = self._waiting()
@@ -161,7 +164,7 @@ class TallyLoop:
             transaction.identify(TALLIES, identity)
 
     def _waiting(self) -> Counter[str]:
-        """How many rows of each subject are written whose counts are appended later."""
+        """Return the number of written rows of each subject whose counts are not appended yet."""
         counts = [from_ipc(chunk) for chunk in self._journal.tallies()[1]]
         lines = [rows_of(pending) for pending in self._journal.pending(TALLIES)]
         waiting: Counter[str] = Counter()
@@ -171,12 +174,12 @@ class TallyLoop:
         return waiting
 
     def schema_mismatches(self) -> Sequence[str]:
-        """Say in what the table is not as it should be."""
+        """Return the differences of the table that prevent the writing of tallies."""
         table = self._clients.bigquery.get_table(self._sql.strip("`"), retry=NO_RETRY)
         return schema_mismatches(table.schema, tallies_table(table.project, table.dataset_id).schema)
 
 
-def _nothing_new(subject: str, now: int) -> Tally:
-    """No events: only a line to say completeness on."""
+def _no_events(subject: str, now: int) -> Tally:
+    """Return a tally without events, for a line that only reports completeness."""
     row = {"subject": subject, "outcome": str(Outcome.RECEIVED), "reason": None, "window_start": now}
     return Tally(pa.RecordBatch.from_pylist([row | {"events": 0, "id_hash": 0, "content_hash": 0}], COUNTS))

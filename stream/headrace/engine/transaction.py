@@ -1,4 +1,4 @@
-"""What may be changed in the journal within one commit."""
+"""The changes to the journal within one commit."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import apsw
 
 from headrace.steps.circuit_breaker import CircuitState
 
-_DELETED: Final = 4  # forgotten chunks for each that is added: what is left of them gets less with each commit
+_DELETED: Final = 4  # forgotten chunks to delete for each chunk that is added, so that each commit leaves fewer of them
 
 
 @dataclass(frozen=True, slots=True)
 class StoredBatch:
-    """A committed batch that is not known to be written or refused: the bytes to append, and *notes* on each row."""
+    """A committed batch that is not known to be written or refused: the bytes to append, with *notes* on each row."""
 
     seq: int
     count: int
@@ -25,19 +25,19 @@ class StoredBatch:
 
 
 class Transaction:
-    """What may be changed within one commit; *target* is a table's name."""
+    """The changes of one commit; *target* is a table's name."""
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._execute: Callable[..., Any] = connection.execute
 
     def add_pending(self, target: str, count: int, schema: bytes, rows: bytes, notes: bytes) -> StoredBatch:
-        """Put a batch at the end of its table's queue."""
+        """Add a batch to the end of its table's queue."""
         insert = "INSERT INTO pending_batches (target, count, schema, rows, notes) VALUES (?, ?, ?, ?, ?) RETURNING seq"
         (seq,) = self._execute(insert, (target, count, schema, rows, notes)).fetchone()
         return StoredBatch(seq, count, schema, rows, notes)
 
     def remove_pending(self, seq: int) -> None:
-        """Take a batch out of the queue: its outcome is in this transaction."""
+        """Remove a batch from the queue, because its outcome is in this transaction."""
         self._execute("DELETE FROM pending_batches WHERE seq = ?", (seq,))
 
     def advance(self, target: str, count: int) -> None:
@@ -45,33 +45,35 @@ class Transaction:
         self._execute("UPDATE streams SET next_offset = next_offset + ? WHERE target = ?", (count, target))
 
     def open_stream(self, target: str, name: str) -> None:
-        """Append to the stream *name* from now on, from offset 0; the rows of the former one stay counted."""
+        """Append to the stream *name* from now on, from offset 0; the count of rows includes the former stream."""
         self._add("rows", target, self._offset(target))
         self._execute("INSERT OR REPLACE INTO streams VALUES (?, ?, 0)", (target, name))
 
     def remember(self, target: str, generation: int, newest: int, entries: bytes) -> None:
-        """Remember packed ids; *newest* is the latest publish time among them. Some of those that are forgotten are
-        deleted: all of them at once would take long."""
+        """Remember packed ids; *newest* is the latest publish time among them.
+
+        Also delete some of the ids that are forgotten; it would take long to delete all of them at once.
+        """
         insert = "INSERT INTO ids (target, generation, newest, entries) VALUES (?, ?, ?, ?)"
         self._execute(insert, (target, generation, newest, entries))
         some = "SELECT seq FROM ids WHERE target = ? AND generation < ? LIMIT ?"
         self._execute(f"DELETE FROM ids WHERE seq IN ({some})", (target, generation - 1, _DELETED))  # noqa: S608
 
     def start_generation(self, target: str, generation: int, since: int) -> None:
-        """Forget the ids of the last generation but one; ids are complete only for what was published after *since*."""
+        """Forget the ids of the generation before the last; ids are complete for messages published after *since*."""
         self._execute(
             "UPDATE remembered SET generation = ?, since = max(since, ?) WHERE target = ?", (generation, since, target)
         )
 
     def remember_since(self, target: str, moment: int) -> None:
-        """State that ids are complete only for what was published after *moment*."""
+        """Record that ids are complete only for messages published after *moment*."""
         self._execute(
             "INSERT INTO remembered VALUES (?, 0, ?) ON CONFLICT (target) DO UPDATE SET since = max(since, ?)",
             (target, moment, moment),
         )
 
     def receive(self, target: str, generation: int, entries: bytes) -> None:
-        """Remember messages whose outcome is durable; those of all but the last two generations are forgotten."""
+        """Remember messages whose outcome is durable, and forget those of all but the last two generations."""
         if entries:
             insert = "INSERT INTO receipts (target, generation, entries) VALUES (?, ?, ?)"
             self._execute(insert, (target, generation, entries))
@@ -79,9 +81,9 @@ class Transaction:
             self._execute(f"DELETE FROM receipts WHERE seq IN ({some})", (target, generation - 1, _DELETED))  # noqa: S608
 
     def forget(self, target: str) -> None:
-        """Forget what is remembered of the rows of *target*: ids, messages, witnesses, and how far files are settled.
+        """Forget all that is remembered about *target*: ids, messages, witnesses, and the settled parts of files.
 
-        Packed ids stay until they are deleted a few at a time, and are never read again.
+        Packed ids stay in the journal until they are deleted a few at a time, but are never read again.
         """
         self._execute("UPDATE remembered SET generation = generation + 2 WHERE target = ?", (target,))
         self._execute("DELETE FROM receipts WHERE target = ?", (target,))
@@ -90,13 +92,13 @@ class Transaction:
             self._execute("DELETE FROM meta WHERE substr(name || ' ', 1, ?) = ?", (len(name), name))
 
     def identify(self, target: str, identity: str) -> None:
-        """Note which table *target* is: all that is remembered of it is of this one."""
+        """Record the identity of the table *target*; all that is remembered about it refers to this identity."""
         self._execute("INSERT OR REPLACE INTO meta VALUES ('table ' || ?, ?)", (target, identity))
 
     def replace_table(self, target: str, identity: str) -> int:
-        """Note that *target* is another table, and return how many rows of the former one no table of tallies counts.
+        """Record that *target* is another table; return the number of rows of the former one without a tally.
 
-        The others are noted as gone, for the day on which their tallies are gone too.
+        Record the number of the other rows as gone, in case their tallies are lost later, too.
         """
         rows, uncounted = self._rows_of(target), self._number("uncounted", target)
         self._add("gone", target, rows - uncounted)
@@ -106,9 +108,9 @@ class Transaction:
         return uncounted
 
     def replace_tallies(self, target: str, waiting: int) -> int:
-        """Note that the table of tallies is another one, and return how many rows of *target* are in neither.
+        """Record that the table of tallies is another one; return how many lost rows of *target* nothing counts now.
 
-        *waiting* of its rows are counted in the new table, for their counts were not appended to the former one.
+        The counts of *waiting* further rows go to the new table, because they were not appended to the former one.
         """
         gone = self._number("gone", target)
         self._set("gone", target, 0)
@@ -116,7 +118,7 @@ class Transaction:
         return gone
 
     def _rows_of(self, target: str) -> int:
-        """How many rows were appended to the table that *target* is now."""
+        """Return the number of rows that were appended to the current table *target*."""
         return self._number("rows", target) + self._offset(target)
 
     def _offset(self, target: str) -> int:
@@ -134,11 +136,11 @@ class Transaction:
         self._set(what, target, self._number(what, target) + more)
 
     def keep_witnesses(self, target: str, text: str) -> None:
-        """Keep rows that are in the table from this commit on."""
+        """Store some rows that are in the table from this commit on."""
         self._execute("INSERT OR REPLACE INTO meta VALUES ('witnesses ' || ?, ?)", (target, text))
 
     def count_claim(self) -> int:
-        """Number the next statement of this engine's claim: it is committed before it is made."""
+        """Return the number of the next statement of this engine's claim, and commit it before the statement."""
         query = (
             "INSERT INTO meta VALUES ('claims', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value"
         )
@@ -146,7 +148,7 @@ class Transaction:
         return int(number)
 
     def take_over(self, targets: Iterable[str]) -> None:
-        """Note that another journal's engine has been given the messages of those *targets* that are known here."""
+        """Record that an engine with another journal has received messages of those *targets* that are known here."""
         note = """
             INSERT OR REPLACE INTO meta
             SELECT 'taken_over ' || target, 1 FROM (SELECT target FROM streams UNION SELECT target FROM remembered)
@@ -156,7 +158,7 @@ class Transaction:
             self._execute(note, (target,))
 
     def settle_takeover(self, target: str) -> None:
-        """Note that nothing of before the takeover is left open for *target*."""
+        """Record that nothing from before the takeover is open for *target*."""
         self._execute("DELETE FROM meta WHERE name = 'taken_over ' || ?", (target,))
 
     def note_circuit(self, subject: str, state: CircuitState) -> None:
@@ -166,17 +168,17 @@ class Transaction:
             self._execute("INSERT INTO meta VALUES ('circuit ' || ?, ?)", (subject, str(state)))
 
     def note_place(self, target: str, file: str, line: int) -> None:
-        """Note that the lines of *file* up to this one have their outcome in *target*."""
+        """Record that the lines of *file* up to *line* have their outcome in *target*."""
         self._execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (f"place {target} {file}", line))
 
     def note_reached(self, target: str, source: str, reached: str) -> None:
-        """Note how far the rows of *source* have their outcome in *target*."""
+        """Record the position up to which rows of *source* have their outcome in *target*."""
         self._execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (f"reached {target} {source}", reached))
 
     def tally(self, counts: bytes) -> None:
-        """Keep counts until they are appended to the table of tallies."""
+        """Store counts until they are appended to the table of tallies."""
         self._execute("INSERT INTO tallies (counts) VALUES (?)", (counts,))
 
     def forget_tallies(self, last: int) -> None:
-        """Drop the counts up to *last*: they are in this transaction's batch."""
+        """Delete the counts up to *last*, which are in a batch of this transaction."""
         self._execute("DELETE FROM tallies WHERE seq <= ?", (last,))

@@ -1,4 +1,4 @@
-"""A few rows that were written lately, kept to see later whether they are still in the table."""
+"""Witnesses: a few recently written rows that show later whether the table still has them."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from headrace.bigquery.table_identity import Witness
 from headrace.schemas.envelope import to_micros
 
 KEPT: Final = 8
-EVERY_SECONDS: Final = 10.0  # between two of them: each commit would make the journal grow for nothing
+EVERY_SECONDS: Final = 10.0  # between two witnesses, so that commits do not make the journal grow without need
 
 
 class Witnesses:
-    """The last rows that were kept, as one text in the journal; *clock* is monotonic."""
+    """The last witnesses, stored as one text in the journal; *clock* is monotonic."""
 
     def __init__(self, text: str | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._kept = deque(parse_witnesses(text), KEPT)
@@ -26,7 +26,7 @@ class Witnesses:
         self._next = 0.0
 
     def offer(self, rows: pa.RecordBatch) -> str | None:
-        """The text to commit with *rows*, when it is time to keep one of them."""
+        """Return the text to commit with *rows* if a new witness is due, else None."""
         if self._clock() < self._next or not rows.num_rows:
             return None
         self._next = self._clock() + EVERY_SECONDS
@@ -36,5 +36,5 @@ class Witnesses:
 
 
 def parse_witnesses(text: str | None) -> list[Witness]:
-    """Rows from their text; None is no row."""
+    """Return the witnesses in their stored text; an absent text has none."""
     return [] if text is None else [Witness(*each) for each in json.loads(text)]

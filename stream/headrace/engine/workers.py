@@ -1,4 +1,4 @@
-"""The threads that all subjects of an engine share; each is started when it is needed."""
+"""The threads that all subjects of an engine share. Each starts when it is needed."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from typing import Final
 from headrace.engine.round_pipeline import Stages, open_stages
 from headrace.engine.scheduler import Scheduler
 
-SUBJECTS_AT_ONCE: Final = 24  # whose rounds are written at the same moment
-SOURCES_AT_ONCE: Final = 16  # in whose way something is, whose leases are renewed, or that have found nothing
+SUBJECTS_AT_ONCE: Final = 24  # subjects whose rounds are written at the same time
+SOURCES_AT_ONCE: Final = 16  # sources with work at the same time: a renewal of leases, a problem, an empty pull
 
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """Where the loops of *subjects* run, the *stages* of their rounds, and what keeps their *sources*: apart, so that
-    leases are renewed while as many subjects write as may."""
+    """The threads for the loops of *subjects*, for the *stages* of their rounds, and for their *sources*.
+
+    They are separate, so that leases are renewed even while as many subjects write as possible.
+    """
 
     subjects: Scheduler
     sources: Scheduler
@@ -26,7 +28,7 @@ class Workers:
 
 @contextmanager
 def open_workers() -> Iterator[Workers]:
-    """Workers for one run of an engine."""
+    """Open the workers for one run of an engine."""
     with (
         open_stages(SUBJECTS_AT_ONCE) as stages,
         Scheduler("source", SOURCES_AT_ONCE) as sources,
