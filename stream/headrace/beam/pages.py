@@ -23,12 +23,10 @@ from headrace.beam.state import BagState, ValueState
 from headrace.core.micro_batch import MicroBatch
 from headrace.steps.append import request_bytes
 
-APPEND_BYTES: Final = (
-    4_000_000  # of a request; batches are joined up to this size, so that many shards send few requests
-)
-PAGE_BYTES: Final = (
-    32_000_000  # of state, with the sealed messages; Dataflow limits the size of a value and of a commit
-)
+# Bytes of a request. Batches are joined up to this size, so that many shards send few requests.
+APPEND_BYTES: Final = 4_000_000
+# Bytes of a page in state, with the sealed messages, below Dataflow's limits for a value and for a commit.
+PAGE_BYTES: Final = 32_000_000
 BAGS: Final = 64  # of a (table, shard); two pages share a bag only when some 600 MB to 1 GB wait
 _NUMBER: Final = struct.Struct(">q")
 _INDEX: Final = struct.Struct(">qqqqq")

@@ -39,9 +39,7 @@ from headrace.schemas.model import (
 from headrace.schemas.registry import Contract
 
 TABLE_DOC: Final = 16_384  # characters of a description: cloud.google.com/bigquery/quotas#all_tables
-PROVISION_MAKES: Final = (
-    "`headrace provision` makes tables and columns"  # the remedy for rows that do not fit the table
-)
+PROVISION_MAKES: Final = "`headrace provision` makes tables and columns"  # the remedy for rows that do not fit
 
 
 _MICROS = pa.timestamp("us")

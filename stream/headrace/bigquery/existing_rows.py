@@ -33,11 +33,11 @@ class StoredRows:
         self._not_content = _NOT_CONTENT | derived
 
     def is_empty(self) -> bool:
-        """Whether there is no row at all."""
+        """Return whether the table has no row at all."""
         return is_empty(self._client, self._table, "_event_time")
 
     def now(self) -> int:
-        """BigQuery's own time, in microseconds since 1970."""
+        """Return BigQuery's own time, in microseconds since 1970."""
         return service_time(self._client)
 
     def count(self, rows: pa.RecordBatch) -> int:
@@ -93,10 +93,10 @@ class Remembered(Protocol):
     """A table whose ids are remembered from a certain time on."""
 
     def is_empty(self) -> bool:
-        """Whether there is no row at all."""
+        """Return whether the table has no row at all."""
 
     def now(self) -> int:
-        """BigQuery's own time, in microseconds since 1970."""
+        """Return BigQuery's own time, in microseconds since 1970."""
 
 
 def remembered_since(table: Remembered) -> int:

@@ -161,9 +161,7 @@ def _wrong_transformations(registry: Registry) -> dict[str, ContractError]:
     faults = {}
     for contract in map(registry.latest, registry.subjects):
         if contract.transformations != Transformations():
-            from headrace.steps.transform import (
-                check_transformations,
-            )  # imports pyarrow and sqlglot, which few commands need
+            from headrace.steps.transform import check_transformations  # imports pyarrow and sqlglot
 
             try:
                 check_transformations(contract)
@@ -180,7 +178,7 @@ class _FileSource(PydanticBaseSettingsSource):
         self._profile = init_settings().get("profile")
 
     def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
-        """Unused: the file is read as a whole."""
+        """Return no value; this is unused, because the file is read as a whole."""
         return None, field_name, False
 
     def __call__(self) -> dict[str, Any]:

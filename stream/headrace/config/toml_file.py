@@ -95,9 +95,8 @@ class TomlFile:
             return model.model_validate(self.values)
         except ValidationError as error:
             found = error.errors(include_url=False, include_input=False)
-        first = min(
-            found, key=lambda each: each["type"] != "extra_forbidden"
-        )  # a misspelt key first; its correct spelling is reported as missing, too
+        # A misspelt key comes first, because its correct spelling is reported as missing, too.
+        first = min(found, key=lambda each: each["type"] != "extra_forbidden")
         key = tuple(map(str, first["loc"]))
         raise self.error(key, *_reason(first, key, model)) from None
 

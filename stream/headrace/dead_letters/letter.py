@@ -14,9 +14,7 @@ from headrace.schemas.envelope import EPOCH, from_micros, to_micros
 from headrace.schemas.numbers import read_whole
 from headrace.schemas.times import read_instant, without_finer
 
-FORWARDED: Final = (
-    "CloudPubSubDeadLetterSource"  # prefix of the attributes that Pub/Sub adds to messages that it forwards
-)
+FORWARDED: Final = "CloudPubSubDeadLetterSource"  # prefix of the attributes that Pub/Sub adds when it forwards
 _PIECE: Final = re.compile(r"([1-9][0-9]{0,3})/([1-9][0-9]{0,3})")
 _SUBSCRIPTION: Final = re.compile(r"(?:projects/[^/]+/subscriptions/)?headrace-([a-z][a-z0-9_]{2,99})")
 

@@ -19,9 +19,7 @@ FORMAT: Final = 3
 DAMAGED: Final = 0x0BAD  # in place of the format, so that a damaged journal is refused at every start
 BUSY_MILLISECONDS: Final = 5_000
 _WAL_BYTES: Final = 64 * 1024 * 1024
-_PAGE_BYTES: Final = (
-    16 * 1024
-)  # with pages of 4 KiB, the commits of a round (some hundred kilobytes) take a third longer
+_PAGE_BYTES: Final = 16 * 1024  # with 4 KiB, the commits of a round (some hundred kilobytes) take a third longer
 _SCHEMA: Final = """
     CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
     CREATE TABLE streams (target TEXT PRIMARY KEY, name TEXT NOT NULL, next_offset INTEGER NOT NULL) WITHOUT ROWID;

@@ -95,7 +95,7 @@ class SeenMessages:
         return {key: message for key, message, is_known in every if not is_known}
 
     def decide(self, batch: MicroBatch) -> Decision:
-        """Sort rows into fresh, duplicate and conflicting."""
+        """Decide which rows are new, duplicates or conflicts."""
         decision = self._seen.decide(batch, self._stored(batch))
         reached("looked_up")
         return decision

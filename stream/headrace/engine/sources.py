@@ -49,7 +49,7 @@ class Source(Protocol):
         """Record that these messages have their outcome. They need not be delivered again, but may be."""
 
     def wind_down(self) -> None:
-        """Fetch no more, because ``stop`` comes soon. Any thread may call it."""
+        """Fetch no more messages, because ``stop`` will be called soon. Any thread may call this."""
 
     def stop(self) -> None:
         """Return all messages that are held to their origin."""

@@ -84,9 +84,8 @@ def _missing(error: ImportError) -> str | None:
     if isinstance(error, ModuleNotFoundError):
         parts = (error.name or "").split(".")
         parents = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
-        below = (
-            each for each in _INSTALLED_BY if each.startswith(f"{error.name}.")
-        )  # e.g. google: nothing below it is installed
+        # For a missing parent such as google, of which nothing is installed, name a module below it.
+        below = (each for each in _INSTALLED_BY if each.startswith(f"{error.name}."))
         return next((each for each in parents if each in _INSTALLED_BY), next(below, None))
     found = _NOT_IN_PACKAGE.match(error.msg or "")  # `from google.cloud import x`: google.cloud exists without x
     module = f"{found[2]}.{found[1]}" if found else ""
