@@ -73,7 +73,7 @@ class _DecodeFn(beam.DoFn):
 
 @dataclass
 class Decode(beam.PTransform[Any, Any]):
-    """Turn lists of messages, each of one subject, into micro-batches; make dead letters of unreadable messages."""
+    """A transform of lists of messages, each of one subject, into micro-batches; unreadable ones are dead letters."""
 
     registry: Registry = field(repr=False)
     window: timedelta

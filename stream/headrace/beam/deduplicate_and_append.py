@@ -145,7 +145,7 @@ class WriteOutputs(NamedTuple):
 
 @dataclass
 class WriteRows(beam.PTransform[Any, Any]):
-    """Append each event once to its table; give each row an outcome."""
+    """A transform that appends each event once to its table, and gives each row an outcome."""
 
     options: WriteOptions
 

@@ -135,7 +135,7 @@ class DeduplicateOutputs(NamedTuple):
 
 @dataclass
 class DeduplicateForLoad(beam.PTransform[Any, Any]):
-    """Write new rows to the load's files; give each row an outcome."""
+    """A transform that writes new rows to the load's files, and gives each row an outcome."""
 
     options: LoadOptions
 

@@ -76,7 +76,7 @@ def _totals(tally: Tally) -> dict[str, int]:
 
 @dataclass
 class LoadTables(beam.PTransform[Any, Any]):
-    """Take (parts by subject, tallies), and write all of them after all earlier steps are done."""
+    """A transform of (parts by subject, tallies) that writes all of them after all earlier steps are done."""
 
     options: LoadOptions
     clock: Callable[[], int]

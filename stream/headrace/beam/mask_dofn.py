@@ -34,7 +34,7 @@ class _MaskFn(beam.DoFn):
 
 @dataclass
 class MaskPersonalData(beam.PTransform[Any, Any]):
-    """Mask personal data in the same stage as Decode, so that no unmasked value crosses a shuffle."""
+    """A transform that masks personal data in the stage of Decode, so that no unmasked value crosses a shuffle."""
 
     registry: Registry = field(repr=False)
     key: Key

@@ -32,7 +32,7 @@ class _PublishFn(beam.DoFn):
 
 @dataclass
 class PublishDeadLetters(beam.PTransform[Any, Any]):
-    """Publish every dead letter, and end the bundle only when each is confirmed."""
+    """A transform that publishes every dead letter, and ends the bundle only when each is confirmed."""
 
     topic: str
     sender: Sender

@@ -25,7 +25,10 @@ class _ReadFn(beam.DoFn):
 
 @dataclass
 class ReadFiles(beam.PTransform[Any, Any]):
-    """Read the files of *task* into lists of messages. Raises BackfillError for a file that cannot be backfilled."""
+    """A transform that reads the files of *task* into lists of messages.
+
+    It raises BackfillError for a file that cannot be backfilled.
+    """
 
     task: Task = field(repr=False)
 

@@ -28,7 +28,7 @@ def to_message(message: PubsubMessage, subject: str) -> Message:
 
 @dataclass
 class ReadSubscriptions(beam.PTransform[Any, Any]):
-    """Read each subject's subscription. The embedded engine uses ``headrace.engine.puller`` instead."""
+    """A transform that reads each subject's subscription. The embedded engine uses ``headrace.engine.puller``."""
 
     subscriptions: Mapping[str, str]
     batch_messages: int

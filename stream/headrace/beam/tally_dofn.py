@@ -107,7 +107,7 @@ class _TallyFn(AppendDoFn):
 
 @dataclass
 class AppendTallies(beam.PTransform[Any, Any]):
-    """Add up the waiting tallies of each subject, and append them."""
+    """A transform that adds up the waiting tallies of each subject, and appends them."""
 
     project: str
     table: str

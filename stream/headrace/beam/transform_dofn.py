@@ -57,7 +57,10 @@ class _TransformFn(beam.DoFn):
 
 @dataclass
 class TransformRows(beam.PTransform[Any, Any]):
-    """Filter rows and fill derived columns in the stage of Mask; make dead letters of failures, count dropped rows."""
+    """A transform that filters rows and fills derived columns, in the stage of Mask.
+
+    Failures become dead letters; dropped rows are counted.
+    """
 
     registry: Registry = field(repr=False)
     window: timedelta

@@ -41,7 +41,10 @@ class _WindowFn(beam.DoFn):
 
 @dataclass
 class AssignWindows(beam.PTransform[Any, Any]):
-    """Add each row's window without splitting the batch; make dead letters of rows too late or in the future."""
+    """A transform that adds each row's window without splitting the batch.
+
+    Rows that are too late or in the future become dead letters.
+    """
 
     registry: Registry = field(repr=False)
     window: timedelta

@@ -20,7 +20,7 @@ _DAY: Final = timedelta(days=1) // timedelta(microseconds=1)
 
 
 class Witness(NamedTuple):
-    """A written row, by id and event time in microseconds. While it is in the table, so are the other rows."""
+    """A written row, by id and event time in microseconds. Its presence shows that the table has not lost its rows."""
 
     event_id: str
     event_time: int

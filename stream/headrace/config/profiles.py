@@ -51,7 +51,7 @@ class Document:
         return self.file.place(key)
 
     def where(self, key: Key, profile: str | None) -> tuple[Key, str] | None:
-        """Return the full key and the place from which *key* has its value; None when the file lacks it."""
+        """Return the full key and the place from which *key* has its value, or None if the file lacks it."""
         candidates = [("profile", profile, *key), key] if profile else [key]
         found = next((each for each in candidates if _has(self.values, each)), None)
         return (found, self.place(found)) if found else None

@@ -31,7 +31,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class DecodedField:
-    """One value before the stop, at ``data[start:end]``; None if *hidden* gives a reason to hide it."""
+    """One value before the stop, at ``data[start:end]``. *hidden* is the reason to leave out *value*, or empty."""
 
     path: str
     start: int

@@ -61,7 +61,8 @@ def replay(
     Stop when a wait of *limit* is interrupted. Every letter that was sent is marked by then.
 
     Raises:
-        ReplayError: a topic is missing, forbidden, or unreachable for half a minute.
+        ReplayError: a topic is missing, or unreachable for half a minute.
+        PermissionDenied: a topic may not be published to.
         ArchiveError: letters that were sent cannot be marked.
     """
     run = _Run(made, context, operation, limit, progress)
