@@ -1,8 +1,9 @@
-"""This engine's claim on its subscriptions: taken, kept, lost or given back.
+"""The claim of this engine on its subscriptions, from start to end.
 
-A claim that has run out is stated again all the same, and then other claims are read: of this engine and one that took
-over, at least the later sees the other. An engine ends when it sees another that received messages since its own last
-statement. It also ends when its clock is wrong by more than a lease: its times would mislead people and the service.
+An engine also renews a claim that has run out, and then reads the other claims. So of this engine and one that took
+over, at least the later one sees the other. An engine ends when it sees another one that received messages after its
+own last statement. It also ends when its clock is wrong by more than a lease: its times would mislead people and the
+service.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from headrace.engine.subscription_claims import ClaimsSnapshot, EngineClaim, Sta
 from headrace.runtime.retry_policy import RETRYABLE
 
 FINALISED_AT_ONCE: Final = 10
-KEPT: Final = timedelta(hours=2)  # of older statements of an engine only the newest say something
+KEPT: Final = timedelta(hours=2)  # age of statements that are deleted if the same engine has newer ones
 _LOG = structlog.get_logger("headrace")
 _NEEDS: Final = (
     f"{ENGINES}: the job needs bigquery.jobs.create, bigquery.tables.getData and updateData on it; "
@@ -67,7 +68,7 @@ class ClaimKeeper:
         self._lease = timedelta(seconds=lease_seconds)
         self._lock = threading.Lock()
         self._announced: set[str] = set()
-        self._stated: frozenset[str] = frozenset()  # those of them that the last statement named
+        self._stated: frozenset[str] = frozenset()  # the streams in the last statement
         self._to_announce: SimpleQueue[str] = SimpleQueue()
         self._others: set[str] = set()
         self._first = 0
@@ -79,8 +80,8 @@ class ClaimKeeper:
     def take(self) -> None:
         """Claim the subscriptions, and fence off the engines that claimed them before.
 
-        When another journal's engine has received messages since this one did, the journal records that first: the
-        claim would hide it.
+        If the engine of another journal has received messages since this one did, the journal records that first,
+        because the claim would hide it.
 
         Raises:
             InUseError: another engine holds them.
@@ -121,19 +122,19 @@ class ClaimKeeper:
                 self._check(self._stated_at)
 
     def announce(self, stream: str) -> None:
-        """State the claim again, with *stream*; raises the service's error when that does not succeed.
+        """State the claim again, with *stream*; raise the error of the service if that fails.
 
-        Calls that arrive while another one states the claim wait for it, and state theirs together.
+        Calls that arrive while another thread states the claim wait for it, and are stated together.
         """
         self._to_announce.put(stream)
         with self._lock:
-            while not self._to_announce.empty():  # whoever holds the lock is the only one that gets
+            while not self._to_announce.empty():  # only the holder of the lock takes from this queue
                 self._announced.add(self._to_announce.get())
             if stream not in self._stated:
                 self._state()
 
     def renew(self) -> None:
-        """State the claim again, once there is one; raises the service's error when that does not succeed."""
+        """State the claim again if there is one; raise the error of the service if that fails."""
         with self._lock:
             if self._serving:
                 self._state()
@@ -141,7 +142,7 @@ class ClaimKeeper:
                 self._tidy()
 
     def release(self) -> None:
-        """Let other engines start at once; where rows are still open, they must close this engine's streams first."""
+        """Let other engines start at once. If rows are still open, they must finalise this engine's streams first."""
         with self._lock:
             if self._stated_at is None:
                 return
@@ -150,7 +151,7 @@ class ClaimKeeper:
                 now = self._claims.now()
                 if self._serving and now <= self._stated_at + self._lease:
                     self._say(now, now, serving=True, released=released)
-                else:  # another may have served meanwhile: this says nothing of who did
+                else:  # another engine may have served meanwhile, so this does not claim to serve
                     self._say(now, now, serving=False, released=True)
             except RETRYABLE as error:
                 _LOG.warning("claim_not_released", error=type(error).__name__)
@@ -161,9 +162,9 @@ class ClaimKeeper:
         return look
 
     def _refuse_old_copy(self, own: EngineClaim | None) -> None:
-        """Raise HaltError when the table has a statement of this engine that the journal does not know.
+        """Raise HaltError if the table has a statement of this engine that is not in the journal.
 
-        The journal commits each statement before it is made.
+        The journal commits the number of each statement before it is made.
         """
         stated = max(own.numbers.values(), default=0) if own is not None else 0
         known = self._journal.claims_stated()
@@ -183,16 +184,16 @@ class ClaimKeeper:
             )
 
     def _look_again_in_another_table(self) -> None:
-        """Raise FencedError when another engine started after the table of claims was made anew, and before this one
-        stated its claim in it: that engine found no claim."""
+        """Raise FencedError if the table of claims was replaced and another engine started before this one stated its
+        claim in the new table: that engine found no claim."""
         table = self._claims.identity()
         if table != self._table and self._stated_at is not None:
             self._check(self._stated_at)
             self._table = table
 
     def _taken_over(self, look: ClaimsSnapshot) -> list[str]:
-        """Return the tables whose messages another journal's engine has received since this one last served them, and
-        those last served so long ago that no statement is left."""
+        """Return the tables whose messages an engine of another journal has received since this one last served them,
+        and those last served so long ago that no statement is left."""
         last = look.own.served if look.own is not None else {}
         return [
             table
@@ -211,8 +212,8 @@ class ClaimKeeper:
         self._refuse_other_run(look.own)
 
     def _state(self) -> None:
-        """State the claim again. When it had run out, look for other engines first, and state only then that this one
-        serves: otherwise the next process would not see that another one did."""
+        """State the claim again. If it had run out, look for other engines first, and only then state that this one
+        serves: otherwise the next process would not see that another one served."""
         last, began = self._stated_at, self._elapsed()
         now = self._right_time()
         if self._serving and last is not None and now > last + self._lease:
@@ -243,7 +244,7 @@ class ClaimKeeper:
             self._retry.call(_NEEDS, lambda: self._say(now, now, serving=False, released=True))
 
     def _fence_off(self, other: EngineClaim) -> None:
-        """Finalise the streams of an engine that has not ended in good order: it may only be suspended."""
+        """Finalise the streams of an engine that did not release its claim: it may only be suspended."""
         if other.released:
             return
         with ThreadPoolExecutor(FINALISED_AT_ONCE, "fence") as threads:
@@ -254,8 +255,8 @@ class ClaimKeeper:
         self._retry.call(f"{stream}: it cannot be finalised", partial(self._streams.finalise, stream))
 
     def _tidy(self) -> None:
-        """Now and then delete old statements that newer ones replace: this engine's, which has settled its open rows
-        by then, and those of engines that it has fenced off."""
+        """Now and then delete old statements that newer ones replace: those of this engine, which has settled its open
+        rows by then, and those of engines that it has fenced off."""
         now = self._stated_at
         if now is None or (self._tidied_at is not None and now < self._tidied_at + KEPT / 2):
             return

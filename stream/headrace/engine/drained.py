@@ -1,4 +1,4 @@
-"""Up to when one subscription is drained: nothing that was published before then waits in it."""
+"""The publish time up to which one subscription is drained: no older message waits in it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from headrace.pubsub.job_subscription import Difference
 
 
 class Drained:
-    """What empty pulls and looks at the subscription say of it. Thread-safe by the lock of its puller."""
+    """The conclusion from empty pulls and from looks at the subscription. Thread-safe by the lock of its puller."""
 
     def __init__(self, calls: Subscription, continuity: Continuity) -> None:
         self._calls = calls
@@ -29,20 +29,21 @@ class Drained:
 
     @property
     def until(self) -> int:
-        """All that was published before then was delivered, in microseconds; 0 when that is not known.
+        """The publish time, in microseconds, before which every message was delivered; 0 if it is not known.
 
-        Pulls must have found nothing for as long as somebody who died may still hold messages.
+        Pulls must have found nothing for as long as a dead process may still hold messages.
         """
         return self._until if self._continuity.unbroken else 0
 
     def note_messages(self) -> None:
-        """Messages came, or were handed back: it is not empty."""
+        """Record that messages came or were handed back, so the subscription is not empty."""
         self._empty_since = 0
 
     def note_empty(self, began: int, lease_seconds: float) -> None:
-        """A pull that *began* then found nothing, or Pub/Sub did not answer: asked now and then, it says which.
+        """Record that a pull, which *began* at that time in microseconds, found nothing.
 
-        Raises what the client raises.
+        Pub/Sub also answers so when it has lost the subscription, so now and then this looks at the subscription.
+        Raises the errors of the client.
         """
         wait = int(lease_seconds * 1_000_000)
         self._empty_since = self._empty_since or began
@@ -52,17 +53,17 @@ class Drained:
                 self._until = began - wait
 
     def note_missing(self) -> None:
-        """The subscription does not exist."""
+        """Record that the subscription does not exist."""
         self._continuity.record_missing()
 
     def describe(self) -> tuple[pubsub.Subscription, list[Difference]]:
-        """Return the subscription as it is, and what is wrong with it. Raises what the client raises."""
+        """Return the subscription, and its differences from what the job needs. Raises the errors of the client."""
         asked_at = time.time_ns() // 1000
         found = self._calls.describe()
         return found, self._continuity.record(found, asked_at)
 
     def look(self) -> list[str]:
-        """Look at the subscription; return what is wrong with it, and the remedies. Raises what the client raises."""
+        """Look at the subscription, and return its problems with their remedies. Raises the errors of the client."""
         try:
             _, wrong = self.describe()
         except NotFound:
@@ -70,5 +71,5 @@ class Drained:
         return [f"{self._calls.name}: {each.found}; {each.remedy}" for each in wrong]
 
     def settle_gaps(self, commit: Callable[[Gap], None]) -> None:
-        """Give each time from which messages may be missing to *commit*, which makes it durable."""
+        """Pass each interval in which messages may be missing to *commit*, which stores it."""
         self._continuity.settle_gaps(commit)

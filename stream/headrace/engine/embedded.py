@@ -1,4 +1,4 @@
-"""The job in one process: the subjects, the loop of tallies, and the claim that keeps other engines away."""
+"""The whole job in one process: the loops of subjects, the loop of tallies, and the claim against other engines."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _LOG = structlog.get_logger("headrace")
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the engine is: messages pulled, and messages whose outcome is durable and acknowledged."""
+    """The numbers of messages that the engine has pulled, and of those that it has settled and acknowledged."""
 
     received: int = 0
     acknowledged: int = 0
@@ -44,7 +44,7 @@ class Progress:
 
 @dataclass
 class Embedded:
-    """One run of the job. *stop* drains: what was taken in is finished and acknowledged, then ``run`` returns."""
+    """One run of the job. Setting *stop* drains it: pulled messages are settled, then ``run`` returns."""
 
     job: Job
     names: Names
@@ -58,7 +58,7 @@ class Embedded:
     look_seconds: float = LOOK_SECONDS
     witness_seconds: float = WITNESS_SECONDS
     stop: threading.Event = field(default_factory=threading.Event)
-    once: bool = False  # of finite sources: any error ends it, for somebody waits for the end
+    once: bool = False  # for finite sources: any error ends the run, because a command waits for its end
     on_progress: Callable[[Progress], None] = lambda progress: None
 
     def __post_init__(self) -> None:
@@ -91,12 +91,12 @@ class Embedded:
 
     @property
     def progress(self) -> Progress:
-        """How far all subjects are together."""
+        """The progress of all subjects together."""
         counts = [status.counts for status in self.status.subjects.values()]
         return Progress(*(sum(each.get(name, 0) for each in counts) for name in ("received", "acknowledged")))
 
     def check_claim(self) -> None:
-        """FencedError when another engine has taken over since this one last stated its claim."""
+        """Raise FencedError if another engine has taken over since this one last stated its claim."""
         self._claim_keeper.check()
 
     def run(self) -> None:
@@ -137,7 +137,7 @@ class Embedded:
         reached("drained")
 
     def _check_dataset(self) -> None:
-        """A journal speaks of tables by their names in one dataset: what is open in it must not land in another."""
+        """Raise JournalError if the journal belongs to another dataset: its open rows must not be written here."""
         own = self.names.table("")
         names = [each.split(" ")[0].rsplit(".", 2) for each in self.journal.identities()]
         tables = [f"projects/{project}/datasets/{dataset}/tables/{table}" for project, dataset, table in names]
@@ -226,18 +226,18 @@ class Embedded:
             self.stop.set()
 
     def _renew_on(self) -> None:
-        """Keep both leases until the engine has ended, and now and then no more connections than are needed."""
+        """Renew both leases until the engine has ended, and close connections that are not in use."""
         while not self._finished.wait(self.lease_seconds / 3):
             self.clients.streams.close_idle()
             try:
                 with self.journal.transaction():
                     self.journal.lease.renew(self.job.clock(), self.lease_seconds)
                 self._claim_keeper.renew()
-            except RETRYABLE as error:  # a full disk among them: it is for the loops to say, and to wait for
+            except RETRYABLE as error:  # also a full disk: the loops report it and wait
                 _LOG.warning("claim_not_renewed", error=type(error).__name__)
 
 
-# After one of these the engine states nothing more: the claim is not its own, or the journal cannot be believed.
+# After one of these the engine makes no more statements: it lost its claim, or its journal cannot be trusted.
 _UNCLEAR: Final = (InUseError, FencedError, HaltError, JournalError)
 _CLAIM: Final = "claim"
 _TALLIES: Final = "tallies"

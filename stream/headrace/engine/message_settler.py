@@ -65,7 +65,7 @@ class MessageSettler:
         )
 
     def settle(self, messages: Mapping[bytes, Message], prepared: Prepared) -> None:
-        """Settle messages, by their receipts, as they were prepared."""
+        """Give each message its outcome and commit it. *messages* are keyed by their receipts."""
         receipts, self._messages = list(messages), list(messages.values())
         self._publish(prepared.letters)
         batch = None if prepared.batch is None else with_receipts(prepared.batch, receipts)
@@ -79,10 +79,10 @@ class MessageSettler:
         self._seen.turn_when_due()
 
     def _settle_rows(self, batch: MicroBatch, receipts: bytes, tallies: Sequence[Tally]) -> None:
-        """Decide on each row and settle it; *receipts* and *tallies* are of messages that gave none.
+        """Decide on each row and settle it. *receipts* and *tallies* belong to messages without a row.
 
-        A row that conflicts with another of the same batch waits until that one is written: had it been dead-lettered
-        before, and the two come again in another order, it would be written too.
+        A row that conflicts with another one of the same batch waits until that one is written. If it became a dead
+        letter before, and both messages came again in another order, it would be written too.
         """
         decision = self._seen.decide(batch)
         waiting = set(decision.same_batch_conflicts)
@@ -104,7 +104,7 @@ class MessageSettler:
             self._settle_rows(batch.take(sorted(waiting)), b"", [])
 
     def _settle(self, parts: Sequence[MicroBatch], receipts: bytes, tallies: Sequence[Tally]) -> None:
-        """Commit what is settled already with the first part, then write part after part."""
+        """Write part after part. The first commit includes *receipts* and *tallies*, which are settled already."""
 
         def also(transaction: Transaction) -> None:
             self._seen.settle(transaction, receipts)
@@ -123,7 +123,7 @@ class MessageSettler:
         reached("committed")
 
     def prepare_commit(self, notes: pa.RecordBatch, rows: pa.RecordBatch) -> CommitHook:
-        """Return a function to call inside the transaction that records these rows: it remembers and counts them."""
+        """Return a function that remembers and counts these rows, to call in the transaction that records them."""
         batch = MicroBatch(self._subject, rows, notes, b"")
         remember = self._seen.prepare_commit(batch)
         window = self._job.window
@@ -142,10 +142,10 @@ class MessageSettler:
         return note
 
     def refuse(self, pending: PendingBatch, refused: Mapping[int, str]) -> Callable[[Transaction], None]:
-        """Publish dead letters of refused rows, and give what counts them.
+        """Publish dead letters for refused rows, and return a function that counts them.
 
-        Rows that an earlier process committed are only taken back: their messages were never acknowledged, so they
-        come again, and are refused with the message at hand.
+        Rows that an earlier process committed are only removed: their messages were not acknowledged, so they come
+        again and are refused then.
         """
         if not self._messages:
             return _nothing
@@ -162,15 +162,15 @@ class MessageSettler:
         return also
 
     def stored(self, rows: pa.RecordBatch) -> Sequence[int]:
-        """Give the indexes of rows whose id the table holds."""
+        """Return the indexes of rows whose id is in the table."""
         return self._table.stored(rows)
 
     def is_replaced(self) -> bool:
-        """Whether the table is another one; then what was remembered of it is forgotten."""
+        """Return whether the table was replaced, and forget what was remembered of it if so."""
         return self._table.is_replaced()
 
     def schema_mismatches(self) -> Sequence[str]:
-        """Name the differences between the table and the contract."""
+        """Return the differences between the table and the contract."""
         return self._table.schema_mismatches()
 
     def _publish(self, letters: Sequence[DeadLetter]) -> None:
@@ -178,9 +178,9 @@ class MessageSettler:
             return
         topic, now = self._job.dead_letter_topic, datetime.now(UTC)
         need = f"{topic}: the job needs roles/pubsub.publisher on it; `headrace provision` makes it"
-        while wrong := self._status.in_the_way.get(LETTERS):  # nobody would keep what is published now
+        while wrong := self._status.in_the_way.get(LETTERS):  # the dead letters would be lost
             self._retry.wait(wrong)
-        for request in letter_requests(letters, self._job.sender, now):  # what is confirmed is not sent again
+        for request in letter_requests(letters, self._job.sender, now):  # confirmed requests are not sent again
             self._retry.call(need, partial(publish_request, self._publisher, topic, request))
         for letter in letters:
             self._status.refuse(letter.reason, 1)
@@ -194,12 +194,12 @@ class MessageSettler:
 
 
 def _tally(transaction: Transaction, tallies: Sequence[Tally]) -> None:
-    if tallies:  # which are added up when they are appended
+    if tallies:  # equal keys are added up when they are appended
         transaction.tally(to_ipc(pa.concat_batches([tally.counts for tally in tallies])))
 
 
 def _receipts_without_rows(batch: MicroBatch | None, receipts: Sequence[bytes]) -> bytes:
-    """The receipts of messages that gave no row, packed."""
+    """Return the packed receipts of messages without a row."""
     if batch is None:
         return b"".join(receipts)
     if len(batch) == len(receipts):
@@ -209,4 +209,4 @@ def _receipts_without_rows(batch: MicroBatch | None, receipts: Sequence[bytes]) 
 
 
 def _nothing(transaction: Transaction) -> None:
-    """Add nothing to a commit."""
+    """Add nothing to the commit."""

@@ -26,23 +26,24 @@ from headrace.runtime.retry_policy import RETRYABLE
 PULL_MESSAGES: Final = 1000
 PULLS: Final = 6  # under way at a time while each brings MANY: one is waited for, another is read
 MANY: Final = 100  # messages of one Pull that say there are more; the emulator never gives more
-# An empty Pull would block for minutes, and SIGTERM with it. The emulator answers an empty one a second before it must.
+# An empty Pull would block for minutes, and delay a stop. The emulator answers an empty one a second earlier.
 PULL_SECONDS: Final = 2.0
 
 
 class _Asking(Enum):
-    """What becomes of the one pull that is always under way while there is room."""
+    """State of the pull that is always under way while there is room."""
 
     WANTED = auto()
     UNDER_WAY = auto()
-    ENDED = auto()  # with nothing, or an error: to be looked at before the next
+    ENDED = auto()  # with nothing, or an error, which is handled before the next one begins
 
 
 @dataclass(eq=False, slots=True)
 class _UnderWay:
-    """One pull: *along* when it is one of those beside the one that is always under way; *began* in microseconds.
+    """One pull that has not ended.
 
-    One that *lasts* is ended when it is in the way; others are waited for, so that what they bring is handed back.
+    *along*: it is an additional pull, beside the one that is always under way. *began* is in microseconds. A stop
+    cancels a pull that *lasts*, and waits for the others, so that their messages are handed back.
     """
 
     along: bool
@@ -53,12 +54,12 @@ class _UnderWay:
 
 
 class Puller:
-    """Pulls one subject ahead of its loop. What waits is bounded, so a slow sink leaves the backlog in Pub/Sub.
+    """Pulls one subject ahead of its loop. Its buffer is bounded, so a slow table leaves the backlog in Pub/Sub.
 
-    Unary Pull: StreamingPull manages an eighth of its rate in Python and has stopped silently before. One pull is
-    always under way; others are as well while there is much. None of them keeps a thread: what comes is taken by
-    gRPC's, and tasks of the scheduler see to leases and to what is in the way. Once a pull has found nothing, the next
-    ones may last *idle_seconds*. *along* lets so many pulls be under way beside the first ones of all who share it.
+    It uses unary Pull, because StreamingPull reaches an eighth of its rate in Python and has stopped without an error.
+    One pull is always under way, and additional ones while there are many messages. No pull occupies a thread: threads
+    of gRPC receive the messages, and tasks of the scheduler renew leases and handle errors. After an empty pull, the
+    next ones may last *idle_seconds*. *along* limits the additional pulls of all pullers that share it.
     """
 
     finite = False
@@ -96,12 +97,14 @@ class Puller:
 
     @property
     def needs(self) -> str:
-        """Whom to ask for what when pulling fails."""
+        """The permission that pulling needs, and its remedy."""
         return f"{self._calls.name}: the job needs pubsub.subscriptions.consume on it; `headrace provision` makes it"
 
     def start(self, scheduler: Scheduler, wake: Wake) -> None:
-        """Begin to pull and to keep leases, with two tasks of *scheduler*; again, after a stop. *wake* is called when
-        there is something to take."""
+        """Begin to pull and to renew leases, with two tasks of *scheduler*; also after a stop.
+
+        *wake* is called when there is something to take.
+        """
         self._stop.clear()
         self._drained.note_messages()  # what was handed back is waiting again
         self._many = self._is_winding_down = False
@@ -111,10 +114,10 @@ class Puller:
         self._wake = scheduler.spawn(lambda _: self._guarded(self._pull_on()))
 
     def take(self, at_most: int, wait_seconds: float | None) -> list[Pulled]:
-        """Take what has arrived, up to about *at_most* messages; waits up to *wait_seconds* for the first.
+        """Take arrived messages, up to about *at_most*; wait up to *wait_seconds* for the first.
 
-        The faster messages come, the more are taken together: the first waits for others, but not for long. Who is busy
-        waits for nothing (None), and gets none of too few. Raises what made pulling impossible.
+        The faster messages come, the more are taken together: the first waits a short time for others. With None
+        this does not wait, and returns nothing while there are few. Raises the error that made pulling impossible.
         """
         with self._changed:
             if wait_seconds:
@@ -133,28 +136,28 @@ class Puller:
 
     @property
     def drained_at(self) -> int:
-        """All that was published before then has been settled, as far as pulling shows; microseconds, or 0."""
+        """The publish time, in microseconds, before which every message is settled; 0 if it is not known."""
         with self._changed:
             return 0 if self._leases.held else self._drained.until
 
     def look(self) -> list[str]:
-        """Look at the subscription; return what is wrong with it, and the remedies."""
+        """Look at the subscription, and return its problems with their remedies."""
         return self._drained.look()
 
     def settle_gaps(self, commit: Callable[[Gap], None]) -> None:
-        """Give each time from which messages may be missing to *commit*, which makes it durable."""
+        """Pass each interval in which messages may be missing to *commit*, which stores it."""
         self._drained.settle_gaps(commit)
 
     def acknowledge(self, pulled: Iterable[Pulled]) -> None:
-        """Acknowledge messages whose outcome is durable. An acknowledgement that gets lost means redelivery."""
+        """Acknowledge messages whose outcome is committed. A lost acknowledgement leads to redelivery."""
         self._leases.acknowledge(pulled)
 
     def hand_back(self, pulled: Iterable[Pulled]) -> None:
-        """Let Pub/Sub deliver these again at once."""
+        """Make Pub/Sub deliver these again at once."""
         self._leases.hand_back(pulled)
 
     def sample(self, at_most: int) -> list[Message]:
-        """Pull a few messages to look at while pulling is stopped, and hand them back; none when none is there."""
+        """Return a few messages, and hand them back, while pulling is stopped."""
         try:
             pulled = read_pulled(self._subject, self._calls.pull(at_most, PULL_SECONDS), 0.0)
         except DeadlineExceeded:
@@ -163,7 +166,7 @@ class Puller:
         return pulled.messages
 
     def wind_down(self) -> None:
-        """Begin no more pulls, and end those that may last: it will be told to stop soon."""
+        """Begin no more pulls, and cancel those that last, because a stop follows soon."""
         with self._changed:
             self._is_winding_down = True
             lasting = [each.pull for each in self._under_way if each.lasts and each.pull is not None]
@@ -171,7 +174,7 @@ class Puller:
             pull.cancel()
 
     def stop(self) -> None:
-        """Stop pulling and hand back all that is held."""
+        """Stop pulling, and hand back every message that is held."""
         self._stop.set()
         self.wind_down()
         self._wake()
@@ -187,14 +190,14 @@ class Puller:
             yield from steps
         except StoppedError:
             pass
-        except BaseException as error:  # take() raises it in the loop's thread
+        except BaseException as error:  # take() raises it in the thread of the loop
             failure = error
         with self._changed:
             self._tasks -= 1
             self._fail(failure)
 
     def _pull_on(self) -> Steps[None]:
-        """Say what is in the way of pulls, and find out when there is nothing."""
+        """Handle the end of pulls: report errors, and note when the subscription is drained."""
         self._leases.seconds = yield from self._retry.call_as_steps(self.needs, self._ack_seconds)
         while not self._stop.is_set():
             try:
@@ -212,17 +215,17 @@ class Puller:
             yield self._leases.renew()
 
     def _fail(self, failure: BaseException | None) -> None:
-        """Give the loop what made pulling impossible, if anything did; who calls holds the lock."""
+        """Pass the error that made pulling impossible, if any, to the loop. The caller holds the lock."""
         self.failure = self.failure or failure
         self._changed.notify_all()
         self._wake_loop()
 
     def _ack_seconds(self) -> float:
-        """How long a message is held when nobody says otherwise."""
+        """Return the ack deadline of the subscription, in seconds."""
         return float(self._drained.describe()[0].ack_deadline_seconds or 10)
 
     def _ask(self) -> None:
-        """Begin the pulls that are wanted and have room; who calls holds the lock."""
+        """Begin the pulls that are wanted and have room. The caller holds the lock."""
         if self._is_winding_down or self.failure or self._asking is _Asking.ENDED or not self._buffer.has_room:
             return
         if self._asking is _Asking.WANTED:
@@ -240,14 +243,14 @@ class Puller:
         self._under_way.add(each)
         try:
             each.pull = self._calls.begin_pull(PULL_MESSAGES, seconds, lambda pull: self._answered(each, pull))
-        except ValueError as error:  # gRPC's for a closed channel: nothing will answer, so nobody may wait for it
+        except ValueError as error:  # of gRPC, for a closed channel: no answer will come, so nothing may wait for it
             self._under_way.discard(each)
             if along:
                 self._along.release()
             self._fail(error)
 
     def _answered(self, each: _UnderWay, pull: Pull) -> None:
-        """Hold what a pull brought; in a thread of gRPC's, which must not wait for anything."""
+        """Hold the messages of a pull. This runs in a thread of gRPC, which must not wait."""
         failure: BaseException | None = None
         pulled, error = Pulled([], [], 0.0), None
         try:
@@ -274,9 +277,9 @@ class Puller:
                 self._changed.notify_all()
 
     def _note_end(self, each: _UnderWay, error: GoogleAPICallError | None, is_any: bool) -> None:
-        """What is in the way of the pull that is always under way is to be said; and an empty one may say something.
+        """Note the end of the pull that is always under way, so that its error or its emptiness is handled.
 
-        Of those along with it nothing is said, but while they are under way, an empty one says nothing either.
+        While additional pulls are under way, an empty pull proves nothing: they may have taken the messages.
         """
         if error is None and (is_any or self._under_way):
             self._retry.recovered()
@@ -295,7 +298,7 @@ class Puller:
         self._wake_loop()
 
     def _look_at_what_ended(self) -> None:
-        """Raise the error of the pull that ended, if it had one; otherwise it found nothing."""
+        """Raise the error of the pull that ended, if it had one; otherwise note that it was empty."""
         with self._changed:
             ended, self._ended = self._ended, None
         if ended is None:
@@ -312,4 +315,4 @@ class Puller:
 
 
 def _nobody() -> None:
-    """Nobody waits yet."""
+    """Wake nobody: no task was started yet."""

@@ -1,4 +1,4 @@
-"""One subject from its source to its table: take, prepare, settle, acknowledge; round over round."""
+"""One subject from its source to its table, in rounds: take, prepare, settle, acknowledge."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from headrace.runtime.failpoints import reached
 class SubjectLoop:
     """Runs one subject until *stop*.
 
-    Its steps alone use the table and the settler; of the stages that run beside them one touches nothing but the
-    preparer, the other nothing but the source.
+    Only its own steps use the table and the settler. Of the two stages beside them, one uses only the preparer and the
+    other only the source.
 
-    *begins_at*, in monotonic seconds, is when there is time to look at what the table holds.
+    *begins_at*, in monotonic seconds, is the time at which an idle subject loads what it remembers of its table.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class SubjectLoop:
         self._status = status
         self._stop = stop
         self._round_messages = round_messages
-        self._left: Round | None = None  # what the round that was prepared last had no room for; taken next
+        self._left: Round | None = None  # messages without room in the last prepared round; taken next
         retry = RetryPolicy("write", status, stop, clients.make_room)
         self._table = SubjectTable(
             job,
@@ -84,16 +84,22 @@ class SubjectLoop:
         self.has_begun = False
 
     def complete_until(self) -> int:
-        """Up to which publish time all has its outcome, in microseconds; 0 when not known. Any thread may ask."""
+        """Return the publish time, in microseconds, up to which every message has its outcome; 0 if not known.
+
+        Thread-safe.
+        """
         if self._status.resources_right and self.has_begun:
             self._complete_until = max(self._complete_until, self.source.drained_at)
-        if self._complete_until:  # it began anew after an error, and all that was published has its outcome by now
+        if self._complete_until:  # the subject has recovered from an error: every message has its outcome
             self._status.unblock(FAILED)
         return self._complete_until
 
     def recover(self) -> Steps[None]:
-        """Settle what an earlier process left open. Where nothing is open, all that is seen is that there is a table:
-        what it holds is asked for when there is time, or when the first messages have come."""
+        """Settle the batches that an earlier process left open.
+
+        Without such a batch, only check that the table exists. Its memory is loaded later, when there is time or when the
+        first messages come.
+        """
         table = self._table.name
         is_open = self.source.finite or self._journal.is_taken_over(table) or self._journal.pending(table)
         change = yield from self._table.look_as_steps(ask_for_rows=bool(is_open))
@@ -103,12 +109,12 @@ class SubjectLoop:
         yield 0.0
 
     def _begin_once(self) -> None:
-        """Know what the table holds: before the first messages are taken."""
+        """Load the memory of the table before the first messages are taken."""
         if not self.has_begun:
             self._begin(self._table.look())
 
     def _begin(self, change: Change | None) -> None:
-        """Load what the journal remembers of the table as it is, and settle what was left open."""
+        """Load the memory of the table, and settle the batches that were left open."""
         taken_over = self._journal.is_taken_over(self._table.name)
         if change is None:
             self._table.seen.recall(taken_over)
@@ -121,7 +127,7 @@ class SubjectLoop:
         self.has_begun = True
 
     def _follow_table(self) -> None:
-        """Go on with the table as it is now, when it is seen to be another one: when that was long ago, look again."""
+        """Continue with the new table if it was replaced; look at it again if the last look was long ago."""
         if self.watch.is_overdue:
             self.watch.watch()
         if self.watch.is_change_open and self._table.is_replaced():
@@ -144,12 +150,12 @@ class SubjectLoop:
         return pipeline.run(self._stop.is_set)
 
     def _take(self, in_hand: Round | None) -> Round | None:
-        """The next round, if there is one."""
+        """Return the next round, if there is one."""
         if self._left is not None:
             left, self._left = self._left, None
             return left
         if in_hand is not None and self.source.finite:
-            return None  # it may stop the engine, and a stopped engine does not retry
+            return None  # the end of the source may stop the engine, and a stopped engine does not retry
         pulled = self.source.take(self._round_messages, None if in_hand else 0.0)
         if not pulled:
             return None
@@ -160,7 +166,7 @@ class SubjectLoop:
         return next_round(pulled, self._table.seen.unsettled, in_hand)
 
     def _rest(self) -> float | None:
-        """Do what there is time for; how long to wait until there is."""
+        """Do the work of idle times; return the seconds until there is more, or None."""
         left = 0.0 if self.has_begun else self._begins_at - time.monotonic()
         if left > 0:
             return left

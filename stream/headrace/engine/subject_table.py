@@ -1,4 +1,4 @@
-"""One subject's table: what the job remembers of it, and what is forgotten when it is another one than before."""
+"""One subject's table: the memory of its rows, which is dropped when the table was replaced."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from headrace.job import Job
 
 
 class SubjectTable:
-    """The table of one subject, the messages that were seen for it, and the watch on its identity.
+    """The table of one subject, the messages seen for it, and the watch on its identity.
 
-    *finite*: the source is a file, whose lines are passed over once they are written.
+    *finite*: the source is a file; its written lines are skipped. *changed* is called when the table was replaced.
     """
 
     def __init__(
@@ -68,18 +68,18 @@ class SubjectTable:
         self.watch = TableWatch(self.name, sql, journal=journal, client=client, status=status, changed=changed)
 
     def look(self) -> Change | None:
-        """Look whether it is the table that the journal knows, with its rows; waits until BigQuery answers."""
+        """Return how the table differs from the one in the journal, if it does; wait until BigQuery answers."""
         return self._retry.call(self._needs, self.watch.look)
 
     def look_as_steps(self, ask_for_rows: bool) -> Steps[Change | None]:
-        """Look as :meth:`look` does, giving way to others while BigQuery does not answer."""
+        """Do the same as steps of a task, which lets other tasks run while BigQuery does not answer."""
         return self._retry.call_as_steps(self._needs, lambda: self.watch.look(ask_for_rows=ask_for_rows))
 
     def is_replaced(self) -> bool:
-        """Look whether the table is another one, or lost rows; then what is remembered of it is forgotten.
+        """Return whether the table was replaced or lost rows, and forget what was remembered of it if so.
 
         Raises:
-            TableReplacedError: lines of a file were written to the former one and are passed over, so all begins anew.
+            TableReplacedError: lines of a file were written to the former table, so the backfill has to begin again.
         """
         change = self.look()
         if change is None:
@@ -94,7 +94,7 @@ class SubjectTable:
         return True
 
     def adopt(self, change: Change) -> None:
-        """Forget what was remembered of the table before *change*, and count the rows that went with it as lost."""
+        """Forget what was remembered of the table before *change*, and count its removed rows as lost."""
         identity, now = self.watch.identity, self._job.clock()
 
         def note(transaction: Transaction) -> None:
@@ -102,7 +102,7 @@ class SubjectTable:
                 case Change.REPLACED:
                     if lost := transaction.replace_table(self.name, identity):
                         transaction.tally(to_ipc(tally_lost(self._subject, lost, now, self._job.window).counts))
-                case Change.NEW | Change.EMPTIED:  # nobody knows how many rows are left of it
+                case Change.NEW | Change.EMPTIED:  # the number of remaining rows is not known
                     transaction.identify(self.name, identity)
                 case _:
                     assert_never(change)
@@ -111,9 +111,9 @@ class SubjectTable:
         self.watch.adopted(change)
 
     def stored(self, rows: pa.RecordBatch) -> Sequence[int]:
-        """Give the indexes of rows whose id the table holds."""
+        """Return the indexes of rows whose id is in the table."""
         return self._stored_rows.find(rows)
 
     def schema_mismatches(self) -> Sequence[str]:
-        """Name the differences between the table and the contract."""
+        """Return the differences between the table and the contract."""
         return self._stored_rows.schema_mismatches(self._columns)

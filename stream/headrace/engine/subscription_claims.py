@@ -1,5 +1,5 @@
-"""Claims of engines on subscriptions, as rows of the table ``headrace_engines``: engines with different journals find
-each other there.
+"""Claims of engines on subscriptions: rows of the table ``headrace_engines``, where engines with different journals
+find each other.
 
 An engine appends its claim before it looks for others, so of two that start at once at least one sees the other; an
 engine that sees another withdraws. A claim names the streams that its engine appends to. When it has run out, the next
@@ -44,11 +44,11 @@ class EngineClaim:
     numbers: Mapping[str, int]
 
     def is_live(self, now: datetime) -> bool:
-        """Whether it may still append."""
+        """Return whether the engine may still append."""
         return not self.released and self.until > now
 
     def served_since(self, moments: Mapping[str, datetime]) -> bool:
-        """Whether it has received messages of one of these subscriptions after the moment beside it."""
+        """Return whether the engine has received messages of one of these subscriptions after the given moment."""
         return any(moment > moments[name] for name, moment in self.served.items() if name in moments)
 
 
@@ -62,7 +62,7 @@ class ClaimsSnapshot(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement of this engine. Released and not *serving* withdraws: the one before this start holds again."""
+    """One statement of this engine. A released one that is not *serving* withdraws the claim of this start."""
 
     number: int
     stated_at: datetime
@@ -73,8 +73,10 @@ class Statement:
 
 
 class SubscriptionClaims:
-    """The table of claims, for the engine whose journal is *engine*; *run* names this process. Each method raises the
-    service's error."""
+    """The table of claims, for the engine whose journal is *engine*; *run* names this process.
+
+    Each method raises the errors of the service.
+    """
 
     def __init__(
         self,
@@ -98,15 +100,15 @@ class SubscriptionClaims:
         self._streams = streams
 
     def now(self) -> datetime:
-        """BigQuery's time."""
+        """Return BigQuery's time."""
         return from_micros(service_time(self._client))
 
     def identity(self) -> str:
-        """Which table the claims are in; raises what the client raises."""
+        """Return the identity of the table of claims, which changes when the table is replaced."""
         return look_at_table(self._client, self._sql).identity
 
     def state(self, said: Statement) -> None:
-        """Append what this engine claims."""
+        """Append a statement of this engine."""
         row = {
             "engine": self._engine,
             "run": self._run,

@@ -1,4 +1,4 @@
-"""One table's rows, each appended exactly once: committed, appended, and what became of them committed again.
+"""Appending each row of one table exactly once: commit the rows, append them, commit the outcome.
 
 Only the first batch of a table's queue is appended, at the next offset of the table's stream. So after a lost answer
 the same bytes are sent to the same offset again, also by the next process. A stream is replaced only after it was
@@ -54,19 +54,19 @@ class TableWriter:
         self._fence = fence
         self._reached = reached
         self._queue: deque[PendingBatch] = deque()
-        self._stream = ""  # as the journal names it: opened by an earlier process as long as it is not our own
+        self._stream = ""  # as in the journal; opened by an earlier process unless *_is_own*
         self._offset = 0
         self._is_own = False
 
     def recover(self, taken_over: bool = False, replaced: bool = False) -> None:
         """Settle the batches that an earlier process left open.
 
-        A stream of our own is opened with the first rows: with many tables, most get none for a while, and a start
-        would wait for all their streams.
+        A new stream is opened with the first rows. With many tables, most get no rows for a while, and a start would
+        wait for all their streams.
 
-        *replaced*: the table is another one, so the open rows are looked up in it. *taken_over*: another journal's
-        engine has received the same messages since. Batches that were committed here and not written are then taken
-        back: they were never acknowledged, so the other engine has written them, or they come again.
+        *replaced*: the table was replaced, so the open rows are looked up in the new one. *taken_over*: the engine of
+        another journal has received the same messages since. Committed batches that are not written are removed then:
+        their messages were not acknowledged, so the other engine has written them, or they come again.
 
         Raises:
             HaltError: the old stream does not hold what was committed.
@@ -83,14 +83,14 @@ class TableWriter:
         self._reached("recovered")
 
     def reopen(self) -> None:
-        """Go on in a new stream, because the table is another one; nothing may be queued."""
+        """Continue in a new stream, because the table was replaced. The queue must be empty."""
         if self._stream:
             self._replace_stream(replaced=True)
 
     def write(self, rows: pa.RecordBatch, notes: pa.RecordBatch, also: Callable[[Transaction], None]) -> None:
-        """Commit *rows* with what *also* notes, append them, and return when each is written or refused."""
+        """Commit *rows* together with *also*, append them, and return when each is written or refused."""
         if rows.num_rows and not self._is_own:
-            self._replace_stream()  # before these are queued: the former stream's count says nothing of them
+            self._replace_stream()  # before these rows are queued: the former stream cannot have them
 
         def commit() -> PendingBatch | None:
             self._reached("before_commit")
@@ -127,13 +127,13 @@ class TableWriter:
                     if not self._arrived_late(pending):
                         self._narrow(pending)
                 case AppendResult.STREAM_GONE:
-                    if not self._offset:  # nothing was ever written to it: do not go round in circles
+                    if not self._offset:  # the stream is new: another one would not help
                         self._retry.wait(self._needs("a new stream takes no rows"))
-                    self._fence.check()  # was it finalised by another engine that took over?
+                    self._fence.check()  # another engine that took over finalises streams
                     self._replace_stream(replaced=self._is_replaced())
                 case AppendResult.BLOCKED:
                     self._retry.wait(self._needs(_REMEDIES.get(answer.storage, _PERMISSION)))
-                    if self._is_replaced():  # the stream goes to a table that is gone
+                    if self._is_replaced():  # the stream belongs to a table that does not exist any more
                         self._replace_stream(replaced=True)
                 case AppendResult.HALT:
                     raise HaltError(
@@ -144,7 +144,7 @@ class TableWriter:
                     assert_never(result)
 
     def _commit_hook_of(self, pending: PendingBatch) -> CommitHook:
-        """Prepare the hook once, as a rule while BigQuery appends the rows."""
+        """Return the hook, prepared once: usually while BigQuery appends the rows."""
         pending.commit_hook = pending.commit_hook or self._books.prepare_commit(pending.notes, pending.rows)
         return pending.commit_hook
 
@@ -165,16 +165,16 @@ class TableWriter:
         self._queue.popleft()
 
     def _arrived_late(self, pending: PendingBatch) -> bool:
-        """Whether an earlier attempt at *pending* was accepted; asked before the batch is changed.
+        """Return whether an earlier attempt to append *pending* succeeded; called before the batch is changed.
 
-        That attempt may still be on its way. So its stream is finalised first, and the stream's row count tells.
+        That attempt may still be on its way. So its stream is finalised first, and its row count shows the result.
         """
         if pending.attempted:
             self._replace_stream()
         return not self._queue or self._queue[0] is not pending
 
     def _refuse(self, pending: PendingBatch, refused: Mapping[int, str]) -> None:
-        """Make dead letters of the offending rows and go on with the others, at the same offset: none was written."""
+        """Make dead letters of the refused rows, and append the others at the same offset: none was written."""
         also = self._books.refuse(pending, refused)
         self._reached("refusal_published")
         kept = [index for index in range(len(pending)) if index not in refused]
@@ -182,7 +182,7 @@ class TableWriter:
         self._reached("refusal_committed")
 
     def _narrow(self, pending: PendingBatch) -> None:
-        """Find the offending row among rows that were refused as a whole, by halving."""
+        """Find the refused row in a batch that was refused as a whole, by halving the batch."""
         mismatches = self._retry.call(self._needs("it cannot be read"), self._books.schema_mismatches)
         if mismatches:
             self._retry.wait(self._needs("; ".join(mismatches)))
@@ -195,7 +195,7 @@ class TableWriter:
     def _rewrite(
         self, pending: PendingBatch, parts: Sequence[Sequence[int]], also: Callable[[Transaction], None]
     ) -> None:
-        """Replace *pending* by parts of it."""
+        """Replace *pending* in the queue by parts of it."""
         pieces = [
             (pending.rows.take(pa.array(p, pa.int64())), pending.notes.take(pa.array(p, pa.int64()))) for p in parts
         ]
@@ -215,10 +215,10 @@ class TableWriter:
         return self._retry.call(self._needs("it cannot be looked at"), self._books.is_replaced)
 
     def _replace_stream(self, taken_over: bool = False, replaced: bool = False) -> None:
-        """Finalise the stream, find out whether it holds the first batch of the queue, and open another.
+        """Finalise the stream, find out whether it has the first batch of the queue, and open another stream.
 
-        *taken_over*: rows in the table may be another engine's, so they do not show that the batch was written.
-        *replaced*: the table is not the one that the stream was opened for, so the stream's row count does not either.
+        *taken_over*: rows in the table may come from another engine, so they do not prove that the batch was written.
+        *replaced*: the stream was opened for a former table, so its row count does not prove it either.
         """
         pending = self._queue[0] if self._queue else None
         if self._stream:
@@ -242,7 +242,7 @@ class TableWriter:
             self._reached("pending_batch_moved")
 
     def _take_back(self) -> None:
-        """Forget every batch whose rows are not written."""
+        """Remove every batch from the queue: its rows are not written."""
 
         def commit() -> None:
             with self._journal.transaction() as transaction:
@@ -253,7 +253,7 @@ class TableWriter:
         self._queue.clear()
 
     def _finalised_with(self, pending: PendingBatch | None, taken_over: bool, replaced: bool) -> bool:
-        """Finalise the stream; return whether *pending* is written. HaltError when it holds anything else."""
+        """Finalise the stream, and return whether *pending* is written; raise HaltError if it has other rows."""
         count = self._retry.call(
             self._needs("its stream cannot be finalised"), lambda: self._streams.finalise(self._stream)
         )
@@ -274,10 +274,10 @@ class TableWriter:
         return pending is not None and not taken_over and self._found(pending, replaced)
 
     def _found(self, pending: PendingBatch, replaced: bool) -> bool:
-        """Look the rows up in the table, because the stream is gone with its count.
+        """Look the rows up in the table, because the row count of the stream is not available.
 
-        Rows that were appended together are there together, unless somebody took rows out of a table or put them back:
-        then those that are there become a batch of their own.
+        Rows that were appended together are in the table together. The exception is a table from which rows were
+        removed or to which they were restored: its rows become a batch of their own.
         """
         need = self._needs("the job needs bigquery.jobs.create, and bigquery.tables.getData on it")
         found = self._retry.call(need, lambda: self._books.stored(pending.rows))
