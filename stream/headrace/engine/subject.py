@@ -97,8 +97,8 @@ class SubjectLoop:
     def recover(self) -> Steps[None]:
         """Settle the batches that an earlier process left open.
 
-        Without such a batch, only check that the table exists. Its memory is loaded later, when there is time or when the
-        first messages come.
+        Without such a batch, only check that the table exists. Its memory is loaded later, when there is time or when
+        the first messages come.
         """
         table = self._table.name
         is_open = self.source.finite or self._journal.is_taken_over(table) or self._journal.pending(table)
