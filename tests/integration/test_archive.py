@@ -206,6 +206,13 @@ def test_an_edited_letter_is_kept_beside_what_was_refused(post: Post) -> None:
     assert (kept.refused.data, kept.current.data) == (b"\x00\xff", b"better")
     assert post.reader.find(Filter(), 1)[0].edited
 
+    post.did(letter, Action.REPLAYED)
+    post.send(a_letter(more=letter.replay.to_attributes()))
+    post.collect(2)
+    (again,) = post.reader.read([letter.id])
+    assert again.edited is None, "the edit was of the attempt before"
+    assert not post.reader.find(Filter(), 1)[0].edited
+
 
 def test_what_pubsub_itself_put_aside_is_in_the_same_list(post: Post) -> None:
     attributes = {

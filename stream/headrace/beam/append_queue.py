@@ -123,7 +123,7 @@ class AppendQueue:
                 raise HaltError(f"{pending.stream}: not as committed at offset {pending.offset}; see `headrace audit`")
             case AppendResult.BLOCKED:
                 raise AppendError(
-                    f"{self.table}: BigQuery refuses rows ({answer.storage or answer.status}); "
+                    f"{self.table}: BigQuery refuses rows ({answer.error}); "
                     "run `headrace provision`, and give the job bigquery.tables.updateData on it"
                 )
             case AppendResult.ROWS_REFUSED | AppendResult.BATCH_REFUSED | AppendResult.STREAM_GONE:

@@ -58,8 +58,8 @@ def letters_with_states(letters: str, facts: str) -> str:
             SELECT letter_id, attempt, MAX_BY(action, done_at) AS action FROM {facts}
             WHERE action IN ('replayed', 'discarded', 'reopened') GROUP BY letter_id, attempt
         ) AS fact ON fact.letter_id = letter.letter_id AND fact.attempt = letter.attempt
-        LEFT JOIN (SELECT DISTINCT letter_id FROM {facts} WHERE action = 'edited') AS edit
-            ON edit.letter_id = letter.letter_id
+        LEFT JOIN (SELECT DISTINCT letter_id, attempt FROM {facts} WHERE action = 'edited') AS edit
+            ON edit.letter_id = letter.letter_id AND edit.attempt = letter.attempt
     """  # noqa: S608 names come from checked settings
 
 

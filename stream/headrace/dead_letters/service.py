@@ -81,7 +81,7 @@ class LetterService:
         for each in prefixes:
             if not _ID.fullmatch(each.lower()):
                 raise ChoiceError(f"{each[:40]!r}: invalid id; `headrace dead-letters list --state all` lists the ids")
-        found = self.reader.find(Filter(ids=tuple(each.lower() for each in prefixes)), _MOST)
+        found = self._find(Filter(ids=tuple(each.lower() for each in prefixes)))
         for each in prefixes:
             matching = [letter.letter_id for letter in found if letter.letter_id.startswith(each.lower())]
             if not matching:
@@ -94,10 +94,20 @@ class LetterService:
         return found
 
     def find_matching(self, wanted: Filter) -> list[LetterSummary]:
-        """Return all letters that *wanted* chooses; each of its ids must choose one letter. Raises ChoiceError."""
+        """Return all letters that *wanted* chooses; each of its ids must choose one letter.
+
+        Raises:
+            ChoiceError: an id chooses no letter or several, or more than a million letters are chosen.
+        """
         if wanted.ids:
             self.find_all(wanted.ids)
-        return self.reader.find(wanted, _MOST)
+        return self._find(wanted)
+
+    def _find(self, wanted: Filter) -> list[LetterSummary]:
+        found = self.reader.find(wanted, _MOST + 1)
+        if len(found) > _MOST:
+            raise ChoiceError(f"more than {_MOST:,} letters are chosen; choose fewer at a time, such as with --since")
+        return found
 
     def read(self, letters: Sequence[LetterSummary]) -> Iterator[ArchivedLetter]:
         """Yield complete letters; read a limited number of bytes at a time."""
