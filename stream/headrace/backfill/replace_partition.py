@@ -52,6 +52,7 @@ class DayReplacement(FiniteSource):
         self,
         contract: Contract,
         day: Day,
+        *,
         key: str,
         job: Job,
         names: Names,

@@ -109,7 +109,7 @@ class Read:
     def __init__(self, pull: Pull, journal: Journal | None = None, now: int = NOW) -> None:
         self.stop = threading.Event()
         retry = RetryPolicy("place", SubjectStatus("flight_departed"), self.stop)
-        self.source = PullSource(pull, rows_of, journal, retry, self.stop, now)
+        self.source = PullSource(pull, rows=rows_of, journal=journal, retry=retry, stop=self.stop, now=now)
         self.rounds: list[Pulled] = []
 
     def all(self, at_most: int = 1000, acknowledge: bool = True) -> Read:

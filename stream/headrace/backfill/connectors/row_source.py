@@ -42,7 +42,7 @@ class PullSource(FiniteSource):
     """
 
     def __init__(
-        self, pull: Pull, rows: Rows, journal: Journal | None, retry: RetryPolicy, stop: threading.Event, now: int
+        self, pull: Pull, *, rows: Rows, journal: Journal | None, retry: RetryPolicy, stop: threading.Event, now: int
     ) -> None:
         super().__init__(journal, retry, stop)
         self._pull = pull

@@ -69,15 +69,15 @@ def build_replacement(settings: Settings, task: Task, text: str) -> tuple[Embedd
     replacement = DayReplacement(
         task.contract,
         day,
-        hashlib.blake2b(f"{text} {[each.key for each in task.files]}".encode(), digest_size=10).hexdigest(),
-        job,
-        settings.names,
-        DayReader(job, subject, day, settings.journal / SPOOL),
-        partial(read_ahead, task),
-        journal,
-        client,
-        RetryPolicy("day", SubjectStatus(subject), stop),
-        stop,
+        key=hashlib.blake2b(f"{text} {[each.key for each in task.files]}".encode(), digest_size=10).hexdigest(),
+        job=job,
+        names=settings.names,
+        reader=DayReader(job, subject, day, settings.journal / SPOOL),
+        rounds=partial(read_ahead, task),
+        journal=journal,
+        client=client,
+        retry=RetryPolicy("day", SubjectStatus(subject), stop),
+        stop=stop,
     )
 
     def open_source(name: str, status: SubjectStatus, stop: threading.Event) -> tuple[Source, Preparer]:

@@ -33,7 +33,7 @@ class Pulling:
 
     def source(self, journal: Journal | None, retry: RetryPolicy, stop: threading.Event) -> PullSource:
         """Return the rows as a source for the engine."""
-        return PullSource(self.pull, rows_of, journal, retry, stop, self.now)
+        return PullSource(self.pull, rows=rows_of, journal=journal, retry=retry, stop=stop, now=self.now)
 
 
 def pull_backfill(settings: Settings, path: Path, journal: Path | None, format_: str, dry_run: bool) -> Exit:
