@@ -119,11 +119,11 @@ def seconds(duration: str, name: str) -> int:
     21600
 
     Raises:
-        SettingsError: it is no duration.
+        SettingsError: invalid duration.
     """
     match = re.fullmatch(r"([0-9]+)([mhd])", duration)
     if match is None:
-        raise SettingsError(f'{name}: no duration; write a number and m, h or d, such as "6h"')
+        raise SettingsError(f'{name}: invalid duration; write a number and m, h or d, such as "6h"')
     return int(timedelta(**{_UNITS[match[2]]: int(match[1])}).total_seconds())
 
 
