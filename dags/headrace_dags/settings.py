@@ -96,7 +96,7 @@ def load_settings() -> Settings:
     """Read ``HEADRACE_DAGS_SETTINGS``, or the file beside the DAGs.
 
     Raises:
-        SettingsError: a key is missing, misspelt, or no duration.
+        SettingsError: a key is missing, misspelt, or not a duration.
     """
     path = Path(os.environ.get("HEADRACE_DAGS_SETTINGS") or _HERE / "settings.toml")
     given = tomllib.loads(path.read_text("utf-8-sig"))

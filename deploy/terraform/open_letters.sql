@@ -13,7 +13,7 @@ LEFT JOIN (
     SELECT letter_id, attempt, MAX_BY(action, done_at) AS action FROM `${project}.${archive}.facts`
     WHERE action IN ('replayed', 'discarded', 'reopened') GROUP BY letter_id, attempt
 ) AS fact ON fact.letter_id = letter.letter_id AND fact.attempt = letter.attempt
-LEFT JOIN (SELECT DISTINCT letter_id FROM `${project}.${archive}.facts` WHERE action = 'edited') AS edit
-    ON edit.letter_id = letter.letter_id
+LEFT JOIN (SELECT DISTINCT letter_id, attempt FROM `${project}.${archive}.facts` WHERE action = 'edited') AS edit
+    ON edit.letter_id = letter.letter_id AND edit.attempt = letter.attempt
 )
 WHERE state = 'open' AND refused_at < TIMESTAMP_SUB(CURRENT_TIMESTAMP(), INTERVAL ${days} DAY)
