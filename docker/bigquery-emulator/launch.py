@@ -358,8 +358,8 @@ async def run_once(*, project_id, job_id, config, ctx, original=jobs._execute_qu
         RUNNING.discard(name)
 
 
-def mend():
-    """Put the mended parts in place."""
+def correct():
+    """Put the corrected parts in place."""
     grpc.aio.server = functools.partial(grpc.aio.server, migration_thread_pool=ThreadPoolExecutor(THREADS))
     import_extension("spatial")
     import_extension("avro")
@@ -387,5 +387,5 @@ def mend():
 
 
 if __name__ == "__main__":
-    mend()
+    correct()
     main()
