@@ -45,7 +45,9 @@ def test_the_file_that_comes_with_them_shows_every_setting(given: Path) -> None:
         pytest.param("project =", "projekt =", "mine.toml: unknown: projekt; missing: project", id="misspelt on top"),
         pytest.param("subject =", "subjekt =", "backfill: unknown: subjekt; missing: subject", id="in a feed"),
         pytest.param("template =", "templates =", "dataflow: unknown: templates; missing: template", id="in a table"),
-        pytest.param('newest_within = "6h"', 'newest_within = "six"', "backfill.newest_within: invalid duration", id="time"),
+        pytest.param(
+            'newest_within = "6h"', 'newest_within = "six"', "backfill.newest_within: invalid duration", id="time"
+        ),
         pytest.param("/{day}.csv", "/day.csv", "backfill.file: without {day}", id="the same file every day"),
     ],
 )
