@@ -308,11 +308,11 @@ compares every row with its event, masked, every dead letter with its message, a
 itself is shown to fail where it should (`tests/faults/test_oracle.py`, `tests/faults/broken/`).
 
 Between kills, tables are dropped and provisioned anew, emptied, or restored from a copy: after a kill with a batch
-committed or appended, after a kill anywhere, or under a running engine. {gone:,} rows were removed so. Nothing is owed
-for these, unless their event is published again, as up to 40 are after each time. What Pub/Sub still held when a table
-was dropped or restored under a dead engine must be in the new table. What an engine settled of such a message is
-forgotten with the table, so the message can be counted twice. `headrace audit` says that {lost:,} rows are lost, in
-each subject as many as the tallies are ahead of the rows, and finds nothing else.
+committed or appended, after a kill anywhere, or under a running engine. {gone:,} rows were removed so. They need
+not come back, unless their event is published again, as up to 40 are after each time. Messages that Pub/Sub still held
+when a table was dropped or restored under a dead engine must be in the new table. The engine forgets their outcomes
+with the table, so it can count them twice. `headrace audit` reports {lost:,} lost rows, in each subject as many as the
+tallies are ahead of the rows, and no other difference.
 
 Found and fixed on the way, by torture, by the faults of the catalogue, or by reading for them:
 
@@ -327,6 +327,8 @@ Found and fixed on the way, by torture, by the faults of the catalogue, or by re
   other had already ended went on as if nothing had been.
 * A restarted Pub/Sub emulator counts its message ids from 1 again, and receipts took new messages for old ones.
 * A full disk, or a cancelled call, while a lease was renewed ended the engine.
+* A signal that came while the main thread held the lock of the event that it sets, as during the signal before, left
+  the engine running for ever. A thread of its own sets the event now.
 * The BigQuery emulator finalised streams while an append was under way, and kept the offset of an insert that had
   failed; both are fixed in its launcher, or no figure here would mean anything.
 """
