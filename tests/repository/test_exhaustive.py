@@ -20,12 +20,11 @@ ENUMS = {
 }
 
 
-def _is_member(pattern: ast.pattern) -> bool:
-    if isinstance(pattern, ast.MatchOr):
-        return any(map(_is_member, pattern.patterns))
-    if not isinstance(pattern, ast.MatchValue) or not isinstance(pattern.value, ast.Attribute):
-        return False
-    return isinstance(pattern.value.value, ast.Name) and pattern.value.value.id in ENUMS
+def _names_a_member(pattern: ast.pattern) -> bool:
+    """Whether a member of an enum is in *pattern*, also within a tuple, a class or an alternative."""
+    values = [each.value for each in ast.walk(pattern) if isinstance(each, ast.MatchValue)]
+    owners = [value.value for value in values if isinstance(value, ast.Attribute)]
+    return any(isinstance(owner, ast.Name) and owner.id in ENUMS for owner in owners)
 
 
 def _ends_in_assert_never(match: ast.Match) -> bool:
@@ -45,7 +44,7 @@ def _ends_in_assert_never(match: ast.Match) -> bool:
 
 def _enum_matches(tree: ast.AST) -> Iterator[ast.Match]:
     for node in ast.walk(tree):
-        if isinstance(node, ast.Match) and any(_is_member(case.pattern) for case in node.cases):
+        if isinstance(node, ast.Match) and any(_names_a_member(case.pattern) for case in node.cases):
             yield node
 
 
@@ -65,6 +64,8 @@ def test_every_match_on_an_enum_ends_in_assert_never() -> None:
         ("match mask:\n case Mask.REDACT:\n  pass\n case _:\n  pass", False),
         ("match mask:\n case Mask.REDACT | Mask.OMIT:\n  pass", False),
         ("match mask:\n case Mask.REDACT:\n  pass\n case other:\n  pass", False),
+        ("match mask, size:\n case Mask.REDACT, 1:\n  pass\n case _:\n  pass", False),
+        ("match pii:\n case Pii(mask=Mask.REDACT):\n  pass\n case _:\n  pass", False),
     ],
 )
 def test_the_check_tells_them_apart(code: str, good: bool) -> None:

@@ -83,8 +83,10 @@ class _Drawer:
                 return lambda: (self._chance.choice(HEADERS).magic + self._chance.randbytes(size))[:size]
             case Scalar(Kind.STRING | Kind.BYTES):
                 return self._text(1, _LONGEST)
-            case _:
+            case Optional() | Array() | Map() | Enumeration() | Decimal() | Scalar():
                 return self.of(type_)
+            case _:
+                assert_never(type_)
 
     def of(self, type_: Type) -> Draw:
         """Return a function that draws a value of *type_*."""

@@ -8,12 +8,12 @@ rest is read as strictly as always.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 from headrace.schemas.containers import NO_BRANCH
 from headrace.schemas.decoder import compile_decoder
 from headrace.schemas.errors import UndecodableError
-from headrace.schemas.model import Array, Decimal, Enumeration, Kind, Map, Optional, Record, Scalar, Type
+from headrace.schemas.model import Array, Decimal, Enumeration, Fixed, Kind, Map, Optional, Record, Scalar, Type
 from headrace.schemas.varint import Malformed, read_length, read_long
 
 MOST: Final = 100  # invalid values of one datum
@@ -67,11 +67,11 @@ def _with_replacement(record: Record, data: bytes, error: UndecodableError) -> b
 def _extent(type_: Type, data: bytes, start: int) -> tuple[int, bytes]:
     """Return the end of a value of *type_*, which may be invalid, and the bytes of a valid value."""
     match type_:
-        case Decimal(size=None):
-            length, position = read_length(data, start)
-            return position + length, b"\x02\0"
         case Decimal(size=int(size)):
             return start + size, bytes(size)
+        case Decimal():
+            length, position = read_length(data, start)
+            return position + length, b"\x02\0"
         case Scalar(kind) if kind in _TEXTS:
             length, position = read_length(data, start)
             return position + length, _TEXTS[kind]
@@ -81,8 +81,10 @@ def _extent(type_: Type, data: bytes, start: int) -> tuple[int, bytes]:
             raise IndexError  # these are invalid only if the datum ends in them
         case Scalar() | Enumeration():
             return read_long(data, start)[1], b"\0"
-        case _:
+        case Optional() | Record() | Array() | Map() | Fixed():
             raise IndexError
+        case _:
+            assert_never(type_)
 
 
 def _type_at(record: Record, path: str) -> Type | None:

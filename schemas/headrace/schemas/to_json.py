@@ -6,10 +6,22 @@ import base64
 import math
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 from headrace.schemas.envelope import EPOCH, from_micros, to_rfc3339
-from headrace.schemas.model import INSTANTS, Array, Decimal, Fixed, Kind, Map, Optional, Record, Scalar, Type
+from headrace.schemas.model import (
+    INSTANTS,
+    Array,
+    Decimal,
+    Enumeration,
+    Fixed,
+    Kind,
+    Map,
+    Optional,
+    Record,
+    Scalar,
+    Type,
+)
 
 _LOCAL: Final = frozenset({Kind.LOCAL_TIMESTAMP_MILLIS, Kind.LOCAL_TIMESTAMP_MICROS})
 _TIMES: Final = frozenset({Kind.TIME_MILLIS, Kind.TIME_MICROS})
@@ -39,8 +51,10 @@ def _json(type_: Type, value: Any) -> Any:
             return base64.b64encode(value).decode()
         case Scalar():
             return _scalar(type_.kind, value)
-        case _:
+        case Enumeration():
             return value
+        case _:
+            assert_never(type_)
 
 
 def _entries(value: Any) -> Sequence[Mapping[str, Any]]:

@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, time, timedelta
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 from headrace.backfill.local_times import in_utc
 from headrace.backfill.mapping import Origin
 from headrace.schemas.envelope import EPOCH
 from headrace.schemas.errors import InvalidEventError, UnreadableTextError
-from headrace.schemas.model import INSTANTS, MISSING, Array, Kind, Map, Optional, Record, Scalar, Type, bare
+from headrace.schemas.model import (
+    INSTANTS,
+    MISSING,
+    Array,
+    Decimal,
+    Enumeration,
+    Fixed,
+    Kind,
+    Map,
+    Optional,
+    Record,
+    Scalar,
+    Type,
+    bare,
+)
 from headrace.schemas.numbers import micros_of
 from headrace.schemas.strict_json import InvalidJsonError, read_json
 from headrace.schemas.times import read_datetime
@@ -46,8 +60,10 @@ def from_text(type_: Type, text: str, path: str) -> Any:
                 return read_json(text)
             except InvalidJsonError as error:
                 raise InvalidEventError(path, error.why, "write JSON") from None
-        case _:
+        case Optional() | Scalar() | Decimal() | Enumeration() | Fixed():
             return text
+        case _:
+            assert_never(type_)
 
 
 def from_parts(type_: Type, value: Any, path: str) -> Any:
