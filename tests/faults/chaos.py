@@ -195,6 +195,7 @@ def sleeps_while_another_serves(run: Chaos) -> None:
     first.pause()
     _PAUSE.wait(float(SETTINGS["lease_seconds"]) + 1)
     second = run.world.start(journal=str(run.world.folder / "another"))
+    until(lambda: second.is_ready, second)  # one that had no time to serve takes nothing over
     _PAUSE.wait(run.chance.uniform(0.5, 2.0))
     if run.chance.random() < 0.5:
         ended_well(second)
