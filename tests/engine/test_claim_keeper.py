@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from google.api_core.exceptions import ServiceUnavailable
@@ -34,6 +34,7 @@ LEASE = 30.0
 LAPSED = timedelta(seconds=LEASE + 1)
 TABLES = {"flights": "flight_departed"}
 RUNS = count()
+CALLS_OF_A_START: Final = 7  # of the service
 
 
 @dataclass
@@ -264,6 +265,34 @@ def test_who_comes_back_knows_that_another_has_served(tmp_path: Path, slept: tim
     service.now += slept
     again = Engine(service, tmp_path / "a").serve()
     assert again.journal.is_taken_over("flights")
+
+
+@pytest.mark.parametrize("call", range(CALLS_OF_A_START))
+def test_an_engine_that_sleeps_while_it_starts_knows_that_another_has_served(tmp_path: Path, call: int) -> None:
+    #  a: served, ended | starts ... sleeps before one of its calls | b: served, ended | a: goes on
+    service = Service()
+    Engine(service, tmp_path / "a").serve("s1").end()
+    service.pass_(seconds=1)
+    starting, calls = Engine(service, tmp_path / "a"), count()
+
+    def another_serves(method: Callable[..., Any]) -> Callable[..., Any]:
+        def called(*arguments: Any) -> Any:
+            if next(calls) == call:
+                service.now += LAPSED
+                Engine(service, tmp_path / "b").serve("s2").end()
+                service.pass_(seconds=1)
+            return method(*arguments)
+
+        return called
+
+    for name in ("identity", "now", "look", "state"):
+        setattr(starting.claims, name, another_serves(getattr(starting.claims, name)))
+    try:
+        starting.keeper.take()
+    except FencedError:
+        return
+    assert starting.journal.is_taken_over("flights")
+    assert next(calls) == CALLS_OF_A_START
 
 
 def test_who_served_a_table_without_a_row_knows_too_that_another_has_served(tmp_path: Path) -> None:

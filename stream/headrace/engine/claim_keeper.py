@@ -91,10 +91,7 @@ class ClaimKeeper:
         self._table = self._retry.call(_NEEDS, self._claims.identity)
         before = self._retry.call(_NEEDS, self._look)
         self._refuse_old_copy(before.own)
-        taken_over = self._taken_over(before)
-        if taken_over:
-            with self._journal.transaction() as transaction:
-                transaction.take_over(taken_over)
+        self._note_takeover(before)
         with self._lock:
             self._first = self._journal.claims_stated() + 1
             self._announced |= set(self._journal.streams())
@@ -108,6 +105,7 @@ class ClaimKeeper:
                 f"another engine ({live[0].holder}) reads these subscriptions, and has said so until "
                 f"{live[0].until:%Y-%m-%d %H:%M:%S} UTC; stop it, or wait until then if it is dead"
             )
+        self._note_takeover(look)  # this process may have slept between the first look and its statement
         for other in look.others:
             self._fence_off(other)
         with self._lock:
@@ -190,6 +188,12 @@ class ClaimKeeper:
         if table != self._table and self._stated_at is not None:
             self._check(self._stated_at)
             self._table = table
+
+    def _note_takeover(self, look: ClaimsSnapshot) -> None:
+        """Record in the journal the tables that the engine of another journal has served since this one did."""
+        if taken_over := self._taken_over(look):
+            with self._journal.transaction() as transaction:
+                transaction.take_over(taken_over)
 
     def _taken_over(self, look: ClaimsSnapshot) -> list[str]:
         """Return the tables whose messages an engine of another journal has received since this one last served them,
