@@ -194,7 +194,7 @@ class World:
     def evidence(self, at_rest: bool = True) -> Evidence:
         """Everything there is to see from outside; no engine may be running."""
         with ThreadPoolExecutor() as threads:
-            pending = threads.map(self._pending, self.registry.subjects)
+            pending = threads.map(self.held, self.registry.subjects)
             self.letters += threads.submit(self._letters).result()
             probes = frozenset(probe for found in pending for probe in found)
         return Evidence(
@@ -225,7 +225,7 @@ class World:
         is sure to see that the table is another one, so these messages are owed their rows in it.
         """
         self.wait_for_redelivery()
-        held = Counter(self._pending(subject))
+        held = Counter(self.held(subject))
         before, known = len(self.gone), set(self.excused)
         self.removing_rows(subject, but)
         ids = {row.event_id for row in self.gone[before:]}
@@ -268,7 +268,8 @@ class World:
         """Take what the dead-letter topic holds; an emulator of Pub/Sub that is killed loses it."""
         self.letters += self._letters()
 
-    def _pending(self, subject: str) -> list[str]:
+    def held(self, subject: str) -> list[str]:
+        """The probes of the messages that Pub/Sub has for *subject* and that nobody holds."""
         pulled = self._pull_all(self.names.subscription(subject), acknowledge=False)
         return [message.attributes[PROBE] for message in pulled]
 
