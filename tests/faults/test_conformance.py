@@ -140,7 +140,7 @@ from bqemulator.grpc_api.write_servicer import BigQueryWriteHandler
 from bqemulator.streaming.write_stream import WriteStreamManager, WriteStreamType
 from google.cloud.bigquery_storage_v1.types import FinalizeWriteStreamRequest
 
-launch.mend()
+launch.correct()
 manager, inserting, go_on, order = WriteStreamManager(), threading.Event(), threading.Event(), []
 stream = manager.create(
     project_id="p", dataset_id="d", table_id="t", stream_id="0" * 16, stream_type=WriteStreamType.COMMITTED
