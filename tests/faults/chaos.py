@@ -45,6 +45,7 @@ SETTINGS: Final = {
 }
 SUBJECTS: Final = ("flight_departed", "booking_created")
 CROWD: Final = 300
+SERVES_SECONDS: Final = 3.0  # enough to pull and settle what Pub/Sub holds
 _HOUR: Final = 3600
 _PAUSE: Final = threading.Event()
 
@@ -94,12 +95,16 @@ class Chaos:
     def settle(self) -> None:
         """Run engines until Pub/Sub holds nothing. Counts do not show it: two engines may both count a message."""
         while True:
-            engine = self.world.start()
-            until(self.world.is_settled, engine, seconds=120)
-            ended_well(engine)
+            self._serve_for_a_while(self.world.start())
             self.world.wait_for_redelivery()
             if not any(self.world.held(subject) for subject in SUBJECTS):
                 return
+
+    def _serve_for_a_while(self, engine: Engine) -> None:
+        until(self.world.is_settled, engine, seconds=120)
+        until(lambda: engine.is_ready, engine)
+        _PAUSE.wait(SERVES_SECONDS)
+        ended_well(engine)
 
     @property
     def written_ever(self) -> int:
