@@ -8,10 +8,9 @@ from typing import Any, Final
 
 from google.cloud import bigquery
 
-from headrace.bigquery.row_lookup import QUERY_SECONDS
+from headrace.bigquery.row_lookup import query_once
 from headrace.core.resource_names import COMPLETENESS, TALLIES, Names
 from headrace.core.tally import GAP, OPEN_GAP
-from headrace.runtime.retry_policy import NO_RETRY
 
 _LATELY_DAYS: Final = 31  # how far back the tallies are read
 
@@ -60,7 +59,7 @@ def known_complete(client: bigquery.Client, names: Names) -> Callable[[str], int
     def complete_until(subject: str) -> int:
         with lock:
             if not known:
-                rows = client.query_and_wait(query, wait_timeout=QUERY_SECONDS, job_retry=NO_RETRY, retry=NO_RETRY)
+                rows = query_once(client, query)
                 known.update({"": 0} | {row["subject"]: row["moment"] or 0 for row in rows})
         return known.get(subject, 0)
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from google.cloud import bigquery
 from google.cloud.bigquery import ArrayQueryParameter, ScalarQueryParameter
+from google.cloud.bigquery.table import RowIterator
 
 from headrace.core.row_hash import row_hashes
 from headrace.runtime.retry_policy import NO_RETRY
@@ -15,6 +16,18 @@ from headrace.schemas.envelope import to_micros
 
 QUERY_SECONDS: Final = 60.0
 _QUERY_IDS: Final = 5_000  # an id has at most one kilobyte, and the parameters of a query at most ten megabytes
+
+
+def query_once(client: bigquery.Client, query: str, parameters: Sequence[Any] = ()) -> RowIterator:
+    """Run *query* with its *parameters*, and return the rows.
+
+    It is not retried, and waits for QUERY_SECONDS at most: the caller knows whether to try again. Raise the client's
+    errors.
+    """
+    config = bigquery.QueryJobConfig(query_parameters=list(parameters))
+    return client.query_and_wait(
+        query, job_config=config, wait_timeout=QUERY_SECONDS, job_retry=NO_RETRY, retry=NO_RETRY
+    )
 
 
 def stored_ids(
@@ -39,11 +52,7 @@ def _stored(
         SELECT DISTINCT {column} AS id FROM {table}
         WHERE {time_column} BETWEEN @first AND @last AND {column} IN UNNEST(@ids)
     """  # noqa: S608 names come from checked settings and contracts
-    config = bigquery.QueryJobConfig(query_parameters=_parameters(ids, first, last))
-    rows = client.query_and_wait(
-        query, job_config=config, wait_timeout=QUERY_SECONDS, job_retry=NO_RETRY, retry=NO_RETRY
-    )
-    return {row["id"] for row in rows}
+    return {row["id"] for row in query_once(client, query, _parameters(ids, first, last))}
 
 
 def stored_contents(
@@ -58,10 +67,7 @@ def stored_contents(
         SELECT {chosen} FROM {table}
         WHERE _event_time BETWEEN @first AND @last AND _event_id IN UNNEST(@ids)
     """  # noqa: S608 names come from checked settings and contracts
-    config = bigquery.QueryJobConfig(query_parameters=_parameters(ids, *within))
-    found = client.query_and_wait(
-        query, job_config=config, wait_timeout=QUERY_SECONDS, job_retry=NO_RETRY, retry=NO_RETRY
-    )
+    found = query_once(client, query, _parameters(ids, *within))
     return {
         event_id: content
         for rows in found.to_arrow_iterable()
@@ -74,13 +80,13 @@ def is_empty(client: bigquery.Client, table: str, time_column: str) -> bool:
     query = f"""
         SELECT 1 AS one FROM {table} WHERE {time_column} >= TIMESTAMP '0001-01-01' LIMIT 1
     """  # noqa: S608 names come from checked settings and contracts
-    return not list(client.query_and_wait(query, wait_timeout=QUERY_SECONDS, job_retry=NO_RETRY, retry=NO_RETRY))
+    return not list(query_once(client, query))
 
 
 def service_time(client: bigquery.Client) -> int:
     """Return BigQuery's own time, in microseconds since 1970; raise the client's errors."""
     query = "SELECT CURRENT_TIMESTAMP() AS now"
-    (row,) = client.query_and_wait(query, wait_timeout=QUERY_SECONDS, job_retry=NO_RETRY, retry=NO_RETRY)
+    (row,) = query_once(client, query)
     return to_micros(row["now"])
 
 

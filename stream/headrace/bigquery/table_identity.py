@@ -8,10 +8,10 @@ from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
 from google.cloud import bigquery
-from google.cloud.bigquery import QueryJobConfig, ScalarQueryParameter
+from google.cloud.bigquery import ScalarQueryParameter
 
 from headrace.bigquery.partition_expiry import Expiry
-from headrace.bigquery.row_lookup import QUERY_SECONDS, service_time
+from headrace.bigquery.row_lookup import query_once, service_time
 from headrace.runtime.retry_policy import NO_RETRY
 from headrace.schemas.envelope import from_micros, to_micros
 
@@ -62,11 +62,8 @@ def missing_witnesses(client: bigquery.Client, looked: Looked, witnesses: Sequen
         FROM `{reference.project}.{reference.dataset_id}.{reference.table_id}`
         WHERE {where}
     """  # noqa: S608 names come from checked settings and contracts
-    config = QueryJobConfig(query_parameters=[each for row in enumerate(witnesses) for each in _parameters(*row)])
-    rows = client.query_and_wait(
-        query, job_config=config, wait_timeout=QUERY_SECONDS, job_retry=NO_RETRY, retry=NO_RETRY
-    )
-    found = {row["id"] for row in rows}
+    parameters = [each for row in enumerate(witnesses) for each in _parameters(*row)]
+    found = {row["id"] for row in query_once(client, query, parameters)}
     gone = [each for each in witnesses if each.event_id not in found]
     if not gone:
         return 0

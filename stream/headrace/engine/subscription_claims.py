@@ -20,13 +20,12 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 from google.api_core.exceptions import from_grpc_status
 from google.cloud import bigquery
-from google.cloud.bigquery import ArrayQueryParameter, QueryJobConfig, ScalarQueryParameter
+from google.cloud.bigquery import ArrayQueryParameter, ScalarQueryParameter
 
-from headrace.bigquery.row_lookup import QUERY_SECONDS, service_time
+from headrace.bigquery.row_lookup import query_once, service_time
 from headrace.bigquery.service_tables import ENGINES_SCHEMA
 from headrace.bigquery.table_identity import look_at_table
 from headrace.bigquery.write_streams import Rows, WriteStreams
-from headrace.runtime.retry_policy import NO_RETRY
 from headrace.schemas.envelope import from_micros
 
 
@@ -166,10 +165,7 @@ class SubscriptionClaims:
 
     def _query(self, query: str, *parameters: Any) -> Any:
         ours = ArrayQueryParameter("subscriptions", "STRING", self._subscriptions)
-        config = QueryJobConfig(query_parameters=[ours, *parameters])
-        return self._client.query_and_wait(
-            query, job_config=config, wait_timeout=QUERY_SECONDS, job_retry=NO_RETRY, retry=NO_RETRY
-        )
+        return query_once(self._client, query, [ours, *parameters])
 
 
 def _same(names: str) -> str:
