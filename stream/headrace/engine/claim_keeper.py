@@ -80,8 +80,9 @@ class ClaimKeeper:
     def take(self) -> None:
         """Claim the subscriptions, and fence off the engines that claimed them before.
 
-        If the engine of another journal has received messages since this one did, the journal records that first,
-        because the claim would hide it.
+        If the engine of another journal has received messages since this one did, the journal records that. It looks
+        once this claim is stated, so that no other engine serves unseen after the look, and records before this engine
+        states that it serves, because that statement would hide it.
 
         Raises:
             InUseError: another engine holds them.
@@ -89,9 +90,7 @@ class ClaimKeeper:
             ClockError: this machine's clock is wrong.
         """
         self._table = self._retry.call(_NEEDS, self._claims.identity)
-        before = self._retry.call(_NEEDS, self._look)
-        self._refuse_old_copy(before.own)
-        self._note_takeover(before)
+        self._refuse_old_copy(self._retry.call(_NEEDS, self._look).own)
         with self._lock:
             self._first = self._journal.claims_stated() + 1
             self._announced |= set(self._journal.streams())
@@ -105,7 +104,9 @@ class ClaimKeeper:
                 f"another engine ({live[0].holder}) reads these subscriptions, and has said so until "
                 f"{live[0].until:%Y-%m-%d %H:%M:%S} UTC; stop it, or wait until then if it is dead"
             )
-        self._note_takeover(look)  # this process may have slept between the first look and its statement
+        if taken_over := self._taken_over(look):
+            with self._journal.transaction() as transaction:
+                transaction.take_over(taken_over)
         for other in look.others:
             self._fence_off(other)
         with self._lock:
@@ -188,12 +189,6 @@ class ClaimKeeper:
         if table != self._table and self._stated_at is not None:
             self._check(self._stated_at)
             self._table = table
-
-    def _note_takeover(self, look: ClaimsSnapshot) -> None:
-        """Record in the journal the tables that the engine of another journal has served since this one did."""
-        if taken_over := self._taken_over(look):
-            with self._journal.transaction() as transaction:
-                transaction.take_over(taken_over)
 
     def _taken_over(self, look: ClaimsSnapshot) -> list[str]:
         """Return the tables whose messages an engine of another journal has received since this one last served them,
