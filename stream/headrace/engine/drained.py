@@ -42,8 +42,8 @@ class Drained:
     def note_empty(self, began: int, lease_seconds: float) -> None:
         """Record that a pull, which *began* at that time in microseconds, found nothing.
 
-        Pub/Sub also answers so when it has lost the subscription, so now and then this looks at the subscription.
-        Raises the errors of the client.
+        A pull also ends with nothing when Pub/Sub does not answer. So now and then this looks at the subscription: if
+        Pub/Sub describes it, the pulls were empty. Raises the errors of the client.
         """
         wait = int(lease_seconds * 1_000_000)
         self._empty_since = self._empty_since or began
