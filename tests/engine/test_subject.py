@@ -60,13 +60,13 @@ def has_begun(subject: OneSubject) -> bool:
 
 
 def is_change_open(subject: OneSubject) -> bool:
-    return subject.loop.watch.is_change_open
+    return subject.loop.table.watch.is_change_open
 
 
 def make_anew(subject: OneSubject) -> None:
     """The table is made anew, and whoever watches tables sees it."""
     subject.bigquery.make_anew()
-    subject.loop.watch.watch()
+    subject.loop.table.watch.watch()
 
 
 def test_each_event_becomes_a_row_and_is_acknowledged_and_counted(subject: OneSubject) -> None:
@@ -457,7 +457,7 @@ def test_a_table_that_was_made_anew_gets_what_comes_again_and_rows_go_to_it(subj
     assert subject.bigquery.ids == ["a", "b"]
     assert subject.journal.identity(TABLE) == "p.d.things 2000"
     assert "looked up in it from now on" in subject.status.notices["table"]
-    assert not subject.loop.watch.is_change_open
+    assert not subject.loop.table.watch.is_change_open
 
 
 def test_a_table_that_is_made_anew_while_a_round_is_prepared_gets_the_round(subject: OneSubject) -> None:
@@ -484,7 +484,7 @@ def test_a_table_that_is_made_anew_while_nothing_comes_is_adopted_when_there_is_
 def test_a_table_that_nobody_has_looked_at_for_long_is_looked_at_before_rows_go_to_it(subject: OneSubject) -> None:
     subject.ingest(an_event("a"))
     subject.bigquery.make_anew()
-    subject.loop.watch.look_seconds = -1.0
+    subject.loop.table.watch.look_seconds = -1.0
     subject.ingest(an_event("b"))
     assert subject.bigquery.ids == ["b"]
 
@@ -505,7 +505,7 @@ def test_a_change_that_is_none_any_more_is_withdrawn(subject: OneSubject) -> Non
     make_anew(subject)
     assert is_change_open(subject)
     subject.bigquery.created, subject.bigquery.batches = 1, kept
-    assert subject.loop._table.is_replaced() is False
+    assert subject.loop.table.is_replaced() is False
     assert not is_change_open(subject)
     assert subject.status.in_the_way == {}
     subject.ingest(an_event("b"))
@@ -527,9 +527,9 @@ def test_who_asks_is_told_whether_the_table_is_another_one_and_what_was_remember
     subject: OneSubject,
 ) -> None:
     subject.ingest(an_event("a"))
-    assert subject.loop._table.is_replaced() is False
+    assert subject.loop.table.is_replaced() is False
     subject.bigquery.make_anew()
-    assert subject.loop._table.is_replaced() is True
+    assert subject.loop.table.is_replaced() is True
     assert subject.journal.identity(TABLE) == "p.d.things 2000"
     assert subject.journal.receipts(TABLE) == []
 
@@ -537,10 +537,10 @@ def test_who_asks_is_told_whether_the_table_is_another_one_and_what_was_remember
 def test_a_table_that_is_replaced_under_a_finite_source_ends_it(make: Make) -> None:
     subject = make(finite=True)
     subject.ingest(an_event("a"))
-    assert subject.loop._table.is_replaced() is False
+    assert subject.loop.table.is_replaced() is False
     subject.bigquery.make_anew()
     with pytest.raises(TableReplacedError, match="run the command again"):
-        subject.loop._table.is_replaced()
+        subject.loop.table.is_replaced()
     assert subject.journal.identity(TABLE) == "p.d.things 1000"
 
 

@@ -57,7 +57,7 @@ class SubjectLoop:
         self._round_messages = round_messages
         self._left: Round | None = None  # messages without room in the last prepared round; taken next
         retry = RetryPolicy("write", status, stop, clients.make_room)
-        self._table = SubjectTable(
+        self.table = SubjectTable(
             job,
             subject,
             names=names,
@@ -71,14 +71,13 @@ class SubjectLoop:
         self._settler = MessageSettler(
             job,
             subject,
-            table=self._table,
+            table=self.table,
             journal=journal,
             clients=clients,
             status=status,
             retry=retry,
             fence=fence,
         )
-        self.watch = self._table.watch
         self._complete_until = 0
         self._begins_at = begins_at
         self.has_begun = False
@@ -100,9 +99,9 @@ class SubjectLoop:
         Without such a batch, only check that the table exists. Its memory is loaded later, when there is time or when
         the first messages come.
         """
-        table = self._table.name
+        table = self.table.name
         is_open = self.source.finite or self._journal.is_taken_over(table) or self._journal.pending(table)
-        change = yield from self._table.look_as_steps(ask_for_rows=bool(is_open))
+        change = yield from self.table.look_as_steps(ask_for_rows=bool(is_open))
         if is_open:
             self._begin(change)
         self._status.ready = True
@@ -111,26 +110,26 @@ class SubjectLoop:
     def _begin_once(self) -> None:
         """Load the memory of the table before the first messages are taken."""
         if not self.has_begun:
-            self._begin(self._table.look())
+            self._begin(self.table.look())
 
     def _begin(self, change: Change | None) -> None:
         """Load the memory of the table, and settle the batches that were left open."""
-        taken_over = self._journal.is_taken_over(self._table.name)
+        taken_over = self._journal.is_taken_over(self.table.name)
         if change is None:
-            self._table.seen.recall(taken_over)
+            self.table.seen.recall(taken_over)
         else:
-            self._table.adopt(change)
+            self.table.adopt(change)
         self._settler.writer.recover(taken_over, replaced=change in (Change.REPLACED, Change.EMPTIED))
         if taken_over:
             with self._journal.transaction() as transaction:
-                transaction.settle_takeover(self._table.name)
+                transaction.settle_takeover(self.table.name)
         self.has_begun = True
 
     def _follow_table(self) -> None:
         """Continue with the new table if it was replaced; look at it again if the last look was long ago."""
-        if self.watch.is_overdue:
-            self.watch.watch()
-        if self.watch.is_change_open and self._table.is_replaced():
+        if self.table.watch.is_overdue:
+            self.table.watch.watch()
+        if self.table.watch.is_change_open and self.table.is_replaced():
             self._settler.writer.reopen()
 
     def run(self, stages: Stages) -> Steps[None]:
@@ -163,7 +162,7 @@ class SubjectLoop:
         if in_hand is None:
             self._follow_table()
         reached("pulled")
-        return next_round(pulled, self._table.seen.unsettled, in_hand)
+        return next_round(pulled, self.table.seen.unsettled, in_hand)
 
     def _rest(self) -> float | None:
         """Do the work of idle times; return the seconds until there is more, or None."""
@@ -171,7 +170,7 @@ class SubjectLoop:
         if left > 0:
             return left
         self._begin_once()
-        if self.watch.is_change_open:
+        if self.table.watch.is_change_open:
             self._follow_table()
         return None
 

@@ -26,7 +26,8 @@ from headrace.job import Job
 class SubjectTable:
     """The table of one subject, the messages seen for it, and the watch on its identity.
 
-    *finite*: the source is a file; its written lines are skipped. *changed* is called when the table was replaced.
+    *described* is the table as the contract wants it. *finite*: the source is a file; its written lines are skipped.
+    *changed* is called when the table was replaced.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class SubjectTable:
         self._retry = retry
         self._finite = finite
         self._sql = sql = names.sql(self.name)
-        self._columns = table_for(contract, names.project, names.dataset).schema
+        self.described = table_for(contract, names.project, names.dataset)
         self._stored_rows = StoredRows(client, sql, derived_columns(contract))
         self._needs = (
             f"{sql}: the job needs bigquery.jobs.create, and bigquery.tables.getData on it; "
@@ -116,4 +117,4 @@ class SubjectTable:
 
     def schema_mismatches(self) -> Sequence[str]:
         """Return the differences between the table and the contract."""
-        return self._stored_rows.schema_mismatches(self._columns)
+        return self._stored_rows.schema_mismatches(self.described.schema)

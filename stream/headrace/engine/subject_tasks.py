@@ -11,7 +11,6 @@ from typing import Final
 
 import structlog
 
-from headrace.bigquery.event_table import table_for
 from headrace.core.resource_names import Names
 from headrace.engine.check_intervals import BEGINNINGS_A_SECOND
 from headrace.engine.clients import EngineClients
@@ -79,7 +78,7 @@ class SubjectTasks:
 
     def table_watches(self) -> list[TableWatch]:
         """Return the watches of tables at which their own loop has looked first."""
-        return [loop.watch for loop in list(self._loops.values()) if loop and loop.has_begun]
+        return [loop.table.watch for loop in list(self._loops.values()) if loop and loop.has_begun]
 
     def complete_until(self) -> dict[str, int]:
         """Return up to which publish time each subject is complete, in microseconds, as far as that is known."""
@@ -162,17 +161,17 @@ class SubjectTasks:
             finally:
                 source.stop()
 
-        loop.watch.look_seconds, loop.watch.witness_seconds = self._look_seconds, self._witness_seconds
+        loop.table.watch.look_seconds, loop.table.watch.witness_seconds = self._look_seconds, self._witness_seconds
         yield from loop.recover()
         yield from preparer.run(serve)
 
     def _watch(self, subject: str, loop: SubjectLoop) -> None:
-        contract, names = self._job.registry.latest(subject), self._names
+        contract = self._job.registry.latest(subject)
         self._watched[subject] = Watched(
             subject,
             loop.source,
-            table_for(contract, names.project, names.dataset),
-            loop.watch.seen,
+            loop.table.described,
+            loop.table.watch.seen,
             self._job.masking_key_version if makes_tokens(contract) else None,
             self._status.subjects[subject],
         )
