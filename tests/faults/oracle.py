@@ -7,7 +7,7 @@ which several messages may share. Everything here is plain thinking: who collect
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
@@ -112,7 +112,7 @@ def judge(evidence: Evidence) -> list[Violation]:
 def each_confirmed_message_is_somewhere(evidence: Evidence) -> Found:
     """A duplicate has no row of its own, but its event has one; of two payloads with one id, one has a letter."""
     settled = {letter.probe for letter in evidence.letters} | evidence.pending | evidence.excused
-    rows, payloads = _rows_by_id(evidence), _payloads(evidence)
+    rows, payloads = _rows_by_id(evidence.rows), _payloads(evidence)
     name = Check.LOST if evidence.at_rest else Check.ACKNOWLEDGED_WITHOUT_OUTCOME
     for message in evidence.sent:
         if message.indeterminate or message.probe in settled:
@@ -125,7 +125,7 @@ def each_confirmed_message_is_somewhere(evidence: Evidence) -> Found:
 
 
 def each_id_has_one_row(evidence: Evidence) -> Found:
-    for (subject, event_id), rows in _rows_by_id(evidence).items():
+    for (subject, event_id), rows in _rows_by_id(evidence.rows).items():
         if len(rows) > 1:
             yield Violation(Check.DOUBLED_ROW, f"{subject} {event_id}: {len(rows)} rows")
 
@@ -164,7 +164,7 @@ def each_letter_has_its_reason(evidence: Evidence) -> Found:
 def no_payload_is_both_written_and_dead_lettered(evidence: Evidence) -> Found:
     """But a conflict whose other event went with the table: when it comes again, nothing is in its way."""
     sent = {message.probe: message for message in evidence.sent}
-    rows = _rows_by_id(evidence)
+    rows = _rows_by_id(evidence.rows)
     without_rivals = _without_rivals(evidence)
     for letter in evidence.letters:
         message = sent.get(letter.probe)
@@ -252,9 +252,9 @@ AT_REST: Final[Sequence[Callable[[Evidence], Found]]] = (
 )
 
 
-def _rows_by_id(evidence: Evidence) -> dict[tuple[str, str | None], list[Mapping[str, Any]]]:
+def _rows_by_id(rows: Iterable[Row]) -> dict[tuple[str, str | None], list[Mapping[str, Any]]]:
     found: dict[tuple[str, str | None], list[Mapping[str, Any]]] = {}
-    for row in evidence.rows:
+    for row in rows:
         found.setdefault((row.subject, row.event_id), []).append(row.values)
     return found
 
@@ -262,16 +262,13 @@ def _rows_by_id(evidence: Evidence) -> dict[tuple[str, str | None], list[Mapping
 def _without_rivals(evidence: Evidence) -> set[str]:
     """The messages that Pub/Sub still held when the row with their id, or one of theirs, went with a table."""
     gone = {(row.subject, row.event_id) for row in evidence.gone}
-    return {
-        each.probe for each in evidence.sent if (each.subject, each.event_id) in gone
-    } & evidence.unacknowledged.keys()
+    concerned = {each.probe for each in evidence.sent if (each.subject, each.event_id) in gone}
+    return concerned & evidence.unacknowledged.keys()
 
 
 def _ever_written(evidence: Evidence) -> set[str]:
     """The messages whose own payload is, or was, a row."""
-    found: dict[tuple[str, str | None], list[Mapping[str, Any]]] = {}
-    for row in (*evidence.rows, *evidence.gone):
-        found.setdefault((row.subject, row.event_id), []).append(row.values)
+    found = _rows_by_id([*evidence.rows, *evidence.gone])
     return {each.probe for each in evidence.sent if each.row in found.get((each.subject, each.event_id), ())}
 
 
