@@ -45,6 +45,7 @@ SETTINGS: Final = {
 }
 SUBJECTS: Final = ("flight_departed", "booking_created")
 CROWD: Final = 300
+ENGINES_TO_SETTLE: Final = 10
 SERVES_SECONDS: Final = 3.0  # enough to pull and settle what Pub/Sub holds
 _HOUR: Final = 3600
 _PAUSE: Final = threading.Event()
@@ -94,11 +95,12 @@ class Chaos:
 
     def settle(self) -> None:
         """Run engines until Pub/Sub holds nothing. Counts do not show it: two engines may both count a message."""
-        while True:
+        for _ in range(ENGINES_TO_SETTLE):
             self._serve_for_a_while(self.world.start())
             self.world.wait_for_redelivery()
             if not any(self.world.held(subject) for subject in SUBJECTS):
                 return
+        raise AssertionError(f"after {ENGINES_TO_SETTLE} engines Pub/Sub still holds messages")
 
     def _serve_for_a_while(self, engine: Engine) -> None:
         until(self.world.is_settled, engine, seconds=120)

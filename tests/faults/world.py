@@ -34,6 +34,7 @@ from tests.support.paths import ROOT
 KEY: Final = bytes(range(32))
 ACK_SECONDS: Final = 10  # the shortest Pub/Sub allows: what a killed engine held comes again after it
 QUIET_SECONDS: Final = 25.0  # nothing moved for so long: the run is over, well or not
+_SCAN_SECONDS: Final = 240.0
 _PULL_SECONDS: Final = 2.5  # the emulator answers a pull that finds nothing a second before
 _REQUEST: Final = 200
 
@@ -283,7 +284,9 @@ class World:
     def _pull_all(self, subscription: str, acknowledge: bool) -> Iterable[PubsubMessage]:
         found: list[PubsubMessage] = []
         held: list[str] = []
+        deadline = time.monotonic() + _SCAN_SECONDS
         while True:
+            assert time.monotonic() < deadline, f"{subscription}: no scan of it came to an end"
             try:
                 response = self.subscriber.pull(
                     subscription=subscription, max_messages=1000, timeout=_PULL_SECONDS, retry=None
