@@ -274,10 +274,10 @@ class Zone(tzinfo):
         return Offset(hours=next(self.hours))
 
     def dst(self, moment: datetime | None) -> timedelta | None:
-        raise NotImplementedError  # as tzinfo's own
+        raise NotImplementedError("the SDK asks for the offset alone")
 
     def tzname(self, moment: datetime | None) -> str | None:
-        raise NotImplementedError
+        raise NotImplementedError("the SDK asks for the offset alone")
 
 
 Pair = collections.namedtuple("Pair", ["one", "two"])
