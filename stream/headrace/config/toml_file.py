@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import Any, ClassVar, Final, TypeAlias, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 Key = tuple[str, ...]
+Fields: TypeAlias = Mapping[str, FieldInfo]
 Fail: TypeAlias = Callable[[str, str, str], Exception]  # makes an error from place, cause and remedy
+_MUST: Final = re.compile("^(Input|String|List|Value) should")
 _TABLE: Final = re.compile(r"^\s*\[([^\[\]]+)\]\s*(#.*)?$")
 _KEY: Final = re.compile(r"""^\s*([A-Za-z0-9_."'-]+(?:\s*\.\s*[A-Za-z0-9_"'-]+)*)\s*=""")
 
@@ -97,51 +100,80 @@ class TomlFile:
             found = error.errors(include_url=False, include_input=False)
         # A misspelt key comes first, because its correct spelling is reported as missing, too.
         first = min(found, key=lambda each: each["type"] != "extra_forbidden")
-        key = tuple(map(str, first["loc"]))
-        raise self.error(key, *_reason(first, key, model)) from None
+        key, fields = _located(first, self.values, model)
+        raise self.error(key, *_reason(first, key, fields)) from None
 
 
 def _unreadable(name: str, error: OSError, fail: Fail) -> Exception:
     return fail(name, f"cannot be read ({error.strerror})", "name a TOML file that can be read")
 
 
-def _reason(error: ErrorDetails, key: Key, model: type[BaseModel]) -> tuple[str, str]:
+def _located(error: ErrorDetails, values: Any, model: type[BaseModel]) -> tuple[Key, Fields]:
+    """Return the key of *error* in the file's *values*, and the fields of the table that has the key.
+
+    An error's location has more parts than the key: the tags of unions, such as the type of a table.
+    """
+    key: list[str] = []
+    tables = [model]
+    fields = _fields(model)
+    location = error["loc"]
+    for position, part in enumerate(location):
+        is_last = position == len(location) - 1
+        if _has(values, part) or (is_last and error["type"] == "missing"):
+            key.append(str(part))
+            fields = _fields(tables[0])
+            values = None if is_last else values[part]
+            tables = (str(part) in fields and _models_in(fields[str(part)].annotation)) or tables
+        else:
+            tables = [each for each in tables if _has_tag(each, str(part))] or tables
+    if error["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        return (*key, error["ctx"]["discriminator"].strip("'")), _fields(tables[0])
+    return tuple(key), fields
+
+
+def _has(values: Any, part: str | int) -> bool:
+    return part in values if isinstance(values, Mapping) else isinstance(values, list) and isinstance(part, int)
+
+
+def _fields(model: type[BaseModel]) -> Fields:
+    """Return the fields of *model* by the names that they have in a file."""
+    return {each.alias or name: each for name, each in model.model_fields.items()}
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    """Return the model that *annotation* is, or the models among its type arguments."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [each for argument in get_args(annotation) for each in _models_in(argument)]
+
+
+def _has_tag(model: type[BaseModel], tag: str) -> bool:
+    return any(tag in get_args(each.annotation) for each in model.model_fields.values())
+
+
+def _reason(error: ErrorDetails, key: Key, fields: Fields) -> tuple[str, str]:
     """Return the problem of *key*, without its value, and the remedy."""
-    fields = _table_of(key, model).model_fields if key else {}
     match error["type"]:
         case "wrong":
             return error["ctx"]["why"], error["ctx"]["remedy"]
         case "extra_forbidden":
             return "no such key", unknown_key(key[-1], fields)
-        case "missing":
+        case "missing" | "union_tag_not_found":
             return "missing", _write(key, fields)
-        case "model_type":
+        case "union_tag_invalid":
+            return f"no such {key[-1]}", f"write one of {error['ctx']['expected_tags']}"
+        case "model_type" | "model_attributes_type":
             return "not a table", _write(key, fields)
         case _:
-            return error["msg"].replace("Input should be", "must be"), _write(key, fields)
+            return _MUST.sub("must", error["msg"]), _write(key, fields)
 
 
-def _table_of(key: Key, model: type[BaseModel]) -> type[BaseModel]:
-    """Return the model of the table that has *key*."""
-    for part in key[:-1]:
-        found = model.model_fields.get(part)
-        model = (found and _model_in(found.annotation)) or model
-    return model
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    """Return the model that *annotation* is, or the first model among its type arguments."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next(filter(None, map(_model_in, get_args(annotation))), None)
-
-
-def _write(key: Key, fields: Mapping[str, Any]) -> str:
+def _write(key: Key, fields: Fields) -> str:
     found = fields.get(key[-1])
     if found is None:
         return "correct that line"
-    if isinstance(found.annotation, type) and issubclass(found.annotation, BaseModel):
-        needed = [name for name, each in found.annotation.model_fields.items() if each.is_required()]
+    if not found.description and isinstance(found.annotation, type) and issubclass(found.annotation, BaseModel):
+        needed = [name for name, each in _fields(found.annotation).items() if each.is_required()]
         return f"write [{'.'.join(key)}] with {', '.join(needed)}"
     return f"write {key[-1]} = {found.description or '...'}"
 

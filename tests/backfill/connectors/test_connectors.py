@@ -492,7 +492,7 @@ HEAD = 'subject = "flight_departed"\n'
     ("text", "says"),
     [
         ("subject =", "not TOML"),
-        ('subject = "flihgt"', r"line 1: subject: no contract has this subject; known are flight_departed"),
+        ('subject = "flihgt"\n' + SQL, r"line 1: subject: no contract has this subject; known are flight_departed"),
         (HEAD, "a database or an API, and one of them"),
         (HEAD + SQL + API, "a database or an API, and one of them"),
         (HEAD + 'sorce = "/x"\n' + SQL, r"line 2: sorce: no such key; did you mean source"),
@@ -519,7 +519,10 @@ HEAD = 'subject = "flight_departed"\n'
             HEAD + SQL.replace("table", "tabel"),
             r"line 4: sql.tabel: no such key; did you mean table",
         ),
-        (HEAD + SQL + "page_rows = 0", r"line 5: sql.page_rows: not a whole number from 1 to 100,000"),
+        (
+            HEAD + SQL + "page_rows = 0",
+            r"line 5: sql.page_rows: must be greater than or equal to 1; write page_rows = 5000",
+        ),
         (
             HEAD + SQL + '[cursor]\ncolumn = "n"\nordered = true',
             r"line 7: cursor.ordered: no such key; .*column, from, lag",
@@ -531,17 +534,22 @@ HEAD = 'subject = "flight_departed"\n'
         (HEAD + API.replace('records = "$"\n', ""), r"line 2: api.records: missing"),
         (
             HEAD + API.replace("single_page", "auto"),
-            r"line 6: api.paging.type: an unknown type of paging.*known are cursor",
+            r"line 6: api.paging.type: no such type; write one of 'single_page', 'page_number'",
         ),
-        (HEAD + API.replace("single_page", "offset"), r"line 6: api.paging.limit: not a whole number"),
+        (HEAD + API.replace("single_page", "offset"), r"line 6: api.paging.limit: missing; write limit = 100"),
         (HEAD + API.replace("single_page", "json_link"), r"line 6: api.paging.next_url_path: missing"),
         (HEAD + API.replace('page" }', 'page", size = 5 }'), r"line 6: api.paging.size: no such key"),
         (
             HEAD + API + 'auth = { type = "bearer", token = "x" }',
             r"line 7: api.auth.token: a secret must not be in this",
         ),
-        (HEAD + API + 'auth = { type = "magic" }', r"line 7: api.auth.type: an unknown type of authentication"),
-        (HEAD + API + "[api.headers]\nx = 5", r"line 8: api.headers.x: not a plain value"),
+        (HEAD + API + 'auth = { type = "magic" }', r"line 7: api.auth.type: no such type; write one of 'bearer'"),
+        (HEAD + API + "auth = { token = 'x' }", r"line 7: api.auth.type: missing; write type = "),
+        (HEAD + API + "auth = 'x'", r"line 7: api.auth: not a table"),
+        (HEAD + API + "[api.parameters]\nx = [5]", r"line 8: api.parameters.x: not a plain value"),
+        (HEAD + API.replace('"http://127.0.0.1"', "5"), r"line 3: api.url: a secret must not be in this file"),
+        (HEAD + "sql = 5", r"line 2: sql: not a table; write \[sql\] with url, table"),
+        (HEAD + API + "[api.headers]\nx = 5", r"line 8: api.headers.x: not text"),
     ],
 )
 def test_a_wrong_description_names_key_file_line_and_remedy(
