@@ -10,6 +10,7 @@ from typing import Any, Final
 from google.cloud import bigquery
 from google.cloud.bigquery import ArrayQueryParameter, QueryJobConfig, ScalarQueryParameter
 
+from headrace.bigquery.row_lookup import QUERY_SECONDS
 from headrace.dead_letters.archive_key import ArchiveKey, SealedError, tampered
 from headrace.dead_letters.archive_tables import FACTS, LETTER_SCHEMA, LETTERS, TRAIL
 from headrace.dead_letters.archive_writer import ATTRIBUTE_COLUMNS, ArchiveNames, edit_context, row_context
@@ -19,7 +20,6 @@ from headrace.dead_letters.filters import Filter, conditions, letters_with_state
 from headrace.dead_letters.letter import SEALED, Letter, Piece, joined
 from headrace.runtime.retry_policy import NO_RETRY
 
-QUERY_SECONDS: Final = 60.0
 PAGE: Final = 1000
 GROUPS: Final = ("reason", "subject", "claimed", "source", "state", "stage", "version", "hour", "day")
 _STATES: Final[Mapping[str, State]] = {

@@ -8,19 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from typing import Final
 
-from google.api_core.exceptions import (
-    Aborted,
-    DeadlineExceeded,
-    GoogleAPICallError,
-    InternalServerError,
-    InvalidArgument,
-    NotFound,
-    PermissionDenied,
-    ServiceUnavailable,
-    TooManyRequests,
-)
+from google.api_core.exceptions import GoogleAPICallError, InvalidArgument, NotFound, PermissionDenied
 
 from headrace.core.dead_letter import publish_request
 from headrace.dead_letters.archived_letter import ArchivedLetter
@@ -34,11 +25,11 @@ from headrace.dead_letters.replay_plan import PAGE_LETTERS, PlannedLetter, Repla
 from headrace.dead_letters.replay_rate import Progress, RateLimit
 from headrace.errors import Exit, HeadraceError
 from headrace.runtime.failpoints import reached
+from headrace.runtime.retry_policy import UNAVAILABLE, Backoff
 
 ACTION: Final = "replay"
 MOST_NAMED: Final = 10
-PAUSES: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)  # seconds between attempts to publish one request
-_RETRYABLE: Final = (Aborted, DeadlineExceeded, InternalServerError, ServiceUnavailable, TooManyRequests)
+_RETRIES: Final = 8  # of one request; their pauses take half a minute
 
 
 class ReplayError(HeadraceError, RuntimeError, error_code="HR-706", exit_code=Exit.CONFIGURATION):
@@ -185,10 +176,10 @@ class _Run:
 
     def _publish_with_retry(self, request: Request) -> None:
         topic = self._context.names.topic(request.subject)
-        for pause in (*PAUSES, None):
+        for pause in (*islice(Backoff(), _RETRIES), None):
             try:
                 publish_request(self._context.publisher, topic, request.messages)
-            except _RETRYABLE as error:
+            except UNAVAILABLE as error:
                 if pause is None:
                     raise ReplayError(f"{topic}: cannot be reached; run the replay again, it continues") from error
                 if self._limit.pause(pause):

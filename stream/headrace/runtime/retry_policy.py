@@ -11,14 +11,17 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final, Self, TypeVar
 
 from google.api_core.exceptions import (
+    Aborted,
     Cancelled,
     Conflict,
     Forbidden,
     GatewayTimeout,
     GoogleAPICallError,
+    InternalServerError,
     NotFound,
     RetryError,
     ServerError,
+    ServiceUnavailable,
     TooManyRequests,
     Unauthorized,
 )
@@ -56,6 +59,10 @@ RETRYABLE: Final[tuple[type[Exception], ...]] = (
     TimeoutError,
     RetryableError,
 )
+
+
+UNAVAILABLE: Final = (Aborted, GatewayTimeout, InternalServerError, ServiceUnavailable, TooManyRequests)
+"""Those of RETRYABLE that pass without a person's help, for callers that report the others immediately."""
 
 
 CALL_ERRORS: Final[tuple[type[Exception], ...]] = (GoogleAPICallError, *RETRYABLE)

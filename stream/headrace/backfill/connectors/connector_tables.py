@@ -57,7 +57,7 @@ class Offset(_ByTotal):
 
 
 class BodyCursor(TomlModel):
-    """Pages that contain the next page's mark. With a wrong guess of its path, dlt takes the first page for all rows."""
+    """Pages that contain the next page's mark. With a wrong path, dlt takes the first page for all rows."""
 
     type: Literal["cursor"]
     cursor_path: Name
