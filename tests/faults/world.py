@@ -35,6 +35,7 @@ KEY: Final = bytes(range(32))
 ACK_SECONDS: Final = 10  # the shortest Pub/Sub allows: what a killed engine held comes again after it
 QUIET_SECONDS: Final = 25.0  # nothing moved for so long: the run is over, well or not
 _SCAN_SECONDS: Final = 240.0
+_COLLECT_SECONDS: Final = 10.0
 _PULL_SECONDS: Final = 2.5  # the emulator answers a pull that finds nothing a second before
 _REQUEST: Final = 200
 
@@ -266,27 +267,34 @@ class World:
         return [dict(row.items()) for row in self.bigquery.query_and_wait(query)]
 
     def collect_letters(self) -> None:
-        """Take what the dead-letter topic holds; an emulator of Pub/Sub that is killed loses it."""
-        self.letters += self._letters()
+        """Take what the dead-letter topic holds; an emulator of Pub/Sub that is killed loses it.
+
+        While an engine publishes letters as fast as they are pulled, take those of some seconds.
+        """
+        self.letters += self._letters(_COLLECT_SECONDS)
 
     def held(self, subject: str) -> list[str]:
         """The probes of the messages that Pub/Sub has for *subject* and that nobody holds."""
         pulled = self._pull_all(self.names.subscription(subject), acknowledge=False)
         return [message.attributes[PROBE] for message in pulled]
 
-    def _letters(self) -> list[Letter]:
-        pulled = self._pull_all(self.names.dead_letter_subscription, acknowledge=True)
+    def _letters(self, seconds: float = _SCAN_SECONDS) -> list[Letter]:
+        pulled = self._pull_all(self.names.dead_letter_subscription, acknowledge=True, seconds=seconds)
         return [
             Letter(attributes.get(PROBE, "?"), digest(data), attributes[f"{PREFIX}reason"])
             for attributes, data in _whole(pulled)
         ]
 
-    def _pull_all(self, subscription: str, acknowledge: bool) -> Iterable[PubsubMessage]:
+    def _pull_all(
+        self, subscription: str, acknowledge: bool, seconds: float = _SCAN_SECONDS
+    ) -> Iterable[PubsubMessage]:
         found: list[PubsubMessage] = []
         held: list[str] = []
-        deadline = time.monotonic() + _SCAN_SECONDS
+        deadline = time.monotonic() + seconds
         while True:
-            assert time.monotonic() < deadline, f"{subscription}: no scan of it came to an end"
+            if time.monotonic() > deadline:
+                assert seconds < _SCAN_SECONDS, f"{subscription}: no scan of it came to an end"
+                return found
             try:
                 response = self.subscriber.pull(
                     subscription=subscription, max_messages=1000, timeout=_PULL_SECONDS, retry=None
