@@ -126,7 +126,7 @@ def test_findings_are_counted_all_and_named_up_to_a_bound() -> None:
     assert audit.differences == ["lost: 2,010 in 1,005 windows (tallied as written, but without a row)"]
 
 
-def test_what_has_no_number_is_said_by_its_windows_and_what_is_excused_is_no_difference() -> None:
+def test_a_finding_without_a_count_names_its_windows_and_an_excused_one_is_not_a_difference() -> None:
     audit = SubjectAudit("things", "things", None)
 
     audit.find([Finding(Kind.CHANGED, 0, None), Finding(Kind.EXPIRED, 0, 3), Finding(Kind.EXPIRED, 1, 1)])
@@ -158,7 +158,7 @@ def test_what_is_no_time_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(("text", "why"), [("yesterday", "invalid time;"), ("2026-02-30", "no time of any day;")])
-def test_why_it_is_no_time_is_said_in_words_of_the_option(text: str, why: str) -> None:
+def test_an_invalid_time_is_reported_with_the_name_of_the_option(text: str, why: str) -> None:
     with pytest.raises(ScopeError, match=f"^--since: {why}"):
         parse_since(text, NOW)
 

@@ -172,7 +172,7 @@ def test_every_outcome_of_every_window_is_added_up_and_reconciles() -> None:
     assert found.excused == []
 
 
-def test_a_table_that_nobody_wrote_to_and_nobody_tallied_reconciles() -> None:
+def test_a_table_without_rows_and_tallies_reconciles() -> None:
     (found,) = Books().audit(contents=True)
     assert (found.rows, found.received, found.findings, found.gaps) == (0, 0, [], ())
 
@@ -188,7 +188,7 @@ def test_rows_that_are_missing_doubled_or_foreign_are_named_with_their_window() 
     assert books.found() == [("doubled", 0, 1), ("lost", 1, 1), ("unexplained", 2, 1)]
 
 
-def test_a_line_that_stands_there_again_is_counted_once_and_said() -> None:
+def test_a_repeated_tally_line_is_counted_once_and_reported() -> None:
     books = Books()
     books.tally(Outcome.RECEIVED, A)
     books.tally(Outcome.DROPPED, A)
@@ -201,7 +201,7 @@ def test_a_line_that_stands_there_again_is_counted_once_and_said() -> None:
     assert found.differences == ["copied: 2 in 1 window (tally lines that were appended again; each is counted once)"]
 
 
-def test_each_open_gap_is_said_once_and_a_settled_one_is_not() -> None:
+def test_each_open_gap_is_reported_once_and_a_settled_one_is_not() -> None:
     books = Books()
     for reason in ("from 3 to 4", "from 1 to 2", "from 3 to 4", "settled: from 5 to 6"):
         books.put_down(gap_tally("thing_happened", 1, 2, reason))

@@ -112,7 +112,7 @@ def test_ids_of_columns_are_the_same_in_every_format(tmp_path: Path) -> None:
     assert len(set(*ids)) == 2
 
 
-def test_a_subject_whose_events_nothing_tells_apart_is_refused() -> None:
+def test_a_subject_whose_events_have_no_identity_is_refused() -> None:
     with pytest.raises(MappingError, match=r"booking_created: lines have no identity.* identity = "):
         read_mapping(None, BOOKING)
 
@@ -147,7 +147,7 @@ def test_a_mapping_says_columns_constants_formats_and_zones(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "expected"),
     [
         ("field = 1", "line 1: field: no such key; did you mean fields"),
         ("[fields]\nflihgt = 'x'", "line 2: fields.flihgt: the contract has no such field; did you mean flight"),
@@ -166,8 +166,8 @@ def test_a_mapping_says_columns_constants_formats_and_zones(tmp_path: Path) -> N
         ("source =", "not TOML"),
     ],
 )
-def test_a_wrong_mapping_is_refused_before_anything_is_read(tmp_path: Path, text: str, says: str) -> None:
-    with pytest.raises(MappingError, match=says):
+def test_a_wrong_mapping_is_refused_before_anything_is_read(tmp_path: Path, text: str, expected: str) -> None:
+    with pytest.raises(MappingError, match=expected):
         read_mapping(a_mapping(tmp_path, text), FLIGHT)
 
 
@@ -377,9 +377,9 @@ def test_a_day_that_is_loaded_may_be_older_than_what_is_streamed(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("text", "says"), [("31.01.2026", "write it as 2026-01-31"), ("2019-01-31", "forgets a row after 800 days")]
+    ("text", "expected"), [("31.01.2026", "write it as 2026-01-31"), ("2019-01-31", "forgets a row after 800 days")]
 )
-def test_a_day_that_the_table_cannot_have_is_refused(text: str, says: str) -> None:
-    with pytest.raises(BackfillError, match=says):
+def test_a_day_that_the_table_cannot_have_is_refused(text: str, expected: str) -> None:
+    with pytest.raises(BackfillError, match=expected):
         day_of(text, FLIGHT, NOW)
     assert day_of(f"{MOMENT:%Y-%m-%d}", FLIGHT, NOW).begin <= to_micros(MOMENT)

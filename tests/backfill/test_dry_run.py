@@ -58,10 +58,10 @@ def test_events_too_far_ahead_are_refused_with_file_and_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = as_csv(tmp_path / "flights.csv", FLIGHT, flights(2) + flights(1, NOW + timedelta(days=2)))
-    code, counts, said = checked(path, capsys)
+    code, counts, output = checked(path, capsys)
     assert code is Exit.FOUND
     assert (counts["events"], counts["in_the_future"], counts["invalid_line"]) == (2, 1, 0)
-    assert "flights.csv, line 4: the event is further ahead than ahead_at_most allows" in said
+    assert "flights.csv, line 4: the event is further ahead than ahead_at_most allows" in output
 
 
 def test_what_ends_a_run_ends_a_dry_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""Files that were made to harm: one sentence, bounded memory, and nobody else is taken along."""
+"""Files that were made to harm: one sentence, bounded memory, and no other file is affected."""
 
 from __future__ import annotations
 
@@ -96,10 +96,10 @@ AVRO = {
 }
 
 
-@pytest.mark.parametrize("says", AVRO)
-def test_what_an_avro_file_declares_is_bounded(tmp_path: Path, says: str) -> None:
-    with pytest.raises(BackfillError, match=says):
-        Read(THING, [a_file(tmp_path, AVRO[says], "things.avro")], a_mapping(tmp_path, ""))
+@pytest.mark.parametrize("expected", AVRO)
+def test_what_an_avro_file_declares_is_bounded(tmp_path: Path, expected: str) -> None:
+    with pytest.raises(BackfillError, match=expected):
+        Read(THING, [a_file(tmp_path, AVRO[expected], "things.avro")], a_mapping(tmp_path, ""))
 
 
 def test_a_header_of_avro_is_bounded_as_a_whole(tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def test_a_line_without_an_end_is_given_up(tmp_path: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("address", ["gs://../x/y.csv", "gs:///x.csv", "gs://b", "gs://Bucket/x.csv", "gs://bucket/.."])
-def test_an_address_that_no_object_can_have_is_refused_before_anybody_is_asked(address: str) -> None:
+def test_an_address_that_no_object_can_have_is_refused_before_any_request(address: str) -> None:
     with pytest.raises(BackfillError, match="can have that name"):
         checked_address(address)
     with pytest.raises(BackfillError, match="can have that name"):
@@ -168,9 +168,11 @@ def test_an_address_that_no_object_can_have_is_refused_before_anybody_is_asked(a
     assert checked_address("gs://my-files/2026/*.csv") == ("my-files", "2026/*.csv")
 
 
-@pytest.mark.parametrize(("format_", "says"), [("%Y-%Y", "twice"), ("%Q", "not a format"), ("%", "not a format")])
-def test_a_format_that_python_cannot_use_is_refused_with_the_mapping(tmp_path: Path, format_: str, says: str) -> None:
-    with pytest.raises(MappingError, match=says):
+@pytest.mark.parametrize(("format_", "expected"), [("%Y-%Y", "twice"), ("%Q", "not a format"), ("%", "not a format")])
+def test_a_format_that_python_cannot_use_is_refused_with_the_mapping(
+    tmp_path: Path, format_: str, expected: str
+) -> None:
+    with pytest.raises(MappingError, match=expected):
         read_mapping(a_mapping(tmp_path, f'[fields]\nat = {{ column = "at", format = "{format_}" }}'), THING)
 
 
@@ -235,16 +237,16 @@ def test_a_reading_process_takes_no_more_memory_than_it_may() -> None:
 
 
 @pytest.mark.parametrize("error", [MemoryError(), AttributeError("ada@example.com")])
-def test_whatever_ends_reading_becomes_a_sentence_without_values(
+def test_any_error_that_ends_reading_is_reported_without_values(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception
 ) -> None:
     def broken(task: Task) -> Any:
         raise error
 
     monkeypatch.setattr(reading_process, "rounds", broken)
-    said = reading_process._serve(a_task(a_file(tmp_path, HEAD)), io.BytesIO())
-    assert isinstance(said, BackfillError)
-    assert "ada" not in str(said) + "".join(capsys.readouterr())
+    message = reading_process._serve(a_task(a_file(tmp_path, HEAD)), io.BytesIO())
+    assert isinstance(message, BackfillError)
+    assert "ada" not in str(message) + "".join(capsys.readouterr())
 
 
 def test_a_value_that_cannot_be_read_is_not_in_its_repr() -> None:

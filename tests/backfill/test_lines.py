@@ -1,4 +1,4 @@
-"""A line that cannot be read is refused alone, in each format; what is wrong with a file as a whole is said at once."""
+"""A line that cannot be read is refused alone, in each format; what is wrong with a whole file is reported at once."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_a_line_that_is_too_long_is_one_line_and_its_letter_holds_its_beginning(
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "expected"),
     [
         (b"", "an empty file"),
         (b"\0" * 9_000_000, "longer than 4,194,304 bytes"),
@@ -126,13 +126,13 @@ def test_a_line_that_is_too_long_is_one_line_and_its_letter_holds_its_beginning(
         (b"s,n\n", "no column 'at' for the field at; of its 2 columns these are wanted: s, n"),
     ],
 )
-def test_a_header_is_judged_before_the_first_line(tmp_path: Path, content: bytes, says: str) -> None:
-    with pytest.raises(BackfillError, match=says):
+def test_a_header_is_judged_before_the_first_line(tmp_path: Path, content: bytes, expected: str) -> None:
+    with pytest.raises(BackfillError, match=expected):
         Read(THING, [a_file(tmp_path, content)])
 
 
 @pytest.mark.parametrize("header", ["ada@example.com,1,Ada", "\x1b]0;ada\x07,s,n,at,1", 's,n,at,"ada@example.com"'])
-def test_what_stands_in_the_first_line_is_never_shown(tmp_path: Path, header: str) -> None:
+def test_the_content_of_the_first_line_is_never_shown(tmp_path: Path, header: str) -> None:
     with pytest.raises(BackfillError) as raised:
         Read(THING, [a_file(tmp_path, f"{header}\n")])
     assert "ada" not in str(raised.value).lower()
@@ -336,7 +336,7 @@ def test_a_zone_that_is_not_known_says_nothing_of_the_moment(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("name", ["things.parquet", "things.csv", "things.ndjson"])
-def test_a_time_without_a_zone_is_told_where_to_say_it(tmp_path: Path, name: str) -> None:
+def test_the_error_for_a_time_without_a_zone_explains_where_to_set_it(tmp_path: Path, name: str) -> None:
     wall = datetime.fromtimestamp(AT // 10**6, UTC).replace(tzinfo=None)
     path = tmp_path / name
     match path.suffix:
@@ -391,7 +391,7 @@ def texts(prices: list[tuple[Any, str | None]]) -> list[tuple[Any, str | None]]:
         pytest.param("doubles.avro", DOUBLES, id="doubles of Avro"),
     ],
 )
-def test_a_number_goes_into_a_decimal_that_denotes_it_whatever_its_file(
+def test_a_number_becomes_the_decimal_that_it_denotes_in_every_file_format(
     tmp_path: Path, name: str, prices: list[tuple[Any, str | None]]
 ) -> None:
     contract = a_contract(("n", "int"), ("price", a_decimal(9, 2)), identity=["n"])

@@ -74,7 +74,7 @@ def test_every_zone_is_read_as_its_clocks_show(name: str, rules: tuple[Gap, Ambi
 
 
 @pytest.mark.parametrize(
-    ("zone", "local", "gap", "ambiguous", "says"),
+    ("zone", "local", "gap", "ambiguous", "expected"),
     [
         ("America/Los_Angeles", "2025-03-09 02:00:00", "refuse", "refuse", "no clock in America/Los_Angeles shows"),
         ("America/Los_Angeles", "2025-03-09 02:00:00", "shift", "refuse", "2025-03-09 10:00:00+00:00"),
@@ -87,9 +87,9 @@ def test_every_zone_is_read_as_its_clocks_show(name: str, rules: tuple[Gap, Ambi
         ("Europe/Berlin", "0001-01-01 00:00:00", "refuse", "refuse", "outside years 1 to 9999"),
     ],
 )
-def test_the_rule_of_a_mapping_decides(zone: str, local: str, gap: str, ambiguous: str, says: str) -> None:
+def test_the_rule_of_a_mapping_decides(zone: str, local: str, gap: str, ambiguous: str, expected: str) -> None:
     try:
         found = str(in_utc(datetime.fromisoformat(local), ZoneInfo(zone), Gap(gap), Ambiguous(ambiguous)))
     except UnreadableTextError as error:
         found = str(error)
-    assert says in found
+    assert expected in found

@@ -86,7 +86,7 @@ def test_a_child_imports_nothing_from_the_working_folder(
     assert (done.returncode, done.stderr, executed(planted)) == (0, "", "")
 
 
-def test_the_folders_that_python_is_told_are_passed_on(tmp_path: Path) -> None:
+def test_the_folders_of_pythonpath_are_passed_on(tmp_path: Path) -> None:
     (tmp_path / "a_function.py").write_text("print('found')")
     assert run(python("a_function"), {"PYTHONPATH": f":{tmp_path}"}).stdout == "found\n"
     assert child_environment({"PYTHONPATH": "::"}) == {}
@@ -143,7 +143,7 @@ def sources() -> list[Path]:
 
 
 @pytest.mark.parametrize("source", sources(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_nobody_else_starts_a_process(source: Path) -> None:
+def test_no_other_module_starts_a_process(source: Path) -> None:
     name, tree = str(source.relative_to(ROOT)), ast.parse(source.read_text())
     if name in STARTERS:
         return

@@ -1,4 +1,4 @@
-"""Rows that are looked up together, whatever batches they came in."""
+"""Rows of several batches that are looked up together."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def a_batch(ids: list[int]) -> MicroBatch:
 
 
 @given(st.lists(st.lists(st.integers(0, 50), max_size=6), min_size=1, max_size=8), st.sets(st.integers(0, 50)))
-def test_each_batch_is_told_of_its_own_rows_what_it_would_have_found_alone(
+def test_one_query_for_many_batches_gives_each_batch_the_result_of_its_own_query(
     lists: list[list[int]], stored: set[int]
 ) -> None:
     def compare(rows: pa.RecordBatch) -> dict[int, bool]:

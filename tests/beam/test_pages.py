@@ -189,7 +189,7 @@ def _numbers(taken: list[QueuedBatch]) -> list[int]:
 
 
 class QueueMachine(RuleBasedStateMachine):
-    """A queue against a list of lists, whatever is done to it in whatever order."""
+    """A queue against a list of lists, under any sequence of operations."""
 
     def __init__(self) -> None:
         super().__init__()

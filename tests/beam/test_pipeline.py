@@ -85,7 +85,7 @@ def test_a_job_that_transforms_has_a_step_more_and_is_otherwise_the_same() -> No
 
 
 def test_a_blocked_subject_keeps_its_steps() -> None:
-    """An update finds the graph that it knows, and reads what would otherwise be nobody's."""
+    """An update finds the graph that it knows, and reads state that would otherwise be lost."""
     blocked = PACKAGE.blocking({"booking_created": ContractError("booking_created.v2", "not JSON", "correct it")})
     graph = the_graph(registry=blocked)
 

@@ -27,7 +27,7 @@ SEEDS = 60
 
 
 @pytest.mark.parametrize("append_bytes", [pages.APPEND_BYTES, 2000, 1])
-def test_each_event_is_written_or_refused_once_whatever_happens_to_bundles(
+def test_each_event_is_written_or_refused_once_regardless_of_bundle_failures(
     append_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pages, "APPEND_BYTES", append_bytes)
@@ -60,7 +60,7 @@ class AppendsInTheBundleThatAssigns(Carrier):
 
 
 class _Forgetful(Streams):
-    """Streams that are never finalised, and so said to end where the pending append was to go."""
+    """Streams that are never finalised, and so reported to end where the pending append was to go."""
 
     def __init__(self, network: Network, gone: int) -> None:
         self._network, self._gone, self._offset = network, gone, 0
@@ -237,10 +237,10 @@ def test_a_broken_engine_is_caught(broken: type[Carrier]) -> None:
 
 
 @pytest.mark.parametrize(("carrier", "sound"), [(Carrier(), True), (RewritesAnAppendInPlace(), False)])
-def test_an_attempt_that_arrives_late_and_is_accepted_after_all_is_told_from_the_rest(
+def test_a_late_attempt_that_is_accepted_after_all_is_distinguished_from_the_remaining_rows(
     carrier: Carrier, sound: bool
 ) -> None:
-    #  append a, b: late | again: b refused | table mended | the late one arrives: a, b | append a
+    #  append a, b: late | again: b refused | table repaired | the late one arrives: a, b | append a
     simulator = Simulator(0, carrier, [a_message("a", "1"), a_message("b", "1")])
     table = simulator.table
     table.named, table.unnamed, simulator.network.trouble = {"b"}, set(), 0

@@ -13,15 +13,15 @@ from tests.support.shard_state import TABLE
 NAME = plain(TABLE)
 
 
-def test_a_lookup_that_nobody_answers_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", "127.0.0.1:1")  # nobody answers there
+def test_a_lookup_without_an_answer_reports_that_it_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", "127.0.0.1:1")  # no server is there
     table = EventTable(open_bigquery("p"), TABLE)
     with pytest.raises(LookupFailedError, match=rf"^{NAME}: the service does not answer; it is tried again$"):
         table.is_empty()
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "expected"),
     [
         (Forbidden("x"), r"permission denied; .*bigquery\.jobs\.create.*tables\.getData on it"),
         (NotFound("x"), "the table does not exist; `headrace provision` creates it"),
@@ -29,6 +29,6 @@ def test_a_lookup_that_nobody_answers_says_so(monkeypatch: pytest.MonkeyPatch) -
     ],
     ids=repr,
 )
-def test_a_lookup_that_is_refused_says_who_needs_what(error: GoogleAPIError, said: str) -> None:
-    with pytest.raises(LookupFailedError, match=f"^{NAME}: {said}"), _lookup_errors(TABLE):
+def test_a_failed_lookup_names_the_table_and_the_remedy(error: GoogleAPIError, expected: str) -> None:
+    with pytest.raises(LookupFailedError, match=f"^{NAME}: {expected}"), _lookup_errors(TABLE):
         raise error

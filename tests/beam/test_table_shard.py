@@ -353,11 +353,11 @@ def test_tallies_refused_as_a_whole_are_halved_and_never_added_up_twice() -> Non
     assert sorted(row[1] for row in table.rows) == ["received", "written"]
 
 
-def test_an_event_is_written_again_to_a_table_made_anew() -> None:
+def test_an_event_is_written_again_to_a_recreated_table() -> None:
     shard = Shard()
     shard.enqueue("a1", "b1")
     shard.settle()
-    shard.table.make_anew(b"another")
+    shard.table.recreate(b"another")
 
     outcomes = shard.enqueue("a1", "b2")
 
@@ -367,13 +367,13 @@ def test_an_event_is_written_again_to_a_table_made_anew() -> None:
     assert list(shard.enqueue("a1").duplicates) == [0]
 
 
-def test_an_id_whose_row_waits_is_remembered_until_it_is_in_the_table_made_anew() -> None:
-    #  |a written|table made anew while b waits|b and a again: both count as duplicates|b written|a again|
+def test_an_id_whose_row_waits_is_remembered_until_the_row_is_in_the_recreated_table() -> None:
+    #  |a written|table recreated while b waits|b and a again: both count as duplicates|b written|a again|
     shard = Shard()
     shard.enqueue("a1")
     shard.settle()
     shard.enqueue("b1")
-    shard.table.make_anew(b"another")
+    shard.table.recreate(b"another")
     assert list(shard.enqueue("b1", "a1").duplicates) == [0, 1]
     shard.settle()
     assert shard.ids == ["b"]

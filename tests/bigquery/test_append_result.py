@@ -37,7 +37,7 @@ def test_a_status_means(status: int, result: AppendResult) -> None:
     assert interpret(Answer(status), attempted=False) is result
 
 
-def test_a_status_that_nobody_knows_halts() -> None:
+def test_an_unknown_status_halts() -> None:
     assert interpret(Answer(99), attempted=True) is AppendResult.HALT
 
 
@@ -71,5 +71,5 @@ def test_the_storage_code_says_more_than_the_status(storage: str, result: Append
 
 
 @pytest.mark.parametrize("attempted", [False, True])
-def test_rows_that_are_named_are_refused_whatever_the_status(attempted: bool) -> None:
+def test_named_rows_are_refused_regardless_of_the_status(attempted: bool) -> None:
     assert interpret(Answer(code.INVALID_ARGUMENT, refused={3: "FIELDS_ERROR"}), attempted) is AppendResult.ROWS_REFUSED

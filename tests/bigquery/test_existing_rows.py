@@ -51,7 +51,7 @@ def test_the_table_is_asked_about_old_messages_and_about_every_replay() -> None:
     assert asked == [0, 2, 3]
 
 
-def test_it_is_not_asked_when_there_is_none() -> None:
+def test_the_table_is_not_asked_when_no_message_is_old() -> None:
     assert compare_old(a_batch((1_001, 1_001)), SINCE, lambda rows: pytest.fail("asked")) == {}
 
 
@@ -94,31 +94,31 @@ def test_rows_are_found_by_their_ids_and_counted() -> None:
         pytest.param(datetime(2026, 3, 16, tzinfo=UTC), 0, id="the day after"),
     ],
 )
-def test_an_id_is_looked_for_in_the_days_of_the_rows_whatever_its_moment_there(at: datetime, found: int) -> None:
+def test_an_id_is_searched_on_the_days_of_the_rows_at_any_time_of_day(at: datetime, found: int) -> None:
     table, _ = a_table(a_row("a", at=at))
     assert table.count(rows(a_row("a"), a_row("b", at=NOW + timedelta(days=1)))) == found
 
 
-def test_a_row_that_stands_there_has_the_same_content_or_another() -> None:
+def test_compare_reports_whether_a_stored_row_has_the_same_content() -> None:
     table, _ = a_table(*(a_row(f"e{n}", n) for n in range(20)))
     same, others = [a_row(f"e{n}", n) for n in range(10)], [a_row(f"e{n}", -n) for n in range(10, 20)]
     compared = table.compare(rows(*same, a_row("new"), *others))
     assert compared == dict.fromkeys(range(10), True) | dict.fromkeys(range(11, 21), False)
 
 
-def test_who_sent_an_event_when_it_came_and_what_is_derived_of_it_is_no_content() -> None:
-    told: dict[str, Any] = {"_ingested_at": NOW - timedelta(hours=1), "_schema_version": 2, "_source": "a file"}
-    told["doubled"] = 7
+def test_metadata_and_derived_columns_are_not_content() -> None:
+    others: dict[str, Any] = {"_ingested_at": NOW - timedelta(hours=1), "_schema_version": 2, "_source": "a file"}
+    others["doubled"] = 7
     table, _ = a_table(a_row("a"), a_row("b"))
-    assert table.compare(rows(a_row("a", **told), a_row("b", n=2, **told))) == {0: True, 1: False}
+    assert table.compare(rows(a_row("a", **others), a_row("b", n=2, **others))) == {0: True, 1: False}
 
 
-def test_a_derived_column_is_content_where_it_is_not_said_to_be_derived() -> None:
+def test_a_derived_column_is_content_unless_it_is_declared_as_derived() -> None:
     client: Any = a_table(a_row("a"))[1]
     assert StoredRows(client, "`p.d.things`").compare(rows(a_row("a", doubled=7))) == {0: False}
 
 
-def test_contents_are_not_asked_for_when_no_row_stands_there() -> None:
+def test_contents_are_not_queried_when_no_row_is_stored() -> None:
     table, service = a_table(a_row("a"))
     assert table.compare(rows(a_row("b"))) == {}
     assert len(service.queries) == 1

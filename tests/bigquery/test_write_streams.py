@@ -1,4 +1,4 @@
-"""What a writer hears when BigQuery answers in every way it may; the server is scripted, the wire is real."""
+"""What a writer gets when BigQuery answers in every way it may; the server is scripted, the wire is real."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ def hear(rule: Rule) -> Answer:
 def test_rows_are_written_once_and_in_order_over_one_connection() -> None:
     with writing() as (streams, memory, _):
         stream = streams.create(TABLE)
-        said = [streams.append(stream, offset, rows(offset, offset + 1)) for offset in (0, 2, 4, 2)]
-    assert said == [Answer(), Answer(), Answer(), OFFSET_TAKEN]
+        results = [streams.append(stream, offset, rows(offset, offset + 1)) for offset in (0, 2, 4, 2)]
+    assert results == [Answer(), Answer(), Answer(), OFFSET_TAKEN]
     assert values(memory) == [0, 1, 2, 3, 4, 5]
 
 
@@ -163,8 +163,8 @@ def test_after_a_passing_failure_the_same_rows_go_to_the_same_offset() -> None:
     with writing() as (streams, memory, server):
         server.script.add(answers.abort(grpc.StatusCode.UNAVAILABLE))
         stream = streams.create(TABLE)
-        said = [streams.append(stream, 0, rows(1, 2)) for _ in range(2)]
-    assert said == [Answer(code_pb2.UNAVAILABLE), Answer()]
+        results = [streams.append(stream, 0, rows(1, 2)) for _ in range(2)]
+    assert results == [Answer(code_pb2.UNAVAILABLE), Answer()]
     assert values(memory) == [1, 2]
 
 
@@ -202,16 +202,16 @@ def test_a_connection_is_closed_as_soon_as_its_answer_is_given_up_though_the_ser
             released.set()
 
 
-def test_who_waits_for_an_answer_hears_that_the_connection_was_closed_meanwhile() -> None:
+def test_a_pending_append_is_cancelled_when_its_connection_is_closed() -> None:
     released = threading.Event()
     with writing() as (streams, _, server):
         server.script.add(answers.never_answer(released))
         stream = streams.create(TABLE)
         try:
-            said = streams.append(stream, 0, rows(1), lambda: streams.close(stream))
+            result = streams.append(stream, 0, rows(1), lambda: streams.close(stream))
         finally:
             released.set()
-    assert said == Answer(code_pb2.CANCELLED)
+    assert result == Answer(code_pb2.CANCELLED)
 
 
 def test_a_finalised_stream_keeps_no_connection() -> None:
@@ -241,7 +241,7 @@ def test_an_open_connection_does_not_keep_the_process_from_ending() -> None:
         assert [thread.daemon for thread in threads_that_read()] == [True]
 
 
-def test_a_connection_that_ended_while_it_was_idle_is_opened_anew() -> None:
+def test_a_connection_that_ended_while_idle_is_opened_again() -> None:
     with writing() as (streams, memory, server):
         stream = streams.create(TABLE)
         streams.append(stream, 0, rows(1))
@@ -282,8 +282,8 @@ def test_a_connection_in_use_stays_open_however_many_others_are_needed() -> None
     with a_scripted_memory() as (_, memory, client):
         streams = WriteStreams(client, 20, connections=1)
         one, other = streams.create(TABLE), streams.create(TABLE)
-        said = streams.append(one, 0, rows(1), lambda: streams.append(other, 0, rows(2)))
-        assert (said, len(streams._connections)) == (Answer(), 2)
+        result = streams.append(one, 0, rows(1), lambda: streams.append(other, 0, rows(2)))
+        assert (result, len(streams._connections)) == (Answer(), 2)
         streams.close_all()
     assert sorted(values(memory)) == [1, 2]
 
@@ -293,8 +293,8 @@ def test_a_connection_that_was_idle_and_is_in_use_again_stays_open_too() -> None
         streams = WriteStreams(client, 20, connections=1)
         one, other = streams.create(TABLE), streams.create(TABLE)
         streams.append(one, 0, rows(1))
-        said = streams.append(one, 1, rows(2), lambda: streams.append(other, 0, rows(3)))
-        assert (said, len(streams._connections)) == (Answer(), 2)
+        result = streams.append(one, 1, rows(2), lambda: streams.append(other, 0, rows(3)))
+        assert (result, len(streams._connections)) == (Answer(), 2)
         streams.close_all()
     assert sorted(values(memory)) == [1, 2, 3]
 

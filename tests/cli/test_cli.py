@@ -163,17 +163,17 @@ def test_a_wrong_setting_is_named(line: str, tmp_path: Path, monkeypatch: pytest
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "expected"),
     [
         (["backfill"], "name a subject and its files, or use --from"),
         (["backfill", "flight_departed"], "name a subject and its files, or use --from"),
         (["backfill", "flight_departed", "--from", "x.toml"], "name nothing else"),
     ],
 )
-def test_a_backfill_has_files_or_a_source(headrace: Headrace, arguments: list[str], says: str) -> None:
+def test_a_backfill_has_files_or_a_source(headrace: Headrace, arguments: list[str], expected: str) -> None:
     shown = headrace(*arguments)
     assert shown.code == Exit.USAGE
-    assert says in " ".join(shown.err.split())
+    assert expected in " ".join(shown.err.split())
 
 
 def test_a_wrong_source_is_refused_with_key_file_line_and_remedy(headrace: Headrace, tmp_path: Path) -> None:
@@ -186,7 +186,7 @@ def test_a_wrong_source_is_refused_with_key_file_line_and_remedy(headrace: Headr
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "expected"),
     [
         pytest.param(["estimate", "--rate", "9", "--kind", "other"], "use one of booking_created", id="unknown kind"),
         pytest.param(
@@ -198,11 +198,11 @@ def test_a_wrong_source_is_refused_with_key_file_line_and_remedy(headrace: Headr
     ],
 )
 def test_what_capacity_cannot_compute_is_refused_with_the_remedy(
-    headrace: Headrace, arguments: list[str], says: str
+    headrace: Headrace, arguments: list[str], expected: str
 ) -> None:
     shown = headrace("capacity", *arguments)
     assert shown.code == Exit.CONFIGURATION
-    assert says in shown.err
+    assert expected in shown.err
     assert shown.out == ""
 
 

@@ -81,7 +81,7 @@ except SettingsError as error:
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can make files of other accounts")
 @pytest.mark.parametrize(
-    ("mode", "owner", "group", "says"),
+    ("mode", "owner", "group", "expected"),
     [
         (0o600, 10001, 10001, "32"),
         (0o440, 0, 10001, "32"),
@@ -91,7 +91,7 @@ except SettingsError as error:
         (0o600, 0, 0, "cannot be read (Permission denied)"),
     ],
 )
-def test_the_user_of_the_image_reads_what_is_mounted_for_it(mode: int, owner: int, group: int, says: str) -> None:
+def test_the_user_of_the_image_reads_what_is_mounted_for_it(mode: int, owner: int, group: int, expected: str) -> None:
     with tempfile.TemporaryDirectory() as root:
         Path(root).chmod(0o755)
         key = write_key_file(Path(root) / "masking.key", KEY)
@@ -99,7 +99,7 @@ def test_the_user_of_the_image_reads_what_is_mounted_for_it(mode: int, owner: in
         key.chmod(mode)
         command = [sys.executable, "-P", "-c", _READ_AS, str(key)]
         shown = subprocess.run(command, capture_output=True, text=True)
-    assert says in shown.stdout, shown
+    assert expected in shown.stdout, shown
 
 
 @pytest.mark.parametrize("read", [read_masking_key, read_archive_key])
@@ -117,7 +117,7 @@ def test_the_error_says_what_why_and_the_remedy(read: Callable[[Path], bytes], m
 def test_a_key_must_be_there_and_of_a_key_s_size(read: Callable[[Path | None], bytes], tmp_path: Path) -> None:
     short, long = write_key_file(tmp_path / "short", KEY[1:]), write_key_file(tmp_path / "long", bytes(65_537))
     empty = write_key_file(tmp_path / "empty", b"")
-    for path, says in {
+    for path, expected in {
         None: r"missing; create one with `\(umask 077; head",
         tmp_path / "missing": "cannot be read",
         short: "shorter than 32",
@@ -125,7 +125,7 @@ def test_a_key_must_be_there_and_of_a_key_s_size(read: Callable[[Path | None], b
         long: "longer than 65536",
         tmp_path: "cannot be read",  # a folder
     }.items():
-        with pytest.raises(SettingsError, match=f"(masking|archive)_key_file: {says}"):
+        with pytest.raises(SettingsError, match=f"(masking|archive)_key_file: {expected}"):
             read(path)
 
 

@@ -1,4 +1,4 @@
-"""An ordinary mistake is never a bug: whatever stands behind an option, a sentence and the code of its kind follow."""
+"""An ordinary mistake is never a bug: for any value of an option, a sentence and the code of its kind follow."""
 
 from __future__ import annotations
 
@@ -182,9 +182,9 @@ def test_every_command_reads_the_same_settings_file(
     (place / "headrace.toml").write_text("nothing_of_ours = 1\n")
     more = ["--patch={}"] if path == ("dead-letters", "edit") else []
     assert run(monkeypatch, *path, *more, *needed(path, "")) == Exit.CONFIGURATION
-    said = capsys.readouterr().err
-    assert "headrace.toml" in said
-    assert "nothing_of_ours" in said
+    output = capsys.readouterr().err
+    assert "headrace.toml" in output
+    assert "nothing_of_ours" in output
 
 
 NEEDS_NO_CONTRACTS: Final = READS_NO_SETTINGS | {
@@ -215,10 +215,10 @@ def test_every_command_that_needs_contracts_refuses_when_none_are_named(
     (place / "headrace.toml").write_text(f'masking_key_file = "masking.key"\n[dataflow]\n{DEPLOYABLE}')
     monkeypatch.delenv("HEADRACE_CONTRACTS")
     assert run(monkeypatch, *path, *ALSO.get(path, []), *needed(path, "")) == Exit.CONFIGURATION
-    said = capsys.readouterr().err
-    assert "headrace: contracts: missing; name the folder of your .avsc files with --contracts" in said
-    assert "HEADRACE_CONTRACTS" in said
-    assert "headrace.toml" in said
+    output = capsys.readouterr().err
+    assert "headrace: contracts: missing; name the folder of your .avsc files with --contracts" in output
+    assert "HEADRACE_CONTRACTS" in output
+    assert "headrace.toml" in output
 
 
 @pytest.mark.parametrize("path", NEEDS_CONTRACTS, ids=" ".join)
@@ -227,7 +227,7 @@ def test_contracts_can_be_named_to_every_command_that_needs_them(path: tuple[str
 
 
 @pytest.mark.parametrize(
-    ("error", "code", "says"),
+    ("error", "code", "expected"),
     [
         (FileNotFoundError(2, "No such file or directory", "x.csv"), Exit.CONFIGURATION, "x.csv: no such file"),
         (OSError(28, "No space left on device", "x.json"), Exit.CONFIGURATION, "x.json: no space left on device"),
@@ -237,10 +237,10 @@ def test_contracts_can_be_named_to_every_command_that_needs_them(path: tuple[str
         (MemoryError(), Exit.CONFIGURATION, "too little memory"),
     ],
 )
-def test_what_the_system_refuses_is_its_state_and_no_bug(error: Exception, code: Exit, says: str) -> None:
+def test_what_the_system_refuses_is_its_state_and_no_bug(error: Exception, code: Exit, expected: str) -> None:
     found, sentence = explain(error)
     assert found == code
-    assert says in sentence
+    assert expected in sentence
 
 
 @pytest.mark.parametrize(

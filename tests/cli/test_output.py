@@ -84,20 +84,20 @@ def test_what_a_terminal_would_obey_is_shown(text: str, capsys: pytest.CaptureFi
     assert second == "second line"
 
 
-def test_so_is_the_sentence_of_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_error_message_shows_control_characters_escaped(capsys: pytest.CaptureFixture[str]) -> None:
     _, sentence = explain(TimeoutError("server said \x1b[2J"))
     say(f"headrace: {sentence}")
     assert capsys.readouterr().err == "headrace: server said \\x1b[2J\n"
 
 
 @pytest.mark.parametrize("format_", ["text", "json"])
-def test_so_is_a_line_of_the_log(capsys: pytest.CaptureFixture[str], format_: str) -> None:
+def test_a_log_line_shows_control_characters_escaped(capsys: pytest.CaptureFixture[str], format_: str) -> None:
     before = structlog.get_config()
     try:
         set_up_logs(format_)
         structlog.get_logger("headrace").warning("refused", error="server said \x1b[2J\udcff")
     finally:
         structlog.configure(**before)
-    said = capsys.readouterr().err
-    assert "2J" in said
-    assert said.rstrip("\n").isprintable()
+    output = capsys.readouterr().err
+    assert "2J" in output
+    assert output.rstrip("\n").isprintable()

@@ -177,17 +177,17 @@ def test_one_refusal_is_a_sentence_and_several_are_listed_by_kind() -> None:
 @pytest.mark.usefixtures("nothing_set")
 @pytest.mark.parametrize("flags", [[], ["--dry-run"]], ids=["provision", "dry run"])
 @pytest.mark.parametrize(
-    ("was", "becomes", "said"),
+    ("was", "becomes", "reason"),
     [
         ("int", "string", "int cannot be read as string"),
         ("string", {"type": "array", "items": "string"}, "string cannot be read as array"),
     ],
     ids=["int->string", "string->array"],
 )
-def test_a_version_that_cannot_read_the_one_before_is_refused_before_anybody_is_asked(
+def test_a_version_that_cannot_read_the_one_before_is_refused_before_any_request(
     was: str,
     becomes: Any,
-    said: str,
+    reason: str,
     flags: list[str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -205,6 +205,6 @@ def test_a_version_that_cannot_read_the_one_before_is_refused_before_anybody_is_
     assert ended.value.code == Exit.CONFIGURATION
     assert (shown.out, shown.err) == (
         "",
-        f"headrace: thing_happened.v2.size: events of v1 cannot be read: {said}; "
+        f"headrace: thing_happened.v2.size: events of v1 cannot be read: {reason}; "
         "keep the type, and add a new field with a default instead [HR-101]\n",
     )

@@ -1,4 +1,4 @@
-"""Lines for ``headrace publish``: what is wrong with one is said before anything is sent."""
+"""Lines for ``headrace publish``: what is wrong with one is reported before anything is sent."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FLIGHT = (
 
 
 @pytest.mark.parametrize(
-    ("wrong", "says"),
+    ("wrong", "expected"),
     [
         (('"2026-11-20T05:15:00Z"', '"2026-11-20T05:15:00.123456789Z"'), "scheduled_at: finer than a microsecond"),
         (('"2026-11-20T05:15:00Z"', '"2026-W47-5T05:15:00Z"'), "scheduled_at: text that is not"),
@@ -28,9 +28,9 @@ FLIGHT = (
         (("1400", "9" * 5000), "a number of more than 1,000 digits"),
     ],
 )
-def test_a_line_that_is_no_event_is_named_with_its_reason(wrong: tuple[str, str], says: str) -> None:
+def test_a_line_that_is_no_event_is_named_with_its_reason(wrong: tuple[str, str], expected: str) -> None:
     settings = Settings(project="some-project", contracts=SAMPLES)
-    with pytest.raises(InvalidLineError, match=f"^line 2: .*{says}") as raised:
+    with pytest.raises(InvalidLineError, match=f"^line 2: .*{expected}") as raised:
         publish_lines(
             settings,
             "flight_departed",

@@ -1,4 +1,4 @@
-"""Every command that talks speaks within ten seconds when nobody answers, and ends with a sentence."""
+"""Every command that talks prints a notice within ten seconds without an answer, and ends with a sentence."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def black_hole() -> Iterator[str]:
 
 @pytest.fixture
 def nowhere() -> str:
-    """An address at which nobody listens."""
+    """An address without a listener."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     return f"127.0.0.1:{port}"
@@ -111,17 +111,17 @@ def test_the_job_says_what_is_away_and_waits_for_it(
 
     run._log_unreachable()
 
-    said = capsys.readouterr()
-    assert [service.place in said.out + said.err for service in JOB] == [True, True, True]
+    output = capsys.readouterr()
+    assert [service.place in output.out + output.err for service in JOB] == [True, True, True]
 
 
-def test_everybody_hears_within_ten_seconds() -> None:
+def test_an_unreachable_service_is_reported_within_ten_seconds() -> None:
     assert NOTICE_SECONDS < SPEAK_SECONDS
     assert run.AWAY_SECONDS * len(JOB) < SPEAK_SECONDS
 
 
 @pytest.mark.parametrize("flags", [[], ["--dry-run"]])
-def test_nothing_is_provisioned_for_contracts_that_nobody_named(
+def test_nothing_is_provisioned_without_named_contracts(
     flags: list[str], nothing_set: None, pointed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HEADRACE_PROJECT", "a-project")

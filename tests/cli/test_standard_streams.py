@@ -1,4 +1,4 @@
-"""The program when whoever starts it has closed, filled or left its standard streams."""
+"""The program when its standard streams are closed, full or left by their reader."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_stderr_that_takes_nothing_and_a_closed_stdin_hinder_no_result(how: st
     assert ended.stdout.startswith(b'{"schema_version"')
 
 
-def test_a_reader_that_has_gone_is_no_difference_and_nobody_is_told() -> None:
+def test_a_closed_output_pipe_is_not_a_difference_and_leaves_stderr_empty() -> None:
     ended = shell(f"set -o pipefail; {LOOK} --json | true")
     assert (ended.returncode, ended.stderr) == (Exit.READER_GONE, b"")
 
@@ -57,7 +57,7 @@ def test_a_mistake_is_an_error_when_stderr_is_closed() -> None:
     assert shell(f"{HEADRACE} publish flight_departed none.ndjson {TOLD} 2>&-").returncode == 3
 
 
-def test_utf_8_is_read_whatever_the_locale(tmp_path: Path) -> None:
+def test_utf_8_is_read_regardless_of_the_locale(tmp_path: Path) -> None:
     file = tmp_path / "line.ndjson"
     file.write_text('{"carrier": "é", "flight": 1}\n', "utf-8")
     plain = "LC_ALL=C PYTHONUTF8=0 PYTHONCOERCECLOCALE=0"

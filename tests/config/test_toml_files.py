@@ -1,4 +1,4 @@
-"""TOML files that people write: how they are read, and what is said of a wrong one."""
+"""TOML files that people write: how they are read, and how a wrong one is reported."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_file_that_is_right_becomes_its_model() -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "says"),
+    ("data", "expected"),
     [
         (GOOD.replace(b"label", b"lable"), "parcel.toml, line 1: lable: no such key; did you mean label?"),
         (GOOD + b"zebra = 1", "parcel.toml, line 4: size.zebra: no such key; remove it, or use one of unit, width"),
@@ -92,10 +92,10 @@ def test_a_file_that_is_right_becomes_its_model() -> None:
         (b"label = " + b"[" * 5000, "parcel.toml: not TOML (nested too deeply); nest fewer tables and lists"),
     ],
 )
-def test_a_wrong_file_says_place_reason_and_remedy(data: bytes, says: str) -> None:
+def test_a_wrong_file_says_place_reason_and_remedy(data: bytes, expected: str) -> None:
     with pytest.raises(MappingError) as refused:
         parcel(data)
-    assert says in str(refused.value)
+    assert expected in str(refused.value)
     assert "inch" not in str(refused.value)
 
 

@@ -49,7 +49,7 @@ def test_bytes_and_attributes_are_unchanged_beside_ours() -> None:
     assert letter.attributes[f"{PREFIX}reason"] == "too_late"
 
 
-def test_an_attribute_that_nobody_may_publish_is_kept_under_another_name() -> None:
+def test_an_attribute_that_may_not_be_published_is_kept_under_another_name() -> None:
     (letter,) = published(a_letter(attributes={"googclient_schemaencoding": "BINARY"}))
     assert letter.attributes["headrace-dl-original-googclient_schemaencoding"] == "BINARY"
     assert not [name for name in letter.attributes if name.startswith("goog")]

@@ -40,7 +40,7 @@ def hashes(schema: pa.Schema, *rows: Sequence[Any]) -> list[int]:
 
 
 def what_a_table_keeps(value: Any) -> Any:
-    """A value without what a table cannot tell apart."""
+    """A value without what a table cannot distinguish."""
     if isinstance(value, float):
         return "NaN" if math.isnan(value) else value + 0.0
     if isinstance(value, list):
@@ -129,7 +129,7 @@ SCHEMA = pa.schema([("text", pa.string()), ("number", pa.int64()), ("items", pa.
         pytest.param(["a\0number\0", None, []], ["a", None, []], id="text that looks like another column"),
     ],
 )
-def test_what_looks_alike_is_told_apart(one: list[Any], other: list[Any]) -> None:
+def test_rows_that_look_alike_have_different_hashes(one: list[Any], other: list[Any]) -> None:
     first, second = hashes(SCHEMA, [*one, *META], [*other, *META])
     assert first != second
 
@@ -171,7 +171,7 @@ def test_no_rows_have_no_hashes() -> None:
     assert row_hashes(rows_of(schema, [])).to_pylist() == []
 
 
-# The text that is hashed, value by value: what stands in tables of tallies was made of it.
+# The text that is hashed, value by value: the hashes in tables of tallies were made of it.
 
 
 def text_of(value: pa.Scalar) -> bytes:

@@ -1,4 +1,4 @@
-"""Appends to the archive are retried while nobody knows whether they arrived, and errors name their true cause."""
+"""Appends to the archive are retried while it is unknown whether they arrived, and errors name their true cause."""
 
 from __future__ import annotations
 
@@ -73,19 +73,19 @@ def test_rows_that_are_not_confirmed_are_sent_again_after_growing_pauses(sleeper
     assert 0 < first <= second
 
 
-@pytest.mark.parametrize(("said", "answer"), REFUSED.items())
-def test_a_refusal_is_raised_at_once_with_its_cause(said: str, answer: Answer, sleeper: Sleeper) -> None:
+@pytest.mark.parametrize(("expected", "answer"), REFUSED.items())
+def test_a_refusal_is_raised_at_once_with_its_cause(expected: str, answer: Answer, sleeper: Sleeper) -> None:
     with pytest.raises(ArchiveError) as raised:
         appended(answer)
-    assert str(raised.value) == f"p.d.letters: {said}"
+    assert str(raised.value) == f"p.d.letters: {expected}"
     assert explain(raised.value)[0] is Exit.CONFIGURATION
     assert sleeper.pauses == []
 
 
-@pytest.mark.parametrize(("said", "answer"), UNCONFIRMED.items())
-def test_a_time_out_is_not_reported_as_a_missing_permission(said: str, answer: Answer, sleeper: Sleeper) -> None:
+@pytest.mark.parametrize(("expected", "answer"), UNCONFIRMED.items())
+def test_a_time_out_is_not_reported_as_a_missing_permission(expected: str, answer: Answer, sleeper: Sleeper) -> None:
     with pytest.raises(UnconfirmedAppendError) as raised:
         appended(answer)
-    assert str(raised.value) == f"p.d.letters: {said}; try again later"
+    assert str(raised.value) == f"p.d.letters: {expected}; try again later"
     assert explain(raised.value)[0] is Exit.UNREACHABLE
     assert len(sleeper.pauses) > 3

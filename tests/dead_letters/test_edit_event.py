@@ -209,7 +209,7 @@ def test_a_payload_that_nothing_reads_is_replaced_as_a_whole() -> None:
 
 
 def with_wrong_total(letter: Letter) -> Letter:
-    """The total is text where the contract has a decimal, as somebody's own serialiser writes it."""
+    """The total is text where the contract has a decimal, as another serialiser writes it."""
     text = b"49.000000000000000000"
     total = next(leaf for leaf in trace(BOOKING.record, letter.data).leaves if leaf.path == "total")
     data = letter.data[: total.start] + bytes([2 * len(text)]) + text + letter.data[total.end :]
@@ -246,13 +246,13 @@ def test_what_the_job_would_refuse_still_is_not_accepted() -> None:
     assert edit_event(bare, LetterChange(set_attributes={"ce-id": "b-1"}), PACKAGE).letter.attributes["ce-id"] == "b-1"
 
 
-def test_no_change_is_said_to_be_none() -> None:
+def test_an_edit_that_changes_nothing_is_refused() -> None:
     with pytest.raises(EditError, match=r"nothing is changed"):
         edit_event(a_booked(), LetterChange(patch={"paid": True}), PACKAGE)
 
 
 @pytest.mark.parametrize("name", ["googclient_x", "headrace-dl-id", "headrace-replay-id", "x" * 257, ""])
-def test_an_attribute_that_nobody_may_set_is_refused(name: str) -> None:
+def test_a_reserved_or_invalid_attribute_cannot_be_set(name: str) -> None:
     with pytest.raises(EditError, match="--set-attribute"):
         edit_event(a_booked(), LetterChange(set_attributes={name: "1"}), PACKAGE)
 
@@ -260,12 +260,12 @@ def test_an_attribute_that_nobody_may_set_is_refused(name: str) -> None:
 def test_the_difference_hides_personal_values_and_shows_the_others() -> None:
     letter = a_booked(email=SECRET)
     edited = patched(letter, email="eve@example.com", passengers=[], notes="aisle", total="5")
-    said = {each.what: (each.before, each.after) for each in differences(letter, edited)}
-    assert said["total"] == ('"1234.500000001"', '"5"')
-    assert said["email"] == ("(personal: email)", "(personal: email)")
-    assert SECRET not in str(said)
-    assert "eve@" not in str(said)
-    assert "X1234567" not in str(said)
+    changes = {each.what: (each.before, each.after) for each in differences(letter, edited)}
+    assert changes["total"] == ('"1234.500000001"', '"5"')
+    assert changes["email"] == ("(personal: email)", "(personal: email)")
+    assert SECRET not in str(changes)
+    assert "eve@" not in str(changes)
+    assert "X1234567" not in str(changes)
     shown = {each.what: each.before for each in differences(letter, edited, reveal=True)}
     assert shown["email"] == f'"{SECRET}"'
 

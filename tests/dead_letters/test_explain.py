@@ -1,4 +1,4 @@
-"""What is said of refused messages: the right field and byte for every kind of damage, and nothing personal."""
+"""How refused messages are explained: the right field and byte for every kind of damage, and nothing personal."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ FIELDS = (
 
 
 def classified(*fields: Any, subject: str = "order_placed", version: int = 1) -> Contract:
-    """A contract whose event time is said to be not personal, as it must when any field is classified."""
+    """A contract whose event time is declared as not personal, as it must when any field is classified."""
     avro = contract_json(*fields, table=subject)
     avro["fields"][-1]["pii"] = "none"
     return parse_contract(SchemaRef(subject, version), json.dumps(avro))
@@ -270,7 +270,7 @@ def test_the_decoded_part_is_in_order_and_names_what_it_hides() -> None:
     ]
 
 
-def test_revealed_values_are_shown_and_still_said_to_be_personal() -> None:
+def test_revealed_values_are_shown_and_still_marked_as_personal() -> None:
     [buyer] = [f for f in of_order(cut_in("labels +", 0), reveal=True).fields if f.path == "items[0].buyer"]
 
     assert (buyer.text, buyer.personal, buyer.hidden) == ("Buyer-Jane", "name", "")
@@ -312,7 +312,7 @@ def test_an_envelope_that_is_wrong_elsewhere_still_says_its_contract() -> None:
     assert explained.stop is not None
 
 
-def test_another_event_time_than_the_envelopes_is_said_though_all_is_readable() -> None:
+def test_an_event_time_that_differs_from_the_envelope_is_reported() -> None:
     explained = of_order(GOOD, attributes() | {"ce-time": "2026-01-01T00:00:00Z"})
 
     assert (explained.envelope, explained.stop) == (None, None)
@@ -331,7 +331,7 @@ def test_a_wrong_version_is_found_and_would_be_accepted() -> None:
     assert explained.nearest.would_decode.accepted
 
 
-def test_a_version_that_nobody_knows_shows_nothing_and_names_the_closest() -> None:
+def test_an_unknown_version_shows_nothing_and_names_the_closest() -> None:
     data = encode(BOOKING, a_booking()) + b"\x06new"
     given = Envelope("e1", SchemaRef("booking_created", 3), MOMENT, "test").to_attributes()
 

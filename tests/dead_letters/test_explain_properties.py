@@ -31,7 +31,7 @@ PIECES = [part.encode() for part in ("QXZJ", "XZJ~", "~KQW", "KQWY", "QWY~", "WY
 
 @st.composite
 def classified(draw: st.DrawFn) -> Contract:
-    """Any contract, each field said to be personal or not."""
+    """Any contract, each field declared as personal or not."""
     avro = json.loads(draw(contracts()).json)
     for field in _avro_fields(avro):
         if field["name"] != "at":
@@ -103,8 +103,8 @@ def damages(data: st.DataObject, payload: bytes) -> list[bytes]:
 
 
 def assert_as_the_decoder_says(contract: Contract, payload: bytes, explanation: Explanation) -> None:
-    said = explanation.stop and (explanation.stop.path, explanation.stop.offset, explanation.stop.why)
-    assert said == what_the_decoder_says(contract, payload)
+    found = explanation.stop and (explanation.stop.path, explanation.stop.offset, explanation.stop.why)
+    assert found == what_the_decoder_says(contract, payload)
 
 
 def what_the_decoder_says(contract: Contract, payload: bytes) -> tuple[str, int | None, str] | None:
@@ -116,11 +116,11 @@ def what_the_decoder_says(contract: Contract, payload: bytes) -> tuple[str, int 
 
 
 def assert_keeps_secrets(payload: bytes, explanation: Explanation) -> None:
-    said = f"{explanation!r}{json.dumps(explanation.to_json())}{[field.text for field in explanation.fields]}"
+    text = f"{explanation!r}{json.dumps(explanation.to_json())}{[field.text for field in explanation.fields]}"
     shown = shown_bytes(hexdump(payload, explanation, around=len(payload)))
     for piece in PIECES:
-        assert piece.decode() not in said
-        assert piece.hex() not in said
+        assert piece.decode() not in text
+        assert piece.hex() not in text
         assert piece not in shown
 
 
@@ -189,7 +189,7 @@ def test_anything_is_explained(payload: bytes, attributes: dict[str, str]) -> No
         assert len(hexdump(payload, explanation).splitlines()) <= 9
 
 
-def test_a_booking_cut_flipped_or_said_to_be_a_flight_keeps_its_secrets() -> None:
+def test_a_booking_that_is_cut_flipped_or_labelled_as_a_flight_keeps_its_secrets() -> None:
     payload = encode(BOOKING, marked(BOOKING.record, a_booking(), False, itertools.count()))
     damaged = [payload[:length] for length in range(len(payload))]
     for bit in (0, 3, 6):

@@ -21,7 +21,7 @@ def test_every_reason_has_a_sentence_and_a_page_that_is_linked(reason: Reason) -
     assert f"[{reason}]({reason}.md)" in (ROOT / "docs/dead-letters/README.md").read_text()
 
 
-def test_a_reason_of_somebody_elses_has_the_page_of_those() -> None:
+def test_a_foreign_reason_has_the_page_of_unexplained_letters() -> None:
     assert page("no_such_reason") == "docs/dead-letters/unexplained.md"
 
 
@@ -41,7 +41,7 @@ def test_the_pages_name_commands_that_there_are() -> None:
 
     commands = dead_letters_app.registered_commands
     known = {each.name or each.callback.__name__.rstrip("_") for each in commands if each.callback is not None}
-    said: set[str] = set()
+    named: set[str] = set()
     for each in (ROOT / "docs/dead-letters").glob("*.md"):
-        said |= set(re.findall(r"headrace\s+dead-letters ([a-z]+)", each.read_text())) - {"headrace"}
-    assert said <= known
+        named |= set(re.findall(r"headrace\s+dead-letters ([a-z]+)", each.read_text())) - {"headrace"}
+    assert named <= known

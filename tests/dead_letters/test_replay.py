@@ -98,7 +98,7 @@ def test_what_is_sent_are_the_letters_bytes_and_attributes_and_which_it_is() -> 
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "expected"),
     [
         ({"attributes": {f"n{number}": "x" for number in range(97)}}, ""),
         ({"attributes": {f"n{number}": "x" for number in range(98)}}, "too many attributes"),
@@ -110,10 +110,10 @@ def test_what_is_sent_are_the_letters_bytes_and_attributes_and_which_it_is() -> 
         ({"id": "somebody else's"}, "invalid letter id"),
     ],
 )
-def test_what_cannot_be_sent_is_said_with_its_remedy(changes: dict[str, Any], said: str) -> None:
+def test_an_unsendable_letter_is_reported_with_the_reason(changes: dict[str, Any], expected: str) -> None:
     found = unsendable_reason(a_good_letter(**changes))
-    assert said in found
-    assert bool(found) == bool(said)
+    assert expected in found
+    assert bool(found) == bool(expected)
 
 
 def test_a_request_has_one_subject_and_one_key_and_is_within_limits() -> None:
@@ -140,7 +140,7 @@ def test_a_page_is_no_more_than_memory_holds() -> None:
 
 @dataclass
 class Clock:
-    """Time passes when somebody waits."""
+    """Time passes only during waits."""
 
     now: float = 0.0
     waited: list[float] = field(default_factory=list)
@@ -164,7 +164,7 @@ def test_a_pace_is_kept_over_any_number_of_letters() -> None:
     assert 9.0 <= clock.now <= 9.5
 
 
-def test_what_was_slow_is_not_caught_up_with_at_once() -> None:
+def test_a_rate_limit_does_not_catch_up_after_a_slow_stretch() -> None:
     clock = Clock()
     limit = RateLimit(10, clock, clock.wait)
     limit.take(10)
@@ -183,7 +183,7 @@ def test_less_than_one_a_second_goes_one_by_one() -> None:
     assert clock.now == 2
 
 
-def test_without_a_rate_nobody_waits() -> None:
+def test_sending_without_a_rate_never_waits() -> None:
     clock = Clock()
     limit = RateLimit(None, clock, clock.wait)
     assert limit.batch_size(1000) == 1000
@@ -313,7 +313,7 @@ def test_what_was_confirmed_before_something_went_wrong_is_marked() -> None:
     assert shelf.replayed == [first.id]
 
 
-def test_told_to_stop_it_ends_between_two_pages_and_says_so() -> None:
+def test_a_stopped_replay_ends_between_two_pages_and_reports_it() -> None:
     shelf, topic = Shelf(some(30)), Topic()
     clock = Clock()
 
@@ -343,7 +343,7 @@ def test_what_others_did_meanwhile_is_passed_over() -> None:
     assert topic.published == [letters[3].id]
 
 
-def test_which_letters_are_sent_is_said_by_options() -> None:
+def test_options_select_the_letters_that_are_sent() -> None:
     def forecasts(only_passing: bool = False, also_failing: bool = False) -> frozenset[Forecast]:
         return ReplayRequest(only_passing, also_failing, **others).forecasts
 

@@ -92,7 +92,7 @@ def test_a_line_of_an_export_is_read_back() -> None:
     ],
     ids=["none", "too many", "2^62", "2^63", "reason", "not UTF-8", "not UTF-8 in a text"],
 )
-def test_a_line_that_no_export_writes_is_named_and_nothing_of_it_is_said(line: str) -> None:
+def test_a_line_that_no_export_writes_is_reported_by_its_number_without_its_content(line: str) -> None:
     with pytest.raises(ImportLineError, match="line 2: not a line of") as caught:
         list(read_lines([a_line(), line]))
     assert explain(caught.value)[0] is Exit.FOUND

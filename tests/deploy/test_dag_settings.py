@@ -1,4 +1,4 @@
-"""What the DAGs are told: the file that comes with them, and files that say something else."""
+"""Settings of the DAGs: the file that comes with them, and files with other contents."""
 
 from __future__ import annotations
 

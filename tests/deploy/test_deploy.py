@@ -62,15 +62,15 @@ def test_beam_understands_every_option_as_it_was_meant() -> None:
     assert worker.sdk_container_image == TOLD["image"]
 
 
-def test_beam_is_told_nothing_that_it_does_not_know(caplog: pytest.LogCaptureFixture) -> None:
+def test_beam_gets_only_options_that_it_knows(caplog: pytest.LogCaptureFixture) -> None:
     options(True, {"a": "b"}).get_all_options()
     assert "Unparseable" not in caplog.text
     assert "Discarding" not in caplog.text
 
 
 def test_a_backfill_is_a_batch_job_of_its_own_name_and_as_cheap_as_it_was_asked_to_be() -> None:
-    told = settings(flexrs="COST_OPTIMIZED")
-    read = PipelineOptions(backfill_flags(told, "flight_departed"))
+    given = settings(flexrs="COST_OPTIMIZED")
+    read = PipelineOptions(backfill_flags(given, "flight_departed"))
     cloud = read.view_as(GoogleCloudOptions)
     assert cloud.job_name == "headrace-backfill-flight-departed"
     assert (cloud.flexrs_goal, cloud.service_account_email) == ("COST_OPTIMIZED", TOLD["service_account"])
@@ -160,13 +160,13 @@ CHANGES = [
 ]
 
 
-@pytest.mark.parametrize(("change", "said", "compatible"), CHANGES)
-def test_an_update_says_what_it_changes_for_a_running_job(change: Any, said: str, compatible: bool) -> None:
+@pytest.mark.parametrize(("change", "expected", "compatible"), CHANGES)
+def test_an_update_says_what_it_changes_for_a_running_job(change: Any, expected: str, compatible: bool) -> None:
     running = {**copy.deepcopy(GRAPH), "keys": {"masking": "m/1", "masking_key_version": "1", "sealing": "s/1"}}
     new = copy.deepcopy(running)
     change(new)
     (found,) = compare(running, new)
-    assert said in found.what
+    assert expected in found.what
     assert found.compatible is compatible
 
 
@@ -187,7 +187,7 @@ def test_a_label_that_is_mapped_has_not_gone_nor_what_is_within_it() -> None:
     assert compare(renamed(GRAPH, {"Write": "Store"}), new) == []
 
 
-def test_a_step_may_be_said_to_be_gone_but_not_one_that_keeps_something() -> None:
+def test_a_step_may_be_declared_gone_unless_it_keeps_state() -> None:
     new = copy.deepcopy(GRAPH)
     new["steps"] = {label: step for label, step in GRAPH["steps"].items() if not label.startswith(("Mask", "Write"))}
     gone = [each.step for each in compare(renamed(GRAPH, {"Mask": "", "Write": ""}), new)]
@@ -195,9 +195,9 @@ def test_a_step_may_be_said_to_be_gone_but_not_one_that_keeps_something() -> Non
 
 
 def plan(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    told = "\n".join(f"{name} = {json.dumps(value)}" for name, value in TOLD.items())
+    lines = "\n".join(f"{name} = {json.dumps(value)}" for name, value in TOLD.items())
     Path("headrace.toml").write_text(
-        f'project = "a-project"\ncontracts = "{SAMPLES}"\nshards = 16\n[profile.prod.dataflow]\n{told}\n'
+        f'project = "a-project"\ncontracts = "{SAMPLES}"\nshards = 16\n[profile.prod.dataflow]\n{lines}\n'
     )
     monkeypatch.setattr("sys.argv", ["headrace", "deploy", "plan", "--profile", "prod", *arguments])
     with pytest.raises(SystemExit) as ended:

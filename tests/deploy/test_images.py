@@ -134,7 +134,7 @@ from tempfile import TemporaryDirectory
 from headrace.engine.journal import Journal
 with TemporaryDirectory() as own:  # another user may not be able to read the modules that this one finds
     Journal.open(Path(own) / "journal").close()
-if os.getuid() == 0:  # who may not become another is that other already
+if os.getuid() == 0:  # only root may become another user
     os.setgroups([])
     os.setgid(int(sys.argv[2]))
     os.setuid(int(sys.argv[2]))
@@ -186,20 +186,22 @@ def test_the_compose_file_is_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["headrace", "provision"])
-def test_the_service_is_told_settings_that_exist_and_emulators_that_run(name: str) -> None:
+def test_the_service_gets_settings_that_exist_and_emulators_that_run(name: str) -> None:
     services = compose()["services"]
-    told = services[name]["environment"]
-    settings = {each.removeprefix("HEADRACE_").lower() for each in told if each.startswith("HEADRACE_")}
+    environment = services[name]["environment"]
+    settings = {each.removeprefix("HEADRACE_").lower() for each in environment if each.startswith("HEADRACE_")}
     assert settings <= set(Settings.model_fields)
     emulators = {
-        each: told[each].removeprefix("http://").split(":") for each in told if not each.startswith("HEADRACE_")
+        each: environment[each].removeprefix("http://").split(":")
+        for each in environment
+        if not each.startswith("HEADRACE_")
     }
     assert set(emulators) == {PUBSUB, BIGQUERY, BIGQUERY_STORAGE}
     for host, port in emulators.values():
         assert f"127.0.0.1:{port}:{port}" in services[host]["ports"]
         image = ROOT / "docker" / "bigquery-emulator" / "Dockerfile"
         assert port in str(services[host].get("command") or of(image, "CMD"))
-    assert told["HEADRACE_MASKING_KEY_FILE"] == f"/run/secrets/{services[name]['secrets'][0]}"
+    assert environment["HEADRACE_MASKING_KEY_FILE"] == f"/run/secrets/{services[name]['secrets'][0]}"
     assert services[name]["read_only"]
     assert services[name]["cap_drop"] == ["ALL"]
 

@@ -29,13 +29,13 @@ def test_no_role_is_wider_than_its_work() -> None:
     assert [each.name for each in grants() if each.role.lower().endswith(wide) and each.principal != "analyst"] == []
 
 
-def test_a_role_of_googles_says_who_uses_it() -> None:
+def test_a_predefined_role_names_its_user() -> None:
     for grant in grants():
         assert bool(grant.permissions) != bool(grant.used_by), grant.name
         assert grant.why, grant.name
 
 
-def test_everybody_is_granted_something_on_something_known() -> None:
+def test_every_principal_has_a_grant_on_a_known_resource() -> None:
     known = {each.name for each in principals()}
     assert {each.principal for each in grants()} == known
     assert {each.resource for each in grants()} <= set(RESOURCES)
@@ -78,6 +78,6 @@ def test_what_is_used_is_compared_both_ways(used: set[tuple[str, str]], needed: 
     assert (len(found[0]), len(found[1])) == (needed, unused)
 
 
-def test_a_grant_on_a_dataset_stands_for_its_tables() -> None:
+def test_a_grant_on_a_dataset_covers_its_tables() -> None:
     used = {("tallies", "bigquery.tables.getData"), ("letters", "bigquery.tables.getData")}
     assert differences("provisioner", used)[0] == {("letters", "bigquery.tables.getData")}

@@ -48,8 +48,8 @@ def expected(engine: ReadBy) -> set[str]:
 
 
 def test_a_job_on_dataflow_reads_its_settings_and_no_others() -> None:
-    told = load_settings(project="a-project", contracts=SAMPLES, dataflow=TOLD)
-    pipeline_for(told, [*dataflow_flags(told), "--dry_run=True"])  # else Beam looks for the bucket, for minutes
+    given = load_settings(project="a-project", contracts=SAMPLES, dataflow=TOLD)
+    pipeline_for(given, [*dataflow_flags(given), "--dry_run=True"])  # else Beam looks for the bucket, for minutes
     refused_or_named = {"append_seconds", "archive_dataset"}  # refused when set; a name that is made and not used
     assert READ - refused_or_named == expected(ReadBy.DATAFLOW)
 
@@ -63,7 +63,7 @@ def test_the_embedded_engine_reads_its_settings_and_no_others(tmp_path: Path, mo
         monkeypatch.setattr(run, name, MagicMock())
     monkeypatch.setattr(run, "_log_unreachable", lambda: None)
     monkeypatch.setattr(run, "collect_less_often", lambda: None)
-    monkeypatch.setattr(run, "serving_health", lambda *told: nullcontext())
+    monkeypatch.setattr(run, "serving_health", lambda *arguments: nullcontext())
     key = write_key_file(tmp_path / "masking.key", bytes(32))
     run.run_until_stopped(load_settings(project="a-project", contracts=SAMPLES, masking_key_file=key))
     assert READ - {"shards"} == expected(ReadBy.EMBEDDED)

@@ -1,4 +1,4 @@
-"""The Flex Template: what Dataflow is told of it, the gcloud commands, and what the launcher runs."""
+"""The Flex Template: its metadata for Dataflow, the gcloud commands, and what the launcher runs."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ NOT_OF_A_JOB_ON_DATAFLOW = EMBEDDED_ALONE | {"profile", "production"}  # both ar
 
 
 def settings(**changed: Any) -> Settings:
-    told = {**TOLD, "template_file": FILE, **changed}
-    return load_settings(project="a-project", dataset="live", shards=16, dataflow=told)
+    given = {**TOLD, "template_file": FILE, **changed}
+    return load_settings(project="a-project", dataset="live", shards=16, dataflow=given)
 
 
 def test_the_committed_metadata_is_what_the_settings_say() -> None:
     assert METADATA.read_text() == metadata(), "headrace template metadata > stream/headrace/deploy/metadata.json"
-    told = "headrace template metadata --backfill > stream/headrace/deploy/backfill_metadata.json"
-    assert BACKFILL_METADATA.read_text() == backfill_metadata(), told
+    command = "headrace template metadata --backfill > stream/headrace/deploy/backfill_metadata.json"
+    assert BACKFILL_METADATA.read_text() == backfill_metadata(), command
 
 
 def test_dataflow_knows_every_key_of_the_metadata() -> None:
@@ -67,7 +67,7 @@ def test_dataflow_knows_every_key_of_the_metadata() -> None:
         TemplateMetadata.from_json(metadata().replace("isOptional", "isOptionall"))
 
 
-def test_every_setting_is_a_parameter_or_said_not_to_be_one() -> None:
+def test_every_setting_is_a_parameter_or_declared_not_to_be_one() -> None:
     classified = [frozenset(PARAMETERS), GIVEN_BY_GCLOUD, IN_THE_IMAGE, NOT_OF_A_JOB_ON_DATAFLOW]
     assert set[str]().union(*classified) == set(Settings.model_fields)
     assert sum(map(len, classified)) == len(Settings.model_fields)
@@ -83,12 +83,14 @@ def test_a_value_that_is_taken_here_is_taken_at_the_launch() -> None:
 
 
 def test_what_a_launch_gives_is_what_the_launcher_reads() -> None:
-    told = settings()
-    parameters = [each.removeprefix("--parameters=") for each in run_command(told) if each.startswith("--parameters=")]
+    launched = settings()
+    parameters = [
+        each.removeprefix("--parameters=") for each in run_command(launched) if each.startswith("--parameters=")
+    ]
     launcher = ["--runner=DataflowRunner", "--project=a-project", "--job_name=headrace", "--template_location=gs://b/j"]
     read, flags, given = read_arguments([*launcher, *(f"--{each}" for each in parameters)])
     assert given == {}
-    assert {name: getattr(read, name) for name in PARAMETERS} == {name: getattr(told, name) for name in PARAMETERS}
+    assert {name: getattr(read, name) for name in PARAMETERS} == {name: getattr(launched, name) for name in PARAMETERS}
     assert read.dataflow == DataflowSettings.model_validate({name: TOLD[name] for name in SECRETS})
     options = PipelineOptions(flags)
     cloud = options.view_as(GoogleCloudOptions)
@@ -162,8 +164,8 @@ def test_gcloud_reads_metadata_and_flags_as_they_were_meant() -> None:
 
 @WITH_GCLOUD
 def test_gcloud_reads_the_template_that_backfills() -> None:
-    told = settings(backfill_template_file="gs://a-bucket/templates/backfill.json")
-    command = [*build_backfill_command(told), "--print-only", "--format=json"]
+    given = settings(backfill_template_file="gs://a-bucket/templates/backfill.json")
+    command = [*build_backfill_command(given), "--print-only", "--format=json"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     spec = json.loads(json.loads(done.stdout))
     assert spec["metadata"] == json.loads(backfill_metadata())
@@ -197,7 +199,7 @@ def test_a_command_that_is_printed_is_the_one_that_is_run(monkeypatch: pytest.Mo
     assert called.read_text() == by_us == "\n".join(build_command(settings())[1:]) + "\n"
 
 
-def test_a_gcloud_that_fails_or_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_or_missing_gcloud_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     a_gcloud(monkeypatch, 2)
     with pytest.raises(GcloudError, match="gcloud: exited with 2"):
         run(["gcloud", "version"])

@@ -66,7 +66,7 @@ def test_every_grant_is_a_binding_on_its_resource_and_there_is_no_other() -> Non
     assert [each.kind for each in READ.blocks if each.kind.endswith(("_iam_binding", "_iam_policy"))] == []
 
 
-def test_nothing_is_granted_to_everybody() -> None:
+def test_nothing_is_granted_to_all_users() -> None:
     assert [name for name, text in FILES.items() if "allUsers" in text.replace("never allUsers or allAuth", "")] == []
 
 

@@ -106,11 +106,11 @@ def test_wrong_values_are_refused(tmp_path: Path) -> None:
     }
     with pytest.raises(AssertionError) as refused:
         planned(tmp_path, {**VALUES, **wrong})
-    said = " ".join(re.sub(r"[│╷╵]", " ", str(refused.value)).split())
+    found = " ".join(re.sub(r"[│╷╵]", " ", str(refused.value)).split())
     for message in (
         "identity that docs/permissions.md does not know",
         "never allUsers",
         "A project id",
         "https:// addr",
     ):
-        assert message in said
+        assert message in found

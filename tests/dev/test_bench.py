@@ -85,7 +85,7 @@ def test_a_line_says_how_many_times_ours_goes_into_the_peer() -> None:
     assert line["ours_quartiles_us"] == [2.5, 3.5]
 
 
-def test_the_fallback_is_beside_the_step_that_it_stands_in_for() -> None:
+def test_the_fallback_is_listed_beside_the_step_that_it_replaces() -> None:
     lines = with_fallback({"decode": beside([1.0], [10.0])}, {"decode": beside([2.0], [10.0])})
     assert (lines["decode"]["ours_us"], lines["decode"]["fallback_us"], lines["decode"]["fallback_ratio"]) == (
         1.0,
@@ -109,12 +109,12 @@ def test_ticks_are_read_until_all_is_done_and_past_what_others_print() -> None:
     assert [tick.done for tick in read_ticks(lines, 10)] == [5, 10]
 
 
-def test_who_is_done_within_a_moment_has_told_of_the_parts(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_that_ends_within_a_moment_has_reported_its_parts(capsys: pytest.CaptureFixture[str]) -> None:
     ticker = Ticker(1000)
     assert [ticker.add(10) for _ in range(100)] == [False] * 99 + [True]
-    told = [tick.done for tick in read_ticks(capsys.readouterr().out.encode().splitlines(), 1000)]
-    assert max(later - before for before, later in itertools.pairwise([0, *told])) == 20
-    assert told[-1] == 1000
+    done = [tick.done for tick in read_ticks(capsys.readouterr().out.encode().splitlines(), 1000)]
+    assert max(later - before for before, later in itertools.pairwise([0, *done])) == 20
+    assert done[-1] == 1000
 
 
 def test_a_run_that_came_at_once_says_that_more_are_to_be_measured() -> None:
@@ -269,7 +269,7 @@ def test_everything_that_is_missing_is_named_at_once(monkeypatch: pytest.MonkeyP
     with pytest.raises(BenchMissingError) as raised:
         check_needs(emulators=True, profile=True, find=lambda package: None)
     wanted = ["Java is missing", "--steps", "Apache Beam", "flights", "bookings", "headrace[demo]", "py-spy"]
-    assert [said for said in wanted if said not in str(raised.value)] == []
+    assert [message for message in wanted if message not in str(raised.value)] == []
     assert explain(raised.value)[0] is Exit.CONFIGURATION
 
 
@@ -281,13 +281,13 @@ def test_the_steps_alone_need_no_emulator(monkeypatch: pytest.MonkeyPatch) -> No
     check_needs(emulators=False, profile=False)
 
 
-def test_who_measures_gets_the_events_as_they_were_made(tmp_path: Path) -> None:
+def test_a_measuring_process_gets_the_events_as_they_were_made(tmp_path: Path) -> None:
     made = messages(Registry.load(SAMPLES), BOOKINGS, 50, NOW)
     keep(made, tmp_path / "events")
     assert kept(tmp_path / "events") == made
 
 
-def test_a_measuring_process_that_fails_is_named_with_what_it_said_last() -> None:
+def test_a_failing_measuring_process_is_named_with_its_last_line() -> None:
     with pytest.raises(
         BenchFailedError, match=r"headrace.dev.bench.step_costs nothing 1 exited with code 1; its last line: .*'1'"
     ):

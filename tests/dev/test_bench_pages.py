@@ -25,7 +25,7 @@ KEY = b"k" * 32
 SCHEMA = json.loads((ROOT / "stream" / "headrace" / "dev" / "bench" / "figures.schema.json").read_text())
 
 
-def test_a_page_gets_its_tables_anew_and_keeps_its_words() -> None:
+def test_a_page_gets_new_tables_and_keeps_its_text() -> None:
     page = "Before.\n<!-- generated: idle -->\nold\n<!-- end -->\nAfter.\n"
     idle = {"subjects": 2, "cpu_percent": 1.5, "seconds": 60, "threads": 9, "wakeups_a_second": 7.0}
     once = filled(page, {"idle": idle})
@@ -46,7 +46,7 @@ def test_the_committed_figures_follow_their_schema() -> None:
     Draft202012Validator(SCHEMA).validate(found["bench"])
 
 
-def test_an_aim_that_is_missed_is_said_to_be_missed() -> None:
+def test_a_missed_aim_is_reported_as_missed() -> None:
     found = {"idle": {"cpu_percent": 4.1}, "latency": {"rates": [{"rate": 10, "p95_ms": 149.0}]}}
     assert [(aim.what, aim.met) for aim in aims(found)] == [
         ("p95 at 10 events/s, ms", True),
@@ -93,7 +93,7 @@ def test_an_event_has_waited_from_when_it_was_due() -> None:
     assert all(each.endswith("_event_time >= '1970-01-01 00:16:39.950000'") for each in asked)  # half a place before it
 
 
-def test_events_are_due_by_the_clock_whatever_the_last_request_took() -> None:
+def test_an_event_carries_the_time_at_which_it_was_due() -> None:
     contract = contracts.flights()[0].latest(FLIGHTS)
     due = datetime.fromtimestamp(1_800_000_000.25, UTC)
     sent = message(contract, 7, due)

@@ -23,7 +23,7 @@ def test_the_faster_they_come_the_more_go_together(rate: float, other: float, at
 
 
 @given(RATES, SIZES)
-def test_nobody_waits_for_more_than_can_come_within_the_linger(rate: float, at_most: int) -> None:
+def test_a_batch_never_waits_for_more_than_can_arrive_within_the_linger(rate: float, at_most: int) -> None:
     assert batch_size(rate, at_most) <= max(1, rate * LINGER_SECONDS)
 
 
@@ -61,5 +61,5 @@ def test_what_was_taken_counts_for_a_second_and_no_longer() -> None:
     assert [arrivals.rate(now) for now in (8.5, 9.0, 9.25, 9.5)] == [12.0, 7.0, 7.0, 0.0]
 
 
-def test_before_anything_was_taken_the_rate_is_nought() -> None:
+def test_the_rate_is_zero_before_anything_was_taken() -> None:
     assert ArrivalRate().rate(8.0) == 0.0

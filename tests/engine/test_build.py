@@ -40,13 +40,13 @@ def offline(nothing_set: None, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_claim_is_stated_in_a_third_of_the_lease_or_the_time_of_an_append(
     engine: Build, append: int, lease: int, claim: float
 ) -> None:
-    told = load_settings(project="a-project", contracts=SAMPLES, append_seconds=append, lease_seconds=lease)
-    clients = engine(told)["clients"]
+    given = load_settings(project="a-project", contracts=SAMPLES, append_seconds=append, lease_seconds=lease)
+    clients = engine(given)["clients"]
     assert clients.streams._append_seconds == append
     assert clients.claim_streams._append_seconds == claim
 
 
 def test_only_a_backfill_ends_with_its_files(tmp_path: Path) -> None:
-    told = load_settings(project="a-project", contracts=SAMPLES, journal=tmp_path)
-    assert [engine(told)["once"] for engine in (of_subscriptions, of_a_backfill)] == [False, True]
-    assert of_a_backfill(told)["holder"] == f"a backfill on {of_subscriptions(told)['holder']}"
+    given = load_settings(project="a-project", contracts=SAMPLES, journal=tmp_path)
+    assert [engine(given)["once"] for engine in (of_subscriptions, of_a_backfill)] == [False, True]
+    assert of_a_backfill(given)["holder"] == f"a backfill on {of_subscriptions(given)['holder']}"

@@ -1,4 +1,4 @@
-"""What is in the way is said in words: what is missing, who needs what, and what to do."""
+"""Failures of calls in words: what is missing, which permission is needed, and what to do."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ def test_trouble_of_the_network_is_not_reported_as_a_missing_permission(error: E
 
 @pytest.mark.parametrize("error", [api.Forbidden("x"), api.PermissionDenied("x")], ids=repr)
 def test_a_missing_permission_is_named_and_provision_is_no_remedy_for_it(error: Exception) -> None:
-    said = f"{TOPIC}: permission denied; the job needs roles/pubsub.publisher on it (docs/permissions.md)"
-    assert in_words(error, NEED) == said
+    message = f"{TOPIC}: permission denied; the job needs roles/pubsub.publisher on it (docs/permissions.md)"
+    assert in_words(error, NEED) == message
 
 
 @pytest.mark.parametrize("error", [DefaultCredentialsError("x"), RefreshError("x"), api.Unauthenticated("x")], ids=repr)
 def test_missing_credentials_are_no_missing_permission(error: Exception) -> None:
-    said = in_words(error, NEED)
-    assert said.startswith(f"{TOPIC}: no valid credentials; sign in")
-    assert "roles/pubsub.publisher" in said
+    message = in_words(error, NEED)
+    assert message.startswith(f"{TOPIC}: no valid credentials; sign in")
+    assert "roles/pubsub.publisher" in message
 
 
 @pytest.mark.parametrize(
@@ -59,12 +59,12 @@ def test_missing_credentials_are_no_missing_permission(error: Exception) -> None
         ("headrace_engines", "headrace_engines: the resource"),
     ],
 )
-def test_what_does_not_exist_is_named_in_one_way_whoever_looked_for_it(place: str, what: str) -> None:
+def test_a_missing_resource_is_named_in_the_same_way_by_every_caller(place: str, what: str) -> None:
     need = f"{place}: the job needs a permission on it; `headrace provision` makes it"
     assert in_words(api.NotFound("x"), need) == f"{what} does not exist; `headrace provision` creates it"
 
 
-def test_where_something_else_may_be_missing_the_place_is_not_said_to_be() -> None:
+def test_a_place_is_not_reported_missing_when_something_else_may_be() -> None:
     need = f"{PATH}: its new stream cannot be announced; `headrace provision` makes tables and columns"
     assert in_words(api.NotFound("x"), need) == (
         "p.d.things: its new stream cannot be announced: something that it needs does not exist; "
@@ -72,16 +72,16 @@ def test_where_something_else_may_be_missing_the_place_is_not_said_to_be() -> No
     )
 
 
-def test_an_answer_that_nobody_foresaw_is_said_by_its_number() -> None:
+def test_an_unexpected_answer_is_reported_by_its_status_code() -> None:
     errors = [api.InvalidArgument("a secret"), api.GoogleAPICallError("a secret")]
-    said = [in_words(each, NEED) for each in errors]
-    assert said[0].startswith(f"{TOPIC}: the service answers 400 (Bad Request); ")
-    assert said[1].startswith(f"{TOPIC}: the service answers an error; ")
+    messages = [in_words(each, NEED) for each in errors]
+    assert messages[0].startswith(f"{TOPIC}: the service answers 400 (Bad Request); ")
+    assert messages[1].startswith(f"{TOPIC}: the service answers an error; ")
 
 
 def test_a_full_disk_says_itself_what_is_full() -> None:
-    said = in_words(DiskFullError("/journal: no room"), "the disk needs room")
-    assert said == "/journal: no room: the disk needs room"
+    message = in_words(DiskFullError("/journal: no room"), "the disk needs room")
+    assert message == "/journal: no room: the disk needs room"
 
 
 def an_error(kind: type[BaseException]) -> Any:
@@ -91,13 +91,13 @@ def an_error(kind: type[BaseException]) -> Any:
 
 
 @pytest.mark.parametrize("kind", RETRYABLE, ids=lambda kind: kind.__name__)
-def test_whatever_the_engine_waits_for_is_said_without_the_name_of_a_class_and_without_the_message(
+def test_every_retried_error_is_reported_without_its_class_name_and_message(
     kind: type[BaseException],
 ) -> None:
-    said = in_words(an_error(kind), NEED)
-    assert kind.__name__ not in said
-    assert "secret" not in said
-    assert "; " in said, "and what happens now, or is to be done"
+    message = in_words(an_error(kind), NEED)
+    assert kind.__name__ not in message
+    assert "secret" not in message
+    assert "; " in message, "and what happens now, or is to be done"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Engines that claim the same subscriptions: by BigQuery's time, whatever their clocks say and however long they
+"""Engines that claim the same subscriptions: by BigQuery's time, regardless of their clocks and of how long they
 slept."""
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ CALLS_OF_A_START: Final = 7  # of the service
 
 @dataclass
 class Service:
-    """The table of claims, BigQuery's time, and the streams that nobody may append to any more."""
+    """The table of claims, BigQuery's time, and the streams that are closed to appends."""
 
     now: datetime = START
     rows: list[dict[str, Any]] = field(default_factory=list)
     finalised: list[str] = field(default_factory=list)
     made: str = "the table"
 
-    def make_table_anew(self) -> None:
+    def recreate_table(self) -> None:
         self.rows.clear()
         self.made = f"not {self.made}"
 
@@ -75,11 +75,11 @@ class SubscriptionClaims:
     def identity(self) -> str:
         return self.service.made
 
-    def state(self, said: Statement) -> None:
+    def state(self, statement: Statement) -> None:
         row: dict[str, Any] = {"engine": self.engine, "run": self.run, "holder": self.run}
-        row |= {"subscriptions": self.subscriptions, "streams": list(said.streams), "number": said.number}
-        row |= {"stated_at": said.stated_at, "claimed_until": said.until}
-        self.service.rows.append(row | {"serving": said.serving, "released": said.released})
+        row |= {"subscriptions": self.subscriptions, "streams": list(statement.streams), "number": statement.number}
+        row |= {"stated_at": statement.stated_at, "claimed_until": statement.until}
+        self.service.rows.append(row | {"serving": statement.serving, "released": statement.released})
 
     def look(self) -> ClaimsSnapshot:
         self.looks += 1
@@ -196,7 +196,7 @@ def test_a_stop_between_reading_the_time_and_the_statement_is_noticed(tmp_path: 
         sleeper.keeper.announce("s2")
 
 
-def test_an_old_copy_of_a_journal_halts_before_anything_is_said(tmp_path: Path) -> None:
+def test_an_old_copy_of_a_journal_halts_before_a_claim_is_stated(tmp_path: Path) -> None:
     #  run, end|copy|run, end|the copy again
     service = Service()
     Engine(service, tmp_path / "a").serve("s1").end()
@@ -257,7 +257,7 @@ def test_an_engine_that_died_is_started_again_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("slept", [timedelta(minutes=1), timedelta(days=400)])
-def test_who_comes_back_knows_that_another_has_served(tmp_path: Path, slept: timedelta) -> None:
+def test_a_returning_engine_knows_that_another_has_served(tmp_path: Path, slept: timedelta) -> None:
     service = Service()
     Engine(service, tmp_path / "a").serve("s1").end()
     service.now += slept
@@ -295,7 +295,7 @@ def test_an_engine_that_sleeps_while_it_starts_knows_that_another_has_served(tmp
     assert next(calls) == CALLS_OF_A_START
 
 
-def test_who_served_a_table_without_a_row_knows_too_that_another_has_served(tmp_path: Path) -> None:
+def test_an_engine_that_served_an_empty_table_also_knows_that_another_has_served(tmp_path: Path) -> None:
     #  no stream was opened, and the ids are complete from the first message on
     service = Service()
     engine = Engine(service, tmp_path / "a").serve()
@@ -327,7 +327,7 @@ def test_a_stream_counts_as_announced_once_the_statement_has_succeeded(tmp_path:
     engine = Engine(service, tmp_path / "a").serve()
     state = engine.claims.state
 
-    def fail(said: Statement) -> None:
+    def fail(statement: Statement) -> None:
         engine.claims.state = state  # type: ignore[method-assign]
         raise ServiceUnavailable("no")
 
@@ -364,7 +364,7 @@ def test_one_that_was_stopped_before_it_served_does_not_say_that_it_did(tmp_path
     assert Engine(service, tmp_path / "a").serve().journal.is_taken_over("flights")
 
 
-def test_one_that_slept_and_is_told_to_end_when_it_wakes_does_not_hide_who_served(tmp_path: Path) -> None:
+def test_an_engine_that_slept_and_is_stopped_when_it_wakes_does_not_hide_the_one_that_served(tmp_path: Path) -> None:
     service = Service()
     sleeper = Engine(service, tmp_path / "a").serve("s1")
     service.now += LAPSED
@@ -393,19 +393,19 @@ def test_old_statements_are_deleted_and_what_counts_stays(tmp_path: Path) -> Non
     assert Engine(service, tmp_path / "gone").serve().journal.is_taken_over("flights")
 
 
-def test_who_took_the_subscriptions_while_their_table_was_made_anew_is_found(tmp_path: Path) -> None:
+def test_an_engine_that_took_the_subscriptions_while_their_table_was_recreated_is_found(tmp_path: Path) -> None:
     service = Service()
     first = Engine(service, tmp_path / "a").serve()
-    service.make_table_anew()
+    service.recreate_table()
     Engine(service, tmp_path / "b").serve()
     with pytest.raises(FencedError):
         first.keeper.renew()
 
 
-def test_a_claim_is_stated_again_in_a_table_made_anew(tmp_path: Path) -> None:
+def test_a_claim_is_stated_again_in_a_recreated_table(tmp_path: Path) -> None:
     service = Service()
     first = Engine(service, tmp_path / "a").serve()
-    service.make_table_anew()
+    service.recreate_table()
     first.keeper.renew()
     with pytest.raises(InUseError):
         Engine(service, tmp_path / "b").keeper.take()
@@ -417,7 +417,7 @@ class StopError(Exception):
 
 
 def stopped_before_it_looks_again(engine: Engine) -> Engine:
-    """*engine*, which has said that it comes, and no more."""
+    """*engine*, which has stated that it starts, and no more."""
     look = engine.claims.look
 
     def look_once() -> ClaimsSnapshot:
@@ -433,12 +433,12 @@ def stopped_before_it_looks_again(engine: Engine) -> Engine:
     return engine
 
 
-def said(service: Service, engine: Engine) -> list[tuple[bool, bool]]:
+def stated(service: Service, engine: Engine) -> list[tuple[bool, bool]]:
     """Of each statement of *engine*: whether it serves, and whether it has given its claim back."""
     return [(row["serving"], row["released"]) for row in service.rows if row["engine"] == engine.journal.id]
 
 
-def test_the_time_that_nobody_sets_goes_on() -> None:
+def test_the_boot_clock_never_goes_back() -> None:
     first = boot_seconds()
     assert boot_seconds() >= first > 0
 
@@ -446,12 +446,12 @@ def test_the_time_that_nobody_sets_goes_on() -> None:
 def test_an_engine_says_that_it_comes_before_it_looks_for_others_and_that_it_serves_after(tmp_path: Path) -> None:
     service = Service()
     engine = stopped_before_it_looks_again(Engine(service, tmp_path / "a"))
-    assert said(service, engine) == [(False, False)]
+    assert stated(service, engine) == [(False, False)]
     engine.journal.close()
-    assert said(service, Engine(service, tmp_path / "a").serve()) == [(False, False), (False, False), (True, False)]
+    assert stated(service, Engine(service, tmp_path / "a").serve()) == [(False, False), (False, False), (True, False)]
 
 
-def test_a_claim_names_the_streams_that_an_earlier_process_opened_and_who_withdraws_names_none(tmp_path: Path) -> None:
+def test_a_claim_names_the_streams_of_an_earlier_process_and_a_withdrawal_names_none(tmp_path: Path) -> None:
     service = Service()
     Engine(service, tmp_path / "a").serve("s1").journal.close()
     service.pass_(seconds=1)
@@ -465,7 +465,7 @@ def test_a_claim_names_the_streams_that_an_earlier_process_opened_and_who_withdr
     other.keeper.check()
 
 
-def test_who_only_looks_is_in_the_way_of_one_that_slept(tmp_path: Path) -> None:
+def test_an_engine_that_only_looks_fences_off_one_that_slept(tmp_path: Path) -> None:
     service = Service()
     sleeper = Engine(service, tmp_path / "a").serve("s1")
     service.now += LAPSED
@@ -485,37 +485,37 @@ def test_a_claim_that_is_stated_again_in_time_takes_one_statement_and_no_look(tm
     assert all(row["claimed_until"] == row["stated_at"] + timedelta(seconds=LEASE) for row in service.rows)
 
 
-def test_a_claim_that_has_run_out_is_stated_and_looked_around_before_it_is_said_to_serve(tmp_path: Path) -> None:
+def test_an_expired_claim_is_stated_and_checked_before_it_serves_again(tmp_path: Path) -> None:
     service = Service()
     engine = Engine(service, tmp_path / "a").serve()
     statements, looks = len(service.rows), engine.claims.looks
     service.now += LAPSED
     engine.keeper.renew()
-    assert said(service, engine)[statements:] == [(False, False), (True, False)]
+    assert stated(service, engine)[statements:] == [(False, False), (True, False)]
     assert engine.claims.looks - looks == 1
     service.now += LAPSED
     Engine(service, tmp_path / "b").serve().end()
     with pytest.raises(FencedError):
         engine.keeper.renew()
-    assert said(service, engine)[-1] == (False, False)
+    assert stated(service, engine)[-1] == (False, False)
 
 
-def test_a_table_made_anew_is_looked_at_once(tmp_path: Path) -> None:
+def test_a_recreated_table_is_checked_once(tmp_path: Path) -> None:
     service = Service()
     engine = Engine(service, tmp_path / "a").serve()
-    service.make_table_anew()
+    service.recreate_table()
     looks = engine.claims.looks
     for _ in range(3):
         engine.keeper.renew()
     assert engine.claims.looks - looks == 1
 
 
-def test_an_engine_that_ends_in_time_says_that_it_served_until_then_and_nobody_fences_it_off(tmp_path: Path) -> None:
+def test_an_engine_that_ends_in_time_states_that_it_served_until_then_and_is_not_fenced_off(tmp_path: Path) -> None:
     service = Service()
     engine = Engine(service, tmp_path / "a").serve("s1")
     service.pass_(seconds=9)
     engine.keeper.release()
-    assert said(service, engine)[-1] == (True, True)
+    assert stated(service, engine)[-1] == (True, True)
     Engine(service, tmp_path / "b").serve()
     assert service.finalised == []
 
@@ -540,7 +540,7 @@ def test_one_that_was_stopped_while_it_looked_does_not_say_that_it_served(tmp_pa
     service.pass_(seconds=1)
     stopped = stopped_before_it_looks_again(Engine(service, tmp_path / "a"))
     stopped.keeper.release()
-    assert said(service, stopped)[-1] == (False, True)
+    assert stated(service, stopped)[-1] == (False, True)
 
 
 def test_one_whose_clock_is_wrong_notes_nothing_in_its_journal(tmp_path: Path) -> None:
@@ -570,7 +570,7 @@ def test_a_clock_that_is_put_right_while_bigquery_is_asked_is_right(tmp_path: Pa
     engine.keeper.announce("s1")
 
 
-def test_a_process_with_a_copy_of_the_journal_that_has_said_no_more_than_that_it_comes_is_seen(tmp_path: Path) -> None:
+def test_a_starting_process_with_a_copy_of_the_journal_is_detected(tmp_path: Path) -> None:
     #  both look|a says that it comes|b says so, and looks
     service = Service()
     Engine(service, tmp_path / "a").serve("s1").end()

@@ -121,7 +121,7 @@ def filtered() -> Subscription:
 
 
 def test_one_that_lost_events_for_a_while_and_is_the_same_says_by_what() -> None:
-    #  10 s: right|20 s: it has a filter|30 s: right again, and never created anew
+    #  10 s: right|20 s: it has a filter|30 s: right again, and never recreated
     continuity = Continuity(TOPIC, lambda: 0)
     continuity.record(right(), 10 * SECOND)
     continuity.record(filtered(), 20 * SECOND)
@@ -130,7 +130,7 @@ def test_one_that_lost_events_for_a_while_and_is_the_same_says_by_what() -> None
     assert gaps(continuity) == [Gap(10 * SECOND, 30 * SECOND, "it has a filter, so some events never arrive")]
 
 
-def test_one_that_was_away_for_a_while_says_so_even_if_nobody_can_see_that_it_is_another() -> None:
+def test_a_subscription_that_was_away_leaves_a_gap_even_if_it_cannot_be_distinguished() -> None:
     continuity = Continuity(TOPIC, lambda: 0)
     continuity.record(unlabelled(), 10 * SECOND)
     continuity.record_missing()
@@ -159,7 +159,7 @@ def test_one_that_is_not_there_when_a_later_process_looks_first_has_a_gap_since_
     assert gaps(continuity) == [Gap(5 * SECOND, 30 * SECOND, MISSING.found)]
 
 
-def test_one_of_which_nobody_knows_when_it_was_created_is_taken_for_the_one_that_was_read() -> None:
+def test_a_subscription_of_unknown_creation_time_counts_as_the_one_that_was_read() -> None:
     continuity = Continuity(TOPIC, lambda: 5 * SECOND)
     continuity.record(unlabelled(), 30 * SECOND)
 

@@ -70,13 +70,13 @@ def counted(world: World, outcome: str) -> int:
     return sum(row["events"] for row in world.warehouse.rows("headrace_tallies") if row["outcome"] == outcome)
 
 
-def test_what_comes_is_written_acknowledged_counted_and_said_to_whoever_asks(world: World) -> None:
-    engine, said = world.engine(), list[Progress]()
-    engine.on_progress = said.append
+def test_events_are_written_acknowledged_counted_and_reported_as_progress(world: World) -> None:
+    engine, reports = world.engine(), list[Progress]()
+    engine.on_progress = reports.append
     assert engine.progress == Progress(0, 0)
     with running(engine):
         acknowledge(world, "Oslo", "Rome")
-        wait_for(lambda: bool(said) and said[-1] == Progress(2, 2), 10)
+        wait_for(lambda: bool(reports) and reports[-1] == Progress(2, 2), 10)
     assert cities(world) == ["Oslo", "Rome"]
     assert counted(world, "written") == 2
 
@@ -89,7 +89,7 @@ def test_an_engine_is_ready_once_every_part_of_it_is(world: World) -> None:
     assert engine.stop.is_set()
 
 
-def test_an_engine_that_is_told_to_stop_drains_its_sources_and_leaves_nothing_open(world: World) -> None:
+def test_a_stopped_engine_drains_its_sources_and_leaves_nothing_open(world: World) -> None:
     with running(world.engine()):
         acknowledge(world, "Oslo")
     assert world.sources[THINGS.subject].happened == ["start", "wind down", "stop"]
@@ -115,10 +115,10 @@ def test_what_is_not_counted_yet_is_when_an_engine_is_drained(world: World) -> N
     assert counted(world, "written") == 1
 
 
-def test_counts_go_to_a_table_of_tallies_that_was_made_anew_just_before_the_end(
+def test_counts_go_to_a_table_of_tallies_that_is_recreated_just_before_the_end(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    #  a counted|b written, the table of tallies made anew, told to stop at once: b is counted in the new one
+    #  a counted|b written, the table of tallies recreated, stopped at once: b is counted in the new one
     monkeypatch.setattr(tally_loop, "FLUSH_SECONDS", 0.01)
     stop = Stop()
     engine = world.engine(look_seconds=0.001, stop=stop)
@@ -128,19 +128,19 @@ def test_counts_go_to_a_table_of_tallies_that_was_made_anew_just_before_the_end(
         monkeypatch.setattr(tally_loop, "FLUSH_SECONDS", 3600.0)
         wait_for(lambda: 3600.0 in stop.waited, 10)
 
-        def make_anew_and_stop() -> None:
+        def recreate_and_stop() -> None:
             world.warehouse.make(world.warehouse.find("p.headrace.headrace_tallies").table)
             engine.stop.set()
 
         source = world.source(THINGS)
-        source.on_acknowledge = make_anew_and_stop
+        source.on_acknowledge = recreate_and_stop
         source.give(a_message(THINGS, city="b"))
         wait_for(engine.stop.is_set, 10)
     assert counted(world, "written") == 1
 
 
 @pytest.mark.usefixtures("counts_at_the_end")
-def test_who_halts_counts_nothing_more(world: World) -> None:
+def test_an_engine_that_halts_counts_nothing_more(world: World) -> None:
     run = Running(world.engine())
     acknowledge(world, "Oslo")
     world.failures[THINGS.subject].append(HaltError("rows are not what was committed"))
@@ -171,9 +171,9 @@ def test_a_subject_whose_contract_is_refused_is_named_and_the_others_run(tmp_pat
     with running(engine):
         acknowledge(world, "Oslo")
         assert not engine.status.ready
-    said = engine.status.subjects[OTHERS.subject].in_the_way["contract"]
-    assert said.startswith(str(refusal))
-    assert "stay in Pub/Sub" in said
+    message = engine.status.subjects[OTHERS.subject].in_the_way["contract"]
+    assert message.startswith(str(refusal))
+    assert "stay in Pub/Sub" in message
     assert OTHERS.subject not in world.sources
 
 
@@ -253,7 +253,7 @@ def test_the_first_error_is_the_one_that_is_raised(world: World) -> None:
     assert isinstance(run.error, HaltError)
 
 
-def test_an_error_of_who_hears_of_progress_ends_the_engine_in_good_order(world: World) -> None:
+def test_an_error_in_the_progress_callback_ends_the_engine_in_good_order(world: World) -> None:
     engine = world.engine()
 
     def fail(progress: Progress) -> None:
@@ -268,29 +268,29 @@ def test_an_error_of_who_hears_of_progress_ends_the_engine_in_good_order(world: 
     assert world.claims()[-1]["released"]
 
 
-def test_an_error_of_one_subject_is_said_and_the_subject_begins_anew(two: World) -> None:
+def test_an_error_of_one_subject_is_reported_and_the_subject_starts_again(two: World) -> None:
     engine = two.engine()
     with running(engine):
         source = two.source(THINGS)
         two.failures[THINGS.subject] += [ValueError("ada@example.com")]
-        status, said = engine.status.subjects[THINGS.subject], set[str]()
+        status, messages = engine.status.subjects[THINGS.subject], set[str]()
         block = status.block
 
         def keep(where: str, sentence: str) -> bool:
-            said.add(sentence)
+            messages.add(sentence)
             return block(where, sentence)
 
         status.block = keep  # type: ignore[method-assign]
         source.give(a_message(THINGS, city="Oslo"))
         wait_for(lambda: source.happened.count("start") == 2, 10)
         acknowledge(two, "Rome")
-    assert two.ready_at_begin == [False, False, False], "who begins anew is not ready before"
-    assert any(each.startswith("ValueError at") for each in said)
-    assert "ada@example.com" not in "".join(said)
+    assert two.ready_at_begin == [False, False, False], "a subject that starts again is not ready before"
+    assert any(each.startswith("ValueError at") for each in messages)
+    assert "ada@example.com" not in "".join(messages)
     assert cities(two) == ["Rome"]
 
 
-def test_any_error_ends_an_engine_that_somebody_waits_for(world: World) -> None:
+def test_any_error_ends_an_engine_that_runs_once(world: World) -> None:
     run = Running(world.engine(once=True))
     world.source(THINGS)
     world.failures[THINGS.subject] += [ValueError("no line")]
@@ -302,7 +302,7 @@ def test_any_error_ends_an_engine_that_somebody_waits_for(world: World) -> None:
 def test_tables_are_looked_at_in_the_order_of_subjects_as_there_is_time(
     two: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    #  the first at once|the second in 1,000 s, or with its first message; until then nobody else looks at its table
+    #  the first at once|the second in 1,000 s, or with its first message; until then nothing else looks at its table
     monkeypatch.setattr(subject_tasks, "BEGINNINGS_A_SECOND", 0.001)
     monkeypatch.setattr(table_watch, "LOOKS_A_SECOND", 1000.0)
     engine = two.engine(look_seconds=0.001)
@@ -331,9 +331,9 @@ def test_a_table_whose_tokens_are_of_another_key_is_named(tmp_path: Path) -> Non
     world.warehouse.find("p.headrace.things").table.description = "Tokens: t2_ since 2026-03-14."
     engine = world.engine()
     with running(engine):
-        said = engine.status.subjects[contract.subject].in_the_way
-        wait_for(lambda: "resources" in said, 10)
-        assert "tokens begin with t2_, and this job makes t1_" in said["resources"]
+        message = engine.status.subjects[contract.subject].in_the_way
+        wait_for(lambda: "resources" in message, 10)
+        assert "tokens begin with t2_, and this job makes t1_" in message["resources"]
 
 
 def test_an_engine_states_its_claim_again_before_it_has_run_out(world: World) -> None:
@@ -351,7 +351,7 @@ def test_an_engine_states_its_claim_again_before_it_has_run_out(world: World) ->
 
 
 @pytest.mark.parametrize("slow", ["lease", "resources"])
-def test_whoever_renews_the_claim_or_looks_at_resources_has_ended_before_the_journal_is_closed(
+def test_threads_that_renew_the_claim_or_check_resources_end_before_the_journal_is_closed(
     world: World, slow: str
 ) -> None:
     ended, at_work = threading.Event(), set[str]()

@@ -1,4 +1,4 @@
-"""What is said of an error that holds up one subject, and where it is said to have come from."""
+"""How an error that holds up one subject is reported, and which place is named as its origin."""
 
 from __future__ import annotations
 
@@ -26,18 +26,20 @@ def fail(error: Exception, _: int) -> None:
     raise error
 
 
-def test_what_a_contract_is_refused_for_is_said_as_it_is() -> None:
-    said = describe_error(raised(ContractError("things.v2.n", "int cannot be read as string", "add a field instead")))
-    assert said.startswith("things.v2.n: int cannot be read as string; add a field instead; ")
-    assert "stay in Pub/Sub" in said
+def test_the_reason_that_a_contract_is_refused_is_reported_unchanged() -> None:
+    message = describe_error(
+        raised(ContractError("things.v2.n", "int cannot be read as string", "add a field instead"))
+    )
+    assert message.startswith("things.v2.n: int cannot be read as string; add a field instead; ")
+    assert "stay in Pub/Sub" in message
 
 
-def test_of_any_other_error_its_class_and_place_are_said_and_not_its_text() -> None:
-    said = describe_error(raised(ValueError("ada@example.com")))
-    assert said.startswith("ValueError at test_failures.raised:")
-    assert "stay in Pub/Sub" in said
-    assert "report this line" in said
-    assert "ada@example.com" not in said
+def test_any_other_error_is_reported_by_class_and_place_without_its_text() -> None:
+    message = describe_error(raised(ValueError("ada@example.com")))
+    assert message.startswith("ValueError at test_failures.raised:")
+    assert "stay in Pub/Sub" in message
+    assert "report this line" in message
+    assert "ada@example.com" not in message
 
 
 def test_the_place_is_named_by_the_innermost_calls_outermost_first() -> None:
@@ -48,5 +50,5 @@ def test_the_place_is_named_by_the_innermost_calls_outermost_first() -> None:
     assert all(each.partition(":")[2].isdecimal() for each in deep)
 
 
-def test_an_error_that_nobody_raised_has_no_place() -> None:
+def test_an_error_that_was_never_raised_has_no_place() -> None:
     assert innermost_calls(ValueError()) == ""

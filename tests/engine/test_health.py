@@ -50,8 +50,10 @@ def test_a_stranger_learns_no_name_of_a_resource_and_no_path(address: str) -> No
     status.subjects["flights"].block("pull", gone)
     status.subjects["flights"].block("write", "DiskFullError: /var/lib/headrace")
     with serving_health(address, status, "headrace"):
-        said = "".join(get_page(address, page)[1] for page in ("/healthz", "/readyz", "/metrics", "/", "/etc/passwd"))
-    assert [word for word in ("my-project", "/var/lib", "projects/", "provision", "passwd") if word in said] == []
+        message = "".join(
+            get_page(address, page)[1] for page in ("/healthz", "/readyz", "/metrics", "/", "/etc/passwd")
+        )
+    assert [word for word in ("my-project", "/var/lib", "projects/", "provision", "passwd") if word in message] == []
 
 
 def test_it_is_dead_once_it_has_failed(address: str) -> None:
@@ -95,7 +97,7 @@ def test_there_is_nothing_else_to_see(address: str) -> None:
         b"x" * 20_000,
     ],
 )
-def test_whatever_else_is_said_ends_with_an_answer_or_without_one(address: str, request_: bytes) -> None:
+def test_any_other_request_is_not_answered_with_ok_and_the_server_goes_on(address: str, request_: bytes) -> None:
     host, _, port = address.rpartition(":")
     with serving_health(address, a_status(), "headrace"):
         with socket.create_connection((host, int(port)), timeout=20) as connection:
@@ -160,16 +162,16 @@ def test_thousands_of_idle_connections_take_no_file_from_the_engine(address: str
 
 
 @pytest.mark.parametrize(
-    ("address", "says"),
+    ("address", "expected"),
     [
         ("no-such-host.invalid:8081", "no such host"),
         ("192.0.2.1:8081", "cannot be listened on (cannot assign requested address)"),
         ("127.0.0.1:99999", "a port is at most 65535"),
     ],
 )
-def test_an_address_that_cannot_be_served_is_refused_with_the_remedy(address: str, says: str) -> None:
+def test_an_address_that_cannot_be_served_is_refused_with_the_remedy(address: str, expected: str) -> None:
     with (
-        pytest.raises(page_server.AddressError, match=re.escape(f"{address}: {says}")),
+        pytest.raises(page_server.AddressError, match=re.escape(f"{address}: {expected}")),
         serving_health(address, a_status(), "headrace"),
     ):
         pass

@@ -141,7 +141,7 @@ def test_forgotten_ids_leave_the_journal_a_few_with_each_commit(tmp_path: Path) 
     assert max(before - after for before, after in itertools.pairwise(left)) <= 4
 
 
-def test_an_owner_that_has_died_keeps_nobody_waiting(tmp_path: Path) -> None:
+def test_an_owner_that_has_died_does_not_block_the_next(tmp_path: Path) -> None:
     folder = tmp_path / "journal"
     killed = subprocess.run([sys.executable, "-c", KILLED, str(folder)], cwd=ROOT)
     assert killed.returncode == -9
@@ -151,7 +151,7 @@ def test_an_owner_that_has_died_keeps_nobody_waiting(tmp_path: Path) -> None:
     assert journal.tallies() == (1, [b"counted"])
 
 
-def test_a_second_engine_is_refused_while_the_first_lives_and_told_who_it_is(tmp_path: Path) -> None:
+def test_a_second_engine_is_refused_with_the_name_of_the_first_while_that_lives(tmp_path: Path) -> None:
     first = a_journal(tmp_path, "host-a, process 7")
     second = Journal.open(tmp_path / "journal")
     with pytest.raises(InUseError, match="host-a, process 7"):
@@ -180,7 +180,7 @@ def test_a_renewed_lease_keeps_others_away(tmp_path: Path) -> None:
         Journal.open(tmp_path / "journal").claim("two", 40 * SECOND, 30)
 
 
-def test_nothing_is_written_by_one_who_has_not_claimed(tmp_path: Path) -> None:
+def test_a_process_without_a_claim_writes_nothing(tmp_path: Path) -> None:
     with pytest.raises(FencedError), Journal.open(tmp_path / "journal").transaction():
         pass
 
@@ -328,7 +328,7 @@ def test_its_id_stays_and_no_other_journal_has_it(tmp_path: Path) -> None:
     assert a_journal(tmp_path / "one").id == known
 
 
-def test_what_was_never_noted_is_none_and_what_was_counted_never_is_nought(tmp_path: Path) -> None:
+def test_a_new_journal_has_no_entries_and_counts_of_zero(tmp_path: Path) -> None:
     journal = a_journal(tmp_path)
     assert [journal.stream("t"), journal.remembered("t"), journal.identity("t"), journal.witnesses("t")] == [None] * 4
     assert journal.reached("t", "a source") is None
@@ -338,7 +338,7 @@ def test_what_was_never_noted_is_none_and_what_was_counted_never_is_nought(tmp_p
     assert journal.circuits() == {}
 
 
-def test_claims_are_numbered_one_after_the_other_whoever_states_them(tmp_path: Path) -> None:
+def test_claims_are_numbered_consecutively_across_owners(tmp_path: Path) -> None:
     journal = a_journal(tmp_path)
     for number in (1, 2):
         with journal.transaction() as transaction:
@@ -460,7 +460,7 @@ def test_a_folder_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest
         Journal.open(tmp_path / "journal")
 
 
-def test_who_opens_a_journal_waits_for_a_transaction_that_is_under_way(tmp_path: Path) -> None:
+def test_opening_a_journal_waits_for_an_open_transaction(tmp_path: Path) -> None:
     first, opened = a_journal(tmp_path), list[Journal]()
     thread = threading.Thread(target=lambda: opened.append(Journal.open(tmp_path / "journal")))
     with first.transaction() as transaction:
@@ -472,7 +472,7 @@ def test_who_opens_a_journal_waits_for_a_transaction_that_is_under_way(tmp_path:
     assert [each.tallies() for each in opened] == [(1, [b"counts"])]
 
 
-def test_when_the_last_who_has_it_open_closes_it_the_log_is_in_the_database(tmp_path: Path) -> None:
+def test_closing_the_last_connection_moves_the_log_into_the_database(tmp_path: Path) -> None:
     journal = a_journal(tmp_path)
     with journal.transaction() as transaction:
         transaction.tally(b"counts")
@@ -507,7 +507,7 @@ def test_room_that_is_not_needed_any_more_is_given_back_when_it_is_opened(tmp_pa
 
 
 def by_other_means(folder: Path, version: int) -> Path:
-    """A database in place of the journal that nobody made with checksums."""
+    """A database in place of the journal that was made without checksums."""
     folder.mkdir(mode=0o700)
     with sqlite3.connect(folder / FILE) as connection:
         connection.execute("CREATE TABLE t (a)")
@@ -528,7 +528,7 @@ def test_a_database_of_this_format_that_has_no_checksums_is_damaged(tmp_path: Pa
 
 
 class Disk(apsw.VFS):
-    """A disk beneath the checksums that fails to sync while it is told to; it notes which files were opened."""
+    """A disk beneath the checksums that fails to sync on demand; it notes which files were opened."""
 
     name = "a-disk-of-a-test"
 

@@ -148,7 +148,7 @@ def test_damage_that_is_read_later_ends_the_engine(filled: tuple[Path, list[Any]
 
 
 def of_the_disk(code: int) -> apsw.Error:
-    """An error of the disk, as SQLite tells those apart."""
+    """An error of the disk, as SQLite distinguishes them."""
     error = apsw.IOError("disk I/O error")
     error.extendedresult = code  # type: ignore[attr-defined] # its stubs leave it out
     return error

@@ -1,4 +1,4 @@
-"""How a log that lost synced transactions is told from one whose last transaction was torn."""
+"""How a log that lost synced transactions is distinguished from one whose last transaction was torn."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_where_there_is_no_log_or_not_even_its_header_there_are_no_frames(tmp_pa
 
 @pytest.mark.parametrize("cut", [0, 1, 24, 25, FRAME - 1])
 @pytest.mark.parametrize("frames", range(4))
-def test_a_frame_that_is_not_there_as_a_whole_is_none(tmp_path: Path, log: bytes, frames: int, cut: int) -> None:
+def test_an_incomplete_frame_is_ignored(tmp_path: Path, log: bytes, frames: int, cut: int) -> None:
     found = read(tmp_path, log[: HEADER + frames * FRAME + cut])
     assert found is not None
     assert len(found.frames) == frames
@@ -61,7 +61,7 @@ def test_a_frame_that_is_not_there_as_a_whole_is_none(tmp_path: Path, log: bytes
 
 
 @pytest.mark.parametrize("other", [(-1, 0), (1, 0), (0, -1), (0, 1)])
-def test_a_frame_with_other_salts_is_left_from_before_the_log_began_anew(
+def test_a_frame_with_other_salts_is_left_from_before_the_log_was_restarted(
     tmp_path: Path, log: bytes, other: tuple[int, int]
 ) -> None:
     data = bytearray(log)
@@ -72,7 +72,7 @@ def test_a_frame_with_other_salts_is_left_from_before_the_log_began_anew(
     assert [belongs for belongs, _ in found.frames] == [True, True, False, True]
 
 
-def test_whatever_bit_of_a_header_is_flipped_it_is_not_whole_and_has_no_frames(tmp_path: Path, log: bytes) -> None:
+def test_a_header_with_any_flipped_bit_is_not_whole_and_has_no_frames(tmp_path: Path, log: bytes) -> None:
     for header in (log[:HEADER], BIG_ENDIAN):
         whole = read(tmp_path, header)
         assert whole is not None
@@ -112,7 +112,7 @@ def test_more_than_one_torn_transaction_behind_what_was_read_is_a_loss(
 
 
 @pytest.mark.parametrize("salts", [(6, 9), (8, 9), (7, 8), (7, 10)])
-def test_of_a_log_that_was_begun_anew_meanwhile_nothing_is_known(salts: tuple[int, int]) -> None:
+def test_nothing_is_known_of_a_log_that_was_restarted_meanwhile(salts: tuple[int, int]) -> None:
     assert lost_transactions(a_log(COMMITS, COMMITS), a_log(salts=salts), 0) is False
     assert lost_transactions(a_log(whole=False), a_log(salts=salts), 0) is False
 

@@ -57,7 +57,7 @@ def test_a_renewed_lease_lasts_from_then_on(tmp_path: Path) -> None:
     second.claim("two", 50 * SECOND, 30)
 
 
-def test_who_gives_the_lock_up_keeps_nobody_waiting_and_may_say_so_twice(tmp_path: Path) -> None:
+def test_an_owner_that_releases_the_lock_keeps_nobody_waiting_and_may_release_it_twice(tmp_path: Path) -> None:
     first, second = an_engine(tmp_path), an_engine(tmp_path)
     first.claim("one", 0, 30)
     first.release()
@@ -65,7 +65,7 @@ def test_who_gives_the_lock_up_keeps_nobody_waiting_and_may_say_so_twice(tmp_pat
     second.claim("two", 1, 30)
 
 
-def test_who_never_claimed_gives_nothing_up_and_owns_nothing(tmp_path: Path) -> None:
+def test_an_engine_that_never_claimed_owns_and_releases_nothing(tmp_path: Path) -> None:
     nobody, owner = an_engine(tmp_path), an_engine(tmp_path)
     nobody.release()
     with pytest.raises(FencedError):
@@ -85,7 +85,7 @@ def test_a_journal_that_was_put_back_to_an_earlier_epoch_is_not_its_owners_any_m
         engine.check()
 
 
-def test_a_lock_without_a_lease_keeps_nobody_away(tmp_path: Path) -> None:
+def test_a_lock_without_a_lease_blocks_no_claim(tmp_path: Path) -> None:
     with (tmp_path / "epoch-0.lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         engine = an_engine(tmp_path)
@@ -93,7 +93,7 @@ def test_a_lock_without_a_lease_keeps_nobody_away(tmp_path: Path) -> None:
     engine.check()
 
 
-def test_a_lease_whose_lock_is_gone_keeps_nobody_away(tmp_path: Path) -> None:
+def test_a_lease_without_its_lock_blocks_no_claim(tmp_path: Path) -> None:
     first, second = an_engine(tmp_path), an_engine(tmp_path)
     first.claim("one", 0, 30)
     (tmp_path / "epoch-1.lock").unlink()
@@ -125,7 +125,7 @@ def test_a_claim_that_was_refused_leaves_nothing_open(tmp_path: Path) -> None:
     assert len(os.listdir("/proc/self/fd")) <= len(before)
 
 
-def test_who_comes_while_another_writes_to_the_journal_is_told_so(tmp_path: Path) -> None:
+def test_a_claim_is_refused_while_another_process_writes_to_the_journal(tmp_path: Path) -> None:
     first, second = an_engine(tmp_path), an_engine(tmp_path)
     first._connection.execute("BEGIN IMMEDIATE")
     with pytest.raises(InUseError, match="another process writes"):

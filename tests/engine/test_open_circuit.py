@@ -32,7 +32,7 @@ LATE = NOW + 400 * 86_400 * 1_000_000
 
 @dataclass
 class Samples:
-    """What is in the subscription each time somebody looks: a list of messages, or an error; nothing afterwards."""
+    """What is in the subscription at each look: a list of messages, or an error; nothing afterwards."""
 
     clock: Clock
     found: deque[Sequence[Message] | Exception] = field(default_factory=deque)
@@ -50,7 +50,7 @@ class Samples:
 
 @dataclass
 class Clock:
-    """Time that passes only when somebody waits; in the place of the module ``time``."""
+    """Time that passes only during waits; in the place of the module ``time``."""
 
     now: float = 1000.0
 
@@ -69,7 +69,7 @@ class Behind:
     stop: threading.Event
     clock: Clock
     served_at: list[float] = field(default_factory=list)
-    said: list[str | None] = field(default_factory=list)
+    reported: list[str | None] = field(default_factory=list)
     later: dict[float, Callable[[], None]] = field(default_factory=dict)  # what happens at a moment
 
     def note(self, state: CircuitState) -> None:
@@ -95,7 +95,7 @@ class Behind:
 
         for wait in self.circuit.run(once):
             if wait:
-                self.said.append(self.status.in_the_way.get("circuit"))
+                self.reported.append(self.status.in_the_way.get("circuit"))
             self.clock.now += wait or 0.0
             self.later.pop(self.clock.now, lambda: None)()
             if self.clock.now >= end:
@@ -165,7 +165,7 @@ def test_it_waits_until_a_sample_can_be_read_and_then_serves_again(behind: Behin
     assert behind.served_at == [1000.0, 1006.0]
     assert behind.journal.circuits() == {}
     assert not behind.status.is_circuit_open
-    first, last = behind.said[0], behind.said[-1]
+    first, last = behind.reported[0], behind.reported[-1]
     assert first is not None
     assert first.startswith("1,000 of 1,000 messages refused")
     assert f"headrace resume {SUBJECT}" in first
@@ -177,7 +177,7 @@ def test_a_closed_circuit_serves_at_once_and_looks_at_no_sample(behind: Behind) 
     with capture_logs() as logs:
         behind.run(lambda: None)
     assert behind.served_at == [1000.0, 1000.0]
-    assert (behind.samples.looked_at, behind.said, logs) == ([], [], [])
+    assert (behind.samples.looked_at, behind.reported, logs) == ([], [], [])
 
 
 def test_one_that_was_open_before_the_start_looks_at_a_sample_first(made: Callable[[], Behind]) -> None:
@@ -188,8 +188,8 @@ def test_one_that_was_open_before_the_start_looks_at_a_sample_first(made: Callab
     behind.run()
     assert behind.samples.looked_at == [0.0, 2.0]
     assert behind.served_at == [2.0]
-    assert behind.said[0] is not None
-    assert behind.said[0].startswith("its circuit was open before this start")
+    assert behind.reported[0] is not None
+    assert behind.reported[0].startswith("its circuit was open before this start")
 
 
 def test_it_looks_ever_less_often(behind: Behind) -> None:
@@ -218,17 +218,17 @@ def test_after_it_served_for_a_whole_window_it_looks_as_often_as_at_first(
 
 
 def test_a_sample_is_judged_by_what_was_read_of_it(behind: Behind, monkeypatch: pytest.MonkeyPatch) -> None:
-    #  three that cannot be read, one that can, and 96 of which nobody knows
+    #  three that cannot be read, one that can, and 96 that were not looked at
     behind.note(CircuitState.OPEN)
     monkeypatch.setattr("headrace.steps.decode.decode_messages.MAX_BATCH_BYTES", 1)
     behind.samples.found.append([*BAD[:3], *GOOD])
     behind.run(seconds=1.0)
     assert behind.served_at == []
-    assert behind.said[0] is not None
-    assert behind.said[0].startswith("a sample: 3 of 4 messages refused")
+    assert behind.reported[0] is not None
+    assert behind.reported[0].startswith("a sample: 3 of 4 messages refused")
 
 
-def test_a_sample_that_cannot_be_pulled_is_said_and_tried_again(behind: Behind) -> None:
+def test_a_sample_that_cannot_be_pulled_is_tried_again(behind: Behind) -> None:
     behind.note(CircuitState.OPEN)
     behind.samples.found.extend([ServiceUnavailable("no"), GOOD])
     behind.run()
@@ -238,7 +238,7 @@ def test_a_sample_that_cannot_be_pulled_is_said_and_tried_again(behind: Behind) 
 
 
 def test_the_command_is_seen_soon_and_lets_all_through(behind: Behind) -> None:
-    #  flood|nobody corrects it|resume: the flood becomes letters
+    #  flood|no correction|resume: the flood becomes letters
     behind.later[1000.0 + POLL_SECONDS] = lambda: behind.journal.force_circuit_closed(SUBJECT)
     behind.run(behind.flood, behind.flood, behind.flood)
     assert behind.served_at == [1000.0] + [1000.0 + POLL_SECONDS] * 3
@@ -267,21 +267,21 @@ def test_a_sample_that_lets_it_go_on_lets_no_flood_through(behind: Behind) -> No
     assert behind.journal.circuits() == {}
 
 
-def test_who_waits_is_told_to_stop_and_does_not_serve(behind: Behind) -> None:
+def test_a_subject_that_is_stopped_while_it_waits_does_not_serve(behind: Behind) -> None:
     behind.note(CircuitState.OPEN)
     behind.run(seconds=5.0)
     assert behind.served_at == []
     assert behind.clock.now == 1005.0
 
 
-def test_who_waits_for_a_sample_that_cannot_be_pulled_can_be_told_to_stop(behind: Behind) -> None:
+def test_a_wait_for_a_sample_that_cannot_be_pulled_can_be_stopped(behind: Behind) -> None:
     behind.note(CircuitState.OPEN)
     behind.samples.found.extend([ServiceUnavailable("no")] * 50)
     with pytest.raises(StoppedError):
         behind.run(seconds=20.0)
 
 
-def test_operators_are_told_once_that_it_waits_and_once_that_it_goes_on(behind: Behind) -> None:
+def test_an_open_circuit_and_its_closing_are_logged(behind: Behind) -> None:
     behind.samples.found.extend([BAD, BAD, BAD, GOOD])
     with capture_logs() as logs:
         behind.run(behind.flood, lambda: None)

@@ -53,7 +53,7 @@ def counts(done: Prepared) -> Counter[str]:
     return found
 
 
-def test_what_can_be_read_is_a_row_and_nothing_is_said_of_it_yet() -> None:
+def test_readable_messages_become_rows_without_tallies_or_letters() -> None:
     done = prepared(PLAIN, an_event("a"), an_event("b"))
     assert ids(done) == ["a", "b"]
     assert (done.letters, done.tallies, done.dropped, done.left) == ([], [], 0, 0)
@@ -116,7 +116,7 @@ class Refusing(Decoder):
         return DecodedMessages(None, [Refusal(0, Reason.INVALID_LINE, "no object")], len(messages) - 1)
 
 
-def test_who_brings_a_decoder_has_messages_read_by_it_and_hears_what_is_left() -> None:
+def test_messages_are_read_by_the_given_decoder_and_the_number_left_is_reported() -> None:
     decoder = Refusing(Registry({PLAIN.ref: PLAIN}), SUBJECT)
     done = prepared(PLAIN, an_event("a"), an_event("b"), an_event("c"), decoder=decoder)
     assert letters(done) == [("a", Reason.INVALID_LINE)]

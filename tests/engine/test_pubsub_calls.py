@@ -71,7 +71,7 @@ class ScriptedPubSub:
                 context.abort(self.status, "by the script")
             return answer(asked)
 
-        return grpc.unary_unary_rpc_method_handler(serve, request.FromString, lambda said: said.SerializeToString())
+        return grpc.unary_unary_rpc_method_handler(serve, request.FromString, lambda answer: answer.SerializeToString())
 
 
 @pytest.fixture
@@ -149,9 +149,7 @@ def test_a_pull_that_is_ended_before_it_brought_anything_has_failed_with_that(
         ended.wait().received()
 
 
-def test_a_pull_that_nobody_answers_in_time_fails_with_its_deadline(
-    subscription: Subscription, server: ScriptedPubSub
-) -> None:
+def test_an_unanswered_pull_fails_with_its_deadline(subscription: Subscription, server: ScriptedPubSub) -> None:
     server.may_answer.clear()
     ended = Ended()
     subscription.begin_pull(1, 0.05, ended)

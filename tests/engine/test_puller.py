@@ -1,4 +1,4 @@
-"""How many pulls are under way at a time, what an empty one says while others are, and that none has a thread."""
+"""How many pulls run at a time, what an empty one means while others run, and that none has a thread."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.jobs import wait_for
 from tests.support.pulls import TOPIC, Scripted
 
 IDLE_SECONDS = 40.0
-HELD = 60_000_000  # microseconds that somebody who died may hold messages
+HELD = 60_000_000  # microseconds that a dead engine may hold messages
 EARLY = 10 * HELD
 LATE = EARLY + 2 * HELD
 
@@ -53,7 +53,7 @@ def puller(calls: Scripted, status: SubjectStatus, woken: list[str]) -> Iterator
         assert scheduler.wait(10)
 
 
-def test_while_pulls_bring_many_several_are_under_way_and_one_when_they_do_not(puller: Puller, calls: Scripted) -> None:
+def test_several_pulls_run_while_they_bring_many_messages_and_one_otherwise(puller: Puller, calls: Scripted) -> None:
     #  1 asks|it brings many: 6 ask|they find few: 1 asks
     calls.answer(MANY)
     assert len(calls.asked) == PULLS
@@ -88,17 +88,15 @@ def test_nothing_more_is_asked_for_while_there_is_no_room(puller: Puller, calls:
     assert len(calls.asked) == PULLS
 
 
-def test_what_fails_beside_the_one_that_is_always_under_way_blocks_nothing(
-    puller: Puller, calls: Scripted, status: SubjectStatus
-) -> None:
-    #  many|beside: unavailable|nobody asks beside any more, and nothing is said to be in the way
+def test_a_failure_of_an_additional_pull_blocks_nothing(puller: Puller, calls: Scripted, status: SubjectStatus) -> None:
+    #  many|beside: unavailable|no additional pull any more, and nothing is reported
     calls.answer(MANY)
     while len(calls.asked) > 1:
         calls.answer(ServiceUnavailable("no"), which=1)
     assert status.in_the_way == {}
 
 
-def test_what_fails_is_said_and_asked_for_again_until_it_succeeds(
+def test_a_failed_pull_is_reported_and_repeated_until_it_succeeds(
     puller: Puller, calls: Scripted, status: SubjectStatus
 ) -> None:
     calls.answer(ServiceUnavailable("no"))
@@ -111,7 +109,7 @@ def test_what_fails_is_said_and_asked_for_again_until_it_succeeds(
     assert status.in_the_way == {}
 
 
-def test_what_is_no_trouble_but_an_error_is_raised_where_messages_are_taken(
+def test_an_error_that_cannot_be_retried_is_raised_where_messages_are_taken(
     puller: Puller, calls: Scripted, woken: list[str]
 ) -> None:
     calls.answer(ValueError("not readable"))
@@ -124,10 +122,10 @@ def test_an_empty_pull_says_that_nothing_is_there_unless_another_may_be_bringing
     puller: Puller, calls: Scripted
 ) -> None:
     calls.answer(MANY)
-    wake, said = puller._wake, list[str]()
-    puller._wake = lambda: said.append("something ended")
+    wake, messages = puller._wake, list[str]()
+    puller._wake = lambda: messages.append("something ended")
     calls.answer(DeadlineExceeded("nothing"))
-    assert said == []
+    assert messages == []
     puller._wake = wake
     while len(calls.asked) > 1:
         calls.answer(0)
@@ -136,12 +134,12 @@ def test_an_empty_pull_says_that_nothing_is_there_unless_another_may_be_bringing
 
 
 def find_nothing(puller: Puller) -> None:
-    """Pulls found nothing for more than twice as long as somebody who died may hold messages."""
+    """Pulls found nothing for more than twice as long as a dead engine may hold messages."""
     for moment in (EARLY, LATE):
         puller._drained.note_empty(moment, puller._leases.seconds)
 
 
-def test_what_was_published_is_settled_once_nothing_came_for_as_long_as_somebody_may_hold_it(puller: Puller) -> None:
+def test_published_messages_are_settled_after_a_drain_as_long_as_a_message_may_be_held(puller: Puller) -> None:
     puller._drained.note_empty(EARLY, puller._leases.seconds)
     assert puller.drained_at == 0
     puller._drained.note_empty(LATE, puller._leases.seconds)
@@ -181,7 +179,7 @@ def test_a_pull_lasts_longer_once_nothing_came_and_not_when_something_did(puller
     assert [each.seconds for each in calls.asked] == [PULL_SECONDS]
 
 
-def test_who_is_told_to_stop_ends_what_may_last_and_says_of_it_nothing(
+def test_a_stopped_puller_ends_a_long_pull_without_reporting_it(
     puller: Puller, calls: Scripted, status: SubjectStatus
 ) -> None:
     calls.answer(0)
@@ -222,9 +220,7 @@ def test_leases_are_renewed_while_pulls_fail(calls: Scripted, puller: Puller, st
     wait_for(lambda: len(calls.leased) > renewed + 2)
 
 
-def test_no_more_are_under_way_beside_the_first_ones_than_all_may_have_together(
-    calls: Scripted, status: SubjectStatus
-) -> None:
+def test_additional_pulls_stay_within_the_limit_shared_by_all_subjects(calls: Scripted, status: SubjectStatus) -> None:
     along = threading.Semaphore(2)
     puller = Puller(calls, "flight", status=status, continuity=Continuity(TOPIC, lambda: 0), along=along)  # type: ignore[arg-type]
     with Scheduler("source", 2) as scheduler:
@@ -240,7 +236,7 @@ def test_no_more_are_under_way_beside_the_first_ones_than_all_may_have_together(
 
 
 @pytest.mark.parametrize("brought", [MANY, 1])
-def test_pulls_on_a_closed_connection_are_said_and_not_waited_for(
+def test_a_pull_on_a_closed_connection_raises_and_is_not_waited_for(
     puller: Puller, calls: Scripted, brought: int
 ) -> None:
     calls.is_closed = True

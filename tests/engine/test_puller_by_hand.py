@@ -70,7 +70,7 @@ class Pulling:
         self.calls.asked.clear()
 
     def answer(self, answer: Answer, which: int = 0) -> None:
-        """Answer a pull that is under way, and give the turns that are wanted then."""
+        """Answer a running pull, and give the turns that are wanted then."""
         self.calls.answer(answer, which)
         self.turns.run()
 
@@ -160,25 +160,25 @@ def long_linger(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pull_buffer, "LINGER_SECONDS", 3600.0)
 
 
-def test_who_takes_before_anything_came_gets_nothing(pulling: Pulling) -> None:
+def test_taking_before_any_message_arrives_returns_nothing(pulling: Pulling) -> None:
     assert [pulling.counts(10, wait) for wait in (None, 0.0)] == [[], []]
 
 
-def test_who_waits_for_the_first_gets_it_when_it_comes(pulling: Pulling) -> None:
+def test_waiting_for_the_first_message_returns_it_when_it_arrives(pulling: Pulling) -> None:
     with meanwhile(lambda: pulling.counts(10, 3600.0)) as taken:
         wait_for(lambda: is_waiting(pulling.puller))
         pulling.answer(2)
     assert taken.result() == [2]
 
 
-def test_who_waits_for_the_first_hears_what_makes_pulling_impossible(pulling: Pulling) -> None:
+def test_waiting_for_the_first_message_raises_the_error_that_makes_pulling_impossible(pulling: Pulling) -> None:
     with meanwhile(lambda: pulling.counts(10, 3600.0)) as taken:
         wait_for(lambda: is_waiting(pulling.puller))
         pulling.calls.answer(ValueError("not readable"))
     assert isinstance(taken.exception(), ValueError)
 
 
-def test_who_is_busy_gets_none_of_too_few_until_the_first_has_waited_long_enough(many_come: Pulling) -> None:
+def test_a_busy_caller_gets_no_small_batch_until_the_first_message_has_waited_long_enough(many_come: Pulling) -> None:
     #  0 ms: one comes|30 ms: another|just before 50 ms: too few|50 ms: the first has waited long enough
     many_come.clock.now += 0.5
     came = many_come.clock.now
@@ -191,7 +191,7 @@ def test_who_is_busy_gets_none_of_too_few_until_the_first_has_waited_long_enough
     assert many_come.counts(5000, None) == [1, 1]
 
 
-def test_who_is_busy_gets_at_once_what_is_enough(many_come: Pulling) -> None:
+def test_a_busy_caller_gets_a_large_enough_batch_at_once(many_come: Pulling) -> None:
     many_come.answer(49)
     assert many_come.counts(5000, None) == []
     many_come.answer(1)
@@ -199,7 +199,7 @@ def test_who_is_busy_gets_at_once_what_is_enough(many_come: Pulling) -> None:
 
 
 @pytest.mark.usefixtures("long_linger")
-def test_who_is_busy_waits_for_nothing(many_come: Pulling) -> None:
+def test_a_busy_caller_never_waits(many_come: Pulling) -> None:
     many_come.answer(1)
     assert at_once(lambda: many_come.counts(5000, None)) == []
     many_come.answer(49)
@@ -207,7 +207,7 @@ def test_who_is_busy_waits_for_nothing(many_come: Pulling) -> None:
 
 
 @pytest.mark.usefixtures("long_linger")
-def test_who_is_not_busy_waits_for_no_others_when_there_is_no_first(many_come: Pulling) -> None:
+def test_an_idle_caller_does_not_wait_for_others_without_a_first_message(many_come: Pulling) -> None:
     assert at_once(lambda: many_come.counts(5000, 0.0)) == []
 
 
@@ -223,7 +223,7 @@ def test_the_first_waits_for_others_until_they_are_enough(many_come: Pulling) ->
 
 
 @pytest.mark.usefixtures("long_linger")
-def test_while_the_first_waits_for_others_it_is_said_what_makes_pulling_impossible(many_come: Pulling) -> None:
+def test_an_error_that_makes_pulling_impossible_is_raised_while_the_first_waits_for_others(many_come: Pulling) -> None:
     many_come.answer(1)
     with meanwhile(lambda: many_come.counts(5000, 0.0)) as taken:
         wait_for(lambda: is_waiting(many_come.puller))
@@ -231,12 +231,12 @@ def test_while_the_first_waits_for_others_it_is_said_what_makes_pulling_impossib
     assert isinstance(taken.exception(), ValueError)
 
 
-def test_who_is_not_busy_gets_fewer_when_no_others_come(many_come: Pulling) -> None:
+def test_an_idle_caller_gets_fewer_messages_when_no_others_arrive(many_come: Pulling) -> None:
     many_come.answer(1)
     assert at_once(lambda: many_come.counts(5000, 0.0)) == [1]
 
 
-def test_what_is_left_by_who_takes_few_waits_for_others_anew(many_come: Pulling) -> None:
+def test_messages_left_by_a_small_take_wait_for_others_again(many_come: Pulling) -> None:
     #  0 ms: two pulls of ten come|31 ms: one of them is taken|62 ms: the other one has waited 31 ms since
     many_come.answer(10)
     many_come.answer(10)
@@ -311,7 +311,7 @@ def test_nothing_more_is_asked_for_while_what_waits_is_large(pulling: Pulling) -
     assert len(pulling.calls.asked) == 1
 
 
-def test_no_subject_has_more_pulls_under_way_than_its_own_bound(clock: Clock) -> None:
+def test_no_subject_has_more_pulls_in_flight_than_its_own_bound(clock: Clock) -> None:
     pulling = Pulling(clock, along=threading.Semaphore(40)).start()
     pulling.answer(MANY)
     assert len(pulling.calls.asked) == PULLS
@@ -337,10 +337,10 @@ def test_no_other_is_begun_before_the_one_that_failed_is_tried_again(pulling: Pu
     assert len(pulling.calls.asked) == PULLS
 
 
-def test_who_may_not_pull_is_told_who_needs_what(pulling: Pulling) -> None:
+def test_a_denied_pull_names_the_missing_permission(pulling: Pulling) -> None:
     pulling.answer(Forbidden("no"))
-    said = "subscription: permission denied; the job needs pubsub.subscriptions.consume on it (docs/permissions.md)"
-    assert pulling.status.in_the_way == {"pull": said}
+    message = "subscription: permission denied; the job needs pubsub.subscriptions.consume on it (docs/permissions.md)"
+    assert pulling.status.in_the_way == {"pull": message}
 
 
 def test_a_pull_that_finds_nothing_after_one_that_failed_says_that_all_is_well(pulling: Pulling) -> None:
@@ -350,7 +350,7 @@ def test_a_pull_that_finds_nothing_after_one_that_failed_says_that_all_is_well(p
     assert pulling.status.in_the_way == {}
 
 
-def test_a_pull_that_pub_sub_ends_is_trouble_like_any_other(pulling: Pulling) -> None:
+def test_a_pull_that_pub_sub_cancels_is_reported_like_any_other_failure(pulling: Pulling) -> None:
     pulling.answer(Cancelled("by the service"))
     assert "pull" in pulling.status.in_the_way
 
@@ -406,7 +406,7 @@ def test_a_subscription_that_is_missing_is_waited_for(clock: Clock) -> None:
     pulling.stop()
 
 
-def test_one_that_is_told_to_stop_while_it_waits_has_not_failed(clock: Clock) -> None:
+def test_a_puller_that_is_stopped_while_it_waits_has_not_failed(clock: Clock) -> None:
     pulling = Pulling(clock)
     pulling.calls.failing = [ServiceUnavailable("no")]
     pulling.start()
@@ -415,8 +415,8 @@ def test_one_that_is_told_to_stop_while_it_waits_has_not_failed(clock: Clock) ->
     assert pulling.puller.failure is None
 
 
-def test_all_is_settled_until_so_long_ago_as_somebody_may_hold_a_message(pulling: Pulling) -> None:
-    #  pulls find nothing for 60 s: somebody who died may hold a message until then|one begins later, and finds nothing
+def test_messages_older_than_the_longest_hold_are_settled(pulling: Pulling) -> None:
+    #  pulls find nothing for 60 s: a dead engine may hold a message until then|one begins later, and finds nothing
     since = pulling.clock.micros
     pulling.finds_nothing(61)
     assert pulling.puller.drained_at == 0, "of the last of them nobody knows more than that it began after 60 s"
@@ -435,7 +435,7 @@ def test_while_nothing_comes_the_subscription_is_looked_at_now_and_then_and_not_
     assert (pulling.calls.described, pulling.puller.drained_at) == (described + 1, settled + 61 * SECONDS)
 
 
-def test_what_comes_in_between_starts_the_wait_anew(pulling: Pulling) -> None:
+def test_a_message_in_between_restarts_the_wait(pulling: Pulling) -> None:
     pulling.finds_nothing(40)
     pulling.answer(1)
     pulling.puller.acknowledge(pulling.puller.take(10, 0.0))
@@ -460,10 +460,10 @@ def test_a_pull_that_fails_otherwise_leaves_no_gap(pulling: Pulling) -> None:
     assert pulling.gaps() == []
 
 
-def test_what_is_wrong_with_the_subscription_is_said_with_its_remedy(pulling: Pulling) -> None:
+def test_a_problem_of_the_subscription_is_reported_with_its_remedy(pulling: Pulling) -> None:
     pulling.calls.filter = "attributes.a"
-    (said,) = pulling.puller.look()
-    assert said.startswith(f"subscription: {FILTER}; pull what it still holds")
+    (message,) = pulling.puller.look()
+    assert message.startswith(f"subscription: {FILTER}; pull what it still holds")
     pulling.calls.failing = [NotFound("no")]
     assert pulling.puller.look() == ["subscription: the subscription does not exist; `headrace provision` creates it"]
 
@@ -534,7 +534,7 @@ def test_a_sample_is_looked_at_and_handed_back(clock: Clock) -> None:
 
 
 @pytest.mark.parametrize("nothing", [0, DeadlineExceeded("nothing")], ids=["an empty answer", "none in time"])
-def test_a_sample_of_nothing_is_none(clock: Clock, nothing: Answer) -> None:
+def test_a_sample_without_messages_is_empty(clock: Clock, nothing: Answer) -> None:
     pulling = Pulling(clock)
     pulling.calls.sampled = nothing
     assert pulling.puller.sample(2) == []
@@ -543,10 +543,10 @@ def test_a_sample_of_nothing_is_none(clock: Clock, nothing: Answer) -> None:
 
 def test_a_message_keeps_all_that_pub_sub_says_of_it(pulling: Pulling) -> None:
     published = Timestamp(seconds=1_700_000_000, nanos=987_654_000)
-    said = PubsubMessage(
+    sent = PubsubMessage(
         data=b"payload", attributes={"a": "b"}, message_id="77", publish_time=published, ordering_key="key"
     )
-    pulling.answer([ReceivedMessage(ack_id="ack", message=said)])
+    pulling.answer([ReceivedMessage(ack_id="ack", message=sent)])
     (pulled,) = pulling.puller.take(10, 0.0)
     (message,) = pulled.messages
     assert isinstance(message, Message)
@@ -610,7 +610,7 @@ def test_one_that_is_started_again_begins_with_one_short_pull(pulling: Pulling) 
     assert pulling.counts(10, 0.0) == [2]
 
 
-def test_who_stops_it_waits_for_a_pull_that_finds_nothing(pulling: Pulling) -> None:
+def test_stop_waits_for_a_pull_that_finds_nothing(pulling: Pulling) -> None:
     with meanwhile(pulling.puller.stop) as stopped:
         assert pulling.puller._stop.wait(WAIT)
         while not pulling.turns.are_over:
@@ -620,8 +620,8 @@ def test_who_stops_it_waits_for_a_pull_that_finds_nothing(pulling: Pulling) -> N
         pulling.calls.answer(0)
 
 
-def test_who_stops_it_waits_for_the_call_that_it_makes(clock: Clock) -> None:
-    #  the subscription is being described|told to stop|described
+def test_stop_waits_for_the_current_call(clock: Clock) -> None:
+    #  the subscription is being described|stopped|described
     pulling, may_go_on = Pulling(clock), threading.Event()
     describe, asked = pulling.calls.describe, threading.Event()
 

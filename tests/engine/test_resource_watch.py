@@ -1,4 +1,4 @@
-"""In which order the resources of many subjects are checked, and what is said of them."""
+"""In which order the resources of many subjects are checked, and how they are reported."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_those_that_were_never_checked_come_first_and_then_each_in_turn() -> Non
     assert "".join(checked.looked) == "abcdefabcdef"
 
 
-def test_that_letters_are_not_kept_is_said_of_every_subject() -> None:
+def test_every_subject_reports_that_letters_are_not_kept() -> None:
     checked = Checked(["a"], 12, lambda: ["no subscription keeps them"])
     checked.run()
     assert {name for name in "abcdef" if checked.status[name].in_the_way} == set("abcdef")
@@ -109,7 +109,7 @@ def test_subjects_are_checked_as_soon_as_there_are_some() -> None:
     assert in_time(checked) == "aaa"
 
 
-def test_who_was_never_checked_need_not_wait_for_the_pace_of_those_that_were(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_first_checks_do_not_wait_for_the_pace_of_repeated_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     #  a to f as fast as may be|a again|a long pause
     monkeypatch.setattr(resource_watch, "CHECKS_A_SECOND", 0.001)
     checked = Checked(list("abcdef"), 6)
@@ -121,7 +121,7 @@ def test_the_first_checks_of_many_subjects_take_no_time(monkeypatch: pytest.Monk
     assert len(in_time(checked)) == 14
 
 
-def test_whether_letters_are_kept_is_asked_again_soon_when_nobody_knew(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_check_of_the_letters_is_repeated_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resource_watch, "CHECK_SECONDS", 3600.0)
     answers: Iterator[list[str]] = iter([["nobody keeps them"]])
 
@@ -178,8 +178,8 @@ class Resources:
         """The table as it is, to be changed."""
         return self.warehouse.find(TABLE).table
 
-    def said(self) -> str | None:
-        """What is said to be wrong after another look."""
+    def reported(self) -> str | None:
+        """What is reported as wrong after another look."""
         self.watch.look(self.watched)
         return self.status.in_the_way.get("resources")
 
@@ -191,24 +191,24 @@ def resources(tmp_path: Path) -> Iterator[Resources]:
     resources.journal.close()
 
 
-def test_resources_are_right_when_somebody_has_looked_and_found_nothing(resources: Resources) -> None:
+def test_resources_are_right_after_a_look_without_findings(resources: Resources) -> None:
     before = resources.status.resources_right
-    assert resources.said() is None
+    assert resources.reported() is None
     assert (before, resources.status.resources_right) == (False, True)
 
 
-def test_what_is_wrong_with_a_table_is_said_until_it_is_mended(resources: Resources) -> None:
+def test_a_problem_of_a_table_is_reported_until_it_is_repaired(resources: Resources) -> None:
     resources.table.require_partition_filter = True
-    said = resources.said()
-    assert said is not None
-    assert said.startswith(f"{TABLE}: the setting whether queries must filter on the partition")
+    message = resources.reported()
+    assert message is not None
+    assert message.startswith(f"{TABLE}: the setting whether queries must filter on the partition")
     assert not resources.status.resources_right
     resources.table.require_partition_filter = False
-    assert resources.said() is None
+    assert resources.reported() is None
     assert resources.status.resources_right
 
 
-def test_all_that_is_wrong_is_said_in_one_sentence(resources: Resources) -> None:
+def test_all_problems_are_reported_in_one_sentence(resources: Resources) -> None:
     resources.source.wrong = ["s: the subscription pushes messages"]
     resources.watch = Watch(
         list,
@@ -218,19 +218,19 @@ def test_all_that_is_wrong_is_said_in_one_sentence(resources: Resources) -> None
         journal=resources.journal,
         stop=threading.Event(),
     )
-    said = resources.said()
-    assert said == f"s: the subscription pushes messages; {TABLE}: it is in EU and the setting `location` is US"
+    message = resources.reported()
+    assert message == f"s: the subscription pushes messages; {TABLE}: it is in EU and the setting `location` is US"
 
 
 def test_tokens_of_another_key_are_wrong_where_tokens_are_made(tmp_path: Path) -> None:
     resources = Resources(tmp_path / "journal", token_version="1")
     resources.table.description = "Tokens: t1_ since 2026-03-14."
-    assert resources.said() is None
+    assert resources.reported() is None
     resources.table.description = "Tokens: t2_ since 2026-03-14."
-    said = resources.said()
-    assert said is not None
-    assert said.startswith(f"{TABLE}: ")
-    assert "t2_" in said
+    message = resources.reported()
+    assert message is not None
+    assert message.startswith(f"{TABLE}: ")
+    assert "t2_" in message
     resources.journal.close()
 
 
@@ -239,13 +239,13 @@ def test_a_table_that_is_gone_or_hidden_is_named_with_the_remedy(resources: Reso
         raise Forbidden("no")
 
     resources.warehouse.in_the_way = hide
-    assert resources.said() == f"{TABLE}: cannot be checked; the job needs bigquery.tables.get on it"
+    assert resources.reported() == f"{TABLE}: cannot be checked; the job needs bigquery.tables.get on it"
     resources.warehouse.in_the_way = lambda asked: None
     resources.warehouse.drop("things")
-    assert resources.said() == f"{TABLE}: the table does not exist; `headrace provision` creates it"
+    assert resources.reported() == f"{TABLE}: the table does not exist; `headrace provision` creates it"
 
 
-def test_a_table_that_somebody_saw_a_moment_ago_is_not_asked_for_again(resources: Resources) -> None:
+def test_a_table_that_was_seen_a_moment_ago_is_not_requested_again(resources: Resources) -> None:
     asked: list[str] = []
     resources.warehouse.in_the_way = asked.append
     resources.seen = resources.warehouse.get_table(TABLE)
@@ -254,41 +254,41 @@ def test_a_table_that_somebody_saw_a_moment_ago_is_not_asked_for_again(resources
     resources.watch.look(resources.watched, 30.0)
     assert "filter on the partition" in resources.status.in_the_way["resources"]
     assert asked == []
-    assert resources.said() is None, "it was seen longer ago than is asked for"
+    assert resources.reported() is None, "it was seen longer ago than is asked for"
 
 
-def test_while_nobody_knows_resources_are_not_said_to_be_right_nor_wrong(resources: Resources) -> None:
-    resources.said()
+def test_resources_that_cannot_be_checked_are_reported_neither_right_nor_wrong(resources: Resources) -> None:
+    resources.reported()
 
     def be_away(asked: str) -> None:
         raise ServiceUnavailable("away")
 
     resources.warehouse.in_the_way = be_away
-    assert resources.said() is None
+    assert resources.reported() is None
     assert not resources.status.resources_right
 
 
-def test_that_letters_are_not_kept_is_said_of_a_subject_that_has_begun_since(resources: Resources) -> None:
+def test_a_subject_that_starts_later_also_reports_that_letters_are_not_kept(resources: Resources) -> None:
     resources.watch._letters_problems = ["nobody keeps them"]
-    resources.said()
+    resources.reported()
     assert resources.status.in_the_way == {"dead letters": "nobody keeps them"}
     resources.watch._letters_problems = []
-    resources.said()
+    resources.reported()
     assert resources.status.in_the_way == {}
 
 
 def test_a_time_from_which_messages_may_be_missing_is_counted_for_the_audit(resources: Resources) -> None:
     resources.gaps = [Gap(1_000_000, 2_000_000, "its topic was deleted")]
-    resources.said()
+    resources.reported()
     (counts,) = resources.journal.tallies()[1]
     (row,) = from_ipc(counts).to_pylist()
     assert (row["subject"], row["outcome"], row["events"]) == ("thing_happened", "gap", 0)
     assert "its topic was deleted" in row["reason"]
 
 
-def test_people_are_told_once_what_is_wrong_and_once_that_it_is_mended(resources: Resources) -> None:
+def test_a_problem_is_logged_once_and_its_repair_once(resources: Resources) -> None:
     with capture_logs() as logs:
         for wrong in ([], ["it pushes"], ["it pushes"], [], []):
             resources.source.wrong = wrong
-            resources.said()
+            resources.reported()
     assert [(each["event"], each.get("needs")) for each in logs] == [("blocked", "it pushes"), ("recovered", None)]

@@ -1,4 +1,4 @@
-"""What is in the way is waited for with growing pauses, said once, and forgotten when it is mended."""
+"""Calls wait for an obstacle with growing pauses, report it once, and forget it when it is gone."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def waiting(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def events(entries: list[structlog.typing.EventDict]) -> list[str]:
-    """The events that are logged, but those for who debugs."""
+    """The events that are logged above the level for debugging."""
     return [str(each["event"]) for each in entries if each["log_level"] != "debug"]
 
 
@@ -99,26 +99,29 @@ def test_it_is_tried_again_until_it_succeeds(waiting: Waiting) -> None:
     assert len(waiting.pauses) == 2
 
 
-def test_what_is_in_the_way_is_said_until_it_is_mended(waiting: Waiting) -> None:
-    said = []
+def test_an_obstacle_is_reported_until_it_is_gone(waiting: Waiting) -> None:
+    obstacles = []
 
     def attempt() -> None:
-        said.append(dict(waiting.status.in_the_way))
-        if len(said) == 1:
+        obstacles.append(dict(waiting.status.in_the_way))
+        if len(obstacles) == 1:
             raise Forbidden("no")
 
     waiting.call(attempt)
-    assert said == [{}, {"part": "a place: permission denied; the job needs a permission on it (docs/permissions.md)"}]
+    assert obstacles == [
+        {},
+        {"part": "a place: permission denied; the job needs a permission on it (docs/permissions.md)"},
+    ]
     assert waiting.status.in_the_way == {}
 
 
-def test_what_no_patience_mends_is_raised_at_once(waiting: Waiting) -> None:
+def test_an_error_that_retrying_cannot_fix_is_raised_at_once(waiting: Waiting) -> None:
     with pytest.raises(LookupError, match="a fault of ours"):
         waiting.call(failing(LookupError("a fault of ours")))
     assert waiting.pauses == []
 
 
-def test_who_is_told_to_stop_tries_no_more(waiting: Waiting) -> None:
+def test_a_stopped_caller_does_not_retry(waiting: Waiting) -> None:
     waiting.stop.set()
     attempts = failing(ServiceUnavailable("no"))
     with pytest.raises(StoppedError):
@@ -126,7 +129,7 @@ def test_who_is_told_to_stop_tries_no_more(waiting: Waiting) -> None:
     assert "part" in waiting.status.in_the_way
 
 
-def test_who_waits_is_told_to_stop_by_an_error_that_says_what_was_in_the_way(waiting: Waiting) -> None:
+def test_stopping_a_waiting_caller_raises_an_error_that_names_the_obstacle(waiting: Waiting) -> None:
     waiting.stop.set()
     with pytest.raises(StoppedError, match=SENTENCE):
         waiting.wait()
@@ -142,13 +145,13 @@ def test_pauses_double_up_to_the_longest_and_are_as_long_as_half_of_that_at_leas
     assert longest == LONGEST_SECONDS
 
 
-def test_those_who_wait_for_the_same_do_not_try_again_at_the_same_moment(waiting: Waiting) -> None:
+def test_callers_that_wait_for_the_same_thing_do_not_retry_at_the_same_moment(waiting: Waiting) -> None:
     for _ in range(20):
         waiting.wait()
     assert len(set(waiting.pauses[10:])) > 1
 
 
-def test_after_it_was_mended_the_first_pause_is_short_again(waiting: Waiting) -> None:
+def test_the_first_pause_after_a_recovery_is_short_again(waiting: Waiting) -> None:
     waiting.call(failing(*[ServiceUnavailable("no")] * 6))
     waiting.wait()
     assert waiting.pauses[-1] <= FIRST_SECONDS
@@ -160,7 +163,7 @@ def test_a_thread_that_waits_makes_room_for_others_before_each_pause() -> None:
     assert waiting.room_made == 2
 
 
-def test_what_is_in_the_way_is_logged_when_it_is_news_and_when_it_is_mended(waiting: Waiting) -> None:
+def test_an_obstacle_is_logged_when_it_is_new_and_when_it_is_gone(waiting: Waiting) -> None:
     with structlog.testing.capture_logs() as entries:
         for sentence in (SENTENCE, SENTENCE, "something else"):
             waiting.wait(sentence)

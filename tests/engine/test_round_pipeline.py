@@ -147,9 +147,9 @@ def test_an_acknowledgement_of_the_last_round_that_fails_is_an_error_too() -> No
     assert line.of("write") == [1, 2]
 
 
-def test_what_is_under_way_when_a_round_cannot_be_written_has_ended_when_that_is_said() -> None:
+def test_a_failed_write_is_raised_only_after_the_running_preparation_has_ended() -> None:
     #  write    |- 1 -| fails
-    #  prepare    |------- 2 -------| only now it is said
+    #  prepare    |------- 2 -------| only now the error is raised
     begun, failed, may_end, ended = threading.Event(), threading.Event(), threading.Event(), threading.Event()
     rounds, ended_before = iter([1, 2]), []
 
@@ -195,8 +195,8 @@ def test_nothing_is_done_when_it_was_stopped_before_it_began() -> None:
     assert line.run().began == []
 
 
-def test_who_has_nothing_in_hand_waits_to_be_woken_and_who_has_lets_others_go_first() -> None:
-    #  nothing there|1|written, nothing there|told to stop
+def test_an_idle_pipeline_waits_to_be_woken_and_a_busy_one_lets_others_go_first() -> None:
+    #  nothing there|1|written, nothing there|stopped
     coming, stop, waits = [None, 1, None, None], threading.Event(), []
     with open_stages(1) as stages:
         pipeline = RoundPipeline[int, int](
@@ -209,7 +209,7 @@ def test_who_has_nothing_in_hand_waits_to_be_woken_and_who_has_lets_others_go_fi
     assert waits == [None, 0.0, 0.0, None]
 
 
-def test_two_who_share_stages_do_not_wait_for_each_other() -> None:
+def test_pipelines_that_share_stages_do_not_wait_for_each_other() -> None:
     #  a: prepare |------ until b was written ------|
     #  b: prepare   |- 1 -|  write |- 1 -|
     written = threading.Event()

@@ -65,7 +65,7 @@ def test_what_wakes_a_task_while_it_works_is_not_lost() -> None:
     assert seen == ["works", "works again"]
 
 
-def test_a_task_goes_on_after_the_seconds_that_it_said() -> None:
+def test_a_task_continues_after_the_seconds_that_it_yields() -> None:
     log = Log()
     with a_scheduler() as scheduler:
         scheduler.spawn(lambda wake: log.task("a", 0.01, 0.02))
@@ -214,7 +214,7 @@ def test_a_task_that_fails_is_over_and_the_others_go_on() -> None:
             scheduler.wait(WAIT)
 
 
-def test_a_pause_ends_when_told_to_stop_and_not_when_woken() -> None:
+def test_a_pause_ends_when_stopped_and_not_when_woken() -> None:
     stop, ended = threading.Event(), []
 
     def steps(wake: Wake) -> Steps[None]:

@@ -89,7 +89,7 @@ def test_an_empty_table_is_asked_nothing(tmp_path: Path) -> None:
     assert stored.asked == []
 
 
-def test_after_a_takeover_the_table_is_asked_anew(tmp_path: Path) -> None:
+def test_the_table_is_asked_again_after_a_takeover(tmp_path: Path) -> None:
     stored = StoredRows()
     seen_by(tmp_path / "j", stored)._journal.close()
     stored.ids, stored.clock = {"a"}, NOW + DAY
@@ -112,7 +112,7 @@ def test_what_was_published_before_ids_are_forgotten_is_looked_up_from_then_on(
     assert stored.asked == ["a"]
 
 
-def test_of_a_finite_source_all_is_looked_up_whatever_time_its_lines_say(tmp_path: Path) -> None:
+def test_every_line_of_a_finite_source_is_looked_up_regardless_of_its_time(tmp_path: Path) -> None:
     stored = StoredRows({"a"})
     seen = seen_by(tmp_path / "j", stored, finite=True)
     assert seen.decide(events(("a", NOW + 300 * DAY), ("b", NOW))).duplicates == [0]
@@ -215,7 +215,7 @@ def test_some_of_the_rows_are_kept_to_see_later_whether_they_are_still_there(tmp
 @pytest.mark.parametrize(
     ("ids", "since"), [(set(), "the first message"), ({"a"}, str(from_micros(NOW + SKEW_MICROSECONDS)))]
 )
-def test_operators_are_told_since_when_ids_are_remembered(tmp_path: Path, ids: set[str], since: str) -> None:
+def test_the_time_since_when_ids_are_remembered_is_logged(tmp_path: Path, ids: set[str], since: str) -> None:
     with capture_logs() as logs:
         seen_by(tmp_path / "j", StoredRows(ids))
     assert [(each["event"], each["since"]) for each in logs] == [("remembers", since)]

@@ -1,4 +1,4 @@
-"""What is known of each subject, and what is said of the engine as a whole."""
+"""What is known of each subject, and the status of the engine as a whole."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def status() -> SubjectStatus:
 
 
 def test_what_is_in_the_way_is_news_once_and_again_when_it_is_something_else(status: SubjectStatus) -> None:
-    said = ["no table", "no table", "no column", "a column", "no table"]
-    assert [status.block("write", sentence) for sentence in said] == [True, False, True, True, True]
+    sentences = ["no table", "no table", "no column", "a column", "no table"]
+    assert [status.block("write", sentence) for sentence in sentences] == [True, False, True, True, True]
     assert status.in_the_way == {"write": "no table"}
 
 
@@ -33,9 +33,9 @@ def test_a_subject_is_paused_while_its_flood_is_in_the_way_and_by_nothing_else(s
     assert (before, status.is_circuit_open) == (False, True)
 
 
-def test_what_has_happened_and_is_dealt_with_is_kept_and_in_nobodys_way(status: SubjectStatus) -> None:
-    status.notice("table", "it was made anew")
-    assert (status.notices, status.in_the_way) == ({"table": "it was made anew"}, {})
+def test_a_notice_is_kept_and_blocks_nothing(status: SubjectStatus) -> None:
+    status.notice("table", "it was recreated")
+    assert (status.notices, status.in_the_way) == ({"table": "it was recreated"}, {})
 
 
 def test_counts_add_up(status: SubjectStatus) -> None:

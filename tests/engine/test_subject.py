@@ -63,9 +63,9 @@ def is_change_open(subject: OneSubject) -> bool:
     return subject.loop.table.watch.is_change_open
 
 
-def make_anew(subject: OneSubject) -> None:
-    """The table is made anew, and whoever watches tables sees it."""
-    subject.bigquery.make_anew()
+def recreate(subject: OneSubject) -> None:
+    """The table is recreated, and the watch of tables sees it."""
+    subject.bigquery.recreate()
     subject.loop.table.watch.watch()
 
 
@@ -91,7 +91,7 @@ def test_an_event_that_was_written_is_a_duplicate_when_it_is_published_again(sub
 
 
 @pytest.mark.parametrize("is_restarted", [False, True])
-def test_a_message_that_comes_again_is_only_acknowledged_whatever_became_of_it(
+def test_a_redelivered_message_is_only_acknowledged_regardless_of_its_first_outcome(
     subject: OneSubject, is_restarted: bool
 ) -> None:
     #  written, then duplicate, conflict, refused, unreadable: all of them come again
@@ -180,7 +180,7 @@ def test_what_was_cut_off_before_an_error_comes_again_with_all_that_was_not_ackn
     assert subject.source.acknowledged == ["a", "b", "c"]
 
 
-def test_messages_are_taken_when_there_are_few_and_by_who_is_busy_when_they_are_many(subject: OneSubject) -> None:
+def test_an_idle_subject_takes_few_messages_and_a_busy_one_takes_many(subject: OneSubject) -> None:
     subject.source.enough = 2
     for name in "abc":
         subject.source.give(an_event(name))
@@ -190,7 +190,7 @@ def test_messages_are_taken_when_there_are_few_and_by_who_is_busy_when_they_are_
 
 
 def test_a_finite_source_is_not_asked_for_its_end_while_a_round_is_in_hand(make: Make) -> None:
-    #  the last round meets trouble: were the loop told to stop by now, it would not insist
+    #  the last round meets trouble: if the loop were stopped by now, it would not retry
     subject = make(finite=True)
     subject.bigquery.rules.append(is_away)
     subject.source.give(an_event("a"))
@@ -210,7 +210,7 @@ def test_letters_are_published_again_until_that_succeeds_and_each_request_once(s
     assert subject.status.dead_letters.total() == 1
 
 
-def test_no_letter_is_published_while_nobody_would_keep_it(subject: OneSubject) -> None:
+def test_no_letter_is_published_while_its_subscription_is_missing(subject: OneSubject) -> None:
     subject.status.block(LETTERS, "the subscription of dead letters is missing")
 
     def look() -> None:
@@ -229,7 +229,7 @@ def test_no_letter_is_published_while_nobody_would_keep_it(subject: OneSubject) 
     assert subject.publisher.letters == [("1", "malformed_envelope")]
 
 
-def test_who_waits_to_publish_can_be_told_to_stop_and_has_acknowledged_nothing(subject: OneSubject) -> None:
+def test_a_subject_that_is_stopped_while_it_waits_to_publish_has_acknowledged_nothing(subject: OneSubject) -> None:
     subject.status.block(LETTERS, "the subscription of dead letters is missing")
     subject.preparer.before.append(subject.stop.set)
     with pytest.raises(StoppedError):
@@ -251,15 +251,15 @@ def test_a_table_that_lacks_a_column_blames_no_row(subject: OneSubject) -> None:
         subject.bigquery.schema = [column for column in whole if column.name != "city"]
         return Answer(code.INVALID_ARGUMENT)
 
-    def mended(ids: list[str]) -> Answer | None:
-        said.append(subject.status.in_the_way.get("write", ""))
+    def succeed(ids: list[str]) -> Answer | None:
+        messages.append(subject.status.in_the_way.get("write", ""))
         subject.bigquery.schema = whole
         return None
 
-    said: list[str] = []
-    subject.bigquery.rules.extend([refuse, mended])
+    messages: list[str] = []
+    subject.bigquery.rules.extend([refuse, succeed])
     subject.ingest(an_event("a"))
-    assert "the table has no column city" in said[0]
+    assert "the table has no column city" in messages[0]
     assert (subject.bigquery.ids, subject.publisher.letters) == (["a"], [])
 
 
@@ -312,7 +312,7 @@ def test_what_an_earlier_process_committed_and_bigquery_refuses_is_a_letter_when
 
 
 def test_rows_that_went_to_a_table_that_is_gone_are_written_to_the_one_that_is_there(subject: OneSubject) -> None:
-    #  appended, and the process ends before it knows|the table is made anew
+    #  appended, and the process ends before it knows|the table is recreated
     def written_and_dead(ids: list[str]) -> Answer | None:
         (stream,) = subject.bigquery.streams.values()
         stream.end += len(ids)
@@ -321,7 +321,7 @@ def test_rows_that_went_to_a_table_that_is_gone_are_written_to_the_one_that_is_t
     subject.bigquery.rules.append(written_and_dead)
     with pytest.raises(DiedError):
         subject.ingest(an_event("a"))
-    subject.bigquery.make_anew()
+    subject.bigquery.recreate()
     subject.restarted()
     assert subject.bigquery.ids == ["a"]
 
@@ -400,7 +400,7 @@ def test_a_finite_source_begins_before_anything_is_taken(make: Make) -> None:
     assert make(finite=True).loop.has_begun
 
 
-def test_rows_that_stood_in_the_table_before_are_found_in_it(subject: OneSubject) -> None:
+def test_rows_written_by_an_engine_whose_journal_is_lost_are_found_in_the_table(subject: OneSubject) -> None:
     #  written by an engine whose journal is lost
     subject.ingest(an_event("a"))
     subject.restarted()
@@ -445,11 +445,11 @@ def test_what_is_complete_stays_so_and_grows(subject: OneSubject) -> None:
 # When the table is another one.
 
 
-def test_a_table_that_was_made_anew_gets_what_comes_again_and_rows_go_to_it(subject: OneSubject) -> None:
+def test_a_recreated_table_gets_redelivered_and_new_events(subject: OneSubject) -> None:
     subject.ingest(an_event("a"))
 
     def change() -> None:
-        make_anew(subject)
+        recreate(subject)
         subject.source.give(an_event("a"))
         subject.source.give(an_event("b"))
 
@@ -460,36 +460,36 @@ def test_a_table_that_was_made_anew_gets_what_comes_again_and_rows_go_to_it(subj
     assert not subject.loop.table.watch.is_change_open
 
 
-def test_a_table_that_is_made_anew_while_a_round_is_prepared_gets_the_round(subject: OneSubject) -> None:
+def test_a_table_recreated_while_a_round_is_prepared_gets_the_round(subject: OneSubject) -> None:
     subject.ingest(an_event("a"))
-    subject.preparer.before.append(lambda: make_anew(subject))
+    subject.preparer.before.append(lambda: recreate(subject))
     subject.ingest(an_event("b"))
     assert subject.bigquery.ids == ["b"]
     assert subject.source.acknowledged == ["a", "b"]
 
 
-def test_a_table_that_is_made_anew_while_nothing_comes_is_adopted_when_there_is_time(subject: OneSubject) -> None:
+def test_a_table_recreated_while_nothing_arrives_is_adopted_when_there_is_time(subject: OneSubject) -> None:
     subject.ingest(an_event("a"))
     seen: list[str | None] = []
 
     def look() -> None:
         seen.append(subject.journal.identity(TABLE))
 
-    make_anew(subject)
+    recreate(subject)
     subject.run(look)
     assert seen == ["p.d.things 2000"]
     assert subject.status.in_the_way == {}
 
 
-def test_a_table_that_nobody_has_looked_at_for_long_is_looked_at_before_rows_go_to_it(subject: OneSubject) -> None:
+def test_a_table_not_checked_for_long_is_checked_before_rows_go_to_it(subject: OneSubject) -> None:
     subject.ingest(an_event("a"))
-    subject.bigquery.make_anew()
+    subject.bigquery.recreate()
     subject.loop.table.watch.look_seconds = -1.0
     subject.ingest(an_event("b"))
     assert subject.bigquery.ids == ["b"]
 
 
-def test_a_table_that_somebody_has_looked_at_is_not_looked_at_for_each_round(subject: OneSubject) -> None:
+def test_a_recently_checked_table_is_not_checked_for_each_round(subject: OneSubject) -> None:
     subject.ingest(an_event("a"))
     looks = subject.bigquery.looks
     for name in "bcd":
@@ -498,11 +498,11 @@ def test_a_table_that_somebody_has_looked_at_is_not_looked_at_for_each_round(sub
     assert len(subject.bigquery.streams) == 1
 
 
-def test_a_change_that_is_none_any_more_is_withdrawn(subject: OneSubject) -> None:
+def test_a_change_that_was_undone_is_withdrawn(subject: OneSubject) -> None:
     #  seen as another table|restored under its old name before anybody acted
     subject.ingest(an_event("a"))
     kept = subject.bigquery.batches
-    make_anew(subject)
+    recreate(subject)
     assert is_change_open(subject)
     subject.bigquery.created, subject.bigquery.batches = 1, kept
     assert subject.loop.table.is_replaced() is False
@@ -516,19 +516,19 @@ def test_a_change_that_is_none_any_more_is_withdrawn(subject: OneSubject) -> Non
 def test_a_change_that_was_withdrawn_leaves_the_stream_as_it_is(subject: OneSubject) -> None:
     subject.ingest(an_event("a"))
     kept = subject.bigquery.batches
-    make_anew(subject)
+    recreate(subject)
     subject.bigquery.created, subject.bigquery.batches = 1, kept
     subject.ingest(an_event("b"))
     assert subject.bigquery.ids == ["a", "b"]
     assert len(subject.bigquery.streams) == 1
 
 
-def test_who_asks_is_told_whether_the_table_is_another_one_and_what_was_remembered_is_forgotten(
+def test_is_replaced_detects_another_table_and_forgets_what_was_remembered_of_the_old_one(
     subject: OneSubject,
 ) -> None:
     subject.ingest(an_event("a"))
     assert subject.loop.table.is_replaced() is False
-    subject.bigquery.make_anew()
+    subject.bigquery.recreate()
     assert subject.loop.table.is_replaced() is True
     assert subject.journal.identity(TABLE) == "p.d.things 2000"
     assert subject.journal.receipts(TABLE) == []
@@ -538,22 +538,20 @@ def test_a_table_that_is_replaced_under_a_finite_source_ends_it(make: Make) -> N
     subject = make(finite=True)
     subject.ingest(an_event("a"))
     assert subject.loop.table.is_replaced() is False
-    subject.bigquery.make_anew()
+    subject.bigquery.recreate()
     with pytest.raises(TableReplacedError, match="run the command again"):
         subject.loop.table.is_replaced()
     assert subject.journal.identity(TABLE) == "p.d.things 1000"
 
 
 @pytest.mark.parametrize("uncounted", [False, True])
-def test_rows_that_went_with_their_table_and_are_counted_nowhere_are_said_to_be_lost(
-    subject: OneSubject, uncounted: bool
-) -> None:
+def test_uncounted_rows_of_a_replaced_table_are_counted_as_lost(subject: OneSubject, uncounted: bool) -> None:
     subject.ingest(an_event("a"), an_event("b"))
     with subject.journal.transaction() as transaction:
         transaction.forget_tallies(1000)
-        if uncounted:  # the table of tallies was made anew
+        if uncounted:  # the table of tallies was recreated
             transaction.replace_tallies(TABLE, 0)
-    make_anew(subject)
+    recreate(subject)
     subject.ingest(an_event("c"))
     assert subject.counts() == Counter(received=1, written=1) + Counter(lost=2 if uncounted else 0)
     assert ("lost" in subject.counts()) is uncounted

@@ -59,17 +59,17 @@ def test_one_that_only_looked_and_withdrew_leaves_what_was_before() -> None:
     assert not claim.is_live(START + timedelta(seconds=101))
 
 
-def test_one_that_only_ever_looked_and_withdrew_is_nobody() -> None:
+def test_an_engine_that_only_looked_and_withdrew_has_no_claim() -> None:
     assert last_claims([a_row(0, serving=False), a_row(1, serving=False, released=True)]) == []
 
 
-def test_who_looks_is_live_and_has_not_served() -> None:
+def test_an_engine_that_only_looks_is_live_and_has_not_served() -> None:
     (claim,) = last_claims([a_row(0, serving=False)])
     assert claim.is_live(START + timedelta(seconds=1))
     assert claim.served == {}
 
 
-def test_who_served_after_a_moment_is_found() -> None:
+def test_an_engine_that_served_after_a_moment_is_found() -> None:
     (claim,) = last_claims([a_row(0), a_row(50, released=True)])
     assert claim.served_since({"s": START})
     assert not claim.served_since({"s": START + timedelta(seconds=50)})
@@ -94,7 +94,7 @@ def test_names_that_an_engine_states_again_are_those_of_its_row_before() -> None
     assert [row["subscriptions"] for row in named] == [["s"]] * 5
 
 
-def test_streams_stay_in_question_whatever_the_next_ones_are_called() -> None:
+def test_streams_stay_in_question_regardless_of_the_names_of_later_ones() -> None:
     (claim,) = last_claims([a_row(0, streams=("s2",)), a_row(60, streams=("s1",))])
     assert set(claim.streams) == {"s1", "s2"}
 
@@ -104,7 +104,7 @@ def test_an_engine_that_no_longer_reads_a_subscription_has_served_it_once() -> N
     assert claim.served == {"s": START, "t": START + timedelta(seconds=10)}
 
 
-def test_who_withdraws_hides_nobody_that_comes_after() -> None:
+def test_a_withdrawn_claim_does_not_hide_a_later_one() -> None:
     rows = [a_row(0, serving=False), a_row(1, serving=False, released=True), a_row(2, engine="b")]
     assert [claim.engine for claim in last_claims(rows)] == ["b"]
 
@@ -132,9 +132,9 @@ class Table:
             **found,
         )
 
-    def state(self, claims: SubscriptionClaims, number: int, *streams: str, **said: Any) -> None:
+    def state(self, claims: SubscriptionClaims, number: int, *streams: str, **more: Any) -> None:
         until = self.now + timedelta(seconds=30)
-        claims.state(Statement(number, self.now, until, set(streams), **{"serving": True} | said))
+        claims.state(Statement(number, self.now, until, set(streams), **{"serving": True} | more))
 
 
 def test_what_an_engine_states_is_read_by_itself_and_by_others_of_the_same_subscriptions() -> None:
@@ -171,12 +171,12 @@ def test_a_single_statement_is_read() -> None:
     assert (look.now, look.own is not None, look.others) == (START, True, [])
 
 
-def test_where_nobody_has_stated_anything_the_time_is_known_all_the_same() -> None:
+def test_the_time_is_known_without_any_statement() -> None:
     table = Table()
     assert table.claims("a").look() == (START, None, [])
 
 
-def test_a_table_made_anew_is_another() -> None:
+def test_a_recreated_table_has_another_identity() -> None:
     table = Table()
     before = table.claims("a").identity()
     same = table.claims("b").identity()

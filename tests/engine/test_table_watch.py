@@ -88,7 +88,7 @@ def rows(*each: Witness) -> pa.RecordBatch:
     return pa.RecordBatch.from_pydict({"_event_id": [one.event_id for one in each], "_event_time": times})
 
 
-def test_a_table_that_is_as_it_was_is_the_same_whatever_becomes_of_its_schema(watched: Watched) -> None:
+def test_an_unchanged_table_counts_as_the_same(watched: Watched) -> None:
     watched.know()
     assert watched.watch.look() is None
     watched.watch.watch()
@@ -126,7 +126,7 @@ def test_rows_are_asked_for_at_first_when_rows_fell_and_now_and_then(watched: Wa
     assert watched.watch.look() is Change.EMPTIED
 
 
-def test_that_rows_are_gone_is_seen_again_by_whoever_acts_on_it(watched: Watched) -> None:
+def test_an_emptied_table_is_detected_again_by_the_next_look(watched: Watched) -> None:
     watched.know()
     assert watched.watch.look() is None
     watched.service.rows, watched.service.ids = 0, []
@@ -175,7 +175,7 @@ def is_overdue(watch: TableWatch) -> bool:
     return watch.is_overdue
 
 
-def test_a_table_is_overdue_when_nobody_has_looked_for_twice_as_long_as_it_should_be(watched: Watched) -> None:
+def test_a_table_is_overdue_after_twice_the_look_interval(watched: Watched) -> None:
     watched.know()
     watched.seconds = 2 * LOOK_SECONDS
     assert not is_overdue(watched.watch)
@@ -185,7 +185,7 @@ def test_a_table_is_overdue_when_nobody_has_looked_for_twice_as_long_as_it_shoul
     assert not is_overdue(watched.watch)
 
 
-def test_a_table_is_not_overdue_from_the_start_and_is_when_nobody_ever_looks(watched: Watched) -> None:
+def test_a_table_that_is_never_checked_is_overdue_only_after_twice_the_look_interval(watched: Watched) -> None:
     watched.seconds = 5.0
     watch = watched.another_process()
     watched.seconds += 2 * LOOK_SECONDS
@@ -225,7 +225,7 @@ def test_rows_are_not_asked_for_where_that_is_left_for_later(watched: Watched) -
     assert watched.watch.look() is Change.EMPTIED
 
 
-def test_who_waits_is_woken_by_a_change(watched: Watched) -> None:
+def test_a_change_wakes_the_loop(watched: Watched) -> None:
     woken: list[str] = []
     watched.know()
     watched.watch._changed = lambda: woken.append("the loop")

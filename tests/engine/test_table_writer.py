@@ -38,7 +38,7 @@ class Books:
     writer_of: Callable[[Books], TableWriter]
     stop: threading.Event = field(default_factory=threading.Event)
     status: SubjectStatus = field(default_factory=lambda: SubjectStatus("things"))
-    told: list[int] = field(default_factory=list)
+    noted: list[int] = field(default_factory=list)
     prepared: int = 0
     preparing: threading.Event = field(default_factory=threading.Event)
     refused: list[int] = field(default_factory=list)
@@ -51,7 +51,7 @@ class Books:
     def prepare_commit(self, notes: pa.RecordBatch, rows: pa.RecordBatch) -> CommitHook:
         self.prepared += 1
         self.preparing.set()
-        return lambda _: lambda: self.told.extend(rows.column(0).to_pylist())
+        return lambda _: lambda: self.noted.extend(rows.column(0).to_pylist())
 
     def refuse(self, pending: PendingBatch, refused: Mapping[int, str]) -> Callable[[Transaction], None]:
         values = [pending.rows.column(0)[index].as_py() for index in refused]
@@ -76,19 +76,19 @@ class Books:
 
     @property
     def rows(self) -> list[int]:
-        """What stands in the table."""
+        """What the table holds."""
         return [row["value"] for row in self.streams.rows("things")]
 
     def hear(self) -> list[str]:
-        """What is said to be in the way from now on."""
-        said: list[str] = []
+        """What is reported to be in the way from now on."""
+        messages: list[str] = []
 
         def block(where: str, sentence: str) -> bool:
-            said.append(sentence)
+            messages.append(sentence)
             return True
 
         self.status.block = block  # type: ignore[method-assign]
-        return said
+        return messages
 
     def restarted(self) -> TableWriter:
         """The writer of the next process, on the same journal, recovered."""
@@ -128,7 +128,7 @@ def test_rows_are_appended_in_order_to_a_stream_that_was_announced(books: Books)
     writer = books.restarted()
     write(writer, 1, 2)
     write(writer, 3)
-    assert books.rows == books.told == [1, 2, 3]
+    assert books.rows == books.noted == [1, 2, 3]
     assert books.announced == list(books.streams.streams)
 
 
@@ -136,7 +136,7 @@ def test_rows_are_appended_in_order_to_a_stream_that_was_announced(books: Books)
     "rule",
     [
         pytest.param(answers.abort(grpc.StatusCode.UNAVAILABLE), id="not written, call ended"),
-        pytest.param(answers.answer(grpc.StatusCode.RESOURCE_EXHAUSTED), id="not written, told so"),
+        pytest.param(answers.answer(grpc.StatusCode.RESOURCE_EXHAUSTED), id="not written, and the answer says so"),
         pytest.param(answers.lose_answer, id="written, call ended"),
         pytest.param(answers.never_answer(threading.Event()), id="written, no answer in time"),
     ],
@@ -147,21 +147,21 @@ def test_an_unknown_fate_is_asked_for_again_at_the_same_offset(books: Books, rul
     books.server.script.add(rule, times=1)
     write(writer, 2, 3)
     write(writer, 4)
-    assert books.rows == books.told == [1, 2, 3, 4]
+    assert books.rows == books.noted == [1, 2, 3, 4]
     assert books.prepared == 3, "once for each batch, however often it is sent"
     assert len(books.streams.streams) == 1, "never on another stream"
 
 
-def test_what_to_note_is_reckoned_while_bigquery_has_the_rows(books: Books) -> None:
+def test_notes_for_the_journal_are_prepared_while_bigquery_has_the_rows(books: Books) -> None:
     writer = books.restarted()
 
     def answer_afterwards(append: Append) -> Any:
-        assert books.preparing.wait(10), "who waits for the answer first would wait for good"
+        assert books.preparing.wait(10), "waiting for the answer first would never end"
         return append.write()
 
     books.server.script.add(answer_afterwards, times=1)
     write(writer, 1)
-    assert books.told == [1]
+    assert books.noted == [1]
 
 
 def test_what_else_is_noted_is_committed_once_with_rows_and_without(books: Books) -> None:
@@ -171,7 +171,7 @@ def test_what_else_is_noted_is_committed_once_with_rows_and_without(books: Books
         rows = pa.RecordBatch.from_pydict({"value": pa.array(values, pa.int64())})
         writer.write(rows, rows, lambda _: noted.append("a round"))
     assert noted == ["a round"] * 2
-    assert books.told == [1, 2]
+    assert books.noted == [1, 2]
 
 
 def test_guilty_rows_are_refused_and_the_others_written_in_their_order(books: Books) -> None:
@@ -201,12 +201,12 @@ def test_a_batch_refused_as_a_whole_is_halved_down_to_the_guilty_row(books: Book
 
 def test_a_table_that_is_not_as_its_contract_blames_no_row(books: Books) -> None:
     writer = books.restarted()
-    said = books.hear()
+    messages = books.hear()
     books.table_misfits.append("the table has no column value")
     books.server.script.add(answers.refuse_batch(lambda _: True), times=1)
     write(writer, 1, 2)
     assert (books.rows, books.refused) == ([1, 2], [])
-    assert "the table has no column value" in said[0]
+    assert "the table has no column value" in messages[0]
 
 
 def test_before_a_batch_is_changed_its_stream_is_closed_to_an_attempt_that_may_be_on_its_way(books: Books) -> None:
@@ -234,7 +234,7 @@ def test_a_batch_that_was_on_its_way_and_arrives_is_not_changed(books: Books) ->
     books.server.script.add(refuse_while_it_arrives, times=1)
     write(writer, 1, 2)
     write(writer, 3)
-    assert (books.rows, books.told, books.refused) == ([1, 2, 3], [1, 2, 3], [])
+    assert (books.rows, books.noted, books.refused) == ([1, 2, 3], [1, 2, 3], [])
 
 
 def test_half_a_batch_that_was_on_its_way_and_arrives_is_not_changed_and_the_other_follows(books: Books) -> None:
@@ -244,38 +244,38 @@ def test_half_a_batch_that_was_on_its_way_and_arrives_is_not_changed_and_the_oth
     books.server.script.add(answers.abort(grpc.StatusCode.UNAVAILABLE), times=1)
     books.server.script.add(refuse_while_it_arrives, times=1)
     write(writer, 1, 2, 3, 4)
-    assert (books.rows, books.told, books.refused) == ([1, 2, 3, 4], [1, 2, 3, 4], [])
+    assert (books.rows, books.noted, books.refused) == ([1, 2, 3, 4], [1, 2, 3, 4], [])
 
 
 @pytest.mark.parametrize("status", [grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAUTHENTICATED])
-def test_a_missing_permission_is_waited_for_and_said(books: Books, status: grpc.StatusCode) -> None:
+def test_a_missing_permission_is_reported_and_waited_for(books: Books, status: grpc.StatusCode) -> None:
     writer = books.restarted()
-    said = books.hear()
+    messages = books.hear()
     books.server.script.add(answers.answer(status), times=1)
     write(writer, 1)
     assert (books.rows, books.refused) == ([1], [])
-    assert "updateData" in said[0]
-    assert said[0].startswith(plain(PATH))
+    assert "updateData" in messages[0]
+    assert messages[0].startswith(plain(PATH))
 
 
-def test_a_stream_that_was_finalised_by_somebody_is_replaced_once_its_count_is_known(books: Books) -> None:
+def test_a_stream_finalised_by_another_process_is_replaced_once_its_count_is_known(books: Books) -> None:
     writer = books.restarted()
     write(writer, 1, 2)
     (stream,) = books.streams.streams.values()
     stream.finalised = True
-    said = books.hear()
+    messages = books.hear()
     write(writer, 3)
     assert books.rows == [1, 2, 3]
     assert len(books.announced) == 2
-    assert said == []
+    assert messages == []
 
 
-def test_that_a_new_stream_takes_no_rows_is_said_before_another_is_tried(books: Books) -> None:
+def test_a_new_stream_that_takes_no_rows_is_reported_before_another_is_tried(books: Books) -> None:
     writer = books.restarted()
-    said = books.hear()
+    messages = books.hear()
     books.server.script.add(answers.answer(grpc.StatusCode.FAILED_PRECONDITION), times=1)
     write(writer, 1)
-    assert ["a new stream takes no rows" in each for each in said] == [True]
+    assert ["a new stream takes no rows" in each for each in messages] == [True]
     assert (books.rows, len(books.announced)) == ([1], 2)
 
 
@@ -288,7 +288,7 @@ def test_a_stream_that_is_gone_is_replaced_and_the_table_asked(books: Books) -> 
     assert sorted(books.rows) == [1, 2, 3]
 
 
-def test_who_was_taken_over_does_not_go_on(books: Books) -> None:
+def test_a_writer_that_was_taken_over_does_not_go_on(books: Books) -> None:
     writer = books.restarted()
     write(writer, 1)
     (stream,) = books.streams.streams.values()
@@ -318,7 +318,7 @@ def test_an_offset_that_is_taken_on_a_new_stream_halts_for_nothing_of_ours_was_s
     with pytest.raises(HaltError, match="offset 0"):
         write(writer, 2)
     assert stream.finalised
-    assert books.rows == books.told == [1]
+    assert books.rows == books.noted == [1]
 
 
 def test_rows_of_another_behind_ours_halt_the_next_process(books: Books) -> None:
@@ -330,7 +330,7 @@ def test_rows_of_another_behind_ours_halt_the_next_process(books: Books) -> None
     stream.batches.append(pa.RecordBatch.from_pydict({"value": [99]}))
     with pytest.raises(HaltError, match="has 3 rows where 1 were committed"):
         books.restarted()
-    assert books.told == [1]
+    assert books.noted == [1]
 
 
 def test_half_of_what_was_appended_together_halts_the_next_process(books: Books) -> None:
@@ -341,19 +341,19 @@ def test_half_of_what_was_appended_together_halts_the_next_process(books: Books)
     books.streams.streams["older"] = _a_stream(2)
     with pytest.raises(HaltError, match="1 of 2 rows"):
         books.restarted()
-    assert books.told == []
+    assert books.noted == []
 
 
-@pytest.mark.parametrize(("in_table", "told"), [((2, 3), [2, 3]), ((), [2, 3])])
+@pytest.mark.parametrize(("in_table", "noted"), [((2, 3), [2, 3]), ((), [2, 3])])
 def test_a_stream_that_is_gone_leaves_the_table_to_say_what_was_written(
-    books: Books, in_table: tuple[int, ...], told: list[int]
+    books: Books, in_table: tuple[int, ...], noted: list[int]
 ) -> None:
     writer = books.restarted()
     _leave_open(books, writer, 2, 3)
     books.streams.streams.popitem()
     books.streams.streams["older"] = _a_stream(*in_table)
     books.restarted()
-    assert (sorted(books.rows), books.told) == ([2, 3], told)
+    assert (sorted(books.rows), books.noted) == ([2, 3], noted)
 
 
 def test_after_a_takeover_rows_in_the_table_are_the_other_engine_s(books: Books) -> None:
@@ -363,10 +363,10 @@ def test_after_a_takeover_rows_in_the_table_are_the_other_engine_s(books: Books)
     books.streams.streams.popitem()
     books.streams.streams["another's"] = _a_stream(2)
     books.writer_of(books).recover(taken_over=True)
-    assert books.told == [], "it is counted by whoever wrote it"
+    assert books.noted == [], "it is counted by the engine that wrote it"
     assert books.rows == [2]
     books.restarted()
-    assert (books.rows, books.told) == ([2], []), "and by no later process of ours"
+    assert (books.rows, books.noted) == ([2], []), "and by no later process of ours"
 
 
 @pytest.mark.parametrize("how", ["taken_over", "replaced"])
@@ -383,7 +383,7 @@ def test_where_nothing_was_ever_written_no_stream_is_opened_in_any_case(books: B
     assert not books.streams.streams
 
 
-def test_a_table_made_anew_gets_a_new_stream_whatever_the_former_one_holds(books: Books) -> None:
+def test_a_recreated_table_gets_a_new_stream_regardless_of_the_former_one(books: Books) -> None:
     writer = books.restarted()
     writer.reopen()
     assert not books.streams.streams, "there was none to leave"
@@ -392,7 +392,7 @@ def test_a_table_made_anew_gets_a_new_stream_whatever_the_former_one_holds(books
     stream.batches.clear()
     writer.reopen()
     write(writer, 3)
-    assert (books.rows, books.told) == ([3], [1, 2, 3])
+    assert (books.rows, books.noted) == ([3], [1, 2, 3])
     assert len(books.streams.streams) == 2
 
 
@@ -421,7 +421,7 @@ def test_a_stream_with_more_rows_than_were_committed_halts_the_next_process_befo
     with pytest.raises(HaltError, match=f"has {1 + len(more)} rows where 1 were committed"):
         write(writer, 2)
     assert books.rows == [1, *more]
-    assert books.told == [1]
+    assert books.noted == [1]
 
 
 def test_a_stream_with_fewer_rows_than_were_committed_halts_the_next_process_before_it_writes(books: Books) -> None:
@@ -446,7 +446,7 @@ def test_a_start_opens_no_stream_until_there_are_rows(books: Books) -> None:
     first, second = books.streams.streams.values()
     assert (first.finalised, second.end) == (True, 1)
     assert books.announced == list(books.streams.streams)
-    assert books.rows == books.told == [1, 2]
+    assert books.rows == books.noted == [1, 2]
 
 
 def test_an_empty_round_opens_no_stream(books: Books) -> None:
@@ -472,7 +472,7 @@ def test_what_was_committed_and_not_settled_is_settled_by_the_next_process(books
 
     writer = books.restarted()
     write(writer, 4)
-    assert books.rows == books.told == [1, 2, 3, 4]
+    assert books.rows == books.noted == [1, 2, 3, 4]
 
 
 def test_what_is_left_of_a_halved_batch_is_settled_by_the_next_process_in_its_order(books: Books) -> None:
@@ -494,18 +494,18 @@ def test_what_is_left_of_a_halved_batch_is_settled_by_the_next_process_in_its_or
 
     writer = books.restarted()
     write(writer, 5)
-    assert books.rows == books.told == [1, 2, 3, 4, 5]
+    assert books.rows == books.noted == [1, 2, 3, 4, 5]
 
 
 @pytest.mark.parametrize(
     ("restored", "rows"),
     [
-        pytest.param([], [2, 3], id="made anew"),
+        pytest.param([], [2, 3], id="recreated"),
         pytest.param([1, 2, 3], [1, 2, 3], id="restored with all rows"),
         pytest.param([1, 3], [1, 3, 2], id="restored, and a row deleted"),
     ],
 )
-def test_open_rows_go_to_a_table_made_anew_unless_it_holds_them(
+def test_open_rows_go_to_a_recreated_table_unless_it_holds_them(
     books: Books, restored: list[int], rows: list[int]
 ) -> None:
     writer = books.restarted()
@@ -522,7 +522,7 @@ def test_open_rows_go_to_a_table_made_anew_unless_it_holds_them(
     writer.recover(replaced=True)
 
     assert books.rows == rows
-    assert sorted(books.told) == [1, 2, 3]
+    assert sorted(books.noted) == [1, 2, 3]
     write(writer, 4)
     assert books.rows == [*rows, 4]
     assert all(append.rows.num_rows for append in books.server.script.seen), "nobody sends a request of no rows"
@@ -539,5 +539,5 @@ def test_a_stream_to_a_table_that_is_gone_is_left_once_there_is_another_table(
     books.server.script.add(answers.answer(status), times=1)
     books.replaced = True
     write(writer, 2)
-    assert (books.rows, books.told) == ([2], [1, 2])
+    assert (books.rows, books.noted) == ([2], [1, 2])
     assert len(books.announced) == 2

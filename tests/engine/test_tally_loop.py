@@ -1,4 +1,4 @@
-"""Counts from the journal to the table of tallies, whatever becomes of that table meanwhile."""
+"""Counts from the journal to the table of tallies, also when that table is replaced meanwhile."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Engine:
         self.journal, self.server, self.streams = journal, server, streams
         self.table = AskedTable(lambda: streams.rows(TALLIES), tallies_table("p", "d").schema)
         self.bigquery: Any = AskedTables(NOW, **{TALLIES: self.table})
-        self.clients = Clients(None, self.bigquery, WriteStreams(client, 5.0))  # type: ignore[arg-type] # nobody publishes
+        self.clients = Clients(None, self.bigquery, WriteStreams(client, 5.0))  # type: ignore[arg-type] # nothing is published
         self.complete: dict[str, int] = {}
         self.now = to_micros(NOW)
         self.stop = threading.Event()
@@ -92,10 +92,10 @@ class Engine:
         """No engine takes over."""
 
     def announce(self, stream: str) -> None:
-        """Nobody else is there to hear it."""
+        """No other process is there to see it."""
 
     def count(self, events: int, outcome: str = "received", subject: str = "things", start: datetime = START) -> None:
-        """Count so many events in the journal, as who settles them does."""
+        """Count so many events in the journal, as the settlement does."""
         row = {"subject": subject, "outcome": outcome, "reason": None, "window_start": to_micros(start)}
         hashes = {"id_hash": 3 * events, "content_hash": 5 * events}
         counts = pa.RecordBatch.from_pylist([row | hashes | {"events": events}], schema=COUNTS)
@@ -103,17 +103,17 @@ class Engine:
             transaction.tally(to_ipc(counts))
 
     def write(self, events: int, subject: str = "things") -> None:
-        """Let so many rows stand in a subject's table."""
+        """Store so many rows in a subject's table."""
         with self.journal.transaction() as transaction:
             transaction.open_stream(f"{subject}_table", "a stream")
             transaction.advance(f"{subject}_table", events)
 
     def lose(self, subject: str = "things") -> int:
-        """Let a subject's table be made anew; how many of its rows no table of tallies counts."""
+        """Recreate a subject's table; how many of its rows no table of tallies counts."""
         with self.journal.transaction() as transaction:
             return transaction.replace_table(f"{subject}_table", "another")
 
-    def make_table_anew(self, *, with_its_rows: bool = False) -> None:
+    def recreate_table(self, *, with_its_rows: bool = False) -> None:
         """Let there be another table of tallies. What streams to the former one hold, they still count."""
         self.table.created += timedelta(milliseconds=1)
         former = [each for each in self.streams.streams.values() if each.table == TABLE]
@@ -135,7 +135,7 @@ class Engine:
 
     @property
     def lines(self) -> list[dict[str, Any]]:
-        """What stands in the table of tallies."""
+        """What the table of tallies holds."""
         return self.streams.rows(TALLIES)  # type: ignore[no-any-return]
 
     @property
@@ -192,7 +192,7 @@ def test_nothing_is_appended_when_there_is_nothing_to_say(engine: Engine) -> Non
     assert engine.streams.streams == {}
 
 
-def test_counts_are_appended_until_the_engine_is_told_to_stop(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_counts_are_appended_until_the_engine_is_stopped(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tally_loop, "FLUSH_SECONDS", 0.01)
     running = threading.Thread(target=engine.loop.run, daemon=True)
     engine.count(1)
@@ -208,16 +208,16 @@ def test_counts_are_appended_until_the_engine_is_told_to_stop(engine: Engine, mo
     assert [line["events"] for line in engine.lines] == [1, 2]
 
 
-@pytest.mark.parametrize(("moment", "said"), [(REPEAT_MICROS - 1, False), (REPEAT_MICROS, True)])
-def test_that_a_subject_without_events_is_complete_is_said_from_the_first_minute_on(
-    engine: Engine, moment: int, said: bool
+@pytest.mark.parametrize(("moment", "reported"), [(REPEAT_MICROS - 1, False), (REPEAT_MICROS, True)])
+def test_a_subject_without_events_is_reported_complete_from_the_first_minute_on(
+    engine: Engine, moment: int, reported: bool
 ) -> None:
     engine.complete = {"things": moment}
     engine.loop.flush()
-    assert bool(engine.lines) == said
+    assert bool(engine.lines) == reported
 
 
-def test_that_a_subject_without_events_is_complete_is_said_in_a_line_of_no_events(engine: Engine) -> None:
+def test_a_subject_without_events_is_reported_complete_by_a_line_of_no_events(engine: Engine) -> None:
     engine.complete = {"things": to_micros(START)}
     engine.loop.flush()
     (line,) = engine.lines
@@ -226,7 +226,7 @@ def test_that_a_subject_without_events_is_complete_is_said_in_a_line_of_no_event
     assert line["windows"] == [{"window_start": NOW, "events": 0, "id_hash": 0, "content_hash": 0}]
 
 
-def test_that_a_subject_is_complete_is_said_again_after_a_minute_whatever_others_say(engine: Engine) -> None:
+def test_a_subject_is_reported_complete_again_after_a_minute_independently_of_others(engine: Engine) -> None:
     #  things|others|neither is due|things again
     first = to_micros(START)
     for complete in (
@@ -237,16 +237,16 @@ def test_that_a_subject_is_complete_is_said_again_after_a_minute_whatever_others
     ):
         engine.complete = complete
         engine.loop.flush()
-    said = [(line["subject"], to_micros(line["complete_until"]) - first) for line in engine.lines]
-    assert said == [("things", 0), ("others", 0), ("things", REPEAT_MICROS)]
+    lines = [(line["subject"], to_micros(line["complete_until"]) - first) for line in engine.lines]
+    assert lines == [("things", 0), ("others", 0), ("things", REPEAT_MICROS)]
 
 
 def test_counts_say_of_a_subject_that_it_is_complete_and_others_get_a_line_of_their_own(engine: Engine) -> None:
     engine.complete = {"things": to_micros(START), "others": to_micros(START + WINDOW)}
     engine.count(2)
     engine.loop.flush()
-    said = {line["subject"]: (line["events"], line["complete_until"]) for line in engine.lines}
-    assert said == {"things": (2, START), "others": (0, START + WINDOW)}
+    lines = {line["subject"]: (line["events"], line["complete_until"]) for line in engine.lines}
+    assert lines == {"things": (2, START), "others": (0, START + WINDOW)}
     assert len(engine.lines) == 2
 
 
@@ -259,7 +259,7 @@ def test_the_first_table_is_noted_and_the_loop_is_ready(engine_to_be: Engine) ->
 
 
 def test_a_first_table_is_no_reason_to_state_a_loss(engine_to_be: Engine) -> None:
-    #  5 things written|their table is made anew|a table of tallies is seen for the first time
+    #  5 things written|their table is recreated|a table of tallies is seen for the first time
     engine_to_be.write(5)
     engine_to_be.lose()
     engine_to_be.loop.recover()
@@ -275,10 +275,10 @@ def test_the_table_is_looked_at_when_that_is_overdue_and_not_with_each_flush(eng
     assert engine.bigquery.looks > looks
 
 
-def test_counts_go_on_in_a_table_that_was_made_anew(engine: Engine) -> None:
+def test_counts_continue_in_a_recreated_table(engine: Engine) -> None:
     engine.count(1)
     engine.flush()
-    engine.make_table_anew()
+    engine.recreate_table()
     engine.count(2)
     engine.flush()
     assert engine.sums == [("things", "received", 2)]
@@ -289,7 +289,7 @@ def test_counts_go_on_in_a_table_that_was_made_anew(engine: Engine) -> None:
     assert "recreated" in engine.status.notices["table"]
 
 
-def test_a_table_that_is_restored_before_anybody_acts_on_it_is_the_same(engine: Engine) -> None:
+def test_a_table_that_is_restored_before_the_change_is_handled_is_the_same(engine: Engine) -> None:
     engine.count(1)
     engine.flush()
     engine.table.created += timedelta(milliseconds=1)
@@ -304,12 +304,12 @@ def test_a_table_that_is_restored_before_anybody_acts_on_it_is_the_same(engine: 
     assert (engine.status.in_the_way, engine.status.notices) == ({}, {})
 
 
-def test_with_the_table_of_tallies_what_it_said_of_rows_that_are_gone_is_gone_and_is_stated(engine: Engine) -> None:
-    #  5 things written and counted|their table is made anew|the table of tallies too
+def test_rows_that_are_gone_with_their_tallies_are_stated_as_lost(engine: Engine) -> None:
+    #  5 things written and counted|their table is recreated|the table of tallies too
     engine.write(5)
     engine.write(4, "others")
     engine.lose()
-    engine.make_table_anew()
+    engine.recreate_table()
     engine.now = to_micros(NOW + timedelta(seconds=59))
     engine.flush()
     (line,) = engine.lines
@@ -318,7 +318,7 @@ def test_with_the_table_of_tallies_what_it_said_of_rows_that_are_gone_is_gone_an
 
 
 def test_rows_whose_counts_still_wait_are_counted_in_the_new_table_of_tallies(engine: Engine) -> None:
-    #  10 written, of which 3 were counted in the journal alone|the table of tallies is made anew|that of things too
+    #  10 written, of which 3 were counted in the journal alone|the table of tallies is recreated|that of things too
     engine.write(10)
     engine.write(8, "others")
     engine.count(1, "written")
@@ -326,7 +326,7 @@ def test_rows_whose_counts_still_wait_are_counted_in_the_new_table_of_tallies(en
     engine.count(100)
     engine.count(7, "duplicate")
     engine.count(8, "written", "others")
-    engine.make_table_anew()
+    engine.recreate_table()
     engine.flush()
     assert (engine.lose(), engine.lose("others")) == (7, 0)
     assert sorted(engine.sums) == [
@@ -338,11 +338,11 @@ def test_rows_whose_counts_still_wait_are_counted_in_the_new_table_of_tallies(en
 
 
 def test_counts_whose_fate_is_open_wait_too(engine: Engine) -> None:
-    #  10 written, 3 of them counted in a line whose answer is lost|process ends|the table of tallies is made anew
+    #  10 written, 3 of them counted in a line whose answer is lost|process ends|the table of tallies is recreated
     engine.write(10)
     engine.count(3, "written")
     engine.leave_open()
-    engine.make_table_anew()
+    engine.recreate_table()
     engine.another_process().recover()
     assert engine.sums == [("things", "written", 3)]
     assert engine.lose() == 7
@@ -363,7 +363,7 @@ def test_lines_left_open_by_an_earlier_process_are_settled_before_anything_else(
 def test_open_lines_that_a_restored_table_holds_are_not_appended_again(engine: Engine) -> None:
     engine.count(1)
     engine.leave_open()
-    engine.make_table_anew(with_its_rows=True)
+    engine.recreate_table(with_its_rows=True)
     engine.another_process().recover()
     assert engine.sums == [("things", "received", 1)]
 
@@ -375,12 +375,12 @@ def test_a_start_opens_no_stream_to_the_table_it_knows(engine: Engine) -> None:
     assert len(engine.streams.streams) == 1
 
 
-@pytest.mark.parametrize(("anew", "streams"), [(True, 2), (False, 1)])
-def test_who_may_not_append_looks_whether_the_table_is_another_one(engine: Engine, anew: bool, streams: int) -> None:
+@pytest.mark.parametrize(("recreated", "streams"), [(True, 2), (False, 1)])
+def test_a_denied_append_checks_whether_the_table_was_replaced(engine: Engine, recreated: bool, streams: int) -> None:
     engine.count(1)
     engine.loop.flush()
-    if anew:
-        engine.make_table_anew(with_its_rows=True)
+    if recreated:
+        engine.recreate_table(with_its_rows=True)
     engine.server.script.add(answers.answer(grpc.StatusCode.PERMISSION_DENIED), times=1)
     engine.count(2)
     engine.loop.flush()
@@ -397,10 +397,10 @@ def test_tallies_that_bigquery_refuses_end_the_engine(engine: Engine) -> None:
 
 def test_tallies_are_not_blamed_when_their_table_lacks_a_column(engine: Engine) -> None:
     whole, engine.table.columns = engine.table.columns, engine.table.columns[:-1]
-    said: list[str] = []
+    messages: list[str] = []
 
     def block(where: str, sentence: str) -> bool:
-        said.append(sentence)
+        messages.append(sentence)
         engine.table.columns = whole
         return True
 
@@ -408,5 +408,5 @@ def test_tallies_are_not_blamed_when_their_table_lacks_a_column(engine: Engine) 
     engine.server.script.add(answers.refuse_batch(lambda _: True), times=1)
     engine.count(1)
     engine.loop.flush()
-    assert "the table has no column windows" in said[0]
+    assert "the table has no column windows" in messages[0]
     assert engine.sums == [("things", "received", 1)]

@@ -1,9 +1,9 @@
 """``python -m tests.faults.chaos``: what operators, neighbours and bad luck do to a job, in an order drawn with a seed.
 
 Torture kills an engine in a thousand places. This goes beyond it: clocks that are wrong; journals that are lost, copied
-or restored from an older copy; engines that sleep while another takes over; tables that are dropped and made anew,
-emptied or restored; topics and subscriptions that are made anew; and a crowd on the health port. After each blow the
-job goes on, and in the end every event that was confirmed, and whose row nobody removed, is in its table once.
+or restored from an older copy; engines that sleep while another takes over; tables that are dropped and recreated,
+emptied or restored; topics and subscriptions that are recreated; and a crowd on the health port. After each blow the
+job goes on, and in the end every event that was confirmed, and whose row was not removed, is in its table once.
 
 ``--seed`` repeats a run, ``--blows`` says how many a run has, ``--runs`` how many runs. Prints a line a blow, and one
 JSON object at the end; exits 1 when the oracle finds anything.
@@ -53,7 +53,7 @@ _PAUSE: Final = threading.Event()
 
 @dataclass
 class Chaos:
-    """One run: its world, its random numbers, and the copies of the journal that somebody has put aside."""
+    """One run: its world, its random numbers, and the copies of the journal that were put aside."""
 
     world: World
     chance: random.Random
@@ -189,7 +189,7 @@ def is_restored_from_an_older_copy(run: Chaos) -> None:
     copy, written = run.copies.pop(run.chance.randrange(len(run.copies)))
     run.serve()
     if written == run.written_ever:
-        return  # nobody has written since: the copy is as good
+        return  # nothing was written since: the copy is as good
     shutil.rmtree(run.journal)
     shutil.copytree(copy, run.journal)
     before = run.written()
@@ -240,8 +240,8 @@ def sleeps_while_another_serves(run: Chaos) -> None:
     run.world.mourn()
 
 
-def has_its_table_made_anew(run: Chaos) -> None:
-    """While nobody serves, or while an engine runs that has nothing to do."""
+def has_its_table_recreated(run: Chaos) -> None:
+    """While no engine serves, or while an engine runs that has nothing to do."""
     subject = run.chance.choice(SUBJECTS)
     with at_rest(run):
         run.world.removing_rows(subject)
@@ -275,8 +275,8 @@ def has_its_table_restored(run: Chaos) -> None:
     run.unique.clear()
 
 
-def has_its_topic_made_anew(run: Chaos) -> None:
-    """Only when nothing is under way: what a subscription holds goes with it."""
+def has_its_topic_recreated(run: Chaos) -> None:
+    """Only when nothing is in flight: what a subscription holds goes with it."""
     world, subject = run.world, run.chance.choice(SUBJECTS)
     run.settle()
     world.subscriber.delete_subscription(subscription=world.names.subscription(subject))
@@ -306,10 +306,10 @@ BLOWS: Final[dict[Callable[[Chaos], None], int]] = {
     is_restored_from_an_older_copy: 2,
     is_copied_and_run_twice: 1,
     sleeps_while_another_serves: 2,
-    has_its_table_made_anew: 2,
+    has_its_table_recreated: 2,
     has_its_table_emptied: 2,
     has_its_table_restored: 1,
-    has_its_topic_made_anew: 1,
+    has_its_topic_recreated: 1,
     has_a_crowd_at_its_door: 1,
 }
 
@@ -320,7 +320,7 @@ def table_of(run: Chaos, subject: str) -> str:
 
 @contextmanager
 def at_rest(run: Chaos) -> Iterator[None]:
-    """Nothing is under way: nobody serves, or an engine that has settled everything."""
+    """Nothing is in flight: no engine serves, or an engine that has settled everything."""
     if run.chance.random() < 0.5:
         yield
         return
@@ -365,8 +365,8 @@ def run_once(seed: int, blows: int, only: Sequence[str], emulators: Emulators, f
         # A message that two engines handled is counted by both (docs/promises.md).
         twice = {Check.TALLIES_DIFFER_FROM_MESSAGES, Check.TALLIES_DIFFER_FROM_LETTERS} if run.taken_over else ()
         violations = [each for each in judge(evidence) if each.check not in twice]
-        told = "\n".join(f"  {each.check}: {each.detail}" for each in violations[:20])
-        assert not violations, f"{len(violations)} violations\n{told}"
+        details = "\n".join(f"  {each.check}: {each.detail}" for each in violations[:20])
+        assert not violations, f"{len(violations)} violations\n{details}"
         return {
             "seed": seed,
             "events": len(world.sent),

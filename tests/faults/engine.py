@@ -69,7 +69,7 @@ class Engine:
     def is_alive(self) -> bool:
         return self._process.poll() is None
 
-    def says(self, *words: str) -> bool:
+    def has_logged(self, *words: str) -> bool:
         """Whether one line of its log holds all of *words*."""
         return any(all(word in line for word in words) for line in self.log.read_text(errors="replace").splitlines())
 
@@ -105,7 +105,7 @@ class Engine:
     def wait_until_running(self) -> None:
         """Wait for its first line, or its end."""
         deadline = time.monotonic() + 60
-        while self.is_alive and not self.says("running"):
+        while self.is_alive and not self.has_logged("running"):
             assert time.monotonic() < deadline, f"the engine does not start; {self.tail()}"
             threading.Event().wait(0.05)
 

@@ -19,7 +19,7 @@ from tests.faults.oracle import CONFLICT, WRITTEN, Sent
 from tests.support.builders import BOOKING, BOOKING_V1, FLIGHT, a_flight, encode
 
 SOURCE = "/faults"
-PROBE = "probe"  # an attribute of our own: tells messages apart that share an id, or have none
+PROBE = "probe"  # an attribute of our own: distinguishes messages that share an id, or have none
 Wire = tuple[bytes, dict[str, str]]
 
 

@@ -1,4 +1,4 @@
-"""Faults of the catalogue that have no scenario, and why: said in the output, not skipped in silence."""
+"""Faults of the catalogue that have no scenario, and why: printed in the output, not skipped in silence."""
 
 from __future__ import annotations
 

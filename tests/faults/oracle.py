@@ -1,7 +1,7 @@
 """Is what came out what was put in: named checks over everything a run has left behind.
 
 A message is known by its *probe*, an attribute that every message of a run has for itself; an event by its id,
-which several messages may share. Everything here is plain thinking: who collects the evidence is ``world.py``.
+which several messages may share. Everything here is pure logic: ``world.py`` collects the evidence.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Check(StrEnum):
     WRONG_REASON = "wrong_reason"  # dead-lettered for another reason than its fault
     WRONGLY_REFUSED = "wrongly_refused"  # dead-lettered, and there was nothing wrong with it
     DEAD_LETTERED_AND_WRITTEN = "dead_lettered_and_written"
-    UNEXPECTED_LETTER = "unexpected_letter"  # a letter of a message nobody sent, or with other bytes
+    UNEXPECTED_LETTER = "unexpected_letter"  # a letter of a message that was never sent, or with other bytes
     TALLIES_UNBALANCED = "tallies_unbalanced"  # received is not the sum of the other outcomes
     TALLIES_DIFFER_FROM_ROWS = "tallies_differ_from_rows"
     TALLIES_DIFFER_FROM_LETTERS = "tallies_differ_from_letters"
@@ -39,7 +39,7 @@ class Check(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Sent:
     """One message that was published. *outcome* is ``written`` or the reason of its dead letter; *row* what its row
-    must hold; of an *indeterminate* one nobody knows whether Pub/Sub has it."""
+    must hold; of an *indeterminate* one it is unknown whether Pub/Sub has it."""
 
     probe: str
     subject: str

@@ -1,4 +1,4 @@
-"""What torture does to tables: dropped and made anew, emptied, or restored, while events are on their way to them.
+"""What torture does to tables: dropped and recreated, emptied, or restored, while events are on their way to them.
 
 Each blow leaves no engine running, and publishes some of the events again whose rows it removed.
 """

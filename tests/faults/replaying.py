@@ -29,7 +29,7 @@ from tests.support.paths import ROOT
 SUBJECT: Final = "booking_created"
 MATERIAL: Final = bytes(range(100, 132))
 QUIET_SECONDS: Final = 3.0
-# The collector has the letters, and whoever replays adds messages that nobody sent.
+# The collector has the letters, and a replay adds messages that no producer sent.
 BUT: Final = [Check.TALLIES_DIFFER_FROM_LETTERS, Check.TALLIES_DIFFER_FROM_MESSAGES]
 
 
@@ -79,8 +79,8 @@ class Replaying:
         process = self.start(*arguments)
         log = self.newest
         assert process.wait(seconds) == 0, log.read_text()
-        said: dict[str, Any] = json.loads(log.read_text().splitlines()[-1])
-        return said
+        report: dict[str, Any] = json.loads(log.read_text().splitlines()[-1])
+        return report
 
     def crash(self, crash_at: str, *arguments: str) -> None:
         """Run it until it kills itself."""

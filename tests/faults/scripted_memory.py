@@ -45,10 +45,10 @@ class MemoryStreams:
     def __init__(self) -> None:
         self.streams: dict[str, Stream] = {}
         self._lock = threading.RLock()
-        self.missing = grpc.StatusCode.NOT_FOUND  # said of a stream that is not there
+        self.missing = grpc.StatusCode.NOT_FOUND  # the status for a stream that is not there
 
     def rows(self, table: str) -> list[dict[str, Any]]:
-        """What stands in *table* (its short name)."""
+        """What *table* (its short name) holds."""
         found = [stream for stream in self.streams.values() if stream.table.endswith(f"/tables/{table}")]
         return [row for stream in found for batch in stream.batches for row in batch.to_pylist()]
 
@@ -127,7 +127,7 @@ def a_scripted_write(
     answer: Callable[[pa.RecordBatch], wire.AppendRowsResponse],
 ) -> Iterator[tuple[Told, BigQueryWriteClient]]:
     """A server whose every answer to an append is *answer*'s, and a client for it."""
-    told = Told(answer)
+    scripted = Told(answer)
     with a_scripted_memory() as (server, _, client):
-        server.script.add(told, times=None)
-        yield told, client
+        server.script.add(scripted, times=None)
+        yield scripted, client

@@ -105,7 +105,7 @@ class Script:
 
 
 class Connection(Protocol):
-    """One AppendRows call to whoever does the work."""
+    """One AppendRows call to the server behind."""
 
     def append(self, request: wire.AppendRowsRequest, rows: pa.RecordBatch) -> wire.AppendRowsResponse: ...
     def close(self) -> None: ...
@@ -209,6 +209,6 @@ def a_scripted_server(streams: Streams) -> Iterator[ScriptedServer]:
 
 @contextmanager
 def a_client(address: str) -> Iterator[BigQueryWriteClient]:
-    """A client of whatever serves at *address*."""
+    """A client of the server at *address*."""
     with grpc.insecure_channel(address, options=UNLIMITED) as channel:
         yield BigQueryWriteClient(transport=BigQueryWriteGrpcTransport(channel=channel))

@@ -1,4 +1,4 @@
-"""The faults of a soak: each is done to a running engine, lasts some seconds, and is mended before the next."""
+"""The faults of a soak: each is done to a running engine, lasts some seconds, and is repaired before the next."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def stop_for_a_while(scene: Scene) -> None:
 
 
 def take_dead_letters_away(scene: Scene) -> None:
-    """The engine is stopped meanwhile: a letter between the topic and its subscription would reach nobody."""
+    """The engine is stopped meanwhile: a letter between the topic and its subscription would be lost."""
     world, engine = scene.world, scene.world.engines[-1]
     engine.pause()
     world.collect_letters()

@@ -33,7 +33,7 @@ def test_it_never_syncs(world: World) -> None:
     world.crash("acknowledged:1", load=["tests.faults.power", *broken("never_syncs")])
     refused = world.start()
     assert refused.wait() == 6, refused.tail()
-    assert refused.says("the journal is an old copy")
+    assert refused.has_logged("the journal is an old copy")
     world.mourn()
     goes_on = world.start(load=broken("takes_old_copies"))
     assert Check.TALLIES_DIFFER_FROM_ROWS in found(world.settle(goes_on, quiet=14))

@@ -111,7 +111,7 @@ def test_an_insert_that_fails_takes_no_offset(table: Table) -> None:
     assert table.write.finalize_write_stream(name=stream).row_count == 1
 
 
-def test_what_a_finalised_stream_counts_stands_in_the_table_at_once(table: Table) -> None:
+def test_rows_that_a_finalised_stream_counts_are_in_the_table_at_once(table: Table) -> None:
     for phase in range(3):
         before, stream, started = table.count(), table.stream(), threading.Event()
 
@@ -171,7 +171,7 @@ print(*order)
 """
 
 
-def test_finalising_waits_for_the_append_that_is_under_way() -> None:
+def test_finalising_waits_for_the_current_append() -> None:
     python = emulators._LAUNCHER / ".venv" / "bin" / "python"
     command = [str(python), "-c", FINALISE_DURING_AN_APPEND]
     done = subprocess.run(command, cwd=emulators._LAUNCHER, capture_output=True, text=True, timeout=120)

@@ -43,11 +43,11 @@ def test_f05_pubsub_comes_back_empty(
         world.sent[-200:] = [replace(each, indeterminate=True) for each in lost_by_the_broker]
         mortal_pubsub.start()
         gone = "subscriptions/headrace-flight_departed: the subscription does not exist"
-        until(lambda: engine.says("blocked", gone), engine)
+        until(lambda: engine.has_logged("blocked", gone), engine)
         world.provision()
         received, fresh = world.received(), world.mix.everything(flights=120, booked=20)
         world.publish(fresh)
-        until(lambda: world.received() >= received + len(fresh), engine)  # counts of what was lost must not stand in
+        until(lambda: world.received() >= received + len(fresh), engine)  # counts of what was lost must not hide it
         evidence = world.settle(engine)
         world.check(replace(evidence, letters_may_repeat=True))
 
@@ -63,6 +63,6 @@ def test_f06_bigquery_is_killed_in_the_middle_of_appends(
         engine = world.start()
         until(lambda: world.count("flight_departed") > world.mix.chance.randrange(0, 600), engine)
         mortal_bigquery.kill()
-        until(lambda: engine.says("blocked"), engine)
+        until(lambda: engine.has_logged("blocked"), engine)
         mortal_bigquery.start()
         world.check(world.settle(engine))

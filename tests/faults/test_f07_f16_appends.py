@@ -20,7 +20,7 @@ from tests.faults.world import ACK_SECONDS, World, until
 
 pytestmark = [pytest.mark.emulators, pytest.mark.faults]
 FLIGHTS = "flights"
-OFFENDING = 66_666  # a flight number that BigQuery is told to refuse
+OFFENDING = 66_666  # a flight number that the scripted BigQuery refuses
 
 
 @contextmanager
@@ -49,7 +49,7 @@ def test_f07_unavailable_for_a_while(world: World) -> None:
         engine = world.start()
         world.check(world.settle(engine))
         assert server.script.applied == 4
-        assert engine.says("blocked", FLIGHTS)
+        assert engine.has_logged("blocked", FLIGHTS)
 
 
 def test_f08_resource_exhausted_longer_than_a_lease(world: World) -> None:
@@ -57,7 +57,7 @@ def test_f08_resource_exhausted_longer_than_a_lease(world: World) -> None:
         server.script.add(answers.answer(grpc.StatusCode.RESOURCE_EXHAUSTED), times=None, table=FLIGHTS)
         world.publish(world.mix.everything(flights=600, booked=0))
         engine = world.start()
-        until(lambda: engine.says("blocked", FLIGHTS), engine)
+        until(lambda: engine.has_logged("blocked", FLIGHTS), engine)
         memory, began = engine.memory, time.monotonic()
         until(lambda: time.monotonic() - began > ACK_SECONDS + 4, engine)
         assert engine.memory < memory * 1.5
@@ -78,7 +78,7 @@ def test_f09_the_answer_is_lost_although_the_rows_are_written(world: World) -> N
         proxy.swallow_answers = True
         world.publish(world.mix.everything(flights=240, booked=20))
         until(lambda: world.count("flight_departed") > 1, engine)
-        until(lambda: engine.says("blocked"), engine)
+        until(lambda: engine.has_logged("blocked"), engine)
         proxy.heal()
         world.check(world.settle(engine))
 
@@ -118,7 +118,7 @@ def test_f12_a_column_that_the_table_lacks_is_never_dropped_in_silence(world: Wo
         server.script.add(extra, times=None, table=FLIGHTS)
         world.publish(world.mix.everything(flights=120, booked=20))
         engine = world.start()
-        until(lambda: engine.says("blocked", FLIGHTS), engine)
+        until(lambda: engine.has_logged("blocked", FLIGHTS), engine)
         assert world.count("flight_departed") == 0
         server.script.clear()
         world.check(world.settle(engine))
@@ -145,7 +145,7 @@ def test_f14_a_stream_is_finalised_under_us(world: World) -> None:
 
 
 @pytest.mark.parametrize("storage", ["STREAM_FINALIZED", "STREAM_NOT_FOUND", "INVALID_STREAM_STATE"])
-def test_f14_a_stream_is_said_to_be_gone(world: World, storage: str) -> None:
+def test_f14_a_stream_is_reported_gone(world: World, storage: str) -> None:
     with scripted(world) as server:
         server.script.add(answers.answer(grpc.StatusCode.INVALID_ARGUMENT, storage), times=2, table=FLIGHTS)
         world.publish(world.mix.everything(flights=240, booked=20))
@@ -161,7 +161,7 @@ def test_f15_an_offset_out_of_range_halts_and_nothing_is_acknowledged(world: Wor
         world.publish([world.mix.flight() for _ in range(100)])
         engine = world.start(wait=False)
         assert engine.wait() == 6
-        assert engine.says("streams/", "offset 0"), engine.tail()
+        assert engine.has_logged("streams/", "offset 0"), engine.tail()
         world.mourn()
         evidence = world.owed()
         assert evidence.pending == {message.probe for message in world.sent}
@@ -175,7 +175,7 @@ def test_f16_a_missing_table_blames_no_event(world: World) -> None:
     world.bigquery.delete_table(table)
     world.publish([world.mix.flight() for _ in range(100)])
     engine = world.start()
-    until(lambda: engine.says("blocked", FLIGHTS), engine)
+    until(lambda: engine.has_logged("blocked", FLIGHTS), engine)
     world.bigquery.create_table(kept)
     world.check(world.settle(engine))
 
@@ -194,7 +194,7 @@ def test_f16_a_permission_taken_away_for_longer(world: World) -> None:
         server.script.add(answers.answer(grpc.StatusCode.PERMISSION_DENIED), times=None, table=FLIGHTS)
         world.publish(world.mix.everything(flights=100, booked=20))
         engine = world.start()
-        until(lambda: engine.says("blocked", FLIGHTS, "updateData"), engine)
+        until(lambda: engine.has_logged("blocked", FLIGHTS, "updateData"), engine)
         world.publish(world.mix.everything(flights=100, booked=20))
         assert world.count("flight_departed") == 0
         server.script.clear()

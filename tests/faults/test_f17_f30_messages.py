@@ -68,7 +68,7 @@ def test_f18_a_conflict_is_written_when_its_rival_goes_with_the_table_before_the
 
 
 @pytest.mark.faults_quick
-def test_f20_late_events_stand_in_the_partition_of_their_own_time(world: World) -> None:
+def test_f20_late_events_go_to_the_partition_of_their_own_time(world: World) -> None:
     ages = [timedelta(seconds=1), timedelta(hours=1), timedelta(days=30), timedelta(days=399)]
     late = [world.mix.flight(scheduled_at=world.mix.now - age, departed_at=None) for age in ages]
     run(world, [world.mix.flight(), *late, *(world.mix.late() for _ in range(3)), world.mix.flight()])
@@ -79,7 +79,7 @@ def test_f20_late_events_stand_in_the_partition_of_their_own_time(world: World) 
 
 
 @pytest.mark.faults_quick
-def test_f21_times_out_of_bounds_take_nobody_with_them(world: World) -> None:
+def test_f21_times_out_of_bounds_affect_no_other_events(world: World) -> None:
     mix = world.mix
     now = datetime.now(UTC).replace(microsecond=0)
     ahead = [now + timedelta(hours=1), now + timedelta(days=365), datetime(9999, 12, 31, tzinfo=UTC)]
@@ -140,7 +140,7 @@ def _hostile_bookings(world: World) -> list[Message]:
 
 
 @pytest.mark.faults_quick
-def test_f26_schemas_that_nobody_knows(world: World) -> None:
+def test_f26_unknown_schemas(world: World) -> None:
     good = [world.mix.flight() for _ in range(60)]
     refs = ["headrace:flight_departed:99", "headrace:no_such_thing:1", "headrace:booking_created:2"]
     bad = [world.mix.faulty(good[0], "unknown_schema", ce_dataschema=ref, ce_type=ref.split(":")[1]) for ref in refs]
@@ -179,8 +179,8 @@ start = datetime.now(UTC).replace(microsecond=0) - timedelta(days=3)
 for number in range(100_000):
     at = start + timedelta(seconds=number)
     sent = producer.publish("flight_departed", a_flight(flight=number, scheduled_at=at, departed_at=None))
-    told = lambda future, number=number: os.write(1, f"{number} {future.exception() is None}\\n".encode())
-    sent.add_done_callback(told)  # one write a line: callbacks come from several threads
+    note = lambda future, number=number: os.write(1, f"{number} {future.exception() is None}\\n".encode())
+    sent.add_done_callback(note)  # one write a line: callbacks come from several threads
 """
 
 

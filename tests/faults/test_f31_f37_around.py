@@ -18,9 +18,9 @@ def test_f31_without_a_dead_letter_topic_nothing_is_acknowledged(world: World) -
     world.take_dead_letters_away()
     world.publish([world.mix.late(), *(world.mix.flight() for _ in range(80)), world.mix.late()])
     engine = world.start()
-    until(lambda: engine.says("blocked", "dead-letters"), engine)
+    until(lambda: engine.has_logged("blocked", "dead-letters"), engine)
     assert engine.counted("flight_departed", "acknowledged") == 0
-    engine.pause()  # a letter between the topic and its subscription would reach nobody
+    engine.pause()  # a letter between the topic and its subscription would be lost
     world.provision()
     engine.resume()
     world.check(world.settle(engine))
@@ -39,7 +39,7 @@ def test_f35_a_full_disk_stops_everything_until_there_is_room(world: World) -> N
     until(lambda: engine.is_ready, engine)
     control.write_text("full")
     world.publish(world.mix.everything(flights=150, booked=20))
-    until(lambda: engine.says("blocked", "no space"), engine)
+    until(lambda: engine.has_logged("blocked", "no space"), engine)
     assert engine.counted("flight_departed", "acknowledged") == 0
     assert world.count("flight_departed") == 0
     control.write_text("")
@@ -54,7 +54,7 @@ def test_f35_after_a_sync_that_failed_the_journal_is_not_trusted(world: World) -
     until(lambda: world.count("flight_departed") > 0, engine)
     control.write_text("eio")
     assert engine.wait(30) not in (0, 70), engine.tail()
-    assert engine.says("disk failed"), engine.tail()
+    assert engine.has_logged("disk failed"), engine.tail()
     world.mourn()
     world.check(world.owed())
     world.check(world.settle(world.start()))
@@ -77,7 +77,7 @@ def test_f37_a_stopped_engine_is_fenced_off_by_the_one_that_takes_over(world: Wo
     # The old journal comes back, and its engine dies at once: its claim must not hide that it was taken over.
     world.crash("claimed:1")
 
-    # What the old engine had counted and not told yet stands in its journal; what it had not acknowledged was counted
+    # What the old engine had counted and not appended yet is in its journal; what it had not acknowledged was counted
     # by both, as written by the one and as a duplicate by the other.
     evidence = world.settle(world.start(), quiet=5)
     world.check(evidence, but=[Check.TALLIES_DIFFER_FROM_MESSAGES])

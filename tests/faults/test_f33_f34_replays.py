@@ -1,4 +1,4 @@
-"""F33, F34: replays that are killed, run twice, run at once, or come when nobody remembers the event."""
+"""F33, F34: replays that are killed, run twice, run at once, or come when the event is forgotten."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_f33_what_is_still_wrong_is_the_same_letter_again_and_in_no_loop(replayi
     assert engine.drain() == 0
 
 
-def test_f34_replayed_when_nobody_remembers_the_event(replaying: Replaying) -> None:
+def test_f34_replayed_after_the_event_is_forgotten(replaying: Replaying) -> None:
     #  replayed, written | others written: forgotten | replayed again | and once more without a journal
     booked = replaying.bookings(120)
     replaying.make_letters(booked[:40])

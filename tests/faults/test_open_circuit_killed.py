@@ -16,12 +16,12 @@ ROUND = 100  # messages, as worlds have it
 
 
 def test_a_held_subject_stays_held_through_kills_and_all_comes_once_it_is_let_go(world: World) -> None:
-    #  1,700 that nobody can read | held, killed | a sample, killed | held | let go: letters
+    #  1,700 unreadable | held, killed | a sample, killed | held | let go: letters
     flood = [world.mix.truncated(world.mix.flight()) for _ in range(FLOOR + 700)]
     world.publish(flood)
     for _ in range(2):
         engine = world.start()
-        until(partial(engine.says, "circuit_opened", "flight_departed"), engine)
+        until(partial(engine.has_logged, "circuit_opened", "flight_departed"), engine)
         world.kill(engine)
     world.collect_letters()
     assert len(world.letters) < FLOOR + ROUND, "while it is held none gets out"

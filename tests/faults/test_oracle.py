@@ -155,7 +155,7 @@ def test_a_killed_engine_may_send_a_letter_again() -> None:
     assert judge(replace(with_letters(RUN, RUN.letters[0]), letters_may_repeat=True)) == []
 
 
-def test_what_nobody_knows_to_be_published_may_be_there_or_not() -> None:
+def test_an_event_of_indeterminate_publication_may_be_there_or_not() -> None:
     absent = replace(RUN, sent=(*RUN.sent, sent("7", indeterminate=True)))
     present = replace(with_row(absent, row("e7", "d7")), tallies=tallies(4, 1, 1, 1))
     assert judge(absent) == []
@@ -167,8 +167,8 @@ def test_a_violation_never_says_a_value() -> None:
     assert "a secret" not in str(judge(wrong)) + repr(wrong)
 
 
-def test_a_row_that_went_with_its_table_is_owed_to_nobody_until_its_event_is_sent_again() -> None:
-    #  1 and 2 are written; the table is made anew; 2 is sent again
+def test_a_row_that_went_with_its_table_is_not_owed_until_its_event_is_sent_again() -> None:
+    #  1 and 2 are written; the table is recreated; 2 is sent again
     gone = replace(RUN, rows=RUN.rows[2:], gone=RUN.rows[:2], excused=frozenset({"1", "2", "3"}))
     assert judge(gone) == []
     assert names(replace(gone, gone=())) == {Check.TALLIES_DIFFER_FROM_ROWS}
@@ -180,7 +180,7 @@ def test_a_row_that_went_with_its_table_is_owed_to_nobody_until_its_event_is_sen
 
 
 def test_what_was_on_its_way_to_a_table_that_went_may_be_counted_twice_and_no_oftener() -> None:
-    #  1 is appended and not counted, 6 is counted and not acknowledged; the table is made anew, and both come again
+    #  1 is appended and not counted, 6 is counted and not acknowledged; the table is recreated, and both come again
     again = replace(
         RUN,
         gone=(row("e1", "d1"),),
@@ -200,7 +200,7 @@ def test_what_was_on_its_way_to_a_table_that_went_may_be_counted_twice_and_no_of
 
 
 def test_a_conflict_may_be_written_once_its_rival_went_with_the_table() -> None:
-    #  4 won, 5 has a letter; the table is made anew while 5 is not acknowledged, so it comes again
+    #  4 won, 5 has a letter; the table is recreated while 5 is not acknowledged, so it comes again
     won = replace(
         RUN,
         rows=(*RUN.rows[:2], row("conflicting", "d5")),

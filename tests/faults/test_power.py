@@ -1,4 +1,4 @@
-"""The disk loses what was not synced when its process is killed, keeps what was, and fails when it is told to."""
+"""The disk loses what was not synced when its process is killed, keeps what was, and fails on demand."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ def test_refusing_resets_new_connections_until_healed() -> None:
             assert client.recv(100) == b"back"
 
 
-def test_swallowed_answers_reach_nobody_although_the_request_was_heard() -> None:
+def test_swallowed_answers_do_not_reach_the_client_although_the_server_has_the_request() -> None:
     with a_connection() as (server, proxy, client):
         proxy.swallow_answers = True
         client.sendall(b"write this")
@@ -123,7 +123,7 @@ def test_delay_holds_bytes_back() -> None:
         assert time.monotonic() - start >= 0.3, "once there, once back"
 
 
-def test_nobody_behind_is_a_reset() -> None:
+def test_a_proxy_without_a_server_resets_the_connection() -> None:
     with an_echo() as server:
         gone = address(server)
     with a_proxy(gone) as proxy, pytest.raises(ConnectionResetError):

@@ -1,4 +1,4 @@
-"""The scripted server keeps offsets as BigQuery does, and says what it is told to; the wire is real."""
+"""The scripted server keeps offsets as BigQuery does, and gives the answers of a script; the wire is real."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_offsets_are_checked_and_a_finalised_stream_takes_nothing() -> None:
     assert values(streams) == [1, 2]
 
 
-def test_a_stream_nobody_made_is_not_found() -> None:
+def test_a_stream_that_was_never_created_is_not_found() -> None:
     with a_scripted_memory() as (_, _, client):
         with pytest.raises(NotFound):
             append(client, f"{TABLE}/streams/0123456789abcdef", rows(1), 0)

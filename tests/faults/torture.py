@@ -139,7 +139,7 @@ def run_round(plan: Plan, emulators: Emulators, folder: Path) -> dict[str, Any]:
         assert not deaths, f"never reached: {sorted(deaths)}"
         evidence = world.settle(world.start(), seconds=900)
         violations = judge(evidence)
-        assert not violations, _told(plan, violations)
+        assert not violations, _described(plan, violations)
         lost = audited(world, evidence)
         tallies = Counter[str]()
         for (_, outcome, _), count in evidence.tallies.items():
@@ -196,9 +196,9 @@ def _refusing(places: Places) -> Iterator[Places]:
         yield Places(places.pubsub, places.rest, scripted.address)
 
 
-def _told(plan: Plan, violations: Sequence[Any]) -> str:
-    told = "\n".join(f"  {each.check}: {each.detail}" for each in violations[:20])
-    return f"round {plan.number} (seed {plan.seed}): {len(violations)} violations\n{told}"
+def _described(plan: Plan, violations: Sequence[Any]) -> str:
+    details = "\n".join(f"  {each.check}: {each.detail}" for each in violations[:20])
+    return f"round {plan.number} (seed {plan.seed}): {len(violations)} violations\n{details}"
 
 
 def main() -> int:

@@ -15,7 +15,7 @@ def last_transaction(log: Path) -> tuple[int, int]:
     ends = [_HEADER]
     for start in range(_HEADER, len(data) - _FRAME_HEADER - page + 1, _FRAME_HEADER + page):
         if data[start + 8 : start + 16] != salts:
-            break  # left over from before the log was begun anew
+            break  # left over from before the log was restarted
         if struct.unpack(">I", data[start + 4 : start + 8])[0]:
             ends.append(start + _FRAME_HEADER + page)
     return ends[-2], ends[-1]

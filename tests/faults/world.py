@@ -190,8 +190,8 @@ class World:
         """Fail with every violation that the oracle finds, *but* those, and with what it takes to see it again."""
         violations = [each for each in judge(evidence) if each.check not in but]
         again = f"FAULTS_SEED={self.seed}; engine's log: {self.engines[-1].log if self.engines else 'none'}"
-        told = "\n".join(f"  {each.check}: {each.detail}" for each in violations[:20])
-        assert not violations, f"{len(violations)} violations ({again})\n{told}"
+        details = "\n".join(f"  {each.check}: {each.detail}" for each in violations[:20])
+        assert not violations, f"{len(violations)} violations ({again})\n{details}"
 
     def evidence(self, at_rest: bool = True) -> Evidence:
         """Everything there is to see from outside; no engine may be running."""
@@ -214,7 +214,7 @@ class World:
         )
 
     def removing_rows(self, subject: str, but: Collection[str] = ()) -> None:
-        """Note the rows that *subject*'s table has now, *but* for these ids: somebody is about to remove them."""
+        """Note the rows that *subject*'s table has now, *but* for these ids: they are about to be removed."""
         gone = [row for row in self.rows(subject) if row.event_id not in but]
         self.gone += gone
         ids = {row.event_id for row in gone}
@@ -239,7 +239,7 @@ class World:
         return {each for each in ids if each is not None}
 
     def rows(self, subject: str) -> Iterator[Row]:
-        """What stands in a subject's table."""
+        """What a subject's table holds."""
         table = self.names.sql(self.registry.latest(subject).options.table)
         for row in self.query(f"SELECT * FROM {table}"):
             values = normal_row({name: value for name, value in row.items() if name != "_ingested_at"})
@@ -274,7 +274,7 @@ class World:
         self.letters += self._letters(_COLLECT_SECONDS)
 
     def held(self, subject: str) -> list[str]:
-        """The probes of the messages that Pub/Sub has for *subject* and that nobody holds."""
+        """The probes of the messages that Pub/Sub has for *subject* and that no engine holds."""
         pulled = self._pull_all(self.names.subscription(subject), acknowledge=False)
         return [message.attributes[PROBE] for message in pulled]
 

@@ -1,6 +1,6 @@
 """One stretch of fuzzing, in a process that may die: ``python -m tests.fuzz.child SEED FIRST BATCHES SAVED``.
 
-Before a batch is read its number is written to the file SAVED, so that whoever started this knows what it died of.
+Before a batch is read its number is written to the file SAVED, so that the parent knows what it died of.
 The last line of stdout is what was found, as JSON.
 """
 
@@ -69,7 +69,7 @@ class Fuzzer:
         try:
             read, refused = self._measured(place, messages)
             self._check(number, place, messages, read, refused)
-        except Exception as error:  # whatever it is, it is a finding
+        except Exception as error:  # any error is a finding
             self._bad(f"raised {type(error).__name__}: {error}", subject, b"".join(messages))
 
     def _measured(self, place: int, messages: list[bytes]) -> tuple[list[Any], dict[int, UndecodableError]]:
@@ -133,15 +133,15 @@ class Fuzzer:
         subject, strict = self._subjects[place], self._strict[place]
         batch, also = self._read(self._fallbacks[place], place, messages)
         rows = [repr(ordered(list(row))) for row in zip(*(each.to_pylist() for each in batch.columns), strict=True)]
-        said = {index: str(error) for index, error in refused.items()}
-        if rows != read or {index: str(error) for index, error in also.items()} != said:
+        errors = {index: str(error) for index, error in refused.items()}
+        if rows != read or {index: str(error) for index, error in also.items()} != errors:
             self._bad("the fallback says otherwise", subject, b"".join(messages))
         left = iter(read)
         for index, message in enumerate(messages):
             try:
                 agreed = repr(ordered(strict(message))) == next(left)
             except UndecodableError as error:
-                agreed = said.get(index) == str(error)
+                agreed = errors.get(index) == str(error)
             if not agreed:
                 self._bad("the strict decoder says otherwise", subject, message)
         self.found.compared += len(messages)

@@ -1,6 +1,6 @@
 """What mutation starts from: contracts, older versions of some, and good payloads; in ``corpus.jsonl`` beside this.
 
-``python -m tests.fuzz.corpus`` draws it anew, from the same seed.
+``python -m tests.fuzz.corpus`` draws it again, from the same seed.
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ def post(project: str, tmp_path: Path) -> Post:
     return Post(Settings(project=project, archive_key_file=key))
 
 
-def test_letters_go_on_to_an_archive_made_anew(post: Post) -> None:
+def test_letters_go_on_to_a_recreated_archive(post: Post) -> None:
     post.send(a_letter("before"))
     post.collect(1)
     client = open_bigquery(post.settings.project)
@@ -126,7 +126,7 @@ def test_a_letter_in_pieces_comes_back_whole(post: Post) -> None:
     assert len(letter.attributes) == 93
 
 
-def test_letters_are_found_by_what_is_said_of_them(post: Post) -> None:
+def test_letters_are_found_by_their_properties(post: Post) -> None:
     hour = timedelta(hours=1)
     post.send(a_letter("a"), a_letter("b", Reason.UNKNOWN_SCHEMA), at=NOW)
     post.send(a_letter("c"), at=NOW + hour)
@@ -153,7 +153,7 @@ def test_letters_are_counted_in_groups(post: Post) -> None:
     assert dict(groups[0].by)["hour"].startswith(f"{NOW.date()}T15:00:00")
 
 
-def test_a_collector_of_its_own_runs_until_it_is_told_to_stop(post: Post, tmp_path: Path) -> None:
+def test_a_separate_collector_runs_until_it_is_stopped(post: Post, tmp_path: Path) -> None:
     post.send(a_letter())
     settings = {"HEADRACE_PROJECT": post.settings.project}
     environment = {**os.environ, **settings, "HEADRACE_ARCHIVE_KEY_FILE": str(post.settings.archive_key_file)}
@@ -231,7 +231,7 @@ def test_what_pubsub_itself_put_aside_is_in_the_same_list(post: Post) -> None:
     assert letters[Reason.UNEXPLAINED].attributes == {"actor": "knows"}
 
 
-def test_nothing_raw_stands_in_the_archive_and_another_key_opens_nothing(post: Post) -> None:
+def test_the_archive_holds_nothing_raw_and_another_key_opens_nothing(post: Post) -> None:
     post.send(a_letter(data=b"a secret of somebody", more={"shop": "another secret"}))
     post.collect(1)
     rows = post.reader.client.query_and_wait(f"SELECT * FROM {post.reader.names.sql('letters')}")

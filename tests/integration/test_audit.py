@@ -113,7 +113,7 @@ FOREIGN = (
 )
 DELETED = f"DELETE FROM {FLIGHT_TABLE} WHERE {LATE_FLIGHT}"
 OTHER = f"DELETE FROM {FLIGHT_TABLE} WHERE _event_id = 'flight-{LATE:%d-%H}-1'"
-# What was done, what counts say of it, and what is said when the rows are read back.
+# What was done, what counts say of it, and what is reported when the rows are read back.
 TAMPERED = [
     pytest.param([DELETED], {"lost": 1}, {"lost": 1}, id="a row deleted"),
     pytest.param([f"DELETE FROM {FLIGHT_TABLE} WHERE {IN_LATE}"], {"lost": 5}, {"lost": 5}, id="a window deleted"),
@@ -182,7 +182,7 @@ def test_since_and_subject_narrow_what_is_looked_at(service: Service) -> None:
     assert (since[FLIGHTS].written, since[FLIGHTS].rows) == (10, 10)
 
 
-def test_rows_gone_with_their_partition_are_said_and_not_complained_of(service: Service) -> None:
+def test_rows_of_an_expired_partition_are_reported_but_not_as_a_difference(service: Service) -> None:
     client = open_bigquery(service.settings.project)
     table = client.get_table(f"{service.settings.project}.headrace.flights")
     table.time_partitioning.expiration_ms = 86_400_000
@@ -216,7 +216,7 @@ def test_what_was_received_lately_is_in_flight_and_then_unsettled(service: Servi
     assert named(looked_at(service, grace=timedelta(0))) == [(FLIGHTS, "unsettled", LATE, 3)]
 
 
-def test_a_new_row_without_a_tally_is_in_flight_until_the_table_is_said_to_be_complete(service: Service) -> None:
+def test_a_new_row_without_a_tally_is_in_flight_until_the_table_is_stated_complete(service: Service) -> None:
     run(service, FOREIGN.format(project=service.settings.project))
     grace = timedelta(minutes=10)
 

@@ -1,4 +1,4 @@
-"""Files of history on the emulators: the same rows as streaming, each once, whatever happens on the way."""
+"""Files of history on the emulators: the same rows as streaming, each once, through every failure."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def streamed(service: Service, events: Sequence[dict[str, Any]]) -> None:
 class Done:
     code: int
     counts: dict[str, Any]
-    said: str
+    output: str
 
 
 class Place:
@@ -101,8 +101,8 @@ def test_a_run_that_its_file_ends_gives_the_subject_back_at_once(project: str, t
     old = datetime.now(UTC) - timedelta(days=20 * 365)
     file = as_csv(tmp_path / "old.csv", FLIGHT, [a_flight(scheduled_at=old, departed_at=None)])
     refused = place.backfill(file, lease_seconds="3600")
-    assert refused.code == Exit.CONFIGURATION, refused.said
-    assert "leave it out" in refused.said or "older" in refused.said
+    assert refused.code == Exit.CONFIGURATION, refused.output
+    assert "leave it out" in refused.output or "older" in refused.output
     place.service.run_until(acknowledged=1)  # with another journal
 
 
@@ -110,11 +110,11 @@ def test_every_format_gives_the_rows_that_streaming_gives_and_each_only_once(pla
     events = flights(300)
     files = [write(place.folder / f"flights.{name}", FLIGHT, events) for name, write in WRITERS.items()]
     first = place.backfill(files[0])
-    assert (first.code, first.counts["written"]) == (0, 300), first.said
+    assert (first.code, first.counts["written"]) == (0, 300), first.output
     written = place.rows()
     for path in files[1:]:
         done = place.backfill(path)
-        assert (done.code, done.counts["lines"], done.counts["written"]) == (0, 300, 0), done.said
+        assert (done.code, done.counts["lines"], done.counts["written"]) == (0, 300, 0), done.output
         assert done.counts["duplicates"] == 300
     assert place.rows() == written
     assert {row["_source"] for row in place.rows("_event_id, _source")} == {"/backfill/flights.csv"}
@@ -123,7 +123,7 @@ def test_every_format_gives_the_rows_that_streaming_gives_and_each_only_once(pla
     streamed(other, events)
     other.run_until(acknowledged=300)
     assert sorted(other.rows("flights", ALL_BUT_WHO_AND_WHEN), key=lambda row: row["_event_id"]) == written
-    assert "reconciled" in place.audit().said
+    assert "reconciled" in place.audit().output
 
 
 def test_a_day_that_was_partly_streamed_is_completed_and_what_streams_in_later_is_found(place: Place) -> None:
@@ -134,12 +134,12 @@ def test_a_day_that_was_partly_streamed_is_completed_and_what_streams_in_later_i
 
     path = as_csv(place.folder / "day.csv", FLIGHT, events)
     done = place.backfill(path)
-    assert (done.code, done.counts["written"], done.counts["duplicates"]) == (0, 200, 200), done.said
+    assert (done.code, done.counts["written"], done.counts["duplicates"]) == (0, 200, 200), done.output
     place.service.run_until(acknowledged=100)
 
     assert len(place.rows()) == 400 == len({row["_event_id"] for row in place.rows()})
     audit = place.audit()
-    assert audit.code == 0, audit.said
+    assert audit.code == 0, audit.output
 
 
 @pytest.mark.timeout(600)
@@ -150,19 +150,19 @@ def test_killed_at_every_turn_it_goes_on_where_it_was(place: Place) -> None:
     path.write_text(head + "".join(lines[:1_000]) + "no flight\n" + "".join(lines[1_000:]))
     for plan in ("committed:2", "append_sent:3", "outcome_committed:2", "acknowledged:1", "letters_published:1"):
         killed = place.backfill(path, crash_at=plan, round_messages="250")
-        assert killed.code == -9, killed.said
+        assert killed.code == -9, killed.output
     last = place.backfill(path, round_messages="250")
-    assert last.code == Exit.FOUND, last.said
+    assert last.code == Exit.FOUND, last.output
     assert last.counts["settled_before"] > 0
     again = place.backfill(path, round_messages="250")
-    assert (again.code, again.counts["lines"], again.counts["written"]) == (0, 0, 0), again.said
+    assert (again.code, again.counts["lines"], again.counts["written"]) == (0, 0, 0), again.output
 
     rows = place.rows("_event_id")
     assert {row["_event_id"] for row in rows} == {derive_event_id(FLIGHT, each) for each in events}
     print(f"5 kills: {len(rows):,} rows of {len(events):,} events")
     assert len(rows) == len(events)
     audit = place.audit()
-    assert audit.code == 0, audit.said
+    assert audit.code == 0, audit.output
 
 
 def test_without_its_journal_it_writes_nothing_again_either(place: Place) -> None:
@@ -170,7 +170,7 @@ def test_without_its_journal_it_writes_nothing_again_either(place: Place) -> Non
     assert place.backfill(path).counts["written"] == 200
     (place.folder / "backfill").rename(place.folder / "away")
     done = place.backfill(path)
-    assert (done.code, done.counts["written"], done.counts["duplicates"]) == (0, 0, 200), done.said
+    assert (done.code, done.counts["written"], done.counts["duplicates"]) == (0, 0, 200), done.output
 
 
 def test_bad_lines_become_dead_letters_with_file_and_line_and_their_neighbours_are_written(place: Place) -> None:
@@ -189,7 +189,7 @@ def test_bad_lines_become_dead_letters_with_file_and_line_and_their_neighbours_a
     }
     assert place.rows() == []
     done = place.backfill(path)
-    assert (done.code, done.counts["written"], done.counts["dead_lettered"]) == (Exit.FOUND, 20, 1), done.said
+    assert (done.code, done.counts["written"], done.counts["dead_lettered"]) == (Exit.FOUND, 20, 1), done.output
     (letter,) = place.service.dead_letters(1)
     assert letter.data == b"UA,x\n"
     assert letter.attributes["headrace-dl-reason"] == "invalid_line"
@@ -202,11 +202,11 @@ def test_a_file_that_is_wrong_as_a_whole_is_not_poured_into_the_dead_letters(pla
     path.write_text(path.read_text().replace("False", "no"))
     done = place.backfill(path)
     assert done.code == Exit.CONFIGURATION
-    assert "each of its first 1,000 lines is refused, and for one reason: day.csv, line 2: cancelled: " in done.said
+    assert "each of its first 1,000 lines is refused, and for one reason: day.csv, line 2: cancelled: " in done.output
     assert place.rows() == []
     (place.folder / "backfill").rename(place.folder / "away")  # what comes next is another engine
     other = place.backfill(as_csv(place.folder / "other.csv", FLIGHT, flights(20)))
-    assert (other.code, other.counts["written"]) == (0, 20), f"its claim was given back at once; {other.said}"
+    assert (other.code, other.counts["written"]) == (0, 20), f"its claim was given back at once; {other.output}"
 
 
 def test_it_is_kept_away_while_an_engine_reads_the_subject(place: Place) -> None:
@@ -216,7 +216,7 @@ def test_it_is_kept_away_while_an_engine_reads_the_subject(place: Place) -> None
         done = place.backfill(path)
         assert job.poll() is None
     assert done.code == Exit.CONFIGURATION
-    assert "reads these subscriptions" in done.said
+    assert "reads these subscriptions" in done.output
     assert place.rows() == []
 
 
@@ -226,9 +226,9 @@ def test_a_dry_run_judges_as_a_run_does_whenever_the_file_was_written(place: Pla
     path.write_text(path.read_text() + "UA,x\n")
     os.utime(path, (315_532_800, 315_532_800))  # 1980
     dry = place.backfill(path, options=["--dry-run"])
-    assert (dry.code, dry.counts["events"], dry.counts["in_the_future"]) == (Exit.FOUND, 20, 1), dry.said
+    assert (dry.code, dry.counts["events"], dry.counts["in_the_future"]) == (Exit.FOUND, 20, 1), dry.output
     done = place.backfill(path)
-    assert (done.code, done.counts["written"], done.counts["dead_lettered"]) == (Exit.FOUND, 20, 2), done.said
+    assert (done.code, done.counts["written"], done.counts["dead_lettered"]) == (Exit.FOUND, 20, 2), done.output
     reasons = [each.attributes["headrace-dl-reason"] for each in place.service.dead_letters(2)]
     assert sorted(reasons) == ["in_the_future", "invalid_line"]
     assert place.audit().code == 0

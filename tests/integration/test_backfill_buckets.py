@@ -51,7 +51,7 @@ def test_every_format_reads_as_it_does_from_a_disk_packed_or_not(tmp_path: Path,
             assert events_of(put(bucket, path, packed=True)) == expected, name
 
 
-def test_an_object_is_held_in_pieces_and_begins_anew_when_it_changes(
+def test_an_object_is_held_in_pieces_and_gets_another_key_when_it_changes(
     tmp_path: Path, bucket: storage.Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(buckets, "PIECE_BYTES", 256 * 1024)
@@ -83,6 +83,6 @@ def test_a_packed_object_is_backfilled_once(place: Place, bucket: storage.Bucket
     path = WRITERS["csv"](place.folder / "day.csv", FLIGHT, flights(300))
     address = put(bucket, path, packed=True)
     done = place.backfill(address, options=["--mapping", str(a_mapping(place.folder, 'source = "/archive"'))])
-    assert (done.code, done.counts["written"]) == (0, 300), done.said
+    assert (done.code, done.counts["written"]) == (0, 300), done.output
     again = place.backfill(address, options=["--mapping", str(a_mapping(place.folder, 'source = "/archive"'))])
-    assert (again.code, again.counts["lines"], again.counts["written"]) == (0, 0, 0), again.said
+    assert (again.code, again.counts["lines"], again.counts["written"]) == (0, 0, 0), again.output

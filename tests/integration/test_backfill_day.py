@@ -35,7 +35,7 @@ def ids(events: Sequence[dict[str, Any]]) -> list[str]:
     return sorted(str(derive_event_id(FLIGHT, each)) for each in events)
 
 
-def test_a_day_becomes_what_the_file_says_whatever_is_killed_and_no_other_day_changes(place: Place) -> None:
+def test_a_replaced_day_matches_the_file_despite_kills_and_no_other_day_changes(place: Place) -> None:
     before = flights(120)
     streamed(place.service, [*before, *NEXT_DAY])
     place.service.run_until(acknowledged=170)
@@ -45,18 +45,18 @@ def test_a_day_becomes_what_the_file_says_whatever_is_killed_and_no_other_day_ch
 
     for crash_at in ("day_spooled:1", "day_swapped:1", "committed:1"):
         killed = replaced(place, path, crash_at)
-        assert killed.code == -9, killed.said
+        assert killed.code == -9, killed.output
     done = replaced(place, path)
-    assert done.code == 0, done.said
+    assert done.code == 0, done.output
     rows = place.rows("*")
     assert [row for row in rows if row["_event_time"] >= DAY + timedelta(days=1)] == others
     day = [row for row in rows if row["_event_time"] < DAY + timedelta(days=1)]
     assert [row["_event_id"] for row in day] == ids(after)
     assert sum(row["destination"] == "BOS" for row in day) == 40
     audit = place.audit()
-    assert (audit.code, "reconciled" in audit.said) == (0, True), audit.said
+    assert (audit.code, "reconciled" in audit.output) == (0, True), audit.output
     again = replaced(place, path)
-    assert (again.code, again.counts["written"], again.counts["replaced_before"]) == (0, 0, True), again.said
+    assert (again.code, again.counts["written"], again.counts["replaced_before"]) == (0, 0, True), again.output
 
 
 def test_a_day_replaced_by_fewer_rows_reconciles_at_once(place: Place) -> None:
@@ -65,13 +65,13 @@ def test_a_day_replaced_by_fewer_rows_reconciles_at_once(place: Place) -> None:
     place.service.run_until(acknowledged=120)
     began = time.monotonic()
     done = replaced(place, as_csv(place.folder / "day.csv", FLIGHT, before[:30]))
-    assert done.code == 0, done.said
+    assert done.code == 0, done.output
     audit = place.audit(f"{time.monotonic() - began:.0f}s")  # of what was tallied by the replacement alone
-    assert (audit.code, "reconciled" in audit.said) == (0, True), audit.said
+    assert (audit.code, "reconciled" in audit.output) == (0, True), audit.output
 
 
 def test_lists_records_and_decimals_of_a_day_are_those_that_are_appended(place: Place) -> None:
-    """Rows go another way, through a file of Parquet: what stands in the table must not tell."""
+    """Rows go another way, through a file of Parquet: the table must not show a difference."""
     times = [DAY + timedelta(seconds=number) for number in range(20)]
     bookings = [a_booking(created_at=at, booking_id=UUID(int=number)) for number, at in enumerate(times)]
     bookings[3] |= {"passengers": []}
@@ -80,14 +80,14 @@ def test_lists_records_and_decimals_of_a_day_are_those_that_are_appended(place: 
     options, subject = ["--mapping", str(mapping)], "booking_created"
 
     done = place.backfill(file, options=options, subject=subject)
-    assert (done.code, done.counts["written"]) == (0, 20), done.said
+    assert (done.code, done.counts["written"]) == (0, 20), done.output
     appended = sorted(place.service.rows("bookings", ALL_BUT_WHO_AND_WHEN), key=lambda row: row["_event_id"])
     done = replaced(place, file, options=options, subject=subject)
-    assert (done.code, done.counts["written"]) == (0, 20), done.said
+    assert (done.code, done.counts["written"]) == (0, 20), done.output
     loaded = sorted(place.service.rows("bookings", ALL_BUT_WHO_AND_WHEN), key=lambda row: row["_event_id"])
     assert loaded == appended
     audit = place.audit()
-    assert audit.code == 0, audit.said
+    assert audit.code == 0, audit.output
 
 
 def test_what_is_no_event_of_that_day_is_refused_before_anything_is_written(place: Place) -> None:
@@ -95,10 +95,10 @@ def test_what_is_no_event_of_that_day_is_refused_before_anything_is_written(plac
     as_csv(path, FLIGHT, [*flights(10), NEXT_DAY[0]])
     done = replaced(place, path)
     assert done.code == Exit.CONFIGURATION
-    assert f"day.csv, line 12: an event of {DAY + timedelta(days=1):%Y-%m-%d} (UTC), and {DAY:%Y-%m-%d}" in done.said
+    assert f"day.csv, line 12: an event of {DAY + timedelta(days=1):%Y-%m-%d} (UTC), and {DAY:%Y-%m-%d}" in done.output
     as_csv(path, FLIGHT, flights(10))
     path.write_text(path.read_text() + "no flight\n")
     done = replaced(place, path, options=["--dry-run"])
     assert done.code == Exit.CONFIGURATION
-    assert "day.csv, line 12: " in done.said
+    assert "day.csv, line 12: " in done.output
     assert place.rows() == []

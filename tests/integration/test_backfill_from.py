@@ -1,4 +1,4 @@
-"""Rows of a database and of an API on the emulators: the same rows as of files, each once, whatever happens."""
+"""Rows of a database and of an API on the emulators: the same rows as of files, each once, through every failure."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_killed_between_pull_and_append_it_loses_and_doubles_nothing(place: Pull
     with a_served_api(rows, page=90, moods={4: RATE_LIMITED}) as api:
         text = SQL if kind == "database" else API.format(url=api.url)
         killed = place.killed(text, plan)
-        assert killed.code == -9, killed.said
+        assert killed.code == -9, killed.output
         received, _ = place.pulled(text)
         assert received < 1_000, "it went on where it was"
         assert place.pulled(text) == (0, 0)

@@ -30,11 +30,11 @@ pytestmark = pytest.mark.emulators
 def test_every_contender_moves_what_it_is_given_and_only_exactly_once_writes_each_event_once(
     emulators: object, tmp_path: Path
 ) -> None:
-    said: list[str] = []
+    reported: list[str] = []
     size = Size(ours=10_000, handwritten=3_000, loop=1_000, ceiling=3_000, textbook=50, rounds=1)
-    found = measure(FLIGHTS, size, tmp_path, said.append)
+    found = measure(FLIGHTS, size, tmp_path, reported.append)
     assert all(found[f"{name}_eps"] > 0 for name in ("ours", "handwritten", "loop", "ceiling", "textbook"))
-    assert len(said) == 5
+    assert len(reported) == 5
     ((rows, ids),) = found["rows_beside_ids"]["ours"]
     assert rows == ids < size.ours
     ((rows, ids),) = found["rows_beside_ids"]["textbook"]
@@ -65,7 +65,7 @@ def taken_from(subscription: Subscription) -> int:
     return count
 
 
-def test_a_contender_that_ends_before_it_is_done_is_named_with_what_it_said(emulators: object, tmp_path: Path) -> None:
+def test_a_contender_that_ends_early_is_named_with_its_last_line(emulators: object, tmp_path: Path) -> None:
     log = tmp_path / "log"
     with (
         child([sys.executable, "-c", "raise SystemExit('no such subscription')"], {}, log) as process,

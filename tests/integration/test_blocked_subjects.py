@@ -78,9 +78,9 @@ def test_a_version_that_cannot_be_read_blocks_its_subject_and_no_other(
 
     assert rows(service, "good") == list(range(20))
     assert not engine.status.ready
-    (said,) = engine.status.subjects["bad_thing"].in_the_way.values()
-    assert "events of v1 cannot be read" in said
-    assert "stay in Pub/Sub" in said
+    (message,) = engine.status.subjects["bad_thing"].in_the_way.values()
+    assert "events of v1 cannot be read" in message
+    assert "stay in Pub/Sub" in message
     assert rows(service, "bad") == []
 
     service.run_until(acknowledged=20)
@@ -114,7 +114,7 @@ def test_the_command_runs_beside_a_blocked_subject_and_says_so(project: str, tmp
 
 
 class Failing:
-    """A preparer that raises as often as it is told, and hands everything else on."""
+    """A preparer that raises as often as requested, and hands everything else on."""
 
     def __init__(self, inner: Any, failures: list[Exception]) -> None:
         self._inner = inner
@@ -136,14 +136,14 @@ def test_an_unexpected_error_stops_its_subject_until_it_goes_away_and_no_other(p
     publish_both(service, 20)
     failures: list[Exception] = [ValueError("ada@example.com"), MemoryError(), KeyError("ada@example.com")]
     engine = service.engine()
-    open_source, said = engine.open_source, set[str]()
+    open_source, reported = engine.open_source, set[str]()
 
     def failing(subject: str, *more: Any) -> Any:
         source, preparer = open_source(subject, *more)
         return (source, Failing(preparer, failures) if subject == "bad_thing" else preparer)
 
     def look(_: object) -> None:
-        said.update(engine.status.subjects["bad_thing"].in_the_way.values())
+        reported.update(engine.status.subjects["bad_thing"].in_the_way.values())
         if engine.progress.acknowledged >= 40:
             engine.stop.set()
 
@@ -152,6 +152,6 @@ def test_an_unexpected_error_stops_its_subject_until_it_goes_away_and_no_other(p
 
     assert (rows(service, "good"), rows(service, "bad")) == (list(range(20)), list(range(20)))
     assert failures == []
-    assert any("ValueError at" in each and "test_blocked_subjects.prepare" in each for each in said)
-    assert not any("ada@" in each for each in said)
+    assert any("ValueError at" in each and "test_blocked_subjects.prepare" in each for each in reported)
+    assert not any("ada@" in each for each in reported)
     assert engine.status.subjects["bad_thing"].in_the_way == {}

@@ -84,12 +84,12 @@ def as_they_came(letters: Sequence[PubsubMessage]) -> list[Wire]:
 def test_a_flood_is_stopped_the_others_go_on_and_all_arrives_once_it_can_be_read(
     project: str, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    #  flights: good, then all of a version nobody knows | the same job again | a job that knows it
+    #  flights: good, then all of an unknown version | the same job again | a job that knows it
     #  bookings: good                                    | good
-    mended = the_next_version(tmp_path / "contracts")
+    repaired = the_next_version(tmp_path / "contracts")
     service = a_service(project)
     old = [flight_message(f"old-{number}", flight=number) for number in range(500)]
-    service.publish("flight_departed", [*old, *flights_of_version_2(mended, EVENTS)])
+    service.publish("flight_departed", [*old, *flights_of_version_2(repaired, EVENTS)])
     service.publish("booking_created", bookings(BOOKINGS))
 
     def held(engine: Embedded) -> bool:
@@ -113,7 +113,7 @@ def test_a_flood_is_stopped_the_others_go_on_and_all_arrives_once_it_can_be_read
         {"ids": 2 * BOOKINGS, "total": 2 * BOOKINGS}
     ]
 
-    service = replace(service, registry=mended)
+    service = replace(service, registry=repaired)
     service.provision()
     service.publish("flight_departed", as_they_came(letters))
     service.run_when(lambda it: written(service) >= EVENTS + len(old))
@@ -161,15 +161,15 @@ def test_a_running_engine_sees_the_command(project: str, tmp_path: Path) -> None
     service = a_service(project)
     flood = 2 * FLOOR
     service.publish("flight_departed", flights_of_version_2(the_next_version(tmp_path / "contracts"), flood))
-    told: list[int] = []
+    exit_codes: list[int] = []
 
     def tell(engine: Embedded) -> bool:
-        if engine.status.subjects["flight_departed"].is_circuit_open and not told:
-            told.append(resume("flight_departed", service.settings.journal).returncode)
+        if engine.status.subjects["flight_departed"].is_circuit_open and not exit_codes:
+            exit_codes.append(resume("flight_departed", service.settings.journal).returncode)
         return done(engine, "flight_departed", flood)
 
     service.run_when(tell)
-    assert told == [0]
+    assert exit_codes == [0]
     assert len(all_letters(service)) == flood
 
 

@@ -1,4 +1,4 @@
-"""Compacted tallies say what they said: every window's sums, until when a subject is complete, what an audit finds."""
+"""Compacted tallies keep their content: every window's sums, until when a subject is complete, what an audit finds."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def sums(service: Service) -> dict[Any, tuple[int, int, int]]:
 
 @pytest.fixture
 def service(project: str) -> Service:
-    """Thirty lines of one day, and others: two reasons, the day after, lately, no windows, one that stands twice."""
+    """Thirty lines of one day, and others: two reasons, the day after, lately, no windows, one that occurs twice."""
     service = a_service(project)
     lines = [a_line(number) for number in range(30)]
     lines += [a_line(n, outcome="dead_lettered", reason=("too_late", "id_conflict")[n % 2]) for n in range(30, 34)]
@@ -93,13 +93,13 @@ def service(project: str) -> Service:
 
 def test_fewer_lines_add_up_to_the_same_and_once_more_changes_nothing(service: Service) -> None:
     client = open_bigquery(service.settings.project)
-    before, said = sums(service), statements(service.names, client, SCOPE)
+    before, stated = sums(service), statements(service.names, client, SCOPE)
     assert plan_compaction(service.names, client, BEFORE) == [Compaction("flight_departed", 4, 38, 4)]
 
     compact(service.names, client, BEFORE)
 
     assert sums(service) == before
-    assert statements(service.names, client, SCOPE) == said
+    assert statements(service.names, client, SCOPE) == stated
     lines = sorted(service.rows(TALLIES), key=lambda row: row["tally_id"])
     assert [line["tally_id"] for line in lines] == [
         "0000",
@@ -131,7 +131,7 @@ def test_a_day_of_many_windows_becomes_several_lines(service: Service, monkeypat
     assert {line["tally_id"] for line in service.rows(TALLIES)} == ids
 
 
-def test_what_an_engine_appended_last_keeps_its_id_however_long_it_stands_still(project: str) -> None:
+def test_the_last_lines_of_an_engine_keep_their_ids_however_long_it_is_stopped(project: str) -> None:
     """It asks for these lines when it comes back and their stream is gone: counted twice if they were not there."""
     service, stopped, going_on = a_service(project), "a" * 32, "b" * 32
     lines = [a_line(n, tally_id=f"{stopped}-{n}-17-0") for n in range(8, 12)]

@@ -1,4 +1,4 @@
-"""The DAGs, run by Airflow itself on the emulators: days arrive, one file is bad, and the rerun mends it."""
+"""The DAGs, run by Airflow itself on the emulators: days arrive, one file is bad, and the rerun repairs it."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Driven:
     bad: dict[str, Any]
     third: dict[str, Any]
     half_mended: dict[str, Any]
-    mended: dict[str, Any]
+    repaired: dict[str, Any]
     night: dict[str, Any]
     next_night: dict[str, Any]
     after_a_row_vanished: dict[str, Any]
@@ -110,15 +110,15 @@ def driven(
     emulators: Emulators, airflow: dict[str, str], objects: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Driven:
     place = tmp_path_factory.mktemp("cloud")
-    arriving, mended = place / "arriving" / "files" / "flights", place / "mended"
+    arriving, repaired = place / "arriving" / "files" / "flights", place / "repaired"
     arriving.mkdir(parents=True)
-    mended.mkdir()
+    repaired.mkdir()
     for day in DAYS:
         a_day(arriving, day)
-    good = a_day(mended, DAYS[1])
+    good = a_day(repaired, DAYS[1])
     bad = arriving / good.name
     bad.write_text(bad.read_text().replace("carrier", "airline", 1))
-    half = mended / "half.csv"
+    half = repaired / "half.csv"
     half.write_text(good.read_text() + "no flight\n")
     there = str(place / "buckets" / "files" / "flights" / good.name)
 
@@ -207,8 +207,8 @@ def test_a_line_that_was_refused_fails_the_day_although_the_rest_is_there(driven
     assert (driven.half_mended["state"], failed(driven.half_mended)) == ("failed", {"nothing_refused"})
 
 
-def test_the_rerun_mends_the_day_and_each_row_stands_once(driven: Driven) -> None:
-    assert (driven.mended["state"], failed(driven.mended)) == ("success", set())
+def test_the_rerun_repairs_the_day_and_each_row_is_stored_once(driven: Driven) -> None:
+    assert (driven.repaired["state"], failed(driven.repaired)) == ("success", set())
     rows = rows_by_day()
     rows[f"{DAYS[0]:%Y-%m-%d}"] += 1  # the one that is deleted afterwards, for the audit to find
     assert rows == {f"{day:%Y-%m-%d}": FLIGHTS for day in DAYS}

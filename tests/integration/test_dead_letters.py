@@ -150,8 +150,8 @@ def test_letters_are_counted_in_groups_with_an_example(console: Console) -> None
 def test_show_explains_a_letter_and_hides_what_is_personal(console: Console) -> None:
     (letter,) = console.keep(with_attributes(broken("b"), shop=SECRET))
     shown = console.done("show", letter.id[:6])
-    for said in ("undecodable_payload", "stops at", "byte", "booking_created.v2", "refused", "^^", "next"):
-        assert said in shown.out
+    for word in ("undecodable_payload", "stops at", "byte", "booking_created.v2", "refused", "^^", "next"):
+        assert word in shown.out
     assert "docs/dead-letters/undecodable_payload.md" in shown.out
     assert "--reveal" in shown.err
     as_json = console.done("show", letter.id, "--json")
@@ -241,8 +241,8 @@ def test_discarding_needs_a_reason_and_is_taken_back_by_reopening(console: Conso
     assert "reopened 1 letter" in console.done("reopen", letter.id).err
     assert console.state(letter) == "open"
     assert "discarded 2 letters" in console.done("discard", "--reason", "too_late", "--why", "old", "--yes").err
-    told = console.done("history", letter.id, "--json").json["history"]
-    assert [each["what"] for each in told] == ["refused", "discarded", "reopened", "discarded"]
+    entries = console.done("history", letter.id, "--json").json["history"]
+    assert [each["what"] for each in entries] == ["refused", "discarded", "reopened", "discarded"]
 
 
 def test_an_export_comes_back_as_it_was_and_twice_changes_nothing(
@@ -277,12 +277,12 @@ def test_a_broken_line_of_an_import_is_named(console: Console, tmp_path: Path) -
     assert "secret" not in refused.err
 
 
-def test_an_id_that_is_nobodys_or_several_letters_is_a_sentence(console: Console) -> None:
+def test_an_unknown_or_ambiguous_id_is_reported_in_a_sentence(console: Console) -> None:
     console.keep(a_letter("a", id="abcd" + "0" * 16), a_letter("b", id="abcd" + "1" * 16))
-    for given, said in [("abcd", "2 ids begin with it"), ("ffff", "not found in"), ("'; drop", "invalid id")]:
+    for given, message in [("abcd", "2 ids begin with it"), ("ffff", "not found in"), ("'; drop", "invalid id")]:
         shown = console("show", given)
         assert shown.code == Exit.USAGE
-        assert said in shown.err
+        assert message in shown.err
 
 
 def test_an_archive_or_key_that_is_missing_is_a_sentence(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -311,7 +311,7 @@ FORMULA = '=HYPERLINK("http://x")'
 
 
 def hostile(number: int) -> Letter:
-    """A letter whose every text is out to harm whoever looks at it; a few are as large as Pub/Sub allows."""
+    """A letter whose every text is out to harm its reader; a few are as large as Pub/Sub allows."""
     nasty = (ESCAPES, OVERRIDE, FORMULA, "\u0000\u0007", "'; DROP TABLE letters; --", "\u00e9\U0001f600" * 20)[
         number % 6
     ]

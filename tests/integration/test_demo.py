@@ -1,4 +1,4 @@
-"""The demo, and the commands that the README tells people to run."""
+"""The demo, and the commands of the README."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_the_readme_names_these_commands_and_no_others() -> None:
     ]
 
 
-def test_the_demo_reconciles_and_nothing_personal_is_stored_whatever_is_set_for_the_persons_own_job(
+def test_the_demo_reconciles_and_stores_nothing_personal_regardless_of_the_users_own_settings(
     tmp_path: Path,
 ) -> None:
     own = 'project = "mine"\ndataset = "mine"\ncontracts = "nowhere"\nhealth = ":99"\nmasking_key_file = "none"\n'

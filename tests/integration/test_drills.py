@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.paths import ROOT
-from tests.support.transcripts import a_terminal, assert_as_said, environment, replay
+from tests.support.transcripts import a_terminal, assert_as_printed, environment, replay
 
 pytestmark = [pytest.mark.emulators, pytest.mark.timeout(600)]
 
@@ -15,4 +15,4 @@ pytestmark = [pytest.mark.emulators, pytest.mark.timeout(600)]
 def test_the_drills_end_as_the_page_says(tmp_path: Path) -> None:
     with a_terminal(ROOT, environment(tmp_path)) as terminal:
         for step, done in replay((ROOT / "docs/drills.md").read_text(), terminal):
-            assert_as_said(step, done)
+            assert_as_printed(step, done)

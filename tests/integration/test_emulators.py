@@ -1,4 +1,4 @@
-"""The emulators start, answer, and end with whoever started them."""
+"""The emulators start, answer, and end with their parent."""
 
 from __future__ import annotations
 

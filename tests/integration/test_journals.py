@@ -47,7 +47,7 @@ def test_without_its_journal_the_engine_asks_the_table_what_it_has_written(proje
 
 
 @pytest.mark.parametrize("behind", [timedelta(minutes=59), timedelta(0)], ids=["slow", "right"])
-def test_without_its_journal_nothing_is_written_twice_whatever_the_clock_says(
+def test_an_engine_without_its_journal_writes_nothing_twice_regardless_of_its_clock(
     project: str, tmp_path: Path, behind: timedelta
 ) -> None:
     #  |100 written|journal lost|the same 100 again, by a clock that may be slow|
@@ -113,7 +113,7 @@ def test_statements_that_no_longer_count_are_deleted_and_the_others_stay(project
     assert abs((look.now - datetime.now(UTC)).total_seconds()) < 60, "BigQuery's time, in UTC"
 
 
-def test_an_engine_with_another_journal_is_refused_and_told_who_is_there(project: str, tmp_path: Path) -> None:
+def test_an_engine_with_another_journal_is_refused_with_the_process_that_serves(project: str, tmp_path: Path) -> None:
     a_service(project)
     key = a_key(tmp_path)
     with a_running_job(project, key) as job:
@@ -130,7 +130,7 @@ def test_an_engine_with_another_journal_is_refused_and_told_who_is_there(project
     assert "stop it" in second.stderr
 
 
-def test_an_engine_on_the_same_journal_is_refused_and_told_who_is_there(project: str, tmp_path: Path) -> None:
+def test_an_engine_on_the_same_journal_is_refused_with_the_process_that_serves(project: str, tmp_path: Path) -> None:
     a_service(project)
     key = a_key(tmp_path)
     with a_running_job(project, key) as job:

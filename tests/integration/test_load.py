@@ -65,7 +65,7 @@ def load(
 
 
 def reconciled(place: Place) -> bool:
-    return "reconciled" in place.audit().said
+    return "reconciled" in place.audit().output
 
 
 def left_behind(place: Place, bucket: storage.Bucket) -> list[str]:
@@ -80,19 +80,19 @@ def test_what_streamed_in_is_not_written_again_and_the_rest_is(place: Place, buc
     place.service.run_until(acknowledged=200)
     files = [put(bucket, write(place.folder / f"part.{name}", FLIGHT, events)) for name, write in WRITERS.items()]
 
-    code, said = load(place, bucket, files)
-    assert code == 0, said
+    code, output = load(place, bucket, files)
+    assert code == 0, output
     assert len(place.rows()) == 400
     assert reconciled(place)
     assert left_behind(place, bucket) == []
-    code, said = load(place, bucket, [f"gs://{bucket.name}/2026/part.*"])
-    assert (code, len(place.rows()), reconciled(place)) == (0, 400, True), said
+    code, output = load(place, bucket, [f"gs://{bucket.name}/2026/part.*"])
+    assert (code, len(place.rows()), reconciled(place)) == (0, 400, True), output
 
 
 def test_rows_older_than_what_is_streamed_are_loaded_as_they_would_have_been(
     place: Place, bucket: storage.Bucket
 ) -> None:
-    """Nested records, lists, decimals and masks go another way, through Parquet: what stands there must not tell."""
+    """Nested records, lists, decimals and masks go another way, through Parquet, with the same result."""
     times = [DAY + timedelta(seconds=number) for number in range(30)]
     bookings = [a_booking(created_at=at, booking_id=UUID(int=number)) for number, at in enumerate(times)]
     bookings[3] |= {"passengers": []}
@@ -100,12 +100,12 @@ def test_rows_older_than_what_is_streamed_are_loaded_as_they_would_have_been(
     mapping.write_text('identity = ["booking_id"]\nsource = "/archive"\n')
     file = as_avro(place.folder / "new.avro", BOOKING, bookings)
     appended = place.backfill(file, options=["--mapping", str(mapping)], subject="booking_created")
-    assert (appended.code, appended.counts["written"]) == (0, 30), appended.said
+    assert (appended.code, appended.counts["written"]) == (0, 30), appended.output
     expected = place.service.rows("bookings", ALL_BUT_WHO_AND_WHEN)
 
     other = Place(f"{place.service.settings.project}-b", place.folder)
-    code, said = load(other, bucket, [put(bucket, file)], subject="booking_created", mapping=put(bucket, mapping))
-    assert code == 0, said
+    code, output = load(other, bucket, [put(bucket, file)], subject="booking_created", mapping=put(bucket, mapping))
+    assert code == 0, output
     by_id = lambda row: row["_event_id"]  # noqa: E731
     assert sorted(other.service.rows("bookings", ALL_BUT_WHO_AND_WHEN), key=by_id) == sorted(expected, key=by_id)
 
@@ -119,9 +119,9 @@ def test_events_older_than_what_streams_are_loaded(place: Place, bucket: storage
     old = [a_flight(flight=number, scheduled_at=DAY - timedelta(days=2_000)) for number in range(20)]
     file = as_csv(place.folder / "old.csv", FLIGHT, old)
     refused = place.backfill(file, contracts=str(contracts))
-    assert (refused.code, "BigQuery streams no rows into such partitions" in refused.said) == (3, True)
-    code, said = load(place, bucket, [put(bucket, file)], contracts=contracts)
-    assert code == 0, said
+    assert (refused.code, "BigQuery streams no rows into such partitions" in refused.output) == (3, True)
+    code, output = load(place, bucket, [put(bucket, file)], contracts=contracts)
+    assert code == 0, output
     assert len(place.rows()) == 20
     assert reconciled(place)
 
@@ -130,8 +130,8 @@ def test_bad_lines_and_conflicts_become_dead_letters(place: Place, bucket: stora
     events = flights(50)
     path = as_csv(place.folder / "day.csv", FLIGHT, [*events, {**events[7], "destination": "BOS"}, events[8]])
     path.write_text(path.read_text() + "no flight\n")
-    code, said = load(place, bucket, [put(bucket, path)])
-    assert code == 0, said
+    code, output = load(place, bucket, [put(bucket, path)])
+    assert code == 0, output
     letters = place.service.dead_letters(2)
     assert sorted(each.attributes[f"{PREFIX}reason"] for each in letters) == ["id_conflict", "invalid_line"]
     assert len(place.rows()) == 50
@@ -139,13 +139,15 @@ def test_bad_lines_and_conflicts_become_dead_letters(place: Place, bucket: stora
 
 
 @pytest.mark.parametrize("crash_at", ["staged", "written"])
-def test_whatever_is_killed_the_next_run_completes_it(place: Place, bucket: storage.Bucket, crash_at: str) -> None:
+def test_a_load_that_is_killed_is_completed_by_the_next_run(
+    place: Place, bucket: storage.Bucket, crash_at: str
+) -> None:
     files = [put(bucket, as_csv(place.folder / "day.csv", FLIGHT, flights(120)))]
     code, _ = load(place, bucket, files, crash_at=crash_at)
     assert code == -9
     assert len(place.rows()) == {"staged": 0, "written": 120}[crash_at]
-    code, said = load(place, bucket, files)
-    assert code == 0, said
+    code, output = load(place, bucket, files)
+    assert code == 0, output
     assert len(place.rows()) == 120
     assert reconciled(place)
 
@@ -155,7 +157,7 @@ def test_a_file_that_cannot_be_written_as_it_is_leaves_nothing(place: Place, buc
     cut = put(bucket, WRITERS["avro"](place.folder / "cut.avro", FLIGHT, flights(50)))
     whole = bucket.blob("2026/cut.avro").download_as_bytes()
     bucket.blob("2026/cut.avro").upload_from_string(whole[:-40])
-    code, said = load(place, bucket, [good, cut])
-    assert (code, "cut.avro: cannot be read any further" in said) == (3, True), said
+    code, output = load(place, bucket, [good, cut])
+    assert (code, "cut.avro: cannot be read any further" in output) == (3, True), output
     assert place.rows() == []
     assert load(place, bucket, [f"gs://{bucket.name}/none-*.csv"])[0] == 3

@@ -70,7 +70,7 @@ def a_wire(name: str, **changes: Any) -> Wire:
 
 
 class Day:
-    """One project on its first day, and everybody who works on it."""
+    """One project on its first day, and all its principals."""
 
     def __init__(self, project: str, folder: Path) -> None:
         for name in ("archive", "masking"):

@@ -101,7 +101,7 @@ def test_a_value_of_every_type_arrives_as_bytes_the_job_reads(project: str) -> N
     assert decode(BOOKING, message.data)["email"] == "ada@example.com"
 
 
-def test_never_more_is_under_way_than_allowed(project: str, topic: Topic) -> None:
+def test_no_more_events_are_in_flight_than_allowed(project: str, topic: Topic) -> None:
     under_way: set[Future[str]] = set()
     most = 0
     publisher = PubSubPublisher(project, max_outstanding_messages=5, max_outstanding_bytes=2_000)
@@ -225,7 +225,7 @@ assert [child.exitcode for child in children] == [0, 0]
     assert sorted(numbers(topic.messages(3))) == [0, 1, 2]
 
 
-def test_the_command_says_which_topic_is_missing_and_who_makes_it(project: str) -> None:
+def test_the_command_names_the_missing_topic_and_the_remedy(project: str) -> None:
     line = (
         '{"carrier": "UA", "flight": 1, "origin": "EWR", "destination": "IAH", "scheduled_at": "2026-03-14T15:09:26Z",'
     )

@@ -248,7 +248,7 @@ def spoilt(place: Place) -> Registry:
     return Registry({each.ref: each for each in changed})
 
 
-def test_everything_that_is_refused_is_said_at_once_and_nothing_is_changed(place: Place, spoilt: Registry) -> None:
+def test_all_refusals_are_reported_at_once_and_nothing_is_changed(place: Place, spoilt: Registry) -> None:
     before = table_properties(place.table("one"))
 
     with pytest.raises(ProvisionError) as refused:
@@ -283,16 +283,16 @@ def test_the_command_lists_what_is_refused_by_kind_with_remedies(
 ) -> None:
     for each in spoilt:
         (tmp_path / f"{each.subject}.v{each.ref.version}.avsc").write_text(each.json)
-    told = ["--project", place.names.project, "--contracts", str(tmp_path)]
-    monkeypatch.setattr(sys, "argv", ["headrace", "provision", *told, *flags])
+    options = ["--project", place.names.project, "--contracts", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", ["headrace", "provision", *options, *flags])
 
     with pytest.raises(SystemExit) as ended:
         main()
 
     assert ended.value.code == Exit.CONFIGURATION
-    said = capsys.readouterr().err.splitlines()
-    first = said.index("subscription:")
-    kinds = [line for line in said[first:] if not line.startswith("  ")]
+    output = capsys.readouterr().err.splitlines()
+    first = output.index("subscription:")
+    kinds = [line for line in output[first:] if not line.startswith("  ")]
     assert kinds == [
         "subscription:",
         "dataset:",
@@ -301,8 +301,8 @@ def test_the_command_lists_what_is_refused_by_kind_with_remedies(
         "view:",
         "headrace: 8 refusals; nothing was changed [HR-401]",
     ]
-    assert "  six.v2.size: BigQuery cannot change INT64 to FLOAT64; add a field instead" in said
-    assert sum("delete it, and run `headrace provision` again" in line for line in said) == 2
+    assert "  six.v2.size: BigQuery cannot change INT64 to FLOAT64; add a field instead" in output
+    assert sum("delete it, and run `headrace provision` again" in line for line in output) == 2
 
 
 def test_a_subscription_that_outlived_its_topic_is_refused(place: Place) -> None:
@@ -323,9 +323,9 @@ LOSING: dict[str, tuple[dict[str, Any], str | None]] = {
 }
 
 
-@pytest.mark.parametrize("said", LOSING)
-def test_a_subscription_that_is_not_as_it_should_be_is_updated_or_refused_by_name(place: Place, said: str) -> None:
-    registry, (properties, mended) = things(("city", "string")), LOSING[said]
+@pytest.mark.parametrize("expected", LOSING)
+def test_a_subscription_that_is_not_as_it_should_be_is_updated_or_refused_by_name(place: Place, expected: str) -> None:
+    registry, (properties, repaired) = things(("city", "string")), LOSING[expected]
     name, topic = place.names.subscription("thing_happened"), place.names.topic("thing_happened")
     place.clients.publisher.create_topic(name=topic)
     request = subscription_for(name, topic, 1)
@@ -333,13 +333,13 @@ def test_a_subscription_that_is_not_as_it_should_be_is_updated_or_refused_by_nam
         setattr(request, each, value)
     place.clients.subscriber.create_subscription(request=request)
 
-    if mended is None:
-        with pytest.raises(ProvisionError, match=f"headrace-thing_happened: .*{said}.* delete it"):
+    if repaired is None:
+        with pytest.raises(ProvisionError, match=f"headrace-thing_happened: .*{expected}.* delete it"):
             place.plan(registry)
         return
     (change,) = (each for each in place.plan(registry) if each.name == name)
-    assert (change.action, said in change.why) == ("update", True)
-    if mended == "expiration_policy":
+    assert (change.action, expected in change.why) == ("update", True)
+    if repaired == "expiration_policy":
         return  # the emulator refuses to change it
     place.provision(registry)
     assert place.plan(registry) == []

@@ -36,7 +36,7 @@ def pulling(service: Service) -> Iterator[Puller]:
             puller.stop()
 
 
-def test_an_empty_subscription_is_asked_about_once_a_second_and_said_to_be_drained(
+def test_an_empty_subscription_is_polled_about_once_a_second_and_reported_drained(
     project: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     #  nothing there|asked, asked, ... for as long as a dead engine may hold messages|drained
@@ -54,7 +54,7 @@ def test_an_empty_subscription_is_asked_about_once_a_second_and_said_to_be_drain
         assert len(asked) < 2 * (time.monotonic() - began)
 
 
-def test_messages_are_not_said_to_be_settled_while_they_are_held(project: str) -> None:
+def test_messages_are_not_reported_settled_while_they_are_held(project: str) -> None:
     service = a_service(project)
     publish_flights(service, 3)
     with pulling(service) as puller:
@@ -63,7 +63,7 @@ def test_messages_are_not_said_to_be_settled_while_they_are_held(project: str) -
         assert puller.drained_at == 0
 
 
-def test_of_few_messages_none_is_given_to_somebody_busy_until_they_have_waited_for_others(project: str) -> None:
+def test_a_busy_caller_gets_few_messages_only_after_they_have_waited_for_others(project: str) -> None:
     #  10,000 a second so far|3 more: too few for a round|a little later: they go all the same
     service = a_service(project)
     publish_flights(service, 3)

@@ -1,4 +1,4 @@
-"""A table made anew, emptied or restored under an engine's journal: what was remembered of it no longer holds."""
+"""A table recreated, emptied or restored under an engine's journal: what was remembered of it no longer holds."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def client_of(service: Service) -> bigquery.Client:
     return open_bigquery(service.settings.project)
 
 
-def table_made_anew(service: Service) -> None:
+def recreate_table(service: Service) -> None:
     client_of(service).delete_table(service.names.sql("flights").strip("`"))
     service.provision()
 
 
-def dataset_made_anew(service: Service) -> None:
+def recreate_dataset(service: Service) -> None:
     client_of(service).delete_dataset(f"{service.settings.project}.headrace", delete_contents=True)
     service.provision()
 
@@ -64,7 +64,7 @@ def flights(service: Service) -> list[int]:
     return sorted(row["flight"] for row in service.rows("flights", "flight"))
 
 
-@pytest.mark.parametrize("happens", [table_made_anew, dataset_made_anew, emptied, restored_to_an_earlier_state])
+@pytest.mark.parametrize("happens", [recreate_table, recreate_dataset, emptied, restored_to_an_earlier_state])
 def test_events_that_are_published_again_are_written_to_a_table_without_them(
     project: str, happens: Callable[[Service], None]
 ) -> None:
@@ -85,15 +85,15 @@ def test_events_that_are_published_again_are_written_to_a_table_without_them(
     assert "looked up in it from now on" in notice
     found = audited(service)
     assert found.duplicates == len(kept)
-    if happens is not dataset_made_anew:
+    if happens is not recreate_dataset:
         assert [each.partition(" (")[0] for each in found.differences] == [f"lost: {40 - len(kept)} in 1 window"]
 
 
-def test_a_table_made_anew_is_noticed_by_a_running_engine(project: str) -> None:
+def test_a_recreated_table_is_noticed_by_a_running_engine(project: str) -> None:
     service = a_service(project)
     service.publish("flight_departed", MESSAGES)
-    said: list[str] = []
-    steps = iter(("gone", "made anew", "noticed"))
+    messages: list[str] = []
+    steps = iter(("gone", "recreated", "noticed"))
     step = next(steps)
 
     def next_step(engine: Embedded) -> bool:
@@ -102,8 +102,8 @@ def test_a_table_made_anew_is_noticed_by_a_running_engine(project: str) -> None:
         if step == "gone" and engine.progress.acknowledged >= 40:
             client_of(service).delete_table(service.names.sql("flights").strip("`"))
             step = next(steps)
-        elif step == "made anew" and any("does not exist" in each for each in status.in_the_way.values()):
-            said.extend(status.in_the_way.values())
+        elif step == "recreated" and any("does not exist" in each for each in status.in_the_way.values()):
+            messages.extend(status.in_the_way.values())
             assert not engine.status.ready
             service.provision()
             step = next(steps)
@@ -116,7 +116,7 @@ def test_a_table_made_anew_is_noticed_by_a_running_engine(project: str) -> None:
 
     assert flights(service) == list(range(40))
     assert engine.status.subjects["flight_departed"].counts["duplicate"] == 0
-    assert any("provision" in each for each in said)
+    assert any("provision" in each for each in messages)
 
 
 def test_a_table_emptied_under_a_running_engine_is_noticed(project: str) -> None:
@@ -139,11 +139,11 @@ def test_a_table_emptied_under_a_running_engine_is_noticed(project: str) -> None
     assert flights(service) == list(range(40))
 
 
-@pytest.mark.parametrize("happens", [table_made_anew, emptied])
-def test_a_table_at_which_nobody_looked_for_long_is_looked_at_before_messages_are_decided_on(
+@pytest.mark.parametrize("happens", [recreate_table, emptied])
+def test_a_table_not_checked_for_long_is_checked_before_messages_are_decided_on(
     project: str, monkeypatch: pytest.MonkeyPatch, happens: Callable[[Service], None]
 ) -> None:
-    #  as with hundreds of subjects: 40 written|made anew, and nobody looks|40 again
+    #  as with hundreds of subjects: 40 written|recreated, and no look|40 again
     monkeypatch.setattr(embedded, "watch_on", lambda watches, stop, seconds: stop.wait())
     service = a_service(project)
     service.publish("flight_departed", MESSAGES)
@@ -170,26 +170,26 @@ def run_looking_often(service: Service, done: Callable[[Embedded], bool]) -> Emb
     return service.run_when(done, settings)
 
 
-def test_rows_that_are_gone_with_their_tallies_are_still_said_to_be_lost(project: str) -> None:
-    #  |40 written|whole dataset made anew|10 of them again|whole dataset made anew|nothing|
+def test_rows_that_are_gone_with_their_tallies_are_still_reported_lost(project: str) -> None:
+    #  |40 written|whole dataset recreated|10 of them again|whole dataset recreated|nothing|
     service = a_service(project)
     service.publish("flight_departed", MESSAGES)
     service.run_until(acknowledged=40)
 
-    dataset_made_anew(service)
+    recreate_dataset(service)
     service.publish("flight_departed", MESSAGES[:10])
     service.run_until(acknowledged=10)
     found = audited(service)
     assert (found.received, found.written, found.rows) == (10, 10, 10)
     assert found.differences == ["lost: 40 in 1 window (tallied as written, but without a row)"]
 
-    dataset_made_anew(service)
+    recreate_dataset(service)
     service.publish("flight_departed", MESSAGES[:1])
     service.run_until(acknowledged=1)
     assert [each.partition(" in")[0] for each in audited(service).differences] == ["lost: 10"]
 
 
-def test_tallies_made_anew_leave_rows_unexplained_and_lose_nothing_that_waits(project: str) -> None:
+def test_a_recreated_table_of_tallies_leaves_rows_unexplained_and_loses_nothing_that_waits(project: str) -> None:
     service = a_service(project)
     service.publish("flight_departed", MESSAGES[:30])
     service.run_until(acknowledged=30)
@@ -213,25 +213,25 @@ def test_a_journal_of_another_dataset_is_refused_and_nothing_in_it_lands_elsewhe
         other.engine().run()
 
 
-def test_a_backfill_begins_anew_for_a_table_made_anew(project: str, tmp_path: Path) -> None:
+def test_a_backfill_starts_again_for_a_recreated_table(project: str, tmp_path: Path) -> None:
     place = Place(project, tmp_path)
     file = tmp_path / "history.csv"
     as_csv(file, FLIGHT, flights_of_history(60))
     assert place.backfill(file).counts["written"] == 60
     assert place.backfill(file).counts["settled_before"] == 60
 
-    table_made_anew(place.service)
+    recreate_table(place.service)
     counts = place.backfill(file).counts
     assert (counts["settled_before"], counts["written"], counts["duplicates"]) == (0, 60, 0)
 
 
-def test_a_backfill_ends_when_its_table_is_made_anew_meanwhile(project: str, tmp_path: Path) -> None:
+def test_a_backfill_ends_when_its_table_is_recreated_meanwhile(project: str, tmp_path: Path) -> None:
     service = a_service(project)
     file = tmp_path / "history.csv"
     as_csv(file, FLIGHT, flights_of_history(3_000))
     key = a_key(tmp_path)
-    told = {"masking_key_file": key, "journal": tmp_path / "backfill", "round_messages": 10}
-    settings = service.settings.model_copy(update=told)
+    changes = {"masking_key_file": key, "journal": tmp_path / "backfill", "round_messages": 10}
+    settings = service.settings.model_copy(update=changes)
 
     def reading() -> Reading:
         return Reading.of(settings, "flight_departed", [str(file)], None)
@@ -239,12 +239,12 @@ def test_a_backfill_ends_when_its_table_is_made_anew_meanwhile(project: str, tmp
     engine, _ = build_backfill(settings, reading())
     done: list[int] = []
 
-    def make_anew(progress: Progress) -> None:
+    def recreate(progress: Progress) -> None:
         if progress.acknowledged >= 10 and not done:
             done.append(progress.acknowledged)
-            table_made_anew(service)
+            recreate_table(service)
 
-    engine.on_progress, engine.look_seconds = make_anew, 0.2
+    engine.on_progress, engine.look_seconds = recreate, 0.2
     with pytest.raises(TableReplacedError, match="run the command again: it begins at the first line"):
         engine.run()
     engine.journal.close()

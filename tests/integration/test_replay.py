@@ -55,7 +55,7 @@ def a_timely_letter(name: str, **changes: Any) -> Letter:
 
 
 class Office:
-    """A service with an archive, and who looks after it."""
+    """A service with an archive, and its operator."""
 
     def __init__(self, project: str, folder: Path, **settings: Any) -> None:
         self.key = write_key_file(folder / "archive.key", os.urandom(32))
@@ -265,7 +265,7 @@ def test_letters_of_many_ordering_keys_keep_theirs(office: Office) -> None:
     assert sorted(found) == ["k0"] * 3 + ["k1"] * 3 + ["k2"] * 3
 
 
-def test_what_can_never_be_sent_is_said_with_its_remedy(office: Office) -> None:
+def test_letters_that_can_never_be_sent_are_reported_with_their_causes(office: Office) -> None:
     many = {f"n{number}": "x" for number in range(98)}
     letters = [
         a_timely_letter("m1", attributes=many),

@@ -59,9 +59,9 @@ def test_a_contract_ahead_of_its_table_holds_until_the_table_has_its_columns_too
     seen: list[str] = []
 
     def provisioned_when_it_says_so(engine: Embedded) -> bool:
-        said = [each for each in engine.status.subjects["thing_happened"].in_the_way.values() if "gate" in each]
-        if said and not seen:
-            seen.extend(said)
+        messages = [each for each in engine.status.subjects["thing_happened"].in_the_way.values() if "gate" in each]
+        if messages and not seen:
+            seen.extend(messages)
             ahead.provision()
         return engine.progress.acknowledged >= 20
 

@@ -1,4 +1,4 @@
-"""One load, one transaction, on the BigQuery emulator: once whoever asks again, and nothing when somebody was there."""
+"""One load, one transaction, on the BigQuery emulator: written once, and not at all when another load was first."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_a_load_is_written_once_however_often_and_by_how_many_it_is_asked_for(pl
     assert list(place.client.list_tables(f"{place.table.project}.loads")) == []
 
 
-def test_what_somebody_else_has_written_meanwhile_undoes_all_of_it(place: Place) -> None:
+def test_a_load_is_undone_when_another_program_has_written_its_events_meanwhile(place: Place) -> None:
     place.staging.write(place.a_load("b"))
     with pytest.raises(
         BackfillError,
@@ -101,13 +101,13 @@ def test_counts_without_rows_are_written_too(place: Place) -> None:
     assert place.stored() == ([], 1)
 
 
-def test_what_is_missing_is_said_with_the_remedy(place: Place) -> None:
+def test_a_missing_dataset_is_reported_with_the_remedy(place: Place) -> None:
     place.client.delete_dataset(f"{place.table.project}.loads")
     with pytest.raises(BackfillError, match=r"\.flights: .* did not write the load .* `headrace provision` makes"):
         place.staging.write(place.a_load("a"))
 
 
-def test_an_id_is_found_on_its_day_whatever_the_moment_of_the_event_that_has_it(place: Place) -> None:
+def test_an_id_is_found_on_its_day_at_any_time_of_day(place: Place) -> None:
     place.staging.write(place.a_load("a"))
     stored = StoredRows(place.client, f"`{place.table}`")
     evening, next_day = NOON + timedelta(hours=9), NOON + timedelta(days=1)

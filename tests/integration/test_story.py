@@ -8,7 +8,7 @@ import pytest
 
 from headrace.runtime.google_clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB, open_bigquery
 from tests.support.paths import ROOT
-from tests.support.transcripts import COLUMNS, a_terminal, assert_as_said, environment, replay
+from tests.support.transcripts import COLUMNS, a_terminal, assert_as_printed, environment, replay
 
 pytestmark = [pytest.mark.emulators, pytest.mark.timeout(600)]
 PAGE = ROOT / "docs/dead-letters/story.md"
@@ -29,7 +29,7 @@ def test_the_story_of_5000_bookings_is_what_the_page_says(tmp_path: Path, monkey
     audits = 0
     with a_terminal(ROOT, environment(tmp_path)) as terminal:
         for step, done in replay(PAGE.read_text(), terminal):
-            assert_as_said(step, done)
+            assert_as_printed(step, done)
             assert [line for line in done.printed if len(line) > COLUMNS] == []
             audits += done.command == AUDITED
             if done.command == AUDITED and audits == 2:

@@ -72,10 +72,10 @@ def annotate(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Fill a column, change another, and fail on some rows."""
     if pc.any(pc.equal(batch.column("tail_number"), "BAD")).as_py():
         raise ValueError
-    return mended(batch)
+    return repaired(batch)
 
 
-def mended(batch: pa.RecordBatch) -> pa.RecordBatch:
+def repaired(batch: pa.RecordBatch) -> pa.RecordBatch:
     note = pc.binary_join_element_wise(batch.column("origin"), batch.column("destination"), "-")
     changes = {"note": note, "tail_number": pc.utf8_lower(batch.column("tail_number"))}
     columns = [changes.get(name, batch.column(name)) for name in batch.schema.names]
@@ -145,14 +145,14 @@ def counts(service: Service) -> SubjectAudit:
 
 
 def reconciled(service: Service, **wanted: Any) -> None:
-    """Counts are as said, and tallies and table agree, in contents too."""
+    """Counts are as given, and tallies and table agree, in contents too."""
     scope = Scope(now=now_micros(), window=timedelta(minutes=1), grace=timedelta(0), contents=True)
     (found,) = audit(service.registry, service.names, open_bigquery(service.settings.project), scope)
     assert found.differences == []
     assert {name: getattr(found, name) for name in wanted} == wanted
 
 
-def test_filter_columns_and_rollup_are_those_of_duckdb_and_letters_pass_once_the_function_is_mended(
+def test_filter_columns_and_rollup_match_duckdb_and_letters_pass_once_the_function_is_repaired(
     project: str, tmp_path: Path
 ) -> None:
     office = Office(project, tmp_path, registry=REGISTRY)
@@ -181,7 +181,7 @@ def test_filter_columns_and_rollup_are_those_of_duckdb_and_letters_pass_once_the
     )
 
     office.replay()
-    with installed(annotate=mended):
+    with installed(annotate=repaired):
         office.ingest(len(bad) + bad_again, registry=REGISTRY)
 
     assert table(service) == by_duckdb(flights, TABLE_BY_DUCKDB.format(more=""))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.paths import ROOT
-from tests.support.transcripts import COLUMNS, a_terminal, assert_as_said, environment, replay
+from tests.support.transcripts import COLUMNS, a_terminal, assert_as_printed, environment, replay
 
 pytestmark = [pytest.mark.emulators, pytest.mark.timeout(600)]
 PAGE = (ROOT / "docs/tutorial.md").read_text()
@@ -27,7 +27,7 @@ def test_the_tutorial_prints_what_the_page_says(tmp_path: Path) -> None:
         for step, done in replay(PAGE, terminal):
             step.printed = [TOKEN.sub("t1_", line) for line in step.printed]
             done.printed = [TOKEN.sub("t1_", line) for line in done.printed]
-            assert_as_said(step, done)
+            assert_as_printed(step, done)
             assert [line for line in done.printed if len(line) > COLUMNS] == []
 
 

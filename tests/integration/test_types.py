@@ -119,7 +119,7 @@ HIGH: dict[str, Any] = {
 
 
 def write_contract(folder: Path) -> Registry:
-    """A contract that nobody but this test knows, in a folder of its own."""
+    """A contract that only this test knows, in a folder of its own."""
     fields = [{"name": f"f_{name}", "type": type_} for name, type_ in TYPES.items()]
     contract = {
         "type": "record",

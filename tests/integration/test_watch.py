@@ -47,7 +47,7 @@ def running(service: Service) -> Iterator[Embedded]:
 
 
 def redeliver(service: Service) -> None:
-    """Have messages held for 10 s at most: for as long nothing is said to be complete."""
+    """Have messages held for 10 s at most: for as long nothing is reported complete."""
     for contract in (THINGS, OTHERS):
         request = {
             "subscription": Subscription(
@@ -62,7 +62,7 @@ def publish(service: Service, *cities: str) -> None:
     service.publish(SUBJECT, [a_message(THINGS, {"at": datetime.now(UTC), "city": city}, city) for city in cities])
 
 
-def said(engine: Embedded) -> str:
+def reported(engine: Embedded) -> str:
     return " | ".join(engine.status.subjects[SUBJECT].in_the_way.values())
 
 
@@ -75,15 +75,15 @@ def complete_until(service: Service, subject: str = SUBJECT) -> datetime | None:
     return next((row["complete_until"] for row in rows if row["subject"] == subject), None)
 
 
-def assert_completeness_stands_still(service: Service) -> None:
-    """While it is said again of the subject that nothing happens to; what was under way may be said once more."""
-    wait_until_completeness_is_said_again(service)
+def assert_completeness_does_not_advance(service: Service) -> None:
+    """While it is reported again for the idle subject; what was in flight may be reported once more."""
+    wait_until_completeness_is_stated_again(service)
     stood_at = complete_until(service)
-    wait_until_completeness_is_said_again(service)
+    wait_until_completeness_is_stated_again(service)
     assert complete_until(service) == stood_at
 
 
-def wait_until_completeness_is_said_again(service: Service) -> None:
+def wait_until_completeness_is_stated_again(service: Service) -> None:
     before = completeness_lines(service, OTHERS.ref.subject)
     wait_for(lambda: completeness_lines(service, OTHERS.ref.subject) >= before + 2)
 
@@ -99,7 +99,7 @@ def audited(service: Service) -> SubjectAudit:
 
 
 def test_a_topic_that_was_deleted_and_made_again_is_noticed_and_the_time_between_is_a_gap(service: Service) -> None:
-    #  a arrives, complete|topic deleted, made again|b confirmed, never arrives|not ready, complete_until stands still|
+    #  a arrives, complete|topic deleted, made again|b confirmed, never arrives|not ready, complete_until does not move|
     #  subscription made again|c arrives, complete again|the audit says what may be missing
     topic, subscription = service.names.topic(SUBJECT), service.names.subscription(SUBJECT)
     redeliver(service)
@@ -110,9 +110,9 @@ def test_a_topic_that_was_deleted_and_made_again_is_noticed_and_the_time_between
         publisher.delete_topic(topic=topic)
         publisher.create_topic(name=topic)
         publish(service, "b")
-        wait_for(lambda: "its topic was deleted" in said(engine))
+        wait_for(lambda: "its topic was deleted" in reported(engine))
         assert not engine.status.ready
-        assert_completeness_stands_still(service)
+        assert_completeness_does_not_advance(service)
 
         open_subscriber().delete_subscription(subscription=subscription)
         service.provision()
@@ -128,7 +128,7 @@ def test_a_topic_that_was_deleted_and_made_again_is_noticed_and_the_time_between
     assert gaps == {SUBJECT: 1, OTHERS.ref.subject: 0}
 
 
-def test_a_subscription_made_again_while_nobody_ran_is_a_gap(service: Service) -> None:
+def test_a_subscription_recreated_while_no_engine_runs_is_a_gap(service: Service) -> None:
     redeliver(service)
     publish(service, "a")
     with running(service) as engine:
@@ -153,15 +153,15 @@ def test_a_push_endpoint_and_a_setting_of_the_table_are_named_until_provisioned(
         table = open_bigquery(service.settings.project).get_table(f"{service.names.dataset}.things")
         table.require_partition_filter = True
         open_bigquery(service.settings.project).update_table(table, ["require_partition_filter"])
-        wait_for(lambda: "filter on the partition" in said(engine))
-        assert_completeness_stands_still(service)
+        wait_for(lambda: "filter on the partition" in reported(engine))
+        assert_completeness_does_not_advance(service)
 
         open_subscriber().modify_push_config(
             subscription=service.names.subscription(SUBJECT),
             push_config=PushConfig(push_endpoint="https://example.com/"),
         )
-        wait_for(lambda: "pushes messages" in said(engine))
-        assert "filter on the partition" in said(engine)
+        wait_for(lambda: "pushes messages" in reported(engine))
+        assert "filter on the partition" in reported(engine)
         assert not engine.status.ready
         service.provision()
         wait_for(lambda: engine.status.ready)
@@ -178,7 +178,7 @@ def test_an_engine_of_another_version_of_the_masking_key_is_not_ready_and_names_
     behind = Service(service.registry, service.settings.model_copy(update={"masking_key_version": "1"}))
     fields = {"at": datetime.now(UTC), "email": "ada@example.com"}
     with running(behind) as engine:
-        wait_for(lambda: "tokens begin with t2_, and this job makes t1_" in said(engine))
+        wait_for(lambda: "tokens begin with t2_, and this job makes t1_" in reported(engine))
         assert not engine.status.ready
         behind.provision()
         wait_for(lambda: engine.status.ready)
@@ -192,12 +192,12 @@ def test_an_engine_of_another_version_of_the_masking_key_is_not_ready_and_names_
     assert first[3:] == second[3:], "the key is the same"
 
 
-def test_dead_letters_wait_while_nobody_would_keep_them(service: Service) -> None:
+def test_dead_letters_wait_while_their_subscription_is_missing(service: Service) -> None:
     #  the subscription of dead letters is gone|a letter is made: it waits|provisioned again: it is kept
     with running(service) as engine:
         wait_for(lambda: engine.status.subjects[SUBJECT].resources_right)
         open_subscriber().delete_subscription(subscription=service.names.dead_letter_subscription)
-        wait_for(lambda: "headrace-dead-letters: the subscription does not exist" in said(engine))
+        wait_for(lambda: "headrace-dead-letters: the subscription does not exist" in reported(engine))
         service.publish(SUBJECT, [(b"x", {})])
         wait_for(lambda: "write" in engine.status.subjects[SUBJECT].in_the_way)
         assert engine.status.subjects[SUBJECT].dead_letters.total() == 0

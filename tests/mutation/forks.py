@@ -70,14 +70,14 @@ class _Fork:
     since: float = 0.0
 
     def hangs(self, now: float) -> bool:
-        """Whether the test under way takes much longer than it does without a mutant."""
+        """Whether the current test takes much longer than it does without a mutant."""
         if self.progress.begun != self.at or not self.since:
             self.at, self.since = self.progress.begun, now
         return now - self.since > _GRACE_SECONDS + 5 * self.usual[max(self.at - 1, 0)]
 
 
 class Forks:
-    """Runs *mutants*, *workers* at a time; *results* is filled as they end, and *say* hears of each."""
+    """Runs *mutants*, *workers* at a time; *results* is filled as they end, and *say* is called with each."""
 
     def __init__(
         self, mutants: Sequence[Mutant], selection: Chosen, root: Path, workers: int, tests_seconds: float
@@ -108,7 +108,7 @@ class Forks:
         if not chosen:
             self._note(Result(mutant, UNCOVERED, 0, 0.0))
             return
-        usual = [self._selection.seconds.get(test, 1.0) for test in chosen]  # a second where nobody measured it
+        usual = [self._selection.seconds.get(test, 1.0) for test in chosen]  # a second where it was not measured
         progress = Progress()
         pid = os.fork()
         if pid == 0:
@@ -145,9 +145,9 @@ class Forks:
 
     def _note(self, result: Result) -> None:
         self.results.append(result)
-        line = {"outcome": result.outcome, "tests": result.tests, "s": round(result.seconds, 1)}
-        said = f"{len(self.results)}/{len(self._mutants)} {json.dumps(line)} {result.mutant.name}"
-        print(said, file=sys.__stdout__, flush=True)
+        line = {"progress": result.outcome, "tests": result.tests, "s": round(result.seconds, 1)}
+        progress = f"{len(self.results)}/{len(self._mutants)} {json.dumps(line)} {result.mutant.name}"
+        print(progress, file=sys.__stdout__, flush=True)
 
 
 def _run(mutant: Mutant, items: Sequence[pytest.Item], root: Path, progress: Progress) -> None:
@@ -169,6 +169,6 @@ def _run(mutant: Mutant, items: Sequence[pytest.Item], root: Path, progress: Pro
             if any(report.failed for report in runtestprotocol(item, log=False, nextitem=following)):
                 code = 1
                 break
-    except BaseException:  # whatever a mutant raises outside a test has been noticed
+    except BaseException:  # any error that a mutant raises outside a test has been noticed
         code = 1
     os._exit(code)

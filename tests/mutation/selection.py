@@ -55,7 +55,7 @@ class Selection:
 
 
 def measure(root: Path, folder: Path) -> Selection:
-    """Run all unit tests once. RuntimeError when one fails: a mutant could not be told from it."""
+    """Run all unit tests once. RuntimeError when one fails: a mutant could not be distinguished from it."""
     data = folder / "coverage"
     if not data.exists():
         command = [sys.executable, "-m", "pytest", "-q", "-m", UNIT, "-n", "2", "--dist", "worksteal"]

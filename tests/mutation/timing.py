@@ -17,5 +17,5 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    if not hasattr(session.config, "workerinput"):  # a worker of xdist: the process that started it hears of every test
+    if not hasattr(session.config, "workerinput"):  # a worker of xdist: the process that started it gets every test
         Path(os.environ["MUTATION_DURATIONS"]).write_text(json.dumps(_SECONDS))

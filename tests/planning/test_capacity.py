@@ -141,7 +141,7 @@ def test_workers_have_room_for_the_ids_even_when_they_are_idle() -> None:
     assert found(replace(plan, workers=fewest_workers(plan, 1.0)))["ids in memory"].of_it <= 1
 
 
-def test_shards_are_the_fewest_of_which_none_is_too_hot() -> None:
+def test_the_plan_has_the_fewest_shards_without_a_hot_one() -> None:
     plan = make_plan(Load(100_000, 482, 617, 1), "booking_created", "n2-standard-4", None, None, True, None, None)
     assert plan.shards == 64  # 61.7 MB/s of rows, and a stream takes 1 MB/s at least
     hot = found(replace(plan, shards=32))["hot shard, rows"]
@@ -177,7 +177,7 @@ def test_every_limit_has_a_source_and_a_day_and_says_why_when_it_is_not_checked(
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "says"),
+    ("before", "after", "expected"),
     [
         (
             "[dataflow_workers]",
@@ -199,11 +199,11 @@ def test_every_limit_has_a_source_and_a_day_and_says_why_when_it_is_not_checked(
         ("value = 4_000", "value 4_000", "not TOML"),
     ],
 )
-def test_a_wrong_file_of_limits_says_what_is_wrong(before: str, after: str, says: str, tmp_path: Path) -> None:
+def test_a_wrong_file_of_limits_says_what_is_wrong(before: str, after: str, expected: str, tmp_path: Path) -> None:
     text = resources.files("headrace.planning.capacity").joinpath("limits.toml").read_text()
     assert before in text
     (tmp_path / "limits.toml").write_text(text.replace(before, after, 1))
-    with pytest.raises(CapacityError, match=says):
+    with pytest.raises(CapacityError, match=expected):
         load_limits(tmp_path / "limits.toml")
 
 
@@ -268,10 +268,10 @@ def test_the_table_fits_a_terminal_and_marks_what_is_not_checked(
 
 def test_json_has_what_the_table_has_and_the_reasons(capsys: pytest.CaptureFixture[str]) -> None:
     show_estimate(PLAN, "json")
-    said = json.loads(capsys.readouterr().out)
-    assert [need["what"] for need in said["needs"]] == [need.what for need in needs(PLAN)]
-    assert said["first"] == first(needs(PLAN)).what
-    assert said["settings"]["shards"] == 10
-    assert all(need["because"] for need in said["needs"])
+    output = json.loads(capsys.readouterr().out)
+    assert [need["what"] for need in output["needs"]] == [need.what for need in needs(PLAN)]
+    assert output["first"] == first(needs(PLAN)).what
+    assert output["settings"]["shards"] == 10
+    assert all(need["because"] for need in output["needs"])
     show_limits(None, "json")
     assert {limit["name"] for limit in json.loads(capsys.readouterr().out)["limits"]} == set(NAMES)

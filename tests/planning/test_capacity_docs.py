@@ -15,7 +15,7 @@ QUICK = [command for command in BLOCKS if "estimate" in command or "--rate 10000
 
 
 def found_in(text: str, pattern: str) -> str:
-    """What the group of *pattern* stands for."""
+    """What the group of *pattern* captures."""
     found = re.search(pattern, text)
     assert found is not None, text
     return found[1]
@@ -48,13 +48,13 @@ def test_every_plot_is_drawn_by_a_command_of_the_page() -> None:
 
 
 def test_what_the_page_says_of_turning_points_is_what_is_printed() -> None:
-    said = [
+    sentences = [
         found_in(text, r"after ([\d.,]+) minutes without it")
         for each, text in BLOCKS.items()
         if "--shards" not in each and "estimate" in each
     ]
     commits = [found_in(text, r"at once after ([\d.,]+)") for text in BLOCKS.values() if "at once after" in text]
-    ten, hundred, million = said
+    ten, hundred, million = sentences
     words = " ".join(TEXT.split())
     assert f"{ten} at 10,000 events a second, {hundred} at 100,000, {million} at a million" in words
     assert f"here {commits[0]}." in words

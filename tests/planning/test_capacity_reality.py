@@ -31,5 +31,5 @@ def test_half_way_the_simulated_backlog_is_what_was_measured() -> None:
     assert there == pytest.approx(statistics.median(seen), rel=0.35)
 
 
-def test_the_page_says_what_is_reckoned_from_the_report() -> None:
+def test_the_page_has_the_line_computed_from_the_report() -> None:
     assert reality.line(PAIRS) in " ".join(PAGE.read_text().split())

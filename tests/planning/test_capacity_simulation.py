@@ -1,4 +1,4 @@
-"""The simulation of shards and workers: against queueing theory, and what must hold whatever happens."""
+"""The simulation of shards and workers: against queueing theory, and what must hold in every scenario."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_the_same_seed_gives_the_same_run_and_another_one_another() -> None:
     assert simulate(SCENARIO, 1).samples != simulate(SCENARIO, 2).samples
 
 
-def test_latencies_are_weighed_by_events_and_begin_anew_with_each_look() -> None:
+def test_latencies_are_weighted_by_events_and_start_again_with_each_look() -> None:
     written = Written()
     for latency, events in ((9.0, 4), (1.0, 50), (2.0, 41), (3.0, 5)):
         written.note(latency, events)
@@ -100,7 +100,7 @@ SCENARIOS = st.builds(
 
 @settings(max_examples=40)
 @given(SCENARIOS, st.integers(0, 5))
-def test_no_event_is_lost_or_doubled_whatever_happens(scenario: Scenario, seed: int) -> None:
+def test_no_event_is_lost_or_doubled_in_any_scenario(scenario: Scenario, seed: int) -> None:
     outcome = simulate(scenario, seed)
     for sample in outcome.samples:
         assert 0 <= sample.written <= sample.decided <= sample.arrived
@@ -235,8 +235,8 @@ def test_the_command_prints_a_table_that_fits_and_draws_when_asked(
     assert (tmp_path / "plot.svg").read_text().count("<svg") == 1
     drawn = (tmp_path / "plot.svg").read_bytes()
     show_simulation(a_plan(2000, 2), 8, 1, 0, 1, tmp_path / "plot.svg", "json")
-    said = json.loads(capsys.readouterr().out)
-    assert said["samples"][-1]["written"] == said["samples"][-1]["arrived"]
+    output = json.loads(capsys.readouterr().out)
+    assert output["samples"][-1]["written"] == output["samples"][-1]["arrived"]
     assert (tmp_path / "plot.svg").read_bytes() == drawn
 
 

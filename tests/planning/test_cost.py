@@ -81,7 +81,7 @@ def test_every_price_has_a_source_and_the_file_a_date() -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "says"),
+    ("before", "after", "expected"),
     [
         ("[dataflow_disk]", "[dataflow_disc]", "line [0-9]+: dataflow_disc: no such key; did you mean dataflow_disk"),
         ("usd = 40.0\n", "", "pubsub_throughput.usd: missing; write usd = the price"),
@@ -95,11 +95,11 @@ def test_every_price_has_a_source_and_the_file_a_date() -> None:
         ("as_of", "as of", "not TOML"),
     ],
 )
-def test_a_wrong_file_of_prices_says_what_is_wrong(before: str, after: str, says: str, tmp_path: Path) -> None:
+def test_a_wrong_file_of_prices_says_what_is_wrong(before: str, after: str, expected: str, tmp_path: Path) -> None:
     text = resources.files("headrace.planning.cost").joinpath("prices.toml").read_text()
     assert before in text
     (tmp_path / "prices.toml").write_text(text.replace(before, after, 1))
-    with pytest.raises(PricesError, match=says):
+    with pytest.raises(PricesError, match=expected):
         load_prices(tmp_path / "prices.toml")
 
 
@@ -112,8 +112,8 @@ def test_the_table_fits_a_terminal_and_json_adds_up(
     shown = capsys.readouterr()
     assert [line for line in (shown.out + shown.err).splitlines() if len(line.rstrip()) > 80] == []
     show_estimate(load, None, "json")
-    said = json.loads(capsys.readouterr().out)
-    assert said["usd_a_month"] == pytest.approx(sum(item["usd"] for item in said["items"]))
+    output = json.loads(capsys.readouterr().out)
+    assert output["usd_a_month"] == pytest.approx(sum(item["usd"] for item in output["items"]))
 
 
 def test_subjects_are_added_up_by_their_events() -> None:
@@ -168,7 +168,7 @@ def test_each_engine_has_its_own_items() -> None:
     assert not [each for each in items(LOAD) if each.startswith("Engine's")]
 
 
-def test_what_is_reckoned_is_how_often_the_engine_asks() -> None:
+def test_the_estimate_uses_the_intervals_of_the_engine() -> None:
     lease = Settings(project="some-project").lease_seconds
     assert (upkeep.ROW_SECONDS, upkeep.LOOK_SECONDS) == (table_watch.WITNESS_SECONDS, table_watch.LOOK_SECONDS)
     assert upkeep.LOOK_SECONDS == table_identities.CACHE_SECONDS
@@ -177,7 +177,7 @@ def test_what_is_reckoned_is_how_often_the_engine_asks() -> None:
     assert claim_keeper.KEPT.total_seconds() / 2 == upkeep.CLAIM_SECONDS
 
 
-def test_an_engine_that_is_none_is_refused(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_engine_is_refused(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     asked = ["headrace", "cost", "estimate", "--rate", "1", "--event-bytes", "1", "--engine", "spark"]
     monkeypatch.setattr(sys, "argv", asked)
     with pytest.raises(SystemExit) as ended:

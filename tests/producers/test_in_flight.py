@@ -1,4 +1,4 @@
-"""What is under way when a process ends, or forks: waited for once, at most a minute, and told when it is lost."""
+"""Events in flight when a process ends, or forks: waited for once, at most a minute, and reported when lost."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def under_way(count: int = 1) -> tuple[InFlight, list[Future[str]]]:
-    """So many events that nobody has confirmed yet."""
+    """So many events that are not confirmed yet."""
     own, futures = InFlight(), [Future[str]() for _ in range(count)]
     for future in futures:
         own.add(future)
@@ -77,7 +77,7 @@ def test_an_exit_waits_for_the_rest_though_one_is_confirmed(caplog: pytest.LogCa
     assert caplog.messages == [STUCK]
 
 
-def test_an_exit_tells_a_failure_that_no_flush_has_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_exit_reports_a_failure_that_no_flush_has_reported(caplog: pytest.LogCaptureFixture) -> None:
     own = failed(RuntimeError("no broker"))
     wait_at_exit()
     assert caplog.messages == [
@@ -122,7 +122,7 @@ def test_an_event_is_kept_until_it_is_confirmed() -> None:
     assert kept() is None
 
 
-def test_a_failure_is_kept_until_it_is_told() -> None:
+def test_a_failure_is_kept_until_it_is_reported() -> None:
     own = failed(RuntimeError("no broker"))
     kept = weakref.ref(own)
     assert kept() is not None
@@ -141,7 +141,7 @@ def test_what_is_confirmed_is_not_held_any_longer() -> None:
     own.wait(0)
 
 
-def test_a_child_has_nothing_under_way_and_nothing_that_failed(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_child_has_no_events_in_flight_and_no_failures(caplog: pytest.LogCaptureFixture) -> None:
     own, (failing, _) = under_way(2)
     failing.set_exception(RuntimeError("no broker"))
     in_flight._leave_to_the_parent()

@@ -127,7 +127,7 @@ def test_fields_with_a_default_may_be_left_out() -> None:
     assert fake.events("flight_departed", PACKAGE) == [a_flight(tail_number=None)]
 
 
-def test_who_publishes_the_same_flight_derives_the_same_id() -> None:
+def test_publishing_the_same_flight_again_derives_the_same_id() -> None:
     first = published(a_flight())
     second = published(a_flight(tail_number=None, distance_miles=1))
     assert UUID(first["ce-id"]).version == 5
@@ -191,7 +191,7 @@ def test_an_event_larger_than_the_job_reads_is_refused() -> None:
     assert fake.messages == []
 
 
-def test_a_value_the_encoder_refuses_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_value_that_the_encoder_refuses_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(out: io.BytesIO, schema: Any, fields: dict[str, Any]) -> None:
         raise ValueError(f"{fields!r} do not match")
 
@@ -227,7 +227,7 @@ def test_the_ordering_key_travels_with_the_message() -> None:
     assert (fake.messages[0].ordering_key, fake.messages[0].attributes["ce-partitionkey"]) == ("EWR", "EWR")
 
 
-def test_a_failure_is_in_the_future_and_flush_tells_it_once() -> None:
+def test_a_failure_is_in_the_future_and_flush_reports_it_once() -> None:
     fake = FakePublisher()
     producer = a_producer(fake)
     fake.failure = RuntimeError("no broker")
@@ -238,7 +238,7 @@ def test_a_failure_is_in_the_future_and_flush_tells_it_once() -> None:
     producer.flush()
 
 
-def test_the_fake_fails_every_event_until_it_is_told_not_to() -> None:
+def test_the_fake_fails_every_event_until_its_failure_is_cleared() -> None:
     fake, failure = FakePublisher(), RuntimeError("no broker")
     fake.failure = failure
     futures = [fake.publish("flight_departed", b"lost", {}, "") for _ in range(2)]
@@ -263,7 +263,7 @@ def test_a_producer_goes_on_after_a_failure() -> None:
     assert [message.attributes["ce-id"] for message in fake.messages] == ["same"]
 
 
-def test_leaving_the_block_tells_what_failed() -> None:
+def test_leaving_the_block_reports_failures() -> None:
     fake = FakePublisher()
     fake.failure = RuntimeError("no broker")
     with pytest.raises(PublishError, match="1 event was not published"), a_producer(fake) as producer:
@@ -287,7 +287,7 @@ def test_a_closed_producer_says_so_and_closes_twice() -> None:
         producer.publish("flight_departed", a_flight())
 
 
-def test_flush_says_how_many_events_are_still_under_way() -> None:
+def test_flush_reports_how_many_events_are_still_in_flight() -> None:
     held = HeldPublisher()
     producer = a_producer(held)
     for _ in range(3):
@@ -333,7 +333,7 @@ def test_two_producers_of_one_publisher_each_tell_their_own_failures() -> None:
         one.flush()
 
 
-def test_a_producer_nobody_holds_is_collected_even_with_events_under_way() -> None:
+def test_an_unreferenced_producer_is_collected_even_with_events_in_flight() -> None:
     held = HeldPublisher()
     producer = a_producer(held)
     producer.publish("flight_departed", a_flight())

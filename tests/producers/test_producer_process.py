@@ -14,7 +14,7 @@ from headrace.producers.testing import FakePublisher
 from tests.support.builders import PACKAGE, a_flight
 
 class Late(FakePublisher):
-    '''Confirms from another thread, once the main one is at its end; tells what it confirmed.'''
+    '''Confirms from another thread, once the main one is at its end; prints what it confirmed.'''
     def publish(self, *message):
         super().publish(*message)
         future = concurrent.futures.Future()
@@ -63,7 +63,7 @@ def test_making_a_publisher_of_pub_sub_imports_the_client_before_the_first_event
     assert done.stdout.strip() == "['google.protobuf', 'google.api_core', 'grpc']"
 
 
-def test_an_exit_waits_for_what_is_under_way() -> None:
+def test_an_exit_waits_for_events_in_flight() -> None:
     done = in_a_process("""
 producer = a_producer(Late())
 producer.publish("flight_departed", a_flight())
@@ -111,7 +111,7 @@ sys.exit("out of order")
     assert (done.stdout, done.stderr) == ("confirmed\n", "out of order\n")
 
 
-def test_an_exit_does_not_wait_for_ever_and_tells_how_many_were_lost() -> None:
+def test_an_exit_does_not_wait_forever_and_reports_how_many_were_lost() -> None:
     done = in_a_process("""
 in_flight.EXIT_FLUSH_SECONDS = 0.1
 stuck, failing = a_producer(Stuck()), FakePublisher()

@@ -1,4 +1,4 @@
-"""What callers' own objects become in the SDK: what they denote, read once, or a refusal that does not tell them."""
+"""What callers' own objects become in the SDK: what they denote, read once, or a refusal that does not show them."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def published(contract: Contract, fields: Any, **more: Any) -> tuple[Envelope, d
 
 
 def refused(contract: Contract, fields: Any) -> InvalidEventError:
-    """How an application's event is refused: neither the error nor anything that it leads to tells a value."""
+    """How an application's event is refused: neither the error nor anything that it leads to shows a value."""
     fake = FakePublisher()
     with (
         EventProducer(fake, source="/s", registry=Registry({contract.ref: contract})) as producer,
@@ -350,7 +350,7 @@ class Endless(Mapping[str, int]):
 
 
 class Unwritable:
-    """A key whose text tells what nobody may know, and which takes itself for a name of the contract."""
+    """A key whose text is a secret, and which takes itself for a name of the contract."""
 
     def __str__(self) -> str:
         return MARKER
@@ -373,7 +373,7 @@ class Meta(type):
 
 
 def renamed() -> object:
-    """An object whose type does not tell its name; no module may have such a class, for pytest asks for names."""
+    """An object whose type hides its name; no module may have such a class, for pytest asks for names."""
 
     class Renamed(metaclass=Meta):
         pass

@@ -80,7 +80,7 @@ def test_a_message_arrives_as_it_was_given_and_its_future_says_its_id(pubsub: Pu
     ]
 
 
-def test_a_topic_that_is_missing_is_told_by_the_future(pubsub: PubSub) -> None:
+def test_the_future_reports_a_missing_topic(pubsub: PubSub) -> None:
     with opened() as one:
         assert type(one.publish_message("nobodys", b"", {}).exception(SECONDS)) is NotFound
     assert pubsub.requests == []
@@ -158,7 +158,7 @@ def test_an_attribute_may_have_any_name(pubsub: PubSub, name: str) -> None:
     assert (message.data, dict(message.attributes), message.ordering_key) == (b"data", attributes, "EWR")
 
 
-def test_a_failure_is_in_the_future_whatever_its_attributes_are_called(pubsub: PubSub) -> None:
+def test_a_failure_is_in_the_future_regardless_of_attribute_names(pubsub: PubSub) -> None:
     with opened() as one:
         assert type(one.publish_message("nobodys", b"", {"topic": "t"}).exception(0)) is NotFound
     assert pubsub.requests == []
@@ -188,7 +188,7 @@ class Confirmed:
 
 
 class Held(Confirmed):
-    """Confirms nothing, and says so to whoever would wait for it."""
+    """Confirms nothing; a wait for it times out at once."""
 
     class Waiting(Future[str]):
         def exception(self, timeout: float | None = None) -> BaseException | None:

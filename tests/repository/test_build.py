@@ -17,7 +17,7 @@ HATCHLING = Path(sys.executable).parent / "hatchling"
 
 
 def build(into: Path, distribution: str = "schemas", **environment: str) -> tuple[set[str], str]:
-    """The files of a wheel built into *into*, and what the build said; *distribution* is its folder."""
+    """The files of a wheel built into *into*, and the output of the build; *distribution* is its folder."""
     command = [str(HATCHLING), "build", "--target", "wheel", "--directory", str(into)]
     variables = {**os.environ, **environment}
     done = subprocess.run(command, cwd=ROOT / distribution, env=variables, capture_output=True, text=True)
@@ -31,27 +31,27 @@ def build(into: Path, distribution: str = "schemas", **environment: str) -> tupl
 def test_without_a_compiler_a_wheel_of_pure_python_is_built_and_one_notice_says_so(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    files, said = build(tmp_path, **environment)
+    files, output = build(tmp_path, **environment)
 
     assert "headrace_schemas-0.1.0-py3-none-any.whl" in files
     assert [name for name in files if name.endswith((".so", ".c", ".h"))] == []
-    assert said.count("headrace._columns is not compiled") == 1
-    assert "Install a C compiler" in said
+    assert output.count("headrace._columns is not compiled") == 1
+    assert "Install a C compiler" in output
 
 
 def test_with_a_compiler_one_wheel_serves_every_python_from_3_11_on(tmp_path: Path) -> None:
-    files, said = build(tmp_path)
-    if "is not compiled" in said:
+    files, output = build(tmp_path)
+    if "is not compiled" in output:
         pytest.skip("no C compiler here")
 
     assert [name for name in files if re.fullmatch(r"headrace_schemas-0.1.0-cp311-abi3-\w+\.whl", name)]
     assert [name for name in files if re.fullmatch(r"headrace/_columns\.\S+", name)]
-    assert "warning" not in said
+    assert "warning" not in output
 
 
 def test_a_wheel_that_is_compiled_for_another_platform_has_its_tag(tmp_path: Path) -> None:
-    files, said = build(tmp_path, HEADRACE_WHEEL_PLATFORM="musllinux_1_2_aarch64")
-    if "is not compiled" in said:
+    files, output = build(tmp_path, HEADRACE_WHEEL_PLATFORM="musllinux_1_2_aarch64")
+    if "is not compiled" in output:
         pytest.skip("no C compiler here")
 
     assert "headrace_schemas-0.1.0-cp311-abi3-musllinux_1_2_aarch64.whl" in files

@@ -28,7 +28,7 @@ def test_long_constructors_take_keywords() -> None:
     assert found == set(), "put `*, ` before the parameters that have no order of their own"
 
 
-def test_the_check_tells_them_apart() -> None:
+def test_the_check_finds_long_positional_constructors_only() -> None:
     long, keywords = "self, a, b, c, d, e, f", "self, a, *, b, c, d, e, f"
     source = "".join(f"class {name}:\n def __init__({given}): ...\n" for name, given in (("A", long), ("B", keywords)))
     assert list(too_long(source)) == ["A"]

@@ -45,7 +45,7 @@ def run(commands: list[Step], folder: Path) -> list[Step]:
 
 
 def printed_by(command: str, world: pytest.MonkeyPatch) -> str:
-    """Our own commands run here: each would import Beam anew."""
+    """Our own commands run here: each would import Beam again."""
     arguments, _, file = command.partition(" > ")
     if not command.startswith("headrace "):
         return subprocess.run(["/bin/sh", "-c", command], stdout=subprocess.PIPE, text=True, check=True).stdout

@@ -1,4 +1,4 @@
-"""What the documentation tells people to type exists, and what it links to is there."""
+"""What the documentation shows to type exists, and what it links to is there."""
 
 from __future__ import annotations
 

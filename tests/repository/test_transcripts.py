@@ -34,14 +34,14 @@ def test_commands_and_what_they_print_are_found_in_order() -> None:
     ]
 
 
-def test_a_page_written_anew_keeps_everything_but_what_was_printed() -> None:
+def test_a_rewritten_page_keeps_everything_except_the_printed_output() -> None:
     new = [Step("headrace dead-letters list", ["nothing"]), Step("true"), Step("echo done", ["done"])]
     assert rewritten(PAGE, new) == PAGE.replace("id          age\n4dfabea50b  12s\n", "nothing\n")
     assert rewritten(PAGE, steps(PAGE)) == PAGE
 
 
 @pytest.mark.parametrize(
-    ("said", "printed"),
+    ("expected", "printed"),
     [
         ("4dfabea50b  12s", "0005f48756   3m"),
         ("refused 2026-11-25T02:11:48.5Z, 12s ago", "refused 2027-01-01T00:00:00Z, 3m ago"),
@@ -51,8 +51,8 @@ def test_a_page_written_anew_keeps_everything_but_what_was_printed() -> None:
         ("booking_created  5,000  unknown", "booking_created  5,000  2026-11-25 02:11:00Z"),
     ],
 )
-def test_what_differs_each_time_is_the_same(said: str, printed: str) -> None:
-    assert same([said], [printed])
+def test_what_differs_each_time_is_the_same(expected: str, printed: str) -> None:
+    assert same([expected], [printed])
 
 
 UNKNOWN = """\
@@ -78,7 +78,7 @@ def test_a_table_is_the_same_whether_a_time_is_known_yet_or_not() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "printed"),
+    ("expected", "printed"),
     [
         (["460 letters"], ["459 letters"]),
         (["reconciled"], ["NOT reconciled"]),
@@ -88,5 +88,5 @@ def test_a_table_is_the_same_whether_a_time_is_known_yet_or_not() -> None:
         (["total: a decimal of too many bytes"], ["fare: a decimal of too many bytes"]),
     ],
 )
-def test_what_matters_is_not(said: list[str], printed: list[str]) -> None:
-    assert not same(said, printed)
+def test_a_relevant_difference_is_not_the_same(expected: list[str], printed: list[str]) -> None:
+    assert not same(expected, printed)

@@ -1,4 +1,4 @@
-"""A missing distribution or extra is named, with the command that installs it, whatever is run."""
+"""A missing distribution or extra is named, with the command that installs it, in every program."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ ONLY: Final = {
 
 
 @pytest.mark.parametrize("missing", [*MODULES, *DISTRIBUTIONS])
-def test_whatever_is_imported_without_it_the_sentence_says_what_to_install(missing: str) -> None:
+def test_every_import_that_lacks_a_package_names_what_to_install(missing: str) -> None:
     done = without(MODULES.get(missing) or DISTRIBUTIONS[missing], IMPORT_ALL)
     assert done.returncode == 0, done.stderr
     shown = json.loads(done.stdout)

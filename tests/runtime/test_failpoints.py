@@ -1,4 +1,4 @@
-"""Failpoints: named, listed, and deadly only where they are told to be."""
+"""Failpoints: named, listed, and deadly only where the plan says so."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def test_a_process_dies_at_the_nth_time() -> None:
     assert (done.returncode, done.stdout) == (-9, "1\n")
 
 
-def test_nobody_dies_when_none_is_set() -> None:
+def test_no_process_dies_without_a_failpoint() -> None:
     done = run(None)
     assert (done.returncode, done.stdout) == (0, "1\n2\n3\n")
 
 
 @pytest.mark.parametrize("plan", ["", "pulled", "pulled:0", "pulled:x", "nowhere:1", ":1"])
-def test_a_plan_that_is_none_names_what_there_is(plan: str) -> None:
+def test_an_invalid_plan_is_refused_with_the_names_of_the_failpoints(plan: str) -> None:
     with pytest.raises(FailpointError, match="committed"):
         crashing_at(plan)
 

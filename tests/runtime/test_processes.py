@@ -1,4 +1,4 @@
-"""A program ends when its work is done, with its exit code, whatever hinders Python from being taken apart."""
+"""A program ends when its work is done, with its exit code, even if something hinders Python's shutdown."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ def sleeper(monkeypatch: pytest.MonkeyPatch) -> Sleeper:
     return a_sleeper(monkeypatch)
 
 
-def test_pauses_double_up_to_the_longest_and_begin_anew_after_a_reset() -> None:
+def test_pauses_double_up_to_the_longest_and_start_again_after_a_reset() -> None:
     backoff, longest = Backoff(), FIRST_SECONDS
     for pause in [next(backoff) for _ in range(12)]:
         assert longest / 2 <= pause <= longest

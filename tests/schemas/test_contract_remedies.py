@@ -117,7 +117,7 @@ BUCKET = ("f", "int", pii("generalise", to="bucket", size=2))
 
 
 def as_field(given: Any) -> Any:
-    """A record of its own stands for its fields; None for the bucket that is right."""
+    """A record of its own replaces its fields; None for the bucket that is right."""
     if isinstance(given, dict) and "fields" in given:
         return ("f", given)
     return given or BUCKET

@@ -1,4 +1,4 @@
-"""What a contract may say of transformations: every refusal tells where, why and the remedy."""
+"""What a contract may say of transformations: every refusal names the place, the reason and the remedy."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_contract_without_transformations_asks_nothing_of_the_job() -> None:
     assert contract.written.fields == contract.record.fields
 
 
-def test_derived_columns_stand_behind_the_payload_and_may_be_null() -> None:
+def test_derived_columns_follow_the_payload_and_may_be_null() -> None:
     contract = a_contract(("size", "int"), derived=[derived(), derived(name="cost", type=["null", a_decimal(9, 2)])])
 
     assert [(field.name, field.type) for field in contract.written.fields[-2:]] == [
@@ -73,11 +73,11 @@ def test_rollups_are_no_work_of_the_job() -> None:
     ],
 )
 def test_what_is_misspelt_or_mistyped_is_refused(annotations: dict[str, Any], where: str, why: str) -> None:
-    said = refusal(**annotations)
+    message = refusal(**annotations)
 
-    assert said.startswith(f"thing_happened.v1.headrace.{where}".rstrip(".") + ": ")
-    assert why in said
-    assert "; " in said
+    assert message.startswith(f"thing_happened.v1.headrace.{where}".rstrip(".") + ": ")
+    assert why in message
+    assert "; " in message
 
 
 def test_a_rollup_takes_no_table_of_another_subject() -> None:

@@ -35,7 +35,7 @@ def test_a_valid_event_is_accepted_encoded_and_read_as_fastavro_reads_it(data: s
         event = data.draw(events(contract.record))
         validate(contract.record, event)
         payload = encode(contract, event)
-        # repr tells NaN from a number, -0.0 from 0.0, True from 1 and 1.0 from 1.00
+        # repr distinguishes NaN from a number, -0.0 from 0.0, True from 1 and 1.0 from 1.00
         assert repr(decode(payload)) == repr(read_by_fastavro(contract, payload))
 
 

@@ -1,4 +1,4 @@
-"""The bytes of an event, and of one field alone: whoever writes them, they are the same."""
+"""The bytes of an event, and of one field alone: the same from every writer."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_the_kinds_that_most_columns_are_of_do_without_the_slow_library(
     assert by_field(contract, event) == expected
 
 
-def test_a_field_is_encoded_alone_whatever_its_neighbours_are_called() -> None:
+def test_a_field_is_encoded_regardless_of_the_names_of_its_neighbours() -> None:
     contract = a_contract(("b", "double"), ("a", "double"), ("c", "double"))
     event = {"a": 1.5, "b": 2.5, "c": 3.5, "at": MOMENT}
     assert by_field(contract, event) == encode_by_the_library(contract, event)

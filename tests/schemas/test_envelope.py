@@ -166,7 +166,7 @@ def test_an_event_time_in_another_form_is_refused(text: str) -> None:
         Envelope.from_attributes(an_envelope().to_attributes() | {"ce-time": text})
 
 
-def test_a_time_is_written_in_utc_whatever_its_zone() -> None:
+def test_a_time_of_any_zone_is_written_in_utc() -> None:
     there = timezone(timedelta(hours=5, minutes=30))
 
     assert to_rfc3339(datetime(2026, 1, 1, 2, 0, 0, 10, there)) == "2025-12-31T20:30:00.000010Z"

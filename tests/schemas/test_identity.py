@@ -1,4 +1,4 @@
-"""Derived ids: the same event has the same id, whoever derives it."""
+"""Derived ids: the same event has the same id in every process."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_only_the_identity_fields_take_part() -> None:
 
 
 @pytest.mark.parametrize("change", [{"carrier": "AA"}, {"flight": 1}, {"scheduled_at": MOMENT.replace(microsecond=1)}])
-def test_each_identity_field_tells_events_apart(change: dict[str, Any]) -> None:
+def test_each_identity_field_distinguishes_events(change: dict[str, Any]) -> None:
     assert derive_event_id(FLIGHT, a_flight(**change)) != derive_event_id(FLIGHT, a_flight())
 
 

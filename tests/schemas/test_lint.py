@@ -1,4 +1,4 @@
-"""What a contract may not say: every refusal tells where, why and the remedy."""
+"""What a contract may not say: every refusal names the place, the reason and the remedy."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ def refusal(*fields: Any, make: Any = a_contract, **annotations: Any) -> str:
     return str(raised.value)
 
 
-def assert_says(message: str, where: str, why: str, remedy: str) -> None:
-    place, _, said = message.partition(": ")
-    said_why, _, said_remedy = said.partition("; ")
+def assert_explains(message: str, where: str, why: str, remedy: str) -> None:
+    place, _, rest = message.partition(": ")
+    found_why, _, found_remedy = rest.partition("; ")
     assert place == f"thing_happened.v1.{where.partition(': ')[0]}".rstrip(".")
-    assert why in said_why
-    assert remedy in said_remedy
+    assert why in found_why
+    assert remedy in found_remedy
 
 
 @pytest.mark.parametrize(
@@ -127,14 +127,14 @@ def assert_says(message: str, where: str, why: str, remedy: str) -> None:
 def test_a_wrong_annotation_is_refused(annotations: dict[str, Any], where: str, why: str, remedy: str) -> None:
     fields = [("text", "string"), ("when", ["null", TIMESTAMP]), ("rows", array("int")), ("size", "double")]
 
-    assert_says(refusal(*fields, **annotations), f"headrace.{where}".rstrip("."), why, remedy)
+    assert_explains(refusal(*fields, **annotations), f"headrace.{where}".rstrip("."), why, remedy)
 
 
 @pytest.mark.parametrize("annotation", [None, [], "flights"])
 def test_a_contract_without_annotation_is_refused(annotation: Any) -> None:
     message = refusal(make=lambda: parse(contract_json() | {"headrace": annotation}))
 
-    assert_says(message, "headrace", "missing, or not a JSON object", '"late_after": "30d"')
+    assert_explains(message, "headrace", "missing, or not a JSON object", '"late_after": "30d"')
 
 
 @pytest.mark.parametrize(
@@ -277,7 +277,7 @@ def test_a_contract_without_annotation_is_refused(annotation: Any) -> None:
     ],
 )
 def test_a_type_that_a_row_cannot_hold_is_refused(type_: Any, where: str, why: str, remedy: str) -> None:
-    assert_says(refusal(("f", type_)), where, why, remedy)
+    assert_explains(refusal(("f", type_)), where, why, remedy)
 
 
 @pytest.mark.parametrize(
@@ -299,9 +299,9 @@ def test_a_type_that_a_row_cannot_hold_is_refused(type_: Any, where: str, why: s
     ],
 )
 def test_a_default_that_does_not_fit_is_refused(type_: Any, default: Any, remedy: str) -> None:
-    said = refusal(("f", type_, {"default": default}))
+    message = refusal(("f", type_, {"default": default}))
 
-    assert_says(said, "f", "does not fit its type, or is not supported", remedy)
+    assert_explains(message, "f", "does not fit its type, or is not supported", remedy)
 
 
 @pytest.mark.parametrize(
@@ -372,7 +372,7 @@ def test_a_default_belongs_to_the_first_branch(type_: Any, default: Any, remedy:
 def test_personal_data_is_classified_and_its_mask_fits(field: Any, where: str, why: str, remedy: str) -> None:
     message = refusal(field, ("email", "string", pii("redact")), make=classified)
 
-    assert_says(message, where, why, remedy)
+    assert_explains(message, where, why, remedy)
 
 
 @pytest.mark.parametrize(
@@ -385,20 +385,20 @@ def test_personal_data_is_classified_and_its_mask_fits(field: Any, where: str, w
 def test_a_masked_field_is_refused_where_it_would_show_or_is_gone(annotations: Any, where: str, why: str) -> None:
     fields = [("email", "string", pii("tokenise")), ("card", "string", pii("omit"))]
 
-    assert_says(refusal(*fields, make=classified, **annotations), where, why, "choose" if "id" in where else "")
+    assert_explains(refusal(*fields, make=classified, **annotations), where, why, "choose" if "id" in where else "")
 
 
 def test_a_masked_event_time_is_refused() -> None:
     avro = contract_json()
     avro["fields"][-1] |= pii("redact")
 
-    assert_says(refusal(make=lambda: parse(avro)), "headrace.event_time", "a masked event time", "not personal")
+    assert_explains(refusal(make=lambda: parse(avro)), "headrace.event_time", "a masked event time", "not personal")
 
 
 @pytest.mark.parametrize(
     "field",
     [
-        pytest.param(("f", "string", NONE), id="said to be none"),
+        pytest.param(("f", "string", NONE), id="declared as none"),
         pytest.param(("f", a_record("R", ("a", "int", NONE))), id="each field of a record"),
         pytest.param(("f", array(a_record("R", ("a", "int"))), pii("redact")), id="a record masked as a whole"),
         pytest.param(("f", array("string"), pii("tokenise")), id="the items of an array"),

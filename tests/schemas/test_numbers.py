@@ -160,7 +160,7 @@ def test_a_number_has_a_scale_if_and_only_if_no_digit_is_lost_and_all_fit(
         (f"0.{'0' * 1_000_000}1", None),
     ],
 )
-def test_digits_that_nobody_needs_take_neither_memory_nor_time(text: str, held: str | None) -> None:
+def test_superfluous_digits_take_neither_memory_nor_time(text: str, held: str | None) -> None:
     number = Decimal(text)
     tracemalloc.start()
     try:

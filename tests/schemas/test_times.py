@@ -116,12 +116,12 @@ def test_a_local_time_and_its_parts_come_back_from_their_text(moment: datetime) 
 @given(st.text(max_size=40) | st.from_regex("[0-9\uff10-\uff19_W:TZ.+ -]{1,30}"))
 def test_any_text_is_read_or_refused_and_never_shown(text: str) -> None:
     for reader in (read_date, read_time, read_datetime, read_instant):
-        said = ""
+        message = ""
         try:
             assert isinstance(reader(text), date | time)
         except UnreadableTextError as error:
-            said = str(error)
-        assert len(text) < 6 or text not in said
+            message = str(error)
+        assert len(text) < 6 or text not in message
 
 
 @pytest.mark.parametrize(

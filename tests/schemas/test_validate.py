@@ -271,7 +271,7 @@ def test_a_moment_finer_than_a_microsecond_is_refused(type_: Any) -> None:
 
 
 @pytest.mark.parametrize("type_", [TIMESTAMP, WALL, DATE, ["null", TIMESTAMP]])
-def test_a_time_that_is_none_is_refused(type_: Any) -> None:
+def test_a_datetime_without_parts_is_refused(type_: Any) -> None:
     error = refusal(type_, NoTime(2026, 11, 20, tzinfo=UTC))
     assert str(error) == (
         "field: not a value of this field (got NoTime); give a time, or None where the field is optional"
@@ -308,7 +308,7 @@ def test_a_fixed_of_another_size_is_refused(data: bytes) -> None:
     assert str(refusal(FIXED, data)).endswith("give exactly 4 bytes")
 
 
-def test_what_is_wrong_with_a_record_is_told_by_its_path_or_by_its_name() -> None:
+def test_an_error_in_a_record_names_its_path_or_its_type() -> None:
     row = a_contract(("field", ROW)).record.fields[0].type
     for value, place in (([], ""), ({7: 1}, " (a key)"), (Unreadable(), "")):
         for path, name in (("seats[3]", "seats[3]"), ("", "Row")):
@@ -325,7 +325,7 @@ class Unreadable(dict[str, Any]):
 
 
 @pytest.mark.parametrize(("path", "prefix"), [("", ""), ("seats[3]", "seats[3].")])
-def test_of_a_name_that_the_contract_does_not_have_128_characters_are_told(path: str, prefix: str) -> None:
+def test_an_unknown_field_name_is_shown_up_to_128_characters(path: str, prefix: str) -> None:
     row = a_contract(("field", ROW)).record.fields[0].type
     for count in (127, 128, 129):
         with pytest.raises(InvalidEventError, match="the contract has no such field; known are seat") as raised:

@@ -1,4 +1,4 @@
-"""Checks of numbers and times at their bounds. Those that the module makes once, a test makes anew, as each contract's
+"""Checks of numbers and times at their bounds. Those that the module makes once, a test makes again, as each contract's
 field has them."""
 
 from __future__ import annotations

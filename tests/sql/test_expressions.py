@@ -275,7 +275,7 @@ def test_what_is_wrong_with_a_value_is_an_error_and_no_wrong_number() -> None:
             compile_expression(text, SCHEMA).run(batch)
 
 
-def test_names_are_found_whatever_their_case() -> None:
+def test_names_are_found_in_any_case() -> None:
     batch = batch_of([row(i=1, r={"city": "x", "at": None})])
 
     assert compile_expression("I = 1 AND R.City = 'x'", SCHEMA).run(batch).to_pylist() == [True]

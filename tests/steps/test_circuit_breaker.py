@@ -1,4 +1,4 @@
-"""The circuit breaker: how many letters get out, whatever comes; and who is never stopped."""
+"""The circuit breaker: how many letters get out at most, and which subjects are never stopped."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def rounds(draw: st.DrawFn) -> list[Round]:
 
 
 @given(rounds(), st.integers(1, 100), st.integers(1, 100))
-def test_letters_stay_within_the_bound_whatever_comes(drawn: list[Round], percent: int, floor: int) -> None:
+def test_letters_stay_within_the_bound_in_any_sequence_of_rounds(drawn: list[Round], percent: int, floor: int) -> None:
     #  of any stretch within a minute: fewer letters than the floor and the limit's share together
     passed = let_through(CircuitBreaker(percent, floor=floor), drawn)
     for first in range(len(passed)):
@@ -66,7 +66,7 @@ def test_letters_stay_within_the_bound_whatever_comes(drawn: list[Round], percen
 def test_once_every_message_fails_fewer_than_the_floor_and_a_round_get_out(
     before: list[Round], percent: int, sizes: list[int], begins: int
 ) -> None:
-    #  whatever | a round in which it begins | bad | bad | bad ...      all within a minute
+    #  any rounds | a round in which it begins | bad | bad | bad ...      all within a minute
     breaker = CircuitBreaker(percent if percent < 100 else 99)
     let_through(breaker, before)
     now = before[-1][0]
@@ -95,7 +95,7 @@ def test_much_that_went_well_before_does_not_delay_it() -> None:
 
 
 @pytest.mark.parametrize("reason", sorted(set(Reason) - COUNTED))
-def test_what_no_deploy_would_mend_does_not_count(reason: Reason) -> None:
+def test_a_reason_that_no_deployment_can_fix_does_not_count(reason: Reason) -> None:
     breaker = CircuitBreaker(50)
     assert not breaker.opens_on(0, 5000, bad(5000, reason))
 
@@ -140,7 +140,7 @@ def test_a_quiet_subject_can_open_again_after_a_good_minute() -> None:
     assert not breaker.is_forced_closed
 
 
-def test_who_is_asked_says_yes_or_no() -> None:
+def test_the_breaker_answers_with_a_boolean() -> None:
     breaker = CircuitBreaker(50, floor=10)
     assert breaker.opens_on(0, 10, bad(5)) is False
     assert breaker.opens_on(1, 10, bad(10)) is True
@@ -188,7 +188,7 @@ def test_a_sample_that_is_good_ends_what_was_held_and_one_that_is_not_does_not()
     assert breaker.opens_on(2, 1, bad(1)) is False, "so few say nothing"
 
 
-def test_a_sample_of_one_message_says_something_and_a_bad_one_holds_nobody_who_was_not() -> None:
+def test_a_sample_of_one_message_decides_but_a_bad_one_does_not_open_the_circuit() -> None:
     breaker = CircuitBreaker(50)
     assert breaker.passes(1, {}) is True
     assert breaker.passes(1, bad(1)) is False
@@ -206,7 +206,7 @@ def test_the_command_closes_the_circuit() -> None:
     assert breaker.opens_on(3, 1, bad(1)) is False
 
 
-def test_nobody_is_let_through_unless_somebody_said_so() -> None:
+def test_a_circuit_is_forced_closed_only_by_the_command() -> None:
     breaker = CircuitBreaker(50)
     assert breaker.is_forced_closed is False
     breaker.opens_on(0, 2000, {})
@@ -227,7 +227,7 @@ def test_after_the_command_the_latest_messages_alone_say_whether_the_share_has_f
 
 
 def test_after_the_command_a_whole_window_says_something_however_few_came() -> None:
-    #  said at 100 s | 30 s later one is bad and two good | a minute later one good
+    #  resumed at 100 s | 30 s later one is bad and two good | a minute later one good
     breaker = CircuitBreaker(50)
     breaker.force_closed(100 * SECOND)
     breaker.opens_on(130 * SECOND, 3, bad(1))
@@ -253,7 +253,7 @@ def test_a_round_on_which_the_circuit_opens_is_not_remembered() -> None:
     assert breaker.opens_on(1, 10, bad(10)) is False
 
 
-def test_what_counts_is_told_with_its_reasons() -> None:
+def test_counted_refusals_are_described_with_their_reasons() -> None:
     refused = {Reason.TOO_LATE: 5, Reason.UNKNOWN_SCHEMA: 3, Reason.INVALID_LINE: 1000}
     assert counted(refused) == 1003
     assert describe(2000, refused, 50) == (

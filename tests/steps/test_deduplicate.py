@@ -92,7 +92,7 @@ def test_a_new_event_whose_content_is_hashed_to_0_is_fresh_and_nothing_else() ->
     assert (decision.new, decision.duplicates, decision.conflicts) == ([0, 1], [], [])
 
 
-def test_a_version_tells_what_was_remembered_and_in_which_order() -> None:
+def test_a_version_depends_on_the_remembered_ids_and_their_order() -> None:
     def version(*names: str) -> bytes:
         seen = SeenIds()
         for name in names:
@@ -130,7 +130,7 @@ class Model:
 
     def decide(self, events: list[tuple[str, int]], stored: dict[int, bool]) -> list[str]:
         here: dict[str, int] = {}
-        said = []
+        outcomes = []
         for index, (name, content) in enumerate(events):
             known = {**self.older, **self.recent, **here}
             if name in known:
@@ -139,18 +139,20 @@ class Model:
                 same = stored[index]
             else:
                 here[name] = content
-                said.append("new")
+                outcomes.append("new")
                 continue
-            said.append("duplicate" if same else "same-batch conflict" if name in here else "conflict")
-        return said
+            outcomes.append("duplicate" if same else "same-batch conflict" if name in here else "conflict")
+        return outcomes
 
 
 def labels(decision: Decision, count: int) -> list[str]:
-    said = dict.fromkeys(decision.new, "new") | dict.fromkeys(decision.duplicates, "duplicate")
-    said |= {conflict.index: "conflict" for conflict in decision.conflicts}
-    assert len(said) == len(decision.new) + len(decision.duplicates) + len(decision.conflicts) == count
+    outcomes = dict.fromkeys(decision.new, "new") | dict.fromkeys(decision.duplicates, "duplicate")
+    outcomes |= {conflict.index: "conflict" for conflict in decision.conflicts}
+    assert len(outcomes) == len(decision.new) + len(decision.duplicates) + len(decision.conflicts) == count
     assert set(decision.same_batch_conflicts) <= {conflict.index for conflict in decision.conflicts}
-    return ["same-batch conflict" if index in decision.same_batch_conflicts else said[index] for index in range(count)]
+    return [
+        "same-batch conflict" if index in decision.same_batch_conflicts else outcomes[index] for index in range(count)
+    ]
 
 
 @settings(FIXED_PROFILE, max_examples=200)
@@ -189,7 +191,7 @@ def test_state_without_some_ids_is_all_of_the_others(parts: list[dict[str, int]]
 
 
 def test_a_version_is_as_it_always_was() -> None:
-    #  a journal on disk has it, and whoever holds the ids of a version compares
+    #  a journal on disk has it, and the holder of the ids of a version compares
     version = chained(chained(b"", b"x"), b"")
     assert version.hex() == "b8589e6fe9da33153dbf827d2ca7ed78"
 

@@ -1,4 +1,4 @@
-"""The table of packed ids is a dictionary of keys and contents, whatever the keys and however they come."""
+"""The table of packed ids is a dictionary of keys and contents, for any keys in any order."""
 
 from __future__ import annotations
 
@@ -131,8 +131,8 @@ def test_room_is_left_for_entries_that_are_still_to_be_moved() -> None:
     assert ids._room == ids._table.capacity - len(ids) < ids._table.capacity - ids._table.count
 
 
-def test_without_the_salt_nobody_has_keys_in_one_place() -> None:
-    #  keys that somebody picked, for with one salt all of them are in the same hundredth of the buckets
+def test_keys_picked_without_the_salt_do_not_cluster() -> None:
+    #  picked keys, for with one salt all of them are in the same hundredth of the buckets
     chance = random.Random(7)
     known, secret = (PackedIds(bytes(chance.randbytes(SALT_BYTES))) for _ in range(2))
     drawn = keys_of([(chance.getrandbits(64), chance.getrandbits(64)) for _ in range(100_000)])

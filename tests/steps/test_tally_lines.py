@@ -167,7 +167,7 @@ def test_rows_that_are_lost_are_stated_in_the_window_in_which_that_was_noticed()
 
 
 @pytest.mark.parametrize(("since", "stated"), [(5, 5), (0, 9)])
-def test_a_gap_is_stated_from_its_beginning_or_where_nobody_knows_that_its_end(since: int, stated: int) -> None:
+def test_a_gap_is_stated_from_its_beginning_or_else_from_its_end(since: int, stated: int) -> None:
     assert gap_tally("things", since, 9, "between these").counts.to_pylist() == [
         {
             "subject": "things",

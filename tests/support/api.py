@@ -1,4 +1,4 @@
-"""A local HTTP API that pages as real ones do, and is as moody: it limits rates, fails, and lies when told to."""
+"""A local HTTP API that pages as real ones do, and is as moody: it limits rates, fails, and lies on demand."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ _SELECT: Final = re.compile(
 
 @dataclass
 class AskedTable:
-    """What one table holds; *read* is called anew for each question, and *created* tells it from a former one."""
+    """What one table holds; *read* is called for each question, and *created* distinguishes it from a former one."""
 
     read: Callable[[], Sequence[dict[str, Any]]]
     columns: Sequence[bigquery.SchemaField] = ()
@@ -43,7 +43,7 @@ class Answer(list[dict[str, Any]]):
 
 
 class AskedTables:
-    """A client of BigQuery, whose clock says *now*; *looks* counts the times somebody asked how a table is."""
+    """A client of BigQuery, whose clock says *now*; *looks* counts the requests for the state of a table."""
 
     def __init__(self, now: datetime = NOW, **tables: AskedTable) -> None:
         self.now = now

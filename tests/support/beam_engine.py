@@ -3,7 +3,7 @@
 FnApiRunner runs an unbounded splittable DoFn continuously, but holds back the input of every stage behind a
 shuffle until the watermark reaches the end of time. After each bundle this runner
 
-1. moves the pending data of such stages to the ready queue, and processing-time timers, whatever their time, and
+1. moves the pending data of such stages to the ready queue, and processing-time timers, at any time, and
 2. holds the source's own continuation back until nothing else is ready. The runner would merge it with timers of the
    stage it is fused into, and so acknowledge before those have appended.
 

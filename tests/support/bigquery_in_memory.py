@@ -25,7 +25,7 @@ _IDS = {"_event_id", "tally_id"}
 
 @dataclass
 class Stored:
-    """One table, and the rows that stand in it."""
+    """One table, and its rows."""
 
     table: bigquery.Table
     rows: list[dict[str, Any]] = field(default_factory=list)
@@ -46,7 +46,7 @@ class Warehouse:
         self._lock = threading.RLock()
 
     def make(self, table: bigquery.Table) -> None:
-        """Make *table*; anew, and empty, when there is one of its name."""
+        """Make *table*; recreate it empty when there is one of its name."""
         made = bigquery.Table.from_api_repr(
             {**table.to_api_repr(), "type": "TABLE", "location": "EU", "creationTime": str(next(self._created))}
         )
@@ -59,7 +59,7 @@ class Warehouse:
             del self._tables[next(each for each in self._tables if each.endswith(f".{name}"))]
 
     def rows(self, name: str) -> list[dict[str, Any]]:
-        """What stands in the table whose short name this is."""
+        """What the table with this short name holds."""
         with self._lock:
             return [row for full, each in self._tables.items() if full.endswith(f".{name}") for row in each.rows]
 
@@ -77,22 +77,26 @@ class Warehouse:
         """The answer to *query*."""
         words = query.split()
         self.in_the_way(" ".join(words))
-        told = {each.name: _value(each) for each in job_config.query_parameters} if job_config else {}
+        parameters = {each.name: _value(each) for each in job_config.query_parameters} if job_config else {}
         if words == ["SELECT", "CURRENT_TIMESTAMP()", "AS", "now"]:
             return [{"now": self._now()}]
         stored = self.find(next(each for each in words if each.startswith("`")).strip("`"))
         with self._lock:
             if words[0] == "DELETE":
-                stored.rows[:] = [row for row in stored.rows if not _is_forgotten(row, told)]
+                stored.rows[:] = [row for row in stored.rows if not _is_forgotten(row, parameters)]
                 return []
             if "of_engine" in words:
                 for names in ("subscriptions", "streams"):
                     assert f"AS same_{names}" in query, "a column that is read is computed"
-                return self._claims(stored.rows, told)
+                return self._claims(stored.rows, parameters)
             if "LIMIT" in words:
                 return [{"one": 1} for _ in stored.rows[:1]]
             column = next(each for each in words if each in _IDS)
-            asked = set(told["ids"]) if "ids" in told else {told[name] for name in told if name.startswith("i")}
+            asked = (
+                set(parameters["ids"])
+                if "ids" in parameters
+                else {parameters[name] for name in parameters if name.startswith("i")}
+            )
             return [{"id": each} for each in sorted({row[column] for row in stored.rows} & asked)]
 
     def find(self, name: str) -> Stored:
@@ -102,9 +106,9 @@ class Warehouse:
                 raise NotFound(f"no table {name}")
             return self._tables[name]
 
-    def _claims(self, rows: Sequence[dict[str, Any]], told: dict[str, Any]) -> list[dict[str, Any]]:
-        ours = set(told["subscriptions"])
-        seen = [row for row in rows if row["engine"] == told["engine"] or ours & set(row["subscriptions"])]
+    def _claims(self, rows: Sequence[dict[str, Any]], parameters: dict[str, Any]) -> list[dict[str, Any]]:
+        ours = set(parameters["subscriptions"])
+        seen = [row for row in rows if row["engine"] == parameters["engine"] or ours & set(row["subscriptions"])]
         before: dict[str, dict[str, Any]] = {}
         found = []
         for row in sorted(seen, key=lambda row: (row["number"], row["stated_at"], row["run"])):
@@ -121,9 +125,9 @@ class Warehouse:
 
 
 class Streams:
-    """Streams of a *warehouse*, in place of ``WriteStreams``: offsets are checked. *connected*: who is held open.
+    """Streams of a *warehouse*, in place of ``WriteStreams``: offsets are checked. *connected*: those that are open.
 
-    A stream to a table that was made anew since takes rows, and they are gone with the former table.
+    A stream to a table that was recreated since takes rows, and they are gone with the former table.
     """
 
     def __init__(self, warehouse: Warehouse) -> None:
@@ -175,7 +179,7 @@ class Streams:
         self.connected.discard(stream)
 
     def close_idle(self) -> None:
-        """End connections that nobody uses."""
+        """End unused connections."""
         self.idle_closed()
 
     def close_all(self) -> None:
@@ -191,6 +195,10 @@ def _value(parameter: Any) -> Any:
     return parameter.values if hasattr(parameter, "values") else parameter.value
 
 
-def _is_forgotten(row: dict[str, Any], told: dict[str, Any]) -> bool:
-    is_old = to_micros(row["stated_at"]) < to_micros(told["before"])
-    return is_old and row["engine"] in told["engines"] and set(row["subscriptions"]) <= set(told["subscriptions"])
+def _is_forgotten(row: dict[str, Any], parameters: dict[str, Any]) -> bool:
+    is_old = to_micros(row["stated_at"]) < to_micros(parameters["before"])
+    return (
+        is_old
+        and row["engine"] in parameters["engines"]
+        and set(row["subscriptions"]) <= set(parameters["subscriptions"])
+    )

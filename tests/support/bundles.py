@@ -170,7 +170,7 @@ class Simulator:
         return since is not None and self.now > since and not known and self.table.count(a_batch([message]).rows) > 0
 
     def _mend(self) -> None:
-        """What was refused is accepted from now on, or the other way round: somebody changes the table."""
+        """What was refused is accepted from now on, or the other way round: the table is changed."""
         self.table.named = {each for each in sorted(self.difficult) if self.random.random() < 0.4}
         self.table.unnamed = {each for each in sorted(self.difficult - self.table.named) if self.random.random() < 0.3}
 

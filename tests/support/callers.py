@@ -33,7 +33,7 @@ class UnreadableError(RuntimeError):
 
 
 def raising(base: type) -> type:
-    """A subclass of *base* of which every method and property raises an error that tells a value."""
+    """A subclass of *base* of which every method and property raises an error that shows a value."""
 
     def fail(*_: Any, **__: Any) -> Any:
         raise UnreadableError(MARKER)

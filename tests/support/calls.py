@@ -22,7 +22,7 @@ _NAMED = ("topic", "subscription", "name", "parent")
 
 
 class Calls:
-    """What each principal has used; who it is now is said by :meth:`by`, and outside of it nothing is noted."""
+    """What each principal has used; the current one is set by :meth:`by`, and outside of it nothing is noted."""
 
     def __init__(self, names: Names, registry: Registry) -> None:
         self.used: dict[str, Used] = defaultdict(set)

@@ -177,9 +177,9 @@ def run(case: Callable[[], object]) -> dict[str, Any]:
         os._exit(0)
     os.close(writes)
     with os.fdopen(reads, "rb") as pipe:
-        said = pipe.read()
+        report = pipe.read()
     _, status = os.waitpid(child, 0)
-    return {"exit": os.waitstatus_to_exitcode(status), **(json.loads(said) if said else {})}
+    return {"exit": os.waitstatus_to_exitcode(status), **(json.loads(report) if report else {})}
 
 
 def measure(case: Callable[[], object]) -> dict[str, Any]:
@@ -216,10 +216,10 @@ def refusals(read: Callable[[], object]) -> set[str]:
 def timed(read: Callable[[], object]) -> tuple[float, str]:
     began = time.thread_time()
     try:
-        said = read()
+        outcome = read()
     except UndecodableError as error:
-        said = error
-    return time.thread_time() - began, str(said)
+        outcome = error
+    return time.thread_time() - began, str(outcome)
 
 
 def reading(contract: Contract, payload: bytes) -> Callable[[], object]:
@@ -232,10 +232,10 @@ def reading(contract: Contract, payload: bytes) -> Callable[[], object]:
 
     def read() -> None:
         ways = [lambda each=each: each.read([contract.record], [payload])[0].error for each in columns]
-        said = set[str]().union(*map(refusals, [*ways, lambda: strict(payload)]))
-        if len(said) > 1:
+        outcomes = set[str]().union(*map(refusals, [*ways, lambda: strict(payload)]))
+        if len(outcomes) > 1:
             raise AssertionError("refused in other words")
-        raise UndecodableError(said.pop())
+        raise UndecodableError(outcomes.pop())
 
     return read
 

@@ -50,7 +50,7 @@ def wait_for(condition: Callable[[], bool], seconds: float = 120) -> None:
 
 
 def get_page(address: str, page: str) -> tuple[int, str]:
-    """Status and text of a page, whatever the status is."""
+    """Status and text of a page with any status."""
     try:
         with urllib.request.urlopen(f"http://{address}{page}", timeout=30) as answer:
             return answer.status, answer.read().decode()

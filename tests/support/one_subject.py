@@ -61,7 +61,7 @@ def an_unreadable(message_id: str) -> Message:
 
 
 def a_job(registry: Registry, ids_remembered: int = 1000) -> Job:
-    """The job of *registry*, whose clock stands still a second after NOW."""
+    """The job of *registry*, whose clock is stopped a second after NOW."""
     return Job(
         registry=registry,
         project=NAMES.project,
@@ -98,7 +98,7 @@ class Selected(list[dict[str, Any]]):
 class BigQuery:
     """One table and its streams. *named* events are refused by name; *rules* answer the next appends, or let them be.
 
-    Streams to a table that was made anew go on taking rows, which nobody sees.
+    Streams to a table that was recreated go on taking rows, which never appear.
     """
 
     def __init__(self, contract: Contract) -> None:
@@ -119,7 +119,7 @@ class BigQuery:
     def ids(self) -> list[str]:
         return [row["_event_id"] for row in self.rows]
 
-    def make_anew(self) -> None:
+    def recreate(self) -> None:
         """Drop the table, and make another of its name."""
         self.created += 1
         self.batches = []
@@ -166,9 +166,9 @@ class BigQuery:
         meanwhile()
         batch = pa.ipc.read_record_batch(pa.py_buffer(rows.data), pa.ipc.read_schema(pa.py_buffer(rows.schema)))
         ids = batch.column("_event_id").to_pylist()
-        told = self.rules.popleft()(ids) if self.rules else None
-        if told is not None:
-            return told
+        scripted = self.rules.popleft()(ids) if self.rules else None
+        if scripted is not None:
+            return scripted
         there = self.streams.get(stream)
         if there is None or there.finalised:
             return Answer(code.NOT_FOUND, "STREAM_NOT_FOUND")
@@ -318,7 +318,7 @@ class OneSubject:
         self.run()
 
     def run(self, *then: Callable[[], None]) -> list[float | None]:
-        """Run. Each time there is nothing to do the next of *then* happens, and at last the loop is told to stop.
+        """Run. Each time there is nothing to do the next of *then* happens, and at last the loop is stopped.
 
         Returns how long the loop would have waited each time.
         """

@@ -94,7 +94,7 @@ class Scripted:
         return described
 
     def answer(self, answer: Answer, which: int = 0) -> None:
-        """Answer one of the pulls that are under way."""
+        """Answer one of the running pulls."""
         self.asked.pop(which).answer(answer)
 
     def _fail(self) -> None:

@@ -1,4 +1,4 @@
-"""What tests of retries share: a clock that goes on when somebody sleeps, and attempts that fail."""
+"""What tests of retries share: a clock that goes on during sleeps, and attempts that fail."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support.pulls import Clock
 
 
 class Sleeper(Clock):
-    """A clock that goes on when somebody sleeps."""
+    """A clock that goes on during sleeps."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -108,8 +108,8 @@ class Service:
 def a_service(project: str, registry: Registry | None = None, **settings: Any) -> Service:
     """A service, of the sample contracts unless others are given, provisioned."""
     journal = settings.pop("journal", None) or Path(tempfile.mkdtemp(prefix="headrace-journal-"))
-    told = Settings(project=project, contracts=SAMPLES, journal=journal, **settings)
-    service = Service(registry or Registry.load(SAMPLES), told)
+    used = Settings(project=project, contracts=SAMPLES, journal=journal, **settings)
+    service = Service(registry or Registry.load(SAMPLES), used)
     service.provision()
     return service
 

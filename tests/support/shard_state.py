@@ -175,7 +175,7 @@ class Table:
     def identity(self) -> bytes:
         return self.made[:8]
 
-    def make_anew(self, made: bytes) -> None:
+    def recreate(self, made: bytes) -> None:
         """Drop the table with its streams, and make another of its name."""
         self.made = made
         self.gone |= set(self.streams)

@@ -98,7 +98,7 @@ class Terminal:
         self._shell = replwrap.REPLWrapper(child, r"\$", prompt, extra_init_cmd="export PAGER=cat")
 
     def __call__(self, command: str) -> list[str]:
-        """Run a command; the lines that then stand in the terminal."""
+        """Run a command; the lines that the terminal then shows."""
         shown = self._shell.run_command(command)
         lines = [line.rsplit("\r", 1)[-1].rstrip() for line in _OBEYED.sub("", shown).replace("\r\n", "\n").split("\n")]
         lines = [line for line in lines if not _NOTICE.fullmatch(line)]
@@ -107,7 +107,7 @@ class Terminal:
         return lines
 
     def close(self) -> None:
-        """End the shell and whatever it started."""
+        """End the shell and its children."""
         started = [*self._process.children(recursive=True), self._process]
         self._shell.child.close()
         for process in started:
@@ -158,7 +158,7 @@ def replay(page: str, terminal: Terminal, patience: float = PATIENCE_SECONDS) ->
 
 
 def _tied_by_event(step: Step, terminal: Terminal) -> dict[str, str]:
-    """A letter that the page shows is the letter of the same event: which one stands for many is chance."""
+    """A letter that the page shows is the letter of the same event: which one is shown of many is chance."""
     shown, event = _SHOW.match(step.command), _EVENT.search("\n".join(step.printed))
     if not shown or not event:
         return {}
@@ -167,9 +167,9 @@ def _tied_by_event(step: Step, terminal: Terminal) -> dict[str, str]:
     return {shown[1]: letter[:10]}
 
 
-def same(said: list[str], printed: list[str]) -> bool:
+def same(expected: list[str], printed: list[str]) -> bool:
     """Whether both say the same, but for what differs each time, and for how wide a table's columns are by that."""
-    return [_without_varying(line) for line in _unwrapped(said)] == [
+    return [_without_varying(line) for line in _unwrapped(expected)] == [
         _without_varying(line) for line in _unwrapped(printed)
     ]
 
@@ -192,10 +192,10 @@ def _unwrapped(lines: list[str]) -> list[str]:
     return [*joined, " ".join(sorted(headings))] if headings else joined
 
 
-def assert_as_said(step: Step, done: Step) -> None:
+def assert_as_printed(step: Step, done: Step) -> None:
     """The command has printed what the page says."""
-    said, printed = "\n".join(step.printed), "\n".join(done.printed)
-    assert same(step.printed, done.printed), f"$ {done.command}\n--- page\n{said}\n--- terminal\n{printed}"
+    expected, printed = "\n".join(step.printed), "\n".join(done.printed)
+    assert same(step.printed, done.printed), f"$ {done.command}\n--- page\n{expected}\n--- terminal\n{printed}"
 
 
 def _without_varying(line: str) -> str:

@@ -301,38 +301,36 @@ def test_an_api_that_goes_away_or_answers_nonsense_ends_the_run_after_what_came(
         "its answer is not JSON": ({3: (200, {}, b"<html>")}, PullError),
         "it points to another host": ({3: (302, {"Location": "http://127.0.0.2:1/"}, b"")}, PullError),
     }
-    for number, (says, (moods, kind)) in enumerate(wrong.items()):
+    for number, (expected, (moods, kind)) in enumerate(wrong.items()):
         cursor = f'column = "n"\nordered = true\nparameter = "since"\nfrom = {-number}'
         with a_served_api(as_json(events), page=10, moods=moods) as api:
             pull = of_api(tmp_path, api.url, cursor, more="attempts = 2")
             read = Read(pull, journal)
-            with pytest.raises(kind, match=f"flights.toml: .*{says}"):
+            with pytest.raises(kind, match=f"flights.toml: .*{expected}"):
                 read.all()
             assert read.payloads == payloads(events[:20])
             assert Read(pull, journal).all().payloads == payloads(events[19:]), "it goes on where it was"
 
 
-def test_whoever_waits_for_an_api_hears_of_it_and_can_stop(
+def test_a_wait_for_an_api_is_reported_and_can_be_stopped(
     tmp_path: Path, journal: Journal, monkeypatch: Variables, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(aside, "NOTICE_SECONDS", 0.0)
     with socket.create_server(("127.0.0.1", 0)) as black_hole:  # it takes connections, and never says a word
         read = Read(of_api(tmp_path, f"http://127.0.0.1:{black_hole.getsockname()[1]}"), journal)
-        said: list[str] = []
+        messages: list[str] = []
 
-        def stop_when_told(sentence: str) -> None:
-            said.append(sentence)
+        def note_and_stop(sentence: str) -> None:
+            messages.append(sentence)
             read.stop.set()
 
-        monkeypatch.setattr(aside, "say", stop_when_told)
+        monkeypatch.setattr(aside, "say", note_and_stop)
         read.all()
-    assert said == ["waiting for flights.toml: 127.0.0.1 ..."]
+    assert messages == ["waiting for flights.toml: 127.0.0.1 ..."]
     assert (read.messages, read.source.finished) == ([], False)
 
 
-def test_rows_that_came_before_somebody_stopped_are_not_the_end(
-    tmp_path: Path, database: str, journal: Journal
-) -> None:
+def test_rows_read_before_a_stop_do_not_finish_the_source(tmp_path: Path, database: str, journal: Journal) -> None:
     insert(database, flights(5))
     read = Read(of_database(tmp_path), journal)
     first = read.source.take(2, 0)
@@ -446,7 +444,7 @@ def test_how_rows_are_mapped_may_change_and_what_is_pulled_may_not(
 
 
 @pytest.mark.parametrize(
-    ("sql", "cursor", "says"),
+    ("sql", "cursor", "expected"),
     [
         ('table = "flihgts"', 'column = "n"', r"flights.toml: sql.table: no such table or view"),
         (
@@ -457,12 +455,12 @@ def test_how_rows_are_mapped_may_change_and_what_is_pulled_may_not(
     ],
 )
 def test_tables_and_columns_that_are_not_there_are_named(
-    tmp_path: Path, database: str, sql: str, cursor: str, says: str
+    tmp_path: Path, database: str, sql: str, cursor: str, expected: str
 ) -> None:
     insert(database, flights(1))
     of_database(tmp_path, cursor)
     text = (tmp_path / "flights.toml").read_text()
-    with pytest.raises(PullError, match=says):
+    with pytest.raises(PullError, match=expected):
         Read(a_pull(tmp_path, text.replace('table = "departures"', sql))).all()
 
 
@@ -472,7 +470,7 @@ def test_columns_that_no_field_finds_are_refused_before_the_first_row(tmp_path: 
         Read(of_database(tmp_path, fields="")).all()
 
 
-def test_a_database_that_is_away_is_said_without_its_address(tmp_path: Path, monkeypatch: Variables) -> None:
+def test_an_unreachable_database_is_reported_without_its_address(tmp_path: Path, monkeypatch: Variables) -> None:
     monkeypatch.setenv("FLIGHTS_DATABASE", "postgresql+psycopg://ada:hunter2@127.0.0.1:1/flights")
     with pytest.raises(SourceAwayError, match=r"the database does not answer \(.*refused") as refused:
         Read(of_database(tmp_path)).all()
@@ -489,7 +487,7 @@ HEAD = 'subject = "flight_departed"\n'
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "expected"),
     [
         ("subject =", "not TOML"),
         ('subject = "flihgt"\n' + SQL, r"line 1: subject: no contract has this subject; known are flight_departed"),
@@ -553,15 +551,15 @@ HEAD = 'subject = "flight_departed"\n'
     ],
 )
 def test_a_wrong_description_names_key_file_line_and_remedy(
-    tmp_path: Path, database: str, text: str, says: str
+    tmp_path: Path, database: str, text: str, expected: str
 ) -> None:
-    with pytest.raises(MappingError, match=f"flights.toml.*{says}") as refused:
+    with pytest.raises(MappingError, match=f"flights.toml.*{expected}") as refused:
         a_pull(tmp_path, text)
     assert "; " in str(refused.value)
     assert "pw" not in str(refused.value)
 
 
-def test_secrets_stand_in_no_repr(tmp_path: Path, monkeypatch: Variables) -> None:
+def test_no_repr_contains_a_secret(tmp_path: Path, monkeypatch: Variables) -> None:
     monkeypatch.setenv("FLIGHTS_DATABASE", "postgresql://ada:hunter2@db/flights")
     secret = tmp_path / "token"
     secret.write_text("hunter2\n")
@@ -642,7 +640,7 @@ def test_nothing_but_a_pull_imports_dlt() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
 
 
-def test_dlt_tells_nobody_that_it_runs(tmp_path: Path, database: str) -> None:
+def test_dlt_sends_no_telemetry(tmp_path: Path, database: str) -> None:
     insert(database, flights(3))
     Read(of_database(tmp_path)).all()
     from dlt.common.configuration import resolve_configuration

@@ -54,8 +54,8 @@ def strictly(writer: Record, reader: Record, messages: list[bytes]) -> tuple[lis
 def into_columns(kind: str, writer: Record, reader: Record, messages: list[bytes]) -> tuple[list[str], list[Any]]:
     these = columns_of(kind, reader)
     refused = these.read([writer] * len(messages), messages)
-    said = [(index, error.why, error.path, error.offset, str(error)) for index, error in refused]
-    return [repr(ordered(row)) for row in rows(these, reader)], said
+    errors = [(index, error.why, error.path, error.offset, str(error)) for index, error in refused]
+    return [repr(ordered(row)) for row in rows(these, reader)], errors
 
 
 @EACH_KIND
@@ -189,7 +189,7 @@ def test_small_items_may_not_become_large_columns(kind: str) -> None:
 
 
 @EACH_KIND
-def test_many_keys_are_told_apart_whatever_they_are(kind: str) -> None:
+def test_many_keys_of_any_form_are_distinguished(kind: str) -> None:
     contract = a_contract(("labels", {"type": "map", "values": "int"}))
     these = columns_of(kind, contract.record)
     keys = [f"{number}" for number in range(3000)] + ["", "é", "\0", "\0\0"]
@@ -218,8 +218,8 @@ def test_the_fallback_is_taken_where_the_compiled_module_is_missing() -> None:
     )
     environment = {name: value for name, value in os.environ.items() if name != PURE}
 
-    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment)
-    assert said.stdout == "FallbackColumns\n"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout == "FallbackColumns\n"
 
 
 @NEEDS_C

@@ -56,7 +56,7 @@ def test_all_decoders_read_the_same_values(data: st.DataObject) -> None:
     ours = [compile_reader(kind, contract.record, contract.record) for kind in ("values", "compiled", "fallback")]
     for _ in range(EVENTS):
         payload = encode(contract, data.draw(events(contract.record)))
-        # repr tells NaN from a number, -0.0 from 0.0, True from 1 and 1.0 from 1.00
+        # repr distinguishes NaN from a number, -0.0 from 0.0, True from 1 and 1.0 from 1.00
         theirs = repr(by_fastavro(contract, payload))
         assert repr(by_apache(contract, payload)) == theirs
         assert [repr(decode(payload)) for decode in ours] == [theirs] * len(ours)

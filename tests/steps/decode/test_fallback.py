@@ -38,7 +38,7 @@ LABELS = {"type": "map", "values": "int"}
 
 
 class Decoded(NamedTuple):
-    """Rows by their repr, which tells NaN, -0.0 and True apart; each row's hash; and each refusal with its words."""
+    """Rows by their repr, which distinguishes NaN, -0.0 and True; each row's hash; and each refusal with its words."""
 
     rows: list[str]
     hashes: list[int]

@@ -84,7 +84,7 @@ def test_a_datum_that_may_be_behind_a_header_is_refused_and_both_readings_are_na
 
 @pytest.mark.parametrize("kind", ["values", *KINDS])
 @pytest.mark.parametrize("header", HEADERS, ids=lambda header: str(header.length))
-def test_every_known_header_is_looked_for_whatever_its_id(kind: str, header: Header) -> None:
+def test_every_known_header_is_recognised_with_any_id(kind: str, header: Header) -> None:
     record = undeclared(a_contract(("id", {"type": "fixed", "name": "Id", "size": 18}), ("more", "bytes")))
     read = compile_reader(kind, record, record)
     for seed in range(10):
