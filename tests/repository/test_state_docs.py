@@ -9,7 +9,7 @@ import pytest
 from tests.support.paths import ROOT
 
 LINES = [line for line in (ROOT / "docs" / "state.md").read_text().splitlines() if line.startswith("| ")]
-ROWS = [line for line in LINES if "---" not in line and not line.startswith("| State ")]
+ROWS = [line for line in LINES if "---" not in line and not line.startswith("| State |")]
 NAMED = re.compile(r"`(tests/[a-z_/0-9]+\.py)::(test_[a-z_0-9]+)`")
 
 
