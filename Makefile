@@ -4,14 +4,14 @@ BIN := .venv/bin
 COMPILED := headrace._columns
 TERRAFORM := $(firstword $(shell command -v terraform tofu 2>/dev/null))
 
-.PHONY: setup demo sanitize fuzz mutation check moments test production-check terraform-check faults torture chaos soak outage dags bench wheels clean
+.PHONY: setup demo sanitize fuzz mutation check moments test test-all production-check terraform-check faults torture chaos soak outage dags bench wheels clean
 
 setup: $(UV) ## install everything, locked; result: .venv/bin/headrace
 	@$(UV) sync --quiet --locked
 	@$(BIN)/python -c "import $(COMPILED)" 2>/dev/null || $(UV) sync --quiet --locked --reinstall-package headrace-schemas
 	@$(BIN)/python -c "import $(COMPILED)" 2>/dev/null || echo "notice: without a C compiler, the pure-Python fallback decodes:" \
 		"the same results, several times slower. Install one (gcc and Python's headers) and run make setup again." >&2
-	@$(UV) sync --quiet --locked --project docker/bigquery-emulator
+	@$(BIN)/python -m headrace.dev.bigquery_environment
 
 .uv/bin/uv:
 	@python3 -m venv .uv
@@ -29,10 +29,15 @@ check: setup ## format, lint, types, imports, dependencies, prose, doctests, uni
 moments: setup ## unit tests that look at the clock, at twelve other moments; with libfaketime (Debian: faketime)
 	@$(BIN)/python -m tests.moments --all
 
-test: check ## everything, on the real emulators
+test: check ## everything, on the local broker; what speaks of Google's emulator on that, if it is there
 	@$(BIN)/python -m tests.moments --draw
 	@$(BIN)/pytest -q -n 2 --dist worksteal -m "emulators and not faults and not airflow"
 	@FAULTS_SEED=20260314 $(BIN)/python -m tests.faults -m faults_quick
+
+test-all: test ## and all that talks on Google's emulator, too, which needs Java
+	@HEADRACE_PUBSUB_SERVICE=google-emulator $(BIN)/pytest -q -n 2 --dist worksteal \
+		-m "emulators and not faults and not airflow" --ignore tests/conformance
+	@HEADRACE_PUBSUB_SERVICE=google-emulator FAULTS_SEED=20260314 $(BIN)/python -m tests.faults -m faults_quick
 
 fuzz: setup ## a million payloads that are no good, and the report; some minutes
 	@$(BIN)/python -m tests.fuzz --report
@@ -86,5 +91,5 @@ wheels: $(UV) ## wheels of headrace-schemas for Linux, compiled by Zig, checked 
 	@UV=$(UV) $(UV) run --quiet --script schemas/build_wheels.py dist/wheels
 
 clean:
-	@rm -rf .venv .uv docker/bigquery-emulator/.venv deploy/checkov/.venv dags/.venv
+	@rm -rf .venv .uv deploy/checkov/.venv dags/.venv
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,9 +1,10 @@
-"""Both emulators, once for all tests that talk, and a project of its own for each test."""
+"""A Pub/Sub and the BigQuery emulator, once for all tests that talk, and a project of its own for each test."""
 
 from __future__ import annotations
 
 import os
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,11 +13,24 @@ import structlog
 from hypothesis import HealthCheck, settings
 
 from headrace.dev.emulators import Emulators, running_emulators
+from headrace.dev.pubsub_services import PubsubService
 
 # On a machine that is shared any example, and the making up of it, may take long; that says nothing of the code. These
 # are the two limits that Hypothesis drops in CI too; all else of the profile in force stays, as fixed examples in CI.
 settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say at the end which Pub/Sub was used, and how many tests were left out because something is missing."""
+    skipped = Counter(
+        str(report.longrepr[2]).removeprefix("Skipped: ")
+        for report in terminalreporter.stats.get("skipped", [])
+        if isinstance(report.longrepr, tuple)
+    )
+    terminalreporter.write_line(f"Pub/Sub: {PubsubService.chosen()} (HEADRACE_PUBSUB_SERVICE)")
+    for reason, count in sorted(skipped.items()):
+        terminalreporter.write_line(f"left out: {count} tests, because {reason}")
 
 
 @pytest.fixture(autouse=True)

@@ -181,7 +181,7 @@ def test_a_wrong_source_is_refused_with_key_file_line_and_remedy(headrace: Headr
     path.write_text('subject = "flight_departed"\n[sql]\nurl = "postgresql://me:pw@db/x"\n')
     shown = headrace("backfill", "--from", str(path), "--project", "test-project", **SAMPLED)
     assert shown.code == Exit.CONFIGURATION
-    assert f"{path}, line 3: sql.url: a secret must not be in this file; refer to it: url = {{ env" in shown.err
+    assert f"{path}, line 3: sql.url: a secret must not be in this file; write a reference to it: {{ env" in shown.err
     assert "pw" not in shown.err
 
 

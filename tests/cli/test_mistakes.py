@@ -17,7 +17,7 @@ from google.auth import exceptions as auth_errors
 
 from headrace.cli.app import app, main
 from headrace.config.key_files import write_key_file
-from headrace.dev.emulators import EmulatorMissingError
+from headrace.dev.pubsub_services import EmulatorMissingError
 from headrace.errors import Exit
 from headrace.runtime.exit_codes import explain
 from headrace.schemas.samples import SAMPLES
@@ -99,7 +99,7 @@ def place(tmp_path: Path, nothing_set: None, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("sys.stdin", (tmp_path / "empty.json").open())
     monkeypatch.setattr("headrace.cli.app.app", BUILT)  # built once: it takes longer than what is tried
     monkeypatch.setattr("headrace.dev.bench.requirements.check_needs", _not_here)
-    monkeypatch.setattr("headrace.dev.emulators._pubsub_command", _not_here)
+    monkeypatch.setattr("headrace.dev.emulators.check_emulators", _not_here)
     monkeypatch.setattr("headrace.runtime.reachability._answers", lambda service, seconds: "not in this test")
     return tmp_path
 
@@ -232,7 +232,7 @@ def test_contracts_can_be_named_to_every_command_that_needs_them(path: tuple[str
         (FileNotFoundError(2, "No such file or directory", "x.csv"), Exit.CONFIGURATION, "x.csv: no such file"),
         (OSError(28, "No space left on device", "x.json"), Exit.CONFIGURATION, "x.json: no space left on device"),
         (ConnectionRefusedError(111, "Connection refused"), Exit.UNREACHABLE, "connection refused"),
-        (ModuleNotFoundError("No module named 'faker'", name="faker"), Exit.CONFIGURATION, "'headrace[demo]'"),
+        (ModuleNotFoundError("No module named 'faker'", name="faker"), Exit.CONFIGURATION, "'headrace[local]'"),
         (ModuleNotFoundError("No module named 'simpy.x'", name="simpy.x"), Exit.CONFIGURATION, "headrace[capacity]"),
         (MemoryError(), Exit.CONFIGURATION, "too little memory"),
     ],

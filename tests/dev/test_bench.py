@@ -29,7 +29,7 @@ from headrace.dev.bench.run_bench import in_child
 from headrace.dev.bench.step_costs import STEPS, WARM, compared, interleaved, timed
 from headrace.dev.bench.textbook import Textbook
 from headrace.dev.bench.ticks import Rate, Tick, Ticker, rate_of, read_ticks
-from headrace.dev.emulators import EmulatorMissingError
+from headrace.dev.pubsub_services import EmulatorMissingError, PubsubService
 from headrace.errors import Exit
 from headrace.runtime.exit_codes import explain
 from headrace.schemas.registry import Registry
@@ -261,20 +261,20 @@ def test_the_table_fits_eighty_columns_and_names_every_contender(end_to_end: boo
 
 
 def test_everything_that_is_missing_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_java() -> None:
+    def no_java(pubsub: PubsubService) -> None:
         raise EmulatorMissingError("Java is missing: install it")
 
     monkeypatch.setattr("headrace.dev.bench.requirements.check_emulators", no_java)
     monkeypatch.setattr("headrace.dev.bench.requirements.has_py_spy", lambda: False)
     with pytest.raises(BenchMissingError) as raised:
         check_needs(emulators=True, profile=True, find=lambda package: None)
-    wanted = ["Java is missing", "--steps", "Apache Beam", "flights", "bookings", "headrace[demo]", "py-spy"]
+    wanted = ["Java is missing", "--steps", "Apache Beam", "flights", "bookings", "headrace[local]", "py-spy"]
     assert [message for message in wanted if message not in str(raised.value)] == []
     assert explain(raised.value)[0] is Exit.CONFIGURATION
 
 
 def test_the_steps_alone_need_no_emulator(monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_java() -> None:
+    def no_java(pubsub: PubsubService) -> None:
         raise EmulatorMissingError("Java is missing: install it")
 
     monkeypatch.setattr("headrace.dev.bench.requirements.check_emulators", no_java)

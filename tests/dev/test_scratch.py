@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from headrace.dev import emulators
-from headrace.dev.emulators import EmulatorMissingError, running_emulators
+from headrace.dev.emulators import running_emulators
+from headrace.dev.pubsub_services import JAR_VARIABLE, EmulatorMissingError, PubsubService
 from headrace.runtime.scratch import scratch_folder
 
 
@@ -38,7 +39,11 @@ def test_a_java_that_is_too_old_is_named_with_the_remedy(tmp_path: Path, monkeyp
     java = tmp_path / "java"
     java.write_text("#!/bin/sh\necho 'java.lang.UnsupportedClassVersionError: a/B' >&2\nexit 1\n")
     java.chmod(0o755)
-    monkeypatch.setattr(emulators, "_pubsub_command", lambda: [str(java)])
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv(JAR_VARIABLE, str(java))
     monkeypatch.setattr(emulators, "_bigquery_command", lambda: ["sleep", "60"])
-    with pytest.raises(EmulatorMissingError, match="Java is too old: install Java 17"), running_emulators(tmp_path):
+    with (
+        pytest.raises(EmulatorMissingError, match="Java is too old: install Java 17"),
+        running_emulators(tmp_path, PubsubService.GOOGLE_EMULATOR),
+    ):
         pass

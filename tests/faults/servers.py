@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 
 from headrace.dev import emulators
+from headrace.dev.pubsub_services import PubsubService
 
 
 class Server(abc.ABC):
@@ -48,15 +49,15 @@ class Server(abc.ABC):
 
 
 class PubSub(Server):
-    """Google's Pub/Sub emulator: it keeps nothing across a restart."""
+    """A Pub/Sub: the local broker keeps its data across a restart, Google's emulator does not."""
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, folder: Path, service: PubsubService) -> None:
         (port,) = emulators.free_ports(1)
         self.address = f"127.0.0.1:{port}"
-        super().__init__([*emulators._pubsub_command(), *emulators._pubsub_flags(self.address)], log)
+        super().__init__(service.command(self.address, folder), folder / "pubsub.log")
 
     def answers(self) -> bool:
-        return emulators._answers(f"http://{self.address}/")
+        return emulators._listens(self.address)
 
 
 class BigQuery(Server):
@@ -85,10 +86,10 @@ def a_bigquery(folder: Path) -> Iterator[BigQuery]:
 
 
 @contextmanager
-def a_pubsub(folder: Path) -> Iterator[PubSub]:
-    """A Pub/Sub emulator of one's own, started."""
+def a_pubsub(folder: Path, service: PubsubService) -> Iterator[PubSub]:
+    """A Pub/Sub of one's own, started."""
     folder.mkdir(parents=True, exist_ok=True)
-    server = PubSub(folder / "pubsub.log")
+    server = PubSub(folder, service)
     try:
         server.start()
         yield server

@@ -15,6 +15,7 @@ from google.cloud import bigquery
 from google.cloud.bigquery_storage_v1 import BigQueryWriteClient
 
 from headrace.dev import emulators
+from headrace.dev.bigquery_environment import emulator_files, emulator_python
 from headrace.runtime.google_clients import open_bigquery, open_write
 from tests.faults.appending import a_connection, a_stream, append, append_request
 from tests.faults.scripted_streams import a_client
@@ -172,9 +173,8 @@ print(*order)
 
 
 def test_finalising_waits_for_the_current_append() -> None:
-    python = emulators._LAUNCHER / ".venv" / "bin" / "python"
-    command = [str(python), "-c", FINALISE_DURING_AN_APPEND]
-    done = subprocess.run(command, cwd=emulators._LAUNCHER, capture_output=True, text=True, timeout=120)
+    command = [str(emulator_python()), "-c", FINALISE_DURING_AN_APPEND]
+    done = subprocess.run(command, cwd=emulator_files(), capture_output=True, text=True, timeout=120)
     assert done.stdout.splitlines()[-1:] == ["inserted finalised"], done.stderr
 
 

@@ -8,17 +8,19 @@ from pathlib import Path
 
 import pytest
 
+from headrace.dev.pubsub_services import PubsubService
 from tests.faults.oracle import Sent
 from tests.faults.places import Places
 from tests.faults.servers import BigQuery, PubSub, a_bigquery, a_pubsub
 from tests.faults.world import a_world, until
+from tests.support.google_emulator import NEEDS_GOOGLE_EMULATOR
 
 pytestmark = [pytest.mark.emulators, pytest.mark.faults]
 
 
 @pytest.fixture
 def mortal_pubsub(tmp_path: Path) -> Iterator[PubSub]:
-    with a_pubsub(tmp_path / "pubsub") as server:
+    with a_pubsub(tmp_path / "pubsub", PubsubService.GOOGLE_EMULATOR) as server:
         yield server
 
 
@@ -28,6 +30,7 @@ def mortal_bigquery(tmp_path: Path) -> Iterator[BigQuery]:
         yield server
 
 
+@NEEDS_GOOGLE_EMULATOR
 def test_f05_pubsub_comes_back_empty(
     tmp_path: Path, seed: int, project: str, places: Places, mortal_pubsub: PubSub
 ) -> None:

@@ -12,8 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from headrace.dev import emulators
-from headrace.dev.emulators import EmulatorMissingError, running_emulators
+from headrace.dev import emulators, pubsub_services
+from headrace.dev.emulators import running_emulators
+from headrace.dev.pubsub_services import EmulatorMissingError, PubsubService
 from headrace.runtime.google_clients import (
     BIGQUERY,
     BIGQUERY_STORAGE,
@@ -24,6 +25,7 @@ from headrace.runtime.google_clients import (
 )
 from tests.support.paths import ROOT
 
+GOOGLE = PubsubService.GOOGLE_EMULATOR
 HOLDER = """
 import json, sys
 from pathlib import Path
@@ -71,7 +73,7 @@ def test_both_serve_from_the_first_moment_and_end_with_the_block(
     assert stream.name.startswith(table)
     assert len(started) >= 2
     assert not [process for process in started if process.is_running()]
-    assert {path.name for path in tmp_path.iterdir()} == {"pubsub-emulator.log", "bigquery-emulator.log"}
+    assert {path.name for path in tmp_path.iterdir()} == {"pubsub.log", "bigquery-emulator.log", "broker.db"}
 
 
 @pytest.mark.emulators
@@ -111,7 +113,7 @@ def test_no_orphan_is_left_when_the_parent_is_killed(tmp_path: Path) -> None:
 def test_a_missing_java_is_one_sentence_with_its_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    with pytest.raises(EmulatorMissingError, match="install Java 17"), running_emulators(tmp_path / "logs"):
+    with pytest.raises(EmulatorMissingError, match="install Java 17"), running_emulators(tmp_path / "logs", GOOGLE):
         pass
 
 
@@ -126,9 +128,12 @@ def test_a_missing_pubsub_emulator_is_one_sentence_with_its_remedy(
 ) -> None:
     with_java(tmp_path, monkeypatch)
     monkeypatch.delenv("HEADRACE_PUBSUB_EMULATOR_JAR", raising=False)
-    monkeypatch.setattr(emulators, "_ROOTS", ())
+    monkeypatch.setattr(pubsub_services, "_ROOTS", ())
 
-    with pytest.raises(EmulatorMissingError, match="gcloud components install"), running_emulators(tmp_path / "logs"):
+    with (
+        pytest.raises(EmulatorMissingError, match="gcloud components install"),
+        running_emulators(tmp_path / "logs", GOOGLE),
+    ):
         pass
 
 
@@ -136,17 +141,5 @@ def test_a_jar_that_is_not_there_is_named(tmp_path: Path, monkeypatch: pytest.Mo
     with_java(tmp_path, monkeypatch)
     monkeypatch.setenv("HEADRACE_PUBSUB_EMULATOR_JAR", str(tmp_path / "none.jar"))
 
-    with pytest.raises(EmulatorMissingError, match=r"none\.jar"), running_emulators(tmp_path / "logs"):
-        pass
-
-
-def test_a_missing_bigquery_emulator_is_one_sentence_with_its_remedy(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with_java(tmp_path, monkeypatch)
-    (tmp_path / "some.jar").touch()
-    monkeypatch.setenv("HEADRACE_PUBSUB_EMULATOR_JAR", str(tmp_path / "some.jar"))
-    monkeypatch.setattr(emulators, "_LAUNCHER", tmp_path)
-
-    with pytest.raises(EmulatorMissingError, match="make setup"), running_emulators(tmp_path / "logs"):
+    with pytest.raises(EmulatorMissingError, match=r"none\.jar"), running_emulators(tmp_path / "logs", GOOGLE):
         pass

@@ -21,6 +21,7 @@ from headrace.cli.options import (
     Dataset,
     Format,
     Json,
+    LocalPubsub,
     Project,
     check_arguments,
     examples,
@@ -73,14 +74,15 @@ app.command(epilog=RESUME_EXAMPLES)(resume)
 
 
 @app.command(epilog=examples("headrace up", "source .headrace/emulators.env  # in another terminal"))
-def up() -> None:
-    """Start both emulators, and keep them until Ctrl-C.
+def up(pubsub: LocalPubsub = None) -> None:
+    """Run a local Pub/Sub and the BigQuery emulator until Ctrl-C.
 
-    Prints the variables to export.
+    Prints the variables to export. The local broker keeps topics and messages in .headrace.
     """
     from headrace.cli.commands.up import up_until_interrupted
+    from headrace.dev.pubsub_services import PubsubService
 
-    up_until_interrupted(Path(".headrace"))
+    up_until_interrupted(Path(".headrace"), PubsubService.chosen(pubsub or ""))
 
 
 @app.command(
@@ -133,16 +135,19 @@ def demo(
     events: Annotated[str, typer.Option(help='Number of flights, or "all" for 336,776.')] = "20000",
     json_output: Json = False,
     keep: Annotated[bool, typer.Option(help="Keep everything running until Ctrl-C.")] = False,
+    pubsub: LocalPubsub = None,
 ) -> None:
     """Run the whole service on real flights in a minute.
 
     Plants faults among them, and shows what became of them.
     """
     from headrace.dev.demo.run_demo import demo as run_demo
+    from headrace.dev.pubsub_services import PubsubService
 
     if events != "all" and not (events.isascii() and events.isdigit() and len(events) < 10 and int(events) > 0):
         raise typer.BadParameter('invalid; use a number above 0, or "all"', param_hint="--events")
-    raise typer.Exit(run_demo(None if events == "all" else int(events), json_output, keep))
+    service = PubsubService.chosen(pubsub or "")
+    raise typer.Exit(run_demo(None if events == "all" else int(events), json_output, keep, service))
 
 
 @app.command(

@@ -25,6 +25,9 @@ Rename = Annotated[
     list[str] | None, typer.Option(help="Label of a step that changed, old=new, or is gone, old=; repeatable.")
 ]
 Format = Annotated[str, typer.Option("--format", help="table, json or ndjson.")]
+LocalPubsub = Annotated[
+    str | None, typer.Option("--pubsub", help="broker, or google-emulator with Java [HEADRACE_PUBSUB_SERVICE].")
+]
 Json = Annotated[bool, typer.Option("--json", help="Same as --format json.")]
 
 

@@ -1,9 +1,7 @@
-"""Find both emulators, start them as child processes, wait for them, and stop them with all their children."""
+"""Start a Pub/Sub and the BigQuery emulator as child processes, wait for them, and stop them with their children."""
 
 from __future__ import annotations
 
-import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -17,6 +15,8 @@ from typing import Final
 
 import psutil
 
+from headrace.dev.bigquery_environment import emulator_files, emulator_python
+from headrace.dev.pubsub_services import JAVA, EmulatorMissingError, PubsubService
 from headrace.errors import Exit, HeadraceError
 from headrace.runtime.google_clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB
 from headrace.runtime.processes import start
@@ -25,19 +25,6 @@ START_SECONDS: Final = 90.0
 STARTS: Final = 3
 END_SECONDS: Final = 5.0
 _POLL_SECONDS: Final = 0.05
-_JAR = "platform/pubsub-emulator/lib/cloud-pubsub-emulator-*-all.jar"
-_JAVA: Final = "install Java 17 or newer (Debian: apt install default-jre-headless)"
-_ROOTS: Final = (
-    "/usr/lib/google-cloud-sdk",
-    "~/google-cloud-sdk",
-    "/opt/google-cloud-sdk",
-    "/snap/google-cloud-sdk/current",
-)
-_LAUNCHER = Path(__file__).parents[3] / "docker" / "bigquery-emulator"
-
-
-class EmulatorMissingError(HeadraceError, RuntimeError, error_code="HR-911", exit_code=Exit.CONFIGURATION):
-    """A program that an emulator needs is not installed. The message names it and the remedy."""
 
 
 class EmulatorFailedError(HeadraceError, RuntimeError, error_code="HR-912", exit_code=Exit.UNREACHABLE):
@@ -65,29 +52,32 @@ class Emulators:
         }
 
 
-def check_emulators() -> None:
+def check_emulators(pubsub: PubsubService) -> None:
     """Check that both can be started. Raises EmulatorMissingError."""
-    _pubsub_command()
+    pubsub.command("127.0.0.1:0", Path())
     _bigquery_command()
 
 
 @contextmanager
-def running_emulators(logs: Path) -> Iterator[Emulators]:
+def running_emulators(folder: Path, pubsub: PubsubService | None = None) -> Iterator[Emulators]:
     """Start both emulators, wait until they answer, and stop them and all their children afterwards.
 
-    They stop with this process too, however it ends. Their output goes to files in *logs*.
+    They stop with this process too, however it ends. Their output, and what the local broker keeps, goes to *folder*.
+    Without *pubsub*, the environment decides.
 
     Raises:
-        EmulatorMissingError: Java, the Pub/Sub emulator or the BigQuery emulator is not installed.
+        EmulatorMissingError: something that an emulator needs is not installed.
+        EnvironmentFailedError: the BigQuery emulator cannot be installed.
         EmulatorFailedError: an emulator exited, or did not answer in time.
     """
-    commands = _pubsub_command(), _bigquery_command()
-    logs.mkdir(parents=True, exist_ok=True)
+    chosen = pubsub or PubsubService.chosen()
+    check_emulators(chosen)
+    folder.mkdir(parents=True, exist_ok=True)
     processes: list[subprocess.Popen[bytes]] = []
     try:
         for tries_left in reversed(range(STARTS)):
             try:
-                emulators = _start_both(commands, logs, processes)
+                emulators = _start_both(chosen, folder, processes)
                 break
             except EmulatorFailedError:  # another process may have taken a port that was free
                 _end_all(processes)
@@ -98,14 +88,12 @@ def running_emulators(logs: Path) -> Iterator[Emulators]:
         _end_all(processes)
 
 
-def _start_both(
-    commands: tuple[Sequence[str], Sequence[str]], logs: Path, processes: list[subprocess.Popen[bytes]]
-) -> Emulators:
+def _start_both(service: PubsubService, folder: Path, processes: list[subprocess.Popen[bytes]]) -> Emulators:
     pubsub, rest, grpc = (f"127.0.0.1:{port}" for port in free_ports(3))
-    pubsub_log, bigquery_log = logs / "pubsub-emulator.log", logs / "bigquery-emulator.log"
-    processes.append(_start([*commands[0], *_pubsub_flags(pubsub)], pubsub_log))
-    processes.append(_start([*commands[1], *_bigquery_flags(rest, grpc)], bigquery_log))
-    _wait_until(lambda: _answers(f"http://{pubsub}/"), processes[0], pubsub_log)
+    pubsub_log, bigquery_log = folder / "pubsub.log", folder / "bigquery-emulator.log"
+    processes.append(_start(service.command(pubsub, folder), pubsub_log))
+    processes.append(_start([*_bigquery_command(), *_bigquery_flags(rest, grpc)], bigquery_log))
+    _wait_until(lambda: _listens(pubsub), processes[0], pubsub_log)
     _wait_until(lambda: _answers(f"http://{rest}/readyz") and _listens(grpc), processes[1], bigquery_log)
     return Emulators(pubsub, rest, grpc)
 
@@ -115,41 +103,8 @@ def _end_all(processes: list[subprocess.Popen[bytes]]) -> None:
         _end(processes.pop())
 
 
-def _pubsub_command() -> list[str]:
-    java = shutil.which("java")
-    if java is None:
-        raise EmulatorMissingError(f"Java is missing: {_JAVA} and put it on PATH")
-    return [java, "-jar", str(_find_jar())]
-
-
-def _find_jar() -> Path:
-    given = os.environ.get("HEADRACE_PUBSUB_EMULATOR_JAR")
-    if given:
-        if not Path(given).is_file():
-            raise EmulatorMissingError(f"HEADRACE_PUBSUB_EMULATOR_JAR: no file {given}; name the jar, or unset it")
-        return Path(given)
-    gcloud = shutil.which("gcloud")
-    roots = [*_ROOTS, *([str(Path(gcloud).resolve().parent.parent)] if gcloud else [])]
-    for root in roots:
-        found = sorted(Path(root).expanduser().glob(_JAR))
-        if found:
-            return found[-1]
-    raise EmulatorMissingError(
-        "the Pub/Sub emulator is missing: run `gcloud components install pubsub-emulator` "
-        "(Debian: apt install google-cloud-cli-pubsub-emulator), or name its jar in HEADRACE_PUBSUB_EMULATOR_JAR"
-    )
-
-
 def _bigquery_command() -> list[str]:
-    python = _LAUNCHER / ".venv" / "bin" / "python"
-    if not python.exists():
-        raise EmulatorMissingError("the BigQuery emulator is missing: run `make setup` in a clone of headrace")
-    return [str(python), "-I", str(_LAUNCHER / "launch.py")]
-
-
-def _pubsub_flags(address: str) -> list[str]:
-    host, port = address.split(":")
-    return [f"--host={host}", f"--port={port}"]
+    return [str(emulator_python()), "-I", str(emulator_files() / "launch.py")]
 
 
 def _bigquery_flags(rest: str, grpc: str) -> list[str]:
@@ -193,7 +148,7 @@ def _check_java(log: Path) -> None:
     """Check the log for the error of a Java that is too old. Raises EmulatorMissingError."""
     if "UnsupportedClassVersionError" in log.read_text("utf-8", "replace"):
         raise EmulatorMissingError(
-            f"Java is too old: {_JAVA} and put it first on PATH; `java -version` prints its version"
+            f"Java is too old: {JAVA} and put it first on PATH; `java -version` prints its version"
         )
 
 

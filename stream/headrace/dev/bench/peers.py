@@ -184,7 +184,7 @@ def others() -> dict[str, list[psutil.Process]]:
             line = " ".join(each.cmdline())
         except psutil.NoSuchProcess:
             continue
-        if "cloud-pubsub-emulator" in line:
+        if "cloud-pubsub-emulator" in line or "headrace.dev.broker" in line:
             found["pubsub_emulator"].append(each)
         elif "bigquery-emulator" in line:
             found["bigquery_emulator"].append(each)

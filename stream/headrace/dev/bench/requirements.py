@@ -7,7 +7,8 @@ from importlib.util import find_spec
 from typing import Final
 
 from headrace.dev.bench.profiling import has_py_spy
-from headrace.dev.emulators import EmulatorMissingError, check_emulators
+from headrace.dev.emulators import check_emulators
+from headrace.dev.pubsub_services import EmulatorMissingError, PubsubService
 from headrace.errors import Exit, HeadraceError
 from headrace.runtime.extras import install
 
@@ -33,7 +34,7 @@ def check_needs(emulators: bool, profile: bool, find: Callable[[str], object | N
         missing.append("py-spy, for --profile: pip install py-spy")
     if emulators:
         try:
-            check_emulators()
+            check_emulators(PubsubService.chosen())
         except EmulatorMissingError as error:
             missing.append(f"{error} (`headrace bench --steps` needs no emulator)")
     if missing:

@@ -30,6 +30,7 @@ from headrace.dev.demo.demo_service import publish, received, running_job, wait_
 from headrace.dev.demo.planting import BOOKINGS, Planting
 from headrace.dev.demo.unmasked import unmasked_hits
 from headrace.dev.emulators import running_emulators
+from headrace.dev.pubsub_services import JAR_VARIABLE, VARIABLE, PubsubService
 from headrace.errors import Exit
 from headrace.provision import Clients, apply, plan
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber
@@ -43,21 +44,28 @@ from headrace.util.output import print_json, say
 
 PROJECT: Final = "headrace-demo"
 COLLECTED_SECONDS: Final = 20.0
-_KEPT: Final = ("HEADRACE_DEBUG", "HEADRACE_PUBSUB_EMULATOR_JAR")
+_NAMES: Final = {
+    PubsubService.BROKER: "the local broker",
+    PubsubService.GOOGLE_EMULATOR: "Google's Pub/Sub emulator",
+}
+_KEPT: Final = ("HEADRACE_DEBUG", VARIABLE, JAR_VARIABLE)
 
 
-def demo(flights: int | None, json_output: bool, keep: bool) -> Exit:
+def demo(flights: int | None, json_output: bool, keep: bool, pubsub: PubsubService) -> Exit:
     """Run the whole service once; exit 1 when the counts do not reconcile.
 
     Raises:
-        EmulatorMissingError: Java or an emulator is not installed.
+        EmulatorMissingError: an emulator is not installed.
         DemoFailedError: the job ended, or made no progress.
     """
     signal.signal(signal.SIGTERM, _interrupt)
     console = Console(stderr=json_output)
     with scratch_folder("headrace-demo-") as directory:
-        say("starting the Pub/Sub and BigQuery emulators ...")
-        with running_emulators(directory) as emulators, _environment(emulators.environment, directory) as variables:
+        say(f"starting {_NAMES[pubsub]} and the BigQuery emulator ...")
+        with (
+            running_emulators(directory, pubsub) as emulators,
+            _environment(emulators.environment, directory) as variables,
+        ):
             report = _run(flights, directory, variables, console, keep, json_output)
             if json_output:
                 print_json(report.as_dict())
