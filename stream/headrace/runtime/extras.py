@@ -38,6 +38,7 @@ MODULES: Final = {
         "sqlglot",
         "structlog",
         "typer",
+        "yaml",
     ),
     "beam": ("apache_beam", "google.cloud.secretmanager_v1"),
     "dlt": ("dlt", "sqlalchemy"),
