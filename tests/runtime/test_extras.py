@@ -111,6 +111,7 @@ ONLY: Final = {
     "beam": r"beam\.|pipeline$|deploy\.|dev\.bench\.peer_beam$",
     "dlt": r"$",
     "capacity": r"planning\.capacity\.(simulation|plot)",
+    "pytest": r"dev\.pytest_plugin$",
     "demo": r"dev\.",
     "engine": "",
     "headrace-producers": r"producers|cli\.commands\.publish$",

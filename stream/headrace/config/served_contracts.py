@@ -1,8 +1,12 @@
-"""Load the contracts of a command, without those of blocked subjects."""
+"""Find and load the contracts of a command, without those of blocked subjects."""
 
 from __future__ import annotations
 
-from headrace.config.settings import Settings
+import os
+from pathlib import Path
+
+from headrace.config.profiles import Document, SettingsError
+from headrace.config.settings import MISSING_CONTRACTS, Settings
 from headrace.schemas.registry import Registry
 from headrace.util.output import say
 
@@ -13,3 +17,16 @@ def served(settings: Settings) -> Registry:
     for name, error in registry.blocked.items():
         say(f"{name} is blocked: {error}")
     return registry
+
+
+def folder_named(flag: Path | None) -> Path:
+    """Return the folder of contracts for a command that needs no other setting: the *flag*, or the setting.
+
+    Raises:
+        SettingsError: no folder is named, or its name is not text.
+    """
+    profile = os.environ.get("HEADRACE_PROFILE") or None
+    named = flag or os.environ.get("HEADRACE_CONTRACTS") or Document.read().settings(profile).get("contracts")
+    if not isinstance(named, str | Path):
+        raise SettingsError(MISSING_CONTRACTS)
+    return Path(named)

@@ -27,6 +27,10 @@ from headrace.schemas.transformations import Transformations
 
 __all__ = ["Settings", "SettingsError", "load_settings", "refuse_emulators"]
 
+MISSING_CONTRACTS: Final = (
+    "contracts: missing; name the folder of your .avsc files with --contracts, as HEADRACE_CONTRACTS, or "
+    f"in {FILE} (`headrace demo` brings its own)"
+)
 _VERSION: Final = re.compile("[a-z0-9]{1,8}")
 
 
@@ -142,10 +146,7 @@ class Settings(BaseSettings):
     @property
     def _folder(self) -> Path:
         if self.contracts is None:
-            raise SettingsError(
-                "contracts: missing; name the folder of your .avsc files with --contracts, as HEADRACE_CONTRACTS, or "
-                f"in {FILE} (`headrace demo` brings its own)"
-            )
+            raise SettingsError(MISSING_CONTRACTS)
         return self.contracts
 
 

