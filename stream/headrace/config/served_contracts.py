@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from headrace.config.profiles import Document, SettingsError
-from headrace.config.settings import MISSING_CONTRACTS, Settings
+from headrace.config.settings import Settings, SettingsError, checked_document
 from headrace.schemas.registry import Registry
 from headrace.util.output import say
 
@@ -19,14 +18,14 @@ def served(settings: Settings) -> Registry:
     return registry
 
 
-def folder_named(flag: Path | None) -> Path:
+def folder_named(flag: Path | None) -> Path | None:
     """Return the folder of contracts for a command that needs no other setting: the *flag*, or the setting.
 
     Raises:
-        SettingsError: no folder is named, or its name is not text.
+        SettingsError: the settings file is invalid.
     """
-    profile = os.environ.get("HEADRACE_PROFILE") or None
-    named = flag or os.environ.get("HEADRACE_CONTRACTS") or Document.read().settings(profile).get("contracts")
-    if not isinstance(named, str | Path):
-        raise SettingsError(MISSING_CONTRACTS)
-    return Path(named)
+    document, profile = checked_document(), os.environ.get("HEADRACE_PROFILE") or None
+    named = flag or os.environ.get("HEADRACE_CONTRACTS") or document.settings(profile).get("contracts")
+    if not isinstance(named, str | Path | None):
+        raise SettingsError(f"{document.place(('contracts',))}: contracts: not text; write the name of a folder")
+    return Path(named) if named else None

@@ -171,6 +171,16 @@ def _wrong_transformations(registry: Registry) -> dict[str, ContractError]:
     return faults
 
 
+def checked_document() -> Document:
+    """Read ``headrace.toml``. Raises SettingsError if it has an unknown key, in any profile."""
+    document = Document.read()
+    document.check_keys(
+        {name: DataflowSettings.model_fields if name == "dataflow" else None for name in Settings.model_fields}
+        | {"profile": None}
+    )
+    return document
+
+
 class _FileSource(PydanticBaseSettingsSource):
     """The source that reads ``headrace.toml``, and checks its keys for every profile."""
 
@@ -183,11 +193,7 @@ class _FileSource(PydanticBaseSettingsSource):
         return None, field_name, False
 
     def __call__(self) -> dict[str, Any]:
-        profile, document = self._profile or os.environ.get("HEADRACE_PROFILE") or None, Document.read()
-        document.check_keys(
-            {name: DataflowSettings.model_fields if name == "dataflow" else None for name in Settings.model_fields}
-            | {"profile": None}
-        )
+        profile, document = self._profile or os.environ.get("HEADRACE_PROFILE") or None, checked_document()
         production = {"production": True} if profile in ("prod", "production") else {}
         return production | document.settings(profile)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from headrace.config.served_contracts import folder_named
-from headrace.config.settings import load_contracts
+from headrace.config.settings import MISSING_CONTRACTS, SettingsError, load_contracts
 from headrace.dev.contract_tests.case_file import CaseFile, CaseFileError
 from headrace.dev.contract_tests.find_cases import SUFFIXES, case_files, contracts_beside
 from headrace.dev.contract_tests.run_cases import CaseResult, ReadyCase, ready_cases
@@ -26,40 +26,48 @@ def run_cases(paths: Sequence[Path], contracts: Path | None, part: str, format_:
     Raises:
         CaseFileError: no case is found, or a file is invalid; then no case has run.
         ContractError: a contract is invalid.
-        SettingsError: *paths* is empty, and no folder of contracts is named.
+        SettingsError: a folder of contracts is needed, and none is named.
     """
     check_format(format_)
-    chosen = _cases(list(paths) or [folder_named(contracts)], contracts, part)
+    registries = _Registries(contracts, folder_named(contracts))
+    chosen = _cases(paths or [registries.folder_named()], registries, part)
     results = (each.run() for each in chosen)
     failed = _print_lines(results) if format_ == "table" else _print_objects(list(results), format_)
-    say(
-        f"{counted(len(chosen), 'case')} passed"
-        if not failed
-        else f"{failed:,} of {counted(len(chosen), 'case')} failed"
-    )
+    every = counted(len(chosen), "case")
+    say(f"{failed:,} of {every} failed" if failed else f"{every} passed")
     return Exit.FOUND if failed else Exit.DONE
 
 
-def _cases(paths: Sequence[Path], contracts: Path | None, part: str) -> list[ReadyCase]:
+class _Registries:
+    """Contracts by their folder, each read once. *flag* overrides the folder of every file, *named* is the setting."""
+
+    def __init__(self, flag: Path | None, named: Path | None) -> None:
+        self._flag, self._named = flag, named
+        self._loaded: dict[Path, Registry] = {}
+
+    def folder_named(self) -> Path:
+        if self._named is None:
+            raise SettingsError(MISSING_CONTRACTS)
+        return self._named
+
+    def of(self, file: Path) -> Registry:
+        """Return the contracts for a file of cases."""
+        folder = self._flag or contracts_beside(file) or self.folder_named()
+        if folder not in self._loaded:
+            self._loaded[folder] = load_contracts(folder)
+        return self._loaded[folder]
+
+
+def _cases(paths: Sequence[Path], registries: _Registries, part: str) -> list[ReadyCase]:
     """Return the chosen cases; all files are checked, whichever cases are chosen."""
-    files = case_files(paths)
-    where = ", ".join(map(str, paths))
+    where, files = ", ".join(map(str, paths)), case_files(paths)
     if not files:
         raise CaseFileError(where, "no file of cases", f"name one <subject>{SUFFIXES[0]}, beside its contract")
-    registries: dict[Path, Registry] = {}
-    every = [case for path in files for case in _cases_of(path, contracts, registries)]
+    every = [case for path in files for case in ready_cases(CaseFile.read(path), registries.of(path))]
     found = [case for case in every if part in case.name]
     if not found:
         raise CaseFileError(where, "no case has this text in its name", "choose another text with --case")
     return found
-
-
-def _cases_of(path: Path, contracts: Path | None, registries: dict[Path, Registry]) -> list[ReadyCase]:
-    file = CaseFile.read(path)
-    folder = contracts or contracts_beside(path) or folder_named(None)
-    if folder not in registries:
-        registries[folder] = load_contracts(folder)
-    return ready_cases(file, registries[folder])
 
 
 def _print_lines(results: Iterator[CaseResult]) -> int:

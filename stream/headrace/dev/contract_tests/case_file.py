@@ -100,7 +100,7 @@ class ExpectedLetter(FileModel):
 
 
 class Expected(FileModel):
-    """What becomes of the given messages. The defaults say that there is nothing of that kind."""
+    """The outcome of the given messages. By default there is nothing of a kind."""
 
     rows: CountOrRows = Field([])
     exact: bool = Field(False, description="true, if each row is given with all of its columns")
