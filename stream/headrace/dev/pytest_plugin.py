@@ -28,6 +28,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini(SETTING, "Folder of Headrace's contracts; its *.test.yaml are collected.", type="paths", default=[])
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse a setting that names several folders."""
+    _folder(config)
+
+
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """Collect files of cases in the folder of the contracts."""
     folder = _folder(parent.config)

@@ -12,6 +12,7 @@ from headrace.schemas.from_json import convert
 from headrace.schemas.model import Array, Field, Kind, Map, Optional, Record, Scalar, Type, inner, walk
 from headrace.schemas.strict_json import as_double_or_text
 from headrace.schemas.validate import check
+from headrace.util.terminal_columns import counted
 
 ABSENT: Final = "(none)"
 _SINGLE_DIGITS: Final = 2**-24  # half of the distance between two values of a float, relative to the value
@@ -66,7 +67,7 @@ def _failures(type_: Type, expected: Any, got: Any, where: str, exact: bool) -> 
 
 def _item_failures(type_: Type, expected: list[Any], got: list[Any], where: str, exact: bool) -> Iterator[Failure]:
     if len(expected) != len(got):
-        yield Failure(where, f"{len(expected)} items", f"{len(got)} items")
+        yield Failure(where, counted(len(expected), "item"), counted(len(got), "item"))
         return
     for place, (wanted, value) in enumerate(zip(expected, got, strict=True)):
         yield from _failures(type_, wanted, value, f"{where}[{place}]", exact)
