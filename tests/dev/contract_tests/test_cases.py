@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from headrace.schemas.decoder import compile_decoder
 from headrace.schemas.encode import encode
-from headrace.schemas.registry import Contract, Registry
+from headrace.schemas.envelope import SchemaRef
+from headrace.schemas.registry import Contract, Registry, parse_contract
 from headrace.schemas.to_json import fields_to_json
 from headrace.schemas.validate import validate
-from tests.support.builders import MOMENT, a_contract, a_tokenised_contract
+from tests.support.builders import MOMENT, a_contract, a_record, a_tokenised_contract, contract_json
 from tests.support.cases import failures_of, run_text
 from tests.support.strategies import FIXED_PROFILE, contracts, events
 
@@ -238,6 +239,23 @@ cases:
 """
     failure = "rows[0].note: expected nothing of email, got its clear value (not shown)"
     assert failures_of(text, Registry({contract.ref: contract})) == ([failure] if found else [])
+
+
+def test_a_masked_field_in_a_map_is_found_whatever_the_keys_are() -> None:
+    person = a_record("Person", {"name": "name", "type": "string", "pii": {"kind": "name", "mask": "redact"}})
+    people = {"name": "people", "type": {"type": "map", "values": person}}
+    described = contract_json(people)
+    described["fields"][-1]["pii"] = "none"
+    contract = parse_contract(SchemaRef("thing_happened", 1), json.dumps(described))
+    text = """
+subject: thing_happened
+now: 2026-03-14T15:10:00Z
+cases:
+- name: a case
+  given: [event: {people: {name: {name: Ada Lovelace}, other: {name: Grace}}, at: 2026-03-14T15:09:26Z}]
+  expect: {rows: [{people: {name: {name: null}, other: {}}}], masks: {people.name: redact}}
+"""
+    assert failures_of(text, Registry({contract.ref: contract})) == []
 
 
 WRONG = """{rows: [{

@@ -17,6 +17,7 @@ from headrace.dev.contract_tests.given_messages import given_messages
 from headrace.dev.contract_tests.memory_table import MemoryTable, StoredRow
 from headrace.schemas.errors import UnknownSchemaError
 from headrace.schemas.registry import Registry
+from headrace.steps.transform import Transformer
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ def ready_cases(file: CaseFile, registry: Registry) -> list[ReadyCase]:
 
     Raises:
         CaseFileError: the file does not fit its contract.
+        ContractError: a function that the contract names is not installed.
     """
     subject = file.content.subject
     try:
@@ -74,6 +76,7 @@ def ready_cases(file: CaseFile, registry: Registry) -> list[ReadyCase]:
     except UnknownSchemaError as error:
         remedy = f"write one of {', '.join(registry.subjects)}"
         raise file.yaml.error(("subject",), str(error), remedy) from None
+    Transformer.of(contract)
     cases = []
     for place in range(len(file.content.cases)):
         check_expected(file, place, contract)
@@ -94,7 +97,7 @@ def _failures(table: MemoryTable, expected: Expected) -> Iterator[Failure]:
             yield Failure(name, str(count), str(got))
     if isinstance(expected.rows, list) and len(expected.rows) == len(stored):
         yield from _row_failures(table, expected, stored)
-    yield from mask_failures(table.registry, table.subject, expected.masks, stored)
+    yield from mask_failures(table, expected.masks, stored)
 
 
 def _letter_failures(expected: list[ExpectedLetter], got: list[DeadLetter]) -> Iterator[Failure]:
