@@ -9,8 +9,9 @@ import pytest
 from pydantic import Field, field_validator
 
 from headrace.backfill.backfill_errors import MappingError
+from headrace.config.file_model import FileModel, wrong
 from headrace.config.profiles import Document
-from headrace.config.toml_file import TomlFile, TomlModel, wrong
+from headrace.config.toml_file import TomlFile
 from headrace.planning.capacity.limits import load_limits
 from headrace.planning.cost.prices import load_prices
 from tests.support.paths import ROOT
@@ -41,7 +42,7 @@ def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path, read: Callable
     assert read(tmp_path / "file.toml")
 
 
-class Size(TomlModel):
+class Size(FileModel):
     width: int = Field(ge=1, description="a whole number above 0")
     unit: str = "cm"
 
@@ -53,7 +54,7 @@ class Size(TomlModel):
         return unit
 
 
-class Parcel(TomlModel):
+class Parcel(FileModel):
     label: str = Field(min_length=1, description='"..."')
     size: Size
     inner: dict[str, Size] = Field({})

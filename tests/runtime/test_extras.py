@@ -112,6 +112,7 @@ ONLY: Final = {
     "dlt": r"$",
     "capacity": r"planning\.capacity\.(simulation|plot)",
     "local": r"dev\.",
+    "pytest": r"dev\.pytest_plugin$",
     "engine": "",
     "headrace-producers": r"producers|cli\.commands\.publish$",
     "headrace-schemas": "",

@@ -52,7 +52,7 @@ class InvalidEventError(HeadraceError, ValueError, error_code="HR-103", exit_cod
 
     def __init__(self, path: str, why: str, remedy: str) -> None:
         super().__init__(f"{path}: {why}; {remedy}")
-        self.path = path
+        self.path, self.why, self.remedy = path, why, remedy
 
 
 class UnreadableTextError(HeadraceError, ValueError, error_code="HR-104", exit_code=Exit.BUG):

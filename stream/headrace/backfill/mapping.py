@@ -18,7 +18,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from headrace.backfill.backfill_errors import MappingError
 from headrace.backfill.file_places import is_object
 from headrace.backfill.local_times import Ambiguous, Gap
-from headrace.config.toml_file import TomlFile, TomlModel, unknown_key, wrong
+from headrace.config.file_model import FileModel, unknown_key, wrong
+from headrace.config.toml_file import TomlFile
 from headrace.schemas.registry import Contract
 
 _NAMED_ZONE: Final = re.compile(r"(?<!%)(?:%%)*%Z")
@@ -90,7 +91,7 @@ def _a_zone(name: Any) -> ZoneInfo:
         raise wrong("an unknown time zone", 'write one such as "Europe/Berlin"') from None
 
 
-class OriginTable(TomlModel):
+class OriginTable(FileModel):
     """One field's table in a mapping file."""
 
     column: str = Field("", min_length=1, description='"..."')
@@ -119,7 +120,7 @@ class OriginTable(TomlModel):
         return Origin(column=self.column, format=self.format, zone=self.zone, gap=self.gap, ambiguous=self.ambiguous)
 
 
-class MappingTable(TomlModel):
+class MappingTable(FileModel):
     """Keys that files of history and connectors share."""
 
     fields: dict[str, Annotated[OriginTable, BeforeValidator(_as_table)]] = Field({}, description="a table")

@@ -12,6 +12,7 @@ import typer
 from headrace.cli.backfill_group import BACKFILL_EXAMPLES, backfill
 from headrace.cli.bench_group import BENCH_EXAMPLES, bench
 from headrace.cli.capacity_group import capacity_app
+from headrace.cli.cases_group import TEST_EXAMPLES, run_tests
 from headrace.cli.cost_group import cost_app
 from headrace.cli.dead_letters_group import dead_letters_app
 from headrace.cli.deploy_group import deploy_app
@@ -66,6 +67,7 @@ app.add_typer(deploy_app, name="deploy")
 app.add_typer(template_app, name="template")
 app.command(epilog=BACKFILL_EXAMPLES)(backfill)
 app.command(epilog=BENCH_EXAMPLES)(bench)
+app.command("test", epilog=TEST_EXAMPLES)(run_tests)
 app.add_typer(tallies_app, name="tallies")
 
 app.add_typer(journal_app, name="journal")

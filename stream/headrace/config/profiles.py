@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from headrace.config.toml_file import Key, TomlFile, unknown_key
+from headrace.config.file_model import Key, unknown_key
+from headrace.config.toml_file import TomlFile
 from headrace.errors import Exit, HeadraceError
 
 FILE = Path("headrace.toml")

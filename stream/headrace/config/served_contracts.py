@@ -1,8 +1,11 @@
-"""Load the contracts of a command, without those of blocked subjects."""
+"""Find and load the contracts of a command, without those of blocked subjects."""
 
 from __future__ import annotations
 
-from headrace.config.settings import Settings
+import os
+from pathlib import Path
+
+from headrace.config.settings import Settings, SettingsError, checked_document
 from headrace.schemas.registry import Registry
 from headrace.util.output import say
 
@@ -13,3 +16,16 @@ def served(settings: Settings) -> Registry:
     for name, error in registry.blocked.items():
         say(f"{name} is blocked: {error}")
     return registry
+
+
+def folder_named(flag: Path | None) -> Path | None:
+    """Return the folder of contracts for a command that needs no other setting: the *flag*, or the setting.
+
+    Raises:
+        SettingsError: the settings file is invalid.
+    """
+    document, profile = checked_document(), os.environ.get("HEADRACE_PROFILE") or None
+    named = flag or os.environ.get("HEADRACE_CONTRACTS") or document.settings(profile).get("contracts")
+    if not isinstance(named, str | Path | None):
+        raise SettingsError(f"{document.place(('contracts',))}: contracts: not text; write the name of a folder")
+    return Path(named) if named else None

@@ -27,6 +27,10 @@ from headrace.schemas.transformations import Transformations
 
 __all__ = ["Settings", "SettingsError", "load_settings", "refuse_emulators"]
 
+MISSING_CONTRACTS: Final = (
+    "contracts: missing; name the folder of your .avsc files with --contracts, as HEADRACE_CONTRACTS, or "
+    f"in {FILE} (`headrace demo` brings its own)"
+)
 _VERSION: Final = re.compile("[a-z0-9]{1,8}")
 
 
@@ -142,10 +146,7 @@ class Settings(BaseSettings):
     @property
     def _folder(self) -> Path:
         if self.contracts is None:
-            raise SettingsError(
-                "contracts: missing; name the folder of your .avsc files with --contracts, as HEADRACE_CONTRACTS, or "
-                f"in {FILE} (`headrace demo` brings its own)"
-            )
+            raise SettingsError(MISSING_CONTRACTS)
         return self.contracts
 
 
@@ -170,6 +171,16 @@ def _wrong_transformations(registry: Registry) -> dict[str, ContractError]:
     return faults
 
 
+def checked_document() -> Document:
+    """Read ``headrace.toml``. Raises SettingsError if it has an unknown key, in any profile."""
+    document = Document.read()
+    document.check_keys(
+        {name: DataflowSettings.model_fields if name == "dataflow" else None for name in Settings.model_fields}
+        | {"profile": None}
+    )
+    return document
+
+
 class _FileSource(PydanticBaseSettingsSource):
     """The source that reads ``headrace.toml``, and checks its keys for every profile."""
 
@@ -182,11 +193,7 @@ class _FileSource(PydanticBaseSettingsSource):
         return None, field_name, False
 
     def __call__(self) -> dict[str, Any]:
-        profile, document = self._profile or os.environ.get("HEADRACE_PROFILE") or None, Document.read()
-        document.check_keys(
-            {name: DataflowSettings.model_fields if name == "dataflow" else None for name in Settings.model_fields}
-            | {"profile": None}
-        )
+        profile, document = self._profile or os.environ.get("HEADRACE_PROFILE") or None, checked_document()
         production = {"production": True} if profile in ("prod", "production") else {}
         return production | document.settings(profile)
 

@@ -13,6 +13,7 @@ from headrace.core.message import Message
 from headrace.core.micro_batch import MicroBatch, to_ipc
 from headrace.core.tally import Outcome, Tally, tally_rows, tally_written
 from headrace.engine.clients import Clients
+from headrace.engine.decided_rows import decided_rows
 from headrace.engine.journal import Journal
 from headrace.engine.pending_batch import CommitHook, Fence, PendingBatch
 from headrace.engine.prepare import Prepared, tally_refused
@@ -24,7 +25,7 @@ from headrace.engine.table_writer import TableWriter
 from headrace.engine.transaction import Transaction
 from headrace.job import Job
 from headrace.runtime.failpoints import reached
-from headrace.steps.append import STAGE, refusals_by_bigquery, within_requests
+from headrace.steps.append import STAGE, refusals_by_bigquery
 
 
 class MessageSettler:
@@ -79,29 +80,23 @@ class MessageSettler:
         self._seen.turn_when_due()
 
     def _settle_rows(self, batch: MicroBatch, receipts: bytes, tallies: Sequence[Tally]) -> None:
-        """Decide on each row and settle it. *receipts* and *tallies* belong to messages without a row.
-
-        A row that conflicts with another one of the same batch waits until that one is written. If it became a dead
-        letter before, and both messages came again in another order, it would be written too.
-        """
-        decision = self._seen.decide(batch)
-        waiting = set(decision.same_batch_conflicts)
-        parts, too_large = within_requests(batch, decision.new)
-        refusals = [*(each for each in decision.conflicts if each.index not in waiting), *too_large]
-        self._publish(list(dead_letters(self._messages, batch, refusals, STAGE)))
+        """Decide on each row and settle it. *receipts* and *tallies* belong to messages without a row."""
+        decided = decided_rows(batch, self._seen.decide(batch))
+        self._publish(list(dead_letters(self._messages, batch, decided.refusals, STAGE)))
         reached("letters_published")
-        duplicates, refused = batch.take(decision.duplicates), batch.take([refusal.index for refusal in refusals])
+        duplicates = batch.take(decided.duplicates)
+        refused = batch.take([refusal.index for refusal in decided.refusals])
         self._settle(
-            parts,
+            decided.parts,
             receipts + receipts_of(duplicates.notes) + receipts_of(refused.notes),
             [
                 *tallies,
-                *tally_refused(batch, refusals, self._job.window),
+                *tally_refused(batch, decided.refusals, self._job.window),
                 *self._tally_duplicates(duplicates),
             ],
         )
-        if waiting:
-            self._settle_rows(batch.take(sorted(waiting)), b"", [])
+        if decided.waiting:
+            self._settle_rows(batch.take(decided.waiting), b"", [])
 
     def _settle(self, parts: Sequence[MicroBatch], receipts: bytes, tallies: Sequence[Tally]) -> None:
         """Write part after part. The first commit includes *receipts* and *tallies*, which are settled already."""

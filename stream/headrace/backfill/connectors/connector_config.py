@@ -29,7 +29,8 @@ from headrace.backfill.connectors.connector_tables import (
 from headrace.backfill.connectors.cursor import Cursor
 from headrace.backfill.connectors.secret_reference import ReferenceTable, resolve
 from headrace.backfill.mapping import Mapping, mapping_of
-from headrace.config.toml_file import Key, TomlFile
+from headrace.config.file_model import Key
+from headrace.config.toml_file import TomlFile
 from headrace.schemas.registry import Contract, Registry
 
 _WHERE: Final = frozenset({"host", "port", "service", "dbname", "unix_socket"})  # keys of an address's query

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
 from headrace.backfill.connectors.secret_reference import Reference
 from headrace.backfill.mapping import MappingTable
-from headrace.config.toml_file import TomlModel, wrong
+from headrace.config.file_model import FileModel, wrong
 from headrace.schemas.annotations import parse_duration
 from headrace.schemas.errors import ContractError
 
@@ -17,7 +17,7 @@ PAGE_ROWS: Final = 5_000
 Name = Annotated[str, Field(min_length=1, description='"..."')]
 
 
-class SqlTable(TomlModel):
+class SqlTable(FileModel):
     """A table or view of a database; one fetch returns *page_rows* rows."""
 
     url: Reference = Field(description='{ env = "NAME" }')
@@ -26,13 +26,13 @@ class SqlTable(TomlModel):
     page_rows: int = Field(PAGE_ROWS, ge=1, le=100_000, description=str(PAGE_ROWS))
 
 
-class SinglePage(TomlModel):
+class SinglePage(FileModel):
     """An API whose only page holds all rows."""
 
     type: Literal["single_page"] = Field(description='"single_page", or another kind of paging')
 
 
-class _ByTotal(TomlModel):
+class _ByTotal(FileModel):
     """Without *total_path*, the end is an empty page. None has to be stated: by default dlt looks for "total"."""
 
     total_path: str | None = None
@@ -56,7 +56,7 @@ class Offset(_ByTotal):
     limit_param: Name = ""
 
 
-class BodyCursor(TomlModel):
+class BodyCursor(FileModel):
     """Pages that contain the next page's mark. With a wrong path, dlt takes the first page for all rows."""
 
     type: Literal["cursor"]
@@ -64,7 +64,7 @@ class BodyCursor(TomlModel):
     cursor_param: Name = ""
 
 
-class HeaderCursor(TomlModel):
+class HeaderCursor(FileModel):
     """Pages whose header contains the next page's mark."""
 
     type: Literal["header_cursor"]
@@ -72,14 +72,14 @@ class HeaderCursor(TomlModel):
     cursor_param: Name = ""
 
 
-class JsonLink(TomlModel):
+class JsonLink(FileModel):
     """Pages that contain the next page's address."""
 
     type: Literal["json_link"]
     next_url_path: Name
 
 
-class HeaderLink(TomlModel):
+class HeaderLink(FileModel):
     """Pages whose ``Link`` header has the next page's address."""
 
     type: Literal["header_link"]
@@ -91,14 +91,14 @@ Paging = Annotated[
 ]
 
 
-class Bearer(TomlModel):
+class Bearer(FileModel):
     """A token in the header ``Authorization``."""
 
     type: Literal["bearer"] = Field(description='"bearer", or another kind of authentication')
     token: Reference
 
 
-class ApiKey(TomlModel):
+class ApiKey(FileModel):
     """A key in a header or a parameter of the query."""
 
     type: Literal["api_key"]
@@ -107,7 +107,7 @@ class ApiKey(TomlModel):
     location: Literal["header", "query"] = Field("header", description='"header", or "query"')
 
 
-class HttpBasic(TomlModel):
+class HttpBasic(FileModel):
     """A user and a password."""
 
     type: Literal["http_basic"]
@@ -115,7 +115,7 @@ class HttpBasic(TomlModel):
     password: Reference
 
 
-class ClientCredentials(TomlModel):
+class ClientCredentials(FileModel):
     """A token that the API's authorization server gives for a client's id and secret."""
 
     type: Literal["oauth2_client_credentials"]
@@ -148,7 +148,7 @@ Address = Annotated[
 ]
 
 
-class ApiTable(TomlModel):
+class ApiTable(FileModel):
     """An endpoint that returns pages of JSON. *records* is the JSONPath of the rows in a page."""
 
     url: Address = Field(description='"https://api.example.com/v1"')
@@ -176,7 +176,7 @@ def _a_lag(given: Any) -> timedelta | int:
         raise wrong("not a duration", 'write lag = "10m", or a number for a column of numbers') from None
 
 
-class CursorTable(TomlModel):
+class CursorTable(FileModel):
     """The cursor of a database's table."""
 
     column: Name

@@ -8,12 +8,13 @@ from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from headrace.config.toml_file import Key, TomlFile, TomlModel, wrong
+from headrace.config.file_model import FileModel, Key, wrong
+from headrace.config.toml_file import TomlFile
 
 _REFERENCE: Final = '{ env = "NAME" } or { file = "/run/secrets/name" }'
 
 
-class ReferenceTable(TomlModel):
+class ReferenceTable(FileModel):
     """A reference to a secret: *env* or *file*."""
 
     env: str | None = Field(None, min_length=1, description='"NAME"')

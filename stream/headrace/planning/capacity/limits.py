@@ -9,7 +9,8 @@ from typing import Final
 
 from pydantic import Field
 
-from headrace.config.toml_file import TomlFile, TomlModel
+from headrace.config.file_model import FileModel
+from headrace.config.toml_file import TomlFile
 from headrace.errors import Exit, HeadraceError
 
 
@@ -17,7 +18,7 @@ class CapacityError(HeadraceError, ValueError, error_code="HR-901", exit_code=Ex
     """A file of the model or an option is invalid. The message names it, the error and the remedy."""
 
 
-class Limit(TomlModel):
+class Limit(FileModel):
     """A limit of *value* in *unit*, by *source* on the day *looked_at*; *note* explains one that is not *checked*."""
 
     value: float = Field(gt=0, description="a number above 0")
@@ -28,7 +29,7 @@ class Limit(TomlModel):
     note: str = ""
 
 
-class _LimitsFile(TomlModel):
+class _LimitsFile(FileModel):
     bigquery_write_bytes_multi: Limit
     bigquery_write_bytes_single: Limit
     bigquery_connections_multi: Limit

@@ -9,7 +9,8 @@ from typing import Final
 
 from pydantic import Field
 
-from headrace.config.toml_file import TomlFile, TomlModel
+from headrace.config.file_model import FileModel
+from headrace.config.toml_file import TomlFile
 from headrace.errors import Exit, HeadraceError
 
 
@@ -17,7 +18,7 @@ class PricesError(HeadraceError, ValueError, error_code="HR-902", exit_code=Exit
     """A file of prices is invalid. The message names the key, the error and the remedy."""
 
 
-class Price(TomlModel):
+class Price(FileModel):
     """The price of one *unit* in US dollars; *free* units a month cost nothing."""
 
     usd: float = Field(ge=0, description="the price of one unit in US dollars")
@@ -30,7 +31,7 @@ class Price(TomlModel):
         return max(0.0, quantity - self.free) * self.usd
 
 
-class Prices(TomlModel):
+class Prices(FileModel):
     """A price for each of :data:`NAMES`, at the date *as_of* in *region*."""
 
     as_of: str = "an unknown date"
