@@ -15,6 +15,7 @@ from headrace.cli.capacity_group import capacity_app
 from headrace.cli.cost_group import cost_app
 from headrace.cli.dead_letters_group import dead_letters_app
 from headrace.cli.deploy_group import deploy_app
+from headrace.cli.doctor_group import DOCTOR_EXAMPLES, doctor
 from headrace.cli.journal_group import journal_app
 from headrace.cli.options import (
     Contracts,
@@ -65,6 +66,7 @@ app.add_typer(deploy_app, name="deploy")
 app.add_typer(template_app, name="template")
 app.command(epilog=BACKFILL_EXAMPLES)(backfill)
 app.command(epilog=BENCH_EXAMPLES)(bench)
+app.command(epilog=DOCTOR_EXAMPLES)(doctor)
 app.add_typer(tallies_app, name="tallies")
 
 app.add_typer(journal_app, name="journal")
