@@ -19,7 +19,8 @@ Made from `deploy/permissions.toml` by `python -m deploy.permissions`: change it
 Each identity has its permissions on the resources that need them. On the project it has only what exists nowhere else:
 starting queries, and being a worker or a launcher of Dataflow. A test runs the job and every command on the emulators
 and records each call. It fails when a permission is missing here, or is listed and never used. The emulators enforce
-nothing: the last table quotes Google Cloud's documentation, and was not observed.
+nothing: the last table quotes Google Cloud's documentation, and was not observed. `headrace doctor --for run` asks
+Google Cloud whether the current credentials have the permissions of a command ([doctor.md](doctor.md)).
 
 {principals}
 

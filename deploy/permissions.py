@@ -1,10 +1,11 @@
-"""The table of permissions, and what is generated from it: two pages and the Terraform bindings; and one query.
+"""The table of permissions, and what is generated from it: pages, Terraform, a query, and what `doctor` reads.
 
 ``python -m deploy.permissions`` writes them anew; a test says when that was forgotten.
 """
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -27,20 +28,27 @@ DATASET_OF: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """Who: *kind* is service, people, or agent (a service of Google's); *dataflow*: only there is it needed."""
+    """Who: *kind* is service, people, or agent (a service of Google's); *dataflow*: only there is it needed.
+
+    *commands* are those that it runs.
+    """
 
     name: str
     kind: str
     what: str
     account: str
     dataflow: bool
+    commands: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """One role for one principal on one resource; *used_by* says who uses it where the code does not."""
+    """One role for one principal on one resource; *used_by* says who uses it where the code does not.
+
+    The code works without an *optional* one.
+    """
 
     principal: str
     resource: str
@@ -49,6 +57,7 @@ class Grant:
     why: str
     used_by: str
     dataflow: bool
+    optional: bool
 
     @property
     def name(self) -> str:
@@ -64,7 +73,14 @@ class Grant:
 def principals() -> list[Principal]:
     """Everybody, in the table's order."""
     return [
-        Principal(name, said["is"], said["what"], said.get("account", ""), name not in _TABLE["grants"])
+        Principal(
+            name=name,
+            kind=said["is"],
+            what=said["what"],
+            account=said.get("account", ""),
+            dataflow=name not in _TABLE["grants"],
+            commands=tuple(said.get("commands", ())),
+        )
         for name, said in _TABLE["principals"].items()
     ]
 
@@ -97,6 +113,25 @@ def covered(principal: str, used: set[tuple[str, str]]) -> set[tuple[str, str]]:
     }
 
 
+def needs_of_commands() -> str:
+    """Return what `headrace doctor` reads: the permissions that the code of each command uses, and their roles."""
+    commands = {each.name: each.commands for each in principals() if each.commands}
+    needs = [
+        {
+            "identity": each.principal,
+            "commands": commands[each.principal],
+            "resource": each.resource,
+            "permissions": each.permissions,
+            "role": each.role,
+            "why": each.why,
+            "optional": each.optional,
+        }
+        for each in grants()
+        if each.permissions and each.principal in commands
+    ]
+    return json.dumps(needs, indent=2) + "\n"
+
+
 def files() -> dict[Path, str]:
     """What is generated, and what it should hold."""
     from deploy.bindings import bindings
@@ -109,6 +144,7 @@ def files() -> dict[Path, str]:
         letters: letters_page(letters.read_text()),
         ROOT / "deploy/terraform/bindings.tf": bindings(principals(), grants()),
         ROOT / "deploy/terraform/open_letters.sql": open_letters(),
+        ROOT / "stream/headrace/doctor/permissions.json": needs_of_commands(),
     }
 
 
@@ -118,7 +154,16 @@ def _read(table: Mapping[str, Any], dataflow: bool) -> Iterator[Grant]:
             permissions = tuple(said.get("permissions", ()))
             ours = PUBLISHER if permissions == (_PUBLISH,) else f"headrace_{principal}_{resource}"
             role = said.get("role", ours)
-            yield Grant(principal, resource, permissions, role, said["why"], said.get("used_by", ""), dataflow)
+            yield Grant(
+                principal=principal,
+                resource=resource,
+                permissions=permissions,
+                role=role,
+                why=said["why"],
+                used_by=said.get("used_by", ""),
+                dataflow=dataflow,
+                optional=said.get("optional", False),
+            )
 
 
 if __name__ == "__main__":

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 from google.api_core.exceptions import NotFound
 from google.cloud import bigquery
@@ -15,6 +16,7 @@ from google.pubsub_v1 import PublisherClient, SubscriberClient
 from headrace.bigquery.completeness_view import completeness_view, put_view, view_differs
 from headrace.bigquery.service_tables import engines_table, tallies_table
 from headrace.bigquery.table_changes import evolved_table, same_location, table_changes, table_refusals
+from headrace.core.plan_changes import Change, Comparison
 from headrace.core.plan_refusals import ProvisionError, Refusal
 from headrace.core.resource_names import FIRST_KEY_VERSION, Names
 from headrace.dead_letters.archive_tables import archive_tables
@@ -25,18 +27,10 @@ from headrace.schemas.registry import Registry
 from headrace.steps.mask.token_history import TokenHistory, makes_tokens, next_history
 from headrace.steps.mask.tokens import token_prefix
 
+if TYPE_CHECKING:
+    from headrace.bigquery.rollup_views import RollupView
+
 LOADS_KEPT: Final = timedelta(days=1)  # expiry of tables that abandoned loads left behind
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A change to make: *action* is create or update, *what* the kind of resource, *why* the properties to update."""
-
-    action: str
-    what: str
-    name: str
-    apply: Callable[[], Any] = field(repr=False, compare=False)
-    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +52,26 @@ def plan(
     Raises:
         ProvisionError: resources differ in ways that cannot be changed; it lists all of these, with their remedies.
     """
-    found = [
-        *_pubsub_changes(registry, names, clients),
-        *_dataset_changes(f"{names.project}.{names.dataset}", location, clients.bigquery),
-        *_dataset_changes(f"{names.project}.{names.archive}", location, clients.bigquery),
-        *_dataset_changes(f"{names.project}.{names.loads}", location, clients.bigquery, LOADS_KEPT),
-        *_table_changes(registry, names, clients.bigquery, masking_key_version),
-        *_view_changes(names, clients.bigquery),
-        *_rollup_changes(registry, names, clients.bigquery),
-    ]
+    compared = comparisons(registry, names, location, clients, masking_key_version)
+    found = [each for comparison in compared for each in comparison.find()]
     refusals = [each for each in found if isinstance(each, Refusal)]
     if refusals:
         raise ProvisionError(refusals)
     return [each for each in found if isinstance(each, Change)]
+
+
+def comparisons(
+    registry: Registry, names: Names, location: str, clients: Clients, masking_key_version: str = FIRST_KEY_VERSION
+) -> Iterator[Comparison]:
+    """Yield a comparison for each wanted resource, in the order in which the changes must be made."""
+    yield from _pubsub(registry, names, clients)
+    for dataset, kept in ((names.dataset, None), (names.archive, None), (names.loads, LOADS_KEPT)):
+        name = f"{names.project}.{dataset}"
+        yield Comparison("dataset", name, partial(_dataset_changes, name, location, clients.bigquery, kept))
+    yield from _tables(registry, names, clients.bigquery, masking_key_version)
+    view = completeness_view(names.project, names.dataset)
+    yield Comparison("view", _full_name(view), partial(_view_changes, view, clients.bigquery))
+    yield from _rollups(registry, names, clients.bigquery)
 
 
 def apply(changes: Sequence[Change]) -> None:
@@ -79,13 +80,20 @@ def apply(changes: Sequence[Change]) -> None:
         change.apply()
 
 
-def _pubsub_changes(registry: Registry, names: Names, clients: Clients) -> Iterator[Change | Refusal]:
+def _pubsub(registry: Registry, names: Names, clients: Clients) -> Iterator[Comparison]:
     pairs = [(names.topic(subject), names.subscription(subject)) for subject in registry.subjects]
     pairs.append((names.dead_letter_topic, names.dead_letter_subscription))
     for topic, subscription in pairs:
-        if _missing(clients.publisher.get_topic, topic=topic):
-            yield Change("create", "topic", topic, _bind(clients.publisher.create_topic, name=topic))
-        yield from _subscription_changes(subscription, topic, clients.subscriber)
+        yield Comparison("topic", topic, partial(_topic_changes, topic, clients.publisher))
+        find = partial(_subscription_changes, subscription, topic, clients.subscriber)
+        yield Comparison("subscription", subscription, find)
+
+
+def _topic_changes(name: str, client: PublisherClient) -> Iterator[Change | Refusal]:
+    try:
+        client.get_topic(topic=name)
+    except NotFound:
+        yield Change("create", "topic", name, _bind(client.create_topic, name=name))
 
 
 def _subscription_changes(name: str, topic: str, client: SubscriberClient) -> Iterator[Change | Refusal]:
@@ -101,7 +109,8 @@ def _subscription_changes(name: str, topic: str, client: SubscriberClient) -> It
     if found and not refused:
         mask = FieldMask(paths=[each.field for each in found if each.field])
         update = _bind(client.update_subscription, request={"subscription": wanted, "update_mask": mask})
-        yield Change("update", "subscription", name, update, "; ".join(each.found for each in found))
+        can_wait = not any(each.loses for each in found)
+        yield Change("update", "subscription", name, update, "; ".join(each.found for each in found), can_wait)
 
 
 def _dataset_changes(
@@ -123,43 +132,48 @@ def _dataset_changes(
     if existing.default_table_expiration_ms != wanted.default_table_expiration_ms:
         existing.default_table_expiration_ms = wanted.default_table_expiration_ms
         update = _bind(client.update_dataset, dataset=existing, fields=["default_table_expiration_ms"])
-        yield Change("update", "dataset", name, update, "how long new tables are kept")
+        yield Change("update", "dataset", name, update, "how long new tables are kept", can_wait=True)
 
 
-def _table_changes(
+def _tables(
     registry: Registry, names: Names, client: bigquery.Client, masking_key_version: str
-) -> Iterator[Change | Refusal]:
+) -> Iterator[Comparison]:
     latest = map(registry.latest, registry.subjects)
     versions = {each.options.table: masking_key_version for each in latest if makes_tokens(each)}
-    today = from_micros(now_micros()).date()
-    wanted: list[bigquery.Table] = []
-    for subject in registry.subjects:
-        table, refusals = evolved_table(registry, subject, names)
-        wanted.append(table)
-        yield from refusals
+    evolved = {subject: evolved_table(registry, subject, names) for subject in registry.subjects}
+    for subject, (_, refusals) in evolved.items():
+        if refusals:
+            yield Comparison("contract", subject, partial(iter, refusals))
+    wanted = [table for table, _ in evolved.values()]
     wanted += [make(names.project, names.dataset) for make in (tallies_table, engines_table)]
     for table in [*wanted, *archive_tables(names.project, names.archive)]:
-        name = f"{table.project}.{table.dataset_id}.{table.table_id}"
-        try:
-            existing = client.get_table(table)
-        except NotFound:
-            history = next_history(None, None, versions.get(table.table_id), today)
-            table.description = history.beside(table.description)
-            yield Change("create", "table", name, _bind(client.create_table, table=table))
-            continue
-        if refusals := table_refusals(existing, table, name):
-            yield from refusals
-            continue
-        version, created = versions.get(table.table_id), existing.created.date() if existing.created else today
-        before = TokenHistory.read(existing.description)
-        history = next_history(existing.description, created, version, today)
+        find = partial(_table_changes, table, client, versions.get(table.table_id))
+        yield Comparison("table", _full_name(table), find)
+
+
+def _table_changes(table: bigquery.Table, client: bigquery.Client, version: str | None) -> Iterator[Change | Refusal]:
+    name, today = _full_name(table), from_micros(now_micros()).date()
+    try:
+        existing = client.get_table(table)
+    except NotFound:
+        history = next_history(None, None, version, today)
         table.description = history.beside(table.description)
-        fields = table_changes(existing, table, name)
-        if fields:
-            for each, value in fields.items():
-                setattr(existing, each, value)
-            update = _bind(client.update_table, table=existing, fields=list(fields))
-            yield Change("update", "table", name, update, _why(fields, before, history))
+        yield Change("create", "table", name, _bind(client.create_table, table=table))
+        return
+    if found := table_refusals(existing, table, name):
+        yield from found
+        return
+    created = existing.created.date() if existing.created else today
+    before = TokenHistory.read(existing.description)
+    history = next_history(existing.description, created, version, today)
+    table.description = history.beside(table.description)
+    fields = table_changes(existing, table, name)
+    if fields:
+        for each, value in fields.items():
+            setattr(existing, each, value)
+        update = _bind(client.update_table, table=existing, fields=list(fields))
+        can_wait = before == history and set(fields) == {"description"}
+        yield Change("update", "table", name, update, _why(fields, before, history), can_wait)
 
 
 def _why(fields: Iterable[str], before: TokenHistory, after: TokenHistory) -> str:
@@ -168,10 +182,8 @@ def _why(fields: Iterable[str], before: TokenHistory, after: TokenHistory) -> st
     return ", ".join(named.get(each, each) if before != after else each for each in fields)
 
 
-def _view_changes(names: Names, client: bigquery.Client) -> Iterator[Change | Refusal]:
-    view = completeness_view(names.project, names.dataset)
-    name = f"{view.project}.{view.dataset_id}.{view.table_id}"
-    put = _bind(put_view, client=client, wanted=view)
+def _view_changes(view: bigquery.Table, client: bigquery.Client) -> Iterator[Change | Refusal]:
+    name, put = _full_name(view), _bind(put_view, client=client, wanted=view)
     try:
         existing = client.get_table(view)
     except NotFound:
@@ -183,34 +195,32 @@ def _view_changes(names: Names, client: bigquery.Client) -> Iterator[Change | Re
         yield Change("update", "view", name, put)
 
 
-def _rollup_changes(registry: Registry, names: Names, client: bigquery.Client) -> Iterator[Change | Refusal]:
+def _rollups(registry: Registry, names: Names, client: bigquery.Client) -> Iterator[Comparison]:
     if not any(registry.latest(subject).transformations.rollups for subject in registry.subjects):
         return
-    from headrace.bigquery.rollup_views import (  # imports sqlglot, which jobs without rollups do not need
-        LABEL,
-        put_rollup,
-        rollup_views,
-    )
+    from headrace.bigquery.rollup_views import rollup_views  # imports sqlglot, which jobs without rollups do not need
 
     for view in rollup_views(registry, names):
-        put = _bind(put_rollup, client=client, wanted=view)
-        try:
-            existing = client.get_table(view.name)
-        except NotFound:
-            yield Change("create", "materialized view", view.name, put)
-            continue
-        if existing.table_type != "MATERIALIZED_VIEW":
-            yield Refusal("rollup", view.name, "another resource has the name of the rollup", "rename the rollup")
-        elif existing.labels.get(LABEL) != view.label or (existing.description or "") != view.doc:
-            yield Change("update", "materialized view", view.name, put)
+        yield Comparison("materialized view", view.name, partial(_rollup_changes, view, client))
 
 
-def _missing(get: Callable[..., Any], **name: str) -> bool:
+def _rollup_changes(view: RollupView, client: bigquery.Client) -> Iterator[Change | Refusal]:
+    from headrace.bigquery.rollup_views import LABEL, put_rollup
+
+    put = _bind(put_rollup, client=client, wanted=view)
     try:
-        get(**name)
+        existing = client.get_table(view.name)
     except NotFound:
-        return True
-    return False
+        yield Change("create", "materialized view", view.name, put)
+        return
+    if existing.table_type != "MATERIALIZED_VIEW":
+        yield Refusal("rollup", view.name, "another resource has the name of the rollup", "rename the rollup")
+    elif existing.labels.get(LABEL) != view.label or (existing.description or "") != view.doc:
+        yield Change("update", "materialized view", view.name, put)
+
+
+def _full_name(table: bigquery.Table) -> str:
+    return f"{table.project}.{table.dataset_id}.{table.table_id}"
 
 
 def _bind(call: Callable[..., Any], **arguments: Any) -> Callable[[], Any]:

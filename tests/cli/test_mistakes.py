@@ -168,6 +168,7 @@ READS_NO_SETTINGS: Final = {
     ("capacity", "simulate"): "likewise",
     ("capacity", "limits"): "prints a table",
     ("template", "metadata"): "prints a file of the repository",
+    ("doctor",): "reads them, but reports a mistake among its findings, and goes on (test_doctor.py)",
 }
 
 

@@ -121,3 +121,16 @@ def test_another_version_of_the_masking_key_is_refused_with_the_rule(written: st
     write(f'project = "a-project"\nmasking_key_version = {written}\n')
     with pytest.raises(SettingsError, match=r"masking_key_version: .*1 to 8 lower-case letters \(a to z\) and digits"):
         load_settings()
+
+
+def test_a_variable_with_a_table_that_is_not_json_is_named_without_its_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEADRACE_DATAFLOW", "{a secret")
+    with pytest.raises(SettingsError, match=r"^HEADRACE_DATAFLOW: not JSON; write a table such as ") as refused:
+        load_settings(project="a-project")
+    assert "secret" not in str(refused.value)
+
+
+def test_a_variable_in_lower_case_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("headrace_window", "soon")
+    with pytest.raises(SettingsError, match=r"variable headrace_window"):
+        load_settings(project="a-project")

@@ -20,10 +20,11 @@ from headrace.bigquery.completeness_view import completeness_view
 from headrace.bigquery.service_tables import tallies_table
 from headrace.bigquery.table_changes import evolved_table
 from headrace.cli.app import main
+from headrace.core.plan_changes import Change
 from headrace.core.plan_refusals import ProvisionError
 from headrace.core.resource_names import COMPLETENESS, TALLIES, Names
 from headrace.errors import Exit
-from headrace.provision import Change, Clients, apply, plan
+from headrace.provision import Clients, apply, plan
 from headrace.pubsub.job_subscription import subscription_for
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber
 from headrace.schemas.envelope import SchemaRef

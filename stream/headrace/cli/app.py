@@ -16,6 +16,7 @@ from headrace.cli.cases_group import TEST_EXAMPLES, run_tests
 from headrace.cli.cost_group import cost_app
 from headrace.cli.dead_letters_group import dead_letters_app
 from headrace.cli.deploy_group import deploy_app
+from headrace.cli.doctor_group import DOCTOR_EXAMPLES, doctor
 from headrace.cli.journal_group import journal_app
 from headrace.cli.options import (
     Contracts,
@@ -68,6 +69,7 @@ app.add_typer(template_app, name="template")
 app.command(epilog=BACKFILL_EXAMPLES)(backfill)
 app.command(epilog=BENCH_EXAMPLES)(bench)
 app.command("test", epilog=TEST_EXAMPLES)(run_tests)
+app.command(epilog=DOCTOR_EXAMPLES)(doctor)
 app.add_typer(tallies_app, name="tallies")
 
 app.add_typer(journal_app, name="journal")

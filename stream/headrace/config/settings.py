@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, assert_never
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
@@ -14,9 +15,12 @@ from pydantic_settings import (
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
+from pydantic_settings import SettingsError as UnreadableVariableError
 
 from headrace.config.dataflow import DataflowSettings
+from headrace.config.file_source import FileSource
 from headrace.config.profiles import FILE, Document, SettingsError
+from headrace.config.setting_origins import PREFIX, Source, Sources
 from headrace.core.resource_names import ARCHIVE, FIRST_KEY_VERSION, Names
 from headrace.runtime.google_clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB
 from headrace.runtime.page_server import HIGHEST_PORT
@@ -31,6 +35,7 @@ MISSING_CONTRACTS: Final = (
     "contracts: missing; name the folder of your .avsc files with --contracts, as HEADRACE_CONTRACTS, or "
     f"in {FILE} (`headrace demo` brings its own)"
 )
+SET_IT: Final = f"set it by flag, as HEADRACE_<NAME>, or in {FILE}"
 _VERSION: Final = re.compile("[a-z0-9]{1,8}")
 
 
@@ -38,7 +43,7 @@ class Settings(BaseSettings):
     """The checked settings of the job and the commands."""
 
     model_config = SettingsConfigDict(
-        env_prefix="HEADRACE_",
+        env_prefix=PREFIX,
         env_nested_delimiter="__",
         extra="forbid",
         frozen=True,
@@ -122,7 +127,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Return the sources in their order: flags, environment, and the file with the profile that they name."""
-        return init_settings, env_settings, _FileSource(settings_cls, init_settings)
+        return init_settings, env_settings, FileSource(settings_cls, init_settings)
 
     @property
     def names(self) -> Names:
@@ -171,33 +176,6 @@ def _wrong_transformations(registry: Registry) -> dict[str, ContractError]:
     return faults
 
 
-def checked_document() -> Document:
-    """Read ``headrace.toml``. Raises SettingsError if it has an unknown key, in any profile."""
-    document = Document.read()
-    document.check_keys(
-        {name: DataflowSettings.model_fields if name == "dataflow" else None for name in Settings.model_fields}
-        | {"profile": None}
-    )
-    return document
-
-
-class _FileSource(PydanticBaseSettingsSource):
-    """The source that reads ``headrace.toml``, and checks its keys for every profile."""
-
-    def __init__(self, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource) -> None:
-        super().__init__(settings_cls)
-        self._profile = init_settings().get("profile")
-
-    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
-        """Return no value; this is unused, because the file is read as a whole."""
-        return None, field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        profile, document = self._profile or os.environ.get("HEADRACE_PROFILE") or None, checked_document()
-        production = {"production": True} if profile in ("prod", "production") else {}
-        return production | document.settings(profile)
-
-
 def load_settings(**flags: Any) -> Settings:
     """Read the settings; flags with the value None are ignored.
 
@@ -206,13 +184,27 @@ def load_settings(**flags: Any) -> Settings:
     """
     given = {name: value for name, value in flags.items() if value is not None}
     try:
-        settings = Settings(**given)
+        settings = read_settings(given)
     except ValidationError as error:
-        problems = "; ".join(_problem(each, given) for each in error.errors())
-        raise SettingsError(f"{problems}; set it by flag, as HEADRACE_<NAME>, or in headrace.toml") from error
+        problems = "; ".join(problem_of(each, given) for each in error.errors())
+        raise SettingsError(f"{problems}; {SET_IT}") from error
     if settings.production:
         refuse_emulators("production")
     return settings
+
+
+def read_settings(given: Mapping[str, Any]) -> Settings:
+    """Read the settings, where *given* overrides all else.
+
+    Raises:
+        SettingsError: the file, or a variable that holds a table, cannot be read.
+        ValidationError: settings are missing or invalid.
+    """
+    try:
+        return Settings(**given)
+    except UnreadableVariableError:  # `dataflow` is the only table
+        example = '{"region": "europe-west1"}'
+        raise SettingsError(f"{PREFIX}DATAFLOW: not JSON; write a table such as {example}") from None
 
 
 def refuse_emulators(key: str) -> None:
@@ -229,19 +221,20 @@ def refuse_emulators(key: str) -> None:
         )
 
 
-def _problem(error: Any, flags: dict[str, Any]) -> str:
-    """Return key, error and source of an invalid setting, without its value."""
+def problem_of(error: Any, flags: Mapping[str, Any]) -> str:
+    """Return key, error and origin of an invalid setting, without its value; *error* is one of pydantic's."""
     key = tuple(map(str, error["loc"]))
     named, message = ".".join(key), error["msg"]
-    variable = "HEADRACE_" + "__".join(key).upper()
-    if key[0] in flags:
-        return f"{named}: {message} (--{key[0].replace('_', '-')})"
-    if variable in os.environ:
-        return f"{named}: {message} (variable {variable})"
-    profile, document = flags.get("profile") or os.environ.get("HEADRACE_PROFILE") or None, Document.read()
-    found = document.where(key, profile)
-    if found:
-        full, place = found
-        return f"{place}: {'.'.join(full)}: {message}"
-    missing = f'add {key[-1]} = "..." to {document.path}' if error["type"] == "missing" else str(document.path)
-    return f"{named}: {message} ({missing})"
+    origin = Sources.of(flags, os.environ, Document.read()).origin(key)
+    match origin.source:
+        case Source.FLAG:
+            return f"{named}: {message} ({origin.place})"
+        case Source.VARIABLE:
+            return f"{named}: {message} (variable {origin.place})"
+        case Source.FILE:
+            return f"{origin.place}: {'.'.join(origin.key)}: {message}"
+        case Source.PROFILE | Source.DEFAULT:
+            missing = f'add {key[-1]} = "..." to {FILE}' if error["type"] == "missing" else str(FILE)
+            return f"{named}: {message} ({missing})"
+        case _:
+            assert_never(origin.source)

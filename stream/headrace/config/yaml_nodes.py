@@ -22,7 +22,7 @@ _MERGE: Final = "<<"
 _TOO_DEEP: Final = ("nested too deeply", "nest fewer lists and mappings")
 
 
-class InvalidYamlError(HeadraceError, ValueError, error_code="HR-309", exit_code=Exit.BUG):
+class InvalidYamlError(HeadraceError, ValueError, error_code="HR-310", exit_code=Exit.BUG):
     """A text is not the YAML that Headrace reads. *line* counts from 1, or is 0; *why* contains nothing of the text."""
 
     def __init__(self, line: int, why: str, remedy: str) -> None:

@@ -18,19 +18,26 @@ def boot_seconds() -> float:
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
+def clock_offset(before: int, after: int, now: datetime) -> timedelta:
+    """Return by how much this machine's clock is ahead of a service's; negative if it is behind.
+
+    The clock reads *before* and *after*, in microseconds, around a call whose answer has the service's time *now*. The
+    time that the answer took does not count.
+    """
+    first, last = from_micros(before), from_micros(max(before, after))
+    return max(first - now, timedelta(0)) or min(last - now, timedelta(0))
+
+
 def check_clock(before: int, after: int, now: datetime, tolerance: timedelta) -> None:
     """Compare this machine's clock, in microseconds *before* and *after* a query, with BigQuery's *now* in its answer.
-
-    The time that the answer took does not count.
 
     Raises:
         ClockError: they differ by more than *tolerance*.
     """
-    first, last = from_micros(before), from_micros(max(before, after))
-    off = max(first - now, now - last)
-    if off > tolerance:
-        ahead = "ahead of" if first > now else "behind"
+    offset = clock_offset(before, after, now)
+    if abs(offset) > tolerance:
+        ahead = "ahead of" if offset > timedelta(0) else "behind"
         raise ClockError(
-            f"the clock of this machine is {off.total_seconds():,.0f} s {ahead} BigQuery's; set it (NTP does), and "
-            "start again. Nothing is written by it"
+            f"the clock of this machine is {abs(offset).total_seconds():,.0f} s {ahead} BigQuery's; set it (NTP does), "
+            "and start again. Nothing is written by it"
         )

@@ -1,0 +1,36 @@
+"""The changes of a provision plan, and the comparisons that find them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from headrace.core.plan_refusals import Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change to make: *action* is create or update, *what* the kind of resource, *why* the properties to update.
+
+    A job works as well without a change that *can_wait*.
+    """
+
+    action: str
+    what: str
+    name: str
+    apply: Callable[[], Any] = field(repr=False, compare=False)
+    why: str = ""
+    can_wait: bool = field(default=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One resource, its kind (*what*) and full name, and a function that compares it with the wanted one.
+
+    The function raises the client's errors.
+    """
+
+    what: str
+    name: str
+    find: Callable[[], Iterable[Change | Refusal]] = field(repr=False, compare=False)

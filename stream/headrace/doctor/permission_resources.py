@@ -1,0 +1,71 @@
+"""The resources on which commands need permissions."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from headrace.core.resource_names import ENGINES, TALLIES, Names
+from headrace.dead_letters.archive_tables import FACTS, LETTERS, TRAIL
+from headrace.doctor.needed_permissions import Need
+from headrace.runtime.reachability import Service
+from headrace.schemas.registry import Registry
+
+
+class Kind(Enum):
+    """The kind of a resource; each kind answers another question about permissions."""
+
+    PROJECT = "project"
+    TOPIC = "topic"
+    SUBSCRIPTION = "subscription"
+    DATASET = "dataset"
+    TABLE = "table"
+
+    @property
+    def service(self) -> Service:
+        """The service to ask."""
+        return Service.PUBSUB if self in (Kind.TOPIC, Kind.SUBSCRIPTION) else Service.BIGQUERY
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A resource: its kind and full name, which for a dataset or a table has the form ``project.dataset.table``."""
+
+    kind: Kind
+    name: str
+
+
+def by_resource(all_needs: Collection[Need], registry: Registry, names: Names) -> dict[Resource, list[Need]]:
+    """Return the needs on each resource."""
+    kinds = _resources(registry, names)
+    found: dict[Resource, list[Need]] = {}
+    for need in all_needs:
+        for resource in kinds[need.resource]:
+            found.setdefault(resource, []).append(need)
+    return found
+
+
+def _resources(registry: Registry, names: Names) -> Mapping[str, tuple[Resource, ...]]:
+    """Return the resources that each name of deploy/permissions.toml means; a dataset with one of its tables."""
+    dataset, archive = f"{names.project}.{names.dataset}", f"{names.project}.{names.archive}"
+    subjects, tallies = registry.subjects, _all(Kind.TABLE, f"{dataset}.{TALLIES}")
+    latest = [registry.latest(subject).options.table for subject in subjects]
+    return {
+        "project": _all(Kind.PROJECT, names.project),
+        "topics": _all(Kind.TOPIC, *map(names.topic, subjects)),
+        "subscriptions": _all(Kind.SUBSCRIPTION, *map(names.subscription, subjects)),
+        "dead_letter_topic": _all(Kind.TOPIC, names.dead_letter_topic),
+        "dead_letter_subscription": _all(Kind.SUBSCRIPTION, names.dead_letter_subscription),
+        "dataset": (*_all(Kind.DATASET, dataset), *tallies),
+        "archive": (*_all(Kind.DATASET, archive), *_all(Kind.TABLE, f"{archive}.{LETTERS}")),
+        "loads": _all(Kind.DATASET, f"{names.project}.{names.loads}"),
+        "tables": _all(Kind.TABLE, *(f"{dataset}.{table}" for table in latest)),
+        "tallies": tallies,
+        "engines": _all(Kind.TABLE, f"{dataset}.{ENGINES}"),
+        **{table: _all(Kind.TABLE, f"{archive}.{table}") for table in (LETTERS, FACTS, TRAIL)},
+    }
+
+
+def _all(kind: Kind, *names: str) -> tuple[Resource, ...]:
+    return tuple(Resource(kind, name) for name in names)
