@@ -19,7 +19,19 @@ TESTS = [
     "tests/schemas/test_decoder.py",
     "tests/steps/decode/test_columns.py",
     "tests/steps/decode/test_decode_messages.py",
+    "tests/steps/decode/test_headers.py",
 ]
+
+
+def sanitized(folder: str) -> dict[str, str]:
+    """Variables for tests of the modules in *folder*, which were compiled with the sanitizers."""
+    found = subprocess.run(["gcc", "-print-file-name=libasan.so"], capture_output=True, text=True, check=True)
+    return {
+        "LD_PRELOAD": found.stdout.strip(),
+        "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}",
+        "ASAN_OPTIONS": "detect_leaks=0",  # Python keeps what it has until it ends
+        "PYTHONMALLOC": "malloc",  # or small objects would be out of the sanitizer's sight
+    }
 
 
 def main() -> int:
@@ -29,14 +41,7 @@ def main() -> int:
         compile_all(ROOT / "schemas", Path(directory), problems.append, [*FLAGS, *SANITIZERS])
         if problems:
             sys.exit("\n".join(problems))
-        found = subprocess.run(["gcc", "-print-file-name=libasan.so"], capture_output=True, text=True, check=True)
-        environment = {
-            **os.environ,
-            "LD_PRELOAD": found.stdout.strip(),
-            "PYTHONPATH": f"{directory}{os.pathsep}{ROOT}",
-            "ASAN_OPTIONS": "detect_leaks=0",  # Python keeps what it has until it ends
-            "PYTHONMALLOC": "malloc",  # or small objects would be out of the sanitizer's sight
-        }
+        environment = {**os.environ, **sanitized(directory)}
         loaded = "import headrace._columns as c; print(c.__file__)"
         for command in (
             ["-c", loaded],

@@ -1,8 +1,9 @@
 """``python -m tests.mutation.native``: mutants of what is written in C, and whether a unit test notices each.
 
 Each is one token changed: a comparison, an operator, a number. The source is copied, changed and compiled, and the
-tests of the decoder run against it in a process of their own, which may die. Exits 1 when one survives without an
-explanation.
+tests of the decoder run against it in a process of their own, which may die. A mutant that passes them is compiled with
+gcc's sanitizers and tested again, since a wrong bound may read memory that happens to be there. Exits 1 when one
+survives without an explanation.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ from typing import Final
 
 from schemas.hatch_build import FLAGS, compile_all
 from tests.mutation.report import explanations
+from tests.sanitize import SANITIZERS, WITHOUT, sanitized
+from tests.sanitize import TESTS as SANITIZED_TESTS
 from tests.support.paths import ROOT
 
 FILES: Final = sorted((ROOT / "schemas" / "native" / "columns").glob("*.[ch]"))
@@ -31,6 +34,7 @@ TESTS: Final = (
     "tests/steps/decode/test_columns.py",
     "tests/schemas/test_decoder.py",
     "tests/steps/decode/test_decode_messages.py",
+    "tests/steps/decode/test_headers.py",
     "tests/schemas/test_hostile.py",
     "tests/steps/decode/test_decoder_differential.py",
 )
@@ -114,27 +118,40 @@ def outcome(mutant: NativeMutant) -> str:
         source = path.read_text()
         path.write_text(source[: mutant.start] + mutant.token + source[mutant.end :])
         into.mkdir()
-        problems: list[str] = []
-        compile_all(copy / "schemas", into, problems.append, [*FLAGS, "-O1", "-w"])
-        if problems:
+        if not _compile(copy, into, ["-O1", "-w"]):
             return UNCOMPILED
-        environment = {**os.environ, "PYTHONPATH": f"{into}{os.pathsep}{ROOT}"}
-        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *TESTS]
-        try:
-            ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, timeout=SECONDS)
-        except subprocess.TimeoutExpired:
+        if not _passes(TESTS, {"PYTHONPATH": f"{into}{os.pathsep}{ROOT}"}):
             return KILLED
-        return SURVIVED if ended.returncode == 0 else KILLED
+        _compile(copy, into, ["-w", *SANITIZERS])
+        return SURVIVED if _passes([*SANITIZED_TESTS, "-k", WITHOUT], sanitized(str(into))) else KILLED
+
+
+def _compile(copy: Path, into: Path, flags: list[str]) -> bool:
+    problems: list[str] = []
+    compile_all(copy / "schemas", into, problems.append, [*FLAGS, *flags])
+    return not problems
+
+
+def _passes(tests: Sequence[str], variables: Mapping[str, str]) -> bool:
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
+    try:
+        ended = subprocess.run(command, cwd=ROOT, env={**os.environ, **variables}, capture_output=True, timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        return False
+    return ended.returncode == 0
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutation.native")
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--seed", type=int, default=26)
+    parser.add_argument("--lines", nargs="*", default=[], help="only mutants of these lines, such as text.c:18")
     arguments = parser.parse_args()
     every = [mutant for file in FILES for mutant in find(file)]
     drawn = random.Random(arguments.seed).sample(every, min(arguments.count, len(every)))
     drawn.sort(key=lambda each: (each.file, each.start))
+    if arguments.lines:
+        drawn = [each for each in drawn if any(f"{each.file}:{each.line}".endswith(f"/{at}") for at in arguments.lines)]
     outcomes: dict[str, int] = {}
     unexplained = []
     with ThreadPoolExecutor(WORKERS) as pool:

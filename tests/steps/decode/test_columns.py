@@ -8,6 +8,7 @@ import subprocess
 import sys
 from typing import Any
 
+import numpy
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -17,8 +18,9 @@ from headrace.bigquery.event_table import arrow_schema
 from headrace.schemas import columns
 from headrace.schemas.columns import PURE
 from headrace.schemas.decoder import compile_decoder
-from headrace.schemas.errors import UndecodableError
+from headrace.schemas.errors import ContractError, UndecodableError
 from headrace.schemas.model import MAX_COLUMN_BYTES, Record
+from headrace.schemas.registry import Contract
 from headrace.steps.decode.fallback import FallbackColumns
 from headrace.steps.decode.record_batch import columns_for, to_batch
 from tests.support.builders import (
@@ -251,6 +253,75 @@ def test_a_program_that_would_leave_its_tables_is_refused(place: int, value: int
     assert module.Program(these.layout, program.code, program.numbers, program.symbols, program.texts)
     with pytest.raises(ValueError, match="invalid program"):
         module.Program(these.layout, bytes(code), program.numbers, program.symbols, program.texts)
+
+
+@NEEDS_C
+@pytest.mark.parametrize("value", [-1, 2])
+@pytest.mark.parametrize("next_instruction", [0, 10_000])
+def test_a_program_whose_items_end_elsewhere_is_refused(value: int, next_instruction: int) -> None:
+    module = columns.compiled_module()
+    record = a_contract(("a", {"type": "array", "items": "long"}), ("b", "long")).record
+    these = columns.CompiledColumns(record, module)
+    program = these.program(record)
+    code = numpy.frombuffer(program.code, numpy.int32).reshape(-1, 6).copy()
+    code[0, 3] = next_instruction if value == 2 else value
+    with pytest.raises(ValueError, match="invalid program"):
+        module.Program(these.layout, code.tobytes(), program.numbers, program.symbols, program.texts)
+
+
+@NEEDS_C
+@pytest.mark.parametrize(("place", "value"), [(0, -1), (0, 99), (1, -1), (1, 3)])
+def test_a_program_that_skips_with_an_unknown_instruction_is_refused(place: int, value: int) -> None:
+    """No column says what a skipped value may be."""
+    module = columns.compiled_module()
+    reader, writer = a_contract(("a", "long")).record, a_contract(("a", "long"), ("b", "long")).record
+    these = columns.CompiledColumns(reader, module)
+    program = these.program(writer)
+    code = numpy.frombuffer(program.code, numpy.int32).reshape(-1, 6).copy()
+    (skipped,) = numpy.flatnonzero(code[:, 2] < 0)
+    code[skipped, place] = value
+    with pytest.raises(ValueError, match="invalid program"):
+        module.Program(these.layout, code.tobytes(), program.numbers, program.symbols, program.texts)
+
+
+def values_read(kind: str, contract: Contract, values: list[Any]) -> list[Any]:
+    """The field ``a`` of events with these *values*, as columns hold them."""
+    these = columns_of(kind, contract.record)
+    messages = [encode(contract, {"a": each, "at": MOMENT}) for each in values]
+    assert these.read([contract.record] * len(messages), messages) == []
+    return [row[0] for row in rows(these, contract.record)]
+
+
+@EACH_KIND
+def test_the_first_and_the_last_character_of_each_length_is_read(kind: str) -> None:
+    texts = [chr(code) for code in (0x7F, 0x80, 0x7FF, 0x800, 0xD7FF, 0xE000, 0xFFFF, 0x10000, 0x10FFFF)]
+    assert values_read(kind, a_contract(("a", "string")), texts) == texts
+
+
+@EACH_KIND
+def test_arrays_are_read_as_deep_as_they_may_be_nested(kind: str) -> None:
+    """One more array is refused by the contract."""
+    depth, type_ = deepest_arrays()
+    value: Any = [7]
+    for _ in range(depth - 1):
+        value = [{"x": value}]
+    assert values_read(kind, a_contract(("a", type_)), [value]) == [value]
+
+
+def deepest_arrays() -> tuple[int, Any]:
+    """Return the number of arrays of records that fit into each other, and their type."""
+    found: tuple[int, Any] | None = None
+    value: Any = {"type": "array", "items": "long"}
+    for depth in range(1, 40):
+        try:
+            a_contract(("a", value))
+        except ContractError:
+            break
+        found = depth, value
+        item = {"type": "record", "name": f"R{depth}", "fields": [{"name": "x", "type": value}]}
+        value = {"type": "array", "items": item}
+    assert found
+    return found
 
 
 @NEEDS_C
