@@ -31,7 +31,7 @@ def test_every_contender_moves_what_it_is_given_and_only_exactly_once_writes_eac
     emulators: object, tmp_path: Path
 ) -> None:
     reported: list[str] = []
-    size = Size(ours=10_000, handwritten=3_000, loop=1_000, ceiling=3_000, textbook=50, rounds=1)
+    size = Size(ours=40_000, handwritten=20_000, loop=10_000, ceiling=20_000, textbook=50, rounds=1)
     found = measure(FLIGHTS, size, tmp_path, reported.append)
     assert all(found[f"{name}_eps"] > 0 for name in ("ours", "handwritten", "loop", "ceiling", "textbook"))
     assert len(reported) == 5
