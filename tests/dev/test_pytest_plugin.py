@@ -91,3 +91,17 @@ def test_the_plugin_imports_nothing_that_takes_long() -> None:
     code = f"import sys, headrace.dev.pytest_plugin; print(sorted(set({heavy}) & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path.home())
     assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+def test_the_broker_serves_googles_clients(project: pytest.Pytester) -> None:
+    project.makeini("[pytest]\nheadrace_contracts = contracts\n")
+    project.makepyfile(
+        """
+        from google.cloud import pubsub
+
+        def test_publishes(headrace_broker):
+            topic = pubsub.PublisherClient().create_topic(name="projects/test/topics/one").name
+            assert pubsub.PublisherClient().publish(topic, b"a").result(30)
+        """
+    )
+    project.runpytest_subprocess("--ignore", "contracts").assert_outcomes(passed=1)

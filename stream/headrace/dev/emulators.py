@@ -88,6 +88,20 @@ def running_emulators(folder: Path, pubsub: PubsubService | None = None) -> Iter
         _end_all(processes)
 
 
+@contextmanager
+def running_pubsub(folder: Path, service: PubsubService = PubsubService.BROKER) -> Iterator[str]:
+    """Start a Pub/Sub alone, as :func:`running_emulators` does, and yield its address."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (port,) = free_ports(1)
+    address, log = f"127.0.0.1:{port}", folder / "pubsub.log"
+    process = _start(service.command(address, folder), log)
+    try:
+        _wait_until(lambda: _listens(address), process, log)
+        yield address
+    finally:
+        _end(process)
+
+
 def _start_both(service: PubsubService, folder: Path, processes: list[subprocess.Popen[bytes]]) -> Emulators:
     pubsub, rest, grpc = (f"127.0.0.1:{port}" for port in free_ports(3))
     pubsub_log, bigquery_log = folder / "pubsub.log", folder / "bigquery-emulator.log"

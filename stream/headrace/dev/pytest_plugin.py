@@ -6,7 +6,7 @@ pytest imports this module in every environment that has Headrace, so it imports
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -113,6 +113,17 @@ def headrace_table(headrace_registry: Registry) -> NewTable:
         return MemoryTable(headrace_registry, subject, now=now)
 
     return new_table
+
+
+@pytest.fixture(scope="session")
+def headrace_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Start the local broker for the session, point ``PUBSUB_EMULATOR_HOST`` to it, and return its address."""
+    from headrace.dev.emulators import running_pubsub
+    from headrace.runtime.google_clients import PUBSUB
+
+    with running_pubsub(tmp_path_factory.mktemp("headrace-broker")) as address, pytest.MonkeyPatch.context() as patch:
+        patch.setenv(PUBSUB, address)
+        yield address
 
 
 def _folder(config: pytest.Config) -> Path | None:

@@ -61,7 +61,7 @@ class SubscriptionQueue:
         self._seconds = seconds
         self._forward = forward
         self._matches = parse_filter(body.filter)
-        self._waiters: list[asyncio.Future[None]] = []
+        self._waiters: set[asyncio.Future[None]] = set()
         self._acknowledgements = 0
         self.backlog = Backlog(floor, self._stored_settled(), ordered=body.enable_message_ordering)
         self._attempts = self._stored_attempts()
@@ -290,7 +290,7 @@ class SubscriptionQueue:
 
     def notify(self) -> None:
         """Wake all pulls that wait for messages."""
-        waiters, self._waiters = self._waiters, []
+        waiters, self._waiters = self._waiters, set()
         for each in waiters:
             if not each.done():
                 each.set_result(None)
@@ -301,9 +301,12 @@ class SubscriptionQueue:
         if event is not None:
             seconds = min(seconds, max(event - self._seconds(), 0.0))
         waiter = asyncio.get_running_loop().create_future()
-        self._waiters.append(waiter)
-        await asyncio.wait([waiter], timeout=seconds)
-        waiter.cancel()
+        self._waiters.add(waiter)
+        try:
+            await asyncio.wait([waiter], timeout=seconds)
+        finally:
+            self._waiters.discard(waiter)
+            waiter.cancel()
 
     def _stored_settled(self) -> list[int]:
         rows = self._store.rows("SELECT first, last FROM settled WHERE subscription = ?", (self.number,))
