@@ -86,7 +86,7 @@ def test_an_index_that_does_not_answer_is_one_sentence(
         ("UV_HTTP_RETRIES", "0"),
     ]:
         monkeypatch.setenv(name, value)
-    with pytest.raises(EnvironmentFailedError, match="package index, and run this again"):
+    with pytest.raises(EnvironmentFailedError, match="UV_DEFAULT_INDEX to your package index"):
         emulator_python(silent)
     assert "127.0.0.1:1" in capfd.readouterr().err
 

@@ -164,7 +164,7 @@ events only, so that their generations turn all the time.
 
 The engine remembers the last 300,000 to 600,000 messages that it has acknowledged
 (`stream/headrace/engine/receipts.py`), here
-and in the journal. Until so many have come both grow, to about 100 MB and 10 MB; then they stay.
+and in the journal. Until so many have come both grow.
 
 The first {warm_up:.0f} minutes are left out of the table: at first and at last are medians of a tenth of the samples
 each, the slope is by least squares. {samples:,} samples, one each five seconds.

@@ -102,8 +102,8 @@ def _run(command: Sequence[str]) -> None:
         process.wait()
     if process.returncode:
         raise EnvironmentFailedError(
-            f"the BigQuery emulator cannot be installed: uv ended with code {process.returncode}; "
-            "correct what it says above, such as the package index, and run this again"
+            f"the BigQuery emulator cannot be installed: uv ended with code {process.returncode}, as it says above; "
+            "set UV_DEFAULT_INDEX to your package index, or UV_SYSTEM_CERTS=1 behind a proxy, and run this again"
         )
 
 
