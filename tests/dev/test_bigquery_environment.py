@@ -76,6 +76,13 @@ def test_too_little_space_is_named_before_anything_is_installed(
     assert installed == []
 
 
+def test_a_cache_folder_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.raises(EmulatorMissingError, match=r"file/headrace: cannot be written .*set XDG_CACHE_HOME"):
+        emulator_python(silent)
+
+
 def test_an_index_that_does_not_answer_is_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -40,7 +40,7 @@ def emulator_python(report: Callable[[str], None] = say) -> Path:
     """Return the Python that runs the emulator; install it first if it is not there, and *report* that.
 
     Raises:
-        EmulatorMissingError: there is too little space.
+        EmulatorMissingError: there is too little space, or the cache folder cannot be written.
         EnvironmentFailedError: a package cannot be installed.
     """
     requirements = emulator_files() / "requirements.txt"
@@ -69,8 +69,14 @@ def _key(requirements: Path) -> str:
 @contextmanager
 def _locked(path: Path, report: Callable[[str], None]) -> Iterator[None]:
     """Hold a lock, so that one process installs and others wait for it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("w")
+    except OSError as error:
+        raise EmulatorMissingError(
+            f"{path.parent}: cannot be written ({error.strerror}); set XDG_CACHE_HOME to a folder of yours"
+        ) from None
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
