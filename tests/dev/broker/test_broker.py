@@ -202,6 +202,24 @@ def test_a_message_waits_while_an_earlier_one_of_its_key_is_leased(local: Local)
     assert texts(local.pull()) == ["b"]
 
 
+def test_a_detached_subscription_keeps_no_messages(local: Local) -> None:
+    local.subscribe()
+    local.call(lambda: local.broker.subscriptions.detach(SUBSCRIPTION))
+    local.publish("a")
+    retain(local)
+    assert (rows(local, "messages"), local.queue().unacknowledged) == (0, 0)
+
+
+def test_a_pull_looks_past_messages_that_do_not_match(local: Local) -> None:
+    local.subscribe(filter="attributes:wanted")
+    local.publish(*map(str, range(1_000)))
+    local.publish(*map(str, range(900)))
+    local.publish("a", "b", wanted="")
+    assert texts(local.pull(1)) == ["a"]
+    assert local.queue().unacknowledged == 2
+    assert texts(local.pull(5)) == ["b"]
+
+
 def test_counts_survive_a_restart(local: Local) -> None:
     local.subscribe()
     local.publish("a", "b")

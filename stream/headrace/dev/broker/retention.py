@@ -67,7 +67,7 @@ class Retention:
 
     def _delete_some(self, log: MessageLog, now: int) -> bool:
         """Delete messages of one topic; return whether there may be more to delete."""
-        queues = [each for each in self._subscriptions if each.log is log]
+        queues = [each for each in self._subscriptions if each.log is log and not each.body.detached]
         states = [each for each in self._topics if each.log is log]
         floors = [row[0] for row in self._store.rows("SELECT floor FROM snapshots WHERE topic = ?", (log.number,))]
         needed = [*floors, *(min(each.backlog.floor, self.restorable(each, now)) for each in queues)]

@@ -74,6 +74,8 @@ class SubscriptionQueue:
     @property
     def unacknowledged(self) -> int:
         """The number of messages that are not acknowledged; those not yet compared with the filter count."""
+        if self.body.detached:
+            return 0
         return self.log.newest - self.backlog.floor - len(self.backlog.settled)
 
     # Delivering
@@ -115,12 +117,13 @@ class SubscriptionQueue:
     def _take_new(self, delivery: _Delivery, lease: _LeaseTerms) -> None:
         skipped: list[int] = []
         free_keys: set[str] = set()
-        while rows := self.log.after(self.backlog.cursor, min(_SCANNED, delivery.room)):
+        chooses = self._matches is not None or self.body.enable_message_ordering
+        while delivery.room and (rows := self.log.after(self.backlog.cursor, _SCANNED if chooses else delivery.room)):
             for message, body in rows:
-                skipped += range(self.backlog.cursor + 1, message)  # no longer retained
-                if delivery.is_full_for(body):
+                if not delivery.room or delivery.is_full_for(body):
                     self._settle(skipped)
                     return
+                skipped += range(self.backlog.cursor + 1, message)  # no longer retained
                 if message in self.backlog.settled:
                     self.backlog.skip(message)
                 elif not self._is_wanted(body):
