@@ -29,7 +29,7 @@ from headrace.dev.bench.run_bench import in_child
 from headrace.dev.bench.step_costs import STEPS, WARM, compared, interleaved, timed
 from headrace.dev.bench.textbook import Textbook
 from headrace.dev.bench.ticks import Rate, Tick, Ticker, rate_of, read_ticks
-from headrace.dev.pubsub_services import EmulatorMissingError, PubsubService
+from headrace.dev.pubsub_services import VARIABLE, EmulatorMissingError, PubsubService
 from headrace.errors import Exit
 from headrace.runtime.exit_codes import explain
 from headrace.schemas.registry import Registry
@@ -296,6 +296,7 @@ def test_a_failing_measuring_process_is_named_with_its_last_line() -> None:
 
 def test_without_java_the_command_says_so_before_it_measures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setenv(VARIABLE, PubsubService.GOOGLE_EMULATOR)
     done = CliRunner().invoke(app, ["bench", "--quick"])
     assert isinstance(done.exception, BenchMissingError)
     assert "Java is missing" in str(done.exception)

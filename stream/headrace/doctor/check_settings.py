@@ -16,7 +16,8 @@ from headrace.config.usable_settings import UsableSettings, values_of
 from headrace.doctor.findings import Finding, Level, ok, stated
 
 OTHER_VARIABLES: Final = frozenset(
-    f"{PREFIX}{name}" for name in ("ACTOR", "CRASH_AT", "DEBUG", "PUBSUB_EMULATOR_JAR", "PURE", "WHEEL_PLATFORM")
+    f"{PREFIX}{name}"
+    for name in ("ACTOR", "CRASH_AT", "DEBUG", "PUBSUB_EMULATOR_JAR", "PUBSUB_SERVICE", "PURE", "WHEEL_PLATFORM")
 )
 _FILES: Final = ("masking_key_file", "archive_key_file")
 
