@@ -127,10 +127,13 @@ class Backlog:
         """Make a message due that was taken and not leased."""
         heapq.heappush(self._due, (now, message))
 
-    def next_event(self) -> float | None:
-        """Return the time at which a message is due or a lease may expire."""
-        times = [queue[0][0] for queue in (self._due, self._deadlines) if queue]
-        return min(times, default=None)
+    def next_due(self) -> float | None:
+        """Return the time at which a message is due."""
+        return self._due[0][0] if self._due else None
+
+    def next_deadline(self) -> float | None:
+        """Return the time at which a lease may expire."""
+        return self._deadlines[0][0] if self._deadlines else None
 
     def settle(self, messages: Iterable[int]) -> list[tuple[int, int]]:
         """Settle messages; return those that were not settled, as ranges of ids."""

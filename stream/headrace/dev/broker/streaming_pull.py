@@ -29,7 +29,7 @@ class StreamingPull:
         first = await anext(aiter(requests), None)
         if first is None:
             return
-        stream = _Stream(self._broker.subscriptions.get(first.subscription), first)
+        stream = Stream(self._broker.subscriptions.get(first.subscription), first)
         yield stream.properties()
         reader = asyncio.ensure_future(self._read(requests, stream))
         try:
@@ -45,9 +45,8 @@ class StreamingPull:
             reader.cancel()
             with suppress(asyncio.CancelledError, BrokerError):
                 await reader
-            stream.end()
 
-    async def _read(self, requests: Any, stream: _Stream) -> None:
+    async def _read(self, requests: Any, stream: Stream) -> None:
         try:
             async for request in requests:
                 stream.take(request)
@@ -55,8 +54,8 @@ class StreamingPull:
             stream.queue.notify()
 
 
-class _Stream:
-    """One stream: its deadline and limit, and what it has to say."""
+class Stream:
+    """One stream: its deadline and limit, and what it has to say. Its leases end at their deadlines."""
 
     def __init__(self, queue: SubscriptionQueue, first: Any) -> None:
         self.queue = queue
@@ -88,7 +87,7 @@ class _Stream:
         """Return what can be sent now."""
         self.queue.end_expired_leases()
         found, self._confirmations = self._confirmations, []
-        room = min(self._limit - self._consumer.leased, MAX_DELIVERED)
+        room = min(self._room, MAX_DELIVERED)
         received = self.queue.pull(room, consumer=self._consumer, deadline=self._deadline) if room > 0 else []
         if received:
             found.append(StreamingPullResponse(received_messages=received))
@@ -97,11 +96,11 @@ class _Stream:
     async def wait(self) -> None:
         """Wait until there may be something to send."""
         if not self._confirmations:
-            await self.queue.wait(_LONGEST_WAIT)
+            await self.queue.wait(_LONGEST_WAIT, has_room=self._room > 0)
 
-    def end(self) -> None:
-        """Let go of the stream; its leases end at their deadlines."""
-        self._confirmations.clear()
+    @property
+    def _room(self) -> int:
+        return self._limit - self._consumer.leased
 
     def _acknowledge(self, request: Any) -> None:
         if len(request.modify_deadline_ack_ids) != len(request.modify_deadline_seconds):

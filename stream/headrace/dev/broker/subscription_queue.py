@@ -298,11 +298,15 @@ class SubscriptionQueue:
             if not each.done():
                 each.set_result(None)
 
-    async def wait(self, seconds: float) -> None:
-        """Wait until there may be messages to deliver, for at most *seconds*."""
-        event = self.backlog.next_event()
-        if event is not None:
-            seconds = min(seconds, max(event - self._seconds(), 0.0))
+    async def wait(self, seconds: float, *, has_room: bool = True) -> None:
+        """Wait until there may be messages to deliver, for at most *seconds*.
+
+        A consumer that *has_room* for none waits for an acknowledgement or the end of a lease.
+        """
+        events = [self.backlog.next_deadline(), self.backlog.next_due() if has_room else None]
+        for event in events:
+            if event is not None:
+                seconds = min(seconds, max(event - self._seconds(), 0.0))
         waiter = asyncio.get_running_loop().create_future()
         self._waiters.add(waiter)
         try:
