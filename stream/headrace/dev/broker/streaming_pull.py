@@ -11,7 +11,7 @@ from headrace.dev.broker.backlog import Consumer
 from headrace.dev.broker.broker import Broker
 from headrace.dev.broker.broker_errors import BrokerError, failed_precondition, invalid
 from headrace.dev.broker.resource_checks import check_ack_deadline
-from headrace.dev.broker.subscription_queue import MAX_DELIVERED, SubscriptionQueue
+from headrace.dev.broker.subscription_queue import SubscriptionQueue
 from headrace.dev.broker.wire import StreamingPullResponse
 
 _LONGEST_WAIT: Final = 30.0
@@ -87,7 +87,7 @@ class Stream:
         """Return what can be sent now."""
         self.queue.end_expired_leases()
         found, self._confirmations = self._confirmations, []
-        room = min(self._room, MAX_DELIVERED)
+        room = self._room
         received = self.queue.pull(room, consumer=self._consumer, deadline=self._deadline) if room > 0 else []
         if received:
             found.append(StreamingPullResponse(received_messages=received))

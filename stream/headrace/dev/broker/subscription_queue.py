@@ -5,20 +5,20 @@ Times of the log are in microseconds of the wall clock, deadlines in seconds of 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from headrace.dev.broker.backlog import Backlog, Consumer
 from headrace.dev.broker.broker_errors import failed_precondition, invalid
+from headrace.dev.broker.delivery import AckId, Delivery, LeaseTerms
 from headrace.dev.broker.message_filter import parse_filter
 from headrace.dev.broker.message_log import MessageLog
 from headrace.dev.broker.store import Store
+from headrace.dev.broker.subscription_rows import SubscriptionRows
+from headrace.dev.broker.waiters import Waiters
 from headrace.dev.broker.wire import PubsubMessage, ReceivedMessage
 
-MAX_DELIVERED: Final = 1_000
-MAX_DELIVERED_BYTES: Final = 10_000_000
 DEFAULT_DEADLINE: Final = 10
 _SCANNED: Final = 1_000  # messages of the log that are read at once
 _FLOOR_EVERY: Final = 256  # acknowledgements between two writes of the floor
@@ -52,7 +52,7 @@ class SubscriptionQueue:
         seconds: Callable[[], float],
         forward: Forward,
     ) -> None:
-        self._store = store
+        self._rows = SubscriptionRows(store, number)
         self.log = log
         self.number = number
         self.body = body
@@ -61,10 +61,10 @@ class SubscriptionQueue:
         self._seconds = seconds
         self._forward = forward
         self._matches = parse_filter(body.filter)
-        self._waiters: set[asyncio.Future[None]] = set()
+        self._waiters = Waiters()
         self._acknowledgements = 0
-        self.backlog = Backlog(floor, self._stored_settled(), ordered=body.enable_message_ordering)
-        self._attempts = self._stored_attempts()
+        self.backlog = Backlog(floor, self._rows.settled(), ordered=body.enable_message_ordering)
+        self._attempts = self._rows.attempts()
 
     @property
     def exactly_once(self) -> bool:
@@ -86,8 +86,8 @@ class SubscriptionQueue:
             raise failed_precondition(f"The subscription is detached (resource={self.body.name}).")
         now = self._seconds()
         self.end_expired_leases()
-        lease = _LeaseTerms(now + (deadline or self.body.ack_deadline_seconds), consumer)
-        delivery = _Delivery(min(at_most, MAX_DELIVERED))
+        lease = LeaseTerms(now + (deadline or self.body.ack_deadline_seconds), consumer)
+        delivery = Delivery(at_most)
         self._take_due(delivery, lease, now)
         self._take_new(delivery, lease)
         self._count(delivered=len(delivery.messages))
@@ -99,7 +99,7 @@ class SubscriptionQueue:
         for message in self.backlog.expired(now):
             self._release(message, now)
 
-    def _take_due(self, delivery: _Delivery, lease: _LeaseTerms, now: float) -> None:
+    def _take_due(self, delivery: Delivery, lease: LeaseTerms, now: float) -> None:
         for message in self.backlog.take_due(now, delivery.room):
             body = self.log.body(message)
             if body is None:
@@ -114,7 +114,7 @@ class SubscriptionQueue:
             else:
                 delivery.add(self._deliver(message, body, lease), body)
 
-    def _take_new(self, delivery: _Delivery, lease: _LeaseTerms) -> None:
+    def _take_new(self, delivery: Delivery, lease: LeaseTerms) -> None:
         skipped: list[int] = []
         free_keys: set[str] = set()
         chooses = self._matches is not None or self.body.enable_message_ordering
@@ -139,14 +139,14 @@ class SubscriptionQueue:
     def _key(self, body: bytes) -> str:
         return PubsubMessage.FromString(body).ordering_key if self.body.enable_message_ordering else ""
 
-    def _deliver(self, message: int, body: bytes, terms: _LeaseTerms) -> Any:
+    def _deliver(self, message: int, body: bytes, terms: LeaseTerms) -> Any:
         lease = self.backlog.lease(message, terms.until, terms.consumer)
-        received = ReceivedMessage(ack_id=f"{self.number}-{self.epoch}-{message}-{lease.number}")
+        received = ReceivedMessage(ack_id=str(AckId(self.number, self.epoch, message, lease.number)))
         received.message.ParseFromString(body)
         if self._counts_attempts:
             attempt = self._attempts.get(message, 0) + 1
             self._attempts[message] = attempt
-            self._store.change("REPLACE INTO attempts VALUES (?, ?, ?)", (self.number, message, attempt))
+            self._rows.write_attempt(message, attempt)
             if self._dead_letter_topic:
                 received.delivery_attempt = attempt
         return received
@@ -200,15 +200,15 @@ class SubscriptionQueue:
         """
         leases, refused = [], {}
         for ack_id in ack_ids:
-            number, epoch, message, lease_number = _parsed(ack_id)
-            if number != self.number or not self.log.start < message <= self.log.newest:
+            named = AckId.parse(ack_id)
+            if named.number != self.number or not self.log.start < named.message <= self.log.newest:
                 raise invalid(f"The ack id does not belong to the subscription (resource={self.body.name}).")
-            lease = self.backlog.leases.get(message)
-            is_current = epoch == self.epoch and lease is not None and lease.number == lease_number
+            lease = self.backlog.leases.get(named.message)
+            is_current = named.epoch == self.epoch and lease is not None and lease.number == named.lease
             if self.exactly_once and not is_current:
                 refused[ack_id] = _INVALID_ACK_ID
-            elif epoch == self.epoch:
-                leases.append((message, is_current))
+            elif named.epoch == self.epoch:
+                leases.append((named.message, is_current))
         return leases, refused
 
     def _release(self, message: int, now: float) -> None:
@@ -229,39 +229,26 @@ class SubscriptionQueue:
         ranges = self.backlog.settle(messages)
         if not ranges:
             return 0
-        self._store.change_many(
-            "REPLACE INTO settled VALUES (?, ?, ?)", [(self.number, first, last) for first, last in ranges]
-        )
+        self._rows.settle(ranges)
         if self._attempts:
             self._forget_attempts(ranges)
         self._acknowledgements += 1
         if self._acknowledgements % _FLOOR_EVERY == 0:
-            self._write_floor()
+            self._rows.write_floor(self.backlog.floor)
         self.notify()
         return sum(last - first + 1 for first, last in ranges)
 
     def _forget_attempts(self, ranges: Iterable[tuple[int, int]]) -> None:
-        for first, last in ranges:
-            for message in range(first, last + 1):
-                if self._attempts.pop(message, None) is not None:
-                    self._store.change(
-                        "DELETE FROM attempts WHERE (subscription, message) = (?, ?)", (self.number, message)
-                    )
-
-    def _write_floor(self) -> None:
-        floor = self.backlog.floor
-        self._store.change("UPDATE subscriptions SET floor = ? WHERE number = ?", (floor, self.number))
-        self._store.change("DELETE FROM settled WHERE subscription = ? AND last <= ?", (self.number, floor))
+        settled = [each for first, last in ranges for each in range(first, last + 1) if each in self._attempts]
+        for message in settled:
+            del self._attempts[message]
+        self._rows.forget_attempts(settled)
 
     def _count(self, delivered: int = 0, acknowledged: int = 0) -> None:
-        if not delivered and not acknowledged:
-            return
-        self.counts.delivered += delivered
-        self.counts.acknowledged += acknowledged
-        self._store.change(
-            "UPDATE subscriptions SET delivered = ?, acknowledged = ? WHERE number = ?",
-            (self.counts.delivered, self.counts.acknowledged, self.number),
-        )
+        if delivered or acknowledged:
+            self.counts.delivered += delivered
+            self.counts.acknowledged += acknowledged
+            self._rows.write_counts(self.counts.delivered, self.counts.acknowledged)
 
     # Seeking and expiry
 
@@ -273,30 +260,20 @@ class SubscriptionQueue:
         self.epoch += 1
         self.backlog = Backlog(floor, settled, ordered=self.body.enable_message_ordering)
         self._attempts.clear()
-        self._store.change(
-            "UPDATE subscriptions SET floor = ?, epoch = ? WHERE number = ?", (floor, self.epoch, self.number)
-        )
-        self._store.change("DELETE FROM settled WHERE subscription = ?", (self.number,))
-        self._store.change("DELETE FROM attempts WHERE subscription = ?", (self.number,))
-        self._store.change_many(
-            "INSERT INTO settled VALUES (?, ?, ?)", [(self.number, each, each) for each in self.backlog.settled]
-        )
+        self._rows.replace(floor, self.epoch, self.backlog.settled)
         self.notify()
 
     def expire_through(self, last: int) -> None:
         """Settle all messages up to *last*, which are no longer retained."""
         if last > self.backlog.floor:
             self.backlog.settle_through(last)
-            self._write_floor()
+            self._rows.write_floor(self.backlog.floor)
 
     # Waiting
 
     def notify(self) -> None:
         """Wake all pulls that wait for messages."""
-        waiters, self._waiters = self._waiters, set()
-        for each in waiters:
-            if not each.done():
-                each.set_result(None)
+        self._waiters.notify()
 
     async def wait(self, seconds: float, *, has_room: bool = True) -> None:
         """Wait until there may be messages to deliver, for at most *seconds*.
@@ -307,57 +284,4 @@ class SubscriptionQueue:
         for event in events:
             if event is not None:
                 seconds = min(seconds, max(event - self._seconds(), 0.0))
-        waiter = asyncio.get_running_loop().create_future()
-        self._waiters.add(waiter)
-        try:
-            await asyncio.wait([waiter], timeout=seconds)
-        finally:
-            self._waiters.discard(waiter)
-            waiter.cancel()
-
-    def _stored_settled(self) -> list[int]:
-        rows = self._store.rows("SELECT first, last FROM settled WHERE subscription = ?", (self.number,))
-        return [each for first, last in rows for each in range(first, last + 1)]
-
-    def _stored_attempts(self) -> dict[int, int]:
-        return dict(self._store.rows("SELECT message, count FROM attempts WHERE subscription = ?", (self.number,)))
-
-
-@dataclass(frozen=True, slots=True)
-class _LeaseTerms:
-    """Deadline and consumer of the leases of one pull."""
-
-    until: float
-    consumer: Consumer | None
-
-
-class _Delivery:
-    """Messages of one pull: at most *at_most*, and so many bytes as one answer may have, but at least one message."""
-
-    def __init__(self, at_most: int) -> None:
-        self.messages: list[Any] = []
-        self._at_most = at_most
-        self._bytes = 0
-
-    @property
-    def room(self) -> int:
-        """How many more messages may be delivered."""
-        return self._at_most - len(self.messages)
-
-    def is_full_for(self, body: bytes) -> bool:
-        """Return whether a message does not fit, after at least one that did."""
-        return bool(self.messages) and self._bytes + len(body) > MAX_DELIVERED_BYTES
-
-    def add(self, received: Any, body: bytes) -> None:
-        """Add a message."""
-        self.messages.append(received)
-        self._bytes += len(body)
-
-
-def _parsed(ack_id: str) -> tuple[int, int, int, int]:
-    """Return the parts of an ack id: the subscription's number and epoch, the message, and the lease's number."""
-    try:
-        number, epoch, message, lease = map(int, ack_id.split("-"))
-    except ValueError:
-        raise invalid("You have passed an invalid ack ID to the service.") from None
-    return number, epoch, message, lease
+        await self._waiters.wait(seconds)
