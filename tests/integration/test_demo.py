@@ -37,6 +37,9 @@ def headrace(*arguments: str, variables: dict[str, str], cwd: Path | None = None
 def test_the_readme_names_these_commands_and_no_others() -> None:
     blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
     assert [line for block in blocks for line in block.splitlines()] == [
+        "python3 -m venv .venv",
+        ".venv/bin/pip install 'headrace[local]'",
+        ".venv/bin/headrace demo",
         "make demo",
         "make test",
         ".venv/bin/headrace --help",
