@@ -42,8 +42,9 @@ def test_f02_killed_while_the_answer_to_an_append_is_on_its_way(world: World) ->
 @pytest.mark.faults_quick
 @pytest.mark.parametrize("failpoint", ["appended", "outcome_committed"])
 def test_f03_killed_after_an_append_was_confirmed(world: World, failpoint: str) -> None:
-    world.publish(world.mix.everything(flights=240, booked=60))
-    world.crash(f"{failpoint}:{world.mix.chance.randrange(1, 4)}")
+    hits = world.mix.chance.randrange(1, 4)
+    world.publish(world.mix.everything(flights=240 * hits, booked=60 * hits))
+    world.crash(f"{failpoint}:{hits}")
     world.check(world.settle(world.start()))
 
 
