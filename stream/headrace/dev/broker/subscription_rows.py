@@ -1,4 +1,4 @@
-"""What the store keeps of one subscription: acknowledgements, deliveries of each message, counts."""
+"""Rows of the store about one subscription: acknowledgements, deliveries of each message, counts."""
 
 from __future__ import annotations
 
