@@ -10,17 +10,15 @@ from typing import Any, Final
 import fastavro
 import grpc
 from fastavro.schema import SchemaParseException, UnknownType
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from headrace.dev.broker.broker_errors import BrokerError, already_exists, failed_precondition, invalid, not_found
 from headrace.dev.broker.resource_names import Kind, check_name
 from headrace.dev.broker.store import Store
-from headrace.dev.broker.wire import Schema
+from headrace.dev.broker.wire import Schema, timestamp
 
 _PROTOCOL_BUFFER, _AVRO = 1, 2
 _JSON, _BINARY = 1, 2
 _ENCODINGS: Final = {_JSON: "JSON", _BINARY: "BINARY"}
-_DELETED: Final = "_deleted-schema_"
 _MOST_BYTES: Final = 300_000
 _UNREADABLE: Final = (
     ValueError,
@@ -161,9 +159,8 @@ class MessageSchemas:
 
     def _add(self, name: str, schema: Any) -> Any:
         self.validate(schema)
-        now = self._clock()
         revision = Schema(name=name, type_=schema.type_, definition=schema.definition, revision_id=self._new_id())
-        revision.revision_create_time.CopyFrom(Timestamp(seconds=now // 1_000_000, nanos=now % 1_000_000 * 1_000))
+        revision.revision_create_time.CopyFrom(timestamp(self._clock()))
         self._revisions.setdefault(name, []).append(revision)
         self._store.change(
             "INSERT INTO schemas (name, revision, body) VALUES (?, ?, ?)",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -41,9 +42,13 @@ class Retention:
         for queue in self._subscriptions:
             retained = queue.body.message_retention_duration.seconds
             queue.expire_through(queue.log.before(now - retained * _MICROS, queue.backlog.floor))
+        needed = self._needed(now)
         for log in self._topics.logs():
-            while self._delete_some(log, now):
+            through = min(needed[log.number], default=log.newest)
+            while log.delete_some(through):
                 await asyncio.sleep(0)
+            if not needed[log.number]:
+                self._topics.forget(log)
 
     def seek(self, queue: SubscriptionQueue, time: int) -> None:
         """Acknowledge what was published before a time, in microseconds, and take back what was published since.
@@ -57,26 +62,29 @@ class Retention:
 
     def restorable(self, queue: SubscriptionQueue, now: int) -> int:
         """Return the id up to which a seek cannot take acknowledgements back."""
-        state = next((each for each in self._topics if each.log is queue.log), None)
-        seconds = state.body.message_retention_duration.seconds if state else 0
+        name = queue.body.topic
+        topic = self._topics.get(name).body if self._topics.has(name) else None
+        seconds = topic.message_retention_duration.seconds if topic else 0
         if queue.body.retain_acked_messages:
             seconds = max(seconds, queue.body.message_retention_duration.seconds)
         if not seconds:
             return queue.log.newest
         return queue.log.before(now - seconds * _MICROS, queue.log.start)
 
-    def _delete_some(self, log: MessageLog, now: int) -> bool:
-        """Delete messages of one topic; return whether there may be more to delete."""
-        queues = [each for each in self._subscriptions if each.log is log and not each.body.detached]
-        states = [each for each in self._topics if each.log is log]
-        floors = [row[0] for row in self._store.rows("SELECT floor FROM snapshots WHERE topic = ?", (log.number,))]
-        needed = [*floors, *(min(each.backlog.floor, self.restorable(each, now)) for each in queues)]
-        needed += [_retained_by(state.body, log, now) for state in states]
-        if log.delete_some(min(needed, default=log.newest)):
-            return True
-        if not needed:
-            self._topics.forget(log)
-        return False
+    def _needed(self, now: int) -> dict[int, list[int]]:
+        """Return, for each topic's number, the ids after which a subscription, a snapshot or the topic needs messages.
+
+        A topic without any was deleted, and nothing refers to it.
+        """
+        found: dict[int, list[int]] = defaultdict(list)
+        for queue in self._subscriptions:
+            if not queue.body.detached:
+                found[queue.log.number].append(min(queue.backlog.floor, self.restorable(queue, now)))
+        for topic, floor in self._store.rows("SELECT topic, floor FROM snapshots"):
+            found[topic].append(floor)
+        for state in self._topics:
+            found[state.log.number].append(_retained_by(state.body, state.log, now))
+        return found
 
 
 def _retained_by(topic: Any, log: MessageLog, now: int) -> int:

@@ -22,11 +22,11 @@ from headrace.dev.broker.wire import (
     ListSchemasRequest,
     ListSchemasResponse,
     RollbackSchemaRequest,
-    Schema,
     ValidateMessageRequest,
     ValidateMessageResponse,
     ValidateSchemaRequest,
     ValidateSchemaResponse,
+    copied,
 )
 
 _FULL: Final = 2
@@ -105,7 +105,6 @@ def _seen(schema: Any, view: int) -> Any:
     """Return a schema, without its definition unless *view* is the full one."""
     if view == _FULL:
         return schema
-    basic = Schema()
-    basic.CopyFrom(schema)
+    basic = copied(schema)
     basic.ClearField("definition")
     return basic

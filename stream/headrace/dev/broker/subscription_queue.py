@@ -126,18 +126,14 @@ class SubscriptionQueue:
                 skipped += range(self.backlog.cursor + 1, message)  # no longer retained
                 if message in self.backlog.settled:
                     self.backlog.skip(message)
-                elif not self._is_wanted(body):
+                    continue
+                content: Any = PubsubMessage.FromString(body) if chooses else None
+                if self._matches is not None and not self._matches(content.attributes):
                     self.backlog.skip(message)
                     skipped.append(message)
-                elif self.backlog.begin(message, self._key(body), free_keys):
+                elif self.backlog.begin(message, content.ordering_key if chooses else "", free_keys):
                     delivery.add(self._deliver(message, body, lease), body)
         self._settle(skipped)
-
-    def _is_wanted(self, body: bytes) -> bool:
-        return self._matches is None or self._matches(PubsubMessage.FromString(body).attributes)
-
-    def _key(self, body: bytes) -> str:
-        return PubsubMessage.FromString(body).ordering_key if self.body.enable_message_ordering else ""
 
     def _deliver(self, message: int, body: bytes, terms: LeaseTerms) -> Any:
         lease = self.backlog.lease(message, terms.until, terms.consumer)
@@ -160,7 +156,7 @@ class SubscriptionQueue:
         return str(self.body.dead_letter_policy.dead_letter_topic)
 
     def _is_spent(self, message: int) -> bool:
-        most = self.body.dead_letter_policy.max_delivery_attempts or 5
+        most = self.body.dead_letter_policy.max_delivery_attempts
         return bool(self._dead_letter_topic) and self._attempts.get(message, 0) >= most
 
     def _move_to_dead_letters(self, message: int, body: bytes) -> bool:

@@ -6,15 +6,13 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from headrace.dev.broker.broker_errors import already_exists, failed_precondition, not_found
 from headrace.dev.broker.resource_checks import complete_subscription, merge_snapshot, merge_subscription
 from headrace.dev.broker.resource_names import DELETED_TOPIC, Kind, check_name, project_of
 from headrace.dev.broker.store import Store
 from headrace.dev.broker.subscription_queue import Counts, SubscriptionQueue
 from headrace.dev.broker.topics import Topics, TopicState
-from headrace.dev.broker.wire import PubsubMessage, Snapshot, Subscription
+from headrace.dev.broker.wire import PubsubMessage, Snapshot, Subscription, copied, timestamp
 
 _SNAPSHOT_SECONDS: Final = 7 * 86_400
 _SOURCE: Final = "CloudPubSubDeadLetterSource"
@@ -60,8 +58,7 @@ class Subscriptions:
     def update(self, given: Any, mask: Any) -> Any:
         """Change the fields of a subscription that are in *mask*, and return its resource. Raises BrokerError."""
         queue = self.get(given.name)
-        changed = Subscription()
-        changed.CopyFrom(queue.body)
+        changed = copied(queue.body)
         merge_subscription(given, mask, changed)
         if "dead_letter_policy" in {path.split(".")[0] for path in mask.paths}:
             self._check_topics(changed)
@@ -79,19 +76,17 @@ class Subscriptions:
     def detach(self, name: str) -> None:
         """Detach a subscription from its topic, and drop its backlog. Raises BrokerError."""
         queue = self.get(name)
-        changed = Subscription()
-        changed.CopyFrom(queue.body)
+        changed = copied(queue.body)
         changed.detached = True
         queue.seek(queue.log.newest, ())
         self._stop_listening(queue)
         self._write(queue, changed)
 
     def topic_deleted(self, state: TopicState) -> None:
-        """Say in each subscription of a topic, and in each snapshot, that the topic was deleted."""
+        """Say in each subscription of a topic that the topic was deleted."""
         for queue in self:
             if queue.log is state.log:
-                changed = Subscription()
-                changed.CopyFrom(queue.body)
+                changed = copied(queue.body)
                 changed.topic = DELETED_TOPIC
                 self._write(queue, changed)
 
@@ -119,9 +114,10 @@ class Subscriptions:
             self._topics.get(body.topic).listeners.append(queue.notify)
 
     def _stop_listening(self, queue: SubscriptionQueue) -> None:
-        for state in self._topics:
-            if queue.notify in state.listeners:
-                state.listeners.remove(queue.notify)
+        if self._topics.has(queue.body.topic):
+            listeners = self._topics.get(queue.body.topic).listeners
+            if queue.notify in listeners:  # a detached subscription listens to nothing
+                listeners.remove(queue.notify)
 
     def _write(self, queue: SubscriptionQueue, body: Any) -> None:
         queue.body = body
@@ -176,7 +172,7 @@ class Snapshots:
         snapshot = Snapshot(name=request.name, topic=queue.body.topic, labels=request.labels)
         oldest = queue.log.published(queue.backlog.floor)
         expires = (self._clock() if oldest is None else oldest) + _SNAPSHOT_SECONDS * 1_000_000
-        snapshot.expire_time.CopyFrom(Timestamp(seconds=expires // 1_000_000, nanos=expires % 1_000_000 * 1_000))
+        snapshot.expire_time.CopyFrom(timestamp(expires))
         self._store.change(
             "INSERT INTO snapshots VALUES (?, ?, ?, ?, ?)",
             (

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from headrace.dev.broker.broker_errors import already_exists, not_found
 from headrace.dev.broker.message_log import MessageLog
 from headrace.dev.broker.message_schemas import MessageSchemas
@@ -15,7 +13,7 @@ from headrace.dev.broker.publish_limits import check_request
 from headrace.dev.broker.resource_checks import complete_topic, merge_topic
 from headrace.dev.broker.resource_names import Kind, check_name
 from headrace.dev.broker.store import Store
-from headrace.dev.broker.wire import Topic
+from headrace.dev.broker.wire import Topic, copied, timestamp
 
 
 @dataclass(slots=True)
@@ -81,8 +79,7 @@ class Topics:
     def update(self, given: Any, mask: Any) -> Any:
         """Change the fields of a topic that are in *mask*, and return its resource. Raises BrokerError."""
         state = self.get(given.name)
-        changed = Topic()
-        changed.CopyFrom(state.body)
+        changed = copied(state.body)
         merge_topic(given, mask, changed)
         self._schemas.check_settings(changed)
         state.body = changed
@@ -113,7 +110,7 @@ class Topics:
     def append(self, state: TopicState, messages: Sequence[Any]) -> list[str]:
         """Store messages with their ids and publish time, and return the ids. Publish times never go back."""
         state.published = max(state.published, self._clock())
-        time = Timestamp(seconds=state.published // 1_000_000, nanos=state.published % 1_000_000 * 1_000)
+        time = timestamp(state.published)
         first = state.log.newest + 1
         ids = [str(first + number) for number in range(len(messages))]
         for message, name in zip(messages, ids, strict=True):

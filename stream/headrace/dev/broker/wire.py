@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from google.protobuf.timestamp_pb2 import Timestamp
 from google.pubsub_v1 import types
 
 AcknowledgeRequest: Final[Any] = types.AcknowledgeRequest.pb()
@@ -59,3 +60,17 @@ ValidateMessageRequest: Final[Any] = types.ValidateMessageRequest.pb()
 ValidateMessageResponse: Final[Any] = types.ValidateMessageResponse.pb()
 ValidateSchemaRequest: Final[Any] = types.ValidateSchemaRequest.pb()
 ValidateSchemaResponse: Final[Any] = types.ValidateSchemaResponse.pb()
+
+
+def timestamp(micros: int) -> Timestamp:
+    """Return a time that is given in microseconds."""
+    found = Timestamp()
+    found.FromMicroseconds(micros)
+    return found
+
+
+def copied(message: Any) -> Any:
+    """Return a copy of a protobuf message."""
+    found = type(message)()
+    found.CopyFrom(message)
+    return found
