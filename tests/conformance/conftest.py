@@ -17,8 +17,8 @@ from google.pubsub_v1.services.schema_service.transports import SchemaServiceGrp
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 from google.pubsub_v1.types import PubsubMessage, ReceivedMessage
 
+from headrace.dev.emulators import running_pubsub
 from headrace.dev.pubsub_services import PubsubService
-from tests.faults.servers import a_pubsub
 from tests.support.google_emulator import NEEDS_GOOGLE_EMULATOR
 
 PROJECT_VARIABLE: Final = "HEADRACE_CONFORMANCE_PROJECT"
@@ -136,8 +136,8 @@ def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     if target is Target.GOOGLE:
         yield target, ""
         return
-    with a_pubsub(tmp_path_factory.mktemp("pubsub"), PubsubService(target)) as server:
-        yield target, server.address
+    with running_pubsub(tmp_path_factory.mktemp("pubsub"), PubsubService(target)) as address:
+        yield target, address
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -189,6 +190,7 @@ def test_googles_client_streams_all_messages_once(
     name = pubsub.subscription(topic, enable_exactly_once_delivery=exactly_once)
     wanted = {str(each) for each in range(500)}
     found: list[str] = []
+    everything = threading.Event()
     publisher, subscriber = pubsub_v1.PublisherClient(), pubsub_v1.SubscriberClient()
 
     def take(message: pubsub_v1.subscriber.message.Message) -> None:
@@ -197,14 +199,14 @@ def test_googles_client_streams_all_messages_once(
             message.ack_with_response().result(30)
         else:
             message.ack()
+        if len(found) >= len(wanted):
+            everything.set()
 
     with subscriber:
         stream = subscriber.subscribe(name, take, flow_control=pubsub_v1.types.FlowControl(max_messages=50))
         for sent in [publisher.publish(topic, each.encode()) for each in wanted]:
             sent.result(30)
-        limit = time.monotonic() + 60
-        while len(found) < len(wanted) and time.monotonic() < limit:
-            time.sleep(0.05)
+        everything.wait(60)
         stream.cancel()
         stream.result(30)
     assert sorted(found) == sorted(wanted)

@@ -10,8 +10,9 @@ import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import psutil
 
@@ -25,6 +26,8 @@ START_SECONDS: Final = 90.0
 STARTS: Final = 3
 END_SECONDS: Final = 5.0
 _POLL_SECONDS: Final = 0.05
+_PUBSUB_LOG: Final = "pubsub.log"
+T = TypeVar("T")
 
 
 class EmulatorFailedError(HeadraceError, RuntimeError, error_code="HR-912", exit_code=Exit.UNREACHABLE):
@@ -73,38 +76,47 @@ def running_emulators(folder: Path, pubsub: PubsubService | None = None) -> Iter
     chosen = pubsub or PubsubService.chosen()
     check_emulators(chosen)
     folder.mkdir(parents=True, exist_ok=True)
-    processes: list[subprocess.Popen[bytes]] = []
-    try:
-        for tries_left in reversed(range(STARTS)):
-            try:
-                emulators = _start_both(chosen, folder, processes)
-                break
-            except EmulatorFailedError:  # another process may have taken a port that was free
-                _end_all(processes)
-                if not tries_left:
-                    raise
+    with _running(partial(_start_both, chosen, folder)) as emulators:
         yield emulators
-    finally:
-        _end_all(processes)
 
 
 @contextmanager
 def running_pubsub(folder: Path, service: PubsubService = PubsubService.BROKER) -> Iterator[str]:
     """Start a Pub/Sub alone, as :func:`running_emulators` does, and yield its address."""
     folder.mkdir(parents=True, exist_ok=True)
-    (port,) = free_ports(1)
-    address, log = f"127.0.0.1:{port}", folder / "pubsub.log"
-    process = _start(service.command(address, folder), log)
-    try:
-        _wait_until(lambda: _listens(address), process, log)
+    with _running(partial(_start_pubsub, service, folder)) as address:
         yield address
+
+
+@contextmanager
+def _running(start_all: Callable[[list[subprocess.Popen[bytes]]], T]) -> Iterator[T]:
+    """Yield what *start_all* returns, and end the processes that it has appended to its argument."""
+    processes: list[subprocess.Popen[bytes]] = []
+    try:
+        for tries_left in reversed(range(STARTS)):
+            try:
+                started = start_all(processes)
+                break
+            except EmulatorFailedError:  # another process may have taken a port that was free
+                _end_all(processes)
+                if not tries_left:
+                    raise
+        yield started
     finally:
-        _end(process)
+        _end_all(processes)
+
+
+def _start_pubsub(service: PubsubService, folder: Path, processes: list[subprocess.Popen[bytes]]) -> str:
+    (port,) = free_ports(1)
+    address, log = f"127.0.0.1:{port}", folder / _PUBSUB_LOG
+    processes.append(_start(service.command(address, folder), log))
+    _wait_until(lambda: _listens(address), processes[0], log)
+    return address
 
 
 def _start_both(service: PubsubService, folder: Path, processes: list[subprocess.Popen[bytes]]) -> Emulators:
     pubsub, rest, grpc = (f"127.0.0.1:{port}" for port in free_ports(3))
-    pubsub_log, bigquery_log = folder / "pubsub.log", folder / "bigquery-emulator.log"
+    pubsub_log, bigquery_log = folder / _PUBSUB_LOG, folder / "bigquery-emulator.log"
     processes.append(_start(service.command(pubsub, folder), pubsub_log))
     processes.append(_start([*_bigquery_command(), *_bigquery_flags(rest, grpc)], bigquery_log))
     _wait_until(lambda: _listens(pubsub), processes[0], pubsub_log)
