@@ -62,7 +62,7 @@ def _cache() -> Path:
 
 
 def _key(requirements: Path) -> str:
-    made_of = [requirements.read_bytes(), platform.python_version().encode(), sys.prefix.encode()]
+    made_of = [requirements.read_bytes(), platform.python_version().encode(), sys.base_prefix.encode()]
     return hashlib.blake2b(b"\0".join(made_of), digest_size=6).hexdigest()
 
 
