@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from headrace.config.dataflow import DataflowSettings
 from headrace.config.profiles import Document
-from headrace.config.setting_origins import PREFIX, PRODUCTION_PROFILES
+from headrace.config.setting_origins import PRODUCTION_PROFILES, chosen_profile
 
 
 def checked_document(fields: Iterable[str]) -> Document:
@@ -35,7 +35,7 @@ class FileSource(PydanticBaseSettingsSource):
 
     def __call__(self) -> dict[str, Any]:
         """Return the file's values for the chosen profile. Raises SettingsError for an unknown key or profile."""
-        profile = self._profile or os.environ.get(f"{PREFIX}PROFILE") or None
+        profile = chosen_profile(self._profile, os.environ)
         document = checked_document(self.settings_cls.model_fields)
         production = {"production": True} if profile in PRODUCTION_PROFILES else {}
         return production | document.settings(profile)

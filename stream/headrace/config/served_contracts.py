@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from headrace.config.file_source import checked_document
+from headrace.config.setting_origins import chosen_profile
 from headrace.config.settings import Settings, SettingsError
 from headrace.schemas.registry import Registry
 from headrace.util.output import say
@@ -25,7 +26,7 @@ def folder_named(flag: Path | None) -> Path | None:
     Raises:
         SettingsError: the settings file is invalid.
     """
-    document, profile = checked_document(Settings.model_fields), os.environ.get("HEADRACE_PROFILE") or None
+    document, profile = checked_document(Settings.model_fields), chosen_profile(None, os.environ)
     named = flag or os.environ.get("HEADRACE_CONTRACTS") or document.settings(profile).get("contracts")
     if not isinstance(named, str | Path | None):
         raise SettingsError(f"{document.place(('contracts',))}: contracts: not text; write the name of a folder")

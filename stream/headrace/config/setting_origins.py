@@ -15,6 +15,12 @@ PREFIX: Final = "HEADRACE_"
 PRODUCTION_PROFILES: Final = ("prod", "production")
 
 
+def chosen_profile(flag: object, environment: Mapping[str, str]) -> str | None:
+    """Return the profile that *flag* or the variable names."""
+    named = flag or environment.get(f"{PREFIX}PROFILE")
+    return str(named) if named else None
+
+
 class Source(StrEnum):
     """The kind of place from which a setting has its value."""
 
@@ -46,8 +52,7 @@ class Sources:
     @classmethod
     def of(cls, flags: Mapping[str, object], environment: Mapping[str, str], document: Document) -> Sources:
         """Return the places for these *flags*, which may name the profile."""
-        profile = flags.get("profile") or environment.get(f"{PREFIX}PROFILE") or None
-        return cls(flags, environment, document, None if profile is None else str(profile))
+        return cls(flags, environment, document, chosen_profile(flags.get("profile"), environment))
 
     def origin(self, key: Key) -> Origin:
         """Return where the setting *key* has its value from."""
