@@ -53,6 +53,7 @@ _KINDS: Final[dict[str, Kind]] = {
         ("bucket", "google_logging_log_view.job.bucket"),
         ("name", "google_logging_log_view.job.name"),
     ),
+    "metrics": _once("metrics", "project", _PROJECT),
     "staging": _once("staging", "storage_bucket", ("bucket", "google_storage_bucket.staging[0].name")),
     "images": _once(
         "images",

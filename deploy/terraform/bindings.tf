@@ -724,6 +724,42 @@ resource "google_project_iam_member" "on_call_project" {
   depends_on = [google_service_account.headrace]
 }
 
+resource "google_project_iam_custom_role" "on_call_metrics" {
+  project     = var.project
+  role_id     = "headrace_on_call_metrics"
+  title       = "Headrace: on call on metrics"
+  permissions = ["monitoring.timeSeries.list"]
+}
+
+resource "google_project_iam_member" "on_call_metrics" {
+  for_each = { for pair in setproduct(local.members.on_call, ["metrics"]) : join(" ", pair) => pair }
+
+  project = var.project
+  role    = google_project_iam_custom_role.on_call_metrics.name
+  member  = each.value[0]
+
+  depends_on = [google_service_account.headrace]
+}
+
+resource "google_project_iam_custom_role" "on_call_tallies" {
+  project     = var.project
+  role_id     = "headrace_on_call_tallies"
+  title       = "Headrace: on call on tallies"
+  permissions = ["bigquery.tables.getData"]
+}
+
+resource "google_bigquery_table_iam_member" "on_call_tallies" {
+  for_each = { for pair in setproduct(local.members.on_call, var.tables_provisioned ? ["headrace_tallies"] : []) : join(" ", pair) => pair }
+
+  project    = var.project
+  dataset_id = google_bigquery_dataset.headrace.dataset_id
+  table_id   = each.value[1]
+  role       = google_project_iam_custom_role.on_call_tallies.name
+  member     = each.value[0]
+
+  depends_on = [google_service_account.headrace]
+}
+
 resource "google_project_iam_custom_role" "on_call_letters" {
   project     = var.project
   role_id     = "headrace_on_call_letters"

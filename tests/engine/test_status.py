@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from headrace.engine.status import CIRCUIT, WITHIN, EngineStatus, SubjectStatus
+from headrace.core.engine_report import WITHIN
+from headrace.engine.status import CIRCUIT, EngineStatus, SubjectStatus
 
 SECOND = 1_000_000
 

@@ -270,6 +270,7 @@ def of_people(day: Day, file: Path) -> None:
     letters = ("dead-letters",)
     listed = json.loads(day.command("on_call", *letters, "list", "--json", key=False))
     day.command("on_call", *letters, "history", key=False)
+    day.command("on_call", "status", key=False)
     first, second, _ = (each["letter_id"] for each in listed["dead_letters"])
     day.command("operator", *letters, "show", first, "--reveal", "--why", "a test")
     day.command("operator", *letters, "discard", first, "--why", "a test", "--yes")

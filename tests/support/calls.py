@@ -15,6 +15,7 @@ from google.auth.transport.requests import AuthorizedSession
 
 from deploy.permissions import METHODS
 from headrace.core.resource_names import COMPLETENESS, ENGINES, TALLIES, Names
+from headrace.pubsub.broker_counts import METHOD
 from headrace.schemas.registry import Registry
 
 Used = set[tuple[str, str]]  # (resource, permission)
@@ -94,6 +95,8 @@ class _Interceptor(
         self._calls = calls
 
     def intercept_unary_unary(self, continuation: Any, details: Any, request: Any) -> Any:
+        if _method(details) == f"Counts.{METHOD}":  # of the local broker alone
+            return continuation(details, request)
         named = next(value for name in _NAMED if (value := getattr(request, name, "")))
         self._calls.note(_method(details), _without_stream(named))
         return continuation(details, request)

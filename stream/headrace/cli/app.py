@@ -29,8 +29,10 @@ from headrace.cli.options import (
     examples,
     read_settings,
 )
+from headrace.cli.query_group import QUERY_EXAMPLES, query
 from headrace.cli.replay_group import REPLAY_EXAMPLES, replay
 from headrace.cli.run_group import RESUME_EXAMPLES, RUN_EXAMPLES, resume, run
+from headrace.cli.status_group import STATUS_EXAMPLES, TAIL_EXAMPLES, status, tail
 from headrace.cli.tallies_group import tallies_app
 from headrace.cli.template_group import template_app
 from headrace.errors import Exit
@@ -70,6 +72,9 @@ app.command(epilog=BACKFILL_EXAMPLES)(backfill)
 app.command(epilog=BENCH_EXAMPLES)(bench)
 app.command("test", epilog=TEST_EXAMPLES)(run_tests)
 app.command(epilog=DOCTOR_EXAMPLES)(doctor)
+app.command(epilog=STATUS_EXAMPLES)(status)
+app.command(epilog=TAIL_EXAMPLES)(tail)
+app.command(epilog=QUERY_EXAMPLES)(query)
 app.add_typer(tallies_app, name="tallies")
 
 app.add_typer(journal_app, name="journal")

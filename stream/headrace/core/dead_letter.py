@@ -82,6 +82,12 @@ class DeadLetter:
     stage: str
     detail: str = field(repr=False)
 
+    def letter_id(self, source: str) -> str:
+        """Return the permanent id of this dead letter, whose message came from the subscription *source*."""
+        message = self.message
+        replay = Replay.from_attributes(message.attributes)
+        return new_letter_id(source, message.message_id, message.published_at) if replay is None else replay.letter_id
+
     def attributes(self, refused_at: datetime, sender: Sender) -> dict[str, str]:
         """Return the ``headrace-dl-`` attributes, which describe the refusal.
 
@@ -91,9 +97,7 @@ class DeadLetter:
         source = Names(sender.project).subscription(message.subject)
         replay = Replay.from_attributes(message.attributes)
         return {
-            f"{PREFIX}id": new_letter_id(source, message.message_id, message.published_at)
-            if replay is None
-            else replay.letter_id,
+            f"{PREFIX}id": self.letter_id(source),
             f"{PREFIX}attempt": str(1 if replay is None else replay.count + 1),
             f"{PREFIX}reason": self.reason,
             f"{PREFIX}stage": self.stage,

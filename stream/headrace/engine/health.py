@@ -17,8 +17,9 @@ from prometheus_client import CollectorRegistry, exposition
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from headrace.engine.status import WITHIN, EngineStatus, SubjectStatus
-from headrace.runtime.page_server import Page, Pages, serving
+from headrace.core.engine_report import WITHIN
+from headrace.engine.status import EngineStatus, SubjectStatus
+from headrace.runtime.page_server import Page, Pages, listening, serving
 
 COUNTERS: Final = {
     "received": ("headrace_pipeline_events_received", "Messages pulled, without redeliveries"),
@@ -81,7 +82,7 @@ def serving_health(address: str | None, status: EngineStatus, pipeline: str) -> 
     if address is None:
         yield
         return
-    with serving(address, pages_of(status, pipeline)):
+    with serving(listening(address), pages_of(status, pipeline)):
         yield
 
 

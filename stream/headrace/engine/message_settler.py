@@ -11,6 +11,7 @@ import pyarrow as pa
 from headrace.core.dead_letter import DeadLetter, dead_letters, letter_requests, publish_request
 from headrace.core.message import Message
 from headrace.core.micro_batch import MicroBatch, to_ipc
+from headrace.core.resource_names import Names
 from headrace.core.tally import Outcome, Tally, tally_rows, tally_written
 from headrace.engine.clients import Clients
 from headrace.engine.decided_rows import decided_rows
@@ -55,6 +56,7 @@ class MessageSettler:
         self._status = status
         self._retry = retry
         self._messages: Sequence[Message] = ()
+        self._source = Names(job.sender.project).subscription(subject)
         self.writer = TableWriter(
             table.name,
             job.tables[subject],
@@ -75,8 +77,9 @@ class MessageSettler:
             self._settle([], without_rows, prepared.tallies)
         else:
             self._settle_rows(batch, without_rows, prepared.tallies)
-        if prepared.dropped:
+        if prepared.dropped_rows is not None:
             self._status.count("dropped", prepared.dropped)
+            self._status.tap.note(Outcome.DROPPED, prepared.dropped_rows)
         self._seen.turn_when_due()
 
     def _settle_rows(self, batch: MicroBatch, receipts: bytes, tallies: Sequence[Tally]) -> None:
@@ -131,6 +134,7 @@ class MessageSettler:
             def committed() -> None:
                 remembered()
                 self._status.count("written", len(batch))
+                self._status.tap.note(Outcome.WRITTEN, batch)
 
             return committed
 
@@ -179,11 +183,13 @@ class MessageSettler:
             self._retry.call(need, partial(publish_request, self._publisher, topic, request))
         for letter in letters:
             self._status.refuse(letter.reason, 1)
+        self._status.tap.note_letters(self._source, letters)
 
     def _tally_duplicates(self, duplicates: MicroBatch) -> list[Tally]:
         if not len(duplicates):
             return []
         self._status.count("duplicate", len(duplicates))
+        self._status.tap.note(Outcome.DUPLICATE, duplicates)
         window = self._job.window
         return [tally_rows(duplicates, Outcome.RECEIVED, window), tally_rows(duplicates, Outcome.DUPLICATE, window)]
 

@@ -29,8 +29,13 @@ class Prepared:
     batch: MicroBatch | None
     letters: list[DeadLetter] = field(repr=False)
     tallies: list[Tally]
-    dropped: int = 0
+    dropped_rows: MicroBatch | None = None
     left: int = 0
+
+    @property
+    def dropped(self) -> int:
+        """The number of events that the contract's filter excludes."""
+        return 0 if self.dropped_rows is None else len(self.dropped_rows)
 
 
 class Preparation:
@@ -82,7 +87,7 @@ class Preparation:
         if dropped is None:
             return Prepared(done.batch, letters, tallies)
         tallies += [tally_rows(dropped, each, self._window) for each in (Outcome.RECEIVED, Outcome.DROPPED)]
-        return Prepared(done.batch, letters, tallies, len(dropped))
+        return Prepared(done.batch, letters, tallies, dropped)
 
 
 def tally_refused(batch: MicroBatch, refusals: Sequence[Refusal], window: timedelta) -> list[Tally]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -10,12 +11,15 @@ from typing import Final
 
 import numpy as np
 
+from headrace.core.engine_report import WITHIN
+from headrace.engine.tap import Tap
+from headrace.runtime.clock import now_micros
+
 RESOURCES: Final = "resources"  # a subscription or table differs from the wanted one
 LETTERS: Final = "dead letters"  # the subscription of dead letters has a problem
 CIRCUIT: Final = "circuit"  # the circuit is open: too many messages are unreadable
 CONTRACT: Final = "contract"  # a contract is invalid: the subject is not pulled
 FAILED: Final = "failed"  # an error of this subject alone: it is tried again
-WITHIN: Final = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)  # seconds that an event may take
 
 
 @dataclass
@@ -31,6 +35,7 @@ class SubjectStatus:
     dead_letters: Counter[str] = field(default_factory=Counter)
     took: Counter[int] = field(default_factory=Counter)  # by index in WITHIN; an index beyond it means longer
     seconds_taken: float = 0.0
+    tap: Tap = field(default_factory=lambda: Tap(time.monotonic, now_micros), repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @property

@@ -20,6 +20,7 @@ MODULES: Final = {
         "google.auth",
         "google.cloud.bigquery",
         "google.cloud.bigquery_storage_v1",
+        "google.cloud.monitoring_v3",
         "google.cloud.storage",
         "google.protobuf",
         "google.pubsub_v1",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from google.cloud import bigquery
     from google.cloud.bigquery_storage_v1 import BigQueryWriteClient
+    from google.cloud.monitoring_v3 import MetricServiceClient
     from google.cloud.secretmanager_v1 import SecretManagerServiceClient
     from google.pubsub_v1 import PublisherClient, SubscriberClient
 
@@ -84,6 +85,13 @@ def open_write(project: str) -> BigQueryWriteClient:
         transport = _transport(BigQueryWriteGrpcTransport)
         return BigQueryWriteClient(transport=transport, client_options={"quota_project_id": project})
     return BigQueryWriteClient(transport=BigQueryWriteGrpcTransport(channel=_channel(host)))
+
+
+def open_metrics() -> MetricServiceClient:
+    """Open a client that reads Cloud Monitoring, which has no emulator."""
+    from google.cloud.monitoring_v3 import MetricServiceClient
+
+    return MetricServiceClient()
 
 
 def open_secrets() -> SecretManagerServiceClient:

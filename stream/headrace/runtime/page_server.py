@@ -44,13 +44,10 @@ Pages: TypeAlias = Callable[[str], Page]
 
 
 @contextmanager
-def serving(address: str, pages: Pages) -> Iterator[None]:
-    """Answer GET requests at *address* (``host:port``) while the block runs; *pages* returns the page of a path.
-
-    Raises:
-        AddressError: the server cannot listen at *address*.
-    """
-    with _listening(address) as listener:
+def serving(listener: socket.socket, pages: Pages) -> Iterator[None]:
+    """Answer GET requests that reach *listener* while the block runs; *pages* returns the page of a path."""
+    listener.setblocking(False)
+    with listener:
         loop = asyncio.new_event_loop()
         task = loop.create_task(_Server(listener, pages).serve())
         thread = threading.Thread(target=_run, args=(loop, task), name="pages", daemon=True)
@@ -62,21 +59,24 @@ def serving(address: str, pages: Pages) -> Iterator[None]:
             thread.join()
 
 
-def _listening(address: str) -> socket.socket:
+def listening(address: str) -> socket.socket:
+    """Return a socket that listens at *address* (``host:port``).
+
+    Raises:
+        AddressError: nothing can listen there.
+    """
     host, _, port = address.rpartition(":")
     host = host.strip("[]") or "127.0.0.1"
     if int(port) > HIGHEST_PORT:  # getaddrinfo would take the number modulo 65,536
         raise AddressError(f"{address}: a port is at most {HIGHEST_PORT}")
     try:
         (family, *_, place), *_ = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)
-        listener = socket.create_server(place[:2], family=family, backlog=WAITING)
+        return socket.create_server(place[:2], family=family, backlog=WAITING)
     except socket.gaierror:
         raise AddressError(f"{address}: no such host; name an address of this machine, such as 127.0.0.1") from None
     except OSError as error:
         reason = os.strerror(error.errno or 0).lower()
         raise AddressError(f"{address}: cannot be listened on ({reason}); choose another port") from None
-    listener.setblocking(False)
-    return listener
 
 
 def _run(loop: asyncio.AbstractEventLoop, task: asyncio.Task[None]) -> None:

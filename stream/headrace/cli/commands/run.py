@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Final
 
 import structlog
@@ -12,35 +11,21 @@ from headrace.config.secrets import HeldKey
 from headrace.config.settings import Settings
 from headrace.console.archive_access import collecting
 from headrace.engine.build import build_engine, collect_less_often
-from headrace.engine.embedded import Progress
 from headrace.engine.health import serving_health
 from headrace.engine.journal import Journal
+from headrace.engine.report import Reporter
+from headrace.engine.status_socket import serving_status
 from headrace.job import job_for
 from headrace.runtime.clock import now_micros
 from headrace.runtime.logs import set_up_logs, warn_of_fallback
 from headrace.runtime.processes import stop_on_signals
 from headrace.runtime.reachability import JOB, UnreachableError, reach
 from headrace.schemas.columns import decoder_kind
+from headrace.status.run_display import displaying
 from headrace.steps.transform import missing_functions
 
-REPORT_SECONDS: Final = 10.0
 AWAY_SECONDS: Final = 2.0
 _LOG = structlog.get_logger("headrace")
-
-
-class _Reporter:
-    """A logger of the engine's progress, at most every REPORT_SECONDS."""
-
-    def __init__(self) -> None:
-        self._next = time.monotonic() + REPORT_SECONDS
-        self._logged = 0
-
-    def __call__(self, progress: Progress) -> None:
-        now = time.monotonic()
-        if now >= self._next and progress.acknowledged != self._logged:
-            rate = (progress.acknowledged - self._logged) / (now - self._next + REPORT_SECONDS)
-            _LOG.info("acknowledged", events=progress.acknowledged, a_second=round(rate))
-            self._next, self._logged = now + REPORT_SECONDS, progress.acknowledged
 
 
 def run_until_stopped(settings: Settings) -> None:
@@ -51,7 +36,7 @@ def run_until_stopped(settings: Settings) -> None:
     registry = registry.blocking(missing_functions(registry))
     job = job_for(settings, registry, HeldKey(read_masking_key(settings.masking_key_file)), now_micros)
     engine = build_engine(settings, job, Journal.open(settings.journal))
-    engine.on_progress = _Reporter()
+    reporter = Reporter(engine, now_micros())
     stop_on_signals(engine.stop)
     collect_less_often()
     details = {
@@ -59,7 +44,12 @@ def run_until_stopped(settings: Settings) -> None:
         "journal": str(settings.journal),
         "decoder": decoder_kind(),
     }
-    with serving_health(settings.health, engine.status, settings.pipeline), collecting(settings):
+    with (
+        serving_health(settings.health, engine.status, settings.pipeline),
+        serving_status(engine, reporter),
+        collecting(settings),
+        displaying(reporter.report, settings.names, str(settings.journal)),
+    ):
         _log_unreachable()
         _LOG.info("running", subjects=job.registry.subjects, **details)
         engine.run()

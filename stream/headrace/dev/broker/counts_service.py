@@ -1,8 +1,11 @@
-"""The broker's own service: what was published, delivered and acknowledged, for `headrace status`, audits and tests."""
+"""The broker's own service: what was published, delivered and acknowledged, for `headrace status`, audits and tests.
+
+``headrace.pubsub.broker_counts`` asks for them.
+"""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
@@ -11,9 +14,7 @@ from google.protobuf.struct_pb2 import Struct
 from headrace.dev.broker.broker import Broker
 from headrace.dev.broker.grpc_methods import service, unary
 from headrace.dev.broker.subscription_queue import SubscriptionQueue
-
-SERVICE: Final = "headrace.dev.Counts"
-METHOD: Final = "Get"
+from headrace.pubsub.broker_counts import METHOD, SERVICE
 
 
 def counts_service(broker: Broker) -> grpc.GenericRpcHandler:

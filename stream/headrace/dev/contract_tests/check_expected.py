@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from headrace.bigquery.row_json import columns_of_table
 from headrace.config.file_model import Key, unknown_key
 from headrace.dev.contract_tests.case_file import CaseFile
-from headrace.dev.contract_tests.row_json import columns_of_table
 from headrace.schemas.errors import InvalidEventError
 from headrace.schemas.from_json import convert
 from headrace.schemas.model import Array, Map, Mask, Optional, Record, Type, walk

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from headrace.bigquery.row_json import columns_of_table, rows_to_json
 from headrace.core.dead_letter import DeadLetter, dead_letters
 from headrace.core.message import Message
 from headrace.core.micro_batch import MicroBatch
-from headrace.dev.contract_tests.row_json import columns_of_table, rows_to_json
 from headrace.engine.decided_rows import decided_rows
 from headrace.engine.prepare import Preparation
 from headrace.runtime.clock import now_micros

@@ -28,8 +28,10 @@ def columns_of_table(contract: Contract) -> Record:
 
 
 def rows_to_json(columns: Record, rows: pa.RecordBatch) -> list[dict[str, Any]]:
-    """Return *rows* of a table with these *columns*."""
-    return [fields_to_json(columns, [_decoded(value) for value in row.values()]) for row in rows.to_pylist()]
+    """Return *rows*, which have some of these *columns*: rows that a filter drops have no derived ones."""
+    fields = {each.name: each for each in columns.fields}
+    present = Record(columns.name, tuple(fields[name] for name in rows.schema.names))
+    return [fields_to_json(present, [_decoded(value) for value in row.values()]) for row in rows.to_pylist()]
 
 
 def _decoded(value: Any) -> Any:
