@@ -101,7 +101,8 @@ def test_a_group_of_commands_means_all_of_them() -> None:
     assert not is_known("demo")
     found = {command for each in of_commands(needs(), ["dead-letters", "replay"]) for command in each.commands}
     assert "replay" in found
-    assert found - {"replay"} == {each for each in known_commands() if each.startswith("dead-letters ")}
+    same_identity = {"replay", "status"}
+    assert found - same_identity == {each for each in known_commands() if each.startswith("dead-letters ")}
 
 
 def test_every_resource_of_a_need_has_its_names() -> None:
@@ -159,7 +160,7 @@ def test_a_resource_is_asked_once_for_all_commands_and_each_lacking_one_is_named
 
 
 def test_a_permission_that_may_be_left_out_is_never_a_problem() -> None:
-    assert {each.resource for each in needs() if each.optional} == {"letters", "facts"}
+    assert {each.resource for each in needs() if each.optional} == {"letters", "facts", "metrics"}
     need = a_need("bigquery.tables.get", optional=True)
     assert [each.level for each in look(Google(), TABLE, need, missing=Level.PROBLEM)] == [Level.WARNING]
 

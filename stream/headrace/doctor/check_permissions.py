@@ -1,12 +1,13 @@
 """The permissions of these credentials, compared with those that the commands need.
 
 Topics, subscriptions and tables answer which permissions the caller holds. A project and a dataset do not. Therefore a
-query and a statement that creates a table are sent as dry runs, and the dataset is read. The permissions that a role on
+query and a statement that creates a table are sent as dry runs; the dataset and metrics are read. The permissions that a role on
 a dataset gives on all its tables are asked of one of its tables.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from typing import Any, Final, assert_never
@@ -19,10 +20,13 @@ from headrace.doctor.needed_permissions import Need
 from headrace.doctor.permission_resources import Kind, Resource
 from headrace.doctor.run_checks import Check
 from headrace.provision import Clients
+from headrace.pubsub.monitored_backlogs import monitored_backlogs
+from headrace.runtime.google_clients import open_metrics
 from headrace.runtime.retry_policy import NO_RETRY
 
 CALL_SECONDS: Final = 5.0
 _QUERY: Final = "bigquery.jobs.create"
+_READ_METRICS: Final = "monitoring.timeSeries.list"
 _GET_DATASET: Final = "bigquery.datasets.get"
 _CREATE_TABLE: Final = "bigquery.tables.create"
 
@@ -60,7 +64,7 @@ def _answers(kind: Kind, permission: str) -> bool:
         case Kind.DATASET:
             return permission in (_GET_DATASET, _CREATE_TABLE)
         case Kind.PROJECT:
-            return permission == _QUERY
+            return permission in (_QUERY, _READ_METRICS)
         case _:
             assert_never(kind)
 
@@ -106,6 +110,8 @@ def _attempt(permission: str, name: str, clients: Clients) -> Callable[[], objec
     client = clients.bigquery
     if permission == _GET_DATASET:
         return partial(client.get_dataset, name, retry=NO_RETRY, timeout=CALL_SECONDS)
+    if permission == _READ_METRICS:
+        return lambda: monitored_backlogs(open_metrics(), name, time.time())
     statement = "SELECT 1" if permission == _QUERY else f"CREATE TABLE `{name}.headrace_doctor` (x INT64)"
     return partial(_dry_run, client, statement)
 

@@ -53,6 +53,7 @@ def _resources(registry: Registry, names: Names) -> Mapping[str, tuple[Resource,
     latest = [registry.latest(subject).options.table for subject in subjects]
     return {
         "project": _all(Kind.PROJECT, names.project),
+        "metrics": _all(Kind.PROJECT, names.project),
         "topics": _all(Kind.TOPIC, *map(names.topic, subjects)),
         "subscriptions": _all(Kind.SUBSCRIPTION, *map(names.subscription, subjects)),
         "dead_letter_topic": _all(Kind.TOPIC, names.dead_letter_topic),

@@ -4,27 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from headrace.core.resource_names import Names
+from headrace.pubsub.monitored_backlogs import Backlog, monitored_backlogs
 from headrace.runtime.google_clients import PUBSUB, emulator_host, open_metrics
 
-if TYPE_CHECKING:
-    from google.cloud.monitoring_v3 import MetricServiceClient
-
 SECONDS: Final = 5.0  # for one answer
-BEHIND_SECONDS: Final = 300  # Cloud Monitoring has the counts of Pub/Sub some minutes late
-_MESSAGES: Final = "pubsub.googleapis.com/subscription/num_undelivered_messages"
-_OLDEST: Final = "pubsub.googleapis.com/subscription/oldest_unacked_message_age"
 _NOT_COUNTED: Final = "Google's emulator does not count messages; the local broker does"
-
-
-@dataclass(frozen=True, slots=True)
-class Backlog:
-    """The messages that no subscriber has acknowledged, and the age of the oldest one in seconds."""
-
-    messages: int
-    oldest_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,32 +49,3 @@ def _of_broker(host: str) -> Backlogs:
             for name, each in counts["subscriptions"].items()
         }
     )
-
-
-def monitored_backlogs(client: MetricServiceClient, project: str, now: float) -> dict[str, Backlog]:
-    """Return the latest backlogs that Cloud Monitoring has of a project's subscriptions of Headrace.
-
-    Raises:
-        GoogleAPICallError: it refused, or gave no answer.
-    """
-    messages, oldest = (_latest(client, project, metric, now) for metric in (_MESSAGES, _OLDEST))
-    return {name: Backlog(count, float(oldest.get(name, 0))) for name, count in messages.items()}
-
-
-def _latest(client: MetricServiceClient, project: str, metric: str, now: float) -> dict[str, int]:
-    from google.cloud.monitoring_v3 import ListTimeSeriesRequest, TimeInterval
-
-    interval = {"start_time": {"seconds": int(now) - BEHIND_SECONDS}, "end_time": {"seconds": int(now)}}
-    request = ListTimeSeriesRequest(
-        name=f"projects/{project}",
-        filter=f'metric.type = "{metric}" AND resource.labels.subscription_id = starts_with("headrace-")',
-        interval=TimeInterval(interval),
-        view=ListTimeSeriesRequest.TimeSeriesView.FULL,
-    )
-    return {
-        f"projects/{project}/subscriptions/{series.resource.labels['subscription_id']}": series.points[
-            0
-        ].value.int64_value
-        for series in client.list_time_series(request, timeout=SECONDS, retry=None)
-        if series.points  # the latest point comes first
-    }

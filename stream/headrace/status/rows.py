@@ -26,7 +26,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SubjectRow:
-    """One subject. Values that no source knows are None; *within* is in seconds, as of :class:`headrace.status.speeds.Speed`.
+    """One subject. A value that no source knows is missing: None. *within* is that of its speed, in seconds.
 
     *written*, *duplicates*, *dropped* and *refused* are counts of the engine's process; *last_hour* has the tallies of
     all engines within an hour, by outcome.

@@ -19,7 +19,7 @@ from google.cloud.monitoring_v3 import (
 )
 from google.cloud.monitoring_v3.services.metric_service.transports import MetricServiceGrpcTransport
 
-from headrace.status.backlogs import BEHIND_SECONDS, Backlog, monitored_backlogs
+from headrace.pubsub.monitored_backlogs import BEHIND_SECONDS, Backlog, monitored_backlogs
 
 NOW = 1_780_000_000.0
 MESSAGES, OLDEST = "num_undelivered_messages", "oldest_unacked_message_age"
