@@ -1,8 +1,8 @@
 """The permissions of these credentials, compared with those that the commands need.
 
 Topics, subscriptions and tables answer which permissions the caller holds. A project and a dataset do not. Therefore a
-query and a statement that creates a table are sent as dry runs; the dataset and metrics are read. The permissions that a role on
-a dataset gives on all its tables are asked of one of its tables.
+query and a statement that creates a table are sent as dry runs; the dataset and metrics are read. The permissions that
+a role on a dataset gives on all its tables are asked of one of its tables.
 """
 
 from __future__ import annotations
