@@ -77,7 +77,7 @@ def _check(client: bigquery.Client, dataset: str, sql: str, limits: Limits) -> i
 
 def _show_costs(reads: int, format_: str) -> None:
     if format_ == "table":
-        say(f"the query would read {reads / _GIGABYTE:,.3f} GB; nothing was run")
+        say(f"the query would read {reads:,} bytes; nothing was run")
     else:
         print_json({"bytes": reads})
 
