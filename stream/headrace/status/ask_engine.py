@@ -8,7 +8,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from headrace.core.engine_report import SOCKET, STATUS_PAGE, TAP_PAGE, EngineReport
 from headrace.errors import Exit, HeadraceError
@@ -44,7 +44,14 @@ def engine_report(journal: Path) -> EngineReport | None:
         EngineSilentError: the engine gives no answer, or belongs to another account.
     """
     answer = _ask(journal, STATUS_PAGE)
-    return None if answer is None else _REPORT.validate_json(answer[1])
+    if answer is None:
+        return None
+    try:
+        return _REPORT.validate_json(answer[1])
+    except ValidationError:
+        raise EngineSilentError(
+            f"{journal}: the engine's report cannot be read; it may have another version of Headrace: install the same"
+        ) from None
 
 
 def tapped(journal: Path, subject: str, after: int) -> dict[str, Any] | None:
