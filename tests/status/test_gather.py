@@ -8,8 +8,9 @@ from typing import Any
 from google.api_core.exceptions import Forbidden
 
 from headrace.core.engine_report import EngineReport
+from headrace.pubsub.monitored_backlogs import Backlog
 from headrace.status.ask_engine import EngineSilentError
-from headrace.status.backlogs import Backlog, Backlogs
+from headrace.status.backlogs import Backlogs
 from headrace.status.gather import PAUSE_SECONDS, SAMPLE_SECONDS, Gatherer, Sources
 from headrace.status.table_counts import TableCounts
 from tests.support.reports import a_report, a_subject

@@ -9,7 +9,8 @@ import pytest
 from rich.console import Console
 
 from headrace.core.resource_names import Names
-from headrace.status.backlogs import Backlog, Backlogs
+from headrace.pubsub.monitored_backlogs import Backlog
+from headrace.status.backlogs import Backlogs
 from headrace.status.gather import Status
 from headrace.status.rows import State, problems, subject_rows
 from headrace.status.speeds import Speed
