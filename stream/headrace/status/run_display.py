@@ -17,7 +17,6 @@ from headrace.runtime.standard_streams import OutputError
 from headrace.schemas.envelope import from_micros, to_rfc3339
 from headrace.status.backlogs import Backlogs, read_backlogs
 from headrace.status.gather import Gatherer, Sources, Status
-from headrace.status.panel import showing
 from headrace.status.rows import State, SubjectRow, subject_rows
 from headrace.util.output import print_json
 
@@ -31,6 +30,8 @@ def displaying(report: Callable[[], EngineReport], names: Names, journal: str) -
     gatherer = Gatherer(Sources(engine=report, backlogs=lambda: _backlogs(names)), ())
     ended = threading.Event()
     if sys.stdout.isatty():
+        from headrace.status.panel import showing  # Rich, which a service does not need
+
         with showing(names, journal) as show, _repeating(gatherer, show, PANEL_SECONDS, ended):
             yield
     else:
