@@ -31,7 +31,7 @@ def query(
     format_: Annotated[str, typer.Option("--format", help="table, json, ndjson or csv.")] = "table",
     json_output: Json = False,
 ) -> None:
-    """Query the tables, also those of the emulator.
+    """Query the tables with SQL, also those of the emulator.
 
     Names without a dataset mean the dataset of the settings. Only queries that read are accepted.
     """

@@ -64,10 +64,10 @@ def tail(
     format_: Format = "table",
     json_output: Json = False,
 ) -> None:
-    """Follow the events of a subject, with their outcomes, until Ctrl-C.
+    """Follow the events of a subject, with their outcomes.
 
-    Run it on the machine of the engine, as its account. Rows are masked. Of many events it shows a sample, and says how
-    many it left out.
+    Run it on the machine of the engine, as its account; Ctrl-C ends it. Rows are masked. Of many events it shows a
+    sample, and says how many it left out.
     """
     from headrace.cli.commands.tail import Wanted, run_tail
     from headrace.config.settings import load_settings
