@@ -197,16 +197,22 @@ def _listens(address: str) -> bool:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a process with its children. Where /proc is missing, psutil sees no children: they end with their parent."""
     try:
-        family = [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]
-    except psutil.NoSuchProcess:
-        family = []
-    for member in family:
-        _signal(member, signal.SIGTERM)
-    _, alive = psutil.wait_procs(family, timeout=END_SECONDS)
-    for member in alive:
-        _signal(member, signal.SIGKILL)
-    process.wait()
+        children = psutil.Process(process.pid).children(recursive=True)
+    except psutil.Error:
+        children = []
+    process.terminate()
+    for child in children:
+        _signal(child, signal.SIGTERM)
+    try:
+        process.wait(END_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    _, alive = psutil.wait_procs(children, timeout=END_SECONDS)
+    for child in alive:
+        _signal(child, signal.SIGKILL)
 
 
 def _signal(process: psutil.Process, number: signal.Signals) -> None:
