@@ -119,6 +119,24 @@ def test_a_uuid_in_upper_case_is_read_in_lower_case(reading: Reading) -> None:
     assert reading.decode(BOOKING, encode(BOOKING, a_booking(booking_id=upper)))["booking_id"] == upper.lower()
 
 
+@pytest.mark.parametrize(("place", "allowed"), [(0, b"0123456789abcdefABCDEF"), (8, b"-")], ids=["digit", "hyphen"])
+def test_each_character_of_a_uuid_is_a_digit_or_its_hyphen(reading: Reading, place: int, allowed: bytes) -> None:
+    text = b"0b7f5a3e-9c1d-4e2f-8a6b-112233445566"
+    whole = encode(BOOKING, a_booking(booking_id=text.decode()))
+    at = whole.index(text) + place
+
+    accepted = bytearray()
+    for byte in range(128):
+        payload = bytearray(whole)
+        payload[at] = byte
+        try:
+            reading.decode(BOOKING, bytes(payload))
+        except UndecodableError:
+            continue
+        accepted.append(byte)
+    assert sorted(accepted) == sorted(allowed)
+
+
 def test_the_error_names_field_and_byte_and_never_a_value(reading: Reading) -> None:
     payload = bytearray(encode(BOOKING, a_booking()))
     at = payload.index(b"Ada")
