@@ -18,7 +18,7 @@ from headrace.bigquery.service_tables import engines_table, tallies_table
 from headrace.bigquery.table_changes import evolved_table, same_location, table_changes, table_refusals
 from headrace.core.plan_changes import Change, Comparison
 from headrace.core.plan_refusals import ProvisionError, Refusal
-from headrace.core.resource_names import FIRST_KEY_VERSION, Names
+from headrace.core.resource_names import FIRST_KEY_VERSION, PROVISIONED, Names
 from headrace.dead_letters.archive_tables import archive_tables
 from headrace.pubsub.job_subscription import differences, subscription_for
 from headrace.runtime.clock import now_micros
@@ -93,7 +93,7 @@ def _topic_changes(name: str, client: PublisherClient) -> Iterator[Change | Refu
     try:
         client.get_topic(topic=name)
     except NotFound:
-        yield Change("create", "topic", name, _bind(client.create_topic, name=name))
+        yield Change("create", "topic", name, _bind(client.create_topic, request={"name": name, "labels": PROVISIONED}))
 
 
 def _subscription_changes(name: str, topic: str, client: SubscriberClient) -> Iterator[Change | Refusal]:
@@ -123,6 +123,7 @@ def _dataset_changes(
     try:
         existing = client.get_dataset(name)
     except NotFound:
+        wanted.labels = dict(PROVISIONED)
         yield Change("create", "dataset", name, _bind(client.create_dataset, dataset=wanted))
         return
     if not same_location(existing.location, location):
@@ -157,7 +158,7 @@ def _table_changes(table: bigquery.Table, client: bigquery.Client, version: str 
         existing = client.get_table(table)
     except NotFound:
         history = next_history(None, None, version, today)
-        table.description = history.beside(table.description)
+        table.description, table.labels = history.beside(table.description), dict(PROVISIONED)
         yield Change("create", "table", name, _bind(client.create_table, table=table))
         return
     if found := table_refusals(existing, table, name):

@@ -9,7 +9,7 @@ from typing import Any, Final
 from google.cloud import bigquery
 
 from headrace.bigquery.row_lookup import query_once
-from headrace.core.resource_names import COMPLETENESS, TALLIES, Names
+from headrace.core.resource_names import COMPLETENESS, PROVISIONED, TALLIES, Names
 from headrace.core.tally import GAP, OPEN_GAP
 
 _LATELY_DAYS: Final = 31  # how far back the tallies are read
@@ -74,7 +74,7 @@ def view_differs(existing: bigquery.Table, wanted: bigquery.Table) -> bool:
 def put_view(client: bigquery.Client, wanted: bigquery.Table) -> None:
     """Create or change the view. Describe its columns in a separate request, because a query creates them anew."""
     made = bigquery.Table(wanted.reference)
-    made.view_query, made.description = wanted.view_query, wanted.description
+    made.view_query, made.description, made.labels = wanted.view_query, wanted.description, dict(PROVISIONED)
     if client.create_table(made, exists_ok=True).view_query != wanted.view_query:
         client.update_table(made, ["view_query"])
     made.schema = wanted.schema

@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from headrace.bigquery.event_table import TABLE_DOC, row_schema
 from headrace.bigquery.own_columns import description
-from headrace.core.resource_names import Names
+from headrace.core.resource_names import PROVISIONED, Names
 from headrace.schemas.errors import ContractError
 from headrace.schemas.registry import Contract, Registry
 from headrace.schemas.transformations import Rollup
@@ -69,7 +69,7 @@ def put_rollup(client: bigquery.Client, wanted: RollupView) -> None:
     """
     client.query_and_wait(wanted.statement)
     made = client.get_table(wanted.name)
-    made.labels = {**made.labels, LABEL: wanted.label}
+    made.labels = {**made.labels, LABEL: wanted.label, **PROVISIONED}
     made.description = wanted.doc or None
     client.update_table(made, ["labels", "description"])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,6 +13,13 @@ COMPLETENESS: Final = "headrace_completeness"
 ARCHIVE: Final = "headrace_dead_letters"  # a separate dataset, because readers of the tables may not read raw messages
 
 FIRST_KEY_VERSION: Final = "1"  # of the masking key, unless the settings name another
+# The label of what `headrace provision` creates. `headrace down` removes nothing without it.
+PROVISIONED: Final = {"headrace-provisioned": "true"}
+
+
+def is_provisioned(labels: Mapping[str, str]) -> bool:
+    """Return whether a resource with these *labels* was created by ``headrace provision``."""
+    return all(labels.get(name) == value for name, value in PROVISIONED.items())
 
 
 def sql_name(table: str) -> str:

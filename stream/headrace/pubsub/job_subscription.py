@@ -12,7 +12,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.pubsub_v1 import SubscriberClient
 from google.pubsub_v1.types import ExpirationPolicy, Subscription
 
-from headrace.core.resource_names import DEAD_LETTERS, Names
+from headrace.core.resource_names import DEAD_LETTERS, PROVISIONED, Names
 from headrace.schemas.envelope import from_micros, to_micros
 
 ACK_SECONDS: Final = 60
@@ -49,7 +49,7 @@ def subscription_for(name: str, topic: str, created: int) -> Subscription:
         ack_deadline_seconds=ACK_SECONDS,
         message_retention_duration=Duration(seconds=RETENTION_SECONDS),
         expiration_policy=ExpirationPolicy(),  # never; by default, 31 days without a pull delete it and its messages
-        labels={CREATED: f"{from_micros(created):{_FORMAT}}"},
+        labels={CREATED: f"{from_micros(created):{_FORMAT}}", **PROVISIONED},
     )
 
 
