@@ -17,7 +17,8 @@ from typing import Final, TypeVar
 import psutil
 
 from headrace.dev.bigquery_environment import emulator_files, emulator_python
-from headrace.dev.pubsub_services import JAVA, EmulatorMissingError, PubsubService
+from headrace.dev.local_folder import LOCK
+from headrace.dev.pubsub_services import BROKER_FILES, JAVA, EmulatorMissingError, PubsubService
 from headrace.errors import Exit, HeadraceError
 from headrace.runtime.google_clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB
 from headrace.runtime.processes import start
@@ -27,6 +28,9 @@ STARTS: Final = 3
 END_SECONDS: Final = 5.0
 _POLL_SECONDS: Final = 0.05
 _PUBSUB_LOG: Final = "pubsub.log"
+_BIGQUERY_LOG: Final = "bigquery-emulator.log"
+VARIABLES: Final = "emulators.env"  # of `headrace up`
+FILES: Final = (_PUBSUB_LOG, _BIGQUERY_LOG, VARIABLES, LOCK, *BROKER_FILES)  # in the folder of `headrace up`
 T = TypeVar("T")
 
 
@@ -116,7 +120,7 @@ def _start_pubsub(service: PubsubService, folder: Path, processes: list[subproce
 
 def _start_both(service: PubsubService, folder: Path, processes: list[subprocess.Popen[bytes]]) -> Emulators:
     pubsub, rest, grpc = (f"127.0.0.1:{port}" for port in free_ports(3))
-    pubsub_log, bigquery_log = folder / _PUBSUB_LOG, folder / "bigquery-emulator.log"
+    pubsub_log, bigquery_log = folder / _PUBSUB_LOG, folder / _BIGQUERY_LOG
     processes.append(_start(service.command(pubsub, folder), pubsub_log))
     processes.append(_start([*_bigquery_command(), *_bigquery_flags(rest, grpc)], bigquery_log))
     _wait_until(lambda: _listens(pubsub), processes[0], pubsub_log)

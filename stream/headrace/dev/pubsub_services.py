@@ -14,6 +14,8 @@ from headrace.runtime.processes import python
 
 VARIABLE: Final = "HEADRACE_PUBSUB_SERVICE"
 JAVA: Final = "install Java 17 or newer (Debian: apt install default-jre-headless)"
+_DATA: Final = "broker.db"
+BROKER_FILES: Final = (_DATA, f"{_DATA}-wal", f"{_DATA}-shm")
 _JAR: Final = "platform/pubsub-emulator/lib/cloud-pubsub-emulator-*-all.jar"
 JAR_VARIABLE: Final = "HEADRACE_PUBSUB_EMULATOR_JAR"
 _ROOTS: Final = (
@@ -55,7 +57,7 @@ class PubsubService(StrEnum):
         host, port = address.split(":")
         match self:
             case PubsubService.BROKER:
-                return python("headrace.dev.broker.serve", "--port", port, "--data", str(folder / "broker.db"))
+                return python("headrace.dev.broker.serve", "--port", port, "--data", str(folder / _DATA))
             case PubsubService.GOOGLE_EMULATOR:
                 return [_java(), "-jar", str(_jar()), f"--host={host}", f"--port={port}"]
             case _:

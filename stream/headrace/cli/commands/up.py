@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from headrace.dev.emulators import running_emulators
+from headrace.dev.emulators import VARIABLES, running_emulators
+from headrace.dev.local_folder import folder_in_use
 from headrace.dev.pubsub_services import PubsubService
 from headrace.runtime.processes import wait_for_interrupt
 from headrace.util.output import say
@@ -18,10 +19,10 @@ _END: Final = {
 
 def up_until_interrupted(directory: Path, pubsub: PubsubService) -> None:
     """Start both services, print the variables to export on stdout, and stop the services on Ctrl-C or SIGTERM."""
-    with running_emulators(directory, pubsub) as emulators:
+    with folder_in_use(directory), running_emulators(directory, pubsub) as emulators:
         lines = [f"export {name}={value}" for name, value in emulators.environment.items()]
-        (directory / "emulators.env").write_text("\n".join(lines) + "\n")
+        (directory / VARIABLES).write_text("\n".join(lines) + "\n")
         print("\n".join(lines), flush=True)  # noqa: T201 the command's data
-        say(f"emulators are running; in another terminal: source {directory}/emulators.env")
+        say(f"emulators are running; in another terminal: source {directory / VARIABLES}")
         say(_END[pubsub])
         wait_for_interrupt()
