@@ -1,7 +1,7 @@
 # Generated from ../permissions.toml by `python -m deploy.permissions`; do not edit.
 
 locals {
-  identities = ["publisher", "job", "backfiller", "collector", "watcher", "provisioner", "compactor", "auditor", "on_call", "operator", "replayer", "importer", "analyst", "launcher"]
+  identities = ["publisher", "job", "backfiller", "collector", "watcher", "provisioner", "compactor", "auditor", "on_call", "operator", "replayer", "importer", "analyst", "remover", "launcher"]
 
   services = merge({
     publisher   = "an application that publishes events"
@@ -28,6 +28,7 @@ locals {
     replayer       = lookup(var.members, "replayer", [])
     importer       = lookup(var.members, "importer", [])
     analyst        = lookup(var.members, "analyst", [])
+    remover        = lookup(var.members, "remover", [])
     launcher       = concat(["serviceAccount:headrace-launcher@${var.project}.iam.gserviceaccount.com"], lookup(var.members, "launcher", []))
     pubsub_agent   = ["serviceAccount:service-${data.google_project.this.number}@gcp-sa-pubsub.iam.gserviceaccount.com"]
     bigquery_agent = ["serviceAccount:bq-${data.google_project.this.number}@bigquery-encryption.iam.gserviceaccount.com"]
@@ -1092,6 +1093,168 @@ resource "google_secret_manager_secret_iam_member" "importer_archive_key" {
   secret_id = google_secret_manager_secret.keys["archive"].secret_id
   role      = "roles/secretmanager.secretAccessor"
   member    = each.value[0]
+
+  depends_on = [google_service_account.headrace]
+}
+
+resource "google_project_iam_custom_role" "remover_project" {
+  project     = var.project
+  role_id     = "headrace_remover_project"
+  title       = "Headrace: remover on project"
+  permissions = ["bigquery.jobs.create"]
+}
+
+resource "google_project_iam_member" "remover_project" {
+  for_each = { for pair in setproduct(local.members.remover, [var.project]) : join(" ", pair) => pair }
+
+  project = var.project
+  role    = google_project_iam_custom_role.remover_project.name
+  member  = each.value[0]
+
+  depends_on = [google_service_account.headrace]
+}
+
+resource "google_project_iam_custom_role" "remover_topics" {
+  project     = var.project
+  role_id     = "headrace_remover_topics"
+  title       = "Headrace: remover on topics"
+  permissions = ["pubsub.topics.delete", "pubsub.topics.get"]
+}
+
+resource "google_pubsub_topic_iam_member" "remover_topics" {
+  for_each = { for pair in setproduct(local.members.remover, keys(local.subjects)) : join(" ", pair) => pair }
+
+  project = var.project
+  topic   = google_pubsub_topic.subjects[each.value[1]].name
+  role    = google_project_iam_custom_role.remover_topics.name
+  member  = each.value[0]
+
+  depends_on = [google_service_account.headrace]
+}
+
+resource "google_project_iam_custom_role" "remover_subscriptions" {
+  project     = var.project
+  role_id     = "headrace_remover_subscriptions"
+  title       = "Headrace: remover on subscriptions"
+  permissions = ["pubsub.subscriptions.delete", "pubsub.subscriptions.get"]
+}
+
+resource "google_pubsub_subscription_iam_member" "remover_subscriptions" {
+  for_each = { for pair in setproduct(local.members.remover, keys(local.subjects)) : join(" ", pair) => pair }
+
+  project      = var.project
+  subscription = google_pubsub_subscription.subjects[each.value[1]].name
+  role         = google_project_iam_custom_role.remover_subscriptions.name
+  member       = each.value[0]
+
+  depends_on = [google_service_account.headrace]
+}
+
+resource "google_project_iam_custom_role" "remover_dead_letter_topic" {
+  project     = var.project
+  role_id     = "headrace_remover_dead_letter_topic"
+  title       = "Headrace: remover on dead letter topic"
+  permissions = ["pubsub.topics.delete", "pubsub.topics.get"]
+}
+
+resource "google_pubsub_topic_iam_member" "remover_dead_letter_topic" {
+  for_each = { for pair in setproduct(local.members.remover, ["dead-letters"]) : join(" ", pair) => pair }
+
+  project = var.project
+  topic   = google_pubsub_topic.dead_letters.name
+  role    = google_project_iam_custom_role.remover_dead_letter_topic.name
+  member  = each.value[0]
+
+  depends_on = [google_service_account.headrace]
+}
+
+resource "google_project_iam_custom_role" "remover_dead_letter_subscription" {
+  project     = var.project
+  role_id     = "headrace_remover_dead_letter_subscription"
+  title       = "Headrace: remover on dead letter subscription"
+  permissions = ["pubsub.subscriptions.delete", "pubsub.subscriptions.get"]
+}
+
+resource "google_pubsub_subscription_iam_member" "remover_dead_letter_subscription" {
+  for_each = { for pair in setproduct(local.members.remover, ["dead-letters"]) : join(" ", pair) => pair }
+
+  project      = var.project
+  subscription = google_pubsub_subscription.dead_letters.name
+  role         = google_project_iam_custom_role.remover_dead_letter_subscription.name
+  member       = each.value[0]
+
+  depends_on = [google_service_account.headrace]
+}
+
+resource "google_project_iam_custom_role" "remover_dataset" {
+  project     = var.project
+  role_id     = "headrace_remover_dataset"
+  title       = "Headrace: remover on dataset"
+  permissions = ["bigquery.datasets.delete", "bigquery.datasets.get", "bigquery.tables.delete", "bigquery.tables.get", "bigquery.tables.list"]
+}
+
+resource "google_bigquery_dataset_iam_member" "remover_dataset" {
+  for_each = { for pair in setproduct(local.members.remover, ["dataset"]) : join(" ", pair) => pair }
+
+  project    = var.project
+  dataset_id = google_bigquery_dataset.headrace.dataset_id
+  role       = google_project_iam_custom_role.remover_dataset.name
+  member     = each.value[0]
+
+  depends_on = [google_service_account.headrace]
+}
+
+resource "google_project_iam_custom_role" "remover_engines" {
+  project     = var.project
+  role_id     = "headrace_remover_engines"
+  title       = "Headrace: remover on engines"
+  permissions = ["bigquery.tables.getData"]
+}
+
+resource "google_bigquery_table_iam_member" "remover_engines" {
+  for_each = { for pair in setproduct(local.members.remover, var.tables_provisioned ? ["headrace_engines"] : []) : join(" ", pair) => pair }
+
+  project    = var.project
+  dataset_id = google_bigquery_dataset.headrace.dataset_id
+  table_id   = each.value[1]
+  role       = google_project_iam_custom_role.remover_engines.name
+  member     = each.value[0]
+
+  depends_on = [google_service_account.headrace]
+}
+
+resource "google_project_iam_custom_role" "remover_archive" {
+  project     = var.project
+  role_id     = "headrace_remover_archive"
+  title       = "Headrace: remover on archive"
+  permissions = ["bigquery.datasets.delete", "bigquery.datasets.get", "bigquery.tables.delete", "bigquery.tables.get", "bigquery.tables.list"]
+}
+
+resource "google_bigquery_dataset_iam_member" "remover_archive" {
+  for_each = { for pair in setproduct(local.members.remover, ["archive"]) : join(" ", pair) => pair }
+
+  project    = var.project
+  dataset_id = google_bigquery_dataset.archive.dataset_id
+  role       = google_project_iam_custom_role.remover_archive.name
+  member     = each.value[0]
+
+  depends_on = [google_service_account.headrace]
+}
+
+resource "google_project_iam_custom_role" "remover_loads" {
+  project     = var.project
+  role_id     = "headrace_remover_loads"
+  title       = "Headrace: remover on loads"
+  permissions = ["bigquery.datasets.delete", "bigquery.datasets.get", "bigquery.tables.list"]
+}
+
+resource "google_bigquery_dataset_iam_member" "remover_loads" {
+  for_each = { for pair in setproduct(local.members.remover, ["loads"]) : join(" ", pair) => pair }
+
+  project    = var.project
+  dataset_id = google_bigquery_dataset.loads.dataset_id
+  role       = google_project_iam_custom_role.remover_loads.name
+  member     = each.value[0]
 
   depends_on = [google_service_account.headrace]
 }

@@ -50,10 +50,11 @@ class Google:
         found = self.answer(name, permissions)
         return {"permissions": found} if found else {}
 
-    def needing(self, permission: str) -> Callable[..., None]:
-        def call(what: str, **_: Any) -> None:
+    def needing(self, permission: str) -> Callable[..., tuple[()]]:
+        def call(what: str, **_: Any) -> tuple[()]:
             if not self.answer(what, [permission]):
                 raise Forbidden("no")
+            return ()
 
         return call
 
@@ -66,7 +67,10 @@ class Google:
     def clients(self) -> Clients:
         pubsub = SimpleNamespace(test_iam_permissions=self.of_pubsub)
         bigquery = SimpleNamespace(
-            test_iam_permissions=self.of_table, get_dataset=self.needing("bigquery.datasets.get"), query=self.query
+            test_iam_permissions=self.of_table,
+            get_dataset=self.needing("bigquery.datasets.get"),
+            list_tables=self.needing("bigquery.tables.list"),
+            query=self.query,
         )
         return Clients(*(cast("Any", each) for each in (pubsub, pubsub, bigquery)))
 
@@ -114,7 +118,8 @@ def test_every_resource_of_a_need_has_its_names() -> None:
     assert TABLE.kind.service is Service.BIGQUERY
 
 
-def test_every_permission_is_asked_of_a_resource_but_those_on_tables_of_loads_that_come_and_go() -> None:
+def test_every_permission_is_asked_of_a_resource_but_those_that_nothing_answers_for() -> None:
+    """Tables of loads come and go, and no call shows without deleting it whether a dataset may be deleted."""
     asked = {(resource.name, each) for resource, of_it in NEEDED.items() for each in askable(resource.kind, of_it)}
     unasked = {
         (each.resource, permission)
@@ -122,7 +127,8 @@ def test_every_permission_is_asked_of_a_resource_but_those_on_tables_of_loads_th
         for permission in each.permissions
         if not any((resource.name, permission) in asked for resource, of_it in NEEDED.items() if each in of_it)
     }
-    assert unasked == {("loads", f"bigquery.tables.{each}") for each in ("delete", "getData", "updateData")}
+    loads = {("loads", f"bigquery.tables.{each}") for each in ("delete", "getData", "updateData")}
+    assert unasked == loads | {(each, "bigquery.datasets.delete") for each in ("dataset", "archive", "loads")}
 
 
 @pytest.mark.parametrize(
@@ -134,6 +140,7 @@ def test_every_permission_is_asked_of_a_resource_but_those_on_tables_of_loads_th
         (PROJECT, "bigquery.jobs.create"),
         (DATASET, "bigquery.datasets.get"),
         (DATASET, "bigquery.tables.create"),
+        (DATASET, "bigquery.tables.list"),
     ],
 )
 def test_each_kind_is_asked_in_its_own_way(resource: Resource, permission: str) -> None:

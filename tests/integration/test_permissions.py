@@ -218,6 +218,18 @@ class Day:
         done = json.loads(self.command("compactor", "tallies", "compact", "--json", key=False))
         assert done["subjects"], "lines to put together"
 
+    def remove(self, folder: Path) -> None:
+        """Remove everything, with the contracts that provisioned it; the user's own cache is somewhere else."""
+        contracts = folder / "contracts"
+        contracts.mkdir()
+        for each in ROLLED_UP:
+            (contracts / f"{each.subject}.v{each.ref.version}.avsc").write_text(each.json)
+        self.environment |= {"HEADRACE_CONTRACTS": str(contracts), "XDG_CACHE_HOME": str(folder / "cache")}
+        journal = ("--journal", str(self.service.settings.journal))
+        project = self.service.settings.project
+        done = json.loads(self.command("remover", "down", "--everything", *journal, "--yes", project, "--json"))
+        assert {each["kind"] for each in done["items"] if each["fate"] == "keep"} == {"key"}
+
     def command(self, principal: str, *arguments: str, key: bool = True) -> str:
         environment = self.environment | ({} if key else {"HEADRACE_ARCHIVE_KEY_FILE": None})
         with self.calls.by(principal):
@@ -248,6 +260,7 @@ def test_what_each_principal_uses_is_what_it_is_granted(project: str, tmp_path: 
         day.command("auditor", "cost", "measure", key=False)
         of_people(day, tmp_path / "letters.ndjson")
         day.compact()
+        day.remove(tmp_path)
     found = {each.name: differences(each.name, day.calls.used[each.name]) for each in principals()}
     assert {name: needed for name, (needed, _) in found.items() if needed} == {}, "needed and not granted"
     assert {name: unused for name, (_, unused) in found.items() if unused} == {}, "granted and not used"

@@ -131,6 +131,8 @@ def _note_request(calls: Calls, method: str, url: str, data: Any) -> None:
             pass  # a piece of the file that was announced
         case ["projects", project, "queries" | "jobs", _]:
             calls.note("jobs.getQueryResults", f"projects/{project}")
+        case ["projects", _, "datasets", _, "tables"] if method == "GET":
+            calls.note("tables.LIST", path.rpartition("/")[0])
         case ["projects", _, "datasets", _, "tables"]:
             calls.note(f"tables.{method}", path.rpartition("/")[0])
             _note_view(calls, method, data)

@@ -17,6 +17,7 @@ from headrace.cli.cost_group import cost_app
 from headrace.cli.dead_letters_group import dead_letters_app
 from headrace.cli.deploy_group import deploy_app
 from headrace.cli.doctor_group import DOCTOR_EXAMPLES, doctor
+from headrace.cli.down_group import DOWN_EXAMPLES, down
 from headrace.cli.journal_group import journal_app
 from headrace.cli.options import (
     Contracts,
@@ -80,6 +81,7 @@ app.add_typer(tallies_app, name="tallies")
 app.add_typer(journal_app, name="journal")
 app.command(epilog=RUN_EXAMPLES)(run)
 app.command(epilog=RESUME_EXAMPLES)(resume)
+app.command(epilog=DOWN_EXAMPLES)(down)
 
 
 @app.command(epilog=examples("headrace up", "source .headrace/emulators.env  # in another terminal"))

@@ -56,6 +56,25 @@ def emulator_python(report: Callable[[str], None] = say) -> Path:
     return python
 
 
+def environments() -> list[Path]:
+    """Return the folders of all environments in the user's cache folder, also those of earlier versions."""
+    return sorted(each for each in _cache().glob("bigquery-emulator-*") if each.is_dir())
+
+
+def is_being_installed(environment: Path) -> bool:
+    """Return whether a process installs into this folder now."""
+    try:
+        file = environment.with_suffix(".lock").open()
+    except FileNotFoundError:
+        return False
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 def _cache() -> Path:
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "headrace"

@@ -1,8 +1,9 @@
 """The permissions of these credentials, compared with those that the commands need.
 
 Topics, subscriptions and tables answer which permissions the caller holds. A project and a dataset do not. Therefore a
-query and a statement that creates a table are sent as dry runs; the dataset and metrics are read. The permissions that
-a role on a dataset gives on all its tables are asked of one of its tables.
+query and a statement that creates a table are sent as dry runs; the dataset, its list of tables and metrics are read.
+The permissions that a role on a dataset gives on all its tables are asked of one of its tables. Only deleting a dataset
+would show whether it may be deleted.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ _QUERY: Final = "bigquery.jobs.create"
 _READ_METRICS: Final = "monitoring.timeSeries.list"
 _GET_DATASET: Final = "bigquery.datasets.get"
 _CREATE_TABLE: Final = "bigquery.tables.create"
+_LIST_TABLES: Final = "bigquery.tables.list"
 
 
 def permission_checks(needed: dict[Resource, list[Need]], clients: Clients, missing: Level) -> list[Check]:
@@ -60,9 +62,9 @@ def _answers(kind: Kind, permission: str) -> bool:
         case Kind.TOPIC | Kind.SUBSCRIPTION:
             return True
         case Kind.TABLE:
-            return permission.startswith("bigquery.tables.") and permission != _CREATE_TABLE
+            return permission.startswith("bigquery.tables.") and permission not in (_CREATE_TABLE, _LIST_TABLES)
         case Kind.DATASET:
-            return permission in (_GET_DATASET, _CREATE_TABLE)
+            return permission in (_GET_DATASET, _CREATE_TABLE, _LIST_TABLES)
         case Kind.PROJECT:
             return permission in (_QUERY, _READ_METRICS)
         case _:
@@ -112,6 +114,8 @@ def _attempt(permission: str, name: str, clients: Clients) -> Callable[[], objec
         return partial(client.get_dataset, name, retry=NO_RETRY, timeout=CALL_SECONDS)
     if permission == _READ_METRICS:
         return lambda: monitored_backlogs(open_metrics(), name, time.time())
+    if permission == _LIST_TABLES:
+        return lambda: list(client.list_tables(name, max_results=1, retry=NO_RETRY, timeout=CALL_SECONDS))
     statement = "SELECT 1" if permission == _QUERY else f"CREATE TABLE `{name}.headrace_doctor` (x INT64)"
     return partial(_dry_run, client, statement)
 

@@ -8,6 +8,7 @@ one, synced transactions were lost.
 
 from __future__ import annotations
 
+import re
 import struct
 import threading
 from pathlib import Path
@@ -22,6 +23,14 @@ _LOADING: Final = threading.Lock()
 _LOG_HEADER: Final = struct.Struct(">IIIIIIII")  # magic, version, page size, number, two salts, two checksums
 _MAGIC: Final = {0x377F0682: "<6I", 0x377F0683: ">6I"}  # sqlite.org/fileformat2.html#walformat
 _FRAME_HEADER: Final = struct.Struct(">IIII8x")  # page, pages after a commit, two salts
+
+
+_NAMES: Final = re.compile(r"journal\.db(?:-wal|-shm)?|epoch-[0-9]+\.lock")
+
+
+def is_journal_file(name: str) -> bool:
+    """Return whether a file of this *name* belongs to a journal."""
+    return _NAMES.fullmatch(name) is not None
 
 
 class Log(NamedTuple):

@@ -27,6 +27,25 @@ class FencedError(HeadraceError, RuntimeError, error_code="HR-506", exit_code=Ex
     """Another engine has taken over. This engine must stop; it has written nothing since then."""
 
 
+def is_journal_in_use(directory: Path) -> bool:
+    """Return whether a process owns the journal in *directory*, which may be damaged: it is not opened."""
+    return any(_is_locked(path) for path in directory.glob("epoch-*.lock"))
+
+
+def _is_locked(path: Path) -> bool:
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
 class JournalLease:
     """The epoch and the lease of one journal. Times are those of the wall clock, in microseconds."""
 
@@ -81,17 +100,7 @@ class JournalLease:
             self._lock = None
 
     def _is_held(self, epoch: int) -> bool:
-        path = self._file(epoch)
-        if not path.exists():
-            return False
-        handle = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(handle)
-        return False
+        return _is_locked(self._file(epoch))
 
     def _hold(self, epoch: int) -> int:
         handle = os.open(self._file(epoch), os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600)

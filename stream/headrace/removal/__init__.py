@@ -1,0 +1,1 @@
+"""Remove what a trial or a project has created, and nothing else."""
