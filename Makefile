@@ -65,7 +65,7 @@ production-check: terraform-check dags ## images, template, graph, permissions, 
 faults: setup ## every fault of the catalogue, each with two seeds; about seven minutes
 	@$(BIN)/python -m tests.faults
 
-torture: setup ## a million events, 300 kills, every failpoint twenty times, 60 tables replaced; an hour, and it can be interrupted
+torture: setup ## a million events, 300 kills, every failpoint twenty times, 60 tables replaced, the broker killed 300 times; two hours, and it can be interrupted
 	@$(BIN)/python -m tests.faults.torture
 
 chaos: setup ## clocks, journals, tables and topics that go wrong, twenty blows a run, five runs; half an hour

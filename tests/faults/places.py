@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
@@ -14,6 +15,13 @@ from grpc import Channel, insecure_channel
 from headrace.dev.emulators import Emulators
 from headrace.runtime.google_clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB
 from tests.faults.scripted_streams import UNLIMITED
+
+_OPTIONS: Final = [  # a Pub/Sub that was killed is found soon after it is back
+    *UNLIMITED,
+    ("grpc.initial_reconnect_backoff_ms", 50),
+    ("grpc.min_reconnect_backoff_ms", 50),
+    ("grpc.max_reconnect_backoff_ms", 100),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,4 +51,4 @@ class Places:
         return bigquery.Client(project, credentials=AnonymousCredentials(), client_options=options)
 
     def _channel(self) -> Channel:
-        return insecure_channel(self.pubsub, options=UNLIMITED)
+        return insecure_channel(self.pubsub, options=_OPTIONS)
