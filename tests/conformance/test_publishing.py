@@ -61,6 +61,11 @@ def test_every_subscription_gets_every_message_published_after_it_was_created(pu
             marks=pytest.mark.deviates(EMULATOR, "takes attributes whose keys begin with goog"),
         ),
         pytest.param([{"data": b"x", "ordering_key": "k" * 1025}], id="ordering-key", marks=UNLIMITED),
+        pytest.param(
+            [{"data": b"x", "ordering_key": "a"}, {"data": b"x", "ordering_key": "b"}],
+            id="two-keys",
+            marks=pytest.mark.deviates(EMULATOR, "takes several ordering keys in one request"),
+        ),
         pytest.param([{"data": b"x"}] * 1001, id="messages"),
         pytest.param([{"data": b"x" * 10_000_001}], id="bytes", marks=UNLIMITED),
         pytest.param([{"data": b"x" * 6_000_000}] * 2, id="bytes-of-several", marks=UNLIMITED),

@@ -5,10 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from google.api_core.exceptions import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
+from google.api_core.exceptions import (
+    AlreadyExists,
+    FailedPrecondition,
+    InvalidArgument,
+    NotFound,
+)
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
-from google.pubsub_v1.types import Subscription, Topic
+from google.pubsub_v1.types import (
+    BigQueryConfig,
+    ExpirationPolicy,
+    PushConfig,
+    Subscription,
+    Topic,
+)
 
 from tests.conformance.conftest import Pubsub, texts
 
@@ -75,6 +86,24 @@ def test_a_subscription_is_active(pubsub: Pubsub) -> None:
         {"ack_deadline_seconds": 601},
         {"message_retention_duration": Duration(seconds=60)},
         pytest.param(
+            {"expiration_policy": ExpirationPolicy(ttl=Duration(seconds=3600))},
+            marks=pytest.mark.deviates(EMULATOR, "takes any expiration and any label"),
+            id="expiration",
+        ),
+        pytest.param(
+            {"labels": {"Team": "flights"}},
+            marks=pytest.mark.deviates(EMULATOR, "takes any expiration and any label"),
+            id="label",
+        ),
+        pytest.param(
+            {
+                "push_config": PushConfig(push_endpoint="https://example.com/"),
+                "bigquery_config": BigQueryConfig(table="p.d.t"),
+            },
+            marks=pytest.mark.deviates(EMULATOR, "takes two ways of delivery for one subscription"),
+            id="two-deliveries",
+        ),
+        pytest.param(
             {"filter": "attributes.a ="}, marks=pytest.mark.deviates(EMULATOR, "takes any filter"), id="filter"
         ),
         pytest.param(
@@ -107,6 +136,27 @@ def test_a_subscription_changes_in_the_fields_of_the_mask_alone(pubsub: Pubsub) 
         update_mask=FieldMask(paths=["ack_deadline_seconds"]),
     )
     assert (changed.ack_deadline_seconds, dict(changed.labels)) == (60, {"team": "flights"})
+
+
+@pytest.mark.deviates(EMULATOR, "does not show the topic's retention in its subscriptions")
+def test_a_subscription_says_how_long_its_topic_retains_messages(pubsub: Pubsub) -> None:
+    topic = pubsub.topic(message_retention_duration=Duration(seconds=3600))
+    found = pubsub.subscriber.get_subscription(subscription=pubsub.subscription(topic))
+    assert Subscription.pb(found).topic_message_retention_duration.seconds == 3600
+
+
+def test_a_subscription_without_a_name_gets_one(pubsub: Pubsub) -> None:
+    made = pubsub.subscriber.create_subscription(request={"topic": pubsub.topic()})
+    assert made.name.startswith(f"projects/{pubsub.project}/subscriptions/")
+    pubsub.subscriber.delete_subscription(subscription=made.name)
+
+
+@pytest.mark.deviates(EMULATOR, "refuses a snapshot without a name")
+def test_a_snapshot_without_a_name_gets_one(pubsub: Pubsub) -> None:
+    name = pubsub.subscription(pubsub.topic())
+    made = pubsub.subscriber.create_snapshot(request={"subscription": name})
+    assert made.name.startswith(f"projects/{pubsub.project}/snapshots/")
+    pubsub.subscriber.delete_snapshot(snapshot=made.name)
 
 
 @pytest.mark.parametrize("path", ["topic", "filter", "nothing"])

@@ -6,7 +6,8 @@ import json
 
 import pytest
 from google.api_core.exceptions import AlreadyExists, GoogleAPICallError, InvalidArgument, NotFound
-from google.pubsub_v1.types import Encoding, PubsubMessage, Schema, SchemaSettings
+from google.protobuf.field_mask_pb2 import FieldMask
+from google.pubsub_v1.types import Encoding, PubsubMessage, Schema, SchemaSettings, Topic
 
 from tests.conformance.conftest import Pubsub
 
@@ -82,6 +83,71 @@ def test_a_topic_with_a_schema_takes_what_follows_it_and_names_the_revision(
         "googclient_schemaname": schema.name,
         "googclient_schemarevisionid": schema.revision_id,
     }
+
+
+def test_a_topic_says_that_its_schema_was_deleted_and_takes_nothing(pubsub: Pubsub) -> None:
+    schema = created(pubsub)
+    topic = pubsub.topic(schema_settings=SchemaSettings(schema=schema.name, encoding=Encoding.JSON))
+    pubsub.schemas.delete_schema(name=schema.name)
+    assert pubsub.publisher.get_topic(topic=topic).schema_settings.schema == "_deleted-schema_"
+    created(pubsub)
+    assert pubsub.publisher.get_topic(topic=topic).schema_settings.schema == "_deleted-schema_"
+    with pytest.raises(GoogleAPICallError):
+        pubsub.publisher.publish(topic=topic, messages=[PubsubMessage(data=b'{"number": 1}')], timeout=5, retry=None)
+
+
+def test_a_topic_whose_schema_was_deleted_can_be_changed(pubsub: Pubsub) -> None:
+    schema = created(pubsub)
+    topic = pubsub.topic(schema_settings=SchemaSettings(schema=schema.name, encoding=Encoding.JSON))
+    pubsub.schemas.delete_schema(name=schema.name)
+    changed = pubsub.publisher.update_topic(topic=Topic(name=topic), update_mask=FieldMask(paths=["schema_settings"]))
+    assert not changed.schema_settings.schema
+    pubsub.publish(topic, "anything")
+
+
+def test_a_topic_takes_what_follows_the_revisions_that_it_names(pubsub: Pubsub) -> None:
+    first = created(pubsub)
+    second = pubsub.schemas.commit_schema(name=first.name, schema=Schema(a_schema(FIELD, ADDED), name=first.name))
+    topic = pubsub.topic(
+        schema_settings=SchemaSettings(
+            schema=first.name, encoding=Encoding.BINARY, first_revision_id=second.revision_id
+        )
+    )
+    pubsub.publisher.publish(topic=topic, messages=[PubsubMessage(data=b"\x02\x00")])
+    with pytest.raises(InvalidArgument):
+        pubsub.publisher.publish(topic=topic, messages=[PubsubMessage(data=b"\x02")])
+
+
+def test_the_next_revision_takes_the_place_of_a_deleted_one(pubsub: Pubsub) -> None:
+    first = created(pubsub)
+    second = pubsub.schemas.commit_schema(name=first.name, schema=Schema(a_schema(FIELD, ADDED), name=first.name))
+    third = pubsub.schemas.commit_schema(name=first.name, schema=Schema(a_schema(ADDED, FIELD), name=first.name))
+    settings = SchemaSettings(schema=first.name, encoding=Encoding.BINARY, first_revision_id=second.revision_id)
+    topic = pubsub.topic(schema_settings=settings)
+    name = pubsub.subscription(topic)
+    pubsub.schemas.delete_schema_revision(name=f"{first.name}@{second.revision_id}")
+    with pytest.raises(InvalidArgument):
+        pubsub.publisher.publish(topic=topic, messages=[PubsubMessage(data=b"\x04")])  # of the first revision
+    pubsub.publisher.publish(topic=topic, messages=[PubsubMessage(data=b"\x00\x02")])
+    (received,) = pubsub.pull_all(name, 1)
+    assert received.message.attributes["googclient_schemarevisionid"] == third.revision_id
+
+
+def test_a_topic_needs_revisions_that_exist(pubsub: Pubsub) -> None:
+    schema = created(pubsub)
+    settings = SchemaSettings(schema=schema.name, encoding=Encoding.JSON, last_revision_id="12345678")
+    with pytest.raises(GoogleAPICallError):
+        pubsub.topic(schema_settings=settings)
+
+
+def test_a_schema_has_twenty_revisions_at_most(pubsub: Pubsub) -> None:
+    first = created(pubsub)
+    for _ in range(19):
+        pubsub.schemas.commit_schema(name=first.name, schema=Schema(a_schema(FIELD), name=first.name))
+    with pytest.raises(GoogleAPICallError):
+        pubsub.schemas.commit_schema(name=first.name, schema=Schema(a_schema(FIELD), name=first.name))
+    pubsub.schemas.delete_schema_revision(name=f"{first.name}@{first.revision_id}")
+    pubsub.schemas.commit_schema(name=first.name, schema=Schema(a_schema(FIELD), name=first.name))
 
 
 def test_a_topic_needs_a_schema_that_exists(pubsub: Pubsub) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
+from headrace.dev.broker.broker_errors import BrokerError
 from headrace.dev.broker.store import StoreError
-from headrace.dev.broker.wire import DeleteTopicRequest
+from headrace.dev.broker.wire import CreateSnapshotRequest, DeleteTopicRequest, PubsubMessage, Schema, Topic
 from tests.dev.broker.local import SUBSCRIPTION, TOPIC, Local, texts
 
 DAY = 86_400
@@ -154,7 +156,7 @@ def test_without_retention_a_seek_brings_back_nothing(local: Local) -> None:
 def test_a_snapshot_keeps_messages_and_expires(local: Local) -> None:
     queue = local.subscribe()
     local.publish("a")
-    request = type("Request", (), {"name": "projects/test/snapshots/one", "subscription": SUBSCRIPTION, "labels": {}})
+    request = CreateSnapshotRequest(name="projects/test/snapshots/one", subscription=SUBSCRIPTION)
     local.call(lambda: local.broker.snapshots.create(request))
     local.acknowledge(local.pull())
     retain(local)
@@ -168,6 +170,36 @@ def test_a_snapshot_keeps_messages_and_expires(local: Local) -> None:
     assert list(local.broker.snapshots) == []
     retain(local)
     assert rows(local, "messages") == 0
+
+
+def test_a_snapshot_that_would_soon_expire_is_refused(local: Local) -> None:
+    local.subscribe(message_retention_duration=Duration(seconds=14 * DAY))
+    local.publish("a")
+    local.now += 7 * DAY - 1_800
+    request = CreateSnapshotRequest(name="projects/test/snapshots/one", subscription=SUBSCRIPTION)
+    with pytest.raises(BrokerError, match="less than an hour"):
+        local.call(lambda: local.broker.snapshots.create(request))
+
+
+def test_a_deleted_revision_keeps_its_place_across_a_restart(local: Local) -> None:
+    name = "projects/test/schemas/one"
+    fields = [("a", "int"), ("b", "string"), ("c", "long")]
+    definitions = [
+        json.dumps({"type": "record", "name": "R", "fields": [{"name": each, "type": kind}]}) for each, kind in fields
+    ]
+    schemas = [Schema(type_=2, definition=each) for each in definitions]
+    first = local.call(lambda: local.broker.schemas.create(name, schemas[0]))
+    second = local.call(lambda: local.broker.schemas.commit(name, schemas[1]))
+    local.call(lambda: local.broker.schemas.commit(name, schemas[2]))
+    settings = {"schema": name, "encoding": 2, "last_revision_id": second.revision_id}
+    local.call(lambda: local.broker.topics.create(Topic(name=f"{TOPIC}-two", schema_settings=settings)))
+    local.call(lambda: local.broker.schemas.delete_revision(f"{name}@{second.revision_id}"))
+    local.restart()
+    topic = local.broker.topics.get(f"{TOPIC}-two").body
+    message = PubsubMessage(data=b"\x02")
+    local.broker.schemas.check_messages(topic, [message])
+    assert message.attributes["googclient_schemarevisionid"] == first.revision_id
+    assert len(local.broker.schemas.revisions(name)) == 2
 
 
 def test_a_deleted_topic_is_forgotten_with_its_last_subscription(local: Local) -> None:

@@ -56,6 +56,29 @@ def test_a_stream_gets_no_more_than_it_has_room_for(local: Local) -> None:
     assert texts(received(local, stream)) == ["c"]
 
 
+def test_a_stream_gets_no_more_bytes_than_it_has_room_for(local: Local) -> None:
+    local.subscribe()
+    local.publish("a" * 400, "b" * 400, "c")
+    stream = Stream(
+        local.queue(),
+        StreamingPullRequest(subscription=SUBSCRIPTION, stream_ack_deadline_seconds=10, max_outstanding_bytes=500),
+    )
+    first = received(local, stream)
+    assert [each[0] for each in texts(first)] == ["a", "b"]
+    assert received(local, stream) == []
+    local.acknowledge(first)
+    assert texts(received(local, stream)) == ["c"]
+
+
+def test_a_seek_gives_a_stream_its_room_back(local: Local) -> None:
+    queue = local.subscribe(retain_acked_messages=True)
+    local.publish("a")
+    stream = a_stream(local, limit=1)
+    received(local, stream)
+    local.call(lambda: local.broker.retention.seek(queue, 0))
+    assert texts(received(local, stream)) == ["a"]
+
+
 def test_a_full_stream_waits_though_messages_are_due(local: Local) -> None:
     local.subscribe()
     local.publish("a", "b")

@@ -6,6 +6,7 @@ Ids are those of the topic's log. Times are in seconds of a clock that is passed
 from __future__ import annotations
 
 import heapq
+import sys
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -16,18 +17,47 @@ _MOST_ENDED: Final = 10_000
 
 @dataclass(slots=True)
 class Consumer:
-    """A stream that messages are leased to; *leased* is their number."""
+    """A stream that messages are leased to: at most so many messages, and bytes. A limit that is not positive is none.
 
-    leased: int = 0
+    One message may exceed the limit of bytes, so a message that is larger than the limit is delivered too.
+    """
+
+    most_messages: int = 0
+    most_bytes: int = 0
+    messages: int = 0
+    bytes: int = 0
+
+    @property
+    def room(self) -> int:
+        """How many more messages may be leased now."""
+        if 0 < self.most_bytes <= self.bytes:
+            return 0
+        return self.most_messages - self.messages if self.most_messages > 0 else sys.maxsize
+
+    def begin(self, size: int) -> None:
+        """Count a lease of a message with so many bytes."""
+        self.messages += 1
+        self.bytes += size
+
+    def end(self, size: int) -> None:
+        """Count the end of a lease."""
+        self.messages -= 1
+        self.bytes -= size
 
 
 @dataclass(slots=True)
 class Lease:
-    """A delivered message until *deadline*. *number* differs with each delivery."""
+    """A delivered message of *size* bytes until *deadline*. *number* differs with each delivery."""
 
     deadline: float
     number: int
+    size: int = 0
     consumer: Consumer | None = field(default=None, repr=False)
+
+    def end(self) -> None:
+        """Give the consumer its room back."""
+        if self.consumer is not None:
+            self.consumer.end(self.size)
 
 
 class Backlog:
@@ -67,14 +97,14 @@ class Backlog:
         """Register the next message of the log as one that is not delivered."""
         self.cursor = message
 
-    def lease(self, message: int, deadline: float, consumer: Consumer | None = None) -> Lease:
-        """Lease a message until *deadline*."""
+    def lease(self, message: int, deadline: float, size: int = 0, consumer: Consumer | None = None) -> Lease:
+        """Lease a message of *size* bytes until *deadline*."""
         self._numbers += 1
-        lease = Lease(deadline, self._numbers, consumer)
+        lease = Lease(deadline, self._numbers, size, consumer)
         self.leases[message] = lease
         heapq.heappush(self._deadlines, (deadline, message, lease.number))
         if consumer is not None:
-            consumer.leased += 1
+            consumer.begin(size)
         if message in self._key_of:
             self._leased_keys[self._key_of[message]] += 1
         return lease
@@ -187,8 +217,7 @@ class Backlog:
         lease = self.leases.pop(message, None)
         if lease is None:
             return
-        if lease.consumer is not None:
-            lease.consumer.leased -= 1
+        lease.end()
         if message in self._key_of:
             self._leased_keys[self._key_of[message]] -= 1
 

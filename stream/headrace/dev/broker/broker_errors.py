@@ -33,6 +33,11 @@ def invalid(message: str) -> BrokerError:
     return BrokerError(grpc.StatusCode.INVALID_ARGUMENT, message)
 
 
+def unimplemented(what: str) -> BrokerError:
+    """Return the error for something that the service does and the broker does not."""
+    return BrokerError(grpc.StatusCode.UNIMPLEMENTED, f"The local broker has no {what}.")
+
+
 def failed_precondition(message: str) -> BrokerError:
     """Return the error for a request that the state of a resource does not allow."""
     return BrokerError(grpc.StatusCode.FAILED_PRECONDITION, message)

@@ -21,12 +21,14 @@ class LeaseTerms:
 
 
 class Delivery:
-    """Messages of one pull: at most *at_most*, and so many bytes as one answer may have, but at least one message."""
+    """Messages of one pull: at most *at_most*, and so many bytes as one answer may have and as *consumer* has room for,
+    but at least one message."""
 
-    def __init__(self, at_most: int) -> None:
+    def __init__(self, at_most: int, consumer: Consumer | None) -> None:
         self.messages: list[Any] = []
         self._at_most = min(at_most, MAX_DELIVERED)
         self._bytes = 0
+        self._consumer = consumer
 
     @property
     def room(self) -> int:
@@ -35,7 +37,10 @@ class Delivery:
 
     def is_full_for(self, body: bytes) -> bool:
         """Return whether a message does not fit, after at least one that did."""
-        return bool(self.messages) and self._bytes + len(body) > MAX_DELIVERED_BYTES
+        if not self.messages:
+            return False
+        has_room = self._consumer is None or self._consumer.room > 0
+        return not has_room or self._bytes + len(body) > MAX_DELIVERED_BYTES
 
     def add(self, received: Any, body: bytes) -> None:
         """Add a message."""

@@ -8,11 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 import fastavro
-import grpc
 from fastavro.schema import SchemaParseException, UnknownType
 
-from headrace.dev.broker.broker_errors import BrokerError, already_exists, failed_precondition, invalid, not_found
-from headrace.dev.broker.resource_names import Kind, check_name
+from headrace.dev.broker.broker_errors import already_exists, failed_precondition, invalid, not_found, unimplemented
+from headrace.dev.broker.resource_names import DELETED_SCHEMA, Kind, check_name
 from headrace.dev.broker.store import Store
 from headrace.dev.broker.wire import Schema, timestamp
 
@@ -20,6 +19,7 @@ _PROTOCOL_BUFFER, _AVRO = 1, 2
 _JSON, _BINARY = 1, 2
 _ENCODINGS: Final = {_JSON: "JSON", _BINARY: "BINARY"}
 _MOST_BYTES: Final = 300_000
+_MOST_REVISIONS: Final = 20
 _UNREADABLE: Final = (
     ValueError,
     TypeError,
@@ -40,9 +40,12 @@ class MessageSchemas:
         self._clock = clock
         self._new_id = new_id
         self._revisions: dict[str, list[Any]] = {}  # oldest first
+        self._order: dict[str, list[str]] = {}  # ids of revisions, those of deleted ones too
         self._parsed: dict[str, Any] = {}
-        for name, body in store.rows("SELECT name, body FROM schemas ORDER BY position"):
-            self._revisions.setdefault(name, []).append(Schema.FromString(body))
+        for name, revision, body in store.rows("SELECT name, revision, body FROM schemas ORDER BY position"):
+            self._order.setdefault(name, []).append(revision)
+            if body:
+                self._revisions.setdefault(name, []).append(Schema.FromString(body))
 
     def __iter__(self) -> Iterator[Any]:
         return iter([revisions[-1] for revisions in self._revisions.values()])
@@ -81,7 +84,7 @@ class MessageSchemas:
     def delete(self, name: str) -> None:
         """Delete a schema with all revisions. Raises BrokerError."""
         self.revisions(name)
-        del self._revisions[name]
+        del self._revisions[name], self._order[name]
         self._store.change("DELETE FROM schemas WHERE name = ?", (name,))
 
     def delete_revision(self, name: str) -> Any:
@@ -92,15 +95,15 @@ class MessageSchemas:
         if len(self._revisions[revision.name]) == 1:
             raise failed_precondition(f"The only revision of a schema cannot be deleted (resource={name}).")
         self._revisions[revision.name].remove(revision)
-        self._store.change("DELETE FROM schemas WHERE (name, revision) = (?, ?)", (revision.name, revision.revision_id))
+        self._store.change(
+            "UPDATE schemas SET body = x'' WHERE (name, revision) = (?, ?)", (revision.name, revision.revision_id)
+        )
         return revision
 
     def validate(self, schema: Any) -> None:
         """Check a definition. Raises BrokerError."""
         if schema.type_ == _PROTOCOL_BUFFER:
-            raise BrokerError(
-                grpc.StatusCode.UNIMPLEMENTED, "The local broker does not check Protocol Buffers; use Avro."
-            )
+            raise unimplemented("schemas of Protocol Buffers; use Avro")
         if schema.type_ != _AVRO:
             raise invalid("The schema has no type.")
         if len(schema.definition.encode()) > _MOST_BYTES:
@@ -117,17 +120,21 @@ class MessageSchemas:
 
     def check_settings(self, topic: Any) -> None:
         """Check the schema settings of a topic. Raises BrokerError."""
-        if topic.HasField("schema_settings"):
-            self.get(topic.schema_settings.schema)
-            if topic.schema_settings.encoding not in _ENCODINGS:
-                raise invalid("The encoding of the schema settings is missing.")
+        settings = topic.schema_settings
+        if not topic.HasField("schema_settings") or settings.schema == DELETED_SCHEMA:
+            return
+        self.get(settings.schema)
+        for revision in filter(None, (settings.first_revision_id, settings.last_revision_id)):
+            self.get(f"{settings.schema}@{revision}")
+        if settings.encoding not in _ENCODINGS:
+            raise invalid("The encoding of the schema settings is missing.")
 
     def check_messages(self, topic: Any, messages: Sequence[Any]) -> None:
         """Check messages against the schema of their topic, and name its revision in them. Raises BrokerError."""
         if not topic.HasField("schema_settings"):
             return
         settings = topic.schema_settings
-        if settings.schema not in self._revisions:
+        if settings.schema == DELETED_SCHEMA:
             raise failed_precondition(f"The schema of the topic was deleted (resource={topic.name}).")
         allowed = self._allowed(settings)
         for message in messages:
@@ -139,12 +146,15 @@ class MessageSchemas:
             message.attributes["googclient_schemarevisionid"] = revision.revision_id
 
     def _allowed(self, settings: Any) -> list[Any]:
-        """Return the revisions between the first and the last one of the settings, the newest first."""
-        revisions = self._revisions[settings.schema]
-        ids = [each.revision_id for each in revisions]
-        first = ids.index(settings.first_revision_id) if settings.first_revision_id in ids else 0
-        last = ids.index(settings.last_revision_id) if settings.last_revision_id in ids else len(ids) - 1
-        return revisions[first : last + 1][::-1]
+        """Return the revisions between the first and the last one of the settings, the newest first.
+
+        If one of these was deleted, the next one within them takes its place.
+        """
+        order = self._order[settings.schema]
+        first = order.index(settings.first_revision_id) if settings.first_revision_id else 0
+        last = order.index(settings.last_revision_id) if settings.last_revision_id else len(order) - 1
+        allowed = set(order[first : last + 1])
+        return [each for each in reversed(self._revisions[settings.schema]) if each.revision_id in allowed]
 
     def _fits(self, revision: Any, data: bytes, encoding: int) -> bool:
         return _is_readable(self._parse(revision.definition), data, encoding)
@@ -159,9 +169,14 @@ class MessageSchemas:
 
     def _add(self, name: str, schema: Any) -> Any:
         self.validate(schema)
+        if len(self._revisions.get(name, ())) >= _MOST_REVISIONS:
+            raise failed_precondition(
+                f"The schema has {_MOST_REVISIONS} revisions; delete one first (resource={name})."
+            )
         revision = Schema(name=name, type_=schema.type_, definition=schema.definition, revision_id=self._new_id())
         revision.revision_create_time.CopyFrom(timestamp(self._clock()))
         self._revisions.setdefault(name, []).append(revision)
+        self._order.setdefault(name, []).append(revision.revision_id)
         self._store.change(
             "INSERT INTO schemas (name, revision, body) VALUES (?, ?, ?)",
             (name, revision.revision_id, revision.SerializeToString()),

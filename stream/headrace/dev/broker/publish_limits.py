@@ -30,8 +30,11 @@ def check_request(request: Any) -> None:
             f"The value for request_size is too large. You passed {size} in the request, "
             f"but the maximum value is {MAX_REQUEST_BYTES}."
         )
+    key = request.messages[0].ordering_key
     for message in request.messages:
         _check_message(message)
+        if message.ordering_key != key:
+            raise invalid("All messages of a publish request must have the same ordering key.")
 
 
 def _check_message(message: Any) -> None:

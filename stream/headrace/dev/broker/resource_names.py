@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Final
 
 from headrace.dev.broker.broker_errors import invalid
 
 DELETED_TOPIC: Final = "_deleted-topic_"
+DELETED_SCHEMA: Final = "_deleted-schema_"
 _PROJECT: Final = re.compile(r"projects/([^/]{1,100})")
 _ID: Final = re.compile(r"[A-Za-z][A-Za-z0-9\-_.~+%]{2,254}")
 
@@ -27,6 +29,14 @@ def check_name(kind: Kind, name: str) -> None:
     parts = name.split("/")
     if len(parts) != 4 or parts[0] != "projects" or not parts[1] or parts[2] != kind or not is_id(parts[3]):
         raise invalid(f"Invalid [{kind}] name: (name={name}). Names have the form projects/PROJECT/{kind}/ID.")
+
+
+def check_or_make_name(kind: Kind, name: str, parent: str, new_id: Callable[[], str]) -> str:
+    """Return the checked name of a resource; without one, a new name in the project of *parent*. Raises BrokerError."""
+    if name:
+        check_name(kind, name)
+        return name
+    return f"projects/{project_of(parent)}/{kind}/{kind.removesuffix('s')}-{new_id()}"
 
 
 def is_id(text: str) -> bool:

@@ -58,6 +58,7 @@ class _Schemas:
 
     def __init__(self, broker: Broker) -> None:
         self._schemas = broker.schemas
+        self._topics = broker.topics
 
     def create(self, request: Any) -> Any:
         return self._schemas.create(f"{request.parent}/{Kind.SCHEMA}/{request.schema_id}", request.schema)
@@ -89,6 +90,7 @@ class _Schemas:
 
     def delete(self, request: Any) -> Any:
         self._schemas.delete(request.name)
+        self._topics.schema_deleted(request.name)
         return Empty()
 
     def validate(self, request: Any) -> Any:

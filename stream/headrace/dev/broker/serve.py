@@ -15,6 +15,7 @@ import grpc.aio
 
 from headrace.dev.broker.broker import Broker
 from headrace.dev.broker.counts_service import counts_service
+from headrace.dev.broker.iam_service import iam_service
 from headrace.dev.broker.publisher_service import publisher_service
 from headrace.dev.broker.schema_service import schema_service
 from headrace.dev.broker.store import StoreError
@@ -37,7 +38,13 @@ async def serve(port: int, path: Path) -> int:
     broker = Broker.open(path)
     server = grpc.aio.server(options=_OPTIONS)
     server.add_generic_rpc_handlers(
-        [publisher_service(broker), subscriber_service(broker), schema_service(broker), counts_service(broker)]
+        [
+            publisher_service(broker),
+            subscriber_service(broker),
+            schema_service(broker),
+            iam_service(),
+            counts_service(broker),
+        ]
     )
     bound = server.add_insecure_port(f"{HOST}:{port}")
     await server.start()

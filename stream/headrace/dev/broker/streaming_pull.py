@@ -10,12 +10,12 @@ from typing import Any, Final
 from headrace.dev.broker.backlog import Consumer
 from headrace.dev.broker.broker import Broker
 from headrace.dev.broker.broker_errors import BrokerError, failed_precondition, invalid
-from headrace.dev.broker.resource_checks import check_ack_deadline
+from headrace.dev.broker.resource_checks import check_ack_deadline, check_can_be_pulled, check_new_deadline
 from headrace.dev.broker.subscription_queue import SubscriptionQueue
 from headrace.dev.broker.wire import StreamingPullResponse
 
 _LONGEST_WAIT: Final = 30.0
-_MOST_OUTSTANDING: Final = 10_000  # messages of a stream that sets no limit
+_ONLY_FIRST: Final = ("subscription", "max_outstanding_messages", "max_outstanding_bytes", "protocol_version")
 
 
 class StreamingPull:
@@ -36,10 +36,12 @@ class StreamingPull:
             while not reader.done():
                 if self._broker.subscriptions.get(first.subscription) is not stream.queue:
                     raise failed_precondition(f"The subscription was replaced (resource={first.subscription}).")
-                for response in stream.responses():
+                responses = stream.responses()
+                for response in responses:
                     await self._broker.store.committed()
                     yield response
-                await stream.wait()
+                if not responses:
+                    await stream.wait()
             await reader
         finally:
             reader.cancel()
@@ -55,14 +57,13 @@ class StreamingPull:
 
 
 class Stream:
-    """One stream: its deadline and limit, and what it has to say. Its leases end at their deadlines."""
+    """One stream: its deadline and limits, and what it has to say. Its leases end at their deadlines."""
 
     def __init__(self, queue: SubscriptionQueue, first: Any) -> None:
         self.queue = queue
-        self._consumer = Consumer()
+        self._consumer = Consumer(first.max_outstanding_messages, first.max_outstanding_bytes)
         self._deadline = first.stream_ack_deadline_seconds
         check_ack_deadline(self._deadline)
-        self._limit = first.max_outstanding_messages if first.max_outstanding_messages > 0 else _MOST_OUTSTANDING
         self._confirmations: list[Any] = []
         self._acknowledge(first)
 
@@ -75,8 +76,9 @@ class Stream:
 
     def take(self, request: Any) -> None:
         """Apply a later request of the client. Raises BrokerError."""
-        if request.subscription:
-            raise invalid("The subscription can only be set in the first request of a stream.")
+        for name in _ONLY_FIRST:
+            if getattr(request, name):
+                raise invalid(f"{name} can only be set in the first request of a stream.")
         if request.stream_ack_deadline_seconds:
             check_ack_deadline(request.stream_ack_deadline_seconds)
             self._deadline = request.stream_ack_deadline_seconds
@@ -87,7 +89,8 @@ class Stream:
         """Return what can be sent now."""
         self.queue.end_expired_leases()
         found, self._confirmations = self._confirmations, []
-        room = self._room
+        check_can_be_pulled(self.queue.body)
+        room = self._consumer.room
         received = self.queue.pull(room, consumer=self._consumer, deadline=self._deadline) if room > 0 else []
         if received:
             found.append(StreamingPullResponse(received_messages=received))
@@ -96,15 +99,13 @@ class Stream:
     async def wait(self) -> None:
         """Wait until there may be something to send."""
         if not self._confirmations:
-            await self.queue.wait(_LONGEST_WAIT, has_room=self._room > 0)
-
-    @property
-    def _room(self) -> int:
-        return self._limit - self._consumer.leased
+            await self.queue.wait(_LONGEST_WAIT, has_room=self._consumer.room > 0)
 
     def _acknowledge(self, request: Any) -> None:
         if len(request.modify_deadline_ack_ids) != len(request.modify_deadline_seconds):
             raise invalid("Each ack id of modify_deadline_ack_ids needs its own modify_deadline_seconds.")
+        for seconds in request.modify_deadline_seconds:
+            check_new_deadline(seconds)
         response = StreamingPullResponse()
         if request.ack_ids:
             refused = self.queue.acknowledge(request.ack_ids)

@@ -9,10 +9,10 @@ import grpc
 from google.protobuf.empty_pb2 import Empty
 
 from headrace.dev.broker.broker import Broker
-from headrace.dev.broker.broker_errors import BrokerError, failed_precondition, invalid
+from headrace.dev.broker.broker_errors import BrokerError, invalid
 from headrace.dev.broker.grpc_methods import service, streaming, unary, waiting
 from headrace.dev.broker.pages import page
-from headrace.dev.broker.resource_checks import check_ack_deadline
+from headrace.dev.broker.resource_checks import check_new_deadline
 from headrace.dev.broker.resource_names import project_of
 from headrace.dev.broker.streaming_pull import StreamingPull
 from headrace.dev.broker.subscription_queue import SubscriptionQueue
@@ -78,7 +78,7 @@ class _Subscriber:
         self._broker = broker
 
     def get(self, request: Any) -> Any:
-        return self._queue(request).body
+        return self._broker.subscriptions.seen(self._queue(request).body)
 
     def update(self, request: Any) -> Any:
         return self._broker.subscriptions.update(request.subscription, request.update_mask)
@@ -86,7 +86,7 @@ class _Subscriber:
     def list_subscriptions(self, request: Any) -> Any:
         project = project_of(request.project)
         queues = [each for each in self._broker.subscriptions if project_of(each.body.name) == project]
-        known = {each.body.name: each.body for each in queues}
+        known = {each.body.name: self._broker.subscriptions.seen(each.body) for each in queues}
         names, token = page(known, request)
         return ListSubscriptionsResponse(subscriptions=[known[each] for each in names], next_page_token=token)
 
@@ -104,8 +104,7 @@ class _Subscriber:
 
     def modify_deadline(self, request: Any) -> Any:
         _check_ack_ids(request)
-        if request.ack_deadline_seconds:
-            check_ack_deadline(max(request.ack_deadline_seconds, 10))
+        check_new_deadline(request.ack_deadline_seconds)
         _check_refused(self._queue(request).modify_deadline(request.ack_ids, request.ack_deadline_seconds))
         return Empty()
 
@@ -123,8 +122,6 @@ class _Subscriber:
         until = time.monotonic() + (0.0 if request.return_immediately else longest)
         while True:
             queue = self._queue(request)
-            if queue.body.push_config.push_endpoint:
-                raise failed_precondition(f"The subscription pushes (resource={request.subscription}).")
             received = queue.pull(request.max_messages)
             left = until - time.monotonic()
             if received or left <= 0:

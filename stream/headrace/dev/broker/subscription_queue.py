@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from headrace.dev.broker.backlog import Backlog, Consumer
-from headrace.dev.broker.broker_errors import failed_precondition, invalid
+from headrace.dev.broker.broker_errors import invalid
 from headrace.dev.broker.delivery import AckId, Delivery, LeaseTerms
 from headrace.dev.broker.message_filter import parse_filter
 from headrace.dev.broker.message_log import MessageLog
+from headrace.dev.broker.resource_checks import check_can_be_pulled
 from headrace.dev.broker.store import Store
 from headrace.dev.broker.subscription_rows import SubscriptionRows
 from headrace.dev.broker.waiters import Waiters
@@ -82,12 +83,11 @@ class SubscriptionQueue:
 
     def pull(self, at_most: int, *, consumer: Consumer | None = None, deadline: int = 0) -> list[Any]:
         """Lease at most *at_most* messages, and return them as ReceivedMessages."""
-        if self.body.detached:
-            raise failed_precondition(f"The subscription is detached (resource={self.body.name}).")
+        check_can_be_pulled(self.body)
         now = self._seconds()
         self.end_expired_leases()
         lease = LeaseTerms(now + (deadline or self.body.ack_deadline_seconds), consumer)
-        delivery = Delivery(at_most)
+        delivery = Delivery(at_most, consumer)
         self._take_due(delivery, lease, now)
         self._take_new(delivery, lease)
         self._count(delivered=len(delivery.messages))
@@ -136,7 +136,7 @@ class SubscriptionQueue:
         self._settle(skipped)
 
     def _deliver(self, message: int, body: bytes, terms: LeaseTerms) -> Any:
-        lease = self.backlog.lease(message, terms.until, terms.consumer)
+        lease = self.backlog.lease(message, terms.until, len(body), terms.consumer)
         received = ReceivedMessage(ack_id=str(AckId(self.number, self.epoch, message, lease.number)))
         received.message.ParseFromString(body)
         if self._counts_attempts:
@@ -251,8 +251,7 @@ class SubscriptionQueue:
     def seek(self, floor: int, settled: Iterable[int]) -> None:
         """Settle exactly the messages up to *floor* and those in *settled*. Earlier leases and their ack ids end."""
         for lease in self.backlog.leases.values():
-            if lease.consumer is not None:
-                lease.consumer.leased -= 1
+            lease.end()
         self.epoch += 1
         self.backlog = Backlog(floor, settled, ordered=self.body.enable_message_ordering)
         self._attempts.clear()

@@ -7,24 +7,26 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from headrace.dev.broker.broker_errors import already_exists, failed_precondition, not_found
-from headrace.dev.broker.resource_checks import complete_subscription, merge_snapshot, merge_subscription
-from headrace.dev.broker.resource_names import DELETED_TOPIC, Kind, check_name, project_of
+from headrace.dev.broker.resource_checks import check_labels, complete_subscription, merge_snapshot, merge_subscription
+from headrace.dev.broker.resource_names import DELETED_TOPIC, Kind, check_or_make_name, project_of
 from headrace.dev.broker.store import Store
 from headrace.dev.broker.subscription_queue import Counts, SubscriptionQueue
 from headrace.dev.broker.topics import Topics, TopicState
 from headrace.dev.broker.wire import PubsubMessage, Snapshot, Subscription, copied, timestamp
 
 _SNAPSHOT_SECONDS: Final = 7 * 86_400
+_LEAST_SNAPSHOT_SECONDS: Final = 3_600
 _SOURCE: Final = "CloudPubSubDeadLetterSource"
 
 
 class Subscriptions:
-    """All subscriptions of the store; *seconds* returns a monotonic time."""
+    """All subscriptions of the store; *seconds* returns a monotonic time, *new_id* a part of a name."""
 
-    def __init__(self, store: Store, topics: Topics, seconds: Callable[[], float]) -> None:
+    def __init__(self, store: Store, topics: Topics, seconds: Callable[[], float], new_id: Callable[[], str]) -> None:
         self._store = store
         self._topics = topics
         self._seconds = seconds
+        self._new_id = new_id
         self._by_name: dict[str, SubscriptionQueue] = {}
         query = "SELECT number, topic, body, floor, epoch, delivered, acknowledged FROM subscriptions"
         for number, topic, body, floor, epoch, delivered, acknowledged in store.rows(query):
@@ -42,7 +44,7 @@ class Subscriptions:
 
     def create(self, subscription: Any) -> Any:
         """Create a subscription, which gets the messages that are published from now on. Raises BrokerError."""
-        check_name(Kind.SUBSCRIPTION, subscription.name)
+        subscription.name = check_or_make_name(Kind.SUBSCRIPTION, subscription.name, subscription.topic, self._new_id)
         complete_subscription(subscription)
         self._check_topics(subscription)
         if subscription.name in self._by_name:
@@ -53,7 +55,7 @@ class Subscriptions:
             (subscription.name, log.number, subscription.SerializeToString(), log.newest),
         )
         self._open(number, log.number, subscription, log.newest, 0, Counts())
-        return subscription
+        return self.seen(subscription)
 
     def update(self, given: Any, mask: Any) -> Any:
         """Change the fields of a subscription that are in *mask*, and return its resource. Raises BrokerError."""
@@ -63,7 +65,18 @@ class Subscriptions:
         if "dead_letter_policy" in {path.split(".")[0] for path in mask.paths}:
             self._check_topics(changed)
         self._write(queue, changed)
-        return changed
+        return self.seen(changed)
+
+    def seen(self, subscription: Any) -> Any:
+        """Return a subscription as clients see it: with the retention of its topic."""
+        if not self._topics.has(subscription.topic):
+            return subscription
+        topic = self._topics.get(subscription.topic).body
+        if not topic.HasField("message_retention_duration"):
+            return subscription
+        seen = copied(subscription)
+        seen.topic_message_retention_duration.CopyFrom(topic.message_retention_duration)
+        return seen
 
     def delete(self, name: str) -> None:
         """Delete a subscription and its backlog. Raises BrokerError."""
@@ -142,13 +155,15 @@ class Subscriptions:
 
 
 class Snapshots:
-    """All snapshots of the store; *clock* returns microseconds."""
+    """All snapshots of the store; *clock* returns microseconds, *new_id* a part of a name."""
 
-    def __init__(self, store: Store, topics: Topics, subscriptions: Subscriptions, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, store: Store, subscriptions: Subscriptions, clock: Callable[[], int], new_id: Callable[[], str]
+    ) -> None:
         self._store = store
-        self._topics = topics
         self._subscriptions = subscriptions
         self._clock = clock
+        self._new_id = new_id
         self._by_name: dict[str, Any] = {}
         for (body,) in store.rows("SELECT body FROM snapshots"):
             snapshot = Snapshot.FromString(body)
@@ -165,13 +180,16 @@ class Snapshots:
 
     def create(self, request: Any) -> Any:
         """Keep what a subscription has not acknowledged, and return the snapshot. Raises BrokerError."""
-        check_name(Kind.SNAPSHOT, request.name)
-        if request.name in self._by_name:
-            raise already_exists(request.name)
         queue = self._subscriptions.get(request.subscription)
-        snapshot = Snapshot(name=request.name, topic=queue.body.topic, labels=request.labels)
-        oldest = queue.log.published(queue.backlog.floor)
-        expires = (self._clock() if oldest is None else oldest) + _SNAPSHOT_SECONDS * 1_000_000
+        name = check_or_make_name(Kind.SNAPSHOT, request.name, request.subscription, self._new_id)
+        check_labels(request.labels)
+        if name in self._by_name:
+            raise already_exists(name)
+        snapshot = Snapshot(name=name, topic=queue.body.topic, labels=request.labels)
+        now, oldest = self._clock(), queue.log.published(queue.backlog.floor)
+        expires = (now if oldest is None else oldest) + _SNAPSHOT_SECONDS * 1_000_000
+        if expires < now + _LEAST_SNAPSHOT_SECONDS * 1_000_000:
+            raise failed_precondition(f"The snapshot would expire in less than an hour (resource={queue.body.name}).")
         snapshot.expire_time.CopyFrom(timestamp(expires))
         self._store.change(
             "INSERT INTO snapshots VALUES (?, ?, ?, ?, ?)",

@@ -11,7 +11,7 @@ from headrace.dev.broker.message_log import MessageLog
 from headrace.dev.broker.message_schemas import MessageSchemas
 from headrace.dev.broker.publish_limits import check_request
 from headrace.dev.broker.resource_checks import complete_topic, merge_topic
-from headrace.dev.broker.resource_names import Kind, check_name
+from headrace.dev.broker.resource_names import DELETED_SCHEMA, Kind, check_name
 from headrace.dev.broker.store import Store
 from headrace.dev.broker.wire import Topic, copied, timestamp
 
@@ -82,11 +82,16 @@ class Topics:
         changed = copied(state.body)
         merge_topic(given, mask, changed)
         self._schemas.check_settings(changed)
-        state.body = changed
-        self._store.change(
-            "UPDATE topics SET body = ? WHERE number = ?", (changed.SerializeToString(), state.log.number)
-        )
+        self._write(state, changed)
         return changed
+
+    def schema_deleted(self, name: str) -> None:
+        """Say in each topic with a schema that it was deleted. A schema of the same name is another one."""
+        for state in self:
+            if state.body.schema_settings.schema == name:
+                changed = copied(state.body)
+                changed.schema_settings.schema = DELETED_SCHEMA
+                self._write(state, changed)
 
     def delete(self, name: str) -> TopicState:
         """Delete a topic. Its messages stay as long as a subscription or a snapshot has them."""
@@ -120,3 +125,7 @@ class Topics:
         for listener in state.listeners:
             listener()
         return ids
+
+    def _write(self, state: TopicState, body: Any) -> None:
+        state.body = body
+        self._store.change("UPDATE topics SET body = ? WHERE number = ?", (body.SerializeToString(), state.log.number))
