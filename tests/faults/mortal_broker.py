@@ -13,10 +13,7 @@ from typing import Final
 from headrace.dev.pubsub_services import PubsubService
 from tests.faults.servers import PubSub, a_pubsub
 
-BEFORE_SECONDS: Final = (
-    0.05,
-    2.5,
-)  # a kill comes within so many seconds: while a slice is published, or an engine runs
+BEFORE_SECONDS: Final = 2.5  # a kill comes within so many seconds
 AWAY_SECONDS: Final = 1.0  # a broker that was killed is away for at most so long before it is started
 _PAUSE: Final = threading.Event()
 
@@ -48,7 +45,7 @@ class MortalBroker:
             death.result()
 
     def _die(self) -> None:
-        _PAUSE.wait(self._chance.uniform(0, self._chance.choice(BEFORE_SECONDS)))
+        _PAUSE.wait(self._chance.uniform(0, BEFORE_SECONDS))
         self._server.kill()
         self.kills += 1
         _PAUSE.wait(self._chance.uniform(0, AWAY_SECONDS))

@@ -49,6 +49,8 @@ REPORT: Final = ROOT / "docs" / "reports" / "torture.md"
 FLIGHTS_OF_100: Final = 76  # messages of a slice that are good flights; the others are bookings and faults
 LONGER: Final = 3  # times the slices of its plan a round may take: a busy machine reaches a failpoint more seldom
 LIVES_SECONDS: Final = 5.0
+SLOW_MESSAGES: Final = 10
+SLOW_SECONDS: Final = 0.02
 REFUSED: Final = "refuse-"  # BigQuery, as scripted, refuses rows whose id begins so
 SETTINGS: Final = {
     "append_seconds": "20",
@@ -101,23 +103,32 @@ class Round:
                 self._tables.strike(blow, partial(self._publish, published))
                 print(f"  a table {blow}", flush=True)
                 continue
-            with self._shaken(place):
+            if self._broker is not None and place in self._plan.shaken:
+                with self._broker.killed_meanwhile():
+                    self._publish_slowly(published)
+                    self._die_next()
+            else:
                 self._publish(published)
                 self._die_next()
         assert not self._deaths, f"never reached: {sorted(self._deaths)}"
 
     def _publish(self, messages: Sequence[Message]) -> None:
-        """Publish, and publish again what was not confirmed, as a producer does."""
         self._tables.published(messages)
+        self._send(messages)
+
+    def _publish_slowly(self, messages: Sequence[Message]) -> None:
+        """Publish small requests one after the other, so that a kill may come while one is under way."""
+        self._tables.published(messages)
+        for start in range(0, len(messages), SLOW_MESSAGES):
+            self._send(messages[start : start + SLOW_MESSAGES])
+            _PAUSE.wait(SLOW_SECONDS)
+
+    def _send(self, messages: Sequence[Message]) -> None:
+        """Publish, and publish again what was not confirmed, as a producer does."""
         unconfirmed = self._world.publish(messages)
         while unconfirmed and self._broker is not None:
             self._broker.wait_until_back()
             unconfirmed = self._world.publish([self._world.mix.again(each) for each in unconfirmed])
-
-    def _shaken(self, place: int) -> AbstractContextManager[None]:
-        if self._broker is None or place not in self._plan.shaken:
-            return nullcontext()
-        return self._broker.killed_meanwhile()
 
     def _die_next(self) -> None:
         if not self._deaths:
