@@ -38,6 +38,7 @@ _SCAN_SECONDS: Final = 240.0
 _COLLECT_SECONDS: Final = 10.0
 _PULL_SECONDS: Final = 2.5  # the emulator answers a pull that finds nothing a second before
 _REQUEST: Final = 200
+_ACK_IDS: Final = 1_000  # of one request, which may have 512 KiB
 
 
 @dataclass
@@ -321,8 +322,9 @@ class World:
             if ids and acknowledge:
                 self.subscriber.acknowledge(subscription=subscription, ack_ids=ids)
             found += [each.message for each in response.received_messages]
-        if held and not acknowledge:  # nobody was here
-            self.subscriber.modify_ack_deadline(subscription=subscription, ack_ids=held, ack_deadline_seconds=0)
+        for start in range(0, 0 if acknowledge else len(held), _ACK_IDS):  # nobody was here
+            ids = held[start : start + _ACK_IDS]
+            self.subscriber.modify_ack_deadline(subscription=subscription, ack_ids=ids, ack_deadline_seconds=0)
         return found
 
 
