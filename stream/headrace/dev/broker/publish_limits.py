@@ -38,12 +38,26 @@ def check_request(request: Any) -> None:
 
 
 def _check_message(message: Any) -> None:
-    if not message.data and not message.attributes:
+    attributes, data, key = message.attributes, message.data, message.ordering_key
+    if not data and not attributes:
         raise invalid("Some messages in the publish request are empty: each needs data or an attribute.")
-    if len(message.ordering_key) > MAX_ORDERING_KEY_BYTES // 4:
-        _check_bytes("ordering key", message.ordering_key, MAX_ORDERING_KEY_BYTES)
-    if message.attributes:
-        _check_attributes(message.attributes)
+    if len(key) > MAX_ORDERING_KEY_BYTES // 4:
+        _check_bytes("ordering key", key, MAX_ORDERING_KEY_BYTES)
+    if attributes and not _are_surely_valid(attributes, message.ByteSize() - len(data)):
+        _check_attributes(attributes)
+
+
+def _are_surely_valid(attributes: Any, size: int) -> bool:
+    """Return whether attributes of so many bytes are so short that they exceed no limit. This is the usual case, and
+    costs a fifth of a look at each."""
+    keys = "\n".join(attributes)
+    return (
+        size <= MAX_VALUE_BYTES
+        and len(keys) <= MAX_ATTRIBUTES
+        and keys.isascii()
+        and RESERVED not in keys
+        and "" not in attributes
+    )
 
 
 def _check_attributes(attributes: Any) -> None:

@@ -58,7 +58,8 @@ class Store:
         except sqlite3.Error as error:
             self._connection.close()
             raise StoreError(f"{path}: {error}; stop the other broker that uses it, or name another file") from None
-        self._commit: asyncio.Future[None] | None = None
+        self._is_open = False  # a transaction
+        self._waiting: list[asyncio.Future[None]] = []
 
     def rows(self, query: str, parameters: Sequence[Any] = ()) -> list[Any]:
         """Return all rows of a query."""
@@ -76,8 +77,10 @@ class Store:
 
     async def committed(self) -> None:
         """Wait until all changes are committed. Raises sqlite3.Error if they cannot be."""
-        if self._commit is not None:
-            await asyncio.shield(self._commit)
+        if self._is_open:
+            commit = asyncio.get_running_loop().create_future()
+            self._waiting.append(commit)
+            await commit
 
     def close(self) -> None:
         """Commit, and close the file."""
@@ -87,20 +90,23 @@ class Store:
 
     def _begin(self) -> None:
         """Open a transaction, and commit it after the calls that wait in the loop have made their changes."""
-        if self._commit is not None:
+        if self._is_open:
             return
-        loop = asyncio.get_running_loop()
         self._connection.execute("BEGIN IMMEDIATE")
-        self._commit = loop.create_future()
-        loop.call_soon(self._end)
+        self._is_open = True
+        asyncio.get_running_loop().call_soon(self._end)
 
     def _end(self) -> None:
-        commit, self._commit = self._commit, None
-        if commit is None:
-            return
+        waiting, self._waiting, self._is_open = self._waiting, [], False
+        error: sqlite3.Error | None = None
         try:
             self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            commit.set_exception(error)
-        else:
-            commit.set_result(None)
+        except sqlite3.Error as found:
+            error = found
+        for each in waiting:
+            if each.done():  # its call was cancelled
+                continue
+            if error is None:
+                each.set_result(None)
+            else:
+                each.set_exception(error)

@@ -13,7 +13,7 @@ from headrace.dev.broker.publish_limits import check_request
 from headrace.dev.broker.resource_checks import complete_topic, merge_topic
 from headrace.dev.broker.resource_names import DELETED_SCHEMA, Kind, check_name
 from headrace.dev.broker.store import Store
-from headrace.dev.broker.wire import Topic, copied, timestamp
+from headrace.dev.broker.wire import PubsubMessage, Topic, copied, timestamp
 
 
 @dataclass(slots=True)
@@ -115,13 +115,9 @@ class Topics:
     def append(self, state: TopicState, messages: Sequence[Any]) -> list[str]:
         """Store messages with their ids and publish time, and return the ids. Publish times never go back."""
         state.published = max(state.published, self._clock())
-        time = timestamp(state.published)
         first = state.log.newest + 1
         ids = [str(first + number) for number in range(len(messages))]
-        for message, name in zip(messages, ids, strict=True):
-            message.message_id = name
-            message.publish_time.CopyFrom(time)
-        state.log.append(state.published, [message.SerializeToString() for message in messages])
+        state.log.append(state.published, _stamped(messages, ids, state.published))
         for listener in state.listeners:
             listener()
         return ids
@@ -129,3 +125,15 @@ class Topics:
     def _write(self, state: TopicState, body: Any) -> None:
         state.body = body
         self._store.change("UPDATE topics SET body = ? WHERE number = ?", (body.SerializeToString(), state.log.number))
+
+
+def _stamped(messages: Sequence[Any], ids: Sequence[str], published: int) -> list[bytes]:
+    """Return messages as bytes, with their ids and publish time. Bytes of protobuf messages in a row are merged."""
+    stamp = PubsubMessage(publish_time=timestamp(published))
+    bodies = []
+    for message, name in zip(messages, ids, strict=True):
+        message.ClearField("message_id")
+        message.ClearField("publish_time")
+        stamp.message_id = name
+        bodies.append(message.SerializeToString() + stamp.SerializeToString())
+    return bodies
