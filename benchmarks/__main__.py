@@ -1,7 +1,7 @@
 """``python -m benchmarks [PART...]``: measure, keep the figures as JSON, and make plots and tables of them.
 
-Parts are ``bench``, ``latency``, ``idle``, ``many``, ``backfill``, ``growth`` or one of its curves, and ``page``, which
-measures nothing; without any, all of them. What was not measured this time stays as it was.
+Parts are ``bench``, ``latency``, ``idle``, ``many``, ``backfill``, ``pubsub``, ``growth`` or one of its curves, and
+``page``, which measures nothing; without any, all of them. What was not measured this time stays as it was.
 """
 
 from __future__ import annotations
@@ -15,17 +15,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks import growth, idle, latency, many
+from benchmarks import growth, idle, latency, many, pubsub_services
 from benchmarks.page import write_pages
 from benchmarks.plots import draw
 from headrace.dev.bench.machine import describe_machine
 from headrace.dev.bench.requirements import check_needs
 from headrace.dev.bench.run_bench import BenchPlan, in_child
 from headrace.dev.bench.run_bench import measure as measure_bench
+from headrace.dev.pubsub_services import is_google_emulator_installed
 
 ROOT: Final = Path(__file__).parent.parent
 FOLDER: Final = ROOT / "docs" / "reports" / "performance"
-PARTS: Final = ("bench", "latency", "idle", "many", "backfill", "growth")
+PARTS: Final = ("bench", "latency", "idle", "many", "backfill", "pubsub", "growth")
 
 
 def measure(part: str, quick: bool, count: int, say: Callable[[str], None]) -> Any:
@@ -39,6 +40,8 @@ def measure(part: str, quick: bool, count: int, say: Callable[[str], None]) -> A
             return idle.measure()
         case "many":
             return many.measure(count, say)
+        case "pubsub":
+            return pubsub_services.measure(quick, say)
         case "backfill":
             return in_child("benchmarks.backfill", FLIGHTS=os.environ.get("FLIGHTS", "100000"))
         case _:
@@ -66,9 +69,13 @@ def main(arguments: Sequence[str]) -> None:
     parts = [
         one for part in asked.part or PARTS if part != "page" for one in (growth.CURVES if part == "growth" else [part])
     ]
+    if "pubsub" in parts and not is_google_emulator_installed():
+        _say("left out: pubsub, because Google's Pub/Sub emulator is missing")
+        parts.remove("pubsub")
     if parts:
         check_needs(emulators=True, profile="bench" in parts)
     FOLDER.mkdir(parents=True, exist_ok=True)
+    os.environ["PYTHONPATH"] = str(ROOT)  # child processes run modules of this folder
     for part in parts:
         began = time.monotonic()
         _say(f"{part} ...")

@@ -54,7 +54,14 @@ def _of_rest(figures: Mapping[str, Any]) -> Iterator[Aim]:
         yield from _of_many(figures["many"])
     if "backfill" in figures:
         yield _at_least("backfill of Parquet, rows/s", 15_000, figures["backfill"]["parquet"]["rows_per_second"], 0)
+    if "pubsub" in figures:
+        yield from _of_pubsub(figures["pubsub"])
     yield from _of_growth(figures.get("growth", {}))
+
+
+def _of_pubsub(pubsub: Mapping[str, Any]) -> Iterator[Aim]:
+    for name, what in (("publish", "publish"), ("pull", "pull and acknowledge")):
+        yield _at_least(f"local broker / Google's emulator: {what}", 1, pubsub["contenders"][name]["ratio"], 2)
 
 
 def _of_many(many: Mapping[str, Any]) -> Iterator[Aim]:

@@ -12,6 +12,7 @@ from typing import Any, Final
 from benchmarks.aims import aims
 from benchmarks.growth import CURVES
 from headrace.dev.bench.bench_report import NAMES, PROCESSES
+from headrace.dev.pubsub_services import PubsubService
 
 TEXTBOOK_US: Final = 82  # for a nested event, of the machine on which 8 µs were aimed at
 PAGES: Final = ("docs/performance.md", "README.md")
@@ -189,6 +190,25 @@ def _backfill(figures: Figures) -> str:
     return table(headings, rows)
 
 
+def _pubsub(figures: Figures) -> str:
+    found = figures["pubsub"]["contenders"]
+    rows = []
+    for name in [each for each in CONTENDERS if each in found]:
+        line = found[name]
+        rows.append(
+            [
+                CONTENDERS[name],
+                *(f"{line['eps'][each]:,} {_between(line['quartiles'][each], 0)}" for each in PubsubService),
+                f"**{line['ratio']:.2f}x** {_between(line['ratio_quartiles'], 2)}",
+                *(f"{line['service_us'][each]:.1f}" for each in PubsubService),
+                " and ".join(f"{line['client_us'][each]:.1f}" for each in PubsubService),
+            ]
+        )
+    headings = ["", "broker, events/s", "Google's emulator, events/s", "broker / emulator"]
+    headings += ["broker, µs an event", "emulator, µs an event", "client, µs an event"]
+    return table(headings, rows)
+
+
 def _machine(figures: Figures) -> str:
     machine = figures["bench"]["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items() if name != "headrace")
@@ -241,6 +261,12 @@ def _between(quartiles: Sequence[float], digits: int) -> str:
     return f"({quartiles[0]:,.{digits}f} to {quartiles[1]:,.{digits}f})"
 
 
+CONTENDERS: Final = {
+    "publish": "publish, our SDK",
+    "pull": "pull and acknowledge, our engine",
+    "go_publish": "publish, Go's client",
+    "go_receive": "receive and acknowledge, Go's client",
+}
 _PLAIN: Final = {"value", "us", "us_quartiles", "rss_mib"}
 BLOCKS: Final = {
     "aims": _aims,
@@ -255,6 +281,7 @@ BLOCKS: Final = {
     "machine": _machine,
     "many": _many,
     "profile": _profile,
+    "pubsub": _pubsub,
     "rows": _rows,
     "steps": _steps,
 }
