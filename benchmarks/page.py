@@ -206,7 +206,9 @@ def _pubsub(figures: Figures) -> str:
         )
     headings = ["", "broker, events/s", "Google's emulator, events/s", "broker / emulator"]
     headings += ["broker, µs an event", "emulator, µs an event", "client, µs an event"]
-    return table(headings, rows)
+    load = figures["pubsub"]["machine"]["load"]
+    busy = f"\n\nThe machine had other work (load {load}): read the ratios, not the rates." if load > 1 else ""
+    return table(headings, rows) + busy
 
 
 def _machine(figures: Figures) -> str:
