@@ -17,7 +17,7 @@ _MOST_ENDED: Final = 10_000
 
 @dataclass(slots=True)
 class Consumer:
-    """A stream that messages are leased to: at most so many messages, and bytes. A limit of zero or less does not apply.
+    """A stream that messages are leased to, with its limits of messages and bytes; one of zero or less does not apply.
 
     One message may exceed the limit of bytes, so a message that is larger than the limit is delivered too.
     """
