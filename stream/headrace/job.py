@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from headrace.config.secrets import Key
+from headrace.config.key_files import read_masking_key
+from headrace.config.secrets import HeldKey, Key
 from headrace.config.settings import Settings
 from headrace.core.dead_letter import Sender
 from headrace.core.resource_names import TALLIES
 from headrace.runtime.clock import now_micros
-from headrace.schemas.registry import Registry
+from headrace.schemas.registry import Contract, Registry
+from headrace.steps.mask.token_history import makes_tokens
 from headrace.steps.mask.tokens import TokenKey
 from headrace.steps.transform import find_functions
 
@@ -65,6 +67,17 @@ def job_for(settings: Settings, registry: Registry, masking_key: Key, clock: Cal
         masking_key=masking_key,
         masking_key_version=settings.masking_key_version,
     )
+
+
+def held_key(settings: Settings, contracts: Iterable[Contract]) -> Key:
+    """Return the masking key, held in this process. It is empty if no file is named and no contract makes tokens.
+
+    Raises:
+        SettingsError: the key is needed and no file is named, or the file cannot be used.
+    """
+    if settings.masking_key_file is None and not any(map(makes_tokens, contracts)):
+        return HeldKey(b"")
+    return HeldKey(read_masking_key(settings.masking_key_file))
 
 
 def job_of(settings: Settings, subject: str, masking_key: Key) -> Job:

@@ -18,8 +18,11 @@ from headrace.cli.app import main
 from headrace.config import key_files
 from headrace.config.key_files import problem_of, read_archive_key, read_key_file, read_masking_key, write_key_file
 from headrace.config.profiles import SettingsError
+from headrace.config.settings import Settings
 from headrace.errors import Exit
+from headrace.job import held_key
 from headrace.schemas.samples import SAMPLES
+from tests.support.builders import PACKAGE
 from tests.support.paths import ROOT
 
 KEY: Final = bytes(range(32))
@@ -127,6 +130,16 @@ def test_a_key_must_be_there_and_of_a_key_s_size(read: Callable[[Path | None], b
     }.items():
         with pytest.raises(SettingsError, match=f"(masking|archive)_key_file: {expected}"):
             read(path)
+
+
+def test_a_job_needs_a_key_only_if_a_contract_makes_tokens(tmp_path: Path) -> None:
+    flights, bookings = PACKAGE.latest("flight_departed"), PACKAGE.latest("booking_created")
+    key = write_key_file(tmp_path / "masking.key", KEY)
+    assert held_key(Settings(project="a-project"), [flights]).read() == b""
+    assert held_key(Settings(project="a-project", masking_key_file=key), [flights]).read() == KEY
+    assert held_key(Settings(project="a-project", masking_key_file=key), [flights, bookings]).read() == KEY
+    with pytest.raises(SettingsError, match="masking_key_file: missing; create one"):
+        held_key(Settings(project="a-project"), [flights, bookings])
 
 
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:

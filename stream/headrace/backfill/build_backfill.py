@@ -13,8 +13,6 @@ from headrace.backfill.files import look_at
 from headrace.backfill.mapping import read_mapping
 from headrace.backfill.preparer import LinePreparer
 from headrace.backfill.reading_process import read_ahead
-from headrace.config.key_files import read_masking_key
-from headrace.config.secrets import HeldKey, Key
 from headrace.config.served_contracts import served
 from headrace.config.settings import Settings
 from headrace.engine.build import build_backfill_engine
@@ -23,7 +21,7 @@ from headrace.engine.journal import Journal
 from headrace.engine.retry import RetryPolicy
 from headrace.engine.sources import Preparer, Source
 from headrace.engine.status import SubjectStatus
-from headrace.job import job_of
+from headrace.job import held_key, job_of
 from headrace.runtime.clock import now_micros
 from headrace.runtime.google_clients import open_bigquery
 from headrace.schemas.registry import Contract
@@ -79,15 +77,10 @@ def build_backfill(settings: Settings, reading: History) -> tuple[Embedded, Hist
     and the next streaming engine looks up rows that are already written.
     """
     subject, stop = reading.contract.subject, threading.Event()
-    job, journal = job_of(settings, subject, held_key(settings)), Journal.open(settings.journal)
+    job, journal = job_of(settings, subject, held_key(settings, [reading.contract])), Journal.open(settings.journal)
     source = reading.source(journal, RetryPolicy("place", SubjectStatus(subject), stop), stop)
 
     def open_source(name: str, status: SubjectStatus, stop: threading.Event) -> tuple[Source, Preparer]:
         return source, LinePreparer(job, name)
 
     return build_backfill_engine(settings, job, journal, open_bigquery(settings.project), open_source, stop), source
-
-
-def held_key(settings: Settings) -> Key:
-    """Return the masking key, held in this process; raises SettingsError if it cannot be read."""
-    return HeldKey(read_masking_key(settings.masking_key_file))

@@ -36,6 +36,7 @@ MISSING_CONTRACTS: Final = (
     f"in {FILE} (`headrace demo` brings its own)"
 )
 SET_IT: Final = f"set it by flag, as HEADRACE_<NAME>, or in {FILE}"
+PROJECT: Final = r"^[a-z][a-z0-9-]{2,61}[a-z0-9]$"  # the id of a Google Cloud project
 _VERSION: Final = re.compile("[a-z0-9]{1,8}")
 
 
@@ -50,7 +51,7 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
     )
 
-    project: str = Field(description="Google Cloud project", pattern=r"^[a-z][a-z0-9-]{2,61}[a-z0-9]$")
+    project: str = Field(description="Google Cloud project", pattern=PROJECT)
     dataset: str = Field("headrace", description="BigQuery dataset", pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,200}$")
     location: str = Field("EU", description="location of a new dataset")
     contracts: Path | None = Field(
@@ -60,7 +61,9 @@ class Settings(BaseSettings):
         FIRST_KEY_VERSION,
         description="version of the masking key: tokens begin with t, the version and _; change both together",
     )
-    masking_key_file: Path | None = Field(None, description="file of at least 32 random bytes; tokens depend on it")
+    masking_key_file: Path | None = Field(
+        None, description="file of at least 32 random bytes; needed if a contract makes tokens"
+    )
     archive_dataset: str = Field(
         ARCHIVE, description="BigQuery dataset of the dead letters' archive", pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,200}$"
     )

@@ -9,6 +9,8 @@ from pathlib import Path
 from headrace.config.key_files import read_archive_key, read_masking_key
 from headrace.config.settings import Settings, SettingsError
 from headrace.doctor.findings import Finding, Level, ok, refused, unknown
+from headrace.schemas.errors import ContractError
+from headrace.steps.mask.token_history import makes_tokens
 
 
 def look_at_masking_key(settings: Settings) -> Iterator[Finding]:
@@ -17,7 +19,9 @@ def look_at_masking_key(settings: Settings) -> Iterator[Finding]:
     if secret is not None:
         why = "the workers of Dataflow read it, and this machine need not"
         yield unknown("dataflow.masking_key_secret", f"{why} ({secret})")
-    if settings.masking_key_file is not None or secret is None:
+    if settings.masking_key_file is None and secret is None and not _needs_key(settings):
+        yield ok("masking_key_file", "not set, and not needed: no contract makes tokens")
+    elif settings.masking_key_file is not None or secret is None:
         yield _look_at_file("masking_key_file", settings.masking_key_file, read_masking_key)
 
 
@@ -29,6 +33,15 @@ def look_at_archive_key(settings: Settings) -> Iterator[Finding]:
         yield Finding(Level.WARNING, "archive_key_file", what, remedy)
     else:
         yield _look_at_file("archive_key_file", settings.archive_key_file, read_archive_key)
+
+
+def _needs_key(settings: Settings) -> bool:
+    """Return whether a contract makes tokens; without valid contracts, assume that one does."""
+    try:
+        registry = settings.serviceable_registry()
+    except (ContractError, SettingsError):
+        return True
+    return any(makes_tokens(registry.latest(subject)) for subject in registry.subjects)
 
 
 def _look_at_file(setting: str, path: Path | None, read: Callable[[Path | None], bytes]) -> Finding:

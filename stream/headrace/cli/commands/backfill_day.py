@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from headrace.backfill.build_backfill import Reading, held_key
+from headrace.backfill.build_backfill import Reading
 from headrace.backfill.day_of_rows import SPOOL, DayReader, Spooled, day_of
 from headrace.backfill.file_rounds import Task
 from headrace.backfill.reading_process import read_ahead
@@ -26,7 +26,7 @@ from headrace.engine.retry import RetryPolicy
 from headrace.engine.sources import Preparer, Source
 from headrace.engine.status import SubjectStatus
 from headrace.errors import Exit
-from headrace.job import job_of
+from headrace.job import held_key, job_of
 from headrace.runtime.google_clients import open_bigquery
 from headrace.runtime.logs import set_up_logs
 from headrace.runtime.processes import stop_on_signals
@@ -63,7 +63,7 @@ def replace_day(
 def build_replacement(settings: Settings, task: Task, text: str) -> tuple[Embedded, DayReplacement]:
     """Build, but do not start, the engine that replaces one day. It claims the subject like a streaming engine."""
     subject, stop = task.contract.subject, threading.Event()
-    job, journal = job_of(settings, subject, held_key(settings)), Journal.open(settings.journal)
+    job, journal = job_of(settings, subject, held_key(settings, [task.contract])), Journal.open(settings.journal)
     client = open_bigquery(settings.project)
     day = day_of(text, task.contract, task.now)
     replacement = DayReplacement(
@@ -91,7 +91,7 @@ def build_replacement(settings: Settings, task: Task, text: str) -> tuple[Embedd
 def _check(settings: Settings, task: Task, text: str, format_: str) -> Exit:
     subject, day = task.contract.subject, day_of(text, task.contract, task.now)
     with tempfile.TemporaryDirectory() as folder, closing(read_ahead(task)) as rounds:
-        job = job_of(settings, subject, held_key(settings))
+        job = job_of(settings, subject, held_key(settings, [task.contract]))
         spooled = DayReader(job, subject, day, Path(folder) / SPOOL).read(rounds)
         show("backfill", [_counts(subject, text, spooled)], format_, dry_run=True, complete=True)
     return Exit.DONE

@@ -6,8 +6,6 @@ from typing import Final
 
 import structlog
 
-from headrace.config.key_files import read_masking_key
-from headrace.config.secrets import HeldKey
 from headrace.config.settings import Settings
 from headrace.console.archive_access import collecting
 from headrace.engine.build import build_engine, collect_less_often
@@ -15,7 +13,7 @@ from headrace.engine.health import serving_health
 from headrace.engine.journal import Journal
 from headrace.engine.report import Reporter
 from headrace.engine.status_socket import serving_status
-from headrace.job import job_for
+from headrace.job import held_key, job_for
 from headrace.runtime.clock import now_micros
 from headrace.runtime.logs import set_up_logs, warn_of_fallback
 from headrace.runtime.processes import stop_on_signals
@@ -34,7 +32,8 @@ def run_until_stopped(settings: Settings) -> None:
     warn_of_fallback()
     registry = settings.serviceable_registry()
     registry = registry.blocking(missing_functions(registry))
-    job = job_for(settings, registry, HeldKey(read_masking_key(settings.masking_key_file)), now_micros)
+    key = held_key(settings, map(registry.latest, registry.subjects))
+    job = job_for(settings, registry, key, now_micros)
     engine = build_engine(settings, job, Journal.open(settings.journal))
     reporter = Reporter(engine, now_micros())
     stop_on_signals(engine.stop)
