@@ -61,6 +61,16 @@ def test_settings_that_are_set_have_value_and_place_and_the_others_are_counted()
     assert set(levels(found).values()) == ALL_OK
 
 
+def test_profiles_in_the_file_are_not_the_choice_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("headrace.toml").write_text('project = "a-project"\n[profile.dev]\nwindow = "5m"\n')
+    usable = usable_settings({})
+    assert "profile" not in levels(judge_settings(usable, shown_settings(usable)))
+    monkeypatch.setenv("HEADRACE_PROFILE", "dev")
+    usable = usable_settings({})
+    found = {each.subject: each.what for each in judge_settings(usable, shown_settings(usable))}
+    assert found["profile"] == "dev (HEADRACE_PROFILE)"
+
+
 def test_an_invalid_setting_is_a_problem_with_its_place_and_is_not_shown() -> None:
     Path("headrace.toml").write_text('project = "a-project"\nwindow = "hush"\n')
     usable = usable_settings({})
@@ -170,6 +180,14 @@ def test_a_key_file_is_read_and_its_mode_reported(tmp_path: Path) -> None:
     assert (found.level, found.subject) == (Level.PROBLEM, "masking_key_file")
     assert found.what.startswith("its file has mode 0644")
     assert found.remedy == f"run `chmod 600 {path}`"
+
+
+def test_a_masking_key_is_not_missed_where_no_contract_makes_tokens(tmp_path: Path) -> None:
+    (tmp_path / "flight_departed.v1.avsc").write_bytes((SAMPLES / "flight_departed.v1.avsc").read_bytes())
+    (found,) = look_at_masking_key(the_settings(contracts=tmp_path))
+    assert (found.level, found.what) == (Level.OK, "not set, and not needed: no contract makes tokens")
+    (found,) = look_at_masking_key(the_settings(contracts=SAMPLES))
+    assert (found.level, found.what) == (Level.PROBLEM, "missing")
 
 
 def test_keys_that_are_not_set_are_a_problem_or_a_warning_or_elsewhere() -> None:

@@ -53,6 +53,8 @@ class Document:
 
     def where(self, key: Key, profile: str | None) -> tuple[Key, str] | None:
         """Return the full key and the place from which *key* has its value, or None if the file lacks it."""
+        if key == ("profile",):  # the file has the profiles; a flag or a variable chooses one
+            return None
         candidates = [("profile", profile, *key), key] if profile else [key]
         found = next((each for each in candidates if _has(self.values, each)), None)
         return (found, self.place(found)) if found else None
