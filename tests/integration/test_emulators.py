@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +24,8 @@ from headrace.runtime.google_clients import (
     open_gapic_publisher,
     open_write,
 )
+from headrace.runtime.processes import tied
+from tests.support.jobs import COMMAND, wait_for
 from tests.support.paths import ROOT
 
 GOOGLE = PubsubService.GOOGLE_EMULATOR
@@ -143,3 +146,34 @@ def test_a_jar_that_is_not_there_is_named(tmp_path: Path, monkeypatch: pytest.Mo
 
     with pytest.raises(EmulatorMissingError, match=r"none\.jar"), running_emulators(tmp_path / "logs", GOOGLE):
         pass
+
+
+def variables_of(folder: Path) -> str | None:
+    file = folder / ".headrace" / "emulators.env"
+    return file.read_text() if file.exists() else None
+
+
+@pytest.mark.emulators
+def test_a_terminal_that_knows_the_ports_can_go_on_when_both_are_started_again(tmp_path: Path) -> None:
+    seen = []
+    for _ in range(2):
+        with subprocess.Popen(tied([*COMMAND, "up"]), cwd=tmp_path, stdout=subprocess.PIPE, text=True) as up:
+            try:
+                wait_for(lambda: variables_of(tmp_path) is not None)
+                seen.append(variables_of(tmp_path))
+                up.send_signal(signal.SIGTERM)
+                assert up.wait(60) == 0
+            finally:
+                up.kill()
+        assert variables_of(tmp_path) is None, "nobody uses the addresses of services that have ended"
+    assert seen[0] == seen[1]
+
+
+@pytest.mark.emulators
+@pytest.mark.parametrize("ports", ["", "1 2", "99999 1 x", "{taken} {taken} {taken}"])
+def test_ports_that_cannot_be_had_again_are_others(tmp_path: Path, ports: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        taken = listener.getsockname()[1]
+        before = [int(each) for each in ports.format(taken=taken).split() if each.isdigit()]
+        with running_emulators(tmp_path, before=before) as running:
+            assert str(taken) not in running.pubsub_host

@@ -27,10 +27,12 @@ START_SECONDS: Final = 90.0
 STARTS: Final = 3
 END_SECONDS: Final = 5.0
 _POLL_SECONDS: Final = 0.05
+_PORTS: Final = 3
 _PUBSUB_LOG: Final = "pubsub.log"
 _BIGQUERY_LOG: Final = "bigquery-emulator.log"
 VARIABLES: Final = "emulators.env"  # of `headrace up`
-FILES: Final = (_PUBSUB_LOG, _BIGQUERY_LOG, VARIABLES, LOCK, *BROKER_FILES)  # in the folder of `headrace up`
+PORTS: Final = "ports"  # of the last `headrace up`: terminals that know them can go on
+FILES: Final = (_PUBSUB_LOG, _BIGQUERY_LOG, VARIABLES, PORTS, LOCK, *BROKER_FILES)  # in the folder of `headrace up`
 T = TypeVar("T")
 
 
@@ -66,11 +68,13 @@ def check_emulators(pubsub: PubsubService) -> None:
 
 
 @contextmanager
-def running_emulators(folder: Path, pubsub: PubsubService | None = None) -> Iterator[Emulators]:
+def running_emulators(
+    folder: Path, pubsub: PubsubService | None = None, before: Sequence[int] = ()
+) -> Iterator[Emulators]:
     """Start both emulators, wait until they answer, and stop them and all their children afterwards.
 
     They stop with this process too, however it ends. Their output, and what the local broker keeps, goes to *folder*.
-    Without *pubsub*, the environment decides.
+    Without *pubsub*, the environment decides. They get the ports of *before*, if there are three and all are free.
 
     Raises:
         EmulatorMissingError: something that an emulator needs is not installed.
@@ -80,7 +84,7 @@ def running_emulators(folder: Path, pubsub: PubsubService | None = None) -> Iter
     chosen = pubsub or PubsubService.chosen()
     check_emulators(chosen)
     folder.mkdir(parents=True, exist_ok=True)
-    with _running(partial(_start_both, chosen, folder)) as emulators:
+    with _running(partial(_start_both, chosen, folder, before)) as emulators:
         yield emulators
 
 
@@ -118,8 +122,11 @@ def _start_pubsub(service: PubsubService, folder: Path, processes: list[subproce
     return address
 
 
-def _start_both(service: PubsubService, folder: Path, processes: list[subprocess.Popen[bytes]]) -> Emulators:
-    pubsub, rest, grpc = (f"127.0.0.1:{port}" for port in free_ports(3))
+def _start_both(
+    service: PubsubService, folder: Path, before: Sequence[int], processes: list[subprocess.Popen[bytes]]
+) -> Emulators:
+    ports = before if len(before) == _PORTS and all(map(_is_free, before)) else free_ports(_PORTS)
+    pubsub, rest, grpc = (f"127.0.0.1:{port}" for port in ports)
     pubsub_log, bigquery_log = folder / _PUBSUB_LOG, folder / _BIGQUERY_LOG
     processes.append(_start(service.command(pubsub, folder), pubsub_log))
     processes.append(_start([*_bigquery_command(), *_bigquery_flags(rest, grpc)], bigquery_log))
@@ -149,6 +156,14 @@ def free_ports(count: int) -> list[int]:
     for each in sockets:
         each.close()
     return ports
+
+
+def _is_free(port: int) -> bool:
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except (OSError, OverflowError):  # in use, or no port at all
+        return False
+    return True
 
 
 def _start(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
