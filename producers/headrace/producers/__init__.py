@@ -1,5 +1,6 @@
 """SDK that publishes events after checking them against their contracts."""
 
+from headrace.producers.config import ProducerConfigError
 from headrace.producers.event_producer import EventProducer
 from headrace.producers.in_flight import PublishError
 from headrace.producers.publisher import ProducerClosedError, Publisher, PubSubPublisher
@@ -9,6 +10,7 @@ __all__ = [
     "EventProducer",
     "InvalidEventError",
     "ProducerClosedError",
+    "ProducerConfigError",
     "PubSubPublisher",
     "PublishError",
     "Publisher",

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
 import uuid_utils
 
+from headrace.producers.config import ProducerConfig
 from headrace.producers.in_flight import InFlight
-from headrace.producers.publisher import ProducerClosedError, Publisher
+from headrace.producers.publisher import ProducerClosedError, Publisher, PubSubPublisher
 from headrace.schemas import Contract, Envelope, Registry
 from headrace.schemas.encode import encode
 from headrace.schemas.identity import derive_event_id
@@ -37,6 +39,31 @@ class EventProducer:
         self._registry = registry
         self._in_flight = InFlight()
         self._closed = False
+
+    @classmethod
+    def from_config(
+        cls,
+        *,
+        source: str,
+        project: str | None = None,
+        contracts: Path | str | None = None,
+        profile: str | None = None,
+        file: Path | str | None = None,
+        open_publisher: Callable[[str], Publisher] = PubSubPublisher,
+    ) -> EventProducer:
+        """Return a producer with the project and the contracts that the job's settings name.
+
+        An argument overrides a variable ``HEADRACE_*``, which overrides the profile, which overrides ``headrace.toml``
+        in the working folder, or *file*. *open_publisher* makes the publisher for the project: give
+        ``partial(PubSubPublisher, ordered=True)`` for ordering keys.
+
+        Raises:
+            ProducerConfigError: the file or a setting is missing or invalid.
+            ContractError: a contract is invalid.
+        """
+        config = ProducerConfig.read(project=project, contracts=contracts, profile=profile, file=file)
+        registry = Registry.load(config.contracts)
+        return cls(open_publisher(config.project), source=source, registry=registry)
 
     def publish(
         self,
