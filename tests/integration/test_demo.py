@@ -42,6 +42,7 @@ def test_the_readme_names_these_commands_and_no_others() -> None:
         ".venv/bin/headrace demo",
         "make demo",
         "make test",
+        "headrace init",
         ".venv/bin/headrace --help",
         ".venv/bin/headrace demo --events 2000 --json",
         "headrace dead-letters list",

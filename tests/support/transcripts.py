@@ -34,7 +34,7 @@ from tests.support.paths import ROOT
 
 COLUMNS: Final = 80
 # Commands that only look are run again until they say what the page says: the job may be still at work.
-LOOKING: Final = re.compile(r"headrace (dead-letters (list|show|history)|audit|replay .*--dry-run)(?!.*--reveal)")
+LOOKING: Final = re.compile(r"headrace (dead-letters (list|show|history)|audit|query|replay .*--dry-run)(?!.*--reveal)")
 PATIENCE_SECONDS: Final = 90.0
 COMMAND_SECONDS: Final = 120
 _BLOCK: Final = re.compile(r"(?<=^```console\n).*?(?=^```$)", re.DOTALL | re.MULTILINE)
@@ -59,7 +59,7 @@ _DUMP: Final = re.compile(r"([0-9a-f]{8})  [0-9a-f·].*\|")  # times are among t
 _NOTICE: Final = re.compile(r"\[\d+\][+-]? .*|\[\d+\] \d+")  # what the shell says of its jobs
 _TERMINAL: Final = {"TERM": "xterm", "LANG": "C.UTF-8"}
 _OURS: Final = re.compile("EMULATOR_HOST|^HEADRACE_(?!PUBSUB_EMULATOR_JAR)|^COLUMNS$")
-_IN_CONTROL: Final = (
+IN_CONTROL: Final = (  # runs a command in control of its terminal, so that Ctrl-C reaches it
     "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
 )
 _OBEYED: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -83,7 +83,7 @@ class Terminal:
         # Not pexpect.spawn, which forks: a process that has used gRPC must not.
         bashrc = Path(replwrap.__file__).with_name("bashrc.sh")
         self._process = psutil.Popen(
-            [sys.executable, "-c", _IN_CONTROL, "bash", "--rcfile", str(bashrc), "-i"],
+            [sys.executable, "-c", IN_CONTROL, "bash", "--rcfile", str(bashrc), "-i"],
             cwd=folder,
             env=dict(environment),
             stdin=theirs,

@@ -18,6 +18,7 @@ from headrace.cli.dead_letters_group import dead_letters_app
 from headrace.cli.deploy_group import deploy_app
 from headrace.cli.doctor_group import DOCTOR_EXAMPLES, doctor
 from headrace.cli.down_group import DOWN_EXAMPLES, down
+from headrace.cli.init_group import INIT_EXAMPLES, init
 from headrace.cli.journal_group import journal_app
 from headrace.cli.options import (
     Contracts,
@@ -76,6 +77,7 @@ app.command(epilog=DOCTOR_EXAMPLES)(doctor)
 app.command(epilog=STATUS_EXAMPLES)(status)
 app.command(epilog=TAIL_EXAMPLES)(tail)
 app.command(epilog=QUERY_EXAMPLES)(query)
+app.command(epilog=INIT_EXAMPLES)(init)
 app.add_typer(tallies_app, name="tallies")
 
 app.add_typer(journal_app, name="journal")
