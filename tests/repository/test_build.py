@@ -11,20 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.paths import ROOT
-
-HATCHLING = Path(sys.executable).parent / "hatchling"
+from tests.support.wheels import DISTRIBUTIONS, build_wheel
 
 
 def build(into: Path, distribution: str = "schemas", **environment: str) -> tuple[set[str], str]:
     """The files of a wheel built into *into*, and the output of the build; *distribution* is its folder."""
-    command = [str(HATCHLING), "build", "--target", "wheel", "--directory", str(into)]
-    variables = {**os.environ, **environment}
-    done = subprocess.run(command, cwd=ROOT / distribution, env=variables, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    output = build_wheel(into, distribution, **environment)
     (wheel,) = into.iterdir()
     with zipfile.ZipFile(wheel) as archive:
-        return {wheel.name, *archive.namelist()}, done.stdout + done.stderr
+        return {wheel.name, *archive.namelist()}, output
 
 
 @pytest.mark.parametrize("environment", [{"CC": "/bin/false"}, {"CC": "no-such-compiler"}, {"PATH": "/nowhere"}])
@@ -79,7 +74,7 @@ EVENT["scheduled_at"] = datetime(2026, 11, 20, tzinfo=UTC)
 
 def test_an_application_may_have_modules_of_any_name_beside_the_installed_wheels(tmp_path: Path) -> None:
     installed, application = tmp_path / "installed", tmp_path / "application"
-    for distribution in (".", "schemas", "producers"):
+    for distribution in DISTRIBUTIONS:
         into = tmp_path / "wheels" / distribution.strip(".")
         into.mkdir(parents=True)
         build(into, distribution)
