@@ -15,7 +15,6 @@ from tests.support.paths import ROOT
 from tests.support.transcripts import COLUMNS, a_terminal, assert_as_printed, environment, replay
 
 PAGE = (ROOT / "docs/first-project.md").read_text()
-TOKEN = re.compile(r"t1_[0-9a-f]{32}")
 
 
 @pytest.mark.emulators
@@ -23,8 +22,6 @@ TOKEN = re.compile(r"t1_[0-9a-f]{32}")
 def test_the_page_prints_what_it_says(tmp_path: Path) -> None:
     with a_terminal(ROOT, environment(tmp_path)) as terminal:
         for step, done in replay(PAGE, terminal):
-            step.printed = [TOKEN.sub("t1_", line) for line in step.printed]
-            done.printed = [TOKEN.sub("t1_", line) for line in done.printed]
             assert_as_printed(step, done)
             assert [line for line in done.printed if len(line) > COLUMNS and not line.startswith("    {")] == []
 
