@@ -71,6 +71,53 @@ def test_a_long_text_gives_way_on_a_terminal(
     assert " ".join(lines).split().count("sentence") == 20
 
 
+LETTERS = ["id", "age", "state", "reason", "subject", "detail"]
+LETTER = ["3f2a9c0000", "365d", "discarded", "undecodable_payload", "booking_created", "a sentence of many words " * 5]
+GROUPED = ["reason", "subject", "claimed", "source", "state", "stage", "version", "hour", "letters", "example"]
+HISTORY = ["when", "what", "attempt", "by", "why"]
+
+
+@pytest.mark.parametrize("columns", [60, 79, 160])
+@pytest.mark.parametrize(
+    ("names", "row", "giving_way"),
+    [
+        pytest.param(LETTERS, LETTER, ["reason", "subject", "detail"], id="letters"),
+        pytest.param(GROUPED, [f"{name}_value" for name in GROUPED], GROUPED[:7], id="groups by everything"),
+        pytest.param(HISTORY, ["w" * 19, "discarded", "1", "me", "y" * 90], ["by", "why"], id="history"),
+    ],
+)
+def test_columns_fit_a_terminal_and_none_is_lost(
+    names: list[str],
+    row: list[str],
+    giving_way: list[str],
+    columns: int,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+
+    print_columns(names, [row, row], giving_way)
+
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= columns
+    assert [name for name in names if name not in shown.split()] == []
+    assert [value for value in row if shown.count(value[:7].rstrip()) < 2] == []
+
+
+def test_words_of_a_cell_are_wrapped_and_numbers_are_aligned_to_the_right(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    row = {"subject": "booking_created", "events": 1200, "share": 0.5, "why": "a sentence of several words more"}
+    assert printed(capsys, [row, row | {"events": 7}]) == [
+        "subject          events  share  why",
+        "booking_created   1,200   0.50  a sentence of several words",
+        "                                more",
+        "booking_created       7   0.50  a sentence of several words",
+        "                                more",
+    ]
+
+
 def test_one_is_no_plural() -> None:
     assert [counted(count, "group") for count in (0, 1, 2)] == ["0 groups", "1 group", "2 groups"]
 

@@ -24,8 +24,10 @@ from headrace.core.dead_letter import Reason
 from headrace.dead_letters.filters import Filter
 from headrace.dead_letters.letter import Letter
 from headrace.errors import Exit
+from headrace.runtime.google_clients import BIGQUERY
 from headrace.schemas.samples import SAMPLES
 from tests.support.builders import BOOKING, BOOKING_V1, FLIGHT, a_booking, a_booking_v1, a_flight, encode
+from tests.support.completion import complete
 from tests.support.letters import NOW, a_letter, keep, provision_archive, with_attributes
 
 pytestmark = pytest.mark.emulators
@@ -365,3 +367,17 @@ def test_a_thousand_hostile_letters_are_looked_at_and_moved_unharmed_and_harmles
     for start in range(0, 1000, 100):
         for kept in reader.read(ids[start : start + 100]):
             assert kept.refused == letters[kept.refused.id]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_the_shell_completes_ids_of_letters(console: Console, tmp_path: Path, shell: str) -> None:
+    kept, _ = console.keep(a_letter("m1"), a_letter("m2"))
+    variables = {"HEADRACE_PROJECT": console.settings.project, BIGQUERY: os.environ[BIGQUERY]}
+
+    def offered() -> str:
+        return " ".join(complete(f"headrace dead-letters show {kept.id[:6]}", tmp_path, shell, **variables))
+
+    shown = next(filter(None, (offered() for _ in range(10))), "")  # the archive has a second to answer each time
+    assert kept.id[:10] in shown
+    if shell == "zsh":
+        assert kept.reason in shown, "zsh shows what a value means"

@@ -52,6 +52,16 @@ def contract_files(folder: Path) -> Iterator[ContractFile]:
             yield _contract_file(entry)
 
 
+def subjects_within(folder: Path) -> set[str]:
+    """Return the subjects that the names of *folder*'s files have; no file is read.
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
+    names = {entry.name.removesuffix(SUFFIX).rpartition(".v")[0] for entry in folder.glob(f"*{SUFFIX}")}
+    return {name for name in names if _SUBJECT.fullmatch(name)}
+
+
 def _contract_file(entry: Path) -> ContractFile:
     subject = entry.name.removesuffix(SUFFIX).rpartition(".v")[0]
     subject = subject if _SUBJECT.fullmatch(subject) else entry.name

@@ -9,10 +9,12 @@ from typing import Annotated
 
 import typer
 
+from headrace.cli import completion
 from headrace.cli.backfill_group import BACKFILL_EXAMPLES, backfill
 from headrace.cli.bench_group import BENCH_EXAMPLES, bench
 from headrace.cli.capacity_group import capacity_app
 from headrace.cli.cases_group import TEST_EXAMPLES, run_tests
+from headrace.cli.command_group import command_group
 from headrace.cli.cost_group import cost_app
 from headrace.cli.dead_letters_group import dead_letters_app
 from headrace.cli.deploy_group import deploy_app
@@ -30,6 +32,7 @@ from headrace.cli.options import (
     check_arguments,
     examples,
     read_settings,
+    with_json,
 )
 from headrace.cli.query_group import QUERY_EXAMPLES, query
 from headrace.cli.replay_group import REPLAY_EXAMPLES, replay
@@ -40,11 +43,7 @@ from headrace.cli.template_group import template_app
 from headrace.errors import Exit
 from headrace.runtime.exit_codes import explain
 
-app = typer.Typer(
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
+app = command_group("Stream events from Pub/Sub to BigQuery.")
 
 
 def _print_version(asked: bool) -> None:
@@ -106,6 +105,7 @@ def provision(
     dataset: Dataset = None,
     contracts: Contracts = None,
     dry_run: Annotated[bool, typer.Option(help="Print the plan, and change nothing.")] = False,
+    json_output: Annotated[bool, typer.Option("--json", help="Print the changes as one JSON object too.")] = False,
 ) -> None:
     """Create or update topics, subscriptions, datasets and tables.
 
@@ -113,7 +113,7 @@ def provision(
     """
     from headrace.cli.commands.provision import provision as run_provision
 
-    run_provision(read_settings(project, dataset, contracts), dry_run)
+    run_provision(read_settings(project, dataset, contracts), dry_run, json_output)
 
 
 @app.command(
@@ -123,7 +123,7 @@ def provision(
     )
 )
 def publish(
-    subject: Annotated[str, typer.Argument(help="Subject of the events.")],
+    subject: Annotated[str, typer.Argument(help="Subject of the events.", autocompletion=completion.subjects)],
     file: Annotated[Path | None, typer.Argument(help="NDJSON file, one event a line; default: stdin.")] = None,
     project: Project = None,
     contracts: Contracts = None,
@@ -166,17 +166,19 @@ def demo(
 @app.command(
     epilog=examples("headrace audit --project my-project", "headrace audit --since 6h --contents --format json")
 )
+@with_json
 def audit(
     project: Project = None,
     dataset: Dataset = None,
     contracts: Contracts = None,
     since: Annotated[str | None, typer.Option(help="Audit event times since 6h, 30d, or an RFC 3339 time.")] = None,
-    subject: Annotated[list[str] | None, typer.Option(help="Audit this subject alone; repeatable.")] = None,
+    subject: Annotated[
+        list[str] | None, typer.Option(help="Audit this subject alone; repeatable.", autocompletion=completion.subjects)
+    ] = None,
     contents: Annotated[bool, typer.Option(help="Read the rows back, and compare their contents.")] = False,
     grace: Annotated[str, typer.Option(help="Time that an event may take to arrive: 0s, 1m.")] = "1m",
     window: Annotated[str | None, typer.Option(help="Length of windows: 1m, 1h, 1d [HEADRACE_WINDOW].")] = None,
     format_: Format = "table",
-    json_output: Json = False,
 ) -> None:
     """Compare the tallies with the tables, window by window.
 
@@ -190,7 +192,7 @@ def audit(
     scope = Scope(now=now, window=settings.window, grace=parse_grace(grace), subjects=subject or (), contents=contents)
     if since is not None:
         scope = scope.from_then_on(parse_since(since, now))
-    raise typer.Exit(run_audit(settings, scope, "json" if json_output else format_))
+    raise typer.Exit(run_audit(settings, scope, format_))
 
 
 def main() -> None:

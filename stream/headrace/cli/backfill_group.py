@@ -7,11 +7,11 @@ from typing import Annotated, Final
 
 import typer
 
+from headrace.cli import completion
 from headrace.cli.options import (
     Contracts,
     Dataset,
     Format,
-    Json,
     LogFormat,
     MaskingKeyFile,
     Profile,
@@ -19,6 +19,7 @@ from headrace.cli.options import (
     check_runner,
     examples,
     read_settings,
+    with_json,
 )
 
 BACKFILL_EXAMPLES: Final = examples(
@@ -30,8 +31,11 @@ BACKFILL_EXAMPLES: Final = examples(
 )
 
 
+@with_json
 def backfill(
-    subject: Annotated[str | None, typer.Argument(help="Subject of the lines; not with --from.")] = None,
+    subject: Annotated[
+        str | None, typer.Argument(help="Subject of the lines; not with --from.", autocompletion=completion.subjects)
+    ] = None,
     files: Annotated[
         list[str] | None, typer.Argument(help="Files in CSV, NDJSON, Avro or Parquet, by their endings; gs:// too.")
     ] = None,
@@ -56,14 +60,12 @@ def backfill(
     masking_key_file: MaskingKeyFile = None,
     log_format: LogFormat = None,
     format_: Format = "table",
-    json_output: Json = False,
 ) -> None:
     """Write files of history to the tables, as if published.
 
     Does not write events again that have streamed in. Invalid lines become dead letters, and it exits with 1. After
     an interruption, run it again: it continues.
     """
-    format_ = "json" if json_output else format_
     more = {"masking_key_file": masking_key_file, "log_format": log_format, "profile": profile}
     if from_ is not None:
         if subject or files or mapping or replace_partition or runner:

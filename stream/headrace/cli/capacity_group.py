@@ -7,11 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from headrace.cli.options import Format, Json, examples, finite
+from headrace.cli.command_group import command_group
+from headrace.cli.options import Format, examples, finite, with_json
 
-capacity_app = typer.Typer(
-    help="Estimate capacity on Dataflow, and simulate faults.", no_args_is_help=True, rich_markup_mode=None
-)
+capacity_app = command_group("Estimate capacity on Dataflow, and simulate faults.")
 
 Rate = Annotated[float, typer.Option(min=1, max=1e9, callback=finite, help="Events a second, of all subjects.")]
 Kind = Annotated[str, typer.Option(help="Kind of event for the costs: booking_created or flight_departed.")]
@@ -56,6 +55,7 @@ def capacity() -> None:
         "headrace capacity estimate --rate 20000 --kind flight_departed --subjects 20",
     ),
 )
+@with_json
 def estimate(
     rate: Rate,
     kind: Kind = "booking_created",
@@ -72,7 +72,6 @@ def estimate(
     limits: OwnLimits = None,
     bench: Bench = None,
     format_: Format = "table",
-    json_output: Json = False,
 ) -> None:
     """Estimate which limit a load meets first, and print the settings.
 
@@ -82,7 +81,7 @@ def estimate(
 
     load = _load(rate, kind, event_bytes, row_bytes, subjects, skew, remember, stall)
     plan = make_plan(load, kind, machine_type, shards, workers, multi_region, limits, bench)
-    show_estimate(plan, "json" if json_output else format_)
+    show_estimate(plan, format_)
 
 
 @capacity_app.command(
@@ -92,6 +91,7 @@ def estimate(
         "headrace capacity simulate --rate 100000 --stall 0 --lose 2 --plot lost.svg",
     ),
 )
+@with_json
 def simulate(
     rate: Rate,
     kind: Kind = "booking_created",
@@ -113,7 +113,6 @@ def simulate(
     limits: OwnLimits = None,
     bench: Bench = None,
     format_: Format = "table",
-    json_output: Json = False,
 ) -> None:
     """Simulate how a load recovers from a fault.
 
@@ -124,15 +123,16 @@ def simulate(
 
     load = _load(rate, kind, event_bytes, row_bytes, subjects, skew, 10.0, stall)
     plan = make_plan(load, kind, machine_type, shards, workers, multi_region, limits, bench)
-    show_simulation(plan, minutes, stall, lose, seed, plot, "json" if json_output else format_)
+    show_simulation(plan, minutes, stall, lose, seed, plot, format_)
 
 
 @capacity_app.command("limits", epilog=examples("headrace capacity limits", "headrace capacity limits --json"))
-def limits(limits: OwnLimits = None, format_: Format = "table", json_output: Json = False) -> None:
+@with_json
+def limits(limits: OwnLimits = None, format_: Format = "table") -> None:
     """List limits and assumptions with date and source."""
     from headrace.cli.commands.capacity import show_limits
 
-    show_limits(limits, "json" if json_output else format_)
+    show_limits(limits, format_)
 
 
 def _load(

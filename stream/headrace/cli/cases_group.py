@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from headrace.cli.options import Contracts, Format, Json, examples
+from headrace.cli.options import Contracts, Format, examples, with_json
 
 TEST_EXAMPLES: Final = examples(
     "headrace test",
@@ -16,6 +16,7 @@ TEST_EXAMPLES: Final = examples(
 )
 
 
+@with_json
 def run_tests(
     paths: Annotated[
         list[Path] | None, typer.Argument(help="Files of cases, or folders; default: the folder of the contracts.")
@@ -25,7 +26,6 @@ def run_tests(
         str | None, typer.Option("--case", "-k", help="Run only cases whose name contains this text.")
     ] = None,
     format_: Format = "table",
-    json_output: Json = False,
 ) -> None:
     """Run the cases beside contracts, without a broker.
 
@@ -33,4 +33,4 @@ def run_tests(
     """
     from headrace.cli.commands.test import run_cases
 
-    raise typer.Exit(run_cases(paths or [], contracts, case or "", "json" if json_output else format_))
+    raise typer.Exit(run_cases(paths or [], contracts, case or "", format_))

@@ -7,12 +7,11 @@ from typing import Annotated, Final
 
 import typer
 
-from headrace.cli.options import Contracts, Dataset, Format, Json, Project, examples, finite, read_settings
+from headrace.cli.command_group import command_group
+from headrace.cli.options import Contracts, Dataset, Format, Project, examples, finite, read_settings, with_json
 
 ROW_BYTES: Final = 100  # a row of the sample contracts is larger than its event by this
-cost_app = typer.Typer(
-    help="Estimate the cost of a load, and measure the load.", no_args_is_help=True, rich_markup_mode=None
-)
+cost_app = command_group("Estimate the cost of a load, and measure the load.")
 
 
 @cost_app.callback()
@@ -28,6 +27,7 @@ def cost() -> None:
         "headrace cost estimate --rate 500 --event-bytes 400 --engine embedded",
     ),
 )
+@with_json
 def estimate(
     rate: Annotated[
         float, typer.Option(min=0.001, max=1e9, callback=finite, help="Events a second, on average over the month.")
@@ -50,7 +50,6 @@ def estimate(
     engine: Annotated[str, typer.Option(help="Engine: dataflow, or embedded on your own machine.")] = "dataflow",
     prices: Annotated[Path | None, typer.Option(help="TOML file with your own prices.")] = None,
     format_: Format = "table",
-    json_output: Json = False,
 ) -> None:
     """Estimate the monthly cost of a load, item by item.
 
@@ -63,17 +62,17 @@ def estimate(
         raise typer.BadParameter(f"unknown; use one of {', '.join(Engine)}", param_hint="--engine")
     row = row_bytes or event_bytes + ROW_BYTES
     load = MonthlyLoad(rate, event_bytes, row, kept_days, queried_tib, refused, events_a_vcpu, subjects, Engine(engine))
-    show_estimate(load, prices, "json" if json_output else format_)
+    show_estimate(load, prices, format_)
 
 
 @cost_app.command("measure", epilog=examples("headrace cost measure", "headrace cost measure --since 30d --json"))
+@with_json
 def measure(
     project: Project = None,
     dataset: Dataset = None,
     contracts: Contracts = None,
     since: Annotated[str, typer.Option(help="Begin of the measurement: 6h, 30d, a date, or an RFC 3339 time.")] = "1d",
     format_: Format = "table",
-    json_output: Json = False,
 ) -> None:
     """Measure the load so far, by tallies and tables.
 
@@ -87,4 +86,4 @@ def measure(
 
     settings, now = read_settings(project, dataset, contracts), now_micros()
     moment = datetime.fromtimestamp(now / 1e6, UTC)
-    show_measured(settings, parse_since(since, now), moment, "json" if json_output else format_)
+    show_measured(settings, parse_since(since, now), moment, format_)

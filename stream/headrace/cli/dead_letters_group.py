@@ -7,17 +7,19 @@ from typing import Annotated, Any
 
 import typer
 
+from headrace.cli import completion
+from headrace.cli.command_group import command_group
 from headrace.cli.letter_filters import choosing
-from headrace.cli.options import Contracts, Format, Json, LogFormat, Project, examples, read_settings
+from headrace.cli.options import Contracts, Format, LogFormat, Project, examples, read_settings, with_json
 
-dead_letters_app = typer.Typer(
-    help="List, explain, edit and move dead letters.", no_args_is_help=True, rich_markup_mode=None
-)
+dead_letters_app = command_group("List, explain, edit and move dead letters.")
 
 Why = Annotated[str, typer.Option(help="Reason for the trail.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
 Reveal = Annotated[bool, typer.Option("--reveal", help="Show personal values; needs --why, and is recorded.")]
-Id = Annotated[str, typer.Argument(help="Id of a letter, or a unique beginning of it.")]
+Id = Annotated[
+    str, typer.Argument(help="Id of a letter, or a unique beginning of it.", autocompletion=completion.letter_ids)
+]
 
 
 @dead_letters_app.command(
@@ -28,6 +30,7 @@ Id = Annotated[str, typer.Argument(help="Id of a letter, or a unique beginning o
     ),
 )
 @choosing("open")
+@with_json
 def list_(
     wanted: Any,
     group_by: Annotated[
@@ -38,7 +41,6 @@ def list_(
     page: Annotated[int, typer.Option(min=1, help="Number of the page.")] = 1,
     project: Project = None,
     format_: Format = "table",
-    json_output: Json = False,
 ) -> None:
     """List dead letters, the newest first.
 
@@ -47,7 +49,7 @@ def list_(
     from headrace.cli.commands.dead_letters import list_letters
     from headrace.console.letter_groups import group_letters
 
-    settings, format_ = read_settings(project), "json" if json_output else format_
+    settings = read_settings(project)
     if group_by is not None:
         group_letters(settings, wanted, group_by, format_)
     else:
@@ -60,6 +62,7 @@ def list_(
         'headrace dead-letters show 3f2a9c --reveal --why "ticket 17"',
     )
 )
+@with_json
 def show(
     letter: Id,
     reveal: Reveal = False,
@@ -67,7 +70,6 @@ def show(
     project: Project = None,
     contracts: Contracts = None,
     format_: Format = "table",
-    json_output: Json = False,
 ) -> None:
     """Explain one letter, to the field and the byte.
 
@@ -75,7 +77,7 @@ def show(
     """
     from headrace.cli.commands.dead_letter import show_letter
 
-    show_letter(read_settings(project, None, contracts), letter, reveal, why, "json" if json_output else format_)
+    show_letter(read_settings(project, None, contracts), letter, reveal, why, format_)
 
 
 @dead_letters_app.command(
@@ -190,17 +192,20 @@ def import_(
 @dead_letters_app.command(
     epilog=examples("headrace dead-letters history 3f2a9c", "headrace dead-letters history --format ndjson")
 )
+@with_json
 def history(
-    letter: Annotated[str | None, typer.Argument(help="Id of a letter; default: the whole trail.")] = None,
+    letter: Annotated[
+        str | None,
+        typer.Argument(help="Id of a letter; default: the whole trail.", autocompletion=completion.letter_ids),
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="Limit of the entries of the trail.")] = 50,
     project: Project = None,
     format_: Format = "table",
-    json_output: Json = False,
 ) -> None:
     """Show the actions on one letter or on all, with person and reason."""
     from headrace.cli.commands.dead_letters_history import show_history
 
-    show_history(read_settings(project), letter, limit, "json" if json_output else format_)
+    show_history(read_settings(project), letter, limit, format_)
 
 
 @dead_letters_app.command(

@@ -7,11 +7,10 @@ from typing import Annotated
 
 import typer
 
+from headrace.cli.command_group import command_group
 from headrace.cli.options import Contracts, Dataset, Json, Profile, Project, Rename, examples, read_settings
 
-deploy_app = typer.Typer(
-    help="Plan a deployment to Dataflow, and drain a running job.", no_args_is_help=True, rich_markup_mode=None
-)
+deploy_app = command_group("Plan a deployment to Dataflow, and drain a running job.")
 
 
 @deploy_app.command(

@@ -12,11 +12,11 @@ from headrace.cli.options import (
     Dataset,
     Format,
     Journal,
-    Json,
     MaskingKeyFile,
     Profile,
     Project,
     examples,
+    with_json,
 )
 
 DOCTOR_EXAMPLES: Final = examples("headrace doctor", "headrace doctor --for run --for audit --json")
@@ -26,6 +26,7 @@ For = Annotated[
 ]
 
 
+@with_json
 def doctor(
     project: Project = None,
     dataset: Dataset = None,
@@ -35,7 +36,6 @@ def doctor(
     profile: Profile = None,
     for_: For = None,
     format_: Format = "table",
-    json_output: Json = False,
 ) -> None:
     """Check the set-up, and print a remedy for each problem.
 
@@ -53,4 +53,4 @@ def doctor(
         "journal": journal,
         "profile": profile,
     }
-    raise typer.Exit(run_doctor(flags, for_ or [], "json" if json_output else format_, begun))
+    raise typer.Exit(run_doctor(flags, for_ or [], format_, begun))

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import typer
+from headrace.cli.command_group import command_group
+from headrace.cli.options import Format, Journal, examples, with_json
 
-from headrace.cli.options import Format, Journal, Json, examples
-
-journal_app = typer.Typer(
-    help="Inspect the journal of the embedded engine.", no_args_is_help=True, rich_markup_mode=None
-)
+journal_app = command_group("Inspect the journal of the embedded engine.")
 
 
 @journal_app.callback()
@@ -19,11 +16,12 @@ def journal() -> None:
 @journal_app.command(
     epilog=examples("headrace journal inspect", "headrace journal inspect --journal /var/lib/headrace --json")
 )
-def inspect(journal: Journal = None, format_: Format = "table", json_output: Json = False) -> None:
+@with_json
+def inspect(journal: Journal = None, format_: Format = "table") -> None:
     """Show streams, open rows, ids and counts of a journal.
 
     Works beside a running engine.
     """
     from headrace.cli.commands.journal import inspect_journal
 
-    inspect_journal(journal, "json" if json_output else format_)
+    inspect_journal(journal, format_)

@@ -9,15 +9,28 @@ from typing import Annotated, Any, Final
 
 import typer
 
-Ids = Annotated[list[str] | None, typer.Argument(help="Ids of letters, or unique beginnings of them.")]
+from headrace.cli import completion
+from headrace.cli.options import with_parameters
+
+Ids = Annotated[
+    list[str] | None,
+    typer.Argument(help="Ids of letters, or unique beginnings of them.", autocompletion=completion.letter_ids),
+]
 Texts = list[str] | None
 _OPTIONS: Final[dict[str, Any]] = {
     "ids": Ids,
-    "reason": Annotated[Texts, typer.Option(help="Choose letters with this reason; repeatable.")],
-    "subject": Annotated[Texts, typer.Option(help="Choose letters of this subject; repeatable.")],
+    "reason": Annotated[
+        Texts, typer.Option(help="Choose letters with this reason; repeatable.", autocompletion=completion.reasons)
+    ],
+    "subject": Annotated[
+        Texts, typer.Option(help="Choose letters of this subject; repeatable.", autocompletion=completion.subjects)
+    ],
     "claimed": Annotated[Texts, typer.Option(help="Choose letters that claim SUBJECT:VERSION; repeatable.")],
     "source": Annotated[Texts, typer.Option(help="Choose letters with this ce-source; repeatable.")],
-    "state": Annotated[Texts, typer.Option(help="Choose open, replayed, discarded or all; repeatable.")],
+    "state": Annotated[
+        Texts,
+        typer.Option(help="Choose open, replayed, discarded or all; repeatable.", autocompletion=completion.states),
+    ],
     "since": Annotated[str | None, typer.Option(help="Choose letters refused since 2h, 7d, or an RFC 3339 time.")],
     "until": Annotated[str | None, typer.Option(help="Choose letters refused before 2h, 7d, or an RFC 3339 time.")],
     "text": Annotated[str, typer.Option(help="Choose letters with this text in the detail.")],
@@ -49,10 +62,7 @@ def choosing(*states: str) -> Callable[[Callable[..., None]], Callable[..., None
             )
             for name, annotation in _OPTIONS.items()
         ]
-        parameters = [*chosen, *others]
-        wrapper.__signature__ = signature.replace(parameters=_defaults_last(parameters))  # type: ignore[attr-defined]
-        wrapper.__annotations__ = {each.name: each.annotation for each in parameters}
-        return wrapper
+        return with_parameters(wrapper, _defaults_last([*chosen, *others]))
 
     return decorate
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from headrace.cli import completion
 from headrace.errors import Exit, HeadraceError
 
 Project = Annotated[str | None, typer.Option(help="Google Cloud project [HEADRACE_PROJECT].")]
@@ -24,11 +27,32 @@ LogFormat = Annotated[str | None, typer.Option(help="text, json, or auto: text o
 Rename = Annotated[
     list[str] | None, typer.Option(help="Label of a step that changed, old=new, or is gone, old=; repeatable.")
 ]
-Format = Annotated[str, typer.Option("--format", help="table, json or ndjson.")]
+Format = Annotated[str, typer.Option("--format", help="table, json or ndjson.", autocompletion=completion.formats)]
 LocalPubsub = Annotated[
     str | None, typer.Option("--pubsub", help="broker, or google-emulator with Java [HEADRACE_PUBSUB_SERVICE].")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Same as --format json.")]
+
+
+def with_json(command: Callable[..., None]) -> Callable[..., None]:
+    """Add ``--json`` to a command with ``--format``; the command receives the chosen format as ``format_``."""
+
+    @functools.wraps(command)
+    def wrapper(*, json_output: bool, format_: str, **given: Any) -> None:
+        command(format_="json" if json_output else format_, **given)
+
+    own = inspect.signature(command, eval_str=True).parameters.values()
+    shorthand = inspect.Parameter(
+        "json_output", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=False, annotation=Json
+    )
+    return with_parameters(wrapper, [*own, shorthand])
+
+
+def with_parameters(command: Callable[..., None], parameters: Sequence[inspect.Parameter]) -> Callable[..., None]:
+    """Give *command* these parameters, from which its options are made."""
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {each.name: each.annotation for each in parameters}
+    return command
 
 
 class ArgumentError(HeadraceError, ValueError, error_code="HR-301", exit_code=Exit.USAGE):

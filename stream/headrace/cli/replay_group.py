@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from headrace.cli.letter_filters import choosing
-from headrace.cli.options import Contracts, Format, Json, Project, examples, finite, read_settings
+from headrace.cli.options import Contracts, Format, Project, examples, finite, read_settings, with_json
 
 REPLAY_EXAMPLES: Final = examples(
     "headrace replay --reason unknown_schema --since 2h --dry-run",
@@ -16,6 +16,7 @@ REPLAY_EXAMPLES: Final = examples(
 
 
 @choosing("open")
+@with_json
 def replay(
     wanted: Any,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan, and send nothing.")] = False,
@@ -32,7 +33,6 @@ def replay(
     project: Project = None,
     contracts: Contracts = None,
     format_: Format = "table",
-    json_output: Json = False,
 ) -> None:
     """Send dead letters again that the job can read now.
 
@@ -42,5 +42,4 @@ def replay(
     from headrace.cli.commands.replay import ReplayRequest, run_replay
 
     request = ReplayRequest(only_passing, also_failing, rate, max_, dry_run, yes, why)
-    format_ = "json" if json_output else format_
     raise typer.Exit(run_replay(read_settings(project, None, contracts), wanted, request, format_))

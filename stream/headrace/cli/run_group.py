@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from headrace.cli import completion
 from headrace.cli.options import (
     Contracts,
     Dataset,
@@ -77,7 +78,7 @@ def run(
 
 
 def resume(
-    subject: Annotated[str, typer.Argument(help="Subject whose circuit is open.")],
+    subject: Annotated[str, typer.Argument(help="Subject whose circuit is open.", autocompletion=completion.subjects)],
     journal: Journal = None,
 ) -> None:
     """Resume a subject that the circuit breaker holds.

@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from headrace.cli.options import Dataset, Format, Json, Project, examples, read_settings
+from headrace.cli.command_group import command_group
+from headrace.cli.options import Dataset, Format, Project, examples, read_settings, with_json
 
-tallies_app = typer.Typer(help="Compact the tallies that the audit reads.", no_args_is_help=True, rich_markup_mode=None)
+tallies_app = command_group("Compact the tallies that the audit reads.")
 
 
 @tallies_app.callback()
@@ -17,6 +18,7 @@ def tallies() -> None:
 
 
 @tallies_app.command(epilog=examples("headrace tallies compact --dry-run", "headrace tallies compact --older-than 30d"))
+@with_json
 def compact(
     project: Project = None,
     dataset: Dataset = None,
@@ -25,7 +27,6 @@ def compact(
         bool, typer.Option("--dry-run", help="Print the lines that would be merged, and change nothing.")
     ] = False,
     format_: Format = "table",
-    json_output: Json = False,
 ) -> None:
     """Merge the tallies of past days into fewer lines; no sum changes.
 
@@ -38,4 +39,4 @@ def compact(
 
     age = parse_older_than(older_than)
     settings = read_settings(project, dataset)
-    compact_tallies(settings, now_micros(), age, dry_run, "json" if json_output else format_)
+    compact_tallies(settings, now_micros(), age, dry_run, format_)

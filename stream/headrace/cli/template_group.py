@@ -6,14 +6,13 @@ from typing import Annotated
 
 import typer
 
+from headrace.cli.command_group import command_group
 from headrace.cli.options import Dataset, Profile, Project, Rename, examples, read_settings
 
 PrintOnly = Annotated[bool, typer.Option("--print-only", help="Print the gcloud command, and run nothing.")]
 Backfill = Annotated[bool, typer.Option("--backfill", help="Use the template of backfills, not the streaming one.")]
 
-template_app = typer.Typer(
-    help="Build the Flex Template, and start jobs from it.", no_args_is_help=True, rich_markup_mode=None
-)
+template_app = command_group("Build the Flex Template, and start jobs from it.")
 
 
 @template_app.command(

@@ -20,14 +20,16 @@ def served(settings: Settings) -> Registry:
     return registry
 
 
-def folder_named(flag: Path | None) -> Path | None:
+def folder_named(flag: Path | None, profile: str | None = None) -> Path | None:
     """Return the folder of contracts for a command that needs no other setting: the *flag*, or the setting.
+
+    *profile* is the flag that chooses a profile.
 
     Raises:
         SettingsError: the settings file is invalid.
     """
-    document, profile = checked_document(Settings.model_fields), chosen_profile(None, os.environ)
-    named = flag or os.environ.get("HEADRACE_CONTRACTS") or document.settings(profile).get("contracts")
+    document, chosen = checked_document(Settings.model_fields), chosen_profile(profile, os.environ)
+    named = flag or os.environ.get("HEADRACE_CONTRACTS") or document.settings(chosen).get("contracts")
     if not isinstance(named, str | Path | None):
         raise SettingsError(f"{document.place(('contracts',))}: contracts: not text; write the name of a folder")
     return Path(named) if named else None

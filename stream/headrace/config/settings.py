@@ -23,7 +23,7 @@ from headrace.config.profiles import FILE, Document, SettingsError
 from headrace.config.setting_origins import PREFIX, Source, Sources
 from headrace.core.resource_names import ARCHIVE, FIRST_KEY_VERSION, Names
 from headrace.runtime.google_clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB
-from headrace.runtime.page_server import HIGHEST_PORT
+from headrace.runtime.ports import HIGHEST_PORT
 from headrace.schemas.annotations import parse_duration
 from headrace.schemas.errors import ContractError
 from headrace.schemas.registry import Registry

@@ -81,6 +81,19 @@ class ArchiveReader:
             for row in self._query(query, parameters(wanted))
         ]
 
+    def suggest(self, beginning: str, limit: int) -> list[tuple[str, str, str]]:
+        """Return id, reason and subject of the newest letters whose ids begin with *beginning*, whatever their state.
+
+        This reads fewer columns than :meth:`find`, because a person waits for it at a prompt.
+        """
+        query = f"""
+            SELECT letter_id, MAX_BY(reason, refused_at) AS reason, MAX(subject) AS subject
+            FROM {self.names.sql(LETTERS)} WHERE STARTS_WITH(letter_id, @beginning)
+            GROUP BY letter_id ORDER BY MAX(refused_at) DESC LIMIT {int(limit)}
+        """  # noqa: S608 as above
+        rows = self._query(query, [ScalarQueryParameter("beginning", "STRING", beginning)])
+        return [(row["letter_id"], row["reason"], row["subject"]) for row in rows]
+
     def ids(self, wanted: Filter) -> list[str]:
         """Return the ids of all letters that match, the oldest refusal first."""
         return [letter_id for letter_id, _ in self.sizes(wanted)]

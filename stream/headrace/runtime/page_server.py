@@ -18,8 +18,8 @@ from http import HTTPStatus
 from typing import Final, NamedTuple, TypeAlias
 
 from headrace.errors import Exit, HeadraceError
+from headrace.runtime.ports import HIGHEST_PORT
 
-HIGHEST_PORT: Final = 65_535
 CONNECTIONS: Final = 64  # at most; fewer where the process may open few files
 SHARE: Final = 8  # connections use at most one eighth of the files that the process may open
 SECONDS: Final = 5.0  # for a whole request and its answer

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from rich.cells import cell_len, set_cell_size
@@ -42,8 +42,9 @@ def print_columns(
 ) -> None:
     """Print a table to stdout, on a terminal no wider than the terminal.
 
-    If it is too wide, columns named in *shrinking* are cut, the last one first. The column *right* is aligned to the
-    right. Texts may come from anywhere: control characters are printed as escapes.
+    If it is too wide, columns named in *shrinking* are cut, the last one first. If it is too wide even then, each row
+    gets a line for each value. The column *right* is aligned to the right. Texts may come from anywhere: control
+    characters are printed as escapes.
     """
     cells = [list(names), *([safe(text) for text in row] for row in rows)]
     widths = [max(cell_len(row[place]) for row in cells) for place in range(len(names))]
@@ -53,6 +54,9 @@ def print_columns(
         given = max(0, min(over, widths[place] - max(8, cell_len(name))))
         widths[place] -= given
         over -= given
+    if over > 0:
+        print_rows([dict(zip(names, row, strict=True)) for row in rows])
+        return
     for row in cells:
         fitted = [
             cut(text, size).rjust(size) if name == right else _padded(cut(text, size), size)
@@ -101,6 +105,16 @@ def _head(text: str, cells: int) -> str:
         if taken > cells:
             return text[: max(1, place)]
     return text
+
+
+def print_rows(rows: Sequence[Mapping[str, str]]) -> None:
+    """Print row after row, with one line for each value, because the terminal is too narrow for all columns."""
+    for place, row in enumerate(rows):
+        if place:
+            sys.stdout.write("\n")
+        column = max(len(name) for name in row) + 2
+        for name, value in row.items():
+            print_labelled(name.replace("_", " "), value, column)
 
 
 def print_labelled(label: str, text: str, column: int = 13) -> None:

@@ -72,7 +72,7 @@ def _print_letters(letters: Sequence[LetterSummary], now: datetime) -> None:
         for each in letters
     ]
     names = ["id", "age", *(["state"] if states else []), "reason", "subject", "detail"]
-    print_columns(names, rows, ["subject", "detail"], right="age")
+    print_columns(names, rows, ["reason", "subject", "detail"], right="age")
 
 
 def _marks(letter: LetterSummary) -> str:
