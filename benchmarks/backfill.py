@@ -32,11 +32,12 @@ from headrace.core.resource_names import Names
 from headrace.dev.bench.peers import count_rows, provision
 from headrace.dev.demo.flights import SUBJECT, TOTAL, flights
 from headrace.dev.emulators import running_emulators
-from headrace.engine.build import build_engine, collect_less_often
+from headrace.engine.build import build_engine
 from headrace.engine.embedded import Embedded, Progress
 from headrace.engine.journal import Journal
 from headrace.job import job_for
 from headrace.runtime.clock import now_micros
+from headrace.runtime.garbage import collect_less_often
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher
 from headrace.runtime.logs import set_up_logs
 from headrace.runtime.processes import python, run, run_program, start

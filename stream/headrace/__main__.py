@@ -10,6 +10,7 @@ if __name__ == "__main__" and not sys.flags.safe_path:
 from typing import NoReturn
 
 from headrace.runtime.exit_codes import explain
+from headrace.runtime.garbage import collect_less_often
 from headrace.runtime.processes import run_program
 from headrace.runtime.standard_streams import set_up_streams
 
@@ -17,6 +18,7 @@ from headrace.runtime.standard_streams import set_up_streams
 def program() -> NoReturn:
     """Run the command line, and end this process."""
     set_up_streams()
+    collect_less_often()
     run_program(_main)
 
 

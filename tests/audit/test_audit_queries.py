@@ -18,8 +18,9 @@ from headrace.audit.windows import Hashes, ReadBack, Stored, Tallied
 from headrace.bigquery.event_table import row_schema, table_for
 from headrace.bigquery.service_tables import TALLY_SCHEMA, tallies_table
 from headrace.core.micro_batch import NOTES, MicroBatch
+from headrace.core.outcome import Outcome
 from headrace.core.resource_names import Names
-from headrace.core.tally import Outcome, Tally, gap_tally, tally_lost, tally_rows, tally_written
+from headrace.core.tally import Tally, gap_tally, tally_lost, tally_rows, tally_written
 from headrace.schemas.envelope import to_micros
 from headrace.schemas.registry import Contract, Registry
 from headrace.steps.decode.decode_messages import event_keys

@@ -20,7 +20,8 @@ from headrace.bigquery.existing_rows import SKEW_MICROSECONDS
 from headrace.bigquery.write_streams import Rows
 from headrace.core.dead_letter import Reason
 from headrace.core.micro_batch import MicroBatch
-from headrace.core.tally import Outcome, tally_rows
+from headrace.core.outcome import Outcome
+from headrace.core.tally import tally_rows
 from headrace.steps.append import request_bytes
 from tests.support.shard_state import (
     TABLE,

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from google.api_core.exceptions import InvalidArgument, NotFound, ServiceUnavailable
 
-from headrace.cli.commands.replay import ReplayRequest
+from headrace.cli.commands.replay_request import ReplayRequest
 from headrace.console.progress_line import ProgressLine
 from headrace.core.dead_letter import Reason
 from headrace.core.resource_names import Names
@@ -20,12 +20,13 @@ from headrace.dead_letters.archived_letter import ArchivedLetter
 from headrace.dead_letters.facts import Fact, State, TrailEntry
 from headrace.dead_letters.filters import Filter
 from headrace.dead_letters.letter import Letter
-from headrace.dead_letters.outgoing import attributes_to_send, requests, to_message, unsendable_reason
+from headrace.dead_letters.outgoing import attributes_to_send, unsendable_reason
 from headrace.dead_letters.replay_context import OperationInfo, ReplayContext, ReplayResult
 from headrace.dead_letters.replay_forecast import Forecast, Forecaster
 from headrace.dead_letters.replay_letters import ReplayError, replay
 from headrace.dead_letters.replay_plan import SENT_BY_DEFAULT, PlannedLetter, ReplayPlan, pages, plan_replay
 from headrace.dead_letters.replay_rate import Progress, RateLimit
+from headrace.dead_letters.replay_requests import requests, to_message
 from headrace.dead_letters.service import ChoiceError
 from headrace.schemas.registry import Registry
 from tests.support.builders import BOOKING, MOMENT, PACKAGE

@@ -10,8 +10,8 @@ import pyarrow as pa
 from headrace.core.dead_letter import DeadLetter, Reason
 from headrace.core.message import Message
 from headrace.core.micro_batch import NOTES, MicroBatch
+from headrace.core.outcome import Outcome
 from headrace.core.replay_attributes import Replay
-from headrace.core.tally import Outcome
 from headrace.engine.tap import FOLLOWED_SECONDS, KEPT, KEPT_BYTES, SAMPLE, Tap
 
 SOURCE = "projects/p/subscriptions/headrace-things"

@@ -30,8 +30,9 @@ from headrace.config.key_files import write_key_file
 from headrace.config.settings import Settings
 from headrace.console.archive_access import open_collector
 from headrace.core.message import Message
+from headrace.core.outcome import Outcome
 from headrace.core.resource_names import ENGINES, TALLIES
-from headrace.core.tally import Outcome, tally_unread
+from headrace.core.tally import tally_unread
 from headrace.engine.subscription_claims import SubscriptionClaims
 from headrace.job import job_of
 from headrace.pipeline import load

@@ -13,10 +13,9 @@ from hypothesis import strategies as st
 from headrace.core.dead_letter import Reason, Refusal
 from headrace.core.message import Message
 from headrace.core.micro_batch import NOTES, MicroBatch
+from headrace.core.outcome import GAP, Outcome
 from headrace.core.row_hash import row_hashes
 from headrace.core.tally import (
-    GAP,
-    Outcome,
     Tally,
     add_up,
     gap_tally,

@@ -28,7 +28,8 @@ from headrace.bigquery.append_result import HaltError
 from headrace.core.dead_letter import DeadLetter
 from headrace.core.message import Message
 from headrace.core.micro_batch import MicroBatch
-from headrace.core.tally import Outcome, Tally, add_up, tally_rows, tally_written
+from headrace.core.outcome import Outcome
+from headrace.core.tally import Tally, add_up, tally_rows, tally_written
 from tests.support.shard_state import (
     SEALING_KEY,
     TABLE,

@@ -11,8 +11,8 @@ from google.cloud import bigquery
 
 from headrace.audit.scope import Scope
 from headrace.audit.windows import Hashes, Stored, Tallied
+from headrace.core.outcome import GAP, OPEN_GAP, Outcome
 from headrace.core.resource_names import TALLIES, Names
-from headrace.core.tally import GAP, OPEN_GAP, Outcome
 
 _PAGE_ROWS: Final = 50_000
 

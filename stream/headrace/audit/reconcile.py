@@ -8,7 +8,7 @@ is an outcome like the others.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -17,14 +17,12 @@ from typing import Final
 from google.cloud import bigquery
 
 from headrace.audit.queries import Statement, statements, stored_windows, tallied_windows
-from headrace.audit.read_back import read_back, readable_columns
 from headrace.audit.scope import Scope, chosen
-from headrace.audit.windows import Finding, Kind, ReadBack, Window, compare_contents, compare_counts, side_by_side
-from headrace.bigquery.event_table import row_schema
+from headrace.audit.windows import Finding, Kind, Window, compare_counts, side_by_side
 from headrace.bigquery.partition_expiry import Expiry
 from headrace.core.resource_names import Names
 from headrace.runtime.clock import now_micros
-from headrace.schemas.registry import Contract, Registry
+from headrace.schemas.registry import Registry
 
 MOST_FINDINGS: Final = 1000
 _DAY: Final = 86_400_000_000  # microseconds
@@ -133,19 +131,7 @@ def _audit_subject(
             if window.comparable:
                 comparable.append(window)
         if scope.contents and comparable:
-            columns = readable_columns(table, _known_columns(registry, contract))
-            begin, end = comparable[0].start, comparable[-1].start + scope.window_micros
-            found = read_back(client, sql, columns, begin, end, scope.window)
-            result.find(_other_contents(comparable, found))
+            from headrace.audit.contents import other_contents  # imports Arrow's functions, which counts do not need
+
+            result.find(other_contents(client, registry, contract, table, comparable, scope.window))
     return result
-
-
-def _other_contents(windows: Iterable[Window], found: Mapping[int, ReadBack]) -> Iterator[Finding]:
-    for window in windows:
-        yield from compare_contents(window, found.get(window.start, ReadBack()))
-
-
-def _known_columns(registry: Registry, contract: Contract) -> set[str]:
-    """Return every column that some version of the contract has, because older rows have columns of older versions."""
-    versions = [each for each in registry if each.subject == contract.subject]
-    return {name for version in versions for name in row_schema(version).names}

@@ -17,7 +17,8 @@ from headrace.backfill.line_events import FILE, LINE
 from headrace.backfill.preparer import LineDecoder
 from headrace.core.message import Message
 from headrace.core.micro_batch import MicroBatch
-from headrace.core.tally import Outcome, Tally, add_up, tally_rows, tally_written
+from headrace.core.outcome import Outcome
+from headrace.core.tally import Tally, add_up, tally_rows, tally_written
 from headrace.engine.prepare import Preparation
 from headrace.job import Job
 from headrace.schemas.annotations import Partition

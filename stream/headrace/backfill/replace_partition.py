@@ -29,8 +29,9 @@ from headrace.backfill.finite_source import FiniteSource
 from headrace.backfill.parquet_load import replacing_load
 from headrace.bigquery.event_table import table_for
 from headrace.core.message import Message
+from headrace.core.outcome import Outcome
 from headrace.core.resource_names import Names
-from headrace.core.tally import COUNTS, Outcome, Tally, add_up
+from headrace.core.tally import COUNTS, Tally, add_up
 from headrace.engine.journal import Journal
 from headrace.engine.prepare import Prepared
 from headrace.engine.pulled import Pulled

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from headrace.core.dead_letter import Refusal
 from headrace.core.micro_batch import MicroBatch
-from headrace.core.tally import Outcome, Tally, tally_refusals, tally_rows, tally_written
+from headrace.core.outcome import Outcome
+from headrace.core.tally import Tally, tally_refusals, tally_rows, tally_written
 
 
 class RowOutcomes(NamedTuple):

@@ -15,8 +15,9 @@ from headrace.beam.outputs import BATCHES, DEAD_LETTERS, TALLIES, Outputs, split
 from headrace.beam.sealed_dead_letters import unseal_dead_letters
 from headrace.config.secrets import Key
 from headrace.core.micro_batch import MicroBatch
+from headrace.core.outcome import Outcome
 from headrace.core.sealed_messages import sealing_key
-from headrace.core.tally import Outcome, tally_refusals, tally_rows
+from headrace.core.tally import tally_refusals, tally_rows
 from headrace.schemas.registry import Registry
 from headrace.steps.transform import STAGE, Transformer
 

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from google.cloud import bigquery
 
-from headrace.bigquery.row_lookup import query_once
+from headrace.bigquery.query_once import query_once
+from headrace.core.outcome import GAP, OPEN_GAP
 from headrace.core.resource_names import COMPLETENESS, PROVISIONED, TALLIES, Names
-from headrace.core.tally import GAP, OPEN_GAP
 
 _LATELY_DAYS: Final = 31  # how far back the tallies are read
 

@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 from google.cloud import bigquery
 
 from headrace.bigquery.event_table import schema_mismatches
-from headrace.bigquery.row_lookup import is_empty, service_time, stored_contents, stored_ids
+from headrace.bigquery.query_once import service_time
+from headrace.bigquery.row_lookup import is_empty, stored_contents, stored_ids
 from headrace.core.micro_batch import MicroBatch
 from headrace.core.row_hash import LEFT_OUT, row_hashes
 from headrace.runtime.retry_policy import NO_RETRY

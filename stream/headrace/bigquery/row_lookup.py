@@ -8,26 +8,11 @@ from typing import Any, Final
 
 from google.cloud import bigquery
 from google.cloud.bigquery import ArrayQueryParameter, ScalarQueryParameter
-from google.cloud.bigquery.table import RowIterator
 
+from headrace.bigquery.query_once import query_once
 from headrace.core.row_hash import row_hashes
-from headrace.runtime.retry_policy import NO_RETRY
-from headrace.schemas.envelope import to_micros
 
-QUERY_SECONDS: Final = 60.0
 _QUERY_IDS: Final = 5_000  # an id has at most one kilobyte, and the parameters of a query at most ten megabytes
-
-
-def query_once(client: bigquery.Client, query: str, parameters: Sequence[Any] = ()) -> RowIterator:
-    """Run *query* with its *parameters*, and return the rows.
-
-    It is not retried, and waits for QUERY_SECONDS at most: the caller knows whether to try again. Raise the client's
-    errors.
-    """
-    config = bigquery.QueryJobConfig(query_parameters=list(parameters))
-    return client.query_and_wait(
-        query, job_config=config, wait_timeout=QUERY_SECONDS, job_retry=NO_RETRY, retry=NO_RETRY
-    )
 
 
 def stored_ids(
@@ -81,13 +66,6 @@ def is_empty(client: bigquery.Client, table: str, time_column: str) -> bool:
         SELECT 1 AS one FROM {table} WHERE {time_column} >= TIMESTAMP '0001-01-01' LIMIT 1
     """  # noqa: S608 names come from checked settings and contracts
     return not list(query_once(client, query))
-
-
-def service_time(client: bigquery.Client) -> int:
-    """Return BigQuery's own time, in microseconds since 1970; raise the client's errors."""
-    query = "SELECT CURRENT_TIMESTAMP() AS now"
-    (row,) = query_once(client, query)
-    return to_micros(row["now"])
 
 
 def _parameters(ids: Sequence[str], first: datetime, last: datetime) -> list[Any]:

@@ -11,7 +11,7 @@ from google.cloud import bigquery
 from google.cloud.bigquery import ScalarQueryParameter
 
 from headrace.bigquery.partition_expiry import Expiry
-from headrace.bigquery.row_lookup import query_once, service_time
+from headrace.bigquery.query_once import query_once, service_time
 from headrace.runtime.retry_policy import NO_RETRY
 from headrace.schemas.envelope import from_micros, to_micros
 

@@ -39,7 +39,8 @@ def replay(
     Prints the plan and asks first. Chooses open letters by default. Leaves out letters that would fail again. After
     an interruption, run it again: it continues.
     """
-    from headrace.cli.commands.replay import ReplayRequest, run_replay
+    from headrace.cli.commands.replay import run_replay
+    from headrace.cli.commands.replay_request import ReplayRequest
 
     request = ReplayRequest(only_passing, also_failing, rate, max_, dry_run, yes, why)
     raise typer.Exit(run_replay(read_settings(project, None, contracts), wanted, request, format_))

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from enum import StrEnum
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -19,23 +18,8 @@ import pyarrow.compute as pc
 from headrace.core.dead_letter import Refusal
 from headrace.core.message import Message
 from headrace.core.micro_batch import MicroBatch, key_rows
+from headrace.core.outcome import GAP, Outcome
 from headrace.core.row_hash import row_hashes
-
-
-class Outcome(StrEnum):
-    """The counts of events. Each event that is received gets exactly one of the others, except LOST."""
-
-    RECEIVED = "received"
-    WRITTEN = "written"
-    DUPLICATE = "duplicate"
-    DROPPED = "dropped"
-    DEAD_LETTERED = "dead_lettered"
-    LOST = "lost"  # not an outcome: rows lost with their table, after their tallies were lost with the tallies' table
-
-
-GAP: Final = "gap"  # in place of an outcome: events published within the time in the reason may be missing
-OPEN_GAP: Final = f"outcome = '{GAP}' AND NOT STARTS_WITH(reason, 'settled')"  # nobody has settled the gap yet
-
 
 COUNTS: Final = pa.schema(
     [

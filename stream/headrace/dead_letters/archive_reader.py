@@ -10,7 +10,7 @@ from typing import Any, Final
 from google.cloud import bigquery
 from google.cloud.bigquery import ArrayQueryParameter, QueryJobConfig, ScalarQueryParameter
 
-from headrace.bigquery.row_lookup import QUERY_SECONDS
+from headrace.bigquery.query_once import QUERY_SECONDS
 from headrace.dead_letters.archive_key import ArchiveKey, SealedError, tampered
 from headrace.dead_letters.archive_tables import FACTS, LETTER_SCHEMA, LETTERS, TRAIL
 from headrace.dead_letters.archive_writer import ATTRIBUTE_COLUMNS, ArchiveNames, edit_context, row_context

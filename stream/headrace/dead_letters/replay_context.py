@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
-
-from google.pubsub_v1 import PublisherClient
+from typing import TYPE_CHECKING, Final
 
 from headrace.core.resource_names import Names
 from headrace.dead_letters.archive_reader import ArchiveReader
-from headrace.dead_letters.archive_writer import ArchiveWriter
 from headrace.schemas.registry import Registry
+
+if TYPE_CHECKING:
+    from google.pubsub_v1 import PublisherClient
+
+    from headrace.dead_letters.archive_writer import ArchiveWriter
 
 DONE: Final = "done"
 INTERRUPTED: Final = "interrupted"

@@ -17,12 +17,12 @@ from headrace.core.dead_letter import publish_request
 from headrace.dead_letters.archived_letter import ArchivedLetter
 from headrace.dead_letters.facts import Action, Fact, TrailEntry
 from headrace.dead_letters.letter import Letter
-from headrace.dead_letters.outgoing import Request, requests
 from headrace.dead_letters.prefetch import prefetch
 from headrace.dead_letters.replay_context import DONE, INTERRUPTED, OperationInfo, ReplayContext, ReplayResult
 from headrace.dead_letters.replay_forecast import Forecaster
 from headrace.dead_letters.replay_plan import PAGE_LETTERS, PlannedLetter, ReplayPlan, fingerprint, pages
 from headrace.dead_letters.replay_rate import Progress, RateLimit
+from headrace.dead_letters.replay_requests import Request, requests
 from headrace.errors import Exit, HeadraceError
 from headrace.runtime.failpoints import reached
 from headrace.runtime.retry_policy import UNAVAILABLE, Backoff

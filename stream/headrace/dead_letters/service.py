@@ -16,13 +16,9 @@ from typing import Any, Final
 from headrace.dead_letters.archive_reader import PAGE, ArchiveReader
 from headrace.dead_letters.archive_writer import ArchiveWriter
 from headrace.dead_letters.archived_letter import ArchivedLetter, LetterSummary
-from headrace.dead_letters.explain import explain
-from headrace.dead_letters.explanation import DecodeCheck, Explanation
 from headrace.dead_letters.facts import Action, Fact, State, TrailEntry
 from headrace.dead_letters.filters import Filter
-from headrace.dead_letters.would_decode import would_decode
 from headrace.errors import Exit, HeadraceError
-from headrace.schemas.registry import Registry
 from headrace.util.batching import in_batches
 
 SHORT: Final = 10  # characters of an id in a list
@@ -33,17 +29,6 @@ _MOST: Final = 1_000_000
 
 class ChoiceError(HeadraceError, ValueError, error_code="HR-708", exit_code=Exit.USAGE):
     """The options do not choose letters unambiguously. The message names the option and the remedy."""
-
-
-@dataclass(frozen=True, slots=True)
-class LetterDetails:
-    """One letter with its explanation; *edited* is the check of the edited letter, or None without an edit."""
-
-    archived: ArchivedLetter
-    explanation: Explanation
-    edited: DecodeCheck | None
-    attempts: Sequence[dict[str, Any]]
-    facts: Sequence[dict[str, Any]]
 
 
 @dataclass(slots=True)
@@ -113,23 +98,6 @@ class LetterService:
         """Yield complete letters; read a limited number of bytes at a time."""
         for page in _pages(letters):
             yield from self.reader.read([each.letter_id for each in page])
-
-    def show(self, letter: LetterSummary, registry: Registry, *, reveal: bool = False, why: str = "") -> LetterDetails:
-        """Explain a letter with *registry*. With *reveal*, show personal values, which needs *why* and is recorded.
-
-        Raises:
-            ChoiceError: a piece of the letter is not collected yet, or *why* is empty.
-        """
-        if reveal:
-            self.record_reveal([letter], why)
-        archived = next(self.reader.read([letter.letter_id]), None)
-        if archived is None:
-            raise ChoiceError(f"{letter.letter_id}: not completely collected yet; try again in a minute")
-        refused, edited = archived.refused, archived.edited
-        explanation = explain(registry, refused.subject, refused.attributes, refused.data, reveal=reveal)
-        check = would_decode(registry, edited.subject, edited.attributes, edited.data) if edited else None
-        attempts, facts = self.reader.attempts(refused.id), self.reader.facts(refused.id)
-        return LetterDetails(archived, explanation, check, attempts, facts)
 
     def discard(self, letters: Sequence[LetterSummary], wanted: Filter, why: str) -> int:
         """Discard those of *letters* that are open, until somebody reopens them; return their number."""

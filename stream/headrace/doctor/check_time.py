@@ -8,7 +8,7 @@ from typing import Final
 
 from google.cloud import bigquery
 
-from headrace.bigquery.row_lookup import service_time
+from headrace.bigquery.query_once import service_time
 from headrace.doctor.findings import Finding, Level, ok
 from headrace.engine.clock_check import clock_offset
 from headrace.schemas.envelope import from_micros

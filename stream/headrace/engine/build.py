@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import socket
 import threading
@@ -74,9 +73,3 @@ def _engine(
 
 def _here() -> str:
     return f"{socket.gethostname()}, process {os.getpid()}"
-
-
-def collect_less_often() -> None:
-    """A round makes thousands of lists and no cycles: looking through them for garbage takes a tenth of the time."""
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 100)

@@ -11,8 +11,9 @@ import pyarrow as pa
 from headrace.core.dead_letter import DeadLetter, dead_letters, letter_requests, publish_request
 from headrace.core.message import Message
 from headrace.core.micro_batch import MicroBatch, to_ipc
+from headrace.core.outcome import Outcome
 from headrace.core.resource_names import Names
-from headrace.core.tally import Outcome, Tally, tally_rows, tally_written
+from headrace.core.tally import Tally, tally_rows, tally_written
 from headrace.engine.clients import Clients
 from headrace.engine.decided_rows import decided_rows
 from headrace.engine.journal import Journal

@@ -9,7 +9,8 @@ from datetime import timedelta
 from headrace.core.dead_letter import DeadLetter, Refusal, dead_letters, dead_letters_of_messages
 from headrace.core.message import Message
 from headrace.core.micro_batch import MicroBatch
-from headrace.core.tally import Outcome, Tally, tally_refusals, tally_rows, tally_unread_refusals
+from headrace.core.outcome import Outcome
+from headrace.core.tally import Tally, tally_refusals, tally_rows, tally_unread_refusals
 from headrace.schemas.registry import Registry
 from headrace.steps import transform as transforming
 from headrace.steps import window as windowing

@@ -22,7 +22,7 @@ from google.api_core.exceptions import from_grpc_status
 from google.cloud import bigquery
 from google.cloud.bigquery import ArrayQueryParameter, ScalarQueryParameter
 
-from headrace.bigquery.row_lookup import query_once, service_time
+from headrace.bigquery.query_once import query_once, service_time
 from headrace.bigquery.service_tables import ENGINES_SCHEMA
 from headrace.bigquery.table_identity import look_at_table
 from headrace.bigquery.write_streams import Rows, WriteStreams

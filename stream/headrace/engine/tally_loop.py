@@ -15,8 +15,9 @@ from headrace.bigquery.event_table import schema_mismatches
 from headrace.bigquery.existing_rows import StoredTallies
 from headrace.bigquery.service_tables import tallies_table
 from headrace.core.micro_batch import from_ipc, to_ipc
+from headrace.core.outcome import Outcome
 from headrace.core.resource_names import TALLIES, Names
-from headrace.core.tally import COUNTS, Outcome, Tally, add_up, tally_lost
+from headrace.core.tally import COUNTS, Tally, add_up, tally_lost
 from headrace.engine.clients import Clients
 from headrace.engine.journal import Journal
 from headrace.engine.pending_batch import CommitHook, Fence, PendingBatch, rows_of

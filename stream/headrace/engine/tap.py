@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from headrace.core.dead_letter import DeadLetter
 from headrace.core.micro_batch import MicroBatch
-from headrace.core.tally import Outcome
+from headrace.core.outcome import Outcome
 
 FOLLOWED_SECONDS: Final = 5.0  # after the last look; whoever follows looks more often
 SAMPLE: Final = 50  # events of one outcome that a round adds

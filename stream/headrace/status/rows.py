@@ -8,8 +8,8 @@ from enum import StrEnum
 from typing import Any
 
 from headrace.core.engine_report import EngineReport, SubjectReport
+from headrace.core.outcome import Outcome
 from headrace.core.resource_names import Names
-from headrace.core.tally import Outcome
 from headrace.schemas.envelope import to_rfc3339
 from headrace.status.gather import Status
 

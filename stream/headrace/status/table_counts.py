@@ -11,8 +11,8 @@ from typing import Final
 from google.cloud import bigquery
 
 from headrace.audit.queries import lines_once
+from headrace.core.outcome import OPEN_GAP
 from headrace.core.resource_names import TALLIES, Names
-from headrace.core.tally import OPEN_GAP
 
 PERIOD: Final = timedelta(hours=1)
 _SECONDS: Final = 30.0

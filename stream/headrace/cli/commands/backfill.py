@@ -16,13 +16,13 @@ from headrace.config.settings import Settings
 from headrace.console.progress_line import ProgressLine
 from headrace.core.dead_letter import DeadLetter, Reason
 from headrace.core.message import Message
-from headrace.engine.build import collect_less_often
 from headrace.engine.embedded import Embedded, Progress
 from headrace.engine.prepare import Prepared
 from headrace.engine.retry import RetryPolicy
 from headrace.engine.status import SubjectStatus
 from headrace.errors import Exit
 from headrace.job import Job, job_of
+from headrace.runtime.garbage import collect_less_often
 from headrace.runtime.logs import set_up_logs, warn_of_fallback
 from headrace.runtime.processes import stop_on_signals
 from headrace.util.output import check_format, say, show

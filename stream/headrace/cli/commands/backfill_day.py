@@ -19,7 +19,7 @@ from headrace.backfill.reading_process import read_ahead
 from headrace.backfill.replace_partition import DayReplacement
 from headrace.cli.commands.backfill import is_waiting
 from headrace.config.settings import Settings
-from headrace.engine.build import build_backfill_engine, collect_less_often
+from headrace.engine.build import build_backfill_engine
 from headrace.engine.embedded import Embedded
 from headrace.engine.journal import Journal
 from headrace.engine.retry import RetryPolicy
@@ -27,6 +27,7 @@ from headrace.engine.sources import Preparer, Source
 from headrace.engine.status import SubjectStatus
 from headrace.errors import Exit
 from headrace.job import held_key, job_of
+from headrace.runtime.garbage import collect_less_often
 from headrace.runtime.google_clients import open_bigquery
 from headrace.runtime.logs import set_up_logs
 from headrace.runtime.processes import stop_on_signals

@@ -15,8 +15,9 @@ from headrace.dead_letters.ages import age
 from headrace.dead_letters.explanation import DecodeCheck, Explanation, Nearest, Stop
 from headrace.dead_letters.hexdump import hexdump
 from headrace.dead_letters.letter import Letter
+from headrace.dead_letters.letter_details import LetterDetails, details_of
 from headrace.dead_letters.remedies import fix_values, page, remedy
-from headrace.dead_letters.service import LetterDetails, LetterService
+from headrace.dead_letters.service import LetterService
 from headrace.schemas.envelope import to_rfc3339
 from headrace.util.output import check_format, print_json, say
 from headrace.util.terminal_columns import cut, print_labelled, width
@@ -34,7 +35,7 @@ def show_letter(settings: Settings, letter_id: str, reveal: bool, why: str, form
     registry = served(settings)
     with letters_of(settings) as service:
         letter = service.find_one(letter_id)
-        shown = service.show(letter, registry, reveal=reveal, why=why)
+        shown = details_of(service, letter, registry, reveal=reveal, why=why)
     if format_ == "json":
         print_json(_as_dict(shown, reveal))
     else:

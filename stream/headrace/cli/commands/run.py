@@ -8,13 +8,14 @@ import structlog
 
 from headrace.config.settings import Settings
 from headrace.console.archive_access import collecting
-from headrace.engine.build import build_engine, collect_less_often
+from headrace.engine.build import build_engine
 from headrace.engine.health import serving_health
 from headrace.engine.journal import Journal
 from headrace.engine.report import Reporter
 from headrace.engine.status_socket import serving_status
 from headrace.job import held_key, job_for
 from headrace.runtime.clock import now_micros
+from headrace.runtime.garbage import collect_less_often
 from headrace.runtime.logs import set_up_logs, warn_of_fallback
 from headrace.runtime.processes import stop_on_signals
 from headrace.runtime.reachability import JOB, UnreachableError, reach

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from headrace.core.dead_letter import Reason
-from headrace.core.tally import Outcome
+from headrace.core.outcome import Outcome
 from headrace.errors import Exit, HeadraceError
 from headrace.status.ask_engine import tapped
 from headrace.util.output import check_format, print_json, say

@@ -14,11 +14,12 @@ from headrace.config.key_files import read_masking_key
 from headrace.config.secrets import HeldKey
 from headrace.config.settings import load_settings
 from headrace.dev.bench.ticks import Ticker
-from headrace.engine.build import build_engine, collect_less_often
+from headrace.engine.build import build_engine
 from headrace.engine.embedded import Progress
 from headrace.engine.journal import Journal
 from headrace.job import job_for
 from headrace.runtime.clock import now_micros
+from headrace.runtime.garbage import collect_less_often
 from headrace.runtime.logs import set_up_logs
 from headrace.runtime.processes import run_program, stop_on_signals
 from headrace.schemas.registry import Registry

@@ -9,8 +9,8 @@ from datetime import datetime
 from google.cloud import bigquery
 
 from headrace.audit.queries import lines_once
+from headrace.core.outcome import Outcome
 from headrace.core.resource_names import Names
-from headrace.core.tally import Outcome
 from headrace.schemas.registry import Registry
 
 

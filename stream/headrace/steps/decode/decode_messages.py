@@ -13,8 +13,9 @@ from headrace.bigquery.own_columns import INSTANT
 from headrace.core.dead_letter import Reason, Refusal
 from headrace.core.message import Message
 from headrace.core.micro_batch import NOTES, MicroBatch
+from headrace.core.outcome import Outcome
 from headrace.core.replay_attributes import LETTER_ID
-from headrace.core.tally import Outcome, Tally, tally_rows, tally_unread_refusals
+from headrace.core.tally import Tally, tally_rows, tally_unread_refusals
 from headrace.errors import Exit, HeadraceError
 from headrace.schemas.envelope import CONTENT_TYPE, MAX_ID_BYTES, Envelope, to_micros
 from headrace.schemas.errors import ContractError, MalformedEnvelopeError, UndecodableError, UnknownSchemaError

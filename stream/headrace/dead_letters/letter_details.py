@@ -1,0 +1,45 @@
+"""Everything that a person needs to know about one letter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from headrace.dead_letters.archived_letter import ArchivedLetter, LetterSummary
+from headrace.dead_letters.explain import explain
+from headrace.dead_letters.explanation import DecodeCheck, Explanation
+from headrace.dead_letters.service import ChoiceError, LetterService
+from headrace.dead_letters.would_decode import would_decode
+from headrace.schemas.registry import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class LetterDetails:
+    """One letter with its explanation; *edited* is the check of the edited letter, or None without an edit."""
+
+    archived: ArchivedLetter
+    explanation: Explanation
+    edited: DecodeCheck | None
+    attempts: Sequence[dict[str, Any]]
+    facts: Sequence[dict[str, Any]]
+
+
+def details_of(
+    service: LetterService, letter: LetterSummary, registry: Registry, *, reveal: bool = False, why: str = ""
+) -> LetterDetails:
+    """Explain a letter with *registry*. With *reveal*, show personal values, which needs *why* and is recorded.
+
+    Raises:
+        ChoiceError: a piece of the letter is not collected yet, or *why* is empty.
+    """
+    if reveal:
+        service.record_reveal([letter], why)
+    archived = next(service.reader.read([letter.letter_id]), None)
+    if archived is None:
+        raise ChoiceError(f"{letter.letter_id}: not completely collected yet; try again in a minute")
+    refused, edited = archived.refused, archived.edited
+    explanation = explain(registry, refused.subject, refused.attributes, refused.data, reveal=reveal)
+    check = would_decode(registry, edited.subject, edited.attributes, edited.data) if edited else None
+    attempts, facts = service.reader.attempts(refused.id), service.reader.facts(refused.id)
+    return LetterDetails(archived, explanation, check, attempts, facts)
