@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 from typer.main import get_command
 
 from headrace.cli.app import app
+from headrace.cli.options import examples
+from tests.support.paths import ROOT
 
-ROOT: Any = get_command(app)
+PROGRAM: Any = get_command(app)
 
 
 def commands(group: Any, *path: str) -> dict[str, Any]:
@@ -19,7 +25,7 @@ def commands(group: Any, *path: str) -> dict[str, Any]:
     return found
 
 
-ALL = commands(ROOT)
+ALL = commands(PROGRAM)
 # Commands without data: they do something, and say on stderr what they did; or their output is for another program.
 WITHOUT_DATA = {
     "dead-letters collect",
@@ -70,3 +76,34 @@ def test_json_is_the_format_json(capsys: pytest.CaptureFixture[str]) -> None:
         shown.append(capsys.readouterr().out)
     assert shown[0] == shown[1] == shown[2]
     assert shown[0].startswith('{"schema_version": 1')
+
+
+_ALL_HELP = """
+from contextlib import suppress
+from headrace.cli.app import app
+from tests.cli.test_options import ALL
+for words in ALL:
+    with suppress(SystemExit):
+        app([*words.split(), "--help"])
+"""
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+def test_help_fits_the_terminal_and_cuts_no_sentence(columns: int) -> None:
+    environment = {**os.environ, "COLUMNS": str(columns)}
+    line = [sys.executable, "-c", _ALL_HELP]
+    shown = subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, text=True, check=True, timeout=120)
+    lines = shown.stdout.splitlines()
+    assert len([each for each in lines if each.startswith("Usage:")]) == len(ALL)
+    assert [each for each in lines if len(each) > columns] == []
+    assert [each for each in lines if each.endswith("...") and not each.startswith("Usage:")] == []
+
+
+def test_an_example_that_goes_on_in_the_next_line_is_the_same_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    command = (
+        """headrace dead-letters edit --text total --patch '{"total": "12.50"}' --why "as agreed with the shop" """
+    )
+    shown = examples(command.strip())
+    assert len(shown.splitlines()) > 3
+    assert shlex.split(shown.split("Examples:")[1].replace("\\\n", "")) == shlex.split(command)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import typer
 from typer.core import TyperGroup
 
+_WHOLE: Final = 1000  # characters of a sentence
+
 
 class _Group(TyperGroup):
-    """A group that reads its own flags without pydantic.
+    """A group that reads its own flags without pydantic, and cuts no sentence about a command.
 
     Typer converts the value of a flag without a default by pydantic, whose import takes longer than everything else
     that the answer to a mistyped option needs.
@@ -21,6 +23,14 @@ class _Group(TyperGroup):
         for flag in flags:
             flag.default = bool(flag.default)
         return flags
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the commands, each with its first sentence, wrapped on a narrow terminal."""
+        found = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
+        rows = [(name, command.get_short_help_str(_WHOLE)) for name, command in found if command and not command.hidden]
+        if rows:
+            with formatter.section("Commands"):
+                formatter.write_dl(rows)
 
 
 def command_group(help_: str) -> typer.Typer:

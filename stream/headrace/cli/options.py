@@ -6,14 +6,19 @@ import functools
 import inspect
 import math
 import os
+import re
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
 from headrace.cli import completion
 from headrace.errors import Exit, HeadraceError
+
+HELP_COLUMNS: Final = 80  # click writes no wider help
+_WORD: Final = re.compile(r"""(?:[^\s'"]|'[^']*'|"[^"]*")+""")
 
 Project = Annotated[str | None, typer.Option(help="Google Cloud project [HEADRACE_PROJECT].")]
 Dataset = Annotated[str | None, typer.Option(help="BigQuery dataset [HEADRACE_DATASET].")]
@@ -60,8 +65,31 @@ class ArgumentError(HeadraceError, ValueError, error_code="HR-301", exit_code=Ex
 
 
 def examples(*commands: str) -> str:
-    """Return the end of a help text, with one example on each line; click does not wrap these lines."""
-    return "\n".join(["\b", "Examples:", *(f"  {each}" for each in commands)])
+    """Return the end of a help text, with one example after the other.
+
+    An example that is wider than the terminal goes on in the next line, as a shell reads it. Click wraps none of them.
+    """
+    room = min(shutil.get_terminal_size().columns, HELP_COLUMNS) - len("    ")
+    return "\n".join(["\b", "Examples:", *(f"  {line}" for each in commands for line in _lines(each, room))])
+
+
+def _lines(command: str, room: int) -> list[str]:
+    """Return *command* in lines of at most *room* characters, if its words allow that.
+
+    >>> _lines('headrace publish flight_departed "flights of today.ndjson"', 40)
+    ['headrace publish flight_departed \\\\', '    "flights of today.ndjson"']
+    """
+    if len(command) <= room:
+        return [command]
+    first, *words = _WORD.findall(command)
+    lines = [first]
+    for word in words:
+        if len(f"{lines[-1]} {word} \\") > room:
+            lines[-1] += " \\"
+            lines.append(f"    {word}")
+        else:
+            lines[-1] += f" {word}"
+    return lines
 
 
 def check_arguments(arguments: Sequence[str]) -> None:
