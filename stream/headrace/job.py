@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from headrace.config.key_files import read_masking_key
 from headrace.config.secrets import HeldKey, Key
@@ -13,9 +14,9 @@ from headrace.core.dead_letter import Sender
 from headrace.core.resource_names import TALLIES
 from headrace.runtime.clock import now_micros
 from headrace.schemas.registry import Contract, Registry
-from headrace.steps.mask.token_history import makes_tokens
-from headrace.steps.mask.tokens import TokenKey
-from headrace.steps.transform import find_functions
+
+if TYPE_CHECKING:
+    from headrace.steps.mask.tokens import TokenKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,8 @@ class Job:
 
     def token_key(self) -> TokenKey:
         """Read the masking key, with which tokens are made."""
+        from headrace.steps.mask.tokens import TokenKey  # imports Arrow's functions, which a description does not need
+
         return TokenKey(self.masking_key.read(), self.masking_key_version)
 
     @property
@@ -75,8 +78,11 @@ def held_key(settings: Settings, contracts: Iterable[Contract]) -> Key:
     Raises:
         SettingsError: the key is needed and no file is named, or the file cannot be used.
     """
-    if settings.masking_key_file is None and not any(map(makes_tokens, contracts)):
-        return HeldKey(b"")
+    if settings.masking_key_file is None:
+        from headrace.steps.mask.token_history import makes_tokens  # imports what an engine with a key needs later
+
+        if not any(map(makes_tokens, contracts)):
+            return HeldKey(b"")
     return HeldKey(read_masking_key(settings.masking_key_file))
 
 
@@ -86,6 +92,8 @@ def job_of(settings: Settings, subject: str, masking_key: Key) -> Job:
     Raises:
         ContractError: the contract names a function that is not installed.
     """
+    from headrace.steps.transform import find_functions
+
     registry = Registry({each.ref: each for each in settings.serviceable_registry() if each.subject == subject})
     find_functions(registry)
     return job_for(settings, registry, masking_key, now_micros)

@@ -29,6 +29,9 @@ SCREENS = {"rich.console", "rich.table", "rich.markdown"}
 ENGINE = {"anyio", "apsw", "http.server", "prometheus_client", "psutil", "sqlglot", "structlog", "headrace.engine"}
 BUILDS = {"apache_beam", "dlt", "sqlalchemy", "matplotlib", "simpy", "faker", "headrace.dev", "headrace.deploy"}
 SETTINGS = {"pydantic", "headrace.config", "headrace.schemas", "cryptography", "fastavro"}
+OTHERS = {"headrace.backfill", "headrace.planning", "headrace.provision", "headrace.pipeline", "headrace.audit"}
+# The job imports these in a thread while it waits for its claim, or not at all.
+BESIDE_THE_CLAIM = {"anyio", "http.server", "prometheus_client", "pyarrow.compute", "sqlglot", "headrace.engine.loops"}
 NOT_TO_READ = PUBSUB | SCREENS | ENGINE | BUILDS
 
 WITHOUT_SERVICES = {
@@ -45,7 +48,7 @@ OF_MODULES = {
     "replay": NOT_TO_READ,  # letters are decoded as the job decodes them
     "cost_measure": NOT_TO_READ | COMPUTE,
     "provision": SCREENS | ENGINE | BUILDS,
-    "run": BUILDS | {"headrace.backfill", "headrace.planning", "headrace.provision", "headrace.pipeline"},
+    "run": BUILDS | PUBSUB | OTHERS | BESIDE_THE_CLAIM,
 }
 
 

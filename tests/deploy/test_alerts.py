@@ -9,7 +9,7 @@ from typing import Any, Final
 import promql_parser
 import pytest
 
-from headrace.engine.health import StatusCollector
+from headrace.engine.health_pages import StatusCollector
 from headrace.engine.status import EngineStatus, SubjectStatus
 from headrace.steps.circuit_breaker import CircuitOpenError
 from tests.support.paths import ROOT

@@ -57,7 +57,7 @@ def test_a_job_on_dataflow_reads_its_settings_and_no_others() -> None:
 def test_the_embedded_engine_reads_its_settings_and_no_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in (PUBSUB, BIGQUERY, BIGQUERY_STORAGE):
         monkeypatch.setenv(name, "localhost:1")
-    for name in ("Embedded", "from_subscriptions", "known_complete"):
+    for name in ("Embedded", "known_complete"):
         monkeypatch.setattr(build, name, MagicMock())
     for name in ("stop_on_signals", "set_up_logs"):
         monkeypatch.setattr(run, name, MagicMock())

@@ -31,7 +31,7 @@ def offline(nothing_set: None, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in (PUBSUB, BIGQUERY, BIGQUERY_STORAGE):
         monkeypatch.setenv(name, "localhost:1")
     monkeypatch.setattr(build, "Embedded", lambda **parts: parts)
-    for name in ("from_subscriptions", "known_complete", "reach"):
+    for name in ("known_complete", "reach"):
         monkeypatch.setattr(build, name, MagicMock())
 
 

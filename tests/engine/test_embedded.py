@@ -375,4 +375,4 @@ def test_threads_that_renew_the_claim_or_check_resources_end_before_the_journal_
     assert left == set()
 
 
-_CLIENTS = ("publisher", "bigquery", "streams", "claim_streams")
+_CLIENTS = ("open_publisher", "bigquery", "streams", "claim_streams")

@@ -19,8 +19,8 @@ from headrace.core.message import Message
 from headrace.engine.journal import Journal
 from headrace.engine.open_circuit import LONGEST_SAMPLE_SECONDS, POLL_SECONDS, SAMPLE_MESSAGES, SubjectCircuit
 from headrace.engine.retry import StoppedError
-from headrace.engine.scheduler import Steps
 from headrace.engine.status import SubjectStatus
+from headrace.engine.task_steps import Steps
 from headrace.schemas.registry import Registry
 from headrace.steps.circuit_breaker import FLOOR, WINDOW, CircuitOpenError, CircuitState
 from tests.support.one_subject import NOW, SUBJECT, a_job, an_event, an_unreadable, things

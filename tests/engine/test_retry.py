@@ -13,8 +13,8 @@ from google.api_core.exceptions import Forbidden, NotFound, ServiceUnavailable
 
 from headrace.engine import scheduler
 from headrace.engine.retry import RetryPolicy, StoppedError
-from headrace.engine.scheduler import Steps
 from headrace.engine.status import SubjectStatus
+from headrace.engine.task_steps import Steps
 from headrace.runtime.retry_policy import FIRST_SECONDS, LONGEST_SECONDS
 from tests.support.pulls import Clock
 from tests.support.retries import failing

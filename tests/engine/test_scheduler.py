@@ -9,7 +9,8 @@ from contextlib import contextmanager
 import pytest
 
 from headrace.engine import scheduler as scheduler_module
-from headrace.engine.scheduler import Scheduler, Steps, Wake, pausing
+from headrace.engine.scheduler import Scheduler
+from headrace.engine.task_steps import Steps, Wake, pausing
 from tests.support.jobs import wait_for
 from tests.support.pulls import Clock
 

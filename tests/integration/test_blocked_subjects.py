@@ -17,7 +17,7 @@ from headrace.config.key_files import write_key_file
 from headrace.core.message import Message
 from headrace.dev.emulators import free_ports
 from headrace.engine.prepare import Prepared
-from headrace.engine.scheduler import Steps
+from headrace.engine.task_steps import Steps
 from headrace.schemas.envelope import Envelope, SchemaRef
 from headrace.schemas.registry import Registry, parse_contract
 from tests.integration.test_service import Wire

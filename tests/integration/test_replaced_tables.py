@@ -11,7 +11,7 @@ from google.cloud import bigquery
 
 from headrace.audit.reconcile import SubjectAudit, count_subjects
 from headrace.backfill.build_backfill import Reading, build_backfill
-from headrace.engine import embedded
+from headrace.engine import loops
 from headrace.engine.embedded import Embedded, Progress
 from headrace.engine.journal_errors import JournalError
 from headrace.engine.table_watch import TableReplacedError
@@ -144,14 +144,14 @@ def test_a_table_not_checked_for_long_is_checked_before_messages_are_decided_on(
     project: str, monkeypatch: pytest.MonkeyPatch, happens: Callable[[Service], None]
 ) -> None:
     #  as with hundreds of subjects: 40 written|recreated, and no look|40 again
-    monkeypatch.setattr(embedded, "watch_on", lambda watches, stop, seconds: stop.wait())
+    monkeypatch.setattr(loops, "watch_on", lambda watches, stop, seconds: stop.wait())
     service = a_service(project)
     service.publish("flight_departed", MESSAGES)
     again = False
 
     def next_step(engine: Embedded) -> bool:
         nonlocal again
-        watch = engine._tasks._watched["flight_departed"]
+        watch = engine._loops._tasks._watched["flight_departed"]
         if engine.progress.acknowledged >= 40 and not again:
             happens(service)
             wait_for(lambda: watch.seen(2 * engine.look_seconds) is None)

@@ -20,7 +20,7 @@ from headrace.bigquery.event_table import META_SCHEMA
 from headrace.cli.app import app
 from headrace.config.settings import Settings
 from headrace.core.dead_letter import Reason
-from headrace.engine.health import COUNTERS
+from headrace.engine.health_pages import COUNTERS
 from headrace.schemas.model import Kind, Mask
 from tests.support.paths import ROOT
 
@@ -149,7 +149,7 @@ CHECKLISTS: Final = (
         "metric",
         of_names(list(COUNTERS)),
         (
-            Place(f"{STREAM}/engine/health.py", "its name and its help, in `COUNTERS`", r'"{value}": \('),
+            Place(f"{STREAM}/engine/health_pages.py", "its name and its help, in `COUNTERS`", r'"{value}": \('),
             Place(f"{STREAM}/engine", "a call of `count`, where it happens", r'count\("{value}"'),
         ),
         "tests/engine/test_health.py",

@@ -22,8 +22,9 @@ from headrace.engine.embedded import Embedded
 from headrace.engine.journal import Journal
 from headrace.engine.prepare import Preparation, Prepared
 from headrace.engine.pulled import Pulled
-from headrace.engine.scheduler import Scheduler, Steps, Wake
+from headrace.engine.scheduler import Scheduler
 from headrace.engine.status import SubjectStatus
+from headrace.engine.task_steps import Steps, Wake
 from headrace.job import Job
 from headrace.runtime.clock import now_micros
 from headrace.schemas.envelope import Envelope
@@ -157,7 +158,7 @@ class World:
             return source, Preparer(preparation, self.failures.setdefault(subject, []))
 
         clients: Any = {
-            "publisher": None,
+            "open_publisher": lambda: None,
             "bigquery": self.warehouse,
             "streams": self.streams,
             "claim_streams": self.claim_streams,

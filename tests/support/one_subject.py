@@ -27,9 +27,9 @@ from headrace.engine.journal_lease import FencedError
 from headrace.engine.prepare import Preparation, Prepared
 from headrace.engine.pulled import Pulled
 from headrace.engine.round_pipeline import open_stages
-from headrace.engine.scheduler import Steps
 from headrace.engine.status import SubjectStatus
 from headrace.engine.subject import SubjectLoop
+from headrace.engine.task_steps import Steps
 from headrace.job import Job
 from headrace.schemas.registry import Contract, Registry
 from tests.support.builders import MOMENT, a_contract, an_envelope, encode

@@ -13,7 +13,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.pubsub_v1.types import PubsubMessage, ReceivedMessage
 from google.pubsub_v1.types import Subscription as Described
 
-from headrace.engine.scheduler import Steps, Wake
+from headrace.engine.task_steps import Steps, Wake
 from headrace.pubsub.job_subscription import subscription_for
 
 TOPIC = "projects/p/topics/flight"

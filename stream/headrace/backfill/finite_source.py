@@ -11,7 +11,8 @@ from headrace.engine.continuity import Gap
 from headrace.engine.journal import Journal
 from headrace.engine.pulled import Pulled
 from headrace.engine.retry import NEEDS_ROOM, RetryPolicy
-from headrace.engine.scheduler import Scheduler, Wake
+from headrace.engine.scheduler import Scheduler
+from headrace.engine.task_steps import Wake
 from headrace.engine.transaction import Transaction
 
 

@@ -10,7 +10,7 @@ from headrace.backfill.line_events import BadLine
 from headrace.core.dead_letter import Reason
 from headrace.core.message import Message
 from headrace.engine.prepare import Preparation, Prepared
-from headrace.engine.scheduler import Steps
+from headrace.engine.task_steps import Steps
 from headrace.job import Job
 from headrace.schemas.envelope import Envelope
 from headrace.schemas.registry import Contract

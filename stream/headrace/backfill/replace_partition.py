@@ -36,7 +36,7 @@ from headrace.engine.journal import Journal
 from headrace.engine.prepare import Prepared
 from headrace.engine.pulled import Pulled
 from headrace.engine.retry import RetryPolicy
-from headrace.engine.scheduler import Steps
+from headrace.engine.task_steps import Steps
 from headrace.engine.transaction import Transaction
 from headrace.job import Job
 from headrace.runtime.failpoints import reached

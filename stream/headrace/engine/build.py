@@ -5,29 +5,45 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from functools import partial
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from google.cloud.bigquery import Client
 
 from headrace.bigquery.completeness_view import known_complete
 from headrace.bigquery.write_streams import WriteStreams
 from headrace.config.settings import Settings
+from headrace.core.resource_names import Names
 from headrace.engine.clients import EngineClients
 from headrace.engine.embedded import Embedded
 from headrace.engine.journal import Journal
-from headrace.engine.sources import OpenSource, from_subscriptions
+from headrace.engine.status import SubjectStatus
 from headrace.job import Job
-from headrace.pubsub.job_subscription import look_at_letters
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber, open_write
 from headrace.runtime.reachability import JOB, reach
+
+if TYPE_CHECKING:  # imported while the claim is taken
+    from headrace.engine.sources import OpenSource, Preparer, Source
 
 
 def build_engine(settings: Settings, job: Job, journal: Journal) -> Embedded:
     """Return the embedded engine that reads subscriptions, not started."""
     client = open_bigquery(settings.project)
     complete_until = known_complete(client, settings.names)
-    open_source = from_subscriptions(job, settings.names, journal, open_subscriber, complete_until)
-    return _engine(settings, job, journal, client, open_source, _here(), threading.Event(), once=False)
+
+    @cache
+    def opened() -> OpenSource:
+        from headrace.engine.sources import from_subscriptions  # imports the client of Pub/Sub
+
+        return from_subscriptions(job, settings.names, journal, open_subscriber, complete_until)
+
+    def open_source(subject: str, status: SubjectStatus, stop: threading.Event) -> tuple[Source, Preparer]:
+        return opened()(subject, status, stop)
+
+    stop = threading.Event()
+    return _engine(settings, job, journal, client, open_source, _here(), stop, once=False, prepare=opened)
 
 
 def build_backfill_engine(
@@ -48,19 +64,27 @@ def _engine(
     stop: threading.Event,
     *,
     once: bool,
+    prepare: Callable[[], object] = lambda: None,
 ) -> Embedded:
     write = open_write(settings.project)
+    clients = EngineClients(
+        open_publisher=open_gapic_publisher,
+        bigquery=client,
+        streams=WriteStreams(write, settings.append_seconds),
+        claim_streams=WriteStreams(write, min(settings.append_seconds, settings.lease_seconds / 3)),
+        letters=_look_at_letters(settings.names),
+    )
+
+    def prepare_all() -> None:
+        import_module("headrace.engine.loops")  # with Arrow's functions, AnyIO and the client of Pub/Sub
+        clients.for_subject()
+        prepare()
+
     return Embedded(
         job=job,
         names=settings.names,
         journal=journal,
-        clients=EngineClients(
-            publisher=open_gapic_publisher(),
-            bigquery=client,
-            streams=WriteStreams(write, settings.append_seconds),
-            claim_streams=WriteStreams(write, min(settings.append_seconds, settings.lease_seconds / 3)),
-            letters=partial(look_at_letters, open_subscriber(), settings.names),
-        ),
+        clients=clients,
         open_source=open_source,
         holder=holder,
         lease_seconds=settings.lease_seconds,
@@ -68,7 +92,20 @@ def _engine(
         location=settings.location,
         stop=stop,
         once=once,
+        prepare=prepare_all,
     )
+
+
+def _look_at_letters(names: Names) -> Callable[[], list[str]]:
+    """Return a function that looks at the place of dead letters, with a client that is opened when it is called."""
+    subscriber = cache(open_subscriber)
+
+    def look() -> list[str]:
+        from headrace.pubsub.job_subscription import look_at_letters
+
+        return look_at_letters(subscriber(), names)
+
+    return look
 
 
 def _here() -> str:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from google.cloud import bigquery
-from google.pubsub_v1 import PublisherClient
 
 from headrace.bigquery.write_streams import WriteStreams
+
+if TYPE_CHECKING:  # imported while the engine takes its claim
+    from google.pubsub_v1 import PublisherClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,19 +25,24 @@ class Clients:
     make_room: Callable[[], None] = lambda: None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class EngineClients:
-    """The clients of the engine.
+    """The clients of the engine. A claim needs those of BigQuery alone.
 
     *claim_streams* append claims, and wait for an answer no longer than a lease allows. *letters* looks at the place
     where dead letters are kept, and returns what is wrong with it.
     """
 
-    publisher: PublisherClient
+    open_publisher: Callable[[], PublisherClient]
     bigquery: bigquery.Client
     streams: WriteStreams
     claim_streams: WriteStreams
     letters: Callable[[], list[str]]
+
+    @cached_property
+    def publisher(self) -> PublisherClient:
+        """The client that publishes dead letters, opened once."""
+        return self.open_publisher()
 
     def for_subject(self, make_room: Callable[[], None] = lambda: None) -> Clients:
         """Return those that a subject uses."""

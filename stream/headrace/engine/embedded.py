@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -18,18 +18,16 @@ from headrace.engine.clients import EngineClients
 from headrace.engine.journal import Journal
 from headrace.engine.journal_errors import JournalError
 from headrace.engine.journal_lease import FencedError, InUseError
-from headrace.engine.resource_watch import Watch
 from headrace.engine.retry import RetryPolicy, StoppedError
-from headrace.engine.sources import OpenSource
-from headrace.engine.status import CONTRACT, EngineStatus, SubjectStatus
-from headrace.engine.subject_tasks import SubjectTasks
+from headrace.engine.status import CONTRACT, TALLIES, EngineStatus, SubjectStatus
 from headrace.engine.subscription_claims import SubscriptionClaims
-from headrace.engine.table_watch import LOOK_SECONDS, WITNESS_SECONDS, TableWatch, watch_on
-from headrace.engine.tally_loop import TallyLoop
-from headrace.engine.workers import open_workers
+from headrace.engine.table_watch import LOOK_SECONDS, WITNESS_SECONDS
 from headrace.job import Job
 from headrace.runtime.failpoints import reached
 from headrace.runtime.retry_policy import RETRYABLE
+
+if TYPE_CHECKING:  # imported while the claim is taken
+    from headrace.engine.sources import OpenSource
 
 _LOG = structlog.get_logger("headrace")
 
@@ -44,7 +42,10 @@ class Progress:
 
 @dataclass
 class Embedded:
-    """One run of the job. Setting *stop* drains it: pulled messages are settled, then ``run`` returns."""
+    """One run of the job. Setting *stop* drains it: pulled messages are settled, then ``run`` returns.
+
+    *prepare* imports and opens what the loops need. It runs in a thread while the claim is taken, which mostly waits.
+    """
 
     job: Job
     names: Names
@@ -59,11 +60,12 @@ class Embedded:
     witness_seconds: float = WITNESS_SECONDS
     stop: threading.Event = field(default_factory=threading.Event)
     once: bool = False  # for finite sources: any error ends the run, because a command waits for its end
+    prepare: Callable[[], object] = lambda: None
     on_progress: Callable[[Progress], None] = lambda progress: None
 
     def __post_init__(self) -> None:
         subjects = self.job.registry.subjects
-        names = [*subjects, *self.job.registry.blocked, _TALLIES, _CLAIM]
+        names = [*subjects, *self.job.registry.blocked, TALLIES, _CLAIM]
         self.status = EngineStatus({name: SubjectStatus(name) for name in names})
         self.status.subjects[_CLAIM].ready = True
         run = uuid.uuid4().hex
@@ -113,9 +115,12 @@ class Embedded:
         self.journal.claim(self.holder, self.job.clock(), self.lease_seconds)
         heartbeat = threading.Thread(target=self._guarded, args=(self._renew_on,), name="lease", daemon=True)
         heartbeat.start()
+        preparing = threading.Thread(target=self._guarded, args=(self.prepare,), name="prepare", daemon=True)
+        preparing.start()
         try:
             self._claim_keeper.take()
             reached("claimed")
+            preparing.join()
             self._run_loops()
         except StoppedError:
             _LOG.info("stopped_while_blocked")
@@ -155,7 +160,9 @@ class Embedded:
             _LOG.error("blocked", subject=name, needs=needs)
 
     def _run_loops(self) -> None:
-        self._tasks = SubjectTasks(
+        from headrace.engine.loops import Loops  # imported before, by *prepare*
+
+        self._loops = Loops(
             self.job,
             names=self.names,
             journal=self.journal,
@@ -166,51 +173,14 @@ class Embedded:
             fence=self._claim_keeper,
             recording_failure=self._recording_failure,
             round_messages=self.round_messages,
+            location=self.location,
             look_seconds=self.look_seconds,
             witness_seconds=self.witness_seconds,
             once=self.once,
         )
-        tallies = TallyLoop(
-            self.job,
-            self.names,
-            journal=self.journal,
-            clients=self.clients.for_subject(),
-            status=self.status.subjects[_TALLIES],
-            stop=self.stop,
-            fence=self._claim_keeper,
-            complete_until=self._tasks.complete_until,
-        )
-        tallies.watch.look_seconds = self.look_seconds
-        tally_thread = threading.Thread(target=self._guarded, args=(self._run_tallies, tallies), name=_TALLIES)
+        self._loops.run(lambda: self.on_progress(self.progress))
 
-        def watches() -> list[TableWatch]:
-            return [*self._tasks.table_watches(), tallies.watch]
-
-        looking = (watches, self.stop, self.look_seconds)
-        watcher = threading.Thread(target=self._guarded, args=(watch_on, *looking), name="tables")
-        watch = Watch(
-            self._tasks.watched,
-            client=self.clients.bigquery,
-            location=self.location,
-            letters=self.clients.letters,
-            journal=self.journal,
-            stop=self.stop,
-        )
-        resources = threading.Thread(target=self._guarded, args=(watch.run,), name="resources")
-        for thread in (tally_thread, watcher, resources):
-            thread.start()
-        with open_workers() as workers:
-            self._tasks.run(workers, lambda: self.on_progress(self.progress))
-        for thread in (tally_thread, watcher, resources):
-            thread.join()
-        if self.status.alive and self.status.subjects[_TALLIES].ready:
-            tallies.flush()
-
-    def _run_tallies(self, tallies: TallyLoop) -> None:
-        tallies.recover()
-        tallies.run()
-
-    def _guarded(self, work: Callable[..., None], *arguments: object) -> None:
+    def _guarded(self, work: Callable[..., object], *arguments: object) -> None:
         with self._recording_failure():
             work(*arguments)
 
@@ -240,4 +210,3 @@ class Embedded:
 # After one of these the engine makes no more statements: it lost its claim, or its journal cannot be trusted.
 _UNCLEAR: Final = (InUseError, FencedError, HaltError, JournalError)
 _CLAIM: Final = "claim"
-_TALLIES: Final = "tallies"

@@ -19,8 +19,8 @@ from headrace.engine.journal import Journal
 from headrace.engine.prepare import Preparation, Prepared
 from headrace.engine.puller import Puller
 from headrace.engine.retry import NEEDS_ROOM, RetryPolicy
-from headrace.engine.scheduler import Steps, pausing
 from headrace.engine.status import CIRCUIT, SubjectStatus
+from headrace.engine.task_steps import Steps, pausing
 from headrace.job import Job
 from headrace.steps.circuit_breaker import COUNTED, WINDOW, CircuitBreaker, CircuitOpenError, CircuitState, describe
 

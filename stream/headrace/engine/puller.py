@@ -19,8 +19,9 @@ from headrace.engine.pubsub_calls import Pull, Subscription
 from headrace.engine.pull_buffer import PullBuffer
 from headrace.engine.pulled import Pulled, read_pulled
 from headrace.engine.retry import RetryPolicy, StoppedError
-from headrace.engine.scheduler import Scheduler, Steps, Wake
+from headrace.engine.scheduler import Scheduler
 from headrace.engine.status import SubjectStatus
+from headrace.engine.task_steps import Steps, Wake
 from headrace.runtime.retry_policy import RETRYABLE
 
 PULL_MESSAGES: Final = 1000

@@ -8,8 +8,8 @@ from typing import Final, TypeVar
 
 import structlog
 
-from headrace.engine.scheduler import Steps, pausing
 from headrace.engine.status import SubjectStatus
+from headrace.engine.task_steps import Steps, pausing
 from headrace.errors import Exit, HeadraceError
 from headrace.runtime.call_failures import in_words, plain
 from headrace.runtime.retry_policy import RETRYABLE, Backoff

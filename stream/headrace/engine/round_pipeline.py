@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from headrace.engine.scheduler import Steps
+from headrace.engine.task_steps import Steps
 
 Taken = TypeVar("Taken")
 Ready = TypeVar("Ready")

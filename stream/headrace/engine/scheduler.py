@@ -17,29 +17,18 @@ from __future__ import annotations
 import asyncio
 import math
 import threading
-import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import ExitStack, suppress
 from types import TracebackType
-from typing import Final, Self, TypeAlias, TypeVar
+from typing import Final, Self
 
 from anyio import CapacityLimiter, move_on_after, to_thread
 from anyio.from_thread import start_blocking_portal
 
-T = TypeVar("T")
-Steps: TypeAlias = Generator[float | None, None, T]
-Wake: TypeAlias = Callable[[], None]
+from headrace.engine.task_steps import Steps, Wake
 
 _OVER: Final = -1.0
-
-
-def pausing(seconds: float, stop: threading.Event) -> Steps[bool]:
-    """Wait for *seconds*, even if the task is woken, or until *stop* is set; return whether *stop* is set."""
-    until = time.monotonic() + seconds
-    while not stop.is_set() and (left := until - time.monotonic()) > 0:
-        yield left
-    return stop.is_set()
 
 
 class Scheduler:

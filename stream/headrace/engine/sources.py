@@ -19,8 +19,9 @@ from headrace.engine.prepare import Prepared
 from headrace.engine.pubsub_calls import Subscription
 from headrace.engine.pulled import Pulled
 from headrace.engine.puller import PULL_SECONDS, Puller
-from headrace.engine.scheduler import Scheduler, Steps, Wake
+from headrace.engine.scheduler import Scheduler
 from headrace.engine.status import SubjectStatus
+from headrace.engine.task_steps import Steps, Wake
 from headrace.job import Job
 
 SUBJECTS_A_CONNECTION: Final = 50

@@ -17,6 +17,7 @@ from headrace.runtime.clock import now_micros
 
 RESOURCES: Final = "resources"  # a subscription or table differs from the wanted one
 LETTERS: Final = "dead letters"  # the subscription of dead letters has a problem
+TALLIES: Final = "tallies"  # the name of their loop, beside those of subjects
 CIRCUIT: Final = "circuit"  # the circuit is open: too many messages are unreadable
 CONTRACT: Final = "contract"  # a contract is invalid: the subject is not pulled
 FAILED: Final = "failed"  # an error of this subject alone: it is tried again

@@ -13,11 +13,11 @@ from headrace.engine.pending_batch import Fence
 from headrace.engine.retry import RetryPolicy
 from headrace.engine.round_pipeline import RoundPipeline, Stages
 from headrace.engine.rounds import Round, next_round
-from headrace.engine.scheduler import Steps, Wake
 from headrace.engine.sources import Preparer, Source
 from headrace.engine.status import FAILED, SubjectStatus
 from headrace.engine.subject_table import SubjectTable
 from headrace.engine.table_watch import Change
+from headrace.engine.task_steps import Steps, Wake
 from headrace.job import Job
 from headrace.runtime.failpoints import reached
 

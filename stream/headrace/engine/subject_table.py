@@ -15,10 +15,10 @@ from headrace.core.resource_names import Names
 from headrace.core.tally import tally_lost
 from headrace.engine.journal import Journal
 from headrace.engine.retry import RetryPolicy
-from headrace.engine.scheduler import Steps, Wake
 from headrace.engine.seen_messages import SeenMessages
 from headrace.engine.status import SubjectStatus
 from headrace.engine.table_watch import Change, TableReplacedError, TableWatch
+from headrace.engine.task_steps import Steps, Wake
 from headrace.engine.transaction import Transaction
 from headrace.job import Job
 

@@ -19,11 +19,12 @@ from headrace.engine.journal import Journal
 from headrace.engine.pending_batch import Fence
 from headrace.engine.resource_watch import Watched
 from headrace.engine.retry import RetryPolicy, StoppedError
-from headrace.engine.scheduler import Scheduler, Steps, Wake
+from headrace.engine.scheduler import Scheduler
 from headrace.engine.sources import OpenSource
 from headrace.engine.status import FAILED, EngineStatus
 from headrace.engine.subject import SubjectLoop
 from headrace.engine.table_watch import TableWatch
+from headrace.engine.task_steps import Steps, Wake
 from headrace.engine.workers import Workers
 from headrace.job import Job
 from headrace.steps.mask.token_history import makes_tokens

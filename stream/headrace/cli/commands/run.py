@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
 import structlog
 
 from headrace.config.settings import Settings
-from headrace.console.archive_access import collecting
 from headrace.engine.build import build_engine
 from headrace.engine.health import serving_health
 from headrace.engine.journal import Journal
@@ -20,8 +22,9 @@ from headrace.runtime.logs import set_up_logs, warn_of_fallback
 from headrace.runtime.processes import stop_on_signals
 from headrace.runtime.reachability import JOB, UnreachableError, reach
 from headrace.schemas.columns import decoder_kind
+from headrace.schemas.errors import ContractError
+from headrace.schemas.registry import Registry
 from headrace.status.run_display import displaying
-from headrace.steps.transform import missing_functions
 
 AWAY_SECONDS: Final = 2.0
 _LOG = structlog.get_logger("headrace")
@@ -32,7 +35,7 @@ def run_until_stopped(settings: Settings) -> None:
     set_up_logs(settings.log_format)
     warn_of_fallback()
     registry = settings.serviceable_registry()
-    registry = registry.blocking(missing_functions(registry))
+    registry = registry.blocking(_missing_functions(registry))
     key = held_key(settings, map(registry.latest, registry.subjects))
     job = job_for(settings, registry, key, now_micros)
     engine = build_engine(settings, job, Journal.open(settings.journal))
@@ -44,16 +47,34 @@ def run_until_stopped(settings: Settings) -> None:
         "journal": str(settings.journal),
         "decoder": decoder_kind(),
     }
+    threading.Thread(target=_log_unreachable, name="reachability", daemon=True).start()  # nothing waits for its result
     with (
         serving_health(settings.health, engine.status, settings.pipeline),
         serving_status(engine, reporter),
-        collecting(settings),
+        _collecting(settings),
         displaying(reporter.report, settings.names, str(settings.journal)),
     ):
-        _log_unreachable()
         _LOG.info("running", subjects=job.registry.subjects, **details)
         engine.run()
     _LOG.info("drained", events=engine.progress.acknowledged)
+
+
+def _missing_functions(registry: Registry) -> Mapping[str, ContractError]:
+    """Return, by subject, why its transformations cannot be run."""
+    if not any(registry.latest(subject).transformations.in_the_job for subject in registry.subjects):
+        return {}
+    from headrace.steps.transform import missing_functions  # imports Arrow's functions
+
+    return missing_functions(registry)
+
+
+def _collecting(settings: Settings) -> AbstractContextManager[None]:
+    """Collect dead letters meanwhile, if there is a key for them; otherwise another process collects them."""
+    if settings.archive_key_file is None:
+        return nullcontext()
+    from headrace.console.archive_access import collecting
+
+    return collecting(settings)
 
 
 def _log_unreachable() -> None:
