@@ -53,6 +53,14 @@ def reasons(incomplete: str) -> list[str]:
 
 
 @_silent
+def outcomes(incomplete: str) -> list[str]:
+    """Return the outcomes of events that `headrace tail` shows."""
+    from headrace.cli.commands.tail import OUTCOMES
+
+    return list(OUTCOMES)
+
+
+@_silent
 def states(incomplete: str) -> list[str]:
     """Return the states of letters, and the word for all of them."""
     from headrace.console.letter_choice import ALL

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from headrace.cli.options import Dataset, Json, Profile, Project, examples, read_settings
+from headrace.cli.options import Dataset, Profile, Project, examples, read_settings, with_json
 
 QUERY_EXAMPLES: Final = examples(
     "headrace query 'SELECT COUNT(*) AS events FROM flights'",
@@ -16,6 +16,7 @@ QUERY_EXAMPLES: Final = examples(
 )
 
 
+@with_json
 def query(
     sql: Annotated[str, typer.Argument(help="The query, in GoogleSQL; - reads it from stdin.")],
     project: Project = None,
@@ -29,7 +30,6 @@ def query(
     ] = 10.0,
     dry_run: Annotated[bool, typer.Option(help="Print how much the query would read, and run nothing.")] = False,
     format_: Annotated[str, typer.Option("--format", help="table, json, ndjson or csv.")] = "table",
-    json_output: Json = False,
 ) -> None:
     """Query the tables with SQL, also those of the emulator.
 
@@ -39,4 +39,4 @@ def query(
 
     text = sys.stdin.read() if sql == "-" else sql
     settings = read_settings(project, dataset, profile=profile)
-    run_query(settings, text, Limits(limit, max_gigabytes), dry_run, "json" if json_output else format_)
+    run_query(settings, text, Limits(limit, max_gigabytes), dry_run, format_)

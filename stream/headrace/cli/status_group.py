@@ -6,7 +6,18 @@ from typing import Annotated, Final
 
 import typer
 
-from headrace.cli.options import Contracts, Dataset, Format, Journal, Json, Profile, Project, examples, finite
+from headrace.cli import completion
+from headrace.cli.options import (
+    Contracts,
+    Dataset,
+    Format,
+    Journal,
+    Profile,
+    Project,
+    examples,
+    finite,
+    with_json,
+)
 
 STATUS_EXAMPLES: Final = examples(
     "headrace status",
@@ -20,8 +31,12 @@ TAIL_EXAMPLES: Final = examples(
 )
 
 
+@with_json
 def status(
-    subject: Annotated[list[str] | None, typer.Argument(help="Show these subjects alone; default: all.")] = None,
+    subject: Annotated[
+        list[str] | None,
+        typer.Argument(help="Show these subjects alone; default: all.", autocompletion=completion.subjects),
+    ] = None,
     project: Project = None,
     dataset: Dataset = None,
     contracts: Contracts = None,
@@ -30,7 +45,6 @@ def status(
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Show it again and again until Ctrl-C.")] = False,
     every: Annotated[float, typer.Option(min=0.5, callback=finite, help="Seconds between two looks of --watch.")] = 2.0,
     format_: Format = "table",
-    json_output: Json = False,
 ) -> None:
     """Show what the job does now: speeds, backlogs, and problems.
 
@@ -40,17 +54,22 @@ def status(
     from headrace.cli.commands.status import run_status
 
     flags = {"project": project, "dataset": dataset, "contracts": contracts, "journal": journal, "profile": profile}
-    format_ = "json" if json_output else format_
     raise typer.Exit(run_status(flags, subject or [], every if watch else None, format_))
 
 
 def tail(
-    subject: Annotated[str, typer.Argument(help="Subject to follow.")],
+    subject: Annotated[str, typer.Argument(help="Subject to follow.", autocompletion=completion.subjects)],
     outcome: Annotated[
         list[str] | None,
-        typer.Option(help="Show written, duplicate, dropped or dead_lettered events alone; repeatable."),
+        typer.Option(
+            help="Show written, duplicate, dropped or dead_lettered events alone; repeatable.",
+            autocompletion=completion.outcomes,
+        ),
     ] = None,
-    reason: Annotated[list[str] | None, typer.Option(help="Show dead letters with this reason; repeatable.")] = None,
+    reason: Annotated[
+        list[str] | None,
+        typer.Option(help="Show dead letters with this reason; repeatable.", autocompletion=completion.reasons),
+    ] = None,
     where: Annotated[
         list[str] | None, typer.Option(help="Show events whose column has this value, COLUMN=VALUE; repeatable.")
     ] = None,
@@ -62,7 +81,7 @@ def tail(
     journal: Journal = None,
     profile: Profile = None,
     format_: Format = "table",
-    json_output: Json = False,
+    json_output: Annotated[bool, typer.Option("--json", help="Same as --format ndjson.")] = False,
 ) -> None:
     """Follow the events of a subject, with their outcomes.
 
