@@ -98,6 +98,7 @@ def place(tmp_path: Path, nothing_set: None, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("HEADRACE_CONTRACTS", str(SAMPLES))
     monkeypatch.setattr("sys.stdin", (tmp_path / "empty.json").open())
     monkeypatch.setattr("headrace.cli.app.app", BUILT)  # built once: it takes longer than what is tried
+    monkeypatch.setattr("headrace.cli.app.only_named", lambda program, words: program)
     monkeypatch.setattr("headrace.dev.bench.requirements.check_needs", _not_here)
     monkeypatch.setattr("headrace.dev.emulators.check_emulators", _not_here)
     monkeypatch.setattr("headrace.runtime.reachability._answers", lambda service, seconds: "not in this test")

@@ -12,6 +12,7 @@ import pytest
 from typer.main import get_command
 
 from headrace.cli.app import app
+from headrace.cli.command_group import only_named
 from headrace.cli.options import examples
 from tests.support.paths import ROOT
 
@@ -107,3 +108,19 @@ def test_an_example_that_goes_on_in_the_next_line_is_the_same_command(monkeypatc
     shown = examples(command.strip())
     assert len(shown.splitlines()) > 3
     assert shlex.split(shown.split("Examples:")[1].replace("\\\n", "")) == shlex.split(command)
+
+
+@pytest.mark.parametrize("words", [each for each in ALL if each], ids=str)
+def test_a_command_that_is_built_alone_is_the_same(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    shown = []
+    for program in (app, only_named(app, words.split())):
+        with pytest.raises(SystemExit):
+            program([*words.split(), "--help"])
+        shown.append(capsys.readouterr().out)
+    assert shown[0] == shown[1]
+    assert len(only_named(app, words.split()).registered_commands) <= 1
+
+
+@pytest.mark.parametrize("words", [[], ["--version"], ["audits"], ["", "audit"]], ids=str)
+def test_words_that_name_no_command_leave_all_of_them(words: list[str]) -> None:
+    assert only_named(app, words) is app

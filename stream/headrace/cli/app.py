@@ -14,7 +14,7 @@ from headrace.cli.backfill_group import BACKFILL_EXAMPLES, backfill
 from headrace.cli.bench_group import BENCH_EXAMPLES, bench
 from headrace.cli.capacity_group import capacity_app
 from headrace.cli.cases_group import TEST_EXAMPLES, run_tests
-from headrace.cli.command_group import command_group
+from headrace.cli.command_group import command_group, only_named
 from headrace.cli.cost_group import cost_app
 from headrace.cli.dead_letters_group import dead_letters_app
 from headrace.cli.deploy_group import deploy_app
@@ -200,7 +200,7 @@ def main() -> None:
     try:
         check_arguments(sys.argv[1:])
         try:
-            app(standalone_mode=True)
+            only_named(app, sys.argv[1:])(standalone_mode=True)
         finally:
             sys.stdout.flush()  # while an error can still be reported
     except KeyboardInterrupt:
