@@ -1,7 +1,7 @@
 """``python -m benchmarks [PART...]``: measure, keep the figures as JSON, and make plots and tables of them.
 
-Parts are ``bench``, ``latency``, ``idle``, ``many``, ``backfill``, ``pubsub``, ``growth`` or one of its curves, and
-``page``, which measures nothing; without any, all of them. What was not measured this time stays as it was.
+Parts are ``bench``, ``latency``, ``idle``, ``many``, ``commands``, ``backfill``, ``pubsub``, ``growth`` or one of its
+curves, and ``page``, which measures nothing; without any, all of them. What was not measured this time stays as it was.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks import growth, idle, latency, many, pubsub_services
+from benchmarks import commands, growth, idle, latency, many, pubsub_services
 from benchmarks.page import write_pages
 from benchmarks.plots import draw
 from headrace.dev.bench.machine import describe_machine
@@ -26,11 +26,11 @@ from headrace.dev.pubsub_services import is_google_emulator_installed
 
 ROOT: Final = Path(__file__).parent.parent
 FOLDER: Final = ROOT / "docs" / "reports" / "performance"
-PARTS: Final = ("bench", "latency", "idle", "many", "backfill", "pubsub", "growth")
+PARTS: Final = ("bench", "latency", "idle", "many", "commands", "backfill", "pubsub", "growth")
 
 
-def measure(part: str, quick: bool, count: int, say: Callable[[str], None]) -> Any:
-    """The figures of one part; *count* is how many subjects are many."""
+def measure(part: str, quick: bool, count: int, beside: str | None, say: Callable[[str], None]) -> Any:
+    """The figures of one part; *count* is how many subjects are many, *beside* the Python of another release."""
     match part:
         case "bench":
             return measure_bench(BenchPlan.of(quick, steps=False, profile=True))
@@ -42,6 +42,8 @@ def measure(part: str, quick: bool, count: int, say: Callable[[str], None]) -> A
             return many.measure(count, say)
         case "pubsub":
             return pubsub_services.measure(quick, say)
+        case "commands":
+            return commands.measure(beside, say, rounds=3 if quick else commands.ROUNDS)
         case "backfill":
             return in_child("benchmarks.backfill", FLIGHTS=os.environ.get("FLIGHTS", "100000"))
         case _:
@@ -62,6 +64,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("part", nargs="*", help=", ".join([*PARTS, *growth.CURVES, "page"]))
     parser.add_argument("--quick", action="store_true", help="fewer events and rounds; of curves the first points")
     parser.add_argument("--count", type=int, default=many.SUBJECTS, help="subjects of the part `many`")
+    parser.add_argument("--beside", help="Python of another release, which `commands` measures in turn")
     asked = parser.parse_args(arguments)
     unknown = [part for part in asked.part if part not in {*PARTS, *growth.CURVES, "page"}]
     if unknown:
@@ -80,7 +83,7 @@ def main(arguments: Sequence[str]) -> None:
         began = time.monotonic()
         _say(f"{part} ...")
         machine = describe_machine()
-        keep(part, {"machine": machine, **measure(part, asked.quick, asked.count, _say)}, FOLDER)
+        keep(part, {"machine": machine, **measure(part, asked.quick, asked.count, asked.beside, _say)}, FOLDER)
         _say(f"{part}: {time.monotonic() - began:.0f} s")
     draw(FOLDER)
     write_pages(ROOT, FOLDER)

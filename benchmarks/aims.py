@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 MANY: Final = 500  # subjects
+QUIET: Final = 1  # load
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,8 @@ def _of_rest(figures: Mapping[str, Any]) -> Iterator[Aim]:
         yield _at_most("an idle engine, % of a core", 2, figures["idle"]["cpu_percent"], 2)
     if "many" in figures:
         yield from _of_many(figures["many"])
+    if "commands" in figures:
+        yield from _of_commands(figures["commands"])
     if "backfill" in figures:
         yield _at_least("backfill of Parquet, rows/s", 15_000, figures["backfill"]["parquet"]["rows_per_second"], 0)
     if "pubsub" in figures:
@@ -73,6 +76,20 @@ def _of_many(many: Mapping[str, Any]) -> Iterator[Aim]:
     yield _at_most(f"{MANY} subjects: most threads", 200, many["all"]["most_threads"], 0)
     yield _at_most(f"{MANY} subjects: most memory, MiB", 500, many["all"]["most_rss_mib"], 0)
     yield _at_most(f"{MANY} subjects, idle: % of a core", 5, many["idle_cpu_percent"], 2)
+
+
+def _of_commands(commands: Mapping[str, Any]) -> Iterator[Aim]:
+    """Seconds of a machine that has other work say nothing."""
+    if commands["machine"]["load"] > QUIET:
+        return
+    for command, wanted in {
+        "audit --nope": 0.2,
+        "audit": 0.7,
+        "dead-letters list": 0.7,
+        "replay --dry-run": 0.7,
+    }.items():
+        yield _at_most(f"`{command}`, CPU seconds", wanted, commands["commands"][command]["now"]["seconds"], 2)
+    yield _at_most("`run`: first row, s", 0.9, commands["first_row"]["now"]["seconds"], 2)
 
 
 def _of_growth(growth: Mapping[str, Any]) -> Iterator[Aim]:

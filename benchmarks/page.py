@@ -143,6 +143,26 @@ def _idle(figures: Figures) -> str:
     )
 
 
+def _commands(figures: Figures) -> str:
+    found = figures["commands"]
+    names = [name for name in ("before", "now") if name in found["first_row"]]
+    rows = [[f"`{command}`", *(_seconds(each[name]) for name in names)] for command, each in found["commands"].items()]
+    rows.append(["`run`: time until its first row", *(_seconds(found["first_row"][name]) for name in names)])
+    machine = found["machine"]
+    busy = " The machine had other work, which slows everything: read the ratios." if machine["load"] > 1 else ""
+    said = (
+        f"Measured in {found['rounds']} rounds, with load {machine['load']} before the start, on "
+        f"{machine['processor']}, {machine['cores']} cores, Python {machine['python']}.{busy}"
+    )
+    return (
+        f"{table(['', *(f'{name}, s' for name in names)], rows)}\n\n{textwrap.fill(said, 120, break_on_hyphens=False)}"
+    )
+
+
+def _seconds(figure: Mapping[str, Any]) -> str:
+    return f"{figure['seconds']:.2f} {_between(figure['quartiles'], 2)}"
+
+
 def _many(figures: Figures) -> str:
     found = figures["many"]
     first, again, all_, event, opening = (found[n] for n in ("first", "again", "all", "event_ms", "first_event_ms"))
@@ -282,6 +302,7 @@ BLOCKS: Final = {
     "limit": _limit,
     "machine": _machine,
     "many": _many,
+    "commands": _commands,
     "profile": _profile,
     "pubsub": _pubsub,
     "rows": _rows,

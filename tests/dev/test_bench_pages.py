@@ -54,6 +54,14 @@ def test_a_missed_aim_is_reported_as_missed() -> None:
     ]
 
 
+@pytest.mark.parametrize(("load", "judged"), [(0.4, 5), (6.0, 0)])
+def test_seconds_are_judged_on_a_quiet_machine_alone(load: float, judged: int) -> None:
+    now = {"now": {"seconds": 0.6, "quartiles": [0.5, 0.7]}}
+    commands = dict.fromkeys(("audit --nope", "audit", "dead-letters list", "replay --dry-run"), now)
+    found = {"commands": {"machine": {"load": load}, "commands": commands, "first_row": now}}
+    assert len(aims(found)) == judged
+
+
 def test_what_the_cores_would_let_through_is_what_everybody_takes_of_them() -> None:
     cpu = {"own": 20.0, "pubsub_emulator": 15.0, "bigquery_emulator": 4.0, "publishing": 1.0}
     found = {
