@@ -58,7 +58,9 @@ NEEDED: Final[dict[str, str]] = {
     "why": "a test",
     "rate": "1",
     "event_bytes": "100",
+    "sql": "SELECT 1",
 }
+ALSO: Final[dict[tuple[str, ...], list[str]]] = {("dead-letters", "edit"): ["--patch={}"], ("down",): ["--everything"]}
 # A backfill needs these unless it has --from, so the command line alone does not require them.
 FILES_OF_A_BACKFILL: Final = ("subject", "files")
 
@@ -183,8 +185,7 @@ def test_every_command_reads_the_same_settings_file(
     path: tuple[str, ...], place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (place / "headrace.toml").write_text("nothing_of_ours = 1\n")
-    more = ["--patch={}"] if path == ("dead-letters", "edit") else []
-    assert run(monkeypatch, *path, *more, *needed(path, "")) == Exit.CONFIGURATION
+    assert run(monkeypatch, *path, *ALSO.get(path, []), *needed(path, "")) == Exit.CONFIGURATION
     output = capsys.readouterr().err
     assert "headrace.toml" in output
     assert "nothing_of_ours" in output
@@ -204,9 +205,10 @@ NEEDS_NO_CONTRACTS: Final = READS_NO_SETTINGS | {
     ("dead-letters", "import"): "likewise",
     ("dead-letters", "history"): "tells what was done",
     ("dead-letters", "collect"): "moves letters as they are",
+    ("query",): "asks the tables, which are there",
+    ("tail",): "asks the engine, which has them",
 }
 NEEDS_CONTRACTS: Final = sorted(COMMANDS.keys() - NEEDS_NO_CONTRACTS.keys())
-ALSO: Final[dict[tuple[str, ...], list[str]]] = {("dead-letters", "edit"): ["--patch={}"]}
 DEPLOYABLE: Final = "".join(f'{name} = "{value}"\n' for name, value in TOLD.items() if isinstance(value, str))
 
 
