@@ -185,7 +185,9 @@ CHECKLISTS: Final = (
         "command",
         of_names([*commands(app)]),
         (
-            Place(f"{STREAM}/cli/app.py", "its options and its help, or in the file of its group", ""),
+            Place(
+                f"{STREAM}/cli/app.py", "its place among the others; its options and help in the file of its group", ""
+            ),
             Place(f"{STREAM}/cli/commands", "a module that does the work", ""),
             Place("docs", "an example, on the page of its subject", r"{value}\b", IN_README),
         ),
