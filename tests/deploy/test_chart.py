@@ -18,6 +18,7 @@ import yaml
 from kubernetes_validate.utils import ValidationError, validate
 
 from deploy.chart import CHART, MANIFEST, NOT_OF_THE_CHART, VALUES, files, objects, render
+from headrace.config.key_files import write_key_file
 from headrace.config.settings import Settings
 from tests.support.paths import ROOT
 
@@ -284,7 +285,7 @@ def test_the_engine_takes_a_volume_and_a_secret_as_the_kubelet_prepares_them() -
         volume.mkdir()
         os.chown(volume, 0, group)
         volume.chmod(0o2775)
-        key.write_bytes(bytes(32))
+        write_key_file(key, bytes(32))
         os.chown(key, 0, group)
         key.chmod(mode)
         journal = volume / Path(variables()["HEADRACE_JOURNAL"]).name

@@ -17,7 +17,7 @@ from typing import Final
 
 import pytest
 
-from headrace.config.key_files import read_masking_key
+from headrace.config.key_files import read_masking_key, write_key_file
 from headrace.config.settings import Settings
 from headrace.engine.journal import Journal
 from headrace.errors import Exit
@@ -127,7 +127,7 @@ def test_a_credential_of_systemd_is_a_key_that_the_engine_reads(mode: int, owner
     """systemd gives the file to the account, or leaves it root's and lets the account read it by an access list,
     which shows as the mode of the group."""
     key = tmp_path / "masking_key"
-    key.write_bytes(bytes(32))
+    write_key_file(key, bytes(32))
     if owner:
         if os.getuid() != 0:
             pytest.skip("only root gives files away")

@@ -112,7 +112,7 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[
     journal, clock = Journal.open(tmp_path / "journal"), Clock()
     journal.claim("a test", 0, 3600)
     monkeypatch.setattr("headrace.engine.open_circuit.time", clock)
-    monkeypatch.setattr("headrace.engine.scheduler.time", clock)
+    monkeypatch.setattr("headrace.engine.task_steps.time", clock)
     contract = things()
     job = a_job(Registry({contract.ref: contract}))
 

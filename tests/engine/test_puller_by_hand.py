@@ -13,7 +13,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from google.pubsub_v1.types import PubsubMessage, ReceivedMessage
 
 from headrace.core.message import Message
-from headrace.engine import drained, leases, pull_buffer, scheduler
+from headrace.engine import drained, leases, pull_buffer, task_steps
 from headrace.engine import puller as module
 from headrace.engine.batch_sizing import LINGER_SECONDS
 from headrace.engine.continuity import Continuity, Gap
@@ -132,7 +132,7 @@ def is_waiting(puller: Puller) -> bool:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    for each in (module, drained, leases, pull_buffer, scheduler):
+    for each in (module, drained, leases, pull_buffer, task_steps):
         monkeypatch.setattr(each, "time", clock)
     return clock
 

@@ -11,7 +11,7 @@ import structlog
 import structlog.testing
 from google.api_core.exceptions import Forbidden, NotFound, ServiceUnavailable
 
-from headrace.engine import scheduler
+from headrace.engine import task_steps
 from headrace.engine.retry import RetryPolicy, StoppedError
 from headrace.engine.status import SubjectStatus
 from headrace.engine.task_steps import Steps
@@ -80,7 +80,7 @@ class Waiting:
 @pytest.fixture(params=[False, True], ids=["in a thread", "as steps"])
 def waiting(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Waiting:
     clock = Clock()
-    monkeypatch.setattr(scheduler, "time", clock)
+    monkeypatch.setattr(task_steps, "time", clock)
     return Waiting(clock, request.param)
 
 

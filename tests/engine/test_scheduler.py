@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from headrace.engine import scheduler as scheduler_module
+from headrace.engine import task_steps
 from headrace.engine.scheduler import Scheduler
 from headrace.engine.task_steps import Steps, Wake, pausing
 from tests.support.jobs import wait_for
@@ -243,7 +243,7 @@ def test_a_pause_lasts_as_long_as_it_should() -> None:
 
 def test_a_pause_that_others_wake_says_each_time_how_long_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
-    monkeypatch.setattr(scheduler_module, "time", clock)
+    monkeypatch.setattr(task_steps, "time", clock)
     waits = []
     for wait in pausing(0.75, threading.Event()):
         waits.append(wait)

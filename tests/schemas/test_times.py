@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time
 from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from headrace.schemas.envelope import to_micros
@@ -63,6 +63,7 @@ def read(text: str) -> int | None:
 
 @MANY
 @given(DAYS, CLOCKS, FRACTIONS, OFFSETS, st.booleans())
+@example(("2026", "03", "14"), ("13", "00", "00"), "", ("+", "00", "60"), False)
 def test_an_instant_is_read_as_fractions_count_it(
     day: tuple[str, str, str],
     clock: tuple[str, str, str],

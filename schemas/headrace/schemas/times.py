@@ -1,7 +1,7 @@
 """Strict readers of dates and times; every module that reads one uses them.
 
 They accept every usual form of a moment. They refuse a text that would lose a digit: nothing is rounded or cut off.
-Python's ``fromisoformat`` cuts nanoseconds off, and accepts week dates.
+Python's ``fromisoformat`` cuts nanoseconds off, and accepts week dates and an offset of 75 minutes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _DAY: Final = r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
 _CLOCK: Final = r"([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]+))?)?"
 _OFFSET: Final = r"(?:([Zz]| ?UTC)| ?([+-])([0-9]{2})(?::?([0-9]{2})(?::?([0-9]{2}))?)?)"
 _PLAIN: Final = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?(?:Z|[+-][0-9]{2}:[0-9]{2})?"
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?(?:Z|[+-][0-9]{2}:[0-5][0-9])?"
 )
 _RFC3339: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
