@@ -92,9 +92,10 @@ BigQuery and Pub/Sub only as far as their emulators answer as they do (`tests/fa
 
 `make torture` made this page on {date} with Python {python} on {system} ({versions}).
 
-**{events:,} events, {kills:,} kills of an engine at random moments, {failpoints:,} deaths at failpoints,
-{broker_kills:,} kills of the local broker, and {tables:,} tables dropped, emptied or restored: 0 lost, 0 doubled rows,
-0 wrong contents, tallies equal.** {rows:,} rows and {letters:,} dead letters in {rounds} rounds, {minutes:.0f} minutes.
+**{events:,} events: 0 lost, 0 doubled rows, 0 wrong contents, tallies equal.** Meanwhile there were {kills:,} kills of
+an engine at random moments, {failpoints:,} deaths at failpoints, and {broker_kills:,} kills of the local broker.
+{tables:,} tables were dropped, emptied or restored. {rows:,} rows and {letters:,} dead letters in {rounds} rounds,
+{minutes:.0f} minutes.
 A run of 2026-11-28, before tables and the broker were among the faults, had shown the same for 1,000,160 events, 300
 kills and 460 deaths at failpoints.
 

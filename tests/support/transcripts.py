@@ -59,9 +59,13 @@ _DUMP: Final = re.compile(r"([0-9a-f]{8})  [0-9a-f·].*\|")  # times are among t
 _NOTICE: Final = re.compile(r"\[\d+\][+-]? .*|\[\d+\] \d+")  # what the shell says of its jobs
 _TERMINAL: Final = {"TERM": "xterm", "LANG": "C.UTF-8"}
 _OURS: Final = re.compile("EMULATOR_HOST|^HEADRACE_(?!PUBSUB_EMULATOR_JAR)|^COLUMNS$")
-IN_CONTROL: Final = (  # runs a command in control of its terminal, so that Ctrl-C reaches it
-    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
-)
+# Runs a command in control of its terminal, so that Ctrl-C reaches it, also where the tests run in the background.
+IN_CONTROL: Final = """
+import fcntl, os, signal, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
 _OBEYED: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
