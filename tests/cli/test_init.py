@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pexpect import fdpexpect
 
 from headrace.errors import Exit
 from tests.support.jobs import COMMAND
-from tests.support.transcripts import IN_CONTROL
+from tests.support.terminals import in_terminal
 
 pytestmark = pytest.mark.usefixtures("nothing_set")
 ENTER, CTRL_C, CTRL_D = "", "\x03", "\x04"
@@ -52,23 +49,9 @@ class Asked:
 
 @contextmanager
 def asked(*arguments: str) -> Iterator[Asked]:
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-c", IN_CONTROL, *COMMAND, "init", *arguments],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        start_new_session=True,
-        env={**os.environ, "COLUMNS": "200", "TERM": "xterm"},
-    )
-    os.close(theirs)
-    child = fdpexpect.fdspawn(ours, encoding="utf-8", timeout=30)
-    try:
+    environment = {**os.environ, "COLUMNS": "200", "TERM": "xterm"}
+    with in_terminal([*COMMAND, "init", *arguments], environment) as (child, process):
         yield Asked(child, process)
-    finally:
-        process.kill()
-        process.wait()
-        child.close()
 
 
 def contract(folder: Path = Path()) -> Any:

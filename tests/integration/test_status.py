@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pexpect
 import pytest
 
 from headrace.core.engine_report import SOCKET
@@ -26,6 +25,7 @@ from tests.integration.test_service import a_message
 from tests.support.builders import BOOKING, a_booking
 from tests.support.jobs import COMMAND, a_key, a_running_job, wait_for
 from tests.support.service import Service, a_service
+from tests.support.terminals import in_terminal
 
 pytestmark = pytest.mark.emulators
 NOW = datetime.now(UTC)
@@ -246,26 +246,14 @@ def test_a_query_that_cannot_run_is_answered_in_a_sentence(project: str, tmp_pat
 def test_run_shows_a_panel_on_a_terminal_and_logs_go_above_it(project: str, tmp_path: Path) -> None:
     there = Running(a_service(project), None, tmp_path)  # type: ignore[arg-type]
     command = [*COMMAND, "run", "--masking-key-file", str(a_key(tmp_path))]
-    terminal = pexpect.spawn(
-        command[0],
-        command[1:],
-        env=there.variables,
-        cwd=str(tmp_path),
-        dimensions=(40, 100),
-        encoding="utf-8",
-        timeout=90,
-    )
-    try:
+    with in_terminal(command, there.variables, columns=100, lines=40, cwd=tmp_path) as (terminal, job):
         terminal.expect("running")
         terminal.expect("booking_created +running")
         there.publish("a")
         terminal.expect(r"booking_created +running[^\n]* 1 +0")
-        terminal.kill(signal.SIGINT)
+        terminal.send("\x03")
         terminal.expect("drained")
-        terminal.expect(pexpect.EOF)
-    finally:
-        terminal.close(force=True)
-    assert terminal.exitstatus == 0
+        assert job.wait(60) == 0
 
 
 def test_run_prints_a_line_of_json_into_a_pipe(project: str, tmp_path: Path) -> None:
