@@ -47,7 +47,8 @@ class Running:
             "HEADRACE_CONTRACTS": str(SAMPLES),
             "HEADRACE_JOURNAL": str(self.folder / "journal"),
         }
-        return {**os.environ, **own}
+        inherited = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+        return {**inherited, **own}
 
     def ask(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
         answer = subprocess.run(
