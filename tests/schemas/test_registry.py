@@ -111,6 +111,7 @@ def test_the_newest_version_is_the_highest_number(tmp_path: Path) -> None:
         pytest.param("th.v1.avsc", id="a short subject"),
         pytest.param("thing-happened.v1.avsc", id="a hyphen"),
         pytest.param(".v1.avsc", id="no subject"),
+        pytest.param("google_clicked.v1.avsc", id="a topic's name that Pub/Sub reserves"),
     ],
 )
 def test_a_file_of_another_name_is_refused(tmp_path: Path, name: str) -> None:

@@ -19,7 +19,8 @@ CONTENT_TYPE = "application/avro"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
-_REFERENCE = re.compile(r"headrace:([a-z][a-z0-9_]{2,99}):([1-9][0-9]{0,5})")
+# A subject names its topic, and Pub/Sub reserves names that begin with goog.
+_REFERENCE = re.compile(r"headrace:((?!goog)[a-z][a-z0-9_]{2,99}):([1-9][0-9]{0,5})")
 # The draft uses content-type, its example ce-datacontenttype, and the Go SDK Content-Type: write the first, read all.
 _CONTENT_TYPE_NAMES = ("content-type", "ce-datacontenttype")
 MAX_ID_BYTES = 1024  # the service's limit on an attribute's value

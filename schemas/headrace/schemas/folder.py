@@ -14,7 +14,7 @@ from headrace.schemas.errors import ContractError
 
 SUFFIX: Final = ".avsc"
 MAX_FILE_BYTES: Final = 1_048_576
-_SUBJECT: Final = re.compile(r"[a-z][a-z0-9_]{2,99}")
+_SUBJECT: Final = re.compile(r"(?!goog)[a-z][a-z0-9_]{2,99}")
 _BYTE_ORDER_MARKS: Final = {
     b"\xef\xbb\xbf": "begins with a byte order mark",
     b"\xff\xfe": "UTF-16 text",
@@ -79,8 +79,8 @@ def _ref_of(name: str) -> SchemaRef:
         raise ContractError(
             name,
             "not the name of a contract",
-            "call it <subject>.v<N>.avsc: a subject of 3 to 100 lower-case letters, digits and _, a version from 1 to "
-            "999999",
+            "call it <subject>.v<N>.avsc: a subject of 3 to 100 lower-case letters, digits and _, which does not begin "
+            "with goog, and a version from 1 to 999999",
         ) from None
 
 

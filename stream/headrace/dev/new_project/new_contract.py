@@ -14,7 +14,9 @@ from headrace.schemas.errors import ContractError
 from headrace.schemas.model import Mask
 from headrace.schemas.registry import Contract, parse_contract
 
-SUBJECT_RULE: Final = "use 3 to 100 lower-case letters, digits and _, beginning with a letter, such as order_placed"
+SUBJECT_RULE: Final = (
+    "use 3 to 100 lower-case letters, digits and _, beginning with a letter and not with goog, such as order_placed"
+)
 OCCURRED_AT: Final = "occurred_at"
 LATE_AFTER_DAYS: Final = 30
 _PLAIN_TYPE: Final = "timestamp"
