@@ -19,6 +19,7 @@ from typing import Final
 
 from headrace.dev.pubsub_services import EmulatorMissingError
 from headrace.errors import Exit, HeadraceError
+from headrace.runtime.file_locks import is_locked
 from headrace.runtime.processes import start
 from headrace.util.output import say
 
@@ -63,16 +64,7 @@ def environments() -> list[Path]:
 
 def is_being_installed(environment: Path) -> bool:
     """Return whether a process installs into this folder now."""
-    try:
-        file = environment.with_suffix(".lock").open()
-    except FileNotFoundError:
-        return False
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
+    return is_locked(environment.with_suffix(".lock"))
 
 
 def _cache() -> Path:

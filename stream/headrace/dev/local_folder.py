@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from headrace.errors import Exit, HeadraceError
+from headrace.runtime.file_locks import is_locked
 
 LOCK: Final = "up.lock"
 
@@ -37,13 +38,4 @@ def folder_in_use(folder: Path) -> Iterator[None]:
 
 def is_folder_in_use(folder: Path) -> bool:
     """Return whether a process holds the lock of *folder*."""
-    try:
-        file = (folder / LOCK).open()
-    except FileNotFoundError:
-        return False
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
+    return is_locked(folder / LOCK)

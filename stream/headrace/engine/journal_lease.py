@@ -15,6 +15,7 @@ from typing import Any, Final
 import apsw
 
 from headrace.errors import Exit, HeadraceError
+from headrace.runtime.file_locks import is_locked
 
 _SECOND: Final = 1_000_000
 
@@ -29,21 +30,7 @@ class FencedError(HeadraceError, RuntimeError, error_code="HR-506", exit_code=Ex
 
 def is_journal_in_use(directory: Path) -> bool:
     """Return whether a process owns the journal in *directory*, which may be damaged: it is not opened."""
-    return any(_is_locked(path) for path in directory.glob("epoch-*.lock"))
-
-
-def _is_locked(path: Path) -> bool:
-    try:
-        handle = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(handle)
-    return False
+    return any(is_locked(path) for path in directory.glob("epoch-*.lock"))
 
 
 class JournalLease:
@@ -100,7 +87,7 @@ class JournalLease:
             self._lock = None
 
     def _is_held(self, epoch: int) -> bool:
-        return _is_locked(self._file(epoch))
+        return is_locked(self._file(epoch))
 
     def _hold(self, epoch: int) -> int:
         handle = os.open(self._file(epoch), os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600)
