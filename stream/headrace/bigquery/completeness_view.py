@@ -12,7 +12,7 @@ from headrace.bigquery.query_once import query_once
 from headrace.core.outcome import GAP, OPEN_GAP
 from headrace.core.resource_names import COMPLETENESS, PROVISIONED, TALLIES, Names
 
-_LATELY_DAYS: Final = 31  # how far back the tallies are read
+_LATELY: Final = "tallied_at >= TIMESTAMP_SUB(CURRENT_TIMESTAMP(), INTERVAL 31 DAY)"
 
 _COLUMNS: Final = [
     bigquery.SchemaField("subject", "STRING", description="The subject of the events"),
@@ -32,13 +32,23 @@ _COLUMNS: Final = [
 def completeness_view(project: str, dataset: str) -> bigquery.Table:
     """Return the wanted view. BigQuery accepts the descriptions of its columns only after the view exists."""
     view = bigquery.Table(f"{project}.{dataset}.{COMPLETENESS}", _COLUMNS)
-    view.view_query = (
-        f"SELECT subject, MAX(complete_until) AS complete_until, COUNTIF({OPEN_GAP}) AS gaps\n"
-        f"FROM {Names(project, dataset).sql(TALLIES)}\n"
-        "GROUP BY subject"
-    )
+    view.view_query = _completeness(Names(project, dataset))
     view.description = "The publish time until which each subject's table is complete, derived from the tallies"
     return view
+
+
+def lately_complete(names: Names) -> str:
+    """Return the view's query of the last month's tallies, for whoever may read the tallies and not the view."""
+    return _completeness(names, f"WHERE {_LATELY}\n")
+
+
+def _completeness(names: Names, which: str = "") -> str:
+    return (
+        f"SELECT subject, MAX(complete_until) AS complete_until, COUNTIF({OPEN_GAP}) AS gaps\n"
+        f"FROM {names.sql(TALLIES)}\n"
+        f"{which}"
+        "GROUP BY subject"
+    )
 
 
 def known_complete(client: bigquery.Client, names: Names) -> Callable[[str], int]:
@@ -52,7 +62,7 @@ def known_complete(client: bigquery.Client, names: Names) -> Callable[[str], int
     query = f"""
         SELECT subject, UNIX_MICROS(MAX(IF(outcome = '{GAP}', tallied_at, complete_until))) AS moment
         FROM {names.sql(TALLIES)}
-        WHERE tallied_at >= TIMESTAMP_SUB(CURRENT_TIMESTAMP(), INTERVAL {_LATELY_DAYS} DAY)
+        WHERE {_LATELY}
         GROUP BY subject
     """  # noqa: S608 names come from checked settings
 

@@ -11,12 +11,11 @@ from typing import Final
 from google.cloud import bigquery
 
 from headrace.audit.queries import lines_once
-from headrace.core.outcome import OPEN_GAP
-from headrace.core.resource_names import TALLIES, Names
+from headrace.bigquery.completeness_view import lately_complete
+from headrace.core.resource_names import Names
 
 PERIOD: Final = timedelta(hours=1)
 _SECONDS: Final = 30.0
-_DAYS: Final = 31  # of tallies that tell until when a subject is complete
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ def read_table_counts(client: bigquery.Client, names: Names, now: datetime) -> d
         events.setdefault(line["subject"], Counter())[line["outcome"]] += line["events"]
         if line["reason"]:
             refused.setdefault(line["subject"], Counter())[line["reason"]] += line["events"]
-    complete = {row["subject"]: row for row in client.query_and_wait(_complete(names), wait_timeout=_SECONDS)}
+    complete = {row["subject"]: row for row in client.query_and_wait(lately_complete(names), wait_timeout=_SECONDS)}
     return {
         subject: TableCounts(
             events.get(subject, {}),
@@ -52,16 +51,6 @@ def read_table_counts(client: bigquery.Client, names: Names, now: datetime) -> d
         )
         for subject in sorted({*events, *complete})
     }
-
-
-def _complete(names: Names) -> str:
-    """Return the query of the view of completeness, for whoever may read the tallies alone."""
-    return f"""
-        SELECT subject, MAX(complete_until) AS complete_until, COUNTIF({OPEN_GAP}) AS gaps
-        FROM {names.sql(TALLIES)}
-        WHERE tallied_at >= TIMESTAMP_SUB(CURRENT_TIMESTAMP(), INTERVAL {_DAYS} DAY)
-        GROUP BY subject
-    """  # noqa: S608 names come from checked settings
 
 
 def _tallied(names: Names) -> str:
