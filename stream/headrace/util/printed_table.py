@@ -10,19 +10,18 @@ from typing import Any, Final
 
 from rich.cells import cell_len
 
-from headrace.util.terminal_columns import limited, print_rows, width, wrapped
+from headrace.util.terminal_columns import ENDLESS, padded, print_rows, room, wrapped
 from headrace.util.terminal_safe import safe
 
 _NARROW: Final = 20  # cells that a word of a value keeps
 _HEADING: Final = 5  # cells that a heading keeps, however narrow the terminal is
 _GAP: Final = 2
-_ENDLESS: Final = 100_000  # columns of a pipe, whose reader has no limit
 
 
 def print_table(rows: Sequence[Mapping[str, Any]]) -> None:
     """Print *rows*, which have the same columns. A terminal too narrow for the columns gets a line for each value."""
     cells = {column: [_cell(row[column]) for row in rows] for column in rows[0]}
-    widths = _widths(cells, width() if limited() else _ENDLESS)
+    widths = _widths(cells, room())
     if widths is None:
         print_rows([{column: _cell(value) for column, value in row.items()} for row in rows])
         return
@@ -38,14 +37,9 @@ def _print_line(cells: Mapping[str, str], widths: Mapping[str, int], numeric: se
     """Print one row, in as many lines as its longest cell needs."""
     columns = [list(wrapped(text, widths[name])) for name, text in cells.items()]
     for parts in zip_longest(*columns, fillvalue=""):
-        padded = [_padded(part, widths[name], name in numeric) for name, part in zip(cells, parts, strict=True)]
-        line = (" " * _GAP).join(padded).rstrip()
+        cells_of_line = [padded(part, widths[name], name in numeric) for name, part in zip(cells, parts, strict=True)]
+        line = (" " * _GAP).join(cells_of_line).rstrip()
         sys.stdout.write(f"\x1b[1m{line}\x1b[0m\n" if bold else f"{line}\n")
-
-
-def _padded(text: str, cells: int, right: bool) -> str:
-    space = " " * (cells - cell_len(text))
-    return space + text if right else text + space
 
 
 def _widths(cells: Mapping[str, Sequence[str]], room: int) -> dict[str, int] | None:
@@ -73,7 +67,7 @@ def _words(values: Sequence[str]) -> list[str]:
     return [word for value in values for word in value.split()]
 
 
-def _longest(words: Sequence[str], at_most: int = _ENDLESS) -> int:
+def _longest(words: Sequence[str], at_most: int = ENDLESS) -> int:
     return min(at_most, max(map(cell_len, words), default=0))
 
 

@@ -14,6 +14,7 @@ from headrace.util.terminal_safe import safe
 
 NARROWEST: Final = 60
 WIDEST: Final = 160
+ENDLESS: Final = 100_000  # columns
 _GAP: Final = "  "
 _CUT: Final = "…"
 
@@ -26,6 +27,11 @@ def width() -> int:
 def limited() -> bool:
     """Return whether stdout has a width: on a terminal, or if ``COLUMNS`` is set; a pipe has none."""
     return sys.stdout.isatty() or bool(os.environ.get("COLUMNS"))
+
+
+def room() -> int:
+    """Return the number of columns that stdout has: more than any line needs in a pipe, whose reader has no limit."""
+    return width() if limited() else ENDLESS
 
 
 def counted(count: int, noun: str) -> str:
@@ -59,8 +65,7 @@ def print_columns(
         return
     for row in cells:
         fitted = [
-            cut(text, size).rjust(size) if name == right else _padded(cut(text, size), size)
-            for name, text, size in zip(names, row, widths, strict=True)
+            padded(cut(text, size), size, name == right) for name, text, size in zip(names, row, widths, strict=True)
         ]
         sys.stdout.write(_GAP.join(fitted).rstrip() + "\n")
 
@@ -74,8 +79,10 @@ def cut(text: str, cells: int) -> str:
     return text if cell_len(text) <= cells else set_cell_size(text, cells - 1).rstrip() + _CUT
 
 
-def _padded(text: str, cells: int) -> str:
-    return text + " " * (cells - cell_len(text))
+def padded(text: str, cells: int, right: bool = False) -> str:
+    """Fill *text* up to *cells* cells; *right* aligns it to the right."""
+    space = " " * (cells - cell_len(text))
+    return space + text if right else text + space
 
 
 def wrapped(text: str, cells: int) -> Iterator[str]:

@@ -16,12 +16,11 @@ from headrace.errors import Exit, HeadraceError
 from headrace.runtime.clock import now_micros
 from headrace.runtime.google_clients import describe_emulators
 from headrace.util.output import check_format, say, show
-from headrace.util.terminal_columns import counted, limited, width, wrapped
+from headrace.util.terminal_columns import counted, room, wrapped
 from headrace.util.terminal_safe import safe
 
 _MOST_NAMED: Final = 3
 _COLUMN: Final = 11  # of the subjects, behind the levels
-_ENDLESS: Final = 100_000  # columns of a pipe
 
 
 class UnknownCommandError(HeadraceError, ValueError, error_code="HR-309", exit_code=Exit.USAGE):
@@ -100,8 +99,8 @@ def _named(subjects: Sequence[str]) -> str:
 
 
 def _print_finding(level: str, text: str) -> None:
-    room = (width() if limited() else _ENDLESS) - _COLUMN
-    for place, line in enumerate(wrapped(safe(text), room)):
+    cells = room() - _COLUMN
+    for place, line in enumerate(wrapped(safe(text), cells)):
         sys.stdout.write(f"  {level if place == 0 else '':<{_COLUMN - 2}}{line}\n")
 
 
