@@ -34,14 +34,15 @@ def show(name: str, rows: Sequence[Mapping[str, Any]], format_: str, **summary: 
         say("nothing to show")
 
 
-def check_format(format_: str) -> None:
-    """Refuse an unknown format before any work is done.
+def check_format(format_: str, *more: str) -> None:
+    """Refuse an unknown format before any work is done; *more* are those of one command alone.
 
     Raises:
         FormatError: the format is unknown.
     """
-    if format_ not in FORMATS:
-        raise FormatError(f"--format: not one of {', '.join(FORMATS)}")
+    formats = (*FORMATS, *more)
+    if format_ not in formats:
+        raise FormatError(f"--format: not one of {', '.join(formats)}")
 
 
 def print_json(value: Any) -> None:

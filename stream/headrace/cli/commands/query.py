@@ -19,7 +19,7 @@ from headrace.errors import Exit, HeadraceError
 from headrace.runtime.google_clients import open_bigquery
 from headrace.runtime.reachability import Service, reach
 from headrace.schemas.envelope import to_rfc3339
-from headrace.util.output import FORMATS, FormatError, print_json, say, show
+from headrace.util.output import check_format, print_json, say, show
 
 TABLE_ROWS: Final = 100
 _GIGABYTE: Final = 10**9
@@ -43,8 +43,7 @@ def run_query(settings: Settings, sql: str, limits: Limits, dry_run: bool, forma
     Raises:
         QueryError: BigQuery refuses it, it does not only read, or it reads more than the limit.
     """
-    if format_ not in (*FORMATS, "csv"):
-        raise FormatError(f"--format: not one of {', '.join((*FORMATS, 'csv'))}")
+    check_format(format_, "csv")
     reach(Service.BIGQUERY)
     client = open_bigquery(settings.project)
     dataset = f"{settings.project}.{settings.dataset}"
