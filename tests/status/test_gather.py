@@ -42,11 +42,14 @@ class World:
 
     def gatherer(self, **changes: Any) -> Gatherer:
         given: dict[str, Any] = {"engine": self.report, "backlogs": self.backlogs, "tables": self.tables}
-        clocks: dict[str, Any] = {"now": self.now, "monotonic": self.now, "sleep": self.sleep}
+        clocks: dict[str, Any] = {"now": self.micros, "monotonic": self.now, "sleep": self.sleep}
         return Gatherer(Sources(**(given | clocks | changes)), ["orders"])
 
     def now(self) -> float:
         return self.seconds
+
+    def micros(self) -> int:
+        return int(self.seconds * 1e6)
 
     def _ask(self, source: str) -> None:
         self.asked.append(source)

@@ -20,7 +20,7 @@ NAMES = Names("p")
 BUSY = a_subject("busy", received=500, written=480)
 WAITS = a_subject("waits", in_the_way={"write": "p.d.waits: it does not exist"})
 STATUS = Status(
-    1000.0,
+    1_000_000_000,
     (),
     engine=a_report(BUSY, WAITS, a_subject("idle")),
     speeds={"busy": Speed(50.0, 48.04, 1.0), "waits": Speed(0.0, 0.0, None), "idle": Speed(0.0, 0.0, None)},

@@ -20,7 +20,7 @@ from tests.support.reports import a_report, a_subject
 
 NAMES = Names("p")
 FULL = Status(
-    1000.0,
+    1_000_000_000,
     ["orders"],
     engine=a_report(replace(a_subject("orders", received=12, written=9, duplicate=1), refused={"too_late": 2})),
     speeds={"orders": Speed(1234.0, 1200.0, 2.0)},
@@ -44,10 +44,10 @@ def test_a_row_has_what_each_source_knows() -> None:
 
 
 def test_what_no_source_knows_is_none_and_not_nought() -> None:
-    (row,) = subject_rows(Status(1000.0, ["orders"]), NAMES)
+    (row,) = subject_rows(Status(1_000_000_000, ["orders"]), NAMES)
     assert row.state is State.UNKNOWN
     assert (row.backlog, row.written, row.refused, row.received_a_second, row.last_hour) == (None,) * 5
-    assert "?" in seen(Status(1000.0, ["orders"]))
+    assert "?" in seen(Status(1_000_000_000, ["orders"]))
 
 
 @pytest.mark.parametrize(

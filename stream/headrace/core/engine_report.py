@@ -32,7 +32,6 @@ class SubjectReport:
     counts: dict[str, int] = field(default_factory=dict)
     refused: dict[str, int] = field(default_factory=dict)
     took: list[int] = field(default_factory=list)
-    seconds_taken: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

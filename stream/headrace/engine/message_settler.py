@@ -57,7 +57,7 @@ class MessageSettler:
         self._status = status
         self._retry = retry
         self._messages: Sequence[Message] = ()
-        self._source = Names(job.sender.project).subscription(subject)
+        self._source = Names(job.project).subscription(subject)
         self.writer = TableWriter(
             table.name,
             job.tables[subject],

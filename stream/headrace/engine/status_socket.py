@@ -24,7 +24,7 @@ from headrace.engine.tap import TappedEvent
 from headrace.runtime.page_server import Page, Pages, serving
 from headrace.runtime.unix_socket import listening_at
 from headrace.schemas.envelope import from_micros, to_rfc3339
-from headrace.schemas.registry import Contract
+from headrace.schemas.model import Record
 
 _LOG = structlog.get_logger("headrace")
 _REPORT: Final = TypeAdapter(EngineReport)
@@ -62,12 +62,12 @@ def pages_of(engine: Embedded, reporter: Reporter) -> Pages:
 
 def _tapped(engine: Embedded, subject: str, after: int) -> bytes:
     tapped = engine.status.subjects[subject].tap.look(after)
-    contract = engine.job.registry.latest(subject)
-    events = [_event(contract, each) for each in tapped.events]
+    columns = columns_of_table(engine.job.registry.latest(subject))
+    events = [_event(columns, each) for each in tapped.events]
     return json.dumps({"events": events, "last": tapped.last, "seen": tapped.seen}).encode()
 
 
-def _event(contract: Contract, event: TappedEvent) -> dict[str, Any]:
+def _event(columns: Record, event: TappedEvent) -> dict[str, Any]:
     return {
         "number": event.number,
         "at": to_rfc3339(from_micros(event.at)),
@@ -76,5 +76,5 @@ def _event(contract: Contract, event: TappedEvent) -> dict[str, Any]:
         "letter_id": event.letter_id,
         "reason": event.reason,
         "detail": event.detail,
-        "row": None if event.row is None else rows_to_json(columns_of_table(contract), event.row)[0],
+        "row": None if event.row is None else rows_to_json(columns, event.row)[0],
     }

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from headrace.core.engine_report import EngineReport
+from headrace.runtime.clock import now_micros
 from headrace.runtime.exit_codes import explain
 from headrace.status.ask_engine import EngineSilentError
 from headrace.status.backlogs import Backlogs
@@ -27,13 +28,13 @@ PAUSE_SECONDS: Final = 60.0  # between two questions that cost money, while some
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The status of the job at *at*, in seconds since 1970.
+    """The status of the job at *at*, in microseconds since 1970.
 
     *subjects* are those of the contracts. Without an engine on this machine there is no *engine*, and without an answer
     from the tables there are no *tables*. *unknown* has the reason for each source that could not be asked.
     """
 
-    at: float
+    at: int
     subjects: Sequence[str]
     engine: EngineReport | None = None
     speeds: dict[str, Speed] = field(default_factory=dict)
@@ -46,7 +47,7 @@ class Status:
 class Sources:
     """The questions to ask, with the least seconds between two of each, and the clocks.
 
-    *now* is in seconds since 1970, *monotonic* in seconds.
+    *now* is in microseconds since 1970, *monotonic* in seconds.
     """
 
     engine: Callable[[], EngineReport | None]
@@ -54,7 +55,7 @@ class Sources:
     backlogs_every: float = 0.0
     tables: Callable[[], dict[str, TableCounts]] | None = None
     tables_every: float = PAUSE_SECONDS
-    now: Callable[[], float] = time.time
+    now: Callable[[], int] = now_micros
     monotonic: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
 

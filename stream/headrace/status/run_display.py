@@ -63,7 +63,7 @@ def line(status: Status, names: Names) -> dict[str, Any]:
     """Return the line of JSON: the totals, and the subjects that had messages or wait for something."""
     rows, engine = subject_rows(status, names), status.engine
     return {
-        "at": to_rfc3339(from_micros(int(status.at * 1_000_000))),
+        "at": to_rfc3339(from_micros(status.at)),
         "alive": engine is not None and engine.alive,
         "ready": engine is not None and engine.ready,
         "received_a_second": _total(row.received_a_second for row in rows),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final
 
 from headrace.core.engine_report import WITHIN, EngineReport, SubjectReport
@@ -43,11 +44,8 @@ def _speed(before: SubjectReport, after: SubjectReport, seconds: float) -> Speed
 
 
 def _within(took: list[int]) -> float | None:
-    enough, counted = sum(took) * 0.95, 0
+    enough = sum(took) * 0.95
     if not enough:
         return None
-    for bound, count in zip((*WITHIN, float("inf")), took, strict=True):
-        counted += count
-        if counted >= enough:
-            return bound
-    return None
+    bounds = zip((*WITHIN, float("inf")), accumulate(took), strict=True)
+    return next(bound for bound, counted in bounds if counted >= enough)

@@ -116,7 +116,7 @@ def _print(status: Status, settings: Settings, format_: str) -> None:
 def as_json(status: Status) -> dict[str, Any]:
     """Return all of *status* but its subjects."""
     return {
-        "at": to_rfc3339(from_micros(int(status.at * 1_000_000))),
+        "at": to_rfc3339(from_micros(status.at)),
         "healthy": _is_healthy(status),
         "engine": None if status.engine is None else _engine(status.engine),
         "unknown": status.unknown,
