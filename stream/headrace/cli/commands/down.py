@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, assert_never
+from typing import TYPE_CHECKING, Any, Final, assert_never
 
 import typer
 
@@ -19,6 +19,11 @@ from headrace.removal.still_running import check_claims, check_local
 from headrace.runtime.reachability import Service, reach
 from headrace.util.output import say, show
 from headrace.util.terminal_columns import counted
+
+if TYPE_CHECKING:
+    from google.cloud.bigquery import Client
+
+    from headrace.schemas.registry import Registry
 
 _AGAIN: Final = "run the command again, it continues with the rest"
 
@@ -42,6 +47,14 @@ class Choice:
     as_json: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Remote:
+    """The contracts, and the client of BigQuery, that the list and the checks share."""
+
+    registry: Registry
+    bigquery: Client
+
+
 def remove_everything(settings: Settings, choice: Choice, local: Path) -> Exit:
     """List the items, ask, remove them and print what became of each; *local* is the folder of `headrace up`.
 
@@ -50,12 +63,12 @@ def remove_everything(settings: Settings, choice: Choice, local: Path) -> Exit:
         NotAgreedError: the project's name was not given.
         NotRemovedError: some items could not be removed.
     """
-    check_running = _checks(settings, choice, local)
-    items = _items(settings, choice, local)
+    remote = None if choice.local_only else _remote(settings)
+    items = _items(settings, remote, choice, local)
     if choice.dry_run:
         _show(items, settings, choice)
         return Exit.DONE
-    check_running()
+    _check_running(settings, remote, local)
     if not choice.as_json:
         _show(items, settings, choice)
     if not any(each.fate is Fate.REMOVE for each in items):
@@ -64,7 +77,7 @@ def remove_everything(settings: Settings, choice: Choice, local: Path) -> Exit:
         say("nothing to remove")
         return Exit.DONE
     _ask(settings.project, choice.agreed)
-    check_running()  # somebody may have started an engine while the question was open
+    _check_running(settings, remote, local)  # somebody may have started an engine while the question was open
     done = _remove(items)
     if choice.as_json:
         _show(done, settings, choice)
@@ -75,31 +88,33 @@ def remove_everything(settings: Settings, choice: Choice, local: Path) -> Exit:
     return Exit.DONE
 
 
-def _items(settings: Settings, choice: Choice, local: Path) -> list[Item]:
-    found = [] if choice.local_only else _remote_items(settings)
+def _remote(settings: Settings) -> _Remote:
+    from headrace.runtime.google_clients import open_bigquery
+
+    registry = settings.registry()
+    reach(Service.PUBSUB, Service.BIGQUERY)
+    return _Remote(registry, open_bigquery(settings.project))
+
+
+def _items(settings: Settings, remote: _Remote | None, choice: Choice, local: Path) -> list[Item]:
+    found = [] if remote is None else _remote_items(settings, remote)
     return [*found, *local_items(settings, local, with_keys=choice.keys)]
 
 
-def _remote_items(settings: Settings) -> list[Item]:
+def _remote_items(settings: Settings, remote: _Remote) -> list[Item]:
     from headrace.removal.bigquery_items import bigquery_items
     from headrace.removal.pubsub_items import pubsub_items
-    from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber
+    from headrace.runtime.google_clients import open_gapic_publisher, open_subscriber
 
-    registry, names = settings.registry(), settings.names
-    reach(Service.PUBSUB, Service.BIGQUERY)
-    pubsub = pubsub_items(registry, names, open_gapic_publisher(), open_subscriber())
-    return [*pubsub, *bigquery_items(registry, names, open_bigquery(settings.project))]
+    names = settings.names
+    pubsub = pubsub_items(remote.registry, names, open_gapic_publisher(), open_subscriber())
+    return [*pubsub, *bigquery_items(remote.registry, names, remote.bigquery)]
 
 
-def _checks(settings: Settings, choice: Choice, local: Path) -> Callable[[], None]:
-    def check() -> None:
-        check_local(settings.journal, local)
-        if not choice.local_only:
-            from headrace.runtime.google_clients import open_bigquery
-
-            check_claims(settings, settings.registry(), open_bigquery(settings.project))
-
-    return check
+def _check_running(settings: Settings, remote: _Remote | None, local: Path) -> None:
+    check_local(settings.journal, local)
+    if remote is not None:
+        check_claims(settings, remote.registry, remote.bigquery)
 
 
 def _ask(project: str, agreed: str | None) -> None:
