@@ -131,7 +131,7 @@ def walk(user: NewUser) -> None:
             user.wait_until(lambda: len(user.letters()) == 1)
             letter = user.letters()[0]["letter_id"]
             user.run("headrace", "dead-letters", "show", letter)
-        with user.step("mended: headrace dead-letters edit, headrace replay, headrace query"):
+        with user.step("corrected: headrace dead-letters edit, headrace replay, headrace query"):
             patch = json.dumps({made["event_time"]: datetime.now(UTC).isoformat()})
             user.run("headrace", "dead-letters", "edit", letter, "--patch", patch, "--why", "a wrong clock")
             user.run("headrace", "replay", letter, "--yes")
