@@ -87,13 +87,15 @@ def messages_of(registry: Registry, subject: str, now: datetime) -> list[Message
         events = list(flights.flights(EVENTS, now))
     else:
         events = [fields for _, fields in bookings.bookings(EVENTS, now, versions=(contract.ref.version,))]
-    field = contract.options.event_time
     return [
         Message(
             subject,
             encode(contract, fields),
             Envelope(
-                derive_event_id(contract, fields) or f"{number:036d}", contract.ref, fields[field], "/calibrate"
+                derive_event_id(contract, fields) or f"{number:036d}",
+                contract.ref,
+                contract.event_moment(fields) or now,
+                "/calibrate",
             ).to_attributes(),
             f"{number:017d}",
             to_micros(now),

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import apache_beam as beam
 
 from headrace.backfill.file_rounds import Task
-from headrace.backfill.preparer import LineDecoder
+from headrace.backfill.preparer import line_decoder
 from headrace.beam import coders  # noqa: F401 registers the coders
 from headrace.beam.decode_dofn import Decode
 from headrace.beam.deduplicate_and_append import WriteOptions, WriteRows
@@ -25,7 +25,7 @@ from headrace.beam.window_dofn import AssignWindows
 from headrace.bigquery.event_table import derived_columns
 from headrace.config.secrets import Key
 from headrace.job import Job
-from headrace.steps.decode.decode_messages import Decoder
+from headrace.steps.decode.decode_messages import Decoder, MakeDecoder
 
 
 def ingest(messages: beam.PCollection[Any], job: Job, sealing: Key) -> None:
@@ -47,7 +47,7 @@ def load(begin: beam.Pipeline, job: Job, task: Task, options: LoadOptions) -> No
     Rows and tallies are written completely or not at all.
     """
     messages = begin | "Read" >> ReadFiles(replace(task, loaded=True))
-    prepared = _prepare(messages, job, options.sealing, LineDecoder)
+    prepared = _prepare(messages, job, options.sealing, line_decoder)
     deduplicated = prepared.batches | "Deduplicate" >> DeduplicateForLoad(options)
     deduplicated.dead_letters | "PublishUnwritable" >> PublishDeadLetters(job.dead_letter_topic, job.sender)
 
@@ -60,7 +60,7 @@ class _Prepared(NamedTuple):
     tallies: list[beam.PCollection[Any]]
 
 
-def _prepare(messages: beam.PCollection[Any], job: Job, sealing: Key, decoder: type[Decoder]) -> _Prepared:
+def _prepare(messages: beam.PCollection[Any], job: Job, sealing: Key, decoder: MakeDecoder) -> _Prepared:
     """Apply the steps that both jobs run before Deduplicate."""
     decoded = messages | "Decode" >> Decode(job.registry, job.window, job.clock, sealing, decoder)
     masked = decoded.batches | "Mask" >> MaskPersonalData(job.registry, job.masking_key, job.masking_key_version)

@@ -53,7 +53,7 @@ def as_a_whole(contract: Contract, fields: Fields, values: Table[str, Any]) -> E
         data = encode(contract, event)
     except InvalidEventError:
         return None
-    return Encoded(data, derive_event_id(contract, event) or "", event[contract.options.event_time])
+    return Encoded(data, derive_event_id(contract, event) or "", contract.event_moment(event))
 
 
 @given(st.data())

@@ -16,7 +16,7 @@ from headrace.schemas.envelope import Envelope
 from headrace.schemas.registry import Contract
 from tests.faults.expected import booking_row, flight_row
 from tests.faults.oracle import CONFLICT, WRITTEN, Sent
-from tests.support.builders import BOOKING, BOOKING_V1, FLIGHT, a_flight, encode
+from tests.support.builders import BOOKING, BOOKING_V1, FLIGHT, a_flight, encode, event_moment_of
 
 SOURCE = "/faults"
 PROBE = "probe"  # an attribute of our own: distinguishes messages that share an id, or have none
@@ -142,7 +142,7 @@ class Mix:
         self, contract: Contract, fields: Mapping[str, Any], event_id: str, row: Mapping[str, Any], outcome: str
     ) -> Message:
         data = encode(contract, fields)
-        event_time = fields[contract.options.event_time]
+        event_time = event_moment_of(contract, fields)
         attributes = Envelope(event_id, contract.ref, event_time, SOURCE).to_attributes()
         sent = Sent("", contract.subject, event_id, digest(data), outcome)
         return self._as(Message(sent, data, attributes), data, attributes, outcome, row if outcome == WRITTEN else None)

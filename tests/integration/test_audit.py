@@ -20,7 +20,16 @@ from headrace.runtime.google_clients import open_bigquery
 from headrace.schemas.envelope import Envelope, to_rfc3339
 from headrace.schemas.registry import Contract
 from headrace.schemas.samples import SAMPLES
-from tests.support.builders import BOOKING, BOOKING_V1, FLIGHT, a_booking, a_booking_v1, a_flight, encode
+from tests.support.builders import (
+    BOOKING,
+    BOOKING_V1,
+    FLIGHT,
+    a_booking,
+    a_booking_v1,
+    a_flight,
+    encode,
+    event_moment_of,
+)
 from tests.support.jobs import COMMAND
 from tests.support.service import Service, a_service
 
@@ -33,7 +42,7 @@ MORE = "arrival_delay_minutes, air_time_minutes, distance_miles, cancelled, _ing
 
 
 def a_message(contract: Contract, fields: dict[str, Any], event_id: str) -> tuple[bytes, dict[str, str]]:
-    envelope = Envelope(event_id, contract.ref, fields[contract.options.event_time], "/test")
+    envelope = Envelope(event_id, contract.ref, event_moment_of(contract, fields), "/test")
     return encode(contract, fields), envelope.to_attributes()
 
 

@@ -13,7 +13,7 @@ from headrace.engine.embedded import Embedded
 from headrace.runtime.google_clients import open_bigquery
 from headrace.schemas.envelope import Envelope
 from headrace.schemas.registry import Contract, Registry
-from tests.support.builders import BOOKING, FLIGHT, a_booking, a_contract, a_flight, encode
+from tests.support.builders import BOOKING, FLIGHT, a_booking, a_contract, a_flight, encode, event_moment_of
 from tests.support.service import Service, a_service
 
 pytestmark = pytest.mark.emulators
@@ -21,7 +21,7 @@ Wire = tuple[bytes, dict[str, str]]
 
 
 def a_message(contract: Contract, fields: dict[str, Any], event_id: str, **attributes: str | None) -> Wire:
-    event_time = fields[contract.options.event_time]
+    event_time = event_moment_of(contract, fields)
     given = Envelope(event_id, contract.ref, event_time, "/test").to_attributes() | attributes
     return encode(contract, fields), {name: value for name, value in given.items() if value is not None}
 

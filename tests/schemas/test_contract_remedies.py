@@ -14,7 +14,8 @@ from headrace.bigquery.event_table import TABLE_DOC, table_for
 from headrace.bigquery.own_columns import COLUMN_DOC, description
 from headrace.schemas import parse as parsing
 from headrace.schemas import transformations
-from headrace.schemas.annotations import MAX_CLUSTERED, MAX_IDENTIFIER, MAX_IDENTITY
+from headrace.schemas.annotations import MAX_CLUSTERED, MAX_IDENTITY
+from headrace.schemas.checked_values import MAX_IDENTIFIER
 from headrace.schemas.decoder import MAX_PAYLOAD_BYTES
 from headrace.schemas.envelope import MAX_ID_BYTES, SchemaRef
 from headrace.schemas.errors import ContractError, UndecodableError

@@ -11,6 +11,7 @@ import pytest
 from headrace.schemas.annotations import Partition, TableOptions, parse_duration
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.errors import ContractError
+from headrace.schemas.message_rules.event_time import FieldTime
 from headrace.schemas.model import Generalise, Kind, Mask, Pii
 from headrace.schemas.registry import Contract, parse_contract
 from tests.support.builders import TIMESTAMP, a_contract, a_decimal, a_record, contract_json
@@ -421,7 +422,7 @@ def test_the_event_time_may_have_any_name_avro_allows() -> None:
     avro = contract_json()
     avro["headrace"]["event_time"] = avro["fields"][-1]["name"] = "scheduledAt"
 
-    assert parse(avro).options.event_time == "scheduledAt"
+    assert parse(avro).options.event_time == FieldTime(("scheduledAt",))
 
 
 def test_annotations_are_read_into_types() -> None:
@@ -436,7 +437,7 @@ def test_annotations_are_read_into_types() -> None:
         identity=["text", "at"],
     ).options
 
-    assert (options.table, options.event_time, options.partition) == ("things", "at", Partition.MONTH)
+    assert (options.table, options.event_time, options.partition) == ("things", FieldTime(("at",)), Partition.MONTH)
     assert (options.cluster, options.identity) == (("text",), ("text", "at"))
     assert (options.expire_after_days, options.require_partition_filter) == (90, True)
     assert options.refuse_at_most == 80

@@ -45,6 +45,13 @@ def a_field(field: Any) -> dict[str, Any]:
     return {"name": name, "type": type_, **(more[0] if more else {})}
 
 
+def event_moment_of(contract: Contract, fields: Mapping[str, Any]) -> datetime:
+    """The time that the fields of an event say."""
+    moment = contract.event_moment(fields)
+    assert moment is not None
+    return moment
+
+
 def contract_json(*fields: Any, at: Any = TIMESTAMP, **annotations: Any) -> dict[str, Any]:
     """A contract's JSON: *fields*, then the event time ``at``; an annotation of None is left out."""
     headrace = {

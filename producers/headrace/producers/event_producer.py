@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
@@ -22,21 +23,29 @@ from headrace.schemas.validate import validate
 MAX_ATTRIBUTE_BYTES: Final = 1024  # Pub/Sub's limit on an attribute's value and on an ordering key
 
 
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
 class EventProducer:
     """Publishes events of the contracts in *registry*, such as ``Registry.load(Path("contracts"))``.
 
-    *source* names the application that publishes, as a path such as ``/checkout``; it becomes ``ce-source``. Closing
-    the producer also closes *publisher*. Thread-safe.
+    *source* names the application that publishes, as a path such as ``/checkout``; it becomes ``ce-source``. An event
+    whose fields do not say when it happened gets the time *now*. Closing the producer also closes *publisher*.
+    Thread-safe.
 
     Use it as a context manager, or call ``close()``. When the process or a ``multiprocessing`` child exits, it waits at
     most a minute for events that are not confirmed yet, and logs losses. ``os._exit`` and unhandled signals skip that
     wait. A forked child starts without events of its parent.
     """
 
-    def __init__(self, publisher: Publisher, *, source: str, registry: Registry) -> None:
+    def __init__(
+        self, publisher: Publisher, *, source: str, registry: Registry, now: Callable[[], datetime] = _utc_now
+    ) -> None:
         self._source = _short_text(source, "source", 'name the application that publishes, such as "/checkout"')
         self._publisher = publisher
         self._registry = registry
+        self._now = now
         self._in_flight = InFlight()
         self._closed = False
 
@@ -142,7 +151,7 @@ class EventProducer:
         else:
             event_id = derive_event_id(contract, event) or str(uuid_utils.uuid7())
         # This is the time in the payload: validation refuses a time with more digits than its type has.
-        return Envelope(event_id, contract.ref, event[contract.options.event_time], self._source)
+        return Envelope(event_id, contract.ref, contract.event_moment(event) or self._now(), self._source)
 
 
 def _short_text(value: object, name: str, remedy: str) -> str:

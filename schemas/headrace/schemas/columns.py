@@ -141,7 +141,7 @@ class CompiledColumns:
         program = self.program(writer)
         datum = writer.datum or self._reader.datum
         compiled = self._module.Program(
-            self.layout, program.code, program.numbers, program.symbols, program.texts, datum
+            self.layout, program.code, program.numbers, program.symbols, program.texts, datum, writer.header
         )
         self._writers[id(writer)] = made = _Writer(writer, program, compiled)
         return made

@@ -57,7 +57,7 @@ def compile_decoder(writer: Record, reader: Record) -> Decode:
             raise UndecodableError(f"larger than {MAX_PAYLOAD_BYTES} bytes")
         row = empty.copy()
         room.left = MAX_COLUMN_BYTES
-        position = 0
+        position = writer.header
         name = ""
         try:
             for name, index, read in steps:  # noqa: B007 the error below uses the last name

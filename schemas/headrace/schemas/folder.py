@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.errors import ContractError
+from headrace.schemas.sidecar import SIDECARS, with_sidecar
 
 SUFFIX: Final = ".avsc"
 MAX_FILE_BYTES: Final = 1_048_576
@@ -23,7 +24,7 @@ _BYTE_ORDER_MARKS: Final = {
 
 
 class ContractFile(NamedTuple):
-    """One ``.avsc`` file.
+    """One ``.avsc`` file, with the annotations of the sidecar file beside it, if there is one.
 
     *subject* is the file's full name if the name contains no valid subject. *error* is set if there is no *ref* or no
     *text*.
@@ -47,9 +48,12 @@ def contract_files(folder: Path) -> Iterator[ContractFile]:
         raise ContractError(
             str(folder), f"the folder cannot be read ({error.strerror})", "name a folder that holds <subject>.v1.avsc"
         ) from error
+    names = {entry.name for entry in entries}
     for entry in entries:
         if entry.name.endswith(SUFFIX):
-            yield _contract_file(entry)
+            yield _contract_file(entry, names)
+        elif entry.name.endswith(SIDECARS) and _schema_name(entry.name) not in names:
+            yield _without_schema(entry.name)
 
 
 def subjects_within(folder: Path) -> set[str]:
@@ -62,13 +66,36 @@ def subjects_within(folder: Path) -> set[str]:
     return {name for name in names if _SUBJECT.fullmatch(name)}
 
 
-def _contract_file(entry: Path) -> ContractFile:
-    subject = entry.name.removesuffix(SUFFIX).rpartition(".v")[0]
-    subject = subject if _SUBJECT.fullmatch(subject) else entry.name
+def _contract_file(entry: Path, names: set[str]) -> ContractFile:
+    subject = _subject_of(entry.name)
     try:
-        return ContractFile(subject, _ref_of(entry.name), _read(entry), None)
+        return ContractFile(subject, _ref_of(entry.name), _annotated(entry, names), None)
     except ContractError as error:
         return ContractFile(subject, None, "", error)
+
+
+def _subject_of(name: str) -> str:
+    subject = name.removesuffix(SUFFIX).rpartition(".v")[0]
+    return subject if _SUBJECT.fullmatch(subject) else name
+
+
+def _schema_name(sidecar: str) -> str:
+    return sidecar.rpartition(".headrace.")[0] + SUFFIX
+
+
+def _without_schema(sidecar: str) -> ContractFile:
+    schema = _schema_name(sidecar)
+    error = ContractError(sidecar, f"no file {schema} beside it", "add the schema, or remove this file")
+    return ContractFile(_subject_of(schema), None, "", error)
+
+
+def _annotated(entry: Path, names: set[str]) -> str:
+    stem = entry.name.removesuffix(SUFFIX)
+    beside = [f"{stem}{suffix}" for suffix in SIDECARS if f"{stem}{suffix}" in names]
+    if len(beside) > 1:
+        raise ContractError(beside[0], f"{beside[1]} is beside it", "keep one of the two")
+    schema = _read(entry)
+    return with_sidecar(schema, entry.name, _read(entry.with_name(beside[0])), beside[0]) if beside else schema
 
 
 def _ref_of(name: str) -> SchemaRef:

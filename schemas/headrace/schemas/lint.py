@@ -12,6 +12,7 @@ from headrace.schemas.defaults import default_value
 from headrace.schemas.drawn import is_often_ambiguous
 from headrace.schemas.errors import ContractError
 from headrace.schemas.layout import amplification
+from headrace.schemas.lint_event_time import lint_event_time
 from headrace.schemas.model import (
     INSTANTS,
     MISSING,
@@ -57,7 +58,7 @@ def lint(record: Record, options: TableOptions, where: str, derived: Sequence[Fi
     """Check one contract and its *derived* columns; raises ContractError for the first rule that it breaks."""
     fields = {field.name: field for field in record.fields}
     _check_table(options, where)
-    _check_event_time(fields, options, where)
+    lint_event_time(record, options.event_time, f"{where}.headrace.event_time")
     _check_lateness(options, where)
     _check_identity(fields, options, where)
     _check_clustering(fields | {field.name: field for field in derived}, options, where)
@@ -96,21 +97,6 @@ def _check_table(options: TableOptions, where: str) -> None:
             f"more hours than the {MAX_PARTITIONS} partitions of a table",
             f"write expire_after_days of at most {MAX_PARTITIONS // 24}, or partition by day",
         )
-
-
-def _check_event_time(fields: dict[str, Field], options: TableOptions, where: str) -> None:
-    field = fields.get(options.event_time)
-    place = f"{where}.headrace.event_time"
-    if field is None:
-        raise ContractError(place, f"no field {options.event_time}", "name a field of this record")
-    if not isinstance(field.type, Scalar) or field.type.kind not in INSTANTS:
-        raise ContractError(
-            place,
-            "not a timestamp that is never null",
-            "name a field of type timestamp-micros or timestamp-millis that is not optional",
-        )
-    if field.mask:
-        raise ContractError(place, "a masked event time", "choose a field that is not personal")
 
 
 def _check_lateness(options: TableOptions, where: str) -> None:

@@ -96,12 +96,14 @@ class Optional:
 class Record:
     """Named fields, in the order of the payload.
 
-    *datum* is set on the outermost record if its payloads have no header, whatever their first bytes are.
+    *datum* is set on the outermost record if it is known where its datum begins: after *header* bytes, whatever the
+    first bytes are.
     """
 
     name: str
     fields: tuple[Field, ...]
     datum: bool = False
+    header: int = 0
 
 
 Type: TypeAlias = Scalar | Decimal | Fixed | Enumeration | Array | Map | Optional | Record

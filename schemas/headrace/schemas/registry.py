@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import fastavro
 from fastavro.schema import SchemaParseException, UnknownType
 
-from headrace.schemas.annotations import Encoding, TableOptions, parse_table_options
+from headrace.schemas.annotations import TableOptions, parse_table_options
 from headrace.schemas.decoder import Decode, compile_decoder
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.errors import ContractError, UnknownSchemaError
+from headrace.schemas.field_annotations import annotate_fields
 from headrace.schemas.folder import SUFFIX, contract_files
 from headrace.schemas.lint import lint, lint_payloads
+from headrace.schemas.message_rules.event_moment import event_moment
+from headrace.schemas.message_rules.lint import lint_message_rules, lint_versions
 from headrace.schemas.model import Record
 from headrace.schemas.parse import check_doc, parse_record
 from headrace.schemas.resolve import resolve_record
+from headrace.schemas.schema_json import read_schema
 from headrace.schemas.transformations import Transformations, lint_transformations, parse_transformations, written
 
 
@@ -47,6 +52,14 @@ class Contract:
     def written(self) -> Record:
         """The record as it is stored in its table: masked, and with derived columns."""
         return written(self.record, self.transformations)
+
+    def event_moment(self, fields: Mapping[str, Any]) -> datetime | None:
+        """Return the time that an event's validated *fields* say; None if they do not say it.
+
+        Raises:
+            InvalidEventError: the value is no time; never contains the value.
+        """
+        return event_moment(self.record, self.options.event_time, fields)
 
     @cached_property
     def avro(self) -> Any:
@@ -78,21 +91,18 @@ def fingerprint(avro: Mapping[str, Any]) -> str:
 def parse_contract(ref: SchemaRef, text: str) -> Contract:
     """Read one contract from its JSON; ContractError gives the place, the problem and the remedy."""
     where = f"{ref.subject}.v{ref.version}"
-    try:
-        avro = json.loads(text, object_pairs_hook=_unique_keys)
-    except (ValueError, RecursionError) as error:
-        why = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise ContractError(where, f"not JSON ({why})", "correct the file at this place") from error
-    if not isinstance(avro, dict):
-        raise ContractError(where, "not a record", 'an event is a record: write "type": "record"')
+    avro = read_schema(text, where)
     record = parse_record(avro, where)
-    options = parse_table_options(avro.get("headrace"), f"{where}.headrace")
-    record = replace(record, datum=options.encoding is Encoding.DATUM)
+    options = parse_table_options(avro.get("headrace"), [field.name for field in record.fields], f"{where}.headrace")
+    record = annotate_fields(record, avro["headrace"], f"{where}.headrace")
+    record = replace(record, datum=options.encoding.states_datum)
     transformations = parse_transformations(avro["headrace"], f"{where}.headrace")
     lint(record, options, where, [derived.field for derived in transformations.derived])
     lint_transformations(record, options.table, transformations, f"{where}.headrace")
+    lint_message_rules(options.encoding, options.envelope, f"{where}.headrace")
     name = fingerprint(avro)
-    lint_payloads(record, name, where)
+    if options.encoding.is_datum:
+        lint_payloads(record, name, where)
     contract = Contract(ref, record, options, transformations, check_doc(avro, where), name, text)
     _check_avro(contract, where)
     return contract
@@ -201,14 +211,6 @@ def _check_avro(contract: Contract, where: str) -> None:
         ) from error
 
 
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
-        raise ValueError(f"key {twice[:40]!r} twice in one object")
-    return found
-
-
 def _without(contracts: Mapping[SchemaRef, Contract], faults: Mapping[str, ContractError]) -> dict[SchemaRef, Contract]:
     return {ref: contract for ref, contract in contracts.items() if ref.subject not in faults}
 
@@ -216,14 +218,27 @@ def _without(contracts: Mapping[SchemaRef, Contract], faults: Mapping[str, Contr
 def _faults(contracts: Iterable[Contract], latest: Mapping[str, Contract]) -> dict[str, ContractError]:
     """Return, by subject, the first contradiction between contracts of a registry."""
     faults: dict[str, ContractError] = {}
-    for contract in contracts:
+    listed = list(contracts)
+    for contract in listed:
         newest = latest[contract.subject]
         try:
             resolve_record(contract.record, newest.record, f"{contract.subject}.v{newest.ref.version}.")
         except ContractError as error:
             why = f"events of v{contract.ref.version} cannot be read: {error.why}"
             faults.setdefault(contract.subject, ContractError(error.where, why, error.remedy))
-    return _shared_tables(latest) | faults
+    return _shared_tables(latest) | _contradicting_versions(listed) | faults
+
+
+def _contradicting_versions(contracts: Iterable[Contract]) -> dict[str, ContractError]:
+    """Return, by subject, what its versions say of messages that contradicts itself."""
+    faults: dict[str, ContractError] = {}
+    ordered = sorted(contracts, key=lambda contract: contract.ref)
+    for subject, versions in groupby(ordered, key=lambda contract: contract.subject):
+        try:
+            lint_versions([*versions])
+        except ContractError as error:
+            faults[subject] = error
+    return faults
 
 
 def _shared_tables(latest: Mapping[str, Contract]) -> dict[str, ContractError]:

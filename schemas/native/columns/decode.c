@@ -144,8 +144,11 @@ static enum status run(machine *vm, int32_t place, int32_t stop) {
     return ACCEPTED;
 }
 
-static enum status read_all(machine *vm, const uint8_t *message, int64_t length) {
+/* Read the datum that begins after *header* bytes. */
+static enum status read_all(machine *vm, const uint8_t *message, int64_t length, int32_t header) {
     vm->in = (reader){message, message, message + length};
+    if (length < header) return refuse(vm, 0, message, ENDS);
+    vm->in.at += header;
     vm->width = vm->keys_length = vm->depth = 0;
     vm->failed_at = -1;
     enum status status = run(vm, 0, vm->program->length);
@@ -170,7 +173,7 @@ static enum status refuse_two_readings(machine *vm, const uint8_t *message, int6
         const struct header *header = headers + each;
         if (length <= header->length || memcmp(message, header->magic, (size_t)header->magic_length)) continue;
         vm->skip = -1;
-        status = read_all(vm, message + header->length, length - header->length);
+        status = read_all(vm, message + header->length, length - header->length, 0);
         vm->skip = 0;
         vm->offset = header->length;
     }
@@ -184,7 +187,7 @@ enum status decode_message(machine *vm, const uint8_t *message, int64_t length) 
     vm->failed_at = -1;
     vm->depth = 0;
     if (length > MAX_PAYLOAD) return TOO_LARGE;
-    enum status status = read_all(vm, message, length);
+    enum status status = read_all(vm, message, length, vm->program->header);
     if (status == ACCEPTED && !vm->program->datum && begins_as_header(message, length)) {
         status = refuse_two_readings(vm, message, length);
     }

@@ -35,7 +35,8 @@ typedef struct {
     int64_t symbols_length;
     const uint8_t *texts;
     int64_t texts_length;
-    int32_t datum; /* 1: messages have no header, whatever their first bytes */
+    int32_t datum;  /* 1: it is known where the datum begins, whatever the first bytes are */
+    int32_t header; /* bytes before the datum */
 } program;
 
 /* The state of a decoder, reused for each message. */

@@ -46,8 +46,11 @@ static bool read_layout(PyObject *layout, column **columns, int32_t *count) {
 static PyObject *program_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
     (void)kwargs;
     PyObject *layout, *tables[4];
-    int datum = 0;
-    if (!PyArg_ParseTuple(args, "SSSSS|p", &layout, tables, tables + 1, tables + 2, tables + 3, &datum)) return NULL;
+    int datum = 0, header = 0;
+    if (!PyArg_ParseTuple(
+            args, "SSSSS|pi", &layout, tables, tables + 1, tables + 2, tables + 3, &datum, &header)) {
+        return NULL;
+    }
     Program *self = (Program *)((allocfunc)PyType_GetSlot(type, Py_tp_alloc))(type, 0);
     if (self == NULL) return NULL;
     Py_INCREF(layout);
@@ -66,11 +69,12 @@ static PyObject *program_new(PyTypeObject *type, PyObject *args, PyObject *kwarg
         .texts = (const uint8_t *)PyBytes_AsString(tables[3]),
         .texts_length = PyBytes_Size(tables[3]),
         .datum = datum,
+        .header = header,
     };
     column *columns = NULL;
     int32_t count = 0;
     bool sound = read_layout(layout, &columns, &count);
-    if (sound && !program_is_sound(&self->program, columns)) {
+    if (sound && (header < 0 || !program_is_sound(&self->program, columns))) {
         PyErr_SetString(PyExc_ValueError, "invalid program");
         sound = false;
     }
@@ -227,7 +231,7 @@ static PyMethodDef columns_methods[] = {
 static PyType_Slot program_slots[] = {
     {Py_tp_new, program_new},
     {Py_tp_dealloc, program_dealloc},
-    {Py_tp_doc, "Program(layout, code, numbers, symbols, texts, datum=False)"},
+    {Py_tp_doc, "Program(layout, code, numbers, symbols, texts, datum=False, header=0)"},
     {0, NULL},
 };
 

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from headrace.backfill.backfill_errors import BackfillError
 from headrace.backfill.file_rounds import Round
 from headrace.backfill.line_events import FILE, LINE
-from headrace.backfill.preparer import LineDecoder
+from headrace.backfill.preparer import line_decoder
 from headrace.core.message import Message
 from headrace.core.micro_batch import MicroBatch
 from headrace.core.outcome import Outcome
@@ -87,7 +87,7 @@ class DayReader:
     """Reader that makes rows of one subject's lines; all of them must be rows of *day*."""
 
     def __init__(self, job: Job, subject: str, day: Day, path: Path) -> None:
-        decoder = LineDecoder(job.registry, subject)
+        decoder = line_decoder(job.registry, subject)
         self._job = job
         self._day = day
         self.path = path

@@ -18,6 +18,7 @@ from headrace.schemas.decoder import MAX_PAYLOAD_BYTES
 from headrace.schemas.encode_field import compile_encoder
 from headrace.schemas.errors import InvalidEventError
 from headrace.schemas.identity import id_of, in_json
+from headrace.schemas.message_rules.event_moment import plain_timestamp
 from headrace.schemas.model import MISSING, Field
 from headrace.schemas.registry import Contract
 
@@ -34,7 +35,10 @@ class Cell(NamedTuple):
 
 
 class Encoded(NamedTuple):
-    """An event whose fields all match their contract; *event_id* is empty if the contract derives none."""
+    """An event whose fields all match their contract.
+
+    *event_id* is empty if the contract derives none; *event_time* is None if no field says it.
+    """
 
     data: bytes
     event_id: str
@@ -59,7 +63,10 @@ class Cells:
         self._known = None if mapping.given else frozenset(names)
         self._subject = contract.subject
         self._identity = [names.index(name) for name in contract.options.identity]
-        self._event_time = names.index(contract.options.event_time)
+        self._names = names
+        self._event_moment = contract.event_moment
+        plain = plain_timestamp(contract.record, contract.options.event_time)
+        self._event_time = None if plain is None else names.index(plain)
 
     def encode(self, values: Mapping[str, Any]) -> Encoded | None:
         """Encode the line with these *values* by column; return None if a value does not fit its field."""
@@ -75,7 +82,12 @@ class Cells:
             return None
         named = [cells[place][2] for place in self._identity]
         event_id = id_of(self._subject, named) if named else ""
-        return Encoded(data, event_id, cells[self._event_time][1])
+        return Encoded(data, event_id, self._moment(cells))
+
+    def _moment(self, cells: list[Cell]) -> Any:
+        if self._event_time is not None:
+            return cells[self._event_time][1]
+        return self._event_moment({name: cell.value for name, cell in zip(self._names, cells, strict=True)})
 
 
 class _Memo(dict[Any, Cell]):

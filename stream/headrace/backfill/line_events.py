@@ -154,7 +154,11 @@ class Events:
             self._refuse_problems_of_files(line)
             event = fields.read(line.values)
             data, event_id = encode(self._contract, event), derive_event_id(self._contract, event) or ""
-            known = Encoded(data, event_id, event[self._contract.options.event_time])
+            known = Encoded(data, event_id, self._contract.event_moment(event))
+        if known.event_time is None:
+            raise InvalidEventError(
+                "the event time", "no field of the line says it", "add the field that the contract names"
+            )
         return known if known.event_id else known._replace(event_id=fields.id_of_columns(line.values))
 
     def _refuse_unreadable(self, line: Line) -> None:

@@ -12,27 +12,33 @@ from headrace.core.message import Message
 from headrace.engine.prepare import Preparation, Prepared
 from headrace.engine.task_steps import Steps
 from headrace.job import Job
-from headrace.schemas.envelope import Envelope
-from headrace.schemas.registry import Contract
+from headrace.schemas.registry import Registry
 from headrace.steps.circuit_breaker import COUNTED, CircuitBreaker, describe
-from headrace.steps.decode.decode_messages import Decoder, RefusedError
+from headrace.steps.decode.decode_messages import Decoder
+from headrace.steps.decode.native_messages import NativeMessages
+from headrace.steps.decode.opened_messages import OpenedMessage, RefusedError
 
 
-class LineDecoder(Decoder):
-    """Decoder that reads lines that became messages, and refuses the others."""
+class LineMessages(NativeMessages):
+    """Reader of the envelopes of lines that became messages; it refuses the others."""
 
-    def check(self, message: Message) -> tuple[Contract, Envelope]:
+    def check(self, message: Message) -> OpenedMessage:
         """Read one envelope; raises RefusedError with the reason if it is invalid."""
         if isinstance(message, BadLine):
             raise RefusedError(Reason.INVALID_LINE, message.problem)
         return super().check(message)
 
 
+def line_decoder(registry: Registry, subject: str) -> Decoder:
+    """Return a decoder of lines that became messages."""
+    return Decoder(registry, subject, LineMessages(registry, subject))
+
+
 class LinePreparer:
     """Preparer of one subject's lines; it never waits."""
 
     def __init__(self, job: Job, subject: str) -> None:
-        decoder = LineDecoder(job.registry, subject)
+        decoder = line_decoder(job.registry, subject)
         self._preparation = Preparation(job.registry, subject, job.window, job.token_key(), decoder)
         self._percent = job.registry.latest(subject).options.refuse_at_most
         self._breaker = CircuitBreaker(self._percent)

@@ -22,6 +22,7 @@ from headrace.steps.decode.decode_messages import (
     STAGE,
     DecodedMessages,
     Decoder,
+    MakeDecoder,
     decode_all,
     refuse_blocked,
     tally_decoded,
@@ -37,7 +38,7 @@ class _DecodeFn(beam.DoFn):
         window: timedelta,
         clock: Callable[[], int],
         sealing: Key,
-        decoder: type[Decoder],
+        decoder: MakeDecoder,
     ) -> None:
         self._decoder = decoder
         self._registry = registry
@@ -79,7 +80,7 @@ class Decode(beam.PTransform[Any, Any]):
     window: timedelta
     clock: Callable[[], int]
     sealing: Key
-    decoder: type[Decoder] = Decoder
+    decoder: MakeDecoder = Decoder
 
     def expand(self, messages: beam.PCollection[Any]) -> Outputs:
         """Decode."""

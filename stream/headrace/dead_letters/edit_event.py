@@ -114,7 +114,8 @@ def edit_event(letter: Letter, change: LetterChange, registry: Registry) -> Edit
     data, event_time = letter.data, None
     if before is None or differ(before, after) or change.read_as:
         fields = _fields(contract, after)
-        event_time = to_rfc3339(fields[contract.options.event_time])
+        moment = contract.event_moment(fields)
+        event_time = None if moment is None else to_rfc3339(moment)
         if before is None or differ(before, after):
             data = encode(contract, fields)
     attributes = _attributes(letter.attributes, change, contract, event_time)

@@ -19,6 +19,7 @@ from headrace.core.dead_letter import Reason, Refusal
 from headrace.core.micro_batch import MicroBatch
 from headrace.schemas.errors import ContractError
 from headrace.schemas.masked import masked
+from headrace.schemas.message_rules.event_time import event_field
 from headrace.schemas.registry import Contract, Registry
 from headrace.schemas.transformations import Derived
 from headrace.steps.user_functions import Function, FunctionError, checked, load_function
@@ -49,7 +50,8 @@ class Transformer:
         self._payload = len(masked(contract.record).fields)
         self._kept = None if wanted.where is None else _filter(contract)
         self._derived = [_column(contract, derived) for derived in wanted.derived]
-        guarded = (contract.options.event_time, *contract.options.identity, *META_SCHEMA.names)
+        of_time = event_field(contract.options.event_time)
+        guarded = (*([of_time] if of_time else []), *contract.options.identity, *META_SCHEMA.names)
         self._function = None if function is None else checked(function, str(wanted.function), guarded)
 
     @classmethod

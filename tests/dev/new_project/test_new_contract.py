@@ -91,7 +91,7 @@ def test_the_event_time_is_a_field_that_is_there_or_is_added(
     fields: tuple[str, ...], more: dict[str, str], event_time: str, names: list[str]
 ) -> None:
     new = a_contract(*fields, **more)
-    assert new.contract.options.event_time == event_time
+    assert new.event_time == event_time
     assert [each.name for each in new.contract.record.fields] == names
 
 

@@ -99,7 +99,7 @@ def _print(new: NewContract, place: Place, files: Sequence[ProjectFile], folder:
 def _read_as(new: NewContract) -> str:
     options = new.contract.options
     by = f"identified by {', '.join(options.identity)}" if options.identity else "without an identity"
-    return f"Events of {new.subject} are {by}, and happen at {options.event_time}; their table is {options.table}."
+    return f"Events of {new.subject} are {by}, and happen at {new.event_time}; their table is {options.table}."
 
 
 def _as_dict(new: NewContract, place: Place, files: Sequence[ProjectFile], folder: Path) -> dict[str, object]:
@@ -110,7 +110,7 @@ def _as_dict(new: NewContract, place: Place, files: Sequence[ProjectFile], folde
         "finished": False,
         "subject": new.subject,
         "table": options.table,
-        "event_time": options.event_time,
+        "event_time": new.event_time,
         "identity": options.identity,
         "masked": [each.name for each in new.fields if each.mask],
         "files": [{"file": each.name, "for": each.purpose} for each in files],

@@ -45,7 +45,7 @@ def _once(registry: Registry, subject: str, count: int, now: datetime) -> Iterat
     for number, (version, fields) in enumerate(_fields(subject, count, now)):
         contract = registry[SchemaRef(subject, version)]
         event_id = derive_event_id(contract, fields) or f"booking-{fields['booking_id']}"
-        envelope = Envelope(event_id, contract.ref, fields[contract.options.event_time], _SOURCE)
+        envelope = Envelope(event_id, contract.ref, contract.event_moment(fields) or now, _SOURCE)
         yield Message(subject, encode(contract, fields), envelope.to_attributes(), str(number), to_micros(now))
 
 

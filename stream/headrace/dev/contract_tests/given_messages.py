@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Any
 
 from headrace.core.message import Message
 from headrace.dev.contract_tests.case_file import CaseFile, Given
 from headrace.schemas.encode import encode
-from headrace.schemas.envelope import Envelope, SchemaRef, from_micros, to_micros
+from headrace.schemas.envelope import Envelope, SchemaRef, to_micros
 from headrace.schemas.errors import InvalidEventError, UndecodableError, UnknownSchemaError
 from headrace.schemas.from_json import fields_from_json
 from headrace.schemas.identity import derive_event_id
@@ -45,7 +44,7 @@ def _message(file: CaseFile, place: int, number: int, contract: Contract, now: d
     given = file.content.cases[place].given[number]
     try:
         data, envelope = (
-            _of_event(contract, given, number)
+            _of_event(contract, given, number, now)
             if given.payload is None
             else _of_bytes(contract, given, given.payload, number, now)
         )
@@ -63,10 +62,10 @@ def _message(file: CaseFile, place: int, number: int, contract: Contract, now: d
     )
 
 
-def _of_event(contract: Contract, given: Given, number: int) -> tuple[bytes, Envelope]:
+def _of_event(contract: Contract, given: Given, number: int, now: datetime) -> tuple[bytes, Envelope]:
     fields = validate(contract.record, fields_from_json(contract.record, given.event))
     event_id = given.id or derive_event_id(contract, fields) or _default_id(number)
-    moment = fields[contract.options.event_time]
+    moment = contract.event_moment(fields) or given.published_at or now
     return encode(contract, fields), Envelope(event_id, contract.ref, moment, given.source)
 
 
@@ -75,14 +74,13 @@ def _of_bytes(contract: Contract, given: Given, data: bytes, number: int, now: d
     try:
         decoded = contract.decode(data)
     except UndecodableError:
-        moment = now
+        moment = None
     else:
-        moment = from_micros(_value(contract, decoded, contract.options.event_time))
-    return data, Envelope(given.id or _default_id(number), contract.ref, moment, given.source)
-
-
-def _value(contract: Contract, decoded: list[Any], name: str) -> Any:
-    return dict(zip((field.name for field in contract.record.fields), decoded, strict=True))[name]
+        moment = contract.event_moment(dict(zip((each.name for each in contract.record.fields), decoded, strict=True)))
+    envelope = Envelope(
+        given.id or _default_id(number), contract.ref, moment or given.published_at or now, given.source
+    )
+    return data, envelope
 
 
 def _default_id(number: int) -> str:

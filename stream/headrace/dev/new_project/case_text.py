@@ -52,7 +52,7 @@ def _duplicate(new: NewContract) -> Iterator[str]:
 def _late(new: NewContract) -> Iterator[str]:
     yield "  - name: an event of last year is too late"
     yield "    given:"
-    yield f"      - event: {{<<: *event, {new.contract.options.event_time}: {TOO_LATE}}}"
+    yield f"      - event: {{<<: *event, {new.event_time}: {TOO_LATE}}}"
     yield from _letters("too_late")
 
 
@@ -69,11 +69,11 @@ def _letters(reason: str) -> Iterable[str]:
 
 def _values(new: NewContract) -> Iterator[tuple[str, str]]:
     for each in new.fields:
-        yield each.name, HAPPENED if each.name == new.contract.options.event_time else sample_of(each).yaml
+        yield each.name, HAPPENED if each.name == new.event_time else sample_of(each).yaml
 
 
 def _columns(new: NewContract) -> Iterator[str]:
-    event_time = new.contract.options.event_time
+    event_time = new.event_time
     for each in new.fields:
         stored = HAPPENED if each.name == event_time else sample_of(each).stored
         if stored is not None:

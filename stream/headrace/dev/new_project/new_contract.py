@@ -11,6 +11,7 @@ from headrace.dev.new_project.field_option import FieldOption, parse_field
 from headrace.dev.new_project.project_errors import ProjectOptionError
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.errors import ContractError
+from headrace.schemas.message_rules.event_time import event_field
 from headrace.schemas.model import Mask
 from headrace.schemas.registry import Contract, parse_contract
 
@@ -49,6 +50,11 @@ class NewContract:
     def subject(self) -> str:
         """The name of the event."""
         return self.contract.subject
+
+    @property
+    def event_time(self) -> str:
+        """The name of the field with the event time."""
+        return event_field(self.contract.options.event_time) or ""
 
     @property
     def makes_tokens(self) -> bool:

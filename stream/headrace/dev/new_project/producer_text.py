@@ -28,6 +28,6 @@ def imports(new: NewContract, always: Iterable[str]) -> str:
 
 
 def _sample(new: NewContract, field: FieldOption) -> Sample:
-    if field.name == new.contract.options.event_time:
+    if field.name == new.event_time:
         return _HAPPENED
     return new_id(field) if field.name in new.contract.options.identity else sample_of(field)

@@ -59,7 +59,7 @@ def project_files(new: NewContract, project: str, place: Place, random: Callable
         "README.md",
         subject=new.subject,
         table=new.contract.options.table,
-        event_time=new.contract.options.event_time,
+        event_time=new.event_time,
         docs=_DOCS,
         files="\n".join(f"| `{each.name}` | {each.purpose} |" for each in files),
     )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 import pyarrow as pa
 
@@ -14,13 +14,13 @@ from headrace.core.dead_letter import Reason, Refusal
 from headrace.core.message import Message
 from headrace.core.micro_batch import NOTES, MicroBatch
 from headrace.core.outcome import Outcome
-from headrace.core.replay_attributes import LETTER_ID
 from headrace.core.tally import Tally, tally_rows, tally_unread_refusals
-from headrace.errors import Exit, HeadraceError
-from headrace.schemas.envelope import CONTENT_TYPE, MAX_ID_BYTES, Envelope, to_micros
-from headrace.schemas.errors import ContractError, MalformedEnvelopeError, UndecodableError, UnknownSchemaError
-from headrace.schemas.registry import Contract, Registry
-from headrace.steps.decode.envelopes import Head, disagreeing, head_of, packed, packed_numbers
+from headrace.schemas.errors import ContractError, UndecodableError
+from headrace.schemas.registry import Registry
+from headrace.steps.decode.envelopes import packed, packed_numbers
+from headrace.steps.decode.event_times import compile_event_times
+from headrace.steps.decode.opened_messages import Opened, OpenedMessage, Opener, RefusedError
+from headrace.steps.decode.openers import opener_of
 from headrace.steps.decode.record_batch import columns_for, to_batch
 from headrace.util.hashing import digests
 
@@ -31,70 +31,27 @@ _CONTENT_BYTES: Final = 8
 MAX_BATCH_BYTES: Final = 64 * 1024 * 1024
 
 
-class RefusedError(HeadraceError, error_code="HR-513", exit_code=Exit.BUG):
-    """A message is invalid. *detail* contains no value of it."""
-
-    def __init__(self, reason: Reason, detail: str) -> None:
-        super().__init__(detail)
-        self.reason, self.detail = reason, detail
-
-
-class Opened(NamedTuple):
-    """Data of some messages' envelopes, one line for each valid one.
-
-    *indexes* are the messages' indexes. *times* are the original ``ce-time`` texts, which must match the payloads.
-    *published* and *first_published* are as in :class:`~headrace.core.message.Message`.
-    """
-
-    indexes: list[int]
-    writers: list[Contract]
-    ids: list[str]
-    times: list[str]
-    sources: list[str]
-    payloads: list[bytes]
-    published: list[int]
-    first_published: list[int]
-
-    @classmethod
-    def none(cls) -> Opened:
-        """Return a table without lines."""
-        return cls([], [], [], [], [], [], [], [])
-
-    def first(self, count: int) -> Opened:
-        """Return the first *count* lines."""
-        return self.without(range(count, len(self.indexes)))
-
-    def without(self, places: Collection[int]) -> Opened:
-        """Return all lines but those at *places*."""
-        if not places:
-            return self
-        lines = [line for place, line in enumerate(zip(*self, strict=True)) if place not in places]
-        return Opened(*map(list, zip(*lines, strict=True))) if lines else Opened.none()
-
-
 class Decoder:
     """Decoder of one subject's messages, compiled once from its contracts."""
 
-    def __init__(self, registry: Registry, subject: str) -> None:
-        self._registry = registry
+    def __init__(self, registry: Registry, subject: str, opener: Opener | None = None) -> None:
+        """Compile the decoder; without an *opener*, messages are read as the contract declares."""
         self.contract = registry.latest(subject)
+        self._opener = opener or opener_of(registry, subject)
+        self._event_times = compile_event_times(self.contract.record, self.contract.options.event_time)
         self._payload = arrow_schema(self.contract.record)
         self._schema = pa.schema([*self._payload, *META_SCHEMA])
         self._columns = columns_for(self.contract.record)
-        self._writers: dict[Head, Contract] = {}
 
     def read(self, messages: Sequence[Message], now: int) -> DecodedMessages:
         """Decode *messages* into one micro-batch; see :func:`decode`."""
         refusals: list[Refusal] = []
-        opened = self._open(messages, refusals)
-        opened, rows, end = self._read_payloads(opened, messages, refusals)
-        if rows.num_rows:
-            opened, rows = self._confirm_times(opened, rows, messages, refusals)
+        opened, rows, end = self._read_payloads(self._opener.open(messages, refusals), messages, refusals)
+        opened, rows, moments = self._read_times(opened, rows, messages, refusals)
         refusals = sorted((each for each in refusals if each.index < end), key=lambda refusal: refusal.index)
         left = len(messages) - end
         if not rows.num_rows:
             return DecodedMessages(None, refusals, left)
-        moments = _moments(rows.column(self.contract.options.event_time))
         batch = MicroBatch(
             subject=self.contract.subject,
             rows=_with_meta(rows, opened, moments, now, self._schema),
@@ -103,55 +60,9 @@ class Decoder:
         )
         return DecodedMessages(batch, refusals, left)
 
-    def check(self, message: Message) -> tuple[Contract, Envelope]:
+    def check(self, message: Message) -> OpenedMessage:
         """Read one envelope, and find its contract; raises RefusedError with the reason if it is invalid."""
-        try:
-            envelope = Envelope.from_attributes(message.attributes)
-            if envelope.schema.subject != self.contract.subject:
-                raise UnknownSchemaError(
-                    f"subject {envelope.schema.subject} does not belong on the topic of {self.contract.subject}"
-                )
-            return self._registry[envelope.schema], envelope
-        except MalformedEnvelopeError as error:
-            raise RefusedError(Reason.MALFORMED_ENVELOPE, str(error)) from error
-        except UnknownSchemaError as error:
-            raise RefusedError(Reason.UNKNOWN_SCHEMA, str(error)) from error
-
-    def _open(self, messages: Sequence[Message], refusals: list[Refusal]) -> Opened:
-        """Read all envelopes, each only as far as needed: most differ only in id and time.
-
-        Also read the fields that later steps need, because reading a message again would miss the CPU cache.
-        """
-        opened = Opened.none()
-        indexes, writers, ids, times, sources, payloads, published, first_published = opened
-        for index, message in enumerate(messages):  # no function calls in this loop, because it runs for each message
-            attributes, published_at = message.attributes, message.published_at
-            get = attributes.get
-            writer = self._writers.get(
-                (get("ce-dataschema"), get("ce-type"), get("ce-specversion"), get("content-type"))
-            )
-            event_id, time, source = get("ce-id"), get("ce-time"), get("ce-source")
-            if not ((writer and time and source) and event_id and event_id.isascii() and len(event_id) <= MAX_ID_BYTES):
-                try:
-                    writer, envelope = self.check(message)
-                except RefusedError as error:
-                    refusals.append(Refusal(index, error.reason, error.detail))
-                    continue
-                event_id, time, source = envelope.event_id, attributes["ce-time"], envelope.source
-                self._remember(message, writer)
-            indexes.append(index)
-            writers.append(writer)
-            ids.append(event_id)
-            times.append(time)
-            sources.append(source)
-            payloads.append(message.data)
-            published.append(published_at)
-            first_published.append(message.first_published_at if LETTER_ID in attributes else published_at)
-        return opened
-
-    def _remember(self, message: Message, writer: Contract) -> None:
-        if message.attributes.get("content-type") == CONTENT_TYPE:  # otherwise other attributes decide too
-            self._writers[head_of(message.attributes)] = writer
+        return self._opener.check(message)
 
     def _read_payloads(
         self, opened: Opened, messages: Sequence[Message], refusals: list[Refusal]
@@ -177,36 +88,33 @@ class Decoder:
         return opened.without(refused), to_batch(finished, self._payload), end
 
     def _undecodable(self, index: int, messages: Sequence[Message], error: UndecodableError) -> Refusal:
+        return self._first_fault(index, messages) or Refusal(index, Reason.UNDECODABLE_PAYLOAD, str(error))
+
+    def _first_fault(self, index: int, messages: Sequence[Message]) -> Refusal | None:
+        """Return the fault of a message's envelope, which has precedence over those of its payload."""
         try:
-            self.check(messages[index])  # an invalid envelope has precedence
+            self.check(messages[index])
         except RefusedError as first:
             return Refusal(index, first.reason, first.detail)
-        return Refusal(index, Reason.UNDECODABLE_PAYLOAD, str(error))
+        return None
 
-    def _confirm_times(
+    def _read_times(
         self, opened: Opened, rows: pa.RecordBatch, messages: Sequence[Message], refusals: list[Refusal]
-    ) -> tuple[Opened, pa.RecordBatch]:
-        """Leave out events whose time is not their ``ce-time``."""
-        moments = _moments(rows.column(self.contract.options.event_time))
-        refused = set()
-        for place in disagreeing(opened.times, moments):
-            refusal = self._wrong_time(opened.indexes[place], messages, moments[place].as_py())
-            if refusal is not None:
-                refusals.append(refusal)
-                refused.add(place)
-        if refused:
-            rows = rows.take(pa.array([place for place in range(len(moments)) if place not in refused], pa.int64()))
-        return opened.without(refused), rows
+    ) -> tuple[Opened, pa.RecordBatch, pa.Array]:
+        """Read the event times, and leave out events whose time is wrong."""
+        moments, wrong = self._event_times(rows, opened.times)
+        for each in wrong:
+            index = opened.indexes[each.place]
+            refusals.append(self._first_fault(index, messages) or Refusal(index, each.reason, each.detail))
+        if wrong:
+            gone = {each.place for each in wrong}
+            kept = pa.array([place for place in range(len(moments)) if place not in gone], pa.int64())
+            opened, rows, moments = opened.without(gone), rows.take(kept), moments.take(kept)
+        return opened, rows, moments
 
-    def _wrong_time(self, index: int, messages: Sequence[Message], moment: int) -> Refusal | None:
-        try:
-            _, envelope = self.check(messages[index])
-        except RefusedError as error:
-            return Refusal(index, error.reason, error.detail)
-        if to_micros(envelope.event_time) == moment:
-            return None
-        detail = f"ce-time is not the event's {self.contract.options.event_time}"
-        return Refusal(index, Reason.MALFORMED_ENVELOPE, detail)
+
+MakeDecoder: TypeAlias = Callable[[Registry, str], Decoder]
+"""Makes the decoder of one subject."""
 
 
 class DecodedMessages(NamedTuple):
@@ -253,7 +161,7 @@ def _with_meta(rows: pa.RecordBatch, opened: Opened, moments: pa.Array, now: int
         "_event_id": pa.array(opened.ids, pa.string()),
         "_event_time": moments.view(INSTANT.arrow),
         "_ingested_at": pa.repeat(pa.scalar(now, INSTANT.arrow), rows.num_rows),
-        "_schema_version": pa.array([writer.ref.version for writer in opened.writers], pa.int64()),
+        "_schema_version": pa.array([writer.contract.ref.version for writer in opened.writers], pa.int64()),
         "_source": pa.array(opened.sources, pa.string()),
     }
     columns = [*rows.columns, *(meta[name] for name in META_SCHEMA.names)]
@@ -271,11 +179,6 @@ def _notes(opened: Opened, moments: pa.Array) -> pa.RecordBatch:
         "message": pa.array(opened.indexes, pa.int32()),
     }
     return pa.RecordBatch.from_arrays([columns[name] for name in NOTES.names], schema=NOTES)
-
-
-def _moments(event_times: pa.Array) -> pa.Array:
-    """Return microseconds since 1970."""
-    return event_times.view(pa.int64())
 
 
 def event_keys(event_ids: Iterable[str]) -> list[bytes]:

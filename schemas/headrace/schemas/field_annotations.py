@@ -1,0 +1,96 @@
+"""Annotations of fields by their path, for a schema that cannot hold annotations itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from difflib import get_close_matches
+from typing import Any, Final, assert_never
+
+from headrace.schemas.annotations import parse_pii
+from headrace.schemas.checked_values import mapping_of, refuse_unknown
+from headrace.schemas.errors import ContractError
+from headrace.schemas.model import (
+    Array,
+    Decimal,
+    Enumeration,
+    Field,
+    Fixed,
+    Map,
+    Optional,
+    Record,
+    Scalar,
+    Type,
+    walk,
+)
+
+NONE: Final = "none"
+_FIELD: Final = 'write {"pii": "none"}, or {"pii": {"kind": "email", "mask": "tokenise"}}'
+
+
+def annotate_fields(record: Record, annotation: Mapping[str, Any], where: str) -> Record:
+    """Apply the annotations ``fields`` and ``pii`` of a record's ``headrace`` annotation.
+
+    ``fields`` maps the path of a field (``customer.email``) to its annotations. Items of arrays and values of maps have
+    the path of their field. ``pii`` is ``none`` for a subject without personal data.
+
+    Raises:
+        ContractError: a path names no field, or an annotation is invalid or contradicts another one.
+    """
+    paths = [path for path, _ in walk(record)]
+    for path, given in mapping_of(annotation.get("fields", {}), f"{where}.fields", _FIELD).items():
+        place = f"{where}.fields.{path}"
+        if path not in paths:
+            raise ContractError(place, "no such field", _remedy(path, paths))
+        record = _annotated(record, path.split("."), mapping_of(given, place, _FIELD), place)
+    if "pii" in annotation:
+        _check_free(record, annotation["pii"], where)
+    return record
+
+
+def _check_free(record: Record, value: object, where: str) -> None:
+    place = f"{where}.pii"
+    if value != NONE:
+        raise ContractError(place, 'not "none"', 'write "none", or classify each field in fields')
+    classified = next((path for path, field in walk(record) if field.pii is not None), None)
+    if classified is not None:
+        raise ContractError(
+            place, f"none for the whole subject, and {classified} is classified", "remove one of the two"
+        )
+
+
+def _remedy(path: str, paths: list[str]) -> str:
+    close = get_close_matches(path, paths, 1)
+    return f"write {close[0]}" if close else "name a field with its path, such as customer.email"
+
+
+def _annotated(record: Record, path: list[str], given: Mapping[str, Any], where: str) -> Record:
+    fields = tuple(
+        _annotated_field(field, path, given, where) if field.name == path[0] else field for field in record.fields
+    )
+    return replace(record, fields=fields)
+
+
+def _annotated_field(field: Field, path: list[str], given: Mapping[str, Any], where: str) -> Field:
+    if len(path) > 1:
+        return replace(field, type=_within(field.type, path[1:], given, where))
+    refuse_unknown(given, {"pii"}, where)
+    if field.pii is not None:
+        raise ContractError(where, "classified in the schema too", "remove one of the two")
+    return replace(field, pii=parse_pii(given.get("pii"), f"{where}.pii"))
+
+
+def _within(type_: Type, path: list[str], given: Mapping[str, Any], where: str) -> Type:
+    match type_:
+        case Record():
+            return _annotated(type_, path, given, where)
+        case Optional():
+            return replace(type_, item=_within(type_.item, path, given, where))
+        case Array():
+            return replace(type_, items=_within(type_.items, path, given, where))
+        case Map():
+            return replace(type_, values=_within(type_.values, path, given, where))
+        case Scalar() | Decimal() | Fixed() | Enumeration():
+            return type_
+        case _:
+            assert_never(type_)

@@ -1,0 +1,160 @@
+"""How a contract says that payloads are encoded: compression, the header before the value, and the value's form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from headrace.schemas.checked_values import boolean, mapping_of, member, refuse_unknown, text_in
+from headrace.schemas.errors import ContractError
+
+
+class Frame(StrEnum):
+    """What is before the value: a header that names the schema with which the value was written."""
+
+    NONE = "none"
+    SINGLE_OBJECT = "single-object"
+    CONFLUENT = "confluent"
+    APICURIO = "apicurio"
+    GLUE = "glue"
+
+
+class Body(StrEnum):
+    """The form of the value itself."""
+
+    DATUM = "datum"
+    CONTAINER = "container"
+    AVRO_JSON = "avro-json"
+    JSON = "json"
+
+
+class IdSpace(StrEnum):
+    """What the ids of a registry count: contents (as Confluent's API resolves them), or versions of all subjects."""
+
+    CONTENT = "content"
+    GLOBAL = "global"
+
+
+class Compression(StrEnum):
+    """Compression of payloads: always the same one, or what the attribute ``content-encoding`` of a message says."""
+
+    GZIP = "gzip"
+    ZSTD = "zstd"
+    DEFLATE = "deflate"
+    CONTENT_ENCODING = "content-encoding"
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """The annotation ``encoding``, typed.
+
+    *is_stated* is whether the contract says anything. Without a word, a payload that is a datum both as it is and
+    behind a header is refused. *id_bytes* is the length of an id in Apicurio's header. *id_attribute* names the
+    attribute that holds the id in place of a header. *base64* says that the payload is text in base64.
+    """
+
+    frame: Frame = Frame.NONE
+    body: Body = Body.DATUM
+    is_stated: bool = False
+    id_bytes: int = 4
+    id_space: IdSpace = IdSpace.CONTENT
+    id_attribute: str | None = None
+    compression: Compression | None = None
+    base64: bool = False
+
+    @property
+    def header_bytes(self) -> int:
+        """The length of the header; 0 if there is none."""
+        return 0 if self.id_attribute is not None else _HEADER_BYTES.get(self.frame, 1 + self.id_bytes)
+
+    @property
+    def is_datum(self) -> bool:
+        """Whether the value is a bare datum, without a header."""
+        return self.frame is Frame.NONE and self.body is Body.DATUM
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the payload is a bare datum, and nothing is around it."""
+        return self.is_datum and self.compression is None and not self.base64
+
+    @property
+    def states_datum(self) -> bool:
+        """Whether the contract says that the value is a bare datum, whatever its first bytes are."""
+        return self.is_stated and self.is_datum
+
+
+_HEADER_BYTES: Final = {Frame.NONE: 0, Frame.SINGLE_OBJECT: 10, Frame.CONFLUENT: 5, Frame.GLUE: 18}
+_FRAMED: Final = tuple(frame for frame in Frame if frame is not Frame.NONE)
+_KINDS: Final = (*Body, *_FRAMED)
+_REMEDY: Final = f'choose from {", ".join(_KINDS)}, or write {{"kind": "confluent", "body": "avro-json"}}'
+
+
+def parse_encoding(value: object, where: str) -> Encoding:
+    """Read the annotation ``encoding``: the name of a kind, or an object with a kind and its settings.
+
+    Raises:
+        ContractError: the annotation is invalid.
+    """
+    given = {"kind": value} if isinstance(value, str) else mapping_of(value, where, _REMEDY)
+    kind = given.get("kind")
+    if kind not in _KINDS:
+        raise ContractError(where, "missing kind" if kind is None else "not one of the known values", _REMEDY)
+    frame, body = _frame_and_body(str(kind), given, where)
+    refuse_unknown(given, {"kind", "compression", "base64"} | _SETTINGS.get(frame, set()), where)
+    if frame is Frame.SINGLE_OBJECT and body is not Body.DATUM:
+        raise ContractError(
+            f"{where}.body", "another form than a datum behind this header", 'write "datum", or leave it out'
+        )
+    return Encoding(
+        frame=frame,
+        body=body,
+        is_stated=True,
+        id_bytes=_id_bytes(given, f"{where}.id_bytes"),
+        id_space=_id_space(given, frame, f"{where}.ids"),
+        id_attribute=_id_attribute(given, where),
+        compression=_compression(given, f"{where}.compression"),
+        base64=boolean(given.get("base64", False), f"{where}.base64"),
+    )
+
+
+_SETTINGS: Final = {
+    Frame.SINGLE_OBJECT: {"body"},
+    Frame.CONFLUENT: {"body", "id_attribute"},
+    Frame.APICURIO: {"body", "id_attribute", "id_bytes", "ids"},
+    Frame.GLUE: {"body"},
+}
+
+
+def _frame_and_body(kind: str, given: Mapping[str, Any], where: str) -> tuple[Frame, Body]:
+    if kind not in _FRAMED:
+        return Frame.NONE, Body(kind)
+    body = member(Body, given.get("body", Body.DATUM), f"{where}.body")
+    if body is Body.CONTAINER:
+        raise ContractError(f"{where}.body", "a container behind a header", 'write "datum", "avro-json" or "json"')
+    return Frame(kind), body
+
+
+def _id_attribute(given: Mapping[str, Any], where: str) -> str | None:
+    if "id_attribute" not in given:
+        return None
+    return text_in(given, "id_attribute", where, "name the attribute that holds the id")
+
+
+def _compression(given: Mapping[str, Any], where: str) -> Compression | None:
+    return member(Compression, given["compression"], where) if "compression" in given else None
+
+
+def _id_bytes(given: Mapping[str, Any], where: str) -> int:
+    value = given.get("id_bytes", 4)
+    if value not in (4, 8) or isinstance(value, bool):
+        raise ContractError(where, "neither 4 nor 8", "write 4 or 8, as the producer's serializer is set")
+    return int(value)
+
+
+def _id_space(given: Mapping[str, Any], frame: Frame, where: str) -> IdSpace:
+    """Return the id space; Apicurio's serializers have two, so that its contracts must say which."""
+    if frame is not Frame.APICURIO:
+        return IdSpace.CONTENT
+    return member(IdSpace, given.get("ids"), where)

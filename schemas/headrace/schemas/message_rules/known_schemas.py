@@ -1,0 +1,66 @@
+"""Which version of a subject the name of a schema means: an id of a registry, a fingerprint, or a revision."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from fastavro.schema import fingerprint, to_parsing_canonical_form
+
+from headrace.schemas.errors import ContractError
+from headrace.schemas.message_rules.encoding import Frame
+
+if TYPE_CHECKING:  # the registry imports this module
+    from headrace.schemas.registry import Contract
+
+K = TypeVar("K", bound=Hashable)
+_ALGORITHM: Final = "CRC-64-AVRO"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownSchemas:
+    """The names that the contracts of one subject pin, each with the version it means."""
+
+    schema_ids: Mapping[int | bytes, int]
+    fingerprints: Mapping[bytes, int]
+    revisions: Mapping[str, int]
+
+    @classmethod
+    def of(cls, contracts: Iterable[Contract]) -> KnownSchemas:
+        """Collect the names of all versions of one subject; raises ContractError if a name means two versions."""
+        listed = list(contracts)
+        return cls(
+            _unique(listed, "schema_ids", lambda each: each.options.schema_ids.schema_ids),
+            _unique(listed, "fingerprints", _fingerprints),
+            _unique(listed, "revisions", lambda each: each.options.schema_ids.revisions),
+        )
+
+
+def avro_fingerprint(schema: Any) -> bytes:
+    """Return the fingerprint of a parsed schema as the header of a single-object encoding holds it: 8 bytes.
+
+    It is the 64-bit Rabin fingerprint of the parsing canonical form, little-endian (avro.apache.org/docs/1.12.0,
+    "Single-object encoding").
+    """
+    return bytes.fromhex(fingerprint(to_parsing_canonical_form(schema), _ALGORITHM))
+
+
+def _fingerprints(contract: Contract) -> Iterator[bytes]:
+    yield from contract.options.schema_ids.fingerprints
+    if contract.options.encoding.frame is Frame.SINGLE_OBJECT:
+        yield avro_fingerprint(contract.avro)
+
+
+def _unique(contracts: list[Contract], key: str, names: Any) -> dict[Any, int]:
+    found: dict[Any, int] = {}
+    for contract in contracts:
+        for name in names(contract):
+            other = found.setdefault(name, contract.ref.version)
+            if other != contract.ref.version:
+                raise ContractError(
+                    f"{contract.subject}.v{contract.ref.version}.headrace.{key}",
+                    f"a name of v{other} too",
+                    "keep it in the version that it means",
+                )
+    return found

@@ -1,0 +1,58 @@
+"""Rules for what a contract says of messages: each one can be read in exactly one way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from headrace.schemas.errors import ContractError
+from headrace.schemas.message_rules.encoding import Encoding, Frame
+from headrace.schemas.message_rules.envelope import (
+    EnvelopeKind,
+    EnvelopeRules,
+    FixedVersion,
+    RevisionVersion,
+    SchemaIdVersion,
+)
+from headrace.schemas.message_rules.known_schemas import KnownSchemas
+
+if TYPE_CHECKING:  # the registry imports this module
+    from headrace.schemas.registry import Contract
+
+
+def lint_message_rules(encoding: Encoding, envelope: EnvelopeRules, where: str) -> None:
+    """Check what one contract says; *where* is its ``headrace`` annotation. Raises ContractError."""
+    if envelope.kind is EnvelopeKind.HEADRACE and not encoding.is_plain:
+        raise ContractError(
+            f"{where}.encoding",
+            "another encoding than a datum in Headrace's own envelope",
+            'write "envelope": {"kind": "cloudevents"}, or {"kind": "attributes", "id": ...}',
+        )
+    if isinstance(envelope.version, SchemaIdVersion) and encoding.frame is Frame.NONE:
+        raise ContractError(
+            f"{where}.envelope.version",
+            "schema_id, and payloads have no header with one",
+            "write a whole number, or the encoding that has a header",
+        )
+
+
+def lint_versions(contracts: Sequence[Contract]) -> None:
+    """Check what the versions of one subject say together, the newest one last; raises ContractError."""
+    newest = contracts[-1]
+    envelope, encoding = newest.options.envelope, newest.options.encoding
+    place = f"{newest.subject}.v{newest.ref.version}.headrace.envelope.version"
+    known = KnownSchemas.of(contracts)
+    if envelope.kind is EnvelopeKind.HEADRACE:
+        return
+    if envelope.version is None and encoding.frame is Frame.NONE and len(contracts) > 1:
+        raise ContractError(
+            place,
+            "missing, and the subject has several versions",
+            'write a whole number, {"attribute": "version"} or "revision"',
+        )
+    if isinstance(envelope.version, FixedVersion):
+        versions = [each.ref.version for each in contracts]
+        if envelope.version.version not in versions:
+            raise ContractError(place, "a version that is not here", f"write one of {', '.join(map(str, versions))}")
+    if isinstance(envelope.version, RevisionVersion) and not known.revisions:
+        raise ContractError(place, "revision, and no version names one", 'write "revisions": ["f47c8c56"] in each')

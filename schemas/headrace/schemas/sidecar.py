@@ -1,0 +1,77 @@
+"""Annotations in a file beside the schema: ``<subject>.v<N>.headrace.toml``, or the same in JSON.
+
+The schema stays byte for byte as the team's registry has it.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from headrace.schemas.errors import ContractError
+from headrace.schemas.schema_json import read_schema
+
+TOML: Final = ".headrace.toml"
+JSON: Final = ".headrace.json"
+SIDECARS: Final = (TOML, JSON)
+_ANNOTATIONS: Final = ("headrace", "pii")
+
+
+def with_sidecar(schema: str, schema_name: str, sidecar: str, sidecar_name: str) -> str:
+    """Return the JSON of the schema with the annotations of its sidecar, as if they were in it.
+
+    Raises:
+        ContractError: one of the two cannot be read, both hold annotations, or the sidecar does not classify.
+    """
+    avro = read_schema(schema, schema_name)
+    annotation = _read(sidecar, sidecar_name)
+    inline = next(_annotated(avro, ""), None)
+    if inline is not None:
+        raise ContractError(
+            sidecar_name, f"{schema_name} has annotations too, at {inline}", "keep them in one of the two files"
+        )
+    if "pii" not in annotation and not _classifies(annotation):
+        raise ContractError(
+            sidecar_name,
+            "says nothing about personal data",
+            'write pii = "none", or classify each field, such as [fields."customer.email"] and below it '
+            'pii = {kind = "email", mask = "tokenise"}',
+        )
+    return json.dumps({**avro, "headrace": annotation}, ensure_ascii=False)
+
+
+def _classifies(annotation: Mapping[str, Any]) -> bool:
+    fields = annotation.get("fields")
+    return isinstance(fields, Mapping) and any(isinstance(each, Mapping) and "pii" in each for each in fields.values())
+
+
+def _read(text: str, name: str) -> dict[str, Any]:
+    if name.endswith(JSON):
+        return read_schema(text, name)
+    try:
+        annotation = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        why = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise ContractError(name, f"not TOML ({why})", "correct the file at this place") from error
+    try:
+        json.dumps(annotation, allow_nan=False)
+    except (TypeError, ValueError):
+        raise ContractError(
+            name, "a date, a time or a number that JSON does not have", "write it as text, in quotation marks"
+        ) from None
+    return annotation
+
+
+def _annotated(avro: object, path: str) -> Iterator[str]:
+    """Yield the path of each annotation of Headrace in a schema."""
+    if isinstance(avro, Mapping):
+        yield from (f"{path}{key}" for key in _ANNOTATIONS if key in avro)
+        for key in ("fields", "items", "values", "type"):
+            name = avro.get("name")
+            within = f"{path}{name}." if isinstance(name, str) and key != "fields" else path
+            yield from _annotated(avro.get(key), within)
+    elif isinstance(avro, list):
+        for each in avro:
+            yield from _annotated(each, path)

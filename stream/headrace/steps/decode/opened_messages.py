@@ -1,0 +1,95 @@
+"""Messages whose envelopes are read: what decoding their payloads and writing their rows needs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import NamedTuple, Protocol, TypeAlias
+
+from headrace.core.dead_letter import Reason, Refusal
+from headrace.core.message import Message
+from headrace.errors import Exit, HeadraceError
+from headrace.schemas.model import Record
+from headrace.schemas.registry import Contract
+
+
+class RefusedError(HeadraceError, error_code="HR-513", exit_code=Exit.BUG):
+    """A message is invalid. *detail* contains no value of it."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason, self.detail = reason, detail
+
+
+class Writer(NamedTuple):
+    """The version with which a message was written, and how its payload is read: *record* knows the header."""
+
+    contract: Contract
+    record: Record
+
+
+GivenTime: TypeAlias = str | int | None
+"""The time that an envelope gives: the text of ``ce-time``, microseconds since 1970, or None if the fields say it."""
+
+
+class OpenedMessage(NamedTuple):
+    """One message whose envelope is valid; *payload* is a datum, behind the header that *writer* knows."""
+
+    writer: Writer
+    event_id: str
+    time: GivenTime
+    source: str
+    payload: bytes
+
+
+class Opened(NamedTuple):
+    """Some messages whose envelopes are valid, in columns.
+
+    *indexes* are the messages' indexes. *published* and *first_published* are as in
+    :class:`~headrace.core.message.Message`.
+    """
+
+    indexes: list[int]
+    writers: list[Writer]
+    ids: list[str]
+    times: list[GivenTime]
+    sources: list[str]
+    payloads: list[bytes]
+    published: list[int]
+    first_published: list[int]
+
+    @classmethod
+    def none(cls) -> Opened:
+        """Return a table without lines."""
+        return cls([], [], [], [], [], [], [], [])
+
+    def add(self, index: int, message: Message, opened: OpenedMessage) -> None:
+        """Add the line of one message."""
+        self.indexes.append(index)
+        self.writers.append(opened.writer)
+        self.ids.append(opened.event_id)
+        self.times.append(opened.time)
+        self.sources.append(opened.source)
+        self.payloads.append(opened.payload)
+        self.published.append(message.published_at)
+        self.first_published.append(message.first_published_at)
+
+    def first(self, count: int) -> Opened:
+        """Return the first *count* lines."""
+        return self.without(range(count, len(self.indexes)))
+
+    def without(self, places: Collection[int]) -> Opened:
+        """Return all lines but those at *places*."""
+        if not places:
+            return self
+        lines = [line for place, line in enumerate(zip(*self, strict=True)) if place not in places]
+        return Opened(*map(list, zip(*lines, strict=True))) if lines else Opened.none()
+
+
+class Opener(Protocol):
+    """Reader of the envelopes of one subject's messages."""
+
+    def check(self, message: Message) -> OpenedMessage:
+        """Read the envelope of one message; raises RefusedError with the reason if it is invalid."""
+
+    def open(self, messages: Sequence[Message], refusals: list[Refusal]) -> Opened:
+        """Read the envelopes of all *messages*, and add invalid ones to *refusals*."""

@@ -1,0 +1,139 @@
+"""What may be around the value of a payload: base64, compression, and a header that names the schema."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import zlib
+from collections.abc import Mapping
+from typing import Final, NamedTuple, assert_never
+
+import pyarrow as pa
+
+from headrace.schemas.decoder import MAX_PAYLOAD_BYTES
+from headrace.schemas.errors import UndecodableError
+from headrace.schemas.message_rules.encoding import Compression, Encoding, Frame
+
+SINGLE_OBJECT: Final = b"\xc3\x01"
+GLUE: Final = 3
+GLUE_PLAIN, GLUE_ZLIB = 0, 5
+_ENCODINGS: Final = ("content-encoding", "Content-Encoding")
+_GZIP, _DEFLATE = 31, 15  # zlib's window bits: with gzip's header, and with zlib's (RFC 1950)
+
+
+class Framed(NamedTuple):
+    """A payload whose header is read: the value begins at byte *start* of *data*."""
+
+    schema_id: int | bytes | None
+    data: bytes
+    start: int
+
+
+def unpack(data: bytes, encoding: Encoding, attributes: Mapping[str, str]) -> bytes:
+    """Remove base64 and compression, as the contract states them.
+
+    Raises:
+        UndecodableError: the payload is not base64, not compressed so, or larger than a payload may be.
+    """
+    if encoding.base64:
+        data = _from_base64(data)
+    match encoding.compression:
+        case None:
+            return data
+        case Compression.CONTENT_ENCODING:
+            return _as_attribute_says(data, attributes)
+        case Compression.GZIP:
+            return _inflate(data, _GZIP, "gzip")
+        case Compression.DEFLATE:
+            return _inflate(data, _DEFLATE, "deflate")
+        case Compression.ZSTD:
+            return _unzstd(data)
+        case _:
+            assert_never(encoding.compression)
+
+
+def read_header(data: bytes, encoding: Encoding) -> Framed:
+    """Read the header that the contract states.
+
+    Raises:
+        UndecodableError: the payload begins otherwise.
+    """
+    match encoding.frame:
+        case Frame.NONE:
+            return Framed(None, data, 0)
+        case Frame.SINGLE_OBJECT:
+            if not data.startswith(SINGLE_OBJECT) or len(data) < 10:
+                raise _no_header("C3 01 and a fingerprint of 8 bytes (single-object)")
+            return Framed(data[2:10], data, 10)
+        case Frame.CONFLUENT | Frame.APICURIO:
+            if encoding.id_attribute is not None:
+                return Framed(None, data, 0)
+            end = encoding.header_bytes
+            if len(data) < end or data[0] != 0:
+                raise _no_header(f"00 and an id of {end - 1} bytes ({encoding.frame})")
+            return Framed(int.from_bytes(data[1:end]), data, end)
+        case Frame.GLUE:
+            return _glue(data)
+        case _:
+            assert_never(encoding.frame)
+
+
+def _glue(data: bytes) -> Framed:
+    if len(data) < 18 or data[0] != GLUE or data[1] not in (GLUE_PLAIN, GLUE_ZLIB):
+        raise _no_header("03, 00 or 05, and an id of 16 bytes (glue)")
+    if data[1] == GLUE_PLAIN:
+        return Framed(data[2:18], data, 18)
+    return Framed(data[2:18], _inflate(data[18:], _DEFLATE, "zlib, as its header says"), 0)
+
+
+def _no_header(header: str) -> UndecodableError:
+    return UndecodableError(f"does not begin with the header that the contract states: {header}", offset=0)
+
+
+def _from_base64(data: bytes) -> bytes:
+    try:
+        return base64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError):
+        raise UndecodableError("not base64, which the contract states") from None
+
+
+def _as_attribute_says(data: bytes, attributes: Mapping[str, str]) -> bytes:
+    name = next((attributes[each] for each in _ENCODINGS if each in attributes), "identity")
+    match name.strip().lower():
+        case "gzip" | "x-gzip":
+            return _inflate(data, _GZIP, "gzip")
+        case "deflate":
+            return _inflate(data, _DEFLATE, "deflate")
+        case "zstd":
+            return _unzstd(data)
+        case "identity":
+            return data
+        case _:
+            raise UndecodableError("the attribute content-encoding is none of gzip, deflate, zstd and identity")
+
+
+def _inflate(data: bytes, window: int, name: str) -> bytes:
+    inflater = zlib.decompressobj(window)
+    try:
+        found = inflater.decompress(data, MAX_PAYLOAD_BYTES + 1)
+    except zlib.error:
+        raise UndecodableError(f"not {name}") from None
+    _check_size(found)
+    if not inflater.eof or inflater.unused_data:
+        raise UndecodableError(f"{name} that ends in the middle, or that other bytes follow")
+    return found
+
+
+def _unzstd(data: bytes) -> bytes:
+    try:
+        with pa.CompressedInputStream(pa.BufferReader(data), "zstd") as stream:
+            found = bytes(stream.read(MAX_PAYLOAD_BYTES + 1))
+    except OSError:
+        raise UndecodableError("not zstd") from None
+    _check_size(found)
+    return found
+
+
+def _check_size(found: bytes) -> None:
+    if len(found) > MAX_PAYLOAD_BYTES:
+        raise UndecodableError(f"larger than {MAX_PAYLOAD_BYTES} bytes when it is uncompressed")

@@ -1,0 +1,107 @@
+"""Which version of its subject a message was written with, as the contract says that messages tell it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final, TypeAlias, assert_never
+
+from headrace.core.dead_letter import Reason
+from headrace.schemas.message_rules.encoding import Encoding, Frame
+from headrace.schemas.message_rules.envelope import (
+    REVISION_ATTRIBUTE,
+    FixedVersion,
+    RevisionVersion,
+    SchemaIdVersion,
+    VersionAttribute,
+    VersionRule,
+)
+from headrace.schemas.message_rules.known_schemas import KnownSchemas
+from headrace.steps.decode.opened_messages import RefusedError
+
+SchemaId: TypeAlias = int | bytes
+AskRegistry: TypeAlias = Callable[[SchemaId], int | None]
+"""Asks a registry which version of the subject an id means; None for an id that is not of the subject."""
+
+_MOST_DIGITS: Final = 20
+_PIN: Final = "pin it with schema_ids in the contract of its version, or name a registry"
+
+
+class SchemaVersions:
+    """The version of each message of one subject."""
+
+    def __init__(
+        self, encoding: Encoding, rule: VersionRule | None, known: KnownSchemas, only: int, ask: AskRegistry | None
+    ) -> None:
+        """*only* is the subject's version where no rule is stated; *ask* is for ids that no contract pins."""
+        self._encoding = encoding
+        self._rule = _default(encoding, only) if rule is None else rule
+        self._known = known
+        self._ask = ask
+
+    def of(self, schema_id: SchemaId | None, attributes: Mapping[str, str]) -> int:
+        """Return the version of one message; *schema_id* is that of its header.
+
+        Raises:
+            RefusedError: the message does not tell its version, or tells one that is not of the subject.
+        """
+        if self._encoding.id_attribute is not None:
+            schema_id = _whole(attributes, self._encoding.id_attribute)
+        by_id = None if schema_id is None else self._version_of(schema_id)
+        version = self._stated(by_id, attributes)
+        if by_id is not None and by_id != version:
+            raise _unknown(f"the schema id is that of v{by_id}, and the message says v{version}")
+        return version
+
+    def _stated(self, by_id: int | None, attributes: Mapping[str, str]) -> int:
+        match self._rule:
+            case FixedVersion(version):
+                return version
+            case VersionAttribute(name):
+                return _whole(attributes, name)
+            case RevisionVersion():
+                return self._of_revision(attributes)
+            case SchemaIdVersion():
+                if by_id is None:
+                    raise _unknown("the payload has no schema id")
+                return by_id
+            case _:
+                assert_never(self._rule)
+
+    def _of_revision(self, attributes: Mapping[str, str]) -> int:
+        revision = attributes.get(REVISION_ATTRIBUTE)
+        if not revision:
+            raise RefusedError(Reason.MALFORMED_ENVELOPE, f"{REVISION_ATTRIBUTE} is missing")
+        version = self._known.revisions.get(revision)
+        if version is None:
+            raise _unknown("no contract of the subject names this schema revision; add it to revisions of its version")
+        return version
+
+    def _version_of(self, schema_id: SchemaId) -> int:
+        """Return the version that an id means. That an id exists somewhere proves nothing."""
+        if self._encoding.frame is Frame.SINGLE_OBJECT:
+            version = self._known.fingerprints.get(schema_id) if isinstance(schema_id, bytes) else None
+            if version is None:
+                raise _unknown("the fingerprint is of no version here; add it to fingerprints of its version")
+            return version
+        version = self._known.schema_ids.get(schema_id)
+        if version is None and self._ask is not None:
+            version = self._ask(schema_id)
+        if version is None:
+            raise _unknown(f"the schema id is of no version here; {_PIN}")
+        return version
+
+
+def _default(encoding: Encoding, only: int) -> VersionRule:
+    return FixedVersion(only) if encoding.frame is Frame.NONE else SchemaIdVersion()
+
+
+def _whole(attributes: Mapping[str, str], name: str) -> int:
+    text = attributes.get(name, "")
+    if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS):
+        why = "is missing" if name not in attributes else "is not a whole number"
+        raise RefusedError(Reason.MALFORMED_ENVELOPE, f"{name} {why}")
+    return int(text)
+
+
+def _unknown(why: str) -> RefusedError:
+    return RefusedError(Reason.UNKNOWN_SCHEMA, why)
