@@ -71,10 +71,12 @@ def assert_explains(message: str, where: str, why: str, remedy: str) -> None:
         pytest.param(
             {"table": "headrace_tallies"}, "table", "kept for Headrace's own tables", "another name", id="our table"
         ),
-        pytest.param({"event_time": None}, "event_time", "missing", "name the timestamp field", id="no event time"),
+        pytest.param({"event_time": None}, "event_time", "missing", "write the name of a field", id="no event time"),
         pytest.param({"event_time": "then"}, "event_time", "no field then", "field of this record", id="no such field"),
-        pytest.param({"event_time": "when"}, "event_time", "never null", "timestamp", id="an optional event time"),
-        pytest.param({"event_time": "text"}, "event_time", "not a timestamp", "timestamp", id="an event time in text"),
+        pytest.param({"event_time": "when"}, "event_time", "may be null", "fallback", id="an optional event time"),
+        pytest.param(
+            {"event_time": "tags"}, "event_time", "neither a timestamp", "attribute", id="a list as event time"
+        ),
         pytest.param({"event_tme": "at"}, "", "unknown annotation 'event_tme'", "event_time", id="a misspelling"),
         pytest.param({"partition": "week"}, "partition", "known values", "hour, day, month", id="partition"),
         pytest.param({"partition": "hour"}, "partition", "10000 partitions", "expire_after", id="hours for ever"),

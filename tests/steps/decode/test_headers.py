@@ -213,7 +213,7 @@ def test_other_contracts_need_not(fields: list[Any]) -> None:
 
 def test_an_encoding_that_is_not_known_is_refused() -> None:
     with pytest.raises(ContractError, match=r"headrace\.encoding: not one of the known values; choose from datum"):
-        a_contract(encoding="confluent")
+        a_contract(encoding="thrift")
 
 
 def test_the_verdict_is_kept_by_fingerprint(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from headrace.dev.new_project.field_option import FieldOption, parse_field
 from headrace.dev.new_project.project_errors import ProjectOptionError
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.errors import ContractError
+from headrace.schemas.message_rules.event_moment import plain_timestamp
 from headrace.schemas.message_rules.event_time import event_field
 from headrace.schemas.model import Mask
 from headrace.schemas.registry import Contract, parse_contract
@@ -83,6 +84,10 @@ def new_contract(words: ContractWords) -> NewContract:
         text, contract = _parsed(ref, avro)
     except ContractError as error:
         raise ProjectOptionError(_option(error, ref, fields), error.why, error.remedy) from None
+    if plain_timestamp(contract.record, contract.options.event_time) is None:
+        raise ProjectOptionError(
+            "--event-time", "not a timestamp that is never null", f"name a field of type {_PLAIN_TYPE}"
+        )
     return NewContract(text, fields, contract)
 
 
