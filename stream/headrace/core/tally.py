@@ -5,7 +5,7 @@ The hashes are sums modulo 2^64 over the events, so they depend neither on the o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final, TypeAlias
@@ -90,6 +90,14 @@ def tally_unread_refusals(messages: Sequence[Message], refusals: Sequence[Refusa
         tallies.append(tally_unread(refused, Outcome.RECEIVED, window))
         tallies.append(tally_unread(refused, Outcome.DEAD_LETTERED, window, reason))
     return tallies
+
+
+def tally_unread_drops(messages: Sequence[Message], dropped: Collection[int], window: timedelta) -> list[Tally]:
+    """Count the *messages* at *dropped*, which have no payload, as received and as dropped."""
+    if not dropped:
+        return []
+    unread = [messages[index] for index in sorted(dropped)]
+    return [tally_unread(unread, each, window) for each in (Outcome.RECEIVED, Outcome.DROPPED)]
 
 
 def tally_refusals(batch: MicroBatch, refusals: Sequence[Refusal], window: timedelta) -> list[Tally]:

@@ -78,8 +78,9 @@ class MessageSettler:
             self._settle([], without_rows, prepared.tallies)
         else:
             self._settle_rows(batch, without_rows, prepared.tallies)
-        if prepared.dropped_rows is not None:
+        if prepared.dropped:
             self._status.count("dropped", prepared.dropped)
+        if prepared.dropped_rows is not None:
             self._status.tap.note(Outcome.DROPPED, prepared.dropped_rows)
         self._seen.turn_when_due()
 

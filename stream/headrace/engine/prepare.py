@@ -10,7 +10,7 @@ from headrace.core.dead_letter import DeadLetter, Refusal, dead_letters, dead_le
 from headrace.core.message import Message
 from headrace.core.micro_batch import MicroBatch
 from headrace.core.outcome import Outcome
-from headrace.core.tally import Tally, tally_refusals, tally_rows, tally_unread_refusals
+from headrace.core.tally import Tally, tally_refusals, tally_rows, tally_unread_drops, tally_unread_refusals
 from headrace.schemas.registry import Registry
 from headrace.steps import transform as transforming
 from headrace.steps import window as windowing
@@ -24,7 +24,7 @@ class Prepared:
     """The rows of a round, and the dead letters and tallies of the messages without a row.
 
     *left* is the number of messages at the end that are for the next round, because the others give as many rows as one
-    round may have.
+    round may have. *dropped_unread* counts messages without a payload, which the contract leaves out.
     """
 
     batch: MicroBatch | None
@@ -32,11 +32,12 @@ class Prepared:
     tallies: list[Tally]
     dropped_rows: MicroBatch | None = None
     left: int = 0
+    dropped_unread: int = 0
 
     @property
     def dropped(self) -> int:
-        """The number of events that the contract's filter excludes."""
-        return 0 if self.dropped_rows is None else len(self.dropped_rows)
+        """The number of messages that the contract leaves out: without a payload, or by its filter."""
+        return self.dropped_unread + (0 if self.dropped_rows is None else len(self.dropped_rows))
 
 
 class Preparation:
@@ -62,16 +63,27 @@ class Preparation:
         messages = messages[: len(messages) - decoded.left]
         letters = list(dead_letters_of_messages(messages, decoded.refusals, decoding.STAGE))
         tallies = tally_unread_refusals(messages, decoded.refusals, self._window)
-        if decoded.batch is None:
-            return Prepared(None, letters, tallies, left=decoded.left)
-        masked = replace(decoded.batch, rows=self._masker.mask(decoded.batch.rows))
+        tallies += tally_unread_drops(messages, decoded.dropped, self._window)
+        prepared = self._prepared(messages, decoded.batch, letters, tallies)
+        return replace(prepared, left=decoded.left, dropped_unread=len(decoded.dropped))
+
+    def _prepared(
+        self,
+        messages: Sequence[Message],
+        decoded: MicroBatch | None,
+        letters: list[DeadLetter],
+        tallies: list[Tally],
+    ) -> Prepared:
+        """Mask, window and transform the rows of *decoded*."""
+        if decoded is None:
+            return Prepared(None, letters, tallies)
+        masked = replace(decoded, rows=self._masker.mask(decoded.rows))
         windowed = windowing.assign_windows(masked, self._contract, self._window)
         letters += dead_letters(messages, masked, windowed.refusals, windowing.STAGE)
         tallies += tally_refused(masked, windowed.refusals, self._window)
         if windowed.batch is None or self._transformer is None:
-            return Prepared(windowed.batch, letters, tallies, left=decoded.left)
-        done = self._transformed(messages, windowed.batch, self._transformer, letters, tallies)
-        return replace(done, left=decoded.left)
+            return Prepared(windowed.batch, letters, tallies)
+        return self._transformed(messages, windowed.batch, self._transformer, letters, tallies)
 
     def _transformed(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import Final, NamedTuple, TypeAlias
 
@@ -14,13 +14,14 @@ from headrace.core.dead_letter import Reason, Refusal
 from headrace.core.message import Message
 from headrace.core.micro_batch import NOTES, MicroBatch
 from headrace.core.outcome import Outcome
-from headrace.core.tally import Tally, tally_rows, tally_unread_refusals
+from headrace.core.tally import Tally, tally_rows, tally_unread_drops, tally_unread_refusals
 from headrace.schemas.errors import ContractError, UndecodableError
 from headrace.schemas.registry import Registry
 from headrace.steps.decode.envelopes import packed, packed_numbers
 from headrace.steps.decode.event_times import compile_event_times
-from headrace.steps.decode.opened_messages import Opened, OpenedMessage, Opener, RefusedError
+from headrace.steps.decode.opened_messages import Opened, OpenedMessage, Opener, RefusedError, Writer
 from headrace.steps.decode.openers import opener_of
+from headrace.steps.decode.other_versions import OtherVersions
 from headrace.steps.decode.record_batch import columns_for, to_batch
 from headrace.util.hashing import digests
 
@@ -38,6 +39,7 @@ class Decoder:
         """Compile the decoder; without an *opener*, messages are read as the contract declares."""
         self.contract = registry.latest(subject)
         self._opener = opener or opener_of(registry, subject)
+        self._others = OtherVersions(self._opener.others(), self.contract.record)
         self._event_times = compile_event_times(self.contract.record, self.contract.options.event_time)
         self._payload = arrow_schema(self.contract.record)
         self._schema = pa.schema([*self._payload, *META_SCHEMA])
@@ -48,17 +50,19 @@ class Decoder:
         refusals: list[Refusal] = []
         opened, rows, end = self._read_payloads(self._opener.open(messages, refusals), messages, refusals)
         opened, rows, moments = self._read_times(opened, rows, messages, refusals)
-        refusals = sorted((each for each in refusals if each.index < end), key=lambda refusal: refusal.index)
+        dropped = self._opener.dropped(messages[:end])
+        refusals = [each for each in refusals if each.index < end and each.index not in dropped]
+        refusals.sort(key=lambda refusal: refusal.index)
         left = len(messages) - end
         if not rows.num_rows:
-            return DecodedMessages(None, refusals, left)
+            return DecodedMessages(None, refusals, left, dropped)
         batch = MicroBatch(
             subject=self.contract.subject,
             rows=_with_meta(rows, opened, moments, now, self._schema),
             notes=_notes(opened, moments),
             sealed=b"",
         )
-        return DecodedMessages(batch, refusals, left)
+        return DecodedMessages(batch, refusals, left, dropped)
 
     def check(self, message: Message) -> OpenedMessage:
         """Read one envelope, and find its contract; raises RefusedError with the reason if it is invalid."""
@@ -72,8 +76,8 @@ class Decoder:
         Returns:
             The decoded lines, their rows, and the index of the first message that was not read.
         """
-        refused: set[int] = set()
         end = len(messages)
+        again: dict[int, Writer] = {}
         try:
             written_by = [writer.record for writer in opened.writers]
             errors, taken = self._columns.read_within(written_by, opened.payloads, MAX_BATCH_BYTES)
@@ -81,11 +85,16 @@ class Decoder:
                 end = opened.indexes[taken]
                 opened = opened.first(taken)
             for place, error in errors:
-                refusals.append(self._undecodable(opened.indexes[place], messages, error))
-                refused.add(place)
+                found = self._others.find(opened.payloads[place], opened.writers[place], error)
+                if isinstance(found, Writer):
+                    again[place] = found
+                else:
+                    refusals.append(self._undecodable(opened.indexes[place], messages, found))
+            self._columns.read([each.record for each in again.values()], [opened.payloads[place] for place in again])
         finally:
             finished = self._columns.finish()
-        return opened.without(refused), to_batch(finished, self._payload), end
+        kept = opened.without({place for place, _ in errors}).and_again(again, again.values(), opened)
+        return kept, to_batch(finished, self._payload), end
 
     def _undecodable(self, index: int, messages: Sequence[Message], error: UndecodableError) -> Refusal:
         return self._first_fault(index, messages) or Refusal(index, Reason.UNDECODABLE_PAYLOAD, str(error))
@@ -118,11 +127,16 @@ MakeDecoder: TypeAlias = Callable[[Registry, str], Decoder]
 
 
 class DecodedMessages(NamedTuple):
-    """Result of decoding some messages of one subject."""
+    """Result of decoding some messages of one subject.
+
+    *left* is the number of messages at the end that were not read, because the columns have their maximal size.
+    *dropped* are the indexes of messages without a payload, which the contract leaves out.
+    """
 
     batch: MicroBatch | None
     refusals: list[Refusal]
-    left: int = 0  # messages at the end that were not read, because the columns have their maximal size
+    left: int = 0
+    dropped: Collection[int] = ()
 
 
 def decode(messages: Sequence[Message], decoder: Decoder, now: int) -> DecodedMessages:
@@ -153,7 +167,8 @@ def refuse_blocked(messages: Sequence[Message], error: ContractError) -> Decoded
 def tally_decoded(messages: Sequence[Message], decoded: DecodedMessages, window: timedelta) -> list[Tally]:
     """Count *messages* as received, and refused ones also as dead-lettered, by reason."""
     read = [] if decoded.batch is None else [tally_rows(decoded.batch, Outcome.RECEIVED, window)]
-    return read + tally_unread_refusals(messages, decoded.refusals, window)
+    unread = tally_unread_drops(messages, decoded.dropped, window)
+    return read + unread + tally_unread_refusals(messages, decoded.refusals, window)
 
 
 def _with_meta(rows: pa.RecordBatch, opened: Opened, moments: pa.Array, now: int, schema: pa.Schema) -> pa.RecordBatch:

@@ -11,7 +11,14 @@ from headrace.core.message import Message
 from headrace.schemas.envelope import MAX_ID_BYTES, SchemaRef
 from headrace.schemas.errors import MalformedEnvelopeError, UndecodableError, UnknownSchemaError, UnreadableTextError
 from headrace.schemas.message_rules.encoding import Encoding
-from headrace.schemas.message_rules.envelope import AttributesId, EnvelopeKind, EnvelopeRules, MessageId
+from headrace.schemas.message_rules.envelope import (
+    AttributesId,
+    EmptyPayload,
+    EnvelopeKind,
+    EnvelopeRules,
+    MessageId,
+    RevisionVersion,
+)
 from headrace.schemas.message_rules.event_moment import attribute_moment
 from headrace.schemas.message_rules.event_time import AttributeTime, EventTimeRule, FieldTime, PublishTime
 from headrace.schemas.message_rules.known_schemas import KnownSchemas
@@ -36,8 +43,8 @@ class MappedMessages:
         self._native = NativeMessages(registry, subject)
         self._rules, self._encoding = newest.options.envelope, newest.options.encoding
         self._event_time = newest.options.event_time
-        known = KnownSchemas.of(each for each in registry if each.subject == subject)
-        self._versions = SchemaVersions(self._encoding, self._rules.version, known, newest.ref.version, ask)
+        self._known = KnownSchemas.of(each for each in registry if each.subject == subject)
+        self._versions = SchemaVersions(self._encoding, self._rules.version, self._known, newest.ref.version, ask)
         self._context = _context_reader(self._rules, self._encoding)
         self._writers: dict[tuple[int, int], Writer] = {}
 
@@ -63,6 +70,22 @@ class MappedMessages:
             except RefusedError as error:
                 refusals.append(Refusal(index, error.reason, error.detail))
         return opened
+
+    def dropped(self, messages: Sequence[Message]) -> frozenset[int]:
+        """Return the indexes of messages without a payload, if the contract leaves them out."""
+        match self._rules.empty:
+            case EmptyPayload.REFUSE:
+                return frozenset()
+            case EmptyPayload.DROP:
+                return frozenset(index for index, each in enumerate(messages) if not each.data and not is_native(each))
+            case _:
+                assert_never(self._rules.empty)
+
+    def others(self) -> Sequence[Writer]:
+        """Return the versions that the contract names by their schema revisions, the newest first."""
+        if not isinstance(self._rules.version, RevisionVersion):
+            return ()
+        return [self._writer(version, 0) for version in sorted(set(self._known.revisions.values()), reverse=True)]
 
     def _opened(self, message: Message) -> OpenedMessage:
         attributes, data = self._context(message)

@@ -77,6 +77,14 @@ class NativeMessages:
             first_published.append(message.first_published_at if LETTER_ID in attributes else published_at)
         return opened
 
+    def dropped(self, messages: Sequence[Message]) -> frozenset[int]:
+        """Return none: a native message always has an event."""
+        return frozenset()
+
+    def others(self) -> Sequence[Writer]:
+        """Return none: the version of a native message is what it says."""
+        return ()
+
     def _remember(self, message: Message, writer: Writer) -> None:
         if message.attributes.get("content-type") == CONTENT_TYPE:  # otherwise other attributes decide too
             self._writers[head_of(message.attributes)] = writer

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import NamedTuple, Protocol, TypeAlias
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from headrace.core.dead_letter import Reason, Refusal
 from headrace.core.message import Message
@@ -73,6 +73,15 @@ class Opened(NamedTuple):
         self.published.append(message.published_at)
         self.first_published.append(message.first_published_at)
 
+    def and_again(self, places: Iterable[int], writers: Iterable[Writer], source: Opened) -> Opened:
+        """Return these lines, and after them those of *source* at *places*, with other *writers*."""
+        added = [(*line[:1], writer, *line[2:]) for line, writer in zip(source.lines(places), writers, strict=True)]
+        return Opened(*map(list, zip(*self.lines(range(len(self.indexes))), *added, strict=True))) if added else self
+
+    def lines(self, places: Iterable[int]) -> Iterator[tuple[Any, ...]]:
+        """Yield the lines at *places*, as tuples of their values."""
+        return (tuple(column[place] for column in self) for place in places)
+
     def first(self, count: int) -> Opened:
         """Return the first *count* lines."""
         return self.without(range(count, len(self.indexes)))
@@ -93,3 +102,9 @@ class Opener(Protocol):
 
     def open(self, messages: Sequence[Message], refusals: list[Refusal]) -> Opened:
         """Read the envelopes of all *messages*, and add invalid ones to *refusals*."""
+
+    def dropped(self, messages: Sequence[Message]) -> frozenset[int]:
+        """Return the indexes of messages without a payload that the contract leaves out."""
+
+    def others(self) -> Sequence[Writer]:
+        """Return the versions with which a payload may be read if its own version does not read it."""
