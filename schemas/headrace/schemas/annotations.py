@@ -18,7 +18,7 @@ from headrace.schemas.checked_values import (
     refuse_unknown,
 )
 from headrace.schemas.errors import ContractError
-from headrace.schemas.message_rules.encoding import Encoding, parse_encoding
+from headrace.schemas.message_rules.encoding import Encodings, parse_encodings
 from headrace.schemas.message_rules.envelope import EnvelopeRules, parse_envelope
 from headrace.schemas.message_rules.event_time import EventTimeRule, parse_event_time
 from headrace.schemas.message_rules.schema_ids import SchemaIds, parse_schema_ids
@@ -46,7 +46,7 @@ class TableOptions:
     """The record's ``headrace`` annotation, typed.
 
     ``late_after`` and ``ahead_at_most`` bound the event time relative to the first publish time. ``refuse_at_most`` is
-    a percentage: with more unreadable messages than that, the subject waits. ``event_time``, ``encoding`` and
+    a percentage: with more unreadable messages than that, the subject waits. ``event_time``, ``encodings`` and
     ``envelope`` of the newest version count for messages of all versions; each version has its own ``schema_ids``.
     """
 
@@ -60,12 +60,17 @@ class TableOptions:
     ahead_at_most: timedelta
     refuse_at_most: int
     identity: tuple[str, ...]
-    encoding: Encoding
+    encodings: Encodings
     envelope: EnvelopeRules
     schema_ids: SchemaIds
 
 
-_KNOWN = (set(TableOptions.__dataclass_fields__) | set(SchemaIds.__dataclass_fields__)) | _READ_ELSEWHERE
+_KNOWN = (
+    set(TableOptions.__dataclass_fields__) - {"encodings"}
+    | set(SchemaIds.__dataclass_fields__)
+    | {"encoding"}
+    | _READ_ELSEWHERE
+)
 
 
 def parse_duration(text: object, where: str) -> timedelta:
@@ -116,7 +121,7 @@ def parse_table_options(annotation: object, fields: Collection[str], where: str)
         ahead_at_most=parse_duration(given.get("ahead_at_most"), f"{where}.ahead_at_most"),
         refuse_at_most=parse_percent(given.get("refuse_at_most", "50%"), f"{where}.refuse_at_most"),
         identity=names_of(given.get("identity", []), f"{where}.identity", MAX_IDENTITY),
-        encoding=parse_encoding(given["encoding"], f"{where}.encoding") if "encoding" in given else Encoding(),
+        encodings=parse_encodings(given, where),
         envelope=parse_envelope(given["envelope"], f"{where}.envelope") if "envelope" in given else EnvelopeRules(),
         schema_ids=parse_schema_ids(given, where),
     )

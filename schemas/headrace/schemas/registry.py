@@ -95,13 +95,13 @@ def parse_contract(ref: SchemaRef, text: str) -> Contract:
     record = parse_record(avro, where)
     options = parse_table_options(avro.get("headrace"), [field.name for field in record.fields], f"{where}.headrace")
     record = annotate_fields(record, avro["headrace"], f"{where}.headrace")
-    record = replace(record, datum=options.encoding.states_datum)
+    record = replace(record, datum=options.encodings.states_datum)
     transformations = parse_transformations(avro["headrace"], f"{where}.headrace")
     lint(record, options, where, [derived.field for derived in transformations.derived])
     lint_transformations(record, options.table, transformations, f"{where}.headrace")
-    lint_message_rules(options.encoding, options.envelope, f"{where}.headrace")
+    lint_message_rules(options.encodings, options.envelope, f"{where}.headrace")
     name = fingerprint(avro)
-    if options.encoding.is_datum:
+    if options.encodings.has_datum:
         lint_payloads(record, name, where)
     contract = Contract(ref, record, options, transformations, check_doc(avro, where), name, text)
     _check_avro(contract, where)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 from headrace.schemas.checked_values import boolean, mapping_of, member, refuse_unknown, text_in
 from headrace.schemas.errors import ContractError
@@ -28,6 +28,28 @@ class Body(StrEnum):
     CONTAINER = "container"
     AVRO_JSON = "avro-json"
     JSON = "json"
+
+    def has_type(self, media: str) -> bool:
+        """Return whether *media*, a content type in lower case without parameters, is one of this form."""
+        match self:
+            case Body.DATUM | Body.CONTAINER:
+                return media in _AVRO_TYPES
+            case Body.AVRO_JSON:
+                return media in _AVRO_JSON_TYPES or _is_json(media)
+            case Body.JSON:
+                return media not in _AVRO_JSON_TYPES and _is_json(media)
+            case _:
+                assert_never(self)
+
+
+_AVRO_TYPES: Final = frozenset(
+    {"application/avro", "application/vnd.apache.avro", "application/x-avro", "avro/binary", "application/octet-stream"}
+)
+_AVRO_JSON_TYPES: Final = frozenset({"application/avro+json", "application/vnd.apache.avro+json", "avro/json"})
+
+
+def _is_json(media: str) -> bool:
+    return media in ("application/json", "text/json") or media.endswith("+json")
 
 
 class IdSpace(StrEnum):
@@ -85,18 +107,57 @@ class Encoding:
         return self.is_stated and self.is_datum
 
 
+class Encodings(tuple[Encoding, ...]):
+    """The encodings of a subject's payloads: one, or several of which the content type of a message names one."""
+
+    __slots__ = ()
+
+    @property
+    def states_datum(self) -> bool:
+        """Whether the contract says that every value is a bare datum, whatever its first bytes are."""
+        return all(each.states_datum for each in self)
+
+    @property
+    def has_datum(self) -> bool:
+        """Whether a value may be a bare datum."""
+        return any(each.is_datum for each in self)
+
+    def of(self, media: str) -> Encoding | None:
+        """Return the encoding of a message with the content type *media*; None if it names none of several."""
+        if len(self) == 1:
+            return self[0]
+        return next((each for each in self if each.body.has_type(media)), None)
+
+
 _HEADER_BYTES: Final = {Frame.NONE: 0, Frame.SINGLE_OBJECT: 10, Frame.CONFLUENT: 5, Frame.GLUE: 18}
 _FRAMED: Final = tuple(frame for frame in Frame if frame is not Frame.NONE)
 _KINDS: Final = (*Body, *_FRAMED)
 _REMEDY: Final = f'choose from {", ".join(_KINDS)}, or write {{"kind": "confluent", "body": "avro-json"}}'
 
 
-def parse_encoding(value: object, where: str) -> Encoding:
-    """Read the annotation ``encoding``: the name of a kind, or an object with a kind and its settings.
+def parse_encodings(annotation: Mapping[str, Any], where: str) -> Encodings:
+    """Read the annotation ``encoding``: one encoding, or a list of those that the content type of a message names.
 
     Raises:
         ContractError: the annotation is invalid.
     """
+    if "encoding" not in annotation:
+        return Encodings([Encoding()])
+    value, place = annotation["encoding"], f"{where}.encoding"
+    if not isinstance(value, list):
+        return Encodings([_encoding(value, place)])
+    found = Encodings(_encoding(each, f"{place}[{number}]") for number, each in enumerate(value))
+    forms = {each.body in (Body.JSON, Body.AVRO_JSON) for each in found}
+    if not found or len(forms) < len(found):
+        raise ContractError(
+            place,
+            "not a list of encodings with different content types",
+            'write one encoding, or one of Avro and one of JSON: ["datum", "json"]',
+        )
+    return found
+
+
+def _encoding(value: object, where: str) -> Encoding:
     given = {"kind": value} if isinstance(value, str) else mapping_of(value, where, _REMEDY)
     kind = given.get("kind")
     if kind not in _KINDS:

@@ -48,7 +48,7 @@ def avro_fingerprint(schema: Any) -> bytes:
 
 def _fingerprints(contract: Contract) -> Iterator[bytes]:
     yield from contract.options.schema_ids.fingerprints
-    if contract.options.encoding.frame is Frame.SINGLE_OBJECT:
+    if any(each.frame is Frame.SINGLE_OBJECT for each in contract.options.encodings):
         yield avro_fingerprint(contract.avro)
 
 

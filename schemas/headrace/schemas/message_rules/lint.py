@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from headrace.schemas.errors import ContractError
-from headrace.schemas.message_rules.encoding import Encoding, Frame
+from headrace.schemas.message_rules.encoding import Encodings, Frame
 from headrace.schemas.message_rules.envelope import (
     EnvelopeKind,
     EnvelopeRules,
@@ -20,15 +20,15 @@ if TYPE_CHECKING:  # the registry imports this module
     from headrace.schemas.registry import Contract
 
 
-def lint_message_rules(encoding: Encoding, envelope: EnvelopeRules, where: str) -> None:
+def lint_message_rules(encodings: Encodings, envelope: EnvelopeRules, where: str) -> None:
     """Check what one contract says; *where* is its ``headrace`` annotation. Raises ContractError."""
-    if envelope.kind is EnvelopeKind.HEADRACE and not encoding.is_plain:
+    if envelope.kind is EnvelopeKind.HEADRACE and not all(each.is_plain for each in encodings):
         raise ContractError(
             f"{where}.encoding",
             "another encoding than a datum in Headrace's own envelope",
             'write "envelope": {"kind": "cloudevents"}, or {"kind": "attributes", "id": ...}',
         )
-    if isinstance(envelope.version, SchemaIdVersion) and encoding.frame is Frame.NONE:
+    if isinstance(envelope.version, SchemaIdVersion) and any(each.frame is Frame.NONE for each in encodings):
         raise ContractError(
             f"{where}.envelope.version",
             "schema_id, and payloads have no header with one",
@@ -39,12 +39,13 @@ def lint_message_rules(encoding: Encoding, envelope: EnvelopeRules, where: str) 
 def lint_versions(contracts: Sequence[Contract]) -> None:
     """Check what the versions of one subject say together, the newest one last; raises ContractError."""
     newest = contracts[-1]
-    envelope, encoding = newest.options.envelope, newest.options.encoding
+    envelope, encodings = newest.options.envelope, newest.options.encodings
     place = f"{newest.subject}.v{newest.ref.version}.headrace.envelope.version"
     known = KnownSchemas.of(contracts)
     if envelope.kind is EnvelopeKind.HEADRACE:
         return
-    if envelope.version is None and encoding.frame is Frame.NONE and len(contracts) > 1:
+    unnamed = any(each.frame is Frame.NONE for each in encodings)
+    if envelope.version is None and unnamed and len(contracts) > 1:
         raise ContractError(
             place,
             "missing, and the subject has several versions",

@@ -41,11 +41,14 @@ class MappedMessages:
         newest = registry.latest(subject)
         self._registry, self._subject = registry, subject
         self._native = NativeMessages(registry, subject)
-        self._rules, self._encoding = newest.options.envelope, newest.options.encoding
+        self._rules, self._encodings = newest.options.envelope, newest.options.encodings
         self._event_time = newest.options.event_time
         self._known = KnownSchemas.of(each for each in registry if each.subject == subject)
-        self._versions = SchemaVersions(self._encoding, self._rules.version, self._known, newest.ref.version, ask)
-        self._context = _context_reader(self._rules, self._encoding)
+        self._versions = {
+            each: SchemaVersions(each, self._rules.version, self._known, newest.ref.version, ask)
+            for each in self._encodings
+        }
+        self._context = _context_reader(self._rules)
         self._writers: dict[tuple[int, int], Writer] = {}
 
     def check(self, message: Message) -> OpenedMessage:
@@ -91,8 +94,9 @@ class MappedMessages:
         attributes, data = self._context(message)
         if not data:
             raise UndecodableError("an empty payload")
-        framed = read_header(unpack(data, self._encoding, attributes), self._encoding)
-        version = self._versions.of(framed.schema_id, attributes)
+        encoding = self._encoding_of(attributes)
+        framed = read_header(unpack(data, encoding, attributes), encoding)
+        version = self._versions[encoding].of(framed.schema_id, attributes)
         return OpenedMessage(
             writer=self._writer(version, framed.start),
             event_id=self._event_id(message, attributes),
@@ -100,6 +104,14 @@ class MappedMessages:
             source=self._source(attributes),
             payload=framed.data,
         )
+
+    def _encoding_of(self, attributes: Mapping[str, str]) -> Encoding:
+        if len(self._encodings) == 1:
+            return self._encodings[0]
+        encoding = self._encodings.of(cloudevents.content_type(attributes))
+        if encoding is None:
+            raise MalformedEnvelopeError("content-type", "names none of the encodings that the contract states")
+        return encoding
 
     def _writer(self, version: int, header: int) -> Writer:
         writer = self._writers.get((version, header))
@@ -148,7 +160,7 @@ def _checked_id(name: str, value: str | None) -> str:
     raise MalformedEnvelopeError(name, f"is longer than {MAX_ID_BYTES} bytes")
 
 
-def _context_reader(rules: EnvelopeRules, encoding: Encoding) -> Callable[[Message], Context]:
+def _context_reader(rules: EnvelopeRules) -> Callable[[Message], Context]:
     match rules.kind:
         case EnvelopeKind.HEADRACE | EnvelopeKind.ATTRIBUTES:
             return lambda message: (message.attributes, message.data)
