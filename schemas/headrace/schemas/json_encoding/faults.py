@@ -32,7 +32,7 @@ class Fault(IntEnum):
     TOO_DEEP = 9
     LONG_NUMBER = 10
     UNEXPECTED = 11
-    NULL = 12
+    NULL_VALUE = 12
     ABSENT = 13
     UNKNOWN_KEY = 14
     KEY_TWICE = 15
@@ -90,6 +90,16 @@ _SYNTAX: Final[Mapping[Fault, tuple[str, str]]] = {
 }
 
 
+_BEGINNINGS: Final = frozenset(b'{["tf-0123456789')
+
+
+def unexpected(node: Node, data: bytes, at: int) -> Refusal:
+    """Return the refusal of a value that *node* does not accept."""
+    if data.startswith(b"null", at):
+        return Refusal(Fault.NULL_VALUE, at, node)
+    return Refusal(Fault.UNEXPECTED if data[at] in _BEGINNINGS else Fault.NOT_JSON, at, node)
+
+
 def error(fault: Fault, node: Node | None, path: list[str], offset: int, data: bytes) -> UndecodableError:
     """Return the error for a fault of *node* in the text *data*."""
     if fault is Fault.TOO_LARGE:
@@ -107,7 +117,7 @@ def _of_value(fault: Fault, node: Node | None, data: bytes, offset: int) -> tupl
     if fault in (Fault.UNEXPECTED, Fault.BAD_TEXT):
         thing = found(data[offset : offset + 2]) if fault is Fault.UNEXPECTED else "a text"
         return f"{thing} where the contract has {expected(node)}", f"write that{setting(node)}"
-    if fault is Fault.NULL:
+    if fault is Fault.NULL_VALUE:
         return "null, and the field is not optional", _null_remedy(node)
     if fault is Fault.ABSENT:
         return "absent, and it has no default", f"write it{_absent_remedy(node)}"

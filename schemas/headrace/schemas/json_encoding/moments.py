@@ -7,7 +7,7 @@ from datetime import date
 from typing import Final
 
 from headrace.schemas.json_encoding.exact_numbers import ranged, scaled
-from headrace.schemas.json_encoding.faults import Fault, Refusal
+from headrace.schemas.json_encoding.faults import Fault, Refusal, unexpected
 from headrace.schemas.json_encoding.forms import UNITS, Form
 from headrace.schemas.json_encoding.plan import Code, Node
 from headrace.schemas.json_encoding.tokens import (
@@ -97,7 +97,7 @@ def _numbers(node: Node, data: bytes, start: int) -> tuple[list[int], int]:
         if numbers:
             at = expect(data, at, COMMA)
         if data[at] not in b"-0123456789":
-            raise Refusal(Fault.UNEXPECTED, at, node)
+            raise unexpected(node, data, at)
         number, after = read_number(data, at)
         if not is_index(number, 9):
             raise Refusal(Fault.NO_MOMENT, start, node)

@@ -6,7 +6,7 @@ import base64
 import re
 from typing import Final
 
-from headrace.schemas.json_encoding.faults import Fault, Refusal
+from headrace.schemas.json_encoding.faults import Fault, Refusal, unexpected
 from headrace.schemas.json_encoding.forms import Form
 from headrace.schemas.json_encoding.moments import is_index
 from headrace.schemas.json_encoding.plan import NO_SIZE, Node
@@ -55,7 +55,7 @@ def _octets(node: Node, data: bytes, at: int) -> tuple[bytes, int]:
         return _array(node, data, at)
     if byte == OPEN_OBJECT and Form.BUFFER in node.forms:
         return _buffer(node, data, at)
-    raise Refusal(Fault.UNEXPECTED, at, node)
+    raise unexpected(node, data, at)
 
 
 def octets_of_text(node: Node, text: bytes, at: int) -> bytes:
@@ -103,7 +103,7 @@ def _array(node: Node, data: bytes, start: int) -> tuple[bytes, int]:
         if octets:
             at = expect(data, at, COMMA)
         if data[at] not in b"-0123456789":
-            raise Refusal(Fault.UNEXPECTED, at, node)
+            raise unexpected(node, data, at)
         number, after = read_number(data, at)
         value = int(number.digits or b"0") if is_index(number, 3) else 256
         if value > 255:

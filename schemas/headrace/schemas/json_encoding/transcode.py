@@ -7,7 +7,7 @@ from functools import partial
 from typing import Final
 
 from headrace.schemas.decoder import MAX_PAYLOAD_BYTES
-from headrace.schemas.json_encoding.faults import Fault, Refusal, error
+from headrace.schemas.json_encoding.faults import Fault, Refusal, error, unexpected
 from headrace.schemas.json_encoding.plan import Code, Node
 from headrace.schemas.json_encoding.tokens import (
     CLOSE_ARRAY,
@@ -24,7 +24,7 @@ from headrace.schemas.json_encoding.tokens import (
     skip_blanks,
     skip_value,
 )
-from headrace.schemas.json_encoding.values import VALUES, Read, unexpected
+from headrace.schemas.json_encoding.values import VALUES, Read
 from headrace.schemas.model import MAX_ITEMS
 from headrace.schemas.varint import write_long
 
@@ -220,22 +220,32 @@ def _map(node: Node) -> Read:
     def map_(data: bytes, start: int) -> tuple[bytes, int]:
         if data[start] != OPEN_OBJECT:
             raise unexpected(node, data, start)
-        seen: set[bytes] = set()
-        return _items(node, partial(_entry, read, seen), data, start, CLOSE_OBJECT)
+        keys: list[tuple[bytes, int]] = []
+        entries = _items(node, partial(_entry, read, keys), data, start, CLOSE_OBJECT)
+        _refuse_key_twice(keys)
+        return entries
 
     return map_
 
 
-def _entry(read: Read, seen: set[bytes], data: bytes, at: int) -> tuple[bytes, int]:
+def _entry(read: Read, keys: list[tuple[bytes, int]], data: bytes, at: int) -> tuple[bytes, int]:
     part, key_at = "key", at
     try:
         key, at = _key(data, at)
-        if key in seen:
-            raise Refusal(Fault.KEY_TWICE, key_at)
-        seen.add(key)
+        keys.append((key, key_at))
         part = "value"
         value, at = read(data, at)
     except Refusal as refusal:
         refusal.path.insert(0, part)
         raise
     return write_long(len(key)) + key + value, at
+
+
+def _refuse_key_twice(keys: list[tuple[bytes, int]]) -> None:
+    seen: set[bytes] = set()
+    for index, (key, at) in enumerate(keys):
+        if key in seen:
+            refusal = Refusal(Fault.KEY_TWICE, at)
+            refusal.path = [f"[{index}]", "key"]
+            raise refusal
+        seen.add(key)

@@ -15,7 +15,7 @@ from headrace.schemas.json_encoding.exact_numbers import (
     scaled,
     special,
 )
-from headrace.schemas.json_encoding.faults import Fault, Refusal
+from headrace.schemas.json_encoding.faults import Fault, Refusal, unexpected
 from headrace.schemas.json_encoding.forms import Form
 from headrace.schemas.json_encoding.plan import NO_SIZE, Code, Node
 from headrace.schemas.json_encoding.tokens import (
@@ -39,8 +39,6 @@ _SAFE: Final = 2**53 - 1
 _DIGITS: Final = 19  # of the largest long
 _INDEX_DIGITS: Final = 9
 _DIGIT_BYTES: Final = frozenset(b"0123456789")
-_BEGINNINGS: Final = frozenset(b'{["tf-0123456789')
-_NULL: Final = 0x6E
 _SPECIALS: Final[Mapping[bytes, float]] = {
     b"NaN": float("nan"),
     b"Infinity": float("inf"),
@@ -48,14 +46,6 @@ _SPECIALS: Final[Mapping[bytes, float]] = {
 }
 _DASHED: Final = re.compile(rb"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _PLAIN: Final = re.compile(rb"[0-9a-fA-F]{32}")
-
-
-def unexpected(node: Node, data: bytes, at: int) -> Refusal:
-    """Return the refusal of a value that *node* does not accept."""
-    if data[at] == _NULL:
-        read_literal(data, at)
-        return Refusal(Fault.NULL, at, node)
-    return Refusal(Fault.UNEXPECTED if data[at] in _BEGINNINGS else Fault.NOT_JSON, at, node)
 
 
 def is_number(data: bytes, at: int) -> bool:
@@ -157,7 +147,7 @@ def _uuid(node: Node, data: bytes, at: int) -> tuple[bytes, int]:
         text = b"-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
     elif Form.DASHED not in node.forms or not _DASHED.fullmatch(text):
         raise Refusal(Fault.BAD_TEXT, at, node)
-    return _text(text), after
+    return _text(text.lower()), after
 
 
 def _enum(node: Node, data: bytes, at: int) -> tuple[bytes, int]:
