@@ -13,12 +13,15 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from setuptools import Distribution, Extension
 from setuptools.errors import BaseError, CCompilerError
 
-# Module: the folder of its sources, and what stands in where it is missing. One wheel serves CPython 3.11
-# and later.
-EXTENSIONS: Final[dict[str, tuple[str, str]]] = {
+# Module: its sources, and what stands in where it is missing. One wheel serves CPython 3.11 and later.
+EXTENSIONS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
     "headrace._columns": (
-        "native/columns",
+        ("native/columns/*.c",),
         "the pure-Python fallback decodes events: the same results, several times slower",
+    ),
+    "headrace._json": (
+        ("native/json/*.c", "native/columns/text.c"),
+        "the pure-Python fallback reads events in JSON: the same results, several times slower",
     ),
 }
 FLAGS: Final = ["-O2", "-std=c11", "-fvisibility=hidden", "-Wall", "-Wextra"]
@@ -48,18 +51,19 @@ class CompileHook(BuildHookInterface[Any]):
 def compile_all(root: Path, into: Path, warn: Callable[[str], None], flags: list[str] | None = None) -> list[Path]:
     """Compile every extension of *root* into the folder *into*; *warn* hears of each that does not compile."""
     built = []
-    for name, (folder, without) in EXTENSIONS.items():
+    for name, (patterns, without) in EXTENSIONS.items():
+        sources = sorted(source for pattern in patterns for source in root.glob(pattern))
         try:
-            built.append(_compile(name, root / folder, into, flags or FLAGS))
+            built.append(_compile(name, sources, into, flags or FLAGS))
         except (BaseError, CCompilerError) as error:
             warn(f"{name} is not compiled ({error}): {without}. Install a C compiler, then run `make setup` again.")
     return built
 
 
-def _compile(name: str, folder: Path, into: Path, flags: list[str]) -> Path:
+def _compile(name: str, sources: list[Path], into: Path, flags: list[str]) -> Path:
     extension = Extension(
         name,
-        sorted(os.path.relpath(source) for source in folder.glob("*.c")),
+        [os.path.relpath(source) for source in sources],
         extra_compile_args=flags if os.name == "posix" else [],
         extra_link_args=[flag for flag in flags if flag.startswith("-fsanitize")],
         define_macros=list(LIMITED_API),

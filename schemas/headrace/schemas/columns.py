@@ -66,7 +66,7 @@ def compiled_module() -> Any:
     Raises:
         CompiledModuleError: the module was built from other sources than the Python code.
     """
-    if _fallback_wanted():
+    if fallback_wanted():
         return None
     try:
         module = import_module("headrace._columns")
@@ -76,7 +76,8 @@ def compiled_module() -> Any:
     return module
 
 
-def _fallback_wanted() -> bool:
+def fallback_wanted() -> bool:
+    """Return whether the environment selects the pure-Python fallback."""
     return os.environ.get(PURE, "0") not in ("", "0")
 
 
@@ -87,7 +88,7 @@ def decoder_kind() -> str:
 
 def fallback_remedy() -> str | None:
     """Return a remedy that enables the compiled decoder; None if it is in use already."""
-    if _fallback_wanted():
+    if fallback_wanted():
         return f"unset the environment variable {PURE}"
     if compiled_module() is None:
         return "install a wheel of headrace-schemas for this platform, or a C compiler and build headrace-schemas again"

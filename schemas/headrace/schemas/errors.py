@@ -37,14 +37,15 @@ class UndecodableError(HeadraceError, ValueError, error_code="HR-107", exit_code
 
     *path* is the innermost field, such as ``items[2].price`` or ``labels[0].key``; it is empty for the payload as a
     whole. *offset* is the byte at which the value begins, or the first byte after the datum; None if the error has no
-    position.
+    position. *remedy* is what the producer can change, where that is known.
     """
 
-    def __init__(self, why: str, path: str = "", offset: int | None = None) -> None:
+    def __init__(self, why: str, path: str = "", offset: int | None = None, remedy: str = "") -> None:
         place = f"{path}: " if path else ""
         at = "" if offset is None else f" at byte {offset}"
-        super().__init__(f"{place}{why}{at}")
-        self.why, self.path, self.offset = why, path, offset
+        then = f"; {remedy}" if remedy else ""
+        super().__init__(f"{place}{why}{at}{then}")
+        self.why, self.path, self.offset, self.remedy = why, path, offset, remedy
 
 
 class InvalidEventError(HeadraceError, ValueError, error_code="HR-103", exit_code=Exit.FOUND):

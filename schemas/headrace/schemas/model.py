@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import Any, Final, TypeAlias
 
@@ -86,10 +86,14 @@ class Map:
 
 @dataclass(frozen=True, slots=True)
 class Optional:
-    """A value or null; *null_first* is the order of the union's two branches."""
+    """A value or null; *null_first* is the order of the union's two branches.
+
+    *branch* is the name of the other branch in Avro's JSON encoding.
+    """
 
     item: Type
     null_first: bool = True
+    branch: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from headrace.schemas.model import (
     Scalar,
     Type,
 )
+from headrace.schemas.unions import branch_name, namespace_of
 
 MAX_DEPTH = 32
 MAX_LEVELS = 15  # of nested records: BigQuery's limit; a map is one level
@@ -68,6 +69,7 @@ class _Parser:
     def __init__(self) -> None:
         self._named: dict[str, Type] = {}
         self._open: set[str] = set()
+        self._namespace = ""
         # of each record: levels and columns, with every use of a named type counted
         self._sizes: dict[str, tuple[int, int]] = {}
 
@@ -79,7 +81,9 @@ class _Parser:
         if not isinstance(fields, list) or not fields:
             raise ContractError(where, "a record without fields", "give it a field")
         self._open.add(name)
+        around, self._namespace = self._namespace, namespace_of(avro, self._namespace)
         parsed = tuple(self._field(field, where, number, depth) for number, field in enumerate(fields))
+        self._namespace = around
         self._open.discard(name)
         lowered = [field.name.lower() for field in parsed]
         for duplicate in {name for name in lowered if lowered.count(name) > 1}:
@@ -205,7 +209,7 @@ class _Parser:
         item = self.type(branches[1 if null_first else 0], where, depth + 1)
         if isinstance(item, Optional):
             raise ContractError(where, "a union in a union", 'write null once: ["null", type]')
-        return Optional(item, null_first)
+        return Optional(item, null_first, branch_name(branches[1 if null_first else 0], self._namespace))
 
     def _enum(self, avro: Mapping[str, Any], where: str) -> Enumeration:
         name = self._declare(avro, where)

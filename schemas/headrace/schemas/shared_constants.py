@@ -49,9 +49,9 @@ class Status(IntEnum):
 def shared_constants() -> dict[str, dict[str, int]]:
     """Return the constants of the Python code, by group and name."""
     return {
-        "opcodes": _values(Code),
-        "layouts": _values(Layout),
-        "statuses": _values(Status),
+        "opcodes": values_of(Code),
+        "layouts": values_of(Layout),
+        "statuses": values_of(Status),
         "limits": {
             "MAX_DEPTH": MAX_DEPTH,
             "MAX_ITEMS": MAX_ITEMS,
@@ -61,7 +61,8 @@ def shared_constants() -> dict[str, dict[str, int]]:
     }
 
 
-def _values(enum: type[IntEnum]) -> dict[str, int]:
+def values_of(enum: type[IntEnum]) -> dict[str, int]:
+    """Return the names and the numbers of an enum."""
     return {each.name: each.value for each in enum}
 
 
@@ -72,7 +73,16 @@ def check_constants(module: ModuleType) -> None:
     Raises:
         CompiledModuleError: they differ, so the module was built from other sources.
     """
-    differences = list(_differences(getattr(module, "CONSTANTS", {})))
+    compare_constants(module, shared_constants())
+
+
+def compare_constants(module: ModuleType, expected: dict[str, dict[str, int]]) -> None:
+    """Compare the constants of a compiled *module* with *expected*.
+
+    Raises:
+        CompiledModuleError: they differ, so the module was built from other sources.
+    """
+    differences = list(_differences(getattr(module, "CONSTANTS", {}), expected))
     if differences:
         raise CompiledModuleError(
             f"{module.__name__}: built from other sources than the Python code, and differs in "
@@ -80,8 +90,8 @@ def check_constants(module: ModuleType) -> None:
         )
 
 
-def _differences(compiled: dict[str, dict[str, int]]) -> Iterator[str]:
-    for group, values in shared_constants().items():
+def _differences(compiled: dict[str, dict[str, int]], expected: dict[str, dict[str, int]]) -> Iterator[str]:
+    for group, values in expected.items():
         found = compiled.get(group, {})
         names = sorted(name for name in values.keys() | found.keys() if values.get(name) != found.get(name))
         if names:
