@@ -36,12 +36,16 @@ VERSIONS: Final = {"order_placed": (1, 2), "sensor_reading": (1,)}
 
 
 class Sample(NamedTuple):
-    """One message, and what its client says it means; *expect* is None where it must be refused."""
+    """One message, and what its client says it means; *expect* is None where it must be refused.
+
+    *envelope* is what the CloudEvents SDK's own event says.
+    """
 
     message: Message
     schema: str | None
     note: str
     expect: Mapping[str, Any] | None
+    envelope: Mapping[str, str]
 
 
 def samples(file: str, subject: str) -> Iterator[Sample]:
@@ -54,7 +58,7 @@ def samples(file: str, subject: str) -> Iterator[Sample]:
         message = Message(
             subject, base64.b64decode(given["data"]), given["attributes"], f"{file}-{number}", PUBLISHED, ""
         )
-        yield Sample(message, schema, given.get("note", ""), given.get("expect"))
+        yield Sample(message, schema, given.get("note", ""), given.get("expect"), given.get("envelope", {}))
 
 
 def foreign_registry(

@@ -68,7 +68,7 @@ class TableOptions:
 _KNOWN = (
     set(TableOptions.__dataclass_fields__) - {"encodings"}
     | set(SchemaIds.__dataclass_fields__)
-    | {"encoding"}
+    | {"encoding", "json"}
     | _READ_ELSEWHERE
 )
 

@@ -27,7 +27,11 @@ def ids(*of_versions: int) -> dict[int, dict[str, Any]]:
     return {version: {"schema_ids": [each]} for version, each in enumerate(of_versions, 1)}
 
 
-FRAMED = [
+def a_json(convention: str) -> dict[str, Any]:
+    return {"encoding": "json", "json": {"convention": convention}}
+
+
+WRITTEN = [
     ("confluent-python", ORDERS, {"encoding": "confluent", "envelope": KAFKA}, ids(6, 7)),
     ("confluent-node-kafkajs", ORDERS, {"encoding": "confluent", "envelope": ATTRIBUTES}, ids(16, 7)),
     ("confluent-node-kafkajs", READINGS, {"encoding": "confluent", "envelope": ATTRIBUTES}, ids(18)),
@@ -63,11 +67,23 @@ FRAMED = [
         {"encoding": "datum", "envelope": {**ATTRIBUTES, "version": "revision"}},
         {1: {"revisions": ["f47c8c56"]}, 2: {"revisions": ["25136746"]}},
     ),
+    *(
+        (
+            "pubsub-schema-json-java",
+            subject,
+            {"encoding": "avro-json", "envelope": {**ATTRIBUTES, "version": "revision"}},
+            {1: {"revisions": ["0a1b2c31"]}},
+        )
+        for subject in (ORDERS, READINGS)
+    ),
+    ("json-jackson", ORDERS, {**a_json("jackson"), "envelope": {**ATTRIBUTES, "version": 1}}, {}),
+    ("json-go", READINGS, {**a_json("go"), "envelope": ATTRIBUTES}, {}),
 ]
+CLOUDEVENTS = {"encoding": ["datum", "json"], "json": {"convention": "strict", "unknown_keys": "ignore"}}
 
 
 @pytest.mark.usefixtures("_decoder_kind")
-@pytest.mark.parametrize(("file", "subject", "rules", "by_version"), FRAMED)
+@pytest.mark.parametrize(("file", "subject", "rules", "by_version"), WRITTEN)
 def test_each_message_is_the_row_that_its_client_meant(
     file: str, subject: str, rules: Mapping[str, Any], by_version: Mapping[int, Mapping[str, Any]]
 ) -> None:
@@ -75,6 +91,28 @@ def test_each_message_is_the_row_that_its_client_meant(
     assert given
 
     assert_rows(given, Decoder(foreign_registry(subject, rules, by_version), subject))
+
+
+@pytest.mark.usefixtures("_decoder_kind")
+@pytest.mark.parametrize(
+    ("file", "mode", "kind"),
+    [
+        ("cloudevents-go", "binary", "cloudevents"),
+        ("cloudevents-go", "structured", "cloudevents-structured"),
+        ("cloudevents-node", "http-binary", "cloudevents"),
+        ("cloudevents-node", "kafka-binary", "cloudevents"),
+        ("cloudevents-node", "http-structured", "cloudevents"),
+    ],
+)
+def test_a_cloudevent_is_the_event_that_the_sdk_wrote(file: str, mode: str, kind: str) -> None:
+    given = [each for each in samples(file, ORDERS) if each.note.startswith(mode)]
+    assert given
+    decoder = Decoder(foreign_registry(ORDERS, {**CLOUDEVENTS, "envelope": {"kind": kind, "version": 1}}), ORDERS)
+
+    rows = assert_rows(given, decoder)
+
+    assert [row["_event_id"] for row in rows] == [each.envelope["id"] for each in given]
+    assert [row["_source"] for row in rows] == [each.envelope["source"] for each in given]
 
 
 @pytest.mark.usefixtures("_decoder_kind")
@@ -90,7 +128,7 @@ def test_what_is_no_avro_of_the_subject_is_refused() -> None:
     assert reasons == {True: Reason.UNKNOWN_SCHEMA, False: Reason.UNDECODABLE_PAYLOAD}
 
 
-def assert_rows(given: list[Sample], decoder: Decoder) -> None:
+def assert_rows(given: list[Sample], decoder: Decoder) -> list[dict[str, Any]]:
     decoded = decode([each.message for each in given], decoder, PUBLISHED)
 
     assert decoded.refusals == []
@@ -101,3 +139,4 @@ def assert_rows(given: list[Sample], decoder: Decoder) -> None:
         found = as_expected(decoder.contract.record, row)
         assert only(sample.expect, found) == sample.expect
         assert f"v{row['_schema_version']}" in str(sample.schema)
+    return rows

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final, assert_never
 
 from headrace.schemas.checked_values import boolean, mapping_of, member, refuse_unknown, text_in
 from headrace.schemas.errors import ContractError
+from headrace.schemas.json_encoding.parse_rules import parse_json_rules
+from headrace.schemas.json_encoding.rules import AVRO_JSON, JsonRules
 
 
 class Frame(StrEnum):
@@ -74,7 +76,8 @@ class Encoding:
 
     *is_stated* is whether the contract says anything. Without a word, a payload that is a datum both as it is and
     behind a header is refused. *id_bytes* is the length of an id in Apicurio's header. *id_attribute* names the
-    attribute that holds the id in place of a header. *base64* says that the payload is text in base64.
+    attribute that holds the id in place of a header. *base64* says that the payload is text in base64. *json* are the
+    forms of a value in JSON.
     """
 
     frame: Frame = Frame.NONE
@@ -85,6 +88,7 @@ class Encoding:
     id_attribute: str | None = None
     compression: Compression | None = None
     base64: bool = False
+    json: JsonRules | None = None
 
     @property
     def header_bytes(self) -> int:
@@ -144,9 +148,16 @@ def parse_encodings(annotation: Mapping[str, Any], where: str) -> Encodings:
     if "encoding" not in annotation:
         return Encodings([Encoding()])
     value, place = annotation["encoding"], f"{where}.encoding"
-    if not isinstance(value, list):
-        return Encodings([_encoding(value, place)])
-    found = Encodings(_encoding(each, f"{place}[{number}]") for number, each in enumerate(value))
+    listed = value if isinstance(value, list) else [value]
+    json = _json_rules(annotation, where)
+    found = Encodings(
+        _with_json(_encoding(each, place if value is each else f"{place}[{number}]"), json)
+        for number, each in enumerate(listed)
+    )
+    if "json" in annotation and not any(each.body is Body.JSON for each in found):
+        raise ContractError(
+            f"{where}.json", "forms of JSON, and no encoding is json", "remove it, or write the encoding"
+        )
     forms = {each.body in (Body.JSON, Body.AVRO_JSON) for each in found}
     if not found or len(forms) < len(found):
         raise ContractError(
@@ -155,6 +166,23 @@ def parse_encodings(annotation: Mapping[str, Any], where: str) -> Encodings:
             'write one encoding, or one of Avro and one of JSON: ["datum", "json"]',
         )
     return found
+
+
+def _json_rules(annotation: Mapping[str, Any], where: str) -> JsonRules:
+    remedy = 'write {"convention": "jackson"}'
+    return parse_json_rules(mapping_of(annotation.get("json", {}), f"{where}.json", remedy), f"{where}.json")
+
+
+def _with_json(encoding: Encoding, rules: JsonRules) -> Encoding:
+    match encoding.body:
+        case Body.JSON:
+            return replace(encoding, json=rules)
+        case Body.AVRO_JSON:
+            return replace(encoding, json=AVRO_JSON)
+        case Body.DATUM | Body.CONTAINER:
+            return encoding
+        case _:
+            assert_never(encoding.body)
 
 
 def _encoding(value: object, where: str) -> Encoding:

@@ -10,6 +10,7 @@ from headrace.core.dead_letter import Reason, Refusal
 from headrace.core.message import Message
 from headrace.schemas.envelope import MAX_ID_BYTES, SchemaRef
 from headrace.schemas.errors import MalformedEnvelopeError, UndecodableError, UnknownSchemaError, UnreadableTextError
+from headrace.schemas.json_encoding.compile_json import Transcode, compile_json
 from headrace.schemas.message_rules.encoding import Encoding
 from headrace.schemas.message_rules.envelope import (
     AttributesId,
@@ -27,7 +28,7 @@ from headrace.schemas.registry import Contract, Registry
 from headrace.steps.decode import cloudevents
 from headrace.steps.decode.native_messages import NativeMessages, is_native
 from headrace.steps.decode.opened_messages import GivenTime, Opened, OpenedMessage, RefusedError, Writer
-from headrace.steps.decode.payload_layers import read_header, unpack
+from headrace.steps.decode.payload_layers import Framed, read_header, unpack
 from headrace.steps.decode.schema_versions import AskRegistry, SchemaVersions
 
 Context: TypeAlias = tuple[Mapping[str, str], bytes]
@@ -50,6 +51,7 @@ class MappedMessages:
         }
         self._context = _context_reader(self._rules)
         self._writers: dict[tuple[int, int], Writer] = {}
+        self._transcoders: dict[tuple[Encoding, int], Transcode] = {}
 
     def check(self, message: Message) -> OpenedMessage:
         """Read one message up to its datum; raises RefusedError with the reason if it is invalid."""
@@ -97,13 +99,25 @@ class MappedMessages:
         encoding = self._encoding_of(attributes)
         framed = read_header(unpack(data, encoding, attributes), encoding)
         version = self._versions[encoding].of(framed.schema_id, attributes)
+        value = self._value(encoding, version, framed)
         return OpenedMessage(
-            writer=self._writer(version, framed.start),
+            writer=self._writer(version, value.start),
             event_id=self._event_id(message, attributes),
             time=_given_time(self._event_time, attributes, message.first_published_at),
             source=self._source(attributes),
-            payload=framed.data,
+            payload=value.data,
         )
+
+    def _value(self, encoding: Encoding, version: int, framed: Framed) -> Framed:
+        """Return the value as a datum."""
+        if encoding.json is None:
+            return framed
+        key = (encoding, version)
+        transcode = self._transcoders.get(key)
+        if transcode is None:
+            record = self._registry[SchemaRef(self._subject, version)].record
+            transcode = self._transcoders[key] = compile_json(record, encoding.json)
+        return Framed(framed.schema_id, _transcoded(transcode, framed), 0)
 
     def _encoding_of(self, attributes: Mapping[str, str]) -> Encoding:
         if len(self._encodings) == 1:
@@ -138,6 +152,15 @@ class MappedMessages:
         if self._rules.source_attribute is not None:
             return attributes.get(self._rules.source_attribute) or UNKNOWN_SOURCE
         return self._rules.source or attributes.get("ce-source") or UNKNOWN_SOURCE
+
+
+def _transcoded(transcode: Transcode, framed: Framed) -> bytes:
+    try:
+        return transcode(framed.data[framed.start :])
+    except UndecodableError as error:
+        if not framed.start or error.offset is None:
+            raise
+        raise UndecodableError(error.why, error.path, error.offset + framed.start) from None
 
 
 def _behind(contract: Contract, header: int) -> Record:
