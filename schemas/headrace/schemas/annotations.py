@@ -21,6 +21,7 @@ from headrace.schemas.errors import ContractError
 from headrace.schemas.message_rules.encoding import Encodings, parse_encodings
 from headrace.schemas.message_rules.envelope import EnvelopeRules, parse_envelope
 from headrace.schemas.message_rules.event_time import EventTimeRule, parse_event_time
+from headrace.schemas.message_rules.metadata_columns import MetadataColumn, parse_metadata
 from headrace.schemas.message_rules.schema_ids import SchemaIds, parse_schema_ids
 from headrace.schemas.model import NOT_PERSONAL, Generalise, Mask, NotPersonal, Pii
 
@@ -63,6 +64,7 @@ class TableOptions:
     encodings: Encodings
     envelope: EnvelopeRules
     schema_ids: SchemaIds
+    metadata: tuple[MetadataColumn, ...]
 
 
 _KNOWN = (
@@ -124,6 +126,7 @@ def parse_table_options(annotation: object, fields: Collection[str], where: str)
         encodings=parse_encodings(given, where),
         envelope=parse_envelope(given["envelope"], f"{where}.envelope") if "envelope" in given else EnvelopeRules(),
         schema_ids=parse_schema_ids(given, where),
+        metadata=parse_metadata(given, fields, parse_pii, where),
     )
 
 

@@ -61,8 +61,12 @@ def lint(record: Record, options: TableOptions, where: str, derived: Sequence[Fi
     lint_event_time(record, options.event_time, f"{where}.headrace.event_time")
     _check_lateness(options, where)
     _check_identity(fields, options, where)
-    _check_clustering(fields | {field.name: field for field in derived}, options, where)
+    others = [*derived, *(column.field for column in options.metadata)]
+    _check_clustering(fields | {field.name: field for field in others}, options, where)
     _check_classified(record, where)
+    for column in options.metadata:
+        if column.field.mask:
+            _check_mask(column.field, column.field.mask, f"{where}.headrace.metadata.{column.field.name}.pii")
     for path, field in walk(record):
         _check_names(field, f"{where}.{path}")
         _check_arrays(field, f"{where}.{path}")

@@ -49,9 +49,14 @@ class Contract:
         return self.ref.subject
 
     @cached_property
+    def columns(self) -> Record:
+        """The record with a field for each metadata column: what rows have before they are masked."""
+        return replace(self.record, fields=(*self.record.fields, *(each.field for each in self.options.metadata)))
+
+    @cached_property
     def written(self) -> Record:
-        """The record as it is stored in its table: masked, and with derived columns."""
-        return written(self.record, self.transformations)
+        """The record as it is stored in its table: masked, with metadata columns and derived ones."""
+        return written(self.columns, self.transformations)
 
     def event_moment(self, fields: Mapping[str, Any]) -> datetime | None:
         """Return the time that an event's validated *fields* say; None if they do not say it.
@@ -98,7 +103,8 @@ def parse_contract(ref: SchemaRef, text: str) -> Contract:
     record = replace(record, datum=options.encodings.states_datum)
     transformations = parse_transformations(avro["headrace"], f"{where}.headrace")
     lint(record, options, where, [derived.field for derived in transformations.derived])
-    lint_transformations(record, options.table, transformations, f"{where}.headrace")
+    names = [*(field.name for field in record.fields), *(column.field.name for column in options.metadata)]
+    lint_transformations(names, options.table, transformations, f"{where}.headrace")
     lint_message_rules(options.encodings, options.envelope, f"{where}.headrace")
     name = fingerprint(avro)
     if options.encodings.has_datum:

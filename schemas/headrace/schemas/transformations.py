@@ -6,7 +6,7 @@ This module checks only the form. ``headrace.sql`` checks the meaning of express
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -72,9 +72,9 @@ def parse_transformations(annotation: Mapping[str, Any], where: str) -> Transfor
     )
 
 
-def lint_transformations(record: Record, table: str, wanted: Transformations, where: str) -> None:
-    """Check that names differ from those of the record and from each other, and that every column gets a value."""
-    taken = {field.name.lower() for field in record.fields}
+def lint_transformations(columns: Iterable[str], table: str, wanted: Transformations, where: str) -> None:
+    """Check that names differ from the other *columns* and from each other, and that every column gets a value."""
+    taken = {name.lower() for name in columns}
     for derived in wanted.derived:
         name = derived.field.name
         if name in taken:

@@ -47,7 +47,7 @@ class Transformer:
         """Compile the contract; *function* is the function that it names."""
         wanted = contract.transformations
         self._schema = row_schema(contract)
-        self._payload = len(masked(contract.record).fields)
+        self._payload = len(masked(contract.columns).fields)
         self._kept = None if wanted.where is None else _filter(contract)
         self._derived = [_column(contract, derived) for derived in wanted.derived]
         of_time = event_field(contract.options.event_time)
@@ -180,7 +180,7 @@ def _boolean(node: Node) -> Callable[[pa.RecordBatch], pa.Array]:
 
 def columns_of(contract: Contract) -> pa.Schema:
     """Return the columns that expressions can use: the masked payload and Headrace's own columns."""
-    return pa.schema([*arrow_schema(masked(contract.record)), *META_SCHEMA])
+    return pa.schema([*arrow_schema(masked(contract.columns)), *META_SCHEMA])
 
 
 def _try_each(step: _Step, rows: pa.RecordBatch) -> tuple[pa.RecordBatch | None, list[Refusal]]:

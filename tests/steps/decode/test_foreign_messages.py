@@ -133,7 +133,7 @@ def assert_rows(given: list[Sample], decoder: Decoder) -> list[dict[str, Any]]:
 
     assert decoded.refusals == []
     assert decoded.batch is not None
-    rows = decoded.batch.rows.to_pylist()
+    rows: list[dict[str, Any]] = decoded.batch.rows.to_pylist()
     assert len(rows) == len(given)
     for sample, row in zip(given, rows, strict=True):
         found = as_expected(decoder.contract.record, row)

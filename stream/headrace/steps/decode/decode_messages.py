@@ -19,6 +19,7 @@ from headrace.schemas.errors import ContractError, UndecodableError
 from headrace.schemas.registry import Registry
 from headrace.steps.decode.envelopes import packed, packed_numbers
 from headrace.steps.decode.event_times import compile_event_times
+from headrace.steps.decode.metadata import metadata_arrays
 from headrace.steps.decode.opened_messages import Opened, OpenedMessage, Opener, RefusedError, Writer
 from headrace.steps.decode.openers import opener_of
 from headrace.steps.decode.other_versions import OtherVersions
@@ -42,7 +43,7 @@ class Decoder:
         self._others = OtherVersions(self._opener.others(), self.contract.record)
         self._event_times = compile_event_times(self.contract.record, self.contract.options.event_time)
         self._payload = arrow_schema(self.contract.record)
-        self._schema = pa.schema([*self._payload, *META_SCHEMA])
+        self._schema = pa.schema([*arrow_schema(self.contract.columns), *META_SCHEMA])
         self._columns = columns_for(self.contract.record)
 
     def read(self, messages: Sequence[Message], now: int) -> DecodedMessages:
@@ -56,9 +57,11 @@ class Decoder:
         left = len(messages) - end
         if not rows.num_rows:
             return DecodedMessages(None, refusals, left, dropped)
+        read = [messages[index] for index in opened.indexes] if self.contract.options.metadata else []
+        metadata = metadata_arrays(self.contract.options.metadata, read, self._opener.attributes)
         batch = MicroBatch(
             subject=self.contract.subject,
-            rows=_with_meta(rows, opened, moments, now, self._schema),
+            rows=_with_meta([*rows.columns, *metadata], opened, moments, now, self._schema),
             notes=_notes(opened, moments),
             sealed=b"",
         )
@@ -171,16 +174,17 @@ def tally_decoded(messages: Sequence[Message], decoded: DecodedMessages, window:
     return read + unread + tally_unread_refusals(messages, decoded.refusals, window)
 
 
-def _with_meta(rows: pa.RecordBatch, opened: Opened, moments: pa.Array, now: int, schema: pa.Schema) -> pa.RecordBatch:
+def _with_meta(
+    columns: list[pa.Array], opened: Opened, moments: pa.Array, now: int, schema: pa.Schema
+) -> pa.RecordBatch:
     meta = {
         "_event_id": pa.array(opened.ids, pa.string()),
         "_event_time": moments.view(INSTANT.arrow),
-        "_ingested_at": pa.repeat(pa.scalar(now, INSTANT.arrow), rows.num_rows),
+        "_ingested_at": pa.repeat(pa.scalar(now, INSTANT.arrow), len(moments)),
         "_schema_version": pa.array([writer.contract.ref.version for writer in opened.writers], pa.int64()),
         "_source": pa.array(opened.sources, pa.string()),
     }
-    columns = [*rows.columns, *(meta[name] for name in META_SCHEMA.names)]
-    return pa.RecordBatch.from_arrays(columns, schema=schema)
+    return pa.RecordBatch.from_arrays([*columns, *(meta[name] for name in META_SCHEMA.names)], schema=schema)
 
 
 def _notes(opened: Opened, moments: pa.Array) -> pa.RecordBatch:

@@ -86,6 +86,10 @@ class MappedMessages:
             case _:
                 assert_never(self._rules.empty)
 
+    def attributes(self, message: Message) -> Mapping[str, str]:
+        """Return the attributes of a valid message, with the context of a CloudEvent under ``ce-``."""
+        return message.attributes if is_native(message) else self._context(message)[0]
+
     def others(self) -> Sequence[Writer]:
         """Return the versions that the contract names by their schema revisions, the newest first."""
         if not isinstance(self._rules.version, RevisionVersion):

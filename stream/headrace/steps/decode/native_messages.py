@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from headrace.core.dead_letter import Reason, Refusal
@@ -80,6 +80,10 @@ class NativeMessages:
     def dropped(self, messages: Sequence[Message]) -> frozenset[int]:
         """Return none: a native message always has an event."""
         return frozenset()
+
+    def attributes(self, message: Message) -> Mapping[str, str]:
+        """Return the attributes of a message."""
+        return message.attributes
 
     def others(self) -> Sequence[Writer]:
         """Return none: the version of a native message is what it says."""

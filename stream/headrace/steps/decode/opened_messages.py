@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from headrace.core.dead_letter import Reason, Refusal
@@ -105,6 +105,9 @@ class Opener(Protocol):
 
     def dropped(self, messages: Sequence[Message]) -> frozenset[int]:
         """Return the indexes of messages without a payload that the contract leaves out."""
+
+    def attributes(self, message: Message) -> Mapping[str, str]:
+        """Return the attributes of a valid message, with those that its envelope holds in the payload."""
 
     def others(self) -> Sequence[Writer]:
         """Return the versions with which a payload may be read if its own version does not read it."""

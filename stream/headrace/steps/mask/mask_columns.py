@@ -21,8 +21,8 @@ class Masker:
     """Masker of one contract's rows, compiled once with the key for tokens."""
 
     def __init__(self, contract: Contract, key: TokenKey) -> None:
-        self.schema = pa.schema([*arrow_schema(masked(contract.record)), *META_SCHEMA])
-        self._masks = [_field_mask(f, key) for f in contract.record.fields]
+        self.schema = pa.schema([*arrow_schema(masked(contract.columns)), *META_SCHEMA])
+        self._masks = [_field_mask(f, key) for f in contract.columns.fields]
 
     def mask(self, rows: pa.RecordBatch) -> pa.RecordBatch:
         """Return the rows as they may be stored, without omitted columns."""

@@ -20,7 +20,7 @@ _LINE: Final = re.compile(rf"(?:\A|.*\n)Tokens: ({_ENTRY}(?:, {_ENTRY})*)\.\Z", 
 
 def makes_tokens(contract: Contract) -> bool:
     """Return whether some field of the contract, at any depth, becomes a token."""
-    return any(field.mask is not None and field.mask.mask is Mask.TOKENISE for _, field in walk(contract.record))
+    return any(field.mask is not None and field.mask.mask is Mask.TOKENISE for _, field in walk(contract.columns))
 
 
 @dataclass(frozen=True, slots=True)
