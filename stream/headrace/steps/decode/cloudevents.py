@@ -106,7 +106,7 @@ def _members(data: bytes) -> dict[str, tuple[Any, bytes]]:
 
 
 def _scan(text: str) -> Any:
-    decoder = json.JSONDecoder(parse_float=str, parse_int=str)
+    decoder = json.JSONDecoder(parse_float=_no_text, parse_int=_no_text)
     place = _after(text, 0, "{")
     while text[place] != "}":
         name, place = decoder.raw_decode(text, place)
@@ -116,6 +116,10 @@ def _scan(text: str) -> Any:
         place = _skip(text, end)
         if text[place] == ",":
             place = _skip(text, place + 1)
+
+
+def _no_text(digits: str) -> None:
+    """Read a number as a value that is no text: the bytes of data are taken as they are written."""
 
 
 def _after(text: str, place: int, sign: str) -> int:

@@ -130,6 +130,8 @@ def _unzstd(data: bytes) -> bytes:
             found = bytes(stream.read(MAX_PAYLOAD_BYTES + 1))
     except OSError:
         raise UndecodableError("not zstd") from None
+    if not data:
+        raise UndecodableError("not zstd")
     _check_size(found)
     return found
 

@@ -1,0 +1,164 @@
+"""Annotations beside a schema that stays as it is: in TOML or JSON, for fields by their path."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from headrace.schemas.envelope import SchemaRef
+from headrace.schemas.errors import ContractError
+from headrace.schemas.model import NOT_PERSONAL, Mask, Pii, walk
+from headrace.schemas.registry import Registry
+from tests.support.builders import TIMESTAMP, a_record, contract_json
+
+CUSTOMER = a_record("Customer", ("email", "string"), ("id", "long"))
+AT = {"name": "at", "type": TIMESTAMP}
+SCHEMA: dict[str, Any] = {
+    "type": "record",
+    "name": "OrderPlaced",
+    "namespace": "shop",
+    "fields": [
+        {
+            "name": "customer",
+            "type": ["null", a_record("Customer", ("email", "string"), ("id", "long"))],
+            "default": None,
+        },
+        {"name": "lines", "type": {"type": "array", "items": a_record("Line", ("sku", "string"))}},
+        {"name": "notes", "type": {"type": "map", "values": a_record("Note", ("text", "string"))}},
+        AT,
+    ],
+}
+TABLE = 'table = "orders"\nevent_time = "at"\nlate_after = "30d"\nahead_at_most = "10m"\n'
+FREE = TABLE + 'pii = "none"\n'
+CLASSIFIED = (
+    TABLE
+    + """
+[fields]
+"customer.email" = {pii = {kind = "email", mask = "tokenise"}}
+"customer.id" = {pii = "none"}
+"lines.sku" = {pii = "none"}
+"notes.text" = {pii = {kind = "free_text", mask = "redact"}}
+"at" = {pii = "none"}
+"""
+)
+
+
+def load(folder: Path, sidecar: str, name: str = "order_placed.v1.headrace.toml", schema: Any = SCHEMA) -> Registry:
+    (folder / "order_placed.v1.avsc").write_text(schema if isinstance(schema, str) else json.dumps(schema, indent=2))
+    (folder / name).write_text(sidecar)
+    return Registry.load(folder)
+
+
+def test_a_schema_with_a_sidecar_is_a_contract(tmp_path: Path) -> None:
+    contract = load(tmp_path, CLASSIFIED).latest("order_placed")
+
+    assert contract.options.table == "orders"
+    assert {path: field.pii for path, field in walk(contract.record) if field.pii} == {
+        "customer.email": Pii("email", Mask.TOKENISE),
+        "customer.id": NOT_PERSONAL,
+        "lines.sku": NOT_PERSONAL,
+        "notes.text": Pii("free_text", Mask.REDACT),
+        "at": NOT_PERSONAL,
+    }
+
+
+def test_a_contract_keeps_its_annotations_when_it_is_sent_to_a_worker(tmp_path: Path) -> None:
+    contract = load(tmp_path, CLASSIFIED).latest("order_placed")
+
+    sent = pickle.loads(pickle.dumps(contract))
+
+    assert (sent.record, sent.options, sent.fingerprint) == (contract.record, contract.options, contract.fingerprint)
+
+
+def test_the_same_in_json(tmp_path: Path) -> None:
+    annotations = {"table": "orders", "event_time": "at", "late_after": "30d", "ahead_at_most": "10m", "pii": "none"}
+
+    found = load(tmp_path, json.dumps(annotations), "order_placed.v1.headrace.json").latest("order_placed")
+    (tmp_path / "order_placed.v1.headrace.json").unlink()
+
+    assert found.options == load(tmp_path, FREE).latest("order_placed").options
+
+
+def test_one_type_in_two_places_has_a_classification_in_each(tmp_path: Path) -> None:
+    address = a_record("Address", ("street", "string"))
+    fields = [{"name": "bill", "type": address}, {"name": "ship", "type": "Address"}, AT]
+    sidecar = (
+        TABLE
+        + """
+    [fields]
+    "bill.street" = {pii = {kind = "street", mask = "redact"}}
+    "ship.street" = {pii = {kind = "street", mask = "tokenise"}}
+    "at" = {pii = "none"}
+    """
+    )
+
+    contract = load(tmp_path, sidecar, schema={**SCHEMA, "fields": fields}).latest("order_placed")
+
+    masks = {path: field.mask.mask for path, field in walk(contract.record) if field.mask}
+    assert masks == {"bill.street": Mask.REDACT, "ship.street": Mask.TOKENISE}
+
+
+WRONG: list[tuple[str, str]] = [
+    (TABLE, r"order_placed\.v1\.headrace\.toml: says nothing about personal data; write pii"),
+    (FREE + "x = \n", r"headrace\.toml: not TOML \(.*line 6"),
+    (FREE.replace('"at"', "2026-01-01"), "a date, a time or a number that JSON does not have"),
+    (FREE + 'tabel = "x"\n', "unknown annotation 'tabel'"),
+    (FREE.replace('"none"', '"some"'), r'headrace\.pii: not "none"'),
+    (
+        FREE + '[fields]\n"customer.email" = {pii = {kind = "email", mask = "redact"}}\n',
+        "none for the whole subject, and customer.email is classified",
+    ),
+    (
+        CLASSIFIED.replace("customer.email", "customer.emial"),
+        r"fields\.customer\.emial: no such field; write customer\.email",
+    ),
+    (CLASSIFIED.replace("customer.email", "x"), "no such field; name a field with its path"),
+    (CLASSIFIED.replace('"at" = {pii = "none"}', '"at" = {mask = "redact"}'), "unknown annotation 'mask'"),
+    (CLASSIFIED.replace('"lines.sku" = {pii = "none"}\n', ""), r"lines\.sku: not classified"),
+]
+
+
+@pytest.mark.parametrize(("sidecar", "why"), WRONG, ids=[why for _, why in WRONG])
+def test_a_wrong_sidecar_is_refused_with_its_remedy(tmp_path: Path, sidecar: str, why: str) -> None:
+    with pytest.raises(ContractError, match=why):
+        load(tmp_path, sidecar)
+
+
+def test_annotations_are_in_one_of_the_two_files(tmp_path: Path) -> None:
+    inline = {**SCHEMA, "fields": [*SCHEMA["fields"][:-1], {**AT, "pii": "none"}]}
+
+    with pytest.raises(ContractError, match=r"order_placed\.v1\.avsc has annotations too, at pii; keep them in one"):
+        load(tmp_path, FREE, schema=inline)
+    with pytest.raises(ContractError, match=r"has annotations too, at headrace"):
+        load(tmp_path, FREE, schema=contract_json())
+
+
+def test_two_sidecars_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "order_placed.v1.headrace.json").write_text("{}")
+
+    with pytest.raises(ContractError, match=r"headrace\.json is beside it; keep one of the two"):
+        load(tmp_path, FREE)
+
+
+def test_a_sidecar_without_a_schema_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "order_paid.v1.headrace.toml").write_text(FREE)
+
+    with pytest.raises(ContractError, match=r"order_paid\.v1\.headrace\.toml: no file order_paid\.v1\.avsc beside it"):
+        load(tmp_path, FREE)
+
+
+def test_a_sidecar_that_is_wrong_blocks_its_own_subject_alone(tmp_path: Path) -> None:
+    (tmp_path / "order_paid.v1.avsc").write_text(json.dumps(SCHEMA))
+    (tmp_path / "order_paid.v1.headrace.toml").write_text("x")
+    (tmp_path / "order_placed.v1.avsc").write_text(json.dumps(SCHEMA))
+    (tmp_path / "order_placed.v1.headrace.toml").write_text(FREE)
+
+    registry = Registry.load_serviceable(tmp_path)
+
+    assert registry.subjects == ("order_placed",)
+    assert [*registry.blocked] == ["order_paid"]
+    assert registry[SchemaRef("order_placed", 1)].options.table == "orders"
