@@ -14,7 +14,7 @@ from headrace.schemas.json_encoding.rules import AVRO_JSON, JsonRules
 
 
 class Frame(StrEnum):
-    """What is before the value: a header that names the schema with which the value was written."""
+    """The header before the value, which names the schema with which the value was written."""
 
     NONE = "none"
     SINGLE_OBJECT = "single-object"
@@ -55,7 +55,7 @@ def _is_json(media: str) -> bool:
 
 
 class IdSpace(StrEnum):
-    """What the ids of a registry count: contents (as Confluent's API resolves them), or versions of all subjects."""
+    """Ids of a registry: of contents, as Confluent's API resolves them, or of versions, counted over all subjects."""
 
     CONTENT = "content"
     GLOBAL = "global"
@@ -92,7 +92,7 @@ class Encoding:
 
     @property
     def header_bytes(self) -> int:
-        """The length of the header; 0 if there is none."""
+        """The length of the header; 0 without a header."""
         return 0 if self.id_attribute is not None else _HEADER_BYTES.get(self.frame, 1 + self.id_bytes)
 
     @property

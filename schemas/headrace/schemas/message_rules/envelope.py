@@ -27,7 +27,7 @@ class EnvelopeKind(StrEnum):
 
 
 class EmptyPayload(StrEnum):
-    """What becomes of a message without a payload, which Kafka calls a tombstone."""
+    """Handling of a message without a payload, which Kafka calls a tombstone."""
 
     REFUSE = "refuse"
     DROP = "drop"
@@ -79,8 +79,8 @@ VersionRule: TypeAlias = FixedVersion | VersionAttribute | SchemaIdVersion | Rev
 class EnvelopeRules:
     """The annotation ``envelope``, typed.
 
-    *id* is None for the envelope's own id (``ce-id``). *version* is None if nothing is stated: then the header of the
-    payload says it, or the subject has one version. *source* is a fixed text, or the name of an attribute if
+    Without *id*, the id is the envelope's own (``ce-id``). Without *version*, the header of the payload says it, or the
+    subject has one version. *source* is a fixed text, or the name of an attribute if
     *source_attribute* is set. *type* is the only ``ce-type`` that belongs to the subject; None accepts all.
     *percent_encoded* says that attributes are encoded as in CloudEvents' HTTP binding.
     """

@@ -29,7 +29,7 @@ ToMicros: TypeAlias = Callable[[Any], int]
 
 
 def field_at(record: Record, path: tuple[str, ...]) -> Field | None:
-    """Return the field at *path*, through records only; None if there is none."""
+    """Return the field at *path*, through records only; None for a path without a field."""
     fields = record.fields
     for place, name in enumerate(path, 1):
         field = next((each for each in fields if each.name == name), None)

@@ -1,4 +1,4 @@
-"""Which version of a subject the name of a schema means: an id of a registry, a fingerprint, or a revision."""
+"""The version of a subject that the name of a schema means: an id of a registry, a fingerprint, or a revision."""
 
 from __future__ import annotations
 

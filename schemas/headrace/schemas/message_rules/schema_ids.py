@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class SchemaIds:
-    """What names this version's schema: ids of a registry, fingerprints, and revisions of Pub/Sub's schema service.
+    """Names of this version's schema: ids of a registry, fingerprints, and revisions of Pub/Sub's schema service.
 
     *schema_ids* are whole numbers, or 16 bytes for AWS Glue. *fingerprints* are 8 bytes in the order in which they are
     in the header of a single-object encoding; they count in addition to Avro's own one.

@@ -31,7 +31,7 @@ class CloudEvent(NamedTuple):
 
 
 def content_type(attributes: Mapping[str, str]) -> str:
-    """Return the media type in lower case, without parameters; empty if there is none."""
+    """Return the media type in lower case, without parameters; empty for a message without one."""
     named = next((value for name, value in attributes.items() if name.lower() == "content-type"), "")
     return named.partition(";")[0].strip().lower()
 

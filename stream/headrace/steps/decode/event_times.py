@@ -29,7 +29,7 @@ class WrongTime(NamedTuple):
 
 
 class EventTimes(NamedTuple):
-    """Microseconds since 1970 of each row; what stands at the place of a wrong one does not count."""
+    """Microseconds since 1970 of each row; the value of a wrong row does not count."""
 
     moments: pa.Array
     wrong: list[WrongTime]

@@ -1,4 +1,4 @@
-"""What may be around the value of a payload: base64, compression, and a header that names the schema."""
+"""Layers around the value of a payload: base64, compression, and a header that names the schema."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which version of its subject a message was written with, as the contract says that messages tell it."""
+"""The version with which a message was written, as the contract says that messages tell it."""
 
 from __future__ import annotations
 
