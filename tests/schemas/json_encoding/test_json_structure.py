@@ -133,7 +133,9 @@ def test_a_text_is_refused_with_field_and_byte(kind: str, text: str, path: str, 
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("text", [b'{"note":"\xff"}', b'{"note":"\xed\xa0\x80"}', b'{"note":"\xc0\x80"}', b'{"\xff":1}'])
+@pytest.mark.parametrize(
+    "text", [b'{"note":"\xff"}', b'{"note":"\xed\xa0\x80"}', b'{"note":"\xc0\x80"}', b'{"\xff":1}']
+)
 def test_a_text_that_is_not_utf8_is_refused(kind: str, text: bytes) -> None:
     with pytest.raises(UndecodableError, match="text that is not UTF-8 at byte"):
         read_json_as(kind, ORDER, STRICT, text)

@@ -175,7 +175,9 @@ REFUSED: list[tuple[Any, JsonRules, str, str]] = [
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("type_", "rules", "text", "why"), REFUSED)
-def test_a_value_in_no_form_of_its_type_is_refused(kind: str, type_: Any, rules: JsonRules, text: str, why: str) -> None:
+def test_a_value_in_no_form_of_its_type_is_refused(
+    kind: str, type_: Any, rules: JsonRules, text: str, why: str
+) -> None:
     with pytest.raises(UndecodableError) as refused:
         read_value(kind, type_, rules, text)
 
