@@ -17,6 +17,7 @@ WITHOUT = "not given_back and not fallback"
 # tests.support.hostile limits its processes' address space, of which the sanitizer takes terabytes.
 TESTS = [
     "tests/schemas/test_decoder.py",
+    "tests/schemas/json_encoding",
     "tests/steps/decode/test_columns.py",
     "tests/steps/decode/test_decode_messages.py",
     "tests/steps/decode/test_headers.py",
@@ -47,6 +48,7 @@ def main() -> int:
             ["-c", loaded],
             ["-m", "pytest", "-q", *TESTS, "-k", WITHOUT],
             ["-m", "tests.fuzz", "--count", "20000"],
+            ["-m", "tests.fuzz.json_texts", "--count", "100000"],
         ):
             ended = subprocess.run([sys.executable, *command], cwd=ROOT, env=environment)
             if ended.returncode:

@@ -1,4 +1,4 @@
-"""``python -m tests.fuzz.json_texts``: texts in JSON, good and bad; the compiled transcoder and the fallback must agree.
+"""``python -m tests.fuzz.json_texts``: texts in JSON, good and bad, which both transcoders must read alike.
 
 ``--count 5000000`` is the full form. Each process has its own contracts and conventions; one that dies is a finding.
 """
@@ -56,7 +56,14 @@ def _some(random: Random, setting: str) -> list[str]:
 def stretch(seed: int, number: int) -> dict[str, Any]:
     """Compare the transcoders on STRETCH texts."""
     random = Random(f"{seed} {number}")
-    found: dict[str, Any] = {"texts": 0, "compared": 0, "accepted": 0, "slowest_ms": 0.0, "refused": Counter(), "bad": []}
+    found: dict[str, Any] = {
+        "texts": 0,
+        "compared": 0,
+        "accepted": 0,
+        "slowest_ms": 0.0,
+        "refused": Counter(),
+        "bad": [],
+    }
     records = [subject.writer.record for subject in load()]
     for _ in range(STRETCH // EACH):
         _compare(random, random.choice(records), any_rules(random), found)
@@ -82,7 +89,9 @@ def _compare(random: Random, record: Record, rules: JsonRules, found: dict[str, 
             why = why or _undecoded(result, decode)
             _count(found, result, spent)
             if why and len(found["bad"]) < 20:
-                found["bad"].append({"why": why, "rules": repr(rules), "record": repr(record)[:3000], "text": text.hex()})
+                found["bad"].append(
+                    {"why": why, "rules": repr(rules), "record": repr(record)[:3000], "text": text.hex()}
+                )
 
 
 def _count(found: dict[str, Any], result: bytes | str, spent: float) -> None:

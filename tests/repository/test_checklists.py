@@ -138,6 +138,7 @@ CHECKLISTS: Final = (
             Place(f"{SCHEMAS}/validate_scalar.py", "the check of a value", r"Kind\.{name}\b"),
             Place(f"{SCHEMAS}/scalars.py", "its bounds, or its reader", r"Kind\.{name}\b"),
             Place(f"{SCHEMAS}/from_json.py", "its text in JSON", r"Kind\.{name}\b", frozenset({"BOOLEAN", "STRING"})),
+            Place(f"{SCHEMAS}/json_encoding/make_plan.py", "its forms by a convention of JSON", r"Kind\.{name}\b"),
             Place(f"{SCHEMAS}/drawn.py", "random values for tests and the bench", r"Kind\.{name}\b"),
             Place(f"{STREAM}/bigquery/event_table.py", "its Arrow and its BigQuery type", r"Kind\.{name}\b"),
             Place("tests/support/strategies.py", "values for property tests", r"Kind\.{name}\b"),

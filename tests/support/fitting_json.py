@@ -89,12 +89,18 @@ def _units(node: Node, form: Form, micros: int) -> str:
 
 def _text(node: Node, form: Form, moment: datetime, random: Random) -> str:
     day, clock = f"{moment:%Y-%m-%d}".rjust(10, "0"), f"{moment:%H:%M:%S}"
-    fraction = f".{moment.microsecond:06d}" + "0" * random.randrange(4) if moment.microsecond else random.choice(["", ".0"])
+    fraction = (
+        f".{moment.microsecond:06d}" + "0" * random.randrange(4) if moment.microsecond else random.choice(["", ".0"])
+    )
     if node.code is Code.DATE:
         return day if form is Form.TEXT else f"{day}T00:00:00{random.choice(['', 'Z', '.000Z', '+00:00'])}"
     if node.code is Code.TIME:
         return clock + fraction
-    zone = "" if node.code is Code.LOCAL_TIMESTAMP or form is Form.UTC_TEXT else random.choice(["Z", "z", "+00:00", "-0000"])
+    zone = (
+        ""
+        if node.code is Code.LOCAL_TIMESTAMP or form is Form.UTC_TEXT
+        else random.choice(["Z", "z", "+00:00", "-0000"])
+    )
     if zone and 1 < moment.year < 9999 and random.randrange(2):
         moved = moment + timedelta(minutes=330)
         return f"{moved:%Y-%m-%d}".rjust(10, "0") + f"T{moved:%H:%M:%S}{fraction}{random.choice(['+05:30', '+0530'])}"

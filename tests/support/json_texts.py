@@ -24,12 +24,57 @@ _NUMBERS = [
 _DATES = ["2026-11-20", "0001-01-01", "9999-12-31", "2024-02-29", "2023-02-29", "0000-01-01", "2026-13-01", "2026-1-1"]
 _CLOCKS = ["05:15", "05:15:00", "05:15:00.5", "23:59:59.999999", "05:15:00.123456789", "05:15:00.123456000"]
 _CLOCKS += ["24:00:00", "23:59:60", "00:00:00", "00:00:00.000", "05:15:00,25", "05:60:00", "5:15:00", "05:15:00."]
-_OFFSETS = ["", "Z", "z", "+00:00", "-00:00", "+01:00", "-0530", "+23", "+24:00", "+01:60", " UTC", "+1", "+010", "+01:0"]
-_ARRAYS = ["[2026,11,20]", "[2026,11,20,5,15]", "[2026,11,20,5,15,30]", "[2026,11,20,5,15,30,123456000]", "[5,15]", "[]"]
+_OFFSETS = [
+    "",
+    "Z",
+    "z",
+    "+00:00",
+    "-00:00",
+    "+01:00",
+    "-0530",
+    "+23",
+    "+24:00",
+    "+01:60",
+    " UTC",
+    "+1",
+    "+010",
+    "+01:0",
+]
+_ARRAYS = [
+    "[2026,11,20]",
+    "[2026,11,20,5,15]",
+    "[2026,11,20,5,15,30]",
+    "[2026,11,20,5,15,30,123456000]",
+    "[5,15]",
+    "[]",
+]
 _ARRAYS += ["[5,15,30,123]", "[2026,2,30]", "[1,2,3,4,5,6,7,8]", "[5,15,30,1000]", "[5, 15 ,60]", "[5,null]", "[5,-1]"]
 _BYTES = ['{"type":"Buffer","data":[0,255,7]}', '{"data":[1],"type":"Buffer"}', '{"type":"Buffer"}', "[1,2,3]", "[256]"]
-_BYTES += ['{"type":"Buffer","data":[1],"data":[1]}', '{"type":"buffer","data":[]}', "[1,]", "[1.0]", '{"x":1}', "[0,-0]"]
-_ANY = ["null", "true", "false", "{}", "[]", '""', "0", "NaN", "Infinity", "-Infinity", "-", "nul", "[[]]", '{"a":{}}', "x"]
+_BYTES += [
+    '{"type":"Buffer","data":[1],"data":[1]}',
+    '{"type":"buffer","data":[]}',
+    "[1,]",
+    "[1.0]",
+    '{"x":1}',
+    "[0,-0]",
+]
+_ANY = [
+    "null",
+    "true",
+    "false",
+    "{}",
+    "[]",
+    '""',
+    "0",
+    "NaN",
+    "Infinity",
+    "-Infinity",
+    "-",
+    "nul",
+    "[[]]",
+    '{"a":{}}',
+    "x",
+]
 _BLANKS = ["", "", "", " ", "\n\t ", "\r"]
 
 
@@ -112,7 +157,9 @@ class Texts:
             return f'"{random.choice([*_NUMBERS, "007", ".5", "5.", "+5", "", ".", "1_0", "0x1"])}"'
         digits = str(random.randrange(10 ** random.randrange(1, max(2, min(node.precision or 10, 40)))))
         if node.code is Code.DECIMAL and node.power:
-            digits += f".{random.randrange(10 ** node.power):0{node.power}d}"[: random.randrange(1, node.power + 2)].rstrip(".")
+            digits += f".{random.randrange(10**node.power):0{node.power}d}"[
+                : random.randrange(1, node.power + 2)
+            ].rstrip(".")
         signed = random.choice(["", "-"]) + digits
         return random.choice([signed, f'"{signed}"'])
 
@@ -136,8 +183,17 @@ class Texts:
         data = random.randbytes(min(size, 64))
         if node.code is Code.DECIMAL and random.randrange(4):
             data = random.choice([b"\0", b"\xff"]) * max(0, node.size - 2) + random.randbytes(min(2, max(1, node.size)))
-        ways = [data.hex(), data.hex().upper(), base64.b64encode(data).decode(), base64.urlsafe_b64encode(data).decode()]
-        ways += [base64.b64encode(data).decode().rstrip("="), data.decode("latin-1"), base64.b64encode(data).decode()[:-1]]
+        ways = [
+            data.hex(),
+            data.hex().upper(),
+            base64.b64encode(data).decode(),
+            base64.urlsafe_b64encode(data).decode(),
+        ]
+        ways += [
+            base64.b64encode(data).decode().rstrip("="),
+            data.decode("latin-1"),
+            base64.b64encode(data).decode()[:-1],
+        ]
         way = random.randrange(len(ways) + 2)
         if way < len(ways):
             return self._quoted(ways[way])
@@ -154,7 +210,7 @@ class Texts:
         if way == 0:
             return random.choice(_ARRAYS)
         if way < 3:
-            return random.choice(_NUMBERS + [str(random.randrange(10 ** random.randrange(1, 19)))])
+            return random.choice([*_NUMBERS, str(random.randrange(10 ** random.randrange(1, 19)))])
         day, clock = random.choice(_DATES[: 4 if random.randrange(3) else 8]), random.choice(_CLOCKS)
         zone = random.choice(_OFFSETS if random.randrange(2) else ["", "Z"])
         day_and_clock = f"{day}{random.choice('TTTt _')}{clock}{zone}"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from enum import Enum, StrEnum
 from typing import Any, Final, TypeAlias
 
@@ -93,7 +94,7 @@ class Optional:
 
     item: Type
     null_first: bool = True
-    branch: str = field(default="", compare=False)
+    branch: str = dataclass_field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import typer
 
@@ -18,6 +18,7 @@ PROVISION_EXAMPLES: Final = examples(
 PUBLISH_EXAMPLES: Final = examples(
     "headrace publish flight_departed flights.ndjson",
     "headrace publish flight_departed < flights.ndjson",
+    "headrace publish flight_departed flights.ndjson --json-convention jackson",
 )
 
 
@@ -43,6 +44,10 @@ def publish(
     project: Project = None,
     contracts: Contracts = None,
     source: Annotated[str, typer.Option(help="The events' ce-source.")] = "/headrace/publish",
+    json_convention: Annotated[
+        Literal["strict", "jackson", "go", "javascript"] | None,
+        typer.Option(help="Convention of the JSON's producer; default: as backfills read JSON."),
+    ] = None,
 ) -> None:
     """Publish events from NDJSON.
 
@@ -55,4 +60,4 @@ def publish(
         raise typer.BadParameter(f"invalid length; use 1 to {MAX_ATTRIBUTE_BYTES} bytes", param_hint="--source")
     settings = read_settings(project, None, contracts)
     with nullcontext(sys.stdin.buffer) if file is None else file.open("rb") as lines:
-        publish_lines(settings, subject, lines, source)
+        publish_lines(settings, subject, lines, source, json_convention)

@@ -36,7 +36,7 @@ def scaled(number: Number, power: int, most: int, node: Node, at: int) -> int:
         shift = 0
     if len(digits) + shift > most:
         raise Refusal(Fault.TOO_MANY_DIGITS if node.code is Code.DECIMAL else Fault.OUT_OF_RANGE, at, node)
-    value = int(digits) * 10**shift
+    value: int = int(digits) * 10**shift
     return -value if number.negative else value
 
 

@@ -18,7 +18,7 @@ MAX_SKIPPED: Final = 64  # levels of an ignored value
 
 
 class Fault(IntEnum):
-    """What is wrong with a text. ``native/json/plan.h`` has the same enum."""
+    """Kind of fault of a text. ``native/json/plan.h`` has the same enum."""
 
     ACCEPTED = 0
     ENDS = 1
@@ -74,7 +74,10 @@ _SYNTAX: Final[Mapping[Fault, tuple[str, str]]] = {
     Fault.NOT_JSON: ("not JSON", "send one JSON object"),
     Fault.NOT_UTF8: ("text that is not UTF-8", "send UTF-8"),
     Fault.CONTROL: ("a control character in a text", "escape it, such as \\n"),
-    Fault.BAD_ESCAPE: ("an escape that JSON does not have", 'use \\", \\\\, \\/, \\b, \\f, \\n, \\r, \\t or \\u and 4 digits'),
+    Fault.BAD_ESCAPE: (
+        "an escape that JSON does not have",
+        'use \\", \\\\, \\/, \\b, \\f, \\n, \\r, \\t or \\u and 4 digits',
+    ),
     Fault.HALF_PAIR: ("half a surrogate pair", "send the whole character"),
     Fault.TOO_DEEP: (f"an ignored value nested deeper than {MAX_SKIPPED}", "leave it out"),
     Fault.LONG_NUMBER: (f"a number of more than {MAX_NUMBER:,} characters", "round it"),

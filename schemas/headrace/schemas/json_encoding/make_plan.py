@@ -160,9 +160,7 @@ class _Planner:
         unit = next((form for form in UNITS if form in forms), Form.AVRO)
         power = _TO_SECONDS[unit] + digits if unit in _TO_SECONDS else 0
         part = 3 if Form.ARRAY_MILLIS in forms else 9
-        return Node(
-            code, name, forms, setting, low=low, high=high, beyond=why, power=power, digits=digits, part=part
-        )
+        return Node(code, name, forms, setting, low=low, high=high, beyond=why, power=power, digits=digits, part=part)
 
 
 def _null_of(node: Node) -> bytes:

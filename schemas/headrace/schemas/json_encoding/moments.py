@@ -69,7 +69,7 @@ def moment_of_text(node: Node, data: bytes, at: int) -> tuple[bytes, int]:
     *day, hour, minute, second, fraction = match.groups()[: 4 if node.code is Code.TIME else 7]
     offset = None if node.code is Code.TIME else match[8]
     _check_offset(node, offset, at)
-    days = _days(node, *map(int, day), at=at) if day else 0
+    days = _days(node, [*map(int, day)], at) if day else 0
     seconds = _seconds(node, int(hour), int(minute), int(second or 0), at)
     minutes = _offset_minutes(node, offset, at)
     part = _part_of_text(node, fraction or b"", at)
@@ -80,7 +80,7 @@ def moment_of_text(node: Node, data: bytes, at: int) -> tuple[bytes, int]:
 def moment_of_array(node: Node, data: bytes, start: int) -> tuple[bytes, int]:
     """Read a date or time from the array at *start*, such as ``[2026,11,20,5,15]``."""
     numbers, after = _numbers(node, data, start)
-    days = _days(node, *numbers[:3], at=start) if node.code is not Code.TIME else 0
+    days = _days(node, numbers[:3], start) if node.code is not Code.TIME else 0
     clock = (numbers if node.code is Code.TIME else numbers[3:]) + [0, 0, 0, 0]
     if node.code is Code.DATE:
         return write_long(ranged(days, node, start)), after
@@ -117,7 +117,7 @@ def is_index(number: Number, most: int) -> bool:
 def _date_of_text(node: Node, text: bytes, at: int) -> int:
     match = _DATE.match(text)
     rest = text[10:]
-    if not match or not (Form.MIDNIGHT if rest else Form.TEXT) in node.forms:
+    if not match or (Form.MIDNIGHT if rest else Form.TEXT) not in node.forms:
         raise Refusal(Fault.BAD_TEXT, at, node)
     if rest:
         whole = _DATE_AND_TIME.fullmatch(text)
@@ -126,7 +126,7 @@ def _date_of_text(node: Node, text: bytes, at: int) -> int:
         clock = text[11 : whole.end(7) if whole[7] else whole.end(6) if whole[6] else whole.end(5)]
         if not _CLOCK_ZERO.fullmatch(clock) or not _OFFSET_ZERO.fullmatch(whole[8] or b""):
             raise Refusal(Fault.TOO_FINE, at, node)
-    return ranged(_days(node, *map(int, match.groups()), at=at), node, at)
+    return ranged(_days(node, [*map(int, match.groups())], at), node, at)
 
 
 def _check_offset(node: Node, offset: bytes | None, at: int) -> None:
@@ -136,9 +136,9 @@ def _check_offset(node: Node, offset: bytes | None, at: int) -> None:
         raise Refusal(Fault.HAS_OFFSET, at, node)
 
 
-def _days(node: Node, year: int, month: int, day: int, at: int) -> int:
+def _days(node: Node, day: list[int], at: int) -> int:
     try:
-        return date(year, month, day).toordinal() - _EPOCH
+        return date(*day).toordinal() - _EPOCH
     except ValueError:
         raise Refusal(Fault.NO_MOMENT, at, node) from None
 
@@ -168,9 +168,11 @@ def _part_of_text(node: Node, fraction: bytes, at: int) -> int:
 
 
 def _part_of_array(node: Node, part: int, at: int) -> int:
-    if part >= 10**node.part:
+    whole: int = 10**node.part
+    if part >= whole:
         raise Refusal(Fault.NO_MOMENT, at, node)
-    value, rest = divmod(part * 10**node.digits, 10**node.part)
+    unit: int = 10**node.digits
+    value, rest = divmod(part * unit, whole)
     if rest:
         raise Refusal(Fault.TOO_FINE, at, node)
     return value

@@ -62,4 +62,4 @@ def _choice(value: object, known: tuple[str, ...], where: str) -> str:
 
 def _instead(value: object, known: tuple[str, ...]) -> str:
     near = get_close_matches(str(value)[:40], known, 1)
-    return f"write {near[0]!r}" if near else f"use one of {', '.join(known)}"
+    return f"write {str(near[0])!r}" if near else f"use one of {', '.join(known)}"

@@ -13,7 +13,7 @@ Forms: TypeAlias = frozenset[Form]
 
 
 class UnknownKeys(StrEnum):
-    """What becomes of a key that the contract does not have."""
+    """Treatment of a key that the contract does not have."""
 
     REFUSE = "refuse"
     IGNORE = "ignore"
@@ -42,59 +42,61 @@ class JsonRules:
     tagged: bool = False
 
 
-def _rules(**settings: tuple[Form, ...]) -> JsonRules:
-    given = {
-        "decimals": (Form.NUMBER, Form.TEXT),
-        "longs": (Form.NUMBER,),
-        "timestamps": (Form.TEXT,),
-        "local_timestamps": (Form.TEXT,),
-        "dates": (Form.TEXT,),
-        "times": (Form.TEXT,),
-        "bytes": (Form.BASE64,),
-        "uuids": (Form.DASHED,),
-        "enums": (Form.NAME,),
-        "nan": (Form.TEXT,),
-        "absent": (),
-        "null": (),
-    } | settings
-    return JsonRules(**{name: frozenset(forms) for name, forms in given.items()})
+def _of(*forms: Form) -> Forms:
+    return frozenset(forms)
 
 
-STRICT: Final = _rules()
+STRICT: Final = JsonRules(
+    decimals=_of(Form.NUMBER, Form.TEXT),
+    longs=_of(Form.NUMBER),
+    timestamps=_of(Form.TEXT),
+    local_timestamps=_of(Form.TEXT),
+    dates=_of(Form.TEXT),
+    times=_of(Form.TEXT),
+    bytes=_of(Form.BASE64),
+    uuids=_of(Form.DASHED),
+    enums=_of(Form.NAME),
+    nan=_of(Form.TEXT),
+    absent=_of(),
+    null=_of(),
+)
 CONVENTIONS: Final[Mapping[str, JsonRules]] = {
     "strict": STRICT,
-    "jackson": _rules(
-        longs=(Form.NUMBER, Form.TEXT),
-        timestamps=(Form.TEXT, Form.FRACTIONAL_SECONDS),
-        local_timestamps=(Form.TEXT, Form.ARRAY),
-        dates=(Form.TEXT, Form.ARRAY),
-        times=(Form.TEXT, Form.ARRAY),
-        absent=(Form.NULL, Form.EMPTY),
+    "jackson": replace(
+        STRICT,
+        longs=_of(Form.NUMBER, Form.TEXT),
+        timestamps=_of(Form.TEXT, Form.FRACTIONAL_SECONDS),
+        local_timestamps=_of(Form.TEXT, Form.ARRAY),
+        dates=_of(Form.TEXT, Form.ARRAY),
+        times=_of(Form.TEXT, Form.ARRAY),
+        absent=_of(Form.NULL, Form.EMPTY),
     ),
-    "go": _rules(
-        longs=(Form.NUMBER, Form.TEXT),
-        bytes=(Form.BASE64, Form.OCTETS),
-        nan=(),
-        absent=(Form.NULL, Form.EMPTY),
-        null=(Form.EMPTY,),
+    "go": replace(
+        STRICT,
+        longs=_of(Form.NUMBER, Form.TEXT),
+        bytes=_of(Form.BASE64, Form.OCTETS),
+        nan=_of(),
+        absent=_of(Form.NULL, Form.EMPTY),
+        null=_of(Form.EMPTY),
     ),
-    "javascript": _rules(
-        decimals=(Form.SAFE_NUMBER, Form.TEXT),
-        longs=(Form.SAFE_NUMBER, Form.TEXT),
-        bytes=(Form.BASE64, Form.BASE64URL, Form.BUFFER),
-        absent=(Form.NULL,),
+    "javascript": replace(
+        STRICT,
+        decimals=_of(Form.SAFE_NUMBER, Form.TEXT),
+        longs=_of(Form.SAFE_NUMBER, Form.TEXT),
+        bytes=_of(Form.BASE64, Form.BASE64URL, Form.BUFFER),
+        absent=_of(Form.NULL),
     ),
-}
-_AVRO: Final = {
-    "decimals": (Form.LATIN1,),
-    "timestamps": (Form.AVRO,),
-    "local_timestamps": (Form.AVRO,),
-    "dates": (Form.AVRO,),
-    "times": (Form.AVRO,),
-    "bytes": (Form.LATIN1,),
-    "nan": (Form.TEXT, Form.TOKEN),
 }
 # Defaults in a schema are Avro's JSON without tags.
-AVRO_DEFAULTS: Final = _rules(**_AVRO)
+AVRO_DEFAULTS: Final = replace(
+    STRICT,
+    decimals=_of(Form.LATIN1),
+    timestamps=_of(Form.AVRO),
+    local_timestamps=_of(Form.AVRO),
+    dates=_of(Form.AVRO),
+    times=_of(Form.AVRO),
+    bytes=_of(Form.LATIN1),
+    nan=_of(Form.TEXT, Form.TOKEN),
+)
 # Avro's JSON encoding. NaN and infinities are texts, as Java writes them, or bare words, as Python does.
 AVRO_JSON: Final = replace(AVRO_DEFAULTS, tagged=True)

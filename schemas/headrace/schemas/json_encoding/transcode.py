@@ -102,7 +102,9 @@ def _tagged(node: Node, read: Read) -> Read:
         value, at = read(data, at)
         at = skip_blanks(data, at)
         if data[at] != CLOSE_OBJECT:
-            raise Refusal(Fault.NO_BRANCH if data[at] == COMMA else Fault.NOT_JSON, start if data[at] == COMMA else at, node)
+            raise Refusal(
+                Fault.NO_BRANCH if data[at] == COMMA else Fault.NOT_JSON, start if data[at] == COMMA else at, node
+            )
         return value, at + 1
 
     return tagged

@@ -133,7 +133,11 @@ def _string(node: Node, data: bytes, at: int) -> tuple[bytes, int]:
 
 
 def _bytes(node: Node, data: bytes, at: int) -> tuple[bytes, int]:
-    taken = {QUOTE: octets.takes_text(node), OPEN_ARRAY: Form.OCTETS in node.forms, OPEN_OBJECT: Form.BUFFER in node.forms}
+    taken = {
+        QUOTE: octets.takes_text(node),
+        OPEN_ARRAY: Form.OCTETS in node.forms,
+        OPEN_OBJECT: Form.BUFFER in node.forms,
+    }
     if not taken.get(data[at]):
         raise unexpected(node, data, at)
     return octets.read_octets(node, data, at)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from google.api_core.exceptions import NotFound
@@ -12,8 +12,10 @@ from headrace.config.settings import Settings
 from headrace.errors import Exit, HeadraceError
 from headrace.producers import EventProducer, InvalidEventError, PublishError, PubSubPublisher
 from headrace.runtime.reachability import Service, reach
-from headrace.schemas import Contract
+from headrace.schemas import Contract, UndecodableError
 from headrace.schemas.from_json import fields_from_json
+from headrace.schemas.json_encoding.compile_fields import compile_fields
+from headrace.schemas.json_encoding.rules import CONVENTIONS
 from headrace.schemas.strict_json import InvalidJsonError, read_json
 from headrace.schemas.validate import validate
 from headrace.util.output import say
@@ -28,8 +30,12 @@ class NoTopicError(HeadraceError, LookupError, error_code="HR-308", exit_code=Ex
     """The subject's topic does not exist. The message names it and the remedy."""
 
 
-def publish_lines(settings: Settings, subject: str, lines: Iterable[str | bytes], source: str) -> None:
+def publish_lines(
+    settings: Settings, subject: str, lines: Iterable[str | bytes], source: str, convention: str | None = None
+) -> None:
     """Check every line, then publish all of them, and wait until each is confirmed.
+
+    *convention* names the convention of the lines; without it they are read as all commands read JSON.
 
     Raises:
         InvalidLineError: a line is not an event of its contract; nothing was sent.
@@ -38,7 +44,8 @@ def publish_lines(settings: Settings, subject: str, lines: Iterable[str | bytes]
     """
     registry = served(settings)
     contract = registry.latest(subject)
-    events = [_event(contract, number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    read = _reader(contract, convention)
+    events = [_event(read, number, line) for number, line in enumerate(lines, 1) if line.strip()]
     reach(Service.PUBSUB)
     try:
         with EventProducer(PubSubPublisher(settings.project), source=source, registry=registry) as producer:
@@ -51,10 +58,18 @@ def publish_lines(settings: Settings, subject: str, lines: Iterable[str | bytes]
     say(f"published {counted(len(events), 'event')} to {subject}")
 
 
-def _event(contract: Contract, number: int, line: str | bytes) -> dict[str, Any]:
+def _reader(contract: Contract, convention: str | None) -> Callable[[str | bytes], dict[str, Any]]:
+    record = contract.record
+    if convention is None:
+        return lambda line: validate(record, fields_from_json(record, read_json(line)))
+    read = compile_fields(record, CONVENTIONS[convention])
+    return lambda line: read(line.encode() if isinstance(line, str) else line)
+
+
+def _event(read: Callable[[str | bytes], dict[str, Any]], number: int, line: str | bytes) -> dict[str, Any]:
     try:
-        return validate(contract.record, fields_from_json(contract.record, read_json(line)))
-    except InvalidEventError as error:
+        return read(line)
+    except (InvalidEventError, UndecodableError) as error:
         raise InvalidLineError(f"line {number}: {error}") from None
     except InvalidJsonError as error:
         raise InvalidLineError(f"line {number}: {error}; write one JSON object a line") from None
