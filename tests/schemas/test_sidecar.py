@@ -75,7 +75,14 @@ def test_a_contract_keeps_its_annotations_when_it_is_sent_to_a_worker(tmp_path: 
 
 
 def test_the_same_in_json(tmp_path: Path) -> None:
-    annotations = {"table": "orders", "event_time": "at", "late_after": "30d", "ahead_at_most": "10m", "pii": "none"}
+    annotations = {
+        "$schema": "headrace-sidecar.schema.json",
+        "table": "orders",
+        "event_time": "at",
+        "late_after": "30d",
+        "ahead_at_most": "10m",
+        "pii": "none",
+    }
 
     found = load(tmp_path, json.dumps(annotations), "order_placed.v1.headrace.json").latest("order_placed")
     (tmp_path / "order_placed.v1.headrace.json").unlink()

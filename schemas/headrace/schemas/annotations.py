@@ -67,7 +67,7 @@ class TableOptions:
     metadata: tuple[MetadataColumn, ...]
 
 
-_KNOWN = (
+KNOWN = (
     set(TableOptions.__dataclass_fields__) - {"encodings"}
     | set(SchemaIds.__dataclass_fields__)
     | {"encoding", "json"}
@@ -109,7 +109,7 @@ def parse_table_options(annotation: object, fields: Collection[str], where: str)
     given = mapping_of(
         annotation, where, 'write {"table": ..., "event_time": ..., "late_after": "30d", "ahead_at_most": "10m"}'
     )
-    refuse_unknown(given, _KNOWN, where)
+    refuse_unknown(given, KNOWN, where)
     return TableOptions(
         table=identifier(given, "table", where),
         event_time=parse_event_time(given.get("event_time"), fields, f"{where}.event_time"),

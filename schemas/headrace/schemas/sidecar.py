@@ -49,7 +49,9 @@ def _classifies(annotation: Mapping[str, Any]) -> bool:
 
 def _read(text: str, name: str) -> dict[str, Any]:
     if name.endswith(JSON):
-        return read_schema(text, name)
+        annotation = read_schema(text, name)
+        annotation.pop("$schema", None)  # for editors
+        return annotation
     try:
         annotation = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:

@@ -1,0 +1,71 @@
+"""The JSON Schemas for editors: they have every annotation, and agree with what contracts accept."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from referencing import Registry
+
+from headrace.schemas import annotations
+from headrace.schemas.json_encoding.forms import SETTINGS
+from headrace.schemas.model import Generalise, Mask
+from headrace.schemas.samples import SAMPLES
+from tests.schemas.message_rules.test_message_rules import WRONG as WRONG_RULES
+from tests.support.builders import contract_json
+from tests.support.paths import ROOT
+
+FOLDER = ROOT / "docs" / "schemas"
+SIDECAR = json.loads((FOLDER / "headrace-sidecar.schema.json").read_text())
+CONTRACT = json.loads((FOLDER / "headrace-contract.schema.json").read_text())
+# What only the whole contract shows, or a list in which two entries have one form.
+BEYOND_A_SCHEMA = ("no encoding is json", "in Headrace's own envelope", "no header with one", "different content types")
+
+
+def errors(schema: Any, value: Any) -> list[str]:
+    files: Registry[Any] = Registry().with_contents([(each["$id"], each) for each in (SIDECAR, CONTRACT)])
+    return [error.json_path for error in Draft202012Validator(schema, registry=files).iter_errors(value)]
+
+
+def test_the_schema_has_every_annotation_and_no_other() -> None:
+    assert set(SIDECAR["properties"]) == annotations.KNOWN
+    assert all("description" in each or "$ref" in each for each in SIDECAR["properties"].values())
+
+
+def test_a_schema_has_every_mask_and_form() -> None:
+    (pii,) = [each for each in SIDECAR["$defs"]["pii"]["oneOf"] if "properties" in each]
+
+    assert pii["properties"]["mask"]["enum"] == [*Mask]
+    assert pii["properties"]["to"]["enum"] == [*Generalise]
+    assert set(SIDECAR["$defs"]["json"]["properties"]) == {"convention", "unknown_keys", *SETTINGS}
+
+
+def test_both_schemas_are_schemas() -> None:
+    Draft202012Validator.check_schema(SIDECAR)
+    Draft202012Validator.check_schema(CONTRACT)
+
+
+@pytest.mark.parametrize("file", sorted(SAMPLES.glob("*.avsc")), ids=lambda file: file.name)
+def test_the_samples_are_contracts(file: Path) -> None:
+    avro = json.loads(file.read_text())
+
+    assert errors(CONTRACT, avro) == []
+    avro["fields"][0]["pii"] = "no"
+    assert errors(CONTRACT, avro) == ["$.fields[0].pii"]
+
+
+@pytest.mark.parametrize(("wrong", "why", "good"), WRONG_RULES, ids=[str(wrong) for wrong, _, _ in WRONG_RULES])
+def test_an_editor_accepts_and_refuses_what_a_contract_does(wrong: Any, why: str, good: Any) -> None:
+    assert errors(SIDECAR, contract_json(**good)["headrace"]) == []
+    if not why.startswith(BEYOND_A_SCHEMA):
+        assert errors(SIDECAR, contract_json(**wrong)["headrace"]) != []
+
+
+def test_an_editor_refuses_a_misspelling_and_a_sidecar_without_a_table() -> None:
+    headrace = contract_json()["headrace"]
+
+    assert errors(SIDECAR, {**headrace, "event_tme": "at"}) == ["$"]
+    assert errors(SIDECAR, {name: value for name, value in headrace.items() if name != "table"}) == ["$"]
