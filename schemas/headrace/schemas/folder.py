@@ -15,24 +15,26 @@ from headrace.schemas.errors import ContractError
 SUFFIX: Final = ".avsc"
 MAX_FILE_BYTES: Final = 1_048_576
 _SUBJECT: Final = re.compile(r"(?!goog)[a-z][a-z0-9_]{2,99}")
-_BYTE_ORDER_MARKS: Final = {
-    b"\xef\xbb\xbf": "begins with a byte order mark",
-    b"\xff\xfe": "UTF-16 text",
-    b"\xfe\xff": "UTF-16 text",
-}
+_UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
 
 
 class ContractFile(NamedTuple):
     """One ``.avsc`` file.
 
-    *subject* is the file's full name if the name contains no valid subject. *error* is set if there is no *ref* or no
-    *text*.
+    *subject* is the file's full name if the name contains no valid subject. *ref* is None if the name is not that of a
+    contract: then the file may hold shared types. *error* is set if there is no *text*.
     """
 
+    name: str
     subject: str
     ref: SchemaRef | None
     text: str
     error: ContractError | None
+
+    @property
+    def stem(self) -> str:
+        """The name without its ending."""
+        return self.name.removesuffix(SUFFIX)
 
 
 def contract_files(folder: Path) -> Iterator[ContractFile]:
@@ -65,23 +67,19 @@ def subjects_within(folder: Path) -> set[str]:
 def _contract_file(entry: Path) -> ContractFile:
     subject = entry.name.removesuffix(SUFFIX).rpartition(".v")[0]
     subject = subject if _SUBJECT.fullmatch(subject) else entry.name
+    ref = _ref_of(entry.name)
     try:
-        return ContractFile(subject, _ref_of(entry.name), _read(entry), None)
+        return ContractFile(entry.name, subject, ref, _read(entry), None)
     except ContractError as error:
-        return ContractFile(subject, None, "", error)
+        return ContractFile(entry.name, subject, ref, "", error)
 
 
-def _ref_of(name: str) -> SchemaRef:
+def _ref_of(name: str) -> SchemaRef | None:
     subject, _, version = name.removesuffix(SUFFIX).rpartition(".v")
     try:
         return SchemaRef.parse(f"headrace:{subject}:{version}")
     except ValueError:
-        raise ContractError(
-            name,
-            "not the name of a contract",
-            "call it <subject>.v<N>.avsc: a subject of 3 to 100 lower-case letters, digits and _, which does not begin "
-            "with goog, and a version from 1 to 999999",
-        ) from None
+        return None
 
 
 def _read(entry: Path) -> str:
@@ -93,11 +91,10 @@ def _read(entry: Path) -> str:
         ) from error
     if len(data) > MAX_FILE_BYTES:
         raise ContractError(entry.name, f"larger than {MAX_FILE_BYTES} bytes", "split the event")
-    for mark, what in _BYTE_ORDER_MARKS.items():
-        if data.startswith(mark):
-            raise ContractError(entry.name, what, "save it as UTF-8 without a byte order mark")
+    if data.startswith(_UTF_16):
+        raise ContractError(entry.name, "UTF-16 text", "save it as UTF-8")
     try:
-        return data.decode()
+        return data.decode().removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         raise ContractError(entry.name, f"not UTF-8 at byte {error.start}", "save it as UTF-8") from error
 

@@ -27,7 +27,7 @@ TOKEN: Final = Scalar(Kind.STRING)
 def masked(record: Record) -> Record:
     """Return the record as it is stored: without omitted fields, with redacted fields optional and tokens as text."""
     fields = (_masked_field(field) for field in record.fields)
-    return Record(record.name, tuple(field for field in fields if field is not None))
+    return replace(record, fields=tuple(field for field in fields if field is not None), datum=False, unstored=())
 
 
 def _masked_field(field: Field) -> Field | None:
