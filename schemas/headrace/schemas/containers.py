@@ -78,7 +78,7 @@ def record_reader(steps: Sequence[tuple[str, str | None, Read]], defaults: Mappi
         fields = dict(defaults)
         name = ""
         try:
-            for name, key, read in steps:
+            for name, key, read in steps:  # noqa: B007 the error below uses the last name
                 value, position = read(data, position)
                 if key is not None:
                     fields[key] = value

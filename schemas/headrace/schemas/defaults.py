@@ -56,11 +56,15 @@ def parse_default(type_: Type, avro: object, where: str) -> Any:
     try:
         value = check(type_, _value(type_, avro, ""), where)
     except _UnfitError as error:
-        raise ContractError(f"{where}{error.path}", "a default that does not fit its type", _remedy(error.wanted)) from None
+        raise ContractError(
+            f"{where}{error.path}", "a default that does not fit its type", _remedy(error.wanted)
+        ) from None
     except InvalidEventError as error:
         raise ContractError(error.path, "a default that does not fit its type", _remedy(error.remedy)) from None
     if width_beyond(type_, value) > MAX_DEFAULT:
-        raise ContractError(where, f"a default of more than {MAX_DEFAULT} bytes in columns", "shorten it, or leave it out")
+        raise ContractError(
+            where, f"a default of more than {MAX_DEFAULT} bytes in columns", "shorten it, or leave it out"
+        )
     return value
 
 
@@ -128,6 +132,8 @@ def _value(type_: Type, avro: Any, path: str) -> Any:
             return avro
         case Scalar(kind):
             return _scalar(kind, avro, path)
+        case _:
+            assert_never(type_)
 
 
 def _fields(record: Record, given: Mapping[str, Any], path: str) -> dict[str, Any]:

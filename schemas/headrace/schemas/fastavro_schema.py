@@ -46,7 +46,7 @@ def fastavro_schema(record: Record) -> Any:
     fastavro refuses some symbols that other programs write, and some legal defaults, so these are set after its parser.
     """
     builder = _Builder()
-    parsed = fastavro.parse_schema(builder.record(record))
+    parsed: Any = fastavro.parse_schema(builder.record(record))
     named = parsed["__named_schemas"]
     for name, symbols in builder.symbols.items():
         named[name]["symbols"] = list(symbols)

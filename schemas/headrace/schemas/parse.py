@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from headrace.schemas.annotations import parse_pii
 from headrace.schemas.avro_keys import ANNOTATED, EVENT, FIELD, KEYS, check_keys
 from headrace.schemas.avro_names import PRIMITIVES, FullName, candidates, checked_name, checked_names, declared_name
-from headrace.schemas.annotations import parse_pii
 from headrace.schemas.column_names import column_names
 from headrace.schemas.defaults import parse_default
 from headrace.schemas.errors import ContractError
@@ -17,7 +17,6 @@ from headrace.schemas.model import (
     MISSING,
     NOTHING,
     Array,
-    Enumeration,
     Field,
     Fixed,
     Kind,
@@ -28,10 +27,10 @@ from headrace.schemas.model import (
     Type,
     is_stored,
 )
+from headrace.schemas.named_types import check_doc, parse_enum, parse_size, unknown_type
+from headrace.schemas.table_limits import Sizes
 
 MAX_DEPTH = 32
-MAX_LEVELS = 15  # of nested records: BigQuery's limit; a map is one level
-MAX_COLUMNS = 10_000  # of one table, with nested ones: BigQuery's limit
 
 
 class ParsedEvent(NamedTuple):
@@ -82,8 +81,7 @@ class _Parser:
         self.notices: list[str] = []
         self._named: dict[str, Type] = {}
         self._open: set[str] = set()
-        # of each record: levels and columns, with every use of a named type counted
-        self._sizes: dict[str, tuple[int, int]] = {}
+        self._sizes = Sizes()
 
     def record(self, avro: Mapping[str, Any], at: _At) -> Record:
         check_keys(avro, EVENT if at.depth == 1 else KEYS["record"], at.where)
@@ -97,7 +95,7 @@ class _Parser:
         parsed = [self._field(field, within, number) for number, field in enumerate(fields)]
         self._open.discard(str(name))
         record = self._with_columns(name, parsed, at)
-        self._measure(str(name), record.fields, at.where)
+        self._sizes.measure(record, at.where)
         self._named[str(name)] = record
         return record
 
@@ -118,28 +116,6 @@ class _Parser:
                 self._note(f"{at.where}.{field.name}", f"BigQuery cannot hold its name: its column is {column}")
             stored.append(field if column == field.name else replace(field, renamed=column))
         return Record(name.name, tuple(stored), unstored=tuple(unstored), namespace=name.namespace)
-
-    def _measure(self, name: str, fields: tuple[Field, ...], where: str) -> None:
-        sizes = [self._size(field.type) for field in fields]
-        levels = 1 + max((levels for levels, _ in sizes), default=0)
-        columns = 1 + sum(columns for _, columns in sizes)
-        if levels > MAX_LEVELS + 1:  # the outermost record is the row itself
-            raise ContractError(where, f"records nested deeper than {MAX_LEVELS}", "flatten the record")
-        if columns > MAX_COLUMNS:
-            raise ContractError(where, f"more than {MAX_COLUMNS} columns, used types unfolded", "split the event")
-        self._sizes[name] = levels, columns
-
-    def _size(self, type_: Type) -> tuple[int, int]:
-        match type_:
-            case Record():
-                return self._sizes[str(FullName(type_.namespace, type_.name))]
-            case Optional(item=item) | Array(items=item):
-                return self._size(item)
-            case Map():
-                levels, columns = self._size(type_.values)
-                return levels + 1, columns + 2
-            case _:
-                return 0, 1
 
     def _field(self, avro: object, at: _At, number: int) -> Field:
         place = f"{at.where}.fields[{number}]"
@@ -189,9 +165,9 @@ class _Parser:
                 values, single = self._items(avro.get("values"), "map", at)
                 return _Found(Map(values, single))
             case "enum":
-                return _Found(self._enum(avro, at))
+                return _Found(self._keep(self._declare(avro, at), parse_enum(avro, at.where)))
             case "fixed":
-                return _Found(self._fixed(avro, at))
+                return _Found(self._keep(self._declare(avro, at), self._fixed(avro, at)))
             case _:
                 return self._annotated(avro, at)
 
@@ -223,11 +199,13 @@ class _Parser:
         for full in candidates(name, at.namespace):
             if full in self._open:
                 raise ContractError(
-                    at.where, f"{full} contains itself", "a row has no recursive columns: replace the inner one by its id"
+                    at.where,
+                    f"{full} contains itself",
+                    "a row has no recursive columns: replace the inner one by its id",
                 )
             if full in self._named:
                 return self._named[full]
-        raise _unknown_type(name, self._named, at.where)
+        raise unknown_type(name, self._named, at.where)
 
     def _union(self, branches: list[Any], at: _At) -> _Found:
         if not branches:
@@ -247,62 +225,28 @@ class _Parser:
             raise ContractError(at.where, "a union in a union", 'write null once: ["null", type]')
         return _Found(Optional(item, branches[0] == "null")) if nulls and others else _Found(item, single=True)
 
-    def _enum(self, avro: Mapping[str, Any], at: _At) -> Enumeration:
-        name = self._declare(avro, at)
-        symbols = avro.get("symbols")
-        if not isinstance(symbols, list) or not symbols:
-            raise ContractError(at.where, "an enum without symbols", 'write "symbols": ["ONE", "OTHER"]')
-        names = tuple(checked_name(symbol, f"{at.where}.symbols[{number}]") for number, symbol in enumerate(symbols))
-        if len(set(names)) != len(names):
-            twice = next(symbol for symbol in names if names.count(symbol) > 1)
-            raise ContractError(at.where, f"symbol {twice} is listed twice", "list it once")
-        parsed = Enumeration(names, avro.get("default"))
-        if parsed.default is not None and parsed.default not in parsed.symbols:
-            raise ContractError(at.where, "its default is not one of its symbols", "choose one of the symbols")
-        self._named[str(name)] = parsed
-        return parsed
-
     def _fixed(self, avro: Mapping[str, Any], at: _At) -> Type:
-        name = self._declare(avro, at)
-        size = avro.get("size")
-        if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= 1_048_576:
-            raise ContractError(
-                at.where, "the size of a fixed is not a whole number from 1 to 1048576", "give it such a size"
-            )
-        logical = avro.get("logicalType")
-        if logical is not None and not is_decimal("fixed", logical):
+        size, logical = parse_size(avro, at.where), avro.get("logicalType")
+        if is_decimal("fixed", logical):
+            return decimal_of(avro, at.where, size)
+        if logical is not None:
             self._note(at.where, unread_notice("fixed", logical))
-        parsed = decimal_of(avro, at.where, size) if is_decimal("fixed", logical) else Fixed(size)
-        self._named[str(name)] = parsed
-        return parsed
+        return Fixed(size)
+
+    def _keep(self, name: FullName, type_: Type) -> Type:
+        self._named[str(name)] = type_
+        return type_
 
     def _declare(self, avro: Mapping[str, Any], at: _At) -> FullName:
         name = declared_name(avro, at.namespace, at.where)
         checked_names(avro.get("aliases"), f"{at.where}.aliases", "aliases")
         if str(name) in self._named or str(name) in self._open:
             raise ContractError(
-                at.where, f"{name} is defined twice", f'define it once, and write "type": "{name}" where it is used again'
+                at.where,
+                f"{name} is defined twice",
+                f'define it once, and write "type": "{name}" where it is used again',
             )
         return name
 
     def _note(self, where: str, what: str) -> None:
         self.notices.append(f"{where}: {what}")
-
-
-def _unknown_type(name: str, known: Mapping[str, Type], where: str) -> ContractError:
-    alike = [full for full in known if full.rpartition(".")[2] == name.rpartition(".")[2]]
-    if alike:
-        return ContractError(where, f"unknown type {name[:80]!r}", f"write {' or '.join(alike)}")
-    return ContractError(
-        where,
-        f"unknown type {name[:80]!r}",
-        f"use {', '.join(sorted(PRIMITIVES - {'null'}))}, or define the type here or in another file of the folder",
-    )
-
-
-def check_doc(avro: Mapping[str, Any], where: str) -> str:
-    """Read a doc; null counts as absent. Raises ContractError if it is not text."""
-    doc = avro.get("doc")
-    if doc is not None and not isinstance(doc, str):
-        raise ContractError(f"{where}.doc", "not text", "write a sentence, or leave doc out")
-    return doc or ""

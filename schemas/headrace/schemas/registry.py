@@ -19,7 +19,8 @@ from headrace.schemas.fastavro_schema import fastavro_schema
 from headrace.schemas.folder import SUFFIX, ContractFile, contract_files
 from headrace.schemas.lint import lint, lint_payloads
 from headrace.schemas.model import Record
-from headrace.schemas.parse import check_doc, parse_record
+from headrace.schemas.named_types import check_doc
+from headrace.schemas.parse import parse_record
 from headrace.schemas.resolve import resolve_record
 from headrace.schemas.shared_types import SharedTypes, bundled
 from headrace.schemas.transformations import Transformations, lint_transformations, parse_transformations, written
@@ -46,6 +47,10 @@ class Contract:
     def subject(self) -> str:
         """The name of its topic, subscription and events."""
         return self.ref.subject
+
+    def column(self, name: str) -> str:
+        """Return the name of the column of a field of the event."""
+        return next(field.column for field in self.record.fields if field.name == name)
 
     @cached_property
     def written(self) -> Record:

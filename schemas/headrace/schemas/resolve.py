@@ -259,6 +259,8 @@ def _text(resolved: Resolved) -> int:
         case Symbols(symbols):
             return max(map(len, symbols))
         case Fields(steps, defaults):
-            return sum(default.width for _, default in defaults) + sum(_text(step.value) for step in steps if step.place >= 0)
+            return sum(default.width for _, default in defaults) + sum(
+                _text(step.value) for step in steps if step.place >= 0
+            )
         case _:
             return 0

@@ -68,10 +68,10 @@ def pii_at(record: Record, path: str) -> Pii | None:
 
     A name may hold points. If a path could mean several fields, the annotation of any of them counts.
     """
-    for field in record.fields:
-        if path != field.name and not path.startswith((f"{field.name}.", f"{field.name}[")):
+    for each in record.fields:
+        if path != each.name and not path.startswith((f"{each.name}.", f"{each.name}[")):
             continue
-        found = field.mask or _pii_below(field.type, path[len(field.name) :])
+        found = each.mask or _pii_below(each.type, path[len(each.name) :])
         if found:
             return found
     return None
@@ -121,7 +121,10 @@ class _Walk:
 
     def _array(self, items: Type, single: bool, path: str, pii: Pii | None) -> Read:
         index = count()
-        item: Read = lambda data, position: self.reader(items, f"{path}[{next(index)}]", pii)(data, position)
+
+        def item(data: bytes, position: int) -> tuple[Any, int]:
+            return self.reader(items, f"{path}[{next(index)}]", pii)(data, position)
+
         return array_reader(self._whole(item, single))
 
     def _whole(self, read: Read, single: bool) -> Read:

@@ -74,7 +74,7 @@ def parse_transformations(annotation: Mapping[str, Any], where: str) -> Transfor
 
 def lint_transformations(record: Record, table: str, wanted: Transformations, where: str) -> None:
     """Check that names differ from those of the record and from each other, and that every column gets a value."""
-    taken = {field.name.lower() for field in record.fields}
+    taken = {field.column.lower() for field in record.fields}
     for derived in wanted.derived:
         name = derived.field.name
         if name in taken:

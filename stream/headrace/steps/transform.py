@@ -48,8 +48,9 @@ class Transformer:
         self._schema = row_schema(contract)
         self._payload = len(masked(contract.record).fields)
         self._kept = None if wanted.where is None else _filter(contract)
+        named = (contract.options.event_time, *contract.options.identity)
         self._derived = [_column(contract, derived) for derived in wanted.derived]
-        guarded = (contract.options.event_time, *contract.options.identity, *META_SCHEMA.names)
+        guarded = (*map(contract.column, named), *META_SCHEMA.names)
         self._function = None if function is None else checked(function, str(wanted.function), guarded)
 
     @classmethod

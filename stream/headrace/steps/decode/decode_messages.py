@@ -94,7 +94,7 @@ class Decoder:
         left = len(messages) - end
         if not rows.num_rows:
             return DecodedMessages(None, refusals, left)
-        moments = _moments(rows.column(self.contract.options.event_time))
+        moments = _moments(rows.column(self.contract.column(self.contract.options.event_time)))
         batch = MicroBatch(
             subject=self.contract.subject,
             rows=_with_meta(rows, opened, moments, now, self._schema),
@@ -187,7 +187,7 @@ class Decoder:
         self, opened: Opened, rows: pa.RecordBatch, messages: Sequence[Message], refusals: list[Refusal]
     ) -> tuple[Opened, pa.RecordBatch]:
         """Leave out events whose time is not their ``ce-time``."""
-        moments = _moments(rows.column(self.contract.options.event_time))
+        moments = _moments(rows.column(self.contract.column(self.contract.options.event_time)))
         refused = set()
         for place in disagreeing(opened.times, moments):
             refusal = self._wrong_time(opened.indexes[place], messages, moments[place].as_py())
