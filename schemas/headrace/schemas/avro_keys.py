@@ -1,4 +1,4 @@
-"""Keys of a schema's objects: foreign ones are allowed, as Avro allows them; misspelt ones of ours and Avro's are not."""
+"""Keys of a schema's objects: foreign ones are allowed as in Avro; misspelt ones of ours and of Avro are not."""
 
 from __future__ import annotations
 
