@@ -68,7 +68,7 @@ def parse(avro: dict[str, Any]) -> Contract:
 
 @pytest.mark.parametrize("place", PLACES)
 def test_foreign_keys_are_allowed_everywhere_and_change_nothing(place: str) -> None:
-    values = {key: [] if key == "aliases" else "" if key == "doc" else "text" for key in FOREIGN}
+    values: dict[str, Any] = {key: [] if key == "aliases" else "" if key == "doc" else "text" for key in FOREIGN}
 
     assert parse(whole(place, values)).record == parse(whole("", {})).record
 

@@ -25,7 +25,7 @@ _FOREIGN: Final = frozenset({"pi", "pid", "scope", "scaled", "names", "types", "
 
 
 def check_keys(avro: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
-    """Raise ContractError for a key that is a near miss of *known* or of an annotation, or that stands elsewhere."""
+    """Raise ContractError for a near miss of a *known* key or of an annotation, and for a misplaced annotation."""
     for key in avro:
         if key in known or key in _FOREIGN:
             continue

@@ -21,8 +21,8 @@ _UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
 class ContractFile(NamedTuple):
     """One ``.avsc`` file.
 
-    *subject* is the file's full name if the name contains no valid subject. *ref* is None if the name is not that of a
-    contract: then the file may hold shared types. *error* is set if there is no *text*.
+    *subject* is the file's full name if the name contains no valid subject. A file without *ref* has not the name of a
+    contract, and may hold shared types. *error* is set if there is no *text*.
     """
 
     name: str

@@ -13,7 +13,7 @@ MAX_FIXED: Final = 1_048_576  # bytes
 
 
 def parse_enum(avro: Mapping[str, Any], where: str) -> Enumeration:
-    """Read an enum's symbols and its default; raises ContractError if there are none, or one is listed twice."""
+    """Read an enum's symbols and its default; raises ContractError for an empty list, and for a symbol listed twice."""
     symbols = avro.get("symbols")
     if not isinstance(symbols, list) or not symbols:
         raise ContractError(where, "an enum without symbols", 'write "symbols": ["ONE", "OTHER"]')
