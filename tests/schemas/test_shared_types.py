@@ -12,8 +12,8 @@ import pytest
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.errors import ContractError
 from headrace.schemas.registry import Contract, Registry, parse_contract
-from tests.schemas.test_shapes import READERS, by_fastavro
 from tests.support.builders import MOMENT, a_record, contract_json
+from tests.support.foreign import READERS, by_fastavro
 from tests.support.readers import compile_reader
 
 CURRENCY = {"type": "enum", "name": "Currency", "namespace": "shop", "symbols": ["EUR", "USD"]}
