@@ -148,6 +148,15 @@ def test_a_null_of_an_older_version_is_null_in_an_optional_field(kind: str) -> N
     assert read(kind, older, newer, data) == {"f": None, "g": None, "n": 1}
 
 
+@pytest.mark.parametrize("kind", READERS)
+def test_a_null_of_an_older_version_had_no_column_whose_name_could_change(kind: str) -> None:
+    older, newer = a_contract(("x-y", "null")), a_contract(("x-y", ["null", "int"]), version=2)
+    registry = Registry({older.ref: older, newer.ref: newer})
+    data = by_fastavro(json.loads(older.json), {"x-y": None, "at": MOMENT})
+
+    assert list(read(kind, older, registry.latest("thing_happened"), data).values()) == [None]
+
+
 def test_a_null_of_an_older_version_is_no_text() -> None:
     older, newer = a_contract(("f", "null")), a_contract(("f", "string", {"default": "x"}), version=2)
 

@@ -49,8 +49,8 @@ class Contract:
         return self.ref.subject
 
     def column(self, name: str) -> str:
-        """Return the name of the column of a field of the event."""
-        return next(field.column for field in self.record.fields if field.name == name)
+        """Return the name of the column of a field of the event; a derived column has the name that it is given."""
+        return next((field.column for field in self.record.fields if field.name == name), name)
 
     @cached_property
     def written(self) -> Record:

@@ -155,17 +155,18 @@ def resolve_record(writer: Record, reader: Record, path: str = "", kept: bool = 
 def _places(writer: Record, reader: Record, path: str) -> dict[str, int]:
     """Return the place among the reader's fields of each of the writer's fields that the reader has."""
     by_name = {field.name: place for place, field in enumerate(reader.fields)}
-    columns = {field.name: field.column for field in writer.written}
-    places = {name: by_name[name] for name in columns if name in by_name}
-    for name, place in places.items():
-        if columns[name] != reader.fields[place].column:
+    written = {field.name for field in writer.written}
+    places = {name: by_name[name] for name in written if name in by_name}
+    for field in writer.fields:
+        column = reader.fields[places[field.name]].column if field.name in places else field.column
+        if column != field.column:
             raise ContractError(
-                f"{path}{name}",
-                f"its column would be {reader.fields[place].column}, and is {columns[name]}",
+                f"{path}{field.name}",
+                f"its column would be {column}, and is {field.column}",
                 "write the fields of older versions before new ones",
             )
     for place, field in enumerate(reader.fields):
-        found = {alias for alias in field.aliases if alias in columns} if field.name not in columns else set()
+        found = {alias for alias in field.aliases if alias in written} if field.name not in written else set()
         if len(found) > 1 or any(alias in places for alias in found):
             raise ContractError(
                 f"{path}{field.name}",
