@@ -10,7 +10,7 @@ import pytest
 from headrace.schemas.encode import encode
 from headrace.schemas.encode_field import compile_encoder
 from headrace.schemas.envelope import SchemaRef, to_micros
-from headrace.schemas.errors import UndecodableError
+from headrace.schemas.errors import ContractError, UndecodableError
 from headrace.schemas.from_json import fields_from_json
 from headrace.schemas.model import MISSING
 from headrace.schemas.registry import parse_contract
@@ -144,6 +144,16 @@ def test_every_byte_has_its_place_in_a_trace(shape: str) -> None:
     assert found.stop is None
     assert [each.value for each in found.leaves][-2:] == ["z", to_micros(MOMENT)]
     assert found.leaves[-1].end == len(data)
+
+
+@pytest.mark.parametrize("nothing", ["null", ["null"], EMPTY])
+def test_nulls_that_unfold_without_end_are_refused_at_once(nothing: Any) -> None:
+    types = [a_record("T0", ("a", nothing), ("b", "null"))]
+    types += [a_record(f"T{index}", ("a", f"T{index - 1}"), ("b", f"T{index - 1}")) for index in range(1, 60)]
+    text = json.dumps([*types, contract_json(("f", "T59"), ("g", "int"))])
+
+    with pytest.raises(ContractError, match=r"more than 10000 columns|nested deeper than 15"):
+        parse_contract(SchemaRef("thing_happened", 1), text)
 
 
 NOTICES = {

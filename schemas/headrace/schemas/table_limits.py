@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from headrace.schemas.errors import ContractError
-from headrace.schemas.model import Array, Map, Optional, Record, Type
+from headrace.schemas.model import NOTHING, Array, Map, Optional, Record, Type
 
 MAX_LEVELS: Final = 15  # of nested records; a map is one level
 MAX_COLUMNS: Final = 10_000  # with nested ones
@@ -18,8 +18,11 @@ class Sizes:
         self._sizes: dict[tuple[str, str], tuple[int, int]] = {}
 
     def measure(self, record: Record, where: str) -> None:
-        """Note the size of a record whose inner records are noted; raises ContractError if it is too large."""
-        sizes = [self._size(field.type) for field in record.fields]
+        """Note the size of a record whose inner records are noted; raises ContractError if it is too large.
+
+        Fields without a column count too: reading over them takes time.
+        """
+        sizes = [self._size(field.type) for field in record.written]
         levels = 1 + max((levels for levels, _ in sizes), default=0)
         columns = 1 + sum(columns for _, columns in sizes)
         if levels > MAX_LEVELS + 1:  # the outermost record is the row itself
@@ -31,7 +34,7 @@ class Sizes:
     def _size(self, type_: Type) -> tuple[int, int]:
         match type_:
             case Record():
-                return self._sizes[type_.namespace, type_.name]
+                return (0, 1) if type_ == NOTHING else self._sizes[type_.namespace, type_.name]
             case Optional(item=item) | Array(items=item):
                 return self._size(item)
             case Map():
