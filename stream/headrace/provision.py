@@ -13,6 +13,7 @@ from google.cloud import bigquery
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.pubsub_v1 import PublisherClient, SubscriberClient
 
+from headrace.bigquery.column_renames import Rename, column_renames
 from headrace.bigquery.completeness_view import completeness_view, put_view, view_differs
 from headrace.bigquery.service_tables import engines_table, tallies_table
 from headrace.bigquery.table_changes import evolved_table, same_location, table_changes, table_refusals
@@ -145,14 +146,17 @@ def _tables(
     for subject, (_, refusals) in evolved.items():
         if refusals:
             yield Comparison("contract", subject, partial(iter, refusals))
-    wanted = [table for table, _ in evolved.values()]
-    wanted += [make(names.project, names.dataset) for make in (tallies_table, engines_table)]
-    for table in [*wanted, *archive_tables(names.project, names.archive)]:
-        find = partial(_table_changes, table, client, versions.get(table.table_id))
+    wanted = [(table, column_renames(registry, subject)) for subject, (table, _) in evolved.items()]
+    own = [make(names.project, names.dataset) for make in (tallies_table, engines_table)]
+    wanted += [(table, []) for table in (*own, *archive_tables(names.project, names.archive))]
+    for table, renames in wanted:
+        find = partial(_table_changes, table, client, versions.get(table.table_id), renames)
         yield Comparison("table", _full_name(table), find)
 
 
-def _table_changes(table: bigquery.Table, client: bigquery.Client, version: str | None) -> Iterator[Change | Refusal]:
+def _table_changes(
+    table: bigquery.Table, client: bigquery.Client, version: str | None, renames: Sequence[Rename]
+) -> Iterator[Change | Refusal]:
     name, today = _full_name(table), from_micros(now_micros()).date()
     try:
         existing = client.get_table(table)
@@ -161,7 +165,7 @@ def _table_changes(table: bigquery.Table, client: bigquery.Client, version: str 
         table.description, table.labels = history.beside(table.description), dict(PROVISIONED)
         yield Change("create", "table", name, _bind(client.create_table, table=table))
         return
-    if found := table_refusals(existing, table, name):
+    if found := table_refusals(existing, table, name, renames):
         yield from found
         return
     created = existing.created.date() if existing.created else today

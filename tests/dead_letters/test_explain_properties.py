@@ -45,7 +45,7 @@ def classified(draw: st.DrawFn) -> Contract:
 
 def inner_avro(type_: Any) -> Any:
     if isinstance(type_, list):
-        return inner_avro(next(branch for branch in type_ if branch != "null"))
+        return inner_avro(next((branch for branch in type_ if branch != "null"), "null"))
     if isinstance(type_, dict) and type_["type"] in ("array", "map"):
         return inner_avro(type_.get("items") or type_["values"])
     return type_

@@ -10,7 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from referencing import Registry
 
-from headrace.schemas import annotations
+from headrace.schemas.annotations import KNOWN
 from headrace.schemas.json_encoding.forms import SETTINGS
 from headrace.schemas.model import Generalise, Mask
 from headrace.schemas.samples import SAMPLES
@@ -31,7 +31,7 @@ def errors(schema: Any, value: Any) -> list[str]:
 
 
 def test_the_schema_has_every_annotation_and_no_other() -> None:
-    assert set(SIDECAR["properties"]) == annotations.KNOWN
+    assert set(SIDECAR["properties"]) == KNOWN
     assert all("description" in each or "$ref" in each for each in SIDECAR["properties"].values())
 
 

@@ -32,7 +32,7 @@ def transcoder(kind: str, record: Record, rules: JsonRules) -> Callable[[bytes],
 def a_record_of(*fields: Any) -> Record:
     """A record of *fields*; its payloads have no header."""
     avro = {"type": "record", "name": "Thing", "namespace": "shop", "fields": [a_field(field) for field in fields]}
-    return replace(parse_record(avro, "thing"), datum=True)
+    return replace(parse_record(avro, "thing").record, datum=True)
 
 
 def rules_of(**settings: Any) -> JsonRules:

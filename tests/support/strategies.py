@@ -37,22 +37,42 @@ _LOOSE: dict[str, Any] = {"float": "float", "double": "double", "uuid": {"type":
 def contracts(draw: st.DrawFn, exact: bool = False) -> Contract:
     """Any contract the lint accepts; *exact* ones write every value in one way only."""
     names = count()
-    types = draw(st.lists(_types(names, exact, depth=0), min_size=1, max_size=6))
-    fields = [(f"f{index}", type_) for index, type_ in enumerate(types)]
+    fields = draw(_fields(names, exact, depth=0, at_most=6))
     return parse_contract(SchemaRef("thing_happened", 1), json.dumps(contract_json(*fields)))
 
 
 @st.composite
+def _fields(draw: st.DrawFn, names: count[int], exact: bool, depth: int, at_most: int) -> list[tuple[str, Any]]:
+    """Fields of a record, at least one of them with a column."""
+    types = draw(st.lists(_types(names, exact, depth), min_size=1, max_size=at_most))
+    for nothing in draw(st.lists(_nothing(names, exact), max_size=2)) if draw(st.booleans()) else ():
+        types.insert(draw(st.integers(0, len(types))), nothing)
+    return [(f"f{index}", type_) for index, type_ in enumerate(types)]
+
+
+@st.composite
+def _nothing(draw: st.DrawFn, names: count[int], exact: bool) -> Any:
+    """A type without a column; *exact* ones have one spelling."""
+    empty = a_record(
+        f"N{next(names)}", *draw(st.sampled_from([(), (("n", "null"),), (("n", ["null"]), ("m", "null"))]))
+    )
+    found = ["null", {"type": "null"}, ["null"], empty, [empty]]
+    return draw(st.sampled_from(found if exact else [*found, ["null", empty], [empty, "null"]]))
+
+
+@st.composite
 def _types(draw: st.DrawFn, names: count[int], exact: bool, depth: int) -> Any:
-    shape = draw(st.sampled_from(["single", "single", "optional", "array", "map"]))
+    shape = draw(st.sampled_from(["single", "single", "optional", "array", "map", "only"]))
     item = draw(_items(names, exact, depth))
     match shape:
+        case "only":
+            return [item]
         case "optional":
             return draw(st.sampled_from([["null", item], [item, "null"]]))
         case "array":
-            return {"type": "array", "items": item}
+            return {"type": "array", "items": draw(st.sampled_from([item, item, [item]]))}
         case "map":
-            return {"type": "map", "values": draw(st.sampled_from([item, ["null", item]]))}
+            return {"type": "map", "values": draw(st.sampled_from([item, ["null", item], [item]]))}
         case _:
             return item
 
@@ -80,8 +100,8 @@ def _items(draw: st.DrawFn, names: count[int], exact: bool, depth: int) -> Any:
                 **shape,
             }
         case "record":
-            types = draw(st.lists(_types(names, exact, depth + 1), min_size=1, max_size=3))
-            return a_record(f"R{next(names)}", *((f"f{index}", type_) for index, type_ in enumerate(types)))
+            fields = draw(_fields(names, exact, depth + 1, at_most=3))
+            return a_record(draw(st.sampled_from(["", "a.", "a.b."])) + f"R{next(names)}", *fields)
         case _:
             return draw(st.sampled_from(kinds))
 

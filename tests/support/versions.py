@@ -12,7 +12,8 @@ from headrace.schemas.registry import Contract, parse_contract
 from tests.support.strategies import contracts
 
 _DEMOTED = {"long": ["int"], "float": ["int", "long"], "double": ["int", "long", "float"]}
-_DEFAULTS: dict[str, Any] = {"boolean": True, "int": -7, "long": 2**40, "float": 0.5, "double": 1e300, "string": "né"}
+_DEFAULTS: dict[str, Any] = {"boolean": True, "int": -7, "long": 2**40, "float": 0.5, "double": 1e300}
+_DEFAULTS |= {"string": "né", "bytes": "\u00ff\u0000"}
 
 
 @st.composite
@@ -36,25 +37,48 @@ def _older_record(draw: st.DrawFn, newer: dict[str, Any]) -> dict[str, Any]:
     if draw(st.booleans()):
         gone = draw(st.sampled_from(["string", {"type": "map", "values": "long"}, {"type": "array", "items": "bytes"}]))
         fields.append({"name": "gone", "type": draw(st.sampled_from([gone, "double"]))})
-    if not fields:
-        fields.append({"name": "gone", "type": "int"})
+    if all(_is_nothing(field["type"]) for field in fields):
+        fields.append({"name": "kept", "type": "int"})
     return newer | {"fields": draw(st.permutations(fields))}
 
 
-def _default(type_: Any) -> Any:
+def _is_nothing(type_: Any) -> bool:
+    """Whether a type has no column."""
     if isinstance(type_, list):
-        return None if type_[0] == "null" else ...
+        return all(map(_is_nothing, type_))
+    if isinstance(type_, dict) and type_["type"] == "record":
+        return all(_is_nothing(field["type"]) for field in type_["fields"])
+    return type_ in ("null", {"type": "null"})
+
+
+def _default(type_: Any) -> Any:
+    """A legal default of a type, as its JSON; of a union that of its last branch. `...` if it has no column."""
+    if _is_nothing(type_):
+        return ...
+    if isinstance(type_, list):
+        return None if type_[-1] == "null" else _default(type_[-1])
     if isinstance(type_, str):
-        return _DEFAULTS.get(type_, ...)
+        return _DEFAULTS[type_]
     match type_["type"]:
         case "array":
-            return []
+            return [_default(type_["items"])] * 2
         case "map":
-            return {}
+            return {"a": _default(type_["values"]), "é": _default(type_["values"])}
         case "enum":
             return type_["symbols"][-1]
+        case "fixed":
+            return "\u0000" * type_["size"]
+        case "record":
+            return {
+                field["name"]: None if _is_nothing(field["type"]) else field.get("default", _default(field["type"]))
+                for field in type_["fields"]
+            }
+        case "string":
+            return "00000000-0000-0000-0000-00000000000f"
+        case "bytes":
+            return "\u0001"
         case _:
-            return ...
+            return 1
 
 
 def _older(draw: st.DrawFn, type_: Any) -> Any:

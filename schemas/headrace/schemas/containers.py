@@ -53,21 +53,35 @@ def optional_reader(read: Read, null_first: bool) -> Read:
     return optional
 
 
-def record_reader(steps: Sequence[tuple[str, bool, Read]], defaults: Mapping[str, Any]) -> Read:
+def single_reader(read: Read) -> Read:
+    """Return the reader of a value that is written as a union of one type."""
+
+    def single(data: bytes, position: int) -> tuple[Any, int]:
+        if data[position]:
+            raise Malformed(NO_BRANCH, position)
+        try:
+            return read(data, position + 1)
+        except FAILURES as error:
+            raise placed(error, position + 1) from None
+
+    return single
+
+
+def record_reader(steps: Sequence[tuple[str, str | None, Read]], defaults: Mapping[str, Any]) -> Read:
     """Return the reader of a record.
 
-    *steps* are the fields as written: the name, whether the value is kept, and the reader. *defaults* are the values of
-    the other fields.
+    *steps* are the fields as written: the name, the key of the value in the result or None if it is skipped, and the
+    reader. *defaults* are the values of the other fields.
     """
 
     def record(data: bytes, position: int) -> tuple[Any, int]:
         fields = dict(defaults)
         name = ""
         try:
-            for name, kept, read in steps:
+            for name, key, read in steps:  # noqa: B007 the error below uses the last name
                 value, position = read(data, position)
-                if kept:
-                    fields[name] = value
+                if key is not None:
+                    fields[key] = value
         except FAILURES as error:
             raise placed(error, position, name) from None
         return fields, position

@@ -11,6 +11,7 @@ A datum of an older version is resolved to the newest version while it is read.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from headrace.schemas.containers import (
@@ -22,11 +23,23 @@ from headrace.schemas.containers import (
     optional_reader,
     placed,
     record_reader,
+    single_reader,
 )
 from headrace.schemas.errors import UndecodableError
 from headrace.schemas.headers import FIRST_BYTES, header_before, two_readings
 from headrace.schemas.model import MAX_COLUMN_BYTES, Decimal, Fixed, Kind, Record, Scalar, Type
-from headrace.schemas.resolve import Fields, Items, Nullable, Resolved, Symbols, Value, resolve, resolve_record
+from headrace.schemas.resolve import (
+    Default,
+    Fields,
+    Items,
+    Nullable,
+    Only,
+    Resolved,
+    Symbols,
+    Value,
+    resolve,
+    resolve_record,
+)
 from headrace.schemas.scalars import Read, decimal_reader, float32, scalar_reader
 from headrace.schemas.varint import Malformed, read_long
 
@@ -35,22 +48,24 @@ MAX_PAYLOAD_BYTES: Final = 1_048_576
 Decode: TypeAlias = Callable[[bytes], list[Any]]
 
 
-def compile_decoder(writer: Record, reader: Record) -> Decode:
+def compile_decoder(writer: Record, reader: Record, by_column: bool = False) -> Decode:
     """Compile the function that reads a datum of *writer* as a list of values, in the order of *reader*'s fields.
 
     Values have the types that Arrow takes: times and dates as integers, decimals as ``decimal.Decimal``, records as
     dicts, maps as lists of ``{"key", "value"}``. A payload that is a datum both as it is and behind a known header is
-    refused, unless one of the two contracts declares that payloads have no header.
+    refused, unless one of the two contracts declares that payloads have no header. Dicts have the names of fields as
+    keys, or with *by_column* those of columns.
 
     Raises:
         ContractError: *reader* cannot read events of *writer*.
     """
     resolved = resolve_record(writer, reader)
     room = Room()
-    steps = [(step.name, step.place, _reader(step.value, room)) for step in resolved.steps]
+    compiler = _Compiler(room, by_column)
+    steps = [(step.name, step.place, compiler.reader(step.value)) for step in resolved.steps]
     empty: list[Any] = [None] * len(reader.fields)
     for place, default in resolved.defaults:
-        empty[place] = default
+        empty[place] = compiler.default(default)
 
     def decode(data: bytes) -> list[Any]:
         if len(data) > MAX_PAYLOAD_BYTES:
@@ -82,22 +97,41 @@ def compile_decoder(writer: Record, reader: Record) -> Decode:
 
 def value_reader(type_: Type) -> Read:
     """Return the reader of one value of *type_*, for use at any position."""
-    return _reader(resolve(type_, type_, ""), None)
+    return _Compiler().reader(resolve(type_, type_, ""))
 
 
-def _reader(resolved: Resolved, room: Room | None) -> Read:
-    match resolved:
-        case Nullable(item, null_first):
-            return optional_reader(_reader(item, room), null_first)
-        case Items(item, of_map, width):
-            return (map_reader if of_map else array_reader)(_reader(item, room), room, width)
-        case Fields(steps, defaults, names):
-            read = [(step.name, step.place >= 0, _reader(step.value, room)) for step in steps]
-            return record_reader(read, {names[place]: value for place, value in defaults})
-        case Symbols(symbols):
-            return _enumeration(symbols)
-        case Value(type_, into):
-            return _value(type_, into)
+@dataclass(frozen=True, slots=True)
+class _Compiler:
+    """Compiler of readers; dicts have the names of columns as keys if *by_column*."""
+
+    room: Room | None = None
+    by_column: bool = False
+
+    def reader(self, resolved: Resolved) -> Read:
+        match resolved:
+            case Nullable(item, null_first):
+                return optional_reader(self.reader(item), null_first)
+            case Only(item):
+                return single_reader(self.reader(item))
+            case Items(item, of_map, width):
+                return (map_reader if of_map else array_reader)(self.reader(item), self.room, width)
+            case Fields():
+                return self._record(resolved)
+            case Symbols(symbols):
+                return _enumeration(symbols)
+            case Value(type_, into):
+                return _value(type_, into)
+
+    def default(self, default: Default) -> Any:
+        """Return the value of a default, whose width in columns was counted when it was resolved."""
+        return _Compiler(None, self.by_column).reader(default.value)(default.datum, 0)[0]
+
+    def _record(self, fields: Fields) -> Read:
+        keys = [target.column if self.by_column else target.name for target in fields.targets]
+        steps = [
+            (step.name, keys[step.place] if step.place >= 0 else None, self.reader(step.value)) for step in fields.steps
+        ]
+        return record_reader(steps, {keys[place]: self.default(default) for place, default in fields.defaults})
 
 
 def _value(type_: Scalar | Decimal | Fixed, into: Kind | None) -> Read:

@@ -1,82 +1,199 @@
-"""Default of a field as the value with which older events are read."""
+"""Defaults of fields: the text of a schema as values, and as the bytes that a producer would write."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final
+import io
+from collections.abc import Callable, Mapping
+from datetime import date, timedelta
+from decimal import Context
+from decimal import Decimal as Number
+from typing import Any, Final, assert_never
 
+import fastavro
+
+from headrace.schemas.envelope import EPOCH
 from headrace.schemas.errors import ContractError, InvalidEventError
-from headrace.schemas.model import MISSING, Array, Enumeration, Field, Kind, Map, Optional, Record, Scalar, Type
-from headrace.schemas.scalars import float32
-from headrace.schemas.validate import validate
+from headrace.schemas.fastavro_schema import schema_of_value
+from headrace.schemas.layout import column_of
+from headrace.schemas.model import (
+    MISSING,
+    Array,
+    Decimal,
+    Enumeration,
+    Field,
+    Fixed,
+    Kind,
+    Map,
+    Optional,
+    Record,
+    Scalar,
+    Type,
+)
+from headrace.schemas.scalars import DAY_MILLIS, FIRST_DAY, LAST_DAY
+from headrace.schemas.validate import check
 
-_PLAIN: Final[dict[Kind, Callable[[Any], Any]]] = {
-    Kind.BOOLEAN: bool,
-    Kind.INT: int,
-    Kind.LONG: int,
-    Kind.FLOAT: float32,
-    Kind.DOUBLE: float,
-    Kind.STRING: str,
-}
+MAX_DEFAULT: Final = 32_768  # bytes of one default in columns; each event that lacks the field gets it
+_DIGITS: Final = Context(prec=80)
 
 
-def default_value(field: Field, where: str) -> Any:
-    """Return the value, as Arrow takes it, of a field that the writer's version does not have.
+class _UnfitError(ValueError):
+    """A default's JSON is not of the form of its type. *path* is the part of the default, such as ``.items[2]``."""
+
+    def __init__(self, path: str, wanted: str) -> None:
+        super().__init__(path)
+        self.path, self.wanted = path, wanted
+
+
+def parse_default(type_: Type, avro: object, where: str) -> Any:
+    """Return a default as the value that :func:`headrace.schemas.validate.check` returns for *type_*.
+
+    The JSON of a default is that of Avro: bytes and decimals are text in ISO-8859-1, times are numbers. The default of
+    a union may be of any of its branches.
 
     Raises:
-        ContractError: the field has no default, or its default is of a type that is not supported.
+        ContractError: the default is not a value of the type, or it is too long.
     """
-    value, type_ = field.default, field.type
-    if value is MISSING:
+    try:
+        value = check(type_, _value(type_, avro, ""), where)
+    except _UnfitError as error:
+        raise ContractError(
+            f"{where}{error.path}", "a default that does not fit its type", _remedy(error.wanted)
+        ) from None
+    except InvalidEventError as error:
+        raise ContractError(error.path, "a default that does not fit its type", _remedy(error.remedy)) from None
+    if width_beyond(type_, value) > MAX_DEFAULT:
+        raise ContractError(
+            where, f"a default of more than {MAX_DEFAULT} bytes in columns", "shorten it, or leave it out"
+        )
+    return value
+
+
+def default_datum(field: Field, where: str) -> bytes:
+    """Return the bytes of a default, with which events of a version without the field are read.
+
+    Raises:
+        ContractError: the field has no default.
+    """
+    if field.default is MISSING:
         raise ContractError(
             where, "it is new and has no default", 'give it one, or make it ["null", type] with "default": null'
         )
-    if isinstance(type_, Optional):
-        if (value is None) != type_.null_first:
-            raise ContractError(where, "its default is not of the first type of its union", _reordered(type_))
-        if value is None:
-            return None
-        type_ = type_.item
+    return encode_value(field.type, field.default)
+
+
+def encode_value(type_: Type, value: Any) -> bytes:
+    """Encode one checked value, without the event around it."""
+    out = io.BytesIO()
+    fastavro.schemaless_writer(out, schema_of_value(type_), {"value": value})
+    return out.getvalue()
+
+
+def width_beyond(type_: Type, value: Any) -> int:
+    """Return how many bytes a checked value takes in columns beyond the fixed width of its type."""
     match type_:
-        case Array() if value == []:
-            return []
-        case Map() if value == {}:
-            return []
-        case Enumeration() if value in type_.symbols:
-            return value
-        case Scalar(kind) if kind in _PLAIN and _fits(field, value):
-            return _PLAIN[kind](value)
-        case _:
-            raise ContractError(where, "a default that does not fit its type, or is not supported", _supported(type_))
-
-
-def _reordered(type_: Optional) -> str:
-    """Return a remedy for a default that is not of the union's first type.
-
-    Another order of the union is another encoding, so only a field that no version has yet may change it.
-    """
-    if type_.null_first:
-        return "write null as the default, or leave it out"
-    return 'leave it out; only in a field that no version has yet, write ["null", type] with "default": null'
-
-
-def _supported(type_: Type) -> str:
-    match type_:
+        case Optional():
+            return 0 if value is None else width_beyond(type_.item, value)
+        case Record():
+            return sum(width_beyond(field.type, value.get(field.name, field.default)) for field in type_.fields)
         case Array():
-            return "use [], or leave it out"
+            width = column_of(type_.items).width
+            return sum(width + width_beyond(type_.items, item) for item in value)
         case Map():
-            return "use {}, or leave it out"
-        case Enumeration():
-            return "use one of its symbols, or leave it out"
-        case Scalar(kind) if kind in _PLAIN:
-            return f"use a value of type {kind}, or leave it out"
+            width = column_of(type_).children[0].width
+            return sum(width + len(key.encode()) + width_beyond(type_.values, item) for key, item in value.items())
+        case Scalar() | Fixed() | Enumeration() | Decimal():
+            return len(value.encode() if isinstance(value, str) else value) if isinstance(value, str | bytes) else 0
         case _:
-            return 'leave it out; only in a field that no version has yet, write ["null", type] with "default": null'
+            assert_never(type_)
 
 
-def _fits(field: Field, value: object) -> bool:
+def _remedy(wanted: str) -> str:
+    return f"leave it out, or {wanted}"
+
+
+def _value(type_: Type, avro: Any, path: str) -> Any:
+    match type_:
+        case Optional():
+            return None if avro is None else _value(type_.item, avro, path)
+        case Record():
+            return _fields(type_, _of(dict, avro, path, "write a JSON object of its fields"), path)
+        case Array():
+            items = _of(list, avro, path, "write a list, such as []")
+            return [_value(type_.items, item, f"{path}[{index}]") for index, item in enumerate(items)]
+        case Map():
+            entries = _of(dict, avro, path, "write a JSON object, such as {}")
+            return {key: _value(type_.values, item, f"{path}.{key[:40]}") for key, item in entries.items()}
+        case Decimal():
+            data = _bytes(avro, path)
+            return Number(int.from_bytes(data, "big", signed=True)).scaleb(-type_.scale, _DIGITS)
+        case Fixed():
+            return _bytes(avro, path)
+        case Enumeration():
+            return avro
+        case Scalar(kind):
+            return _scalar(kind, avro, path)
+        case _:
+            assert_never(type_)
+
+
+def _fields(record: Record, given: Mapping[str, Any], path: str) -> dict[str, Any]:
+    written = {field.name for _, field in record.unstored}
+    types = {field.name: field.type for field in record.fields}
+    return {
+        name: _value(types[name], value, f"{path}.{name}") if name in types else value
+        for name, value in given.items()
+        if name not in written
+    }
+
+
+def _scalar(kind: Kind, avro: Any, path: str) -> Any:
+    if kind is Kind.BYTES:
+        return _bytes(avro, path)
+    read = _READERS.get(kind)
+    if read is None:
+        return avro
+    number = _of(int, avro, path, "write a whole number, as Avro writes this type")
     try:
-        validate(Record(field.name, (field,)), {field.name: value})
-    except InvalidEventError:
-        return False
-    return True
+        return read(number)
+    except OverflowError:
+        raise _UnfitError(path, "write a time within years 1 to 9999") from None
+
+
+def _of(wanted: type, value: Any, path: str, remedy: str) -> Any:
+    if type(value) is not wanted:
+        raise _UnfitError(path, remedy)
+    return value
+
+
+def _bytes(avro: Any, path: str) -> bytes:
+    """Read bytes, which are text of characters up to U+00FF."""
+    try:
+        return str(_of(str, avro, path, _AS_BYTES)).encode("latin-1")
+    except UnicodeEncodeError:
+        raise _UnfitError(path, _AS_BYTES) from None
+
+
+_AS_BYTES: Final = 'write its bytes as text of the characters U+0000 to U+00FF, such as "\\u00ff"'
+_MILLI, _MICRO = timedelta(milliseconds=1), timedelta(microseconds=1)
+_LOCAL: Final = EPOCH.replace(tzinfo=None)
+_READERS: Final[Mapping[Kind, Callable[[int], Any]]] = {
+    Kind.DATE: lambda days: date.fromordinal(EPOCH.toordinal() + _day_within(days)),
+    Kind.TIME_MILLIS: lambda number: _time(number * 1000),
+    Kind.TIME_MICROS: lambda number: _time(number),
+    Kind.TIMESTAMP_MILLIS: lambda number: EPOCH + number * _MILLI,
+    Kind.TIMESTAMP_MICROS: lambda number: EPOCH + number * _MICRO,
+    Kind.LOCAL_TIMESTAMP_MILLIS: lambda number: _LOCAL + number * _MILLI,
+    Kind.LOCAL_TIMESTAMP_MICROS: lambda number: _LOCAL + number * _MICRO,
+}
+
+
+def _day_within(days: int) -> int:
+    if not FIRST_DAY <= days <= LAST_DAY:
+        raise OverflowError
+    return days
+
+
+def _time(micros: int) -> Any:
+    if not 0 <= micros < DAY_MILLIS * 1000:
+        raise OverflowError
+    return (EPOCH + micros * _MICRO).time()

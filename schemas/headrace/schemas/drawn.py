@@ -5,12 +5,14 @@ from __future__ import annotations
 import random
 import struct
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final, TypeAlias, assert_never
 
 from headrace.schemas.decoder import Decode, compile_decoder
 from headrace.schemas.errors import UndecodableError
 from headrace.schemas.headers import FIRST_BYTES, HEADERS, header_before
-from headrace.schemas.model import Array, Decimal, Enumeration, Fixed, Kind, Map, Optional, Record, Scalar, Type
+from headrace.schemas.layout import shortest_of
+from headrace.schemas.model import Array, Decimal, Enumeration, Field, Fixed, Kind, Map, Optional, Record, Scalar, Type
 from headrace.schemas.varint import write_long
 
 Draw: TypeAlias = Callable[[], bytes]
@@ -44,8 +46,9 @@ def is_often_ambiguous(record: Record, fingerprint: str) -> bool:
 
 def _judge(record: Record) -> bool:
     drawer = _Drawer(random.Random(_SEED))  # noqa: S311 not a secret
-    begin, rest = drawer.first(record.fields[0].type), [drawer.of(field.type) for field in record.fields[1:]]
-    decode = compile_decoder(record, Record(record.name, record.fields, datum=True))
+    first, *others = (field for field in record.written if shortest_of(field))
+    begin, rest = drawer.begin(first), [drawer.field(field) for field in others]
+    decode = compile_decoder(record, replace(record, datum=True))
     found = alike = 0
     for number in range(_EVENTS):
         data = begin()
@@ -74,11 +77,19 @@ class _Drawer:
         self._chance = chance
         self.values = 0
 
-    def first(self, type_: Type) -> Draw:
-        """Return a function that draws the first value of an event; a fixed begins as a header does."""
+    def begin(self, field: Field) -> Draw:
+        """Return a function that draws the first field of an event; a fixed begins as a header does."""
+        return _behind_index(self._first(field.type)) if field.single else self._first(field.type)
+
+    def field(self, field: Field) -> Draw:
+        """Return a function that draws a field."""
+        return _behind_index(self.of(field.type)) if field.single else self.of(field.type)
+
+    def _first(self, type_: Type) -> Draw:
         match type_:
-            case Record(fields=fields):
-                return _joined([self.first(fields[0].type), *(self.of(field.type) for field in fields[1:])])
+            case Record():
+                first, *others = (field for field in type_.written if shortest_of(field))
+                return _joined([self.begin(first), *map(self.field, others)])
             case Fixed(size) | Decimal(size=int(size)):
                 return lambda: (self._chance.choice(HEADERS).magic + self._chance.randbytes(size))[:size]
             case Scalar(Kind.STRING | Kind.BYTES):
@@ -97,12 +108,13 @@ class _Drawer:
                 value = self.of(item)
                 uniform = chance.random
                 return lambda: some + value() if uniform() < 0.5 else null
-            case Record(fields=fields):
-                return _joined([self.of(field.type) for field in fields])
-            case Array(items):
-                return self._items(self.of(items))
-            case Map(values):
-                return self._items(_joined([self._text(1, _LONGEST), self.of(values)]))
+            case Record():
+                return _joined([self.field(field) for field in type_.written])
+            case Array(items, single):
+                return self._items(self.field(Field("item", items, single=single)))
+            case Map(values, single):
+                value = self.field(Field("value", values, single=single))
+                return self._items(_joined([self._text(1, _LONGEST), value]))
             case Enumeration(symbols):
                 return lambda: write_long(chance.randrange(len(symbols)))
             case Fixed(size):
@@ -192,6 +204,10 @@ class _Drawer:
 
 def _sized(data: bytes) -> bytes:
     return write_long(len(data)) + data
+
+
+def _behind_index(draw: Draw) -> Draw:
+    return lambda: b"\0" + draw()
 
 
 def _joined(draws: Sequence[Draw]) -> Draw:

@@ -20,13 +20,27 @@ def compile_encoder(contract: Contract, field: Field) -> Encoder:
     The encoder raises InvalidEventError as :func:`headrace.schemas.encode.encode` does. This module encodes the kinds
     that are most frequent itself: Avro's library needs five times as long for one value.
     """
-    schema = {**contract.avro, "fields": [each for each in contract.avro["fields"] if each["name"] == field.name]}
-    plain = _plain(field.type)
+    together = _written_together(contract, field)
+    schema = {**contract.avro, "fields": together}
+    plain = _plain(field.type) if len(together) == 1 and not field.single else None
 
     def slow(value: Any) -> bytes:
         return encode(contract, {} if value is MISSING else {field.name: value}, schema)
 
     return slow if plain is None else lambda value: slow(value) if value is MISSING else plain(value)
+
+
+def _written_together(contract: Contract, field: Field) -> list[Any]:
+    """Return the schemas of a field and of the fields without columns before it; with the last one, also after it."""
+    stored = {each.name for each in contract.record.fields}
+    groups: list[list[Any]] = [[]]
+    for each in contract.avro["fields"]:
+        if groups[-1] and groups[-1][-1]["name"] in stored:
+            groups.append([])
+        groups[-1].append(each)
+    if len(groups) > 1 and groups[-1][-1]["name"] not in stored:
+        groups[-2:] = [groups[-2] + groups[-1]]
+    return next(group for group in groups if any(each["name"] == field.name for each in group))
 
 
 def _plain(type_: Type) -> Encoder | None:

@@ -16,24 +16,26 @@ from headrace.schemas.sidecar import SIDECARS, with_sidecar
 SUFFIX: Final = ".avsc"
 MAX_FILE_BYTES: Final = 1_048_576
 _SUBJECT: Final = re.compile(r"(?!goog)[a-z][a-z0-9_]{2,99}")
-_BYTE_ORDER_MARKS: Final = {
-    b"\xef\xbb\xbf": "begins with a byte order mark",
-    b"\xff\xfe": "UTF-16 text",
-    b"\xfe\xff": "UTF-16 text",
-}
+_UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
 
 
 class ContractFile(NamedTuple):
     """One ``.avsc`` file, with the annotations of the sidecar file beside it, if there is one.
 
-    *subject* is the file's full name if the name contains no valid subject. *error* is set if there is no *ref* or no
-    *text*.
+    *subject* is the file's full name if the name contains no valid subject. A file without *ref* has not the name of a
+    contract, and may hold shared types. *error* is set if there is no *text*.
     """
 
+    name: str
     subject: str
     ref: SchemaRef | None
     text: str
     error: ContractError | None
+
+    @property
+    def stem(self) -> str:
+        """The name without its ending."""
+        return self.name.removesuffix(SUFFIX)
 
 
 def contract_files(folder: Path) -> Iterator[ContractFile]:
@@ -67,11 +69,11 @@ def subjects_within(folder: Path) -> set[str]:
 
 
 def _contract_file(entry: Path, names: set[str]) -> ContractFile:
-    subject = _subject_of(entry.name)
+    subject, ref = _subject_of(entry.name), _ref_of(entry.name)
     try:
-        return ContractFile(subject, _ref_of(entry.name), _annotated(entry, names), None)
+        return ContractFile(entry.name, subject, ref, _annotated(entry, names), None)
     except ContractError as error:
-        return ContractFile(subject, None, "", error)
+        return ContractFile(entry.name, subject, ref, "", error)
 
 
 def _subject_of(name: str) -> str:
@@ -86,7 +88,7 @@ def _schema_name(sidecar: str) -> str:
 def _without_schema(sidecar: str) -> ContractFile:
     schema = _schema_name(sidecar)
     error = ContractError(sidecar, f"no file {schema} beside it", "add the schema, or remove this file")
-    return ContractFile(_subject_of(schema), None, "", error)
+    return ContractFile(sidecar, _subject_of(schema), None, "", error)
 
 
 def _annotated(entry: Path, names: set[str]) -> str:
@@ -98,17 +100,12 @@ def _annotated(entry: Path, names: set[str]) -> str:
     return with_sidecar(schema, entry.name, _read(entry.with_name(beside[0])), beside[0]) if beside else schema
 
 
-def _ref_of(name: str) -> SchemaRef:
+def _ref_of(name: str) -> SchemaRef | None:
     subject, _, version = name.removesuffix(SUFFIX).rpartition(".v")
     try:
         return SchemaRef.parse(f"headrace:{subject}:{version}")
     except ValueError:
-        raise ContractError(
-            name,
-            "not the name of a contract",
-            "call it <subject>.v<N>.avsc: a subject of 3 to 100 lower-case letters, digits and _, which does not begin "
-            "with goog, and a version from 1 to 999999",
-        ) from None
+        return None
 
 
 def _read(entry: Path) -> str:
@@ -120,11 +117,10 @@ def _read(entry: Path) -> str:
         ) from error
     if len(data) > MAX_FILE_BYTES:
         raise ContractError(entry.name, f"larger than {MAX_FILE_BYTES} bytes", "split the event")
-    for mark, what in _BYTE_ORDER_MARKS.items():
-        if data.startswith(mark):
-            raise ContractError(entry.name, what, "save it as UTF-8 without a byte order mark")
+    if data.startswith(_UTF_16):
+        raise ContractError(entry.name, "UTF-16 text", "save it as UTF-8")
     try:
-        return data.decode()
+        return data.decode().removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         raise ContractError(entry.name, f"not UTF-8 at byte {error.start}", "save it as UTF-8") from error
 

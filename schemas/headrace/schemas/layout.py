@@ -8,7 +8,20 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, assert_never
 
-from headrace.schemas.model import Array, Decimal, Enumeration, Fixed, Kind, Map, Optional, Record, Scalar, Type, bare
+from headrace.schemas.model import (
+    Array,
+    Decimal,
+    Enumeration,
+    Field,
+    Fixed,
+    Kind,
+    Map,
+    Optional,
+    Record,
+    Scalar,
+    Type,
+    bare,
+)
 
 
 class Layout(IntEnum):
@@ -83,7 +96,7 @@ def amplification(type_: Type) -> int:
         case Optional(item):
             return amplification(item)
         case Record(fields=fields):
-            return max(amplification(field.type) for field in fields)
+            return max((amplification(field.type) for field in fields), default=0)
         case Array(items):
             return -(-column_of(items).width // shortest(items)) + amplification(items)
         case Map(values):
@@ -97,11 +110,16 @@ def amplification(type_: Type) -> int:
             assert_never(type_)
 
 
+def shortest_of(field: Field) -> int:
+    """Return the fewest bytes of a field in a payload."""
+    return shortest(field.type) + field.single
+
+
 def shortest(type_: Type) -> int:
     """Return the fewest bytes of a value in a payload."""
     match type_:
-        case Record(fields=fields):
-            return sum(shortest(field.type) for field in fields)
+        case Record():
+            return sum(map(shortest_of, type_.written))
         case Fixed(size) | Decimal(size=int(size)):
             return size
         case Decimal():

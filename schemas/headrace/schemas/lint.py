@@ -8,14 +8,12 @@ from math import ceil
 from typing import Final, assert_never
 
 from headrace.schemas.annotations import Partition, TableOptions
-from headrace.schemas.defaults import default_value
 from headrace.schemas.drawn import is_often_ambiguous
 from headrace.schemas.errors import ContractError
 from headrace.schemas.layout import amplification
 from headrace.schemas.lint_event_time import lint_event_time
 from headrace.schemas.model import (
     INSTANTS,
-    MISSING,
     NUMBERS,
     Array,
     Decimal,
@@ -68,11 +66,8 @@ def lint(record: Record, options: TableOptions, where: str, derived: Sequence[Fi
         if column.field.mask:
             _check_mask(column.field, column.field.mask, f"{where}.headrace.metadata.{column.field.name}.pii")
     for path, field in walk(record):
-        _check_names(field, f"{where}.{path}")
         _check_arrays(field, f"{where}.{path}")
         _check_amplification(field, f"{where}.{path}")
-        if field.default is not MISSING:
-            default_value(field, f"{where}.{path}")
         if field.mask:
             _check_mask(field, field.mask, f"{where}.{path}")
 
@@ -156,11 +151,6 @@ def _check_amplification(field: Field, where: str) -> None:
             f"items of which one byte on the wire becomes more than {MAX_AMPLIFICATION} bytes of columns",
             "give its items fewer optional fields, or make some of them required",
         )
-
-
-def _check_names(field: Field, where: str) -> None:
-    if field.name.startswith("_"):
-        raise ContractError(where, "begins with _, which is kept for Headrace's own columns", "rename it")
 
 
 def _check_arrays(field: Field, where: str) -> None:

@@ -27,7 +27,29 @@ TOKEN: Final = Scalar(Kind.STRING)
 def masked(record: Record) -> Record:
     """Return the record as it is stored: without omitted fields, with redacted fields optional and tokens as text."""
     fields = (_masked_field(field) for field in record.fields)
-    return Record(record.name, tuple(field for field in fields if field is not None))
+    return replace(record, fields=tuple(field for field in fields if field is not None), datum=False, unstored=())
+
+
+def by_column(record: Record) -> Record:
+    """Return the record with each field named as its column is."""
+    fields = (replace(each, name=each.column, renamed=None, type=_inside(each.type)) for each in record.fields)
+    return replace(record, fields=tuple(fields), unstored=())
+
+
+def _inside(type_: Type) -> Type:
+    match type_:
+        case Optional():
+            return replace(type_, item=_inside(type_.item))
+        case Array():
+            return replace(type_, items=_inside(type_.items))
+        case Map():
+            return replace(type_, values=_inside(type_.values))
+        case Record():
+            return by_column(type_)
+        case Scalar() | Decimal() | Fixed() | Enumeration():
+            return type_
+        case _:
+            assert_never(type_)
 
 
 def _masked_field(field: Field) -> Field | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
@@ -73,16 +74,18 @@ class Enumeration:
 
 @dataclass(frozen=True, slots=True)
 class Array:
-    """Any number of items, in order."""
+    """Any number of items, in order; *single* says that each is written as a union of one type."""
 
     items: Type
+    single: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Map:
-    """Unique string keys, with values of one type."""
+    """Unique string keys, with values of one type; *single* says that each is written as a union of one type."""
 
     values: Type
+    single: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,16 +102,34 @@ class Optional:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Named fields, in the order of the payload.
+    """Named fields that have columns, in the order of the payload.
 
     *datum* is set on the outermost record if it is known where its datum begins: after *header* bytes, whatever the
-    first bytes are.
+    first bytes are. *unstored* are the fields that have no column, such as one of type null, each with the number of
+    *fields* before it. *name* has no namespace.
     """
 
     name: str
     fields: tuple[Field, ...]
     datum: bool = False
     header: int = 0
+    unstored: tuple[tuple[int, Field], ...] = ()
+    namespace: str = ""
+
+    @property
+    def written(self) -> Iterator[Field]:
+        """Every field, in the order of the payload."""
+        left = deque(self.unstored)
+        for index, field in enumerate(self.fields):
+            while left and left[0][0] <= index:
+                yield left.popleft()[1]
+            yield field
+        yield from (field for _, field in left)
+
+    @property
+    def stored(self) -> bool:
+        """Whether it has a column."""
+        return bool(self.fields)
 
 
 Type: TypeAlias = Scalar | Decimal | Fixed | Enumeration | Array | Map | Optional | Record
@@ -162,19 +183,33 @@ class Missing(Enum):
     MISSING = "missing"
 
 
+NOTHING: Final = Record("null", ())  # the type null: a value without bytes and without columns
 NOT_PERSONAL: Final = NotPersonal()
 MISSING: Final = Missing.MISSING
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of a record. *pii* is ``None`` if the field has no classification."""
+    """One field of a record.
+
+    *name* is its name in payloads, and *renamed* that of its column if BigQuery cannot hold the name. *aliases* are its
+    names in older versions. *default* is a value as :func:`headrace.schemas.validate.check` returns it. *pii* is
+    ``None`` if the field has no classification. *single* says that its value is written as a union of one type.
+    """
 
     name: str
     type: Type
     doc: str = ""
     default: Any = MISSING
     pii: Pii | NotPersonal | None = None
+    aliases: tuple[str, ...] = ()
+    single: bool = False
+    renamed: str | None = None
+
+    @property
+    def column(self) -> str:
+        """The name of its column."""
+        return self.renamed or self.name
 
     @property
     def optional(self) -> bool:
@@ -185,6 +220,12 @@ class Field:
     def mask(self) -> Pii | None:
         """The mask of the field; None if it is not masked."""
         return self.pii if isinstance(self.pii, Pii) else None
+
+
+def is_stored(type_: Type) -> bool:
+    """Return whether a type has a column; null and records without fields have none."""
+    found = bare(type_)
+    return found.stored if isinstance(found, Record) else True
 
 
 def bare(type_: Type) -> Type:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from headrace.schemas.annotations import parse_pii
+from headrace.schemas.avro_keys import ANNOTATED, EVENT, FIELD, KEYS, check_keys
+from headrace.schemas.avro_names import PRIMITIVES, FullName, candidates, checked_name, checked_names, declared_name
+from headrace.schemas.column_names import column_names
+from headrace.schemas.defaults import parse_default
 from headrace.schemas.errors import ContractError
+from headrace.schemas.logical_types import decimal_of, is_decimal, logical_kind, unread_notice
 from headrace.schemas.model import (
     MISSING,
+    NOTHING,
     Array,
-    Decimal,
-    Enumeration,
     Field,
     Fixed,
     Kind,
@@ -21,291 +25,231 @@ from headrace.schemas.model import (
     Record,
     Scalar,
     Type,
+    is_stored,
 )
-from headrace.schemas.unions import branch_name, namespace_of
+from headrace.schemas.named_types import check_doc, parse_enum, parse_size, unknown_type
+from headrace.schemas.table_limits import Sizes
+from headrace.schemas.unions import branch_name
 
 MAX_DEPTH = 32
-MAX_LEVELS = 15  # of nested records: BigQuery's limit; a map is one level
-MAX_COLUMNS = 10_000  # of one table, with nested ones: BigQuery's limit
-MAX_NAME = 128  # characters of any name in a contract; BigQuery allows 300 for a column
-_NAME = re.compile(rf"[A-Za-z_][A-Za-z0-9_]{{0,{MAX_NAME - 1}}}")
-_PRIMITIVES = {"boolean", "int", "long", "float", "double", "string", "bytes"}
-_LOGICAL = {
-    ("int", "date"): Kind.DATE,
-    ("int", "time-millis"): Kind.TIME_MILLIS,
-    ("long", "time-micros"): Kind.TIME_MICROS,
-    ("long", "timestamp-millis"): Kind.TIMESTAMP_MILLIS,
-    ("long", "timestamp-micros"): Kind.TIMESTAMP_MICROS,
-    ("long", "local-timestamp-millis"): Kind.LOCAL_TIMESTAMP_MILLIS,
-    ("long", "local-timestamp-micros"): Kind.LOCAL_TIMESTAMP_MICROS,
-    ("string", "uuid"): Kind.UUID,
-}
-_RECORD_KEYS = {"type", "name", "namespace", "doc", "fields", "headrace"}
-_TYPE_KEYS = {
-    "array": {"type", "items"},
-    "map": {"type", "values"},
-    "enum": {"type", "name", "namespace", "doc", "symbols", "default"},
-    "fixed": {"type", "name", "namespace", "doc", "size", "logicalType", "precision", "scale"},
-}
-_ANNOTATED_KEYS = {"type", "logicalType", "precision", "scale"}
-_FIELD_KEYS = {"name", "type", "doc", "default", "pii"}
 
 
-def parse_record(avro: Mapping[str, Any], where: str) -> Record:
+class ParsedEvent(NamedTuple):
+    """The record of an event, and what its reader should know: types that are read otherwise than they say."""
+
+    record: Record
+    notices: tuple[str, ...]
+
+
+def parse_record(avro: Mapping[str, Any], where: str) -> ParsedEvent:
     """Convert a record's JSON into a tree. ContractError gives the place, the problem and the remedy."""
     if avro.get("type") != "record":
         raise ContractError(where, "not a record", 'an event is a record: write "type": "record"')
-    return _Parser().record(avro, where, 1)
+    parser = _Parser()
+    record = parser.record(avro, _At(where, 1, ""))
+    if not record.stored:
+        raise ContractError(where, "a record without fields that have a column", "give it a field")
+    return ParsedEvent(record, tuple(parser.notices))
 
 
 def parse_type(avro: object, where: str) -> Type:
     """Convert one type's JSON into a tree; it cannot use names of other types. Raises ContractError likewise."""
-    return _Parser().type(avro, where, 1)
+    return _Parser().type(avro, _At(where, 1, "")).type
+
+
+class _At(NamedTuple):
+    """Where the parser is: the place, its depth, and the namespace around it."""
+
+    where: str
+    depth: int
+    namespace: str
+
+    def below(self) -> _At:
+        return self._replace(depth=self.depth + 1)
+
+
+class _Found(NamedTuple):
+    """A type, and whether it is written as a union of one type."""
+
+    type: Type
+    single: bool = False
 
 
 class _Parser:
     """Parser that keeps named types, so that it finds a definition by its name and refuses a recursive type."""
 
     def __init__(self) -> None:
+        self.notices: list[str] = []
         self._named: dict[str, Type] = {}
         self._open: set[str] = set()
-        self._namespace = ""
-        # of each record: levels and columns, with every use of a named type counted
-        self._sizes: dict[str, tuple[int, int]] = {}
+        self._sizes = Sizes()
 
-    def record(self, avro: Mapping[str, Any], where: str, depth: int) -> Record:
-        _refuse_keys(avro, _RECORD_KEYS if depth == 1 else _RECORD_KEYS - {"headrace"}, where)
-        name = self._declare(avro, where)
-        check_doc(avro, where)
+    def record(self, avro: Mapping[str, Any], at: _At) -> Record:
+        check_keys(avro, EVENT if at.depth == 1 else KEYS["record"], at.where)
+        name = self._declare(avro, at)
+        check_doc(avro, at.where)
         fields = avro.get("fields")
-        if not isinstance(fields, list) or not fields:
-            raise ContractError(where, "a record without fields", "give it a field")
-        self._open.add(name)
-        around, self._namespace = self._namespace, namespace_of(avro, self._namespace)
-        parsed = tuple(self._field(field, where, number, depth) for number, field in enumerate(fields))
-        self._namespace = around
-        self._open.discard(name)
-        lowered = [field.name.lower() for field in parsed]
-        for duplicate in {name for name in lowered if lowered.count(name) > 1}:
-            raise ContractError(
-                f"{where}.{duplicate}", "named twice", "rename one; BigQuery ignores upper and lower case"
-            )
-        self._measure(name, parsed, where)
-        record = Record(name, parsed)
-        self._named[name] = record
+        if not isinstance(fields, list):
+            raise ContractError(at.where, "a record without fields", 'write "fields": [...]')
+        self._open.add(str(name))
+        within = at._replace(namespace=name.namespace)
+        parsed = [self._field(field, within, number) for number, field in enumerate(fields)]
+        self._open.discard(str(name))
+        record = self._with_columns(name, parsed, at)
+        self._sizes.measure(record, at.where)
+        self._named[str(name)] = record
         return record
 
-    def _measure(self, name: str, fields: tuple[Field, ...], where: str) -> None:
-        sizes = [self._size(field.type) for field in fields]
-        levels, columns = 1 + max(levels for levels, _ in sizes), 1 + sum(columns for _, columns in sizes)
-        if levels > MAX_LEVELS + 1:  # the outermost record is the row itself
-            raise ContractError(where, f"records nested deeper than {MAX_LEVELS}", "flatten the record")
-        if columns > MAX_COLUMNS:
-            raise ContractError(where, f"more than {MAX_COLUMNS} columns, used types unfolded", "split the event")
-        self._sizes[name] = levels, columns
+    def _with_columns(self, name: FullName, parsed: Sequence[Field], at: _At) -> Record:
+        """Return the record of *parsed* fields, each with its column, or among those that have none."""
+        names = [field.name for field in parsed]
+        if len(set(names)) != len(names):
+            twice = next(each for each in names if names.count(each) > 1)
+            raise ContractError(f"{at.where}.{twice}", "named twice", "rename one")
+        stored: list[Field] = []
+        unstored = []
+        for field, column in zip(parsed, column_names(names, at.depth == 1), strict=True):
+            if not is_stored(field.type):
+                unstored.append((len(stored), field))
+                self._note(f"{at.where}.{field.name}", "it never has a value, so it has no column")
+                continue
+            if column != field.name:
+                self._note(f"{at.where}.{field.name}", f"BigQuery cannot hold its name: its column is {column}")
+            stored.append(field if column == field.name else replace(field, renamed=column))
+        return Record(name.name, tuple(stored), unstored=tuple(unstored), namespace=name.namespace)
 
-    def _size(self, type_: Type) -> tuple[int, int]:
-        match type_:
-            case Record():
-                return self._sizes[type_.name]
-            case Optional(item=item) | Array(items=item):
-                return self._size(item)
-            case Map():
-                levels, columns = self._size(type_.values)
-                return levels + 1, columns + 2
-            case _:
-                return 0, 1
-
-    def _field(self, avro: object, where: str, number: int, depth: int) -> Field:
-        place = f"{where}.fields[{number}]"
+    def _field(self, avro: object, at: _At, number: int) -> Field:
+        place = f"{at.where}.fields[{number}]"
         if not isinstance(avro, Mapping):
             raise ContractError(place, "a field that is not a JSON object", 'write {"name": ..., "type": ...}')
-        name = _name(avro.get("name"), place)
-        where = f"{where}.{name}"
-        _refuse_keys(avro, _FIELD_KEYS, where)
+        name = checked_name(avro.get("name"), place)
+        where = f"{at.where}.{name}"
+        check_keys(avro, FIELD, where)
+        if "logicalType" in avro:
+            self._note(where, "a logicalType beside the type has no meaning; it belongs into the type")
+        type_, single = self.type(avro.get("type"), at._replace(where=where).below())
+        stored = is_stored(type_)
         return Field(
             name=name,
-            type=self.type(avro.get("type"), where, depth + 1),
+            type=type_,
             doc=check_doc(avro, where),
-            default=avro.get("default", MISSING),
+            default=parse_default(type_, avro["default"], where) if "default" in avro and stored else MISSING,
             pii=parse_pii(avro["pii"], f"{where}.pii") if "pii" in avro else None,
+            aliases=checked_names(avro.get("aliases"), f"{where}.aliases", "aliases"),
+            single=single,
         )
 
-    def type(self, avro: object, where: str, depth: int) -> Type:
-        if depth > MAX_DEPTH:
-            raise ContractError(where, f"nested deeper than {MAX_DEPTH}", "flatten the record")
+    def type(self, avro: object, at: _At) -> _Found:
+        if at.depth > MAX_DEPTH:
+            raise ContractError(at.where, f"nested deeper than {MAX_DEPTH}", "flatten the record")
         if isinstance(avro, list):
-            return self._union(avro, where, depth)
+            return self._union(avro, at)
         if isinstance(avro, str):
-            return self._named_or_primitive(avro, where)
+            return _Found(self._reference(avro, at))
         if not isinstance(avro, Mapping):
-            raise ContractError(where, "has no type", 'give it an Avro type, such as "string"')
-        return self._complex(avro, where, depth)
+            raise ContractError(at.where, "has no type", 'give it an Avro type, such as "string"')
+        return self._complex(avro, at)
 
-    def _complex(self, avro: Mapping[str, Any], where: str, depth: int) -> Type:
+    def _complex(self, avro: Mapping[str, Any], at: _At) -> _Found:
         base = avro.get("type")
-        if isinstance(base, str) and base in _TYPE_KEYS:
-            _refuse_keys(avro, _TYPE_KEYS[base], where)
+        if isinstance(base, str) and base in KEYS and base != "record":
+            check_keys(avro, KEYS[base], at.where)
+        if base in ("record", "array", "map", "enum") and avro.get("logicalType") is not None:
+            self._note(at.where, unread_notice(str(base), avro["logicalType"]))
         match base:
             case "record":
-                return self.record(avro, where, depth)
+                return _Found(self.record(avro, at))
             case "array":
-                return Array(self.type(avro.get("items"), where, depth + 1))
+                items, single = self._items(avro.get("items"), "array", at)
+                return _Found(Array(items, single))
             case "map":
-                return Map(self.type(avro.get("values"), where, depth + 1))
+                values, single = self._items(avro.get("values"), "map", at)
+                return _Found(Map(values, single))
             case "enum":
-                return self._enum(avro, where)
+                return _Found(self._keep(self._declare(avro, at), parse_enum(avro, at.where)))
             case "fixed":
-                return self._fixed(avro, where)
+                return _Found(self._keep(self._declare(avro, at), self._fixed(avro, at)))
             case _:
-                return self._annotated(avro, where, depth)
+                return self._annotated(avro, at)
 
-    def _annotated(self, avro: Mapping[str, Any], where: str, depth: int) -> Type:
-        _refuse_keys(avro, _ANNOTATED_KEYS, where)
+    def _items(self, avro: object, kind: str, at: _At) -> _Found:
+        found = self.type(avro, at.below())
+        if not is_stored(found.type):
+            raise ContractError(
+                at.where,
+                f"{'an array' if kind == 'array' else 'a map'} of values that have no column",
+                "give the values a type with a value, such as a record with a field",
+            )
+        return found
+
+    def _annotated(self, avro: Mapping[str, Any], at: _At) -> _Found:
+        check_keys(avro, ANNOTATED, at.where)
         base, logical = avro.get("type"), avro.get("logicalType")
-        if logical is None:
-            return self.type(base, where, depth + 1)
-        if base == "bytes" and logical == "decimal":
-            return _decimal(avro, where, None)
-        kind = _LOGICAL.get((str(base), str(logical)))
-        if kind is None:
-            raise _unknown_logical_type(logical, base, where)
-        return Scalar(kind)
+        if is_decimal(base, logical):
+            return _Found(decimal_of(avro, at.where, None))
+        kind = logical_kind(base, logical) if isinstance(base, str) else None
+        if kind is not None:
+            return _Found(Scalar(kind))
+        if logical is not None:
+            self._note(at.where, unread_notice(base if isinstance(base, str) else "its type", logical))
+        return self.type(base, at.below())
 
-    def _named_or_primitive(self, name: str, where: str) -> Type:
-        if name in _PRIMITIVES:
-            return Scalar(Kind(name))
-        if name == "null":
-            raise ContractError(where, "null alone is not a type", 'write ["null", type]')
-        short = name.rpartition(".")[2]
-        if short in self._open:
-            raise ContractError(
-                where, f"{short} contains itself", "a row has no recursive columns: replace the inner one by its id"
-            )
-        if short not in self._named:
-            raise ContractError(
-                where,
-                f"unknown type {name!r}",
-                f"use {', '.join(sorted(_PRIMITIVES))}, or define the type before its first use",
-            )
-        return self._named[short]
+    def _reference(self, name: str, at: _At) -> Type:
+        if name in PRIMITIVES:
+            return NOTHING if name == "null" else Scalar(Kind(name))
+        for full in candidates(name, at.namespace):
+            if full in self._open:
+                raise ContractError(
+                    at.where,
+                    f"{full} contains itself",
+                    "a row has no recursive columns: replace the inner one by its id",
+                )
+            if full in self._named:
+                return self._named[full]
+        raise unknown_type(name, self._named, at.where)
 
-    def _union(self, branches: list[Any], where: str, depth: int) -> Type:
+    def _union(self, branches: list[Any], at: _At) -> _Found:
+        if not branches:
+            raise ContractError(at.where, "a union without a type", 'write ["null", type]')
         others = [branch for branch in branches if branch != "null"]
         nulls = len(branches) - len(others)
-        if not others:
-            raise ContractError(where, "a union without a type", 'write ["null", type]')
         if nulls > 1:
-            raise ContractError(where, "a union with null twice", 'write ["null", type]')
+            raise ContractError(at.where, "a union with null twice", 'write ["null", type]')
         if len(others) > 1:
             raise ContractError(
-                where,
+                at.where,
                 f"a union of {len(others)} types",
                 'a column has one type: replace it by an optional field for each type, ["null", type]',
             )
-        if not nulls:
-            raise ContractError(where, "a union of one type", "write the type itself, without the brackets")
-        null_first = branches[0] == "null"
-        item = self.type(branches[1 if null_first else 0], where, depth + 1)
-        if isinstance(item, Optional):
-            raise ContractError(where, "a union in a union", 'write null once: ["null", type]')
-        return Optional(item, null_first, branch_name(branches[1 if null_first else 0], self._namespace))
+        item, single = self.type(others[0] if others else "null", at.below())
+        if isinstance(item, Optional) or single:
+            raise ContractError(at.where, "a union in a union", 'write null once: ["null", type]')
+        if not nulls or not others:
+            return _Found(item, single=True)
+        return _Found(Optional(item, branches[0] == "null", branch_name(others[0], at.namespace)))
 
-    def _enum(self, avro: Mapping[str, Any], where: str) -> Enumeration:
-        name = self._declare(avro, where)
-        symbols = avro.get("symbols")
-        if not isinstance(symbols, list) or not symbols:
-            raise ContractError(where, "an enum without symbols", 'write "symbols": ["ONE", "OTHER"]')
-        names = tuple(_name(symbol, f"{where}.symbols[{number}]") for number, symbol in enumerate(symbols))
-        for symbol in names:
-            if names.count(symbol) > 1:
-                raise ContractError(where, f"symbol {symbol} is listed twice", "list it once")
-        parsed = Enumeration(names, avro.get("default"))
-        if parsed.default is not None and parsed.default not in parsed.symbols:
-            raise ContractError(where, "its default is not one of its symbols", "choose one of the symbols")
-        self._named[name] = parsed
-        return parsed
+    def _fixed(self, avro: Mapping[str, Any], at: _At) -> Type:
+        size, logical = parse_size(avro, at.where), avro.get("logicalType")
+        if is_decimal("fixed", logical):
+            return decimal_of(avro, at.where, size)
+        if logical is not None:
+            self._note(at.where, unread_notice("fixed", logical))
+        return Fixed(size)
 
-    def _fixed(self, avro: Mapping[str, Any], where: str) -> Type:
-        name = self._declare(avro, where)
-        size = avro.get("size")
-        if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= 1_048_576:
+    def _keep(self, name: FullName, type_: Type) -> Type:
+        self._named[str(name)] = type_
+        return type_
+
+    def _declare(self, avro: Mapping[str, Any], at: _At) -> FullName:
+        name = declared_name(avro, at.namespace, at.where)
+        checked_names(avro.get("aliases"), f"{at.where}.aliases", "aliases")
+        if str(name) in self._named or str(name) in self._open:
             raise ContractError(
-                where, "the size of a fixed is not a whole number from 1 to 1048576", "give it such a size"
-            )
-        logical = avro.get("logicalType")
-        if logical not in (None, "decimal"):
-            raise _unknown_logical_type(logical, "fixed", where)
-        parsed = _decimal(avro, where, size) if logical else Fixed(size)
-        self._named[name] = parsed
-        return parsed
-
-    def _declare(self, avro: Mapping[str, Any], where: str) -> str:
-        name = _name(avro.get("name"), f"{where}: type")
-        if name in self._named or name in self._open:
-            raise ContractError(
-                where, f"{name} is defined twice", f'define it once, and write "type": "{name}" where it is used again'
+                at.where,
+                f"{name} is defined twice",
+                f'define it once, and write "type": "{name}" where it is used again',
             )
         return name
 
-
-def _decimal(avro: Mapping[str, Any], where: str, size: int | None) -> Decimal:
-    precision, scale = avro.get("precision"), avro.get("scale", 0)
-    for number in (precision, scale):
-        if isinstance(number, bool) or not isinstance(number, int):
-            raise ContractError(
-                where,
-                "a decimal without a precision",
-                "write precision, and a scale other than 0, as whole numbers",
-            )
-    assert isinstance(precision, int)  # noqa: S101 checked above, for the type checker
-    if not 1 <= precision <= 76 or not 0 <= scale <= min(precision, 38) or precision - scale > 38:
-        raise ContractError(
-            where,
-            "a decimal that BIGNUMERIC cannot hold",
-            "use at most 38 digits before the point (precision - scale) and 38 after it (scale), no scale beyond the "
-            "precision",
-        )
-    if size is not None and 10**precision > 2 ** (8 * size - 1):
-        fitting = len(str(2 ** (8 * size - 1))) - 1
-        raise ContractError(
-            where,
-            f"a fixed of {size} bytes is too small for {precision} digits",
-            f"use a larger size, or a precision of at most {fitting}",
-        )
-    return Decimal(precision, scale, size)
-
-
-def _unknown_logical_type(logical: object, base: object, where: str) -> ContractError:
-    known = [name for of, name in _LOGICAL if of == base] + (["decimal"] if base in ("bytes", "fixed") else [])
-    remedy = f"use {', '.join(known)}, or leave logicalType out" if known else "leave logicalType out"
-    return ContractError(where, f"logical type {logical!r} on {base!r} is not known", remedy)
-
-
-def check_doc(avro: Mapping[str, Any], where: str) -> str:
-    """Read a doc; null counts as absent. Raises ContractError if it is not text."""
-    doc = avro.get("doc")
-    if doc is not None and not isinstance(doc, str):
-        raise ContractError(f"{where}.doc", "not text", "write a sentence, or leave doc out")
-    return doc or ""
-
-
-def _name(value: object, where: str) -> str:
-    if value is None:
-        raise ContractError(where, "has no name", 'add "name"')
-    if not isinstance(value, str) or not _NAME.fullmatch(value):
-        raise ContractError(
-            where,
-            f"invalid name {str(value)[:40]!r}",
-            f"use at most {MAX_NAME} letters, digits and _, and no digit first",
-        )
-    return value
-
-
-def _refuse_keys(avro: Mapping[str, Any], known: set[str], where: str) -> None:
-    for key in sorted(set(avro) - known):
-        if key == "aliases":
-            raise ContractError(
-                where, "has aliases", "remove them; to rename a field, add the new one beside the old one"
-            )
-        raise ContractError(where, f"unknown key {key!r}", f"remove it, or use one of {', '.join(sorted(known))}")
+    def _note(self, where: str, what: str) -> None:
+        self.notices.append(f"{where}: {what}")

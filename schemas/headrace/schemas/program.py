@@ -1,6 +1,6 @@
 """Compiler of a resolved pair of contracts into a flat program, which the compiled module runs for each message.
 
-An instruction is six int32: the opcode, the encoding of null, the column, the index of the next instruction, and two
+An instruction is six int32: the opcode, the form of its union, the column, the index of the next instruction, and two
 operands. ``native/columns/decode.h`` describes the same format.
 """
 
@@ -11,11 +11,11 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
-from headrace.schemas.layout import Column, Layout
+from headrace.schemas.layout import Column
 from headrace.schemas.model import Decimal, Fixed, Kind, Scalar
-from headrace.schemas.resolve import Fields, Items, Nullable, Resolved, Symbols, Value
+from headrace.schemas.resolve import Default, Fields, Items, Nullable, Only, Resolved, Symbols, Value
 from headrace.schemas.scalars import BOUNDS, Bounds, longest_decimal
 
 
@@ -35,7 +35,7 @@ class Code(IntEnum):
     RECORD = 10  # its fields follow
     ARRAY = 11  # a: the most bytes of one item in columns; the instructions of the item follow
     MAP = 12  # like ARRAY; a record of key and value follows
-    DEFAULT = 13  # b: 1 for null and empty; otherwise a is a number, the bits of a double, or a symbol
+    DEFAULT = 13  # a: index of the symbol that is its datum; the instructions that read this datum follow
 
 
 _LONG: Final = Bounds(-(2**63), 2**63 - 1, 1, "")
@@ -99,12 +99,14 @@ class _Writer:
             self._resolved(step.value, child, at, (*path, step.name))
         for place, value in fields.defaults if column else ():
             child, at = columns[place]
-            self._default(value, child, at, (*path, fields.names[place]))
+            self._default(value, child, at, (*path, fields.targets[place].name))
 
     def _resolved(self, value: Resolved, column: Column | None, index: int, path: Path, optional: int = 0) -> None:
         match value:
             case Nullable(item, null_first):
                 self._resolved(item, column, index, path, 1 if null_first else 2)
+            case Only(item):
+                self._resolved(item, column, index, path, 3)
             case Fields():
                 here = self._write(Code.RECORD, optional, index, path)
                 self.fields(value, column, index, path)
@@ -114,7 +116,7 @@ class _Writer:
             case Symbols(symbols):
                 self._write(Code.ENUM, optional, index, path, len(self.symbols) // 2, len(symbols))
                 for symbol in symbols:
-                    self._text(symbol)
+                    self._data(symbol.encode())
             case Value():
                 self._value(value, optional, index, path)
 
@@ -139,15 +141,11 @@ class _Writer:
                 low, high, scale, why = BOUNDS.get(kind, _LONG)
                 self._write(Code.NUMBER, optional, index, path, self._numbers(low, high, scale), why=why)
 
-    def _default(self, value: Any, column: Column | None, index: int, path: Path) -> None:
-        if value is None or value == []:
-            self._write(Code.DEFAULT, 0, index, path, 0, 1)
-        elif column is not None and column.layout is Layout.VARIABLE:
-            self._write(Code.DEFAULT, 0, index, path, len(self.symbols) // 2)
-            self._text(value)
-        else:
-            bits = struct.unpack("=q", struct.pack("=d", value))[0] if isinstance(value, float) else int(value)
-            self._write(Code.DEFAULT, 0, index, path, self._numbers(bits))
+    def _default(self, default: Default, column: Column | None, index: int, path: Path) -> None:
+        here = self._write(Code.DEFAULT, 0, _READ_OVER, path, len(self.symbols) // 2)
+        self._data(default.datum)
+        self._resolved(default.value, column, index, path)
+        self.code[here][3] = len(self.code)
 
     def _write(self, code: Code, optional: int, column: int, path: Path, a: int = 0, b: int = 0, why: str = "") -> int:
         here = len(self.code)
@@ -160,8 +158,7 @@ class _Writer:
         self.numbers.extend(numbers)
         return here
 
-    def _text(self, text: str) -> None:
-        data = text.encode()
+    def _data(self, data: bytes) -> None:
         self.symbols.extend((len(self.texts), len(data)))
         self.texts += data
 

@@ -12,28 +12,32 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import fastavro
-from fastavro.schema import SchemaParseException, UnknownType
-
 from headrace.schemas.annotations import TableOptions, parse_table_options
+from headrace.schemas.avro_text import read_avro, without_comments
 from headrace.schemas.decoder import Decode, compile_decoder
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.errors import ContractError, UnknownSchemaError
+from headrace.schemas.fastavro_schema import fastavro_schema
 from headrace.schemas.field_annotations import annotate_fields
-from headrace.schemas.folder import SUFFIX, contract_files
+from headrace.schemas.folder import SUFFIX, ContractFile, contract_files
 from headrace.schemas.lint import lint, lint_payloads
 from headrace.schemas.message_rules.event_moment import event_moment
 from headrace.schemas.message_rules.lint import lint_message_rules, lint_versions
 from headrace.schemas.model import Record
-from headrace.schemas.parse import check_doc, parse_record
+from headrace.schemas.named_types import check_doc
+from headrace.schemas.parse import parse_record
 from headrace.schemas.resolve import resolve_record
-from headrace.schemas.schema_json import read_schema
+from headrace.schemas.shared_types import SharedTypes, bundled
 from headrace.schemas.transformations import Transformations, lint_transformations, parse_transformations, written
 
 
 @dataclass(frozen=True)
 class Contract:
-    """One version of a subject's contract: the ``.avsc`` as a tree, its options, and the hash of its content."""
+    """One version of a subject's contract: the ``.avsc`` as a tree, its options, and the hash of its content.
+
+    *json* holds the definitions of other files that the contract uses. *notices* say what is read otherwise than the
+    schema says; nobody has to act on them.
+    """
 
     ref: SchemaRef
     record: Record
@@ -42,11 +46,16 @@ class Contract:
     doc: str
     fingerprint: str
     json: str
+    notices: tuple[str, ...] = ()
 
     @property
     def subject(self) -> str:
         """The name of its topic, subscription and events."""
         return self.ref.subject
+
+    def column(self, name: str) -> str:
+        """Return the name of the column of a field of the event; a derived column has the name that it is given."""
+        return next((field.column for field in self.record.fields if field.name == name), name)
 
     @cached_property
     def columns(self) -> Record:
@@ -69,7 +78,7 @@ class Contract:
     @cached_property
     def avro(self) -> Any:
         """The schema in fastavro's form, for encoding."""
-        return fastavro.parse_schema(json.loads(self.json))
+        return fastavro_schema(self.record)
 
     @cached_property
     def decode(self) -> Decode:
@@ -93,25 +102,33 @@ def fingerprint(avro: Mapping[str, Any]) -> str:
     return hashlib.sha256(normal.encode()).hexdigest()
 
 
-def parse_contract(ref: SchemaRef, text: str) -> Contract:
-    """Read one contract from its JSON; ContractError gives the place, the problem and the remedy."""
+def parse_contract(ref: SchemaRef, text: str, shared: SharedTypes | None = None) -> Contract:
+    """Read one contract from its JSON, which may use *shared* types of other files.
+
+    Raises:
+        ContractError: it breaks a rule; gives the place, the problem and the remedy.
+    """
     where = f"{ref.subject}.v{ref.version}"
-    avro = read_schema(text, where)
-    record = parse_record(avro, where)
+    text = without_comments(text, where)
+    given = read_avro(text, where)
+    avro = bundled(given, shared or SharedTypes(), where)
+    if avro is not given:
+        text = json.dumps(avro, ensure_ascii=False)
+    if not isinstance(avro, dict):
+        raise ContractError(where, "not a record", 'an event is a record: write "type": "record"')
+    record, notices = parse_record(avro, where)
     options = parse_table_options(avro.get("headrace"), [field.name for field in record.fields], f"{where}.headrace")
     record = annotate_fields(record, avro["headrace"], f"{where}.headrace")
     record = replace(record, datum=options.encodings.states_datum)
     transformations = parse_transformations(avro["headrace"], f"{where}.headrace")
     lint(record, options, where, [derived.field for derived in transformations.derived])
-    names = [*(field.name for field in record.fields), *(column.field.name for column in options.metadata)]
+    names = [*(field.column for field in record.fields), *(column.field.name for column in options.metadata)]
     lint_transformations(names, options.table, transformations, f"{where}.headrace")
     lint_message_rules(options.encodings, options.envelope, f"{where}.headrace")
     name = fingerprint(avro)
     if options.encodings.has_datum:
         lint_payloads(record, name, where)
-    contract = Contract(ref, record, options, transformations, check_doc(avro, where), name, text)
-    _check_avro(contract, where)
-    return contract
+    return Contract(ref, record, options, transformations, check_doc(avro, where), name, text, notices)
 
 
 class Registry:
@@ -133,7 +150,7 @@ class Registry:
 
     @classmethod
     def load(cls, folder: Path) -> Registry:
-        """Read every ``<subject>.v<N>.avsc`` of *folder*.
+        """Read every ``<subject>.v<N>.avsc`` of *folder*, with the types that its other files share.
 
         Raises:
             ContractError: a file's name or content is refused, the newest version cannot read events of another one, or
@@ -151,13 +168,13 @@ class Registry:
         Raises:
             ContractError: no subject is left, or the folder holds no contract.
         """
+        files = list(contract_files(folder))
+        shared, blocked = _shared_types(files)
         found: dict[SchemaRef, Contract] = {}
-        blocked: dict[str, ContractError] = {}
-        for each in contract_files(folder):
+        for each in files:
             try:
-                if each.ref is None:
-                    raise each.error or ContractError(each.subject, "unreadable", "replace it")
-                found[each.ref] = parse_contract(each.ref, each.text)
+                if each.ref is not None and each.error is None:
+                    found[each.ref] = parse_contract(each.ref, each.text, shared)
             except ContractError as error:
                 blocked.setdefault(each.subject, error)
         if not found and not blocked:
@@ -206,15 +223,21 @@ class Registry:
         return tuple(each for each in self.blocked if not each.endswith(SUFFIX))
 
 
-def _check_avro(contract: Contract, where: str) -> None:
-    try:
-        _ = contract.avro
-    except (SchemaParseException, UnknownType, TypeError, ValueError) as error:
-        raise ContractError(
-            where,
-            f"fastavro refuses it ({error})",
-            "write each name with the namespace in which it is defined",
-        ) from error
+def _shared_types(files: Iterable[ContractFile]) -> tuple[SharedTypes, dict[str, ContractError]]:
+    """Return the types that files define, and the errors of files that are not readable, or misnamed, by subject."""
+    shared = SharedTypes()
+    faults: dict[str, ContractError] = {}
+    for each in files:
+        try:
+            if each.error is not None:
+                raise each.error
+            if each.ref is None:
+                shared.add_file(each.text, each.name, each.stem)
+            else:
+                shared.add_contract(each.text, each.name)
+        except ContractError as error:
+            faults.setdefault(each.subject, error)
+    return shared, faults
 
 
 def _without(contracts: Mapping[SchemaRef, Contract], faults: Mapping[str, ContractError]) -> dict[SchemaRef, Contract]:

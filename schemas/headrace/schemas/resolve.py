@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Final, TypeAlias, assert_never
+from dataclasses import dataclass, replace
+from typing import Final, TypeAlias, assert_never
 
-from headrace.schemas.defaults import default_value
+from headrace.schemas.defaults import default_datum, width_beyond
 from headrace.schemas.errors import ContractError
 from headrace.schemas.layout import column_of
-from headrace.schemas.model import Array, Decimal, Enumeration, Fixed, Kind, Map, Optional, Record, Scalar, Type
+from headrace.schemas.model import (
+    NOTHING,
+    Array,
+    Decimal,
+    Enumeration,
+    Field,
+    Fixed,
+    Kind,
+    Map,
+    Optional,
+    Record,
+    Scalar,
+    Type,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +48,25 @@ class Nullable:
 
 
 @dataclass(frozen=True, slots=True)
+class Only:
+    """A value that is written as a union of one type."""
+
+    item: Resolved
+
+
+@dataclass(frozen=True, slots=True)
+class Default:
+    """A value that is not written: the bytes of a default, and how they are read.
+
+    *width* are the bytes that it takes in columns beyond the fixed width of its type.
+    """
+
+    datum: bytes
+    value: Resolved
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
 class Items:
     """The items of an array, or the values of a map.
 
@@ -51,7 +83,8 @@ class Items:
         if not self.of_map:
             return self.item
         key = Value(Scalar(Kind.STRING), Kind.STRING)
-        return Fields((Step("key", 0, key), Step("value", 1, self.item)), (), ("key", "value"))
+        targets = (Target("key", "key"), Target("value", "value"))
+        return Fields((Step("key", 0, key), Step("value", 1, self.item)), (), targets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +97,23 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Target:
+    """A field of the reader: its name there, and its column."""
+
+    name: str
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
 class Fields:
     """A record: the writer's fields in order, and by place, the defaults of fields that the writer lacks."""
 
     steps: tuple[Step, ...]
-    defaults: tuple[tuple[int, Any], ...]
-    names: tuple[str, ...]
+    defaults: tuple[tuple[int, Default], ...]
+    targets: tuple[Target, ...]
 
 
-Resolved: TypeAlias = Value | Symbols | Nullable | Items | Fields
+Resolved: TypeAlias = Value | Symbols | Nullable | Only | Items | Fields
 
 _PROMOTED: Final = {
     (Kind.INT, Kind.LONG),
@@ -85,23 +126,60 @@ _PROMOTED: Final = {
 
 
 def resolve_record(writer: Record, reader: Record, path: str = "", kept: bool = True) -> Fields:
-    """Match the fields of *writer* with the fields of *reader* by name.
+    """Match the fields of *writer* with the fields of *reader*, by name or by an alias of the reader's field.
 
     *path* ends with a point. *kept* is false for a record that is skipped: none of its fields is kept.
 
     Raises:
         ContractError: *reader* cannot read events of *writer*.
     """
-    places = {field.name: (index, field.type) for index, field in enumerate(reader.fields)}
-    steps = []
+    places = _places(writer, reader, path)
+    steps, nulls = [], set()
+    for field in writer.written:
+        place, where = places.get(field.name, -1), f"{path}{field.name}"
+        if place >= 0 and field.type == NOTHING and reader.fields[place].optional:
+            nulls.add(place)
+            place = -1
+        into = reader.fields[place].type if place >= 0 else field.type
+        value = resolve(field.type, into, where, kept and place >= 0)
+        steps.append(Step(field.name, place, Only(value) if field.single else value))
+    written = {step.place for step in steps}
+    new = [(place, field) for place, field in enumerate(reader.fields) if kept and place not in written]
+    defaults = [
+        (place, _default(replace(field, default=None) if place in nulls else field, f"{path}{field.name}"))
+        for place, field in new
+    ]
+    return Fields(tuple(steps), tuple(defaults), tuple(Target(each.name, each.column) for each in reader.fields))
+
+
+def _places(writer: Record, reader: Record, path: str) -> dict[str, int]:
+    """Return the place among the reader's fields of each of the writer's fields that the reader has."""
+    by_name = {field.name: place for place, field in enumerate(reader.fields)}
+    written = {field.name for field in writer.written}
+    places = {name: by_name[name] for name in written if name in by_name}
     for field in writer.fields:
-        place, into = places.get(field.name, (-1, field.type))
-        value = resolve(field.type, into, f"{path}{field.name}", kept and place >= 0)
-        steps.append(Step(field.name, place, value))
-    written = {field.name for field in writer.fields}
-    new = [(index, field) for index, field in enumerate(reader.fields) if field.name not in written]
-    defaults = tuple((index, default_value(field, f"{path}{field.name}")) for index, field in new)
-    return Fields(tuple(steps), defaults, tuple(field.name for field in reader.fields))
+        column = reader.fields[places[field.name]].column if field.name in places else field.column
+        if column != field.column:
+            raise ContractError(
+                f"{path}{field.name}",
+                f"its column would be {column}, and is {field.column}",
+                "write the fields of older versions before new ones",
+            )
+    for place, field in enumerate(reader.fields):
+        found = {alias for alias in field.aliases if alias in written} if field.name not in written else set()
+        if len(found) > 1 or any(alias in places for alias in found):
+            raise ContractError(
+                f"{path}{field.name}",
+                "its aliases leave open which field of the older version it is",
+                "let each older field be the name or an alias of one field",
+            )
+        places |= dict.fromkeys(found, place)
+    return places
+
+
+def _default(field: Field, where: str) -> Default:
+    datum = default_datum(field, where)
+    return Default(datum, resolve(field.type, field.type, where), width_beyond(field.type, field.default))
 
 
 def resolve(writer: Type, reader: Type, path: str, kept: bool = True) -> Resolved:
@@ -114,10 +192,10 @@ def resolve(writer: Type, reader: Type, path: str, kept: bool = True) -> Resolve
         case Record(), Record():
             return resolve_record(writer, reader, f"{path}.", kept)
         case Array(), Array():
-            item = resolve(writer.items, reader.items, path, kept)
+            item = _item(resolve(writer.items, reader.items, path, kept), writer)
             return Items(item, False, _width(reader, item) if kept else 0)
         case Map(), Map():
-            item = resolve(writer.values, reader.values, path, kept)
+            item = _item(resolve(writer.values, reader.values, path, kept), writer)
             return Items(item, True, _width(reader, item) if kept else 0)
         case Enumeration(), Enumeration():
             return _symbols(writer, reader, path)
@@ -133,6 +211,10 @@ def resolve(writer: Type, reader: Type, path: str, kept: bool = True) -> Resolve
                 f"{_named(writer)} cannot be read as {_named(reader)}",
                 "keep the type, and add a new field with a default instead",
             )
+
+
+def _item(item: Resolved, writer: Array | Map) -> Resolved:
+    return Only(item) if writer.single else item
 
 
 def _named(type_: Type) -> str:
@@ -152,7 +234,7 @@ def _named(type_: Type) -> str:
         case Map():
             return "map"
         case Record():
-            return "record"
+            return "record" if type_ != NOTHING else "null"
         case _:
             assert_never(type_)
 
@@ -173,12 +255,13 @@ def _width(reader: Array | Map, item: Resolved) -> int:
 def _text(resolved: Resolved) -> int:
     """Return the most bytes of text that a value has in columns beyond those in its payload."""
     match resolved:
-        case Nullable(item):
+        case Nullable(item) | Only(item):
             return _text(item)
         case Symbols(symbols):
             return max(map(len, symbols))
         case Fields(steps, defaults):
-            new = sum(len(value.encode()) for _, value in defaults if isinstance(value, str))
-            return new + sum(_text(step.value) for step in steps if step.place >= 0)
+            return sum(default.width for _, default in defaults) + sum(
+                _text(step.value) for step in steps if step.place >= 0
+            )
         case _:
             return 0

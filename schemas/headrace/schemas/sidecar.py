@@ -10,8 +10,9 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from headrace.schemas.avro_text import read_avro, without_comments
 from headrace.schemas.errors import ContractError
-from headrace.schemas.schema_json import read_schema
+from headrace.schemas.shared_types import event_of
 
 TOML: Final = ".headrace.toml"
 JSON: Final = ".headrace.json"
@@ -25,7 +26,10 @@ def with_sidecar(schema: str, schema_name: str, sidecar: str, sidecar_name: str)
     Raises:
         ContractError: one of the two cannot be read, both hold annotations, or the sidecar does not classify.
     """
-    avro = read_schema(schema, schema_name)
+    avro = read_avro(without_comments(schema, schema_name), schema_name)
+    event = event_of(avro, schema_name)
+    if not isinstance(event, Mapping):
+        raise ContractError(schema_name, "not a record", 'an event is a record: write "type": "record"')
     annotation = _read(sidecar, sidecar_name)
     inline = next(_annotated(avro, ""), None)
     if inline is not None:
@@ -39,7 +43,9 @@ def with_sidecar(schema: str, schema_name: str, sidecar: str, sidecar_name: str)
             'write pii = "none", or classify each field, such as [fields."customer.email"] and below it '
             'pii = {kind = "email", mask = "tokenise"}',
         )
-    return json.dumps({**avro, "headrace": annotation}, ensure_ascii=False)
+    whole = {**event, "headrace": annotation}
+    listed = [whole if each is event else each for each in avro] if isinstance(avro, list) else whole
+    return json.dumps(listed, ensure_ascii=False)
 
 
 def _classifies(annotation: Mapping[str, Any]) -> bool:
@@ -48,10 +54,12 @@ def _classifies(annotation: Mapping[str, Any]) -> bool:
 
 
 def _read(text: str, name: str) -> dict[str, Any]:
+    annotation: dict[str, Any]
     if name.endswith(JSON):
-        annotation = read_schema(text, name)
-        annotation.pop("$schema", None)  # for editors
-        return annotation
+        given = read_avro(without_comments(text, name), name)
+        if not isinstance(given, dict):
+            raise ContractError(name, "not a JSON object", 'write {"table": ..., "event_time": ...}')
+        return {key: value for key, value in given.items() if key != "$schema"}  # which is for editors
     try:
         annotation = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Final
 
 from headrace.errors import Exit, HeadraceError
-from headrace.schemas.containers import FAILURES, array_reader, optional_reader, record_reader
+from headrace.schemas.containers import FAILURES, array_reader, optional_reader, record_reader, single_reader
 from headrace.schemas.decoder import compile_decoder, value_reader
 from headrace.schemas.errors import UndecodableError
 from headrace.schemas.model import Array, Field, Kind, Map, Optional, Pii, Record, Scalar, Type
 from headrace.schemas.scalars import Read
 
+_INDEX: Final = re.compile(r"^\[[^\]]*\]")
 KEPT: Final = 500  # values at the beginning, and as many before the end; a payload may hold hundreds of thousands
 
 
@@ -62,21 +64,29 @@ def trace(record: Record, data: bytes) -> Trace:
 
 
 def pii_at(record: Record, path: str) -> Pii | None:
-    """Return the annotation of the field at *path* (such as ``items[2].price``), or of an enclosing field."""
-    type_: Type = record
-    for name in path.split("."):
-        if isinstance(type_, Record):
-            found = next((f for f in type_.fields if f.name == name.partition("[")[0]), None)
-            if found is None or found.mask:
-                return found.mask if found else None
-            type_ = found.type
-        while isinstance(type_, Optional | Array | Map):
-            type_ = type_.items if isinstance(type_, Array) else _entry(type_) if isinstance(type_, Map) else type_.item
+    """Return the annotation of the field at *path* (such as ``items[2].price``), or of an enclosing field.
+
+    A name may hold points. If a path could mean several fields, the annotation of any of them counts.
+    """
+    for each in record.fields:
+        if path != each.name and not path.startswith((f"{each.name}.", f"{each.name}[")):
+            continue
+        found = each.mask or _pii_below(each.type, path[len(each.name) :])
+        if found:
+            return found
     return None
 
 
+def _pii_below(type_: Type, path: str) -> Pii | None:
+    while isinstance(type_, Optional | Array | Map):
+        if not isinstance(type_, Optional):
+            path = _INDEX.sub("", path, count=1)
+        type_ = type_.items if isinstance(type_, Array) else _entry(type_) if isinstance(type_, Map) else type_.item
+    return pii_at(type_, path.removeprefix(".")) if isinstance(type_, Record) and path else None
+
+
 def _entry(map_: Map) -> Record:
-    return Record("entry", (Field("key", Scalar(Kind.STRING)), Field("value", map_.values)))
+    return Record("entry", (Field("key", Scalar(Kind.STRING)), Field("value", map_.values, single=map_.single)))
 
 
 class _BeyondError(HeadraceError, error_code="HR-108", exit_code=Exit.BUG):
@@ -95,11 +105,11 @@ class _Walk:
     def reader(self, type_: Type, path: str, pii: Pii | None) -> Read:
         match type_:
             case Record():
-                return record_reader([(f.name, False, self._field(f, path, pii)) for f in type_.fields], {})
+                return record_reader([(f.name, None, self._field(f, path, pii)) for f in type_.written], {})
             case Array():
-                return self._array(type_.items, path, pii)
+                return self._array(type_.items, type_.single, path, pii)
             case Map():
-                return self._array(_entry(type_), path, pii)
+                return self._array(_entry(type_), False, path, pii)
             case Optional(item=Record()):
                 return self._optional_record(type_, path, pii)
             case _:
@@ -107,13 +117,18 @@ class _Walk:
 
     def _field(self, f: Field, path: str, pii: Pii | None) -> Read:
         here = f"{path}.{f.name}" if path else f.name
-        return lambda data, position: self.reader(f.type, here, pii or f.mask)(data, position)
+        return self._whole(lambda data, position: self.reader(f.type, here, pii or f.mask)(data, position), f.single)
 
-    def _array(self, items: Type, path: str, pii: Pii | None) -> Read:
+    def _array(self, items: Type, single: bool, path: str, pii: Pii | None) -> Read:
         index = count()
-        return array_reader(
-            lambda data, position: self.reader(items, f"{path}[{next(index)}]", pii)(data, position),
-        )
+
+        def item(data: bytes, position: int) -> tuple[Any, int]:
+            return self.reader(items, f"{path}[{next(index)}]", pii)(data, position)
+
+        return array_reader(self._whole(item, single))
+
+    def _whole(self, read: Read, single: bool) -> Read:
+        return single_reader(read) if single else read
 
     def _optional_record(self, type_: Optional, path: str, pii: Pii | None) -> Read:
         read = optional_reader(self.reader(type_.item, path, pii), type_.null_first)

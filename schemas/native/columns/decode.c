@@ -104,16 +104,33 @@ static enum status read_items(machine *vm, int32_t place) {
     return to ? append_list(to, to + 1) : ACCEPTED;
 }
 
+/* Read a default from its datum in the program. What it takes in columns was counted when the program was compiled. */
+static enum status read_default(machine *vm, int32_t place) {
+    const program *prog = vm->program;
+    const instruction *op = prog->code + place;
+    if (vm->skip < 0) return ACCEPTED;
+    const int32_t *datum = prog->symbols + 2 * op->a;
+    const uint8_t *start = prog->texts + datum[0];
+    reader message = vm->in;
+    int64_t width = vm->width;
+    vm->in = (reader){start, start, start + datum[1]};
+    vm->width = 0;
+    enum status status = run(vm, place + 1, op->next);
+    vm->in = message;
+    vm->width = width;
+    return status;
+}
+
 /* Run the instructions from *place* up to *stop*. A refusal inside an array or map has its position already. */
 static enum status run(machine *vm, int32_t place, int32_t stop) {
     while (place < stop) {
         const instruction *op = vm->program->code + place;
         const uint8_t *start = vm->in.at;
         enum status status = ACCEPTED;
-        if (op->optional) {
+        if (op->form) {
             if (start == vm->in.end) return refuse(vm, place, start, ENDS);
-            uint8_t null = op->optional == NULL_FIRST ? 0 : 2;
-            if (*start == null) {
+            uint8_t null = op->form == NULL_FIRST ? 0 : 2;
+            if (*start == null && op->form != NO_NULL) {
                 vm->in.at++;
                 status = append_nothing(vm, op);
                 if (status != ACCEPTED) return status;
@@ -133,10 +150,11 @@ static enum status run(machine *vm, int32_t place, int32_t stop) {
         if (op->code == ARRAY || op->code == MAP) {
             status = read_items(vm, place);
             if (status != ACCEPTED) return status;
+        } else if (op->code == DEFAULT) {
+            status = read_default(vm, place);
+            if (status != ACCEPTED) return status;
         } else {
-            status = op->code != DEFAULT    ? read_value(vm->program, op, &vm->in, column_of(vm, op))
-                     : op->b || vm->skip < 0 ? append_nothing(vm, op)
-                                             : append_default(vm->program, op, column_of(vm, op));
+            status = read_value(vm->program, op, &vm->in, column_of(vm, op));
             if (status != ACCEPTED) return refuse(vm, place, start, status);
         }
         place = op->next;

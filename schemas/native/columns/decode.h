@@ -15,11 +15,12 @@ enum { MAX_DEPTH = 32, MAX_ITEMS = 100000, MAX_PAYLOAD = 1048576, MAX_WIDTH = 16
     X(ARRAY) X(MAP) X(DEFAULT)
 enum code { OPCODES(ENUMERATOR) OPCODE_COUNT };
 
-enum { NULL_FIRST = 1, NULL_SECOND = 2 };
+/* The form of a union: null and a type, a type and null, or a type alone. */
+enum { NULL_FIRST = 1, NULL_SECOND = 2, NO_NULL = 3 };
 
 typedef struct {
     int32_t code;
-    int32_t optional; /* 0, NULL_FIRST or NULL_SECOND */
+    int32_t form;     /* 0 if the value is in no union, else NULL_FIRST, NULL_SECOND or NO_NULL */
     int32_t column;   /* -1: skip the value */
     int32_t next;     /* the instruction after this one, its items and its fields */
     int32_t a, b;

@@ -14,13 +14,6 @@ static bool symbols_are_sound(const program *prog, int64_t first, int64_t count)
     return true;
 }
 
-static bool default_is_sound(const program *prog, const instruction *op, const column *to) {
-    if (to == NULL || op->optional) return false;
-    if (op->b) return true;
-    if (to->layout == VARIABLE) return symbols_are_sound(prog, op->a, 1);
-    return to->layout <= FLOAT64 && within(op->a, 1, prog->numbers_length);
-}
-
 static bool layout_fits(enum code code, int32_t layout) {
     switch (code) {
         case BOOLEAN: return layout == BITS;
@@ -31,7 +24,7 @@ static bool layout_fits(enum code code, int32_t layout) {
         case RECORD: return layout == STRUCT;
         case ARRAY:
         case MAP: return layout == LIST;
-        case DEFAULT: return true;
+        case DEFAULT: return false; /* the instruction behind it has the column */
         default: return layout == VARIABLE;
     }
 }
@@ -45,7 +38,7 @@ static bool operands_are_sound(const program *prog, const instruction *op, const
             return within(op->a, LIMBS + 1, prog->numbers_length) && (op->b < 0 || op->b > 0) &&
                    (to == NULL || to->layout == DECIMAL256 ||
                     (prog->numbers[op->a + 2] == 0 && prog->numbers[op->a + 3] == 0));
-        case DEFAULT: return default_is_sound(prog, op, to);
+        case DEFAULT: return symbols_are_sound(prog, op->a, 1);
         case ARRAY:
         case MAP: return op->a >= 0;
         default: return true;
@@ -66,10 +59,21 @@ static bool all_are_marked(const column *columns, int32_t parent) {
     return true;
 }
 
+/* Whether exactly one value follows a default, and no other default is within it. */
+static bool default_is_sound(const program *prog, int32_t place) {
+    const instruction *op = prog->code + place;
+    if (op->form || op->column >= 0 || op->next == place + 1 || op[1].next != op->next) return false;
+    for (int32_t each = place + 1; each < op->next; each++) {
+        if (prog->code[each].code == DEFAULT) return false;
+    }
+    return true;
+}
+
 static bool shape_is_sound(const program *prog, int32_t place, int32_t stop) {
     const instruction *op = prog->code + place;
-    if (op->code < 0 || op->code >= OPCODE_COUNT || op->optional < 0 || op->optional > NULL_SECOND) return false;
+    if (op->code < 0 || op->code >= OPCODE_COUNT || op->form < 0 || op->form > NO_NULL) return false;
     if (op->next <= place || op->next > stop) return false;
+    if (op->code == DEFAULT) return default_is_sound(prog, place);
     if (op->code == MAP) return op->next >= place + 3 && op[1].code == RECORD && op[2].code == STRING;
     return op->code == ARRAY || op->code == RECORD || op->next == place + 1;
 }
@@ -77,12 +81,13 @@ static bool shape_is_sound(const program *prog, int32_t place, int32_t stop) {
 /* Whether the instructions of *prog* from *place* to *stop* write each column directly below *parent* (-1: none)
  * once; *open* arrays and maps are around them. */
 static bool are_sound(const program *prog, int32_t place, int32_t stop, column *columns, int32_t parent, int open) {
-    for (; place < stop; place = prog->code[place].next) {
-        const instruction *op = prog->code + place;
+    for (const instruction *op; place < stop; place = op->code == DEFAULT ? place + 1 : op->next) {
+        op = prog->code + place;
         if (!shape_is_sound(prog, place, stop) || op->column < -1) return false;
         if (op->column >= 0 && (parent < 0 || !mark(columns, parent, op->column))) return false;
         const column *to = op->column < 0 ? NULL : columns + op->column;
-        bool fits = to == NULL || (layout_fits((enum code)op->code, to->layout) && (!op->optional || to->nullable));
+        bool may_be_null = op->form == NULL_FIRST || op->form == NULL_SECOND;
+        bool fits = to == NULL || (layout_fits((enum code)op->code, to->layout) && (!may_be_null || to->nullable));
         if (!fits || !operands_are_sound(prog, op, to)) return false;
         bool items = op->code == ARRAY || op->code == MAP;
         if (items && open == MAX_DEPTH) return false;

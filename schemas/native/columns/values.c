@@ -95,20 +95,6 @@ static enum status read_decimal(reader *in, column *to, const int64_t numbers[LI
     return append_decimal(to, in->at - length, length, limit);
 }
 
-enum status append_default(const program *prog, const instruction *op, column *to) {
-    const int32_t *text = prog->symbols + 2 * op->a;
-    double value;
-    switch (to->layout) {
-        case BITS: return append_bool(to, prog->numbers[op->a] != 0);
-        case INT32:
-        case INT64: return append_number(to, prog->numbers[op->a]);
-        case VARIABLE: return append_text(to, prog->texts + text[0], text[1]);
-        default: break;
-    }
-    memcpy(&value, prog->numbers + op->a, sizeof value);
-    return to->layout == FLOAT32 ? append_float(to, (float)value) : append_double(to, value);
-}
-
 enum status read_value(const program *prog, const instruction *op, reader *in, column *to) {
     int64_t length;
     enum status status;

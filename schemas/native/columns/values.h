@@ -7,7 +7,4 @@
 /* Read the value of *op*; *to* is NULL when it is skipped. */
 enum status read_value(const program *prog, const instruction *op, reader *in, column *to);
 
-/* Append the default of a field that the writer does not have; neither null nor an empty list. */
-enum status append_default(const program *prog, const instruction *op, column *to);
-
 #endif

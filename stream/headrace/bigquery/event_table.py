@@ -89,7 +89,7 @@ def arrow_type(type_: Type) -> pa.DataType:
 
 def arrow_schema(record: Record) -> pa.Schema:
     """Return the Arrow fields of a record, in the record's order."""
-    return pa.schema([_arrow_field(field.name, field.type) for field in record.fields])
+    return pa.schema([_arrow_field(field.column, field.type) for field in record.fields])
 
 
 def bigquery_fields(record: Record) -> list[bigquery.SchemaField]:
@@ -116,7 +116,7 @@ def table_for(contract: Contract, project: str, dataset: str) -> bigquery.Table:
     table.time_partitioning = partitioning(options.partition, "_event_time", options.expire_after_days)
     table.require_partition_filter = options.require_partition_filter
     if options.cluster:
-        table.clustering_fields = list(options.cluster)
+        table.clustering_fields = [contract.column(name) for name in options.cluster]
     return table
 
 
@@ -198,13 +198,13 @@ def _bigquery_field(field: Field) -> bigquery.SchemaField:
     type_ = bare(field.type)
     match type_:
         case Array():
-            return _field_of(field.name, type_.items, "REPEATED", field.doc)
+            return _field_of(field.column, type_.items, "REPEATED", field.doc)
         case Map():
             key = plain_column("key", "STRING", "REQUIRED")
             value = _bigquery_field(Field("value", type_.values))
-            return plain_column(field.name, "RECORD", "REPEATED", field.doc, [key, value])
+            return plain_column(field.column, "RECORD", "REPEATED", field.doc, [key, value])
         case _:
-            return _field_of(field.name, type_, "NULLABLE" if field.optional else "REQUIRED", field.doc)
+            return _field_of(field.column, type_, "NULLABLE" if field.optional else "REQUIRED", field.doc)
 
 
 def _field_of(name: str, type_: Type, mode: str, doc: str) -> bigquery.SchemaField:

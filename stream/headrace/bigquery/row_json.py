@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from headrace.bigquery.event_table import META_SCHEMA
 from headrace.schemas.envelope import EPOCH, to_micros
+from headrace.schemas.masked import by_column
 from headrace.schemas.model import Field, Kind, Record, Scalar
 from headrace.schemas.registry import Contract
 from headrace.schemas.to_json import fields_to_json
@@ -22,9 +23,9 @@ _KINDS: Final[Mapping[pa.DataType, Kind]] = {
 
 
 def columns_of_table(contract: Contract) -> Record:
-    """Return the columns of a contract's table: masked and derived ones, then Headrace's own."""
+    """Return the columns of a contract's table, named as there: masked and derived ones, then Headrace's own."""
     own = (Field(column.name, Scalar(_KINDS[column.type])) for column in META_SCHEMA)
-    return Record(contract.options.table, (*contract.written.fields, *own))
+    return Record(contract.options.table, (*by_column(contract.written).fields, *own))
 
 
 def rows_to_json(columns: Record, rows: pa.RecordBatch) -> list[dict[str, Any]]:

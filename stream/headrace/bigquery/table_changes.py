@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from google.cloud import bigquery
 
+from headrace.bigquery.column_renames import Rename, rename_refusals, renamed, renames_between
 from headrace.bigquery.event_table import PROVISION_MAKES, case_clashes, schema_mismatches, table_for, type_of
 from headrace.core.plan_refusals import Refusal
 from headrace.core.resource_names import Names
@@ -26,11 +27,12 @@ class Merged(NamedTuple):
 def evolved_table(registry: Registry, subject: str, names: Names) -> tuple[bigquery.Table, list[Refusal]]:
     """Return a subject's table as if each version of its contract had been provisioned in turn, and the refusals.
 
-    So a new project gets the same table as an old one: a column that a later version added is NULLABLE, and a column
-    that it removed stays. Refusals are changes between versions that BigQuery cannot make; the table lacks them.
+    So a new project gets the same table as an old one: a column that a later version added is NULLABLE, a column that
+    it removed stays, and one that it renames keeps its place. Refusals are changes between versions that BigQuery
+    cannot make; the table lacks them.
     """
     first, *later = sorted((each for each in registry if each.subject == subject), key=lambda each: each.ref.version)
-    table, refusals = table_for(first, names.project, names.dataset), list[Refusal]()
+    table, refusals, before = table_for(first, names.project, names.dataset), list[Refusal](), first
     for contract in later:
         newer = table_for(contract, names.project, names.dataset)
         name = f"{contract.subject}.v{contract.ref.version}"
@@ -38,19 +40,28 @@ def evolved_table(registry: Registry, subject: str, names: Names) -> tuple[bigqu
             repartitioned = list(_repartitioning(table, newer, name))
             if repartitioned:
                 newer.time_partitioning = table.time_partitioning
-            merged = merged_columns(table.schema, newer.schema, name)
+            there = table.schema
+            for rename in renames_between(before, contract):
+                there = renamed(there, rename)
+            merged = merged_columns(there, newer.schema, name)
             newer.schema = merged.columns
             refusals += [replace(each, what="contract") for each in (*repartitioned, *merged.refusals)]
-        table = newer
+        table, before = newer, contract
     return table, refusals
 
 
-def table_refusals(existing: bigquery.Table, wanted: bigquery.Table, name: str) -> list[Refusal]:
-    """Return all differences that BigQuery cannot change."""
+def table_refusals(
+    existing: bigquery.Table, wanted: bigquery.Table, name: str, renames: Sequence[Rename] = ()
+) -> list[Refusal]:
+    """Return all differences that BigQuery cannot change, or that people have to: columns under an older name."""
     if existing.table_type != "TABLE":
         kind = str(existing.table_type).lower().replace("_", " ")
         return [Refusal("table", name, f"a {kind} has the name of a table", "rename it, and provision again")]
-    return [*_repartitioning(existing, wanted, name), *merged_columns(existing.schema, wanted.schema, name).refusals]
+    return [
+        *_repartitioning(existing, wanted, name),
+        *rename_refusals(existing, renames, name),
+        *merged_columns(existing.schema, wanted.schema, name).refusals,
+    ]
 
 
 def table_changes(existing: bigquery.Table, wanted: bigquery.Table, name: str) -> dict[str, Any]:

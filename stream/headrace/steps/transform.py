@@ -51,7 +51,8 @@ class Transformer:
         self._kept = None if wanted.where is None else _filter(contract)
         self._derived = [_column(contract, derived) for derived in wanted.derived]
         of_time = event_field(contract.options.event_time)
-        guarded = (*([of_time] if of_time else []), *contract.options.identity, *META_SCHEMA.names)
+        named = (*([of_time] if of_time else []), *contract.options.identity)
+        guarded = (*map(contract.column, named), *META_SCHEMA.names)
         self._function = None if function is None else checked(function, str(wanted.function), guarded)
 
     @classmethod

@@ -22,7 +22,7 @@ CORPORA: dict[str, JsonRules] = {
     "cloudevents": CONVENTIONS["strict"],
 }
 RECORDS = {
-    path.stem: replace(parse_record(json.loads(path.read_text()), path.stem), datum=True)
+    path.stem: replace(parse_record(json.loads(path.read_text()), path.stem).record, datum=True)
     for path in DATA.glob("*.json")
 }
 BYTES = ("device", "raw")

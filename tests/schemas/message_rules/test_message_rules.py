@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -215,6 +216,6 @@ def test_every_name_of_a_version_is_known() -> None:
     assert known.revisions == {"a1": 1}
     assert known.fingerprints == {
         bytes.fromhex("0011223344556677"): 1,
-        avro_fingerprint(one.avro): 1,
-        avro_fingerprint(two.avro): 2,
+        avro_fingerprint(json.loads(one.json)): 1,
+        avro_fingerprint(json.loads(two.json)): 2,
     }

@@ -20,6 +20,7 @@ from headrace.schemas.columns import PURE
 from headrace.schemas.decoder import compile_decoder
 from headrace.schemas.errors import ContractError, UndecodableError
 from headrace.schemas.model import MAX_COLUMN_BYTES, Record
+from headrace.schemas.program import Code
 from headrace.schemas.registry import Contract
 from headrace.steps.decode.fallback import FallbackColumns
 from headrace.steps.decode.record_batch import columns_for, to_batch
@@ -227,7 +228,7 @@ def test_the_fallback_is_taken_where_the_compiled_module_is_missing() -> None:
 @NEEDS_C
 @pytest.mark.parametrize(
     ("place", "value"),
-    [(0, 99), (1, 3), (1, 1), (2, 10_000), (2, 0), (2, -1), (2, 2), (3, 0), (3, 10_000), (4, 10_000), (4, -5)],
+    [(0, 99), (1, 4), (1, 1), (2, 10_000), (2, 0), (2, -1), (2, 2), (3, 0), (3, 10_000), (4, 10_000), (4, -5)],
     ids=[
         "code",
         "branch",
@@ -270,7 +271,7 @@ def test_a_program_whose_items_end_elsewhere_is_refused(value: int, next_instruc
 
 
 @NEEDS_C
-@pytest.mark.parametrize(("place", "value"), [(0, -1), (0, 99), (1, -1), (1, 3)])
+@pytest.mark.parametrize(("place", "value"), [(0, -1), (0, 99), (1, -1), (1, 4)])
 def test_a_program_that_skips_with_an_unknown_instruction_is_refused(place: int, value: int) -> None:
     """No column says what a skipped value may be."""
     module = columns.compiled_module()
@@ -280,6 +281,35 @@ def test_a_program_that_skips_with_an_unknown_instruction_is_refused(place: int,
     code = numpy.frombuffer(program.code, numpy.int32).reshape(-1, 6).copy()
     (skipped,) = numpy.flatnonzero(code[:, 2] < 0)
     code[skipped, place] = value
+    with pytest.raises(ValueError, match="invalid program"):
+        module.Program(these.layout, code.tobytes(), program.numbers, program.symbols, program.texts)
+
+
+@NEEDS_C
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [(1, 1), (2, 1), (3, -1), (3, 1), (4, 99), (4, -1), (6, 13)],
+    ids=[
+        "a branch",
+        "a column",
+        "ends before its value",
+        "ends behind it",
+        "table",
+        "before the table",
+        "a default in it",
+    ],
+)
+def test_a_program_with_an_unsound_default_is_refused(place: int, value: int) -> None:
+    module = columns.compiled_module()
+    reader = a_contract(("a", "long"), ("b", "long", {"default": 5})).record
+    these = columns.CompiledColumns(reader, module)
+    program = these.program(a_contract(("a", "long")).record)
+    code = numpy.frombuffer(program.code, numpy.int32).reshape(-1, 6).copy()
+    (at,) = numpy.flatnonzero(code[:, 0] == Code.DEFAULT)
+    row = code.reshape(-1)[6 * at :]
+    row[place] = row[3] + value if place == 3 else value
+
+    assert module.Program(these.layout, program.code, program.numbers, program.symbols, program.texts)
     with pytest.raises(ValueError, match="invalid program"):
         module.Program(these.layout, code.tobytes(), program.numbers, program.symbols, program.texts)
 

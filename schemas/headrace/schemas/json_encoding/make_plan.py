@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final, assert_never
 
-from headrace.schemas.errors import ContractError
-from headrace.schemas.json_encoding.faults import Refusal
+from headrace.schemas.defaults import default_datum
 from headrace.schemas.json_encoding.forms import UNITS, Form
 from headrace.schemas.json_encoding.plan import NO_SIZE, Code, Node
-from headrace.schemas.json_encoding.rules import AVRO_DEFAULTS, JsonRules, UnknownKeys
-from headrace.schemas.json_encoding.transcode import reader
+from headrace.schemas.json_encoding.rules import JsonRules, UnknownKeys
 from headrace.schemas.model import (
     MISSING,
     Array,
@@ -53,12 +50,33 @@ _DIGITS: Final[Mapping[Kind, int]] = {
 
 
 def plan(record: Record, rules: JsonRules) -> Node:
-    """Return how an event of *record* is read from JSON by *rules*.
+    """Return how an event of *record* is read from JSON by *rules*; the result is a datum of :func:`as_json_has_it`."""
+    return _Planner(rules).record(as_json_has_it(record), record.name, "")
 
-    Raises:
-        ContractError: the default of a field is no value of its type.
-    """
-    return _Planner(rules).record(record, record.name, "")
+
+def as_json_has_it(record: Record) -> Record:
+    """Return the record without what only Avro's bytes have: branches of unions of one type, and fields of null."""
+    return replace(record, fields=tuple(map(_plain_field, record.fields)), unstored=())
+
+
+def _plain_field(field: Field) -> Field:
+    return replace(field, type=_plain_type(field.type), single=False)
+
+
+def _plain_type(type_: Type) -> Type:
+    match type_:
+        case Optional():
+            return replace(type_, item=_plain_type(type_.item))
+        case Record():
+            return as_json_has_it(type_)
+        case Array():
+            return Array(_plain_type(type_.items))
+        case Map():
+            return Map(_plain_type(type_.values))
+        case Scalar() | Decimal() | Fixed() | Enumeration():
+            return type_
+        case _:
+            assert_never(type_)
 
 
 class _Planner:
@@ -67,13 +85,13 @@ class _Planner:
 
     def record(self, record: Record, where: str, name: str) -> Node:
         children = tuple(self._field(field, f"{where}.{field.name}") for field in record.fields)
-        ignore = self._rules.unknown_keys is UnknownKeys.IGNORE
+        ignore = self._rules.unknown_keys is UnknownKeys.IGNORE or bool(record.unstored)
         return Node(Code.RECORD, name, children=children, ignore=ignore)
 
     def _field(self, field: Field, where: str) -> Node:
         node = self.node(field.type, where, field.name)
         if field.default is not MISSING:
-            return replace(node, absent=_default(field, where))
+            return replace(node, absent=default_datum(field, where))
         return replace(node, absent=self._absent(node))
 
     def _absent(self, node: Node) -> bytes | None:
@@ -92,10 +110,10 @@ class _Planner:
                 return replace(self.node(item, where, name), optional=1 if null_first else 2, tag=tag, null=None)
             case Record():
                 return self.record(type_, where, name)
-            case Array(items):
+            case Array(items=items):
                 null = _NO_BYTES if Form.EMPTY in self._rules.null else None
                 return Node(Code.ARRAY, name, null=null, children=(self.node(items, where, ""),))
-            case Map(values):
+            case Map(values=values):
                 null = _NO_BYTES if Form.EMPTY in self._rules.null else None
                 children = (Node(Code.STRING, "key"), self.node(values, where, "value"))
                 return Node(Code.MAP, name, null=null, children=children)
@@ -165,16 +183,3 @@ class _Planner:
 
 def _null_of(node: Node) -> bytes:
     return b"\0" if node.optional == 1 else b"\2"
-
-
-def _default(field: Field, where: str) -> bytes:
-    """Return the Avro bytes of a default, which schemas write as Avro's JSON."""
-    node = _Planner(AVRO_DEFAULTS).node(field.type, where, field.name)
-    data = json.dumps(field.default).encode()
-    try:
-        value, after = reader(node)(data, 0)
-    except Refusal:
-        after = -1
-    if after != len(data):
-        raise ContractError(where, "a default that is no value of its type", "correct it, or leave it out")
-    return value

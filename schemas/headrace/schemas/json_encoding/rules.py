@@ -87,8 +87,8 @@ CONVENTIONS: Final[Mapping[str, JsonRules]] = {
         absent=_of(Form.NULL),
     ),
 }
-# Defaults in a schema are Avro's JSON without tags.
-AVRO_DEFAULTS: Final = replace(
+# Avro's JSON encoding. NaN and infinities are texts, as Java writes them, or bare words, as Python does.
+AVRO_JSON: Final = replace(
     STRICT,
     decimals=_of(Form.LATIN1),
     timestamps=_of(Form.AVRO),
@@ -97,6 +97,5 @@ AVRO_DEFAULTS: Final = replace(
     times=_of(Form.AVRO),
     bytes=_of(Form.LATIN1),
     nan=_of(Form.TEXT, Form.TOKEN),
+    tagged=True,
 )
-# Avro's JSON encoding. NaN and infinities are texts, as Java writes them, or bare words, as Python does.
-AVRO_JSON: Final = replace(AVRO_DEFAULTS, tagged=True)

@@ -40,6 +40,12 @@ def field_at(record: Record, path: tuple[str, ...]) -> Field | None:
     return None
 
 
+def columns_at(record: Record, path: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names of the columns of the fields along *path*."""
+    fields = (field_at(record, path[: place + 1]) for place in range(len(path)))
+    return tuple(field.column for field in fields if field is not None)
+
+
 def kind_at(record: Record, path: tuple[str, ...]) -> Kind | None:
     """Return the kind of the value at *path*, without null; None if it is not one value."""
     field = field_at(record, path)

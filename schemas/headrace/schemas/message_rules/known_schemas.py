@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from fastavro.schema import fingerprint, to_parsing_canonical_form
+import fastavro
+from fastavro.schema import SchemaParseException, UnknownType, fingerprint, to_parsing_canonical_form
 
 from headrace.schemas.errors import ContractError
 from headrace.schemas.message_rules.encoding import Frame
@@ -37,19 +39,24 @@ class KnownSchemas:
         )
 
 
-def avro_fingerprint(schema: Any) -> bytes:
-    """Return the fingerprint of a parsed schema as the header of a single-object encoding holds it: 8 bytes.
+def avro_fingerprint(schema: Any) -> bytes | None:
+    """Return the fingerprint of a schema's JSON as the header of a single-object encoding holds it: 8 bytes.
 
     It is the 64-bit Rabin fingerprint of the parsing canonical form, little-endian (avro.apache.org/docs/1.12.0,
-    "Single-object encoding").
+    "Single-object encoding"). None for a schema with names that Avro does not allow: its canonical form is not defined.
     """
-    return bytes.fromhex(fingerprint(to_parsing_canonical_form(schema), _ALGORITHM))
+    try:
+        return bytes.fromhex(fingerprint(to_parsing_canonical_form(fastavro.parse_schema(schema)), _ALGORITHM))
+    except (SchemaParseException, UnknownType):
+        return None
 
 
 def _fingerprints(contract: Contract) -> Iterator[bytes]:
     yield from contract.options.schema_ids.fingerprints
     if any(each.frame is Frame.SINGLE_OBJECT for each in contract.options.encodings):
-        yield avro_fingerprint(contract.avro)
+        own = avro_fingerprint(json.loads(contract.json))
+        if own is not None:
+            yield own
 
 
 def _unique(contracts: list[Contract], key: str, names: Any) -> dict[Any, int]:

@@ -23,6 +23,9 @@ def provision(settings: Settings, dry_run: bool, as_json: bool = False) -> None:
         ProvisionError: some resources cannot be changed; all of them are printed, and nothing is changed.
     """
     registry = settings.registry()
+    for contract in registry:
+        for notice in contract.notices:
+            say(f"notice: {notice}")
     reach(Service.PUBSUB, Service.BIGQUERY)
     clients = Clients(open_gapic_publisher(), open_subscriber(), open_bigquery(settings.project))
     try:

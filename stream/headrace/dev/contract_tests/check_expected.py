@@ -38,7 +38,7 @@ class _Checks:
     def __init__(self, file: CaseFile, place: int, contract: Contract) -> None:
         self._file, self._place = file, place
         fields = contract.record.fields
-        self._omitted = {field.name for field in fields if field.mask and field.mask.mask is Mask.OMIT}
+        self._omitted = {field.column for field in fields if field.mask and field.mask.mask is Mask.OMIT}
 
     def value(self, type_: Type, value: Any, key: Key) -> None:
         match type_:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence, Set
-from typing import Any, Final, assert_never
+from typing import Any, Final, TypeAlias, assert_never
 
 from headrace.core.resource_names import FIRST_KEY_VERSION
 from headrace.dev.contract_tests.check_rows import Failure
@@ -23,7 +23,7 @@ from headrace.schemas.model import (
     Record,
     Scalar,
     Type,
-    walk,
+    inner,
 )
 from headrace.schemas.registry import Registry
 from headrace.schemas.to_json import fields_to_json
@@ -31,24 +31,36 @@ from headrace.steps.mask.partial_masks import HIDDEN
 from headrace.steps.mask.tokens import TOKEN_DIGITS, token_prefix
 
 _TOKEN: Final = re.compile(rf"{token_prefix(FIRST_KEY_VERSION)}[0-9a-f]{{{TOKEN_DIGITS}}}")
+Names: TypeAlias = tuple[str, ...]
 _SHORTEST: Final = 4  # characters of a clear value that is looked for within texts; a shorter one is a whole value
 
 
 def mask_failures(table: MemoryTable, masks: Mapping[str, Mask], stored: Sequence[StoredRow]) -> Iterator[Failure]:
     """Yield the *masks*, by field, that the contract does not have or the rows do not show."""
     record = table.registry.latest(table.subject).record
-    fields = dict(walk(record))
+    fields = {path: (field, names, columns) for path, field, names, columns in _walk(record)}
     events = [_clear_event(table.registry, record, row) for row in stored] if masks else []
     for path, mask in masks.items():
-        declared = _declared(fields[path])
+        field, names, columns = fields[path]
+        declared = _declared(field)
         if declared is not mask:
             yield Failure(f"masks.{path}", mask.value, declared.value if declared else "no mask")
             continue
-        clear = [{text for _, text in _texts(_at(record, event, path.split(".")))} for event in events]
+        clear = [{text for _, text in _texts(_at(record, event, names))} for event in events]
         if not any(clear):
             yield Failure(f"masks.{path}", "a value in an event that becomes a row", "no value, so nothing is masked")
         for place, (row, texts) in enumerate(zip(stored, clear, strict=True)):
-            yield from _row_failures(path, mask, table.columns, row.values, texts, f"rows[{place}]")
+            yield from _row_failures(path, columns, mask, table.columns, row.values, texts, f"rows[{place}]")
+
+
+def _walk(record: Record, names: Names = (), columns: Names = ()) -> Iterator[tuple[str, Field, Names, Names]]:
+    """Yield every field with its path, and with the names on it: those of fields, and those of columns."""
+    for field in record.fields:
+        here, there = (*names, field.name), (*columns, field.column)
+        yield ".".join(here), field, here, there
+        nested = inner(field.type)
+        if isinstance(nested, Record):
+            yield from _walk(nested, here, there)
 
 
 def _declared(field: Field) -> Mask | None:
@@ -62,9 +74,15 @@ def _clear_event(registry: Registry, reader: Record, row: StoredRow) -> dict[str
 
 
 def _row_failures(
-    path: str, mask: Mask, columns: Record, row: Mapping[str, Any], clear: Set[str], where: str
+    path: str,
+    names: Sequence[str],
+    mask: Mask,
+    columns: Record,
+    row: Mapping[str, Any],
+    clear: Set[str],
+    where: str,
 ) -> Iterator[Failure]:
-    names = path.split(".")
+    """Yield what is wrong with one row; *names* are those of the column, and *path* is that of its field."""
     if not all(_is_masked(mask, value) for value in _at(columns, row, names)):
         yield Failure(f"{where}.{path}", f"a value with the mask {mask}", "another one (not shown)")
     for column, value in row.items():

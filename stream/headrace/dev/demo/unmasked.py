@@ -56,8 +56,8 @@ def _texts_of(contract: Contract, table: str, client: bigquery.Client) -> set[st
     found: set[str] = set()
     for field in contract.record.fields:
         query = f"""
-            SELECT DISTINCT CAST({field.name} AS STRING) AS text FROM {table}
-            WHERE _event_time >= TIMESTAMP '0001-01-01' AND {field.name} IS NOT NULL
+            SELECT DISTINCT CAST(`{field.column}` AS STRING) AS text FROM {table}
+            WHERE _event_time >= TIMESTAMP '0001-01-01' AND `{field.column}` IS NOT NULL
         """  # noqa: S608 names come from the contract
         found |= {row["text"] for row in client.query_and_wait(query)}
     return found

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from headrace.core.dead_letter import Reason
 from headrace.schemas.envelope import to_micros
 from headrace.schemas.errors import UnreadableTextError
-from headrace.schemas.message_rules.event_moment import ToMicros, field_moment, kind_at, plain_timestamp
+from headrace.schemas.message_rules.event_moment import ToMicros, columns_at, field_moment, kind_at, plain_timestamp
 from headrace.schemas.message_rules.event_time import EventTimeRule, FieldTime
 from headrace.schemas.model import Record
 from headrace.schemas.times import read_instant
@@ -43,13 +43,14 @@ def compile_event_times(record: Record, rule: EventTimeRule) -> ReadTimes:
     """Return the function that reads the event times of rows of *record*, beside the times that envelopes give."""
     name = plain_timestamp(record, rule)
     if name is not None:
-        return lambda rows, given: _plain(rows, given, name)
+        (column,) = columns_at(record, (name,))
+        return lambda rows, given: _plain(rows, given, name, column)
     fields = [*_fields(record, rule)]
     return lambda rows, given: _converted(rows, given, fields)
 
 
-def _plain(rows: pa.RecordBatch, given: Sequence[GivenTime], name: str) -> EventTimes:
-    moments = rows.column(name).view(pa.int64())
+def _plain(rows: pa.RecordBatch, given: Sequence[GivenTime], name: str, column: str) -> EventTimes:
+    moments = rows.column(column).view(pa.int64())
     places = [place for place, time in enumerate(given) if time is not None]
     if not places:
         return EventTimes(moments, [])
@@ -60,7 +61,7 @@ def _plain(rows: pa.RecordBatch, given: Sequence[GivenTime], name: str) -> Event
 
 
 class _Field(NamedTuple):
-    path: tuple[str, ...]
+    columns: tuple[str, ...]
     name: str
     to_micros: ToMicros
 
@@ -70,12 +71,12 @@ def _fields(record: Record, rule: EventTimeRule | None) -> list[_Field]:
     if not isinstance(rule, FieldTime):
         return []
     kind = kind_at(record, rule.path)
-    own = [] if kind is None else [_Field(rule.path, rule.name, field_moment(kind, rule))]
+    own = [] if kind is None else [_Field(columns_at(record, rule.path), rule.name, field_moment(kind, rule))]
     return own + _fields(record, rule.fallback)
 
 
 def _converted(rows: pa.RecordBatch, given: Sequence[GivenTime], fields: Sequence[_Field]) -> EventTimes:
-    columns = [_values(rows, field.path) for field in fields]
+    columns = [_values(rows, field.columns) for field in fields]
     moments: list[int] = []
     wrong: list[WrongTime] = []
     for place, time in enumerate(given):

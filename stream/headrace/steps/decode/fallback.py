@@ -68,7 +68,7 @@ class FallbackColumns:
         return pa.concat_arrays([pa.array([], pa.struct(self._fields)), *arrays]).__arrow_c_array__()[1]
 
     def _compile(self, writer: Record) -> _Writer:
-        made = self._writers[id(writer)] = _Writer(writer, compile_decoder(writer, self._reader))
+        made = self._writers[id(writer)] = _Writer(writer, compile_decoder(writer, self._reader, by_column=True))
         return made
 
     def _most_bytes(self, message: bytes) -> int:

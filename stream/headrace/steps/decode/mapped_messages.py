@@ -11,6 +11,7 @@ from headrace.core.message import Message
 from headrace.schemas.envelope import MAX_ID_BYTES, SchemaRef
 from headrace.schemas.errors import MalformedEnvelopeError, UndecodableError, UnknownSchemaError, UnreadableTextError
 from headrace.schemas.json_encoding.compile_json import Transcode, compile_json
+from headrace.schemas.json_encoding.make_plan import as_json_has_it
 from headrace.schemas.message_rules.encoding import Encoding
 from headrace.schemas.message_rules.envelope import (
     AttributesId,
@@ -23,8 +24,7 @@ from headrace.schemas.message_rules.envelope import (
 from headrace.schemas.message_rules.event_moment import attribute_moment
 from headrace.schemas.message_rules.event_time import AttributeTime, EventTimeRule, FieldTime, PublishTime
 from headrace.schemas.message_rules.known_schemas import KnownSchemas
-from headrace.schemas.model import Record
-from headrace.schemas.registry import Contract, Registry
+from headrace.schemas.registry import Registry
 from headrace.steps.decode import cloudevents
 from headrace.steps.decode.native_messages import NativeMessages, is_native
 from headrace.steps.decode.opened_messages import GivenTime, Opened, OpenedMessage, RefusedError, Writer
@@ -50,7 +50,7 @@ class MappedMessages:
             for each in self._encodings
         }
         self._context = _context_reader(self._rules)
-        self._writers: dict[tuple[int, int], Writer] = {}
+        self._writers: dict[tuple[int, int, bool], Writer] = {}
         self._transcoders: dict[tuple[Encoding, int], Transcode] = {}
 
     def check(self, message: Message) -> OpenedMessage:
@@ -94,7 +94,9 @@ class MappedMessages:
         """Return the versions that the contract names by their schema revisions, the newest first."""
         if not isinstance(self._rules.version, RevisionVersion):
             return ()
-        return [self._writer(version, 0) for version in sorted(set(self._known.revisions.values()), reverse=True)]
+        is_json = any(each.json is not None for each in self._encodings)
+        versions = sorted(set(self._known.revisions.values()), reverse=True)
+        return [self._writer(version, 0, is_json) for version in versions]
 
     def _opened(self, message: Message) -> OpenedMessage:
         attributes, data = self._context(message)
@@ -105,7 +107,7 @@ class MappedMessages:
         version = self._versions[encoding].of(framed.schema_id, attributes)
         value = self._value(encoding, version, framed)
         return OpenedMessage(
-            writer=self._writer(version, value.start),
+            writer=self._writer(version, value.start, is_json=encoding.json is not None),
             event_id=self._event_id(message, attributes),
             time=_given_time(self._event_time, attributes, message.first_published_at),
             source=self._source(attributes),
@@ -131,11 +133,13 @@ class MappedMessages:
             raise MalformedEnvelopeError("content-type", "names none of the encodings that the contract states")
         return encoding
 
-    def _writer(self, version: int, header: int) -> Writer:
-        writer = self._writers.get((version, header))
+    def _writer(self, version: int, header: int, is_json: bool) -> Writer:
+        key = (version, header, is_json)
+        writer = self._writers.get(key)
         if writer is None:
             contract = self._registry[SchemaRef(self._subject, version)]
-            writer = self._writers[version, header] = Writer(contract, _behind(contract, header))
+            record = as_json_has_it(contract.record) if is_json else contract.record
+            writer = self._writers[key] = Writer(contract, replace(record, datum=True, header=header))
         return writer
 
     def _event_id(self, message: Message, attributes: Mapping[str, str]) -> str:
@@ -165,10 +169,6 @@ def _transcoded(transcode: Transcode, framed: Framed) -> bytes:
         if not framed.start or error.offset is None:
             raise
         raise UndecodableError(error.why, error.path, error.offset + framed.start) from None
-
-
-def _behind(contract: Contract, header: int) -> Record:
-    return replace(contract.record, datum=True, header=header)
 
 
 def _escaped(part: str) -> str:

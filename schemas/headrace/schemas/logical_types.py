@@ -1,0 +1,72 @@
+"""Logical types of Avro: those that make another column than their base, and notices of those that do not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from headrace.schemas.avro_keys import nearest
+from headrace.schemas.errors import ContractError
+from headrace.schemas.model import Decimal, Kind
+
+_KINDS: Final = {
+    ("int", "date"): Kind.DATE,
+    ("int", "time-millis"): Kind.TIME_MILLIS,
+    ("long", "time-micros"): Kind.TIME_MICROS,
+    ("long", "timestamp-millis"): Kind.TIMESTAMP_MILLIS,
+    ("long", "timestamp-micros"): Kind.TIMESTAMP_MICROS,
+    ("long", "local-timestamp-millis"): Kind.LOCAL_TIMESTAMP_MILLIS,
+    ("long", "local-timestamp-micros"): Kind.LOCAL_TIMESTAMP_MICROS,
+    ("string", "uuid"): Kind.UUID,
+}
+_DECIMALS: Final = ("bytes", "fixed")
+
+
+def logical_kind(base: str, logical: object) -> Kind | None:
+    """Return the kind that a logical type makes of its base; None if the base stays as it is."""
+    return _KINDS.get((base, logical)) if isinstance(logical, str) else None
+
+
+def is_decimal(base: object, logical: object) -> bool:
+    """Return whether a base with a logical type is a decimal."""
+    return logical == "decimal" and base in _DECIMALS
+
+
+def unread_notice(base: str, logical: object) -> str:
+    """Return what becomes of a value whose logical type makes no column of its own.
+
+    >>> unread_notice("long", "timestamp_millis")
+    "the logical type 'timestamp_millis' has no meaning on long, so it is read as long; nearly timestamp-millis"
+    """
+    known = [name for of, name in _KINDS if of == base] + (["decimal"] if base in _DECIMALS else [])
+    meant = nearest(logical, known) if isinstance(logical, str) else None
+    hint = f"; nearly {meant}" if meant else ""
+    return f"the logical type {str(logical)[:40]!r} has no meaning on {base}, so it is read as {base}{hint}"
+
+
+def decimal_of(avro: Mapping[str, Any], where: str, size: int | None) -> Decimal:
+    """Return a decimal, on a fixed of *size* bytes or on bytes; raises ContractError if BIGNUMERIC cannot hold it."""
+    precision, scale = avro.get("precision"), avro.get("scale", 0)
+    for number in (precision, scale):
+        if isinstance(number, bool) or not isinstance(number, int):
+            raise ContractError(
+                where,
+                "a decimal without a precision",
+                "write precision, and a scale other than 0, as whole numbers",
+            )
+    assert isinstance(precision, int)  # noqa: S101 checked above, for the type checker
+    if not 1 <= precision <= 76 or not 0 <= scale <= min(precision, 38) or precision - scale > 38:
+        raise ContractError(
+            where,
+            "a decimal that BIGNUMERIC cannot hold",
+            "use at most 38 digits before the point (precision - scale) and 38 after it (scale), no scale beyond the "
+            "precision",
+        )
+    if size is not None and 10**precision > 2 ** (8 * size - 1):
+        fitting = len(str(2 ** (8 * size - 1))) - 1
+        raise ContractError(
+            where,
+            f"a fixed of {size} bytes is too small for {precision} digits",
+            f"use a larger size, or a precision of at most {fitting}",
+        )
+    return Decimal(precision, scale, size)

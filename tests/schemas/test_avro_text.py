@@ -1,0 +1,77 @@
+"""Comments in schemas, and where errors are."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headrace.schemas.avro_text import read_avro, without_comments
+from headrace.schemas.envelope import SchemaRef
+from headrace.schemas.errors import ContractError
+from headrace.schemas.registry import parse_contract
+from tests.support.builders import a_contract, contract_json
+from tests.support.strategies import FIXED_PROFILE
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(alphabet='ab/*"\\\n é'),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(alphabet='a/*"\\'), inner, max_size=3),
+    max_leaves=10,
+)
+COMMENT = st.text(alphabet='a/ "\\{', max_size=8).map(lambda text: f"//{text}\n") | st.text(
+    alphabet='a/ "\n\\{', max_size=8
+).map(lambda text: f"/*{text}*/")
+
+
+@FIXED_PROFILE
+@given(JSON, COMMENT, COMMENT)
+def test_comments_around_any_json_leave_its_value_and_every_position(value: object, one: str, other: str) -> None:
+    plain = json.dumps(value, indent=1)
+    text = plain.replace(",\n", f",{one}\n").replace("[\n", f"[{other}\n")
+
+    stripped = without_comments(f"{one}{text}{other}", "here")
+
+    assert json.loads(stripped) == value
+    assert len(stripped) == len(f"{one}{text}{other}")
+    assert stripped.count("\n") == f"{one}{text}{other}".count("\n")
+
+
+def test_an_error_behind_comments_has_the_position_of_the_file() -> None:
+    text = "/* one\n two */ {\n  // three\n  oops\n}"
+
+    with pytest.raises(ContractError, match=r"line 4 column 3"):
+        read_avro(without_comments(text, "here"), "here")
+
+
+def test_a_contract_with_comments_is_the_contract_without_them() -> None:
+    plain = a_contract(("f", "string", {"doc": "see http://example.org/*"}))
+    text = plain.json.replace("{", '{ // a "comment"\n', 1).replace("[", "[ /* another */", 1)
+
+    found = parse_contract(SchemaRef("thing_happened", 1), text)
+
+    assert (found.record, found.fingerprint) == (plain.record, plain.fingerprint)
+    assert json.loads(found.json) == json.loads(plain.json), "other programs read it without comments"
+
+
+@pytest.mark.parametrize("text", ["{} /* no end", "{} /*", "{} /*/", "/**/ {} /* x *"])
+def test_a_comment_without_an_end_is_refused(text: str) -> None:
+    with pytest.raises(ContractError, match=r"^here: a comment without an end, from line 1; close it with \*/$"):
+        without_comments(text, "here")
+
+
+@pytest.mark.parametrize("text", ['"\\"' * 100_000, "/*" * 200_000 + "*/", "/" * 400_000, '"' + "\\" * 400_001])
+def test_hostile_text_takes_no_quadratic_time(text: str) -> None:
+    begun = time.process_time()
+    without_comments(text, "here")
+
+    assert time.process_time() - begun < 5
+
+
+def test_a_key_twice_is_refused_wherever_it_is() -> None:
+    text = json.dumps(contract_json()).replace('"name": "at"', '"name": "at", "name": "at"')
+
+    with pytest.raises(ContractError, match="key 'name' twice in one object"):
+        parse_contract(SchemaRef("thing_happened", 1), text)
