@@ -25,6 +25,7 @@ from headrace.beam.window_dofn import AssignWindows
 from headrace.bigquery.event_table import derived_columns
 from headrace.config.secrets import Key
 from headrace.job import Job
+from headrace.schemas.content_rule import comparable_rules
 from headrace.steps.decode.decode_messages import Decoder
 
 
@@ -89,6 +90,7 @@ def _write_options(job: Job, sealing: Key) -> WriteOptions:
         project=job.project,
         tables=job.tables,
         derived={subject: derived_columns(job.registry.latest(subject)) for subject in job.registry.subjects},
+        comparable={subject: comparable_rules(job.registry, subject) for subject in job.registry.subjects},
         shards=job.shards,
         ids_remembered=job.ids_remembered,
         window=job.window,

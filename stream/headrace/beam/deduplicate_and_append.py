@@ -103,7 +103,15 @@ class _WriteFn(AppendDoFn):
         yield from self._outputs(progress.outcomes)
 
     def _ids(self, key: Key, even: BagState, odd: BagState, metadata: ValueState) -> Ids:
-        return Ids(key=key, even=even, odd=odd, metadata=metadata, cache=self._cache, budget=self._budget)
+        return Ids(
+            key=key,
+            even=even,
+            odd=odd,
+            metadata=metadata,
+            cache=self._cache,
+            budget=self._budget,
+            comparable=self._options.comparable[key[0]],
+        )
 
     def _table_shard(self, ids: Ids, queue: PagedQueue) -> TableShard:
         path = self._options.tables[ids.key[0]]
@@ -123,12 +131,14 @@ class _WriteFn(AppendDoFn):
 class WriteOptions:
     """The tables to write, and the number of ids to remember.
 
-    *tables* has ``projects/P/datasets/D/tables/T`` by subject; *derived* has the derived columns of each table.
+    *tables* has ``projects/P/datasets/D/tables/T`` by subject; *derived* has the derived columns of each table, and
+    *comparable* the rules of its remembered content hashes that prove something.
     """
 
     project: str
     tables: dict[str, str]
     derived: dict[str, frozenset[str]]
+    comparable: dict[str, frozenset[int]]
     shards: int
     ids_remembered: int
     window: timedelta

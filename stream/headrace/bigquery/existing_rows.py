@@ -110,16 +110,19 @@ def remembered_since(table: Remembered) -> int:
 
 
 def compare_old(
-    batch: MicroBatch, since: int, compare: Callable[[pa.RecordBatch], Mapping[int, bool]]
+    batch: MicroBatch,
+    since: int,
+    compare: Callable[[pa.RecordBatch], Mapping[int, bool]],
+    unsettled: Sequence[int] = (),
 ) -> dict[int, bool]:
     """Return the indexes of old rows whose id is in the table, and for each whether the content is the same.
 
-    Old are rows whose message was published at or before *since* (microseconds since 1970), and all that were
+    Also look up the rows at the indexes *unsettled*. Old are rows whose message was published at or before *since* (microseconds since 1970), and all that were
     replayed: the row that was first written with their id may be forgotten. Without old rows, do not query the table.
     """
     published, first_published = batch.notes.column("published_at"), batch.notes.column("first_published_at")
     asked = pc.or_(pc.less_equal(published, since), pc.less(first_published, published))
-    old = pc.indices_nonzero(asked).to_pylist()
+    old = sorted({*pc.indices_nonzero(asked).to_pylist(), *unsettled})
     if not old:
         return {}
     return {old[index]: is_same for index, is_same in compare(batch.rows.take(pa.array(old, pa.int64()))).items()}

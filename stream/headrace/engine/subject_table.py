@@ -21,6 +21,7 @@ from headrace.engine.table_watch import Change, TableReplacedError, TableWatch
 from headrace.engine.task_steps import Steps, Wake
 from headrace.engine.transaction import Transaction
 from headrace.job import Job
+from headrace.schemas.content_rule import comparable_rules
 
 
 class SubjectTable:
@@ -65,6 +66,7 @@ class SubjectTable:
             retry=retry,
             budget=job.ids_remembered,
             finite=finite,
+            comparable=comparable_rules(job.registry, subject),
         )
         self.watch = TableWatch(self.name, sql, journal=journal, client=client, status=status, changed=changed)
 

@@ -6,27 +6,28 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import Final, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 
 from headrace.bigquery.event_table import META_SCHEMA, arrow_schema
 from headrace.bigquery.own_columns import INSTANT
 from headrace.core.dead_letter import Reason, Refusal
 from headrace.core.message import Message
-from headrace.core.micro_batch import NOTES, MicroBatch
+from headrace.core.micro_batch import NOTES, MicroBatch, notes_by
 from headrace.core.outcome import Outcome
 from headrace.core.replay_attributes import LETTER_ID
 from headrace.core.tally import Tally, tally_rows, tally_unread_refusals
 from headrace.errors import Exit, HeadraceError
+from headrace.schemas.content_rule import rule_of
 from headrace.schemas.envelope import CONTENT_TYPE, MAX_ID_BYTES, Envelope, to_micros
 from headrace.schemas.errors import ContractError, MalformedEnvelopeError, UndecodableError, UnknownSchemaError
 from headrace.schemas.registry import Contract, Registry
-from headrace.steps.decode.envelopes import Head, disagreeing, head_of, packed, packed_numbers
+from headrace.steps.decode.envelopes import Head, disagreeing, head_of, packed
 from headrace.steps.decode.record_batch import columns_for, to_batch
 from headrace.util.hashing import digests
 
 STAGE: Final = "decode"
 _KEY_BYTES: Final = 16
-_CONTENT_BYTES: Final = 8
 # of columns; one message takes at most 16 MiB in columns, whatever the size of its payload
 MAX_BATCH_BYTES: Final = 64 * 1024 * 1024
 
@@ -72,6 +73,21 @@ class Opened(NamedTuple):
         return Opened(*map(list, zip(*lines, strict=True))) if lines else Opened.none()
 
 
+class Decoded(NamedTuple):
+    """Decoded events: the data of their envelopes, their rows, and the hashes of their contents."""
+
+    opened: Opened
+    rows: pa.RecordBatch
+    contents: pa.Array
+
+    def without(self, places: Collection[int]) -> Decoded:
+        """Return all events but those at *places*."""
+        if not places:
+            return self
+        kept = pa.array([place for place in range(len(self.contents)) if place not in places], pa.int64())
+        return Decoded(self.opened.without(places), self.rows.take(kept), self.contents.take(kept))
+
+
 class Decoder:
     """Decoder of one subject's messages, compiled once from its contracts."""
 
@@ -81,24 +97,24 @@ class Decoder:
         self._payload = arrow_schema(self.contract.record)
         self._schema = pa.schema([*self._payload, *META_SCHEMA])
         self._columns = columns_for(self.contract.record)
+        self._notes = notes_by(rule_of(self.contract.record))
         self._writers: dict[Head, Contract] = {}
 
     def read(self, messages: Sequence[Message], now: int) -> DecodedMessages:
         """Decode *messages* into one micro-batch; see :func:`decode`."""
         refusals: list[Refusal] = []
-        opened = self._open(messages, refusals)
-        opened, rows, end = self._read_payloads(opened, messages, refusals)
-        if rows.num_rows:
-            opened, rows = self._confirm_times(opened, rows, messages, refusals)
+        events, end = self._read_payloads(self._open(messages, refusals), messages, refusals)
+        if events.rows.num_rows:
+            events = self._confirm_times(events, messages, refusals)
         refusals = sorted((each for each in refusals if each.index < end), key=lambda refusal: refusal.index)
         left = len(messages) - end
-        if not rows.num_rows:
+        if not events.rows.num_rows:
             return DecodedMessages(None, refusals, left)
-        moments = _moments(rows.column(self.contract.options.event_time))
+        moments = _moments(events.rows.column(self.contract.options.event_time))
         batch = MicroBatch(
             subject=self.contract.subject,
-            rows=_with_meta(rows, opened, moments, now, self._schema),
-            notes=_notes(opened, moments),
+            rows=_with_meta(events.rows, events.opened, moments, now, self._schema),
+            notes=_notes(events, moments, self._notes),
             sealed=b"",
         )
         return DecodedMessages(batch, refusals, left)
@@ -155,11 +171,11 @@ class Decoder:
 
     def _read_payloads(
         self, opened: Opened, messages: Sequence[Message], refusals: list[Refusal]
-    ) -> tuple[Opened, pa.RecordBatch, int]:
+    ) -> tuple[Decoded, int]:
         """Decode payloads while the columns have room, and leave out refused ones.
 
         Returns:
-            The decoded lines, their rows, and the index of the first message that was not read.
+            The decoded events, and the index of the first message that was not read.
         """
         refused: set[int] = set()
         end = len(messages)
@@ -172,9 +188,10 @@ class Decoder:
             for place, error in errors:
                 refusals.append(self._undecodable(opened.indexes[place], messages, error))
                 refused.add(place)
+            contents = np.frombuffer(self._columns.content_hashes(), np.int64)
         finally:
             finished = self._columns.finish()
-        return opened.without(refused), to_batch(finished, self._payload), end
+        return Decoded(opened.without(refused), to_batch(finished, self._payload), pa.array(contents)), end
 
     def _undecodable(self, index: int, messages: Sequence[Message], error: UndecodableError) -> Refusal:
         try:
@@ -183,20 +200,16 @@ class Decoder:
             return Refusal(index, first.reason, first.detail)
         return Refusal(index, Reason.UNDECODABLE_PAYLOAD, str(error))
 
-    def _confirm_times(
-        self, opened: Opened, rows: pa.RecordBatch, messages: Sequence[Message], refusals: list[Refusal]
-    ) -> tuple[Opened, pa.RecordBatch]:
+    def _confirm_times(self, events: Decoded, messages: Sequence[Message], refusals: list[Refusal]) -> Decoded:
         """Leave out events whose time is not their ``ce-time``."""
-        moments = _moments(rows.column(self.contract.options.event_time))
+        moments = _moments(events.rows.column(self.contract.options.event_time))
         refused = set()
-        for place in disagreeing(opened.times, moments):
-            refusal = self._wrong_time(opened.indexes[place], messages, moments[place].as_py())
+        for place in disagreeing(events.opened.times, moments):
+            refusal = self._wrong_time(events.opened.indexes[place], messages, moments[place].as_py())
             if refusal is not None:
                 refusals.append(refusal)
                 refused.add(place)
-        if refused:
-            rows = rows.take(pa.array([place for place in range(len(moments)) if place not in refused], pa.int64()))
-        return opened.without(refused), rows
+        return events.without(refused)
 
     def _wrong_time(self, index: int, messages: Sequence[Message], moment: int) -> Refusal | None:
         try:
@@ -260,17 +273,18 @@ def _with_meta(rows: pa.RecordBatch, opened: Opened, moments: pa.Array, now: int
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def _notes(opened: Opened, moments: pa.Array) -> pa.RecordBatch:
+def _notes(events: Decoded, moments: pa.Array, schema: pa.Schema) -> pa.RecordBatch:
+    opened = events.opened
     columns = {
         "event_key": packed(event_keys(opened.ids), pa.binary(_KEY_BYTES)),
-        "content_hash": packed_numbers(digests(opened.payloads, _CONTENT_BYTES)),
+        "content_hash": events.contents,
         "event_time": moments,
         "published_at": pa.array(opened.published, pa.int64()),
         "first_published_at": pa.array(opened.first_published, pa.int64()),
         "window_start": pa.repeat(pa.scalar(0, pa.int64()), len(opened.indexes)),
         "message": pa.array(opened.indexes, pa.int32()),
     }
-    return pa.RecordBatch.from_arrays([columns[name] for name in NOTES.names], schema=NOTES)
+    return pa.RecordBatch.from_arrays([columns[name] for name in NOTES.names], schema=schema)
 
 
 def _moments(event_times: pa.Array) -> pa.Array:
