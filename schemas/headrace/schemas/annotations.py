@@ -40,6 +40,25 @@ class Encoding(StrEnum):
     DATUM = "datum"
 
 
+class IdRule(StrEnum):
+    """What the job does with the id of an event whose contract declares an identity.
+
+    It derives the id and ignores the one that came, checks that they are equal, or trusts the one that came.
+    """
+
+    DERIVE = "derive"
+    CHECK = "check"
+    TRUST = "trust"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The annotation ``identity``: the fields, and the rule for ids. Without fields, ids are trusted."""
+
+    fields: tuple[str, ...] = ()
+    id: IdRule = IdRule.TRUST
+
+
 @dataclass(frozen=True, slots=True)
 class TableOptions:
     """The record's ``headrace`` annotation, typed.
@@ -58,6 +77,7 @@ class TableOptions:
     ahead_at_most: timedelta
     refuse_at_most: int
     identity: tuple[str, ...]
+    id_rule: IdRule
     encoding: Encoding | None
 
 
@@ -91,7 +111,8 @@ def parse_table_options(annotation: object, where: str) -> TableOptions:
     given = _mapping(
         annotation, where, 'write {"table": ..., "event_time": ..., "late_after": "30d", "ahead_at_most": "10m"}'
     )
-    _refuse_unknown(given, set(TableOptions.__dataclass_fields__) | _TRANSFORMATIONS, where)
+    _refuse_unknown(given, set(TableOptions.__dataclass_fields__) - {"id_rule"} | _TRANSFORMATIONS, where)
+    identity = _identity(given.get("identity", []), f"{where}.identity")
     return TableOptions(
         table=_identifier(given, "table", where),
         event_time=_event_time(given.get("event_time"), f"{where}.event_time"),
@@ -104,9 +125,22 @@ def parse_table_options(annotation: object, where: str) -> TableOptions:
         late_after=parse_duration(given.get("late_after"), f"{where}.late_after"),
         ahead_at_most=parse_duration(given.get("ahead_at_most"), f"{where}.ahead_at_most"),
         refuse_at_most=parse_percent(given.get("refuse_at_most", "50%"), f"{where}.refuse_at_most"),
-        identity=_names(given.get("identity", []), f"{where}.identity", MAX_IDENTITY),
+        identity=identity.fields,
+        id_rule=identity.id,
         encoding=_member(Encoding, given["encoding"], f"{where}.encoding") if "encoding" in given else None,
     )
+
+
+def _identity(annotation: object, where: str) -> Identity:
+    """Read a list of fields, whose ids are checked, or an object with the fields and the rule for ids."""
+    if not isinstance(annotation, Mapping):
+        names = _names(annotation, where, MAX_IDENTITY)
+        return Identity(names, IdRule.CHECK) if names else Identity()
+    _refuse_unknown(annotation, {"fields", "id"}, where)
+    names = _names(annotation.get("fields", []), f"{where}.fields", MAX_IDENTITY)
+    if not names:
+        raise ContractError(f"{where}.fields", "missing", 'name fields of this record, such as ["order_id"]')
+    return Identity(names, _member(IdRule, annotation.get("id", IdRule.CHECK), f"{where}.id"))
 
 
 def parse_pii(annotation: object, where: str) -> Pii | NotPersonal:

@@ -13,13 +13,14 @@ import pyarrow.compute as pc
 from headrace.schemas.content import (
     RULE,
     WORD,
-    decimal_words,
-    float_words,
-    list_words,
+    Content,
     members_of,
-    record_words,
-    text_words,
-    whole_words,
+    of_decimal,
+    of_float,
+    of_list,
+    of_record,
+    of_text,
+    of_whole,
 )
 from headrace.schemas.layout import Column, Layout
 
@@ -34,7 +35,7 @@ def content_hashes(column: Column, rows: pa.StructArray) -> bytes:
 
     *rows* begin at offset 0.
     """
-    return sip_hashes([each or b"" for each in _words(column, rows)]).tobytes()
+    return sip_hashes([each.body if each else b"" for each in _contents(column, rows)]).tobytes()
 
 
 def sip_hashes(texts: Sequence[bytes]) -> Words:
@@ -82,8 +83,8 @@ def _rotated(words: Words, bits: int) -> Words:
     return rotated
 
 
-def _words(column: Column, values: pa.Array) -> list[bytes | None]:
-    """Return the words of each value of *column*, and None for null."""
+def _contents(column: Column, values: pa.Array) -> list[Content | None]:
+    """Return the content of each value of *column*, and None for null."""
     match column.layout:
         case Layout.STRUCT:
             return list(_of_records(column, values))
@@ -92,11 +93,11 @@ def _words(column: Column, values: pa.Array) -> list[bytes | None]:
         case Layout.DECIMAL128 | Layout.DECIMAL256:
             return list(_of_decimals(values))
         case Layout.FLOAT32 | Layout.FLOAT64:
-            return [None if each is None else float_words(each) for each in values.to_pylist()]
+            return [None if each is None else of_float(each) for each in values.to_pylist()]
         case Layout.VARIABLE:
-            return [None if each is None else text_words(each) for each in values.cast(pa.binary()).to_pylist()]
+            return [None if each is None else of_text(each) for each in values.cast(pa.binary()).to_pylist()]
         case Layout.BITS | Layout.INT32 | Layout.INT64:
-            return [None if each is None else whole_words(each) for each in _whole(values).to_pylist()]
+            return [None if each is None else of_whole(each) for each in _whole(values).to_pylist()]
         case _:
             assert_never(column.layout)
 
@@ -106,29 +107,29 @@ def _whole(values: pa.Array) -> pa.Array:
     return (values.cast(pa.int32()) if days else values).cast(pa.int64())
 
 
-def _of_records(column: Column, values: pa.StructArray) -> Iterator[bytes | None]:
+def _of_records(column: Column, values: pa.StructArray) -> Iterator[Content | None]:
     members = members_of(column)
-    children = [_words(child, values.field(place)) for place, child in enumerate(column.children)]
+    children = [_contents(child, values.field(place)) for place, child in enumerate(column.children)]
     for row, is_valid in zip(zip(*children, strict=True), _valid(values), strict=True):
-        yield record_words(members, row) if is_valid else None
+        yield of_record(members, row) if is_valid else None
 
 
-def _of_lists(column: Column, values: pa.ListArray) -> Iterator[bytes | None]:
-    items, end = _words(column.children[0], values.flatten()), 0
+def _of_lists(column: Column, values: pa.ListArray) -> Iterator[Content | None]:
+    items, end = _contents(column.children[0], values.flatten()), 0
     for length in pc.list_value_length(values).to_pylist():
         if length is None:
             yield None
             continue
-        yield list_words(column, items[end : end + length])
+        yield of_list(column, items[end : end + length])
         end += length
 
 
-def _of_decimals(values: pa.Array) -> Iterator[bytes | None]:
+def _of_decimals(values: pa.Array) -> Iterator[Content | None]:
     width = values.type.byte_width
     unscaled = memoryview(values.buffers()[1] or b"")[width * values.offset :]
     for index, is_valid in enumerate(_valid(values)):
         number = unscaled[index * width : (index + 1) * width]
-        yield decimal_words(int.from_bytes(number, "little", signed=True)) if is_valid else None
+        yield of_decimal(int.from_bytes(number, "little", signed=True)) if is_valid else None
 
 
 def _valid(values: pa.Array) -> Iterable[bool]:

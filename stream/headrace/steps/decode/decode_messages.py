@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import timedelta
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, assert_never
 
 import numpy as np
 import pyarrow as pa
@@ -18,10 +18,12 @@ from headrace.core.outcome import Outcome
 from headrace.core.replay_attributes import LETTER_ID
 from headrace.core.tally import Tally, tally_rows, tally_unread_refusals
 from headrace.errors import Exit, HeadraceError
+from headrace.schemas.annotations import IdRule
 from headrace.schemas.content_rule import rule_of
 from headrace.schemas.envelope import CONTENT_TYPE, MAX_ID_BYTES, Envelope, to_micros
 from headrace.schemas.errors import ContractError, MalformedEnvelopeError, UndecodableError, UnknownSchemaError
 from headrace.schemas.registry import Contract, Registry
+from headrace.steps.decode.derived_ids import IdentityColumns
 from headrace.steps.decode.envelopes import Head, disagreeing, head_of, packed
 from headrace.steps.decode.record_batch import columns_for, to_batch
 from headrace.util.hashing import digests
@@ -98,6 +100,7 @@ class Decoder:
         self._schema = pa.schema([*self._payload, *META_SCHEMA])
         self._columns = columns_for(self.contract.record)
         self._notes = notes_by(rule_of(self.contract.record))
+        self._identity = IdentityColumns(self.contract)
         self._writers: dict[Head, Contract] = {}
 
     def read(self, messages: Sequence[Message], now: int) -> DecodedMessages:
@@ -106,6 +109,7 @@ class Decoder:
         events, end = self._read_payloads(self._open(messages, refusals), messages, refusals)
         if events.rows.num_rows:
             events = self._confirm_times(events, messages, refusals)
+            events = self._settle_ids(events, refusals)
         refusals = sorted((each for each in refusals if each.index < end), key=lambda refusal: refusal.index)
         left = len(messages) - end
         if not events.rows.num_rows:
@@ -210,6 +214,22 @@ class Decoder:
                 refusals.append(refusal)
                 refused.add(place)
         return events.without(refused)
+
+    def _settle_ids(self, events: Decoded, refusals: list[Refusal]) -> Decoded:
+        """Derive the ids of events, or leave out those with another id, as the contract asks."""
+        match self.contract.options.id_rule:
+            case IdRule.TRUST:
+                return events
+            case IdRule.DERIVE:
+                return events._replace(opened=events.opened._replace(ids=self._identity.ids(events.rows)))
+            case IdRule.CHECK:
+                others = self._identity.others(events.rows, events.opened.ids)
+                fields = ", ".join(self.contract.options.identity)
+                detail = f"ce-id is not the id that the contract's identity ({fields}) gives; see docs/identity.md"
+                refusals += [Refusal(events.opened.indexes[at], Reason.MALFORMED_ENVELOPE, detail) for at in others]
+                return events.without(set(others))
+            case _:
+                assert_never(self.contract.options.id_rule)
 
     def _wrong_time(self, index: int, messages: Sequence[Message], moment: int) -> Refusal | None:
         try:
