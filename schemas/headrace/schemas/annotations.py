@@ -52,14 +52,6 @@ class IdRule(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
-    """The annotation ``identity``: the fields, and the rule for ids. Without fields, ids are trusted."""
-
-    fields: tuple[str, ...] = ()
-    id: IdRule = IdRule.TRUST
-
-
-@dataclass(frozen=True, slots=True)
 class TableOptions:
     """The record's ``headrace`` annotation, typed.
 
@@ -112,7 +104,7 @@ def parse_table_options(annotation: object, where: str) -> TableOptions:
         annotation, where, 'write {"table": ..., "event_time": ..., "late_after": "30d", "ahead_at_most": "10m"}'
     )
     _refuse_unknown(given, set(TableOptions.__dataclass_fields__) - {"id_rule"} | _TRANSFORMATIONS, where)
-    identity = _identity(given.get("identity", []), f"{where}.identity")
+    identity, id_rule = _identity(given.get("identity", []), f"{where}.identity")
     return TableOptions(
         table=_identifier(given, "table", where),
         event_time=_event_time(given.get("event_time"), f"{where}.event_time"),
@@ -125,22 +117,21 @@ def parse_table_options(annotation: object, where: str) -> TableOptions:
         late_after=parse_duration(given.get("late_after"), f"{where}.late_after"),
         ahead_at_most=parse_duration(given.get("ahead_at_most"), f"{where}.ahead_at_most"),
         refuse_at_most=parse_percent(given.get("refuse_at_most", "50%"), f"{where}.refuse_at_most"),
-        identity=identity.fields,
-        id_rule=identity.id,
+        identity=identity,
+        id_rule=id_rule,
         encoding=_member(Encoding, given["encoding"], f"{where}.encoding") if "encoding" in given else None,
     )
 
 
-def _identity(annotation: object, where: str) -> Identity:
-    """Read a list of fields, whose ids are checked, or an object with the fields and the rule for ids."""
+def _identity(annotation: object, where: str) -> tuple[tuple[str, ...], IdRule]:
+    """Read a list of fields, with which ids are trusted, or an object with fields and the rule for ids."""
     if not isinstance(annotation, Mapping):
-        names = _names(annotation, where, MAX_IDENTITY)
-        return Identity(names, IdRule.CHECK) if names else Identity()
+        return _names(annotation, where, MAX_IDENTITY), IdRule.TRUST
     _refuse_unknown(annotation, {"fields", "id"}, where)
-    names = _names(annotation.get("fields", []), f"{where}.fields", MAX_IDENTITY)
-    if not names:
+    fields = _names(annotation.get("fields", []), f"{where}.fields", MAX_IDENTITY)
+    if not fields:
         raise ContractError(f"{where}.fields", "missing", 'name fields of this record, such as ["order_id"]')
-    return Identity(names, _member(IdRule, annotation.get("id", IdRule.CHECK), f"{where}.id"))
+    return fields, _member(IdRule, annotation.get("id"), f"{where}.id")
 
 
 def parse_pii(annotation: object, where: str) -> Pii | NotPersonal:
