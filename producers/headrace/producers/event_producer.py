@@ -96,8 +96,8 @@ class EventProducer:
             UnknownSchemaError: no contract for *subject*.
             InvalidEventError: a field does not fit its type, a value's own code raises an error, or the event is larger
                 than 1 MiB; names the field, the value's type and the remedy. Nothing was sent.
-            ValueError: *event_id* or *ordering_key* is not a text of 1 to 1,024 bytes; or *event_id* is not the one that
-                the contract's identity gives, and the contract does not trust ids.
+            ValueError: *event_id* or *ordering_key* is not a text of 1 to 1,024 bytes; or the contract does not trust
+                ids, and *event_id* is not the one that its identity gives.
             ProducerClosedError: the producer is closed.
         """
         if self._closed:

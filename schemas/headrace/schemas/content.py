@@ -145,7 +145,7 @@ def of_whole(value: int) -> Content:
 
 def of_float(value: float) -> Content:
     """Return the content of a double: its bits, with one NaN and one zero."""
-    return Content(0, struct.pack("<d", value + 0.0) if value == value else _NAN)  # noqa: PLR0124 NaN
+    return Content(0, struct.pack("<d", value + 0.0) if value == value else _NAN)
 
 
 def of_text(text: bytes) -> Content:

@@ -26,7 +26,7 @@ def rule_of(newest: Record) -> int:
 
 
 def comparable_rules(registry: Registry, subject: str) -> frozenset[int]:
-    """Return the rules whose hashes prove, compared with those of the newest version, that contents are equal or differ.
+    """Return the rules whose hashes, compared with those of the newest version, tell equal contents from others.
 
     Each version of the *subject* was the newest one once. A hash of another rule proves nothing.
     """

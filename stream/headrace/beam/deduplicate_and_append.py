@@ -38,6 +38,7 @@ from headrace.beam.table_shard import TableShard
 from headrace.config.secrets import Key as SealingKey
 from headrace.core.sealed_messages import sealing_key
 from headrace.core.tally import Tally
+from headrace.schemas.registry import Contract
 from headrace.steps.append import STAGE
 
 _EVEN: Final = BagStateSpec("ids_even", BytesCoder())
@@ -115,7 +116,7 @@ class _WriteFn(AppendDoFn):
 
     def _table_shard(self, ids: Ids, queue: PagedQueue) -> TableShard:
         path = self._options.tables[ids.key[0]]
-        table = EventTable(self._bigquery, path, self._options.derived[ids.key[0]], self._identities)
+        table = EventTable(self._bigquery, path, self._options.contracts[ids.key[0]], self._identities)
         append_queue = AppendQueue(key=ids.key, table=path, existing_rows=table, cache=self._cache, queue=queue)
         return TableShard(ids, append_queue, table)
 
@@ -131,13 +132,13 @@ class _WriteFn(AppendDoFn):
 class WriteOptions:
     """The tables to write, and the number of ids to remember.
 
-    *tables* has ``projects/P/datasets/D/tables/T`` by subject; *derived* has the derived columns of each table, and
+    *tables* has ``projects/P/datasets/D/tables/T`` by subject; *contracts* has the newest version of each, and
     *comparable* the rules of its remembered content hashes that prove something.
     """
 
     project: str
     tables: dict[str, str]
-    derived: dict[str, frozenset[str]]
+    contracts: dict[str, Contract]
     comparable: dict[str, frozenset[int]]
     shards: int
     ids_remembered: int

@@ -23,7 +23,7 @@ NOTES: Final = pa.schema(
     ]
 )
 
-# The rule of content hashes that were taken of the payload's bytes, as releases up to 0.1 did. Their notes do not say so.
+# The rule of content hashes of the payload's bytes, which earlier releases took. Their notes do not name a rule.
 PAYLOAD_RULE: Final = 1
 _RULE: Final = b"content_rule"
 

@@ -8,7 +8,7 @@ from typing import assert_never
 import pyarrow as pa
 from google.cloud import bigquery
 
-from headrace.bigquery.event_table import derived_columns, table_for
+from headrace.bigquery.event_table import table_for
 from headrace.bigquery.existing_rows import StoredRows
 from headrace.core.micro_batch import to_ipc
 from headrace.core.resource_names import Names
@@ -53,7 +53,7 @@ class SubjectTable:
         self._finite = finite
         self._sql = sql = names.sql(self.name)
         self.described = table_for(contract, names.project, names.dataset)
-        self._stored_rows = StoredRows(client, sql, derived_columns(contract))
+        self._stored_rows = StoredRows(client, sql, contract)
         self._needs = (
             f"{sql}: the job needs bigquery.jobs.create, and bigquery.tables.getData on it; "
             "`headrace provision` makes it"

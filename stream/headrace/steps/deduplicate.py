@@ -1,7 +1,7 @@
 """Deduplication of event ids by table: compares hashes, and keeps them in bounded state.
 
 State has the remembered ids in chunks of entries: the event key in two words and the content hash. A chunk begins with
-the rule of its hashes, in an entry whose key is zero. Chunks of releases up to 0.1 lack it.
+the rule of its hashes, in an entry whose key is zero. Chunks of earlier releases lack it.
 """
 
 from __future__ import annotations
@@ -78,8 +78,7 @@ class SeenIds:
 
     def unsettled(self, batch: MicroBatch) -> list[int]:
         """Return the indexes of rows whose id is remembered with a hash that cannot be compared with theirs."""
-        known, before = self._find(_entries(batch)[0])
-        return _indexes(known & (before == _NO_HASH))
+        return [] if self._comparable is None else _indexes(self._unsettled(self._find(_entries(batch)[0])))
 
     def decide(self, batch: MicroBatch, stored: Mapping[int, bool] | None = None) -> Decision:
         """Sort a batch's rows into new, duplicate and conflicting rows, without remembering them.
@@ -96,7 +95,7 @@ class SeenIds:
         follows = first < places
         before[follows] = contents[first[follows]]
         new, same = may_be_new & (first == places), before == contents
-        unsettled = known & (before == _NO_HASH)
+        unsettled = self._unsettled(Found(known, before))
         same &= ~unsettled
         for index, is_same in found.items():
             if unsettled[index] or not (known[index] or follows[index]):
@@ -139,6 +138,10 @@ class SeenIds:
         """Look up keys in both generations. No key is in both, and the content of an unknown key is 0."""
         recent, older = self._recent.find(keys), self._older.find(keys)
         return Found(recent.known | older.known, recent.contents | older.contents)
+
+    def _unsettled(self, found: Found) -> npt.NDArray[np.bool_]:
+        settled = self._comparable is None
+        return np.zeros_like(found.known) if settled else found.known & (found.contents == _NO_HASH)
 
     def _let_go(self) -> None:
         """Release a part of the forgotten memory to the system: releasing all at once would take long."""
