@@ -224,12 +224,15 @@ class Decoder:
                 return events._replace(opened=events.opened._replace(ids=self._identity.ids(events.rows)))
             case IdRule.CHECK:
                 others = self._identity.others(events.rows, events.opened.ids)
-                fields = ", ".join(self.contract.options.identity)
-                detail = f"ce-id is not the id that the contract's identity ({fields}) gives; see docs/identity.md"
-                refusals += [Refusal(events.opened.indexes[at], Reason.MALFORMED_ENVELOPE, detail) for at in others]
-                return events.without(set(others))
+                refusals += [self._other_id(events.opened.indexes[at], derived) for at, derived in others.items()]
+                return events.without(others.keys())
             case _:
                 assert_never(self.contract.options.id_rule)
+
+    def _other_id(self, index: int, derived: str) -> Refusal:
+        fields = ", ".join(self.contract.options.identity)
+        detail = f"ce-id is not {derived}, which the contract's identity ({fields}) gives; see docs/identity.md"
+        return Refusal(index, Reason.MALFORMED_ENVELOPE, detail)
 
     def _wrong_time(self, index: int, messages: Sequence[Message], moment: int) -> Refusal | None:
         try:

@@ -45,17 +45,15 @@ class IdentityColumns:
         joined = uuid_texts(self._names(rows)).tobytes().decode()
         return [joined[at : at + _UUID_LENGTH] for at in range(0, len(joined), _UUID_LENGTH)]
 
-    def others(self, rows: pa.RecordBatch, given: Sequence[str]) -> list[int]:
-        """Return the indexes of those of *rows* whose id is not the *given* one."""
+    def others(self, rows: pa.RecordBatch, given: Sequence[str]) -> dict[int, str]:
+        """Return the id of each of *rows* whose *given* one is another, by index."""
         texts, joined = uuid_texts(self._names(rows)), "".join(given)
+        places: Sequence[int] = range(len(given))
         if set(map(len, given)) == {_UUID_LENGTH} and joined.isascii():
             found: Texts = np.frombuffer(joined.encode(), np.uint8).reshape(texts.shape)
-            return np.flatnonzero((found != texts).any(axis=1)).tolist()
-        return [
-            index
-            for index, (text, each) in enumerate(zip(texts, given, strict=True))
-            if text.tobytes().decode() != each
-        ]
+            places = np.flatnonzero((found != texts).any(axis=1)).tolist()
+        derived = {place: texts[place].tobytes().decode() for place in places}
+        return {place: text for place, text in derived.items() if text != given[place]}
 
     def _names(self, rows: pa.RecordBatch) -> list[bytes]:
         """Return what is hashed for each row: a JSON array of the subject and the values, without white space."""
