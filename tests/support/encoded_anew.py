@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import fastavro
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.support.hostile import long
 
 
-def encoded_anew(draw: st.DrawFn, type_: Any, value: Any) -> bytes:
+def encoded_anew(draw: Callable[..., Any], type_: Any, value: Any) -> bytes:
     """Encode *value* by *type_*, the JSON of an Avro schema, in one of the ways that Avro allows."""
     if isinstance(type_, list):
         branch = type_.index("null") if value is None else 1 - type_.index("null")
@@ -29,7 +29,7 @@ def encoded_anew(draw: st.DrawFn, type_: Any, value: Any) -> bytes:
             return _leaf(type_, value)
 
 
-def _in_blocks(draw: st.DrawFn, items: list[bytes]) -> bytes:
+def _in_blocks(draw: Callable[..., Any], items: list[bytes]) -> bytes:
     blocks, rest = b"", list(items)
     while rest:
         size = draw(st.integers(1, len(rest)))

@@ -41,9 +41,9 @@ class Encoding(StrEnum):
 
 
 class IdRule(StrEnum):
-    """What the job does with the id of an event whose contract declares an identity.
+    """Treatment of the ids of events whose contract declares an identity.
 
-    It derives the id and ignores the one that came, checks that they are equal, or trusts the one that came.
+    The job derives the id and ignores the one that came, checks that they are equal, or trusts the one that came.
     """
 
     DERIVE = "derive"

@@ -40,7 +40,7 @@ def _is_map(type_: pa.DataType) -> bool:
     return bool(pa.types.is_string(entry.field(0).type))
 
 
-def _ordered(entries: pa.Array, maps: np.ndarray) -> pa.Array:  # type: ignore[type-arg]
+def _ordered(entries: pa.Array, maps: np.ndarray) -> pa.Array:
     """Return *entries* by the number of their map, then by key."""
     keys = entries.field("key")
     if len(keys) < 2:
