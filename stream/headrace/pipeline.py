@@ -22,9 +22,9 @@ from headrace.beam.read_files import ReadFiles
 from headrace.beam.tally_dofn import AppendTallies
 from headrace.beam.transform_dofn import TransformRows
 from headrace.beam.window_dofn import AssignWindows
-from headrace.bigquery.event_table import derived_columns
 from headrace.config.secrets import Key
 from headrace.job import Job
+from headrace.schemas.content_rule import comparable_rules
 from headrace.steps.decode.decode_messages import Decoder, MakeDecoder
 
 
@@ -88,7 +88,8 @@ def _write_options(job: Job, sealing: Key) -> WriteOptions:
     return WriteOptions(
         project=job.project,
         tables=job.tables,
-        derived={subject: derived_columns(job.registry.latest(subject)) for subject in job.registry.subjects},
+        contracts={subject: job.registry.latest(subject) for subject in job.registry.subjects},
+        comparable={subject: comparable_rules(job.registry, subject) for subject in job.registry.subjects},
         shards=job.shards,
         ids_remembered=job.ids_remembered,
         window=job.window,

@@ -38,8 +38,9 @@ from tests.support.shard_state import (
 class Shard:
     """A table shard whose every bundle is committed, and the table it writes to."""
 
-    def __init__(self, budget: int = 10**6) -> None:
+    def __init__(self, budget: int = 10**6, comparable: frozenset[int] | None = None) -> None:
         self.state: StateValues = {}
+        self.comparable = comparable
         self.table = Table()
         self.budget = budget
         self.now = 0
@@ -48,7 +49,9 @@ class Shard:
     def table_shard(self) -> TableShard:
         cache = WorkerCache()
         append_queue = the_append_queue(self.state, self.table, cache)
-        return TableShard(the_ids(self.state, cache, budget=self.budget), append_queue, self.table)
+        return TableShard(
+            the_ids(self.state, cache, budget=self.budget, comparable=self.comparable), append_queue, self.table
+        )
 
     def enqueue(self, *events: str, published_at: int = 1) -> RowOutcomes:
         batch = a_batch([a_message(event[0], event, published_at) for event in events])
@@ -278,6 +281,24 @@ def test_rows_of_an_earlier_job_are_not_written_again() -> None:
     shard.settle()
     assert sorted(shard.ids) == ["a", "b"]
     assert shard.enqueue("a1", published_at=SKEW_MICROSECONDS + 1).duplicates == [], "published after the job began"
+
+
+def test_ids_that_an_earlier_release_remembered_are_looked_up_when_they_come_again() -> None:
+    #  the state of a running job that is updated: its entries and its waiting batches do not name a rule
+    shard = Shard()
+    shard.enqueue("a1", "b1", "c1")
+    shard.settle()
+    shard.enqueue("d1")
+    shard.comparable = frozenset({2})
+    asked = shard.table.asked
+    outcomes = shard.enqueue("a1", "b2", "d1", "e1")
+    assert list(outcomes.duplicates) == [0]
+    conflicts = {refusal.index: "replay this one later" in refusal.detail for refusal in outcomes.refusals}
+    assert conflicts == {1: False, 2: True}, "the row of the last one still waits"
+    assert shard.table.asked == asked + 1
+    shard.settle()
+    assert list(shard.enqueue("d1").duplicates) == [0]
+    assert sorted(shard.ids) == list("abcde")
 
 
 @pytest.mark.parametrize("is_written", [True, False])

@@ -13,9 +13,12 @@ from headrace.bigquery.existing_rows import SKEW_MICROSECONDS, StoredRows, Store
 from headrace.core.micro_batch import NOTES, MicroBatch
 from headrace.schemas.envelope import to_micros
 from tests.support.asked_tables import NOW, AskedTable, AskedTables
+from tests.support.builders import a_contract
 
 SINCE = 1_000
 INSTANT = pa.timestamp("us", "UTC")
+DOUBLED = {"name": "doubled", "type": "long", "expression": "n * 2"}
+THING = a_contract(("n", "long", {"default": 7}), derived=[DOUBLED])
 THINGS = pa.schema(
     [
         ("_event_id", pa.string()),
@@ -55,7 +58,7 @@ def test_the_table_is_not_asked_when_no_message_is_old() -> None:
     assert compare_old(a_batch((1_001, 1_001)), SINCE, lambda rows: pytest.fail("asked")) == {}
 
 
-def a_row(event_id: str, n: int = 1, at: datetime = NOW, **others: Any) -> dict[str, Any]:
+def a_row(event_id: str, n: int | None = 1, at: datetime = NOW, **others: Any) -> dict[str, Any]:
     """A row of a thing; *doubled* is derived."""
     return {
         "_event_id": event_id,
@@ -64,7 +67,7 @@ def a_row(event_id: str, n: int = 1, at: datetime = NOW, **others: Any) -> dict[
         "_schema_version": 1,
         "_source": "a shop",
         "n": n,
-        "doubled": 2 * n,
+        "doubled": None if n is None else 2 * n,
     } | others
 
 
@@ -76,7 +79,7 @@ def a_table(*held: dict[str, Any]) -> tuple[StoredRows, AskedTables]:
     """A table of things that holds these rows, and the service it is asked at."""
     columns = [SchemaField("_event_id", "STRING", "REQUIRED")]
     client: Any = AskedTables(things=AskedTable(lambda: list(held), columns, schema=THINGS))
-    return StoredRows(client, "`p.d.things`", frozenset({"doubled"})), client
+    return StoredRows(client, "`p.d.things`", THING), client
 
 
 def test_rows_are_found_by_their_ids_and_counted() -> None:
@@ -116,6 +119,11 @@ def test_metadata_and_derived_columns_are_not_content() -> None:
 def test_a_derived_column_is_content_unless_it_is_declared_as_derived() -> None:
     client: Any = a_table(a_row("a"))[1]
     assert StoredRows(client, "`p.d.things`").compare(rows(a_row("a", doubled=7))) == {0: False}
+
+
+def test_a_field_at_its_default_is_a_null_of_an_older_row() -> None:
+    table, _ = a_table(a_row("a", n=None), a_row("b", n=None), a_row("c", n=7))
+    assert table.compare(rows(a_row("a", n=7), a_row("b", n=8), a_row("c", n=None))) == {0: True, 1: False, 2: True}
 
 
 def test_contents_are_not_queried_when_no_row_is_stored() -> None:

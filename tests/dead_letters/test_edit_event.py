@@ -21,6 +21,7 @@ from headrace.schemas.decoder import compile_decoder
 from headrace.schemas.encode import encode
 from headrace.schemas.envelope import Envelope, SchemaRef
 from headrace.schemas.from_json import fields_from_json
+from headrace.schemas.identity import derive_event_id
 from headrace.schemas.registry import Contract, Registry
 from headrace.schemas.to_json import fields_to_json
 from headrace.schemas.trace import trace
@@ -104,6 +105,28 @@ def test_a_patched_field_is_read_as_the_patch_says_and_the_others_as_before(data
     changes: dict[str, Any] = {"notes": notes, "tags": tags, "loyalty_points": 7}
     after = decode(BOOKING, patched(letter, **changes).letter.data)
     assert repr(after) == repr(before | changes)
+
+
+@pytest.mark.parametrize("rule", ["check", "derive"])
+def test_an_id_that_is_not_trusted_follows_the_fields(rule: str) -> None:
+    contract = a_contract(("n", "int"), identity={"fields": ["n"], "id": rule})
+    registry = Registry({contract.ref: contract})
+    one, two = ({"n": number, "at": MOMENT} for number in (1, 2))
+    letter = a_letter(encode(contract, one), contract, **{"ce-id": str(derive_event_id(contract, one))})
+    edited = patched(letter, registry, n=2).letter
+    assert edited.attributes["ce-id"] == derive_event_id(contract, two)
+
+
+def test_an_id_that_is_checked_can_be_corrected_alone() -> None:
+    contract = a_contract(("n", "int"), identity={"fields": ["n"], "id": "check"})
+    registry = Registry({contract.ref: contract})
+    event = {"n": 1, "at": MOMENT}
+    derived = str(derive_event_id(contract, event))
+    letter = a_letter(encode(contract, event), contract, **{"ce-id": "mine"})
+    with pytest.raises(EditError, match=f"malformed_envelope: the id is not {derived}"):
+        edit_event(letter, LetterChange(set_attributes={"note": "seen"}), registry)
+    edited = edit_event(letter, LetterChange(set_attributes={"ce-id": derived}), registry).letter
+    assert (edited.attributes["ce-id"], edited.data) == (derived, letter.data)
 
 
 def test_an_event_of_every_type_is_patched_in_depth() -> None:

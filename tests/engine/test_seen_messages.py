@@ -13,7 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from headrace.bigquery.existing_rows import SKEW_MICROSECONDS
-from headrace.core.micro_batch import MicroBatch
+from headrace.core.micro_batch import MicroBatch, notes_by
 from headrace.engine.journal import Journal
 from headrace.engine.receipts import receipts_for
 from headrace.engine.retry import RetryPolicy
@@ -25,6 +25,7 @@ from tests.support.shard_state import a_batch, a_message
 
 NOW = 1_800_000_000_000_000
 DAY = 86_400_000_000
+RULE = 0x0702
 
 
 @dataclass
@@ -48,13 +49,25 @@ class StoredRows:
 
 
 def seen_by(
-    folder: Path, stored: Any, budget: int = 100, finite: bool = False, taken_over: bool = False
+    folder: Path,
+    stored: Any,
+    budget: int = 100,
+    finite: bool = False,
+    taken_over: bool = False,
+    comparable: frozenset[int] | None = None,
 ) -> SeenMessages:
     journal = Journal.open(folder)
     journal.claim("one", 0, 30)
     retry = RetryPolicy("write", SubjectStatus("things"), threading.Event())
     seen = SeenMessages(
-        "things", journal, stored_rows=stored, needs_queries="needs queries", retry=retry, budget=budget, finite=finite
+        "things",
+        journal,
+        stored_rows=stored,
+        needs_queries="needs queries",
+        retry=retry,
+        budget=budget,
+        finite=finite,
+        comparable=comparable,
     )
     seen.recall(taken_over)
     return seen
@@ -66,6 +79,12 @@ def events(*published: tuple[str, int], receipts: Sequence[bytes] = ()) -> Micro
     rows = batch.rows.append_column("_event_id", batch.rows.column("id")).append_column("_event_time", times)
     batch = replace(batch, rows=rows)
     return with_receipts(batch, receipts or [event_id.encode().ljust(16) for event_id, _ in published])
+
+
+def by_rule(rule: int, batch: MicroBatch) -> MicroBatch:
+    """The batch with hashes of a *rule*, as a decoder notes it."""
+    schema = batch.notes.schema.with_metadata(notes_by(rule).metadata)
+    return replace(batch, notes=pa.RecordBatch.from_arrays(batch.notes.columns, schema=schema))
 
 
 def write(seen: SeenMessages, batch: MicroBatch) -> None:
@@ -135,6 +154,28 @@ def test_the_next_process_remembers_ids_and_messages_without_asking_the_table(tm
         assert each.unsettled([message]) == {}
         assert list(each.unsettled([message, a_message("b", "b", NOW + 1)]).values()) == [a_message("b", "b", NOW + 1)]
         assert each.decide(events(("a", NOW), ("b", NOW))).duplicates == [0]
+    assert stored.asked == []
+
+
+def test_ids_in_the_journal_of_an_earlier_release_are_looked_up_when_they_come_again(tmp_path: Path) -> None:
+    stored = StoredRows()
+    earlier = seen_by(tmp_path / "j", stored)
+    write(earlier, events(("a", NOW), ("b", NOW)))
+    earlier._journal.close()
+    stored.ids.add("a")
+    seen = seen_by(tmp_path / "j", stored, comparable=frozenset({RULE}))
+    decision = seen.decide(by_rule(RULE, events(("a", NOW + 1), ("b", NOW + 1), ("c", NOW + 1))))
+    assert (decision.new, decision.duplicates, [each.index for each in decision.conflicts]) == ([2], [0], [1])
+    assert stored.asked == ["a", "b"]
+
+
+def test_ids_of_this_release_are_never_looked_up(tmp_path: Path) -> None:
+    stored = StoredRows()
+    seen = seen_by(tmp_path / "j", stored, comparable=frozenset({RULE}))
+    write(seen, by_rule(RULE, events(("a", NOW))))
+    seen._journal.close()
+    for each in (seen, seen_by(tmp_path / "j", stored, comparable=frozenset({RULE}))):
+        assert each.decide(by_rule(RULE, events(("a", NOW + 1)))).duplicates == [0]
     assert stored.asked == []
 
 

@@ -29,7 +29,8 @@ from headrace.producers.testing import FakePublisher
 from headrace.schemas import Envelope, Registry
 from headrace.schemas.decoder import MAX_PAYLOAD_BYTES
 from headrace.schemas.envelope import to_micros
-from tests.support.builders import PACKAGE, a_booking, a_contract, a_flight, decode
+from headrace.schemas.identity import derive_event_id
+from tests.support.builders import MOMENT, PACKAGE, a_booking, a_contract, a_flight, decode
 from tests.support.paths import ROOT
 
 SECRET = "4111111111111111"
@@ -432,3 +433,17 @@ def test_the_emulators_variable_may_have_a_scheme(given: str, monkeypatch: pytes
     publisher.close()
 
     assert client.api_endpoint == os.environ["PUBSUB_EMULATOR_HOST"] == "127.0.0.1:9"
+
+
+@pytest.mark.parametrize("rule", ["check", "derive"])
+def test_an_id_that_the_contract_does_not_trust_is_refused_unless_it_is_the_derived_one(rule: str) -> None:
+    contract = a_contract(("n", "int"), identity={"fields": ["n"], "id": rule})
+    publisher = FakePublisher()
+    event = {"n": 1, "at": MOMENT}
+    derived = derive_event_id(contract, event)
+    with EventProducer(publisher, source="/test", registry=Registry({contract.ref: contract})) as producer:
+        with pytest.raises(ValueError, match="event_id: not the id that the contract's identity gives; leave it out"):
+            producer.publish("thing_happened", event, event_id="mine")
+        producer.publish("thing_happened", event, event_id=derived)
+        producer.publish("thing_happened", event)
+    assert [each.attributes["ce-id"] for each in publisher.messages] == [derived, derived]

@@ -5,15 +5,30 @@ from __future__ import annotations
 import json
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import pytest
 
 from headrace.schemas.envelope import SchemaRef
-from headrace.schemas.identity import derive_event_id
+from headrace.schemas.identity import NAMESPACE, derive_event_id, id_of, in_json
+from headrace.schemas.parse import parse_record
 from headrace.schemas.registry import Contract, parse_contract
-from tests.support.builders import BOOKING, FLIGHT, MOMENT, TIMESTAMP, a_booking, a_contract, a_decimal, a_flight
+from headrace.schemas.validate import check
+from tests.support.builders import (
+    BOOKING,
+    FLIGHT,
+    MOMENT,
+    TIMESTAMP,
+    a_booking,
+    a_contract,
+    a_decimal,
+    a_flight,
+    a_record,
+)
+
+VECTORS = Path(__file__).parent / "vectors" / "identity.json"
 
 
 def test_the_id_of_a_known_flight_never_changes() -> None:
@@ -130,3 +145,34 @@ def test_the_zone_of_utc_itself_is_plain() -> None:
     assert derive_event_id(contract, {"at": datetime(2026, 1, 1, tzinfo=UTC)}) == derive_event_id(
         contract, {"at": datetime(2026, 1, 1, tzinfo=timezone(timedelta()))}
     )
+
+
+def value_of(type_: Any, value: Any) -> Any:
+    """The value of a vector, as Python has it."""
+    logical = type_.get("logicalType", "") if isinstance(type_, dict) else ""
+    match logical.removesuffix("-millis").removesuffix("-micros"):
+        case "timestamp" | "local-timestamp":
+            return datetime.fromisoformat(value)
+        case "date":
+            return date.fromisoformat(value)
+        case "time":
+            return time.fromisoformat(value)
+        case "decimal":
+            return Decimal(value)
+        case _:
+            is_bytes = type_ == "bytes" or (isinstance(type_, dict) and type_["type"] == "fixed")
+            return bytes.fromhex(value) if is_bytes else value
+
+
+def test_the_vectors_are_the_ids_that_are_derived() -> None:
+    #  other languages test their own code with them: docs/identity.md
+    described = json.loads(VECTORS.read_text())
+    assert described["namespace"] == str(NAMESPACE)
+    for vector in described["vectors"]:
+        fields = vector["fields"]
+        record = parse_record(a_record("R", *((each["name"], each["type"]) for each in fields)), "vector").record
+        event = {each["name"]: value_of(each["type"], each["value"]) for each in fields}
+        named = [in_json(each, check(each.type, event[each.name], each.name)) for each in record.fields]
+        name = bytes.fromhex(vector["bytes"]).decode()
+        assert name == f"[{json.dumps(vector['subject'])},{','.join(named)}]", vector["title"]
+        assert id_of(vector["subject"], named) == vector["id"] == str(uuid5(NAMESPACE, name))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from headrace.schemas.annotations import Partition, TableOptions, parse_duration
+from headrace.schemas.annotations import IdRule, Partition, TableOptions, parse_duration
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.errors import ContractError
 from headrace.schemas.message_rules.event_time import FieldTime
@@ -127,6 +127,18 @@ def assert_explains(message: str, where: str, why: str, remedy: str) -> None:
         pytest.param({"identity": ["size"]}, "identity.size", "not one exact value", "such", id="a float for a key"),
         pytest.param({"identity": ["when"]}, "identity.when", "never null", "such", id="an optional key"),
         pytest.param({"identity": ["rows"]}, "identity.rows", "not one exact value", "such", id="a key of many"),
+        pytest.param({"identity": {"id": "check"}}, "identity.fields", "missing", "name fields", id="ids of nothing"),
+        pytest.param(
+            {"identity": {"fields": ["text"]}}, "identity.id", "missing", "derive, check, trust", id="no rule"
+        ),
+        pytest.param(
+            {"identity": {"fields": ["text"], "id": "guess"}}, "identity.id", "not one of", "check", id="no such rule"
+        ),
+        pytest.param(
+            {"identity": {"fields": ["text"], "ids": "check"}}, "identity", "unknown annotation", "fields, id", id="ids"
+        ),
+        pytest.param({"identity": "text"}, "identity", "not a list", "field names", id="a key that is no list"),
+        pytest.param({"id_rule": "check"}, "", "unknown annotation", "identity", id="a name of ours"),
     ],
 )
 def test_a_wrong_annotation_is_refused(annotations: dict[str, Any], where: str, why: str, remedy: str) -> None:
@@ -415,6 +427,17 @@ def test_annotations_are_read_into_types() -> None:
     assert (options.late_after, options.ahead_at_most) == (timedelta(hours=12), timedelta(minutes=10))
 
 
+@pytest.mark.parametrize("rule", IdRule)
+def test_an_identity_says_what_becomes_of_ids(rule: IdRule) -> None:
+    options = a_contract(("text", "string"), identity={"fields": ["text", "at"], "id": rule}).options
+
+    assert (options.identity, options.id_rule) == (("text", "at"), rule)
+
+
+def test_ids_are_trusted_where_an_identity_is_a_list() -> None:
+    assert a_contract(("text", "string"), identity=["text"]).options.id_rule is IdRule.TRUST
+
+
 def test_what_is_left_out_has_plain_defaults() -> None:
     options = a_contract().options
 
@@ -458,5 +481,6 @@ def test_the_example_of_the_documentation_is_a_contract() -> None:
 def test_the_documentation_names_every_annotation_mask_and_type() -> None:
     page = (ROOT / "docs" / "contracts.md").read_text()
 
-    for name in [*(set(TableOptions.__dataclass_fields__) - {"encodings"}), *Mask, *Generalise, *Kind]:
+    options = [name for name in TableOptions.__dataclass_fields__ if name not in ("id_rule", "encodings")]
+    for name in [*options, *IdRule, *Mask, *Generalise, *Kind]:
         assert f"`{name}`" in page or f'"{name}"' in page, name

@@ -7,7 +7,8 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headrace.core.micro_batch import NOTES, MicroBatch
+from headrace.core.dead_letter import Reason
+from headrace.core.micro_batch import NOTES, PAYLOAD_RULE, MicroBatch, notes_by, rule_of_notes
 from headrace.steps.deduplicate import Decision, SeenIds, chained, without
 from tests.support.strategies import FIXED_PROFILE
 
@@ -187,7 +188,7 @@ def test_it_decides_as_a_dictionary_would(data: st.DataObject) -> None:
 def test_state_without_some_ids_is_all_of_the_others(parts: list[dict[str, int]], gone: set[str]) -> None:
     chunks = [SeenIds().packed(a_batch(*part.items())) for part in parts]
     expected = [a_batch((name, content)) for part in parts for name, content in part.items() if name not in gone]
-    assert without(chunks, keys_of(*gone)) == b"".join(SeenIds().packed(each) for each in expected)
+    assert b"".join(without(chunks, keys_of(*gone))) == b"".join(SeenIds().packed(each) for each in expected)
 
 
 def test_a_version_is_as_it_always_was() -> None:
@@ -215,3 +216,56 @@ def test_what_is_forgotten_leaves_in_parts_and_what_is_not_stays() -> None:
         decided = [seen.decide(a_batch(*((name, 1) for name in "abcdefgh"))).duplicates for _ in range(6)]
         assert all(each == decided[0] for each in decided)
         assert len(decided[0]) == 2
+
+
+OLD, NEW = 0x1102, -0x2202
+
+
+def by_rule(rule: int, *events: tuple[str, int]) -> MicroBatch:
+    """A batch whose hashes have a rule."""
+    batch = a_batch(*events)
+    return replace(batch, notes=pa.RecordBatch.from_arrays(batch.notes.columns, schema=notes_by(rule)))
+
+
+def test_notes_without_a_rule_are_by_payload() -> None:
+    assert rule_of_notes(a_batch(("a", 1)).notes) == PAYLOAD_RULE
+    assert rule_of_notes(by_rule(NEW, ("a", 1)).take([0]).notes) == NEW
+
+
+def test_a_hash_of_another_rule_proves_nothing_and_the_table_is_asked() -> None:
+    chunks = [SeenIds().packed(a_batch(("a", 1))), SeenIds().packed(by_rule(OLD, ("b", 2)))]
+    chunks.append(SeenIds().packed(by_rule(NEW, ("c", 3))))
+    seen = SeenIds(recent=chunks, comparable={NEW})
+    batch = by_rule(NEW, ("a", 1), ("b", 2), ("c", 3), ("d", 4))
+    assert seen.unsettled(batch) == [0, 1]
+    decision = seen.decide(batch, {0: True, 1: False})
+    assert (decision.new, decision.duplicates) == ([3], [0, 2])
+    assert [(each.index, each.reason) for each in decision.conflicts] == [(1, Reason.ID_CONFLICT)]
+
+
+def test_what_neither_its_hash_nor_the_table_settles_is_a_conflict_that_says_so() -> None:
+    seen = SeenIds(recent=[SeenIds().packed(a_batch(("a", 1)))], comparable={NEW})
+    (conflict,) = seen.decide(by_rule(NEW, ("a", 1)), {}).conflicts
+    assert "replay this one later" in conflict.detail
+
+
+def test_a_comparable_hash_of_an_older_version_proves_what_it_did() -> None:
+    seen = SeenIds(recent=[SeenIds().packed(by_rule(OLD, ("a", 1), ("b", 2)))], comparable={OLD, NEW})
+    batch = by_rule(NEW, ("a", 1), ("b", 3))
+    assert seen.unsettled(batch) == []
+    decision = seen.decide(batch)
+    assert (decision.duplicates, [each.index for each in decision.conflicts]) == ([0], [1])
+
+
+def test_rows_of_an_earlier_release_that_are_remembered_now_are_remembered_by_its_rule() -> None:
+    seen = SeenIds(comparable={NEW})
+    assert seen.remember(a_batch(("a", 1))) == SeenIds().packed(a_batch(("a", 1)))
+    assert seen.unsettled(by_rule(NEW, ("a", 1))) == [0]
+
+
+def test_a_chunk_begins_with_its_rule_and_keeps_it_without_some_ids() -> None:
+    chunk = SeenIds().packed(by_rule(NEW, ("a", 1), ("b", 2)))
+    assert chunk == struct.pack(">16xq16sq16sq", NEW, *(b"a" + b"_" * 15, 1), *(b"b" + b"_" * 15, 2))
+    kept = without([chunk, SeenIds().packed(a_batch(("c", 3), ("d", 4)))], keys_of("a", "d"))
+    assert kept == [SeenIds().packed(by_rule(NEW, ("b", 2))), SeenIds().packed(a_batch(("c", 3)))]
+    assert without([chunk], keys_of("a", "b")) == []

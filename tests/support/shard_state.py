@@ -82,11 +82,17 @@ class FakeValue(State):
         self._state[self._name] = (value,)
 
 
-def the_ids(state: StateValues, cache: WorkerCache, class_: type[Ids] = Ids, budget: int = 10**6) -> Ids:
+def the_ids(
+    state: StateValues,
+    cache: WorkerCache,
+    class_: type[Ids] = Ids,
+    budget: int = 10**6,
+    comparable: frozenset[int] | None = None,
+) -> Ids:
     """The ids remembered in *state*."""
     even, odd = FakeBag(state, "ids_even"), FakeBag(state, "ids_odd")
     metadata = FakeValue(state, "ids_metadata")
-    return class_(key=KEY, even=even, odd=odd, metadata=metadata, cache=cache, budget=budget)
+    return class_(key=KEY, even=even, odd=odd, metadata=metadata, cache=cache, budget=budget, comparable=comparable)
 
 
 def the_queue(state: StateValues, bags: int = 3, class_: type[PagedQueue] = PagedQueue) -> PagedQueue:

@@ -15,6 +15,7 @@ from headrace.producers.config import ProducerConfig
 from headrace.producers.in_flight import InFlight
 from headrace.producers.publisher import ProducerClosedError, Publisher, PubSubPublisher
 from headrace.schemas import Contract, Envelope, Registry
+from headrace.schemas.annotations import IdRule
 from headrace.schemas.encode import encode
 from headrace.schemas.identity import derive_event_id
 from headrace.schemas.plain import text_of
@@ -104,7 +105,8 @@ class EventProducer:
             UnknownSchemaError: no contract for *subject*.
             InvalidEventError: a field does not fit its type, a value's own code raises an error, or the event is larger
                 than 1 MiB; names the field, the value's type and the remedy. Nothing was sent.
-            ValueError: *event_id* or *ordering_key* is not a text of 1 to 1,024 bytes.
+            ValueError: *event_id* or *ordering_key* is not a text of 1 to 1,024 bytes; or the contract does not trust
+                ids, and *event_id* is not the one that its identity gives.
             ProducerClosedError: the producer is closed.
         """
         if self._closed:
@@ -148,8 +150,11 @@ class EventProducer:
     def _envelope(self, contract: Contract, event: Mapping[str, Any], event_id: str | None) -> Envelope:
         if event_id is not None:
             event_id = _short_text(event_id, "event_id", "give a text that no other event has, or leave it out")
-        else:
-            event_id = derive_event_id(contract, event) or str(uuid_utils.uuid7())
+        derived = derive_event_id(contract, event)
+        if event_id is None:
+            event_id = derived or str(uuid_utils.uuid7())
+        elif contract.options.id_rule is not IdRule.TRUST and event_id != derived:
+            raise ValueError("event_id: not the id that the contract's identity gives; leave it out")
         # This is the time in the payload: validation refuses a time with more digits than its type has.
         return Envelope(event_id, contract.ref, contract.event_moment(event) or self._now(), self._source)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -42,6 +42,17 @@ class Partition(StrEnum):
     MONTH = "month"
 
 
+class IdRule(StrEnum):
+    """Treatment of the ids of events whose contract declares an identity.
+
+    The job derives the id and ignores the one that came, checks that they are equal, or trusts the one that came.
+    """
+
+    DERIVE = "derive"
+    CHECK = "check"
+    TRUST = "trust"
+
+
 @dataclass(frozen=True, slots=True)
 class TableOptions:
     """The record's ``headrace`` annotation, typed.
@@ -61,6 +72,7 @@ class TableOptions:
     ahead_at_most: timedelta
     refuse_at_most: int
     identity: tuple[str, ...]
+    id_rule: IdRule
     encodings: Encodings
     envelope: EnvelopeRules
     schema_ids: SchemaIds
@@ -68,7 +80,7 @@ class TableOptions:
 
 
 KNOWN = (
-    set(TableOptions.__dataclass_fields__) - {"encodings"}
+    set(TableOptions.__dataclass_fields__) - {"encodings", "id_rule"}
     | set(SchemaIds.__dataclass_fields__)
     | {"encoding", "json"}
     | _READ_ELSEWHERE
@@ -110,6 +122,7 @@ def parse_table_options(annotation: object, fields: Collection[str], where: str)
         annotation, where, 'write {"table": ..., "event_time": ..., "late_after": "30d", "ahead_at_most": "10m"}'
     )
     refuse_unknown(given, KNOWN, where)
+    identity, id_rule = _identity(given.get("identity", []), f"{where}.identity")
     return TableOptions(
         table=identifier(given, "table", where),
         event_time=parse_event_time(given.get("event_time"), fields, f"{where}.event_time"),
@@ -122,12 +135,24 @@ def parse_table_options(annotation: object, fields: Collection[str], where: str)
         late_after=parse_duration(given.get("late_after"), f"{where}.late_after"),
         ahead_at_most=parse_duration(given.get("ahead_at_most"), f"{where}.ahead_at_most"),
         refuse_at_most=parse_percent(given.get("refuse_at_most", "50%"), f"{where}.refuse_at_most"),
-        identity=names_of(given.get("identity", []), f"{where}.identity", MAX_IDENTITY),
+        identity=identity,
+        id_rule=id_rule,
         encodings=parse_encodings(given, where),
         envelope=parse_envelope(given["envelope"], f"{where}.envelope") if "envelope" in given else EnvelopeRules(),
         schema_ids=parse_schema_ids(given, where),
         metadata=parse_metadata(given, fields, parse_pii, where),
     )
+
+
+def _identity(annotation: object, where: str) -> tuple[tuple[str, ...], IdRule]:
+    """Read a list of fields, with which ids are trusted, or an object with fields and the rule for ids."""
+    if not isinstance(annotation, Mapping):
+        return names_of(annotation, where, MAX_IDENTITY), IdRule.TRUST
+    refuse_unknown(annotation, {"fields", "id"}, where)
+    fields = names_of(annotation.get("fields", []), f"{where}.fields", MAX_IDENTITY)
+    if not fields:
+        raise ContractError(f"{where}.fields", "missing", 'name fields of this record, such as ["order_id"]')
+    return fields, member(IdRule, annotation.get("id"), f"{where}.id")
 
 
 def parse_pii(annotation: object, where: str) -> Pii | NotPersonal:

@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import Any, Final, NamedTuple, Protocol
 
 from headrace.schemas.containers import joined
+from headrace.schemas.content import content_plan
 from headrace.schemas.decoder import MAX_PAYLOAD_BYTES
 from headrace.schemas.errors import UndecodableError
 from headrace.schemas.headers import two_readings
@@ -52,6 +53,9 @@ class Columns(Protocol):
             ContractError: the reader cannot read events of one of *writers*.
             ValueError: there are not as many *writers* as *messages*.
         """
+
+    def content_hashes(self) -> bytes:
+        """Return the hash of the content of each row in the columns (:mod:`headrace.schemas.content`), as int64."""
 
     def finish(self) -> Any:
         """Return the columns of all messages since the last call, and start new ones.
@@ -111,6 +115,7 @@ class CompiledColumns:
         self.layout = pack(self._column)
         secret = os.urandom(16)
         self._columns = module.Columns(self.layout, (int.from_bytes(secret[:8]), int.from_bytes(secret[8:])))
+        self._content = content_plan(self._column)
         self._writers: dict[int, _Writer] = {}
 
     def read(self, writers: Sequence[Record], messages: list[bytes]) -> list[Refused]:
@@ -129,6 +134,10 @@ class CompiledColumns:
             for index, status, failed_at, offset, indexes in refusals
         ]
         return refused, taken
+
+    def content_hashes(self) -> bytes:
+        """Return the hash of each row's content; see :class:`Columns`."""
+        return bytes(self._columns.content_hashes(*self._content))
 
     def finish(self) -> Any:
         """Return a capsule of the columns, and start new ones."""

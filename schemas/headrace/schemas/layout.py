@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
-from typing import Final, assert_never
+from typing import Any, Final, assert_never
 
 from headrace.schemas.model import (
+    MISSING,
     Array,
     Decimal,
     Enumeration,
@@ -41,11 +42,18 @@ class Layout(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column; *children* are the fields of a struct, or the items of a list."""
+    """One column; *children* are the fields of a struct, or the items of a list.
+
+    The column of a record's field has its *name*, and its *default* as a checked value (MISSING: none). The items
+    of an *unordered* list are the entries of a map.
+    """
 
     layout: Layout
     nullable: bool
     children: tuple[Column, ...] = ()
+    name: str = ""
+    default: Any = field(default=MISSING, hash=False)
+    unordered: bool = False
 
     @property
     def span(self) -> int:
@@ -82,7 +90,7 @@ _SCALARS: Final = {
     Kind.UUID: Layout.VARIABLE,
 }
 _SHORTEST: Final = {Kind.FLOAT: 4, Kind.DOUBLE: 8, Kind.UUID: 37}
-_KEY: Final = Column(Layout.VARIABLE, nullable=False)
+_KEY: Final = Column(Layout.VARIABLE, nullable=False, name="key")
 
 
 def columns_of(record: Record) -> Column:
@@ -137,12 +145,12 @@ def column_of(type_: Type) -> Column:
     nullable = isinstance(type_, Optional)
     match bare(type_):
         case Record(fields=fields):
-            return Column(Layout.STRUCT, nullable, tuple(column_of(field.type) for field in fields))
+            return Column(Layout.STRUCT, nullable, tuple(map(_column_of_field, fields)))
         case Array(items):
             return Column(Layout.LIST, nullable, (column_of(items),))
         case Map(values):
-            entry = Column(Layout.STRUCT, nullable=False, children=(_KEY, column_of(values)))
-            return Column(Layout.LIST, nullable, (entry,))
+            entry = Column(Layout.STRUCT, nullable=False, children=(_KEY, replace(column_of(values), name="value")))
+            return Column(Layout.LIST, nullable, (entry,), unordered=True)
         case Enumeration() | Fixed():
             return Column(Layout.VARIABLE, nullable)
         case Decimal(numeric=True):
@@ -153,6 +161,10 @@ def column_of(type_: Type) -> Column:
             return Column(_SCALARS.get(kind, Layout.INT64), nullable)
         case Optional():
             raise TypeError("a union in a union")
+
+
+def _column_of_field(declared: Field) -> Column:
+    return replace(column_of(declared.type), name=declared.name, default=declared.default)
 
 
 def pack(column: Column) -> bytes:

@@ -6,6 +6,7 @@
 
 #include "arrow.h"
 #include "constants.h"
+#include "content.h"
 #include "decode.h"
 
 typedef struct {
@@ -196,6 +197,28 @@ static PyObject *columns_append(PyObject *object, PyObject *args) {
     return Py_BuildValue("(Nn)", refusals, each);
 }
 
+static PyObject *columns_content_hashes(PyObject *object, PyObject *args) {
+    Columns *self = (Columns *)object;
+    PyObject *nodes, *members, *absent;
+    if (!PyArg_ParseTuple(args, "SSS", &nodes, &members, &absent)) return NULL;
+    content_plan plan = {
+        .nodes = (const content_node *)PyBytes_AsString(nodes),
+        .nodes_length = PyBytes_Size(nodes) / (Py_ssize_t)sizeof(content_node),
+        .members = (const content_member *)PyBytes_AsString(members),
+        .members_length = PyBytes_Size(members) / (Py_ssize_t)sizeof(content_member),
+        .absent = (const uint64_t *)PyBytes_AsString(absent),
+        .absent_length = PyBytes_Size(absent) / 8,
+    };
+    if (!content_plan_is_sound(&plan, self->columns, self->count) || !columns_agree(self->columns)) {
+        PyErr_SetString(PyExc_ValueError, "the plan was made for other columns");
+        return NULL;
+    }
+    PyObject *hashes = PyBytes_FromStringAndSize(NULL, self->columns->length * 8);
+    if (hashes == NULL || content_hashes(&plan, self->columns, (int64_t *)PyBytes_AsString(hashes))) return hashes;
+    Py_DECREF(hashes);
+    return PyErr_NoMemory();
+}
+
 static void release_capsule(PyObject *capsule) {
     struct ArrowArray *array = PyCapsule_GetPointer(capsule, "arrow_array");
     if (array->release != NULL) array->release(array);
@@ -223,6 +246,8 @@ static PyObject *columns_finish(PyObject *object, PyObject *args) {
 static PyMethodDef columns_methods[] = {
     {"append", columns_append, METH_VARARGS,
      "Append messages, each by its program, until *room* bytes are used; refused messages leave no trace."},
+    {"content_hashes", columns_content_hashes, METH_VARARGS,
+     "Return the hash of each row's values as 64-bit integers, by the tables of a plan."},
     {"finish", columns_finish, METH_NOARGS,
      "Return the columns as an Arrow array of structs, and begin again with empty ones."},
     {NULL, NULL, 0, NULL},

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "siphash.h"
+
 enum { FEW_KEYS = 16 };
 
 /* Return the number of bytes of one character that is not ASCII; 0 when it is invalid. */
@@ -49,19 +51,10 @@ bool lower_uuid(const uint8_t *text, uint8_t *lower) {
     return true;
 }
 
-static inline uint64_t rotate_left(uint64_t value, int bits) { return value << bits | value >> (64 - bits); }
-
-static void sip_round(uint64_t v[4]) {
-    v[0] += v[1], v[1] = rotate_left(v[1], 13) ^ v[0], v[0] = rotate_left(v[0], 32);
-    v[2] += v[3], v[3] = rotate_left(v[3], 16) ^ v[2];
-    v[0] += v[3], v[3] = rotate_left(v[3], 21) ^ v[0];
-    v[2] += v[1], v[1] = rotate_left(v[1], 17) ^ v[2], v[2] = rotate_left(v[2], 32);
-}
-
 /* SipHash-1-3: the writer of the keys must not know which of them share a slot. */
 static uint64_t hash_of(const key *hashed, const uint64_t secret[2]) {
-    uint64_t v[4] = {secret[0] ^ 0x736f6d6570736575u, secret[1] ^ 0x646f72616e646f6du,
-                     secret[0] ^ 0x6c7967656e657261u, secret[1] ^ 0x7465646279746573u};
+    uint64_t v[4];
+    sip_begin(v, secret);
     for (int64_t at = 0; at <= hashed->length; at += 8) {
         uint64_t word = 0;
         int64_t left = hashed->length - at;

@@ -11,7 +11,7 @@ from google.cloud import bigquery
 
 from headrace.audit.queries import signed
 from headrace.audit.windows import Hashes, ReadBack
-from headrace.core.row_hash import LEFT_OUT, row_hashes
+from headrace.core.row_hash import LEFT_OUT, hashes_in_order, row_hashes
 from headrace.core.tally import id_hash, window_starts
 from headrace.schemas.envelope import from_micros
 from headrace.steps.decode.decode_messages import event_keys
@@ -30,10 +30,19 @@ def read_back(
     for rows in _pages(client, table, columns, begin, end):
         starts = window_starts(rows.column("_event_time").cast(pa.int64()), window).to_pylist()
         ids = [id_hash(key) for key in event_keys(rows.column("_event_id").to_pylist())]
-        for start, id_, content in zip(starts, ids, row_hashes(rows).to_pylist(), strict=True):
-            count, before = found.get(start, ReadBack())
-            found[start] = ReadBack(count + 1, Hashes(signed(before.ids + id_), signed(before.contents + content)))
+        for start, *hashes in zip(starts, ids, row_hashes(rows).to_pylist(), _in_order(rows), strict=True):
+            found[start] = _with_row(found.get(start, ReadBack()), *hashes)
     return found
+
+
+def _in_order(rows: pa.RecordBatch) -> list[int]:
+    return hashes_in_order(rows).to_pylist()  # type: ignore[no-any-return]
+
+
+def _with_row(found: ReadBack, id_: int, content: int, in_order: int) -> ReadBack:
+    before = found.hashes
+    hashes = Hashes(signed(before.ids + id_), signed(before.contents + content))
+    return ReadBack(found.rows + 1, hashes, signed((found.in_order or 0) + in_order))
 
 
 def readable_columns(table: bigquery.Table, known: Container[str]) -> list[str]:

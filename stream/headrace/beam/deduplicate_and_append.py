@@ -38,6 +38,7 @@ from headrace.beam.table_shard import TableShard
 from headrace.config.secrets import Key as SealingKey
 from headrace.core.sealed_messages import sealing_key
 from headrace.core.tally import Tally
+from headrace.schemas.registry import Contract
 from headrace.steps.append import STAGE
 
 _EVEN: Final = BagStateSpec("ids_even", BytesCoder())
@@ -103,11 +104,19 @@ class _WriteFn(AppendDoFn):
         yield from self._outputs(progress.outcomes)
 
     def _ids(self, key: Key, even: BagState, odd: BagState, metadata: ValueState) -> Ids:
-        return Ids(key=key, even=even, odd=odd, metadata=metadata, cache=self._cache, budget=self._budget)
+        return Ids(
+            key=key,
+            even=even,
+            odd=odd,
+            metadata=metadata,
+            cache=self._cache,
+            budget=self._budget,
+            comparable=self._options.comparable[key[0]],
+        )
 
     def _table_shard(self, ids: Ids, queue: PagedQueue) -> TableShard:
         path = self._options.tables[ids.key[0]]
-        table = EventTable(self._bigquery, path, self._options.derived[ids.key[0]], self._identities)
+        table = EventTable(self._bigquery, path, self._options.contracts[ids.key[0]], self._identities)
         append_queue = AppendQueue(key=ids.key, table=path, existing_rows=table, cache=self._cache, queue=queue)
         return TableShard(ids, append_queue, table)
 
@@ -123,12 +132,14 @@ class _WriteFn(AppendDoFn):
 class WriteOptions:
     """The tables to write, and the number of ids to remember.
 
-    *tables* has ``projects/P/datasets/D/tables/T`` by subject; *derived* has the derived columns of each table.
+    *tables* has ``projects/P/datasets/D/tables/T`` by subject; *contracts* has the newest version of each, and
+    *comparable* the rules of its remembered content hashes that prove something.
     """
 
     project: str
     tables: dict[str, str]
-    derived: dict[str, frozenset[str]]
+    contracts: dict[str, Contract]
+    comparable: dict[str, frozenset[int]]
     shards: int
     ids_remembered: int
     window: timedelta

@@ -26,7 +26,6 @@ from headrace.beam.row_outcomes import RowOutcomes, tally_outcomes
 from headrace.beam.sealed_dead_letters import unseal_dead_letters
 from headrace.beam.state import Key
 from headrace.beam.table_lookups import EventTable
-from headrace.bigquery.event_table import derived_columns
 from headrace.core.micro_batch import MicroBatch
 from headrace.core.sealed_messages import sealing_key
 from headrace.core.tally import Tally
@@ -53,7 +52,7 @@ class _DeduplicateFn(beam.DoFn):
         (subject, _), batches = keyed
         contract = self._options.contract
         path = self._options.names.table(contract.options.table)
-        table = EventTable(self._bigquery, path, derived_columns(contract))
+        table = EventTable(self._bigquery, path, contract)
         seen, part = SeenIds(), _PartWriter(self._options)
         for together in _lookup_groups(batches):
             for batch, stored in zip(together, compare_in_one_query(together, table.compare), strict=True):

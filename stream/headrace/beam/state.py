@@ -83,6 +83,7 @@ class Ids:
 
     When the newer bag has half of the budget, and no row with an id of the older bag waits, the older bag is emptied
     and becomes the newer one. So no id is copied, and no bag is read while the worker's cache has the current version.
+    Content hashes are compared if they have one of the *comparable* rules.
     """
 
     key: Key
@@ -91,6 +92,7 @@ class Ids:
     metadata: ValueState
     cache: WorkerCache
     budget: int
+    comparable: frozenset[int] | None = None
 
     def seen(self) -> SeenIds:
         """Return the committed ids with the changes of this bundle."""
@@ -98,7 +100,7 @@ class Ids:
         seen = self.cache.seen.get(self.key)
         if seen is None or seen.version != metadata.version:
             older, recent = self._bag(metadata.turns + 1).read(), self._bag(metadata.turns).read()
-            seen = SeenIds(older, recent, metadata.version, self.budget)
+            seen = SeenIds(older, recent, metadata.version, self.budget, comparable=self.comparable)
             self.cache.seen[self.key] = seen
         return seen
 
@@ -155,7 +157,8 @@ class Ids:
         for bag in (self.even, self.odd):
             kept = without(bag.read(), keys)
             bag.clear()
-            bag.add(kept)
+            for chunk in kept:
+                bag.add(chunk)
         metadata = self._read() or IdsMetadata()
         self._write(metadata._replace(version=chained(metadata.version, b"".join(sorted(keys)))))
         self.cache.seen.pop(self.key, None)

@@ -17,6 +17,7 @@ from headrace.bigquery.existing_rows import StoredRows, StoredTallies
 from headrace.core.resource_names import sql_name
 from headrace.errors import Exit, HeadraceError
 from headrace.runtime.call_failures import in_words
+from headrace.schemas.registry import Contract
 
 
 class LookupFailedError(HeadraceError, RuntimeError, error_code="HR-515", exit_code=Exit.BUG):
@@ -30,11 +31,11 @@ class EventTable:
         self,
         client: bigquery.Client,
         table: str,
-        derived: frozenset[str] = frozenset(),
+        contract: Contract | None = None,
         identities: TableIdentities | None = None,
     ) -> None:
         self._table = table
-        self._existing = StoredRows(client, sql_name(table), derived)
+        self._existing = StoredRows(client, sql_name(table), contract)
         self._identities = identities
 
     def identity(self) -> bytes:

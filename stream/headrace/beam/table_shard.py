@@ -43,11 +43,13 @@ class TableShard:
     def enqueue(self, batch: MicroBatch) -> RowOutcomes:
         """Decide about every row: remember and queue new rows, and return the outcomes of the others.
 
-        Look up rows of messages older than the remembered ids in the table. Raise the table's errors.
+        Look up rows in the table whose messages are older than the remembered ids, or whose contents cannot be compared
+        with the remembered ones. Raise the table's errors.
         """
         self._follow_table()
-        stored = compare_old(batch, self._since(), self.table.compare)
-        decision = self.ids.seen().decide(batch, stored)
+        since, seen = self._since(), self.ids.seen()
+        stored = compare_old(batch, since, self.table.compare, seen.unsettled(batch))
+        decision = seen.decide(batch, stored)
         new = batch.take(decision.new)
         too_large = self.append_queue.add(new)
         bad = {refusal.index for refusal in too_large}

@@ -10,12 +10,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from google.cloud import bigquery
 
-from headrace.bigquery.event_table import schema_mismatches
+from headrace.bigquery.absent_values import defaults_of, without_defaults
+from headrace.bigquery.event_table import derived_columns, schema_mismatches
 from headrace.bigquery.query_once import service_time
 from headrace.bigquery.row_lookup import is_empty, stored_contents, stored_ids
 from headrace.core.micro_batch import MicroBatch
 from headrace.core.row_hash import LEFT_OUT, row_hashes
 from headrace.runtime.retry_policy import NO_RETRY
+from headrace.schemas.registry import Contract
 
 SKEW_MICROSECONDS: Final = 60_000_000  # how far BigQuery's clock may be behind Pub/Sub's; this machine's is not used
 # The sender of an event and the version of its contract are not its content. In a backfill, the source is a file.
@@ -25,13 +27,15 @@ _NOT_CONTENT: Final = frozenset({LEFT_OUT, "_source", "_schema_version"})
 class StoredRows:
     """The rows of one table, given by its name in SQL. Every method raises the client's errors.
 
-    The *derived* columns are not content of an event either, because the contract may derive them differently today.
+    Columns that the *contract* derives are not content of an event either, because it may derive them differently
+    today. A value that is its field's default counts as null, which older rows have in its column.
     """
 
-    def __init__(self, client: bigquery.Client, table: str, derived: frozenset[str] = frozenset()) -> None:
+    def __init__(self, client: bigquery.Client, table: str, contract: Contract | None = None) -> None:
         self._client = client
         self._table = table
-        self._not_content = _NOT_CONTENT | derived
+        self._not_content = _NOT_CONTENT | (derived_columns(contract) if contract else frozenset())
+        self._defaults = defaults_of(contract.record) if contract else {}
 
     def is_empty(self) -> bool:
         """Return whether the table has no row at all."""
@@ -55,14 +59,18 @@ class StoredRows:
         if not found:
             return {}
         names = [name for name in rows.schema.names if name not in self._not_content]
-        contents = stored_contents(self._client, self._table, names, sorted(found), _bounds(rows))
-        pairs = zip(rows.column("_event_id").to_pylist(), row_hashes(rows.select(names)).to_pylist(), strict=True)
+        contents = stored_contents(self._client, self._table, names, sorted(found), _bounds(rows), self._content)
+        pairs = zip(rows.column("_event_id").to_pylist(), self._content(rows.select(names)).to_pylist(), strict=True)
         return {index: contents[id_] == own for index, (id_, own) in enumerate(pairs) if id_ in contents}
 
     def schema_mismatches(self, columns: Sequence[bigquery.SchemaField]) -> list[str]:
         """Return where the table differs from the *columns* that its contract requires."""
         table = self._client.get_table(self._table.strip("`"), retry=NO_RETRY)
         return schema_mismatches(table.schema, columns)
+
+    def _content(self, rows: pa.RecordBatch) -> pa.Array:
+        """Return the hash of the content of each row."""
+        return row_hashes(without_defaults(rows, self._defaults))
 
     def _look_up(self, rows: pa.RecordBatch) -> set[str]:
         ids = rows.column("_event_id").to_pylist()
@@ -110,16 +118,20 @@ def remembered_since(table: Remembered) -> int:
 
 
 def compare_old(
-    batch: MicroBatch, since: int, compare: Callable[[pa.RecordBatch], Mapping[int, bool]]
+    batch: MicroBatch,
+    since: int,
+    compare: Callable[[pa.RecordBatch], Mapping[int, bool]],
+    unsettled: Sequence[int] = (),
 ) -> dict[int, bool]:
     """Return the indexes of old rows whose id is in the table, and for each whether the content is the same.
 
     Old are rows whose message was published at or before *since* (microseconds since 1970), and all that were
-    replayed: the row that was first written with their id may be forgotten. Without old rows, do not query the table.
+    replayed: the row that was first written with their id may be forgotten. The rows at the indexes *unsettled* are
+    looked up, too. Without any of these, do not query the table.
     """
     published, first_published = batch.notes.column("published_at"), batch.notes.column("first_published_at")
     asked = pc.or_(pc.less_equal(published, since), pc.less(first_published, published))
-    old = pc.indices_nonzero(asked).to_pylist()
+    old = sorted({*pc.indices_nonzero(asked).to_pylist(), *unsettled})
     if not old:
         return {}
     return {old[index]: is_same for index, is_same in compare(batch.rows.take(pa.array(old, pa.int64()))).items()}

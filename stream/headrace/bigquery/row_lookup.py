@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+import pyarrow as pa
 from google.cloud import bigquery
 from google.cloud.bigquery import ArrayQueryParameter, ScalarQueryParameter
 
@@ -41,9 +42,14 @@ def _stored(
 
 
 def stored_contents(
-    client: bigquery.Client, table: str, columns: Sequence[str], ids: Sequence[str], within: tuple[datetime, datetime]
+    client: bigquery.Client,
+    table: str,
+    columns: Sequence[str],
+    ids: Sequence[str],
+    within: tuple[datetime, datetime],
+    content: Callable[[pa.RecordBatch], pa.Array] = row_hashes,
 ) -> dict[str, int]:
-    """Return the hash over *columns* (``headrace.core.row_hash``) of the row of each of *ids* that is in the table.
+    """Return the hash of the *content* of *columns* of the row of each of *ids* that is in the table.
 
     *within* has the first and the last ``_event_time``. Raise the client's errors.
     """
@@ -54,9 +60,9 @@ def stored_contents(
     """  # noqa: S608 names come from checked settings and contracts
     found = query_once(client, query, _parameters(ids, *within))
     return {
-        event_id: content
+        event_id: own
         for rows in found.to_arrow_iterable()
-        for event_id, content in zip(rows.column("_event_id").to_pylist(), row_hashes(rows).to_pylist(), strict=True)
+        for event_id, own in zip(rows.column("_event_id").to_pylist(), content(rows).to_pylist(), strict=True)
     }
 
 

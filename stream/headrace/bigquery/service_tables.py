@@ -25,7 +25,7 @@ _WINDOW_COLUMNS: Final = (
     required("window_start", INSTANT, "Start of the window"),
     required("events", INT64, "Number of events in this window"),
     required("id_hash", INT64, "Sum of the hashes of their ids, modulo 2^64"),
-    required("content_hash", INT64, "Sum of hashes, modulo 2^64: of rows if the outcome is written, else of payloads"),
+    required("content_hash", INT64, "Sum of hashes, modulo 2^64: of rows if the outcome is written, else of values"),
 )
 _TALLY_COLUMNS: Final = (
     required("subject", STRING, "The subject of the events"),

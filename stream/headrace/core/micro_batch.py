@@ -14,7 +14,7 @@ import pyarrow as pa
 NOTES: Final = pa.schema(
     [
         ("event_key", pa.binary(16)),  # hash of ce-id, which deduplication compares
-        ("content_hash", pa.int64()),  # hash of the payload: tells a duplicate from a conflict
+        ("content_hash", pa.int64()),  # hash of the decoded values: tells a duplicate from a conflict
         ("event_time", pa.int64()),
         ("published_at", pa.int64()),
         ("first_published_at", pa.int64()),  # before published_at if the message is a replay
@@ -22,6 +22,20 @@ NOTES: Final = pa.schema(
         ("message", pa.int32()),  # index among the sealed messages
     ]
 )
+
+# The rule of content hashes of the payload's bytes, which earlier releases took. Their notes do not name a rule.
+PAYLOAD_RULE: Final = 1
+_RULE: Final = b"content_rule"
+
+
+def notes_by(rule: int) -> pa.Schema:
+    """Return the schema of notes whose content hashes have a *rule* (:func:`headrace.schemas.content_rule.rule_of`)."""
+    return NOTES.with_metadata({_RULE: str(rule)})
+
+
+def rule_of_notes(notes: pa.RecordBatch) -> int:
+    """Return the rule of the content hashes of *notes*."""
+    return int((notes.schema.metadata or {}).get(_RULE, PAYLOAD_RULE))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """A 64-bit hash of a row's content, equal for a row that is about to be written and the same row read back.
 
 Values that a table cannot tell apart have the same hash: a null and a column that was added later, an empty list and a
-null, the spellings of NaN, -0 and 0, a number and the same number in a wider type. The order of columns is irrelevant.
+null, the spellings of NaN, -0 and 0, a number and the same number in a wider type. The order of columns is irrelevant,
+and so is that of a map's entries: of every list of records with the fields ``key``, a text, and ``value``.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import pyarrow.compute as pc
 
 from headrace.util.arrow_buffers import Bytes, side_by_side, text_parts, validity
 from headrace.util.hashing import digests
+from headrace.util.ordered_maps import with_ordered_maps
 
 LEFT_OUT: Final = "_ingested_at"  # the time at which the job saw the event; it says nothing about the event
 _BINARY: Final = pa.binary()
@@ -45,9 +47,19 @@ def row_hashes(rows: pa.RecordBatch) -> pa.Array:
     The sum of hashes modulo 2^64 depends neither on the order of rows nor on their grouping.
     """
     names = [name for name in rows.schema.names if name != LEFT_OUT]
-    texts = _members(names, [rows.column(name) for name in names], rows.num_rows).to_pylist()
+    return _hashes(names, [with_ordered_maps(rows.column(name)) for name in names], rows.num_rows)
+
+
+def hashes_in_order(rows: pa.RecordBatch) -> pa.Array:
+    """Return the hashes that earlier releases gave to rows: with the entries of maps in the order that they have."""
+    names = [name for name in rows.schema.names if name != LEFT_OUT]
+    return _hashes(names, [rows.column(name) for name in names], rows.num_rows)
+
+
+def _hashes(names: Sequence[str], columns: Sequence[pa.Array], count: int) -> pa.Array:
+    texts = _members(names, columns, count).to_pylist()
     hashes = b"".join(digests(texts, np.int64().itemsize))
-    return pa.Array.from_buffers(pa.int64(), rows.num_rows, [None, pa.py_buffer(hashes)])
+    return pa.Array.from_buffers(pa.int64(), count, [None, pa.py_buffer(hashes)])
 
 
 def _members(names: Sequence[str], columns: Sequence[pa.Array], count: int) -> pa.Array:

@@ -18,11 +18,13 @@ from headrace.dead_letters.merge_patch import (
     with_nulls,
 )
 from headrace.dead_letters.would_decode import would_decode
+from headrace.schemas.annotations import IdRule
 from headrace.schemas.decoder import compile_decoder
 from headrace.schemas.encode import encode
 from headrace.schemas.envelope import SchemaRef, to_rfc3339
 from headrace.schemas.errors import InvalidEventError, UndecodableError, UnknownSchemaError
 from headrace.schemas.from_json import fields_from_json
+from headrace.schemas.identity import derive_event_id
 from headrace.schemas.registry import Contract, Registry
 from headrace.schemas.salvage import salvage
 from headrace.schemas.to_json import fields_to_json
@@ -105,20 +107,20 @@ def edit_event(letter: Letter, change: LetterChange, registry: Registry) -> Edit
     """Return a changed copy of *letter*, checked with the job's own decoding.
 
     A payload without changes keeps its bytes. Unless *change* sets them, ``ce-dataschema`` becomes the contract with
-    which the event is written, and ``ce-time`` the event time.
+    which the event is written, ``ce-time`` the event time, and ``ce-id`` the id that the contract's identity gives,
+    if the job does not trust ids.
 
     Raises:
         EditError: the change does not fit the contract, or the job would still refuse the result.
     """
     contract, before, after = _contents(letter, change, registry)
-    data, event_time = letter.data, None
+    data, made = letter.data, {}
     if before is None or differ(before, after) or change.read_as:
         fields = _fields(contract, after)
-        moment = contract.event_moment(fields)
-        event_time = None if moment is None else to_rfc3339(moment)
+        made = _made_attributes(contract, registry, fields)
         if before is None or differ(before, after):
             data = encode(contract, fields)
-    attributes = _attributes(letter.attributes, change, contract, event_time)
+    attributes = _attributes(letter.attributes, change, contract, made)
     edited = replace(letter, data=data, attributes=attributes)
     _check(edited, registry)
     if (edited.data, dict(edited.attributes)) == (letter.data, dict(letter.attributes)):
@@ -177,12 +179,21 @@ def _fields(contract: Contract, after: Mapping[str, Any]) -> dict[str, Any]:
         raise EditError(f"{_name(contract)}: {error}") from None
 
 
+def _made_attributes(contract: Contract, registry: Registry, fields: Mapping[str, Any]) -> dict[str, str]:
+    """Return the attributes that depend on the event's fields or on its contract."""
+    moment = contract.event_moment(fields)
+    made = {"ce-dataschema": str(contract.ref)} | ({} if moment is None else {"ce-time": to_rfc3339(moment)})
+    if registry.latest(contract.subject).options.id_rule is not IdRule.TRUST:
+        made["ce-id"] = derive_event_id(registry.latest(contract.subject), fields) or ""
+    return made
+
+
 def _attributes(
-    given: Mapping[str, str], change: LetterChange, contract: Contract, event_time: str | None
+    given: Mapping[str, str], change: LetterChange, contract: Contract, made: Mapping[str, str]
 ) -> dict[str, str]:
     attributes = {name: value for name, value in given.items() if name not in change.unset_attributes}
-    if event_time is not None:
-        attributes |= {"ce-time": event_time, "ce-dataschema": str(contract.ref)}
+    if made:
+        attributes |= made
         if "ce-type" in attributes:
             attributes["ce-type"] = contract.subject
     attributes |= change.set_attributes

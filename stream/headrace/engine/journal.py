@@ -200,7 +200,8 @@ class Journal:
     def facts(self) -> dict[str, Any]:
         """Return the contents of the journal in numbers, for people."""
         ids = """
-            SELECT coalesce(sum(length(entries) / 24), 0) FROM ids JOIN remembered USING (target)
+            SELECT coalesce(sum(length(entries) / 24 - (substr(entries, 1, 16) = zeroblob(16))), 0)
+            FROM ids JOIN remembered USING (target)
             WHERE ids.generation >= remembered.generation - 1
         """
         return {

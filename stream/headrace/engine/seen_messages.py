@@ -31,7 +31,8 @@ class SeenMessages:
 
     *budget* is the number of ids to remember. Ids of messages published before the remembered ones are looked up in the
     table. Those of a *finite* source are all looked up, because their times are not Pub/Sub's. Publish times are
-    compared with BigQuery's clock, never with the clock of this machine.
+    compared with BigQuery's clock, never with the clock of this machine. Remembered content hashes are compared if they
+    have one of the *comparable* rules; otherwise the row is looked up, too.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class SeenMessages:
         retry: RetryPolicy,
         budget: int,
         finite: bool = False,
+        comparable: frozenset[int] | None = None,
     ) -> None:
         self._table = table
         self._journal = journal
@@ -52,6 +54,7 @@ class SeenMessages:
         self._retry = retry
         self._budget = budget
         self._finite = finite
+        self._comparable = comparable
 
     def recall(self, taken_over: bool) -> None:
         """Load the content of the journal.
@@ -84,7 +87,8 @@ class SeenMessages:
         remembered = self._journal.remembered(self._table)
         assert remembered is not None  # noqa: S101 recorded before it is loaded
         self._generation, self._since, self._newest = remembered.generation, remembered.since, remembered.newest
-        self._seen = SeenIds(remembered.older, remembered.recent, budget=self._budget)
+        older, recent = remembered.older, remembered.recent
+        self._seen = SeenIds(older, recent, budget=self._budget, comparable=self._comparable)
         self._receipts = Receipts(self._journal.receipts(self._table))
         self._witnesses = Witnesses(self._journal.witnesses(self._table))
 
@@ -153,12 +157,16 @@ class SeenMessages:
         self._since = self._journal.since(self._table)
 
     def _stored(self, batch: MicroBatch) -> dict[int, bool]:
-        """Return the indexes of old rows whose id is in the table, and for each whether the content is the same."""
+        """Return the indexes of rows to look up whose id is in the table, and for each whether the content is the same.
+
+        No committed row waits for its append meanwhile, so a remembered id is in the table, unless its row was deleted.
+        """
 
         def compare(rows: pa.RecordBatch) -> dict[int, bool]:
             return self._retry.call(self._needs_queries, lambda: self._stored_rows.compare(rows))
 
-        return compare_old(batch, _ALWAYS if self._finite and self._since else self._since, compare)
+        since = _ALWAYS if self._finite and self._since else self._since
+        return compare_old(batch, since, compare, self._seen.unsettled(batch))
 
     def _first_remembered(self) -> int:
         return self._retry.call(self._needs_queries, lambda: remembered_since(self._stored_rows))

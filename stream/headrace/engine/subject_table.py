@@ -8,7 +8,7 @@ from typing import assert_never
 import pyarrow as pa
 from google.cloud import bigquery
 
-from headrace.bigquery.event_table import derived_columns, table_for
+from headrace.bigquery.event_table import table_for
 from headrace.bigquery.existing_rows import StoredRows
 from headrace.core.micro_batch import to_ipc
 from headrace.core.resource_names import Names
@@ -21,6 +21,7 @@ from headrace.engine.table_watch import Change, TableReplacedError, TableWatch
 from headrace.engine.task_steps import Steps, Wake
 from headrace.engine.transaction import Transaction
 from headrace.job import Job
+from headrace.schemas.content_rule import comparable_rules
 
 
 class SubjectTable:
@@ -52,7 +53,7 @@ class SubjectTable:
         self._finite = finite
         self._sql = sql = names.sql(self.name)
         self.described = table_for(contract, names.project, names.dataset)
-        self._stored_rows = StoredRows(client, sql, derived_columns(contract))
+        self._stored_rows = StoredRows(client, sql, contract)
         self._needs = (
             f"{sql}: the job needs bigquery.jobs.create, and bigquery.tables.getData on it; "
             "`headrace provision` makes it"
@@ -65,6 +66,7 @@ class SubjectTable:
             retry=retry,
             budget=job.ids_remembered,
             finite=finite,
+            comparable=comparable_rules(job.registry, subject),
         )
         self.watch = TableWatch(self.name, sql, journal=journal, client=client, status=status, changed=changed)
 

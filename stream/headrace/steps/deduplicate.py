@@ -1,4 +1,8 @@
-"""Deduplication of event ids by table: compares hashes, and keeps them in bounded state."""
+"""Deduplication of event ids by table: compares hashes, and keeps them in bounded state.
+
+State has the remembered ids in chunks of entries: the event key in two words and the content hash. A chunk begins with
+the rule of its hashes, in an entry whose key is zero. Chunks of earlier releases lack it.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +10,26 @@ import hashlib
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
+from itertools import groupby, islice
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from headrace.core.dead_letter import Reason, Refusal
-from headrace.core.micro_batch import MicroBatch, key_rows
+from headrace.core.micro_batch import PAYLOAD_RULE, MicroBatch, key_rows, rule_of_notes
 from headrace.steps.id_table import SALT_BYTES, Contents, Found, Keys, PackedIds, Places, Rows
 
 _ENTRY_WORDS: Final = 3  # the event key in two words, and the content hash
 _STORED: Final = np.dtype(">i8")  # type of the hash in state
+_NO_KEY: Final = bytes(16)
 _CHUNKS: Final = 64  # that are unpacked at once
-_CONFLICT: Final = "another event with this ce-id and another payload was written before"
+_NO_HASH: Final = 0  # instead of a hash that cannot be compared; a hash with this value is looked up, too
+_CONFLICT: Final = "another event with this ce-id and other values was written before"
+_UNKNOWN: Final = (
+    "an event with this ce-id was remembered before an update, and its row is not in the table yet or any more, so "
+    "their values cannot be compared; replay this one later"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +52,9 @@ class SeenIds:
     There are two generations. When the recent one has half the budget, it becomes the older one, and the previous older
     one is forgotten as a whole. *version* is a hash that is chained over all entries ever remembered. A holder of a
     version's ids does not have to read them again, and a holder that missed a commit notices it.
+
+    Hashes of other rules than the *comparable* ones prove nothing (None: all hashes have one rule). :meth:`unsettled`
+    has the rows for which the table must be asked.
     """
 
     def __init__(
@@ -51,8 +64,10 @@ class SeenIds:
         version: bytes = b"",
         budget: int | None = None,
         random: Callable[[int], bytes] = os.urandom,
+        comparable: Collection[int] | None = None,
     ) -> None:
         self._salt = random(SALT_BYTES)
+        self._comparable = comparable
         self._enough = None if budget is None else max(budget // 2, 1)
         self._older, self._recent = self._loaded(older), self._loaded(recent)
         self._leaving: list[npt.NDArray[Any]] = []
@@ -60,6 +75,10 @@ class SeenIds:
 
     def __len__(self) -> int:
         return len(self._older) + len(self._recent)
+
+    def unsettled(self, batch: MicroBatch) -> list[int]:
+        """Return the indexes of rows whose id is remembered with a hash that cannot be compared with theirs."""
+        return [] if self._comparable is None else _indexes(self._unsettled(self._find(_entries(batch)[0])))
 
     def decide(self, batch: MicroBatch, stored: Mapping[int, bool] | None = None) -> Decision:
         """Sort a batch's rows into new, duplicate and conflicting rows, without remembering them.
@@ -76,26 +95,32 @@ class SeenIds:
         follows = first < places
         before[follows] = contents[first[follows]]
         new, same = may_be_new & (first == places), before == contents
+        unsettled = self._unsettled(Found(known, before))
+        same &= ~unsettled
         for index, is_same in found.items():
-            if not (known[index] or follows[index]):
+            if unsettled[index] or not (known[index] or follows[index]):
                 same[index] = is_same
         conflicts = ~(new | same)
         return Decision(
             _indexes(new),
             _indexes(same & ~new),
-            [Refusal(index, Reason.ID_CONFLICT, _CONFLICT) for index in _indexes(conflicts)],
+            [
+                Refusal(index, Reason.ID_CONFLICT, _UNKNOWN if unsettled[index] and index not in found else _CONFLICT)
+                for index in _indexes(conflicts)
+            ],
             _indexes(conflicts & follows),
         )
 
     def packed(self, batch: MicroBatch) -> bytes:
         """Return the bytes that state must keep to remember the rows of a batch."""
-        return _pack(*_entries(batch))
+        return _pack(rule_of_notes(batch.notes), *_entries(batch))
 
     def remember(self, written: MicroBatch) -> bytes:
         """Remember every row of *written*, all of which must be new; return the bytes that state must keep of them."""
         keys, contents = _entries(written)
-        self._recent.add(keys, contents)
-        chunk = _pack(keys, contents)
+        rule = rule_of_notes(written.notes)
+        self._recent.add(keys, self._compared(rule, contents))
+        chunk = _pack(rule, keys, contents)
         self.version = chained(self.version, chunk)
         return chunk
 
@@ -114,6 +139,10 @@ class SeenIds:
         recent, older = self._recent.find(keys), self._older.find(keys)
         return Found(recent.known | older.known, recent.contents | older.contents)
 
+    def _unsettled(self, found: Found) -> npt.NDArray[np.bool_]:
+        settled = self._comparable is None
+        return np.zeros_like(found.known) if settled else found.known & (found.contents == _NO_HASH)
+
     def _let_go(self) -> None:
         """Release a part of the forgotten memory to the system: releasing all at once would take long."""
         if self._leaving:
@@ -124,9 +153,13 @@ class SeenIds:
 
     def _loaded(self, chunks: Iterable[bytes]) -> PackedIds:
         ids = self._new()
-        for rows in _unpacked(chunks):
-            ids.add(Keys.of(rows), rows[:, 2].view(_STORED).astype(np.int64))
+        for rule, rows in _unpacked(chunks):
+            ids.add(Keys.of(rows), self._compared(rule, rows[:, 2].view(_STORED).astype(np.int64)))
         return ids
+
+    def _compared(self, rule: int, contents: Contents) -> Contents:
+        """Return the hashes to compare with later ones, none of which is of a rule that cannot be compared."""
+        return contents if self._comparable is None or rule in self._comparable else np.full_like(contents, _NO_HASH)
 
 
 def chained(version: bytes, chunk: bytes) -> bytes:
@@ -134,11 +167,16 @@ def chained(version: bytes, chunk: bytes) -> bytes:
     return hashlib.blake2b(chunk, key=version, digest_size=16).digest()
 
 
-def without(chunks: Iterable[bytes], keys: Collection[bytes], random: Callable[[int], bytes] = os.urandom) -> bytes:
-    """Return the bytes that state must keep of *chunks* after the event *keys* are forgotten."""
+def without(
+    chunks: Iterable[bytes], keys: Collection[bytes], random: Callable[[int], bytes] = os.urandom
+) -> list[bytes]:
+    """Return the chunks that state must keep of *chunks* after the event *keys* are forgotten."""
     forgotten = PackedIds(random(SALT_BYTES), len(keys))
     forgotten.add(_keys(list(keys)), np.zeros(len(keys), np.int64))
-    return b"".join(rows[~forgotten.find(Keys.of(rows)).known].tobytes() for rows in _unpacked(chunks))
+    kept: dict[int, list[Rows]] = {}
+    for rule, rows in _unpacked(chunks):
+        kept.setdefault(rule, []).append(rows[~forgotten.find(Keys.of(rows)).known])
+    return [_head(rule) + np.concatenate(rows).tobytes() for rule, rows in kept.items() if sum(map(len, rows))]
 
 
 def _first_alike(keys: Keys, may_be: npt.NDArray[np.bool_]) -> Places:
@@ -169,14 +207,24 @@ def _keys(keys: Iterable[bytes]) -> Keys:
     return Keys.of(np.frombuffer(b"".join(keys), np.uint64).reshape(-1, 2))
 
 
-def _pack(keys: Keys, contents: Contents) -> bytes:
+def _pack(rule: int, keys: Keys, contents: Contents) -> bytes:
     rows = np.empty((len(keys), _ENTRY_WORDS), np.uint64)
     rows[:, 0], rows[:, 1], rows[:, 2] = keys.first, keys.second, contents.astype(_STORED).view(np.uint64)
-    return rows.tobytes()
+    return _head(rule) + rows.tobytes()
 
 
-def _unpacked(chunks: Iterable[bytes]) -> Iterator[Rows]:
-    """Yield the entries of *chunks*, each as a row of three words, thousands at a time."""
-    every = iter(chunks)
-    while some := list(islice(every, _CHUNKS)):
-        yield np.frombuffer(b"".join(some), np.uint64).reshape(-1, _ENTRY_WORDS)
+def _head(rule: int) -> bytes:
+    return b"" if rule == PAYLOAD_RULE else _NO_KEY + rule.to_bytes(8, "big", signed=True)
+
+
+def _rule_of(chunk: bytes) -> int:
+    head = chunk[: len(_NO_KEY) + 8]
+    return int.from_bytes(head[len(_NO_KEY) :], "big", signed=True) if head.startswith(_NO_KEY) else PAYLOAD_RULE
+
+
+def _unpacked(chunks: Iterable[bytes]) -> Iterator[tuple[int, Rows]]:
+    """Yield the entries of *chunks*, each as a row of three words, with their rule: thousands at a time."""
+    for rule, alike in groupby(chunks, _rule_of):
+        while some := list(islice(alike, _CHUNKS)):
+            start = len(_head(rule))
+            yield rule, np.frombuffer(b"".join(each[start:] for each in some), np.uint64).reshape(-1, _ENTRY_WORDS)

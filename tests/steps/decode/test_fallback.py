@@ -38,21 +38,27 @@ LABELS = {"type": "map", "values": "int"}
 
 
 class Decoded(NamedTuple):
-    """Rows by their repr, which distinguishes NaN, -0.0 and True; each row's hash; and each refusal with its words."""
+    """Rows by their repr, which distinguishes NaN, -0.0 and True; each row's hash; and each refusal with its words.
+
+    *contents* has the hash of each row's content.
+    """
 
     rows: list[str]
     hashes: list[int]
+    contents: bytes
     refusals: list[tuple[int, str, str, int | None, str]]
 
 
 def decoded(kind: str, reader: Record, writers: list[Record], messages: list[bytes]) -> Decoded:
     columns = columns_of(kind, reader)
     refused = columns.read(writers, messages)
+    contents = columns.content_hashes()
     batch = to_batch(columns.finish(), arrow_schema(reader))
     batch.validate(full=True)
     return Decoded(
         [repr(row) for row in batch.to_pylist()],
         row_hashes(batch).to_pylist(),
+        contents,
         [(index, error.why, error.path, error.offset, str(error)) for index, error in refused],
     )
 

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import timedelta
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias, assert_never
 
+import numpy as np
 import pyarrow as pa
 
 from headrace.bigquery.event_table import META_SCHEMA, arrow_schema
 from headrace.bigquery.own_columns import INSTANT
 from headrace.core.dead_letter import Reason, Refusal
 from headrace.core.message import Message
-from headrace.core.micro_batch import NOTES, MicroBatch
+from headrace.core.micro_batch import NOTES, MicroBatch, notes_by
 from headrace.core.outcome import Outcome
 from headrace.core.tally import Tally, tally_rows, tally_unread_drops, tally_unread_refusals
+from headrace.schemas.annotations import IdRule
+from headrace.schemas.content_rule import rule_of
 from headrace.schemas.errors import ContractError, UndecodableError
 from headrace.schemas.registry import Registry
-from headrace.steps.decode.envelopes import packed, packed_numbers
+from headrace.steps.decode.derived_ids import IdentityColumns
+from headrace.steps.decode.envelopes import packed
 from headrace.steps.decode.event_times import compile_event_times
 from headrace.steps.decode.metadata import metadata_arrays
 from headrace.steps.decode.opened_messages import Opened, OpenedMessage, Opener, RefusedError, Writer
@@ -28,9 +32,23 @@ from headrace.util.hashing import digests
 
 STAGE: Final = "decode"
 _KEY_BYTES: Final = 16
-_CONTENT_BYTES: Final = 8
 # of columns; one message takes at most 16 MiB in columns, whatever the size of its payload
 MAX_BATCH_BYTES: Final = 64 * 1024 * 1024
+
+
+class Decoded(NamedTuple):
+    """Decoded events: the data of their envelopes, their rows, and the hashes of their contents."""
+
+    opened: Opened
+    rows: pa.RecordBatch
+    contents: pa.Array
+
+    def without(self, places: Collection[int]) -> Decoded:
+        """Return all events but those at *places*."""
+        if not places:
+            return self
+        kept = pa.array([place for place in range(len(self.contents)) if place not in places], pa.int64())
+        return Decoded(self.opened.without(places), self.rows.take(kept), self.contents.take(kept))
 
 
 class Decoder:
@@ -45,24 +63,25 @@ class Decoder:
         self._payload = arrow_schema(self.contract.record)
         self._schema = pa.schema([*arrow_schema(self.contract.columns), *META_SCHEMA])
         self._columns = columns_for(self.contract.record)
+        self._notes = notes_by(rule_of(self.contract.record))
+        self._identity = IdentityColumns(self.contract)
 
     def read(self, messages: Sequence[Message], now: int) -> DecodedMessages:
         """Decode *messages* into one micro-batch; see :func:`decode`."""
         refusals: list[Refusal] = []
-        opened, rows, end = self._read_payloads(self._opener.open(messages, refusals), messages, refusals)
-        opened, rows, moments = self._read_times(opened, rows, messages, refusals)
+        events, end = self._read_payloads(self._opener.open(messages, refusals), messages, refusals)
+        events, moments = self._read_times(events, messages, refusals)
+        events, moments = self._settle_ids(events, moments, refusals)
         dropped = self._opener.dropped(messages[:end])
         refusals = [each for each in refusals if each.index < end and each.index not in dropped]
         refusals.sort(key=lambda refusal: refusal.index)
         left = len(messages) - end
-        if not rows.num_rows:
+        if not events.rows.num_rows:
             return DecodedMessages(None, refusals, left, dropped)
-        read = [messages[index] for index in opened.indexes] if self.contract.options.metadata else []
-        metadata = metadata_arrays(self.contract.options.metadata, read, self._opener.attributes)
         batch = MicroBatch(
             subject=self.contract.subject,
-            rows=_with_meta([*rows.columns, *metadata], opened, moments, now, self._schema),
-            notes=_notes(opened, moments),
+            rows=_with_meta(self._all_columns(events, messages), events.opened, moments, now, self._schema),
+            notes=_notes(events, moments, self._notes),
             sealed=b"",
         )
         return DecodedMessages(batch, refusals, left, dropped)
@@ -73,11 +92,11 @@ class Decoder:
 
     def _read_payloads(
         self, opened: Opened, messages: Sequence[Message], refusals: list[Refusal]
-    ) -> tuple[Opened, pa.RecordBatch, int]:
+    ) -> tuple[Decoded, int]:
         """Decode payloads while the columns have room, and leave out refused ones.
 
         Returns:
-            The decoded lines, their rows, and the index of the first message that was not read.
+            The decoded events, and the index of the first message that was not read.
         """
         end = len(messages)
         again: dict[int, Writer] = {}
@@ -94,10 +113,11 @@ class Decoder:
                 else:
                     refusals.append(self._undecodable(opened.indexes[place], messages, found))
             self._columns.read([each.record for each in again.values()], [opened.payloads[place] for place in again])
+            contents = np.frombuffer(self._columns.content_hashes(), np.int64)
         finally:
             finished = self._columns.finish()
         kept = opened.without({place for place, _ in errors}).and_again(again, again.values(), opened)
-        return kept, to_batch(finished, self._payload), end
+        return Decoded(kept, to_batch(finished, self._payload), pa.array(contents)), end
 
     def _undecodable(self, index: int, messages: Sequence[Message], error: UndecodableError) -> Refusal:
         return self._first_fault(index, messages) or Refusal(index, Reason.UNDECODABLE_PAYLOAD, str(error))
@@ -111,18 +131,47 @@ class Decoder:
         return None
 
     def _read_times(
-        self, opened: Opened, rows: pa.RecordBatch, messages: Sequence[Message], refusals: list[Refusal]
-    ) -> tuple[Opened, pa.RecordBatch, pa.Array]:
+        self, events: Decoded, messages: Sequence[Message], refusals: list[Refusal]
+    ) -> tuple[Decoded, pa.Array]:
         """Read the event times, and leave out events whose time is wrong."""
-        moments, wrong = self._event_times(rows, opened.times)
+        moments, wrong = self._event_times(events.rows, events.opened.times)
         for each in wrong:
-            index = opened.indexes[each.place]
+            index = events.opened.indexes[each.place]
             refusals.append(self._first_fault(index, messages) or Refusal(index, each.reason, each.detail))
-        if wrong:
-            gone = {each.place for each in wrong}
-            kept = pa.array([place for place in range(len(moments)) if place not in gone], pa.int64())
-            opened, rows, moments = opened.without(gone), rows.take(kept), moments.take(kept)
-        return opened, rows, moments
+        return _leave_out(events, moments, {each.place for each in wrong})
+
+    def _settle_ids(self, events: Decoded, moments: pa.Array, refusals: list[Refusal]) -> tuple[Decoded, pa.Array]:
+        """Derive the ids of events, or leave out those with another id, as the contract asks."""
+        match self.contract.options.id_rule:
+            case IdRule.TRUST:
+                return events, moments
+            case IdRule.DERIVE:
+                ids = self._identity.ids(events.rows) if events.rows.num_rows else []
+                return events._replace(opened=events.opened._replace(ids=ids)), moments
+            case IdRule.CHECK:
+                others = self._identity.others(events.rows, events.opened.ids) if events.rows.num_rows else {}
+                refusals += [self._other_id(events.opened.indexes[at], derived) for at, derived in others.items()]
+                return _leave_out(events, moments, others.keys())
+            case _:
+                assert_never(self.contract.options.id_rule)
+
+    def _other_id(self, index: int, derived: str) -> Refusal:
+        fields = ", ".join(self.contract.options.identity)
+        detail = f"the id is not {derived}, which the contract's identity ({fields}) gives; see docs/identity.md"
+        return Refusal(index, Reason.MALFORMED_ENVELOPE, detail)
+
+    def _all_columns(self, events: Decoded, messages: Sequence[Message]) -> list[pa.Array]:
+        """Return the columns of the payload, and those of what messages carry beside it."""
+        wanted = self.contract.options.metadata
+        read = [messages[index] for index in events.opened.indexes] if wanted else []
+        return [*events.rows.columns, *metadata_arrays(wanted, read, self._opener.attributes)]
+
+
+def _leave_out(events: Decoded, moments: pa.Array, places: Collection[int]) -> tuple[Decoded, pa.Array]:
+    if not places:
+        return events, moments
+    kept = [place for place in range(len(moments)) if place not in places]
+    return events.without(places), moments.take(pa.array(kept, pa.int64()))
 
 
 MakeDecoder: TypeAlias = Callable[[Registry, str], Decoder]
@@ -187,17 +236,18 @@ def _with_meta(
     return pa.RecordBatch.from_arrays([*columns, *(meta[name] for name in META_SCHEMA.names)], schema=schema)
 
 
-def _notes(opened: Opened, moments: pa.Array) -> pa.RecordBatch:
+def _notes(events: Decoded, moments: pa.Array, schema: pa.Schema) -> pa.RecordBatch:
+    opened = events.opened
     columns = {
         "event_key": packed(event_keys(opened.ids), pa.binary(_KEY_BYTES)),
-        "content_hash": packed_numbers(digests(opened.payloads, _CONTENT_BYTES)),
+        "content_hash": events.contents,
         "event_time": moments,
         "published_at": pa.array(opened.published, pa.int64()),
         "first_published_at": pa.array(opened.first_published, pa.int64()),
         "window_start": pa.repeat(pa.scalar(0, pa.int64()), len(opened.indexes)),
         "message": pa.array(opened.indexes, pa.int32()),
     }
-    return pa.RecordBatch.from_arrays([columns[name] for name in NOTES.names], schema=NOTES)
+    return pa.RecordBatch.from_arrays([columns[name] for name in NOTES.names], schema=schema)
 
 
 def event_keys(event_ids: Iterable[str]) -> list[bytes]:

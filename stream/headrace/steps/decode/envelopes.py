@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from array import array
 from collections.abc import Mapping, Sequence
 from typing import Final, TypeAlias
 
@@ -54,11 +52,3 @@ def _instants(texts: pa.Array) -> pa.Array:
 def packed(pieces: Sequence[bytes], type_: pa.DataType) -> pa.Array:
     """Return an array of fixed-width values from the bytes of each."""
     return pa.Array.from_buffers(type_, len(pieces), [None, pa.py_buffer(b"".join(pieces))])
-
-
-def packed_numbers(pieces: Sequence[bytes]) -> pa.Array:
-    """Return an array of signed 64-bit integers from eight bytes each, in big-endian order."""
-    numbers = array("q", b"".join(pieces))
-    if sys.byteorder == "little":
-        numbers.byteswap()
-    return pa.Array.from_buffers(pa.int64(), len(pieces), [None, pa.py_buffer(numbers)])

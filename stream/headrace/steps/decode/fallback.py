@@ -16,6 +16,7 @@ from headrace.schemas.decoder import Decode, compile_decoder
 from headrace.schemas.errors import UndecodableError
 from headrace.schemas.layout import amplification, columns_of
 from headrace.schemas.model import MAX_COLUMN_BYTES, Record
+from headrace.steps.decode.content_hashes import content_hashes
 
 # The most bytes of columns to hold as Python values, which take several times as much.
 _PIECE: Final = 8 * 1024 * 1024
@@ -32,7 +33,8 @@ class FallbackColumns:
     def __init__(self, reader: Record) -> None:
         self._reader = reader
         self._fields = list(arrow_schema(reader))
-        self._row, self._factor = columns_of(reader).width, 1 + amplification(reader)
+        self._column = columns_of(reader)
+        self._row, self._factor = self._column.width, 1 + amplification(reader)
         self._writers: dict[int, _Writer] = {}
         self._arrays: list[pa.Array] = []
 
@@ -62,10 +64,18 @@ class FallbackColumns:
         self._append(rows)
         return refused, taken
 
+    def content_hashes(self) -> bytes:
+        """Return the hash of each row's content; see :class:`headrace.schemas.columns.Columns`."""
+        return content_hashes(self._column, self._joined())
+
     def finish(self) -> Any:
         """Return a capsule of the columns, and start new ones."""
-        arrays, self._arrays = self._arrays, []
-        return pa.concat_arrays([pa.array([], pa.struct(self._fields)), *arrays]).__arrow_c_array__()[1]
+        joined = self._joined()
+        self._arrays = []
+        return joined.__arrow_c_array__()[1]
+
+    def _joined(self) -> pa.StructArray:
+        return pa.concat_arrays([pa.array([], pa.struct(self._fields)), *self._arrays])
 
     def _compile(self, writer: Record) -> _Writer:
         made = self._writers[id(writer)] = _Writer(writer, compile_decoder(writer, self._reader, by_column=True))
