@@ -82,6 +82,7 @@ def test_other_ids_are_replaced_and_other_contents_changed() -> None:
     window = Window(0, of(hashes=Hashes(1, 2)), Stored(5))
 
     assert list(compare_contents(window, ReadBack(5, Hashes(1, 2)))) == []
+    assert list(compare_contents(window, ReadBack(5, Hashes(1, 7), in_order=2))) == [], "tallied by an earlier release"
     for contents in (1, 3):
         assert list(compare_contents(window, ReadBack(5, Hashes(1, contents)))) == [Finding(Kind.CHANGED, 0, None)]
     for ids in (0, 3):

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headrace.bigquery.event_table import META_SCHEMA, row_schema
-from headrace.core.row_hash import row_hashes
+from headrace.core.row_hash import hashes_in_order, row_hashes
 from headrace.schemas.registry import Contract
 from tests.support.builders import BOOKING, decode, encode
 from tests.support.strategies import FIXED_PROFILE, contracts, events
@@ -220,3 +220,13 @@ def test_a_row_is_hashed_as_it_always_was(data: st.DataObject) -> None:
     ]
 
     assert row_hashes(batch).to_pylist() == [int.from_bytes(digest, "little", signed=True) for digest in expected]
+
+
+def test_the_order_of_a_map_counts_only_for_hashes_of_earlier_releases() -> None:
+    entry = pa.struct([pa.field("key", pa.string(), nullable=False), pa.field("value", pa.int64())])
+    type_ = pa.list_(pa.field("item", entry, nullable=False))
+    one = [{"key": "a", "value": 1}, {"key": "b", "value": 2}]
+    batch = pa.RecordBatch.from_arrays([pa.array([one, one[::-1]], type_)], ["m"])
+    same, again = row_hashes(batch).to_pylist()
+    first, other = hashes_in_order(batch).to_pylist()
+    assert (same == again == first, first == other) == (True, False)

@@ -68,6 +68,7 @@ class SeenIds:
     ) -> None:
         self._salt = random(SALT_BYTES)
         self._comparable = comparable
+        self._without_hash = 0  # generations, up to two, in which a hash cannot be compared
         self._enough = None if budget is None else max(budget // 2, 1)
         self._older, self._recent = self._loaded(older), self._loaded(recent)
         self._leaving: list[npt.NDArray[Any]] = []
@@ -78,7 +79,7 @@ class SeenIds:
 
     def unsettled(self, batch: MicroBatch) -> list[int]:
         """Return the indexes of rows whose id is remembered with a hash that cannot be compared with theirs."""
-        return [] if self._comparable is None else _indexes(self._unsettled(self._find(_entries(batch)[0])))
+        return _indexes(self._unsettled(self._find(_entries(batch)[0]))) if self._without_hash else []
 
     def decide(self, batch: MicroBatch, stored: Mapping[int, bool] | None = None) -> Decision:
         """Sort a batch's rows into new, duplicate and conflicting rows, without remembering them.
@@ -132,6 +133,7 @@ class SeenIds:
         """Make the recent generation the older one, and forget the previous older one."""
         self._leaving += self._older.columns()
         self._older, self._recent = self._recent, self._new()
+        self._without_hash = max(self._without_hash - 1, 0)
         self.version = chained(self.version, b"")
 
     def _find(self, keys: Keys) -> Found:
@@ -140,8 +142,7 @@ class SeenIds:
         return Found(recent.known | older.known, recent.contents | older.contents)
 
     def _unsettled(self, found: Found) -> npt.NDArray[np.bool_]:
-        settled = self._comparable is None
-        return np.zeros_like(found.known) if settled else found.known & (found.contents == _NO_HASH)
+        return found.known & (found.contents == _NO_HASH) if self._without_hash else np.zeros_like(found.known)
 
     def _let_go(self) -> None:
         """Release a part of the forgotten memory to the system: releasing all at once would take long."""
@@ -159,7 +160,10 @@ class SeenIds:
 
     def _compared(self, rule: int, contents: Contents) -> Contents:
         """Return the hashes to compare with later ones, none of which is of a rule that cannot be compared."""
-        return contents if self._comparable is None or rule in self._comparable else np.full_like(contents, _NO_HASH)
+        if self._comparable is None or rule in self._comparable:
+            return contents
+        self._without_hash = 2
+        return np.full_like(contents, _NO_HASH)
 
 
 def chained(version: bytes, chunk: bytes) -> bytes:
