@@ -58,14 +58,14 @@ def plan(record: Record, rules: JsonRules) -> Node:
     Raises:
         ContractError: the default of a field is no value of its type.
     """
-    return _Planner(rules).record(record, record.name, "")
+    return _Planner(rules).node(record, record.name, "")
 
 
 class _Planner:
     def __init__(self, rules: JsonRules) -> None:
         self._rules = rules
 
-    def record(self, record: Record, where: str, name: str) -> Node:
+    def _record(self, record: Record, where: str, name: str) -> Node:
         children = tuple(self._field(field, f"{where}.{field.name}") for field in record.fields)
         ignore = self._rules.unknown_keys is UnknownKeys.IGNORE
         return Node(Code.RECORD, name, children=children, ignore=ignore)
@@ -86,12 +86,15 @@ class _Planner:
 
     def node(self, type_: Type, where: str, name: str) -> Node:
         """Return the plan of one value."""
+        return replace(self._node(type_, where, name), stated=not self._rules.tagged)
+
+    def _node(self, type_: Type, where: str, name: str) -> Node:
         match type_:
             case Optional(item, null_first, branch):
                 tag = branch if self._rules.tagged else None
                 return replace(self.node(item, where, name), optional=1 if null_first else 2, tag=tag, null=None)
             case Record():
-                return self.record(type_, where, name)
+                return self._record(type_, where, name)
             case Array(items):
                 null = _NO_BYTES if Form.EMPTY in self._rules.null else None
                 return Node(Code.ARRAY, name, null=null, children=(self.node(items, where, ""),))
