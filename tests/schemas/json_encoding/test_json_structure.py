@@ -190,3 +190,12 @@ def test_a_datum_of_many_defaults_is_refused(kind: str) -> None:
 
     with pytest.raises(UndecodableError, match=f"^items: more than {MAX_PAYLOAD_BYTES} bytes as Avro at byte 9"):
         read_json_as(kind, record, STRICT, b'{"items":[' + b",".join([b"{}"] * 20_000) + b"]}")
+
+
+@pytest.mark.parametrize("text", ['{"x":1}', "{}", '{"id":"1"}', '{"id":1,"lines":null}', '{"id":null}'])
+def test_no_remedy_names_a_setting_where_there_are_none(text: str) -> None:
+    with pytest.raises(UndecodableError) as refused:
+        read_json_as("fallback", ORDER, AVRO_JSON, text)
+
+    assert refused.value.remedy
+    assert not any(setting in refused.value.remedy for setting in ("set ", "setting", '"'))

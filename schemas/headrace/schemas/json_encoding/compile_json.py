@@ -29,8 +29,7 @@ def compile_json(record: Record, rules: JsonRules) -> Transcode:
     """Return the function that reads one event of *record* from JSON and returns it as one Avro datum.
 
     The strict decoder reads the datum, with no regard to headers, since a text has none. The function raises
-    UndecodableError if it refuses the text; the error's offset is the byte of the text. It is not meant for use by
-    several threads at a time.
+    UndecodableError if it refuses the text; the error's offset is the byte of the text.
 
     Raises:
         ContractError: the default of a field is no value of its type.

@@ -81,7 +81,6 @@ _SYNTAX: Final[Mapping[Fault, tuple[str, str]]] = {
     Fault.HALF_PAIR: ("half a surrogate pair", "send the whole character"),
     Fault.TOO_DEEP: (f"an ignored value nested deeper than {MAX_SKIPPED}", "leave it out"),
     Fault.LONG_NUMBER: (f"a number of more than {MAX_NUMBER:,} characters", "round it"),
-    Fault.UNKNOWN_KEY: ("a key that the contract does not have", 'add the field, or set unknown_keys = "ignore"'),
     Fault.KEY_TWICE: ("a key occurs twice", "write it once"),
     Fault.TOO_MANY_ITEMS: (f"more than {MAX_ITEMS} items", "send several events"),
     Fault.LARGE_DATUM: (f"more than {MAX_PAYLOAD_BYTES} bytes as Avro", "send several events"),
@@ -120,6 +119,9 @@ def _of_value(fault: Fault, node: Node | None, data: bytes, offset: int) -> tupl
     if fault in (Fault.UNEXPECTED, Fault.BAD_TEXT):
         thing = found(data[offset : offset + 2]) if fault is Fault.UNEXPECTED else "a text"
         return f"{thing} where the contract has {expected(node)}", f"write that{setting(node)}"
+    if fault is Fault.UNKNOWN_KEY:
+        ignore = ', or set unknown_keys = "ignore"' if node.stated else ""
+        return "a key that the contract does not have", f"add the field in a new version{ignore}"
     if fault is Fault.NULL_VALUE:
         return "null, and the field is not optional", _null_remedy(node)
     if fault is Fault.ABSENT:
@@ -153,14 +155,16 @@ def _of_number(fault: Fault, node: Node) -> tuple[str, str]:
 
 
 def _null_remedy(node: Node) -> str:
-    if node.code in (Code.ARRAY, Code.MAP):
+    if node.code in (Code.ARRAY, Code.MAP) and node.stated:
         return 'write an empty one, or set null = "empty"'
-    if node.code in (Code.FLOAT, Code.DOUBLE):
+    if node.code in (Code.FLOAT, Code.DOUBLE) and node.stated:
         return 'write a number, or add "null" to nan'
     return "write a value, or make the field optional in a new version"
 
 
 def _absent_remedy(node: Node) -> str:
+    if not node.stated:
+        return ", or give the field a default in a new version"
     if node.optional:
         return ', or add "null" to absent'
     if node.code in (Code.ARRAY, Code.MAP, Code.STRING, Code.BYTES) and node.size == NO_SIZE:

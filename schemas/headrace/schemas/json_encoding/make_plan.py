@@ -51,7 +51,7 @@ _DIGITS: Final[Mapping[Kind, int]] = {
 
 def plan(record: Record, rules: JsonRules) -> Node:
     """Return how an event of *record* is read from JSON by *rules*; the result is a datum of :func:`as_json_has_it`."""
-    return _Planner(rules).record(as_json_has_it(record), record.name, "")
+    return _Planner(rules).node(as_json_has_it(record), record.name, "")
 
 
 def as_json_has_it(record: Record) -> Record:
@@ -83,7 +83,7 @@ class _Planner:
     def __init__(self, rules: JsonRules) -> None:
         self._rules = rules
 
-    def record(self, record: Record, where: str, name: str) -> Node:
+    def _record(self, record: Record, where: str, name: str) -> Node:
         children = tuple(self._field(field, f"{where}.{field.name}") for field in record.fields)
         ignore = self._rules.unknown_keys is UnknownKeys.IGNORE or bool(record.unstored)
         return Node(Code.RECORD, name, children=children, ignore=ignore)
@@ -104,12 +104,15 @@ class _Planner:
 
     def node(self, type_: Type, where: str, name: str) -> Node:
         """Return the plan of one value."""
+        return replace(self._node(type_, where, name), stated=not self._rules.tagged)
+
+    def _node(self, type_: Type, where: str, name: str) -> Node:
         match type_:
             case Optional(item, null_first, branch):
                 tag = branch if self._rules.tagged else None
                 return replace(self.node(item, where, name), optional=1 if null_first else 2, tag=tag, null=None)
             case Record():
-                return self.record(type_, where, name)
+                return self._record(type_, where, name)
             case Array(items=items):
                 null = _NO_BYTES if Form.EMPTY in self._rules.null else None
                 return Node(Code.ARRAY, name, null=null, children=(self.node(items, where, ""),))

@@ -46,7 +46,7 @@ class Node:
 
     *power* is the exponent of ten from a number in JSON to the whole number in Avro, *digits* the digits after the
     point of that number's unit, *part* those of the last element of an array. *size* is the size of a fixed, or
-    ``NO_SIZE``.
+    ``NO_SIZE``. *stated* is set if settings of a contract can change its forms.
     """
 
     code: Code
@@ -68,3 +68,4 @@ class Node:
     precision: int = 0
     size: int = NO_SIZE
     ignore: bool = False
+    stated: bool = True

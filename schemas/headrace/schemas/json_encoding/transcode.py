@@ -24,7 +24,7 @@ from headrace.schemas.json_encoding.tokens import (
     skip_blanks,
     skip_value,
 )
-from headrace.schemas.json_encoding.values import VALUES, Read
+from headrace.schemas.json_encoding.values import VALUES, Read, enum_reader
 from headrace.schemas.model import MAX_ITEMS
 from headrace.schemas.varint import write_long
 
@@ -73,7 +73,9 @@ def _bare(node: Node) -> Read:
         return _record(node)
     if node.code is Code.ARRAY:
         return _array(node)
-    return _map(node) if node.code is Code.MAP else partial(VALUES[node.code], node)
+    if node.code is Code.MAP:
+        return _map(node)
+    return enum_reader(node) if node.code is Code.ENUM else partial(VALUES[node.code], node)
 
 
 def _nullable(read: Read, null: bytes, before: bytes) -> Read:

@@ -154,11 +154,16 @@ def _uuid(node: Node, data: bytes, at: int) -> tuple[bytes, int]:
     return _text(text.lower()), after
 
 
-def _enum(node: Node, data: bytes, at: int) -> tuple[bytes, int]:
-    index = None
+def enum_reader(node: Node) -> Read:
+    """Return the reader of a symbol's name or index."""
+    places = {symbol.encode(): place for place, symbol in enumerate(node.symbols)}
+    return lambda data, at: _symbol(node, places, data, at)
+
+
+def _symbol(node: Node, places: Mapping[bytes, int], data: bytes, at: int) -> tuple[bytes, int]:
     if data[at] == QUOTE and Form.NAME in node.forms:
         text, after = read_text(data, at)
-        index = next((place for place, symbol in enumerate(node.symbols) if symbol.encode() == text), None)
+        index = places.get(text)
     elif is_number(data, at) and Form.INDEX in node.forms:
         number, after = read_number(data, at)
         found = int(number.digits or b"0") if moments.is_index(number, _INDEX_DIGITS) else len(node.symbols)
@@ -190,7 +195,6 @@ VALUES: Final[Mapping[Code, Callable[[Node, bytes, int], tuple[bytes, int]]]] = 
     Code.STRING: _string,
     Code.BYTES: _bytes,
     Code.UUID: _uuid,
-    Code.ENUM: _enum,
     Code.DATE: _moment,
     Code.TIME: _moment,
     Code.TIMESTAMP: _moment,

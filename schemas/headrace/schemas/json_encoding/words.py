@@ -84,7 +84,7 @@ def _phrase(code: Code, form: Form) -> str:
 
 def setting(node: Node) -> str:
     """Return the part of a remedy that names the setting of *node*, if it has one."""
-    return f", or state another form in the setting {node.setting}" if node.setting else ""
+    return f", or state another form in the setting {node.setting}" if node.setting and node.stated else ""
 
 
 def found(beginning: bytes) -> str:
