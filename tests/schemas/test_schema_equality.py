@@ -144,7 +144,14 @@ def test_a_registry_may_reformat_a_schema() -> None:
 
 _NAMES = st.sampled_from(["a", "b", "c", "d"])
 _SIMPLE = st.sampled_from(
-    ["string", "int", "bytes", {"type": "int", "logicalType": "date"}, ["null", "long"], {"type": "map", "values": "int"}]
+    [
+        "string",
+        "int",
+        "bytes",
+        {"type": "int", "logicalType": "date"},
+        ["null", "long"],
+        {"type": "map", "values": "int"},
+    ]
 )
 
 

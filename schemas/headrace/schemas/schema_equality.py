@@ -202,7 +202,7 @@ def _texts(names: Any) -> Sequence[str]:
 
 
 def _by_value(default: Any) -> Any:
-    """Return a default in which whole numbers have one form: ``1``, ``1.0`` and ``1e0`` are equal, ``-0.0`` is not 0."""
+    """Return a default in which ``1``, ``1.0`` and ``1e0`` are equal, but ``-0.0`` is not 0."""
     if isinstance(default, float) and default.is_integer() and str(default) != "-0.0":
         return int(default)
     if isinstance(default, list):
