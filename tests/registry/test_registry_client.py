@@ -29,7 +29,7 @@ from headrace.schemas.id_space import IdSpace
 from headrace.schemas.schema_equality import read_schema, schema_hash
 from tests.support.certificates import make_certificates
 from tests.support.registry_answers import recorded_schema, recorded_text, schema_text
-from tests.support.registry_server import Reply, RegistryServer, a_registry, a_reply, a_schema_reply
+from tests.support.registry_server import RegistryServer, Reply, a_registry, a_reply, a_schema_reply
 
 QUICK = TimeLimits(connect=0.5, read=0.5, whole=0.8)
 SECRET = "do-not-print-this"

@@ -103,7 +103,7 @@ def a_registry(
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def do_GET(self) -> None:  # noqa: N802 the name that the base class calls
+    def do_GET(self) -> None:
         registry: RegistryServer = self.server.registry  # type: ignore[attr-defined]
         path = self.path.partition("?")[0]
         registry.asked.append((self.path, dict(self.headers)))
