@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from headrace.registry.registry_access import RegistryAccess
+from headrace.schema_registry.registry_access import RegistryAccess
 from tests.support.registry_answers import CCOMPAT, NATIVE, recorded_answers
 
 NO_ID = {"error_code": 40403, "message": "Schema not found"}

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from headrace.registry.bounded_http import BoundedHttp, TimeLimits
-from headrace.registry.pin_file import PinFile
-from headrace.registry.pins import Pins
-from headrace.registry.registry_client import RegistryClient
-from headrace.registry.registry_watch import RegistryWatch
-from headrace.registry.schema_ids import SchemaIds
+from headrace.schema_registry.bounded_http import BoundedHttp, TimeLimits
+from headrace.schema_registry.pin_file import PinFile
+from headrace.schema_registry.pins import Pins
+from headrace.schema_registry.registry_client import RegistryClient
+from headrace.schema_registry.registry_watch import RegistryWatch
+from headrace.schema_registry.schema_ids import SchemaIds
 from headrace.schemas.id_space import IdSpace
 from headrace.schemas.schema_equality import read_schema, schema_hash
 from tests.support.registry_answers import schema_text

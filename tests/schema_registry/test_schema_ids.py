@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from headrace.registry.pin_file import PinFile
-from headrace.registry.registry_errors import (
+from headrace.schema_registry.pin_file import PinFile
+from headrace.schema_registry.registry_errors import (
     PinBrokenError,
     RegistryAnswerError,
     RegistryAwayError,
     RegistryRefusedError,
 )
-from headrace.registry.schema_ids import ASKED_AT_ONCE, NOT_FOUND, UNASKED, versions_by_hash
-from headrace.registry.unknown_ids import NOT_FOUND_SECONDS, UnknownIds
+from headrace.schema_registry.schema_ids import ASKED_AT_ONCE, NOT_FOUND, UNASKED, versions_by_hash
+from headrace.schema_registry.unknown_ids import NOT_FOUND_SECONDS, UnknownIds
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.id_space import IdSpace
 from headrace.schemas.registry import Registry, parse_contract

@@ -6,18 +6,18 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-from headrace.registry.pin_file import PinKey
-from headrace.registry.pins import Pins
-from headrace.registry.registry_client import RegistryClient
-from headrace.registry.registry_errors import (
+from headrace.schema_registry.pin_file import PinKey
+from headrace.schema_registry.pins import Pins
+from headrace.schema_registry.registry_client import RegistryClient
+from headrace.schema_registry.registry_errors import (
     NotInRegistryError,
     RegistryAwayError,
     RegistryError,
     UnusableSchemaError,
 )
-from headrace.registry.registry_watch import RegistryWatch
-from headrace.registry.request_budget import RequestBudget
-from headrace.registry.unknown_ids import FOREIGN_SECONDS, NOT_FOUND_SECONDS, UNASKED_SECONDS, UnknownIds
+from headrace.schema_registry.registry_watch import RegistryWatch
+from headrace.schema_registry.request_budget import RequestBudget
+from headrace.schema_registry.unknown_ids import FOREIGN_SECONDS, NOT_FOUND_SECONDS, UNASKED_SECONDS, UnknownIds
 from headrace.schemas.id_space import IdSpace
 from headrace.schemas.registry import Registry
 from headrace.schemas.schema_equality import read_schema, schema_hash

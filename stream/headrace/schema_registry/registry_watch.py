@@ -9,10 +9,10 @@ from typing import Final, TypeAlias
 
 import structlog
 
-from headrace.registry.pin_file import PinKey, SubjectPins
-from headrace.registry.pins import Pins
-from headrace.registry.registry_client import RegistryClient
-from headrace.registry.registry_errors import (
+from headrace.schema_registry.pin_file import PinKey, SubjectPins
+from headrace.schema_registry.pins import Pins
+from headrace.schema_registry.registry_client import RegistryClient
+from headrace.schema_registry.registry_errors import (
     NotInRegistryError,
     PinBrokenError,
     PinFileError,

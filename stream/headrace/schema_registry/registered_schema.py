@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
-from headrace.registry.registry_errors import NotInRegistryError, UnusableSchemaError
+from headrace.schema_registry.registry_errors import NotInRegistryError, UnusableSchemaError
 from headrace.schemas.schema_equality import UnreadableSchemaError, read_schema, schema_hash
 
 AVRO: Final = "AVRO"

@@ -13,7 +13,7 @@ from typing import Annotated, Final, Literal, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
-from headrace.registry.registry_errors import PinFileError
+from headrace.schema_registry.registry_errors import PinFileError
 from headrace.schemas.id_space import IdSpace
 
 MOST_BYTES: Final = 16_777_216

@@ -28,7 +28,9 @@ def checked_url(text: str) -> str:
     if parts.scheme not in _DEFAULT_PORTS or not host or not text.isascii():
         raise ValueError("not a URL of http or https; write http:// or https://, a host and a path")
     if "@" in parts.netloc:
-        raise ValueError("contains a user; remove it, and set registry.username and registry.password_file")
+        raise ValueError(
+            "contains a user; remove it, and set schema_registry.username and schema_registry.password_file"
+        )
     if parts.query or parts.fragment or "?" in text or "#" in text or not _PATH.fullmatch(parts.path):
         raise ValueError("not a base URL; leave out ?, # and what follows them")
     name = f"[{host}]" if ":" in host else host

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from headrace.registry.pin_file import PinFile, PinKey, PinTable, SubjectPins
+from headrace.schema_registry.pin_file import PinFile, PinKey, PinTable, SubjectPins
 
 _NONE = SubjectPins()
 

@@ -6,10 +6,10 @@ import json
 from typing import Any, Final
 from urllib.parse import quote
 
-from headrace.registry.bounded_http import Answer, BoundedHttp
-from headrace.registry.registered_schema import AVRO, Reference, RegisteredSchema, hash_of
-from headrace.registry.registry_access import RegistryAccess
-from headrace.registry.registry_errors import NotInRegistryError, RegistryAnswerError, UnusableSchemaError
+from headrace.schema_registry.bounded_http import Answer, BoundedHttp
+from headrace.schema_registry.registered_schema import AVRO, Reference, RegisteredSchema, hash_of
+from headrace.schema_registry.registry_access import RegistryAccess
+from headrace.schema_registry.registry_errors import NotInRegistryError, RegistryAnswerError, UnusableSchemaError
 from headrace.schemas.id_space import IdSpace
 
 # Confluent's codes for what does not exist. Any other 404 is a wrong base path, which must refuse no message.
@@ -70,7 +70,8 @@ class RegistryClient:
     def _schema_of_global_id(self, global_id: int) -> RegisteredSchema:
         if self._native_url is None:
             raise RegistryAnswerError(
-                f"{self.url}: its API knows no global ids; set registry.native_url to Apicurio's /apis/registry/v2"
+                f"{self.url}: its API knows no global ids; set schema_registry.native_url to the URL of "
+                "Apicurio's /apis/registry/v2"
             )
         if not 0 <= global_id <= MOST_GLOBAL_ID:
             raise self._absent()
@@ -137,5 +138,5 @@ class RegistryClient:
 
     def _wrong(self) -> RegistryAnswerError:
         return RegistryAnswerError(
-            f"{self.url}: does not answer as a schema registry with Confluent's API; check the path of registry.url"
+            f"{self.url}: does not answer as a schema registry with Confluent's API; check schema_registry.url"
         )

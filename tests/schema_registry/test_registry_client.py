@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from headrace.registry.bounded_http import BoundedHttp, TimeLimits
-from headrace.registry.registered_schema import MOST_LEVELS, Reference
-from headrace.registry.registry_access import RegistryAccess, basic
-from headrace.registry.registry_client import RegistryClient
-from headrace.registry.registry_errors import (
+from headrace.schema_registry.bounded_http import BoundedHttp, TimeLimits
+from headrace.schema_registry.registered_schema import MOST_LEVELS, Reference
+from headrace.schema_registry.registry_access import RegistryAccess, basic
+from headrace.schema_registry.registry_client import RegistryClient
+from headrace.schema_registry.registry_errors import (
     NotInRegistryError,
     RegistryAnswerError,
     RegistryAwayError,
@@ -218,7 +218,7 @@ def test_tls_takes_an_authority_and_a_client_certificate(tmp_path: Path) -> None
         client_of(server, ca_file=made.authority, client_certificate=made.client).reach()
         with pytest.raises(RegistryAwayError):
             client_of(server, ca_file=made.authority).reach()
-        with pytest.raises(RegistryAwayError, match=r"TLS fails; set registry\.ca_file"):
+        with pytest.raises(RegistryAwayError, match=r"TLS fails; set schema_registry\.ca_file"):
             client_of(server, client_certificate=made.client).reach()
         with pytest.raises(RegistryAnswerError, match="files of certificates"):
             client_of(server, ca_file=tmp_path / "absent.pem").reach()

@@ -13,8 +13,8 @@ import requests
 from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError, IncompleteRead
 
-from headrace.registry.registry_access import RegistryAccess
-from headrace.registry.registry_errors import (
+from headrace.schema_registry.registry_access import RegistryAccess
+from headrace.schema_registry.registry_errors import (
     RegistryAnswerError,
     RegistryAwayError,
     RegistryError,
@@ -71,15 +71,19 @@ class BoundedHttp:
         except RegistryError:
             raise
         except requests.exceptions.SSLError:
-            failure: RegistryError = self._away("TLS fails", "set registry.ca_file, and check the client certificate")
+            failure: RegistryError = self._away(
+                "TLS fails", "set schema_registry.ca_file, and check the client certificate"
+            )
         except (requests.Timeout, TimeoutError):
             failure = self._slow()
         except (IncompleteRead, requests.exceptions.ChunkedEncodingError):
             failure = self._away("its answer is cut off", "look at its log and at proxies before it")
         except (requests.ConnectionError, HTTPError):
-            failure = self._away("no connection", "check registry.url, and that it runs")
+            failure = self._away("no connection", "check schema_registry.url, and that it runs")
         except (requests.RequestException, OSError):
-            failure = self._answer("the request cannot be sent", "check registry.url and the files of certificates")
+            failure = self._answer(
+                "the request cannot be sent", "check schema_registry.url and the files of certificates"
+            )
         raise failure  # here, without the caught error as its context, which holds the request with its credentials
 
     def _send(self, url: str) -> requests.Response:
@@ -108,13 +112,13 @@ class BoundedHttp:
         if status in (200, 404):
             return
         if status in _LOCKED:
-            remedy = "set registry.username and registry.password_file, or registry.token_file"
+            remedy = "set schema_registry.username and schema_registry.password_file, or schema_registry.token_file"
             raise RegistryRefusedError(f"{self._access.url}: refuses the credentials (HTTP {status}); {remedy}")
         if status >= 500 or status in _SLOW:
             raise self._away(f"answers with HTTP {status}", "look at its log")
         if 300 <= status < 400:
-            raise self._answer(f"redirects (HTTP {status})", "set registry.url to the final address")
-        raise self._answer(f"answers with HTTP {status}", "check registry.url")
+            raise self._answer(f"redirects (HTTP {status})", "set schema_registry.url to the final address")
+        raise self._answer(f"answers with HTTP {status}", "check schema_registry.url")
 
     def _body(self, response: requests.Response, until: float) -> bytes:
         if response.headers.get("Content-Encoding", "identity").lower() != "identity":
@@ -125,7 +129,7 @@ class BoundedHttp:
             pieces.append(piece)
             size += len(piece)
             if size > MOST_BYTES:
-                raise self._answer(f"answers with more than {MOST_BYTES:,} bytes", "check registry.url")
+                raise self._answer(f"answers with more than {MOST_BYTES:,} bytes", "check schema_registry.url")
             if self._now() > until:
                 raise self._slow()
         return b"".join(pieces)

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from headrace.registry import registry_watch
-from headrace.registry.pin_file import PinFile, PinKey
-from headrace.registry.pins import Pins
-from headrace.registry.registry_errors import PinBrokenError, PinFileError, RegistryAwayError
-from headrace.registry.registry_watch import AWAY_SECONDS, LOOK_SECONDS, MISSING_SECONDS
+from headrace.schema_registry import registry_watch
+from headrace.schema_registry.pin_file import PinFile, PinKey
+from headrace.schema_registry.pins import Pins
+from headrace.schema_registry.registry_errors import PinBrokenError, PinFileError, RegistryAwayError
+from headrace.schema_registry.registry_watch import AWAY_SECONDS, LOOK_SECONDS, MISSING_SECONDS
 from headrace.schemas.id_space import IdSpace
 from tests.support.registry_answers import CCOMPAT, recorded_schema
 from tests.support.registry_server import RegistryServer, a_registry
