@@ -12,13 +12,13 @@ _NONE = SubjectPins()
 
 
 class Pins:
-    """The pins of all subjects. Any thread may use them; each method raises PinFileError."""
+    """The pins of all subjects; none until :meth:`reload`. Any thread may use them; changes raise PinFileError."""
 
     def __init__(self, file: PinFile) -> None:
         self._file = file
         self._lock = threading.Lock()
-        self._stamp = file.stamp
-        self._table: PinTable = file.read()
+        self._stamp: tuple[int, int] | None = None
+        self._table: PinTable = {}
 
     def of(self, subject: str) -> SubjectPins:
         """Return the pins of a subject."""
