@@ -18,8 +18,8 @@ from headrace.engine.status import SCHEMA_REGISTRY, SubjectStatus
 from headrace.engine.task_steps import Steps
 from headrace.schema_registry.registry_errors import PinBrokenError, RegistryAwayError
 from tests.support.registry_answers import recorded_schema
+from tests.support.registry_ids import SUBJECT, IdsUnderTest
 from tests.support.registry_server import RegistryServer, a_registry
-from tests.support.schema_ids import SUBJECT, IdsUnderTest
 
 NOTHING = Prepared(None, [], [])
 

@@ -16,8 +16,8 @@ from headrace.schema_registry.registry_errors import PinBrokenError, PinFileErro
 from headrace.schema_registry.registry_watch import AWAY_SECONDS, LOOK_SECONDS, MISSING_SECONDS
 from headrace.schemas.id_space import IdSpace
 from tests.support.registry_answers import CCOMPAT, recorded_schema
+from tests.support.registry_ids import SUBJECT, V2, IdsUnderTest
 from tests.support.registry_server import RegistryServer, a_registry
-from tests.support.schema_ids import SUBJECT, V2, IdsUnderTest
 
 KEY = PinKey(IdSpace.CONTENT, 6)
 
@@ -186,7 +186,7 @@ def until(condition: Callable[[], bool]) -> None:
 def test_a_damaged_file_is_refused(pinned: IdsUnderTest, content: bytes) -> None:
     file = PinFile(pinned.folder, pinned.server.url)
     file.path.write_bytes(content)
-    with pytest.raises(PinFileError, match=r"damaged.*headrace contracts pin"):
+    with pytest.raises(PinFileError, match=r"damaged.*restore it"):
         file.read()
     pinned.watch.look()
     assert isinstance(pinned.watch.problem, PinFileError)

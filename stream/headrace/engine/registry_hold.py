@@ -19,7 +19,7 @@ from headrace.engine.status import SCHEMA_REGISTRY, SubjectStatus
 from headrace.engine.task_steps import Steps, pausing
 from headrace.runtime.retry_policy import Backoff
 from headrace.schema_registry.registry_errors import PinBrokenError, PinFileError, RegistryError
-from headrace.schema_registry.schema_ids import SchemaIds
+from headrace.schema_registry.registry_ids import RegistryIds
 
 if TYPE_CHECKING:  # sources holds its preparers by this module
     from headrace.engine.sources import Preparer
@@ -32,7 +32,7 @@ _LOG = structlog.get_logger("headrace")
 class HeldByRegistry:
     """A preparer that takes messages only while the subject's schema ids can be trusted."""
 
-    def __init__(self, preparer: Preparer, ids: SchemaIds, status: SubjectStatus, stop: threading.Event) -> None:
+    def __init__(self, preparer: Preparer, ids: RegistryIds, status: SubjectStatus, stop: threading.Event) -> None:
         self._preparer = preparer
         self._ids = ids
         self._status = status

@@ -126,8 +126,8 @@ class PinFile:
             document, table = None, {}
         if document is None or document.registry != self._url:
             raise PinFileError(
-                f"{self.path}: damaged, or not of this registry; restore it from a backup, or remove it and run "
-                "`headrace contracts pin SUBJECT` for each subject"
+                f"{self.path}: damaged, or not of this registry; restore it from a backup, or remove it: then ids "
+                "are pinned to what the registry answers now"
             )
         return table
 

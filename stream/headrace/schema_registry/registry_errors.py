@@ -36,3 +36,7 @@ class PinBrokenError(HeadraceError, error_code="HR-536", exit_code=Exit.CONFIGUR
 
 class PinFileError(HeadraceError, ValueError, error_code="HR-537", exit_code=Exit.CONFIGURATION):
     """The file with the pins cannot be read or written."""
+
+
+class ImportConflictError(HeadraceError, ValueError, error_code="HR-538", exit_code=Exit.CONFIGURATION):
+    """Files of an import would replace others that differ, or one another. Nothing was written."""

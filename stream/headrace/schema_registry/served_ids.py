@@ -11,8 +11,8 @@ from headrace.schema_registry.pin_file import PinFile
 from headrace.schema_registry.pins import Pins
 from headrace.schema_registry.registry_access import RegistryAccess
 from headrace.schema_registry.registry_client import RegistryClient
+from headrace.schema_registry.registry_ids import RegistryIds, versions_by_hash
 from headrace.schema_registry.registry_watch import RegistryWatch
-from headrace.schema_registry.schema_ids import SchemaIds, versions_by_hash
 from headrace.schemas.annotations import Encoding
 from headrace.schemas.id_space import IdSpace
 from headrace.schemas.registry import Contract, Registry
@@ -47,7 +47,7 @@ class ServedIds:
         client, pins = RegistryClient(access), Pins(PinFile(folder, access.url))
         self.watch = RegistryWatch(client, pins, spaces)
         self._ids = {
-            subject: SchemaIds(
+            subject: RegistryIds(
                 subject,
                 space,
                 versions_by_hash(contracts, subject),
@@ -59,6 +59,6 @@ class ServedIds:
             for subject, space in spaces.items()
         }
 
-    def of(self, subject: str) -> SchemaIds | None:
+    def of(self, subject: str) -> RegistryIds | None:
         """Return the ids of a subject; None if its payloads carry none."""
         return self._ids.get(subject)

@@ -9,8 +9,8 @@ from headrace.schema_registry.bounded_http import BoundedHttp, TimeLimits
 from headrace.schema_registry.pin_file import PinFile
 from headrace.schema_registry.pins import Pins
 from headrace.schema_registry.registry_client import RegistryClient
+from headrace.schema_registry.registry_ids import RegistryIds
 from headrace.schema_registry.registry_watch import RegistryWatch
-from headrace.schema_registry.schema_ids import SchemaIds
 from headrace.schemas.id_space import IdSpace
 from headrace.schemas.schema_equality import read_schema, schema_hash
 from tests.support.registry_answers import schema_text
@@ -36,9 +36,9 @@ class IdsUnderTest:
         self.pins = Pins(PinFile(self.folder, self.server.url))
         self.watch = RegistryWatch(self.client, self.pins, [SUBJECT, "other_subject"], lambda: self.time)
 
-    def ids(self, space: IdSpace = IdSpace.CONTENT, subject: str = SUBJECT) -> SchemaIds:
+    def ids(self, space: IdSpace = IdSpace.CONTENT, subject: str = SUBJECT) -> RegistryIds:
         """The ids of a subject with the two versions of ``order_placed``."""
-        return SchemaIds(
+        return RegistryIds(
             subject,
             space,
             {V1: 1, V2: 2},

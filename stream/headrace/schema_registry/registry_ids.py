@@ -35,7 +35,7 @@ def versions_by_hash(contracts: Registry, subject: str) -> dict[str, int]:
     return {schema_hash(read_schema(each.json)): each.ref.version for each in own}
 
 
-class SchemaIds:
+class RegistryIds:
     """The ids of one *subject* in one *space*, by their pins and by the registry's answers.
 
     That an id exists proves nothing: its schema must equal one of the subject's *versions*, given by hash. *pause*

@@ -16,7 +16,7 @@ from headrace.schema_registry.registry_errors import (
     RegistryAwayError,
     RegistryRefusedError,
 )
-from headrace.schema_registry.schema_ids import ASKED_AT_ONCE, NOT_FOUND, UNASKED, versions_by_hash
+from headrace.schema_registry.registry_ids import ASKED_AT_ONCE, NOT_FOUND, UNASKED, versions_by_hash
 from headrace.schema_registry.unknown_ids import NOT_FOUND_SECONDS, UnknownIds
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.id_space import IdSpace
@@ -24,8 +24,8 @@ from headrace.schemas.registry import Registry, parse_contract
 from headrace.schemas.schema_equality import read_schema, schema_hash
 from tests.support.builders import contract_json
 from tests.support.registry_answers import CCOMPAT, recorded_schema
+from tests.support.registry_ids import SUBJECT, V1, V2, IdsUnderTest
 from tests.support.registry_server import RegistryServer, Reply, a_registry
-from tests.support.schema_ids import SUBJECT, V1, V2, IdsUnderTest
 
 
 @pytest.fixture
