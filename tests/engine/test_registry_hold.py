@@ -148,6 +148,17 @@ def test_a_pin_that_breaks_while_it_serves_ends_the_round(held: Held, server: Re
         held.hold.prepare([], 0)
 
 
+def test_a_pin_that_breaks_while_no_message_comes_is_shown(held: Held, server: RegistryServer) -> None:
+    held.under_test.watch.look()
+    held.ids.learn([6])
+    server.give_id(6, recorded_schema(24))
+    held.under_test.watch.look()
+    assert "to other schemas" in held.status.in_the_way[SCHEMA_REGISTRY]
+    held.under_test.pins.pin_anew(SUBJECT, {})
+    held.under_test.watch.look()
+    assert SCHEMA_REGISTRY not in held.status.in_the_way
+
+
 def test_an_id_that_always_fails_is_not_asked_for_in_a_hurry(held: Held, server: RegistryServer) -> None:
     held.under_test.watch.look()
     server.answers("/schemas/ids/6", server.replies["/apis/ccompat/v7/mode"])

@@ -38,6 +38,8 @@ class HeldByRegistry:
         self._status = status
         self._stop = stop
         self._backoff = Backoff()
+        self._needs_answers = False  # an id that is not known waits to be asked for
+        ids.watch.listen(ids.subject, self._note)
 
     def prepare(self, messages: Sequence[Message], now: int) -> Prepared:
         """Decode, mask and window *messages*; *now* is in microseconds since 1970.
@@ -53,16 +55,14 @@ class HeldByRegistry:
         return self._preparer.run(lambda: self._serve(serve))
 
     def _serve(self, serve: Callable[[], Steps[None]]) -> Steps[None]:
-        needs_answers = False
-        while (yield from self._wait(needs_answers)):
+        while (yield from self._wait()):
             began = time.monotonic()
             try:
                 yield from serve()
             except PinBrokenError as error:
-                needs_answers = False
                 self._report(error)
             except (RegistryError, PinFileError) as error:
-                needs_answers = True
+                self._needs_answers = True
                 self._report(error)
             else:
                 return
@@ -70,12 +70,13 @@ class HeldByRegistry:
                 self._backoff.reset()
             yield from pausing(next(self._backoff), self._stop)
 
-    def _wait(self, needs_answers: bool) -> Steps[bool]:
+    def _wait(self) -> Steps[bool]:
         """Wait until messages may be taken; return False when the engine stops."""
         while not self._stop.is_set():
-            problem = self._problem(needs_answers)
+            problem = self._problem()
             if problem is None:
                 if self._ids.watch.has_looked:
+                    self._needs_answers = False
                     self._release()
                     return True
             else:
@@ -83,14 +84,21 @@ class HeldByRegistry:
             yield from pausing(POLL_SECONDS, self._stop)
         return False
 
-    def _problem(self, needs_answers: bool) -> Exception | None:
+    def _problem(self) -> Exception | None:
         if not self._ids.watch.has_looked:
             return None  # it looks right now
         try:
             self._ids.check()
         except PinBrokenError as error:
             return error
-        return self._ids.watch.problem if needs_answers else None
+        return self._ids.watch.problem if self._needs_answers else None
+
+    def _note(self, broken: str | None) -> None:
+        """Show the state of the pins after each look, also while no message comes. The watch calls this."""
+        if broken is not None:
+            self._report(PinBrokenError(broken))
+        elif not self._needs_answers:
+            self._release()
 
     def _report(self, error: Exception) -> None:
         needs = f"{error}; its messages stay in Pub/Sub meanwhile"

@@ -151,7 +151,7 @@ class PinFile:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        self._lock.parent.mkdir(parents=True, exist_ok=True)
+        self._lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # as the journal has it
         handle = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _OWNER_ALONE)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)

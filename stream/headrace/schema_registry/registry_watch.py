@@ -28,6 +28,7 @@ _POLL_SECONDS: Final = 0.5
 _NOT_AVRO: Final = "not a schema that Avro reads"
 _NAMED: Final = 5  # ids in a message
 _Problem: TypeAlias = RegistryError | PinFileError
+Listener: TypeAlias = Callable[[str | None], None]  # called with why the pins are broken, or None
 _LOG = structlog.get_logger("headrace")
 
 
@@ -51,6 +52,7 @@ class RegistryWatch:
         self._problem: _Problem | None = RegistryAwayError(f"{client.url}: has not been asked yet; wait a moment")
         self._has_looked = False
         self._lacks_ids = False
+        self._listeners: dict[str, Listener] = {}
 
     @property
     def problem(self) -> _Problem | None:
@@ -61,6 +63,10 @@ class RegistryWatch:
     def has_looked(self) -> bool:
         """Whether it has looked at least once: then pins count even if the registry does not answer."""
         return self._has_looked
+
+    def listen(self, subject: str, listener: Listener) -> None:
+        """Call *listener* after each look, in place of an earlier one of the subject."""
+        self._listeners[subject] = listener
 
     def check(self, subject: str) -> None:
         """Raise PinBrokenError if a pinned id of the subject names another schema."""
@@ -102,6 +108,8 @@ class RegistryWatch:
             if before is not None and self._has_looked:
                 _LOG.info("registry_answers", registry=self._client.url)
         self._has_looked = True
+        for subject, listener in list(self._listeners.items()):
+            listener(self._pins.of(subject).broken)
 
     def _is_due(self, begun: float) -> bool:
         seconds = LOOK_SECONDS
