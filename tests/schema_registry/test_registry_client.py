@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from headrace.schema_registry.bounded_http import BoundedHttp, TimeLimits
+from headrace.schema_registry.bounded_http import Answer, BoundedHttp, TimeLimits
 from headrace.schema_registry.registered_schema import MOST_LEVELS, Reference
 from headrace.schema_registry.registry_access import RegistryAccess, basic
 from headrace.schema_registry.registry_client import RegistryClient
@@ -222,6 +225,41 @@ def test_tls_takes_an_authority_and_a_client_certificate(tmp_path: Path) -> None
             client_of(server, client_certificate=made.client).reach()
         with pytest.raises(RegistryAnswerError, match="files of certificates"):
             client_of(server, ca_file=tmp_path / "absent.pem").reach()
+
+
+class Answering(BoundedHttp):
+    """Answers everything with one body."""
+
+    def __init__(self, status: int, body: bytes) -> None:
+        self._answer_is = Answer(status, "application/json", body)
+
+    def get(self, url: str) -> Answer:
+        return self._answer_is
+
+
+_WORDS = st.sampled_from(
+    ["schema", "schemaType", "references", "subject", "version", "error_code", "AVRO", '"int"', "{}"]
+)
+_ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | _WORDS | st.just(40403) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_WORDS, inner, max_size=4),
+    max_leaves=15,
+)
+
+
+@given(st.sampled_from([200, 404]), _ANY_JSON.map(lambda value: json.dumps(value).encode()) | st.binary())
+def test_any_answer_is_read_or_refused(status: int, body: bytes) -> None:
+    client = RegistryClient(RegistryAccess("http://a", "http://b"), Answering(status, body))
+    questions: list[Callable[[], object]] = [
+        client.reach,
+        lambda: client.hash_of_id(IdSpace.CONTENT, 6),
+        lambda: client.hash_of_id(IdSpace.GLOBAL, 6),
+        lambda: client.versions_of("a"),
+        lambda: client.uses_of_id(6),
+    ]
+    for question in questions:
+        with contextlib.suppress(NotInRegistryError, RegistryAnswerError, UnusableSchemaError):
+            question()
 
 
 def a_record(name: str, *types: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 from typing import Any
@@ -133,6 +134,42 @@ def test_deep_types_are_refused() -> None:
         schema = {"type": "array", "items": schema}
     with pytest.raises(UnreadableSchemaError, match="too deep"):
         parsed_form(schema)
+
+
+@pytest.mark.parametrize("depth", [200, 480, 900, 990])
+def test_deep_defaults_and_attributes_are_refused_or_read(depth: int) -> None:
+    deep = "[" * depth + "]" * depth
+    fixed = f'{{"type": "fixed", "name": "F", "size": 1, "x": {deep}}}'
+    texts = [
+        f'{{"type": "record", "name": "A", "fields": [{{"name": "a", "type": "int", "default": {deep}}}]}}',
+        f"[{fixed}, {fixed}]",
+    ]
+    for text in texts:
+        with contextlib.suppress(UnreadableSchemaError):
+            parsed_form(read_schema(text))
+
+
+def test_a_type_may_be_wrapped() -> None:
+    assert parsed_form({"type": {"type": "string"}}) == parsed_form("string")
+    assert parsed_form({"type": ["null", {"type": "int"}]}) == parsed_form(["null", "int"])
+
+
+_NAMES_IN_SCHEMAS = (
+    "type name fields items values symbols record enum fixed array map int default size aliases logicalType decimal "
+    "precision namespace union a.b"
+)
+_WORDS = st.sampled_from([*_NAMES_IN_SCHEMAS.split(), "", "\ud800"])
+_ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | _WORDS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_WORDS, inner, max_size=6),
+    max_leaves=30,
+)
+
+
+@given(_ANY_JSON, st.lists(_ANY_JSON, max_size=2))
+def test_any_json_is_a_schema_or_is_refused(value: Any, others: list[Any]) -> None:
+    with contextlib.suppress(UnreadableSchemaError):
+        assert parsed_form(value, others) == parsed_form(json.loads(json.dumps(value)), others)
 
 
 def test_a_registry_may_reformat_a_schema() -> None:

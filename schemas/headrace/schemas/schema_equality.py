@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 from headrace.errors import Exit, HeadraceError
 
 MAX_DEPTH: Final = 100  # types within types
+_TOO_DEEP: Final = "the schema is nested too deep"
 _PRIMITIVES: Final = frozenset({"null", "boolean", "int", "long", "float", "double", "string", "bytes"})
 _RECORDS: Final = frozenset({"record", "error"})
 _NAMED: Final = _RECORDS | {"enum", "fixed"}
@@ -38,10 +39,10 @@ def read_schema(text: str) -> Any:
     except UnreadableSchemaError:
         raise
     except RecursionError:
-        why = "is nested too deep"
+        why = _TOO_DEEP
     except ValueError:
-        why = "is not JSON"
-    raise UnreadableSchemaError(f"the schema {why}")
+        why = "the schema is not JSON"
+    raise UnreadableSchemaError(why)
 
 
 def parsed_form(schema: Any, others: Iterable[Any] = ()) -> str:
@@ -56,10 +57,14 @@ def parsed_form(schema: Any, others: Iterable[Any] = ()) -> str:
         UnreadableSchemaError: it is not an Avro schema, or a type is not defined, or defined in two ways.
     """
     definitions: dict[str, _Definition] = {}
-    for each in (schema, *others):
-        _define(each, "", definitions, 0)
-    form = _Form(definitions).of(schema, "", 0)
-    return json.dumps(form, sort_keys=True, separators=(",", ":"))
+    try:
+        for each in (schema, *others):
+            _define(each, "", definitions, 0)
+        form = _Form(definitions).of(schema, "", 0)
+        return json.dumps(form, sort_keys=True, separators=(",", ":"))
+    except RecursionError:  # of a default, or of an attribute that two definitions of a type have
+        pass
+    raise UnreadableSchemaError(_TOO_DEEP)
 
 
 def schema_hash(schema: Any, others: Iterable[Any] = ()) -> str:
@@ -78,7 +83,7 @@ def _define(schema: Any, around: str, found: dict[str, _Definition], depth: int)
         for branch in schema:
             _define(branch, around, found, depth + 1)
     elif isinstance(schema, Mapping):
-        if schema.get("type") in _NAMED:
+        if _base(schema) in _NAMED:
             name = _name_of(schema, around)
             if name in found and found[name] != _Definition(schema, around):
                 raise UnreadableSchemaError("the schema defines one name in two ways")
@@ -89,7 +94,7 @@ def _define(schema: Any, around: str, found: dict[str, _Definition], depth: int)
 
 
 def _inner_types(schema: Mapping[str, Any]) -> list[Any]:
-    fields = schema.get("fields") if schema.get("type") in _RECORDS else None
+    fields = schema.get("fields") if _base(schema) in _RECORDS else None
     inner = [field.get("type") for field in fields if isinstance(field, Mapping)] if isinstance(fields, list) else []
     return [*inner, *(schema[key] for key in ("type", "items", "values") if isinstance(schema.get(key), dict | list))]
 
@@ -112,7 +117,7 @@ class _Form:
         return self._complex(schema, around, depth)
 
     def _complex(self, schema: Mapping[str, Any], around: str, depth: int) -> Any:
-        base = schema.get("type")
+        base = _base(schema)
         if base in _NAMED:
             return self._named(_name_of(schema, around), depth)
         if base == "array":
@@ -122,7 +127,7 @@ class _Form:
         if base in _PRIMITIVES:
             logical = _logical(schema)
             return {"type": base, **logical} if logical else base
-        return self.of(base, around, depth + 1)
+        return self.of(schema.get("type"), around, depth + 1)
 
     def _used(self, name: str, around: str, depth: int) -> Any:
         """Return the form of a type that is used by its name."""
@@ -160,6 +165,12 @@ class _Form:
         if "default" in field:
             form["default"] = _by_value(field["default"])
         return form
+
+
+def _base(schema: Mapping[str, Any]) -> str | None:
+    """Return the name in ``type``; None if there is a type itself."""
+    base = schema.get("type")
+    return base if isinstance(base, str) else None
 
 
 def _name_of(schema: Mapping[str, Any], around: str) -> str:
@@ -214,7 +225,7 @@ def _by_value(default: Any) -> Any:
 
 def _check_depth(depth: int) -> None:
     if depth > MAX_DEPTH:
-        raise UnreadableSchemaError("the schema is nested too deep")
+        raise UnreadableSchemaError(_TOO_DEEP)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

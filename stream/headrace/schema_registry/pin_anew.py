@@ -12,7 +12,7 @@ from headrace.schema_registry.registry_errors import NotInRegistryError, Unusabl
 
 
 class PinChange(StrEnum):
-    """What becomes of a pin."""
+    """Result of renewing a pin."""
 
     KEPT = "kept"
     CHANGED = "names another version now"

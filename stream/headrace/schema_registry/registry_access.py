@@ -1,4 +1,4 @@
-"""What is needed to call a registry: its place, credentials and certificates."""
+"""Access to a registry: its place, credentials and certificates."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ class RegistryIds:
         return None if found is None else self._versions.get(found)
 
     def why_not(self, schema_id: int) -> str:
-        """Return why the version of an id is None, for a dead letter."""
+        """Return why an id has no version, for a dead letter."""
         return self._unknown.why(schema_id) or self._foreign
 
     def learn(self, schema_ids: Iterable[int]) -> None:
