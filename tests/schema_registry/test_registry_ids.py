@@ -52,6 +52,7 @@ def test_that_an_id_exists_proves_nothing(under_test: IdsUnderTest, number: int)
     ids = under_test.ids()
     assert ids.version_of(number) is None
     assert ids.why_not(number).startswith("its schema id names ")
+    assert not under_test.pins.of(SUBJECT).ids  # hostile ids fill no disk
 
 
 def test_protobuf_is_named_in_the_letter(under_test: IdsUnderTest) -> None:

@@ -71,6 +71,8 @@ class RegistryIds:
     def version_of(self, schema_id: int) -> int | None:
         """Return the version whose schema has this id; None if the id is known not to be one of the subject's.
 
+        Call it once for each id of a batch, not for each message, after :meth:`learn` with all of them.
+
         Raises:
             RegistryError: the id is unknown, and the registry cannot be asked now.
             PinBrokenError: a pinned id of the subject names another schema now.
