@@ -115,8 +115,9 @@ def _engine(
 
 def _served_ids(settings: Settings, job: Job, stop: threading.Event) -> ServedIds | None:
     """Return the schema ids of the job; None if no registry is named, or no payload carries ids."""
-    access, spaces = access_of(settings.schema_registry), id_spaces(job.registry)
-    if access is None or not spaces:
+    named, spaces = settings.schema_registry, id_spaces(job.registry)
+    access = access_of(named) if spaces else None
+    if access is None:
         return None
     return ServedIds(access, settings.journal, job.registry, spaces, stop)
 
